@@ -1,0 +1,41 @@
+using NexusBackupAgent.Artifacts;
+
+namespace NexusBackupAgent.Catalog;
+
+/// <summary>
+/// The small file <c>&lt;artifact&gt;.manifest.json</c> that commits a backup. No manifest, no backup; a manifest never changes.
+/// </summary>
+/// <param name="FormatVersion">1. A reader refuses a version that it does not know.</param>
+/// <param name="Id">The backup's identity.</param>
+/// <param name="Source">The configured source's name.</param>
+/// <param name="Kind">What the source is: <c>sqlite</c>.</param>
+/// <param name="Schedule">The schedule that made it, or <c>manual</c>.</param>
+/// <param name="Type">full, differential or incremental.</param>
+/// <param name="Base">The backup that this one builds on; null for a full one.</param>
+/// <param name="CapturedAt">The instant of the snapshot, UTC: the age of the data, not of the file.</param>
+/// <param name="File">The artifact's file name.</param>
+/// <param name="Content">Length and SHA-256 of the uncompressed content.</param>
+/// <param name="Stored">Length and SHA-256 of the artifact.</param>
+/// <param name="Adopted">True for a file that somebody made by hand and the agent took into its catalog.</param>
+/// <param name="Tools">Versions of what made it, by name (<c>nexus-backup</c>, <c>sqlite</c>).</param>
+internal sealed record BackupManifest(
+    int FormatVersion,
+    BackupId Id,
+    string Source,
+    string Kind,
+    string Schedule,
+    BackupType Type,
+    BackupId? Base,
+    DateTimeOffset CapturedAt,
+    string File,
+    ArtifactDigest Content,
+    ArtifactDigest Stored,
+    bool Adopted,
+    IReadOnlyDictionary<string, string> Tools)
+{
+    /// <summary>The version that this agent writes.</summary>
+    public const int CurrentFormatVersion = 1;
+
+    /// <summary>The schedule name of a backup that no schedule made.</summary>
+    public const string ManualSchedule = "manual";
+}

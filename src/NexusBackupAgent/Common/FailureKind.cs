@@ -1,0 +1,66 @@
+namespace NexusBackupAgent.Common;
+
+/// <summary>
+/// Why something failed. The kind decides the exit code, whether a retry can help, and the word in the journal;
+/// new kinds are added at the end because the journal stores the name.
+/// </summary>
+internal enum FailureKind
+{
+    /// <summary>A defect of the agent itself.</summary>
+    Unexpected,
+
+    /// <summary>Wrong command line or configuration.</summary>
+    Configuration,
+
+    /// <summary>The source does not exist.</summary>
+    SourceMissing,
+
+    /// <summary>The source exists and is not what it is configured as: a directory, an empty file, not a database.</summary>
+    SourceInvalid,
+
+    /// <summary>The source could be read and its own integrity check failed.</summary>
+    SourceCorrupt,
+
+    /// <summary>Another process held the source locked for longer than the busy timeout.</summary>
+    SourceBusy,
+
+    /// <summary>The operating system refused access.</summary>
+    Permission,
+
+    /// <summary>A read or write failed and may succeed later.</summary>
+    Io,
+
+    /// <summary>A remote end could not be reached.</summary>
+    Network,
+
+    /// <summary>The store, or the scratch space, has no room.</summary>
+    StoreFull,
+
+    /// <summary>The store does not exist or is read-only.</summary>
+    StoreUnavailable,
+
+    /// <summary>What was stored is not what was captured, or can no longer be read back.</summary>
+    Verification,
+
+    /// <summary>A restore or drill failed.</summary>
+    Restore,
+
+    /// <summary>The named source or backup does not exist.</summary>
+    NotFound,
+
+    /// <summary>Another run of the same source holds its lock.</summary>
+    Locked,
+
+    /// <summary>The run exceeded its time limit.</summary>
+    TimedOut,
+
+    /// <summary>The run was stopped, by a signal or by the death of its process.</summary>
+    Interrupted,
+}
+
+internal static class FailureKinds
+{
+    /// <summary>Whether the cause may pass by itself, so that another attempt is worth making.</summary>
+    public static bool IsTransient(this FailureKind kind) =>
+        kind is FailureKind.SourceBusy or FailureKind.Io or FailureKind.Network;
+}

@@ -1,0 +1,10 @@
+namespace NexusBackupAgent.Configuration;
+
+/// <summary>One thing wrong with the configuration file.</summary>
+/// <param name="Key">The dotted path of the key, <c>sources.itsm.schedules.daily.cron</c>; empty for the file as a whole.</param>
+/// <param name="Line">1-based line in the file; 0 when there is none.</param>
+/// <param name="Value">The offending value as written, or null.</param>
+/// <param name="Problem">What is wrong, one clause.</param>
+/// <param name="Mend">What to write instead, one clause.</param>
+/// <param name="IsError">False: a warning that stops nothing.</param>
+internal sealed record ConfigurationProblem(string Key, int Line, string? Value, string Problem, string Mend, bool IsError = true);
