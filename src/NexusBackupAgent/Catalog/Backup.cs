@@ -1,3 +1,5 @@
+using NexusBackupAgent.Storage;
+
 namespace NexusBackupAgent.Catalog;
 
 /// <summary>
@@ -6,9 +8,9 @@ namespace NexusBackupAgent.Catalog;
 /// </summary>
 /// <param name="Manifest">What was committed; never changes.</param>
 /// <param name="Directory">The directory inside the store that holds it; empty for the store's root.</param>
-/// <param name="ActualLength">The artifact's size in bytes as the store tells it now.</param>
+/// <param name="Artifact">The artifact as the store tells it now.</param>
 /// <param name="Verification">The last verification, or null if it was never read back.</param>
-internal sealed record Backup(BackupManifest Manifest, string Directory, long ActualLength, VerificationResult? Verification)
+internal sealed record Backup(BackupManifest Manifest, string Directory, StoredFile Artifact, VerificationResult? Verification)
 {
     public BackupId Id => Manifest.Id;
 
@@ -17,6 +19,9 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, long Ac
     public string Schedule => Manifest.Schedule;
 
     public DateTimeOffset CapturedAt => Manifest.CapturedAt;
+
+    /// <summary>The artifact's size in bytes now; it differs from the committed one when somebody changed the file.</summary>
+    public long ActualLength => Artifact.Length;
 
     /// <summary>The artifact's name in <see cref="Directory"/>.</summary>
     public string File => Manifest.File;

@@ -52,7 +52,7 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
                 : null;
             backups.Add(committed && manifest is null
                 ? Unreadable(artifact)
-                : new Backup(manifest ?? HandMade(artifact), directory, artifact.Length, verification));
+                : new Backup(manifest ?? HandMade(artifact), directory, artifact, verification));
         }
 
         Forget(files);
@@ -85,7 +85,7 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
         await WriteChecksumAsync(manifest, cancellationToken);
         await WriteManifestAsync(manifest, cancellationToken);
         await store.DeleteAsync(PathOf(BackupFiles.Pending(manifest.File)), cancellationToken);
-        return new Backup(manifest, directory, manifest.Stored.Length, Verification: null);
+        return new Backup(manifest, directory, new StoredFile(manifest.File, manifest.Stored.Length, manifest.CapturedAt), Verification: null);
     }
 
     /// <summary>Takes back what <see cref="BeginAsync"/> and <see cref="WriteArtifactAsync"/> left of a backup that will not be committed.</summary>
@@ -243,7 +243,7 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
         return new Backup(
             manifest,
             directory,
-            artifact.Length,
+            artifact,
             new VerificationResult(manifest.Id, artifact.ModifiedAt, artifact.Length, Passed: false, [new CheckResult(VerificationCheck.Checksum, Passed: false, detail)]));
     }
 

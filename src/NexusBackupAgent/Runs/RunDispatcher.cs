@@ -166,7 +166,8 @@ internal sealed partial class RunDispatcher(
             .Build();
     }
 
-    private RunRecord Skip(ProtectedSource source, string schedule, BackupType type)
+    /// <summary>Keeps in the journal that a run was due and did not start, because another one is under way.</summary>
+    public RunRecord Skip(ProtectedSource source, string schedule, BackupType type)
     {
         var now = timeProvider.GetUtcNow();
         var run = new RunRecord(0, source.Name, schedule, type, now, now, RunResult.Skipped, Attempts: 0, RunFailure.Of(Busy(source.Name)), Outcome: null);

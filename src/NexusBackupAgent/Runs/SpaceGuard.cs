@@ -1,11 +1,12 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Storage;
 
 namespace NexusBackupAgent.Runs;
 
 /// <summary>Refuses a run that the store or the scratch space can't take, before anything is written.</summary>
 /// <param name="scratch">Where verification expands the content.</param>
-internal sealed class SpaceGuard(string scratch)
+internal sealed class SpaceGuard(ScratchDirectory scratch)
 {
     // The next artifact is a little larger than the last; the companions are tiny.
     private const double Growth = 1.1;
@@ -25,10 +26,9 @@ internal sealed class SpaceGuard(string scratch)
                 catalog.Locate(""));
         }
 
-        Directory.CreateDirectory(scratch);
-        var available = new DriveInfo(scratch).AvailableFreeSpace;
+        var available = scratch.Available;
         if (available < contentLength)
-            throw Full($"scratch space '{scratch}' has {Mebibytes(available)} available and verification needs {Mebibytes(contentLength)}", scratch);
+            throw Full($"scratch space '{scratch.Path}' has {Mebibytes(available)} available and verification needs {Mebibytes(contentLength)}", scratch.Path);
     }
 
     private static BackupException Full(string message, string place) => new(

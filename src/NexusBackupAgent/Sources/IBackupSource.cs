@@ -1,8 +1,10 @@
+using NexusBackupAgent.Common;
+
 namespace NexusBackupAgent.Sources;
 
 /// <summary>
 /// Something that is protected. Whoever captures it also knows how to check what was restored.
-/// Failures are <see cref="Common.BackupException"/>s that name the source's path and the mend.
+/// Failures are <see cref="BackupException"/>s that name the source's path and the mend.
 /// </summary>
 internal interface IBackupSource
 {

@@ -1,8 +1,10 @@
+using NexusBackupAgent.Common;
+
 namespace NexusBackupAgent.Storage;
 
 /// <summary>
 /// Where artifacts and their small companions are kept. Paths are relative, with forward slashes.
-/// Failures are <see cref="Common.BackupException"/>s that name the store, the path and the mend.
+/// Failures are <see cref="BackupException"/>s that name the store, the path and the mend.
 /// </summary>
 internal interface IArtifactStore
 {
@@ -25,6 +27,9 @@ internal interface IArtifactStore
 
     /// <summary>The files directly in a directory, hidden ones included; none when the directory is absent.</summary>
     Task<IReadOnlyList<StoredFile>> ListAsync(string directory, CancellationToken cancellationToken);
+
+    /// <summary>The names of the directories directly in a directory; none when it is absent.</summary>
+    Task<IReadOnlyList<string>> ListDirectoriesAsync(string directory, CancellationToken cancellationToken);
 
     /// <summary>Deletes durably. An absent file is success.</summary>
     Task DeleteAsync(string path, CancellationToken cancellationToken);

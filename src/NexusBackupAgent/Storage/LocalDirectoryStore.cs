@@ -55,24 +55,14 @@ internal sealed class LocalDirectoryStore(string name, string root) : IArtifactS
         }
     }
 
-    public Task<IReadOnlyList<StoredFile>> ListAsync(string directory, CancellationToken cancellationToken)
-    {
-        var target = Locate(directory);
-        try
-        {
-            RequireRoot();
-            if (!Directory.Exists(target))
-                return Task.FromResult<IReadOnlyList<StoredFile>>([]);
-            return Task.FromResult<IReadOnlyList<StoredFile>>(
-                [.. new DirectoryInfo(target).EnumerateFiles()
-                    .Where(file => file.Exists) // it may have gone since it was enumerated; this also reads its length and time
-                    .Select(file => new StoredFile(file.Name, file.Length, new DateTimeOffset(file.LastWriteTimeUtc)))]);
-        }
-        catch (Exception failure) when (IoFailure.IsKnown(failure))
-        {
-            throw IoFailure.Translate(failure, $"list '{target}' in store '{Name}'", root);
-        }
-    }
+    public Task<IReadOnlyList<StoredFile>> ListAsync(string directory, CancellationToken cancellationToken) => List(
+        directory,
+        target => target.EnumerateFiles()
+            .Where(file => file.Exists) // it may have gone since it was enumerated; this also reads its length and time
+            .Select(file => new StoredFile(file.Name, file.Length, new DateTimeOffset(file.LastWriteTimeUtc))));
+
+    public Task<IReadOnlyList<string>> ListDirectoriesAsync(string directory, CancellationToken cancellationToken) =>
+        List(directory, target => target.EnumerateDirectories().Select(child => child.Name));
 
     public Task DeleteAsync(string path, CancellationToken cancellationToken)
     {
@@ -104,6 +94,20 @@ internal sealed class LocalDirectoryStore(string name, string root) : IArtifactS
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
             throw IoFailure.Translate(failure, $"ask for the free space of store '{Name}'", root);
+        }
+    }
+
+    private Task<IReadOnlyList<T>> List<T>(string directory, Func<DirectoryInfo, IEnumerable<T>> read)
+    {
+        var target = new DirectoryInfo(Locate(directory));
+        try
+        {
+            RequireRoot();
+            return Task.FromResult<IReadOnlyList<T>>(target.Exists ? [.. read(target)] : []);
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw IoFailure.Translate(failure, $"list '{target}' in store '{Name}'", root);
         }
     }
 

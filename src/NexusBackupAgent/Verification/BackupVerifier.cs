@@ -2,6 +2,7 @@ using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Sources;
+using NexusBackupAgent.Storage;
 
 namespace NexusBackupAgent.Verification;
 
@@ -9,16 +10,16 @@ namespace NexusBackupAgent.Verification;
 /// Re-reads a stored backup: size, SHA-256, gzip, content hash, and the source's own check of the expanded content
 /// (runbook §3.1 steps 3 and 4, §7). What it finds is kept beside the backup.
 /// </summary>
-/// <param name="scratch">Where content is expanded; made when missing.</param>
+/// <param name="scratch">Where content is expanded.</param>
 /// <param name="timeProvider">The clock.</param>
-internal sealed class BackupVerifier(string scratch, TimeProvider timeProvider)
+internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider timeProvider)
 {
     /// <summary>Verifies, records the result, and adopts a hand-made file that passed.</summary>
     /// <returns>The backup with its new state. Damage is a result; only being unable to look is an exception.</returns>
     public async Task<Backup> VerifyAsync(
         IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken)
     {
-        var expanded = Path.Combine(scratch, $"verify-{Guid.NewGuid():N}.db");
+        var expanded = scratch.NewFile();
         try
         {
             var reading = await ReadAsync(catalog, backup, expanded, progress, cancellationToken);
@@ -65,7 +66,6 @@ internal sealed class BackupVerifier(string scratch, TimeProvider timeProvider)
     {
         try
         {
-            Directory.CreateDirectory(scratch);
             await using var content = new FileStream(expanded, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
             await using var artifact = await catalog.OpenReadAsync(backup.File, cancellationToken);
             return await ArtifactReader.ReadAsync(artifact, content, progress, cancellationToken);
@@ -76,11 +76,11 @@ internal sealed class BackupVerifier(string scratch, TimeProvider timeProvider)
         }
         catch (Exception failure) when (IoFailure.IsFull(failure))
         {
-            throw IoFailure.Translate(failure, $"expand backup {backup.File} in scratch space '{scratch}'", scratch);
+            throw IoFailure.Translate(failure, $"expand backup {backup.File} in scratch space '{scratch.Path}'", scratch.Path);
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
-            throw IoFailure.Translate(failure, $"read back '{catalog.Locate(backup.File)}'", scratch);
+            throw IoFailure.Translate(failure, $"read back '{catalog.Locate(backup.File)}'", scratch.Path);
         }
     }
 }

@@ -1,15 +1,16 @@
 using Microsoft.Data.Sqlite;
 using Microsoft.Win32.SafeHandles;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Storage;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 
 /// <summary>One SQLite database file.</summary>
 /// <param name="path">The database.</param>
-/// <param name="scratch">Where a database that is not in WAL mode is copied while its lock is held; made when missing.</param>
+/// <param name="scratch">Where a database that is not in WAL mode is copied while its lock is held.</param>
 /// <param name="busyTimeout">How long a locked database is waited for.</param>
 /// <param name="timeProvider">The clock.</param>
-internal sealed class SqliteSource(string path, string scratch, TimeSpan busyTimeout, TimeProvider timeProvider) : IBackupSource
+internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSpan busyTimeout, TimeProvider timeProvider) : IBackupSource
 {
     // A file younger than this could change again without its time changing.
     private static readonly TimeSpan Settled = TimeSpan.FromSeconds(1);
@@ -76,10 +77,9 @@ internal sealed class SqliteSource(string path, string scratch, TimeSpan busyTim
 
     private CopiedSnapshot Copy(SqliteFile file, DateTimeOffset capturedAt, CancellationToken cancellationToken)
     {
-        var copy = Path.Combine(scratch, $"capture-{Guid.NewGuid():N}.db");
+        var copy = scratch.NewFile();
         try
         {
-            Directory.CreateDirectory(scratch);
             // Closing this handle drops the process's lock on the database (POSIX), which is why nothing is read after it.
             using var source = File.OpenHandle(file.Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan);
             using var target = File.OpenHandle(copy, FileMode.CreateNew, FileAccess.Write);
@@ -89,7 +89,7 @@ internal sealed class SqliteSource(string path, string scratch, TimeSpan busyTim
         {
             File.Delete(copy);
             if (IoFailure.IsKnown(failure))
-                throw IoFailure.Translate(failure, $"copy database '{file.Path}' to scratch space '{scratch}'", scratch);
+                throw IoFailure.Translate(failure, $"copy database '{file.Path}' to scratch space '{scratch.Path}'", scratch.Path);
             throw;
         }
     }
