@@ -1,11 +1,127 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
+
 namespace NexusBackupAgent.Retention;
 
 /// <summary>How long backups of a schedule are kept: <c>7d</c>, <c>4w</c>, <c>12mo</c>, <c>1y</c>, <c>36h</c>, or for ever.</summary>
-internal readonly record struct RetentionPeriod
+/// <remarks>
+/// Hours, days and weeks are exact (a day is 24 hours), as the runbook's <c>find -mtime</c> counts them.
+/// Months and years are steps on the calendar of a zone: twelve months after 1 February 04:00 is 1 February 04:00.
+/// </remarks>
+[StructLayout(LayoutKind.Auto)]
+internal readonly partial record struct RetentionPeriod
 {
+    /// <summary>A longer period is taken for a slip of the keyboard.</summary>
+    private const int MaximumYears = 1000;
+
+    private readonly int _count;
+    private readonly Unit _unit;
+
+    private RetentionPeriod(int count, Unit unit)
+    {
+        _count = count;
+        _unit = unit;
+    }
+
+    private enum Unit
+    {
+        Forever,
+        Hours,
+        Days,
+        Weeks,
+        Months,
+        Years,
+    }
+
     /// <summary>Kept until deleted by hand.</summary>
     public static RetentionPeriod Forever { get; }
 
     /// <exception cref="FormatException">The text is not a period; the message says what is.</exception>
-    public static RetentionPeriod Parse(string text) => throw new NotSupportedException();
+    public static RetentionPeriod Parse(string text)
+    {
+        var trimmed = text.Trim();
+        if (trimmed.Equals("forever", StringComparison.OrdinalIgnoreCase))
+            return Forever;
+
+        var match = CountAndUnit().Match(trimmed);
+        if (!match.Success)
+            throw new FormatException($"'{text}' is not a period: write a whole number and one of h, d, w, mo, y, for example 7d, or forever");
+
+        var unit = ParseUnit(match.Groups["unit"].Value, text);
+        if (!int.TryParse(match.Groups["count"].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var count) || count > Maximum(unit))
+            throw new FormatException($"'{text}' is too long a period: write at most {MaximumYears}y, or forever");
+        if (count == 0)
+            throw new FormatException($"'{text}' would keep nothing: write a number above zero, for example 7d");
+        return new RetentionPeriod(count, unit);
+    }
+
+    /// <summary>The instant from which a backup of <paramref name="capturedAt"/> is past its period; null: never.</summary>
+    /// <param name="capturedAt">The instant of the snapshot.</param>
+    /// <param name="zone">The calendar of months and years.</param>
+    public DateTimeOffset? ExpiresAt(DateTimeOffset capturedAt, TimeZoneInfo zone)
+    {
+        try
+        {
+            return _unit switch
+            {
+                Unit.Forever => null,
+                Unit.Hours => capturedAt.AddHours(_count),
+                Unit.Days => capturedAt.AddDays(_count),
+                Unit.Weeks => capturedAt.AddDays(7L * _count),
+                Unit.Months => AddMonths(capturedAt, _count, zone),
+                _ => AddMonths(capturedAt, 12 * _count, zone),
+            };
+        }
+        catch (ArgumentOutOfRangeException)
+        {
+            return null; // Beyond the year 9999.
+        }
+    }
+
+    /// <summary>The shortest text that <see cref="Parse"/> reads back to the same period.</summary>
+    public override string ToString() =>
+        _unit == Unit.Forever ? "forever" : _count.ToString(CultureInfo.InvariantCulture) + Suffix(_unit);
+
+    /// <remarks>
+    /// A month that is too short ends on its last day. A local time that daylight saving skips moves forward by the
+    /// length of the gap, and one that occurs twice is the second: in doubt a backup is kept longer.
+    /// </remarks>
+    private static DateTimeOffset AddMonths(DateTimeOffset capturedAt, int months, TimeZoneInfo zone)
+    {
+        var local = TimeZoneInfo.ConvertTime(capturedAt, zone).DateTime.AddMonths(months);
+        return new DateTimeOffset(local.Ticks, TimeSpan.Zero) - zone.GetUtcOffset(local);
+    }
+
+    private static Unit ParseUnit(string unit, string text) => unit.ToLowerInvariant() switch
+    {
+        "h" => Unit.Hours,
+        "d" => Unit.Days,
+        "w" => Unit.Weeks,
+        "mo" => Unit.Months,
+        "y" => Unit.Years,
+        "m" => throw new FormatException($"'{text}' is ambiguous: for months write mo, for example 12mo; minutes are too short to keep a backup"),
+        _ => throw new FormatException($"'{text}' is not a period: write a whole number and one of h, d, w, mo, y, for example 7d"),
+    };
+
+    private static string Suffix(Unit unit) => unit switch
+    {
+        Unit.Hours => "h",
+        Unit.Days => "d",
+        Unit.Weeks => "w",
+        Unit.Months => "mo",
+        _ => "y",
+    };
+
+    private static int Maximum(Unit unit) => MaximumYears * unit switch
+    {
+        Unit.Hours => 366 * 24,
+        Unit.Days => 366,
+        Unit.Weeks => 53,
+        Unit.Months => 12,
+        _ => 1,
+    };
+
+    [GeneratedRegex("^(?<count>[0-9]+) *(?<unit>[A-Za-z]+)$", RegexOptions.ExplicitCapture)]
+    private static partial Regex CountAndUnit();
 }

@@ -1,0 +1,225 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Retention;
+
+namespace NexusBackupAgent.Tests.Retention;
+
+public class RetentionPolicyTests
+{
+    private static readonly TimeZoneInfo Tokyo = TimeZoneInfo.FindSystemTimeZoneById("Asia/Tokyo");
+    private static readonly DateTimeOffset Now = new(2026, 2, 14, 3, 0, 0, TimeSpan.FromHours(9));
+    private static readonly Backup Fresh = SomeBackup.Good(Now.AddHours(-1));
+
+    private static readonly Dictionary<string, RetentionPeriod> Periods = new(StringComparer.Ordinal)
+    {
+        ["daily"] = RetentionPeriod.Parse("7d"),
+        ["weekly"] = RetentionPeriod.Parse("4w"),
+        ["yearly"] = RetentionPeriod.Forever,
+    };
+
+    [Fact]
+    public void Without_backups_there_is_nothing_to_decide() => Assert.Empty(Decide());
+
+    [Fact]
+    public void Decisions_come_newest_first()
+    {
+        var decisions = Decide(DaysOld(3), Fresh, DaysOld(9), DaysOld(1));
+
+        Assert.Equal(decisions.OrderByDescending(decision => decision.Backup.CapturedAt), decisions);
+        Assert.Equal(4, decisions.Count);
+    }
+
+    [Fact]
+    public void A_backup_past_its_period_is_removed_when_a_newer_good_one_of_its_schedule_covers_it()
+    {
+        var old = DaysOld(8);
+
+        AssertRemoved(old, "past its 7d since 2026-02-13 03:00 +09:00; daily_20260214_020000.db.gz is newer and good", Fresh, old);
+    }
+
+    [Fact]
+    public void A_backup_within_its_period_is_kept_and_the_reason_says_until_when()
+    {
+        var young = DaysOld(6);
+
+        AssertKept(young, "within its 7d until 2026-02-15 03:00 +09:00", Fresh, young);
+    }
+
+    [Fact]
+    public void The_period_ends_exactly_at_its_last_instant()
+    {
+        AssertRemoved(DaysOld(7), "past its 7d since 2026-02-14 03:00", Fresh);
+        AssertKept(SomeBackup.Good(Now.AddDays(-7).AddTicks(1)), "within its 7d until 2026-02-14 03:00", Fresh);
+    }
+
+    [Theory]
+    [InlineData("manual", "manual: kept until deleted by hand")]
+    [InlineData("hourly", "schedule hourly is no longer configured: kept until deleted by hand")]
+    [InlineData("yearly", "retention of yearly is forever: kept until deleted by hand")]
+    public void What_no_period_ends_is_kept_until_deleted_by_hand(string schedule, string reason) =>
+        AssertKept(SomeBackup.Good(Now.AddDays(-300), schedule), reason, Fresh, SomeBackup.Good(Now.AddDays(-1), schedule));
+
+    [Fact]
+    public void An_adopted_backup_is_kept_until_deleted_by_hand_whatever_its_schedule() =>
+        AssertKept(DaysOld(100).Adopted(), "adopted: kept until deleted by hand", Fresh);
+
+    [Fact]
+    public void The_newest_good_backup_of_the_source_is_kept_however_old()
+    {
+        var only = DaysOld(100);
+
+        AssertKept(only, "the newest good backup of the source", only, SomeBackup.Corrupt(Now.AddHours(-1)), SomeBackup.Unverified(Now));
+    }
+
+    [Fact]
+    public void The_newest_good_backup_of_each_schedule_is_kept_however_old() =>
+        AssertKept(SomeBackup.Good(Now.AddDays(-60), "weekly"), "the newest good backup of schedule weekly", Fresh);
+
+    [Fact]
+    public void A_good_backup_of_another_schedule_covers_nothing() =>
+        AssertKept(DaysOld(9), "the newest good backup of schedule daily", SomeBackup.Good(Now, "weekly"));
+
+    [Fact]
+    public void A_corrupt_or_unverified_backup_covers_nothing() =>
+        AssertKept(DaysOld(9), "the newest good backup of schedule daily", SomeBackup.Corrupt(Now), SomeBackup.Unverified(Now), SomeBackup.Good(Now, "weekly"));
+
+    [Fact]
+    public void An_adopted_backup_covers_nothing_because_it_may_be_deleted_by_hand() =>
+        AssertKept(DaysOld(9), "the newest good backup of schedule daily", Fresh.Adopted());
+
+    [Fact]
+    public void A_backup_of_the_same_instant_covers_nothing()
+    {
+        var (one, twin) = (DaysOld(9), DaysOld(9));
+
+        Assert.All(Decide(one, twin), decision => Assert.True(decision.Keep));
+    }
+
+    [Fact]
+    public void A_good_backup_whose_base_is_lost_or_corrupt_covers_nothing()
+    {
+        var full = DaysOld(20);
+        var ruined = SomeBackup.Corrupt(Now.AddDays(-9));
+
+        AssertKept(full, "no newer good backup of schedule daily covers it", SomeBackup.Good(Now, "daily", ruined), ruined);
+        AssertKept(full, "no newer good backup of schedule daily covers it", SomeBackup.Good(Now, "daily", @base: DaysOld(10)));
+        AssertKept(full, "can be restored with all that it builds on", SomeBackup.Good(Now, "daily", ruined), ruined);
+    }
+
+    [Fact]
+    public void Every_base_of_a_kept_backup_is_kept_with_it()
+    {
+        var full = SomeBackup.Good(Now.AddDays(-12));
+        var middle = SomeBackup.Good(Now.AddDays(-8), "daily", full);
+        var young = SomeBackup.Good(Now.AddDays(-6), "daily", middle);
+
+        AssertKept(full, $"{young.File}, which is kept, builds on it", Fresh, young, middle);
+        AssertKept(middle, $"{young.File}, which is kept, builds on it", Fresh, young, full);
+    }
+
+    [Fact]
+    public void A_whole_chain_past_its_period_goes_together()
+    {
+        var full = SomeBackup.Good(Now.AddDays(-12));
+        var increment = SomeBackup.Good(Now.AddDays(-8), "daily", full);
+
+        Assert.Equal([increment, full], Removed(Decide(Fresh, increment, full)));
+    }
+
+    [Fact]
+    public void A_backup_that_names_itself_as_its_base_does_no_harm()
+    {
+        var odd = DaysOld(9);
+        odd = odd with { Manifest = odd.Manifest with { Base = odd.Id } };
+
+        Assert.Equal([odd], Removed(Decide(Fresh, odd)));
+    }
+
+    [Fact]
+    public void A_corrupt_backup_is_preserved_for_analysis() =>
+        AssertKept(SomeBackup.Corrupt(Now.AddDays(-90)), "corrupt: preserved for analysis; delete by hand", Fresh);
+
+    [Fact]
+    public void A_backup_that_was_never_verified_is_kept() =>
+        AssertKept(SomeBackup.Unverified(Now.AddDays(-90)), "not verified yet", Fresh);
+
+    [Fact]
+    public void Every_rule_that_asks_to_keep_a_backup_is_named()
+    {
+        var reasons = Assert.Single(Decide(Fresh)).Reasons;
+
+        Assert.Equal(
+            ["within its 7d until 2026-02-21 02:00 +09:00", "the newest good backup of the source", "the newest good backup of schedule daily"],
+            reasons);
+    }
+
+    [Fact]
+    public void Files_that_were_copied_by_hand_with_their_manifest_do_no_harm()
+    {
+        var old = DaysOld(9);
+
+        Assert.Equal(2, Removed(Decide(Fresh, old, old with { Directory = "copy" })).Count);
+    }
+
+    // An implausible clock.
+
+    [Fact]
+    public void While_a_backup_lies_in_the_future_nothing_is_removed()
+    {
+        var future = SomeBackup.Good(Now.AddMinutes(5).AddSeconds(1));
+
+        var reason = $"{future.File} was captured at 2026-02-14 03:05 +09:00, after now (2026-02-14 03:00 +09:00): nothing is removed until the clock is right";
+        AssertKept(DaysOld(8), reason, Fresh, future);
+        AssertKept(Fresh, reason, future);
+    }
+
+    [Fact]
+    public void Five_minutes_between_two_clocks_are_no_suspicion() =>
+        AssertRemoved(DaysOld(8), "past its 7d", Fresh, SomeBackup.Good(Now.AddMinutes(5)));
+
+    [Fact]
+    public void Beyond_a_gap_of_more_than_400_days_nothing_is_removed()
+    {
+        var (last, older, expired) = (DaysOld(420), DaysOld(421), DaysOld(8));
+
+        const string Reason = "no scheduled backup between 2024-12-21 03:00 +09:00 and 2026-02-06 03:00 +09:00: the clock may have jumped; delete by hand";
+        AssertKept(last, Reason, Fresh, expired, older);
+        AssertKept(older, Reason, Fresh, expired, last);
+        AssertRemoved(expired, "past its 7d", Fresh, last, older);
+    }
+
+    [Fact]
+    public void A_gap_of_400_days_is_plausible() => AssertRemoved(SomeBackup.Good(Fresh.CapturedAt.AddDays(-400)), "past its 7d", Fresh);
+
+    [Fact]
+    public void When_the_newest_backup_is_more_than_400_days_old_nothing_is_removed() =>
+        AssertKept(DaysOld(409), "and 2026-02-14 03:00 +09:00 (now): the clock may have jumped; delete by hand", DaysOld(401));
+
+    [Fact]
+    public void A_manual_or_adopted_backup_hides_no_gap()
+    {
+        AssertKept(DaysOld(420), "the clock may have jumped", Fresh, SomeBackup.Good(Now.AddDays(-200), "manual"));
+        AssertKept(DaysOld(420), "the clock may have jumped", Fresh, DaysOld(200).Adopted());
+    }
+
+    private static Backup DaysOld(int days) => SomeBackup.Good(Now.AddDays(-days));
+
+    private static IReadOnlyList<RetentionDecision> Decide(params IReadOnlyCollection<Backup> backups) =>
+        RetentionPolicy.Decide(backups, Periods, Now, Tokyo);
+
+    private static List<Backup> Removed(IReadOnlyList<RetentionDecision> decisions) =>
+        [.. decisions.Where(decision => !decision.Keep).Select(decision => decision.Backup)];
+
+    private static void AssertKept(Backup backup, string reason, params IReadOnlyCollection<Backup> others) =>
+        AssertDecided(keep: true, backup, reason, others);
+
+    private static void AssertRemoved(Backup backup, string reason, params IReadOnlyCollection<Backup> others) =>
+        AssertDecided(keep: false, backup, reason, others);
+
+    private static void AssertDecided(bool keep, Backup backup, string reason, IReadOnlyCollection<Backup> others)
+    {
+        var decision = Assert.Single(Decide([.. others.Append(backup).Distinct()]), decision => decision.Backup == backup);
+
+        Assert.Equal(keep, decision.Keep);
+        Assert.Contains(decision.Reasons, given => given.Contains(reason, StringComparison.Ordinal));
+    }
+}
