@@ -19,7 +19,20 @@ internal sealed class DocumentParser
 
     /// <returns>The root, or null for a file without content.</returns>
     /// <exception cref="YamlException">The text is not YAML, or uses more of YAML than a configuration needs.</exception>
-    public static DocumentNode? Parse(string text) => new DocumentParser(text).ReadStream();
+    public static DocumentNode? Parse(string text)
+    {
+        var document = new DocumentParser(text);
+        try
+        {
+            return document.ReadStream();
+        }
+        catch (InvalidOperationException lost)
+        {
+            // The library loses its way in some brackets that are never closed.
+            var last = document.parser.Current!;
+            throw new YamlException(last.Start, last.End, "a bracket or brace is not closed", lost);
+        }
+    }
 
     private DocumentNode? ReadStream()
     {

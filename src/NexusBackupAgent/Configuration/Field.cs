@@ -47,10 +47,10 @@ internal sealed record Field(string Path, string Name, int Line, DocumentNode No
     }
 
     /// <summary>The value made from its text; a <see cref="FormatException"/> is reported and gives <paramref name="fallback"/>.</summary>
-    /// <param name="parse">Throws <see cref="FormatException"/> with what is wrong.</param>
+    /// <param name="parse">Throws <see cref="FormatException"/> with what is wrong; what follows <c>: write</c> in it is the mend.</param>
     /// <param name="fallback">Stands in, so that reading goes on to the next problem.</param>
     /// <param name="example">A value that would be right.</param>
-    /// <param name="teaching">The mend when <paramref name="parse"/> refuses; default: the example.</param>
+    /// <param name="teaching">The mend when <paramref name="parse"/> refuses; default: an example.</param>
     public T Parse<T>(Func<string, T> parse, T fallback, string example, string? teaching = null)
     {
         if (Text(example) is not { } text)
@@ -61,9 +61,16 @@ internal sealed record Field(string Path, string Name, int Line, DocumentNode No
         }
         catch (FormatException wrong)
         {
-            Error(wrong.Message, teaching ?? $"write for example {Name}: {example}");
+            var (problem, advice) = Split(wrong.Message);
+            Error(problem, advice ?? teaching ?? $"write for example {Name}: {example}");
             return fallback;
         }
+    }
+
+    private static (string Problem, string? Advice) Split(string message)
+    {
+        var at = message.IndexOf(": write ", StringComparison.Ordinal);
+        return at < 0 ? (message, null) : (message[..at], message[(at + 2)..]);
     }
 
     public void Error(string problem, string mend) =>

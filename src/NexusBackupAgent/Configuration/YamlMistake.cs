@@ -11,8 +11,8 @@ internal static partial class YamlMistake
         var lines = text.Split('\n');
         var at = (int)Math.Clamp(wrong.Start.Line, 1, lines.Length);
 
-        // The parser may notice a tab only on the line after it.
-        var tab = Array.FindIndex(lines, 0, Math.Min(at + 1, lines.Length), line => TabIndent().IsMatch(line));
+        // The parser stumbles over a tab lines later, or blames the line where the mapping around it began.
+        var tab = Array.FindIndex(lines, line => TabIndent().IsMatch(line));
         if (tab >= 0)
             return Problem(tab + 1, $"line {tab + 1} is indented with a tab; YAML allows only spaces", "replace the tab with two spaces");
 
