@@ -10,7 +10,7 @@ public sealed class ScheduleCoverageTests
     [InlineData("Asia/Tokyo", "24h", "0 2 * * *")]
     [InlineData("Europe/Berlin", "24h", "30 2 * * *")]
     [InlineData("America/New_York", "24h", "30 1 * * *")]
-    [InlineData("Asia/Tokyo", "24h", "0 0 * * 0", "0 2 * * 1-6")]
+    [InlineData("Asia/Tokyo", "24h", "0 2 * * 0", "0 3 * * 1-6")]
     [InlineData("Asia/Tokyo", "7d", "0 3 * * 0")]
     [InlineData("Asia/Tokyo", "31d", "0 4 1 * *")]
     [InlineData("Asia/Tokyo", "1m", "* * * * *")]
