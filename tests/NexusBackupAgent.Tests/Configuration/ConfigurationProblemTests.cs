@@ -82,8 +82,10 @@ public sealed class ConfigurationProblemTests
         { "daily: {cron: \"0 2 * * *\", retention: 7d, type: half}", "daily.type", 7, "not a type of backup", "type: full" },
         { "daily: {cron: \"0 2 * * *\", retnetion: 7d, retention: 7d}", "daily.retnetion", 7, "not a known key", "did you mean retention?" },
         { "daily:\n  retention: 7d\n  cron: \"0 2 * * *\"\n  retention: 8d", "daily.retention", 10, "written twice, first on line 8", "keep one" },
-        { "daily:\n  retention: 7d\n  cron: 0 25 * * *", "daily.cron", 9, "3", "cron: \"0 2 * * *\"" },
-        { "daily:\n  retention: 7d\n  cron: 0 2 * *", "daily.cron", 9, "", "cron: \"0 2 * * *\"" },
+        { "daily:\n  retention: 7d\n  cron: 0 25 * * *", "daily.cron", 9, "hour field at column 3: '25' is not allowed", "write 0 to 23" },
+        { "daily:\n  retention: 7d\n  cron: 0 2 * *", "daily.cron", 9, "has 4 fields", "write 5 (minute hour" },
+        { "daily:\n  retention: 7d\n  cron: \"@dayly\"", "daily.cron", 9, "unknown", "@daily" },
+        { "daily: {cron: \"0 2 * * *\", retention: 12m}", "daily.retention", 7, "for months write mo", "retention: 7d" },
         { "manual: {cron: \"0 2 * * *\", retention: 7d}", "manual", 7, "made by hand", "another name" },
         { "\"every day\": {cron: \"0 2 * * *\", retention: 7d}", "\"every day\"", 7, "only letters, digits, _ and -", "for example daily" },
         { "毎日: {cron: \"0 2 * * *\", retention: 7d}", "毎日", 7, "only letters, digits, _ and -", "for example daily" },
@@ -207,7 +209,7 @@ public sealed class ConfigurationProblemTests
     [Theory]
     [InlineData("users: {admin: x}\n", "", "users", 1, "no effect in this version")]
     [InlineData("", "  offsite: {s3: {bucket: b}}\n", "stores.offsite.s3", 3, "no source uses this one")]
-    [InlineData("state: backups/state\nscratch: /tmp\n", "", "state", 1, "lies inside the store local")]
+    [InlineData("state: backups/state\n", "", "state", 1, "lies inside the store local")]
     [InlineData("scratch: backups\n", "", "scratch", 1, "lies inside the store local")]
     public void What_may_be_meant_so_is_a_warning(string before, string store, string key, int line, string problem)
     {

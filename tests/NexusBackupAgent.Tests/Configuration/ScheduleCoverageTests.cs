@@ -38,6 +38,16 @@ public sealed class ScheduleCoverageTests
     }
 
     [Fact]
+    public void A_schedule_on_a_day_that_no_calendar_has_is_a_warning()
+    {
+        var only = Assert.Single(Check("Asia/Tokyo", "24h", "0 2 * * *", "0 2 31 2 *"));
+
+        Assert.False(only.IsError);
+        Assert.Equal(("sources.itsm.schedules.s1.cron", "0 2 31 2 *"), (only.Key, only.Value));
+        Assert.Contains("never happens", only.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_source_that_is_backed_up_only_by_hand_has_no_gap_to_judge() =>
         Assert.Empty(Check("Asia/Tokyo", "24h"));
 
