@@ -1,3 +1,5 @@
+using NexusBackupAgent.Storage;
+
 namespace NexusBackupAgent.Catalog;
 
 /// <summary>
@@ -6,8 +8,9 @@ namespace NexusBackupAgent.Catalog;
 /// </summary>
 /// <param name="Manifest">What was committed; never changes.</param>
 /// <param name="Directory">The directory inside the store that holds it; empty for the store's root.</param>
+/// <param name="Artifact">The artifact as the store tells it now.</param>
 /// <param name="Verification">The last verification, or null if it was never read back.</param>
-internal sealed record Backup(BackupManifest Manifest, string Directory, VerificationResult? Verification)
+internal sealed record Backup(BackupManifest Manifest, string Directory, StoredFile Artifact, VerificationResult? Verification)
 {
     public BackupId Id => Manifest.Id;
 
@@ -17,13 +20,23 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, Verific
 
     public DateTimeOffset CapturedAt => Manifest.CapturedAt;
 
+    /// <summary>The artifact's size in bytes now; it differs from the committed one when somebody changed the file.</summary>
+    public long ActualLength => Artifact.Length;
+
     /// <summary>The artifact's name in <see cref="Directory"/>.</summary>
     public string File => Manifest.File;
 
-    public BackupState State => Verification switch
+    /// <summary>
+    /// Only what was read back is good. A size that is not the committed one needs no reading to be corrupt, nor has an
+    /// empty file; a result that speaks of another size is out of date.
+    /// </summary>
+    public BackupState State => this switch
     {
-        null => BackupState.Unverified,
-        { Passed: true } => BackupState.Good,
+        { ActualLength: 0 } => BackupState.Corrupt,
+        { Manifest: { Stored: var stored, IsCommitted: true } } when stored.Length != ActualLength => BackupState.Corrupt,
+        { Verification: null } => BackupState.Unverified,
+        { Verification: var result } when result.StoredLength != ActualLength => BackupState.Unverified,
+        { Verification.Passed: true } => BackupState.Good,
         _ => BackupState.Corrupt,
     };
 }

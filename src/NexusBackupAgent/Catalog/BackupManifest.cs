@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using NexusBackupAgent.Artifacts;
 
 namespace NexusBackupAgent.Catalog;
@@ -38,4 +39,8 @@ internal sealed record BackupManifest(
 
     /// <summary>The schedule name of a backup that no schedule made.</summary>
     public const string ManualSchedule = "manual";
+
+    /// <summary>False for a file made by hand that was not read back yet: its hashes are unknown.</summary>
+    [JsonIgnore]
+    public bool IsCommitted => Stored.Sha256.Length > 0;
 }

@@ -1,15 +1,17 @@
+using System.Text.Json.Serialization;
+
 namespace NexusBackupAgent.Catalog;
 
 /// <summary>The checks of a verification (metric label <c>check</c>).</summary>
 internal enum VerificationCheck
 {
-    /// <summary>Stored size and SHA-256.</summary>
+    /// <summary>Size and SHA-256, of the stored bytes and of the content.</summary>
     Checksum,
 
     /// <summary>The gzip members inflate, with correct CRC-32 and length.</summary>
     Gzip,
 
-    /// <summary>Content size and SHA-256, and the source's own check of the content.</summary>
+    /// <summary>The source's own check of the content: <c>PRAGMA integrity_check</c>.</summary>
     Integrity,
 }
 
@@ -24,14 +26,17 @@ internal sealed record CheckResult(VerificationCheck Check, bool Passed, string 
 /// </summary>
 /// <param name="Id">The backup that was read.</param>
 /// <param name="VerifiedAt">When, UTC.</param>
+/// <param name="StoredLength">The artifact's size in bytes when it was read.</param>
 /// <param name="Passed">Whether every check passed.</param>
 /// <param name="Checks">The checks in the order they ran; a check that could not run for an earlier failure is absent.</param>
 internal sealed record VerificationResult(
     BackupId Id,
     DateTimeOffset VerifiedAt,
+    long StoredLength,
     bool Passed,
     IReadOnlyList<CheckResult> Checks)
 {
     /// <summary>The first failed check in words, or null.</summary>
+    [JsonIgnore]
     public string? FirstFailure => Checks.FirstOrDefault(check => !check.Passed)?.Detail;
 }

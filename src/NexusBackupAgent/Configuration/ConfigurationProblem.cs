@@ -7,4 +7,18 @@ namespace NexusBackupAgent.Configuration;
 /// <param name="Problem">What is wrong, one clause.</param>
 /// <param name="Mend">What to write instead, one clause.</param>
 /// <param name="IsError">False: a warning that stops nothing.</param>
-internal sealed record ConfigurationProblem(string Key, int Line, string? Value, string Problem, string Mend, bool IsError = true);
+internal sealed record ConfigurationProblem(string Key, int Line, string? Value, string Problem, string Mend, bool IsError = true)
+{
+    /// <summary>One line for an operator: <c>error: line 12: sources.itsm.rpo.critical "24h": problem; mend</c>.</summary>
+    public override string ToString() =>
+        string.Join(": ", Parts().Where(part => part.Length > 0)) + $"; {Mend}";
+
+    private IEnumerable<string> Parts()
+    {
+        yield return IsError ? "error" : "warning";
+        // A problem of the text itself may begin with its line.
+        yield return Line > 0 && !Problem.StartsWith("line ", StringComparison.Ordinal) ? $"line {Line}" : "";
+        yield return Value is null ? Key : $"{Key} \"{Value}\"".TrimStart();
+        yield return Problem;
+    }
+}

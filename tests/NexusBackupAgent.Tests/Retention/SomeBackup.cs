@@ -1,5 +1,6 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Storage;
 
 namespace NexusBackupAgent.Tests.Retention;
 
@@ -29,7 +30,7 @@ internal static class SomeBackup
             new ArtifactDigest(400, new string('b', 64)),
             Adopted: false,
             new Dictionary<string, string>(StringComparer.Ordinal));
-        return new Backup(manifest, "", Verification: null);
+        return new Backup(manifest, "", new StoredFile(manifest.File, manifest.Stored.Length, capturedAt), Verification: null);
     }
 
     public static Backup Adopted(this Backup backup) => backup with { Manifest = backup.Manifest with { Adopted = true } };
@@ -37,6 +38,6 @@ internal static class SomeBackup
     private static Backup Verified(this Backup backup, bool passed)
     {
         var check = new CheckResult(VerificationCheck.Checksum, passed, passed ? "" : "SHA-256 differs");
-        return backup with { Verification = new VerificationResult(backup.Id, backup.CapturedAt.AddMinutes(1), passed, [check]) };
+        return backup with { Verification = new VerificationResult(backup.Id, backup.CapturedAt.AddMinutes(1), backup.ActualLength, passed, [check]) };
     }
 }

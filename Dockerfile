@@ -1,0 +1,65 @@
+# The agent as a container image. How to build and run it: docs/container.md.
+ARG SDK_IMAGE=mcr.microsoft.com/dotnet/sdk:10.0
+ARG RUNTIME_IMAGE=mcr.microsoft.com/dotnet/aspnet:10.0
+
+# The compiler runs on the builder's own processor and compiles ahead for the target's: no emulation.
+FROM --platform=${BUILDPLATFORM} ${SDK_IMAGE} AS build
+ARG TARGETARCH
+WORKDIR /source
+
+# "amd64" is "x64" to .NET. Without a target the builder's own architecture is meant.
+RUN case "${TARGETARCH:-$(dpkg --print-architecture)}" in \
+      amd64) echo linux-x64 ;; \
+      arm64) echo linux-arm64 ;; \
+      *) echo "No build for the architecture ${TARGETARCH}; build for amd64 or arm64." >&2; exit 1 ;; \
+    esac > /runtime-identifier
+
+# Only what decides the packages: this layer stays cached until a package changes.
+COPY src/Directory.Build.props src/Directory.Packages.props src/
+COPY src/NexusBackupAgent/NexusBackupAgent.csproj src/NexusBackupAgent/
+RUN dotnet restore src/NexusBackupAgent \
+      --runtime "$(cat /runtime-identifier)" -p:PublishReadyToRun=true
+
+COPY . .
+RUN dotnet publish src/NexusBackupAgent --no-restore --configuration Release \
+      --runtime "$(cat /runtime-identifier)" --self-contained false -p:PublishReadyToRun=true \
+      -p:DebugType=embedded --output /app
+
+
+FROM ${RUNTIME_IMAGE}
+
+# The system's SQLite is newer than the one in the package, and the agent prefers it.
+# tini passes the agent the signals and reaps what the tools that it starts leave behind.
+RUN apt-get update \
+ && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
+      ca-certificates libsqlite3-0 tini tzdata \
+ && rm -rf /var/lib/apt/lists/*
+
+# A fixed number, so that the owner of mounted directories can be set before the first start.
+ARG AGENT_UID=9440
+RUN groupadd --gid "${AGENT_UID}" nexus-backup \
+ && useradd --uid "${AGENT_UID}" --gid "${AGENT_UID}" --no-create-home --home-dir /var/lib/nexus-backup \
+      --shell /usr/sbin/nologin nexus-backup \
+ && install -d -m 0755 /etc/nexus-backup \
+ && install -d -m 0750 -o "${AGENT_UID}" -g "${AGENT_UID}" /var/lib/nexus-backup /backups
+
+COPY --from=build /app /opt/nexus-backup
+COPY deploy/container/health /usr/local/bin/nexus-backup-health
+RUN ln -s /opt/nexus-backup/nexus-backup /usr/local/bin/nexus-backup
+
+# The runtime's debugging socket would need a writable /tmp; without it the root file system may be read-only.
+ENV DOTNET_EnableDiagnostics=0 \
+    HOME=/var/lib/nexus-backup
+LABEL org.opencontainers.image.title="Nexus Backup Agent" \
+      org.opencontainers.image.description="Scheduled, verified backups with metrics" \
+      org.opencontainers.image.licenses="MIT"
+
+# By number: an orchestrator that forbids root cannot look a name up.
+USER ${AGENT_UID}:${AGENT_UID}
+WORKDIR /var/lib/nexus-backup
+VOLUME ["/var/lib/nexus-backup", "/backups"]
+EXPOSE 9440
+HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 CMD ["nexus-backup-health"]
+# -s: reap also where an engine's own first process stands above tini.
+ENTRYPOINT ["tini", "-s", "--", "nexus-backup"]
+CMD ["run"]

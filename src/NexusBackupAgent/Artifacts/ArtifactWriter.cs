@@ -1,0 +1,112 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Threading.Channels;
+
+namespace NexusBackupAgent.Artifacts;
+
+/// <summary>What one pass wrote: the digest of what was captured and of what was stored.</summary>
+internal readonly record struct ArtifactDigests(ArtifactDigest Content, ArtifactDigest Stored);
+
+/// <summary>
+/// Writes an artifact in one pass with bounded memory: content → SHA-256 → gzip members on all cores → SHA-256 → store.
+/// </summary>
+internal static class ArtifactWriter
+{
+    private static readonly int Workers = Math.Max(1, Environment.ProcessorCount);
+
+    /// <param name="stored">Where the artifact goes; written in order.</param>
+    /// <param name="level">gzip level, 1 to 9.</param>
+    /// <param name="capture">Writes the content.</param>
+    /// <param name="progress">Told the content bytes so far, after each block.</param>
+    /// <param name="cancellationToken">Stops the pass; what was written is then incomplete.</param>
+    public static async Task<ArtifactDigests> WriteAsync(
+        Stream stored,
+        int level,
+        Func<Stream, CancellationToken, Task> capture,
+        IProgress<long>? progress,
+        CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var contentHash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var contentLength = 0L;
+        var blocks = new ConcurrentBag<byte[]>();
+        var members = new ConcurrentBag<MemoryStream>();
+
+        // The queue holds members in their order; its bound is the bound of memory.
+        var queue = Channel.CreateBounded<Task<MemoryStream>>(new BoundedChannelOptions(Workers) { SingleReader = true, SingleWriter = true });
+        var storing = StoreAsync(queue.Reader, stored, members, stop);
+
+        var content = new ContentStream(
+            GzipMember.ContentSize,
+            () => blocks.TryTake(out var block) ? block : GC.AllocateUninitializedArray<byte>(GzipMember.ContentSize),
+            async (block, length, token) =>
+            {
+                contentHash.AppendData(block, 0, length);
+                contentLength += length;
+                await queue.Writer.WriteAsync(CompressAsync(block, length), token);
+                progress?.Report(contentLength);
+            });
+
+        try
+        {
+            await capture(content, stop.Token);
+            await content.CompleteAsync(stop.Token);
+            if (contentLength == 0)
+                await queue.Writer.WriteAsync(CompressAsync([], 0), stop.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            queue.Writer.TryComplete();
+            await storing; // the store failed and so stopped the capture: its reason is the one to tell
+            throw;
+        }
+        catch
+        {
+            await stop.CancelAsync();
+            await ((Task)storing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
+        }
+
+        queue.Writer.Complete();
+        return new ArtifactDigests(new ArtifactDigest(contentLength, Hex(contentHash)), await storing);
+
+        Task<MemoryStream> CompressAsync(byte[] block, int length) => Task.Run(
+            () =>
+            {
+                var member = members.TryTake(out var free) ? free : new MemoryStream(GzipMember.ContentSize / 2);
+                GzipMember.Compress(block.AsSpan(0, length), member, level);
+                if (length > 0)
+                    blocks.Add(block);
+                return member;
+            },
+            CancellationToken.None);
+    }
+
+    private static async Task<ArtifactDigest> StoreAsync(
+        ChannelReader<Task<MemoryStream>> queue, Stream stored, ConcurrentBag<MemoryStream> free, CancellationTokenSource stop)
+    {
+        try
+        {
+            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            var length = 0L;
+            await foreach (var compressing in queue.ReadAllAsync(stop.Token))
+            {
+                var member = await compressing;
+                var bytes = member.GetBuffer().AsMemory(0, (int)member.Length);
+                hash.AppendData(bytes.Span);
+                await stored.WriteAsync(bytes, stop.Token);
+                length += bytes.Length;
+                free.Add(member);
+            }
+
+            return new ArtifactDigest(length, Hex(hash));
+        }
+        catch
+        {
+            await stop.CancelAsync(); // the capture must not go on filling a store that fails
+            throw;
+        }
+    }
+
+    private static string Hex(IncrementalHash hash) => Convert.ToHexStringLower(hash.GetHashAndReset());
+}

@@ -1,0 +1,46 @@
+using System.Globalization;
+
+namespace NexusBackupAgent.Catalog;
+
+/// <summary>The names of a backup's files: <c>&lt;schedule&gt;_&lt;yyyyMMdd_HHmmss&gt;&lt;ext&gt;</c> and what lies beside it.</summary>
+internal static class BackupFiles
+{
+    private const string TimeFormat = "yyyyMMdd_HHmmss";
+    private const string PendingSuffix = ".pending";
+
+    /// <param name="duplicate">0, or the number that tells apart backups of the same second: <c>daily_20260214_020000-1.db.gz</c>.</param>
+    public static string Artifact(string schedule, DateTimeOffset capturedAt, TimeZoneInfo zone, int duplicate, string extension)
+    {
+        var local = TimeZoneInfo.ConvertTime(capturedAt, zone).ToString(TimeFormat, CultureInfo.InvariantCulture);
+        return duplicate == 0 ? $"{schedule}_{local}{extension}" : $"{schedule}_{local}-{duplicate}{extension}";
+    }
+
+    /// <summary>The local time in a name that somebody else gave: the runbook's <c>manual_$(date +%Y%m%d_%H%M%S).db.gz</c>.</summary>
+    public static DateTimeOffset? CapturedAt(string artifact, TimeZoneInfo zone)
+    {
+        var name = artifact.AsSpan(0, artifact.IndexOf('.', StringComparison.Ordinal) is > 0 and var dot ? dot : artifact.Length);
+        if (name.Length < TimeFormat.Length
+            || !DateTime.TryParseExact(name[^TimeFormat.Length..], TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.None, out var local)
+            || zone.IsInvalidTime(local))
+        {
+            return null;
+        }
+
+        return new DateTimeOffset(local, zone.GetUtcOffset(local)).ToUniversalTime();
+    }
+
+    public static string Checksum(string artifact) => artifact + ".sha256";
+
+    public static string Manifest(string artifact) => artifact + ".manifest.json";
+
+    public static string Verification(string artifact) => artifact + ".verification.json";
+
+    /// <summary>The mark that says: this artifact is being written or deleted by an agent, and without a manifest it is only a leftover.</summary>
+    public static string Pending(string artifact) => "." + artifact + PendingSuffix;
+
+    public static bool IsManifest(string file) => file.EndsWith(".manifest.json", StringComparison.Ordinal);
+
+    /// <summary>The artifact that a pending mark speaks of, or null when the file is no such mark.</summary>
+    public static string? ArtifactOfPending(string file) =>
+        file.StartsWith('.') && file.EndsWith(PendingSuffix, StringComparison.Ordinal) ? file[1..^PendingSuffix.Length] : null;
+}

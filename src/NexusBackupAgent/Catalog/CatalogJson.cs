@@ -1,0 +1,45 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using NexusBackupAgent.Storage;
+
+namespace NexusBackupAgent.Catalog;
+
+/// <summary>The JSON of the small files beside an artifact.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    WriteIndented = true,
+    UseStringEnumConverter = true,
+    Converters = [typeof(BackupIdConverter), typeof(LowerCaseEnumConverter<BackupType>), typeof(LowerCaseEnumConverter<VerificationCheck>)])]
+[JsonSerializable(typeof(BackupManifest))]
+[JsonSerializable(typeof(VerificationResult))]
+internal sealed partial class CatalogJson : JsonSerializerContext
+{
+    /// <summary>Reads one small file, or null when it is not what it should be: damage there must not hide the rest of the catalog.</summary>
+    public static async Task<T?> TryReadAsync<T>(IArtifactStore store, string path, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type, CancellationToken cancellationToken)
+        where T : class
+    {
+        try
+        {
+            await using var stream = await store.OpenReadAsync(path, cancellationToken);
+            return await JsonSerializer.DeserializeAsync(stream, type, cancellationToken);
+        }
+        catch (Exception damage) when (damage is JsonException or FileNotFoundException)
+        {
+            return null;
+        }
+    }
+}
+
+/// <summary>An identity is written as its text.</summary>
+internal sealed class BackupIdConverter : JsonConverter<BackupId>
+{
+    public override BackupId Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        new(reader.GetString() ?? throw new JsonException("a backup id is a string"));
+
+    public override void Write(Utf8JsonWriter writer, BackupId value, JsonSerializerOptions options) =>
+        writer.WriteStringValue(value.Value);
+}
+
+/// <summary>Words in files, API and metrics are lower case.</summary>
+internal sealed class LowerCaseEnumConverter<T>() : JsonStringEnumConverter<T>(JsonNamingPolicy.CamelCase)
+    where T : struct, Enum;

@@ -1,0 +1,83 @@
+namespace NexusBackupAgent.Configuration;
+
+/// <summary>One key of the file with its value, and the way to say what is wrong with it.</summary>
+/// <param name="Path">The dotted path of the key.</param>
+/// <param name="Name">Its last part.</param>
+/// <param name="Line">1-based.</param>
+/// <param name="Node">The value.</param>
+/// <param name="Problems">Takes the problems.</param>
+internal sealed record Field(string Path, string Name, int Line, DocumentNode Node, ProblemList Problems)
+{
+    /// <summary>The value of a scalar as written, for a problem's report; null for anything else.</summary>
+    private string? Written => Node is ScalarNode { IsNull: false } scalar ? scalar.Text : null;
+
+    /// <summary>Nothing was written after the colon.</summary>
+    public bool IsEmpty => Node is ScalarNode { IsNull: true };
+
+    /// <summary>The text of a scalar; anything else is reported and gives null.</summary>
+    /// <param name="example">A value that would be right, for the mend.</param>
+    public string? Text(string example)
+    {
+        if (Node is ScalarNode { IsNull: false } scalar && scalar.Text.Length > 0)
+            return scalar.Text;
+        var found = Node switch
+        {
+            MappingNode => "is a mapping where one value is expected",
+            ListNode => "is a list where one value is expected",
+            _ => "has no value",
+        };
+        Error(found, $"write one value, for example {Name}: {example}");
+        return null;
+    }
+
+    /// <summary>The keys below; anything but a mapping is reported and gives null.</summary>
+    /// <param name="example">What would be right, for the mend.</param>
+    public Section? Section(string example)
+    {
+        if (Node is MappingNode mapping)
+            return new Section(Path, Line, mapping, Problems);
+        var found = Node switch
+        {
+            ListNode => "is a list where keys are expected",
+            ScalarNode { IsNull: true } => "is empty",
+            _ => "is one value where keys are expected",
+        };
+        Error(found, $"write keys below it, for example {example}");
+        return null;
+    }
+
+    /// <summary>The value made from its text; a <see cref="FormatException"/> is reported and gives <paramref name="fallback"/>.</summary>
+    /// <param name="parse">Throws <see cref="FormatException"/> with what is wrong; what follows <c>: write</c> or <c>; write</c> in it is the mend.</param>
+    /// <param name="fallback">Stands in, so that reading goes on to the next problem.</param>
+    /// <param name="example">A value that would be right.</param>
+    /// <param name="teaching">The mend when <paramref name="parse"/> refuses; default: an example.</param>
+    public T Parse<T>(Func<string, T> parse, T fallback, string example, string? teaching = null)
+    {
+        if (Text(example) is not { } text)
+            return fallback;
+        try
+        {
+            return parse(text);
+        }
+        catch (FormatException wrong)
+        {
+            var (problem, advice) = Split(wrong.Message);
+            Error(problem, advice ?? teaching ?? $"write for example {Name}: {example}");
+            return fallback;
+        }
+    }
+
+    public void Error(string problem, string mend) =>
+        Problems.Add(new ConfigurationProblem(Path, Line, Written, problem, mend));
+
+    public void Warning(string problem, string mend) =>
+        Problems.Add(new ConfigurationProblem(Path, Line, Written, problem, mend, IsError: false));
+
+    private static (string Problem, string? Advice) Split(string message)
+    {
+        var at = message.IndexOf(": write ", StringComparison.Ordinal);
+        if (at < 0)
+            at = message.IndexOf("; write ", StringComparison.Ordinal);
+        return at < 0 ? (message, null) : (message[..at], message[(at + 2)..]);
+    }
+}

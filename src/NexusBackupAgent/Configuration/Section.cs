@@ -1,0 +1,73 @@
+using System.Globalization;
+
+namespace NexusBackupAgent.Configuration;
+
+/// <summary>One mapping of the file: finds fields and reports duplicate and unknown keys.</summary>
+internal sealed class Section
+{
+    private readonly List<Field> fields = [];
+    private readonly ProblemList problems;
+
+    /// <param name="path">The dotted path of the mapping's own key; empty for the root.</param>
+    /// <param name="line">The line of that key.</param>
+    /// <param name="mapping">The entries; of a duplicate the first one counts and the later ones are reported.</param>
+    /// <param name="problems">Takes the problems.</param>
+    public Section(string path, int line, MappingNode mapping, ProblemList problems)
+    {
+        Path = path;
+        Line = line;
+        this.problems = problems;
+        foreach (var entry in mapping.Entries)
+        {
+            var field = new Field(KeyPath.Join(path, entry.Key), entry.Key, entry.Line, entry.Value, problems);
+            if (Find(entry.Key) is { } first)
+                field.Error($"is written twice, first on line {first.Line}", "keep one of the two");
+            else
+                fields.Add(field);
+        }
+    }
+
+    public string Path { get; }
+
+    public int Line { get; }
+
+    /// <summary>In the file's order.</summary>
+    public IReadOnlyList<Field> Fields => fields;
+
+    public Field? Find(string name) => fields.Find(field => field.Name == name);
+
+    /// <summary>A problem of the mapping as a whole, such as a key that is missing from it.</summary>
+    public void Error(string problem, string mend) =>
+        problems.Add(new ConfigurationProblem(Path, Line, Value: null, problem, mend));
+
+    public void Warning(string problem, string mend) =>
+        problems.Add(new ConfigurationProblem(Path, Line, Value: null, problem, mend, IsError: false));
+
+    /// <summary>The section below a key; null if the key is absent or has nothing below it.</summary>
+    public Section? FindSection(string name, string example) =>
+        Find(name) is { IsEmpty: false } field ? field.Section(example) : null;
+
+    /// <summary>A duration between two bounds, both allowed.</summary>
+    public TimeSpan Duration(string name, TimeSpan fallback, TimeSpan least, TimeSpan most) =>
+        Find(name)?.Parse(
+            text => InRange(DurationText.Parse(text), least, most, DurationText.Format),
+            fallback,
+            DurationText.Format(fallback),
+            DurationText.Teaching + $"; between {DurationText.Format(least)} and {DurationText.Format(most)}") ?? fallback;
+
+    /// <summary>A whole number between two bounds, both allowed.</summary>
+    public int Number(string name, int fallback, int least, int most) =>
+        Find(name)?.Parse(
+            text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+                ? InRange(number, least, most, bound => $"{bound}")
+                : throw new FormatException("is not a whole number"),
+            fallback,
+            $"{fallback}",
+            $"write a whole number from {least} to {most}, for example {name}: {fallback}") ?? fallback;
+
+    private static T InRange<T>(T value, T least, T most, Func<T, string> write)
+        where T : IComparable<T> =>
+        value.CompareTo(least) >= 0 && value.CompareTo(most) <= 0
+            ? value
+            : throw new FormatException($"is out of range ({write(least)} to {write(most)})");
+}

@@ -1,0 +1,154 @@
+using System.Reflection;
+using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Retention;
+using NexusBackupAgent.Sources;
+using NexusBackupAgent.Verification;
+
+namespace NexusBackupAgent.Runs;
+
+/// <summary>One attempt at one backup, from snapshot to pruning. The caller holds the source's lock.</summary>
+internal sealed class BackupRunner(BackupVerifier verifier, SpaceGuard space, RunJournal journal, TimeProvider timeProvider)
+{
+    /// <summary>How long a leftover of a crash is kept before it is swept: long enough to look at it.</summary>
+    public static readonly TimeSpan OrphanGrace = TimeSpan.FromHours(24);
+
+    private static readonly string AgentVersion =
+        typeof(BackupRunner).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+
+    /// <exception cref="BackupException">Nothing good was added; older backups are untouched.</exception>
+    public async Task<BackupOutcome> RunAsync(
+        ProtectedSource source, string schedule, BackupType type, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    {
+        var watch = new StageWatch(timeProvider);
+        await source.Catalog.SweepAsync(timeProvider.GetUtcNow(), OrphanGrace, cancellationToken);
+
+        var captured = await CaptureAsync(source, schedule, type, progress, cancellationToken);
+        watch.Done(RunStage.Capture);
+
+        var backup = await VerifyAsync(source, captured, progress, cancellationToken);
+        watch.Done(RunStage.Verify);
+
+        // Only here: in doubt, nothing is deleted.
+        var backups = await source.Catalog.ListAsync(cancellationToken);
+        var decisions = RetentionPolicy.Decide(backups, source.Retention, timeProvider.GetUtcNow(), source.Zone);
+        await Pruner.ApplyAsync(source.Catalog, decisions, cancellationToken);
+        watch.Done(RunStage.Prune);
+        return new BackupOutcome(backup, decisions, watch.Stages);
+    }
+
+    private async Task<Backup> CaptureAsync(
+        ProtectedSource source, string schedule, BackupType type, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    {
+        await using var snapshot = await source.Source.OpenSnapshotAsync(cancellationToken);
+        await space.RequireAsync(source.Catalog, snapshot.Length, cancellationToken);
+
+        var artifact = await source.Catalog.BeginAsync(schedule, snapshot.CapturedAt, cancellationToken);
+        try
+        {
+            var digests = await WriteAsync(source, artifact, snapshot, progress, cancellationToken);
+            return await source.Catalog.CommitAsync(ManifestOf(source, schedule, type, artifact, snapshot.CapturedAt, digests), cancellationToken);
+        }
+        catch
+        {
+            using var brief = new CancellationTokenSource(TimeSpan.FromSeconds(30), timeProvider);
+            await AbandonAsync(source.Catalog, artifact, brief.Token);
+            throw;
+        }
+    }
+
+    private static async Task<ArtifactDigests> WriteAsync(
+        ProtectedSource source, string artifact, SourceSnapshot snapshot, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    {
+        var digests = default(ArtifactDigests);
+        await source.Catalog.WriteArtifactAsync(
+            artifact,
+            async (stored, token) => digests = await ArtifactWriter.WriteAsync(
+                stored, source.CompressionLevel, snapshot.CopyToAsync, Report(progress, RunStage.Capture, snapshot.Length), token),
+            cancellationToken);
+        return digests;
+    }
+
+    private async Task<Backup> VerifyAsync(ProtectedSource source, Backup captured, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var report = Report(progress, RunStage.Verify, captured.Manifest.Stored.Length);
+            var backup = await verifier.VerifyAsync(source.Source, source.Catalog, captured, report, cancellationToken);
+            journal.RecordVerification(source.Name, backup.Verification!);
+            return backup.State == BackupState.Good ? backup : throw Refused(source, backup);
+        }
+        catch (BackupException full) when (full.Kind == FailureKind.StoreFull)
+        {
+            // What cannot be read back for want of room would only fill the disk further, run after run.
+            await source.Catalog.RemoveAsync(captured, CancellationToken.None);
+            throw;
+        }
+    }
+
+    private static BackupException Refused(ProtectedSource source, Backup backup)
+    {
+        var sourceIsCorrupt = backup.Verification!.Checks.All(check => check.Passed || check.Check == VerificationCheck.Integrity);
+        var file = source.Catalog.Locate(backup.File);
+        return sourceIsCorrupt
+            ? new BackupException(
+                FailureKind.SourceCorrupt,
+                $"the database of source '{source.Name}' is corrupt: {backup.Verification.FirstFailure}",
+                $"the older good backups are kept (nexus-backup list '{source.Name}'); '{file}' holds the damaged state for analysis and does not count")
+            : new BackupException(
+                FailureKind.Verification,
+                $"backup '{file}' failed verification: {backup.Verification.FirstFailure}",
+                "check the store's disk (dmesg | tail; smartctl -H), then run nexus-backup backup again");
+    }
+
+    private static async Task AbandonAsync(BackupCatalog catalog, string artifact, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await catalog.AbandonAsync(artifact, cancellationToken);
+        }
+        catch (Exception leftover) when (leftover is BackupException or OperationCanceledException)
+        {
+            // The failure that brought us here is the one to tell. The mark is still there, so the rest is swept later.
+        }
+    }
+
+    private static BackupManifest ManifestOf(
+        ProtectedSource source, string schedule, BackupType type, string artifact, DateTimeOffset capturedAt, ArtifactDigests digests) => new(
+            BackupManifest.CurrentFormatVersion,
+            BackupId.New(capturedAt),
+            source.Name,
+            source.Source.Kind,
+            schedule,
+            type,
+            Base: null,
+            capturedAt.ToUniversalTime(),
+            artifact,
+            digests.Content,
+            digests.Stored,
+            Adopted: false,
+            new Dictionary<string, string>(source.Source.Tools, StringComparer.Ordinal) { ["nexus-backup"] = AgentVersion });
+
+    private static DelegateProgress? Report(IProgress<RunProgress>? progress, RunStage stage, long total) =>
+        progress is null ? null : new DelegateProgress(done => progress.Report(new RunProgress(stage, done, total)));
+
+    /// <summary>Reports in place: the order of reports is the order of the bytes.</summary>
+    private sealed class DelegateProgress(Action<long> report) : IProgress<long>
+    {
+        public void Report(long value) => report(value);
+    }
+
+    private sealed class StageWatch(TimeProvider timeProvider)
+    {
+        private long started = timeProvider.GetTimestamp();
+
+        public Dictionary<RunStage, TimeSpan> Stages { get; } = [];
+
+        public void Done(RunStage stage)
+        {
+            Stages[stage] = timeProvider.GetElapsedTime(started);
+            started = timeProvider.GetTimestamp();
+        }
+    }
+}

@@ -1,0 +1,180 @@
+using Microsoft.Data.Sqlite;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Sources.Sqlite;
+
+namespace NexusBackupAgent.Runs;
+
+/// <summary>
+/// The journal's SQLite file, <c>journal.db</c> in the state directory, shared by the agent and the command line.
+/// One connection, one statement at a time.
+/// </summary>
+internal sealed class JournalDatabase : IDisposable
+{
+    private const int Version = 1;
+
+    private const string Schema = """
+        CREATE TABLE runs (
+            id INTEGER PRIMARY KEY, source TEXT NOT NULL, schedule TEXT NOT NULL, type TEXT NOT NULL, started_at INTEGER NOT NULL,
+            ended_at INTEGER, result TEXT, failure TEXT, message TEXT, hint TEXT, backup_id TEXT, stored_bytes INTEGER, content_bytes INTEGER);
+        CREATE INDEX runs_by_source ON runs (source, schedule, started_at);
+        CREATE INDEX runs_open ON runs (source) WHERE result IS NULL;
+        CREATE TABLE attempts (
+            run_id INTEGER NOT NULL, attempt INTEGER NOT NULL, started_at INTEGER NOT NULL, ended_at INTEGER NOT NULL,
+            failure TEXT, message TEXT, hint TEXT, PRIMARY KEY (run_id, attempt)) WITHOUT ROWID;
+        CREATE TABLE sources (
+            name TEXT PRIMARY KEY, added_at INTEGER NOT NULL, last_run_at INTEGER, last_run_success INTEGER NOT NULL DEFAULT 0,
+            consecutive_failures INTEGER NOT NULL DEFAULT 0, run_started_at INTEGER,
+            capture_seconds REAL NOT NULL DEFAULT 0, verify_seconds REAL NOT NULL DEFAULT 0, prune_seconds REAL NOT NULL DEFAULT 0) WITHOUT ROWID;
+        CREATE TABLE run_counts (
+            source TEXT NOT NULL, schedule TEXT NOT NULL, result TEXT NOT NULL, count INTEGER NOT NULL,
+            PRIMARY KEY (source, schedule, result)) WITHOUT ROWID;
+        CREATE TABLE verification_counts (
+            source TEXT NOT NULL, "check" TEXT NOT NULL, result TEXT NOT NULL, count INTEGER NOT NULL,
+            PRIMARY KEY (source, "check", result)) WITHOUT ROWID;
+        CREATE TABLE heartbeat (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL);
+        """;
+
+    private readonly Lock gate = new();
+    private readonly string path;
+    private readonly SqliteConnection connection;
+
+    private JournalDatabase(string path, SqliteConnection connection)
+    {
+        this.path = path;
+        this.connection = connection;
+    }
+
+    /// <param name="stateDirectory">Made when missing.</param>
+    /// <param name="now">Names a damaged journal that is set aside.</param>
+    /// <param name="setAside">The name that a damaged journal was given, or null: it holds no backup, so a new one is begun.</param>
+    public static JournalDatabase Open(string stateDirectory, DateTimeOffset now, out string? setAside)
+    {
+        SqliteLibrary.Initialize();
+        var file = Path.Combine(stateDirectory, "journal.db");
+        setAside = null;
+        try
+        {
+            Directory.CreateDirectory(stateDirectory);
+            try
+            {
+                return Connect(file);
+            }
+            catch (SqliteException damage) when (SqliteFailure.IsDamage(damage))
+            {
+                setAside = $"{file}.bad-{now:yyyyMMddHHmmss}";
+                foreach (var suffix in (string[])["", "-wal", "-shm"])
+                {
+                    if (File.Exists(file + suffix))
+                        File.Move(file + suffix, setAside + suffix);
+                }
+
+                return Connect(file);
+            }
+        }
+        catch (SqliteException failure)
+        {
+            throw Translate(failure, file);
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw IoFailure.Translate(failure, $"open the run journal '{file}'", stateDirectory);
+        }
+    }
+
+    /// <summary>Runs <paramref name="work"/> in one transaction that has the right to write from its start.</summary>
+    public T Transact<T>(Func<SqliteTransaction, T> work)
+    {
+        lock (gate)
+        {
+            try
+            {
+                using var transaction = connection.BeginTransaction(deferred: false);
+                var result = work(transaction);
+                transaction.Commit();
+                return result;
+            }
+            catch (SqliteException failure)
+            {
+                throw Translate(failure, path);
+            }
+        }
+    }
+
+    /// <summary>Runs one statement and returns how many rows it changed.</summary>
+    public static int Execute(SqliteTransaction transaction, string sql, params ReadOnlySpan<(string Name, object? Value)> parameters)
+    {
+        using var command = Command(transaction, sql, parameters);
+        return command.ExecuteNonQuery();
+    }
+
+    /// <summary>Runs one query and maps each row.</summary>
+    public static List<T> Query<T>(SqliteTransaction transaction, string sql, Func<SqliteDataReader, T> map, params ReadOnlySpan<(string Name, object? Value)> parameters)
+    {
+        using var command = Command(transaction, sql, parameters);
+        using var reader = command.ExecuteReader();
+        var rows = new List<T>();
+        while (reader.Read())
+            rows.Add(map(reader));
+        return rows;
+    }
+
+    public void Dispose() => connection.Dispose();
+
+    private static SqliteCommand Command(SqliteTransaction transaction, string sql, ReadOnlySpan<(string Name, object? Value)> parameters)
+    {
+        var command = transaction.Connection!.CreateCommand();
+        command.Transaction = transaction;
+        command.CommandText = sql;
+        foreach (var (name, value) in parameters)
+            command.Parameters.AddWithValue(name, value ?? DBNull.Value);
+        return command;
+    }
+
+    private static JournalDatabase Connect(string path)
+    {
+        var opened = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = 10 }.ToString());
+        try
+        {
+            opened.Open();
+            Run(opened, "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+            using var begin = opened.BeginTransaction(deferred: false);
+            var version = Convert.ToInt32(Scalar(opened, begin, "PRAGMA user_version"));
+            if (version > Version)
+                throw new BackupException(FailureKind.Configuration, $"the run journal '{path}' was written by a newer agent", "update this agent, or give it another state directory");
+            if (version == 0)
+                Execute(begin, $"{Schema} PRAGMA user_version = {Version}");
+            begin.Commit();
+            return new JournalDatabase(path, opened);
+        }
+        catch
+        {
+            opened.Dispose();
+            throw;
+        }
+    }
+
+    private static void Run(SqliteConnection connection, string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+
+    private static object? Scalar(SqliteConnection connection, SqliteTransaction transaction, string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.Transaction = transaction;
+        command.CommandText = sql;
+        return command.ExecuteScalar();
+    }
+
+    private static BackupException Translate(SqliteException failure, string path)
+    {
+        var kind = SqliteFailure.Translate(failure, path).Kind;
+        return new BackupException(
+            kind == FailureKind.SourceBusy ? FailureKind.Io : kind,
+            $"cannot use the run journal '{path}': {SqliteFailure.Reason(failure)}",
+            $"check owner, mode and free space of its directory (ls -la '{Path.GetDirectoryName(path)}'; df -h '{Path.GetDirectoryName(path)}') for the user {Environment.UserName}",
+            failure);
+    }
+}

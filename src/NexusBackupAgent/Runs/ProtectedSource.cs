@@ -1,0 +1,26 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Retention;
+using NexusBackupAgent.Sources;
+
+namespace NexusBackupAgent.Runs;
+
+/// <summary>One source with all that a run of it needs.</summary>
+/// <param name="Name">Metric label <c>source</c>.</param>
+/// <param name="Source">What captures and checks it.</param>
+/// <param name="Catalog">Its backups.</param>
+/// <param name="Retention">How long each schedule's backups are kept, by schedule name.</param>
+/// <param name="Zone">The zone of file names and calendar periods.</param>
+/// <param name="CompressionLevel">gzip level, 1 to 9.</param>
+/// <param name="TimeLimit">For one run, all attempts together.</param>
+/// <param name="Attempts">At least 1.</param>
+/// <param name="RetryDelay">Before the second attempt; doubles for each further one.</param>
+internal sealed record ProtectedSource(
+    string Name,
+    IBackupSource Source,
+    BackupCatalog Catalog,
+    IReadOnlyDictionary<string, RetentionPeriod> Retention,
+    TimeZoneInfo Zone,
+    int CompressionLevel,
+    TimeSpan TimeLimit,
+    int Attempts,
+    TimeSpan RetryDelay);

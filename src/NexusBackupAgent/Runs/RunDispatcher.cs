@@ -1,0 +1,216 @@
+using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Verification;
+using Polly;
+using Polly.Retry;
+
+namespace NexusBackupAgent.Runs;
+
+/// <summary>
+/// The only door to a run, for cron, HTTP and the command line: takes the source's lock, keeps the time limit,
+/// retries what may pass, and writes the journal.
+/// </summary>
+/// <param name="stateDirectory">Holds the locks.</param>
+internal sealed partial class RunDispatcher(
+    BackupRunner runner, BackupVerifier verifier, RunJournal journal, string stateDirectory, TimeProvider timeProvider, ILogger<RunDispatcher> logger)
+{
+    private static readonly TimeSpan LockPoll = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>Runs one backup to its end. A failure is in the record, in the journal and in the log; it is not thrown.</summary>
+    /// <param name="lockTimeout">How long a run of the same source that is under way is waited for.</param>
+    /// <exception cref="BackupException">The journal or the lock could not be used at all.</exception>
+    public async Task<RunRecord> RunAsync(
+        ProtectedSource source, string schedule, BackupType type, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    {
+        using var held = await AcquireAsync(source.Name, lockTimeout, cancellationToken);
+        if (held is null)
+            return Skip(source, schedule, type);
+
+        var startedAt = timeProvider.GetUtcNow();
+        var id = journal.Begin(source.Name, schedule, type, startedAt);
+        RunStarted(source.Name, schedule, type, id);
+
+        var attempts = 0;
+        BackupOutcome? outcome = null;
+        RunFailure? failure = null;
+        try
+        {
+            outcome = await WithinTimeLimitAsync(
+                source,
+                token => RetryOf(source, id).ExecuteAsync(
+                    async attemptToken => await AttemptAsync(source, schedule, type, id, ++attempts, progress, attemptToken), token).AsTask(),
+                cancellationToken);
+        }
+        catch (BackupException failed)
+        {
+            failure = RunFailure.Of(failed);
+        }
+
+        var run = new RunRecord(
+            id, source.Name, schedule, type, startedAt, timeProvider.GetUtcNow(), failure is null ? RunResult.Success : RunResult.Failure, attempts, failure, outcome);
+        journal.End(run);
+        Report(run);
+        return run;
+    }
+
+    /// <summary>Verifies one backup under the source's lock and counts the checks.</summary>
+    /// <exception cref="BackupException">The source is busy, or the backup could not be looked at.</exception>
+    public async Task<Backup> VerifyAsync(
+        ProtectedSource source, Backup backup, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    {
+        using var held = await AcquireAsync(source.Name, lockTimeout, cancellationToken) ?? throw Busy(source.Name);
+        var report = progress is null ? null : new Progress<long>(done => progress.Report(new RunProgress(RunStage.Verify, done, backup.ActualLength)));
+        var verified = await verifier.VerifyAsync(source.Source, source.Catalog, backup, report, cancellationToken);
+        journal.RecordVerification(source.Name, verified.Verification!);
+        if (verified.State == BackupState.Good)
+            VerificationSucceeded(source.Name, backup.File);
+        else
+            VerificationFailed(source.Name, source.Catalog.Locate(backup.File), verified.Verification!.FirstFailure ?? "its size has changed");
+        return verified;
+    }
+
+    /// <summary>Closes in the journal what a process left open that died in the middle of a run.</summary>
+    public void CloseAbandoned(string source)
+    {
+        using var held = RunLock.TryAcquire(stateDirectory, source);
+        if (held is not null && journal.CloseAbandoned(source, timeProvider.GetUtcNow()) > 0)
+            RunAbandoned(source);
+    }
+
+    /// <summary>The failure that a command reports when another run of the source is under way.</summary>
+    public static BackupException Busy(string source) => new(
+        FailureKind.Locked,
+        $"another run of source '{source}' is under way",
+        "wait for it to end (nexus-backup status shows it), then run the command again");
+
+    /// <summary>Takes the source's lock.</summary>
+    /// <returns>Null when another run still holds it after <paramref name="timeout"/>.</returns>
+    public async Task<RunLock?> AcquireAsync(string source, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        var started = timeProvider.GetTimestamp();
+        while (true)
+        {
+            if (RunLock.TryAcquire(stateDirectory, source) is { } held)
+                return held;
+            if (timeProvider.GetElapsedTime(started) >= timeout)
+                return null;
+            await Task.Delay(LockPoll, timeProvider, cancellationToken);
+        }
+    }
+
+    private async Task<BackupOutcome> AttemptAsync(
+        ProtectedSource source, string schedule, BackupType type, long run, int attempt, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    {
+        var startedAt = timeProvider.GetUtcNow();
+        try
+        {
+            var outcome = await runner.RunAsync(source, schedule, type, progress, cancellationToken);
+            journal.RecordAttempt(run, attempt, startedAt, timeProvider.GetUtcNow(), failure: null);
+            return outcome;
+        }
+        catch (Exception failure)
+        {
+            var foreseen = failure switch
+            {
+                BackupException known => known,
+                OperationCanceledException => new BackupException(FailureKind.Interrupted, $"the run of source '{source.Name}' was stopped", "nothing of it counts; the next run starts afresh", failure),
+                _ when IoFailure.IsKnown(failure) => IoFailure.Translate(failure, $"back up source '{source.Name}'", stateDirectory),
+                _ => new BackupException(FailureKind.Unexpected, $"backing up source '{source.Name}' failed: {failure.Message}", "run nexus-backup backup --verbose and report what it prints", failure),
+            };
+            journal.RecordAttempt(run, attempt, startedAt, timeProvider.GetUtcNow(), RunFailure.Of(foreseen));
+            if (ReferenceEquals(foreseen, failure))
+                throw;
+            throw foreseen;
+        }
+    }
+
+    private async Task<BackupOutcome> WithinTimeLimitAsync(
+        ProtectedSource source, Func<CancellationToken, Task<BackupOutcome>> work, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(source.TimeLimit, timeProvider);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            return await work(either.Token);
+        }
+        catch (Exception stopped) when (stopped is OperationCanceledException or BackupException { Kind: FailureKind.Interrupted })
+        {
+            if (cancellationToken.IsCancellationRequested || !limit.IsCancellationRequested)
+                throw stopped as BackupException ?? new BackupException(FailureKind.Interrupted, $"the run of source '{source.Name}' was stopped", "nothing of it counts; the next run starts afresh", stopped);
+            throw new BackupException(
+                FailureKind.TimedOut,
+                $"the run of source '{source.Name}' exceeded its time limit of {source.TimeLimit}",
+                "see what is slow (iostat -x 1), or raise timeLimit",
+                stopped);
+        }
+    }
+
+    private ResiliencePipeline RetryOf(ProtectedSource source, long run)
+    {
+        if (source.Attempts <= 1)
+            return ResiliencePipeline.Empty;
+        return new ResiliencePipelineBuilder { TimeProvider = timeProvider }
+            .AddRetry(new RetryStrategyOptions
+            {
+                ShouldHandle = new PredicateBuilder().Handle<BackupException>(failure => failure.Kind.IsTransient()),
+                MaxRetryAttempts = source.Attempts - 1,
+                BackoffType = DelayBackoffType.Exponential,
+                Delay = source.RetryDelay,
+                OnRetry = retry =>
+                {
+                    AttemptFailed(source.Name, run, retry.AttemptNumber + 1, source.Attempts, retry.RetryDelay, retry.Outcome.Exception!.Message);
+                    return ValueTask.CompletedTask;
+                },
+            })
+            .Build();
+    }
+
+    /// <summary>Keeps in the journal that a run was due and did not start, because another one is under way.</summary>
+    public RunRecord Skip(ProtectedSource source, string schedule, BackupType type)
+    {
+        var now = timeProvider.GetUtcNow();
+        var run = new RunRecord(0, source.Name, schedule, type, now, now, RunResult.Skipped, Attempts: 0, RunFailure.Of(Busy(source.Name)), Outcome: null);
+        journal.End(run);
+        RunSkipped(source.Name, schedule);
+        return run;
+    }
+
+    private void Report(RunRecord run)
+    {
+        var seconds = (run.EndedAt - run.StartedAt).TotalSeconds;
+        if (run.Outcome is { } outcome)
+        {
+            var manifest = outcome.Backup.Manifest;
+            RunSucceeded(run.Source, run.Schedule, run.Type, manifest.File, manifest.Stored.Length, manifest.Content.Length, seconds, outcome.Decisions.Count(decision => !decision.Keep));
+        }
+        else
+        {
+            RunFailed(run.Source, run.Schedule, run.Type, run.Failure!.Kind, seconds, run.Failure.Message, run.Failure.Hint);
+        }
+    }
+
+    [LoggerMessage(EventId = 1000, EventName = "run_started", Level = LogLevel.Debug, Message = "backup of {Source} started: schedule {Schedule}, type {Type}, run {Run}")]
+    private partial void RunStarted(string source, string schedule, BackupType type, long run);
+
+    [LoggerMessage(EventId = 1001, EventName = "run_succeeded", Level = LogLevel.Information, Message = "backup of {Source} succeeded: schedule {Schedule}, type {Type}, file {File}, {StoredBytes} bytes stored of {ContentBytes}, {Seconds:0.0} s, verified, {Pruned} pruned")]
+    private partial void RunSucceeded(string source, string schedule, BackupType type, string file, long storedBytes, long contentBytes, double seconds, int pruned);
+
+    [LoggerMessage(EventId = 1002, EventName = "run_failed", Level = LogLevel.Error, Message = "backup of {Source} failed: schedule {Schedule}, type {Type}, cause {Failure}, {Seconds:0.0} s: {Reason}. Next: {Hint}")]
+    private partial void RunFailed(string source, string schedule, BackupType type, FailureKind failure, double seconds, string reason, string hint);
+
+    [LoggerMessage(EventId = 1003, EventName = "run_skipped", Level = LogLevel.Warning, Message = "backup of {Source} skipped: schedule {Schedule}, another run of it is under way")]
+    private partial void RunSkipped(string source, string schedule);
+
+    [LoggerMessage(EventId = 1004, EventName = "attempt_failed", Level = LogLevel.Warning, Message = "backup of {Source}, run {Run}: attempt {Attempt} of {Attempts} failed, next in {Delay}: {Reason}")]
+    private partial void AttemptFailed(string source, long run, int attempt, int attempts, TimeSpan delay, string reason);
+
+    [LoggerMessage(EventId = 1005, EventName = "run_abandoned", Level = LogLevel.Error, Message = "backup of {Source} ended with its process; it is in the journal as failed")]
+    private partial void RunAbandoned(string source);
+
+    [LoggerMessage(EventId = 1101, EventName = "verification_succeeded", Level = LogLevel.Information, Message = "verification of {Source} succeeded: {File}")]
+    private partial void VerificationSucceeded(string source, string file);
+
+    [LoggerMessage(EventId = 1102, EventName = "verification_failed", Level = LogLevel.Error, Message = "verification of {Source} failed: {File}: {Reason}")]
+    private partial void VerificationFailed(string source, string file, string reason);
+}

@@ -1,0 +1,183 @@
+using Microsoft.Data.Sqlite;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using static NexusBackupAgent.Runs.JournalDatabase;
+
+namespace NexusBackupAgent.Runs;
+
+/// <summary>
+/// What happened: every run with its attempts, and the counters that the metrics export. It knows nothing of backups
+/// that the store does not say, so losing it loses none.
+/// </summary>
+internal sealed class RunJournal(JournalDatabase database) : IDisposable
+{
+    // A year of history and a month to look back on it.
+    private static readonly TimeSpan History = TimeSpan.FromDays(400);
+
+    /// <summary>Notes sources that were not seen before.</summary>
+    public void AddSources(IEnumerable<(string Name, DateTimeOffset AddedAt)> sources) => database.Transact(transaction =>
+    {
+        foreach (var (name, addedAt) in sources)
+            Execute(transaction, "INSERT INTO sources (name, added_at) VALUES ($name, $at) ON CONFLICT DO NOTHING", ("$name", name), ("$at", Milliseconds(addedAt)));
+        return 0;
+    });
+
+    /// <summary>Opens a run. The caller holds the source's lock, so a run that is still open died with its process and is closed as failed.</summary>
+    /// <returns>The run's number.</returns>
+    public long Begin(string source, string schedule, BackupType type, DateTimeOffset now) => database.Transact(transaction =>
+    {
+        CloseAbandoned(transaction, source, now);
+        Execute(transaction, "DELETE FROM attempts WHERE run_id IN (SELECT id FROM runs WHERE started_at < $before)", ("$before", Milliseconds(now - History)));
+        Execute(transaction, "DELETE FROM runs WHERE started_at < $before", ("$before", Milliseconds(now - History)));
+        Execute(
+            transaction,
+            """
+            INSERT INTO sources (name, added_at, run_started_at) VALUES ($source, $at, $at) ON CONFLICT DO UPDATE SET run_started_at = $at;
+            INSERT INTO runs (source, schedule, type, started_at) VALUES ($source, $schedule, $type, $at)
+            """,
+            ("$source", source), ("$schedule", schedule), ("$type", Word(type)), ("$at", Milliseconds(now)));
+        return Query(transaction, "SELECT last_insert_rowid()", row => row.GetInt64(0))[0];
+    });
+
+    /// <summary>Keeps one attempt of an open run.</summary>
+    /// <param name="failure">Null when the attempt succeeded.</param>
+    public void RecordAttempt(long run, int attempt, DateTimeOffset startedAt, DateTimeOffset endedAt, RunFailure? failure) => database.Transact(transaction =>
+        Execute(
+            transaction,
+            "INSERT INTO attempts VALUES ($run, $attempt, $started, $ended, $failure, $message, $hint)",
+            ("$run", run), ("$attempt", attempt), ("$started", Milliseconds(startedAt)), ("$ended", Milliseconds(endedAt)),
+            ("$failure", failure?.Kind.ToString()), ("$message", failure?.Message), ("$hint", failure?.Hint)));
+
+    /// <summary>Closes a run, or keeps one that was skipped and so never opened.</summary>
+    public void End(RunRecord run) => database.Transact(transaction =>
+    {
+        if (run.Result == RunResult.Skipped)
+        {
+            Execute(
+                transaction,
+                "INSERT INTO runs (source, schedule, type, started_at, ended_at, result, failure, message, hint) VALUES ($source, $schedule, $type, $at, $at, 'skipped', $failure, $message, $hint)",
+                ("$source", run.Source), ("$schedule", run.Schedule), ("$type", Word(run.Type)), ("$at", Milliseconds(run.EndedAt)),
+                ("$failure", run.Failure?.Kind.ToString()), ("$message", run.Failure?.Message), ("$hint", run.Failure?.Hint));
+        }
+        else
+        {
+            CloseRun(transaction, run.Id, run.Source, run.EndedAt, run.Result, run.Failure);
+            if (run.Outcome is { } outcome)
+                RecordOutcome(transaction, run, outcome);
+        }
+
+        Count(transaction, "run_counts", "schedule", run.Source, run.Schedule, Word(run.Result));
+        return 0;
+    });
+
+    /// <summary>Closes the runs of a source whose process died. The caller holds the source's lock.</summary>
+    /// <returns>How many there were.</returns>
+    public int CloseAbandoned(string source, DateTimeOffset now) => database.Transact(transaction => CloseAbandoned(transaction, source, now));
+
+    /// <summary>Counts the checks of a verification.</summary>
+    public void RecordVerification(string source, VerificationResult result) => database.Transact(transaction =>
+    {
+        foreach (var check in result.Checks)
+            Count(transaction, "verification_counts", "\"check\"", source, Word(check.Check), check.Passed ? "success" : "failure");
+        return 0;
+    });
+
+    /// <summary>Proves that the journal can be written.</summary>
+    public void Beat(DateTimeOffset now) => database.Transact(transaction =>
+        Execute(transaction, "INSERT INTO heartbeat VALUES (1, $at) ON CONFLICT DO UPDATE SET at = $at", ("$at", Milliseconds(now))));
+
+    /// <summary>When the last run of a schedule started that was not skipped or interrupted, UTC.</summary>
+    public DateTimeOffset? LastStarted(string source, string schedule) => database.Transact(transaction => Query(
+        transaction,
+        "SELECT max(started_at) FROM runs WHERE source = $source AND schedule = $schedule AND result IN ('success', 'failure') AND failure IS NOT 'Interrupted'",
+        row => Instant(row, 0),
+        ("$source", source), ("$schedule", schedule))[0]);
+
+    /// <summary>Why the source's last run failed; null when it succeeded or none ended.</summary>
+    public RunFailure? LastFailure(string source) => database.Transact(transaction => Query(
+        transaction,
+        "SELECT result, failure, message, hint FROM runs WHERE source = $source AND result IN ('success', 'failure') ORDER BY id DESC LIMIT 1",
+        row => row.GetString(0) == "success" ? null : new RunFailure(Enum.Parse<FailureKind>(row.GetString(1)), row.GetString(2), row.GetString(3)),
+        ("$source", source)).FirstOrDefault());
+
+    /// <summary>All figures at once.</summary>
+    public JournalSnapshot Read() => database.Transact(transaction => new JournalSnapshot(
+        Query(
+            transaction,
+            "SELECT name, added_at, last_run_at, last_run_success, consecutive_failures, run_started_at, capture_seconds, verify_seconds, prune_seconds FROM sources",
+            row => (Name: row.GetString(0), Activity: new SourceActivity(
+                Instant(row, 1)!.Value, Instant(row, 2), row.GetInt64(3) != 0, row.GetInt32(4), Instant(row, 5), row.GetDouble(6), row.GetDouble(7), row.GetDouble(8))))
+            .ToDictionary(row => row.Name, row => row.Activity, StringComparer.Ordinal),
+        Counts(transaction, "SELECT source, schedule, result, count FROM run_counts"),
+        Counts(transaction, "SELECT source, \"check\", result, count FROM verification_counts")));
+
+    public void Dispose() => database.Dispose();
+
+    private static int CloseAbandoned(SqliteTransaction transaction, string source, DateTimeOffset now)
+    {
+        var abandoned = Query(
+            transaction,
+            "SELECT id, schedule FROM runs WHERE source = $source AND result IS NULL",
+            row => (Id: row.GetInt64(0), Schedule: row.GetString(1)),
+            ("$source", source));
+        var failure = new RunFailure(
+            FailureKind.Interrupted,
+            $"the run of source '{source}' ended with its process (killed, crashed or power lost)",
+            "nothing of it counts; the next run starts afresh. Look for the cause with: journalctl -u nexus-backup; dmesg | grep -i oom");
+        foreach (var (id, schedule) in abandoned)
+        {
+            CloseRun(transaction, id, source, now, RunResult.Failure, failure);
+            Count(transaction, "run_counts", "schedule", source, schedule, "failure");
+        }
+
+        return abandoned.Count;
+    }
+
+    private static void CloseRun(SqliteTransaction transaction, long id, string source, DateTimeOffset endedAt, RunResult result, RunFailure? failure)
+    {
+        Execute(
+            transaction,
+            "UPDATE runs SET ended_at = $at, result = $result, failure = $failure, message = $message, hint = $hint WHERE id = $id",
+            ("$at", Milliseconds(endedAt)), ("$result", Word(result)), ("$failure", failure?.Kind.ToString()), ("$message", failure?.Message), ("$hint", failure?.Hint), ("$id", id));
+        Execute(
+            transaction,
+            """
+            UPDATE sources SET run_started_at = NULL, last_run_at = $at, last_run_success = $success,
+                consecutive_failures = CASE WHEN $success THEN 0 ELSE consecutive_failures + 1 END WHERE name = $source
+            """,
+            ("$at", Milliseconds(endedAt)), ("$success", result == RunResult.Success ? 1 : 0), ("$source", source));
+    }
+
+    private static void RecordOutcome(SqliteTransaction transaction, RunRecord run, BackupOutcome outcome)
+    {
+        var manifest = outcome.Backup.Manifest;
+        Execute(
+            transaction,
+            "UPDATE runs SET backup_id = $backup, stored_bytes = $stored, content_bytes = $content WHERE id = $id",
+            ("$backup", manifest.Id.Value), ("$stored", manifest.Stored.Length), ("$content", manifest.Content.Length), ("$id", run.Id));
+        Execute(
+            transaction,
+            "UPDATE sources SET capture_seconds = $capture, verify_seconds = $verify, prune_seconds = $prune WHERE name = $source",
+            ("$capture", outcome.Stages[RunStage.Capture].TotalSeconds),
+            ("$verify", outcome.Stages[RunStage.Verify].TotalSeconds),
+            ("$prune", outcome.Stages[RunStage.Prune].TotalSeconds),
+            ("$source", run.Source));
+    }
+
+    private static void Count(SqliteTransaction transaction, string table, string column, string source, string label, string result) => Execute(
+        transaction,
+        $"INSERT INTO {table} (source, {column}, result, count) VALUES ($source, $label, $result, 1) ON CONFLICT DO UPDATE SET count = count + 1",
+        ("$source", source), ("$label", label), ("$result", result));
+
+    private static Dictionary<(string, string, string), long> Counts(SqliteTransaction transaction, string sql) =>
+        Query(transaction, sql, row => (Key: (row.GetString(0), row.GetString(1), row.GetString(2)), Count: row.GetInt64(3)))
+            .ToDictionary(row => row.Key, row => row.Count);
+
+    private static string Word<T>(T value)
+        where T : struct, Enum => value.ToString().ToLowerInvariant();
+
+    private static long Milliseconds(DateTimeOffset instant) => instant.ToUnixTimeMilliseconds();
+
+    private static DateTimeOffset? Instant(SqliteDataReader row, int column) =>
+        row.IsDBNull(column) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
+}

@@ -1,0 +1,46 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+
+namespace NexusBackupAgent.Runs;
+
+/// <summary>How a run ended (metric label <c>result</c>).</summary>
+internal enum RunResult
+{
+    /// <summary>A new backup was stored and read back.</summary>
+    Success,
+
+    /// <summary>It was not.</summary>
+    Failure,
+
+    /// <summary>The run did not start, because another one of the same source was under way.</summary>
+    Skipped,
+}
+
+/// <summary>Why something failed, as it is kept in the journal.</summary>
+internal sealed record RunFailure(FailureKind Kind, string Message, string Hint)
+{
+    public static RunFailure Of(BackupException exception) => new(exception.Kind, exception.Message, exception.Hint);
+}
+
+/// <summary>One run as it ended.</summary>
+/// <param name="Id">The journal's number of it; 0 for a run that never started.</param>
+/// <param name="Source">The source's name.</param>
+/// <param name="Schedule">The schedule, or <c>manual</c>.</param>
+/// <param name="Type">What was asked for.</param>
+/// <param name="StartedAt">UTC.</param>
+/// <param name="EndedAt">UTC.</param>
+/// <param name="Result">How it ended.</param>
+/// <param name="Attempts">How many attempts it took; 0 when skipped.</param>
+/// <param name="Failure">Why it failed; null on success.</param>
+/// <param name="Outcome">What it made; null unless it succeeded.</param>
+internal sealed record RunRecord(
+    long Id,
+    string Source,
+    string Schedule,
+    BackupType Type,
+    DateTimeOffset StartedAt,
+    DateTimeOffset EndedAt,
+    RunResult Result,
+    int Attempts,
+    RunFailure? Failure,
+    BackupOutcome? Outcome);

@@ -1,0 +1,40 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Storage;
+
+namespace NexusBackupAgent.Runs;
+
+/// <summary>Refuses a run that the store or the scratch space can't take, before anything is written.</summary>
+/// <param name="scratch">Where verification expands the content.</param>
+internal sealed class SpaceGuard(ScratchDirectory scratch)
+{
+    // The next artifact is a little larger than the last; the companions are tiny.
+    private const double Growth = 1.1;
+    private const long Companions = 1 << 20;
+
+    /// <param name="catalog">Whose store is asked, and whose newest backup is the estimate.</param>
+    /// <param name="contentLength">Bytes that will be captured.</param>
+    /// <exception cref="BackupException">There is no room (exit code 8).</exception>
+    public async Task RequireAsync(BackupCatalog catalog, long contentLength, CancellationToken cancellationToken)
+    {
+        var last = (await catalog.ListAsync(cancellationToken)).FirstOrDefault(backup => backup.Manifest.IsCommitted);
+        var estimate = last is null ? Companions : (long)(last.Manifest.Stored.Length * Growth) + Companions;
+        if (catalog.Store.GetSpace() is { } space && space.Available < estimate)
+        {
+            throw Full(
+                $"store '{catalog.Store.Name}' has {Mebibytes(space.Available)} available and the backup needs about {Mebibytes(estimate)}",
+                catalog.Locate(""));
+        }
+
+        var available = scratch.Available;
+        if (available < contentLength)
+            throw Full($"scratch space '{scratch.Path}' has {Mebibytes(available)} available and verification needs {Mebibytes(contentLength)}", scratch.Path);
+    }
+
+    private static BackupException Full(string message, string place) => new(
+        FailureKind.StoreFull,
+        message,
+        $"free space there (df -h '{place}'; nexus-backup prune --dry-run shows what retention would remove), then run the backup again");
+
+    private static string Mebibytes(long bytes) => $"{bytes / 1048576.0:0.0} MiB";
+}

@@ -1,0 +1,16 @@
+namespace NexusBackupAgent.Sources;
+
+/// <summary>A consistent state of a source, held until disposed.</summary>
+/// <param name="capturedAt">The instant whose state this is, UTC.</param>
+/// <param name="length">Bytes that <see cref="CopyToAsync"/> will write.</param>
+internal abstract class SourceSnapshot(DateTimeOffset capturedAt, long length) : IAsyncDisposable
+{
+    public DateTimeOffset CapturedAt { get; } = capturedAt;
+
+    public long Length { get; } = length;
+
+    /// <summary>Writes the state as one stream.</summary>
+    public abstract Task CopyToAsync(Stream destination, CancellationToken cancellationToken);
+
+    public abstract ValueTask DisposeAsync();
+}

@@ -1,0 +1,49 @@
+using System.Buffers.Binary;
+using NexusBackupAgent.Common;
+
+namespace NexusBackupAgent.Sources.Sqlite;
+
+/// <summary>What the first 100 bytes of a database file say (SQLite file format, §1.3).</summary>
+/// <param name="Path">The file, symbolic links resolved, as SQLite resolves them to place <c>-wal</c> and <c>-shm</c>.</param>
+/// <param name="Length">Bytes.</param>
+/// <param name="PageSize">512 to 65536.</param>
+/// <param name="IsWal">Whether the database is in WAL mode.</param>
+internal sealed record SqliteFile(string Path, long Length, int PageSize, bool IsWal)
+{
+    public string WalPath => Path + "-wal";
+
+    public string ShmPath => Path + "-shm";
+
+    /// <summary>Looks at the file; anything but a database is refused by name.</summary>
+    public static SqliteFile Inspect(string path)
+    {
+        try
+        {
+            if (Directory.Exists(path))
+                throw Invalid(path, "is a directory", "name the database file itself, or a glob such as *.db inside it");
+            var resolved = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+            using var file = new FileStream(resolved, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+            Span<byte> header = stackalloc byte[100];
+            var read = file.ReadAtLeast(header, header.Length, throwOnEndOfStream: false);
+            if (file.Length == 0)
+                throw Invalid(path, "is empty (0 bytes)", "check the path; if the application lost its data, stop it and restore the newest good backup (nexus-backup list)");
+            if (read < header.Length || !header[..16].SequenceEqual("SQLite format 3\0"u8))
+                throw Invalid(path, "is not an SQLite database", $"check the path (file '{path}'); encrypted databases cannot be backed up page by page");
+
+            var pageSize = BinaryPrimitives.ReadUInt16BigEndian(header[16..]);
+            return new SqliteFile(resolved, file.Length, pageSize == 1 ? 65536 : pageSize, header[18] == 2 && header[19] == 2);
+        }
+        catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new BackupException(
+                FailureKind.SourceMissing, $"database '{path}' does not exist", "check the path in the configuration and that its disk is mounted", missing);
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw IoFailure.Translate(failure, $"read database '{path}'", System.IO.Path.GetDirectoryName(path) ?? path);
+        }
+    }
+
+    private static BackupException Invalid(string path, string what, string hint) =>
+        new(FailureKind.SourceInvalid, $"'{path}' {what}", hint);
+}

@@ -1,0 +1,136 @@
+using Microsoft.Data.Sqlite;
+using SQLitePCL;
+using NexusBackupAgent.Common;
+
+namespace NexusBackupAgent.Sources.Sqlite;
+
+/// <summary>
+/// A connection that can hold a read transaction on somebody else's live database. It never writes, but opens the file
+/// writable when it may, because only a writable connection can roll back what a crashed writer left behind.
+/// </summary>
+internal sealed class SqliteReadTransaction : IDisposable
+{
+    // Short and even: SQLite's own back-off grows to 100 ms, which a busy writer can starve.
+    private static readonly TimeSpan BusyPause = TimeSpan.FromMilliseconds(2);
+
+    private readonly string path;
+    private readonly SqliteConnection connection;
+    private readonly TimeProvider timeProvider;
+
+    private SqliteReadTransaction(string path, SqliteConnection connection, TimeProvider timeProvider)
+    {
+        this.path = path;
+        this.connection = connection;
+        this.timeProvider = timeProvider;
+    }
+
+    /// <summary>Opens the database without touching it.</summary>
+    public static SqliteReadTransaction Open(string path, TimeProvider timeProvider)
+    {
+        SqliteLibrary.Initialize();
+        try
+        {
+            return new SqliteReadTransaction(path, OpenConnection(path, CanWrite(path) ? SqliteOpenMode.ReadWrite : SqliteOpenMode.ReadOnly), timeProvider);
+        }
+        catch (SqliteException failure)
+        {
+            throw SqliteFailure.Translate(failure, path);
+        }
+    }
+
+    /// <summary>Starts the transaction: from here on this connection sees one state.</summary>
+    /// <param name="busyTimeout">How long a locked database is waited for.</param>
+    public async Task BeginAsync(TimeSpan busyTimeout, CancellationToken cancellationToken)
+    {
+        var started = timeProvider.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                TryBegin();
+                return;
+            }
+            catch (SqliteException failure)
+            {
+                End();
+                if (!SqliteFailure.IsBusy(failure))
+                    throw SqliteFailure.Translate(failure, path);
+                if (timeProvider.GetElapsedTime(started) >= busyTimeout)
+                {
+                    throw new BackupException(
+                        FailureKind.SourceBusy,
+                        $"database '{path}' stayed locked for {busyTimeout.TotalSeconds:0.#} s",
+                        $"find the process that holds it (fuser -v '{path}'), or raise busyTimeout",
+                        failure);
+                }
+            }
+
+            await Task.Delay(BusyPause, timeProvider, cancellationToken);
+        }
+    }
+
+    /// <summary>The journal mode as SQLite names it: <c>wal</c>, <c>delete</c>, …</summary>
+    public string JournalMode() => Scalar("PRAGMA journal_mode") as string ?? "";
+
+    /// <summary>Ends the transaction if there is one.</summary>
+    public void End()
+    {
+        if (raw.sqlite3_get_autocommit(connection.Handle) == 0)
+            raw.sqlite3_exec(connection.Handle, "ROLLBACK");
+    }
+
+    public void Dispose()
+    {
+        End();
+        connection.Dispose();
+    }
+
+    /// <summary>One attempt, as short as it can be: nothing but the lock and one page.</summary>
+    /// <exception cref="SqliteException">Busy, or worse.</exception>
+    public void TryBegin()
+    {
+        Check(raw.sqlite3_exec(connection.Handle, "BEGIN"));
+        Check(raw.sqlite3_exec(connection.Handle, "SELECT 1 FROM sqlite_master LIMIT 1"));
+    }
+
+    private static SqliteConnection OpenConnection(string path, SqliteOpenMode mode)
+    {
+        var opened = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = mode, Pooling = false }.ToString());
+        opened.Open();
+        raw.sqlite3_busy_timeout(opened.Handle, 0);
+        return opened;
+    }
+
+    private static bool CanWrite(string path)
+    {
+        try
+        {
+            using var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+            return true;
+        }
+        catch (Exception refused) when (IoFailure.IsKnown(refused))
+        {
+            return false;
+        }
+    }
+
+    private void Check(int result)
+    {
+        if (result != raw.SQLITE_OK)
+            SqliteException.ThrowExceptionForRC(result, connection.Handle);
+    }
+
+    private object? Scalar(string sql)
+    {
+        try
+        {
+            using var command = connection.CreateCommand();
+            command.CommandText = sql;
+            return command.ExecuteScalar();
+        }
+        catch (SqliteException failure)
+        {
+            throw SqliteFailure.Translate(failure, path);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+using Microsoft.Data.Sqlite;
+using Microsoft.Win32.SafeHandles;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Storage;
+
+namespace NexusBackupAgent.Sources.Sqlite;
+
+/// <summary>One SQLite database file.</summary>
+/// <param name="path">The database.</param>
+/// <param name="scratch">Where a database that is not in WAL mode is copied while its lock is held.</param>
+/// <param name="busyTimeout">How long a locked database is waited for.</param>
+/// <param name="timeProvider">The clock.</param>
+internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSpan busyTimeout, TimeProvider timeProvider) : IBackupSource
+{
+    // A file younger than this could change again without its time changing.
+    private static readonly TimeSpan Settled = TimeSpan.FromSeconds(1);
+
+    public string Kind => "sqlite";
+
+    public string Extension => ".db.gz";
+
+    public IReadOnlyDictionary<string, string> Tools { get; } = new Dictionary<string, string>(StringComparer.Ordinal) { ["sqlite"] = SqliteLibrary.Initialize() };
+
+    public async Task<SourceSnapshot> OpenSnapshotAsync(CancellationToken cancellationToken)
+    {
+        var file = SqliteFile.Inspect(path);
+        if (file.IsWal && await CopyClosedAsync(file, cancellationToken) is { } closed)
+            return closed;
+
+        var transaction = SqliteReadTransaction.Open(file.Path, timeProvider);
+        try
+        {
+            await transaction.BeginAsync(busyTimeout, cancellationToken);
+            if (transaction.JournalMode() == "wal")
+                return await WalSnapshot.OpenAsync(file, transaction, busyTimeout, timeProvider, cancellationToken);
+            return CopyLocked(file, transaction, cancellationToken);
+        }
+        catch
+        {
+            transaction.Dispose();
+            throw;
+        }
+    }
+
+    public Task<string?> CheckAsync(string path, CancellationToken cancellationToken) =>
+        Task.Run(() => SqliteIntegrity.Check(path, cancellationToken), CancellationToken.None);
+
+    /// <summary>
+    /// A database in WAL mode without a <c>-wal</c> file is open nowhere and complete in itself. It is copied without
+    /// opening it: SQLite would make <c>-wal</c> and <c>-shm</c> files that belong to the agent's user, and its application
+    /// might not be able to write those when it starts.
+    /// </summary>
+    /// <returns>Null when the database was opened in the meantime, or may have been.</returns>
+    private async Task<CopiedSnapshot?> CopyClosedAsync(SqliteFile file, CancellationToken cancellationToken)
+    {
+        var before = new FileInfo(file.Path);
+        if (File.Exists(file.WalPath) || timeProvider.GetUtcNow().UtcDateTime - before.LastWriteTimeUtc < Settled)
+            return null;
+
+        var capturedAt = timeProvider.GetUtcNow();
+        var copy = Copy(file, capturedAt, cancellationToken);
+        var after = new FileInfo(file.Path);
+        if (!File.Exists(file.WalPath) && after.LastWriteTimeUtc == before.LastWriteTimeUtc && after.Length == before.Length)
+            return copy;
+
+        await copy.DisposeAsync();
+        return null;
+    }
+
+    /// <summary>In rollback-journal mode the shared lock keeps writers out, so it is held only for the copy.</summary>
+    private CopiedSnapshot CopyLocked(SqliteFile file, SqliteReadTransaction transaction, CancellationToken cancellationToken)
+    {
+        var copy = Copy(file, timeProvider.GetUtcNow(), cancellationToken);
+        transaction.Dispose();
+        return copy;
+    }
+
+    private CopiedSnapshot Copy(SqliteFile file, DateTimeOffset capturedAt, CancellationToken cancellationToken)
+    {
+        var copy = scratch.NewFile();
+        try
+        {
+            // Closing this handle drops the process's lock on the database (POSIX), which is why nothing is read after it.
+            using var source = File.OpenHandle(file.Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan);
+            using var target = File.OpenHandle(copy, FileMode.CreateNew, FileAccess.Write);
+            return new CopiedSnapshot(copy, capturedAt, FileCopy.Copy(source, target, cancellationToken));
+        }
+        catch (Exception failure)
+        {
+            File.Delete(copy);
+            if (IoFailure.IsKnown(failure))
+                throw IoFailure.Translate(failure, $"copy database '{file.Path}' to scratch space '{scratch.Path}'", scratch.Path);
+            throw;
+        }
+    }
+}

@@ -1,0 +1,155 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using NexusBackupAgent.Common;
+
+namespace NexusBackupAgent.Sources.Sqlite;
+
+/// <summary>
+/// A database in WAL mode as one read transaction sees it, read straight from the database file and its WAL: no copy is
+/// made, and no writer waits. What makes that sound (SQLite, "WAL-mode file format" §2.3): while the transaction holds
+/// its read mark, a checkpoint writes into the database file only pages whose newest frame lies at or before our last
+/// frame, which we take from the WAL anyway, and the WAL is not started over. If all frames were already
+/// in the database file when the transaction began, the WAL may be started over, but then it is the database file
+/// that nobody may write, and we read only that.
+/// </summary>
+internal sealed class WalSnapshot : SourceSnapshot
+{
+    private const int FrameHeaderSize = 24;
+    private const int WalHeaderSize = 32;
+    private const int BlockSize = 1 << 20;
+
+    private readonly string path;
+    private readonly SqliteReadTransaction transaction;
+    private readonly WalFiles files;
+    private readonly WalIndexHeader state;
+    private readonly Dictionary<uint, uint> frames;
+
+    private WalSnapshot(string path, SqliteReadTransaction transaction, WalFiles files, WalIndexHeader state, DateTimeOffset capturedAt, long length)
+        : base(capturedAt, length)
+    {
+        this.path = path;
+        this.transaction = transaction;
+        this.files = files;
+        this.state = state;
+        frames = NewestFrames();
+    }
+
+    private long FrameSize => FrameHeaderSize + state.PageSize;
+
+    /// <summary>Takes over <paramref name="transaction"/>, which has begun, and ends it when disposed.</summary>
+    public static async Task<WalSnapshot> OpenAsync(
+        SqliteFile file, SqliteReadTransaction transaction, TimeSpan busyTimeout, TimeProvider timeProvider, CancellationToken cancellationToken)
+    {
+        var opened = WalFiles.Open(file);
+        try
+        {
+            var started = timeProvider.GetTimestamp();
+            while (true)
+            {
+                // Which state did the transaction get? The one in the header, if no commit came while it began.
+                transaction.End();
+                var before = WalIndexHeader.Read(opened.Shm);
+                await transaction.BeginAsync(busyTimeout, cancellationToken);
+                var capturedAt = timeProvider.GetUtcNow();
+                var after = WalIndexHeader.Read(opened.Shm);
+                var settled = WalIndexHeader.Read(opened.Shm);
+                if (before is { } first && after is { IsReady: true } state && settled is { } last && first.IsSameStateAs(state) && state.IsSameStateAs(last))
+                {
+                    var length = state.PageCount > 0 ? (long)state.PageCount * state.PageSize : RandomAccess.GetLength(opened.Database);
+                    return new WalSnapshot(file.Path, transaction, opened, state, capturedAt, length);
+                }
+
+                if (timeProvider.GetElapsedTime(started) > busyTimeout)
+                    throw new BackupException(FailureKind.SourceBusy, $"database '{file.Path}' committed without a pause for {busyTimeout.TotalSeconds:0.#} s", "raise busyTimeout");
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+        }
+        catch
+        {
+            transaction.Dispose(); // before the files: closing any handle drops the process's locks on that file (POSIX)
+            opened.Dispose();
+            throw;
+        }
+    }
+
+    public override async Task CopyToAsync(Stream destination, CancellationToken cancellationToken)
+    {
+        var block = GC.AllocateUninitializedArray<byte>(BlockSize);
+        for (var offset = 0L; offset < Length; offset += block.Length)
+        {
+            var bytes = block.AsMemory(0, (int)Math.Min(block.Length, Length - offset));
+            ReadBlock(bytes.Span, offset);
+            await destination.WriteAsync(bytes, cancellationToken);
+        }
+
+        RequireSameWal();
+    }
+
+    public override ValueTask DisposeAsync()
+    {
+        transaction.Dispose();
+        files.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private void ReadBlock(Span<byte> block, long offset)
+    {
+        var firstPage = (uint)(offset / state.PageSize) + 1;
+        var filled = Fill(files.Database, block, offset);
+        for (var position = 0; position < block.Length; position += state.PageSize)
+        {
+            var page = firstPage + (uint)(position / state.PageSize);
+            if (frames.TryGetValue(page, out var frame))
+            {
+                if (Fill(files.Wal, block.Slice(position, state.PageSize), FrameOffset(frame) + FrameHeaderSize) < state.PageSize)
+                    throw Changed($"frame {frame} of its WAL is gone");
+            }
+            else if (position + state.PageSize > filled)
+            {
+                throw Changed($"page {page} is beyond the end of the file");
+            }
+        }
+    }
+
+    /// <summary>For each page that the WAL holds, its newest frame up to our last one. Empty when the database file has it all.</summary>
+    private Dictionary<uint, uint> NewestFrames()
+    {
+        var newest = new Dictionary<uint, uint>();
+        if (state.Backfilled >= state.LastFrame)
+            return newest;
+
+        Span<byte> header = stackalloc byte[FrameHeaderSize];
+        for (var frame = 1u; frame <= state.LastFrame; frame++)
+        {
+            if (Fill(files.Wal, header, FrameOffset(frame)) < header.Length || MemoryMarshal.Read<ulong>(header[8..]) != state.Salt)
+                throw Changed($"frame {frame} of its WAL is not of this generation");
+            newest[BinaryPrimitives.ReadUInt32BigEndian(header)] = frame;
+        }
+
+        return newest;
+    }
+
+    /// <summary>The locks forbid that the WAL is replaced while we read; if somebody deleted it all the same, say so.</summary>
+    private void RequireSameWal()
+    {
+        if (frames.Count == 0)
+            return;
+        Span<byte> header = stackalloc byte[WalHeaderSize];
+        if (Fill(files.Wal, header, 0) < header.Length || MemoryMarshal.Read<ulong>(header[16..]) != state.Salt)
+            throw Changed("its WAL was replaced while it was read");
+    }
+
+    private long FrameOffset(uint frame) => WalHeaderSize + (frame - 1) * FrameSize;
+
+    private BackupException Changed(string how) =>
+        new(FailureKind.Io, $"database '{path}' changed in a way that its locks forbid: {how}", "check that nothing deletes or replaces its -wal and -shm files while programs use it");
+
+    private static int Fill(SafeFileHandle file, Span<byte> bytes, long offset)
+    {
+        var total = 0;
+        while (total < bytes.Length && RandomAccess.Read(file, bytes[total..], offset + total) is > 0 and var read)
+            total += read;
+        return total;
+    }
+}

@@ -1,0 +1,39 @@
+using NexusBackupAgent.Common;
+
+namespace NexusBackupAgent.Storage;
+
+/// <summary>
+/// Where artifacts and their small companions are kept. Paths are relative, with forward slashes.
+/// Failures are <see cref="BackupException"/>s that name the store, the path and the mend.
+/// </summary>
+internal interface IArtifactStore
+{
+    /// <summary>The configured name (metric label <c>store</c>).</summary>
+    string Name { get; }
+
+    /// <summary>Where <paramref name="path"/> lies, in the words an operator would use: an absolute path or a URL.</summary>
+    string Locate(string path);
+
+    /// <summary>
+    /// Writes a file that appears whole, durable and under its name, or not at all.
+    /// Missing directories below the store's root are made; the root itself never is, because a missing root is
+    /// usually a disk that is not mounted.
+    /// </summary>
+    /// <param name="replace">Whether a file of that name is replaced; otherwise it is an error.</param>
+    Task WriteAsync(string path, bool replace, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken);
+
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    Task<Stream> OpenReadAsync(string path, CancellationToken cancellationToken);
+
+    /// <summary>The files directly in a directory, hidden ones included; none when the directory is absent.</summary>
+    Task<IReadOnlyList<StoredFile>> ListAsync(string directory, CancellationToken cancellationToken);
+
+    /// <summary>The names of the directories directly in a directory; none when it is absent.</summary>
+    Task<IReadOnlyList<string>> ListDirectoriesAsync(string directory, CancellationToken cancellationToken);
+
+    /// <summary>Deletes durably. An absent file is success.</summary>
+    Task DeleteAsync(string path, CancellationToken cancellationToken);
+
+    /// <summary>The room left; null where the store does not tell.</summary>
+    StoreSpace? GetSpace();
+}

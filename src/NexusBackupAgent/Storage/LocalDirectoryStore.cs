@@ -1,0 +1,147 @@
+using System.Security.Cryptography;
+using NexusBackupAgent.Common;
+
+namespace NexusBackupAgent.Storage;
+
+/// <summary>A store in a directory of this machine.</summary>
+internal sealed class LocalDirectoryStore(string name, string root) : IArtifactStore
+{
+    /// <summary>Ends the name of a file that is being written; with a leading dot no <c>*.db.gz</c> finds it.</summary>
+    public const string PartialSuffix = ".partial";
+
+    public string Name { get; } = name;
+
+    public string Locate(string path) => Path.GetFullPath(Path.Combine(root, path));
+
+    public async Task WriteAsync(string path, bool replace, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken)
+    {
+        var target = Locate(path);
+        var directory = Path.GetDirectoryName(target)!;
+        var partial = Path.Combine(directory, $".{Path.GetFileName(target)}.{RandomNumberGenerator.GetHexString(8, lowercase: true)}{PartialSuffix}");
+        try
+        {
+            RequireRoot();
+            CreateDirectories(directory);
+            await using (var file = new FileStream(partial, FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 0))
+            {
+                await write(file, cancellationToken);
+                file.Flush(flushToDisk: true);
+            }
+
+            cancellationToken.ThrowIfCancellationRequested();
+            File.Move(partial, target, overwrite: replace);
+            DurableDirectory.Sync(directory);
+        }
+        catch (Exception failure)
+        {
+            DeletePartial(partial);
+            if (IoFailure.IsKnown(failure))
+                throw IoFailure.Translate(failure, $"write '{target}' in store '{Name}'", root);
+            throw;
+        }
+    }
+
+    public Task<Stream> OpenReadAsync(string path, CancellationToken cancellationToken)
+    {
+        var target = Locate(path);
+        try
+        {
+            return Task.FromResult<Stream>(new FileStream(
+                target, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 17, FileOptions.SequentialScan | FileOptions.Asynchronous));
+        }
+        catch (Exception failure) when (failure is not FileNotFoundException && IoFailure.IsKnown(failure))
+        {
+            throw IoFailure.Translate(failure, $"read '{target}' in store '{Name}'", root);
+        }
+    }
+
+    public Task<IReadOnlyList<StoredFile>> ListAsync(string directory, CancellationToken cancellationToken) => List(
+        directory,
+        target => target.EnumerateFiles()
+            .Where(file => file.Exists) // it may have gone since it was enumerated; this also reads its length and time
+            .Select(file => new StoredFile(file.Name, file.Length, new DateTimeOffset(file.LastWriteTimeUtc))));
+
+    public Task<IReadOnlyList<string>> ListDirectoriesAsync(string directory, CancellationToken cancellationToken) =>
+        List(directory, target => target.EnumerateDirectories().Select(child => child.Name));
+
+    public Task DeleteAsync(string path, CancellationToken cancellationToken)
+    {
+        var target = Locate(path);
+        try
+        {
+            if (File.Exists(target))
+            {
+                File.Delete(target);
+                DurableDirectory.Sync(Path.GetDirectoryName(target)!);
+            }
+
+            return Task.CompletedTask;
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw IoFailure.Translate(failure, $"delete '{target}' in store '{Name}'", root);
+        }
+    }
+
+    public StoreSpace? GetSpace()
+    {
+        try
+        {
+            RequireRoot();
+            var drive = new DriveInfo(root);
+            return new StoreSpace(drive.TotalSize, drive.TotalFreeSpace, drive.AvailableFreeSpace);
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw IoFailure.Translate(failure, $"ask for the free space of store '{Name}'", root);
+        }
+    }
+
+    private Task<IReadOnlyList<T>> List<T>(string directory, Func<DirectoryInfo, IEnumerable<T>> read)
+    {
+        var target = new DirectoryInfo(Locate(directory));
+        try
+        {
+            RequireRoot();
+            return Task.FromResult<IReadOnlyList<T>>(target.Exists ? [.. read(target)] : []);
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw IoFailure.Translate(failure, $"list '{target}' in store '{Name}'", root);
+        }
+    }
+
+    private void RequireRoot()
+    {
+        if (!Directory.Exists(root))
+        {
+            throw new BackupException(
+                FailureKind.StoreUnavailable,
+                File.Exists(root) ? $"store '{Name}' is not a directory: '{root}'" : $"store '{Name}' does not exist: '{root}'",
+                $"mount its disk, or create it once with: mkdir -p '{root}'");
+        }
+    }
+
+    /// <summary>Makes what is missing below the root, each level durably.</summary>
+    private static void CreateDirectories(string directory)
+    {
+        if (Directory.Exists(directory))
+            return;
+        var parent = Path.GetDirectoryName(directory)!;
+        CreateDirectories(parent);
+        Directory.CreateDirectory(directory);
+        DurableDirectory.Sync(parent);
+    }
+
+    private static void DeletePartial(string partial)
+    {
+        try
+        {
+            File.Delete(partial);
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            // The first failure is the one to tell; the leftover is an orphan that the next run reports and sweeps.
+        }
+    }
+}

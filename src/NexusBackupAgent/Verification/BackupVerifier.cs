@@ -1,0 +1,86 @@
+using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Sources;
+using NexusBackupAgent.Storage;
+
+namespace NexusBackupAgent.Verification;
+
+/// <summary>
+/// Re-reads a stored backup: size, SHA-256, gzip, content hash, and the source's own check of the expanded content
+/// (runbook §3.1 steps 3 and 4, §7). What it finds is kept beside the backup.
+/// </summary>
+/// <param name="scratch">Where content is expanded.</param>
+/// <param name="timeProvider">The clock.</param>
+internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider timeProvider)
+{
+    /// <summary>Verifies, records the result, and adopts a hand-made file that passed.</summary>
+    /// <returns>The backup with its new state. Damage is a result; only being unable to look is an exception.</returns>
+    public async Task<Backup> VerifyAsync(
+        IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken)
+    {
+        var expanded = scratch.NewFile();
+        try
+        {
+            var reading = await ReadAsync(catalog, backup, expanded, progress, cancellationToken);
+            var checks = new List<CheckResult>
+            {
+                Result(VerificationCheck.Checksum, await ChecksumAsync(catalog, backup, reading, cancellationToken)),
+                Result(VerificationCheck.Gzip, reading.GzipFailure),
+            };
+            if (reading.GzipFailure is null)
+                checks.Add(Result(VerificationCheck.Integrity, await source.CheckAsync(expanded, cancellationToken)));
+
+            var result = new VerificationResult(
+                backup.Id, timeProvider.GetUtcNow(), reading.Stored.Length, checks.TrueForAll(check => check.Passed), checks);
+            if (result.Passed && !backup.Manifest.IsCommitted)
+                backup = await catalog.AdoptAsync(backup, reading.Content!.Value, reading.Stored, cancellationToken);
+            return await catalog.RecordAsync(backup, result, cancellationToken);
+        }
+        finally
+        {
+            File.Delete(expanded);
+        }
+    }
+
+    private static CheckResult Result(VerificationCheck check, string? finding) => new(check, finding is null, finding ?? "");
+
+    private static async Task<string?> ChecksumAsync(BackupCatalog catalog, Backup backup, ArtifactReading reading, CancellationToken cancellationToken)
+    {
+        var (manifest, stored) = (backup.Manifest, reading.Stored);
+        if (await catalog.ReadChecksumAsync(backup.File, cancellationToken) is { } written && written != stored.Sha256)
+            return $"its SHA-256 is {stored.Sha256} and {BackupFiles.Checksum(backup.File)} says {(written.Length == 0 ? "nothing" : written)}";
+        if (!manifest.IsCommitted)
+            return null;
+        if (stored.Length != manifest.Stored.Length)
+            return $"it has {stored.Length} bytes and was stored with {manifest.Stored.Length}";
+        if (stored.Sha256 != manifest.Stored.Sha256)
+            return $"its SHA-256 is {stored.Sha256} and it was stored with {manifest.Stored.Sha256}";
+        if (reading.Content is { } content && content != manifest.Content)
+            return $"its content ({content.Length} bytes, SHA-256 {content.Sha256}) is not what was captured ({manifest.Content.Length} bytes, {manifest.Content.Sha256})";
+        return null;
+    }
+
+    private async Task<ArtifactReading> ReadAsync(
+        BackupCatalog catalog, Backup backup, string expanded, IProgress<long>? progress, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var content = new FileStream(expanded, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
+            await using var artifact = await catalog.OpenReadAsync(backup.File, cancellationToken);
+            return await ArtifactReader.ReadAsync(artifact, content, progress, cancellationToken);
+        }
+        catch (FileNotFoundException gone)
+        {
+            throw new BackupException(FailureKind.NotFound, $"backup '{catalog.Locate(backup.File)}' is gone", "nexus-backup list shows what is left", gone);
+        }
+        catch (Exception failure) when (IoFailure.IsFull(failure))
+        {
+            throw IoFailure.Translate(failure, $"expand backup {backup.File} in scratch space '{scratch.Path}'", scratch.Path);
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw IoFailure.Translate(failure, $"read back '{catalog.Locate(backup.File)}'", scratch.Path);
+        }
+    }
+}

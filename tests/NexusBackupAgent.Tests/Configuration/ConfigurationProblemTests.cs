@@ -1,0 +1,247 @@
+using NexusBackupAgent.Configuration;
+
+namespace NexusBackupAgent.Tests.Configuration;
+
+/// <summary>Every mistake by itself: where it is reported, in which words, and with which mend.</summary>
+public sealed class ConfigurationProblemTests
+{
+    /// <summary>Lines are written below <c>sources.itsm</c>; the first is line 8 of the file.</summary>
+    public static TheoryData<string, string, int, string, string> MistakesOfASource => new()
+    {
+        // Keys.
+        { "retension: 7d", "retension", 8, "not a known key", "the keys here are sqlite, store, directory" },
+        { "shedules: {}", "shedules", 8, "not a known key", "did you mean schedules?" },
+        { "busy_timeout: 10s", "busy_timeout", 8, "not a known key", "did you mean busyTimeout?" },
+        { "BusyTimeout: 10s", "BusyTimeout", 8, "not a known key", "did you mean busyTimeout?" },
+        { "level: 3", "level", 8, "not a known key", "it belongs below" },
+        { "listen: http://127.0.0.1:1", "listen", 8, "not a known key", "top level" },
+        { "\nsqlite: other.db", "sqlite", 9, "written twice, first on line 5", "keep one" },
+        { "rpo: {warning: 24h, warning: 30h}", "rpo.warning", 8, "written twice", "keep one" },
+        { "rpo: {crticial: 50h}", "rpo.crticial", 8, "not a known key", "did you mean critical?" },
+        { "retry: {attempt: 5}", "retry.attempt", 8, "not a known key", "did you mean attempts?" },
+        { "compression: {levle: 5}", "compression.levle", 8, "not a known key", "did you mean level?" },
+
+        // Kinds of value.
+        { "rpo: 24h", "rpo", 8, "one value where keys are expected", "rpo: {warning: 24h, critical: 48h}" },
+        { "retry: [3]", "retry", 8, "a list where keys are expected", "retry: {attempts: 3" },
+        { "busyTimeout: {seconds: 3}", "busyTimeout", 8, "a mapping where one value is expected", "busyTimeout: 30s" },
+        { "timeLimit: [6h]", "timeLimit", 8, "a list where one value is expected", "timeLimit: 6h" },
+        { "timeLimit:", "timeLimit", 8, "has no value", "timeLimit: 6h" },
+        { "directory: \"\"", "directory", 8, "has no value", "directory: itsm" },
+
+        // Ranges.
+        { "busyTimeout: 10", "busyTimeout", 8, "is not a duration", "for example 30s, 10m, 24h or 2d" },
+        { "busyTimeout: -10s", "busyTimeout", 8, "is not a duration", "30s" },
+        { "busyTimeout: 1.5h", "busyTimeout", 8, "is not a duration", "30s" },
+        { "busyTimeout: 2h", "busyTimeout", 8, "out of range (0s to 1h)", "between 0s and 1h" },
+        { "busyTimeout: 99999999999999999s", "busyTimeout", 8, "longer than ten years", "between 0s and 1h" },
+        { "timeLimit: 0s", "timeLimit", 8, "out of range", "between 1s and 30d" },
+        { "retry: {attempts: 0}", "retry.attempts", 8, "out of range (1 to 10)", "attempts: 3" },
+        { "retry: {attempts: 11}", "retry.attempts", 8, "out of range (1 to 10)", "attempts: 3" },
+        { "retry: {attempts: three}", "retry.attempts", 8, "not a whole number", "from 1 to 10" },
+        { "retry: {delay: 61m}", "retry.delay", 8, "out of range (0s to 1h)", "between 0s and 1h" },
+        { "compression: {level: 0}", "compression.level", 8, "out of range (1 to 9)", "level: 6" },
+        { "compression: {level: 10}", "compression.level", 8, "out of range (1 to 9)", "level: 6" },
+        { "rpo: {warning: 0h}", "rpo.warning", 8, "out of range", "between 1m" },
+        { "rpo: {warning: 24h, critical: 24h}", "rpo", 8, "critical 24h is not above warning 24h", "rpo: {warning: 24h, critical: 48h}" },
+        { "rpo: {warning: 3d}", "rpo", 8, "critical 48h, the default, is not above warning 3d", "above the warning" },
+
+        // Stores and directories.
+        { "store: locale", "store", 8, "no store of that name", "did you mean local?" },
+        { "store: offsite", "store", 8, "no store of that name", "the stores are local" },
+        { "store: [local, offsite]", "store", 8, "copies to further stores are not supported by this version", "name one store" },
+        { "store: []", "store", 8, "empty list", "name one store" },
+        { "store: {name: local}", "store", 8, "a mapping where one value is expected", "store: local" },
+        { "directory: /mnt/backups", "directory", 8, "absolute path", "below the store's path" },
+        { "directory: a/../../b", "directory", 8, "leads out of the store", "below the store's path" },
+
+        // What other versions do.
+        { "postgres: {database: x}", "postgres", 8, "not supported by this version", "sqlite:" },
+        { "s3: {bucket: x}", "s3", 8, "not supported by this version", "sqlite:" },
+    };
+
+    [Theory]
+    [MemberData(nameof(MistakesOfASource))]
+    public void A_mistake_in_a_source_is_an_error(string keys, string key, int line, string problem, string mend)
+    {
+        using var file = new SampleFile(SampleFile.WithSourceKeys(keys));
+
+        AssertOnly(file, IsError: true, $"sources.itsm.{key}", line, problem, mend);
+    }
+
+    /// <summary>Lines are written below <c>sources.itsm.schedules</c>; the first is line 7 of the file.</summary>
+    public static TheoryData<string, string, int, string, string> MistakesOfASchedule => new()
+    {
+        { "daily: {cron: \"0 2 * * *\"}", "daily", 7, "has no retention", "retention: 7d" },
+        { "daily: {retention: 7d}", "daily", 7, "has no cron", "cron: \"0 2 * * *\"" },
+        { "daily: \"0 2 * * *\"", "daily", 7, "one value where keys are expected", "daily: {cron:" },
+        { "daily:", "daily", 7, "is empty", "daily: {cron:" },
+        { "daily: {cron: \"0 2 * * *\", retention: seven}", "daily.retention", 7, "is not a period", "for example 7d" },
+        { "daily: {cron: \"0 2 * * *\", retention: 7d, type: differential}", "daily.type", 7, "not supported by this version", "type: full" },
+        { "daily: {cron: \"0 2 * * *\", retention: 7d, type: incremental}", "daily.type", 7, "not supported by this version", "type: full" },
+        { "daily: {cron: \"0 2 * * *\", retention: 7d, type: half}", "daily.type", 7, "not a type of backup", "type: full" },
+        { "daily: {cron: \"0 2 * * *\", retnetion: 7d, retention: 7d}", "daily.retnetion", 7, "not a known key", "did you mean retention?" },
+        { "daily:\n  retention: 7d\n  cron: \"0 2 * * *\"\n  retention: 8d", "daily.retention", 10, "written twice, first on line 8", "keep one" },
+        { "daily:\n  retention: 7d\n  cron: 0 25 * * *", "daily.cron", 9, "hour field at column 3: '25' is not allowed", "write 0 to 23" },
+        { "daily:\n  retention: 7d\n  cron: 0 2 * *", "daily.cron", 9, "has 4 fields", "write 5 (minute hour" },
+        { "daily:\n  retention: 7d\n  cron: \"@dayly\"", "daily.cron", 9, "unknown", "@daily" },
+        { "daily: {cron: \"0 2 * * *\", retention: 12m}", "daily.retention", 7, "for months write mo", "retention: 7d" },
+        { "manual: {cron: \"0 2 * * *\", retention: 7d}", "manual", 7, "made by hand", "another name" },
+        { "\"every day\": {cron: \"0 2 * * *\", retention: 7d}", "\"every day\"", 7, "only letters, digits, _ and -", "for example daily" },
+        { "毎日: {cron: \"0 2 * * *\", retention: 7d}", "毎日", 7, "only letters, digits, _ and -", "for example daily" },
+        { "a/b: {cron: \"0 2 * * *\", retention: 7d}", "\"a/b\"", 7, "only letters, digits, _ and -", "for example daily" },
+    };
+
+    [Theory]
+    [MemberData(nameof(MistakesOfASchedule))]
+    public void A_mistake_in_a_schedule_is_an_error(string schedules, string key, int line, string problem, string mend)
+    {
+        using var file = new SampleFile(SampleFile.WithSchedules(schedules));
+
+        AssertOnly(file, IsError: true, $"sources.itsm.schedules.{key}", line, problem, mend);
+    }
+
+    /// <summary>Text that is put before the minimal file.</summary>
+    public static TheoryData<string, string, string, string> MistakesOfTheTopLevel => new()
+    {
+        { "timezone: Asia/Tokyo", "timezone", "not a known key", "did you mean timeZone?" },
+        { "schedules: {}", "schedules", "not a known key", "it belongs below sources.<name>" },
+        { "colour: red", "colour", "not a known key", "the keys here are timeZone, listen, state, scratch, log, stores, sources" },
+        { "timeZone: Asia/Tokio", "timeZone", "did you mean Asia/Tokyo?", "IANA" },
+        { "timeZone: Tokyo", "timeZone", "did you mean Asia/Tokyo?", "IANA" },
+        { "timeZone: ../../../etc/passwd", "timeZone", "is not a time zone that this host knows", "Asia/Tokyo" },
+        { "timeZone: zone.tab", "timeZone", "is not a time zone that this host knows", "Asia/Tokyo" },
+        { "timeZone: \"a\\0b\"", "timeZone", "is not a time zone that this host knows", "Asia/Tokyo" },
+        { "timeZone: JST", "timeZone", "is not a time zone that this host knows", "Asia/Tokyo" },
+        { "listen: https://0.0.0.0:9440", "listen", "https is not supported by this version", "http://127.0.0.1:9440" },
+        { "listen: 127.0.0.1:9440", "listen", "not an http address", "http://127.0.0.1:9440" },
+        { "listen: 9440", "listen", "not an http address", "http://127.0.0.1:9440" },
+        { "listen: http://localhost", "listen", "has no port", "http://127.0.0.1:9440" },
+        { "listen: http://localhost:99999", "listen", "not an http address", "http://127.0.0.1:9440" },
+        { "listen: http://localhost:9440/metrics", "listen", "more than a host and a port", "http://127.0.0.1:9440" },
+        { "state: ~/state", "state", "which only a shell expands", "write the absolute path" },
+        { "state: \"a\\u0007b\"", "state", "control character", "state: state" },
+        { "log: {level: loud}", "log.level", "not a log level", "Verbose, Debug, Information, Warning or Error" },
+        { "log: {levels: Debug}", "log.levels", "not a known key", "did you mean level?" },
+        { "log: debug", "log", "one value where keys are expected", "log: {level: Information}" },
+    };
+
+    [Theory]
+    [MemberData(nameof(MistakesOfTheTopLevel))]
+    public void A_mistake_at_the_top_level_is_an_error(string text, string key, string problem, string mend)
+    {
+        using var file = new SampleFile($"{text}\n{SampleFile.Minimal}");
+
+        AssertOnly(file, IsError: true, key, line: 1, problem, mend);
+    }
+
+    public static TheoryData<string, string, int, string, string> MistakesOfWholeFiles => new()
+    {
+        { "stores: {a: {path: x}}", "", 1, "there are no sources", "sources: {itsm:" },
+        { "stores: {a: {path: x}}\nsources:", "", 1, "there are no sources", "sources: {itsm:" },
+        { "stores: {a: {path: x}}\nsources: {}", "sources", 2, "there are no sources", "sources: {itsm:" },
+        { "stores: {a: {path: x}}\nsources: [a]", "sources", 2, "a list where keys are expected", "sources: {itsm:" },
+        { "sources: {s: {sqlite: a.db, schedules: *d}}", "", 1, "there are no stores", "stores: {local: {path: backups}}" },
+        { "stores:\nsources: {s: {sqlite: a.db, schedules: *d}}", "", 1, "there are no stores", "stores: {local" },
+        { "stores: {a: {}}\nsources: {s: {sqlite: a.db, schedules: *d}}", "stores.a", 1, "has no path", "path: backups" },
+        { "stores: {a: backups}\nsources: {s: {sqlite: a.db, schedules: *d}}", "stores.a", 1, "one value where keys are expected", "a: {path: backups}" },
+        { "stores: {a: {path: x, pth: y}}\nsources: {s: {sqlite: a.db, schedules: *d}}", "stores.a.pth", 1, "not a known key", "did you mean path?" },
+        { "stores: {.a: {path: x}}\nsources: {s: {sqlite: a.db, schedules: *d}}", "stores.\".a\"", 1, "begins with a dot", "for example local" },
+        { "stores: {a: {s3: {bucket: b}}}\nsources: {s: {sqlite: a.db, schedules: *d}}", "stores.a.s3", 1, "not supported by this version, and a source uses", "path: backups" },
+        { "stores: {a: {path: x}, b: {path: y}}\nsources: {s: {sqlite: a.db, schedules: *d}}", "sources.s", 2, "does not say which store", "one of a, b" },
+        { "stores: {a: {path: x}}\nsources:\n  s: {schedules: *d}", "sources.s", 3, "does not say which database", "sqlite: data/itsm.db" },
+        { "stores: {a: {path: x}}\nsources:\n  s: {directory: etc, schedules: *d}", "sources.s", 3, "directory trees as sources are not supported by this version", "sqlite:" },
+        { "stores: {a: {path: x}}\nsources:\n  s: a.db", "sources.s", 3, "one value where keys are expected", "s: {sqlite: data/itsm.db}" },
+        { "stores: {a: {path: x}}\nsources:\n  s: {sqlite: data/, schedules: *d}", "sources.s.sqlite", 3, "names a directory", "sqlite: data/itsm.db" },
+        { "stores: {a: {path: x}}\nsources:\n  s: {sqlite: data/**/a.db, schedules: *d}", "sources.s.sqlite", 3, "**", "sqlite: data/itsm.db" },
+        { "stores: {a: {path: x}}\nsources:\n  s: {sqlite: dat?/a.db, schedules: *d}", "sources.s.sqlite", 3, "? in a directory's name", "sqlite: data/itsm.db" },
+    };
+
+    [Theory]
+    [MemberData(nameof(MistakesOfWholeFiles))]
+    public void A_mistake_in_stores_or_sources_is_an_error(string text, string key, int line, string problem, string mend)
+    {
+        using var file = new SampleFile(text.Replace("*d", "{d: {cron: \"0 2 * * *\", retention: 7d}}", StringComparison.Ordinal));
+
+        AssertOnly(file, IsError: true, key, line, problem, mend);
+    }
+
+    [Theory]
+    [InlineData("", "empty name")]
+    [InlineData("   ", "empty name")]
+    [InlineData(".hidden", "begins with a dot")]
+    [InlineData("..", "begins with a dot")]
+    [InlineData("a/b", "contains a slash")]
+    [InlineData("a\\nb", "control character")]
+    [InlineData("a\\u2028b", "control character")]
+    [InlineData("ABCDEFGHIJABCDEFGHIJABCDEFGHIJABCDEFGHIJABCDEFGHIJABCDEFGHIJABCDEFGHIJABCDEFGHIJABCDEFGHIJABCDEFGHIJ+", "longer than 100 characters")]
+    public void A_source_name_that_cannot_name_a_directory_is_an_error(string name, string problem)
+    {
+        using var file = new SampleFile(SampleFile.Minimal.Replace("  itsm:", $"  \"{name}\":", StringComparison.Ordinal));
+
+        var only = Assert.Single(file.Load().Problems);
+
+        Assert.StartsWith("sources.", only.Key, StringComparison.Ordinal);
+        Assert.Equal(4, only.Line);
+        Assert.Contains(problem, only.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_hundred_Japanese_letters_need_a_shorter_directory()
+    {
+        var name = new string('管', 100);
+        using var file = new SampleFile(SampleFile.Minimal.Replace("  itsm:", $"  {name}:", StringComparison.Ordinal));
+        using var mended = new SampleFile(File.ReadAllText(file.Path) + "    directory: itsm\n");
+
+        AssertOnly(file, IsError: true, $"sources.{name}", 4, "255 bytes", "directory: itsm");
+        Assert.Empty(mended.Load().Problems);
+    }
+
+    [Theory]
+    [InlineData("verify: {cron: \"30 4 * * *\"}", "sources.itsm.verify", 8, "no effect in this version")]
+    [InlineData("drill: {cron: \"0 5 1 * *\"}", "sources.itsm.drill", 8, "no effect in this version")]
+    [InlineData("restore: {}", "sources.itsm.restore", 8, "no effect in this version")]
+    [InlineData("hooks: []", "sources.itsm.hooks", 8, "no effect in this version")]
+    public void A_key_of_a_later_version_is_a_warning(string keys, string key, int line, string problem)
+    {
+        using var file = new SampleFile(SampleFile.WithSourceKeys(keys));
+
+        AssertOnly(file, IsError: false, key, line, problem, "later version");
+    }
+
+    [Theory]
+    [InlineData("users: {admin: x}\n", "", "users", 1, "no effect in this version")]
+    [InlineData("", "  offsite: {s3: {bucket: b}}\n", "stores.offsite.s3", 3, "no source uses this one")]
+    [InlineData("state: backups/state\n", "", "state", 1, "lies inside the store local")]
+    [InlineData("scratch: backups\n", "", "scratch", 1, "lies inside the store local")]
+    public void What_may_be_meant_so_is_a_warning(string before, string store, string key, int line, string problem)
+    {
+        var text = SampleFile.Minimal.Replace("sources:", $"{store}sources:", StringComparison.Ordinal)
+            .Replace("sqlite: itsm.db", "sqlite: itsm.db\n    store: local", StringComparison.Ordinal);
+        using var file = new SampleFile(before + text);
+
+        AssertOnly(file, IsError: false, key, line, problem, "");
+    }
+
+    [Theory]
+    [InlineData("{}")]
+    [InlineData("")]
+    public void A_source_without_schedules_is_a_warning(string schedules)
+    {
+        using var file = new SampleFile(SampleFile.Minimal.Replace("\n      daily: {cron: \"0 2 * * *\", retention: 7d}", $" {schedules}", StringComparison.Ordinal));
+
+        AssertOnly(file, IsError: false, "sources.itsm", 4, "backed up only by hand", "schedules: {daily:");
+    }
+
+    private static void AssertOnly(SampleFile file, bool IsError, string key, int line, string problem, string mend)
+    {
+        var (configuration, problems) = file.Load();
+
+        var only = Assert.Single(problems);
+        Assert.Equal(IsError, only.IsError);
+        Assert.Equal(IsError, configuration is null);
+        Assert.Equal((key, line), (only.Key, only.Line));
+        Assert.Contains(problem, only.Problem, StringComparison.Ordinal);
+        Assert.Contains(mend, only.Mend, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,80 @@
+using System.Text.Json;
+using NexusBackupAgent.Configuration;
+
+namespace NexusBackupAgent.Tests.Configuration;
+
+/// <summary>The JSON schema that editors use says what the reader says.</summary>
+public sealed class ConfigurationSchemaTests
+{
+    private static readonly JsonElement Schema = Load();
+
+    [Theory]
+    [InlineData("", "")]
+    [InlineData("log", "log")]
+    [InlineData("stores.<name>", "store")]
+    [InlineData("sources.<name>", "source")]
+    [InlineData("sources.<name>.schedules.<name>", "schedule")]
+    [InlineData("sources.<name>.rpo", "rpo")]
+    [InlineData("sources.<name>.retry", "retry")]
+    [InlineData("sources.<name>.compression", "compression")]
+    public void The_schema_has_the_keys_that_the_reader_knows(string place, string definition)
+    {
+        var level = ConfigurationKeys.All.Single(level => level.Place == place);
+        var schema = Level(definition);
+
+        Assert.Equal(level.Known.Order(), schema.GetProperty("properties").EnumerateObject().Select(property => property.Name).Order());
+        Assert.False(schema.GetProperty("additionalProperties").GetBoolean());
+    }
+
+    [Fact]
+    public void Every_level_of_the_reader_is_compared() => Assert.Equal(8, ConfigurationKeys.All.Count);
+
+    [Fact]
+    public void Every_key_of_the_schema_says_what_it_is_for()
+    {
+        var undocumented = Levels()
+            .SelectMany(level => level.GetProperty("properties").EnumerateObject())
+            .Where(property => !Describes(property.Value) && !property.Value.TryGetProperty("$ref", out _))
+            .Select(property => property.Name);
+
+        Assert.Empty(undocumented);
+    }
+
+    [Fact]
+    public void The_schemas_defaults_are_those_of_the_reader()
+    {
+        string Default(string definition, string key) => Level(definition).GetProperty("properties").GetProperty(key).GetProperty("default").ToString();
+        TimeSpan Duration(string definition, string key) => DurationText.Parse(Default(definition, key));
+        using var file = new SampleFile(SampleFile.Minimal);
+        var configuration = file.Load().Configuration!;
+        var source = configuration.Sources[0];
+
+        Assert.Equal(configuration.Listen, new Uri(Default("", "listen")));
+        Assert.Equal(configuration.StateDirectory, Path.Combine(file.Directory, Default("", "state")));
+        Assert.Equal(configuration.Log.Level, Default("log", "level"));
+        Assert.Equal(source.BusyTimeout, Duration("source", "busyTimeout"));
+        Assert.Equal(source.TimeLimit, Duration("source", "timeLimit"));
+        Assert.Equal(source.Rpo, new RpoConfiguration(Duration("rpo", "warning"), Duration("rpo", "critical")));
+        Assert.Equal(source.Retry, new RetryConfiguration(int.Parse(Default("retry", "attempts")), Duration("retry", "delay")));
+        Assert.Equal($"{source.CompressionLevel}", Default("compression", "level"));
+        Assert.Equal("full", Default("schedule", "type"));
+    }
+
+    private static IEnumerable<JsonElement> Levels() =>
+        Schema.GetProperty("definitions").EnumerateObject()
+            .Select(definition => definition.Value)
+            .Where(definition => definition.TryGetProperty("properties", out _))
+            .Prepend(Schema);
+
+    private static JsonElement Level(string definition) =>
+        definition.Length == 0 ? Schema : Schema.GetProperty("definitions").GetProperty(definition);
+
+    private static bool Describes(JsonElement property) =>
+        property.TryGetProperty("title", out _) && (property.TryGetProperty("description", out _) || property.TryGetProperty("enum", out _));
+
+    private static JsonElement Load()
+    {
+        using var document = JsonDocument.Parse(File.ReadAllText(RepositoryFile.Find("docs/nexus-backup.schema.json")));
+        return document.RootElement.Clone();
+    }
+}
