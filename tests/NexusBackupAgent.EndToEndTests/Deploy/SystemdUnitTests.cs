@@ -5,7 +5,7 @@ namespace NexusBackupAgent.EndToEndTests.Deploy;
 /// <summary>The systemd service as systemd itself reads it, with the drop-in that goes with it.</summary>
 public sealed class SystemdUnitTests : IDisposable
 {
-    /// <summary>Tenths of systemd's exposure level, from 0 (locked in) to 100: the service reaches 13.</summary>
+    /// <summary>Tenths of systemd's exposure level, from 0 (locked in) to 100: the service reaches 14.</summary>
     const int HighestExposure = 14;
 
     static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
@@ -40,6 +40,30 @@ public sealed class SystemdUnitTests : IDisposable
             Limit, "systemd-analyze", "security", "--offline=true", "--no-pager", $"--threshold={HighestExposure}", Unit());
 
         Assert.True(judgement.ExitCode == 0, judgement.ToString());
+    }
+
+    [SkippableFact]
+    public async Task The_agent_starts_under_the_services_system_call_filter()
+    {
+        ExternalTool.Require("systemd-analyze", "python3");
+
+        var agent = Path.Combine(AppContext.BaseDirectory, "nexus-backup");
+        var start = await ExternalTool.RunAsync(Limit, CheckOut.PathOf("tests/systemd/under-filter"), Unit(), agent, "--version");
+
+        Assert.True(start.ExitCode == 0, start.ToString());
+    }
+
+    [SkippableFact]
+    public async Task A_call_that_the_service_has_no_business_with_is_refused_under_its_filter()
+    {
+        ExternalTool.Require("systemd-analyze", "python3");
+
+        var own = await ExternalTool.RunAsync(Limit, CheckOut.PathOf("tests/systemd/under-filter"), Unit(), "true");
+        var chown = await ExternalTool.RunAsync(
+            Limit, CheckOut.PathOf("tests/systemd/under-filter"), Unit(), "chown", "12345", directory.FullName);
+
+        Assert.Equal(0, own.ExitCode);
+        Assert.Contains("Operation not permitted", chown.Errors, StringComparison.Ordinal);
     }
 
     [Fact]
