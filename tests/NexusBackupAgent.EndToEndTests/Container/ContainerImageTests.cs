@@ -1,0 +1,29 @@
+using NexusBackupAgent.EndToEndTests.Support;
+
+namespace NexusBackupAgent.EndToEndTests.Container;
+
+/// <summary>The Dockerfile, built and run by <c>tests/container/build</c>, which says what it proves.</summary>
+public sealed class ContainerImageTests
+{
+    /// <summary>A first run makes its base images from the package mirror: about two minutes on two cores.</summary>
+    const int LimitSeconds = 540;
+
+    [SkippableFact]
+    public async Task The_image_builds_without_a_registry_and_runs_the_demo_as_an_ordinary_user()
+    {
+        ExternalTool.Require("buildah", "debootstrap", "jq", "python3");
+        ExternalTool.Require(Environment.IsPrivilegedProcess, "building in a chroot needs root; run the tests as root");
+
+        // timeout sends SIGTERM to the whole group first, so that the script still clears up behind itself.
+        var build = await ExternalTool.RunAsync(
+            TimeSpan.FromSeconds(LimitSeconds + 60),
+            "timeout", "--kill-after=30", $"{LimitSeconds}", CheckOut.PathOf("tests/container/build"));
+
+        Assert.True(build.ExitCode == 0, build.ToString());
+        Assert.Contains("ok: user 9440:9440", build.Output, StringComparison.Ordinal);
+        Assert.Contains("ok: compiled ahead of time", build.Output, StringComparison.Ordinal);
+        Assert.Contains("ok: the health check tells 200, 503 and silence apart", build.Output, StringComparison.Ordinal);
+        Assert.Contains("ok: nexus-backup demo --exit", build.Output, StringComparison.Ordinal);
+        Assert.EndsWith("container image: all checks passed\n", build.Output, StringComparison.Ordinal);
+    }
+}
