@@ -13,7 +13,7 @@ internal static class SourceArguments
     /// <summary>An argument of any number of source names, completed from the configuration.</summary>
     public static Argument<string[]> Several(CommandContext context, string name, string description)
     {
-        var argument = new Argument<string[]>(name) { Description = description, Arity = ArgumentArity.ZeroOrMore };
+        var argument = new Argument<string[]>(name) { HelpName = name, Description = description, Arity = ArgumentArity.ZeroOrMore };
         argument.CompletionSources.Add(completion => Complete(context, completion));
         return argument;
     }
@@ -21,7 +21,7 @@ internal static class SourceArguments
     /// <summary>An argument of one source name or none, completed from the configuration.</summary>
     public static Argument<string?> AtMostOne(CommandContext context, string description)
     {
-        var argument = new Argument<string?>("SOURCE") { Description = description, Arity = ArgumentArity.ZeroOrOne };
+        var argument = new Argument<string?>("SOURCE") { HelpName = "SOURCE", Description = description, Arity = ArgumentArity.ZeroOrOne };
         argument.CompletionSources.Add(completion => Complete(context, completion));
         return argument;
     }
