@@ -14,7 +14,8 @@ internal static class BackupCommand
     public static Command Create(CommandContext context)
     {
         var names = SourceArguments.Several(context, "SOURCE", "The sources to back up. Default: all");
-        var type = new Option<BackupType>("--type") { Description = "full, the default; others are not supported by this version", HelpName = "TYPE" };
+        var type = new Option<string?>("--type") { Description = "full, the default; others are not supported by this version", HelpName = "TYPE" };
+        type.CompletionSources.Add("full");
         var json = CommandContext.Json();
         var command = new TaughtCommand(
             "backup",
@@ -74,12 +75,9 @@ internal static class BackupCommand
             + (pruned > 0 ? $", {pruned} pruned" : "");
     }
 
-    private static void RequireFull(BackupType type)
+    private static void RequireFull(string? type)
     {
-        if (type != BackupType.Full)
-        {
-            throw new BackupException(
-                FailureKind.Configuration, $"--type {Readable.Word(type)} is not supported by this version", "leave --type out: the backup is full");
-        }
+        if (type is not (null or "full"))
+            throw new BackupException(FailureKind.Configuration, $"--type {type} is not supported by this version", "leave --type out: the backup is full");
     }
 }

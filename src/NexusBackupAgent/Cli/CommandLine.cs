@@ -17,14 +17,19 @@ internal sealed class CommandLine
     private readonly RootCommand root;
 
     /// <param name="context">What the commands share.</param>
-    public CommandLine(CommandContext context)
+    /// <param name="serve">Runs the agent as a service.</param>
+    public CommandLine(CommandContext context, ServeAgent serve)
     {
         this.context = context;
         root = new RootCommand(Description)
         {
+            RunCommand.Create(context, serve),
             BackupCommand.Create(context),
             ListCommand.Create(context),
             VerifyCommand.Create(context),
+            PruneCommand.Create(context),
+            StatusCommand.Create(context),
+            CheckConfigCommand.Create(context),
         };
         root.Options.Add(context.Config);
         root.Options.Add(context.Verbose);
