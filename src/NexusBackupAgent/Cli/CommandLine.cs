@@ -30,6 +30,7 @@ internal sealed class CommandLine
             PruneCommand.Create(context),
             StatusCommand.Create(context),
             CheckConfigCommand.Create(context),
+            DemoCommand.Create(context, serve),
         };
         root.Options.Add(context.Config);
         root.Options.Add(context.Verbose);

@@ -9,6 +9,7 @@ internal sealed class TeachingHelp(HelpAction usual) : SynchronousCommandLineAct
 {
     private const string OfAll = """
         Examples:
+          nexus-backup demo                 try it: a sample database, backed up, verified, served; needs no configuration
           nexus-backup check-config         every mistake in the configuration at once
           nexus-backup backup               back up every source now
           nexus-backup list                 what there is to restore
