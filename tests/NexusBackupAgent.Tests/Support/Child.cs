@@ -18,4 +18,16 @@ internal static class Child
         Assert.True(process.ExitCode == 0, await error);
         return output.TrimEnd();
     }
+
+    /// <summary>Runs as a user without any rights; the assembly's directories have to be readable for it.</summary>
+    public static async Task<string> RunAsUserAsync(params string[] arguments)
+    {
+        var dotnet = Environment.ProcessPath is { } host && host.EndsWith("/dotnet", StringComparison.Ordinal) ? host : "dotnet";
+        using var process = Shell.Start("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", "env", "DOTNET_EnableDiagnostics=0", dotnet, .. Launch, .. arguments]);
+        var error = process.StandardError.ReadToEndAsync();
+        var output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        Need.That(process.ExitCode is 0, "needs a .NET and a build that other users may read: " + await error);
+        return output.TrimEnd();
+    }
 }

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Storage;
 
 namespace NexusBackupAgent.Tests.Support;
 
@@ -14,10 +16,27 @@ internal static class ChildProgram
                 await MoveAsync(int.Parse(mebibytes, System.Globalization.CultureInfo.InvariantCulture));
                 Console.WriteLine(Process.GetCurrentProcess().PeakWorkingSet64);
                 return 0;
+            case ["store-write", var root]:
+                return await TellAsync(() => new LocalDirectoryStore("local", root).WriteAsync("a", false, (_, _) => Task.CompletedTask, CancellationToken.None));
             default:
                 await Console.Error.WriteLineAsync("unknown: " + string.Join(' ', arguments));
                 return 2;
         }
+    }
+
+    private static async Task<int> TellAsync(Func<Task> action)
+    {
+        try
+        {
+            await action();
+            Console.WriteLine("ok");
+        }
+        catch (BackupException failure)
+        {
+            Console.WriteLine($"{failure.Kind}: {failure.Message}. Next: {failure.Hint}");
+        }
+
+        return 0;
     }
 
     private static async Task MoveAsync(int mebibytes)
