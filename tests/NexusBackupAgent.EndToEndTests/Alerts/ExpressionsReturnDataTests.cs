@@ -74,3 +74,19 @@ public sealed class ExpressionsReturnDataFromTheSampleScrapeTests : ExpressionsR
 
     protected override async Task StopTargetAsync() => await target!.DisposeAsync();
 }
+
+/// <summary>Against the agent itself: what it really exports.</summary>
+public sealed class ExpressionsReturnDataFromTheAgentTests : ExpressionsReturnDataTests
+{
+    private RunningAgent? agent;
+
+    protected override async Task<string> StartTargetAsync()
+    {
+        agent = await RunningAgent.StartAsync();
+        // It takes its first backup at once; the panels about good backups wait for that.
+        await agent.GetUntilAsync("metrics", metrics => metrics.Contains("state=\"good\"} 1", StringComparison.Ordinal));
+        return agent.Address.Authority;
+    }
+
+    protected override async Task StopTargetAsync() => await agent!.DisposeAsync();
+}

@@ -109,7 +109,7 @@ internal sealed class PrometheusServer : IAsyncDisposable
         """;
 
     /// <summary>A port that was free a moment ago; Prometheus cannot report one that it chose itself.</summary>
-    private static int FreePort()
+    public static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();

@@ -26,6 +26,7 @@ internal static class Tool
     {
         using var process = new Process { StartInfo = Describe(program, arguments, workingDirectory) };
         process.Start();
+        process.StandardInput.Close();
         var output = process.StandardOutput.ReadToEndAsync();
         var error = process.StandardError.ReadToEndAsync();
 
@@ -49,6 +50,7 @@ internal static class Tool
         new(program, arguments)
         {
             UseShellExecute = false,
+            RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             WorkingDirectory = workingDirectory ?? "",
