@@ -10,9 +10,6 @@ internal sealed class CommandLine
 {
     private const string Description = "Backs up SQLite databases on a schedule, proves every backup restorable, and tells Prometheus how well protected they are.";
 
-    /// <summary>What a signal leaves a command to undo what is half done.</summary>
-    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(60);
-
     private readonly CommandContext context;
     private readonly RootCommand root;
 
@@ -51,7 +48,7 @@ internal sealed class CommandLine
                 Output = context.Terminal.Output,
                 Error = context.Terminal.Error,
                 EnableDefaultExceptionHandler = false,
-                ProcessTerminationTimeout = StopTimeout,
+                ProcessTerminationTimeout = null, // the caller's token is cancelled by signals, from the first instant on
             };
             return await command.InvokeAsync(settings, cancellationToken);
         }

@@ -94,7 +94,7 @@ internal static class StatusCommand
 
         private Table Sources(IReadOnlyList<SourceStatus> sources)
         {
-            var table = Columns("source", "level", "newest good backup", "age", "size", "backups", "next run");
+            var table = Columns("source", "level", "newest good backup", "age", "backups", "next run");
             foreach (var source in sources)
             {
                 var good = source.NewestGood;
@@ -103,7 +103,6 @@ internal static class StatusCommand
                     Coloured(source.Level),
                     good is null ? "none" : Readable.Time(good.CapturedAt, zone),
                     good is null ? "" : Readable.Duration(now - good.CapturedAt),
-                    good is null ? "" : Readable.Size(good.ActualLength),
                     source.Backups.Count.ToString(System.Globalization.CultureInfo.InvariantCulture),
                     source.Activity?.RunStartedAt is { } started ? $"running for {Readable.Duration(now - started)}"
                         : source.NextRun is { } next ? Readable.Time(next, zone) : "manual only");

@@ -57,6 +57,42 @@ public sealed class ProcessTests : IDisposable
         Assert.Contains(lines, line => line.Contains("\"event\":\"next_run\"", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("TERM")]
+    [InlineData("INT")]
+    public async Task A_backup_that_is_told_to_stop_fails_and_leaves_nothing(string signal)
+    {
+        Grow("itsm.db", megabytes: 200);
+        using var process = Start("backup");
+        using var patience = new CancellationTokenSource(Patience);
+        using (var store = new FileSystemWatcher(place.Store, ".*.partial"))
+        {
+            var writing = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            store.Created += (_, file) => _ = file.Name!.Contains(".db.gz.", StringComparison.Ordinal) && !file.Name.Contains("pending", StringComparison.Ordinal) && writing.TrySetResult();
+            store.EnableRaisingEvents = true;
+            await writing.Task.WaitAsync(patience.Token);
+            Process.Start("kill", [$"-{signal}", $"{process.Id}"]).Dispose();
+        }
+
+        await process.WaitForExitAsync(patience.Token);
+
+        Assert.Equal(3, process.ExitCode);
+        Assert.Contains("was stopped", await process.StandardError.ReadToEndAsync(patience.Token), StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFiles(place.Store));
+        Assert.Empty(Directory.GetFiles(place.In("state/scratch")));
+    }
+
+    /// <summary>Random bytes, so that a backup takes a while.</summary>
+    private void Grow(string database, int megabytes)
+    {
+        using var connection = place.Open(database);
+        Workplace.Execute(connection, $"""
+            PRAGMA synchronous = OFF;
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {megabytes})
+            INSERT INTO incidents (title, token) SELECT i, randomblob(1048576) FROM n
+            """);
+    }
+
     private Process Start(params string[] arguments) => Process.Start(new ProcessStartInfo(
         Path.Combine(AppContext.BaseDirectory, "nexus-backup"), arguments)
     {
