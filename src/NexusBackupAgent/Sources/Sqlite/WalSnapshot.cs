@@ -19,16 +19,21 @@ internal sealed class WalSnapshot : SourceSnapshot
     private const int WalHeaderSize = 32;
     private const int BlockSize = 1 << 20;
 
+    // Where SQLite puts its locks; the page that holds this byte is never written, to the file or to the WAL.
+    private const uint PendingByte = 1 << 30;
+
     private readonly string path;
+    private readonly DatabaseGate gate;
     private readonly SqliteReadTransaction transaction;
     private readonly WalFiles files;
     private readonly WalIndexHeader state;
     private readonly Dictionary<uint, uint> frames;
 
-    private WalSnapshot(string path, SqliteReadTransaction transaction, WalFiles files, WalIndexHeader state, DateTimeOffset capturedAt, long length)
+    private WalSnapshot(string path, DatabaseGate gate, SqliteReadTransaction transaction, WalFiles files, WalIndexHeader state, DateTimeOffset capturedAt, long length)
         : base(capturedAt, length)
     {
         this.path = path;
+        this.gate = gate;
         this.transaction = transaction;
         this.files = files;
         this.state = state;
@@ -37,9 +42,9 @@ internal sealed class WalSnapshot : SourceSnapshot
 
     private long FrameSize => FrameHeaderSize + state.PageSize;
 
-    /// <summary>Takes over <paramref name="transaction"/>, which has begun, and ends it when disposed.</summary>
+    /// <summary>Takes over <paramref name="transaction"/>, which has begun, and <paramref name="gate"/>, and ends both when disposed.</summary>
     public static async Task<WalSnapshot> OpenAsync(
-        SqliteFile file, SqliteReadTransaction transaction, TimeSpan busyTimeout, TimeProvider timeProvider, CancellationToken cancellationToken)
+        SqliteFile file, DatabaseGate gate, SqliteReadTransaction transaction, TimeSpan busyTimeout, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         var opened = WalFiles.Open(file);
         try
@@ -56,8 +61,10 @@ internal sealed class WalSnapshot : SourceSnapshot
                 var settled = WalIndexHeader.Read(opened.Shm);
                 if (before is { } first && after is { IsReady: true } state && settled is { } last && first.IsSameStateAs(state) && state.IsSameStateAs(last))
                 {
+                    if (state.PageSize == 0)
+                        state = state with { PageSize = file.PageSize }; // nothing was written since the database was opened: the WAL is empty
                     var length = state.PageCount > 0 ? (long)state.PageCount * state.PageSize : RandomAccess.GetLength(opened.Database);
-                    return new WalSnapshot(file.Path, transaction, opened, state, capturedAt, length);
+                    return new WalSnapshot(file.Path, gate, transaction, opened, state, capturedAt, length);
                 }
 
                 if (timeProvider.GetElapsedTime(started) > busyTimeout)
@@ -90,6 +97,7 @@ internal sealed class WalSnapshot : SourceSnapshot
     {
         transaction.Dispose();
         files.Dispose();
+        gate.Dispose();
         return ValueTask.CompletedTask;
     }
 
@@ -104,6 +112,10 @@ internal sealed class WalSnapshot : SourceSnapshot
             {
                 if (Fill(files.Wal, block.Slice(position, state.PageSize), FrameOffset(frame) + FrameHeaderSize) < state.PageSize)
                     throw Changed($"frame {frame} of its WAL is gone");
+            }
+            else if (position + state.PageSize > filled && page == PendingByte / (uint)state.PageSize + 1)
+            {
+                block.Slice(position, state.PageSize).Clear(); // what the file will hold there once it has grown
             }
             else if (position + state.PageSize > filled)
             {
