@@ -44,7 +44,7 @@ internal static class CheckConfigCommand
     private static void Print(Terminal terminal, string file, IReadOnlyList<ConfigurationProblem> problems)
     {
         foreach (var problem in problems)
-            terminal.Line(Coloured(problem));
+            terminal.Line(Terminal.Coloured(problem.ToString()));
         var document = Document(file, problems);
         terminal.Line(document switch
         {
@@ -52,13 +52,6 @@ internal static class CheckConfigCommand
             { Errors: 0 } => $"[yellow]✓[/] {Readable.Plain(file)}: usable, {Count(document.Warnings, "warning")}",
             _ => $"[red]✗[/] {Readable.Plain(file)}: {Count(document.Errors, "error")}, {Count(document.Warnings, "warning")}",
         });
-    }
-
-    private static string Coloured(ConfigurationProblem problem)
-    {
-        var line = Readable.Plain(problem.ToString().ReplaceLineEndings(" "));
-        var (severity, colour) = problem.IsError ? ("error:", "red") : ("warning:", "yellow");
-        return line.StartsWith(severity, StringComparison.Ordinal) ? $"[{colour}]{severity}[/]{line[severity.Length..]}" : line;
     }
 
     private static string Count(int count, string what) => $"{count} {what}{(count == 1 ? "" : "s")}";

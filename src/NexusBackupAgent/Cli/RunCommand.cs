@@ -18,7 +18,8 @@ internal static class RunCommand
 {
     public static Command Create(CommandContext context, ServeAgent serve)
     {
-        var format = new Option<LogFormat>("--log-format") { Description = "text, the default: lines for people and journald; json: one object a line", HelpName = "FORMAT" };
+        var format = new Option<string>("--log-format") { Description = "text, the default: lines for people and journald; json: one object a line", HelpName = "FORMAT" };
+        format.AcceptOnlyFromAmong("text", "json");
         var command = new TaughtCommand(
             "run",
             "Run the agent: scheduled backups, /metrics and /api/v1/health, until Ctrl-C or SIGTERM.",
@@ -31,7 +32,7 @@ internal static class RunCommand
         {
             var configuration = context.LoadConfiguration(parsed);
             using var loggers = LoggingSetup.ForService(
-                configuration.Log, parsed.GetValue(format), context.Terminal, configuration.TimeZone, parsed.GetValue(context.Verbose));
+                configuration.Log, parsed.GetValue(format) == "json" ? LogFormat.Json : LogFormat.Text, context.Terminal, configuration.TimeZone, parsed.GetValue(context.Verbose));
             await serve(configuration, context.TimeProvider, loggers, listening: null, cancellationToken);
             return (int)ExitCode.Done;
         });

@@ -67,15 +67,15 @@ internal static class StatusCommand
             var highest = sources.Select(source => source.Level).Concat(stores.Select(store => store.Level)).DefaultIfEmpty(EscalationLevel.Ok).Max();
             return new StatusDocument(
                 new AgentDocument(now - beat < Alive, beat is { } at ? Readable.Utc(at) : null),
-                highest.ToString(),
+                Readable.Word(highest),
                 [.. sources.Select(Document)],
                 [.. stores.Select(store => new StoreDocument(
-                    store.Name, store.Path, store.Level.ToString(), store.Space?.UsedRatio, store.Space?.Size, store.Space?.Available, store.Failure?.Message))]);
+                    store.Name, store.Path, Readable.Word(store.Level), store.Space?.UsedRatio, store.Space?.Size, store.Space?.Available, store.Failure?.Message))]);
         }
 
         private SourceDocument Document(SourceStatus source) => new(
             source.Source.Name,
-            source.Level.ToString(),
+            Readable.Word(source.Level),
             [.. source.Reasons.Select(reason => $"{reason.Level}: {reason.Reason}")],
             source.NewestGood is { } good ? BackupDocument.Of(source.Source.Source.Catalog, good) : null,
             source.NewestGood is { } newest ? Math.Round((now - newest.CapturedAt).TotalSeconds) : null,

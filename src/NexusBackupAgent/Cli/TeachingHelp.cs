@@ -30,8 +30,8 @@ internal sealed class TeachingHelp(HelpAction usual) : SynchronousCommandLineAct
     /// <summary>Makes the help of a command line teach.</summary>
     public static void Install(RootCommand root)
     {
-        var option = root.Options.OfType<HelpOption>().Single();
-        option.Action = new TeachingHelp((HelpAction)option.Action!);
+        root.Options.Remove(root.Options.OfType<HelpOption>().Single());
+        root.Options.Add(new HelpOption("--help", "-h") { Description = "Show this help", Action = new TeachingHelp(new HelpAction()) });
     }
 
     public override int Invoke(ParseResult parseResult)

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
+using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Sources.Sqlite;
 
 namespace NexusBackupAgent.Cli.Demo;
 
@@ -77,7 +79,19 @@ internal sealed class DemoDirectory
             return false;
         var unfinished = Database + ".unfinished";
         File.Delete(unfinished);
-        SampleDatabase.Create(unfinished, megabytes, progress, cancellationToken);
+        try
+        {
+            SampleDatabase.Create(unfinished, megabytes, progress, cancellationToken);
+        }
+        catch (SqliteException failure)
+        {
+            throw new BackupException(
+                SqliteFailure.Translate(failure, Database).Kind,
+                $"cannot make the sample database '{Database}': {SqliteFailure.Reason(failure)}",
+                $"look at the disk (df -h '{Path}'), or choose another with --directory, or less with --size",
+                failure);
+        }
+
         File.Move(unfinished, Database);
         return true;
     }

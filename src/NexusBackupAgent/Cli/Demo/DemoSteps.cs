@@ -8,6 +8,7 @@ using NexusBackupAgent.Runs;
 namespace NexusBackupAgent.Cli.Demo;
 
 /// <summary>One row of the table at the end.</summary>
+/// <param name="Where">From the demo's directory on.</param>
 internal sealed record DemoStep(string Name, string Result, TimeSpan Took, string Where);
 
 /// <summary>What a demonstration does, with the real agent.</summary>
@@ -80,7 +81,7 @@ internal sealed class DemoSteps(Terminal terminal, Agent agent, DemoDirectory di
 
     public void Add(string name, string result, TimeSpan took, string where)
     {
-        done.Add(new DemoStep(name, result, took, where));
+        done.Add(new DemoStep(name, result, took, Path.GetRelativePath(directory.Path, where)));
         terminal.Line($"[green]✓[/] {Readable.Plain(name)}: {Readable.Plain(result)} [dim]({Readable.Seconds(took)})[/]");
     }
 
