@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Sources.Sqlite;
 using NexusBackupAgent.Storage;
 
 namespace NexusBackupAgent.Tests.Support;
@@ -18,6 +19,13 @@ internal static class ChildProgram
                 return 0;
             case ["store-write", var root]:
                 return await TellAsync(() => new LocalDirectoryStore("local", root).WriteAsync("a", false, (_, _) => Task.CompletedTask, CancellationToken.None));
+            case ["snapshot", var database, var scratch]:
+                return await TellAsync(async () =>
+                {
+                    var source = new SqliteSource(database, new ScratchDirectory(scratch), TimeSpan.FromSeconds(1), TimeProvider.System);
+                    await using var snapshot = await source.OpenSnapshotAsync(CancellationToken.None);
+                    await snapshot.CopyToAsync(Stream.Null, CancellationToken.None);
+                });
             default:
                 await Console.Error.WriteLineAsync("unknown: " + string.Join(' ', arguments));
                 return 2;
