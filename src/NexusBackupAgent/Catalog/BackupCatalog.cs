@@ -108,7 +108,7 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
     /// <summary>Keeps the result of a verification beside the backup, in place of the one before.</summary>
     public async Task<Backup> RecordAsync(Backup backup, VerificationResult result, CancellationToken cancellationToken)
     {
-        await WriteJsonAsync(BackupFiles.Verification(backup.File), result, CatalogJson.Default.VerificationResult, cancellationToken);
+        await WriteJsonAsync(BackupFiles.Verification(backup.File), result, CatalogJson.Readable.VerificationResult, cancellationToken);
         return backup with { Verification = result };
     }
 
@@ -200,7 +200,7 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
         if (manifests.TryGetValue(file.Name, out var known) && known.File == file)
             return known.Manifest;
 
-        var manifest = await CatalogJson.TryReadAsync(store, PathOf(file.Name), CatalogJson.Default.BackupManifest, cancellationToken);
+        var manifest = await CatalogJson.TryReadAsync(store, PathOf(file.Name), CatalogJson.Readable.BackupManifest, cancellationToken);
         if (manifest is { FormatVersion: > BackupManifest.CurrentFormatVersion })
         {
             throw new BackupException(
@@ -219,7 +219,7 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
     {
         if (verifications.TryGetValue(file.Name, out var known) && known.File == file)
             return known.Result;
-        var result = await CatalogJson.TryReadAsync(store, PathOf(file.Name), CatalogJson.Default.VerificationResult, cancellationToken);
+        var result = await CatalogJson.TryReadAsync(store, PathOf(file.Name), CatalogJson.Readable.VerificationResult, cancellationToken);
         verifications[file.Name] = (file, result);
         return result;
     }
@@ -266,7 +266,7 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
         WriteTextAsync(BackupFiles.Checksum(manifest.File), $"{manifest.Stored.Sha256}  {manifest.File}\n", cancellationToken);
 
     private Task WriteManifestAsync(BackupManifest manifest, CancellationToken cancellationToken) =>
-        WriteJsonAsync(BackupFiles.Manifest(manifest.File), manifest, CatalogJson.Default.BackupManifest, cancellationToken);
+        WriteJsonAsync(BackupFiles.Manifest(manifest.File), manifest, CatalogJson.Readable.BackupManifest, cancellationToken);
 
     private Task WriteTextAsync(string file, string text, CancellationToken cancellationToken) =>
         store.WriteAsync(PathOf(file), replace: true, (stream, token) => stream.WriteAsync(Encoding.UTF8.GetBytes(text), token).AsTask(), cancellationToken);

@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using NexusBackupAgent.Storage;
@@ -16,6 +17,11 @@ namespace NexusBackupAgent.Catalog;
 [JsonSerializable(typeof(VerificationResult))]
 internal sealed partial class CatalogJson : JsonSerializerContext
 {
+    /// <summary>Text as people read it: a name in Japanese is not a row of escapes. These files are never put into a web page.</summary>
+    public static CatalogJson Readable => readable.Value;
+
+    private static readonly Lazy<CatalogJson> readable = new(() => new CatalogJson(new JsonSerializerOptions(Default!.Options!) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }));
+
     /// <summary>Reads one small file, or null when it is not what it should be: damage there must not hide the rest of the catalog.</summary>
     public static async Task<T?> TryReadAsync<T>(IArtifactStore store, string path, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type, CancellationToken cancellationToken)
         where T : class

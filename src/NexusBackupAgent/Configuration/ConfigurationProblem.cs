@@ -16,7 +16,8 @@ internal sealed record ConfigurationProblem(string Key, int Line, string? Value,
     private IEnumerable<string> Parts()
     {
         yield return IsError ? "error" : "warning";
-        yield return Line > 0 ? $"line {Line}" : "";
+        // A problem of the text itself may begin with its line.
+        yield return Line > 0 && !Problem.StartsWith("line ", StringComparison.Ordinal) ? $"line {Line}" : "";
         yield return Value is null ? Key : $"{Key} \"{Value}\"".TrimStart();
         yield return Problem;
     }

@@ -15,7 +15,8 @@ internal static class DirectoryConflicts
         }
 
         WarnInsideStore("state", configuration.StateDirectory);
-        WarnInsideStore("scratch", configuration.ScratchDirectory);
+        if (!PathText.IsInside(configuration.ScratchDirectory, configuration.StateDirectory))
+            WarnInsideStore("scratch", configuration.ScratchDirectory);
 
         void WarnInsideStore(string key, string directory)
         {

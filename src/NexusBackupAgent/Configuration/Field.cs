@@ -47,7 +47,7 @@ internal sealed record Field(string Path, string Name, int Line, DocumentNode No
     }
 
     /// <summary>The value made from its text; a <see cref="FormatException"/> is reported and gives <paramref name="fallback"/>.</summary>
-    /// <param name="parse">Throws <see cref="FormatException"/> with what is wrong; what follows <c>: write</c> in it is the mend.</param>
+    /// <param name="parse">Throws <see cref="FormatException"/> with what is wrong; what follows <c>: write</c> or <c>; write</c> in it is the mend.</param>
     /// <param name="fallback">Stands in, so that reading goes on to the next problem.</param>
     /// <param name="example">A value that would be right.</param>
     /// <param name="teaching">The mend when <paramref name="parse"/> refuses; default: an example.</param>
@@ -67,15 +67,17 @@ internal sealed record Field(string Path, string Name, int Line, DocumentNode No
         }
     }
 
-    private static (string Problem, string? Advice) Split(string message)
-    {
-        var at = message.IndexOf(": write ", StringComparison.Ordinal);
-        return at < 0 ? (message, null) : (message[..at], message[(at + 2)..]);
-    }
-
     public void Error(string problem, string mend) =>
         Problems.Add(new ConfigurationProblem(Path, Line, Written, problem, mend));
 
     public void Warning(string problem, string mend) =>
         Problems.Add(new ConfigurationProblem(Path, Line, Written, problem, mend, IsError: false));
+
+    private static (string Problem, string? Advice) Split(string message)
+    {
+        var at = message.IndexOf(": write ", StringComparison.Ordinal);
+        if (at < 0)
+            at = message.IndexOf("; write ", StringComparison.Ordinal);
+        return at < 0 ? (message, null) : (message[..at], message[(at + 2)..]);
+    }
 }

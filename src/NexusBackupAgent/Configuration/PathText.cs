@@ -3,6 +3,9 @@ namespace NexusBackupAgent.Configuration;
 /// <summary>Paths as the configuration writes them.</summary>
 internal static class PathText
 {
+    /// <summary>As many as the kernel follows before it gives up on a circle.</summary>
+    private const int MaximumLinks = 40;
+
     /// <summary>Absolute; a relative one is taken from the configuration file's directory.</summary>
     /// <exception cref="FormatException">Cannot be a path, or would not mean what it means to a shell.</exception>
     public static string Parse(string text, string baseDirectory)
@@ -39,13 +42,15 @@ internal static class PathText
     /// The path with every symbolic link on the way followed, as far as it exists:
     /// two names of one directory become equal.
     /// </summary>
-    public static string Resolve(string path)
+    public static string Resolve(string path) => Resolve(path, MaximumLinks);
+
+    private static string Resolve(string path, int linksLeft)
     {
         var resolved = "/";
         foreach (var part in path.Split('/', StringSplitOptions.RemoveEmptyEntries))
         {
             var next = Path.Combine(resolved, part);
-            resolved = FollowLink(next) ?? next;
+            resolved = linksLeft > 0 && FollowLink(next) is { } target ? Resolve(target, linksLeft - 1) : next;
         }
 
         return resolved;
@@ -55,7 +60,7 @@ internal static class PathText
     {
         try
         {
-            return new DirectoryInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName;
+            return new DirectoryInfo(path).ResolveLinkTarget(returnFinalTarget: false)?.FullName;
         }
         catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
         {

@@ -76,14 +76,16 @@ public sealed class ConfigurationProblemTests
         { "daily: {retention: 7d}", "daily", 7, "has no cron", "cron: \"0 2 * * *\"" },
         { "daily: \"0 2 * * *\"", "daily", 7, "one value where keys are expected", "daily: {cron:" },
         { "daily:", "daily", 7, "is empty", "daily: {cron:" },
-        { "daily: {cron: \"0 2 * * *\", retention: seven}", "daily.retention", 7, "", "retention: 7d" },
+        { "daily: {cron: \"0 2 * * *\", retention: seven}", "daily.retention", 7, "is not a period", "for example 7d" },
         { "daily: {cron: \"0 2 * * *\", retention: 7d, type: differential}", "daily.type", 7, "not supported by this version", "type: full" },
         { "daily: {cron: \"0 2 * * *\", retention: 7d, type: incremental}", "daily.type", 7, "not supported by this version", "type: full" },
         { "daily: {cron: \"0 2 * * *\", retention: 7d, type: half}", "daily.type", 7, "not a type of backup", "type: full" },
         { "daily: {cron: \"0 2 * * *\", retnetion: 7d, retention: 7d}", "daily.retnetion", 7, "not a known key", "did you mean retention?" },
         { "daily:\n  retention: 7d\n  cron: \"0 2 * * *\"\n  retention: 8d", "daily.retention", 10, "written twice, first on line 8", "keep one" },
-        { "daily:\n  retention: 7d\n  cron: 0 25 * * *", "daily.cron", 9, "3", "cron: \"0 2 * * *\"" },
-        { "daily:\n  retention: 7d\n  cron: 0 2 * *", "daily.cron", 9, "", "cron: \"0 2 * * *\"" },
+        { "daily:\n  retention: 7d\n  cron: 0 25 * * *", "daily.cron", 9, "hour field at column 3: '25' is not allowed", "write 0 to 23" },
+        { "daily:\n  retention: 7d\n  cron: 0 2 * *", "daily.cron", 9, "has 4 fields", "write 5 (minute hour" },
+        { "daily:\n  retention: 7d\n  cron: \"@dayly\"", "daily.cron", 9, "unknown", "@daily" },
+        { "daily: {cron: \"0 2 * * *\", retention: 12m}", "daily.retention", 7, "for months write mo", "retention: 7d" },
         { "manual: {cron: \"0 2 * * *\", retention: 7d}", "manual", 7, "made by hand", "another name" },
         { "\"every day\": {cron: \"0 2 * * *\", retention: 7d}", "\"every day\"", 7, "only letters, digits, _ and -", "for example daily" },
         { "毎日: {cron: \"0 2 * * *\", retention: 7d}", "毎日", 7, "only letters, digits, _ and -", "for example daily" },
@@ -107,6 +109,9 @@ public sealed class ConfigurationProblemTests
         { "colour: red", "colour", "not a known key", "the keys here are timeZone, listen, state, scratch, log, stores, sources" },
         { "timeZone: Asia/Tokio", "timeZone", "did you mean Asia/Tokyo?", "IANA" },
         { "timeZone: Tokyo", "timeZone", "did you mean Asia/Tokyo?", "IANA" },
+        { "timeZone: ../../../etc/passwd", "timeZone", "is not a time zone that this host knows", "Asia/Tokyo" },
+        { "timeZone: zone.tab", "timeZone", "is not a time zone that this host knows", "Asia/Tokyo" },
+        { "timeZone: \"a\\0b\"", "timeZone", "is not a time zone that this host knows", "Asia/Tokyo" },
         { "timeZone: JST", "timeZone", "is not a time zone that this host knows", "Asia/Tokyo" },
         { "listen: https://0.0.0.0:9440", "listen", "https is not supported by this version", "http://127.0.0.1:9440" },
         { "listen: 127.0.0.1:9440", "listen", "not an http address", "http://127.0.0.1:9440" },
@@ -114,7 +119,7 @@ public sealed class ConfigurationProblemTests
         { "listen: http://localhost", "listen", "has no port", "http://127.0.0.1:9440" },
         { "listen: http://localhost:99999", "listen", "not an http address", "http://127.0.0.1:9440" },
         { "listen: http://localhost:9440/metrics", "listen", "more than a host and a port", "http://127.0.0.1:9440" },
-        { "state: ~/state", "state", "which only a shell expands", "state: state" },
+        { "state: ~/state", "state", "which only a shell expands", "write the absolute path" },
         { "state: \"a\\u0007b\"", "state", "control character", "state: state" },
         { "log: {level: loud}", "log.level", "not a log level", "Verbose, Debug, Information, Warning or Error" },
         { "log: {levels: Debug}", "log.levels", "not a known key", "did you mean level?" },
@@ -207,7 +212,7 @@ public sealed class ConfigurationProblemTests
     [Theory]
     [InlineData("users: {admin: x}\n", "", "users", 1, "no effect in this version")]
     [InlineData("", "  offsite: {s3: {bucket: b}}\n", "stores.offsite.s3", 3, "no source uses this one")]
-    [InlineData("state: backups/state\nscratch: /tmp\n", "", "state", 1, "lies inside the store local")]
+    [InlineData("state: backups/state\n", "", "state", 1, "lies inside the store local")]
     [InlineData("scratch: backups\n", "", "scratch", 1, "lies inside the store local")]
     public void What_may_be_meant_so_is_a_warning(string before, string store, string key, int line, string problem)
     {

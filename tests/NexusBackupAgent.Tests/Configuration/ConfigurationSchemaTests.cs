@@ -20,7 +20,7 @@ public sealed class ConfigurationSchemaTests
     public void The_schema_has_the_keys_that_the_reader_knows(string place, string definition)
     {
         var level = ConfigurationKeys.All.Single(level => level.Place == place);
-        var schema = definition.Length == 0 ? Schema : Schema.GetProperty("definitions").GetProperty(definition);
+        var schema = Level(definition);
 
         Assert.Equal(level.Known.Order(), schema.GetProperty("properties").EnumerateObject().Select(property => property.Name).Order());
         Assert.False(schema.GetProperty("additionalProperties").GetBoolean());
@@ -43,22 +43,21 @@ public sealed class ConfigurationSchemaTests
     [Fact]
     public void The_schemas_defaults_are_those_of_the_reader()
     {
-        var defaults = Levels()
-            .SelectMany(level => level.GetProperty("properties").EnumerateObject())
-            .Where(property => property.Value.TryGetProperty("default", out _))
-            .ToDictionary(property => property.Name, property => property.Value.GetProperty("default").ToString());
+        string Default(string definition, string key) => Level(definition).GetProperty("properties").GetProperty(key).GetProperty("default").ToString();
+        TimeSpan Duration(string definition, string key) => DurationText.Parse(Default(definition, key));
         using var file = new SampleFile(SampleFile.Minimal);
         var configuration = file.Load().Configuration!;
         var source = configuration.Sources[0];
 
-        Assert.Equal(configuration.Listen, new Uri(defaults["listen"]));
-        Assert.Equal(configuration.StateDirectory, Path.Combine(file.Directory, defaults["state"]));
-        Assert.Equal(source.BusyTimeout, DurationText.Parse(defaults["busyTimeout"]));
-        Assert.Equal(source.TimeLimit, DurationText.Parse(defaults["timeLimit"]));
-        Assert.Equal(source.Rpo, new RpoConfiguration(DurationText.Parse(defaults["warning"]), DurationText.Parse(defaults["critical"])));
-        Assert.Equal(source.Retry, new RetryConfiguration(int.Parse(defaults["attempts"]), DurationText.Parse(defaults["delay"])));
-        Assert.Contains(defaults["level"], new[] { configuration.Log.Level, $"{source.CompressionLevel}" });
-        Assert.Equal("full", defaults["type"]);
+        Assert.Equal(configuration.Listen, new Uri(Default("", "listen")));
+        Assert.Equal(configuration.StateDirectory, Path.Combine(file.Directory, Default("", "state")));
+        Assert.Equal(configuration.Log.Level, Default("log", "level"));
+        Assert.Equal(source.BusyTimeout, Duration("source", "busyTimeout"));
+        Assert.Equal(source.TimeLimit, Duration("source", "timeLimit"));
+        Assert.Equal(source.Rpo, new RpoConfiguration(Duration("rpo", "warning"), Duration("rpo", "critical")));
+        Assert.Equal(source.Retry, new RetryConfiguration(int.Parse(Default("retry", "attempts")), Duration("retry", "delay")));
+        Assert.Equal($"{source.CompressionLevel}", Default("compression", "level"));
+        Assert.Equal("full", Default("schedule", "type"));
     }
 
     private static IEnumerable<JsonElement> Levels() =>
@@ -66,6 +65,9 @@ public sealed class ConfigurationSchemaTests
             .Select(definition => definition.Value)
             .Where(definition => definition.TryGetProperty("properties", out _))
             .Prepend(Schema);
+
+    private static JsonElement Level(string definition) =>
+        definition.Length == 0 ? Schema : Schema.GetProperty("definitions").GetProperty(definition);
 
     private static bool Describes(JsonElement property) =>
         property.TryGetProperty("title", out _) && (property.TryGetProperty("description", out _) || property.TryGetProperty("enum", out _));

@@ -8,6 +8,7 @@ public sealed class DirectoryConflictTests
     [InlineData("one: {sqlite: 1.db, store: a, directory: .}", "two: {sqlite: 2.db, store: same, directory: .}")]
     [InlineData("one: {sqlite: 1.db, store: a, directory: sub/x}", "two: {sqlite: 2.db, store: below, directory: x}")]
     [InlineData("one: {sqlite: 1.db, store: a, directory: x}", "two: {sqlite: 2.db, store: link, directory: x}")]
+    [InlineData("one: {sqlite: 1.db, store: a, directory: .}", "two: {sqlite: 2.db, store: chain, directory: .}")]
     [InlineData("one: {sqlite: p/*.db, store: a, directory: x}", "two: {sqlite: q/*.db, store: a, directory: x}")]
     public void Two_sources_that_write_to_one_directory_are_an_error(string one, string two)
     {
@@ -17,7 +18,7 @@ public sealed class DirectoryConflictTests
 
         Assert.True(only.IsError);
         Assert.StartsWith("sources.two", only.Key, StringComparison.Ordinal);
-        Assert.Equal(8, only.Line);
+        Assert.Equal(10, only.Line);
         Assert.Contains("writes to the same directory as one", only.Problem, StringComparison.Ordinal);
         Assert.Contains("directory: two", only.Mend, StringComparison.Ordinal);
     }
@@ -58,12 +59,19 @@ public sealed class DirectoryConflictTests
               same: {path: stores/../stores/a/}
               below: {path: stores/a/sub}
               link: {path: link}
+              chain: {path: chain/a}
+              circle: {path: circle/a}
               b: {path: stores/b}
             sources: {{{one[..^1]}}{{Schedules}},
               {{two[..^1]}}{{Schedules}}}
             """);
         Directory.CreateDirectory(Path.Combine(file.Directory, "stores", "a"));
-        Directory.CreateSymbolicLink(Path.Combine(file.Directory, "link"), Path.Combine(file.Directory, "stores", "a"));
+        Link("link", "shelf/a");
+        Link("shelf", "stores");
+        Link("chain", "shelf");
+        Link("circle", "circle");
         return file;
+
+        void Link(string name, string target) => Directory.CreateSymbolicLink(Path.Combine(file.Directory, name), target);
     }
 }

@@ -10,7 +10,7 @@ public sealed class ScheduleCoverageTests
     [InlineData("Asia/Tokyo", "24h", "0 2 * * *")]
     [InlineData("Europe/Berlin", "24h", "30 2 * * *")]
     [InlineData("America/New_York", "24h", "30 1 * * *")]
-    [InlineData("Asia/Tokyo", "24h", "0 0 * * 0", "0 2 * * 1-6")]
+    [InlineData("Asia/Tokyo", "24h", "0 2 * * 0", "0 3 * * 1-6")]
     [InlineData("Asia/Tokyo", "7d", "0 3 * * 0")]
     [InlineData("Asia/Tokyo", "31d", "0 4 1 * *")]
     [InlineData("Asia/Tokyo", "1m", "* * * * *")]
@@ -35,6 +35,16 @@ public sealed class ScheduleCoverageTests
         Assert.Contains($"up to {gap} ", only.Problem, StringComparison.Ordinal);
         Assert.Contains($"the {rpo} ", only.Problem, StringComparison.Ordinal);
         Assert.Contains("schedule more often", only.Mend, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_schedule_on_a_day_that_no_calendar_has_is_a_warning()
+    {
+        var only = Assert.Single(Check("Asia/Tokyo", "24h", "0 2 * * *", "0 2 31 2 *"));
+
+        Assert.False(only.IsError);
+        Assert.Equal(("sources.itsm.schedules.s1.cron", "0 2 31 2 *"), (only.Key, only.Value));
+        Assert.Contains("never happens", only.Problem, StringComparison.Ordinal);
     }
 
     [Fact]

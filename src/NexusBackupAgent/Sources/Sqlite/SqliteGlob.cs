@@ -1,18 +1,15 @@
+using NexusBackupAgent.Common;
+
 namespace NexusBackupAgent.Sources.Sqlite;
 
 /// <summary>Finds the databases that a pattern such as <c>/data/tenants/*.db</c> means, and names each after its file.</summary>
 internal static class SqliteGlob
 {
-    // SQLite's own companions are no databases.
-    private static readonly string[] Companions = ["-wal", "-shm", "-journal"];
-
-    private static readonly EnumerationOptions Plain = new() { IgnoreInaccessible = false, MatchType = MatchType.Simple, AttributesToSkip = FileAttributes.None };
-
     /// <param name="pattern">An absolute path whose segments may hold <c>*</c> and <c>?</c>.</param>
     /// <returns>Name and path of each match, in the order of the paths. A name is the file's without its extension; with it where two would be the same, and with the directory where even that is not enough.</returns>
     public static IReadOnlyList<(string Name, string Path)> Expand(string pattern)
     {
-        var paths = Paths(Path.GetPathRoot(pattern)!, pattern.Split('/', StringSplitOptions.RemoveEmptyEntries)).Order(StringComparer.Ordinal).ToList();
+        var paths = PathGlob.Expand(pattern);
         return [.. paths.Select(path => (NameOf(path, paths), path))];
     }
 
@@ -20,23 +17,7 @@ internal static class SqliteGlob
     public static string PathOf(string pattern, string name) =>
         Path.Combine(Path.GetDirectoryName(pattern)!, Path.HasExtension(name) ? name : name + Path.GetExtension(pattern));
 
-    private static IEnumerable<string> Paths(string directory, ReadOnlyMemory<string> segments)
-    {
-        var segment = segments.Span[0];
-        if (segments.Length == 1)
-        {
-            return Directory.Exists(directory)
-                ? Directory.EnumerateFiles(directory, segment, Plain).Where(file => !Companions.Any(companion => file.EndsWith(companion, StringComparison.Ordinal)))
-                : [];
-        }
-
-        var children = segment.AsSpan().ContainsAny('*', '?')
-            ? Directory.Exists(directory) ? Directory.EnumerateDirectories(directory, segment, Plain) : []
-            : [Path.Combine(directory, segment)];
-        return children.SelectMany(child => Paths(child, segments[1..]));
-    }
-
-    private static string NameOf(string path, List<string> paths)
+    private static string NameOf(string path, IReadOnlyList<string> paths)
     {
         Func<string, string>[] names =
         [

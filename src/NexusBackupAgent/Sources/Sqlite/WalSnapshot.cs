@@ -59,12 +59,12 @@ internal sealed class WalSnapshot : SourceSnapshot
                 var capturedAt = timeProvider.GetUtcNow();
                 var after = WalIndexHeader.Read(opened.Shm);
                 var settled = WalIndexHeader.Read(opened.Shm);
-                if (before is { } first && after is { IsReady: true } state && settled is { } last && first.IsSameStateAs(state) && state.IsSameStateAs(last))
+                if (before is { } first && after is { IsReady: true } header && settled is { } last && first.IsSameStateAs(header) && header.IsSameStateAs(last))
                 {
-                    if (state.PageSize == 0)
-                        state = state with { PageSize = file.PageSize }; // nothing was written since the database was opened: the WAL is empty
-                    var length = state.PageCount > 0 ? (long)state.PageCount * state.PageSize : RandomAccess.GetLength(opened.Database);
-                    return new WalSnapshot(file.Path, gate, transaction, opened, state, capturedAt, length);
+                    // A WAL that never held a frame says nothing of the database's size.
+                    var known = header.PageSize > 0 ? header : header with { PageSize = file.PageSize };
+                    var length = known.PageCount > 0 ? (long)known.PageCount * known.PageSize : RandomAccess.GetLength(opened.Database);
+                    return new WalSnapshot(file.Path, gate, transaction, opened, known, capturedAt, length);
                 }
 
                 if (timeProvider.GetElapsedTime(started) > busyTimeout)

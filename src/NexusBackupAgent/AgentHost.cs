@@ -1,0 +1,88 @@
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Http;
+using NexusBackupAgent.Metrics;
+using NexusBackupAgent.Runs;
+
+namespace NexusBackupAgent;
+
+/// <summary>The agent as a service: scheduler and HTTP until it is told to stop.</summary>
+internal static partial class AgentHost
+{
+    // No source can have this name, which would be a hidden file.
+    private const string AgentLock = ".agent";
+
+    /// <param name="configuration">What to do.</param>
+    /// <param name="timeProvider">The clock.</param>
+    /// <param name="loggers">Where log lines go.</param>
+    /// <param name="listening">Told the address once it answers; the port may have been chosen by the system.</param>
+    /// <param name="cancellationToken">Stops the agent: what is running is stopped and leaves nothing half.</param>
+    /// <exception cref="BackupException">The agent could not start.</exception>
+    public static async Task RunAsync(
+        AgentConfiguration configuration, TimeProvider timeProvider, ILoggerFactory loggers, Action<Uri>? listening, CancellationToken cancellationToken)
+    {
+        var logger = loggers.CreateLogger("NexusBackupAgent.AgentHost");
+        using var alone = RunLock.TryAcquire(configuration.StateDirectory, AgentLock) ?? throw new BackupException(
+            FailureKind.Locked, $"another agent is running on '{configuration.File}'", "stop it first (systemctl stop nexus-backup), or use it: the commands work beside it");
+        using var agent = Agent.Open(configuration, timeProvider, loggers);
+        await using var app = Build(agent, loggers);
+        await StartAsync(app, configuration, cancellationToken);
+
+        var address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+        AgentStarted(logger, address, configuration.File, configuration.Sources.Count);
+        listening?.Invoke(address);
+
+        await agent.Scheduler.RunAsync(cancellationToken);
+        await app.StopAsync(CancellationToken.None);
+        AgentStopped(logger);
+    }
+
+    private static WebApplication Build(Agent agent, ILoggerFactory loggers)
+    {
+        // Empty: neither environment variables nor files in the working directory configure this server.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Services.AddSingleton(loggers);
+        builder.Services.AddRoutingCore();
+        builder.WebHost.UseKestrelCore();
+        builder.WebHost.UseUrls(agent.Configuration.Listen.ToString());
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
+
+        var app = builder.Build();
+        app.UseRouting();
+        MetricsEndpoint.Map(app, new AgentMetrics(agent.Roster, agent.Journal, agent.Scheduler, agent.Stores, agent.TimeProvider));
+        HealthEndpoint.Map(app, agent);
+        app.MapGet("/", (RequestDelegate)(context => context.Response.WriteAsync("Nexus Backup Agent\n/metrics\n/api/v1/health\n", context.RequestAborted)));
+        return app;
+    }
+
+    private static async Task StartAsync(WebApplication app, AgentConfiguration configuration, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await app.StartAsync(cancellationToken);
+        }
+        catch (IOException failure) when (failure.InnerException is AddressInUseException)
+        {
+            throw new BackupException(FailureKind.Configuration, $"cannot listen on {configuration.Listen}: the port is in use", "see what uses it (ss -ltnp), or set another port in listen", failure);
+        }
+        catch (Exception failure) when (failure is IOException or WebException or System.Net.Sockets.SocketException)
+        {
+            throw new BackupException(FailureKind.Configuration, $"cannot listen on {configuration.Listen}: {failure.Message}", "set an address of this host in listen", failure);
+        }
+    }
+
+    [LoggerMessage(EventId = 1, EventName = "agent_started", Level = LogLevel.Information, Message = "agent started: {Address}, configuration {File}, {Sources} configured sources")]
+    private static partial void AgentStarted(ILogger logger, Uri address, string file, int sources);
+
+    [LoggerMessage(EventId = 2, EventName = "agent_stopped", Level = LogLevel.Information, Message = "agent stopped")]
+    private static partial void AgentStopped(ILogger logger);
+}

@@ -1,0 +1,103 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
+
+namespace NexusBackupAgent.Cli;
+
+/// <summary>The command line <c>nexus-backup</c>: its commands, and what becomes of their failures.</summary>
+internal sealed class CommandLine
+{
+    private const string Description = "Backs up SQLite databases on a schedule, proves every backup restorable, and tells Prometheus how well protected they are.";
+
+    /// <summary>What a signal leaves a command to undo what is half done.</summary>
+    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(60);
+
+    private readonly CommandContext context;
+    private readonly RootCommand root;
+
+    /// <param name="context">What the commands share.</param>
+    /// <param name="serve">Runs the agent as a service.</param>
+    public CommandLine(CommandContext context, ServeAgent serve)
+    {
+        this.context = context;
+        root = new RootCommand(Description)
+        {
+            RunCommand.Create(context, serve),
+            BackupCommand.Create(context),
+            ListCommand.Create(context),
+            VerifyCommand.Create(context),
+            PruneCommand.Create(context),
+            StatusCommand.Create(context),
+            CheckConfigCommand.Create(context),
+            DemoCommand.Create(context, serve),
+        };
+        root.Options.Add(context.Config);
+        root.Options.Add(context.Verbose);
+        TeachingHelp.Install(root);
+    }
+
+    /// <summary>Runs one command to its end.</summary>
+    /// <returns>The exit code; every failure was told.</returns>
+    public async Task<int> InvokeAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    {
+        var command = root.Parse(arguments);
+        if (command.Action is ParseErrorAction)
+            return (int)TellUsage(command);
+        try
+        {
+            var settings = new InvocationConfiguration
+            {
+                Output = context.Terminal.Output,
+                Error = context.Terminal.Error,
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = StopTimeout,
+            };
+            return await command.InvokeAsync(settings, cancellationToken);
+        }
+        catch (Exception failure)
+        {
+            var code = Tell(failure);
+            if (command.GetValue(context.Verbose))
+                context.Terminal.Error.WriteLine(failure);
+            return (int)code;
+        }
+    }
+
+    private ExitCode TellUsage(ParseResult parsed)
+    {
+        var command = parsed.CommandResult.Command;
+        var name = command is RootCommand ? "nexus-backup" : $"nexus-backup {command.Name}";
+        if (parsed.UnmatchedTokens is [var token, ..])
+        {
+            var words = command.Subcommands.Select(known => known.Name).Concat(command.Options.Concat(root.Options).Select(option => option.Name)).ToList();
+            var nearest = NearestWord.Find(token, words);
+            context.Terminal.Fail($"{name} knows no '{token}'", nearest is null ? $"{name} --help" : $"did you mean '{nearest}'? ({name} --help)");
+        }
+        else
+        {
+            context.Terminal.Fail(parsed.Errors[0].Message.TrimEnd('.'), $"{name} --help");
+        }
+
+        return ExitCode.Usage;
+    }
+
+    private ExitCode Tell(Exception failure)
+    {
+        switch (failure)
+        {
+            case BackupException foreseen:
+                context.Terminal.Fail(foreseen.Message, foreseen.Hint);
+                return ExitCodes.Of(foreseen.Kind);
+            case OperationCanceledException:
+                context.Terminal.Fail("stopped before the end", "run the command again when it suits; nothing was left half done");
+                return ExitCodes.Of(FailureKind.Interrupted);
+            case var known when IoFailure.IsKnown(known):
+                context.Terminal.Fail(known.Message, "check the path and the disk, then run the command again");
+                return ExitCodes.Of(FailureKind.Io);
+            default:
+                context.Terminal.Fail($"unexpected: {failure.Message}", "run the command again with --verbose and report what it prints");
+                return ExitCode.Unexpected;
+        }
+    }
+}

@@ -1,0 +1,63 @@
+using System.Reflection;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Runs;
+using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Storage;
+
+namespace NexusBackupAgent.Metrics;
+
+/// <summary>
+/// What <c>/metrics</c> says, computed at each scrape from the stores and the journal, so that a restart of the agent
+/// neither loses nor fakes a value.
+/// </summary>
+internal sealed class AgentMetrics(
+    SourceRoster roster, RunJournal journal, JobScheduler scheduler, IReadOnlyDictionary<string, IArtifactStore> stores, TimeProvider timeProvider)
+{
+    private static readonly string Version =
+        typeof(AgentMetrics).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+
+    private readonly CatalogReader catalogs = new();
+
+    /// <summary>Reads everything once and gives all families, each with every series that the configuration calls for.</summary>
+    public async Task<IReadOnlyList<MetricFamily>> CollectAsync(CancellationToken cancellationToken)
+    {
+        var now = timeProvider.GetUtcNow();
+        var log = journal.Read();
+        var sources = new List<SourceFigures>();
+        foreach (var source in roster.Current)
+        {
+            var backups = await catalogs.ListAsync(source.Source, cancellationToken);
+            sources.Add(SourceFigures.Of(source, backups, log.Sources.GetValueOrDefault(source.Name), now));
+        }
+
+        return [.. SourceMetrics.Of(sources, log, scheduler.NextRuns, now), .. StoreMetrics.Of(Spaces()), .. Own()];
+    }
+
+    private List<(string Store, StoreSpace? Space, bool IsUp)> Spaces()
+    {
+        var spaces = new List<(string, StoreSpace?, bool)>();
+        foreach (var (name, store) in stores)
+        {
+            try
+            {
+                spaces.Add((name, store.GetSpace(), true));
+            }
+            catch (BackupException)
+            {
+                spaces.Add((name, null, false)); // store_up = 0 is how this failure is told here
+            }
+        }
+
+        return spaces;
+    }
+
+    private MetricFamily[] Own()
+    {
+        var (version, revision) = Version.Split('+', 2) is [var left, var right] ? (left, right) : (Version, "unknown");
+        return
+        [
+            Metric.Gauge("scheduler_heartbeat_timestamp_seconds", "When the scheduler last looked at its schedules.", [new MetricSample([], Metric.Seconds(scheduler.LastBeat))]),
+            new MetricFamily("nexus_backup_build_info", MetricType.Info, "Version and source revision of the agent.", [new MetricSample([("version", version), ("revision", revision)], 1)]),
+        ];
+    }
+}

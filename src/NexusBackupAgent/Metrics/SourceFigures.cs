@@ -1,0 +1,56 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Runs;
+using NexusBackupAgent.Scheduling;
+
+namespace NexusBackupAgent.Metrics;
+
+/// <summary>What a scrape knows of one source.</summary>
+/// <param name="Source">The source.</param>
+/// <param name="Backups">Its backups; those last seen when the store can't be listed now.</param>
+/// <param name="Activity">From the journal; null before the scheduler has taken the source on.</param>
+/// <param name="Overdue">Backups that the last prune should have removed and that are still there.</param>
+internal sealed record SourceFigures(ScheduledSource Source, IReadOnlyList<Backup> Backups, SourceActivity? Activity, int Overdue)
+{
+    public string Name => Source.Name;
+
+    /// <summary>The newest backup that was read back and found good and still exists.</summary>
+    public Backup? NewestGood { get; } = Backups.FirstOrDefault(backup => backup.State == BackupState.Good);
+
+    public Backup? Newest { get; } = Backups.FirstOrDefault(backup => backup.Manifest.IsCommitted);
+
+    /// <summary>The configured schedules, <c>manual</c>, and those that only old backups still name.</summary>
+    public IEnumerable<string> Schedules => Source.Schedules.Select(schedule => schedule.Name)
+        .Append(BackupManifest.ManualSchedule)
+        .Union(Backups.Select(backup => backup.Schedule), StringComparer.Ordinal);
+
+    public static SourceFigures Of(ScheduledSource source, IReadOnlyList<Backup> backups, SourceActivity? activity, DateTimeOffset now) =>
+        new(source, backups, activity, OverdueBackups.Count(source.Source, backups, activity, now));
+}
+
+/// <summary>Lists each source's backups for a scrape.</summary>
+internal sealed class CatalogReader
+{
+    private readonly Dictionary<string, IReadOnlyList<Backup>> lastSeen = new(StringComparer.Ordinal);
+
+    /// <returns>The backups; when the store can't be listed, those that were last seen there, because not being able to look is no news of them.</returns>
+    public async Task<IReadOnlyList<Backup>> ListAsync(ProtectedSource source, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<Backup>? backups = null;
+        try
+        {
+            backups = await source.Catalog.ListAsync(cancellationToken);
+        }
+        catch (BackupException)
+        {
+            // store_up says so, and each run fails with the reason.
+        }
+
+        lock (lastSeen)
+        {
+            if (backups is not null)
+                lastSeen[source.Name] = backups;
+            return lastSeen.GetValueOrDefault(source.Name) ?? [];
+        }
+    }
+}

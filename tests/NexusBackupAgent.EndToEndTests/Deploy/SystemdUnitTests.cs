@@ -1,0 +1,117 @@
+using NexusBackupAgent.EndToEndTests.Support;
+
+namespace NexusBackupAgent.EndToEndTests.Deploy;
+
+/// <summary>The systemd service as systemd itself reads it, with the drop-in that goes with it.</summary>
+public sealed class SystemdUnitTests : IDisposable
+{
+    /// <summary>Tenths of systemd's exposure level, from 0 (locked in) to 100: the service reaches 14.</summary>
+    const int HighestExposure = 14;
+
+    static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+
+    readonly DirectoryInfo directory = Directory.CreateTempSubdirectory("nexus-backup-unit-");
+
+    public void Dispose() => directory.Delete(recursive: true);
+
+    [SkippableFact]
+    public async Task Systemd_understands_every_line_of_the_service_and_its_drop_in()
+    {
+        var verification = await VerifyAsync(extraDropIn: null);
+
+        Assert.True(verification.ExitCode == 0, verification.Text);
+        Assert.Equal("", verification.Error);
+    }
+
+    [SkippableFact]
+    public async Task A_mistyped_line_in_a_drop_in_does_not_pass_the_same_check()
+    {
+        var verification = await VerifyAsync("[Service]\nReadWritePath=/srv\n");
+
+        Assert.Contains("ReadWritePath", verification.Error, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task The_service_stays_as_hardened_as_it_is()
+    {
+        Require.Tool("systemd-analyze");
+
+        var judgement = await Tool.RunAsync(
+            "systemd-analyze", ["security", "--offline=true", "--no-pager", $"--threshold={HighestExposure}", Unit()], timeout: Limit);
+
+        Assert.True(judgement.ExitCode == 0, judgement.Text);
+    }
+
+    [SkippableFact]
+    public async Task The_agent_starts_under_the_services_system_call_filter()
+    {
+        Require.Tool("systemd-analyze");
+        Require.Tool("python3");
+
+        var agent = Path.Combine(AppContext.BaseDirectory, "nexus-backup");
+        var start = await Tool.RunAsync(Repository.File("tests/systemd/under-filter"), [Unit(), agent, "--version"], timeout: Limit);
+
+        Assert.True(start.ExitCode == 0, start.Text);
+    }
+
+    [SkippableFact]
+    public async Task A_call_that_the_service_has_no_business_with_is_refused_under_its_filter()
+    {
+        Require.Tool("systemd-analyze");
+        Require.Tool("python3");
+
+        var own = await Tool.RunAsync(Repository.File("tests/systemd/under-filter"), [Unit(), "true"], timeout: Limit);
+        var chown = await Tool.RunAsync(
+            Repository.File("tests/systemd/under-filter"), [Unit(), "chown", "12345", directory.FullName], timeout: Limit);
+
+        Assert.Equal(0, own.ExitCode);
+        Assert.Contains("Operation not permitted", chown.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_service_lets_the_runtime_compile_while_it_runs()
+    {
+        var settings = Settings();
+
+        Assert.DoesNotContain(settings, line => line.StartsWith("MemoryDenyWriteExecute=", StringComparison.Ordinal));
+        Assert.DoesNotContain("ProcSubset=pid", settings);
+    }
+
+    [Fact]
+    public void A_wrong_configuration_is_not_restarted_for_ever()
+    {
+        var settings = Settings();
+
+        Assert.Contains("Restart=on-failure", settings);
+        Assert.Contains("RestartPreventExitStatus=2", settings);
+    }
+
+    [Fact]
+    public void The_drop_in_for_ITSM_makes_the_databases_own_directory_writable() =>
+        Assert.Contains(
+            "ReadWritePaths=/mnt/LinuxHDD/ITSM-System/backend",
+            File.ReadAllLines(Repository.File("deploy/systemd/itsm.conf.example")));
+
+    async Task<ToolResult> VerifyAsync(string? extraDropIn)
+    {
+        Require.Tool("systemd-analyze");
+
+        // systemd also looks whether the program exists, which on a developer's machine it does not.
+        var unit = Path.Combine(directory.FullName, "nexus-backup.service");
+        var program = Settings().Single(line => line.StartsWith("ExecStart=", StringComparison.Ordinal)).Split('=', ' ')[1];
+        var text = await File.ReadAllTextAsync(Unit());
+        await File.WriteAllTextAsync(unit, text.Replace($"ExecStart={program} ", "ExecStart=/bin/true ", StringComparison.Ordinal));
+
+        var dropIns = directory.CreateSubdirectory("nexus-backup.service.d").FullName;
+        File.Copy(Repository.File("deploy/systemd/itsm.conf.example"), Path.Combine(dropIns, "itsm.conf"));
+        if (extraDropIn is not null)
+            await File.WriteAllTextAsync(Path.Combine(dropIns, "extra.conf"), extraDropIn);
+
+        return await Tool.RunAsync("systemd-analyze", ["verify", unit], timeout: Limit);
+    }
+
+    static string Unit() => Repository.File("deploy/systemd/nexus-backup.service");
+
+    static string[] Settings() =>
+        [.. File.ReadLines(Unit()).Where(line => line.Length > 0 && line[0] != '#')];
+}

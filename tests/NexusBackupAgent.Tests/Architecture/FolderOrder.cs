@@ -1,0 +1,78 @@
+using System.Text.RegularExpressions;
+
+namespace NexusBackupAgent.Tests.Architecture;
+
+/// <param name="Path">Relative to the project, with forward slashes: <c>Sources/Sqlite/SqliteSource.cs</c>.</param>
+/// <param name="Text">The file's content.</param>
+internal sealed record SourceFile(string Path, string Text)
+{
+    /// <summary>The feature folder; empty for a file in the project's root.</summary>
+    public string Folder => Path.Contains('/', StringComparison.Ordinal) ? Path[..Path.IndexOf('/', StringComparison.Ordinal)] : "";
+
+    public string ExpectedNamespace =>
+        Folder.Length == 0 ? "" : "NexusBackupAgent." + Path[..Path.LastIndexOf('/')].Replace('/', '.');
+}
+
+/// <summary>The rule that a folder may use only folders below it, and may not hide that it uses them.</summary>
+internal static partial class FolderOrder
+{
+    /// <summary>From top to bottom.</summary>
+    public static IReadOnlyList<string> Folders { get; } =
+    [
+        "Cli", "Http", "Configuration", "Metrics", "Scheduling", "Runs", "Restore", "Retention",
+        "Verification", "Catalog", "Sources", "Storage", "Artifacts", "Common",
+    ];
+
+    /// <summary>One line for each violation: file, what it does, what is allowed.</summary>
+    public static IReadOnlyList<string> Violations(IReadOnlyList<SourceFile> files) =>
+        [.. files.SelectMany(file => ViolationsOf(file, files)).Distinct(StringComparer.Ordinal)];
+
+    private static IEnumerable<string> ViolationsOf(SourceFile file, IReadOnlyList<SourceFile> files)
+    {
+        var code = Comment().Replace(file.Text, " ");
+        if (GlobalUsing().IsMatch(code))
+            yield return $"{file.Path}: has a global using; write it in each file that needs it";
+        if (file.Folder.Length == 0)
+            yield break; // The root composes everything.
+
+        if (!Folders.Contains(file.Folder))
+            yield return $"{file.Path}: folder {file.Folder} has no place in the order";
+        if (Namespace().Match(code) is { Success: true } declared && declared.Groups["name"].Value != file.ExpectedNamespace)
+            yield return $"{file.Path}: namespace {declared.Groups["name"].Value} is not its folder's, {file.ExpectedNamespace}";
+
+        foreach (var folder in Using().Matches(code).Select(match => match.Groups["folder"].Value).Where(folder => !MayUse(file.Folder, folder)))
+            yield return $"{file.Path}: {file.Folder} uses {folder}, which is not below it";
+
+        var body = Using().Replace(Namespace().Replace(code, " "), " ");
+        foreach (var folder in Qualified().Matches(body).Select(match => match.Groups["folder"].Value))
+            yield return $"{file.Path}: names NexusBackupAgent.{folder} in full; write a using";
+        foreach (var name in Relative().Matches(body).Where(match => IsType(match, files) && match.Groups["folder"].Value != file.Folder).Select(match => match.Value))
+            yield return $"{file.Path}: names {name} through its folder; write a using";
+    }
+
+    private static bool MayUse(string folder, string used) =>
+        Folders.Contains(used) && Folders.ToList().IndexOf(folder) <= Folders.ToList().IndexOf(used);
+
+    /// <summary>A property may have a folder's name; only a type that lies there makes it a namespace.</summary>
+    private static bool IsType(Match name, IReadOnlyList<SourceFile> files) => files.Any(file =>
+        file.Folder == name.Groups["folder"].Value && file.Path.EndsWith($"/{name.Groups["type"].Value}.cs", StringComparison.Ordinal));
+
+    [GeneratedRegex(@"/\*.*?\*/|(?<!:)//[^\n]*", RegexOptions.Singleline)]
+    private static partial Regex Comment();
+
+    [GeneratedRegex(@"^\s*global\s+using\b", RegexOptions.Multiline)]
+    private static partial Regex GlobalUsing();
+
+    [GeneratedRegex(@"^\s*namespace\s+(?<name>[\w.]+)", RegexOptions.Multiline)]
+    private static partial Regex Namespace();
+
+    /// <summary>Plain, static and aliasing directives.</summary>
+    [GeneratedRegex(@"^\s*using\s+(static\s+)?(\w+\s*=\s*)?(global::)?NexusBackupAgent\.(?<folder>\w+)[^;\n]*;", RegexOptions.Multiline | RegexOptions.ExplicitCapture)]
+    private static partial Regex Using();
+
+    [GeneratedRegex(@"\bNexusBackupAgent\.(?<folder>\w+)\.", RegexOptions.ExplicitCapture)]
+    private static partial Regex Qualified();
+
+    [GeneratedRegex(@"(?<![\w.])(?<folder>[A-Z]\w+)\.(\w+\.)?(?<type>[A-Z]\w+)", RegexOptions.ExplicitCapture)]
+    private static partial Regex Relative();
+}

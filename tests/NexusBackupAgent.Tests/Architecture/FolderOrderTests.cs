@@ -1,0 +1,59 @@
+using System.Runtime.CompilerServices;
+
+namespace NexusBackupAgent.Tests.Architecture;
+
+public class FolderOrderTests
+{
+    [Fact]
+    public void A_folder_uses_only_folders_below_it()
+    {
+        var files = SourceFiles();
+
+        Assert.Contains(files, file => file.Path == "Retention/RetentionPolicy.cs");
+        Assert.Empty(FolderOrder.Violations(files));
+    }
+
+    [Theory]
+    // what is allowed
+    [InlineData("Runs/A.cs", "using NexusBackupAgent.Catalog;\nnamespace NexusBackupAgent.Runs;", null)]
+    [InlineData("Sources/Sqlite/A.cs", "using NexusBackupAgent.Sources;\nnamespace NexusBackupAgent.Sources.Sqlite;", null)]
+    [InlineData("AgentHost.cs", "using NexusBackupAgent.Cli;\nnamespace NexusBackupAgent;\nvar x = NexusBackupAgent.Runs.Y.Z;", null)]
+    [InlineData("Runs/A.cs", "// see NexusBackupAgent.Cli.Main\n/* using NexusBackupAgent.Cli; */\nnamespace NexusBackupAgent.Runs;", null)]
+    [InlineData("Catalog/A.cs", "namespace NexusBackupAgent.Catalog;\nvar x = Verification.Passed;", null)]
+    // a folder above, in every spelling of a using
+    [InlineData("Catalog/A.cs", "using NexusBackupAgent.Runs;", "Catalog/A.cs: Catalog uses Runs, which is not below it")]
+    [InlineData("Catalog/A.cs", "using static NexusBackupAgent.Runs.Y;", "Catalog uses Runs")]
+    [InlineData("Catalog/A.cs", "using Y = NexusBackupAgent.Runs.Y;", "Catalog uses Runs")]
+    [InlineData("Catalog/A.cs", "using global::NexusBackupAgent.Runs;", "Catalog uses Runs")]
+    [InlineData("Sources/Sqlite/A.cs", "using NexusBackupAgent.Catalog;", "Sources uses Catalog")]
+    [InlineData("Common/A.cs", "using NexusBackupAgent.Artifacts;", "Common uses Artifacts")]
+    // uses that no using shows
+    [InlineData("Catalog/A.cs", "var x = NexusBackupAgent.Runs.Y.Z;", "names NexusBackupAgent.Runs in full")]
+    [InlineData("Catalog/A.cs", "var x = new Verification.BackupVerifier();", "names Verification.BackupVerifier through its folder")]
+    [InlineData("Catalog/A.cs", "global using System.Text;", "has a global using")]
+    [InlineData("Program.cs", "global using NexusBackupAgent.Runs;", "has a global using")]
+    // a folder or namespace outside the order
+    [InlineData("Helpers/A.cs", "namespace NexusBackupAgent.Helpers;", "folder Helpers has no place in the order")]
+    [InlineData("Catalog/A.cs", "using NexusBackupAgent.Helpers;", "Catalog uses Helpers")]
+    [InlineData("Runs/A.cs", "namespace NexusBackupAgent.Catalog;", "namespace NexusBackupAgent.Catalog is not its folder's, NexusBackupAgent.Runs")]
+    public void A_violation_is_found_and_named(string path, string text, string? expected)
+    {
+        var verifier = new SourceFile("Verification/BackupVerifier.cs", "namespace NexusBackupAgent.Verification;");
+
+        var violations = FolderOrder.Violations([new SourceFile(path, text), verifier]);
+
+        if (expected is null)
+            Assert.Empty(violations);
+        else
+            Assert.Contains(violations, violation => violation.Contains(expected, StringComparison.Ordinal));
+    }
+
+    private static List<SourceFile> SourceFiles([CallerFilePath] string thisFile = "")
+    {
+        var root = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(thisFile)!, "../../../src/NexusBackupAgent"));
+        return [.. Directory.EnumerateFiles(root, "*.cs", SearchOption.AllDirectories)
+            .Select(file => (File: file, Path: Path.GetRelativePath(root, file).Replace('\\', '/')))
+            .Where(found => !found.Path.StartsWith("obj/", StringComparison.Ordinal) && !found.Path.StartsWith("bin/", StringComparison.Ordinal))
+            .Select(found => new SourceFile(found.Path, File.ReadAllText(found.File)))];
+    }
+}
