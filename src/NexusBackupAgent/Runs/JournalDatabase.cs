@@ -137,6 +137,7 @@ internal sealed class JournalDatabase : IDisposable
         {
             opened.Open();
             Run(opened, "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+            RequireSound(opened);
             using var begin = opened.BeginTransaction(deferred: false);
             var version = Convert.ToInt32(Scalar(opened, begin, "PRAGMA user_version"));
             if (version > Version)
@@ -153,6 +154,14 @@ internal sealed class JournalDatabase : IDisposable
         }
     }
 
+    /// <summary>Damage that shows only later would fail every run; the journal is small enough to be looked through.</summary>
+    /// <exception cref="SqliteException">It is damaged.</exception>
+    private static void RequireSound(SqliteConnection connection)
+    {
+        if (Scalar(connection, transaction: null, "PRAGMA quick_check(1)") is string finding and not "ok")
+            throw new SqliteException(finding, SqliteFailure.Corrupt);
+    }
+
     private static void Run(SqliteConnection connection, string sql)
     {
         using var command = connection.CreateCommand();
@@ -160,7 +169,7 @@ internal sealed class JournalDatabase : IDisposable
         command.ExecuteNonQuery();
     }
 
-    private static object? Scalar(SqliteConnection connection, SqliteTransaction transaction, string sql)
+    private static object? Scalar(SqliteConnection connection, SqliteTransaction? transaction, string sql)
     {
         using var command = connection.CreateCommand();
         command.Transaction = transaction;

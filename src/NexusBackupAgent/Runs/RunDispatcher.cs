@@ -23,6 +23,7 @@ internal sealed partial class RunDispatcher(
     public async Task<RunRecord> RunAsync(
         ProtectedSource source, string schedule, BackupType type, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested(); // what was due when the agent stopped never began, and has not failed
         using var held = await AcquireAsync(source.Name, lockTimeout, cancellationToken);
         if (held is null)
             return Skip(source, schedule, type);

@@ -95,11 +95,25 @@ internal sealed partial class JobScheduler(
     private void Upkeep(DateTimeOffset now, CancellationToken cancellationToken)
     {
         lastUpkeep = now;
-        foreach (var source in roster.Refresh())
+        foreach (var source in FindNew())
             Start(source, now, cancellationToken);
         ForgetGone();
         foreach (var source in roster.Current)
             work.Enqueue(source.Name, "upkeep", () => GuardAsync(source.Name, () => LookAfterAsync(source.Source, cancellationToken)));
+    }
+
+    /// <summary>Looks for new sources. A directory that can't be listed must not stop the sources that are known.</summary>
+    private IReadOnlyList<ScheduledSource> FindNew()
+    {
+        try
+        {
+            return roster.Refresh();
+        }
+        catch (Exception failure) when (failure is BackupException || IoFailure.IsKnown(failure))
+        {
+            WorkFailed("(sources)", $"cannot look for sources: {failure.Message}", "check owner and mode of the directories that the sources' patterns name; those found before go on");
+            return [];
+        }
     }
 
     /// <summary>Takes a source on: says when it runs next, and catches up on what was missed.</summary>

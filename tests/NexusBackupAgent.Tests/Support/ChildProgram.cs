@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Runs;
 using NexusBackupAgent.Sources.Sqlite;
 using NexusBackupAgent.Storage;
 
@@ -26,6 +27,22 @@ internal static class ChildProgram
                     await using var snapshot = await source.OpenSnapshotAsync(CancellationToken.None);
                     await snapshot.CopyToAsync(Stream.Null, CancellationToken.None);
                 });
+            case ["hold-lock", var state, var source]:
+                using (RunLock.TryAcquire(state, source)!)
+                {
+                    Console.WriteLine("held");
+                    await Console.In.ReadToEndAsync();
+                }
+
+                return 0;
+            case ["backup-forever", var root]:
+                using (var bench = new Workbench(TimeProvider.System, root))
+                {
+                    Console.WriteLine("running");
+                    while (true)
+                        await bench.RunAsync();
+                }
+
             default:
                 await Console.Error.WriteLineAsync("unknown: " + string.Join(' ', arguments));
                 return 2;

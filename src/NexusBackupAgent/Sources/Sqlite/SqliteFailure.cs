@@ -6,12 +6,14 @@ namespace NexusBackupAgent.Sources.Sqlite;
 /// <summary>Turns SQLite's result codes into what an operator can act on.</summary>
 internal static class SqliteFailure
 {
+    /// <summary><c>SQLITE_CORRUPT</c>.</summary>
+    public const int Corrupt = 11;
+
     private const int Perm = 3;
     private const int Busy = 5;
     private const int Locked = 6;
     private const int ReadOnly = 8;
     private const int IoError = 10;
-    private const int Corrupt = 11;
     private const int Full = 13;
     private const int CannotOpen = 14;
     private const int Protocol = 15;
