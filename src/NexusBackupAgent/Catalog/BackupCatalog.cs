@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Text;
 using System.Text.Json;
 using NexusBackupAgent.Artifacts;
@@ -22,9 +21,8 @@ namespace NexusBackupAgent.Catalog;
 /// <param name="zone">The zone of the times in file names.</param>
 internal sealed class BackupCatalog(IArtifactStore store, string directory, string source, string kind, string extension, TimeZoneInfo zone)
 {
-    // Manifests never change, and a verification changes its time: what was read once need not be read again.
-    private readonly ConcurrentDictionary<string, (StoredFile File, BackupManifest? Manifest)> manifests = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, (StoredFile File, VerificationResult? Result)> verifications = new(StringComparer.Ordinal);
+    private readonly CompanionReader<BackupManifest> manifests = new(store, CatalogJson.Readable.BackupManifest);
+    private readonly CompanionReader<VerificationResult> verifications = new(store, CatalogJson.Readable.VerificationResult);
 
     public IArtifactStore Store => store;
 
@@ -47,8 +45,8 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
             if (!committed && files.ContainsKey(BackupFiles.Pending(artifact.Name)))
                 continue; // an orphan: reported by FindOrphansAsync
 
-            var verification = files.TryGetValue(BackupFiles.Verification(artifact.Name), out var verificationFile)
-                ? await VerificationAsync(verificationFile, cancellationToken)
+            var verification = files.TryGetValue(BackupFiles.Verification(artifact.Name), out var result)
+                ? await verifications.ReadAsync(result, PathOf(result.Name), cancellationToken)
                 : null;
             if (committed && manifest is null)
             {
@@ -60,7 +58,8 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
             backups.Add(new Backup(manifest, directory, artifact, verification?.Id == manifest.Id ? verification : null)); // one of another backup says nothing
         }
 
-        Forget(files);
+        manifests.KeepOnly(files);
+        verifications.KeepOnly(files);
         return [.. backups.OrderByDescending(backup => backup.CapturedAt).ThenByDescending(backup => backup.File, StringComparer.Ordinal)];
     }
 
@@ -145,23 +144,9 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
         }
     }
 
-    /// <summary>Files that belong to no backup: what a crash left, and manifests whose artifact is gone.</summary>
-    public async Task<IReadOnlyList<Orphan>> FindOrphansAsync(CancellationToken cancellationToken)
-    {
-        var files = await FilesAsync(cancellationToken);
-        var orphans = new List<Orphan>();
-        foreach (var file in files.Values)
-        {
-            if (file.Name.StartsWith('.') && file.Name.EndsWith(LocalDirectoryStore.PartialSuffix, StringComparison.Ordinal))
-                orphans.Add(new Orphan(file.Name, [file.Name], "an unfinished temporary file", file.ModifiedAt));
-            else if (BackupFiles.ArtifactOfPending(file.Name) is { } artifact)
-                orphans.Add(OrphanOf(artifact, file, committed: files.ContainsKey(BackupFiles.Manifest(artifact)) && files.ContainsKey(artifact)));
-            else if (BackupFiles.IsManifest(file.Name) && file.Name[..^".manifest.json".Length] is var gone && !files.ContainsKey(gone))
-                orphans.Add(new Orphan(file.Name, [], $"the manifest of {gone}, which is gone; delete it by hand once that is explained", file.ModifiedAt));
-        }
-
-        return orphans;
-    }
+    /// <summary>Files that belong to no backup.</summary>
+    public async Task<IReadOnlyList<Orphan>> FindOrphansAsync(CancellationToken cancellationToken) =>
+        [.. Orphan.Among(await FilesAsync(cancellationToken))];
 
     /// <summary>Deletes orphans older than <paramref name="grace"/>, as far as they are certainly an agent's own leftovers.</summary>
     /// <returns>What was deleted.</returns>
@@ -172,21 +157,13 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
         {
             if (orphan.Sweepable.Count == 0 || now - orphan.ModifiedAt < grace)
                 continue;
-            foreach (var file in orphan.Sweepable) // the mark last: a crash here leaves an orphan still
+            foreach (var file in orphan.Sweepable)
                 await store.DeleteAsync(PathOf(file), cancellationToken);
             swept.Add(orphan);
         }
 
         return swept;
     }
-
-    private static Orphan OrphanOf(string artifact, StoredFile mark, bool committed) => committed
-        ? new Orphan(mark.Name, [mark.Name], $"the mark of {artifact}, which was committed", mark.ModifiedAt)
-        : new Orphan(
-            artifact,
-            [BackupFiles.Manifest(artifact), BackupFiles.Verification(artifact), BackupFiles.Checksum(artifact), artifact, mark.Name],
-            "a backup whose writing or deleting was interrupted",
-            mark.ModifiedAt);
 
     private bool IsArtifact(string file) => file.EndsWith(extension, StringComparison.Ordinal) && !file.StartsWith('.');
 
@@ -195,12 +172,10 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
     private async Task<Dictionary<string, StoredFile>> FilesAsync(CancellationToken cancellationToken) =>
         (await store.ListAsync(directory, cancellationToken)).ToDictionary(file => file.Name, StringComparer.Ordinal);
 
+    /// <returns>Null when it can't be read, or belongs to another backup.</returns>
     private async Task<BackupManifest?> ManifestAsync(StoredFile file, CancellationToken cancellationToken)
     {
-        if (manifests.TryGetValue(file.Name, out var known) && known.File == file)
-            return known.Manifest;
-
-        var manifest = await CatalogJson.TryReadAsync(store, PathOf(file.Name), CatalogJson.Readable.BackupManifest, cancellationToken);
+        var manifest = await manifests.ReadAsync(file, PathOf(file.Name), cancellationToken);
         if (manifest is { FormatVersion: > BackupManifest.CurrentFormatVersion })
         {
             throw new BackupException(
@@ -209,19 +184,7 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
                 "update this agent, or point it at another store directory");
         }
 
-        if (manifest is not null && BackupFiles.Manifest(manifest.File) != file.Name)
-            manifest = null; // copied from another backup
-        manifests[file.Name] = (file, manifest);
-        return manifest;
-    }
-
-    private async Task<VerificationResult?> VerificationAsync(StoredFile file, CancellationToken cancellationToken)
-    {
-        if (verifications.TryGetValue(file.Name, out var known) && known.File == file)
-            return known.Result;
-        var result = await CatalogJson.TryReadAsync(store, PathOf(file.Name), CatalogJson.Readable.VerificationResult, cancellationToken);
-        verifications[file.Name] = (file, result);
-        return result;
+        return manifest is not null && BackupFiles.Manifest(manifest.File) == file.Name ? manifest : null;
     }
 
     private BackupManifest HandMade(StoredFile artifact)
@@ -245,21 +208,13 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
 
     private Backup Unreadable(StoredFile artifact)
     {
-        var manifest = HandMade(artifact);
+        var manifest = HandMade(artifact) with { Adopted = false };
         var detail = $"its manifest {BackupFiles.Manifest(artifact.Name)} is damaged or belongs to another backup";
         return new Backup(
             manifest,
             directory,
             artifact,
             new VerificationResult(manifest.Id, artifact.ModifiedAt, artifact.Length, Passed: false, [new CheckResult(VerificationCheck.Checksum, Passed: false, detail)]));
-    }
-
-    private void Forget(Dictionary<string, StoredFile> files)
-    {
-        foreach (var name in manifests.Keys.Where(name => !files.ContainsKey(name)))
-            manifests.TryRemove(name, out _);
-        foreach (var name in verifications.Keys.Where(name => !files.ContainsKey(name)))
-            verifications.TryRemove(name, out _);
     }
 
     private Task WriteChecksumAsync(BackupManifest manifest, CancellationToken cancellationToken) =>

@@ -6,6 +6,7 @@ namespace NexusBackupAgent.Catalog;
 internal static class BackupFiles
 {
     private const string TimeFormat = "yyyyMMdd_HHmmss";
+    private const string ManifestSuffix = ".manifest.json";
     private const string PendingSuffix = ".pending";
 
     /// <param name="duplicate">0, or the number that tells apart backups of the same second: <c>daily_20260214_020000-1.db.gz</c>.</param>
@@ -31,14 +32,16 @@ internal static class BackupFiles
 
     public static string Checksum(string artifact) => artifact + ".sha256";
 
-    public static string Manifest(string artifact) => artifact + ".manifest.json";
+    public static string Manifest(string artifact) => artifact + ManifestSuffix;
 
     public static string Verification(string artifact) => artifact + ".verification.json";
 
     /// <summary>The mark that says: this artifact is being written or deleted by an agent, and without a manifest it is only a leftover.</summary>
     public static string Pending(string artifact) => "." + artifact + PendingSuffix;
 
-    public static bool IsManifest(string file) => file.EndsWith(".manifest.json", StringComparison.Ordinal);
+    /// <summary>The artifact that a manifest is named after, or null when the file is no manifest.</summary>
+    public static string? ArtifactOfManifest(string file) =>
+        file.EndsWith(ManifestSuffix, StringComparison.Ordinal) ? file[..^ManifestSuffix.Length] : null;
 
     /// <summary>The artifact that a pending mark speaks of, or null when the file is no such mark.</summary>
     public static string? ArtifactOfPending(string file) =>

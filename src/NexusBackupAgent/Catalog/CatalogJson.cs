@@ -1,7 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using NexusBackupAgent.Storage;
 
 namespace NexusBackupAgent.Catalog;
 
@@ -21,21 +20,6 @@ internal sealed partial class CatalogJson : JsonSerializerContext
     public static CatalogJson Readable => readable.Value;
 
     private static readonly Lazy<CatalogJson> readable = new(() => new CatalogJson(new JsonSerializerOptions(Default!.Options!) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }));
-
-    /// <summary>Reads one small file, or null when it is not what it should be: damage there must not hide the rest of the catalog.</summary>
-    public static async Task<T?> TryReadAsync<T>(IArtifactStore store, string path, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type, CancellationToken cancellationToken)
-        where T : class
-    {
-        try
-        {
-            await using var stream = await store.OpenReadAsync(path, cancellationToken);
-            return await JsonSerializer.DeserializeAsync(stream, type, cancellationToken);
-        }
-        catch (Exception damage) when (damage is JsonException or FileNotFoundException)
-        {
-            return null;
-        }
-    }
 }
 
 /// <summary>An identity is written as its text.</summary>

@@ -1,3 +1,5 @@
+using NexusBackupAgent.Storage;
+
 namespace NexusBackupAgent.Catalog;
 
 /// <summary>Files in a source's directory that belong to no backup.</summary>
@@ -5,4 +7,29 @@ namespace NexusBackupAgent.Catalog;
 /// <param name="Sweepable">What may be deleted, in that order; empty when only a person can decide.</param>
 /// <param name="Reason">What it is.</param>
 /// <param name="ModifiedAt">When it was last written, UTC.</param>
-internal sealed record Orphan(string File, IReadOnlyList<string> Sweepable, string Reason, DateTimeOffset ModifiedAt);
+internal sealed record Orphan(string File, IReadOnlyList<string> Sweepable, string Reason, DateTimeOffset ModifiedAt)
+{
+    /// <summary>What a crash left, and manifests whose artifact is gone. An artifact that bears no mark is somebody's, and no orphan.</summary>
+    /// <param name="files">All files of the directory, by name.</param>
+    public static IEnumerable<Orphan> Among(IReadOnlyDictionary<string, StoredFile> files)
+    {
+        foreach (var file in files.Values)
+        {
+            if (file.Name.StartsWith('.') && file.Name.EndsWith(LocalDirectoryStore.PartialSuffix, StringComparison.Ordinal))
+                yield return new Orphan(file.Name, [file.Name], "an unfinished temporary file", file.ModifiedAt);
+            else if (BackupFiles.ArtifactOfPending(file.Name) is { } artifact)
+                yield return Marked(artifact, file, isCommitted: files.ContainsKey(BackupFiles.Manifest(artifact)) && files.ContainsKey(artifact));
+            else if (BackupFiles.ArtifactOfManifest(file.Name) is { } gone && !files.ContainsKey(gone) && !files.ContainsKey(BackupFiles.Pending(gone)))
+                yield return new Orphan(file.Name, [], $"the manifest of {gone}, which is gone; delete it by hand once that is explained", file.ModifiedAt);
+        }
+    }
+
+    // The mark goes last: a crash while sweeping leaves an orphan still.
+    private static Orphan Marked(string artifact, StoredFile mark, bool isCommitted) => isCommitted
+        ? new Orphan(mark.Name, [mark.Name], $"the mark of {artifact}, which was committed", mark.ModifiedAt)
+        : new Orphan(
+            artifact,
+            [BackupFiles.Manifest(artifact), BackupFiles.Verification(artifact), BackupFiles.Checksum(artifact), artifact, mark.Name],
+            "a backup whose writing or deleting was interrupted",
+            mark.ModifiedAt);
+}

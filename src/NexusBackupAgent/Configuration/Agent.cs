@@ -58,6 +58,7 @@ internal sealed partial class Agent : IDisposable
     public void Dispose()
     {
         Scheduler.Dispose();
+        Dispatcher.Dispose();
         Journal.Dispose();
     }
 

@@ -33,7 +33,7 @@ internal sealed class BackupRunner(BackupVerifier verifier, SpaceGuard space, Ru
         // Only here: in doubt, nothing is deleted.
         var backups = await source.Catalog.ListAsync(cancellationToken);
         var decisions = RetentionPolicy.Decide(backups, source.Retention, timeProvider.GetUtcNow(), source.Zone);
-        await Pruner.ApplyAsync(source.Catalog, decisions, cancellationToken);
+        await PruneAsync(source, backup, decisions, cancellationToken);
         watch.Done(RunStage.Prune);
         return new BackupOutcome(backup, decisions, watch.Stages);
     }
@@ -65,10 +65,23 @@ internal sealed class BackupRunner(BackupVerifier verifier, SpaceGuard space, Ru
         await source.Catalog.WriteArtifactAsync(
             artifact,
             async (stored, token) => digests = await ArtifactWriter.WriteAsync(
-                stored, source.CompressionLevel, snapshot.CopyToAsync, Report(progress, RunStage.Capture, snapshot.Length), token),
+                stored, source.CompressionLevel, CaptureOf(source, snapshot), Report(progress, RunStage.Capture, snapshot.Length), token),
             cancellationToken);
         return digests;
     }
+
+    /// <summary>A read that fails is the source's failure; without this it would be told as one of the store that is being written.</summary>
+    private static Func<Stream, CancellationToken, Task> CaptureOf(ProtectedSource source, SourceSnapshot snapshot) => async (content, token) =>
+    {
+        try
+        {
+            await snapshot.CopyToAsync(content, token);
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw new BackupException(FailureKind.Io, $"cannot read source '{source.Name}': {failure.Message}", "check the source's disk (dmesg | tail; smartctl -H), then run the backup again", failure);
+        }
+    };
 
     private async Task<Backup> VerifyAsync(ProtectedSource source, Backup captured, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
@@ -84,6 +97,23 @@ internal sealed class BackupRunner(BackupVerifier verifier, SpaceGuard space, Ru
             // What cannot be read back for want of room would only fill the disk further, run after run.
             await source.Catalog.RemoveAsync(captured, CancellationToken.None);
             throw;
+        }
+    }
+
+    private static async Task PruneAsync(ProtectedSource source, Backup backup, IReadOnlyList<RetentionDecision> decisions, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Pruner.ApplyAsync(source.Catalog, decisions, cancellationToken);
+        }
+        catch (BackupException failure)
+        {
+            // Not to be tried again: the backup itself is there and good.
+            throw new BackupException(
+                failure.Kind.IsTransient() ? FailureKind.StoreUnavailable : failure.Kind,
+                $"backup '{source.Catalog.Locate(backup.File)}' is good, but expired ones could not be removed: {failure.Message}",
+                failure.Hint,
+                failure);
         }
     }
 

@@ -13,9 +13,15 @@ namespace NexusBackupAgent.Runs;
 /// </summary>
 /// <param name="stateDirectory">Holds the locks.</param>
 internal sealed partial class RunDispatcher(
-    BackupRunner runner, BackupVerifier verifier, RunJournal journal, string stateDirectory, TimeProvider timeProvider, ILogger<RunDispatcher> logger)
+    BackupRunner runner, BackupVerifier verifier, RunJournal journal, string stateDirectory, TimeProvider timeProvider, ILogger<RunDispatcher> logger) : IDisposable
 {
+    /// <summary>How many runs and verifications one process does at once: each uses all cores as it is.</summary>
+    private const int MostParallel = 2;
+
     private static readonly TimeSpan LockPoll = TimeSpan.FromMilliseconds(250);
+
+    // Taken after the lock, so that waiting for another process's run keeps no other source waiting.
+    private readonly SemaphoreSlim slots = new(MostParallel);
 
     /// <summary>Runs one backup to its end. A failure is in the record, in the journal and in the log; it is not thrown.</summary>
     /// <param name="lockTimeout">How long a run of the same source that is under way is waited for.</param>
@@ -28,6 +34,68 @@ internal sealed partial class RunDispatcher(
         if (held is null)
             return Skip(source, schedule, type);
 
+        await slots.WaitAsync(cancellationToken);
+        try
+        {
+            return await RunLockedAsync(source, schedule, type, progress, cancellationToken);
+        }
+        finally
+        {
+            slots.Release();
+        }
+    }
+
+    /// <summary>Verifies one backup under the source's lock and counts the checks.</summary>
+    /// <exception cref="BackupException">The source is busy, or the backup could not be looked at.</exception>
+    public async Task<Backup> VerifyAsync(
+        ProtectedSource source, Backup backup, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    {
+        using var held = await AcquireAsync(source.Name, lockTimeout, cancellationToken) ?? throw Busy(source.Name);
+        await slots.WaitAsync(cancellationToken);
+        try
+        {
+            return await VerifyLockedAsync(source, backup, progress, cancellationToken);
+        }
+        finally
+        {
+            slots.Release();
+        }
+    }
+
+    /// <summary>Closes in the journal what a process left open that died in the middle of a run.</summary>
+    public void CloseAbandoned(string source)
+    {
+        using var held = RunLock.TryAcquire(stateDirectory, source);
+        if (held is not null && journal.CloseAbandoned(source, timeProvider.GetUtcNow()) > 0)
+            RunAbandoned(source);
+    }
+
+    /// <summary>The failure that a command reports when another run of the source is under way.</summary>
+    public static BackupException Busy(string source) => new(
+        FailureKind.Locked,
+        $"another run of source '{source}' is under way",
+        "wait for it to end (nexus-backup status shows it), then run the command again");
+
+    public void Dispose() => slots.Dispose();
+
+    /// <summary>Takes the source's lock.</summary>
+    /// <returns>Null when another run still holds it after <paramref name="timeout"/>.</returns>
+    public async Task<RunLock?> AcquireAsync(string source, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        var started = timeProvider.GetTimestamp();
+        while (true)
+        {
+            if (RunLock.TryAcquire(stateDirectory, source) is { } held)
+                return held;
+            if (timeProvider.GetElapsedTime(started) >= timeout)
+                return null;
+            await Task.Delay(LockPoll, timeProvider, cancellationToken);
+        }
+    }
+
+    private async Task<RunRecord> RunLockedAsync(
+        ProtectedSource source, string schedule, BackupType type, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    {
         var startedAt = timeProvider.GetUtcNow();
         var id = journal.Begin(source.Name, schedule, type, startedAt);
         RunStarted(source.Name, schedule, type, id);
@@ -55,12 +123,8 @@ internal sealed partial class RunDispatcher(
         return run;
     }
 
-    /// <summary>Verifies one backup under the source's lock and counts the checks.</summary>
-    /// <exception cref="BackupException">The source is busy, or the backup could not be looked at.</exception>
-    public async Task<Backup> VerifyAsync(
-        ProtectedSource source, Backup backup, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    private async Task<Backup> VerifyLockedAsync(ProtectedSource source, Backup backup, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
-        using var held = await AcquireAsync(source.Name, lockTimeout, cancellationToken) ?? throw Busy(source.Name);
         var report = progress is null ? null : new Progress<long>(done => progress.Report(new RunProgress(RunStage.Verify, done, backup.ActualLength)));
         var verified = await verifier.VerifyAsync(source.Source, source.Catalog, backup, report, cancellationToken);
         journal.RecordVerification(source.Name, verified.Verification!);
@@ -69,35 +133,6 @@ internal sealed partial class RunDispatcher(
         else
             VerificationFailed(source.Name, source.Catalog.Locate(backup.File), verified.Verification!.FirstFailure ?? "its size has changed");
         return verified;
-    }
-
-    /// <summary>Closes in the journal what a process left open that died in the middle of a run.</summary>
-    public void CloseAbandoned(string source)
-    {
-        using var held = RunLock.TryAcquire(stateDirectory, source);
-        if (held is not null && journal.CloseAbandoned(source, timeProvider.GetUtcNow()) > 0)
-            RunAbandoned(source);
-    }
-
-    /// <summary>The failure that a command reports when another run of the source is under way.</summary>
-    public static BackupException Busy(string source) => new(
-        FailureKind.Locked,
-        $"another run of source '{source}' is under way",
-        "wait for it to end (nexus-backup status shows it), then run the command again");
-
-    /// <summary>Takes the source's lock.</summary>
-    /// <returns>Null when another run still holds it after <paramref name="timeout"/>.</returns>
-    public async Task<RunLock?> AcquireAsync(string source, TimeSpan timeout, CancellationToken cancellationToken)
-    {
-        var started = timeProvider.GetTimestamp();
-        while (true)
-        {
-            if (RunLock.TryAcquire(stateDirectory, source) is { } held)
-                return held;
-            if (timeProvider.GetElapsedTime(started) >= timeout)
-                return null;
-            await Task.Delay(LockPoll, timeProvider, cancellationToken);
-        }
     }
 
     private async Task<BackupOutcome> AttemptAsync(

@@ -14,12 +14,12 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
     // A year of history and a month to look back on it.
     private static readonly TimeSpan History = TimeSpan.FromDays(400);
 
-    /// <summary>Notes sources that were not seen before.</summary>
-    public void AddSources(IEnumerable<(string Name, DateTimeOffset AddedAt)> sources) => database.Transact(transaction =>
+    /// <summary>Notes a source that was not seen before.</summary>
+    /// <returns>When it was first seen, UTC.</returns>
+    public DateTimeOffset AddSource(string source, DateTimeOffset at) => database.Transact(transaction =>
     {
-        foreach (var (name, addedAt) in sources)
-            Execute(transaction, "INSERT INTO sources (name, added_at) VALUES ($name, $at) ON CONFLICT DO NOTHING", ("$name", name), ("$at", Milliseconds(addedAt)));
-        return 0;
+        Execute(transaction, "INSERT INTO sources (name, added_at) VALUES ($name, $at) ON CONFLICT DO NOTHING", ("$name", source), ("$at", Milliseconds(at)));
+        return Query(transaction, "SELECT added_at FROM sources WHERE name = $name", row => Instant(row, 0)!.Value, ("$name", source))[0];
     });
 
     /// <summary>Opens a run. The caller holds the source's lock, so a run that is still open died with its process and is closed as failed.</summary>

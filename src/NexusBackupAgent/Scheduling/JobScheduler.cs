@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
@@ -23,8 +24,9 @@ internal sealed partial class JobScheduler(
     // A file that grows is still being written.
     private static readonly TimeSpan HandMadeSettles = TimeSpan.FromMinutes(1);
 
-    private readonly Dictionary<(string Source, string Schedule), DateTimeOffset> next = [];
-    private readonly WorkLines work = new(maximumParallel: 2);
+    private readonly Timetable timetable = new(zone);
+    private readonly ConcurrentDictionary<string, bool> started = new(StringComparer.Ordinal);
+    private readonly WorkLines work = new(maximumParallel: 16);
     private DateTimeOffset lastBeat;
     private DateTimeOffset lastUpkeep;
 
@@ -35,14 +37,7 @@ internal sealed partial class JobScheduler(
     public string? JournalFailure { get; private set; }
 
     /// <summary>The next occurrence of each schedule, UTC.</summary>
-    public IReadOnlyDictionary<(string Source, string Schedule), DateTimeOffset> NextRuns
-    {
-        get
-        {
-            lock (next)
-                return new Dictionary<(string, string), DateTimeOffset>(next);
-        }
-    }
+    public IReadOnlyDictionary<(string Source, string Schedule), DateTimeOffset> NextRuns => timetable.NextRuns;
 
     /// <summary>Works until cancelled; then stops what is running and waits for it to have stopped.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -79,27 +74,30 @@ internal sealed partial class JobScheduler(
         {
             foreach (var schedule in source.Schedules)
             {
-                if (NextOf(source, schedule) is { } due && due <= now)
+                if (timetable.Next(source, schedule) <= now)
                 {
                     Enqueue(source, schedule, cancellationToken);
-                    SetNext(source, schedule, now);
+                    timetable.Advance(source, schedule, now);
                 }
             }
         }
 
         Beat(now);
-        lock (next)
-            return next.Count == 0 ? LongestWait : TimeSpan.FromTicks(Math.Clamp((next.Values.Min() - now).Ticks, TimeSpan.TicksPerMillisecond, LongestWait.Ticks));
+        return timetable.Earliest is { } next ? TimeSpan.FromTicks(Math.Clamp((next - now).Ticks, TimeSpan.TicksPerMillisecond, LongestWait.Ticks)) : LongestWait;
     }
 
     private void Upkeep(DateTimeOffset now, CancellationToken cancellationToken)
     {
         lastUpkeep = now;
         foreach (var source in FindNew())
-            Start(source, now, cancellationToken);
-        ForgetGone();
+            Announce(source, now);
+        timetable.KeepOnly(roster.Current);
         foreach (var source in roster.Current)
+        {
+            if (!started.ContainsKey(source.Name))
+                work.Enqueue(source.Name, "start", () => GuardAsync(source.Name, () => StartAsync(source, now, cancellationToken)));
             work.Enqueue(source.Name, "upkeep", () => GuardAsync(source.Name, () => LookAfterAsync(source.Source, cancellationToken)));
+        }
     }
 
     /// <summary>Looks for new sources. A directory that can't be listed must not stop the sources that are known.</summary>
@@ -116,28 +114,28 @@ internal sealed partial class JobScheduler(
         }
     }
 
-    /// <summary>Takes a source on: says when it runs next, and catches up on what was missed.</summary>
-    private void Start(ScheduledSource source, DateTimeOffset now, CancellationToken cancellationToken)
+    private void Announce(ScheduledSource source, DateTimeOffset now)
     {
         foreach (var schedule in source.Schedules)
         {
-            SetNext(source, schedule, now);
+            timetable.Advance(source, schedule, now);
             TellNext(source, schedule);
         }
+    }
 
-        work.Enqueue(source.Name, "start", () => GuardAsync(source.Name, async () =>
+    /// <summary>Takes a source on and catches up on what was missed. Tried at each upkeep until its store can be listed.</summary>
+    private async Task StartAsync(ScheduledSource source, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        dispatcher.CloseAbandoned(source.Name);
+        var backups = await source.Source.Catalog.ListAsync(cancellationToken);
+        var addedAt = journal.AddSource(source.Name, backups.Select(backup => backup.CapturedAt).Append(now).Min());
+        foreach (var schedule in CatchUp.Due(source.Schedules, backups, addedAt, schedule => journal.LastStarted(source.Name, schedule.Name), now, zone))
         {
-            dispatcher.CloseAbandoned(source.Name);
-            var backups = await source.Source.Catalog.ListAsync(cancellationToken);
-            var addedAt = backups.Select(backup => backup.CapturedAt).Append(now).Min();
-            journal.AddSources([(source.Name, addedAt)]);
-            addedAt = journal.Read().Sources[source.Name].AddedAt;
-            foreach (var schedule in CatchUp.Due(source.Schedules, backups, addedAt, schedule => journal.LastStarted(source.Name, schedule.Name), now, zone))
-            {
-                CatchingUp(source.Name, schedule.Name);
-                Enqueue(source, schedule, cancellationToken);
-            }
-        }));
+            CatchingUp(source.Name, schedule.Name);
+            Enqueue(source, schedule, cancellationToken);
+        }
+
+        started[source.Name] = true;
     }
 
     private void Enqueue(ScheduledSource source, Schedule schedule, CancellationToken cancellationToken)
@@ -215,49 +213,14 @@ internal sealed partial class JobScheduler(
     {
         ClockMovedBack(lastBeat, now);
         foreach (var source in roster.Current)
-        {
-            foreach (var schedule in source.Schedules)
-            {
-                SetNext(source, schedule, now);
-                TellNext(source, schedule);
-            }
-        }
-    }
-
-    private DateTimeOffset? NextOf(ScheduledSource source, Schedule schedule)
-    {
-        lock (next)
-            return next.TryGetValue((source.Name, schedule.Name), out var due) ? due : null;
-    }
-
-    private void SetNext(ScheduledSource source, Schedule schedule, DateTimeOffset now)
-    {
-        var occurrence = schedule.Cron.GetNextOccurrence(now, zone);
-        lock (next)
-        {
-            if (occurrence is { } due)
-                next[(source.Name, schedule.Name)] = due;
-            else
-                next.Remove((source.Name, schedule.Name));
-        }
-
+            Announce(source, now);
     }
 
     /// <summary>As the runbook looks for it in the log (§3.2 [B] step 4).</summary>
     private void TellNext(ScheduledSource source, Schedule schedule)
     {
-        if (NextOf(source, schedule) is { } at)
+        if (timetable.Next(source, schedule) is { } at)
             NextRun(source.Name, schedule.Name, TimeZoneInfo.ConvertTime(at, zone), schedule.Cron);
-    }
-
-    private void ForgetGone()
-    {
-        var names = roster.Current.Select(source => source.Name).ToHashSet(StringComparer.Ordinal);
-        lock (next)
-        {
-            foreach (var key in next.Keys.Where(key => !names.Contains(key.Source)).ToList())
-                next.Remove(key);
-        }
     }
 
     [LoggerMessage(EventId = 2001, EventName = "next_run", Level = LogLevel.Information, Message = "backup schedule {Source}/{Schedule}: next run {At:yyyy-MM-dd HH:mm:ss zzz} (cron {Cron})")]

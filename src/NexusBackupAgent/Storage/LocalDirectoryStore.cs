@@ -29,7 +29,9 @@ internal sealed class LocalDirectoryStore(string name, string root) : IArtifactS
             }
 
             cancellationToken.ThrowIfCancellationRequested();
-            File.Move(partial, target, overwrite: replace);
+            if (!replace && File.Exists(target))
+                throw new IOException($"'{target}' exists already");
+            File.Move(partial, target, overwrite: true); // rename(2); without overwriting it may become a copy, which is neither whole nor durable
             DurableDirectory.Sync(directory);
         }
         catch (Exception failure)

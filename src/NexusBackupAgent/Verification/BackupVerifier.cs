@@ -51,7 +51,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         if (await catalog.ReadChecksumAsync(backup.File, cancellationToken) is { } written && written != stored.Sha256)
             return $"its SHA-256 is {stored.Sha256} and {BackupFiles.Checksum(backup.File)} says {(written.Length == 0 ? "nothing" : written)}";
         if (!manifest.IsCommitted)
-            return null;
+            return manifest.Adopted ? null : $"its manifest {BackupFiles.Manifest(backup.File)} is damaged or belongs to another backup";
         if (stored.Length != manifest.Stored.Length)
             return $"it has {stored.Length} bytes and was stored with {manifest.Stored.Length}";
         if (stored.Sha256 != manifest.Stored.Sha256)

@@ -1,0 +1,47 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using NexusBackupAgent.Storage;
+
+namespace NexusBackupAgent.Catalog;
+
+/// <summary>
+/// Reads one kind of the small files beside artifacts, and remembers each until its time or size changes: what was read
+/// once need not be read at every scrape.
+/// </summary>
+/// <typeparam name="T">What the file holds.</typeparam>
+internal sealed class CompanionReader<T>(IArtifactStore store, JsonTypeInfo<T> type)
+    where T : class
+{
+    private readonly ConcurrentDictionary<string, (StoredFile File, T? Value)> known = new(StringComparer.Ordinal);
+
+    /// <returns>Null when the file is not what it should be: damage there must not hide the rest of the catalog.</returns>
+    public async Task<T?> ReadAsync(StoredFile file, string path, CancellationToken cancellationToken)
+    {
+        if (known.TryGetValue(file.Name, out var read) && read.File == file)
+            return read.Value;
+        var value = await ParseAsync(path, cancellationToken);
+        known[file.Name] = (file, value);
+        return value;
+    }
+
+    /// <summary>Forgets the files that are gone.</summary>
+    public void KeepOnly(IReadOnlyDictionary<string, StoredFile> files)
+    {
+        foreach (var name in known.Keys.Where(name => !files.ContainsKey(name)))
+            known.TryRemove(name, out _);
+    }
+
+    private async Task<T?> ParseAsync(string path, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var stream = await store.OpenReadAsync(path, cancellationToken);
+            return await JsonSerializer.DeserializeAsync(stream, type, cancellationToken);
+        }
+        catch (Exception damage) when (damage is JsonException or FileNotFoundException)
+        {
+            return null;
+        }
+    }
+}
