@@ -1,0 +1,184 @@
+using System.Net;
+using System.Text.Json;
+using NexusBackupAgent.Tests.Support;
+
+namespace NexusBackupAgent.Tests.Http;
+
+public sealed class ServiceTests : IDisposable
+{
+    private const string Configuration = """
+        timeZone: Asia/Tokyo
+        stores: {local: {path: backups}}
+        sources:
+          itsm:
+            sqlite: itsm.db
+            directory: .
+            retry: {attempts: 1}
+            schedules:
+              daily: {cron: "0 2 * * *", retention: 7d}
+        """;
+
+    private readonly TempDirectory home = new();
+    private readonly ManualClock clock = new(new DateTimeOffset(2026, 2, 14, 1, 0, 0, TimeSpan.Zero));
+
+    public ServiceTests() => home.Sub("backups");
+
+    public void Dispose() => home.Dispose();
+
+    [Fact]
+    public async Task From_the_first_scrape_every_source_has_every_series_and_counters_stand_at_0()
+    {
+        await using var service = await RunningService.StartAsync(home, clock, Configuration); // its database does not exist
+        await ScrapeUntilAsync(service, "nexus_backup_runs_total{source=\"itsm\",schedule=\"daily\",result=\"failure\"} 1");
+        var series = await ScrapeAsync(service);
+
+        string[] expected =
+        [
+            "nexus_backup_last_success_timestamp_seconds{source=\"itsm\"} 0",
+            "nexus_backup_last_success_age_seconds{source=\"itsm\"} +Inf",
+            "nexus_backup_stored_bytes{source=\"itsm\"} 0",
+            "nexus_backup_last_backup_size_bytes{source=\"itsm\"} 0",
+            "nexus_backup_last_backup_content_bytes{source=\"itsm\"} 0",
+            "nexus_backup_overdue_backups{source=\"itsm\"} 0",
+            "nexus_backup_checksum_failures_total{source=\"itsm\"} 0",
+            "nexus_backup_last_verification_timestamp_seconds{source=\"itsm\"} 0",
+            "nexus_backup_last_run_success{source=\"itsm\"} 0",
+            "nexus_backup_run_start_timestamp_seconds{source=\"itsm\"} 0",
+            "nexus_backup_consecutive_failures{source=\"itsm\"} 1",
+            "nexus_backup_rpo_seconds{source=\"itsm\",level=\"warning\"} 86400",
+            "nexus_backup_rpo_seconds{source=\"itsm\",level=\"critical\"} 172800",
+            "nexus_backup_source_info{source=\"itsm\",kind=\"sqlite\",store=\"local\"} 1",
+            $"nexus_backup_source_added_timestamp_seconds{{source=\"itsm\"}} {clock.GetUtcNow().ToUnixTimeSeconds()}",
+            $"nexus_backup_next_run_timestamp_seconds{{source=\"itsm\",schedule=\"daily\"}} {new DateTimeOffset(2026, 2, 14, 17, 0, 0, TimeSpan.Zero).ToUnixTimeSeconds()}",
+            "nexus_backup_store_up{store=\"local\"} 1",
+            .. from schedule in (string[])["daily", "manual"] from state in (string[])["unverified", "good", "corrupt", "quarantined"] select $"nexus_backup_backups{{source=\"itsm\",schedule=\"{schedule}\",state=\"{state}\"}} 0",
+            .. from check in (string[])["checksum", "gzip", "integrity"] from result in (string[])["success", "failure"] select $"nexus_backup_verifications_total{{source=\"itsm\",check=\"{check}\",result=\"{result}\"}} 0",
+            .. from result in (string[])["success", "skipped"] select $"nexus_backup_runs_total{{source=\"itsm\",schedule=\"daily\",result=\"{result}\"}} 0",
+            .. from stage in (string[])["capture", "verify", "prune"] select $"nexus_backup_last_run_stage_duration_seconds{{source=\"itsm\",stage=\"{stage}\"}} 0",
+        ];
+        Assert.Empty(expected.Except(series));
+    }
+
+    [Fact]
+    public async Task A_store_that_goes_away_is_down_and_does_not_take_the_knowledge_of_its_backups_with_it()
+    {
+        await SqliteSamples.LedgerAsync(home["itsm.db"], "wal");
+        await using var service = await RunningService.StartAsync(home, clock, Configuration);
+        await ScrapeUntilAsync(service, "nexus_backup_backups{source=\"itsm\",schedule=\"daily\",state=\"good\"} 1");
+
+        Directory.Move(home["backups"], home["unmounted"]);
+        var series = await ScrapeAsync(service);
+
+        Assert.Contains("nexus_backup_store_up{store=\"local\"} 0", series);
+        Assert.Contains("nexus_backup_backups{source=\"itsm\",schedule=\"daily\",state=\"good\"} 1", series);
+        Assert.DoesNotContain(series, line => line.StartsWith("nexus_backup_disk_", StringComparison.Ordinal));
+        var (status, health) = await HealthAsync(service);
+        Assert.Equal(HttpStatusCode.OK, status); // restarting the agent would not mount the disk
+        Assert.Contains("does not exist", health.GetProperty("sources")[0].GetProperty("error").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Health_is_ok_with_each_sources_state_while_the_agent_works()
+    {
+        await SqliteSamples.LedgerAsync(home["itsm.db"], "wal");
+        await using var service = await RunningService.StartAsync(home, clock, Configuration);
+        await ScrapeUntilAsync(service, "nexus_backup_backups{source=\"itsm\",schedule=\"daily\",state=\"good\"} 1");
+
+        var (status, health) = await HealthAsync(service);
+
+        Assert.Equal((HttpStatusCode.OK, "ok"), (status, health.GetProperty("status").GetString()));
+        var source = health.GetProperty("sources")[0];
+        Assert.Equal("itsm", source.GetProperty("name").GetString());
+        Assert.Equal(clock.GetUtcNow(), source.GetProperty("lastSuccess").GetDateTimeOffset());
+        Assert.True(source.GetProperty("lastRunSuccess").GetBoolean());
+        Assert.Equal(new DateTimeOffset(2026, 2, 14, 17, 0, 0, TimeSpan.Zero), source.GetProperty("nextRun").GetDateTimeOffset());
+    }
+
+    [Fact]
+    public async Task Health_is_503_when_the_scheduler_is_stuck()
+    {
+        await using var service = await RunningService.StartAsync(home, clock, Configuration);
+        await HealthUntilAsync(service, HttpStatusCode.OK);
+
+        clock.SetWallClock(clock.GetUtcNow().AddMinutes(2)); // no timer fires: as if the scheduler hung
+        var (status, health) = await HealthAsync(service);
+
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, "failing"), (status, health.GetProperty("status").GetString()));
+        Assert.Contains("scheduler", health.GetProperty("problems")[0].GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Health_is_503_while_the_journal_cannot_be_written()
+    {
+        await using var service = await RunningService.StartAsync(home, clock, Configuration);
+        await HealthUntilAsync(service, HttpStatusCode.OK);
+
+        await SqliteSamples.SqlAsync(Path.Combine(home["state"], "journal.db"), "ALTER TABLE heartbeat RENAME TO gone");
+        await BeatAsync();
+        var failing = await HealthUntilAsync(service, HttpStatusCode.ServiceUnavailable);
+        Assert.Contains("journal", failing.GetProperty("problems")[0].GetString(), StringComparison.Ordinal);
+
+        await SqliteSamples.SqlAsync(Path.Combine(home["state"], "journal.db"), "ALTER TABLE gone RENAME TO heartbeat");
+        await BeatAsync();
+        await HealthUntilAsync(service, HttpStatusCode.OK);
+    }
+
+    [Theory]
+    [InlineData(null, "text/plain; version=0.0.4; charset=utf-8")]
+    [InlineData("application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5", "application/openmetrics-text; version=1.0.0; charset=utf-8")]
+    public async Task Metrics_come_in_the_format_that_the_scraper_prefers(string? accept, string contentType)
+    {
+        await using var service = await RunningService.StartAsync(home, clock, Configuration);
+        using var request = new HttpRequestMessage(HttpMethod.Get, "metrics");
+        if (accept is not null)
+            request.Headers.TryAddWithoutValidation("Accept", accept);
+
+        using var response = await service.Http.SendAsync(request);
+
+        Assert.Equal(contentType, response.Content.Headers.ContentType?.ToString());
+        Assert.Equal(accept is not null, (await response.Content.ReadAsStringAsync()).EndsWith("# EOF\n", StringComparison.Ordinal));
+    }
+
+    /// <summary>Lets the scheduler look at its schedules once more.</summary>
+    private async Task BeatAsync()
+    {
+        await Eventually.TrueAsync(() => clock.IsAwaited(TimeSpan.FromSeconds(15)), "the scheduler waits");
+        clock.Advance(TimeSpan.FromSeconds(15));
+    }
+
+    private static async Task<string[]> ScrapeAsync(RunningService service) =>
+        [.. (await service.Http.GetStringAsync("metrics")).Split('\n').Where(line => line.Length > 0 && line[0] != '#')];
+
+    private static async Task ScrapeUntilAsync(RunningService service, string line)
+    {
+        var series = Array.Empty<string>();
+        for (var look = 0; look < 600 && !series.Contains(line); look++)
+        {
+            series = await ScrapeAsync(service);
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
+        }
+
+        Assert.Contains(line, series);
+    }
+
+    private static async Task<(HttpStatusCode Status, JsonElement Health)> HealthAsync(RunningService service)
+    {
+        using var response = await service.Http.GetAsync("api/v1/health");
+        using var document = JsonDocument.Parse(await response.Content.ReadAsStringAsync());
+        return (response.StatusCode, document.RootElement.Clone());
+    }
+
+    private static async Task<JsonElement> HealthUntilAsync(RunningService service, HttpStatusCode wanted)
+    {
+        for (var look = 0; look < 600; look++)
+        {
+            var (status, health) = await HealthAsync(service);
+            if (status == wanted)
+                return health;
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
+        }
+
+        Assert.Fail($"health did not become {wanted}");
+        throw new InvalidOperationException();
+    }
+}
