@@ -55,6 +55,8 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
             }
 
             manifest ??= HandMade(artifact);
+            if (manifest.Source != source)
+                continue; // it says nothing of this source, and this source's retention nothing of it
             backups.Add(new Backup(manifest, directory, artifact, verification?.Id == manifest.Id ? verification : null)); // one of another backup says nothing
         }
 
@@ -73,9 +75,9 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
         {
             artifact = BackupFiles.Artifact(schedule, capturedAt, zone, duplicate++, extension);
         }
-        while (files.ContainsKey(artifact) || files.ContainsKey(BackupFiles.Manifest(artifact)) || files.ContainsKey(BackupFiles.Pending(artifact)));
+        while (BackupFiles.AllOf(artifact).Any(files.ContainsKey));
 
-        await WriteTextAsync(BackupFiles.Pending(artifact), $"{artifact} is being written; without a manifest it is no backup\n", cancellationToken);
+        await MarkAsync(artifact, cancellationToken);
         return artifact;
     }
 
@@ -92,16 +94,15 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
         return new Backup(manifest, directory, new StoredFile(manifest.File, manifest.Stored.Length, manifest.CapturedAt), Verification: null);
     }
 
-    /// <summary>
-    /// Takes back what was written of a backup, wherever that stopped: even a commit that failed may have left its manifest.
-    /// </summary>
-    public async Task AbandonAsync(string artifact, CancellationToken cancellationToken)
+    /// <summary>Takes back what was written of a backup, wherever that stopped: even a commit that failed may have left its manifest.</summary>
+    /// <param name="artifact">The name that <see cref="BeginAsync"/> gave.</param>
+    /// <param name="isWritten">Whether <see cref="WriteArtifactAsync"/> succeeded. If not, a file of that name may be somebody else's, and then stays.</param>
+    public async Task AbandonAsync(string artifact, bool isWritten, CancellationToken cancellationToken)
     {
-        await store.DeleteAsync(PathOf(BackupFiles.Manifest(artifact)), cancellationToken);
-        await store.DeleteAsync(PathOf(BackupFiles.Verification(artifact)), cancellationToken);
-        await store.DeleteAsync(PathOf(BackupFiles.Checksum(artifact)), cancellationToken);
-        await store.DeleteAsync(PathOf(artifact), cancellationToken);
-        await store.DeleteAsync(PathOf(BackupFiles.Pending(artifact)), cancellationToken);
+        if (isWritten || !(await FilesAsync(cancellationToken)).ContainsKey(BackupFiles.Manifest(artifact)) && !await IsForeignAsync(artifact, cancellationToken))
+            await DeleteFilesAsync(artifact, cancellationToken);
+        else
+            await store.DeleteAsync(PathOf(BackupFiles.Pending(artifact)), cancellationToken);
     }
 
     /// <summary>Keeps the result of a verification beside the backup, in place of the one before.</summary>
@@ -115,7 +116,7 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
     public async Task<Backup> AdoptAsync(Backup handMade, ArtifactDigest content, ArtifactDigest stored, CancellationToken cancellationToken)
     {
         var manifest = handMade.Manifest with { Content = content, Stored = stored };
-        if (await ReadChecksumAsync(manifest.File, cancellationToken) is null)
+        if (string.IsNullOrEmpty(await ReadChecksumAsync(manifest.File, cancellationToken)))
             await WriteChecksumAsync(manifest, cancellationToken); // as the runbook does (§3.1 step 3); one that is there stays as its maker wrote it
         await WriteManifestAsync(manifest, cancellationToken);
         return handMade with { Manifest = manifest };
@@ -124,8 +125,17 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
     /// <summary>Removes a backup: from the first step on it counts for nothing.</summary>
     public async Task RemoveAsync(Backup backup, CancellationToken cancellationToken)
     {
-        await WriteTextAsync(BackupFiles.Pending(backup.File), $"{backup.File} is being deleted\n", cancellationToken);
-        await AbandonAsync(backup.File, cancellationToken);
+        try
+        {
+            await MarkAsync(backup.File, cancellationToken);
+        }
+        catch (BackupException full) when (full.Kind == FailureKind.StoreFull)
+        {
+            // Deleting is what makes room. Without the mark, a crash before the artifact is gone leaves a file that is
+            // adopted as a manual backup: nothing is lost by that.
+        }
+
+        await DeleteFilesAsync(backup.File, cancellationToken);
     }
 
     /// <summary>The SHA-256 in a <c>.sha256</c> file that somebody made by hand, or null when there is none.</summary>
@@ -146,7 +156,7 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
 
     /// <summary>Files that belong to no backup.</summary>
     public async Task<IReadOnlyList<Orphan>> FindOrphansAsync(CancellationToken cancellationToken) =>
-        [.. Orphan.Among(await FilesAsync(cancellationToken))];
+        [.. Orphan.Among(await FilesAsync(cancellationToken), extension), .. await StrangersAsync(cancellationToken)];
 
     /// <summary>Deletes orphans older than <paramref name="grace"/>, as far as they are certainly an agent's own leftovers.</summary>
     /// <returns>What was deleted.</returns>
@@ -157,12 +167,54 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
         {
             if (orphan.Sweepable.Count == 0 || now - orphan.ModifiedAt < grace)
                 continue;
-            foreach (var file in orphan.Sweepable)
+            foreach (var file in IsArtifact(orphan.File) && await IsForeignAsync(orphan.File, cancellationToken) ? [BackupFiles.Pending(orphan.File)] : orphan.Sweepable)
                 await store.DeleteAsync(PathOf(file), cancellationToken);
             swept.Add(orphan);
         }
 
         return swept;
+    }
+
+    /// <summary>
+    /// Whether an artifact is a file that another program made of the name that we had marked; its first bytes tell.
+    /// Such a file is never swept, only the mark.
+    /// </summary>
+    private async Task<bool> IsForeignAsync(string file, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var header = new byte[GzipMember.HeaderSize];
+            await using var artifact = await OpenReadAsync(file, cancellationToken);
+            var read = await artifact.ReadAtLeastAsync(header, header.Length, throwOnEndOfStream: false, cancellationToken);
+            return !GzipMember.TryReadLength(header.AsSpan(0, read), out _);
+        }
+        catch (FileNotFoundException)
+        {
+            return false; // only companions and the mark are left
+        }
+    }
+
+    /// <summary>Backups in this directory that name another source: a directory that was given to a new source, or a source that was renamed.</summary>
+    private async Task<IReadOnlyList<Orphan>> StrangersAsync(CancellationToken cancellationToken)
+    {
+        var strangers = new List<Orphan>();
+        foreach (var file in (await FilesAsync(cancellationToken)).Values.Where(file => BackupFiles.ArtifactOfManifest(file.Name) is not null))
+        {
+            if (await ManifestAsync(file, cancellationToken) is { } manifest && manifest.Source != source)
+                strangers.Add(new Orphan(manifest.File, [], $"a backup of source {manifest.Source}; it does not count for {source} and is not pruned", file.ModifiedAt));
+        }
+
+        return strangers;
+    }
+
+    // Empty: even a full disk has room for its name.
+    private Task MarkAsync(string artifact, CancellationToken cancellationToken) => WriteTextAsync(BackupFiles.Pending(artifact), "", cancellationToken);
+
+    /// <summary>Deletes in the order in which a crash leaves an orphan and no backup: manifest first, mark last.</summary>
+    private async Task DeleteFilesAsync(string artifact, CancellationToken cancellationToken)
+    {
+        foreach (var file in BackupFiles.AllOf(artifact))
+            await store.DeleteAsync(PathOf(file), cancellationToken);
     }
 
     private bool IsArtifact(string file) => file.EndsWith(extension, StringComparison.Ordinal) && !file.StartsWith('.');

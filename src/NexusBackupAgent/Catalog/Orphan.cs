@@ -11,13 +11,14 @@ internal sealed record Orphan(string File, IReadOnlyList<string> Sweepable, stri
 {
     /// <summary>What a crash left, and manifests whose artifact is gone. An artifact that bears no mark is somebody's, and no orphan.</summary>
     /// <param name="files">All files of the directory, by name.</param>
-    public static IEnumerable<Orphan> Among(IReadOnlyDictionary<string, StoredFile> files)
+    /// <param name="extension">What the artifacts' names end with; other programs' hidden files are no concern of ours.</param>
+    public static IEnumerable<Orphan> Among(IReadOnlyDictionary<string, StoredFile> files, string extension)
     {
         foreach (var file in files.Values)
         {
-            if (file.Name.StartsWith('.') && file.Name.EndsWith(LocalDirectoryStore.PartialSuffix, StringComparison.Ordinal))
+            if (LocalDirectoryStore.IsPartial(file.Name) && file.Name.Contains(extension, StringComparison.Ordinal))
                 yield return new Orphan(file.Name, [file.Name], "an unfinished temporary file", file.ModifiedAt);
-            else if (BackupFiles.ArtifactOfPending(file.Name) is { } artifact)
+            else if (BackupFiles.ArtifactOfPending(file.Name) is { } artifact && artifact.EndsWith(extension, StringComparison.Ordinal))
                 yield return Marked(artifact, file, isCommitted: files.ContainsKey(BackupFiles.Manifest(artifact)) && files.ContainsKey(artifact));
             else if (BackupFiles.ArtifactOfManifest(file.Name) is { } gone && !files.ContainsKey(gone) && !files.ContainsKey(BackupFiles.Pending(gone)))
                 yield return new Orphan(file.Name, [], $"the manifest of {gone}, which is gone; delete it by hand once that is explained", file.ModifiedAt);
@@ -29,7 +30,7 @@ internal sealed record Orphan(string File, IReadOnlyList<string> Sweepable, stri
         ? new Orphan(mark.Name, [mark.Name], $"the mark of {artifact}, which was committed", mark.ModifiedAt)
         : new Orphan(
             artifact,
-            [BackupFiles.Manifest(artifact), BackupFiles.Verification(artifact), BackupFiles.Checksum(artifact), artifact, mark.Name],
+            BackupFiles.AllOf(artifact),
             "a backup whose writing or deleting was interrupted",
             mark.ModifiedAt);
 }

@@ -56,6 +56,9 @@ internal enum FailureKind
 
     /// <summary>The run was stopped, by a signal or by the death of its process.</summary>
     Interrupted,
+
+    /// <summary>The run journal can't be used. Not transient for a run: what it did to the backups is done.</summary>
+    Journal,
 }
 
 internal static class FailureKinds

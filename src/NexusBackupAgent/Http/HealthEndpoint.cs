@@ -52,14 +52,28 @@ internal static class HealthEndpoint
         if (agent.Scheduler.JournalFailure is { } failure)
             problems.Add(failure);
 
-        var activities = agent.Journal.Read().Sources;
+        var activities = Activities(agent, problems);
+        var nextRuns = agent.Scheduler.NextRuns.ToLookup(run => run.Key.Source, run => run.Value, StringComparer.Ordinal);
         var sources = new List<SourceHealth>();
         foreach (var source in agent.Roster.Current)
-            sources.Add(await ReadAsync(agent, source, activities.GetValueOrDefault(source.Name), now, cancellationToken));
-        return new Health(problems.Count == 0 ? "ok" : "failing", problems, agent.Scheduler.LastBeat, sources);
+            sources.Add(await ReadAsync(source, activities.GetValueOrDefault(source.Name), [.. nextRuns[source.Name]], now, cancellationToken));
+        return new Health(problems.Count == 0 ? "ok" : "failing", [.. problems.Distinct(StringComparer.Ordinal)], agent.Scheduler.LastBeat, sources);
     }
 
-    private static async Task<SourceHealth> ReadAsync(Agent agent, ScheduledSource source, SourceActivity? activity, DateTimeOffset now, CancellationToken cancellationToken)
+    private static IReadOnlyDictionary<string, SourceActivity> Activities(Agent agent, List<string> problems)
+    {
+        try
+        {
+            return agent.Journal.Read().Sources;
+        }
+        catch (BackupException failure)
+        {
+            problems.Add(failure.Message);
+            return new Dictionary<string, SourceActivity>(StringComparer.Ordinal);
+        }
+    }
+
+    private static async Task<SourceHealth> ReadAsync(ScheduledSource source, SourceActivity? activity, IReadOnlyList<DateTimeOffset> nextRuns, DateTimeOffset now, CancellationToken cancellationToken)
     {
         Backup? good = null;
         string? error = null;
@@ -72,7 +86,6 @@ internal static class HealthEndpoint
             error = $"{failure.Message}; next: {failure.Hint}";
         }
 
-        var next = agent.Scheduler.NextRuns.Where(run => run.Key.Source == source.Name).Select(run => (DateTimeOffset?)run.Value).Min();
         return new SourceHealth(
             source.Name,
             good?.CapturedAt,
@@ -80,7 +93,7 @@ internal static class HealthEndpoint
             activity?.LastRunAt is null ? null : activity.LastRunSucceeded,
             activity?.ConsecutiveFailures ?? 0,
             activity?.RunStartedAt is not null,
-            next,
+            nextRuns.Count == 0 ? null : nextRuns.Min(),
             error);
     }
 }

@@ -45,15 +45,17 @@ internal sealed class BackupRunner(BackupVerifier verifier, SpaceGuard space, Ru
         await space.RequireAsync(source.Catalog, snapshot.Length, cancellationToken);
 
         var artifact = await source.Catalog.BeginAsync(schedule, snapshot.CapturedAt, cancellationToken);
+        var isWritten = false;
         try
         {
             var digests = await WriteAsync(source, artifact, snapshot, progress, cancellationToken);
+            isWritten = true;
             return await source.Catalog.CommitAsync(ManifestOf(source, schedule, type, artifact, snapshot.CapturedAt, digests), cancellationToken);
         }
         catch
         {
             using var brief = new CancellationTokenSource(TimeSpan.FromSeconds(30), timeProvider);
-            await AbandonAsync(source.Catalog, artifact, brief.Token);
+            await AbandonAsync(source.Catalog, artifact, isWritten, brief.Token);
             throw;
         }
     }
@@ -90,7 +92,7 @@ internal sealed class BackupRunner(BackupVerifier verifier, SpaceGuard space, Ru
             var report = Report(progress, RunStage.Verify, captured.Manifest.Stored.Length);
             var backup = await verifier.VerifyAsync(source.Source, source.Catalog, captured, report, cancellationToken);
             journal.RecordVerification(source.Name, backup.Verification!);
-            return backup.State == BackupState.Good ? backup : throw Refused(source, backup);
+            return backup.State == BackupState.Good ? backup : throw await RefuseAsync(source, backup, cancellationToken);
         }
         catch (BackupException full) when (full.Kind == FailureKind.StoreFull)
         {
@@ -117,26 +119,38 @@ internal sealed class BackupRunner(BackupVerifier verifier, SpaceGuard space, Ru
         }
     }
 
-    private static BackupException Refused(ProtectedSource source, Backup backup)
+    private static async Task<BackupException> RefuseAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
     {
-        var sourceIsCorrupt = backup.Verification!.Checks.All(check => check.Passed || check.Check == VerificationCheck.Integrity);
         var file = source.Catalog.Locate(backup.File);
-        return sourceIsCorrupt
-            ? new BackupException(
-                FailureKind.SourceCorrupt,
-                $"the database of source '{source.Name}' is corrupt: {backup.Verification.FirstFailure}",
-                $"the older good backups are kept (nexus-backup list '{source.Name}'); '{file}' holds the damaged state for analysis and does not count")
-            : new BackupException(
+        if (!ShowsCorruptSource(backup))
+        {
+            return new BackupException(
                 FailureKind.Verification,
-                $"backup '{file}' failed verification: {backup.Verification.FirstFailure}",
+                $"backup '{file}' failed verification: {backup.Verification!.FirstFailure}",
                 "check the store's disk (dmesg | tail; smartctl -H), then run nexus-backup backup again");
+        }
+
+        // One damaged state is enough to analyse; one a night would fill the store that holds the good ones.
+        var evidence = (await source.Catalog.ListAsync(cancellationToken)).FirstOrDefault(other => other.Id != backup.Id && ShowsCorruptSource(other)) ?? backup;
+        if (evidence != backup)
+            await source.Catalog.RemoveAsync(backup, cancellationToken);
+        return new BackupException(
+            FailureKind.SourceCorrupt,
+            $"the database of source '{source.Name}' is corrupt: {backup.Verification!.FirstFailure}",
+            $"the older good backups are kept (nexus-backup list '{source.Name}'); '{source.Catalog.Locate(evidence.File)}' holds the damaged state for analysis and does not count");
     }
 
-    private static async Task AbandonAsync(BackupCatalog catalog, string artifact, CancellationToken cancellationToken)
+    /// <summary>Stored as it was captured, and what was captured is damaged.</summary>
+    private static bool ShowsCorruptSource(Backup backup) =>
+        backup is { State: BackupState.Corrupt, Manifest.IsCommitted: true, Verification: { } result }
+        && !result.Passed
+        && result.Checks.All(check => check.Passed || check.Check == VerificationCheck.Integrity);
+
+    private static async Task AbandonAsync(BackupCatalog catalog, string artifact, bool isWritten, CancellationToken cancellationToken)
     {
         try
         {
-            await catalog.AbandonAsync(artifact, cancellationToken);
+            await catalog.AbandonAsync(artifact, isWritten, cancellationToken);
         }
         catch (Exception leftover) when (leftover is BackupException or OperationCanceledException)
         {

@@ -17,6 +17,7 @@ internal sealed class JournalDatabase : IDisposable
             id INTEGER PRIMARY KEY, source TEXT NOT NULL, schedule TEXT NOT NULL, type TEXT NOT NULL, started_at INTEGER NOT NULL,
             ended_at INTEGER, result TEXT, failure TEXT, message TEXT, hint TEXT, backup_id TEXT, stored_bytes INTEGER, content_bytes INTEGER);
         CREATE INDEX runs_by_source ON runs (source, schedule, started_at);
+        CREATE INDEX runs_by_start ON runs (started_at);
         CREATE INDEX runs_open ON runs (source) WHERE result IS NULL;
         CREATE TABLE attempts (
             run_id INTEGER NOT NULL, attempt INTEGER NOT NULL, started_at INTEGER NOT NULL, ended_at INTEGER NOT NULL,
@@ -82,13 +83,18 @@ internal sealed class JournalDatabase : IDisposable
     }
 
     /// <summary>Runs <paramref name="work"/> in one transaction that has the right to write from its start.</summary>
-    public T Transact<T>(Func<SqliteTransaction, T> work)
+    public T Transact<T>(Func<SqliteTransaction, T> work) => Run(work, deferred: false);
+
+    /// <summary>Runs <paramref name="work"/>, which only reads, beside whoever writes.</summary>
+    public T Read<T>(Func<SqliteTransaction, T> work) => Run(work, deferred: true);
+
+    private T Run<T>(Func<SqliteTransaction, T> work, bool deferred)
     {
         lock (gate)
         {
             try
             {
-                using var transaction = connection.BeginTransaction(deferred: false);
+                using var transaction = connection.BeginTransaction(deferred);
                 var result = work(transaction);
                 transaction.Commit();
                 return result;
@@ -179,9 +185,8 @@ internal sealed class JournalDatabase : IDisposable
 
     private static BackupException Translate(SqliteException failure, string path)
     {
-        var kind = SqliteFailure.Translate(failure, path).Kind;
         return new BackupException(
-            kind == FailureKind.SourceBusy ? FailureKind.Io : kind,
+            FailureKind.Journal,
             $"cannot use the run journal '{path}': {SqliteFailure.Reason(failure)}",
             $"check owner, mode and free space of its directory (ls -la '{Path.GetDirectoryName(path)}'; df -h '{Path.GetDirectoryName(path)}') for the user {Environment.UserName}",
             failure);

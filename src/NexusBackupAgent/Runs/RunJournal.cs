@@ -87,25 +87,25 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
         Execute(transaction, "INSERT INTO heartbeat VALUES (1, $at) ON CONFLICT DO UPDATE SET at = $at", ("$at", Milliseconds(now))));
 
     /// <summary>When an agent last proved that, UTC; null when none ever ran here.</summary>
-    public DateTimeOffset? LastBeat() => database.Transact(transaction =>
+    public DateTimeOffset? LastBeat() => database.Read(transaction =>
         Query(transaction, "SELECT at FROM heartbeat", row => Instant(row, 0)).FirstOrDefault());
 
     /// <summary>When the last run of a schedule started that was not skipped or interrupted, UTC.</summary>
-    public DateTimeOffset? LastStarted(string source, string schedule) => database.Transact(transaction => Query(
+    public DateTimeOffset? LastStarted(string source, string schedule) => database.Read(transaction => Query(
         transaction,
         "SELECT max(started_at) FROM runs WHERE source = $source AND schedule = $schedule AND result IN ('success', 'failure') AND failure IS NOT 'Interrupted'",
         row => Instant(row, 0),
         ("$source", source), ("$schedule", schedule))[0]);
 
     /// <summary>Why the source's last run failed; null when it succeeded or none ended.</summary>
-    public RunFailure? LastFailure(string source) => database.Transact(transaction => Query(
+    public RunFailure? LastFailure(string source) => database.Read(transaction => Query(
         transaction,
         "SELECT result, failure, message, hint FROM runs WHERE source = $source AND result IN ('success', 'failure') ORDER BY id DESC LIMIT 1",
         row => row.GetString(0) == "success" ? null : new RunFailure(Enum.Parse<FailureKind>(row.GetString(1)), row.GetString(2), row.GetString(3)),
         ("$source", source)).FirstOrDefault());
 
     /// <summary>All figures at once.</summary>
-    public JournalSnapshot Read() => database.Transact(transaction => new JournalSnapshot(
+    public JournalSnapshot Read() => database.Read(transaction => new JournalSnapshot(
         Query(
             transaction,
             "SELECT name, added_at, last_run_at, last_run_success, consecutive_failures, run_started_at, capture_seconds, verify_seconds, prune_seconds FROM sources",

@@ -1,15 +1,20 @@
 using System.Security.Cryptography;
+using System.Text.RegularExpressions;
 using NexusBackupAgent.Common;
 
 namespace NexusBackupAgent.Storage;
 
 /// <summary>A store in a directory of this machine.</summary>
-internal sealed class LocalDirectoryStore(string name, string root) : IArtifactStore
+internal sealed partial class LocalDirectoryStore(string name, string root) : IArtifactStore
 {
-    /// <summary>Ends the name of a file that is being written; with a leading dot no <c>*.db.gz</c> finds it.</summary>
-    public const string PartialSuffix = ".partial";
+    // Backups hold everything that the database holds: nothing for other users.
+    private const UnixFileMode NewFileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
+    private const UnixFileMode NewDirectoryMode = NewFileMode | UnixFileMode.UserExecute | UnixFileMode.GroupExecute;
 
     public string Name { get; } = name;
+
+    /// <summary>Whether a file is one that is being written, or was when its process died. With a leading dot no <c>*.db.gz</c> finds it.</summary>
+    public static bool IsPartial(string file) => Partial().IsMatch(file);
 
     public string Locate(string path) => Path.GetFullPath(Path.Combine(root, path));
 
@@ -17,12 +22,12 @@ internal sealed class LocalDirectoryStore(string name, string root) : IArtifactS
     {
         var target = Locate(path);
         var directory = Path.GetDirectoryName(target)!;
-        var partial = Path.Combine(directory, $".{Path.GetFileName(target)}.{RandomNumberGenerator.GetHexString(8, lowercase: true)}{PartialSuffix}");
+        var partial = Path.Combine(directory, $".{Path.GetFileName(target)}.{RandomNumberGenerator.GetHexString(8, lowercase: true)}.partial");
         try
         {
             RequireRoot();
             CreateDirectories(directory);
-            await using (var file = new FileStream(partial, FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 0))
+            await using (var file = new FileStream(partial, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.Read, BufferSize = 0, UnixCreateMode = NewFileMode }))
             {
                 await write(file, cancellationToken);
                 file.Flush(flushToDisk: true);
@@ -50,6 +55,10 @@ internal sealed class LocalDirectoryStore(string name, string root) : IArtifactS
         {
             return Task.FromResult<Stream>(new FileStream(
                 target, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 17, FileOptions.SequentialScan | FileOptions.Asynchronous));
+        }
+        catch (DirectoryNotFoundException missing) when (Directory.Exists(root))
+        {
+            throw new FileNotFoundException(missing.Message, target, missing);
         }
         catch (Exception failure) when (failure is not FileNotFoundException && IoFailure.IsKnown(failure))
         {
@@ -131,7 +140,7 @@ internal sealed class LocalDirectoryStore(string name, string root) : IArtifactS
             return;
         var parent = Path.GetDirectoryName(directory)!;
         CreateDirectories(parent);
-        Directory.CreateDirectory(directory);
+        Directory.CreateDirectory(directory, NewDirectoryMode);
         DurableDirectory.Sync(parent);
     }
 
@@ -146,4 +155,7 @@ internal sealed class LocalDirectoryStore(string name, string root) : IArtifactS
             // The first failure is the one to tell; the leftover is an orphan that the next run reports and sweeps.
         }
     }
+
+    [GeneratedRegex(@"^\..+\.[0-9a-f]{8}\.partial$")]
+    private static partial Regex Partial();
 }

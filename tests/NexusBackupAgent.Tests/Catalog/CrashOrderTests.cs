@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Storage;
@@ -93,7 +94,7 @@ public sealed class CrashOrderTests : IDisposable
         using (var faulty = new FaultyStore(Store, step, Enum.Parse<FaultTime>(time), staysDead: false))
             await Assert.ThrowsAsync<BackupException>(() => CatalogUse.CatalogOf(faulty).AddAsync(Some.Text(1000)));
 
-        await catalog.AbandonAsync("daily_20260214_020000.db.gz", CancellationToken.None);
+        await catalog.AbandonAsync("daily_20260214_020000.db.gz", isWritten: step > 2, CancellationToken.None);
 
         Assert.Empty(TempDirectory.FilesIn(Directory));
         Assert.Empty(await catalog.FindOrphansAsync(CancellationToken.None));
@@ -116,6 +117,64 @@ public sealed class CrashOrderTests : IDisposable
         await CatalogUse.CatalogOf(Store).SweepAsync(TimeProvider.System.GetUtcNow().AddYears(10), Grace, CancellationToken.None);
 
         Assert.Equal(files.Order(StringComparer.Ordinal), TempDirectory.FilesIn(Directory));
+    }
+
+    [Fact]
+    public async Task Other_programs_hidden_files_are_none_of_its_business()
+    {
+        string[] files = [".customers.db.pending", "customers.db", ".upload.partial", ".x.0123abcd.partial"];
+        foreach (var file in files)
+            await File.WriteAllTextAsync(Path.Combine(Directory, file), "x");
+
+        await CatalogUse.CatalogOf(Store).SweepAsync(TimeProvider.System.GetUtcNow().AddYears(10), Grace, CancellationToken.None);
+
+        Assert.Equal(files.Order(StringComparer.Ordinal), TempDirectory.FilesIn(Directory));
+    }
+
+    /// <summary>While both this agent and the scheduler that it replaces are at work, both name their file by the same second.</summary>
+    [Fact]
+    public async Task A_file_that_another_program_made_of_the_marked_name_is_neither_abandoned_nor_swept_away()
+    {
+        var catalog = CatalogUse.CatalogOf(Store);
+        var artifact = await catalog.BeginAsync("daily", Some.Instant, CancellationToken.None);
+        await using (var theirs = new GZipStream(File.Create(Path.Combine(Directory, artifact)), CompressionLevel.Optimal))
+            await theirs.WriteAsync(Some.Text(1000));
+        await Assert.ThrowsAsync<BackupException>(() => catalog.WriteArtifactAsync(artifact, (stream, token) => stream.WriteAsync(new byte[10], token).AsTask(), CancellationToken.None));
+
+        await catalog.SweepAsync(TimeProvider.System.GetUtcNow().AddDays(2), Grace, CancellationToken.None);
+        Assert.Equal([artifact], TempDirectory.FilesIn(Directory));
+
+        await File.WriteAllTextAsync(Path.Combine(Directory, BackupFiles.Pending(artifact)), "");
+        await catalog.AbandonAsync(artifact, isWritten: false, CancellationToken.None);
+        Assert.Equal([artifact], TempDirectory.FilesIn(Directory));
+        Assert.True(Assert.Single(await catalog.AllAsync()).Manifest.Adopted);
+    }
+
+    [SkippableFact]
+    public async Task A_full_store_can_be_pruned()
+    {
+        await using var small = await SmallFileSystem.MountAsync("size=1m");
+        var catalog = CatalogUse.CatalogOf(new LocalDirectoryStore("local", small.Path), directory: "");
+        var backup = await catalog.AddAsync(Some.Noise(100_000));
+        await using (var rest = File.Create(Path.Combine(small.Path, "rest")))
+            await Assert.ThrowsAsync<IOException>(() => rest.WriteAsync(Some.Noise(2_000_000)).AsTask());
+        Assert.Equal(0, catalog.Store.GetSpace()!.Value.Available);
+
+        await catalog.RemoveAsync(backup, CancellationToken.None);
+
+        Assert.Equal(["rest"], TempDirectory.FilesIn(small.Path));
+    }
+
+    [Fact]
+    public async Task Backups_of_another_source_in_the_same_directory_neither_count_nor_are_pruned_and_are_told()
+    {
+        var backup = await AddOlderAsync();
+        var other = new BackupCatalog(Store, "itsm", "crm", "sqlite", ".db.gz", TimeZoneInfo.Utc);
+
+        Assert.Empty(await other.AllAsync());
+        var told = Assert.Single(await other.FindOrphansAsync(CancellationToken.None));
+        Assert.Equal((backup.File, 0), (told.File, told.Sweepable.Count));
+        Assert.Contains("source itsm", told.Reason, StringComparison.Ordinal);
     }
 
     [Fact]

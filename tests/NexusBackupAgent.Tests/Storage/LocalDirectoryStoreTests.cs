@@ -55,7 +55,7 @@ public sealed class LocalDirectoryStoreTests : ArtifactStoreContract, IDisposabl
                 await stream.WriteAsync(new byte[10], token);
                 var partial = Assert.Single(temp.Files);
                 Assert.StartsWith(".a.db.gz.", partial, StringComparison.Ordinal);
-                Assert.EndsWith(LocalDirectoryStore.PartialSuffix, partial, StringComparison.Ordinal);
+                Assert.True(LocalDirectoryStore.IsPartial(partial));
             },
             CancellationToken.None);
         Assert.Equal(["a.db.gz"], temp.Files);

@@ -4,8 +4,8 @@ namespace NexusBackupAgent.Sources.Sqlite;
 
 /// <summary>
 /// Lets one reader at a time into a database within this process. POSIX locks belong to the process: when it closes any
-/// handle of a file, all its locks on that file are gone. Two sources that name one database would so take away the
-/// locks that keep each other's snapshot still.
+/// handle of a file, all its locks on that file are gone. Two sources that name one database, by whatever path,
+/// would so take away the locks that keep each other's snapshot still.
 /// </summary>
 internal sealed class DatabaseGate : IDisposable
 {
@@ -18,7 +18,7 @@ internal sealed class DatabaseGate : IDisposable
     /// <summary>Waits until no other reader is in. Entered before the file is first opened.</summary>
     public static async Task<DatabaseGate> EnterAsync(string path, CancellationToken cancellationToken)
     {
-        var own = Gates.GetOrAdd(SqliteFile.Resolve(path), _ => new SemaphoreSlim(1));
+        var own = Gates.GetOrAdd(FileIdentity.Of(path), _ => new SemaphoreSlim(1));
         await own.WaitAsync(cancellationToken);
         return new DatabaseGate(own);
     }

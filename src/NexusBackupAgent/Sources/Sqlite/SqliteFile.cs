@@ -45,7 +45,7 @@ internal sealed record SqliteFile(string Path, long Length, int PageSize, bool I
     }
 
     /// <summary>Where symbolic links lead; the path itself where it cannot be followed.</summary>
-    public static string Resolve(string path)
+    private static string Resolve(string path)
     {
         try
         {

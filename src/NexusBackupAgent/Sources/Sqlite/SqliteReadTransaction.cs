@@ -1,3 +1,4 @@
+using System.Data;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 using NexusBackupAgent.Common;
@@ -79,8 +80,11 @@ internal sealed class SqliteReadTransaction : IDisposable
             raw.sqlite3_exec(connection.Handle, "ROLLBACK");
     }
 
+    /// <summary>Ends the transaction and closes the database; again does nothing.</summary>
     public void Dispose()
     {
+        if (connection.State != ConnectionState.Open)
+            return;
         End();
         connection.Dispose();
     }
