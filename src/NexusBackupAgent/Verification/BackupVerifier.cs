@@ -66,7 +66,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
     {
         try
         {
-            await using var content = new FileStream(expanded, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
+            await using var content = new FileStream(expanded, FileMode.Open, FileAccess.Write, FileShare.None, bufferSize: 0);
             await using var artifact = await catalog.OpenReadAsync(backup.File, cancellationToken);
             return await ArtifactReader.ReadAsync(artifact, content, progress, cancellationToken);
         }

@@ -157,10 +157,11 @@ public sealed class BackupVerifierTests : IDisposable
     {
         var backup = await BackupAsync();
         await using var small = await SmallFileSystem.MountAsync("size=100k");
-        var verifier = new NexusBackupAgent.Verification.BackupVerifier(new ScratchDirectory(small.Path), TimeProvider.System);
+        using var scratch = new ScratchDirectory(small.Path);
+        var verifier = new NexusBackupAgent.Verification.BackupVerifier(scratch, TimeProvider.System);
         var full = await Assert.ThrowsAsync<BackupException>(() => verifier.VerifyAsync(bench.Source.Source, bench.Source.Catalog, backup, null, CancellationToken.None));
         Assert.Equal(FailureKind.StoreFull, full.Kind);
-        Assert.Empty(TempDirectory.FilesIn(small.Path));
+        Assert.Empty(Directory.EnumerateFiles(small.Path, "*.scratch*", SearchOption.AllDirectories));
         Assert.False(File.Exists(PathOf(backup) + ".verification.json"));
     }
 
