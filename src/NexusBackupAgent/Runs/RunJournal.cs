@@ -70,6 +70,10 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
         return 0;
     });
 
+    /// <summary>Whether a run of the source is under way, or its process died.</summary>
+    public bool HasOpenRun(string source) => database.Transact(transaction =>
+        Query(transaction, "SELECT 1 FROM runs WHERE source = $source AND result IS NULL LIMIT 1", row => row.GetInt64(0), ("$source", source)).Count > 0);
+
     /// <summary>Closes the runs of a source whose process died. The caller holds the source's lock.</summary>
     /// <returns>How many there were.</returns>
     public int CloseAbandoned(string source, DateTimeOffset now) => database.Transact(transaction => CloseAbandoned(transaction, source, now));
