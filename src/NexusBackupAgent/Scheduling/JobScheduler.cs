@@ -87,13 +87,30 @@ internal sealed partial class JobScheduler(
     {
         lastUpkeep = now;
         foreach (var source in FindNew())
+        {
             Announce(source, now);
+            NoteNew(source.Name, now);
+        }
+
         timetable.KeepOnly(roster.Current);
         foreach (var source in roster.Current)
         {
             if (!started.ContainsKey(source.Name))
                 work.Enqueue(source.Name, "start", () => GuardAsync(source.Name, () => StartAsync(source, now, cancellationToken)));
             work.Enqueue(source.Name, "upkeep", () => GuardAsync(source.Name, () => upkeep.LookAfterAsync(source.Source, cancellationToken)));
+        }
+    }
+
+    /// <summary>Notes a source before anything is known of its store: how long it has been without a backup counts from here.</summary>
+    private void NoteNew(string source, DateTimeOffset now)
+    {
+        try
+        {
+            journal.AddSource(source, now);
+        }
+        catch (BackupException failure)
+        {
+            WorkFailed(source, failure.Message, failure.Hint);
         }
     }
 
