@@ -27,7 +27,7 @@ internal sealed partial class Agent : IDisposable
             JournalSetAside(setAside);
 
         scratch = new ScratchDirectory(configuration.ScratchDirectory);
-        scratch.RemoveLeftovers();
+        scratch.RemoveLeftovers(timeProvider.GetUtcNow());
         var verifier = new BackupVerifier(scratch, timeProvider);
         var runner = new BackupRunner(verifier, new SpaceGuard(scratch), Journal, timeProvider);
         Dispatcher = new RunDispatcher(runner, verifier, Journal, configuration.StateDirectory, timeProvider, loggers.CreateLogger<RunDispatcher>());
@@ -60,6 +60,7 @@ internal sealed partial class Agent : IDisposable
         Scheduler.Dispose();
         Dispatcher.Dispose();
         Journal.Dispose();
+        scratch.Dispose();
     }
 
     private IReadOnlyList<ScheduledSource> Discover(IReadOnlyList<ScheduledSource> current)

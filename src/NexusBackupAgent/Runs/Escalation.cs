@@ -89,7 +89,15 @@ internal static class Escalation
     {
         var good = backups.Where(backup => backup.State == BackupState.Good).Select(backup => (DateTimeOffset?)backup.CapturedAt).Max();
         if (good is null)
-            return now - source.AddedAt >= Grace ? new(EscalationLevel.L3, "there is no good backup") : null;
+        {
+            return (now - source.AddedAt) switch
+            {
+                null => new(EscalationLevel.L1, "there is no good backup yet"), // whether it had its day is unknown
+                { } known when known >= Grace => new(EscalationLevel.L3, "there is no good backup"),
+                _ => null,
+            };
+        }
+
         var age = now - good.Value;
         if (age >= source.RpoCritical)
             return new(EscalationLevel.L2, $"the newest good backup is older than {Hours(source.RpoCritical)}");

@@ -65,6 +65,9 @@ internal sealed partial class RunDispatcher(
     /// <summary>Closes in the journal what a process left open that died in the middle of a run.</summary>
     public void CloseAbandoned(string source)
     {
+        // Taking the lock without need would make a command that wants it at that moment busy.
+        if (!journal.HasOpenRun(source))
+            return;
         using var held = RunLock.TryAcquire(stateDirectory, source);
         if (held is not null && journal.CloseAbandoned(source, timeProvider.GetUtcNow()) > 0)
             RunAbandoned(source);

@@ -14,11 +14,11 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
     // A year of history and a month to look back on it.
     private static readonly TimeSpan History = TimeSpan.FromDays(400);
 
-    /// <summary>Notes a source that was not seen before.</summary>
-    /// <returns>When it was first seen, UTC.</returns>
+    /// <summary>Notes since when a source is known. Of several instants the earliest counts.</summary>
+    /// <returns>That one, UTC.</returns>
     public DateTimeOffset AddSource(string source, DateTimeOffset at) => database.Transact(transaction =>
     {
-        Execute(transaction, "INSERT INTO sources (name, added_at) VALUES ($name, $at) ON CONFLICT DO NOTHING", ("$name", source), ("$at", Milliseconds(at)));
+        Execute(transaction, "INSERT INTO sources (name, added_at) VALUES ($name, $at) ON CONFLICT DO UPDATE SET added_at = min(added_at, $at)", ("$name", source), ("$at", Milliseconds(at)));
         return Query(transaction, "SELECT added_at FROM sources WHERE name = $name", row => Instant(row, 0)!.Value, ("$name", source))[0];
     });
 
@@ -69,6 +69,10 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
         Count(transaction, "run_counts", "schedule", run.Source, run.Schedule, Word(run.Result));
         return 0;
     });
+
+    /// <summary>Whether a run of the source is under way, or its process died.</summary>
+    public bool HasOpenRun(string source) => database.Transact(transaction =>
+        Query(transaction, "SELECT 1 FROM runs WHERE source = $source AND result IS NULL LIMIT 1", row => row.GetInt64(0), ("$source", source)).Count > 0);
 
     /// <summary>Closes the runs of a source whose process died. The caller holds the source's lock.</summary>
     /// <returns>How many there were.</returns>

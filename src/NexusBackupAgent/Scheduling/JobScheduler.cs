@@ -1,14 +1,13 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
-using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Runs;
 
 namespace NexusBackupAgent.Scheduling;
 
 /// <summary>
-/// Starts each schedule's runs when they are due, and looks after what nobody scheduled: sources that appear, runs whose
-/// process died, files that somebody put into a store. One line of work per source, so that its runs never overlap.
+/// Starts each schedule's runs when they are due, takes on sources that appear, and has each one looked after.
+/// One line of work per source, so that its runs never overlap.
 /// </summary>
 /// <param name="zone">The zone of the cron expressions.</param>
 internal sealed partial class JobScheduler(
@@ -21,9 +20,7 @@ internal sealed partial class JobScheduler(
     // A clock may be slewed; a jump back further than this is somebody setting it.
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromMinutes(1);
 
-    // A file that grows is still being written.
-    private static readonly TimeSpan HandMadeSettles = TimeSpan.FromMinutes(1);
-
+    private readonly SourceUpkeep upkeep = new(dispatcher, timeProvider, logger);
     private readonly Timetable timetable = new(zone);
     private readonly ConcurrentDictionary<string, bool> started = new(StringComparer.Ordinal);
     private readonly WorkLines work = new(maximumParallel: 16);
@@ -90,13 +87,30 @@ internal sealed partial class JobScheduler(
     {
         lastUpkeep = now;
         foreach (var source in FindNew())
+        {
             Announce(source, now);
+            NoteNew(source.Name, now);
+        }
+
         timetable.KeepOnly(roster.Current);
         foreach (var source in roster.Current)
         {
             if (!started.ContainsKey(source.Name))
                 work.Enqueue(source.Name, "start", () => GuardAsync(source.Name, () => StartAsync(source, now, cancellationToken)));
-            work.Enqueue(source.Name, "upkeep", () => GuardAsync(source.Name, () => LookAfterAsync(source.Source, cancellationToken)));
+            work.Enqueue(source.Name, "upkeep", () => GuardAsync(source.Name, () => upkeep.LookAfterAsync(source.Source, cancellationToken)));
+        }
+    }
+
+    /// <summary>Notes a source before anything is known of its store: how long it has been without a backup counts from here.</summary>
+    private void NoteNew(string source, DateTimeOffset now)
+    {
+        try
+        {
+            journal.AddSource(source, now);
+        }
+        catch (BackupException failure)
+        {
+            WorkFailed(source, failure.Message, failure.Hint);
         }
     }
 
@@ -154,17 +168,6 @@ internal sealed partial class JobScheduler(
         // A manual run that holds the lock is waited for: skipping a night for it would cost a restore point.
         await dispatcher.RunAsync(source.Source, schedule.Name, schedule.Type, source.Source.TimeLimit, progress: null, cancellationToken);
         TellNext(source, schedule);
-    }
-
-    private async Task LookAfterAsync(ProtectedSource source, CancellationToken cancellationToken)
-    {
-        dispatcher.CloseAbandoned(source.Name);
-        var now = timeProvider.GetUtcNow();
-        foreach (var backup in await source.Catalog.ListAsync(cancellationToken))
-        {
-            if (backup.State == BackupState.Unverified && now - backup.Artifact.ModifiedAt >= HandMadeSettles)
-                await dispatcher.VerifyAsync(source, backup, TimeSpan.Zero, progress: null, cancellationToken);
-        }
     }
 
     /// <summary>What goes wrong around a run must not stop the others; it is logged with its next step and shows in the metrics.</summary>

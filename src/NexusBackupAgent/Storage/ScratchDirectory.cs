@@ -1,48 +1,159 @@
-using System.Globalization;
+using System.Diagnostics.CodeAnalysis;
+using NexusBackupAgent.Common;
 
 namespace NexusBackupAgent.Storage;
 
 /// <summary>
-/// Private space for databases that are expanded to be checked, or copied while locked.
-/// A file's name carries the process that made it, so that what a killed process left can be told from what is in use.
+/// Private space for databases that are expanded to be checked, or copied while locked. Each user of it has a
+/// subdirectory of its own and holds a lock (flock) on a file beside it: the kernel drops that when the process dies,
+/// and it is seen from other containers too, where a process number would mean another process.
 /// </summary>
-/// <param name="path">Made when first needed.</param>
-internal sealed class ScratchDirectory(string path)
+/// <param name="path">Made when first needed, as is everything in it.</param>
+internal sealed class ScratchDirectory(string path) : IDisposable
 {
+    // Somebody may have configured a directory that others use as well; only what is named like this is ever removed.
+    private const string Prefix = "nexus-backup-";
     private const string Extension = ".scratch";
+    private const string LockExtension = ".lock";
+
+    private const UnixFileMode Owner = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const UnixFileMode OwnersDirectory = Owner | UnixFileMode.UserExecute;
+
+    /// <summary>Between making the lock file and holding its lock, it looks like one that was left.</summary>
+    private static readonly TimeSpan Making = TimeSpan.FromMinutes(1);
+
+    private readonly Lock gate = new();
+    private FileStream? held;
 
     public string Path { get; } = path;
 
     /// <summary>Bytes that ordinary users may still use there.</summary>
-    public long Available
+    /// <exception cref="BackupException">The directory can't be made or looked at.</exception>
+    public long Available => Guard("look at", () =>
     {
-        get
+        MakeDirectory(Path);
+        return new DriveInfo(Path).AvailableFreeSpace;
+    });
+
+    /// <summary>An empty file that only this user may read; the caller opens it, and deletes it.</summary>
+    /// <exception cref="BackupException">It can't be made.</exception>
+    public string NewFile() => Guard("make a file in", () =>
+    {
+        var file = System.IO.Path.Combine(OwnSubdirectory(), Guid.NewGuid().ToString("N") + Extension);
+        Make(file).Dispose();
+        return file;
+    });
+
+    /// <summary>Removes what dead processes left. What can't be removed (another user's) stays.</summary>
+    /// <param name="now">UTC; what changed less than a minute before is left alone.</param>
+    public void RemoveLeftovers(DateTimeOffset now)
+    {
+        try
         {
-            Directory.CreateDirectory(Path);
-            return new DriveInfo(Path).AvailableFreeSpace;
+            if (!Directory.Exists(Path))
+                return;
+            var subdirectories = Directory.EnumerateFileSystemEntries(Path, Prefix + "*")
+                .Select(entry => entry.EndsWith(LockExtension, StringComparison.Ordinal) ? entry[..^LockExtension.Length] : entry)
+                .ToHashSet(StringComparer.Ordinal);
+            foreach (var subdirectory in subdirectories)
+                RemoveLeftover(subdirectory, now.UtcDateTime - Making);
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            // Nothing to do with this process's own work, which says for itself when it can't use the directory.
         }
     }
 
-    /// <summary>The path of a file that does not exist yet; the caller deletes it.</summary>
-    public string NewFile()
+    /// <summary>Removes this user's subdirectory and everything in it.</summary>
+    public void Dispose()
     {
-        Directory.CreateDirectory(Path);
-        return System.IO.Path.Combine(Path, $"{Environment.ProcessId}-{Guid.NewGuid():N}{Extension}");
+        lock (gate)
+        {
+            if (held is null)
+                return;
+            using (held)
+                TryRemove(SubdirectoryOf(held.Name));
+            held = null;
+        }
     }
 
-    /// <summary>Deletes what dead processes left. Called before this process makes files of its own.</summary>
-    public void RemoveLeftovers()
+    private static void RemoveLeftover(string subdirectory, DateTime before)
     {
-        if (!Directory.Exists(Path))
+        var lockFile = subdirectory + LockExtension;
+        // A time of 1601 is what .NET reports for what does not exist.
+        if (Directory.GetLastWriteTimeUtc(subdirectory) > before || File.GetLastWriteTimeUtc(lockFile) > before)
             return;
-        foreach (var file in Directory.EnumerateFiles(Path, "*" + Extension))
+        if (!File.Exists(lockFile))
+            TryRemove(subdirectory);
+        else if (TryLock(lockFile, out var left))
         {
-            var name = System.IO.Path.GetFileName(file);
-            if (int.TryParse(name.Split('-')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var process) && !IsAnother(process))
-                File.Delete(file);
+            using (left)
+                TryRemove(subdirectory);
         }
     }
 
-    // After a container restarts, the dead process had the number that this one has now.
-    private static bool IsAnother(int process) => process != Environment.ProcessId && Directory.Exists($"/proc/{process}");
+    private static bool TryLock(string lockFile, [NotNullWhen(true)] out FileStream? left)
+    {
+        try
+        {
+            // Over NFS, only who may write a file can lock it.
+            left = new FileStream(lockFile, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
+            return true;
+        }
+        catch (Exception inUse) when (IoFailure.IsKnown(inUse))
+        {
+            left = null;
+            return false;
+        }
+    }
+
+    /// <summary>The lock file goes last, so that what could not be removed is found by its subdirectory again.</summary>
+    private static void TryRemove(string subdirectory)
+    {
+        try
+        {
+            if (Directory.Exists(subdirectory))
+                Directory.Delete(subdirectory, recursive: true);
+            File.Delete(subdirectory + LockExtension);
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            // Left for the next who may.
+        }
+    }
+
+    private static string SubdirectoryOf(string lockFile) => lockFile[..^LockExtension.Length];
+
+    private static FileStream Make(string file)
+    {
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.None, BufferSize = 0 };
+        if (!OperatingSystem.IsWindows())
+            options.UnixCreateMode = Owner;
+        return new FileStream(file, options);
+    }
+
+    private static string MakeDirectory(string directory) =>
+        (OperatingSystem.IsWindows() ? Directory.CreateDirectory(directory) : Directory.CreateDirectory(directory, OwnersDirectory)).FullName;
+
+    private string OwnSubdirectory()
+    {
+        lock (gate)
+        {
+            MakeDirectory(Path);
+            held ??= Make(System.IO.Path.Combine(Path, $"{Prefix}{Guid.NewGuid():N}{LockExtension}"));
+            return MakeDirectory(SubdirectoryOf(held.Name));
+        }
+    }
+
+    private T Guard<T>(string action, Func<T> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw IoFailure.Translate(failure, $"{action} scratch space '{Path}'", Path);
+        }
+    }
 }

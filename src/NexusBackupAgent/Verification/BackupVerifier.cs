@@ -19,6 +19,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
     public async Task<Backup> VerifyAsync(
         IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken)
     {
+        RequireRoom(backup);
         var expanded = scratch.NewFile();
         try
         {
@@ -64,12 +65,23 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         return null;
     }
 
+    /// <summary>Expanding what can't fit would fill the disk for everybody else before it fails.</summary>
+    private void RequireRoom(Backup backup)
+    {
+        if (!backup.Manifest.IsCommitted || scratch.Available is var available && available >= backup.Manifest.Content.Length)
+            return; // of a hand-made file nobody knows the length
+        throw new BackupException(
+            FailureKind.StoreFull,
+            $"scratch space '{scratch.Path}' has {available} bytes available and backup {backup.File} needs {backup.Manifest.Content.Length}",
+            $"free space there (df -h '{scratch.Path}'), then run the command again");
+    }
+
     private async Task<ArtifactReading> ReadAsync(
         BackupCatalog catalog, Backup backup, string expanded, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         try
         {
-            await using var content = new FileStream(expanded, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
+            await using var content = new FileStream(expanded, FileMode.Open, FileAccess.Write, FileShare.None, bufferSize: 0);
             await using var artifact = await catalog.OpenReadAsync(backup.File, cancellationToken);
             return await ArtifactReader.ReadAsync(artifact, content, progress, cancellationToken);
         }

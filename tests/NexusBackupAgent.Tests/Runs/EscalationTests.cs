@@ -11,7 +11,7 @@ public sealed class EscalationTests
     private static readonly DateTimeOffset Now = new(2026, 2, 14, 12, 0, 0, TimeSpan.Zero);
 
     [Theory]
-    // age of good backups (h) | corrupt | failures in a row | overdue | disk | added (h ago) | level
+    // age of good backups (h) | corrupt | failures in a row | overdue | disk | added (h ago, NaN: unknown) | level
     [InlineData("10", 0, 0, 0, 0.10, 999, "Ok")]
     [InlineData("10", 0, 1, 0, 0.10, 999, "L1")] // one failed run
     [InlineData("10", 0, 2, 0, 0.10, 999, "L2")] // two in a row
@@ -31,6 +31,9 @@ public sealed class EscalationTests
     [InlineData("900 10", 0, 0, 0, 0.10, 999, "Ok")] // the newest counts
     [InlineData("", 0, 0, 0, 0.10, 23.9, "Ok")] // a new source has a day
     [InlineData("", 0, 0, 0, 0.10, 24, "L3")] // no good backup
+    [InlineData("", 0, 0, 0, 0.10, double.NaN, "L1")] // no good backup, and nobody knows since when
+    [InlineData("10", 0, 0, 0, 0.10, double.NaN, "Ok")]
+    [InlineData("", 1, 0, 0, 0.10, double.NaN, "L3")]
     [InlineData("", 0, 2, 0, 0.95, 999, "L3")] // the highest counts
     public void The_level_is_that_of_the_worst_condition(string good, int corrupt, int failures, int overdue, double disk, double added, string level)
     {
@@ -38,7 +41,7 @@ public sealed class EscalationTests
             .Select(age => BackupOf(double.Parse(age, System.Globalization.CultureInfo.InvariantCulture), passed: true))
             .Concat(Enumerable.Range(1, corrupt).Select(age => BackupOf(age, passed: false)));
         var condition = new SourceCondition(
-            [.. backups], Now.AddHours(-added), failures, overdue, disk, TimeSpan.FromHours(24), TimeSpan.FromHours(48));
+            [.. backups], double.IsNaN(added) ? null : Now.AddHours(-added), failures, overdue, disk, TimeSpan.FromHours(24), TimeSpan.FromHours(48));
 
         Assert.Equal(level, Escalation.Highest(Escalation.Decide(condition, Now)).ToString());
     }

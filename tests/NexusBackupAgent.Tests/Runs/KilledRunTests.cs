@@ -26,7 +26,7 @@ public sealed class KilledRunTests
             }
 
             using var bench = new Workbench(TimeProvider.System, temp.Path);
-            bench.Scratch.RemoveLeftovers();
+            bench.Scratch.RemoveLeftovers(TimeProvider.System.GetUtcNow().AddMinutes(2));
             foreach (var backup in await bench.BackupsAsync())
             {
                 if (backup.State != BackupState.Good)

@@ -74,6 +74,16 @@ public sealed class RunJournalTests : IDisposable
     }
 
     [Fact]
+    public void A_source_is_known_since_the_earliest_instant_that_was_told()
+    {
+        using var journal = new RunJournal(JournalDatabase.Open(temp.Path, Some.Instant, out _));
+        Assert.Equal(Some.Instant, journal.AddSource("itsm", Some.Instant));
+        Assert.Equal(Some.Instant, journal.AddSource("itsm", Some.Instant.AddDays(1)));
+        Assert.Equal(Some.Instant.AddDays(-1), journal.AddSource("itsm", Some.Instant.AddDays(-1)));
+        Assert.Equal(Some.Instant.AddDays(-1), journal.Read().Sources["itsm"].AddedAt);
+    }
+
+    [Fact]
     public void Two_connections_write_one_journal()
     {
         using var one = new RunJournal(JournalDatabase.Open(temp.Path, Some.Instant, out _));

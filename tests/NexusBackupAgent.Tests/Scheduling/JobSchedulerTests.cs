@@ -131,6 +131,18 @@ public sealed class JobSchedulerTests : IDisposable
     }
 
     [Fact]
+    public async Task A_source_whose_store_cannot_be_listed_is_known_since_it_was_found()
+    {
+        await using var agent = await StartedAsync();
+        var broken = agent.Source("broken", source: null, ("daily", "0 2 * * *"));
+        Directory.Delete(agent.StorePath("broken"));
+        await File.WriteAllTextAsync(Path.Combine(temp.Path, "store", "broken"), "a file where its directory should be");
+        agent.Discover = current => [.. current.Where(source => source.Name != "broken"), broken];
+        await agent.AdvanceAsync(Minute + TimeSpan.FromSeconds(15));
+        Assert.InRange(agent.Journal.Read().Sources["broken"].AddedAt, clock.GetUtcNow() - 2 * Minute, clock.GetUtcNow());
+    }
+
+    [Fact]
     public async Task A_directory_of_sources_that_cannot_be_listed_stops_nothing_else()
     {
         await using var agent = await StartedAsync();

@@ -23,7 +23,8 @@ internal static class ChildProgram
             case ["snapshot", var database, var scratch]:
                 return await TellAsync(async () =>
                 {
-                    var source = new SqliteSource(database, new ScratchDirectory(scratch), TimeSpan.FromSeconds(1), TimeProvider.System);
+                    using var space = new ScratchDirectory(scratch);
+                    var source = new SqliteSource(database, space, TimeSpan.FromSeconds(1), TimeProvider.System);
                     await using var snapshot = await source.OpenSnapshotAsync(CancellationToken.None);
                     await snapshot.CopyToAsync(Stream.Null, CancellationToken.None);
                 });
@@ -31,6 +32,14 @@ internal static class ChildProgram
                 using (RunLock.TryAcquire(state, source)!)
                 {
                     Console.WriteLine("held");
+                    await Console.In.ReadToEndAsync();
+                }
+
+                return 0;
+            case ["hold-scratch", var scratch]:
+                using (var space = new ScratchDirectory(scratch))
+                {
+                    Console.WriteLine(space.NewFile());
                     await Console.In.ReadToEndAsync();
                 }
 

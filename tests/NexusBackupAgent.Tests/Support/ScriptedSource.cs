@@ -12,6 +12,11 @@ internal sealed class ScriptedSource(TimeProvider clock, params Func<Cancellatio
 
     public string? Finding { get; set; }
 
+    /// <summary>What happens in each check before it says its finding.</summary>
+    public Func<CancellationToken, Task>? Checking { get; set; }
+
+    public int Checked { get; private set; }
+
     public string Kind => "sqlite";
 
     public string Extension => ".db.gz";
@@ -28,7 +33,13 @@ internal sealed class ScriptedSource(TimeProvider clock, params Func<Cancellatio
         return new Snapshot(clock.GetUtcNow());
     }
 
-    public Task<string?> CheckAsync(string path, CancellationToken cancellationToken) => Task.FromResult(Finding);
+    public async Task<string?> CheckAsync(string path, CancellationToken cancellationToken)
+    {
+        Checked++;
+        if (Checking is not null)
+            await Checking(cancellationToken);
+        return Finding;
+    }
 
     private sealed class Snapshot(DateTimeOffset capturedAt) : SourceSnapshot(capturedAt, length: 1000)
     {

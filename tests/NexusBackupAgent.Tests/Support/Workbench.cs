@@ -80,7 +80,8 @@ internal sealed class Workbench : IDisposable
     {
         Journal.Dispose();
         if (Directory.Exists(Scratch.Path))
-            Assert.Empty(TempDirectory.FilesIn(Scratch.Path));
+            Assert.Empty(Directory.EnumerateFiles(Scratch.Path, "*.scratch*", SearchOption.AllDirectories));
+        Scratch.Dispose();
         own?.Dispose();
     }
 }

@@ -158,14 +158,30 @@ public sealed class BackupVerifierTests : IDisposable
     }
 
     [SkippableFact]
+    public async Task A_backup_that_cannot_fit_into_the_scratch_space_is_refused_before_anything_is_written()
+    {
+        var backup = await BackupAsync();
+        await using var small = await SmallFileSystem.MountAsync("size=100k");
+        using var scratch = new ScratchDirectory(small.Path);
+        var verifier = new NexusBackupAgent.Verification.BackupVerifier(scratch, TimeProvider.System);
+        var full = await Assert.ThrowsAsync<BackupException>(() => verifier.VerifyAsync(bench.Source.Source, bench.Source.Catalog, backup, null, CancellationToken.None));
+        Assert.Equal(FailureKind.StoreFull, full.Kind);
+        Assert.Contains($"needs {backup.Manifest.Content.Length}", full.Message, StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(small.Path));
+    }
+
+    [SkippableFact]
     public async Task A_scratch_space_that_is_full_is_no_damage_and_nothing_is_recorded()
     {
         var backup = await BackupAsync();
         await using var small = await SmallFileSystem.MountAsync("size=100k");
-        var verifier = new NexusBackupAgent.Verification.BackupVerifier(new ScratchDirectory(small.Path), TimeProvider.System);
+        File.Delete(PathOf(backup) + ".manifest.json"); // with it, the lack of room is known before
+        backup = Assert.Single(await bench.BackupsAsync());
+        using var scratch = new ScratchDirectory(small.Path);
+        var verifier = new NexusBackupAgent.Verification.BackupVerifier(scratch, TimeProvider.System);
         var full = await Assert.ThrowsAsync<BackupException>(() => verifier.VerifyAsync(bench.Source.Source, bench.Source.Catalog, backup, null, CancellationToken.None));
         Assert.Equal(FailureKind.StoreFull, full.Kind);
-        Assert.Empty(TempDirectory.FilesIn(small.Path));
+        Assert.Empty(Directory.EnumerateFiles(small.Path, "*.scratch*", SearchOption.AllDirectories));
         Assert.False(File.Exists(PathOf(backup) + ".verification.json"));
     }
 

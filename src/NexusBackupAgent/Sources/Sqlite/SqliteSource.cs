@@ -99,7 +99,7 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
         {
             // Closing this handle drops the process's lock on the database (POSIX), which is why nothing is read after it.
             using var source = File.OpenHandle(file.Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan);
-            using var target = File.OpenHandle(copy, FileMode.CreateNew, FileAccess.Write);
+            using var target = File.OpenHandle(copy, FileMode.Open, FileAccess.Write);
             return new CopiedSnapshot(copy, capturedAt, FileCopy.Copy(source, target, cancellationToken));
         }
         catch (Exception failure)

@@ -121,13 +121,14 @@ public sealed class SqliteRefusalTests : SqliteSourceFixture
         await using var small = await SmallFileSystem.MountAsync("size=1m");
         await SqliteSamples.LedgerAsync(Database, "delete");
         await SqliteSamples.SqlAsync(Database, "INSERT INTO log (amount, note) VALUES (0, zeroblob(3000000))");
-        var source = new NexusBackupAgent.Sources.Sqlite.SqliteSource(Database, new NexusBackupAgent.Storage.ScratchDirectory(small.Path), TimeSpan.FromSeconds(1), TimeProvider.System);
+        using var scratch = new NexusBackupAgent.Storage.ScratchDirectory(small.Path);
+        var source = new NexusBackupAgent.Sources.Sqlite.SqliteSource(Database, scratch, TimeSpan.FromSeconds(1), TimeProvider.System);
 
         var full = await Assert.ThrowsAsync<BackupException>(() => source.OpenSnapshotAsync(CancellationToken.None));
 
         Assert.Equal(FailureKind.StoreFull, full.Kind);
         Assert.Contains(small.Path, full.Message, StringComparison.Ordinal);
-        Assert.Empty(TempDirectory.FilesIn(small.Path));
+        Assert.Empty(Directory.EnumerateFiles(small.Path, "*.scratch*", SearchOption.AllDirectories));
         await Shell.RunAsync("sqlite3", "-bail", Database, "PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE;"); // the lock is free again
     }
 }

@@ -9,6 +9,7 @@ namespace NexusBackupAgent.Tests.Sources.Sqlite;
 public abstract class SqliteSourceFixture : IDisposable
 {
     private int copies;
+    private ScratchDirectory? scratch;
 
     private protected TempDirectory Temp { get; } = new();
 
@@ -18,13 +19,14 @@ public abstract class SqliteSourceFixture : IDisposable
 
     public void Dispose()
     {
-        Assert.Empty(TempDirectory.FilesIn(Scratch)); // whatever happened, nothing stays there
+        Assert.Empty(Directory.EnumerateFiles(Scratch, "*.scratch*", SearchOption.AllDirectories)); // whatever happened, nothing stays there
+        scratch?.Dispose();
         Temp.Dispose();
         GC.SuppressFinalize(this);
     }
 
     private protected SqliteSource Source(string? path = null, double busySeconds = 20) =>
-        new(path ?? Database, new ScratchDirectory(Scratch), TimeSpan.FromSeconds(busySeconds), TimeProvider.System);
+        new(path ?? Database, scratch ??= new ScratchDirectory(Scratch), TimeSpan.FromSeconds(busySeconds), TimeProvider.System);
 
     /// <summary>Takes a snapshot and writes it to a file.</summary>
     private protected async Task<string> CopyAsync(string? path = null, Func<Task>? whileOpen = null)

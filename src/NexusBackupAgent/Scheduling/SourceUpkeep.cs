@@ -1,0 +1,100 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Runs;
+
+namespace NexusBackupAgent.Scheduling;
+
+/// <summary>
+/// What nobody scheduled: closes runs whose process died, and verifies what was never read back, such as files that
+/// somebody put into a store. Called once a minute for each source, never twice at once for the same one.
+/// </summary>
+internal sealed partial class SourceUpkeep(RunDispatcher dispatcher, TimeProvider timeProvider, ILogger logger)
+{
+    // A file that grows is still being written.
+    private static readonly TimeSpan HandMadeSettles = TimeSpan.FromMinutes(1);
+
+    // What kept a backup from being read (a full scratch space, a bad disk) rarely passes within a minute, and each try
+    // may read and write all of it.
+    private static readonly TimeSpan BackOff = TimeSpan.FromHours(1);
+
+    /// <summary>By source, then by file: what could not be looked at.</summary>
+    private readonly ConcurrentDictionary<string, IReadOnlyDictionary<string, FailedTry>> failed = new(StringComparer.Ordinal);
+
+    /// <exception cref="BackupException">The source is busy, or its store or the journal can't be used.</exception>
+    public async Task LookAfterAsync(ProtectedSource source, CancellationToken cancellationToken)
+    {
+        dispatcher.CloseAbandoned(source.Name);
+        var now = timeProvider.GetUtcNow();
+        var backups = await source.Catalog.ListAsync(cancellationToken);
+        var unverified = backups.Where(backup => backup.State == BackupState.Unverified && now - backup.Artifact.ModifiedAt >= HandMadeSettles);
+        var before = failed.GetValueOrDefault(source.Name);
+        var still = new Dictionary<string, FailedTry>(StringComparer.Ordinal); // forgets what is gone or was verified elsewhere
+        try
+        {
+            foreach (var backup in unverified)
+            {
+                if (before?.GetValueOrDefault(backup.File) is { } last && IsTooSoon(last, backup))
+                    still[backup.File] = last;
+                else if (!await TryVerifyAsync(source, backup, cancellationToken))
+                    still[backup.File] = new FailedTry(backup.ActualLength, backup.Artifact.ModifiedAt, timeProvider.GetTimestamp());
+            }
+        }
+        catch
+        {
+            // The round was not finished, so what it did not come to is still as it was.
+            foreach (var (file, last) in before ?? still)
+                still.TryAdd(file, last);
+            throw;
+        }
+        finally
+        {
+            failed[source.Name] = still;
+        }
+    }
+
+    private bool IsTooSoon(FailedTry last, Backup backup) =>
+        last.Length == backup.ActualLength && last.ModifiedAt == backup.Artifact.ModifiedAt && timeProvider.GetElapsedTime(last.Timestamp) < BackOff;
+
+    /// <returns>False when the backup could not be looked at; that is logged.</returns>
+    private async Task<bool> TryVerifyAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await VerifyWithinTimeLimitAsync(source, backup, cancellationToken);
+            return true;
+        }
+        catch (BackupException failure) when (failure.Kind != FailureKind.Locked)
+        {
+            VerificationImpossible(source.Name, source.Catalog.Locate(backup.File), failure.Message, failure.Hint);
+            return false;
+        }
+    }
+
+    private async Task VerifyWithinTimeLimitAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(source.TimeLimit, timeProvider);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            await dispatcher.VerifyAsync(source, backup, TimeSpan.Zero, progress: null, either.Token);
+        }
+        catch (OperationCanceledException stopped) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new BackupException(
+                FailureKind.TimedOut,
+                $"the verification exceeded the time limit of {source.TimeLimit}",
+                "see what is slow (iostat -x 1), or raise timeLimit",
+                stopped);
+        }
+    }
+
+    /// <param name="Length">Of the artifact then, in bytes.</param>
+    /// <param name="ModifiedAt">Of the artifact then.</param>
+    /// <param name="Timestamp">When it was tried, on the clock that nobody sets.</param>
+    private sealed record FailedTry(long Length, DateTimeOffset ModifiedAt, long Timestamp);
+
+    [LoggerMessage(EventId = 2007, EventName = "verification_impossible", Level = LogLevel.Error, Message = "backup scheduler, {Source}: {File} could not be verified and is tried again in an hour, or when it changes: {Reason}. Next: {Hint}")]
+    private partial void VerificationImpossible(string source, string file, string reason, string hint);
+}

@@ -1,0 +1,132 @@
+using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Runs;
+using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Tests.Support;
+
+namespace NexusBackupAgent.Tests.Scheduling;
+
+public sealed class SourceUpkeepTests : IDisposable, ILogger
+{
+    private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
+    private readonly ManualClock clock = new(Some.Instant);
+    private readonly ScriptedSource source;
+    private readonly Workbench bench;
+    private readonly SourceUpkeep upkeep;
+    private readonly List<string> log = [];
+
+    public SourceUpkeepTests()
+    {
+        source = new ScriptedSource(clock);
+        bench = new Workbench(clock, source: source);
+        upkeep = new SourceUpkeep(bench.Dispatcher, clock, this);
+    }
+
+    private string HandMade => Path.Combine(bench.StorePath, "manual_20260213_120000.db.gz");
+
+    public void Dispose() => bench.Dispose();
+
+    [Fact]
+    public async Task A_backup_that_could_not_be_looked_at_waits_an_hour()
+    {
+        await PutAsync();
+        source.Checking = ScriptedSource.Fails(FailureKind.StoreFull);
+        for (var minute = 0; minute < 60; minute++)
+        {
+            await LookAfterAsync();
+            clock.Advance(Minute);
+        }
+
+        Assert.Equal(1, source.Checked);
+        Assert.Equal($"verification_impossible: backup scheduler, itsm: {HandMade} could not be verified and is tried again in an hour, or when it changes: scripted StoreFull. Next: do nothing", Assert.Single(log));
+        source.Checking = null;
+        await LookAfterAsync();
+        Assert.Equal(2, source.Checked);
+        Assert.True(File.Exists(HandMade + ".manifest.json"));
+    }
+
+    [Theory]
+    [InlineData(2000, 60)] // only its time
+    [InlineData(3000, 0)] // only its size
+    public async Task A_backup_that_changed_is_tried_at_once(int length, int secondsNewer)
+    {
+        await PutAsync();
+        source.Checking = ScriptedSource.Fails(FailureKind.Io);
+        await LookAfterAsync();
+        await PutAsync(length, secondsNewer);
+        await LookAfterAsync();
+        await LookAfterAsync();
+        Assert.Equal(2, source.Checked);
+        Assert.Equal(2, log.Count);
+    }
+
+    [Fact]
+    public async Task One_that_cannot_be_looked_at_keeps_no_other_waiting()
+    {
+        await PutAsync();
+        var other = Path.Combine(bench.StorePath, "manual_20260212_120000.db.gz");
+        File.Copy(HandMade, other);
+        File.SetLastWriteTimeUtc(other, File.GetLastWriteTimeUtc(HandMade));
+        source.Checking = token => source.Checked == 1 ? ScriptedSource.Fails(FailureKind.Io)(token) : Task.CompletedTask;
+        await LookAfterAsync();
+        Assert.Equal(2, source.Checked);
+        Assert.Single(new[] { HandMade, other }, file => File.Exists(file + ".manifest.json"));
+    }
+
+    [Fact]
+    public async Task A_verification_ends_at_the_time_limit_and_says_so()
+    {
+        await PutAsync();
+        source.Checking = token => Task.Delay(Timeout.InfiniteTimeSpan, clock, token);
+        var looking = LookAfterAsync();
+        await Eventually.TrueAsync(() => source.Checked == 1, "the verification is under way");
+        clock.Advance(bench.Source.TimeLimit);
+        await looking.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Contains("the verification exceeded the time limit of 01:00:00", Assert.Single(log), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_source_without_an_open_run_is_never_locked()
+    {
+        await LookAfterAsync();
+        Assert.False(File.Exists(Path.Combine(bench.State, "locks", "itsm.lock")));
+    }
+
+    [Fact]
+    public async Task A_run_whose_process_died_is_closed()
+    {
+        bench.Journal.Begin("itsm", "daily", NexusBackupAgent.Catalog.BackupType.Full, clock.GetUtcNow());
+        Assert.True(bench.Journal.HasOpenRun("itsm"));
+        Assert.False(bench.Journal.HasOpenRun("other"));
+        await LookAfterAsync();
+        Assert.False(bench.Journal.HasOpenRun("itsm"));
+        Assert.Equal(FailureKind.Interrupted, bench.Journal.LastFailure("itsm")!.Kind);
+    }
+
+    [Fact]
+    public async Task A_busy_source_is_tried_at_the_next_round()
+    {
+        await PutAsync();
+        using (RunLock.TryAcquire(bench.State, "itsm"))
+            Assert.Equal(FailureKind.Locked, (await Assert.ThrowsAsync<BackupException>(LookAfterAsync)).Kind);
+        await LookAfterAsync();
+        Assert.True(File.Exists(HandMade + ".manifest.json"));
+        Assert.Empty(log);
+    }
+
+    void ILogger.Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        log.Add($"{eventId.Name}: {formatter(state, exception)}");
+
+    bool ILogger.IsEnabled(LogLevel logLevel) => true;
+
+    IDisposable? ILogger.BeginScope<TState>(TState state) => null;
+
+    private Task LookAfterAsync() => upkeep.LookAfterAsync(bench.Source, CancellationToken.None);
+
+    /// <summary>Puts a hand-made file into the store that has settled.</summary>
+    private async Task PutAsync(int length = 2000, int secondsNewer = 0)
+    {
+        await File.WriteAllBytesAsync(HandMade, await Some.ArtifactAsync(Some.Noise(length)));
+        File.SetLastWriteTimeUtc(HandMade, Some.Instant.AddMinutes(-5).AddSeconds(secondsNewer).UtcDateTime);
+    }
+}
