@@ -1,1 +1,4 @@
-return 0;
+using NexusBackupAgent.Cli;
+
+var context = new CommandContext(Terminal.OfProcess(), TimeProvider.System, Environment.CurrentDirectory);
+return await new CommandLine(context).InvokeAsync(args, CancellationToken.None);

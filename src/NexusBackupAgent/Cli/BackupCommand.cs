@@ -1,0 +1,84 @@
+using System.CommandLine;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Runs;
+using NexusBackupAgent.Scheduling;
+using Spectre.Console;
+
+namespace NexusBackupAgent.Cli;
+
+/// <summary><c>nexus-backup backup [SOURCE…] [--type T]</c>: backs up now.</summary>
+internal static class BackupCommand
+{
+    public static Command Create(CommandContext context)
+    {
+        var names = SourceArguments.Several(context, "SOURCE", "The sources to back up. Default: all");
+        var type = new Option<BackupType>("--type") { Description = "full; others are not supported by this version", HelpName = "TYPE", DefaultValueFactory = _ => BackupType.Full };
+        var json = CommandContext.Json();
+        var command = new Command("backup", """
+            Back up now, verify what was stored, and apply retention. Manual backups are kept until somebody deletes them.
+
+            Example: nexus-backup backup itsm
+            """)
+        {
+            names, type, json,
+        };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            RequireFull(parsed.GetValue(type));
+            using var session = context.OpenAgent(parsed);
+            var sources = SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
+            return (int)await RunAsync(context.Terminal, session.Agent, sources, parsed.GetValue(json), cancellationToken);
+        });
+        return command;
+    }
+
+    private static async Task<ExitCode> RunAsync(
+        Terminal terminal, Agent agent, IReadOnlyList<ScheduledSource> sources, bool json, CancellationToken cancellationToken)
+    {
+        var runs = new List<(BackupCatalog Catalog, RunRecord Run)>();
+        foreach (var source in sources.Select(source => source.Source))
+        {
+            if (cancellationToken.IsCancellationRequested)
+                break;
+            var run = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress =>
+                agent.Dispatcher.RunAsync(source, BackupManifest.ManualSchedule, BackupType.Full, TimeSpan.Zero, progress, cancellationToken));
+            runs.Add((source.Catalog, run));
+            Tell(terminal, source, run, json);
+        }
+
+        if (json)
+            JsonDocuments.Print(terminal, [.. runs.Select(run => RunDocument.Of(run.Catalog, run.Run))], JsonDocuments.Readably.IReadOnlyListRunDocument);
+        if (runs.Count < sources.Count)
+            terminal.Warn($"stopped; not backed up: {string.Join(", ", sources.Skip(runs.Count).Select(source => source.Name))}");
+        return ExitCodes.MostSevere(runs.Select(run => run.Run.Failure is { } failure ? ExitCodes.Of(failure.Kind) : ExitCode.Done));
+    }
+
+    private static void Tell(Terminal terminal, ProtectedSource source, RunRecord run, bool json)
+    {
+        if (run.Failure is { } failure)
+            terminal.Fail($"backup of '{run.Source}' failed: {failure.Message}", failure.Hint);
+        else if (!json)
+            terminal.Line(Sentence(source, run));
+    }
+
+    private static string Sentence(ProtectedSource source, RunRecord run)
+    {
+        var manifest = run.Outcome!.Backup.Manifest;
+        var ratio = (double)manifest.Content.Length / Math.Max(manifest.Stored.Length, 1);
+        var pruned = run.Outcome.Decisions.Count(decision => !decision.Keep);
+        return $"[green]✓[/] [bold]{Readable.Plain(run.Source)}[/] {Readable.Plain(source.Catalog.Locate(manifest.File))}  "
+            + $"{Readable.Size(manifest.Content.Length)} → {Readable.Size(manifest.Stored.Length)} ({ratio:0.0}×), {Readable.Seconds(run.EndedAt - run.StartedAt)}, [green]verified[/]"
+            + (pruned > 0 ? $", {pruned} pruned" : "");
+    }
+
+    private static void RequireFull(BackupType type)
+    {
+        if (type != BackupType.Full)
+        {
+            throw new BackupException(
+                FailureKind.Configuration, $"--type {Readable.Word(type)} is not supported by this version", "leave --type out: the backup is full");
+        }
+    }
+}

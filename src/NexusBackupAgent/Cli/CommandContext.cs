@@ -1,0 +1,67 @@
+using System.CommandLine;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
+
+namespace NexusBackupAgent.Cli;
+
+/// <summary>What all commands share: the options that every command takes, the terminal, the clock, the configuration.</summary>
+/// <param name="terminal">Where they print.</param>
+/// <param name="timeProvider">The clock.</param>
+/// <param name="directory">The working directory: where the configuration is looked for first.</param>
+internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvider, string directory)
+{
+    /// <summary>Where the configuration is when neither an option nor the working directory has one.</summary>
+    public const string SystemFile = "/etc/nexus-backup/nexus-backup.yml";
+
+    private const string FileName = "nexus-backup.yml";
+
+    public Option<string?> Config { get; } = new("--config", "-c")
+    {
+        Description = $"The configuration file. Default: ./{FileName}, then {SystemFile}",
+        HelpName = "FILE",
+        Recursive = true,
+    };
+
+    public Option<bool> Verbose { get; } = new("--verbose") { Description = "Print stack traces of errors", Recursive = true };
+
+    public Terminal Terminal => terminal;
+
+    public TimeProvider TimeProvider => timeProvider;
+
+    /// <summary>A <c>--json</c> option for a command that prints data.</summary>
+    public static Option<bool> Json() => new("--json") { Description = "Print one JSON document on the output, and nothing else there" };
+
+    /// <exception cref="BackupException">There is none.</exception>
+    public string FindConfiguration(ParseResult command)
+    {
+        if (command.GetValue(Config) is { } given)
+            return Path.GetFullPath(given, directory);
+        string[] places = [Path.Combine(directory, FileName), SystemFile];
+        return places.FirstOrDefault(File.Exists) ?? throw new BackupException(
+            FailureKind.Configuration,
+            $"there is no configuration file: neither '{places[0]}' nor '{places[1]}' exists",
+            "name one with --config FILE, or start from examples/itsm-nexus.yml; nexus-backup demo needs none");
+    }
+
+    /// <summary>Reads the configuration; warnings are printed once, and of errors all.</summary>
+    /// <exception cref="BackupException">It has errors.</exception>
+    public AgentConfiguration LoadConfiguration(ParseResult command)
+    {
+        var file = FindConfiguration(command);
+        var (configuration, problems) = ConfigurationFile.Load(file, timeProvider.LocalTimeZone);
+        foreach (var problem in problems)
+            terminal.Tell(problem.ToString());
+        if (configuration is not null)
+            return configuration;
+
+        var errors = problems.Count(problem => problem.IsError);
+        throw new BackupException(
+            FailureKind.Configuration,
+            $"configuration '{file}' has {(errors == 1 ? "an error" : $"{errors} errors")}",
+            "mend what the lines above say (nexus-backup check-config shows them again), then run the command again");
+    }
+
+    /// <summary>Opens the agent as the configuration says, with its sources found.</summary>
+    public CommandSession OpenAgent(ParseResult command) =>
+        CommandSession.Open(LoadConfiguration(command), terminal, timeProvider, command.GetValue(Verbose));
+}

@@ -1,0 +1,55 @@
+using NexusBackupAgent.Common;
+
+namespace NexusBackupAgent.Cli;
+
+/// <summary>What a command tells its caller. The numbers are documented and never change.</summary>
+internal enum ExitCode
+{
+    /// <summary>Done.</summary>
+    Done = 0,
+
+    /// <summary>A defect of the agent itself.</summary>
+    Unexpected = 1,
+
+    /// <summary>Wrong command line or configuration.</summary>
+    Usage = 2,
+
+    /// <summary>A backup failed, or a source or store could not be used.</summary>
+    BackupFailed = 3,
+
+    /// <summary>A verification failed, or a corrupt backup was found.</summary>
+    VerificationFailed = 4,
+
+    /// <summary>The named source or backup does not exist.</summary>
+    NotFound = 6,
+
+    /// <summary>Another run of the source is under way.</summary>
+    Busy = 7,
+
+    /// <summary>The store, or the scratch space, has no room.</summary>
+    StoreFull = 8,
+}
+
+internal static class ExitCodes
+{
+    /// <summary>Where several things failed, the first of these that is among them is told.</summary>
+    private static readonly ExitCode[] BySeverity =
+    [
+        ExitCode.Unexpected, ExitCode.StoreFull, ExitCode.VerificationFailed, ExitCode.BackupFailed, ExitCode.Usage, ExitCode.NotFound, ExitCode.Busy, ExitCode.Done,
+    ];
+
+    public static ExitCode Of(FailureKind kind) => kind switch
+    {
+        FailureKind.Unexpected => ExitCode.Unexpected,
+        FailureKind.Configuration => ExitCode.Usage,
+        FailureKind.Verification => ExitCode.VerificationFailed,
+        FailureKind.NotFound => ExitCode.NotFound,
+        FailureKind.Locked => ExitCode.Busy,
+        FailureKind.StoreFull => ExitCode.StoreFull,
+        _ => ExitCode.BackupFailed,
+    };
+
+    /// <returns>The most severe; <see cref="ExitCode.Done"/> when there is none.</returns>
+    public static ExitCode MostSevere(IEnumerable<ExitCode> codes) =>
+        codes.DefaultIfEmpty(ExitCode.Done).MinBy(code => Array.IndexOf(BySeverity, code));
+}

@@ -1,0 +1,102 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Runs;
+
+namespace NexusBackupAgent.Cli;
+
+/// <summary>A backup as <c>--json</c> prints it. Times are ISO 8601 UTC; <c>file</c> is where it lies; null where something is unknown.</summary>
+internal sealed record BackupDocument(
+    string Id,
+    string Source,
+    string Schedule,
+    string Type,
+    string? Base,
+    string CapturedAt,
+    string File,
+    long SizeBytes,
+    long? ContentBytes,
+    string? Sha256,
+    string State,
+    string? VerifiedAt)
+{
+    /// <summary>Only where a command verifies.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<CheckDocument>? Checks { get; init; }
+
+    public static BackupDocument Of(BackupCatalog catalog, Backup backup)
+    {
+        var manifest = backup.Manifest;
+        return new BackupDocument(
+            manifest.Id.Value,
+            manifest.Source,
+            manifest.Schedule,
+            Readable.Word(manifest.Type),
+            manifest.Base?.Value,
+            Readable.Utc(manifest.CapturedAt),
+            catalog.Locate(manifest.File),
+            backup.ActualLength,
+            manifest.IsCommitted ? manifest.Content.Length : null,
+            manifest.IsCommitted ? manifest.Stored.Sha256 : null,
+            Readable.Word(backup.State),
+            backup.Verification is { } verification ? Readable.Utc(verification.VerifiedAt) : null);
+    }
+}
+
+/// <summary>One check of a verification.</summary>
+internal sealed record CheckDocument(string Check, bool Passed, string Detail);
+
+/// <summary>A run as <c>backup --json</c> prints it.</summary>
+internal sealed record RunDocument(
+    string Source,
+    string Schedule,
+    string Type,
+    string Result,
+    string? Id,
+    string? File,
+    long? SizeBytes,
+    long? ContentBytes,
+    string? Sha256,
+    double Seconds,
+    string? Failure,
+    string? Message,
+    string? Hint)
+{
+    public static RunDocument Of(BackupCatalog catalog, RunRecord run)
+    {
+        var manifest = run.Outcome?.Backup.Manifest;
+        return new RunDocument(
+            run.Source,
+            run.Schedule,
+            Readable.Word(run.Type),
+            Readable.Word(run.Result),
+            manifest?.Id.Value,
+            manifest is null ? null : catalog.Locate(manifest.File),
+            manifest?.Stored.Length,
+            manifest?.Content.Length,
+            manifest?.Stored.Sha256,
+            Math.Round((run.EndedAt - run.StartedAt).TotalSeconds, 3),
+            run.Failure is { } failure ? JsonNamingPolicy.CamelCase.ConvertName(failure.Kind.ToString()) : null,
+            run.Failure?.Message,
+            run.Failure?.Hint);
+    }
+}
+
+/// <summary>The documents that <c>--json</c> prints.</summary>
+[JsonSerializable(typeof(IReadOnlyList<BackupDocument>))]
+[JsonSerializable(typeof(IReadOnlyList<RunDocument>))]
+internal sealed partial class JsonDocuments : JsonSerializerContext
+{
+    /// <summary>As a terminal shows them: Japanese names are letters, not escapes.</summary>
+    public static readonly JsonDocuments Readably = new(new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        WriteIndented = true,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
+
+    public static void Print<T>(Terminal terminal, T document, JsonTypeInfo<T> type) =>
+        terminal.Output.WriteLine(JsonSerializer.Serialize(document, type));
+}

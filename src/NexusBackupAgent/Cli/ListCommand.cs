@@ -1,0 +1,98 @@
+using System.CommandLine;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Runs;
+using Spectre.Console;
+
+namespace NexusBackupAgent.Cli;
+
+/// <summary><c>nexus-backup list [SOURCE]</c>: the backups, newest first.</summary>
+internal static class ListCommand
+{
+    // Narrower screens have no room for the identities.
+    private const int WideScreen = 110;
+
+    public static Command Create(CommandContext context)
+    {
+        var name = SourceArguments.AtMostOne(context, "Only this source's backups. Default: all sources'");
+        var json = CommandContext.Json();
+        var command = new Command("list", """
+            List the backups, newest first, and what belongs to none.
+
+            Example: nexus-backup list itsm --json | jq -r '.[0].file'
+            """)
+        {
+            name, json,
+        };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var session = context.OpenAgent(parsed);
+            var sources = SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(name) is { } only ? [only] : []);
+            var documents = new List<BackupDocument>();
+            var codes = new List<ExitCode>();
+            foreach (var source in sources.Select(source => source.Source))
+            {
+                try
+                {
+                    var backups = await source.Catalog.ListAsync(cancellationToken);
+                    if (parsed.GetValue(json))
+                        documents.AddRange(backups.Select(backup => BackupDocument.Of(source.Catalog, backup)));
+                    else
+                        Print(context, source, backups, await source.Catalog.FindOrphansAsync(cancellationToken));
+                }
+                catch (BackupException failure)
+                {
+                    context.Terminal.Fail($"cannot list '{source.Name}': {failure.Message}", failure.Hint);
+                    codes.Add(ExitCodes.Of(failure.Kind));
+                }
+            }
+
+            if (parsed.GetValue(json))
+                JsonDocuments.Print(context.Terminal, [.. documents], JsonDocuments.Readably.IReadOnlyListBackupDocument);
+            return (int)ExitCodes.MostSevere(codes);
+        });
+        return command;
+    }
+
+    private static void Print(CommandContext context, ProtectedSource source, IReadOnlyList<Backup> backups, IReadOnlyList<Orphan> orphans)
+    {
+        var terminal = context.Terminal;
+        terminal.Line($"[bold]{Readable.Plain(source.Name)}[/]  {Readable.Plain(source.Catalog.Locate(""))}");
+        if (backups.Count == 0)
+            terminal.Line("  no backups yet");
+        else
+            terminal.Screen.Write(Table(backups, source.Zone, context.TimeProvider.GetUtcNow(), terminal.Screen.Profile.Width >= WideScreen));
+        foreach (var orphan in orphans)
+            terminal.Line($"  [yellow]no backup:[/] {Readable.Plain(orphan.File)} ({Readable.Plain(orphan.Reason)})");
+        terminal.Output.WriteLine();
+    }
+
+    private static Table Table(IReadOnlyList<Backup> backups, TimeZoneInfo zone, DateTimeOffset now, bool wide)
+    {
+        var table = new Table().Border(TableBorder.None)
+            .AddColumn(Column("[dim]file[/]").PadLeft(2))
+            .AddColumn(Column("[dim]captured[/]"))
+            .AddColumn(Column("[dim]age[/]").RightAligned())
+            .AddColumn(Column("[dim]size[/]").RightAligned())
+            .AddColumn(Column("[dim]state[/]"));
+        if (wide)
+            table.AddColumn(Column("[dim]id[/]"));
+        foreach (var backup in backups)
+        {
+            string[] cells =
+            [
+                Readable.Plain(backup.File),
+                Readable.Time(backup.CapturedAt, zone),
+                Readable.Duration(now - backup.CapturedAt),
+                Readable.Size(backup.ActualLength),
+                Readable.Coloured(backup.State),
+                Readable.Plain(backup.Id.Value),
+            ];
+            table.AddRow(wide ? cells : cells[..^1]);
+        }
+
+        return table;
+    }
+
+    private static TableColumn Column(string header) => new TableColumn(header).NoWrap().PadLeft(0).PadRight(2);
+}

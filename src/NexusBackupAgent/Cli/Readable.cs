@@ -1,0 +1,65 @@
+using System.Globalization;
+using NexusBackupAgent.Catalog;
+using Spectre.Console;
+
+namespace NexusBackupAgent.Cli;
+
+/// <summary>Values in the form that people read.</summary>
+internal static class Readable
+{
+    private static readonly string[] Units = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+    /// <summary>Three digits and a binary unit: <c>12.3 MiB</c>.</summary>
+    public static string Size(long bytes)
+    {
+        var value = (double)bytes;
+        var unit = 0;
+        while (value >= 1023.5 && unit < Units.Length - 1)
+        {
+            value /= 1024;
+            unit++;
+        }
+
+        return unit == 0 || value >= 99.95
+            ? string.Create(CultureInfo.InvariantCulture, $"{value:0} {Units[unit]}")
+            : string.Create(CultureInfo.InvariantCulture, $"{value:0.0} {Units[unit]}");
+    }
+
+    /// <summary>The two largest units: <c>3 d 4 h</c>, <c>5 min</c>, <c>12 s</c>. A negative one is in the future.</summary>
+    public static string Duration(TimeSpan span) => span switch
+    {
+        _ when span < TimeSpan.Zero => "-" + Duration(span.Negate()),
+        { TotalMinutes: < 1 } => $"{(int)span.TotalSeconds} s",
+        { TotalHours: < 1 } => $"{(int)span.TotalMinutes} min",
+        { TotalDays: < 1 } => $"{(int)span.TotalHours} h {span.Minutes} min",
+        { TotalDays: < 60 } => $"{(int)span.TotalDays} d {span.Hours} h",
+        _ => $"{(int)span.TotalDays} d",
+    };
+
+    /// <summary>Local time of a zone: <c>2026-02-14 02:00:00</c>.</summary>
+    public static string Time(DateTimeOffset instant, TimeZoneInfo zone) =>
+        TimeZoneInfo.ConvertTime(instant, zone).ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
+
+    /// <summary>ISO 8601 in UTC, to the second: <c>2026-02-14T17:00:00Z</c>.</summary>
+    public static string Utc(DateTimeOffset instant) =>
+        instant.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+
+    public static string Seconds(TimeSpan span) => string.Create(CultureInfo.InvariantCulture, $"{span.TotalSeconds:0.0} s");
+
+    public static string Percent(double ratio) => string.Create(CultureInfo.InvariantCulture, $"{ratio * 100:0} %");
+
+    /// <summary>The word that JSON, metrics and people share: lower case.</summary>
+    public static string Word<T>(T value)
+        where T : struct, Enum => value.ToString().ToLowerInvariant();
+
+    /// <summary>A state in its colour, as markup.</summary>
+    public static string Coloured(BackupState state) => state switch
+    {
+        BackupState.Good => "[green]good[/]",
+        BackupState.Unverified => "[yellow]unverified[/]",
+        _ => $"[red]{Word(state)}[/]",
+    };
+
+    /// <summary>Text that holds no markup.</summary>
+    public static string Plain(string text) => Markup.Escape(text);
+}

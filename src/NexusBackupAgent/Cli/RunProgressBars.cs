@@ -1,0 +1,39 @@
+using NexusBackupAgent.Runs;
+using Spectre.Console;
+
+namespace NexusBackupAgent.Cli;
+
+/// <summary>Moving bars while something runs, where somebody watches.</summary>
+internal static class RunProgressBars
+{
+    /// <summary>Does <paramref name="work"/>, showing one bar for each stage that reports.</summary>
+    /// <param name="terminal">Where.</param>
+    /// <param name="label">Of the bars: the source's name.</param>
+    /// <param name="show">False: nothing is shown, for example because the output is JSON.</param>
+    /// <param name="work">Given what it reports to, or null when nobody watches.</param>
+    public static async Task<T> ShowAsync<T>(Terminal terminal, string label, bool show, Func<IProgress<RunProgress>?, Task<T>> work)
+    {
+        if (!show || !terminal.IsWatched)
+            return await work(null);
+        return await terminal.Screen.Progress()
+            .AutoClear(enabled: true)
+            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new DownloadedColumn(), new TransferSpeedColumn())
+            .StartAsync(screen => work(new Bars(screen, label)));
+    }
+
+    private sealed class Bars(ProgressContext screen, string label) : IProgress<RunProgress>
+    {
+        private readonly Dictionary<RunStage, ProgressTask> bars = [];
+
+        public void Report(RunProgress value)
+        {
+            lock (bars)
+            {
+                if (!bars.TryGetValue(value.Stage, out var bar))
+                    bars[value.Stage] = bar = screen.AddTask($"{Readable.Plain(label)} [dim]{Readable.Word(value.Stage)}[/]");
+                bar.MaxValue = Math.Max(value.Total, 1);
+                bar.Value = value.Done;
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+using System.CommandLine;
+using System.CommandLine.Completions;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources.Sqlite;
+
+namespace NexusBackupAgent.Cli;
+
+/// <summary>The sources that a command names.</summary>
+internal static class SourceArguments
+{
+    /// <summary>An argument of any number of source names, completed from the configuration.</summary>
+    public static Argument<string[]> Several(CommandContext context, string name, string description)
+    {
+        var argument = new Argument<string[]>(name) { Description = description, Arity = ArgumentArity.ZeroOrMore };
+        argument.CompletionSources.Add(completion => Complete(context, completion));
+        return argument;
+    }
+
+    /// <summary>An argument of one source name or none, completed from the configuration.</summary>
+    public static Argument<string?> AtMostOne(CommandContext context, string description)
+    {
+        var argument = new Argument<string?>("SOURCE") { Description = description, Arity = ArgumentArity.ZeroOrOne };
+        argument.CompletionSources.Add(completion => Complete(context, completion));
+        return argument;
+    }
+
+    /// <returns>The sources of those names, in that order; all when none is named.</returns>
+    /// <exception cref="BackupException">There is no source of a name.</exception>
+    public static IReadOnlyList<ScheduledSource> Choose(IReadOnlyList<ScheduledSource> sources, IReadOnlyList<string> names) =>
+        names.Count == 0 ? sources : [.. names.Distinct(StringComparer.Ordinal).Select(name => Find(sources, name) ?? throw Unknown(sources, name, "source"))];
+
+    public static ScheduledSource? Find(IReadOnlyList<ScheduledSource> sources, string name) =>
+        sources.FirstOrDefault(source => source.Name == name);
+
+    /// <param name="what">What was looked for: <c>source</c>.</param>
+    public static BackupException Unknown(IReadOnlyList<ScheduledSource> sources, string name, string what)
+    {
+        var names = sources.Select(source => source.Name).ToList();
+        var hint = NearestWord.Find(name, names) is { } nearest ? $"did you mean '{nearest}'?" : $"the sources are: {string.Join(", ", names)}";
+        return new BackupException(FailureKind.NotFound, $"there is no {what} '{name}'", hint);
+    }
+
+    private static IEnumerable<CompletionItem> Complete(CommandContext context, CompletionContext completion)
+    {
+        try
+        {
+            var (configuration, _) = ConfigurationFile.Load(context.FindConfiguration(completion.ParseResult), context.TimeProvider.LocalTimeZone);
+            return (configuration?.Sources ?? [])
+                .SelectMany(source => source.IsGlob ? SqliteGlob.Expand(source.SqlitePath).Select(match => match.Name) : [source.Name])
+                .Select(name => new CompletionItem(name));
+        }
+        catch (Exception unavailable) when (unavailable is BackupException || IoFailure.IsKnown(unavailable))
+        {
+            return []; // somebody is typing: this is no moment for an error
+        }
+    }
+}

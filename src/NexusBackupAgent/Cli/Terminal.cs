@@ -1,0 +1,78 @@
+using Spectre.Console;
+
+namespace NexusBackupAgent.Cli;
+
+/// <summary>
+/// Where a command prints: data on the output, diagnostics on the error output. Colours and moving bars only where
+/// somebody watches; a pipe or a file gets plain lines.
+/// </summary>
+internal sealed class Terminal
+{
+    // Nobody watches, so nothing needs to fit: one record stays one line.
+    private const int Unlimited = 10_000;
+
+    private readonly IAnsiConsole errorScreen;
+
+    /// <param name="output">For data.</param>
+    /// <param name="error">For diagnostics.</param>
+    /// <param name="outputIsWatched">Whether the output is a terminal.</param>
+    /// <param name="errorIsWatched">Whether the error output is a terminal.</param>
+    public Terminal(TextWriter output, TextWriter error, bool outputIsWatched, bool errorIsWatched)
+    {
+        Output = output;
+        Error = error;
+        IsWatched = outputIsWatched;
+        Screen = ScreenOn(output, outputIsWatched);
+        errorScreen = ScreenOn(error, errorIsWatched);
+    }
+
+    /// <summary>Plain text of data.</summary>
+    public TextWriter Output { get; }
+
+    /// <summary>Plain text of diagnostics.</summary>
+    public TextWriter Error { get; }
+
+    /// <summary>Tables, colours and progress bars on the output.</summary>
+    public IAnsiConsole Screen { get; }
+
+    /// <summary>Whether progress bars can move.</summary>
+    public bool IsWatched { get; }
+
+    public static Terminal OfProcess()
+    {
+        var isDumb = Environment.GetEnvironmentVariable("TERM") is "dumb";
+        return new Terminal(Console.Out, Console.Error, !Console.IsOutputRedirected && !isDumb, !Console.IsErrorRedirected && !isDumb);
+    }
+
+    /// <summary>One line of what failed, on what, why, and what to do next.</summary>
+    public void Fail(string message, string hint) => Tell("red", "error", $"{message} — next: {hint}");
+
+    /// <summary>One line of what deserves a look and stops nothing.</summary>
+    public void Warn(string message) => Tell("yellow", "warning", message);
+
+    /// <summary>A diagnostic line that says itself how serious it is.</summary>
+    public void Tell(string line) => Error.WriteLine(OneLine(line));
+
+    /// <summary>A line of data that may be longer than the screen is wide.</summary>
+    public void Line(string markup) => Screen.Write(new LongLine(markup));
+
+    private static string OneLine(string text) => text.ReplaceLineEndings(" ");
+
+    private static IAnsiConsole ScreenOn(TextWriter writer, bool isWatched)
+    {
+        var wantsColour = isWatched && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
+        var screen = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Out = new AnsiConsoleOutput(writer),
+            Ansi = isWatched ? AnsiSupport.Detect : AnsiSupport.No,
+            ColorSystem = wantsColour ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
+            Interactive = isWatched ? InteractionSupport.Detect : InteractionSupport.No,
+        });
+        if (!isWatched)
+            screen.Profile.Width = Unlimited;
+        return screen;
+    }
+
+    private void Tell(string colour, string severity, string text) =>
+        errorScreen.Write(new LongLine($"[{colour}]{severity}:[/] {Markup.Escape(OneLine(text))}"));
+}
