@@ -1,4 +1,5 @@
+using NexusBackupAgent;
 using NexusBackupAgent.Cli;
 
 var context = new CommandContext(Terminal.OfProcess(), TimeProvider.System, Environment.CurrentDirectory);
-return await new CommandLine(context).InvokeAsync(args, CancellationToken.None);
+return await new CommandLine(context, AgentHost.RunAsync).InvokeAsync(args, CancellationToken.None);

@@ -88,7 +88,7 @@ internal static class ArtifactReader
                 yield break;
             }
 
-            var member = ArrayPool<byte>.Shared.Rent(length);
+            var member = ArrayPool<byte>.Shared.Rent(length + GzipSentinel.Member.Length);
             header.CopyTo(member, 0);
             var rest = member.AsMemory(header.Length, length - header.Length);
             if (await stored.ReadAtLeastAsync(rest, rest.Length, throwOnEndOfStream: false, cancellationToken) < rest.Length)
@@ -107,20 +107,24 @@ internal static class ArtifactReader
         if (head.Length < 4 || head.Span[0] != 0x1f || head.Span[1] != 0x8b)
             throw new InvalidDataException("the file is not in gzip format");
 
-        using var gzip = new GZipStream(new PrefixedStream(head, rest), CompressionMode.Decompress, leaveOpen: true);
+        using var gzip = new GZipStream(new SurroundedStream(head, rest, GzipSentinel.Member), CompressionMode.Decompress, leaveOpen: true);
         var block = GC.AllocateUninitializedArray<byte>(GzipMember.ContentSize);
+        var held = 0; // what may be the sentinel is held back until more follows
         while (true)
         {
-            var read = await gzip.ReadAtLeastAsync(block, block.Length, throwOnEndOfStream: false, cancellationToken);
-            if (read > 0)
-            {
-                var inflated = Rent(buffers);
-                inflated.Write(block, 0, read);
-                yield return Task.FromResult(inflated);
-            }
+            var read = await gzip.ReadAtLeastAsync(block.AsMemory(held), block.Length - held, throwOnEndOfStream: false, cancellationToken);
+            var filled = held + read;
+            var isLast = filled < block.Length;
+            if (isLast)
+                GzipSentinel.Require(block.AsSpan(0, filled));
 
-            if (read < block.Length)
+            held = GzipSentinel.Content.Length;
+            var inflated = Rent(buffers);
+            inflated.Write(block, 0, filled - held);
+            yield return Task.FromResult(inflated);
+            if (isLast)
                 yield break;
+            block.AsSpan(filled - held).CopyTo(block);
         }
     }
 
@@ -140,7 +144,7 @@ internal static class ArtifactReader
 
     private static MemoryStream Rent(ConcurrentBag<MemoryStream> buffers)
     {
-        var buffer = buffers.TryTake(out var free) ? free : new MemoryStream(GzipMember.ContentSize);
+        var buffer = buffers.TryTake(out var free) ? free : new MemoryStream(GzipMember.ContentSize + GzipSentinel.Content.Length);
         buffer.SetLength(0);
         return buffer;
     }

@@ -26,15 +26,17 @@ internal static class GzipMember
     /// <param name="level">zlib's level, 1 (fast) to 9 (small).</param>
     public static void Compress(ReadOnlySpan<byte> content, MemoryStream member, int level)
     {
+        if (content.IsEmpty)
+        {
+            CompressNothing(member);
+            return;
+        }
+
         // The compressor's own header lands where ours ends, and is then overwritten: nothing is moved.
         member.SetLength(HeaderSize - PlainHeaderSize);
         member.Position = HeaderSize - PlainHeaderSize;
         using (var gzip = new GZipStream(member, new ZLibCompressionOptions { CompressionLevel = level }, leaveOpen: true))
-        {
             gzip.Write(content);
-            if (content.IsEmpty)
-                gzip.Flush();
-        }
 
         WriteHeader(member.GetBuffer(), checked((int)member.Length));
     }
@@ -55,26 +57,43 @@ internal static class GzipMember
         return true;
     }
 
-    /// <summary>Inflates the member in the first <paramref name="length"/> bytes into <paramref name="content"/>, replacing what it holds.</summary>
+    /// <summary>
+    /// Inflates the member in the first <paramref name="length"/> bytes into <paramref name="content"/>, replacing what it holds.
+    /// </summary>
+    /// <param name="member">With room for a <see cref="GzipSentinel"/> behind the member.</param>
     /// <exception cref="InvalidDataException">The member is damaged.</exception>
     public static void Inflate(byte[] member, int length, MemoryStream content)
     {
-        content.SetLength(0);
         var expected = BinaryPrimitives.ReadUInt32LittleEndian(member.AsSpan(length - sizeof(uint)));
         if (expected > ContentSize)
             throw new InvalidDataException($"a gzip member claims {expected} bytes of content");
 
-        using var source = new MemoryStream(member, 0, length, writable: false);
+        GzipSentinel.Member.CopyTo(member.AsMemory(length));
+        content.SetLength(expected + GzipSentinel.Content.Length);
+        var inflated = content.GetBuffer().AsSpan(0, (int)content.Length);
+        using var source = new MemoryStream(member, 0, length + GzipSentinel.Member.Length, writable: false);
         using var gzip = new GZipStream(source, CompressionMode.Decompress);
-        gzip.CopyTo(content, ContentSize);
-        if (content.Length != expected)
-            throw new InvalidDataException($"a gzip member holds {content.Length} bytes of content and claims {expected}");
+        var read = gzip.ReadAtLeast(inflated, inflated.Length, throwOnEndOfStream: false);
+        GzipSentinel.Require(inflated[..read]);
+        if (read < inflated.Length)
+            throw new InvalidDataException($"a gzip member holds {read - GzipSentinel.Content.Length} bytes of content and claims {expected}");
+        content.SetLength(expected);
     }
 
     private static ReadOnlySpan<byte> Magic => [0x1f, 0x8b, 8, 4];
 
     // Extra field of 8 bytes: subfield "NB" of 4 bytes.
     private static ReadOnlySpan<byte> Extra => [8, 0, (byte)'N', (byte)'B', 4, 0];
+
+    /// <summary>Of no content the compressor makes no member at all.</summary>
+    private static void CompressNothing(MemoryStream member)
+    {
+        member.SetLength(HeaderSize);
+        member.Position = HeaderSize;
+        member.Write([3, 0]); // RFC 1951 §3.2.6: one final block that holds only its end
+        member.Write(stackalloc byte[8]); // CRC-32 and length of nothing
+        WriteHeader(member.GetBuffer(), checked((int)member.Length));
+    }
 
     private static void WriteHeader(Span<byte> member, int length)
     {

@@ -50,9 +50,14 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
             var verification = files.TryGetValue(BackupFiles.Verification(artifact.Name), out var verificationFile)
                 ? await VerificationAsync(verificationFile, cancellationToken)
                 : null;
-            backups.Add(committed && manifest is null
-                ? Unreadable(artifact)
-                : new Backup(manifest ?? HandMade(artifact), directory, artifact, verification));
+            if (committed && manifest is null)
+            {
+                backups.Add(Unreadable(artifact));
+                continue;
+            }
+
+            manifest ??= HandMade(artifact);
+            backups.Add(new Backup(manifest, directory, artifact, verification?.Id == manifest.Id ? verification : null)); // one of another backup says nothing
         }
 
         Forget(files);
@@ -88,9 +93,13 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
         return new Backup(manifest, directory, new StoredFile(manifest.File, manifest.Stored.Length, manifest.CapturedAt), Verification: null);
     }
 
-    /// <summary>Takes back what <see cref="BeginAsync"/> and <see cref="WriteArtifactAsync"/> left of a backup that will not be committed.</summary>
+    /// <summary>
+    /// Takes back what was written of a backup, wherever that stopped: even a commit that failed may have left its manifest.
+    /// </summary>
     public async Task AbandonAsync(string artifact, CancellationToken cancellationToken)
     {
+        await store.DeleteAsync(PathOf(BackupFiles.Manifest(artifact)), cancellationToken);
+        await store.DeleteAsync(PathOf(BackupFiles.Verification(artifact)), cancellationToken);
         await store.DeleteAsync(PathOf(BackupFiles.Checksum(artifact)), cancellationToken);
         await store.DeleteAsync(PathOf(artifact), cancellationToken);
         await store.DeleteAsync(PathOf(BackupFiles.Pending(artifact)), cancellationToken);
@@ -117,8 +126,6 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
     public async Task RemoveAsync(Backup backup, CancellationToken cancellationToken)
     {
         await WriteTextAsync(BackupFiles.Pending(backup.File), $"{backup.File} is being deleted\n", cancellationToken);
-        await store.DeleteAsync(PathOf(BackupFiles.Manifest(backup.File)), cancellationToken);
-        await store.DeleteAsync(PathOf(BackupFiles.Verification(backup.File)), cancellationToken);
         await AbandonAsync(backup.File, cancellationToken);
     }
 
@@ -202,8 +209,8 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
                 "update this agent, or point it at another store directory");
         }
 
-        if (manifest is not null && (manifest.File is null || BackupFiles.Manifest(manifest.File) != file.Name || manifest.Id.Value is null))
-            manifest = null; // copied from another backup, or not a manifest at all
+        if (manifest is not null && BackupFiles.Manifest(manifest.File) != file.Name)
+            manifest = null; // copied from another backup
         manifests[file.Name] = (file, manifest);
         return manifest;
     }

@@ -10,6 +10,8 @@ namespace NexusBackupAgent.Catalog;
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     WriteIndented = true,
     UseStringEnumConverter = true,
+    RespectRequiredConstructorParameters = true, // a file that lacks something is damaged
+    RespectNullableAnnotations = true,
     Converters = [typeof(BackupIdConverter), typeof(LowerCaseEnumConverter<BackupType>), typeof(LowerCaseEnumConverter<VerificationCheck>)])]
 [JsonSerializable(typeof(BackupManifest))]
 [JsonSerializable(typeof(VerificationResult))]

@@ -14,13 +14,15 @@ internal static class BackupCommand
     public static Command Create(CommandContext context)
     {
         var names = SourceArguments.Several(context, "SOURCE", "The sources to back up. Default: all");
-        var type = new Option<BackupType>("--type") { Description = "full; others are not supported by this version", HelpName = "TYPE", DefaultValueFactory = _ => BackupType.Full };
+        var type = new Option<string?>("--type") { Description = "full, the default; others are not supported by this version", HelpName = "TYPE" };
+        type.CompletionSources.Add("full");
         var json = CommandContext.Json();
-        var command = new Command("backup", """
-            Back up now, verify what was stored, and apply retention. Manual backups are kept until somebody deletes them.
-
-            Example: nexus-backup backup itsm
-            """)
+        var command = new TaughtCommand(
+            "backup",
+            "Back up now, verify what was stored, and apply retention. Manual backups are kept until somebody deletes them.",
+            "nexus-backup backup                 every source",
+            "nexus-backup backup itsm            one source",
+            "nexus-backup backup itsm --json     for scripts: one record for each run")
         {
             names, type, json,
         };
@@ -73,12 +75,9 @@ internal static class BackupCommand
             + (pruned > 0 ? $", {pruned} pruned" : "");
     }
 
-    private static void RequireFull(BackupType type)
+    private static void RequireFull(string? type)
     {
-        if (type != BackupType.Full)
-        {
-            throw new BackupException(
-                FailureKind.Configuration, $"--type {Readable.Word(type)} is not supported by this version", "leave --type out: the backup is full");
-        }
+        if (type is not (null or "full"))
+            throw new BackupException(FailureKind.Configuration, $"--type {type} is not supported by this version", "leave --type out: the backup is full");
     }
 }

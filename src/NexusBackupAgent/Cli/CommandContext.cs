@@ -31,11 +31,14 @@ internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvide
     /// <summary>A <c>--json</c> option for a command that prints data.</summary>
     public static Option<bool> Json() => new("--json") { Description = "Print one JSON document on the output, and nothing else there" };
 
+    /// <summary>A path as the user gave it, from the working directory on.</summary>
+    public string Resolve(string path) => Path.GetFullPath(path, directory);
+
     /// <exception cref="BackupException">There is none.</exception>
     public string FindConfiguration(ParseResult command)
     {
         if (command.GetValue(Config) is { } given)
-            return Path.GetFullPath(given, directory);
+            return Resolve(given);
         string[] places = [Path.Combine(directory, FileName), SystemFile];
         return places.FirstOrDefault(File.Exists) ?? throw new BackupException(
             FailureKind.Configuration,

@@ -1,31 +1,14 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
 
 namespace NexusBackupAgent.Cli;
 
 /// <summary>The command line <c>nexus-backup</c>: its commands, and what becomes of their failures.</summary>
 internal sealed class CommandLine
 {
-    private const string Description = """
-        Backs up SQLite databases on a schedule, proves every backup restorable, and tells Prometheus how well protected they are.
-
-        Examples:
-          nexus-backup demo                 try it: a sample database, backed up, verified, served; needs no configuration
-          nexus-backup check-config         every mistake in the configuration at once
-          nexus-backup backup               back up every source now
-          nexus-backup list                 what there is to restore
-
-        Exit codes:
-          0  done
-          1  unexpected error
-          2  wrong command line or configuration
-          3  a backup failed, or a source or store could not be used
-          4  a verification failed, or a corrupt backup was found
-          6  no such source or backup
-          7  busy: another run of the source is under way
-          8  the store or the scratch space is full
-        """;
+    private const string Description = "Backs up SQLite databases on a schedule, proves every backup restorable, and tells Prometheus how well protected they are.";
 
     /// <summary>What a signal leaves a command to undo what is half done.</summary>
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(60);
@@ -34,17 +17,24 @@ internal sealed class CommandLine
     private readonly RootCommand root;
 
     /// <param name="context">What the commands share.</param>
-    public CommandLine(CommandContext context)
+    /// <param name="serve">Runs the agent as a service.</param>
+    public CommandLine(CommandContext context, ServeAgent serve)
     {
         this.context = context;
         root = new RootCommand(Description)
         {
+            RunCommand.Create(context, serve),
             BackupCommand.Create(context),
             ListCommand.Create(context),
             VerifyCommand.Create(context),
+            PruneCommand.Create(context),
+            StatusCommand.Create(context),
+            CheckConfigCommand.Create(context),
+            DemoCommand.Create(context, serve),
         };
         root.Options.Add(context.Config);
         root.Options.Add(context.Verbose);
+        TeachingHelp.Install(root);
     }
 
     /// <summary>Runs one command to its end.</summary>
@@ -74,11 +64,21 @@ internal sealed class CommandLine
         }
     }
 
-    private ExitCode TellUsage(ParseResult command)
+    private ExitCode TellUsage(ParseResult parsed)
     {
-        var name = command.CommandResult.Command is RootCommand ? "nexus-backup" : $"nexus-backup {command.CommandResult.Command.Name}";
-        foreach (var error in command.Errors)
-            context.Terminal.Fail(error.Message.TrimEnd('.'), $"{name} --help");
+        var command = parsed.CommandResult.Command;
+        var name = command is RootCommand ? "nexus-backup" : $"nexus-backup {command.Name}";
+        if (parsed.UnmatchedTokens is [var token, ..])
+        {
+            var words = command.Subcommands.Select(known => known.Name).Concat(command.Options.Concat(root.Options).Select(option => option.Name)).ToList();
+            var nearest = NearestWord.Find(token, words);
+            context.Terminal.Fail($"{name} knows no '{token}'", nearest is null ? $"{name} --help" : $"did you mean '{nearest}'? ({name} --help)");
+        }
+        else
+        {
+            context.Terminal.Fail(parsed.Errors[0].Message.TrimEnd('.'), $"{name} --help");
+        }
+
         return ExitCode.Usage;
     }
 

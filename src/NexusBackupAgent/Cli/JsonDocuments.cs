@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Runs;
 
 namespace NexusBackupAgent.Cli;
@@ -84,9 +85,58 @@ internal sealed record RunDocument(
     }
 }
 
+/// <summary>A retention decision as <c>prune --json</c> prints it.</summary>
+/// <param name="Action"><c>keep</c> or <c>remove</c>.</param>
+/// <param name="Removed">Whether it was removed; false for every backup of a dry run.</param>
+internal sealed record DecisionDocument(string Source, string Id, string Schedule, string CapturedAt, string File, string Action, bool Removed, IReadOnlyList<string> Reasons);
+
+/// <summary>What <c>check-config --json</c> prints.</summary>
+internal sealed record ConfigurationDocument(string File, int Errors, int Warnings, IReadOnlyList<ProblemDocument> Problems);
+
+/// <param name="Severity"><c>error</c> or <c>warning</c>.</param>
+/// <param name="Line">1-based; null when the problem has none.</param>
+internal sealed record ProblemDocument(string Severity, string Key, int? Line, string? Value, string Problem, string Mend)
+{
+    public static ProblemDocument Of(ConfigurationProblem problem) => new(
+        problem.IsError ? "error" : "warning", problem.Key, problem.Line > 0 ? problem.Line : null, problem.Value, problem.Problem, problem.Mend);
+}
+
+/// <summary>What <c>status --json</c> prints.</summary>
+internal sealed record StatusDocument(AgentDocument Agent, string Level, IReadOnlyList<SourceDocument> Sources, IReadOnlyList<StoreDocument> Stores);
+
+/// <param name="Running">Whether its heartbeat is fresh.</param>
+/// <param name="HeartbeatAt">Null when no agent ever ran here.</param>
+internal sealed record AgentDocument(bool Running, string? HeartbeatAt);
+
+internal sealed record SourceDocument(
+    string Source,
+    string Level,
+    IReadOnlyList<string> Reasons,
+    BackupDocument? NewestGood,
+    double? AgeSeconds,
+    int Backups,
+    string? RunningSince,
+    string? NextRun,
+    FailureDocument? LastFailure,
+    IReadOnlyList<OrphanDocument> Orphans);
+
+internal sealed record FailureDocument(string Failure, string Message, string Hint)
+{
+    public static FailureDocument Of(RunFailure failure) =>
+        new(JsonNamingPolicy.CamelCase.ConvertName(failure.Kind.ToString()), failure.Message, failure.Hint);
+}
+
+internal sealed record OrphanDocument(string File, string Reason);
+
+/// <param name="Error">Why it can't be used; null when it can.</param>
+internal sealed record StoreDocument(string Store, string Path, string Level, double? UsedRatio, long? SizeBytes, long? AvailableBytes, string? Error);
+
 /// <summary>The documents that <c>--json</c> prints.</summary>
 [JsonSerializable(typeof(IReadOnlyList<BackupDocument>))]
 [JsonSerializable(typeof(IReadOnlyList<RunDocument>))]
+[JsonSerializable(typeof(IReadOnlyList<DecisionDocument>))]
+[JsonSerializable(typeof(ConfigurationDocument))]
+[JsonSerializable(typeof(StatusDocument))]
 internal sealed partial class JsonDocuments : JsonSerializerContext
 {
     /// <summary>As a terminal shows them: Japanese names are letters, not escapes.</summary>

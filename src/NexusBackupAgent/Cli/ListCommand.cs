@@ -16,11 +16,11 @@ internal static class ListCommand
     {
         var name = SourceArguments.AtMostOne(context, "Only this source's backups. Default: all sources'");
         var json = CommandContext.Json();
-        var command = new Command("list", """
-            List the backups, newest first, and what belongs to none.
-
-            Example: nexus-backup list itsm --json | jq -r '.[0].file'
-            """)
+        var command = new TaughtCommand(
+            "list",
+            "List the backups, newest first, and files that belong to none.",
+            "nexus-backup list                                  all sources",
+            "nexus-backup list itsm --json | jq -r '.[0].file'  where the newest backup of itsm is")
         {
             name, json,
         };

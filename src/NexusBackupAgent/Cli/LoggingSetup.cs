@@ -29,7 +29,7 @@ internal static class LoggingSetup
     /// <summary>For a command: warnings and errors on the error output.</summary>
     public static ILoggerFactory ForCommand(Terminal terminal, TimeZoneInfo zone, bool verbose) => Create(new LoggerConfiguration()
         .MinimumLevel.Warning()
-        .Filter.ByExcluding(entry => ToldByCommands.Contains(LogEntry.EventName(entry)))
+        .Filter.ByExcluding(entry => ToldByCommands.Contains(LogEntry.EventName(entry)) || (!verbose && LogEntry.EventName(entry) == "attempt_broke"))
         .WriteTo.Sink(new WriterSink(terminal.Error, new TextLogFormatter(zone, verbose))));
 
     /// <summary>For the service: everything from the configured level on, on the output and, when configured, in daily files of which 30 are kept.</summary>

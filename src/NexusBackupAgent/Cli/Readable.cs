@@ -1,5 +1,6 @@
 using System.Globalization;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Runs;
 using Spectre.Console;
 
 namespace NexusBackupAgent.Cli;
@@ -44,13 +45,18 @@ internal static class Readable
     public static string Utc(DateTimeOffset instant) =>
         instant.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
-    public static string Seconds(TimeSpan span) => string.Create(CultureInfo.InvariantCulture, $"{span.TotalSeconds:0.0} s");
+    /// <summary><c>12.3 s</c>; below a second two digits, <c>0.04 s</c>.</summary>
+    public static string Seconds(TimeSpan span) =>
+        span.TotalSeconds.ToString(span.TotalSeconds < 1 ? "0.00 s" : "0.0 s", CultureInfo.InvariantCulture);
 
     public static string Percent(double ratio) => string.Create(CultureInfo.InvariantCulture, $"{ratio * 100:0} %");
 
     /// <summary>The word that JSON, metrics and people share: lower case.</summary>
     public static string Word<T>(T value)
         where T : struct, Enum => value.ToString().ToLowerInvariant();
+
+    /// <summary>A level as the runbook writes it: <c>OK</c>, <c>L1</c>.</summary>
+    public static string Word(EscalationLevel level) => level.ToString().ToUpperInvariant();
 
     /// <summary>A state in its colour, as markup.</summary>
     public static string Coloured(BackupState state) => state switch

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Completions;
+using System.CommandLine.Parsing;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Scheduling;
@@ -13,15 +14,23 @@ internal static class SourceArguments
     /// <summary>An argument of any number of source names, completed from the configuration.</summary>
     public static Argument<string[]> Several(CommandContext context, string name, string description)
     {
-        var argument = new Argument<string[]>(name) { Description = description, Arity = ArgumentArity.ZeroOrMore };
+        var argument = new Argument<string[]>(name) { HelpName = name, Description = description, Arity = ArgumentArity.ZeroOrMore };
+        argument.Validators.Add(RefuseOptions);
         argument.CompletionSources.Add(completion => Complete(context, completion));
         return argument;
+    }
+
+    private static void RefuseOptions(ArgumentResult result)
+    {
+        if (result.Tokens.FirstOrDefault(token => token.Value.StartsWith("--", StringComparison.Ordinal)) is { } token)
+            result.AddError($"there is no option '{token.Value}'");
     }
 
     /// <summary>An argument of one source name or none, completed from the configuration.</summary>
     public static Argument<string?> AtMostOne(CommandContext context, string description)
     {
-        var argument = new Argument<string?>("SOURCE") { Description = description, Arity = ArgumentArity.ZeroOrOne };
+        var argument = new Argument<string?>("SOURCE") { HelpName = "SOURCE", Description = description, Arity = ArgumentArity.ZeroOrOne };
+        argument.Validators.Add(RefuseOptions);
         argument.CompletionSources.Add(completion => Complete(context, completion));
         return argument;
     }

@@ -45,16 +45,24 @@ internal sealed class Terminal
     }
 
     /// <summary>One line of what failed, on what, why, and what to do next.</summary>
-    public void Fail(string message, string hint) => Tell("red", "error", $"{message} — next: {hint}");
+    public void Fail(string message, string hint) => Tell($"error: {message} — next: {hint}");
 
     /// <summary>One line of what deserves a look and stops nothing.</summary>
-    public void Warn(string message) => Tell("yellow", "warning", message);
+    public void Warn(string message) => Tell($"warning: {message}");
 
-    /// <summary>A diagnostic line that says itself how serious it is.</summary>
-    public void Tell(string line) => Error.WriteLine(OneLine(line));
+    /// <summary>A diagnostic line that says itself how serious it is: <c>error: …</c>.</summary>
+    public void Tell(string line) => errorScreen.Write(new LongLine(Coloured(line)));
 
     /// <summary>A line of data that may be longer than the screen is wide.</summary>
     public void Line(string markup) => Screen.Write(new LongLine(markup));
+
+    /// <summary>A line that begins with <c>error:</c> or <c>warning:</c>, as markup.</summary>
+    public static string Coloured(string line)
+    {
+        var (severity, text) = OneLine(line).Split(": ", 2) is [var first, var rest] ? (first, rest) : ("", line);
+        var colour = severity == "error" ? "red" : "yellow";
+        return $"[{colour}]{severity}:[/] {Markup.Escape(text)}";
+    }
 
     private static string OneLine(string text) => text.ReplaceLineEndings(" ");
 
@@ -72,7 +80,4 @@ internal sealed class Terminal
             screen.Profile.Width = Unlimited;
         return screen;
     }
-
-    private void Tell(string colour, string severity, string text) =>
-        errorScreen.Write(new LongLine($"[{colour}]{severity}:[/] {Markup.Escape(OneLine(text))}"));
 }

@@ -26,11 +26,12 @@ internal static class VerifyCommand
         var names = SourceArguments.Several(context, "SOURCE|ID", "Sources, or identities or file names of backups. Default: all sources");
         var all = new Option<bool>("--all") { Description = "Every backup of the sources, not only the newest of each" };
         var json = CommandContext.Json();
-        var command = new Command("verify", """
-            Read stored backups back: size, SHA-256, gzip, and the database's own integrity check on the expanded content.
-
-            Example: nexus-backup verify --all
-            """)
+        var command = new TaughtCommand(
+            "verify",
+            "Read stored backups back: size, SHA-256, gzip, and the database's own integrity check on the expanded content.",
+            "nexus-backup verify                              the newest backup of each source",
+            "nexus-backup verify itsm --all                   every backup of itsm",
+            "nexus-backup verify 20260214T020000Z-3f9a2c      one backup")
         {
             names, all, json,
         };

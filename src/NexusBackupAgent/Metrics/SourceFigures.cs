@@ -1,6 +1,5 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Retention;
 using NexusBackupAgent.Runs;
 using NexusBackupAgent.Scheduling;
 
@@ -13,9 +12,6 @@ namespace NexusBackupAgent.Metrics;
 /// <param name="Overdue">Backups that the last prune should have removed and that are still there.</param>
 internal sealed record SourceFigures(ScheduledSource Source, IReadOnlyList<Backup> Backups, SourceActivity? Activity, int Overdue)
 {
-    // Without a successful run nothing is pruned; a day later that shows.
-    private static readonly TimeSpan PruneInterval = TimeSpan.FromHours(24);
-
     public string Name => Source.Name;
 
     /// <summary>The newest backup that was read back and found good and still exists.</summary>
@@ -28,14 +24,8 @@ internal sealed record SourceFigures(ScheduledSource Source, IReadOnlyList<Backu
         .Append(BackupManifest.ManualSchedule)
         .Union(Backups.Select(backup => backup.Schedule), StringComparer.Ordinal);
 
-    public static SourceFigures Of(ScheduledSource source, IReadOnlyList<Backup> backups, SourceActivity? activity, DateTimeOffset now)
-    {
-        var lastPrune = activity is { LastRunSucceeded: true, LastRunAt: { } at } ? at : DateTimeOffset.MinValue;
-        var asOf = lastPrune > now - PruneInterval ? lastPrune : now - PruneInterval;
-        var due = backups.Where(backup => backup.CapturedAt <= asOf).ToList();
-        var decisions = RetentionPolicy.Decide(due, source.Source.Retention, asOf, source.Source.Zone);
-        return new SourceFigures(source, backups, activity, decisions.Count(decision => !decision.Keep));
-    }
+    public static SourceFigures Of(ScheduledSource source, IReadOnlyList<Backup> backups, SourceActivity? activity, DateTimeOffset now) =>
+        new(source, backups, activity, OverdueBackups.Count(source.Source, backups, activity, now));
 }
 
 /// <summary>Lists each source's backups for a scrape.</summary>

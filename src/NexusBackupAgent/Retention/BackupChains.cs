@@ -5,7 +5,7 @@ namespace NexusBackupAgent.Retention;
 /// <summary>The backups of one source in the order of their capture, and what each builds on.</summary>
 internal sealed class BackupChains
 {
-    private readonly Dictionary<BackupId, Backup> _byId = [];
+    private readonly Dictionary<BackupId, Backup> byId = [];
 
     public BackupChains(IReadOnlyCollection<Backup> backups)
     {
@@ -13,7 +13,7 @@ internal sealed class BackupChains
             .OrderByDescending(backup => backup.CapturedAt)
             .ThenByDescending(backup => backup.Id.Value, StringComparer.Ordinal)];
         foreach (var backup in NewestFirst)
-            _byId.TryAdd(backup.Id, backup);
+            byId.TryAdd(backup.Id, backup);
     }
 
     public IReadOnlyList<Backup> NewestFirst { get; }
@@ -23,7 +23,7 @@ internal sealed class BackupChains
     {
         var bases = new List<Backup>();
         var seen = new HashSet<BackupId> { backup.Id }; // A forged manifest could name itself.
-        while (backup.Manifest.Base is { } id && seen.Add(id) && _byId.TryGetValue(id, out var @base))
+        while (backup.Manifest.Base is { } id && seen.Add(id) && byId.TryGetValue(id, out var @base))
         {
             bases.Add(@base);
             backup = @base;

@@ -14,9 +14,9 @@ internal sealed class ClockCheck
     /// <summary>A yearly schedule and a month of trouble.</summary>
     private static readonly TimeSpan LongestPlausibleGap = TimeSpan.FromDays(400);
 
-    private readonly string? _future;
-    private readonly string? _gap;
-    private readonly DateTimeOffset _gapStart = DateTimeOffset.MinValue;
+    private readonly string? future;
+    private readonly string? gap;
+    private readonly DateTimeOffset gapStart = DateTimeOffset.MinValue;
 
     /// <param name="newestFirst">All backups of one source.</param>
     /// <param name="now">What the clock says.</param>
@@ -24,7 +24,7 @@ internal sealed class ClockCheck
     public ClockCheck(IReadOnlyList<Backup> newestFirst, DateTimeOffset now, TimeZoneInfo zone)
     {
         if (newestFirst.Count > 0 && newestFirst[0].CapturedAt - now > Tolerance)
-            _future = $"{newestFirst[0].File} was captured at {Instants.InZone(newestFirst[0].CapturedAt, zone)}, after now ({Instants.InZone(now, zone)}): "
+            future = $"{newestFirst[0].File} was captured at {Instants.InZone(newestFirst[0].CapturedAt, zone)}, after now ({Instants.InZone(now, zone)}): "
                 + "nothing is removed until the clock is right";
 
         // By hand there is no rhythm to miss.
@@ -33,8 +33,8 @@ internal sealed class ClockCheck
         {
             if (later - captured > LongestPlausibleGap)
             {
-                _gapStart = captured;
-                _gap = $"no scheduled backup between {Instants.InZone(captured, zone)} and {Instants.InZone(later, zone)}"
+                gapStart = captured;
+                gap = $"no scheduled backup between {Instants.InZone(captured, zone)} and {Instants.InZone(later, zone)}"
                     + $"{(later == now ? " (now)" : "")}: the clock may have jumped; delete by hand";
                 break; // The newest gap protects everything before it.
             }
@@ -45,10 +45,10 @@ internal sealed class ClockCheck
 
     public IEnumerable<string> ReasonsToKeep(Backup backup)
     {
-        if (_future is not null)
-            yield return _future;
-        if (_gap is not null && backup.CapturedAt <= _gapStart)
-            yield return _gap;
+        if (future is not null)
+            yield return future;
+        if (gap is not null && backup.CapturedAt <= gapStart)
+            yield return gap;
     }
 
     private static bool IsScheduled(Backup backup) =>

@@ -15,13 +15,13 @@ internal readonly partial record struct RetentionPeriod
     /// <summary>A longer period is taken for a slip of the keyboard.</summary>
     private const int MaximumYears = 1000;
 
-    private readonly int _count;
-    private readonly Unit _unit;
+    private readonly int count;
+    private readonly Unit unit;
 
     private RetentionPeriod(int count, Unit unit)
     {
-        _count = count;
-        _unit = unit;
+        this.count = count;
+        this.unit = unit;
     }
 
     private enum Unit
@@ -48,12 +48,12 @@ internal readonly partial record struct RetentionPeriod
         if (!match.Success)
             throw new FormatException($"'{text}' is not a period: write a whole number and one of h, d, w, mo, y, for example 7d, or forever");
 
-        var unit = ParseUnit(match.Groups["unit"].Value, text);
-        if (!int.TryParse(match.Groups["count"].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var count) || count > Maximum(unit))
+        var parsedUnit = ParseUnit(match.Groups["unit"].Value, text);
+        if (!int.TryParse(match.Groups["count"].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var parsedCount) || parsedCount > Maximum(parsedUnit))
             throw new FormatException($"'{text}' is too long a period: write at most {MaximumYears}y, or forever");
-        if (count == 0)
+        if (parsedCount == 0)
             throw new FormatException($"'{text}' would keep nothing: write a number above zero, for example 7d");
-        return new RetentionPeriod(count, unit);
+        return new RetentionPeriod(parsedCount, parsedUnit);
     }
 
     /// <summary>The instant from which a backup of <paramref name="capturedAt"/> is past its period; null: never.</summary>
@@ -63,14 +63,14 @@ internal readonly partial record struct RetentionPeriod
     {
         try
         {
-            return _unit switch
+            return unit switch
             {
                 Unit.Forever => null,
-                Unit.Hours => capturedAt.AddHours(_count),
-                Unit.Days => capturedAt.AddDays(_count),
-                Unit.Weeks => capturedAt.AddDays(7L * _count),
-                Unit.Months => AddMonths(capturedAt, _count, zone),
-                _ => AddMonths(capturedAt, 12 * _count, zone),
+                Unit.Hours => capturedAt.AddHours(count),
+                Unit.Days => capturedAt.AddDays(count),
+                Unit.Weeks => capturedAt.AddDays(7L * count),
+                Unit.Months => AddMonths(capturedAt, count, zone),
+                _ => AddMonths(capturedAt, 12 * count, zone),
             };
         }
         catch (ArgumentOutOfRangeException)
@@ -81,7 +81,7 @@ internal readonly partial record struct RetentionPeriod
 
     /// <summary>The shortest text that <see cref="Parse"/> reads back to the same period.</summary>
     public override string ToString() =>
-        _unit == Unit.Forever ? "forever" : _count.ToString(CultureInfo.InvariantCulture) + Suffix(_unit);
+        unit == Unit.Forever ? "forever" : count.ToString(CultureInfo.InvariantCulture) + Suffix(unit);
 
     /// <remarks>
     /// A month that is too short ends on its last day. A local time that daylight saving skips moves forward by the

@@ -5,29 +5,29 @@ namespace NexusBackupAgent.Retention;
 /// <summary>The rules that look at one backup among the others of its source, at one instant.</summary>
 internal sealed class RetentionRules
 {
-    private readonly IReadOnlyDictionary<string, RetentionPeriod> _periods;
-    private readonly DateTimeOffset _now;
-    private readonly TimeZoneInfo _zone;
-    private readonly BackupId? _newestGood;
-    private readonly BackupId? _newestRestorable;
-    private readonly Dictionary<string, Backup> _newestGoodOfSchedule = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, Backup> _newestRestorableOfSchedule = new(StringComparer.Ordinal);
+    private readonly IReadOnlyDictionary<string, RetentionPeriod> periods;
+    private readonly DateTimeOffset now;
+    private readonly TimeZoneInfo zone;
+    private readonly BackupId? newestGood;
+    private readonly BackupId? newestRestorable;
+    private readonly Dictionary<string, Backup> newestGoodOfSchedule = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Backup> newestRestorableOfSchedule = new(StringComparer.Ordinal);
 
     public RetentionRules(BackupChains chains, IReadOnlyDictionary<string, RetentionPeriod> periods, DateTimeOffset now, TimeZoneInfo zone)
     {
-        _periods = periods;
-        _now = now;
-        _zone = zone;
+        this.periods = periods;
+        this.now = now;
+        this.zone = zone;
         foreach (var backup in chains.NewestFirst.Where(backup => backup.State == BackupState.Good))
         {
             var isRestorable = chains.IsRestorable(backup);
-            _newestGood ??= backup.Id;
-            _newestRestorable ??= isRestorable ? backup.Id : null;
+            newestGood ??= backup.Id;
+            newestRestorable ??= isRestorable ? backup.Id : null;
             if (IsByHand(backup))
                 continue; // It may vanish by hand as it came, so it covers nothing.
-            _newestGoodOfSchedule.TryAdd(backup.Schedule, backup);
+            newestGoodOfSchedule.TryAdd(backup.Schedule, backup);
             if (isRestorable)
-                _newestRestorableOfSchedule.TryAdd(backup.Schedule, backup);
+                newestRestorableOfSchedule.TryAdd(backup.Schedule, backup);
         }
     }
 
@@ -37,8 +37,8 @@ internal sealed class RetentionRules
 
     /// <summary>Why a backup that no rule keeps may go.</summary>
     public string ReasonToRemove(Backup backup) =>
-        $"past its {_periods[backup.Schedule]} since {Instants.InZone(ExpiresAt(backup)!.Value, _zone)}; "
-        + $"{_newestRestorableOfSchedule[backup.Schedule].File} is newer and good";
+        $"past its {periods[backup.Schedule]} since {Instants.InZone(ExpiresAt(backup)!.Value, zone)}; "
+        + $"{newestRestorableOfSchedule[backup.Schedule].File} is newer and good";
 
     private IEnumerable<string> ReasonsOfSchedule(Backup backup)
     {
@@ -46,12 +46,12 @@ internal sealed class RetentionRules
             yield return "adopted: kept until deleted by hand";
         else if (backup.Schedule == BackupManifest.ManualSchedule)
             yield return "manual: kept until deleted by hand";
-        else if (!_periods.TryGetValue(backup.Schedule, out var period))
+        else if (!periods.TryGetValue(backup.Schedule, out var period))
             yield return $"schedule {backup.Schedule} is no longer configured: kept until deleted by hand";
         else if (ExpiresAt(backup) is not { } expiresAt)
             yield return $"retention of {backup.Schedule} is {period}: kept until deleted by hand";
-        else if (_now < expiresAt)
-            yield return $"within its {period} until {Instants.InZone(expiresAt, _zone)}";
+        else if (now < expiresAt)
+            yield return $"within its {period} until {Instants.InZone(expiresAt, zone)}";
     }
 
     private static IEnumerable<string> ReasonsOfState(Backup backup)
@@ -64,14 +64,14 @@ internal sealed class RetentionRules
 
     private IEnumerable<string> ReasonsOfCover(Backup backup)
     {
-        if (backup.Id == _newestGood)
+        if (backup.Id == newestGood)
             yield return "the newest good backup of the source";
-        else if (backup.Id == _newestRestorable)
+        else if (backup.Id == newestRestorable)
             yield return "the newest backup of the source that can be restored with all that it builds on";
 
-        if (IsByHand(backup) || !_periods.ContainsKey(backup.Schedule))
+        if (IsByHand(backup) || !periods.ContainsKey(backup.Schedule))
             yield break;
-        if (_newestGoodOfSchedule.TryGetValue(backup.Schedule, out var good) && good.Id == backup.Id)
+        if (newestGoodOfSchedule.TryGetValue(backup.Schedule, out var good) && good.Id == backup.Id)
             yield return $"the newest good backup of schedule {backup.Schedule}";
         else if (!IsCovered(backup))
             yield return $"no newer good backup of schedule {backup.Schedule} covers it";
@@ -82,7 +82,7 @@ internal sealed class RetentionRules
 
     /// <summary>Whether the same schedule has a newer backup that is good with everything it builds on.</summary>
     private bool IsCovered(Backup backup) =>
-        _newestRestorableOfSchedule.TryGetValue(backup.Schedule, out var cover) && cover.CapturedAt > backup.CapturedAt;
+        newestRestorableOfSchedule.TryGetValue(backup.Schedule, out var cover) && cover.CapturedAt > backup.CapturedAt;
 
-    private DateTimeOffset? ExpiresAt(Backup backup) => _periods[backup.Schedule].ExpiresAt(backup.CapturedAt, _zone);
+    private DateTimeOffset? ExpiresAt(Backup backup) => periods[backup.Schedule].ExpiresAt(backup.CapturedAt, zone);
 }

@@ -119,6 +119,8 @@ internal sealed partial class RunDispatcher(
                 _ => new BackupException(FailureKind.Unexpected, $"backing up source '{source.Name}' failed: {failure.Message}", "run nexus-backup backup --verbose and report what it prints", failure),
             };
             journal.RecordAttempt(run, attempt, startedAt, timeProvider.GetUtcNow(), RunFailure.Of(foreseen));
+            if (foreseen.Kind == FailureKind.Unexpected)
+                AttemptBroke(failure, source.Name, run); // the only place that still has the stack trace
             if (ReferenceEquals(foreseen, failure))
                 throw;
             throw foreseen;
@@ -207,6 +209,9 @@ internal sealed partial class RunDispatcher(
 
     [LoggerMessage(EventId = 1005, EventName = "run_abandoned", Level = LogLevel.Error, Message = "backup of {Source} ended with its process; it is in the journal as failed")]
     private partial void RunAbandoned(string source);
+
+    [LoggerMessage(EventId = 1006, EventName = "attempt_broke", Level = LogLevel.Error, Message = "backup of {Source}, run {Run}: unexpected error")]
+    private partial void AttemptBroke(Exception exception, string source, long run);
 
     [LoggerMessage(EventId = 1101, EventName = "verification_succeeded", Level = LogLevel.Information, Message = "verification of {Source} succeeded: {File}")]
     private partial void VerificationSucceeded(string source, string file);

@@ -86,6 +86,10 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
     public void Beat(DateTimeOffset now) => database.Transact(transaction =>
         Execute(transaction, "INSERT INTO heartbeat VALUES (1, $at) ON CONFLICT DO UPDATE SET at = $at", ("$at", Milliseconds(now))));
 
+    /// <summary>When an agent last proved that, UTC; null when none ever ran here.</summary>
+    public DateTimeOffset? LastBeat() => database.Transact(transaction =>
+        Query(transaction, "SELECT at FROM heartbeat", row => Instant(row, 0)).FirstOrDefault());
+
     /// <summary>When the last run of a schedule started that was not skipped or interrupted, UTC.</summary>
     public DateTimeOffset? LastStarted(string source, string schedule) => database.Transact(transaction => Query(
         transaction,

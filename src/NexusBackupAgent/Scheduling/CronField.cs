@@ -11,19 +11,19 @@ namespace NexusBackupAgent.Scheduling;
 /// </remarks>
 internal sealed partial class CronField
 {
-    private readonly string _name;
-    private readonly CrontabFieldKind _kind;
-    private readonly int _lowest;
-    private readonly int _highest;
-    private readonly string _allowed;
+    private readonly string name;
+    private readonly CrontabFieldKind kind;
+    private readonly int lowest;
+    private readonly int highest;
+    private readonly string allowed;
 
     private CronField(string name, CrontabFieldKind kind, int lowest, int highest, string alternative = "")
     {
-        _name = name;
-        _kind = kind;
-        _lowest = lowest;
-        _highest = highest;
-        _allowed = $"{lowest} to {(kind == CrontabFieldKind.DayOfWeek ? 7 : highest)}{alternative}";
+        this.name = name;
+        this.kind = kind;
+        this.lowest = lowest;
+        this.highest = highest;
+        allowed = $"{lowest} to {(kind == CrontabFieldKind.DayOfWeek ? 7 : highest)}{alternative}";
     }
 
     public static CronField Second { get; } = new("second", CrontabFieldKind.Second, 0, 59);
@@ -38,7 +38,7 @@ internal sealed partial class CronField
 
     public static CronField DayOfWeek { get; } = new("day-of-week", CrontabFieldKind.DayOfWeek, 0, 6, " (0 and 7 are Sunday) or SUN to SAT");
 
-    private int Size => _highest - _lowest + 1;
+    private int Size => highest - lowest + 1;
 
     /// <param name="text">The field: items with commas between.</param>
     /// <param name="column">1-based, where it begins in the expression.</param>
@@ -65,7 +65,7 @@ internal sealed partial class CronField
         var step = item.Groups["step"] is { Success: true } written ? ParseStep(written.Value, column + written.Index) : 1;
         var bits = 0UL;
         for (var value = first; value <= last; value += step)
-            bits |= 1UL << (_lowest + ((value - _lowest) % Size));
+            bits |= 1UL << (lowest + ((value - lowest) % Size));
         return bits;
     }
 
@@ -73,14 +73,14 @@ internal sealed partial class CronField
     private (int First, int Last) Range(Match item, int column)
     {
         if (item.Groups["all"].Success)
-            return (_lowest, _highest);
+            return (lowest, highest);
 
         var (from, to) = (item.Groups["from"], item.Groups["to"]);
         var first = ParseValue(from.Value, column + from.Index);
         var last = (to.Success, item.Groups["step"].Success) switch
         {
             (true, _) => ParseValue(to.Value, column + to.Index),
-            (false, true) => _highest,
+            (false, true) => highest,
             _ => first,
         };
         return (first, last >= first ? last : last + Size);
@@ -88,9 +88,9 @@ internal sealed partial class CronField
 
     private int ParseValue(string text, int column)
     {
-        if (_kind == CrontabFieldKind.DayOfWeek && text == "7")
+        if (kind == CrontabFieldKind.DayOfWeek && text == "7")
             return 7;
-        if (CrontabField.TryParse(_kind, text) is { } value)
+        if (CrontabField.TryParse(kind, text) is { } value)
             return value.GetFirst();
         throw Refuse(text, column);
     }
@@ -98,13 +98,13 @@ internal sealed partial class CronField
     private int ParseStep(string text, int column)
     {
         var step = int.Parse(text, CultureInfo.InvariantCulture);
-        if (step >= 1 && step <= _highest)
+        if (step >= 1 && step <= highest)
             return step;
-        throw new FormatException($"{_name} field at column {column}: a step of {text} is not allowed; write 1 to {_highest}");
+        throw new FormatException($"{name} field at column {column}: a step of {text} is not allowed; write 1 to {highest}");
     }
 
     private FormatException Refuse(string text, int column) =>
-        new($"{_name} field at column {column}: '{text}' is not allowed; write {_allowed}, *, a range such as {_lowest + 1}-{_lowest + 5}, a step such as */2, or a list of these with commas and no spaces");
+        new($"{name} field at column {column}: '{text}' is not allowed; write {allowed}, *, a range such as {lowest + 1}-{lowest + 5}, a step such as */2, or a list of these with commas and no spaces");
 
     /// <summary>Four digits are more than any field takes; names have three letters, as everywhere in cron.</summary>
     [GeneratedRegex("^((?<all>[*])|(?<from>[0-9]{1,4}|[A-Za-z]{3})(-(?<to>[0-9]{1,4}|[A-Za-z]{3}))?)(/(?<step>[0-9]{1,4}))?$", RegexOptions.ExplicitCapture)]

@@ -22,15 +22,15 @@ internal sealed class CronSchedule
     private static readonly DateTime Earliest = DateTime.MinValue.AddYears(1);
     private static readonly DateTime Latest = DateTime.MaxValue.AddYears(-1);
 
-    private readonly string _expression;
-    private readonly CronCalendar _calendar;
-    private readonly bool _isInterval;
+    private readonly string expression;
+    private readonly CronCalendar calendar;
+    private readonly bool isInterval;
 
     private CronSchedule(string expression, CronCalendar calendar, bool isInterval)
     {
-        _expression = expression;
-        _calendar = calendar;
-        _isInterval = isInterval;
+        this.expression = expression;
+        this.calendar = calendar;
+        this.isInterval = isInterval;
     }
 
     /// <exception cref="FormatException">The expression is wrong; the message names the field, the position (1-based column) and what is allowed.</exception>
@@ -44,7 +44,7 @@ internal sealed class CronSchedule
     public DateTimeOffset? GetNextOccurrence(DateTimeOffset after, TimeZoneInfo zone)
     {
         var from = Max(WholeSecond(Min(after.UtcDateTime, Latest)).AddSeconds(1), Earliest);
-        while (from < Latest && _calendar.AtOrAfter(from - LargestOffset) is { } nearest)
+        while (from < Latest && calendar.AtOrAfter(from - LargestOffset) is { } nearest)
         {
             from = Max(from, nearest - LargestOffset);
             var period = ZonePeriod.At(from, zone);
@@ -52,7 +52,7 @@ internal sealed class CronSchedule
                 return Utc(period.Start);
 
             var local = Max(from + period.Offset, FirstLocalTime(period));
-            if (_calendar.AtOrAfter(local) is { } next && next - period.Offset < period.End)
+            if (calendar.AtOrAfter(local) is { } next && next - period.Offset < period.End)
                 return Utc(next - period.Offset);
             from = period.End;
         }
@@ -64,11 +64,11 @@ internal sealed class CronSchedule
     public DateTimeOffset? GetPreviousOccurrence(DateTimeOffset at, TimeZoneInfo zone)
     {
         var from = Min(WholeSecond(at.UtcDateTime), Latest);
-        while (from > Earliest && _calendar.AtOrBefore(from + LargestOffset) is { } nearest)
+        while (from > Earliest && calendar.AtOrBefore(from + LargestOffset) is { } nearest)
         {
             from = Min(from, nearest + LargestOffset);
             var period = ZonePeriod.At(from, zone);
-            if (_calendar.AtOrBefore(from + period.Offset) is { } previous && previous >= FirstLocalTime(period))
+            if (calendar.AtOrBefore(from + period.Offset) is { } previous && previous >= FirstLocalTime(period))
                 return Utc(previous - period.Offset);
             if (FallsIntoGap(period))
                 return Utc(period.Start);
@@ -79,15 +79,15 @@ internal sealed class CronSchedule
     }
 
     /// <summary>The expression as it was written.</summary>
-    public override string ToString() => _expression;
+    public override string ToString() => expression;
 
     /// <summary>Whether an occurrence lies in the local times that were skipped when the period began.</summary>
     private bool FallsIntoGap(ZonePeriod period) =>
-        _calendar.AtOrAfter(period.Start + period.OffsetBefore) is { } skipped && skipped < period.Start + period.Offset;
+        calendar.AtOrAfter(period.Start + period.OffsetBefore) is { } skipped && skipped < period.Start + period.Offset;
 
     /// <summary>Where the period's local times begin to count: what the period before had already is for intervals only.</summary>
     private DateTime FirstLocalTime(ZonePeriod period) =>
-        period.Start + (_isInterval ? period.Offset : TimeSpan.FromTicks(Math.Max(period.Offset.Ticks, period.OffsetBefore.Ticks)));
+        period.Start + (isInterval ? period.Offset : TimeSpan.FromTicks(Math.Max(period.Offset.Ticks, period.OffsetBefore.Ticks)));
 
     private static DateTime WholeSecond(DateTime instant) => new(instant.Ticks - (instant.Ticks % TimeSpan.TicksPerSecond));
 

@@ -106,7 +106,11 @@ internal sealed partial class JobScheduler(
     private void Start(ScheduledSource source, DateTimeOffset now, CancellationToken cancellationToken)
     {
         foreach (var schedule in source.Schedules)
+        {
             SetNext(source, schedule, now);
+            TellNext(source, schedule);
+        }
+
         work.Enqueue(source.Name, "start", () => GuardAsync(source.Name, async () =>
         {
             dispatcher.CloseAbandoned(source.Name);
@@ -137,8 +141,7 @@ internal sealed partial class JobScheduler(
     {
         // A manual run that holds the lock is waited for: skipping a night for it would cost a restore point.
         await dispatcher.RunAsync(source.Source, schedule.Name, schedule.Type, source.Source.TimeLimit, progress: null, cancellationToken);
-        if (NextOf(source, schedule) is { } following)
-            NextRun(source.Name, schedule.Name, TimeZoneInfo.ConvertTime(following, zone), schedule.Cron);
+        TellNext(source, schedule);
     }
 
     private async Task LookAfterAsync(ProtectedSource source, CancellationToken cancellationToken)
@@ -200,7 +203,10 @@ internal sealed partial class JobScheduler(
         foreach (var source in roster.Current)
         {
             foreach (var schedule in source.Schedules)
+            {
                 SetNext(source, schedule, now);
+                TellNext(source, schedule);
+            }
         }
     }
 
@@ -221,7 +227,12 @@ internal sealed partial class JobScheduler(
                 next.Remove((source.Name, schedule.Name));
         }
 
-        if (occurrence is { } at)
+    }
+
+    /// <summary>As the runbook looks for it in the log (§3.2 [B] step 4).</summary>
+    private void TellNext(ScheduledSource source, Schedule schedule)
+    {
+        if (NextOf(source, schedule) is { } at)
             NextRun(source.Name, schedule.Name, TimeZoneInfo.ConvertTime(at, zone), schedule.Cron);
     }
 

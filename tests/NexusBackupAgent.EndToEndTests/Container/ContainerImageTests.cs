@@ -11,15 +11,19 @@ public sealed class ContainerImageTests
     [SkippableFact]
     public async Task The_image_builds_without_a_registry_and_runs_the_demo_as_an_ordinary_user()
     {
-        ExternalTool.Require("buildah", "debootstrap", "jq", "python3");
-        ExternalTool.Require(Environment.IsPrivilegedProcess, "building in a chroot needs root; run the tests as root");
+        Require.Tool("buildah");
+        Require.Tool("debootstrap");
+        Require.Tool("jq");
+        Require.Tool("python3");
+        Require.That(Environment.IsPrivilegedProcess, "building in a chroot needs root; run the tests as root");
 
         // timeout sends SIGTERM to the whole group first, so that the script still clears up behind itself.
-        var build = await ExternalTool.RunAsync(
-            TimeSpan.FromSeconds(LimitSeconds + 60),
-            "timeout", "--kill-after=30", $"{LimitSeconds}", CheckOut.PathOf("tests/container/build"));
+        var build = await Tool.RunAsync(
+            "timeout",
+            ["--kill-after=30", $"{LimitSeconds}", Repository.File("tests/container/build")],
+            timeout: TimeSpan.FromSeconds(LimitSeconds + 60));
 
-        Assert.True(build.ExitCode == 0, build.ToString());
+        Assert.True(build.ExitCode == 0, build.Text);
         Assert.Contains("ok: user 9440:9440", build.Output, StringComparison.Ordinal);
         Assert.Contains("ok: compiled ahead of time", build.Output, StringComparison.Ordinal);
         Assert.Contains("ok: the health check tells 200, 503 and silence apart", build.Output, StringComparison.Ordinal);

@@ -12,13 +12,13 @@ public sealed class ShellScriptTests
     [InlineData("tests/run")]
     public async Task A_script_is_executable_and_free_of_the_usual_traps(string path)
     {
-        ExternalTool.Require("shellcheck");
+        Require.Tool("shellcheck");
 
-        var script = CheckOut.PathOf(path);
-        var review = await ExternalTool.RunAsync(TimeSpan.FromSeconds(60), "shellcheck", script);
+        var script = Repository.File(path);
+        var review = await Tool.RunAsync("shellcheck", [script]);
 
-        Assert.True(review.ExitCode == 0, review.ToString());
-        var executable = await ExternalTool.RunAsync(TimeSpan.FromSeconds(60), "test", "-x", script);
+        Assert.True(review.ExitCode == 0, review.Text);
+        var executable = await Tool.RunAsync("test", ["-x", script]);
         Assert.True(executable.ExitCode == 0, $"chmod +x {path}");
     }
 }

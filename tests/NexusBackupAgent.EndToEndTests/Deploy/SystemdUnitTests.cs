@@ -19,8 +19,8 @@ public sealed class SystemdUnitTests : IDisposable
     {
         var verification = await VerifyAsync(extraDropIn: null);
 
-        Assert.True(verification.ExitCode == 0, verification.ToString());
-        Assert.Equal("", verification.Errors);
+        Assert.True(verification.ExitCode == 0, verification.Text);
+        Assert.Equal("", verification.Error);
     }
 
     [SkippableFact]
@@ -28,42 +28,44 @@ public sealed class SystemdUnitTests : IDisposable
     {
         var verification = await VerifyAsync("[Service]\nReadWritePath=/srv\n");
 
-        Assert.Contains("ReadWritePath", verification.Errors, StringComparison.Ordinal);
+        Assert.Contains("ReadWritePath", verification.Error, StringComparison.Ordinal);
     }
 
     [SkippableFact]
     public async Task The_service_stays_as_hardened_as_it_is()
     {
-        ExternalTool.Require("systemd-analyze");
+        Require.Tool("systemd-analyze");
 
-        var judgement = await ExternalTool.RunAsync(
-            Limit, "systemd-analyze", "security", "--offline=true", "--no-pager", $"--threshold={HighestExposure}", Unit());
+        var judgement = await Tool.RunAsync(
+            "systemd-analyze", ["security", "--offline=true", "--no-pager", $"--threshold={HighestExposure}", Unit()], timeout: Limit);
 
-        Assert.True(judgement.ExitCode == 0, judgement.ToString());
+        Assert.True(judgement.ExitCode == 0, judgement.Text);
     }
 
     [SkippableFact]
     public async Task The_agent_starts_under_the_services_system_call_filter()
     {
-        ExternalTool.Require("systemd-analyze", "python3");
+        Require.Tool("systemd-analyze");
+        Require.Tool("python3");
 
         var agent = Path.Combine(AppContext.BaseDirectory, "nexus-backup");
-        var start = await ExternalTool.RunAsync(Limit, CheckOut.PathOf("tests/systemd/under-filter"), Unit(), agent, "--version");
+        var start = await Tool.RunAsync(Repository.File("tests/systemd/under-filter"), [Unit(), agent, "--version"], timeout: Limit);
 
-        Assert.True(start.ExitCode == 0, start.ToString());
+        Assert.True(start.ExitCode == 0, start.Text);
     }
 
     [SkippableFact]
     public async Task A_call_that_the_service_has_no_business_with_is_refused_under_its_filter()
     {
-        ExternalTool.Require("systemd-analyze", "python3");
+        Require.Tool("systemd-analyze");
+        Require.Tool("python3");
 
-        var own = await ExternalTool.RunAsync(Limit, CheckOut.PathOf("tests/systemd/under-filter"), Unit(), "true");
-        var chown = await ExternalTool.RunAsync(
-            Limit, CheckOut.PathOf("tests/systemd/under-filter"), Unit(), "chown", "12345", directory.FullName);
+        var own = await Tool.RunAsync(Repository.File("tests/systemd/under-filter"), [Unit(), "true"], timeout: Limit);
+        var chown = await Tool.RunAsync(
+            Repository.File("tests/systemd/under-filter"), [Unit(), "chown", "12345", directory.FullName], timeout: Limit);
 
         Assert.Equal(0, own.ExitCode);
-        Assert.Contains("Operation not permitted", chown.Errors, StringComparison.Ordinal);
+        Assert.Contains("Operation not permitted", chown.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -88,11 +90,11 @@ public sealed class SystemdUnitTests : IDisposable
     public void The_drop_in_for_ITSM_makes_the_databases_own_directory_writable() =>
         Assert.Contains(
             "ReadWritePaths=/mnt/LinuxHDD/ITSM-System/backend",
-            File.ReadAllLines(CheckOut.PathOf("deploy/systemd/itsm.conf.example")));
+            File.ReadAllLines(Repository.File("deploy/systemd/itsm.conf.example")));
 
     async Task<ToolResult> VerifyAsync(string? extraDropIn)
     {
-        ExternalTool.Require("systemd-analyze");
+        Require.Tool("systemd-analyze");
 
         // systemd also looks whether the program exists, which on a developer's machine it does not.
         var unit = Path.Combine(directory.FullName, "nexus-backup.service");
@@ -101,14 +103,14 @@ public sealed class SystemdUnitTests : IDisposable
         await File.WriteAllTextAsync(unit, text.Replace($"ExecStart={program} ", "ExecStart=/bin/true ", StringComparison.Ordinal));
 
         var dropIns = directory.CreateSubdirectory("nexus-backup.service.d").FullName;
-        File.Copy(CheckOut.PathOf("deploy/systemd/itsm.conf.example"), Path.Combine(dropIns, "itsm.conf"));
+        File.Copy(Repository.File("deploy/systemd/itsm.conf.example"), Path.Combine(dropIns, "itsm.conf"));
         if (extraDropIn is not null)
             await File.WriteAllTextAsync(Path.Combine(dropIns, "extra.conf"), extraDropIn);
 
-        return await ExternalTool.RunAsync(Limit, "systemd-analyze", "verify", unit);
+        return await Tool.RunAsync("systemd-analyze", ["verify", unit], timeout: Limit);
     }
 
-    static string Unit() => CheckOut.PathOf("deploy/systemd/nexus-backup.service");
+    static string Unit() => Repository.File("deploy/systemd/nexus-backup.service");
 
     static string[] Settings() =>
         [.. File.ReadLines(Unit()).Where(line => line.Length > 0 && line[0] != '#')];

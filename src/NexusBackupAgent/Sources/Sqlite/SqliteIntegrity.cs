@@ -10,18 +10,25 @@ internal static class SqliteIntegrity
     private const int Interrupted = 9;
     private const int MostProblems = 3;
 
+    // What SQLite says of a schema that uses something its application adds to SQLite.
+    private const string NoCollation = "no such collation sequence: ";
+    private const string NoFunction = "unknown function: ";
+
     /// <returns>Null when the check says ok, otherwise its first findings.</returns>
     /// <exception cref="BackupException">The copy could not be read; that is no finding.</exception>
     public static string? Check(string path, CancellationToken cancellationToken)
     {
         SqliteLibrary.Initialize();
+        if (new FileInfo(path).Length == 0)
+            return "it is empty (0 bytes), which is no database"; // SQLite would take it for one without tables
         try
         {
             // Immutable: nobody else has this copy, so SQLite needs no locks and leaves no -wal or -shm beside it.
             using var connection = new SqliteConnection($"Data Source=file:{Uri.EscapeDataString(path).Replace("%2F", "/", StringComparison.Ordinal)}?immutable=1;Mode=ReadOnly;Pooling=False");
             connection.Open();
             using var interrupt = cancellationToken.Register(() => raw.sqlite3_interrupt(connection.Handle));
-            return Run(connection, "integrity_check");
+            cancellationToken.ThrowIfCancellationRequested(); // an interrupt before the statement began has no effect
+            return Run(connection);
         }
         catch (SqliteException interrupted) when (interrupted.SqliteErrorCode == Interrupted)
         {
@@ -38,22 +45,59 @@ internal static class SqliteIntegrity
         }
     }
 
-    private static string? Run(SqliteConnection connection, string pragma)
+    private static string? Run(SqliteConnection connection)
     {
         try
         {
-            using var command = connection.CreateCommand();
-            command.CommandText = $"PRAGMA {pragma}({MostProblems})";
-            using var reader = command.ExecuteReader();
-            var findings = new List<string>();
-            while (reader.Read())
-                findings.Add(reader.GetString(0));
-            return findings is ["ok"] ? null : string.Join("; ", findings);
+            return Run(connection, "integrity_check");
         }
-        catch (SqliteException failure) when (pragma == "integrity_check" && failure.Message.Contains("no such collation sequence", StringComparison.Ordinal))
+        catch (SqliteException unknown) when (UnknownNames(unknown) is not null)
         {
-            // Only the application has the collation that its indexes are sorted by; everything else can still be checked.
-            return Run(connection, "quick_check");
+            return RunWithStandIns(connection, unknown);
         }
+    }
+
+    /// <summary>
+    /// Only the application has the collations and functions that its indexes and constraints are made with. With
+    /// stand-ins for them, everything but the order in indexes and the constraints can still be checked.
+    /// </summary>
+    private static string? RunWithStandIns(SqliteConnection connection, SqliteException unknown)
+    {
+        var given = new HashSet<string>(StringComparer.Ordinal);
+        while (true)
+        {
+            if (UnknownNames(unknown) is not var (collation, function) || !given.Add(SqliteFailure.Reason(unknown)))
+                throw unknown;
+            if (collation is not null)
+                connection.CreateCollation(collation, string.CompareOrdinal);
+            if (function is not null)
+                connection.CreateFunction(function, (object?[] _) => (object?)null, isDeterministic: true);
+            try
+            {
+                return Run(connection, "quick_check");
+            }
+            catch (SqliteException another)
+            {
+                unknown = another;
+            }
+        }
+    }
+
+    private static (string? Collation, string? Function)? UnknownNames(SqliteException failure) => SqliteFailure.Reason(failure) switch
+    {
+        var reason when reason.StartsWith(NoCollation, StringComparison.Ordinal) => (reason[NoCollation.Length..], null),
+        var reason when reason.StartsWith(NoFunction, StringComparison.Ordinal) => (null, reason[NoFunction.Length..].TrimEnd('(', ')')),
+        _ => null,
+    };
+
+    private static string? Run(SqliteConnection connection, string pragma)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = $"PRAGMA {pragma}({MostProblems})";
+        using var reader = command.ExecuteReader();
+        var findings = new List<string>();
+        while (reader.Read())
+            findings.Add(reader.GetString(0));
+        return findings is ["ok"] ? null : string.Join("; ", findings);
     }
 }

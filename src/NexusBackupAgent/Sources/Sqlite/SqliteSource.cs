@@ -23,6 +23,26 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
 
     public async Task<SourceSnapshot> OpenSnapshotAsync(CancellationToken cancellationToken)
     {
+        var gate = await DatabaseGate.EnterAsync(path, cancellationToken);
+        try
+        {
+            var snapshot = await OpenSnapshotAsync(gate, cancellationToken);
+            if (snapshot is CopiedSnapshot)
+                gate.Dispose(); // the database is needed no longer
+            return snapshot;
+        }
+        catch
+        {
+            gate.Dispose();
+            throw;
+        }
+    }
+
+    public Task<string?> CheckAsync(string path, CancellationToken cancellationToken) =>
+        Task.Run(() => SqliteIntegrity.Check(path, cancellationToken), CancellationToken.None);
+
+    private async Task<SourceSnapshot> OpenSnapshotAsync(DatabaseGate gate, CancellationToken cancellationToken)
+    {
         var file = SqliteFile.Inspect(path);
         if (file.IsWal && await CopyClosedAsync(file, cancellationToken) is { } closed)
             return closed;
@@ -32,7 +52,7 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
         {
             await transaction.BeginAsync(busyTimeout, cancellationToken);
             if (transaction.JournalMode() == "wal")
-                return await WalSnapshot.OpenAsync(file, transaction, busyTimeout, timeProvider, cancellationToken);
+                return await WalSnapshot.OpenAsync(file, gate, transaction, busyTimeout, timeProvider, cancellationToken);
             return CopyLocked(file, transaction, cancellationToken);
         }
         catch
@@ -41,9 +61,6 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
             throw;
         }
     }
-
-    public Task<string?> CheckAsync(string path, CancellationToken cancellationToken) =>
-        Task.Run(() => SqliteIntegrity.Check(path, cancellationToken), CancellationToken.None);
 
     /// <summary>
     /// A database in WAL mode without a <c>-wal</c> file is open nowhere and complete in itself. It is copied without

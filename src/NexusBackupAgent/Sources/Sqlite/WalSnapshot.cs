@@ -19,16 +19,21 @@ internal sealed class WalSnapshot : SourceSnapshot
     private const int WalHeaderSize = 32;
     private const int BlockSize = 1 << 20;
 
+    // Where SQLite puts its locks; the page that holds this byte is never written, to the file or to the WAL.
+    private const uint PendingByte = 1 << 30;
+
     private readonly string path;
+    private readonly DatabaseGate gate;
     private readonly SqliteReadTransaction transaction;
     private readonly WalFiles files;
     private readonly WalIndexHeader state;
     private readonly Dictionary<uint, uint> frames;
 
-    private WalSnapshot(string path, SqliteReadTransaction transaction, WalFiles files, WalIndexHeader state, DateTimeOffset capturedAt, long length)
+    private WalSnapshot(string path, DatabaseGate gate, SqliteReadTransaction transaction, WalFiles files, WalIndexHeader state, DateTimeOffset capturedAt, long length)
         : base(capturedAt, length)
     {
         this.path = path;
+        this.gate = gate;
         this.transaction = transaction;
         this.files = files;
         this.state = state;
@@ -37,9 +42,9 @@ internal sealed class WalSnapshot : SourceSnapshot
 
     private long FrameSize => FrameHeaderSize + state.PageSize;
 
-    /// <summary>Takes over <paramref name="transaction"/>, which has begun, and ends it when disposed.</summary>
+    /// <summary>Takes over <paramref name="transaction"/>, which has begun, and <paramref name="gate"/>, and ends both when disposed.</summary>
     public static async Task<WalSnapshot> OpenAsync(
-        SqliteFile file, SqliteReadTransaction transaction, TimeSpan busyTimeout, TimeProvider timeProvider, CancellationToken cancellationToken)
+        SqliteFile file, DatabaseGate gate, SqliteReadTransaction transaction, TimeSpan busyTimeout, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         var opened = WalFiles.Open(file);
         try
@@ -59,7 +64,7 @@ internal sealed class WalSnapshot : SourceSnapshot
                     // A WAL that never held a frame says nothing of the database's size.
                     var known = header.PageSize > 0 ? header : header with { PageSize = file.PageSize };
                     var length = known.PageCount > 0 ? (long)known.PageCount * known.PageSize : RandomAccess.GetLength(opened.Database);
-                    return new WalSnapshot(file.Path, transaction, opened, known, capturedAt, length);
+                    return new WalSnapshot(file.Path, gate, transaction, opened, known, capturedAt, length);
                 }
 
                 if (timeProvider.GetElapsedTime(started) > busyTimeout)
@@ -92,6 +97,7 @@ internal sealed class WalSnapshot : SourceSnapshot
     {
         transaction.Dispose();
         files.Dispose();
+        gate.Dispose();
         return ValueTask.CompletedTask;
     }
 
@@ -106,6 +112,10 @@ internal sealed class WalSnapshot : SourceSnapshot
             {
                 if (Fill(files.Wal, block.Slice(position, state.PageSize), FrameOffset(frame) + FrameHeaderSize) < state.PageSize)
                     throw Changed($"frame {frame} of its WAL is gone");
+            }
+            else if (position + state.PageSize > filled && page == PendingByte / (uint)state.PageSize + 1)
+            {
+                block.Slice(position, state.PageSize).Clear(); // what the file will hold there once it has grown
             }
             else if (position + state.PageSize > filled)
             {

@@ -1,9 +1,10 @@
 namespace NexusBackupAgent.Artifacts;
 
-/// <summary>Reads bytes that were already taken from a stream, then the rest of it.</summary>
-internal sealed class PrefixedStream(ReadOnlyMemory<byte> prefix, Stream rest) : Stream
+/// <summary>Reads bytes that were already taken from a stream, then the rest of it, then bytes that it does not have.</summary>
+internal sealed class SurroundedStream(ReadOnlyMemory<byte> before, Stream rest, ReadOnlyMemory<byte> after) : Stream
 {
-    private ReadOnlyMemory<byte> prefix = prefix;
+    private ReadOnlyMemory<byte> before = before;
+    private ReadOnlyMemory<byte> after = after;
 
     public override bool CanRead => true;
 
@@ -21,13 +22,10 @@ internal sealed class PrefixedStream(ReadOnlyMemory<byte> prefix, Stream rest) :
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        if (prefix.IsEmpty)
-            return await rest.ReadAsync(buffer, cancellationToken);
-
-        var count = Math.Min(prefix.Length, buffer.Length);
-        prefix[..count].CopyTo(buffer);
-        prefix = prefix[count..];
-        return count;
+        if (!before.IsEmpty)
+            return Take(ref before, buffer.Span);
+        var read = await rest.ReadAsync(buffer, cancellationToken);
+        return read > 0 || buffer.IsEmpty ? read : Take(ref after, buffer.Span);
     }
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
@@ -44,4 +42,12 @@ internal sealed class PrefixedStream(ReadOnlyMemory<byte> prefix, Stream rest) :
     public override void SetLength(long value) => throw new NotSupportedException();
 
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    private static int Take(ref ReadOnlyMemory<byte> bytes, Span<byte> buffer)
+    {
+        var count = Math.Min(bytes.Length, buffer.Length);
+        bytes.Span[..count].CopyTo(buffer);
+        bytes = bytes[count..];
+        return count;
+    }
 }

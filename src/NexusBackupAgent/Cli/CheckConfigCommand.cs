@@ -1,0 +1,58 @@
+using System.CommandLine;
+using NexusBackupAgent.Configuration;
+
+namespace NexusBackupAgent.Cli;
+
+/// <summary><c>nexus-backup check-config</c>: every problem of the configuration at once.</summary>
+internal static class CheckConfigCommand
+{
+    public static Command Create(CommandContext context)
+    {
+        var json = CommandContext.Json();
+        var command = new TaughtCommand(
+            "check-config",
+            "Find every problem at once: in the file, with the databases and stores that it names, and with schedules that cannot keep the RPO.",
+            "nexus-backup check-config",
+            "nexus-backup check-config --config new.yml --json")
+        {
+            json,
+        };
+        command.SetAction(parsed =>
+        {
+            var file = context.FindConfiguration(parsed);
+            var problems = Problems(context, file);
+            if (parsed.GetValue(json))
+                JsonDocuments.Print(context.Terminal, Document(file, problems), JsonDocuments.Readably.ConfigurationDocument);
+            else
+                Print(context.Terminal, file, problems);
+            return (int)(problems.Any(problem => problem.IsError) ? ExitCode.Usage : ExitCode.Done);
+        });
+        return command;
+    }
+
+    private static IReadOnlyList<ConfigurationProblem> Problems(CommandContext context, string file)
+    {
+        var (configuration, problems) = ConfigurationFile.Load(file, context.TimeProvider.LocalTimeZone);
+        return configuration is null
+            ? problems
+            : [.. problems, .. ConfigurationFile.CheckEnvironment(configuration), .. ConfigurationFile.CheckCoverage(configuration, context.TimeProvider.GetUtcNow())];
+    }
+
+    private static ConfigurationDocument Document(string file, IReadOnlyList<ConfigurationProblem> problems) => new(
+        file, problems.Count(problem => problem.IsError), problems.Count(problem => !problem.IsError), [.. problems.Select(ProblemDocument.Of)]);
+
+    private static void Print(Terminal terminal, string file, IReadOnlyList<ConfigurationProblem> problems)
+    {
+        foreach (var problem in problems)
+            terminal.Line(Terminal.Coloured(problem.ToString()));
+        var document = Document(file, problems);
+        terminal.Line(document switch
+        {
+            { Errors: 0, Warnings: 0 } => $"[green]✓[/] {Readable.Plain(file)}: no problems",
+            { Errors: 0 } => $"[yellow]✓[/] {Readable.Plain(file)}: usable, {Count(document.Warnings, "warning")}",
+            _ => $"[red]✗[/] {Readable.Plain(file)}: {Count(document.Errors, "error")}, {Count(document.Warnings, "warning")}",
+        });
+    }
+
+    private static string Count(int count, string what) => $"{count} {what}{(count == 1 ? "" : "s")}";
+}

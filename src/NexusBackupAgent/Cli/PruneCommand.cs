@@ -1,0 +1,117 @@
+using System.CommandLine;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Retention;
+using NexusBackupAgent.Runs;
+
+namespace NexusBackupAgent.Cli;
+
+/// <summary><c>nexus-backup prune [SOURCE…] [--dry-run]</c>: applies retention.</summary>
+internal static class PruneCommand
+{
+    private static readonly TimeSpan LockTimeout = TimeSpan.FromSeconds(10);
+
+    public static Command Create(CommandContext context)
+    {
+        var names = SourceArguments.Several(context, "SOURCE", "The sources to prune. Default: all");
+        var dryRun = new Option<bool>("--dry-run") { Description = "Say what would be removed and why, and remove nothing" };
+        var json = CommandContext.Json();
+        var command = new TaughtCommand(
+            "prune",
+            "Remove backups past their retention. Every decision is printed with its reasons; nothing is removed unless a newer verified backup covers it.",
+            "nexus-backup prune --dry-run      what would go, and why",
+            "nexus-backup prune itsm           remove it")
+        {
+            names, dryRun, json,
+        };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var session = context.OpenAgent(parsed);
+            var sources = SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
+            var work = new Work(context.Terminal, session.Agent, parsed.GetValue(dryRun), parsed.GetValue(json));
+            return (int)await work.RunAsync([.. sources.Select(source => source.Source)], cancellationToken);
+        });
+        return command;
+    }
+
+    private sealed class Work(Terminal terminal, Agent agent, bool dryRun, bool json)
+    {
+        private readonly List<DecisionDocument> documents = [];
+        private readonly List<ExitCode> codes = [];
+
+        public async Task<ExitCode> RunAsync(IReadOnlyList<ProtectedSource> sources, CancellationToken cancellationToken)
+        {
+            foreach (var source in sources)
+            {
+                try
+                {
+                    await PruneAsync(source, cancellationToken);
+                }
+                catch (BackupException failure)
+                {
+                    terminal.Fail($"cannot prune '{source.Name}': {failure.Message}", failure.Hint);
+                    codes.Add(ExitCodes.Of(failure.Kind));
+                }
+            }
+
+            if (json)
+                JsonDocuments.Print(terminal, [.. documents], JsonDocuments.Readably.IReadOnlyListDecisionDocument);
+            return ExitCodes.MostSevere(codes);
+        }
+
+        private async Task PruneAsync(ProtectedSource source, CancellationToken cancellationToken)
+        {
+            // A dry run changes nothing, so it need not wait for a backup that is under way.
+            using var held = dryRun ? null : await agent.Dispatcher.AcquireAsync(source.Name, LockTimeout, cancellationToken) ?? throw RunDispatcher.Busy(source.Name);
+            var backups = await source.Catalog.ListAsync(cancellationToken);
+            var decisions = RetentionPolicy.Decide(backups, source.Retention, agent.TimeProvider.GetUtcNow(), source.Zone);
+            var removed = !dryRun && MayRemove(source, decisions) ? await Pruner.ApplyAsync(source.Catalog, decisions, cancellationToken) : [];
+            Tell(source, decisions, removed);
+        }
+
+        /// <summary>In doubt nothing is removed: a newest backup that is not known to be good is doubt.</summary>
+        private bool MayRemove(ProtectedSource source, IReadOnlyList<RetentionDecision> decisions)
+        {
+            if (decisions.All(decision => decision.Keep) || decisions[0].Backup is not { State: not BackupState.Good } newest)
+                return true;
+            terminal.Fail(
+                $"nothing of '{source.Name}' is removed: its newest backup {newest.File} is {Readable.Word(newest.State)}",
+                newest.State == BackupState.Unverified ? $"nexus-backup verify '{source.Name}'" : $"make a good one first: nexus-backup backup '{source.Name}'");
+            codes.Add(ExitCode.VerificationFailed);
+            return false;
+        }
+
+        private void Tell(ProtectedSource source, IReadOnlyList<RetentionDecision> decisions, IReadOnlyList<Backup> removed)
+        {
+            documents.AddRange(decisions.Select(decision => new DecisionDocument(
+                source.Name,
+                decision.Backup.Id.Value,
+                decision.Backup.Schedule,
+                Readable.Utc(decision.Backup.CapturedAt),
+                source.Catalog.Locate(decision.Backup.File),
+                decision.Keep ? "keep" : "remove",
+                removed.Contains(decision.Backup),
+                decision.Reasons)));
+            if (json)
+                return;
+
+            var going = decisions.Count(decision => !decision.Keep);
+            terminal.Line($"[bold]{Readable.Plain(source.Name)}[/]  {decisions.Count - going} kept, {(dryRun ? $"{going} would be removed" : $"{removed.Count} removed")}");
+            foreach (var decision in decisions)
+                terminal.Line(Sentence(decision, removed.Contains(decision.Backup)));
+            terminal.Output.WriteLine();
+        }
+
+        private string Sentence(RetentionDecision decision, bool removed)
+        {
+            var word = decision switch
+            {
+                { Keep: true } => "[green]keep[/]   ",
+                _ when removed => "[red]removed[/]",
+                _ => dryRun ? "[red]remove[/] " : "[yellow]kept[/]   ",
+            };
+            return $"  {word}  {Readable.Plain(decision.Backup.File)}  [dim]{Readable.Plain(string.Join("; ", decision.Reasons))}[/]";
+        }
+    }
+}

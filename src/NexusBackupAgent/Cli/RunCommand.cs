@@ -1,0 +1,41 @@
+using System.CommandLine;
+using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Configuration;
+
+namespace NexusBackupAgent.Cli;
+
+/// <summary>Runs the agent as a service until cancelled.</summary>
+/// <param name="configuration">What to do.</param>
+/// <param name="timeProvider">The clock.</param>
+/// <param name="loggers">Where log lines go.</param>
+/// <param name="listening">Told the address once it answers.</param>
+/// <param name="cancellationToken">Stops it.</param>
+internal delegate Task ServeAgent(
+    AgentConfiguration configuration, TimeProvider timeProvider, ILoggerFactory loggers, Action<Uri>? listening, CancellationToken cancellationToken);
+
+/// <summary><c>nexus-backup run</c>: the agent.</summary>
+internal static class RunCommand
+{
+    public static Command Create(CommandContext context, ServeAgent serve)
+    {
+        var format = new Option<string>("--log-format") { Description = "text, the default: lines for people and journald; json: one object a line", HelpName = "FORMAT" };
+        format.AcceptOnlyFromAmong("text", "json");
+        var command = new TaughtCommand(
+            "run",
+            "Run the agent: scheduled backups, /metrics and /api/v1/health, until Ctrl-C or SIGTERM.",
+            "nexus-backup run --config /etc/nexus-backup/nexus-backup.yml",
+            "nexus-backup run --log-format json")
+        {
+            format,
+        };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var configuration = context.LoadConfiguration(parsed);
+            using var loggers = LoggingSetup.ForService(
+                configuration.Log, parsed.GetValue(format) == "json" ? LogFormat.Json : LogFormat.Text, context.Terminal, configuration.TimeZone, parsed.GetValue(context.Verbose));
+            await serve(configuration, context.TimeProvider, loggers, listening: null, cancellationToken);
+            return (int)ExitCode.Done;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,157 @@
+using System.CommandLine;
+using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Runs;
+using Spectre.Console;
+
+namespace NexusBackupAgent.Cli;
+
+/// <summary><c>nexus-backup status</c>: how well everything is protected, on one screen.</summary>
+internal static class StatusCommand
+{
+    /// <summary>A running agent beats every 15 seconds.</summary>
+    private static readonly TimeSpan Alive = TimeSpan.FromSeconds(90);
+
+    public static Command Create(CommandContext context)
+    {
+        var json = CommandContext.Json();
+        var command = new TaughtCommand(
+            "status",
+            "One screen: each source's newest good backup, its age and level (OK, L1, L2, L3), the next run, the last failure, the disks, and whether an agent runs.",
+            "nexus-backup status",
+            "nexus-backup status --json | jq -r .level")
+        {
+            json,
+        };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var session = context.OpenAgent(parsed);
+            var agent = session.Agent;
+            var now = context.TimeProvider.GetUtcNow();
+            var stores = agent.Stores.Values.Select(StoreStatus.Read).ToDictionary(store => store.Name, StringComparer.Ordinal);
+            var activities = agent.Journal.Read().Sources;
+            var sources = new List<SourceStatus>();
+            foreach (var source in agent.Roster.Current)
+                sources.Add(await SourceStatus.ReadAsync(agent, source, activities.GetValueOrDefault(source.Name), stores, now, cancellationToken));
+
+            var screen = new Screen(context.Terminal, agent.Configuration.TimeZone, now);
+            if (parsed.GetValue(json))
+                JsonDocuments.Print(context.Terminal, screen.Document(agent, sources, [.. stores.Values]), JsonDocuments.Readably.StatusDocument);
+            else
+                screen.Print(agent, sources, [.. stores.Values]);
+            return (int)ExitCode.Done;
+        });
+        return command;
+    }
+
+    private sealed class Screen(Terminal terminal, TimeZoneInfo zone, DateTimeOffset now)
+    {
+        public void Print(Agent agent, IReadOnlyList<SourceStatus> sources, IReadOnlyList<StoreStatus> stores)
+        {
+            terminal.Line(AgentLine(agent.Journal.LastBeat()));
+            terminal.Output.WriteLine();
+            terminal.Screen.Write(Sources(sources));
+            foreach (var source in sources)
+                PrintDetails(source);
+            terminal.Output.WriteLine();
+            terminal.Screen.Write(Stores(stores));
+            foreach (var store in stores)
+            {
+                if (store.Failure is { } failure)
+                    terminal.Line($"{Coloured(store.Level)} {Readable.Plain(failure.Message)} — next: {Readable.Plain(failure.Hint)}");
+            }
+        }
+
+        public StatusDocument Document(Agent agent, IReadOnlyList<SourceStatus> sources, IReadOnlyList<StoreStatus> stores)
+        {
+            var beat = agent.Journal.LastBeat();
+            var highest = sources.Select(source => source.Level).Concat(stores.Select(store => store.Level)).DefaultIfEmpty(EscalationLevel.Ok).Max();
+            return new StatusDocument(
+                new AgentDocument(now - beat < Alive, beat is { } at ? Readable.Utc(at) : null),
+                Readable.Word(highest),
+                [.. sources.Select(Document)],
+                [.. stores.Select(store => new StoreDocument(
+                    store.Name, store.Path, Readable.Word(store.Level), store.Space?.UsedRatio, store.Space?.Size, store.Space?.Available, store.Failure?.Message))]);
+        }
+
+        private SourceDocument Document(SourceStatus source) => new(
+            source.Source.Name,
+            Readable.Word(source.Level),
+            [.. source.Reasons.Select(reason => $"{reason.Level}: {reason.Reason}")],
+            source.NewestGood is { } good ? BackupDocument.Of(source.Source.Source.Catalog, good) : null,
+            source.NewestGood is { } newest ? Math.Round((now - newest.CapturedAt).TotalSeconds) : null,
+            source.Backups.Count,
+            source.Activity?.RunStartedAt is { } started ? Readable.Utc(started) : null,
+            source.NextRun is { } next ? Readable.Utc(next) : null,
+            source.LastFailure is { } failure ? FailureDocument.Of(failure) : null,
+            [.. source.Orphans.Select(orphan => new OrphanDocument(source.Source.Source.Catalog.Locate(orphan.File), orphan.Reason))]);
+
+        private string AgentLine(DateTimeOffset? beat) => beat switch
+        {
+            null => "[yellow]no agent[/] has run here yet — next: nexus-backup run (or systemctl start nexus-backup)",
+            { } at when now - at < Alive => $"agent [green]running[/], last seen {Readable.Duration(now - at)} ago",
+            { } at => $"agent [red]not running[/] since {Readable.Time(at, zone)} — next: systemctl start nexus-backup (or nexus-backup run)",
+        };
+
+        private Table Sources(IReadOnlyList<SourceStatus> sources)
+        {
+            var table = Columns("source", "level", "newest good backup", "age", "size", "backups", "next run");
+            foreach (var source in sources)
+            {
+                var good = source.NewestGood;
+                table.AddRow(
+                    $"[bold]{Readable.Plain(source.Source.Name)}[/]",
+                    Coloured(source.Level),
+                    good is null ? "none" : Readable.Time(good.CapturedAt, zone),
+                    good is null ? "" : Readable.Duration(now - good.CapturedAt),
+                    good is null ? "" : Readable.Size(good.ActualLength),
+                    source.Backups.Count.ToString(System.Globalization.CultureInfo.InvariantCulture),
+                    source.Activity?.RunStartedAt is { } started ? $"running for {Readable.Duration(now - started)}"
+                        : source.NextRun is { } next ? Readable.Time(next, zone) : "manual only");
+            }
+
+            return table;
+        }
+
+        private void PrintDetails(SourceStatus source)
+        {
+            var name = Readable.Plain(source.Source.Name);
+            foreach (var reason in source.Reasons)
+                terminal.Line($"{Coloured(reason.Level)} {name}: {Readable.Plain(reason.Reason)}");
+            if (source.LastFailure is { } failure)
+                terminal.Line($"   {name}: {Readable.Plain(failure.Message)} — next: {Readable.Plain(failure.Hint)}");
+            foreach (var orphan in source.Orphans)
+                terminal.Line($"   {name}: {Readable.Plain(orphan.File)} is no backup: {Readable.Plain(orphan.Reason)}");
+        }
+
+        private static Table Stores(IReadOnlyList<StoreStatus> stores)
+        {
+            var table = Columns("store", "level", "used", "available", "path");
+            foreach (var store in stores)
+            {
+                table.AddRow(
+                    Readable.Plain(store.Name),
+                    Coloured(store.Level),
+                    store.Space is { } space ? Readable.Percent(space.UsedRatio) : "?",
+                    store.Space is { } room ? Readable.Size(room.Available) : "?",
+                    Readable.Plain(store.Path));
+            }
+
+            return table;
+        }
+
+        private static Table Columns(params string[] headers)
+        {
+            var table = new Table().Border(TableBorder.None);
+            foreach (var header in headers)
+                table.AddColumn(new TableColumn($"[dim]{header}[/]").NoWrap().PadLeft(0).PadRight(2));
+            return table;
+        }
+
+        private static string Coloured(EscalationLevel level) => level switch
+        {
+            EscalationLevel.Ok => "[green]OK[/]",
+            EscalationLevel.L1 => "[yellow]L1[/]",
+            _ => $"[red]{level}[/]",
+        };
+    }
+}

@@ -1,0 +1,47 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+
+namespace NexusBackupAgent.Cli;
+
+/// <summary>The usual help, and below it what a newcomer asks next: examples, and what the exit codes mean.</summary>
+internal sealed class TeachingHelp(HelpAction usual) : SynchronousCommandLineAction
+{
+    private const string OfAll = """
+        Examples:
+          nexus-backup demo                 try it: a sample database, backed up, verified, served; needs no configuration
+          nexus-backup check-config         every mistake in the configuration at once
+          nexus-backup backup               back up every source now
+          nexus-backup list                 what there is to restore
+
+        Exit codes:
+          0  done
+          1  unexpected error
+          2  wrong command line or configuration
+          3  a backup failed, or a source or store could not be used
+          4  a verification failed, or a corrupt backup was found
+          6  no such source or backup
+          7  busy: another run of the source is under way
+          8  the store or the scratch space is full
+        """;
+
+    public override bool ClearsParseErrors => true;
+
+    /// <summary>Makes the help of a command line teach.</summary>
+    public static void Install(RootCommand root)
+    {
+        root.Options.Remove(root.Options.OfType<HelpOption>().Single());
+        root.Options.Add(new HelpOption("--help", "-h") { Description = "Show this help", Action = new TeachingHelp(new HelpAction()) });
+    }
+
+    public override int Invoke(ParseResult parseResult)
+    {
+        usual.Invoke(parseResult);
+        var output = parseResult.InvocationConfiguration.Output;
+        if (parseResult.CommandResult.Command is TaughtCommand command)
+            output.WriteLine($"Examples:\n{string.Join('\n', command.Examples.Select(example => "  " + example))}");
+        else
+            output.WriteLine(OfAll);
+        return (int)ExitCode.Done;
+    }
+}

@@ -1,0 +1,92 @@
+using NexusBackupAgent.EndToEndTests.Support;
+
+namespace NexusBackupAgent.EndToEndTests.Alerts;
+
+/// <summary>
+/// Every expression of the rules and the dashboard returns data from a real Prometheus that scraped an agent.
+/// A derived class says which agent: its address is all that differs.
+/// </summary>
+public abstract class ExpressionsReturnDataTests : IAsyncLifetime
+{
+    /// <summary>Returns data only while something is wrong.</summary>
+    private static readonly string[] EmptyWhenHealthy = ["nexus_backup:agent_unreachable:last_3d"];
+
+    private PrometheusServer? prometheus;
+
+    /// <summary>Starts what is to be scraped; host:port.</summary>
+    protected abstract Task<string> StartTargetAsync();
+
+    /// <summary>Stops what <see cref="StartTargetAsync"/> started.</summary>
+    protected abstract Task StopTargetAsync();
+
+    /// <summary>One test, because the start of Prometheus is what takes the time; a failure lists every empty expression.</summary>
+    [SkippableFact]
+    public async Task Each_metric_rule_and_dashboard_panel_returns_data()
+    {
+        Require.Tool("prometheus", "prometheus");
+        var empty = new List<string>();
+        foreach (var (where, expression) in Expressions())
+        {
+            if ((await prometheus!.QueryAsync(expression)).Count == 0) empty.Add($"{where}: {expression}");
+        }
+
+        Assert.True(empty.Count == 0, "no data for\n" + string.Join('\n', empty));
+    }
+
+    public async Task InitializeAsync()
+    {
+        // Skipping is a test's to do; without the tool there is nothing to start.
+        if (!Require.Has("prometheus")) return;
+        prometheus = await PrometheusServer.StartAsync(await StartTargetAsync(), RuleFile.Path);
+        // The last record builds on the others; increase() and predict_linear() need two scrapes.
+        await prometheus.WaitForAsync("nexus_backup:age_seconds");
+        await prometheus.WaitForAsync("count_over_time(nexus_backup_build_info[1m]) >= 3");
+    }
+
+    public async Task DisposeAsync()
+    {
+        if (prometheus is null) return;
+        await prometheus.DisposeAsync();
+        await StopTargetAsync();
+    }
+
+    /// <summary>
+    /// Where it is used, and the expression. An alert on a healthy agent must be empty, so each series that it selects is
+    /// asked for instead.
+    /// </summary>
+    private static IEnumerable<(string Where, string Expression)> Expressions()
+    {
+        var metrics = Metrics.Exported.Select(name => ("exported", name));
+        var records = RuleFile.Rules
+            .Where(rule => rule.Record is not null && !EmptyWhenHealthy.Contains(rule.Record))
+            .Select(rule => (rule.Record!, rule.Expr));
+        var alerts = RuleFile.Alerts.SelectMany(rule => Metrics.SelectorsIn(rule.Expr).Select(selector => (rule.Alert!, selector)));
+        return metrics.Concat(records).Concat(alerts).Concat(Dashboard.Expressions);
+    }
+}
+
+/// <summary>Against the sample scrape: what the rules and the dashboard expect of an agent.</summary>
+public sealed class ExpressionsReturnDataFromTheSampleScrapeTests : ExpressionsReturnDataTests
+{
+    private MetricsTarget? target;
+
+    protected override async Task<string> StartTargetAsync() => (target = await MetricsTarget.StartAsync(Metrics.SampleScrape)).Address;
+
+    protected override async Task StopTargetAsync() => await target!.DisposeAsync();
+}
+
+/// <summary>Against the agent itself: what it really exports.</summary>
+public sealed class ExpressionsReturnDataFromTheAgentTests : ExpressionsReturnDataTests
+{
+    private RunningAgent? agent;
+
+    protected override async Task<string> StartTargetAsync()
+    {
+        agent = await RunningAgent.StartAsync();
+        // It takes its first backup at once; the panels about good backups wait for that.
+        await agent.GetUntilAsync("metrics", metrics => metrics.Contains("state=\"good\"} 1", StringComparison.Ordinal));
+        return agent.Address.Authority;
+    }
+
+    protected override async Task StopTargetAsync() => await agent!.DisposeAsync();
+}

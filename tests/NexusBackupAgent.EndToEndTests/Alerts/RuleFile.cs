@@ -1,0 +1,55 @@
+using NexusBackupAgent.EndToEndTests.Support;
+using YamlDotNet.Serialization;
+using YamlDotNet.Serialization.NamingConventions;
+
+namespace NexusBackupAgent.EndToEndTests.Alerts;
+
+/// <summary>One rule as the file has it: either <see cref="Alert"/> or <see cref="Record"/> is its name.</summary>
+public sealed class Rule
+{
+    public string? Alert { get; set; }
+
+    public string? Record { get; set; }
+
+    public string Expr { get; set; } = "";
+
+    public Dictionary<string, string> Labels { get; set; } = [];
+
+    public Dictionary<string, string> Annotations { get; set; } = [];
+}
+
+/// <summary>The alert rules that the product ships, and where they and their tests lie.</summary>
+internal static class RuleFile
+{
+    public static string Directory => Repository.File("alerts");
+
+    public static string Path => Repository.File("alerts", "nexus-backup.rules.yml");
+
+    /// <summary>The promtool unit tests, all files.</summary>
+    public static IReadOnlyList<string> TestFiles => System.IO.Directory.GetFiles(Directory, "*.test.yml");
+
+    /// <summary>Records and alerts in the file's order.</summary>
+    public static IReadOnlyList<Rule> Rules { get; } = Read();
+
+    /// <summary>The rules that alert; one name appears once for each of its levels.</summary>
+    public static IEnumerable<Rule> Alerts => Rules.Where(rule => rule.Alert is not null);
+
+    private static List<Rule> Read()
+    {
+        var yaml = new DeserializerBuilder()
+            .WithNamingConvention(UnderscoredNamingConvention.Instance)
+            .IgnoreUnmatchedProperties()
+            .Build();
+        return yaml.Deserialize<File>(System.IO.File.ReadAllText(Path)).Groups.SelectMany(group => group.Rules).ToList();
+    }
+
+    private sealed class File
+    {
+        public List<Group> Groups { get; set; } = [];
+    }
+
+    private sealed class Group
+    {
+        public List<Rule> Rules { get; set; } = [];
+    }
+}

@@ -1,0 +1,156 @@
+using System.Diagnostics;
+using System.Net;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace NexusBackupAgent.EndToEndTests.Support;
+
+/// <summary>The built agent as a process of its own, on a free loopback port, with a WAL database that it protects.</summary>
+internal sealed partial class RunningAgent : IAsyncDisposable
+{
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(30);
+
+    private readonly StringBuilder log = new();
+    private Process process;
+
+    private RunningAgent(string directory)
+    {
+        Home = directory;
+        process = new Process();
+        Address = new Uri($"http://127.0.0.1:{PrometheusServer.FreePort()}/");
+    }
+
+    /// <summary>Holds <c>nexus-backup.yml</c>, <c>itsm.db</c>, <c>backups/</c> and <c>state/</c>.</summary>
+    public string Home { get; }
+
+    public Uri Address { get; }
+
+    public string ConfigurationFile => Path.Combine(Home, "nexus-backup.yml");
+
+    public string Log
+    {
+        get
+        {
+            lock (log)
+                return log.ToString();
+        }
+    }
+
+    /// <summary>Makes a home with a database, starts the agent and waits until it answers.</summary>
+    public static async Task<RunningAgent> StartAsync()
+    {
+        var agent = new RunningAgent(Directory.CreateTempSubdirectory("nexus-backup-agent-").FullName);
+        Directory.CreateDirectory(Path.Combine(agent.Home, "backups"));
+        await File.WriteAllTextAsync(agent.ConfigurationFile, $$"""
+            timeZone: Asia/Tokyo
+            listen: {{agent.Address}}
+            state: state
+            stores:
+              local: {path: backups}
+            sources:
+              itsm:
+                sqlite: itsm.db
+                directory: .
+                schedules:
+                  daily: {cron: "0 2 * * *", retention: 7d}
+                  weekly: {cron: "0 3 * * 0", retention: 4w}
+            """);
+        await SqliteAsync(Path.Combine(agent.Home, "itsm.db"), "PRAGMA journal_mode=WAL; CREATE TABLE incidents (id INTEGER PRIMARY KEY, title TEXT); INSERT INTO incidents (title) VALUES ('disk full'), ('ディスク容量不足');");
+        await agent.StartProcessAsync();
+        return agent;
+    }
+
+    /// <summary>Runs a command of the command line beside the agent.</summary>
+    public Task<ToolResult> RunAsync(params string[] arguments) =>
+        Tool.RunAsync("dotnet", [AgentAssembly, .. arguments, "--config", ConfigurationFile]);
+
+    /// <summary>Asks until the answer is as wanted.</summary>
+    public async Task<string> GetUntilAsync(string path, Func<string, bool> isWanted, string? accept = null)
+    {
+        using var http = new HttpClient { BaseAddress = Address };
+        var started = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            var text = "(no answer)";
+            try
+            {
+                using var request = new HttpRequestMessage(HttpMethod.Get, path);
+                if (accept is not null)
+                    request.Headers.TryAddWithoutValidation("Accept", accept);
+                using var response = await http.SendAsync(request);
+                text = await response.Content.ReadAsStringAsync();
+                if (response.StatusCode == HttpStatusCode.OK && isWanted(text))
+                    return text;
+            }
+            catch (HttpRequestException) when (!process.HasExited)
+            {
+                // Not listening yet.
+            }
+
+            if (TimeProvider.System.GetElapsedTime(started) > StartLimit)
+                throw new TimeoutException($"{path} was last:\n{text}\nlog:\n{Log}");
+            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System);
+        }
+    }
+
+    /// <summary>Sends SIGTERM and waits for the end.</summary>
+    /// <returns>The exit code.</returns>
+    public async Task<int> StopAsync()
+    {
+        if (Kill(process.Id, 15) != 0)
+            throw new InvalidOperationException($"the agent had ended already\n{Log}");
+        using var limit = new CancellationTokenSource(StopLimit, TimeProvider.System);
+        await process.WaitForExitAsync(limit.Token);
+        return process.ExitCode;
+    }
+
+    /// <summary>Starts it again in the same home.</summary>
+    public async Task RestartAsync()
+    {
+        await StopAsync();
+        process.Dispose();
+        await StartProcessAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!process.HasExited)
+        {
+            process.Kill();
+            await process.WaitForExitAsync();
+        }
+
+        process.Dispose();
+        Directory.Delete(Home, recursive: true);
+    }
+
+    private static string AgentAssembly => Path.Combine(AppContext.BaseDirectory, "nexus-backup.dll");
+
+    private static async Task SqliteAsync(string database, string sql)
+    {
+        var result = await Tool.RunAsync("sqlite3", [database, sql]);
+        Assert.True(result.ExitCode == 0, result.Text);
+    }
+
+    private async Task StartProcessAsync()
+    {
+        process = new Process { StartInfo = Tool.Describe("dotnet", [AgentAssembly, "run", "--config", ConfigurationFile]) };
+        process.OutputDataReceived += (_, line) => Append(line.Data);
+        process.ErrorDataReceived += (_, line) => Append(line.Data);
+        process.Start();
+        process.StandardInput.Close();
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        await GetUntilAsync("api/v1/health", health => health.Contains("\"ok\"", StringComparison.Ordinal));
+    }
+
+    private void Append(string? line)
+    {
+        lock (log)
+            log.AppendLine(line);
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Kill(int process, int signal);
+}

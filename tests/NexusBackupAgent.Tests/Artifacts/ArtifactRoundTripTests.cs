@@ -1,0 +1,163 @@
+using System.IO.Compression;
+using System.Security.Cryptography;
+using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Tests.Support;
+
+namespace NexusBackupAgent.Tests.Artifacts;
+
+public sealed class ArtifactRoundTripTests : IDisposable
+{
+    private const int Member = GzipMember.ContentSize;
+    private readonly TempDirectory temp = new();
+
+    public void Dispose() => temp.Dispose();
+
+    public static TheoryData<int, bool> Contents()
+    {
+        var rows = new TheoryData<int, bool>();
+        foreach (var length in (int[])[0, 1, 100, Member - 1, Member, Member + 1, 2 * Member, 5 * Member + 12345])
+        {
+            rows.Add(length, true);
+            rows.Add(length, false);
+        }
+
+        return rows;
+    }
+
+    [Theory]
+    [MemberData(nameof(Contents))]
+    public async Task What_was_written_is_read_back_with_the_same_digests(int length, bool compressible)
+    {
+        var content = compressible ? Some.Text(length) : Some.Noise(length);
+        using var stored = new MemoryStream();
+        var written = await ArtifactWriter.WriteAsync(stored, 6, (stream, token) => stream.WriteAsync(content, token).AsTask(), null, CancellationToken.None);
+
+        using var back = new MemoryStream();
+        var reading = await ArtifactReader.ReadAsync(new MemoryStream(stored.ToArray()), back, null, CancellationToken.None);
+
+        Assert.Equal(content, back.ToArray());
+        Assert.Equal(new ArtifactDigest(length, Convert.ToHexStringLower(SHA256.HashData(content))), written.Content);
+        Assert.Equal(new ArtifactDigest(stored.Length, Convert.ToHexStringLower(SHA256.HashData(stored.ToArray()))), written.Stored);
+        Assert.Equal(new ArtifactReading(written.Stored, written.Content, GzipFailure: null), reading);
+    }
+
+    [SkippableTheory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(Member)]
+    [InlineData(3 * Member + 7)]
+    public async Task Gunzip_and_python_read_it_without_the_agent(int length)
+    {
+        Need.Tool("gunzip");
+        Need.Tool("python3");
+        var content = Some.Text(length);
+        await File.WriteAllBytesAsync(temp["content"], content);
+        await File.WriteAllBytesAsync(temp["a.db.gz"], await Some.ArtifactAsync(content));
+
+        await Shell.BashAsync($"cd '{temp.Path}'; gunzip -t a.db.gz 2>&1; gunzip -c a.db.gz | cmp - content");
+        await Shell.RunAsync("python3", "-c", """
+            import gzip, sys, zlib
+            stored, content = open(sys.argv[1], 'rb').read(), open(sys.argv[2], 'rb').read()
+            assert gzip.decompress(stored) == content
+            whole, members = b'', 0
+            while stored:
+                inflater = zlib.decompressobj(31)
+                whole += inflater.decompress(stored) + inflater.flush()
+                assert inflater.eof
+                stored, members = inflater.unused_data, members + 1
+            assert whole == content and members == max(1, -(-len(content) // 1048576)), members
+            """, temp["a.db.gz"], temp["content"]);
+    }
+
+    [Fact]
+    public async Task Each_member_says_its_length_so_that_the_next_is_found_without_inflating()
+    {
+        var artifact = await Some.ArtifactAsync(Some.Noise(3 * Member + 7));
+
+        var members = new List<int>();
+        for (var at = 0; at < artifact.Length; at += members[^1])
+        {
+            Assert.True(GzipMember.TryReadLength(artifact.AsSpan(at, GzipMember.HeaderSize), out var length));
+            members.Add(length);
+            using var gzip = new GZipStream(new MemoryStream(artifact, at, length), CompressionMode.Decompress);
+            using var content = new MemoryStream();
+            gzip.CopyTo(content);
+            Assert.Equal(members.Count < 4 ? Member : 7, content.Length);
+        }
+
+        Assert.Equal(4, members.Count);
+        Assert.Equal(artifact.Length, members.Sum());
+    }
+
+    [Fact]
+    public async Task The_same_content_always_gives_the_same_artifact_however_it_is_written()
+    {
+        var content = Some.Text(2 * Member + 99);
+        using var inPieces = new MemoryStream();
+        await ArtifactWriter.WriteAsync(
+            inPieces,
+            6,
+            async (stream, token) =>
+            {
+                foreach (var piece in content.Chunk(7777))
+                    await stream.WriteAsync(piece, token);
+            },
+            null,
+            CancellationToken.None);
+
+        Assert.Equal(await Some.ArtifactAsync(content), inPieces.ToArray());
+    }
+
+    [SkippableFact]
+    public async Task Gzip_files_that_somebody_else_made_are_read_as_well()
+    {
+        Need.Tool("gzip");
+        var content = Some.Text(2 * Member + 5);
+        await File.WriteAllBytesAsync(temp["one"], content);
+        await File.WriteAllBytesAsync(temp["two"], Some.Noise(4000));
+        await Shell.BashAsync($"cd '{temp.Path}'; gzip -k one; gzip -kn two; cat one.gz two.gz one.gz > many.gz; : | gzip > none.gz");
+
+        byte[] many = [.. content, .. Some.Noise(4000), .. content];
+        Assert.Equal(content, await ContentOf("one.gz"));
+        Assert.Equal(many, await ContentOf("many.gz"));
+        Assert.Empty(await ContentOf("none.gz"));
+    }
+
+    [Fact]
+    public async Task Members_of_another_maker_may_end_anywhere_in_the_reader_s_buffers()
+    {
+        // Members whose stored sizes sweep across the borders of 4, 8 and 16 KiB.
+        for (var length = 8100; length < 8220; length++)
+        {
+            var noise = Some.Noise(length);
+            var two = Gzip(noise).Concat(Gzip(noise)).ToArray();
+            using var content = new MemoryStream();
+            var reading = await ArtifactReader.ReadAsync(new MemoryStream(two), content, null, CancellationToken.None);
+            Assert.Null(reading.GzipFailure);
+            Assert.Equal([.. noise, .. noise], content.ToArray());
+        }
+    }
+
+    internal static byte[] Gzip(byte[] content)
+    {
+        using var stored = new MemoryStream();
+        using (var gzip = new GZipStream(stored, CompressionLevel.Fastest, leaveOpen: true))
+        {
+            gzip.Write(content);
+            if (content.Length == 0)
+                gzip.Flush();
+        }
+
+        return stored.ToArray();
+    }
+
+    private async Task<byte[]> ContentOf(string file)
+    {
+        await using var stored = File.OpenRead(temp[file]);
+        using var content = new MemoryStream();
+        var reading = await ArtifactReader.ReadAsync(stored, content, null, CancellationToken.None);
+        Assert.Null(reading.GzipFailure);
+        Assert.Equal(content.Length, reading.Content!.Value.Length);
+        return content.ToArray();
+    }
+}

@@ -1,0 +1,225 @@
+using System.IO.Compression;
+using System.Security.Cryptography;
+using System.Text.Json;
+using NexusBackupAgent.Runs;
+
+namespace NexusBackupAgent.Tests.Cli;
+
+public sealed class CommandTests : IDisposable
+{
+    private readonly Workplace place = Workplace.WithDatabase();
+
+    public void Dispose() => place.Dispose();
+
+    [Fact]
+    public async Task A_backup_says_where_it_is_and_that_it_was_verified()
+    {
+        var result = await place.RunAsync("backup");
+
+        Assert.Equal(0, result.Code);
+        Assert.Empty(result.Error);
+        var line = Assert.Single(result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Contains(place.Artifact(), line, StringComparison.Ordinal);
+        Assert.Contains("verified", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_json_of_a_run_holds_what_scripts_need()
+    {
+        var run = (await place.RunAsync("backup", "--json")).Json[0];
+
+        Assert.Equal(
+            ["source", "schedule", "type", "result", "id", "file", "sizeBytes", "contentBytes", "sha256", "seconds", "failure", "message", "hint"],
+            run.EnumerateObject().Select(property => property.Name));
+        Assert.Equal(("itsm", "manual", "full", "success"), (Text(run, "source"), Text(run, "schedule"), Text(run, "type"), Text(run, "result")));
+        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(Text(run, "file")!))), Text(run, "sha256"));
+    }
+
+    [Fact]
+    public async Task The_json_of_the_list_is_newest_first_and_in_utc()
+    {
+        await place.RunAsync("backup");
+        await place.RunAsync("backup");
+
+        var backups = (await place.RunAsync("list", "--json")).Json.EnumerateArray().ToList();
+
+        Assert.Equal(2, backups.Count);
+        Assert.Equal(
+            ["id", "source", "schedule", "type", "base", "capturedAt", "file", "sizeBytes", "contentBytes", "sha256", "state", "verifiedAt"],
+            backups[0].EnumerateObject().Select(property => property.Name));
+        Assert.Equal(backups.OrderByDescending(backup => Text(backup, "capturedAt"), StringComparer.Ordinal), backups);
+        Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", Text(backups[0], "capturedAt"));
+        Assert.Equal(JsonValueKind.Null, backups[0].GetProperty("base").ValueKind);
+        Assert.All(backups, backup => Assert.True(Path.IsPathRooted(Text(backup, "file"))));
+        Assert.All(backups, backup => Assert.Equal("good", Text(backup, "state")));
+    }
+
+    [Theory]
+    [InlineData("総務 部", "総務 部の.db")]
+    [InlineData("it's", "it's \"the\" one.db")]
+    public async Task Names_may_hold_spaces_quotes_and_japanese(string source, string file)
+    {
+        place.MakeDatabase(file);
+        place.Configure(source, file);
+
+        Assert.Equal(0, (await place.RunAsync("backup", source)).Code);
+        Assert.Equal(0, (await place.RunAsync("verify", source)).Code);
+        Assert.Equal(source, Text((await place.RunAsync("list", source, "--json")).Json[0], "source"));
+        Assert.Contains(source, (await place.RunAsync("status")).Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_backup_made_by_hand_is_listed_as_manual_and_good_once_verified(bool withChecksum)
+    {
+        var artifact = await CompressAsync("manual_20260214_120000.db.gz");
+        if (withChecksum)
+            await File.WriteAllTextAsync(artifact + ".sha256", $"{Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(artifact)))}  {artifact}\n");
+
+        var before = (await place.RunAsync("list", "--json")).Json[0];
+        Assert.Equal(("manual", "unverified", "2026-02-14T03:00:00Z"), (Text(before, "schedule"), Text(before, "state"), Text(before, "capturedAt")));
+        Assert.Equal(JsonValueKind.Null, before.GetProperty("sha256").ValueKind);
+
+        Assert.Equal(0, (await place.RunAsync("verify", Text(before, "id")!)).Code);
+        Assert.Equal("good", Text((await place.RunAsync("list", "--json")).Json[0], "state"));
+    }
+
+    [Fact]
+    public async Task An_empty_file_made_by_hand_is_corrupt()
+    {
+        await File.WriteAllBytesAsync(Path.Combine(place.Store, "manual_20260214_120000.db.gz"), []);
+
+        Assert.Equal("corrupt", Text((await place.RunAsync("list", "--json")).Json[0], "state"));
+        Assert.Equal(4, (await place.RunAsync("verify")).Code);
+    }
+
+    [Fact]
+    public async Task The_list_names_what_a_crash_left()
+    {
+        await File.WriteAllTextAsync(Path.Combine(place.Store, ".daily_20260214_020000.db.gz.1234abcd.partial"), "half");
+
+        Assert.Contains("unfinished temporary file", (await place.RunAsync("list")).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_backup_can_be_verified_by_its_file_name()
+    {
+        await place.RunAsync("backup");
+
+        var result = await place.RunAsync("verify", place.Artifact());
+
+        Assert.Equal(0, result.Code);
+        Assert.Contains("PRAGMA integrity_check", result.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_dry_run_removes_nothing_and_gives_reasons()
+    {
+        await place.RunAsync("backup");
+        await place.RunAsync("backup");
+
+        var decisions = (await place.RunAsync("prune", "--dry-run", "--json")).Json.EnumerateArray().ToList();
+
+        Assert.Equal(2, decisions.Count);
+        Assert.All(decisions, decision => Assert.NotEqual(0, decision.GetProperty("reasons").GetArrayLength()));
+        Assert.All(decisions, decision => Assert.False(decision.GetProperty("removed").GetBoolean()));
+        Assert.Equal(2, Directory.GetFiles(place.Store, "*.db.gz").Length);
+    }
+
+    [Fact]
+    public async Task Status_works_before_anything_ever_ran_and_during_a_run()
+    {
+        var fresh = await place.RunAsync("status", "--json");
+        Assert.Equal(0, fresh.Code);
+        Assert.False(fresh.Json.GetProperty("agent").GetProperty("running").GetBoolean());
+        Assert.Equal("OK", Text(fresh.Json, "level"));
+
+        using var held = RunLock.TryAcquire(place.In("state"), "itsm");
+        Assert.Equal(0, (await place.RunAsync("status")).Code);
+    }
+
+    [Fact]
+    public async Task Status_tells_the_level_and_the_cause_of_a_failed_run()
+    {
+        File.Delete(place.In("itsm.db"));
+        await place.RunAsync("backup");
+        Assert.Equal("L1", Text((await place.RunAsync("status", "--json")).Json, "level"));
+
+        await place.RunAsync("backup");
+        var source = (await place.RunAsync("status", "--json")).Json.GetProperty("sources")[0];
+        Assert.Equal("L2", Text(source, "level"));
+        Assert.Equal("sourceMissing", Text(source.GetProperty("lastFailure"), "failure"));
+    }
+
+    [Fact]
+    public async Task Status_tells_of_a_store_that_is_not_mounted()
+    {
+        Directory.Delete(place.Store);
+
+        var result = await place.RunAsync("status");
+
+        Assert.Equal(0, result.Code);
+        Assert.Contains("mkdir -p", result.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Check_config_tells_every_problem_at_once()
+    {
+        Directory.Delete(place.Store);
+        File.Delete(place.In("itsm.db"));
+
+        var result = await place.RunAsync("check-config", "--json");
+
+        Assert.Equal(2, result.Code);
+        Assert.Equal(2, result.Json.GetProperty("errors").GetInt32());
+        Assert.Equal(["stores.local.path", "sources.itsm.sqlite"], result.Json.GetProperty("problems").EnumerateArray().Select(problem => Text(problem, "key")));
+    }
+
+    [Fact]
+    public async Task Check_config_is_content_with_a_good_configuration()
+    {
+        var result = await place.RunAsync("check-config");
+
+        Assert.Equal(0, result.Code);
+        Assert.Contains("no problems", result.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Source_names_are_completed_from_the_configuration()
+    {
+        var result = await place.RunAsync("[suggest:22]", "nexus-backup backup it");
+
+        Assert.Equal("itsm", result.Output.Trim());
+    }
+
+    [Theory]
+    [InlineData("run")]
+    [InlineData("backup")]
+    [InlineData("list")]
+    [InlineData("verify")]
+    [InlineData("prune")]
+    [InlineData("status")]
+    [InlineData("check-config")]
+    [InlineData("demo")]
+    public async Task The_help_of_each_command_has_examples(string command)
+    {
+        var help = await place.RunAsync(command, "--help");
+
+        Assert.Equal(0, help.Code);
+        Assert.Contains($"Examples:\n  nexus-backup {command}", help.Output, StringComparison.Ordinal);
+        Assert.Contains(command, (await place.RunAsync("--help")).Output, StringComparison.Ordinal);
+    }
+
+    private static string? Text(JsonElement element, string property) => element.GetProperty(property).GetString();
+
+    private async Task<string> CompressAsync(string name)
+    {
+        var artifact = Path.Combine(place.Store, name);
+        await using var file = File.Create(artifact);
+        await using var gzip = new GZipStream(file, CompressionLevel.Fastest);
+        await using var database = File.OpenRead(place.In("itsm.db"));
+        await database.CopyToAsync(gzip);
+        return artifact;
+    }
+}

@@ -1,0 +1,222 @@
+using NexusBackupAgent.Cli;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Runs;
+
+namespace NexusBackupAgent.Tests.Cli;
+
+/// <summary>Each failure that an operator may meet ends in one line, the right code, and nothing lost.</summary>
+public sealed class ExitCodeTests : IDisposable
+{
+    private readonly Workplace place = Workplace.WithDatabase();
+
+    public void Dispose() => place.Dispose();
+
+    [Fact]
+    public async Task An_unknown_option_is_wrong_usage_and_names_the_nearest_one()
+    {
+        var result = await place.RunAsync("status", "--jsno");
+
+        Assert.Equal(2, result.Code);
+        Assert.Contains("did you mean '--json'", Assert.Single(result.Errors), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_unknown_option_is_not_taken_for_a_source()
+    {
+        var result = await place.RunAsync("backup", "--jsno");
+
+        Assert.Equal(2, result.Code);
+        Assert.Contains("'--jsno'", Assert.Single(result.Errors), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_unknown_command_names_the_nearest_one()
+    {
+        var result = await place.RunAsync("bakup");
+
+        Assert.Equal(2, result.Code);
+        Assert.Contains("did you mean 'backup'", Assert.Single(result.Errors), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_missing_configuration_names_both_places()
+    {
+        File.Delete(place.Configuration);
+
+        var result = await place.RunAsync("list");
+
+        Assert.Equal(2, result.Code);
+        var error = Assert.Single(result.Errors);
+        Assert.Contains(place.Configuration, error, StringComparison.Ordinal);
+        Assert.Contains("/etc/nexus-backup/nexus-backup.yml", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("backup")]
+    [InlineData("list")]
+    [InlineData("verify")]
+    [InlineData("prune")]
+    [InlineData("status")]
+    [InlineData("run")]
+    public async Task Every_command_tells_all_errors_of_a_bad_configuration(string command)
+    {
+        await File.AppendAllTextAsync(place.Configuration, "sorces: 1\nlistne: 2\n");
+
+        var result = await place.RunAsync(command);
+
+        Assert.Equal(2, result.Code);
+        Assert.Contains("sorces", result.Error, StringComparison.Ordinal);
+        Assert.Contains("listne", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_type_of_a_later_version_is_refused()
+    {
+        var result = await place.RunAsync("backup", "--type", "incremental");
+
+        Assert.Equal(2, result.Code);
+        Assert.Contains("not supported by this version", Assert.Single(result.Errors), StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFiles(place.Store));
+    }
+
+    [Fact]
+    public async Task An_unknown_source_names_the_nearest_one()
+    {
+        var result = await place.RunAsync("backup", "itms");
+
+        Assert.Equal(6, result.Code);
+        Assert.Contains("did you mean 'itsm'", Assert.Single(result.Errors), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("missing", "does not exist")]
+    [InlineData("directory", "is a directory")]
+    [InlineData("empty", "is empty (0 bytes)")]
+    [InlineData("text", "is not an SQLite database")]
+    public async Task What_is_no_database_is_never_backed_up(string what, string why)
+    {
+        File.Delete(place.In("itsm.db"));
+        if (what == "directory")
+            Directory.CreateDirectory(place.In("itsm.db"));
+        else if (what != "missing")
+            await File.WriteAllTextAsync(place.In("itsm.db"), what == "empty" ? "" : new string('x', 5000));
+
+        var result = await place.RunAsync("backup");
+
+        Assert.Equal(3, result.Code);
+        Assert.Contains(why, Assert.Single(result.Errors), StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFiles(place.Store, "*.db.gz*"));
+    }
+
+    [Fact]
+    public async Task A_corrupt_database_is_refused_and_the_older_good_backup_is_kept_and_listed()
+    {
+        Assert.Equal(0, (await place.RunAsync("backup")).Code);
+        await using (var file = File.OpenWrite(place.In("itsm.db")))
+        {
+            file.Position = 20 * 4096;
+            file.Write(Enumerable.Repeat((byte)0xA5, 4096).ToArray());
+        }
+
+        var result = await place.RunAsync("backup");
+
+        Assert.Equal(3, result.Code);
+        Assert.Contains("corrupt", Assert.Single(result.Errors), StringComparison.Ordinal);
+        var backups = (await place.RunAsync("list", "--json")).Json.EnumerateArray().ToList();
+        Assert.Contains(backups, backup => backup.GetProperty("state").GetString() == "good");
+    }
+
+    [Fact]
+    public async Task A_source_that_is_being_backed_up_is_busy()
+    {
+        using var held = RunLock.TryAcquire(place.In("state"), "itsm");
+
+        var result = await place.RunAsync("backup", "itsm", "--json");
+
+        Assert.Equal(7, result.Code);
+        Assert.Equal("skipped", result.Json[0].GetProperty("result").GetString());
+        Assert.Contains("another run", Assert.Single(result.Errors), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_store_that_is_not_mounted_fails_and_the_reason_is_told()
+    {
+        Directory.Delete(place.Store);
+
+        Assert.Equal(3, (await place.RunAsync("backup")).Code);
+        var listed = await place.RunAsync("list");
+        Assert.Equal(3, listed.Code);
+        Assert.Contains("mkdir -p", Assert.Single(listed.Errors), StringComparison.Ordinal);
+        Assert.False(Directory.Exists(place.Store));
+    }
+
+    [Fact]
+    public async Task A_flipped_byte_is_found_by_verification()
+    {
+        await place.RunAsync("backup");
+        var bytes = await File.ReadAllBytesAsync(place.Artifact());
+        bytes[bytes.Length / 2] ^= 1;
+        await File.WriteAllBytesAsync(place.Artifact(), bytes);
+
+        var result = await place.RunAsync("verify", "--json");
+
+        Assert.Equal(4, result.Code);
+        Assert.Equal("corrupt", result.Json[0].GetProperty("state").GetString());
+        Assert.Contains("SHA-256", Assert.Single(result.Errors), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Verifying_a_named_source_without_backups_finds_nothing()
+    {
+        Assert.Equal(6, (await place.RunAsync("verify", "itsm")).Code);
+        Assert.Equal(6, (await place.RunAsync("verify", "20260214T020000Z-3f9a2c")).Code);
+        var all = await place.RunAsync("verify");
+        Assert.Equal(0, all.Code);
+        Assert.Contains("has no backups", all.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_stopped_backup_leaves_nothing()
+    {
+        using var stopped = new CancellationTokenSource();
+        await stopped.CancelAsync();
+
+        var result = await place.RunAsync(stopped.Token, "backup");
+
+        Assert.NotEqual(1, result.Code);
+        Assert.Empty(Directory.GetFiles(place.Store));
+    }
+
+    [Fact]
+    public async Task Only_verbose_prints_a_stack_trace()
+    {
+        Assert.DoesNotContain("   at ", (await place.RunAsync("backup", "itms")).Error, StringComparison.Ordinal);
+        Assert.Contains("   at ", (await place.RunAsync("backup", "itms", "--verbose")).Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(FailureKind.Unexpected, 1)]
+    [InlineData(FailureKind.Configuration, 2)]
+    [InlineData(FailureKind.SourceMissing, 3)]
+    [InlineData(FailureKind.SourceInvalid, 3)]
+    [InlineData(FailureKind.SourceCorrupt, 3)]
+    [InlineData(FailureKind.SourceBusy, 3)]
+    [InlineData(FailureKind.Permission, 3)]
+    [InlineData(FailureKind.Io, 3)]
+    [InlineData(FailureKind.StoreUnavailable, 3)]
+    [InlineData(FailureKind.TimedOut, 3)]
+    [InlineData(FailureKind.Interrupted, 3)]
+    [InlineData(FailureKind.Verification, 4)]
+    [InlineData(FailureKind.NotFound, 6)]
+    [InlineData(FailureKind.Locked, 7)]
+    [InlineData(FailureKind.StoreFull, 8)]
+    internal void Each_kind_of_failure_has_its_code(FailureKind kind, int code) => Assert.Equal(code, (int)ExitCodes.Of(kind));
+
+    [Fact]
+    public void Of_several_failures_the_most_severe_is_told()
+    {
+        Assert.Equal(ExitCode.Done, ExitCodes.MostSevere([]));
+        Assert.Equal(ExitCode.BackupFailed, ExitCodes.MostSevere([ExitCode.Done, ExitCode.Busy, ExitCode.BackupFailed]));
+        Assert.Equal(ExitCode.StoreFull, ExitCodes.MostSevere([ExitCode.BackupFailed, ExitCode.StoreFull]));
+    }
+}

@@ -1,0 +1,75 @@
+using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Runs;
+using NexusBackupAgent.Storage;
+
+namespace NexusBackupAgent.Tests.Runs;
+
+/// <summary>The runbook's §4 as a table.</summary>
+public sealed class EscalationTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 2, 14, 12, 0, 0, TimeSpan.Zero);
+
+    [Theory]
+    // age of good backups (h) | corrupt | failures in a row | overdue | disk | added (h ago) | level
+    [InlineData("10", 0, 0, 0, 0.10, 999, "Ok")]
+    [InlineData("10", 0, 1, 0, 0.10, 999, "L1")] // one failed run
+    [InlineData("10", 0, 2, 0, 0.10, 999, "L2")] // two in a row
+    [InlineData("10", 0, 9, 0, 0.10, 999, "L2")]
+    [InlineData("10", 1, 0, 0, 0.10, 999, "L1")] // a corrupt backup beside a good one
+    [InlineData("", 2, 0, 0, 0.10, 999, "L3")] // all corrupt
+    [InlineData("", 1, 0, 0, 0.10, 1, "L3")] // a new source has no grace for corrupt backups
+    [InlineData("10", 0, 0, 1, 0.10, 999, "L1")] // retention overdue
+    [InlineData("10", 0, 0, 0, 0.799, 999, "Ok")]
+    [InlineData("10", 0, 0, 0, 0.80, 999, "L1")] // disk warning
+    [InlineData("10", 0, 0, 0, 0.899, 999, "L1")]
+    [InlineData("10", 0, 0, 0, 0.90, 999, "L2")] // disk critical
+    [InlineData("23.9", 0, 0, 0, 0.10, 999, "Ok")] // below 24 h: normal
+    [InlineData("24", 0, 0, 0, 0.10, 999, "L1")] // 24 h to 48 h: warning
+    [InlineData("47.9", 0, 0, 0, 0.10, 999, "L1")]
+    [InlineData("48", 0, 0, 0, 0.10, 999, "L2")] // above 48 h: critical
+    [InlineData("900 10", 0, 0, 0, 0.10, 999, "Ok")] // the newest counts
+    [InlineData("", 0, 0, 0, 0.10, 23.9, "Ok")] // a new source has a day
+    [InlineData("", 0, 0, 0, 0.10, 24, "L3")] // no good backup
+    [InlineData("", 0, 2, 0, 0.95, 999, "L3")] // the highest counts
+    public void The_level_is_that_of_the_worst_condition(string good, int corrupt, int failures, int overdue, double disk, double added, string level)
+    {
+        var backups = good.Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            .Select(age => BackupOf(double.Parse(age, System.Globalization.CultureInfo.InvariantCulture), passed: true))
+            .Concat(Enumerable.Range(1, corrupt).Select(age => BackupOf(age, passed: false)));
+        var condition = new SourceCondition(
+            [.. backups], Now.AddHours(-added), failures, overdue, disk, TimeSpan.FromHours(24), TimeSpan.FromHours(48));
+
+        Assert.Equal(level, Escalation.Highest(Escalation.Decide(condition, Now)).ToString());
+    }
+
+    [Fact]
+    public void A_store_that_cannot_be_read_is_the_administrators()
+    {
+        var condition = new SourceCondition(null, Now, 0, 0, null, TimeSpan.FromHours(24), TimeSpan.FromHours(48));
+
+        Assert.Equal(EscalationLevel.L2, Escalation.Highest(Escalation.Decide(condition, Now)));
+    }
+
+    [Fact]
+    public void Every_condition_is_told_the_worst_first()
+    {
+        var condition = new SourceCondition([BackupOf(50, passed: true), BackupOf(1, passed: false)], Now.AddDays(-9), 1, 1, 0.85, TimeSpan.FromHours(24), TimeSpan.FromHours(48));
+
+        var reasons = Escalation.Decide(condition, Now);
+
+        Assert.Equal(5, reasons.Count);
+        Assert.Equal(EscalationLevel.L2, reasons[0].Level);
+        Assert.Equal("the newest good backup is older than 48 h", reasons[0].Reason);
+    }
+
+    private static Backup BackupOf(double ageHours, bool passed)
+    {
+        var at = Now.AddHours(-ageHours);
+        var id = BackupId.New(at);
+        var digest = new ArtifactDigest(100, "00");
+        var manifest = new BackupManifest(
+            1, id, "itsm", "sqlite", "daily", BackupType.Full, Base: null, at, $"daily_{ageHours}.db.gz", digest, digest, Adopted: false, new Dictionary<string, string>(StringComparer.Ordinal));
+        return new Backup(manifest, "", new StoredFile(manifest.File, 100, at), new VerificationResult(id, at, 100, passed, []));
+    }
+}

@@ -1,0 +1,136 @@
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Storage;
+using NexusBackupAgent.Tests.Support;
+
+namespace NexusBackupAgent.Tests.Storage;
+
+public sealed class LocalDirectoryStoreTests : ArtifactStoreContract, IDisposable
+{
+    private readonly TempDirectory temp = new();
+
+    private protected override IArtifactStore Store => new LocalDirectoryStore("local", temp.Path);
+
+    public void Dispose() => temp.Dispose();
+
+    [Fact]
+    public async Task A_missing_root_is_an_error_and_is_never_made()
+    {
+        var store = new LocalDirectoryStore("local", temp["unmounted"]);
+        Func<Task>[] uses =
+        [
+            () => store.WriteAsync("itsm/a", false, (_, _) => Task.CompletedTask, CancellationToken.None),
+            () => store.ListAsync("", CancellationToken.None),
+            () => store.ListAsync("itsm", CancellationToken.None),
+            () => store.ListDirectoriesAsync("", CancellationToken.None),
+            () => Task.Run(store.GetSpace),
+        ];
+
+        foreach (var use in uses)
+        {
+            var refused = await Assert.ThrowsAsync<BackupException>(use);
+            Assert.Equal(FailureKind.StoreUnavailable, refused.Kind);
+            Assert.Contains($"store 'local' does not exist: '{temp["unmounted"]}'", refused.Message, StringComparison.Ordinal);
+            Assert.Contains("mkdir -p", refused.Hint, StringComparison.Ordinal);
+        }
+
+        Assert.False(Directory.Exists(temp["unmounted"]));
+    }
+
+    [Fact]
+    public async Task A_root_that_is_a_file_is_an_error()
+    {
+        await File.WriteAllTextAsync(temp["file"], "");
+        var refused = await Assert.ThrowsAsync<BackupException>(() => new LocalDirectoryStore("local", temp["file"]).ListAsync("", CancellationToken.None));
+        Assert.Contains("is not a directory", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_unfinished_file_hides_from_the_runbook_s_globs()
+    {
+        await Store.WriteAsync(
+            "a.db.gz",
+            false,
+            async (stream, token) =>
+            {
+                await stream.WriteAsync(new byte[10], token);
+                var partial = Assert.Single(temp.Files);
+                Assert.StartsWith(".a.db.gz.", partial, StringComparison.Ordinal);
+                Assert.EndsWith(LocalDirectoryStore.PartialSuffix, partial, StringComparison.Ordinal);
+            },
+            CancellationToken.None);
+        Assert.Equal(["a.db.gz"], temp.Files);
+    }
+
+    [SkippableFact]
+    public async Task A_full_disk_is_named_and_nothing_is_left_on_it()
+    {
+        await using var small = await SmallFileSystem.MountAsync("size=2m");
+        var store = new LocalDirectoryStore("local", small.Path);
+
+        var full = await Assert.ThrowsAsync<BackupException>(() => store.WriteAsync("a", false, WriteMebibytes(3), CancellationToken.None));
+
+        Assert.Equal(FailureKind.StoreFull, full.Kind);
+        Assert.Contains("no space left", full.Message, StringComparison.Ordinal);
+        Assert.Contains("df -h", full.Hint, StringComparison.Ordinal);
+        Assert.Empty(TempDirectory.FilesIn(small.Path));
+        await store.WriteAsync("a", false, WriteMebibytes(1), CancellationToken.None); // the room is there again
+    }
+
+    [SkippableFact]
+    public async Task A_read_only_file_system_is_named()
+    {
+        await using var small = await SmallFileSystem.MountAsync("size=2m");
+        await File.WriteAllTextAsync(Path.Combine(small.Path, "old"), "x");
+        await small.RemountAsync("ro");
+        var store = new LocalDirectoryStore("local", small.Path);
+
+        var writing = await Assert.ThrowsAsync<BackupException>(() => store.WriteAsync("a", false, WriteMebibytes(1), CancellationToken.None));
+        Assert.Equal(FailureKind.StoreUnavailable, writing.Kind);
+        Assert.Contains("read-only", writing.Message, StringComparison.Ordinal);
+        var deleting = await Assert.ThrowsAsync<BackupException>(() => store.DeleteAsync("old", CancellationToken.None));
+        Assert.Equal(FailureKind.StoreUnavailable, deleting.Kind);
+        Assert.Equal("old", Assert.Single(await store.ListAsync("", CancellationToken.None)).Name);
+    }
+
+    [SkippableFact]
+    public async Task A_directory_without_the_right_to_write_is_named()
+    {
+        Need.Root();
+        Need.Tool("setpriv");
+        var root = temp.Sub("root");
+        await Shell.BashAsync($"chmod 755 '{temp.Path}' '{root}'");
+
+        var said = await Child.RunAsUserAsync("store-write", root);
+
+        Assert.Contains("Permission", said, StringComparison.Ordinal);
+        Assert.Contains("permission denied", said, StringComparison.Ordinal);
+        Assert.Empty(TempDirectory.FilesIn(root));
+    }
+
+    [SkippableFact]
+    public async Task Disk_use_is_what_df_says()
+    {
+        await using var small = await SmallFileSystem.MountAsync("size=3m");
+        foreach (var (path, name) in ((string, string)[])[(small.Path, "empty"), (temp.Path, "temp")])
+            await AssertAsDf(path, name);
+        await File.WriteAllBytesAsync(Path.Combine(small.Path, "a"), new byte[1234567]);
+        await AssertAsDf(small.Path, "used");
+    }
+
+    private static async Task AssertAsDf(string path, string name)
+    {
+        // Others use the big disk meanwhile: what df says lies between what we say before and after.
+        var before = Percent(path);
+        var df = int.Parse((await Shell.BashAsync($"df --output=pcent '{path}' | tail -1")).Trim().TrimEnd('%'), System.Globalization.CultureInfo.InvariantCulture);
+        var after = Percent(path);
+        Assert.True(df >= Math.Min(before, after) && df <= Math.Max(before, after), $"{name}: df {df}, store {before} and {after}");
+    }
+
+    private static int Percent(string path) => (int)Math.Ceiling(Math.Round(new LocalDirectoryStore("local", path).GetSpace()!.Value.UsedRatio * 100, 9));
+
+    private static Func<Stream, CancellationToken, Task> WriteMebibytes(int count) => async (stream, token) =>
+    {
+        for (var i = 0; i < count; i++)
+            await stream.WriteAsync(new byte[1 << 20], token);
+    };
+}

@@ -1,0 +1,78 @@
+using System.Diagnostics;
+using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Sources.Sqlite;
+using NexusBackupAgent.Storage;
+
+namespace NexusBackupAgent.Tests.Support;
+
+/// <summary>What this assembly does when a test starts it as a program.</summary>
+internal static class ChildProgram
+{
+    public static async Task<int> Main(string[] arguments)
+    {
+        switch (arguments)
+        {
+            case ["peak-memory", var mebibytes]:
+                await MoveAsync(int.Parse(mebibytes, System.Globalization.CultureInfo.InvariantCulture));
+                Console.WriteLine(Process.GetCurrentProcess().PeakWorkingSet64);
+                return 0;
+            case ["store-write", var root]:
+                return await TellAsync(() => new LocalDirectoryStore("local", root).WriteAsync("a", false, (_, _) => Task.CompletedTask, CancellationToken.None));
+            case ["snapshot", var database, var scratch]:
+                return await TellAsync(async () =>
+                {
+                    var source = new SqliteSource(database, new ScratchDirectory(scratch), TimeSpan.FromSeconds(1), TimeProvider.System);
+                    await using var snapshot = await source.OpenSnapshotAsync(CancellationToken.None);
+                    await snapshot.CopyToAsync(Stream.Null, CancellationToken.None);
+                });
+            default:
+                await Console.Error.WriteLineAsync("unknown: " + string.Join(' ', arguments));
+                return 2;
+        }
+    }
+
+    private static async Task<int> TellAsync(Func<Task> action)
+    {
+        try
+        {
+            await action();
+            Console.WriteLine("ok");
+        }
+        catch (BackupException failure)
+        {
+            Console.WriteLine($"{failure.Kind}: {failure.Message}. Next: {failure.Hint}");
+        }
+
+        return 0;
+    }
+
+    private static async Task MoveAsync(int mebibytes)
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            await using (var stored = File.Create(file))
+            {
+                await ArtifactWriter.WriteAsync(
+                    stored,
+                    1,
+                    async (content, token) =>
+                    {
+                        var block = Some.Noise(1 << 20);
+                        for (var i = 0; i < mebibytes; i++)
+                            await content.WriteAsync(block, token);
+                    },
+                    progress: null,
+                    CancellationToken.None);
+            }
+
+            await using var back = File.OpenRead(file);
+            await ArtifactReader.ReadAsync(back, Stream.Null, progress: null, CancellationToken.None);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+}

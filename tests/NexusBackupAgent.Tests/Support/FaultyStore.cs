@@ -1,0 +1,65 @@
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Storage;
+
+namespace NexusBackupAgent.Tests.Support;
+
+/// <summary>When, relative to the operation, the fault strikes.</summary>
+internal enum FaultTime
+{
+    Before,
+    After,
+}
+
+/// <summary>
+/// A store whose n-th change fails before or after it was done; with <c>staysDead</c> every later change fails
+/// as well, which is what a killed process looks like to the files. Disposing it asserts that the fault fired.
+/// </summary>
+/// <param name="inner">A real store.</param>
+/// <param name="failing">Counted from 1; writes and deletions are counted.</param>
+/// <param name="time">Before or after.</param>
+/// <param name="staysDead">Whether nothing works any more from then on.</param>
+internal sealed class FaultyStore(IArtifactStore inner, int failing, FaultTime time, bool staysDead) : IArtifactStore, IDisposable
+{
+    private int changes;
+
+    public string Name => inner.Name;
+
+    public bool Fired { get; private set; }
+
+    /// <summary>What is done to any file; the fault is scripted with <c>failing: 0</c> when a test only wants to watch.</summary>
+    public List<string> Log { get; } = [];
+
+    public static BackupException Fault { get; } = new(FailureKind.Io, "scripted fault", "");
+
+    public string Locate(string path) => inner.Locate(path);
+
+    public Task WriteAsync(string path, bool replace, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>
+        ChangeAsync("write " + path, () => inner.WriteAsync(path, replace, write, cancellationToken));
+
+    public Task DeleteAsync(string path, CancellationToken cancellationToken) =>
+        ChangeAsync("delete " + path, () => inner.DeleteAsync(path, cancellationToken));
+
+    public Task<Stream> OpenReadAsync(string path, CancellationToken cancellationToken) => inner.OpenReadAsync(path, cancellationToken);
+
+    public Task<IReadOnlyList<StoredFile>> ListAsync(string directory, CancellationToken cancellationToken) => inner.ListAsync(directory, cancellationToken);
+
+    public Task<IReadOnlyList<string>> ListDirectoriesAsync(string directory, CancellationToken cancellationToken) => inner.ListDirectoriesAsync(directory, cancellationToken);
+
+    public StoreSpace? GetSpace() => inner.GetSpace();
+
+    public void Dispose() => Assert.True(Fired || failing == 0, $"the fault at change {failing} was never reached: {string.Join(", ", Log)}");
+
+    private async Task ChangeAsync(string what, Func<Task> change)
+    {
+        if (Fired && staysDead)
+            throw Fault;
+        var strikes = ++changes == failing;
+        Fired |= strikes;
+        if (strikes && time == FaultTime.Before)
+            throw Fault;
+        await change();
+        Log.Add(what);
+        if (strikes)
+            throw Fault;
+    }
+}

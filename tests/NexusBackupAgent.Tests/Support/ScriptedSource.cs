@@ -1,0 +1,40 @@
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Sources;
+
+namespace NexusBackupAgent.Tests.Support;
+
+/// <summary>A source that does what a test tells it, once per snapshot; after the script it gives its content.</summary>
+internal sealed class ScriptedSource(TimeProvider clock, params Func<CancellationToken, Task>[] script) : IBackupSource
+{
+    private int opened;
+
+    public int Opened => opened;
+
+    public string? Finding { get; set; }
+
+    public string Kind => "sqlite";
+
+    public string Extension => ".db.gz";
+
+    public IReadOnlyDictionary<string, string> Tools { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    public static Func<CancellationToken, Task> Fails(FailureKind kind) => _ => throw new BackupException(kind, "scripted " + kind, "do nothing");
+
+    public async Task<SourceSnapshot> OpenSnapshotAsync(CancellationToken cancellationToken)
+    {
+        var turn = Interlocked.Increment(ref opened) - 1;
+        if (turn < script.Length)
+            await script[turn](cancellationToken);
+        return new Snapshot(clock.GetUtcNow());
+    }
+
+    public Task<string?> CheckAsync(string path, CancellationToken cancellationToken) => Task.FromResult(Finding);
+
+    private sealed class Snapshot(DateTimeOffset capturedAt) : SourceSnapshot(capturedAt, length: 1000)
+    {
+        public override async Task CopyToAsync(Stream destination, CancellationToken cancellationToken) =>
+            await destination.WriteAsync(Some.Noise(1000), cancellationToken);
+
+        public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+}

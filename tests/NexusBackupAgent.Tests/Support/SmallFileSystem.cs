@@ -1,0 +1,29 @@
+namespace NexusBackupAgent.Tests.Support;
+
+/// <summary>A real file system of a few mebibytes, to be filled up.</summary>
+internal sealed class SmallFileSystem : IAsyncDisposable
+{
+    private readonly TempDirectory temp = new();
+
+    public string Path => temp["mount"];
+
+    public static async Task<SmallFileSystem> MountAsync(string options)
+    {
+        Need.Root();
+        var mounted = new SmallFileSystem();
+        mounted.temp.Sub("mount");
+        var result = await Shell.TryAsync("mount", "-t", "tmpfs", "-o", options, "tmpfs", mounted.Path);
+        if (result.ExitCode != 0)
+            mounted.temp.Dispose();
+        Need.That(result.ExitCode == 0, "needs the right to mount a tmpfs: " + result.Error);
+        return mounted;
+    }
+
+    public Task RemountAsync(string options) => Shell.RunAsync("mount", "-o", "remount," + options, Path);
+
+    public async ValueTask DisposeAsync()
+    {
+        await Shell.RunAsync("umount", "-l", Path);
+        temp.Dispose();
+    }
+}

@@ -1,0 +1,86 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Retention;
+using NexusBackupAgent.Runs;
+using NexusBackupAgent.Sources;
+using NexusBackupAgent.Sources.Sqlite;
+using NexusBackupAgent.Storage;
+using NexusBackupAgent.Verification;
+
+namespace NexusBackupAgent.Tests.Support;
+
+/// <summary>One source with all that a run needs: real database, real store, real journal, in a directory of its own.</summary>
+internal sealed class Workbench : IDisposable
+{
+    private readonly TempDirectory? own;
+
+    /// <param name="clock">The clock of everything.</param>
+    /// <param name="root">A directory to work in; one of its own when null.</param>
+    /// <param name="store">Where backups go; a directory under the root when null.</param>
+    /// <param name="source">What is backed up; the database <c>app.db</c> under the root when null.</param>
+    public Workbench(TimeProvider clock, string? root = null, IArtifactStore? store = null, IBackupSource? source = null)
+    {
+        own = root is null ? new TempDirectory() : null;
+        Root = root ?? own!.Path;
+        Clock = clock;
+        Directory.CreateDirectory(Path.Combine(Root, "store"));
+        Store = store ?? new LocalDirectoryStore("local", Path.Combine(Root, "store"));
+        Scratch = new ScratchDirectory(Path.Combine(Root, "scratch"));
+        Journal = new RunJournal(JournalDatabase.Open(State, clock.GetUtcNow(), out var setAside));
+        SetAside = setAside;
+        Verifier = new BackupVerifier(Scratch, clock);
+        Dispatcher = new RunDispatcher(new BackupRunner(Verifier, new SpaceGuard(Scratch), Journal, clock), Verifier, Journal, State, clock, NullLogger<RunDispatcher>.Instance);
+        Source = new ProtectedSource(
+            "itsm",
+            source ?? new SqliteSource(Database, Scratch, TimeSpan.FromSeconds(1), clock),
+            CatalogUse.CatalogOf(Store, directory: ""),
+            new Dictionary<string, RetentionPeriod>(StringComparer.Ordinal) { ["daily"] = RetentionPeriod.Parse("7d") },
+            TimeZoneInfo.Utc,
+            CompressionLevel: 1,
+            TimeLimit: TimeSpan.FromHours(1),
+            Attempts: 3,
+            RetryDelay: TimeSpan.FromMinutes(1));
+    }
+
+    public string Root { get; }
+
+    public TimeProvider Clock { get; }
+
+    public string State => Path.Combine(Root, "state");
+
+    public string Database => Path.Combine(Root, "app.db");
+
+    public string StorePath => Path.Combine(Root, "store");
+
+    public IArtifactStore Store { get; }
+
+    public ScratchDirectory Scratch { get; }
+
+    public RunJournal Journal { get; }
+
+    public string? SetAside { get; }
+
+    public BackupVerifier Verifier { get; }
+
+    public RunDispatcher Dispatcher { get; }
+
+    public ProtectedSource Source { get; init; }
+
+    public Task<RunRecord> RunAsync(string schedule = "daily", CancellationToken cancellationToken = default) =>
+        Dispatcher.RunAsync(Source, schedule, BackupType.Full, TimeSpan.Zero, progress: null, cancellationToken);
+
+    public Task<IReadOnlyList<Backup>> BackupsAsync() => Source.Catalog.AllAsync();
+
+    public Task<Backup> VerifyAsync(Backup backup) => Verifier.VerifyAsync(Source.Source, Source.Catalog, backup, progress: null, CancellationToken.None);
+
+    /// <summary>What the journal holds, through another connection.</summary>
+    public Task<string> JournalAsync(string sql) => SqliteSamples.SqlAsync(Path.Combine(State, "journal.db"), sql);
+
+    public void Dispose()
+    {
+        Journal.Dispose();
+        if (Directory.Exists(Scratch.Path))
+            Assert.Empty(TempDirectory.FilesIn(Scratch.Path));
+        own?.Dispose();
+    }
+}
