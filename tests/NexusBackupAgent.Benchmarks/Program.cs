@@ -1,1 +1,35 @@
-return 0;
+using BenchmarkDotNet.Running;
+using NexusBackupAgent.Benchmarks.Commands;
+using NexusBackupAgent.Benchmarks.Data;
+
+const string Usage = """
+    usage: dotnet run -c Release --project tests/NexusBackupAgent.Benchmarks -- COMMAND
+
+      micro [BENCHMARKDOTNET-OPTIONS]        parts of the agent by themselves
+      busy-writer [--rounds N] [--mib N]     a writer's commits before and during a backup
+      memory [MIB…]                          peak memory of nexus-backup backup; default 100 500 2048
+      make-database FILE MIB [wal|rollback]  the seeded database that the others use
+
+    Scratch files go to $BENCHMARK_DIRECTORY, or below the directory of temporary files.
+    The side-by-side comparison with other tools is tests/NexusBackupAgent.Benchmarks/compare.
+    """;
+
+switch (args)
+{
+    case ["micro", .. var options]:
+        BenchmarkSwitcher.FromAssembly(typeof(MemoryPeaks).Assembly).Run(options is [] ? ["--filter", "*"] : options);
+        return 0;
+    case ["busy-writer", .. var options]:
+        return await BusyWriter.RunAsync(options);
+    case ["writer", var database, var record]:
+        Writer.Run(database, record);
+        return 0;
+    case ["memory", .. var sizes]:
+        return await MemoryPeaks.RunAsync(sizes is [] ? [100, 500, 2048] : [.. sizes.Select(int.Parse)]);
+    case ["make-database", var file, var mebibytes, .. var mode]:
+        ItsmDatabase.Create(file, ItsmDatabase.Bytes(int.Parse(mebibytes)), mode is not ["rollback"]);
+        return 0;
+    default:
+        Console.Error.WriteLine(Usage);
+        return 2;
+}

@@ -1,0 +1,61 @@
+using System.Diagnostics;
+
+namespace NexusBackupAgent.Benchmarks.Measuring;
+
+/// <summary>The real executable with a configuration of its own: one database, one store.</summary>
+internal sealed class AgentUnderTest
+{
+    private readonly string directory;
+
+    /// <param name="directory">Where configuration, state, scratch space and store go.</param>
+    /// <param name="database">Absolute path.</param>
+    public AgentUnderTest(string directory, string database)
+    {
+        this.directory = directory;
+        Directory.CreateDirectory(Store);
+        File.WriteAllText(Path.Combine(directory, "nexus-backup.yml"), $$$"""
+            state: state
+            stores:
+              local: {path: store}
+            sources:
+              itsm:
+                sqlite: "{{{database}}}"
+                store: local
+                directory: .
+                schedules: {daily: {cron: "0 2 * * *", type: full, retention: 7d}}
+            """);
+    }
+
+    public string Store => Path.Combine(directory, "store");
+
+    /// <summary><c>$NEXUS_BACKUP</c>, for example a published one, or the one built with this program.</summary>
+    private static string Executable => Environment.GetEnvironmentVariable("NEXUS_BACKUP") ?? Path.Combine(AppContext.BaseDirectory, "nexus-backup");
+
+    /// <summary>Starts <c>nexus-backup backup</c>, verification included.</summary>
+    public Process StartBackup() => Start(Executable, directory, "backup", "--config", "nexus-backup.yml");
+
+    /// <summary>The same with the priority that the systemd unit gives the agent.</summary>
+    public Process StartNiceBackup() => Start("nice", directory, "-n", "10", Executable, "backup", "--config", "nexus-backup.yml");
+
+    /// <summary>Removes what backups left, so that the next one finds the disk as this one did.</summary>
+    public void Clear()
+    {
+        Directory.Delete(Store, recursive: true);
+        Directory.CreateDirectory(Store);
+    }
+
+    public static Process Start(string program, string workingDirectory, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = workingDirectory, UseShellExecute = false, RedirectStandardOutput = true };
+        return Process.Start(start)!;
+    }
+
+    /// <exception cref="InvalidOperationException">It did not end with exit code 0.</exception>
+    public static async Task RequireSuccessAsync(Process process)
+    {
+        var output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        if (process.ExitCode != 0)
+            throw new InvalidOperationException($"'{process.StartInfo.FileName}' ended with exit code {process.ExitCode}: {output}");
+    }
+}
