@@ -11,6 +11,7 @@ namespace NexusBackupAgent.Cli;
 /// <param name="Source">The source.</param>
 /// <param name="Reasons">What asks for a level, the highest first.</param>
 /// <param name="Backups">Its backups, newest first; none when the store can't be listed.</param>
+/// <param name="NewestGood">What it would be restored from; null when there is nothing.</param>
 /// <param name="Activity">From the journal; null when it knows nothing of the source.</param>
 /// <param name="LastFailure">Why the last run failed; null when it did not.</param>
 /// <param name="NextRun">UTC; null when nothing is scheduled.</param>
@@ -19,14 +20,13 @@ internal sealed record SourceStatus(
     ScheduledSource Source,
     IReadOnlyList<EscalationReason> Reasons,
     IReadOnlyList<Backup> Backups,
+    Backup? NewestGood,
     SourceActivity? Activity,
     RunFailure? LastFailure,
     DateTimeOffset? NextRun,
     IReadOnlyList<Orphan> Orphans)
 {
     public EscalationLevel Level => Escalation.Highest(Reasons);
-
-    public Backup? NewestGood => Backups.FirstOrDefault(backup => backup.State == BackupState.Good);
 
     public static async Task<SourceStatus> ReadAsync(
         Agent agent, ScheduledSource source, SourceActivity? activity, IReadOnlyDictionary<string, StoreStatus> stores, DateTimeOffset now, CancellationToken cancellationToken)
@@ -46,10 +46,11 @@ internal sealed record SourceStatus(
             source,
             Escalation.Decide(condition, now),
             backups ?? [],
+            backups?.NewestGood(now),
             activity,
             agent.Journal.LastFailure(source.Name),
             source.Schedules.Select(schedule => schedule.Cron.GetNextOccurrence(now, agent.Configuration.TimeZone)).Min(),
-            orphans);
+            activity?.RunStartedAt is null ? orphans : [.. orphans.Where(orphan => orphan.Sweepable.Count == 0)]); // what is being written now is no leftover
     }
 
     private static async Task<(IReadOnlyList<Backup>? Backups, IReadOnlyList<Orphan> Orphans)> ListAsync(BackupCatalog catalog, CancellationToken cancellationToken)

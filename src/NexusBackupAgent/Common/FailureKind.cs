@@ -54,8 +54,11 @@ internal enum FailureKind
     /// <summary>The run exceeded its time limit.</summary>
     TimedOut,
 
-    /// <summary>The run was stopped, by a signal or by the death of its process.</summary>
+    /// <summary>The run was stopped on purpose, by a signal. That is no failure of the source in a row of failures.</summary>
     Interrupted,
+
+    /// <summary>The run's process died in the middle of it.</summary>
+    Died,
 
     /// <summary>The run journal can't be used. Not transient for a run: what it did to the backups is done.</summary>
     Journal,

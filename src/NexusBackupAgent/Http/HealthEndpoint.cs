@@ -79,7 +79,7 @@ internal static class HealthEndpoint
         string? error = null;
         try
         {
-            good = (await source.Source.Catalog.ListAsync(cancellationToken)).FirstOrDefault(backup => backup.State == BackupState.Good);
+            good = (await source.Source.Catalog.ListAsync(cancellationToken)).NewestGood(now);
         }
         catch (BackupException failure)
         {

@@ -9,13 +9,11 @@ namespace NexusBackupAgent.Metrics;
 /// <param name="Source">The source.</param>
 /// <param name="Backups">Its backups; those last seen when the store can't be listed now.</param>
 /// <param name="Activity">From the journal; null before the scheduler has taken the source on.</param>
+/// <param name="NewestGood">What it would be restored from; null when there is nothing.</param>
 /// <param name="Overdue">Backups that the last prune should have removed and that are still there.</param>
-internal sealed record SourceFigures(ScheduledSource Source, IReadOnlyList<Backup> Backups, SourceActivity? Activity, int Overdue)
+internal sealed record SourceFigures(ScheduledSource Source, IReadOnlyList<Backup> Backups, SourceActivity? Activity, Backup? NewestGood, int Overdue)
 {
     public string Name => Source.Name;
-
-    /// <summary>The newest backup that was read back and found good and still exists.</summary>
-    public Backup? NewestGood { get; } = Backups.FirstOrDefault(backup => backup.State == BackupState.Good);
 
     public Backup? Newest { get; } = Backups.FirstOrDefault(backup => backup.Manifest.IsCommitted);
 
@@ -25,7 +23,7 @@ internal sealed record SourceFigures(ScheduledSource Source, IReadOnlyList<Backu
         .Union(Backups.Select(backup => backup.Schedule), StringComparer.Ordinal);
 
     public static SourceFigures Of(ScheduledSource source, IReadOnlyList<Backup> backups, SourceActivity? activity, DateTimeOffset now) =>
-        new(source, backups, activity, OverdueBackups.Count(source.Source, backups, activity, now));
+        new(source, backups, activity, backups.NewestGood(now), OverdueBackups.Count(source.Source, backups, activity, now));
 }
 
 /// <summary>Lists each source's backups for a scrape.</summary>

@@ -25,7 +25,7 @@ internal sealed class ClockCheck
     {
         if (newestFirst.Count > 0 && newestFirst[0].CapturedAt - now > Tolerance)
             future = $"{newestFirst[0].File} was captured at {Instants.InZone(newestFirst[0].CapturedAt, zone)}, after now ({Instants.InZone(now, zone)}): "
-                + "nothing is removed until the clock is right";
+                + "nothing is removed until the clock is right, or that backup is deleted by hand";
 
         // By hand there is no rhythm to miss.
         var later = now;

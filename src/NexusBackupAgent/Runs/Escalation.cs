@@ -79,6 +79,8 @@ internal static class Escalation
         else if (corrupt > 0)
             yield return new(EscalationLevel.L1, corrupt == 1 ? "a backup is corrupt" : $"{corrupt} backups are corrupt");
 
+        if (backups.FirstOrDefault(backup => backup.IsFromTheFuture(now)) is { } future)
+            yield return new(EscalationLevel.L1, $"{future.File} was captured in the future, so a clock was or is wrong; nothing is pruned. Check the time (timedatectl); if it is right now, delete that backup by hand");
         if (OfAge(source, backups, now) is { } ofAge)
             yield return ofAge;
         if (source.Overdue > 0)
@@ -87,7 +89,7 @@ internal static class Escalation
 
     private static EscalationReason? OfAge(SourceCondition source, IReadOnlyList<Backup> backups, DateTimeOffset now)
     {
-        var good = backups.Where(backup => backup.State == BackupState.Good).Select(backup => (DateTimeOffset?)backup.CapturedAt).Max();
+        var good = backups.NewestGood(now)?.CapturedAt;
         if (good is null)
         {
             return (now - source.AddedAt) switch

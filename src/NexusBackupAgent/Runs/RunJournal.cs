@@ -97,7 +97,7 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
     /// <summary>When the last run of a schedule started that was not skipped or interrupted, UTC.</summary>
     public DateTimeOffset? LastStarted(string source, string schedule) => database.Read(transaction => Query(
         transaction,
-        "SELECT max(started_at) FROM runs WHERE source = $source AND schedule = $schedule AND result IN ('success', 'failure') AND failure IS NOT 'Interrupted'",
+        "SELECT max(started_at) FROM runs WHERE source = $source AND schedule = $schedule AND result IN ('success', 'failure') AND failure IS NOT 'Interrupted' AND failure IS NOT 'Died'",
         row => Instant(row, 0),
         ("$source", source), ("$schedule", schedule))[0]);
 
@@ -129,7 +129,7 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
             row => (Id: row.GetInt64(0), Schedule: row.GetString(1)),
             ("$source", source));
         var failure = new RunFailure(
-            FailureKind.Interrupted,
+            FailureKind.Died,
             $"the run of source '{source}' ended with its process (killed, crashed or power lost)",
             "nothing of it counts; the next run starts afresh. Look for the cause with: journalctl -u nexus-backup; dmesg | grep -i oom");
         foreach (var (id, schedule) in abandoned)
@@ -151,9 +151,9 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
             transaction,
             """
             UPDATE sources SET run_started_at = NULL, last_run_at = $at, last_run_success = $success,
-                consecutive_failures = CASE WHEN $success THEN 0 ELSE consecutive_failures + 1 END WHERE name = $source
+                consecutive_failures = CASE WHEN $success THEN 0 WHEN $stopped THEN consecutive_failures ELSE consecutive_failures + 1 END WHERE name = $source
             """,
-            ("$at", Milliseconds(endedAt)), ("$success", result == RunResult.Success ? 1 : 0), ("$source", source));
+            ("$at", Milliseconds(endedAt)), ("$success", result == RunResult.Success ? 1 : 0), ("$stopped", failure?.Kind == FailureKind.Interrupted ? 1 : 0), ("$source", source));
     }
 
     private static void RecordOutcome(SqliteTransaction transaction, RunRecord run, BackupOutcome outcome)

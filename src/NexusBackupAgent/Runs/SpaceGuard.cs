@@ -23,18 +23,17 @@ internal sealed class SpaceGuard(ScratchDirectory scratch)
         {
             throw Full(
                 $"store '{catalog.Store.Name}' has {Mebibytes(space.Available)} available and the backup needs about {Mebibytes(estimate)}",
-                catalog.Locate(""));
+                catalog.Locate(""),
+                "; nexus-backup prune --dry-run shows what retention would remove");
         }
 
         var available = scratch.Available;
         if (available < contentLength)
-            throw Full($"scratch space '{scratch.Path}' has {Mebibytes(available)} available and verification needs {Mebibytes(contentLength)}", scratch.Path);
+            throw Full($"scratch space '{scratch.Path}' has {Mebibytes(available)} available and verification needs {Mebibytes(contentLength)}", scratch.Path, ", or set scratch to a directory on a larger disk");
     }
 
-    private static BackupException Full(string message, string place) => new(
-        FailureKind.StoreFull,
-        message,
-        $"free space there (df -h '{place}'; nexus-backup prune --dry-run shows what retention would remove), then run the backup again");
+    private static BackupException Full(string message, string place, string help) =>
+        new(FailureKind.StoreFull, message, $"free space there (df -h '{place}'){help}; then run the backup again");
 
     private static string Mebibytes(long bytes) => $"{bytes / 1048576.0:0.0} MiB";
 }

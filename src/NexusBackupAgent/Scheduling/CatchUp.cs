@@ -24,7 +24,7 @@ internal static class CatchUp
         TimeZoneInfo zone)
     {
         var missed = schedules.Where(schedule => IsMissed(schedule, backups, addedAt, lastStarted(schedule), now, zone)).ToList();
-        if (missed.Count > 0 || backups.Any(backup => backup.State == BackupState.Good))
+        if (missed.Count > 0 || backups.NewestGood(now) is not null)
             return missed;
 
         var next = schedules
@@ -38,7 +38,7 @@ internal static class CatchUp
     {
         if (schedule.Cron.GetPreviousOccurrence(now, zone) is not { } expected || addedAt > expected)
             return false;
-        var newest = backups.Where(backup => backup.Schedule == schedule.Name).Select(backup => (DateTimeOffset?)backup.CapturedAt).Max();
-        return !(lastStarted >= expected) && !(newest >= expected);
+        var newest = backups.Where(backup => backup.Schedule == schedule.Name && !backup.IsFromTheFuture(now)).Select(backup => (DateTimeOffset?)backup.CapturedAt).Max();
+        return !(lastStarted >= expected && lastStarted <= now) && !(newest >= expected); // a run in the future was started by a wrong clock
     }
 }

@@ -122,9 +122,12 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IA
         }
     }
 
+    /// <summary>A root that is missing, or that this user may not look into, must not pass for an empty store.</summary>
     private void RequireRoot()
     {
-        if (!Directory.Exists(root))
+        if (Directory.Exists(root))
+            _ = Directory.EnumerateFileSystemEntries(root).Any();
+        else
         {
             throw new BackupException(
                 FailureKind.StoreUnavailable,
