@@ -1,4 +1,4 @@
-using System.IO.Enumeration;
+using NexusBackupAgent.Sources.Sqlite;
 
 namespace NexusBackupAgent.Configuration;
 
@@ -61,13 +61,9 @@ internal static class DirectoryConflicts
             ? PathText.Resolve(Path.Combine(store.Path, source.Directory ?? source.Name))
             : "";
 
-        /// <summary>Each match of a pattern writes to a subdirectory named after the file, without its extension.</summary>
-        public bool MayHoldMatchNamedAs(Target other)
-        {
-            if (!Source.IsGlob || other.Source.IsGlob || Path.GetDirectoryName(other.Directory) != Directory)
-                return false;
-            var pattern = Path.GetFileNameWithoutExtension(Source.SqlitePath);
-            return FileSystemName.MatchesSimpleExpression(pattern, Path.GetFileName(other.Directory), ignoreCase: false);
-        }
+        /// <summary>Each match of a pattern writes to a subdirectory of its own name.</summary>
+        public bool MayHoldMatchNamedAs(Target other) =>
+            Source.IsGlob && !other.Source.IsGlob
+            && Path.GetDirectoryName(other.Directory) == Directory && SqliteGlob.CanName(Source.SqlitePath, Path.GetFileName(other.Directory));
     }
 }

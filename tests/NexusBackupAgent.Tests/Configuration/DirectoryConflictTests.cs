@@ -29,6 +29,7 @@ public sealed class DirectoryConflictTests
     [InlineData("one: {sqlite: 1.db, store: a, directory: x}", "two: {sqlite: 2.db, store: a, directory: x/y}")]
     [InlineData("one: {sqlite: 1.db, store: a, directory: x}", "two: {sqlite: p/*.db, store: a, directory: x}")]
     [InlineData("one: {sqlite: 1.db, store: a, directory: x/itsm}", "two: {sqlite: p/tenant-*.db, store: a, directory: x}")]
+    [InlineData("one: {sqlite: 1.db, store: a, directory: x/itsm}", "two: {sqlite: p/*/itsm.db, store: a, directory: x}")]
     public void Directories_of_their_own_are_no_problem(string one, string two)
     {
         using var file = Write(one, two);
@@ -39,6 +40,8 @@ public sealed class DirectoryConflictTests
     [Theory]
     [InlineData("one: {sqlite: 1.db, store: a, directory: x/tenant-1}", "two: {sqlite: p/tenant-*.db, store: a, directory: x}")]
     [InlineData("one: {sqlite: p/*.db, store: a, directory: .}", "two: {sqlite: 2.db, store: a}")]
+    [InlineData("one: {sqlite: 1.db, store: a, directory: x/acme-itsm}", "two: {sqlite: p/*/itsm.db, store: a, directory: x}")]
+    [InlineData("one: {sqlite: 1.db, store: a, directory: x/acme.db}", "two: {sqlite: p/*, store: a, directory: x}")]
     public void A_directory_that_a_match_of_a_pattern_could_take_is_a_warning(string one, string two)
     {
         using var file = Write(one, two);

@@ -55,6 +55,28 @@ public class ItsmYearTests
         Assert.Equal(30, kept.Count(backup => backup.State == BackupState.Corrupt));
     }
 
+    [Fact]
+    public void A_clock_that_is_a_year_ahead_removes_none_of_the_23_backups()
+    {
+        var zone = TimeZoneInfo.FindSystemTimeZoneById("Asia/Tokyo");
+        var day = new DateOnly(2027, 2, 14);
+        List<Backup> before = [
+            .. Enumerable.Range(0, 7).Select(age => SomeBackup.Good(Instant(day.AddDays(-age), 2, zone))),
+            .. Enumerable.Range(0, 4).Select(age => SomeBackup.Good(Instant(day.AddDays(-7 * age), 3, zone), "weekly")),
+            .. Enumerable.Range(0, 12).Select(age => SomeBackup.Good(Instant(new DateOnly(2027, 2, 1).AddMonths(-age), 4, zone), "monthly"))];
+        Assert.Equal(before.Count, Prune(before, Instant(day, 5, zone), zone).Count);
+
+        var kept = before;
+        for (var ahead = day.AddYears(1); ahead < day.AddYears(1).AddDays(60); ahead = ahead.AddDays(1))
+        {
+            foreach (var (schedule, hour) in RunsOf(ahead))
+            {
+                kept = RunAndPrune(kept, schedule, Instant(ahead, hour, zone), zone);
+                Assert.Subset(kept.ToHashSet(), before.ToHashSet());
+            }
+        }
+    }
+
     /// <summary>Whole days on the calendar, without an instant or a zone.</summary>
     private static IOrderedEnumerable<(string, DateOnly)> Expected(DateOnly start, DateOnly today)
     {

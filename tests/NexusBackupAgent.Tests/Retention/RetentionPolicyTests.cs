@@ -177,29 +177,58 @@ public class RetentionPolicyTests
         AssertRemoved(DaysOld(8), "past its 7d", Fresh, SomeBackup.Good(Now.AddMinutes(5)));
 
     [Fact]
-    public void Beyond_a_gap_of_more_than_400_days_nothing_is_removed()
+    public void Beyond_a_gap_out_of_proportion_nothing_of_the_schedule_is_removed()
     {
-        var (last, older, expired) = (DaysOld(420), DaysOld(421), DaysOld(8));
+        var (last, older, expired) = (DaysOld(44), DaysOld(45), DaysOld(8));
 
-        const string Reason = "no scheduled backup between 2024-12-21 03:00 +09:00 and 2026-02-06 03:00 +09:00: the clock may have jumped; delete by hand";
+        const string Reason = "no backup of schedule daily between 2026-01-01 03:00 +09:00 and 2026-02-06 03:00 +09:00: the clock may have jumped; delete by hand";
         AssertKept(last, Reason, Fresh, expired, older);
         AssertKept(older, Reason, Fresh, expired, last);
         AssertRemoved(expired, "past its 7d", Fresh, last, older);
     }
 
     [Fact]
-    public void A_gap_of_400_days_is_plausible() => AssertRemoved(SomeBackup.Good(Fresh.CapturedAt.AddDays(-400)), "past its 7d", Fresh);
-
-    [Fact]
-    public void When_the_newest_backup_is_more_than_400_days_old_nothing_is_removed() =>
-        AssertKept(DaysOld(409), "and 2026-02-14 03:00 +09:00 (now): the clock may have jumped; delete by hand", DaysOld(401));
-
-    [Fact]
-    public void A_manual_or_adopted_backup_hides_no_gap()
+    public void A_gap_of_35_days_is_always_plausible()
     {
-        AssertKept(DaysOld(420), "the clock may have jumped", Fresh, SomeBackup.Good(Now.AddDays(-200), "manual"));
-        AssertKept(DaysOld(420), "the clock may have jumped", Fresh, DaysOld(200).Adopted());
+        AssertRemoved(SomeBackup.Good(Fresh.CapturedAt.AddDays(-35)), "past its 7d", Fresh);
+        AssertKept(SomeBackup.Good(Fresh.CapturedAt.AddDays(-35).AddTicks(-1)), "the clock may have jumped", Fresh);
     }
+
+    [Fact]
+    public void A_gap_of_three_usual_intervals_is_plausible()
+    {
+        Backup[] everySixtyDays = [DaysOld(10), DaysOld(70), DaysOld(130)];
+
+        AssertRemoved(DaysOld(310), "past its 7d", everySixtyDays);
+        AssertKept(DaysOld(311), "the clock may have jumped", everySixtyDays);
+    }
+
+    [Fact]
+    public void A_yearly_rhythm_is_no_gap_once_there_are_two_intervals()
+    {
+        AssertRemoved(DaysOld(830), "past its 7d", DaysOld(100), DaysOld(465));
+        AssertKept(DaysOld(465), "the clock may have jumped", DaysOld(100));
+    }
+
+    [Fact]
+    public void A_jump_beside_one_usual_interval_does_not_pass_for_the_rhythm() =>
+        AssertKept(DaysOld(367), "the clock may have jumped", Fresh, DaysOld(366));
+
+    [Fact]
+    public void When_a_schedules_newest_backup_is_too_old_nothing_of_it_is_removed() =>
+        AssertKept(DaysOld(50), "and 2026-02-14 03:00 +09:00 (now): the clock may have jumped; delete by hand", DaysOld(36), SomeBackup.Good(Now, "weekly"));
+
+    [Fact]
+    public void A_backup_of_another_schedule_a_manual_or_an_adopted_one_hides_no_gap()
+    {
+        AssertKept(DaysOld(50), "the clock may have jumped", Fresh, SomeBackup.Good(Now.AddDays(-25), "weekly"));
+        AssertKept(DaysOld(50), "the clock may have jumped", Fresh, SomeBackup.Good(Now.AddDays(-25), "manual"));
+        AssertKept(DaysOld(50), "the clock may have jumped", Fresh, DaysOld(25).Adopted());
+    }
+
+    [Fact]
+    public void A_gap_of_one_schedule_protects_no_other() =>
+        AssertRemoved(DaysOld(8), "past its 7d", Fresh, SomeBackup.Good(Now, "weekly"), SomeBackup.Good(Now.AddDays(-90), "weekly"));
 
     private static Backup DaysOld(int days) => SomeBackup.Good(Now.AddDays(-days));
 

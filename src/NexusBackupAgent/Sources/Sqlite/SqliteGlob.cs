@@ -1,31 +1,66 @@
+using System.Text.RegularExpressions;
 using NexusBackupAgent.Common;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 
-/// <summary>Finds the databases that a pattern such as <c>/data/tenants/*.db</c> means, and names each after its file.</summary>
+/// <summary>
+/// Finds the databases that a pattern such as <c>/data/tenants/*.db</c> means, and names each after what tells it apart.
+/// A name depends on its own path only: files that come and go beside it must not rename it.
+/// </summary>
 internal static class SqliteGlob
 {
-    /// <param name="pattern">An absolute path whose segments may hold <c>*</c> and <c>?</c>.</param>
-    /// <returns>Name and path of each match, in the order of the paths. A name is the file's without its extension; with it where two would be the same, and with the directory where even that is not enough.</returns>
-    public static IReadOnlyList<(string Name, string Path)> Expand(string pattern)
+    /// <param name="pattern">An absolute path whose file name may hold <c>*</c> and <c>?</c>, and whose directories <c>*</c>.</param>
+    /// <returns>
+    /// Name and path of each match, in the order of the paths. A name is each directory that a wildcard matched, then the
+    /// file's name without the extension that the pattern spells out, joined by <c>-</c>. Two may be equal only through
+    /// a <c>-</c> in a file's or directory's own name.
+    /// </returns>
+    public static IReadOnlyList<(string Name, string Path)> Expand(string pattern) =>
+        [.. PathGlob.Expand(pattern).Select(path => (NameOf(path, pattern), path))];
+
+    /// <summary>Whether a match of the pattern could have this name.</summary>
+    public static bool CanName(string pattern, string name) => NamesOf(pattern).IsMatch(name);
+
+    /// <summary>Where a source of the pattern would lie that is no longer there; of several places the one with the shortest directories.</summary>
+    public static string PathOf(string pattern, string name)
     {
-        var paths = PathGlob.Expand(pattern);
-        return [.. paths.Select(path => (NameOf(path, paths), path))];
+        var extension = SpelledOutExtension(pattern);
+        var match = NamesOf(pattern).Match(name);
+        if (!match.Success) // the pattern was another one when it was backed up
+            return Path.Combine(Path.GetDirectoryName(pattern)!, name + extension);
+
+        var segments = pattern.Split('/');
+        var group = 1;
+        for (var index = 0; index < segments.Length - 1; index++)
+        {
+            if (IsWild(segments[index]))
+                segments[index] = match.Groups[group++].Value;
+        }
+
+        segments[^1] = match.Groups[group].Value + extension;
+        return string.Join('/', segments);
     }
 
-    /// <summary>Where a source of the pattern would lie that is no longer there.</summary>
-    public static string PathOf(string pattern, string name) =>
-        Path.Combine(Path.GetDirectoryName(pattern)!, Path.HasExtension(name) ? name : name + Path.GetExtension(pattern));
-
-    private static string NameOf(string path, IReadOnlyList<string> paths)
+    private static string NameOf(string path, string pattern)
     {
-        Func<string, string>[] names =
-        [
-            file => Path.GetFileNameWithoutExtension(file),
-            file => Path.GetFileName(file),
-            file => $"{Path.GetFileName(Path.GetDirectoryName(file))}-{Path.GetFileName(file)}",
-            file => file.Trim('/').Replace('/', '-'),
-        ];
-        return names.Select(name => (Name: name(path), Count: paths.Count(other => name(other) == name(path)))).First(name => name.Count == 1).Name;
+        var (places, patterns) = (path.Split('/'), pattern.Split('/'));
+        var directories = places[..^1].Where((_, index) => IsWild(patterns[index]));
+        return string.Join('-', [.. directories, places[^1][..^SpelledOutExtension(pattern).Length]]);
     }
+
+    /// <summary>Matches the names of the pattern's matches, with one group for each part between the <c>-</c>.</summary>
+    private static Regex NamesOf(string pattern)
+    {
+        var segments = pattern.Split('/');
+        var file = segments[^1][..^SpelledOutExtension(pattern).Length];
+        var groups = segments[..^1].Where(IsWild).Append(file)
+            .Select(part => $"({Regex.Escape(part).Replace(@"\*", ".*?", StringComparison.Ordinal).Replace(@"\?", ".", StringComparison.Ordinal)})");
+        return new Regex($@"\A{string.Join('-', groups)}\z", RegexOptions.NonBacktracking | RegexOptions.Singleline);
+    }
+
+    /// <summary>Empty where it would not be the same for every match.</summary>
+    private static string SpelledOutExtension(string pattern) =>
+        Path.GetExtension(pattern) is var extension && !IsWild(extension) ? extension : "";
+
+    private static bool IsWild(string segment) => segment.AsSpan().ContainsAny('*', '?');
 }
