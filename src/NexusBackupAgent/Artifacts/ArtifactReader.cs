@@ -19,8 +19,6 @@ internal sealed record ArtifactReading(ArtifactDigest Stored, ArtifactDigest? Co
 /// </summary>
 internal static class ArtifactReader
 {
-    private static readonly int Workers = Math.Max(1, Environment.ProcessorCount);
-
     /// <param name="stored">The artifact.</param>
     /// <param name="content">Where the inflated bytes go; <see cref="Stream.Null"/> when only checking.</param>
     /// <param name="progress">Told the stored bytes so far.</param>
@@ -49,7 +47,7 @@ internal static class ArtifactReader
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var buffers = new ConcurrentBag<MemoryStream>();
-        var queue = Channel.CreateBounded<Task<MemoryStream>>(new BoundedChannelOptions(Workers) { SingleReader = true, SingleWriter = true });
+        var queue = Channel.CreateBounded<Task<MemoryStream>>(new BoundedChannelOptions(Cores.Used) { SingleReader = true, SingleWriter = true });
         var writing = WriteAsync(queue.Reader, content, buffers, stop);
         try
         {

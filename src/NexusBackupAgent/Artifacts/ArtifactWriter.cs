@@ -12,8 +12,6 @@ internal readonly record struct ArtifactDigests(ArtifactDigest Content, Artifact
 /// </summary>
 internal static class ArtifactWriter
 {
-    private static readonly int Workers = Math.Max(1, Environment.ProcessorCount);
-
     /// <param name="stored">Where the artifact goes; written in order.</param>
     /// <param name="level">gzip level, 1 to 9.</param>
     /// <param name="capture">Writes the content.</param>
@@ -33,7 +31,7 @@ internal static class ArtifactWriter
         var members = new ConcurrentBag<MemoryStream>();
 
         // The queue holds members in their order; its bound is the bound of memory.
-        var queue = Channel.CreateBounded<Task<MemoryStream>>(new BoundedChannelOptions(Workers) { SingleReader = true, SingleWriter = true });
+        var queue = Channel.CreateBounded<Task<MemoryStream>>(new BoundedChannelOptions(Cores.Used) { SingleReader = true, SingleWriter = true });
         var storing = StoreAsync(queue.Reader, stored, members, stop);
 
         var content = new ContentStream(
@@ -73,7 +71,7 @@ internal static class ArtifactWriter
         Task<MemoryStream> CompressAsync(byte[] block, int length) => Task.Run(
             () =>
             {
-                var member = members.TryTake(out var free) ? free : new MemoryStream(GzipMember.ContentSize / 2);
+                var member = members.TryTake(out var free) ? free : new MemoryStream(GzipMember.MaximumSize);
                 GzipMember.Compress(block.AsSpan(0, length), member, level);
                 if (length > 0)
                     blocks.Add(block);
