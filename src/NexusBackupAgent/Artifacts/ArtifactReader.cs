@@ -46,7 +46,7 @@ internal static class ArtifactReader
     private static async Task<ArtifactDigest> InflateAsync(Stream stored, Stream content, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var buffers = new ConcurrentBag<MemoryStream>();
+        var buffers = new ConcurrentStack<MemoryStream>();
         var queue = Channel.CreateBounded<Task<MemoryStream>>(new BoundedChannelOptions(Cores.Used) { SingleReader = true, SingleWriter = true });
         var writing = WriteAsync(queue.Reader, content, buffers, stop);
         try
@@ -69,7 +69,7 @@ internal static class ArtifactReader
 
     /// <summary>Each member's content in order, inflating ahead; or blocks of content where members do not say their length.</summary>
     private static async IAsyncEnumerable<Task<MemoryStream>> MembersAsync(
-        Stream stored, ConcurrentBag<MemoryStream> buffers, [EnumeratorCancellation] CancellationToken cancellationToken)
+        Stream stored, ConcurrentStack<MemoryStream> buffers, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var header = new byte[GzipMember.HeaderSize];
         var any = false;
@@ -99,7 +99,7 @@ internal static class ArtifactReader
     }
 
     private static async IAsyncEnumerable<Task<MemoryStream>> ForeignAsync(
-        ReadOnlyMemory<byte> head, Stream rest, ConcurrentBag<MemoryStream> buffers,
+        ReadOnlyMemory<byte> head, Stream rest, ConcurrentStack<MemoryStream> buffers,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         if (head.Length < 4 || head.Span[0] != 0x1f || head.Span[1] != 0x8b)
@@ -126,7 +126,7 @@ internal static class ArtifactReader
         }
     }
 
-    private static MemoryStream Inflate(byte[] member, int length, ConcurrentBag<MemoryStream> buffers)
+    private static MemoryStream Inflate(byte[] member, int length, ConcurrentStack<MemoryStream> buffers)
     {
         try
         {
@@ -140,15 +140,15 @@ internal static class ArtifactReader
         }
     }
 
-    private static MemoryStream Rent(ConcurrentBag<MemoryStream> buffers)
+    private static MemoryStream Rent(ConcurrentStack<MemoryStream> buffers)
     {
-        var buffer = buffers.TryTake(out var free) ? free : new MemoryStream(GzipMember.ContentSize + GzipSentinel.Content.Length);
+        var buffer = buffers.TryPop(out var free) ? free : new MemoryStream(GzipMember.ContentSize + GzipSentinel.Content.Length);
         buffer.SetLength(0);
         return buffer;
     }
 
     private static async Task<ArtifactDigest> WriteAsync(
-        ChannelReader<Task<MemoryStream>> queue, Stream content, ConcurrentBag<MemoryStream> free, CancellationTokenSource stop)
+        ChannelReader<Task<MemoryStream>> queue, Stream content, ConcurrentStack<MemoryStream> free, CancellationTokenSource stop)
     {
         try
         {
@@ -161,7 +161,7 @@ internal static class ArtifactReader
                 hash.AppendData(bytes.Span);
                 await content.WriteAsync(bytes, stop.Token);
                 length += bytes.Length;
-                free.Add(buffer);
+                free.Push(buffer);
             }
 
             return new ArtifactDigest(length, Convert.ToHexStringLower(hash.GetHashAndReset()));

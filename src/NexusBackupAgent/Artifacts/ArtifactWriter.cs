@@ -27,8 +27,8 @@ internal static class ArtifactWriter
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var contentHash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var contentLength = 0L;
-        var blocks = new ConcurrentBag<byte[]>();
-        var members = new ConcurrentBag<MemoryStream>();
+        var blocks = new ConcurrentStack<byte[]>();
+        var members = new ConcurrentStack<MemoryStream>();
 
         // The queue holds members in their order; its bound is the bound of memory.
         var queue = Channel.CreateBounded<Task<MemoryStream>>(new BoundedChannelOptions(Cores.Used) { SingleReader = true, SingleWriter = true });
@@ -36,7 +36,7 @@ internal static class ArtifactWriter
 
         var content = new ContentStream(
             GzipMember.ContentSize,
-            () => blocks.TryTake(out var block) ? block : GC.AllocateUninitializedArray<byte>(GzipMember.ContentSize),
+            () => blocks.TryPop(out var block) ? block : GC.AllocateUninitializedArray<byte>(GzipMember.ContentSize),
             async (block, length, token) =>
             {
                 contentHash.AppendData(block, 0, length);
@@ -71,17 +71,17 @@ internal static class ArtifactWriter
         Task<MemoryStream> CompressAsync(byte[] block, int length) => Task.Run(
             () =>
             {
-                var member = members.TryTake(out var free) ? free : new MemoryStream(GzipMember.MaximumSize);
+                var member = members.TryPop(out var free) ? free : new MemoryStream(GzipMember.MaximumSize);
                 GzipMember.Compress(block.AsSpan(0, length), member, level);
                 if (length > 0)
-                    blocks.Add(block);
+                    blocks.Push(block);
                 return member;
             },
             CancellationToken.None);
     }
 
     private static async Task<ArtifactDigest> StoreAsync(
-        ChannelReader<Task<MemoryStream>> queue, Stream stored, ConcurrentBag<MemoryStream> free, CancellationTokenSource stop)
+        ChannelReader<Task<MemoryStream>> queue, Stream stored, ConcurrentStack<MemoryStream> free, CancellationTokenSource stop)
     {
         try
         {
@@ -94,7 +94,7 @@ internal static class ArtifactWriter
                 hash.AppendData(bytes.Span);
                 await stored.WriteAsync(bytes, stop.Token);
                 length += bytes.Length;
-                free.Add(member);
+                free.Push(member);
             }
 
             return new ArtifactDigest(length, Hex(hash));
