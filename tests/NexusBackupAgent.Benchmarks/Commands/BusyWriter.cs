@@ -17,7 +17,8 @@ internal static class BusyWriter
     private static readonly TimeSpan ShellLimit = TimeSpan.FromSeconds(30);
 
     /// <param name="options"><c>--rounds N</c> (default 3), <c>--mib N</c> (default 500).</param>
-    /// <returns>0 when every backup finished.</returns>
+    /// <returns>0.</returns>
+    /// <exception cref="InvalidOperationException">A backup of the agent failed.</exception>
     public static async Task<int> RunAsync(string[] options)
     {
         var rounds = Option(options, "--rounds", 3);
@@ -59,14 +60,16 @@ internal static class BusyWriter
             await Pause.ForAsync(Alone);
             return 0;
         });
-        var backup = await PhaseAsync("nexus-backup backup", () => BackUpAsync(agent, database));
+        var backup = await PhaseAsync("nexus-backup backup", () => BackUpAsync(agent.StartBackup(), database));
+        await Pause.ForAsync(WarmUp);
+        var nice = await PhaseAsync("the same at nice 10", () => BackUpAsync(agent.StartNiceBackup(), database));
         await Pause.ForAsync(WarmUp);
         var shell = await PhaseAsync("sqlite3 .backup", () => ShellBackupAsync(directory, database));
 
         writer.StandardInput.Close();
         await writer.WaitForExitAsync();
         var commits = Writer.Read(record);
-        return [.. new[] { alone, backup, shell }.Select(phase => phase with { Commits = [.. commits.Where(phase.Covers).Select(commit => commit.Milliseconds)] })];
+        return [.. new[] { alone, backup, nice, shell }.Select(phase => phase with { Commits = [.. commits.Where(phase.Covers).Select(commit => commit.Milliseconds)] })];
     }
 
     private static Process StartWriter(string database, string record) => Process.Start(
@@ -79,15 +82,15 @@ internal static class BusyWriter
         return new Phase(name, startedAt, Stopwatch.GetTimestamp(), locked, []);
     }
 
-    private static async Task<double> BackUpAsync(AgentUnderTest agent, string database)
+    private static async Task<double> BackUpAsync(Process started, string database)
     {
-        using var backup = agent.StartBackup();
+        using var backup = started;
         var held = LockWatch.HeldAsync(backup, database);
         await AgentUnderTest.RequireSuccessAsync(backup);
         return await held;
     }
 
-    /// <returns>How long it held its lock; infinite when it had to be stopped.</returns>
+    /// <returns>How long it held its lock; infinite when it had to be stopped or gave up.</returns>
     private static async Task<double> ShellBackupAsync(BenchmarkDirectory directory, string database)
     {
         var copy = directory.File("shell.db");
@@ -115,7 +118,7 @@ internal static class BusyWriter
     private static void Print(string journal, string name, IReadOnlyList<Phase> rounds)
     {
         var isUnfinished = rounds.Any(phase => double.IsInfinity(phase.LockHeld));
-        var seconds = isUnfinished ? "never" : $"{Statistics.Median([.. rounds.Select(phase => phase.Seconds)]):0.0}";
+        var seconds = isUnfinished ? "no end" : $"{Statistics.Median([.. rounds.Select(phase => phase.Seconds)]):0.0}";
         var held = isUnfinished ? "-" : $"{Statistics.Median([.. rounds.Select(phase => phase.LockHeld)]):0}";
         Console.WriteLine(
             $"{journal,-9} {name,-20} {seconds,8} {Statistics.Median([.. rounds.Select(phase => phase.Commits.Count / phase.Seconds)]),10:0.0} "

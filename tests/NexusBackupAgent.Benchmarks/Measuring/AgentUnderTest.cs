@@ -13,12 +13,16 @@ internal sealed class AgentUnderTest
     {
         this.directory = directory;
         Directory.CreateDirectory(Store);
-        File.WriteAllText(Path.Combine(directory, "nexus-backup.yml"), $$"""
+        File.WriteAllText(Path.Combine(directory, "nexus-backup.yml"), $$$"""
             state: state
             stores:
               local: {path: store}
             sources:
-              itsm: {sqlite: "{{database}}", store: local, directory: .}
+              itsm:
+                sqlite: "{{{database}}}"
+                store: local
+                directory: .
+                schedules: {daily: {cron: "0 2 * * *", type: full, retention: 7d}}
             """);
     }
 
@@ -29,6 +33,9 @@ internal sealed class AgentUnderTest
 
     /// <summary>Starts <c>nexus-backup backup</c>, verification included.</summary>
     public Process StartBackup() => Start(Executable, directory, "backup", "--config", "nexus-backup.yml");
+
+    /// <summary>The same with the priority that the systemd unit gives the agent.</summary>
+    public Process StartNiceBackup() => Start("nice", directory, "-n", "10", Executable, "backup", "--config", "nexus-backup.yml");
 
     /// <summary>Removes what backups left, so that the next one finds the disk as this one did.</summary>
     public void Clear()
