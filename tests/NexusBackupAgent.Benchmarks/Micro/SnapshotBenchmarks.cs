@@ -8,7 +8,7 @@ using NexusBackupAgent.Storage;
 namespace NexusBackupAgent.Benchmarks.Micro;
 
 /// <summary>Reading a consistent state of 64 MiB: through the WAL while it is open, or by way of a locked copy.</summary>
-[MicroBenchmark, MemoryDiagnoser]
+[MicroBenchmark(isLong: true), MemoryDiagnoser]
 public class SnapshotBenchmarks
 {
     private BenchmarkDirectory? directory;
