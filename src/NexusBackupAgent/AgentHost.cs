@@ -18,8 +18,8 @@ namespace NexusBackupAgent;
 /// <summary>The agent as a service: scheduler and HTTP until it is told to stop.</summary>
 internal static partial class AgentHost
 {
-    // No source can have this name, which would be a hidden file.
-    private const string AgentLock = ".agent";
+    // A command may be asking at this very moment whether an agent runs.
+    private static readonly TimeSpan LockPatience = TimeSpan.FromSeconds(1);
 
     /// <param name="configuration">What to do.</param>
     /// <param name="timeProvider">The clock.</param>
@@ -31,7 +31,7 @@ internal static partial class AgentHost
         AgentConfiguration configuration, TimeProvider timeProvider, ILoggerFactory loggers, Action<Uri>? listening, CancellationToken cancellationToken)
     {
         var logger = loggers.CreateLogger("NexusBackupAgent.AgentHost");
-        using var alone = RunLock.TryAcquire(configuration.StateDirectory, AgentLock) ?? throw new BackupException(
+        using var alone = await RunLock.AcquireAsync(configuration.StateDirectory, RunLock.Agent, LockPatience, timeProvider, cancellationToken) ?? throw new BackupException(
             FailureKind.Locked, $"another agent is running on '{configuration.File}'", "stop it first (systemctl stop nexus-backup), or use it: the commands work beside it");
         using var agent = Agent.Open(configuration, timeProvider, loggers);
         await using var app = Build(agent, loggers);

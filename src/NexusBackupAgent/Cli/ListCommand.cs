@@ -9,9 +9,6 @@ namespace NexusBackupAgent.Cli;
 /// <summary><c>nexus-backup list [SOURCE]</c>: the backups, newest first.</summary>
 internal static class ListCommand
 {
-    // Narrower screens have no room for the identities.
-    private const int WideScreen = 110;
-
     public static Command Create(CommandContext context)
     {
         var name = SourceArguments.AtMostOne(context, "Only this source's backups. Default: all sources'");
@@ -38,7 +35,7 @@ internal static class ListCommand
                     if (parsed.GetValue(json))
                         documents.AddRange(backups.Select(backup => BackupDocument.Of(source.Catalog, backup)));
                     else
-                        Print(context, source, backups, await source.Catalog.FindOrphansAsync(cancellationToken));
+                        Print(context, source, backups, await source.Catalog.FindOrphansAsync(cancellationToken), session.Agent.Dispatcher.IsUnderWay);
                 }
                 catch (BackupException failure)
                 {
@@ -54,41 +51,37 @@ internal static class ListCommand
         return command;
     }
 
-    private static void Print(CommandContext context, ProtectedSource source, IReadOnlyList<Backup> backups, IReadOnlyList<Orphan> orphans)
+    private static void Print(CommandContext context, ProtectedSource source, IReadOnlyList<Backup> backups, IReadOnlyList<Orphan> orphans, Func<string, bool> isUnderWay)
     {
         var terminal = context.Terminal;
         terminal.Line($"[bold]{Readable.Plain(source.Name)}[/]  {Readable.Plain(source.Catalog.Locate(""))}");
         if (backups.Count == 0)
             terminal.Line("  no backups yet");
         else
-            terminal.Screen.Write(Table(backups, source.Zone, context.TimeProvider.GetUtcNow(), terminal.Screen.Profile.Width >= WideScreen));
-        foreach (var orphan in orphans)
+            terminal.Table(Table(backups, source.Zone, context.TimeProvider.GetUtcNow()));
+        foreach (var orphan in orphans.Where(orphan => orphan.Sweepable.Count == 0 || !isUnderWay(source.Name)))
             terminal.Line($"  [yellow]no backup:[/] {Readable.Plain(orphan.File)} ({Readable.Plain(orphan.Reason)})");
         terminal.Output.WriteLine();
     }
 
-    private static Table Table(IReadOnlyList<Backup> backups, TimeZoneInfo zone, DateTimeOffset now, bool wide)
+    private static Table Table(IReadOnlyList<Backup> backups, TimeZoneInfo zone, DateTimeOffset now)
     {
         var table = new Table().Border(TableBorder.None)
             .AddColumn(Column("[dim]file[/]").PadLeft(2))
             .AddColumn(Column("[dim]captured[/]"))
             .AddColumn(Column("[dim]age[/]").RightAligned())
             .AddColumn(Column("[dim]size[/]").RightAligned())
-            .AddColumn(Column("[dim]state[/]"));
-        if (wide)
-            table.AddColumn(Column("[dim]id[/]"));
+            .AddColumn(Column("[dim]state[/]"))
+            .AddColumn(Column("[dim]id[/]"));
         foreach (var backup in backups)
         {
-            string[] cells =
-            [
+            table.AddRow(
                 Readable.Plain(backup.File),
                 Readable.Time(backup.CapturedAt, zone),
                 Readable.Duration(now - backup.CapturedAt),
                 Readable.Size(backup.ActualLength),
                 Readable.Coloured(backup.State),
-                Readable.Plain(backup.Id.Value),
-            ];
-            table.AddRow(wide ? cells : cells[..^1]);
+                Readable.Plain(backup.Id.Value));
         }
 
         return table;

@@ -1,5 +1,6 @@
 using NexusBackupAgent.Runs;
 using Spectre.Console;
+using Spectre.Console.Rendering;
 
 namespace NexusBackupAgent.Cli;
 
@@ -17,8 +18,15 @@ internal static class RunProgressBars
             return await work(null);
         return await terminal.Screen.Progress()
             .AutoClear(enabled: true)
-            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new DownloadedColumn(), new TransferSpeedColumn())
+            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new SizeColumn())
             .StartAsync(screen => work(new Bars(screen, label)));
+    }
+
+    /// <summary>Done of total, in the units of the results.</summary>
+    private sealed class SizeColumn : ProgressColumn
+    {
+        public override IRenderable Render(RenderOptions options, ProgressTask task, TimeSpan deltaTime) =>
+            new Text($"{Readable.Size((long)task.Value)} / {Readable.Size((long)task.MaxValue)}");
     }
 
     private sealed class Bars(ProgressContext screen, string label) : IProgress<RunProgress>

@@ -56,9 +56,9 @@ internal static class SourceArguments
         try
         {
             var (configuration, _) = ConfigurationFile.Load(context.FindConfiguration(completion.ParseResult), context.TimeProvider.LocalTimeZone);
-            return (configuration?.Sources ?? [])
+            return [.. (configuration?.Sources ?? [])
                 .SelectMany(source => source.IsGlob ? SqliteGlob.Expand(source.SqlitePath).Select(match => match.Name) : [source.Name])
-                .Select(name => new CompletionItem(name));
+                .Select(name => new CompletionItem(name))];
         }
         catch (Exception unavailable) when (unavailable is BackupException || IoFailure.IsKnown(unavailable))
         {

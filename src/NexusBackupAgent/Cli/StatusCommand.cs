@@ -8,9 +8,6 @@ namespace NexusBackupAgent.Cli;
 /// <summary><c>nexus-backup status</c>: how well everything is protected, on one screen.</summary>
 internal static class StatusCommand
 {
-    /// <summary>A running agent beats every 15 seconds.</summary>
-    private static readonly TimeSpan Alive = TimeSpan.FromSeconds(90);
-
     public static Command Create(CommandContext context)
     {
         var json = CommandContext.Json();
@@ -47,13 +44,13 @@ internal static class StatusCommand
     {
         public void Print(Agent agent, IReadOnlyList<SourceStatus> sources, IReadOnlyList<StoreStatus> stores)
         {
-            terminal.Line(AgentLine(agent.Journal.LastBeat()));
+            terminal.Line(AgentLine(IsRunning(agent), agent.Journal.LastBeat()));
             terminal.Output.WriteLine();
-            terminal.Screen.Write(Sources(sources));
+            terminal.Table(Sources(sources));
             foreach (var source in sources)
                 PrintDetails(source);
             terminal.Output.WriteLine();
-            terminal.Screen.Write(Stores(stores));
+            terminal.Table(Stores(stores));
             foreach (var store in stores)
             {
                 if (store.Failure is { } failure)
@@ -66,7 +63,7 @@ internal static class StatusCommand
             var beat = agent.Journal.LastBeat();
             var highest = sources.Select(source => source.Level).Concat(stores.Select(store => store.Level)).DefaultIfEmpty(EscalationLevel.Ok).Max();
             return new StatusDocument(
-                new AgentDocument(now - beat < Alive, beat is { } at ? Readable.Utc(at) : null),
+                new AgentDocument(IsRunning(agent), beat is { } at ? Readable.Utc(at) : null),
                 Readable.Word(highest),
                 [.. sources.Select(Document)],
                 [.. stores.Select(store => new StoreDocument(
@@ -85,10 +82,12 @@ internal static class StatusCommand
             source.LastFailure is { } failure ? FailureDocument.Of(failure) : null,
             [.. source.Orphans.Select(orphan => new OrphanDocument(source.Source.Source.Catalog.Locate(orphan.File), orphan.Reason))]);
 
-        private string AgentLine(DateTimeOffset? beat) => beat switch
+        private static bool IsRunning(Agent agent) => RunLock.IsHeld(agent.Configuration.StateDirectory, RunLock.Agent);
+
+        private string AgentLine(bool isRunning, DateTimeOffset? beat) => beat switch
         {
+            _ when isRunning => "agent [green]running[/]",
             null => "[yellow]no agent[/] has run here yet — next: nexus-backup run (or systemctl start nexus-backup)",
-            { } at when now - at < Alive => $"agent [green]running[/], last seen {Readable.Duration(now - at)} ago",
             { } at => $"agent [red]not running[/] since {Readable.Time(at, zone)} — next: systemctl start nexus-backup (or nexus-backup run)",
         };
 

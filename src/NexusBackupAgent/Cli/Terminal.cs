@@ -11,6 +11,9 @@ internal sealed class Terminal
     // Nobody watches, so nothing needs to fit: one record stays one line.
     private const int Unlimited = 10_000;
 
+    // Wide enough for every column of every table.
+    private const int WholeRow = 160;
+
     private readonly IAnsiConsole errorScreen;
 
     /// <param name="output">For data.</param>
@@ -55,6 +58,15 @@ internal sealed class Terminal
 
     /// <summary>A line of data that may be longer than the screen is wide.</summary>
     public void Line(string markup) => Screen.Write(new LongLine(markup));
+
+    /// <summary>A table. On a narrow screen its lines are left to wrap there: a file name that was cut in two cannot be copied.</summary>
+    public void Table(Table table)
+    {
+        var width = Screen.Profile.Width;
+        Screen.Profile.Width = Math.Max(width, WholeRow);
+        Screen.Write(table);
+        Screen.Profile.Width = width;
+    }
 
     /// <summary>A line that begins with <c>error:</c> or <c>warning:</c>, as markup.</summary>
     public static string Coloured(string line)

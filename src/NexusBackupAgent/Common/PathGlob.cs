@@ -7,7 +7,7 @@ internal static class PathGlob
     {
         MatchType = MatchType.Simple,
         MatchCasing = MatchCasing.CaseSensitive,
-        IgnoreInaccessible = true,
+        IgnoreInaccessible = false, // a directory that may not be read is no empty one
         AttributesToSkip = FileAttributes.Hidden,
     };
 

@@ -22,7 +22,7 @@ internal static class ConfigurationFile
     /// Apart from <see cref="Load"/>, because the agent starts, and says so in its metrics, even when a store is not mounted yet.
     /// </summary>
     public static IReadOnlyList<ConfigurationProblem> CheckEnvironment(AgentConfiguration configuration) =>
-        [.. StoreCheck.Check(configuration.Stores.Values), .. configuration.Sources.SelectMany(SourceCheck.Check)];
+        [.. StoreCheck.Check(configuration.Stores.Values), .. StoreCheck.CheckState(configuration.StateDirectory), .. configuration.Sources.SelectMany(SourceCheck.Check)];
 
     /// <summary>Warnings for sources whose schedules leave longer gaps than their RPO allows.</summary>
     /// <param name="configuration">A valid configuration.</param>

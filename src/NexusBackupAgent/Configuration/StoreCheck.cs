@@ -1,6 +1,6 @@
 namespace NexusBackupAgent.Configuration;
 
-/// <summary>Tries whether the stores can take backups now.</summary>
+/// <summary>Tries whether the stores can take backups now, and the state directory the journal.</summary>
 internal static class StoreCheck
 {
     public static IEnumerable<ConfigurationProblem> Check(IEnumerable<StoreConfiguration> stores)
@@ -10,6 +10,16 @@ internal static class StoreCheck
             if (Find(store.Path) is var (problem, mend))
                 yield return new ConfigurationProblem(KeyPath.Join("stores", store.Name, "path"), Line: 0, store.Path, problem, mend);
         }
+    }
+
+    /// <summary>The state directory is made when it is missing, so then its parent has to be writable.</summary>
+    public static IEnumerable<ConfigurationProblem> CheckState(string path)
+    {
+        var existing = path;
+        while (!Directory.Exists(existing) && Path.GetDirectoryName(existing) is { } parent)
+            existing = parent;
+        if (Find(existing) is { } found)
+            yield return new ConfigurationProblem("state", Line: 0, path, found.Problem.Replace("the store's directory", "the state directory", StringComparison.Ordinal), found.Mend);
     }
 
     private static (string Problem, string Mend)? Find(string path)

@@ -18,8 +18,6 @@ internal sealed partial class RunDispatcher(
     /// <summary>How many runs and verifications one process does at once: each uses all cores as it is.</summary>
     private const int MostParallel = 2;
 
-    private static readonly TimeSpan LockPoll = TimeSpan.FromMilliseconds(250);
-
     // Taken after the lock, so that waiting for another process's run keeps no other source waiting.
     private readonly SemaphoreSlim slots = new(MostParallel);
 
@@ -79,22 +77,15 @@ internal sealed partial class RunDispatcher(
         $"another run of source '{source}' is under way",
         "wait for it to end (nexus-backup status shows it), then run the command again");
 
+    /// <summary>Whether a run of the source is under way in any process: what looks like a leftover may then be at work.</summary>
+    public bool IsUnderWay(string source) => RunLock.IsHeld(stateDirectory, source);
+
     public void Dispose() => slots.Dispose();
 
     /// <summary>Takes the source's lock.</summary>
     /// <returns>Null when another run still holds it after <paramref name="timeout"/>.</returns>
-    public async Task<RunLock?> AcquireAsync(string source, TimeSpan timeout, CancellationToken cancellationToken)
-    {
-        var started = timeProvider.GetTimestamp();
-        while (true)
-        {
-            if (RunLock.TryAcquire(stateDirectory, source) is { } held)
-                return held;
-            if (timeProvider.GetElapsedTime(started) >= timeout)
-                return null;
-            await Task.Delay(LockPoll, timeProvider, cancellationToken);
-        }
-    }
+    public Task<RunLock?> AcquireAsync(string source, TimeSpan timeout, CancellationToken cancellationToken) =>
+        RunLock.AcquireAsync(stateDirectory, source, timeout, timeProvider, cancellationToken);
 
     private async Task<RunRecord> RunLockedAsync(
         ProtectedSource source, string schedule, BackupType type, IProgress<RunProgress>? progress, CancellationToken cancellationToken)

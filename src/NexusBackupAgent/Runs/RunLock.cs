@@ -8,6 +8,11 @@ namespace NexusBackupAgent.Runs;
 /// </summary>
 internal sealed class RunLock : IDisposable
 {
+    /// <summary>The name under which the running agent itself holds a lock. No source can have it: it would be a hidden file.</summary>
+    public const string Agent = ".agent";
+
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
+
     private readonly FileStream file;
 
     private RunLock(FileStream file) => this.file = file;
@@ -30,6 +35,29 @@ internal sealed class RunLock : IDisposable
         {
             throw IoFailure.Translate(failure, $"lock source '{source}' with '{path}'", stateDirectory);
         }
+    }
+
+    /// <summary>Takes the lock, waiting for whoever holds it.</summary>
+    /// <returns>Null when it is still held after <paramref name="timeout"/>.</returns>
+    public static async Task<RunLock?> AcquireAsync(
+        string stateDirectory, string source, TimeSpan timeout, TimeProvider timeProvider, CancellationToken cancellationToken)
+    {
+        var started = timeProvider.GetTimestamp();
+        while (true)
+        {
+            if (TryAcquire(stateDirectory, source) is { } held)
+                return held;
+            if (timeProvider.GetElapsedTime(started) >= timeout)
+                return null;
+            await Task.Delay(Poll, timeProvider, cancellationToken);
+        }
+    }
+
+    /// <summary>Whether somebody holds it now.</summary>
+    public static bool IsHeld(string stateDirectory, string source)
+    {
+        using var free = TryAcquire(stateDirectory, source);
+        return free is null;
     }
 
     public void Dispose() => file.Dispose();

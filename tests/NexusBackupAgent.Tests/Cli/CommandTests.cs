@@ -133,10 +133,18 @@ public sealed class CommandTests : IDisposable
         var fresh = await place.RunAsync("status", "--json");
         Assert.Equal(0, fresh.Code);
         Assert.False(fresh.Json.GetProperty("agent").GetProperty("running").GetBoolean());
-        Assert.Equal("OK", Text(fresh.Json, "level"));
+        Assert.Equal("L1", Text(fresh.Json, "level")); // there is no good backup yet
 
         using var held = RunLock.TryAcquire(place.In("state"), "itsm");
         Assert.Equal(0, (await place.RunAsync("status")).Code);
+    }
+
+    [Fact]
+    public async Task An_agent_runs_while_it_holds_its_lock_and_not_a_moment_longer()
+    {
+        using (RunLock.TryAcquire(place.In("state"), RunLock.Agent))
+            Assert.True((await place.RunAsync("status", "--json")).Json.GetProperty("agent").GetProperty("running").GetBoolean());
+        Assert.False((await place.RunAsync("status", "--json")).Json.GetProperty("agent").GetProperty("running").GetBoolean());
     }
 
     [Fact]

@@ -61,13 +61,13 @@ public sealed class RunJournalTests : IDisposable
     }
 
     [Fact]
-    public void An_open_run_of_a_dead_process_is_closed_as_interrupted_by_the_next()
+    public void An_open_run_of_a_dead_process_is_closed_as_died_by_the_next()
     {
         using var journal = new RunJournal(JournalDatabase.Open(temp.Path, Some.Instant, out _));
         journal.Begin("itsm", "daily", BackupType.Full, Some.Instant);
         journal.Begin("itsm", "weekly", BackupType.Full, Some.Instant.AddHours(1));
 
-        Assert.Equal(FailureKind.Interrupted, journal.LastFailure("itsm")!.Kind);
+        Assert.Equal(FailureKind.Died, journal.LastFailure("itsm")!.Kind);
         Assert.Equal(1, journal.Read().Runs[("itsm", "daily", "failure")]);
         Assert.Equal(Some.Instant.AddHours(1), journal.Read().Sources["itsm"].RunStartedAt);
         Assert.Equal(1, journal.Read().Sources["itsm"].ConsecutiveFailures);

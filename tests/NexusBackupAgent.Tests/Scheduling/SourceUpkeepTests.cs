@@ -100,7 +100,7 @@ public sealed class SourceUpkeepTests : IDisposable, ILogger
         Assert.False(bench.Journal.HasOpenRun("other"));
         await LookAfterAsync();
         Assert.False(bench.Journal.HasOpenRun("itsm"));
-        Assert.Equal(FailureKind.Interrupted, bench.Journal.LastFailure("itsm")!.Kind);
+        Assert.Equal(FailureKind.Died, bench.Journal.LastFailure("itsm")!.Kind);
     }
 
     [Fact]

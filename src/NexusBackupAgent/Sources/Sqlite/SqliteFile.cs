@@ -36,7 +36,7 @@ internal sealed record SqliteFile(string Path, long Length, int PageSize, bool I
         catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
         {
             throw new BackupException(
-                FailureKind.SourceMissing, $"database '{path}' does not exist", "check the path in the configuration and that its disk is mounted", missing);
+                FailureKind.SourceMissing, $"database '{path}' does not exist", "check the path in the configuration and that its disk is mounted; if a pattern found it once and it was retired, move its backups out of the store", missing);
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
