@@ -29,6 +29,9 @@ public sealed class EscalationTests
     [InlineData("47.9", 0, 0, 0, 0.10, 999, "L1")]
     [InlineData("48", 0, 0, 0, 0.10, 999, "L2")] // above 48 h: critical
     [InlineData("900 10", 0, 0, 0, 0.10, 999, "Ok")] // the newest counts
+    [InlineData("-8760 10", 0, 0, 0, 0.10, 999, "L1")] // one from the future: a clock is or was wrong
+    [InlineData("-8760 50", 0, 0, 0, 0.10, 999, "L2")] // and it hides nothing
+    [InlineData("-8760", 0, 0, 0, 0.10, 999, "L3")]
     [InlineData("", 0, 0, 0, 0.10, 23.9, "Ok")] // a new source has a day
     [InlineData("", 0, 0, 0, 0.10, 24, "L3")] // no good backup
     [InlineData("", 0, 0, 0, 0.10, double.NaN, "L1")] // no good backup, and nobody knows since when

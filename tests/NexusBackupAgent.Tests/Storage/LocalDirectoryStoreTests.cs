@@ -108,6 +108,17 @@ public sealed class LocalDirectoryStoreTests : ArtifactStoreContract, IDisposabl
     }
 
     [SkippableFact]
+    public async Task A_root_that_may_not_be_looked_into_does_not_pass_for_an_empty_store()
+    {
+        Need.Root();
+        Need.Tool("setpriv");
+        var root = temp.Sub("root");
+        await Shell.BashAsync($"mkdir '{root}/itsm'; touch '{root}/itsm/a.db.gz'; chmod 755 '{temp.Path}'; chmod 700 '{root}'");
+
+        Assert.Contains("permission denied", await Child.RunAsUserAsync("store-list", root), StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
     public async Task Disk_use_is_what_df_says()
     {
         await using var small = await SmallFileSystem.MountAsync("size=3m");

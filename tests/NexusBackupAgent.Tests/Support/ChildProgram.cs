@@ -20,6 +20,8 @@ internal static class ChildProgram
                 return 0;
             case ["store-write", var root]:
                 return await TellAsync(() => new LocalDirectoryStore("local", root).WriteAsync("a", false, (_, _) => Task.CompletedTask, CancellationToken.None));
+            case ["store-list", var root]:
+                return await TellAsync(() => new LocalDirectoryStore("local", root).ListAsync("itsm", CancellationToken.None));
             case ["snapshot", var database, var scratch]:
                 return await TellAsync(async () =>
                 {

@@ -19,7 +19,18 @@ internal sealed class SmallFileSystem : IAsyncDisposable
         return mounted;
     }
 
-    public Task RemountAsync(string options) => Shell.RunAsync("mount", "-o", "remount," + options, Path);
+    /// <summary>Tries until no child of this process, between fork and exec, holds a file of it.</summary>
+    public async Task RemountAsync(string options)
+    {
+        for (var attempt = 0; attempt < 50; attempt++)
+        {
+            if ((await Shell.TryAsync("mount", "-o", "remount," + options, Path)).ExitCode == 0)
+                return;
+            await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System);
+        }
+
+        await Shell.RunAsync("mount", "-o", "remount," + options, Path);
+    }
 
     public async ValueTask DisposeAsync()
     {
