@@ -1,10 +1,13 @@
 using System.Runtime.Versioning;
 using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Configuration;
 
 public sealed class EnvironmentCheckTests : IDisposable
 {
+    private const UnixFileMode Everything = (UnixFileMode)0b111_111_111;
+
     private readonly SampleFile file = new(SampleFile.Minimal);
 
     private string Store => Path.Combine(file.Directory, "backups");
@@ -42,13 +45,25 @@ public sealed class EnvironmentCheckTests : IDisposable
     }
 
     [SkippableFact, SupportedOSPlatform("linux")]
-    public void A_store_that_takes_no_file_says_how_to_make_it_writable()
+    public async Task A_store_that_takes_no_file_says_how_to_make_it_writable()
     {
-        Skip.If(Environment.IsPrivilegedProcess, "root writes everywhere; the next test finds a place where it does not");
         Prepare();
-        File.SetUnixFileMode(Store, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        File.SetUnixFileMode(file.Directory, Everything);
+        File.SetUnixFileMode(Store, Everything & ~(UnixFileMode.UserWrite | UnixFileMode.GroupWrite | UnixFileMode.OtherWrite));
 
-        AssertOnly("stores.local.path", Store, "not writable", "chown");
+        Assert.Matches($"^error: stores.local.path \"{Store}\": .*not writable.*chown[^\n]*$", await Child.ProblemsAsync(file.Path));
+    }
+
+    [SkippableFact, SupportedOSPlatform("linux")]
+    public async Task A_state_directory_that_takes_no_file_is_an_error()
+    {
+        Prepare();
+        Directory.CreateDirectory(Path.Combine(file.Directory, "state"));
+        File.SetUnixFileMode(file.Directory, Everything);
+        File.SetUnixFileMode(Store, Everything);
+        File.SetUnixFileMode(Path.Combine(file.Directory, "state"), UnixFileMode.None);
+
+        Assert.Matches("^error: state .*the state directory is not writable[^\n]*$", await Child.ProblemsAsync(file.Path));
     }
 
     [SkippableFact]
@@ -82,13 +97,14 @@ public sealed class EnvironmentCheckTests : IDisposable
     }
 
     [SkippableFact, SupportedOSPlatform("linux")]
-    public void A_database_that_may_not_be_read_is_an_error()
+    public async Task A_database_that_may_not_be_read_is_an_error()
     {
-        Skip.If(Environment.IsPrivilegedProcess, "root reads every file");
         Prepare();
+        File.SetUnixFileMode(file.Directory, Everything);
+        File.SetUnixFileMode(Store, Everything);
         File.SetUnixFileMode(Database, UnixFileMode.None);
 
-        AssertOnly("sources.itsm.sqlite", Database, "may not be read", "read access");
+        Assert.Matches($"^error: sources.itsm.sqlite \"{Database}\": .*may not be read.*read access[^\n]*$", await Child.ProblemsAsync(file.Path));
     }
 
     [Fact]

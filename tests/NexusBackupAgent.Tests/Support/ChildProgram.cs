@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Runs;
@@ -20,6 +21,11 @@ internal static class ChildProgram
                 return 0;
             case ["store-write", var root]:
                 return await TellAsync(() => new LocalDirectoryStore("local", root).WriteAsync("a", false, (_, _) => Task.CompletedTask, CancellationToken.None));
+            case ["problems", var file]:
+                var (configuration, problems) = ConfigurationFile.Load(file, TimeZoneInfo.Utc);
+                foreach (var problem in configuration is null ? problems : [.. problems, .. ConfigurationFile.CheckEnvironment(configuration)])
+                    Console.WriteLine(problem);
+                return 0;
             case ["store-list", var root]:
                 return await TellAsync(() => new LocalDirectoryStore("local", root).ListAsync("itsm", CancellationToken.None));
             case ["snapshot", var database, var scratch]:
