@@ -1,3 +1,4 @@
+using NexusBackupAgent.Common;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -34,14 +35,14 @@ internal sealed record BackupDocument(
             manifest.Id.Value,
             manifest.Source,
             manifest.Schedule,
-            Readable.Word(manifest.Type),
+            manifest.Type.Word(),
             manifest.Base?.Value,
             Readable.Utc(manifest.CapturedAt),
             catalog.Locate(manifest.File),
             backup.ActualLength,
             manifest.IsCommitted ? manifest.Content.Length : null,
             manifest.IsCommitted ? manifest.Stored.Sha256 : null,
-            Readable.Word(backup.State),
+            backup.State.Word(),
             backup.Verification is { } verification ? Readable.Utc(verification.VerifiedAt) : null);
     }
 }
@@ -71,8 +72,8 @@ internal sealed record RunDocument(
         return new RunDocument(
             run.Source,
             run.Schedule,
-            Readable.Word(run.Type),
-            Readable.Word(run.Result),
+            run.Type.Word(),
+            run.Result.Word(),
             manifest?.Id.Value,
             manifest is null ? null : catalog.Locate(manifest.File),
             manifest?.Stored.Length,

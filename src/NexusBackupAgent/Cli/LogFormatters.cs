@@ -1,3 +1,4 @@
+using NexusBackupAgent.Common;
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -77,7 +78,7 @@ internal sealed class JsonLogFormatter : ITextFormatter
     {
         json.WriteStartObject();
         json.WriteString("time", entry.Timestamp.UtcDateTime);
-        json.WriteString("level", Readable.Word(entry.Level));
+        json.WriteString("level", entry.Level.Word());
         json.WriteString("event", LogEntry.EventName(entry));
         json.WriteString("message", LogEntry.Message(entry));
         foreach (var (name, value) in entry.Properties.Where(property => !Internal.Contains(property.Key)))

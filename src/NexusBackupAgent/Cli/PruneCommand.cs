@@ -76,7 +76,7 @@ internal static class PruneCommand
             if (decisions.All(decision => decision.Keep) || decisions[0].Backup is not { State: not BackupState.Good } newest)
                 return true;
             terminal.Fail(
-                $"nothing of '{source.Name}' is removed: its newest backup {newest.File} is {Readable.Word(newest.State)}",
+                $"nothing of '{source.Name}' is removed: its newest backup {newest.File} is {newest.State.Word()}",
                 newest.State == BackupState.Unverified ? $"nexus-backup verify '{source.Name}'" : $"make a good one first: nexus-backup backup '{source.Name}'");
             codes.Add(ExitCode.VerificationFailed);
             return false;

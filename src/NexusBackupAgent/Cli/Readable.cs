@@ -1,4 +1,5 @@
 using System.Globalization;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Runs;
 using Spectre.Console;
@@ -51,10 +52,6 @@ internal static class Readable
 
     public static string Percent(double ratio) => string.Create(CultureInfo.InvariantCulture, $"{ratio * 100:0} %");
 
-    /// <summary>The word that JSON, metrics and people share: lower case.</summary>
-    public static string Word<T>(T value)
-        where T : struct, Enum => value.ToString().ToLowerInvariant();
-
     /// <summary>A level as the runbook writes it: <c>OK</c>, <c>L1</c>.</summary>
     public static string Word(EscalationLevel level) => level.ToString().ToUpperInvariant();
 
@@ -63,7 +60,7 @@ internal static class Readable
     {
         BackupState.Good => "[green]good[/]",
         BackupState.Unverified => "[yellow]unverified[/]",
-        _ => $"[red]{Word(state)}[/]",
+        _ => $"[red]{state.Word()}[/]",
     };
 
     /// <summary>Text that holds no markup.</summary>

@@ -1,3 +1,4 @@
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Runs;
 using Spectre.Console;
 using Spectre.Console.Rendering;
@@ -38,7 +39,7 @@ internal static class RunProgressBars
             lock (bars)
             {
                 if (!bars.TryGetValue(value.Stage, out var bar))
-                    bars[value.Stage] = bar = screen.AddTask($"{Readable.Plain(label)} [dim]{Readable.Word(value.Stage)}[/]");
+                    bars[value.Stage] = bar = screen.AddTask($"{Readable.Plain(label)} [dim]{value.Stage.Word()}[/]");
                 bar.MaxValue = Math.Max(value.Total, 1);
                 bar.Value = value.Done;
             }

@@ -138,7 +138,7 @@ internal static class VerifyCommand
             var verification = backup.Verification!;
             documents.Add(BackupDocument.Of(source.Catalog, backup) with
             {
-                Checks = [.. verification.Checks.Select(check => new CheckDocument(Readable.Word(check.Check), check.Passed, check.Detail))],
+                Checks = [.. verification.Checks.Select(check => new CheckDocument(check.Check.Word(), check.Passed, check.Detail))],
             });
             if (backup.State != BackupState.Good)
             {

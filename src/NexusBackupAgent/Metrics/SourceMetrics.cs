@@ -1,4 +1,5 @@
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Runs;
 
 namespace NexusBackupAgent.Metrics;
@@ -76,7 +77,7 @@ internal static class SourceMetrics
         from state in States
         select new MetricSample(
             [("source", source.Name), ("schedule", schedule), ("state", state)],
-            source.Backups.Count(backup => backup.Schedule == schedule && Word(backup.State) == state));
+            source.Backups.Count(backup => backup.Schedule == schedule && backup.State.Word() == state));
 
     private static IEnumerable<MetricSample> Stages(SourceFigures source)
     {
@@ -92,8 +93,5 @@ internal static class SourceMetrics
     private static MetricSample One(SourceFigures source, double value) => new([("source", source.Name)], value);
 
     private static string[] Words<T>()
-        where T : struct, Enum => [.. Enum.GetValues<T>().Select(Word)];
-
-    private static string Word<T>(T value)
-        where T : struct, Enum => value.ToString().ToLowerInvariant();
+        where T : struct, Enum => [.. Enum.GetValues<T>().Select(value => value.Word())];
 }

@@ -92,7 +92,7 @@ internal sealed partial class RunDispatcher(
     {
         var startedAt = timeProvider.GetUtcNow();
         var id = journal.Begin(source.Name, schedule, type, startedAt);
-        RunStarted(source.Name, schedule, type, id);
+        RunStarted(source.Name, schedule, type.Word(), id);
 
         var attempts = 0;
         BackupOutcome? outcome = null;
@@ -214,22 +214,22 @@ internal sealed partial class RunDispatcher(
         if (run.Outcome is { } outcome)
         {
             var manifest = outcome.Backup.Manifest;
-            RunSucceeded(run.Source, run.Schedule, run.Type, manifest.File, manifest.Stored.Length, manifest.Content.Length, seconds, outcome.Decisions.Count(decision => !decision.Keep));
+            RunSucceeded(run.Source, run.Schedule, run.Type.Word(), manifest.File, manifest.Stored.Length, manifest.Content.Length, seconds, outcome.Decisions.Count(decision => !decision.Keep));
         }
         else
         {
-            RunFailed(run.Source, run.Schedule, run.Type, run.Failure!.Kind, seconds, run.Failure.Message, run.Failure.Hint);
+            RunFailed(run.Source, run.Schedule, run.Type.Word(), run.Failure!.Kind, seconds, run.Failure.Message, run.Failure.Hint);
         }
     }
 
     [LoggerMessage(EventId = 1000, EventName = "run_started", Level = LogLevel.Debug, Message = "backup of {Source} started: schedule {Schedule}, type {Type}, run {Run}")]
-    private partial void RunStarted(string source, string schedule, BackupType type, long run);
+    private partial void RunStarted(string source, string schedule, string type, long run);
 
     [LoggerMessage(EventId = 1001, EventName = "run_succeeded", Level = LogLevel.Information, Message = "backup of {Source} succeeded: schedule {Schedule}, type {Type}, file {File}, {StoredBytes} bytes stored of {ContentBytes}, {Seconds:0.0} s, verified, {Pruned} pruned")]
-    private partial void RunSucceeded(string source, string schedule, BackupType type, string file, long storedBytes, long contentBytes, double seconds, int pruned);
+    private partial void RunSucceeded(string source, string schedule, string type, string file, long storedBytes, long contentBytes, double seconds, int pruned);
 
     [LoggerMessage(EventId = 1002, EventName = "run_failed", Level = LogLevel.Error, Message = "backup of {Source} failed: schedule {Schedule}, type {Type}, cause {Failure}, {Seconds:0.0} s: {Reason}. Next: {Hint}")]
-    private partial void RunFailed(string source, string schedule, BackupType type, FailureKind failure, double seconds, string reason, string hint);
+    private partial void RunFailed(string source, string schedule, string type, FailureKind failure, double seconds, string reason, string hint);
 
     [LoggerMessage(EventId = 1003, EventName = "run_skipped", Level = LogLevel.Warning, Message = "backup of {Source} skipped: schedule {Schedule}, another run of it is under way")]
     private partial void RunSkipped(string source, string schedule);

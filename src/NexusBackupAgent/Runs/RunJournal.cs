@@ -35,7 +35,7 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
             INSERT INTO sources (name, added_at, run_started_at) VALUES ($source, $at, $at) ON CONFLICT DO UPDATE SET run_started_at = $at;
             INSERT INTO runs (source, schedule, type, started_at) VALUES ($source, $schedule, $type, $at)
             """,
-            ("$source", source), ("$schedule", schedule), ("$type", Word(type)), ("$at", Milliseconds(now)));
+            ("$source", source), ("$schedule", schedule), ("$type", type.Word()), ("$at", Milliseconds(now)));
         return Query(transaction, "SELECT last_insert_rowid()", row => row.GetInt64(0))[0];
     });
 
@@ -56,7 +56,7 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
             Execute(
                 transaction,
                 "INSERT INTO runs (source, schedule, type, started_at, ended_at, result, failure, message, hint) VALUES ($source, $schedule, $type, $at, $at, 'skipped', $failure, $message, $hint)",
-                ("$source", run.Source), ("$schedule", run.Schedule), ("$type", Word(run.Type)), ("$at", Milliseconds(run.EndedAt)),
+                ("$source", run.Source), ("$schedule", run.Schedule), ("$type", run.Type.Word()), ("$at", Milliseconds(run.EndedAt)),
                 ("$failure", run.Failure?.Kind.ToString()), ("$message", run.Failure?.Message), ("$hint", run.Failure?.Hint));
         }
         else
@@ -66,7 +66,7 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
                 RecordOutcome(transaction, run, outcome);
         }
 
-        Count(transaction, "run_counts", "schedule", run.Source, run.Schedule, Word(run.Result));
+        Count(transaction, "run_counts", "schedule", run.Source, run.Schedule, run.Result.Word());
         return 0;
     });
 
@@ -82,7 +82,7 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
     public void RecordVerification(string source, VerificationResult result) => database.Transact(transaction =>
     {
         foreach (var check in result.Checks)
-            Count(transaction, "verification_counts", "\"check\"", source, Word(check.Check), check.Passed ? "success" : "failure");
+            Count(transaction, "verification_counts", "\"check\"", source, check.Check.Word(), check.Passed ? "success" : "failure");
         return 0;
     });
 
@@ -146,7 +146,7 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
         Execute(
             transaction,
             "UPDATE runs SET ended_at = $at, result = $result, failure = $failure, message = $message, hint = $hint WHERE id = $id",
-            ("$at", Milliseconds(endedAt)), ("$result", Word(result)), ("$failure", failure?.Kind.ToString()), ("$message", failure?.Message), ("$hint", failure?.Hint), ("$id", id));
+            ("$at", Milliseconds(endedAt)), ("$result", result.Word()), ("$failure", failure?.Kind.ToString()), ("$message", failure?.Message), ("$hint", failure?.Hint), ("$id", id));
         Execute(
             transaction,
             """
@@ -180,9 +180,6 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
     private static Dictionary<(string, string, string), long> Counts(SqliteTransaction transaction, string sql) =>
         Query(transaction, sql, row => (Key: (row.GetString(0), row.GetString(1), row.GetString(2)), Count: row.GetInt64(3)))
             .ToDictionary(row => row.Key, row => row.Count);
-
-    private static string Word<T>(T value)
-        where T : struct, Enum => value.ToString().ToLowerInvariant();
 
     private static long Milliseconds(DateTimeOffset instant) => instant.ToUnixTimeMilliseconds();
 

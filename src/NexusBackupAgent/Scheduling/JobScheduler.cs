@@ -22,6 +22,7 @@ internal sealed partial class JobScheduler(
 
     private readonly SourceUpkeep upkeep = new(dispatcher, timeProvider, logger);
     private readonly Timetable timetable = new(zone);
+    private readonly HashSet<string> announced = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, bool> started = new(StringComparer.Ordinal);
     private readonly WorkLines work = new(maximumParallel: 16);
     private DateTimeOffset lastBeat;
@@ -119,13 +120,15 @@ internal sealed partial class JobScheduler(
     {
         try
         {
-            return roster.Refresh();
+            roster.Refresh();
         }
         catch (Exception failure) when (failure is BackupException || IoFailure.IsKnown(failure))
         {
             WorkFailed("(sources)", $"cannot look for sources: {failure.Message}", "check owner and mode of the directories that the sources' patterns name; those found before go on");
-            return [];
         }
+
+        announced.IntersectWith(roster.Current.Select(source => source.Name));
+        return [.. roster.Current.Where(source => announced.Add(source.Name))];
     }
 
     private void Announce(ScheduledSource source, DateTimeOffset now)

@@ -9,11 +9,5 @@ internal sealed class SourceRoster(Func<IReadOnlyList<ScheduledSource>, IReadOnl
     public IReadOnlyList<ScheduledSource> Current => current;
 
     /// <summary>Looks again.</summary>
-    /// <returns>The sources that are new.</returns>
-    public IReadOnlyList<ScheduledSource> Refresh()
-    {
-        var before = current.Select(source => source.Name).ToHashSet(StringComparer.Ordinal);
-        current = discover(current);
-        return [.. current.Where(source => !before.Contains(source.Name))];
-    }
+    public void Refresh() => current = discover(current);
 }
