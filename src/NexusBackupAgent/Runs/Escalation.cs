@@ -46,9 +46,6 @@ internal static class Escalation
     public const double DiskWarning = 0.8;
     public const double DiskCritical = 0.9;
 
-    /// <summary>A source that was just added has a day for its first backup.</summary>
-    private static readonly TimeSpan Grace = TimeSpan.FromHours(24);
-
     /// <returns>Everything that asks for a level, the highest first; none: the source is well protected.</returns>
     public static IReadOnlyList<EscalationReason> Decide(SourceCondition source, DateTimeOffset now) =>
         [.. OfBackups(source, now).Concat(OfRuns(source)).Append(OfDisk(source.DiskUsedRatio)).OfType<EscalationReason>().OrderByDescending(reason => reason.Level)];
@@ -95,7 +92,7 @@ internal static class Escalation
             return (now - source.AddedAt) switch
             {
                 null => new(EscalationLevel.L1, "there is no good backup yet"), // whether it had its day is unknown
-                { } known when known >= Grace => new(EscalationLevel.L3, "there is no good backup"),
+                { } known when known >= source.RpoWarning => new(EscalationLevel.L3, "there is no good backup"),
                 _ => null,
             };
         }
