@@ -34,7 +34,7 @@ internal static partial class AgentHost
         using var alone = await RunLock.AcquireAsync(configuration.StateDirectory, RunLock.Agent, LockPatience, timeProvider, cancellationToken) ?? throw new BackupException(
             FailureKind.Locked, $"another agent is running on '{configuration.File}'", "stop it first (systemctl stop nexus-backup), or use it: the commands work beside it");
         using var agent = Agent.Open(configuration, timeProvider, loggers);
-        agent.Roster.Refresh(); // before the first scrape: a source that is missing from it would seem to be gone
+        agent.Scheduler.FindSources(); // before the first scrape: a source that is missing from it would seem to be gone
         await using var app = Build(agent, loggers);
         await StartAsync(app, configuration, cancellationToken);
 

@@ -23,6 +23,9 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     /// <summary>The artifact's size in bytes now; it differs from the committed one when somebody changed the file.</summary>
     public long ActualLength => Artifact.Length;
 
+    /// <summary>Somebody made the file by hand, and no reading back has taken it into the catalog yet.</summary>
+    public bool IsHandMade => Manifest is { Adopted: true, IsCommitted: false };
+
     /// <summary>The artifact's name in <see cref="Directory"/>.</summary>
     public string File => Manifest.File;
 

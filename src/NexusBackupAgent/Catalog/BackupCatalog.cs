@@ -99,10 +99,10 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
     /// <param name="isWritten">Whether <see cref="WriteArtifactAsync"/> succeeded. If not, a file of that name may be somebody else's, and then stays.</param>
     public async Task AbandonAsync(string artifact, bool isWritten, CancellationToken cancellationToken)
     {
-        if (isWritten || !(await FilesAsync(cancellationToken)).ContainsKey(BackupFiles.Manifest(artifact)) && !await IsForeignAsync(artifact, cancellationToken))
-            await DeleteFilesAsync(artifact, cancellationToken);
-        else
-            await store.DeleteAsync(PathOf(BackupFiles.Pending(artifact)), cancellationToken);
+        var files = isWritten
+            ? BackupFiles.AllOf(artifact)
+            : (await FilesAsync(cancellationToken)).ContainsKey(BackupFiles.Manifest(artifact)) ? [] : await OwnFilesAsync(artifact, cancellationToken);
+        await DeleteFilesAsync(files, cancellationToken);
     }
 
     /// <summary>Keeps the result of a verification beside the backup, in place of the one before.</summary>
@@ -135,7 +135,7 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
             // adopted as a manual backup: nothing is lost by that.
         }
 
-        await DeleteFilesAsync(backup.File, cancellationToken);
+        await DeleteFilesAsync(BackupFiles.AllOf(backup.File), cancellationToken);
     }
 
     /// <summary>The SHA-256 in a <c>.sha256</c> file that somebody made by hand, or null when there is none.</summary>
@@ -167,30 +167,36 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
         {
             if (orphan.Sweepable.Count == 0 || now - orphan.ModifiedAt < grace)
                 continue;
-            foreach (var file in IsArtifact(orphan.File) && await IsForeignAsync(orphan.File, cancellationToken) ? [BackupFiles.Pending(orphan.File)] : orphan.Sweepable)
-                await store.DeleteAsync(PathOf(file), cancellationToken);
-            swept.Add(orphan);
+            var files = IsArtifact(orphan.File) ? await OwnFilesAsync(orphan.File, cancellationToken) : orphan.Sweepable;
+            await DeleteFilesAsync(files, cancellationToken);
+            if (files.Count > 0)
+                swept.Add(orphan);
         }
 
         return swept;
     }
 
     /// <summary>
-    /// Whether an artifact is a file that another program made of the name that we had marked; its first bytes tell.
-    /// Such a file is never swept, only the mark.
+    /// Which files of a marked artifact without a manifest are ours to delete. Its first bytes tell whether an agent wrote
+    /// it: of a file that another program made of that name only the mark is ours, and of one that can't be read nothing
+    /// is, for now.
     /// </summary>
-    private async Task<bool> IsForeignAsync(string file, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<string>> OwnFilesAsync(string artifact, CancellationToken cancellationToken)
     {
         try
         {
             var header = new byte[GzipMember.HeaderSize];
-            await using var artifact = await OpenReadAsync(file, cancellationToken);
-            var read = await artifact.ReadAtLeastAsync(header, header.Length, throwOnEndOfStream: false, cancellationToken);
-            return !GzipMember.TryReadLength(header.AsSpan(0, read), out _);
+            await using var stored = await OpenReadAsync(artifact, cancellationToken);
+            var read = await stored.ReadAtLeastAsync(header, header.Length, throwOnEndOfStream: false, cancellationToken);
+            return GzipMember.TryReadLength(header.AsSpan(0, read), out _) ? BackupFiles.AllOf(artifact) : [BackupFiles.Pending(artifact)];
         }
         catch (FileNotFoundException)
         {
-            return false; // only companions and the mark are left
+            return BackupFiles.AllOf(artifact); // only companions and the mark are left
+        }
+        catch (Exception unreadable) when (unreadable is BackupException || IoFailure.IsKnown(unreadable))
+        {
+            return []; // it stays an orphan, which list and status report; a backup must not fail for it
         }
     }
 
@@ -210,10 +216,9 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
     // Empty: even a full disk has room for its name.
     private Task MarkAsync(string artifact, CancellationToken cancellationToken) => WriteTextAsync(BackupFiles.Pending(artifact), "", cancellationToken);
 
-    /// <summary>Deletes in the order in which a crash leaves an orphan and no backup: manifest first, mark last.</summary>
-    private async Task DeleteFilesAsync(string artifact, CancellationToken cancellationToken)
+    private async Task DeleteFilesAsync(IReadOnlyList<string> files, CancellationToken cancellationToken)
     {
-        foreach (var file in BackupFiles.AllOf(artifact))
+        foreach (var file in files)
             await store.DeleteAsync(PathOf(file), cancellationToken);
     }
 
@@ -241,7 +246,8 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
 
     private BackupManifest HandMade(StoredFile artifact)
     {
-        var capturedAt = BackupFiles.CapturedAt(artifact.Name, zone) ?? artifact.ModifiedAt;
+        // A name may claim any time, and a file can't hold a state later than its own writing.
+        var capturedAt = BackupFiles.CapturedAt(artifact.Name, zone) is { } named && named <= artifact.ModifiedAt ? named : artifact.ModifiedAt;
         return new BackupManifest(
             BackupManifest.CurrentFormatVersion,
             BackupId.ForAdopted(capturedAt, artifact.Name),

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Storage;
 
 namespace NexusBackupAgent.Catalog;
@@ -20,9 +21,16 @@ internal sealed class CompanionReader<T>(IArtifactStore store, JsonTypeInfo<T> t
     {
         if (known.TryGetValue(file.Name, out var read) && read.File == file)
             return read.Value;
-        var value = await ParseAsync(path, cancellationToken);
-        known[file.Name] = (file, value);
-        return value;
+        try
+        {
+            var value = await ParseAsync(path, cancellationToken);
+            known[file.Name] = (file, value);
+            return value;
+        }
+        catch (Exception unreadable) when (unreadable is BackupException || IoFailure.IsKnown(unreadable))
+        {
+            return null; // not remembered: it may be readable again
+        }
     }
 
     /// <summary>Forgets the files that are gone.</summary>
@@ -39,7 +47,7 @@ internal sealed class CompanionReader<T>(IArtifactStore store, JsonTypeInfo<T> t
             await using var stream = await store.OpenReadAsync(path, cancellationToken);
             return await JsonSerializer.DeserializeAsync(stream, type, cancellationToken);
         }
-        catch (Exception damage) when (damage is JsonException or FileNotFoundException)
+        catch (JsonException)
         {
             return null;
         }

@@ -31,6 +31,8 @@ internal static class BackupCommand
             RequireFull(parsed.GetValue(type));
             using var session = context.OpenAgent(parsed);
             var sources = SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
+            if (sources.Count == 0)
+                throw new BackupException(FailureKind.NotFound, "there is nothing to back up: no pattern of the configuration finds a database", "nexus-backup check-config says what each pattern finds");
             return (int)await RunAsync(context.Terminal, session.Agent, sources, parsed.GetValue(json), cancellationToken);
         });
         return command;

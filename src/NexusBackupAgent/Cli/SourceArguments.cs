@@ -57,7 +57,7 @@ internal static class SourceArguments
         {
             var (configuration, _) = ConfigurationFile.Load(context.FindConfiguration(completion.ParseResult), context.TimeProvider.LocalTimeZone);
             return [.. (configuration?.Sources ?? [])
-                .SelectMany(source => source.IsGlob ? SqliteGlob.Expand(source.SqlitePath).Select(match => match.Name) : [source.Name])
+                .SelectMany(source => source.IsGlob ? SqliteGlob.Expand(source.SqlitePath, out _).Select(match => match.Name) : [source.Name])
                 .Select(name => new CompletionItem(name))];
         }
         catch (Exception unavailable) when (unavailable is BackupException || IoFailure.IsKnown(unavailable))

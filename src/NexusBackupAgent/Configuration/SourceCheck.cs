@@ -11,10 +11,12 @@ internal static class SourceCheck
         if (!source.IsGlob)
             return Check(key, source.SqlitePath);
 
-        var matches = PathGlob.Expand(source.SqlitePath);
+        var matches = PathGlob.Expand(source.SqlitePath, out var unreadable);
+        var refused = unreadable.Select(directory => new ConfigurationProblem(
+            key, Line: 0, directory, "may not be listed, so databases in it are not found", "give this user access to the directory, or narrow the pattern", IsError: false));
         if (matches.Count > 0)
-            return matches.SelectMany(match => Check(key, match));
-        return [new ConfigurationProblem(key, Line: 0, source.SqlitePath, "matches no file yet", "check the pattern; files that appear later are picked up", IsError: false)];
+            return [.. refused, .. matches.SelectMany(match => Check(key, match))];
+        return [.. refused, new ConfigurationProblem(key, Line: 0, source.SqlitePath, "matches no file yet", "check the pattern; files that appear later are picked up", IsError: false)];
     }
 
     private static IEnumerable<ConfigurationProblem> Check(string key, string path)

@@ -41,19 +41,14 @@ internal sealed partial class SourceDiscovery(
     private IEnumerable<(string Name, string Path)> Matches(SourceConfiguration group)
     {
         var before = known.Where(entry => entry.Value.Configured == group).ToDictionary(entry => entry.Key, entry => entry.Value.Path, StringComparer.Ordinal);
-        IReadOnlyList<(string Name, string Path)> matches;
-        try
-        {
-            matches = SqliteGlob.Expand(group.SqlitePath);
-            unlisted.Remove(group.Name);
-        }
-        catch (Exception failure) when (IoFailure.IsKnown(failure))
-        {
-            matches = [.. before.Select(entry => (entry.Key, entry.Value))];
-            if (unlisted.Add(group.Name))
-                SourcesUnlisted(group.SqlitePath, group.Name, failure.Message);
-        }
+        var matches = SqliteGlob.Expand(group.SqlitePath, out var unreadable);
+        foreach (var directory in unreadable.Where(unlisted.Add))
+            SourcesUnlisted(group.SqlitePath, group.Name, directory);
 
+        // What was found below a directory that can't be listed now is not gone for that.
+        var hidden = before.Where(entry => unreadable.Any(directory => entry.Value.StartsWith(directory + "/", StringComparison.Ordinal)))
+            .Select(entry => (Name: entry.Key, Path: entry.Value));
+        matches = [.. matches.UnionBy(hidden, match => match.Name, StringComparer.Ordinal)];
         var gone = BackedUp(group, before.Keys).Except(matches.Select(match => match.Name), StringComparer.Ordinal)
             .Where(name => HasBackups(group, name))
             .Select(name => (name, before.GetValueOrDefault(name) ?? SqliteGlob.PathOf(group.SqlitePath, name)));
@@ -83,11 +78,12 @@ internal sealed partial class SourceDiscovery(
         try
         {
             var catalog = (isKnown ? bound! : Bind(group, name, SqliteGlob.PathOf(group.SqlitePath, name))).Source.Source.Catalog;
-            return catalog.ListAsync(CancellationToken.None).GetAwaiter().GetResult().Any(backup => backup.Manifest.IsCommitted && backup.Source == name);
+            // A backup whose manifest can't be read may be one of it: in doubt the source is missed aloud.
+            return catalog.ListAsync(CancellationToken.None).GetAwaiter().GetResult().Any(backup => backup.Source == name && !backup.IsHandMade);
         }
         catch (BackupException)
         {
-            return isKnown;
+            return true; // a directory of backups that can't be looked into: its source is missed aloud too
         }
     }
 
@@ -129,8 +125,8 @@ internal sealed partial class SourceDiscovery(
     [LoggerMessage(EventId = 3002, EventName = "name_taken", Level = LogLevel.Error, Message = "{Path} of {Group} is NOT protected: another source is named {Source} already. Next: rename one of them")]
     private partial void NameTaken(string path, string group, string source);
 
-    [LoggerMessage(EventId = 3003, EventName = "sources_unlisted", Level = LogLevel.Error, Message = "cannot look for databases that match {Pattern} of {Group}: {Reason}; those found before go on. Next: check owner and mode of the directories that the pattern names")]
-    private partial void SourcesUnlisted(string pattern, string group, string reason);
+    [LoggerMessage(EventId = 3003, EventName = "sources_unlisted", Level = LogLevel.Error, Message = "databases that match {Pattern} of {Group} may be missed: {Directory} can't be listed; those found before go on. Next: check its owner and mode, or narrow the pattern")]
+    private partial void SourcesUnlisted(string pattern, string group, string directory);
 
     /// <summary>A source, what configured it, and its database's path.</summary>
     private sealed record Bound(SourceConfiguration Configured, string Path, ScheduledSource Source);

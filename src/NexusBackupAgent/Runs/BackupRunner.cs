@@ -136,14 +136,18 @@ internal sealed class BackupRunner(BackupVerifier verifier, SpaceGuard space, Ru
                 "check the store's disk (dmesg | tail; smartctl -H), then run nexus-backup backup again");
         }
 
-        // One damaged state is enough to analyse; one a night would fill the store that holds the good ones.
-        var evidence = (await source.Catalog.ListAsync(cancellationToken)).FirstOrDefault(other => other.Id != backup.Id && ShowsCorruptSource(other)) ?? backup;
-        if (evidence != backup)
-            await source.Catalog.RemoveAsync(backup, cancellationToken);
+        // The first capture since the damage shows how it began, the newest holds most; one a night between them would
+        // fill the store that holds the good ones.
+        var damaged = (await source.Catalog.ListAsync(cancellationToken))
+            .TakeWhile(other => other.State != BackupState.Good)
+            .Where(other => other.Id != backup.Id && other.Schedule != BackupManifest.ManualSchedule && ShowsCorruptSource(other))
+            .ToList();
+        foreach (var between in damaged.SkipLast(1))
+            await source.Catalog.RemoveAsync(between, cancellationToken);
         return new BackupException(
             FailureKind.SourceCorrupt,
             $"the database of source '{source.Name}' is corrupt: {backup.Verification!.FirstFailure}",
-            $"the older good backups are kept (nexus-backup list '{source.Name}'); '{source.Catalog.Locate(evidence.File)}' holds the damaged state for analysis and does not count");
+            $"the older good backups are kept (nexus-backup list '{source.Name}'); '{file}' holds the damaged state for analysis and does not count");
     }
 
     /// <summary>Stored as it was captured, and what was captured is damaged.</summary>

@@ -18,7 +18,6 @@ internal sealed partial class RunDispatcher(
     /// <summary>How many runs and verifications one process does at once: each uses all cores as it is.</summary>
     private const int MostParallel = 2;
 
-    // Taken after the lock, so that waiting for another process's run keeps no other source waiting.
     private readonly SemaphoreSlim slots = new(MostParallel);
 
     /// <summary>Runs one backup to its end. A failure is in the record, in the journal and in the log; it is not thrown.</summary>
@@ -28,19 +27,8 @@ internal sealed partial class RunDispatcher(
         ProtectedSource source, string schedule, BackupType type, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested(); // what was due when the agent stopped never began, and has not failed
-        using var held = await AcquireAsync(source.Name, lockTimeout, cancellationToken);
-        if (held is null)
-            return Skip(source, schedule, type);
-
-        await slots.WaitAsync(cancellationToken);
-        try
-        {
-            return await RunLockedAsync(source, schedule, type, progress, cancellationToken);
-        }
-        finally
-        {
-            slots.Release();
-        }
+        using var turn = await TakeTurnAsync(source.Name, lockTimeout, cancellationToken);
+        return turn is null ? Skip(source, schedule, type) : await RunLockedAsync(source, schedule, type, progress, cancellationToken);
     }
 
     /// <summary>Verifies one backup under the source's lock and counts the checks.</summary>
@@ -48,15 +36,20 @@ internal sealed partial class RunDispatcher(
     public async Task<Backup> VerifyAsync(
         ProtectedSource source, Backup backup, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
-        using var held = await AcquireAsync(source.Name, lockTimeout, cancellationToken) ?? throw Busy(source.Name);
-        await slots.WaitAsync(cancellationToken);
+        using var turn = await TakeTurnAsync(source.Name, lockTimeout, cancellationToken) ?? throw Busy(source.Name);
+        using var limit = new CancellationTokenSource(source.TimeLimit, timeProvider);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            return await VerifyLockedAsync(source, backup, progress, cancellationToken);
+            return await VerifyLockedAsync(source, backup, progress, either.Token);
         }
-        finally
+        catch (OperationCanceledException stopped) when (!cancellationToken.IsCancellationRequested)
         {
-            slots.Release();
+            throw new BackupException(
+                FailureKind.TimedOut,
+                $"the verification exceeded the time limit of {source.TimeLimit}",
+                "see what is slow (iostat -x 1), or raise timeLimit",
+                stopped);
         }
     }
 
@@ -86,6 +79,45 @@ internal sealed partial class RunDispatcher(
     /// <returns>Null when another run still holds it after <paramref name="timeout"/>.</returns>
     public Task<RunLock?> AcquireAsync(string source, TimeSpan timeout, CancellationToken cancellationToken) =>
         RunLock.AcquireAsync(stateDirectory, source, timeout, timeProvider, cancellationToken);
+
+    /// <summary>
+    /// Waits for a place at work and the source's lock, and for neither while it holds the other: a queue of due sources must
+    /// not look busy to a command, nor another process's run keep other sources waiting.
+    /// </summary>
+    /// <returns>Null when another run held the lock for longer than <paramref name="lockTimeout"/>.</returns>
+    private async Task<Turn?> TakeTurnAsync(string source, TimeSpan lockTimeout, CancellationToken cancellationToken)
+    {
+        await slots.WaitAsync(cancellationToken);
+        var started = timeProvider.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                if (RunLock.TryAcquire(stateDirectory, source) is { } held)
+                    return new Turn(held, slots);
+            }
+            catch
+            {
+                slots.Release();
+                throw;
+            }
+
+            slots.Release();
+            if (timeProvider.GetElapsedTime(started) >= lockTimeout)
+                return null;
+            await Task.Delay(RunLock.Poll, timeProvider, cancellationToken);
+            await slots.WaitAsync(cancellationToken);
+        }
+    }
+
+    private sealed class Turn(RunLock held, SemaphoreSlim slots) : IDisposable
+    {
+        public void Dispose()
+        {
+            held.Dispose();
+            slots.Release();
+        }
+    }
 
     private async Task<RunRecord> RunLockedAsync(
         ProtectedSource source, string schedule, BackupType type, IProgress<RunProgress>? progress, CancellationToken cancellationToken)

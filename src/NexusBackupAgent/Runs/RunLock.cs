@@ -11,7 +11,8 @@ internal sealed class RunLock : IDisposable
     /// <summary>The name under which the running agent itself holds a lock. No source can have it: it would be a hidden file.</summary>
     public const string Agent = ".agent";
 
-    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
+    /// <summary>How often a held lock is tried again.</summary>
+    public static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
 
     private readonly FileStream file;
 

@@ -58,6 +58,19 @@ internal sealed partial class JobScheduler(
         await work.WhenIdleAsync();
     }
 
+    /// <summary>Looks which sources there are now. What can't be listed must not stop the sources that are known.</summary>
+    public void FindSources()
+    {
+        try
+        {
+            roster.Refresh();
+        }
+        catch (Exception failure) when (failure is BackupException || IoFailure.IsKnown(failure))
+        {
+            WorkFailed("(sources)", $"cannot look for sources: {failure.Message}", "check owner and mode of the directories that the sources' patterns name; those found before go on");
+        }
+    }
+
     public void Dispose() => work.Dispose();
 
     private TimeSpan Tick(CancellationToken cancellationToken)
@@ -115,19 +128,12 @@ internal sealed partial class JobScheduler(
         }
     }
 
-    /// <summary>Looks for new sources. A directory that can't be listed must not stop the sources that are known.</summary>
     private IReadOnlyList<ScheduledSource> FindNew()
     {
-        try
-        {
-            roster.Refresh();
-        }
-        catch (Exception failure) when (failure is BackupException || IoFailure.IsKnown(failure))
-        {
-            WorkFailed("(sources)", $"cannot look for sources: {failure.Message}", "check owner and mode of the directories that the sources' patterns name; those found before go on");
-        }
-
+        FindSources();
         announced.IntersectWith(roster.Current.Select(source => source.Name));
+        foreach (var gone in started.Keys.Where(name => !announced.Contains(name)))
+            started.TryRemove(gone, out _); // one that comes back is new again
         return [.. roster.Current.Where(source => announced.Add(source.Name))];
     }
 

@@ -62,31 +62,13 @@ internal sealed partial class SourceUpkeep(RunDispatcher dispatcher, TimeProvide
     {
         try
         {
-            await VerifyWithinTimeLimitAsync(source, backup, cancellationToken);
+            await dispatcher.VerifyAsync(source, backup, TimeSpan.Zero, progress: null, cancellationToken);
             return true;
         }
         catch (BackupException failure) when (failure.Kind != FailureKind.Locked)
         {
             VerificationImpossible(source.Name, source.Catalog.Locate(backup.File), failure.Message, failure.Hint);
             return false;
-        }
-    }
-
-    private async Task VerifyWithinTimeLimitAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
-    {
-        using var limit = new CancellationTokenSource(source.TimeLimit, timeProvider);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        try
-        {
-            await dispatcher.VerifyAsync(source, backup, TimeSpan.Zero, progress: null, either.Token);
-        }
-        catch (OperationCanceledException stopped) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new BackupException(
-                FailureKind.TimedOut,
-                $"the verification exceeded the time limit of {source.TimeLimit}",
-                "see what is slow (iostat -x 1), or raise timeLimit",
-                stopped);
         }
     }
 

@@ -85,6 +85,16 @@ public sealed class BackupCatalogTests : IDisposable
     }
 
     [Fact]
+    public async Task A_hand_made_file_is_not_younger_than_its_writing_whatever_its_name_says()
+    {
+        var file = Path.Combine(temp.Sub("itsm"), "manual_20991231_000000.db.gz");
+        await File.WriteAllTextAsync(file, "x");
+        File.SetLastWriteTimeUtc(file, Some.Instant.UtcDateTime);
+
+        Assert.Equal(Some.Instant, Assert.Single(await CatalogUse.CatalogOf(new LocalDirectoryStore("local", temp.Path)).AllAsync()).CapturedAt);
+    }
+
+    [Fact]
     public async Task An_empty_file_is_corrupt_without_being_read()
     {
         await File.WriteAllTextAsync(Path.Combine(Directory, "manual_20260214_020000.db.gz"), "");

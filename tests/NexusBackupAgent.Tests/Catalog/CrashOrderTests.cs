@@ -150,6 +150,38 @@ public sealed class CrashOrderTests : IDisposable
         Assert.True(Assert.Single(await catalog.AllAsync()).Manifest.Adopted);
     }
 
+    /// <summary>A leftover on a bad sector, or of another user: it stays an orphan, and no backup fails for it.</summary>
+    [SkippableFact]
+    public async Task A_leftover_that_cannot_be_read_is_left_and_stops_nothing()
+    {
+        Skip.IfNot(File.Exists("/proc/self/mem"), "there is no /proc");
+        const string Artifact = "daily_20260214_020000.db.gz";
+        File.CreateSymbolicLink(Path.Combine(Directory, Artifact), "/proc/self/mem"); // opens, and every read fails
+        await File.WriteAllTextAsync(Path.Combine(Directory, BackupFiles.Pending(Artifact)), "");
+        var catalog = CatalogUse.CatalogOf(Store);
+
+        Assert.Empty(await catalog.SweepAsync(TimeProvider.System.GetUtcNow().AddDays(2), Grace, CancellationToken.None));
+        await catalog.AbandonAsync(Artifact, isWritten: false, CancellationToken.None);
+
+        Assert.Equal(Artifact, Assert.Single(await catalog.FindOrphansAsync(CancellationToken.None)).File);
+    }
+
+    [SkippableFact]
+    public async Task A_manifest_that_cannot_be_read_hides_no_other_backup()
+    {
+        Skip.IfNot(File.Exists("/proc/self/mem"), "there is no /proc");
+        var older = await AddOlderAsync();
+        var backup = await CatalogUse.CatalogOf(Store).AddAsync(Some.Text(1000));
+        var manifest = Path.Combine(Directory, BackupFiles.Manifest(backup.File));
+        File.Delete(manifest);
+        File.CreateSymbolicLink(manifest, "/proc/self/mem");
+
+        var listed = await CatalogUse.CatalogOf(Store).AllAsync();
+
+        Assert.Equal([BackupState.Corrupt, BackupState.Unverified], listed.Select(each => each.State));
+        Assert.Equal(older.Id, listed[1].Id);
+    }
+
     [SkippableFact]
     public async Task A_full_store_can_be_pruned()
     {

@@ -26,6 +26,13 @@ internal static class ChildProgram
                 foreach (var problem in configuration is null ? problems : [.. problems, .. ConfigurationFile.CheckEnvironment(configuration)])
                     Console.WriteLine(problem);
                 return 0;
+            case ["glob", var pattern]:
+                var matches = PathGlob.Expand(pattern, out var unreadable);
+                foreach (var match in matches)
+                    Console.WriteLine(match);
+                foreach (var directory in unreadable)
+                    Console.WriteLine($"unreadable {directory}");
+                return 0;
             case ["store-list", var root]:
                 return await TellAsync(() => new LocalDirectoryStore("local", root).ListAsync("itsm", CancellationToken.None));
             case ["snapshot", var database, var scratch]:

@@ -18,9 +18,15 @@ internal sealed class DatabaseGate : IDisposable
     /// <summary>Waits until no other reader is in. Entered before the file is first opened.</summary>
     public static async Task<DatabaseGate> EnterAsync(string path, CancellationToken cancellationToken)
     {
-        var own = Gates.GetOrAdd(FileIdentity.Of(path), _ => new SemaphoreSlim(1));
-        await own.WaitAsync(cancellationToken);
-        return new DatabaseGate(own);
+        while (true)
+        {
+            var file = FileIdentity.Of(path);
+            var own = Gates.GetOrAdd(file, _ => new SemaphoreSlim(1));
+            await own.WaitAsync(cancellationToken);
+            if (FileIdentity.Of(path) == file)
+                return new DatabaseGate(own);
+            own.Release(); // replaced while we waited: another file, another gate
+        }
     }
 
     public void Dispose() => gate.Release();

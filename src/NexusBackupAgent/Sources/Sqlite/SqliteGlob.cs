@@ -10,13 +10,14 @@ namespace NexusBackupAgent.Sources.Sqlite;
 internal static class SqliteGlob
 {
     /// <param name="pattern">An absolute path whose file name may hold <c>*</c> and <c>?</c>, and whose directories <c>*</c>.</param>
+    /// <param name="unreadable">Directories that the pattern leads into and that may not be listed.</param>
     /// <returns>
     /// Name and path of each match, in the order of the paths. A name is each directory that a wildcard matched, then the
     /// file's name without the extension that the pattern spells out, joined by <c>-</c>. Two may be equal only through
     /// a <c>-</c> in a file's or directory's own name.
     /// </returns>
-    public static IReadOnlyList<(string Name, string Path)> Expand(string pattern) =>
-        [.. PathGlob.Expand(pattern).Select(path => (NameOf(path, pattern), path))];
+    public static IReadOnlyList<(string Name, string Path)> Expand(string pattern, out IReadOnlyList<string> unreadable) =>
+        [.. PathGlob.Expand(pattern, out unreadable).Select(path => (NameOf(path, pattern), path))];
 
     /// <summary>Whether a match of the pattern could have this name.</summary>
     public static bool CanName(string pattern, string name) => NamesOf(pattern).IsMatch(name);
