@@ -155,8 +155,11 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
     }
 
     /// <summary>Files that belong to no backup.</summary>
-    public async Task<IReadOnlyList<Orphan>> FindOrphansAsync(CancellationToken cancellationToken) =>
-        [.. Orphan.Among(await FilesAsync(cancellationToken), extension), .. await StrangersAsync(cancellationToken)];
+    public async Task<IReadOnlyList<Orphan>> FindOrphansAsync(CancellationToken cancellationToken)
+    {
+        var files = await FilesAsync(cancellationToken);
+        return [.. Orphan.Among(files, extension), .. await StrangersAsync(files.Values, cancellationToken)];
+    }
 
     /// <summary>Deletes orphans older than <paramref name="grace"/>, as far as they are certainly an agent's own leftovers.</summary>
     /// <returns>What was deleted.</returns>
@@ -201,10 +204,10 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
     }
 
     /// <summary>Backups in this directory that name another source: a directory that was given to a new source, or a source that was renamed.</summary>
-    private async Task<IReadOnlyList<Orphan>> StrangersAsync(CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<Orphan>> StrangersAsync(IEnumerable<StoredFile> files, CancellationToken cancellationToken)
     {
         var strangers = new List<Orphan>();
-        foreach (var file in (await FilesAsync(cancellationToken)).Values.Where(file => BackupFiles.ArtifactOfManifest(file.Name) is not null))
+        foreach (var file in files.Where(file => BackupFiles.ArtifactOfManifest(file.Name) is not null))
         {
             if (await ManifestAsync(file, cancellationToken) is { } manifest && manifest.Source != source)
                 strangers.Add(new Orphan(manifest.File, [], $"a backup of source {manifest.Source}; it does not count for {source} and is not pruned", file.ModifiedAt));

@@ -88,24 +88,6 @@ internal sealed class JournalDatabase : IDisposable
     /// <summary>Runs <paramref name="work"/>, which only reads, beside whoever writes.</summary>
     public T Read<T>(Func<SqliteTransaction, T> work) => Run(work, deferred: true);
 
-    private T Run<T>(Func<SqliteTransaction, T> work, bool deferred)
-    {
-        lock (gate)
-        {
-            try
-            {
-                using var transaction = connection.BeginTransaction(deferred);
-                var result = work(transaction);
-                transaction.Commit();
-                return result;
-            }
-            catch (SqliteException failure)
-            {
-                throw Translate(failure, path);
-            }
-        }
-    }
-
     /// <summary>Runs one statement and returns how many rows it changed.</summary>
     public static int Execute(SqliteTransaction transaction, string sql, params ReadOnlySpan<(string Name, object? Value)> parameters)
     {
@@ -125,6 +107,24 @@ internal sealed class JournalDatabase : IDisposable
     }
 
     public void Dispose() => connection.Dispose();
+
+    private T Run<T>(Func<SqliteTransaction, T> work, bool deferred)
+    {
+        lock (gate)
+        {
+            try
+            {
+                using var transaction = connection.BeginTransaction(deferred);
+                var result = work(transaction);
+                transaction.Commit();
+                return result;
+            }
+            catch (SqliteException failure)
+            {
+                throw Translate(failure, path);
+            }
+        }
+    }
 
     private static SqliteCommand Command(SqliteTransaction transaction, string sql, ReadOnlySpan<(string Name, object? Value)> parameters)
     {
@@ -183,12 +183,9 @@ internal sealed class JournalDatabase : IDisposable
         return command.ExecuteScalar();
     }
 
-    private static BackupException Translate(SqliteException failure, string path)
-    {
-        return new BackupException(
-            FailureKind.Journal,
-            $"cannot use the run journal '{path}': {SqliteFailure.Reason(failure)}",
-            $"check owner, mode and free space of its directory (ls -la '{Path.GetDirectoryName(path)}'; df -h '{Path.GetDirectoryName(path)}') for the user {Environment.UserName}",
-            failure);
-    }
+    private static BackupException Translate(SqliteException failure, string path) => new(
+        FailureKind.Journal,
+        $"cannot use the run journal '{path}': {SqliteFailure.Reason(failure)}",
+        $"check owner, mode and free space of its directory (ls -la '{Path.GetDirectoryName(path)}'; df -h '{Path.GetDirectoryName(path)}') for the user {Environment.UserName}",
+        failure);
 }

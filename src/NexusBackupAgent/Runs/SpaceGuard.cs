@@ -21,19 +21,14 @@ internal sealed class SpaceGuard(ScratchDirectory scratch)
         var estimate = last is null ? Companions : (long)(last.Manifest.Stored.Length * Growth) + Companions;
         if (catalog.Store.GetSpace() is { } space && space.Available < estimate)
         {
-            throw Full(
+            throw new BackupException(
+                FailureKind.StoreFull,
                 $"store '{catalog.Store.Name}' has {Mebibytes(space.Available)} available and the backup needs about {Mebibytes(estimate)}",
-                catalog.Locate(""),
-                "; nexus-backup prune --dry-run shows what retention would remove");
+                $"free space there (df -h '{catalog.Locate("")}'); nexus-backup prune --dry-run shows what retention would remove; then run the backup again");
         }
 
-        var available = scratch.Available;
-        if (available < contentLength)
-            throw Full($"scratch space '{scratch.Path}' has {Mebibytes(available)} available and verification needs {Mebibytes(contentLength)}", scratch.Path, ", or set scratch to a directory on a larger disk");
+        scratch.RequireRoom(contentLength);
     }
-
-    private static BackupException Full(string message, string place, string help) =>
-        new(FailureKind.StoreFull, message, $"free space there (df -h '{place}'){help}; then run the backup again");
 
     private static string Mebibytes(long bytes) => $"{bytes / 1048576.0:0.0} MiB";
 }

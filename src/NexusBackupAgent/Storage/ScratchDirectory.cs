@@ -35,6 +35,21 @@ internal sealed class ScratchDirectory(string path) : IDisposable
         return new DriveInfo(Path).AvailableFreeSpace;
     });
 
+    /// <summary>Refuses what can't fit: expanding it would fill the disk for everybody else before it fails.</summary>
+    /// <param name="bytes">Of the content that will be expanded there.</param>
+    /// <exception cref="BackupException">There is no room (exit code 8).</exception>
+    public void RequireRoom(long bytes)
+    {
+        var available = Available;
+        if (available < bytes)
+        {
+            throw new BackupException(
+                FailureKind.StoreFull,
+                $"scratch space '{Path}' has {available} bytes available and verification needs {bytes} ({bytes / 1048576.0:0.0} MiB)",
+                $"free space there (df -h '{Path}'), or set scratch to a directory on a larger disk; then run the command again");
+        }
+    }
+
     /// <summary>An empty file that only this user may read; the caller opens it, and deletes it.</summary>
     /// <exception cref="BackupException">It can't be made.</exception>
     public string NewFile() => Guard("make a file in", () =>
