@@ -64,7 +64,7 @@ public sealed class ServiceTests : IDisposable
     {
         await SqliteSamples.LedgerAsync(home["itsm.db"], "wal");
         await using var service = await RunningService.StartAsync(home, clock, Configuration);
-        await ScrapeUntilAsync(service, "nexus_backup_backups{source=\"itsm\",schedule=\"daily\",state=\"good\"} 1");
+        await ScrapeUntilAsync(service, "nexus_backup_runs_total{source=\"itsm\",schedule=\"daily\",result=\"success\"} 1"); // the run has ended, not only stored its backup
 
         Directory.Move(home["backups"], home["unmounted"]);
         var series = await ScrapeAsync(service);
@@ -82,7 +82,7 @@ public sealed class ServiceTests : IDisposable
     {
         await SqliteSamples.LedgerAsync(home["itsm.db"], "wal");
         await using var service = await RunningService.StartAsync(home, clock, Configuration);
-        await ScrapeUntilAsync(service, "nexus_backup_backups{source=\"itsm\",schedule=\"daily\",state=\"good\"} 1");
+        await ScrapeUntilAsync(service, "nexus_backup_runs_total{source=\"itsm\",schedule=\"daily\",result=\"success\"} 1"); // the run has ended, not only stored its backup
 
         var (status, health) = await HealthAsync(service);
 
@@ -149,17 +149,8 @@ public sealed class ServiceTests : IDisposable
     private static async Task<string[]> ScrapeAsync(RunningService service) =>
         [.. (await service.Http.GetStringAsync("metrics")).Split('\n').Where(line => line.Length > 0 && line[0] != '#')];
 
-    private static async Task ScrapeUntilAsync(RunningService service, string line)
-    {
-        var series = Array.Empty<string>();
-        for (var look = 0; look < 600 && !series.Contains(line); look++)
-        {
-            series = await ScrapeAsync(service);
-            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
-        }
-
-        Assert.Contains(line, series);
-    }
+    private static Task ScrapeUntilAsync(RunningService service, string line) =>
+        Eventually.TrueAsync(async () => (await ScrapeAsync(service)).Contains(line), $"a scrape with {line}");
 
     private static async Task<(HttpStatusCode Status, JsonElement Health)> HealthAsync(RunningService service)
     {
@@ -170,15 +161,8 @@ public sealed class ServiceTests : IDisposable
 
     private static async Task<JsonElement> HealthUntilAsync(RunningService service, HttpStatusCode wanted)
     {
-        for (var look = 0; look < 600; look++)
-        {
-            var (status, health) = await HealthAsync(service);
-            if (status == wanted)
-                return health;
-            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
-        }
-
-        Assert.Fail($"health did not become {wanted}");
-        throw new InvalidOperationException();
+        var last = default((HttpStatusCode Status, JsonElement Health));
+        await Eventually.TrueAsync(async () => (last = await HealthAsync(service)).Status == wanted, $"health {wanted}");
+        return last.Health;
     }
 }
