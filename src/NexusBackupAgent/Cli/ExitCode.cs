@@ -20,6 +20,9 @@ internal enum ExitCode
     /// <summary>A verification failed, or a corrupt backup was found.</summary>
     VerificationFailed = 4,
 
+    /// <summary>A restore or a drill failed; what was there before is still there.</summary>
+    RestoreFailed = 5,
+
     /// <summary>The named source or backup does not exist.</summary>
     NotFound = 6,
 
@@ -35,7 +38,7 @@ internal static class ExitCodes
     /// <summary>Where several things failed, the first of these that is among them is told.</summary>
     private static readonly ExitCode[] BySeverity =
     [
-        ExitCode.Unexpected, ExitCode.StoreFull, ExitCode.VerificationFailed, ExitCode.BackupFailed, ExitCode.Usage, ExitCode.NotFound, ExitCode.Busy, ExitCode.Done,
+        ExitCode.Unexpected, ExitCode.StoreFull, ExitCode.VerificationFailed, ExitCode.RestoreFailed, ExitCode.BackupFailed, ExitCode.Usage, ExitCode.NotFound, ExitCode.Busy, ExitCode.Done,
     ];
 
     public static ExitCode Of(FailureKind kind) => kind switch
@@ -43,6 +46,7 @@ internal static class ExitCodes
         FailureKind.Unexpected => ExitCode.Unexpected,
         FailureKind.Configuration => ExitCode.Usage,
         FailureKind.Verification => ExitCode.VerificationFailed,
+        FailureKind.Restore => ExitCode.RestoreFailed,
         FailureKind.NotFound => ExitCode.NotFound,
         FailureKind.Locked => ExitCode.Busy,
         FailureKind.StoreFull => ExitCode.StoreFull,

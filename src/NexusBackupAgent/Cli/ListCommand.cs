@@ -35,7 +35,7 @@ internal static class ListCommand
                     if (parsed.GetValue(json))
                         documents.AddRange(backups.Select(backup => BackupDocument.Of(source.Catalog, backup)));
                     else
-                        Print(context, source, backups, await source.Catalog.FindOrphansAsync(cancellationToken), session.Agent.Dispatcher.IsUnderWay);
+                        Print(context, source, backups, await source.Catalog.FindOrphansAsync(cancellationToken), session.Agent.Turns.IsUnderWay);
                 }
                 catch (BackupException failure)
                 {

@@ -63,7 +63,7 @@ internal static class PruneCommand
         private async Task PruneAsync(ProtectedSource source, CancellationToken cancellationToken)
         {
             // A dry run changes nothing, so it need not wait for a backup that is under way.
-            using var held = dryRun ? null : await agent.Dispatcher.AcquireAsync(source.Name, LockTimeout, cancellationToken) ?? throw RunDispatcher.Busy(source.Name);
+            using var held = dryRun ? null : await agent.Turns.HoldAsync(source.Name, LockTimeout, cancellationToken) ?? throw SourceTurns.Busy(source.Name);
             var backups = await source.Catalog.ListAsync(cancellationToken);
             var decisions = RetentionPolicy.Decide(backups, source.Retention, agent.TimeProvider.GetUtcNow(), source.Zone);
             var removed = !dryRun && MayRemove(source, decisions) ? await Pruner.ApplyAsync(source.Catalog, decisions, cancellationToken) : [];

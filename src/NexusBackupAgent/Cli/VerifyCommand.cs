@@ -56,7 +56,7 @@ internal static class VerifyCommand
                 try
                 {
                     var verified = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress =>
-                        agent.Dispatcher.VerifyAsync(source, backup, LockTimeout, progress, cancellationToken));
+                        agent.Verifications.VerifyAsync(source, backup, LockTimeout, progress, cancellationToken));
                     Tell(source, verified);
                 }
                 catch (BackupException failure)

@@ -20,7 +20,9 @@ internal sealed partial class Agent : IDisposable
         TimeProvider = timeProvider;
         Stores = configuration.Stores.Values.ToDictionary(store => store.Name, IArtifactStore (store) => new LocalDirectoryStore(store.Name, store.Path), StringComparer.Ordinal);
 
-        Journal = new RunJournal(JournalDatabase.Open(configuration.StateDirectory, timeProvider.GetUtcNow(), out var setAside));
+        var journal = JournalDatabase.Open(configuration.StateDirectory, timeProvider.GetUtcNow(), out var setAside);
+        Journal = new RunJournal(journal);
+        Operations = new OperationJournal(journal);
         if (setAside is not null)
             JournalSetAside(setAside);
 
@@ -28,10 +30,12 @@ internal sealed partial class Agent : IDisposable
         scratch.RemoveLeftovers(timeProvider.GetUtcNow());
         var verifier = new BackupVerifier(scratch, timeProvider);
         var runner = new BackupRunner(verifier, new SpaceGuard(scratch), Journal, timeProvider);
-        Dispatcher = new RunDispatcher(runner, verifier, Journal, configuration.StateDirectory, timeProvider, loggers.CreateLogger<RunDispatcher>());
+        Turns = new SourceTurns(configuration.StateDirectory, timeProvider);
+        Dispatcher = new RunDispatcher(runner, Turns, Journal, timeProvider, loggers.CreateLogger<RunDispatcher>());
+        Verifications = new VerificationDispatcher(verifier, Turns, Journal, timeProvider, loggers.CreateLogger<VerificationDispatcher>());
         var discovery = new SourceDiscovery(configuration, Stores, scratch, timeProvider, loggers.CreateLogger<SourceDiscovery>());
         Roster = new SourceRoster(_ => discovery.Find());
-        Scheduler = new JobScheduler(Roster, Dispatcher, Journal, configuration.TimeZone, timeProvider, loggers.CreateLogger<JobScheduler>());
+        Scheduler = new JobScheduler(Roster, Dispatcher, Verifications, Journal, configuration.TimeZone, timeProvider, loggers.CreateLogger<JobScheduler>());
     }
 
     public AgentConfiguration Configuration { get; }
@@ -43,7 +47,13 @@ internal sealed partial class Agent : IDisposable
 
     public RunJournal Journal { get; }
 
+    public OperationJournal Operations { get; }
+
+    public SourceTurns Turns { get; }
+
     public RunDispatcher Dispatcher { get; }
+
+    public VerificationDispatcher Verifications { get; }
 
     public SourceRoster Roster { get; }
 
@@ -57,7 +67,7 @@ internal sealed partial class Agent : IDisposable
     public void Dispose()
     {
         Scheduler.Dispose();
-        Dispatcher.Dispose();
+        Turns.Dispose();
         Journal.Dispose();
         scratch.Dispose();
     }

@@ -1,5 +1,7 @@
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Restore;
 using NexusBackupAgent.Retention;
+using NexusBackupAgent.Runs;
 using NexusBackupAgent.Scheduling;
 
 namespace NexusBackupAgent.Configuration;
@@ -51,7 +53,24 @@ internal sealed record SourceConfiguration(
     TimeSpan BusyTimeout,
     TimeSpan TimeLimit,
     RetryConfiguration Retry,
-    int CompressionLevel);
+    int CompressionLevel)
+{
+    /// <summary>When its backups are read back. Default: daily at 04:30, each within 7 days.</summary>
+    public VerifySchedule Verify { get; init; } = new(CronSchedule.Parse("30 4 * * *"), TimeSpan.FromDays(7));
+
+    /// <summary>When a restore is practised, and what is asked then. Default: on the first of each month at 05:00, no questions.</summary>
+    public DrillConfiguration Drill { get; init; } = new(CronSchedule.Parse("0 5 1 * *"), []);
+
+    /// <summary>What stops and starts the service. Default: nothing.</summary>
+    public RestoreSettings Restore { get; init; } = RestoreSettings.None;
+
+    /// <summary>Who is told how runs end. Default: nobody.</summary>
+    public HookSettings Hooks { get; init; } = HookSettings.None;
+}
+
+/// <param name="Cron">When.</param>
+/// <param name="Probes">Asked in order.</param>
+internal sealed record DrillConfiguration(CronSchedule Cron, IReadOnlyList<Probe> Probes);
 
 /// <param name="Name">Metric label <c>schedule</c> and first part of the file name: letters, digits, <c>_</c> and <c>-</c>; not <c>manual</c>.</param>
 /// <param name="Cron">When.</param>

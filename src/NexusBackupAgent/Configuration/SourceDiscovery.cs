@@ -114,12 +114,21 @@ internal sealed partial class SourceDiscovery(
             configured.CompressionLevel,
             configured.TimeLimit,
             configured.Retry.Attempts,
-            configured.Retry.Delay);
+            configured.Retry.Delay)
+        {
+            Restore = configured.Restore,
+            Probes = configured.Drill.Probes,
+            Hooks = configured.Hooks,
+        };
         return new ScheduledSource(
             protectedSource,
             [.. configured.Schedules.Select(schedule => new Schedule(schedule.Name, schedule.Cron, schedule.Type))],
             configured.Rpo.Warning,
-            configured.Rpo.Critical);
+            configured.Rpo.Critical)
+        {
+            Verify = configured.Verify,
+            Drill = configured.Drill.Cron,
+        };
     }
 
     [LoggerMessage(EventId = 3002, EventName = "name_taken", Level = LogLevel.Error, Message = "{Path} of {Group} is NOT protected: another source is named {Source} already. Next: rename one of them")]

@@ -10,7 +10,7 @@ namespace NexusBackupAgent.Runs;
 /// </summary>
 internal sealed class JournalDatabase : IDisposable
 {
-    private const int Version = 1;
+    private const int Version = 2;
 
     private const string Schema = """
         CREATE TABLE runs (
@@ -33,6 +33,21 @@ internal sealed class JournalDatabase : IDisposable
             source TEXT NOT NULL, "check" TEXT NOT NULL, result TEXT NOT NULL, count INTEGER NOT NULL,
             PRIMARY KEY (source, "check", result)) WITHOUT ROWID;
         CREATE TABLE heartbeat (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL);
+        """;
+
+    /// <summary>What version 2 added.</summary>
+    private const string Operations = """
+        CREATE TABLE operations (
+            id INTEGER PRIMARY KEY, source TEXT NOT NULL, kind TEXT NOT NULL, started_at INTEGER NOT NULL, ended_at INTEGER,
+            backup_id TEXT, detail TEXT NOT NULL, failure TEXT, message TEXT, hint TEXT);
+        CREATE INDEX operations_by_source ON operations (source, kind, started_at);
+        CREATE INDEX operations_by_start ON operations (started_at);
+        CREATE TABLE operation_counts (
+            source TEXT NOT NULL, kind TEXT NOT NULL, result TEXT NOT NULL, count INTEGER NOT NULL,
+            PRIMARY KEY (source, kind, result)) WITHOUT ROWID;
+        CREATE TABLE schedules (
+            source TEXT NOT NULL, schedule TEXT NOT NULL, cron TEXT NOT NULL, added_at INTEGER NOT NULL,
+            PRIMARY KEY (source, schedule)) WITHOUT ROWID;
         """;
 
     private readonly Lock gate = new();
@@ -106,6 +121,13 @@ internal sealed class JournalDatabase : IDisposable
         return rows;
     }
 
+    /// <summary>How the journal writes an instant.</summary>
+    public static long Milliseconds(DateTimeOffset instant) => instant.ToUnixTimeMilliseconds();
+
+    /// <returns>UTC; null where nothing was written.</returns>
+    public static DateTimeOffset? Instant(SqliteDataReader row, int column) =>
+        row.IsDBNull(column) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
+
     public void Dispose() => connection.Dispose();
 
     private T Run<T>(Func<SqliteTransaction, T> work, bool deferred)
@@ -148,8 +170,8 @@ internal sealed class JournalDatabase : IDisposable
             var version = Convert.ToInt32(Scalar(opened, begin, "PRAGMA user_version"));
             if (version > Version)
                 throw new BackupException(FailureKind.Configuration, $"the run journal '{path}' was written by a newer agent", "update this agent, or give it another state directory");
-            if (version == 0)
-                Execute(begin, $"{Schema} PRAGMA user_version = {Version}");
+            if (version < Version)
+                Execute(begin, $"{(version == 0 ? Schema : "")} {Operations} PRAGMA user_version = {Version}");
             begin.Commit();
             return new JournalDatabase(path, opened);
         }

@@ -1,4 +1,5 @@
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Restore;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Sources;
 
@@ -23,4 +24,13 @@ internal sealed record ProtectedSource(
     int CompressionLevel,
     TimeSpan TimeLimit,
     int Attempts,
-    TimeSpan RetryDelay);
+    TimeSpan RetryDelay)
+{
+    /// <summary>What stops and starts the service that uses it.</summary>
+    public RestoreSettings Restore { get; init; } = RestoreSettings.None;
+
+    /// <summary>What a drill asks the restored database, besides its own check.</summary>
+    public IReadOnlyList<Probe> Probes { get; init; } = [];
+
+    public HookSettings Hooks { get; init; } = HookSettings.None;
+}

@@ -1,25 +1,19 @@
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Verification;
 using Polly;
 using Polly.Retry;
 
 namespace NexusBackupAgent.Runs;
 
 /// <summary>
-/// The only door to a run, for cron, HTTP and the command line: takes the source's lock, keeps the time limit,
+/// The only door to a run, for cron, HTTP and the command line: takes the source's turn, keeps the time limit,
 /// retries what may pass, and writes the journal.
 /// </summary>
-/// <param name="stateDirectory">Holds the locks.</param>
+/// <param name="turns">Who may work on a source.</param>
 internal sealed partial class RunDispatcher(
-    BackupRunner runner, BackupVerifier verifier, RunJournal journal, string stateDirectory, TimeProvider timeProvider, ILogger<RunDispatcher> logger) : IDisposable
+    BackupRunner runner, SourceTurns turns, RunJournal journal, TimeProvider timeProvider, ILogger<RunDispatcher> logger)
 {
-    /// <summary>How many runs and verifications one process does at once: each uses all cores as it is.</summary>
-    private const int MostParallel = 2;
-
-    private readonly SemaphoreSlim slots = new(MostParallel);
-
     /// <summary>Runs one backup to its end. A failure is in the record, in the journal and in the log; it is not thrown.</summary>
     /// <param name="lockTimeout">How long a run of the same source that is under way is waited for.</param>
     /// <exception cref="BackupException">The journal or the lock could not be used at all.</exception>
@@ -27,30 +21,8 @@ internal sealed partial class RunDispatcher(
         ProtectedSource source, string schedule, BackupType type, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested(); // what was due when the agent stopped never began, and has not failed
-        using var turn = await TakeTurnAsync(source.Name, lockTimeout, cancellationToken);
+        using var turn = await turns.TakeAsync(source.Name, lockTimeout, cancellationToken);
         return turn is null ? Skip(source, schedule, type) : await RunLockedAsync(source, schedule, type, progress, cancellationToken);
-    }
-
-    /// <summary>Verifies one backup under the source's lock and counts the checks.</summary>
-    /// <exception cref="BackupException">The source is busy, or the backup could not be looked at.</exception>
-    public async Task<Backup> VerifyAsync(
-        ProtectedSource source, Backup backup, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
-    {
-        using var turn = await TakeTurnAsync(source.Name, lockTimeout, cancellationToken) ?? throw Busy(source.Name);
-        using var limit = new CancellationTokenSource(source.TimeLimit, timeProvider);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        try
-        {
-            return await VerifyLockedAsync(source, backup, progress, either.Token);
-        }
-        catch (OperationCanceledException stopped) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new BackupException(
-                FailureKind.TimedOut,
-                $"the verification exceeded the time limit of {source.TimeLimit}",
-                "see what is slow (iostat -x 1), or raise timeLimit",
-                stopped);
-        }
     }
 
     /// <summary>Closes in the journal what a process left open that died in the middle of a run.</summary>
@@ -59,64 +31,9 @@ internal sealed partial class RunDispatcher(
         // Taking the lock without need would make a command that wants it at that moment busy.
         if (!journal.HasOpenRun(source))
             return;
-        using var held = RunLock.TryAcquire(stateDirectory, source);
+        using var held = turns.TryHold(source);
         if (held is not null && journal.CloseAbandoned(source, timeProvider.GetUtcNow()) > 0)
             RunAbandoned(source);
-    }
-
-    /// <summary>The failure that a command reports when another run of the source is under way.</summary>
-    public static BackupException Busy(string source) => new(
-        FailureKind.Locked,
-        $"another run of source '{source}' is under way",
-        "wait for it to end (nexus-backup status shows it), then run the command again");
-
-    /// <summary>Whether a run of the source is under way in any process: what looks like a leftover may then be at work.</summary>
-    public bool IsUnderWay(string source) => RunLock.IsHeld(stateDirectory, source);
-
-    public void Dispose() => slots.Dispose();
-
-    /// <summary>Takes the source's lock.</summary>
-    /// <returns>Null when another run still holds it after <paramref name="timeout"/>.</returns>
-    public Task<RunLock?> AcquireAsync(string source, TimeSpan timeout, CancellationToken cancellationToken) =>
-        RunLock.AcquireAsync(stateDirectory, source, timeout, timeProvider, cancellationToken);
-
-    /// <summary>
-    /// Waits for a place at work and the source's lock, and for neither while it holds the other: a queue of due sources must
-    /// not look busy to a command, nor another process's run keep other sources waiting.
-    /// </summary>
-    /// <returns>Null when another run held the lock for longer than <paramref name="lockTimeout"/>.</returns>
-    private async Task<Turn?> TakeTurnAsync(string source, TimeSpan lockTimeout, CancellationToken cancellationToken)
-    {
-        await slots.WaitAsync(cancellationToken);
-        var started = timeProvider.GetTimestamp();
-        while (true)
-        {
-            try
-            {
-                if (RunLock.TryAcquire(stateDirectory, source) is { } held)
-                    return new Turn(held, slots);
-            }
-            catch
-            {
-                slots.Release();
-                throw;
-            }
-
-            slots.Release();
-            if (timeProvider.GetElapsedTime(started) >= lockTimeout)
-                return null;
-            await Task.Delay(RunLock.Poll, timeProvider, cancellationToken);
-            await slots.WaitAsync(cancellationToken);
-        }
-    }
-
-    private sealed class Turn(RunLock held, SemaphoreSlim slots) : IDisposable
-    {
-        public void Dispose()
-        {
-            held.Dispose();
-            slots.Release();
-        }
     }
 
     private async Task<RunRecord> RunLockedAsync(
@@ -149,18 +66,6 @@ internal sealed partial class RunDispatcher(
         return run;
     }
 
-    private async Task<Backup> VerifyLockedAsync(ProtectedSource source, Backup backup, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
-    {
-        var report = progress is null ? null : new Progress<long>(done => progress.Report(new RunProgress(RunStage.Verify, done, backup.ActualLength)));
-        var verified = await verifier.VerifyAsync(source.Source, source.Catalog, backup, report, cancellationToken);
-        journal.RecordVerification(source.Name, verified.Verification!);
-        if (verified.State == BackupState.Good)
-            VerificationSucceeded(source.Name, backup.File);
-        else
-            VerificationFailed(source.Name, source.Catalog.Locate(backup.File), verified.Verification!.FirstFailure ?? "its size has changed");
-        return verified;
-    }
-
     private async Task<BackupOutcome> AttemptAsync(
         ProtectedSource source, string schedule, BackupType type, long run, int attempt, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
@@ -177,7 +82,7 @@ internal sealed partial class RunDispatcher(
             {
                 BackupException known => known,
                 OperationCanceledException => new BackupException(FailureKind.Interrupted, $"the run of source '{source.Name}' was stopped", "nothing of it counts; the next run starts afresh", failure),
-                _ when IoFailure.IsKnown(failure) => IoFailure.Translate(failure, $"back up source '{source.Name}'", stateDirectory),
+                _ when IoFailure.IsKnown(failure) => IoFailure.Translate(failure, $"back up source '{source.Name}'", turns.StateDirectory),
                 _ => new BackupException(FailureKind.Unexpected, $"backing up source '{source.Name}' failed: {failure.Message}", "run nexus-backup backup --verbose and report what it prints", failure),
             };
             journal.RecordAttempt(run, attempt, startedAt, timeProvider.GetUtcNow(), RunFailure.Of(foreseen));
@@ -234,7 +139,7 @@ internal sealed partial class RunDispatcher(
     public RunRecord Skip(ProtectedSource source, string schedule, BackupType type)
     {
         var now = timeProvider.GetUtcNow();
-        var run = new RunRecord(0, source.Name, schedule, type, now, now, RunResult.Skipped, Attempts: 0, RunFailure.Of(Busy(source.Name)), Outcome: null);
+        var run = new RunRecord(0, source.Name, schedule, type, now, now, RunResult.Skipped, Attempts: 0, RunFailure.Of(SourceTurns.Busy(source.Name)), Outcome: null);
         journal.End(run);
         RunSkipped(source.Name, schedule);
         return run;
@@ -274,10 +179,4 @@ internal sealed partial class RunDispatcher(
 
     [LoggerMessage(EventId = 1006, EventName = "attempt_broke", Level = LogLevel.Error, Message = "backup of {Source}, run {Run}: unexpected error")]
     private partial void AttemptBroke(Exception exception, string source, long run);
-
-    [LoggerMessage(EventId = 1101, EventName = "verification_succeeded", Level = LogLevel.Information, Message = "verification of {Source} succeeded: {File}")]
-    private partial void VerificationSucceeded(string source, string file);
-
-    [LoggerMessage(EventId = 1102, EventName = "verification_failed", Level = LogLevel.Error, Message = "verification of {Source} failed: {File}: {Reason}")]
-    private partial void VerificationFailed(string source, string file, string reason);
 }

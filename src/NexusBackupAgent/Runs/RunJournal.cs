@@ -180,9 +180,4 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
     private static Dictionary<(string, string, string), long> Counts(SqliteTransaction transaction, string sql) =>
         Query(transaction, sql, row => (Key: (row.GetString(0), row.GetString(1), row.GetString(2)), Count: row.GetInt64(3)))
             .ToDictionary(row => row.Key, row => row.Count);
-
-    private static long Milliseconds(DateTimeOffset instant) => instant.ToUnixTimeMilliseconds();
-
-    private static DateTimeOffset? Instant(SqliteDataReader row, int column) =>
-        row.IsDBNull(column) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
 }

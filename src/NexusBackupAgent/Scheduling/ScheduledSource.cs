@@ -6,6 +6,11 @@ namespace NexusBackupAgent.Scheduling;
 /// <summary>A named cron entry of a source.</summary>
 internal sealed record Schedule(string Name, CronSchedule Cron, BackupType Type);
 
+/// <summary>When stored backups are read back (runbook §7: daily).</summary>
+/// <param name="Cron">The newest backup is read each time.</param>
+/// <param name="Spread">Within which every backup is read at least once.</param>
+internal sealed record VerifySchedule(CronSchedule Cron, TimeSpan Spread);
+
 /// <summary>A source and when it is backed up.</summary>
 /// <param name="Source">What a run of it needs.</param>
 /// <param name="Schedules">Empty when only manual backups are made.</param>
@@ -14,4 +19,10 @@ internal sealed record Schedule(string Name, CronSchedule Cron, BackupType Type)
 internal sealed record ScheduledSource(ProtectedSource Source, IReadOnlyList<Schedule> Schedules, TimeSpan RpoWarning, TimeSpan RpoCritical)
 {
     public string Name => Source.Name;
+
+    /// <summary>When its backups are read back again; null: never by itself.</summary>
+    public VerifySchedule? Verify { get; init; }
+
+    /// <summary>When a restore is practised; null: never by itself.</summary>
+    public CronSchedule? Drill { get; init; }
 }

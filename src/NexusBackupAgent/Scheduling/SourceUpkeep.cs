@@ -10,7 +10,7 @@ namespace NexusBackupAgent.Scheduling;
 /// What nobody scheduled: closes runs whose process died, and verifies what was never read back, such as files that
 /// somebody put into a store. Called once a minute for each source, never twice at once for the same one.
 /// </summary>
-internal sealed partial class SourceUpkeep(RunDispatcher dispatcher, TimeProvider timeProvider, ILogger logger)
+internal sealed partial class SourceUpkeep(RunDispatcher dispatcher, VerificationDispatcher verifications, TimeProvider timeProvider, ILogger logger)
 {
     // A file that grows is still being written.
     private static readonly TimeSpan HandMadeSettles = TimeSpan.FromMinutes(1);
@@ -62,7 +62,7 @@ internal sealed partial class SourceUpkeep(RunDispatcher dispatcher, TimeProvide
     {
         try
         {
-            await dispatcher.VerifyAsync(source, backup, TimeSpan.Zero, progress: null, cancellationToken);
+            await verifications.VerifyAsync(source, backup, TimeSpan.Zero, progress: null, cancellationToken);
             return true;
         }
         catch (BackupException failure) when (failure.Kind != FailureKind.Locked)

@@ -24,25 +24,33 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         var expanded = scratch.NewFile();
         try
         {
-            var reading = await ReadAsync(catalog, backup, expanded, progress, cancellationToken);
-            var checks = new List<CheckResult>
-            {
-                Result(VerificationCheck.Checksum, await ChecksumAsync(catalog, backup, reading, cancellationToken)),
-                Result(VerificationCheck.Gzip, reading.GzipFailure),
-            };
-            if (reading.GzipFailure is null)
-                checks.Add(Result(VerificationCheck.Integrity, await source.CheckAsync(expanded, cancellationToken)));
-
-            var result = new VerificationResult(
-                backup.Id, timeProvider.GetUtcNow(), reading.Stored.Length, checks.TrueForAll(check => check.Passed), checks);
-            if (result.Passed && !backup.Manifest.IsCommitted)
-                backup = await catalog.AdoptAsync(backup, reading.Content!.Value, reading.Stored, cancellationToken);
-            return await catalog.RecordAsync(backup, result, cancellationToken);
+            return await ExpandAsync(source, catalog, backup, expanded, progress, cancellationToken);
         }
         finally
         {
             File.Delete(expanded);
         }
+    }
+
+    /// <summary>The same, into a file that the caller gives and keeps: after a passed verification it holds the content.</summary>
+    /// <param name="expanded">An existing empty file, which nobody else uses. How much room its place has, the caller knows.</param>
+    public async Task<Backup> ExpandAsync(
+        IBackupSource source, BackupCatalog catalog, Backup backup, string expanded, IProgress<long>? progress, CancellationToken cancellationToken)
+    {
+        var reading = await ReadAsync(catalog, backup, expanded, progress, cancellationToken);
+        var checks = new List<CheckResult>
+        {
+            Result(VerificationCheck.Checksum, await ChecksumAsync(catalog, backup, reading, cancellationToken)),
+            Result(VerificationCheck.Gzip, reading.GzipFailure),
+        };
+        if (reading.GzipFailure is null)
+            checks.Add(Result(VerificationCheck.Integrity, await source.CheckAsync(expanded, cancellationToken)));
+
+        var result = new VerificationResult(
+            backup.Id, timeProvider.GetUtcNow(), reading.Stored.Length, checks.TrueForAll(check => check.Passed), checks);
+        if (result.Passed && !backup.Manifest.IsCommitted)
+            backup = await catalog.AdoptAsync(backup, reading.Content!.Value, reading.Stored, cancellationToken);
+        return await catalog.RecordAsync(backup, result, cancellationToken);
     }
 
     private static CheckResult Result(VerificationCheck check, string? finding) => new(check, finding is null, finding ?? "");
@@ -81,7 +89,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         }
         catch (Exception failure) when (IoFailure.IsFull(failure))
         {
-            throw IoFailure.Translate(failure, $"expand backup {backup.File} in scratch space '{scratch.Path}'", scratch.Path);
+            throw IoFailure.Translate(failure, $"expand backup {backup.File} in '{Path.GetDirectoryName(expanded)}'", Path.GetDirectoryName(expanded)!);
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {

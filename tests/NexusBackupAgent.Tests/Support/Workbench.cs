@@ -26,10 +26,14 @@ internal sealed class Workbench : IDisposable
         Directory.CreateDirectory(Path.Combine(Root, "store"));
         Store = store ?? new LocalDirectoryStore("local", Path.Combine(Root, "store"));
         Scratch = new ScratchDirectory(Path.Combine(Root, "scratch"));
-        Journal = new RunJournal(JournalDatabase.Open(State, clock.GetUtcNow(), out var setAside));
+        var journal = JournalDatabase.Open(State, clock.GetUtcNow(), out var setAside);
+        Journal = new RunJournal(journal);
+        Operations = new OperationJournal(journal);
         SetAside = setAside;
         Verifier = new BackupVerifier(Scratch, clock);
-        Dispatcher = new RunDispatcher(new BackupRunner(Verifier, new SpaceGuard(Scratch), Journal, clock), Verifier, Journal, State, clock, NullLogger<RunDispatcher>.Instance);
+        Turns = new SourceTurns(State, clock);
+        Dispatcher = new RunDispatcher(new BackupRunner(Verifier, new SpaceGuard(Scratch), Journal, clock), Turns, Journal, clock, NullLogger<RunDispatcher>.Instance);
+        Verifications = new VerificationDispatcher(Verifier, Turns, Journal, clock, NullLogger<VerificationDispatcher>.Instance);
         Source = new ProtectedSource(
             "itsm",
             source ?? new SqliteSource(Database, Scratch, TimeSpan.FromSeconds(1), clock),
@@ -62,7 +66,13 @@ internal sealed class Workbench : IDisposable
 
     public BackupVerifier Verifier { get; }
 
+    public OperationJournal Operations { get; }
+
+    public SourceTurns Turns { get; }
+
     public RunDispatcher Dispatcher { get; }
+
+    public VerificationDispatcher Verifications { get; }
 
     public ProtectedSource Source { get; init; }
 
@@ -79,6 +89,7 @@ internal sealed class Workbench : IDisposable
     public void Dispose()
     {
         Journal.Dispose();
+        Turns.Dispose();
         if (Directory.Exists(Scratch.Path))
             Assert.Empty(Directory.EnumerateFiles(Scratch.Path, "*.scratch*", SearchOption.AllDirectories));
         Scratch.Dispose();

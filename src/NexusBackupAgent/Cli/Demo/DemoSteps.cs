@@ -40,7 +40,7 @@ internal sealed class DemoSteps(Terminal terminal, Agent agent, DemoDirectory di
     {
         var started = agent.TimeProvider.GetTimestamp();
         var verified = await RunProgressBars.ShowAsync(terminal, Source.Name, show: true, progress =>
-            agent.Dispatcher.VerifyAsync(Source, backup, TimeSpan.FromSeconds(30), progress, cancellationToken));
+            agent.Verifications.VerifyAsync(Source, backup, TimeSpan.FromSeconds(30), progress, cancellationToken));
         if (verified.State != BackupState.Good)
             throw Differs($"the backup does not verify: {verified.Verification!.FirstFailure}");
         Add("verify again", "good", agent.TimeProvider.GetElapsedTime(started), Source.Catalog.Locate(backup.File + ".sha256"));

@@ -1,0 +1,140 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Text;
+
+namespace NexusBackupAgent.Common;
+
+/// <summary>How a tool ended.</summary>
+/// <param name="ExitCode">0 to 255.</param>
+/// <param name="Output">The end of what it wrote on its output and error output, in lines.</param>
+internal sealed record ToolResult(int ExitCode, string Output)
+{
+    /// <summary>The last line that it wrote, for a message of one line; empty when it wrote nothing.</summary>
+    public string LastLine => Output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).LastOrDefault() ?? "";
+}
+
+/// <summary>
+/// Runs another program: a list of arguments, never a shell's string. What it writes is read as it comes, so that it can't
+/// block on a full pipe; when time is over, it ends with all its children.
+/// </summary>
+internal static class ToolProcess
+{
+    // Enough to see why it failed; a tool that writes for hours must not fill the memory.
+    private const int MostOutput = 16 << 10;
+
+    /// <summary>Runs a program to its end.</summary>
+    /// <param name="command">The program (a path, or a name found on PATH) and its arguments; at least one.</param>
+    /// <param name="timeout">After which it is killed.</param>
+    /// <param name="environment">Added to this process's own.</param>
+    /// <param name="input">Written to its standard input, which then ends. A program that does not read it is fine.</param>
+    /// <exception cref="BackupException">It could not be started (<see cref="FailureKind.Configuration"/>) or took too long (<see cref="FailureKind.TimedOut"/>).</exception>
+    public static async Task<ToolResult> RunAsync(
+        IReadOnlyList<string> command,
+        TimeSpan timeout,
+        TimeProvider timeProvider,
+        CancellationToken cancellationToken,
+        IReadOnlyDictionary<string, string>? environment = null,
+        string input = "")
+    {
+        using var process = Start(command, environment);
+        using var limit = new CancellationTokenSource(timeout, timeProvider);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        var written = new Tail(MostOutput);
+        var reading = Task.WhenAll(written.ReadAsync(process.StandardOutput), written.ReadAsync(process.StandardError));
+        try
+        {
+            await WriteAsync(process, input, either.Token);
+            await process.WaitForExitAsync(either.Token);
+            await reading.WaitAsync(either.Token); // a child that it left behind may hold its output open
+            return new ToolResult(process.ExitCode, written.ToString());
+        }
+        catch (OperationCanceledException stopped)
+        {
+            Kill(process);
+            if (cancellationToken.IsCancellationRequested)
+                throw;
+            throw new BackupException(
+                FailureKind.TimedOut, $"'{Line(command)}' did not end within {timeout.TotalSeconds:0.#} s and was killed", "run it by hand to see what it waits for", stopped);
+        }
+    }
+
+    /// <summary>A command for people to read; quoted where a shell would need it.</summary>
+    public static string Line(IReadOnlyList<string> command) =>
+        string.Join(' ', command.Select(word => word.Length > 0 && word.All(letter => char.IsAsciiLetterOrDigit(letter) || "-_./:=@%+,".Contains(letter)) ? word : $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'"));
+
+    private static Process Start(IReadOnlyList<string> command, IReadOnlyDictionary<string, string>? environment)
+    {
+        var start = new ProcessStartInfo(command[0], command.Skip(1))
+        {
+            UseShellExecute = false,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            StandardInputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false),
+            StandardOutputEncoding = Encoding.UTF8,
+            StandardErrorEncoding = Encoding.UTF8,
+        };
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>(StringComparer.Ordinal))
+            start.Environment[name] = value;
+        try
+        {
+            return Process.Start(start)!;
+        }
+        catch (Exception failure) when (failure is Win32Exception or InvalidOperationException)
+        {
+            throw new BackupException(
+                FailureKind.Configuration, $"cannot run '{command[0]}': {failure.Message}", "check that it is installed and executable (command -v), or write its full path", failure);
+        }
+    }
+
+    private static async Task WriteAsync(Process process, string input, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await process.StandardInput.WriteAsync(input.AsMemory(), cancellationToken);
+            process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // It ended, or closed its input, without reading: it had no use for it.
+        }
+    }
+
+    private static void Kill(Process process)
+    {
+        try
+        {
+            process.Kill(entireProcessTree: true);
+        }
+        catch (Exception over) when (over is InvalidOperationException or Win32Exception or AggregateException)
+        {
+            // It ended by itself.
+        }
+    }
+
+    /// <summary>The last part of a text that comes in pieces from two streams.</summary>
+    private sealed class Tail(int most)
+    {
+        private readonly StringBuilder text = new();
+
+        public async Task ReadAsync(StreamReader reader)
+        {
+            var buffer = new char[4096];
+            while (await reader.ReadAsync(buffer) is > 0 and var read)
+            {
+                lock (text)
+                {
+                    text.Append(buffer, 0, read);
+                    if (text.Length > most)
+                        text.Remove(0, text.Length - most);
+                }
+            }
+        }
+
+        public override string ToString()
+        {
+            lock (text)
+                return text.ToString();
+        }
+    }
+}

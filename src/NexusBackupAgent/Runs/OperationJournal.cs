@@ -1,0 +1,92 @@
+using Microsoft.Data.Sqlite;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using static NexusBackupAgent.Runs.JournalDatabase;
+
+namespace NexusBackupAgent.Runs;
+
+/// <summary>What was done besides backing up: the measures taken that a report lists, and when what was last done (runbook §4).</summary>
+internal sealed class OperationJournal(JournalDatabase database)
+{
+    // As runs are kept: a year of history and a month to look back on it.
+    private static readonly TimeSpan History = TimeSpan.FromDays(400);
+
+    private const string Columns = "id, source, kind, started_at, ended_at, backup_id, detail, failure, message, hint";
+
+    /// <summary>Opens an operation. The caller holds the source's lock, so one of that kind that is still open died with its process and is closed as failed.</summary>
+    /// <param name="source">The source's name; empty for the agent as a whole.</param>
+    /// <returns>The operation's number.</returns>
+    public long Begin(string source, OperationKind kind, DateTimeOffset now, string detail) => database.Transact(transaction =>
+    {
+        Execute(transaction, "DELETE FROM operations WHERE started_at < $before", ("$before", Milliseconds(now - History)));
+        var died = new RunFailure(FailureKind.Died, $"the {kind.Word()} of '{source}' ended with its process (killed, crashed or power lost)", "look at its state (nexus-backup status), then run it again");
+        foreach (var open in Query(transaction, "SELECT id FROM operations WHERE source = $source AND kind = $kind AND ended_at IS NULL", row => row.GetInt64(0), ("$source", source), ("$kind", kind.Word())))
+            Close(transaction, open, source, kind, now, died);
+        Execute(
+            transaction,
+            "INSERT INTO operations (source, kind, started_at, detail) VALUES ($source, $kind, $at, $detail)",
+            ("$source", source), ("$kind", kind.Word()), ("$at", Milliseconds(now)), ("$detail", detail));
+        return Query(transaction, "SELECT last_insert_rowid()", row => row.GetInt64(0))[0];
+    });
+
+    /// <summary>Closes an operation and counts it.</summary>
+    /// <param name="operation">As it ended; its <see cref="Operation.EndedAt"/> is set.</param>
+    public void End(Operation operation) => database.Transact(transaction =>
+    {
+        Execute(
+            transaction,
+            "UPDATE operations SET backup_id = $backup, detail = $detail WHERE id = $id",
+            ("$backup", operation.Backup?.Value), ("$detail", operation.Detail), ("$id", operation.Id));
+        Close(transaction, operation.Id, operation.Source, operation.Kind, operation.EndedAt!.Value, operation.Failure);
+        return 0;
+    });
+
+    /// <summary>Keeps an operation that has ended already, and counts it.</summary>
+    /// <returns>The same with its number.</returns>
+    public Operation Record(Operation operation)
+    {
+        var recorded = operation with { Id = Begin(operation.Source, operation.Kind, operation.StartedAt, operation.Detail) };
+        End(recorded);
+        return recorded;
+    }
+
+    /// <summary>The newest operation of a kind, ended or not.</summary>
+    public Operation? Last(string source, OperationKind kind) => database.Read(transaction => Query(
+        transaction, $"SELECT {Columns} FROM operations WHERE source = $source AND kind = $kind ORDER BY id DESC LIMIT 1", Read, ("$source", source), ("$kind", kind.Word())).FirstOrDefault());
+
+    /// <summary>The newest operation of a kind of every source that had one, by source.</summary>
+    public IReadOnlyDictionary<string, Operation> LastOfEach(OperationKind kind) => database.Read(transaction => Query(
+        transaction, $"SELECT {Columns} FROM operations WHERE id IN (SELECT max(id) FROM operations WHERE kind = $kind AND ended_at IS NOT NULL GROUP BY source)", Read, ("$kind", kind.Word()))
+        .ToDictionary(operation => operation.Source, StringComparer.Ordinal));
+
+    /// <summary>What was done to a source from an instant on, oldest first.</summary>
+    public IReadOnlyList<Operation> Since(string source, DateTimeOffset from) => database.Read(transaction => Query(
+        transaction, $"SELECT {Columns} FROM operations WHERE source = $source AND started_at >= $from ORDER BY id", Read, ("$source", source), ("$from", Milliseconds(from))));
+
+    /// <summary>How many operations of a kind ended, by source and result (<c>success</c>, <c>failure</c>); survives restarts.</summary>
+    public IReadOnlyDictionary<(string Source, string Result), long> Counts(OperationKind kind) => database.Read(transaction => Query(
+        transaction, "SELECT source, result, count FROM operation_counts WHERE kind = $kind", row => (Key: (row.GetString(0), row.GetString(1)), Count: row.GetInt64(2)), ("$kind", kind.Word()))
+        .ToDictionary(row => row.Key, row => row.Count));
+
+    private static void Close(SqliteTransaction transaction, long id, string source, OperationKind kind, DateTimeOffset endedAt, RunFailure? failure)
+    {
+        Execute(
+            transaction,
+            "UPDATE operations SET ended_at = $at, failure = $failure, message = $message, hint = $hint WHERE id = $id",
+            ("$at", Milliseconds(endedAt)), ("$failure", failure?.Kind.ToString()), ("$message", failure?.Message), ("$hint", failure?.Hint), ("$id", id));
+        Execute(
+            transaction,
+            "INSERT INTO operation_counts (source, kind, result, count) VALUES ($source, $kind, $result, 1) ON CONFLICT DO UPDATE SET count = count + 1",
+            ("$source", source), ("$kind", kind.Word()), ("$result", failure is null ? "success" : "failure"));
+    }
+
+    private static Operation Read(SqliteDataReader row) => new(
+        row.GetInt64(0),
+        row.GetString(1),
+        Enum.Parse<OperationKind>(row.GetString(2), ignoreCase: true),
+        Instant(row, 3)!.Value,
+        Instant(row, 4),
+        row.IsDBNull(5) ? null : new BackupId(row.GetString(5)),
+        row.GetString(6),
+        row.IsDBNull(7) ? null : new RunFailure(Enum.Parse<FailureKind>(row.GetString(7)), row.GetString(8), row.GetString(9)));
+}
