@@ -1,0 +1,106 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Runs;
+using NexusBackupAgent.Tests.Support;
+
+namespace NexusBackupAgent.Tests.Runs;
+
+public sealed class OperationJournalTests : IDisposable
+{
+    private readonly TempDirectory temp = new();
+    private readonly JournalDatabase database;
+    private readonly OperationJournal journal;
+
+    public OperationJournalTests()
+    {
+        database = JournalDatabase.Open(temp.Path, Some.Instant, out _);
+        journal = new OperationJournal(database);
+    }
+
+    public void Dispose()
+    {
+        database.Dispose();
+        temp.Dispose();
+    }
+
+    [Fact]
+    public void An_operation_is_kept_with_all_that_it_says()
+    {
+        var failed = journal.Record(An(OperationKind.Drill, at: 0) with
+        {
+            Backup = new BackupId("20260214T020000Z-3f9a2c"),
+            Failure = new RunFailure(FailureKind.Restore, "the probe answered 3", "look at the database"),
+        });
+
+        Assert.Equal(failed, journal.Last("itsm", OperationKind.Drill));
+        Assert.False(failed.Succeeded);
+        Assert.Equal(TimeSpan.FromSeconds(5), failed.Took);
+    }
+
+    [Fact]
+    public void The_last_of_a_kind_is_of_that_source_and_kind()
+    {
+        journal.Record(An(OperationKind.Drill, at: 0));
+        var last = journal.Record(An(OperationKind.Drill, at: 1));
+        journal.Record(An(OperationKind.Restore, at: 2));
+        journal.Record(An(OperationKind.Drill, at: 3) with { Source = "other" });
+
+        Assert.Equal(last, journal.Last("itsm", OperationKind.Drill));
+        Assert.Equal(last, journal.LastOfEach(OperationKind.Drill)["itsm"]);
+        Assert.Null(journal.Last("itsm", OperationKind.SelfTest));
+    }
+
+    [Fact]
+    public void An_operation_whose_process_died_is_closed_by_the_next_one()
+    {
+        journal.Begin("itsm", OperationKind.Restore, Instant(0), "of a to b");
+        Assert.Null(journal.Last("itsm", OperationKind.Restore)!.EndedAt);
+        Assert.Empty(journal.LastOfEach(OperationKind.Restore)); // it has not ended
+
+        journal.Begin("itsm", OperationKind.Restore, Instant(60), "of a to b");
+
+        var died = journal.Since("itsm", Instant(0))[0];
+        Assert.Equal((FailureKind.Died, Instant(60)), (died.Failure!.Kind, died.EndedAt!.Value));
+    }
+
+    [Fact]
+    public void A_kind_that_is_under_way_does_not_close_another()
+    {
+        journal.Begin("itsm", OperationKind.Restore, Instant(0), "of a to b");
+        journal.Record(An(OperationKind.Verification, at: 1));
+        Assert.Null(journal.Last("itsm", OperationKind.Restore)!.EndedAt);
+    }
+
+    [Fact]
+    public void Counts_tell_results_apart_and_outlive_what_is_forgotten()
+    {
+        journal.Record(An(OperationKind.Drill, at: 0));
+        journal.Record(An(OperationKind.Drill, at: 1) with { Failure = new RunFailure(FailureKind.Restore, "no", "mend") });
+        var muchLater = Instant(0).AddDays(500);
+        journal.Record(An(OperationKind.Drill, at: 0) with { StartedAt = muchLater, EndedAt = muchLater });
+
+        Assert.Single(journal.Since("itsm", Instant(0)));
+        Assert.Equal(2, journal.Counts(OperationKind.Drill)[("itsm", "success")]);
+        Assert.Equal(1, journal.Counts(OperationKind.Drill)[("itsm", "failure")]);
+    }
+
+    [SkippableFact]
+    public async Task A_journal_of_the_version_before_is_taken_over_with_its_runs()
+    {
+        using (var bench = new Workbench(new ManualClock(Some.Instant), temp.Sub("agent"), source: new ScriptedSource(new ManualClock(Some.Instant))))
+            await bench.RunAsync();
+        var state = Path.Combine(temp["agent"], "state");
+        await SqliteSamples.SqlAsync(Path.Combine(state, "journal.db"), "DROP TABLE operations; DROP TABLE operation_counts; DROP TABLE schedules; PRAGMA user_version = 1");
+
+        using var after = JournalDatabase.Open(state, Some.Instant, out var setAside);
+
+        Assert.Null(setAside);
+        Assert.Equal(1, new RunJournal(after).Read().Runs[("itsm", "daily", "success")]);
+        new OperationJournal(after).Record(An(OperationKind.Prune, at: 0));
+    }
+
+    private static Operation An(OperationKind kind, int at) =>
+        new(0, "itsm", kind, Instant(at), Instant(at + 5), Backup: null, "of daily_20260214_020000.db.gz", Failure: null);
+
+    private static DateTimeOffset Instant(int seconds) => Some.Instant.AddSeconds(seconds);
+}
