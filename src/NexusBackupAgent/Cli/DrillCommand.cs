@@ -29,8 +29,10 @@ internal static class DrillCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var session = context.OpenAgent(parsed);
-            var work = new Work(context.Terminal, session.Agent, parsed.GetValue(json));
-            return (int)await work.RunAsync(SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!), cancellationToken);
+            var sources = SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
+            if (sources.Count == 0)
+                throw new BackupException(FailureKind.NotFound, "there is nothing to practise with: no pattern of the configuration finds a database", "nexus-backup check-config says what each pattern finds");
+            return (int)await new Work(context.Terminal, session.Agent, parsed.GetValue(json)).RunAsync(sources, cancellationToken);
         });
         return command;
     }
@@ -52,8 +54,7 @@ internal static class DrillCommand
         {
             foreach (var source in sources.Select(source => source.Source))
             {
-                if (cancellationToken.IsCancellationRequested)
-                    break;
+                cancellationToken.ThrowIfCancellationRequested();
                 try
                 {
                     var operation = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress =>
@@ -62,7 +63,8 @@ internal static class DrillCommand
                 }
                 catch (BackupException failure)
                 {
-                    Fail(source, RunFailure.Of(failure));
+                    var now = agent.TimeProvider.GetUtcNow(); // it never began, and is in no journal
+                    await TellAsync(source, new Operation(0, source.Name, OperationKind.Drill, now, now, Backup: null, "", RunFailure.Of(failure)));
                 }
             }
 

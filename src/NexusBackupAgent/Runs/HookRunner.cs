@@ -9,6 +9,8 @@ namespace NexusBackupAgent.Runs;
 /// </summary>
 internal sealed partial class HookRunner(RunJournal runs, OperationJournal operations, TimeProvider timeProvider, ILogger<HookRunner> logger)
 {
+    private const int LongestWords = 200;
+
     /// <summary>Tells each hook in turn. Never throws. The caller has given the source's turn back: nobody waits for a hook.</summary>
     /// <param name="cancellationToken">The agent is stopping: what was not told by then is not told.</param>
     public async Task TellAsync(ProtectedSource source, HookEvent told, CancellationToken cancellationToken)
@@ -29,7 +31,7 @@ internal sealed partial class HookRunner(RunJournal runs, OperationJournal opera
     private async Task TellAsync(ProtectedSource source, HookEvent told, IReadOnlyList<Hook> hooks, CancellationToken cancellationToken)
     {
         var startedAt = timeProvider.GetUtcNow();
-        var facts = HookFacts.Of(source, told, runs.Read().Sources.GetValueOrDefault(source.Name)?.ConsecutiveFailures ?? 0);
+        var facts = HookFacts.Of(source, told, FailuresInARow(source.Name));
         var failures = new List<RunFailure>();
         foreach (var hook in hooks)
         {
@@ -42,6 +44,18 @@ internal sealed partial class HookRunner(RunJournal runs, OperationJournal opera
         var detail = $"told {string.Join(", ", hooks.Select(NameOf))} of the {facts.Event}'s {facts.Result}";
         var failed = failures is [] ? null : failures[0] with { Message = string.Join("; ", failures.Select(failure => failure.Message)) };
         operations.Record(new Operation(0, source.Name, OperationKind.Hook, startedAt, timeProvider.GetUtcNow(), told.Backup?.Id, detail, failed));
+    }
+
+    private int FailuresInARow(string source)
+    {
+        try
+        {
+            return runs.Read().Sources.GetValueOrDefault(source)?.ConsecutiveFailures ?? 0;
+        }
+        catch (BackupException)
+        {
+            return 0; // telling that something failed matters more than how often
+        }
     }
 
     /// <returns>Why it failed; null when it did not.</returns>
@@ -77,10 +91,17 @@ internal sealed partial class HookRunner(RunJournal runs, OperationJournal opera
         {
             throw new BackupException(
                 FailureKind.Hook,
-                $"hook '{command[0]}' ended with exit code {result.ExitCode}{(result.LastLine.Length > 0 ? $": {result.LastLine}" : "")}",
+                $"hook '{command[0]}' ended with exit code {result.ExitCode}{LastWords(result)}",
                 "run it by hand with the facts in its environment (docs/configuration.md, hooks)");
         }
     }
+
+    private static string LastWords(ToolResult result) => result.LastLine switch
+    {
+        "" => "",
+        { Length: > LongestWords } line => $": {line[..LongestWords]}…",
+        var line => $": {line}",
+    };
 
     private static string NameOf(Hook hook) => hook.Url?.ToString() ?? $"'{hook.Command[0]}'";
 

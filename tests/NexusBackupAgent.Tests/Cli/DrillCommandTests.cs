@@ -1,5 +1,4 @@
 using System.Text.Json;
-using NexusBackupAgent.Runs;
 
 namespace NexusBackupAgent.Tests.Cli;
 
@@ -79,15 +78,6 @@ public sealed class DrillCommandTests : IDisposable
 
         Assert.Equal(5, result.Code);
         Assert.Contains("can't be restored", Assert.Single(result.Errors), StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task A_busy_source_is_busy()
-    {
-        await place.RunAsync("backup");
-        using var held = RunLock.TryAcquire(place.In("state"), "itsm");
-
-        Assert.Equal(7, (await place.RunAsync("drill")).Code);
     }
 
     [Fact]

@@ -108,6 +108,14 @@ public sealed class HookRunnerTests : IDisposable
     }
 
     [Fact]
+    public async Task Last_words_that_go_on_and_on_are_cut()
+    {
+        await hooks.TellAsync(Told(onFailure: [Command("sh", "-c", "head -c 5000 /dev/zero | tr '\\0' x; exit 1")]), Failed(), CancellationToken.None);
+
+        Assert.EndsWith(new string('x', 200) + "…", bench.Operations.LastEnded("itsm", OperationKind.Hook)!.Failure!.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_hook_that_is_missing_is_a_warning()
     {
         await hooks.TellAsync(Told(onFailure: [Command("/usr/local/bin/no-such-hook")]), Failed(), CancellationToken.None);
