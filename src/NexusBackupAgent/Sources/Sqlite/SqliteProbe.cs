@@ -13,14 +13,17 @@ internal static class SqliteProbe
     // A count or a time is short; whole documents do not belong into a result that is kept and shown.
     private const int LongestAnswer = 200;
 
+    // Of SQLite's virtual machine: well below a millisecond.
+    private const int OperationsBetweenLooks = 10_000;
+
     /// <exception cref="BackupException">The question could not be asked (<see cref="FailureKind.Restore"/>).</exception>
     public static ProbeAnswer Ask(string path, string sql, CancellationToken cancellationToken)
     {
         try
         {
             using var connection = PrivateCopy.Open(path);
-            using var interrupt = cancellationToken.Register(() => raw.sqlite3_interrupt(connection.Handle));
-            cancellationToken.ThrowIfCancellationRequested(); // an interrupt before the statement began has no effect
+            // Asked again and again: an interrupt that comes just before the statement begins would have no effect.
+            raw.sqlite3_progress_handler(connection.Handle, OperationsBetweenLooks, _ => cancellationToken.IsCancellationRequested ? 1 : 0, null);
             using (var guard = connection.CreateCommand())
             {
                 guard.CommandText = "PRAGMA query_only = 1";
@@ -32,7 +35,7 @@ internal static class SqliteProbe
         }
         catch (BackupException)
         {
-            cancellationToken.ThrowIfCancellationRequested(); // what failed then was the interrupted query
+            cancellationToken.ThrowIfCancellationRequested(); // then it was the stopped query that failed
             throw;
         }
         catch (SqliteException failure)
