@@ -14,6 +14,9 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
 {
     public BackupId Id => Manifest.Id;
 
+    /// <summary>The last drill with it, or null if there was none.</summary>
+    public DrillResult? Drill { get; init; }
+
     public string Source => Manifest.Source;
 
     public string Schedule => Manifest.Schedule;

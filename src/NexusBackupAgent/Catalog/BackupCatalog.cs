@@ -23,6 +23,7 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
 {
     private readonly CompanionReader<BackupManifest> manifests = new(store, CatalogJson.Readable.BackupManifest);
     private readonly CompanionReader<VerificationResult> verifications = new(store, CatalogJson.Readable.VerificationResult);
+    private readonly CompanionReader<DrillResult> drills = new(store, CatalogJson.Readable.DrillResult);
 
     public IArtifactStore Store => store;
 
@@ -57,11 +58,18 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
             manifest ??= HandMade(artifact);
             if (manifest.Source != source)
                 continue; // it says nothing of this source, and this source's retention nothing of it
-            backups.Add(new Backup(manifest, directory, artifact, verification?.Id == manifest.Id ? verification : null)); // one of another backup says nothing
+            var drill = files.TryGetValue(BackupFiles.Drill(artifact.Name), out var drilled)
+                ? await drills.ReadAsync(drilled, PathOf(drilled.Name), cancellationToken)
+                : null;
+            backups.Add(new Backup(manifest, directory, artifact, verification?.Id == manifest.Id ? verification : null) // one of another backup says nothing
+            {
+                Drill = drill?.Id == manifest.Id ? drill : null,
+            });
         }
 
         manifests.KeepOnly(files);
         verifications.KeepOnly(files);
+        drills.KeepOnly(files);
         return [.. backups.OrderByDescending(backup => backup.CapturedAt).ThenByDescending(backup => backup.File, StringComparer.Ordinal)];
     }
 
@@ -110,6 +118,13 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
     {
         await WriteJsonAsync(BackupFiles.Verification(backup.File), result, CatalogJson.Readable.VerificationResult, cancellationToken);
         return backup with { Verification = result };
+    }
+
+    /// <summary>Keeps the result of a drill beside the backup, in place of the one before.</summary>
+    public async Task<Backup> RecordAsync(Backup backup, DrillResult result, CancellationToken cancellationToken)
+    {
+        await WriteJsonAsync(BackupFiles.Drill(backup.File), result, CatalogJson.Readable.DrillResult, cancellationToken);
+        return backup with { Drill = result };
     }
 
     /// <summary>Takes a hand-made file into the catalog, now that it was read back.</summary>

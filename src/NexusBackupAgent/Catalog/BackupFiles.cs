@@ -36,8 +36,10 @@ internal static class BackupFiles
 
     public static string Verification(string artifact) => artifact + ".verification.json";
 
+    public static string Drill(string artifact) => artifact + ".drill.json";
+
     /// <summary>Every file of a backup in the order of deleting: the manifest first, the mark last.</summary>
-    public static string[] AllOf(string artifact) => [Manifest(artifact), Verification(artifact), Checksum(artifact), artifact, Pending(artifact)];
+    public static string[] AllOf(string artifact) => [Manifest(artifact), Verification(artifact), Drill(artifact), Checksum(artifact), artifact, Pending(artifact)];
 
     /// <summary>The mark that says: this artifact is being written or deleted by an agent, and without a manifest it is only a leftover.</summary>
     public static string Pending(string artifact) => "." + artifact + PendingSuffix;

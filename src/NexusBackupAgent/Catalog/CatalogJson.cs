@@ -14,6 +14,7 @@ namespace NexusBackupAgent.Catalog;
     Converters = [typeof(BackupIdConverter), typeof(LowerCaseEnumConverter<BackupType>), typeof(LowerCaseEnumConverter<VerificationCheck>)])]
 [JsonSerializable(typeof(BackupManifest))]
 [JsonSerializable(typeof(VerificationResult))]
+[JsonSerializable(typeof(DrillResult))]
 internal sealed partial class CatalogJson : JsonSerializerContext
 {
     /// <summary>Text as people read it: a name in Japanese is not a row of escapes. These files are never put into a web page.</summary>

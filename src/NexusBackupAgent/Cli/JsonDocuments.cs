@@ -63,6 +63,7 @@ internal sealed record RunDocument(
     string? Sha256,
     double Seconds,
     string? Failure,
+    string? Class,
     string? Message,
     string? Hint)
 {
@@ -81,6 +82,7 @@ internal sealed record RunDocument(
             manifest?.Stored.Sha256,
             Math.Round((run.EndedAt - run.StartedAt).TotalSeconds, 3),
             run.Failure is { } failure ? JsonNamingPolicy.CamelCase.ConvertName(failure.Kind.ToString()) : null,
+            run.Failure?.Kind.Class().Word(),
             run.Failure?.Message,
             run.Failure?.Hint);
     }
@@ -119,12 +121,15 @@ internal sealed record SourceDocument(
     string? RunningSince,
     string? NextRun,
     FailureDocument? LastFailure,
+    LastDrillDocument? LastDrill,
+    FailureDocument? HookFailure,
     IReadOnlyList<OrphanDocument> Orphans);
 
-internal sealed record FailureDocument(string Failure, string Message, string Hint)
+/// <param name="Class"><c>database</c>, <c>storage</c> or <c>other</c>.</param>
+internal sealed record FailureDocument(string Failure, string Class, string Message, string Hint)
 {
     public static FailureDocument Of(RunFailure failure) =>
-        new(JsonNamingPolicy.CamelCase.ConvertName(failure.Kind.ToString()), failure.Message, failure.Hint);
+        new(JsonNamingPolicy.CamelCase.ConvertName(failure.Kind.ToString()), failure.Kind.Class().Word(), failure.Message, failure.Hint);
 }
 
 internal sealed record OrphanDocument(string File, string Reason);
@@ -135,6 +140,7 @@ internal sealed record StoreDocument(string Store, string Path, string Level, do
 /// <summary>The documents that <c>--json</c> prints.</summary>
 [JsonSerializable(typeof(IReadOnlyList<BackupDocument>))]
 [JsonSerializable(typeof(IReadOnlyList<RunDocument>))]
+[JsonSerializable(typeof(IReadOnlyList<DrillDocument>))]
 [JsonSerializable(typeof(IReadOnlyList<DecisionDocument>))]
 [JsonSerializable(typeof(ConfigurationDocument))]
 [JsonSerializable(typeof(StatusDocument))]

@@ -14,6 +14,8 @@ namespace NexusBackupAgent.Cli;
 /// <param name="NewestGood">What it would be restored from; null when there is nothing.</param>
 /// <param name="Activity">From the journal; null when it knows nothing of the source.</param>
 /// <param name="LastFailure">Why the last run failed; null when it did not.</param>
+/// <param name="LastDrill">The last restore drill; null when there was none.</param>
+/// <param name="HookFailure">Why the hooks that were told last failed; null when they did not.</param>
 /// <param name="NextRun">UTC; null when nothing is scheduled.</param>
 /// <param name="Orphans">Files that belong to no backup.</param>
 internal sealed record SourceStatus(
@@ -23,6 +25,8 @@ internal sealed record SourceStatus(
     Backup? NewestGood,
     SourceActivity? Activity,
     RunFailure? LastFailure,
+    LastDrill? LastDrill,
+    RunFailure? HookFailure,
     DateTimeOffset? NextRun,
     IReadOnlyList<Orphan> Orphans)
 {
@@ -49,6 +53,8 @@ internal sealed record SourceStatus(
             backups?.NewestGood(now),
             activity,
             agent.Journal.LastFailure(source.Name),
+            LastDrill.Of(agent.Operations.LastEnded(source.Name, OperationKind.Drill), backups ?? []),
+            agent.Operations.LastEnded(source.Name, OperationKind.Hook)?.Failure,
             source.Schedules.Select(schedule => schedule.Cron.GetNextOccurrence(now, agent.Configuration.TimeZone)).Min(),
             activity?.RunStartedAt is null ? orphans : [.. orphans.Where(orphan => orphan.Sweepable.Count == 0)]); // what is being written now is no leftover
     }

@@ -80,6 +80,8 @@ internal static class StatusCommand
             source.Activity?.RunStartedAt is { } started ? Readable.Utc(started) : null,
             source.NextRun is { } next ? Readable.Utc(next) : null,
             source.LastFailure is { } failure ? FailureDocument.Of(failure) : null,
+            source.LastDrill is { } drill ? LastDrillDocument.Of(drill) : null,
+            source.HookFailure is { } hook ? FailureDocument.Of(hook) : null,
             [.. source.Orphans.Select(orphan => new OrphanDocument(source.Source.Source.Catalog.Locate(orphan.File), orphan.Reason))]);
 
         private static bool IsRunning(Agent agent) => RunLock.IsHeld(agent.Configuration.StateDirectory, RunLock.Agent);
@@ -117,8 +119,21 @@ internal static class StatusCommand
                 terminal.Line($"{Coloured(reason.Level)} {name}: {Readable.Plain(reason.Reason)}");
             if (source.LastFailure is { } failure)
                 terminal.Line($"   {name}: {Readable.Plain(failure.Message)} — next: {Readable.Plain(failure.Hint)}");
+            if (source.LastDrill is { } drill)
+                terminal.Line($"   {name}: {Sentence(drill, name)}");
+            if (source.HookFailure is { } hook)
+                terminal.Line($"   {name}: the last hook failed: {Readable.Plain(hook.Message)} — next: {Readable.Plain(hook.Hint)}");
             foreach (var orphan in source.Orphans)
                 terminal.Line($"   {name}: {Readable.Plain(orphan.File)} is no backup: {Readable.Plain(orphan.Reason)}");
+        }
+
+        private string Sentence(LastDrill drill, string name)
+        {
+            var at = $"restore drill of {Readable.Time(drill.EndedAt, zone)}";
+            if (!drill.Passed)
+                return $"[red]{at} failed[/]: {Readable.Plain(drill.Reason!)} — next: nexus-backup drill '{name}'";
+            var age = drill.DataAge is { } old ? $", of data that was {Readable.Duration(old)} old" : "";
+            return $"{at}: recovered in {Readable.Seconds(drill.Took)}{age}";
         }
 
         private static Table Stores(IReadOnlyList<StoreStatus> stores)

@@ -20,6 +20,7 @@ internal sealed class TeachingHelp(HelpAction usual) : SynchronousCommandLineAct
           2  wrong command line or configuration
           3  a backup failed, or a source or store could not be used
           4  a verification failed, or a corrupt backup was found
+          5  a restore drill failed
           6  no such source or backup
           7  busy: another run of the source is under way
           8  the store or the scratch space is full

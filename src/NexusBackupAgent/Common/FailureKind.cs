@@ -62,6 +62,9 @@ internal enum FailureKind
 
     /// <summary>The run journal can't be used. Not transient for a run: what it did to the backups is done.</summary>
     Journal,
+
+    /// <summary>Somebody should have been told how something ended, and a hook refused.</summary>
+    Hook,
 }
 
 internal static class FailureKinds

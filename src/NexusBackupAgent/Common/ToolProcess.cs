@@ -64,7 +64,9 @@ internal static class ToolProcess
 
     private static Process Start(IReadOnlyList<string> command, IReadOnlyDictionary<string, string>? environment)
     {
-        var start = new ProcessStartInfo(command[0], command.Skip(1))
+        if (ProgramFile.Find(command[0]) is not { } program)
+            throw CannotRun(command[0], "there is no such program, or it may not be executed", innerException: null);
+        var start = new ProcessStartInfo(program, command.Skip(1))
         {
             UseShellExecute = false,
             RedirectStandardInput = true,
@@ -82,10 +84,12 @@ internal static class ToolProcess
         }
         catch (Exception failure) when (failure is Win32Exception or InvalidOperationException)
         {
-            throw new BackupException(
-                FailureKind.Configuration, $"cannot run '{command[0]}': {failure.Message}", "check that it is installed and executable (command -v), or write its full path", failure);
+            throw CannotRun(command[0], failure.Message, failure);
         }
     }
+
+    private static BackupException CannotRun(string program, string why, Exception? innerException) => new(
+        FailureKind.Configuration, $"cannot run '{program}': {why}", "check that it is installed and executable (command -v), or write its full path", innerException);
 
     private static async Task WriteAsync(Process process, string input, CancellationToken cancellationToken)
     {

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Restore;
 using NexusBackupAgent.Runs;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Storage;
@@ -31,8 +32,10 @@ internal sealed partial class Agent : IDisposable
         var verifier = new BackupVerifier(scratch, timeProvider);
         var runner = new BackupRunner(verifier, new SpaceGuard(scratch), Journal, timeProvider);
         Turns = new SourceTurns(configuration.StateDirectory, timeProvider);
-        Dispatcher = new RunDispatcher(runner, Turns, Journal, timeProvider, loggers.CreateLogger<RunDispatcher>());
+        Hooks = new HookRunner(Journal, Operations, timeProvider, loggers.CreateLogger<HookRunner>());
+        Dispatcher = new RunDispatcher(runner, Turns, Journal, Hooks, timeProvider, loggers.CreateLogger<RunDispatcher>());
         Verifications = new VerificationDispatcher(verifier, Turns, Journal, timeProvider, loggers.CreateLogger<VerificationDispatcher>());
+        Drills = new DrillDispatcher(new RestoreDrill(verifier, scratch, timeProvider), Turns, Journal, Operations, Hooks, timeProvider, loggers.CreateLogger<DrillDispatcher>());
         var discovery = new SourceDiscovery(configuration, Stores, scratch, timeProvider, loggers.CreateLogger<SourceDiscovery>());
         Roster = new SourceRoster(_ => discovery.Find());
         Scheduler = new JobScheduler(Roster, Dispatcher, Verifications, Journal, configuration.TimeZone, timeProvider, loggers.CreateLogger<JobScheduler>());
@@ -54,6 +57,11 @@ internal sealed partial class Agent : IDisposable
     public RunDispatcher Dispatcher { get; }
 
     public VerificationDispatcher Verifications { get; }
+
+    public DrillDispatcher Drills { get; }
+
+    /// <summary>Told by every dispatcher how its work ended.</summary>
+    public HookRunner Hooks { get; }
 
     public SourceRoster Roster { get; }
 

@@ -31,8 +31,8 @@ internal static class ConfigurationKeys
 
     public static readonly LevelKeys Source = new(
         "sources.<name>",
-        ["sqlite", "store", "directory", "schedules", "rpo", "busyTimeout", "timeLimit", "retry", "compression"],
-        Ignored: ["verify", "drill", "restore", "hooks"],
+        ["sqlite", "store", "directory", "schedules", "rpo", "busyTimeout", "timeLimit", "retry", "compression", "verify", "drill", "restore", "hooks"],
+        Ignored: [],
         Unsupported: ["postgres", "s3"]);
 
     public static readonly LevelKeys Schedule = new("sources.<name>.schedules.<name>", "cron", "type", "retention");
@@ -43,5 +43,18 @@ internal static class ConfigurationKeys
 
     public static readonly LevelKeys Compression = new("sources.<name>.compression", "level");
 
-    public static readonly IReadOnlyList<LevelKeys> All = [Root, Log, Store, Source, Schedule, Rpo, Retry, Compression];
+    public static readonly LevelKeys Verify = new("sources.<name>.verify", "cron", "spread");
+
+    public static readonly LevelKeys Drill = new("sources.<name>.drill", "cron", "probe");
+
+    public static readonly LevelKeys Probe = new("sources.<name>.drill.probe", "sql", "expect", "maxAge");
+
+    public static readonly LevelKeys Restore = new("sources.<name>.restore", "before", "after", "commandTimeout", "health", "healthTimeout", "healthInsecure");
+
+    public static readonly LevelKeys Hooks = new("sources.<name>.hooks", "onFailure", "onSuccess", "timeout");
+
+    public static readonly LevelKeys Hook = new("sources.<name>.hooks.onFailure", "command", "url", "urlFile", "urlEnv");
+
+    public static readonly IReadOnlyList<LevelKeys> All =
+        [Root, Log, Store, Source, Schedule, Rpo, Retry, Compression, Verify, Drill, Probe, Restore, Hooks, Hook];
 }

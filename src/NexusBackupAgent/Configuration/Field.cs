@@ -8,8 +8,11 @@ namespace NexusBackupAgent.Configuration;
 /// <param name="Problems">Takes the problems.</param>
 internal sealed record Field(string Path, string Name, int Line, DocumentNode Node, ProblemList Problems)
 {
+    /// <summary>The value, or something below it, may be a secret: no problem shows it.</summary>
+    public bool IsSecret { get; init; }
+
     /// <summary>The value of a scalar as written, for a problem's report; null for anything else.</summary>
-    private string? Written => Node is ScalarNode { IsNull: false } scalar ? scalar.Text : null;
+    private string? Written => Node is ScalarNode { IsNull: false } scalar && !IsSecret ? WithoutPath(scalar.Text) : null;
 
     /// <summary>Nothing was written after the colon.</summary>
     public bool IsEmpty => Node is ScalarNode { IsNull: true };
@@ -30,12 +33,16 @@ internal sealed record Field(string Path, string Name, int Line, DocumentNode No
         return null;
     }
 
+    /// <summary>Itself; of a list each item, as a value of the same key.</summary>
+    public IReadOnlyList<Field> OneOrMany() =>
+        Node is ListNode list ? [.. list.Items.Select(item => this with { Node = item, Line = item.Line })] : [this];
+
     /// <summary>The keys below; anything but a mapping is reported and gives null.</summary>
     /// <param name="example">What would be right, for the mend.</param>
     public Section? Section(string example)
     {
         if (Node is MappingNode mapping)
-            return new Section(Path, Line, mapping, Problems);
+            return new Section(Path, Line, mapping, Problems, IsSecret);
         var found = Node switch
         {
             ListNode => "is a list where keys are expected",
@@ -72,6 +79,12 @@ internal sealed record Field(string Path, string Name, int Line, DocumentNode No
 
     public void Warning(string problem, string mend) =>
         Problems.Add(new ConfigurationProblem(Path, Line, Written, problem, mend, IsError: false));
+
+    /// <summary>Behind the host, an address may hold a secret, also below a key that is misspelt.</summary>
+    private static string WithoutPath(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Host.Length > 0 && (address.PathAndQuery.Length > 1 || address.UserInfo.Length > 0)
+            ? $"{address.Scheme}://{address.Authority}/…"
+            : text;
 
     private static (string Problem, string? Advice) Split(string message)
     {

@@ -12,14 +12,15 @@ internal sealed class Section
     /// <param name="line">The line of that key.</param>
     /// <param name="mapping">The entries; of a duplicate the first one counts and the later ones are reported.</param>
     /// <param name="problems">Takes the problems.</param>
-    public Section(string path, int line, MappingNode mapping, ProblemList problems)
+    /// <param name="isSecret">Whether values of it may be secrets.</param>
+    public Section(string path, int line, MappingNode mapping, ProblemList problems, bool isSecret = false)
     {
         Path = path;
         Line = line;
         this.problems = problems;
         foreach (var entry in mapping.Entries)
         {
-            var field = new Field(KeyPath.Join(path, entry.Key), entry.Key, entry.Line, entry.Value, problems);
+            var field = new Field(KeyPath.Join(path, entry.Key), entry.Key, entry.Line, entry.Value, problems) { IsSecret = isSecret };
             if (Find(entry.Key) is { } first)
                 field.Error($"is written twice, first on line {first.Line}", "keep one of the two");
             else
@@ -64,6 +65,18 @@ internal sealed class Section
             fallback,
             $"{fallback}",
             $"write a whole number from {least} to {most}, for example {name}: {fallback}") ?? fallback;
+
+    /// <summary><c>true</c> or <c>false</c>; absent is false.</summary>
+    public bool Flag(string name) =>
+        Find(name)?.Parse(
+            text => text switch
+            {
+                "true" => true,
+                "false" => false,
+                _ => throw new FormatException("is neither true nor false"),
+            },
+            fallback: false,
+            "true") ?? false;
 
     private static T InRange<T>(T value, T least, T most, Func<T, string> write)
         where T : IComparable<T> =>

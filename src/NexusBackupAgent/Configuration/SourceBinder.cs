@@ -29,6 +29,13 @@ internal sealed class SourceBinder(string baseDirectory, StoreSet stores)
             section.Duration("timeLimit", TimeSpan.FromHours(6), TimeSpan.FromSeconds(1), TimeSpan.FromDays(30)),
             Retry(section),
             CompressionLevel(section));
+        source = source with
+        {
+            Verify = VerifyBinder.Bind(section, source.Verify),
+            Drill = DrillBinder.Bind(section, source.Drill),
+            Restore = RestoreBinder.Bind(section, baseDirectory),
+            Hooks = HookBinder.Bind(section, baseDirectory),
+        };
         return database is null || store is null ? null : source;
     }
 

@@ -11,7 +11,7 @@ namespace NexusBackupAgent.Metrics;
 /// neither loses nor fakes a value.
 /// </summary>
 internal sealed class AgentMetrics(
-    SourceRoster roster, RunJournal journal, JobScheduler scheduler, IReadOnlyDictionary<string, IArtifactStore> stores, TimeProvider timeProvider)
+    SourceRoster roster, RunJournal journal, OperationJournal operations, JobScheduler scheduler, IReadOnlyDictionary<string, IArtifactStore> stores, TimeProvider timeProvider)
 {
     private static readonly string Version =
         typeof(AgentMetrics).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
@@ -30,7 +30,8 @@ internal sealed class AgentMetrics(
             sources.Add(SourceFigures.Of(source, backups, log.Sources.GetValueOrDefault(source.Name), now));
         }
 
-        return [.. SourceMetrics.Of(sources, log, scheduler.NextRuns, now), .. StoreMetrics.Of(Spaces()), .. Own()];
+        return [.. SourceMetrics.Of(sources, log, scheduler.NextRuns, now),
+            .. DrillMetrics.Of(sources, operations.Counts(OperationKind.Drill), operations.LastOfEach(OperationKind.Drill)), .. StoreMetrics.Of(Spaces()), .. Own()];
     }
 
     private List<(string Store, StoreSpace? Space, bool IsUp)> Spaces()

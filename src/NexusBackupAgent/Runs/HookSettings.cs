@@ -1,9 +1,9 @@
 namespace NexusBackupAgent.Runs;
 
-/// <summary>Who is told how something ended: a command, or a URL that takes JSON by POST. One of the two is set.</summary>
+/// <summary>Who is told how something ended: a command, or an address that takes JSON by POST. One of the two is set.</summary>
 /// <param name="Command">The program and its arguments; empty when <paramref name="Url"/> is set.</param>
-/// <param name="Url">May hold a secret: it is in no log and no message.</param>
-internal sealed record Hook(IReadOnlyList<string> Command, Uri? Url);
+/// <param name="Url">Where to post.</param>
+internal sealed record Hook(IReadOnlyList<string> Command, HookUrl? Url);
 
 /// <summary>The hooks of a source (configuration <c>hooks:</c>; §6.2 of the dataset management document).</summary>
 /// <param name="OnFailure">Told of each failed run, corrupt backup, failed drill and failed restore.</param>

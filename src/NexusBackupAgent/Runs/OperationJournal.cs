@@ -16,43 +16,28 @@ internal sealed class OperationJournal(JournalDatabase database)
     /// <summary>Opens an operation. The caller holds the source's lock, so one of that kind that is still open died with its process and is closed as failed.</summary>
     /// <param name="source">The source's name; empty for the agent as a whole.</param>
     /// <returns>The operation's number.</returns>
-    public long Begin(string source, OperationKind kind, DateTimeOffset now, string detail) => database.Transact(transaction =>
-    {
-        Execute(transaction, "DELETE FROM operations WHERE started_at < $before", ("$before", Milliseconds(now - History)));
-        var died = new RunFailure(FailureKind.Died, $"the {kind.Word()} of '{source}' ended with its process (killed, crashed or power lost)", "look at its state (nexus-backup status), then run it again");
-        foreach (var open in Query(transaction, "SELECT id FROM operations WHERE source = $source AND kind = $kind AND ended_at IS NULL", row => row.GetInt64(0), ("$source", source), ("$kind", kind.Word())))
-            Close(transaction, open, source, kind, now, died);
-        Execute(
-            transaction,
-            "INSERT INTO operations (source, kind, started_at, detail) VALUES ($source, $kind, $at, $detail)",
-            ("$source", source), ("$kind", kind.Word()), ("$at", Milliseconds(now)), ("$detail", detail));
-        return Query(transaction, "SELECT last_insert_rowid()", row => row.GetInt64(0))[0];
-    });
+    public long Begin(string source, OperationKind kind, DateTimeOffset now, string detail) => database.Transact(transaction => Open(transaction, source, kind, now, detail));
 
     /// <summary>Closes an operation and counts it.</summary>
     /// <param name="operation">As it ended; its <see cref="Operation.EndedAt"/> is set.</param>
-    public void End(Operation operation) => database.Transact(transaction =>
-    {
-        Execute(
-            transaction,
-            "UPDATE operations SET backup_id = $backup, detail = $detail WHERE id = $id",
-            ("$backup", operation.Backup?.Value), ("$detail", operation.Detail), ("$id", operation.Id));
-        Close(transaction, operation.Id, operation.Source, operation.Kind, operation.EndedAt!.Value, operation.Failure);
-        return 0;
-    });
+    public void End(Operation operation) => database.Transact(transaction => End(transaction, operation));
 
-    /// <summary>Keeps an operation that has ended already, and counts it.</summary>
+    /// <summary>Keeps an operation that has ended already, and counts it; in one step, because its caller need not hold the source's lock.</summary>
     /// <returns>The same with its number.</returns>
-    public Operation Record(Operation operation)
+    public Operation Record(Operation operation) => database.Transact(transaction =>
     {
-        var recorded = operation with { Id = Begin(operation.Source, operation.Kind, operation.StartedAt, operation.Detail) };
-        End(recorded);
+        var recorded = operation with { Id = Open(transaction, operation.Source, operation.Kind, operation.StartedAt, operation.Detail) };
+        End(transaction, recorded);
         return recorded;
-    }
+    });
 
     /// <summary>The newest operation of a kind, ended or not.</summary>
     public Operation? Last(string source, OperationKind kind) => database.Read(transaction => Query(
         transaction, $"SELECT {Columns} FROM operations WHERE source = $source AND kind = $kind ORDER BY id DESC LIMIT 1", Read, ("$source", source), ("$kind", kind.Word())).FirstOrDefault());
+
+    /// <summary>The newest operation of a kind that ended.</summary>
+    public Operation? LastEnded(string source, OperationKind kind) => database.Read(transaction => Query(
+        transaction, $"SELECT {Columns} FROM operations WHERE source = $source AND kind = $kind AND ended_at IS NOT NULL ORDER BY id DESC LIMIT 1", Read, ("$source", source), ("$kind", kind.Word())).FirstOrDefault());
 
     /// <summary>The newest operation of a kind of every source that had one, by source.</summary>
     public IReadOnlyDictionary<string, Operation> LastOfEach(OperationKind kind) => database.Read(transaction => Query(
@@ -67,6 +52,29 @@ internal sealed class OperationJournal(JournalDatabase database)
     public IReadOnlyDictionary<(string Source, string Result), long> Counts(OperationKind kind) => database.Read(transaction => Query(
         transaction, "SELECT source, result, count FROM operation_counts WHERE kind = $kind", row => (Key: (row.GetString(0), row.GetString(1)), Count: row.GetInt64(2)), ("$kind", kind.Word()))
         .ToDictionary(row => row.Key, row => row.Count));
+
+    private static long Open(SqliteTransaction transaction, string source, OperationKind kind, DateTimeOffset now, string detail)
+    {
+        Execute(transaction, "DELETE FROM operations WHERE started_at < $before", ("$before", Milliseconds(now - History)));
+        var died = new RunFailure(FailureKind.Died, $"the {kind.Word()} of '{source}' ended with its process (killed, crashed or power lost)", "look at its state (nexus-backup status), then run it again");
+        foreach (var open in Query(transaction, "SELECT id FROM operations WHERE source = $source AND kind = $kind AND ended_at IS NULL", row => row.GetInt64(0), ("$source", source), ("$kind", kind.Word())))
+            Close(transaction, open, source, kind, now, died);
+        Execute(
+            transaction,
+            "INSERT INTO operations (source, kind, started_at, detail) VALUES ($source, $kind, $at, $detail)",
+            ("$source", source), ("$kind", kind.Word()), ("$at", Milliseconds(now)), ("$detail", detail));
+        return Query(transaction, "SELECT last_insert_rowid()", row => row.GetInt64(0))[0];
+    }
+
+    private static int End(SqliteTransaction transaction, Operation operation)
+    {
+        Execute(
+            transaction,
+            "UPDATE operations SET backup_id = $backup, detail = $detail WHERE id = $id",
+            ("$backup", operation.Backup?.Value), ("$detail", operation.Detail), ("$id", operation.Id));
+        Close(transaction, operation.Id, operation.Source, operation.Kind, operation.EndedAt!.Value, operation.Failure);
+        return 0;
+    }
 
     private static void Close(SqliteTransaction transaction, long id, string source, OperationKind kind, DateTimeOffset endedAt, RunFailure? failure)
     {

@@ -8,11 +8,11 @@ namespace NexusBackupAgent.Runs;
 
 /// <summary>
 /// The only door to a run, for cron, HTTP and the command line: takes the source's turn, keeps the time limit,
-/// retries what may pass, and writes the journal.
+/// retries what may pass, writes the journal, and tells the hooks.
 /// </summary>
 /// <param name="turns">Who may work on a source.</param>
 internal sealed partial class RunDispatcher(
-    BackupRunner runner, SourceTurns turns, RunJournal journal, TimeProvider timeProvider, ILogger<RunDispatcher> logger)
+    BackupRunner runner, SourceTurns turns, RunJournal journal, HookRunner hooks, TimeProvider timeProvider, ILogger<RunDispatcher> logger)
 {
     /// <summary>Runs one backup to its end. A failure is in the record, in the journal and in the log; it is not thrown.</summary>
     /// <param name="lockTimeout">How long a run of the same source that is under way is waited for.</param>
@@ -21,6 +21,14 @@ internal sealed partial class RunDispatcher(
         ProtectedSource source, string schedule, BackupType type, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested(); // what was due when the agent stopped never began, and has not failed
+        var run = await InTurnAsync(source, schedule, type, lockTimeout, progress, cancellationToken);
+        await hooks.TellAsync(source, HookEvent.Of(run), cancellationToken); // the next run need not wait for that
+        return run;
+    }
+
+    private async Task<RunRecord> InTurnAsync(
+        ProtectedSource source, string schedule, BackupType type, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    {
         using var turn = await turns.TakeAsync(source.Name, lockTimeout, cancellationToken);
         return turn is null ? Skip(source, schedule, type) : await RunLockedAsync(source, schedule, type, progress, cancellationToken);
     }
@@ -155,7 +163,7 @@ internal sealed partial class RunDispatcher(
         }
         else
         {
-            RunFailed(run.Source, run.Schedule, run.Type.Word(), run.Failure!.Kind, seconds, run.Failure.Message, run.Failure.Hint);
+            RunFailed(run.Source, run.Schedule, run.Type.Word(), run.Failure!.Kind, run.Failure.Kind.Class().Word(), seconds, run.Failure.Message, run.Failure.Hint);
         }
     }
 
@@ -165,8 +173,8 @@ internal sealed partial class RunDispatcher(
     [LoggerMessage(EventId = 1001, EventName = "run_succeeded", Level = LogLevel.Information, Message = "backup of {Source} succeeded: schedule {Schedule}, type {Type}, file {File}, {StoredBytes} bytes stored of {ContentBytes}, {Seconds:0.0} s, verified, {Pruned} pruned")]
     private partial void RunSucceeded(string source, string schedule, string type, string file, long storedBytes, long contentBytes, double seconds, int pruned);
 
-    [LoggerMessage(EventId = 1002, EventName = "run_failed", Level = LogLevel.Error, Message = "backup of {Source} failed: schedule {Schedule}, type {Type}, cause {Failure}, {Seconds:0.0} s: {Reason}. Next: {Hint}")]
-    private partial void RunFailed(string source, string schedule, string type, FailureKind failure, double seconds, string reason, string hint);
+    [LoggerMessage(EventId = 1002, EventName = "run_failed", Level = LogLevel.Error, Message = "backup of {Source} failed: schedule {Schedule}, type {Type}, cause {Failure}, class {Class}, {Seconds:0.0} s: {Reason}. Next: {Hint}")]
+    private partial void RunFailed(string source, string schedule, string type, FailureKind failure, string @class, double seconds, string reason, string hint);
 
     [LoggerMessage(EventId = 1003, EventName = "run_skipped", Level = LogLevel.Warning, Message = "backup of {Source} skipped: schedule {Schedule}, another run of it is under way")]
     private partial void RunSkipped(string source, string schedule);

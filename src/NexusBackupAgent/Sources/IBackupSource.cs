@@ -24,4 +24,10 @@ internal interface IBackupSource
     /// <param name="path">A private copy, which nobody else uses.</param>
     /// <returns>Null when it is sound, otherwise what is wrong with it.</returns>
     Task<string?> CheckAsync(string path, CancellationToken cancellationToken);
+
+    /// <summary>Asks restored content a question in the source's own language.</summary>
+    /// <param name="path">A private copy, which nobody else uses. It is not changed, whatever the question.</param>
+    /// <param name="question">One query that reads.</param>
+    /// <exception cref="BackupException">It is none, or it failed.</exception>
+    Task<ProbeAnswer> ProbeAsync(string path, string question, CancellationToken cancellationToken);
 }

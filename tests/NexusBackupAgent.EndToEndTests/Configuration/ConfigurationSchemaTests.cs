@@ -31,6 +31,10 @@ public sealed class ConfigurationSchemaTests
     [InlineData("stores: {a: {path: x}}\nsources: {s: {sqlite: a.db, schedules: {d: {cron: '@daily', retention: 7d, type: differential}}}}", "sources/s/schedules/d/type")]
     [InlineData("stores: {a: {path: x}}\nsources: {s: {sqlite: a.db, busyTimeout: 30}}", "sources/s/busyTimeout")]
     [InlineData("stores: {a: {path: x}}\nsources: {s: {sqlite: a.db, retry: {attempts: 11}}}", "sources/s/retry/attempts")]
+    [InlineData("stores: {a: {path: x}}\nsources: {s: {sqlite: a.db, verify: {spread: 7}}}", "sources/s/verify/spread")]
+    [InlineData("stores: {a: {path: x}}\nsources: {s: {sqlite: a.db, drill: {probe: {expect: '1'}}}}", "sources/s/drill/probe")]
+    [InlineData("stores: {a: {path: x}}\nsources: {s: {sqlite: a.db, restore: {before: systemctl stop x}}}", "sources/s/restore/before")]
+    [InlineData("stores: {a: {path: x}}\nsources: {s: {sqlite: a.db, hooks: {onFailure: notify}}}", "sources/s/hooks/onFailure")]
     public async Task A_mistake_is_not(string yaml, string complaint)
     {
         await SchemaValidator.RequireAsync();

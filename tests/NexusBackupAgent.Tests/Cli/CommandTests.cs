@@ -29,7 +29,7 @@ public sealed class CommandTests : IDisposable
         var run = (await place.RunAsync("backup", "--json")).Json[0];
 
         Assert.Equal(
-            ["source", "schedule", "type", "result", "id", "file", "sizeBytes", "contentBytes", "sha256", "seconds", "failure", "message", "hint"],
+            ["source", "schedule", "type", "result", "id", "file", "sizeBytes", "contentBytes", "sha256", "seconds", "failure", "class", "message", "hint"],
             run.EnumerateObject().Select(property => property.Name));
         Assert.Equal(("itsm", "manual", "full", "success"), (Text(run, "source"), Text(run, "schedule"), Text(run, "type"), Text(run, "result")));
         Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(Text(run, "file")!))), Text(run, "sha256"));

@@ -55,6 +55,7 @@ public sealed class ExitCodeTests : IDisposable
     [InlineData("backup")]
     [InlineData("list")]
     [InlineData("verify")]
+    [InlineData("drill")]
     [InlineData("prune")]
     [InlineData("status")]
     [InlineData("run")]

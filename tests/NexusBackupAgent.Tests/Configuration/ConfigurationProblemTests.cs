@@ -55,6 +55,50 @@ public sealed class ConfigurationProblemTests
         { "directory: /mnt/backups", "directory", 8, "absolute path", "below the store's path" },
         { "directory: a/../../b", "directory", 8, "leads out of the store", "below the store's path" },
 
+        // Verification and drills.
+        { "verify: daily", "verify", 8, "one value where keys are expected", "verify: {cron: \"30 4 * * *\", spread: 7d}" },
+        { "verify: {corn: \"30 4 * * *\"}", "verify.corn", 8, "not a known key", "did you mean cron?" },
+        { "verify: {cron: \"30 25 * * *\"}", "verify.cron", 8, "hour field", "write 0 to 23" },
+        { "verify: {spread: 7}", "verify.spread", 8, "is not a duration", "30s" },
+        { "verify: {spread: 30m}", "verify.spread", 8, "out of range", "between 1h and 366d" },
+        { "drill: {schedule: monthly}", "drill.schedule", 8, "not a known key", "the keys here are cron, probe" },
+        { "drill: {cron: monthly}", "drill.cron", 8, "has 1 field", "write 5" },
+        { "drill: {probe: \"SELECT 1\"}", "drill.probe", 8, "one value where keys are expected", "probe: {sql:" },
+        { "drill:\n  probe:\n    - {sql: SELECT 1}\n    - {expect: 1}", "drill.probe", 11, "asks nothing", "sql: \"SELECT count(*)" },
+        { "drill: {probe: {sql: SELECT 1, expects: 1}}", "drill.probe.expects", 8, "not a known key", "did you mean expect?" },
+        { "drill: {probe: {sql: SELECT 1, expect: \">=\"}}", "drill.probe.expect", 8, "compares with nothing", "write a value after >=" },
+        { "drill: {probe: {sql: SELECT 1, expect: [1]}}", "drill.probe.expect", 8, "a list where one value is expected", "expect: \">= 1000\"" },
+        { "drill: {probe: {sql: SELECT 1, maxAge: 2}}", "drill.probe.maxAge", 8, "is not a duration", "between 1m and 3650d" },
+
+        // Commands.
+        { "restore: {before: systemctl stop itsm}", "restore.before", 8, "never a shell string", "write before: [systemctl, stop, itsm]" },
+        { "restore: {after: reboot}", "restore.after", 8, "never a shell string", "write after: [reboot]" },
+        { "restore: {before: [systemctl stop itsm]}", "restore.before", 8, "a whole command line as its program", "[systemctl, stop, itsm]" },
+        { "restore:\n  before:\n    - [systemctl, stop, a]\n    - systemctl stop b", "restore.before", 11, "never a shell string", "write before: [systemctl, stop, b]" },
+        { "restore: {before: [[systemctl, stop], []]}", "restore.before", 8, "an empty list where a command is expected", "[systemctl, stop, itsm]" },
+        { "restore: {before: {command: [a]}}", "restore.before", 8, "is a mapping", "[systemctl, stop, itsm]" },
+        { "restore: {before: [echo, ~]}", "restore.before", 8, "no argument", "[systemctl, stop, itsm]" },
+        { "restore: {before: [\"\", a]}", "restore.before", 8, "names no program", "[systemctl, stop, itsm]" },
+        { "restore: {before: [a, \"b\\0c\"]}", "restore.before", 8, "null character", "[systemctl, stop, itsm]" },
+        { "restore: {commandTimeout: 0s}", "restore.commandTimeout", 8, "out of range", "between 1s and 1h" },
+        { "restore: {health: localhost:6443}", "restore.health", 8, "not an http or https address", "https://localhost:6443/api/v1/health" },
+        { "restore: {healthInsecure: maybe}", "restore.healthInsecure", 8, "neither true nor false", "healthInsecure: true" },
+        { "restore: {helth: x}", "restore.helth", 8, "not a known key", "did you mean health?" },
+
+        // Hooks.
+        { "hooks: []", "hooks", 8, "a list where keys are expected", "hooks: {onFailure: [/usr/local/bin/notify" },
+        { "hooks: {onFail: [a]}", "hooks.onFail", 8, "not a known key", "did you mean onFailure?" },
+        { "hooks: {onFailure: notify -a}", "hooks.onFailure", 8, "neither a list of arguments nor an http or https address", "never a shell string" },
+        { "hooks: {onFailure: [https://a.example, https://b.example]}", "hooks.onFailure", 8, "is a list of addresses", "write onFailure: [{url:" },
+        { "hooks:\n  onSuccess:\n    - [a]\n    - b c", "hooks.onSuccess", 11, "neither a list of arguments", "never a shell string" },
+        { "hooks: {onFailure: {url: https://a.example, command: [b]}}", "hooks.onFailure", 8, "has url and command", "write one of command" },
+        { "hooks: {onFailure: {}}", "hooks.onFailure", 8, "neither a command nor an address", "write one of command" },
+        { "hooks: {onFailure: {url: ftp://a.example}}", "hooks.onFailure.url", 8, "not an http or https address", "url: \"https://hooks.example.com/backup\"" },
+        { "hooks: {onFailure: {command: notify}}", "hooks.onFailure.command", 8, "never a shell string", "command: [/usr/local/bin/notify" },
+        { "hooks: {onFailure: {urlEnv: $HOOK}}", "hooks.onFailure.urlEnv", 8, "not the name of an environment variable", "urlEnv: HOOK_URL" },
+        { "hooks: {onFailure: {urlFile: ~/hook}}", "hooks.onFailure.urlFile", 8, "which only a shell expands", "write the absolute path" },
+        { "hooks: {timeout: 2h}", "hooks.timeout", 8, "out of range", "between 1s and 1h" },
+
         // What other versions do.
         { "postgres: {database: x}", "postgres", 8, "not supported by this version", "sqlite:" },
         { "s3: {bucket: x}", "s3", 8, "not supported by this version", "sqlite:" },
@@ -195,18 +239,6 @@ public sealed class ConfigurationProblemTests
 
         AssertOnly(file, IsError: true, $"sources.{name}", 4, "255 bytes", "directory: itsm");
         Assert.Empty(mended.Load().Problems);
-    }
-
-    [Theory]
-    [InlineData("verify: {cron: \"30 4 * * *\"}", "sources.itsm.verify", 8, "no effect in this version")]
-    [InlineData("drill: {cron: \"0 5 1 * *\"}", "sources.itsm.drill", 8, "no effect in this version")]
-    [InlineData("restore: {}", "sources.itsm.restore", 8, "no effect in this version")]
-    [InlineData("hooks: []", "sources.itsm.hooks", 8, "no effect in this version")]
-    public void A_key_of_a_later_version_is_a_warning(string keys, string key, int line, string problem)
-    {
-        using var file = new SampleFile(SampleFile.WithSourceKeys(keys));
-
-        AssertOnly(file, IsError: false, key, line, problem, "later version");
     }
 
     [Theory]

@@ -17,6 +17,12 @@ public sealed class ConfigurationSchemaTests
     [InlineData("sources.<name>.rpo", "rpo")]
     [InlineData("sources.<name>.retry", "retry")]
     [InlineData("sources.<name>.compression", "compression")]
+    [InlineData("sources.<name>.verify", "verify")]
+    [InlineData("sources.<name>.drill", "drill")]
+    [InlineData("sources.<name>.drill.probe", "probe")]
+    [InlineData("sources.<name>.restore", "restore")]
+    [InlineData("sources.<name>.hooks", "hooks")]
+    [InlineData("sources.<name>.hooks.onFailure", "hook")]
     public void The_schema_has_the_keys_that_the_reader_knows(string place, string definition)
     {
         var level = ConfigurationKeys.All.Single(level => level.Place == place);
@@ -27,7 +33,7 @@ public sealed class ConfigurationSchemaTests
     }
 
     [Fact]
-    public void Every_level_of_the_reader_is_compared() => Assert.Equal(8, ConfigurationKeys.All.Count);
+    public void Every_level_of_the_reader_is_compared() => Assert.Equal(14, ConfigurationKeys.All.Count);
 
     [Fact]
     public void Every_key_of_the_schema_says_what_it_is_for()
@@ -58,6 +64,11 @@ public sealed class ConfigurationSchemaTests
         Assert.Equal(source.Retry, new RetryConfiguration(int.Parse(Default("retry", "attempts")), Duration("retry", "delay")));
         Assert.Equal($"{source.CompressionLevel}", Default("compression", "level"));
         Assert.Equal("full", Default("schedule", "type"));
+        Assert.Equal((source.Verify.Cron.ToString(), source.Verify.Spread), (Default("verify", "cron"), Duration("verify", "spread")));
+        Assert.Equal(source.Drill.Cron.ToString(), Default("drill", "cron"));
+        Assert.Equal((source.Restore.CommandTimeout, source.Restore.HealthTimeout), (Duration("restore", "commandTimeout"), Duration("restore", "healthTimeout")));
+        Assert.Equal(source.Restore.HealthInsecure, bool.Parse(Default("restore", "healthInsecure")));
+        Assert.Equal(source.Hooks.Timeout, Duration("hooks", "timeout"));
     }
 
     private static IEnumerable<JsonElement> Levels() =>

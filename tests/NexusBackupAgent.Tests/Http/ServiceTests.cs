@@ -40,6 +40,8 @@ public sealed class ServiceTests : IDisposable
             "nexus_backup_last_backup_size_bytes{source=\"itsm\"} 0",
             "nexus_backup_last_backup_content_bytes{source=\"itsm\"} 0",
             "nexus_backup_overdue_backups{source=\"itsm\"} 0",
+            "nexus_backup_drills_total{source=\"itsm\"} 0",
+            .. from figure in (string[])["timestamp_seconds", "success", "duration_seconds"] select $"nexus_backup_last_drill_{figure}{{source=\"itsm\"}} 0",
             "nexus_backup_checksum_failures_total{source=\"itsm\"} 0",
             "nexus_backup_last_verification_timestamp_seconds{source=\"itsm\"} 0",
             "nexus_backup_last_run_success{source=\"itsm\"} 0",

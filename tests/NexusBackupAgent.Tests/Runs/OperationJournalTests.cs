@@ -64,6 +64,31 @@ public sealed class OperationJournalTests : IDisposable
     }
 
     [Fact]
+    public void The_last_that_ended_is_not_the_one_that_is_under_way()
+    {
+        var ended = journal.Record(An(OperationKind.Drill, at: 0));
+        journal.Begin("itsm", OperationKind.Drill, Instant(60), "practising");
+        journal.Record(An(OperationKind.Hook, at: 70));
+
+        Assert.Equal(ended, journal.LastEnded("itsm", OperationKind.Drill));
+        Assert.Null(journal.LastEnded("other", OperationKind.Drill));
+    }
+
+    [Fact]
+    public async Task What_two_processes_keep_at_once_without_a_lock_is_all_kept_and_nothing_counts_as_died()
+    {
+        using var another = JournalDatabase.Open(temp.Path, Some.Instant, out _);
+
+        await Task.WhenAll(new[] { journal, new OperationJournal(another) }.Select(each => Task.Run(() =>
+        {
+            for (var i = 0; i < 50; i++)
+                each.Record(An(OperationKind.Hook, at: i));
+        })));
+
+        Assert.Equal(new Dictionary<(string, string), long> { [("itsm", "success")] = 100 }, journal.Counts(OperationKind.Hook));
+    }
+
+    [Fact]
     public void A_kind_that_is_under_way_does_not_close_another()
     {
         journal.Begin("itsm", OperationKind.Restore, Instant(0), "of a to b");

@@ -71,6 +71,18 @@ public sealed class RunDispatcherTests : IDisposable
     }
 
     [Fact]
+    public async Task The_log_says_what_a_failure_is_about()
+    {
+        var bench = Bench(ScriptedSource.Fails(FailureKind.SourceCorrupt));
+        var log = new CollectedLog<RunDispatcher>();
+        var dispatcher = new RunDispatcher(new BackupRunner(bench.Verifier, new SpaceGuard(bench.Scratch), bench.Journal, clock), bench.Turns, bench.Journal, bench.Hooks, clock, log);
+
+        await dispatcher.RunAsync(bench.Source, "daily", BackupType.Full, TimeSpan.Zero, progress: null, CancellationToken.None);
+
+        Assert.Contains(log.Lines, line => line.Contains("cause SourceCorrupt, class database", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_run_that_takes_too_long_is_stopped_and_says_so()
     {
         var running = Bench(token => Task.Delay(Timeout.InfiniteTimeSpan, clock, token)).RunAsync();

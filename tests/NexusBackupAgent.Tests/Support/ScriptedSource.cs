@@ -41,6 +41,11 @@ internal sealed class ScriptedSource(TimeProvider clock, params Func<Cancellatio
         return Finding;
     }
 
+    /// <summary>What it answers to any question.</summary>
+    public Func<string, CancellationToken, Task<ProbeAnswer>> Answering { get; set; } = (_, _) => Task.FromResult(new ProbeAnswer(HasRow: true, "1000"));
+
+    public Task<ProbeAnswer> ProbeAsync(string path, string question, CancellationToken cancellationToken) => Answering(question, cancellationToken);
+
     private sealed class Snapshot(DateTimeOffset capturedAt) : SourceSnapshot(capturedAt, length: 1000)
     {
         public override async Task CopyToAsync(Stream destination, CancellationToken cancellationToken) =>

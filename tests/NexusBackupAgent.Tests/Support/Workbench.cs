@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Restore;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Runs;
 using NexusBackupAgent.Sources;
@@ -32,8 +33,10 @@ internal sealed class Workbench : IDisposable
         SetAside = setAside;
         Verifier = new BackupVerifier(Scratch, clock);
         Turns = new SourceTurns(State, clock);
-        Dispatcher = new RunDispatcher(new BackupRunner(Verifier, new SpaceGuard(Scratch), Journal, clock), Turns, Journal, clock, NullLogger<RunDispatcher>.Instance);
+        Hooks = new HookRunner(Journal, Operations, clock, NullLogger<HookRunner>.Instance);
+        Dispatcher = new RunDispatcher(new BackupRunner(Verifier, new SpaceGuard(Scratch), Journal, clock), Turns, Journal, Hooks, clock, NullLogger<RunDispatcher>.Instance);
         Verifications = new VerificationDispatcher(Verifier, Turns, Journal, clock, NullLogger<VerificationDispatcher>.Instance);
+        Drills = new DrillDispatcher(new RestoreDrill(Verifier, Scratch, clock), Turns, Journal, Operations, Hooks, clock, NullLogger<DrillDispatcher>.Instance);
         Source = new ProtectedSource(
             "itsm",
             source ?? new SqliteSource(Database, Scratch, TimeSpan.FromSeconds(1), clock),
@@ -73,6 +76,10 @@ internal sealed class Workbench : IDisposable
     public RunDispatcher Dispatcher { get; }
 
     public VerificationDispatcher Verifications { get; }
+
+    public HookRunner Hooks { get; }
+
+    public DrillDispatcher Drills { get; }
 
     public ProtectedSource Source { get; init; }
 

@@ -18,14 +18,11 @@ internal static class SqliteIntegrity
     /// <exception cref="BackupException">The copy could not be read; that is no finding.</exception>
     public static string? Check(string path, CancellationToken cancellationToken)
     {
-        SqliteLibrary.Initialize();
         if (new FileInfo(path).Length == 0)
             return "it is empty (0 bytes), which is no database"; // SQLite would take it for one without tables
         try
         {
-            // Immutable: nobody else has this copy, so SQLite needs no locks and leaves no -wal or -shm beside it.
-            using var connection = new SqliteConnection($"Data Source=file:{Uri.EscapeDataString(path).Replace("%2F", "/", StringComparison.Ordinal)}?immutable=1;Mode=ReadOnly;Pooling=False");
-            connection.Open();
+            using var connection = PrivateCopy.Open(path);
             using var interrupt = cancellationToken.Register(() => raw.sqlite3_interrupt(connection.Handle));
             cancellationToken.ThrowIfCancellationRequested(); // an interrupt before the statement began has no effect
             return Run(connection);

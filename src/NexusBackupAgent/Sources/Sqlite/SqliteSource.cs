@@ -41,6 +41,9 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
     public Task<string?> CheckAsync(string path, CancellationToken cancellationToken) =>
         Task.Run(() => SqliteIntegrity.Check(path, cancellationToken), CancellationToken.None);
 
+    public Task<ProbeAnswer> ProbeAsync(string path, string question, CancellationToken cancellationToken) =>
+        Task.Run(() => SqliteProbe.Ask(path, question, cancellationToken), CancellationToken.None);
+
     private async Task<SourceSnapshot> OpenSnapshotAsync(DatabaseGate gate, CancellationToken cancellationToken)
     {
         var file = SqliteFile.Inspect(path);

@@ -1,0 +1,107 @@
+using System.CommandLine;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Runs;
+using NexusBackupAgent.Scheduling;
+
+namespace NexusBackupAgent.Cli;
+
+/// <summary><c>nexus-backup drill [SOURCE…]</c>: practises a restore now.</summary>
+internal static class DrillCommand
+{
+    /// <summary>A run that is nearly done is waited for.</summary>
+    private static readonly TimeSpan LockTimeout = TimeSpan.FromSeconds(10);
+
+    public static Command Create(CommandContext context)
+    {
+        var names = SourceArguments.Several(context, "SOURCE", "The sources whose restore is practised. Default: all");
+        var json = CommandContext.Json();
+        var command = new TaughtCommand(
+            "drill",
+            "Practise a restore: expand the newest good backup into scratch space, check it, ask it the configured probes, measure the time. The live database is not touched.",
+            "nexus-backup drill                  every source",
+            "nexus-backup drill itsm             one source",
+            "nexus-backup drill --json | jq -r '.[] | \"\\(.source) \\(.seconds)\"'")
+        {
+            names, json,
+        };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var session = context.OpenAgent(parsed);
+            var sources = SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
+            if (sources.Count == 0)
+                throw new BackupException(FailureKind.NotFound, "there is nothing to practise with: no pattern of the configuration finds a database", "nexus-backup check-config says what each pattern finds");
+            return (int)await new Work(context.Terminal, session.Agent, parsed.GetValue(json)).RunAsync(sources, cancellationToken);
+        });
+        return command;
+    }
+
+    /// <summary>A drill that fails because of a disk or a permission is a failed drill all the same.</summary>
+    private static ExitCode CodeOf(FailureKind kind) => ExitCodes.Of(kind) switch
+    {
+        ExitCode.BackupFailed when kind != FailureKind.Interrupted => ExitCode.RestoreFailed,
+        ExitCode.VerificationFailed => ExitCode.RestoreFailed,
+        var code => code,
+    };
+
+    private sealed class Work(Terminal terminal, Agent agent, bool json)
+    {
+        private readonly List<DrillDocument> documents = [];
+        private readonly List<ExitCode> codes = [];
+
+        public async Task<ExitCode> RunAsync(IReadOnlyList<ScheduledSource> sources, CancellationToken cancellationToken)
+        {
+            foreach (var source in sources.Select(source => source.Source))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                try
+                {
+                    var operation = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress =>
+                        agent.Drills.RunAsync(source, progress, LockTimeout, cancellationToken));
+                    await TellAsync(source, operation);
+                }
+                catch (BackupException failure)
+                {
+                    var now = agent.TimeProvider.GetUtcNow(); // it never began, and is in no journal
+                    await TellAsync(source, new Operation(0, source.Name, OperationKind.Drill, now, now, Backup: null, "", RunFailure.Of(failure)));
+                }
+            }
+
+            if (json)
+                JsonDocuments.Print(terminal, [.. documents], JsonDocuments.Readably.IReadOnlyListDrillDocument);
+            return ExitCodes.MostSevere(codes);
+        }
+
+        private async Task TellAsync(ProtectedSource source, Operation operation)
+        {
+            // What was found is beside the backup; the operation says which one.
+            var backup = operation.Backup is null ? null : (await source.Catalog.ListAsync(CancellationToken.None)).FirstOrDefault(backup => backup.Id == operation.Backup);
+            var result = backup?.Drill is { } drill && drill.DrilledAt >= operation.StartedAt ? drill : null;
+            documents.Add(DrillDocument.Of(source, operation, backup, result));
+            if (!json && backup is not null && result is not null)
+                Print(source, backup, result);
+            if (operation.Failure is { } failure)
+                Fail(source, failure);
+        }
+
+        private void Print(ProtectedSource source, Backup backup, DrillResult result)
+        {
+            terminal.Line(
+                $"{Mark(result.Passed)} [bold]{Readable.Plain(source.Name)}[/] {Readable.Plain(source.Catalog.Locate(backup.File))}  "
+                + $"data {Readable.Duration(result.DrilledAt - backup.CapturedAt)} old, restored in [bold]{Readable.Seconds(TimeSpan.FromSeconds(result.Seconds))}[/]");
+            if (backup.State == BackupState.Good)
+                terminal.Line("  [green]✓[/] PRAGMA integrity_check");
+            foreach (var probe in result.Probes)
+                terminal.Line($"  {Mark(probe.Passed)} {Readable.Plain(probe.Sql)}: {Readable.Plain(probe.Answer ?? probe.Detail)} [dim](expected: {Readable.Plain(probe.Expectation)})[/]");
+        }
+
+        private void Fail(ProtectedSource source, RunFailure failure)
+        {
+            terminal.Fail($"drill of '{source.Name}' failed: {failure.Message}", failure.Hint);
+            codes.Add(CodeOf(failure.Kind));
+        }
+
+        private static string Mark(bool passed) => passed ? "[green]✓[/]" : "[red]✗[/]";
+    }
+}

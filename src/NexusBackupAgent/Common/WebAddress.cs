@@ -1,0 +1,15 @@
+namespace NexusBackupAgent.Common;
+
+/// <summary>Addresses of web services, as the configuration and secret files write them.</summary>
+internal static class WebAddress
+{
+    /// <summary>Whether a text means to be one.</summary>
+    public static bool HasScheme(string text) =>
+        text.StartsWith("http://", StringComparison.OrdinalIgnoreCase) || text.StartsWith("https://", StringComparison.OrdinalIgnoreCase);
+
+    /// <exception cref="FormatException">Not an http or https address; the message does not repeat it, because it may be a secret.</exception>
+    public static Uri Parse(string text) =>
+        HasScheme(text) && Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Host.Length > 0
+            ? address
+            : throw new FormatException("is not an http or https address");
+}

@@ -1,0 +1,77 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Sources;
+using NexusBackupAgent.Storage;
+using NexusBackupAgent.Verification;
+
+namespace NexusBackupAgent.Restore;
+
+/// <summary>
+/// Practises a restore: expands the newest good backup into scratch space, asks it what the configuration wants to know,
+/// and measures the time (runbook §7). The live source is not touched.
+/// </summary>
+/// <param name="verifier">Reads, checks and expands.</param>
+/// <param name="scratch">Where the backup is restored to, and removed from whatever happens.</param>
+internal sealed class RestoreDrill(BackupVerifier verifier, ScratchDirectory scratch, TimeProvider timeProvider)
+{
+    /// <summary>What would be restored now.</summary>
+    /// <param name="name">The source's.</param>
+    /// <exception cref="BackupException">There is no good backup.</exception>
+    public async Task<Backup> ChooseAsync(string name, BackupCatalog catalog, CancellationToken cancellationToken)
+    {
+        var backups = await catalog.ListAsync(cancellationToken);
+        return backups.NewestGood(timeProvider.GetUtcNow()) ?? throw new BackupException(
+            FailureKind.NotFound,
+            backups.Count == 0 ? $"source '{name}' has no backup to restore" : $"none of the {backups.Count} backups of source '{name}' is good",
+            backups.Count == 0 ? $"make one: nexus-backup backup '{name}'" : $"see what is wrong with them (nexus-backup verify '{name}' --all), and make a new one: nexus-backup backup '{name}'");
+    }
+
+    /// <summary>Restores a backup, asks, and measures.</summary>
+    /// <returns>The backup with the result, which is also kept beside it. Damage and wrong answers are results.</returns>
+    /// <exception cref="BackupException">There was no way to look at it.</exception>
+    public async Task<Backup> RunAsync(
+        IBackupSource source, BackupCatalog catalog, Backup backup, IReadOnlyList<Probe> probes, IProgress<long>? progress, CancellationToken cancellationToken)
+    {
+        scratch.RequireRoom(backup.Manifest.Content.Length);
+        var restored = scratch.NewFile();
+        try
+        {
+            var started = timeProvider.GetTimestamp();
+            backup = await verifier.ExpandAsync(source, catalog, backup, restored, progress, cancellationToken);
+            var answers = backup.State == BackupState.Good ? await AskAsync(source, restored, backup, probes, cancellationToken) : [];
+            var result = ResultOf(backup, answers, timeProvider.GetElapsedTime(started));
+            return await catalog.RecordAsync(backup, result, cancellationToken);
+        }
+        finally
+        {
+            File.Delete(restored);
+        }
+    }
+
+    private static async Task<IReadOnlyList<ProbeResult>> AskAsync(
+        IBackupSource source, string restored, Backup backup, IReadOnlyList<Probe> probes, CancellationToken cancellationToken)
+    {
+        var results = new List<ProbeResult>();
+        foreach (var probe in probes)
+        {
+            try
+            {
+                results.Add(ProbeJudge.Judge(probe, await source.ProbeAsync(restored, probe.Sql, cancellationToken), backup.CapturedAt));
+            }
+            catch (BackupException refused) when (refused.Kind == FailureKind.Restore)
+            {
+                results.Add(new ProbeResult(probe.Sql, ProbeJudge.Words(probe), Answer: null, Passed: false, refused.Message));
+            }
+        }
+
+        return results;
+    }
+
+    private DrillResult ResultOf(Backup backup, IReadOnlyList<ProbeResult> answers, TimeSpan took)
+    {
+        var reason = backup.State != BackupState.Good
+            ? $"it can't be restored: {backup.Verification?.FirstFailure ?? "its size has changed"}"
+            : answers.FirstOrDefault(answer => !answer.Passed) is { } wrong ? $"probe \"{wrong.Sql}\" expects {wrong.Expectation}: {wrong.Detail}" : "";
+        return new DrillResult(backup.Id, timeProvider.GetUtcNow(), Math.Round(took.TotalSeconds, 3), reason.Length == 0, reason, answers);
+    }
+}

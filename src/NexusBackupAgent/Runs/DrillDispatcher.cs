@@ -1,0 +1,115 @@
+using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Restore;
+
+namespace NexusBackupAgent.Runs;
+
+/// <summary>The only door to a restore drill, for cron and the command line: takes the source's turn, keeps the time limit, writes the journal, tells the hooks.</summary>
+internal sealed partial class DrillDispatcher(
+    RestoreDrill drill, SourceTurns turns, RunJournal runs, OperationJournal operations, HookRunner hooks, TimeProvider timeProvider, ILogger<DrillDispatcher> logger)
+{
+    /// <summary>Practises a restore of the newest good backup. A failure is in the operation, in the journal and in the log; it is not thrown.</summary>
+    /// <param name="lockTimeout">How long a run of the same source that is under way is waited for.</param>
+    /// <exception cref="BackupException">The source is busy, or the journal or the lock could not be used at all.</exception>
+    public async Task<Operation> RunAsync(ProtectedSource source, IProgress<RunProgress>? progress, TimeSpan lockTimeout, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var (operation, backup) = await InTurnAsync(source, progress, lockTimeout, cancellationToken);
+        await hooks.TellAsync(source, HookEvent.Of(HookOccasion.Drill, operation, backup), cancellationToken);
+        return operation;
+    }
+
+    private async Task<(Operation Operation, Backup? Backup)> InTurnAsync(
+        ProtectedSource source, IProgress<RunProgress>? progress, TimeSpan lockTimeout, CancellationToken cancellationToken)
+    {
+        using var turn = await turns.TakeAsync(source.Name, lockTimeout, cancellationToken) ?? throw SourceTurns.Busy(source.Name);
+        var startedAt = timeProvider.GetUtcNow();
+        var id = operations.Begin(source.Name, OperationKind.Drill, startedAt, "practising a restore");
+
+        Backup? backup = null;
+        RunFailure? failure;
+        try
+        {
+            backup = await drill.ChooseAsync(source.Name, source.Catalog, cancellationToken);
+            backup = await WithinTimeLimitAsync(source, backup, progress, cancellationToken);
+            runs.RecordVerification(source.Name, backup.Verification!);
+            failure = FailureOf(source, backup);
+        }
+        catch (Exception failed)
+        {
+            failure = RunFailure.Of(Foreseen(source, failed, cancellationToken));
+        }
+
+        var operation = new Operation(id, source.Name, OperationKind.Drill, startedAt, timeProvider.GetUtcNow(), backup?.Id, DetailOf(backup, failure), failure);
+        operations.End(operation);
+        Report(operation, backup);
+        return (operation, backup);
+    }
+
+    private async Task<Backup> WithinTimeLimitAsync(ProtectedSource source, Backup backup, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(source.TimeLimit, timeProvider);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        var reading = progress is null ? null : new ReadingProgress(progress, backup.ActualLength);
+        return await drill.RunAsync(source.Source, source.Catalog, backup, source.Probes, reading, either.Token);
+    }
+
+    private BackupException Foreseen(ProtectedSource source, Exception failure, CancellationToken cancellationToken)
+    {
+        switch (failure)
+        {
+            case BackupException known:
+                return known;
+            case OperationCanceledException when cancellationToken.IsCancellationRequested:
+                return new BackupException(FailureKind.Interrupted, $"the drill of source '{source.Name}' was stopped", "nothing of it counts; run it again when it suits", failure);
+            case OperationCanceledException:
+                return new BackupException(FailureKind.TimedOut, $"the drill of source '{source.Name}' exceeded its time limit of {source.TimeLimit}", "see what is slow (iostat -x 1; the probes of the drill), or raise timeLimit", failure);
+            case var io when IoFailure.IsKnown(io):
+                return IoFailure.Translate(io, $"practise a restore of source '{source.Name}'", turns.StateDirectory);
+            default:
+                DrillBroke(failure, source.Name); // the only place that still has the stack trace
+                return new BackupException(FailureKind.Unexpected, $"the drill of source '{source.Name}' failed: {failure.Message}", "run nexus-backup drill --verbose and report what it prints", failure);
+        }
+    }
+
+    private static RunFailure? FailureOf(ProtectedSource source, Backup backup)
+    {
+        var file = source.Catalog.Locate(backup.File);
+        if (backup.Drill!.Passed)
+            return null;
+        return backup.State == BackupState.Good
+            ? new RunFailure(FailureKind.Restore, $"'{file}' was restored, and {backup.Drill.Reason}", "look at the data of the backup and of the source; if they are right, mend drill.probe")
+            : new RunFailure(FailureKind.Verification, $"'{file}': {backup.Drill.Reason}", $"keep it for analysis and make a new one: nexus-backup backup '{source.Name}'");
+    }
+
+    private static string DetailOf(Backup? backup, RunFailure? failure) => backup switch
+    {
+        null => "there was nothing to restore",
+        _ when failure is not null => $"{backup.File} did not pass the restore drill",
+        { Drill: var result } => FormattableString.Invariant($"{backup.File} restored into scratch in {result!.Seconds:0.00} s") + (result.Probes.Count > 0 ? $", {result.Probes.Count} probes as expected" : ""),
+    };
+
+    private void Report(Operation operation, Backup? backup)
+    {
+        if (operation.Failure is { } failure)
+            DrillFailed(operation.Source, failure.Kind, failure.Kind.Class().Word(), failure.Message, failure.Hint);
+        else
+            DrillSucceeded(operation.Source, backup!.File, backup.Drill!.Seconds, backup.Drill.Probes.Count);
+    }
+
+    /// <summary>Reports bytes read, in their order.</summary>
+    private sealed class ReadingProgress(IProgress<RunProgress> progress, long total) : IProgress<long>
+    {
+        public void Report(long value) => progress.Report(new RunProgress(RunStage.Verify, value, total));
+    }
+
+    [LoggerMessage(EventId = 1201, EventName = "drill_succeeded", Level = LogLevel.Information, Message = "drill of {Source} succeeded: {File} restored in {Seconds:0.0} s, {Probes} probes as expected")]
+    private partial void DrillSucceeded(string source, string file, double seconds, int probes);
+
+    [LoggerMessage(EventId = 1202, EventName = "drill_failed", Level = LogLevel.Error, Message = "drill of {Source} failed: cause {Failure}, class {Class}: {Reason}. Next: {Hint}")]
+    private partial void DrillFailed(string source, FailureKind failure, string @class, string reason, string hint);
+
+    [LoggerMessage(EventId = 1203, EventName = "drill_broke", Level = LogLevel.Error, Message = "drill of {Source}: unexpected error")]
+    private partial void DrillBroke(Exception exception, string source);
+}

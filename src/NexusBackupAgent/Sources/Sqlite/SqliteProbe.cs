@@ -1,0 +1,84 @@
+using Microsoft.Data.Sqlite;
+using NexusBackupAgent.Common;
+using SQLitePCL;
+
+namespace NexusBackupAgent.Sources.Sqlite;
+
+/// <summary>
+/// Asks a private copy one question. What an operator wrote into the configuration can't change anything: the file is
+/// opened read-only, <c>query_only</c> is set, and a statement that SQLite does not call reading is not run.
+/// </summary>
+internal static class SqliteProbe
+{
+    // A count or a time is short; whole documents do not belong into a result that is kept and shown.
+    private const int LongestAnswer = 200;
+
+    // Of SQLite's virtual machine: well below a millisecond.
+    private const int OperationsBetweenLooks = 10_000;
+
+    /// <exception cref="BackupException">The question could not be asked (<see cref="FailureKind.Restore"/>).</exception>
+    public static ProbeAnswer Ask(string path, string sql, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var connection = PrivateCopy.Open(path);
+            // Asked again and again: an interrupt that comes just before the statement begins would have no effect.
+            raw.sqlite3_progress_handler(connection.Handle, OperationsBetweenLooks, _ => cancellationToken.IsCancellationRequested ? 1 : 0, null);
+            using (var guard = connection.CreateCommand())
+            {
+                guard.CommandText = "PRAGMA query_only = 1";
+                guard.ExecuteNonQuery();
+            }
+
+            using var statement = Prepare(connection.Handle!, sql);
+            return FirstRow(connection.Handle!, statement);
+        }
+        catch (BackupException)
+        {
+            cancellationToken.ThrowIfCancellationRequested(); // then it was the stopped query that failed
+            throw;
+        }
+        catch (SqliteException failure)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            throw Refuse(SqliteFailure.Reason(failure));
+        }
+    }
+
+    private static sqlite3_stmt Prepare(sqlite3 database, string sql)
+    {
+        var statement = Compile(database, sql, out var rest);
+        try
+        {
+            if (statement.IsInvalid)
+                throw Refuse("it asks nothing");
+            if (raw.sqlite3_stmt_readonly(statement) == 0)
+                throw Refuse("it would write, and a probe only reads");
+            using var second = Compile(database, rest, out _);
+            return second.IsInvalid ? statement : throw Refuse("it has more than one statement");
+        }
+        catch
+        {
+            statement.Dispose();
+            throw;
+        }
+    }
+
+    private static sqlite3_stmt Compile(sqlite3 database, string sql, out string rest) =>
+        raw.sqlite3_prepare_v2(database, sql, out var statement, out rest) == raw.SQLITE_OK ? statement : throw Refuse(Reason(database));
+
+    private static ProbeAnswer FirstRow(sqlite3 database, sqlite3_stmt statement) => raw.sqlite3_step(statement) switch
+    {
+        raw.SQLITE_ROW when raw.sqlite3_column_type(statement, 0) == raw.SQLITE_NULL => new ProbeAnswer(HasRow: true, Text: null),
+        raw.SQLITE_ROW => new ProbeAnswer(HasRow: true, Shorten(raw.sqlite3_column_text(statement, 0).utf8_to_string())),
+        raw.SQLITE_DONE => new ProbeAnswer(HasRow: false, Text: null),
+        _ => throw Refuse(Reason(database)),
+    };
+
+    private static string Shorten(string text) => text.Length <= LongestAnswer ? text : text[..LongestAnswer] + "…";
+
+    private static string Reason(sqlite3 database) => raw.sqlite3_errmsg(database).utf8_to_string();
+
+    private static BackupException Refuse(string why) => new(
+        FailureKind.Restore, $"the probe could not be asked: {why}", "try its SQL on the database (sqlite3 -readonly), and mend it in drill.probe");
+}
