@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Restore;
 using NexusBackupAgent.Runs;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Storage;
@@ -33,6 +34,7 @@ internal sealed partial class Agent : IDisposable
         Turns = new SourceTurns(configuration.StateDirectory, timeProvider);
         Dispatcher = new RunDispatcher(runner, Turns, Journal, timeProvider, loggers.CreateLogger<RunDispatcher>());
         Verifications = new VerificationDispatcher(verifier, Turns, Journal, timeProvider, loggers.CreateLogger<VerificationDispatcher>());
+        Restores = new RestoreDispatcher(new Restorer(verifier, timeProvider), Turns, Journal, Operations, timeProvider, loggers.CreateLogger<RestoreDispatcher>());
         var discovery = new SourceDiscovery(configuration, Stores, scratch, timeProvider, loggers.CreateLogger<SourceDiscovery>());
         Roster = new SourceRoster(_ => discovery.Find());
         Scheduler = new JobScheduler(Roster, Dispatcher, Verifications, Journal, configuration.TimeZone, timeProvider, loggers.CreateLogger<JobScheduler>());
@@ -54,6 +56,8 @@ internal sealed partial class Agent : IDisposable
     public RunDispatcher Dispatcher { get; }
 
     public VerificationDispatcher Verifications { get; }
+
+    public RestoreDispatcher Restores { get; }
 
     public SourceRoster Roster { get; }
 

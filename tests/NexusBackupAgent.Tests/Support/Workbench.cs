@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Restore;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Runs;
 using NexusBackupAgent.Sources;
@@ -34,6 +35,7 @@ internal sealed class Workbench : IDisposable
         Turns = new SourceTurns(State, clock);
         Dispatcher = new RunDispatcher(new BackupRunner(Verifier, new SpaceGuard(Scratch), Journal, clock), Turns, Journal, clock, NullLogger<RunDispatcher>.Instance);
         Verifications = new VerificationDispatcher(Verifier, Turns, Journal, clock, NullLogger<VerificationDispatcher>.Instance);
+        Restores = new RestoreDispatcher(new Restorer(Verifier, clock), Turns, Journal, Operations, clock, NullLogger<RestoreDispatcher>.Instance);
         Source = new ProtectedSource(
             "itsm",
             source ?? new SqliteSource(Database, Scratch, TimeSpan.FromSeconds(1), clock),
@@ -73,6 +75,8 @@ internal sealed class Workbench : IDisposable
     public RunDispatcher Dispatcher { get; }
 
     public VerificationDispatcher Verifications { get; }
+
+    public RestoreDispatcher Restores { get; }
 
     public ProtectedSource Source { get; init; }
 

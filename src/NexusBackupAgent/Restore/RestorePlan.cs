@@ -1,0 +1,78 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Retention;
+
+namespace NexusBackupAgent.Restore;
+
+/// <summary>Which backup is wanted. Both null: the newest.</summary>
+/// <param name="Id">An identity, or the name of the artifact; that one and no other.</param>
+/// <param name="At">The newest that was captured at or before this instant.</param>
+internal sealed record RestoreWish(string? Id = null, DateTimeOffset? At = null);
+
+/// <summary>A backup, and why it is tried or passed over.</summary>
+internal sealed record RestoreCandidate(Backup Backup, string Reason);
+
+/// <summary>Which backups are tried, and in which order: newest first, as the runbook's loop does (§3.3).</summary>
+/// <param name="Candidates">In the order of trying; never empty.</param>
+/// <param name="PassedOver">Newer ones that are not tried, newest first.</param>
+internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, IReadOnlyList<RestoreCandidate> PassedOver)
+{
+    /// <summary>Decides; reads nothing.</summary>
+    /// <param name="source">The source's name, for messages.</param>
+    /// <param name="newestFirst">Its backups.</param>
+    /// <param name="zone">Of the times in the reasons.</param>
+    /// <exception cref="BackupException">There is none such (<see cref="FailureKind.NotFound"/>), or all are known to be corrupt (<see cref="FailureKind.Verification"/>).</exception>
+    public static RestorePlan Choose(string source, IReadOnlyList<Backup> newestFirst, RestoreWish wish, DateTimeOffset now, TimeZoneInfo zone)
+    {
+        if (newestFirst.Count == 0)
+            throw new BackupException(FailureKind.NotFound, $"source '{source}' has no backups", $"look whether its store is mounted and is the right one (nexus-backup check-config); make one: nexus-backup backup '{source}'");
+        if (wish.Id is { } id)
+            return new RestorePlan([new RestoreCandidate(Named(source, newestFirst, id), "chosen by --id")], []);
+
+        var judged = newestFirst.Select(backup => (Backup: backup, Objection: Objection(backup, wish.At, now, zone))).ToList();
+        var candidates = judged.Where(entry => entry.Objection is null).Select(entry => new RestoreCandidate(entry.Backup, Recommendation(entry.Backup, wish.At, zone))).ToList();
+        if (candidates.Count == 0)
+            throw Nothing(source, judged, wish.At, zone);
+        var passed = judged.TakeWhile(entry => entry.Objection is not null).Concat(judged.SkipWhile(entry => entry.Objection is not null).Where(entry => entry.Objection is not null));
+        return new RestorePlan(candidates, [.. passed.Select(entry => new RestoreCandidate(entry.Backup, entry.Objection!))]);
+    }
+
+    private static string? Objection(Backup backup, DateTimeOffset? at, DateTimeOffset now, TimeZoneInfo zone) => backup switch
+    {
+        _ when backup.CapturedAt > at => $"captured at {Instants.InZone(backup.CapturedAt, zone)}, after --at",
+        _ when backup.IsFromTheFuture(now) => $"captured at {Instants.InZone(backup.CapturedAt, zone)}, which is still to come: a clock was wrong; choose it with --id {backup.Id}",
+        { State: BackupState.Good or BackupState.Unverified } => null,
+        { State: BackupState.Corrupt } => $"corrupt: {backup.Verification?.FirstFailure ?? "its size is not the one it was stored with"}",
+        _ => backup.State.Word(),
+    };
+
+    private static string Recommendation(Backup backup, DateTimeOffset? at, TimeZoneInfo zone)
+    {
+        var which = at is { } instant ? $"the newest at or before {Instants.InZone(instant, zone)}" : "the newest";
+        return backup.State == BackupState.Good ? $"{which} that was read back and found good" : $"{which}; not read back yet, so it is checked while it is expanded";
+    }
+
+    private static Backup Named(string source, IReadOnlyList<Backup> backups, string id) =>
+        backups.FirstOrDefault(backup => backup.Id.Value == id || backup.File == Path.GetFileName(id)) ?? throw new BackupException(
+            FailureKind.NotFound, $"source '{source}' has no backup '{id}'", $"choose an id or file name that nexus-backup list '{source}' shows; the newest is {backups[0].Id} ({backups[0].File})");
+
+    private static BackupException Nothing(string source, List<(Backup Backup, string? Objection)> judged, DateTimeOffset? at, TimeZoneInfo zone)
+    {
+        var oldest = judged[^1].Backup;
+        if (at < oldest.CapturedAt)
+        {
+            return new BackupException(
+                FailureKind.NotFound,
+                $"source '{source}' has no backup from {Instants.InZone(at.Value, zone)} or before; its oldest is from {Instants.InZone(oldest.CapturedAt, zone)}",
+                $"choose a later time, or an id that nexus-backup list '{source}' shows");
+        }
+
+        return NoneIsGood(source, [.. judged.Where(entry => at is null || entry.Backup.CapturedAt <= at).Select(entry => new RestoreCandidate(entry.Backup, entry.Objection!))]);
+    }
+
+    /// <summary>The end of the loop without success: every backup with its reason.</summary>
+    public static BackupException NoneIsGood(string source, IReadOnlyList<RestoreCandidate> failed) => new(
+        FailureKind.Verification,
+        $"no backup of source '{source}' can be restored: {string.Join("; ", failed.Select(candidate => $"{candidate.Backup.File}: {candidate.Reason}"))}",
+        "look for a copy elsewhere and put its .db.gz into the store's directory; a damaged one may be salvaged by hand (gunzip, sqlite3 .recover). This is level L3: escalate (runbook §4)");
+}
