@@ -60,7 +60,7 @@ internal static class SqliteSamples
     public static async Task<string> DumpAsync(string database)
     {
         Need.Tool("sqlite3");
-        return await Shell.RunAsync("sqlite3", "-readonly", database, ".dump");
+        return await Shell.RunAsync("sqlite3", database, ".dump");
     }
 
     /// <summary>Makes a database with an invariant: debit and credit always sum up to 2,000,000.</summary>
