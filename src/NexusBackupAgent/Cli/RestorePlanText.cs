@@ -20,7 +20,7 @@ internal static class RestorePlanText
         yield return ("backup", $"{preview.Request.Catalog.Locate(backup.File)} ({backup.Id})");
         yield return ("why", preview.Chosen.Reason);
         yield return ("captured", $"{Readable.Time(backup.CapturedAt, zone)}, {Readable.Duration(preview.Age)} ago");
-        foreach (var passed in preview.Plan.PassedOver)
+        foreach (var passed in preview.Plan.Newer)
             yield return ("not", $"{passed.Backup.File}: {passed.Reason}");
         yield return ("to", target.Path);
         if (preview.SafetyCopy is { } safety)

@@ -8,7 +8,9 @@ namespace NexusBackupAgent.Restore;
 internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview preview, RestoreEvents events)
 {
     private readonly RestoreRequest request = preview.Request;
-    private readonly List<RestoreCandidate> failed = [.. preview.Plan.PassedOver];
+
+    // Those that were known to be bad belong to the answer when no other is good.
+    private readonly List<RestoreCandidate> failed = [.. preview.Plan.PassedOver.Where(passed => !(passed.Backup.CapturedAt > preview.Request.Wish.At))];
 
     /// <param name="file">An existing file beside the target; it then holds the content, flushed to the disk.</param>
     /// <returns>The backup that it holds.</returns>
@@ -28,7 +30,7 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
         }
 
         if (request.Wish.Id is null)
-            throw RestorePlan.NoneIsGood(request.Name, failed);
+            throw RestorePlan.NoneIsGood(request.Name, [.. failed.OrderByDescending(candidate => candidate.Backup.CapturedAt)]);
         throw new BackupException(
             FailureKind.Verification, $"backup {failed[^1].Backup.File} of source '{request.Name}' is corrupt: {failed[^1].Reason}", "leave --id out: then the newest good one is restored");
     }
@@ -40,7 +42,13 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
         try
         {
             backup = await verifier.ExpandAsync(
-                request.Source, request.Catalog, backup, file, new InPlace(done => events.Progress(done, candidate.Backup.ActualLength)), cancellationToken);
+                request.Source,
+                request.Catalog,
+                backup,
+                file,
+                new InPlace(done => events.Progress(done, candidate.Backup.ActualLength)),
+                cancellationToken,
+                notRecorded => events.Step(new RestoreStep(RestoreStage.Expand, $"go on, although the result of the check can't be kept: {notRecorded.Message}")));
         }
         catch (BackupException gone) when (gone.Kind == FailureKind.NotFound && request.Wish.Id is null)
         {

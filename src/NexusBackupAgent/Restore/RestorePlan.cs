@@ -14,9 +14,12 @@ internal sealed record RestoreCandidate(Backup Backup, string Reason);
 
 /// <summary>Which backups are tried, and in which order: newest first, as the runbook's loop does (§3.3).</summary>
 /// <param name="Candidates">In the order of trying; never empty.</param>
-/// <param name="PassedOver">Newer ones that are not tried, newest first.</param>
+/// <param name="PassedOver">Those that are not, newest first.</param>
 internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, IReadOnlyList<RestoreCandidate> PassedOver)
 {
+    /// <summary>Why it is the first candidate and not a newer one.</summary>
+    public IEnumerable<RestoreCandidate> Newer => PassedOver.Where(passed => passed.Backup.CapturedAt >= Candidates[0].Backup.CapturedAt);
+
     /// <summary>Decides; reads nothing.</summary>
     /// <param name="source">The source's name, for messages.</param>
     /// <param name="newestFirst">Its backups.</param>
@@ -33,8 +36,7 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
         var candidates = judged.Where(entry => entry.Objection is null).Select(entry => new RestoreCandidate(entry.Backup, Recommendation(entry.Backup, wish.At, zone))).ToList();
         if (candidates.Count == 0)
             throw Nothing(source, judged, wish.At, zone);
-        var passed = judged.TakeWhile(entry => entry.Objection is not null).Concat(judged.SkipWhile(entry => entry.Objection is not null).Where(entry => entry.Objection is not null));
-        return new RestorePlan(candidates, [.. passed.Select(entry => new RestoreCandidate(entry.Backup, entry.Objection!))]);
+        return new RestorePlan(candidates, [.. judged.Where(entry => entry.Objection is not null).Select(entry => new RestoreCandidate(entry.Backup, entry.Objection!))]);
     }
 
     private static string? Objection(Backup backup, DateTimeOffset? at, DateTimeOffset now, TimeZoneInfo zone) => backup switch
@@ -42,8 +44,7 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
         _ when backup.CapturedAt > at => $"captured at {Instants.InZone(backup.CapturedAt, zone)}, after --at",
         _ when backup.IsFromTheFuture(now) => $"captured at {Instants.InZone(backup.CapturedAt, zone)}, which is still to come: a clock was wrong; choose it with --id {backup.Id}",
         { State: BackupState.Good or BackupState.Unverified } => null,
-        { State: BackupState.Corrupt } => $"corrupt: {backup.Verification?.FirstFailure ?? "its size is not the one it was stored with"}",
-        _ => backup.State.Word(),
+        _ => $"{backup.State.Word()}: {backup.Verification?.FirstFailure ?? "its size is not the one it was stored with"}",
     };
 
     private static string Recommendation(Backup backup, DateTimeOffset? at, TimeZoneInfo zone)

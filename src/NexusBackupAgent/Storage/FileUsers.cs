@@ -29,40 +29,52 @@ internal static class FileUsers
     {
         var files = paths.Select(FileStatus.Of).OfType<FileStatus>().ToList();
         var deleted = paths.Select(path => path + Deleted).ToHashSet(StringComparer.Ordinal);
-        var holders = Processes().Where(process => HasOpen(process, files, deleted)).Concat(LockHolders(files));
-        return [.. holders.Distinct().Order().Select(process => new FileUser(process, CommandOf(process)))];
+        var holders = Processes().SelectMany(process => Opened(process, files, deleted)).Concat(Locked(files)).ToList();
+        var still = paths.Select(FileStatus.Of).OfType<FileStatus>().ToList(); // a -journal comes and goes, and another file gets its inode
+        return [.. holders.Where(holder => holder.File is not { } file || still.Exists(file.IsSameFileAs))
+            .Select(holder => holder.Process).Distinct().Order().Select(process => new FileUser(process, CommandOf(process)))];
     }
 
     private static IEnumerable<int> Processes() => Directory.Exists("/proc")
         ? Directory.EnumerateDirectories("/proc").Select(Path.GetFileName).Where(name => name!.All(char.IsAsciiDigit)).Select(name => int.Parse(name!, CultureInfo.InvariantCulture))
         : [];
 
-    private static bool HasOpen(int process, List<FileStatus> files, HashSet<string> deleted)
+    /// <returns>The process once for each of the files that it has open; without the file where that was deleted.</returns>
+    private static List<(int Process, FileStatus? File)> Opened(int process, List<FileStatus> files, HashSet<string> deleted)
     {
+        var opened = new List<(int, FileStatus?)>();
         try
         {
-            return Directory.EnumerateFileSystemEntries($"/proc/{process}/fd").Any(descriptor =>
-                (FileStatus.Of(descriptor) is { } open && files.Exists(open.IsSameFileAs))
-                || (File.ResolveLinkTarget(descriptor, returnFinalTarget: false) is { } link && deleted.Contains(link.FullName)));
+            foreach (var descriptor in Directory.EnumerateFileSystemEntries($"/proc/{process}/fd"))
+            {
+                if (FileStatus.Of(descriptor) is { } open && files.Exists(open.IsSameFileAs))
+                    opened.Add((process, open));
+                else if (File.ResolveLinkTarget(descriptor, returnFinalTarget: false) is { } link && deleted.Contains(link.FullName))
+                    opened.Add((process, null));
+            }
         }
         catch (Exception gone) when (IoFailure.IsKnown(gone))
         {
-            return false; // it ended, or belongs to somebody else: then its locks tell
+            // It ended, or belongs to somebody else: then its locks tell.
         }
+
+        return opened;
     }
 
     /// <summary>Lines such as <c>1: POSIX  ADVISORY  READ 1234 fe:00:5678 128 128</c>; one that waits has an arrow after its number.</summary>
-    private static IEnumerable<int> LockHolders(List<FileStatus> files)
+    private static IEnumerable<(int Process, FileStatus? File)> Locked(List<FileStatus> files)
     {
-        var names = files.Select(file => $"{file.Major:x2}:{file.Minor:x2}:{file.Inode}").ToHashSet(StringComparer.Ordinal);
-        foreach (var line in ReadLines("/proc/locks"))
+        var names = files.DistinctBy(Name).ToDictionary(Name, StringComparer.Ordinal);
+        foreach (var line in ReadText("/proc/locks").Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            var at = Array.FindIndex(words, names.Contains);
+            var at = Array.FindIndex(words, names.ContainsKey);
             if (at > 0 && int.TryParse(words[at - 1], NumberStyles.None, CultureInfo.InvariantCulture, out var process))
-                yield return process;
+                yield return (process, names[words[at]]);
         }
     }
+
+    private static string Name(FileStatus file) => $"{file.Major:x2}:{file.Minor:x2}:{file.Inode}";
 
     private static string CommandOf(int process)
     {
@@ -76,8 +88,6 @@ internal static class FileUsers
             _ => line,
         };
     }
-
-    private static string[] ReadLines(string path) => ReadText(path).Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
     private static string ReadText(string path)
     {

@@ -2,6 +2,7 @@ using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Runs;
+using NexusBackupAgent.Storage;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Restore;
@@ -11,10 +12,10 @@ internal sealed class RestoreBench : IDisposable
 {
     public const int Rows = 5000;
 
-    public RestoreBench(TimeProvider? clock = null, string? root = null)
+    public RestoreBench(TimeProvider? clock = null, string? root = null, IArtifactStore? store = null)
     {
         Clock = clock ?? TimeProvider.System;
-        Bench = new Workbench(Clock, root);
+        Bench = new Workbench(Clock, root, store);
     }
 
     public TimeProvider Clock { get; }
@@ -41,9 +42,9 @@ internal sealed class RestoreBench : IDisposable
 
     /// <summary>A database of thousands of rows with one backup; then a row more.</summary>
     /// <returns>The bench, and everything the backup holds.</returns>
-    public static async Task<(RestoreBench Bench, string BackedUp)> WithBackupAsync(string journalMode = "wal", TimeProvider? clock = null, string? root = null)
+    public static async Task<(RestoreBench Bench, string BackedUp)> WithBackupAsync(string journalMode = "wal", TimeProvider? clock = null, string? root = null, IArtifactStore? store = null)
     {
-        var bench = new RestoreBench(clock, root);
+        var bench = new RestoreBench(clock, root, store);
         await bench.MakeAsync(journalMode);
         var backedUp = await SqliteSamples.DumpAsync(bench.Database);
         await bench.BackUpAsync();

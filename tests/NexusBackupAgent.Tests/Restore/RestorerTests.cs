@@ -1,6 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Runs;
+using NexusBackupAgent.Storage;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Restore;
@@ -255,6 +256,26 @@ public sealed class RestorerTests
             Assert.Equal(outcome.Backup.Backup.Id, operation.Backup);
             Assert.Contains(outcome.Backup.Backup.File, operation.Detail, StringComparison.Ordinal);
             Assert.Contains(outcome.SafetyCopy!, operation.Detail, StringComparison.Ordinal);
+        }
+    }
+
+    [SkippableTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_store_that_became_read_only_still_gives_its_backup(bool byHand)
+    {
+        await using var small = await SmallFileSystem.MountAsync("size=5m");
+        var (bench, backedUp) = await RestoreBench.WithBackupAsync(store: new LocalDirectoryStore("local", small.Path));
+        using (bench)
+        {
+            if (byHand)
+                await Shell.BashAsync($"rm '{small.Path}'/*.json '{small.Path}'/*.sha256");
+            await small.RemountAsync("ro");
+
+            await bench.RestoreAsync();
+
+            Assert.Equal(backedUp, await SqliteSamples.DumpAsync(bench.Database));
+            Assert.Contains(bench.Steps, step => step.Text.Contains("can't be kept", StringComparison.Ordinal));
         }
     }
 
