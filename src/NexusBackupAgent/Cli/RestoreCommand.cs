@@ -53,6 +53,10 @@ internal static class RestoreCommand
         return command;
     }
 
+    /// <summary>Nothing but a bar.</summary>
+    public static RestoreEvents Quietly(IProgress<RunProgress>? progress) => new(
+        _ => { }, (done, total) => progress?.Report(new RunProgress(RunStage.Verify, done, total)), _ => { }, _ => { });
+
     private static DateTimeOffset ParseTime(string text, TimeZoneInfo zone) => RestoreTime.Parse(text, zone) ?? throw new BackupException(
         FailureKind.Configuration, $"--at '{text}' is no time", "write 2026-02-14, '2026-02-14 02:00' in the configured zone, or 2026-02-13T17:00:00Z");
 
@@ -98,15 +102,15 @@ internal static class RestoreCommand
             return record.Operation.Failure is { } failed ? Tell(failed) : ExitCode.Done;
         }
 
-        private RestoreEvents Events(IProgress<RunProgress>? progress) => new(
-            step => Say($"[dim]·[/] {Readable.Plain(step.Text)}"),
-            (done, total) => progress?.Report(new RunProgress(RunStage.Verify, done, total)),
-            _ => { },
-            candidate =>
+        private RestoreEvents Events(IProgress<RunProgress>? progress) => Quietly(progress) with
+        {
+            Step = step => Say($"[dim]·[/] {Readable.Plain(step.Text)}"),
+            PassedOver = candidate =>
             {
                 passedOver.Add(candidate);
-                Say($"[red]✗[/] {Readable.Plain(candidate.Backup.File)}: {Readable.Plain(candidate.Reason)}; trying the next older one");
-            });
+                Say($"[red]✗[/] {Readable.Plain(candidate.Backup.File)}: {Readable.Plain(candidate.Reason)}");
+            },
+        };
 
         private void Say(string markup)
         {
