@@ -10,7 +10,7 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
     private readonly RestoreRequest request = preview.Request;
 
     // Those that were known to be bad belong to the answer when no other is good.
-    private readonly List<RestoreCandidate> failed = [.. preview.Plan.PassedOver.Where(passed => !(passed.Backup.CapturedAt > preview.Request.Wish.At))];
+    private readonly List<RestoreCandidate> failed = [.. preview.Plan.PassedOver];
 
     /// <param name="file">An existing file beside the target; it then holds the content, flushed to the disk.</param>
     /// <returns>The backup that it holds.</returns>

@@ -55,14 +55,10 @@ internal sealed class LiveService(RestoreSettings settings, TimeProvider timePro
         using var client = NewClient();
         var started = timeProvider.GetTimestamp();
         string answer;
-        do
-        {
-            answer = await AskAsync(client, url, cancellationToken);
-            if (answer.Length == 0)
-                return null;
+        while ((answer = await AskAsync(client, url, cancellationToken)).Length > 0 && timeProvider.GetElapsedTime(started) < settings.HealthTimeout)
             await Task.Delay(Poll, timeProvider, cancellationToken);
-        }
-        while (timeProvider.GetElapsedTime(started) < settings.HealthTimeout);
+        if (answer.Length == 0)
+            return null;
 
         return new BackupException(
             FailureKind.Restore,

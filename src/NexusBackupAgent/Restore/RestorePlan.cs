@@ -14,7 +14,7 @@ internal sealed record RestoreCandidate(Backup Backup, string Reason);
 
 /// <summary>Which backups are tried, and in which order: newest first, as the runbook's loop does (§3.3).</summary>
 /// <param name="Candidates">In the order of trying; never empty.</param>
-/// <param name="PassedOver">Those that are not, newest first.</param>
+/// <param name="PassedOver">Those that would be tried if nothing spoke against them, newest first.</param>
 internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, IReadOnlyList<RestoreCandidate> PassedOver)
 {
     /// <summary>Why it is the first candidate and not a newer one.</summary>
@@ -32,16 +32,17 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
         if (wish.Id is { } id)
             return new RestorePlan([new RestoreCandidate(Named(source, newestFirst, id), "chosen by --id")], []);
 
-        var judged = newestFirst.Select(backup => (Backup: backup, Objection: Objection(backup, wish.At, now, zone))).ToList();
+        var wanted = newestFirst.Where(backup => wish.At is not { } at || backup.CapturedAt <= at).ToList();
+        if (wanted.Count == 0)
+            throw TooEarly(source, newestFirst[^1], wish.At!.Value, zone);
+        var judged = wanted.Select(backup => (Backup: backup, Objection: Objection(backup, now, zone))).ToList();
         var candidates = judged.Where(entry => entry.Objection is null).Select(entry => new RestoreCandidate(entry.Backup, Recommendation(entry.Backup, wish.At, zone))).ToList();
-        if (candidates.Count == 0)
-            throw Nothing(source, judged, wish.At, zone);
-        return new RestorePlan(candidates, [.. judged.Where(entry => entry.Objection is not null).Select(entry => new RestoreCandidate(entry.Backup, entry.Objection!))]);
+        var passedOver = judged.Where(entry => entry.Objection is not null).Select(entry => new RestoreCandidate(entry.Backup, entry.Objection!)).ToList();
+        return candidates.Count > 0 ? new RestorePlan(candidates, passedOver) : throw NoneIsGood(source, passedOver);
     }
 
-    private static string? Objection(Backup backup, DateTimeOffset? at, DateTimeOffset now, TimeZoneInfo zone) => backup switch
+    private static string? Objection(Backup backup, DateTimeOffset now, TimeZoneInfo zone) => backup switch
     {
-        _ when backup.CapturedAt > at => $"captured at {Instants.InZone(backup.CapturedAt, zone)}, after --at",
         _ when backup.IsFromTheFuture(now) => $"captured at {Instants.InZone(backup.CapturedAt, zone)}, which is still to come: a clock was wrong; choose it with --id {backup.Id}",
         { State: BackupState.Good or BackupState.Unverified } => null,
         _ => $"{backup.State.Word()}: {backup.Verification?.FirstFailure ?? "its size is not the one it was stored with"}",
@@ -57,19 +58,10 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
         backups.FirstOrDefault(backup => backup.Id.Value == id || backup.File == Path.GetFileName(id)) ?? throw new BackupException(
             FailureKind.NotFound, $"source '{source}' has no backup '{id}'", $"choose an id or file name that nexus-backup list '{source}' shows; the newest is {backups[0].Id} ({backups[0].File})");
 
-    private static BackupException Nothing(string source, List<(Backup Backup, string? Objection)> judged, DateTimeOffset? at, TimeZoneInfo zone)
-    {
-        var oldest = judged[^1].Backup;
-        if (at < oldest.CapturedAt)
-        {
-            return new BackupException(
-                FailureKind.NotFound,
-                $"source '{source}' has no backup from {Instants.InZone(at.Value, zone)} or before; its oldest is from {Instants.InZone(oldest.CapturedAt, zone)}",
-                $"choose a later time, or an id that nexus-backup list '{source}' shows");
-        }
-
-        return NoneIsGood(source, [.. judged.Where(entry => at is null || entry.Backup.CapturedAt <= at).Select(entry => new RestoreCandidate(entry.Backup, entry.Objection!))]);
-    }
+    private static BackupException TooEarly(string source, Backup oldest, DateTimeOffset at, TimeZoneInfo zone) => new(
+        FailureKind.NotFound,
+        $"source '{source}' has no backup from {Instants.InZone(at, zone)} or before; its oldest is from {Instants.InZone(oldest.CapturedAt, zone)}",
+        $"choose a later time, or an id that nexus-backup list '{source}' shows");
 
     /// <summary>The end of the loop without success: every backup with its reason.</summary>
     public static BackupException NoneIsGood(string source, IReadOnlyList<RestoreCandidate> failed) => new(

@@ -46,8 +46,8 @@ internal sealed class RestoreTarget
         var live = Follow(source.Path);
         var given = to is null ? live : System.IO.Directory.Exists(to) ? System.IO.Path.Combine(to, System.IO.Path.GetFileName(source.Path)) : to;
         var path = Follow(given);
-        var isLive = path == live || (FileStatus.Of(path) is { } there && FileStatus.Of(live) is { } here && there.IsSameFileAs(here));
-        return new RestoreTarget(source, path, isLive);
+        return new RestoreTarget(source, path, AreSame(path, live) || (System.IO.Path.GetFileName(path) == System.IO.Path.GetFileName(live)
+            && AreSame(System.IO.Path.GetDirectoryName(path)!, System.IO.Path.GetDirectoryName(live)!)));
     }
 
     /// <summary>Who has it open.</summary>
@@ -75,7 +75,7 @@ internal sealed class RestoreTarget
     {
         foreach (var left in System.IO.Directory.EnumerateFiles(Directory, $".{System.IO.Path.GetFileName(Path)}.*"))
         {
-            if (left.Contains(Unfinished, StringComparison.Ordinal))
+            if (source.Companions.Prepend("").Any(ending => left.EndsWith(Unfinished + ending, StringComparison.Ordinal)))
                 File.Delete(left);
         }
 
@@ -118,7 +118,8 @@ internal sealed class RestoreTarget
         }
         catch
         {
-            TryDelete(unfinished);
+            foreach (var ending in source.Companions.Prepend(""))
+                TryDelete(unfinished + ending);
             throw;
         }
     }
@@ -206,6 +207,9 @@ internal sealed class RestoreTarget
     /// <summary>Where symbolic links of the file itself lead, also to nowhere.</summary>
     private static string Follow(string path) => Guard("follow", path, System.IO.Path.GetDirectoryName(path) ?? path, () =>
         new FileInfo(path).LinkTarget is null ? path : File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path);
+
+    private static bool AreSame(string path, string other) =>
+        path == other || (FileStatus.Of(path) is { } here && FileStatus.Of(other) is { } there && here.IsSameFileAs(there));
 
     private T Guard<T>(string action, Func<T> work) => Guard(action, Path, Directory, work);
 

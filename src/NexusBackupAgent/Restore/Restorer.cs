@@ -55,6 +55,7 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
         try
         {
             events.Step(new RestoreStep(RestoreStage.Plan, $"restore {preview.Chosen.Backup.File} to {target.Path}: {preview.Chosen.Reason}"));
+            preview.Plan.Newer.ToList().ForEach(events.PassedOver);
             target.RemoveLeftovers();
             file = target.NewFile();
             restored = await new BackupExpansion(verifier, preview, events).RunAsync(file, cancellationToken);

@@ -39,6 +39,8 @@ public sealed class RestorePlanTests
         Assert.Equal("1.db.gz", plan.Candidates[0].Backup.File);
         Assert.Equal(["3.db.gz", "2.db.gz"], plan.PassedOver.Select(passed => passed.Backup.File));
         Assert.Equal("corrupt: bad gzip", plan.PassedOver[0].Reason);
+        Assert.Equal(plan.PassedOver, plan.Newer);
+        Assert.Empty(Choose([Corrupt(1), Good(2)]).Newer);
     }
 
     [Fact]
@@ -59,7 +61,8 @@ public sealed class RestorePlanTests
         Assert.Equal("2.db.gz", Choose([Good(1), Good(2), Good(3)], At(Some.Instant.AddDays(2))).Candidates[0].Backup.File);
         var plan = Choose([Good(1), Good(2), Good(3)], At(Some.Instant.AddDays(3).AddTicks(-1)));
         Assert.Equal(["2.db.gz", "1.db.gz"], plan.Candidates.Select(candidate => candidate.Backup.File));
-        Assert.Contains("after --at", Assert.Single(plan.PassedOver).Reason, StringComparison.Ordinal);
+        Assert.Empty(plan.PassedOver);
+        Assert.Contains("the newest at or before 2026-02-17 01:59", plan.Candidates[0].Reason, StringComparison.Ordinal);
     }
 
     [Fact]

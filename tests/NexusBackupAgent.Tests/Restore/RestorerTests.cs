@@ -142,6 +142,83 @@ public sealed class RestorerTests
     }
 
     [SkippableFact]
+    public async Task What_was_moved_aside_is_put_back_when_the_new_one_can_not_take_its_place()
+    {
+        var (bench, _) = await RestoreBench.WithBackupAsync();
+        using (bench)
+        {
+            await File.WriteAllTextAsync(bench.Database, "this is no database");
+            await File.WriteAllTextAsync(bench.Database + "-wal", "nor is this its WAL");
+            bench.At = stage =>
+            {
+                if (stage == RestoreStage.Replace)
+                    File.Delete(Directory.GetFiles(bench.Directory, ".app.db.*.restoring").Single());
+                return Task.CompletedTask;
+            };
+
+            var failure = await bench.FailureAsync();
+
+            Assert.EndsWith("the old database is untouched", failure.Message, StringComparison.Ordinal);
+            Assert.Equal("nor is this its WAL", await File.ReadAllTextAsync(bench.Database + "-wal"));
+        }
+    }
+
+    [SkippableFact]
+    public async Task Who_opens_the_database_at_the_last_moment_keeps_it()
+    {
+        var (bench, _) = await RestoreBench.WithBackupAsync();
+        using (bench)
+        {
+            RunningWriter? user = null;
+            bench.At = async stage =>
+            {
+                if (stage == RestoreStage.Save)
+                    user = await SqliteSamples.HoldAsync(bench.Database, "db.execute('SELECT count(*) FROM t').fetchall()");
+            };
+
+            var failure = await bench.FailureAsync();
+
+            Assert.Contains($"open in process {user!.Id} (", failure.Message, StringComparison.Ordinal);
+            await user.DisposeAsync();
+        }
+    }
+
+    [SkippableFact]
+    public async Task What_killed_restores_left_is_removed_and_nothing_else()
+    {
+        var (bench, _) = await RestoreBench.WithBackupAsync();
+        using (bench)
+        {
+            string[] left = [".app.db.0badc0de.restoring", ".app.db.pre_restore.20260214020000.restoring", ".app.db.pre_restore.20260214020000.restoring-wal"];
+            string[] others = [".app.db.swp", ".app.db.restoring.txt", ".other.db.0badc0de.restoring.old"];
+            foreach (var file in left.Concat(others))
+                await File.WriteAllTextAsync(Path.Combine(bench.Directory, file), "x");
+
+            await bench.RestoreAsync();
+
+            Assert.Equal(others.Order(StringComparer.Ordinal), TempDirectory.FilesIn(bench.Directory).Where(file => file.StartsWith('.')));
+        }
+    }
+
+    [SkippableFact]
+    public async Task The_live_place_is_known_through_another_path_even_when_the_database_is_gone()
+    {
+        var (bench, _) = await RestoreBench.WithBackupAsync();
+        using (bench)
+        {
+            var log = Path.Combine(bench.Directory, "log");
+            bench.Settings = RestoreSettings.None with { Before = [["touch", log]] };
+            Directory.CreateSymbolicLink(Path.Combine(bench.Directory, "way"), bench.Directory);
+            File.Delete(bench.Database);
+
+            await bench.RestoreAsync(to: Path.Combine(bench.Directory, "way", "app.db"));
+
+            Assert.True(File.Exists(log));
+            Assert.True(File.Exists(bench.Database));
+        }
+    }
+
+    [SkippableFact]
     public async Task Owner_group_and_mode_stay_those_of_the_old_file()
     {
         Need.Root();
