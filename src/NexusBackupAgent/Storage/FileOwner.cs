@@ -30,6 +30,16 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
         File.SetUnixFileMode(path, Mode); // last: a change of owner may clear bits of it
     }
 
+    /// <summary>
+    /// What root makes in somebody's directory is for that user: an agent of that user has to read what a command of root
+    /// wrote. As far as the file system lets; one over the network may not.
+    /// </summary>
+    public static void Inherit(string path)
+    {
+        if (Geteuid() == 0 && FileStatus.Of(Path.GetDirectoryName(path)!) is { } directory && directory.User != 0)
+            _ = Chown(path, directory.User, directory.Group);
+    }
+
     /// <summary>Whether this process may make and rename files in a directory.</summary>
     public static bool CanWriteIn(string directory) => Access(directory, 3) == 0; // W_OK | X_OK
 
