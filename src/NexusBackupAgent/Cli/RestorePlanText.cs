@@ -25,7 +25,7 @@ internal static class RestorePlanText
         yield return ("to", target.Path);
         if (preview.SafetyCopy is { } safety)
         {
-            yield return ("overwrites", $"{Readable.Size(target.Length)}; everything since {Readable.Time(backup.CapturedAt, zone)} ({Readable.Duration(preview.Age)}) is then only in the safety copy");
+            yield return ("overwrites", Readable.Size(target.Length) + (target.IsLive ? $"; everything since {Readable.Time(backup.CapturedAt, zone)} ({Readable.Duration(preview.Age)}) is then only in the safety copy" : ""));
             yield return ("safety copy", $"{safety} (with the time of the restore)");
         }
         else

@@ -30,7 +30,7 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
         }
 
         if (request.Wish.Id is null)
-            throw RestorePlan.NoneIsGood(request.Name, [.. failed.OrderByDescending(candidate => candidate.Backup.CapturedAt)]);
+            throw RestorePlan.NoneIsGood(request.Name, failed, request.Wish.At, request.Zone);
         throw new BackupException(
             FailureKind.Verification, $"backup {failed[^1].Backup.File} of source '{request.Name}' is corrupt: {failed[^1].Reason}", "leave --id out: then the newest good one is restored");
     }

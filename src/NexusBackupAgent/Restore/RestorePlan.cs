@@ -38,7 +38,7 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
         var judged = wanted.Select(backup => (Backup: backup, Objection: Objection(backup, now, zone))).ToList();
         var candidates = judged.Where(entry => entry.Objection is null).Select(entry => new RestoreCandidate(entry.Backup, Recommendation(entry.Backup, wish.At, zone))).ToList();
         var passedOver = judged.Where(entry => entry.Objection is not null).Select(entry => new RestoreCandidate(entry.Backup, entry.Objection!)).ToList();
-        return candidates.Count > 0 ? new RestorePlan(candidates, passedOver) : throw NoneIsGood(source, passedOver);
+        return candidates.Count > 0 ? new RestorePlan(candidates, passedOver) : throw NoneIsGood(source, passedOver, wish.At, zone);
     }
 
     private static string? Objection(Backup backup, DateTimeOffset now, TimeZoneInfo zone) => backup switch
@@ -64,8 +64,10 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
         $"choose a later time, or an id that nexus-backup list '{source}' shows");
 
     /// <summary>The end of the loop without success: every backup with its reason.</summary>
-    public static BackupException NoneIsGood(string source, IReadOnlyList<RestoreCandidate> failed) => new(
+    public static BackupException NoneIsGood(string source, IEnumerable<RestoreCandidate> failed, DateTimeOffset? at, TimeZoneInfo zone) => new(
         FailureKind.Verification,
-        $"no backup of source '{source}' can be restored: {string.Join("; ", failed.Select(candidate => $"{candidate.Backup.File}: {candidate.Reason}"))}",
-        "look for a copy elsewhere and put its .db.gz into the store's directory; a damaged one may be salvaged by hand (gunzip, sqlite3 .recover). This is level L3: escalate (runbook §4)");
+        $"no backup of source '{source}' {(at is { } instant ? $"from {Instants.InZone(instant, zone)} or before " : "")}can be restored: {string.Join("; ", failed.OrderByDescending(candidate => candidate.Backup.CapturedAt).Select(candidate => $"{candidate.Backup.File}: {candidate.Reason}"))}",
+        at is null
+            ? "look for a copy elsewhere and put its .db.gz into the store's directory; a damaged one may be salvaged by hand (gunzip, sqlite3 .recover). This is level L3: escalate (runbook §4)"
+            : $"leave --at out, or choose a later time (nexus-backup list '{source}')");
 }

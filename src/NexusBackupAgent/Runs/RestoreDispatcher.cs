@@ -74,7 +74,9 @@ internal sealed partial class RestoreDispatcher(
         if (failure is null)
             RestoreSucceeded(operation.Source, operation.Detail, operation.Took.TotalSeconds);
         else
-            RestoreFailed(failure.Kind == FailureKind.Unexpected ? failure : null, operation.Source, operation.Detail, failure.Kind, failure.Message, failure.Hint);
+            RestoreFailed(operation.Source, operation.Detail, failure.Kind, failure.Message, failure.Hint);
+        if (failure is { Kind: FailureKind.Unexpected })
+            RestoreBroke(failure, operation.Source, operation.Id);
     }
 
     [LoggerMessage(EventId = 1300, EventName = "restore_started", Level = LogLevel.Debug, Message = "restore of {Source} started: {File} to {Target}, operation {Operation}")]
@@ -84,8 +86,11 @@ internal sealed partial class RestoreDispatcher(
     private partial void RestoreSucceeded(string source, string detail, double seconds);
 
     [LoggerMessage(EventId = 1302, EventName = "restore_failed", Level = LogLevel.Error, Message = "restore of {Source} failed: {Detail}, cause {Failure}: {Reason}. Next: {Hint}")]
-    private partial void RestoreFailed(Exception? exception, string source, string detail, FailureKind failure, string reason, string hint);
+    private partial void RestoreFailed(string source, string detail, FailureKind failure, string reason, string hint);
 
     [LoggerMessage(EventId = 1303, EventName = "backup_passed_over", Level = LogLevel.Error, Message = "restore of {Source}: {File} can't be restored: {Reason}")]
     private partial void BackupPassedOver(string source, string file, string reason);
+
+    [LoggerMessage(EventId = 1304, EventName = "restore_broke", Level = LogLevel.Error, Message = "restore of {Source}, operation {Operation}: unexpected error")]
+    private partial void RestoreBroke(Exception exception, string source, long operation);
 }

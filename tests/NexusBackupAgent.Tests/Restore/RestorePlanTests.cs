@@ -100,6 +100,17 @@ public sealed class RestorePlanTests
 
         Assert.Equal(FailureKind.Verification, failure.Kind);
         Assert.Contains("2.db.gz: corrupt: bad gzip; 1.db.gz: corrupt: bad gzip", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("L3", failure.Hint, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void When_all_up_to_a_time_are_corrupt_a_later_time_is_what_to_try()
+    {
+        var failure = Assert.Throws<BackupException>(() => Choose([Corrupt(1), Good(2)], At(Some.Instant.AddDays(1))));
+
+        Assert.Equal(FailureKind.Verification, failure.Kind);
+        Assert.Contains("from 2026-02-15 02:00 +00:00 or before", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("leave --at out", failure.Hint, StringComparison.Ordinal);
     }
 
     private static RestoreWish At(DateTimeOffset at) => new(At: at);
