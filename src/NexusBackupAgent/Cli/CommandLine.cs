@@ -24,6 +24,7 @@ internal sealed class CommandLine
             BackupCommand.Create(context),
             ListCommand.Create(context),
             VerifyCommand.Create(context),
+            RestoreCommand.Create(context),
             DrillCommand.Create(context),
             PruneCommand.Create(context),
             StatusCommand.Create(context),

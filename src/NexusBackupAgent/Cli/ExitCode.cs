@@ -20,7 +20,7 @@ internal enum ExitCode
     /// <summary>A verification failed, or a corrupt backup was found.</summary>
     VerificationFailed = 4,
 
-    /// <summary>A restore or a drill failed; what was there before is still there.</summary>
+    /// <summary>A restore or a drill failed or was refused; what was there before is still there, unless the message says otherwise.</summary>
     RestoreFailed = 5,
 
     /// <summary>The named source or backup does not exist.</summary>

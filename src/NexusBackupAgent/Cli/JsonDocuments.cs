@@ -144,6 +144,7 @@ internal sealed record StoreDocument(string Store, string Path, string Level, do
 [JsonSerializable(typeof(IReadOnlyList<DecisionDocument>))]
 [JsonSerializable(typeof(ConfigurationDocument))]
 [JsonSerializable(typeof(StatusDocument))]
+[JsonSerializable(typeof(RestoreDocument))]
 internal sealed partial class JsonDocuments : JsonSerializerContext
 {
     /// <summary>As a terminal shows them: Japanese names are letters, not escapes.</summary>

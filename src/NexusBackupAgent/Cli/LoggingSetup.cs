@@ -23,13 +23,16 @@ internal static class LoggingSetup
 {
     private const int DaysKept = 30;
 
-    /// <summary>A command says itself how its runs and verifications ended; the log adds what else deserves a look.</summary>
-    private static readonly string[] ToldByCommands = ["run_failed", "run_skipped", "verification_failed", "drill_failed"];
+    /// <summary>A command says itself how its runs, verifications, restores and drills ended; the log adds what else deserves a look.</summary>
+    private static readonly string[] ToldByCommands = ["run_failed", "run_skipped", "verification_failed", "restore_failed", "backup_passed_over", "drill_failed"];
+
+    /// <summary>Stack traces of what the command tells as unexpected.</summary>
+    private static readonly string[] Verbose = ["attempt_broke", "restore_broke", "drill_broke", "hook_broke"];
 
     /// <summary>For a command: warnings and errors on the error output.</summary>
     public static ILoggerFactory ForCommand(Terminal terminal, TimeZoneInfo zone, bool verbose) => Create(new LoggerConfiguration()
         .MinimumLevel.Warning()
-        .Filter.ByExcluding(entry => ToldByCommands.Contains(LogEntry.EventName(entry)) || (!verbose && LogEntry.EventName(entry) is "attempt_broke" or "drill_broke" or "hook_broke"))
+        .Filter.ByExcluding(entry => ToldByCommands.Contains(LogEntry.EventName(entry)) || (!verbose && Verbose.Contains(LogEntry.EventName(entry))))
         .WriteTo.Sink(new WriterSink(terminal.Error, new TextLogFormatter(zone, verbose))));
 
     /// <summary>For the service: everything from the configured level on, on the output and, when configured, in daily files of which 30 are kept.</summary>

@@ -35,6 +35,15 @@ internal static class SourceArguments
         return argument;
     }
 
+    /// <summary>An argument of one source name, completed from the configuration.</summary>
+    public static Argument<string> One(CommandContext context, string description)
+    {
+        var argument = new Argument<string>("SOURCE") { HelpName = "SOURCE", Description = description };
+        argument.Validators.Add(RefuseOptions);
+        argument.CompletionSources.Add(completion => Complete(context, completion));
+        return argument;
+    }
+
     /// <returns>The sources of those names, in that order; all when none is named.</returns>
     /// <exception cref="BackupException">There is no source of a name.</exception>
     public static IReadOnlyList<ScheduledSource> Choose(IReadOnlyList<ScheduledSource> sources, IReadOnlyList<string> names) =>

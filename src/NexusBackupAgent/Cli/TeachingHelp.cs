@@ -13,6 +13,7 @@ internal sealed class TeachingHelp(HelpAction usual) : SynchronousCommandLineAct
           nexus-backup check-config         every mistake in the configuration at once
           nexus-backup backup               back up every source now
           nexus-backup list                 what there is to restore
+          nexus-backup restore itsm --dry-run    what a restore would do
 
         Exit codes:
           0  done
@@ -20,7 +21,7 @@ internal sealed class TeachingHelp(HelpAction usual) : SynchronousCommandLineAct
           2  wrong command line or configuration
           3  a backup failed, or a source or store could not be used
           4  a verification failed, or a corrupt backup was found
-          5  a restore drill failed
+          5  a restore failed or was refused, or a drill failed; what was there before is still there, unless it says otherwise
           6  no such source or backup
           7  busy: another run of the source is under way
           8  the store or the scratch space is full

@@ -36,6 +36,7 @@ internal sealed partial class Agent : IDisposable
         Dispatcher = new RunDispatcher(runner, Turns, Journal, Hooks, timeProvider, loggers.CreateLogger<RunDispatcher>());
         Verifications = new VerificationDispatcher(verifier, Turns, Journal, timeProvider, loggers.CreateLogger<VerificationDispatcher>());
         Drills = new DrillDispatcher(new RestoreDrill(verifier, scratch, timeProvider), Turns, Journal, Operations, Hooks, timeProvider, loggers.CreateLogger<DrillDispatcher>());
+        Restores = new RestoreDispatcher(new Restorer(verifier, timeProvider), Turns, Journal, Operations, timeProvider, loggers.CreateLogger<RestoreDispatcher>());
         var discovery = new SourceDiscovery(configuration, Stores, scratch, timeProvider, loggers.CreateLogger<SourceDiscovery>());
         Roster = new SourceRoster(_ => discovery.Find());
         Scheduler = new JobScheduler(Roster, Dispatcher, Verifications, Journal, configuration.TimeZone, timeProvider, loggers.CreateLogger<JobScheduler>());
@@ -62,6 +63,8 @@ internal sealed partial class Agent : IDisposable
 
     /// <summary>Told by every dispatcher how its work ended.</summary>
     public HookRunner Hooks { get; }
+
+    public RestoreDispatcher Restores { get; }
 
     public SourceRoster Roster { get; }
 

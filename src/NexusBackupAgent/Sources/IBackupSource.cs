@@ -3,7 +3,7 @@ using NexusBackupAgent.Common;
 namespace NexusBackupAgent.Sources;
 
 /// <summary>
-/// Something that is protected. Whoever captures it also knows how to check what was restored.
+/// Something that is protected. Whoever captures it also knows how to check and to replace it.
 /// Failures are <see cref="BackupException"/>s that name the source's path and the mend.
 /// </summary>
 internal interface IBackupSource
@@ -13,6 +13,15 @@ internal interface IBackupSource
 
     /// <summary>What the artifact's name ends with: <c>.db.gz</c>.</summary>
     string Extension { get; }
+
+    /// <summary>Where the live one is, symbolic links not followed; it need not exist.</summary>
+    string Path { get; }
+
+    /// <summary>
+    /// Endings of the files that its application keeps beside it and that belong to its present content alone: beside other
+    /// content they would corrupt it.
+    /// </summary>
+    IReadOnlyList<string> Companions { get; }
 
     /// <summary>Versions of what captures, by name, for the manifest.</summary>
     IReadOnlyDictionary<string, string> Tools { get; }
@@ -30,4 +39,13 @@ internal interface IBackupSource
     /// <param name="question">One query that reads.</param>
     /// <exception cref="BackupException">It is none, or it failed.</exception>
     Task<ProbeAnswer> ProbeAsync(string path, string question, CancellationToken cancellationToken);
+
+    /// <summary>Copies what is at a path, whole and consistent, and leaves that as it is. Nobody has it open.</summary>
+    /// <param name="path">The live one, or another of its kind.</param>
+    /// <param name="copy">A new file, flushed to the disk when this returns.</param>
+    /// <returns>False when it is too damaged to be understood: then the copy is of the file alone, as it lies.</returns>
+    Task<bool> SaveAsync(string path, string copy, CancellationToken cancellationToken);
+
+    /// <summary>Brings into the file itself what its companions hold, so that it is complete without them. Nobody has it open.</summary>
+    Task SettleAsync(string path, CancellationToken cancellationToken);
 }

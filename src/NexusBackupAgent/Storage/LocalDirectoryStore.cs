@@ -29,6 +29,7 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IA
             CreateDirectories(directory);
             await using (var file = new FileStream(partial, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.Read, BufferSize = 0, UnixCreateMode = NewFileMode }))
             {
+                FileOwner.Inherit(partial);
                 await write(file, cancellationToken);
                 file.Flush(flushToDisk: true);
             }
@@ -144,6 +145,7 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IA
         var parent = Path.GetDirectoryName(directory)!;
         CreateDirectories(parent);
         Directory.CreateDirectory(directory, NewDirectoryMode);
+        FileOwner.Inherit(directory);
         DurableDirectory.Sync(parent);
     }
 

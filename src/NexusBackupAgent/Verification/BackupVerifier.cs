@@ -34,8 +34,9 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
 
     /// <summary>The same, into a file that the caller gives and keeps: after a passed verification it holds the content.</summary>
     /// <param name="expanded">An existing empty file, which nobody else uses. How much room its place has, the caller knows.</param>
+    /// <param name="notRecorded">Told why the result could not be kept, where the content is wanted all the same: from a store that is read-only. Null: that is a failure.</param>
     public async Task<Backup> ExpandAsync(
-        IBackupSource source, BackupCatalog catalog, Backup backup, string expanded, IProgress<long>? progress, CancellationToken cancellationToken)
+        IBackupSource source, BackupCatalog catalog, Backup backup, string expanded, IProgress<long>? progress, CancellationToken cancellationToken, Action<BackupException>? notRecorded = null)
     {
         var reading = await ReadAsync(catalog, backup, expanded, progress, cancellationToken);
         var checks = new List<CheckResult>
@@ -48,9 +49,17 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
 
         var result = new VerificationResult(
             backup.Id, timeProvider.GetUtcNow(), reading.Stored.Length, checks.TrueForAll(check => check.Passed), checks);
-        if (result.Passed && !backup.Manifest.IsCommitted)
-            backup = await catalog.AdoptAsync(backup, reading.Content!.Value, reading.Stored, cancellationToken);
-        return await catalog.RecordAsync(backup, result, cancellationToken);
+        try
+        {
+            if (result.Passed && !backup.Manifest.IsCommitted)
+                backup = await catalog.AdoptAsync(backup, reading.Content!.Value, reading.Stored, cancellationToken);
+            return await catalog.RecordAsync(backup, result, cancellationToken);
+        }
+        catch (BackupException failure) when (notRecorded is not null)
+        {
+            notRecorded(failure);
+            return backup with { Verification = result };
+        }
     }
 
     private static CheckResult Result(VerificationCheck check, string? finding) => new(check, finding is null, finding ?? "");

@@ -62,6 +62,17 @@ public sealed class LocalDirectoryStoreTests : ArtifactStoreContract, IDisposabl
     }
 
     [SkippableFact]
+    public async Task What_root_writes_belongs_to_whom_the_store_belongs_to()
+    {
+        Need.Root();
+        await Shell.RunAsync("chown", "1234:4321", temp.Path);
+
+        await Store.WriteAsync("new/a", replace: false, (_, _) => Task.CompletedTask, CancellationToken.None);
+
+        Assert.Equal("1234 4321\n1234 4321", await Shell.RunAsync("stat", "-c", "%u %g", temp["new"], temp["new/a"]));
+    }
+
+    [SkippableFact]
     public async Task A_full_disk_is_named_and_nothing_is_left_on_it()
     {
         await using var small = await SmallFileSystem.MountAsync("size=2m");

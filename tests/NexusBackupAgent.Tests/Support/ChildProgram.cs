@@ -2,6 +2,7 @@ using System.Diagnostics;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Restore;
 using NexusBackupAgent.Runs;
 using NexusBackupAgent.Sources.Sqlite;
 using NexusBackupAgent.Storage;
@@ -67,18 +68,42 @@ internal static class ChildProgram
                         await bench.RunAsync();
                 }
 
+            case ["restore", var root]:
+                return await TellAsync(async () => await RestoreAsync(root, _ => { }), "restored");
+            case ["restore-until", var root, var stage, var occurrence]:
+                var left = int.Parse(occurrence, System.Globalization.CultureInfo.InvariantCulture);
+                await RestoreAsync(root, step =>
+                {
+                    if (step.Stage.ToString() != stage || --left > 0)
+                        return;
+                    Console.WriteLine(stage);
+                    Process.GetCurrentProcess().Kill();
+                });
+                return 0;
+
             default:
                 await Console.Error.WriteLineAsync("unknown: " + string.Join(' ', arguments));
                 return 2;
         }
     }
 
-    private static async Task<int> TellAsync(Func<Task> action)
+    /// <summary>Restores over the live database of a workbench, whose service needs no more than to be told.</summary>
+    private static async Task RestoreAsync(string root, Action<RestoreStep> told)
+    {
+        using var bench = new Workbench(TimeProvider.System, root);
+        var settings = RestoreSettings.None with { Before = [["true"]], After = [["true"]], Health = new Uri("http://127.0.0.1:1/"), HealthTimeout = TimeSpan.Zero };
+        var record = await bench.Restores.RestoreAsync(
+            bench.Source with { Restore = settings }, new RestoreWish(), to: null, force: true, TimeSpan.Zero, new RestoreEvents(told, (_, _) => { }, _ => { }, _ => { }), CancellationToken.None);
+        if (record.Operation.Failure is { } failure && record.Outcome is null)
+            throw new BackupException(failure.Kind, failure.Message, failure.Hint);
+    }
+
+    private static async Task<int> TellAsync(Func<Task> action, string done = "ok")
     {
         try
         {
             await action();
-            Console.WriteLine("ok");
+            Console.WriteLine(done);
         }
         catch (BackupException failure)
         {

@@ -21,6 +21,10 @@ internal sealed class ScriptedSource(TimeProvider clock, params Func<Cancellatio
 
     public string Extension => ".db.gz";
 
+    public string Path => "/nonexistent/scripted.db";
+
+    public IReadOnlyList<string> Companions { get; } = ["-wal"];
+
     public IReadOnlyDictionary<string, string> Tools { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
     public static Func<CancellationToken, Task> Fails(FailureKind kind) => _ => throw new BackupException(kind, "scripted " + kind, "do nothing");
@@ -45,6 +49,14 @@ internal sealed class ScriptedSource(TimeProvider clock, params Func<Cancellatio
     public Func<string, CancellationToken, Task<ProbeAnswer>> Answering { get; set; } = (_, _) => Task.FromResult(new ProbeAnswer(HasRow: true, "1000"));
 
     public Task<ProbeAnswer> ProbeAsync(string path, string question, CancellationToken cancellationToken) => Answering(question, cancellationToken);
+
+    public Task<bool> SaveAsync(string path, string copy, CancellationToken cancellationToken)
+    {
+        File.Copy(path, copy);
+        return Task.FromResult(true);
+    }
+
+    public Task SettleAsync(string path, CancellationToken cancellationToken) => Task.CompletedTask;
 
     private sealed class Snapshot(DateTimeOffset capturedAt) : SourceSnapshot(capturedAt, length: 1000)
     {

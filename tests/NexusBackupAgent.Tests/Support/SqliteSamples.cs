@@ -56,6 +56,13 @@ internal static class SqliteSamples
         return Shell.RunAsync("sqlite3", "-bail", "-cmd", ".timeout 30000", database, sql);
     }
 
+    /// <summary>Everything in a database as SQL, to be compared.</summary>
+    public static async Task<string> DumpAsync(string database)
+    {
+        Need.Tool("sqlite3");
+        return await Shell.RunAsync("sqlite3", database, ".dump");
+    }
+
     /// <summary>Makes a database with an invariant: debit and credit always sum up to 2,000,000.</summary>
     public static Task LedgerAsync(string database, string journalMode, int pageSize = 4096, string before = "") =>
         SqlAsync(database, $"PRAGMA page_size = {pageSize}; {before} PRAGMA journal_mode = {journalMode}; BEGIN; {Ledger} COMMIT;");
@@ -96,6 +103,8 @@ internal static class SqliteSamples
 internal sealed class RunningWriter(Process process) : IAsyncDisposable
 {
     private bool ended;
+
+    public int Id => process.Id;
 
     /// <summary>Kills it as the out-of-memory killer would.</summary>
     public async Task KillAsync()

@@ -37,6 +37,7 @@ internal sealed class Workbench : IDisposable
         Dispatcher = new RunDispatcher(new BackupRunner(Verifier, new SpaceGuard(Scratch), Journal, clock), Turns, Journal, Hooks, clock, NullLogger<RunDispatcher>.Instance);
         Verifications = new VerificationDispatcher(Verifier, Turns, Journal, clock, NullLogger<VerificationDispatcher>.Instance);
         Drills = new DrillDispatcher(new RestoreDrill(Verifier, Scratch, clock), Turns, Journal, Operations, Hooks, clock, NullLogger<DrillDispatcher>.Instance);
+        Restores = new RestoreDispatcher(new Restorer(Verifier, clock), Turns, Journal, Operations, clock, NullLogger<RestoreDispatcher>.Instance);
         Source = new ProtectedSource(
             "itsm",
             source ?? new SqliteSource(Database, Scratch, TimeSpan.FromSeconds(1), clock),
@@ -80,6 +81,8 @@ internal sealed class Workbench : IDisposable
     public HookRunner Hooks { get; }
 
     public DrillDispatcher Drills { get; }
+
+    public RestoreDispatcher Restores { get; }
 
     public ProtectedSource Source { get; init; }
 

@@ -1,7 +1,7 @@
-using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Restore;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Runs;
 
@@ -46,14 +46,16 @@ internal sealed class DemoSteps(Terminal terminal, Agent agent, DemoDirectory di
         Add("verify again", "good", agent.TimeProvider.GetElapsedTime(started), Source.Catalog.Locate(backup.File + ".sha256"));
     }
 
-    /// <summary>Expands the backup beside the database and compares the two, by bytes and by rows.</summary>
+    /// <summary>Restores the backup beside the database and compares the two, by bytes and by rows.</summary>
     public async Task RestoreAsync(Backup backup, CancellationToken cancellationToken)
     {
         var started = agent.TimeProvider.GetTimestamp();
         var restored = Path.Combine(directory.Path, "restored.db");
-        await using (var content = new FileStream(restored, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0))
-        await using (var artifact = await Source.Catalog.OpenReadAsync(backup.File, cancellationToken))
-            await ArtifactReader.ReadAsync(artifact, content, progress: null, cancellationToken);
+        File.Delete(restored); // of an earlier demo
+        var record = await RunProgressBars.ShowAsync(terminal, Source.Name, show: true, progress => agent.Restores.RestoreAsync(
+            Source, new RestoreWish(backup.Id.Value), restored, force: false, TimeSpan.FromSeconds(30), RestoreCommand.Quietly(progress), cancellationToken));
+        if (record.Operation.Failure is { } failure)
+            throw new BackupException(failure.Kind, failure.Message, failure.Hint);
         Add("restore into scratch", Readable.Size(new FileInfo(restored).Length), agent.TimeProvider.GetElapsedTime(started), restored);
 
         started = agent.TimeProvider.GetTimestamp();

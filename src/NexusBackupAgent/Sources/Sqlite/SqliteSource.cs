@@ -19,6 +19,10 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
 
     public string Extension => ".db.gz";
 
+    public string Path => path;
+
+    public IReadOnlyList<string> Companions { get; } = ["-wal", "-shm", "-journal"];
+
     public IReadOnlyDictionary<string, string> Tools { get; } = new Dictionary<string, string>(StringComparer.Ordinal) { ["sqlite"] = SqliteLibrary.Initialize() };
 
     public async Task<SourceSnapshot> OpenSnapshotAsync(CancellationToken cancellationToken)
@@ -43,6 +47,12 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
 
     public Task<ProbeAnswer> ProbeAsync(string path, string question, CancellationToken cancellationToken) =>
         Task.Run(() => SqliteProbe.Ask(path, question, cancellationToken), CancellationToken.None);
+
+    public Task<bool> SaveAsync(string path, string copy, CancellationToken cancellationToken) =>
+        Task.Run(() => SqliteReplacement.Save(path, copy, cancellationToken), CancellationToken.None);
+
+    public Task SettleAsync(string path, CancellationToken cancellationToken) =>
+        Task.Run(() => SqliteReplacement.Settle(path), CancellationToken.None);
 
     private async Task<SourceSnapshot> OpenSnapshotAsync(DatabaseGate gate, CancellationToken cancellationToken)
     {

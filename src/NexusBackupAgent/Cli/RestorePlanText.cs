@@ -1,0 +1,64 @@
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Restore;
+using NexusBackupAgent.Runs;
+
+namespace NexusBackupAgent.Cli;
+
+/// <summary>The plan of <c>restore --dry-run</c> on a screen.</summary>
+internal static class RestorePlanText
+{
+    public static void Print(Terminal terminal, RestorePreview preview, Operation? lastDrill)
+    {
+        terminal.Line($"[bold]Restore of {Readable.Plain(preview.Request.Name)}: the plan; nothing is touched[/]");
+        foreach (var (name, text) in Lines(preview, lastDrill))
+            terminal.Line($"  [dim]{name,-12}[/]{Readable.Plain(text)}");
+    }
+
+    private static IEnumerable<(string Name, string Text)> Lines(RestorePreview preview, Operation? lastDrill)
+    {
+        var (backup, target, zone) = (preview.Chosen.Backup, preview.Target, preview.Request.Zone);
+        yield return ("backup", $"{preview.Request.Catalog.Locate(backup.File)} ({backup.Id})");
+        yield return ("why", preview.Chosen.Reason);
+        yield return ("captured", $"{Readable.Time(backup.CapturedAt, zone)}, {Readable.Duration(preview.Age)} ago");
+        foreach (var passed in preview.Plan.Newer)
+            yield return ("not", $"{passed.Backup.File}: {passed.Reason}");
+        yield return ("to", target.Path);
+        if (preview.SafetyCopy is { } safety)
+        {
+            yield return ("overwrites", Readable.Size(target.Length) + (target.IsLive ? $"; everything since {Readable.Time(backup.CapturedAt, zone)} ({Readable.Duration(preview.Age)}) is then only in the safety copy" : ""));
+            yield return ("safety copy", $"{safety} (with the time of the restore)");
+        }
+        else
+        {
+            yield return ("overwrites", "nothing");
+        }
+
+        foreach (var user in preview.Users)
+            yield return ("open in", $"process {user}");
+        foreach (var (name, text) in Service(preview))
+            yield return (name, text);
+        yield return ("room", $"{Readable.Size(preview.Needed)} needed{(backup.Manifest.IsCommitted ? "" : " or more: nobody knows the length of a hand-made backup")}, {(preview.Available is { } there ? Readable.Size(there) : "an unknown amount")} there");
+        yield return ("last drill", lastDrill switch
+        {
+            null => "no drill yet",
+            { Failure: { } failure } => $"failed {Readable.Time(lastDrill.StartedAt, zone)}: {failure.Message}",
+            { EndedAt: null } => "under way",
+            _ => $"took {Readable.Seconds(lastDrill.Took)}, {Readable.Time(lastDrill.StartedAt, zone)}",
+        });
+    }
+
+    private static IEnumerable<(string Name, string Text)> Service(RestorePreview preview)
+    {
+        if (!preview.Target.IsLive)
+            yield break;
+        var settings = preview.Request.Settings;
+        if (settings.Before.Count + settings.After.Count == 0)
+            yield return ("service", "no commands in restore.before and restore.after: stop and start it yourself");
+        foreach (var command in settings.Before)
+            yield return ("before", ToolProcess.Line(command));
+        foreach (var command in settings.After)
+            yield return ("after", ToolProcess.Line(command));
+        if (settings.Health is { } health)
+            yield return ("then", $"wait up to {settings.HealthTimeout.TotalSeconds:0} s for {health}");
+    }
+}

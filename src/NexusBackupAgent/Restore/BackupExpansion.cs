@@ -1,0 +1,91 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Verification;
+
+namespace NexusBackupAgent.Restore;
+
+/// <summary>The runbook's loop (§3.3): tries the backups of a plan, newest first, until one expands and passes every check.</summary>
+internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview preview, RestoreEvents events)
+{
+    private readonly RestoreRequest request = preview.Request;
+
+    // Those that were known to be bad belong to the answer when no other is good.
+    private readonly List<RestoreCandidate> failed = [.. preview.Plan.PassedOver];
+
+    /// <param name="file">An existing file beside the target; it then holds the content, flushed to the disk.</param>
+    /// <returns>The backup that it holds.</returns>
+    /// <exception cref="BackupException">None is good; or one could not be looked at, which is no reason to restore an older one.</exception>
+    public async Task<RestoreCandidate> RunAsync(string file, CancellationToken cancellationToken)
+    {
+        foreach (var candidate in preview.Plan.Candidates)
+        {
+            Empty(file);
+            RequireRoom(candidate.Backup);
+            events.Step(new RestoreStep(RestoreStage.Expand, $"expand and check {candidate.Backup.File}"));
+            if (await TryAsync(candidate, file, cancellationToken) is { } good)
+            {
+                RestoreTarget.Flush(file); // now, while the service still runs
+                return good;
+            }
+        }
+
+        if (request.Wish.Id is null)
+            throw RestorePlan.NoneIsGood(request.Name, failed, request.Wish.At, request.Zone);
+        throw new BackupException(
+            FailureKind.Verification, $"backup {failed[^1].Backup.File} of source '{request.Name}' is corrupt: {failed[^1].Reason}", "leave --id out: then the newest good one is restored");
+    }
+
+    /// <returns>Null when it is bad, or was deleted meanwhile.</returns>
+    private async Task<RestoreCandidate?> TryAsync(RestoreCandidate candidate, string file, CancellationToken cancellationToken)
+    {
+        var backup = candidate.Backup;
+        try
+        {
+            backup = await verifier.ExpandAsync(
+                request.Source,
+                request.Catalog,
+                backup,
+                file,
+                new InPlace(done => events.Progress(done, candidate.Backup.ActualLength)),
+                cancellationToken,
+                notRecorded => events.Step(new RestoreStep(RestoreStage.Expand, $"go on, although the result of the check can't be kept: {notRecorded.Message}")));
+        }
+        catch (BackupException gone) when (gone.Kind == FailureKind.NotFound && request.Wish.Id is null)
+        {
+            PassOver(candidate with { Reason = "it is gone" });
+            return null;
+        }
+        catch (BackupException failure) when (failure.Kind is FailureKind.Io or FailureKind.Permission or FailureKind.Network or FailureKind.StoreUnavailable)
+        {
+            var older = preview.Plan.Candidates.SkipWhile(other => other != candidate).Skip(1).FirstOrDefault();
+            throw new BackupException(failure.Kind, failure.Message, failure.Hint + (older is null ? "" : $"; or restore an older one: --id {older.Backup.Id}"), failure);
+        }
+
+        events.ReadBack(backup);
+        if (backup.Verification is { Passed: true })
+            return candidate with { Backup = backup };
+        PassOver(new RestoreCandidate(backup, backup.Verification?.FirstFailure ?? "its checks failed"));
+        return null;
+    }
+
+    private void PassOver(RestoreCandidate candidate)
+    {
+        failed.Add(candidate);
+        events.PassedOver(candidate);
+    }
+
+    private void RequireRoom(Backup backup)
+    {
+        var needed = Restorer.RoomFor(backup, preview.Target);
+        if (preview.Target.Available() is var available && available < needed)
+            throw RestorePreview.NoRoom(preview.Target, needed, available);
+    }
+
+    private static void Empty(string file) => new FileStream(file, FileMode.Truncate, FileAccess.Write).Dispose();
+
+    /// <summary>Reports in place: the order of reports is the order of the bytes.</summary>
+    private sealed class InPlace(Action<long> report) : IProgress<long>
+    {
+        public void Report(long value) => report(value);
+    }
+}

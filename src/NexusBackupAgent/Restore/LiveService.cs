@@ -1,0 +1,109 @@
+using System.Diagnostics.CodeAnalysis;
+using NexusBackupAgent.Common;
+
+namespace NexusBackupAgent.Restore;
+
+/// <summary>The service that uses a live source: how it is stopped, started, and asked whether it works.</summary>
+internal sealed class LiveService(RestoreSettings settings, TimeProvider timeProvider, RestoreEvents events)
+{
+    private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
+
+    /// <summary>For one answer.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    private bool stopped;
+
+    /// <summary>Runs the commands in order; the first that fails ends it.</summary>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        foreach (var command in settings.Before)
+        {
+            stopped = true; // even one that fails may have stopped something
+            events.Step(new RestoreStep(RestoreStage.Stop, $"run {ToolProcess.Line(command)}"));
+            await RunAsync(command, cancellationToken);
+        }
+    }
+
+    /// <summary>Runs every command, whatever becomes of the one before, if the service was stopped or has been given its database.</summary>
+    /// <returns>The first failure; null when all is well.</returns>
+    public async Task<BackupException?> StartAsync(bool always)
+    {
+        BackupException? failed = null;
+        foreach (var command in always || stopped ? settings.After : [])
+        {
+            events.Step(new RestoreStep(RestoreStage.Start, $"run {ToolProcess.Line(command)}"));
+            try
+            {
+                await RunAsync(command, CancellationToken.None); // whoever stopped the restore did not ask for a stopped service
+            }
+            catch (BackupException failure)
+            {
+                failed ??= failure;
+            }
+        }
+
+        return failed;
+    }
+
+    /// <summary>Waits until the health URL answers with 2xx.</summary>
+    /// <returns>Null when it did, or there is none.</returns>
+    public async Task<BackupException?> WaitForHealthAsync(CancellationToken cancellationToken)
+    {
+        if (settings.Health is not { } url)
+            return null;
+        events.Step(new RestoreStep(RestoreStage.Health, $"wait for {url}"));
+        using var client = NewClient();
+        var started = timeProvider.GetTimestamp();
+        string answer;
+        while ((answer = await AskAsync(client, url, cancellationToken)).Length > 0 && timeProvider.GetElapsedTime(started) < settings.HealthTimeout)
+            await Task.Delay(Poll, timeProvider, cancellationToken);
+        if (answer.Length == 0)
+            return null;
+
+        return new BackupException(
+            FailureKind.Restore,
+            $"the service did not answer {url} with 2xx within {settings.HealthTimeout.TotalSeconds:0.#} s: {answer}",
+            $"look at its log (journalctl -n 50) and ask it by hand: curl -i{(settings.HealthInsecure ? "k" : "")} {url}");
+    }
+
+    private async Task RunAsync(IReadOnlyList<string> command, CancellationToken cancellationToken)
+    {
+        var result = await ToolProcess.RunAsync(command, settings.CommandTimeout, timeProvider, cancellationToken);
+        if (result.ExitCode != 0)
+        {
+            throw new BackupException(
+                FailureKind.Restore,
+                $"'{ToolProcess.Line(command)}' ended with {result.ExitCode}{(result.LastLine.Length > 0 ? $": {result.LastLine}" : "")}",
+                "run it by hand to see why, or mend it in restore.before and restore.after");
+        }
+    }
+
+    /// <returns>Empty when it is well, otherwise what was heard instead.</returns>
+    private async Task<string> AskAsync(HttpClient client, Uri url, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(Patience, timeProvider);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            using var response = await client.GetAsync(url, HttpCompletionOption.ResponseHeadersRead, either.Token);
+            return response.IsSuccessStatusCode ? "" : $"it answers {(int)response.StatusCode}";
+        }
+        catch (HttpRequestException failure)
+        {
+            return failure.InnerException?.Message ?? failure.Message;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return $"no answer within {Patience.TotalSeconds:0} s";
+        }
+    }
+
+    [SuppressMessage("Security", "MA0039:Do not write your own certificate validation method", Justification = "Asked for by healthInsecure; nothing secret is sent, and only the status is read")]
+    private HttpClient NewClient()
+    {
+        var handler = new HttpClientHandler { UseProxy = false };
+        if (settings.HealthInsecure)
+            handler.ServerCertificateCustomValidationCallback = HttpClientHandler.DangerousAcceptAnyServerCertificateValidator;
+        return new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
+    }
+}

@@ -1,0 +1,14 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+
+namespace NexusBackupAgent.Restore;
+
+/// <summary>What was restored.</summary>
+/// <param name="Backup">From what, and why that one.</param>
+/// <param name="Target">The file that is in place now.</param>
+/// <param name="SafetyCopy">The old one; null when there was none.</param>
+/// <param name="SetAside">Files of the old one that could not be merged into the safety copy, as they are named now.</param>
+/// <param name="Took">From the choice to the service's answer.</param>
+/// <param name="Problem">What failed after the restored file was in place; null when all is well.</param>
+internal sealed record RestoreOutcome(
+    RestoreCandidate Backup, string Target, string? SafetyCopy, IReadOnlyList<string> SetAside, TimeSpan Took, BackupException? Problem);

@@ -1,0 +1,73 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Retention;
+
+namespace NexusBackupAgent.Restore;
+
+/// <summary>Which backup is wanted. Both null: the newest.</summary>
+/// <param name="Id">An identity, or the name of the artifact; that one and no other.</param>
+/// <param name="At">The newest that was captured at or before this instant.</param>
+internal sealed record RestoreWish(string? Id = null, DateTimeOffset? At = null);
+
+/// <summary>A backup, and why it is tried or passed over.</summary>
+internal sealed record RestoreCandidate(Backup Backup, string Reason);
+
+/// <summary>Which backups are tried, and in which order: newest first, as the runbook's loop does (§3.3).</summary>
+/// <param name="Candidates">In the order of trying; never empty.</param>
+/// <param name="PassedOver">Those that would be tried if nothing spoke against them, newest first.</param>
+internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, IReadOnlyList<RestoreCandidate> PassedOver)
+{
+    /// <summary>Why it is the first candidate and not a newer one.</summary>
+    public IEnumerable<RestoreCandidate> Newer => PassedOver.Where(passed => passed.Backup.CapturedAt >= Candidates[0].Backup.CapturedAt);
+
+    /// <summary>Decides; reads nothing.</summary>
+    /// <param name="source">The source's name, for messages.</param>
+    /// <param name="newestFirst">Its backups.</param>
+    /// <param name="zone">Of the times in the reasons.</param>
+    /// <exception cref="BackupException">There is none such (<see cref="FailureKind.NotFound"/>), or all are known to be corrupt (<see cref="FailureKind.Verification"/>).</exception>
+    public static RestorePlan Choose(string source, IReadOnlyList<Backup> newestFirst, RestoreWish wish, DateTimeOffset now, TimeZoneInfo zone)
+    {
+        if (newestFirst.Count == 0)
+            throw new BackupException(FailureKind.NotFound, $"source '{source}' has no backups", $"look whether its store is mounted and is the right one (nexus-backup check-config); make one: nexus-backup backup '{source}'");
+        if (wish.Id is { } id)
+            return new RestorePlan([new RestoreCandidate(Named(source, newestFirst, id), "chosen by --id")], []);
+
+        var wanted = newestFirst.Where(backup => wish.At is not { } at || backup.CapturedAt <= at).ToList();
+        if (wanted.Count == 0)
+            throw TooEarly(source, newestFirst[^1], wish.At!.Value, zone);
+        var judged = wanted.Select(backup => (Backup: backup, Objection: Objection(backup, now, zone))).ToList();
+        var candidates = judged.Where(entry => entry.Objection is null).Select(entry => new RestoreCandidate(entry.Backup, Recommendation(entry.Backup, wish.At, zone))).ToList();
+        var passedOver = judged.Where(entry => entry.Objection is not null).Select(entry => new RestoreCandidate(entry.Backup, entry.Objection!)).ToList();
+        return candidates.Count > 0 ? new RestorePlan(candidates, passedOver) : throw NoneIsGood(source, passedOver, wish.At, zone);
+    }
+
+    private static string? Objection(Backup backup, DateTimeOffset now, TimeZoneInfo zone) => backup switch
+    {
+        _ when backup.IsFromTheFuture(now) => $"captured at {Instants.InZone(backup.CapturedAt, zone)}, which is still to come: a clock was wrong; choose it with --id {backup.Id}",
+        { State: BackupState.Good or BackupState.Unverified } => null,
+        _ => $"{backup.State.Word()}: {backup.Verification?.FirstFailure ?? "its size is not the one it was stored with"}",
+    };
+
+    private static string Recommendation(Backup backup, DateTimeOffset? at, TimeZoneInfo zone)
+    {
+        var which = at is { } instant ? $"the newest at or before {Instants.InZone(instant, zone)}" : "the newest";
+        return backup.State == BackupState.Good ? $"{which} that was read back and found good" : $"{which}; not read back yet, so it is checked while it is expanded";
+    }
+
+    private static Backup Named(string source, IReadOnlyList<Backup> backups, string id) =>
+        backups.FirstOrDefault(backup => backup.Id.Value == id || backup.File == Path.GetFileName(id)) ?? throw new BackupException(
+            FailureKind.NotFound, $"source '{source}' has no backup '{id}'", $"choose an id or file name that nexus-backup list '{source}' shows; the newest is {backups[0].Id} ({backups[0].File})");
+
+    private static BackupException TooEarly(string source, Backup oldest, DateTimeOffset at, TimeZoneInfo zone) => new(
+        FailureKind.NotFound,
+        $"source '{source}' has no backup from {Instants.InZone(at, zone)} or before; its oldest is from {Instants.InZone(oldest.CapturedAt, zone)}",
+        $"choose a later time, or an id that nexus-backup list '{source}' shows");
+
+    /// <summary>The end of the loop without success: every backup with its reason.</summary>
+    public static BackupException NoneIsGood(string source, IEnumerable<RestoreCandidate> failed, DateTimeOffset? at, TimeZoneInfo zone) => new(
+        FailureKind.Verification,
+        $"no backup of source '{source}' {(at is { } instant ? $"from {Instants.InZone(instant, zone)} or before " : "")}can be restored: {string.Join("; ", failed.OrderByDescending(candidate => candidate.Backup.CapturedAt).Select(candidate => $"{candidate.Backup.File}: {candidate.Reason}"))}",
+        at is null
+            ? "look for a copy elsewhere and put its .db.gz into the store's directory; a damaged one may be salvaged by hand (gunzip, sqlite3 .recover). This is level L3: escalate (runbook §4)"
+            : $"leave --at out, or choose a later time (nexus-backup list '{source}')");
+}

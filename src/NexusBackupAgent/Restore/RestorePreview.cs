@@ -1,0 +1,68 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Retention;
+using NexusBackupAgent.Storage;
+
+namespace NexusBackupAgent.Restore;
+
+/// <summary>What a restore would do, found out without touching anything.</summary>
+/// <param name="Request">What was asked for.</param>
+/// <param name="Plan">Which backups would be tried.</param>
+/// <param name="Target">What would be put in place.</param>
+/// <param name="SafetyCopy">Where the old one would be kept; null when there is none.</param>
+/// <param name="Users">Who has the target open now.</param>
+/// <param name="Needed">Bytes beside the target: the expanded content and the safety copy. At least: of a hand-made backup only the stored size is known.</param>
+/// <param name="Available">Bytes there are; null when that can't be asked.</param>
+/// <param name="Now">The instant of the preview.</param>
+internal sealed record RestorePreview(
+    RestoreRequest Request, RestorePlan Plan, RestoreTarget Target, string? SafetyCopy, IReadOnlyList<FileUser> Users, long Needed, long? Available, DateTimeOffset Now)
+{
+    public RestoreCandidate Chosen => Plan.Candidates[0];
+
+    /// <summary>How old the restored state would be: what was written since would be lost.</summary>
+    public TimeSpan Age => Now - Chosen.Backup.CapturedAt;
+
+    /// <summary>Whether commands would stop the service.</summary>
+    public bool StopsService => Target.IsLive && Request.Settings.Before.Count > 0;
+
+    /// <summary>Why it would not even begin; null when it would.</summary>
+    public BackupException? Refusal => this switch
+    {
+        _ when Target.Obstacle() is { } obstacle => obstacle,
+        { SafetyCopy: not null, Request.Force: false } => NotForced(),
+        { Users.Count: > 0, StopsService: false } => InUse(Target, Users),
+        _ when Needed > Available => NoRoom(Target, Needed, Available.Value),
+        _ => null,
+    };
+
+    public static BackupException InUse(RestoreTarget target, IReadOnlyList<FileUser> users) => new(
+        FailureKind.SourceBusy,
+        $"'{target.Path}' is open in {OpenIn(users)}",
+        target.IsLive ? "stop it first (systemctl stop …), or configure restore.before and restore.after, which stop and start it; then run the command again" : "stop it, or restore to another place");
+
+    public static BackupException NoRoom(RestoreTarget target, long needed, long available) => new(
+        FailureKind.StoreFull,
+        $"'{target.Directory}' has {Mebibytes(available)} available and the restore needs {Mebibytes(needed)}: the database and the safety copy of the old one",
+        $"free space there (df -h '{target.Directory}'), or restore elsewhere with --to");
+
+    private static string OpenIn(IReadOnlyList<FileUser> users) => $"process{(users.Count > 1 ? "es" : "")} {string.Join(", ", users)}";
+
+    private static string Mebibytes(long bytes) => $"{bytes / 1048576.0:0.0} MiB";
+
+    private static string Words(TimeSpan age) => age switch
+    {
+        { TotalHours: < 1 } => $"{(int)age.TotalMinutes} min",
+        { TotalDays: < 1 } => $"{(int)age.TotalHours} h {age.Minutes} min",
+        _ => $"{(int)age.TotalDays} d {age.Hours} h",
+    };
+
+    private BackupException NotForced()
+    {
+        var since = Instants.InZone(Chosen.Backup.CapturedAt, Request.Zone);
+        var lost = Target.IsLive ? $"would lose everything since {since} ({Words(Age)})" : $"would replace it with the state of {since} ({Words(Age)} ago)";
+        return new BackupException(
+            FailureKind.Restore,
+            $"'{Target.Path}' exists: restoring {Chosen.Backup.File} over it {lost}{(Users.Count > 0 ? $"; it is open in {OpenIn(Users)}" : "")}",
+            $"--force does it and keeps the old one as {Path.GetFileName(Target.Path)}.pre_restore.<time>; --to PATH restores elsewhere; --dry-run shows the plan");
+    }
+}
