@@ -26,6 +26,9 @@ internal sealed class CommandLine
             VerifyCommand.Create(context),
             PruneCommand.Create(context),
             StatusCommand.Create(context),
+            DiagnoseCommand.Create(context),
+            ChecklistCommand.Create(context),
+            ReportCommand.Create(context),
             CheckConfigCommand.Create(context),
             DemoCommand.Create(context, serve),
         };

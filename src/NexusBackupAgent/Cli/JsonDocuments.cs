@@ -107,7 +107,14 @@ internal sealed record StatusDocument(AgentDocument Agent, string Level, IReadOn
 
 /// <param name="Running">Whether its heartbeat is fresh.</param>
 /// <param name="HeartbeatAt">Null when no agent ever ran here.</param>
-internal sealed record AgentDocument(bool Running, string? HeartbeatAt);
+/// <param name="Level">Of the agent itself: <c>L2</c> when it stopped.</param>
+internal sealed record AgentDocument(bool Running, string? HeartbeatAt, string Level);
+
+/// <summary>The last restore that was practised.</summary>
+/// <param name="Seconds">The measured recovery time.</param>
+/// <param name="DataAgeSeconds">How old the recovered data was then; null when the backup is gone.</param>
+/// <param name="Failure">Null when it succeeded.</param>
+internal sealed record DrillDocument(string At, double Seconds, double? DataAgeSeconds, FailureDocument? Failure);
 
 internal sealed record SourceDocument(
     string Source,
@@ -119,6 +126,8 @@ internal sealed record SourceDocument(
     string? RunningSince,
     string? NextRun,
     FailureDocument? LastFailure,
+    DrillDocument? LastDrill,
+    string? RestoreInterruptedAt,
     IReadOnlyList<OrphanDocument> Orphans);
 
 internal sealed record FailureDocument(string Failure, string Message, string Hint)
@@ -138,6 +147,9 @@ internal sealed record StoreDocument(string Store, string Path, string Level, do
 [JsonSerializable(typeof(IReadOnlyList<DecisionDocument>))]
 [JsonSerializable(typeof(ConfigurationDocument))]
 [JsonSerializable(typeof(StatusDocument))]
+[JsonSerializable(typeof(IReadOnlyList<ChecklistDocument>))]
+[JsonSerializable(typeof(IReadOnlyList<DiagnosisDocument>))]
+[JsonSerializable(typeof(IReadOnlyList<IncidentDocument>))]
 internal sealed partial class JsonDocuments : JsonSerializerContext
 {
     /// <summary>As a terminal shows them: Japanese names are letters, not escapes.</summary>

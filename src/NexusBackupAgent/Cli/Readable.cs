@@ -63,6 +63,14 @@ internal static class Readable
         _ => $"[red]{state.Word()}[/]",
     };
 
+    /// <summary>A level in its colour, as markup.</summary>
+    public static string Coloured(EscalationLevel level) => level switch
+    {
+        EscalationLevel.Ok => "[green]OK[/]",
+        EscalationLevel.L1 => "[yellow]L1[/]",
+        _ => $"[red]{level}[/]",
+    };
+
     /// <summary>Text that holds no markup.</summary>
     public static string Plain(string text) => Markup.Escape(text);
 }

@@ -18,10 +18,37 @@ internal enum EscalationLevel
     L3,
 }
 
+/// <summary>What asks for a level; each but the last two is an alert's name without its <c>NexusBackup</c>.</summary>
+internal enum EscalationCause
+{
+    /// <summary>No good backup at all.</summary>
+    None,
+
+    /// <summary>The newest good backup is too old.</summary>
+    Stale,
+
+    AllCorrupt,
+    Corrupt,
+    Failed,
+    RetentionOverdue,
+    ScheduleOverdue,
+    StorageFull,
+    StoreDown,
+    SchedulerStuck,
+    AgentDown,
+
+    /// <summary>A backup lies in the future. Only people who look are told: the alerts tell what it leads to.</summary>
+    Clock,
+
+    /// <summary>There is no good backup, and nobody knows since when: an agent has yet to note the source.</summary>
+    Unknown,
+}
+
 /// <summary>Something that asks for a level.</summary>
 /// <param name="Level">Which.</param>
-/// <param name="Reason">What, in words for an operator.</param>
-internal sealed record EscalationReason(EscalationLevel Level, string Reason);
+/// <param name="Cause">What.</param>
+/// <param name="Reason">The same in words for an operator.</param>
+internal sealed record EscalationReason(EscalationLevel Level, EscalationCause Cause, string Reason);
 
 /// <summary>What is known of one source when its level is decided.</summary>
 /// <param name="Backups">Its backups; null when the store can't be listed.</param>
@@ -38,7 +65,23 @@ internal sealed record SourceCondition(
     int Overdue,
     double? DiskUsedRatio,
     TimeSpan RpoWarning,
-    TimeSpan RpoCritical);
+    TimeSpan RpoCritical)
+{
+    /// <summary>A schedule that is due for longer than its grace and has not started; null when there is none.</summary>
+    public string? LateSchedule { get; init; }
+}
+
+/// <summary>What is known of the agent of this host.</summary>
+/// <param name="IsRunning">Whether a process holds the agent's lock.</param>
+/// <param name="LastBeat">When an agent last looked at its schedules, UTC; null when none ever ran here.</param>
+internal sealed record AgentCondition(bool IsRunning, DateTimeOffset? LastBeat)
+{
+    /// <summary>The scheduler looks at its schedules at least every 15 seconds.</summary>
+    public static readonly TimeSpan StuckAfter = TimeSpan.FromSeconds(90);
+
+    /// <summary>Whether it runs and starts nothing.</summary>
+    public bool IsStuck(DateTimeOffset now) => IsRunning && !(now - LastBeat <= StuckAfter);
+}
 
 /// <summary>Decides the level of a source, for everything that shows one. Pure.</summary>
 internal static class Escalation
@@ -57,8 +100,22 @@ internal static class Escalation
     /// <returns>Null below the warning threshold.</returns>
     public static EscalationReason? OfDisk(double? usedRatio) => usedRatio switch
     {
-        >= DiskCritical => new(EscalationLevel.L2, $"its store's disk is {usedRatio * 100:0} % full"),
-        >= DiskWarning => new(EscalationLevel.L1, $"its store's disk is {usedRatio * 100:0} % full"),
+        >= DiskCritical => new(EscalationLevel.L2, EscalationCause.StorageFull, $"its store's disk is {usedRatio * 100:0} % full"),
+        >= DiskWarning => new(EscalationLevel.L1, EscalationCause.StorageFull, $"its store's disk is {usedRatio * 100:0} % full"),
+        _ => null,
+    };
+
+    /// <param name="isUp">Whether the store can be used at all.</param>
+    /// <param name="usedRatio">Of its disk, 0 to 1; null when it does not tell.</param>
+    /// <returns>Null when nothing is wrong with the store.</returns>
+    public static EscalationReason? OfStore(bool isUp, double? usedRatio) =>
+        isUp ? OfDisk(usedRatio) : new(EscalationLevel.L2, EscalationCause.StoreDown, "its store cannot be read");
+
+    /// <returns>Null when the agent works, or none was ever started here: commands do without one.</returns>
+    public static EscalationReason? OfAgent(AgentCondition agent, DateTimeOffset now) => agent switch
+    {
+        { IsRunning: false, LastBeat: not null } => new(EscalationLevel.L2, EscalationCause.AgentDown, "the agent is not running"),
+        { LastBeat: not null } when agent.IsStuck(now) => new(EscalationLevel.L2, EscalationCause.SchedulerStuck, "the agent's scheduler has stopped"),
         _ => null,
     };
 
@@ -66,22 +123,22 @@ internal static class Escalation
     {
         if (source.Backups is not { } backups)
         {
-            yield return new(EscalationLevel.L2, "its store cannot be read");
+            yield return OfStore(isUp: false, usedRatio: null)!;
             yield break;
         }
 
         var corrupt = backups.Count(backup => backup.State is BackupState.Corrupt or BackupState.Quarantined);
         if (backups.Count > 0 && corrupt == backups.Count)
-            yield return new(EscalationLevel.L3, corrupt == 1 ? "its only backup is corrupt" : $"all {corrupt} backups are corrupt");
+            yield return new(EscalationLevel.L3, EscalationCause.AllCorrupt, corrupt == 1 ? "its only backup is corrupt" : $"all {corrupt} backups are corrupt");
         else if (corrupt > 0)
-            yield return new(EscalationLevel.L1, corrupt == 1 ? "a backup is corrupt" : $"{corrupt} backups are corrupt");
+            yield return new(EscalationLevel.L1, EscalationCause.Corrupt, corrupt == 1 ? "a backup is corrupt" : $"{corrupt} backups are corrupt");
 
         if (backups.FirstOrDefault(backup => backup.IsFromTheFuture(now)) is { } future)
-            yield return new(EscalationLevel.L1, $"{future.File} was captured in the future, so a clock was or is wrong; nothing is pruned. Check the time (timedatectl); if it is right now, delete that backup by hand");
+            yield return new(EscalationLevel.L1, EscalationCause.Clock, $"{future.File} was captured in the future, so a clock was or is wrong; nothing is pruned. Check the time (timedatectl); if it is right now, delete that backup by hand");
         if (OfAge(source, backups, now) is { } ofAge)
             yield return ofAge;
         if (source.Overdue > 0)
-            yield return new(EscalationLevel.L1, $"{source.Overdue} {(source.Overdue == 1 ? "backup is" : "backups are")} past retention and not deleted");
+            yield return new(EscalationLevel.L1, EscalationCause.RetentionOverdue, $"{source.Overdue} {(source.Overdue == 1 ? "backup is" : "backups are")} past retention and not deleted");
     }
 
     private static EscalationReason? OfAge(SourceCondition source, IReadOnlyList<Backup> backups, DateTimeOffset now)
@@ -91,24 +148,26 @@ internal static class Escalation
         {
             return (now - source.AddedAt) switch
             {
-                null => new(EscalationLevel.L1, "there is no good backup yet"), // whether it had its day is unknown
-                { } known when known >= source.RpoWarning => new(EscalationLevel.L3, "there is no good backup"),
+                null => new(EscalationLevel.L1, EscalationCause.Unknown, "there is no good backup yet"), // whether it had its day is unknown
+                { } known when known >= source.RpoWarning => new(EscalationLevel.L3, EscalationCause.None, "there is no good backup"),
                 _ => null,
             };
         }
 
         var age = now - good.Value;
         if (age >= source.RpoCritical)
-            return new(EscalationLevel.L2, $"the newest good backup is older than {Hours(source.RpoCritical)}");
-        return age >= source.RpoWarning ? new(EscalationLevel.L1, $"the newest good backup is older than {Hours(source.RpoWarning)}") : null;
+            return new(EscalationLevel.L2, EscalationCause.Stale, $"the newest good backup is older than {Hours(source.RpoCritical)}");
+        return age >= source.RpoWarning ? new(EscalationLevel.L1, EscalationCause.Stale, $"the newest good backup is older than {Hours(source.RpoWarning)}") : null;
     }
 
     private static IEnumerable<EscalationReason> OfRuns(SourceCondition source)
     {
         if (source.ConsecutiveFailures >= 2)
-            yield return new(EscalationLevel.L2, $"{source.ConsecutiveFailures} runs failed in a row");
+            yield return new(EscalationLevel.L2, EscalationCause.Failed, $"{source.ConsecutiveFailures} runs failed in a row");
         else if (source.ConsecutiveFailures == 1)
-            yield return new(EscalationLevel.L1, "the last run failed");
+            yield return new(EscalationLevel.L1, EscalationCause.Failed, "the last run failed");
+        if (source.LateSchedule is { } late)
+            yield return new(EscalationLevel.L1, EscalationCause.ScheduleOverdue, $"schedule {late} did not start when it was due");
     }
 
     private static string Hours(TimeSpan span) => $"{span.TotalHours:0.##} h";

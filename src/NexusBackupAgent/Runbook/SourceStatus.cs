@@ -1,0 +1,93 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Runs;
+using NexusBackupAgent.Scheduling;
+
+namespace NexusBackupAgent.Runbook;
+
+/// <summary>How one source is protected at one instant.</summary>
+/// <param name="Source">The source.</param>
+/// <param name="Reasons">What asks for a level, the highest first.</param>
+/// <param name="Backups">Its backups, newest first; none when the store can't be listed.</param>
+/// <param name="ListFailure">Why they can't be listed; null when they can.</param>
+/// <param name="NewestGood">What it would be restored from; null when there is nothing.</param>
+/// <param name="Activity">From the journal; null when it knows nothing of the source.</param>
+/// <param name="LastFailure">Why the last run failed; null when it did not.</param>
+/// <param name="NextRun">UTC; null when nothing is scheduled.</param>
+/// <param name="Late">The schedule that should have started and did not, and when; null when there is none.</param>
+/// <param name="Orphans">Files that belong to no backup.</param>
+/// <param name="LastDrill">The last restore that was practised; null when none was.</param>
+/// <param name="InterruptedRestore">A restore whose process died in the middle of it; null when the last one ended.</param>
+internal sealed record SourceStatus(
+    ScheduledSource Source,
+    IReadOnlyList<EscalationReason> Reasons,
+    IReadOnlyList<Backup> Backups,
+    BackupException? ListFailure,
+    Backup? NewestGood,
+    SourceActivity? Activity,
+    RunFailure? LastFailure,
+    DateTimeOffset? NextRun,
+    (Schedule Schedule, DateTimeOffset Due)? Late,
+    IReadOnlyList<Orphan> Orphans,
+    Drill? LastDrill,
+    Operation? InterruptedRestore)
+{
+    public string Name => Source.Name;
+
+    public EscalationLevel Level => Escalation.Highest(Reasons);
+
+    public static async Task<SourceStatus> ReadAsync(
+        AgentStatus status, ScheduledSource source, SourceActivity? activity, Operation? drill, CancellationToken cancellationToken)
+    {
+        var (agent, now) = (status.Agent, status.Now);
+        var (backups, orphans, failure) = await ListAsync(source.Source.Catalog, cancellationToken);
+        var late = activity is { RunStartedAt: null }
+            ? LateSchedule.Find(source.Schedules, activity.AddedAt, schedule => agent.Journal.LastStarted(source.Name, schedule.Name), now, agent.Configuration.TimeZone)
+            : null;
+        var condition = new SourceCondition(
+            backups,
+            activity?.AddedAt,
+            activity?.ConsecutiveFailures ?? 0,
+            backups is null ? 0 : OverdueBackups.Count(source.Source, backups, activity, now),
+            status.StoreOf(source).Space?.UsedRatio,
+            source.RpoWarning,
+            source.RpoCritical)
+        {
+            LateSchedule = late?.Schedule.Name,
+        };
+        return new SourceStatus(
+            source,
+            Escalation.Decide(condition, now),
+            backups ?? [],
+            failure,
+            backups?.NewestGood(now),
+            activity,
+            agent.Journal.LastFailure(source.Name),
+            source.Schedules.Select(schedule => schedule.Cron.GetNextOccurrence(now, agent.Configuration.TimeZone)).Min(),
+            late,
+            activity?.RunStartedAt is null ? orphans : [.. orphans.Where(orphan => orphan.Sweepable.Count == 0)], // what is being written now is no leftover
+            drill is null ? null : new Drill(drill, backups?.FirstOrDefault(backup => backup.Id == drill.Backup)?.CapturedAt),
+            agent.Operations.Last(source.Name, OperationKind.Restore) is { EndedAt: null } open && !agent.Turns.IsUnderWay(source.Name) ? open : null);
+    }
+
+    private static async Task<(IReadOnlyList<Backup>? Backups, IReadOnlyList<Orphan> Orphans, BackupException? Failure)> ListAsync(BackupCatalog catalog, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await catalog.ListAsync(cancellationToken), await catalog.FindOrphansAsync(cancellationToken), null);
+        }
+        catch (BackupException failure)
+        {
+            return (null, [], failure);
+        }
+    }
+}
+
+/// <summary>A restore that was practised.</summary>
+/// <param name="Operation">When, how long it took, and whether it failed.</param>
+/// <param name="CapturedAt">Of the backup that was restored; null when it is gone.</param>
+internal sealed record Drill(Operation Operation, DateTimeOffset? CapturedAt)
+{
+    /// <summary>How old the recovered data was at the drill; null when the backup is gone.</summary>
+    public TimeSpan? DataAge => Operation.StartedAt - CapturedAt;
+}
