@@ -68,6 +68,7 @@ internal static class ChecklistTexts
     public static Bilingual Scheduler(ChecklistFacts facts) => facts.Status switch
     {
         { Late: { } late } => DiagnosisTexts.Late(late.Schedule.Name, late.Due, facts.Zone),
+        { NextRun: { } next } when !facts.Agent.Works(facts.Now) => DiagnosisTexts.NothingStarts(next, facts.Zone),
         { NextRun: { } next } => new($"next run {Values.Minute(next, facts.Zone)}", $"次回実行予定 {Values.Minute(next, facts.Zone)}"),
         _ => new("no next run", "次回実行予定なし"),
     };

@@ -63,10 +63,15 @@ internal static class DiagnosisTexts
 
     public static Bilingual Schedule(Observation seen) => seen.Status switch
     {
+        { Late: { } late } => Late(late.Schedule.Name, late.Due, seen.Zone),
         { Source.Schedules.Count: 0 } => new("manual backups only: no schedule is configured", "手動バックアップのみ（スケジュール設定なし）"),
+        { NextRun: { } next } when !seen.Agent.Works(seen.Now) => NothingStarts(next, seen.Zone),
         { NextRun: { } next } => new($"next run {Values.Minute(next, seen.Zone)}", $"次回実行予定 {Values.Minute(next, seen.Zone)}"),
         _ => new("no schedule will ever run again", "次回実行予定なし"),
     };
+
+    public static Bilingual NothingStarts(DateTimeOffset next, TimeZoneInfo zone) => new(
+        $"due next {Values.Minute(next, zone)}, and nothing would start it", $"次回予定 {Values.Minute(next, zone)} だが、起動するサービスが停止中");
 
     public static Bilingual Late(string schedule, DateTimeOffset due, TimeZoneInfo zone) => new(
         $"schedule {schedule} was due {Values.Minute(due, zone)} and did not start", $"スケジュール {schedule} が {Values.Minute(due, zone)} に未実行");

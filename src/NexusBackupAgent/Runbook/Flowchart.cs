@@ -49,7 +49,7 @@ internal static class Flowchart
         { Store.Failure: { } failure } => Bilingual.Same(failure.Message),
         { WriteFailure: { } failure } => Bilingual.Same(failure.Message),
         { DatabaseFailure: { } failure } => Bilingual.Same(failure.Message),
-        { IsFresh: false, Status.Activity.RunStartedAt: null } => DiagnosisTexts.Age(seen),
+        { IsFresh: false, Status.Activity: null or { RunStartedAt: null } } => DiagnosisTexts.Age(seen),
         _ => null,
     };
 
@@ -61,8 +61,8 @@ internal static class Flowchart
         else if (findings.FirstOrDefault(finding => finding.Cause == Cause.Checksum) is { } corrupt)
             steps.Add(new Step("A", DiagnosisTexts.IsItSound, Passed: false, corrupt.Evidence));
 
-        steps.Add(new Step("2", DiagnosisTexts.DoesTheAgentRun, StoppedScheduler.DoesRun(seen), DiagnosisTexts.Agent(seen)));
-        steps.Add(StepOf("3B", Cause.Scheduler, DiagnosisTexts.IsAnythingScheduled, DiagnosisTexts.Schedule(seen)));
+        steps.Add(new Step("2", DiagnosisTexts.DoesTheAgentRun, seen.Agent.Works(seen.Now), DiagnosisTexts.Agent(seen)));
+        steps.Add(new Step("3B", DiagnosisTexts.IsAnythingScheduled, !findings.Any(finding => finding.Cause == Cause.Scheduler), DiagnosisTexts.Schedule(seen)));
         steps.Add(StepOf("3C", Cause.Disk, DiagnosisTexts.IsThereRoom, DiagnosisTexts.Room(seen)));
         steps.Add(StepOf("3DB", Cause.Database, DiagnosisTexts.DoesTheDatabaseOpen, DiagnosisTexts.Opens(seen)));
         steps.Add(StepOf("3E", Cause.Permission, DiagnosisTexts.IsAccessGiven, DiagnosisTexts.Access(seen)));

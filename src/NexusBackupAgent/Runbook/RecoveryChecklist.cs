@@ -36,7 +36,7 @@ internal static class RecoveryChecklist
     /// <returns>All seven, in the runbook's order.</returns>
     public static IReadOnlyList<CheckedItem> Decide(ChecklistFacts facts, Commands commands)
     {
-        var (source, isUp) = (facts.Status.Name, facts.Agent.IsRunning && !facts.Agent.IsStuck(facts.Now));
+        var (source, isUp) = (facts.Status.Name, facts.Agent.Works(facts.Now));
         var restart = facts.Agent.IsRunning ? Commands.RestartAgent : Commands.StartAgent;
         var isFresh = facts.Status.NewestGood is { } good && facts.Now - good.CapturedAt < facts.Status.Source.RpoWarning;
         var hasRoom = Escalation.OfStore(facts.Store.Failure is null, facts.Store.Space?.UsedRatio) is null;

@@ -5,8 +5,6 @@ namespace NexusBackupAgent.Runbook;
 /// <summary>[2] and [B] of the flowchart: no agent, one that stands still, or nothing that it would start. Pure.</summary>
 internal static class StoppedScheduler
 {
-    public static bool DoesRun(Observation seen) => seen.Agent.IsRunning && !seen.Agent.IsStuck(seen.Now);
-
     public static Finding? Find(Observation seen, Commands commands)
     {
         IReadOnlyList<string> then = seen.IsFresh ? [commands.Status()] : [commands.Status(), commands.Backup(seen.Source)];

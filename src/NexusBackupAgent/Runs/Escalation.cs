@@ -81,6 +81,8 @@ internal sealed record AgentCondition(bool IsRunning, DateTimeOffset? LastBeat)
 
     /// <summary>Whether it runs and starts nothing.</summary>
     public bool IsStuck(DateTimeOffset now) => IsRunning && !(now - LastBeat <= StuckAfter);
+
+    public bool Works(DateTimeOffset now) => IsRunning && !IsStuck(now);
 }
 
 /// <summary>Decides the level of a source, for everything that shows one. Pure.</summary>

@@ -1,6 +1,8 @@
 using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text.Json;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Runs;
 
 namespace NexusBackupAgent.Tests.Cli;
@@ -161,6 +163,75 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Status_tells_of_an_agent_that_stopped_and_of_a_schedule_that_did_not_start()
+    {
+        await place.RunAsync("backup");
+        var now = TimeProvider.System.GetUtcNow();
+        InJournal((journal, _) =>
+        {
+            journal.Beat(now.AddHours(-1));
+            journal.AddSource("itsm", now.AddDays(-3));
+        });
+
+        var status = (await place.RunAsync("status", "--json")).Json;
+
+        Assert.Equal(("L2", "L2"), (Text(status, "level"), Text(status.GetProperty("agent"), "level")));
+        Assert.Equal("L1: schedule daily did not start when it was due", Assert.Single(status.GetProperty("sources")[0].GetProperty("reasons").EnumerateArray()).GetString());
+    }
+
+    [Fact]
+    public async Task Status_tells_the_recovery_time_of_the_last_drill_and_the_age_of_what_it_recovered()
+    {
+        await place.RunAsync("backup");
+        var backup = (await place.RunAsync("list", "--json")).Json[0];
+        var captured = DateTimeOffset.Parse(Text(backup, "capturedAt")!, System.Globalization.CultureInfo.InvariantCulture);
+        InJournal((_, operations) => operations.Record(new Operation(
+            0, "itsm", OperationKind.Drill, captured.AddHours(2), captured.AddHours(2).AddSeconds(42), new BackupId(Text(backup, "id")!), "into scratch", Failure: null)));
+
+        var drill = (await place.RunAsync("status", "--json")).Json.GetProperty("sources")[0].GetProperty("lastDrill");
+        Assert.Equal(42, drill.GetProperty("seconds").GetDouble());
+        Assert.InRange(drill.GetProperty("dataAgeSeconds").GetDouble(), 7199, 7200);
+        Assert.Contains("recovered in 42.0 s, data ", (await place.RunAsync("status")).Output, StringComparison.Ordinal);
+
+        InJournal((_, operations) => operations.Record(new Operation(
+            0, "itsm", OperationKind.Drill, captured.AddHours(3), captured.AddHours(3), Backup: null, "into scratch", new RunFailure(FailureKind.Restore, "rows are missing", "look closer"))));
+        Assert.Contains("rows are missing", (await place.RunAsync("status")).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Status_tells_of_a_restore_whose_process_died_and_not_of_one_that_is_at_work()
+    {
+        await place.RunAsync("backup");
+        InJournal((_, operations) => operations.Begin("itsm", OperationKind.Restore, TimeProvider.System.GetUtcNow(), "over itsm.db"));
+
+        using (RunLock.TryAcquire(place.In("state"), "itsm"))
+            Assert.Equal(JsonValueKind.Null, (await place.RunAsync("status", "--json")).Json.GetProperty("sources")[0].GetProperty("restoreInterruptedAt").ValueKind);
+        Assert.Contains("a restore was interrupted", (await place.RunAsync("status")).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_prune_removed_by_hand_is_in_the_journal_and_finding_nothing_is_not()
+    {
+        await place.RunAsync("backup");
+        Assert.Equal(0, (await place.RunAsync("prune")).Code);
+        InJournal((_, operations) => Assert.Null(operations.Last("itsm", OperationKind.Prune)));
+
+        foreach (var file in Directory.GetFiles(place.Store, "manual_*"))
+            File.Move(file, file.Replace("manual_", "daily_", StringComparison.Ordinal));
+        var manifest = Assert.Single(Directory.GetFiles(place.Store, "*.manifest.json"));
+        var old = (await File.ReadAllTextAsync(manifest)).Replace("manual", "daily", StringComparison.Ordinal);
+        await File.WriteAllTextAsync(manifest, System.Text.RegularExpressions.Regex.Replace(old, @"(""capturedAt"":\s*"")\d{4}", "${1}2021"));
+        await place.RunAsync("backup");
+
+        Assert.Equal(0, (await place.RunAsync("prune")).Code);
+
+        Operation? prune = null;
+        InJournal((_, operations) => prune = operations.Last("itsm", OperationKind.Prune));
+        Assert.True(prune is { Succeeded: true }, $"{prune}");
+        Assert.StartsWith("removed 1 expired: daily_", prune!.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Status_tells_of_a_store_that_is_not_mounted()
     {
         Directory.Delete(place.Store);
@@ -208,6 +279,9 @@ public sealed class CommandTests : IDisposable
     [InlineData("verify")]
     [InlineData("prune")]
     [InlineData("status")]
+    [InlineData("diagnose")]
+    [InlineData("checklist")]
+    [InlineData("report")]
     [InlineData("check-config")]
     [InlineData("demo")]
     public async Task The_help_of_each_command_has_examples(string command)
@@ -220,6 +294,13 @@ public sealed class CommandTests : IDisposable
     }
 
     private static string? Text(JsonElement element, string property) => element.GetProperty(property).GetString();
+
+    private void InJournal(Action<RunJournal, OperationJournal> act)
+    {
+        var database = JournalDatabase.Open(place.In("state"), TimeProvider.System.GetUtcNow(), out _);
+        using var journal = new RunJournal(database);
+        act(journal, new OperationJournal(database));
+    }
 
     private async Task<string> CompressAsync(string name)
     {

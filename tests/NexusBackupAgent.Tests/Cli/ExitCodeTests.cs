@@ -57,6 +57,9 @@ public sealed class ExitCodeTests : IDisposable
     [InlineData("verify")]
     [InlineData("prune")]
     [InlineData("status")]
+    [InlineData("diagnose")]
+    [InlineData("checklist")]
+    [InlineData("report")]
     [InlineData("run")]
     public async Task Every_command_tells_all_errors_of_a_bad_configuration(string command)
     {
