@@ -110,12 +110,6 @@ internal sealed record StatusDocument(AgentDocument Agent, string Level, IReadOn
 /// <param name="Level">Of the agent itself: <c>L2</c> when it stopped.</param>
 internal sealed record AgentDocument(bool Running, string? HeartbeatAt, string Level);
 
-/// <summary>The last restore that was practised.</summary>
-/// <param name="Seconds">The measured recovery time.</param>
-/// <param name="DataAgeSeconds">How old the recovered data was then; null when the backup is gone.</param>
-/// <param name="Failure">Null when it succeeded.</param>
-internal sealed record DrillDocument(string At, double Seconds, double? DataAgeSeconds, FailureDocument? Failure);
-
 internal sealed record SourceDocument(
     string Source,
     string Level,
@@ -126,7 +120,6 @@ internal sealed record SourceDocument(
     string? RunningSince,
     string? NextRun,
     FailureDocument? LastFailure,
-    DrillDocument? LastDrill,
     string? RestoreInterruptedAt,
     IReadOnlyList<OrphanDocument> Orphans);
 

@@ -82,15 +82,8 @@ internal static class StatusCommand
             source.Activity?.RunStartedAt is { } started ? Readable.Utc(started) : null,
             source.NextRun is { } next ? Readable.Utc(next) : null,
             source.LastFailure is { } failure ? FailureDocument.Of(failure) : null,
-            source.LastDrill is { } drill ? DocumentOf(drill) : null,
             source.InterruptedRestore is { } restore ? Readable.Utc(restore.StartedAt) : null,
             [.. source.Orphans.Select(orphan => new OrphanDocument(source.Source.Source.Catalog.Locate(orphan.File), orphan.Reason))]);
-
-        private static DrillDocument DocumentOf(Drill drill) => new(
-            Readable.Utc(drill.Operation.StartedAt),
-            Math.Round(drill.Operation.Took.TotalSeconds, 3),
-            drill.DataAge is { } age ? Math.Round(age.TotalSeconds) : null,
-            drill.Operation.Failure is { } failure ? FailureDocument.Of(failure) : null);
 
         private string AgentLine() => status.Condition switch
         {
@@ -127,21 +120,10 @@ internal static class StatusCommand
                 terminal.Line($"{Readable.Coloured(reason.Level)} {name}: {Readable.Plain(reason.Reason)}");
             if (source.LastFailure is { } failure)
                 terminal.Line($"   {name}: {Readable.Plain(failure.Message)} — next: {Readable.Plain(failure.Hint)}");
-            if (source.LastDrill is { } drill)
-                terminal.Line($"   {name}: {Readable.Plain(Sentence(drill))}");
             if (source.InterruptedRestore is { } restore)
                 terminal.Line($"[red]![/]  {name}: a restore was interrupted at {Readable.Time(restore.StartedAt, zone)} ({Readable.Plain(restore.Detail)}) — next: check the database, then nexus-backup restore '{name}' --dry-run");
             foreach (var orphan in source.Orphans)
                 terminal.Line($"   {name}: {Readable.Plain(orphan.File)} is no backup: {Readable.Plain(orphan.Reason)}");
-        }
-
-        private string Sentence(Drill drill)
-        {
-            var (at, took) = (Readable.Time(drill.Operation.StartedAt, zone), Readable.Seconds(drill.Operation.Took));
-            if (drill.Operation.Failure is { } failure)
-                return $"the last drill ({at}) failed: {failure.Message} — next: {failure.Hint}";
-            var age = drill.DataAge is { } data ? $", data {Readable.Duration(data)} old" : "";
-            return $"last drill {at}: recovered in {took}{age}";
         }
 
         private Table Stores()

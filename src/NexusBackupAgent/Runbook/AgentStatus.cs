@@ -13,7 +13,6 @@ internal sealed record AgentStatus(
     Agent Agent, DateTimeOffset Now, AgentCondition Condition, IReadOnlyDictionary<string, StoreStatus> Stores)
 {
     private readonly IReadOnlyDictionary<string, SourceActivity> activities = Agent.Journal.Read().Sources;
-    private readonly IReadOnlyDictionary<string, Operation> drills = Agent.Operations.LastOfEach(OperationKind.Drill);
 
     /// <summary>What asks for a level because of the agent itself; null when nothing does.</summary>
     public EscalationReason? Reason => Escalation.OfAgent(Condition, Now);
@@ -26,6 +25,6 @@ internal sealed record AgentStatus(
 
     public StoreStatus StoreOf(ScheduledSource source) => Stores[source.Source.Catalog.Store.Name];
 
-    public Task<SourceStatus> OfAsync(ScheduledSource source, CancellationToken cancellationToken) => SourceStatus.ReadAsync(
-        this, source, activities.GetValueOrDefault(source.Name), drills.GetValueOrDefault(source.Name), cancellationToken);
+    public Task<SourceStatus> OfAsync(ScheduledSource source, CancellationToken cancellationToken) =>
+        SourceStatus.ReadAsync(this, source, activities.GetValueOrDefault(source.Name), cancellationToken);
 }

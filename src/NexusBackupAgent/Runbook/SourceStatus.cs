@@ -16,7 +16,6 @@ namespace NexusBackupAgent.Runbook;
 /// <param name="NextRun">UTC; null when nothing is scheduled.</param>
 /// <param name="Late">The schedule that should have started and did not, and when; null when there is none.</param>
 /// <param name="Orphans">Files that belong to no backup.</param>
-/// <param name="LastDrill">The last restore that was practised; null when none was.</param>
 /// <param name="InterruptedRestore">A restore whose process died in the middle of it; null when the last one ended.</param>
 internal sealed record SourceStatus(
     ScheduledSource Source,
@@ -29,7 +28,6 @@ internal sealed record SourceStatus(
     DateTimeOffset? NextRun,
     (Schedule Schedule, DateTimeOffset Due)? Late,
     IReadOnlyList<Orphan> Orphans,
-    Drill? LastDrill,
     Operation? InterruptedRestore)
 {
     public string Name => Source.Name;
@@ -37,7 +35,7 @@ internal sealed record SourceStatus(
     public EscalationLevel Level => Escalation.Highest(Reasons);
 
     public static async Task<SourceStatus> ReadAsync(
-        AgentStatus status, ScheduledSource source, SourceActivity? activity, Operation? drill, CancellationToken cancellationToken)
+        AgentStatus status, ScheduledSource source, SourceActivity? activity, CancellationToken cancellationToken)
     {
         var (agent, now) = (status.Agent, status.Now);
         var (backups, orphans, failure) = await ListAsync(source.Source.Catalog, cancellationToken);
@@ -66,7 +64,6 @@ internal sealed record SourceStatus(
             source.Schedules.Select(schedule => schedule.Cron.GetNextOccurrence(now, agent.Configuration.TimeZone)).Min(),
             late,
             activity?.RunStartedAt is null ? orphans : [.. orphans.Where(orphan => orphan.Sweepable.Count == 0)], // what is being written now is no leftover
-            drill is null ? null : new Drill(drill, backups?.FirstOrDefault(backup => backup.Id == drill.Backup)?.CapturedAt),
             agent.Operations.Last(source.Name, OperationKind.Restore) is { EndedAt: null } open && !agent.Turns.IsUnderWay(source.Name) ? open : null);
     }
 
@@ -81,13 +78,4 @@ internal sealed record SourceStatus(
             return (null, [], failure);
         }
     }
-}
-
-/// <summary>A restore that was practised.</summary>
-/// <param name="Operation">When, how long it took, and whether it failed.</param>
-/// <param name="CapturedAt">Of the backup that was restored; null when it is gone.</param>
-internal sealed record Drill(Operation Operation, DateTimeOffset? CapturedAt)
-{
-    /// <summary>How old the recovered data was at the drill; null when the backup is gone.</summary>
-    public TimeSpan? DataAge => Operation.StartedAt - CapturedAt;
 }

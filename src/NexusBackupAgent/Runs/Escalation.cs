@@ -91,6 +91,9 @@ internal static class Escalation
     public const double DiskWarning = 0.8;
     public const double DiskCritical = 0.9;
 
+    /// <summary>What was set aside stays as evidence; it must not keep the level up for ever.</summary>
+    private static readonly TimeSpan QuarantineMemory = TimeSpan.FromDays(1);
+
     /// <returns>Everything that asks for a level, the highest first; none: the source is well protected.</returns>
     public static IReadOnlyList<EscalationReason> Decide(SourceCondition source, DateTimeOffset now) =>
         [.. OfBackups(source, now).Concat(OfRuns(source)).Append(OfDisk(source.DiskUsedRatio)).OfType<EscalationReason>().OrderByDescending(reason => reason.Level)];
@@ -129,11 +132,12 @@ internal static class Escalation
             yield break;
         }
 
-        var corrupt = backups.Count(backup => backup.State is BackupState.Corrupt or BackupState.Quarantined);
-        if (backups.Count > 0 && corrupt == backups.Count)
-            yield return new(EscalationLevel.L3, EscalationCause.AllCorrupt, corrupt == 1 ? "its only backup is corrupt" : $"all {corrupt} backups are corrupt");
-        else if (corrupt > 0)
-            yield return new(EscalationLevel.L1, EscalationCause.Corrupt, corrupt == 1 ? "a backup is corrupt" : $"{corrupt} backups are corrupt");
+        var damaged = backups.Where(backup => backup.State is BackupState.Corrupt or BackupState.Quarantined).ToList();
+        var recent = damaged.Count(backup => backup.State == BackupState.Corrupt || now - SetAsideAt(backup) < QuarantineMemory);
+        if (backups.Count > 0 && damaged.Count == backups.Count)
+            yield return new(EscalationLevel.L3, EscalationCause.AllCorrupt, damaged.Count == 1 ? "its only backup is corrupt" : $"all {damaged.Count} backups are corrupt");
+        else if (recent > 0)
+            yield return new(EscalationLevel.L1, EscalationCause.Corrupt, recent == 1 ? "a backup is corrupt" : $"{recent} backups are corrupt");
 
         if (backups.FirstOrDefault(backup => backup.IsFromTheFuture(now)) is { } future)
             yield return new(EscalationLevel.L1, EscalationCause.Clock, $"{future.File} was captured in the future, so a clock was or is wrong; nothing is pruned. Check the time (timedatectl); if it is right now, delete that backup by hand");
@@ -142,6 +146,8 @@ internal static class Escalation
         if (source.Overdue > 0)
             yield return new(EscalationLevel.L1, EscalationCause.RetentionOverdue, $"{source.Overdue} {(source.Overdue == 1 ? "backup is" : "backups are")} past retention and not deleted");
     }
+
+    private static DateTimeOffset SetAsideAt(Backup backup) => backup.Verification?.VerifiedAt ?? backup.Artifact.ModifiedAt;
 
     private static EscalationReason? OfAge(SourceCondition source, IReadOnlyList<Backup> backups, DateTimeOffset now)
     {

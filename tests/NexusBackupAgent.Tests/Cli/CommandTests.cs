@@ -180,25 +180,6 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
-    public async Task Status_tells_the_recovery_time_of_the_last_drill_and_the_age_of_what_it_recovered()
-    {
-        await place.RunAsync("backup");
-        var backup = (await place.RunAsync("list", "--json")).Json[0];
-        var captured = DateTimeOffset.Parse(Text(backup, "capturedAt")!, System.Globalization.CultureInfo.InvariantCulture);
-        InJournal((_, operations) => operations.Record(new Operation(
-            0, "itsm", OperationKind.Drill, captured.AddHours(2), captured.AddHours(2).AddSeconds(42), new BackupId(Text(backup, "id")!), "into scratch", Failure: null)));
-
-        var drill = (await place.RunAsync("status", "--json")).Json.GetProperty("sources")[0].GetProperty("lastDrill");
-        Assert.Equal(42, drill.GetProperty("seconds").GetDouble());
-        Assert.InRange(drill.GetProperty("dataAgeSeconds").GetDouble(), 7199, 7200);
-        Assert.Contains("recovered in 42.0 s, data ", (await place.RunAsync("status")).Output, StringComparison.Ordinal);
-
-        InJournal((_, operations) => operations.Record(new Operation(
-            0, "itsm", OperationKind.Drill, captured.AddHours(3), captured.AddHours(3), Backup: null, "into scratch", new RunFailure(FailureKind.Restore, "rows are missing", "look closer"))));
-        Assert.Contains("rows are missing", (await place.RunAsync("status")).Output, StringComparison.Ordinal);
-    }
-
-    [Fact]
     public async Task Status_tells_of_a_restore_whose_process_died_and_not_of_one_that_is_at_work()
     {
         await place.RunAsync("backup");
@@ -216,12 +197,13 @@ public sealed class CommandTests : IDisposable
         Assert.Equal(0, (await place.RunAsync("prune")).Code);
         InJournal((_, operations) => Assert.Null(operations.Last("itsm", OperationKind.Prune)));
 
-        foreach (var file in Directory.GetFiles(place.Store, "manual_*"))
+        var first = Path.GetFileName(place.Artifact());
+        await place.RunAsync("backup"); // a newer good one, without which nothing goes
+        foreach (var file in Directory.GetFiles(place.Store, first + "*"))
             File.Move(file, file.Replace("manual_", "daily_", StringComparison.Ordinal));
-        var manifest = Assert.Single(Directory.GetFiles(place.Store, "*.manifest.json"));
+        var manifest = Path.Combine(place.Store, first.Replace("manual_", "daily_", StringComparison.Ordinal) + ".manifest.json");
         var old = (await File.ReadAllTextAsync(manifest)).Replace("manual", "daily", StringComparison.Ordinal);
         await File.WriteAllTextAsync(manifest, System.Text.RegularExpressions.Regex.Replace(old, @"(""capturedAt"":\s*"")\d{4}", "${1}2021"));
-        await place.RunAsync("backup");
 
         Assert.Equal(0, (await place.RunAsync("prune")).Code);
 
