@@ -197,15 +197,14 @@ public sealed class CommandTests : IDisposable
         Assert.Equal(0, (await place.RunAsync("prune")).Code);
         InJournal((_, operations) => Assert.Null(operations.Last("itsm", OperationKind.Prune)));
 
-        var first = Path.GetFileName(place.Artifact());
-        await place.RunAsync("backup"); // a newer good one, without which nothing goes
-        foreach (var file in Directory.GetFiles(place.Store, first + "*"))
-            File.Move(file, file.Replace("manual_", "daily_", StringComparison.Ordinal));
-        var manifest = Path.Combine(place.Store, first.Replace("manual_", "daily_", StringComparison.Ordinal) + ".manifest.json");
-        var old = (await File.ReadAllTextAsync(manifest)).Replace("manual", "daily", StringComparison.Ordinal);
-        await File.WriteAllTextAsync(manifest, System.Text.RegularExpressions.Regex.Replace(old, @"(""capturedAt"":\s*"")\d{4}", "${1}2021"));
+        await place.RunAsync("backup");
+        await place.RunAsync("backup");
+        var artifacts = Directory.GetFiles(place.Store, "*.db.gz");
+        await MakeDailyAsync(artifacts[0], daysAgo: 8);
+        await MakeDailyAsync(artifacts[1], daysAgo: 1);
 
-        Assert.Equal(0, (await place.RunAsync("prune")).Code);
+        var pruned = await place.RunAsync("prune");
+        Assert.True(pruned.Output.Contains("1 removed", StringComparison.Ordinal), pruned.Output);
 
         Operation? prune = null;
         InJournal((_, operations) => prune = operations.Last("itsm", OperationKind.Prune));
@@ -276,6 +275,17 @@ public sealed class CommandTests : IDisposable
     }
 
     private static string? Text(JsonElement element, string property) => element.GetProperty(property).GetString();
+
+    /// <summary>Makes of a backup by hand one that the schedule would have made.</summary>
+    private static async Task MakeDailyAsync(string artifact, int daysAgo)
+    {
+        foreach (var file in Directory.GetFiles(Path.GetDirectoryName(artifact)!, Path.GetFileName(artifact) + "*"))
+            File.Move(file, file.Replace("manual_", "daily_", StringComparison.Ordinal));
+        var manifest = artifact.Replace("manual_", "daily_", StringComparison.Ordinal) + ".manifest.json";
+        var text = (await File.ReadAllTextAsync(manifest)).Replace("manual", "daily", StringComparison.Ordinal);
+        var at = TimeProvider.System.GetUtcNow().AddDays(-daysAgo);
+        await File.WriteAllTextAsync(manifest, System.Text.RegularExpressions.Regex.Replace(text, @"(?<=""capturedAt"": "")[^""]+", at.ToString("O", System.Globalization.CultureInfo.InvariantCulture)));
+    }
 
     private void InJournal(Action<RunJournal, OperationJournal> act)
     {
