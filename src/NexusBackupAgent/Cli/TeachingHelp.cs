@@ -13,6 +13,7 @@ internal sealed class TeachingHelp(HelpAction usual) : SynchronousCommandLineAct
           nexus-backup check-config         every mistake in the configuration at once
           nexus-backup backup               back up every source now
           nexus-backup list                 what there is to restore
+          nexus-backup diagnose             what is wrong, why, and the next command
 
         Exit codes:
           0  done
