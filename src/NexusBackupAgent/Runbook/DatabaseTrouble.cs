@@ -10,7 +10,7 @@ internal static class DatabaseTrouble
     {
         if (seen.DatabaseFailure is { } now && IsOfDatabase(now.Kind))
             return new Finding(Cause.Database, Bilingual.Same(now.Message), Next(now.Kind, now.Hint, seen, commands));
-        if (seen.ReadBack is { Failure: null, Backup: { State: BackupState.Corrupt } captured } && IsDamageOfSource(captured))
+        if (seen.ReadBack is { Failure: null, Backup: { State: BackupState.Corrupt or BackupState.Quarantined } captured } && IsDamageOfSource(captured))
             return new Finding(Cause.Database, DiagnosisTexts.CapturedDamage(captured), Next(FailureKind.SourceCorrupt, "", seen, commands));
         if (seen.Status.LastFailure is not { } last || !IsOfDatabase(last.Kind))
             return null;
