@@ -46,6 +46,8 @@ internal static class StatusCommand
         {
             var stores = status.Stores.Values;
             terminal.Line(AgentLine());
+            foreach (var reason in status.Reasons)
+                terminal.Line($"{Readable.Coloured(reason.Level)} {Readable.Plain(reason.Reason)}");
             terminal.Output.WriteLine();
             terminal.Table(Sources(sources));
             foreach (var source in sources)
@@ -62,7 +64,7 @@ internal static class StatusCommand
         public StatusDocument Document(IReadOnlyList<SourceStatus> sources)
         {
             var stores = status.Stores.Values;
-            var ofAgent = status.Reason?.Level ?? EscalationLevel.Ok;
+            var ofAgent = Escalation.Highest(status.Reasons);
             var highest = sources.Select(source => source.Level).Concat(stores.Select(store => store.Level)).Append(ofAgent).Max();
             return new StatusDocument(
                 new AgentDocument(status.Condition.IsRunning, status.Condition.LastBeat is { } at ? Readable.Utc(at) : null, Readable.Word(ofAgent)),
@@ -87,11 +89,11 @@ internal static class StatusCommand
 
         private string AgentLine() => status.Condition switch
         {
-            { IsRunning: true, LastBeat: { } beat } when status.Reason is { } stuck =>
-                $"{Readable.Coloured(stuck.Level)} agent [red]running, but its scheduler has stopped[/] since {Readable.Time(beat, zone)} — next: systemctl restart nexus-backup",
+            { IsRunning: true, LastBeat: { } beat } when status.Condition.IsStuck(now) =>
+                $"agent [red]running, but its scheduler has stopped[/] since {Readable.Time(beat, zone)} — next: systemctl restart nexus-backup",
             { IsRunning: true } => "agent [green]running[/]",
             { LastBeat: null } => "[yellow]no agent[/] has run here yet — next: nexus-backup run (or systemctl start nexus-backup)",
-            { LastBeat: { } at } => $"{Readable.Coloured(status.Reason?.Level ?? EscalationLevel.Ok)} agent [red]not running[/] since {Readable.Time(at, zone)} — next: systemctl start nexus-backup (or nexus-backup run)",
+            { LastBeat: { } at } => $"agent [red]not running[/] since {Readable.Time(at, zone)} — next: systemctl start nexus-backup (or nexus-backup run)",
         };
 
         private Table Sources(IReadOnlyList<SourceStatus> sources)

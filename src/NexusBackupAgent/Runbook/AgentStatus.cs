@@ -14,17 +14,22 @@ internal sealed record AgentStatus(
 {
     private readonly IReadOnlyDictionary<string, SourceActivity> activities = Agent.Journal.Read().Sources;
 
-    /// <summary>What asks for a level because of the agent itself; null when nothing does.</summary>
-    public EscalationReason? Reason => Escalation.OfAgent(Condition, Now);
+    private readonly IReadOnlyDictionary<string, Operation> drills = Agent.Operations.LastOfEach(OperationKind.Drill);
+
+    /// <summary>What asks for a level because of the agent itself.</summary>
+    public IReadOnlyList<EscalationReason> Reasons { get; } = [.. Escalation.OfAgent(Condition, Now)];
 
     public static AgentStatus Read(Agent agent) => new(
         agent,
         agent.TimeProvider.GetUtcNow(),
-        new AgentCondition(RunLock.IsHeld(agent.Configuration.StateDirectory, RunLock.Agent), agent.Journal.LastBeat()),
+        new AgentCondition(RunLock.IsHeld(agent.Configuration.StateDirectory, RunLock.Agent), agent.Journal.LastBeat())
+        {
+            HasSelfTestFailed = agent.Operations.LastOfEach(OperationKind.SelfTest).Values.Any(test => test.Failure is not null),
+        },
         agent.Stores.Values.Select(StoreStatus.Read).ToDictionary(store => store.Name, StringComparer.Ordinal));
 
     public StoreStatus StoreOf(ScheduledSource source) => Stores[source.Source.Catalog.Store.Name];
 
     public Task<SourceStatus> OfAsync(ScheduledSource source, CancellationToken cancellationToken) =>
-        SourceStatus.ReadAsync(this, source, activities.GetValueOrDefault(source.Name), cancellationToken);
+        SourceStatus.ReadAsync(this, source, activities.GetValueOrDefault(source.Name), drills.GetValueOrDefault(source.Name), cancellationToken);
 }

@@ -23,7 +23,7 @@ internal static class Flowchart
         if (findings.Count == 0 && Unexplained(seen) is { } evidence)
             findings.Add(new Finding(Cause.Unknown, evidence, [Commands.AgentLog, $"{commands.Backup(seen.Source)} --verbose"]));
 
-        var level = Escalation.Highest(seen.Status.Reasons.Append(Escalation.OfAgent(seen.Agent, seen.Now)).OfType<EscalationReason>());
+        var level = Escalation.Highest(seen.Status.Reasons.Concat(Escalation.OfAgent(seen.Agent, seen.Now)));
         return new Diagnosis(seen.Source, level, Steps(seen, findings), findings);
     }
 

@@ -28,7 +28,7 @@ internal static class IncidentReader
             source.Reasons.Any(reason => reason.Cause is EscalationCause.Stale or EscalationCause.None),
             status.StoreOf(source.Source).Space?.UsedRatio,
             at is { } since ? MeasuresTaken.Of(agent.Journal.Since(source.Name, since), agent.Operations.Since(source.Name, since)) : [],
-            Escalation.Highest(source.Reasons.Append(status.Reason).OfType<EscalationReason>()));
+            Escalation.Highest(source.Reasons.Concat(status.Reasons)));
     }
 
     private static IEnumerable<Trouble> OfRuns(IReadOnlyList<PastRun> failures, SourceStatus source)
@@ -58,7 +58,7 @@ internal static class IncidentReader
     /// <summary>What asks for a level and is no event of the journal. Since when a disk is full, nothing remembers: since now.</summary>
     private static IEnumerable<Trouble> OfReasons(AgentStatus status, SourceStatus source)
     {
-        foreach (var reason in source.Reasons.Append(status.Reason).OfType<EscalationReason>())
+        foreach (var reason in source.Reasons.Concat(status.Reasons))
         {
             var trouble = reason.Cause switch
             {
@@ -67,7 +67,8 @@ internal static class IncidentReader
                 EscalationCause.ScheduleOverdue => new Trouble(IncidentKind.NotRun, source.Late!.Value.Due, IsCurrent: true),
                 EscalationCause.StorageFull => new Trouble(IncidentKind.Disk, status.Now, IsCurrent: true),
                 EscalationCause.AgentDown or EscalationCause.SchedulerStuck => new Trouble(IncidentKind.Other, status.Condition.LastBeat!.Value, IsCurrent: true),
-                EscalationCause.StoreDown or EscalationCause.Clock or EscalationCause.RetentionOverdue => new Trouble(IncidentKind.Other, status.Now, IsCurrent: true),
+                EscalationCause.DrillFailed => new Trouble(IncidentKind.Restore, status.Now, IsCurrent: true),
+                EscalationCause.DrillOverdue or EscalationCause.SelfTestFailed or EscalationCause.StoreDown or EscalationCause.Clock or EscalationCause.RetentionOverdue => new Trouble(IncidentKind.Other, status.Now, IsCurrent: true),
                 _ => null, // failed runs and corrupt backups have times of their own
             };
             if (trouble is not null)

@@ -35,7 +35,7 @@ internal sealed record SourceStatus(
     public EscalationLevel Level => Escalation.Highest(Reasons);
 
     public static async Task<SourceStatus> ReadAsync(
-        AgentStatus status, ScheduledSource source, SourceActivity? activity, CancellationToken cancellationToken)
+        AgentStatus status, ScheduledSource source, SourceActivity? activity, Operation? drill, CancellationToken cancellationToken)
     {
         var (agent, now) = (status.Agent, status.Now);
         var (backups, orphans, failure) = await ListAsync(source.Source.Catalog, cancellationToken);
@@ -52,6 +52,8 @@ internal sealed record SourceStatus(
             source.RpoCritical)
         {
             LateSchedule = late?.Schedule.Name,
+            LastDrillAt = drill?.EndedAt,
+            HasDrillFailed = drill?.Failure is { Kind: not FailureKind.Interrupted },
         };
         return new SourceStatus(
             source,

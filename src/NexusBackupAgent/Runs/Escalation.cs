@@ -18,7 +18,7 @@ internal enum EscalationLevel
     L3,
 }
 
-/// <summary>What asks for a level; each but the last two is an alert's name without its <c>NexusBackup</c>.</summary>
+/// <summary>What asks for a level; each but the last two is the name of an alert without its <c>NexusBackup</c>.</summary>
 internal enum EscalationCause
 {
     /// <summary>No good backup at all.</summary>
@@ -34,6 +34,9 @@ internal enum EscalationCause
     ScheduleOverdue,
     StorageFull,
     StoreDown,
+    DrillFailed,
+    DrillOverdue,
+    SelfTestFailed,
     SchedulerStuck,
     AgentDown,
 
@@ -69,6 +72,12 @@ internal sealed record SourceCondition(
 {
     /// <summary>A schedule that is due for longer than its grace and has not started; null when there is none.</summary>
     public string? LateSchedule { get; init; }
+
+    /// <summary>When the last restore drill ended, UTC; null when none was held: who never drilled is not reminded.</summary>
+    public DateTimeOffset? LastDrillAt { get; init; }
+
+    /// <summary>Whether that drill failed.</summary>
+    public bool HasDrillFailed { get; init; }
 }
 
 /// <summary>What is known of the agent of this host.</summary>
@@ -83,6 +92,9 @@ internal sealed record AgentCondition(bool IsRunning, DateTimeOffset? LastBeat)
     public bool IsStuck(DateTimeOffset now) => IsRunning && !(now - LastBeat <= StuckAfter);
 
     public bool Works(DateTimeOffset now) => IsRunning && !IsStuck(now);
+
+    /// <summary>Whether the last self-test missed a corruption that it had made.</summary>
+    public bool HasSelfTestFailed { get; init; }
 }
 
 /// <summary>Decides the level of a source, for everything that shows one. Pure.</summary>
@@ -91,12 +103,15 @@ internal static class Escalation
     public const double DiskWarning = 0.8;
     public const double DiskCritical = 0.9;
 
+    /// <summary>Drills are monthly by default: the longest month, and a week of grace.</summary>
+    public static readonly TimeSpan DrillOverdueAfter = TimeSpan.FromDays(40);
+
     /// <summary>What was set aside stays as evidence; it must not keep the level up for ever.</summary>
     private static readonly TimeSpan QuarantineMemory = TimeSpan.FromDays(1);
 
     /// <returns>Everything that asks for a level, the highest first; none: the source is well protected.</returns>
     public static IReadOnlyList<EscalationReason> Decide(SourceCondition source, DateTimeOffset now) =>
-        [.. OfBackups(source, now).Concat(OfRuns(source)).Append(OfDisk(source.DiskUsedRatio)).OfType<EscalationReason>().OrderByDescending(reason => reason.Level)];
+        [.. OfBackups(source, now).Concat(OfRuns(source)).Append(OfDrill(source, now)).Append(OfDisk(source.DiskUsedRatio)).OfType<EscalationReason>().OrderByDescending(reason => reason.Level)];
 
     /// <summary>The highest level that a reason asks for.</summary>
     public static EscalationLevel Highest(IEnumerable<EscalationReason> reasons) =>
@@ -116,13 +131,16 @@ internal static class Escalation
     public static EscalationReason? OfStore(bool isUp, double? usedRatio) =>
         isUp ? OfDisk(usedRatio) : new(EscalationLevel.L2, EscalationCause.StoreDown, "its store cannot be read");
 
-    /// <returns>Null when the agent works, or none was ever started here: commands do without one.</returns>
-    public static EscalationReason? OfAgent(AgentCondition agent, DateTimeOffset now) => agent switch
+    /// <returns>None when the agent works, or none was ever started here: commands do without one.</returns>
+    public static IEnumerable<EscalationReason> OfAgent(AgentCondition agent, DateTimeOffset now)
     {
-        { IsRunning: false, LastBeat: not null } => new(EscalationLevel.L2, EscalationCause.AgentDown, "the agent is not running"),
-        { LastBeat: not null } when agent.IsStuck(now) => new(EscalationLevel.L2, EscalationCause.SchedulerStuck, "the agent's scheduler has stopped"),
-        _ => null,
-    };
+        if (agent is { IsRunning: false, LastBeat: not null })
+            yield return new(EscalationLevel.L2, EscalationCause.AgentDown, "the agent is not running");
+        else if (agent.LastBeat is not null && agent.IsStuck(now))
+            yield return new(EscalationLevel.L2, EscalationCause.SchedulerStuck, "the agent's scheduler has stopped");
+        if (agent.HasSelfTestFailed)
+            yield return new(EscalationLevel.L1, EscalationCause.SelfTestFailed, "the last self-test of the verification failed");
+    }
 
     private static IEnumerable<EscalationReason> OfBackups(SourceCondition source, DateTimeOffset now)
     {
@@ -145,6 +163,13 @@ internal static class Escalation
             yield return ofAge;
         if (source.Overdue > 0)
             yield return new(EscalationLevel.L1, EscalationCause.RetentionOverdue, $"{source.Overdue} {(source.Overdue == 1 ? "backup is" : "backups are")} past retention and not deleted");
+    }
+
+    private static EscalationReason? OfDrill(SourceCondition source, DateTimeOffset now)
+    {
+        if (source.HasDrillFailed)
+            return new(EscalationLevel.L1, EscalationCause.DrillFailed, "the last restore drill failed");
+        return now - source.LastDrillAt > DrillOverdueAfter ? new(EscalationLevel.L1, EscalationCause.DrillOverdue, $"no restore was practised for {DrillOverdueAfter.Days} days") : null;
     }
 
     private static DateTimeOffset SetAsideAt(Backup backup) => backup.Verification?.VerifiedAt ?? backup.Artifact.ModifiedAt;

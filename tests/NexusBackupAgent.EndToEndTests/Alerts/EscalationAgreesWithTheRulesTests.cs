@@ -39,7 +39,9 @@ public sealed class EscalationAgreesWithTheRulesTests
         Healthy with { Name = "disk at 89 %", Disk = 0.89 },
         Healthy with { Name = "disk at 90 %", Disk = 0.9 },
         Healthy with { Name = "a schedule that did not start", IsLate = true },
-        Healthy with { Name = "store gone", IsStoreUp = false, Age = 1 },
+        Healthy with { Name = "store gone", IsStoreUp = false },
+        Healthy with { Name = "a drill failed", HasDrillFailed = true },
+        Healthy with { Name = "a self-test failed", HasSelfTestFailed = true },
         Healthy with { Name = "agent gone", IsAgentUp = false },
         Healthy with { Name = "scheduler stuck", IsStuck = true },
     ];
@@ -69,6 +71,15 @@ public sealed class EscalationAgreesWithTheRulesTests
         Assert.All(
             Enum.GetValues<EscalationCause>().Except([EscalationCause.Clock, EscalationCause.Unknown]),
             cause => Assert.Contains($"NexusBackup{cause}", alerts));
+    }
+
+    /// <summary>More than promtool's hours can hold here; nexus-backup.months.test.yml sees it fire.</summary>
+    [Fact]
+    public void A_drill_is_overdue_after_the_same_time()
+    {
+        var rule = RuleFile.Alerts.Single(rule => rule.Alert == "NexusBackupDrillOverdue");
+
+        Assert.Contains($"> {Escalation.DrillOverdueAfter.Days} * 86400", rule.Expr, StringComparison.Ordinal);
     }
 
     private static string TestOf(Condition condition) => $$"""
@@ -106,9 +117,11 @@ public sealed class EscalationAgreesWithTheRulesTests
             TimeSpan.FromHours(Critical))
         {
             LateSchedule = condition.IsLate ? "daily" : null,
+            LastDrillAt = Now.AddHours(-2),
+            HasDrillFailed = condition.HasDrillFailed,
         };
-        var agent = new AgentCondition(condition.IsAgentUp, condition.IsStuck || !condition.IsAgentUp ? Now.AddHours(-2) : Now);
-        return Escalation.Decide(source, Now).Append(Escalation.OfAgent(agent, Now)).OfType<EscalationReason>();
+        var agent = new AgentCondition(condition.IsAgentUp, condition.IsStuck || !condition.IsAgentUp ? Now.AddHours(-2) : Now) { HasSelfTestFailed = condition.HasSelfTestFailed };
+        return Escalation.Decide(source, Now).Concat(Escalation.OfAgent(agent, Now));
     }
 
     private static IEnumerable<(string Name, double Value)> SeriesOf(Condition condition)
@@ -125,6 +138,10 @@ public sealed class EscalationAgreesWithTheRulesTests
         yield return ($"backups{{{Source},schedule=\"daily\",state=\"corrupt\"}}", condition.Corrupt);
         yield return ($"overdue_backups{{{Source}}}", condition.Overdue);
         yield return ($"next_run_timestamp_seconds{{{Source},schedule=\"daily\"}}", condition.IsLate ? now - 7200 : now + 3600);
+        yield return ($"last_drill_timestamp_seconds{{{Source}}}", now - 7200);
+        yield return ($"last_drill_success{{{Source}}}", condition.HasDrillFailed ? 0 : 1);
+        yield return ("last_self_test_timestamp_seconds{job=\"nexus-backup\",instance=\"a\"}", now - 7200);
+        yield return ("self_test_success{job=\"nexus-backup\",instance=\"a\"}", condition.HasSelfTestFailed ? 0 : 1);
         yield return ("disk_used_ratio{job=\"nexus-backup\",instance=\"a\",store=\"local\"}", condition.Disk);
         yield return ("store_up{job=\"nexus-backup\",instance=\"a\",store=\"local\"}", condition.IsStoreUp ? 1 : 0);
         yield return ("scheduler_heartbeat_timestamp_seconds{job=\"nexus-backup\",instance=\"a\"}", condition.IsStuck ? now - 7200 : now);
@@ -152,5 +169,7 @@ public sealed class EscalationAgreesWithTheRulesTests
         bool IsLate = false,
         bool IsStoreUp = true,
         bool IsAgentUp = true,
-        bool IsStuck = false);
+        bool IsStuck = false,
+        bool HasDrillFailed = false,
+        bool HasSelfTestFailed = false);
 }

@@ -68,8 +68,29 @@ public sealed class EscalationTests
     {
         var agent = new AgentCondition(runs, double.IsNaN(beat) ? null : Now.AddSeconds(-beat));
 
-        Assert.Equal(level, (Escalation.OfAgent(agent, Now)?.Level ?? EscalationLevel.Ok).ToString());
+        Assert.Equal(level, Escalation.Highest(Escalation.OfAgent(agent, Now)).ToString());
     }
+
+    [Theory]
+    // days since the last drill (NaN: none) | it failed | level
+    [InlineData(double.NaN, false, "Ok")]
+    [InlineData(40, false, "Ok")]
+    [InlineData(40.1, false, "L1")]
+    [InlineData(1, true, "L1")]
+    public void A_drill_that_failed_or_is_too_long_ago_is_the_operators(double days, bool failed, string level)
+    {
+        var condition = new SourceCondition([BackupOf(1, passed: true)], Now.AddDays(-99), 0, 0, 0.1, TimeSpan.FromHours(24), TimeSpan.FromHours(48))
+        {
+            LastDrillAt = double.IsNaN(days) ? null : Now.AddDays(-days),
+            HasDrillFailed = failed,
+        };
+
+        Assert.Equal(level, Escalation.Highest(Escalation.Decide(condition, Now)).ToString());
+    }
+
+    [Fact]
+    public void A_self_test_that_failed_is_the_operators() =>
+        Assert.Equal(EscalationLevel.L1, Escalation.Highest(Escalation.OfAgent(new AgentCondition(IsRunning: true, Now) { HasSelfTestFailed = true }, Now)));
 
     [Fact]
     public void A_schedule_that_did_not_start_is_the_operators()
