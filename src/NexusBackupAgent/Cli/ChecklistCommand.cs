@@ -25,7 +25,7 @@ internal static class ChecklistCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var session = context.OpenAgent(parsed);
-            var sources = SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
+            var sources = SourceArguments.ChooseSome(session.Agent.Roster.Current, parsed.GetValue(names)!);
             var status = AgentStatus.Read(session.Agent);
             var work = new Work(context.Terminal, status, context.CommandsOf(parsed), LanguageOption.Of(parsed, language), parsed.GetValue(json));
             return (int)await work.RunAsync(sources, cancellationToken);

@@ -26,7 +26,7 @@ internal static class ReportCommand
             var only = parsed.GetValue(name);
             var status = AgentStatus.Read(session.Agent);
             var incidents = new List<Incident>();
-            foreach (var source in SourceArguments.Choose(session.Agent.Roster.Current, only is null ? [] : [only]))
+            foreach (var source in SourceArguments.ChooseSome(session.Agent.Roster.Current, only is null ? [] : [only]))
                 incidents.Add(IncidentReader.Read(status, await status.OfAsync(source, cancellationToken)));
             if (only is null && incidents.Exists(incident => incident.OccurredAt is not null))
                 incidents.RemoveAll(incident => incident.OccurredAt is null);

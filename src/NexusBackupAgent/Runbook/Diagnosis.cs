@@ -50,5 +50,7 @@ internal sealed record Diagnosis(string Source, EscalationLevel Level, IReadOnly
     public Cause Cause => Findings.Count == 0 ? Cause.Healthy : Findings[0].Cause;
 
     /// <summary>What to type, in order. What hinders a backup is mended before one is asked for.</summary>
-    public IReadOnlyList<string> Next => [.. Findings.OrderBy(finding => finding.Cause == Cause.Checksum).SelectMany(finding => finding.Next).Distinct(StringComparer.Ordinal)];
+    public IReadOnlyList<string> Next => [.. Findings.OrderByDescending(IsObstacle).SelectMany(finding => finding.Next).Distinct(StringComparer.Ordinal)];
+
+    private static bool IsObstacle(Finding finding) => finding.Cause is Cause.Disk or Cause.Database or Cause.Permission;
 }

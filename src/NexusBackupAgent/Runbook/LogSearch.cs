@@ -20,7 +20,7 @@ internal static class LogSearch
     [
         .. agent.Journal.FailedAttempts(source, MostOfEach).Select(attempt => $"journal: {Values.Minute(attempt.At, agent.Configuration.TimeZone)} {attempt.Failure.Kind}: {attempt.Failure.Message}"),
         .. OfFile(agent.Configuration.Log.File, source),
-        .. await OfToolAsync("unit", ["journalctl", "-u", "nexus-backup", "--since", "48 hours ago", "--no-pager", "-q", "-o", "short-iso"], line => Matters(line, source), agent.TimeProvider, cancellationToken),
+        .. await OfToolAsync("unit", ["journalctl", "-u", "nexus-backup", "--since", "48 hours ago", "--no-pager", "-q", "-o", "short-iso", "--grep", " (ERR|FTL|WRN) |\"level\":\"(error|fatal|warning)\""], line => Matters(line, source), agent.TimeProvider, cancellationToken),
         .. await OfToolAsync("kernel", ["dmesg"], line => OfKernel.Any(word => line.Contains(word, StringComparison.OrdinalIgnoreCase)), agent.TimeProvider, cancellationToken),
     ];
 

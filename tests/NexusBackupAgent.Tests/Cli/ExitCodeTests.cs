@@ -178,6 +178,20 @@ public sealed class ExitCodeTests : IDisposable
         Assert.Contains("has no backups", all.Error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("diagnose")]
+    [InlineData("checklist")]
+    [InlineData("report")]
+    public async Task A_pattern_that_finds_nothing_is_never_all_well(string command)
+    {
+        place.Configure("tenants", "nowhere/*.db");
+
+        var result = await place.RunAsync(command);
+
+        Assert.Equal(6, result.Code);
+        Assert.Contains("check-config", Assert.Single(result.Errors), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_stopped_backup_leaves_nothing()
     {

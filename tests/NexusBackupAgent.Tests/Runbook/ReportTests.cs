@@ -95,6 +95,18 @@ public sealed class ReportTests : IDisposable
     }
 
     [Fact]
+    public async Task Without_any_good_backup_the_RPO_is_exceeded_whatever_its_hours()
+    {
+        await Place.RunAsync("backup");
+        await File.WriteAllBytesAsync(Place.Artifact(), []);
+
+        var report = await ReportAsync();
+
+        Assert.Equal("L3", Text(report, "level"));
+        Assert.Contains("■ RPO: exceeded (no good backup)", Text(report, "text"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_failed_restore_is_told_until_one_succeeds()
     {
         await Place.RunAsync("backup");
