@@ -106,8 +106,8 @@ internal static class Escalation
     /// <summary>Drills are monthly by default: the longest month, and a week of grace.</summary>
     public static readonly TimeSpan DrillOverdueAfter = TimeSpan.FromDays(40);
 
-    /// <summary>What was set aside stays as evidence; it must not keep the level up for ever.</summary>
-    private static readonly TimeSpan QuarantineMemory = TimeSpan.FromDays(1);
+    /// <summary>What was set aside stays as evidence; it must not keep a level up for ever. As the alert counts.</summary>
+    private static readonly TimeSpan SetAsideIsNews = TimeSpan.FromDays(1);
 
     /// <returns>Everything that asks for a level, the highest first; none: the source is well protected.</returns>
     public static IReadOnlyList<EscalationReason> Decide(SourceCondition source, DateTimeOffset now) =>
@@ -150,12 +150,11 @@ internal static class Escalation
             yield break;
         }
 
-        var damaged = backups.Where(backup => backup.State is BackupState.Corrupt or BackupState.Quarantined).ToList();
-        var recent = damaged.Count(backup => backup.State == BackupState.Corrupt || now - SetAsideAt(backup) < QuarantineMemory);
-        if (backups.Count > 0 && damaged.Count == backups.Count)
-            yield return new(EscalationLevel.L3, EscalationCause.AllCorrupt, damaged.Count == 1 ? "its only backup is corrupt" : $"all {damaged.Count} backups are corrupt");
-        else if (recent > 0)
-            yield return new(EscalationLevel.L1, EscalationCause.Corrupt, recent == 1 ? "a backup is corrupt" : $"{recent} backups are corrupt");
+        var corrupt = backups.Count(backup => backup.State is BackupState.Corrupt or BackupState.Quarantined);
+        if (backups.Count > 0 && corrupt == backups.Count)
+            yield return new(EscalationLevel.L3, EscalationCause.AllCorrupt, corrupt == 1 ? "its only backup is corrupt" : $"all {corrupt} backups are corrupt");
+        else if (OfCorrupt(backups, now) is { } ofCorrupt)
+            yield return ofCorrupt;
 
         if (backups.FirstOrDefault(backup => backup.IsFromTheFuture(now)) is { } future)
             yield return new(EscalationLevel.L1, EscalationCause.Clock, $"{future.File} was captured in the future, so a clock was or is wrong; nothing is pruned. Check the time (timedatectl); if it is right now, delete that backup by hand");
@@ -172,7 +171,19 @@ internal static class Escalation
         return now - source.LastDrillAt > DrillOverdueAfter ? new(EscalationLevel.L1, EscalationCause.DrillOverdue, $"no restore was practised for {DrillOverdueAfter.Days} days") : null;
     }
 
-    private static DateTimeOffset SetAsideAt(Backup backup) => backup.Verification?.VerifiedAt ?? backup.Artifact.ModifiedAt;
+    private static EscalationReason? OfCorrupt(IReadOnlyList<Backup> backups, DateTimeOffset now)
+    {
+        var corrupt = backups.Count(backup => backup.State == BackupState.Corrupt);
+        var setAside = backups.Count(backup => backup is { State: BackupState.Quarantined, Verification: { Passed: false } found } && now - found.VerifiedAt < SetAsideIsNews);
+        return (corrupt, setAside) switch
+        {
+            (0, 0) => null,
+            (0, 1) => new(EscalationLevel.L1, EscalationCause.Corrupt, "a backup was found corrupt within the last day, and set aside"),
+            (0, _) => new(EscalationLevel.L1, EscalationCause.Corrupt, $"{setAside} backups were found corrupt within the last day, and set aside"),
+            (1, 0) => new(EscalationLevel.L1, EscalationCause.Corrupt, "a backup is corrupt"),
+            _ => new(EscalationLevel.L1, EscalationCause.Corrupt, $"{corrupt + setAside} backups are corrupt"),
+        };
+    }
 
     private static EscalationReason? OfAge(SourceCondition source, IReadOnlyList<Backup> backups, DateTimeOffset now)
     {
