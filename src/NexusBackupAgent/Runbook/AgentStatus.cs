@@ -12,7 +12,7 @@ namespace NexusBackupAgent.Runbook;
 internal sealed record AgentStatus(
     Agent Agent, DateTimeOffset Now, AgentCondition Condition, IReadOnlyDictionary<string, StoreStatus> Stores)
 {
-    private readonly IReadOnlyDictionary<string, SourceActivity> activities = Agent.Journal.Read().Sources;
+    private readonly JournalSnapshot log = Agent.Journal.Read();
 
     private readonly IReadOnlyDictionary<string, Operation> drills = Agent.Operations.LastOfEach(OperationKind.Drill);
 
@@ -31,5 +31,5 @@ internal sealed record AgentStatus(
     public StoreStatus StoreOf(ScheduledSource source) => Stores[source.Source.Catalog.Store.Name];
 
     public Task<SourceStatus> OfAsync(ScheduledSource source, CancellationToken cancellationToken) =>
-        SourceStatus.ReadAsync(this, source, activities.GetValueOrDefault(source.Name), drills.GetValueOrDefault(source.Name), cancellationToken);
+        SourceStatus.ReadAsync(this, source, log, drills.GetValueOrDefault(source.Name), cancellationToken);
 }

@@ -35,9 +35,10 @@ internal sealed record SourceStatus(
     public EscalationLevel Level => Escalation.Highest(Reasons);
 
     public static async Task<SourceStatus> ReadAsync(
-        AgentStatus status, ScheduledSource source, SourceActivity? activity, Operation? drill, CancellationToken cancellationToken)
+        AgentStatus status, ScheduledSource source, JournalSnapshot log, Operation? drill, CancellationToken cancellationToken)
     {
         var (agent, now) = (status.Agent, status.Now);
+        var activity = log.Sources.GetValueOrDefault(source.Name);
         var (backups, orphans, failure) = await ListAsync(source.Source.Catalog, cancellationToken);
         var late = activity is { RunStartedAt: null }
             ? LateSchedule.Find(source.Schedules, activity.AddedAt, schedule => agent.Journal.LastStarted(source.Name, schedule.Name), now, agent.Configuration.TimeZone)
