@@ -48,7 +48,7 @@ internal static class DiagnosisTexts
     public static Bilingual Corrupt(string file, string why) => new($"{file} is corrupt: {why}", $"{file} が破損: {why}");
 
     public static Bilingual CapturedDamage(Backup backup) => new(
-        $"the database was already damaged when {backup.File} was captured: {backup.Verification!.FirstFailure}",
+        $"the database was already corrupt when {backup.File} was captured: {backup.Verification!.FirstFailure}",
         $"{backup.File} の取得時点でDBが破損: {backup.Verification!.FirstFailure}");
 
     public static Bilingual Agent(Observation seen) => seen.Agent switch

@@ -126,7 +126,7 @@ public sealed class DiagnosisTests : IDisposable
 
         Assert.Equal(3, (await Place.RunAsync("backup")).Code);
 
-        var found = await ExpectAsync("DB", 3, "damaged when", "file " + Place.In("itsm.db"));
+        var found = await ExpectAsync("DB", 3, "corrupt", "file " + Place.In("itsm.db"));
         Assert.Contains("nexus-backup restore itsm --dry-run", Next(found));
     }
 
