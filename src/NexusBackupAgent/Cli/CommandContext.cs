@@ -1,6 +1,7 @@
 using System.CommandLine;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Runbook;
 
 namespace NexusBackupAgent.Cli;
 
@@ -63,6 +64,9 @@ internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvide
             $"configuration '{file}' has {(errors == 1 ? "an error" : $"{errors} errors")}",
             "mend what the lines above say (nexus-backup check-config shows them again), then run the command again");
     }
+
+    /// <summary>How the next command is written: with the configuration that this one was given.</summary>
+    public Commands CommandsOf(ParseResult command) => new(command.GetValue(Config) is { } given ? Resolve(given) : null);
 
     /// <summary>Opens the agent as the configuration says, with its sources found.</summary>
     public CommandSession OpenAgent(ParseResult command) =>

@@ -28,6 +28,9 @@ internal sealed class CommandLine
             DrillCommand.Create(context),
             PruneCommand.Create(context),
             StatusCommand.Create(context),
+            DiagnoseCommand.Create(context),
+            ChecklistCommand.Create(context),
+            ReportCommand.Create(context),
             CheckConfigCommand.Create(context),
             DemoCommand.Create(context, serve),
         };

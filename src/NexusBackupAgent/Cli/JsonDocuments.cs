@@ -109,7 +109,8 @@ internal sealed record StatusDocument(AgentDocument Agent, string Level, IReadOn
 
 /// <param name="Running">Whether its heartbeat is fresh.</param>
 /// <param name="HeartbeatAt">Null when no agent ever ran here.</param>
-internal sealed record AgentDocument(bool Running, string? HeartbeatAt);
+/// <param name="Level">Of the agent itself: <c>L2</c> when it stopped.</param>
+internal sealed record AgentDocument(bool Running, string? HeartbeatAt, string Level);
 
 internal sealed record SourceDocument(
     string Source,
@@ -123,6 +124,7 @@ internal sealed record SourceDocument(
     FailureDocument? LastFailure,
     LastDrillDocument? LastDrill,
     FailureDocument? HookFailure,
+    string? RestoreInterruptedAt,
     IReadOnlyList<OrphanDocument> Orphans);
 
 /// <param name="Class"><c>database</c>, <c>storage</c> or <c>other</c>.</param>
@@ -145,6 +147,9 @@ internal sealed record StoreDocument(string Store, string Path, string Level, do
 [JsonSerializable(typeof(ConfigurationDocument))]
 [JsonSerializable(typeof(StatusDocument))]
 [JsonSerializable(typeof(RestoreDocument))]
+[JsonSerializable(typeof(IReadOnlyList<ChecklistDocument>))]
+[JsonSerializable(typeof(IReadOnlyList<DiagnosisDocument>))]
+[JsonSerializable(typeof(IReadOnlyList<IncidentDocument>))]
 internal sealed partial class JsonDocuments : JsonSerializerContext
 {
     /// <summary>As a terminal shows them: Japanese names are letters, not escapes.</summary>

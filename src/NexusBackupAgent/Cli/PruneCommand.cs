@@ -66,8 +66,30 @@ internal static class PruneCommand
             using var held = dryRun ? null : await agent.Turns.HoldAsync(source.Name, LockTimeout, cancellationToken) ?? throw SourceTurns.Busy(source.Name);
             var backups = await source.Catalog.ListAsync(cancellationToken);
             var decisions = RetentionPolicy.Decide(backups, source.Retention, agent.TimeProvider.GetUtcNow(), source.Zone);
-            var removed = !dryRun && MayRemove(source, decisions) ? await Pruner.ApplyAsync(source.Catalog, decisions, cancellationToken) : [];
+            var removed = !dryRun && MayRemove(source, decisions) ? await RemoveAsync(source, decisions, cancellationToken) : [];
             Tell(source, decisions, removed);
+        }
+
+        /// <summary>Removes, and keeps in the journal what somebody removed by hand; finding nothing to remove is no measure.</summary>
+        private async Task<IReadOnlyList<Backup>> RemoveAsync(ProtectedSource source, IReadOnlyList<RetentionDecision> decisions, CancellationToken cancellationToken)
+        {
+            var going = decisions.Count(decision => !decision.Keep);
+            if (going == 0)
+                return [];
+            var startedAt = agent.TimeProvider.GetUtcNow();
+            var operation = new Operation(0, source.Name, OperationKind.Prune, startedAt, EndedAt: null, Backup: null, $"removed {going} expired backups", Failure: null);
+            var id = agent.Operations.Begin(source.Name, OperationKind.Prune, startedAt, operation.Detail);
+            try
+            {
+                var removed = await Pruner.ApplyAsync(source.Catalog, decisions, cancellationToken);
+                agent.Operations.End(operation with { Id = id, EndedAt = agent.TimeProvider.GetUtcNow(), Detail = $"removed {removed.Count} expired: {string.Join(", ", removed.Select(backup => backup.File))}" });
+                return removed;
+            }
+            catch (BackupException failure)
+            {
+                agent.Operations.End(operation with { Id = id, EndedAt = agent.TimeProvider.GetUtcNow(), Failure = RunFailure.Of(failure) });
+                throw;
+            }
         }
 
         /// <summary>In doubt nothing is removed: a newest backup that is not known to be good is doubt.</summary>

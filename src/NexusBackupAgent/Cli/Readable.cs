@@ -1,6 +1,7 @@
 using System.Globalization;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Runs;
 using Spectre.Console;
 
@@ -9,34 +10,11 @@ namespace NexusBackupAgent.Cli;
 /// <summary>Values in the form that people read.</summary>
 internal static class Readable
 {
-    private static readonly string[] Units = ["B", "KiB", "MiB", "GiB", "TiB"];
-
     /// <summary>Three digits and a binary unit: <c>12.3 MiB</c>.</summary>
-    public static string Size(long bytes)
-    {
-        var value = (double)bytes;
-        var unit = 0;
-        while (value >= 1023.5 && unit < Units.Length - 1)
-        {
-            value /= 1024;
-            unit++;
-        }
-
-        return unit == 0 || value >= 99.95
-            ? string.Create(CultureInfo.InvariantCulture, $"{value:0} {Units[unit]}")
-            : string.Create(CultureInfo.InvariantCulture, $"{value:0.0} {Units[unit]}");
-    }
+    public static string Size(long bytes) => Values.Size(bytes);
 
     /// <summary>The two largest units: <c>3 d 4 h</c>, <c>5 min</c>, <c>12 s</c>. A negative one is in the future.</summary>
-    public static string Duration(TimeSpan span) => span switch
-    {
-        _ when span < TimeSpan.Zero => "-" + Duration(span.Negate()),
-        { TotalMinutes: < 1 } => $"{(int)span.TotalSeconds} s",
-        { TotalHours: < 1 } => $"{(int)span.TotalMinutes} min",
-        { TotalDays: < 1 } => $"{(int)span.TotalHours} h {span.Minutes} min",
-        { TotalDays: < 60 } => $"{(int)span.TotalDays} d {span.Hours} h",
-        _ => $"{(int)span.TotalDays} d",
-    };
+    public static string Duration(TimeSpan span) => Values.Duration(span).English;
 
     /// <summary>Local time of a zone: <c>2026-02-14 02:00:00</c>.</summary>
     public static string Time(DateTimeOffset instant, TimeZoneInfo zone) =>
@@ -61,6 +39,14 @@ internal static class Readable
         BackupState.Good => "[green]good[/]",
         BackupState.Unverified => "[yellow]unverified[/]",
         _ => $"[red]{state.Word()}[/]",
+    };
+
+    /// <summary>A level in its colour, as markup.</summary>
+    public static string Coloured(EscalationLevel level) => level switch
+    {
+        EscalationLevel.Ok => "[green]OK[/]",
+        EscalationLevel.L1 => "[yellow]L1[/]",
+        _ => $"[red]{level}[/]",
     };
 
     /// <summary>Text that holds no markup.</summary>

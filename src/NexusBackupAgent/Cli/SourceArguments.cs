@@ -49,6 +49,12 @@ internal static class SourceArguments
     public static IReadOnlyList<ScheduledSource> Choose(IReadOnlyList<ScheduledSource> sources, IReadOnlyList<string> names) =>
         names.Count == 0 ? sources : [.. names.Distinct(StringComparer.Ordinal).Select(name => Find(sources, name) ?? throw Unknown(sources, name, "source"))];
 
+    /// <summary>The same where none at all must not pass for all well.</summary>
+    /// <exception cref="BackupException">There is no source of a name, or none at all.</exception>
+    public static IReadOnlyList<ScheduledSource> ChooseSome(IReadOnlyList<ScheduledSource> sources, IReadOnlyList<string> names) =>
+        Choose(sources, names) is { Count: > 0 } some ? some : throw new BackupException(
+            FailureKind.NotFound, "there is nothing to look at: no pattern of the configuration finds a database", "nexus-backup check-config says what each pattern finds");
+
     public static ScheduledSource? Find(IReadOnlyList<ScheduledSource> sources, string name) =>
         sources.FirstOrDefault(source => source.Name == name);
 

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Runs;
 using Spectre.Console;
 
@@ -22,48 +22,52 @@ internal static class StatusCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var session = context.OpenAgent(parsed);
-            var agent = session.Agent;
-            var now = context.TimeProvider.GetUtcNow();
-            var stores = agent.Stores.Values.Select(StoreStatus.Read).ToDictionary(store => store.Name, StringComparer.Ordinal);
-            var activities = agent.Journal.Read().Sources;
+            var status = AgentStatus.Read(session.Agent);
             var sources = new List<SourceStatus>();
-            foreach (var source in agent.Roster.Current)
-                sources.Add(await SourceStatus.ReadAsync(agent, source, activities.GetValueOrDefault(source.Name), stores, now, cancellationToken));
+            foreach (var source in session.Agent.Roster.Current)
+                sources.Add(await status.OfAsync(source, cancellationToken));
 
-            var screen = new Screen(context.Terminal, agent.Configuration.TimeZone, now);
+            var screen = new Screen(context.Terminal, status);
             if (parsed.GetValue(json))
-                JsonDocuments.Print(context.Terminal, screen.Document(agent, sources, [.. stores.Values]), JsonDocuments.Readably.StatusDocument);
+                JsonDocuments.Print(context.Terminal, screen.Document(sources), JsonDocuments.Readably.StatusDocument);
             else
-                screen.Print(agent, sources, [.. stores.Values]);
+                screen.Print(sources);
             return (int)ExitCode.Done;
         });
         return command;
     }
 
-    private sealed class Screen(Terminal terminal, TimeZoneInfo zone, DateTimeOffset now)
+    private sealed class Screen(Terminal terminal, AgentStatus status)
     {
-        public void Print(Agent agent, IReadOnlyList<SourceStatus> sources, IReadOnlyList<StoreStatus> stores)
+        private readonly TimeZoneInfo zone = status.Agent.Configuration.TimeZone;
+        private readonly DateTimeOffset now = status.Now;
+
+        public void Print(IReadOnlyList<SourceStatus> sources)
         {
-            terminal.Line(AgentLine(IsRunning(agent), agent.Journal.LastBeat()));
+            var stores = status.Stores.Values;
+            terminal.Line(AgentLine());
+            foreach (var reason in status.Reasons)
+                terminal.Line($"{Readable.Coloured(reason.Level)} {Readable.Plain(reason.Reason)}");
             terminal.Output.WriteLine();
             terminal.Table(Sources(sources));
             foreach (var source in sources)
                 PrintDetails(source);
             terminal.Output.WriteLine();
-            terminal.Table(Stores(stores));
+            terminal.Table(Stores());
             foreach (var store in stores)
             {
                 if (store.Failure is { } failure)
-                    terminal.Line($"{Coloured(store.Level)} {Readable.Plain(failure.Message)} — next: {Readable.Plain(failure.Hint)}");
+                    terminal.Line($"{Readable.Coloured(store.Level)} {Readable.Plain(failure.Message)} — next: {Readable.Plain(failure.Hint)}");
             }
         }
 
-        public StatusDocument Document(Agent agent, IReadOnlyList<SourceStatus> sources, IReadOnlyList<StoreStatus> stores)
+        public StatusDocument Document(IReadOnlyList<SourceStatus> sources)
         {
-            var beat = agent.Journal.LastBeat();
-            var highest = sources.Select(source => source.Level).Concat(stores.Select(store => store.Level)).DefaultIfEmpty(EscalationLevel.Ok).Max();
+            var stores = status.Stores.Values;
+            var ofAgent = Escalation.Highest(status.Reasons);
+            var highest = sources.Select(source => source.Level).Concat(stores.Select(store => store.Level)).Append(ofAgent).Max();
             return new StatusDocument(
-                new AgentDocument(IsRunning(agent), beat is { } at ? Readable.Utc(at) : null),
+                new AgentDocument(status.Condition.IsRunning, status.Condition.LastBeat is { } at ? Readable.Utc(at) : null, Readable.Word(ofAgent)),
                 Readable.Word(highest),
                 [.. sources.Select(Document)],
                 [.. stores.Select(store => new StoreDocument(
@@ -82,15 +86,16 @@ internal static class StatusCommand
             source.LastFailure is { } failure ? FailureDocument.Of(failure) : null,
             source.LastDrill is { } drill ? LastDrillDocument.Of(drill) : null,
             source.HookFailure is { } hook ? FailureDocument.Of(hook) : null,
+            source.InterruptedRestore is { } restore ? Readable.Utc(restore.StartedAt) : null,
             [.. source.Orphans.Select(orphan => new OrphanDocument(source.Source.Source.Catalog.Locate(orphan.File), orphan.Reason))]);
 
-        private static bool IsRunning(Agent agent) => RunLock.IsHeld(agent.Configuration.StateDirectory, RunLock.Agent);
-
-        private string AgentLine(bool isRunning, DateTimeOffset? beat) => beat switch
+        private string AgentLine() => status.Condition switch
         {
-            _ when isRunning => "agent [green]running[/]",
-            null => "[yellow]no agent[/] has run here yet — next: nexus-backup run (or systemctl start nexus-backup)",
-            { } at => $"agent [red]not running[/] since {Readable.Time(at, zone)} — next: systemctl start nexus-backup (or nexus-backup run)",
+            { IsRunning: true, LastBeat: { } beat } when status.Condition.IsStuck(now) =>
+                $"agent [red]running, but its scheduler has stopped[/] since {Readable.Time(beat, zone)} — next: systemctl restart nexus-backup",
+            { IsRunning: true } => "agent [green]running[/]",
+            { LastBeat: null } => "[yellow]no agent[/] has run here yet — next: nexus-backup run (or systemctl start nexus-backup)",
+            { LastBeat: { } at } => $"agent [red]not running[/] since {Readable.Time(at, zone)} — next: systemctl start nexus-backup (or nexus-backup run)",
         };
 
         private Table Sources(IReadOnlyList<SourceStatus> sources)
@@ -101,7 +106,7 @@ internal static class StatusCommand
                 var good = source.NewestGood;
                 table.AddRow(
                     $"[bold]{Readable.Plain(source.Source.Name)}[/]",
-                    Coloured(source.Level),
+                    Readable.Coloured(source.Level),
                     good is null ? "none" : Readable.Time(good.CapturedAt, zone),
                     good is null ? "" : Readable.Duration(now - good.CapturedAt),
                     source.Backups.Count.ToString(System.Globalization.CultureInfo.InvariantCulture),
@@ -116,13 +121,15 @@ internal static class StatusCommand
         {
             var name = Readable.Plain(source.Source.Name);
             foreach (var reason in source.Reasons)
-                terminal.Line($"{Coloured(reason.Level)} {name}: {Readable.Plain(reason.Reason)}");
+                terminal.Line($"{Readable.Coloured(reason.Level)} {name}: {Readable.Plain(reason.Reason)}");
             if (source.LastFailure is { } failure)
                 terminal.Line($"   {name}: {Readable.Plain(failure.Message)} — next: {Readable.Plain(failure.Hint)}");
             if (source.LastDrill is { } drill)
                 terminal.Line($"   {name}: {Sentence(drill, name)}");
             if (source.HookFailure is { } hook)
                 terminal.Line($"   {name}: the last hook failed: {Readable.Plain(hook.Message)} — next: {Readable.Plain(hook.Hint)}");
+            if (source.InterruptedRestore is { } restore)
+                terminal.Line($"[red]![/]  {name}: a restore was interrupted at {Readable.Time(restore.StartedAt, zone)} ({Readable.Plain(restore.Detail)}) — next: check the database, then nexus-backup restore '{name}' --dry-run");
             foreach (var orphan in source.Orphans)
                 terminal.Line($"   {name}: {Readable.Plain(orphan.File)} is no backup: {Readable.Plain(orphan.Reason)}");
         }
@@ -136,14 +143,14 @@ internal static class StatusCommand
             return $"{at}: recovered in {Readable.Seconds(drill.Took)}{age}";
         }
 
-        private static Table Stores(IReadOnlyList<StoreStatus> stores)
+        private Table Stores()
         {
             var table = Columns("store", "level", "used", "available", "path");
-            foreach (var store in stores)
+            foreach (var store in status.Stores.Values)
             {
                 table.AddRow(
                     Readable.Plain(store.Name),
-                    Coloured(store.Level),
+                    Readable.Coloured(store.Level),
                     store.Space is { } space ? Readable.Percent(space.UsedRatio) : "?",
                     store.Space is { } room ? Readable.Size(room.Available) : "?",
                     Readable.Plain(store.Path));
@@ -159,12 +166,5 @@ internal static class StatusCommand
                 table.AddColumn(new TableColumn($"[dim]{header}[/]").NoWrap().PadLeft(0).PadRight(2));
             return table;
         }
-
-        private static string Coloured(EscalationLevel level) => level switch
-        {
-            EscalationLevel.Ok => "[green]OK[/]",
-            EscalationLevel.L1 => "[yellow]L1[/]",
-            _ => $"[red]{level}[/]",
-        };
     }
 }

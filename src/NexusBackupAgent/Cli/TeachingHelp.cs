@@ -13,7 +13,8 @@ internal sealed class TeachingHelp(HelpAction usual) : SynchronousCommandLineAct
           nexus-backup check-config         every mistake in the configuration at once
           nexus-backup backup               back up every source now
           nexus-backup list                 what there is to restore
-          nexus-backup restore itsm --dry-run    what a restore would do
+          nexus-backup restore itsm         put the newest good backup in place; with --dry-run only say how
+          nexus-backup diagnose             what is wrong, why, and the next command
 
         Exit codes:
           0  done

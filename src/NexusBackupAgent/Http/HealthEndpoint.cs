@@ -33,9 +33,6 @@ internal sealed partial class HealthJson : JsonSerializerContext;
 /// <summary><c>GET /api/v1/health</c> (runbook §3.3): 200 while the agent works, 503 when its scheduler is stuck or its journal can't be written.</summary>
 internal static class HealthEndpoint
 {
-    // The scheduler looks at its schedules at least every 15 seconds.
-    private static readonly TimeSpan StuckAfter = TimeSpan.FromSeconds(90);
-
     public static void Map(WebApplication app, Agent agent) => app.MapGet("/api/v1/health", (RequestDelegate)(async context =>
     {
         var health = await ReadAsync(agent, context.RequestAborted);
@@ -47,7 +44,7 @@ internal static class HealthEndpoint
     {
         var now = agent.TimeProvider.GetUtcNow();
         var problems = new List<string>();
-        if (now - agent.Scheduler.LastBeat > StuckAfter)
+        if (new AgentCondition(IsRunning: true, agent.Scheduler.LastBeat).IsStuck(now))
             problems.Add($"the scheduler has not looked at its schedules since {agent.Scheduler.LastBeat:O}; restart the agent and keep its log");
         if (agent.Scheduler.JournalFailure is { } failure)
             problems.Add(failure);

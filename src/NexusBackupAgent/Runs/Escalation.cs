@@ -18,10 +18,40 @@ internal enum EscalationLevel
     L3,
 }
 
+/// <summary>What asks for a level; each but the last two is the name of an alert without its <c>NexusBackup</c>.</summary>
+internal enum EscalationCause
+{
+    /// <summary>No good backup at all.</summary>
+    None,
+
+    /// <summary>The newest good backup is too old.</summary>
+    Stale,
+
+    AllCorrupt,
+    Corrupt,
+    Failed,
+    RetentionOverdue,
+    ScheduleOverdue,
+    StorageFull,
+    StoreDown,
+    DrillFailed,
+    DrillOverdue,
+    SelfTestFailed,
+    SchedulerStuck,
+    AgentDown,
+
+    /// <summary>A backup lies in the future. Only people who look are told: the alerts tell what it leads to.</summary>
+    Clock,
+
+    /// <summary>There is no good backup, and nobody knows since when: an agent has yet to note the source.</summary>
+    Unknown,
+}
+
 /// <summary>Something that asks for a level.</summary>
 /// <param name="Level">Which.</param>
-/// <param name="Reason">What, in words for an operator.</param>
-internal sealed record EscalationReason(EscalationLevel Level, string Reason);
+/// <param name="Cause">What.</param>
+/// <param name="Reason">The same in words for an operator.</param>
+internal sealed record EscalationReason(EscalationLevel Level, EscalationCause Cause, string Reason);
 
 /// <summary>What is known of one source when its level is decided.</summary>
 /// <param name="Backups">Its backups; null when the store can't be listed.</param>
@@ -38,7 +68,34 @@ internal sealed record SourceCondition(
     int Overdue,
     double? DiskUsedRatio,
     TimeSpan RpoWarning,
-    TimeSpan RpoCritical);
+    TimeSpan RpoCritical)
+{
+    /// <summary>A schedule that is due for longer than its grace and has not started; null when there is none.</summary>
+    public string? LateSchedule { get; init; }
+
+    /// <summary>When the last restore drill ended, UTC; null when none was held: who never drilled is not reminded.</summary>
+    public DateTimeOffset? LastDrillAt { get; init; }
+
+    /// <summary>Whether that drill failed.</summary>
+    public bool HasDrillFailed { get; init; }
+}
+
+/// <summary>What is known of the agent of this host.</summary>
+/// <param name="IsRunning">Whether a process holds the agent's lock.</param>
+/// <param name="LastBeat">When an agent last looked at its schedules, UTC; null when none ever ran here.</param>
+internal sealed record AgentCondition(bool IsRunning, DateTimeOffset? LastBeat)
+{
+    /// <summary>The scheduler looks at its schedules at least every 15 seconds.</summary>
+    public static readonly TimeSpan StuckAfter = TimeSpan.FromSeconds(90);
+
+    /// <summary>Whether it runs and starts nothing.</summary>
+    public bool IsStuck(DateTimeOffset now) => IsRunning && !(now - LastBeat <= StuckAfter);
+
+    public bool Works(DateTimeOffset now) => IsRunning && !IsStuck(now);
+
+    /// <summary>Whether the last self-test missed a corruption that it had made.</summary>
+    public bool HasSelfTestFailed { get; init; }
+}
 
 /// <summary>Decides the level of a source, for everything that shows one. Pure.</summary>
 internal static class Escalation
@@ -46,9 +103,15 @@ internal static class Escalation
     public const double DiskWarning = 0.8;
     public const double DiskCritical = 0.9;
 
+    /// <summary>Drills are monthly by default: the longest month, and a week of grace.</summary>
+    public static readonly TimeSpan DrillOverdueAfter = TimeSpan.FromDays(40);
+
+    /// <summary>What was set aside stays as evidence; it must not keep a level up for ever. As the alert counts.</summary>
+    private static readonly TimeSpan SetAsideIsNews = TimeSpan.FromDays(1);
+
     /// <returns>Everything that asks for a level, the highest first; none: the source is well protected.</returns>
     public static IReadOnlyList<EscalationReason> Decide(SourceCondition source, DateTimeOffset now) =>
-        [.. OfBackups(source, now).Concat(OfRuns(source)).Append(OfDisk(source.DiskUsedRatio)).OfType<EscalationReason>().OrderByDescending(reason => reason.Level)];
+        [.. OfBackups(source, now).Concat(OfRuns(source)).Append(OfDrill(source, now)).Append(OfDisk(source.DiskUsedRatio)).OfType<EscalationReason>().OrderByDescending(reason => reason.Level)];
 
     /// <summary>The highest level that a reason asks for.</summary>
     public static EscalationLevel Highest(IEnumerable<EscalationReason> reasons) =>
@@ -57,31 +120,69 @@ internal static class Escalation
     /// <returns>Null below the warning threshold.</returns>
     public static EscalationReason? OfDisk(double? usedRatio) => usedRatio switch
     {
-        >= DiskCritical => new(EscalationLevel.L2, $"its store's disk is {usedRatio * 100:0} % full"),
-        >= DiskWarning => new(EscalationLevel.L1, $"its store's disk is {usedRatio * 100:0} % full"),
+        >= DiskCritical => new(EscalationLevel.L2, EscalationCause.StorageFull, $"its store's disk is {usedRatio * 100:0} % full"),
+        >= DiskWarning => new(EscalationLevel.L1, EscalationCause.StorageFull, $"its store's disk is {usedRatio * 100:0} % full"),
         _ => null,
     };
+
+    /// <param name="isUp">Whether the store can be used at all.</param>
+    /// <param name="usedRatio">Of its disk, 0 to 1; null when it does not tell.</param>
+    /// <returns>Null when nothing is wrong with the store.</returns>
+    public static EscalationReason? OfStore(bool isUp, double? usedRatio) =>
+        isUp ? OfDisk(usedRatio) : new(EscalationLevel.L2, EscalationCause.StoreDown, "its store cannot be read");
+
+    /// <returns>None when the agent works, or none was ever started here: commands do without one.</returns>
+    public static IEnumerable<EscalationReason> OfAgent(AgentCondition agent, DateTimeOffset now)
+    {
+        if (agent is { IsRunning: false, LastBeat: not null })
+            yield return new(EscalationLevel.L2, EscalationCause.AgentDown, "the agent is not running");
+        else if (agent.LastBeat is not null && agent.IsStuck(now))
+            yield return new(EscalationLevel.L2, EscalationCause.SchedulerStuck, "the agent's scheduler has stopped");
+        if (agent.HasSelfTestFailed)
+            yield return new(EscalationLevel.L1, EscalationCause.SelfTestFailed, "the last self-test of the verification failed");
+    }
 
     private static IEnumerable<EscalationReason> OfBackups(SourceCondition source, DateTimeOffset now)
     {
         if (source.Backups is not { } backups)
         {
-            yield return new(EscalationLevel.L2, "its store cannot be read");
+            yield return OfStore(isUp: false, usedRatio: null)!;
             yield break;
         }
 
         var corrupt = backups.Count(backup => backup.State is BackupState.Corrupt or BackupState.Quarantined);
         if (backups.Count > 0 && corrupt == backups.Count)
-            yield return new(EscalationLevel.L3, corrupt == 1 ? "its only backup is corrupt" : $"all {corrupt} backups are corrupt");
-        else if (corrupt > 0)
-            yield return new(EscalationLevel.L1, corrupt == 1 ? "a backup is corrupt" : $"{corrupt} backups are corrupt");
+            yield return new(EscalationLevel.L3, EscalationCause.AllCorrupt, corrupt == 1 ? "its only backup is corrupt" : $"all {corrupt} backups are corrupt");
+        else if (OfCorrupt(backups, now) is { } ofCorrupt)
+            yield return ofCorrupt;
 
         if (backups.FirstOrDefault(backup => backup.IsFromTheFuture(now)) is { } future)
-            yield return new(EscalationLevel.L1, $"{future.File} was captured in the future, so a clock was or is wrong; nothing is pruned. Check the time (timedatectl); if it is right now, delete that backup by hand");
+            yield return new(EscalationLevel.L1, EscalationCause.Clock, $"{future.File} was captured in the future, so a clock was or is wrong; nothing is pruned. Check the time (timedatectl); if it is right now, delete that backup by hand");
         if (OfAge(source, backups, now) is { } ofAge)
             yield return ofAge;
         if (source.Overdue > 0)
-            yield return new(EscalationLevel.L1, $"{source.Overdue} {(source.Overdue == 1 ? "backup is" : "backups are")} past retention and not deleted");
+            yield return new(EscalationLevel.L1, EscalationCause.RetentionOverdue, $"{source.Overdue} {(source.Overdue == 1 ? "backup is" : "backups are")} past retention and not deleted");
+    }
+
+    private static EscalationReason? OfDrill(SourceCondition source, DateTimeOffset now)
+    {
+        if (source.HasDrillFailed)
+            return new(EscalationLevel.L1, EscalationCause.DrillFailed, "the last restore drill failed");
+        return now - source.LastDrillAt > DrillOverdueAfter ? new(EscalationLevel.L1, EscalationCause.DrillOverdue, $"no restore was practised for {DrillOverdueAfter.Days} days") : null;
+    }
+
+    private static EscalationReason? OfCorrupt(IReadOnlyList<Backup> backups, DateTimeOffset now)
+    {
+        var corrupt = backups.Count(backup => backup.State == BackupState.Corrupt);
+        var setAside = backups.Count(backup => backup is { State: BackupState.Quarantined, Verification: { Passed: false } found } && now - found.VerifiedAt < SetAsideIsNews);
+        return (corrupt, setAside) switch
+        {
+            (0, 0) => null,
+            (0, 1) => new(EscalationLevel.L1, EscalationCause.Corrupt, "a backup was found corrupt within the last day, and set aside"),
+            (0, _) => new(EscalationLevel.L1, EscalationCause.Corrupt, $"{setAside} backups were found corrupt within the last day, and set aside"),
+            (1, 0) => new(EscalationLevel.L1, EscalationCause.Corrupt, "a backup is corrupt"),
+            _ => new(EscalationLevel.L1, EscalationCause.Corrupt, $"{corrupt + setAside} backups are corrupt"),
+        };
     }
 
     private static EscalationReason? OfAge(SourceCondition source, IReadOnlyList<Backup> backups, DateTimeOffset now)
@@ -91,24 +192,26 @@ internal static class Escalation
         {
             return (now - source.AddedAt) switch
             {
-                null => new(EscalationLevel.L1, "there is no good backup yet"), // whether it had its day is unknown
-                { } known when known >= source.RpoWarning => new(EscalationLevel.L3, "there is no good backup"),
+                null => new(EscalationLevel.L1, EscalationCause.Unknown, "there is no good backup yet"), // whether it had its day is unknown
+                { } known when known >= source.RpoWarning => new(EscalationLevel.L3, EscalationCause.None, "there is no good backup"),
                 _ => null,
             };
         }
 
         var age = now - good.Value;
         if (age >= source.RpoCritical)
-            return new(EscalationLevel.L2, $"the newest good backup is older than {Hours(source.RpoCritical)}");
-        return age >= source.RpoWarning ? new(EscalationLevel.L1, $"the newest good backup is older than {Hours(source.RpoWarning)}") : null;
+            return new(EscalationLevel.L2, EscalationCause.Stale, $"the newest good backup is older than {Hours(source.RpoCritical)}");
+        return age >= source.RpoWarning ? new(EscalationLevel.L1, EscalationCause.Stale, $"the newest good backup is older than {Hours(source.RpoWarning)}") : null;
     }
 
     private static IEnumerable<EscalationReason> OfRuns(SourceCondition source)
     {
         if (source.ConsecutiveFailures >= 2)
-            yield return new(EscalationLevel.L2, $"{source.ConsecutiveFailures} runs failed in a row");
+            yield return new(EscalationLevel.L2, EscalationCause.Failed, $"{source.ConsecutiveFailures} runs failed in a row");
         else if (source.ConsecutiveFailures == 1)
-            yield return new(EscalationLevel.L1, "the last run failed");
+            yield return new(EscalationLevel.L1, EscalationCause.Failed, "the last run failed");
+        if (source.LateSchedule is { } late)
+            yield return new(EscalationLevel.L1, EscalationCause.ScheduleOverdue, $"schedule {late} did not start when it was due");
     }
 
     private static string Hours(TimeSpan span) => $"{span.TotalHours:0.##} h";

@@ -14,6 +14,8 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
     // A year of history and a month to look back on it.
     private static readonly TimeSpan History = TimeSpan.FromDays(400);
 
+    private const string PastRunColumns = "schedule, started_at, ended_at, result, failure, message, hint";
+
     /// <summary>Notes since when a source is known. Of several instants the earliest counts.</summary>
     /// <returns>That one, UTC.</returns>
     public DateTimeOffset AddSource(string source, DateTimeOffset at) => database.Transact(transaction =>
@@ -108,6 +110,31 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
         row => row.GetString(0) == "success" ? null : new RunFailure(Enum.Parse<FailureKind>(row.GetString(1)), row.GetString(2), row.GetString(3)),
         ("$source", source)).FirstOrDefault());
 
+    /// <summary>The source's runs that started from an instant on, skipped ones and those under way included, oldest first.</summary>
+    public IReadOnlyList<PastRun> Since(string source, DateTimeOffset from) => database.Read(transaction => Query(
+        transaction, $"SELECT {PastRunColumns} FROM runs WHERE source = $source AND started_at >= $from ORDER BY id", ReadPast, ("$source", source), ("$from", Milliseconds(from))));
+
+    /// <summary>The runs of the source's last row of failures, oldest first: those under way or past, back to the success before them. None when it never failed.</summary>
+    public IReadOnlyList<PastRun> LastFailures(string source) => database.Read(transaction => Query(
+        transaction,
+        $"""
+        SELECT {PastRunColumns} FROM runs WHERE source = $source AND result = 'failure' AND failure IS NOT 'Interrupted'
+            AND id > coalesce((SELECT max(id) FROM runs WHERE source = $source AND result = 'success'
+                AND id < (SELECT max(id) FROM runs WHERE source = $source AND result = 'failure' AND failure IS NOT 'Interrupted')), 0) ORDER BY id
+        """,
+        ReadPast,
+        ("$source", source)));
+
+    /// <summary>The newest attempts that failed, newest first.</summary>
+    public IReadOnlyList<(DateTimeOffset At, RunFailure Failure)> FailedAttempts(string source, int most) => database.Read(transaction => Query(
+        transaction,
+        """
+        SELECT attempts.ended_at, attempts.failure, attempts.message, attempts.hint FROM attempts JOIN runs ON runs.id = run_id
+        WHERE source = $source AND attempts.failure IS NOT NULL ORDER BY run_id DESC, attempt DESC LIMIT $most
+        """,
+        row => (Instant(row, 0)!.Value, new RunFailure(Enum.Parse<FailureKind>(row.GetString(1)), row.GetString(2), row.GetString(3))),
+        ("$source", source), ("$most", most)));
+
     /// <summary>All figures at once.</summary>
     public JournalSnapshot Read() => database.Read(transaction => new JournalSnapshot(
         Query(
@@ -120,6 +147,13 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
         Counts(transaction, "SELECT source, \"check\", result, count FROM verification_counts")));
 
     public void Dispose() => database.Dispose();
+
+    private static PastRun ReadPast(SqliteDataReader row) => new(
+        row.GetString(0),
+        Instant(row, 1)!.Value,
+        Instant(row, 2),
+        row.IsDBNull(3) ? null : Enum.Parse<RunResult>(row.GetString(3), ignoreCase: true),
+        row.IsDBNull(4) ? null : new RunFailure(Enum.Parse<FailureKind>(row.GetString(4)), row.GetString(5), row.GetString(6)));
 
     private static int CloseAbandoned(SqliteTransaction transaction, string source, DateTimeOffset now)
     {

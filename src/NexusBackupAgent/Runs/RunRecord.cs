@@ -44,3 +44,11 @@ internal sealed record RunRecord(
     int Attempts,
     RunFailure? Failure,
     BackupOutcome? Outcome);
+
+/// <summary>One run as the journal remembers it.</summary>
+/// <param name="Schedule">The schedule, or <c>manual</c>.</param>
+/// <param name="StartedAt">UTC.</param>
+/// <param name="EndedAt">UTC; null while it is under way, or when its process died.</param>
+/// <param name="Result">Null as long.</param>
+/// <param name="Failure">Why it failed or was skipped; null when it did not.</param>
+internal sealed record PastRun(string Schedule, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, RunResult? Result, RunFailure? Failure);

@@ -4,8 +4,6 @@ namespace NexusBackupAgent.EndToEndTests.Alerts;
 
 public sealed class RulesTests
 {
-    private const string Page = "https://github.com/nexus-backup/nexus-backup-agent/blob/main/docs/alerts.md#";
-
     public static TheoryData<string> AlertNames => [.. RuleFile.Alerts.Select(rule => rule.Alert!).Distinct()];
 
     [SkippableFact]
@@ -65,28 +63,6 @@ public sealed class RulesTests
         Assert.Contains($"    alertname: {alert}\n", timelines, StringComparison.Ordinal);
     }
 
-    [Theory]
-    [MemberData(nameof(AlertNames))]
-    public void Each_alert_links_to_its_section_of_the_alerts_page(string alert)
-    {
-        var headings = File.ReadAllLines(Repository.File("docs", "alerts.md"));
-
-        Assert.Contains($"## {alert}", headings);
-        Assert.All(
-            RuleFile.Alerts.Where(rule => rule.Alert == alert),
-            rule => Assert.Equal(Page + alert.ToLowerInvariant(), rule.Annotations["runbook_url"]));
-    }
-
-    [Fact]
-    public void The_alerts_page_has_no_section_of_an_alert_that_is_gone()
-    {
-        var sections = File.ReadLines(Repository.File("docs", "alerts.md"))
-            .Where(line => line.StartsWith("## ", StringComparison.Ordinal))
-            .Select(line => line[3..]);
-
-        Assert.Equal(RuleFile.Alerts.Select(rule => rule.Alert!).Distinct().Order(), sections.Order());
-    }
-
     [Fact]
     public void Each_alert_carries_service_level_and_the_severity_of_its_level()
     {
@@ -105,7 +81,7 @@ public sealed class RulesTests
         {
             Assert.EndsWith(".", rule.Annotations["summary"], StringComparison.Ordinal);
             Assert.Matches(
-                @"Next: .*\bnexus-backup (run|backup|list|verify|prune|status|check-config)\b",
+                @"Next: .*\bnexus-backup (run|backup|list|verify|drill|prune|status|diagnose|check-config)\b",
                 rule.Annotations["description"]);
         });
     }

@@ -16,10 +16,10 @@ internal sealed record SourceFile(string Path, string Text)
 /// <summary>The rule that a folder may use only folders below it, and may not hide that it uses them.</summary>
 internal static partial class FolderOrder
 {
-    /// <summary>From top to bottom.</summary>
+    /// <summary>From top to bottom. Runbook judges what a whole agent shows, and may be asked by commands and by HTTP.</summary>
     public static IReadOnlyList<string> Folders { get; } =
     [
-        "Cli", "Http", "Configuration", "Metrics", "Scheduling", "Runs", "Restore", "Retention",
+        "Cli", "Http", "Runbook", "Configuration", "Metrics", "Scheduling", "Runs", "Restore", "Retention",
         "Verification", "Catalog", "Sources", "Storage", "Artifacts", "Common",
     ];
 

@@ -1,6 +1,8 @@
 using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text.Json;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Runs;
 
 namespace NexusBackupAgent.Tests.Cli;
@@ -161,6 +163,56 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Status_tells_of_an_agent_that_stopped_and_of_a_schedule_that_did_not_start()
+    {
+        await place.RunAsync("backup");
+        var now = TimeProvider.System.GetUtcNow();
+        InJournal((journal, _) =>
+        {
+            journal.Beat(now.AddHours(-1));
+            journal.AddSource("itsm", now.AddDays(-3));
+        });
+
+        var status = (await place.RunAsync("status", "--json")).Json;
+
+        Assert.Equal(("L2", "L2"), (Text(status, "level"), Text(status.GetProperty("agent"), "level")));
+        Assert.Equal("L1: schedule daily did not start when it was due", Assert.Single(status.GetProperty("sources")[0].GetProperty("reasons").EnumerateArray()).GetString());
+    }
+
+    [Fact]
+    public async Task Status_tells_of_a_restore_whose_process_died_and_not_of_one_that_is_at_work()
+    {
+        await place.RunAsync("backup");
+        InJournal((_, operations) => operations.Begin("itsm", OperationKind.Restore, TimeProvider.System.GetUtcNow(), "over itsm.db"));
+
+        using (RunLock.TryAcquire(place.In("state"), "itsm"))
+            Assert.Equal(JsonValueKind.Null, (await place.RunAsync("status", "--json")).Json.GetProperty("sources")[0].GetProperty("restoreInterruptedAt").ValueKind);
+        Assert.Contains("a restore was interrupted", (await place.RunAsync("status")).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_prune_removed_by_hand_is_in_the_journal_and_finding_nothing_is_not()
+    {
+        await place.RunAsync("backup");
+        Assert.Equal(0, (await place.RunAsync("prune")).Code);
+        InJournal((_, operations) => Assert.Null(operations.Last("itsm", OperationKind.Prune)));
+
+        await place.RunAsync("backup");
+        await place.RunAsync("backup");
+        var artifacts = Directory.GetFiles(place.Store, "*.db.gz");
+        await MakeDailyAsync(artifacts[0], daysAgo: 8);
+        await MakeDailyAsync(artifacts[1], daysAgo: 1);
+
+        var pruned = await place.RunAsync("prune");
+        Assert.True(pruned.Output.Contains("1 removed", StringComparison.Ordinal), pruned.Output);
+
+        Operation? prune = null;
+        InJournal((_, operations) => prune = operations.Last("itsm", OperationKind.Prune));
+        Assert.True(prune is { Succeeded: true }, $"{prune}");
+        Assert.StartsWith("removed 1 expired: daily_", prune!.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Status_tells_of_a_store_that_is_not_mounted()
     {
         Directory.Delete(place.Store);
@@ -208,6 +260,9 @@ public sealed class CommandTests : IDisposable
     [InlineData("verify")]
     [InlineData("prune")]
     [InlineData("status")]
+    [InlineData("diagnose")]
+    [InlineData("checklist")]
+    [InlineData("report")]
     [InlineData("check-config")]
     [InlineData("demo")]
     public async Task The_help_of_each_command_has_examples(string command)
@@ -220,6 +275,24 @@ public sealed class CommandTests : IDisposable
     }
 
     private static string? Text(JsonElement element, string property) => element.GetProperty(property).GetString();
+
+    /// <summary>Makes of a backup by hand one that the schedule would have made.</summary>
+    private static async Task MakeDailyAsync(string artifact, int daysAgo)
+    {
+        foreach (var file in Directory.GetFiles(Path.GetDirectoryName(artifact)!, Path.GetFileName(artifact) + "*"))
+            File.Move(file, file.Replace("manual_", "daily_", StringComparison.Ordinal));
+        var manifest = artifact.Replace("manual_", "daily_", StringComparison.Ordinal) + ".manifest.json";
+        var text = (await File.ReadAllTextAsync(manifest)).Replace("manual", "daily", StringComparison.Ordinal);
+        var at = TimeProvider.System.GetUtcNow().AddDays(-daysAgo);
+        await File.WriteAllTextAsync(manifest, System.Text.RegularExpressions.Regex.Replace(text, @"(?<=""capturedAt"": "")[^""]+", at.ToString("O", System.Globalization.CultureInfo.InvariantCulture)));
+    }
+
+    private void InJournal(Action<RunJournal, OperationJournal> act)
+    {
+        var database = JournalDatabase.Open(place.In("state"), TimeProvider.System.GetUtcNow(), out _);
+        using var journal = new RunJournal(database);
+        act(journal, new OperationJournal(database));
+    }
 
     private async Task<string> CompressAsync(string name)
     {

@@ -58,6 +58,9 @@ public sealed class ExitCodeTests : IDisposable
     [InlineData("drill")]
     [InlineData("prune")]
     [InlineData("status")]
+    [InlineData("diagnose")]
+    [InlineData("checklist")]
+    [InlineData("report")]
     [InlineData("run")]
     public async Task Every_command_tells_all_errors_of_a_bad_configuration(string command)
     {
@@ -174,6 +177,20 @@ public sealed class ExitCodeTests : IDisposable
         var all = await place.RunAsync("verify");
         Assert.Equal(0, all.Code);
         Assert.Contains("has no backups", all.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("diagnose")]
+    [InlineData("checklist")]
+    [InlineData("report")]
+    public async Task A_pattern_that_finds_nothing_is_never_all_well(string command)
+    {
+        place.Configure("tenants", "nowhere/*.db");
+
+        var result = await place.RunAsync(command);
+
+        Assert.Equal(6, result.Code);
+        Assert.Contains("check-config", Assert.Single(result.Errors), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -57,6 +57,49 @@ public sealed class EscalationTests
         Assert.Equal(EscalationLevel.L2, Escalation.Highest(Escalation.Decide(condition, Now)));
     }
 
+    [Theory]
+    // whether it runs | last beat (s ago, NaN: never) | level
+    [InlineData(true, 15, "Ok")]
+    [InlineData(true, 91, "L2")] // its scheduler stands still
+    [InlineData(false, 15, "L2")] // it stopped
+    [InlineData(false, double.NaN, "Ok")] // none was ever started: commands do without one
+    [InlineData(true, double.NaN, "Ok")] // it is starting
+    public void An_agent_that_stopped_or_stands_still_is_the_administrators(bool runs, double beat, string level)
+    {
+        var agent = new AgentCondition(runs, double.IsNaN(beat) ? null : Now.AddSeconds(-beat));
+
+        Assert.Equal(level, Escalation.Highest(Escalation.OfAgent(agent, Now)).ToString());
+    }
+
+    [Theory]
+    // days since the last drill (NaN: none) | it failed | level
+    [InlineData(double.NaN, false, "Ok")]
+    [InlineData(40, false, "Ok")]
+    [InlineData(40.1, false, "L1")]
+    [InlineData(1, true, "L1")]
+    public void A_drill_that_failed_or_is_too_long_ago_is_the_operators(double days, bool failed, string level)
+    {
+        var condition = new SourceCondition([BackupOf(1, passed: true)], Now.AddDays(-99), 0, 0, 0.1, TimeSpan.FromHours(24), TimeSpan.FromHours(48))
+        {
+            LastDrillAt = double.IsNaN(days) ? null : Now.AddDays(-days),
+            HasDrillFailed = failed,
+        };
+
+        Assert.Equal(level, Escalation.Highest(Escalation.Decide(condition, Now)).ToString());
+    }
+
+    [Fact]
+    public void A_self_test_that_failed_is_the_operators() =>
+        Assert.Equal(EscalationLevel.L1, Escalation.Highest(Escalation.OfAgent(new AgentCondition(IsRunning: true, Now) { HasSelfTestFailed = true }, Now)));
+
+    [Fact]
+    public void A_schedule_that_did_not_start_is_the_operators()
+    {
+        var condition = new SourceCondition([BackupOf(1, passed: true)], Now.AddDays(-9), 0, 0, 0.1, TimeSpan.FromHours(24), TimeSpan.FromHours(48)) { LateSchedule = "daily" };
+
+        Assert.Equal(new EscalationReason(EscalationLevel.L1, EscalationCause.ScheduleOverdue, "schedule daily did not start when it was due"), Assert.Single(Escalation.Decide(condition, Now)));
+    }
+
     [Fact]
     public void Every_condition_is_told_the_worst_first()
     {

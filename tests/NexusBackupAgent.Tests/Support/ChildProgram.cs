@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Cli;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Runs;
@@ -26,6 +27,11 @@ internal static class ChildProgram
                 var (configuration, problems) = ConfigurationFile.Load(file, TimeZoneInfo.Utc);
                 foreach (var problem in configuration is null ? problems : [.. problems, .. ConfigurationFile.CheckEnvironment(configuration)])
                     Console.WriteLine(problem);
+                return 0;
+            case ["command", var directory, .. var words]:
+                var terminal = new Terminal(Console.Out, Console.Error, outputIsWatched: false, errorIsWatched: false);
+                var code = await new CommandLine(new CommandContext(terminal, TimeProvider.System, directory), AgentHost.RunAsync).InvokeAsync(words, CancellationToken.None);
+                Console.WriteLine($"exit code {code}");
                 return 0;
             case ["glob", var pattern]:
                 var matches = PathGlob.Expand(pattern, out var unreadable);

@@ -1,95 +1,90 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Runs;
 using NexusBackupAgent.Scheduling;
-using NexusBackupAgent.Storage;
 
-namespace NexusBackupAgent.Cli;
+namespace NexusBackupAgent.Runbook;
 
 /// <summary>How one source is protected at one instant.</summary>
 /// <param name="Source">The source.</param>
 /// <param name="Reasons">What asks for a level, the highest first.</param>
 /// <param name="Backups">Its backups, newest first; none when the store can't be listed.</param>
+/// <param name="ListFailure">Why they can't be listed; null when they can.</param>
 /// <param name="NewestGood">What it would be restored from; null when there is nothing.</param>
 /// <param name="Activity">From the journal; null when it knows nothing of the source.</param>
 /// <param name="LastFailure">Why the last run failed; null when it did not.</param>
 /// <param name="LastDrill">The last restore drill; null when there was none.</param>
 /// <param name="HookFailure">Why the hooks that were told last failed; null when they did not.</param>
 /// <param name="NextRun">UTC; null when nothing is scheduled.</param>
+/// <param name="Late">The schedule that should have started and did not, and when; null when there is none.</param>
 /// <param name="Orphans">Files that belong to no backup.</param>
+/// <param name="InterruptedRestore">A restore whose process died in the middle of it; null when the last one ended.</param>
 internal sealed record SourceStatus(
     ScheduledSource Source,
     IReadOnlyList<EscalationReason> Reasons,
     IReadOnlyList<Backup> Backups,
+    BackupException? ListFailure,
     Backup? NewestGood,
     SourceActivity? Activity,
     RunFailure? LastFailure,
     LastDrill? LastDrill,
     RunFailure? HookFailure,
     DateTimeOffset? NextRun,
-    IReadOnlyList<Orphan> Orphans)
+    (Schedule Schedule, DateTimeOffset Due)? Late,
+    IReadOnlyList<Orphan> Orphans,
+    Operation? InterruptedRestore)
 {
+    public string Name => Source.Name;
+
     public EscalationLevel Level => Escalation.Highest(Reasons);
 
     public static async Task<SourceStatus> ReadAsync(
-        Agent agent, ScheduledSource source, SourceActivity? activity, IReadOnlyDictionary<string, StoreStatus> stores, DateTimeOffset now, CancellationToken cancellationToken)
+        AgentStatus status, ScheduledSource source, JournalSnapshot log, Operation? drill, CancellationToken cancellationToken)
     {
-        var catalog = source.Source.Catalog;
-        var store = stores[catalog.Store.Name];
-        var (backups, orphans) = await ListAsync(catalog, cancellationToken);
+        var (agent, now) = (status.Agent, status.Now);
+        var activity = log.Sources.GetValueOrDefault(source.Name);
+        var (backups, orphans, failure) = await ListAsync(source.Source.Catalog, cancellationToken);
+        var late = activity is { RunStartedAt: null }
+            ? LateSchedule.Find(source.Schedules, activity.AddedAt, schedule => agent.Journal.LastStarted(source.Name, schedule.Name), now, agent.Configuration.TimeZone)
+            : null;
         var condition = new SourceCondition(
             backups,
             activity?.AddedAt,
             activity?.ConsecutiveFailures ?? 0,
             backups is null ? 0 : OverdueBackups.Count(source.Source, backups, activity, now),
-            store.Space?.UsedRatio,
+            status.StoreOf(source).Space?.UsedRatio,
             source.RpoWarning,
-            source.RpoCritical);
+            source.RpoCritical)
+        {
+            LateSchedule = late?.Schedule.Name,
+            LastDrillAt = drill?.EndedAt,
+            HasDrillFailed = drill?.Failure is { Kind: not FailureKind.Interrupted },
+        };
         return new SourceStatus(
             source,
             Escalation.Decide(condition, now),
             backups ?? [],
+            failure,
             backups?.NewestGood(now),
             activity,
             agent.Journal.LastFailure(source.Name),
             LastDrill.Of(agent.Operations.LastEnded(source.Name, OperationKind.Drill), backups ?? []),
             agent.Operations.LastEnded(source.Name, OperationKind.Hook)?.Failure,
             source.Schedules.Select(schedule => schedule.Cron.GetNextOccurrence(now, agent.Configuration.TimeZone)).Min(),
-            activity?.RunStartedAt is null ? orphans : [.. orphans.Where(orphan => orphan.Sweepable.Count == 0)]); // what is being written now is no leftover
+            late,
+            activity?.RunStartedAt is null ? orphans : [.. orphans.Where(orphan => orphan.Sweepable.Count == 0)], // what is being written now is no leftover
+            agent.Operations.Last(source.Name, OperationKind.Restore) is { EndedAt: null } open && !agent.Turns.IsUnderWay(source.Name) ? open : null);
     }
 
-    private static async Task<(IReadOnlyList<Backup>? Backups, IReadOnlyList<Orphan> Orphans)> ListAsync(BackupCatalog catalog, CancellationToken cancellationToken)
+    private static async Task<(IReadOnlyList<Backup>? Backups, IReadOnlyList<Orphan> Orphans, BackupException? Failure)> ListAsync(BackupCatalog catalog, CancellationToken cancellationToken)
     {
         try
         {
-            return (await catalog.ListAsync(cancellationToken), await catalog.FindOrphansAsync(cancellationToken));
-        }
-        catch (BackupException)
-        {
-            return (null, []); // the store's own line tells why
-        }
-    }
-}
-
-/// <summary>The room in one store at one instant.</summary>
-/// <param name="Name">The store.</param>
-/// <param name="Path">Where it is.</param>
-/// <param name="Space">Null when it can't be asked.</param>
-/// <param name="Failure">Why not; null when it can.</param>
-internal sealed record StoreStatus(string Name, string Path, StoreSpace? Space, BackupException? Failure)
-{
-    public EscalationLevel Level => Failure is null ? Escalation.OfDisk(Space?.UsedRatio)?.Level ?? EscalationLevel.Ok : EscalationLevel.L2;
-
-    public static StoreStatus Read(IArtifactStore store)
-    {
-        try
-        {
-            return new StoreStatus(store.Name, store.Locate(""), store.GetSpace(), Failure: null);
+            return (await catalog.ListAsync(cancellationToken), await catalog.FindOrphansAsync(cancellationToken), null);
         }
         catch (BackupException failure)
         {
-            return new StoreStatus(store.Name, store.Locate(""), Space: null, failure);
+            return (null, [], failure);
         }
     }
 }

@@ -1,0 +1,98 @@
+using System.CommandLine;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Runbook;
+using NexusBackupAgent.Scheduling;
+using Spectre.Console;
+
+namespace NexusBackupAgent.Cli;
+
+/// <summary><c>nexus-backup checklist [SOURCE…]</c>: the runbook's seven recovery checks (§6).</summary>
+internal static class ChecklistCommand
+{
+    public static Command Create(CommandContext context)
+    {
+        var names = SourceArguments.Several(context, "SOURCE", "The sources to check. Default: all");
+        var language = LanguageOption.Create();
+        var json = CommandContext.Json();
+        var command = new TaughtCommand(
+            "checklist",
+            "The runbook's seven recovery checks (§6), each measured now; the newest backup is really read back. Exit code 0 only if all pass; 4 if the backup is damaged (checks 3 to 5), otherwise 3.",
+            "nexus-backup checklist                 every source",
+            "nexus-backup checklist itsm --lang ja  復旧確認チェックリスト")
+        {
+            names, language, json,
+        };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var session = context.OpenAgent(parsed);
+            var sources = SourceArguments.ChooseSome(session.Agent.Roster.Current, parsed.GetValue(names)!);
+            var status = AgentStatus.Read(session.Agent);
+            var work = new Work(context.Terminal, status, context.CommandsOf(parsed), LanguageOption.Of(parsed, language), parsed.GetValue(json));
+            return (int)await work.RunAsync(sources, cancellationToken);
+        });
+        return command;
+    }
+
+    private sealed class Work(Terminal terminal, AgentStatus status, Commands commands, Language language, bool json)
+    {
+        private readonly List<ChecklistDocument> documents = [];
+
+        public async Task<ExitCode> RunAsync(IReadOnlyList<ScheduledSource> sources, CancellationToken cancellationToken)
+        {
+            var codes = new List<ExitCode>();
+            foreach (var source in sources)
+            {
+                var facts = await LookAsync(source, cancellationToken);
+                var items = RecoveryChecklist.Decide(facts, commands);
+                codes.Add(CodeOf(items, facts.ReadBack));
+                documents.Add(ChecklistDocument.Of(source.Name, items, language));
+                if (!json)
+                    Print(source.Name, items);
+            }
+
+            if (json)
+                JsonDocuments.Print(terminal, [.. documents], JsonDocuments.Readably.IReadOnlyListChecklistDocument);
+            return ExitCodes.MostSevere(codes);
+        }
+
+        private async Task<ChecklistFacts> LookAsync(ScheduledSource source, CancellationToken cancellationToken)
+        {
+            var before = await status.OfAsync(source, cancellationToken);
+            var newest = before.Backups.FirstOrDefault(backup => backup.State != BackupState.Quarantined && !backup.IsFromTheFuture(status.Now));
+            var readBack = newest is null ? null : await RunProgressBars.ShowAsync(
+                terminal, source.Name, !json, progress => ReadBack.VerifyAsync(status.Agent, source.Source, newest, progress, cancellationToken));
+            var after = await status.OfAsync(source, cancellationToken); // what was read back is known now
+            return new ChecklistFacts(after, status.Condition, status.StoreOf(source), readBack, status.Agent.Configuration.TimeZone, status.Now);
+        }
+
+        private static ExitCode CodeOf(IReadOnlyList<CheckedItem> items, ReadBack? read) => items switch
+        {
+            _ when items.All(item => item.Passed) => ExitCode.Done,
+            _ when read is { Failure: null } && items.Any(item => !item.Passed && item.Check is RecoveryCheck.Gzip or RecoveryCheck.Checksum or RecoveryCheck.DatabaseIntegrity) => ExitCode.VerificationFailed,
+            _ => ExitCode.BackupFailed,
+        };
+
+        private void Print(string source, IReadOnlyList<CheckedItem> items)
+        {
+            var table = new Table().Border(TableBorder.None);
+            foreach (var header in (Bilingual[])[Bilingual.Same("#"), ChecklistTexts.Item, ChecklistTexts.Result, ChecklistTexts.Measured])
+                table.AddColumn(new TableColumn($"[dim]{Readable.Plain(header.In(language))}[/]").NoWrap().PadLeft(0).PadRight(2));
+            foreach (var item in items)
+            {
+                table.AddRow(
+                    $"{(int)item.Check}",
+                    Readable.Plain(ChecklistTexts.Name(item.Check).In(language)),
+                    item.Passed ? $"[green]{ChecklistTexts.Pass.In(language)}[/]" : $"[red]{ChecklistTexts.Fail.In(language)}[/]",
+                    Readable.Plain(item.Measured.In(language)));
+            }
+
+            var failed = items.Count(item => !item.Passed);
+            var verdict = failed == 0 ? $"[green]✓ {ChecklistTexts.AllPassed.In(language)}[/]" : $"[red]✗ {ChecklistTexts.Failed(failed).In(language)}[/]";
+            terminal.Line($"[bold]{Readable.Plain(source)}[/]  {verdict}");
+            terminal.Table(table);
+            foreach (var next in items.Where(item => !item.Passed).GroupBy(item => item.Next))
+                terminal.Line($"  {ChecklistTexts.Next.In(language)} ({string.Join(", ", next.Select(item => (int)item.Check))}): {Readable.Plain(next.Key!)}");
+            terminal.Output.WriteLine();
+        }
+    }
+}

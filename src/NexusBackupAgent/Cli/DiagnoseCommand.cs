@@ -1,0 +1,84 @@
+using System.CommandLine;
+using NexusBackupAgent.Runbook;
+using NexusBackupAgent.Scheduling;
+
+namespace NexusBackupAgent.Cli;
+
+/// <summary><c>nexus-backup diagnose [SOURCE]</c>: walks the runbook's flowchart (§2) and names the cause.</summary>
+internal static class DiagnoseCommand
+{
+    public static Command Create(CommandContext context)
+    {
+        var name = SourceArguments.AtMostOne(context, "Only this source. Default: all");
+        var language = LanguageOption.Create();
+        var json = CommandContext.Json();
+        var command = new TaughtCommand(
+            "diagnose",
+            "Walk the runbook's flowchart (§2) and name the cause with its evidence and the next command: [A] checksum, [B] scheduler, [C] disk, DB database, [E] permission, [F] unknown. Exit code 0 healthy, 4 for A, 8 for C, otherwise 3.",
+            "nexus-backup diagnose                  every source",
+            "nexus-backup diagnose itsm --lang ja   診断フローチャート")
+        {
+            name, language, json,
+        };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var session = context.OpenAgent(parsed);
+            var sources = SourceArguments.ChooseSome(session.Agent.Roster.Current, parsed.GetValue(name) is { } only ? [only] : []);
+            var work = new Work(context.Terminal, AgentStatus.Read(session.Agent), context.CommandsOf(parsed), LanguageOption.Of(parsed, language), parsed.GetValue(json));
+            return (int)await work.RunAsync(sources, cancellationToken);
+        });
+        return command;
+    }
+
+    private sealed class Work(Terminal terminal, AgentStatus status, Commands commands, Language language, bool json)
+    {
+        public async Task<ExitCode> RunAsync(IReadOnlyList<ScheduledSource> sources, CancellationToken cancellationToken)
+        {
+            var documents = new List<DiagnosisDocument>();
+            var codes = new List<ExitCode>();
+            foreach (var source in sources)
+            {
+                var seen = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress => Observer.ObserveAsync(status, source, progress, cancellationToken));
+                var diagnosis = Flowchart.Walk(seen, commands);
+                var log = diagnosis.Cause == Cause.Unknown ? await LogSearch.FindAsync(status.Agent, source.Name, cancellationToken) : [];
+                documents.Add(DiagnosisDocument.Of(diagnosis, log, language));
+                codes.Add(CodeOf(diagnosis.Cause));
+                if (!json)
+                    Print(diagnosis, log);
+            }
+
+            if (json)
+                JsonDocuments.Print(terminal, [.. documents], JsonDocuments.Readably.IReadOnlyListDiagnosisDocument);
+            return ExitCodes.MostSevere(codes);
+        }
+
+        private static ExitCode CodeOf(Cause cause) => cause switch
+        {
+            Cause.Healthy => ExitCode.Done,
+            Cause.Checksum => ExitCode.VerificationFailed,
+            Cause.Disk => ExitCode.StoreFull,
+            _ => ExitCode.BackupFailed,
+        };
+
+        private void Print(Diagnosis diagnosis, IReadOnlyList<string> log)
+        {
+            terminal.Line($"[bold]{Readable.Plain(diagnosis.Source)}[/]  {Heading(diagnosis.Cause)}  {Readable.Coloured(diagnosis.Level)}");
+            foreach (var step in diagnosis.Steps)
+                terminal.Line($"  {(step.Passed ? "[green]✓[/]" : "[red]✗[/]")} {Readable.Plain($"[{step.Number}]")} {Readable.Plain(step.Question.In(language))}: {Readable.Plain(step.Evidence.In(language))}");
+            foreach (var also in diagnosis.Findings.Skip(1))
+                terminal.Line($"  {DiagnosisWords.Also.In(language)}: {Heading(also.Cause)}: {Readable.Plain(also.Evidence.In(language))}");
+            foreach (var line in log)
+                terminal.Line($"  [dim]{Readable.Plain(line)}[/]");
+            foreach (var (command, index) in diagnosis.Next.Select((command, index) => (command, index + 1)))
+                terminal.Line($"  {DiagnosisWords.Next.In(language)} {index}: {Readable.Plain(command)}");
+            terminal.Line($"  [dim]{DiagnosisWords.Runbook.In(language)}: {DiagnosisWords.Link(diagnosis.Cause, language)}[/]");
+            terminal.Output.WriteLine();
+        }
+
+        private string Heading(Cause cause)
+        {
+            var (letter, title, _) = DiagnosisTexts.Of(cause);
+            return cause == Cause.Healthy ? $"[green]✓ {title.In(language)}[/]" : $"[red]✗ {Readable.Plain($"[{letter}]")} {Readable.Plain(title.In(language))}[/]";
+        }
+    }
+}

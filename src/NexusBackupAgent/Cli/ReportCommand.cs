@@ -1,0 +1,48 @@
+using System.CommandLine;
+using NexusBackupAgent.Runbook;
+
+namespace NexusBackupAgent.Cli;
+
+/// <summary><c>nexus-backup report [SOURCE]</c>: the runbook's escalation report (§4), filled in.</summary>
+internal static class ReportCommand
+{
+    public static Command Create(CommandContext context)
+    {
+        var name = SourceArguments.AtMostOne(context, "Only this source. Default: those with an incident in the last 7 days, or all when there is none");
+        var language = LanguageOption.Create();
+        var person = new Option<string?>("--operator") { Description = "Who handles it. Default: the user who typed the command", HelpName = "NAME" };
+        var json = CommandContext.Json();
+        var command = new TaughtCommand(
+            "report",
+            "The runbook's escalation report (§4), filled in from the journal and the stores, ready to paste.",
+            "nexus-backup report",
+            "nexus-backup report itsm --lang ja --operator 山田   バックアップ障害報告")
+        {
+            name, language, person, json,
+        };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var session = context.OpenAgent(parsed);
+            var only = parsed.GetValue(name);
+            var status = AgentStatus.Read(session.Agent);
+            var incidents = new List<Incident>();
+            foreach (var source in SourceArguments.ChooseSome(session.Agent.Roster.Current, only is null ? [] : [only]))
+                incidents.Add(IncidentReader.Read(status, await status.OfAsync(source, cancellationToken)));
+            if (only is null && incidents.Exists(incident => incident.OccurredAt is not null))
+                incidents.RemoveAll(incident => incident.OccurredAt is null);
+
+            var who = parsed.GetValue(person) ?? Environment.GetEnvironmentVariable("SUDO_USER") ?? Environment.UserName;
+            Print(context.Terminal, incidents, new IncidentReport(session.Agent.Configuration.TimeZone, who), who, LanguageOption.Of(parsed, language), parsed.GetValue(json));
+            return (int)ExitCode.Done;
+        });
+        return command;
+    }
+
+    private static void Print(Terminal terminal, IReadOnlyList<Incident> incidents, IncidentReport report, string who, Language language, bool json)
+    {
+        if (json)
+            JsonDocuments.Print(terminal, [.. incidents.Select(incident => IncidentDocument.Of(incident, who, report.Text(incident, language), language))], JsonDocuments.Readably.IReadOnlyListIncidentDocument);
+        else
+            terminal.Output.WriteLine(string.Join("\n\n", incidents.Select(incident => report.Text(incident, language))));
+    }
+}

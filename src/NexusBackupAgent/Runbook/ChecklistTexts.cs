@@ -1,0 +1,75 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+
+namespace NexusBackupAgent.Runbook;
+
+/// <summary>What the checklist says, in both languages side by side; the names are those of the runbook's §6.</summary>
+internal static class ChecklistTexts
+{
+    public static readonly Bilingual Pass = new("pass", "合格");
+    public static readonly Bilingual Fail = new("FAIL", "不合格");
+    public static readonly Bilingual NoBackup = new("there is no backup", "バックアップなし");
+
+    public static readonly Bilingual Item = new("check", "確認項目");
+    public static readonly Bilingual Result = new("result", "判定");
+    public static readonly Bilingual Measured = new("measured", "測定値");
+    public static readonly Bilingual Next = new("next", "次の対応");
+    public static readonly Bilingual AllPassed = new("all seven checks passed", "全7項目合格");
+
+    public static Bilingual Failed(int count) => new($"{count} of 7 checks failed", $"7項目中{count}項目が不合格");
+
+    public static Bilingual Name(RecoveryCheck check) => check switch
+    {
+        RecoveryCheck.Service => new("service runs", "サービス稼働"),
+        RecoveryCheck.NewestBackup => new("newest backup", "最新バックアップ"),
+        RecoveryCheck.Gzip => new("gzip", "gzip整合性"),
+        RecoveryCheck.Checksum => new("checksum", "チェックサム"),
+        RecoveryCheck.DatabaseIntegrity => new("database integrity", "DB整合性"),
+        RecoveryCheck.Disk => new("disk space", "ディスク容量"),
+        _ => new("scheduler", "スケジューラ"),
+    };
+
+    public static Bilingual Service(ChecklistFacts facts) => facts.Agent switch
+    {
+        { IsRunning: false } => new("not running", "停止中"),
+        { LastBeat: { } beat } => Values.Duration(facts.Now - beat) is var age ? new($"active (running), heartbeat {age.English} ago", $"active (running)、ハートビート {age.Japanese}前") : default,
+        _ => new("running, no heartbeat yet", "プロセス稼働中、ハートビートなし"),
+    };
+
+    public static Bilingual Newest(ChecklistFacts facts)
+    {
+        if (facts.Status.NewestGood is not { } good)
+            return new("no good backup", "正常バックアップなし");
+        var (age, limit) = (Values.Duration(facts.Now - good.CapturedAt), Values.Hours(facts.Status.Source.RpoWarning));
+        return new($"{age.English} old (below {limit.English})", $"{age.Japanese}前（基準 {limit.Japanese}以内）");
+    }
+
+    public static Bilingual NotReadBack(BackupException failure) => new($"could not be read back: {failure.Message}", $"読み戻し不可: {failure.Message}");
+
+    public static Bilingual Content(RecoveryCheck check, ReadBack read, CheckResult? result) => result switch
+    {
+        null => new("not tried: gzip is damaged", "未実施（gzip破損のため）"),
+        { Passed: false } => Bilingual.Same(result.Detail),
+        _ => check switch
+        {
+            RecoveryCheck.Gzip => Bilingual.Same($"{read.Backup.File}: {Values.Size(read.Backup.ActualLength)}, {Values.Seconds(read.Took)}"),
+            RecoveryCheck.Checksum => Bilingual.Same($"SHA-256 {read.Backup.Manifest.Stored.Sha256[..12]}…"),
+            _ => Bilingual.Same($"PRAGMA integrity_check: ok, {Values.Size(read.Backup.Manifest.Content.Length)}"),
+        },
+    };
+
+    public static Bilingual Disk(ChecklistFacts facts) => facts.Store switch
+    {
+        { Failure: { } failure } => Bilingual.Same(failure.Message),
+        { Space: { } space } => new($"{Values.Percent(space.UsedRatio)} used (below 80%)", $"使用率 {Values.Percent(space.UsedRatio)}（基準 80%未満）"),
+        _ => new("the store does not tell", "使用率を取得できません"),
+    };
+
+    public static Bilingual Scheduler(ChecklistFacts facts) => facts.Status switch
+    {
+        { Late: { } late } => DiagnosisTexts.Late(late.Schedule.Name, late.Due, facts.Zone),
+        { NextRun: { } next } when !facts.Agent.Works(facts.Now) => DiagnosisTexts.NothingStarts(next, facts.Zone),
+        { NextRun: { } next } => new($"next run {Values.Minute(next, facts.Zone)}", $"次回実行予定 {Values.Minute(next, facts.Zone)}"),
+        _ => new("no next run", "次回実行予定なし"),
+    };
+}

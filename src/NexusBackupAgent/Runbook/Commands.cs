@@ -1,0 +1,30 @@
+using NexusBackupAgent.Common;
+
+namespace NexusBackupAgent.Runbook;
+
+/// <summary>The next command, as it can be pasted: with the source's real name, quoted, and the configuration that was given.</summary>
+/// <param name="configuration">The file that was given with <c>--config</c>; null when none was.</param>
+internal sealed class Commands(string? configuration)
+{
+    public const string StartAgent = "sudo systemctl start nexus-backup";
+    public const string RestartAgent = "sudo systemctl restart nexus-backup";
+    public const string AgentLog = "journalctl -u nexus-backup --since '48 hours ago'";
+
+    public string Backup(string source) => Of("backup", source);
+
+    public string VerifyAll(string source) => Of("verify", source, "--all");
+
+    public string PruneDryRun(string source) => Of("prune", source, "--dry-run");
+
+    public string RestoreDryRun(string source) => Of("restore", source, "--dry-run");
+
+    public string Status() => Of("status");
+
+    public string CheckConfig() => Of("check-config");
+
+    public string Of(params string[] words) =>
+        ToolProcess.Line(["nexus-backup", .. words, .. configuration is null ? (string[])[] : ["--config", configuration]]);
+
+    /// <summary>A command of the system on a path.</summary>
+    public static string On(string path, params string[] words) => ToolProcess.Line([.. words, path]);
+}

@@ -1,0 +1,39 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+
+namespace NexusBackupAgent.Runbook;
+
+/// <summary>DB接続エラー of the flowchart: the database itself is missing, no database, damaged, or locked too long. Pure.</summary>
+internal static class DatabaseTrouble
+{
+    public static Finding? Find(Observation seen, Commands commands)
+    {
+        if (seen.DatabaseFailure is { } now && IsOfDatabase(now.Kind))
+            return new Finding(Cause.Database, Bilingual.Same(now.Message), Next(now.Kind, now.Hint, seen, commands));
+        if (seen.ReadBack is { Failure: null, Backup: { State: BackupState.Corrupt or BackupState.Quarantined } captured } && IsDamageOfSource(captured))
+            return new Finding(Cause.Database, DiagnosisTexts.CapturedDamage(captured), Next(FailureKind.SourceCorrupt, "", seen, commands));
+        if (seen.Status.LastFailure is not { } last || !IsOfDatabase(last.Kind))
+            return null;
+
+        // It opens now, so that another run may do; but an integrity check is more than opening.
+        var next = last.Kind == FailureKind.SourceCorrupt || seen.DatabaseFailure is not null ? Next(last.Kind, last.Hint, seen, commands) : [commands.Backup(seen.Source)];
+        return new Finding(Cause.Database, DiagnosisTexts.LastRun(last), next);
+    }
+
+    /// <summary>Stored as it was captured, and what was captured is damaged: no checksum mismatch, and another backup would not mend it.</summary>
+    public static bool IsDamageOfSource(Backup backup) =>
+        backup is { Manifest.IsCommitted: true, Verification: { Passed: false } result }
+        && backup.ActualLength == backup.Manifest.Stored.Length
+        && result.Checks.All(check => check.Passed || check.Check == VerificationCheck.Integrity);
+
+    private static bool IsOfDatabase(FailureKind kind) =>
+        kind is FailureKind.SourceMissing or FailureKind.SourceInvalid or FailureKind.SourceCorrupt or FailureKind.SourceBusy;
+
+    private static IReadOnlyList<string> Next(FailureKind kind, string hint, Observation seen, Commands commands) => (kind, seen.Database) switch
+    {
+        (FailureKind.SourceBusy, { } path) => [Commands.On(path, "sudo", "fuser", "-v"), commands.Backup(seen.Source)],
+        (FailureKind.SourceMissing, { } path) => [Commands.On(path, "ls", "-la"), commands.RestoreDryRun(seen.Source)],
+        (_, { } path) => [Commands.On(path, "file"), commands.RestoreDryRun(seen.Source)],
+        _ => [hint],
+    };
+}

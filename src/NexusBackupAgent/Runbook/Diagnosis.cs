@@ -1,0 +1,56 @@
+using NexusBackupAgent.Runs;
+
+namespace NexusBackupAgent.Runbook;
+
+/// <summary>Where the flowchart of the runbook (§2) ends. In the order in which they are told when there are several.</summary>
+internal enum Cause
+{
+    /// <summary>Nothing is wrong.</summary>
+    Healthy,
+
+    /// <summary>[A]: the newest backup is not what was stored.</summary>
+    Checksum,
+
+    /// <summary>[C]: the store or the scratch space is full.</summary>
+    Disk,
+
+    /// <summary>DB接続エラー: the database is missing, damaged or locked.</summary>
+    Database,
+
+    /// <summary>[E]: the store or the database may not be used.</summary>
+    Permission,
+
+    /// <summary>[B]: nothing starts the runs.</summary>
+    Scheduler,
+
+    /// <summary>[F]: something else.</summary>
+    Unknown,
+}
+
+/// <summary>One box of the flowchart, walked.</summary>
+/// <param name="Number">As the flowchart numbers it: <c>1</c>, <c>A</c>, <c>3C</c>.</param>
+/// <param name="Question">What is asked there.</param>
+/// <param name="Passed">Whether the answer is the good one.</param>
+/// <param name="Evidence">What was measured.</param>
+internal sealed record Step(string Number, Bilingual Question, bool Passed, Bilingual Evidence);
+
+/// <summary>Something that is wrong.</summary>
+/// <param name="Cause">What the runbook calls it.</param>
+/// <param name="Evidence">How it shows.</param>
+/// <param name="Next">The commands to mend it, in order.</param>
+internal sealed record Finding(Cause Cause, Bilingual Evidence, IReadOnlyList<string> Next);
+
+/// <summary>The end of the flowchart for one source.</summary>
+/// <param name="Source">Its name.</param>
+/// <param name="Level">Who has to act.</param>
+/// <param name="Steps">The way through the flowchart.</param>
+/// <param name="Findings">What is wrong; the first is the cause. None: healthy.</param>
+internal sealed record Diagnosis(string Source, EscalationLevel Level, IReadOnlyList<Step> Steps, IReadOnlyList<Finding> Findings)
+{
+    public Cause Cause => Findings.Count == 0 ? Cause.Healthy : Findings[0].Cause;
+
+    /// <summary>What to type, in order. What hinders a backup is mended before one is asked for.</summary>
+    public IReadOnlyList<string> Next => [.. Findings.OrderByDescending(IsObstacle).SelectMany(finding => finding.Next).Distinct(StringComparer.Ordinal)];
+
+    private static bool IsObstacle(Finding finding) => finding.Cause is Cause.Disk or Cause.Database or Cause.Permission;
+}

@@ -1,0 +1,106 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Runs;
+using NexusBackupAgent.Storage;
+
+namespace NexusBackupAgent.Runbook;
+
+/// <summary>What a diagnosis says, in both languages side by side. Messages of failures are the journal's own, in English.</summary>
+internal static class DiagnosisTexts
+{
+    public static readonly Bilingual IsThereANewOne = new("newest good backup", "最新の正常バックアップ");
+    public static readonly Bilingual IsItSound = new("checksum verification", "チェックサム検証");
+    public static readonly Bilingual DoesTheAgentRun = new("agent running", "サービス稼働確認");
+    public static readonly Bilingual IsAnythingScheduled = new("scheduler", "スケジューラ");
+    public static readonly Bilingual IsThereRoom = new("disk space", "ディスク容量");
+    public static readonly Bilingual DoesTheDatabaseOpen = new("database", "DB接続");
+    public static readonly Bilingual IsAccessGiven = new("permissions", "権限");
+    public static readonly Bilingual DidTheLastRunSucceed = new("last run", "前回の実行結果");
+
+    public static (string Letter, Bilingual Title, string Anchor) Of(Cause cause) => cause switch
+    {
+        Cause.Checksum => ("A", new("checksum mismatch → [D] back up again", "チェックサム不一致 → [D] 再バックアップ"), "cause-a"),
+        Cause.Scheduler => ("B", new("scheduler stopped", "スケジューラ停止"), "cause-b"),
+        Cause.Disk => ("C", new("disk full", "ディスク容量不足"), "cause-c"),
+        Cause.Database => ("DB", new("database error", "DB接続エラー"), "cause-database"),
+        Cause.Permission => ("E", new("permission error", "権限エラー"), "cause-e"),
+        Cause.Unknown => ("F", new("unknown, analyse the log", "不明（ログ詳細分析）"), "cause-f"),
+        _ => ("", new("healthy", "バックアップ正常"), "flowchart"),
+    };
+
+    public static Bilingual Age(Observation seen)
+    {
+        var limit = Values.Hours(seen.Status.Source.RpoWarning);
+        if (seen.Status.NewestGood is not { } good)
+            return new("none", "正常バックアップなし");
+        var (at, age) = (Values.Minute(good.CapturedAt, seen.Zone), Values.Duration(seen.Now - good.CapturedAt));
+        return new($"{good.File}, {at}, {age.English} old (limit {limit.English})", $"{good.File}、{at}、{age.Japanese}経過（基準 {limit.Japanese}未満）");
+    }
+
+    public static Bilingual Reading(ReadBack read) => read switch
+    {
+        { Failure: { } failure } => new($"could not be read back: {failure.Message}", $"読み戻し不可: {failure.Message}"),
+        { IsGood: true } => new(
+            $"{read.Backup.File}: OK, {Values.Size(read.Backup.ActualLength)} read back in {Values.Seconds(read.Took)}",
+            $"{read.Backup.File}: 正常（{Values.Size(read.Backup.ActualLength)} を {Values.Seconds(read.Took)} で読み戻し）"),
+        _ => Corrupt(read.Backup.File, read.Backup.Verification?.FirstFailure ?? "its size has changed"),
+    };
+
+    public static Bilingual Corrupt(string file, string why) => new($"{file} is corrupt: {why}", $"{file} が破損: {why}");
+
+    public static Bilingual CapturedDamage(Backup backup) => new(
+        $"the database was already corrupt when {backup.File} was captured: {backup.Verification!.FirstFailure}",
+        $"{backup.File} の取得時点でDBが破損: {backup.Verification!.FirstFailure}");
+
+    public static Bilingual Agent(Observation seen) => seen.Agent switch
+    {
+        { IsRunning: false, LastBeat: null } => new("not running, and none has run here yet", "停止中（稼働実績なし）"),
+        { IsRunning: false, LastBeat: { } beat } => new($"not running since {Values.Minute(beat, seen.Zone)}", $"停止中（{Values.Minute(beat, seen.Zone)} 以降）"),
+        { LastBeat: { } beat } when seen.Agent.IsStuck(seen.Now) => new(
+            $"running, but its scheduler has stood still for {Values.Duration(seen.Now - beat).English}", $"プロセスは稼働中だが、スケジューラが{Values.Duration(seen.Now - beat).Japanese}停止"),
+        { LastBeat: { } beat } => new($"running, heartbeat {Values.Duration(seen.Now - beat).English} ago", $"稼働中（ハートビート {Values.Duration(seen.Now - beat).Japanese}前）"),
+        _ => new("running, but its scheduler has never looked at its schedules", "プロセスは稼働中だが、スケジューラが未起動"),
+    };
+
+    public static Bilingual Schedule(Observation seen) => seen.Status switch
+    {
+        { Late: { } late } => Late(late.Schedule.Name, late.Due, seen.Zone),
+        { Source.Schedules.Count: 0 } => new("manual backups only: no schedule is configured", "手動バックアップのみ（スケジュール設定なし）"),
+        { NextRun: { } next } when !seen.Agent.Works(seen.Now) => NothingStarts(next, seen.Zone),
+        { NextRun: { } next } => new($"next run {Values.Minute(next, seen.Zone)}", $"次回実行予定 {Values.Minute(next, seen.Zone)}"),
+        _ => new("no schedule will ever run again", "次回実行予定なし"),
+    };
+
+    public static Bilingual NothingStarts(DateTimeOffset next, TimeZoneInfo zone) => new(
+        $"due next {Values.Minute(next, zone)}, and nothing would start it", $"次回予定 {Values.Minute(next, zone)} だが、起動するサービスが停止中");
+
+    public static Bilingual Late(string schedule, DateTimeOffset due, TimeZoneInfo zone) => new(
+        $"schedule {schedule} was due {Values.Minute(due, zone)} and did not start", $"スケジュール {schedule} が {Values.Minute(due, zone)} に未実行");
+
+    public static Bilingual Room(Observation seen) => seen.Store.Space is { } space ? OfDisk(seen.Store.Path, space) : new("the store does not tell", "使用率を取得できません");
+
+    public static Bilingual StoreFull(string path, StoreSpace space) => OfDisk(path, space);
+
+    public static Bilingual ScratchFull(string path, long available, long needed) => new(
+        $"scratch space {path} has {Values.Size(available)} available and {Values.Size(needed)} are needed", $"作業領域 {path} の空き {Values.Size(available)} に対し {Values.Size(needed)} が必要");
+
+    public static Bilingual Opens(Observation seen) => seen switch
+    {
+        { DatabaseFailure: { } failure } => Bilingual.Same(failure.Message),
+        { Status.Activity.RunStartedAt: not null } => new("a run is under way and has opened it", "バックアップ実行中（オープン済み）"),
+        _ => new("a snapshot of it opens", "スナップショット取得可"),
+    };
+
+    public static Bilingual Access(Observation seen) => new($"{seen.Directory} is writable by {seen.User}", $"{seen.Directory} はユーザー {seen.User} で書込み可");
+
+    public static Bilingual LastRunOf(Observation seen) => seen.Status switch
+    {
+        { LastFailure: { } failure } => LastRun(failure),
+        { Activity.LastRunAt: { } at } => new($"succeeded, {Values.Minute(at, seen.Zone)}", $"成功（{Values.Minute(at, seen.Zone)}）"),
+        _ => new("none yet", "実行履歴なし"),
+    };
+
+    public static Bilingual LastRun(RunFailure failure) => new($"the last run failed: {failure.Message}", $"前回の実行が失敗: {failure.Message}");
+
+    private static Bilingual OfDisk(string path, StoreSpace space) => new(
+        $"{path}: {Values.Percent(space.UsedRatio)} used, {Values.Size(space.Available)} available", $"{path}: 使用率 {Values.Percent(space.UsedRatio)}、空き {Values.Size(space.Available)}");
+}

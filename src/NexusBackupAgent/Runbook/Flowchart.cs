@@ -1,0 +1,79 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Runs;
+
+namespace NexusBackupAgent.Runbook;
+
+/// <summary>
+/// Walks the flowchart of the runbook (§2) over what was observed. Pure. Where its first branch would already end in
+/// "healthy", a failed last run, a critical disk or an agent that is down is told all the same: at 03:00 that is the truth.
+/// </summary>
+internal static class Flowchart
+{
+    public static Diagnosis Walk(Observation seen, Commands commands)
+    {
+        var findings = new List<Finding?>
+        {
+            ChecksumMismatch(seen, commands),
+            FullDisk.Find(seen, commands),
+            DatabaseTrouble.Find(seen, commands),
+            RefusedAccess.Find(seen, commands),
+            StoppedScheduler.Find(seen, commands),
+        }.OfType<Finding>().ToList();
+        if (findings.Count == 0 && Unexplained(seen) is { } evidence)
+            findings.Add(new Finding(Cause.Unknown, evidence, [Commands.AgentLog, $"{commands.Backup(seen.Source)} --verbose"]));
+
+        var level = Escalation.Highest(seen.Status.Reasons.Concat(Escalation.OfAgent(seen.Agent, seen.Now)));
+        return new Diagnosis(seen.Source, level, Steps(seen, findings), findings);
+    }
+
+    /// <summary>[A]: the newest stored backup is corrupt, and nothing newer is good.</summary>
+    private static Finding? ChecksumMismatch(Observation seen, Commands commands)
+    {
+        var newest = seen.ReadBack is { Failure: null } read ? read.Backup : NewestStored(seen);
+        if (newest is not { State: BackupState.Corrupt or BackupState.Quarantined } || DatabaseTrouble.IsDamageOfSource(newest)
+            || seen.Status.NewestGood?.CapturedAt > newest.CapturedAt)
+        {
+            return null;
+        }
+
+        var why = newest.Verification?.FirstFailure ?? "its size has changed";
+        return new Finding(Cause.Checksum, DiagnosisTexts.Corrupt(newest.File, why), [commands.Backup(seen.Source), commands.VerifyAll(seen.Source)]);
+    }
+
+    /// <summary>Something is wrong and no other box of the flowchart says what.</summary>
+    private static Bilingual? Unexplained(Observation seen) => seen switch
+    {
+        { Status.LastFailure: { } failure } => DiagnosisTexts.LastRun(failure),
+        { ReadBack.Failure: { Kind: not FailureKind.Locked } failure } => Bilingual.Same(failure.Message),
+        { Store.Failure: { } failure } => Bilingual.Same(failure.Message),
+        { WriteFailure: { } failure } => Bilingual.Same(failure.Message),
+        { DatabaseFailure: { } failure } => Bilingual.Same(failure.Message),
+        { IsFresh: false, Status.Activity: null or { RunStartedAt: null } } => DiagnosisTexts.Age(seen),
+        _ => null,
+    };
+
+    private static List<Step> Steps(Observation seen, IReadOnlyList<Finding> findings)
+    {
+        var steps = new List<Step> { new("1", DiagnosisTexts.IsThereANewOne, seen.IsFresh, DiagnosisTexts.Age(seen)) };
+        if (seen.ReadBack is { } read)
+            steps.Add(new Step("A", DiagnosisTexts.IsItSound, read.IsGood || read.Failure?.Kind == FailureKind.Locked, DiagnosisTexts.Reading(read)));
+        else if (findings.FirstOrDefault(finding => finding.Cause == Cause.Checksum) is { } corrupt)
+            steps.Add(new Step("A", DiagnosisTexts.IsItSound, Passed: false, corrupt.Evidence));
+
+        steps.Add(new Step("2", DiagnosisTexts.DoesTheAgentRun, seen.Agent.Works(seen.Now), DiagnosisTexts.Agent(seen)));
+        steps.Add(new Step("3B", DiagnosisTexts.IsAnythingScheduled, !findings.Any(finding => finding.Cause == Cause.Scheduler), DiagnosisTexts.Schedule(seen)));
+        steps.Add(StepOf("3C", Cause.Disk, DiagnosisTexts.IsThereRoom, DiagnosisTexts.Room(seen)));
+        steps.Add(StepOf("3DB", Cause.Database, DiagnosisTexts.DoesTheDatabaseOpen, DiagnosisTexts.Opens(seen)));
+        steps.Add(StepOf("3E", Cause.Permission, DiagnosisTexts.IsAccessGiven, DiagnosisTexts.Access(seen)));
+        steps.Add(new Step("3", DiagnosisTexts.DidTheLastRunSucceed, seen.Status.LastFailure is null, DiagnosisTexts.LastRunOf(seen)));
+        return steps;
+
+        Step StepOf(string number, Cause cause, Bilingual question, Bilingual evidence) =>
+            findings.FirstOrDefault(finding => finding.Cause == cause) is { } found
+                ? new Step(number, question, Passed: false, found.Evidence)
+                : new Step(number, question, Passed: true, evidence);
+    }
+
+    private static Backup? NewestStored(Observation seen) => seen.Status.Backups.FirstOrDefault(backup => !backup.IsFromTheFuture(seen.Now));
+}

@@ -1,0 +1,25 @@
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Runs;
+
+namespace NexusBackupAgent.Runbook;
+
+/// <summary>[C] of the flowchart: no room in the store, or none to expand a database. Pure.</summary>
+internal static class FullDisk
+{
+    public static Finding? Find(Observation seen, Commands commands)
+    {
+        var backup = commands.Backup(seen.Source);
+        IReadOnlyList<string> inStore = [Commands.On(seen.Store.Path, "df", "-h"), commands.PruneDryRun(seen.Source), backup];
+        IReadOnlyList<string> inScratch = [Commands.On(seen.Scratch, "df", "-h"), backup];
+        return seen switch
+        {
+            { Store.Space: { UsedRatio: >= Escalation.DiskCritical } space } => new Finding(Cause.Disk, DiagnosisTexts.StoreFull(seen.Store.Path, space), inStore),
+            { WriteFailure: { Kind: FailureKind.StoreFull } full } => new Finding(Cause.Disk, Bilingual.Same(full.Message), inStore),
+            { ScratchSpace: { } space } when space.Available < seen.ScratchNeeded => new Finding(Cause.Disk, DiagnosisTexts.ScratchFull(seen.Scratch, space.Available, seen.ScratchNeeded), inScratch),
+            { ReadBack.Failure: { Kind: FailureKind.StoreFull } full } => new Finding(Cause.Disk, Bilingual.Same(full.Message), inScratch),
+            { DatabaseFailure: { Kind: FailureKind.StoreFull } full } => new Finding(Cause.Disk, Bilingual.Same(full.Message), inScratch),
+            { Status.LastFailure: { Kind: FailureKind.StoreFull } full } => new Finding(Cause.Disk, DiagnosisTexts.LastRun(full), inStore),
+            _ => null,
+        };
+    }
+}

@@ -1,0 +1,69 @@
+using NexusBackupAgent.Runs;
+
+namespace NexusBackupAgent.Runbook;
+
+/// <summary>The kinds of trouble that the escalation template names (runbook §4).</summary>
+internal enum IncidentKind
+{
+    /// <summary>自動バックアップ未実行.</summary>
+    NotRun,
+
+    /// <summary>ファイル破損.</summary>
+    Corrupt,
+
+    /// <summary>ディスク容量不足.</summary>
+    Disk,
+
+    /// <summary>リストア失敗.</summary>
+    Restore,
+
+    /// <summary>その他.</summary>
+    Other,
+}
+
+/// <summary>One thing that went wrong.</summary>
+/// <param name="Kind">What.</param>
+/// <param name="At">Since when, UTC.</param>
+/// <param name="IsCurrent">Whether it still is.</param>
+internal sealed record Trouble(IncidentKind Kind, DateTimeOffset At, bool IsCurrent);
+
+/// <summary>One measure that was taken.</summary>
+/// <param name="At">When it began, UTC.</param>
+/// <param name="What">The kind of measure.</param>
+/// <param name="Detail">In the journal's words; empty when there are none.</param>
+/// <param name="Succeeded">Null while it is under way.</param>
+internal sealed record Measure(DateTimeOffset At, Bilingual What, string Detail, bool? Succeeded);
+
+/// <summary>What the escalation template asks for, of one source.</summary>
+/// <param name="Source">Its name.</param>
+/// <param name="OccurredAt">Since when, UTC; null when nothing is or was wrong.</param>
+/// <param name="Kinds">What, each once; none when nothing is wrong.</param>
+/// <param name="LastGood">Capture time of the newest good backup, UTC; null when there is none.</param>
+/// <param name="Age">Its age; null when there is none.</param>
+/// <param name="IsBeyondRpo">Whether that is beyond the warning age, or there is none.</param>
+/// <param name="DiskUsedRatio">Of its store, 0 to 1; null when the store does not tell.</param>
+/// <param name="Measures">What was done since, oldest first.</param>
+/// <param name="Level">Who has to act.</param>
+internal sealed record Incident(
+    string Source,
+    DateTimeOffset? OccurredAt,
+    IReadOnlyList<IncidentKind> Kinds,
+    DateTimeOffset? LastGood,
+    TimeSpan? Age,
+    bool IsBeyondRpo,
+    double? DiskUsedRatio,
+    IReadOnlyList<Measure> Measures,
+    EscalationLevel Level)
+{
+    /// <summary>What is over is reported for a week.</summary>
+    public static readonly TimeSpan Memory = TimeSpan.FromDays(7);
+
+    /// <summary>Of several troubles those that still are count; when none is, those of the last week. The earliest gives the time.</summary>
+    /// <returns>Since when, and the kinds in the template's order.</returns>
+    public static (DateTimeOffset? At, IReadOnlyList<IncidentKind> Kinds) Sum(IReadOnlyList<Trouble> troubles, DateTimeOffset now)
+    {
+        var current = troubles.Where(trouble => trouble.IsCurrent).ToList();
+        var counted = current.Count > 0 ? current : troubles.Where(trouble => now - trouble.At < Memory).ToList();
+        return counted.Count == 0 ? (null, []) : (counted.Min(trouble => trouble.At), [.. counted.Select(trouble => trouble.Kind).Distinct().Order()]);
+    }
+}

@@ -1,0 +1,78 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Runs;
+
+namespace NexusBackupAgent.Runbook;
+
+/// <summary>Gathers from journal, catalog and store what the escalation template asks for.</summary>
+internal static class IncidentReader
+{
+    public static Incident Read(AgentStatus status, SourceStatus source)
+    {
+        var (agent, now) = (status.Agent, status.Now);
+        var restores = agent.Operations.Since(source.Name, now - Incident.Memory).Where(done => done.Kind == OperationKind.Restore).ToList();
+        IReadOnlyList<Trouble> troubles =
+        [
+            .. OfRuns(agent.Journal.LastFailures(source.Name), source),
+            .. OfBackups(source),
+            .. OfRestores(restores, source),
+            .. OfReasons(status, source),
+        ];
+        var (at, kinds) = Incident.Sum(troubles, now);
+        return new Incident(
+            source.Name,
+            at,
+            kinds,
+            source.NewestGood?.CapturedAt,
+            now - source.NewestGood?.CapturedAt,
+            source.Reasons.Any(reason => reason.Cause is EscalationCause.Stale or EscalationCause.None or EscalationCause.AllCorrupt),
+            status.StoreOf(source.Source).Space?.UsedRatio,
+            at is { } since ? MeasuresTaken.Of(agent.Journal.Since(source.Name, since), agent.Operations.Since(source.Name, since)) : [],
+            Escalation.Highest(source.Reasons.Concat(status.Reasons)));
+    }
+
+    private static IEnumerable<Trouble> OfRuns(IReadOnlyList<PastRun> failures, SourceStatus source)
+    {
+        if (failures.Count == 0)
+            yield break;
+        var kind = failures[^1].Failure?.Kind switch
+        {
+            FailureKind.StoreFull => IncidentKind.Disk,
+            FailureKind.Verification => IncidentKind.Corrupt,
+            _ => IncidentKind.NotRun,
+        };
+        yield return new Trouble(kind, failures[0].StartedAt, source.Activity?.ConsecutiveFailures > 0);
+    }
+
+    /// <summary>What was set aside and replaced is over; what lies corrupt in the store is not.</summary>
+    private static IEnumerable<Trouble> OfBackups(SourceStatus source) =>
+        from backup in source.Backups
+        where backup.State is BackupState.Corrupt or BackupState.Quarantined
+        select new Trouble(IncidentKind.Corrupt, backup.Verification?.VerifiedAt ?? backup.Artifact.ModifiedAt, backup.State == BackupState.Corrupt || !(source.NewestGood?.CapturedAt > backup.CapturedAt));
+
+    private static IEnumerable<Trouble> OfRestores(IReadOnlyList<Operation> restores, SourceStatus source) =>
+        from restore in restores
+        where restore.Failure is not null || source.InterruptedRestore?.Id == restore.Id
+        select new Trouble(IncidentKind.Restore, restore.StartedAt, !restores.Any(later => later.Id > restore.Id && later.Succeeded));
+
+    /// <summary>What asks for a level and is no event of the journal. Since when a disk is full, nothing remembers: since now.</summary>
+    private static IEnumerable<Trouble> OfReasons(AgentStatus status, SourceStatus source)
+    {
+        foreach (var reason in source.Reasons.Concat(status.Reasons))
+        {
+            var trouble = reason.Cause switch
+            {
+                EscalationCause.Stale => new Trouble(IncidentKind.NotRun, source.NewestGood!.CapturedAt + source.Source.RpoWarning, IsCurrent: true),
+                EscalationCause.None => new Trouble(IncidentKind.NotRun, source.Activity!.AddedAt + source.Source.RpoWarning, IsCurrent: true),
+                EscalationCause.ScheduleOverdue => new Trouble(IncidentKind.NotRun, source.Late!.Value.Due, IsCurrent: true),
+                EscalationCause.StorageFull => new Trouble(IncidentKind.Disk, status.Now, IsCurrent: true),
+                EscalationCause.AgentDown or EscalationCause.SchedulerStuck => new Trouble(IncidentKind.Other, status.Condition.LastBeat!.Value, IsCurrent: true),
+                EscalationCause.DrillFailed => new Trouble(IncidentKind.Restore, status.Now, IsCurrent: true),
+                EscalationCause.DrillOverdue or EscalationCause.SelfTestFailed or EscalationCause.StoreDown or EscalationCause.Clock or EscalationCause.RetentionOverdue => new Trouble(IncidentKind.Other, status.Now, IsCurrent: true),
+                _ => null, // failed runs and corrupt backups have times of their own
+            };
+            if (trouble is not null)
+                yield return trouble;
+        }
+    }
+}

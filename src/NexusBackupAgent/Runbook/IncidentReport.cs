@@ -1,0 +1,88 @@
+using System.Globalization;
+using NexusBackupAgent.Runs;
+
+namespace NexusBackupAgent.Runbook;
+
+/// <summary>Fills the escalation template of the runbook (§4), line for line as it stands there.</summary>
+/// <param name="zone">The zone of the times.</param>
+/// <param name="operatorName">対応者.</param>
+internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
+{
+    /// <summary>So that the report stays one screen.</summary>
+    private const int MostMeasures = 12;
+
+    private static readonly Bilingual Title = new("[Backup incident report]", "【バックアップ障害報告】");
+    private static readonly Bilingual NoMeasures = new("none", "なし");
+    private static readonly Bilingual NoKind = new("none", "なし");
+
+    /// <summary>Plain text, ready to paste.</summary>
+    public string Text(Incident incident, Language language)
+    {
+        string In(Bilingual text) => text.In(language);
+        var lines = new List<string>
+        {
+            In(Title),
+            In(new("■ Occurred: ", "■ 発生日時: ")) + (incident.OccurredAt is { } at ? Values.Minute(at, zone) : "-"),
+            In(new("■ Kind: ", "■ 障害種別: ")) + KindsOf(incident, language),
+            In(new("■ Last good backup: ", "■ 最終正常バックアップ: ")) + (incident.LastGood is { } good ? Values.Minute(good, zone) : In(new("none", "なし"))),
+            In(new("■ RPO: ", "■ RPO影響: ")) + In(RpoOf(incident)),
+            In(new("■ Disk used: ", "■ ディスク使用率: ")) + (incident.DiskUsedRatio is { } ratio ? Values.Percent(ratio) : In(new("unknown", "不明"))),
+            In(new("■ Done so far:", "■ 実施済み対応:")),
+        };
+        lines.AddRange(MeasuresOf(incident).Select(measure => "  - " + In(measure)));
+        lines.Add(In(new("■ State: ", "■ 現在の状態: ")) + In(StateOf(incident)));
+        lines.Add(In(new("■ Operator: ", "■ 対応者: ")) + operatorName);
+        return string.Join('\n', lines);
+    }
+
+    public static Bilingual NameOf(IncidentKind kind) => kind switch
+    {
+        IncidentKind.NotRun => new("automatic backup not made", "自動バックアップ未実行"),
+        IncidentKind.Corrupt => new("corrupt backup file", "ファイル破損"),
+        IncidentKind.Disk => new("disk full", "ディスク容量不足"),
+        IncidentKind.Restore => new("restore failed", "リストア失敗"),
+        _ => new("other", "その他"),
+    };
+
+    /// <summary>The template's three states, from the level; without an incident there is nothing to recover from.</summary>
+    public static Bilingual StateOf(Incident incident) => incident.Level switch
+    {
+        EscalationLevel.Ok when incident.OccurredAt is null => new("normal (OK)", "正常（OK）"),
+        EscalationLevel.Ok => new("recovered (OK)", "復旧済（OK）"),
+        EscalationLevel.L1 => new("being handled (L1)", "対応中（L1）"),
+        var level => new($"waiting for escalation ({level})", $"エスカレーション待ち（{level}）"),
+    };
+
+    /// <summary>With the source's name, which the template has no line for.</summary>
+    private static string KindsOf(Incident incident, Language language)
+    {
+        var kinds = incident.Kinds.Count == 0 ? NoKind.In(language) : string.Join(" / ", incident.Kinds.Select(kind => NameOf(kind).In(language)));
+        return new Bilingual($"{kinds} (source {incident.Source})", $"{kinds}（対象: {incident.Source}）").In(language);
+    }
+
+    /// <summary>The hours are those since the last good backup, as the runbook's criterion counts them: what would be lost.</summary>
+    private static Bilingual RpoOf(Incident incident)
+    {
+        if (!incident.IsBeyondRpo)
+            return new("within", "範囲内");
+        if (incident.Age is not { } age)
+            return new("exceeded (no good backup)", "超過（正常バックアップなし）");
+        var hours = ((int)age.TotalHours).ToString(CultureInfo.InvariantCulture);
+        return new($"exceeded ({hours} hours)", $"超過（{hours}時間）");
+    }
+
+    private IEnumerable<Bilingual> MeasuresOf(Incident incident)
+    {
+        if (incident.Measures.Count == 0)
+            yield return NoMeasures;
+        if (incident.Measures.Count > MostMeasures)
+            yield return new($"… {incident.Measures.Count - MostMeasures} earlier ones", $"…（ほか{incident.Measures.Count - MostMeasures}件）");
+        foreach (var measure in incident.Measures.TakeLast(MostMeasures))
+        {
+            var result = measure.Succeeded switch { true => new Bilingual("done", "成功"), false => new("FAILED", "失敗"), null => new("not ended", "未完了") };
+            var detail = measure.Detail.Length == 0 ? default : new Bilingual($" ({measure.Detail})", $"（{measure.Detail}）");
+            var at = Values.Minute(measure.At, zone);
+            yield return new($"{at} {measure.What.English}: {result.English}{detail.English}", $"{at} {measure.What.Japanese}: {result.Japanese}{detail.Japanese}");
+        }
+    }
+}

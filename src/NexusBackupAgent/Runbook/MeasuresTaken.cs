@@ -1,0 +1,35 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Runs;
+
+namespace NexusBackupAgent.Runbook;
+
+/// <summary>実施済み対応: what was done by hand, and what the agent did against the trouble. Pure.</summary>
+internal static class MeasuresTaken
+{
+    private static readonly Bilingual ManualBackup = new("manual backup", "手動バックアップ");
+
+    /// <param name="runs">Since the trouble began.</param>
+    /// <param name="operations">Since then.</param>
+    /// <returns>Oldest first. A run that was only due is no measure; neither is telling somebody.</returns>
+    public static IReadOnlyList<Measure> Of(IReadOnlyList<PastRun> runs, IReadOnlyList<Operation> operations) =>
+    [
+        .. runs.Where(run => run.Schedule == BackupManifest.ManualSchedule)
+            .Select(run => new Measure(run.StartedAt, ManualBackup, run.Failure?.Message ?? "", run.Result is { } result ? result == RunResult.Success : null))
+            .Concat(operations.Where(operation => operation.Kind != OperationKind.Hook)
+                .Select(operation => new Measure(operation.StartedAt, NameOf(operation.Kind), DetailOf(operation), operation.EndedAt is null ? null : operation.Succeeded)))
+            .OrderBy(measure => measure.At),
+    ];
+
+    private static string DetailOf(Operation operation) => operation.Failure is { } failure ? failure.Message : operation.Detail;
+
+    private static Bilingual NameOf(OperationKind kind) => kind switch
+    {
+        OperationKind.Verification => new("verification", "バックアップ検証"),
+        OperationKind.VerificationRound => new("scheduled verification", "定期バックアップ検証"),
+        OperationKind.Quarantine => new("corrupt backup set aside", "破損バックアップの保全（リネーム）"),
+        OperationKind.Restore => new("restore", "リストア"),
+        OperationKind.Drill => new("restore drill", "リストア訓練"),
+        OperationKind.Prune => new("expired backups removed", "保持期間超過バックアップの削除"),
+        _ => Bilingual.Same(kind.ToString()),
+    };
+}

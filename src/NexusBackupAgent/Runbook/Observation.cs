@@ -1,0 +1,42 @@
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Runs;
+using NexusBackupAgent.Storage;
+
+namespace NexusBackupAgent.Runbook;
+
+/// <summary>What was seen of one source before its trouble is named (runbook §3.1).</summary>
+/// <param name="Status">Its backups, runs and schedules.</param>
+/// <param name="Agent">The agent of this host.</param>
+/// <param name="Store">Its store.</param>
+/// <param name="Directory">Where its backups lie.</param>
+/// <param name="Database">Where the database lies; null when the configuration does not tell.</param>
+/// <param name="ReadBack">The newest backup, read back now; null when there is none that is fresh.</param>
+/// <param name="WriteFailure">Why nothing can be written where its backups lie; null when a trial succeeded.</param>
+/// <param name="DatabaseFailure">Why no snapshot of the database can be opened; null when a trial succeeded.</param>
+/// <param name="Scratch">Where databases are expanded.</param>
+/// <param name="ScratchSpace">The room there; null when it can't be asked.</param>
+/// <param name="User">Who looked. Another user may be allowed more, or less.</param>
+/// <param name="Zone">The zone of the times that people read.</param>
+/// <param name="Now">When, UTC.</param>
+internal sealed record Observation(
+    SourceStatus Status,
+    AgentCondition Agent,
+    StoreStatus Store,
+    string Directory,
+    string? Database,
+    ReadBack? ReadBack,
+    BackupException? WriteFailure,
+    BackupException? DatabaseFailure,
+    string Scratch,
+    StoreSpace? ScratchSpace,
+    string User,
+    TimeZoneInfo Zone,
+    DateTimeOffset Now)
+{
+    public string Source => Status.Name;
+
+    /// <summary>Bytes that the largest known content takes when it is expanded.</summary>
+    public long ScratchNeeded => Status.Backups.Where(backup => backup.Manifest.IsCommitted).Select(backup => backup.Manifest.Content.Length).DefaultIfEmpty().Max();
+
+    public bool IsFresh => Status.NewestGood is { } good && Now - good.CapturedAt < Status.Source.RpoWarning;
+}

@@ -1,0 +1,99 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Runs;
+using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources.Sqlite;
+using NexusBackupAgent.Storage;
+
+namespace NexusBackupAgent.Runbook;
+
+/// <summary>Looks at one source as the runbook's first diagnosis does: it reads, tries, and leaves nothing changed.</summary>
+internal static class Observer
+{
+    // A page: on a disk without room even an empty file may still be made.
+    private const int TrialLength = 4096;
+
+    public static async Task<Observation> ObserveAsync(
+        AgentStatus status, ScheduledSource source, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    {
+        var (agent, catalog) = (status.Agent, source.Source.Catalog);
+        var before = await status.OfAsync(source, cancellationToken);
+        var readBack = Newest(before, status.Now) is { } newest ? await ReadBack.VerifyAsync(agent, source.Source, newest, progress, cancellationToken) : null;
+        var isBusy = agent.Turns.IsUnderWay(source.Name);
+        return new Observation(
+            await status.OfAsync(source, cancellationToken), // what was read back is known now
+            status.Condition,
+            status.StoreOf(source),
+            catalog.Locate(""),
+            DatabaseOf(agent.Configuration, source.Name),
+            readBack,
+            await TryWriteAsync(catalog, cancellationToken),
+            isBusy ? null : await TrySnapshotAsync(source.Source, cancellationToken), // a run that is under way has opened it
+            agent.Configuration.ScratchDirectory,
+            SpaceOf(agent.Configuration.ScratchDirectory),
+            Environment.UserName,
+            agent.Configuration.TimeZone,
+            status.Now);
+    }
+
+    /// <summary>The flowchart's 最新あり: stored within the RPO, and still there to be read.</summary>
+    private static Backup? Newest(SourceStatus source, DateTimeOffset now) => source.Backups.FirstOrDefault(backup => !backup.IsFromTheFuture(now)) is { } newest
+        && newest.State != BackupState.Quarantined
+        && now - newest.CapturedAt < source.Source.RpoWarning ? newest : null;
+
+    private static async Task<BackupException?> TryWriteAsync(BackupCatalog catalog, CancellationToken cancellationToken)
+    {
+        // A directory that is not there yet is the agent's to make: made by root here, the agent could not write to it.
+        var directory = Directory.Exists(catalog.Locate("")) ? catalog.Directory + "/" : "";
+        var trial = $"{directory}.nexus-backup-{Guid.NewGuid():N}.trial".TrimStart('/');
+        try
+        {
+            await catalog.Store.WriteAsync(trial, replace: false, (stream, token) => stream.WriteAsync(new byte[TrialLength], token).AsTask(), cancellationToken);
+            await catalog.Store.DeleteAsync(trial, cancellationToken);
+            return null;
+        }
+        catch (BackupException failure)
+        {
+            return failure;
+        }
+    }
+
+    private static async Task<BackupException?> TrySnapshotAsync(ProtectedSource source, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var snapshot = await source.Source.OpenSnapshotAsync(cancellationToken);
+            return null;
+        }
+        catch (BackupException failure)
+        {
+            return failure;
+        }
+    }
+
+    /// <summary>The room at a path, or at the nearest directory above it that is there.</summary>
+    private static StoreSpace? SpaceOf(string path)
+    {
+        try
+        {
+            var directory = path;
+            while (!Directory.Exists(directory))
+                directory = Path.GetDirectoryName(directory)!;
+            var drive = new DriveInfo(directory);
+            return new StoreSpace(drive.TotalSize, drive.TotalFreeSpace, drive.AvailableFreeSpace);
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            return null;
+        }
+    }
+
+    private static string? DatabaseOf(AgentConfiguration configuration, string source) =>
+        configuration.Sources.FirstOrDefault(configured => !configured.IsGlob && configured.Name == source)?.SqlitePath
+        ?? configuration.Sources
+            .Where(configured => configured.IsGlob && SqliteGlob.CanName(configured.SqlitePath, source))
+            .Select(configured => SqliteGlob.PathOf(configured.SqlitePath, source))
+            .OrderByDescending(File.Exists)
+            .FirstOrDefault();
+}

@@ -1,0 +1,29 @@
+using NexusBackupAgent.Common;
+
+namespace NexusBackupAgent.Runbook;
+
+/// <summary>[E] of the flowchart: the store can't be used, or the database may not be read. Pure.</summary>
+internal static class RefusedAccess
+{
+    public static Finding? Find(Observation seen, Commands commands)
+    {
+        if (OfStore(seen) is { } store)
+            return new Finding(Cause.Permission, Bilingual.Same(store.Message), Next(store.Kind, seen, commands));
+        if (seen.DatabaseFailure is { Kind: FailureKind.Permission } refused)
+            return new Finding(Cause.Permission, Bilingual.Same($"{refused.Message}; {refused.Hint}"), OfDatabase(seen, commands));
+        return seen.Status.LastFailure is { Kind: FailureKind.Permission or FailureKind.StoreUnavailable } last
+            ? new Finding(Cause.Permission, DiagnosisTexts.LastRun(last), [Commands.On(seen.Directory, "ls", "-la"), commands.Backup(seen.Source)])
+            : null;
+    }
+
+    private static BackupException? OfStore(Observation seen) => ((BackupException?[])[seen.Store.Failure, seen.Status.ListFailure, seen.WriteFailure, seen.ReadBack?.Failure])
+        .FirstOrDefault(failure => failure?.Kind is FailureKind.Permission or FailureKind.StoreUnavailable);
+
+    private static string[] Next(FailureKind kind, Observation seen, Commands commands) => kind == FailureKind.StoreUnavailable
+        ? [Commands.On(seen.Store.Path, "findmnt", "-T"), Commands.On(seen.Store.Path, "ls", "-ld"), commands.Backup(seen.Source)]
+        : [Commands.On(seen.Directory, "ls", "-la"), Commands.On(seen.Directory, "sudo", "chown", "-R", seen.User), Commands.On(seen.Directory, "sudo", "chmod", "u+rwx"), commands.Backup(seen.Source)];
+
+    /// <summary>Whose the database is, is its application's affair: it is looked at, not given away.</summary>
+    private static string[] OfDatabase(Observation seen, Commands commands) =>
+        [Commands.On(seen.Database ?? seen.Directory, "namei", "-l"), commands.Backup(seen.Source)];
+}

@@ -1,0 +1,24 @@
+using NexusBackupAgent.Runs;
+
+namespace NexusBackupAgent.Runbook;
+
+/// <summary>[2] and [B] of the flowchart: no agent, one that stands still, or nothing that it would start. Pure.</summary>
+internal static class StoppedScheduler
+{
+    public static Finding? Find(Observation seen, Commands commands)
+    {
+        IReadOnlyList<string> then = seen.IsFresh ? [commands.Status()] : [commands.Status(), commands.Backup(seen.Source)];
+        return seen switch
+        {
+            _ when seen.Status.Source.Schedules.Count == 0 || seen.Status.NextRun is null => NothingScheduled(seen, commands),
+            { Agent.IsRunning: false } => new Finding(Cause.Scheduler, DiagnosisTexts.Agent(seen), [Commands.StartAgent, .. then]),
+            _ when seen.Agent.IsStuck(seen.Now) => new Finding(Cause.Scheduler, DiagnosisTexts.Agent(seen), [Commands.RestartAgent, .. then]),
+            { Status.Late: { } late } => new Finding(Cause.Scheduler, DiagnosisTexts.Late(late.Schedule.Name, late.Due, seen.Zone), [Commands.RestartAgent, .. then]),
+            _ => null,
+        };
+    }
+
+    /// <summary>Backups by hand alone are somebody's choice, until they are too old.</summary>
+    private static Finding? NothingScheduled(Observation seen, Commands commands) =>
+        seen.IsFresh && seen.Status.Source.Schedules.Count == 0 ? null : new Finding(Cause.Scheduler, DiagnosisTexts.Schedule(seen), [commands.CheckConfig(), commands.Backup(seen.Source)]);
+}

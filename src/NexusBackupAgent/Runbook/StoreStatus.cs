@@ -1,0 +1,27 @@
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Runs;
+using NexusBackupAgent.Storage;
+
+namespace NexusBackupAgent.Runbook;
+
+/// <summary>The room in one store at one instant.</summary>
+/// <param name="Name">The store.</param>
+/// <param name="Path">Where it is.</param>
+/// <param name="Space">Null when it can't be asked.</param>
+/// <param name="Failure">Why not; null when it can.</param>
+internal sealed record StoreStatus(string Name, string Path, StoreSpace? Space, BackupException? Failure)
+{
+    public EscalationLevel Level => Escalation.OfStore(Failure is null, Space?.UsedRatio)?.Level ?? EscalationLevel.Ok;
+
+    public static StoreStatus Read(IArtifactStore store)
+    {
+        try
+        {
+            return new StoreStatus(store.Name, store.Locate(""), store.GetSpace(), Failure: null);
+        }
+        catch (BackupException failure)
+        {
+            return new StoreStatus(store.Name, store.Locate(""), Space: null, failure);
+        }
+    }
+}

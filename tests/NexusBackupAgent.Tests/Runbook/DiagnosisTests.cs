@@ -1,0 +1,270 @@
+using System.Text.Json;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Tests.Cli;
+using NexusBackupAgent.Tests.Support;
+
+namespace NexusBackupAgent.Tests.Runbook;
+
+/// <summary>Each end of the runbook's flowchart (§2), provoked for real.</summary>
+public sealed class DiagnosisTests : IDisposable
+{
+    private static readonly DateTimeOffset Now = TimeProvider.System.GetUtcNow();
+
+    private readonly NightWatch night = new();
+
+    private Workplace Place => night.Place;
+
+    public void Dispose() => night.Dispose();
+
+    [Fact]
+    public async Task A_fresh_backup_that_reads_back_beside_a_working_agent_is_healthy()
+    {
+        await Place.RunAsync("backup");
+
+        var (healthy, code) = await night.DiagnoseAsync();
+
+        Assert.Equal((0, "healthy", "OK"), (code, Text(healthy, "cause"), Text(healthy, "level")));
+        Assert.All(healthy.GetProperty("steps").EnumerateArray(), step => Assert.True(step.GetProperty("passed").GetBoolean(), step.ToString()));
+        Assert.Empty(healthy.GetProperty("next").EnumerateArray());
+    }
+
+    [Fact]
+    public async Task A_flipped_bit_in_the_newest_backup_is_A_and_asks_for_a_new_one()
+    {
+        await Place.RunAsync("backup");
+        night.FlipBit();
+
+        await ExpectAsync("A", 4, "SHA-256", "nexus-backup backup itsm");
+    }
+
+    [Fact]
+    public async Task A_corrupt_backup_with_a_good_newer_one_is_no_longer_A()
+    {
+        await Place.RunAsync("backup");
+        night.FlipBit();
+        await Place.RunAsync("verify");
+        await Place.RunAsync("backup");
+
+        Assert.Equal("healthy", Text((await night.DiagnoseAsync()).Json, "cause"));
+    }
+
+    [Fact]
+    public async Task An_agent_that_stopped_is_B_although_the_backup_is_fresh()
+    {
+        await Place.RunAsync("backup");
+        night.StopAgent();
+
+        var found = await ExpectAsync("B", 3, "not running since", "sudo systemctl start nexus-backup");
+        Assert.Equal("L2", Text(found, "level"));
+    }
+
+    [Fact]
+    public async Task A_heart_that_stopped_beating_is_B_although_the_process_lives()
+    {
+        await Place.RunAsync("backup");
+        night.Agent(beat: Now.AddMinutes(-10));
+
+        await ExpectAsync("B", 3, "stood still for 10 min", "sudo systemctl restart nexus-backup");
+    }
+
+    [Fact]
+    public async Task A_schedule_that_did_not_start_is_B()
+    {
+        await Place.RunAsync("backup");
+        night.InJournal((journal, _) => journal.AddSource("itsm", Now.AddDays(-3)));
+
+        await ExpectAsync("B", 3, "schedule daily was due", "sudo systemctl restart nexus-backup");
+    }
+
+    [SkippableFact]
+    public async Task A_full_file_system_is_C()
+    {
+        await using var disk = await SmallFileSystem.MountAsync("size=4m,mode=0777");
+        Place.Configure("itsm", "itsm.db", disk.Path);
+        Assert.Equal(0, (await Place.RunAsync("backup")).Code);
+        await Shell.TryAsync("dd", "if=/dev/zero", $"of={disk.Path}/filler", "bs=4k");
+
+        var found = await ExpectAsync("C", 8, disk.Path, $"df -h {disk.Path}");
+        Assert.Contains("nexus-backup prune itsm --dry-run", Next(found));
+        Assert.Equal("L2", Text(found, "level"));
+        Assert.Equal(["filler"], Directory.GetFiles(disk.Path).Select(Path.GetFileName).Where(file => !file!.StartsWith("manual_", StringComparison.Ordinal)));
+    }
+
+    [SkippableFact]
+    public async Task Scratch_space_that_cannot_hold_the_database_is_C()
+    {
+        await Place.RunAsync("backup");
+        await using var disk = await SmallFileSystem.MountAsync("size=64k");
+        await File.AppendAllTextAsync(Place.Configuration, $"scratch: {disk.Path}\n");
+
+        await ExpectAsync("C", 8, "scratch space", $"df -h {disk.Path}");
+    }
+
+    [Theory]
+    [InlineData("missing", "does not exist", "ls -la")]
+    [InlineData("garbage", "is not an SQLite database", "file")]
+    public async Task What_is_no_database_is_a_database_error_and_leads_to_a_restore(string what, string why, string command)
+    {
+        await Place.RunAsync("backup");
+        File.Delete(Place.In("itsm.db"));
+        if (what == "garbage")
+            await File.WriteAllTextAsync(Place.In("itsm.db"), new string('x', 5000));
+
+        var found = await ExpectAsync("DB", 3, why, $"{command} {Place.In("itsm.db")}");
+        Assert.Contains("nexus-backup restore itsm --dry-run", Next(found));
+    }
+
+    [Fact]
+    public async Task A_backup_of_a_damaged_database_is_a_database_error_and_no_checksum_mismatch()
+    {
+        await Place.RunAsync("backup");
+        await using (var file = File.OpenWrite(Place.In("itsm.db")))
+        {
+            file.Position = 20 * 4096;
+            file.Write(Enumerable.Repeat((byte)0xA5, 4096).ToArray());
+        }
+
+        Assert.Equal(3, (await Place.RunAsync("backup")).Code);
+
+        var found = await ExpectAsync("DB", 3, "corrupt", "file " + Place.In("itsm.db"));
+        Assert.Contains("nexus-backup restore itsm --dry-run", Next(found));
+    }
+
+    [SkippableFact]
+    public async Task A_database_that_another_process_keeps_locked_is_a_database_error_and_names_how_to_find_it()
+    {
+        Need.Tool("sqlite3");
+        await Place.RunAsync("backup");
+        using var holder = Shell.Start("sqlite3", Place.In("itsm.db"));
+        await holder.StandardInput.WriteLineAsync("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE; SELECT 'held';");
+        await holder.StandardInput.FlushAsync();
+        while (await holder.StandardOutput.ReadLineAsync() is not "held")
+            Assert.False(holder.HasExited, await ErrorOf(holder));
+
+        await ExpectAsync("DB", 3, "locked", $"sudo fuser -v {Place.In("itsm.db")}");
+        holder.StandardInput.Close();
+        await holder.WaitForExitAsync();
+    }
+
+    [SkippableFact]
+    public async Task A_store_that_refuses_to_be_written_is_E()
+    {
+        await Place.RunAsync("backup");
+
+        var found = await AsOrdinaryUserAsync($"chmod 0500 '{Place.Store}'");
+
+        Assert.Contains("[E] permission error", found, StringComparison.Ordinal);
+        Assert.Contains($"permissions: cannot write", found, StringComparison.Ordinal);
+        Assert.Contains($"ls -la {Place.Store}", found, StringComparison.Ordinal);
+        Assert.Contains("exit code 3", found, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task A_database_that_may_not_be_read_is_E()
+    {
+        await Place.RunAsync("backup");
+
+        var found = await AsOrdinaryUserAsync($"chmod 0000 '{Place.In("itsm.db")}'");
+
+        Assert.Contains("[E] permission error", found, StringComparison.Ordinal);
+        Assert.Contains($"namei -l {Place.In("itsm.db")}", found, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_store_that_is_not_mounted_is_E_and_says_where_to_look()
+    {
+        await Place.RunAsync("backup");
+        Directory.Delete(Place.Store, recursive: true);
+
+        await ExpectAsync("E", 3, "does not exist", $"findmnt -T {Place.Store}");
+        Assert.False(Directory.Exists(Place.Store));
+    }
+
+    [Fact]
+    public async Task A_failure_that_fits_nowhere_is_F_with_the_lines_that_matter()
+    {
+        await Place.RunAsync("backup");
+        night.FailRun(FailureKind.TimedOut, "the run of source 'itsm' exceeded its time limit", Now);
+        await File.WriteAllTextAsync(Place.In("agent20260214.log"), "02:00 INF fine of itsm\n02:01 ERR run_failed backup of itsm failed: slow\n02:02 ERR backup of other failed\n");
+        await File.AppendAllTextAsync(Place.Configuration, $"log: {{file: {Place.In("agent.log")}}}\n");
+
+        var found = await ExpectAsync("F", 3, "exceeded its time limit", "journalctl -u nexus-backup --since '48 hours ago'");
+        var log = found.GetProperty("log").EnumerateArray().Select(line => line.GetString()!).Where(line => !line.StartsWith("unit: ", StringComparison.Ordinal) && !line.StartsWith("kernel: ", StringComparison.Ordinal)).ToList();
+        Assert.Equal(2, log.Count);
+        Assert.Contains("exceeded its time limit", log[0], StringComparison.Ordinal);
+        Assert.Equal("log: 02:01 ERR run_failed backup of itsm failed: slow", log[1]);
+    }
+
+    [Fact]
+    public async Task Of_several_troubles_what_hinders_a_backup_is_mended_first_and_the_rest_is_told()
+    {
+        await Place.RunAsync("backup");
+        night.FlipBit();
+        File.Delete(Place.In("itsm.db"));
+        night.StopAgent();
+
+        var found = await ExpectAsync("A", 4, "SHA-256", "ls -la " + Place.In("itsm.db"));
+
+        Assert.Equal(["DB", "B"], found.GetProperty("also").EnumerateArray().Select(also => also.GetString()));
+        Assert.Equal(
+            ["ls", "nexus-backup restore itsm --dry-run", "nexus-backup backup itsm", "nexus-backup verify itsm --all", "sudo systemctl start nexus-backup", "nexus-backup status"],
+            Next(found).Select(command => command!.StartsWith("ls", StringComparison.Ordinal) ? "ls" : command));
+    }
+
+    [Fact]
+    public async Task The_next_command_can_be_pasted_whatever_the_source_is_called_and_wherever_its_configuration_lies()
+    {
+        Place.Configure("総務 部", "itsm.db");
+        File.Move(Place.Configuration, Place.In("my nexus.yml"));
+
+        var (found, _) = await night.DiagnoseAsync("--config", "my nexus.yml");
+
+        Assert.Contains($"nexus-backup backup '総務 部' --config '{Place.In("my nexus.yml")}' --verbose", Next(found));
+    }
+
+    [Fact]
+    public async Task It_fits_one_screen_and_speaks_japanese()
+    {
+        await Place.RunAsync("backup");
+        night.FlipBit();
+
+        var result = await Place.RunAsync("diagnose", "itsm", "--lang", "ja");
+
+        Assert.Equal(4, result.Code);
+        Assert.Contains("[A] チェックサム不一致 → [D] 再バックアップ", result.Output, StringComparison.Ordinal);
+        Assert.Contains("次の対応 1: nexus-backup backup itsm", result.Output, StringComparison.Ordinal);
+        Assert.Contains("docs/runbook.ja.md#cause-a", result.Output, StringComparison.Ordinal);
+        Assert.InRange(result.Output.Split('\n').Length, 5, 24);
+    }
+
+    private async Task<JsonElement> ExpectAsync(string cause, int exitCode, string evidence, string next)
+    {
+        var (found, code) = await night.DiagnoseAsync();
+        Assert.True((cause, exitCode) == (Text(found, "cause"), code), found.ToString());
+        Assert.Contains(evidence, Text(found, "evidence"), StringComparison.Ordinal);
+        Assert.Equal(next, Next(found)[0]);
+        return found;
+    }
+
+    /// <summary>Root may write everywhere, so where the tests run as root another user looks, to whom all of it belongs.</summary>
+    private async Task<string> AsOrdinaryUserAsync(string spoil)
+    {
+        if (!Environment.IsPrivilegedProcess)
+        {
+            await Shell.BashAsync(spoil);
+            var result = await Place.RunAsync("diagnose", "--lang", "en");
+            await Shell.BashAsync($"chmod -R u+rwX '{Place.Path}'");
+            return $"{result.Output}exit code {result.Code}";
+        }
+
+        Need.Tool("setpriv");
+        await Shell.BashAsync($"chown -R 65534:65534 '{Place.Path}' && {spoil}");
+        return await Child.RunAsUserAsync("command", Place.Path, "diagnose", "--lang", "en");
+    }
+
+    private static async Task<string> ErrorOf(System.Diagnostics.Process process) => process.HasExited ? await process.StandardError.ReadToEndAsync() : "";
+
+    private static List<string?> Next(JsonElement diagnosis) => [.. diagnosis.GetProperty("next").EnumerateArray().Select(command => command.GetString())];
+
+    private static string Text(JsonElement element, string property) => element.GetProperty(property).GetString() ?? "";
+}

@@ -1,0 +1,146 @@
+using System.Text.Json;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Runs;
+using NexusBackupAgent.Tests.Cli;
+
+namespace NexusBackupAgent.Tests.Runbook;
+
+/// <summary>The escalation report of the runbook (§4), filled in.</summary>
+public sealed class ReportTests : IDisposable
+{
+    private static readonly DateTimeOffset Now = TimeProvider.System.GetUtcNow();
+
+    private readonly NightWatch night = new();
+
+    private Workplace Place => night.Place;
+
+    public void Dispose() => night.Dispose();
+
+    [Fact]
+    public async Task Without_an_incident_it_says_so_in_the_templates_lines()
+    {
+        await Place.RunAsync("backup");
+
+        var lines = (await Place.RunAsync("report", "--lang", "ja", "--operator", "山田")).Output.TrimEnd().Split('\n');
+
+        Assert.Equal("【バックアップ障害報告】", lines[0]);
+        Assert.Equal(
+            ["■ 発生日時", "■ 障害種別", "■ 最終正常バックアップ", "■ RPO影響", "■ ディスク使用率", "■ 実施済み対応", "■ 現在の状態", "■ 対応者"],
+            lines.Where(line => line.StartsWith('■')).Select(line => line.Split(':')[0]));
+        Assert.StartsWith("■ 障害種別: なし", lines[2], StringComparison.Ordinal);
+        Assert.Matches(@"^■ 最終正常バックアップ: \d{4}-\d\d-\d\d \d\d:\d\d$", lines[3]);
+        Assert.Equal("■ RPO影響: 範囲内", lines[4]);
+        Assert.Equal("  - なし", lines[7]);
+        Assert.Equal("■ 現在の状態: 正常（OK）", lines[8]);
+        Assert.Equal("■ 対応者: 山田", lines[9]);
+    }
+
+    [Fact]
+    public async Task Failed_runs_count_from_the_first_of_the_row_and_what_was_done_since_is_listed_in_order()
+    {
+        night.FailRun(FailureKind.SourceBusy, "locked", Now.AddHours(-5));
+        night.FailRun(FailureKind.SourceBusy, "locked", Now.AddHours(-3), "manual");
+        night.InJournal((_, operations) =>
+        {
+            operations.Record(Done(OperationKind.Verification, -8, "before the trouble"));
+            operations.Record(Done(OperationKind.Verification, -4, "manual_1.db.gz is good"));
+            operations.Record(Done(OperationKind.Hook, -4, "told somebody"));
+            operations.Record(Done(OperationKind.Prune, -2, "removed 3") with { Failure = new RunFailure(FailureKind.Io, "no such disk", "look") });
+        });
+
+        var report = await ReportAsync();
+
+        Assert.Equal(Now.AddHours(-5).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture), report.GetProperty("occurredAt").GetString());
+        Assert.Equal(["automatic backup not made"], Strings(report, "kinds"));
+        Assert.Equal(("L2", "waiting for escalation (L2)"), (Text(report, "level"), Text(report, "state")));
+        Assert.Equal(
+            ["verification True manual_1.db.gz is good", "manual backup False locked", "expired backups removed False no such disk"],
+            report.GetProperty("measures").EnumerateArray().Select(measure => $"{Text(measure, "what")} {measure.GetProperty("succeeded")} {Text(measure, "detail")}"));
+    }
+
+    [Fact]
+    public async Task A_row_of_failures_that_a_success_ended_is_recovered()
+    {
+        night.FailRun(FailureKind.StoreFull, "no room", Now.AddHours(-5));
+        await Place.RunAsync("backup");
+
+        var report = await ReportAsync();
+
+        Assert.Equal(["disk full"], Strings(report, "kinds"));
+        Assert.Equal("recovered (OK)", Text(report, "state"));
+        Assert.Equal("manual backup", Text(report.GetProperty("measures")[0], "what"));
+    }
+
+    [Fact]
+    public async Task What_was_over_more_than_a_week_ago_is_no_incident()
+    {
+        await File.WriteAllTextAsync(Place.Configuration, (await File.ReadAllTextAsync(Place.Configuration)).Replace("0 2 * * *", "0 2 29 2 *", StringComparison.Ordinal)); // nothing is late meanwhile
+        night.FailRun(FailureKind.StoreFull, "no room", Now.AddDays(-8));
+        await Place.RunAsync("backup");
+
+        Assert.Equal(JsonValueKind.Null, (await ReportAsync()).GetProperty("occurredAt").ValueKind);
+    }
+
+    [Fact]
+    public async Task A_corrupt_backup_counts_from_when_that_was_found()
+    {
+        await Place.RunAsync("backup");
+        night.FlipBit();
+        await Place.RunAsync("verify");
+
+        var report = await ReportAsync();
+
+        Assert.Equal(["corrupt backup file"], Strings(report, "kinds"));
+        Assert.Contains("■ Kind: corrupt backup file (source itsm)", Text(report, "text"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Without_any_good_backup_the_RPO_is_exceeded_whatever_its_hours()
+    {
+        await Place.RunAsync("backup");
+        await File.WriteAllBytesAsync(Place.Artifact(), []);
+
+        var report = await ReportAsync();
+
+        Assert.Equal("L3", Text(report, "level"));
+        Assert.Contains("■ RPO: exceeded (no good backup)", Text(report, "text"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_failed_restore_is_told_until_one_succeeds()
+    {
+        await Place.RunAsync("backup");
+        night.InJournal((_, operations) => operations.Record(Done(OperationKind.Restore, -2, "to itsm.db") with { Failure = new RunFailure(FailureKind.Restore, "no", "look") }));
+        Assert.Equal(["restore failed"], Strings(await ReportAsync(), "kinds"));
+
+        night.InJournal((_, operations) => operations.Record(Done(OperationKind.Restore, -1, "to itsm.db")));
+        Assert.Equal("recovered (OK)", Text(await ReportAsync(), "state"));
+    }
+
+    [Fact]
+    public async Task Beyond_the_RPO_it_counts_the_hours_since_the_last_good_backup()
+    {
+        var old = TimeZoneInfo.ConvertTime(Now.AddHours(-30), TimeZoneInfo.FindSystemTimeZoneById("Asia/Tokyo"));
+        await Place.RunAsync("backup");
+        var name = Path.Combine(Place.Store, $"manual_{old:yyyyMMdd_HHmmss}.db.gz");
+        File.Move(Place.Artifact(), name);
+        foreach (var companion in Directory.GetFiles(Place.Store, "*.json").Concat(Directory.GetFiles(Place.Store, "*.sha256")))
+            File.Delete(companion);
+        Assert.Equal(0, (await Place.RunAsync("verify")).Code);
+
+        var text = (await Place.RunAsync("report", "--lang", "ja")).Output;
+
+        Assert.Contains("■ RPO影響: 超過（30時間）", text, StringComparison.Ordinal);
+        Assert.Contains("■ 障害種別: 自動バックアップ未実行", text, StringComparison.Ordinal);
+        Assert.Contains("■ 現在の状態: 対応中（L1）", text, StringComparison.Ordinal);
+    }
+
+    private static Operation Done(OperationKind kind, double hours, string detail) =>
+        new(0, "itsm", kind, Now.AddHours(hours), Now.AddHours(hours).AddSeconds(5), Backup: null, detail, Failure: null);
+
+    private async Task<JsonElement> ReportAsync() => (await Place.RunAsync("report", "--lang", "en", "--json")).Json[0];
+
+    private static IEnumerable<string?> Strings(JsonElement element, string property) => element.GetProperty(property).EnumerateArray().Select(text => text.GetString());
+
+    private static string? Text(JsonElement element, string property) => element.GetProperty(property).GetString();
+}
