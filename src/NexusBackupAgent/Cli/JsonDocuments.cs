@@ -38,7 +38,7 @@ internal sealed record BackupDocument(
             manifest.Type.Word(),
             manifest.Base?.Value,
             Readable.Utc(manifest.CapturedAt),
-            catalog.Locate(manifest.File),
+            catalog.Locate(backup.File),
             backup.ActualLength,
             manifest.IsCommitted ? manifest.Content.Length : null,
             manifest.IsCommitted ? manifest.Stored.Sha256 : null,

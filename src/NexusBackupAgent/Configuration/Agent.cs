@@ -29,10 +29,11 @@ internal sealed partial class Agent : IDisposable
         scratch = new ScratchDirectory(configuration.ScratchDirectory);
         scratch.RemoveLeftovers(timeProvider.GetUtcNow());
         var verifier = new BackupVerifier(scratch, timeProvider);
-        var runner = new BackupRunner(verifier, new SpaceGuard(scratch), Journal, timeProvider);
+        var examiner = new BackupExaminer(new Quarantine(verifier, timeProvider), Journal, Operations, timeProvider, loggers.CreateLogger<BackupExaminer>());
+        var runner = new BackupRunner(examiner, new SpaceGuard(scratch), timeProvider);
         Turns = new SourceTurns(configuration.StateDirectory, timeProvider);
         Dispatcher = new RunDispatcher(runner, Turns, Journal, timeProvider, loggers.CreateLogger<RunDispatcher>());
-        Verifications = new VerificationDispatcher(verifier, Turns, Journal, timeProvider, loggers.CreateLogger<VerificationDispatcher>());
+        Verifications = new VerificationDispatcher(examiner, Turns, Operations, timeProvider, loggers.CreateLogger<VerificationDispatcher>());
         var discovery = new SourceDiscovery(configuration, Stores, scratch, timeProvider, loggers.CreateLogger<SourceDiscovery>());
         Roster = new SourceRoster(_ => discovery.Find());
         Scheduler = new JobScheduler(Roster, Dispatcher, Verifications, Journal, configuration.TimeZone, timeProvider, loggers.CreateLogger<JobScheduler>());

@@ -32,8 +32,9 @@ internal sealed class Workbench : IDisposable
         SetAside = setAside;
         Verifier = new BackupVerifier(Scratch, clock);
         Turns = new SourceTurns(State, clock);
-        Dispatcher = new RunDispatcher(new BackupRunner(Verifier, new SpaceGuard(Scratch), Journal, clock), Turns, Journal, clock, NullLogger<RunDispatcher>.Instance);
-        Verifications = new VerificationDispatcher(Verifier, Turns, Journal, clock, NullLogger<VerificationDispatcher>.Instance);
+        var examiner = new BackupExaminer(new Quarantine(Verifier, clock), Journal, Operations, clock, NullLogger<BackupExaminer>.Instance);
+        Dispatcher = new RunDispatcher(new BackupRunner(examiner, new SpaceGuard(Scratch), clock), Turns, Journal, clock, NullLogger<RunDispatcher>.Instance);
+        Verifications = new VerificationDispatcher(examiner, Turns, Operations, clock, NullLogger<VerificationDispatcher>.Instance);
         Source = new ProtectedSource(
             "itsm",
             source ?? new SqliteSource(Database, Scratch, TimeSpan.FromSeconds(1), clock),
