@@ -34,9 +34,11 @@ internal sealed partial class Agent : IDisposable
         Turns = new SourceTurns(configuration.StateDirectory, timeProvider);
         Dispatcher = new RunDispatcher(runner, Turns, Journal, timeProvider, loggers.CreateLogger<RunDispatcher>());
         Verifications = new VerificationDispatcher(examiner, Turns, Operations, timeProvider, loggers.CreateLogger<VerificationDispatcher>());
+        Replacements = new ReplacementDispatcher(Dispatcher, Journal, timeProvider, loggers.CreateLogger<ReplacementDispatcher>());
         var discovery = new SourceDiscovery(configuration, Stores, scratch, timeProvider, loggers.CreateLogger<SourceDiscovery>());
         Roster = new SourceRoster(_ => discovery.Find());
-        Scheduler = new JobScheduler(Roster, Dispatcher, Verifications, Journal, configuration.TimeZone, timeProvider, loggers.CreateLogger<JobScheduler>());
+        var upkeep = new SourceUpkeep(Dispatcher, Verifications, Replacements, timeProvider, loggers.CreateLogger<SourceUpkeep>());
+        Scheduler = new JobScheduler(Roster, Dispatcher, upkeep, Journal, configuration.TimeZone, timeProvider, loggers.CreateLogger<JobScheduler>());
     }
 
     public AgentConfiguration Configuration { get; }
@@ -55,6 +57,8 @@ internal sealed partial class Agent : IDisposable
     public RunDispatcher Dispatcher { get; }
 
     public VerificationDispatcher Verifications { get; }
+
+    public ReplacementDispatcher Replacements { get; }
 
     public SourceRoster Roster { get; }
 

@@ -11,7 +11,7 @@ namespace NexusBackupAgent.Scheduling;
 /// </summary>
 /// <param name="zone">The zone of the cron expressions.</param>
 internal sealed partial class JobScheduler(
-    SourceRoster roster, RunDispatcher dispatcher, VerificationDispatcher verifications, RunJournal journal, TimeZoneInfo zone, TimeProvider timeProvider, ILogger<JobScheduler> logger) : IDisposable
+    SourceRoster roster, RunDispatcher dispatcher, SourceUpkeep upkeep, RunJournal journal, TimeZoneInfo zone, TimeProvider timeProvider, ILogger<JobScheduler> logger) : IDisposable
 {
     // Short enough to notice soon that the clock was set.
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(15);
@@ -20,7 +20,6 @@ internal sealed partial class JobScheduler(
     // A clock may be slewed; a jump back further than this is somebody setting it.
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromMinutes(1);
 
-    private readonly SourceUpkeep upkeep = new(dispatcher, verifications, timeProvider, logger);
     private readonly Timetable timetable = new(zone);
     private readonly HashSet<string> announced = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, bool> started = new(StringComparer.Ordinal);

@@ -19,7 +19,7 @@ public sealed class SourceUpkeepTests : IDisposable, ILogger
     {
         source = new ScriptedSource(clock);
         bench = new Workbench(clock, source: source);
-        upkeep = new SourceUpkeep(bench.Dispatcher, bench.Verifications, clock, this);
+        upkeep = new SourceUpkeep(bench.Dispatcher, bench.Verifications, bench.Replacements, clock, this);
     }
 
     private string HandMade => Path.Combine(bench.StorePath, "manual_20260213_120000.db.gz");

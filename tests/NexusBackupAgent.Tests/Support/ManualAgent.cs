@@ -18,7 +18,7 @@ internal sealed class ManualAgent : IAsyncDisposable, ILogger<JobScheduler>
     {
         Clock = clock;
         bench = new Workbench(clock, root, source: new ScriptedSource(clock));
-        Scheduler = new JobScheduler(new SourceRoster(current => Discover(current)), bench.Dispatcher, bench.Verifications, bench.Journal, zone ?? TimeZoneInfo.Utc, clock, this);
+        Scheduler = new JobScheduler(new SourceRoster(current => Discover(current)), bench.Dispatcher, new SourceUpkeep(bench.Dispatcher, bench.Verifications, bench.Replacements, clock, this), bench.Journal, zone ?? TimeZoneInfo.Utc, clock, this);
     }
 
     public ManualClock Clock { get; }

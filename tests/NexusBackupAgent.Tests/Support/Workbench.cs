@@ -35,6 +35,7 @@ internal sealed class Workbench : IDisposable
         var examiner = new BackupExaminer(new Quarantine(Verifier, clock), Journal, Operations, clock, NullLogger<BackupExaminer>.Instance);
         Dispatcher = new RunDispatcher(new BackupRunner(examiner, new SpaceGuard(Scratch), clock), Turns, Journal, clock, NullLogger<RunDispatcher>.Instance);
         Verifications = new VerificationDispatcher(examiner, Turns, Operations, clock, NullLogger<VerificationDispatcher>.Instance);
+        Replacements = new ReplacementDispatcher(Dispatcher, Journal, clock, NullLogger<ReplacementDispatcher>.Instance);
         Source = new ProtectedSource(
             "itsm",
             source ?? new SqliteSource(Database, Scratch, TimeSpan.FromSeconds(1), clock),
@@ -74,6 +75,8 @@ internal sealed class Workbench : IDisposable
     public RunDispatcher Dispatcher { get; }
 
     public VerificationDispatcher Verifications { get; }
+
+    public ReplacementDispatcher Replacements { get; }
 
     public ProtectedSource Source { get; init; }
 
