@@ -61,6 +61,13 @@ internal sealed class ManualAgent : IAsyncDisposable, ILogger<JobScheduler>
         await ArmedAsync();
     }
 
+    public async Task<IReadOnlyList<Backup>> BackupsAsync(string source) =>
+        await Scheduled(source).Source.Catalog.ListAsync(CancellationToken.None);
+
+    /// <summary>Reads the newest backup back, as the command line does.</summary>
+    public async Task<Backup> VerifyAsync(string source) => await bench.Verifications.VerifyAsync(
+        Scheduled(source).Source, (await BackupsAsync(source))[0], TimeSpan.FromSeconds(30), progress: null, CancellationToken.None);
+
     /// <summary>Waits until so many runs of a schedule ended.</summary>
     public Task RunsAsync(string source, string schedule, int count, string result = "success") => Eventually.TrueAsync(
         () => Journal.Read().Runs.GetValueOrDefault((source, schedule, result)) == count, $"{count} × {result} of {source}/{schedule}; log: {string.Join("; ", Log)}");
@@ -89,6 +96,8 @@ internal sealed class ManualAgent : IAsyncDisposable, ILogger<JobScheduler>
     bool ILogger.IsEnabled(LogLevel logLevel) => true;
 
     IDisposable? ILogger.BeginScope<TState>(TState state) => null;
+
+    private ScheduledSource Scheduled(string source) => Discover([]).Single(scheduled => scheduled.Name == source);
 
     private async Task ArmedAsync()
     {
