@@ -38,7 +38,13 @@ internal sealed partial class Agent : IDisposable
         var discovery = new SourceDiscovery(configuration, Stores, scratch, timeProvider, loggers.CreateLogger<SourceDiscovery>());
         Roster = new SourceRoster(_ => discovery.Find());
         var upkeep = new SourceUpkeep(Dispatcher, Verifications, Replacements, timeProvider, loggers.CreateLogger<SourceUpkeep>());
-        Scheduler = new JobScheduler(Roster, Dispatcher, upkeep, Journal, configuration.TimeZone, timeProvider, loggers.CreateLogger<JobScheduler>());
+        var rounds = new VerificationRounds(Verifications, Operations, configuration.TimeZone, timeProvider, loggers.CreateLogger<VerificationRounds>());
+        Chore[] chores =
+        [
+            new(OperationKind.VerificationRound, "verification", source => source.Verify?.Cron, rounds.RunAsync),
+        ];
+        var rota = new ChoreRota(chores, Operations, configuration.TimeZone, loggers.CreateLogger<ChoreRota>());
+        Scheduler = new JobScheduler(Roster, Dispatcher, upkeep, rota, Journal, configuration.TimeZone, timeProvider, loggers.CreateLogger<JobScheduler>());
     }
 
     public AgentConfiguration Configuration { get; }

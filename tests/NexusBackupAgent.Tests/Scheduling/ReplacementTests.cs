@@ -16,18 +16,19 @@ public sealed class ReplacementTests : IDisposable
     public void Dispose() => temp.Dispose();
 
     [Fact]
-    public async Task A_flipped_bit_leaves_one_set_aside_one_new_good_backup_and_no_third()
+    public async Task A_flipped_bit_leaves_one_set_aside_and_one_new_good_backup_and_then_only_the_schedules_own()
     {
         await using var agent = await StartedAsync();
         await DamageAsync(agent);
 
         await agent.AdvanceAsync(2 * Minute);
         await agent.RunsAsync("itsm", "weekly", 2); // on the lost backup's own schedule
-        await agent.AdvanceAsync(TimeSpan.FromHours(12));
+        await agent.AdvanceAsync(TimeSpan.FromDays(4), step: TimeSpan.FromHours(1)); // Sunday's run is the third
+        await agent.RunsAsync("itsm", "weekly", 3);
 
         var backups = await agent.BackupsAsync("itsm");
-        Assert.Equal([BackupState.Good, BackupState.Quarantined], backups.Select(backup => backup.State));
-        Assert.Equal(2, agent.Runs("itsm", "weekly"));
+        Assert.Equal([BackupState.Good, BackupState.Good, BackupState.Quarantined], backups.Select(backup => backup.State));
+        Assert.Equal(3, agent.Runs("itsm", "weekly"));
     }
 
     [Fact]
@@ -83,16 +84,22 @@ public sealed class ReplacementTests : IDisposable
         var source = new ScriptedSource(clock);
         await using var agent = await StartedAsync(source);
         source.Finding = "page 7 is mad"; // which has the file read again, and by then it is ruined
-        source.Checking = _ =>
+        source.Checking = async token =>
         {
-            clock.Advance(TimeSpan.FromSeconds(1)); // reading takes time
+            await Task.Delay(TimeSpan.FromSeconds(1), clock, token); // reading takes time
             foreach (var file in Directory.GetFiles(agent.StorePath("itsm"), "weekly_*.db.gz"))
-                File.WriteAllText(file, "ruined");
-            return Task.CompletedTask;
+                await File.WriteAllTextAsync(file, "ruined", token);
         };
-        await agent.AdvanceAsync(TimeSpan.FromHours(26) + (5 * Minute)); // Sunday the 15th, 03:00
+        await agent.AdvanceAsync(TimeSpan.FromHours(25.9), step: TimeSpan.FromHours(25.9));
+        await agent.AdvanceAsync(TimeSpan.FromHours(0.1)); // Sunday the 15th, 03:00
 
-        await agent.RunsAsync("itsm", "weekly", 2, "failure");
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                await agent.AdvanceAsync(TimeSpan.FromSeconds(15));
+                return agent.Runs("itsm", "weekly", "failure") == 2;
+            },
+            "the run and its replacement failed");
         await agent.AdvanceAsync(TimeSpan.FromHours(2));
         Assert.Equal(2, agent.Runs("itsm", "weekly", "failure"));
     }

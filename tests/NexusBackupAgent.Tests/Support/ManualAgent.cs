@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Runs;
 using NexusBackupAgent.Scheduling;
@@ -8,7 +9,7 @@ using NexusBackupAgent.Storage;
 namespace NexusBackupAgent.Tests.Support;
 
 /// <summary>A scheduler with real runs on a clock that a test moves.</summary>
-internal sealed class ManualAgent : IAsyncDisposable, ILogger<JobScheduler>
+internal sealed class ManualAgent : IAsyncDisposable, ILogger<JobScheduler>, ILogger<ChoreRota>
 {
     private readonly CancellationTokenSource stop = new();
     private readonly Workbench bench;
@@ -18,7 +19,10 @@ internal sealed class ManualAgent : IAsyncDisposable, ILogger<JobScheduler>
     {
         Clock = clock;
         bench = new Workbench(clock, root, source: new ScriptedSource(clock));
-        Scheduler = new JobScheduler(new SourceRoster(current => Discover(current)), bench.Dispatcher, new SourceUpkeep(bench.Dispatcher, bench.Verifications, bench.Replacements, clock, this), bench.Journal, zone ?? TimeZoneInfo.Utc, clock, this);
+        var zoneOfAll = zone ?? TimeZoneInfo.Utc;
+        var rounds = new VerificationRounds(bench.Verifications, bench.Operations, zoneOfAll, clock, NullLogger<VerificationRounds>.Instance);
+        var rota = new ChoreRota([new Chore(OperationKind.VerificationRound, "verification", source => source.Verify?.Cron, rounds.RunAsync)], bench.Operations, zoneOfAll, this);
+        Scheduler = new JobScheduler(new SourceRoster(current => Discover(current)), bench.Dispatcher, new SourceUpkeep(bench.Dispatcher, bench.Verifications, bench.Replacements, clock, this), rota, bench.Journal, zoneOfAll, clock, this);
     }
 
     public ManualClock Clock { get; }
@@ -26,6 +30,8 @@ internal sealed class ManualAgent : IAsyncDisposable, ILogger<JobScheduler>
     public JobScheduler Scheduler { get; }
 
     public RunJournal Journal => bench.Journal;
+
+    public OperationJournal Operations => bench.Operations;
 
     public ConcurrentQueue<string> Log { get; } = new();
 
@@ -49,9 +55,11 @@ internal sealed class ManualAgent : IAsyncDisposable, ILogger<JobScheduler>
     public void Start() => running = Task.Run(() => Scheduler.RunAsync(stop.Token));
 
     /// <summary>Lets the clock run, never faster than the scheduler looks at it.</summary>
-    public async Task AdvanceAsync(TimeSpan by)
+    public Task AdvanceAsync(TimeSpan by) => AdvanceAsync(by, TimeSpan.FromSeconds(15));
+
+    /// <summary>The same in steps of another length. Long ones pass times in which nothing is done; work would meet its time limit.</summary>
+    public async Task AdvanceAsync(TimeSpan by, TimeSpan step)
     {
-        var step = TimeSpan.FromSeconds(15);
         for (var passed = TimeSpan.Zero; passed < by; passed += step)
         {
             await ArmedAsync();
