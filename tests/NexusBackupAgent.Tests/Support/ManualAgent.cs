@@ -55,11 +55,9 @@ internal sealed class ManualAgent : IAsyncDisposable, ILogger<JobScheduler>, ILo
     public void Start() => running = Task.Run(() => Scheduler.RunAsync(stop.Token));
 
     /// <summary>Lets the clock run, never faster than the scheduler looks at it.</summary>
-    public Task AdvanceAsync(TimeSpan by) => AdvanceAsync(by, TimeSpan.FromSeconds(15));
-
-    /// <summary>The same in steps of another length. Long ones pass times in which nothing is done; work would meet its time limit.</summary>
-    public async Task AdvanceAsync(TimeSpan by, TimeSpan step)
+    public async Task AdvanceAsync(TimeSpan by)
     {
+        var step = TimeSpan.FromSeconds(15);
         for (var passed = TimeSpan.Zero; passed < by; passed += step)
         {
             await ArmedAsync();
@@ -67,6 +65,15 @@ internal sealed class ManualAgent : IAsyncDisposable, ILogger<JobScheduler>, ILo
         }
 
         await ArmedAsync();
+    }
+
+    /// <summary>Passes a time in which nothing is due in one leap; the scheduler sees its end.</summary>
+    public async Task SkipAsync(TimeSpan by)
+    {
+        var step = TimeSpan.FromSeconds(15);
+        await ArmedAsync();
+        Clock.SetWallClock(Clock.GetUtcNow() + by - step);
+        await AdvanceAsync(step);
     }
 
     public async Task<IReadOnlyList<Backup>> BackupsAsync(string source) =>
