@@ -119,7 +119,13 @@ internal sealed record SourceDocument(
     string? RunningSince,
     string? NextRun,
     FailureDocument? LastFailure,
-    IReadOnlyList<OrphanDocument> Orphans);
+    IReadOnlyList<OrphanDocument> Orphans,
+    IReadOnlyList<MissingDocument> Missing);
+
+/// <summary>Backups of a schedule that should be there and are not.</summary>
+/// <param name="Expected">How many should be there.</param>
+/// <param name="Missing">When those that are not were due, newest first.</param>
+internal sealed record MissingDocument(string Schedule, int Expected, IReadOnlyList<string> Missing);
 
 internal sealed record FailureDocument(string Failure, string Message, string Hint)
 {

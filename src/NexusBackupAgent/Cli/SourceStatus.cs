@@ -16,6 +16,7 @@ namespace NexusBackupAgent.Cli;
 /// <param name="LastFailure">Why the last run failed; null when it did not.</param>
 /// <param name="NextRun">UTC; null when nothing is scheduled.</param>
 /// <param name="Orphans">Files that belong to no backup.</param>
+/// <param name="Reviews">What each schedule should have in the store; none when the store can't be listed.</param>
 internal sealed record SourceStatus(
     ScheduledSource Source,
     IReadOnlyList<EscalationReason> Reasons,
@@ -24,14 +25,16 @@ internal sealed record SourceStatus(
     SourceActivity? Activity,
     RunFailure? LastFailure,
     DateTimeOffset? NextRun,
-    IReadOnlyList<Orphan> Orphans)
+    IReadOnlyList<Orphan> Orphans,
+    IReadOnlyList<MissingBackups> Reviews)
 {
     public EscalationLevel Level => Escalation.Highest(Reasons);
 
     public static async Task<SourceStatus> ReadAsync(
-        Agent agent, ScheduledSource source, SourceActivity? activity, IReadOnlyDictionary<string, StoreStatus> stores, DateTimeOffset now, CancellationToken cancellationToken)
+        Agent agent, ScheduledSource source, JournalSnapshot log, IReadOnlyDictionary<string, StoreStatus> stores, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var catalog = source.Source.Catalog;
+        var activity = log.Sources.GetValueOrDefault(source.Name);
         var store = stores[catalog.Store.Name];
         var (backups, orphans) = await ListAsync(catalog, cancellationToken);
         var condition = new SourceCondition(
@@ -50,7 +53,8 @@ internal sealed record SourceStatus(
             activity,
             agent.Journal.LastFailure(source.Name),
             source.Schedules.Select(schedule => schedule.Cron.GetNextOccurrence(now, agent.Configuration.TimeZone)).Min(),
-            activity?.RunStartedAt is null ? orphans : [.. orphans.Where(orphan => orphan.Sweepable.Count == 0)]); // what is being written now is no leftover
+            activity?.RunStartedAt is null ? orphans : [.. orphans.Where(orphan => orphan.Sweepable.Count == 0)], // what is being written now is no leftover
+            backups is null ? [] : source.Review(backups, log.Schedules, activity?.RunStartedAt is not null, now));
     }
 
     private static async Task<(IReadOnlyList<Backup>? Backups, IReadOnlyList<Orphan> Orphans)> ListAsync(BackupCatalog catalog, CancellationToken cancellationToken)

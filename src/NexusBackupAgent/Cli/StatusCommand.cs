@@ -1,6 +1,7 @@
 using System.CommandLine;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Runs;
+using NexusBackupAgent.Scheduling;
 using Spectre.Console;
 
 namespace NexusBackupAgent.Cli;
@@ -25,10 +26,10 @@ internal static class StatusCommand
             var agent = session.Agent;
             var now = context.TimeProvider.GetUtcNow();
             var stores = agent.Stores.Values.Select(StoreStatus.Read).ToDictionary(store => store.Name, StringComparer.Ordinal);
-            var activities = agent.Journal.Read().Sources;
+            var log = agent.Journal.Read();
             var sources = new List<SourceStatus>();
             foreach (var source in agent.Roster.Current)
-                sources.Add(await SourceStatus.ReadAsync(agent, source, activities.GetValueOrDefault(source.Name), stores, now, cancellationToken));
+                sources.Add(await SourceStatus.ReadAsync(agent, source, log, stores, now, cancellationToken));
 
             var screen = new Screen(context.Terminal, agent.Configuration.TimeZone, now);
             if (parsed.GetValue(json))
@@ -80,7 +81,8 @@ internal static class StatusCommand
             source.Activity?.RunStartedAt is { } started ? Readable.Utc(started) : null,
             source.NextRun is { } next ? Readable.Utc(next) : null,
             source.LastFailure is { } failure ? FailureDocument.Of(failure) : null,
-            [.. source.Orphans.Select(orphan => new OrphanDocument(source.Source.Source.Catalog.Locate(orphan.File), orphan.Reason))]);
+            [.. source.Orphans.Select(orphan => new OrphanDocument(source.Source.Source.Catalog.Locate(orphan.File), orphan.Reason))],
+            [.. source.Reviews.Where(review => review.Missing.Count > 0).Select(review => new MissingDocument(review.Schedule, review.Expected, [.. review.Missing.Select(Readable.Utc)]))]);
 
         private static bool IsRunning(Agent agent) => RunLock.IsHeld(agent.Configuration.StateDirectory, RunLock.Agent);
 
@@ -117,8 +119,17 @@ internal static class StatusCommand
                 terminal.Line($"{Coloured(reason.Level)} {name}: {Readable.Plain(reason.Reason)}");
             if (source.LastFailure is { } failure)
                 terminal.Line($"   {name}: {Readable.Plain(failure.Message)} — next: {Readable.Plain(failure.Hint)}");
+            foreach (var review in source.Reviews.Where(review => review.Missing.Count > 0))
+                terminal.Line($"   {name}: {Readable.Plain(Sentence(review))}");
             foreach (var orphan in source.Orphans)
                 terminal.Line($"   {name}: {Readable.Plain(orphan.File)} is no backup: {Readable.Plain(orphan.Reason)}");
+        }
+
+        private string Sentence(MissingBackups review)
+        {
+            const int Most = 5;
+            var times = review.Missing.Take(Most).Select(at => TimeZoneInfo.ConvertTime(at, zone).ToString("yyyy-MM-dd HH:mm", System.Globalization.CultureInfo.InvariantCulture));
+            return $"{review.Missing.Count} of {review.Expected} {review.Schedule} backups {(review.Missing.Count == 1 ? "is" : "are")} missing: {string.Join(", ", times)}{(review.Missing.Count > Most ? ", …" : "")}";
         }
 
         private static Table Stores(IReadOnlyList<StoreStatus> stores)

@@ -27,7 +27,7 @@ internal sealed class AgentMetrics(
         foreach (var source in roster.Current)
         {
             var backups = await catalogs.ListAsync(source.Source, cancellationToken);
-            sources.Add(SourceFigures.Of(source, backups, log.Sources.GetValueOrDefault(source.Name), now));
+            sources.Add(SourceFigures.Of(source, backups, log, now));
         }
 
         return [.. SourceMetrics.Of(sources, log, scheduler.NextRuns, now), .. StoreMetrics.Of(Spaces()), .. Own()];

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Runs;
 
@@ -157,6 +158,7 @@ internal sealed partial class JobScheduler(
         dispatcher.CloseAbandoned(source.Name);
         var backups = await source.Source.Catalog.ListAsync(cancellationToken);
         var addedAt = journal.AddSource(source.Name, backups.Select(backup => backup.CapturedAt).Append(now).Min());
+        journal.NoteSchedules(source.Name, [.. source.Schedules.Select(schedule => (schedule.Name, schedule.Cron.ToString(), OldestOf(schedule, backups)))], now);
         foreach (var schedule in CatchUp.Due(source.Schedules, backups, addedAt, schedule => journal.LastStarted(source.Name, schedule.Name), now, zone))
         {
             CatchingUp(source.Name, schedule.Name);
@@ -167,6 +169,9 @@ internal sealed partial class JobScheduler(
             Enqueue(source, chore, cancellationToken);
         started[source.Name] = true;
     }
+
+    private static DateTimeOffset? OldestOf(Schedule schedule, IReadOnlyList<Backup> backups) =>
+        backups.Where(backup => backup.Schedule == schedule.Name).Select(backup => (DateTimeOffset?)backup.CapturedAt).Min();
 
     private void Enqueue(ScheduledSource source, Schedule schedule, CancellationToken cancellationToken)
     {
