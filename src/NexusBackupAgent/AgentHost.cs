@@ -42,7 +42,9 @@ internal static partial class AgentHost
         AgentStarted(logger, address, configuration.File, configuration.Sources.Count);
         listening?.Invoke(address);
 
+        var selfTests = agent.SelfTests.RunDailyAsync(cancellationToken);
         await agent.Scheduler.RunAsync(cancellationToken);
+        await selfTests;
         await app.StopAsync(CancellationToken.None);
         AgentStopped(logger);
     }
@@ -59,7 +61,7 @@ internal static partial class AgentHost
 
         var app = builder.Build();
         app.UseRouting();
-        MetricsEndpoint.Map(app, new AgentMetrics(agent.Roster, agent.Journal, agent.Scheduler, agent.Stores, agent.TimeProvider));
+        MetricsEndpoint.Map(app, new AgentMetrics(agent.Roster, agent.Journal, agent.Operations, agent.Scheduler, agent.Stores, agent.TimeProvider));
         HealthEndpoint.Map(app, agent);
         app.MapGet("/", (RequestDelegate)(context => context.Response.WriteAsync("Nexus Backup Agent\n/metrics\n/api/v1/health\n", context.RequestAborted)));
         return app;

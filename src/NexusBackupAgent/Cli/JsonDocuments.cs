@@ -6,6 +6,7 @@ using System.Text.Json.Serialization.Metadata;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Runs;
+using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent.Cli;
 
@@ -49,6 +50,17 @@ internal sealed record BackupDocument(
 
 /// <summary>One check of a verification.</summary>
 internal sealed record CheckDocument(string Check, bool Passed, string Detail);
+
+/// <summary>What <c>verify --self-test --json</c> prints.</summary>
+internal sealed record SelfTestDocument(bool Passed, IReadOnlyList<SelfTestCaseDocument> Cases);
+
+/// <param name="Expected">The checks that ought to find the damage.</param>
+/// <param name="Found">Those that did.</param>
+internal sealed record SelfTestCaseDocument(string Damage, bool Passed, IReadOnlyList<string> Expected, IReadOnlyList<string> Found, string Detail)
+{
+    public static SelfTestCaseDocument Of(SelfTestResult result) => new(
+        result.Name, result.Passed, [.. result.Expected.Select(check => check.Word())], [.. result.Found.Select(check => check.Word())], result.Detail);
+}
 
 /// <summary>A run as <c>backup --json</c> prints it.</summary>
 internal sealed record RunDocument(
@@ -144,6 +156,7 @@ internal sealed record StoreDocument(string Store, string Path, string Level, do
 [JsonSerializable(typeof(IReadOnlyList<DecisionDocument>))]
 [JsonSerializable(typeof(ConfigurationDocument))]
 [JsonSerializable(typeof(StatusDocument))]
+[JsonSerializable(typeof(SelfTestDocument))]
 internal sealed partial class JsonDocuments : JsonSerializerContext
 {
     /// <summary>As a terminal shows them: Japanese names are letters, not escapes.</summary>

@@ -26,19 +26,23 @@ internal static class VerifyCommand
         var names = SourceArguments.Several(context, "SOURCE|ID", "Sources, or identities or file names of backups. Default: all sources");
         var all = new Option<bool>("--all") { Description = "Every backup of the sources, not only the newest of each" };
         var noReplacement = new Option<bool>("--no-replacement") { Description = "Start no new backup in place of a corrupt one; a running agent does within a minute" };
+        var selfTest = new Option<bool>("--self-test") { Description = "Damage copies of a sample in scratch space and prove that each check finds what it ought to; no backup is touched" };
         var json = CommandContext.Json();
         var command = new TaughtCommand(
             "verify",
             "Read stored backups back: size, SHA-256, gzip, and the database's own integrity check on the expanded content. What two readings find corrupt is set aside as .bad and replaced by a new backup.",
             "nexus-backup verify                              the newest backup of each source",
             "nexus-backup verify itsm --all                   every backup of itsm",
-            "nexus-backup verify 20260214T020000Z-3f9a2c      one backup")
+            "nexus-backup verify 20260214T020000Z-3f9a2c      one backup",
+            "nexus-backup verify --self-test                  prove that the checks find damage")
         {
-            names, all, noReplacement, json,
+            names, all, noReplacement, selfTest, json,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var session = context.OpenAgent(parsed);
+            if (parsed.GetValue(selfTest))
+                return (int)await SelfTestCommand.RunAsync(context.Terminal, session.Agent, parsed.GetValue(json), cancellationToken);
             var work = new Work(context.Terminal, session.Agent, parsed.GetValue(json), parsed.GetValue(all), !parsed.GetValue(noReplacement));
             return (int)await work.RunAsync(parsed.GetValue(names)!, cancellationToken);
         });

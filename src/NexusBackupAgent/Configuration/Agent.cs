@@ -34,6 +34,7 @@ internal sealed partial class Agent : IDisposable
         Turns = new SourceTurns(configuration.StateDirectory, timeProvider);
         Dispatcher = new RunDispatcher(runner, Turns, Journal, timeProvider, loggers.CreateLogger<RunDispatcher>());
         Verifications = new VerificationDispatcher(examiner, Turns, Operations, timeProvider, loggers.CreateLogger<VerificationDispatcher>());
+        SelfTests = new SelfTestDispatcher(new SelfTest(verifier.VerifyAsync, scratch, timeProvider), Operations, timeProvider, loggers.CreateLogger<SelfTestDispatcher>());
         Replacements = new ReplacementDispatcher(Dispatcher, Journal, timeProvider, loggers.CreateLogger<ReplacementDispatcher>());
         var discovery = new SourceDiscovery(configuration, Stores, scratch, timeProvider, loggers.CreateLogger<SourceDiscovery>());
         Roster = new SourceRoster(_ => discovery.Find());
@@ -65,6 +66,8 @@ internal sealed partial class Agent : IDisposable
     public VerificationDispatcher Verifications { get; }
 
     public ReplacementDispatcher Replacements { get; }
+
+    public SelfTestDispatcher SelfTests { get; }
 
     public SourceRoster Roster { get; }
 
