@@ -24,7 +24,7 @@ internal static class LoggingSetup
     private const int DaysKept = 30;
 
     /// <summary>A command says itself how its runs and verifications ended; the log adds what else deserves a look.</summary>
-    private static readonly string[] ToldByCommands = ["run_failed", "run_skipped", "verification_failed"];
+    private static readonly string[] ToldByCommands = ["run_failed", "run_skipped", "verification_failed", "backup_quarantined", "quarantine_refused", "replacing_backup"];
 
     /// <summary>For a command: warnings and errors on the error output.</summary>
     public static ILoggerFactory ForCommand(Terminal terminal, TimeZoneInfo zone, bool verbose) => Create(new LoggerConfiguration()

@@ -46,6 +46,9 @@ internal static class Escalation
     public const double DiskWarning = 0.8;
     public const double DiskCritical = 0.9;
 
+    /// <summary>What was set aside stays as evidence; it must not keep a level up for ever. As the alert counts.</summary>
+    private static readonly TimeSpan SetAsideIsNews = TimeSpan.FromDays(1);
+
     /// <returns>Everything that asks for a level, the highest first; none: the source is well protected.</returns>
     public static IReadOnlyList<EscalationReason> Decide(SourceCondition source, DateTimeOffset now) =>
         [.. OfBackups(source, now).Concat(OfRuns(source)).Append(OfDisk(source.DiskUsedRatio)).OfType<EscalationReason>().OrderByDescending(reason => reason.Level)];
@@ -73,8 +76,8 @@ internal static class Escalation
         var corrupt = backups.Count(backup => backup.State is BackupState.Corrupt or BackupState.Quarantined);
         if (backups.Count > 0 && corrupt == backups.Count)
             yield return new(EscalationLevel.L3, corrupt == 1 ? "its only backup is corrupt" : $"all {corrupt} backups are corrupt");
-        else if (corrupt > 0)
-            yield return new(EscalationLevel.L1, corrupt == 1 ? "a backup is corrupt" : $"{corrupt} backups are corrupt");
+        else if (OfCorrupt(backups, now) is { } ofCorrupt)
+            yield return ofCorrupt;
 
         if (backups.FirstOrDefault(backup => backup.IsFromTheFuture(now)) is { } future)
             yield return new(EscalationLevel.L1, $"{future.File} was captured in the future, so a clock was or is wrong; nothing is pruned. Check the time (timedatectl); if it is right now, delete that backup by hand");
@@ -82,6 +85,20 @@ internal static class Escalation
             yield return ofAge;
         if (source.Overdue > 0)
             yield return new(EscalationLevel.L1, $"{source.Overdue} {(source.Overdue == 1 ? "backup is" : "backups are")} past retention and not deleted");
+    }
+
+    private static EscalationReason? OfCorrupt(IReadOnlyList<Backup> backups, DateTimeOffset now)
+    {
+        var corrupt = backups.Count(backup => backup.State == BackupState.Corrupt);
+        var setAside = backups.Count(backup => backup is { State: BackupState.Quarantined, Verification: { Passed: false } found } && now - found.VerifiedAt < SetAsideIsNews);
+        return (corrupt, setAside) switch
+        {
+            (0, 0) => null,
+            (0, 1) => new(EscalationLevel.L1, "a backup was found corrupt within the last day, and set aside"),
+            (0, _) => new(EscalationLevel.L1, $"{setAside} backups were found corrupt within the last day, and set aside"),
+            (1, 0) => new(EscalationLevel.L1, "a backup is corrupt"),
+            _ => new(EscalationLevel.L1, $"{corrupt + setAside} backups are corrupt"),
+        };
     }
 
     private static EscalationReason? OfAge(SourceCondition source, IReadOnlyList<Backup> backups, DateTimeOffset now)
