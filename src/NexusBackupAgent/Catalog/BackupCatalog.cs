@@ -24,6 +24,8 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
     private readonly CompanionReader<BackupManifest> manifests = new(store, CatalogJson.Readable.BackupManifest);
     private readonly CompanionReader<VerificationResult> verifications = new(store, CatalogJson.Readable.VerificationResult);
 
+    private readonly HandMadeBackups handMade = new(source, kind, zone);
+
     public IArtifactStore Store => store;
 
     public string Directory => directory;
@@ -56,9 +58,9 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
         if (!committed && files.Has(BackupFiles.Pending(artifact.Name)))
             return null; // an orphan: reported by FindOrphansAsync
 
-        var manifest = committed ? await ManifestAsync(manifestFile!.Value, cancellationToken) : HandMade(artifact);
+        var manifest = committed ? await ManifestAsync(manifestFile!.Value, cancellationToken) : handMade.ManifestOf(artifact);
         if (manifest is null)
-            return Unreadable(artifact, manifestFile!.Value.Name);
+            return handMade.Unreadable(artifact, manifestFile!.Value.Name, directory);
         if (manifest.Source != source)
             return null; // it says nothing of this source, and this source's retention nothing of it
 
@@ -297,37 +299,6 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
         }
 
         return manifest is not null && BackupFiles.Original(BackupFiles.ArtifactOfManifest(file.Name)!) == manifest.File ? manifest : null;
-    }
-
-    private BackupManifest HandMade(StoredFile artifact)
-    {
-        // A name may claim any time, and a file can't hold a state later than its own writing.
-        var capturedAt = BackupFiles.CapturedAt(artifact.Name, zone) is { } named && named <= artifact.ModifiedAt ? named : artifact.ModifiedAt;
-        return new BackupManifest(
-            BackupManifest.CurrentFormatVersion,
-            BackupId.ForAdopted(capturedAt, BackupFiles.Original(artifact.Name)),
-            source,
-            kind,
-            BackupManifest.ManualSchedule,
-            BackupType.Full,
-            Base: null,
-            capturedAt,
-            BackupFiles.Original(artifact.Name),
-            new ArtifactDigest(0, ""),
-            new ArtifactDigest(artifact.Length, ""),
-            Adopted: true,
-            new Dictionary<string, string>(StringComparer.Ordinal));
-    }
-
-    private Backup Unreadable(StoredFile artifact, string manifestFile)
-    {
-        var manifest = HandMade(artifact) with { Adopted = false };
-        var detail = $"its manifest {manifestFile} is damaged or belongs to another backup";
-        return new Backup(
-            manifest,
-            directory,
-            artifact,
-            new VerificationResult(manifest.Id, artifact.ModifiedAt, artifact.Length, Passed: false, [new CheckResult(VerificationCheck.Checksum, Passed: false, detail)]));
     }
 
     private Task WriteChecksumAsync(BackupManifest manifest, CancellationToken cancellationToken) =>

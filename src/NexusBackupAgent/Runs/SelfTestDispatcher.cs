@@ -25,11 +25,18 @@ internal sealed partial class SelfTestDispatcher(SelfTest test, OperationJournal
             Record(startedAt, "the self-test of the checks could not be made", RunFailure.Of(failure));
             throw;
         }
+        catch (Exception defect) when (defect is not OperationCanceledException)
+        {
+            var unexpected = new BackupException(FailureKind.Unexpected, $"the self-test broke: {defect.Message}", "run nexus-backup verify --self-test --verbose and report what it prints", defect);
+            Record(startedAt, "the self-test of the checks broke", RunFailure.Of(unexpected));
+            throw unexpected;
+        }
     }
 
     /// <summary>Makes it now and once a day, until cancelled.</summary>
     public async Task RunDailyAsync(CancellationToken cancellationToken)
     {
+        await Task.Yield(); // the caller has a scheduler to start
         try
         {
             while (true)

@@ -53,8 +53,10 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IA
         var target = Locate(path);
         try
         {
-            return Task.FromResult<Stream>(new FileStream(
-                target, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 17, FileOptions.SequentialScan | FileOptions.Asynchronous));
+            var file = new FileStream(
+                target, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 17, FileOptions.SequentialScan | FileOptions.Asynchronous);
+            PageCache.Forget(file.SafeFileHandle); // what memory still holds of it would prove nothing of the disk
+            return Task.FromResult<Stream>(file);
         }
         catch (DirectoryNotFoundException missing) when (Directory.Exists(root))
         {

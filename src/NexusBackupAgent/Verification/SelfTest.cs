@@ -1,3 +1,4 @@
+using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Sources;
@@ -40,6 +41,10 @@ internal sealed class SelfTest(VerifyBackup verify, ScratchDirectory scratch, Ti
             foreach (var damage in SelfTestDamage.All)
                 results.Add(await TryAsync(damage, sample, cancellationToken));
             return results;
+        }
+        catch (SqliteException failure)
+        {
+            throw SqliteFailure.Translate(failure, directory);
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
