@@ -42,7 +42,9 @@ internal static partial class AgentHost
         AgentStarted(logger, address, configuration.File, configuration.Sources.Count);
         listening?.Invoke(address);
 
+        var selfTests = agent.SelfTests.RunDailyAsync(cancellationToken);
         await agent.Scheduler.RunAsync(cancellationToken);
+        await selfTests;
         await app.StopAsync(CancellationToken.None);
         AgentStopped(logger);
     }

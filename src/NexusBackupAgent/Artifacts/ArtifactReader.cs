@@ -51,7 +51,9 @@ internal static class ArtifactReader
         var writing = WriteAsync(queue.Reader, content, buffers, stop);
         try
         {
-            await foreach (var inflating in MembersAsync(stored, buffers, stop.Token))
+            // Not stopped by damage: a read that is cancelled half way may have moved on in the file, and what it skipped would
+            // be missing in the digest of what is stored.
+            await foreach (var inflating in MembersAsync(stored, buffers, cancellationToken))
                 await queue.Writer.WriteAsync(inflating, stop.Token);
             queue.Writer.Complete();
         }

@@ -29,8 +29,16 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     /// <summary>Somebody made the file by hand, and no reading back has taken it into the catalog yet.</summary>
     public bool IsHandMade => Manifest is { Adopted: true, IsCommitted: false };
 
-    /// <summary>The artifact's name in <see cref="Directory"/>.</summary>
-    public string File => Manifest.File;
+    /// <summary>The artifact's name in <see cref="Directory"/> now; the manifest says under which it was stored.</summary>
+    public string File => Artifact.Name;
+
+    /// <summary>Its companions still bear the artifact's other name: somebody, or a crash, renamed the artifact alone.</summary>
+    public bool IsScattered { get; init; }
+
+    /// <summary>Stored as it was captured, and what was captured is damaged: another capture would hold the same.</summary>
+    public bool ShowsCorruptSource =>
+        this is { State: BackupState.Corrupt or BackupState.Quarantined, Manifest.IsCommitted: true, Verification: { Passed: false } result }
+        && result.Checks.All(check => check.Passed || check.Check == VerificationCheck.Integrity);
 
     /// <summary>
     /// Only what was read back is good. A size that is not the committed one needs no reading to be corrupt, nor has an
@@ -38,6 +46,7 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     /// </summary>
     public BackupState State => this switch
     {
+        _ when BackupFiles.IsSetAside(File) => BackupState.Quarantined,
         { ActualLength: 0 } => BackupState.Corrupt,
         { Manifest: { Stored: var stored, IsCommitted: true } } when stored.Length != ActualLength => BackupState.Corrupt,
         { Verification: null } => BackupState.Unverified,

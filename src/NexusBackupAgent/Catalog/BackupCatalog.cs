@@ -25,6 +25,8 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
     private readonly CompanionReader<VerificationResult> verifications = new(store, CatalogJson.Readable.VerificationResult);
     private readonly CompanionReader<DrillResult> drills = new(store, CatalogJson.Readable.DrillResult);
 
+    private readonly HandMadeBackups handMade = new(source, kind, zone);
+
     public IArtifactStore Store => store;
 
     public string Directory => directory;
@@ -39,38 +41,41 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
     {
         var files = await FilesAsync(cancellationToken);
         var backups = new List<Backup>();
-        foreach (var artifact in files.Values.Where(file => IsArtifact(file.Name)))
+        foreach (var artifact in files.Artifacts)
         {
-            var committed = files.TryGetValue(BackupFiles.Manifest(artifact.Name), out var manifestFile);
-            var manifest = committed ? await ManifestAsync(manifestFile, cancellationToken) : null;
-            if (!committed && files.ContainsKey(BackupFiles.Pending(artifact.Name)))
-                continue; // an orphan: reported by FindOrphansAsync
-
-            var verification = files.TryGetValue(BackupFiles.Verification(artifact.Name), out var result)
-                ? await verifications.ReadAsync(result, PathOf(result.Name), cancellationToken)
-                : null;
-            if (committed && manifest is null)
-            {
-                backups.Add(Unreadable(artifact));
-                continue;
-            }
-
-            manifest ??= HandMade(artifact);
-            if (manifest.Source != source)
-                continue; // it says nothing of this source, and this source's retention nothing of it
-            var drill = files.TryGetValue(BackupFiles.Drill(artifact.Name), out var drilled)
-                ? await drills.ReadAsync(drilled, PathOf(drilled.Name), cancellationToken)
-                : null;
-            backups.Add(new Backup(manifest, directory, artifact, verification?.Id == manifest.Id ? verification : null) // one of another backup says nothing
-            {
-                Drill = drill?.Id == manifest.Id ? drill : null,
-            });
+            if (await ReadAsync(files, artifact, cancellationToken) is { } backup)
+                backups.Add(backup with { IsScattered = files.StraysOf(artifact.Name).Count > 0 });
         }
 
-        manifests.KeepOnly(files);
-        verifications.KeepOnly(files);
-        drills.KeepOnly(files);
+        manifests.KeepOnly(files.ByName);
+        verifications.KeepOnly(files.ByName);
+        drills.KeepOnly(files.ByName);
         return [.. backups.OrderByDescending(backup => backup.CapturedAt).ThenByDescending(backup => backup.File, StringComparer.Ordinal)];
+    }
+
+    /// <returns>Null for what is no backup of this source.</returns>
+    private async Task<Backup?> ReadAsync(DirectoryFiles files, StoredFile artifact, CancellationToken cancellationToken)
+    {
+        var committed = files.TryGetCompanion(artifact.Name, BackupFiles.Manifest, out var manifestFile);
+        if (!committed && files.Has(BackupFiles.Pending(artifact.Name)))
+            return null; // an orphan: reported by FindOrphansAsync
+
+        var manifest = committed ? await ManifestAsync(manifestFile!.Value, cancellationToken) : handMade.ManifestOf(artifact);
+        if (manifest is null)
+            return handMade.Unreadable(artifact, manifestFile!.Value.Name, directory);
+        if (manifest.Source != source)
+            return null; // it says nothing of this source, and this source's retention nothing of it
+
+        var verification = files.TryGetCompanion(artifact.Name, BackupFiles.Verification, out var result)
+            ? await verifications.ReadAsync(result.Value, PathOf(result.Value.Name), cancellationToken)
+            : null;
+        var drill = files.TryGetCompanion(artifact.Name, BackupFiles.Drill, out var drilled)
+            ? await drills.ReadAsync(drilled.Value, PathOf(drilled.Value.Name), cancellationToken)
+            : null;
+        return new Backup(manifest, directory, artifact, verification?.Id == manifest.Id ? verification : null) // one of another backup says nothing
+        {
+            Drill = drill?.Id == manifest.Id ? drill : null,
+        };
     }
 
     /// <summary>Chooses a name that is not taken and marks it as being written.</summary>
@@ -83,7 +88,7 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
         {
             artifact = BackupFiles.Artifact(schedule, capturedAt, zone, duplicate++, extension);
         }
-        while (BackupFiles.AllOf(artifact).Any(files.ContainsKey));
+        while (BackupFiles.AllOf(artifact).Concat(BackupFiles.AllOf(BackupFiles.SetAside(artifact))).Any(files.Has));
 
         await MarkAsync(artifact, cancellationToken);
         return artifact;
@@ -109,7 +114,7 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
     {
         var files = isWritten
             ? BackupFiles.AllOf(artifact)
-            : (await FilesAsync(cancellationToken)).ContainsKey(BackupFiles.Manifest(artifact)) ? [] : await OwnFilesAsync(artifact, cancellationToken);
+            : (await FilesAsync(cancellationToken)).Has(BackupFiles.Manifest(artifact)) ? [] : await OwnFilesAsync(artifact, cancellationToken);
         await DeleteFilesAsync(files, cancellationToken);
     }
 
@@ -137,9 +142,60 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
         return handMade with { Manifest = manifest };
     }
 
+    /// <summary>
+    /// Gives a corrupt backup the name under which nothing takes it for a backup (runbook §3.2 [A]); not a byte of it
+    /// changes. The artifact goes first; a crash then leaves companions that are still found, and that
+    /// <see cref="GatherAsync"/> brings after it.
+    /// </summary>
+    /// <exception cref="BackupException">The name is taken, or the store refuses; the backup is where it was, or renamed in part.</exception>
+    public async Task<Backup> SetAsideAsync(Backup backup, CancellationToken cancellationToken)
+    {
+        var target = BackupFiles.SetAside(BackupFiles.Original(backup.File));
+        if (backup.File != target)
+        {
+            if ((await FilesAsync(cancellationToken)).Has(target))
+            {
+                throw new BackupException(
+                    FailureKind.StoreUnavailable,
+                    $"'{Locate(backup.File)}' is corrupt and cannot be set aside, because '{Locate(target)}' exists already",
+                    "keep both for analysis: move the older one out of the store; the agent tries again within the hour");
+            }
+
+            await store.MoveAsync(PathOf(backup.File), PathOf(target), cancellationToken);
+        }
+
+        return await GatherAsync(backup with { Artifact = backup.Artifact with { Name = target } }, cancellationToken);
+    }
+
+    /// <summary>Tells a manifest that is damaged from one that only can't be read now.</summary>
+    /// <exception cref="BackupException">It can't be read.</exception>
+    public async Task RequireReadableManifestAsync(Backup backup, CancellationToken cancellationToken)
+    {
+        var file = BackupFiles.Manifest(backup.File);
+        try
+        {
+            await using var manifest = await OpenReadAsync(file, cancellationToken);
+            await manifest.CopyToAsync(Stream.Null, cancellationToken);
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw IoFailure.Translate(failure, $"read '{Locate(file)}'", Locate(""));
+        }
+    }
+
+    /// <summary>Renames the companions that were left behind when the artifact was renamed.</summary>
+    public async Task<Backup> GatherAsync(Backup backup, CancellationToken cancellationToken)
+    {
+        foreach (var (from, to) in (await FilesAsync(cancellationToken)).StraysOf(backup.File))
+            await store.MoveAsync(PathOf(from), PathOf(to), cancellationToken);
+        return backup with { IsScattered = false };
+    }
+
     /// <summary>Removes a backup: from the first step on it counts for nothing.</summary>
     public async Task RemoveAsync(Backup backup, CancellationToken cancellationToken)
     {
+        if (backup.IsScattered)
+            await GatherAsync(backup, cancellationToken); // so that one set of names is deleted
         try
         {
             await MarkAsync(backup.File, cancellationToken);
@@ -173,7 +229,7 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
     public async Task<IReadOnlyList<Orphan>> FindOrphansAsync(CancellationToken cancellationToken)
     {
         var files = await FilesAsync(cancellationToken);
-        return [.. Orphan.Among(files, extension), .. await StrangersAsync(files.Values, cancellationToken)];
+        return [.. Orphan.Among(files, extension), .. await StrangersAsync(files.ByName.Values, cancellationToken)];
     }
 
     /// <summary>Deletes orphans older than <paramref name="grace"/>, as far as they are certainly an agent's own leftovers.</summary>
@@ -185,7 +241,7 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
         {
             if (orphan.Sweepable.Count == 0 || now - orphan.ModifiedAt < grace)
                 continue;
-            var files = IsArtifact(orphan.File) ? await OwnFilesAsync(orphan.File, cancellationToken) : orphan.Sweepable;
+            var files = BackupFiles.Original(orphan.File).EndsWith(extension, StringComparison.Ordinal) && !orphan.File.StartsWith('.') ? await OwnFilesAsync(orphan.File, cancellationToken) : orphan.Sweepable;
             await DeleteFilesAsync(files, cancellationToken);
             if (files.Count > 0)
                 swept.Add(orphan);
@@ -240,12 +296,10 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
             await store.DeleteAsync(PathOf(file), cancellationToken);
     }
 
-    private bool IsArtifact(string file) => file.EndsWith(extension, StringComparison.Ordinal) && !file.StartsWith('.');
-
     private string PathOf(string file) => directory.Length == 0 ? file : $"{directory}/{file}";
 
-    private async Task<Dictionary<string, StoredFile>> FilesAsync(CancellationToken cancellationToken) =>
-        (await store.ListAsync(directory, cancellationToken)).ToDictionary(file => file.Name, StringComparer.Ordinal);
+    private async Task<DirectoryFiles> FilesAsync(CancellationToken cancellationToken) =>
+        new((await store.ListAsync(directory, cancellationToken)).ToDictionary(file => file.Name, StringComparer.Ordinal), extension);
 
     /// <returns>Null when it can't be read, or belongs to another backup.</returns>
     private async Task<BackupManifest?> ManifestAsync(StoredFile file, CancellationToken cancellationToken)
@@ -259,38 +313,7 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
                 "update this agent, or point it at another store directory");
         }
 
-        return manifest is not null && BackupFiles.Manifest(manifest.File) == file.Name ? manifest : null;
-    }
-
-    private BackupManifest HandMade(StoredFile artifact)
-    {
-        // A name may claim any time, and a file can't hold a state later than its own writing.
-        var capturedAt = BackupFiles.CapturedAt(artifact.Name, zone) is { } named && named <= artifact.ModifiedAt ? named : artifact.ModifiedAt;
-        return new BackupManifest(
-            BackupManifest.CurrentFormatVersion,
-            BackupId.ForAdopted(capturedAt, artifact.Name),
-            source,
-            kind,
-            BackupManifest.ManualSchedule,
-            BackupType.Full,
-            Base: null,
-            capturedAt,
-            artifact.Name,
-            new ArtifactDigest(0, ""),
-            new ArtifactDigest(artifact.Length, ""),
-            Adopted: true,
-            new Dictionary<string, string>(StringComparer.Ordinal));
-    }
-
-    private Backup Unreadable(StoredFile artifact)
-    {
-        var manifest = HandMade(artifact) with { Adopted = false };
-        var detail = $"its manifest {BackupFiles.Manifest(artifact.Name)} is damaged or belongs to another backup";
-        return new Backup(
-            manifest,
-            directory,
-            artifact,
-            new VerificationResult(manifest.Id, artifact.ModifiedAt, artifact.Length, Passed: false, [new CheckResult(VerificationCheck.Checksum, Passed: false, detail)]));
+        return manifest is not null && BackupFiles.Original(BackupFiles.ArtifactOfManifest(file.Name)!) == manifest.File ? manifest : null;
     }
 
     private Task WriteChecksumAsync(BackupManifest manifest, CancellationToken cancellationToken) =>

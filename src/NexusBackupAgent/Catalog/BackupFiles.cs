@@ -2,12 +2,13 @@ using System.Globalization;
 
 namespace NexusBackupAgent.Catalog;
 
-/// <summary>The names of a backup's files: <c>&lt;schedule&gt;_&lt;yyyyMMdd_HHmmss&gt;&lt;ext&gt;</c> and what lies beside it.</summary>
+/// <summary>The names of a backup's files: <c>&lt;schedule&gt;_&lt;yyyyMMdd_HHmmss&gt;&lt;ext&gt;</c> and what lies beside it: the artifact's own name with a suffix.</summary>
 internal static class BackupFiles
 {
     private const string TimeFormat = "yyyyMMdd_HHmmss";
     private const string ManifestSuffix = ".manifest.json";
     private const string PendingSuffix = ".pending";
+    private const string SetAsideSuffix = ".bad";
 
     /// <param name="duplicate">0, or the number that tells apart backups of the same second: <c>daily_20260214_020000-1.db.gz</c>.</param>
     public static string Artifact(string schedule, DateTimeOffset capturedAt, TimeZoneInfo zone, int duplicate, string extension)
@@ -37,6 +38,20 @@ internal static class BackupFiles
     public static string Verification(string artifact) => artifact + ".verification.json";
 
     public static string Drill(string artifact) => artifact + ".drill.json";
+
+    /// <summary>What a corrupt artifact is renamed to, as the runbook does (§3.2 [A]): no <c>*.db.gz</c> finds it.</summary>
+    public static string SetAside(string artifact) => artifact + SetAsideSuffix;
+
+    public static bool IsSetAside(string artifact) => artifact.EndsWith(SetAsideSuffix, StringComparison.Ordinal);
+
+    /// <summary>The name under which an artifact was stored, whether or not it was set aside since.</summary>
+    public static string Original(string artifact) => IsSetAside(artifact) ? artifact[..^SetAsideSuffix.Length] : artifact;
+
+    /// <summary>The other one of an artifact's two names.</summary>
+    public static string OtherName(string artifact) => IsSetAside(artifact) ? Original(artifact) : SetAside(artifact);
+
+    /// <summary>What lies beside an artifact, the most telling first.</summary>
+    public static string[] CompanionsOf(string artifact) => [Manifest(artifact), Verification(artifact), Drill(artifact), Checksum(artifact)];
 
     /// <summary>Every file of a backup in the order of deleting: the manifest first, the mark last.</summary>
     public static string[] AllOf(string artifact) => [Manifest(artifact), Verification(artifact), Drill(artifact), Checksum(artifact), artifact, Pending(artifact)];

@@ -10,17 +10,17 @@ namespace NexusBackupAgent.Catalog;
 internal sealed record Orphan(string File, IReadOnlyList<string> Sweepable, string Reason, DateTimeOffset ModifiedAt)
 {
     /// <summary>What a crash left, and manifests whose artifact is gone. An artifact that bears no mark is somebody's, and no orphan.</summary>
-    /// <param name="files">All files of the directory, by name.</param>
+    /// <param name="files">All files of the directory.</param>
     /// <param name="extension">What the artifacts' names end with; other programs' hidden files are no concern of ours.</param>
-    public static IEnumerable<Orphan> Among(IReadOnlyDictionary<string, StoredFile> files, string extension)
+    public static IEnumerable<Orphan> Among(DirectoryFiles files, string extension)
     {
-        foreach (var file in files.Values)
+        foreach (var file in files.ByName.Values)
         {
             if (LocalDirectoryStore.IsPartial(file.Name) && file.Name.Contains(extension, StringComparison.Ordinal))
                 yield return new Orphan(file.Name, [file.Name], "an unfinished temporary file", file.ModifiedAt);
-            else if (BackupFiles.ArtifactOfPending(file.Name) is { } artifact && artifact.EndsWith(extension, StringComparison.Ordinal))
-                yield return Marked(artifact, file, isCommitted: files.ContainsKey(BackupFiles.Manifest(artifact)) && files.ContainsKey(artifact));
-            else if (BackupFiles.ArtifactOfManifest(file.Name) is { } gone && !files.ContainsKey(gone) && !files.ContainsKey(BackupFiles.Pending(gone)))
+            else if (BackupFiles.ArtifactOfPending(file.Name) is { } artifact && BackupFiles.Original(artifact).EndsWith(extension, StringComparison.Ordinal))
+                yield return Marked(artifact, file, files.IsCommitted(artifact));
+            else if (BackupFiles.ArtifactOfManifest(file.Name) is { } gone && files.IsBereft(gone) && !files.Has(BackupFiles.Pending(gone)))
                 yield return new Orphan(file.Name, [], $"the manifest of {gone}, which is gone; delete it by hand once that is explained", file.ModifiedAt);
         }
     }

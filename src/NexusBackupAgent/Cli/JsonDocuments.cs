@@ -6,6 +6,7 @@ using System.Text.Json.Serialization.Metadata;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Runs;
+using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent.Cli;
 
@@ -38,7 +39,7 @@ internal sealed record BackupDocument(
             manifest.Type.Word(),
             manifest.Base?.Value,
             Readable.Utc(manifest.CapturedAt),
-            catalog.Locate(manifest.File),
+            catalog.Locate(backup.File),
             backup.ActualLength,
             manifest.IsCommitted ? manifest.Content.Length : null,
             manifest.IsCommitted ? manifest.Stored.Sha256 : null,
@@ -49,6 +50,17 @@ internal sealed record BackupDocument(
 
 /// <summary>One check of a verification.</summary>
 internal sealed record CheckDocument(string Check, bool Passed, string Detail);
+
+/// <summary>What <c>verify --self-test --json</c> prints.</summary>
+internal sealed record SelfTestDocument(bool Passed, IReadOnlyList<SelfTestCaseDocument> Cases);
+
+/// <param name="Expected">The checks that ought to find the damage.</param>
+/// <param name="Found">Those that did.</param>
+internal sealed record SelfTestCaseDocument(string Damage, bool Passed, IReadOnlyList<string> Expected, IReadOnlyList<string> Found, string Detail)
+{
+    public static SelfTestCaseDocument Of(SelfTestResult result) => new(
+        result.Name, result.Passed, [.. result.Expected.Select(check => check.Word())], [.. result.Found.Select(check => check.Word())], result.Detail);
+}
 
 /// <summary>A run as <c>backup --json</c> prints it.</summary>
 internal sealed record RunDocument(
@@ -125,7 +137,13 @@ internal sealed record SourceDocument(
     LastDrillDocument? LastDrill,
     FailureDocument? HookFailure,
     string? RestoreInterruptedAt,
-    IReadOnlyList<OrphanDocument> Orphans);
+    IReadOnlyList<OrphanDocument> Orphans,
+    IReadOnlyList<MissingDocument> Missing);
+
+/// <summary>Backups of a schedule that should be there and are not.</summary>
+/// <param name="Expected">How many should be there.</param>
+/// <param name="Missing">When those that are not were due, newest first.</param>
+internal sealed record MissingDocument(string Schedule, int Expected, IReadOnlyList<string> Missing);
 
 /// <param name="Class"><c>database</c>, <c>storage</c> or <c>other</c>.</param>
 internal sealed record FailureDocument(string Failure, string Class, string Message, string Hint)
@@ -150,6 +168,7 @@ internal sealed record StoreDocument(string Store, string Path, string Level, do
 [JsonSerializable(typeof(IReadOnlyList<ChecklistDocument>))]
 [JsonSerializable(typeof(IReadOnlyList<DiagnosisDocument>))]
 [JsonSerializable(typeof(IReadOnlyList<IncidentDocument>))]
+[JsonSerializable(typeof(SelfTestDocument))]
 internal sealed partial class JsonDocuments : JsonSerializerContext
 {
     /// <summary>As a terminal shows them: Japanese names are letters, not escapes.</summary>

@@ -23,8 +23,8 @@ internal static class LoggingSetup
 {
     private const int DaysKept = 30;
 
-    /// <summary>A command says itself how its runs, verifications, restores and drills ended; the log adds what else deserves a look.</summary>
-    private static readonly string[] ToldByCommands = ["run_failed", "run_skipped", "verification_failed", "restore_failed", "backup_passed_over", "drill_failed"];
+    /// <summary>A command says itself how its runs, verifications, replacements, restores and drills ended; the log adds what else deserves a look.</summary>
+    private static readonly string[] ToldByCommands = ["run_failed", "run_skipped", "verification_failed", "restore_failed", "backup_passed_over", "drill_failed", "backup_quarantined", "quarantine_refused", "replacing_backup"];
 
     /// <summary>Stack traces of what the command tells as unexpected.</summary>
     private static readonly string[] Verbose = ["attempt_broke", "restore_broke", "drill_broke", "hook_broke"];

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Runs;
+using NexusBackupAgent.Scheduling;
 using Spectre.Console;
 
 namespace NexusBackupAgent.Cli;
@@ -87,7 +88,8 @@ internal static class StatusCommand
             source.LastDrill is { } drill ? LastDrillDocument.Of(drill) : null,
             source.HookFailure is { } hook ? FailureDocument.Of(hook) : null,
             source.InterruptedRestore is { } restore ? Readable.Utc(restore.StartedAt) : null,
-            [.. source.Orphans.Select(orphan => new OrphanDocument(source.Source.Source.Catalog.Locate(orphan.File), orphan.Reason))]);
+            [.. source.Orphans.Select(orphan => new OrphanDocument(source.Source.Source.Catalog.Locate(orphan.File), orphan.Reason))],
+            [.. source.Reviews.Where(review => review.Missing.Count > 0).Select(review => new MissingDocument(review.Schedule, review.Expected, [.. review.Missing.Select(Readable.Utc)]))]);
 
         private string AgentLine() => status.Condition switch
         {
@@ -130,6 +132,8 @@ internal static class StatusCommand
                 terminal.Line($"   {name}: the last hook failed: {Readable.Plain(hook.Message)} — next: {Readable.Plain(hook.Hint)}");
             if (source.InterruptedRestore is { } restore)
                 terminal.Line($"[red]![/]  {name}: a restore was interrupted at {Readable.Time(restore.StartedAt, zone)} ({Readable.Plain(restore.Detail)}) — next: check the database, then nexus-backup restore '{name}' --dry-run");
+            foreach (var review in source.Reviews.Where(review => review.Missing.Count > 0))
+                terminal.Line($"   {name}: {Readable.Plain(Sentence(review))}");
             foreach (var orphan in source.Orphans)
                 terminal.Line($"   {name}: {Readable.Plain(orphan.File)} is no backup: {Readable.Plain(orphan.Reason)}");
         }
@@ -141,6 +145,13 @@ internal static class StatusCommand
                 return $"[red]{at} failed[/]: {Readable.Plain(drill.Reason!)} — next: nexus-backup drill '{name}'";
             var age = drill.DataAge is { } old ? $", of data that was {Readable.Duration(old)} old" : "";
             return $"{at}: recovered in {Readable.Seconds(drill.Took)}{age}";
+        }
+
+        private string Sentence(MissingBackups review)
+        {
+            const int Most = 5;
+            var times = review.Missing.Take(Most).Select(at => TimeZoneInfo.ConvertTime(at, zone).ToString("yyyy-MM-dd HH:mm", System.Globalization.CultureInfo.InvariantCulture));
+            return $"{review.Missing.Count} of {review.Expected} {review.Schedule} backups {(review.Missing.Count == 1 ? "is" : "are")} missing: {string.Join(", ", times)}{(review.Missing.Count > Most ? ", …" : "")}";
         }
 
         private Table Stores()

@@ -8,7 +8,7 @@ using Spectre.Console;
 
 namespace NexusBackupAgent.Cli;
 
-/// <summary><c>nexus-backup verify [SOURCE|ID…] [--all]</c>: reads stored backups back.</summary>
+/// <summary><c>nexus-backup verify [SOURCE|ID…] [--all]</c>: reads stored backups back, sets the corrupt ones aside and replaces them.</summary>
 internal static class VerifyCommand
 {
     /// <summary>A run that is nearly done is waited for.</summary>
@@ -25,29 +25,35 @@ internal static class VerifyCommand
     {
         var names = SourceArguments.Several(context, "SOURCE|ID", "Sources, or identities or file names of backups. Default: all sources");
         var all = new Option<bool>("--all") { Description = "Every backup of the sources, not only the newest of each" };
+        var noReplacement = new Option<bool>("--no-replacement") { Description = "Start no new backup in place of a corrupt one; a running agent does within a minute" };
+        var selfTest = new Option<bool>("--self-test") { Description = "Damage copies of a sample in scratch space and prove that each check finds what it ought to; no backup is touched" };
         var json = CommandContext.Json();
         var command = new TaughtCommand(
             "verify",
-            "Read stored backups back: size, SHA-256, gzip, and the database's own integrity check on the expanded content.",
+            "Read stored backups back: size, SHA-256, gzip, and the database's own integrity check on the expanded content. What two readings find corrupt is set aside as .bad and replaced by a new backup.",
             "nexus-backup verify                              the newest backup of each source",
             "nexus-backup verify itsm --all                   every backup of itsm",
-            "nexus-backup verify 20260214T020000Z-3f9a2c      one backup")
+            "nexus-backup verify 20260214T020000Z-3f9a2c      one backup",
+            "nexus-backup verify --self-test                  prove that the checks find damage")
         {
-            names, all, json,
+            names, all, noReplacement, selfTest, json,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var session = context.OpenAgent(parsed);
-            var work = new Work(context.Terminal, session.Agent, parsed.GetValue(json), parsed.GetValue(all));
+            if (parsed.GetValue(selfTest))
+                return (int)await SelfTestCommand.RunAsync(context.Terminal, session.Agent, parsed.GetValue(json), cancellationToken);
+            var work = new Work(context.Terminal, session.Agent, parsed.GetValue(json), parsed.GetValue(all), !parsed.GetValue(noReplacement));
             return (int)await work.RunAsync(parsed.GetValue(names)!, cancellationToken);
         });
         return command;
     }
 
-    private sealed class Work(Terminal terminal, Agent agent, bool json, bool all)
+    private sealed class Work(Terminal terminal, Agent agent, bool json, bool all, bool replace)
     {
         private readonly List<BackupDocument> documents = [];
         private readonly List<ExitCode> codes = [];
+        private readonly HashSet<ProtectedSource> bereft = [];
 
         public async Task<ExitCode> RunAsync(string[] names, CancellationToken cancellationToken)
         {
@@ -57,7 +63,7 @@ internal static class VerifyCommand
                 {
                     var verified = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress =>
                         agent.Verifications.VerifyAsync(source, backup, LockTimeout, progress, cancellationToken));
-                    Tell(source, verified);
+                    Tell(source, backup, verified);
                 }
                 catch (BackupException failure)
                 {
@@ -65,6 +71,8 @@ internal static class VerifyCommand
                 }
             }
 
+            foreach (var source in replace ? bereft : [])
+                await ReplaceAsync(source, cancellationToken);
             if (json)
                 JsonDocuments.Print(terminal, [.. documents], JsonDocuments.Readably.IReadOnlyListBackupDocument);
             return ExitCodes.MostSevere(codes);
@@ -95,9 +103,10 @@ internal static class VerifyCommand
             {
                 try
                 {
-                    var backups = await source.Catalog.ListAsync(cancellationToken);
+                    var listed = await source.Catalog.ListAsync(cancellationToken);
+                    var backups = listed.Where(backup => backup.State != BackupState.Quarantined).ToList(); // known to be corrupt
                     if (backups.Count == 0)
-                        None(source.Name, named);
+                        None(source.Name, listed.Count, named);
                     chosen.AddRange((all ? backups : backups.Take(1)).Select(backup => (source, backup)));
                 }
                 catch (BackupException failure)
@@ -109,15 +118,16 @@ internal static class VerifyCommand
             return chosen;
         }
 
-        private void None(string source, bool named)
+        private void None(string source, int setAside, bool named)
         {
+            var what = setAside == 0 ? "has no backups" : $"has no backups but {setAside} that {(setAside == 1 ? "was" : "were")} set aside as corrupt";
             if (!named)
             {
-                terminal.Warn($"source '{source}' has no backups");
+                terminal.Warn($"source '{source}' {what}");
                 return;
             }
 
-            terminal.Fail($"source '{source}' has no backups", $"make one: nexus-backup backup '{source}'");
+            terminal.Fail($"source '{source}' {what}", $"make one: nexus-backup backup '{source}'");
             codes.Add(ExitCode.NotFound);
         }
 
@@ -133,7 +143,7 @@ internal static class VerifyCommand
             throw SourceArguments.Unknown(sources, name, "source or backup");
         }
 
-        private void Tell(ProtectedSource source, Backup backup)
+        private void Tell(ProtectedSource source, Backup before, Backup backup)
         {
             var verification = backup.Verification!;
             documents.Add(BackupDocument.Of(source.Catalog, backup) with
@@ -141,18 +151,50 @@ internal static class VerifyCommand
                 Checks = [.. verification.Checks.Select(check => new CheckDocument(check.Check.Word(), check.Passed, check.Detail))],
             });
             if (backup.State != BackupState.Good)
-            {
-                codes.Add(ExitCode.VerificationFailed);
-                terminal.Fail(
-                    $"backup '{source.Catalog.Locate(backup.File)}' of '{source.Name}' is corrupt: {verification.FirstFailure ?? "its size has changed"}",
-                    $"keep it for analysis and make a new one: nexus-backup backup '{source.Name}'");
-            }
-
+                TellUnsound(source, before, backup);
             if (json)
                 return;
             terminal.Line($"[bold]{Readable.Plain(source.Name)}[/] {Readable.Plain(source.Catalog.Locate(backup.File))}  {Readable.Coloured(backup.State)}");
             foreach (var (check, words) in Checks)
                 terminal.Line("  " + Sentence(words, verification.Checks.FirstOrDefault(result => result.Check == check)));
+        }
+
+        private void TellUnsound(ProtectedSource source, Backup before, Backup backup)
+        {
+            var (was, now) = (source.Catalog.Locate(before.File), source.Catalog.Locate(backup.File));
+            if (backup is { State: BackupState.Quarantined, Verification.Passed: true })
+            {
+                terminal.Warn($"backup '{now}' of '{source.Name}' was set aside and is sound now; to take it back: mv '{now}' '{source.Catalog.Locate(BackupFiles.Original(backup.File))}'");
+                return;
+            }
+
+            codes.Add(ExitCode.VerificationFailed);
+            var message = $"backup '{was}' of '{source.Name}' is corrupt: {BackupExaminer.ReasonOf(backup)}";
+            if (backup.State == BackupState.Corrupt && Refusal(source, backup) is { } refusal)
+                terminal.Fail($"{message}; {refusal.Message}", refusal.Hint);
+            else if (was == now)
+                terminal.Fail(message, "it was set aside before; delete it when it is no longer needed for analysis");
+            else
+                terminal.Fail($"{message}; it is kept as '{now}'", $"check the store's disk (dmesg | tail; smartctl -H); what is good is in nexus-backup list '{source.Name}'");
+            if (was != now)
+                bereft.Add(source);
+        }
+
+        private RunFailure? Refusal(ProtectedSource source, Backup backup) =>
+            agent.Operations.Last(source.Name, OperationKind.Quarantine) is { } last && last.Backup == backup.Id ? last.Failure : null;
+
+        private async Task ReplaceAsync(ProtectedSource source, CancellationToken cancellationToken)
+        {
+            var run = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress =>
+                agent.Replacements.RunIfDueAsync(source, LockTimeout, progress, cancellationToken));
+            if (run is null)
+                terminal.Warn($"no new backup of '{source.Name}' was started: there is a newer one, or the database itself is damaged, or another run is under way (nexus-backup status)");
+            else if (run.Failure is { } failure)
+                terminal.Fail($"the backup of '{source.Name}' that was to replace it failed: {failure.Message}", failure.Hint);
+            else if (json)
+                terminal.Warn($"a new backup of '{source.Name}' replaces it: {source.Catalog.Locate(run.Outcome!.Backup.File)}");
+            else
+                terminal.Line($"[green]✓[/] [bold]{Readable.Plain(source.Name)}[/] {Readable.Plain(source.Catalog.Locate(run.Outcome!.Backup.File))} replaces it, [green]verified[/]");
         }
 
         private static string Sentence(string words, CheckResult? result) => result switch

@@ -30,16 +30,27 @@ internal sealed partial class Agent : IDisposable
         scratch = new ScratchDirectory(configuration.ScratchDirectory);
         scratch.RemoveLeftovers(timeProvider.GetUtcNow());
         var verifier = new BackupVerifier(scratch, timeProvider);
-        var runner = new BackupRunner(verifier, new SpaceGuard(scratch), Journal, timeProvider);
+        var examiner = new BackupExaminer(new Quarantine(verifier, timeProvider), Journal, Operations, timeProvider, loggers.CreateLogger<BackupExaminer>());
+        var runner = new BackupRunner(examiner, new SpaceGuard(scratch), timeProvider);
         Turns = new SourceTurns(configuration.StateDirectory, timeProvider);
         Hooks = new HookRunner(Journal, Operations, timeProvider, loggers.CreateLogger<HookRunner>());
         Dispatcher = new RunDispatcher(runner, Turns, Journal, Hooks, timeProvider, loggers.CreateLogger<RunDispatcher>());
-        Verifications = new VerificationDispatcher(verifier, Turns, Journal, timeProvider, loggers.CreateLogger<VerificationDispatcher>());
+        Verifications = new VerificationDispatcher(examiner, Turns, Operations, Hooks, timeProvider, loggers.CreateLogger<VerificationDispatcher>());
+        Replacements = new ReplacementDispatcher(Dispatcher, Journal, timeProvider, loggers.CreateLogger<ReplacementDispatcher>());
+        Restores = new RestoreDispatcher(new Restorer(verifier, timeProvider), Turns, Journal, Operations, Hooks, timeProvider, loggers.CreateLogger<RestoreDispatcher>());
         Drills = new DrillDispatcher(new RestoreDrill(verifier, scratch, timeProvider), Turns, Journal, Operations, Hooks, timeProvider, loggers.CreateLogger<DrillDispatcher>());
-        Restores = new RestoreDispatcher(new Restorer(verifier, timeProvider), Turns, Journal, Operations, timeProvider, loggers.CreateLogger<RestoreDispatcher>());
+        SelfTests = new SelfTestDispatcher(new SelfTest(verifier.VerifyAsync, scratch, timeProvider), Operations, timeProvider, loggers.CreateLogger<SelfTestDispatcher>());
         var discovery = new SourceDiscovery(configuration, Stores, scratch, timeProvider, loggers.CreateLogger<SourceDiscovery>());
         Roster = new SourceRoster(_ => discovery.Find());
-        Scheduler = new JobScheduler(Roster, Dispatcher, Verifications, Journal, configuration.TimeZone, timeProvider, loggers.CreateLogger<JobScheduler>());
+        var upkeep = new SourceUpkeep(Dispatcher, Verifications, Replacements, timeProvider, loggers.CreateLogger<SourceUpkeep>());
+        var rounds = new VerificationRounds(Verifications, Operations, configuration.TimeZone, timeProvider, loggers.CreateLogger<VerificationRounds>());
+        Chore[] chores =
+        [
+            new(OperationKind.VerificationRound, "verification", source => source.Verify?.Cron, rounds.RunAsync),
+            new(OperationKind.Drill, "drill", source => source.Drill, (source, token) => Drills.RunAsync(source.Source, progress: null, source.Source.TimeLimit, token)),
+        ];
+        var rota = new ChoreRota(chores, Operations, configuration.TimeZone, loggers.CreateLogger<ChoreRota>());
+        Scheduler = new JobScheduler(Roster, Dispatcher, upkeep, rota, Journal, configuration.TimeZone, timeProvider, loggers.CreateLogger<JobScheduler>());
     }
 
     public AgentConfiguration Configuration { get; }
@@ -59,12 +70,16 @@ internal sealed partial class Agent : IDisposable
 
     public VerificationDispatcher Verifications { get; }
 
+    public ReplacementDispatcher Replacements { get; }
+
+    public RestoreDispatcher Restores { get; }
+
     public DrillDispatcher Drills { get; }
+
+    public SelfTestDispatcher SelfTests { get; }
 
     /// <summary>Told by every dispatcher how its work ended.</summary>
     public HookRunner Hooks { get; }
-
-    public RestoreDispatcher Restores { get; }
 
     public SourceRoster Roster { get; }
 

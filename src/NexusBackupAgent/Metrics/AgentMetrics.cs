@@ -27,7 +27,7 @@ internal sealed class AgentMetrics(
         foreach (var source in roster.Current)
         {
             var backups = await catalogs.ListAsync(source.Source, cancellationToken);
-            sources.Add(SourceFigures.Of(source, backups, log.Sources.GetValueOrDefault(source.Name), now));
+            sources.Add(SourceFigures.Of(source, backups, log, now));
         }
 
         return [.. SourceMetrics.Of(sources, log, scheduler.NextRuns, now),
@@ -54,10 +54,13 @@ internal sealed class AgentMetrics(
 
     private MetricFamily[] Own()
     {
+        var selfTest = operations.LastOfEach(OperationKind.SelfTest).GetValueOrDefault("");
         var (version, revision) = Version.Split('+', 2) is [var left, var right] ? (left, right) : (Version, "unknown");
         return
         [
             Metric.Gauge("scheduler_heartbeat_timestamp_seconds", "When the scheduler last looked at its schedules.", [new MetricSample([], Metric.Seconds(scheduler.LastBeat))]),
+            Metric.Gauge("self_test_success", "Whether in the last self-test every kind of damage was told by the check that ought to (1) or not (0).", [new MetricSample([], Metric.Flag(selfTest is { Succeeded: true }))]),
+            Metric.Gauge("last_self_test_timestamp_seconds", "When the last self-test of the checks ended; 0 when none was made yet.", [new MetricSample([], Metric.Seconds(selfTest?.EndedAt))]),
             new MetricFamily("nexus_backup_build_info", MetricType.Info, "Version and source revision of the agent.", [new MetricSample([("version", version), ("revision", revision)], 1)]),
         ];
     }

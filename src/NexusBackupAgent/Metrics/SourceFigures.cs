@@ -11,19 +11,30 @@ namespace NexusBackupAgent.Metrics;
 /// <param name="Activity">From the journal; null before the scheduler has taken the source on.</param>
 /// <param name="NewestGood">What it would be restored from; null when there is nothing.</param>
 /// <param name="Overdue">Backups that the last prune should have removed and that are still there.</param>
-internal sealed record SourceFigures(ScheduledSource Source, IReadOnlyList<Backup> Backups, SourceActivity? Activity, Backup? NewestGood, int Overdue)
+/// <param name="Missing">What each schedule should have in the store and has not.</param>
+internal sealed record SourceFigures(
+    ScheduledSource Source, IReadOnlyList<Backup> Backups, SourceActivity? Activity, Backup? NewestGood, int Overdue, IReadOnlyList<MissingBackups> Missing)
 {
     public string Name => Source.Name;
 
-    public Backup? Newest { get; } = Backups.FirstOrDefault(backup => backup.Manifest.IsCommitted);
+    public Backup? Newest { get; } = Backups.FirstOrDefault(backup => backup.Manifest.IsCommitted && backup.State != BackupState.Quarantined);
 
     /// <summary>The configured schedules, <c>manual</c>, and those that only old backups still name.</summary>
     public IEnumerable<string> Schedules => Source.Schedules.Select(schedule => schedule.Name)
         .Append(BackupManifest.ManualSchedule)
         .Union(Backups.Select(backup => backup.Schedule), StringComparer.Ordinal);
 
-    public static SourceFigures Of(ScheduledSource source, IReadOnlyList<Backup> backups, SourceActivity? activity, DateTimeOffset now) =>
-        new(source, backups, activity, backups.NewestGood(now), OverdueBackups.Count(source.Source, backups, activity, now));
+    public static SourceFigures Of(ScheduledSource source, IReadOnlyList<Backup> backups, JournalSnapshot log, DateTimeOffset now)
+    {
+        var activity = log.Sources.GetValueOrDefault(source.Name);
+        return new SourceFigures(
+            source,
+            backups,
+            activity,
+            backups.NewestGood(now),
+            OverdueBackups.Count(source.Source, backups, activity, now),
+            source.Review(backups, log.Schedules, activity?.RunStartedAt is not null, now));
+    }
 }
 
 /// <summary>Lists each source's backups for a scrape.</summary>

@@ -18,6 +18,7 @@ namespace NexusBackupAgent.Runbook;
 /// <param name="NextRun">UTC; null when nothing is scheduled.</param>
 /// <param name="Late">The schedule that should have started and did not, and when; null when there is none.</param>
 /// <param name="Orphans">Files that belong to no backup.</param>
+/// <param name="Reviews">What each schedule should have in the store; none when the store can't be listed.</param>
 /// <param name="InterruptedRestore">A restore whose process died in the middle of it; null when the last one ended.</param>
 internal sealed record SourceStatus(
     ScheduledSource Source,
@@ -32,6 +33,7 @@ internal sealed record SourceStatus(
     DateTimeOffset? NextRun,
     (Schedule Schedule, DateTimeOffset Due)? Late,
     IReadOnlyList<Orphan> Orphans,
+    IReadOnlyList<MissingBackups> Reviews,
     Operation? InterruptedRestore)
 {
     public string Name => Source.Name;
@@ -73,6 +75,7 @@ internal sealed record SourceStatus(
             source.Schedules.Select(schedule => schedule.Cron.GetNextOccurrence(now, agent.Configuration.TimeZone)).Min(),
             late,
             activity?.RunStartedAt is null ? orphans : [.. orphans.Where(orphan => orphan.Sweepable.Count == 0)], // what is being written now is no leftover
+            backups is null ? [] : source.Review(backups, log.Schedules, activity?.RunStartedAt is not null, now),
             agent.Operations.Last(source.Name, OperationKind.Restore) is { EndedAt: null } open && !agent.Turns.IsUnderWay(source.Name) ? open : null);
     }
 

@@ -4,12 +4,11 @@ using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Sources;
-using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent.Runs;
 
 /// <summary>One attempt at one backup, from snapshot to pruning. The caller holds the source's lock.</summary>
-internal sealed class BackupRunner(BackupVerifier verifier, SpaceGuard space, RunJournal journal, TimeProvider timeProvider)
+internal sealed class BackupRunner(BackupExaminer examiner, SpaceGuard space, TimeProvider timeProvider)
 {
     /// <summary>How long a leftover of a crash is kept before it is swept: long enough to look at it.</summary>
     public static readonly TimeSpan OrphanGrace = TimeSpan.FromHours(24);
@@ -96,8 +95,7 @@ internal sealed class BackupRunner(BackupVerifier verifier, SpaceGuard space, Ru
         try
         {
             var report = Report(progress, RunStage.Verify, captured.Manifest.Stored.Length);
-            var backup = await verifier.VerifyAsync(source.Source, source.Catalog, captured, report, cancellationToken);
-            journal.RecordVerification(source.Name, backup.Verification!);
+            var backup = await examiner.ExamineAsync(source, captured, report, cancellationToken);
             return backup.State == BackupState.Good ? backup : throw await RefuseAsync(source, backup, cancellationToken);
         }
         catch (BackupException full) when (full.Kind == FailureKind.StoreFull)
@@ -128,11 +126,11 @@ internal sealed class BackupRunner(BackupVerifier verifier, SpaceGuard space, Ru
     private static async Task<BackupException> RefuseAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
     {
         var file = source.Catalog.Locate(backup.File);
-        if (!ShowsCorruptSource(backup))
+        if (!backup.ShowsCorruptSource)
         {
             return new BackupException(
                 FailureKind.Verification,
-                $"backup '{file}' failed verification: {backup.Verification!.FirstFailure}",
+                $"backup '{file}' failed verification and does not count: {BackupExaminer.ReasonOf(backup)}",
                 "check the store's disk (dmesg | tail; smartctl -H), then run nexus-backup backup again");
         }
 
@@ -140,7 +138,7 @@ internal sealed class BackupRunner(BackupVerifier verifier, SpaceGuard space, Ru
         // fill the store that holds the good ones.
         var damaged = (await source.Catalog.ListAsync(cancellationToken))
             .TakeWhile(other => other.State != BackupState.Good)
-            .Where(other => other.Id != backup.Id && other.Schedule != BackupManifest.ManualSchedule && ShowsCorruptSource(other))
+            .Where(other => other.Id != backup.Id && other.Schedule != BackupManifest.ManualSchedule && other.ShowsCorruptSource)
             .ToList();
         foreach (var between in damaged.SkipLast(1))
             await source.Catalog.RemoveAsync(between, cancellationToken);
@@ -149,12 +147,6 @@ internal sealed class BackupRunner(BackupVerifier verifier, SpaceGuard space, Ru
             $"the database of source '{source.Name}' is corrupt: {backup.Verification!.FirstFailure}",
             $"the older good backups are kept (nexus-backup list '{source.Name}'); '{file}' holds the damaged state for analysis and does not count");
     }
-
-    /// <summary>Stored as it was captured, and what was captured is damaged.</summary>
-    private static bool ShowsCorruptSource(Backup backup) =>
-        backup is { State: BackupState.Corrupt, Manifest.IsCommitted: true, Verification: { } result }
-        && !result.Passed
-        && result.Checks.All(check => check.Passed || check.Check == VerificationCheck.Integrity);
 
     private static async Task AbandonAsync(BackupCatalog catalog, string artifact, bool isWritten, CancellationToken cancellationToken)
     {

@@ -24,4 +24,8 @@ internal sealed record SourceActivity(
 internal sealed record JournalSnapshot(
     IReadOnlyDictionary<string, SourceActivity> Sources,
     IReadOnlyDictionary<(string Source, string Schedule, string Result), long> Runs,
-    IReadOnlyDictionary<(string Source, string Check, string Result), long> Verifications);
+    IReadOnlyDictionary<(string Source, string Check, string Result), long> Verifications)
+{
+    /// <summary>Since when each schedule is what it is, UTC, by source and schedule; one that no agent took on yet is not among them.</summary>
+    public required IReadOnlyDictionary<(string Source, string Schedule), DateTimeOffset> Schedules { get; init; }
+}

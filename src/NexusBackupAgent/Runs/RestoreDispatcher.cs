@@ -10,9 +10,9 @@ namespace NexusBackupAgent.Runs;
 /// <param name="Outcome">What was put in place; null when nothing was.</param>
 internal sealed record RestoreRecord(Operation Operation, RestoreOutcome? Outcome);
 
-/// <summary>The only door to a restore: takes the source's turn for all of it, counts the checks, and writes the journal.</summary>
+/// <summary>The only door to a restore: takes the source's turn for all of it, counts the checks, writes the journal, tells the hooks.</summary>
 internal sealed partial class RestoreDispatcher(
-    Restorer restorer, SourceTurns turns, RunJournal journal, OperationJournal operations, TimeProvider timeProvider, ILogger<RestoreDispatcher> logger)
+    Restorer restorer, SourceTurns turns, RunJournal journal, OperationJournal operations, HookRunner hooks, TimeProvider timeProvider, ILogger<RestoreDispatcher> logger)
 {
     /// <summary>What a restore would do; touches nothing and waits for nobody.</summary>
     /// <param name="to">Absolute; null: over the live one.</param>
@@ -24,6 +24,14 @@ internal sealed partial class RestoreDispatcher(
     /// <param name="lockTimeout">How long a run of the source that is under way is waited for.</param>
     /// <exception cref="BackupException">It did not begin: the source is busy, there is nothing to restore, or it is refused.</exception>
     public async Task<RestoreRecord> RestoreAsync(
+        ProtectedSource source, RestoreWish wish, string? to, bool force, TimeSpan lockTimeout, RestoreEvents events, CancellationToken cancellationToken)
+    {
+        var (record, backup) = await InTurnAsync(source, wish, to, force, lockTimeout, events, cancellationToken);
+        await hooks.TellAsync(source, HookEvent.Of(HookOccasion.Restore, record.Operation, backup), cancellationToken);
+        return record;
+    }
+
+    private async Task<(RestoreRecord Record, Backup Backup)> InTurnAsync(
         ProtectedSource source, RestoreWish wish, string? to, bool force, TimeSpan lockTimeout, RestoreEvents events, CancellationToken cancellationToken)
     {
         using var turn = await turns.TakeAsync(source.Name, lockTimeout, cancellationToken) ?? throw SourceTurns.Busy(source.Name);
@@ -48,11 +56,12 @@ internal sealed partial class RestoreDispatcher(
             failure = failed;
         }
 
+        var backup = (outcome?.Backup ?? preview.Chosen).Backup;
         var operation = new Operation(
-            id, source.Name, OperationKind.Restore, startedAt, timeProvider.GetUtcNow(), (outcome?.Backup ?? preview.Chosen).Backup.Id, detail, failure is null ? null : RunFailure.Of(failure));
+            id, source.Name, OperationKind.Restore, startedAt, timeProvider.GetUtcNow(), backup.Id, detail, failure is null ? null : RunFailure.Of(failure));
         operations.End(operation);
         Report(operation, failure);
-        return new RestoreRecord(operation, outcome);
+        return (new RestoreRecord(operation, outcome), backup);
     }
 
     private RestoreEvents Counting(ProtectedSource source, RestoreEvents events) => events with

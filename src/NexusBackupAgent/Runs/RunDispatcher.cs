@@ -33,6 +33,18 @@ internal sealed partial class RunDispatcher(
         return turn is null ? Skip(source, schedule, type) : await RunLockedAsync(source, schedule, type, progress, cancellationToken);
     }
 
+    /// <summary>The same for a full backup that may have become needless by the time the source's turn comes.</summary>
+    /// <param name="due">Asked in the source's turn: on which schedule to run, or null not to.</param>
+    /// <returns>Null when nothing was due, or the source stayed busy.</returns>
+    public async Task<RunRecord?> RunIfDueAsync(
+        ProtectedSource source, Func<CancellationToken, Task<string?>> due, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    {
+        using var turn = await turns.TakeAsync(source.Name, lockTimeout, cancellationToken);
+        if (turn is null || await due(cancellationToken) is not { } schedule)
+            return null;
+        return await RunLockedAsync(source, schedule, BackupType.Full, progress, cancellationToken);
+    }
+
     /// <summary>Closes in the journal what a process left open that died in the middle of a run.</summary>
     public void CloseAbandoned(string source)
     {

@@ -24,6 +24,29 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
         return Query(transaction, "SELECT added_at FROM sources WHERE name = $name", row => Instant(row, 0)!.Value, ("$name", source))[0];
     });
 
+    /// <summary>
+    /// Notes the schedules of a source as they are configured now. One that is new is known since its oldest backup, if that
+    /// is older than now; one whose cron text changed, since now; one that is no longer configured is forgotten.
+    /// </summary>
+    /// <param name="schedules">Name and cron text of each, and the capture time of its oldest backup, if any.</param>
+    public void NoteSchedules(string source, IReadOnlyList<(string Name, string Cron, DateTimeOffset? Oldest)> schedules, DateTimeOffset now) => database.Transact(transaction =>
+    {
+        foreach (var gone in Query(transaction, "SELECT schedule FROM schedules WHERE source = $source", row => row.GetString(0), ("$source", source)).Except(schedules.Select(schedule => schedule.Name), StringComparer.Ordinal))
+            Execute(transaction, "DELETE FROM schedules WHERE source = $source AND schedule = $schedule", ("$source", source), ("$schedule", gone));
+        foreach (var (name, cron, oldest) in schedules)
+        {
+            Execute(
+                transaction,
+                """
+                INSERT INTO schedules (source, schedule, cron, added_at) VALUES ($source, $schedule, $cron, $since)
+                ON CONFLICT DO UPDATE SET cron = $cron, added_at = $now WHERE cron <> $cron
+                """,
+                ("$source", source), ("$schedule", name), ("$cron", cron), ("$since", Milliseconds(oldest < now ? oldest.Value : now)), ("$now", Milliseconds(now)));
+        }
+
+        return 0;
+    });
+
     /// <summary>Opens a run. The caller holds the source's lock, so a run that is still open died with its process and is closed as failed.</summary>
     /// <returns>The run's number.</returns>
     public long Begin(string source, string schedule, BackupType type, DateTimeOffset now) => database.Transact(transaction =>
@@ -103,6 +126,13 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
         row => Instant(row, 0),
         ("$source", source), ("$schedule", schedule))[0]);
 
+    /// <summary>When the source's last runs started, on any schedule, newest first, UTC. One that was skipped never started; one that was stopped on purpose does not count.</summary>
+    public IReadOnlyList<DateTimeOffset> LastStarts(string source, int count) => database.Read(transaction => Query(
+        transaction,
+        "SELECT started_at FROM runs WHERE source = $source AND result IS NOT 'skipped' AND failure IS NOT 'Interrupted' ORDER BY id DESC LIMIT $count",
+        row => Instant(row, 0)!.Value,
+        ("$source", source), ("$count", count)));
+
     /// <summary>Why the source's last run failed; null when it succeeded or none ended.</summary>
     public RunFailure? LastFailure(string source) => database.Read(transaction => Query(
         transaction,
@@ -144,7 +174,11 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
                 Instant(row, 1)!.Value, Instant(row, 2), row.GetInt64(3) != 0, row.GetInt32(4), Instant(row, 5), row.GetDouble(6), row.GetDouble(7), row.GetDouble(8))))
             .ToDictionary(row => row.Name, row => row.Activity, StringComparer.Ordinal),
         Counts(transaction, "SELECT source, schedule, result, count FROM run_counts"),
-        Counts(transaction, "SELECT source, \"check\", result, count FROM verification_counts")));
+        Counts(transaction, "SELECT source, \"check\", result, count FROM verification_counts"))
+    {
+        Schedules = Query(transaction, "SELECT source, schedule, added_at FROM schedules", row => (Key: (row.GetString(0), row.GetString(1)), Since: Instant(row, 2)!.Value))
+            .ToDictionary(row => row.Key, row => row.Since),
+    });
 
     public void Dispose() => database.Dispose();
 

@@ -1,25 +1,67 @@
+using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent.Runs;
 
-/// <summary>The only door to the verification of a stored backup: takes the source's turn, keeps the time limit, counts the checks.</summary>
+/// <summary>
+/// The only door to the verification of a stored backup: takes the source's turn, keeps the time limit, sets aside what
+/// is corrupt, writes the journal, tells the hooks.
+/// </summary>
 internal sealed partial class VerificationDispatcher(
-    BackupVerifier verifier, SourceTurns turns, RunJournal journal, TimeProvider timeProvider, ILogger<VerificationDispatcher> logger)
+    BackupExaminer examiner, SourceTurns turns, OperationJournal operations, HookRunner hooks, TimeProvider timeProvider, ILogger<VerificationDispatcher> logger)
 {
-    /// <summary>Verifies one backup under the source's lock and counts the checks.</summary>
+    /// <summary>Verifies one backup under the source's lock.</summary>
+    /// <returns>The backup as it is now: good, quarantined, or corrupt when it could not be set aside.</returns>
     /// <exception cref="BackupException">The source is busy, or the backup could not be looked at.</exception>
     public async Task<Backup> VerifyAsync(
         ProtectedSource source, Backup backup, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
+        var (operation, verified, unreadable) = await InTurnAsync(source, backup, lockTimeout, progress, cancellationToken);
+        if (operation.Failure is not null) // that one of many is still good is no news
+            await hooks.TellAsync(source, HookEvent.Of(HookOccasion.Verification, operation, verified), cancellationToken);
+        unreadable?.Throw();
+        return verified;
+    }
+
+    /// <summary>Brings the companions of an artifact that was renamed alone after it, under the source's lock.</summary>
+    /// <exception cref="BackupException">The source is busy, or the store refuses.</exception>
+    public async Task GatherAsync(ProtectedSource source, Backup scattered, CancellationToken cancellationToken)
+    {
+        using var held = turns.TryHold(source.Name) ?? throw SourceTurns.Busy(source.Name);
+        await source.Catalog.GatherAsync(scattered, cancellationToken);
+    }
+
+    private async Task<(Operation Operation, Backup Verified, ExceptionDispatchInfo? Unreadable)> InTurnAsync(
+        ProtectedSource source, Backup backup, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    {
         using var turn = await turns.TakeAsync(source.Name, lockTimeout, cancellationToken) ?? throw SourceTurns.Busy(source.Name);
+        var startedAt = timeProvider.GetUtcNow();
+        try
+        {
+            var verified = await WithinTimeLimitAsync(source, token => ExamineAsync(source, backup, progress, token), cancellationToken);
+            return (Record(source, verified, startedAt), verified, null);
+        }
+        catch (BackupException failure)
+        {
+            return (Record(source, backup, startedAt, $"{backup.File} could not be read back", RunFailure.Of(failure)), backup, ExceptionDispatchInfo.Capture(failure));
+        }
+    }
+
+    private Task<Backup> ExamineAsync(ProtectedSource source, Backup backup, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    {
+        var report = progress is null ? null : new Progress<long>(done => progress.Report(new RunProgress(RunStage.Verify, done, backup.ActualLength)));
+        return examiner.ExamineAsync(source, backup, report, cancellationToken);
+    }
+
+    private async Task<Backup> WithinTimeLimitAsync(ProtectedSource source, Func<CancellationToken, Task<Backup>> work, CancellationToken cancellationToken)
+    {
         using var limit = new CancellationTokenSource(source.TimeLimit, timeProvider);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            return await VerifyLockedAsync(source, backup, progress, either.Token);
+            return await work(either.Token);
         }
         catch (OperationCanceledException stopped) when (!cancellationToken.IsCancellationRequested)
         {
@@ -31,17 +73,22 @@ internal sealed partial class VerificationDispatcher(
         }
     }
 
-    private async Task<Backup> VerifyLockedAsync(ProtectedSource source, Backup backup, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    private Operation Record(ProtectedSource source, Backup verified, DateTimeOffset startedAt)
     {
-        var report = progress is null ? null : new Progress<long>(done => progress.Report(new RunProgress(RunStage.Verify, done, backup.ActualLength)));
-        var verified = await verifier.VerifyAsync(source.Source, source.Catalog, backup, report, cancellationToken);
-        journal.RecordVerification(source.Name, verified.Verification!);
-        if (verified.State == BackupState.Good)
-            VerificationSucceeded(source.Name, backup.File);
-        else
-            VerificationFailed(source.Name, source.Catalog.Locate(backup.File), verified.Verification!.FirstFailure ?? "its size has changed");
-        return verified;
+        if (verified.Verification!.Passed)
+        {
+            VerificationSucceeded(source.Name, verified.File);
+            return Record(source, verified, startedAt, $"{verified.File} was read back and is good", failure: null);
+        }
+
+        var (file, reason) = (source.Catalog.Locate(verified.File), BackupExaminer.ReasonOf(verified));
+        VerificationFailed(source.Name, file, reason);
+        return Record(source, verified, startedAt, $"{verified.File} was read back and is corrupt: {reason}", new RunFailure(
+            FailureKind.Verification, $"backup '{file}' is corrupt: {reason}", $"make a new one: nexus-backup backup '{source.Name}'"));
     }
+
+    private Operation Record(ProtectedSource source, Backup backup, DateTimeOffset startedAt, string detail, RunFailure? failure) =>
+        operations.Record(new Operation(0, source.Name, OperationKind.Verification, startedAt, timeProvider.GetUtcNow(), backup.Id, detail, failure));
 
     [LoggerMessage(EventId = 1101, EventName = "verification_succeeded", Level = LogLevel.Information, Message = "verification of {Source} succeeded: {File}")]
     private partial void VerificationSucceeded(string source, string file);

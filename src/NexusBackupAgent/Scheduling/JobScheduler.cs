@@ -1,17 +1,18 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Runs;
 
 namespace NexusBackupAgent.Scheduling;
 
 /// <summary>
-/// Starts each schedule's runs when they are due, takes on sources that appear, and has each one looked after.
-/// One line of work per source, so that its runs never overlap.
+/// Starts each schedule's runs and each chore when they are due, takes on sources that appear, and has each one looked
+/// after. One line of work per source, so that what is done to it never overlaps.
 /// </summary>
 /// <param name="zone">The zone of the cron expressions.</param>
 internal sealed partial class JobScheduler(
-    SourceRoster roster, RunDispatcher dispatcher, VerificationDispatcher verifications, RunJournal journal, TimeZoneInfo zone, TimeProvider timeProvider, ILogger<JobScheduler> logger) : IDisposable
+    SourceRoster roster, RunDispatcher dispatcher, SourceUpkeep upkeep, ChoreRota chores, RunJournal journal, TimeZoneInfo zone, TimeProvider timeProvider, ILogger<JobScheduler> logger) : IDisposable
 {
     // Short enough to notice soon that the clock was set.
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(15);
@@ -20,11 +21,10 @@ internal sealed partial class JobScheduler(
     // A clock may be slewed; a jump back further than this is somebody setting it.
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromMinutes(1);
 
-    private readonly SourceUpkeep upkeep = new(dispatcher, verifications, timeProvider, logger);
     private readonly Timetable timetable = new(zone);
     private readonly HashSet<string> announced = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, bool> started = new(StringComparer.Ordinal);
-    private readonly WorkLines work = new(maximumParallel: 16);
+    private readonly GuardedWork work = new(logger);
     private DateTimeOffset lastBeat;
     private DateTimeOffset lastUpkeep;
 
@@ -67,7 +67,7 @@ internal sealed partial class JobScheduler(
         }
         catch (Exception failure) when (failure is BackupException || IoFailure.IsKnown(failure))
         {
-            WorkFailed("(sources)", $"cannot look for sources: {failure.Message}", "check owner and mode of the directories that the sources' patterns name; those found before go on");
+            work.TellFailed("(sources)", $"cannot look for sources: {failure.Message}", "check owner and mode of the directories that the sources' patterns name; those found before go on");
         }
     }
 
@@ -85,16 +85,19 @@ internal sealed partial class JobScheduler(
         {
             foreach (var schedule in source.Schedules)
             {
-                if (timetable.Next(source, schedule) <= now)
+                if (timetable.Next(source.Name, schedule.Name) <= now)
                 {
                     Enqueue(source, schedule, cancellationToken);
-                    timetable.Advance(source, schedule, now);
+                    timetable.Advance(source.Name, schedule.Name, schedule.Cron, now);
                 }
             }
+
+            foreach (var chore in chores.TakeDue(source, now))
+                Enqueue(source, chore, cancellationToken);
         }
 
         Beat(now);
-        return timetable.Earliest is { } next ? TimeSpan.FromTicks(Math.Clamp((next - now).Ticks, TimeSpan.TicksPerMillisecond, LongestWait.Ticks)) : LongestWait;
+        return ((DateTimeOffset?[])[timetable.Earliest, chores.Earliest]).Min() is { } next ? TimeSpan.FromTicks(Math.Clamp((next - now).Ticks, TimeSpan.TicksPerMillisecond, LongestWait.Ticks)) : LongestWait;
     }
 
     private void Upkeep(DateTimeOffset now, CancellationToken cancellationToken)
@@ -107,11 +110,12 @@ internal sealed partial class JobScheduler(
         }
 
         timetable.KeepOnly(roster.Current);
+        chores.KeepOnly(roster.Current);
         foreach (var source in roster.Current)
         {
             if (!started.ContainsKey(source.Name))
-                work.Enqueue(source.Name, "start", () => GuardAsync(source.Name, () => StartAsync(source, now, cancellationToken)));
-            work.Enqueue(source.Name, "upkeep", () => GuardAsync(source.Name, () => upkeep.LookAfterAsync(source.Source, cancellationToken)));
+                work.Enqueue(source.Name, "start", () => StartAsync(source, now, cancellationToken));
+            work.Enqueue(source.Name, "upkeep", () => upkeep.LookAfterAsync(source.Source, cancellationToken));
         }
     }
 
@@ -124,7 +128,7 @@ internal sealed partial class JobScheduler(
         }
         catch (BackupException failure)
         {
-            WorkFailed(source, failure.Message, failure.Hint);
+            work.TellFailed(source, failure.Message, failure.Hint);
         }
     }
 
@@ -141,9 +145,11 @@ internal sealed partial class JobScheduler(
     {
         foreach (var schedule in source.Schedules)
         {
-            timetable.Advance(source, schedule, now);
+            timetable.Advance(source.Name, schedule.Name, schedule.Cron, now);
             TellNext(source, schedule);
         }
+
+        chores.Announce(source, now);
     }
 
     /// <summary>Takes a source on and catches up on what was missed. Tried at each upkeep until its store can be listed.</summary>
@@ -152,56 +158,41 @@ internal sealed partial class JobScheduler(
         dispatcher.CloseAbandoned(source.Name);
         var backups = await source.Source.Catalog.ListAsync(cancellationToken);
         var addedAt = journal.AddSource(source.Name, backups.Select(backup => backup.CapturedAt).Append(now).Min());
+        journal.NoteSchedules(source.Name, [.. source.Schedules.Select(schedule => (schedule.Name, schedule.Cron.ToString(), OldestOf(schedule, backups)))], now);
         foreach (var schedule in CatchUp.Due(source.Schedules, backups, addedAt, schedule => journal.LastStarted(source.Name, schedule.Name), now, zone))
         {
             CatchingUp(source.Name, schedule.Name);
             Enqueue(source, schedule, cancellationToken);
         }
 
+        foreach (var chore in chores.Missed(source, addedAt, now))
+            Enqueue(source, chore, cancellationToken);
         started[source.Name] = true;
     }
 
+    private static DateTimeOffset? OldestOf(Schedule schedule, IReadOnlyList<Backup> backups) =>
+        backups.Where(backup => backup.Schedule == schedule.Name).Select(backup => (DateTimeOffset?)backup.CapturedAt).Min();
+
     private void Enqueue(ScheduledSource source, Schedule schedule, CancellationToken cancellationToken)
     {
-        if (work.Enqueue(source.Name, schedule.Name, () => GuardAsync(source.Name, () => RunAsync(source, schedule, cancellationToken))))
+        if (work.Enqueue(source.Name, schedule.Name, () => RunAsync(source, schedule, cancellationToken)))
             return;
-        _ = GuardAsync(source.Name, () =>
+        _ = work.DoAsync(source.Name, () =>
         {
             dispatcher.Skip(source.Source, schedule.Name, schedule.Type);
             return Task.CompletedTask;
         });
     }
 
+    // One that still waits or is under way when it is due again is not done twice. No schedule's name has a space.
+    private void Enqueue(ScheduledSource source, Chore chore, CancellationToken cancellationToken) =>
+        work.Enqueue(source.Name, "chore " + chore.Name, () => chore.DoAsync(source, cancellationToken));
+
     private async Task RunAsync(ScheduledSource source, Schedule schedule, CancellationToken cancellationToken)
     {
         // A manual run that holds the lock is waited for: skipping a night for it would cost a restore point.
         await dispatcher.RunAsync(source.Source, schedule.Name, schedule.Type, source.Source.TimeLimit, progress: null, cancellationToken);
         TellNext(source, schedule);
-    }
-
-    /// <summary>What goes wrong around a run must not stop the others; it is logged with its next step and shows in the metrics.</summary>
-    private async Task GuardAsync(string source, Func<Task> action)
-    {
-        try
-        {
-            await action();
-        }
-        catch (BackupException failure) when (failure.Kind == FailureKind.Locked)
-        {
-            // Another process works on it; the next round comes in a minute.
-        }
-        catch (BackupException failure)
-        {
-            WorkFailed(source, failure.Message, failure.Hint);
-        }
-        catch (OperationCanceledException)
-        {
-            // The agent is stopping.
-        }
-        catch (Exception defect)
-        {
-            WorkBroke(defect, source);
-        }
     }
 
     private void Beat(DateTimeOffset now)
@@ -214,7 +205,7 @@ internal sealed partial class JobScheduler(
         catch (BackupException failure)
         {
             if (JournalFailure is null)
-                WorkFailed("(journal)", failure.Message, failure.Hint);
+                work.TellFailed("(journal)", failure.Message, failure.Hint);
             JournalFailure = failure.Message;
         }
 
@@ -231,7 +222,7 @@ internal sealed partial class JobScheduler(
     /// <summary>As the runbook looks for it in the log (§3.2 [B] step 4).</summary>
     private void TellNext(ScheduledSource source, Schedule schedule)
     {
-        if (timetable.Next(source, schedule) is { } at)
+        if (timetable.Next(source.Name, schedule.Name) is { } at)
             NextRun(source.Name, schedule.Name, TimeZoneInfo.ConvertTime(at, zone), schedule.Cron);
     }
 
@@ -243,12 +234,6 @@ internal sealed partial class JobScheduler(
 
     [LoggerMessage(EventId = 2003, EventName = "clock_moved_back", Level = LogLevel.Warning, Message = "the clock was set back from {Before:O} to {Now:O}; schedules are computed anew, and nothing is pruned while backups lie in the future. Check the time service (timedatectl)")]
     private partial void ClockMovedBack(DateTimeOffset before, DateTimeOffset now);
-
-    [LoggerMessage(EventId = 2004, EventName = "work_failed", Level = LogLevel.Error, Message = "backup scheduler, {Source}: {Reason}. Next: {Hint}")]
-    private partial void WorkFailed(string source, string reason, string hint);
-
-    [LoggerMessage(EventId = 2005, EventName = "work_broke", Level = LogLevel.Error, Message = "backup scheduler, {Source}: unexpected error")]
-    private partial void WorkBroke(Exception exception, string source);
 
     [LoggerMessage(EventId = 2006, EventName = "scheduler_stopping", Level = LogLevel.Information, Message = "backup scheduler stopping: no new runs start; a run under way is stopped and leaves nothing half")]
     private partial void SchedulerStopping();

@@ -1,4 +1,5 @@
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Retention;
 using NexusBackupAgent.Runs;
 
 namespace NexusBackupAgent.Scheduling;
@@ -19,6 +20,22 @@ internal sealed record VerifySchedule(CronSchedule Cron, TimeSpan Spread);
 internal sealed record ScheduledSource(ProtectedSource Source, IReadOnlyList<Schedule> Schedules, TimeSpan RpoWarning, TimeSpan RpoCritical)
 {
     public string Name => Source.Name;
+
+    /// <summary>The daily review of each of its schedules.</summary>
+    /// <param name="backups">Its backups.</param>
+    /// <param name="knownSince">Since when each schedule is what it is, by source and schedule.</param>
+    /// <param name="isRunning">Whether a run of it is under way.</param>
+    /// <param name="now">The instant to look at.</param>
+    public IReadOnlyList<MissingBackups> Review(
+        IReadOnlyList<Backup> backups, IReadOnlyDictionary<(string Source, string Schedule), DateTimeOffset> knownSince, bool isRunning, DateTimeOffset now) =>
+        [.. Schedules.Select(schedule => MissingBackups.Find(
+            schedule,
+            Source.Retention.GetValueOrDefault(schedule.Name, RetentionPeriod.Forever),
+            backups,
+            knownSince.TryGetValue((Name, schedule.Name), out var since) ? since : null,
+            isRunning,
+            now,
+            Source.Zone))];
 
     /// <summary>When its backups are read back again; null: never by itself.</summary>
     public VerifySchedule? Verify { get; init; }

@@ -7,10 +7,12 @@ using NexusBackupAgent.Runs;
 namespace NexusBackupAgent.Scheduling;
 
 /// <summary>
-/// What nobody scheduled: closes runs whose process died, and verifies what was never read back, such as files that
-/// somebody put into a store. Called once a minute for each source, never twice at once for the same one.
+/// What nobody scheduled: closes runs whose process died, verifies what was never read back, such as files that somebody
+/// put into a store, and what is known to be corrupt and was not set aside, and replaces what was. Called once a minute
+/// for each source, never twice at once for the same one.
 /// </summary>
-internal sealed partial class SourceUpkeep(RunDispatcher dispatcher, VerificationDispatcher verifications, TimeProvider timeProvider, ILogger logger)
+internal sealed partial class SourceUpkeep(
+    RunDispatcher dispatcher, VerificationDispatcher verifications, ReplacementDispatcher replacements, TimeProvider timeProvider, ILogger logger)
 {
     // A file that grows is still being written.
     private static readonly TimeSpan HandMadeSettles = TimeSpan.FromMinutes(1);
@@ -19,25 +21,32 @@ internal sealed partial class SourceUpkeep(RunDispatcher dispatcher, Verificatio
     // may read and write all of it.
     private static readonly TimeSpan BackOff = TimeSpan.FromHours(1);
 
-    /// <summary>By source, then by file: what could not be looked at.</summary>
+    /// <summary>By source, then by file: what could not be looked at, or not be set aside.</summary>
     private readonly ConcurrentDictionary<string, IReadOnlyDictionary<string, FailedTry>> failed = new(StringComparer.Ordinal);
 
     /// <exception cref="BackupException">The source is busy, or its store or the journal can't be used.</exception>
     public async Task LookAfterAsync(ProtectedSource source, CancellationToken cancellationToken)
     {
         dispatcher.CloseAbandoned(source.Name);
-        var now = timeProvider.GetUtcNow();
         var backups = await source.Catalog.ListAsync(cancellationToken);
-        var unverified = backups.Where(backup => backup.State == BackupState.Unverified && now - backup.Artifact.ModifiedAt >= HandMadeSettles);
+        await SettleAsync(source, backups, cancellationToken);
+        await replacements.RunIfDueAsync(source, TimeSpan.Zero, progress: null, cancellationToken);
+    }
+
+    private async Task SettleAsync(ProtectedSource source, IReadOnlyList<Backup> backups, CancellationToken cancellationToken)
+    {
+        var now = timeProvider.GetUtcNow();
+        var open = backups.Where(backup =>
+            backup.IsScattered || (backup.State is BackupState.Unverified or BackupState.Corrupt && now - backup.Artifact.ModifiedAt >= HandMadeSettles));
         var before = failed.GetValueOrDefault(source.Name);
         var still = new Dictionary<string, FailedTry>(StringComparer.Ordinal); // forgets what is gone or was verified elsewhere
         try
         {
-            foreach (var backup in unverified)
+            foreach (var backup in open)
             {
                 if (before?.GetValueOrDefault(backup.File) is { } last && IsTooSoon(last, backup))
                     still[backup.File] = last;
-                else if (!await TryVerifyAsync(source, backup, cancellationToken))
+                else if (!await TrySettleAsync(source, backup, cancellationToken))
                     still[backup.File] = new FailedTry(backup.ActualLength, backup.Artifact.ModifiedAt, timeProvider.GetTimestamp());
             }
         }
@@ -57,13 +66,18 @@ internal sealed partial class SourceUpkeep(RunDispatcher dispatcher, Verificatio
     private bool IsTooSoon(FailedTry last, Backup backup) =>
         last.Length == backup.ActualLength && last.ModifiedAt == backup.Artifact.ModifiedAt && timeProvider.GetElapsedTime(last.Timestamp) < BackOff;
 
-    /// <returns>False when the backup could not be looked at; that is logged.</returns>
-    private async Task<bool> TryVerifyAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
+    /// <returns>False when the backup could not be looked at, or not be set aside; that is logged.</returns>
+    private async Task<bool> TrySettleAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
     {
         try
         {
-            await verifications.VerifyAsync(source, backup, TimeSpan.Zero, progress: null, cancellationToken);
-            return true;
+            if (backup.State == BackupState.Quarantined)
+            {
+                await verifications.GatherAsync(source, backup, cancellationToken);
+                return true;
+            }
+
+            return (await verifications.VerifyAsync(source, backup, TimeSpan.Zero, progress: null, cancellationToken)).State != BackupState.Corrupt;
         }
         catch (BackupException failure) when (failure.Kind != FailureKind.Locked)
         {

@@ -1,6 +1,6 @@
 namespace NexusBackupAgent.Scheduling;
 
-/// <summary>When each schedule of each source runs next. Read by scrapes while the scheduler moves it on.</summary>
+/// <summary>When each schedule of each source, or each chore, is due next. Read by scrapes while the scheduler moves it on.</summary>
 /// <param name="zone">The zone of the cron expressions.</param>
 internal sealed class Timetable(TimeZoneInfo zone)
 {
@@ -27,23 +27,25 @@ internal sealed class Timetable(TimeZoneInfo zone)
         }
     }
 
-    /// <returns>UTC; null when the schedule never runs again.</returns>
-    public DateTimeOffset? Next(ScheduledSource source, Schedule schedule)
+    /// <param name="source">The source's name.</param>
+    /// <param name="schedule">The name of its schedule or chore.</param>
+    /// <returns>UTC; null when it is never due again.</returns>
+    public DateTimeOffset? Next(string source, string schedule)
     {
         lock (gate)
-            return next.TryGetValue((source.Name, schedule.Name), out var at) ? at : null;
+            return next.TryGetValue((source, schedule), out var at) ? at : null;
     }
 
     /// <summary>Moves a schedule on to its first occurrence after <paramref name="now"/>.</summary>
-    public void Advance(ScheduledSource source, Schedule schedule, DateTimeOffset now)
+    public void Advance(string source, string schedule, CronSchedule cron, DateTimeOffset now)
     {
-        var occurrence = schedule.Cron.GetNextOccurrence(now, zone);
+        var occurrence = cron.GetNextOccurrence(now, zone);
         lock (gate)
         {
             if (occurrence is { } at)
-                next[(source.Name, schedule.Name)] = at;
+                next[(source, schedule)] = at;
             else
-                next.Remove((source.Name, schedule.Name));
+                next.Remove((source, schedule));
         }
     }
 

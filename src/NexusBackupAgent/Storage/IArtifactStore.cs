@@ -31,6 +31,11 @@ internal interface IArtifactStore
     /// <summary>The names of the directories directly in a directory; none when it is absent.</summary>
     Task<IReadOnlyList<string>> ListDirectoriesAsync(string directory, CancellationToken cancellationToken);
 
+    /// <summary>Renames durably and in one step: at any instant the file is whole under one of the two names. Never replaces a file.</summary>
+    /// <exception cref="FileNotFoundException">There is no file <paramref name="from"/>.</exception>
+    /// <exception cref="BackupException">A file <paramref name="to"/> exists already, or the store refuses.</exception>
+    Task MoveAsync(string from, string to, CancellationToken cancellationToken);
+
     /// <summary>Deletes durably. An absent file is success.</summary>
     Task DeleteAsync(string path, CancellationToken cancellationToken);
 

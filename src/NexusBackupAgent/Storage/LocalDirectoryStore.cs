@@ -54,8 +54,10 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IA
         var target = Locate(path);
         try
         {
-            return Task.FromResult<Stream>(new FileStream(
-                target, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 17, FileOptions.SequentialScan | FileOptions.Asynchronous));
+            var file = new FileStream(
+                target, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 17, FileOptions.SequentialScan | FileOptions.Asynchronous);
+            PageCache.Forget(file.SafeFileHandle); // what memory still holds of it would prove nothing of the disk
+            return Task.FromResult<Stream>(file);
         }
         catch (DirectoryNotFoundException missing) when (Directory.Exists(root))
         {
@@ -75,6 +77,27 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IA
 
     public Task<IReadOnlyList<string>> ListDirectoriesAsync(string directory, CancellationToken cancellationToken) =>
         List(directory, target => target.EnumerateDirectories().Select(child => child.Name));
+
+    public Task MoveAsync(string from, string to, CancellationToken cancellationToken)
+    {
+        var (source, target) = (Locate(from), Locate(to));
+        try
+        {
+            RequireRoot();
+            if (!File.Exists(source))
+                throw new FileNotFoundException($"there is no file '{source}'", source);
+            CreateDirectories(Path.GetDirectoryName(target)!);
+            ExclusiveRename.Move(source, target);
+            DurableDirectory.Sync(Path.GetDirectoryName(target)!);
+            if (Path.GetDirectoryName(source) != Path.GetDirectoryName(target))
+                DurableDirectory.Sync(Path.GetDirectoryName(source)!);
+            return Task.CompletedTask;
+        }
+        catch (Exception failure) when (failure is not FileNotFoundException && IoFailure.IsKnown(failure))
+        {
+            throw IoFailure.Translate(failure, $"rename '{source}' to '{target}' in store '{Name}'", root);
+        }
+    }
 
     public Task DeleteAsync(string path, CancellationToken cancellationToken)
     {

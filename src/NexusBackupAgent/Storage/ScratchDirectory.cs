@@ -59,6 +59,10 @@ internal sealed class ScratchDirectory(string path) : IDisposable
         return file;
     });
 
+    /// <summary>An empty directory that only this user may look into; the caller deletes it.</summary>
+    /// <exception cref="BackupException">It can't be made.</exception>
+    public string NewDirectory() => Guard("make a directory in", () => MakeDirectory(System.IO.Path.Combine(OwnSubdirectory(), Guid.NewGuid().ToString("N") + Extension)));
+
     /// <summary>Removes what dead processes left. What can't be removed (another user's) stays.</summary>
     /// <param name="now">UTC; what changed less than a minute before is left alone.</param>
     public void RemoveLeftovers(DateTimeOffset now)

@@ -14,7 +14,7 @@ namespace NexusBackupAgent.Verification;
 /// <param name="timeProvider">The clock.</param>
 internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider timeProvider)
 {
-    /// <summary>Verifies, records the result, and adopts a hand-made file that passed.</summary>
+    /// <summary>Verifies once, records the result, and adopts a hand-made file that passed. <see cref="Quarantine"/> is who acts on damage.</summary>
     /// <returns>The backup with its new state. Damage is a result; only being unable to look is an exception.</returns>
     public async Task<Backup> VerifyAsync(
         IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken)
@@ -49,6 +49,8 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
 
         var result = new VerificationResult(
             backup.Id, timeProvider.GetUtcNow(), reading.Stored.Length, checks.TrueForAll(check => check.Passed), checks);
+        if (backup.State == BackupState.Quarantined)
+            return backup with { Verification = result }; // what was set aside is evidence: nothing beside it changes
         try
         {
             if (result.Passed && !backup.Manifest.IsCommitted)

@@ -33,6 +33,20 @@ public sealed class ArtifactDamageTests
             await AssertDamagedAsync(whole[..cut], why: null, $"cut at {cut} of {whole.Length}");
     }
 
+    /// <summary>Damage in the first member is known while the next ones are still being read, by a stream that loses what it read when it is cancelled.</summary>
+    [Fact]
+    public async Task Every_stored_byte_is_hashed_however_early_the_damage_is_found()
+    {
+        var whole = await Some.ArtifactAsync(Some.Noise(6 * Member));
+        whole[1000] ^= 4;
+        await using var slow = new SlowStream(whole);
+
+        var reading = await ArtifactReader.ReadAsync(slow, Stream.Null, progress: null, CancellationToken.None);
+
+        Assert.NotNull(reading.GzipFailure);
+        Assert.Equal((whole.Length, Convert.ToHexStringLower(SHA256.HashData(whole))), (reading.Stored.Length, reading.Stored.Sha256));
+    }
+
     [Fact]
     public async Task An_artifact_cut_off_between_two_members_shows_in_its_digests_only()
     {

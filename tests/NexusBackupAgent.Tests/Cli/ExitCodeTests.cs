@@ -165,7 +165,8 @@ public sealed class ExitCodeTests : IDisposable
         var result = await place.RunAsync("verify", "--json");
 
         Assert.Equal(4, result.Code);
-        Assert.Equal("corrupt", result.Json[0].GetProperty("state").GetString());
+        Assert.Equal("quarantined", result.Json[0].GetProperty("state").GetString());
+        Assert.EndsWith(".db.gz.bad", result.Json[0].GetProperty("file").GetString(), StringComparison.Ordinal);
         Assert.Contains("SHA-256", Assert.Single(result.Errors), StringComparison.Ordinal);
     }
 

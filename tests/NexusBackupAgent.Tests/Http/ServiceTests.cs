@@ -42,6 +42,7 @@ public sealed class ServiceTests : IDisposable
             "nexus_backup_overdue_backups{source=\"itsm\"} 0",
             "nexus_backup_drills_total{source=\"itsm\"} 0",
             .. from figure in (string[])["timestamp_seconds", "success", "duration_seconds"] select $"nexus_backup_last_drill_{figure}{{source=\"itsm\"}} 0",
+            "nexus_backup_missing_backups{source=\"itsm\",schedule=\"daily\"} 0",
             "nexus_backup_checksum_failures_total{source=\"itsm\"} 0",
             "nexus_backup_last_verification_timestamp_seconds{source=\"itsm\"} 0",
             "nexus_backup_last_run_success{source=\"itsm\"} 0",
@@ -59,6 +60,14 @@ public sealed class ServiceTests : IDisposable
             .. from stage in (string[])["capture", "verify", "prune"] select $"nexus_backup_last_run_stage_duration_seconds{{source=\"itsm\",stage=\"{stage}\"}} 0",
         ];
         Assert.Empty(expected.Except(series));
+    }
+
+    [Fact]
+    public async Task The_self_test_of_the_checks_is_made_at_the_start_and_exported()
+    {
+        await using var service = await RunningService.StartAsync(home, clock, Configuration);
+        await ScrapeUntilAsync(service, "nexus_backup_self_test_success 1");
+        Assert.Contains($"nexus_backup_last_self_test_timestamp_seconds {clock.GetUtcNow().ToUnixTimeSeconds()}", await ScrapeAsync(service));
     }
 
     [Fact]

@@ -79,7 +79,7 @@ public sealed class DrillMetricsTests : IDisposable
     private double[] Figures(IReadOnlyList<Backup> backups, IReadOnlyDictionary<(string, string), long> counts, IReadOnlyDictionary<string, Operation> last)
     {
         var scheduled = new ScheduledSource(bench.Source, [], TimeSpan.FromHours(24), TimeSpan.FromHours(48));
-        var families = DrillMetrics.Of([SourceFigures.Of(scheduled, backups, activity: null, clock.GetUtcNow())], counts, last).ToList();
+        var families = DrillMetrics.Of([SourceFigures.Of(scheduled, backups, bench.Journal.Read(), clock.GetUtcNow())], counts, last).ToList();
         Assert.Equal(
             ["nexus_backup_drills_total", "nexus_backup_last_drill_timestamp_seconds", "nexus_backup_last_drill_success", "nexus_backup_last_drill_duration_seconds"],
             families.Select(family => family.Name));

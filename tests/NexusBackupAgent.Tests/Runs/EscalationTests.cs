@@ -88,6 +88,20 @@ public sealed class EscalationTests
         Assert.Equal(level, Escalation.Highest(Escalation.Decide(condition, Now)).ToString());
     }
 
+    [Theory]
+    [InlineData(23.9, "10", "L1")]
+    [InlineData(24, "10", "Ok")] // it stays as evidence
+    [InlineData(240, "", "L3")] // nothing but what was set aside
+    public void A_backup_that_was_set_aside_counts_for_a_day(double foundHoursAgo, string good, string level)
+    {
+        var corrupt = BackupOf(foundHoursAgo, passed: false);
+        corrupt = corrupt with { Artifact = corrupt.Artifact with { Name = corrupt.File + ".bad" } };
+        var condition = new SourceCondition(
+            [.. good.Length == 0 ? [] : (Backup[])[BackupOf(10, passed: true)], corrupt], Now.AddDays(-99), 0, 0, 0.1, TimeSpan.FromHours(24), TimeSpan.FromHours(48));
+
+        Assert.Equal(level, Escalation.Highest(Escalation.Decide(condition, Now)).ToString());
+    }
+
     [Fact]
     public void A_self_test_that_failed_is_the_operators() =>
         Assert.Equal(EscalationLevel.L1, Escalation.Highest(Escalation.OfAgent(new AgentCondition(IsRunning: true, Now) { HasSelfTestFailed = true }, Now)));

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Runs;
 using NexusBackupAgent.Scheduling;
@@ -19,7 +20,7 @@ public sealed class SourceUpkeepTests : IDisposable, ILogger
     {
         source = new ScriptedSource(clock);
         bench = new Workbench(clock, source: source);
-        upkeep = new SourceUpkeep(bench.Dispatcher, bench.Verifications, clock, this);
+        upkeep = new SourceUpkeep(bench.Dispatcher, bench.Verifications, bench.Replacements, clock, this);
     }
 
     private string HandMade => Path.Combine(bench.StorePath, "manual_20260213_120000.db.gz");
@@ -74,6 +75,60 @@ public sealed class SourceUpkeepTests : IDisposable, ILogger
     }
 
     [Fact]
+    public async Task What_is_known_to_be_corrupt_and_was_not_set_aside_is_read_again_and_set_aside()
+    {
+        var backup = (await bench.RunAsync()).Outcome!.Backup;
+        await File.AppendAllTextAsync(Path.Combine(bench.StorePath, backup.File), "x"); // somebody changed its size
+        File.SetLastWriteTimeUtc(Path.Combine(bench.StorePath, backup.File), clock.GetUtcNow().AddMinutes(-2).UtcDateTime);
+        clock.Advance(TimeSpan.FromSeconds(1));
+        await LookAfterAsync();
+        Assert.Equal([BackupState.Good, BackupState.Quarantined], (await bench.BackupsAsync()).Select(each => each.State)); // and replaced
+    }
+
+    [Fact]
+    public async Task A_corrupt_one_that_turns_out_to_be_sound_stays()
+    {
+        var backup = (await bench.RunAsync()).Outcome!.Backup;
+        File.SetLastWriteTimeUtc(Path.Combine(bench.StorePath, backup.File), clock.GetUtcNow().AddMinutes(-2).UtcDateTime);
+        await bench.Source.Catalog.RecordAsync(backup, backup.Verification! with { Passed = false }, CancellationToken.None);
+        Assert.Equal(BackupState.Corrupt, Assert.Single(await bench.BackupsAsync()).State);
+        await LookAfterAsync();
+        Assert.Equal(BackupState.Good, Assert.Single(await bench.BackupsAsync()).State);
+    }
+
+    [Fact]
+    public async Task One_that_cannot_be_set_aside_is_tried_again_after_an_hour()
+    {
+        var backup = (await bench.RunAsync()).Outcome!.Backup;
+        var file = Path.Combine(bench.StorePath, backup.File);
+        Damage.FlipBit(file);
+        File.SetLastWriteTimeUtc(file, clock.GetUtcNow().AddMinutes(-2).UtcDateTime);
+        await bench.Source.Catalog.RecordAsync(backup, backup.Verification! with { Passed = false }, CancellationToken.None);
+        await File.WriteAllTextAsync(file + ".bad", "an older one");
+        for (var minute = 0; minute < 60; minute++)
+        {
+            await LookAfterAsync();
+            clock.Advance(Minute);
+        }
+
+        Assert.Equal(1, bench.Operations.Counts(OperationKind.Quarantine)[("itsm", "failure")]);
+        File.Delete(file + ".bad");
+        await LookAfterAsync();
+        Assert.True(File.Exists(file + ".bad.manifest.json"));
+    }
+
+    [Fact]
+    public async Task Companions_follow_an_artifact_that_an_operator_set_aside_and_no_backup_is_started()
+    {
+        var backup = (await bench.RunAsync()).Outcome!.Backup;
+        clock.Advance(Minute);
+        await Shell.BashAsync($"cd '{bench.StorePath}'; mv {backup.File} {backup.File}.bad");
+        await LookAfterAsync();
+        Assert.All(TempDirectory.FilesIn(bench.StorePath), file => Assert.StartsWith(backup.File + ".bad", file, StringComparison.Ordinal));
+        Assert.Equal(1, source.Opened); // the runbook's next step is the operator's own
+    }
+
+    [Fact]
     public async Task A_verification_ends_at_the_time_limit_and_says_so()
     {
         await PutAsync();
@@ -95,7 +150,7 @@ public sealed class SourceUpkeepTests : IDisposable, ILogger
     [Fact]
     public async Task A_run_whose_process_died_is_closed()
     {
-        bench.Journal.Begin("itsm", "daily", NexusBackupAgent.Catalog.BackupType.Full, clock.GetUtcNow());
+        bench.Journal.Begin("itsm", "daily", BackupType.Full, clock.GetUtcNow());
         Assert.True(bench.Journal.HasOpenRun("itsm"));
         Assert.False(bench.Journal.HasOpenRun("other"));
         await LookAfterAsync();

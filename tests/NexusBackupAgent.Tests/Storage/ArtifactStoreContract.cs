@@ -109,6 +109,43 @@ public abstract class ArtifactStoreContract
         Assert.Empty(await Store.ListDirectoriesAsync("none/such", CancellationToken.None));
     }
 
+    [Theory]
+    [InlineData("d/a", "d/a.bad")]
+    [InlineData("d/a 'b' 東京", "other/sub/c")]
+    [InlineData("a", "b")]
+    public async Task A_moved_file_is_whole_under_its_new_name_and_gone_from_the_old(string from, string to)
+    {
+        await WriteAsync(from, "hello");
+        var before = Assert.Single(await ListAsync(from));
+
+        await Store.MoveAsync(from, to, CancellationToken.None);
+
+        Assert.Equal("hello", await ReadAsync(to));
+        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.OpenReadAsync(from, CancellationToken.None));
+        Assert.Equal(before with { Name = Path.GetFileName(to) }, Assert.Single(await ListAsync(to))); // it is as old as it was
+    }
+
+    [Fact]
+    public async Task Moving_never_replaces_a_file()
+    {
+        await WriteAsync("d/a", "mine");
+        await WriteAsync("d/b", "theirs");
+
+        var refused = await Assert.ThrowsAsync<BackupException>(() => Store.MoveAsync("d/a", "d/b", CancellationToken.None));
+
+        Assert.Contains("exist", refused.Message, StringComparison.OrdinalIgnoreCase);
+        Assert.Equal(("mine", "theirs"), (await ReadAsync("d/a"), await ReadAsync("d/b")));
+    }
+
+    [Fact]
+    public async Task Moving_what_is_absent_says_so()
+    {
+        await WriteAsync("d/a", "1");
+        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.MoveAsync("d/b", "d/c", CancellationToken.None));
+        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.MoveAsync("none/such", "d/c", CancellationToken.None));
+        Assert.Equal("a", Assert.Single(await ListAsync("d/a")).Name);
+    }
+
     [Fact]
     public async Task Deleting_what_is_absent_is_success()
     {

@@ -12,6 +12,23 @@ public sealed class LocalDirectoryStoreTests : ArtifactStoreContract, IDisposabl
 
     public void Dispose() => temp.Dispose();
 
+    [SkippableFact]
+    public async Task Reading_begins_at_the_disk_whatever_memory_still_holds()
+    {
+        Need.Tool("fincore");
+        var file = temp["a"];
+        await WriteAsync("a", new string('x', 1 << 20));
+        await File.ReadAllBytesAsync(file);
+        Skip.If(await InMemoryAsync() == 0, "this file system has no page cache");
+
+        await using (await Store.OpenReadAsync("a", CancellationToken.None))
+            Skip.If(await InMemoryAsync() >= 1 << 20 && new DriveInfo(temp.Path).DriveFormat is "tmpfs" or "overlay", "this file system keeps all or does not take advice");
+
+        Assert.Equal(0, await InMemoryAsync());
+
+        async Task<long> InMemoryAsync() => long.Parse(await Shell.RunAsync("fincore", "--bytes", "--noheadings", "--output", "RES", file), System.Globalization.CultureInfo.InvariantCulture);
+    }
+
     [Fact]
     public async Task A_missing_root_is_an_error_and_is_never_made()
     {

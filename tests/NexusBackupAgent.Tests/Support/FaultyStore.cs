@@ -15,7 +15,7 @@ internal enum FaultTime
 /// as well, which is what a killed process looks like to the files. Disposing it asserts that the fault fired.
 /// </summary>
 /// <param name="inner">A real store.</param>
-/// <param name="failing">Counted from 1; writes and deletions are counted.</param>
+/// <param name="failing">Counted from 1; writes, renames and deletions are counted.</param>
 /// <param name="time">Before or after.</param>
 /// <param name="staysDead">Whether nothing works any more from then on.</param>
 internal sealed class FaultyStore(IArtifactStore inner, int failing, FaultTime time, bool staysDead) : IArtifactStore, IDisposable
@@ -35,6 +35,9 @@ internal sealed class FaultyStore(IArtifactStore inner, int failing, FaultTime t
 
     public Task WriteAsync(string path, bool replace, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>
         ChangeAsync("write " + path, () => inner.WriteAsync(path, replace, write, cancellationToken));
+
+    public Task MoveAsync(string from, string to, CancellationToken cancellationToken) =>
+        ChangeAsync($"move {from} {to}", () => inner.MoveAsync(from, to, cancellationToken));
 
     public Task DeleteAsync(string path, CancellationToken cancellationToken) =>
         ChangeAsync("delete " + path, () => inner.DeleteAsync(path, cancellationToken));

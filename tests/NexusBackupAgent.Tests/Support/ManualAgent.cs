@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Runs;
 using NexusBackupAgent.Scheduling;
@@ -8,7 +9,7 @@ using NexusBackupAgent.Storage;
 namespace NexusBackupAgent.Tests.Support;
 
 /// <summary>A scheduler with real runs on a clock that a test moves.</summary>
-internal sealed class ManualAgent : IAsyncDisposable, ILogger<JobScheduler>
+internal sealed class ManualAgent : IAsyncDisposable, ILogger<JobScheduler>, ILogger<ChoreRota>
 {
     private readonly CancellationTokenSource stop = new();
     private readonly Workbench bench;
@@ -18,7 +19,10 @@ internal sealed class ManualAgent : IAsyncDisposable, ILogger<JobScheduler>
     {
         Clock = clock;
         bench = new Workbench(clock, root, source: new ScriptedSource(clock));
-        Scheduler = new JobScheduler(new SourceRoster(current => Discover(current)), bench.Dispatcher, bench.Verifications, bench.Journal, zone ?? TimeZoneInfo.Utc, clock, this);
+        var zoneOfAll = zone ?? TimeZoneInfo.Utc;
+        var rounds = new VerificationRounds(bench.Verifications, bench.Operations, zoneOfAll, clock, NullLogger<VerificationRounds>.Instance);
+        var rota = new ChoreRota([new Chore(OperationKind.VerificationRound, "verification", source => source.Verify?.Cron, rounds.RunAsync)], bench.Operations, zoneOfAll, this);
+        Scheduler = new JobScheduler(new SourceRoster(current => Discover(current)), bench.Dispatcher, new SourceUpkeep(bench.Dispatcher, bench.Verifications, bench.Replacements, clock, this), rota, bench.Journal, zoneOfAll, clock, this);
     }
 
     public ManualClock Clock { get; }
@@ -26,6 +30,8 @@ internal sealed class ManualAgent : IAsyncDisposable, ILogger<JobScheduler>
     public JobScheduler Scheduler { get; }
 
     public RunJournal Journal => bench.Journal;
+
+    public OperationJournal Operations => bench.Operations;
 
     public ConcurrentQueue<string> Log { get; } = new();
 
@@ -61,6 +67,22 @@ internal sealed class ManualAgent : IAsyncDisposable, ILogger<JobScheduler>
         await ArmedAsync();
     }
 
+    /// <summary>Passes a time in which nothing is due in one leap; the scheduler sees its end.</summary>
+    public async Task SkipAsync(TimeSpan by)
+    {
+        var step = TimeSpan.FromSeconds(15);
+        await ArmedAsync();
+        Clock.SetWallClock(Clock.GetUtcNow() + by - step);
+        await AdvanceAsync(step);
+    }
+
+    public async Task<IReadOnlyList<Backup>> BackupsAsync(string source) =>
+        await Scheduled(source).Source.Catalog.ListAsync(CancellationToken.None);
+
+    /// <summary>Reads the newest backup back, as the command line does.</summary>
+    public async Task<Backup> VerifyAsync(string source) => await bench.Verifications.VerifyAsync(
+        Scheduled(source).Source, (await BackupsAsync(source))[0], TimeSpan.FromSeconds(30), progress: null, CancellationToken.None);
+
     /// <summary>Waits until so many runs of a schedule ended.</summary>
     public Task RunsAsync(string source, string schedule, int count, string result = "success") => Eventually.TrueAsync(
         () => Journal.Read().Runs.GetValueOrDefault((source, schedule, result)) == count, $"{count} × {result} of {source}/{schedule}; log: {string.Join("; ", Log)}");
@@ -89,6 +111,8 @@ internal sealed class ManualAgent : IAsyncDisposable, ILogger<JobScheduler>
     bool ILogger.IsEnabled(LogLevel logLevel) => true;
 
     IDisposable? ILogger.BeginScope<TState>(TState state) => null;
+
+    private ScheduledSource Scheduled(string source) => Discover([]).Single(scheduled => scheduled.Name == source);
 
     private async Task ArmedAsync()
     {

@@ -15,7 +15,7 @@ internal sealed class ScriptedSource(TimeProvider clock, params Func<Cancellatio
     /// <summary>What happens in each check before it says its finding.</summary>
     public Func<CancellationToken, Task>? Checking { get; set; }
 
-    public int Checked { get; private set; }
+    public int Checked { get; set; }
 
     public string Kind => "sqlite";
 

@@ -33,11 +33,13 @@ internal sealed class Workbench : IDisposable
         SetAside = setAside;
         Verifier = new BackupVerifier(Scratch, clock);
         Turns = new SourceTurns(State, clock);
+        Examiner = new BackupExaminer(new Quarantine(Verifier, clock), Journal, Operations, clock, NullLogger<BackupExaminer>.Instance);
         Hooks = new HookRunner(Journal, Operations, clock, NullLogger<HookRunner>.Instance);
-        Dispatcher = new RunDispatcher(new BackupRunner(Verifier, new SpaceGuard(Scratch), Journal, clock), Turns, Journal, Hooks, clock, NullLogger<RunDispatcher>.Instance);
-        Verifications = new VerificationDispatcher(Verifier, Turns, Journal, clock, NullLogger<VerificationDispatcher>.Instance);
+        Dispatcher = new RunDispatcher(new BackupRunner(Examiner, new SpaceGuard(Scratch), clock), Turns, Journal, Hooks, clock, NullLogger<RunDispatcher>.Instance);
+        Verifications = new VerificationDispatcher(Examiner, Turns, Operations, Hooks, clock, NullLogger<VerificationDispatcher>.Instance);
+        Replacements = new ReplacementDispatcher(Dispatcher, Journal, clock, NullLogger<ReplacementDispatcher>.Instance);
+        Restores = new RestoreDispatcher(new Restorer(Verifier, clock), Turns, Journal, Operations, Hooks, clock, NullLogger<RestoreDispatcher>.Instance);
         Drills = new DrillDispatcher(new RestoreDrill(Verifier, Scratch, clock), Turns, Journal, Operations, Hooks, clock, NullLogger<DrillDispatcher>.Instance);
-        Restores = new RestoreDispatcher(new Restorer(Verifier, clock), Turns, Journal, Operations, clock, NullLogger<RestoreDispatcher>.Instance);
         Source = new ProtectedSource(
             "itsm",
             source ?? new SqliteSource(Database, Scratch, TimeSpan.FromSeconds(1), clock),
@@ -70,6 +72,8 @@ internal sealed class Workbench : IDisposable
 
     public BackupVerifier Verifier { get; }
 
+    public BackupExaminer Examiner { get; }
+
     public OperationJournal Operations { get; }
 
     public SourceTurns Turns { get; }
@@ -83,6 +87,8 @@ internal sealed class Workbench : IDisposable
     public DrillDispatcher Drills { get; }
 
     public RestoreDispatcher Restores { get; }
+
+    public ReplacementDispatcher Replacements { get; }
 
     public ProtectedSource Source { get; init; }
 

@@ -1,0 +1,40 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Verification;
+using Spectre.Console;
+
+namespace NexusBackupAgent.Cli;
+
+/// <summary><c>nexus-backup verify --self-test</c>: proves on damaged copies that the checks find what they ought to.</summary>
+internal static class SelfTestCommand
+{
+    public static async Task<ExitCode> RunAsync(Terminal terminal, Agent agent, bool json, CancellationToken cancellationToken)
+    {
+        var results = await agent.SelfTests.RunAsync(cancellationToken);
+        var passed = results.All(result => result.Passed);
+        if (json)
+            JsonDocuments.Print(terminal, new SelfTestDocument(passed, [.. results.Select(SelfTestCaseDocument.Of)]), JsonDocuments.Readably.SelfTestDocument);
+        else
+            terminal.Table(Table(results));
+        if (passed)
+            return ExitCode.Done;
+
+        terminal.Fail(
+            $"the checks of this agent are wrong about: {string.Join("; ", results.Where(result => !result.Passed).Select(result => result.Name))}",
+            "do not trust its verifications: check memory and disk (dmesg | tail), install the agent anew, then run the self-test again");
+        return ExitCode.VerificationFailed;
+    }
+
+    private static Table Table(IReadOnlyList<SelfTestResult> results)
+    {
+        var table = new Table().Border(TableBorder.None);
+        foreach (var header in (string[])["", "damage", "ought to be found by", "was found by"])
+            table.AddColumn(new TableColumn($"[dim]{header}[/]").NoWrap().PadLeft(0).PadRight(2));
+        foreach (var result in results)
+            table.AddRow(result.Passed ? "[green]✓[/]" : "[red]✗[/]", Readable.Plain(result.Name), Words(result.Expected), Words(result.Found));
+        return table;
+    }
+
+    private static string Words(IReadOnlyList<VerificationCheck> checks) => checks.Count == 0 ? "none" : string.Join(", ", checks.Select(check => check.Word()));
+}

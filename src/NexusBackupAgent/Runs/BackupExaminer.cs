@@ -1,0 +1,53 @@
+using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Verification;
+
+namespace NexusBackupAgent.Runs;
+
+/// <summary>
+/// Reads backups back for runs and verifications alike, and keeps in journal and log what came of it: the checks of the
+/// reading that counts, and each backup that was set aside. The caller holds the source's lock.
+/// </summary>
+internal sealed partial class BackupExaminer(
+    Quarantine quarantine, RunJournal journal, OperationJournal operations, TimeProvider timeProvider, ILogger<BackupExaminer> logger)
+{
+    /// <returns>The backup as it is now: good, quarantined, or corrupt when it could not be set aside.</returns>
+    /// <exception cref="BackupException">It could not be looked at.</exception>
+    public async Task<Backup> ExamineAsync(ProtectedSource source, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken)
+    {
+        var examined = await quarantine.ExamineAsync(source.Source, source.Catalog, backup, progress, cancellationToken);
+        var found = examined.Backup;
+        if (backup.State != BackupState.Quarantined) // its damage was counted when it was set aside
+            journal.RecordVerification(source.Name, found.Verification!);
+        if (examined.Passing is { } passing)
+            ReadingErred(source.Name, source.Catalog.Locate(found.File), passing);
+        if (examined.WasSetAside || examined.Refusal is not null)
+            Record(source, backup, examined);
+        return found;
+    }
+
+    /// <summary>Why a backup is corrupt, in words.</summary>
+    public static string ReasonOf(Backup backup) => backup.Verification?.FirstFailure ?? "its size has changed";
+
+    private void Record(ProtectedSource source, Backup before, Examination examined)
+    {
+        var (now, reason) = (timeProvider.GetUtcNow(), ReasonOf(examined.Backup));
+        var detail = examined.WasSetAside ? $"{before.File} was set aside as {examined.Backup.File}: {reason}" : $"{before.File} could not be set aside: {reason}";
+        operations.Record(new Operation(
+            0, source.Name, OperationKind.Quarantine, now, now, before.Id, detail, examined.Refusal is { } refusal ? RunFailure.Of(refusal) : null));
+        if (examined.Refusal is { } refused)
+            QuarantineRefused(source.Name, source.Catalog.Locate(before.File), refused.Message, refused.Hint);
+        else
+            Quarantined(source.Name, source.Catalog.Locate(before.File), examined.Backup.File, reason);
+    }
+
+    [LoggerMessage(EventId = 1103, EventName = "reading_erred", Level = LogLevel.Warning, Message = "backup {File} of {Source} seemed damaged in a first reading and is good in a second one, so it counts as good; found first: {Reason}. Check memory, cables and the disk's log (dmesg | tail)")]
+    private partial void ReadingErred(string source, string file, string reason);
+
+    [LoggerMessage(EventId = 1104, EventName = "backup_quarantined", Level = LogLevel.Error, Message = "backup {File} of {Source} is corrupt and was set aside as {NewName}: {Reason}. Next: check the disk (dmesg | tail; smartctl -H); delete the file when it is no longer needed for analysis")]
+    private partial void Quarantined(string source, string file, string newName, string reason);
+
+    [LoggerMessage(EventId = 1105, EventName = "quarantine_refused", Level = LogLevel.Error, Message = "backup {File} of {Source} is corrupt and was not set aside: {Reason}. Next: {Hint}")]
+    private partial void QuarantineRefused(string source, string file, string reason, string hint);
+}

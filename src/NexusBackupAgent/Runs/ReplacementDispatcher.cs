@@ -1,0 +1,39 @@
+using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Catalog;
+
+namespace NexusBackupAgent.Runs;
+
+/// <summary>The only door to the replacement of a backup that was set aside: one run, on the lost backup's schedule.</summary>
+internal sealed partial class ReplacementDispatcher(RunDispatcher dispatcher, RunJournal journal, TimeProvider timeProvider, ILogger<ReplacementDispatcher> logger)
+{
+    /// <summary>Makes the replacement if one is due.</summary>
+    /// <param name="lockTimeout">How long another run of the source is waited for.</param>
+    /// <returns>How that run ended; null when none is due, or the source is busy.</returns>
+    public async Task<RunRecord?> RunIfDueAsync(ProtectedSource source, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    {
+        if (await DueAsync(source, cancellationToken) is null)
+            return null; // without taking the lock, which a command may want at this moment
+        return await dispatcher.RunIfDueAsync(source, token => ScheduleAsync(source, token), lockTimeout, progress, cancellationToken);
+    }
+
+    private async Task<Backup?> DueAsync(ProtectedSource source, CancellationToken cancellationToken)
+    {
+        var backups = await source.Catalog.ListAsync(cancellationToken);
+        return backups.Any(backup => backup.State == BackupState.Quarantined)
+            ? ReplacementBackup.Due(backups, journal.LastStarts(source.Name, 2), timeProvider.GetUtcNow())
+            : null;
+    }
+
+    /// <returns>The schedule to run; null when another process made the replacement meanwhile.</returns>
+    private async Task<string?> ScheduleAsync(ProtectedSource source, CancellationToken cancellationToken)
+    {
+        if (await DueAsync(source, cancellationToken) is not { } corrupt)
+            return null;
+        var schedule = source.Retention.ContainsKey(corrupt.Schedule) ? corrupt.Schedule : BackupManifest.ManualSchedule;
+        Replacing(source.Name, corrupt.File, schedule);
+        return schedule;
+    }
+
+    [LoggerMessage(EventId = 1106, EventName = "replacing_backup", Level = LogLevel.Warning, Message = "backup of {Source}: {File} is corrupt and was set aside; a backup that replaces it starts now, schedule {Schedule}")]
+    private partial void Replacing(string source, string file, string schedule);
+}

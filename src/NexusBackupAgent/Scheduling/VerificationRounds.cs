@@ -1,0 +1,106 @@
+using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Runs;
+
+namespace NexusBackupAgent.Scheduling;
+
+/// <summary>Reads stored backups back as a source's <c>verify</c> schedule says, and journals each round.</summary>
+/// <param name="zone">The zone of the cron expressions.</param>
+internal sealed partial class VerificationRounds(
+    VerificationDispatcher verifications, OperationJournal operations, TimeZoneInfo zone, TimeProvider timeProvider, ILogger<VerificationRounds> logger)
+{
+    /// <summary>One round. A backup that can't be read keeps no other waiting.</summary>
+    /// <exception cref="BackupException">The store can't be listed, or another process kept the source busy; that is journalled as well.</exception>
+    public async Task RunAsync(ScheduledSource scheduled, CancellationToken cancellationToken)
+    {
+        var (source, verify, startedAt) = (scheduled.Source, scheduled.Verify!, timeProvider.GetUtcNow());
+        var tally = new Tally(source);
+        try
+        {
+            var backups = await source.Catalog.ListAsync(cancellationToken);
+            var chosen = VerificationRound.Choose(backups, startedAt, verify.Cron.GetNextOccurrence(startedAt, zone), verify.Spread);
+            tally.Of = backups.Count(backup => backup.State != BackupState.Quarantined);
+            foreach (var backup in chosen)
+                await VerifyAsync(source, backup, tally, cancellationToken);
+        }
+        catch (BackupException failure)
+        {
+            tally.Add(failure);
+            throw;
+        }
+        finally
+        {
+            // A round that was stopped is no round, and is caught up on.
+            if (!cancellationToken.IsCancellationRequested)
+                Record(tally, startedAt);
+        }
+    }
+
+    private async Task VerifyAsync(ProtectedSource source, Backup backup, Tally tally, CancellationToken cancellationToken)
+    {
+        try
+        {
+            tally.Add(await verifications.VerifyAsync(source, backup, source.TimeLimit, progress: null, cancellationToken));
+        }
+        catch (BackupException gone) when (gone.Kind == FailureKind.NotFound)
+        {
+            // Pruned, or removed by hand, since the round began.
+        }
+        catch (BackupException failure) when (failure.Kind is not (FailureKind.Locked or FailureKind.Journal))
+        {
+            tally.Add(failure);
+            ReadingFailed(source.Name, source.Catalog.Locate(backup.File), failure.Message, failure.Hint);
+        }
+    }
+
+    private void Record(Tally tally, DateTimeOffset startedAt)
+    {
+        operations.Record(new Operation(
+            0, tally.Source.Name, OperationKind.VerificationRound, startedAt, timeProvider.GetUtcNow(), Backup: null, tally.ToString(), tally.Failure));
+        RoundEnded(tally.Source.Name, tally.ToString());
+    }
+
+    [LoggerMessage(EventId = 2009, EventName = "verification_round_ended", Level = LogLevel.Information, Message = "backup verification of {Source}: {Result}")]
+    private partial void RoundEnded(string source, string result);
+
+    [LoggerMessage(EventId = 2010, EventName = "reading_failed", Level = LogLevel.Error, Message = "backup verification of {Source}: {File} could not be read back and is tried again in the next round: {Reason}. Next: {Hint}")]
+    private partial void ReadingFailed(string source, string file, string reason, string hint);
+
+    /// <summary>What a round did so far.</summary>
+    private sealed class Tally(ProtectedSource source)
+    {
+        private readonly List<string> corrupt = [];
+        private int read;
+        private int unread;
+
+        public ProtectedSource Source => source;
+
+        /// <summary>How many backups there are.</summary>
+        public int Of { get; set; }
+
+        /// <summary>The first thing that went wrong; null when nothing did.</summary>
+        public RunFailure? Failure { get; private set; }
+
+        public void Add(Backup verified)
+        {
+            read++;
+            if (verified.State == BackupState.Good)
+                return;
+            corrupt.Add(verified.File);
+            Failure ??= new RunFailure(
+                FailureKind.Verification,
+                $"backup '{source.Catalog.Locate(verified.File)}' is corrupt: {BackupExaminer.ReasonOf(verified)}",
+                $"see what is good (nexus-backup list '{source.Name}'), and check the store's disk (dmesg | tail)");
+        }
+
+        public void Add(BackupException failure)
+        {
+            unread++;
+            Failure ??= RunFailure.Of(failure);
+        }
+
+        public override string ToString() => $"{read} of {Of} backups read back, {(corrupt.Count == 0 ? "none corrupt" : $"{corrupt.Count} corrupt ({string.Join(", ", corrupt)})")}"
+            + (unread == 0 ? "" : $", {unread} could not be read");
+    }
+}

@@ -1,0 +1,75 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Sources;
+
+namespace NexusBackupAgent.Verification;
+
+/// <summary>What came of examining a backup.</summary>
+/// <param name="Backup">As it is now, with what its last reading found.</param>
+/// <param name="Passing">What only the first of two readings found; null when it found what the last one did.</param>
+/// <param name="WasSetAside">Whether it was set aside now.</param>
+/// <param name="Refusal">Why it is corrupt and still bears its name; null when it is not, or does not.</param>
+internal sealed record Examination(Backup Backup, string? Passing = null, bool WasSetAside = false, BackupException? Refusal = null);
+
+/// <summary>
+/// Reads backups back and sets the corrupt ones aside (runbook §3.2 [A]). One reading is no proof: memory, a cable or a
+/// network may have erred once, so damage counts when a second reading finds it as well. Not being able to read is no
+/// damage at all.
+/// </summary>
+internal sealed class Quarantine(BackupVerifier verifier, TimeProvider timeProvider)
+{
+    /// <summary>A file that somebody else made and that changed so lately may still be being written.</summary>
+    public static readonly TimeSpan HandMadeSettles = TimeSpan.FromMinutes(10);
+
+    /// <summary>Reads a backup back, twice when it seems damaged, and sets it aside when it is.</summary>
+    /// <exception cref="BackupException">It could not be looked at, or is gone.</exception>
+    public async Task<Examination> ExamineAsync(
+        IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken)
+    {
+        if (backup.IsScattered)
+            backup = await catalog.GatherAsync(backup, cancellationToken);
+        var first = await verifier.VerifyAsync(source, catalog, backup, progress, cancellationToken);
+        if (first.State != BackupState.Corrupt)
+            return new Examination(first);
+
+        // From the list again: its manifest too may have been misread.
+        var again = await FindAsync(catalog, backup, cancellationToken);
+        var second = await verifier.VerifyAsync(source, catalog, again, progress, cancellationToken);
+        return second.State == BackupState.Corrupt
+            ? await SetAsideAsync(catalog, second, cancellationToken)
+            : new Examination(second, Passing: first.Verification!.FirstFailure ?? "its size had changed");
+    }
+
+    private async Task<Examination> SetAsideAsync(BackupCatalog catalog, Backup corrupt, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await RequireSettledAsync(catalog, corrupt, cancellationToken);
+            return new Examination(await catalog.SetAsideAsync(corrupt, cancellationToken), WasSetAside: true);
+        }
+        catch (BackupException refusal)
+        {
+            return new Examination(corrupt, Refusal: refusal); // that it is corrupt is the news; whoever tells it tells this too
+        }
+    }
+
+    /// <exception cref="BackupException">Somebody is at work on the file, or its manifest can't be read, which is not the artifact's fault.</exception>
+    private async Task RequireSettledAsync(BackupCatalog catalog, Backup corrupt, CancellationToken cancellationToken)
+    {
+        var now = await FindAsync(catalog, corrupt, cancellationToken);
+        if (now.Artifact != corrupt.Artifact || (corrupt.IsHandMade && timeProvider.GetUtcNow() - now.Artifact.ModifiedAt < HandMadeSettles))
+        {
+            throw new BackupException(
+                FailureKind.Verification,
+                $"'{catalog.Locate(corrupt.File)}' changed less than {HandMadeSettles.TotalMinutes:0} minutes ago, so somebody may still be writing it, and it is left where it is",
+                "the agent reads it again within the hour; if nobody is writing it, delete it or make it anew");
+        }
+
+        if (!corrupt.Manifest.IsCommitted && !corrupt.IsHandMade)
+            await catalog.RequireReadableManifestAsync(corrupt, cancellationToken);
+    }
+
+    private static async Task<Backup> FindAsync(BackupCatalog catalog, Backup backup, CancellationToken cancellationToken) =>
+        (await catalog.ListAsync(cancellationToken)).FirstOrDefault(listed => listed.File == backup.File)
+        ?? throw new BackupException(FailureKind.NotFound, $"backup '{catalog.Locate(backup.File)}' is gone", "nexus-backup list shows what is left");
+}

@@ -1,0 +1,86 @@
+using Microsoft.Data.Sqlite;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Sources;
+using NexusBackupAgent.Sources.Sqlite;
+using NexusBackupAgent.Storage;
+
+namespace NexusBackupAgent.Verification;
+
+/// <summary>Reads one backup back and says what was found, as <see cref="BackupVerifier.VerifyAsync"/> does.</summary>
+internal delegate Task<Backup> VerifyBackup(IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken);
+
+/// <summary>What became of one damaged copy.</summary>
+/// <param name="Name">The damage.</param>
+/// <param name="Expected">The checks that ought to find it; none for an undamaged copy, which ought to pass.</param>
+/// <param name="Found">The checks that did.</param>
+/// <param name="Passed">Whether each check that ought to find it did, and an undamaged copy passed.</param>
+/// <param name="Detail">What the checks said, or what went wrong; empty for nothing.</param>
+internal sealed record SelfTestResult(
+    string Name, IReadOnlyList<VerificationCheck> Expected, IReadOnlyList<VerificationCheck> Found, bool Passed, string Detail);
+
+/// <summary>
+/// Proves that the checks find damage: a small real database is backed up into scratch space through the real catalog and
+/// store, copies of that are damaged in every way that is feared, and each must be found by the check that ought to. A
+/// verification that finds nothing proves nothing else.
+/// </summary>
+/// <param name="verify">Under test.</param>
+/// <param name="scratch">Where it happens; nothing remains there.</param>
+internal sealed class SelfTest(VerifyBackup verify, ScratchDirectory scratch, TimeProvider timeProvider)
+{
+    /// <returns>One result for each kind of damage.</returns>
+    /// <exception cref="BackupException">The test itself could not be made, for example for want of room.</exception>
+    public async Task<IReadOnlyList<SelfTestResult>> RunAsync(CancellationToken cancellationToken)
+    {
+        scratch.RequireRoom(SelfTestSample.RoomNeeded);
+        var directory = scratch.NewDirectory();
+        try
+        {
+            var sample = await SelfTestSample.MakeAsync(directory, scratch, timeProvider, cancellationToken);
+            var results = new List<SelfTestResult>();
+            foreach (var damage in SelfTestDamage.All)
+                results.Add(await TryAsync(damage, sample, cancellationToken));
+            return results;
+        }
+        catch (SqliteException failure)
+        {
+            throw SqliteFailure.Translate(failure, directory);
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw IoFailure.Translate(failure, $"test the checks in '{directory}'", scratch.Path);
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    private async Task<SelfTestResult> TryAsync(SelfTestDamage damage, SelfTestSample sample, CancellationToken cancellationToken)
+    {
+        var copy = sample.Copy();
+        try
+        {
+            await damage.DoAsync(copy);
+            return await VerifyAsync(damage, sample, copy, cancellationToken);
+        }
+        finally
+        {
+            Directory.Delete(copy.Directory, recursive: true);
+        }
+    }
+
+    private async Task<SelfTestResult> VerifyAsync(SelfTestDamage damage, SelfTestSample sample, SelfTestCopy copy, CancellationToken cancellationToken)
+    {
+        var listed = (await copy.Catalog.ListAsync(cancellationToken)).FirstOrDefault(backup => backup.File == copy.File);
+        if (listed is null)
+            return new SelfTestResult(damage.Name, damage.Expected, [], Passed: false, "the damaged copy is not even listed");
+
+        var verified = await verify(sample.Source, copy.Catalog, listed, progress: null, cancellationToken);
+        var found = verified.Verification!.Checks.Where(check => !check.Passed).ToList();
+        var passed = damage.Expected.Count == 0
+            ? verified.State == BackupState.Good
+            : verified.State == BackupState.Corrupt && damage.Expected.All(check => found.Exists(result => result.Check == check));
+        return new SelfTestResult(damage.Name, damage.Expected, [.. found.Select(result => result.Check)], passed, found.Count == 0 ? "" : found[0].Detail);
+    }
+}

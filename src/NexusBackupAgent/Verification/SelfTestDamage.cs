@@ -1,0 +1,107 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Catalog;
+
+namespace NexusBackupAgent.Verification;
+
+/// <summary>One way to damage a stored backup.</summary>
+/// <param name="Name">In words.</param>
+/// <param name="Expected">The checks that ought to find it.</param>
+/// <param name="DoAsync">Does it to a copy.</param>
+internal sealed record SelfTestDamage(string Name, IReadOnlyList<VerificationCheck> Expected, Func<SelfTestCopy, Task> DoAsync)
+{
+    private const VerificationCheck Checksum = VerificationCheck.Checksum;
+    private const VerificationCheck Gzip = VerificationCheck.Gzip;
+    private const VerificationCheck Integrity = VerificationCheck.Integrity;
+
+    /// <summary>Every way that is feared, and none at all, which must pass.</summary>
+    public static IReadOnlyList<SelfTestDamage> All { get; } =
+    [
+        new("undamaged", [], _ => Task.CompletedTask),
+        .. new[] { 1, 25, 50, 75, 99 }.Select(percent => new SelfTestDamage(
+            $"a bit flipped at {percent} %", [Checksum, Gzip], copy => ChangeAsync(copy, bytes => bytes[(int)(bytes.Length * (percent / 100.0))] ^= 4))),
+        new("the last bit flipped", [Checksum], copy => ChangeAsync(copy, bytes => bytes[^1] ^= 1)),
+        new("cut off", [Checksum, Gzip], copy => ReplaceAsync(copy, bytes => bytes[..(bytes.Length * 2 / 3)])),
+        new("the last byte missing", [Checksum, Gzip], copy => ReplaceAsync(copy, bytes => bytes[..^1])),
+        new("empty (0 bytes)", [Checksum, Gzip], copy => ReplaceAsync(copy, _ => [])),
+        new("a block of zeros", [Checksum, Gzip], copy => ChangeAsync(copy, bytes => bytes.AsSpan(bytes.Length / 3, 4096).Clear())),
+        new("a wrong hash in .sha256", [Checksum], copy => File.WriteAllTextAsync(copy.PathOf(BackupFiles.Checksum(copy.File)), $"{new string('0', 64)}  {copy.File}\n")),
+        new("another backup's manifest", [Checksum], SwapManifestAsync),
+        new("another backup's hashes in its manifest", [Checksum], SwapHashesAsync),
+        new("an older backup under its name", [Checksum], StaleContentAsync),
+        new("cut off before it was hashed", [Gzip], HashTruncatedAsync),
+        new("a damaged database, stored without a flaw", [Integrity], TakeRuinedAsync),
+    ];
+
+    private static Task ChangeAsync(SelfTestCopy copy, Action<byte[]> change) => ReplaceAsync(copy, bytes =>
+    {
+        change(bytes);
+        return bytes;
+    });
+
+    private static async Task ReplaceAsync(SelfTestCopy copy, Func<byte[], byte[]> change)
+    {
+        var artifact = copy.PathOf(copy.File);
+        await File.WriteAllBytesAsync(artifact, change(await File.ReadAllBytesAsync(artifact)));
+    }
+
+    private static Task SwapManifestAsync(SelfTestCopy copy)
+    {
+        var (mine, other) = (copy.PathOf(BackupFiles.Manifest(copy.File)), copy.PathOf(BackupFiles.Manifest(copy.Older)));
+        File.Move(mine, mine + ".swap");
+        File.Move(other, mine);
+        File.Move(mine + ".swap", other);
+        return Task.CompletedTask;
+    }
+
+    private static async Task SwapHashesAsync(SelfTestCopy copy)
+    {
+        var older = await ManifestAsync(copy, copy.Older);
+        await WriteManifestAsync(copy, await ManifestAsync(copy, copy.File) with { Stored = older.Stored, Content = older.Content });
+    }
+
+    /// <summary>With the hash beside it, so that everything agrees but the manifest.</summary>
+    private static async Task StaleContentAsync(SelfTestCopy copy)
+    {
+        File.Copy(copy.PathOf(copy.Older), copy.PathOf(copy.File), overwrite: true);
+        await WriteChecksumAsync(copy, (await ManifestAsync(copy, copy.Older)).Stored.Sha256);
+    }
+
+    /// <summary>As if the writer had failed: what is stored is what was hashed, and does not inflate.</summary>
+    private static async Task HashTruncatedAsync(SelfTestCopy copy)
+    {
+        await ReplaceAsync(copy, bytes => bytes[..(bytes.Length / 2)]);
+        var bytes = await File.ReadAllBytesAsync(copy.PathOf(copy.File));
+        await AgreeAsync(copy, await ManifestAsync(copy, copy.File) with { Stored = new ArtifactDigest(bytes.Length, Convert.ToHexStringLower(SHA256.HashData(bytes))) });
+    }
+
+    /// <summary>As if the database had been damaged when it was captured.</summary>
+    private static async Task TakeRuinedAsync(SelfTestCopy copy)
+    {
+        File.Copy(copy.PathOf(copy.Ruined), copy.PathOf(copy.File), overwrite: true);
+        var ruined = await ManifestAsync(copy, copy.Ruined);
+        await AgreeAsync(copy, await ManifestAsync(copy, copy.File) with { Stored = ruined.Stored, Content = ruined.Content });
+    }
+
+    private static async Task AgreeAsync(SelfTestCopy copy, BackupManifest manifest)
+    {
+        await WriteManifestAsync(copy, manifest);
+        await WriteChecksumAsync(copy, manifest.Stored.Sha256);
+    }
+
+    private static Task WriteChecksumAsync(SelfTestCopy copy, string sha256) =>
+        File.WriteAllTextAsync(copy.PathOf(BackupFiles.Checksum(copy.File)), $"{sha256}  {copy.File}\n");
+
+    private static async Task<BackupManifest> ManifestAsync(SelfTestCopy copy, string artifact)
+    {
+        await using var file = File.OpenRead(copy.PathOf(BackupFiles.Manifest(artifact)));
+        return (await JsonSerializer.DeserializeAsync(file, CatalogJson.Readable.BackupManifest))!;
+    }
+
+    private static async Task WriteManifestAsync(SelfTestCopy copy, BackupManifest manifest)
+    {
+        await using var file = File.Create(copy.PathOf(BackupFiles.Manifest(copy.File)));
+        await JsonSerializer.SerializeAsync(file, manifest, CatalogJson.Readable.BackupManifest);
+    }
+}

@@ -1,0 +1,62 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Runs;
+using NexusBackupAgent.Tests.Support;
+
+namespace NexusBackupAgent.Tests.Runs;
+
+/// <summary>Hours after an instant: when a backup was captured and found corrupt, when runs started, what is due at 10.</summary>
+public sealed class ReplacementBackupTests
+{
+    // captured, found corrupt (pairs) | good captures | starts of the last runs, newest first | due
+    [Theory]
+    [InlineData("0 5", "", "0", true)] // an old backup was found corrupt
+    [InlineData("0 5", "", "", true)] // the journal was lost
+    [InlineData("0 5", "", "5", false)] // that is the replacement, good or failed
+    [InlineData("0 5", "", "6 0", false)]
+    [InlineData("0 5", "6", "", false)] // the journal was lost, and the replacement is there
+    [InlineData("0 5", "3", "3 0", true)] // a newer good one is no replacement: the corrupt one was missed only now
+    [InlineData("0 5", "", "0 -24", true)]
+    [InlineData("5 5.1", "", "5 -24", true)] // a fresh capture was stored corrupt
+    [InlineData("0 4;5 5.1", "", "5 0", false)] // so was its replacement: the store ruins what is written to it
+    [InlineData("0 0.1;5 5.1", "", "5 0", false)] // and the next night's
+    [InlineData("0 1;5 5.1", "2", "5 2", true)] // the earlier one was replaced well
+    [InlineData("0 11", "", "0", false)] // found in the future: a clock was wrong
+    public void It_is_due_once(string corrupt, string good, string starts, bool due)
+    {
+        var backups = Numbers(good).Select(hour => BackupOf(hour, null)).Concat(
+            corrupt.Split(';').Select(pair => Numbers(pair)).Select(pair => BackupOf(pair[0], pair[1]))).ToList();
+        Assert.Equal(due, ReplacementBackup.Due(backups, [.. Numbers(starts).Select(At)], At(10)) is not null);
+    }
+
+    [Fact]
+    public void A_damaged_source_is_not_captured_again()
+    {
+        var backup = BackupOf(0, 5, VerificationCheck.Integrity);
+        Assert.True(backup.ShowsCorruptSource);
+        Assert.Null(ReplacementBackup.Due([backup], [At(0)], At(10)));
+    }
+
+    [Fact]
+    public void What_an_operator_set_aside_unread_is_the_operators_to_replace() =>
+        Assert.Null(ReplacementBackup.Due([BackupOf(0, 5) with { Verification = null }], [At(0)], At(10)));
+
+    [Fact]
+    public void One_that_is_corrupt_and_was_not_set_aside_waits_until_it_is() =>
+        Assert.Null(ReplacementBackup.Due([SetName(BackupOf(0, 5), "daily.db.gz")], [At(0)], At(10)));
+
+    private static Backup BackupOf(double captured, double? foundCorrupt, VerificationCheck failing = VerificationCheck.Checksum)
+    {
+        var capturedAt = At(captured);
+        var digest = new NexusBackupAgent.Artifacts.ArtifactDigest(10, new string('a', 64));
+        var manifest = Some.Manifest($"daily_{captured}.db.gz", new(digest, digest), capturedAt);
+        var result = new VerificationResult(manifest.Id, At(foundCorrupt ?? captured), 10, foundCorrupt is null, [new CheckResult(failing, foundCorrupt is null, "x")]);
+        return new Backup(manifest, "", new(manifest.File + (foundCorrupt is null ? "" : ".bad"), 10, capturedAt), result);
+    }
+
+    private static Backup SetName(Backup backup, string name) => backup with { Artifact = backup.Artifact with { Name = name } };
+
+    private static DateTimeOffset At(double hours) => Some.Instant.AddHours(hours);
+
+    private static double[] Numbers(string text) =>
+        [.. text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(number => double.Parse(number, System.Globalization.CultureInfo.InvariantCulture))];
+}

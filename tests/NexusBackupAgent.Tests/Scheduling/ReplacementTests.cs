@@ -1,0 +1,133 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Runs;
+using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Tests.Support;
+
+namespace NexusBackupAgent.Tests.Scheduling;
+
+/// <summary>A stored file is damaged; the agent sets it aside, replaces it, and then goes on as before.</summary>
+public sealed class ReplacementTests : IDisposable
+{
+    private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
+    private readonly TempDirectory temp = new();
+    private readonly ManualClock clock = new(new DateTimeOffset(2026, 2, 14, 1, 0, 0, TimeSpan.Zero));
+
+    public void Dispose() => temp.Dispose();
+
+    [Fact]
+    public async Task A_flipped_bit_leaves_one_set_aside_and_one_new_good_backup_and_then_only_the_schedules_own()
+    {
+        await using var agent = await StartedAsync();
+        await DamageAsync(agent);
+
+        await agent.AdvanceAsync(2 * Minute);
+        await agent.RunsAsync("itsm", "weekly", 2); // on the lost backup's own schedule
+        for (var hour = 0; hour < 96; hour++)
+            await agent.SkipAsync(TimeSpan.FromHours(1)); // Sunday's run is the third
+        await agent.RunsAsync("itsm", "weekly", 3);
+
+        var backups = await agent.BackupsAsync("itsm");
+        Assert.Equal([BackupState.Good, BackupState.Good, BackupState.Quarantined], backups.Select(backup => backup.State));
+        Assert.Equal(3, agent.Runs("itsm", "weekly"));
+    }
+
+    [Fact]
+    public async Task A_restart_makes_no_second_replacement()
+    {
+        await using (var before = await StartedAsync())
+        {
+            await DamageAsync(before);
+            await before.AdvanceAsync(2 * Minute);
+            await before.RunsAsync("itsm", "weekly", 2);
+        }
+
+        await using var agent = Agent();
+        agent.Start();
+        await agent.AdvanceAsync(5 * Minute);
+        Assert.Equal(2, agent.Runs("itsm", "weekly"));
+    }
+
+    [Fact]
+    public async Task What_was_set_aside_while_no_agent_ran_is_replaced_at_the_start()
+    {
+        await using (var before = await StartedAsync())
+            Damage.FlipBit(Assert.Single(Directory.GetFiles(before.StorePath("itsm"), "*.db.gz")));
+        clock.Advance(Minute);
+        using (var bench = new Workbench(clock, temp.Path, source: new ScriptedSource(clock)))
+        {
+            var source = bench.Source with { Catalog = CatalogUse.CatalogOf(bench.Store) };
+            await bench.Verifications.VerifyAsync(source, Assert.Single(await source.Catalog.AllAsync()), TimeSpan.Zero, null, CancellationToken.None);
+        }
+
+        await using var agent = Agent();
+        agent.Start();
+        await agent.RunsAsync("itsm", "weekly", 2);
+    }
+
+    [Fact]
+    public async Task A_replacement_that_fails_is_not_repeated()
+    {
+        var source = new ScriptedSource(clock, _ => Task.CompletedTask, ScriptedSource.Fails(FailureKind.SourceMissing));
+        await using var agent = await StartedAsync(source);
+        await DamageAsync(agent);
+
+        await agent.AdvanceAsync(2 * Minute);
+        await agent.RunsAsync("itsm", "weekly", 1, "failure");
+        await agent.AdvanceAsync(TimeSpan.FromHours(1));
+
+        Assert.Equal((1, 1, 2), (agent.Runs("itsm", "weekly"), agent.Runs("itsm", "weekly", "failure"), source.Opened));
+    }
+
+    [Fact]
+    public async Task A_store_that_ruins_whatever_is_written_gets_one_replacement_and_then_only_the_schedules_runs()
+    {
+        var source = new ScriptedSource(clock);
+        await using var agent = await StartedAsync(source);
+        source.Finding = "page 7 is mad"; // which has the file read again, and by then it is ruined
+        source.Checking = async token =>
+        {
+            await Task.Delay(TimeSpan.FromSeconds(1), clock, token); // reading takes time
+            foreach (var file in Directory.GetFiles(agent.StorePath("itsm"), "weekly_*.db.gz"))
+                await File.WriteAllTextAsync(file, "ruined", token);
+        };
+        await agent.SkipAsync(TimeSpan.FromHours(25.9));
+        await agent.AdvanceAsync(TimeSpan.FromHours(0.1)); // Sunday the 15th, 03:00
+
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                await agent.AdvanceAsync(TimeSpan.FromSeconds(15));
+                return agent.Runs("itsm", "weekly", "failure") == 2;
+            },
+            "the run and its replacement failed");
+        await agent.AdvanceAsync(TimeSpan.FromMinutes(20));
+        Assert.Equal(2, agent.Runs("itsm", "weekly", "failure"));
+    }
+
+    private ManualAgent Agent(ScriptedSource? source = null)
+    {
+        var agent = new ManualAgent(clock, temp.Path);
+        var itsm = agent.Source("itsm", source, ("weekly", "0 3 * * 0"));
+        agent.Discover = _ => [itsm with { Source = itsm.Source with { Retention = new Dictionary<string, NexusBackupAgent.Retention.RetentionPeriod>(StringComparer.Ordinal) { ["weekly"] = NexusBackupAgent.Retention.RetentionPeriod.Parse("4w") } } }];
+        return agent;
+    }
+
+    private async Task<ManualAgent> StartedAsync(ScriptedSource? source = null)
+    {
+        var agent = Agent(source);
+        agent.Start();
+        await agent.RunsAsync("itsm", "weekly", 1);
+        return agent;
+    }
+
+    /// <summary>A bit flips, and somebody has the agent's own parts look.</summary>
+    private async Task DamageAsync(ManualAgent agent)
+    {
+        var file = Assert.Single(Directory.GetFiles(agent.StorePath("itsm"), "*.db.gz"));
+        Damage.FlipBit(file);
+        clock.Advance(TimeSpan.FromMilliseconds(5));
+        await agent.VerifyAsync("itsm");
+        Assert.True(File.Exists(file + ".bad"));
+    }
+}

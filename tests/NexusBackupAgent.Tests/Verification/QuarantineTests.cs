@@ -1,0 +1,209 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Runs;
+using NexusBackupAgent.Tests.Support;
+using NexusBackupAgent.Verification;
+
+namespace NexusBackupAgent.Tests.Verification;
+
+/// <summary>Corrupt backups are set aside, whole and readable to people; everything else stays where it is.</summary>
+public sealed class QuarantineTests : IDisposable
+{
+    private readonly ManualClock clock = new(Some.Instant);
+    private readonly ScriptedSource source;
+    private readonly Workbench bench;
+
+    public QuarantineTests()
+    {
+        source = new ScriptedSource(clock);
+        bench = new Workbench(clock, source: source);
+    }
+
+    public void Dispose() => bench.Dispose();
+
+    [Fact]
+    public async Task A_corrupt_backup_is_renamed_with_its_companions_and_not_a_byte_changes()
+    {
+        var backup = await BackupAsync();
+        Flip(backup);
+        var before = Contents();
+
+        var verified = await VerifyAsync(backup);
+
+        Assert.Equal(("daily_20260214_020000.db.gz.bad", BackupState.Quarantined), (verified.File, verified.State));
+        Assert.Equal(
+            ["daily_20260214_020000.db.gz.bad", "daily_20260214_020000.db.gz.bad.manifest.json", "daily_20260214_020000.db.gz.bad.sha256", "daily_20260214_020000.db.gz.bad.verification.json"],
+            TempDirectory.FilesIn(bench.StorePath));
+        var after = Contents();
+        foreach (var suffix in (string[])["", ".manifest.json", ".sha256"])
+            Assert.Equal(before[backup.File + suffix], after[backup.File + ".bad" + suffix]);
+    }
+
+    [Fact]
+    public async Task What_was_set_aside_is_listed_with_its_own_identity_and_is_no_orphan()
+    {
+        var backup = await BackupAsync();
+        Flip(backup);
+        await VerifyAsync(backup);
+
+        var listed = Assert.Single(await bench.BackupsAsync());
+
+        Assert.Equal((backup.Id, "daily", BackupState.Quarantined, backup.CapturedAt), (listed.Id, listed.Schedule, listed.State, listed.CapturedAt));
+        Assert.EndsWith(".bad", bench.Source.Catalog.Locate(listed.File), StringComparison.Ordinal);
+        Assert.Contains("SHA-256", listed.Verification!.FirstFailure, StringComparison.Ordinal);
+        Assert.Empty(await bench.Source.Catalog.FindOrphansAsync(CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task It_counts_once_and_is_in_the_journal_with_file_and_reason()
+    {
+        var backup = await BackupAsync();
+        Flip(backup);
+        await VerifyAsync(backup);
+        await VerifyAsync(Assert.Single(await bench.BackupsAsync())); // looking at it again counts nothing
+
+        Assert.Equal(1, bench.Journal.Read().Verifications[("itsm", "checksum", "failure")]);
+        var operation = bench.Operations.Last("itsm", OperationKind.Quarantine)!;
+        Assert.Equal((backup.Id, true), (operation.Backup!.Value, operation.Succeeded));
+        Assert.StartsWith("daily_20260214_020000.db.gz was set aside as daily_20260214_020000.db.gz.bad: its SHA-256 is ", operation.Detail, StringComparison.Ordinal);
+        Assert.Equal(FailureKind.Verification, bench.Operations.Since("itsm", default).First(each => each.Kind == OperationKind.Verification).Failure!.Kind);
+    }
+
+    [Fact]
+    public async Task A_first_reading_that_erred_harms_nothing()
+    {
+        var backup = await BackupAsync();
+        source.Checked = 0;
+        source.Checking = _ =>
+        {
+            source.Finding = source.Checked == 1 ? "page 7 is mad" : null;
+            return Task.CompletedTask;
+        };
+
+        Assert.Equal(BackupState.Good, (await VerifyAsync(backup)).State);
+
+        Assert.Equal(2, source.Checked);
+        Assert.Equal(BackupState.Good, Assert.Single(await bench.BackupsAsync()).State);
+        Assert.DoesNotContain(("itsm", "integrity", "failure"), bench.Journal.Read().Verifications.Keys);
+        Assert.Null(bench.Operations.Last("itsm", OperationKind.Quarantine));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Not_being_able_to_read_sets_nothing_aside(int failing)
+    {
+        var backup = await BackupAsync();
+        source.Finding = "page 7 is mad";
+        source.Checked = 0;
+        source.Checking = token => source.Checked == failing ? ScriptedSource.Fails(FailureKind.Io)(token) : Task.CompletedTask;
+
+        await Assert.ThrowsAsync<BackupException>(() => VerifyAsync(backup));
+
+        Assert.Equal(failing, source.Checked);
+        Assert.True(File.Exists(Path.Combine(bench.StorePath, backup.File)));
+    }
+
+    [SkippableFact]
+    public async Task A_manifest_that_cannot_be_read_is_no_reason_to_set_the_artifact_aside()
+    {
+        Skip.IfNot(File.Exists("/proc/self/mem"), "there is no /proc");
+        var backup = await BackupAsync();
+        var manifest = Path.Combine(bench.StorePath, backup.File + ".manifest.json");
+        File.Delete(manifest);
+        File.CreateSymbolicLink(manifest, "/proc/self/mem"); // opens, and every read fails
+
+        Assert.Equal(BackupState.Corrupt, (await VerifyAsync(Assert.Single(await bench.BackupsAsync()))).State);
+
+        Assert.True(File.Exists(Path.Combine(bench.StorePath, backup.File)));
+        Assert.Contains("cannot read", bench.Operations.Last("itsm", OperationKind.Quarantine)!.Failure!.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_damaged_manifest_goes_with_its_artifact()
+    {
+        var backup = await BackupAsync();
+        await File.WriteAllTextAsync(Path.Combine(bench.StorePath, backup.File + ".manifest.json"), "{");
+
+        Assert.Equal(BackupState.Quarantined, (await VerifyAsync(Assert.Single(await bench.BackupsAsync()))).State);
+
+        Assert.Equal("{", await File.ReadAllTextAsync(Path.Combine(bench.StorePath, backup.File + ".bad.manifest.json")));
+        Assert.Equal(BackupState.Quarantined, Assert.Single(await bench.BackupsAsync()).State);
+    }
+
+    [Fact]
+    public async Task A_name_that_is_taken_is_not_overwritten_and_is_told_with_the_next_step()
+    {
+        var backup = await BackupAsync();
+        Flip(backup);
+        var taken = Path.Combine(bench.StorePath, backup.File + ".bad");
+        await File.WriteAllTextAsync(taken, "an older one");
+
+        Assert.Equal(BackupState.Corrupt, (await VerifyAsync(backup)).State);
+
+        Assert.Equal("an older one", await File.ReadAllTextAsync(taken));
+        var refusal = bench.Operations.Last("itsm", OperationKind.Quarantine)!.Failure!;
+        Assert.Contains($"'{taken}' exists already", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("move the older one out", refusal.Hint, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_new_backup_never_takes_the_name_of_one_that_was_set_aside()
+    {
+        var backup = await BackupAsync();
+        Flip(backup);
+        await VerifyAsync(backup);
+
+        Assert.Equal("daily_20260214_020000-1.db.gz", (await BackupAsync()).File); // the clock stands still
+    }
+
+    [Fact]
+    public async Task Removing_one_that_was_set_aside_removes_all_its_files()
+    {
+        var backup = await BackupAsync();
+        Flip(backup);
+        await VerifyAsync(backup);
+        await bench.Source.Catalog.RemoveAsync(Assert.Single(await bench.BackupsAsync()), CancellationToken.None);
+        Assert.Empty(TempDirectory.FilesIn(bench.StorePath));
+    }
+
+    [Fact]
+    public async Task A_hand_made_file_is_left_to_whoever_may_still_be_writing_it()
+    {
+        var file = await HandMadeAsync(Quarantine.HandMadeSettles - TimeSpan.FromSeconds(1));
+        Assert.Equal(BackupState.Corrupt, (await VerifyAsync(Assert.Single(await bench.BackupsAsync()))).State);
+        Assert.True(File.Exists(file));
+
+        clock.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal(BackupState.Quarantined, (await VerifyAsync(Assert.Single(await bench.BackupsAsync()))).State);
+        Assert.Equal(
+            ["manual_20260213_120000.db.gz.bad", "manual_20260213_120000.db.gz.bad.sha256", "manual_20260213_120000.db.gz.bad.verification.json"],
+            TempDirectory.FilesIn(bench.StorePath));
+        var listed = Assert.Single(await bench.BackupsAsync());
+        Assert.Equal(("manual", BackupState.Quarantined), (listed.Schedule, listed.State));
+        Assert.False(listed.Verification!.Passed);
+    }
+
+    private async Task<Backup> BackupAsync()
+    {
+        var run = await bench.RunAsync();
+        Assert.True(run.Result == RunResult.Success, run.Failure?.Message);
+        return run.Outcome!.Backup;
+    }
+
+    private Task<Backup> VerifyAsync(Backup backup) => bench.Verifications.VerifyAsync(bench.Source, backup, TimeSpan.Zero, progress: null, CancellationToken.None);
+
+    private void Flip(Backup backup) => Damage.FlipBit(Path.Combine(bench.StorePath, backup.File));
+
+    private Dictionary<string, byte[]> Contents() =>
+        TempDirectory.FilesIn(bench.StorePath).ToDictionary(file => file, file => File.ReadAllBytes(Path.Combine(bench.StorePath, file)), StringComparer.Ordinal);
+
+    private async Task<string> HandMadeAsync(TimeSpan age)
+    {
+        var file = Path.Combine(bench.StorePath, "manual_20260213_120000.db.gz");
+        await File.WriteAllTextAsync(file, "no gzip at all");
+        await File.WriteAllTextAsync(file + ".sha256", "0000  manual_20260213_120000.db.gz");
+        File.SetLastWriteTimeUtc(file, (clock.GetUtcNow() - age).UtcDateTime);
+        return file;
+    }
+}
