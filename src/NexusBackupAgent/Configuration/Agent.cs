@@ -44,12 +44,7 @@ internal sealed partial class Agent : IDisposable
         Roster = new SourceRoster(_ => discovery.Find());
         var upkeep = new SourceUpkeep(Dispatcher, Verifications, Replacements, timeProvider, loggers.CreateLogger<SourceUpkeep>());
         var rounds = new VerificationRounds(Verifications, Operations, configuration.TimeZone, timeProvider, loggers.CreateLogger<VerificationRounds>());
-        Chore[] chores =
-        [
-            new(OperationKind.VerificationRound, "verification", source => source.Verify?.Cron, rounds.RunAsync),
-            new(OperationKind.Drill, "drill", source => source.Drill, (source, token) => Drills.RunAsync(source.Source, progress: null, source.Source.TimeLimit, token)),
-        ];
-        var rota = new ChoreRota(chores, Operations, configuration.TimeZone, loggers.CreateLogger<ChoreRota>());
+        var rota = new ChoreRota(Chore.All(rounds, Drills), Operations, configuration.TimeZone, loggers.CreateLogger<ChoreRota>());
         Scheduler = new JobScheduler(Roster, Dispatcher, upkeep, rota, Journal, configuration.TimeZone, timeProvider, loggers.CreateLogger<JobScheduler>());
     }
 

@@ -50,7 +50,7 @@ internal sealed record HookFacts(
             told.Failure?.Message,
             told.Failure?.Hint,
             manifest?.Id.Value,
-            manifest is null ? null : source.Catalog.Locate(manifest.File),
+            told.Backup is null ? null : source.Catalog.Locate(told.Backup.File),
             told.Backup?.ActualLength,
             manifest is { IsCommitted: true } ? manifest.Content.Length : null,
             Utc(told.StartedAt),

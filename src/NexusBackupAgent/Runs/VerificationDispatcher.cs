@@ -19,7 +19,7 @@ internal sealed partial class VerificationDispatcher(
         ProtectedSource source, Backup backup, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
         var (operation, verified, unreadable) = await InTurnAsync(source, backup, lockTimeout, progress, cancellationToken);
-        if (operation.Failure is not null) // that one of many is still good is no news
+        if (operation.Failure is { Kind: not FailureKind.NotFound }) // that one of many is still good, or was pruned meanwhile, is no news
             await hooks.TellAsync(source, HookEvent.Of(HookOccasion.Verification, operation, verified), cancellationToken);
         unreadable?.Throw();
         return verified;

@@ -8,4 +8,12 @@ namespace NexusBackupAgent.Scheduling;
 /// <param name="Cron">When, for a source; null: never by itself.</param>
 /// <param name="DoAsync">Does it and journals it. It is in the source's line of work, so no run of this agent is under way.</param>
 internal sealed record Chore(
-    OperationKind Kind, string Name, Func<ScheduledSource, CronSchedule?> Cron, Func<ScheduledSource, CancellationToken, Task> DoAsync);
+    OperationKind Kind, string Name, Func<ScheduledSource, CronSchedule?> Cron, Func<ScheduledSource, CancellationToken, Task> DoAsync)
+{
+    /// <summary>What an agent does to every source.</summary>
+    public static IReadOnlyList<Chore> All(VerificationRounds rounds, DrillDispatcher drills) =>
+    [
+        new(OperationKind.VerificationRound, "verification", source => source.Verify?.Cron, rounds.RunAsync),
+        new(OperationKind.Drill, "drill", source => source.Drill, (source, cancellationToken) => drills.RunAsync(source.Source, progress: null, source.Source.TimeLimit, cancellationToken)),
+    ];
+}

@@ -159,6 +159,44 @@ public sealed class ChoreTests : IDisposable
         Assert.All(await agent.BackupsAsync("itsm"), backup => Assert.Equal(BackupState.Good, backup.State));
     }
 
+    [Fact]
+    public async Task A_drill_is_made_by_the_calendar_and_caught_up_on_once()
+    {
+        ManualAgent Drilling()
+        {
+            var agent = new ManualAgent(clock, temp.Path);
+            var itsm = agent.Source("itsm", source: null, ("daily", "0 2 * * *")) with { Drill = CronSchedule.Parse("0 5 2 * *") };
+            agent.Discover = _ => [itsm];
+            return agent;
+        }
+
+        await using (var agent = Drilling())
+        {
+            agent.Start();
+            await agent.RunsAsync("itsm", "daily", 1);
+            await agent.AdvanceAsync(10 * Minute);
+            Assert.Null(agent.Operations.Last("itsm", OperationKind.Drill));
+        }
+
+        clock.Advance(TimeSpan.FromDays(3)); // over the second of the month, at five
+        await using (var agent = Drilling())
+        {
+            agent.Start();
+            await DrillsAsync(agent, 1);
+            await agent.AdvanceAsync(10 * Minute);
+            await DrillsAsync(agent, 1);
+            Assert.Null(agent.Operations.Last("itsm", OperationKind.Drill)!.Failure);
+        }
+
+        await using var again = Drilling();
+        again.Start();
+        await again.AdvanceAsync(5 * Minute);
+        await DrillsAsync(again, 1);
+    }
+
+    private static Task DrillsAsync(ManualAgent agent, int count) => Eventually.TrueAsync(
+        () => agent.Operations.Counts(OperationKind.Drill).GetValueOrDefault(("itsm", "success")) == count, $"{count} drills; log: {string.Join("; ", agent.Log)}");
+
     private static int Rounds(ManualAgent agent) => (int)agent.Operations.Counts(OperationKind.VerificationRound).Where(count => count.Key.Source == "itsm").Sum(count => count.Value);
 
     /// <summary>From 01:00 to the next 01:00, with the run at 02:00 and the round at 04:30.</summary>
