@@ -51,7 +51,7 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
     private static string Recommendation(Backup backup, DateTimeOffset? at, TimeZoneInfo zone)
     {
         var which = at is { } instant ? $"the newest at or before {Instants.InZone(instant, zone)}" : "the newest";
-        return backup.State == BackupState.Good ? $"{which} that was read back and found good" : $"{which}; not read back yet, so it is checked while it is expanded";
+        return backup.State == BackupState.Good ? $"{which} that was read back and found good, on {Instants.InZone(backup.Verification!.VerifiedAt, zone)}; it is read again before it replaces anything" : $"{which}; not read back yet, so it is checked while it is expanded";
     }
 
     private static Backup Named(string source, IReadOnlyList<Backup> backups, string id) =>
