@@ -28,17 +28,20 @@ internal sealed class Quarantine(BackupVerifier verifier, TimeProvider timeProvi
     {
         if (backup.IsScattered)
             backup = await catalog.GatherAsync(backup, cancellationToken);
-        var first = await verifier.VerifyAsync(source, catalog, backup, progress, cancellationToken);
-        if (first.State != BackupState.Corrupt)
+        var first = await verifier.GlanceAsync(source, catalog, backup, progress, cancellationToken);
+        if (!IsDamaged(first))
             return new Examination(first);
 
         // From the list again: its manifest too may have been misread.
         var again = await FindAsync(catalog, backup, cancellationToken);
         var second = await verifier.VerifyAsync(source, catalog, again, progress, cancellationToken);
-        return second.State == BackupState.Corrupt
+        return IsDamaged(second)
             ? await SetAsideAsync(catalog, second, cancellationToken)
             : new Examination(second, Passing: first.Verification!.FirstFailure ?? "its size had changed");
     }
+
+    // By the reading, too: of a file whose size changed since it was listed, the state is unverified.
+    private static bool IsDamaged(Backup read) => read.State == BackupState.Corrupt || (read.State != BackupState.Quarantined && !read.Verification!.Passed);
 
     private async Task<Examination> SetAsideAsync(BackupCatalog catalog, Backup corrupt, CancellationToken cancellationToken)
     {

@@ -80,7 +80,7 @@ public sealed class QuarantineTests : IDisposable
             return Task.CompletedTask;
         };
 
-        Assert.Equal(BackupState.Good, (await VerifyAsync(backup)).State);
+        Assert.Equal(BackupState.Good, (await VerifyAsync(backup with { Verification = null })).State);
 
         Assert.Equal(2, source.Checked);
         Assert.Equal(BackupState.Good, Assert.Single(await bench.BackupsAsync()).State);
@@ -93,7 +93,7 @@ public sealed class QuarantineTests : IDisposable
     [InlineData(2)]
     public async Task Not_being_able_to_read_sets_nothing_aside(int failing)
     {
-        var backup = await BackupAsync();
+        var backup = await UnverifiedAsync();
         source.Finding = "page 7 is mad";
         source.Checked = 0;
         source.Checking = token => source.Checked == failing ? ScriptedSource.Fails(FailureKind.Io)(token) : Task.CompletedTask;
@@ -101,7 +101,50 @@ public sealed class QuarantineTests : IDisposable
         await Assert.ThrowsAsync<BackupException>(() => VerifyAsync(backup));
 
         Assert.Equal(failing, source.Checked);
-        Assert.True(File.Exists(Path.Combine(bench.StorePath, backup.File)));
+        Assert.Equal((backup.File, BackupState.Unverified), (Assert.Single(await bench.BackupsAsync()).File, Assert.Single(await bench.BackupsAsync()).State));
+    }
+
+    [Fact]
+    public async Task What_passed_before_and_is_byte_for_byte_the_same_cannot_have_become_corrupt()
+    {
+        var backup = await BackupAsync();
+        var before = Contents();
+        source.Finding = "page 7 is mad";
+
+        var refused = await Assert.ThrowsAsync<BackupException>(() => VerifyAsync(backup));
+
+        Assert.Equal(FailureKind.Io, refused.Kind);
+        Assert.Contains("has passed this check before", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("set scratch to another disk", refused.Hint, StringComparison.Ordinal);
+        Assert.Equal(before, Contents());
+        Assert.DoesNotContain(("itsm", "integrity", "failure"), bench.Journal.Read().Verifications.Keys);
+        source.Finding = null;
+        Assert.Equal(BackupState.Good, (await VerifyAsync(Assert.Single(await bench.BackupsAsync()))).State);
+    }
+
+    [Fact]
+    public async Task A_first_reading_may_conclude_that_the_source_was_captured_damaged()
+    {
+        var backup = await UnverifiedAsync();
+        source.Finding = "page 7 is mad";
+
+        var verified = await VerifyAsync(backup);
+
+        Assert.Equal((BackupState.Quarantined, true), (verified.State, verified.ShowsCorruptSource));
+    }
+
+    [Fact]
+    public async Task Damage_that_only_one_of_two_readings_saw_before_the_check_erred_is_not_recorded()
+    {
+        var backup = await BackupAsync();
+        var (file, whole) = (Path.Combine(bench.StorePath, backup.File), await File.ReadAllBytesAsync(Path.Combine(bench.StorePath, backup.File)));
+        source.Finding = "page 7 is mad";
+        source.Checking = async token => await File.WriteAllBytesAsync(file, whole, token); // for the second reading
+        await File.WriteAllBytesAsync(file, await Some.ArtifactAsync(Some.Noise(999)));
+
+        Assert.Equal(FailureKind.Io, (await Assert.ThrowsAsync<BackupException>(() => VerifyAsync(backup))).Kind);
+
+        Assert.Equal(BackupState.Good, Assert.Single(await bench.BackupsAsync()).State);
     }
 
     [SkippableFact]
@@ -189,6 +232,12 @@ public sealed class QuarantineTests : IDisposable
         var run = await bench.RunAsync();
         Assert.True(run.Result == RunResult.Success, run.Failure?.Message);
         return run.Outcome!.Backup;
+    }
+
+    private async Task<Backup> UnverifiedAsync()
+    {
+        File.Delete(Path.Combine(bench.StorePath, (await BackupAsync()).File + ".verification.json"));
+        return Assert.Single(await bench.BackupsAsync());
     }
 
     private Task<Backup> VerifyAsync(Backup backup) => bench.Verifications.VerifyAsync(bench.Source, backup, TimeSpan.Zero, progress: null, CancellationToken.None);
