@@ -210,6 +210,7 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
     }
 
     /// <summary>The SHA-256 in a <c>.sha256</c> file that somebody made by hand, or null when there is none.</summary>
+    /// <exception cref="BackupException">It can't be read.</exception>
     public async Task<string?> ReadChecksumAsync(string artifact, CancellationToken cancellationToken)
     {
         try
@@ -222,6 +223,10 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
         catch (FileNotFoundException)
         {
             return null;
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw IoFailure.Translate(failure, $"read '{Locate(BackupFiles.Checksum(artifact))}'", Locate(""));
         }
     }
 

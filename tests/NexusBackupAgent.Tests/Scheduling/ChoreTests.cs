@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Runs;
@@ -157,6 +158,37 @@ public sealed class ChoreTests : IDisposable
         var round = agent.Operations.Last("itsm", OperationKind.VerificationRound)!;
         Assert.Equal(("0 of 2 backups read back, none corrupt, 2 could not be read", FailureKind.Io), (round.Detail, round.Failure!.Kind));
         Assert.All(await agent.BackupsAsync("itsm"), backup => Assert.Equal(BackupState.Good, backup.State));
+    }
+
+    [Fact]
+    public async Task What_nobody_foresaw_in_one_backup_keeps_no_other_waiting_and_the_round_has_failed()
+    {
+        var source = new ScriptedSource(clock);
+        await using var agent = await StartedAsync(source);
+        await agent.AdvanceAsync(Hour + Minute);
+        await agent.RunsAsync("itsm", "daily", 2);
+        source.Checked = 0;
+        source.Checking = _ => source.Checked == 1 ? throw new InvalidOperationException("scripted") : Task.CompletedTask;
+
+        await agent.AdvanceAsync((2 * Hour) + (31 * Minute));
+        await RoundsAsync(agent, 1);
+
+        var round = agent.Operations.Last("itsm", OperationKind.VerificationRound)!;
+        Assert.Equal(("1 of 2 backups read back, none corrupt, 1 could not be read", FailureKind.Unexpected), (round.Detail, round.Failure!.Kind));
+        Assert.Equal(1, agent.Operations.Counts(OperationKind.Verification)[("itsm", "failure")]);
+    }
+
+    [Fact]
+    public async Task A_round_that_broke_altogether_is_no_success()
+    {
+        using var bench = new Workbench(clock, temp.Path, source: new ScriptedSource(clock));
+        using var store = new FaultyStore(bench.Store, failing: 0, FaultTime.Before, staysDead: false) { Opening = _ => new InvalidOperationException("scripted") };
+        var rounds = new VerificationRounds(bench.Verifications, bench.Operations, TimeZoneInfo.Utc, clock, NullLogger<VerificationRounds>.Instance);
+        var source = new ScheduledSource(bench.Source with { Catalog = CatalogUse.CatalogOf(store) }, [], Hour, Hour) { Verify = new VerifySchedule(CronSchedule.Parse("30 4 * * *"), TimeSpan.FromDays(3)) };
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() => rounds.RunAsync(source, CancellationToken.None));
+
+        Assert.Equal(FailureKind.Unexpected, bench.Operations.Last("itsm", OperationKind.VerificationRound)!.Failure!.Kind);
     }
 
     [Fact]

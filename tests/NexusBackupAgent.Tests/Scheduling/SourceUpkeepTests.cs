@@ -61,14 +61,17 @@ public sealed class SourceUpkeepTests : IDisposable, ILogger
         Assert.Equal(2, log.Count);
     }
 
-    [Fact]
-    public async Task One_that_cannot_be_looked_at_keeps_no_other_waiting()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task One_that_cannot_be_looked_at_keeps_no_other_waiting(bool isForeseen)
     {
         await PutAsync();
         var other = Path.Combine(bench.StorePath, "manual_20260212_120000.db.gz");
         File.Copy(HandMade, other);
         File.SetLastWriteTimeUtc(other, File.GetLastWriteTimeUtc(HandMade));
-        source.Checking = token => source.Checked == 1 ? ScriptedSource.Fails(FailureKind.Io)(token) : Task.CompletedTask;
+        Exception failure = isForeseen ? new BackupException(FailureKind.Io, "scripted", "do nothing") : new InvalidOperationException("scripted");
+        source.Checking = _ => source.Checked == 1 ? throw failure : Task.CompletedTask;
         await LookAfterAsync();
         Assert.Equal(2, source.Checked);
         Assert.Single(new[] { HandMade, other }, file => File.Exists(file + ".manifest.json"));

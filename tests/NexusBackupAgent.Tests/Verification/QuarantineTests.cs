@@ -163,6 +163,24 @@ public sealed class QuarantineTests : IDisposable
     }
 
     [Fact]
+    public async Task A_checksum_file_that_cannot_be_read_is_told_as_such_and_nothing_changes()
+    {
+        var backup = await BackupAsync();
+        using var store = new FaultyStore(bench.Store, failing: 0, FaultTime.Before, staysDead: false)
+        {
+            Reading = path => path.EndsWith(".sha256", StringComparison.Ordinal) ? new IOException("Input/output error") : null,
+        };
+
+        var refused = await Assert.ThrowsAsync<BackupException>(() => bench.Verifications.VerifyAsync(
+            bench.Source with { Catalog = CatalogUse.CatalogOf(store, directory: "") }, backup, TimeSpan.Zero, progress: null, CancellationToken.None));
+
+        Assert.Equal(FailureKind.Io, refused.Kind);
+        Assert.Contains(backup.File + ".sha256", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(FailureKind.Io, bench.Operations.Last("itsm", OperationKind.Verification)!.Failure!.Kind);
+        Assert.Empty(store.Log);
+    }
+
+    [Fact]
     public async Task A_damaged_manifest_goes_with_its_artifact()
     {
         var backup = await BackupAsync();
