@@ -51,6 +51,9 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
     private async Task<Backup> ExpandAsync(
         IBackupSource source, BackupCatalog catalog, Backup backup, string expanded, IProgress<long>? progress, bool recordsDamage, Action<BackupException>? notRecorded, CancellationToken cancellationToken)
     {
+        // A restore that needs the content all the same can do without the last result, but not without the manifest.
+        if (backup.Unreadable is { } unreadable && (notRecorded is null || !backup.Manifest.IsCommitted))
+            throw unreadable;
         var reading = await ReadAsync(catalog, backup, expanded, progress, cancellationToken);
         var checks = new List<CheckResult>
         {

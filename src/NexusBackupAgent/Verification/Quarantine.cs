@@ -26,6 +26,8 @@ internal sealed class Quarantine(BackupVerifier verifier, TimeProvider timeProvi
     public async Task<Examination> ExamineAsync(
         IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken)
     {
+        if (backup.Unreadable is { } unreadable)
+            throw unreadable;
         if (backup.IsScattered)
             backup = await catalog.GatherAsync(backup, cancellationToken);
         var first = await verifier.GlanceAsync(source, catalog, backup, progress, cancellationToken);

@@ -1,5 +1,6 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Retention;
 using NexusBackupAgent.Runs;
 using NexusBackupAgent.Tests.Support;
 using NexusBackupAgent.Verification;
@@ -147,19 +148,44 @@ public sealed class QuarantineTests : IDisposable
         Assert.Equal(BackupState.Good, Assert.Single(await bench.BackupsAsync()).State);
     }
 
-    [SkippableFact]
-    public async Task A_manifest_that_cannot_be_read_is_no_reason_to_set_the_artifact_aside()
+    [Theory]
+    [InlineData(".manifest.json", FailureKind.Io)]
+    [InlineData(".verification.json", FailureKind.Io)]
+    [InlineData(".manifest.json", FailureKind.Permission)]
+    [InlineData(".verification.json", FailureKind.Permission)]
+    public async Task A_companion_that_cannot_be_read_makes_a_backup_neither_corrupt_nor_good(string suffix, object kind)
     {
-        Skip.IfNot(File.Exists("/proc/self/mem"), "there is no /proc");
-        var backup = await BackupAsync();
-        var manifest = Path.Combine(bench.StorePath, backup.File + ".manifest.json");
-        File.Delete(manifest);
-        File.CreateSymbolicLink(manifest, "/proc/self/mem"); // opens, and every read fails
+        await BackupAsync();
+        clock.Advance(TimeSpan.FromDays(400));
+        await BackupAsync(); // a newer good one, so that retention may remove the other
+        var (good, before) = ((await bench.BackupsAsync())[0], Contents());
+        var isBad = true;
+        using var store = new FaultyStore(bench.Store, failing: 0, FaultTime.Before, staysDead: false);
+        Exception? Failing(string path) => isBad && path.EndsWith(suffix, StringComparison.Ordinal)
+            ? (FailureKind)kind == FailureKind.Io ? new IOException("Input/output error") : new UnauthorizedAccessException() : null;
+        store.Reading = Failing;
+        var unread = bench.Source with { Catalog = CatalogUse.CatalogOf(store, directory: "") };
 
-        Assert.Equal(BackupState.Corrupt, (await VerifyAsync(Assert.Single(await bench.BackupsAsync()))).State);
+        var listed = await unread.Catalog.AllAsync();
 
-        Assert.True(File.Exists(Path.Combine(bench.StorePath, backup.File)));
-        Assert.Contains("cannot read", bench.Operations.Last("itsm", OperationKind.Quarantine)!.Failure!.Message, StringComparison.Ordinal);
+        Assert.Equal(2, listed.Count);
+        Assert.Null(listed.NewestGood(clock.GetUtcNow()));
+        Assert.All(RetentionPolicy.Decide(listed, unread.Retention, clock.GetUtcNow(), TimeZoneInfo.Utc), decision => Assert.True(decision.Keep));
+        foreach (var backup in listed)
+        {
+            Assert.Equal(BackupState.Unverified, backup.State);
+            Assert.Contains(backup.File + suffix, backup.Unreadable!.Message, StringComparison.Ordinal);
+            var refused = await Assert.ThrowsAsync<BackupException>(() => bench.Verifications.VerifyAsync(unread, backup, TimeSpan.Zero, progress: null, CancellationToken.None));
+            Assert.Equal(kind, refused.Kind);
+            Assert.Equal(kind, (await Assert.ThrowsAsync<BackupException>(() => bench.Verifier.VerifyAsync(source, unread.Catalog, backup, null, CancellationToken.None))).Kind);
+        }
+
+        Assert.Empty(store.Log);
+        Assert.DoesNotContain(bench.Journal.Read().Verifications.Keys, key => key.Item3 == "failure");
+        isBad = false;
+        Assert.Equal([good.Id], (await unread.Catalog.AllAsync()).Take(1).Select(backup => backup.Id));
+        Assert.All(await unread.Catalog.AllAsync(), backup => Assert.Equal((BackupState.Good, null), (backup.State, backup.Unreadable)));
+        Assert.Equal(before, Contents());
     }
 
     [Fact]
