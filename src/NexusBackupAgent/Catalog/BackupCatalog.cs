@@ -221,7 +221,11 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
             await using var stream = await OpenReadAsync(BackupFiles.Checksum(artifact), cancellationToken);
             using var reader = new StreamReader(stream);
             var line = await reader.ReadLineAsync(cancellationToken) ?? "";
-            return line.TrimStart('\\').Split(' ', 2)[0].ToLowerInvariant();
+            line = line.Trim().TrimStart('\\');
+            var digest = line.StartsWith("SHA256", StringComparison.Ordinal) && line.Contains('=')
+                ? line[(line.LastIndexOf('=') + 1)..].TrimStart() // sha256sum --tag: SHA256 (file) = digest
+                : line.Split(' ', 2)[0];
+            return digest.ToLowerInvariant();
         }
         catch (FileNotFoundException)
         {

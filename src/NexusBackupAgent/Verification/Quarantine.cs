@@ -49,7 +49,7 @@ internal sealed class Quarantine(BackupVerifier verifier, TimeProvider timeProvi
     {
         try
         {
-            await RequireSettledAsync(catalog, corrupt, cancellationToken);
+            await RequireDamagedAsync(catalog, corrupt, cancellationToken);
             return new Examination(await catalog.SetAsideAsync(corrupt, cancellationToken), WasSetAside: true);
         }
         catch (BackupException refusal)
@@ -58,9 +58,18 @@ internal sealed class Quarantine(BackupVerifier verifier, TimeProvider timeProvi
         }
     }
 
-    /// <exception cref="BackupException">Somebody is at work on the file, or its manifest can't be read, which is not the artifact's fault.</exception>
-    private async Task RequireSettledAsync(BackupCatalog catalog, Backup corrupt, CancellationToken cancellationToken)
+    /// <exception cref="BackupException">Only the <c>.sha256</c> is wrong, somebody is at work on the file, or its manifest can't be read, which is not the artifact's fault.</exception>
+    private async Task RequireDamagedAsync(BackupCatalog catalog, Backup corrupt, CancellationToken cancellationToken)
     {
+        if (corrupt.Verification is { IsAsCommitted: true } read && read.Checks.All(check => check.Passed || check.Check == VerificationCheck.Checksum))
+        {
+            var (file, checksum) = (catalog.Locate(corrupt.File), BackupFiles.Checksum(corrupt.File));
+            throw new BackupException(
+                FailureKind.Verification,
+                $"'{file}' holds exactly what was captured, and only {checksum} says otherwise, so it is left where it is",
+                $"find out who wrote {checksum}; once that is explained: cd '{catalog.Locate("")}' && sha256sum '{corrupt.File}' > '{checksum}', and verify it again");
+        }
+
         var now = await FindAsync(catalog, corrupt, cancellationToken);
         if (now.Artifact != corrupt.Artifact || (corrupt.IsHandMade && timeProvider.GetUtcNow() - now.Artifact.ModifiedAt < HandMadeSettles))
         {

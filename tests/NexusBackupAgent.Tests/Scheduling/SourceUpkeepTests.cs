@@ -121,6 +121,24 @@ public sealed class SourceUpkeepTests : IDisposable, ILogger
     }
 
     [Fact]
+    public async Task A_wrong_checksum_file_is_looked_at_once_an_hour()
+    {
+        var backup = (await bench.RunAsync()).Outcome!.Backup;
+        var file = Path.Combine(bench.StorePath, backup.File);
+        File.SetLastWriteTimeUtc(file, clock.GetUtcNow().AddMinutes(-2).UtcDateTime);
+        await bench.Source.Catalog.RecordAsync(backup, backup.Verification! with { Passed = false }, CancellationToken.None);
+        await File.WriteAllTextAsync(file + ".sha256", "0000");
+        for (var minute = 0; minute < 60; minute++)
+        {
+            await LookAfterAsync();
+            clock.Advance(Minute);
+        }
+
+        Assert.Equal(1, bench.Operations.Counts(OperationKind.Verification)[("itsm", "failure")]);
+        Assert.Equal(1, source.Opened); // nor is it replaced
+    }
+
+    [Fact]
     public async Task Companions_follow_an_artifact_that_an_operator_set_aside_and_no_backup_is_started()
     {
         var backup = (await bench.RunAsync()).Outcome!.Backup;

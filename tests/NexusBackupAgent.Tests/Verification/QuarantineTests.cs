@@ -206,6 +206,37 @@ public sealed class QuarantineTests : IDisposable
         Assert.Empty(store.Log);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("0000  daily_20260214_020000.db.gz\n")]
+    public async Task A_wrong_checksum_file_alone_does_not_set_a_good_artifact_aside(string text)
+    {
+        var backup = await BackupAsync();
+        var checksum = Path.Combine(bench.StorePath, backup.File + ".sha256");
+        await File.WriteAllTextAsync(checksum, text);
+
+        var verified = await VerifyAsync(backup);
+
+        Assert.Equal((backup.File, BackupState.Corrupt), (verified.File, verified.State));
+        Assert.True(File.Exists(Path.Combine(bench.StorePath, backup.File)));
+        var refusal = bench.Operations.Last("itsm", OperationKind.Quarantine)!.Failure!;
+        Assert.Contains("holds exactly what was captured", refusal.Message, StringComparison.Ordinal);
+        var command = refusal.Hint[refusal.Hint.IndexOf("cd ", StringComparison.Ordinal)..refusal.Hint.IndexOf(", and", StringComparison.Ordinal)];
+        await Shell.BashAsync(command); // what the message says to do
+        Assert.Equal(BackupState.Good, (await VerifyAsync(Assert.Single(await bench.BackupsAsync()))).State);
+    }
+
+    [SkippableFact]
+    public async Task A_checksum_file_as_sha256sum_tags_it_is_understood()
+    {
+        Need.Tool("sha256sum");
+        var backup = await BackupAsync();
+        await Shell.BashAsync($"cd '{bench.StorePath}' && sha256sum --tag {backup.File} > {backup.File}.sha256 && sha256sum -c --quiet {backup.File}.sha256");
+        Assert.Equal(BackupState.Good, (await VerifyAsync(backup)).State);
+        Flip(backup);
+        Assert.Equal(BackupState.Quarantined, (await VerifyAsync(backup)).State);
+    }
+
     [Fact]
     public async Task A_damaged_manifest_goes_with_its_artifact()
     {
