@@ -183,12 +183,44 @@ public sealed class ChoreTests : IDisposable
     {
         using var bench = new Workbench(clock, temp.Path, source: new ScriptedSource(clock));
         using var store = new FaultyStore(bench.Store, failing: 0, FaultTime.Before, staysDead: false) { Opening = _ => new InvalidOperationException("scripted") };
-        var rounds = new VerificationRounds(bench.Verifications, bench.Operations, TimeZoneInfo.Utc, clock, NullLogger<VerificationRounds>.Instance);
-        var source = new ScheduledSource(bench.Source with { Catalog = CatalogUse.CatalogOf(store) }, [], Hour, Hour) { Verify = new VerifySchedule(CronSchedule.Parse("30 4 * * *"), TimeSpan.FromDays(3)) };
+        var source = Verified(bench) with { Source = bench.Source with { Catalog = CatalogUse.CatalogOf(store) } };
 
-        await Assert.ThrowsAsync<InvalidOperationException>(() => rounds.RunAsync(source, CancellationToken.None));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => RoundsOf(bench).RunAsync(source, CancellationToken.None));
 
         Assert.Equal(FailureKind.Unexpected, bench.Operations.Last("itsm", OperationKind.VerificationRound)!.Failure!.Kind);
+    }
+
+    [Fact]
+    public async Task A_round_that_was_stopped_is_not_in_the_journal()
+    {
+        var source = new ScriptedSource(clock);
+        using var bench = new Workbench(clock, temp.Path, source: source);
+        await bench.RunAsync();
+        using var stop = new CancellationTokenSource();
+        source.Checking = async token =>
+        {
+            await stop.CancelAsync();
+            token.ThrowIfCancellationRequested();
+        };
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => RoundsOf(bench).RunAsync(Verified(bench), stop.Token));
+
+        Assert.Null(bench.Operations.Last("itsm", OperationKind.VerificationRound));
+    }
+
+    [Theory]
+    [InlineData(FailureKind.Interrupted, 1)]
+    [InlineData(FailureKind.Died, 1)]
+    [InlineData(FailureKind.Verification, 0)]
+    public void A_chore_that_was_stopped_was_not_done(object kind, int missed)
+    {
+        using var bench = new Workbench(clock, temp.Path, source: new ScriptedSource(clock));
+        var now = clock.GetUtcNow().AddHours(9);
+        bench.Operations.Record(new Operation(
+            0, "itsm", OperationKind.VerificationRound, now.AddHours(-1), now.AddHours(-1), Backup: null, "scripted", new RunFailure((FailureKind)kind, "scripted", "do nothing")));
+        var rota = new ChoreRota(Chore.All(RoundsOf(bench), bench.Drills), bench.Operations, TimeZoneInfo.Utc, NullLogger<ChoreRota>.Instance);
+
+        Assert.Equal(missed, rota.Missed(Verified(bench), now.AddDays(-2), now).Count);
     }
 
     [Fact]
@@ -225,6 +257,11 @@ public sealed class ChoreTests : IDisposable
         await again.AdvanceAsync(5 * Minute);
         await DrillsAsync(again, 1);
     }
+
+    private static ScheduledSource Verified(Workbench bench) =>
+        new(bench.Source, [], Hour, Hour) { Verify = new VerifySchedule(CronSchedule.Parse("30 4 * * *"), TimeSpan.FromDays(3)) };
+
+    private VerificationRounds RoundsOf(Workbench bench) => new(bench.Verifications, bench.Operations, TimeZoneInfo.Utc, clock, NullLogger<VerificationRounds>.Instance);
 
     private static Task DrillsAsync(ManualAgent agent, int count) => Eventually.TrueAsync(
         () => agent.Operations.Counts(OperationKind.Drill).GetValueOrDefault(("itsm", "success")) == count, $"{count} drills; log: {string.Join("; ", agent.Log)}");

@@ -139,6 +139,26 @@ public sealed class SourceUpkeepTests : IDisposable, ILogger
     }
 
     [Fact]
+    public async Task A_round_that_was_cut_short_forgets_no_failed_try()
+    {
+        await PutAsync();
+        source.Checking = ScriptedSource.Fails(FailureKind.Io);
+        await LookAfterAsync();
+        source.Checking = null;
+        var newer = Path.Combine(bench.StorePath, "manual_20260213_130000.db.gz");
+        File.Copy(HandMade, newer);
+        File.SetLastWriteTimeUtc(newer, File.GetLastWriteTimeUtc(HandMade));
+        using (RunLock.TryAcquire(bench.State, "itsm"))
+            Assert.Equal(FailureKind.Locked, (await Assert.ThrowsAsync<BackupException>(LookAfterAsync)).Kind);
+
+        await LookAfterAsync();
+
+        Assert.Equal(2, source.Checked);
+        Assert.True(File.Exists(newer + ".manifest.json"));
+        Assert.False(File.Exists(HandMade + ".manifest.json"));
+    }
+
+    [Fact]
     public async Task Companions_follow_an_artifact_that_an_operator_set_aside_and_no_backup_is_started()
     {
         var backup = (await bench.RunAsync()).Outcome!.Backup;

@@ -238,6 +238,22 @@ public sealed class QuarantineTests : IDisposable
     }
 
     [Fact]
+    public async Task One_that_somebody_replaces_after_the_last_reading_is_left_where_it_is()
+    {
+        var backup = await BackupAsync();
+        var file = Path.Combine(bench.StorePath, backup.File);
+        var whole = await File.ReadAllBytesAsync(file);
+        await File.WriteAllBytesAsync(file, await Some.ArtifactAsync(Some.Noise(999)));
+        source.Checked = 0;
+        source.Checking = token => source.Checked == 2 ? File.WriteAllBytesAsync(file, whole, token) : Task.CompletedTask;
+
+        await VerifyAsync(Assert.Single(await bench.BackupsAsync()));
+
+        Assert.Equal(2, source.Checked);
+        Assert.Equal(whole, await File.ReadAllBytesAsync(file));
+    }
+
+    [Fact]
     public async Task A_damaged_manifest_goes_with_its_artifact()
     {
         var backup = await BackupAsync();
