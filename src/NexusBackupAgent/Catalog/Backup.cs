@@ -1,3 +1,4 @@
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Storage;
 
 namespace NexusBackupAgent.Catalog;
@@ -35,6 +36,9 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     /// <summary>Its companions still bear the artifact's other name: somebody, or a crash, renamed the artifact alone.</summary>
     public bool IsScattered { get; init; }
 
+    /// <summary>Why its manifest or its last verification can't be read now; null when they can. That is no damage, and nothing is concluded until it passes.</summary>
+    public BackupException? Unreadable { get; init; }
+
     /// <summary>Stored as it was captured, and what was captured is damaged: another capture would hold the same.</summary>
     public bool ShowsCorruptSource =>
         this is { State: BackupState.Corrupt or BackupState.Quarantined, Manifest.IsCommitted: true, Verification: { Passed: false } result }
@@ -47,6 +51,7 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     public BackupState State => this switch
     {
         _ when BackupFiles.IsSetAside(File) => BackupState.Quarantined,
+        { Unreadable: not null } => BackupState.Unverified,
         { ActualLength: 0 } => BackupState.Corrupt,
         { Manifest: { Stored: var stored, IsCommitted: true } } when stored.Length != ActualLength => BackupState.Corrupt,
         { Verification: null } => BackupState.Unverified,

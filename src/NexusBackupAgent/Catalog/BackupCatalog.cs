@@ -60,21 +60,24 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
         if (!committed && files.Has(BackupFiles.Pending(artifact.Name)))
             return null; // an orphan: reported by FindOrphansAsync
 
-        var manifest = committed ? await ManifestAsync(manifestFile!.Value, cancellationToken) : handMade.ManifestOf(artifact);
+        var (manifest, unreadable) = committed ? await ManifestAsync(manifestFile!.Value, cancellationToken) : (handMade.ManifestOf(artifact), null);
+        if (unreadable is not null)
+            return handMade.Unreadable(artifact, directory, unreadable);
         if (manifest is null)
-            return handMade.Unreadable(artifact, manifestFile!.Value.Name, directory);
+            return handMade.Damaged(artifact, manifestFile!.Value.Name, directory);
         if (manifest.Source != source)
             return null; // it says nothing of this source, and this source's retention nothing of it
 
-        var verification = files.TryGetCompanion(artifact.Name, BackupFiles.Verification, out var result)
+        var (verification, unknown) = files.TryGetCompanion(artifact.Name, BackupFiles.Verification, out var result)
             ? await verifications.ReadAsync(result.Value, PathOf(result.Value.Name), cancellationToken)
-            : null;
-        var drill = files.TryGetCompanion(artifact.Name, BackupFiles.Drill, out var drilled)
+            : (null, null);
+        var (drill, _) = files.TryGetCompanion(artifact.Name, BackupFiles.Drill, out var drilled)
             ? await drills.ReadAsync(drilled.Value, PathOf(drilled.Value.Name), cancellationToken)
-            : null;
+            : (null, null);
         return new Backup(manifest, directory, artifact, verification?.Id == manifest.Id ? verification : null) // one of another backup says nothing
         {
             Drill = drill?.Id == manifest.Id ? drill : null,
+            Unreadable = unknown,
         };
     }
 
@@ -210,6 +213,7 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
     }
 
     /// <summary>The SHA-256 in a <c>.sha256</c> file that somebody made by hand, or null when there is none.</summary>
+    /// <exception cref="BackupException">It can't be read.</exception>
     public async Task<string?> ReadChecksumAsync(string artifact, CancellationToken cancellationToken)
     {
         try
@@ -217,11 +221,19 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
             await using var stream = await OpenReadAsync(BackupFiles.Checksum(artifact), cancellationToken);
             using var reader = new StreamReader(stream);
             var line = await reader.ReadLineAsync(cancellationToken) ?? "";
-            return line.TrimStart('\\').Split(' ', 2)[0].ToLowerInvariant();
+            line = line.Trim().TrimStart('\\');
+            var digest = line.StartsWith("SHA256", StringComparison.Ordinal) && line.Contains('=')
+                ? line[(line.LastIndexOf('=') + 1)..].TrimStart() // sha256sum --tag: SHA256 (file) = digest
+                : line.Split(' ', 2)[0];
+            return digest.ToLowerInvariant();
         }
         catch (FileNotFoundException)
         {
             return null;
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw IoFailure.Translate(failure, $"read '{Locate(BackupFiles.Checksum(artifact))}'", Locate(""));
         }
     }
 
@@ -280,7 +292,7 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
         var strangers = new List<Orphan>();
         foreach (var file in files.Where(file => BackupFiles.ArtifactOfManifest(file.Name) is not null))
         {
-            if (await ManifestAsync(file, cancellationToken) is { } manifest && manifest.Source != source)
+            if (await ManifestAsync(file, cancellationToken) is ({ } manifest, _) && manifest.Source != source)
                 strangers.Add(new Orphan(manifest.File, [], $"a backup of source {manifest.Source}; it does not count for {source} and is not pruned", file.ModifiedAt));
         }
 
@@ -301,10 +313,10 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
     private async Task<DirectoryFiles> FilesAsync(CancellationToken cancellationToken) =>
         new((await store.ListAsync(directory, cancellationToken)).ToDictionary(file => file.Name, StringComparer.Ordinal), extension);
 
-    /// <returns>Null when it can't be read, or belongs to another backup.</returns>
-    private async Task<BackupManifest?> ManifestAsync(StoredFile file, CancellationToken cancellationToken)
+    /// <returns>No value when it is damaged, or belongs to another backup; a failure when it can't be read.</returns>
+    private async Task<(BackupManifest? Value, BackupException? Failure)> ManifestAsync(StoredFile file, CancellationToken cancellationToken)
     {
-        var manifest = await manifests.ReadAsync(file, PathOf(file.Name), cancellationToken);
+        var (manifest, failure) = await manifests.ReadAsync(file, PathOf(file.Name), cancellationToken);
         if (manifest is { FormatVersion: > BackupManifest.CurrentFormatVersion })
         {
             throw new BackupException(
@@ -313,7 +325,7 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
                 "update this agent, or point it at another store directory");
         }
 
-        return manifest is not null && BackupFiles.Original(BackupFiles.ArtifactOfManifest(file.Name)!) == manifest.File ? manifest : null;
+        return manifest is not null && BackupFiles.Original(BackupFiles.ArtifactOfManifest(file.Name)!) == manifest.File ? (manifest, null) : (null, failure);
     }
 
     private Task WriteChecksumAsync(BackupManifest manifest, CancellationToken cancellationToken) =>

@@ -16,20 +16,27 @@ internal sealed class CompanionReader<T>(IArtifactStore store, JsonTypeInfo<T> t
 {
     private readonly ConcurrentDictionary<string, (StoredFile File, T? Value)> known = new(StringComparer.Ordinal);
 
-    /// <returns>Null when the file is not what it should be: damage there must not hide the rest of the catalog.</returns>
-    public async Task<T?> ReadAsync(StoredFile file, string path, CancellationToken cancellationToken)
+    /// <returns>
+    /// No value when the file is not what it should be, and a failure when it can't be read now, which is no damage.
+    /// Neither may hide the rest of the catalog.
+    /// </returns>
+    public async Task<(T? Value, BackupException? Failure)> ReadAsync(StoredFile file, string path, CancellationToken cancellationToken)
     {
         if (known.TryGetValue(file.Name, out var read) && read.File == file)
-            return read.Value;
+            return (read.Value, null);
         try
         {
             var value = await ParseAsync(path, cancellationToken);
             known[file.Name] = (file, value);
-            return value;
+            return (value, null);
         }
-        catch (Exception unreadable) when (unreadable is BackupException || IoFailure.IsKnown(unreadable))
+        catch (BackupException failure)
         {
-            return null; // not remembered: it may be readable again
+            return (null, failure); // not remembered: it may be readable again
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            return (null, IoFailure.Translate(failure, $"read '{store.Locate(path)}'", store.Locate(Path.GetDirectoryName(path)!)));
         }
     }
 

@@ -1,4 +1,5 @@
 using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Storage;
 
 namespace NexusBackupAgent.Catalog;
@@ -31,8 +32,12 @@ internal sealed class HandMadeBackups(string source, string kind, TimeZoneInfo z
             new Dictionary<string, string>(StringComparer.Ordinal));
     }
 
-    /// <summary>A backup whose manifest can't be read: corrupt, because nothing says what it should be.</summary>
-    public Backup Unreadable(StoredFile artifact, string manifestFile, string directory)
+    /// <summary>A backup whose manifest can't be read now: nothing is known of it until it can.</summary>
+    public Backup Unreadable(StoredFile artifact, string directory, BackupException failure) =>
+        new(ManifestOf(artifact) with { Adopted = false }, directory, artifact, Verification: null) { Unreadable = failure };
+
+    /// <summary>A backup whose manifest is damaged: corrupt, because nothing says what it should be.</summary>
+    public Backup Damaged(StoredFile artifact, string manifestFile, string directory)
     {
         var manifest = ManifestOf(artifact) with { Adopted = false };
         var check = new CheckResult(VerificationCheck.Checksum, Passed: false, $"its manifest {manifestFile} is damaged or belongs to another backup");

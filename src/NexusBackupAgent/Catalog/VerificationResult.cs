@@ -36,6 +36,10 @@ internal sealed record VerificationResult(
     bool Passed,
     IReadOnlyList<CheckResult> Checks)
 {
+    /// <summary>Whether the bytes, stored and expanded, are those that the manifest tells of. Known only where they were just read.</summary>
+    [JsonIgnore]
+    public bool IsAsCommitted { get; init; }
+
     /// <summary>The first failed check in words, or null.</summary>
     [JsonIgnore]
     public string? FirstFailure => Checks.FirstOrDefault(check => !check.Passed)?.Detail;

@@ -56,7 +56,9 @@ internal sealed class RetentionRules
 
     private static IEnumerable<string> ReasonsOfState(Backup backup)
     {
-        if (backup.State == BackupState.Unverified)
+        if (backup.Unreadable is { } unreadable)
+            yield return unreadable.Message;
+        else if (backup.State == BackupState.Unverified)
             yield return "not verified yet";
         else if (backup.State is BackupState.Corrupt or BackupState.Quarantined)
             yield return $"{backup.State.ToString().ToLowerInvariant()}: preserved for analysis; delete by hand";

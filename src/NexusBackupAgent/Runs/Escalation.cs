@@ -174,7 +174,7 @@ internal static class Escalation
     private static EscalationReason? OfCorrupt(IReadOnlyList<Backup> backups, DateTimeOffset now)
     {
         var corrupt = backups.Count(backup => backup.State == BackupState.Corrupt);
-        var setAside = backups.Count(backup => backup is { State: BackupState.Quarantined, Verification: { Passed: false } found } && now - found.VerifiedAt < SetAsideIsNews);
+        var setAside = backups.Count(backup => backup is { State: BackupState.Quarantined, Verification: { Passed: false } found } && now - found.VerifiedAt is var ago && ago >= TimeSpan.Zero && ago < SetAsideIsNews);
         return (corrupt, setAside) switch
         {
             (0, 0) => null,

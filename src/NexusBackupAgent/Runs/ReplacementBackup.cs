@@ -1,4 +1,5 @@
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Retention;
 
 namespace NexusBackupAgent.Runs;
 
@@ -9,30 +10,41 @@ namespace NexusBackupAgent.Runs;
 internal static class ReplacementBackup
 {
     /// <param name="backups">Of one source.</param>
+    /// <param name="retention">How long each of its schedules' backups are kept.</param>
+    /// <param name="zone">The calendar of months and years.</param>
     /// <param name="lastStarts">When its last two runs started, newest first, UTC; fewer when there were fewer.</param>
-    /// <param name="now">The instant to decide at.</param>
-    /// <returns>The backup to replace; null when there is none, or when a new run would not help or was tried already.</returns>
-    public static Backup? Due(IReadOnlyList<Backup> backups, IReadOnlyList<DateTimeOffset> lastStarts, DateTimeOffset now)
+    /// <param name="now">The instant to decide at. What is later was dated by a wrong clock, and nothing follows from it.</param>
+    /// <returns>
+    /// The backup to replace, of several the one whose schedule keeps longest; null when there is none, or when a new run
+    /// would not help or was tried already.
+    /// </returns>
+    public static Backup? Due(
+        IReadOnlyList<Backup> backups, IReadOnlyDictionary<string, RetentionPeriod> retention, TimeZoneInfo zone, IReadOnlyList<DateTimeOffset> lastStarts, DateTimeOffset now)
     {
-        var corrupt = backups.Where(backup => IsDamaged(backup)).MaxBy(FoundAt);
-        if (corrupt is null || FoundAt(corrupt) > now) // a clock was wrong: nothing could be told to have come after it
+        var starts = lastStarts.Where(start => start <= now).ToList();
+        var damaged = backups.Where(backup => IsDamaged(backup) && FoundAt(backup) <= now).OrderByDescending(FoundAt).ToList();
+        if (damaged is not [var newest, ..] || newest.ShowsCorruptSource)
             return null;
-        if (corrupt.ShowsCorruptSource || backups.Any(backup => backup.CapturedAt > FoundAt(corrupt)))
-            return null;
-        if (lastStarts is not [var last, ..])
-            return corrupt;
-        return last < FoundAt(corrupt) && !IsOwnReplacement(corrupt, backups, lastStarts) ? corrupt : null;
+        return damaged
+            .Where(corrupt => !corrupt.ShowsCorruptSource
+                && !backups.Any(backup => backup.CapturedAt > FoundAt(corrupt) && backup.CapturedAt <= now)
+                && (starts.Count == 0 || (starts[0] < FoundAt(corrupt) && !IsOwnReplacement(corrupt, damaged, starts))))
+            .MaxBy(KeptUntil); // of equals the first, which was found last
+
+        // What no schedule made comes last: its replacement covers no schedule.
+        DateTimeOffset KeptUntil(Backup corrupt) =>
+            retention.TryGetValue(corrupt.Schedule, out var period) ? period.ExpiresAt(now, zone) ?? DateTimeOffset.MaxValue : DateTimeOffset.MinValue;
     }
 
     /// <summary>
     /// Whether the run that captured it was itself the replacement of an earlier one. Then the store ruins what is
     /// written to it, and one try a schedule is enough.
     /// </summary>
-    private static bool IsOwnReplacement(Backup corrupt, IReadOnlyList<Backup> backups, IReadOnlyList<DateTimeOffset> lastStarts)
+    private static bool IsOwnReplacement(Backup corrupt, IReadOnlyList<Backup> damaged, IReadOnlyList<DateTimeOffset> lastStarts)
     {
         var last = lastStarts[0];
         return corrupt.CapturedAt >= last
-            && backups.Any(other => IsDamaged(other) && FoundAt(other) <= last && (lastStarts.Count < 2 || lastStarts[1] <= FoundAt(other)));
+            && damaged.Any(other => FoundAt(other) <= last && (lastStarts.Count < 2 || lastStarts[1] <= FoundAt(other)));
     }
 
     // Without a failed reading nobody knows what is wrong with it: an operator set it aside, and goes on as the runbook says.

@@ -20,7 +20,7 @@ internal sealed partial class ReplacementDispatcher(RunDispatcher dispatcher, Ru
     {
         var backups = await source.Catalog.ListAsync(cancellationToken);
         return backups.Any(backup => backup.State == BackupState.Quarantined)
-            ? ReplacementBackup.Due(backups, journal.LastStarts(source.Name, 2), timeProvider.GetUtcNow())
+            ? ReplacementBackup.Due(backups, source.Retention, source.Zone, journal.LastStarts(source.Name, 2), timeProvider.GetUtcNow())
             : null;
     }
 

@@ -30,7 +30,14 @@ internal sealed partial class VerificationDispatcher(
     public async Task GatherAsync(ProtectedSource source, Backup scattered, CancellationToken cancellationToken)
     {
         using var held = turns.TryHold(source.Name) ?? throw SourceTurns.Busy(source.Name);
-        await source.Catalog.GatherAsync(scattered, cancellationToken);
+        try
+        {
+            await source.Catalog.GatherAsync(scattered, cancellationToken);
+        }
+        catch (Exception failed) when (failed is not (OperationCanceledException or BackupException))
+        {
+            throw Foreseen(source, scattered, failed);
+        }
     }
 
     private async Task<(Operation Operation, Backup Verified, ExceptionDispatchInfo? Unreadable)> InTurnAsync(
@@ -43,9 +50,25 @@ internal sealed partial class VerificationDispatcher(
             var verified = await WithinTimeLimitAsync(source, token => ExamineAsync(source, backup, progress, token), cancellationToken);
             return (Record(source, verified, startedAt), verified, null);
         }
-        catch (BackupException failure)
+        catch (Exception failed) when (failed is not OperationCanceledException)
         {
+            var failure = Foreseen(source, backup, failed);
             return (Record(source, backup, startedAt, $"{backup.File} could not be read back", RunFailure.Of(failure)), backup, ExceptionDispatchInfo.Capture(failure));
+        }
+    }
+
+    private BackupException Foreseen(ProtectedSource source, Backup backup, Exception failure)
+    {
+        var file = source.Catalog.Locate(backup.File);
+        switch (failure)
+        {
+            case BackupException known:
+                return known;
+            case var io when IoFailure.IsKnown(io):
+                return IoFailure.Translate(io, $"verify '{file}'", source.Catalog.Locate(""));
+            default:
+                VerificationBroke(failure, source.Name, file); // the only place that still has the stack trace
+                return new BackupException(FailureKind.Unexpected, $"verifying '{file}' failed: {failure.Message}", "run nexus-backup verify --verbose and report what it prints", failure);
         }
     }
 
@@ -95,4 +118,7 @@ internal sealed partial class VerificationDispatcher(
 
     [LoggerMessage(EventId = 1102, EventName = "verification_failed", Level = LogLevel.Error, Message = "verification of {Source} failed: {File}: {Reason}")]
     private partial void VerificationFailed(string source, string file, string reason);
+
+    [LoggerMessage(EventId = 1109, EventName = "verification_broke", Level = LogLevel.Error, Message = "verification of {Source}: {File}: unexpected error")]
+    private partial void VerificationBroke(Exception exception, string source, string file);
 }

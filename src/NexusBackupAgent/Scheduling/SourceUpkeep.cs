@@ -79,7 +79,7 @@ internal sealed partial class SourceUpkeep(
 
             return (await verifications.VerifyAsync(source, backup, TimeSpan.Zero, progress: null, cancellationToken)).State != BackupState.Corrupt;
         }
-        catch (BackupException failure) when (failure.Kind != FailureKind.Locked)
+        catch (BackupException failure) when (failure.Kind != FailureKind.Locked) // whatever else a dispatcher meets, it tells as such
         {
             VerificationImpossible(source.Name, source.Catalog.Locate(backup.File), failure.Message, failure.Hint);
             return false;

@@ -24,9 +24,10 @@ internal sealed partial class VerificationRounds(
             foreach (var backup in chosen)
                 await VerifyAsync(source, backup, tally, cancellationToken);
         }
-        catch (BackupException failure)
+        catch (Exception failure) when (failure is not OperationCanceledException)
         {
-            tally.Add(failure);
+            tally.Add(failure as BackupException ?? new BackupException(
+                FailureKind.Unexpected, $"verifying the backups of '{source.Name}' failed: {failure.Message}", $"run nexus-backup verify '{source.Name}' --all --verbose and report what it prints", failure));
             throw;
         }
         finally

@@ -16,15 +16,31 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
 {
     /// <summary>Verifies once, records the result, and adopts a hand-made file that passed. <see cref="Quarantine"/> is who acts on damage.</summary>
     /// <returns>The backup with its new state. Damage is a result; only being unable to look is an exception.</returns>
-    public async Task<Backup> VerifyAsync(
-        IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken)
+    public Task<Backup> VerifyAsync(
+        IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken) =>
+        VerifyAsync(source, catalog, backup, progress, recordsDamage: true, cancellationToken);
+
+    /// <summary>The same, but damage is not recorded: for a reading that another one is to confirm.</summary>
+    public Task<Backup> GlanceAsync(
+        IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken) =>
+        VerifyAsync(source, catalog, backup, progress, recordsDamage: false, cancellationToken);
+
+    /// <summary>The same, into a file that the caller gives and keeps: after a passed verification it holds the content.</summary>
+    /// <param name="expanded">An existing empty file, which nobody else uses. How much room its place has, the caller knows.</param>
+    /// <param name="notRecorded">Told why the result could not be kept, where the content is wanted all the same: from a store that is read-only. Null: that is a failure.</param>
+    public Task<Backup> ExpandAsync(
+        IBackupSource source, BackupCatalog catalog, Backup backup, string expanded, IProgress<long>? progress, CancellationToken cancellationToken, Action<BackupException>? notRecorded = null) =>
+        ExpandAsync(source, catalog, backup, expanded, progress, recordsDamage: true, notRecorded, cancellationToken);
+
+    private async Task<Backup> VerifyAsync(
+        IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken)
     {
         if (backup.Manifest.IsCommitted) // of a hand-made file nobody knows the length
             scratch.RequireRoom(backup.Manifest.Content.Length);
         var expanded = scratch.NewFile();
         try
         {
-            return await ExpandAsync(source, catalog, backup, expanded, progress, cancellationToken);
+            return await ExpandAsync(source, catalog, backup, expanded, progress, recordsDamage, notRecorded: null, cancellationToken);
         }
         finally
         {
@@ -32,24 +48,30 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         }
     }
 
-    /// <summary>The same, into a file that the caller gives and keeps: after a passed verification it holds the content.</summary>
-    /// <param name="expanded">An existing empty file, which nobody else uses. How much room its place has, the caller knows.</param>
-    /// <param name="notRecorded">Told why the result could not be kept, where the content is wanted all the same: from a store that is read-only. Null: that is a failure.</param>
-    public async Task<Backup> ExpandAsync(
-        IBackupSource source, BackupCatalog catalog, Backup backup, string expanded, IProgress<long>? progress, CancellationToken cancellationToken, Action<BackupException>? notRecorded = null)
+    private async Task<Backup> ExpandAsync(
+        IBackupSource source, BackupCatalog catalog, Backup backup, string expanded, IProgress<long>? progress, bool recordsDamage, Action<BackupException>? notRecorded, CancellationToken cancellationToken)
     {
+        // A restore that needs the content all the same can do without the last result, but not without the manifest.
+        if (backup.Unreadable is { } unreadable && (notRecorded is null || !backup.Manifest.IsCommitted))
+            throw unreadable;
         var reading = await ReadAsync(catalog, backup, expanded, progress, cancellationToken);
         var checks = new List<CheckResult>
         {
             Result(VerificationCheck.Checksum, await ChecksumAsync(catalog, backup, reading, cancellationToken)),
             Result(VerificationCheck.Gzip, reading.GzipFailure),
         };
+        var isAsCommitted = backup.Manifest.IsCommitted && reading.Stored == backup.Manifest.Stored && reading.Content == backup.Manifest.Content;
         if (reading.GzipFailure is null)
-            checks.Add(Result(VerificationCheck.Integrity, await source.CheckAsync(expanded, cancellationToken)));
+        {
+            var finding = await source.CheckAsync(expanded, cancellationToken);
+            if (finding is not null && isAsCommitted && backup.Verification is { Passed: true })
+                throw HasPassedBefore(catalog.Locate(backup.File), Path.GetDirectoryName(expanded)!, finding);
+            checks.Add(Result(VerificationCheck.Integrity, finding));
+        }
 
         var result = new VerificationResult(
-            backup.Id, timeProvider.GetUtcNow(), reading.Stored.Length, checks.TrueForAll(check => check.Passed), checks);
-        if (backup.State == BackupState.Quarantined)
+            backup.Id, timeProvider.GetUtcNow(), reading.Stored.Length, checks.TrueForAll(check => check.Passed), checks) { IsAsCommitted = isAsCommitted };
+        if (backup.State == BackupState.Quarantined || (!result.Passed && !recordsDamage))
             return backup with { Verification = result }; // what was set aside is evidence: nothing beside it changes
         try
         {
@@ -63,6 +85,12 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
             return backup with { Verification = result };
         }
     }
+
+    /// <summary>The same bytes can't be sound once and damaged later: what looks at them errs.</summary>
+    private static BackupException HasPassedBefore(string file, string expandedIn, string finding) => new(
+        FailureKind.Io,
+        $"cannot check '{file}': it holds exactly what was captured and has passed this check before, and now the check of its copy in '{expandedIn}' says: {finding}; so the copy's disk, the memory or SQLite is at fault, not the backup",
+        $"check that disk and the memory (dmesg | tail; df -h '{expandedIn}') and whether SQLite was updated, set scratch to another disk, then run the command again");
 
     private static CheckResult Result(VerificationCheck check, string? finding) => new(check, finding is null, finding ?? "");
 

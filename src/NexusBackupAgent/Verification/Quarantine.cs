@@ -26,25 +26,30 @@ internal sealed class Quarantine(BackupVerifier verifier, TimeProvider timeProvi
     public async Task<Examination> ExamineAsync(
         IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken)
     {
+        if (backup.Unreadable is { } unreadable)
+            throw unreadable;
         if (backup.IsScattered)
             backup = await catalog.GatherAsync(backup, cancellationToken);
-        var first = await verifier.VerifyAsync(source, catalog, backup, progress, cancellationToken);
-        if (first.State != BackupState.Corrupt)
+        var first = await verifier.GlanceAsync(source, catalog, backup, progress, cancellationToken);
+        if (!IsDamaged(first))
             return new Examination(first);
 
         // From the list again: its manifest too may have been misread.
         var again = await FindAsync(catalog, backup, cancellationToken);
         var second = await verifier.VerifyAsync(source, catalog, again, progress, cancellationToken);
-        return second.State == BackupState.Corrupt
+        return IsDamaged(second)
             ? await SetAsideAsync(catalog, second, cancellationToken)
             : new Examination(second, Passing: first.Verification!.FirstFailure ?? "its size had changed");
     }
+
+    // By the reading, too: of a file whose size changed since it was listed, the state is unverified.
+    private static bool IsDamaged(Backup read) => read.State == BackupState.Corrupt || (read.State != BackupState.Quarantined && !read.Verification!.Passed);
 
     private async Task<Examination> SetAsideAsync(BackupCatalog catalog, Backup corrupt, CancellationToken cancellationToken)
     {
         try
         {
-            await RequireSettledAsync(catalog, corrupt, cancellationToken);
+            await RequireDamagedAsync(catalog, corrupt, cancellationToken);
             return new Examination(await catalog.SetAsideAsync(corrupt, cancellationToken), WasSetAside: true);
         }
         catch (BackupException refusal)
@@ -53,9 +58,18 @@ internal sealed class Quarantine(BackupVerifier verifier, TimeProvider timeProvi
         }
     }
 
-    /// <exception cref="BackupException">Somebody is at work on the file, or its manifest can't be read, which is not the artifact's fault.</exception>
-    private async Task RequireSettledAsync(BackupCatalog catalog, Backup corrupt, CancellationToken cancellationToken)
+    /// <exception cref="BackupException">Only the <c>.sha256</c> is wrong, somebody is at work on the file, or its manifest can't be read, which is not the artifact's fault.</exception>
+    private async Task RequireDamagedAsync(BackupCatalog catalog, Backup corrupt, CancellationToken cancellationToken)
     {
+        if (corrupt.Verification is { IsAsCommitted: true } read && read.Checks.All(check => check.Passed || check.Check == VerificationCheck.Checksum))
+        {
+            var (file, checksum) = (catalog.Locate(corrupt.File), BackupFiles.Checksum(corrupt.File));
+            throw new BackupException(
+                FailureKind.Verification,
+                $"'{file}' holds exactly what was captured, and only {checksum} says otherwise, so it is left where it is",
+                $"find out who wrote {checksum}; once that is explained: cd '{catalog.Locate("")}' && sha256sum '{corrupt.File}' > '{checksum}', and verify it again");
+        }
+
         var now = await FindAsync(catalog, corrupt, cancellationToken);
         if (now.Artifact != corrupt.Artifact || (corrupt.IsHandMade && timeProvider.GetUtcNow() - now.Artifact.ModifiedAt < HandMadeSettles))
         {

@@ -178,7 +178,7 @@ public sealed class CrashOrderTests : IDisposable
 
         var listed = await CatalogUse.CatalogOf(Store).AllAsync();
 
-        Assert.Equal([BackupState.Corrupt, BackupState.Unverified], listed.Select(each => each.State));
+        Assert.Equal([BackupState.Unverified, BackupState.Unverified], listed.Select(each => each.State));
         Assert.Equal(older.Id, listed[1].Id);
     }
 

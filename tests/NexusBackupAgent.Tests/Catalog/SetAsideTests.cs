@@ -96,6 +96,7 @@ public sealed class SetAsideTests : IDisposable
 
         Assert.Equal([BackupState.Good, BackupState.Quarantined], listed.Select(each => each.State).Order());
         Assert.Equal(backup.Id, listed.Single(each => each.State == BackupState.Good).Id);
+        Assert.NotEqual(backup.Id, listed.Single(each => each.State == BackupState.Quarantined).Id);
         Assert.All(listed, each => Assert.False(each.IsScattered));
     }
 

@@ -99,14 +99,29 @@ public sealed class DrillDispatcherTests : IDisposable
     {
         var source = new ScriptedSource(clock);
         var bench = Bench(source);
+        var backup = (await bench.RunAsync()).Outcome!.Backup;
+        Damage.FlipBit(Path.Combine(bench.StorePath, backup.File));
+
+        var operation = await DrillAsync(bench, bench.Source);
+
+        Assert.Equal(FailureKind.Verification, operation.Failure!.Kind);
+        Assert.Contains("its SHA-256 is ", operation.Failure.Message, StringComparison.Ordinal);
+        Assert.Equal(BackupState.Corrupt, (await bench.BackupsAsync())[0].State);
+        Assert.Empty(ScratchFiles(bench));
+    }
+
+    [Fact]
+    public async Task A_check_that_contradicts_an_earlier_one_of_the_same_bytes_fails_the_drill_and_not_the_backup()
+    {
+        var source = new ScriptedSource(clock);
+        var bench = Bench(source);
         await bench.RunAsync();
         source.Finding = "page 7 is mad";
 
         var operation = await DrillAsync(bench, bench.Source);
 
-        Assert.Equal(FailureKind.Verification, operation.Failure!.Kind);
-        Assert.Contains("page 7 is mad", operation.Failure.Message, StringComparison.Ordinal);
-        Assert.Equal(BackupState.Corrupt, (await bench.BackupsAsync())[0].State);
+        Assert.Equal(FailureKind.Io, operation.Failure!.Kind);
+        Assert.Equal(BackupState.Good, (await bench.BackupsAsync())[0].State);
         Assert.Empty(ScratchFiles(bench));
     }
 

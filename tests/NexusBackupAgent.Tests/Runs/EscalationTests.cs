@@ -91,11 +91,13 @@ public sealed class EscalationTests
     [Theory]
     [InlineData(23.9, "10", "L1")]
     [InlineData(24, "10", "Ok")] // it stays as evidence
+    [InlineData(0, "10", "L1")]
+    [InlineData(-9, "10", "Ok")] // by a clock that was ahead
     [InlineData(240, "", "L3")] // nothing but what was set aside
     public void A_backup_that_was_set_aside_counts_for_a_day(double foundHoursAgo, string good, string level)
     {
         var corrupt = BackupOf(foundHoursAgo, passed: false);
-        corrupt = corrupt with { Artifact = corrupt.Artifact with { Name = corrupt.File + ".bad" } };
+        corrupt = corrupt with { Artifact = corrupt.Artifact with { Name = corrupt.File + ".bad" }, Manifest = corrupt.Manifest with { CapturedAt = Now.AddHours(-300) } };
         var condition = new SourceCondition(
             [.. good.Length == 0 ? [] : (Backup[])[BackupOf(10, passed: true)], corrupt], Now.AddDays(-99), 0, 0, 0.1, TimeSpan.FromHours(24), TimeSpan.FromHours(48));
 

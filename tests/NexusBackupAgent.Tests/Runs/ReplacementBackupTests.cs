@@ -1,4 +1,5 @@
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Retention;
 using NexusBackupAgent.Runs;
 using NexusBackupAgent.Tests.Support;
 
@@ -18,14 +19,33 @@ public sealed class ReplacementBackupTests
     [InlineData("0 5", "", "0 -24", true)]
     [InlineData("5 5.1", "", "5 -24", true)] // a fresh capture was stored corrupt
     [InlineData("0 4;5 5.1", "", "5 0", false)] // so was its replacement: the store ruins what is written to it
+    [InlineData("0 4;5 5.1", "", "5", false)] // of which alone the journal knows
     [InlineData("0 0.1;5 5.1", "", "5 0", false)] // and the next night's
     [InlineData("0 1;5 5.1", "2", "5 2", true)] // the earlier one was replaced well
     [InlineData("0 11", "", "0", false)] // found in the future: a clock was wrong
+    [InlineData("0 11;0 5", "", "0", true)] // which hides no other
+    [InlineData("0 5", "11", "0", true)] // captured in the future: nothing that covers it
+    [InlineData("0 5", "", "11 0", true)] // nor does a run from the future
+    [InlineData("0 1;2 5", "", "2 0.5", false)] // a fresh capture that replaced one: its own replacement
+    [InlineData("-9 5;0 1;2 5", "", "2 0.5", true)] // together with another one, which has had none
+    [InlineData("0 1;2 5", "", "2 1", false)] // found as soon as the run before the replacement began
     public void It_is_due_once(string corrupt, string good, string starts, bool due)
     {
         var backups = Numbers(good).Select(hour => BackupOf(hour, null)).Concat(
             corrupt.Split(';').Select(pair => Numbers(pair)).Select(pair => BackupOf(pair[0], pair[1]))).ToList();
-        Assert.Equal(due, ReplacementBackup.Due(backups, [.. Numbers(starts).Select(At)], At(10)) is not null);
+        Assert.Equal(due, Due(backups, starts) is not null);
+    }
+
+    [Theory]
+    [InlineData("weekly", "daily", "weekly")]
+    [InlineData("daily", "weekly", "weekly")] // not the one that was found last
+    [InlineData("monthly", "weekly", "monthly")]
+    [InlineData("daily", "manual", "daily")]
+    public void Of_several_the_one_that_is_kept_longest_is_replaced(string first, string last, string expected)
+    {
+        Backup Of(string schedule, double found) => BackupOf(0, found) is var backup ? backup with { Manifest = backup.Manifest with { Schedule = schedule } } : null!;
+        Assert.Equal(expected, Due([Of(last, 5.1), Of(first, 5)], "2")!.Schedule);
+        Assert.Equal("daily", Due([Of("daily", 5.1), Of("weekly", 1)], "2")!.Schedule); // the weekly one had its run
     }
 
     [Fact]
@@ -33,16 +53,28 @@ public sealed class ReplacementBackupTests
     {
         var backup = BackupOf(0, 5, VerificationCheck.Integrity);
         Assert.True(backup.ShowsCorruptSource);
-        Assert.Null(ReplacementBackup.Due([backup], [At(0)], At(10)));
+        Assert.Null(Due([backup], "0"));
     }
 
     [Fact]
     public void What_an_operator_set_aside_unread_is_the_operators_to_replace() =>
-        Assert.Null(ReplacementBackup.Due([BackupOf(0, 5) with { Verification = null }], [At(0)], At(10)));
+        Assert.Null(Due([BackupOf(0, 5) with { Verification = null }], "0"));
 
     [Fact]
     public void One_that_is_corrupt_and_was_not_set_aside_waits_until_it_is() =>
-        Assert.Null(ReplacementBackup.Due([SetName(BackupOf(0, 5), "daily.db.gz")], [At(0)], At(10)));
+        Assert.Null(Due([SetName(BackupOf(0, 5), "daily.db.gz")], "0"));
+
+    private static Backup? Due(IReadOnlyList<Backup> backups, string starts) => ReplacementBackup.Due(
+        backups,
+        new Dictionary<string, RetentionPeriod>(StringComparer.Ordinal)
+        {
+            ["daily"] = RetentionPeriod.Parse("7d"),
+            ["weekly"] = RetentionPeriod.Parse("4w"),
+            ["monthly"] = RetentionPeriod.Forever,
+        },
+        TimeZoneInfo.Utc,
+        [.. Numbers(starts).Select(At)],
+        At(10));
 
     private static Backup BackupOf(double captured, double? foundCorrupt, VerificationCheck failing = VerificationCheck.Checksum)
     {

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Runs;
@@ -160,6 +161,69 @@ public sealed class ChoreTests : IDisposable
     }
 
     [Fact]
+    public async Task What_nobody_foresaw_in_one_backup_keeps_no_other_waiting_and_the_round_has_failed()
+    {
+        var source = new ScriptedSource(clock);
+        await using var agent = await StartedAsync(source);
+        await agent.AdvanceAsync(Hour + Minute);
+        await agent.RunsAsync("itsm", "daily", 2);
+        source.Checked = 0;
+        source.Checking = _ => source.Checked == 1 ? throw new InvalidOperationException("scripted") : Task.CompletedTask;
+
+        await agent.AdvanceAsync((2 * Hour) + (31 * Minute));
+        await RoundsAsync(agent, 1);
+
+        var round = agent.Operations.Last("itsm", OperationKind.VerificationRound)!;
+        Assert.Equal(("1 of 2 backups read back, none corrupt, 1 could not be read", FailureKind.Unexpected), (round.Detail, round.Failure!.Kind));
+        Assert.Equal(1, agent.Operations.Counts(OperationKind.Verification)[("itsm", "failure")]);
+    }
+
+    [Fact]
+    public async Task A_round_that_broke_altogether_is_no_success()
+    {
+        using var bench = new Workbench(clock, temp.Path, source: new ScriptedSource(clock));
+        using var store = new FaultyStore(bench.Store, failing: 0, FaultTime.Before, staysDead: false) { Opening = _ => new InvalidOperationException("scripted") };
+        var source = Verified(bench) with { Source = bench.Source with { Catalog = CatalogUse.CatalogOf(store) } };
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() => RoundsOf(bench).RunAsync(source, CancellationToken.None));
+
+        Assert.Equal(FailureKind.Unexpected, bench.Operations.Last("itsm", OperationKind.VerificationRound)!.Failure!.Kind);
+    }
+
+    [Fact]
+    public async Task A_round_that_was_stopped_is_not_in_the_journal()
+    {
+        var source = new ScriptedSource(clock);
+        using var bench = new Workbench(clock, temp.Path, source: source);
+        await bench.RunAsync();
+        using var stop = new CancellationTokenSource();
+        source.Checking = async token =>
+        {
+            await stop.CancelAsync();
+            token.ThrowIfCancellationRequested();
+        };
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => RoundsOf(bench).RunAsync(Verified(bench), stop.Token));
+
+        Assert.Null(bench.Operations.Last("itsm", OperationKind.VerificationRound));
+    }
+
+    [Theory]
+    [InlineData(FailureKind.Interrupted, 1)]
+    [InlineData(FailureKind.Died, 1)]
+    [InlineData(FailureKind.Verification, 0)]
+    public void A_chore_that_was_stopped_was_not_done(object kind, int missed)
+    {
+        using var bench = new Workbench(clock, temp.Path, source: new ScriptedSource(clock));
+        var now = clock.GetUtcNow().AddHours(9);
+        bench.Operations.Record(new Operation(
+            0, "itsm", OperationKind.VerificationRound, now.AddHours(-1), now.AddHours(-1), Backup: null, "scripted", new RunFailure((FailureKind)kind, "scripted", "do nothing")));
+        var rota = new ChoreRota(Chore.All(RoundsOf(bench), bench.Drills), bench.Operations, TimeZoneInfo.Utc, NullLogger<ChoreRota>.Instance);
+
+        Assert.Equal(missed, rota.Missed(Verified(bench), now.AddDays(-2), now).Count);
+    }
+
+    [Fact]
     public async Task A_drill_is_made_by_the_calendar_and_caught_up_on_once()
     {
         ManualAgent Drilling()
@@ -193,6 +257,11 @@ public sealed class ChoreTests : IDisposable
         await again.AdvanceAsync(5 * Minute);
         await DrillsAsync(again, 1);
     }
+
+    private static ScheduledSource Verified(Workbench bench) =>
+        new(bench.Source, [], Hour, Hour) { Verify = new VerifySchedule(CronSchedule.Parse("30 4 * * *"), TimeSpan.FromDays(3)) };
+
+    private VerificationRounds RoundsOf(Workbench bench) => new(bench.Verifications, bench.Operations, TimeZoneInfo.Utc, clock, NullLogger<VerificationRounds>.Instance);
 
     private static Task DrillsAsync(ManualAgent agent, int count) => Eventually.TrueAsync(
         () => agent.Operations.Counts(OperationKind.Drill).GetValueOrDefault(("itsm", "success")) == count, $"{count} drills; log: {string.Join("; ", agent.Log)}");

@@ -105,6 +105,30 @@ public sealed class ReplacementTests : IDisposable
         Assert.Equal(2, agent.Runs("itsm", "weekly", "failure"));
     }
 
+    [Fact]
+    public async Task What_another_process_replaced_while_the_turn_was_waited_for_is_not_replaced_again()
+    {
+        var source = new ScriptedSource(clock);
+        using var bench = new Workbench(clock, temp.Path, source: source);
+        var backup = (await bench.RunAsync()).Outcome!.Backup;
+        Damage.FlipBit(Path.Combine(bench.StorePath, backup.File));
+        clock.Advance(Minute);
+        await bench.Verifications.VerifyAsync(bench.Source, backup, TimeSpan.Zero, null, CancellationToken.None);
+        clock.Advance(Minute);
+        Task<RunRecord?> waiting;
+        using (RunLock.TryAcquire(bench.State, "itsm"))
+        {
+            waiting = bench.Replacements.RunIfDueAsync(bench.Source, 10 * Minute, progress: null, CancellationToken.None);
+            await Eventually.TrueAsync(() => clock.IsAwaited(RunLock.Poll), "it waits for its turn");
+            bench.Journal.Begin("itsm", "daily", BackupType.Full, clock.GetUtcNow());
+        }
+
+        clock.Advance(RunLock.Poll);
+
+        Assert.Null(await waiting.WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.Equal(1, source.Opened);
+    }
+
     private ManualAgent Agent(ScriptedSource? source = null)
     {
         var agent = new ManualAgent(clock, temp.Path);

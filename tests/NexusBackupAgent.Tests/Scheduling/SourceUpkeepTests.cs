@@ -61,14 +61,17 @@ public sealed class SourceUpkeepTests : IDisposable, ILogger
         Assert.Equal(2, log.Count);
     }
 
-    [Fact]
-    public async Task One_that_cannot_be_looked_at_keeps_no_other_waiting()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task One_that_cannot_be_looked_at_keeps_no_other_waiting(bool isForeseen)
     {
         await PutAsync();
         var other = Path.Combine(bench.StorePath, "manual_20260212_120000.db.gz");
         File.Copy(HandMade, other);
         File.SetLastWriteTimeUtc(other, File.GetLastWriteTimeUtc(HandMade));
-        source.Checking = token => source.Checked == 1 ? ScriptedSource.Fails(FailureKind.Io)(token) : Task.CompletedTask;
+        Exception failure = isForeseen ? new BackupException(FailureKind.Io, "scripted", "do nothing") : new InvalidOperationException("scripted");
+        source.Checking = _ => source.Checked == 1 ? throw failure : Task.CompletedTask;
         await LookAfterAsync();
         Assert.Equal(2, source.Checked);
         Assert.Single(new[] { HandMade, other }, file => File.Exists(file + ".manifest.json"));
@@ -115,6 +118,44 @@ public sealed class SourceUpkeepTests : IDisposable, ILogger
         File.Delete(file + ".bad");
         await LookAfterAsync();
         Assert.True(File.Exists(file + ".bad.manifest.json"));
+    }
+
+    [Fact]
+    public async Task A_wrong_checksum_file_is_looked_at_once_an_hour()
+    {
+        var backup = (await bench.RunAsync()).Outcome!.Backup;
+        var file = Path.Combine(bench.StorePath, backup.File);
+        File.SetLastWriteTimeUtc(file, clock.GetUtcNow().AddMinutes(-2).UtcDateTime);
+        await bench.Source.Catalog.RecordAsync(backup, backup.Verification! with { Passed = false }, CancellationToken.None);
+        await File.WriteAllTextAsync(file + ".sha256", "0000");
+        for (var minute = 0; minute < 60; minute++)
+        {
+            await LookAfterAsync();
+            clock.Advance(Minute);
+        }
+
+        Assert.Equal(1, bench.Operations.Counts(OperationKind.Verification)[("itsm", "failure")]);
+        Assert.Equal(1, source.Opened); // nor is it replaced
+    }
+
+    [Fact]
+    public async Task A_round_that_was_cut_short_forgets_no_failed_try()
+    {
+        await PutAsync();
+        source.Checking = ScriptedSource.Fails(FailureKind.Io);
+        await LookAfterAsync();
+        source.Checking = null;
+        var newer = Path.Combine(bench.StorePath, "manual_20260213_130000.db.gz");
+        File.Copy(HandMade, newer);
+        File.SetLastWriteTimeUtc(newer, File.GetLastWriteTimeUtc(HandMade));
+        using (RunLock.TryAcquire(bench.State, "itsm"))
+            Assert.Equal(FailureKind.Locked, (await Assert.ThrowsAsync<BackupException>(LookAfterAsync)).Kind);
+
+        await LookAfterAsync();
+
+        Assert.Equal(2, source.Checked);
+        Assert.True(File.Exists(newer + ".manifest.json"));
+        Assert.False(File.Exists(HandMade + ".manifest.json"));
     }
 
     [Fact]

@@ -29,6 +29,12 @@ internal sealed class FaultyStore(IArtifactStore inner, int failing, FaultTime t
     /// <summary>What is done to any file; the fault is scripted with <c>failing: 0</c> when a test only wants to watch.</summary>
     public List<string> Log { get; } = [];
 
+    /// <summary>What opening a file, or listing a directory, throws; null: nothing.</summary>
+    public Func<string, Exception?> Opening { get; set; } = _ => null;
+
+    /// <summary>What reading from an open file throws; null: nothing.</summary>
+    public Func<string, Exception?> Reading { get; set; } = _ => null;
+
     public static BackupException Fault { get; } = new(FailureKind.Io, "scripted fault", "");
 
     public string Locate(string path) => inner.Locate(path);
@@ -42,9 +48,13 @@ internal sealed class FaultyStore(IArtifactStore inner, int failing, FaultTime t
     public Task DeleteAsync(string path, CancellationToken cancellationToken) =>
         ChangeAsync("delete " + path, () => inner.DeleteAsync(path, cancellationToken));
 
-    public Task<Stream> OpenReadAsync(string path, CancellationToken cancellationToken) => inner.OpenReadAsync(path, cancellationToken);
+    public Task<Stream> OpenReadAsync(string path, CancellationToken cancellationToken) =>
+        Opening(path) is { } refusal ? throw refusal
+        : Reading(path) is { } failure ? Task.FromResult<Stream>(new FailingStream(failure))
+        : inner.OpenReadAsync(path, cancellationToken);
 
-    public Task<IReadOnlyList<StoredFile>> ListAsync(string directory, CancellationToken cancellationToken) => inner.ListAsync(directory, cancellationToken);
+    public Task<IReadOnlyList<StoredFile>> ListAsync(string directory, CancellationToken cancellationToken) =>
+        Opening(directory) is { } refusal ? throw refusal : inner.ListAsync(directory, cancellationToken);
 
     public Task<IReadOnlyList<string>> ListDirectoriesAsync(string directory, CancellationToken cancellationToken) => inner.ListDirectoriesAsync(directory, cancellationToken);
 
@@ -64,5 +74,15 @@ internal sealed class FaultyStore(IArtifactStore inner, int failing, FaultTime t
         Log.Add(what);
         if (strikes)
             throw Fault;
+    }
+
+    /// <summary>A file of a bad disk.</summary>
+    private sealed class FailingStream(Exception failure) : MemoryStream
+    {
+        public override int Read(Span<byte> buffer) => throw failure;
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => throw failure;
+
+        public override Task CopyToAsync(Stream destination, int bufferSize, CancellationToken cancellationToken) => throw failure;
     }
 }

@@ -1,5 +1,6 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Retention;
 using NexusBackupAgent.Runs;
 using NexusBackupAgent.Tests.Support;
 using NexusBackupAgent.Verification;
@@ -80,7 +81,7 @@ public sealed class QuarantineTests : IDisposable
             return Task.CompletedTask;
         };
 
-        Assert.Equal(BackupState.Good, (await VerifyAsync(backup)).State);
+        Assert.Equal(BackupState.Good, (await VerifyAsync(backup with { Verification = null })).State);
 
         Assert.Equal(2, source.Checked);
         Assert.Equal(BackupState.Good, Assert.Single(await bench.BackupsAsync()).State);
@@ -93,7 +94,7 @@ public sealed class QuarantineTests : IDisposable
     [InlineData(2)]
     public async Task Not_being_able_to_read_sets_nothing_aside(int failing)
     {
-        var backup = await BackupAsync();
+        var backup = await UnverifiedAsync();
         source.Finding = "page 7 is mad";
         source.Checked = 0;
         source.Checking = token => source.Checked == failing ? ScriptedSource.Fails(FailureKind.Io)(token) : Task.CompletedTask;
@@ -101,22 +102,155 @@ public sealed class QuarantineTests : IDisposable
         await Assert.ThrowsAsync<BackupException>(() => VerifyAsync(backup));
 
         Assert.Equal(failing, source.Checked);
+        Assert.Equal((backup.File, BackupState.Unverified), (Assert.Single(await bench.BackupsAsync()).File, Assert.Single(await bench.BackupsAsync()).State));
+    }
+
+    [Fact]
+    public async Task What_passed_before_and_is_byte_for_byte_the_same_cannot_have_become_corrupt()
+    {
+        var backup = await BackupAsync();
+        var before = Contents();
+        source.Finding = "page 7 is mad";
+
+        var refused = await Assert.ThrowsAsync<BackupException>(() => VerifyAsync(backup));
+
+        Assert.Equal(FailureKind.Io, refused.Kind);
+        Assert.Contains("has passed this check before", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("set scratch to another disk", refused.Hint, StringComparison.Ordinal);
+        Assert.Equal(before, Contents());
+        Assert.DoesNotContain(("itsm", "integrity", "failure"), bench.Journal.Read().Verifications.Keys);
+        source.Finding = null;
+        Assert.Equal(BackupState.Good, (await VerifyAsync(Assert.Single(await bench.BackupsAsync()))).State);
+    }
+
+    [Fact]
+    public async Task A_first_reading_may_conclude_that_the_source_was_captured_damaged()
+    {
+        var backup = await UnverifiedAsync();
+        source.Finding = "page 7 is mad";
+
+        var verified = await VerifyAsync(backup);
+
+        Assert.Equal((BackupState.Quarantined, true), (verified.State, verified.ShowsCorruptSource));
+    }
+
+    [Fact]
+    public async Task Damage_that_only_one_of_two_readings_saw_before_the_check_erred_is_not_recorded()
+    {
+        var backup = await BackupAsync();
+        var (file, whole) = (Path.Combine(bench.StorePath, backup.File), await File.ReadAllBytesAsync(Path.Combine(bench.StorePath, backup.File)));
+        source.Finding = "page 7 is mad";
+        source.Checking = async token => await File.WriteAllBytesAsync(file, whole, token); // for the second reading
+        await File.WriteAllBytesAsync(file, await Some.ArtifactAsync(Some.Noise(999)));
+
+        Assert.Equal(FailureKind.Io, (await Assert.ThrowsAsync<BackupException>(() => VerifyAsync(backup))).Kind);
+
+        Assert.Equal(BackupState.Good, Assert.Single(await bench.BackupsAsync()).State);
+    }
+
+    [Theory]
+    [InlineData(".manifest.json", FailureKind.Io)]
+    [InlineData(".verification.json", FailureKind.Io)]
+    [InlineData(".manifest.json", FailureKind.Permission)]
+    [InlineData(".verification.json", FailureKind.Permission)]
+    public async Task A_companion_that_cannot_be_read_makes_a_backup_neither_corrupt_nor_good(string suffix, object kind)
+    {
+        await BackupAsync();
+        clock.Advance(TimeSpan.FromDays(400));
+        await BackupAsync(); // a newer good one, so that retention may remove the other
+        var (good, before) = ((await bench.BackupsAsync())[0], Contents());
+        var isBad = true;
+        using var store = new FaultyStore(bench.Store, failing: 0, FaultTime.Before, staysDead: false);
+        Exception? Failing(string path) => isBad && path.EndsWith(suffix, StringComparison.Ordinal)
+            ? (FailureKind)kind == FailureKind.Io ? new IOException("Input/output error") : new UnauthorizedAccessException() : null;
+        store.Reading = Failing;
+        var unread = bench.Source with { Catalog = CatalogUse.CatalogOf(store, directory: "") };
+
+        var listed = await unread.Catalog.AllAsync();
+
+        Assert.Equal(2, listed.Count);
+        Assert.Null(listed.NewestGood(clock.GetUtcNow()));
+        Assert.All(RetentionPolicy.Decide(listed, unread.Retention, clock.GetUtcNow(), TimeZoneInfo.Utc), decision => Assert.True(decision.Keep));
+        foreach (var backup in listed)
+        {
+            Assert.Equal(BackupState.Unverified, backup.State);
+            Assert.Contains(backup.File + suffix, backup.Unreadable!.Message, StringComparison.Ordinal);
+            var refused = await Assert.ThrowsAsync<BackupException>(() => bench.Verifications.VerifyAsync(unread, backup, TimeSpan.Zero, progress: null, CancellationToken.None));
+            Assert.Equal(kind, refused.Kind);
+            Assert.Equal(kind, (await Assert.ThrowsAsync<BackupException>(() => bench.Verifier.VerifyAsync(source, unread.Catalog, backup, null, CancellationToken.None))).Kind);
+        }
+
+        Assert.Empty(store.Log);
+        Assert.DoesNotContain(bench.Journal.Read().Verifications.Keys, key => key.Item3 == "failure");
+        isBad = false;
+        Assert.Equal([good.Id], (await unread.Catalog.AllAsync()).Take(1).Select(backup => backup.Id));
+        Assert.All(await unread.Catalog.AllAsync(), backup => Assert.Equal((BackupState.Good, null), (backup.State, backup.Unreadable)));
+        Assert.Equal(before, Contents());
+    }
+
+    [Fact]
+    public async Task A_checksum_file_that_cannot_be_read_is_told_as_such_and_nothing_changes()
+    {
+        var backup = await BackupAsync();
+        using var store = new FaultyStore(bench.Store, failing: 0, FaultTime.Before, staysDead: false)
+        {
+            Reading = path => path.EndsWith(".sha256", StringComparison.Ordinal) ? new IOException("Input/output error") : null,
+        };
+
+        var refused = await Assert.ThrowsAsync<BackupException>(() => bench.Verifications.VerifyAsync(
+            bench.Source with { Catalog = CatalogUse.CatalogOf(store, directory: "") }, backup, TimeSpan.Zero, progress: null, CancellationToken.None));
+
+        Assert.Equal(FailureKind.Io, refused.Kind);
+        Assert.Contains(backup.File + ".sha256", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(FailureKind.Io, bench.Operations.Last("itsm", OperationKind.Verification)!.Failure!.Kind);
+        Assert.Empty(store.Log);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("0000  daily_20260214_020000.db.gz\n")]
+    public async Task A_wrong_checksum_file_alone_does_not_set_a_good_artifact_aside(string text)
+    {
+        var backup = await BackupAsync();
+        var checksum = Path.Combine(bench.StorePath, backup.File + ".sha256");
+        await File.WriteAllTextAsync(checksum, text);
+
+        var verified = await VerifyAsync(backup);
+
+        Assert.Equal((backup.File, BackupState.Corrupt), (verified.File, verified.State));
         Assert.True(File.Exists(Path.Combine(bench.StorePath, backup.File)));
+        var refusal = bench.Operations.Last("itsm", OperationKind.Quarantine)!.Failure!;
+        Assert.Contains("holds exactly what was captured", refusal.Message, StringComparison.Ordinal);
+        var command = refusal.Hint[refusal.Hint.IndexOf("cd ", StringComparison.Ordinal)..refusal.Hint.IndexOf(", and", StringComparison.Ordinal)];
+        await Shell.BashAsync(command); // what the message says to do
+        Assert.Equal(BackupState.Good, (await VerifyAsync(Assert.Single(await bench.BackupsAsync()))).State);
     }
 
     [SkippableFact]
-    public async Task A_manifest_that_cannot_be_read_is_no_reason_to_set_the_artifact_aside()
+    public async Task A_checksum_file_as_sha256sum_tags_it_is_understood()
     {
-        Skip.IfNot(File.Exists("/proc/self/mem"), "there is no /proc");
+        Need.Tool("sha256sum");
         var backup = await BackupAsync();
-        var manifest = Path.Combine(bench.StorePath, backup.File + ".manifest.json");
-        File.Delete(manifest);
-        File.CreateSymbolicLink(manifest, "/proc/self/mem"); // opens, and every read fails
+        await Shell.BashAsync($"cd '{bench.StorePath}' && sha256sum --tag {backup.File} > {backup.File}.sha256 && sha256sum -c --quiet {backup.File}.sha256");
+        Assert.Equal(BackupState.Good, (await VerifyAsync(backup)).State);
+        Flip(backup);
+        Assert.Equal(BackupState.Quarantined, (await VerifyAsync(backup)).State);
+    }
 
-        Assert.Equal(BackupState.Corrupt, (await VerifyAsync(Assert.Single(await bench.BackupsAsync()))).State);
+    [Fact]
+    public async Task One_that_somebody_replaces_after_the_last_reading_is_left_where_it_is()
+    {
+        var backup = await BackupAsync();
+        var file = Path.Combine(bench.StorePath, backup.File);
+        var whole = await File.ReadAllBytesAsync(file);
+        await File.WriteAllBytesAsync(file, await Some.ArtifactAsync(Some.Noise(999)));
+        source.Checked = 0;
+        source.Checking = token => source.Checked == 2 ? File.WriteAllBytesAsync(file, whole, token) : Task.CompletedTask;
 
-        Assert.True(File.Exists(Path.Combine(bench.StorePath, backup.File)));
-        Assert.Contains("cannot read", bench.Operations.Last("itsm", OperationKind.Quarantine)!.Failure!.Message, StringComparison.Ordinal);
+        await VerifyAsync(Assert.Single(await bench.BackupsAsync()));
+
+        Assert.Equal(2, source.Checked);
+        Assert.Equal(whole, await File.ReadAllBytesAsync(file));
     }
 
     [Fact]
@@ -189,6 +323,12 @@ public sealed class QuarantineTests : IDisposable
         var run = await bench.RunAsync();
         Assert.True(run.Result == RunResult.Success, run.Failure?.Message);
         return run.Outcome!.Backup;
+    }
+
+    private async Task<Backup> UnverifiedAsync()
+    {
+        File.Delete(Path.Combine(bench.StorePath, (await BackupAsync()).File + ".verification.json"));
+        return Assert.Single(await bench.BackupsAsync());
     }
 
     private Task<Backup> VerifyAsync(Backup backup) => bench.Verifications.VerifyAsync(bench.Source, backup, TimeSpan.Zero, progress: null, CancellationToken.None);
