@@ -5,6 +5,8 @@ namespace NexusBackupAgent.Storage;
 /// <summary>Owner, group and mode of a file, to be given to the one that takes its place.</summary>
 internal readonly partial record struct FileOwner(uint User, uint Group, UnixFileMode Mode)
 {
+    private const int PermissionDenied = 13; // EACCES
+
     // As the agent's other new files: a database holds everything, and nothing of it is for other users.
     private const UnixFileMode NewFileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
 
@@ -41,7 +43,17 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
     }
 
     /// <summary>Whether this process may make and rename files in a directory.</summary>
-    public static bool CanWriteIn(string directory) => Access(directory, 3) == 0; // W_OK | X_OK
+    public static bool CanWriteIn(string directory) => WhyNotWriteIn(directory) is null;
+
+    /// <summary>Why this process may not make and rename files in a directory, as the kernel says without trying; null when it may.</summary>
+    /// <returns>A read-only file system is told apart, for root too.</returns>
+    public static Exception? WhyNotWriteIn(string directory)
+    {
+        if (Access(directory, 3) == 0) // W_OK | X_OK
+            return null;
+        var (error, message) = (Marshal.GetLastPInvokeError(), Marshal.GetLastPInvokeErrorMessage());
+        return error == PermissionDenied ? new UnauthorizedAccessException(message) : new IOException(message, error);
+    }
 
     private static uint[] Groups()
     {
@@ -53,7 +65,7 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
     [LibraryImport("libc", EntryPoint = "chown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Chown(string path, uint user, uint group);
 
-    [LibraryImport("libc", EntryPoint = "access", StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Access(string path, int mode);
 
     [LibraryImport("libc", EntryPoint = "geteuid")]

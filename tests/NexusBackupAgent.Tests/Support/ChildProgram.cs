@@ -23,6 +23,8 @@ internal static class ChildProgram
                 return 0;
             case ["store-write", var root]:
                 return await TellAsync(() => new LocalDirectoryStore("local", root).WriteAsync("a", false, (_, _) => Task.CompletedTask, CancellationToken.None));
+            case ["store-writable", var root]:
+                return await TellAsync(() => Task.Run(new LocalDirectoryStore("local", root).RequireWritable));
             case ["problems", var file]:
                 var (configuration, problems) = ConfigurationFile.Load(file, TimeZoneInfo.Utc);
                 foreach (var problem in configuration is null ? problems : [.. problems, .. ConfigurationFile.CheckEnvironment(configuration)])
