@@ -34,12 +34,25 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
 
     /// <summary>
     /// What root makes in somebody's directory is for that user: an agent of that user has to read what a command of root
-    /// wrote. As far as the file system lets; one over the network may not.
+    /// wrote. As far as the file system lets; one over the network may not. A link is given away itself, never what it
+    /// leads to: in that directory its owner may have put it there.
     /// </summary>
     public static void Inherit(string path)
     {
         if (Geteuid() == 0 && FileStatus.Of(Path.GetDirectoryName(path)!) is { } directory && directory.User != 0)
-            _ = Chown(path, directory.User, directory.Group);
+            _ = LinkChown(path, directory.User, directory.Group);
+    }
+
+    /// <summary>Makes a directory, and those above it, where they are missing; each <see cref="Inherit"/>s.</summary>
+    /// <exception cref="IOException">It can't be made.</exception>
+    public static void MakeDirectory(string directory)
+    {
+        if (Directory.Exists(directory))
+            return;
+        if (Path.GetDirectoryName(directory) is { Length: > 0 } parent)
+            MakeDirectory(parent);
+        Directory.CreateDirectory(directory);
+        Inherit(directory);
     }
 
     /// <summary>Whether this process may make and rename files in a directory.</summary>
@@ -64,6 +77,9 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
 
     [LibraryImport("libc", EntryPoint = "chown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Chown(string path, uint user, uint group);
+
+    [LibraryImport("libc", EntryPoint = "lchown", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int LinkChown(string path, uint user, uint group);
 
     [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Access(string path, int mode);

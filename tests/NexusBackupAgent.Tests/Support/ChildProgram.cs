@@ -52,6 +52,8 @@ internal static class ChildProgram
                     await using var snapshot = await source.OpenSnapshotAsync(CancellationToken.None);
                     await snapshot.CopyToAsync(Stream.Null, CancellationToken.None);
                 });
+            case ["take-lock", var state]:
+                return await TellAsync(() => Task.Run(() => RunLock.TryAcquire(state, "itsm")?.Dispose()));
             case ["hold-lock", var state, var source]:
                 using (RunLock.TryAcquire(state, source)!)
                 {
