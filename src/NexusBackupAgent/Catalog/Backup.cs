@@ -18,6 +18,9 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     /// <summary>The last drill with it, or null if there was none.</summary>
     public DrillResult? Drill { get; init; }
 
+    /// <summary>Why what the last reading found could not be kept beside it, as on a store that is full or read-only; null when it is kept.</summary>
+    public BackupException? NotRecorded { get; init; }
+
     public string Source => Manifest.Source;
 
     public string Schedule => Manifest.Schedule;

@@ -57,14 +57,14 @@ internal static class DrillCommand
                 cancellationToken.ThrowIfCancellationRequested();
                 try
                 {
-                    var operation = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress =>
-                        agent.Drills.RunAsync(source, progress, LockTimeout, cancellationToken));
-                    await TellAsync(source, operation);
+                    var (operation, backup) = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress =>
+                        agent.Drills.PractiseAsync(source, progress, LockTimeout, cancellationToken));
+                    Tell(source, operation, backup);
                 }
                 catch (BackupException failure)
                 {
                     var now = agent.TimeProvider.GetUtcNow(); // it never began, and is in no journal
-                    await TellAsync(source, new Operation(0, source.Name, OperationKind.Drill, now, now, Backup: null, "", RunFailure.Of(failure)));
+                    Tell(source, new Operation(0, source.Name, OperationKind.Drill, now, now, Backup: null, "", RunFailure.Of(failure)), backup: null);
                 }
             }
 
@@ -73,10 +73,8 @@ internal static class DrillCommand
             return ExitCodes.MostSevere(codes);
         }
 
-        private async Task TellAsync(ProtectedSource source, Operation operation)
+        private void Tell(ProtectedSource source, Operation operation, Backup? backup)
         {
-            // What was found is beside the backup; the operation says which one.
-            var backup = operation.Backup is null ? null : (await source.Catalog.ListAsync(CancellationToken.None)).FirstOrDefault(backup => backup.Id == operation.Backup);
             var result = backup?.Drill is { } drill && drill.DrilledAt >= operation.StartedAt ? drill : null;
             documents.Add(DrillDocument.Of(source, operation, backup, result));
             if (!json && backup is not null && result is not null)

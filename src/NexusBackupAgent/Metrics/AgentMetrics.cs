@@ -39,14 +39,20 @@ internal sealed class AgentMetrics(
         var spaces = new List<(string, StoreSpace?, bool)>();
         foreach (var (name, store) in stores)
         {
+            StoreSpace? space = null;
+            var isUp = false;
             try
             {
-                spaces.Add((name, store.GetSpace(), true));
+                space = store.GetSpace();
+                store.RequireWritable();
+                isUp = true;
             }
             catch (BackupException)
             {
-                spaces.Add((name, null, false)); // store_up = 0 is how this failure is told here
+                // store_up = 0 is how this failure is told here
             }
+
+            spaces.Add((name, space, isUp));
         }
 
         return spaces;

@@ -5,10 +5,10 @@ namespace NexusBackupAgent.Metrics;
 /// <summary>The families with one series per store.</summary>
 internal static class StoreMetrics
 {
-    /// <param name="stores">Name, room, and whether the store can be used at all. A store that can't be asked exports no room: an old figure would be a wrong one.</param>
+    /// <param name="stores">Name, room, and whether the store can be used and written. A store that can't be asked exports no room: an old figure would be a wrong one.</param>
     public static IEnumerable<MetricFamily> Of(IReadOnlyList<(string Store, StoreSpace? Space, bool IsUp)> stores)
     {
-        yield return Metric.Gauge("store_up", "Whether the store can be used (1) or not (0).", [.. stores.Select(store => Sample(store.Store, Metric.Flag(store.IsUp)))]);
+        yield return Metric.Gauge("store_up", "Whether the store can be used, and written (1), or not (0).", [.. stores.Select(store => Sample(store.Store, Metric.Flag(store.IsUp)))]);
         yield return PerSpace("disk_used_ratio", "Used share of the store's file system as df counts: used / (used + available to ordinary users), 0 to 1.", space => space.UsedRatio);
         yield return PerSpace("disk_size_bytes", "Size of the store's file system.", space => space.Size);
         yield return PerSpace("disk_free_bytes", "Bytes of the store's file system that ordinary users may still use.", space => space.Available);

@@ -47,8 +47,9 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
                 backup,
                 file,
                 new InPlace(done => events.Progress(done, candidate.Backup.ActualLength)),
-                cancellationToken,
-                notRecorded => events.Step(new RestoreStep(RestoreStage.Expand, $"go on, although the result of the check can't be kept: {notRecorded.Message}")));
+                cancellationToken);
+            if (backup.NotRecorded is { } notRecorded)
+                events.Step(new RestoreStep(RestoreStage.Expand, $"go on, although the result of the check can't be kept: {notRecorded.Message}"));
         }
         catch (BackupException gone) when (gone.Kind == FailureKind.NotFound && request.Wish.Id is null)
         {

@@ -27,7 +27,7 @@ internal sealed class RestoreDrill(BackupVerifier verifier, ScratchDirectory scr
     }
 
     /// <summary>Restores a backup, asks, and measures.</summary>
-    /// <returns>The backup with the result, which is also kept beside it. Damage and wrong answers are results.</returns>
+    /// <returns>The backup with the result, which is also kept beside it, where the store lets. Damage and wrong answers are results.</returns>
     /// <exception cref="BackupException">There was no way to look at it.</exception>
     public async Task<Backup> RunAsync(
         IBackupSource source, BackupCatalog catalog, Backup backup, IReadOnlyList<Probe> probes, IProgress<long>? progress, CancellationToken cancellationToken)
@@ -40,11 +40,23 @@ internal sealed class RestoreDrill(BackupVerifier verifier, ScratchDirectory scr
             backup = await verifier.ExpandAsync(source, catalog, backup, restored, progress, cancellationToken);
             var answers = backup.State == BackupState.Good ? await AskAsync(source, restored, backup, probes, cancellationToken) : [];
             var result = ResultOf(backup, answers, timeProvider.GetElapsedTime(started));
-            return await catalog.RecordAsync(backup, result, cancellationToken);
+            return await RecordAsync(catalog, backup, result, cancellationToken);
         }
         finally
         {
             File.Delete(restored);
+        }
+    }
+
+    private static async Task<Backup> RecordAsync(BackupCatalog catalog, Backup backup, DrillResult result, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await catalog.RecordAsync(backup, result, cancellationToken);
+        }
+        catch (BackupException failure)
+        {
+            return backup with { Drill = result, NotRecorded = backup.NotRecorded ?? failure };
         }
     }
 

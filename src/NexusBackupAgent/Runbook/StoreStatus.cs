@@ -8,20 +8,23 @@ namespace NexusBackupAgent.Runbook;
 /// <param name="Name">The store.</param>
 /// <param name="Path">Where it is.</param>
 /// <param name="Space">Null when it can't be asked.</param>
-/// <param name="Failure">Why not; null when it can.</param>
+/// <param name="Failure">Why it can't be used, or not be written although it can be asked; null when nothing is wrong.</param>
 internal sealed record StoreStatus(string Name, string Path, StoreSpace? Space, BackupException? Failure)
 {
     public EscalationLevel Level => Escalation.OfStore(Failure is null, Space?.UsedRatio)?.Level ?? EscalationLevel.Ok;
 
     public static StoreStatus Read(IArtifactStore store)
     {
+        StoreSpace? space = null;
         try
         {
-            return new StoreStatus(store.Name, store.Locate(""), store.GetSpace(), Failure: null);
+            space = store.GetSpace();
+            store.RequireWritable();
+            return new StoreStatus(store.Name, store.Locate(""), space, Failure: null);
         }
         catch (BackupException failure)
         {
-            return new StoreStatus(store.Name, store.Locate(""), Space: null, failure);
+            return new StoreStatus(store.Name, store.Locate(""), space, failure);
         }
     }
 }

@@ -30,6 +30,9 @@ internal sealed partial class BackupExaminer(
     /// <summary>Why a backup is corrupt, in words.</summary>
     public static string ReasonOf(Backup backup) => backup.Verification?.FirstFailure ?? "its size has changed";
 
+    /// <summary>What to add to a result that could not be kept beside the backup; empty when it is kept.</summary>
+    public static string UnkeptOf(Backup backup) => backup.NotRecorded is { } failure ? $"; the result can't be kept beside it: {failure.Message}" : "";
+
     private void Record(ProtectedSource source, Backup before, Examination examined)
     {
         var (now, reason) = (timeProvider.GetUtcNow(), ReasonOf(examined.Backup));

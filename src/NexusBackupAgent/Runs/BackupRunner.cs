@@ -96,7 +96,9 @@ internal sealed class BackupRunner(BackupExaminer examiner, SpaceGuard space, Ti
         {
             var report = Report(progress, RunStage.Verify, captured.Manifest.Stored.Length);
             var backup = await examiner.ExamineAsync(source, captured, report, cancellationToken);
-            return backup.State == BackupState.Good ? backup : throw await RefuseAsync(source, backup, cancellationToken);
+            if (backup.State != BackupState.Good)
+                throw await RefuseAsync(source, backup, cancellationToken);
+            return backup.NotRecorded is { } unknown ? throw unknown : backup; // nobody would know that it is good
         }
         catch (BackupException full) when (full.Kind == FailureKind.StoreFull)
         {

@@ -12,12 +12,18 @@ internal sealed partial class DrillDispatcher(
     /// <summary>Practises a restore of the newest good backup. A failure is in the operation, in the journal and in the log; it is not thrown.</summary>
     /// <param name="lockTimeout">How long a run of the same source that is under way is waited for.</param>
     /// <exception cref="BackupException">The source is busy, or the journal or the lock could not be used at all.</exception>
-    public async Task<Operation> RunAsync(ProtectedSource source, IProgress<RunProgress>? progress, TimeSpan lockTimeout, CancellationToken cancellationToken)
+    public async Task<Operation> RunAsync(ProtectedSource source, IProgress<RunProgress>? progress, TimeSpan lockTimeout, CancellationToken cancellationToken) =>
+        (await PractiseAsync(source, progress, lockTimeout, cancellationToken)).Operation;
+
+    /// <summary>The same, for who wants the answers as well: beside the backup they need not be, when the store is full or read-only.</summary>
+    /// <returns>The operation, and the backup with what was found; null when there was none.</returns>
+    public async Task<(Operation Operation, Backup? Backup)> PractiseAsync(
+        ProtectedSource source, IProgress<RunProgress>? progress, TimeSpan lockTimeout, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         var (operation, backup) = await InTurnAsync(source, progress, lockTimeout, cancellationToken);
         await hooks.TellAsync(source, HookEvent.Of(HookOccasion.Drill, operation, backup), cancellationToken);
-        return operation;
+        return (operation, backup);
     }
 
     private async Task<(Operation Operation, Backup? Backup)> InTurnAsync(
@@ -41,7 +47,7 @@ internal sealed partial class DrillDispatcher(
             failure = RunFailure.Of(Foreseen(source, failed, cancellationToken));
         }
 
-        var operation = new Operation(id, source.Name, OperationKind.Drill, startedAt, timeProvider.GetUtcNow(), backup?.Id, DetailOf(backup, failure), failure);
+        var operation = new Operation(id, source.Name, OperationKind.Drill, startedAt, timeProvider.GetUtcNow(), backup?.Id, DetailOf(backup, failure) + (backup is null ? "" : BackupExaminer.UnkeptOf(backup)), failure);
         operations.End(operation);
         Report(operation, backup);
         return (operation, backup);
@@ -96,6 +102,8 @@ internal sealed partial class DrillDispatcher(
             DrillFailed(operation.Source, failure.Kind, failure.Kind.Class().Word(), failure.Message, failure.Hint);
         else
             DrillSucceeded(operation.Source, backup!.File, backup.Drill!.Seconds, backup.Drill.Probes.Count);
+        if (backup?.NotRecorded is { } unkept)
+            ResultNotKept(operation.Source, backup.File, unkept.Message, unkept.Hint);
     }
 
     /// <summary>Reports bytes read, in their order.</summary>
@@ -109,6 +117,9 @@ internal sealed partial class DrillDispatcher(
 
     [LoggerMessage(EventId = 1202, EventName = "drill_failed", Level = LogLevel.Error, Message = "drill of {Source} failed: cause {Failure}, class {Class}: {Reason}. Next: {Hint}")]
     private partial void DrillFailed(string source, FailureKind failure, string @class, string reason, string hint);
+
+    [LoggerMessage(EventId = 1204, EventName = "drill_result_not_kept", Level = LogLevel.Warning, Message = "drill of {Source}: the result counts, but can't be kept beside {File}: {Reason}. Next: {Hint}")]
+    private partial void ResultNotKept(string source, string file, string reason, string hint);
 
     [LoggerMessage(EventId = 1203, EventName = "drill_broke", Level = LogLevel.Error, Message = "drill of {Source}: unexpected error")]
     private partial void DrillBroke(Exception exception, string source);

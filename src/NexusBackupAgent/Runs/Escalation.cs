@@ -125,11 +125,11 @@ internal static class Escalation
         _ => null,
     };
 
-    /// <param name="isUp">Whether the store can be used at all.</param>
+    /// <param name="isUp">Whether the store can be used, and written.</param>
     /// <param name="usedRatio">Of its disk, 0 to 1; null when it does not tell.</param>
     /// <returns>Null when nothing is wrong with the store.</returns>
     public static EscalationReason? OfStore(bool isUp, double? usedRatio) =>
-        isUp ? OfDisk(usedRatio) : new(EscalationLevel.L2, EscalationCause.StoreDown, "its store cannot be read");
+        isUp ? OfDisk(usedRatio) : new(EscalationLevel.L2, EscalationCause.StoreDown, "its store cannot be used or cannot be written");
 
     /// <returns>None when the agent works, or none was ever started here: commands do without one.</returns>
     public static IEnumerable<EscalationReason> OfAgent(AgentCondition agent, DateTimeOffset now)

@@ -1,6 +1,7 @@
 using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Sources.Sqlite;
+using NexusBackupAgent.Storage;
 
 namespace NexusBackupAgent.Runs;
 
@@ -70,7 +71,7 @@ internal sealed class JournalDatabase : IDisposable
         setAside = null;
         try
         {
-            Directory.CreateDirectory(stateDirectory);
+            FileOwner.MakeDirectory(stateDirectory);
             try
             {
                 return Connect(file);
@@ -93,7 +94,7 @@ internal sealed class JournalDatabase : IDisposable
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
-            throw IoFailure.Translate(failure, $"open the run journal '{file}'", stateDirectory);
+            throw StateAccess.Translate(failure, $"open the run journal '{file}'", stateDirectory);
         }
     }
 
@@ -160,6 +161,7 @@ internal sealed class JournalDatabase : IDisposable
 
     private static JournalDatabase Connect(string path)
     {
+        MakeFile(path);
         var opened = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = 10 }.ToString());
         try
         {
@@ -179,6 +181,22 @@ internal sealed class JournalDatabase : IDisposable
         {
             opened.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Makes the file when it is missing, for whom its directory belongs to; SQLite gives the files beside it the owner of this one.</summary>
+    private static void MakeFile(string path)
+    {
+        if (File.Exists(path))
+            return;
+        try
+        {
+            new FileStream(path, FileMode.CreateNew, FileAccess.Write).Dispose();
+            FileOwner.Inherit(path);
+        }
+        catch (IOException) when (File.Exists(path))
+        {
+            // Another process was faster.
         }
     }
 
@@ -208,6 +226,6 @@ internal sealed class JournalDatabase : IDisposable
     private static BackupException Translate(SqliteException failure, string path) => new(
         FailureKind.Journal,
         $"cannot use the run journal '{path}': {SqliteFailure.Reason(failure)}",
-        $"check owner, mode and free space of its directory (ls -la '{Path.GetDirectoryName(path)}'; df -h '{Path.GetDirectoryName(path)}') for the user {Environment.UserName}",
+        $"check owner, mode and free space of its directory (ls -la '{Path.GetDirectoryName(path)}'; df -h '{Path.GetDirectoryName(path)}'). {StateAccess.Mend(Path.GetDirectoryName(path)!)}",
         failure);
 }

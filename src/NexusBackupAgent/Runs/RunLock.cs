@@ -1,4 +1,5 @@
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Storage;
 
 namespace NexusBackupAgent.Runs;
 
@@ -24,9 +25,13 @@ internal sealed class RunLock : IDisposable
         var path = Path.Combine(stateDirectory, "locks", source + ".lock");
         try
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            FileOwner.MakeDirectory(Path.GetDirectoryName(path)!);
+            var isNew = !File.Exists(path);
             // Read access suffices for the lock, so that root and the agent's user can share a file that either made.
-            return new RunLock(new FileStream(path, FileMode.OpenOrCreate, FileAccess.Read, FileShare.None, bufferSize: 0));
+            var opened = new FileStream(path, FileMode.OpenOrCreate, FileAccess.Read, FileShare.None, bufferSize: 0);
+            if (isNew)
+                FileOwner.Inherit(path);
+            return new RunLock(opened);
         }
         catch (IOException held) when (IsHeld(held))
         {
@@ -34,7 +39,7 @@ internal sealed class RunLock : IDisposable
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
-            throw IoFailure.Translate(failure, $"lock source '{source}' with '{path}'", stateDirectory);
+            throw StateAccess.Translate(failure, $"lock source '{source}' with '{path}'", stateDirectory);
         }
     }
 

@@ -98,15 +98,17 @@ internal sealed partial class VerificationDispatcher(
 
     private Operation Record(ProtectedSource source, Backup verified, DateTimeOffset startedAt)
     {
+        if (verified.NotRecorded is { } unkept)
+            ResultNotKept(source.Name, source.Catalog.Locate(verified.File), unkept.Message, unkept.Hint);
         if (verified.Verification!.Passed)
         {
             VerificationSucceeded(source.Name, verified.File);
-            return Record(source, verified, startedAt, $"{verified.File} was read back and is good", failure: null);
+            return Record(source, verified, startedAt, $"{verified.File} was read back and is good{BackupExaminer.UnkeptOf(verified)}", failure: null);
         }
 
         var (file, reason) = (source.Catalog.Locate(verified.File), BackupExaminer.ReasonOf(verified));
         VerificationFailed(source.Name, file, reason);
-        return Record(source, verified, startedAt, $"{verified.File} was read back and is corrupt: {reason}", new RunFailure(
+        return Record(source, verified, startedAt, $"{verified.File} was read back and is corrupt: {reason}{BackupExaminer.UnkeptOf(verified)}", new RunFailure(
             FailureKind.Verification, $"backup '{file}' is corrupt: {reason}", $"make a new one: nexus-backup backup '{source.Name}'"));
     }
 
@@ -121,4 +123,7 @@ internal sealed partial class VerificationDispatcher(
 
     [LoggerMessage(EventId = 1109, EventName = "verification_broke", Level = LogLevel.Error, Message = "verification of {Source}: {File}: unexpected error")]
     private partial void VerificationBroke(Exception exception, string source, string file);
+
+    [LoggerMessage(EventId = 1106, EventName = "result_not_kept", Level = LogLevel.Warning, Message = "verification of {Source}: what reading {File} back showed counts, but can't be kept beside it: {Reason}. Next: {Hint}")]
+    private partial void ResultNotKept(string source, string file, string reason, string hint);
 }

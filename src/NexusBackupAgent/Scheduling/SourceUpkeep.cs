@@ -66,7 +66,7 @@ internal sealed partial class SourceUpkeep(
     private bool IsTooSoon(FailedTry last, Backup backup) =>
         last.Length == backup.ActualLength && last.ModifiedAt == backup.Artifact.ModifiedAt && timeProvider.GetElapsedTime(last.Timestamp) < BackOff;
 
-    /// <returns>False when the backup could not be looked at, or not be set aside; that is logged.</returns>
+    /// <returns>False when the backup could not be looked at, or not be set aside, or the result not be kept; that is logged.</returns>
     private async Task<bool> TrySettleAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
     {
         try
@@ -77,7 +77,8 @@ internal sealed partial class SourceUpkeep(
                 return true;
             }
 
-            return (await verifications.VerifyAsync(source, backup, TimeSpan.Zero, progress: null, cancellationToken)).State != BackupState.Corrupt;
+            var verified = await verifications.VerifyAsync(source, backup, TimeSpan.Zero, progress: null, cancellationToken);
+            return verified is { State: not BackupState.Corrupt, NotRecorded: null }; // a result that is not kept would be sought again each minute
         }
         catch (BackupException failure) when (failure.Kind != FailureKind.Locked) // whatever else a dispatcher meets, it tells as such
         {

@@ -5,6 +5,8 @@ namespace NexusBackupAgent.Storage;
 /// <summary>Owner, group and mode of a file, to be given to the one that takes its place.</summary>
 internal readonly partial record struct FileOwner(uint User, uint Group, UnixFileMode Mode)
 {
+    private const int PermissionDenied = 13; // EACCES
+
     // As the agent's other new files: a database holds everything, and nothing of it is for other users.
     private const UnixFileMode NewFileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
 
@@ -32,16 +34,39 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
 
     /// <summary>
     /// What root makes in somebody's directory is for that user: an agent of that user has to read what a command of root
-    /// wrote. As far as the file system lets; one over the network may not.
+    /// wrote. As far as the file system lets; one over the network may not. A link is given away itself, never what it
+    /// leads to: in that directory its owner may have put it there.
     /// </summary>
     public static void Inherit(string path)
     {
         if (Geteuid() == 0 && FileStatus.Of(Path.GetDirectoryName(path)!) is { } directory && directory.User != 0)
-            _ = Chown(path, directory.User, directory.Group);
+            _ = LinkChown(path, directory.User, directory.Group);
+    }
+
+    /// <summary>Makes a directory, and those above it, where they are missing; each <see cref="Inherit"/>s.</summary>
+    /// <exception cref="IOException">It can't be made.</exception>
+    public static void MakeDirectory(string directory)
+    {
+        if (Directory.Exists(directory))
+            return;
+        if (Path.GetDirectoryName(directory) is { Length: > 0 } parent)
+            MakeDirectory(parent);
+        Directory.CreateDirectory(directory);
+        Inherit(directory);
     }
 
     /// <summary>Whether this process may make and rename files in a directory.</summary>
-    public static bool CanWriteIn(string directory) => Access(directory, 3) == 0; // W_OK | X_OK
+    public static bool CanWriteIn(string directory) => WhyNotWriteIn(directory) is null;
+
+    /// <summary>Why this process may not make and rename files in a directory, as the kernel says without trying; null when it may.</summary>
+    /// <returns>A read-only file system is told apart, for root too.</returns>
+    public static Exception? WhyNotWriteIn(string directory)
+    {
+        if (Access(directory, 3) == 0) // W_OK | X_OK
+            return null;
+        var (error, message) = (Marshal.GetLastPInvokeError(), Marshal.GetLastPInvokeErrorMessage());
+        return error == PermissionDenied ? new UnauthorizedAccessException(message) : new IOException(message, error);
+    }
 
     private static uint[] Groups()
     {
@@ -53,7 +78,10 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
     [LibraryImport("libc", EntryPoint = "chown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Chown(string path, uint user, uint group);
 
-    [LibraryImport("libc", EntryPoint = "access", StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport("libc", EntryPoint = "lchown", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int LinkChown(string path, uint user, uint group);
+
+    [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Access(string path, int mode);
 
     [LibraryImport("libc", EntryPoint = "geteuid")]

@@ -41,4 +41,8 @@ internal interface IArtifactStore
 
     /// <summary>The room left; null where the store does not tell.</summary>
     StoreSpace? GetSpace();
+
+    /// <summary>Refuses a store that takes no backup now, as far as can be told without writing to it; its backups may still be read.</summary>
+    /// <exception cref="BackupException">It is read-only, or this user may not write there, or it is not there.</exception>
+    void RequireWritable();
 }

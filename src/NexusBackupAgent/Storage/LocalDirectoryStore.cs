@@ -132,6 +132,21 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IA
         }
     }
 
+    public void RequireWritable()
+    {
+        try
+        {
+            RequireRoot();
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw IoFailure.Translate(failure, $"look into store '{Name}'", root);
+        }
+
+        if (FileOwner.WhyNotWriteIn(root) is { } refused)
+            throw IoFailure.Translate(refused, $"write in store '{Name}' at '{root}'", root);
+    }
+
     private Task<IReadOnlyList<T>> List<T>(string directory, Func<DirectoryInfo, IEnumerable<T>> read)
     {
         var target = new DirectoryInfo(Locate(directory));

@@ -31,7 +31,7 @@ internal sealed class ScratchDirectory(string path) : IDisposable
     /// <exception cref="BackupException">The directory can't be made or looked at.</exception>
     public long Available => Guard("look at", () =>
     {
-        MakeDirectory(Path);
+        MakeRoot();
         return new DriveInfo(Path).AvailableFreeSpace;
     });
 
@@ -154,11 +154,22 @@ internal sealed class ScratchDirectory(string path) : IDisposable
     private static string MakeDirectory(string directory) =>
         (OperatingSystem.IsWindows() ? Directory.CreateDirectory(directory) : Directory.CreateDirectory(directory, OwnersDirectory)).FullName;
 
+    /// <summary>Makes the directory when it is missing. What root makes is for whom the directory above it belongs to, who has to use it as well.</summary>
+    private void MakeRoot()
+    {
+        if (Directory.Exists(Path))
+            return;
+        if (System.IO.Path.GetDirectoryName(Path) is { Length: > 0 } parent)
+            FileOwner.MakeDirectory(parent);
+        MakeDirectory(Path);
+        FileOwner.Inherit(Path);
+    }
+
     private string OwnSubdirectory()
     {
         lock (gate)
         {
-            MakeDirectory(Path);
+            MakeRoot();
             held ??= Make(System.IO.Path.Combine(Path, $"{Prefix}{Guid.NewGuid():N}{LockExtension}"));
             return MakeDirectory(SubdirectoryOf(held.Name));
         }

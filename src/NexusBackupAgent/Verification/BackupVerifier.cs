@@ -15,7 +15,10 @@ namespace NexusBackupAgent.Verification;
 internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider timeProvider)
 {
     /// <summary>Verifies once, records the result, and adopts a hand-made file that passed. <see cref="Quarantine"/> is who acts on damage.</summary>
-    /// <returns>The backup with its new state. Damage is a result; only being unable to look is an exception.</returns>
+    /// <returns>
+    /// The backup with its new state. Damage is a result; only being unable to look is an exception. A result that can't
+    /// be kept is one all the same, and <see cref="Backup.NotRecorded"/> says why.
+    /// </returns>
     public Task<Backup> VerifyAsync(
         IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken) =>
         VerifyAsync(source, catalog, backup, progress, recordsDamage: true, cancellationToken);
@@ -27,20 +30,23 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
 
     /// <summary>The same, into a file that the caller gives and keeps: after a passed verification it holds the content.</summary>
     /// <param name="expanded">An existing empty file, which nobody else uses. How much room its place has, the caller knows.</param>
-    /// <param name="notRecorded">Told why the result could not be kept, where the content is wanted all the same: from a store that is read-only. Null: that is a failure.</param>
     public Task<Backup> ExpandAsync(
-        IBackupSource source, BackupCatalog catalog, Backup backup, string expanded, IProgress<long>? progress, CancellationToken cancellationToken, Action<BackupException>? notRecorded = null) =>
-        ExpandAsync(source, catalog, backup, expanded, progress, recordsDamage: true, notRecorded, cancellationToken);
+        IBackupSource source, BackupCatalog catalog, Backup backup, string expanded, IProgress<long>? progress, CancellationToken cancellationToken) =>
+        backup is { Unreadable: { } unreadable, Manifest.IsCommitted: false } // who needs the content can do without the last result, but not without the manifest
+            ? Task.FromException<Backup>(unreadable)
+            : ReadBackAsync(source, catalog, backup, expanded, progress, recordsDamage: true, cancellationToken);
 
     private async Task<Backup> VerifyAsync(
         IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken)
     {
+        if (backup.Unreadable is { } unreadable)
+            throw unreadable;
         if (backup.Manifest.IsCommitted) // of a hand-made file nobody knows the length
             scratch.RequireRoom(backup.Manifest.Content.Length);
         var expanded = scratch.NewFile();
         try
         {
-            return await ExpandAsync(source, catalog, backup, expanded, progress, recordsDamage, notRecorded: null, cancellationToken);
+            return await ReadBackAsync(source, catalog, backup, expanded, progress, recordsDamage, cancellationToken);
         }
         finally
         {
@@ -48,12 +54,9 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         }
     }
 
-    private async Task<Backup> ExpandAsync(
-        IBackupSource source, BackupCatalog catalog, Backup backup, string expanded, IProgress<long>? progress, bool recordsDamage, Action<BackupException>? notRecorded, CancellationToken cancellationToken)
+    private async Task<Backup> ReadBackAsync(
+        IBackupSource source, BackupCatalog catalog, Backup backup, string expanded, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken)
     {
-        // A restore that needs the content all the same can do without the last result, but not without the manifest.
-        if (backup.Unreadable is { } unreadable && (notRecorded is null || !backup.Manifest.IsCommitted))
-            throw unreadable;
         var reading = await ReadAsync(catalog, backup, expanded, progress, cancellationToken);
         var checks = new List<CheckResult>
         {
@@ -79,10 +82,9 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
                 backup = await catalog.AdoptAsync(backup, reading.Content!.Value, reading.Stored, cancellationToken);
             return await catalog.RecordAsync(backup, result, cancellationToken);
         }
-        catch (BackupException failure) when (notRecorded is not null)
+        catch (BackupException failure)
         {
-            notRecorded(failure);
-            return backup with { Verification = result };
+            return backup with { Verification = result, NotRecorded = failure };
         }
     }
 

@@ -4,6 +4,7 @@ using System.Text.Json;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Runs;
+using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Cli;
 
@@ -177,6 +178,22 @@ public sealed class CommandTests : IDisposable
 
         Assert.Equal(("L2", "L2"), (Text(status, "level"), Text(status.GetProperty("agent"), "level")));
         Assert.Equal("L1: schedule daily did not start when it was due", Assert.Single(status.GetProperty("sources")[0].GetProperty("reasons").EnumerateArray()).GetString());
+    }
+
+    [SkippableFact]
+    public async Task Status_tells_a_store_that_became_read_only_and_still_its_room()
+    {
+        await using var disk = await SmallFileSystem.MountAsync("size=4m,mode=0777");
+        place.Configure("itsm", "itsm.db", disk.Path);
+        await place.RunAsync("backup");
+        await disk.RemountAsync("ro");
+
+        var store = (await place.RunAsync("status", "--json")).Json.GetProperty("stores")[0];
+
+        Assert.Equal("L2", Text(store, "level"));
+        Assert.Contains("cannot write in store 'local'", Text(store, "error"), StringComparison.Ordinal);
+        Assert.Equal(4 << 20, store.GetProperty("sizeBytes").GetInt64());
+        Assert.Contains("the file system is read-only", (await place.RunAsync("status")).Output, StringComparison.Ordinal);
     }
 
     [Fact]

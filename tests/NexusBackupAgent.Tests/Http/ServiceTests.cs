@@ -88,6 +88,23 @@ public sealed class ServiceTests : IDisposable
         Assert.Contains("does not exist", health.GetProperty("sources")[0].GetProperty("error").GetString(), StringComparison.Ordinal);
     }
 
+    [SkippableFact]
+    public async Task A_store_that_became_read_only_is_down_and_still_tells_its_room()
+    {
+        await using var disk = await SmallFileSystem.MountAsync("size=4m");
+        await SqliteSamples.LedgerAsync(home["itsm.db"], "wal");
+        await using var service = await RunningService.StartAsync(home, clock, Configuration.Replace("path: backups", $"path: {disk.Path}", StringComparison.Ordinal));
+        await ScrapeUntilAsync(service, "nexus_backup_runs_total{source=\"itsm\",schedule=\"daily\",result=\"success\"} 1");
+        Assert.Contains("nexus_backup_store_up{store=\"local\"} 1", await ScrapeAsync(service));
+
+        await disk.RemountAsync("ro");
+        var series = await ScrapeAsync(service);
+
+        Assert.Contains("nexus_backup_store_up{store=\"local\"} 0", series);
+        Assert.Contains($"nexus_backup_disk_size_bytes{{store=\"local\"}} {4 << 20}", series);
+        Assert.Contains("nexus_backup_backups{source=\"itsm\",schedule=\"daily\",state=\"good\"} 1", series);
+    }
+
     [Fact]
     public async Task Health_is_ok_with_each_sources_state_while_the_agent_works()
     {

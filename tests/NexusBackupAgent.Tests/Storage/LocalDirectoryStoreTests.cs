@@ -118,6 +118,13 @@ public sealed class LocalDirectoryStoreTests : ArtifactStoreContract, IDisposabl
         var deleting = await Assert.ThrowsAsync<BackupException>(() => store.DeleteAsync("old", CancellationToken.None));
         Assert.Equal(FailureKind.StoreUnavailable, deleting.Kind);
         Assert.Equal("old", Assert.Single(await store.ListAsync("", CancellationToken.None)).Name);
+        var asked = Assert.Throws<BackupException>(store.RequireWritable);
+        Assert.Equal(FailureKind.StoreUnavailable, asked.Kind);
+        Assert.Contains("cannot write in store", asked.Message, StringComparison.Ordinal);
+        Assert.Contains("read-only", asked.Message, StringComparison.Ordinal);
+        Assert.NotNull(store.GetSpace());
+        await small.RemountAsync("rw");
+        store.RequireWritable();
     }
 
     [SkippableFact]
@@ -132,6 +139,7 @@ public sealed class LocalDirectoryStoreTests : ArtifactStoreContract, IDisposabl
 
         Assert.Contains("Permission", said, StringComparison.Ordinal);
         Assert.Contains("permission denied", said, StringComparison.Ordinal);
+        Assert.Matches("^Permission: cannot write in store 'local' at .*permission denied.*ls -la", await Child.RunAsUserAsync("store-writable", root));
         Assert.Empty(TempDirectory.FilesIn(root));
     }
 

@@ -23,6 +23,8 @@ internal static class ChildProgram
                 return 0;
             case ["store-write", var root]:
                 return await TellAsync(() => new LocalDirectoryStore("local", root).WriteAsync("a", false, (_, _) => Task.CompletedTask, CancellationToken.None));
+            case ["store-writable", var root]:
+                return await TellAsync(() => Task.Run(new LocalDirectoryStore("local", root).RequireWritable));
             case ["problems", var file]:
                 var (configuration, problems) = ConfigurationFile.Load(file, TimeZoneInfo.Utc);
                 foreach (var problem in configuration is null ? problems : [.. problems, .. ConfigurationFile.CheckEnvironment(configuration)])
@@ -50,6 +52,8 @@ internal static class ChildProgram
                     await using var snapshot = await source.OpenSnapshotAsync(CancellationToken.None);
                     await snapshot.CopyToAsync(Stream.Null, CancellationToken.None);
                 });
+            case ["take-lock", var state]:
+                return await TellAsync(() => Task.Run(() => RunLock.TryAcquire(state, "itsm")?.Dispose()));
             case ["hold-lock", var state, var source]:
                 using (RunLock.TryAcquire(state, source)!)
                 {

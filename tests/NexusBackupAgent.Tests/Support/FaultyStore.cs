@@ -60,6 +60,8 @@ internal sealed class FaultyStore(IArtifactStore inner, int failing, FaultTime t
 
     public StoreSpace? GetSpace() => inner.GetSpace();
 
+    public void RequireWritable() => inner.RequireWritable();
+
     public void Dispose() => Assert.True(Fired || failing == 0, $"the fault at change {failing} was never reached: {string.Join(", ", Log)}");
 
     private async Task ChangeAsync(string what, Func<Task> change)
