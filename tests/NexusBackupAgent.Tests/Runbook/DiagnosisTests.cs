@@ -1,4 +1,5 @@
 using System.Text.Json;
+using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Tests.Cli;
 using NexusBackupAgent.Tests.Support;
@@ -49,6 +50,31 @@ public sealed class DiagnosisTests : IDisposable
     }
 
     [Fact]
+    public async Task A_backup_that_somebody_renamed_to_bad_is_L1_for_a_day_although_no_check_said_so()
+    {
+        await Place.RunAsync("backup");
+        File.Move(Place.Artifact(), Place.Artifact() + ".bad");
+        File.SetLastWriteTimeUtc(Directory.GetFiles(Place.Store, "*.bad").Single(), DateTime.UnixEpoch.AddYears(50)); // a rename leaves it as it was, too
+        await Place.RunAsync("backup");
+
+        var source = (await Place.RunAsync("status", "--json")).Json.GetProperty("sources")[0];
+
+        Assert.Equal("L1", Text(source, "level"));
+        Assert.Contains("set aside as corrupt within the last day", source.GetProperty("reasons")[0].GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_run_that_does_not_end_is_L1_as_the_alert_says()
+    {
+        await Place.RunAsync("backup");
+        night.InJournal((journal, _) => journal.Begin("itsm", "daily", BackupType.Full, Now.AddHours(-7)));
+
+        var source = (await Place.RunAsync("status", "--json")).Json.GetProperty("sources")[0];
+
+        Assert.Equal("L1: its run has not ended for 6 h", source.GetProperty("reasons")[0].GetString());
+    }
+
+    [Fact]
     public async Task An_agent_that_stopped_is_B_although_the_backup_is_fresh()
     {
         await Place.RunAsync("backup");
@@ -62,9 +88,9 @@ public sealed class DiagnosisTests : IDisposable
     public async Task A_heart_that_stopped_beating_is_B_although_the_process_lives()
     {
         await Place.RunAsync("backup");
-        night.Agent(beat: Now.AddMinutes(-10));
+        night.Agent(beat: Now.AddMinutes(-11));
 
-        await ExpectAsync("B", 3, "stood still for 10 min", "sudo systemctl restart nexus-backup");
+        await ExpectAsync("B", 3, "stood still for 11 min", "sudo systemctl restart nexus-backup");
     }
 
     [Fact]

@@ -60,7 +60,8 @@ public sealed class EscalationTests
     [Theory]
     // whether it runs | last beat (s ago, NaN: never) | level
     [InlineData(true, 15, "Ok")]
-    [InlineData(true, 91, "L2")] // its scheduler stands still
+    [InlineData(true, 600, "Ok")]
+    [InlineData(true, 601, "L2")] // its scheduler stands still
     [InlineData(false, 15, "L2")] // it stopped
     [InlineData(false, double.NaN, "Ok")] // none was ever started: commands do without one
     [InlineData(true, double.NaN, "Ok")] // it is starting
@@ -98,6 +99,29 @@ public sealed class EscalationTests
         corrupt = corrupt with { Artifact = corrupt.Artifact with { Name = corrupt.File + ".bad" } };
         var condition = new SourceCondition(
             [.. good.Length == 0 ? [] : (Backup[])[BackupOf(10, passed: true)], corrupt], Now.AddDays(-99), 0, 0, 0.1, TimeSpan.FromHours(24), TimeSpan.FromHours(48));
+
+        Assert.Equal(level, Escalation.Highest(Escalation.Decide(condition, Now)).ToString());
+    }
+
+    [Theory]
+    [InlineData(23.9, "L1")]
+    [InlineData(24, "Ok")]
+    [InlineData(double.NaN, "L1")] // nothing tells when
+    public void One_that_somebody_set_aside_by_hand_counts_for_a_day_from_its_renaming(double hoursAgo, string level)
+    {
+        var aside = BackupOf(99, passed: true);
+        aside = aside with { Artifact = aside.Artifact with { Name = aside.File + ".bad", ChangedAt = double.IsNaN(hoursAgo) ? null : Now.AddHours(-hoursAgo) } };
+        var condition = new SourceCondition([BackupOf(10, passed: true), aside], Now.AddDays(-99), 0, 0, 0.1, TimeSpan.FromHours(24), TimeSpan.FromHours(48));
+
+        Assert.Equal(level, Escalation.Highest(Escalation.Decide(condition, Now)).ToString());
+    }
+
+    [Theory]
+    [InlineData(6, "Ok")]
+    [InlineData(6.1, "L1")]
+    public void A_run_that_does_not_end_is_the_operators(double hours, string level)
+    {
+        var condition = new SourceCondition([BackupOf(1, passed: true)], Now.AddDays(-9), 0, 0, 0.1, TimeSpan.FromHours(24), TimeSpan.FromHours(48)) { RunStartedAt = Now.AddHours(-hours) };
 
         Assert.Equal(level, Escalation.Highest(Escalation.Decide(condition, Now)).ToString());
     }
