@@ -25,7 +25,7 @@ internal static class IncidentReader
             kinds,
             source.NewestGood?.CapturedAt,
             now - source.NewestGood?.CapturedAt,
-            source.Reasons.Any(reason => reason.Cause is EscalationCause.Stale or EscalationCause.None or EscalationCause.AllCorrupt),
+            source.NewestGood is null || source.Reasons.Any(reason => reason.Cause == EscalationCause.Stale),
             status.StoreOf(source.Source).Space?.UsedRatio,
             at is { } since ? MeasuresTaken.Of(agent.Journal.Since(source.Name, since), agent.Operations.Since(source.Name, since)) : [],
             Escalation.Highest(source.Reasons.Concat(status.Reasons)));

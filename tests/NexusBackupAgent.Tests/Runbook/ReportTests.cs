@@ -107,6 +107,15 @@ public sealed class ReportTests : IDisposable
     }
 
     [Fact]
+    public async Task A_new_source_without_a_backup_is_beyond_the_RPO_although_it_is_no_incident_yet()
+    {
+        var report = await ReportAsync();
+
+        Assert.True(report.GetProperty("rpoExceeded").GetBoolean());
+        Assert.Contains("■ RPO影響: 超過（正常バックアップなし）", (await Place.RunAsync("report", "--lang", "ja")).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_failed_restore_is_told_until_one_succeeds()
     {
         await Place.RunAsync("backup");
