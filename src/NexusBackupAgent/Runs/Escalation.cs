@@ -1,4 +1,5 @@
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 
 namespace NexusBackupAgent.Runs;
 
@@ -97,8 +98,8 @@ internal sealed record AgentCondition(bool IsRunning, DateTimeOffset? LastBeat)
 
     public bool Works(DateTimeOffset now) => IsRunning && !IsStuck(now);
 
-    /// <summary>Whether the last self-test missed a corruption that it had made.</summary>
-    public bool HasSelfTestFailed { get; init; }
+    /// <summary>Why the last self-test did not pass; null when it did, or none was made. Only <see cref="FailureKind.Verification"/> says that the checks are wrong.</summary>
+    public RunFailure? SelfTestFailure { get; init; }
 }
 
 /// <summary>Decides the level of a source, for everything that shows one. Pure.</summary>
@@ -145,8 +146,11 @@ internal static class Escalation
             yield return new(EscalationLevel.L2, EscalationCause.AgentDown, "the agent is not running");
         else if (agent.LastBeat is not null && agent.IsStuck(now))
             yield return new(EscalationLevel.L2, EscalationCause.SchedulerStuck, "the agent's scheduler has stopped");
-        if (agent.HasSelfTestFailed)
-            yield return new(EscalationLevel.L1, EscalationCause.SelfTestFailed, "the last self-test of the verification failed");
+        if (agent.SelfTestFailure is { } failure)
+        {
+            var reason = failure.Kind == FailureKind.Verification ? "the last self-test of the verification failed" : "the last self-test of the verification could not be made, which proves nothing";
+            yield return new(EscalationLevel.L1, EscalationCause.SelfTestFailed, $"{reason}: {failure.Message}");
+        }
     }
 
     private static IEnumerable<EscalationReason> OfBackups(SourceCondition source, DateTimeOffset now)

@@ -1,6 +1,7 @@
 using System.Globalization;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.EndToEndTests.Support;
 using NexusBackupAgent.Runs;
 using NexusBackupAgent.Storage;
@@ -143,7 +144,7 @@ public sealed class EscalationAgreesWithTheRulesTests
             LastDrillAt = Now.AddHours(-2),
             HasDrillFailed = condition.HasDrillFailed,
         };
-        var agent = new AgentCondition(condition.IsAgentUp, condition.IsStuck || !condition.IsAgentUp ? Now.AddHours(-2) : Now) { HasSelfTestFailed = condition.HasSelfTestFailed };
+        var agent = new AgentCondition(condition.IsAgentUp, condition.IsStuck || !condition.IsAgentUp ? Now.AddHours(-2) : Now) { SelfTestFailure = condition.HasSelfTestFailed ? new RunFailure(FailureKind.Verification, "", "") : null };
         return Escalation.Decide(source, Now).Concat(Escalation.OfAgent(agent, Now));
     }
 

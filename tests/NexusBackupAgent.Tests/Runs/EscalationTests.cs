@@ -1,5 +1,6 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Runs;
 using NexusBackupAgent.Storage;
 
@@ -126,9 +127,15 @@ public sealed class EscalationTests
         Assert.Equal(level, Escalation.Highest(Escalation.Decide(condition, Now)).ToString());
     }
 
-    [Fact]
-    public void A_self_test_that_failed_is_the_operators() =>
-        Assert.Equal(EscalationLevel.L1, Escalation.Highest(Escalation.OfAgent(new AgentCondition(IsRunning: true, Now) { HasSelfTestFailed = true }, Now)));
+    [Theory]
+    [InlineData(true, "the last self-test of the verification failed: why")]
+    [InlineData(false, "the last self-test of the verification could not be made, which proves nothing: why")]
+    public void A_self_test_that_failed_or_could_not_be_made_is_the_operators_and_it_says_which(bool wasMade, string said)
+    {
+        var agent = new AgentCondition(IsRunning: true, Now) { SelfTestFailure = new RunFailure(wasMade ? FailureKind.Verification : FailureKind.StoreFull, "why", "look") };
+
+        Assert.Equal(new EscalationReason(EscalationLevel.L1, EscalationCause.SelfTestFailed, said), Assert.Single(Escalation.OfAgent(agent, Now)));
+    }
 
     [Fact]
     public void A_schedule_that_did_not_start_is_the_operators()
