@@ -42,6 +42,12 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     /// <summary>Why its manifest or its last verification can't be read now; null when they can. That is no damage, and nothing is concluded until it passes.</summary>
     public BackupException? Unreadable { get; init; }
 
+    /// <summary>
+    /// When one that is set aside was, UTC: when a check failed, otherwise (somebody renamed it by hand) when the file last
+    /// changed; null when the store does not tell that.
+    /// </summary>
+    public DateTimeOffset? SetAsideAt => Verification is { Passed: false } found ? found.VerifiedAt : Artifact.ChangedAt;
+
     /// <summary>Stored as it was captured, and what was captured is damaged: another capture would hold the same.</summary>
     public bool ShowsCorruptSource =>
         this is { State: BackupState.Corrupt or BackupState.Quarantined, Manifest.IsCommitted: true, Verification: { Passed: false } result }

@@ -63,6 +63,8 @@ internal static class DiagnoseCommand
         private void Print(Diagnosis diagnosis, IReadOnlyList<string> log)
         {
             terminal.Line($"[bold]{Readable.Plain(diagnosis.Source)}[/]  {Heading(diagnosis.Cause)}  {Readable.Coloured(diagnosis.Level)}");
+            foreach (var reason in diagnosis.Reasons)
+                terminal.Line($"  {Readable.Coloured(reason.Level)} {Readable.Plain(reason.Reason)}");
             foreach (var step in diagnosis.Steps)
                 terminal.Line($"  {(step.Passed ? "[green]✓[/]" : "[red]✗[/]")} {Readable.Plain($"[{step.Number}]")} {Readable.Plain(step.Question.In(language))}: {Readable.Plain(step.Evidence.In(language))}");
             foreach (var also in diagnosis.Findings.Skip(1))

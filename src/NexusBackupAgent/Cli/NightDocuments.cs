@@ -17,6 +17,7 @@ internal sealed record ChecklistItemDocument(int Number, string Check, bool Pass
 
 /// <summary>One source as <c>diagnose --json</c> prints it.</summary>
 /// <param name="Cause"><c>healthy</c>, <c>A</c>, <c>B</c>, <c>C</c>, <c>DB</c>, <c>E</c> or <c>F</c>.</param>
+/// <param name="Reasons">What asks for the level, the highest first.</param>
 /// <param name="Also">What else is wrong, as <paramref name="Cause"/> names it.</param>
 /// <param name="Next">Commands in order.</param>
 /// <param name="Log">Only for an unknown cause.</param>
@@ -25,6 +26,7 @@ internal sealed record DiagnosisDocument(
     string Cause,
     string Title,
     string Level,
+    IReadOnlyList<string> Reasons,
     string? Evidence,
     IReadOnlyList<string> Also,
     IReadOnlyList<StepDocument> Steps,
@@ -37,6 +39,7 @@ internal sealed record DiagnosisDocument(
         LetterOf(diagnosis.Cause),
         DiagnosisTexts.Of(diagnosis.Cause).Title.In(language),
         Readable.Word(diagnosis.Level),
+        [.. diagnosis.Reasons.Select(reason => $"{reason.Level}: {reason.Reason}")],
         diagnosis.Findings.Count == 0 ? null : diagnosis.Findings[0].Evidence.In(language),
         [.. diagnosis.Findings.Skip(1).Select(finding => LetterOf(finding.Cause))],
         [.. diagnosis.Steps.Select(step => new StepDocument(step.Number, step.Question.In(language), step.Passed, step.Evidence.In(language)))],

@@ -79,6 +79,29 @@ internal readonly partial record struct RetentionPeriod
         }
     }
 
+    /// <summary>The earliest capture that is not past its period at <paramref name="now"/>; null: every one.</summary>
+    /// <param name="now">The instant to look at.</param>
+    /// <param name="zone">The calendar of months and years.</param>
+    public DateTimeOffset? StartOfWhatIsKept(DateTimeOffset now, TimeZoneInfo zone)
+    {
+        try
+        {
+            return unit switch
+            {
+                Unit.Forever => null,
+                Unit.Hours => now.AddHours(-count),
+                Unit.Days => now.AddDays(-count),
+                Unit.Weeks => now.AddDays(-7L * count),
+                Unit.Months => AddMonths(now, -count, zone),
+                _ => AddMonths(now, -12 * count, zone),
+            };
+        }
+        catch (ArgumentOutOfRangeException)
+        {
+            return null; // Before the year 1.
+        }
+    }
+
     /// <summary>The shortest text that <see cref="Parse"/> reads back to the same period.</summary>
     public override string ToString() =>
         unit == Unit.Forever ? "forever" : count.ToString(CultureInfo.InvariantCulture) + Suffix(unit);

@@ -24,7 +24,7 @@ internal sealed record AgentStatus(
         agent.TimeProvider.GetUtcNow(),
         new AgentCondition(RunLock.IsHeld(agent.Configuration.StateDirectory, RunLock.Agent), agent.Journal.LastBeat())
         {
-            HasSelfTestFailed = agent.Operations.LastOfEach(OperationKind.SelfTest).Values.Any(test => test.Failure is not null),
+            SelfTestFailure = agent.Operations.LastOfEach(OperationKind.SelfTest).GetValueOrDefault("")?.Failure,
         },
         agent.Stores.Values.Select(StoreStatus.Read).ToDictionary(store => store.Name, StringComparer.Ordinal));
 

@@ -42,11 +42,14 @@ internal sealed record Finding(Cause Cause, Bilingual Evidence, IReadOnlyList<st
 
 /// <summary>The end of the flowchart for one source.</summary>
 /// <param name="Source">Its name.</param>
-/// <param name="Level">Who has to act.</param>
+/// <param name="Reasons">What asks for a level, the highest first.</param>
 /// <param name="Steps">The way through the flowchart.</param>
 /// <param name="Findings">What is wrong; the first is the cause. None: healthy.</param>
-internal sealed record Diagnosis(string Source, EscalationLevel Level, IReadOnlyList<Step> Steps, IReadOnlyList<Finding> Findings)
+internal sealed record Diagnosis(string Source, IReadOnlyList<EscalationReason> Reasons, IReadOnlyList<Step> Steps, IReadOnlyList<Finding> Findings)
 {
+    /// <summary>Who has to act.</summary>
+    public EscalationLevel Level => Escalation.Highest(Reasons);
+
     public Cause Cause => Findings.Count == 0 ? Cause.Healthy : Findings[0].Cause;
 
     /// <summary>What to type, in order. What hinders a backup is mended before one is asked for.</summary>

@@ -90,7 +90,7 @@ internal static class DiagnosisTexts
         _ => new("a snapshot of it opens", "スナップショット取得可"),
     };
 
-    public static Bilingual Access(Observation seen) => new($"{seen.Directory} is writable by {seen.User}", $"{seen.Directory} はユーザー {seen.User} で書込み可");
+    public static Bilingual Access(Observation seen) => new($"{seen.Directory} is writable by {seen.User} now", $"{seen.Directory} は現在ユーザー {seen.User} で書込み可");
 
     public static Bilingual LastRunOf(Observation seen) => seen.Status switch
     {

@@ -20,11 +20,11 @@ internal static class Flowchart
             RefusedAccess.Find(seen, commands),
             StoppedScheduler.Find(seen, commands),
         }.OfType<Finding>().ToList();
-        if (findings.Count == 0 && Unexplained(seen) is { } evidence)
+        if ((FailedReading(seen) ?? (findings.Count == 0 ? Unexplained(seen) : null)) is { } evidence)
             findings.Add(new Finding(Cause.Unknown, evidence, [Commands.AgentLog, $"{commands.Backup(seen.Source)} --verbose"]));
 
-        var level = Escalation.Highest(seen.Status.Reasons.Concat(Escalation.OfAgent(seen.Agent, seen.Now)));
-        return new Diagnosis(seen.Source, level, Steps(seen, findings), findings);
+        var reasons = seen.Status.Reasons.Concat(Escalation.OfAgent(seen.Agent, seen.Now)).OrderByDescending(reason => reason.Level);
+        return new Diagnosis(seen.Source, [.. reasons], Steps(seen, findings), findings);
     }
 
     /// <summary>[A]: the newest stored backup is corrupt, and nothing newer is good.</summary>
@@ -40,6 +40,11 @@ internal static class Flowchart
         var why = newest.Verification?.FirstFailure ?? "its size has changed";
         return new Finding(Cause.Checksum, DiagnosisTexts.Corrupt(newest.File, why), [commands.Backup(seen.Source), commands.VerifyAll(seen.Source)]);
     }
+
+    /// <summary>What a disk refuses now is told whatever else is wrong: a backup that cannot be read cannot be restored.</summary>
+    private static Bilingual? FailedReading(Observation seen) =>
+        ((BackupException?[])[seen.ReadBack?.Failure, seen.Store.Failure, seen.Status.ListFailure, seen.WriteFailure, seen.DatabaseFailure])
+            .FirstOrDefault(failure => failure?.Kind == FailureKind.Io) is { } refused ? Bilingual.Same(refused.Message) : null;
 
     /// <summary>Something is wrong and no other box of the flowchart says what.</summary>
     private static Bilingual? Unexplained(Observation seen) => seen switch
@@ -65,7 +70,9 @@ internal static class Flowchart
         steps.Add(new Step("3B", DiagnosisTexts.IsAnythingScheduled, !findings.Any(finding => finding.Cause == Cause.Scheduler), DiagnosisTexts.Schedule(seen)));
         steps.Add(StepOf("3C", Cause.Disk, DiagnosisTexts.IsThereRoom, DiagnosisTexts.Room(seen)));
         steps.Add(StepOf("3DB", Cause.Database, DiagnosisTexts.DoesTheDatabaseOpen, DiagnosisTexts.Opens(seen)));
-        steps.Add(StepOf("3E", Cause.Permission, DiagnosisTexts.IsAccessGiven, DiagnosisTexts.Access(seen)));
+        steps.Add(RefusedAccess.IsRefusedNow(seen)
+            ? StepOf("3E", Cause.Permission, DiagnosisTexts.IsAccessGiven, DiagnosisTexts.Access(seen))
+            : new Step("3E", DiagnosisTexts.IsAccessGiven, Passed: true, DiagnosisTexts.Access(seen))); // that the last run was refused is the last step
         steps.Add(new Step("3", DiagnosisTexts.DidTheLastRunSucceed, seen.Status.LastFailure is null, DiagnosisTexts.LastRunOf(seen)));
         return steps;
 

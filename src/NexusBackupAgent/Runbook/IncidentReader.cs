@@ -25,7 +25,7 @@ internal static class IncidentReader
             kinds,
             source.NewestGood?.CapturedAt,
             now - source.NewestGood?.CapturedAt,
-            source.Reasons.Any(reason => reason.Cause is EscalationCause.Stale or EscalationCause.None or EscalationCause.AllCorrupt),
+            source.NewestGood is null || source.Reasons.Any(reason => reason.Cause == EscalationCause.Stale),
             status.StoreOf(source.Source).Space?.UsedRatio,
             at is { } since ? MeasuresTaken.Of(agent.Journal.Since(source.Name, since), agent.Operations.Since(source.Name, since)) : [],
             Escalation.Highest(source.Reasons.Concat(status.Reasons)));
@@ -48,7 +48,7 @@ internal static class IncidentReader
     private static IEnumerable<Trouble> OfBackups(SourceStatus source) =>
         from backup in source.Backups
         where backup.State is BackupState.Corrupt or BackupState.Quarantined
-        select new Trouble(IncidentKind.Corrupt, backup.Verification?.VerifiedAt ?? backup.Artifact.ModifiedAt, backup.State == BackupState.Corrupt || !(source.NewestGood?.CapturedAt > backup.CapturedAt));
+        select new Trouble(IncidentKind.Corrupt, (backup.State == BackupState.Quarantined ? backup.SetAsideAt : backup.Verification?.VerifiedAt) ?? backup.Artifact.ModifiedAt, backup.State == BackupState.Corrupt || !(source.NewestGood?.CapturedAt > backup.CapturedAt));
 
     private static IEnumerable<Trouble> OfRestores(IReadOnlyList<Operation> restores, SourceStatus source) =>
         from restore in restores
@@ -65,6 +65,7 @@ internal static class IncidentReader
                 EscalationCause.Stale => new Trouble(IncidentKind.NotRun, source.NewestGood!.CapturedAt + source.Source.RpoWarning, IsCurrent: true),
                 EscalationCause.None => new Trouble(IncidentKind.NotRun, source.Activity!.AddedAt + source.Source.RpoWarning, IsCurrent: true),
                 EscalationCause.ScheduleOverdue => new Trouble(IncidentKind.NotRun, source.Late!.Value.Due, IsCurrent: true),
+                EscalationCause.RunStuck => new Trouble(IncidentKind.NotRun, source.Activity!.RunStartedAt!.Value, IsCurrent: true),
                 EscalationCause.StorageFull => new Trouble(IncidentKind.Disk, status.Now, IsCurrent: true),
                 EscalationCause.AgentDown or EscalationCause.SchedulerStuck => new Trouble(IncidentKind.Other, status.Condition.LastBeat!.Value, IsCurrent: true),
                 EscalationCause.DrillFailed => new Trouble(IncidentKind.Restore, status.Now, IsCurrent: true),

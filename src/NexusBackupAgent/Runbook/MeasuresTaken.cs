@@ -10,15 +10,28 @@ internal static class MeasuresTaken
 
     /// <param name="runs">Since the trouble began.</param>
     /// <param name="operations">Since then.</param>
-    /// <returns>Oldest first. A run that was only due is no measure; neither is telling somebody.</returns>
+    /// <returns>Oldest first. A run that was only due is no measure; neither is telling somebody. Readings that found nothing, those of diagnose and checklist among them, are one.</returns>
     public static IReadOnlyList<Measure> Of(IReadOnlyList<PastRun> runs, IReadOnlyList<Operation> operations) =>
     [
         .. runs.Where(run => run.Schedule == BackupManifest.ManualSchedule)
             .Select(run => new Measure(run.StartedAt, ManualBackup, run.Failure?.Message ?? "", run.Result is { } result ? result == RunResult.Success : null))
-            .Concat(operations.Where(operation => operation.Kind != OperationKind.Hook)
+            .Concat(operations.Where(operation => operation.Kind != OperationKind.Hook && !IsGoodReading(operation))
                 .Select(operation => new Measure(operation.StartedAt, NameOf(operation.Kind), DetailOf(operation), operation.EndedAt is null ? null : operation.Succeeded)))
+            .Concat(GoodReadings([.. operations.Where(IsGoodReading)]))
             .OrderBy(measure => measure.At),
     ];
+
+    private static bool IsGoodReading(Operation operation) => operation is { Kind: OperationKind.Verification, Succeeded: true };
+
+    /// <summary>The last one, and how many they were.</summary>
+    private static IEnumerable<Measure> GoodReadings(IReadOnlyList<Operation> readings)
+    {
+        if (readings.Count == 0)
+            yield break;
+        var name = NameOf(OperationKind.Verification);
+        var counted = readings.Count == 1 ? name : new Bilingual($"{name.English} ({readings.Count} times)", $"{name.Japanese}（{readings.Count}回）");
+        yield return new Measure(readings[^1].StartedAt, counted, DetailOf(readings[^1]), Succeeded: true);
+    }
 
     private static string DetailOf(Operation operation) => operation.Failure is { } failure ? failure.Message : operation.Detail;
 

@@ -16,6 +16,9 @@ internal static class RefusedAccess
             : null;
     }
 
+    /// <summary>Whether it was refused just now, not only to the last run.</summary>
+    public static bool IsRefusedNow(Observation seen) => OfStore(seen) is not null || seen.DatabaseFailure is { Kind: FailureKind.Permission };
+
     private static BackupException? OfStore(Observation seen) => ((BackupException?[])[seen.Store.Failure, seen.Status.ListFailure, seen.WriteFailure, seen.ReadBack?.Failure])
         .FirstOrDefault(failure => failure?.Kind is FailureKind.Permission or FailureKind.StoreUnavailable);
 

@@ -59,6 +59,7 @@ internal sealed record SourceStatus(
             source.RpoCritical)
         {
             LateSchedule = late?.Schedule.Name,
+            RunStartedAt = status.Condition.IsRunning ? activity?.RunStartedAt : null, // without an agent the run died with it, or has a person before it
             LastDrillAt = drill?.EndedAt,
             HasDrillFailed = drill?.Failure is { Kind: not FailureKind.Interrupted },
         };

@@ -1,4 +1,5 @@
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 
 namespace NexusBackupAgent.Runs;
 
@@ -32,6 +33,7 @@ internal enum EscalationCause
     Failed,
     RetentionOverdue,
     ScheduleOverdue,
+    RunStuck,
     StorageFull,
     StoreDown,
     DrillFailed,
@@ -73,6 +75,9 @@ internal sealed record SourceCondition(
     /// <summary>A schedule that is due for longer than its grace and has not started; null when there is none.</summary>
     public string? LateSchedule { get; init; }
 
+    /// <summary>When the run started that the agent has under way, UTC; null when there is none, or no agent.</summary>
+    public DateTimeOffset? RunStartedAt { get; init; }
+
     /// <summary>When the last restore drill ended, UTC; null when none was held: who never drilled is not reminded.</summary>
     public DateTimeOffset? LastDrillAt { get; init; }
 
@@ -85,16 +90,16 @@ internal sealed record SourceCondition(
 /// <param name="LastBeat">When an agent last looked at its schedules, UTC; null when none ever ran here.</param>
 internal sealed record AgentCondition(bool IsRunning, DateTimeOffset? LastBeat)
 {
-    /// <summary>The scheduler looks at its schedules at least every 15 seconds.</summary>
-    public static readonly TimeSpan StuckAfter = TimeSpan.FromSeconds(90);
+    /// <summary>As the alert waits. The scheduler looks at its schedules at least every 15 seconds.</summary>
+    public static readonly TimeSpan StuckAfter = TimeSpan.FromMinutes(10);
 
     /// <summary>Whether it runs and starts nothing.</summary>
     public bool IsStuck(DateTimeOffset now) => IsRunning && !(now - LastBeat <= StuckAfter);
 
     public bool Works(DateTimeOffset now) => IsRunning && !IsStuck(now);
 
-    /// <summary>Whether the last self-test missed a corruption that it had made.</summary>
-    public bool HasSelfTestFailed { get; init; }
+    /// <summary>Why the last self-test did not pass; null when it did, or none was made. Only <see cref="FailureKind.Verification"/> says that the checks are wrong.</summary>
+    public RunFailure? SelfTestFailure { get; init; }
 }
 
 /// <summary>Decides the level of a source, for everything that shows one. Pure.</summary>
@@ -106,12 +111,15 @@ internal static class Escalation
     /// <summary>Drills are monthly by default: the longest month, and a week of grace.</summary>
     public static readonly TimeSpan DrillOverdueAfter = TimeSpan.FromDays(40);
 
+    /// <summary>The default time limit of a run, after which the agent should have ended it.</summary>
+    public static readonly TimeSpan RunStuckAfter = TimeSpan.FromHours(6);
+
     /// <summary>What was set aside stays as evidence; it must not keep a level up for ever. As the alert counts.</summary>
     private static readonly TimeSpan SetAsideIsNews = TimeSpan.FromDays(1);
 
     /// <returns>Everything that asks for a level, the highest first; none: the source is well protected.</returns>
     public static IReadOnlyList<EscalationReason> Decide(SourceCondition source, DateTimeOffset now) =>
-        [.. OfBackups(source, now).Concat(OfRuns(source)).Append(OfDrill(source, now)).Append(OfDisk(source.DiskUsedRatio)).OfType<EscalationReason>().OrderByDescending(reason => reason.Level)];
+        [.. OfBackups(source, now).Concat(OfRuns(source, now)).Append(OfDrill(source, now)).Append(OfDisk(source.DiskUsedRatio)).OfType<EscalationReason>().OrderByDescending(reason => reason.Level)];
 
     /// <summary>The highest level that a reason asks for.</summary>
     public static EscalationLevel Highest(IEnumerable<EscalationReason> reasons) =>
@@ -138,8 +146,11 @@ internal static class Escalation
             yield return new(EscalationLevel.L2, EscalationCause.AgentDown, "the agent is not running");
         else if (agent.LastBeat is not null && agent.IsStuck(now))
             yield return new(EscalationLevel.L2, EscalationCause.SchedulerStuck, "the agent's scheduler has stopped");
-        if (agent.HasSelfTestFailed)
-            yield return new(EscalationLevel.L1, EscalationCause.SelfTestFailed, "the last self-test of the verification failed");
+        if (agent.SelfTestFailure is { } failure)
+        {
+            var reason = failure.Kind == FailureKind.Verification ? "the last self-test of the verification failed" : "the last self-test of the verification could not be made, which proves nothing";
+            yield return new(EscalationLevel.L1, EscalationCause.SelfTestFailed, $"{reason}: {failure.Message}");
+        }
     }
 
     private static IEnumerable<EscalationReason> OfBackups(SourceCondition source, DateTimeOffset now)
@@ -174,16 +185,20 @@ internal static class Escalation
     private static EscalationReason? OfCorrupt(IReadOnlyList<Backup> backups, DateTimeOffset now)
     {
         var corrupt = backups.Count(backup => backup.State == BackupState.Corrupt);
-        var setAside = backups.Count(backup => backup is { State: BackupState.Quarantined, Verification: { Passed: false } found } && now - found.VerifiedAt is var ago && ago >= TimeSpan.Zero && ago < SetAsideIsNews);
+        var setAside = backups.Count(backup => backup.State == BackupState.Quarantined && IsNews(backup.SetAsideAt, now));
         return (corrupt, setAside) switch
         {
             (0, 0) => null,
-            (0, 1) => new(EscalationLevel.L1, EscalationCause.Corrupt, "a backup was found corrupt within the last day, and set aside"),
-            (0, _) => new(EscalationLevel.L1, EscalationCause.Corrupt, $"{setAside} backups were found corrupt within the last day, and set aside"),
+            (0, 1) => new(EscalationLevel.L1, EscalationCause.Corrupt, "a backup was set aside as corrupt within the last day"),
+            (0, _) => new(EscalationLevel.L1, EscalationCause.Corrupt, $"{setAside} backups were set aside as corrupt within the last day"),
             (1, 0) => new(EscalationLevel.L1, EscalationCause.Corrupt, "a backup is corrupt"),
             _ => new(EscalationLevel.L1, EscalationCause.Corrupt, $"{corrupt + setAside} backups are corrupt"),
         };
     }
+
+    /// <summary>Where nothing tells when it was, it is news until somebody looks; what is dated in the future was dated by a wrong clock.</summary>
+    private static bool IsNews(DateTimeOffset? setAsideAt, DateTimeOffset now) =>
+        setAsideAt is not { } at || (now >= at && now - at < SetAsideIsNews);
 
     private static EscalationReason? OfAge(SourceCondition source, IReadOnlyList<Backup> backups, DateTimeOffset now)
     {
@@ -204,7 +219,7 @@ internal static class Escalation
         return age >= source.RpoWarning ? new(EscalationLevel.L1, EscalationCause.Stale, $"the newest good backup is older than {Hours(source.RpoWarning)}") : null;
     }
 
-    private static IEnumerable<EscalationReason> OfRuns(SourceCondition source)
+    private static IEnumerable<EscalationReason> OfRuns(SourceCondition source, DateTimeOffset now)
     {
         if (source.ConsecutiveFailures >= 2)
             yield return new(EscalationLevel.L2, EscalationCause.Failed, $"{source.ConsecutiveFailures} runs failed in a row");
@@ -212,6 +227,8 @@ internal static class Escalation
             yield return new(EscalationLevel.L1, EscalationCause.Failed, "the last run failed");
         if (source.LateSchedule is { } late)
             yield return new(EscalationLevel.L1, EscalationCause.ScheduleOverdue, $"schedule {late} did not start when it was due");
+        if (now - source.RunStartedAt > RunStuckAfter)
+            yield return new(EscalationLevel.L1, EscalationCause.RunStuck, $"its run has not ended for {Hours(RunStuckAfter)}");
     }
 
     private static string Hours(TimeSpan span) => $"{span.TotalHours:0.##} h";

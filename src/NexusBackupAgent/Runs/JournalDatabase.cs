@@ -47,7 +47,7 @@ internal sealed class JournalDatabase : IDisposable
             source TEXT NOT NULL, kind TEXT NOT NULL, result TEXT NOT NULL, count INTEGER NOT NULL,
             PRIMARY KEY (source, kind, result)) WITHOUT ROWID;
         CREATE TABLE schedules (
-            source TEXT NOT NULL, schedule TEXT NOT NULL, cron TEXT NOT NULL, added_at INTEGER NOT NULL,
+            source TEXT NOT NULL, schedule TEXT NOT NULL, cron TEXT NOT NULL, retention TEXT NOT NULL, added_at INTEGER NOT NULL,
             PRIMARY KEY (source, schedule)) WITHOUT ROWID;
         """;
 

@@ -26,6 +26,6 @@ internal sealed record JournalSnapshot(
     IReadOnlyDictionary<(string Source, string Schedule, string Result), long> Runs,
     IReadOnlyDictionary<(string Source, string Check, string Result), long> Verifications)
 {
-    /// <summary>Since when each schedule is what it is, UTC, by source and schedule; one that no agent took on yet is not among them.</summary>
+    /// <summary>Since when each schedule's backups should be there, UTC, by source and schedule; one that no agent took on yet is not among them.</summary>
     public required IReadOnlyDictionary<(string Source, string Schedule), DateTimeOffset> Schedules { get; init; }
 }

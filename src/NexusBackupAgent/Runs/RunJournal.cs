@@ -1,6 +1,7 @@
 using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Retention;
 using static NexusBackupAgent.Runs.JournalDatabase;
 
 namespace NexusBackupAgent.Runs;
@@ -26,22 +27,24 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
 
     /// <summary>
     /// Notes the schedules of a source as they are configured now. One that is new is known since its oldest backup, if that
-    /// is older than now; one whose cron text changed, since now; one that is no longer configured is forgotten.
+    /// is older than now; one whose cron text changed, since now; one whose retention changed, since what the old one would
+    /// have kept until now, because the rest may be pruned; one that is no longer configured is forgotten.
     /// </summary>
-    /// <param name="schedules">Name and cron text of each, and the capture time of its oldest backup, if any.</param>
-    public void NoteSchedules(string source, IReadOnlyList<(string Name, string Cron, DateTimeOffset? Oldest)> schedules, DateTimeOffset now) => database.Transact(transaction =>
+    /// <param name="zone">The calendar of months and years.</param>
+    public void NoteSchedules(string source, IReadOnlyList<NotedSchedule> schedules, DateTimeOffset now, TimeZoneInfo zone) => database.Transact(transaction =>
     {
-        foreach (var gone in Query(transaction, "SELECT schedule FROM schedules WHERE source = $source", row => row.GetString(0), ("$source", source)).Except(schedules.Select(schedule => schedule.Name), StringComparer.Ordinal))
-            Execute(transaction, "DELETE FROM schedules WHERE source = $source AND schedule = $schedule", ("$source", source), ("$schedule", gone));
-        foreach (var (name, cron, oldest) in schedules)
+        var noted = Query(
+            transaction, "SELECT schedule, cron, retention, added_at FROM schedules WHERE source = $source",
+            row => new NotedSchedule(row.GetString(0), row.GetString(1), RetentionPeriod.Parse(row.GetString(2)), Instant(row, 3)), ("$source", source))
+            .ToDictionary(schedule => schedule.Name, StringComparer.Ordinal);
+        Execute(transaction, "DELETE FROM schedules WHERE source = $source", ("$source", source));
+        foreach (var schedule in schedules)
         {
+            var since = noted.GetValueOrDefault(schedule.Name) is { } before ? before.SinceWhenIt(schedule, now, zone) : schedule.Since < now ? schedule.Since.Value : now;
             Execute(
                 transaction,
-                """
-                INSERT INTO schedules (source, schedule, cron, added_at) VALUES ($source, $schedule, $cron, $since)
-                ON CONFLICT DO UPDATE SET cron = $cron, added_at = $now WHERE cron <> $cron
-                """,
-                ("$source", source), ("$schedule", name), ("$cron", cron), ("$since", Milliseconds(oldest < now ? oldest.Value : now)), ("$now", Milliseconds(now)));
+                "INSERT INTO schedules (source, schedule, cron, retention, added_at) VALUES ($source, $schedule, $cron, $retention, $since)",
+                ("$source", source), ("$schedule", schedule.Name), ("$cron", schedule.Cron), ("$retention", schedule.Retention.ToString()), ("$since", Milliseconds(since)));
         }
 
         return 0;

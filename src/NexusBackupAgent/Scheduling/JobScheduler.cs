@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Retention;
 using NexusBackupAgent.Runs;
 
 namespace NexusBackupAgent.Scheduling;
@@ -158,7 +159,7 @@ internal sealed partial class JobScheduler(
         dispatcher.CloseAbandoned(source.Name);
         var backups = await source.Source.Catalog.ListAsync(cancellationToken);
         var addedAt = journal.AddSource(source.Name, backups.Select(backup => backup.CapturedAt).Append(now).Min());
-        journal.NoteSchedules(source.Name, [.. source.Schedules.Select(schedule => (schedule.Name, schedule.Cron.ToString(), OldestOf(schedule, backups)))], now);
+        journal.NoteSchedules(source.Name, [.. source.Schedules.Select(schedule => new NotedSchedule(schedule.Name, schedule.Cron.ToString(), source.Source.Retention.GetValueOrDefault(schedule.Name, RetentionPeriod.Forever), OldestOf(schedule, backups)))], now, zone);
         foreach (var schedule in CatchUp.Due(source.Schedules, backups, addedAt, schedule => journal.LastStarted(source.Name, schedule.Name), now, zone))
         {
             CatchingUp(source.Name, schedule.Name);

@@ -2,22 +2,24 @@ using System.Runtime.InteropServices;
 
 namespace NexusBackupAgent.Storage;
 
-/// <summary>Which file a path leads to, whatever links, hard links and mounts it goes through, and whose it is (statx, Linux 4.11).</summary>
+/// <summary>Which file a path leads to, whatever links, hard links and mounts it goes through, whose it is and when it changed (statx, Linux 4.11).</summary>
 /// <param name="Major">Of the device.</param>
 /// <param name="Minor">Of the device.</param>
 /// <param name="Inode">On the device.</param>
 /// <param name="User">The owner's number.</param>
 /// <param name="Group">The group's number.</param>
-internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong Inode, uint User, uint Group)
+/// <param name="ChangedAt">When its content, name, mode or owner last changed, UTC, to the second.</param>
+internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong Inode, uint User, uint Group, DateTimeOffset ChangedAt)
 {
     private const int CurrentDirectory = -100; // AT_FDCWD
-    private const uint Wanted = 0x100 | 0x8 | 0x10; // STATX_INO | STATX_UID | STATX_GID
+    private const uint Wanted = 0x100 | 0x8 | 0x10 | 0x80; // STATX_INO | STATX_UID | STATX_GID | STATX_CTIME
 
     // struct statx has the same layout on every architecture.
     private const int StatxSize = 256;
     private const int UserOffset = 20;
     private const int GroupOffset = 24;
     private const int InodeOffset = 32;
+    private const int ChangedOffset = 96;
     private const int MajorOffset = 136;
     private const int MinorOffset = 140;
 
@@ -32,7 +34,8 @@ internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong
             MemoryMarshal.Read<uint>(answer[MinorOffset..]),
             MemoryMarshal.Read<ulong>(answer[InodeOffset..]),
             MemoryMarshal.Read<uint>(answer[UserOffset..]),
-            MemoryMarshal.Read<uint>(answer[GroupOffset..]));
+            MemoryMarshal.Read<uint>(answer[GroupOffset..]),
+            DateTimeOffset.FromUnixTimeSeconds(MemoryMarshal.Read<long>(answer[ChangedOffset..])));
     }
 
     public bool IsSameFileAs(FileStatus other) => (Major, Minor, Inode) == (other.Major, other.Minor, other.Inode);

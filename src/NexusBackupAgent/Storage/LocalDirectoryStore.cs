@@ -73,7 +73,7 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IA
         directory,
         target => target.EnumerateFiles()
             .Where(file => file.Exists) // it may have gone since it was enumerated; this also reads its length and time
-            .Select(file => new StoredFile(file.Name, file.Length, new DateTimeOffset(file.LastWriteTimeUtc))));
+            .Select(file => new StoredFile(file.Name, file.Length, new DateTimeOffset(file.LastWriteTimeUtc)) { ChangedAt = FileStatus.Of(file.FullName)?.ChangedAt }));
 
     public Task<IReadOnlyList<string>> ListDirectoriesAsync(string directory, CancellationToken cancellationToken) =>
         List(directory, target => target.EnumerateDirectories().Select(child => child.Name));

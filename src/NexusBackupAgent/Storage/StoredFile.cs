@@ -4,7 +4,11 @@ namespace NexusBackupAgent.Storage;
 /// <param name="Name">Without directory.</param>
 /// <param name="Length">Bytes.</param>
 /// <param name="ModifiedAt">UTC, as the store tells it.</param>
-internal readonly record struct StoredFile(string Name, long Length, DateTimeOffset ModifiedAt);
+internal readonly record struct StoredFile(string Name, long Length, DateTimeOffset ModifiedAt)
+{
+    /// <summary>When its content, name, mode or owner last changed, UTC; null when the store does not tell. A rename leaves <see cref="ModifiedAt"/> as it was.</summary>
+    public DateTimeOffset? ChangedAt { get; init; }
+}
 
 /// <summary>Room in a store, in bytes, counted as <c>df</c> counts.</summary>
 /// <param name="Size">The whole file system.</param>

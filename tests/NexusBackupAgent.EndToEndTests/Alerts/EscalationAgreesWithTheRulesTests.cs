@@ -1,6 +1,7 @@
 using System.Globalization;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.EndToEndTests.Support;
 using NexusBackupAgent.Runs;
 using NexusBackupAgent.Storage;
@@ -31,6 +32,11 @@ public sealed class EscalationAgreesWithTheRulesTests
         Healthy with { Name = "nothing good", Age = null, Good = 0 },
         Healthy with { Name = "one corrupt", Corrupt = 1 },
         Healthy with { Name = "all corrupt", Age = null, Good = 0, Corrupt = 2 },
+        Healthy with { Name = "one set aside two hours ago", SetAside = 2 },
+        Healthy with { Name = "one set aside two hours ago by hand", SetAside = 2, IsByHand = true },
+        Healthy with { Name = "one set aside more than a day ago", SetAside = 26 },
+        Healthy with { Name = "one set aside more than a day ago by hand", SetAside = 26, IsByHand = true },
+        Healthy with { Name = "nothing but one that was set aside", Age = null, Good = 0, SetAside = 26 },
         Healthy with { Name = "one failed run", Failures = 1 },
         Healthy with { Name = "two failed runs", Failures = 2 },
         Healthy with { Name = "past retention", Overdue = 1 },
@@ -39,6 +45,9 @@ public sealed class EscalationAgreesWithTheRulesTests
         Healthy with { Name = "disk at 89 %", Disk = 0.89 },
         Healthy with { Name = "disk at 90 %", Disk = 0.9 },
         Healthy with { Name = "a schedule that did not start", IsLate = true },
+        Healthy with { Name = "a run of less than six hours", Run = 5.9 },
+        Healthy with { Name = "a run of more than six hours", Run = 7 },
+        Healthy with { Name = "a run of more than six hours that died with its agent", Run = 7, IsAgentUp = false },
         Healthy with { Name = "store gone", IsStoreUp = false },
         Healthy with { Name = "a drill failed", HasDrillFailed = true },
         Healthy with { Name = "a self-test failed", HasSelfTestFailed = true },
@@ -63,15 +72,20 @@ public sealed class EscalationAgreesWithTheRulesTests
         }
     }
 
+    /// <summary>But what only people who look are told, and what only a Prometheus can see: that it has nothing to ask.</summary>
     [Fact]
-    public void Each_cause_that_is_not_only_for_people_who_look_has_an_alert_of_its_name()
+    public void Each_alert_has_a_cause_of_its_name_and_each_cause_an_alert()
     {
-        var alerts = RuleFile.Alerts.Select(rule => rule.Alert!).ToHashSet(StringComparer.Ordinal);
+        var alerts = RuleFile.Alerts.Select(rule => rule.Alert!).Distinct(StringComparer.Ordinal).Except(["NexusBackupAgentAbsent", "NexusBackupNothingProtected"], StringComparer.Ordinal);
+        var causes = Enum.GetValues<EscalationCause>().Except([EscalationCause.Clock, EscalationCause.Unknown]).Select(cause => $"NexusBackup{cause}");
 
-        Assert.All(
-            Enum.GetValues<EscalationCause>().Except([EscalationCause.Clock, EscalationCause.Unknown]),
-            cause => Assert.Contains($"NexusBackup{cause}", alerts));
+        Assert.Equal(causes.Order(StringComparer.Ordinal), alerts.Order(StringComparer.Ordinal));
     }
+
+    [Fact]
+    public void Each_cause_that_has_an_alert_is_asked_about() => Assert.Equal(
+        Enum.GetValues<EscalationCause>().Except([EscalationCause.Clock, EscalationCause.Unknown, EscalationCause.DrillOverdue]),
+        Conditions.SelectMany(Decide).Select(reason => reason.Cause).Distinct().Order());
 
     /// <summary>More than promtool's hours can hold here; nexus-backup.months.test.yml sees it fire.</summary>
     [Fact]
@@ -82,11 +96,20 @@ public sealed class EscalationAgreesWithTheRulesTests
         Assert.Contains($"> {Escalation.DrillOverdueAfter.Days} * 86400", rule.Expr, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("NexusBackupSchedulerStuck", 600)]
+    [InlineData("NexusBackupRunStuck", 6 * 3600)]
+    public void Something_is_stuck_after_the_same_time(string alert, int seconds)
+    {
+        Assert.Equal(seconds, (alert == "NexusBackupRunStuck" ? Escalation.RunStuckAfter : AgentCondition.StuckAfter).TotalSeconds);
+        Assert.Contains(seconds == 600 ? "> 600" : "> 6 * 3600", RuleFile.Alerts.Single(rule => rule.Alert == alert).Expr, StringComparison.Ordinal);
+    }
+
     private static string TestOf(Condition condition) => $$"""
         - name: {{condition.Name}}
           interval: 4m
           input_series:
-          {{string.Join("\n  ", SeriesOf(condition).Select(series => $"- {{series: 'nexus_backup_{series.Name}', values: {series.Value.ToString(CultureInfo.InvariantCulture)}x430}}"))}}
+          {{string.Join("\n  ", SeriesOf(condition).Select(series => $"- {{series: 'nexus_backup_{series.Name}', values: {series.Values}}}"))}}
           - {series: 'up{job="nexus-backup",instance="a"}', values: {{(condition.IsAgentUp ? 1 : 0)}}x430}
           promql_expr_test:
           - eval_time: {{Hours}}h
@@ -99,7 +122,7 @@ public sealed class EscalationAgreesWithTheRulesTests
     private static IEnumerable<(EscalationCause Cause, EscalationLevel Level)> Expected(Condition condition) =>
         Decide(condition).SelectMany(reason => reason switch
         {
-            { Cause: EscalationCause.AllCorrupt } => [(reason.Cause, reason.Level), (EscalationCause.Corrupt, EscalationLevel.L1)],
+            { Cause: EscalationCause.AllCorrupt } => condition.Corrupt == 0 ? [(reason.Cause, reason.Level)] : [(reason.Cause, reason.Level), (EscalationCause.Corrupt, EscalationLevel.L1)],
             { Level: EscalationLevel.L2, Cause: EscalationCause.Stale or EscalationCause.Failed or EscalationCause.StorageFull } => [(reason.Cause, EscalationLevel.L1), (reason.Cause, reason.Level)],
             _ => (IEnumerable<(EscalationCause, EscalationLevel)>)[(reason.Cause, reason.Level)],
         });
@@ -108,7 +131,7 @@ public sealed class EscalationAgreesWithTheRulesTests
     {
         var good = condition.Age is { } age ? Enumerable.Range(0, condition.Good).Select(index => BackupOf(age + index, passed: true)) : [];
         var source = new SourceCondition(
-            condition.IsStoreUp ? [.. good, .. Enumerable.Range(1, condition.Corrupt).Select(index => BackupOf(index, passed: false))] : null,
+            condition.IsStoreUp ? [.. good, .. Enumerable.Range(1, condition.Corrupt).Select(index => BackupOf(index, passed: false)), .. SetAsideOf(condition)] : null,
             DateTimeOffset.UnixEpoch.AddMinutes(1),
             condition.Failures,
             condition.Overdue,
@@ -117,14 +140,25 @@ public sealed class EscalationAgreesWithTheRulesTests
             TimeSpan.FromHours(Critical))
         {
             LateSchedule = condition.IsLate ? "daily" : null,
+            RunStartedAt = condition.IsAgentUp && condition.Run is { } hours ? Now.AddHours(-hours) : null,
             LastDrillAt = Now.AddHours(-2),
             HasDrillFailed = condition.HasDrillFailed,
         };
-        var agent = new AgentCondition(condition.IsAgentUp, condition.IsStuck || !condition.IsAgentUp ? Now.AddHours(-2) : Now) { HasSelfTestFailed = condition.HasSelfTestFailed };
+        var agent = new AgentCondition(condition.IsAgentUp, condition.IsStuck || !condition.IsAgentUp ? Now.AddHours(-2) : Now) { SelfTestFailure = condition.HasSelfTestFailed ? new RunFailure(FailureKind.Verification, "", "") : null };
         return Escalation.Decide(source, Now).Concat(Escalation.OfAgent(agent, Now));
     }
 
-    private static IEnumerable<(string Name, double Value)> SeriesOf(Condition condition)
+    private static IEnumerable<(string Name, string Values)> SeriesOf(Condition condition)
+    {
+        foreach (var (name, value) in ConstantsOf(condition))
+            yield return (name, $"{value.ToString(CultureInfo.InvariantCulture)}x430");
+
+        // 15 samples an hour; 0 until it was set aside.
+        const string Aside = "backups{job=\"nexus-backup\",instance=\"a\",source=\"itsm\",schedule=\"daily\",state=\"quarantined\"}";
+        yield return (Aside, condition.SetAside is { } ago ? $"0x{((Hours - ago) * 15) - 1} 1x430" : "0x430");
+    }
+
+    private static IEnumerable<(string Name, double Value)> ConstantsOf(Condition condition)
     {
         const string Source = "job=\"nexus-backup\",instance=\"a\",source=\"itsm\"";
         var now = (double)Now.ToUnixTimeSeconds();
@@ -136,6 +170,7 @@ public sealed class EscalationAgreesWithTheRulesTests
         yield return ($"consecutive_failures{{{Source}}}", condition.Failures);
         yield return ($"backups{{{Source},schedule=\"daily\",state=\"good\"}}", condition.Good);
         yield return ($"backups{{{Source},schedule=\"daily\",state=\"corrupt\"}}", condition.Corrupt);
+        yield return ($"run_start_timestamp_seconds{{{Source}}}", condition.Run is { } run ? now - (run * 3600) : 0);
         yield return ($"overdue_backups{{{Source}}}", condition.Overdue);
         yield return ($"next_run_timestamp_seconds{{{Source},schedule=\"daily\"}}", condition.IsLate ? now - 7200 : now + 3600);
         yield return ($"last_drill_timestamp_seconds{{{Source}}}", now - 7200);
@@ -145,6 +180,15 @@ public sealed class EscalationAgreesWithTheRulesTests
         yield return ("disk_used_ratio{job=\"nexus-backup\",instance=\"a\",store=\"local\"}", condition.Disk);
         yield return ("store_up{job=\"nexus-backup\",instance=\"a\",store=\"local\"}", condition.IsStoreUp ? 1 : 0);
         yield return ("scheduler_heartbeat_timestamp_seconds{job=\"nexus-backup\",instance=\"a\"}", condition.IsStuck ? now - 7200 : now);
+    }
+
+    private static IEnumerable<Backup> SetAsideOf(Condition condition)
+    {
+        if (condition.SetAside is not { } ago)
+            yield break;
+        var backup = BackupOf(ago, passed: false);
+        var artifact = backup.Artifact with { Name = backup.File + ".bad", ChangedAt = Now.AddHours(-ago) };
+        yield return backup with { Artifact = artifact, Verification = condition.IsByHand ? null : backup.Verification };
     }
 
     private static Backup BackupOf(double ageHours, bool passed)
@@ -158,11 +202,17 @@ public sealed class EscalationAgreesWithTheRulesTests
     }
 
     /// <param name="Age">Hours of the newest good backup; null: none.</param>
+    /// <param name="SetAside">Hours since a corrupt one was set aside; null: none.</param>
+    /// <param name="IsByHand">Whether somebody did that without any check.</param>
+    /// <param name="Run">Hours of the run in flight; null: none.</param>
     private sealed record Condition(
         string Name,
         double? Age,
         int Good,
         int Corrupt = 0,
+        int? SetAside = null,
+        bool IsByHand = false,
+        double? Run = null,
         int Failures = 0,
         int Overdue = 0,
         double Disk = 0.1,

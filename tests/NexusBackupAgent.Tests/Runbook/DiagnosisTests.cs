@@ -1,5 +1,10 @@
 using System.Text.Json;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Cli;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Runbook;
+using NexusBackupAgent.Storage;
 using NexusBackupAgent.Tests.Cli;
 using NexusBackupAgent.Tests.Support;
 
@@ -49,6 +54,31 @@ public sealed class DiagnosisTests : IDisposable
     }
 
     [Fact]
+    public async Task A_backup_that_somebody_renamed_to_bad_is_L1_for_a_day_although_no_check_said_so()
+    {
+        await Place.RunAsync("backup");
+        File.Move(Place.Artifact(), Place.Artifact() + ".bad");
+        File.SetLastWriteTimeUtc(Directory.GetFiles(Place.Store, "*.bad").Single(), DateTime.UnixEpoch.AddYears(50)); // a rename leaves it as it was, too
+        await Place.RunAsync("backup");
+
+        var source = (await Place.RunAsync("status", "--json")).Json.GetProperty("sources")[0];
+
+        Assert.Equal("L1", Text(source, "level"));
+        Assert.Contains("set aside as corrupt within the last day", source.GetProperty("reasons")[0].GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_run_that_does_not_end_is_L1_as_the_alert_says()
+    {
+        await Place.RunAsync("backup");
+        night.InJournal((journal, _) => journal.Begin("itsm", "daily", BackupType.Full, Now.AddHours(-7)));
+
+        var source = (await Place.RunAsync("status", "--json")).Json.GetProperty("sources")[0];
+
+        Assert.Equal("L1: its run has not ended for 6 h", source.GetProperty("reasons")[0].GetString());
+    }
+
+    [Fact]
     public async Task An_agent_that_stopped_is_B_although_the_backup_is_fresh()
     {
         await Place.RunAsync("backup");
@@ -62,9 +92,9 @@ public sealed class DiagnosisTests : IDisposable
     public async Task A_heart_that_stopped_beating_is_B_although_the_process_lives()
     {
         await Place.RunAsync("backup");
-        night.Agent(beat: Now.AddMinutes(-10));
+        night.Agent(beat: Now.AddMinutes(-11));
 
-        await ExpectAsync("B", 3, "stood still for 10 min", "sudo systemctl restart nexus-backup");
+        await ExpectAsync("B", 3, "stood still for 11 min", "sudo systemctl restart nexus-backup");
     }
 
     [Fact]
@@ -98,6 +128,85 @@ public sealed class DiagnosisTests : IDisposable
         await File.AppendAllTextAsync(Place.Configuration, $"scratch: {disk.Path}\n");
 
         await ExpectAsync("C", 8, "scratch space", $"df -h {disk.Path}");
+    }
+
+    [Theory]
+    [InlineData(-1, true)]
+    [InlineData(0, false)]
+    public async Task Scratch_space_is_compared_with_the_largest_database_although_nothing_was_read_back(int spare, bool isFull)
+    {
+        await Place.RunAsync("backup");
+        var seen = await ObserveAsync();
+        var space = new StoreSpace(1 << 30, 1 << 30, seen.ScratchNeeded + spare);
+
+        var found = FullDisk.Find(seen with { ReadBack = null, ScratchSpace = space, Store = seen.Store with { Space = null } }, new Commands(configuration: null));
+
+        Assert.True(seen.ScratchNeeded > 4096);
+        Assert.Equal(isFull, found is { Cause: Cause.Disk } && found.Evidence.English.StartsWith("scratch space ", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(899, false)]
+    [InlineData(900, true)]
+    public async Task A_disk_of_90_percent_is_C_before_anything_fails(int used, bool isFull)
+    {
+        await Place.RunAsync("backup");
+        var seen = await ObserveAsync();
+
+        var found = FullDisk.Find(seen with { Store = seen.Store with { Space = new StoreSpace(1000, 1000 - used, 1000 - used) } }, new Commands(configuration: null));
+
+        Assert.Equal(isFull, found is { Cause: Cause.Disk } && found.Evidence.English.Contains("90% used", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_read_error_is_told_although_the_agent_is_down_as_well()
+    {
+        await Place.RunAsync("backup");
+        night.StopAgent();
+        var seen = await ObserveAsync();
+
+        var diagnosis = Flowchart.Walk(seen with { ReadBack = seen.ReadBack! with { Failure = new BackupException(FailureKind.Io, "cannot read it: Input/output error", "look") } }, new Commands(configuration: null));
+
+        Assert.Equal([Cause.Scheduler, Cause.Unknown], diagnosis.Findings.Select(finding => finding.Cause));
+        Assert.Equal("cannot read it: Input/output error", diagnosis.Findings[1].Evidence.English);
+    }
+
+    [Fact]
+    public async Task A_level_without_a_cause_has_its_reasons()
+    {
+        await Place.RunAsync("backup");
+        File.Move(Place.Artifact(), Place.Artifact() + ".bad");
+        await Place.RunAsync("backup");
+
+        var output = (await Place.RunAsync("diagnose", "--lang", "en")).Output;
+
+        Assert.Contains("healthy", output, StringComparison.Ordinal);
+        Assert.Contains("  L1 a backup was set aside as corrupt within the last day", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Access_that_the_last_run_was_refused_and_that_is_given_now_passes_its_step()
+    {
+        await Place.RunAsync("backup");
+        night.FailRun(FailureKind.Permission, "cannot write the store: permission denied", Now);
+
+        var found = await ExpectAsync("E", 3, "permission denied", $"ls -la {Place.Store}");
+
+        var steps = found.GetProperty("steps").EnumerateArray().ToDictionary(step => Text(step, "step"), step => (step.GetProperty("passed").GetBoolean(), Text(step, "evidence")));
+        Assert.True(steps["3E"].Item1);
+        Assert.EndsWith(" now", steps["3E"].Item2, StringComparison.Ordinal);
+        Assert.False(steps["3"].Item1);
+    }
+
+    [Fact]
+    public async Task A_source_that_never_had_a_backup_beside_a_working_agent_is_F()
+    {
+        var result = await Place.RunAsync("diagnose", "--lang", "en");
+
+        Assert.Equal(3, result.Code);
+        Assert.Contains("[F] unknown, analyse the log", result.Output, StringComparison.Ordinal);
+        Assert.Contains("next 1: journalctl -u nexus-backup", result.Output, StringComparison.Ordinal);
+        Assert.Contains("#cause-f", result.Output, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -235,6 +344,13 @@ public sealed class DiagnosisTests : IDisposable
         Assert.Contains("次の対応 1: nexus-backup backup itsm", result.Output, StringComparison.Ordinal);
         Assert.Contains("docs/runbook.ja.md#cause-a", result.Output, StringComparison.Ordinal);
         Assert.InRange(result.Output.Split('\n').Length, 5, 24);
+    }
+
+    private async Task<Observation> ObserveAsync()
+    {
+        var (configuration, _) = ConfigurationFile.Load(Place.Configuration, TimeZoneInfo.Utc);
+        using var session = CommandSession.Open(configuration!, new Terminal(TextWriter.Null, TextWriter.Null, outputIsWatched: false, errorIsWatched: false), TimeProvider.System, false);
+        return await Observer.ObserveAsync(AgentStatus.Read(session.Agent), session.Agent.Roster.Current.Single(), progress: null, CancellationToken.None);
     }
 
     private async Task<JsonElement> ExpectAsync(string cause, int exitCode, string evidence, string next)

@@ -59,6 +59,22 @@ public sealed class ReportTests : IDisposable
     }
 
     [Fact]
+    public async Task Readings_that_found_nothing_are_one_measure_with_their_number()
+    {
+        night.FailRun(FailureKind.SourceBusy, "locked", Now.AddHours(-5));
+        night.InJournal((_, operations) =>
+        {
+            operations.Record(Done(OperationKind.Verification, -4, "a.db.gz is good"));
+            operations.Record(Done(OperationKind.Verification, -3, "b.db.gz is corrupt") with { Failure = new RunFailure(FailureKind.Verification, "b.db.gz is corrupt", "look") });
+            operations.Record(Done(OperationKind.Verification, -2, "c.db.gz is good"));
+        });
+
+        Assert.Equal(
+            ["verification False b.db.gz is corrupt", "verification (2 times) True c.db.gz is good"],
+            (await ReportAsync()).GetProperty("measures").EnumerateArray().Select(measure => $"{Text(measure, "what")} {measure.GetProperty("succeeded")} {Text(measure, "detail")}"));
+    }
+
+    [Fact]
     public async Task A_row_of_failures_that_a_success_ended_is_recovered()
     {
         night.FailRun(FailureKind.StoreFull, "no room", Now.AddHours(-5));
@@ -104,6 +120,15 @@ public sealed class ReportTests : IDisposable
 
         Assert.Equal("L3", Text(report, "level"));
         Assert.Contains("■ RPO: exceeded (no good backup)", Text(report, "text"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_new_source_without_a_backup_is_beyond_the_RPO_although_it_is_no_incident_yet()
+    {
+        var report = await ReportAsync();
+
+        Assert.True(report.GetProperty("rpoExceeded").GetBoolean());
+        Assert.Contains("■ RPO影響: 超過（正常バックアップなし）", (await Place.RunAsync("report", "--lang", "ja")).Output, StringComparison.Ordinal);
     }
 
     [Fact]

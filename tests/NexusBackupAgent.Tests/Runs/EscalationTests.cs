@@ -1,5 +1,6 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Runs;
 using NexusBackupAgent.Storage;
 
@@ -60,7 +61,8 @@ public sealed class EscalationTests
     [Theory]
     // whether it runs | last beat (s ago, NaN: never) | level
     [InlineData(true, 15, "Ok")]
-    [InlineData(true, 91, "L2")] // its scheduler stands still
+    [InlineData(true, 600, "Ok")]
+    [InlineData(true, 601, "L2")] // its scheduler stands still
     [InlineData(false, 15, "L2")] // it stopped
     [InlineData(false, double.NaN, "Ok")] // none was ever started: commands do without one
     [InlineData(true, double.NaN, "Ok")] // it is starting
@@ -104,9 +106,38 @@ public sealed class EscalationTests
         Assert.Equal(level, Escalation.Highest(Escalation.Decide(condition, Now)).ToString());
     }
 
-    [Fact]
-    public void A_self_test_that_failed_is_the_operators() =>
-        Assert.Equal(EscalationLevel.L1, Escalation.Highest(Escalation.OfAgent(new AgentCondition(IsRunning: true, Now) { HasSelfTestFailed = true }, Now)));
+    [Theory]
+    [InlineData(23.9, "L1")]
+    [InlineData(24, "Ok")]
+    [InlineData(double.NaN, "L1")] // nothing tells when
+    public void One_that_somebody_set_aside_by_hand_counts_for_a_day_from_its_renaming(double hoursAgo, string level)
+    {
+        var aside = BackupOf(99, passed: true);
+        aside = aside with { Artifact = aside.Artifact with { Name = aside.File + ".bad", ChangedAt = double.IsNaN(hoursAgo) ? null : Now.AddHours(-hoursAgo) } };
+        var condition = new SourceCondition([BackupOf(10, passed: true), aside], Now.AddDays(-99), 0, 0, 0.1, TimeSpan.FromHours(24), TimeSpan.FromHours(48));
+
+        Assert.Equal(level, Escalation.Highest(Escalation.Decide(condition, Now)).ToString());
+    }
+
+    [Theory]
+    [InlineData(6, "Ok")]
+    [InlineData(6.1, "L1")]
+    public void A_run_that_does_not_end_is_the_operators(double hours, string level)
+    {
+        var condition = new SourceCondition([BackupOf(1, passed: true)], Now.AddDays(-9), 0, 0, 0.1, TimeSpan.FromHours(24), TimeSpan.FromHours(48)) { RunStartedAt = Now.AddHours(-hours) };
+
+        Assert.Equal(level, Escalation.Highest(Escalation.Decide(condition, Now)).ToString());
+    }
+
+    [Theory]
+    [InlineData(true, "the last self-test of the verification failed: why")]
+    [InlineData(false, "the last self-test of the verification could not be made, which proves nothing: why")]
+    public void A_self_test_that_failed_or_could_not_be_made_is_the_operators_and_it_says_which(bool wasMade, string said)
+    {
+        var agent = new AgentCondition(IsRunning: true, Now) { SelfTestFailure = new RunFailure(wasMade ? FailureKind.Verification : FailureKind.StoreFull, "why", "look") };
+
+        Assert.Equal(new EscalationReason(EscalationLevel.L1, EscalationCause.SelfTestFailed, said), Assert.Single(Escalation.OfAgent(agent, Now)));
+    }
 
     [Fact]
     public void A_schedule_that_did_not_start_is_the_operators()

@@ -85,20 +85,41 @@ public sealed class MissingBackupsTests
     {
         using var temp = new TempDirectory();
         using var journal = new RunJournal(JournalDatabase.Open(temp.Path, Noon, out _));
-        journal.NoteSchedules("itsm", [("daily", "0 2 * * *", At(6)), ("weekly", "0 3 * * 0", null)], Noon);
+        Note(Noon, Noted("daily", "0 2 * * *", At(6)), Noted("weekly", "0 3 * * 0", null));
         Assert.Equal((At(6), Noon), (Since("daily"), Since("weekly")));
 
-        journal.NoteSchedules("itsm", [("daily", "0 2 * * *", At(9)), ("weekly", "0 3 * * 0", null)], Noon.AddDays(1));
+        Note(Noon.AddDays(1), Noted("daily", "0 2 * * *", At(9)), Noted("weekly", "0 3 * * 0", null));
         Assert.Equal((At(6), Noon), (Since("daily"), Since("weekly")));
 
-        journal.NoteSchedules("itsm", [("daily", "0 5 * * *", At(6))], Noon.AddDays(2));
+        Note(Noon.AddDays(2), Noted("daily", "0 5 * * *", At(6)));
         Assert.Equal(Noon.AddDays(2), Since("daily"));
         Assert.DoesNotContain(("itsm", "weekly"), journal.Read().Schedules.Keys);
-        journal.NoteSchedules("itsm", [("daily", "0 5 * * *", At(6))], Noon.AddDays(3));
+        Note(Noon.AddDays(3), Noted("daily", "0 5 * * *", At(6)));
         Assert.Equal(Noon.AddDays(2), Since("daily"));
 
+        void Note(DateTimeOffset now, params NotedSchedule[] schedules) => journal.NoteSchedules("itsm", schedules, now, TimeZoneInfo.Utc);
         DateTimeOffset Since(string schedule) => journal.Read().Schedules[("itsm", schedule)];
     }
+
+    [Theory]
+    [InlineData("1d", "30d", 0)] // what the shorter period let go was pruned, and is not missing
+    [InlineData("7d", "30d", 6)] // what it should have kept is
+    [InlineData("1mo", "1y", 30)]
+    [InlineData("7d", "1d", 0)]
+    [InlineData("forever", "30d", 29)]
+    public void A_longer_retention_asks_for_nothing_that_the_shorter_one_had_let_go(string before, string after, int missing)
+    {
+        using var temp = new TempDirectory();
+        using var journal = new RunJournal(JournalDatabase.Open(temp.Path, Noon, out _));
+        foreach (var retention in (string[])[before, after, after])
+            journal.NoteSchedules("itsm", [Noted("daily", "0 2 * * *", LongAgo) with { Retention = RetentionPeriod.Parse(retention) }], Noon, TimeZoneInfo.Utc);
+
+        var since = journal.Read().Schedules[("itsm", "daily")];
+
+        Assert.Equal(missing, MissingBackups.Find(Daily("0 2 * * *"), RetentionPeriod.Parse(after), Days(0), since, false, Noon, TimeZoneInfo.Utc).Missing.Count);
+    }
+
+    private static NotedSchedule Noted(string name, string cron, DateTimeOffset? oldest) => new(name, cron, RetentionPeriod.Parse("7d"), oldest);
 
     private static MissingBackups Review(IReadOnlyList<Backup> backups, DateTimeOffset? now = null, DateTimeOffset? knownSince = null, bool isRunning = false) =>
         MissingBackups.Find(Daily("0 2 * * *"), RetentionPeriod.Parse("7d"), backups, knownSince ?? LongAgo, isRunning, now ?? Noon, TimeZoneInfo.Utc);

@@ -94,7 +94,7 @@ internal static class SqliteIntegrity
         using var reader = command.ExecuteReader();
         var findings = new List<string>();
         while (reader.Read())
-            findings.Add(reader.GetString(0));
+            findings.Add(reader.GetString(0).ReplaceLineEndings(" ").Trim()); // one of several lines would break every table and template that shows it
         return findings is ["ok"] ? null : string.Join("; ", findings);
     }
 }

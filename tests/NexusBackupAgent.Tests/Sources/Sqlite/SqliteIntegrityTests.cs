@@ -33,6 +33,21 @@ public sealed class SqliteIntegrityTests : IDisposable
     }
 
     [SkippableFact]
+    public async Task A_finding_is_one_line_although_SQLite_writes_several()
+    {
+        await SqliteSamples.LedgerAsync(temp["a.db"], "delete");
+        await using (var file = File.OpenWrite(temp["a.db"]))
+        {
+            file.Position = 4096 * 10;
+            file.Write(Enumerable.Repeat((byte)0xA5, 4 * 4096).ToArray());
+        }
+
+        var finding = Check("a.db")!;
+        Assert.Contains("Page 14: ", finding, StringComparison.Ordinal);
+        Assert.DoesNotContain("\n", finding, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
     public async Task A_cut_off_database_is_found()
     {
         await SqliteSamples.LedgerAsync(temp["a.db"], "delete");
