@@ -29,6 +29,8 @@ internal static class DiagnosisTexts
 
     public static Bilingual Age(Observation seen)
     {
+        if (seen.Status.IsUnreadable)
+            return Values.Unreadable;
         var limit = Values.Hours(seen.Status.Source.RpoWarning);
         if (seen.Status.NewestGood is not { } good)
             return new("none", "正常バックアップなし");
