@@ -40,6 +40,10 @@ internal static class ChecklistTexts
     {
         if (seen.Status.IsUnreadable)
             return Values.Unreadable;
+        if (seen.Status.LastFailure is { } last)
+            return DiagnosisTexts.LastRun(last);
+        if (RecoveryChecklist.NotReplaced(seen) is { } aside)
+            return new($"{aside.File} was corrupt and is not replaced", $"{aside.File} が破損（代替バックアップ未取得）");
         if (seen.Status.NewestGood is not { } good)
             return new("no good backup", "正常バックアップなし");
         var (age, limit) = (Values.Duration(seen.Now - good.CapturedAt), Values.Hours(seen.Status.Source.RpoWarning));
@@ -67,11 +71,12 @@ internal static class ChecklistTexts
         _ => new("the store does not tell", "使用率を取得できません"),
     };
 
-    public static Bilingual Scheduler(Observation seen) => seen.Status switch
+    public static Bilingual Scheduler(Observation seen) => seen switch
     {
-        { Late: { } late } => DiagnosisTexts.Late(late.Schedule.Name, late.Due, seen.Zone),
-        { NextRun: { } next } when !seen.Agent.Works(seen.Now) => DiagnosisTexts.NothingStarts(next, seen.Zone),
-        { NextRun: { } next } => new($"next run {Values.Minute(next, seen.Zone)}", $"次回実行予定 {Values.Minute(next, seen.Zone)}"),
+        { DatabaseFailure: { } failure } when seen.Agent.Works(seen.Now) => new($"a run would fail: {failure.Message}", $"実行しても失敗する状態: {failure.Message}"),
+        { Status.Late: { } late } => DiagnosisTexts.Late(late.Schedule.Name, late.Due, seen.Zone),
+        { Status.NextRun: { } next } when !seen.Agent.Works(seen.Now) => DiagnosisTexts.NothingStarts(next, seen.Zone),
+        { Status.NextRun: { } next } => new($"next run {Values.Minute(next, seen.Zone)}", $"次回実行予定 {Values.Minute(next, seen.Zone)}"),
         _ => new("no next run", "次回実行予定なし"),
     };
 }

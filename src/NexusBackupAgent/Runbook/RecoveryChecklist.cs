@@ -29,19 +29,39 @@ internal static class RecoveryChecklist
     {
         var (source, isUp) = (seen.Status.Name, seen.Agent.Works(seen.Now));
         var restart = seen.Agent.IsRunning ? Commands.RestartAgent : Commands.StartAgent;
-        var isFresh = seen.Status.NewestGood is { } good && seen.Now - good.CapturedAt < seen.Status.Source.RpoWarning;
         var hasRoom = Escalation.OfStore(seen.Store.Failure is null, seen.Store.Space?.UsedRatio) is null;
         return
         [
             Item(RecoveryCheck.Service, isUp, ChecklistTexts.Service(seen), restart),
-            Item(RecoveryCheck.NewestBackup, isFresh, ChecklistTexts.Newest(seen), seen.Status.IsUnreadable ? MendOfStore(seen, commands) : commands.Backup(source)),
+            Item(RecoveryCheck.NewestBackup, seen is { IsFresh: true, Status.LastFailure: null } && NotReplaced(seen) is null, ChecklistTexts.Newest(seen), NextOfNewest(seen, commands)),
             OfContent(seen, RecoveryCheck.Gzip, VerificationCheck.Gzip, commands),
             OfContent(seen, RecoveryCheck.Checksum, VerificationCheck.Checksum, commands),
             OfContent(seen, RecoveryCheck.DatabaseIntegrity, VerificationCheck.Integrity, commands),
             Item(RecoveryCheck.Disk, hasRoom, ChecklistTexts.Disk(seen), seen.Store.Failure is null ? commands.PruneDryRun(source) : MendOfStore(seen, commands)),
-            Item(RecoveryCheck.Scheduler, isUp && seen.Status is { NextRun: not null, Late: null }, ChecklistTexts.Scheduler(seen), seen.Status.NextRun is null ? commands.CheckConfig() : restart),
+            Item(RecoveryCheck.Scheduler, isUp && seen is { DatabaseFailure: null, Status: { NextRun: not null, Late: null } }, ChecklistTexts.Scheduler(seen), NextOfScheduler(seen, isUp, restart, commands)),
         ];
     }
+
+    /// <summary>The newest backup that was set aside, when nothing good is newer.</summary>
+    public static Backup? NotReplaced(Observation seen) => seen.Status.Backups.FirstOrDefault(
+        backup => backup.State == BackupState.Quarantined && !backup.IsFromTheFuture(seen.Now) && !(seen.Status.NewestGood?.CapturedAt > backup.CapturedAt));
+
+    private static string NextOfNewest(Observation seen, Commands commands)
+    {
+        if (seen.Status.IsUnreadable)
+            return MendOfStore(seen, commands);
+        var isOver = seen.Status.LastFailure is not { Hint.Length: > 0 } || LastFailure.IsOver(seen);
+        return isOver ? commands.Backup(seen.Source) : seen.Status.LastFailure!.Hint;
+    }
+
+    /// <summary>What no run could back up is mended first.</summary>
+    private static string NextOfScheduler(Observation seen, bool isUp, string restart, Commands commands) => seen switch
+    {
+        _ when !isUp => restart,
+        { DatabaseFailure: { } failure } => (DatabaseTrouble.Find(seen, commands) ?? RefusedAccess.Find(seen, commands))?.Next[0] ?? failure.Hint,
+        { Status.NextRun: null } => commands.CheckConfig(),
+        _ => restart,
+    };
 
     private static CheckedItem OfContent(Observation seen, RecoveryCheck check, VerificationCheck stored, Commands commands)
     {
