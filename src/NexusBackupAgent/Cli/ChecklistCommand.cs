@@ -1,5 +1,4 @@
 using System.CommandLine;
-using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Scheduling;
 using Spectre.Console;
@@ -42,9 +41,9 @@ internal static class ChecklistCommand
             var codes = new List<ExitCode>();
             foreach (var source in sources)
             {
-                var facts = await LookAsync(source, cancellationToken);
-                var items = RecoveryChecklist.Decide(facts, commands);
-                codes.Add(CodeOf(items, facts.ReadBack));
+                var seen = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress => Observer.ObserveAsync(status, source, evenStale: true, progress, cancellationToken));
+                var items = RecoveryChecklist.Decide(seen, commands);
+                codes.Add(CodeOf(items, seen.ReadBack));
                 documents.Add(ChecklistDocument.Of(source.Name, items, language));
                 if (!json)
                     Print(source.Name, items);
@@ -53,16 +52,6 @@ internal static class ChecklistCommand
             if (json)
                 JsonDocuments.Print(terminal, [.. documents], JsonDocuments.Readably.IReadOnlyListChecklistDocument);
             return ExitCodes.MostSevere(codes);
-        }
-
-        private async Task<ChecklistFacts> LookAsync(ScheduledSource source, CancellationToken cancellationToken)
-        {
-            var before = await status.OfAsync(source, cancellationToken);
-            var newest = before.Backups.FirstOrDefault(backup => backup.State != BackupState.Quarantined && !backup.IsFromTheFuture(status.Now));
-            var readBack = newest is null ? null : await RunProgressBars.ShowAsync(
-                terminal, source.Name, !json, progress => ReadBack.VerifyAsync(status.Agent, source.Source, newest, progress, cancellationToken));
-            var after = await status.OfAsync(source, cancellationToken); // what was read back is known now
-            return new ChecklistFacts(after, status.Condition, status.StoreOf(source), readBack, status.Agent.Configuration.TimeZone, status.Now);
         }
 
         private static ExitCode CodeOf(IReadOnlyList<CheckedItem> items, ReadBack? read) => items switch

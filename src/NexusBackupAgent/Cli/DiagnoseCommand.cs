@@ -38,7 +38,7 @@ internal static class DiagnoseCommand
             var codes = new List<ExitCode>();
             foreach (var source in sources)
             {
-                var seen = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress => Observer.ObserveAsync(status, source, progress, cancellationToken));
+                var seen = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress => Observer.ObserveAsync(status, source, evenStale: false, progress, cancellationToken));
                 var diagnosis = Flowchart.Walk(seen, commands);
                 var log = diagnosis.Cause == Cause.Unknown ? await LogSearch.FindAsync(status.Agent, source.Name, cancellationToken) : [];
                 documents.Add(DiagnosisDocument.Of(diagnosis, log, language));

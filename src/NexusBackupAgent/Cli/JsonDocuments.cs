@@ -124,13 +124,15 @@ internal sealed record StatusDocument(AgentDocument Agent, string Level, IReadOn
 /// <param name="Level">Of the agent itself: <c>L2</c> when it stopped.</param>
 internal sealed record AgentDocument(bool Running, string? HeartbeatAt, string Level);
 
+/// <param name="NewestGood">Null when there is none, or the store can't be read.</param>
+/// <param name="Backups">How many; null when the store can't be read.</param>
 internal sealed record SourceDocument(
     string Source,
     string Level,
     IReadOnlyList<string> Reasons,
     BackupDocument? NewestGood,
     double? AgeSeconds,
-    int Backups,
+    int? Backups,
     string? RunningSince,
     string? NextRun,
     FailureDocument? LastFailure,

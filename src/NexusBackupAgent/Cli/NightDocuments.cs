@@ -53,6 +53,7 @@ internal sealed record DiagnosisDocument(
 internal sealed record StepDocument(string Step, string Question, bool Passed, string Evidence);
 
 /// <summary>One source as <c>report --json</c> prints it.</summary>
+/// <param name="RpoExceeded">Null when the store can't be read.</param>
 /// <param name="Text">The filled template.</param>
 internal sealed record IncidentDocument(
     string Source,
@@ -61,7 +62,7 @@ internal sealed record IncidentDocument(
     IReadOnlyList<string> Kinds,
     string? LastGood,
     double? AgeSeconds,
-    bool RpoExceeded,
+    bool? RpoExceeded,
     double? DiskUsedRatio,
     IReadOnlyList<MeasureDocument> Measures,
     string State,
@@ -75,7 +76,7 @@ internal sealed record IncidentDocument(
         [.. incident.Kinds.Select(kind => IncidentReport.NameOf(kind).In(language))],
         incident.LastGood is { } good ? Readable.Utc(good) : null,
         incident.Age is { } age ? Math.Round(age.TotalSeconds) : null,
-        incident.IsBeyondRpo,
+        incident.IsUnreadable ? null : incident.IsBeyondRpo,
         incident.DiskUsedRatio,
         [.. incident.Measures.Select(measure => new MeasureDocument(Readable.Utc(measure.At), measure.What.In(language), measure.Succeeded, measure.Detail))],
         IncidentReport.StateOf(incident).In(language),

@@ -81,7 +81,7 @@ internal static class StatusCommand
             [.. source.Reasons.Select(reason => $"{reason.Level}: {reason.Reason}")],
             source.NewestGood is { } good ? BackupDocument.Of(source.Source.Source.Catalog, good) : null,
             source.NewestGood is { } newest ? Math.Round((now - newest.CapturedAt).TotalSeconds) : null,
-            source.Backups.Count,
+            source.IsUnreadable ? null : source.Backups.Count,
             source.Activity?.RunStartedAt is { } started ? Readable.Utc(started) : null,
             source.NextRun is { } next ? Readable.Utc(next) : null,
             source.LastFailure is { } failure ? FailureDocument.Of(failure) : null,
@@ -109,9 +109,9 @@ internal static class StatusCommand
                 table.AddRow(
                     $"[bold]{Readable.Plain(source.Source.Name)}[/]",
                     Readable.Coloured(source.Level),
-                    good is null ? "none" : Readable.Time(good.CapturedAt, zone),
+                    source.IsUnreadable ? Values.Unreadable.English : good is null ? "none" : Readable.Time(good.CapturedAt, zone),
                     good is null ? "" : Readable.Duration(now - good.CapturedAt),
-                    source.Backups.Count.ToString(System.Globalization.CultureInfo.InvariantCulture),
+                    source.IsUnreadable ? "?" : source.Backups.Count.ToString(System.Globalization.CultureInfo.InvariantCulture),
                     source.Activity?.RunStartedAt is { } started ? $"running for {Readable.Duration(now - started)}"
                         : source.NextRun is { } next ? Readable.Time(next, zone) : "manual only");
             }
@@ -124,6 +124,8 @@ internal static class StatusCommand
             var name = Readable.Plain(source.Source.Name);
             foreach (var reason in source.Reasons)
                 terminal.Line($"{Readable.Coloured(reason.Level)} {name}: {Readable.Plain(reason.Reason)}");
+            if (source.ListFailure is { } unread && status.StoreOf(source.Source).Failure is null)
+                terminal.Line($"   {name}: {Readable.Plain(unread.Message)} — next: {Readable.Plain(unread.Hint)}");
             if (source.LastFailure is { } failure)
                 terminal.Line($"   {name}: {Readable.Plain(failure.Message)} — next: {Readable.Plain(failure.Hint)}");
             if (source.LastDrill is { } drill)

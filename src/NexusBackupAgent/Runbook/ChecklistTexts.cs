@@ -29,18 +29,24 @@ internal static class ChecklistTexts
         _ => new("scheduler", "スケジューラ"),
     };
 
-    public static Bilingual Service(ChecklistFacts facts) => facts.Agent switch
+    public static Bilingual Service(Observation seen) => seen.Agent switch
     {
         { IsRunning: false } => new("not running", "停止中"),
-        { LastBeat: { } beat } => Values.Duration(facts.Now - beat) is var age ? new($"active (running), heartbeat {age.English} ago", $"active (running)、ハートビート {age.Japanese}前") : default,
+        { LastBeat: { } beat } => Values.Duration(seen.Now - beat) is var age ? new($"active (running), heartbeat {age.English} ago", $"active (running)、ハートビート {age.Japanese}前") : default,
         _ => new("running, no heartbeat yet", "プロセス稼働中、ハートビートなし"),
     };
 
-    public static Bilingual Newest(ChecklistFacts facts)
+    public static Bilingual Newest(Observation seen)
     {
-        if (facts.Status.NewestGood is not { } good)
+        if (seen.Status.IsUnreadable)
+            return Values.Unreadable;
+        if (seen.Status.LastFailure is { } last)
+            return DiagnosisTexts.LastRun(last);
+        if (RecoveryChecklist.NotReplaced(seen) is { } aside)
+            return new($"{aside.File} was corrupt and is not replaced", $"{aside.File} が破損（代替バックアップ未取得）");
+        if (seen.Status.NewestGood is not { } good)
             return new("no good backup", "正常バックアップなし");
-        var (age, limit) = (Values.Duration(facts.Now - good.CapturedAt), Values.Hours(facts.Status.Source.RpoWarning));
+        var (age, limit) = (Values.Duration(seen.Now - good.CapturedAt), Values.Hours(seen.Status.Source.RpoWarning));
         return new($"{age.English} old (below {limit.English})", $"{age.Japanese}前（基準 {limit.Japanese}以内）");
     }
 
@@ -58,18 +64,19 @@ internal static class ChecklistTexts
         },
     };
 
-    public static Bilingual Disk(ChecklistFacts facts) => facts.Store switch
+    public static Bilingual Disk(Observation seen) => seen.Store switch
     {
         { Failure: { } failure } => Bilingual.Same(failure.Message),
         { Space: { } space } => new($"{Values.Percent(space.UsedRatio)} used (below 80%)", $"使用率 {Values.Percent(space.UsedRatio)}（基準 80%未満）"),
         _ => new("the store does not tell", "使用率を取得できません"),
     };
 
-    public static Bilingual Scheduler(ChecklistFacts facts) => facts.Status switch
+    public static Bilingual Scheduler(Observation seen) => seen switch
     {
-        { Late: { } late } => DiagnosisTexts.Late(late.Schedule.Name, late.Due, facts.Zone),
-        { NextRun: { } next } when !facts.Agent.Works(facts.Now) => DiagnosisTexts.NothingStarts(next, facts.Zone),
-        { NextRun: { } next } => new($"next run {Values.Minute(next, facts.Zone)}", $"次回実行予定 {Values.Minute(next, facts.Zone)}"),
+        { DatabaseFailure: { } failure } when seen.Agent.Works(seen.Now) => new($"a run would fail: {failure.Message}", $"実行しても失敗する状態: {failure.Message}"),
+        { Status.Late: { } late } => DiagnosisTexts.Late(late.Schedule.Name, late.Due, seen.Zone),
+        { Status.NextRun: { } next } when !seen.Agent.Works(seen.Now) => DiagnosisTexts.NothingStarts(next, seen.Zone),
+        { Status.NextRun: { } next } => new($"next run {Values.Minute(next, seen.Zone)}", $"次回実行予定 {Values.Minute(next, seen.Zone)}"),
         _ => new("no next run", "次回実行予定なし"),
     };
 }

@@ -12,12 +12,11 @@ internal static class DatabaseTrouble
             return new Finding(Cause.Database, Bilingual.Same(now.Message), Next(now.Kind, now.Hint, seen, commands));
         if (seen.ReadBack is { Failure: null, Backup: { State: BackupState.Corrupt or BackupState.Quarantined } captured } && IsDamageOfSource(captured))
             return new Finding(Cause.Database, DiagnosisTexts.CapturedDamage(captured), Next(FailureKind.SourceCorrupt, "", seen, commands));
-        if (seen.Status.LastFailure is not { } last || !IsOfDatabase(last.Kind))
+        if (seen.Status.LastFailure is not { } last || !IsOfDatabase(last.Kind) || LastFailure.IsOver(seen))
             return null;
 
-        // It opens now, so that another run may do; but an integrity check is more than opening.
-        var next = last.Kind == FailureKind.SourceCorrupt || seen.DatabaseFailure is not null ? Next(last.Kind, last.Hint, seen, commands) : [commands.Backup(seen.Source)];
-        return new Finding(Cause.Database, DiagnosisTexts.LastRun(last), next);
+        // It may open now, but an integrity check is more than opening.
+        return new Finding(Cause.Database, DiagnosisTexts.LastRun(last), Next(last.Kind, last.Hint, seen, commands)) { IsPast = true };
     }
 
     /// <summary>Stored as it was captured, and what was captured is damaged: no checksum mismatch, and another backup would not mend it.</summary>

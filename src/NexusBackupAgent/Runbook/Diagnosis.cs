@@ -25,6 +25,9 @@ internal enum Cause
 
     /// <summary>[F]: something else.</summary>
     Unknown,
+
+    /// <summary>What made the last run fail is over, and no run has proved it yet. Told as [F].</summary>
+    Mended,
 }
 
 /// <summary>One box of the flowchart, walked.</summary>
@@ -38,7 +41,11 @@ internal sealed record Step(string Number, Bilingual Question, bool Passed, Bili
 /// <param name="Cause">What the runbook calls it.</param>
 /// <param name="Evidence">How it shows.</param>
 /// <param name="Next">The commands to mend it, in order.</param>
-internal sealed record Finding(Cause Cause, Bilingual Evidence, IReadOnlyList<string> Next);
+internal sealed record Finding(Cause Cause, Bilingual Evidence, IReadOnlyList<string> Next)
+{
+    /// <summary>Whether only the last run tells it: what is measured now is told before.</summary>
+    public bool IsPast { get; init; }
+}
 
 /// <summary>The end of the flowchart for one source.</summary>
 /// <param name="Source">Its name.</param>

@@ -22,13 +22,16 @@ internal static class DiagnosisTexts
         Cause.Scheduler => ("B", new("scheduler stopped", "スケジューラ停止"), "cause-b"),
         Cause.Disk => ("C", new("disk full", "ディスク容量不足"), "cause-c"),
         Cause.Database => ("DB", new("database error", "DB接続エラー"), "cause-database"),
-        Cause.Permission => ("E", new("permission error", "権限エラー"), "cause-e"),
+        Cause.Permission => ("E", new("storage or permission error", "ファイル権限・格納先エラー"), "cause-e"),
+        Cause.Mended => ("F", new("the last run failed, its cause is over → back up to prove it", "前回失敗の原因は解消済み → バックアップで確認"), "cause-f"),
         Cause.Unknown => ("F", new("unknown, analyse the log", "不明（ログ詳細分析）"), "cause-f"),
         _ => ("", new("healthy", "バックアップ正常"), "flowchart"),
     };
 
     public static Bilingual Age(Observation seen)
     {
+        if (seen.Status.IsUnreadable)
+            return Values.Unreadable;
         var limit = Values.Hours(seen.Status.Source.RpoWarning);
         if (seen.Status.NewestGood is not { } good)
             return new("none", "正常バックアップなし");
@@ -100,6 +103,12 @@ internal static class DiagnosisTexts
     };
 
     public static Bilingual LastRun(RunFailure failure) => new($"the last run failed: {failure.Message}", $"前回の実行が失敗: {failure.Message}");
+
+    public static Bilingual Mended(RunFailure failure, Observation seen)
+    {
+        var at = seen.Status.Activity?.LastRunAt is { } ended ? Values.Minute(ended, seen.Zone) : "-";
+        return new($"the last run failed at {at}: {failure.Message}; tried now, that is over", $"前回の実行が {at} に失敗: {failure.Message}（現在の確認では解消済み）");
+    }
 
     private static Bilingual OfDisk(string path, StoreSpace space) => new(
         $"{path}: {Values.Percent(space.UsedRatio)} used, {Values.Size(space.Available)} available", $"{path}: 使用率 {Values.Percent(space.UsedRatio)}、空き {Values.Size(space.Available)}");

@@ -19,7 +19,8 @@ internal static class Flowchart
             DatabaseTrouble.Find(seen, commands),
             RefusedAccess.Find(seen, commands),
             StoppedScheduler.Find(seen, commands),
-        }.OfType<Finding>().ToList();
+            LastFailure.Find(seen, commands),
+        }.OfType<Finding>().OrderBy(finding => finding.IsPast).ToList();
         if ((FailedReading(seen) ?? (findings.Count == 0 ? Unexplained(seen) : null)) is { } evidence)
             findings.Add(new Finding(Cause.Unknown, evidence, [Commands.AgentLog, $"{commands.Backup(seen.Source)} --verbose"]));
 

@@ -55,6 +55,9 @@ internal sealed record Incident(
     IReadOnlyList<Measure> Measures,
     EscalationLevel Level)
 {
+    /// <summary>Whether the store can't be read: no good backup was seen, and that says nothing.</summary>
+    public bool IsUnreadable { get; init; }
+
     /// <summary>What is over is reported for a week.</summary>
     public static readonly TimeSpan Memory = TimeSpan.FromDays(7);
 

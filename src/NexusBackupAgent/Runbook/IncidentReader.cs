@@ -28,7 +28,10 @@ internal static class IncidentReader
             source.NewestGood is null || source.Reasons.Any(reason => reason.Cause == EscalationCause.Stale),
             status.StoreOf(source.Source).Space?.UsedRatio,
             at is { } since ? MeasuresTaken.Of(agent.Journal.Since(source.Name, since), agent.Operations.Since(source.Name, since)) : [],
-            Escalation.Highest(source.Reasons.Concat(status.Reasons)));
+            Escalation.Highest(source.Reasons.Concat(status.Reasons)))
+        {
+            IsUnreadable = source.IsUnreadable,
+        };
     }
 
     private static IEnumerable<Trouble> OfRuns(IReadOnlyList<PastRun> failures, SourceStatus source)

@@ -24,7 +24,7 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
             In(Title),
             In(new("■ Occurred: ", "■ 発生日時: ")) + (incident.OccurredAt is { } at ? Values.Minute(at, zone) : "-"),
             In(new("■ Kind: ", "■ 障害種別: ")) + KindsOf(incident, language),
-            In(new("■ Last good backup: ", "■ 最終正常バックアップ: ")) + (incident.LastGood is { } good ? Values.Minute(good, zone) : In(new("none", "なし"))),
+            In(new("■ Last good backup: ", "■ 最終正常バックアップ: ")) + (incident.LastGood is { } good ? Values.Minute(good, zone) : In(incident.IsUnreadable ? Values.Unreadable : new("none", "なし"))),
             In(new("■ RPO: ", "■ RPO影響: ")) + In(RpoOf(incident)),
             In(new("■ Disk used: ", "■ ディスク使用率: ")) + (incident.DiskUsedRatio is { } ratio ? Values.Percent(ratio) : In(new("unknown", "不明"))),
             In(new("■ Done so far:", "■ 実施済み対応:")),
@@ -63,6 +63,8 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
     /// <summary>The hours are those since the last good backup, as the runbook's criterion counts them: what would be lost.</summary>
     private static Bilingual RpoOf(Incident incident)
     {
+        if (incident.IsUnreadable)
+            return new("unknown", "不明");
         if (!incident.IsBeyondRpo)
             return new("within", "範囲内");
         if (incident.Age is not { } age)

@@ -10,7 +10,7 @@ namespace NexusBackupAgent.Runbook;
 /// <param name="Store">Its store.</param>
 /// <param name="Directory">Where its backups lie.</param>
 /// <param name="Database">Where the database lies; null when the configuration does not tell.</param>
-/// <param name="ReadBack">The newest backup, read back now; null when there is none that is fresh.</param>
+/// <param name="ReadBack">The newest backup, read back now; null when there is none, or for a diagnosis none that is fresh.</param>
 /// <param name="WriteFailure">Why nothing can be written where its backups lie; null when a trial succeeded.</param>
 /// <param name="DatabaseFailure">Why no snapshot of the database can be opened; null when a trial succeeded.</param>
 /// <param name="Scratch">Where databases are expanded.</param>

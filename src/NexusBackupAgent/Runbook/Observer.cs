@@ -14,12 +14,17 @@ internal static class Observer
     // A page: on a disk without room even an empty file may still be made.
     private const int TrialLength = 4096;
 
+    /// <param name="status">The agent.</param>
+    /// <param name="source">The source.</param>
+    /// <param name="evenStale">Whether the newest backup is read back however old it is.</param>
+    /// <param name="progress">Of the reading.</param>
+    /// <param name="cancellationToken">Ends it.</param>
     public static async Task<Observation> ObserveAsync(
-        AgentStatus status, ScheduledSource source, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+        AgentStatus status, ScheduledSource source, bool evenStale, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
         var (agent, catalog) = (status.Agent, source.Source.Catalog);
         var before = await status.OfAsync(source, cancellationToken);
-        var readBack = Newest(before, status.Now) is { } newest ? await ReadBack.VerifyAsync(agent, source.Source, newest, progress, cancellationToken) : null;
+        var readBack = (evenStale ? NewestUsable(before, status.Now) : NewestFresh(before, status.Now)) is { } newest ? await ReadBack.VerifyAsync(agent, source.Source, newest, progress, cancellationToken) : null;
         var isBusy = agent.Turns.IsUnderWay(source.Name);
         return new Observation(
             await status.OfAsync(source, cancellationToken), // what was read back is known now
@@ -37,8 +42,12 @@ internal static class Observer
             status.Now);
     }
 
+    /// <summary>The newest that was not set aside.</summary>
+    private static Backup? NewestUsable(SourceStatus source, DateTimeOffset now) =>
+        source.Backups.FirstOrDefault(backup => backup.State != BackupState.Quarantined && !backup.IsFromTheFuture(now));
+
     /// <summary>The flowchart's 最新あり: stored within the RPO, and still there to be read.</summary>
-    private static Backup? Newest(SourceStatus source, DateTimeOffset now) => source.Backups.FirstOrDefault(backup => !backup.IsFromTheFuture(now)) is { } newest
+    private static Backup? NewestFresh(SourceStatus source, DateTimeOffset now) => source.Backups.FirstOrDefault(backup => !backup.IsFromTheFuture(now)) is { } newest
         && newest.State != BackupState.Quarantined
         && now - newest.CapturedAt < source.Source.RpoWarning ? newest : null;
 

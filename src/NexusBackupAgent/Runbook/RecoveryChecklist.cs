@@ -21,47 +21,63 @@ internal enum RecoveryCheck
 /// <param name="Next">The next command; null when it passed.</param>
 internal sealed record CheckedItem(RecoveryCheck Check, bool Passed, Bilingual Measured, string? Next);
 
-/// <summary>What the seven checks look at.</summary>
-/// <param name="Status">The source.</param>
-/// <param name="Agent">The agent of this host.</param>
-/// <param name="Store">Its store.</param>
-/// <param name="ReadBack">The newest backup, read back now; null when there is none.</param>
-/// <param name="Zone">The zone of the times that people read.</param>
-/// <param name="Now">When, UTC.</param>
-internal sealed record ChecklistFacts(SourceStatus Status, AgentCondition Agent, StoreStatus Store, ReadBack? ReadBack, TimeZoneInfo Zone, DateTimeOffset Now);
-
 /// <summary>Decides the runbook's recovery checklist (§6). Pure.</summary>
 internal static class RecoveryChecklist
 {
     /// <returns>All seven, in the runbook's order.</returns>
-    public static IReadOnlyList<CheckedItem> Decide(ChecklistFacts facts, Commands commands)
+    public static IReadOnlyList<CheckedItem> Decide(Observation seen, Commands commands)
     {
-        var (source, isUp) = (facts.Status.Name, facts.Agent.Works(facts.Now));
-        var restart = facts.Agent.IsRunning ? Commands.RestartAgent : Commands.StartAgent;
-        var isFresh = facts.Status.NewestGood is { } good && facts.Now - good.CapturedAt < facts.Status.Source.RpoWarning;
-        var hasRoom = Escalation.OfStore(facts.Store.Failure is null, facts.Store.Space?.UsedRatio) is null;
+        var (source, isUp) = (seen.Status.Name, seen.Agent.Works(seen.Now));
+        var restart = seen.Agent.IsRunning ? Commands.RestartAgent : Commands.StartAgent;
+        var hasRoom = Escalation.OfStore(seen.Store.Failure is null, seen.Store.Space?.UsedRatio) is null;
         return
         [
-            Item(RecoveryCheck.Service, isUp, ChecklistTexts.Service(facts), restart),
-            Item(RecoveryCheck.NewestBackup, isFresh, ChecklistTexts.Newest(facts), commands.Backup(source)),
-            OfContent(facts, RecoveryCheck.Gzip, VerificationCheck.Gzip, commands),
-            OfContent(facts, RecoveryCheck.Checksum, VerificationCheck.Checksum, commands),
-            OfContent(facts, RecoveryCheck.DatabaseIntegrity, VerificationCheck.Integrity, commands),
-            Item(RecoveryCheck.Disk, hasRoom, ChecklistTexts.Disk(facts), facts.Store.Failure is null ? commands.PruneDryRun(source) : commands.CheckConfig()),
-            Item(RecoveryCheck.Scheduler, isUp && facts.Status is { NextRun: not null, Late: null }, ChecklistTexts.Scheduler(facts), facts.Status.NextRun is null ? commands.CheckConfig() : restart),
+            Item(RecoveryCheck.Service, isUp, ChecklistTexts.Service(seen), restart),
+            Item(RecoveryCheck.NewestBackup, seen is { IsFresh: true, Status.LastFailure: null } && NotReplaced(seen) is null, ChecklistTexts.Newest(seen), NextOfNewest(seen, commands)),
+            OfContent(seen, RecoveryCheck.Gzip, VerificationCheck.Gzip, commands),
+            OfContent(seen, RecoveryCheck.Checksum, VerificationCheck.Checksum, commands),
+            OfContent(seen, RecoveryCheck.DatabaseIntegrity, VerificationCheck.Integrity, commands),
+            Item(RecoveryCheck.Disk, hasRoom, ChecklistTexts.Disk(seen), seen.Store.Failure is null ? commands.PruneDryRun(source) : MendOfStore(seen, commands)),
+            Item(RecoveryCheck.Scheduler, isUp && seen is { DatabaseFailure: null, Status: { NextRun: not null, Late: null } }, ChecklistTexts.Scheduler(seen), NextOfScheduler(seen, isUp, restart, commands)),
         ];
     }
 
-    private static CheckedItem OfContent(ChecklistFacts facts, RecoveryCheck check, VerificationCheck stored, Commands commands)
+    /// <summary>The newest backup that was set aside, when nothing good is newer.</summary>
+    public static Backup? NotReplaced(Observation seen) => seen.Status.Backups.FirstOrDefault(
+        backup => backup.State == BackupState.Quarantined && !backup.IsFromTheFuture(seen.Now) && !(seen.Status.NewestGood?.CapturedAt > backup.CapturedAt));
+
+    private static string NextOfNewest(Observation seen, Commands commands)
     {
-        var source = facts.Status.Name;
-        if (facts.ReadBack is not { } read)
+        if (seen.Status.IsUnreadable)
+            return MendOfStore(seen, commands);
+        var isOver = seen.Status.LastFailure is not { Hint.Length: > 0 } || LastFailure.IsOver(seen);
+        return isOver ? commands.Backup(seen.Source) : seen.Status.LastFailure!.Hint;
+    }
+
+    /// <summary>What no run could back up is mended first.</summary>
+    private static string NextOfScheduler(Observation seen, bool isUp, string restart, Commands commands) => seen switch
+    {
+        _ when !isUp => restart,
+        { DatabaseFailure: { } failure } => (DatabaseTrouble.Find(seen, commands) ?? RefusedAccess.Find(seen, commands))?.Next[0] ?? failure.Hint,
+        { Status.NextRun: null } => commands.CheckConfig(),
+        _ => restart,
+    };
+
+    private static CheckedItem OfContent(Observation seen, RecoveryCheck check, VerificationCheck stored, Commands commands)
+    {
+        var source = seen.Status.Name;
+        if (seen.Status.IsUnreadable)
+            return Item(check, passed: false, Values.Unreadable, MendOfStore(seen, commands));
+        if (seen.ReadBack is not { } read)
             return Item(check, passed: false, ChecklistTexts.NoBackup, commands.Backup(source));
         if (read.Failure is { } failure)
             return Item(check, passed: false, ChecklistTexts.NotReadBack(failure), commands.Of("verify", source));
         var result = read.Backup.Verification?.Checks.FirstOrDefault(candidate => candidate.Check == stored);
         return Item(check, result is { Passed: true }, ChecklistTexts.Content(check, read, result), commands.Backup(source));
     }
+
+    /// <summary>What a diagnosis asks for first.</summary>
+    private static string MendOfStore(Observation seen, Commands commands) => RefusedAccess.Find(seen, commands)?.Next[0] ?? commands.CheckConfig();
 
     private static CheckedItem Item(RecoveryCheck check, bool passed, Bilingual measured, string next) => new(check, passed, measured, passed ? null : next);
 }

@@ -11,8 +11,8 @@ internal static class RefusedAccess
             return new Finding(Cause.Permission, Bilingual.Same(store.Message), Next(store.Kind, seen, commands));
         if (seen.DatabaseFailure is { Kind: FailureKind.Permission } refused)
             return new Finding(Cause.Permission, Bilingual.Same($"{refused.Message}; {refused.Hint}"), OfDatabase(seen, commands));
-        return seen.Status.LastFailure is { Kind: FailureKind.Permission or FailureKind.StoreUnavailable } last
-            ? new Finding(Cause.Permission, DiagnosisTexts.LastRun(last), [Commands.On(seen.Directory, "ls", "-la"), commands.Backup(seen.Source)])
+        return seen.Status.LastFailure is { Kind: FailureKind.Permission or FailureKind.StoreUnavailable } last && !LastFailure.IsOver(seen)
+            ? new Finding(Cause.Permission, DiagnosisTexts.LastRun(last), [Commands.On(seen.Directory, "ls", "-la"), commands.Backup(seen.Source)]) { IsPast = true }
             : null;
     }
 

@@ -38,6 +38,9 @@ internal sealed record SourceStatus(
 {
     public string Name => Source.Name;
 
+    /// <summary>Whether what the store holds is not known: no backup was seen, and that says nothing.</summary>
+    public bool IsUnreadable => ListFailure is not null;
+
     public EscalationLevel Level => Escalation.Highest(Reasons);
 
     public static async Task<SourceStatus> ReadAsync(

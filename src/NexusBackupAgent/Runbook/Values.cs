@@ -7,6 +7,9 @@ internal static class Values
 {
     private static readonly string[] Units = ["B", "KiB", "MiB", "GiB", "TiB"];
 
+    /// <summary>In the place of what only a readable store could tell.</summary>
+    public static readonly Bilingual Unreadable = new("unknown: the store cannot be read", "不明（格納先を読み取れない）");
+
     /// <summary>The two largest units: <c>3 d 4 h</c>, <c>3日4時間</c>. A negative one is in the future.</summary>
     public static Bilingual Duration(TimeSpan span) => span switch
     {

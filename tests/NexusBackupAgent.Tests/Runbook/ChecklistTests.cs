@@ -1,4 +1,5 @@
 using System.Text.Json;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Runs;
 using NexusBackupAgent.Tests.Cli;
 using NexusBackupAgent.Tests.Support;
@@ -77,6 +78,52 @@ public sealed class ChecklistTests : IDisposable
 
         Assert.Equal((3, "3 4 5"), (code, string.Join(' ', Failed(checks))));
         Assert.Contains("another run", Measured(checks, 3), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_database_that_cannot_be_opened_fails_although_the_agent_is_up()
+    {
+        await Place.RunAsync("backup");
+        File.Move(Place.In("itsm.db"), Place.In("moved.db"));
+
+        var (checks, code) = await CheckAsync();
+
+        Assert.Equal((3, "7"), (code, string.Join(' ', Failed(checks))));
+        Assert.Contains("does not exist", Measured(checks, 7), StringComparison.Ordinal);
+        Assert.Equal($"ls -la {Place.In("itsm.db")}", checks[6].GetProperty("next").GetString());
+    }
+
+    [Fact]
+    public async Task A_last_run_that_found_no_room_fails_although_the_disk_is_below_its_limit()
+    {
+        await Place.RunAsync("backup");
+        night.FailRun(FailureKind.StoreFull, "no room for it", TimeProvider.System.GetUtcNow());
+
+        var (checks, code) = await CheckAsync();
+
+        Assert.Equal((3, "2"), (code, string.Join(' ', Failed(checks))));
+        Assert.Contains("no room for it", Measured(checks, 2), StringComparison.Ordinal);
+        Assert.Equal("look closer", checks[1].GetProperty("next").GetString());
+    }
+
+    [Fact]
+    public async Task A_newest_backup_that_was_set_aside_and_not_replaced_fails()
+    {
+        await Place.RunAsync("backup");
+        var earlier = TimeZoneInfo.ConvertTime(TimeProvider.System.GetUtcNow().AddHours(-1), TimeZoneInfo.FindSystemTimeZoneById("Asia/Tokyo"));
+        File.Move(Place.Artifact(), Path.Combine(Place.Store, $"manual_{earlier:yyyyMMdd_HHmmss}.db.gz"));
+        foreach (var companion in Directory.GetFiles(Place.Store).Where(file => !file.EndsWith(".gz", StringComparison.Ordinal)))
+            File.Delete(companion);
+        await Place.RunAsync("verify");
+        await Place.RunAsync("backup");
+        var newest = Directory.GetFiles(Place.Store, "*.db.gz").Max(StringComparer.Ordinal)!;
+        File.Move(newest, newest + ".bad");
+
+        var (checks, code) = await CheckAsync();
+
+        Assert.Equal((3, "2"), (code, string.Join(' ', Failed(checks))));
+        Assert.Contains("not replaced", Measured(checks, 2), StringComparison.Ordinal);
+        Assert.Equal("nexus-backup backup itsm", checks[1].GetProperty("next").GetString());
     }
 
     [SkippableFact]

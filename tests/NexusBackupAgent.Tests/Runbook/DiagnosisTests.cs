@@ -262,7 +262,7 @@ public sealed class DiagnosisTests : IDisposable
 
         var found = await AsOrdinaryUserAsync($"chmod 0500 '{Place.Store}'");
 
-        Assert.Contains("[E] permission error", found, StringComparison.Ordinal);
+        Assert.Contains("[E] storage or permission error", found, StringComparison.Ordinal);
         Assert.Contains("permissions: cannot write in store 'local'", found, StringComparison.Ordinal);
         Assert.Contains($"ls -la {Place.Store}", found, StringComparison.Ordinal);
         Assert.Contains("exit code 3", found, StringComparison.Ordinal);
@@ -275,7 +275,7 @@ public sealed class DiagnosisTests : IDisposable
 
         var found = await AsOrdinaryUserAsync($"chmod 0000 '{Place.In("itsm.db")}'");
 
-        Assert.Contains("[E] permission error", found, StringComparison.Ordinal);
+        Assert.Contains("[E] storage or permission error", found, StringComparison.Ordinal);
         Assert.Contains($"namei -l {Place.In("itsm.db")}", found, StringComparison.Ordinal);
     }
 
@@ -287,6 +287,30 @@ public sealed class DiagnosisTests : IDisposable
 
         await ExpectAsync("E", 3, "does not exist", $"findmnt -T {Place.Store}");
         Assert.False(Directory.Exists(Place.Store));
+    }
+
+    [Fact]
+    public async Task A_failure_whose_cause_is_over_is_told_as_mended_and_asks_for_a_backup_to_prove_it()
+    {
+        await Place.RunAsync("backup");
+        night.FailRun(FailureKind.SourceMissing, "the database does not exist", Now);
+
+        var found = await ExpectAsync("F", 3, "tried now, that is over", "nexus-backup backup itsm");
+
+        Assert.Contains("its cause is over", Text(found, "title"), StringComparison.Ordinal);
+        Assert.Single(Next(found));
+    }
+
+    [Fact]
+    public async Task What_is_wrong_now_is_told_before_a_failure_whose_cause_is_over()
+    {
+        await Place.RunAsync("backup");
+        night.FailRun(FailureKind.SourceMissing, "the database does not exist", Now);
+        Directory.Delete(Place.Store, recursive: true);
+
+        var found = await ExpectAsync("E", 3, Place.Store, $"findmnt -T {Place.Store}");
+
+        Assert.Equal(["F"], found.GetProperty("also").EnumerateArray().Select(also => also.GetString()));
     }
 
     [Fact]
@@ -350,7 +374,7 @@ public sealed class DiagnosisTests : IDisposable
     {
         var (configuration, _) = ConfigurationFile.Load(Place.Configuration, TimeZoneInfo.Utc);
         using var session = CommandSession.Open(configuration!, new Terminal(TextWriter.Null, TextWriter.Null, outputIsWatched: false, errorIsWatched: false), TimeProvider.System, false);
-        return await Observer.ObserveAsync(AgentStatus.Read(session.Agent), session.Agent.Roster.Current.Single(), progress: null, CancellationToken.None);
+        return await Observer.ObserveAsync(AgentStatus.Read(session.Agent), session.Agent.Roster.Current.Single(), evenStale: false, progress: null, CancellationToken.None);
     }
 
     private async Task<JsonElement> ExpectAsync(string cause, int exitCode, string evidence, string next)

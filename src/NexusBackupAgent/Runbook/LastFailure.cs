@@ -1,0 +1,23 @@
+using NexusBackupAgent.Common;
+
+namespace NexusBackupAgent.Runbook;
+
+/// <summary>What made the last run fail, compared with what a trial shows now. Pure.</summary>
+internal static class LastFailure
+{
+    /// <summary>
+    /// Whether the trial disproves it: the database is there, is one, and is not locked. Damage needs more than a trial, and
+    /// what another user may do is not what the agent may do.
+    /// </summary>
+    public static bool IsOver(Observation seen) => seen.Status.LastFailure?.Kind switch
+    {
+        FailureKind.SourceMissing or FailureKind.SourceInvalid or FailureKind.SourceBusy => seen.DatabaseFailure is null,
+        FailureKind.StoreUnavailable => seen is { Store.Failure: null, Status.IsUnreadable: false, WriteFailure: null },
+        _ => false,
+    };
+
+    /// <summary>Nothing proves that it is mended but a backup.</summary>
+    public static Finding? Find(Observation seen, Commands commands) => seen.Status.LastFailure is { } last && IsOver(seen)
+        ? new Finding(Cause.Mended, DiagnosisTexts.Mended(last, seen), [commands.Backup(seen.Source)]) { IsPast = true }
+        : null;
+}

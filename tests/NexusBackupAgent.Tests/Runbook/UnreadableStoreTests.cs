@@ -1,0 +1,66 @@
+using System.Text.Json;
+using NexusBackupAgent.Tests.Cli;
+
+namespace NexusBackupAgent.Tests.Runbook;
+
+/// <summary>A store that can't be read hides its backups; that is not the same as having none.</summary>
+public sealed class UnreadableStoreTests : IAsyncLifetime
+{
+    private const string Unknown = "unknown: the store cannot be read";
+
+    private readonly NightWatch night = new();
+
+    private Workplace Place => night.Place;
+
+    public async Task InitializeAsync()
+    {
+        await Place.RunAsync("backup");
+        Directory.Move(Place.Store, Place.In("moved away"));
+    }
+
+    public Task DisposeAsync()
+    {
+        night.Dispose();
+        return Task.CompletedTask;
+    }
+
+    [Fact]
+    public async Task The_report_does_not_say_that_there_is_no_backup_nor_that_the_RPO_is_kept()
+    {
+        var lines = (await Place.RunAsync("report", "--lang", "ja")).Output.Split('\n');
+        Assert.Contains("■ 最終正常バックアップ: 不明（格納先を読み取れない）", lines);
+        Assert.Contains("■ RPO影響: 不明", lines);
+
+        var json = (await Place.RunAsync("report", "--json")).Json[0];
+        Assert.Equal((JsonValueKind.Null, JsonValueKind.Null), (json.GetProperty("rpoExceeded").ValueKind, json.GetProperty("lastGood").ValueKind));
+    }
+
+    [Fact]
+    public async Task The_status_counts_no_backups()
+    {
+        Assert.Contains(Unknown, (await Place.RunAsync("status")).Output, StringComparison.Ordinal);
+
+        var json = (await Place.RunAsync("status", "--json")).Json.GetProperty("sources")[0];
+        Assert.Equal((JsonValueKind.Null, JsonValueKind.Null), (json.GetProperty("backups").ValueKind, json.GetProperty("newestGood").ValueKind));
+    }
+
+    [Fact]
+    public async Task The_diagnosis_does_not_claim_to_know_the_newest_backup()
+    {
+        var (found, _) = await night.DiagnoseAsync();
+
+        Assert.Equal(Unknown, found.GetProperty("steps")[0].GetProperty("evidence").GetString());
+    }
+
+    [Fact]
+    public async Task The_checklist_asks_to_mend_the_store_and_not_for_a_backup_that_cannot_work()
+    {
+        var checks = (await Place.RunAsync("checklist", "--lang", "en", "--json")).Json[0].GetProperty("checks");
+
+        foreach (var number in (int[])[2, 3, 4, 5])
+        {
+            var check = checks[number - 1];
+            Assert.Equal((Unknown, $"findmnt -T {Place.Store}"), (check.GetProperty("measured").GetString(), check.GetProperty("next").GetString()));
+        }
+    }
+}
