@@ -21,7 +21,7 @@ internal sealed class CommandSession : IDisposable
         var created = LoggingSetup.ForCommand(terminal, configuration.TimeZone, verbose);
         try
         {
-            var agent = Agent.Open(configuration, timeProvider, created);
+            var agent = Agent.Open(configuration, timeProvider, created, evenWithoutJournal: true);
             agent.Roster.Refresh();
             return new CommandSession(agent, created);
         }

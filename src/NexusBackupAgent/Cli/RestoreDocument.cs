@@ -12,6 +12,7 @@ namespace NexusBackupAgent.Cli;
 /// <param name="SafetyCopy">Where the old file is kept; null when there was none.</param>
 /// <param name="PassedOver">Newer backups that were not restored, and why.</param>
 /// <param name="Plan">Only of a dry run.</param>
+/// <param name="NotRecorded">Why the journal does not have it; null when it has.</param>
 internal sealed record RestoreDocument(
     string Source,
     string Result,
@@ -27,7 +28,8 @@ internal sealed record RestoreDocument(
     RestorePlanDocument? Plan,
     string? Failure,
     string? Message,
-    string? Hint)
+    string? Hint,
+    string? NotRecorded = null)
 {
     public static RestoreDocument Of(string source, RestoreRecord record, IReadOnlyList<RestoreCandidate> passedOver, DateTimeOffset now)
     {
@@ -48,7 +50,8 @@ internal sealed record RestoreDocument(
             Plan: null,
             Word(record.Operation.Failure?.Kind),
             record.Operation.Failure?.Message,
-            record.Operation.Failure?.Hint);
+            record.Operation.Failure?.Hint,
+            record.NotRecorded);
     }
 
     public static RestoreDocument Of(RestorePreview preview, Operation? lastDrill)
@@ -107,7 +110,7 @@ internal sealed record RestorePlanDocument(
             preview.Target.Length,
             [.. settings.Before.Select(ToolProcess.Line)],
             [.. settings.After.Select(ToolProcess.Line)],
-            settings.Health?.ToString(),
+            settings.Health is { } health ? WebAddress.Shown(health) : null,
             [.. preview.Users.Select(user => new ProcessDocument(user.Process, user.Command))],
             preview.Needed,
             preview.Available,

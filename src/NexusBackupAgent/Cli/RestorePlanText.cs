@@ -59,6 +59,6 @@ internal static class RestorePlanText
         foreach (var command in settings.After)
             yield return ("after", ToolProcess.Line(command));
         if (settings.Health is { } health)
-            yield return ("then", $"wait up to {settings.HealthTimeout.TotalSeconds:0} s for {health}");
+            yield return ("then", $"wait up to {settings.HealthTimeout.TotalSeconds:0} s for {WebAddress.Shown(health)}");
     }
 }

@@ -15,18 +15,22 @@ internal sealed record ToolResult(int ExitCode, string Output)
 
 /// <summary>
 /// Runs another program: a list of arguments, never a shell's string. What it writes is read as it comes, so that it can't
-/// block on a full pipe; when time is over, it ends with all its children.
+/// block on a full pipe; when time is over, it is killed with its children, except those that detached themselves before.
 /// </summary>
 internal static class ToolProcess
 {
     // Enough to see why it failed; a tool that writes for hours must not fill the memory.
     private const int MostOutput = 16 << 10;
 
+    // A program that has ended may have left a child that holds its output open: what it wrote itself comes at once.
+    private static readonly TimeSpan Rest = TimeSpan.FromSeconds(1);
+
     /// <summary>Runs a program to its end.</summary>
     /// <param name="command">The program (a path, or a name found on PATH) and its arguments; at least one.</param>
     /// <param name="timeout">After which it is killed.</param>
     /// <param name="environment">Added to this process's own.</param>
     /// <param name="input">Written to its standard input, which then ends. A program that does not read it is fine.</param>
+    /// <param name="shownAs">How a message calls it, where its arguments may be secrets; null: the whole command.</param>
     /// <exception cref="BackupException">It could not be started (<see cref="FailureKind.Configuration"/>) or took too long (<see cref="FailureKind.TimedOut"/>).</exception>
     public static async Task<ToolResult> RunAsync(
         IReadOnlyList<string> command,
@@ -34,7 +38,8 @@ internal static class ToolProcess
         TimeProvider timeProvider,
         CancellationToken cancellationToken,
         IReadOnlyDictionary<string, string>? environment = null,
-        string input = "")
+        string input = "",
+        string? shownAs = null)
     {
         using var process = Start(command, environment);
         using var limit = new CancellationTokenSource(timeout, timeProvider);
@@ -45,7 +50,7 @@ internal static class ToolProcess
         {
             await WriteAsync(process, input, either.Token);
             await process.WaitForExitAsync(either.Token);
-            await reading.WaitAsync(either.Token); // a child that it left behind may hold its output open
+            await ReadRestAsync(reading, timeProvider, cancellationToken);
             return new ToolResult(process.ExitCode, written.ToString());
         }
         catch (OperationCanceledException stopped)
@@ -54,7 +59,7 @@ internal static class ToolProcess
             if (cancellationToken.IsCancellationRequested)
                 throw;
             throw new BackupException(
-                FailureKind.TimedOut, $"'{Line(command)}' did not end within {timeout.TotalSeconds:0.#} s and was killed", "run it by hand to see what it waits for", stopped);
+                FailureKind.TimedOut, $"'{shownAs ?? Line(command)}' did not end within {timeout.TotalSeconds:0.#} s and was killed", "run it by hand to see what it waits for", stopped);
         }
     }
 
@@ -101,6 +106,18 @@ internal static class ToolProcess
         catch (IOException)
         {
             // It ended, or closed its input, without reading: it had no use for it.
+        }
+    }
+
+    private static async Task ReadRestAsync(Task reading, TimeProvider timeProvider, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await reading.WaitAsync(Rest, timeProvider, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            // How it ended is known; a service that it started goes on writing.
         }
     }
 

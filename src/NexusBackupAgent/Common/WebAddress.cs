@@ -12,4 +12,7 @@ internal static class WebAddress
         HasScheme(text) && Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Host.Length > 0
             ? address
             : throw new FormatException("is not an http or https address");
+
+    /// <summary>For logs and messages: without what may be a secret, the user info and the query.</summary>
+    public static string Shown(Uri address) => address.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped);
 }

@@ -14,18 +14,16 @@ internal sealed partial class Agent : IDisposable
     private readonly ILogger<Agent> logger;
     private readonly ScratchDirectory scratch;
 
-    private Agent(AgentConfiguration configuration, TimeProvider timeProvider, ILoggerFactory loggers)
+    private Agent(AgentConfiguration configuration, TimeProvider timeProvider, ILoggerFactory loggers, bool evenWithoutJournal)
     {
         logger = loggers.CreateLogger<Agent>();
         Configuration = configuration;
         TimeProvider = timeProvider;
         Stores = configuration.Stores.Values.ToDictionary(store => store.Name, IArtifactStore (store) => new LocalDirectoryStore(store.Name, store.Path), StringComparer.Ordinal);
 
-        var journal = JournalDatabase.Open(configuration.StateDirectory, timeProvider.GetUtcNow(), out var setAside);
+        var journal = OpenJournal(evenWithoutJournal);
         Journal = new RunJournal(journal);
         Operations = new OperationJournal(journal);
-        if (setAside is not null)
-            JournalSetAside(setAside);
 
         scratch = new ScratchDirectory(configuration.ScratchDirectory);
         scratch.RemoveLeftovers(timeProvider.GetUtcNow());
@@ -81,9 +79,10 @@ internal sealed partial class Agent : IDisposable
     public JobScheduler Scheduler { get; }
 
     /// <summary>Opens the journal and finds the sources.</summary>
+    /// <param name="evenWithoutJournal">Whether a journal that can't be used is only warned of: a command that restores or looks needs none, and whatever writes to it fails then.</param>
     /// <exception cref="BackupException">The journal can't be used.</exception>
-    public static Agent Open(AgentConfiguration configuration, TimeProvider timeProvider, ILoggerFactory loggers) =>
-        new(configuration, timeProvider, loggers);
+    public static Agent Open(AgentConfiguration configuration, TimeProvider timeProvider, ILoggerFactory loggers, bool evenWithoutJournal = false) =>
+        new(configuration, timeProvider, loggers, evenWithoutJournal);
 
     public void Dispose()
     {
@@ -92,6 +91,25 @@ internal sealed partial class Agent : IDisposable
         Journal.Dispose();
         scratch.Dispose();
     }
+
+    private JournalDatabase OpenJournal(bool evenWithoutJournal)
+    {
+        try
+        {
+            var journal = JournalDatabase.Open(Configuration.StateDirectory, TimeProvider.GetUtcNow(), out var setAside);
+            if (setAside is not null)
+                JournalSetAside(setAside);
+            return journal;
+        }
+        catch (BackupException failure) when (evenWithoutJournal && failure.Kind != FailureKind.Configuration)
+        {
+            JournalUnusable(failure.Message, failure.Hint);
+            return JournalDatabase.StandIn(Configuration.StateDirectory, failure);
+        }
+    }
+
+    [LoggerMessage(EventId = 3002, EventName = "journal_unusable", Level = LogLevel.Warning, Message = "{Reason}; nothing will be recorded, and what is known of the past may be missing. Next: {Hint}")]
+    private partial void JournalUnusable(string reason, string hint);
 
     [LoggerMessage(EventId = 3001, EventName = "journal_set_aside", Level = LogLevel.Error, Message = "the run journal was damaged and is kept as {File}; a new one is begun. No backup is lost by that; counters start at 0")]
     private partial void JournalSetAside(string file);

@@ -21,8 +21,13 @@ internal static class RestoreBinder
             section.Find("before") is { } before ? commands.Several(before, "[systemctl, stop, itsm]") : [],
             section.Find("after") is { } after ? commands.Several(after, "[systemctl, start, itsm]") : [],
             section.Duration("commandTimeout", standard.CommandTimeout, Second, Hour),
-            section.Find("health")?.Parse(WebAddress.Parse, fallback: null!, HealthExample),
+            section.Find("health")?.Parse(Health, fallback: null!, HealthExample),
             section.Duration("healthTimeout", standard.HealthTimeout, Second, Hour),
             section.Flag("healthInsecure"));
     }
+
+    /// <summary>User info in it would never be sent, and shown to whoever reads a message.</summary>
+    private static Uri Health(string text) => WebAddress.Parse(text) is { UserInfo: "" } address
+        ? address
+        : throw new FormatException("holds a user or password, which is not sent; a health address needs none");
 }

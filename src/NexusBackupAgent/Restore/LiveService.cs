@@ -51,7 +51,7 @@ internal sealed class LiveService(RestoreSettings settings, TimeProvider timePro
     {
         if (settings.Health is not { } url)
             return null;
-        events.Step(new RestoreStep(RestoreStage.Health, $"wait for {url}"));
+        events.Step(new RestoreStep(RestoreStage.Health, $"wait for {WebAddress.Shown(url)}"));
         using var client = NewClient();
         var started = timeProvider.GetTimestamp();
         string answer;
@@ -62,8 +62,8 @@ internal sealed class LiveService(RestoreSettings settings, TimeProvider timePro
 
         return new BackupException(
             FailureKind.Restore,
-            $"the service did not answer {url} with 2xx within {settings.HealthTimeout.TotalSeconds:0.#} s: {answer}",
-            $"look at its log (journalctl -n 50) and ask it by hand: curl -i{(settings.HealthInsecure ? "k" : "")} {url}");
+            $"the service did not answer {WebAddress.Shown(url)} with 2xx within {settings.HealthTimeout.TotalSeconds:0.#} s: {answer}",
+            $"look at its log (journalctl -n 50) and ask it by hand: curl -i{(settings.HealthInsecure ? "k" : "")} {WebAddress.Shown(url)}{(url.Query.Length > 0 ? " (with its query from restore.health)" : "")}");
     }
 
     private async Task RunAsync(IReadOnlyList<string> command, CancellationToken cancellationToken)

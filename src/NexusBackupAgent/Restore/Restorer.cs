@@ -107,11 +107,12 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
         failed ??= notStarted;
         try
         {
-            return failed ?? await service.WaitForHealthAsync(cancellationToken);
+            var unwell = await service.WaitForHealthAsync(cancellationToken); // it may work although a command failed
+            return failed ?? unwell;
         }
         catch (OperationCanceledException stopped)
         {
-            return new BackupException(FailureKind.Interrupted, "the wait for its service was stopped", "ask the service by hand", stopped);
+            return failed ?? new BackupException(FailureKind.Interrupted, "the wait for its service was stopped", "ask the service by hand", stopped);
         }
     }
 

@@ -86,7 +86,7 @@ internal sealed partial class HookRunner(RunJournal runs, OperationJournal opera
 
     private async Task RunAsync(IReadOnlyList<string> command, HookFacts facts, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        var result = await ToolProcess.RunAsync(command, timeout, timeProvider, cancellationToken, facts.ToEnvironment(), facts.ToJson());
+        var result = await ToolProcess.RunAsync(command, timeout, timeProvider, cancellationToken, facts.ToEnvironment(), facts.ToJson(), command[0]);
         if (result.ExitCode != 0)
         {
             throw new BackupException(
@@ -105,12 +105,12 @@ internal sealed partial class HookRunner(RunJournal runs, OperationJournal opera
 
     private static string NameOf(Hook hook) => hook.Url?.ToString() ?? $"'{hook.Command[0]}'";
 
-    [LoggerMessage(EventId = 1301, EventName = "hook_failed", Level = LogLevel.Warning, Message = "hook {Hook} of {Source} failed: {Reason}. Next: {Hint}")]
+    [LoggerMessage(EventId = 1401, EventName = "hook_failed", Level = LogLevel.Warning, Message = "hook {Hook} of {Source} failed: {Reason}. Next: {Hint}")]
     private partial void HookFailed(string hook, string source, string reason, string hint);
 
-    [LoggerMessage(EventId = 1302, EventName = "hook_unrecorded", Level = LogLevel.Warning, Message = "what the hooks of {Source} did is not in the journal: {Reason}. Next: {Hint}")]
+    [LoggerMessage(EventId = 1402, EventName = "hook_unrecorded", Level = LogLevel.Warning, Message = "what the hooks of {Source} did is not in the journal: {Reason}. Next: {Hint}")]
     private partial void HookUnrecorded(string source, string reason, string hint);
 
-    [LoggerMessage(EventId = 1303, EventName = "hook_broke", Level = LogLevel.Error, Message = "hook {Hook} of {Source}: unexpected error")]
+    [LoggerMessage(EventId = 1403, EventName = "hook_broke", Level = LogLevel.Error, Message = "hook {Hook} of {Source}: unexpected error")]
     private partial void HookBroke(Exception exception, string hook, string source);
 }

@@ -2,6 +2,7 @@ using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Sources.Sqlite;
 using NexusBackupAgent.Storage;
+using SQLitePCL;
 
 namespace NexusBackupAgent.Runs;
 
@@ -55,10 +56,13 @@ internal sealed class JournalDatabase : IDisposable
     private readonly string path;
     private readonly SqliteConnection connection;
 
-    private JournalDatabase(string path, SqliteConnection connection)
+    private readonly BackupException? refusal;
+
+    private JournalDatabase(string path, SqliteConnection connection, BackupException? refusal = null)
     {
         this.path = path;
         this.connection = connection;
+        this.refusal = refusal;
     }
 
     /// <param name="stateDirectory">Made when missing.</param>
@@ -98,8 +102,19 @@ internal sealed class JournalDatabase : IDisposable
         }
     }
 
+    /// <summary>
+    /// Stands in for a journal that can't be opened, so that a full or read-only disk keeps nobody from restoring and
+    /// looking: reads what the file holds, as far as that can be had, and refuses every write.
+    /// </summary>
+    /// <param name="refusal">Why it can't be opened; thrown by whoever writes.</param>
+    public static JournalDatabase StandIn(string stateDirectory, BackupException refusal)
+    {
+        var file = Path.Combine(stateDirectory, "journal.db");
+        return new JournalDatabase(file, InMemory(file) ?? InMemory(file: null)!, refusal);
+    }
+
     /// <summary>Runs <paramref name="work"/> in one transaction that has the right to write from its start.</summary>
-    public T Transact<T>(Func<SqliteTransaction, T> work) => Run(work, deferred: false);
+    public T Transact<T>(Func<SqliteTransaction, T> work) => refusal is null ? Run(work, deferred: false) : throw refusal;
 
     /// <summary>Runs <paramref name="work"/>, which only reads, beside whoever writes.</summary>
     public T Read<T>(Func<SqliteTransaction, T> work) => Run(work, deferred: true);
@@ -135,9 +150,10 @@ internal sealed class JournalDatabase : IDisposable
     {
         lock (gate)
         {
+            SqliteTransaction? transaction = null;
             try
             {
-                using var transaction = connection.BeginTransaction(deferred);
+                transaction = connection.BeginTransaction(deferred);
                 var result = work(transaction);
                 transaction.Commit();
                 return result;
@@ -146,7 +162,52 @@ internal sealed class JournalDatabase : IDisposable
             {
                 throw Translate(failure, path);
             }
+            finally
+            {
+                End(transaction);
+            }
         }
+    }
+
+    /// <summary>
+    /// Rolls back what was not committed. On a full disk SQLite has done so itself; the library then fails to roll back, here
+    /// and whenever the connection is used again, unless it finds a transaction to end.
+    /// </summary>
+    private void End(SqliteTransaction? transaction)
+    {
+        if (transaction?.Connection is not null && raw.sqlite3_get_autocommit(connection.Handle) != 0)
+            raw.sqlite3_exec(connection.Handle, "BEGIN");
+        transaction?.Dispose();
+    }
+
+    /// <param name="file">Copied, without what its -wal holds; null: an empty journal.</param>
+    /// <returns>Null when the file is missing or of no use.</returns>
+    private static SqliteConnection? InMemory(string? file)
+    {
+        SqliteLibrary.Initialize();
+        var memory = new SqliteConnection("Data Source=:memory:;Pooling=False");
+        try
+        {
+            memory.Open();
+            if (file is null)
+            {
+                Run(memory, $"{Schema} {Operations} PRAGMA user_version = {Version}");
+                return memory;
+            }
+
+            using var there = PrivateCopy.Open(file);
+            there.BackupDatabase(memory);
+            RequireSound(memory);
+            if (Convert.ToInt32(Scalar(memory, transaction: null, "PRAGMA user_version")) == Version)
+                return memory;
+        }
+        catch (SqliteException) when (file is not null)
+        {
+            // Then nothing is known of the past.
+        }
+
+        memory.Dispose();
+        return null;
     }
 
     private static SqliteCommand Command(SqliteTransaction transaction, string sql, ReadOnlySpan<(string Name, object? Value)> parameters)

@@ -8,9 +8,14 @@ namespace NexusBackupAgent.Runs;
 /// <summary>A restore as it ended.</summary>
 /// <param name="Operation">As the journal keeps it, with its failure.</param>
 /// <param name="Outcome">What was put in place; null when nothing was.</param>
-internal sealed record RestoreRecord(Operation Operation, RestoreOutcome? Outcome);
+/// <param name="NotRecorded">Why the journal does not have all of it, in one line; null when it has. That is no failure of the restore.</param>
+internal sealed record RestoreRecord(Operation Operation, RestoreOutcome? Outcome, string? NotRecorded = null);
 
-/// <summary>The only door to a restore: takes the source's turn for all of it, counts the checks, writes the journal, tells the hooks.</summary>
+/// <summary>
+/// The only door to a restore: takes the source's turn for all of it, counts the checks, writes the journal, tells the hooks.
+/// A full or read-only state directory is often why somebody restores, so neither the journal nor a lock that can't be made
+/// keeps the data from coming back: both are warned of.
+/// </summary>
 internal sealed partial class RestoreDispatcher(
     Restorer restorer, SourceTurns turns, RunJournal journal, OperationJournal operations, HookRunner hooks, TimeProvider timeProvider, ILogger<RestoreDispatcher> logger)
 {
@@ -26,22 +31,54 @@ internal sealed partial class RestoreDispatcher(
     public async Task<RestoreRecord> RestoreAsync(
         ProtectedSource source, RestoreWish wish, string? to, bool force, TimeSpan lockTimeout, RestoreEvents events, CancellationToken cancellationToken)
     {
-        var (record, backup) = await InTurnAsync(source, wish, to, force, lockTimeout, events, cancellationToken);
-        await hooks.TellAsync(source, HookEvent.Of(HookOccasion.Restore, record.Operation, backup), cancellationToken);
-        return record;
+        var ended = await InTurnAsync(source, wish, to, force, lockTimeout, events, cancellationToken);
+        await hooks.TellAsync(source, HookEvent.Of(HookOccasion.Restore, ended.Record.Operation, ended.Backup), cancellationToken);
+        return ended.Refusal is { } refusal ? throw refusal : ended.Record;
     }
 
-    private async Task<(RestoreRecord Record, Backup Backup)> InTurnAsync(
+    private async Task<Ended> InTurnAsync(
         ProtectedSource source, RestoreWish wish, string? to, bool force, TimeSpan lockTimeout, RestoreEvents events, CancellationToken cancellationToken)
     {
-        using var turn = await turns.TakeAsync(source.Name, lockTimeout, cancellationToken) ?? throw SourceTurns.Busy(source.Name);
-        var preview = await PreviewAsync(source, wish, to, force, cancellationToken);
-        if (preview.Refusal is { } refusal)
-            throw refusal;
-
+        using var turn = await TakeTurnAsync(source.Name, lockTimeout, cancellationToken);
         var startedAt = timeProvider.GetUtcNow();
+        RestorePreview? planned = null;
+        try
+        {
+            planned = await PreviewAsync(source, wish, to, force, cancellationToken);
+            return planned.Refusal is { } refusal ? throw refusal : await RestoreAsync(source, planned, startedAt, events, cancellationToken);
+        }
+        catch (BackupException refusal) when (IsNews(planned, refusal))
+        {
+            var place = planned?.Target.Path ?? to ?? "its place";
+            var operation = new Operation(0, source.Name, OperationKind.Restore, startedAt, timeProvider.GetUtcNow(), planned?.Chosen.Backup.Id, $"restore to {place}: not begun", RunFailure.Of(refusal));
+            return new Ended(Record(operation, outcome: null, refusal), planned?.Chosen.Backup, refusal);
+        }
+    }
+
+    /// <summary>A name that does not exist, and a missing --force, are mistakes of who types; anything else keeps the data from coming back.</summary>
+    private static bool IsNews(RestorePreview? planned, BackupException refusal) =>
+        refusal.Kind is not (FailureKind.NotFound or FailureKind.Configuration)
+        && (planned is null or { SafetyCopy: null } or { Request.Force: true } || planned.Target.Obstacle() is not null);
+
+    /// <returns>Null when the lock can't be made: nobody else can make it either, but who has it from before is not seen.</returns>
+    private async Task<IDisposable?> TakeTurnAsync(string source, TimeSpan lockTimeout, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await turns.TakeAsync(source, lockTimeout, cancellationToken) ?? throw SourceTurns.Busy(source);
+        }
+        catch (BackupException unlockable) when (unlockable.Kind is FailureKind.StoreFull or FailureKind.StoreUnavailable)
+        {
+            RestoreUnlocked(source, unlockable.Message, unlockable.Hint);
+            return null;
+        }
+    }
+
+    private async Task<Ended> RestoreAsync(ProtectedSource source, RestorePreview preview, DateTimeOffset startedAt, RestoreEvents events, CancellationToken cancellationToken)
+    {
         var detail = $"restore of {preview.Chosen.Backup.File} to {preview.Target.Path}";
-        var id = operations.Begin(source.Name, OperationKind.Restore, startedAt, detail);
+        long id = 0;
+        _ = Try(() => id = operations.Begin(source.Name, OperationKind.Restore, startedAt, detail)); // told when it has ended
         RestoreStarted(source.Name, preview.Chosen.Backup.File, preview.Target.Path, id);
         RestoreOutcome? outcome = null;
         BackupException? failure;
@@ -59,16 +96,45 @@ internal sealed partial class RestoreDispatcher(
         var backup = (outcome?.Backup ?? preview.Chosen).Backup;
         var operation = new Operation(
             id, source.Name, OperationKind.Restore, startedAt, timeProvider.GetUtcNow(), backup.Id, detail, failure is null ? null : RunFailure.Of(failure));
-        operations.End(operation);
+        return new Ended(Record(operation, outcome, failure), backup, Refusal: null);
+    }
+
+    /// <summary>Journals how it ended, under its number if it has one, as well as that goes.</summary>
+    private RestoreRecord Record(Operation operation, RestoreOutcome? outcome, BackupException? failure)
+    {
+        var recorded = operation;
+        var unrecorded = Try(() =>
+        {
+            if (operation.Id == 0)
+                recorded = operations.Record(operation);
+            else
+                operations.End(operation);
+        });
         Report(operation, failure);
-        return (new RestoreRecord(operation, outcome), backup);
+        if (unrecorded is not null)
+            RestoreUnrecorded(operation.Source, outcome is null ? "nothing was restored" : "the database IS restored", unrecorded.Message, unrecorded.Hint);
+        return new RestoreRecord(recorded, outcome, unrecorded?.Message);
+    }
+
+    /// <returns>What kept the journal from it; null when nothing did.</returns>
+    private static BackupException? Try(Action write)
+    {
+        try
+        {
+            write();
+            return null;
+        }
+        catch (BackupException failure)
+        {
+            return failure;
+        }
     }
 
     private RestoreEvents Counting(ProtectedSource source, RestoreEvents events) => events with
     {
         ReadBack = backup =>
         {
-            journal.RecordVerification(source.Name, backup.Verification!);
+            _ = Try(() => journal.RecordVerification(source.Name, backup.Verification!)); // a count; what it counts is beside the backup
             events.ReadBack(backup);
         },
         PassedOver = candidate =>
@@ -88,6 +154,10 @@ internal sealed partial class RestoreDispatcher(
             RestoreBroke(failure, operation.Source, operation.Id);
     }
 
+    /// <param name="Backup">What was, or would have been, restored; null when there is none.</param>
+    /// <param name="Refusal">Why it did not begin; null when it did.</param>
+    private sealed record Ended(RestoreRecord Record, Backup? Backup, BackupException? Refusal);
+
     [LoggerMessage(EventId = 1300, EventName = "restore_started", Level = LogLevel.Debug, Message = "restore of {Source} started: {File} to {Target}, operation {Operation}")]
     private partial void RestoreStarted(string source, string file, string target, long operation);
 
@@ -102,4 +172,10 @@ internal sealed partial class RestoreDispatcher(
 
     [LoggerMessage(EventId = 1304, EventName = "restore_broke", Level = LogLevel.Error, Message = "restore of {Source}, operation {Operation}: unexpected error")]
     private partial void RestoreBroke(Exception exception, string source, long operation);
+
+    [LoggerMessage(EventId = 1305, EventName = "restore_unrecorded", Level = LogLevel.Warning, Message = "restore of {Source} is not recorded; {State}: {Reason}. Next: {Hint}")]
+    private partial void RestoreUnrecorded(string source, string state, string reason, string hint);
+
+    [LoggerMessage(EventId = 1306, EventName = "restore_unlocked", Level = LogLevel.Warning, Message = "restore of {Source} goes on without its lock, so another run of it can't be excluded: {Reason}. Next: {Hint}")]
+    private partial void RestoreUnlocked(string source, string reason, string hint);
 }

@@ -213,6 +213,30 @@ public sealed class RestoreCommandTests : IDisposable
         Assert.Equal(5000, Rows("%"));
     }
 
+    [SkippableTheory]
+    [InlineData("ro")]
+    [InlineData("full")]
+    public async Task Without_a_writable_state_the_data_comes_back_all_the_same(string trouble)
+    {
+        await BackUpAndWriteAsync();
+        await using var small = await SmallFileSystem.MountAsync("size=1m");
+        await File.WriteAllTextAsync(place.Configuration, $"state: {small.Path}\n" + await File.ReadAllTextAsync(place.Configuration));
+        if (trouble == "ro")
+            await small.RemountAsync("ro");
+        else
+            await Shell.TryAsync("dd", "if=/dev/zero", $"of={small.Path}/fill", "bs=4k");
+
+        Assert.Equal(5, (await place.RunAsync("drill")).Code is var drilled && drilled == 8 ? 5 : drilled); // 8: the lock has no room
+        Assert.Equal(0, (await place.RunAsync("list")).Code);
+        var result = await place.RunAsync("restore", "itsm", "--force", "--json");
+
+        Assert.Equal((0, "restored"), (result.Code, result.Json.GetProperty("result").GetString()));
+        Assert.NotEmpty(result.Json.GetProperty("notRecorded").GetString()!);
+        Assert.Contains("not recorded; the database IS restored", result.Error, StringComparison.Ordinal);
+        Assert.Empty(result.Errors);
+        Assert.Equal(0, Rows("written later"));
+    }
+
     private async Task BackUpAndWriteAsync(string before = "")
     {
         if (before.Length > 0)

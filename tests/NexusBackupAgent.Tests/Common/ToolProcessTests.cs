@@ -83,15 +83,24 @@ public sealed class ToolProcessTests : IDisposable
     }
 
     [Fact]
-    public async Task A_child_that_keeps_the_output_open_does_not_keep_the_agent()
+    public async Task A_child_that_keeps_the_output_open_changes_nothing_of_how_the_program_ended()
     {
         var clock = new ManualClock(Some.Instant);
-        var running = ToolProcess.RunAsync(["sh", "-c", "setsid sleep 60 & echo $! > \"$OUT\"; exit 0"], TimeSpan.FromSeconds(5), clock, CancellationToken.None, Out());
-        await Eventually.TrueAsync(() => File.Exists(home["out"]) && new FileInfo(home["out"]).Length > 0, "the child runs");
-        clock.Advance(TimeSpan.FromSeconds(5));
+        var running = ToolProcess.RunAsync(["sh", "-c", "sleep 600 & echo $! > \"$OUT\"; echo started; exit 3"], TimeSpan.FromSeconds(5), clock, CancellationToken.None, Out());
+        await Eventually.TrueAsync(() => clock.IsAwaited(TimeSpan.FromSeconds(1)), "the rest of the output is waited for");
+        clock.Advance(TimeSpan.FromSeconds(1));
 
-        Assert.Equal(FailureKind.TimedOut, (await Assert.ThrowsAsync<BackupException>(() => running)).Kind);
+        Assert.Equal(3, (await running).ExitCode);
         Process.GetProcessById(int.Parse(await File.ReadAllTextAsync(home["out"]), System.Globalization.CultureInfo.InvariantCulture)).Kill();
+    }
+
+    [Fact]
+    public async Task A_program_whose_arguments_may_be_secrets_is_named_without_them()
+    {
+        var failure = await Assert.ThrowsAsync<BackupException>(() => ToolProcess.RunAsync(
+            ["sleep", "600.12345"], TimeSpan.FromMilliseconds(50), TimeProvider.System, CancellationToken.None, shownAs: "sleep"));
+
+        Assert.StartsWith("'sleep' did not end", failure.Message, StringComparison.Ordinal);
     }
 
     [Fact]

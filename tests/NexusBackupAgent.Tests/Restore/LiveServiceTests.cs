@@ -130,6 +130,21 @@ public sealed class LiveServiceTests : IAsyncLifetime
     }
 
     [SkippableFact]
+    public async Task It_is_asked_even_when_a_command_failed_and_its_query_is_shown_to_nobody()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var serving = AnswerAsync(listener, "503 Service Unavailable");
+        bench.Settings = RestoreSettings.None with { After = [["false"]], Health = new Uri($"http://bob:hunter2@{listener.LocalEndpoint}/health?token=x7"), HealthTimeout = TimeSpan.Zero };
+
+        var failure = (await bench.RunAsync()).Operation.Failure!;
+
+        Assert.Equal(["GET /health?token=x7 HTTP/1.1"], await serving);
+        Assert.Contains("'false' ended with 1", failure.Message, StringComparison.Ordinal);
+        Assert.Contains(bench.Steps, step => step.Text == $"wait for http://{listener.LocalEndpoint}/health");
+    }
+
+    [SkippableFact]
     public async Task One_that_never_answers_well_is_reported_when_the_time_is_over()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);

@@ -110,6 +110,34 @@ public sealed class OperationJournalTests : IDisposable
     }
 
     [SkippableFact]
+    public async Task A_full_disk_is_told_as_such()
+    {
+        await using var small = await SmallFileSystem.MountAsync("size=1m");
+        using var full = JournalDatabase.Open(small.Path, Some.Instant, out _);
+        var detail = new string('x', 100_000);
+
+        var failure = Assert.Throws<BackupException>(() =>
+        {
+            for (var i = 0; i < 100; i++)
+                new OperationJournal(full).Record(An(OperationKind.Restore, i) with { Detail = detail });
+        });
+
+        Assert.Equal(FailureKind.Journal, failure.Kind);
+        Assert.DoesNotContain("rollback", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_stands_in_for_a_journal_tells_the_past_and_refuses_to_write()
+    {
+        var before = journal.Record(An(OperationKind.Drill, at: 0));
+        database.Dispose();
+        using var standIn = JournalDatabase.StandIn(temp.Path, new BackupException(FailureKind.Journal, "no room", "make some"));
+
+        Assert.Equal(before, new OperationJournal(standIn).Last("itsm", OperationKind.Drill));
+        Assert.Equal("no room", Assert.Throws<BackupException>(() => new OperationJournal(standIn).Record(before)).Message);
+    }
+
+    [SkippableFact]
     public async Task A_journal_of_the_version_before_is_taken_over_with_its_runs()
     {
         using (var bench = new Workbench(new ManualClock(Some.Instant), temp.Sub("agent"), source: new ScriptedSource(new ManualClock(Some.Instant))))

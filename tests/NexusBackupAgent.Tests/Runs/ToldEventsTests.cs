@@ -74,5 +74,18 @@ public sealed class ToldEventsTests : IDisposable
         Assert.Equal(1, bench.Operations.Counts(OperationKind.Restore)[("itsm", "success")]);
     }
 
+    [Fact]
+    public async Task A_restore_that_cannot_begin_is_told_and_journalled()
+    {
+        var backup = (await bench.RunAsync()).Outcome!.Backup;
+        Damage.FlipBit(Path.Combine(bench.StorePath, backup.File));
+        await bench.Verifications.VerifyAsync(bench.Source, backup, TimeSpan.Zero, progress: null, CancellationToken.None);
+
+        await Assert.ThrowsAsync<BackupException>(() => bench.Restores.RestoreAsync(source, new RestoreWish(), home["elsewhere"], force: false, TimeSpan.Zero, new RestoreEvents(_ => { }, (_, _) => { }, _ => { }, _ => { }), CancellationToken.None));
+
+        Assert.Equal("restore failure storage", Assert.Single(await ToldAsync()).TrimEnd());
+        Assert.Equal(1, bench.Operations.Counts(OperationKind.Restore)[("itsm", "failure")]);
+    }
+
     private async Task<string[]> ToldAsync() => await File.ReadAllLinesAsync(home["told"]);
 }

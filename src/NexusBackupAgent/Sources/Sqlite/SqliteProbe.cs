@@ -6,7 +6,8 @@ namespace NexusBackupAgent.Sources.Sqlite;
 
 /// <summary>
 /// Asks a private copy one question. What an operator wrote into the configuration can't change anything: the file is
-/// opened read-only, <c>query_only</c> is set, and a statement that SQLite does not call reading is not run.
+/// opened read-only, and SQLite may compile nothing but reading: no ATTACH, which leaves files beside another database, and
+/// no PRAGMA that sets something for the whole process.
 /// </summary>
 internal static class SqliteProbe
 {
@@ -16,6 +17,9 @@ internal static class SqliteProbe
     // Of SQLite's virtual machine: well below a millisecond.
     private const int OperationsBetweenLooks = 10_000;
 
+    // Without a value they only tell; data_version is what full-text search asks for itself.
+    private static readonly HashSet<string> Pragmas = new(["user_version", "application_id", "foreign_key_check", "data_version"], StringComparer.OrdinalIgnoreCase);
+
     /// <exception cref="BackupException">The question could not be asked (<see cref="FailureKind.Restore"/>).</exception>
     public static ProbeAnswer Ask(string path, string sql, CancellationToken cancellationToken)
     {
@@ -24,12 +28,7 @@ internal static class SqliteProbe
             using var connection = PrivateCopy.Open(path);
             // Asked again and again: an interrupt that comes just before the statement begins would have no effect.
             raw.sqlite3_progress_handler(connection.Handle, OperationsBetweenLooks, _ => cancellationToken.IsCancellationRequested ? 1 : 0, null);
-            using (var guard = connection.CreateCommand())
-            {
-                guard.CommandText = "PRAGMA query_only = 1";
-                guard.ExecuteNonQuery();
-            }
-
+            raw.sqlite3_set_authorizer(connection.Handle, MayOnlyRead, null);
             using var statement = Prepare(connection.Handle!, sql);
             return FirstRow(connection.Handle!, statement);
         }
@@ -45,6 +44,14 @@ internal static class SqliteProbe
         }
     }
 
+    private static int MayOnlyRead(object data, int action, string first, string second, string database, string inner) => action switch
+    {
+        raw.SQLITE_SELECT or raw.SQLITE_READ or raw.SQLITE_RECURSIVE => raw.SQLITE_OK,
+        raw.SQLITE_FUNCTION when !string.Equals(second, "load_extension", StringComparison.OrdinalIgnoreCase) => raw.SQLITE_OK,
+        raw.SQLITE_PRAGMA when second is null && Pragmas.Contains(first) => raw.SQLITE_OK,
+        _ => raw.SQLITE_DENY,
+    };
+
     private static sqlite3_stmt Prepare(sqlite3 database, string sql)
     {
         var statement = Compile(database, sql, out var rest);
@@ -53,7 +60,7 @@ internal static class SqliteProbe
             if (statement.IsInvalid)
                 throw Refuse("it asks nothing");
             if (raw.sqlite3_stmt_readonly(statement) == 0)
-                throw Refuse("it would write, and a probe only reads");
+                throw Refuse("it would write or reach beyond the copy, and a probe only reads");
             using var second = Compile(database, rest, out _);
             return second.IsInvalid ? statement : throw Refuse("it has more than one statement");
         }
@@ -64,8 +71,12 @@ internal static class SqliteProbe
         }
     }
 
-    private static sqlite3_stmt Compile(sqlite3 database, string sql, out string rest) =>
-        raw.sqlite3_prepare_v2(database, sql, out var statement, out rest) == raw.SQLITE_OK ? statement : throw Refuse(Reason(database));
+    private static sqlite3_stmt Compile(sqlite3 database, string sql, out string rest) => raw.sqlite3_prepare_v2(database, sql, out var statement, out rest) switch
+    {
+        raw.SQLITE_OK => statement,
+        raw.SQLITE_AUTH => throw Refuse("it would write or reach beyond the copy, and a probe only reads"),
+        _ => throw Refuse(Reason(database)),
+    };
 
     private static ProbeAnswer FirstRow(sqlite3 database, sqlite3_stmt statement) => raw.sqlite3_step(statement) switch
     {
