@@ -37,6 +37,8 @@ internal static class RestoreCommand
         {
             if (result.GetResult(id) is not null && result.GetResult(at) is not null)
                 result.AddError("--id and --at exclude each other");
+            if (result.GetResult(to) is { Implicit: false } && string.IsNullOrWhiteSpace(result.GetValue(to)))
+                result.AddError("--to is empty: name a file or a directory, or leave it out to restore over the live database");
         });
         command.SetAction(async (parsed, cancellationToken) =>
         {

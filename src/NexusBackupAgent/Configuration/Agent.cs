@@ -35,7 +35,7 @@ internal sealed partial class Agent : IDisposable
         Dispatcher = new RunDispatcher(runner, Turns, Journal, Hooks, timeProvider, loggers.CreateLogger<RunDispatcher>());
         Verifications = new VerificationDispatcher(examiner, Turns, Operations, Hooks, timeProvider, loggers.CreateLogger<VerificationDispatcher>());
         Replacements = new ReplacementDispatcher(Dispatcher, Journal, timeProvider, loggers.CreateLogger<ReplacementDispatcher>());
-        Restores = new RestoreDispatcher(new Restorer(verifier, timeProvider), Turns, Journal, Operations, Hooks, timeProvider, loggers.CreateLogger<RestoreDispatcher>());
+        Restores = new RestoreDispatcher(new Restorer(verifier, timeProvider) { Forbidden = OwnPlaces(configuration) }, Turns, Journal, Operations, Hooks, timeProvider, loggers.CreateLogger<RestoreDispatcher>());
         Drills = new DrillDispatcher(new RestoreDrill(verifier, scratch, timeProvider), Turns, Journal, Operations, Hooks, timeProvider, loggers.CreateLogger<DrillDispatcher>());
         SelfTests = new SelfTestDispatcher(new SelfTest(verifier.VerifyAsync, scratch, timeProvider), Operations, timeProvider, loggers.CreateLogger<SelfTestDispatcher>());
         var discovery = new SourceDiscovery(configuration, Stores, scratch, timeProvider, loggers.CreateLogger<SourceDiscovery>());
@@ -92,6 +92,9 @@ internal sealed partial class Agent : IDisposable
         scratch.Dispose();
     }
 
+    private static IReadOnlyList<string> OwnPlaces(AgentConfiguration configuration) =>
+        [configuration.File, configuration.StateDirectory, configuration.ScratchDirectory, .. configuration.Stores.Values.Select(store => store.Path)];
+
     private JournalDatabase OpenJournal(bool evenWithoutJournal)
     {
         try
@@ -108,7 +111,7 @@ internal sealed partial class Agent : IDisposable
         }
     }
 
-    [LoggerMessage(EventId = 3002, EventName = "journal_unusable", Level = LogLevel.Warning, Message = "{Reason}; nothing will be recorded, and what is known of the past may be missing. Next: {Hint}")]
+    [LoggerMessage(EventId = 3004, EventName = "journal_unusable", Level = LogLevel.Warning, Message = "{Reason}; nothing will be recorded, and what is known of the past may be missing. Next: {Hint}")]
     private partial void JournalUnusable(string reason, string hint);
 
     [LoggerMessage(EventId = 3001, EventName = "journal_set_aside", Level = LogLevel.Error, Message = "the run journal was damaged and is kept as {File}; a new one is begun. No backup is lost by that; counters start at 0")]

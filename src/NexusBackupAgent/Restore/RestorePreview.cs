@@ -56,7 +56,8 @@ internal sealed record RestorePreview(
         _ => $"{(int)age.TotalDays} d {age.Hours} h",
     };
 
-    private BackupException NotForced()
+    /// <summary>That it exists and may not be replaced.</summary>
+    public BackupException NotForced()
     {
         var since = Instants.InZone(Chosen.Backup.CapturedAt, Request.Zone);
         var lost = Target.IsLive ? $"would lose everything since {since} ({Words(Age)})" : $"would replace it with the state of {since} ({Words(Age)} ago)";

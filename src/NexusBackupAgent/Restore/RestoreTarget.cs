@@ -12,10 +12,11 @@ internal sealed class RestoreTarget
     private const string Unfinished = ".restoring";
 
     private readonly IBackupSource source;
+    private readonly IReadOnlyList<string> forbidden;
 
-    private RestoreTarget(IBackupSource source, string path, bool isLive)
+    private RestoreTarget(IBackupSource source, string path, bool isLive, IReadOnlyList<string> forbidden)
     {
-        (this.source, Path, IsLive) = (source, path, isLive);
+        (this.source, Path, IsLive, this.forbidden) = (source, path, isLive, forbidden);
         Directory = System.IO.Path.GetDirectoryName(path)!;
     }
 
@@ -29,8 +30,6 @@ internal sealed class RestoreTarget
 
     public bool Exists => File.Exists(Path);
 
-    public bool HasCompanions => Companions.Any(File.Exists);
-
     /// <summary>Bytes of the file and its companions; 0 when there is none.</summary>
     public long Length => Exists ? AllFiles.Sum(file => new FileInfo(file) is { Exists: true } found ? found.Length : 0) : 0;
 
@@ -41,13 +40,14 @@ internal sealed class RestoreTarget
     private FileOwner Owner => Exists ? FileOwner.Of(Path) : FileOwner.ForNewIn(Directory);
 
     /// <param name="to">Absolute; a directory means a file in it with the live one's name. Null: the live one's place.</param>
-    public static RestoreTarget Of(IBackupSource source, string? to)
+    /// <param name="forbidden">Directories and files, absolute, existing or not: the agent's own, where nothing is restored to.</param>
+    public static RestoreTarget Of(IBackupSource source, string? to, IReadOnlyList<string> forbidden)
     {
         var live = Follow(source.Path);
         var given = to is null ? live : System.IO.Directory.Exists(to) ? System.IO.Path.Combine(to, System.IO.Path.GetFileName(source.Path)) : to;
         var path = Follow(given);
         return new RestoreTarget(source, path, AreSame(path, live) || (System.IO.Path.GetFileName(path) == System.IO.Path.GetFileName(live)
-            && AreSame(System.IO.Path.GetDirectoryName(path)!, System.IO.Path.GetDirectoryName(live)!)));
+            && AreSame(System.IO.Path.GetDirectoryName(path)!, System.IO.Path.GetDirectoryName(live)!)), forbidden);
     }
 
     /// <summary>Who has it open.</summary>
@@ -60,6 +60,10 @@ internal sealed class RestoreTarget
             return new(FailureKind.Restore, $"'{Path}' is a directory", "name the file to restore to, or move the directory away");
         if (!System.IO.Directory.Exists(Directory))
             return new(FailureKind.Restore, $"cannot restore to '{Path}': its directory does not exist", $"mount its disk, or make it: mkdir -p '{Directory}'");
+        if (FileStatus.Of(Path) is { IsRegular: false })
+            return new(FailureKind.Restore, $"'{Path}' is no regular file", "name another file to restore to");
+        if (!IsLive && Reserved() is { } owner)
+            return new(FailureKind.Restore, $"cannot restore to '{Path}': {owner}", "name a place of its own with --to, for example in /tmp");
         if (!FileOwner.CanWriteIn(Directory))
             return new(FailureKind.Permission, $"cannot restore to '{Path}': the user {Environment.UserName} may not write in '{Directory}', or it is mounted read-only", $"look at it (ls -ld '{Directory}'; findmnt -T '{Directory}'), run as root, or restore elsewhere with --to");
         if (!Owner.CanBeGiven)
@@ -70,7 +74,15 @@ internal sealed class RestoreTarget
     /// <summary>Bytes that may be written beside it.</summary>
     public long Available() => Guard("look at the free space of", () => new DriveInfo(Directory).AvailableFreeSpace);
 
-    /// <summary>Removes what restores left that were killed.</summary>
+    /// <summary>Keeps every other restore away from it, whatever source or state directory that belongs to, until disposed.</summary>
+    /// <exception cref="BackupException">Another restore to it is under way.</exception>
+    public RestoreLock Lock() => Guard("lock", () => RestoreLock.TryAcquire(System.IO.Path.Combine(Directory, $".{System.IO.Path.GetFileName(Path)}.restore.lock"))) ??
+        throw new BackupException(FailureKind.Locked, $"another restore to '{Path}' is under way", "wait until it is done, look at what it restored, then run the command again if that is not what you want");
+
+    /// <summary>How it and its companions lie there now: who writes one of them changes that.</summary>
+    public IReadOnlyList<FileStatus?> Look() => [.. AllFiles.Select(FileStatus.Of)];
+
+    /// <summary>Removes what restores left that were killed. The lock is held: no restore that lives is at work.</summary>
     public void RemoveLeftovers() => Guard("clean up beside", () =>
     {
         foreach (var left in System.IO.Directory.EnumerateFiles(Directory, $".{System.IO.Path.GetFileName(Path)}.*"))
@@ -100,21 +112,22 @@ internal sealed class RestoreTarget
         return free;
     }
 
-    /// <summary>Copies it, whole or not at all, with its owner and mode.</summary>
-    /// <returns>False when it could only be copied as it lies.</returns>
+    /// <summary>Copies it, whole or not at all, with its owner and mode, and never over another file.</summary>
+    /// <returns>Whether its companions held something that <see cref="SettleAsync"/> can bring in.</returns>
     public async Task<bool> SaveAsync(string safety, CancellationToken cancellationToken)
     {
         var unfinished = Hidden(System.IO.Path.GetFileName(safety)[(System.IO.Path.GetFileName(Path).Length + 1)..]);
         try
         {
-            var isSound = await source.SaveAsync(Path, unfinished, cancellationToken);
+            var isMerged = await source.SaveAsync(Path, unfinished, cancellationToken);
             Guard("make a safety copy of", () =>
             {
                 MakeReady(unfinished);
-                return Rename(unfinished, safety);
+                ExclusiveRename.Move(unfinished, safety);
+                return 0;
             });
             Sync();
-            return isSound;
+            return isMerged;
         }
         catch
         {
@@ -126,34 +139,50 @@ internal sealed class RestoreTarget
 
     public Task SettleAsync(CancellationToken cancellationToken) => source.SettleAsync(Path, cancellationToken);
 
-    /// <summary>Moves its companions to where they belong to the safety copy.</summary>
-    /// <returns>What was moved, as it is named now.</returns>
-    public IReadOnlyList<string> MoveCompanionsAside(string safety) => Guard("move the companions aside of", () =>
+    /// <summary>Moves its companions to where they belong to the safety copy, never over another file.</summary>
+    /// <param name="moved">Gets each as it is named now, also those before one that fails.</param>
+    public void MoveCompanionsAside(string safety, List<string> moved) => Guard("move the companions aside of", () =>
     {
-        var moved = new List<string>();
         foreach (var ending in source.Companions.Where(ending => File.Exists(Path + ending)))
         {
-            Rename(Path + ending, safety + ending);
+            ExclusiveRename.Move(Path + ending, safety + ending);
             moved.Add(safety + ending);
         }
 
         DurableDirectory.Sync(Directory);
-        return moved;
+        return 0;
     });
 
     /// <summary>Takes that back as far as it goes, so that the old one is complete again.</summary>
-    /// <param name="moved">What <see cref="MoveCompanionsAside"/> returned.</param>
+    /// <param name="moved">What <see cref="MoveCompanionsAside"/> moved.</param>
     public void MoveCompanionsBack(string safety, IReadOnlyList<string> moved)
     {
         foreach (var file in moved)
-            Guard("move the companions back of", () => Rename(file, Path + file[safety.Length..]));
+        {
+            Guard($"move '{file}' back beside", () =>
+            {
+                ExclusiveRename.Move(file, Path + file[safety.Length..]);
+                return 0;
+            });
+        }
     }
 
-    /// <summary>Gives a file the old one's owner, group and mode and puts it in its place, in one step (rename(2)).</summary>
-    public void Replace(string file) => Guard("replace", () =>
+    /// <summary>Gives a file the old one's owner, group and mode; what is left is to rename it.</summary>
+    public void Prepare(string file) => Guard("replace", () =>
     {
         MakeReady(file);
-        return Rename(file, Path);
+        return 0;
+    });
+
+    /// <summary>Puts a prepared file in its place, in one step (rename(2)).</summary>
+    /// <param name="isKept">Whether a safety copy was made of what is there; otherwise nothing may be there.</param>
+    public void Replace(string file, bool isKept) => Guard("replace", () =>
+    {
+        if (isKept)
+            File.Move(file, Path, overwrite: true); // without overwriting it may become a copy, which is neither whole nor durable
+        else
+            ExclusiveRename.Move(file, Path);
+        return 0;
     });
 
     /// <summary>Makes what was renamed survive a power cut.</summary>
@@ -188,11 +217,32 @@ internal sealed class RestoreTarget
         Flush(file);
     }
 
-    // Without overwriting it may become a copy, which is neither whole nor durable.
-    private static int Rename(string file, string name)
+    /// <summary>Whose place it is; null when it is free for a restore. Compared by what the paths lead to, not by their names.</summary>
+    private string? Reserved()
     {
-        File.Move(file, name, overwrite: true);
-        return 0;
+        var live = Follow(source.Path);
+        if (source.Companions.FirstOrDefault(ending => IsPlaceOf(live + ending)) is { } companion)
+            return $"as {companion} it belongs to the database '{live}'";
+        return forbidden.FirstOrDefault(place => IsPlaceOf(place) || IsBelow(place)) is { } taken ? $"'{taken}' belongs to the agent itself" : null;
+    }
+
+    private bool IsPlaceOf(string file) => AreSame(Path, file)
+        || (System.IO.Path.GetFileName(Path) == System.IO.Path.GetFileName(file) && AreSame(Directory, System.IO.Path.GetDirectoryName(file)!));
+
+    private bool IsBelow(string place)
+    {
+        if (FileStatus.Of(place) is not { } taken)
+            return false;
+        // ".." is followed by the kernel, so that symbolic links on the way do not deceive.
+        for (var (at, above) = (Directory, Directory + "/.."); FileStatus.Of(at) is { } here; (at, above) = (above, above + "/.."))
+        {
+            if (here.IsSameFileAs(taken))
+                return true;
+            if (FileStatus.Of(above) is { } parent && parent.IsSameFileAs(here))
+                return false; // the root
+        }
+
+        return false;
     }
 
     private string Hidden(string middle) => System.IO.Path.Combine(Directory, $".{System.IO.Path.GetFileName(Path)}.{middle}{Unfinished}");

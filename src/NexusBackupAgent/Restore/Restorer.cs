@@ -16,6 +16,9 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>The agent's own directories and files, absolute: nothing is restored to there.</summary>
+    public IReadOnlyList<string> Forbidden { get; init; } = [];
+
     /// <summary>Finds out what a restore would do; touches nothing.</summary>
     /// <exception cref="BackupException">There is no backup to restore, or the store can't be read.</exception>
     public async Task<RestorePreview> PreviewAsync(RestoreRequest request, CancellationToken cancellationToken)
@@ -23,7 +26,7 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
         var now = timeProvider.GetUtcNow();
         var backups = await request.Catalog.ListAsync(cancellationToken);
         var plan = RestorePlan.Choose(request.Name, backups, request.Wish, now, request.Zone);
-        var target = RestoreTarget.Of(request.Source, request.To);
+        var target = RestoreTarget.Of(request.Source, request.To, Forbidden);
         return new RestorePreview(
             request,
             plan,
@@ -49,9 +52,10 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
         var started = timeProvider.GetTimestamp();
         var (target, settings) = (preview.Target, preview.Request.Settings);
         var service = new LiveService(target.IsLive ? settings : RestoreSettings.None, timeProvider, events);
-        var way = new OldFiles(target, preview.SafetyCopy ?? target.SafetyName(preview.Now, preview.Request.Zone), events);
+        var way = new OldFiles(target, () => target.SafetyName(preview.Now, preview.Request.Zone), events);
         var file = "";
         RestoreCandidate restored;
+        using var alone = target.Lock();
         try
         {
             events.Step(new RestoreStep(RestoreStage.Plan, $"restore {preview.Chosen.Backup.File} to {target.Path}: {preview.Chosen.Reason}"));
@@ -61,11 +65,15 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
             restored = await new BackupExpansion(verifier, preview, events).RunAsync(file, cancellationToken);
             await service.StopAsync(cancellationToken);
             await RequireUnusedAsync(target, events, cancellationToken);
+            if (target.Exists && !preview.Request.Force)
+                throw preview.NotForced(); // it was not there before
+            target.Prepare(file);
             await way.SaveAsync(cancellationToken);
             await RequireUnusedAsync(target, events, cancellationToken);
             way.MoveAside();
             events.Step(new RestoreStep(RestoreStage.Replace, $"put the restored file in place of {target.Path}"));
-            target.Replace(file);
+            way.RequireUnchanged();
+            target.Replace(file, isKept: way.SafetyCopy is not null);
         }
         catch (Exception failure)
         {

@@ -43,7 +43,8 @@ internal interface IBackupSource
     /// <summary>Copies what is at a path, whole and consistent, and leaves that as it is. Nobody has it open.</summary>
     /// <param name="path">The live one, or another of its kind.</param>
     /// <param name="copy">A new file, flushed to the disk when this returns.</param>
-    /// <returns>False when it is too damaged to be understood: then the copy is of the file alone, as it lies.</returns>
+    /// <returns>Whether its companions held something, which is in the copy and which <see cref="SettleAsync"/> can bring in.
+    /// False: the copy is of the file alone, as it lies, because they hold nothing or make nothing sound together.</returns>
     Task<bool> SaveAsync(string path, string copy, CancellationToken cancellationToken);
 
     /// <summary>Brings into the file itself what its companions hold, so that it is complete without them. Nobody has it open.</summary>

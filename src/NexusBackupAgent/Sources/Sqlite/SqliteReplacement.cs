@@ -15,7 +15,8 @@ internal static class SqliteReplacement
     /// Copies the database as it lies with its WAL or hot journal, and lets SQLite merge them in the copy: if they do not
     /// belong together, the original is still as it was.
     /// </summary>
-    /// <returns>False when the copy holds the database file alone, because with its companions it makes no sound database.</returns>
+    /// <returns>Whether the WAL or journal held something that was merged. False: the copy is of the database file alone,
+    /// because nothing beside it holds anything, or because with that it makes no sound database.</returns>
     public static bool Save(string path, string copy, CancellationToken cancellationToken)
     {
         try
@@ -24,12 +25,13 @@ internal static class SqliteReplacement
             var holding = Array.FindAll(Holding, ending => new FileInfo(path + ending) is { Exists: true, Length: > 0 });
             foreach (var ending in holding)
                 Copy(path + ending, copy + ending, cancellationToken);
-            var isSound = holding.Length == 0 ? IsDatabase(path) : IsMerged(copy, cancellationToken);
-            if (holding.Length > 0)
-                DeleteCompanions(copy);
-            if (!isSound)
+            if (holding.Length == 0)
+                return false;
+            var isMerged = IsMerged(copy, cancellationToken);
+            DeleteCompanions(copy);
+            if (!isMerged)
                 Copy(path, copy, cancellationToken); // merging may have changed it
-            return isSound;
+            return isMerged;
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
@@ -66,18 +68,6 @@ internal static class SqliteReplacement
             return SqliteIntegrity.Check(copy, cancellationToken) is null;
         }
         catch (BackupException damage) when (damage.Kind is FailureKind.SourceCorrupt or FailureKind.SourceInvalid)
-        {
-            return false;
-        }
-    }
-
-    private static bool IsDatabase(string path)
-    {
-        try
-        {
-            return SqliteFile.Inspect(path).Length > 0;
-        }
-        catch (BackupException other) when (other.Kind == FailureKind.SourceInvalid)
         {
             return false;
         }
