@@ -12,23 +12,23 @@ internal static class ReplacementBackup
     /// <param name="backups">Of one source.</param>
     /// <param name="retention">How long each of its schedules' backups are kept.</param>
     /// <param name="zone">The calendar of months and years.</param>
-    /// <param name="lastStarts">When its last two runs started, newest first, UTC; fewer when there were fewer.</param>
+    /// <param name="lastStarts">When its last two runs started, newest first, UTC, and whether they succeeded; fewer when there were fewer.</param>
     /// <param name="now">The instant to decide at. What is later was dated by a wrong clock, and nothing follows from it.</param>
     /// <returns>
     /// The backup to replace, of several the one whose schedule keeps longest; null when there is none, or when a new run
     /// would not help or was tried already.
     /// </returns>
     public static Backup? Due(
-        IReadOnlyList<Backup> backups, IReadOnlyDictionary<string, RetentionPeriod> retention, TimeZoneInfo zone, IReadOnlyList<DateTimeOffset> lastStarts, DateTimeOffset now)
+        IReadOnlyList<Backup> backups, IReadOnlyDictionary<string, RetentionPeriod> retention, TimeZoneInfo zone, IReadOnlyList<(DateTimeOffset At, bool Succeeded)> lastStarts, DateTimeOffset now)
     {
-        var starts = lastStarts.Where(start => start <= now).ToList();
+        var starts = lastStarts.Where(start => start.At <= now).ToList();
         var damaged = backups.Where(backup => IsDamaged(backup) && FoundAt(backup) <= now).OrderByDescending(FoundAt).ToList();
         if (damaged is not [var newest, ..] || newest.ShowsCorruptSource)
             return null;
         return damaged
             .Where(corrupt => !corrupt.ShowsCorruptSource
                 && !backups.Any(backup => backup.CapturedAt > FoundAt(corrupt) && backup.CapturedAt <= now)
-                && (starts.Count == 0 || (starts[0] < FoundAt(corrupt) && !IsOwnReplacement(corrupt, damaged, starts))))
+                && (starts.Count == 0 || (starts[0].At < FoundAt(corrupt) && !IsOwnReplacement(corrupt, damaged, starts))))
             .MaxBy(KeptUntil); // of equals the first, which was found last
 
         // What no schedule made comes last: its replacement covers no schedule.
@@ -38,13 +38,14 @@ internal static class ReplacementBackup
 
     /// <summary>
     /// Whether the run that captured it was itself the replacement of an earlier one. Then the store ruins what is
-    /// written to it, and one try a schedule is enough.
+    /// written to it, and one try a schedule is enough. One that was good when it was made, and was damaged later, is no such sign.
     /// </summary>
-    private static bool IsOwnReplacement(Backup corrupt, IReadOnlyList<Backup> damaged, IReadOnlyList<DateTimeOffset> lastStarts)
+    private static bool IsOwnReplacement(Backup corrupt, IReadOnlyList<Backup> damaged, IReadOnlyList<(DateTimeOffset At, bool Succeeded)> lastStarts)
     {
-        var last = lastStarts[0];
-        return corrupt.CapturedAt >= last
-            && damaged.Any(other => FoundAt(other) <= last && (lastStarts.Count < 2 || lastStarts[1] <= FoundAt(other)));
+        var (last, wasGood) = lastStarts[0];
+        return !wasGood
+            && corrupt.CapturedAt >= last
+            && damaged.Any(other => FoundAt(other) <= last && (lastStarts.Count < 2 || lastStarts[1].At <= FoundAt(other)));
     }
 
     // Without a failed reading nobody knows what is wrong with it: an operator set it aside, and goes on as the runbook says.

@@ -129,11 +129,11 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
         row => Instant(row, 0),
         ("$source", source), ("$schedule", schedule))[0]);
 
-    /// <summary>When the source's last runs started, on any schedule, newest first, UTC. One that was skipped never started; one that was stopped on purpose does not count.</summary>
-    public IReadOnlyList<DateTimeOffset> LastStarts(string source, int count) => database.Read(transaction => Query(
+    /// <summary>When the source's last runs started, on any schedule, newest first, UTC, and whether they succeeded. One that was skipped never started; one that was stopped on purpose does not count.</summary>
+    public IReadOnlyList<(DateTimeOffset At, bool Succeeded)> LastStarts(string source, int count) => database.Read(transaction => Query(
         transaction,
-        "SELECT started_at FROM runs WHERE source = $source AND result IS NOT 'skipped' AND failure IS NOT 'Interrupted' ORDER BY id DESC LIMIT $count",
-        row => Instant(row, 0)!.Value,
+        "SELECT started_at, result IS 'success' FROM runs WHERE source = $source AND result IS NOT 'skipped' AND failure IS NOT 'Interrupted' ORDER BY id DESC LIMIT $count",
+        row => (Instant(row, 0)!.Value, row.GetBoolean(1)),
         ("$source", source), ("$count", count)));
 
     /// <summary>Why the source's last run failed; null when it succeeded or none ended.</summary>

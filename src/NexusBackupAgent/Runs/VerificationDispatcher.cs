@@ -124,6 +124,6 @@ internal sealed partial class VerificationDispatcher(
     [LoggerMessage(EventId = 1109, EventName = "verification_broke", Level = LogLevel.Error, Message = "verification of {Source}: {File}: unexpected error")]
     private partial void VerificationBroke(Exception exception, string source, string file);
 
-    [LoggerMessage(EventId = 1106, EventName = "result_not_kept", Level = LogLevel.Warning, Message = "verification of {Source}: what reading {File} back showed counts, but can't be kept beside it: {Reason}. Next: {Hint}")]
+    [LoggerMessage(EventId = 1110, EventName = "result_not_kept", Level = LogLevel.Warning, Message = "verification of {Source}: what reading {File} back showed counts, but can't be kept beside it: {Reason}. Next: {Hint}")]
     private partial void ResultNotKept(string source, string file, string reason, string hint);
 }

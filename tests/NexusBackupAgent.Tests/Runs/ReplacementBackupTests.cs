@@ -8,7 +8,7 @@ namespace NexusBackupAgent.Tests.Runs;
 /// <summary>Hours after an instant: when a backup was captured and found corrupt, when runs started, what is due at 10.</summary>
 public sealed class ReplacementBackupTests
 {
-    // captured, found corrupt (pairs) | good captures | starts of the last runs, newest first | due
+    // captured, found corrupt (pairs) | good captures | starts of the last runs, newest first, with + when they succeeded | due
     [Theory]
     [InlineData("0 5", "", "0", true)] // an old backup was found corrupt
     [InlineData("0 5", "", "", true)] // the journal was lost
@@ -27,6 +27,7 @@ public sealed class ReplacementBackupTests
     [InlineData("0 5", "11", "0", true)] // captured in the future: nothing that covers it
     [InlineData("0 5", "", "11 0", true)] // nor does a run from the future
     [InlineData("0 1;2 5", "", "2 0.5", false)] // a fresh capture that replaced one: its own replacement
+    [InlineData("0 1;2 5", "", "2+ 0.5", true)] // good when it was made, and damaged in the store later
     [InlineData("-9 5;0 1;2 5", "", "2 0.5", true)] // together with another one, which has had none
     [InlineData("0 1;2 5", "", "2 1", false)] // found as soon as the run before the replacement began
     public void It_is_due_once(string corrupt, string good, string starts, bool due)
@@ -73,7 +74,7 @@ public sealed class ReplacementBackupTests
             ["monthly"] = RetentionPeriod.Forever,
         },
         TimeZoneInfo.Utc,
-        [.. Numbers(starts).Select(At)],
+        [.. starts.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(start => (At(Numbers(start.TrimEnd('+'))[0]), start.EndsWith('+')))],
         At(10));
 
     private static Backup BackupOf(double captured, double? foundCorrupt, VerificationCheck failing = VerificationCheck.Checksum)
