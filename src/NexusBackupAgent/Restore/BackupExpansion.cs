@@ -46,7 +46,7 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
                 request.Catalog,
                 backup,
                 file,
-                new InPlace(done => events.Progress(done, candidate.Backup.ActualLength)),
+                new InPlaceProgress(done => events.Progress(done, candidate.Backup.ActualLength)),
                 cancellationToken);
             if (backup.NotRecorded is { } notRecorded)
                 events.Step(new RestoreStep(RestoreStage.Expand, $"go on, although the result of the check can't be kept: {notRecorded.Message}"));
@@ -83,10 +83,4 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
     }
 
     private static void Empty(string file) => new FileStream(file, FileMode.Truncate, FileAccess.Write).Dispose();
-
-    /// <summary>Reports in place: the order of reports is the order of the bytes.</summary>
-    private sealed class InPlace(Action<long> report) : IProgress<long>
-    {
-        public void Report(long value) => report(value);
-    }
 }

@@ -72,7 +72,7 @@ internal sealed class BackupRunner(BackupExaminer examiner, SpaceGuard space, Ti
         await source.Catalog.WriteArtifactAsync(
             artifact,
             async (stored, token) => digests = await ArtifactWriter.WriteAsync(
-                stored, source.CompressionLevel, CaptureOf(source, snapshot), Report(progress, RunStage.Capture, snapshot.Length), token),
+                stored, source.CompressionLevel, CaptureOf(source, snapshot), RunProgress.In(RunStage.Capture, snapshot.Length, progress), token),
             cancellationToken);
         return digests;
     }
@@ -94,7 +94,7 @@ internal sealed class BackupRunner(BackupExaminer examiner, SpaceGuard space, Ti
     {
         try
         {
-            var report = Report(progress, RunStage.Verify, captured.Manifest.Stored.Length);
+            var report = RunProgress.In(RunStage.Verify, captured.Manifest.Stored.Length, progress);
             var backup = await examiner.ExamineAsync(source, captured, report, cancellationToken);
             if (backup.State != BackupState.Good)
                 throw await RefuseAsync(source, backup, cancellationToken);
@@ -177,15 +177,6 @@ internal sealed class BackupRunner(BackupExaminer examiner, SpaceGuard space, Ti
             digests.Stored,
             Adopted: false,
             new Dictionary<string, string>(source.Source.Tools, StringComparer.Ordinal) { ["nexus-backup"] = AgentVersion });
-
-    private static DelegateProgress? Report(IProgress<RunProgress>? progress, RunStage stage, long total) =>
-        progress is null ? null : new DelegateProgress(done => progress.Report(new RunProgress(stage, done, total)));
-
-    /// <summary>Reports in place: the order of reports is the order of the bytes.</summary>
-    private sealed class DelegateProgress(Action<long> report) : IProgress<long>
-    {
-        public void Report(long value) => report(value);
-    }
 
     private sealed class StageWatch(TimeProvider timeProvider)
     {

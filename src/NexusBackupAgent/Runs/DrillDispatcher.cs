@@ -57,8 +57,7 @@ internal sealed partial class DrillDispatcher(
     {
         using var limit = new CancellationTokenSource(source.TimeLimit, timeProvider);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        var reading = progress is null ? null : new ReadingProgress(progress, backup.ActualLength);
-        return await drill.RunAsync(source.Source, source.Catalog, backup, source.Probes, reading, either.Token);
+        return await drill.RunAsync(source.Source, source.Catalog, backup, source.Probes, RunProgress.In(RunStage.Verify, backup.ActualLength, progress), either.Token);
     }
 
     private BackupException Foreseen(ProtectedSource source, Exception failure, CancellationToken cancellationToken)
@@ -104,12 +103,6 @@ internal sealed partial class DrillDispatcher(
             DrillSucceeded(operation.Source, backup!.File, backup.Drill!.Seconds, backup.Drill.Probes.Count);
         if (backup?.NotRecorded is { } unkept)
             ResultNotKept(operation.Source, backup.File, unkept.Message, unkept.Hint);
-    }
-
-    /// <summary>Reports bytes read, in their order.</summary>
-    private sealed class ReadingProgress(IProgress<RunProgress> progress, long total) : IProgress<long>
-    {
-        public void Report(long value) => progress.Report(new RunProgress(RunStage.Verify, value, total));
     }
 
     [LoggerMessage(EventId = 1201, EventName = "drill_succeeded", Level = LogLevel.Information, Message = "drill of {Source} succeeded: {File} restored in {Seconds:0.0} s, {Probes} probes as expected")]

@@ -47,7 +47,7 @@ internal sealed partial class VerificationDispatcher(
         var startedAt = timeProvider.GetUtcNow();
         try
         {
-            var verified = await WithinTimeLimitAsync(source, token => ExamineAsync(source, backup, progress, token), cancellationToken);
+            var verified = await WithinTimeLimitAsync(source, token => examiner.ExamineAsync(source, backup, RunProgress.In(RunStage.Verify, backup.ActualLength, progress), token), cancellationToken);
             return (Record(source, verified, startedAt), verified, null);
         }
         catch (Exception failed) when (failed is not OperationCanceledException)
@@ -70,12 +70,6 @@ internal sealed partial class VerificationDispatcher(
                 VerificationBroke(failure, source.Name, file); // the only place that still has the stack trace
                 return new BackupException(FailureKind.Unexpected, $"verifying '{file}' failed: {failure.Message}", "run nexus-backup verify --verbose and report what it prints", failure);
         }
-    }
-
-    private Task<Backup> ExamineAsync(ProtectedSource source, Backup backup, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
-    {
-        var report = progress is null ? null : new Progress<long>(done => progress.Report(new RunProgress(RunStage.Verify, done, backup.ActualLength)));
-        return examiner.ExamineAsync(source, backup, report, cancellationToken);
     }
 
     private async Task<Backup> WithinTimeLimitAsync(ProtectedSource source, Func<CancellationToken, Task<Backup>> work, CancellationToken cancellationToken)
