@@ -34,7 +34,7 @@ internal sealed record DrillDocument(
         backup is null ? null : Math.Round(((result?.DrilledAt ?? operation.EndedAt!.Value) - backup.CapturedAt).TotalSeconds),
         result?.Seconds,
         [.. (result?.Probes ?? []).Select(probe => new ProbeDocument(probe.Sql, probe.Expectation, probe.Answer, probe.Passed, probe.Detail))],
-        operation.Failure is { } failure ? JsonNamingPolicy.CamelCase.ConvertName(failure.Kind.ToString()) : null,
+        operation.Failure?.Kind.CamelWord(),
         operation.Failure?.Kind.Class().Word(),
         operation.Failure?.Message,
         operation.Failure?.Hint);

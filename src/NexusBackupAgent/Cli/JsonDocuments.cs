@@ -93,7 +93,7 @@ internal sealed record RunDocument(
             manifest?.Content.Length,
             manifest?.Stored.Sha256,
             Math.Round((run.EndedAt - run.StartedAt).TotalSeconds, 3),
-            run.Failure is { } failure ? JsonNamingPolicy.CamelCase.ConvertName(failure.Kind.ToString()) : null,
+            run.Failure?.Kind.CamelWord(),
             run.Failure?.Kind.Class().Word(),
             run.Failure?.Message,
             run.Failure?.Hint);
@@ -151,7 +151,7 @@ internal sealed record MissingDocument(string Schedule, int Expected, IReadOnlyL
 internal sealed record FailureDocument(string Failure, string Class, string Message, string Hint)
 {
     public static FailureDocument Of(RunFailure failure) =>
-        new(JsonNamingPolicy.CamelCase.ConvertName(failure.Kind.ToString()), failure.Kind.Class().Word(), failure.Message, failure.Hint);
+        new(failure.Kind.CamelWord(), failure.Kind.Class().Word(), failure.Message, failure.Hint);
 }
 
 internal sealed record OrphanDocument(string File, string Reason);

@@ -48,7 +48,7 @@ internal sealed record RestoreDocument(
             Math.Round(record.Operation.Took.TotalSeconds, 3),
             PassedOverDocument.Of(passedOver),
             Plan: null,
-            Word(record.Operation.Failure?.Kind),
+            record.Operation.Failure?.Kind.CamelWord(),
             record.Operation.Failure?.Message,
             record.Operation.Failure?.Hint,
             record.NotRecorded);
@@ -70,16 +70,14 @@ internal sealed record RestoreDocument(
             Seconds: null,
             PassedOverDocument.Of(preview.Plan.PassedOver),
             RestorePlanDocument.Of(preview, lastDrill),
-            Word(refusal?.Kind),
+            refusal?.Kind.CamelWord(),
             refusal?.Message,
             refusal?.Hint);
     }
 
     /// <summary>Of a restore that did not begin.</summary>
     public static RestoreDocument Of(string source, BackupException failure) => new(
-        source, "failed", Id: null, File: null, CapturedAt: null, AgeSeconds: null, Reason: null, Target: null, SafetyCopy: null, Seconds: null, [], Plan: null, Word(failure.Kind), failure.Message, failure.Hint);
-
-    private static string? Word(FailureKind? kind) => kind is { } known ? JsonNamingPolicy.CamelCase.ConvertName(known.ToString()) : null;
+        source, "failed", Id: null, File: null, CapturedAt: null, AgeSeconds: null, Reason: null, Target: null, SafetyCopy: null, Seconds: null, [], Plan: null, failure.Kind.CamelWord(), failure.Message, failure.Hint);
 }
 
 internal sealed record PassedOverDocument(string Id, string File, string Reason)

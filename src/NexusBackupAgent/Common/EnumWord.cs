@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace NexusBackupAgent.Common;
 
 /// <summary>How the values of enumerations are written for people, metrics, files and the journal: one lower-case word.</summary>
@@ -5,4 +7,8 @@ internal static class EnumWord
 {
     public static string Word<T>(this T value)
         where T : struct, Enum => value.ToString().ToLowerInvariant();
+
+    /// <summary>A name of several words as JSON documents write it: <c>storeFull</c>.</summary>
+    public static string CamelWord<T>(this T value)
+        where T : struct, Enum => JsonNamingPolicy.CamelCase.ConvertName(value.ToString());
 }

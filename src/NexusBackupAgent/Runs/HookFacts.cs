@@ -45,7 +45,7 @@ internal sealed record HookFacts(
             source.Name,
             told.Schedule ?? manifest?.Schedule,
             (told.Type ?? manifest?.Type)?.Word(),
-            told.Failure is { } failure ? JsonNamingPolicy.CamelCase.ConvertName(failure.Kind.ToString()) : null,
+            told.Failure?.Kind.CamelWord(),
             told.Failure?.Kind.Class().Word(),
             told.Failure?.Message,
             told.Failure?.Hint,
