@@ -8,11 +8,11 @@ internal static class DatabaseTrouble
 {
     public static Finding? Find(Observation seen, Commands commands)
     {
-        if (seen.DatabaseFailure is { } now && IsOfDatabase(now.Kind))
+        if (seen.DatabaseFailure is { } now && now.Kind.Class() == FailureClass.Database)
             return new Finding(Cause.Database, Bilingual.Same(now.Message), Next(now.Kind, now.Hint, seen, commands));
         if (seen.ReadBack is { Failure: null, Backup: { State: BackupState.Corrupt or BackupState.Quarantined } captured } && IsDamageOfSource(captured))
             return new Finding(Cause.Database, DiagnosisTexts.CapturedDamage(captured), Next(FailureKind.SourceCorrupt, "", seen, commands));
-        if (seen.Status.LastFailure is not { } last || !IsOfDatabase(last.Kind) || LastFailure.IsOver(seen))
+        if (seen.Status.LastFailure is not { } last || last.Kind.Class() != FailureClass.Database || LastFailure.IsOver(seen))
             return null;
 
         // It may open now, but an integrity check is more than opening.
@@ -21,12 +21,7 @@ internal static class DatabaseTrouble
 
     /// <summary>Stored as it was captured, and what was captured is damaged: no checksum mismatch, and another backup would not mend it.</summary>
     public static bool IsDamageOfSource(Backup backup) =>
-        backup is { Manifest.IsCommitted: true, Verification: { Passed: false } result }
-        && backup.ActualLength == backup.Manifest.Stored.Length
-        && result.Checks.All(check => check.Passed || check.Check == VerificationCheck.Integrity);
-
-    private static bool IsOfDatabase(FailureKind kind) =>
-        kind is FailureKind.SourceMissing or FailureKind.SourceInvalid or FailureKind.SourceCorrupt or FailureKind.SourceBusy;
+        backup.ShowsCorruptSource && backup.ActualLength == backup.Manifest.Stored.Length;
 
     private static IReadOnlyList<string> Next(FailureKind kind, string hint, Observation seen, Commands commands) => (kind, seen.Database) switch
     {
