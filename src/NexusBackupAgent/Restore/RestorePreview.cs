@@ -42,12 +42,10 @@ internal sealed record RestorePreview(
 
     public static BackupException NoRoom(RestoreTarget target, long needed, long available) => new(
         FailureKind.StoreFull,
-        $"'{target.Directory}' has {Mebibytes(available)} available and the restore needs {Mebibytes(needed)}: the database and the safety copy of the old one",
+        $"'{target.Directory}' has {ByteCount.Mebibytes(available)} available and the restore needs {ByteCount.Mebibytes(needed)}: the database and the safety copy of the old one",
         $"free space there (df -h '{target.Directory}'), or restore elsewhere with --to");
 
     private static string OpenIn(IReadOnlyList<FileUser> users) => $"process{(users.Count > 1 ? "es" : "")} {string.Join(", ", users)}";
-
-    private static string Mebibytes(long bytes) => $"{bytes / 1048576.0:0.0} MiB";
 
     private static string Words(TimeSpan age) => age switch
     {

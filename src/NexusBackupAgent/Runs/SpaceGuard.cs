@@ -23,12 +23,10 @@ internal sealed class SpaceGuard(ScratchDirectory scratch)
         {
             throw new BackupException(
                 FailureKind.StoreFull,
-                $"store '{catalog.Store.Name}' has {Mebibytes(space.Available)} available and the backup needs about {Mebibytes(estimate)}",
+                $"store '{catalog.Store.Name}' has {ByteCount.Mebibytes(space.Available)} available and the backup needs about {ByteCount.Mebibytes(estimate)}",
                 $"free space there (df -h '{catalog.Locate("")}'); nexus-backup prune --dry-run shows what retention would remove; then run the backup again");
         }
 
         scratch.RequireRoom(contentLength);
     }
-
-    private static string Mebibytes(long bytes) => $"{bytes / 1048576.0:0.0} MiB";
 }
