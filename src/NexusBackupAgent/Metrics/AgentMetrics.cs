@@ -31,31 +31,7 @@ internal sealed class AgentMetrics(
         }
 
         return [.. SourceMetrics.Of(sources, log, scheduler.NextRuns, now),
-            .. DrillMetrics.Of(sources, operations.Counts(OperationKind.Drill), operations.LastOfEach(OperationKind.Drill)), .. StoreMetrics.Of(Spaces()), .. Own()];
-    }
-
-    private List<(string Store, StoreSpace? Space, bool IsUp)> Spaces()
-    {
-        var spaces = new List<(string, StoreSpace?, bool)>();
-        foreach (var (name, store) in stores)
-        {
-            StoreSpace? space = null;
-            var isUp = false;
-            try
-            {
-                space = store.GetSpace();
-                store.RequireWritable();
-                isUp = true;
-            }
-            catch (BackupException)
-            {
-                // store_up = 0 is how this failure is told here
-            }
-
-            spaces.Add((name, space, isUp));
-        }
-
-        return spaces;
+            .. DrillMetrics.Of(sources, operations.Counts(OperationKind.Drill), operations.LastOfEach(OperationKind.Drill)), .. StoreMetrics.Of([.. stores.Values.Select(StoreStatus.Read)]), .. Own()];
     }
 
     private MetricFamily[] Own()

@@ -1,3 +1,4 @@
+using NexusBackupAgent.Runs;
 using NexusBackupAgent.Storage;
 
 namespace NexusBackupAgent.Metrics;
@@ -5,16 +6,16 @@ namespace NexusBackupAgent.Metrics;
 /// <summary>The families with one series per store.</summary>
 internal static class StoreMetrics
 {
-    /// <param name="stores">Name, room, and whether the store can be used and written. A store that can't be asked exports no room: an old figure would be a wrong one.</param>
-    public static IEnumerable<MetricFamily> Of(IReadOnlyList<(string Store, StoreSpace? Space, bool IsUp)> stores)
+    /// <param name="stores">As they are now. A store that can't be asked exports no room: an old figure would be a wrong one.</param>
+    public static IEnumerable<MetricFamily> Of(IReadOnlyList<StoreStatus> stores)
     {
-        yield return Metric.Gauge("store_up", "Whether the store can be used, and written (1), or not (0).", [.. stores.Select(store => Sample(store.Store, Metric.Flag(store.IsUp)))]);
+        yield return Metric.Gauge("store_up", "Whether the store can be used, and written (1), or not (0).", [.. stores.Select(store => Sample(store.Name, Metric.Flag(store.Failure is null)))]);
         yield return PerSpace("disk_used_ratio", "Used share of the store's file system as df counts: used / (used + available to ordinary users), 0 to 1.", space => space.UsedRatio);
         yield return PerSpace("disk_size_bytes", "Size of the store's file system.", space => space.Size);
         yield return PerSpace("disk_free_bytes", "Bytes of the store's file system that ordinary users may still use.", space => space.Available);
 
         MetricFamily PerSpace(string name, string help, Func<StoreSpace, double> value) =>
-            Metric.Gauge(name, help, [.. stores.Where(store => store.Space is not null).Select(store => Sample(store.Store, value(store.Space!.Value)))]);
+            Metric.Gauge(name, help, [.. stores.Where(store => store.Space is not null).Select(store => Sample(store.Name, value(store.Space!.Value)))]);
     }
 
     private static MetricSample Sample(string store, double value) => new([("store", store)], value);

@@ -89,8 +89,7 @@ internal static class Observer
             var directory = path;
             while (!Directory.Exists(directory))
                 directory = Path.GetDirectoryName(directory)!;
-            var drive = new DriveInfo(directory);
-            return new StoreSpace(drive.TotalSize, drive.TotalFreeSpace, drive.AvailableFreeSpace);
+            return StoreSpace.At(directory);
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {

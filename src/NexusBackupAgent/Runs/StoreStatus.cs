@@ -1,8 +1,7 @@
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Runs;
 using NexusBackupAgent.Storage;
 
-namespace NexusBackupAgent.Runbook;
+namespace NexusBackupAgent.Runs;
 
 /// <summary>The room in one store at one instant.</summary>
 /// <param name="Name">The store.</param>

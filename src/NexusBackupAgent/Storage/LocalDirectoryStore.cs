@@ -123,8 +123,7 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IA
         try
         {
             RequireRoot();
-            var drive = new DriveInfo(root);
-            return new StoreSpace(drive.TotalSize, drive.TotalFreeSpace, drive.AvailableFreeSpace);
+            return StoreSpace.At(root);
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {

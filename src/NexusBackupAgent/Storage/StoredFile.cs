@@ -16,6 +16,14 @@ internal readonly record struct StoredFile(string Name, long Length, DateTimeOff
 /// <param name="Available">What ordinary users may use.</param>
 internal readonly record struct StoreSpace(long Size, long Free, long Available)
 {
+    /// <summary>Of the file system that a directory is on.</summary>
+    /// <exception cref="IOException">It can't be asked.</exception>
+    public static StoreSpace At(string directory)
+    {
+        var drive = new DriveInfo(directory);
+        return new StoreSpace(drive.TotalSize, drive.TotalFreeSpace, drive.AvailableFreeSpace);
+    }
+
     /// <summary>Used ÷ (used + available to ordinary users), 0 to 1: <c>df</c>'s Use% before it rounds up.</summary>
     public double UsedRatio => Size - Free + Available is > 0 and var usable ? (double)(Size - Free) / usable : 0;
 }
