@@ -44,7 +44,7 @@ internal sealed record SourceStatus(
     public EscalationLevel Level => Escalation.Highest(Reasons);
 
     public static async Task<SourceStatus> ReadAsync(
-        AgentStatus status, ScheduledSource source, JournalSnapshot log, Operation? drill, CancellationToken cancellationToken)
+        AgentStatus status, ScheduledSource source, JournalSnapshot log, Operation? drill, Operation? hook, CancellationToken cancellationToken)
     {
         var (agent, now) = (status.Agent, status.Now);
         var activity = log.Sources.GetValueOrDefault(source.Name);
@@ -74,8 +74,8 @@ internal sealed record SourceStatus(
             backups?.NewestGood(now),
             activity,
             agent.Journal.LastFailure(source.Name),
-            LastDrill.Of(agent.Operations.LastEnded(source.Name, OperationKind.Drill), backups ?? []),
-            agent.Operations.LastEnded(source.Name, OperationKind.Hook)?.Failure,
+            LastDrill.Of(drill, backups ?? []),
+            hook?.Failure,
             source.Schedules.Select(schedule => schedule.Cron.GetNextOccurrence(now, agent.Configuration.TimeZone)).Min(),
             late,
             activity?.RunStartedAt is null ? orphans : [.. orphans.Where(orphan => orphan.Sweepable.Count == 0)], // what is being written now is no leftover
