@@ -42,21 +42,20 @@ internal static class ToolProcess
         string? shownAs = null)
     {
         using var process = Start(command, environment);
-        using var limit = new CancellationTokenSource(timeout, timeProvider);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        using var limit = new TimeLimit(timeout, timeProvider, cancellationToken);
         var written = new Tail(MostOutput);
         var reading = Task.WhenAll(written.ReadAsync(process.StandardOutput), written.ReadAsync(process.StandardError));
         try
         {
-            await WriteAsync(process, input, either.Token);
-            await process.WaitForExitAsync(either.Token);
+            await WriteAsync(process, input, limit.Token);
+            await process.WaitForExitAsync(limit.Token);
             await ReadRestAsync(reading, timeProvider, cancellationToken);
             return new ToolResult(process.ExitCode, written.ToString());
         }
         catch (OperationCanceledException stopped)
         {
             Kill(process);
-            if (cancellationToken.IsCancellationRequested)
+            if (!limit.IsExceeded)
                 throw;
             throw new BackupException(
                 FailureKind.TimedOut, $"'{shownAs ?? Line(command)}' did not end within {timeout.TotalSeconds:0.#} s and was killed", "run it by hand to see what it waits for", stopped);

@@ -81,18 +81,17 @@ internal sealed class LiveService(RestoreSettings settings, TimeProvider timePro
     /// <returns>Empty when it is well, otherwise what was heard instead.</returns>
     private async Task<string> AskAsync(HttpClient client, Uri url, CancellationToken cancellationToken)
     {
-        using var limit = new CancellationTokenSource(Patience, timeProvider);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        using var limit = new TimeLimit(Patience, timeProvider, cancellationToken);
         try
         {
-            using var response = await client.GetAsync(url, HttpCompletionOption.ResponseHeadersRead, either.Token);
+            using var response = await client.GetAsync(url, HttpCompletionOption.ResponseHeadersRead, limit.Token);
             return response.IsSuccessStatusCode ? "" : $"it answers {(int)response.StatusCode}";
         }
         catch (HttpRequestException failure)
         {
             return failure.InnerException?.Message ?? failure.Message;
         }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (limit.IsExceeded)
         {
             return $"no answer within {Patience.TotalSeconds:0} s";
         }

@@ -37,14 +37,19 @@ internal sealed partial class DrillDispatcher(
         RunFailure? failure;
         try
         {
-            backup = await drill.ChooseAsync(source.Name, source.Catalog, cancellationToken);
-            backup = await WithinTimeLimitAsync(source, backup, progress, cancellationToken);
+            var chosen = backup = await drill.ChooseAsync(source.Name, source.Catalog, cancellationToken);
+            backup = await turns.WithinTimeLimitAsync(
+                source,
+                $"the drill of source '{source.Name}'",
+                "iostat -x 1; the probes of the drill",
+                token => drill.RunAsync(source.Source, source.Catalog, chosen, source.Probes, RunProgress.In(RunStage.Verify, chosen.ActualLength, progress), token),
+                cancellationToken);
             runs.RecordVerification(source.Name, backup.Verification!);
             failure = FailureOf(source, backup);
         }
         catch (Exception failed)
         {
-            failure = RunFailure.Of(Foreseen(source, failed, cancellationToken));
+            failure = RunFailure.Of(Foreseen(source, failed));
         }
 
         var operation = new Operation(id, source.Name, OperationKind.Drill, startedAt, timeProvider.GetUtcNow(), backup?.Id, DetailOf(backup, failure) + (backup is null ? "" : BackupExaminer.UnkeptOf(backup)), failure);
@@ -53,23 +58,14 @@ internal sealed partial class DrillDispatcher(
         return (operation, backup);
     }
 
-    private async Task<Backup> WithinTimeLimitAsync(ProtectedSource source, Backup backup, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
-    {
-        using var limit = new CancellationTokenSource(source.TimeLimit, timeProvider);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        return await drill.RunAsync(source.Source, source.Catalog, backup, source.Probes, RunProgress.In(RunStage.Verify, backup.ActualLength, progress), either.Token);
-    }
-
-    private BackupException Foreseen(ProtectedSource source, Exception failure, CancellationToken cancellationToken)
+    private BackupException Foreseen(ProtectedSource source, Exception failure)
     {
         switch (failure)
         {
             case BackupException known:
                 return known;
-            case OperationCanceledException when cancellationToken.IsCancellationRequested:
-                return new BackupException(FailureKind.Interrupted, $"the drill of source '{source.Name}' was stopped", "nothing of it counts; run it again when it suits", failure);
             case OperationCanceledException:
-                return new BackupException(FailureKind.TimedOut, $"the drill of source '{source.Name}' exceeded its time limit of {source.TimeLimit}", "see what is slow (iostat -x 1; the probes of the drill), or raise timeLimit", failure);
+                return new BackupException(FailureKind.Interrupted, $"the drill of source '{source.Name}' was stopped", "nothing of it counts; run it again when it suits", failure);
             case var io when IoFailure.IsKnown(io):
                 return IoFailure.Translate(io, $"practise a restore of source '{source.Name}'", turns.StateDirectory);
             default:

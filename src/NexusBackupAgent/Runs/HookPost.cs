@@ -11,8 +11,7 @@ internal static class HookPost
     public static async Task SendAsync(Uri address, string json, TimeSpan timeout, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         var host = HookUrl.HostOf(address);
-        using var limit = new CancellationTokenSource(timeout, timeProvider);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        using var limit = new TimeLimit(timeout, timeProvider, cancellationToken);
         try
         {
             // A redirect would carry the facts, and perhaps the secret, to where nobody sent them.
@@ -20,11 +19,11 @@ internal static class HookPost
             using var request = new HttpRequestMessage(HttpMethod.Post, address) { Content = new StringContent(json, Encoding.UTF8, "application/json") };
             if (address.UserInfo.Length > 0) // as curl does
                 request.Headers.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes(Uri.UnescapeDataString(address.UserInfo))));
-            using var answer = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token); // the body is not needed, however long
+            using var answer = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token); // the body is not needed, however long
             if (!answer.IsSuccessStatusCode)
                 throw new BackupException(FailureKind.Hook, $"{host} answered {(int)answer.StatusCode}", $"check the address{((int)answer.StatusCode is >= 300 and < 400 ? "; redirects are not followed" : " and the log of that service")}");
         }
-        catch (OperationCanceledException stopped) when (!cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException stopped) when (limit.IsExceeded)
         {
             throw new BackupException(FailureKind.TimedOut, $"{host} did not answer within {timeout.TotalSeconds:0.#} s", "check that service, or raise hooks.timeout", stopped);
         }

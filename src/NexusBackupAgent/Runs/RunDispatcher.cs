@@ -68,8 +68,10 @@ internal sealed partial class RunDispatcher(
         RunFailure? failure = null;
         try
         {
-            outcome = await WithinTimeLimitAsync(
+            outcome = await turns.WithinTimeLimitAsync(
                 source,
+                $"the run of source '{source.Name}'",
+                "iostat -x 1",
                 token => RetryOf(source, id).ExecuteAsync(
                     async attemptToken => await AttemptAsync(source, schedule, type, id, ++attempts, progress, attemptToken), token).AsTask(),
                 cancellationToken);
@@ -77,6 +79,10 @@ internal sealed partial class RunDispatcher(
         catch (BackupException failed)
         {
             failure = RunFailure.Of(failed);
+        }
+        catch (OperationCanceledException stopped)
+        {
+            failure = RunFailure.Of(Stopped(source, stopped)); // between two attempts
         }
 
         var run = new RunRecord(
@@ -101,7 +107,7 @@ internal sealed partial class RunDispatcher(
             var foreseen = failure switch
             {
                 BackupException known => known,
-                OperationCanceledException => new BackupException(FailureKind.Interrupted, $"the run of source '{source.Name}' was stopped", "nothing of it counts; the next run starts afresh", failure),
+                OperationCanceledException => Stopped(source, failure),
                 _ when IoFailure.IsKnown(failure) => IoFailure.Translate(failure, $"back up source '{source.Name}'", turns.StateDirectory),
                 _ => new BackupException(FailureKind.Unexpected, $"backing up source '{source.Name}' failed: {failure.Message}", "run nexus-backup backup --verbose and report what it prints", failure),
             };
@@ -114,26 +120,8 @@ internal sealed partial class RunDispatcher(
         }
     }
 
-    private async Task<BackupOutcome> WithinTimeLimitAsync(
-        ProtectedSource source, Func<CancellationToken, Task<BackupOutcome>> work, CancellationToken cancellationToken)
-    {
-        using var limit = new CancellationTokenSource(source.TimeLimit, timeProvider);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        try
-        {
-            return await work(either.Token);
-        }
-        catch (Exception stopped) when (stopped is OperationCanceledException or BackupException { Kind: FailureKind.Interrupted })
-        {
-            if (cancellationToken.IsCancellationRequested || !limit.IsCancellationRequested)
-                throw stopped as BackupException ?? new BackupException(FailureKind.Interrupted, $"the run of source '{source.Name}' was stopped", "nothing of it counts; the next run starts afresh", stopped);
-            throw new BackupException(
-                FailureKind.TimedOut,
-                $"the run of source '{source.Name}' exceeded its time limit of {source.TimeLimit}",
-                "see what is slow (iostat -x 1), or raise timeLimit",
-                stopped);
-        }
-    }
+    private static BackupException Stopped(ProtectedSource source, Exception cause) => new(
+        FailureKind.Interrupted, $"the run of source '{source.Name}' was stopped", "nothing of it counts; the next run starts afresh", cause);
 
     private ResiliencePipeline RetryOf(ProtectedSource source, long run)
     {

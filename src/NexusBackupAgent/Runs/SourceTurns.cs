@@ -52,6 +52,24 @@ internal sealed class SourceTurns(string stateDirectory, TimeProvider timeProvid
         }
     }
 
+    /// <summary>Does what a turn is for, within the source's time limit.</summary>
+    /// <param name="what">As a message names it: <c>the drill of source 'itsm'</c>.</param>
+    /// <param name="slow">Where to look when it takes too long.</param>
+    /// <exception cref="BackupException">It took longer (<see cref="FailureKind.TimedOut"/>).</exception>
+    public async Task<T> WithinTimeLimitAsync<T>(
+        ProtectedSource source, string what, string slow, Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+    {
+        using var limit = new TimeLimit(source.TimeLimit, timeProvider, cancellationToken);
+        try
+        {
+            return await work(limit.Token);
+        }
+        catch (Exception stopped) when (limit.IsExceeded && (stopped is OperationCanceledException or BackupException { Kind: FailureKind.Interrupted }))
+        {
+            throw new BackupException(FailureKind.TimedOut, $"{what} exceeded its time limit of {source.TimeLimit}", $"see what is slow ({slow}), or raise timeLimit", stopped);
+        }
+    }
+
     /// <summary>Takes the source's lock alone, for work that is over at once.</summary>
     /// <returns>Null when another run still holds it after <paramref name="timeout"/>.</returns>
     public Task<RunLock?> HoldAsync(string source, TimeSpan timeout, CancellationToken cancellationToken) =>

@@ -47,7 +47,8 @@ internal sealed partial class VerificationDispatcher(
         var startedAt = timeProvider.GetUtcNow();
         try
         {
-            var verified = await WithinTimeLimitAsync(source, token => examiner.ExamineAsync(source, backup, RunProgress.In(RunStage.Verify, backup.ActualLength, progress), token), cancellationToken);
+            var verified = await turns.WithinTimeLimitAsync(
+                source, "the verification", "iostat -x 1", token => examiner.ExamineAsync(source, backup, RunProgress.In(RunStage.Verify, backup.ActualLength, progress), token), cancellationToken);
             return (Record(source, verified, startedAt), verified, null);
         }
         catch (Exception failed) when (failed is not OperationCanceledException)
@@ -69,24 +70,6 @@ internal sealed partial class VerificationDispatcher(
             default:
                 VerificationBroke(failure, source.Name, file); // the only place that still has the stack trace
                 return new BackupException(FailureKind.Unexpected, $"verifying '{file}' failed: {failure.Message}", "run nexus-backup verify --verbose and report what it prints", failure);
-        }
-    }
-
-    private async Task<Backup> WithinTimeLimitAsync(ProtectedSource source, Func<CancellationToken, Task<Backup>> work, CancellationToken cancellationToken)
-    {
-        using var limit = new CancellationTokenSource(source.TimeLimit, timeProvider);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        try
-        {
-            return await work(either.Token);
-        }
-        catch (OperationCanceledException stopped) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new BackupException(
-                FailureKind.TimedOut,
-                $"the verification exceeded the time limit of {source.TimeLimit}",
-                "see what is slow (iostat -x 1), or raise timeLimit",
-                stopped);
         }
     }
 

@@ -178,7 +178,7 @@ public sealed class SourceUpkeepTests : IDisposable, ILogger
         await Eventually.TrueAsync(() => source.Checked == 1, "the verification is under way");
         clock.Advance(bench.Source.TimeLimit);
         await looking.WaitAsync(TimeSpan.FromSeconds(30));
-        Assert.Contains("the verification exceeded the time limit of 01:00:00", Assert.Single(log), StringComparison.Ordinal);
+        Assert.Contains("the verification exceeded its time limit of 01:00:00", Assert.Single(log), StringComparison.Ordinal);
     }
 
     [Fact]
