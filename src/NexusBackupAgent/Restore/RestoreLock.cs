@@ -3,8 +3,8 @@ using NexusBackupAgent.Storage;
 namespace NexusBackupAgent.Restore;
 
 /// <summary>
-/// One restore per target at a time. An advisory lock (flock) on a hidden file beside the target, where restores of every
-/// state directory meet; the kernel drops it when its process dies, however it dies. The file goes with the lock.
+/// One restore per target at a time: a <see cref="FileLock"/> on a hidden file beside the target, where restores of every
+/// state directory meet. The file goes with the lock.
 /// </summary>
 internal sealed class RestoreLock : IDisposable
 {
@@ -17,24 +17,16 @@ internal sealed class RestoreLock : IDisposable
     /// <exception cref="UnauthorizedAccessException">This user may not.</exception>
     public static RestoreLock? TryAcquire(string path)
     {
-        while (true)
+        while (FileLock.TryAcquire(path) is { } opened)
         {
-            FileStream opened;
-            try
-            {
-                opened = new FileStream(path, FileMode.OpenOrCreate, FileAccess.Read, FileShare.None, bufferSize: 0);
-            }
-            catch (IOException held) when (held.HResult is 11) // EWOULDBLOCK
-            {
-                return null;
-            }
-
             // Its last holder may have removed the file between our opening and locking it: then that lock keeps nobody away.
             if (FileStatus.Of($"/proc/self/fd/{opened.SafeFileHandle.DangerousGetHandle()}") is not { } locked
                 || (FileStatus.Of(path) is { } there && there.IsSameFileAs(locked)))
                 return new RestoreLock(opened);
             opened.Dispose();
         }
+
+        return null;
     }
 
     public void Dispose()

@@ -4,8 +4,7 @@ using NexusBackupAgent.Storage;
 namespace NexusBackupAgent.Runs;
 
 /// <summary>
-/// One run per source at a time, across processes. An advisory lock (flock) on a file that stays:
-/// the kernel drops it when its process dies, however it dies.
+/// One run per source at a time, across processes: a <see cref="FileLock"/> on a file that stays.
 /// </summary>
 internal sealed class RunLock : IDisposable
 {
@@ -27,15 +26,10 @@ internal sealed class RunLock : IDisposable
         {
             FileOwner.MakeDirectory(Path.GetDirectoryName(path)!);
             var isNew = !File.Exists(path);
-            // Read access suffices for the lock, so that root and the agent's user can share a file that either made.
-            var opened = new FileStream(path, FileMode.OpenOrCreate, FileAccess.Read, FileShare.None, bufferSize: 0);
-            if (isNew)
+            var opened = FileLock.TryAcquire(path);
+            if (isNew && opened is not null)
                 FileOwner.Inherit(path);
-            return new RunLock(opened);
-        }
-        catch (IOException held) when (IsHeld(held))
-        {
-            return null;
+            return opened is null ? null : new RunLock(opened);
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
@@ -67,7 +61,4 @@ internal sealed class RunLock : IDisposable
     }
 
     public void Dispose() => file.Dispose();
-
-    // EWOULDBLOCK, which .NET reports for a file that another open handle locks.
-    private static bool IsHeld(IOException failure) => failure.HResult is 11;
 }
