@@ -12,18 +12,17 @@ internal sealed class RestoreTarget
     private const string Unfinished = ".restoring";
 
     private readonly IBackupSource source;
+    private readonly FilePlace place;
+    private readonly FilePlace live;
     private readonly IReadOnlyList<string> forbidden;
 
-    private RestoreTarget(IBackupSource source, string path, bool isLive, IReadOnlyList<string> forbidden)
-    {
-        (this.source, Path, IsLive, this.forbidden) = (source, path, isLive, forbidden);
-        Directory = System.IO.Path.GetDirectoryName(path)!;
-    }
+    private RestoreTarget(IBackupSource source, FilePlace place, FilePlace live, IReadOnlyList<string> forbidden) =>
+        (this.source, this.place, this.live, this.forbidden, IsLive) = (source, place, live, forbidden, place.IsSameAs(live));
 
     /// <summary>Absolute, symbolic links followed: what a link leads to is replaced, not the link.</summary>
-    public string Path { get; }
+    public string Path => place.Path;
 
-    public string Directory { get; }
+    public string Directory => place.Directory;
 
     /// <summary>Whether it is the source's own place, whose service has to be stopped.</summary>
     public bool IsLive { get; }
@@ -43,11 +42,9 @@ internal sealed class RestoreTarget
     /// <param name="forbidden">Directories and files, absolute, existing or not: the agent's own, where nothing is restored to.</param>
     public static RestoreTarget Of(IBackupSource source, string? to, IReadOnlyList<string> forbidden)
     {
-        var live = Follow(source.Path);
-        var given = to is null ? live : System.IO.Directory.Exists(to) ? System.IO.Path.Combine(to, System.IO.Path.GetFileName(source.Path)) : to;
-        var path = Follow(given);
-        return new RestoreTarget(source, path, AreSame(path, live) || (System.IO.Path.GetFileName(path) == System.IO.Path.GetFileName(live)
-            && AreSame(System.IO.Path.GetDirectoryName(path)!, System.IO.Path.GetDirectoryName(live)!)), forbidden);
+        var own = FilePlace.Behind(source.Path);
+        var given = to is not null && System.IO.Directory.Exists(to) ? System.IO.Path.Combine(to, System.IO.Path.GetFileName(source.Path)) : to;
+        return new RestoreTarget(source, given is null ? own : FilePlace.Behind(given), own, forbidden);
     }
 
     /// <summary>Who has it open.</summary>
@@ -76,7 +73,7 @@ internal sealed class RestoreTarget
 
     /// <summary>Keeps every other restore away from it, whatever source or state directory that belongs to, until disposed.</summary>
     /// <exception cref="BackupException">Another restore to it is under way.</exception>
-    public RestoreLock Lock() => Guard("lock", () => RestoreLock.TryAcquire(System.IO.Path.Combine(Directory, $".{System.IO.Path.GetFileName(Path)}.restore.lock"))) ??
+    public RestoreLock Lock() => Guard("lock", () => RestoreLock.TryAcquire(System.IO.Path.Combine(Directory, $".{place.Name}.restore.lock"))) ??
         throw new BackupException(FailureKind.Locked, $"another restore to '{Path}' is under way", "wait until it is done, look at what it restored, then run the command again if that is not what you want");
 
     /// <summary>How it and its companions lie there now: who writes one of them changes that.</summary>
@@ -85,13 +82,11 @@ internal sealed class RestoreTarget
     /// <summary>Removes what restores left that were killed. The lock is held: no restore that lives is at work.</summary>
     public void RemoveLeftovers() => Guard("clean up beside", () =>
     {
-        foreach (var left in System.IO.Directory.EnumerateFiles(Directory, $".{System.IO.Path.GetFileName(Path)}.*"))
+        foreach (var left in System.IO.Directory.EnumerateFiles(Directory, $".{place.Name}.*"))
         {
             if (source.Companions.Prepend("").Any(ending => left.EndsWith(Unfinished + ending, StringComparison.Ordinal)))
                 File.Delete(left);
         }
-
-        return 0;
     });
 
     /// <summary>An empty file beside it, which only this user may read; with its leading dot no glob finds it.</summary>
@@ -116,7 +111,7 @@ internal sealed class RestoreTarget
     /// <returns>Whether its companions held something that <see cref="SettleAsync"/> can bring in.</returns>
     public async Task<bool> SaveAsync(string safety, CancellationToken cancellationToken)
     {
-        var unfinished = Hidden(System.IO.Path.GetFileName(safety)[(System.IO.Path.GetFileName(Path).Length + 1)..]);
+        var unfinished = Hidden(System.IO.Path.GetFileName(safety)[(place.Name.Length + 1)..]);
         try
         {
             var isMerged = await source.SaveAsync(Path, unfinished, cancellationToken);
@@ -124,7 +119,6 @@ internal sealed class RestoreTarget
             {
                 MakeReady(unfinished);
                 ExclusiveRename.Move(unfinished, safety);
-                return 0;
             });
             Sync();
             return isMerged;
@@ -150,7 +144,6 @@ internal sealed class RestoreTarget
         }
 
         DurableDirectory.Sync(Directory);
-        return 0;
     });
 
     /// <summary>Takes that back as far as it goes, so that the old one is complete again.</summary>
@@ -159,20 +152,12 @@ internal sealed class RestoreTarget
     {
         foreach (var file in moved)
         {
-            Guard($"move '{file}' back beside", () =>
-            {
-                ExclusiveRename.Move(file, Path + file[safety.Length..]);
-                return 0;
-            });
+            Guard($"move '{file}' back beside", () => ExclusiveRename.Move(file, Path + file[safety.Length..]));
         }
     }
 
     /// <summary>Gives a file the old one's owner, group and mode; what is left is to rename it.</summary>
-    public void Prepare(string file) => Guard("replace", () =>
-    {
-        MakeReady(file);
-        return 0;
-    });
+    public void Prepare(string file) => Guard("replace", () => MakeReady(file));
 
     /// <summary>Puts a prepared file in its place, in one step (rename(2)).</summary>
     /// <param name="isKept">Whether a safety copy was made of what is there; otherwise nothing may be there.</param>
@@ -182,15 +167,10 @@ internal sealed class RestoreTarget
             File.Move(file, Path, overwrite: true); // without overwriting it may become a copy, which is neither whole nor durable
         else
             ExclusiveRename.Move(file, Path);
-        return 0;
     });
 
     /// <summary>Makes what was renamed survive a power cut.</summary>
-    public void Sync() => Guard("sync the directory of", () =>
-    {
-        DurableDirectory.Sync(Directory);
-        return 0;
-    });
+    public void Sync() => Guard("sync the directory of", () => DurableDirectory.Sync(Directory));
 
     /// <summary>Writes a file through to the disk.</summary>
     public static void Flush(string file)
@@ -217,35 +197,15 @@ internal sealed class RestoreTarget
         Flush(file);
     }
 
-    /// <summary>Whose place it is; null when it is free for a restore. Compared by what the paths lead to, not by their names.</summary>
+    /// <summary>Whose place it is; null when it is free for a restore.</summary>
     private string? Reserved()
     {
-        var live = Follow(source.Path);
-        if (source.Companions.FirstOrDefault(ending => IsPlaceOf(live + ending)) is { } companion)
-            return $"as {companion} it belongs to the database '{live}'";
-        return forbidden.FirstOrDefault(place => IsPlaceOf(place) || IsBelow(place)) is { } taken ? $"'{taken}' belongs to the agent itself" : null;
+        if (source.Companions.FirstOrDefault(ending => place.IsSameAs(new FilePlace(live.Path + ending))) is { } companion)
+            return $"as {companion} it belongs to the database '{live.Path}'";
+        return forbidden.FirstOrDefault(taken => place.IsSameAs(new FilePlace(taken)) || place.IsBelow(taken)) is { } own ? $"'{own}' belongs to the agent itself" : null;
     }
 
-    private bool IsPlaceOf(string file) => AreSame(Path, file)
-        || (System.IO.Path.GetFileName(Path) == System.IO.Path.GetFileName(file) && AreSame(Directory, System.IO.Path.GetDirectoryName(file)!));
-
-    private bool IsBelow(string place)
-    {
-        if (FileStatus.Of(place) is not { } taken)
-            return false;
-        // ".." is followed by the kernel, so that symbolic links on the way do not deceive.
-        for (var (at, above) = (Directory, Directory + "/.."); FileStatus.Of(at) is { } here; (at, above) = (above, above + "/.."))
-        {
-            if (here.IsSameFileAs(taken))
-                return true;
-            if (FileStatus.Of(above) is { } parent && parent.IsSameFileAs(here))
-                return false; // the root
-        }
-
-        return false;
-    }
-
-    private string Hidden(string middle) => System.IO.Path.Combine(Directory, $".{System.IO.Path.GetFileName(Path)}.{middle}{Unfinished}");
+    private string Hidden(string middle) => System.IO.Path.Combine(Directory, $".{place.Name}.{middle}{Unfinished}");
 
     private static void Make(string file) => new FileStream(file, new FileStreamOptions
     {
@@ -254,16 +214,13 @@ internal sealed class RestoreTarget
         UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
     }).Dispose();
 
-    /// <summary>Where symbolic links of the file itself lead, also to nowhere.</summary>
-    private static string Follow(string path) => Guard("follow", path, System.IO.Path.GetDirectoryName(path) ?? path, () =>
-        new FileInfo(path).LinkTarget is null ? path : File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path);
+    private void Guard(string action, Action work) => Guard(action, () =>
+    {
+        work();
+        return 0;
+    });
 
-    private static bool AreSame(string path, string other) =>
-        path == other || (FileStatus.Of(path) is { } here && FileStatus.Of(other) is { } there && here.IsSameFileAs(there));
-
-    private T Guard<T>(string action, Func<T> work) => Guard(action, Path, Directory, work);
-
-    private static T Guard<T>(string action, string path, string directory, Func<T> work)
+    private T Guard<T>(string action, Func<T> work)
     {
         try
         {
@@ -271,7 +228,7 @@ internal sealed class RestoreTarget
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
-            throw IoFailure.Translate(failure, $"{action} '{path}'", directory);
+            throw IoFailure.Translate(failure, $"{action} '{Path}'", Directory);
         }
     }
 }
