@@ -1,0 +1,88 @@
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Storage;
+
+namespace NexusBackupAgent.Catalog;
+
+/// <summary>Tells what the files of a source's directory say: which are backups, and what is known of each.</summary>
+/// <param name="source">The source's name.</param>
+/// <param name="kind">The source's kind.</param>
+/// <param name="zone">The zone of the times in file names.</param>
+internal sealed class BackupReader(SourceDirectory directory, string source, string kind, TimeZoneInfo zone)
+{
+    private readonly CompanionReader<BackupManifest> manifests = new(directory.Store, CatalogJson.Readable.BackupManifest);
+    private readonly CompanionReader<VerificationResult> verifications = new(directory.Store, CatalogJson.Readable.VerificationResult);
+    private readonly CompanionReader<DrillResult> drills = new(directory.Store, CatalogJson.Readable.DrillResult);
+    private readonly HandMadeBackups handMade = new(source, kind, zone);
+
+    /// <returns>All backups, newest first, hand-made ones included.</returns>
+    public async Task<IReadOnlyList<Backup>> ReadAsync(DirectoryFiles files, CancellationToken cancellationToken)
+    {
+        var backups = new List<Backup>();
+        foreach (var artifact in files.Artifacts)
+        {
+            if (await ReadAsync(files, artifact, cancellationToken) is { } backup)
+                backups.Add(backup with { IsScattered = files.StraysOf(artifact.Name).Count > 0 });
+        }
+
+        manifests.KeepOnly(files.ByName);
+        verifications.KeepOnly(files.ByName);
+        drills.KeepOnly(files.ByName);
+        return [.. backups.OrderByDescending(backup => backup.CapturedAt).ThenByDescending(backup => backup.File, StringComparer.Ordinal)];
+    }
+
+    /// <returns>Backups that name another source: the directory was given to a new source, or a source was renamed.</returns>
+    public async Task<IReadOnlyList<Orphan>> StrangersAsync(DirectoryFiles files, CancellationToken cancellationToken)
+    {
+        var strangers = new List<Orphan>();
+        foreach (var file in files.ByName.Values.Where(file => BackupFiles.ArtifactOfManifest(file.Name) is not null))
+        {
+            if (await ManifestAsync(file, cancellationToken) is ({ } manifest, _) && manifest.Source != source)
+                strangers.Add(new Orphan(manifest.File, [], $"a backup of source {manifest.Source}; it does not count for {source} and is not pruned", file.ModifiedAt));
+        }
+
+        return strangers;
+    }
+
+    /// <returns>Null for what is no backup of this source.</returns>
+    private async Task<Backup?> ReadAsync(DirectoryFiles files, StoredFile artifact, CancellationToken cancellationToken)
+    {
+        var committed = files.TryGetCompanion(artifact.Name, BackupFiles.Manifest, out var manifestFile);
+        if (!committed && files.Has(BackupFiles.Pending(artifact.Name)))
+            return null; // an orphan: reported as such
+
+        var (manifest, unreadable) = committed ? await ManifestAsync(manifestFile!.Value, cancellationToken) : (handMade.ManifestOf(artifact), null);
+        if (unreadable is not null)
+            return handMade.Unreadable(artifact, directory.Path, unreadable);
+        if (manifest is null)
+            return handMade.Damaged(artifact, manifestFile!.Value.Name, directory.Path);
+        if (manifest.Source != source)
+            return null; // it says nothing of this source, and this source's retention nothing of it
+
+        var (verification, unknown) = files.TryGetCompanion(artifact.Name, BackupFiles.Verification, out var result)
+            ? await verifications.ReadAsync(result.Value, directory.PathOf(result.Value.Name), cancellationToken)
+            : (null, null);
+        var (drill, _) = files.TryGetCompanion(artifact.Name, BackupFiles.Drill, out var drilled)
+            ? await drills.ReadAsync(drilled.Value, directory.PathOf(drilled.Value.Name), cancellationToken)
+            : (null, null);
+        return new Backup(manifest, directory.Path, artifact, verification?.Id == manifest.Id ? verification : null) // one of another backup says nothing
+        {
+            Drill = drill?.Id == manifest.Id ? drill : null,
+            Unreadable = unknown,
+        };
+    }
+
+    /// <returns>No value when it is damaged, or belongs to another backup; a failure when it can't be read.</returns>
+    private async Task<(BackupManifest? Value, BackupException? Failure)> ManifestAsync(StoredFile file, CancellationToken cancellationToken)
+    {
+        var (manifest, failure) = await manifests.ReadAsync(file, directory.PathOf(file.Name), cancellationToken);
+        if (manifest is { FormatVersion: > BackupManifest.CurrentFormatVersion })
+        {
+            throw new BackupException(
+                FailureKind.StoreUnavailable,
+                $"'{directory.Locate(file.Name)}' was written by a newer agent (format {manifest.FormatVersion}; this one reads up to {BackupManifest.CurrentFormatVersion})",
+                "update this agent, or point it at another store directory");
+        }
+
+        return manifest is not null && BackupFiles.Original(BackupFiles.ArtifactOfManifest(file.Name)!) == manifest.File ? (manifest, null) : (null, failure);
+    }
+}

@@ -1,0 +1,55 @@
+using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Common;
+
+namespace NexusBackupAgent.Catalog;
+
+/// <summary>Finds the files of a directory that belong to no backup, and deletes those that are certainly an agent's own leftovers.</summary>
+internal sealed class OrphanSweep(SourceDirectory directory, BackupReader reader)
+{
+    /// <summary>Files that belong to no backup.</summary>
+    public async Task<IReadOnlyList<Orphan>> FindAsync(DirectoryFiles files, CancellationToken cancellationToken) =>
+        [.. Orphan.Among(files, directory.Extension), .. await reader.StrangersAsync(files, cancellationToken)];
+
+    /// <summary>Deletes orphans older than <paramref name="grace"/>.</summary>
+    /// <returns>What was deleted.</returns>
+    public async Task<IReadOnlyList<Orphan>> SweepAsync(DateTimeOffset now, TimeSpan grace, CancellationToken cancellationToken)
+    {
+        var swept = new List<Orphan>();
+        var files = await directory.ListAsync(cancellationToken);
+        foreach (var orphan in await FindAsync(files, cancellationToken))
+        {
+            if (orphan.Sweepable.Count == 0 || now - orphan.ModifiedAt < grace)
+                continue;
+            var own = files.IsArtifact(orphan.File) ? await OwnFilesAsync(orphan.File, cancellationToken) : orphan.Sweepable;
+            await directory.DeleteAsync(own, cancellationToken);
+            if (own.Count > 0)
+                swept.Add(orphan);
+        }
+
+        return swept;
+    }
+
+    /// <summary>
+    /// Which files of a marked artifact without a manifest are ours to delete. Its first bytes tell whether an agent wrote
+    /// it: of a file that another program made of that name only the mark is ours, and of one that can't be read nothing
+    /// is, for now.
+    /// </summary>
+    public async Task<IReadOnlyList<string>> OwnFilesAsync(string artifact, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var header = new byte[GzipMember.HeaderSize];
+            await using var stored = await directory.OpenReadAsync(artifact, cancellationToken);
+            var read = await stored.ReadAtLeastAsync(header, header.Length, throwOnEndOfStream: false, cancellationToken);
+            return GzipMember.TryReadLength(header.AsSpan(0, read), out _) ? BackupFiles.AllOf(artifact) : [BackupFiles.Pending(artifact)];
+        }
+        catch (FileNotFoundException)
+        {
+            return BackupFiles.AllOf(artifact); // only companions and the mark are left
+        }
+        catch (Exception unreadable) when (unreadable is BackupException || IoFailure.IsKnown(unreadable))
+        {
+            return []; // it stays an orphan, which list and status report; a backup must not fail for it
+        }
+    }
+}
