@@ -12,48 +12,6 @@ namespace NexusBackupAgent.Runs;
 /// </summary>
 internal sealed class JournalDatabase : IDisposable
 {
-    private const int Version = 2;
-
-    private const string Schema = """
-        CREATE TABLE runs (
-            id INTEGER PRIMARY KEY, source TEXT NOT NULL, schedule TEXT NOT NULL, type TEXT NOT NULL, started_at INTEGER NOT NULL,
-            ended_at INTEGER, result TEXT, failure TEXT, message TEXT, hint TEXT, backup_id TEXT, stored_bytes INTEGER, content_bytes INTEGER);
-        CREATE INDEX runs_by_source ON runs (source, schedule, started_at);
-        CREATE INDEX runs_by_start ON runs (started_at);
-        CREATE INDEX runs_open ON runs (source) WHERE result IS NULL;
-        CREATE TABLE attempts (
-            run_id INTEGER NOT NULL, attempt INTEGER NOT NULL, started_at INTEGER NOT NULL, ended_at INTEGER NOT NULL,
-            failure TEXT, message TEXT, hint TEXT, PRIMARY KEY (run_id, attempt)) WITHOUT ROWID;
-        CREATE TABLE sources (
-            name TEXT PRIMARY KEY, added_at INTEGER NOT NULL, last_run_at INTEGER, last_run_success INTEGER NOT NULL DEFAULT 0,
-            consecutive_failures INTEGER NOT NULL DEFAULT 0, run_started_at INTEGER,
-            capture_seconds REAL NOT NULL DEFAULT 0, verify_seconds REAL NOT NULL DEFAULT 0, prune_seconds REAL NOT NULL DEFAULT 0) WITHOUT ROWID;
-        CREATE TABLE run_counts (
-            source TEXT NOT NULL, schedule TEXT NOT NULL, result TEXT NOT NULL, count INTEGER NOT NULL,
-            PRIMARY KEY (source, schedule, result)) WITHOUT ROWID;
-        CREATE TABLE verification_counts (
-            source TEXT NOT NULL, "check" TEXT NOT NULL, result TEXT NOT NULL, count INTEGER NOT NULL,
-            PRIMARY KEY (source, "check", result)) WITHOUT ROWID;
-        CREATE TABLE heartbeat (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL);
-        """;
-
-    /// <summary>What version 2 added.</summary>
-    private const string Operations = """
-        CREATE TABLE operations (
-            id INTEGER PRIMARY KEY, source TEXT NOT NULL, kind TEXT NOT NULL, started_at INTEGER NOT NULL, ended_at INTEGER,
-            backup_id TEXT, detail TEXT NOT NULL, failure TEXT, message TEXT, hint TEXT);
-        CREATE INDEX operations_by_kind ON operations (kind, source);
-        CREATE INDEX operations_by_source ON operations (source, started_at);
-        CREATE INDEX operations_by_start ON operations (started_at);
-        CREATE INDEX operations_open ON operations (source, kind) WHERE ended_at IS NULL;
-        CREATE TABLE operation_counts (
-            source TEXT NOT NULL, kind TEXT NOT NULL, result TEXT NOT NULL, count INTEGER NOT NULL,
-            PRIMARY KEY (source, kind, result)) WITHOUT ROWID;
-        CREATE TABLE schedules (
-            source TEXT NOT NULL, schedule TEXT NOT NULL, cron TEXT NOT NULL, retention TEXT NOT NULL, added_at INTEGER NOT NULL,
-            PRIMARY KEY (source, schedule)) WITHOUT ROWID;
-        """;
-
     private readonly Lock gate = new();
     private readonly string path;
     private readonly SqliteConnection connection;
@@ -121,31 +79,6 @@ internal sealed class JournalDatabase : IDisposable
     /// <summary>Runs <paramref name="work"/>, which only reads, beside whoever writes.</summary>
     public T Read<T>(Func<SqliteTransaction, T> work) => Run(work, deferred: true);
 
-    /// <summary>Runs one statement and returns how many rows it changed.</summary>
-    public static int Execute(SqliteTransaction transaction, string sql, params ReadOnlySpan<(string Name, object? Value)> parameters)
-    {
-        using var command = Command(transaction, sql, parameters);
-        return command.ExecuteNonQuery();
-    }
-
-    /// <summary>Runs one query and maps each row.</summary>
-    public static List<T> Query<T>(SqliteTransaction transaction, string sql, Func<SqliteDataReader, T> map, params ReadOnlySpan<(string Name, object? Value)> parameters)
-    {
-        using var command = Command(transaction, sql, parameters);
-        using var reader = command.ExecuteReader();
-        var rows = new List<T>();
-        while (reader.Read())
-            rows.Add(map(reader));
-        return rows;
-    }
-
-    /// <summary>How the journal writes an instant.</summary>
-    public static long Milliseconds(DateTimeOffset instant) => instant.ToUnixTimeMilliseconds();
-
-    /// <returns>UTC; null where nothing was written.</returns>
-    public static DateTimeOffset? Instant(SqliteDataReader row, int column) =>
-        row.IsDBNull(column) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
-
     public void Dispose() => connection.Dispose();
 
     private T Run<T>(Func<SqliteTransaction, T> work, bool deferred)
@@ -193,14 +126,14 @@ internal sealed class JournalDatabase : IDisposable
             memory.Open();
             if (file is null)
             {
-                Run(memory, $"{Schema} {Operations} PRAGMA user_version = {Version}");
+                Run(memory, JournalSchema.From(0));
                 return memory;
             }
 
             using var there = PrivateCopy.Open(file);
             there.BackupDatabase(memory);
             RequireSound(memory);
-            if (Convert.ToInt32(Scalar(memory, transaction: null, "PRAGMA user_version")) == Version)
+            if (Convert.ToInt32(Scalar(memory, transaction: null, "PRAGMA user_version")) == JournalSchema.Version)
                 return memory;
         }
         catch (SqliteException) when (file is not null)
@@ -210,16 +143,6 @@ internal sealed class JournalDatabase : IDisposable
 
         memory.Dispose();
         return null;
-    }
-
-    private static SqliteCommand Command(SqliteTransaction transaction, string sql, ReadOnlySpan<(string Name, object? Value)> parameters)
-    {
-        var command = transaction.Connection!.CreateCommand();
-        command.Transaction = transaction;
-        command.CommandText = sql;
-        foreach (var (name, value) in parameters)
-            command.Parameters.AddWithValue(name, value ?? DBNull.Value);
-        return command;
     }
 
     private static JournalDatabase Connect(string path)
@@ -233,10 +156,10 @@ internal sealed class JournalDatabase : IDisposable
             RequireSound(opened);
             using var begin = opened.BeginTransaction(deferred: false);
             var version = Convert.ToInt32(Scalar(opened, begin, "PRAGMA user_version"));
-            if (version > Version)
+            if (version > JournalSchema.Version)
                 throw new BackupException(FailureKind.Configuration, $"the run journal '{path}' was written by a newer agent", "update this agent, or give it another state directory");
-            if (version < Version)
-                Execute(begin, $"{(version == 0 ? Schema : "")} {Operations} PRAGMA user_version = {Version}");
+            if (version < JournalSchema.Version)
+                JournalSql.Execute(begin, JournalSchema.From(version));
             begin.Commit();
             return new JournalDatabase(path, opened);
         }

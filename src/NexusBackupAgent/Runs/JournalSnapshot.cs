@@ -1,3 +1,6 @@
+using Microsoft.Data.Sqlite;
+using static NexusBackupAgent.Runs.JournalSql;
+
 namespace NexusBackupAgent.Runs;
 
 /// <summary>What the journal knows of one source.</summary>
@@ -28,4 +31,22 @@ internal sealed record JournalSnapshot(
 {
     /// <summary>Since when each schedule's backups should be there, UTC, by source and schedule; one that no agent took on yet is not among them.</summary>
     public required IReadOnlyDictionary<(string Source, string Schedule), DateTimeOffset> Schedules { get; init; }
+
+    public static JournalSnapshot Read(SqliteTransaction transaction) => new(
+        Query(
+            transaction,
+            "SELECT name, added_at, last_run_at, last_run_success, consecutive_failures, run_started_at, capture_seconds, verify_seconds, prune_seconds FROM sources",
+            row => (Name: row.GetString(0), Activity: new SourceActivity(
+                Instant(row, 1)!.Value, Instant(row, 2), row.GetInt64(3) != 0, row.GetInt32(4), Instant(row, 5), row.GetDouble(6), row.GetDouble(7), row.GetDouble(8))))
+            .ToDictionary(row => row.Name, row => row.Activity, StringComparer.Ordinal),
+        Counts(transaction, "SELECT source, schedule, result, count FROM run_counts"),
+        Counts(transaction, "SELECT source, \"check\", result, count FROM verification_counts"))
+    {
+        Schedules = Query(transaction, "SELECT source, schedule, added_at FROM schedules", row => (Key: (row.GetString(0), row.GetString(1)), Since: Instant(row, 2)!.Value))
+            .ToDictionary(row => row.Key, row => row.Since),
+    };
+
+    private static Dictionary<(string, string, string), long> Counts(SqliteTransaction transaction, string sql) =>
+        Query(transaction, sql, row => (Key: (row.GetString(0), row.GetString(1), row.GetString(2)), Count: row.GetInt64(3)))
+            .ToDictionary(row => row.Key, row => row.Count);
 }

@@ -1,4 +1,6 @@
+using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Retention;
+using static NexusBackupAgent.Runs.JournalSql;
 
 namespace NexusBackupAgent.Runs;
 
@@ -9,6 +11,26 @@ namespace NexusBackupAgent.Runs;
 /// <param name="Since">Of a noted one: since when its backups should be there, UTC. Of a configured one: its oldest backup's capture time; null when it has none.</param>
 internal sealed record NotedSchedule(string Name, string Cron, RetentionPeriod Retention, DateTimeOffset? Since)
 {
+    /// <summary>Writes the schedules of a source as they are configured now, each with since when its backups should be there.</summary>
+    public static int Replace(SqliteTransaction transaction, string source, IReadOnlyList<NotedSchedule> schedules, DateTimeOffset now, TimeZoneInfo zone)
+    {
+        var noted = Query(
+            transaction, "SELECT schedule, cron, retention, added_at FROM schedules WHERE source = $source",
+            row => new NotedSchedule(row.GetString(0), row.GetString(1), RetentionPeriod.Parse(row.GetString(2)), Instant(row, 3)), ("$source", source))
+            .ToDictionary(schedule => schedule.Name, StringComparer.Ordinal);
+        Execute(transaction, "DELETE FROM schedules WHERE source = $source", ("$source", source));
+        foreach (var schedule in schedules)
+        {
+            var since = noted.GetValueOrDefault(schedule.Name) is { } before ? before.SinceWhenIt(schedule, now, zone) : schedule.Since < now ? schedule.Since.Value : now;
+            Execute(
+                transaction,
+                "INSERT INTO schedules (source, schedule, cron, retention, added_at) VALUES ($source, $schedule, $cron, $retention, $since)",
+                ("$source", source), ("$schedule", schedule.Name), ("$cron", schedule.Cron), ("$retention", schedule.Retention.ToString()), ("$since", Milliseconds(since)));
+        }
+
+        return schedules.Count;
+    }
+
     /// <returns>Since when the backups of the schedule as it is configured now should be there, UTC.</returns>
     public DateTimeOffset SinceWhenIt(NotedSchedule becomes, DateTimeOffset now, TimeZoneInfo zone)
     {

@@ -1,7 +1,7 @@
 using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using static NexusBackupAgent.Runs.JournalDatabase;
+using static NexusBackupAgent.Runs.JournalSql;
 
 namespace NexusBackupAgent.Runs;
 
@@ -103,5 +103,5 @@ internal sealed class OperationJournal(JournalDatabase database)
         Instant(row, 4),
         row.IsDBNull(5) ? null : new BackupId(row.GetString(5)),
         row.GetString(6),
-        row.IsDBNull(7) ? null : new RunFailure(Enum.Parse<FailureKind>(row.GetString(7)), row.GetString(8), row.GetString(9)));
+        Failure(row, 7));
 }

@@ -1,8 +1,7 @@
 using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Retention;
-using static NexusBackupAgent.Runs.JournalDatabase;
+using static NexusBackupAgent.Runs.JournalSql;
 
 namespace NexusBackupAgent.Runs;
 
@@ -14,8 +13,6 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
 {
     // A year of history and a month to look back on it.
     private static readonly TimeSpan History = TimeSpan.FromDays(400);
-
-    private const string PastRunColumns = "schedule, started_at, ended_at, result, failure, message, hint";
 
     /// <summary>Notes since when a source is known. Of several instants the earliest counts.</summary>
     /// <returns>That one, UTC.</returns>
@@ -31,24 +28,8 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
     /// have kept until now, because the rest may be pruned; one that is no longer configured is forgotten.
     /// </summary>
     /// <param name="zone">The calendar of months and years.</param>
-    public void NoteSchedules(string source, IReadOnlyList<NotedSchedule> schedules, DateTimeOffset now, TimeZoneInfo zone) => database.Transact(transaction =>
-    {
-        var noted = Query(
-            transaction, "SELECT schedule, cron, retention, added_at FROM schedules WHERE source = $source",
-            row => new NotedSchedule(row.GetString(0), row.GetString(1), RetentionPeriod.Parse(row.GetString(2)), Instant(row, 3)), ("$source", source))
-            .ToDictionary(schedule => schedule.Name, StringComparer.Ordinal);
-        Execute(transaction, "DELETE FROM schedules WHERE source = $source", ("$source", source));
-        foreach (var schedule in schedules)
-        {
-            var since = noted.GetValueOrDefault(schedule.Name) is { } before ? before.SinceWhenIt(schedule, now, zone) : schedule.Since < now ? schedule.Since.Value : now;
-            Execute(
-                transaction,
-                "INSERT INTO schedules (source, schedule, cron, retention, added_at) VALUES ($source, $schedule, $cron, $retention, $since)",
-                ("$source", source), ("$schedule", schedule.Name), ("$cron", schedule.Cron), ("$retention", schedule.Retention.ToString()), ("$since", Milliseconds(since)));
-        }
-
-        return 0;
-    });
+    public void NoteSchedules(string source, IReadOnlyList<NotedSchedule> schedules, DateTimeOffset now, TimeZoneInfo zone) =>
+        database.Transact(transaction => NotedSchedule.Replace(transaction, source, schedules, now, zone));
 
     /// <summary>Opens a run. The caller holds the source's lock, so a run that is still open died with its process and is closed as failed.</summary>
     /// <returns>The run's number.</returns>
@@ -140,22 +121,22 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
     public RunFailure? LastFailure(string source) => database.Read(transaction => Query(
         transaction,
         "SELECT result, failure, message, hint FROM runs WHERE source = $source AND result IN ('success', 'failure') ORDER BY id DESC LIMIT 1",
-        row => row.GetString(0) == "success" ? null : new RunFailure(Enum.Parse<FailureKind>(row.GetString(1)), row.GetString(2), row.GetString(3)),
+        row => row.GetString(0) == "success" ? null : Failure(row, 1),
         ("$source", source)).FirstOrDefault());
 
     /// <summary>The source's runs that started from an instant on, skipped ones and those under way included, oldest first.</summary>
     public IReadOnlyList<PastRun> Since(string source, DateTimeOffset from) => database.Read(transaction => Query(
-        transaction, $"SELECT {PastRunColumns} FROM runs WHERE source = $source AND started_at >= $from ORDER BY id", ReadPast, ("$source", source), ("$from", Milliseconds(from))));
+        transaction, $"SELECT {PastRun.Columns} FROM runs WHERE source = $source AND started_at >= $from ORDER BY id", PastRun.Read, ("$source", source), ("$from", Milliseconds(from))));
 
     /// <summary>The runs of the source's last row of failures, oldest first: those under way or past, back to the success before them. None when it never failed.</summary>
     public IReadOnlyList<PastRun> LastFailures(string source) => database.Read(transaction => Query(
         transaction,
         $"""
-        SELECT {PastRunColumns} FROM runs WHERE source = $source AND result = 'failure' AND failure IS NOT 'Interrupted'
+        SELECT {PastRun.Columns} FROM runs WHERE source = $source AND result = 'failure' AND failure IS NOT 'Interrupted'
             AND id > coalesce((SELECT max(id) FROM runs WHERE source = $source AND result = 'success'
                 AND id < (SELECT max(id) FROM runs WHERE source = $source AND result = 'failure' AND failure IS NOT 'Interrupted')), 0) ORDER BY id
         """,
-        ReadPast,
+        PastRun.Read,
         ("$source", source)));
 
     /// <summary>The newest attempts that failed, newest first.</summary>
@@ -165,32 +146,13 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
         SELECT attempts.ended_at, attempts.failure, attempts.message, attempts.hint FROM attempts JOIN runs ON runs.id = run_id
         WHERE source = $source AND attempts.failure IS NOT NULL ORDER BY run_id DESC, attempt DESC LIMIT $most
         """,
-        row => (Instant(row, 0)!.Value, new RunFailure(Enum.Parse<FailureKind>(row.GetString(1)), row.GetString(2), row.GetString(3))),
+        row => (Instant(row, 0)!.Value, Failure(row, 1)!),
         ("$source", source), ("$most", most)));
 
     /// <summary>All figures at once.</summary>
-    public JournalSnapshot Read() => database.Read(transaction => new JournalSnapshot(
-        Query(
-            transaction,
-            "SELECT name, added_at, last_run_at, last_run_success, consecutive_failures, run_started_at, capture_seconds, verify_seconds, prune_seconds FROM sources",
-            row => (Name: row.GetString(0), Activity: new SourceActivity(
-                Instant(row, 1)!.Value, Instant(row, 2), row.GetInt64(3) != 0, row.GetInt32(4), Instant(row, 5), row.GetDouble(6), row.GetDouble(7), row.GetDouble(8))))
-            .ToDictionary(row => row.Name, row => row.Activity, StringComparer.Ordinal),
-        Counts(transaction, "SELECT source, schedule, result, count FROM run_counts"),
-        Counts(transaction, "SELECT source, \"check\", result, count FROM verification_counts"))
-    {
-        Schedules = Query(transaction, "SELECT source, schedule, added_at FROM schedules", row => (Key: (row.GetString(0), row.GetString(1)), Since: Instant(row, 2)!.Value))
-            .ToDictionary(row => row.Key, row => row.Since),
-    });
+    public JournalSnapshot Read() => database.Read(JournalSnapshot.Read);
 
     public void Dispose() => database.Dispose();
-
-    private static PastRun ReadPast(SqliteDataReader row) => new(
-        row.GetString(0),
-        Instant(row, 1)!.Value,
-        Instant(row, 2),
-        row.IsDBNull(3) ? null : Enum.Parse<RunResult>(row.GetString(3), ignoreCase: true),
-        row.IsDBNull(4) ? null : new RunFailure(Enum.Parse<FailureKind>(row.GetString(4)), row.GetString(5), row.GetString(6)));
 
     private static int CloseAbandoned(SqliteTransaction transaction, string source, DateTimeOffset now)
     {
@@ -247,8 +209,4 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
         transaction,
         $"INSERT INTO {table} (source, {column}, result, count) VALUES ($source, $label, $result, 1) ON CONFLICT DO UPDATE SET count = count + 1",
         ("$source", source), ("$label", label), ("$result", result));
-
-    private static Dictionary<(string, string, string), long> Counts(SqliteTransaction transaction, string sql) =>
-        Query(transaction, sql, row => (Key: (row.GetString(0), row.GetString(1), row.GetString(2)), Count: row.GetInt64(3)))
-            .ToDictionary(row => row.Key, row => row.Count);
 }

@@ -1,3 +1,4 @@
+using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 
@@ -51,4 +52,15 @@ internal sealed record RunRecord(
 /// <param name="EndedAt">UTC; null while it is under way, or when its process died.</param>
 /// <param name="Result">Null as long.</param>
 /// <param name="Failure">Why it failed or was skipped; null when it did not.</param>
-internal sealed record PastRun(string Schedule, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, RunResult? Result, RunFailure? Failure);
+internal sealed record PastRun(string Schedule, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, RunResult? Result, RunFailure? Failure)
+{
+    /// <summary>What <see cref="Read"/> reads.</summary>
+    public const string Columns = "schedule, started_at, ended_at, result, failure, message, hint";
+
+    public static PastRun Read(SqliteDataReader row) => new(
+        row.GetString(0),
+        JournalSql.Instant(row, 1)!.Value,
+        JournalSql.Instant(row, 2),
+        row.IsDBNull(3) ? null : Enum.Parse<RunResult>(row.GetString(3), ignoreCase: true),
+        JournalSql.Failure(row, 4));
+}

@@ -79,7 +79,7 @@ public sealed class OperationJournalTests : IDisposable
     [InlineData(OperationJournal.OpenOfKind)]
     public void Asking_for_the_last_or_the_open_one_goes_through_no_year_of_operations(string query)
     {
-        var plan = database.Read(transaction => JournalDatabase.Query(
+        var plan = database.Read(transaction => JournalSql.Query(
             transaction, $"EXPLAIN QUERY PLAN {query}", row => row.GetString(3), ("$source", "itsm"), ("$kind", OperationKind.Drill.Word())));
 
         Assert.Contains(plan, step => step.Contains("(kind=? AND source=?)", StringComparison.Ordinal) || step.Contains("operations_open", StringComparison.Ordinal));
