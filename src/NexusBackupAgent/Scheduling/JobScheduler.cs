@@ -1,8 +1,5 @@
-using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
-using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Retention;
 using NexusBackupAgent.Runs;
 
 namespace NexusBackupAgent.Scheduling;
@@ -23,17 +20,16 @@ internal sealed partial class JobScheduler(
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromMinutes(1);
 
     private readonly Timetable timetable = new(zone);
-    private readonly HashSet<string> announced = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, bool> started = new(StringComparer.Ordinal);
+    private readonly Newcomers newcomers = new(roster, dispatcher, chores, journal, zone);
+    private readonly Heartbeat heartbeat = new(journal);
     private readonly GuardedWork work = new(logger);
-    private DateTimeOffset lastBeat;
     private DateTimeOffset lastUpkeep;
 
     /// <summary>When the scheduler last looked at its schedules, UTC (metric <c>scheduler_heartbeat_timestamp_seconds</c>).</summary>
-    public DateTimeOffset LastBeat => lastBeat;
+    public DateTimeOffset LastBeat => heartbeat.Last;
 
     /// <summary>Why the journal can't be written; null while it can.</summary>
-    public string? JournalFailure { get; private set; }
+    public string? JournalFailure => heartbeat.JournalFailure;
 
     /// <summary>The next occurrence of each schedule, UTC.</summary>
     public IReadOnlyDictionary<(string Source, string Schedule), DateTimeOffset> NextRuns => timetable.NextRuns;
@@ -41,10 +37,10 @@ internal sealed partial class JobScheduler(
     /// <summary>Works until cancelled; then stops what is running and waits for it to have stopped.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        lastBeat = lastUpkeep = timeProvider.GetUtcNow();
+        heartbeat.StartAt(timeProvider.GetUtcNow());
         try
         {
-            Upkeep(lastBeat, cancellationToken);
+            Upkeep(heartbeat.Last, cancellationToken);
             while (true)
             {
                 var wait = Tick(cancellationToken);
@@ -77,7 +73,7 @@ internal sealed partial class JobScheduler(
     private TimeSpan Tick(CancellationToken cancellationToken)
     {
         var now = timeProvider.GetUtcNow();
-        if (now < lastBeat - ClockTolerance)
+        if (now < heartbeat.Last - ClockTolerance)
             RecomputeAfterClockMovedBack(now);
         if (now - lastUpkeep >= UpkeepInterval || now < lastUpkeep)
             Upkeep(now, cancellationToken);
@@ -97,14 +93,16 @@ internal sealed partial class JobScheduler(
                 Enqueue(source, chore, cancellationToken);
         }
 
-        Beat(now);
+        if (heartbeat.Beat(now) is { } failure)
+            work.TellFailed("(journal)", failure.Message, failure.Hint);
         return ((DateTimeOffset?[])[timetable.Earliest, chores.Earliest]).Min() is { } next ? TimeSpan.FromTicks(Math.Clamp((next - now).Ticks, TimeSpan.TicksPerMillisecond, LongestWait.Ticks)) : LongestWait;
     }
 
     private void Upkeep(DateTimeOffset now, CancellationToken cancellationToken)
     {
         lastUpkeep = now;
-        foreach (var source in FindNew())
+        FindSources();
+        foreach (var source in newcomers.Find())
         {
             Announce(source, now);
             NoteNew(source.Name, now);
@@ -114,7 +112,7 @@ internal sealed partial class JobScheduler(
         chores.KeepOnly(roster.Current);
         foreach (var source in roster.Current)
         {
-            if (!started.ContainsKey(source.Name))
+            if (!newcomers.IsTakenOn(source))
                 work.Enqueue(source.Name, "start", () => StartAsync(source, now, cancellationToken));
             work.Enqueue(source.Name, "upkeep", () => upkeep.LookAfterAsync(source.Source, cancellationToken));
         }
@@ -133,15 +131,6 @@ internal sealed partial class JobScheduler(
         }
     }
 
-    private IReadOnlyList<ScheduledSource> FindNew()
-    {
-        FindSources();
-        announced.IntersectWith(roster.Current.Select(source => source.Name));
-        foreach (var gone in started.Keys.Where(name => !announced.Contains(name)))
-            started.TryRemove(gone, out _); // one that comes back is new again
-        return [.. roster.Current.Where(source => announced.Add(source.Name))];
-    }
-
     private void Announce(ScheduledSource source, DateTimeOffset now)
     {
         foreach (var schedule in source.Schedules)
@@ -156,23 +145,16 @@ internal sealed partial class JobScheduler(
     /// <summary>Takes a source on and catches up on what was missed. Tried at each upkeep until its store can be listed.</summary>
     private async Task StartAsync(ScheduledSource source, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        dispatcher.CloseAbandoned(source.Name);
-        var backups = await source.Source.Catalog.ListAsync(cancellationToken);
-        var addedAt = journal.AddSource(source.Name, backups.Select(backup => backup.CapturedAt).Append(now).Min());
-        journal.NoteSchedules(source.Name, [.. source.Schedules.Select(schedule => new NotedSchedule(schedule.Name, schedule.Cron.ToString(), source.Source.Retention.GetValueOrDefault(schedule.Name, RetentionPeriod.Forever), OldestOf(schedule, backups)))], now, zone);
-        foreach (var schedule in CatchUp.Due(source.Schedules, backups, addedAt, schedule => journal.LastStarted(source.Name, schedule.Name), now, zone))
+        var (schedules, missed) = await newcomers.TakeOnAsync(source, now, cancellationToken);
+        foreach (var schedule in schedules)
         {
             CatchingUp(source.Name, schedule.Name);
             Enqueue(source, schedule, cancellationToken);
         }
 
-        foreach (var chore in chores.Missed(source, addedAt, now))
+        foreach (var chore in missed)
             Enqueue(source, chore, cancellationToken);
-        started[source.Name] = true;
     }
-
-    private static DateTimeOffset? OldestOf(Schedule schedule, IReadOnlyList<Backup> backups) =>
-        backups.Where(backup => backup.Schedule == schedule.Name).Select(backup => (DateTimeOffset?)backup.CapturedAt).Min();
 
     private void Enqueue(ScheduledSource source, Schedule schedule, CancellationToken cancellationToken)
     {
@@ -196,26 +178,9 @@ internal sealed partial class JobScheduler(
         TellNext(source, schedule);
     }
 
-    private void Beat(DateTimeOffset now)
-    {
-        try
-        {
-            journal.Beat(now);
-            JournalFailure = null;
-        }
-        catch (BackupException failure)
-        {
-            if (JournalFailure is null)
-                work.TellFailed("(journal)", failure.Message, failure.Hint);
-            JournalFailure = failure.Message;
-        }
-
-        lastBeat = now;
-    }
-
     private void RecomputeAfterClockMovedBack(DateTimeOffset now)
     {
-        ClockMovedBack(lastBeat, now);
+        ClockMovedBack(heartbeat.Last, now);
         foreach (var source in roster.Current)
             Announce(source, now);
     }

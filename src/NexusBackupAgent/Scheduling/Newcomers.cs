@@ -1,0 +1,48 @@
+using System.Collections.Concurrent;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Retention;
+using NexusBackupAgent.Runs;
+
+namespace NexusBackupAgent.Scheduling;
+
+/// <summary>The sources that appeared since the agent looked last, and what the journal has to know of each before it counts as taken on.</summary>
+/// <param name="zone">The zone of the cron expressions.</param>
+internal sealed class Newcomers(SourceRoster roster, RunDispatcher dispatcher, ChoreRota chores, RunJournal journal, TimeZoneInfo zone)
+{
+    private readonly HashSet<string> seen = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, bool> takenOn = new(StringComparer.Ordinal);
+
+    /// <summary>Forgets the sources that are gone; one that comes back is new again.</summary>
+    /// <returns>Those of the roster that were not there the last time.</returns>
+    public IReadOnlyList<ScheduledSource> Find()
+    {
+        seen.IntersectWith(roster.Current.Select(source => source.Name));
+        foreach (var gone in takenOn.Keys.Where(name => !seen.Contains(name)))
+            takenOn.TryRemove(gone, out _);
+        return [.. roster.Current.Where(source => seen.Add(source.Name))];
+    }
+
+    public bool IsTakenOn(ScheduledSource source) => takenOn.ContainsKey(source.Name);
+
+    /// <summary>Closes what died with its process, and notes since when the source and its schedules are known.</summary>
+    /// <returns>What was missed, to be done now.</returns>
+    /// <exception cref="BackupException">Its store or the journal can't be used; it is not taken on.</exception>
+    public async Task<(IReadOnlyList<Schedule> Schedules, IReadOnlyList<Chore> Chores)> TakeOnAsync(ScheduledSource source, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        dispatcher.CloseAbandoned(source.Name);
+        var backups = await source.Source.Catalog.ListAsync(cancellationToken);
+        var addedAt = journal.AddSource(source.Name, backups.Select(backup => backup.CapturedAt).Append(now).Min());
+        journal.NoteSchedules(source.Name, [.. source.Schedules.Select(schedule => Note(source, schedule, backups))], now, zone);
+        var due = CatchUp.Due(source.Schedules, backups, addedAt, schedule => journal.LastStarted(source.Name, schedule.Name), now, zone);
+        var missed = chores.Missed(source, addedAt, now);
+        takenOn[source.Name] = true;
+        return (due, missed);
+    }
+
+    private static NotedSchedule Note(ScheduledSource source, Schedule schedule, IReadOnlyList<Backup> backups) => new(
+        schedule.Name,
+        schedule.Cron.ToString(),
+        source.Source.Retention.GetValueOrDefault(schedule.Name, RetentionPeriod.Forever),
+        backups.Where(backup => backup.Schedule == schedule.Name).Select(backup => (DateTimeOffset?)backup.CapturedAt).Min());
+}
