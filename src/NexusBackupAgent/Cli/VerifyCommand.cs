@@ -3,7 +3,6 @@ using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Runs;
-using NexusBackupAgent.Scheduling;
 using Spectre.Console;
 
 namespace NexusBackupAgent.Cli;
@@ -57,7 +56,7 @@ internal static class VerifyCommand
 
         public async Task<ExitCode> RunAsync(string[] names, CancellationToken cancellationToken)
         {
-            foreach (var (source, backup) in await ChooseAsync(names, cancellationToken))
+            foreach (var (source, backup) in await new BackupChoice(terminal, agent.Roster.Current, all, codes).ChooseAsync(names, cancellationToken))
             {
                 try
                 {
@@ -76,71 +75,6 @@ internal static class VerifyCommand
             if (json)
                 JsonDocuments.Print(terminal, [.. documents], JsonDocuments.Readably.IReadOnlyListBackupDocument);
             return ExitCodes.MostSevere(codes);
-        }
-
-        private async Task<IReadOnlyList<(ProtectedSource Source, Backup Backup)>> ChooseAsync(string[] names, CancellationToken cancellationToken)
-        {
-            var sources = agent.Roster.Current;
-            if (names.Length == 0)
-                return await OfSourcesAsync(sources, named: false, cancellationToken);
-
-            var chosen = new List<(ProtectedSource, Backup)>();
-            foreach (var name in names.Distinct(StringComparer.Ordinal))
-            {
-                chosen.AddRange(SourceArguments.Find(sources, name) is { } source
-                    ? await OfSourcesAsync([source], named: true, cancellationToken)
-                    : [await FindAsync(sources, name, cancellationToken)]);
-            }
-
-            return chosen;
-        }
-
-        private async Task<IReadOnlyList<(ProtectedSource, Backup)>> OfSourcesAsync(
-            IReadOnlyList<ScheduledSource> sources, bool named, CancellationToken cancellationToken)
-        {
-            var chosen = new List<(ProtectedSource, Backup)>();
-            foreach (var source in sources.Select(source => source.Source))
-            {
-                try
-                {
-                    var listed = await source.Catalog.ListAsync(cancellationToken);
-                    var backups = listed.Where(backup => backup.State != BackupState.Quarantined).ToList(); // known to be corrupt
-                    if (backups.Count == 0)
-                        None(source.Name, listed.Count, named);
-                    chosen.AddRange((all ? backups : backups.Take(1)).Select(backup => (source, backup)));
-                }
-                catch (BackupException failure)
-                {
-                    Fail($"cannot list '{source.Name}': {failure.Message}", failure);
-                }
-            }
-
-            return chosen;
-        }
-
-        private void None(string source, int setAside, bool named)
-        {
-            var what = setAside == 0 ? "has no backups" : $"has no backups but {setAside} that {(setAside == 1 ? "was" : "were")} set aside as corrupt";
-            if (!named)
-            {
-                terminal.Warn($"source '{source}' {what}");
-                return;
-            }
-
-            terminal.Fail($"source '{source}' {what}", $"make one: nexus-backup backup '{source}'");
-            codes.Add(ExitCode.NotFound);
-        }
-
-        private static async Task<(ProtectedSource, Backup)> FindAsync(IReadOnlyList<ScheduledSource> sources, string name, CancellationToken cancellationToken)
-        {
-            foreach (var source in sources.Select(source => source.Source))
-            {
-                var backups = await source.Catalog.ListAsync(cancellationToken);
-                if (backups.FirstOrDefault(backup => backup.Id.Value == name || backup.File == Path.GetFileName(name)) is { } found)
-                    return (source, found);
-            }
-
-            throw SourceArguments.Unknown(sources, name, "source or backup");
         }
 
         private void Tell(ProtectedSource source, Backup before, Backup backup)

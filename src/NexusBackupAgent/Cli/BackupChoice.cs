@@ -1,0 +1,81 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Runs;
+using NexusBackupAgent.Scheduling;
+
+namespace NexusBackupAgent.Cli;
+
+/// <summary>The backups that somebody means who names sources and backups.</summary>
+/// <param name="terminal">Where sources without backups are told of.</param>
+/// <param name="sources">All of them.</param>
+/// <param name="all">Every backup of a source, not only the newest.</param>
+/// <param name="codes">Gets the code of each source that can't be listed, or was named and has no backup.</param>
+internal sealed class BackupChoice(Terminal terminal, IReadOnlyList<ScheduledSource> sources, bool all, List<ExitCode> codes)
+{
+    /// <param name="names">Sources, or identities or file names of backups; none: all sources.</param>
+    /// <exception cref="BackupException">Nothing has one of the names.</exception>
+    public async Task<IReadOnlyList<(ProtectedSource Source, Backup Backup)>> ChooseAsync(string[] names, CancellationToken cancellationToken)
+    {
+        if (names.Length == 0)
+            return await OfSourcesAsync(sources, named: false, cancellationToken);
+
+        var chosen = new List<(ProtectedSource, Backup)>();
+        foreach (var name in names.Distinct(StringComparer.Ordinal))
+        {
+            chosen.AddRange(SourceArguments.Find(sources, name) is { } source
+                ? await OfSourcesAsync([source], named: true, cancellationToken)
+                : [await FindAsync(sources, name, cancellationToken)]);
+        }
+
+        return chosen;
+    }
+
+    private async Task<IReadOnlyList<(ProtectedSource, Backup)>> OfSourcesAsync(
+        IReadOnlyList<ScheduledSource> sources, bool named, CancellationToken cancellationToken)
+    {
+        var chosen = new List<(ProtectedSource, Backup)>();
+        foreach (var source in sources.Select(source => source.Source))
+        {
+            try
+            {
+                var listed = await source.Catalog.ListAsync(cancellationToken);
+                var backups = listed.Where(backup => backup.State != BackupState.Quarantined).ToList(); // known to be corrupt
+                if (backups.Count == 0)
+                    None(source.Name, listed.Count, named);
+                chosen.AddRange((all ? backups : backups.Take(1)).Select(backup => (source, backup)));
+            }
+            catch (BackupException failure)
+            {
+                terminal.Fail($"cannot list '{source.Name}': {failure.Message}", failure.Hint);
+                codes.Add(ExitCodes.Of(failure.Kind));
+            }
+        }
+
+        return chosen;
+    }
+
+    private void None(string source, int setAside, bool named)
+    {
+        var what = setAside == 0 ? "has no backups" : $"has no backups but {setAside} that {(setAside == 1 ? "was" : "were")} set aside as corrupt";
+        if (!named)
+        {
+            terminal.Warn($"source '{source}' {what}");
+            return;
+        }
+
+        terminal.Fail($"source '{source}' {what}", $"make one: nexus-backup backup '{source}'");
+        codes.Add(ExitCode.NotFound);
+    }
+
+    private static async Task<(ProtectedSource, Backup)> FindAsync(IReadOnlyList<ScheduledSource> sources, string name, CancellationToken cancellationToken)
+    {
+        foreach (var source in sources.Select(source => source.Source))
+        {
+            var backups = await source.Catalog.ListAsync(cancellationToken);
+            if (backups.FirstOrDefault(backup => backup.Id.Value == name || backup.File == Path.GetFileName(name)) is { } found)
+                return (source, found);
+        }
+
+        throw SourceArguments.Unknown(sources, name, "source or backup");
+    }
+}
