@@ -14,6 +14,9 @@ internal sealed class JournalDatabase : IDisposable
 {
     private const int Version = 2;
 
+    /// <summary>Bytes; with less, SQLite has no room for the files beside a journal (32 KiB and up).</summary>
+    private const long SmallestRoom = 128 * 1024;
+
     private const string Schema = """
         CREATE TABLE runs (
             id INTEGER PRIMARY KEY, source TEXT NOT NULL, schedule TEXT NOT NULL, type TEXT NOT NULL, started_at INTEGER NOT NULL,
@@ -164,7 +167,7 @@ internal sealed class JournalDatabase : IDisposable
             }
             finally
             {
-                End(transaction);
+                End(connection, transaction);
             }
         }
     }
@@ -173,7 +176,7 @@ internal sealed class JournalDatabase : IDisposable
     /// Rolls back what was not committed. On a full disk SQLite has done so itself; the library then fails to roll back, here
     /// and whenever the connection is used again, unless it finds a transaction to end.
     /// </summary>
-    private void End(SqliteTransaction? transaction)
+    private static void End(SqliteConnection connection, SqliteTransaction? transaction)
     {
         if (transaction?.Connection is not null && raw.sqlite3_get_autocommit(connection.Handle) != 0)
             raw.sqlite3_exec(connection.Handle, "BEGIN");
@@ -224,12 +227,13 @@ internal sealed class JournalDatabase : IDisposable
     {
         MakeFile(path);
         var opened = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = 10 }.ToString());
+        SqliteTransaction? begin = null;
         try
         {
             opened.Open();
             Run(opened, "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
             RequireSound(opened);
-            using var begin = opened.BeginTransaction(deferred: false);
+            begin = opened.BeginTransaction(deferred: false);
             var version = Convert.ToInt32(Scalar(opened, begin, "PRAGMA user_version"));
             if (version > Version)
                 throw new BackupException(FailureKind.Configuration, $"the run journal '{path}' was written by a newer agent", "update this agent, or give it another state directory");
@@ -240,6 +244,7 @@ internal sealed class JournalDatabase : IDisposable
         }
         catch
         {
+            End(opened, begin);
             opened.Dispose();
             throw;
         }
@@ -284,9 +289,26 @@ internal sealed class JournalDatabase : IDisposable
         return command.ExecuteScalar();
     }
 
-    private static BackupException Translate(SqliteException failure, string path) => new(
-        FailureKind.Journal,
-        $"cannot use the run journal '{path}': {SqliteFailure.Reason(failure)}",
-        $"check owner, mode and free space of its directory (ls -la '{Path.GetDirectoryName(path)}'; df -h '{Path.GetDirectoryName(path)}'). {StateAccess.Mend(Path.GetDirectoryName(path)!)}",
-        failure);
+    private static BackupException Translate(SqliteException failure, string path)
+    {
+        var directory = Path.GetDirectoryName(path)!;
+        var isFull = IsFull(failure, directory);
+        var hint = isFull ? $"free space there (df -h '{directory}')" : $"check owner, mode and free space of its directory (ls -la '{directory}'; df -h '{directory}'). {StateAccess.Mend(directory)}";
+        return new BackupException(
+            isFull ? FailureKind.StateFull : FailureKind.Journal, $"cannot use the run journal '{path}': {(isFull ? "its disk is full" : SqliteFailure.Reason(failure))}", hint, failure);
+    }
+
+    /// <summary>Where there is no room for the <c>-shm</c> file, SQLite speaks of an I/O error.</summary>
+    private static bool IsFull(SqliteException failure, string directory)
+    {
+        try
+        {
+            return failure.SqliteErrorCode == SqliteFailure.Full
+                || (failure.SqliteErrorCode is SqliteFailure.IoError or SqliteFailure.CannotOpen && new DriveInfo(directory).AvailableFreeSpace < SmallestRoom);
+        }
+        catch (Exception unasked) when (IoFailure.IsKnown(unasked))
+        {
+            return false;
+        }
+    }
 }
