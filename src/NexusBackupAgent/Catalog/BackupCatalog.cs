@@ -212,13 +212,15 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
         await DeleteFilesAsync(BackupFiles.AllOf(backup.File), cancellationToken);
     }
 
-    /// <summary>The SHA-256 in a <c>.sha256</c> file that somebody made by hand, or null when there is none.</summary>
+    /// <summary>The SHA-256 in the <c>.sha256</c> file, which somebody may have made by hand, or null when there is none.</summary>
     /// <exception cref="BackupException">It can't be read.</exception>
     public async Task<string?> ReadChecksumAsync(string artifact, CancellationToken cancellationToken)
     {
+        if (!(await FilesAsync(cancellationToken)).TryGetCompanion(artifact, BackupFiles.Checksum, out var checksum))
+            return null;
         try
         {
-            await using var stream = await OpenReadAsync(BackupFiles.Checksum(artifact), cancellationToken);
+            await using var stream = await OpenReadAsync(checksum.Value.Name, cancellationToken);
             using var reader = new StreamReader(stream);
             var line = await reader.ReadLineAsync(cancellationToken) ?? "";
             line = line.Trim().TrimStart('\\');
@@ -233,7 +235,7 @@ internal sealed class BackupCatalog(IArtifactStore store, string directory, stri
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
-            throw IoFailure.Translate(failure, $"read '{Locate(BackupFiles.Checksum(artifact))}'", Locate(""));
+            throw IoFailure.Translate(failure, $"read '{Locate(checksum.Value.Name)}'", Locate(""));
         }
     }
 
