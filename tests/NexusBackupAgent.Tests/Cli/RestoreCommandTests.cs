@@ -36,7 +36,7 @@ public sealed class RestoreCommandTests : IDisposable
         var result = await place.RunAsync("restore", "itsm");
 
         Assert.Equal(5, result.Code);
-        Assert.Contains("would lose everything since", Assert.Single(result.Errors), StringComparison.Ordinal);
+        Assert.Matches(@"would lose everything since \S+ \S+ \S+ \(\d+ s\)", Assert.Single(result.Errors));
         Assert.Empty(result.Output);
         Assert.Equal(before, await File.ReadAllBytesAsync(place.In("itsm.db")));
     }
@@ -182,6 +182,10 @@ public sealed class RestoreCommandTests : IDisposable
     [InlineData("restore", "itsm", "--froce")]
     [InlineData("restore", "itsm", "--to", "")]
     public async Task Wrong_usage_ends_with_two(params string[] arguments) => Assert.Equal(2, (await place.RunAsync(arguments)).Code);
+
+    [Fact]
+    public async Task A_missing_source_is_told_in_plain_words() =>
+        Assert.Equal("error: nexus-backup restore needs a SOURCE — next: nexus-backup restore --help", Assert.Single((await place.RunAsync("restore")).Errors));
 
     [Fact]
     public async Task A_directory_to_restore_to_gets_a_file_of_the_databases_name()
