@@ -35,6 +35,8 @@ internal static partial class AgentHost
             FailureKind.Locked, $"another agent is running on '{configuration.File}'", "stop it first (systemctl stop nexus-backup), or use it: the commands work beside it");
         using var agent = Agent.Open(configuration, timeProvider, loggers);
         agent.Scheduler.FindSources(); // before the first scrape: a source that is missing from it would seem to be gone
+        foreach (var (earlier, later) in SharedDatabases.Among(agent.Roster.Current, source => source.Source.Source.Path))
+            DatabaseShared(logger, later.Source.Source.Path, SharedDatabases.Problem(later.Source.Name, earlier.Source.Name, earlier.Source.Source.Path), SharedDatabases.Mend);
         await using var app = Build(agent, loggers);
         await StartAsync(app, configuration, cancellationToken);
 
@@ -85,6 +87,9 @@ internal static partial class AgentHost
 
     [LoggerMessage(EventId = 1, EventName = "agent_started", Level = LogLevel.Information, Message = "agent started: {Address}, configuration {File}, {Sources} configured sources")]
     private static partial void AgentStarted(ILogger logger, Uri address, string file, int sources);
+
+    [LoggerMessage(EventId = 3, EventName = "database_shared", Level = LogLevel.Warning, Message = "{Path}: {Problem}. Next: {Mend}")]
+    private static partial void DatabaseShared(ILogger logger, string path, string problem, string mend);
 
     [LoggerMessage(EventId = 2, EventName = "agent_stopped", Level = LogLevel.Information, Message = "agent stopped")]
     private static partial void AgentStopped(ILogger logger);

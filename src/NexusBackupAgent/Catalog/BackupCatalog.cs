@@ -176,7 +176,7 @@ internal sealed class BackupCatalog
         await files.DeleteAsync(BackupFiles.AllOf(backup.File), cancellationToken);
     }
 
-    /// <summary>The SHA-256 in a <c>.sha256</c> file that somebody made by hand, or null when there is none.</summary>
+    /// <summary>The SHA-256 in the <c>.sha256</c> file, which somebody may have made by hand, or null when there is none.</summary>
     /// <exception cref="BackupException">It can't be read.</exception>
     public Task<string?> ReadChecksumAsync(string artifact, CancellationToken cancellationToken) => ChecksumFile.ReadAsync(files, artifact, cancellationToken);
 

@@ -12,9 +12,11 @@ internal static class ChecksumFile
     /// <exception cref="BackupException">It can't be read.</exception>
     public static async Task<string?> ReadAsync(SourceDirectory directory, string artifact, CancellationToken cancellationToken)
     {
+        if (!(await directory.ListAsync(cancellationToken)).TryGetCompanion(artifact, BackupFiles.Checksum, out var checksum))
+            return null;
         try
         {
-            await using var stream = await directory.OpenReadAsync(BackupFiles.Checksum(artifact), cancellationToken);
+            await using var stream = await directory.OpenReadAsync(checksum.Value.Name, cancellationToken);
             using var reader = new StreamReader(stream);
             return DigestIn(await reader.ReadLineAsync(cancellationToken) ?? "");
         }
@@ -24,7 +26,7 @@ internal static class ChecksumFile
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
-            throw IoFailure.Translate(failure, $"read '{directory.Locate(BackupFiles.Checksum(artifact))}'", directory.Locate(""));
+            throw IoFailure.Translate(failure, $"read '{directory.Locate(checksum.Value.Name)}'", directory.Locate(""));
         }
     }
 

@@ -76,6 +76,10 @@ internal sealed class CommandLine
             var nearest = NearestWord.Find(token, words);
             context.Terminal.Fail($"{name} knows no '{token}'", nearest is null ? $"{name} --help" : $"did you mean '{nearest}'? ({name} --help)");
         }
+        else if (command.Arguments.FirstOrDefault(argument => argument.Arity.MinimumNumberOfValues > 0 && parsed.GetResult(argument) is not { Tokens.Count: > 0 }) is { } missing)
+        {
+            context.Terminal.Fail($"{name} needs a {missing.Name}", $"{name} --help");
+        }
         else
         {
             context.Terminal.Fail(parsed.Errors[0].Message.TrimEnd('.'), $"{name} --help");

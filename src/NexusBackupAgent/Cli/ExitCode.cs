@@ -29,7 +29,7 @@ internal enum ExitCode
     /// <summary>Another run of the source is under way.</summary>
     Busy = 7,
 
-    /// <summary>The store, or the scratch space, has no room.</summary>
+    /// <summary>The store, the scratch space or the state directory has no room.</summary>
     StoreFull = 8,
 }
 
@@ -49,7 +49,7 @@ internal static class ExitCodes
         FailureKind.Restore => ExitCode.RestoreFailed,
         FailureKind.NotFound => ExitCode.NotFound,
         FailureKind.Locked => ExitCode.Busy,
-        FailureKind.StoreFull => ExitCode.StoreFull,
+        FailureKind.StoreFull or FailureKind.StateFull => ExitCode.StoreFull,
         _ => ExitCode.BackupFailed,
     };
 

@@ -133,7 +133,7 @@ internal static class StatusCommand
             if (source.HookFailure is { } hook)
                 terminal.Line($"   {name}: the last hook failed: {Readable.Plain(hook.Message)} — next: {Readable.Plain(hook.Hint)}");
             if (source.InterruptedRestore is { } restore)
-                terminal.Line($"[red]![/]  {name}: a restore was interrupted at {Readable.Time(restore.StartedAt, zone)} ({Readable.Plain(restore.Detail)}) — next: check the database, then nexus-backup restore '{name}' --dry-run");
+                terminal.Line($"[red]![/]  {name}: a restore was interrupted at {Readable.Time(restore.StartedAt, zone)} ({Readable.Plain(restore.Detail)}) — next: start its service if the restore had stopped it, check the database, then nexus-backup restore '{name}' --dry-run");
             foreach (var review in source.Reviews.Where(review => review.Missing.Count > 0))
                 terminal.Line($"   {name}: {Readable.Plain(Sentence(review))}");
             foreach (var orphan in source.Orphans)

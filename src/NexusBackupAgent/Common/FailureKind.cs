@@ -65,6 +65,9 @@ internal enum FailureKind
 
     /// <summary>Somebody should have been told how something ended, and a hook refused.</summary>
     Hook,
+
+    /// <summary>The state directory, where the journal is, has no room.</summary>
+    StateFull,
 }
 
 internal static class FailureKinds

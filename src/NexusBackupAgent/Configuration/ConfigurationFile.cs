@@ -19,12 +19,13 @@ internal static class ConfigurationFile
 
     /// <summary>
     /// What is wrong around the configuration: stores that are missing or not writable, databases that are missing or not
-    /// readable, commands that can't be run, secrets that are not there.
+    /// readable or named twice, commands that can't be run, secrets that are not there.
     /// Apart from <see cref="Load"/>, because the agent starts, and says so in its metrics, even when a store is not mounted yet.
     /// </summary>
     public static IReadOnlyList<ConfigurationProblem> CheckEnvironment(AgentConfiguration configuration) =>
         [.. StoreCheck.Check(configuration.Stores.Values), .. StoreCheck.CheckState(configuration.StateDirectory),
             .. configuration.Sources.SelectMany(SourceCheck.Check),
+            .. SharedDatabases.Check(configuration),
             .. configuration.Sources.SelectMany(CommandCheck.Check)];
 
     /// <summary>Warnings for sources whose schedules leave longer gaps than their RPO allows.</summary>

@@ -10,6 +10,7 @@ internal sealed class OldFiles(RestoreTarget target, Func<string> name, RestoreE
     private readonly List<string> setAside = [];
     private string safety = "";
     private IReadOnlyList<FileStatus?> seen = [];
+    private bool wasWritten;
 
     /// <summary>The safety copy once it is made; null when there is nothing to keep.</summary>
     public string? SafetyCopy { get; private set; }
@@ -31,16 +32,24 @@ internal sealed class OldFiles(RestoreTarget target, Func<string> name, RestoreE
         if (!isMerged)
             return;
         events.Step(new RestoreStep(RestoreStage.Settle, $"bring into {target.Path} what was left beside it"));
+        var isSettled = await TrySettleAsync(cancellationToken);
+        seen = target.Look();
+        if (isSettled && !target.IsLike(safety, cancellationToken))
+            throw WrittenMeanwhile(); // what it holds more than the copy, somebody wrote while it was brought in
+    }
+
+    /// <returns>False when what the companions hold can't be brought in: then it goes aside with the rest.</returns>
+    private async Task<bool> TrySettleAsync(CancellationToken cancellationToken)
+    {
         try
         {
             await target.SettleAsync(cancellationToken);
+            return true;
         }
         catch (BackupException damage) when (damage.Kind is FailureKind.SourceCorrupt or FailureKind.SourceInvalid)
         {
-            // What could not be brought in goes aside with the rest.
+            return false;
         }
-
-        seen = target.Look();
     }
 
     /// <summary>Moves the companions to where they belong to the safety copy: what was merged is empty, what could not be merged is kept.</summary>
@@ -56,34 +65,44 @@ internal sealed class OldFiles(RestoreTarget target, Func<string> name, RestoreE
     /// Looks whether somebody wrote since the safety copy was begun, also who opened and closed it between two looks at
     /// who has it open: the copy could be torn, and lacks what was written.
     /// </summary>
-    /// <exception cref="BackupException">Somebody did. The safety copy, which nobody needs, is removed.</exception>
+    /// <exception cref="BackupException">Somebody did.</exception>
     public void RequireUnchanged()
     {
-        if (seen.SequenceEqual(target.Look()))
-            return;
-        if (SafetyCopy is { } torn)
-            RestoreTarget.TryDelete(torn);
-        SafetyCopy = null;
-        if (target.Users() is { Count: > 0 } users)
-            throw RestorePreview.InUse(target, users);
-        throw new BackupException(
-            FailureKind.SourceBusy,
-            $"'{target.Path}' was written meanwhile by a program that is gone again",
-            "find what writes there (its service, a timer, a cron job), stop it, then run the command again");
+        if (!seen.SequenceEqual(target.Look()))
+            throw WrittenMeanwhile();
     }
 
-    /// <summary>Puts back what was moved aside.</summary>
-    /// <returns>Why that failed; null when it did not.</returns>
+    /// <summary>
+    /// Puts back what was moved aside. A safety copy that somebody wrote beside may be torn and is needed by nobody, but is
+    /// removed only once the old file is known to be there, with all that belongs to it.
+    /// </summary>
+    /// <returns>Why the old one is not as it was; null when it is.</returns>
     public BackupException? GiveBack()
     {
         try
         {
             target.MoveCompanionsBack(safety, SetAside);
-            return null;
+            if (wasWritten)
+                target.RequireStill(seen[0]);
         }
         catch (BackupException failure)
         {
-            return failure;
+            return new BackupException(failure.Kind, failure.Message + (SafetyCopy is null ? "" : $"; what it held before is kept as '{SafetyCopy}'"), failure.Hint, failure);
         }
+
+        if (wasWritten && SafetyCopy is { } torn)
+            RestoreTarget.TryDelete(torn);
+        return null;
+    }
+
+    private BackupException WrittenMeanwhile()
+    {
+        wasWritten = true;
+        return target.Users() is { Count: > 0 } users
+            ? RestorePreview.InUse(target, users)
+            : new BackupException(
+                FailureKind.SourceBusy,
+                $"'{target.Path}' was written meanwhile by a program that is gone again",
+                "find what writes there (its service, a timer, a cron job), stop it, then run the command again");
     }
 }

@@ -38,17 +38,18 @@ internal sealed record RestorePreview(
     public static BackupException InUse(RestoreTarget target, IReadOnlyList<FileUser> users) => new(
         FailureKind.SourceBusy,
         $"'{target.Path}' is open in {OpenIn(users)}",
-        target.IsLive ? "stop it first (systemctl stop …), or configure restore.before and restore.after, which stop and start it; then run the command again" : "stop it, or restore to another place");
+        target.IsLive ? "stop it first (systemctl stop …), or have restore.before stop it and restore.after start it; then run the command again" : "stop it, or restore to another place");
 
     public static BackupException NoRoom(RestoreTarget target, long needed, long available) => new(
         FailureKind.StoreFull,
-        $"'{target.Directory}' has {ByteCount.Mebibytes(available)} available and the restore needs {ByteCount.Mebibytes(needed)}: the database and the safety copy of the old one",
+        $"'{target.Directory}' has {ByteCount.Text(available)} available and the restore needs {ByteCount.Text(needed)}{(target.Exists ? ": the database and the safety copy of the old one" : "")}",
         $"free space there (df -h '{target.Directory}'), or restore elsewhere with --to");
 
     private static string OpenIn(IReadOnlyList<FileUser> users) => $"process{(users.Count > 1 ? "es" : "")} {string.Join(", ", users)}";
 
     private static string Words(TimeSpan age) => age switch
     {
+        { TotalMinutes: < 1 } => $"{(int)age.TotalSeconds} s",
         { TotalHours: < 1 } => $"{(int)age.TotalMinutes} min",
         { TotalDays: < 1 } => $"{(int)age.TotalHours} h {age.Minutes} min",
         _ => $"{(int)age.TotalDays} d {age.Hours} h",

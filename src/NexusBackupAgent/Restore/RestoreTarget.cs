@@ -148,12 +148,35 @@ internal sealed class RestoreTarget
 
     /// <summary>Takes that back as far as it goes, so that the old one is complete again.</summary>
     /// <param name="moved">What <see cref="MoveCompanionsAside"/> moved.</param>
+    /// <exception cref="BackupException">Of the first that could not be moved; the others were.</exception>
     public void MoveCompanionsBack(string safety, IReadOnlyList<string> moved)
     {
+        BackupException? failed = null;
         foreach (var file in moved)
         {
-            Guard($"move '{file}' back beside", () => ExclusiveRename.Move(file, Path + file[safety.Length..]));
+            try
+            {
+                Guard($"move '{file}' back beside", () => ExclusiveRename.Move(file, Path + file[safety.Length..]));
+            }
+            catch (BackupException failure)
+            {
+                failed ??= failure;
+            }
         }
+
+        if (failed is not null)
+            throw failed;
+    }
+
+    /// <summary>Whether it holds, byte for byte, what another file holds.</summary>
+    public bool IsLike(string other, CancellationToken cancellationToken) => Guard("compare the safety copy with", () => SameContent.Of(Path, other, cancellationToken));
+
+    /// <summary>Looks whether it is still the file that it was, and has lost nothing of its length.</summary>
+    /// <exception cref="BackupException">It is gone, another has its name, or it was cut off.</exception>
+    public void RequireStill(FileStatus? before)
+    {
+        if (before is { } old && !(FileStatus.Of(Path) is { } now && now.IsSameFileAs(old) && now.Length >= old.Length))
+            throw new BackupException(FailureKind.SourceBusy, $"'{Path}' is no longer the file that it was", $"look at it and at the safety copy (ls -la '{Directory}') before anything else");
     }
 
     /// <summary>Gives a file the old one's owner, group and mode; what is left is to rename it.</summary>

@@ -12,6 +12,9 @@ namespace NexusBackupAgent.Runs;
 /// </summary>
 internal sealed class JournalDatabase : IDisposable
 {
+    /// <summary>Bytes; with less, SQLite has no room for the files beside a journal (32 KiB and up).</summary>
+    private const long SmallestRoom = 128 * 1024;
+
     private readonly Lock gate = new();
     private readonly string path;
     private readonly SqliteConnection connection;
@@ -99,7 +102,7 @@ internal sealed class JournalDatabase : IDisposable
             }
             finally
             {
-                End(transaction);
+                End(connection, transaction);
             }
         }
     }
@@ -108,7 +111,7 @@ internal sealed class JournalDatabase : IDisposable
     /// Rolls back what was not committed. On a full disk SQLite has done so itself; the library then fails to roll back, here
     /// and whenever the connection is used again, unless it finds a transaction to end.
     /// </summary>
-    private void End(SqliteTransaction? transaction)
+    private static void End(SqliteConnection connection, SqliteTransaction? transaction)
     {
         if (transaction?.Connection is not null && raw.sqlite3_get_autocommit(connection.Handle) != 0)
             raw.sqlite3_exec(connection.Handle, "BEGIN");
@@ -149,12 +152,13 @@ internal sealed class JournalDatabase : IDisposable
     {
         MakeFile(path);
         var opened = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = 10 }.ToString());
+        SqliteTransaction? begin = null;
         try
         {
             opened.Open();
             Run(opened, "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
             RequireSound(opened);
-            using var begin = opened.BeginTransaction(deferred: false);
+            begin = opened.BeginTransaction(deferred: false);
             var version = Convert.ToInt32(Scalar(opened, begin, "PRAGMA user_version"));
             if (version > JournalSchema.Version)
                 throw new BackupException(FailureKind.Configuration, $"the run journal '{path}' was written by a newer agent", "update this agent, or give it another state directory");
@@ -165,6 +169,7 @@ internal sealed class JournalDatabase : IDisposable
         }
         catch
         {
+            End(opened, begin);
             opened.Dispose();
             throw;
         }
@@ -209,9 +214,26 @@ internal sealed class JournalDatabase : IDisposable
         return command.ExecuteScalar();
     }
 
-    private static BackupException Translate(SqliteException failure, string path) => new(
-        FailureKind.Journal,
-        $"cannot use the run journal '{path}': {SqliteFailure.Reason(failure)}",
-        $"check owner, mode and free space of its directory (ls -la '{Path.GetDirectoryName(path)}'; df -h '{Path.GetDirectoryName(path)}'). {StateAccess.Mend(Path.GetDirectoryName(path)!)}",
-        failure);
+    private static BackupException Translate(SqliteException failure, string path)
+    {
+        var directory = Path.GetDirectoryName(path)!;
+        var isFull = IsFull(failure, directory);
+        var hint = isFull ? $"free space there (df -h '{directory}')" : $"check owner, mode and free space of its directory (ls -la '{directory}'; df -h '{directory}'). {StateAccess.Mend(directory)}";
+        return new BackupException(
+            isFull ? FailureKind.StateFull : FailureKind.Journal, $"cannot use the run journal '{path}': {(isFull ? "its disk is full" : SqliteFailure.Reason(failure))}", hint, failure);
+    }
+
+    /// <summary>Where there is no room for the <c>-shm</c> file, SQLite speaks of an I/O error.</summary>
+    private static bool IsFull(SqliteException failure, string directory)
+    {
+        try
+        {
+            return failure.SqliteErrorCode == SqliteFailure.Full
+                || (failure.SqliteErrorCode is SqliteFailure.IoError or SqliteFailure.CannotOpen && new DriveInfo(directory).AvailableFreeSpace < SmallestRoom);
+        }
+        catch (Exception unasked) when (IoFailure.IsKnown(unasked))
+        {
+            return false;
+        }
+    }
 }

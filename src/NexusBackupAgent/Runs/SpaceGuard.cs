@@ -23,7 +23,7 @@ internal sealed class SpaceGuard(ScratchDirectory scratch)
         {
             throw new BackupException(
                 FailureKind.StoreFull,
-                $"store '{catalog.Store.Name}' has {ByteCount.Mebibytes(space.Available)} available and the backup needs about {ByteCount.Mebibytes(estimate)}",
+                $"store '{catalog.Store.Name}' has {ByteCount.Text(space.Available)} available and the backup needs about {ByteCount.Text(estimate)}",
                 $"free space there (df -h '{catalog.Locate("")}'); nexus-backup prune --dry-run shows what retention would remove; then run the backup again");
         }
 

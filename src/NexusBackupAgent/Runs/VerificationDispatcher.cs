@@ -1,7 +1,9 @@
+using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Storage;
 
 namespace NexusBackupAgent.Runs;
 
@@ -12,6 +14,9 @@ namespace NexusBackupAgent.Runs;
 internal sealed partial class VerificationDispatcher(
     BackupExaminer examiner, SourceTurns turns, OperationJournal operations, HookRunner hooks, TimeProvider timeProvider, ILogger<VerificationDispatcher> logger)
 {
+    /// <summary>By source and file: the damage that the hooks were told of. What can't be set aside is read again each hour, and is news once.</summary>
+    private readonly ConcurrentDictionary<(string Source, string File), (StoredFile Artifact, FailureKind Kind)> told = [];
+
     /// <summary>Verifies one backup under the source's lock.</summary>
     /// <returns>The backup as it is now: good, quarantined, or corrupt when it could not be set aside.</returns>
     /// <exception cref="BackupException">The source is busy, or the backup could not be looked at.</exception>
@@ -19,10 +24,26 @@ internal sealed partial class VerificationDispatcher(
         ProtectedSource source, Backup backup, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
         var (operation, verified, unreadable) = await InTurnAsync(source, backup, lockTimeout, progress, cancellationToken);
-        if (operation.Failure is { Kind: not FailureKind.NotFound }) // that one of many is still good, or was pruned meanwhile, is no news
+        if (IsNews(source, operation, verified))
             await hooks.TellAsync(source, HookEvent.Of(HookOccasion.Verification, operation, verified), cancellationToken);
         unreadable?.Throw();
         return verified;
+    }
+
+    /// <summary>That one of many is still good, was pruned meanwhile, or is in the same trouble as before, is no news.</summary>
+    private bool IsNews(ProtectedSource source, Operation operation, Backup verified)
+    {
+        var key = (source.Name, verified.File);
+        if (operation.Failure is not { Kind: var kind and not FailureKind.NotFound })
+        {
+            told.TryRemove(key, out _);
+            return false;
+        }
+
+        var trouble = (verified.Artifact, kind);
+        var isNew = !told.TryGetValue(key, out var before) || before != trouble;
+        told[key] = trouble;
+        return isNew;
     }
 
     /// <summary>Brings the companions of an artifact that was renamed alone after it, under the source's lock.</summary>

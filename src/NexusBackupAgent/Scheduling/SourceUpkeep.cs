@@ -71,7 +71,7 @@ internal sealed partial class SourceUpkeep(
     {
         try
         {
-            if (backup.State == BackupState.Quarantined)
+            if (backup is { IsScattered: true, State: BackupState.Quarantined or BackupState.Good })
             {
                 await verifications.GatherAsync(source, backup, cancellationToken);
                 return true;

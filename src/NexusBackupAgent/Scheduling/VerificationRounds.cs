@@ -48,7 +48,7 @@ internal sealed partial class VerificationRounds(
         {
             // Pruned, or removed by hand, since the round began.
         }
-        catch (BackupException failure) when (failure.Kind is not (FailureKind.Locked or FailureKind.Journal))
+        catch (BackupException failure) when (failure.Kind is not (FailureKind.Locked or FailureKind.Journal or FailureKind.StateFull))
         {
             tally.Add(failure);
             ReadingFailed(source.Name, source.Catalog.Locate(backup.File), failure.Message, failure.Hint);

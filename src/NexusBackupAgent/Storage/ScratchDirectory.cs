@@ -45,7 +45,7 @@ internal sealed class ScratchDirectory(string path) : IDisposable
         {
             throw new BackupException(
                 FailureKind.StoreFull,
-                $"scratch space '{Path}' has {available} bytes available and verification needs {bytes} ({ByteCount.Mebibytes(bytes)})",
+                $"scratch space '{Path}' has {available} bytes available and verification needs {bytes} ({ByteCount.Text(bytes)})",
                 $"free space there (df -h '{Path}'), or set scratch to a directory on a larger disk; then run the command again");
         }
     }

@@ -103,9 +103,9 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         if (written is { Length: 0 } && manifest.Adopted)
             written = null; // sha256sum is still at work on it, or was never let finish: it claims nothing
         if (written is not null && written != stored.Sha256)
-            return $"its SHA-256 is {stored.Sha256} and {BackupFiles.Checksum(backup.File)} says {(written.Length == 0 ? "nothing" : written)}";
+            return $"its SHA-256 is {stored.Sha256} and its .sha256 file says {(written.Length == 0 ? "nothing" : written)}";
         if (!manifest.IsCommitted)
-            return manifest.Adopted ? null : $"its manifest {BackupFiles.Manifest(backup.File)} is damaged or belongs to another backup";
+            return manifest.Adopted ? null : "its manifest is damaged or belongs to another backup";
         if (stored.Length != manifest.Stored.Length)
             return $"it has {stored.Length} bytes and was stored with {manifest.Stored.Length}";
         if (stored.Sha256 != manifest.Stored.Sha256)

@@ -28,8 +28,7 @@ internal sealed class Quarantine(BackupVerifier verifier, TimeProvider timeProvi
     {
         if (backup.Unreadable is { } unreadable)
             throw unreadable;
-        if (backup.IsScattered)
-            backup = await catalog.GatherAsync(backup, cancellationToken);
+        backup = await GatherAsync(catalog, backup, cancellationToken);
         var first = await verifier.GlanceAsync(source, catalog, backup, progress, cancellationToken);
         if (!IsDamaged(first))
             return new Examination(first);
@@ -40,6 +39,19 @@ internal sealed class Quarantine(BackupVerifier verifier, TimeProvider timeProvi
         return IsDamaged(second)
             ? await SetAsideAsync(catalog, second, cancellationToken)
             : new Examination(second, Passing: first.Verification!.FirstFailure ?? "its size had changed");
+    }
+
+    /// <summary>What lies beside it under its other name is found there too, so a store that takes no change keeps nobody from looking.</summary>
+    private static async Task<Backup> GatherAsync(BackupCatalog catalog, Backup backup, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return backup.IsScattered ? await catalog.GatherAsync(backup, cancellationToken) : backup;
+        }
+        catch (BackupException)
+        {
+            return backup; // a store that can't be read either fails the reading
+        }
     }
 
     // By the reading, too: of a file whose size changed since it was listed, the state is unverified.

@@ -229,6 +229,7 @@ public sealed class ExitCodeTests : IDisposable
     [InlineData(FailureKind.NotFound, 6)]
     [InlineData(FailureKind.Locked, 7)]
     [InlineData(FailureKind.StoreFull, 8)]
+    [InlineData(FailureKind.StateFull, 8)]
     internal void Each_kind_of_failure_has_its_code(FailureKind kind, int code) => Assert.Equal(code, (int)ExitCodes.Of(kind));
 
     [Fact]

@@ -57,6 +57,26 @@ public sealed class ProcessTests : IDisposable
         Assert.Contains(lines, line => line.Contains("\"event\":\"next_run\"", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task An_agent_that_starts_warns_of_two_sources_for_one_database()
+    {
+        File.CreateSymbolicLink(place.In("other.db"), place.In("itsm.db"));
+        await File.AppendAllTextAsync(place.Configuration, "  other:\n    sqlite: other.db\n    schedules:\n      daily: {cron: \"0 2 * * *\", retention: 7d}\nlisten: http://127.0.0.1:0\n");
+        using var process = Start("run");
+        using var patience = new CancellationTokenSource(Patience);
+        var lines = new List<string>();
+        while (await process.StandardOutput.ReadLineAsync(patience.Token) is { } line)
+        {
+            lines.Add(line);
+            if (line.Contains("agent_started", StringComparison.Ordinal))
+                Process.Start("kill", [$"{process.Id}"]).Dispose();
+        }
+
+        await process.WaitForExitAsync(patience.Token);
+
+        Assert.Single(lines, line => line.Contains($"database_shared {place.In("other.db")}: source other is the same database as source itsm", StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData("TERM")]
     [InlineData("INT")]

@@ -82,6 +82,7 @@ public sealed class ConfigurationProblemTests
         { "restore: {before: [a, \"b\\0c\"]}", "restore.before", 8, "null character", "[systemctl, stop, itsm]" },
         { "restore: {commandTimeout: 0s}", "restore.commandTimeout", 8, "out of range", "between 1s and 1h" },
         { "restore: {health: localhost:6443}", "restore.health", 8, "not an http or https address", "https://localhost:6443/api/v1/health" },
+        { "restore: {health: \"https://user:hidden@localhost:6443/health\"}", "restore.health", 8, "holds a user or password", "https://localhost:6443/api/v1/health" },
         { "restore: {healthInsecure: maybe}", "restore.healthInsecure", 8, "neither true nor false", "healthInsecure: true" },
         { "restore: {helth: x}", "restore.helth", 8, "not a known key", "did you mean health?" },
 

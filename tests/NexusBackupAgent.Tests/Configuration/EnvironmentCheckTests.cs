@@ -121,6 +121,32 @@ public sealed class EnvironmentCheckTests : IDisposable
         Assert.Empty(Check());
     }
 
+    [Theory]
+    [InlineData("ln itsm.db other.db")]
+    [InlineData("ln -s itsm.db other.db")]
+    [InlineData("rm itsm.db; ln -s itsm.db other.db")]
+    public async Task Two_names_of_one_database_are_a_warning(string link)
+    {
+        Prepare();
+        await File.AppendAllTextAsync(file.Path, "  other:\n    sqlite: other.db\n    schedules:\n      daily: {cron: \"0 2 * * *\", retention: 7d}\n");
+        await Shell.BashAsync($"cd '{file.Directory}'; {link}");
+
+        var warning = Assert.Single(Check(), problem => !problem.IsError);
+
+        Assert.Equal(("sources.other.sqlite", Path.Combine(file.Directory, "other.db")), (warning.Key, warning.Value));
+        Assert.Contains($"source other is the same database as source itsm ('{Database}')", warning.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Two_databases_are_not_one()
+    {
+        Prepare();
+        await File.AppendAllTextAsync(file.Path, "  other:\n    sqlite: other.db\n    schedules:\n      daily: {cron: \"0 2 * * *\", retention: 7d}\n");
+        File.WriteAllText(Path.Combine(file.Directory, "other.db"), "");
+
+        Assert.Empty(Check());
+    }
+
     private void Prepare()
     {
         Directory.CreateDirectory(Store);

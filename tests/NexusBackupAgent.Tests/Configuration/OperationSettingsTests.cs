@@ -93,6 +93,7 @@ public sealed class OperationSettingsTests
     [InlineData($"hook: \"https://a.example/{Secret}\"")]
     [InlineData($"hooks: {{timeout: \"https://a.example/{Secret}\"}}")]
     [InlineData($"hooks: {{onFailure: {{urlEnv: \"https://a.example/{Secret}\"}}}}")]
+    [InlineData("restore: {health: \"https://user:s3cret@a.example/\"}")]
     public void No_mistake_shows_an_address_that_may_be_a_secret(string keys)
     {
         using var file = new SampleFile(SampleFile.WithSourceKeys(keys));

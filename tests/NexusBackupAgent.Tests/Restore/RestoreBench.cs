@@ -2,6 +2,7 @@ using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Runs;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Storage;
 using NexusBackupAgent.Tests.Support;
 
@@ -35,7 +36,10 @@ internal sealed class RestoreBench : IDisposable
     /// <summary>What happens when a step begins.</summary>
     public Func<RestoreStage, Task>? At { get; set; }
 
-    private ProtectedSource Source => Bench.Source with { Restore = Settings };
+    /// <summary>What stands before the real source while it restores.</summary>
+    public Func<IBackupSource, IBackupSource> Rigging { get; set; } = source => source;
+
+    private ProtectedSource Source => Bench.Source with { Restore = Settings, Source = Rigging(Bench.Source.Source) };
 
     /// <summary>The names of the safety copies, in ordinal order.</summary>
     public IReadOnlyList<string> SafetyCopies => [.. TempDirectory.FilesIn(Directory).Where(file => file.Contains(".pre_restore.", StringComparison.Ordinal)).Select(file => Path.Combine(Directory, file))];

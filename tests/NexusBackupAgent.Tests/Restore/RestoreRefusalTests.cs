@@ -89,6 +89,7 @@ public sealed class RestoreRefusalTests
             var refusal = await bench.RefusalAsync(to: to);
 
             Assert.Equal(FailureKind.StoreFull, refusal.Kind);
+            Assert.Matches(@"has \d+(\.\d)? KiB available and the restore needs \d+(\.\d)? KiB: the database and the safety copy", refusal.Message);
             Assert.Contains("df -h", refusal.Hint, StringComparison.Ordinal);
             Assert.Equal(["app.db"], TempDirectory.FilesIn(small.Path));
         }

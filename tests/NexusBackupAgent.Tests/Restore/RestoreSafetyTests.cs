@@ -120,6 +120,102 @@ public sealed class RestoreSafetyTests
         }
     }
 
+    [SkippableFact]
+    public async Task The_safety_copy_stays_while_the_companions_of_the_old_one_can_not_be_put_back()
+    {
+        var (bench, _) = await RestoreBench.WithBackupAsync();
+        using (bench)
+        {
+            await File.WriteAllTextAsync(bench.Database, "this is no database");
+            await File.WriteAllTextAsync(bench.Database + "-wal", "nor is this its WAL");
+            await File.WriteAllTextAsync(bench.Database + "-shm", "nor is this its index");
+            bench.At = stage => stage == RestoreStage.Replace ? File.WriteAllTextAsync(bench.Database + "-shm", "in the way") : Task.CompletedTask;
+
+            var failure = (await bench.RunAsync()).Operation.Failure!;
+
+            var safety = Assert.Single(bench.SafetyCopies, file => char.IsAsciiDigit(file[^1]));
+            Assert.Contains("written meanwhile", failure.Message, StringComparison.Ordinal);
+            Assert.Contains("; BUT cannot move", failure.Message, StringComparison.Ordinal);
+            Assert.EndsWith($"what it held before is kept as '{safety}'", failure.Message, StringComparison.Ordinal);
+            Assert.Equal("this is no database", await File.ReadAllTextAsync(safety));
+            Assert.Equal("nor is this its index", await File.ReadAllTextAsync(safety + "-shm"));
+            Assert.Equal("nor is this its WAL", await File.ReadAllTextAsync(bench.Database + "-wal"));
+        }
+    }
+
+    [SkippableTheory]
+    [InlineData("rm app.db")]
+    [InlineData("cp app.db other; mv other app.db")]
+    [InlineData("truncate -s 100 app.db")]
+    public async Task The_safety_copy_stays_when_the_old_one_is_no_longer_what_it_was(string accident)
+    {
+        var (bench, _) = await RestoreBench.WithBackupAsync("delete");
+        using (bench)
+        {
+            var old = await SqliteSamples.DumpAsync(bench.Database);
+            bench.At = stage => stage == RestoreStage.Replace ? Shell.BashAsync($"cd '{bench.Directory}'; {accident}") : Task.CompletedTask;
+
+            var failure = (await bench.RunAsync()).Operation.Failure!;
+
+            Assert.Contains("is no longer the file that it was", failure.Message, StringComparison.Ordinal);
+            Assert.DoesNotContain("untouched", failure.Message, StringComparison.Ordinal);
+            Assert.Equal(old, await SqliteSamples.DumpAsync(Assert.Single(bench.SafetyCopies)));
+        }
+    }
+
+    [SkippableFact]
+    public async Task Who_writes_while_the_wal_is_brought_in_loses_nothing()
+    {
+        var bench = await WithWalAsync();
+        using (bench)
+        {
+            bench.Rigging = source => new RiggedSource(source, async settle =>
+            {
+                await bench.AddAsync("acknowledged");
+                await settle();
+            });
+
+            var record = await bench.RunAsync();
+
+            Assert.Contains("written meanwhile", record.Operation.Failure!.Message, StringComparison.Ordinal);
+            Assert.Equal("1", await SqliteSamples.SqlAsync(bench.Database, "SELECT count(*) FROM t WHERE note = 'acknowledged'"));
+            Assert.Empty(bench.SafetyCopies);
+        }
+    }
+
+    [SkippableFact]
+    public async Task A_wal_that_can_not_be_brought_in_after_all_goes_aside_and_nothing_is_lost()
+    {
+        var bench = await WithWalAsync();
+        using (bench)
+        {
+            var fired = false;
+            var wal = await File.ReadAllBytesAsync(bench.Database + "-wal");
+            bench.Rigging = source => new RiggedSource(source, _ =>
+            {
+                fired = true;
+                throw new BackupException(FailureKind.SourceCorrupt, "scripted fault", "");
+            });
+
+            var outcome = await bench.RestoreAsync();
+
+            Assert.True(fired);
+            Assert.Equal("0", await SqliteSamples.SqlAsync(bench.Database, "SELECT count(*) FROM t WHERE note = 'only in the WAL'"));
+            Assert.Equal(wal, await File.ReadAllBytesAsync(outcome.SafetyCopy + "-wal"));
+            Assert.Equal("ok\n1", await SqliteSamples.SqlAsync(outcome.SafetyCopy!, "PRAGMA integrity_check; SELECT count(*) FROM t WHERE note = 'only in the WAL'"));
+        }
+    }
+
+    /// <summary>A database whose last row is only in the WAL that a killed program left.</summary>
+    private static async Task<RestoreBench> WithWalAsync()
+    {
+        var (bench, _) = await RestoreBench.WithBackupAsync();
+        var killed = await SqliteSamples.HoldAsync(bench.Database, "db.execute('PRAGMA wal_autocheckpoint = 0'); db.execute(\"INSERT INTO t (note) VALUES ('only in the WAL')\")");
+        await killed.KillAsync();
+        Assert.True(new FileInfo(bench.Database + "-wal").Length > 0);
+        return bench;
+    }
+
     [SkippableTheory]
     [InlineData("app.db-wal", "belongs to the database")]
     [InlineData("store/x.db", "belongs to the agent")]

@@ -134,8 +134,36 @@ public sealed class OperationJournalTests : IDisposable
                 new OperationJournal(full).Record(An(OperationKind.Restore, i) with { Detail = detail });
         });
 
-        Assert.Equal(FailureKind.Journal, failure.Kind);
+        Assert.Equal(FailureKind.StateFull, failure.Kind);
         Assert.DoesNotContain("rollback", failure.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Each size lets the opening fail at another statement.</summary>
+    [SkippableFact]
+    public async Task Opening_on_a_full_disk_tells_the_disk_and_no_consequence()
+    {
+        await using var small = await SmallFileSystem.MountAsync("size=1m");
+        var refused = 0;
+        for (var room = 0; room <= 160; room += 4)
+        {
+            foreach (var file in Directory.GetFiles(small.Path))
+                File.Delete(file);
+            await Shell.TryAsync("dd", "if=/dev/zero", $"of={small.Path}/fill", "bs=4k");
+            await Shell.RunAsync("truncate", "-s", $"-{room}K", small.Path + "/fill");
+            try
+            {
+                JournalDatabase.Open(small.Path, Some.Instant, out _).Dispose();
+            }
+            catch (BackupException failure)
+            {
+                refused++;
+                Assert.Equal(FailureKind.StateFull, failure.Kind);
+                Assert.EndsWith("disk is full", failure.Message, StringComparison.Ordinal);
+                Assert.Contains("df -h", failure.Hint, StringComparison.Ordinal);
+            }
+        }
+
+        Assert.InRange(refused, 5, 40);
     }
 
     [Fact]

@@ -41,6 +41,29 @@ public sealed class ToldEventsTests : IDisposable
     }
 
     [Fact]
+    public async Task A_corrupt_backup_that_cannot_be_set_aside_is_told_once_until_that_changes()
+    {
+        var backup = (await bench.RunAsync()).Outcome!.Backup;
+        var file = Path.Combine(bench.StorePath, backup.File);
+        var sound = await File.ReadAllBytesAsync(file);
+        await File.WriteAllTextAsync(file + ".bad", "in the way");
+        Damage.FlipBit(file);
+
+        for (var hour = 0; hour < 3; hour++)
+            await VerifyAsync();
+        Assert.Equal([$"verification failure storage {backup.File}"], await ToldAsync());
+
+        await File.WriteAllBytesAsync(file, sound);
+        await VerifyAsync();
+        Damage.FlipBit(file);
+        await VerifyAsync();
+        Assert.Equal(2, (await ToldAsync()).Length);
+
+        async Task VerifyAsync() => await bench.Verifications.VerifyAsync(
+            source, (await bench.BackupsAsync()).Single(each => each.File == backup.File), TimeSpan.Zero, progress: null, CancellationToken.None);
+    }
+
+    [Fact]
     public async Task A_backup_that_cannot_be_read_is_told_and_still_thrown()
     {
         var backup = (await bench.RunAsync()).Outcome!.Backup;

@@ -78,6 +78,19 @@ public sealed class SourceUpkeepTests : IDisposable, ILogger
     }
 
     [Fact]
+    public async Task A_good_one_whose_companions_bear_its_other_name_is_gathered_and_not_read()
+    {
+        var file = Path.Combine(bench.StorePath, (await bench.RunAsync()).Outcome!.Backup.File);
+        foreach (var suffix in (string[])[".manifest.json", ".sha256", ".verification.json"])
+            File.Move(file + suffix, file + ".bad" + suffix);
+        source.Checked = 0;
+
+        await LookAfterAsync();
+
+        Assert.Equal((0, BackupState.Good, false), (source.Checked, Assert.Single(await bench.BackupsAsync()).State, Assert.Single(await bench.BackupsAsync()).IsScattered));
+    }
+
+    [Fact]
     public async Task What_is_known_to_be_corrupt_and_was_not_set_aside_is_read_again_and_set_aside()
     {
         var backup = (await bench.RunAsync()).Outcome!.Backup;

@@ -55,7 +55,7 @@ public sealed class BackupVerifierTests : IDisposable
         await File.WriteAllTextAsync(PathOf(backup) + ".sha256", $"{new string('0', 64)}  {backup.File}\n");
         var verified = await bench.VerifyAsync(backup);
         Assert.Equal([VerificationCheck.Gzip, VerificationCheck.Integrity], Passed(verified));
-        Assert.Contains(".sha256 says 0000", verified.Verification!.FirstFailure, StringComparison.Ordinal);
+        Assert.Contains("its .sha256 file says 0000", verified.Verification!.FirstFailure, StringComparison.Ordinal);
     }
 
     [SkippableFact]

@@ -318,6 +318,51 @@ public sealed class QuarantineTests : IDisposable
         Assert.False(listed.Verification!.Passed);
     }
 
+    [Theory]
+    [InlineData(".bad", "", "", nameof(BackupState.Quarantined), "")] // set aside by hand
+    [InlineData(".bad", "", "flip", nameof(BackupState.Quarantined), "its SHA-256 is")]
+    [InlineData(".bad", "", "wrong hash", nameof(BackupState.Quarantined), "its .sha256 file says 0000")]
+    [InlineData("", ".bad", "", nameof(BackupState.Good), "")] // taken back
+    [InlineData("", ".bad", "flip", nameof(BackupState.Corrupt), "its SHA-256 is")]
+    public async Task One_that_was_renamed_alone_is_read_back_on_a_store_that_takes_no_change(string artifact, string companions, string damage, string state, string finding)
+    {
+        var file = Path.Combine(bench.StorePath, (await BackupAsync()).File);
+        if (artifact.Length > 0)
+            File.Move(file, file + artifact);
+        foreach (var suffix in companions.Length > 0 ? [".manifest.json", ".sha256", ".verification.json"] : (string[])[])
+            File.Move(file + suffix, file + companions + suffix);
+        if (damage == "flip")
+            Damage.FlipBit(file + artifact);
+        if (damage == "wrong hash")
+            await File.WriteAllTextAsync(file + companions + ".sha256", "0000  x");
+        var before = Contents();
+        using var frozen = new FaultyStore(bench.Store, failing: 1, FaultTime.Before, staysDead: true);
+        using var agent = new Workbench(clock, Path.Combine(bench.Root, "frozen"), frozen, source);
+        var scattered = Assert.Single(await agent.BackupsAsync());
+        Assert.True(scattered.IsScattered);
+
+        var verified = await agent.Verifications.VerifyAsync(agent.Source, scattered, TimeSpan.Zero, progress: null, CancellationToken.None);
+
+        Assert.Equal(state, verified.State.ToString());
+        Assert.Contains(finding, verified.Verification!.FirstFailure ?? "", StringComparison.Ordinal);
+        Assert.Equal(finding.Length == 0, verified.Verification.Passed);
+        Assert.Equal(before, Contents());
+    }
+
+    [Fact]
+    public async Task The_reason_names_no_file_that_is_renamed_with_it()
+    {
+        var backup = await BackupAsync();
+        await File.WriteAllTextAsync(Path.Combine(bench.StorePath, backup.File + ".sha256"), "0000  x");
+        Flip(backup);
+
+        var verified = await VerifyAsync(backup);
+
+        Assert.Equal(BackupState.Quarantined, verified.State);
+        Assert.Contains("its .sha256 file says 0000", verified.Verification!.FirstFailure, StringComparison.Ordinal);
+        Assert.DoesNotContain(backup.File, verified.Verification.FirstFailure, StringComparison.Ordinal);
+    }
+
     private async Task<Backup> BackupAsync()
     {
         var run = await bench.RunAsync();

@@ -9,13 +9,19 @@ internal static class SqliteFailure
     /// <summary><c>SQLITE_CORRUPT</c>.</summary>
     public const int Corrupt = 11;
 
+    /// <summary><c>SQLITE_FULL</c>.</summary>
+    public const int Full = 13;
+
+    /// <summary><c>SQLITE_IOERR</c>.</summary>
+    public const int IoError = 10;
+
+    /// <summary><c>SQLITE_CANTOPEN</c>.</summary>
+    public const int CannotOpen = 14;
+
     private const int Perm = 3;
     private const int Busy = 5;
     private const int Locked = 6;
     private const int ReadOnly = 8;
-    private const int IoError = 10;
-    private const int Full = 13;
-    private const int CannotOpen = 14;
     private const int Protocol = 15;
     private const int NotADatabase = 26;
 

@@ -1,0 +1,28 @@
+using NexusBackupAgent.Sources;
+
+namespace NexusBackupAgent.Tests.Restore;
+
+/// <summary>A real source that does something of its own in the place of settling.</summary>
+/// <param name="settle">Given the source's own way to settle.</param>
+internal sealed class RiggedSource(IBackupSource inner, Func<Func<Task>, Task> settle) : IBackupSource
+{
+    public string Kind => inner.Kind;
+
+    public string Extension => inner.Extension;
+
+    public string Path => inner.Path;
+
+    public IReadOnlyList<string> Companions => inner.Companions;
+
+    public IReadOnlyDictionary<string, string> Tools => inner.Tools;
+
+    public Task<SourceSnapshot> OpenSnapshotAsync(CancellationToken cancellationToken) => inner.OpenSnapshotAsync(cancellationToken);
+
+    public Task<string?> CheckAsync(string path, CancellationToken cancellationToken) => inner.CheckAsync(path, cancellationToken);
+
+    public Task<ProbeAnswer> ProbeAsync(string path, string question, CancellationToken cancellationToken) => inner.ProbeAsync(path, question, cancellationToken);
+
+    public Task<bool> SaveAsync(string path, string copy, CancellationToken cancellationToken) => inner.SaveAsync(path, copy, cancellationToken);
+
+    public Task SettleAsync(string path, CancellationToken cancellationToken) => settle(() => inner.SettleAsync(path, cancellationToken));
+}
