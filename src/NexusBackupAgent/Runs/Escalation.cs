@@ -119,7 +119,7 @@ internal static class Escalation
 
     /// <returns>Everything that asks for a level, the highest first; none: the source is well protected.</returns>
     public static IReadOnlyList<EscalationReason> Decide(SourceCondition source, DateTimeOffset now) =>
-        [.. OfBackups(source, now).Concat(OfRuns(source, now)).Append(OfDrill(source, now)).Append(OfDisk(source.DiskUsedRatio)).OfType<EscalationReason>().OrderByDescending(reason => reason.Level)];
+        [.. OfBackups(source, now).Concat(OfRuns(source, now)).Concat(OfDrill(source, now)).Append(OfDisk(source.DiskUsedRatio)).OfType<EscalationReason>().OrderByDescending(reason => reason.Level)];
 
     /// <summary>The highest level that a reason asks for.</summary>
     public static EscalationLevel Highest(IEnumerable<EscalationReason> reasons) =>
@@ -175,11 +175,12 @@ internal static class Escalation
             yield return new(EscalationLevel.L1, EscalationCause.RetentionOverdue, $"{source.Overdue} {(source.Overdue == 1 ? "backup is" : "backups are")} past retention and not deleted");
     }
 
-    private static EscalationReason? OfDrill(SourceCondition source, DateTimeOffset now)
+    private static IEnumerable<EscalationReason> OfDrill(SourceCondition source, DateTimeOffset now)
     {
         if (source.HasDrillFailed)
-            return new(EscalationLevel.L1, EscalationCause.DrillFailed, "the last restore drill failed");
-        return now - source.LastDrillAt > DrillOverdueAfter ? new(EscalationLevel.L1, EscalationCause.DrillOverdue, $"no restore was practised for {DrillOverdueAfter.Days} days") : null;
+            yield return new(EscalationLevel.L1, EscalationCause.DrillFailed, "the last restore drill failed");
+        if (now - source.LastDrillAt > DrillOverdueAfter)
+            yield return new(EscalationLevel.L1, EscalationCause.DrillOverdue, $"no restore was practised for {DrillOverdueAfter.Days} days");
     }
 
     private static EscalationReason? OfCorrupt(IReadOnlyList<Backup> backups, DateTimeOffset now)

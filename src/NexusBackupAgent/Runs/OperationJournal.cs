@@ -39,9 +39,9 @@ internal sealed class OperationJournal(JournalDatabase database)
     public Operation? LastEnded(string source, OperationKind kind) => database.Read(transaction => Query(
         transaction, $"SELECT {Columns} FROM operations WHERE source = $source AND kind = $kind AND ended_at IS NOT NULL ORDER BY id DESC LIMIT 1", Read, ("$source", source), ("$kind", kind.Word())).FirstOrDefault());
 
-    /// <summary>The newest operation of a kind of every source that had one, by source.</summary>
+    /// <summary>The newest operation of a kind of every source that ended one, by source. What was stopped on purpose says nothing; the one before it does.</summary>
     public IReadOnlyDictionary<string, Operation> LastOfEach(OperationKind kind) => database.Read(transaction => Query(
-        transaction, $"SELECT {Columns} FROM operations WHERE id IN (SELECT max(id) FROM operations WHERE kind = $kind AND ended_at IS NOT NULL GROUP BY source)", Read, ("$kind", kind.Word()))
+        transaction, $"SELECT {Columns} FROM operations WHERE id IN (SELECT max(id) FROM operations WHERE kind = $kind AND ended_at IS NOT NULL AND failure IS NOT 'Interrupted' GROUP BY source)", Read, ("$kind", kind.Word()))
         .ToDictionary(operation => operation.Source, StringComparer.Ordinal));
 
     /// <summary>What was done to a source from an instant on, oldest first.</summary>
