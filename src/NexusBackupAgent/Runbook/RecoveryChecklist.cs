@@ -28,7 +28,7 @@ internal static class RecoveryChecklist
     public static IReadOnlyList<CheckedItem> Decide(Observation seen, Commands commands)
     {
         var (source, isUp) = (seen.Status.Name, seen.Agent.Works(seen.Now));
-        var restart = seen.Agent.IsRunning ? Commands.RestartAgent : Commands.StartAgent;
+        var restart = seen.Agent.IsRunning ? commands.RestartAgent() : commands.StartAgent();
         var hasRoom = Escalation.OfStore(seen.Store.Failure is null, seen.Store.Space?.UsedRatio) is null;
         return
         [

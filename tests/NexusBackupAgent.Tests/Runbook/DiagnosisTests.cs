@@ -4,6 +4,7 @@ using NexusBackupAgent.Cli;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Runbook;
+using NexusBackupAgent.Runs;
 using NexusBackupAgent.Storage;
 using NexusBackupAgent.Tests.Cli;
 using NexusBackupAgent.Tests.Support;
@@ -78,13 +79,30 @@ public sealed class DiagnosisTests : IDisposable
         Assert.Equal("L1: its run has not ended for 6 h", source.GetProperty("reasons")[0].GetString());
     }
 
+    [Theory]
+    [InlineData("Interrupted", "no restore was practised for 40 days")]
+    [InlineData("Restore", "the last restore drill failed")]
+    public async Task A_drill_that_was_stopped_on_purpose_is_neither_practice_nor_a_failure(string kind, string reason)
+    {
+        await Place.RunAsync("backup");
+        night.InJournal((_, operations) =>
+        {
+            operations.Record(new Operation(0, "itsm", OperationKind.Drill, Now.AddDays(-41), Now.AddDays(-41), Backup: null, "", Failure: null));
+            operations.Record(new Operation(0, "itsm", OperationKind.Drill, Now.AddDays(-1), Now.AddDays(-1), Backup: null, "", new RunFailure(Enum.Parse<FailureKind>(kind), "it was stopped", "look")));
+        });
+
+        var source = (await Place.RunAsync("status", "--json")).Json.GetProperty("sources")[0];
+
+        Assert.Equal($"L1: {reason}", source.GetProperty("reasons")[0].GetString());
+    }
+
     [Fact]
     public async Task An_agent_that_stopped_is_B_although_the_backup_is_fresh()
     {
         await Place.RunAsync("backup");
         night.StopAgent();
 
-        var found = await ExpectAsync("B", 3, "not running since", "sudo systemctl start nexus-backup");
+        var found = await ExpectAsync("B", 3, "not running since", "sudo systemctl start nexus-backup   # or, where it is no service: nexus-backup run");
         Assert.Equal("L2", Text(found, "level"));
     }
 
@@ -94,7 +112,7 @@ public sealed class DiagnosisTests : IDisposable
         await Place.RunAsync("backup");
         night.Agent(beat: Now.AddMinutes(-11));
 
-        await ExpectAsync("B", 3, "stood still for 11 min", "sudo systemctl restart nexus-backup");
+        await ExpectAsync("B", 3, "stood still for 11 min", "sudo systemctl restart nexus-backup   # or, where it is no service: stop it, then nexus-backup run");
     }
 
     [Fact]
@@ -103,7 +121,7 @@ public sealed class DiagnosisTests : IDisposable
         await Place.RunAsync("backup");
         night.InJournal((journal, _) => journal.AddSource("itsm", Now.AddDays(-3)));
 
-        await ExpectAsync("B", 3, "schedule daily was due", "sudo systemctl restart nexus-backup");
+        await ExpectAsync("B", 3, "schedule daily was due", "sudo systemctl restart nexus-backup   # or, where it is no service: stop it, then nexus-backup run");
     }
 
     [SkippableFact]
@@ -340,7 +358,7 @@ public sealed class DiagnosisTests : IDisposable
 
         Assert.Equal(["DB", "B"], found.GetProperty("also").EnumerateArray().Select(also => also.GetString()));
         Assert.Equal(
-            ["ls", "nexus-backup restore itsm --dry-run", "nexus-backup backup itsm", "nexus-backup verify itsm --all", "sudo systemctl start nexus-backup", "nexus-backup status"],
+            ["ls", "nexus-backup restore itsm --dry-run", "nexus-backup backup itsm", "nexus-backup verify itsm --all", "sudo systemctl start nexus-backup   # or, where it is no service: nexus-backup run", "nexus-backup status"],
             Next(found).Select(command => command!.StartsWith("ls", StringComparison.Ordinal) ? "ls" : command));
     }
 
@@ -366,7 +384,7 @@ public sealed class DiagnosisTests : IDisposable
         Assert.Equal(4, result.Code);
         Assert.Contains("[A] チェックサム不一致 → [D] 再バックアップ", result.Output, StringComparison.Ordinal);
         Assert.Contains("次の対応 1: nexus-backup backup itsm", result.Output, StringComparison.Ordinal);
-        Assert.Contains("docs/runbook.ja.md#cause-a", result.Output, StringComparison.Ordinal);
+        Assert.Contains("https://github.com/nexus-backup/nexus-backup-agent/blob/main/docs/runbook.ja.md#cause-a", result.Output, StringComparison.Ordinal);
         Assert.InRange(result.Output.Split('\n').Length, 5, 24);
     }
 
