@@ -41,6 +41,9 @@ internal static class Readable
         _ => $"[red]{state.Word()}[/]",
     };
 
+    /// <summary>Whether something passed, as markup; a dash when that is not known.</summary>
+    public static string Mark(bool? passed) => passed switch { true => "[green]✓[/]", false => "[red]✗[/]", null => "[yellow]–[/]" };
+
     /// <summary>A level in its colour, as markup.</summary>
     public static string Coloured(EscalationLevel level) => level switch
     {

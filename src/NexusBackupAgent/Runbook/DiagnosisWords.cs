@@ -1,3 +1,5 @@
+using NexusBackupAgent.Common;
+
 namespace NexusBackupAgent.Runbook;
 
 /// <summary>The words around a diagnosis.</summary>

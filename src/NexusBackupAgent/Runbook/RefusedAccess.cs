@@ -8,16 +8,13 @@ internal static class RefusedAccess
     public static Finding? Find(Observation seen, Commands commands)
     {
         if (OfStore(seen) is { } store)
-            return new Finding(Cause.Permission, Bilingual.Same(store.Message), Next(store.Kind, seen, commands));
+            return new Finding(Cause.Permission, Bilingual.Quoted(store.Message), Next(store.Kind, seen, commands));
         if (seen.DatabaseFailure is { Kind: FailureKind.Permission } refused)
-            return new Finding(Cause.Permission, Bilingual.Same($"{refused.Message}; {refused.Hint}"), OfDatabase(seen, commands));
+            return new Finding(Cause.Permission, Bilingual.Quoted($"{refused.Message}; {refused.Hint}"), OfDatabase(seen, commands));
         return seen.Status.LastFailure is { Kind: FailureKind.Permission or FailureKind.StoreUnavailable } last && !LastFailure.IsOver(seen)
             ? new Finding(Cause.Permission, DiagnosisTexts.LastRun(last), [Commands.On(seen.Directory, "ls", "-la"), commands.Backup(seen.Source)]) { IsPast = true }
             : null;
     }
-
-    /// <summary>Whether it was refused just now, not only to the last run.</summary>
-    public static bool IsRefusedNow(Observation seen) => OfStore(seen) is not null || seen.DatabaseFailure is { Kind: FailureKind.Permission };
 
     private static BackupException? OfStore(Observation seen) => ((BackupException?[])[seen.Store.Failure, seen.Status.ListFailure, seen.WriteFailure, seen.ReadBack?.Failure])
         .FirstOrDefault(failure => failure?.Kind is FailureKind.Permission or FailureKind.StoreUnavailable);

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.EndToEndTests.Support;
 using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Runs;

@@ -242,6 +242,35 @@ public sealed class DiagnosisTests : IDisposable
     }
 
     [Fact]
+    public async Task A_lost_database_without_a_good_backup_is_L3_and_tells_what_earlier_restores_kept()
+    {
+        await Place.RunAsync("backup");
+        Assert.Equal(0, (await Place.RunAsync("restore", "itsm", "--force")).Code);
+        var copy = Assert.Single(Directory.GetFiles(Place.Path, "itsm.db.pre_restore.*"));
+        night.FlipBit();
+        await Place.RunAsync("verify", "--no-replacement");
+        File.Delete(Place.In("itsm.db"));
+
+        var (found, _) = await night.DiagnoseAsync();
+
+        Assert.Equal("L3", Text(found, "level"));
+        Assert.Equal($"L3: nothing can be restored: there is no good backup; what earlier restores kept beside the database: {copy}", found.GetProperty("reasons")[0].GetString());
+        Assert.Contains($"sqlite3 -readonly {copy} 'PRAGMA integrity_check'", Next(found));
+        Assert.DoesNotContain(Next(found), command => command!.Contains("restore itsm", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_cannot_be_known_is_neither_passed_nor_failed()
+    {
+        Directory.Delete(Place.Store, recursive: true);
+
+        var steps = (await night.DiagnoseAsync()).Json.GetProperty("steps").EnumerateArray().ToDictionary(step => Text(step, "step"), step => step.GetProperty("passed").ValueKind);
+
+        Assert.Equal((JsonValueKind.Null, JsonValueKind.Null, JsonValueKind.False, JsonValueKind.Null), (steps["1"], steps["3C"], steps["3E"], steps["3"]));
+        Assert.Contains("  – [3C] disk space: the store does not tell", (await Place.RunAsync("diagnose", "--lang", "en")).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_backup_of_a_damaged_database_is_a_database_error_and_no_checksum_mismatch()
     {
         await Place.RunAsync("backup");
@@ -354,11 +383,11 @@ public sealed class DiagnosisTests : IDisposable
         File.Delete(Place.In("itsm.db"));
         night.StopAgent();
 
-        var found = await ExpectAsync("A", 4, "SHA-256", "ls -la " + Place.In("itsm.db"));
+        var found = await ExpectAsync("A", 4, "SHA-256", "ls -la " + Place.Path);
 
         Assert.Equal(["DB", "B"], found.GetProperty("also").EnumerateArray().Select(also => also.GetString()));
         Assert.Equal(
-            ["ls", "nexus-backup restore itsm --dry-run", "nexus-backup backup itsm", "nexus-backup verify itsm --all", "sudo systemctl start nexus-backup   # or, where it is no service: nexus-backup run", "nexus-backup status"],
+            ["ls", "nexus-backup list itsm", "nexus-backup backup itsm", "nexus-backup verify itsm --all", "sudo systemctl start nexus-backup   # or, where it is no service: nexus-backup run", "nexus-backup status"],
             Next(found).Select(command => command!.StartsWith("ls", StringComparison.Ordinal) ? "ls" : command));
     }
 
