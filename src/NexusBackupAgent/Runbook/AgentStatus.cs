@@ -16,6 +16,8 @@ internal sealed record AgentStatus(
 
     private readonly IReadOnlyDictionary<string, Operation> drills = Agent.Operations.LastOfEach(OperationKind.Drill);
 
+    private readonly IReadOnlyDictionary<string, Operation> hooks = Agent.Operations.LastOfEach(OperationKind.Hook);
+
     /// <summary>What asks for a level because of the agent itself.</summary>
     public IReadOnlyList<EscalationReason> Reasons { get; } = [.. Escalation.OfAgent(Condition, Now)];
 
@@ -31,5 +33,5 @@ internal sealed record AgentStatus(
     public StoreStatus StoreOf(ScheduledSource source) => Stores[source.Source.Catalog.Store.Name];
 
     public Task<SourceStatus> OfAsync(ScheduledSource source, CancellationToken cancellationToken) =>
-        SourceStatus.ReadAsync(this, source, log, drills.GetValueOrDefault(source.Name), cancellationToken);
+        SourceStatus.ReadAsync(this, source, log, drills.GetValueOrDefault(source.Name), hooks.GetValueOrDefault(source.Name), cancellationToken);
 }

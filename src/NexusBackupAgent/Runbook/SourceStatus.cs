@@ -44,7 +44,7 @@ internal sealed record SourceStatus(
     public EscalationLevel Level => Escalation.Highest(Reasons);
 
     public static async Task<SourceStatus> ReadAsync(
-        AgentStatus status, ScheduledSource source, JournalSnapshot log, Operation? drill, CancellationToken cancellationToken)
+        AgentStatus status, ScheduledSource source, JournalSnapshot log, Operation? drill, Operation? hook, CancellationToken cancellationToken)
     {
         var (agent, now) = (status.Agent, status.Now);
         var activity = log.Sources.GetValueOrDefault(source.Name);
@@ -76,7 +76,7 @@ internal sealed record SourceStatus(
             activity,
             agent.Journal.LastFailure(source.Name),
             practised,
-            agent.Operations.LastEnded(source.Name, OperationKind.Hook)?.Failure,
+            hook?.Failure,
             source.Schedules.Select(schedule => schedule.Cron.GetNextOccurrence(now, agent.Configuration.TimeZone)).Min(),
             late,
             activity?.RunStartedAt is null ? orphans : [.. orphans.Where(orphan => orphan.Sweepable.Count == 0)], // what is being written now is no leftover

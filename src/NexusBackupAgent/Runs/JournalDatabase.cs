@@ -42,8 +42,10 @@ internal sealed class JournalDatabase : IDisposable
         CREATE TABLE operations (
             id INTEGER PRIMARY KEY, source TEXT NOT NULL, kind TEXT NOT NULL, started_at INTEGER NOT NULL, ended_at INTEGER,
             backup_id TEXT, detail TEXT NOT NULL, failure TEXT, message TEXT, hint TEXT);
-        CREATE INDEX operations_by_source ON operations (source, kind, started_at);
+        CREATE INDEX operations_by_kind ON operations (kind, source);
+        CREATE INDEX operations_by_source ON operations (source, started_at);
         CREATE INDEX operations_by_start ON operations (started_at);
+        CREATE INDEX operations_open ON operations (source, kind) WHERE ended_at IS NULL;
         CREATE TABLE operation_counts (
             source TEXT NOT NULL, kind TEXT NOT NULL, result TEXT NOT NULL, count INTEGER NOT NULL,
             PRIMARY KEY (source, kind, result)) WITHOUT ROWID;

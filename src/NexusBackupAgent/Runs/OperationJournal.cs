@@ -13,6 +13,17 @@ internal sealed class OperationJournal(JournalDatabase database)
 
     private const string Columns = "id, source, kind, started_at, ended_at, backup_id, detail, failure, message, hint";
 
+    internal const string LastOfKind = $"SELECT {Columns} FROM operations WHERE source = $source AND kind = $kind ORDER BY id DESC LIMIT 1";
+
+    // Whoever ended one is in the counts: looking up the last of each costs nothing, going through a year of them does.
+    internal const string LastEndedOfEach = $"""
+        SELECT {Columns} FROM operations WHERE id IN (
+            SELECT (SELECT id FROM operations WHERE kind = $kind AND source = counted.source AND ended_at IS NOT NULL AND failure IS NOT 'Interrupted' ORDER BY id DESC LIMIT 1)
+            FROM operation_counts AS counted WHERE kind = $kind)
+        """;
+
+    internal const string OpenOfKind = "SELECT id FROM operations WHERE source = $source AND kind = $kind AND ended_at IS NULL";
+
     /// <summary>Opens an operation. The caller holds the source's lock, so one of that kind that is still open died with its process and is closed as failed.</summary>
     /// <param name="source">The source's name; empty for the agent as a whole.</param>
     /// <returns>The operation's number.</returns>
@@ -33,15 +44,11 @@ internal sealed class OperationJournal(JournalDatabase database)
 
     /// <summary>The newest operation of a kind, ended or not.</summary>
     public Operation? Last(string source, OperationKind kind) => database.Read(transaction => Query(
-        transaction, $"SELECT {Columns} FROM operations WHERE source = $source AND kind = $kind ORDER BY id DESC LIMIT 1", Read, ("$source", source), ("$kind", kind.Word())).FirstOrDefault());
+        transaction, LastOfKind, Read, ("$source", source), ("$kind", kind.Word())).FirstOrDefault());
 
-    /// <summary>The newest operation of a kind that ended.</summary>
-    public Operation? LastEnded(string source, OperationKind kind) => database.Read(transaction => Query(
-        transaction, $"SELECT {Columns} FROM operations WHERE source = $source AND kind = $kind AND ended_at IS NOT NULL ORDER BY id DESC LIMIT 1", Read, ("$source", source), ("$kind", kind.Word())).FirstOrDefault());
-
-    /// <summary>The newest operation of a kind of every source that ended one, by source. What was stopped on purpose says nothing; the one before it does.</summary>
+    /// <summary>The newest operation of a kind that ended, of every source that had one, by source. What was stopped on purpose says nothing; the one before it does.</summary>
     public IReadOnlyDictionary<string, Operation> LastOfEach(OperationKind kind) => database.Read(transaction => Query(
-        transaction, $"SELECT {Columns} FROM operations WHERE id IN (SELECT max(id) FROM operations WHERE kind = $kind AND ended_at IS NOT NULL AND failure IS NOT 'Interrupted' GROUP BY source)", Read, ("$kind", kind.Word()))
+        transaction, LastEndedOfEach, Read, ("$kind", kind.Word()))
         .ToDictionary(operation => operation.Source, StringComparer.Ordinal));
 
     /// <summary>What was done to a source from an instant on, oldest first.</summary>
@@ -57,7 +64,7 @@ internal sealed class OperationJournal(JournalDatabase database)
     {
         Execute(transaction, "DELETE FROM operations WHERE started_at < $before", ("$before", Milliseconds(now - History)));
         var died = new RunFailure(FailureKind.Died, $"the {kind.Word()} of '{source}' ended with its process (killed, crashed or power lost)", "look at its state (nexus-backup status), then run it again");
-        foreach (var open in Query(transaction, "SELECT id FROM operations WHERE source = $source AND kind = $kind AND ended_at IS NULL", row => row.GetInt64(0), ("$source", source), ("$kind", kind.Word())))
+        foreach (var open in Query(transaction, OpenOfKind, row => row.GetInt64(0), ("$source", source), ("$kind", kind.Word())))
             Close(transaction, open, source, kind, now, died);
         Execute(
             transaction,

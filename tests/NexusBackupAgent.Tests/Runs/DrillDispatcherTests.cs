@@ -63,7 +63,7 @@ public sealed class DrillDispatcherTests : IDisposable
         await DrillAsync(bench, bench.Source with { Probes = [new Probe("a", "1", null), new Probe("b", "1", null)] });
 
         Assert.Equal(30, (await bench.BackupsAsync())[0].Drill!.Seconds);
-        Assert.Equal(TimeSpan.FromSeconds(30), LastDrill.Of(bench.Operations.LastEnded("itsm", OperationKind.Drill), await bench.BackupsAsync())!.Took);
+        Assert.Equal(TimeSpan.FromSeconds(30), LastDrill.Of(bench.Operations.LastOfEach(OperationKind.Drill)["itsm"], await bench.BackupsAsync())!.Took);
     }
 
     [Fact]
@@ -189,7 +189,7 @@ public sealed class DrillDispatcherTests : IDisposable
         var operation = await bench.Drills.RunAsync(bench.Source, progress: null, TimeSpan.Zero, stop.Token);
 
         Assert.Equal(FailureKind.Interrupted, operation.Failure!.Kind);
-        var last = LastDrill.Of(bench.Operations.LastEnded("itsm", OperationKind.Drill), await bench.BackupsAsync());
+        var last = LastDrill.Of(bench.Operations.LastOfEach(OperationKind.Drill)["itsm"], await bench.BackupsAsync());
         Assert.Equal((passedAt, true), (last!.EndedAt, last.Passed));
         Assert.Empty(ScratchFiles(bench));
     }

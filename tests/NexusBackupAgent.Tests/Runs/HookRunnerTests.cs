@@ -77,7 +77,7 @@ public sealed class HookRunnerTests : IDisposable
     {
         await hooks.TellAsync(Told(onFailure: [Command("true"), Command("sh", "-c", "exit 0")]), Failed(), CancellationToken.None);
 
-        var kept = bench.Operations.LastEnded("itsm", OperationKind.Hook)!;
+        var kept = bench.Operations.LastOfEach(OperationKind.Hook)["itsm"];
         Assert.True(kept.Succeeded);
         Assert.Equal("told 'true', 'sh' of the restore's failure", kept.Detail);
         Assert.Empty(log.Lines);
@@ -112,7 +112,7 @@ public sealed class HookRunnerTests : IDisposable
     {
         await hooks.TellAsync(Told(onFailure: [Command("sh", "-c", "head -c 5000 /dev/zero | tr '\\0' x; exit 1")]), Failed(), CancellationToken.None);
 
-        Assert.EndsWith(new string('x', 200) + "…", bench.Operations.LastEnded("itsm", OperationKind.Hook)!.Failure!.Message, StringComparison.Ordinal);
+        Assert.EndsWith(new string('x', 200) + "…", bench.Operations.LastOfEach(OperationKind.Hook)["itsm"].Failure!.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -128,7 +128,7 @@ public sealed class HookRunnerTests : IDisposable
     {
         await hooks.TellAsync(Told(onFailure: [Command("sh", "-c", "head -c 50000000 /dev/zero; head -c 50000000 /dev/zero >&2")]), Failed(), CancellationToken.None);
 
-        Assert.True(bench.Operations.LastEnded("itsm", OperationKind.Hook)!.Succeeded);
+        Assert.True(bench.Operations.LastOfEach(OperationKind.Hook)["itsm"].Succeeded);
     }
 
     [Theory]
@@ -149,7 +149,7 @@ public sealed class HookRunnerTests : IDisposable
         Assert.Contains("Content-Type: application/json", request, StringComparison.Ordinal);
         using var json = JsonDocument.Parse(request[request.IndexOf("\r\n\r\n", StringComparison.Ordinal)..]);
         Assert.Equal(Broken.Message, Text(json, "message"));
-        Assert.Equal(takes, bench.Operations.LastEnded("itsm", OperationKind.Hook)!.Succeeded);
+        Assert.Equal(takes, bench.Operations.LastOfEach(OperationKind.Hook)["itsm"].Succeeded);
         await AssertSecretIsKeptAsync(server.Host);
     }
 
@@ -260,7 +260,7 @@ public sealed class HookRunnerTests : IDisposable
         await File.WriteAllTextAsync(home["go"], "");
 
         Assert.Equal(RunResult.Success, (await running).Result);
-        Assert.Equal(FailureKind.Hook, bench.Operations.LastEnded("itsm", OperationKind.Hook)!.Failure!.Kind);
+        Assert.Equal(FailureKind.Hook, bench.Operations.LastOfEach(OperationKind.Hook)["itsm"].Failure!.Kind);
     }
 
     [Fact]
@@ -286,7 +286,7 @@ public sealed class HookRunnerTests : IDisposable
 
     private void AssertFailed(FailureKind kind, string message)
     {
-        var kept = bench.Operations.LastEnded("itsm", OperationKind.Hook)!;
+        var kept = bench.Operations.LastOfEach(OperationKind.Hook)["itsm"];
         Assert.Equal(kind, kept.Failure!.Kind);
         Assert.Contains(message, kept.Failure.Message, StringComparison.Ordinal);
         Assert.Contains(log.Lines, line => line.StartsWith("Warning hook_failed: ", StringComparison.Ordinal) && line.Contains(message, StringComparison.Ordinal) && line.Contains("Next: ", StringComparison.Ordinal));

@@ -70,8 +70,20 @@ public sealed class OperationJournalTests : IDisposable
         journal.Begin("itsm", OperationKind.Drill, Instant(60), "practising");
         journal.Record(An(OperationKind.Hook, at: 70));
 
-        Assert.Equal(ended, journal.LastEnded("itsm", OperationKind.Drill));
-        Assert.Null(journal.LastEnded("other", OperationKind.Drill));
+        Assert.Equal(ended, Assert.Single(journal.LastOfEach(OperationKind.Drill)).Value);
+    }
+
+    [Theory]
+    [InlineData(OperationJournal.LastOfKind)]
+    [InlineData(OperationJournal.LastEndedOfEach)]
+    [InlineData(OperationJournal.OpenOfKind)]
+    public void Asking_for_the_last_or_the_open_one_goes_through_no_year_of_operations(string query)
+    {
+        var plan = database.Read(transaction => JournalDatabase.Query(
+            transaction, $"EXPLAIN QUERY PLAN {query}", row => row.GetString(3), ("$source", "itsm"), ("$kind", OperationKind.Drill.Word())));
+
+        Assert.Contains(plan, step => step.Contains("(kind=? AND source=?)", StringComparison.Ordinal) || step.Contains("operations_open", StringComparison.Ordinal));
+        Assert.DoesNotContain(plan, step => step.StartsWith("SCAN operations", StringComparison.Ordinal) || step.Contains("TEMP B-TREE", StringComparison.Ordinal));
     }
 
     [Fact]
