@@ -96,7 +96,7 @@ internal static class DiagnosisTexts
 
     public static Bilingual NothingToRestore(Observation seen)
     {
-        var none = new Bilingual("nothing can be restored: there is no good backup", "リストア不可（正常バックアップなし）");
+        var none = new Bilingual("no backup can be restored", "リストア可能なバックアップなし");
         if (seen.SafetyCopies.Count == 0)
             return none;
         var copies = string.Join(", ", seen.SafetyCopies.Take(3));

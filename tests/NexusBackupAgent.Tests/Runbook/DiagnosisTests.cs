@@ -254,7 +254,7 @@ public sealed class DiagnosisTests : IDisposable
         var (found, _) = await night.DiagnoseAsync();
 
         Assert.Equal("L3", Text(found, "level"));
-        Assert.Equal($"L3: nothing can be restored: there is no good backup; what earlier restores kept beside the database: {copy}", found.GetProperty("reasons")[0].GetString());
+        Assert.Equal($"L3: no backup can be restored; what earlier restores kept beside the database: {copy}", found.GetProperty("reasons")[0].GetString());
         Assert.Contains($"sqlite3 -readonly {copy} 'PRAGMA integrity_check'", Next(found));
         Assert.DoesNotContain(Next(found), command => command!.Contains("restore itsm", StringComparison.Ordinal));
     }
