@@ -73,7 +73,7 @@ internal static class ChecklistTexts
 
     public static Bilingual Scheduler(Observation seen) => seen switch
     {
-        { DatabaseFailure: { } failure } when seen.Agent.Works(seen.Now) => new($"a run would fail: {failure.Message}", $"実行しても失敗する状態: 「{failure.Message}」"),
+        { WouldFail: { } failure } when seen.Agent.Works(seen.Now) => new($"a run would fail: {failure.Message}", $"実行しても失敗する状態: 「{failure.Message}」"),
         { Status.Late: { } late } => DiagnosisTexts.Late(late.Schedule.Name, late.Due, seen.Zone),
         { Status.NextRun: { } next } when !seen.Agent.Works(seen.Now) => DiagnosisTexts.NothingStarts(next, seen.Zone),
         { Status.NextRun: { } next } => new($"next run {Values.Minute(next, seen.Zone)}", $"次回実行予定 {Values.Minute(next, seen.Zone)}"),

@@ -44,5 +44,8 @@ internal sealed record Observation(
     /// <summary>Whether there is a backup that a restore would try; so it is assumed while the store can't be read.</summary>
     public bool CanRestore => Status.IsUnreadable || Status.Backups.Any(backup => backup.State is BackupState.Good or BackupState.Unverified);
 
+    /// <summary>What a run would meet now; null when nothing.</summary>
+    public BackupException? WouldFail => WriteFailure ?? DatabaseFailure;
+
     public bool IsFresh => Status.NewestGood is { } good && Now - good.CapturedAt < Status.Source.RpoWarning;
 }

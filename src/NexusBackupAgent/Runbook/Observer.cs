@@ -27,8 +27,9 @@ internal static class Observer
         var readBack = (evenStale ? NewestUsable(before, status.Now) : NewestFresh(before, status.Now)) is { } newest ? await ReadBack.VerifyAsync(agent, source.Source, newest, progress, cancellationToken) : null;
         var isBusy = agent.Turns.IsUnderWay(source.Name);
         var database = DatabaseOf(agent.Configuration, source.Name);
+        var after = status with { Now = agent.TimeProvider.GetUtcNow() }; // what was read back is known now, and what it set aside is not of the future
         return new Observation(
-            await status.OfAsync(source, cancellationToken), // what was read back is known now
+            await after.OfAsync(source, cancellationToken),
             status.Condition,
             status.StoreOf(source),
             catalog.Locate(""),
@@ -41,7 +42,7 @@ internal static class Observer
             SpaceOf(agent.Configuration.ScratchDirectory),
             Environment.UserName,
             agent.Configuration.TimeZone,
-            status.Now);
+            after.Now);
     }
 
     /// <summary>The newest that was not set aside.</summary>

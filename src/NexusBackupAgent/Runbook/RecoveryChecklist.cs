@@ -39,7 +39,7 @@ internal static class RecoveryChecklist
             OfContent(seen, RecoveryCheck.Checksum, VerificationCheck.Checksum, commands),
             OfContent(seen, RecoveryCheck.DatabaseIntegrity, VerificationCheck.Integrity, commands),
             Item(RecoveryCheck.Disk, hasRoom, ChecklistTexts.Disk(seen), seen.Store.Failure is null ? commands.PruneDryRun(source) : MendOfStore(seen, commands)),
-            Item(RecoveryCheck.Scheduler, isUp && seen is { DatabaseFailure: null, Status: { NextRun: not null, Late: null } }, ChecklistTexts.Scheduler(seen), NextOfScheduler(seen, isUp, restart, commands)),
+            Item(RecoveryCheck.Scheduler, isUp && seen is { WouldFail: null, Status: { NextRun: not null, Late: null } }, ChecklistTexts.Scheduler(seen), NextOfScheduler(seen, isUp, restart, commands)),
         ];
     }
 
@@ -59,7 +59,7 @@ internal static class RecoveryChecklist
     private static string NextOfScheduler(Observation seen, bool isUp, string restart, Commands commands) => seen switch
     {
         _ when !isUp => restart,
-        { DatabaseFailure: { } failure } => (DatabaseTrouble.Find(seen, commands) ?? RefusedAccess.Find(seen, commands))?.Next[0] ?? failure.Hint,
+        { WouldFail: { } failure } => (FullDisk.Find(seen, commands) ?? DatabaseTrouble.Find(seen, commands) ?? RefusedAccess.Find(seen, commands))?.Next[0] ?? failure.Hint,
         { Status.NextRun: null } => commands.CheckConfig(),
         _ => restart,
     };

@@ -21,7 +21,10 @@ internal static class RefusedAccess
 
     private static string[] Next(FailureKind kind, Observation seen, Commands commands) => kind == FailureKind.StoreUnavailable
         ? [Commands.On(seen.Store.Path, "findmnt", "-T"), Commands.On(seen.Store.Path, "ls", "-ld"), commands.Backup(seen.Source)]
-        : [Commands.On(seen.Directory, "ls", "-la"), Commands.On(seen.Directory, "sudo", "chown", "-R", seen.User), Commands.On(seen.Directory, "sudo", "chmod", "u+rwx"), commands.Backup(seen.Source)];
+        : [Commands.On(Refused(seen), "ls", "-la"), Commands.On(Refused(seen), "sudo", "chown", "-R", seen.User), Commands.On(Refused(seen), "sudo", "chmod", "u+rwx"), commands.Backup(seen.Source)];
+
+    /// <summary>The store as a whole, or else the source's directory in it.</summary>
+    private static string Refused(Observation seen) => seen.Store.Failure is null ? seen.Directory : seen.Store.Path;
 
     /// <summary>Whose the database is, is its application's affair: it is looked at, not given away.</summary>
     private static string[] OfDatabase(Observation seen, Commands commands) =>

@@ -44,6 +44,18 @@ public sealed class DiagnosisTests : IDisposable
     }
 
     [Fact]
+    public async Task What_the_diagnosis_itself_sets_aside_is_in_its_level()
+    {
+        await Place.RunAsync("backup");
+        await Place.RunAsync("backup");
+        Damage.FlipBit(Directory.GetFiles(Place.Store, "*.db.gz").MaxBy(File.GetLastWriteTimeUtc)!);
+
+        var (found, _) = await night.DiagnoseAsync();
+
+        Assert.Equal(("A", "L1"), (Text(found, "cause"), Text(found, "level")));
+    }
+
+    [Fact]
     public async Task A_corrupt_backup_with_a_good_newer_one_is_no_longer_A()
     {
         await Place.RunAsync("backup");
@@ -313,6 +325,18 @@ public sealed class DiagnosisTests : IDisposable
         Assert.Contains("permissions: cannot write in store 'local'", found, StringComparison.Ordinal);
         Assert.Contains($"ls -la {Place.Store}", found, StringComparison.Ordinal);
         Assert.Contains("exit code 3", found, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task A_store_that_refuses_everything_is_mended_itself_and_not_the_directory_in_it()
+    {
+        await File.WriteAllTextAsync(Place.Configuration, (await File.ReadAllTextAsync(Place.Configuration)).Replace("directory: .", "directory: itsm", StringComparison.Ordinal));
+        await Place.RunAsync("backup");
+
+        var found = await AsOrdinaryUserAsync($"chmod 0000 '{Place.Store}'");
+
+        Assert.Contains("  – [1] newest good backup: unknown: the store cannot be read", found, StringComparison.Ordinal);
+        Assert.Contains($"next 3: sudo chmod u+rwx {Place.Store}\n", found, StringComparison.Ordinal);
     }
 
     [SkippableFact]
