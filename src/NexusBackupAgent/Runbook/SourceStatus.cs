@@ -62,6 +62,7 @@ internal sealed record SourceStatus(
             source.RpoWarning,
             source.RpoCritical)
         {
+            IsStoreUp = status.StoreOf(source).Failure is null,
             LateSchedule = late?.Schedule.Name,
             RunStartedAt = status.Condition.IsRunning ? activity?.RunStartedAt : null, // without an agent the run died with it, or has a person before it
             LastDrillAt = practised?.EndedAt,

@@ -72,6 +72,9 @@ internal sealed record SourceCondition(
     TimeSpan RpoWarning,
     TimeSpan RpoCritical)
 {
+    /// <summary>Whether its store can be used, and written; what can be read may refuse the next backup.</summary>
+    public bool IsStoreUp { get; init; } = true;
+
     /// <summary>A schedule that is due for longer than its grace and has not started; null when there is none.</summary>
     public string? LateSchedule { get; init; }
 
@@ -155,11 +158,10 @@ internal static class Escalation
 
     private static IEnumerable<EscalationReason> OfBackups(SourceCondition source, DateTimeOffset now)
     {
-        if (source.Backups is not { } backups)
-        {
+        if (!source.IsStoreUp || source.Backups is null)
             yield return OfStore(isUp: false, usedRatio: null)!;
+        if (source.Backups is not { } backups)
             yield break;
-        }
 
         var corrupt = backups.Count(backup => backup.State is BackupState.Corrupt or BackupState.Quarantined);
         if (backups.Count > 0 && corrupt == backups.Count)

@@ -321,7 +321,7 @@ public sealed class DiagnosisTests : IDisposable
 
         var found = await AsOrdinaryUserAsync($"chmod 0500 '{Place.Store}'");
 
-        Assert.Contains("[E] storage or permission error", found, StringComparison.Ordinal);
+        Assert.Contains("[E] storage or permission error  L2", found, StringComparison.Ordinal); // as the alert says
         Assert.Contains("permissions: cannot write in store 'local'", found, StringComparison.Ordinal);
         Assert.Contains($"ls -la {Place.Store}", found, StringComparison.Ordinal);
         Assert.Contains("exit code 3", found, StringComparison.Ordinal);

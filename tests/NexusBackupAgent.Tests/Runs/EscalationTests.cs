@@ -58,6 +58,15 @@ public sealed class EscalationTests
         Assert.Equal(EscalationLevel.L2, Escalation.Highest(Escalation.Decide(condition, Now)));
     }
 
+    [Fact]
+    public void A_store_that_can_be_read_and_not_written_is_the_administrators_too()
+    {
+        var condition = new SourceCondition([BackupOf(1, passed: true)], Now.AddDays(-9), 0, 0, 0.1, TimeSpan.FromHours(24), TimeSpan.FromHours(48)) { IsStoreUp = false };
+
+        var reason = Assert.Single(Escalation.Decide(condition, Now));
+        Assert.Equal((EscalationLevel.L2, EscalationCause.StoreDown), (reason.Level, reason.Cause));
+    }
+
     [Theory]
     // whether it runs | last beat (s ago, NaN: never) | level
     [InlineData(true, 15, "Ok")]
