@@ -1,4 +1,5 @@
 using System.CommandLine;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Scheduling;
 
@@ -64,9 +65,9 @@ internal static class DiagnoseCommand
         {
             terminal.Line($"[bold]{Readable.Plain(diagnosis.Source)}[/]  {Heading(diagnosis.Cause)}  {Readable.Coloured(diagnosis.Level)}");
             foreach (var reason in diagnosis.Reasons)
-                terminal.Line($"  {Readable.Coloured(reason.Level)} {Readable.Plain(reason.Reason)}");
+                terminal.Line($"  {Readable.Coloured(reason.Level)} {Readable.Plain(reason.Reason.In(language))}");
             foreach (var step in diagnosis.Steps)
-                terminal.Line($"  {(step.Passed ? "[green]✓[/]" : "[red]✗[/]")} {Readable.Plain($"[{step.Number}]")} {Readable.Plain(step.Question.In(language))}: {Readable.Plain(step.Evidence.In(language))}");
+                terminal.Line($"  {Readable.Mark(step.Passed)} {Readable.Plain($"[{step.Number}]")} {Readable.Plain(step.Question.In(language))}: {Readable.Plain(step.Evidence.In(language))}");
             foreach (var also in diagnosis.Findings.Skip(1))
                 terminal.Line($"  {DiagnosisWords.Also.In(language)}: {Heading(also.Cause)}: {Readable.Plain(also.Evidence.In(language))}");
             foreach (var line in log)

@@ -1,3 +1,4 @@
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Runbook;
 
 namespace NexusBackupAgent.Cli;
@@ -39,7 +40,7 @@ internal sealed record DiagnosisDocument(
         LetterOf(diagnosis.Cause),
         DiagnosisTexts.Of(diagnosis.Cause).Title.In(language),
         Readable.Word(diagnosis.Level),
-        [.. diagnosis.Reasons.Select(reason => $"{reason.Level}: {reason.Reason}")],
+        [.. diagnosis.Reasons.Select(reason => $"{reason.Level}: {reason.Reason.In(language)}")],
         diagnosis.Findings.Count == 0 ? null : diagnosis.Findings[0].Evidence.In(language),
         [.. diagnosis.Findings.Skip(1).Select(finding => LetterOf(finding.Cause))],
         [.. diagnosis.Steps.Select(step => new StepDocument(step.Number, step.Question.In(language), step.Passed, step.Evidence.In(language)))],
@@ -50,10 +51,12 @@ internal sealed record DiagnosisDocument(
     private static string LetterOf(Cause cause) => DiagnosisTexts.Of(cause).Letter is { Length: > 0 } letter ? letter : "healthy";
 }
 
-internal sealed record StepDocument(string Step, string Question, bool Passed, string Evidence);
+/// <param name="Passed">Null when it is not known.</param>
+internal sealed record StepDocument(string Step, string Question, bool? Passed, string Evidence);
 
 /// <summary>One source as <c>report --json</c> prints it.</summary>
 /// <param name="RpoExceeded">Null when the store can't be read.</param>
+/// <param name="Reasons">What asks for the level, the highest first.</param>
 /// <param name="Text">The filled template.</param>
 internal sealed record IncidentDocument(
     string Source,
@@ -66,6 +69,7 @@ internal sealed record IncidentDocument(
     double? DiskUsedRatio,
     IReadOnlyList<MeasureDocument> Measures,
     string State,
+    IReadOnlyList<string> Reasons,
     string Operator,
     string Text)
 {
@@ -76,10 +80,11 @@ internal sealed record IncidentDocument(
         [.. incident.Kinds.Select(kind => IncidentReport.NameOf(kind).In(language))],
         incident.LastGood is { } good ? Readable.Utc(good) : null,
         incident.Age is { } age ? Math.Round(age.TotalSeconds) : null,
-        incident.IsUnreadable ? null : incident.IsBeyondRpo,
+        incident.IsBeyondRpo,
         incident.DiskUsedRatio,
         [.. incident.Measures.Select(measure => new MeasureDocument(Readable.Utc(measure.At), measure.What.In(language), measure.Succeeded, measure.Detail))],
         IncidentReport.StateOf(incident).In(language),
+        [.. incident.Reasons.Select(reason => $"{reason.Level}: {reason.Reason.In(language)}")],
         who,
         text);
 }

@@ -28,7 +28,7 @@ internal static class Readable
     public static string Seconds(TimeSpan span) =>
         span.TotalSeconds.ToString(span.TotalSeconds < 1 ? "0.00 s" : "0.0 s", CultureInfo.InvariantCulture);
 
-    public static string Percent(double ratio) => string.Create(CultureInfo.InvariantCulture, $"{ratio * 100:0} %");
+    public static string Percent(double ratio) => string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(ratio * 100):0} %");
 
     /// <summary>A level as the runbook writes it: <c>OK</c>, <c>L1</c>.</summary>
     public static string Word(EscalationLevel level) => level.ToString().ToUpperInvariant();
@@ -40,6 +40,9 @@ internal static class Readable
         BackupState.Unverified => "[yellow]unverified[/]",
         _ => $"[red]{state.Word()}[/]",
     };
+
+    /// <summary>Whether something passed, as markup; a dash when that is not known.</summary>
+    public static string Mark(bool? passed) => passed switch { true => "[green]✓[/]", false => "[red]✗[/]", null => "[yellow]–[/]" };
 
     /// <summary>A level in its colour, as markup.</summary>
     public static string Coloured(EscalationLevel level) => level switch

@@ -48,7 +48,7 @@ internal static class StatusCommand
             var stores = status.Stores.Values;
             terminal.Line(AgentLine());
             foreach (var reason in status.Reasons)
-                terminal.Line($"{Readable.Coloured(reason.Level)} {Readable.Plain(reason.Reason)}");
+                terminal.Line($"{Readable.Coloured(reason.Level)} {Readable.Plain(reason.Reason.English)}");
             terminal.Output.WriteLine();
             terminal.Table(Sources(sources));
             foreach (var source in sources)
@@ -78,7 +78,7 @@ internal static class StatusCommand
         private SourceDocument Document(SourceStatus source) => new(
             source.Source.Name,
             Readable.Word(source.Level),
-            [.. source.Reasons.Select(reason => $"{reason.Level}: {reason.Reason}")],
+            [.. source.Reasons.Select(reason => $"{reason.Level}: {reason.Reason.English}")],
             source.NewestGood is { } good ? BackupDocument.Of(source.Source.Source.Catalog, good) : null,
             source.NewestGood is { } newest ? Math.Round((now - newest.CapturedAt).TotalSeconds) : null,
             source.IsUnreadable ? null : source.Backups.Count,
@@ -123,7 +123,7 @@ internal static class StatusCommand
         {
             var name = Readable.Plain(source.Source.Name);
             foreach (var reason in source.Reasons)
-                terminal.Line($"{Readable.Coloured(reason.Level)} {name}: {Readable.Plain(reason.Reason)}");
+                terminal.Line($"{Readable.Coloured(reason.Level)} {name}: {Readable.Plain(reason.Reason.English)}");
             if (source.ListFailure is { } unread && status.StoreOf(source.Source).Failure is null)
                 terminal.Line($"   {name}: {Readable.Plain(unread.Message)} — next: {Readable.Plain(unread.Hint)}");
             if (source.LastFailure is { } failure)

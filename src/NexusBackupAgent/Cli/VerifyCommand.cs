@@ -122,7 +122,7 @@ internal static class VerifyCommand
             var run = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress =>
                 agent.Replacements.RunIfDueAsync(source, LockTimeout, progress, cancellationToken));
             if (run is null)
-                terminal.Warn($"no new backup of '{source.Name}' was started: there is a newer one, or the database itself is damaged, or another run is under way (nexus-backup status)");
+                terminal.Warn($"no new backup of '{source.Name}' was started: {await agent.Replacements.WhyNotAsync(source, cancellationToken)}");
             else if (run.Failure is { } failure)
                 terminal.Fail($"the backup of '{source.Name}' that was to replace it failed: {failure.Message}", failure.Hint);
             else if (json)

@@ -50,12 +50,12 @@ internal static class ChecklistTexts
         return new($"{age.English} old (below {limit.English})", $"{age.Japanese}前（基準 {limit.Japanese}以内）");
     }
 
-    public static Bilingual NotReadBack(BackupException failure) => new($"could not be read back: {failure.Message}", $"読み戻し不可: {failure.Message}");
+    public static Bilingual NotReadBack(BackupException failure) => new($"could not be read back: {failure.Message}", $"読み戻し不可: 「{failure.Message}」");
 
     public static Bilingual Content(RecoveryCheck check, ReadBack read, CheckResult? result) => result switch
     {
         null => new("not tried: gzip is damaged", "未実施（gzip破損のため）"),
-        { Passed: false } => Bilingual.Same(result.Detail),
+        { Passed: false } => Bilingual.Quoted(result.Detail),
         _ => check switch
         {
             RecoveryCheck.Gzip => Bilingual.Same($"{read.Backup.File}: {Values.Size(read.Backup.ActualLength)}, {Values.Seconds(read.Took)}"),
@@ -66,14 +66,14 @@ internal static class ChecklistTexts
 
     public static Bilingual Disk(Observation seen) => seen.Store switch
     {
-        { Failure: { } failure } => Bilingual.Same(failure.Message),
+        { Failure: { } failure } => Bilingual.Quoted(failure.Message),
         { Space: { } space } => new($"{Values.Percent(space.UsedRatio)} used (below 80%)", $"使用率 {Values.Percent(space.UsedRatio)}（基準 80%未満）"),
         _ => new("the store does not tell", "使用率を取得できません"),
     };
 
     public static Bilingual Scheduler(Observation seen) => seen switch
     {
-        { DatabaseFailure: { } failure } when seen.Agent.Works(seen.Now) => new($"a run would fail: {failure.Message}", $"実行しても失敗する状態: {failure.Message}"),
+        { WouldFail: { } failure } when seen.Agent.Works(seen.Now) => new($"a run would fail: {failure.Message}", $"実行しても失敗する状態: 「{failure.Message}」"),
         { Status.Late: { } late } => DiagnosisTexts.Late(late.Schedule.Name, late.Due, seen.Zone),
         { Status.NextRun: { } next } when !seen.Agent.Works(seen.Now) => DiagnosisTexts.NothingStarts(next, seen.Zone),
         { Status.NextRun: { } next } => new($"next run {Values.Minute(next, seen.Zone)}", $"次回実行予定 {Values.Minute(next, seen.Zone)}"),

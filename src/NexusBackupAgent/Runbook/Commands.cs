@@ -6,9 +6,12 @@ namespace NexusBackupAgent.Runbook;
 /// <param name="configuration">The file that was given with <c>--config</c>; null when none was.</param>
 internal sealed class Commands(string? configuration)
 {
-    public const string StartAgent = "sudo systemctl start nexus-backup";
-    public const string RestartAgent = "sudo systemctl restart nexus-backup";
     public const string AgentLog = "journalctl -u nexus-backup --since '48 hours ago'";
+
+    /// <summary>Whether the agent is a service nothing tells; a comment of the shell leaves the line ready to paste.</summary>
+    public string StartAgent() => $"sudo systemctl start nexus-backup   # or, where it is no service: {Of("run")}";
+
+    public string RestartAgent() => $"sudo systemctl restart nexus-backup   # or, where it is no service: stop it, then {Of("run")}";
 
     public string Backup(string source) => Of("backup", source);
 

@@ -9,7 +9,7 @@ internal static class DatabaseTrouble
     public static Finding? Find(Observation seen, Commands commands)
     {
         if (seen.DatabaseFailure is { } now && now.Kind.Class() == FailureClass.Database)
-            return new Finding(Cause.Database, Bilingual.Same(now.Message), Next(now.Kind, now.Hint, seen, commands));
+            return new Finding(Cause.Database, Bilingual.Quoted(now.Message), Next(now.Kind, now.Hint, seen, commands));
         if (seen.ReadBack is { Failure: null, Backup: { State: BackupState.Corrupt or BackupState.Quarantined } captured } && IsDamageOfSource(captured))
             return new Finding(Cause.Database, DiagnosisTexts.CapturedDamage(captured), Next(FailureKind.SourceCorrupt, "", seen, commands));
         if (seen.Status.LastFailure is not { } last || last.Kind.Class() != FailureClass.Database || LastFailure.IsOver(seen))
@@ -25,6 +25,8 @@ internal static class DatabaseTrouble
 
     private static IReadOnlyList<string> Next(FailureKind kind, string hint, Observation seen, Commands commands) => (kind, seen.Database) switch
     {
+        (FailureKind.SourceMissing or FailureKind.SourceInvalid or FailureKind.SourceCorrupt, { } path) when !seen.CanRestore =>
+            [Commands.On(Path.GetDirectoryName(path)!, "ls", "-la"), .. seen.SafetyCopies.Take(1).Select(copy => $"{Commands.On(copy, "sqlite3", "-readonly")} 'PRAGMA integrity_check'"), commands.Of("list", seen.Source)],
         (FailureKind.SourceBusy, { } path) => [Commands.On(path, "sudo", "fuser", "-v"), commands.Backup(seen.Source)],
         (FailureKind.SourceMissing, { } path) => [Commands.On(path, "ls", "-la"), commands.RestoreDryRun(seen.Source)],
         (_, { } path) => [Commands.On(path, "file"), commands.RestoreDryRun(seen.Source)],

@@ -1,3 +1,4 @@
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Runs;
 
 namespace NexusBackupAgent.Runbook;
@@ -33,9 +34,9 @@ internal enum Cause
 /// <summary>One box of the flowchart, walked.</summary>
 /// <param name="Number">As the flowchart numbers it: <c>1</c>, <c>A</c>, <c>3C</c>.</param>
 /// <param name="Question">What is asked there.</param>
-/// <param name="Passed">Whether the answer is the good one.</param>
+/// <param name="Passed">Whether the answer is the good one; null when it is not known.</param>
 /// <param name="Evidence">What was measured.</param>
-internal sealed record Step(string Number, Bilingual Question, bool Passed, Bilingual Evidence);
+internal sealed record Step(string Number, Bilingual Question, bool? Passed, Bilingual Evidence);
 
 /// <summary>Something that is wrong.</summary>
 /// <param name="Cause">What the runbook calls it.</param>

@@ -1,10 +1,11 @@
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Runs;
 using NexusBackupAgent.Storage;
 
 namespace NexusBackupAgent.Runbook;
 
-/// <summary>What a diagnosis says, in both languages side by side. Messages of failures are the journal's own, in English.</summary>
+/// <summary>What a diagnosis says, in both languages side by side. Messages of failures are the journal's own, in English, and quoted.</summary>
 internal static class DiagnosisTexts
 {
     public static readonly Bilingual IsThereANewOne = new("newest good backup", "最新の正常バックアップ");
@@ -41,18 +42,18 @@ internal static class DiagnosisTexts
 
     public static Bilingual Reading(ReadBack read) => read switch
     {
-        { Failure: { } failure } => new($"could not be read back: {failure.Message}", $"読み戻し不可: {failure.Message}"),
+        { Failure: { } failure } => new($"could not be read back: {failure.Message}", $"読み戻し不可: 「{failure.Message}」"),
         { IsGood: true } => new(
             $"{read.Backup.File}: OK, {Values.Size(read.Backup.ActualLength)} read back in {Values.Seconds(read.Took)}",
             $"{read.Backup.File}: 正常（{Values.Size(read.Backup.ActualLength)} を {Values.Seconds(read.Took)} で読み戻し）"),
         _ => Corrupt(read.Backup.File, read.Backup.Verification?.FirstFailure ?? "its size has changed"),
     };
 
-    public static Bilingual Corrupt(string file, string why) => new($"{file} is corrupt: {why}", $"{file} が破損: {why}");
+    public static Bilingual Corrupt(string file, string why) => new($"{file} is corrupt: {why}", $"{file} が破損: 「{why}」");
 
     public static Bilingual CapturedDamage(Backup backup) => new(
         $"the database was already corrupt when {backup.File} was captured: {backup.Verification!.FirstFailure}",
-        $"{backup.File} の取得時点でDBが破損: {backup.Verification!.FirstFailure}");
+        $"{backup.File} の取得時点でDBが破損: 「{backup.Verification!.FirstFailure}」");
 
     public static Bilingual Agent(Observation seen) => seen.Agent switch
     {
@@ -88,12 +89,21 @@ internal static class DiagnosisTexts
 
     public static Bilingual Opens(Observation seen) => seen switch
     {
-        { DatabaseFailure: { } failure } => Bilingual.Same(failure.Message),
+        { DatabaseFailure: { } failure } => Bilingual.Quoted(failure.Message),
         { Status.Activity.RunStartedAt: not null } => new("a run is under way and has opened it", "バックアップ実行中（オープン済み）"),
         _ => new("a snapshot of it opens", "スナップショット取得可"),
     };
 
-    public static Bilingual Access(Observation seen) => new($"{seen.Directory} is writable by {seen.User} now", $"{seen.Directory} は現在ユーザー {seen.User} で書込み可");
+    public static Bilingual NothingToRestore(Observation seen)
+    {
+        var none = new Bilingual("no backup can be restored", "リストア可能なバックアップなし");
+        if (seen.SafetyCopies.Count == 0)
+            return none;
+        var copies = string.Join(", ", seen.SafetyCopies.Take(3));
+        return new($"{none.English}; what earlier restores kept beside the database: {copies}", $"{none.Japanese}。過去のリストア時の退避コピー: {copies}");
+    }
+
+    public static Bilingual Access(Observation seen) => seen.WriteFailure is { } failure ? Bilingual.Quoted(failure.Message) : new($"{seen.Directory} is writable by {seen.User} now", $"{seen.Directory} は現在ユーザー {seen.User} で書込み可");
 
     public static Bilingual LastRunOf(Observation seen) => seen.Status switch
     {
@@ -102,12 +112,12 @@ internal static class DiagnosisTexts
         _ => new("none yet", "実行履歴なし"),
     };
 
-    public static Bilingual LastRun(RunFailure failure) => new($"the last run failed: {failure.Message}", $"前回の実行が失敗: {failure.Message}");
+    public static Bilingual LastRun(RunFailure failure) => new($"the last run failed: {failure.Message}", $"前回の実行が失敗: 「{failure.Message}」");
 
     public static Bilingual Mended(RunFailure failure, Observation seen)
     {
         var at = seen.Status.Activity?.LastRunAt is { } ended ? Values.Minute(ended, seen.Zone) : "-";
-        return new($"the last run failed at {at}: {failure.Message}; tried now, that is over", $"前回の実行が {at} に失敗: {failure.Message}（現在の確認では解消済み）");
+        return new($"the last run failed at {at}: {failure.Message}; tried now, that is over", $"前回の実行が {at} に失敗: 「{failure.Message}」（現在の確認では解消済み）");
     }
 
     private static Bilingual OfDisk(string path, StoreSpace space) => new(

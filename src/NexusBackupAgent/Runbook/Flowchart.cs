@@ -24,7 +24,8 @@ internal static class Flowchart
         if ((FailedReading(seen) ?? (findings.Count == 0 ? Unexplained(seen) : null)) is { } evidence)
             findings.Add(new Finding(Cause.Unknown, evidence, [Commands.AgentLog, $"{commands.Backup(seen.Source)} --verbose"]));
 
-        var reasons = seen.Status.Reasons.Concat(Escalation.OfAgent(seen.Agent, seen.Now)).OrderByDescending(reason => reason.Level);
+        var reasons = new[] { Unrestorable(seen, findings) }.OfType<EscalationReason>()
+            .Concat(seen.Status.Reasons).Concat(Escalation.OfAgent(seen.Agent, seen.Now)).OrderByDescending(reason => reason.Level);
         return new Diagnosis(seen.Source, [.. reasons], Steps(seen, findings), findings);
     }
 
@@ -42,45 +43,50 @@ internal static class Flowchart
         return new Finding(Cause.Checksum, DiagnosisTexts.Corrupt(newest.File, why), [commands.Backup(seen.Source), commands.VerifyAll(seen.Source)]);
     }
 
+    /// <summary>The database is in danger, or its last backup gone, and there is nothing to go back to (runbook §4: L3).</summary>
+    private static EscalationReason? Unrestorable(Observation seen, IReadOnlyList<Finding> findings) =>
+        !seen.CanRestore && (findings.Any(finding => finding.Cause == Cause.Database) || seen.Status.Level == EscalationLevel.L3)
+            ? new(EscalationLevel.L3, EscalationCause.None, DiagnosisTexts.NothingToRestore(seen))
+            : null;
+
     /// <summary>What a disk refuses now is told whatever else is wrong: a backup that cannot be read cannot be restored.</summary>
     private static Bilingual? FailedReading(Observation seen) =>
         ((BackupException?[])[seen.ReadBack?.Failure, seen.Store.Failure, seen.Status.ListFailure, seen.WriteFailure, seen.DatabaseFailure])
-            .FirstOrDefault(failure => failure?.Kind == FailureKind.Io) is { } refused ? Bilingual.Same(refused.Message) : null;
+            .FirstOrDefault(failure => failure?.Kind == FailureKind.Io) is { } refused ? Bilingual.Quoted(refused.Message) : null;
 
     /// <summary>Something is wrong and no other box of the flowchart says what.</summary>
     private static Bilingual? Unexplained(Observation seen) => seen switch
     {
         { Status.LastFailure: { } failure } => DiagnosisTexts.LastRun(failure),
-        { ReadBack.Failure: { Kind: not FailureKind.Locked } failure } => Bilingual.Same(failure.Message),
-        { Store.Failure: { } failure } => Bilingual.Same(failure.Message),
-        { WriteFailure: { } failure } => Bilingual.Same(failure.Message),
-        { DatabaseFailure: { } failure } => Bilingual.Same(failure.Message),
+        { ReadBack.Failure: { Kind: not FailureKind.Locked } failure } => Bilingual.Quoted(failure.Message),
+        { Store.Failure: { } failure } => Bilingual.Quoted(failure.Message),
+        { WriteFailure: { } failure } => Bilingual.Quoted(failure.Message),
+        { DatabaseFailure: { } failure } => Bilingual.Quoted(failure.Message),
         { IsFresh: false, Status.Activity: null or { RunStartedAt: null } } => DiagnosisTexts.Age(seen),
         _ => null,
     };
 
+    /// <summary>What only the last run tells is the last step: the others show what is measured now, or that it can't be.</summary>
     private static List<Step> Steps(Observation seen, IReadOnlyList<Finding> findings)
     {
-        var steps = new List<Step> { new("1", DiagnosisTexts.IsThereANewOne, seen.IsFresh, DiagnosisTexts.Age(seen)) };
+        var steps = new List<Step> { new("1", DiagnosisTexts.IsThereANewOne, seen.Status.IsUnreadable ? null : seen.IsFresh, DiagnosisTexts.Age(seen)) };
         if (seen.ReadBack is { } read)
-            steps.Add(new Step("A", DiagnosisTexts.IsItSound, read.IsGood || read.Failure?.Kind == FailureKind.Locked, DiagnosisTexts.Reading(read)));
+            steps.Add(new Step("A", DiagnosisTexts.IsItSound, read.Failure?.Kind == FailureKind.Locked ? null : read.IsGood, DiagnosisTexts.Reading(read)));
         else if (findings.FirstOrDefault(finding => finding.Cause == Cause.Checksum) is { } corrupt)
             steps.Add(new Step("A", DiagnosisTexts.IsItSound, Passed: false, corrupt.Evidence));
 
         steps.Add(new Step("2", DiagnosisTexts.DoesTheAgentRun, seen.Agent.Works(seen.Now), DiagnosisTexts.Agent(seen)));
         steps.Add(new Step("3B", DiagnosisTexts.IsAnythingScheduled, !findings.Any(finding => finding.Cause == Cause.Scheduler), DiagnosisTexts.Schedule(seen)));
-        steps.Add(StepOf("3C", Cause.Disk, DiagnosisTexts.IsThereRoom, DiagnosisTexts.Room(seen)));
-        steps.Add(StepOf("3DB", Cause.Database, DiagnosisTexts.DoesTheDatabaseOpen, DiagnosisTexts.Opens(seen)));
-        steps.Add(RefusedAccess.IsRefusedNow(seen)
-            ? StepOf("3E", Cause.Permission, DiagnosisTexts.IsAccessGiven, DiagnosisTexts.Access(seen))
-            : new Step("3E", DiagnosisTexts.IsAccessGiven, Passed: true, DiagnosisTexts.Access(seen))); // that the last run was refused is the last step
-        steps.Add(new Step("3", DiagnosisTexts.DidTheLastRunSucceed, seen.Status.LastFailure is null, DiagnosisTexts.LastRunOf(seen)));
+        steps.Add(StepOf("3C", Cause.Disk, DiagnosisTexts.IsThereRoom, seen.Store.Space is not null, DiagnosisTexts.Room(seen)));
+        steps.Add(StepOf("3DB", Cause.Database, DiagnosisTexts.DoesTheDatabaseOpen, seen.DatabaseFailure is null, DiagnosisTexts.Opens(seen)));
+        steps.Add(StepOf("3E", Cause.Permission, DiagnosisTexts.IsAccessGiven, seen.WriteFailure is null, DiagnosisTexts.Access(seen)));
+        steps.Add(new Step("3", DiagnosisTexts.DidTheLastRunSucceed, seen.Status.Activity?.LastRunAt is null ? null : seen.Status.LastFailure is null, DiagnosisTexts.LastRunOf(seen)));
         return steps;
 
-        Step StepOf(string number, Cause cause, Bilingual question, Bilingual evidence) =>
-            findings.FirstOrDefault(finding => finding.Cause == cause) is { } found
+        Step StepOf(string number, Cause cause, Bilingual question, bool isKnown, Bilingual evidence) =>
+            findings.FirstOrDefault(finding => finding.Cause == cause && !finding.IsPast) is { } found
                 ? new Step(number, question, Passed: false, found.Evidence)
-                : new Step(number, question, Passed: true, evidence);
+                : new Step(number, question, isKnown ? true : null, evidence);
     }
 
     private static Backup? NewestStored(Observation seen) => seen.Status.Backups.FirstOrDefault(backup => !backup.IsFromTheFuture(seen.Now));

@@ -14,10 +14,10 @@ internal static class FullDisk
         return seen switch
         {
             { Store.Space: { UsedRatio: >= Escalation.DiskCritical } space } => new Finding(Cause.Disk, DiagnosisTexts.StoreFull(seen.Store.Path, space), inStore),
-            { WriteFailure: { Kind: FailureKind.StoreFull } full } => new Finding(Cause.Disk, Bilingual.Same(full.Message), inStore),
+            { WriteFailure: { Kind: FailureKind.StoreFull } full } => new Finding(Cause.Disk, Bilingual.Quoted(full.Message), inStore),
             { ScratchSpace: { } space } when space.Available < seen.ScratchNeeded => new Finding(Cause.Disk, DiagnosisTexts.ScratchFull(seen.Scratch, space.Available, seen.ScratchNeeded), inScratch),
-            { ReadBack.Failure: { Kind: FailureKind.StoreFull } full } => new Finding(Cause.Disk, Bilingual.Same(full.Message), inScratch),
-            { DatabaseFailure: { Kind: FailureKind.StoreFull } full } => new Finding(Cause.Disk, Bilingual.Same(full.Message), inScratch),
+            { ReadBack.Failure: { Kind: FailureKind.StoreFull } full } => new Finding(Cause.Disk, Bilingual.Quoted(full.Message), inScratch),
+            { DatabaseFailure: { Kind: FailureKind.StoreFull } full } => new Finding(Cause.Disk, Bilingual.Quoted(full.Message), inScratch),
             { Status.LastFailure: { Kind: FailureKind.StoreFull } full } => new Finding(Cause.Disk, DiagnosisTexts.LastRun(full), inStore) { IsPast = true },
             _ => null,
         };

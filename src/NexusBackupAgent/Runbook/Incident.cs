@@ -1,8 +1,9 @@
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Runs;
 
 namespace NexusBackupAgent.Runbook;
 
-/// <summary>The kinds of trouble that the escalation template names (runbook §4).</summary>
+/// <summary>The kinds of trouble that the runbook names (§1, §4).</summary>
 internal enum IncidentKind
 {
     /// <summary>自動バックアップ未実行.</summary>
@@ -14,8 +15,14 @@ internal enum IncidentKind
     /// <summary>ディスク容量不足.</summary>
     Disk,
 
+    /// <summary>古いバックアップ未削除.</summary>
+    Retention,
+
     /// <summary>リストア失敗.</summary>
     Restore,
+
+    /// <summary>手動バックアップ失敗.</summary>
+    Manual,
 
     /// <summary>その他.</summary>
     Other,
@@ -40,23 +47,23 @@ internal sealed record Measure(DateTimeOffset At, Bilingual What, string Detail,
 /// <param name="Kinds">What, each once; none when nothing is wrong.</param>
 /// <param name="LastGood">Capture time of the newest good backup, UTC; null when there is none.</param>
 /// <param name="Age">Its age; null when there is none.</param>
-/// <param name="IsBeyondRpo">Whether that is beyond the warning age, or there is none.</param>
+/// <param name="IsBeyondRpo">Whether that is beyond the warning age, or there is none; null when the store can't be read: that no good backup was seen says nothing.</param>
 /// <param name="DiskUsedRatio">Of its store, 0 to 1; null when the store does not tell.</param>
 /// <param name="Measures">What was done since, oldest first.</param>
-/// <param name="Level">Who has to act.</param>
+/// <param name="Reasons">What asks for a level now, the highest first.</param>
 internal sealed record Incident(
     string Source,
     DateTimeOffset? OccurredAt,
     IReadOnlyList<IncidentKind> Kinds,
     DateTimeOffset? LastGood,
     TimeSpan? Age,
-    bool IsBeyondRpo,
+    bool? IsBeyondRpo,
     double? DiskUsedRatio,
     IReadOnlyList<Measure> Measures,
-    EscalationLevel Level)
+    IReadOnlyList<EscalationReason> Reasons)
 {
-    /// <summary>Whether the store can't be read: no good backup was seen, and that says nothing.</summary>
-    public bool IsUnreadable { get; init; }
+    /// <summary>Who has to act.</summary>
+    public EscalationLevel Level => Escalation.Highest(Reasons);
 
     /// <summary>What is over is reported for a week.</summary>
     public static readonly TimeSpan Memory = TimeSpan.FromDays(7);

@@ -25,27 +25,23 @@ internal static class IncidentReader
             kinds,
             source.NewestGood?.CapturedAt,
             now - source.NewestGood?.CapturedAt,
-            source.NewestGood is null || source.Reasons.Any(reason => reason.Cause == EscalationCause.Stale),
+            source.IsUnreadable ? null : source.NewestGood is null || source.Reasons.Any(reason => reason.Cause == EscalationCause.Stale),
             status.StoreOf(source.Source).Space?.UsedRatio,
             at is { } since ? MeasuresTaken.Of(agent.Journal.Since(source.Name, since), agent.Operations.Since(source.Name, since)) : [],
-            Escalation.Highest(source.Reasons.Concat(status.Reasons)))
-        {
-            IsUnreadable = source.IsUnreadable,
-        };
+            [.. source.Reasons.Concat(status.Reasons).OrderByDescending(reason => reason.Level)]);
     }
 
-    private static IEnumerable<Trouble> OfRuns(IReadOnlyList<PastRun> failures, SourceStatus source)
+    /// <summary>All of the row: what its last run met may not be what began it.</summary>
+    private static IEnumerable<Trouble> OfRuns(IReadOnlyList<PastRun> failures, SourceStatus source) =>
+        failures.Select(run => new Trouble(KindOf(run), run.StartedAt, source.Activity?.ConsecutiveFailures > 0)).DistinctBy(trouble => trouble.Kind);
+
+    private static IncidentKind KindOf(PastRun failed) => failed switch
     {
-        if (failures.Count == 0)
-            yield break;
-        var kind = failures[^1].Failure?.Kind switch
-        {
-            FailureKind.StoreFull => IncidentKind.Disk,
-            FailureKind.Verification => IncidentKind.Corrupt,
-            _ => IncidentKind.NotRun,
-        };
-        yield return new Trouble(kind, failures[0].StartedAt, source.Activity?.ConsecutiveFailures > 0);
-    }
+        { Failure.Kind: FailureKind.StoreFull } => IncidentKind.Disk,
+        { Failure.Kind: FailureKind.Verification } => IncidentKind.Corrupt,
+        { Schedule: BackupManifest.ManualSchedule } => IncidentKind.Manual,
+        _ => IncidentKind.NotRun,
+    };
 
     /// <summary>What was set aside and replaced is over; what lies corrupt in the store is not.</summary>
     private static IEnumerable<Trouble> OfBackups(SourceStatus source) =>
@@ -71,8 +67,9 @@ internal static class IncidentReader
                 EscalationCause.RunStuck => new Trouble(IncidentKind.NotRun, source.Activity!.RunStartedAt!.Value, IsCurrent: true),
                 EscalationCause.StorageFull => new Trouble(IncidentKind.Disk, status.Now, IsCurrent: true),
                 EscalationCause.AgentDown or EscalationCause.SchedulerStuck => new Trouble(IncidentKind.Other, status.Condition.LastBeat!.Value, IsCurrent: true),
+                EscalationCause.RetentionOverdue => new Trouble(IncidentKind.Retention, status.Now, IsCurrent: true),
                 EscalationCause.DrillFailed => new Trouble(IncidentKind.Restore, status.Now, IsCurrent: true),
-                EscalationCause.DrillOverdue or EscalationCause.SelfTestFailed or EscalationCause.StoreDown or EscalationCause.Clock or EscalationCause.RetentionOverdue => new Trouble(IncidentKind.Other, status.Now, IsCurrent: true),
+                EscalationCause.DrillOverdue or EscalationCause.SelfTestFailed or EscalationCause.StoreDown or EscalationCause.Clock => new Trouble(IncidentKind.Other, status.Now, IsCurrent: true),
                 _ => null, // failed runs and corrupt backups have times of their own
             };
             if (trouble is not null)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Runs;
 
 namespace NexusBackupAgent.Runbook;
@@ -24,13 +25,14 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
             In(Title),
             In(new("■ Occurred: ", "■ 発生日時: ")) + (incident.OccurredAt is { } at ? Values.Minute(at, zone) : "-"),
             In(new("■ Kind: ", "■ 障害種別: ")) + KindsOf(incident, language),
-            In(new("■ Last good backup: ", "■ 最終正常バックアップ: ")) + (incident.LastGood is { } good ? Values.Minute(good, zone) : In(incident.IsUnreadable ? Values.Unreadable : new("none", "なし"))),
+            In(new("■ Last good backup: ", "■ 最終正常バックアップ: ")) + (incident.LastGood is { } good ? Values.Minute(good, zone) : In(incident.IsBeyondRpo is null ? Values.Unreadable : new("none", "なし"))),
             In(new("■ RPO: ", "■ RPO影響: ")) + In(RpoOf(incident)),
             In(new("■ Disk used: ", "■ ディスク使用率: ")) + (incident.DiskUsedRatio is { } ratio ? Values.Percent(ratio) : In(new("unknown", "不明"))),
             In(new("■ Done so far:", "■ 実施済み対応:")),
         };
         lines.AddRange(MeasuresOf(incident).Select(measure => "  - " + In(measure)));
         lines.Add(In(new("■ State: ", "■ 現在の状態: ")) + In(StateOf(incident)));
+        lines.AddRange(incident.Reasons.Select(reason => $"  - {reason.Level}: {In(reason.Reason)}"));
         lines.Add(In(new("■ Operator: ", "■ 対応者: ")) + operatorName);
         return string.Join('\n', lines);
     }
@@ -40,6 +42,8 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
         IncidentKind.NotRun => new("automatic backup not made", "自動バックアップ未実行"),
         IncidentKind.Corrupt => new("corrupt backup file", "ファイル破損"),
         IncidentKind.Disk => new("disk full", "ディスク容量不足"),
+        IncidentKind.Retention => new("old backups not deleted", "古いバックアップ未削除"),
+        IncidentKind.Manual => new("manual backup failed", "手動バックアップ失敗"),
         IncidentKind.Restore => new("restore failed", "リストア失敗"),
         _ => new("other", "その他"),
     };
@@ -63,9 +67,9 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
     /// <summary>The hours are those since the last good backup, as the runbook's criterion counts them: what would be lost.</summary>
     private static Bilingual RpoOf(Incident incident)
     {
-        if (incident.IsUnreadable)
+        if (incident.IsBeyondRpo is not { } isBeyond)
             return new("unknown", "不明");
-        if (!incident.IsBeyondRpo)
+        if (!isBeyond)
             return new("within", "範囲内");
         if (incident.Age is not { } age)
             return new("exceeded (no good backup)", "超過（正常バックアップなし）");
@@ -82,7 +86,7 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
         foreach (var measure in incident.Measures.TakeLast(MostMeasures))
         {
             var result = measure.Succeeded switch { true => new Bilingual("done", "成功"), false => new("FAILED", "失敗"), null => new("not ended", "未完了") };
-            var detail = measure.Detail.Length == 0 ? default : new Bilingual($" ({measure.Detail})", $"（{measure.Detail}）");
+            var detail = measure.Detail.Length == 0 ? default : new Bilingual($" ({measure.Detail})", $"（「{measure.Detail}」）");
             var at = Values.Minute(measure.At, zone);
             yield return new($"{at} {measure.What.English}: {result.English}{detail.English}", $"{at} {measure.What.Japanese}: {result.Japanese}{detail.Japanese}");
         }

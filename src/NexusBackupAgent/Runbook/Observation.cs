@@ -1,3 +1,4 @@
+using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Runs;
 using NexusBackupAgent.Storage;
@@ -10,6 +11,7 @@ namespace NexusBackupAgent.Runbook;
 /// <param name="Store">Its store.</param>
 /// <param name="Directory">Where its backups lie.</param>
 /// <param name="Database">Where the database lies; null when the configuration does not tell.</param>
+/// <param name="SafetyCopies">What restores kept of it (<c>.pre_restore.…</c>, beside it), newest first.</param>
 /// <param name="ReadBack">The newest backup, read back now; null when there is none, or for a diagnosis none that is fresh.</param>
 /// <param name="WriteFailure">Why nothing can be written where its backups lie; null when a trial succeeded.</param>
 /// <param name="DatabaseFailure">Why no snapshot of the database can be opened; null when a trial succeeded.</param>
@@ -24,6 +26,7 @@ internal sealed record Observation(
     StoreStatus Store,
     string Directory,
     string? Database,
+    IReadOnlyList<string> SafetyCopies,
     ReadBack? ReadBack,
     BackupException? WriteFailure,
     BackupException? DatabaseFailure,
@@ -37,6 +40,12 @@ internal sealed record Observation(
 
     /// <summary>Bytes that the largest known content takes when it is expanded.</summary>
     public long ScratchNeeded => Status.Backups.Where(backup => backup.Manifest.IsCommitted).Select(backup => backup.Manifest.Content.Length).DefaultIfEmpty().Max();
+
+    /// <summary>Whether there is a backup that a restore would try; so it is assumed while the store can't be read.</summary>
+    public bool CanRestore => Status.IsUnreadable || Status.Backups.Any(backup => backup.State is BackupState.Good or BackupState.Unverified);
+
+    /// <summary>What a run would meet now; null when nothing.</summary>
+    public BackupException? WouldFail => WriteFailure ?? DatabaseFailure;
 
     public bool IsFresh => Status.NewestGood is { } good && Now - good.CapturedAt < Status.Source.RpoWarning;
 }

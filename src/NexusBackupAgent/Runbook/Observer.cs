@@ -26,12 +26,15 @@ internal static class Observer
         var before = await status.OfAsync(source, cancellationToken);
         var readBack = (evenStale ? NewestUsable(before, status.Now) : NewestFresh(before, status.Now)) is { } newest ? await ReadBack.VerifyAsync(agent, source.Source, newest, progress, cancellationToken) : null;
         var isBusy = agent.Turns.IsUnderWay(source.Name);
+        var database = DatabaseOf(agent.Configuration, source.Name);
+        var after = status with { Now = agent.TimeProvider.GetUtcNow() }; // what was read back is known now, and what it set aside is not of the future
         return new Observation(
-            await status.OfAsync(source, cancellationToken), // what was read back is known now
+            await after.OfAsync(source, cancellationToken),
             status.Condition,
             status.StoreOf(source),
             catalog.Locate(""),
-            DatabaseOf(agent.Configuration, source.Name),
+            database,
+            SafetyCopiesOf(database),
             readBack,
             await TryWriteAsync(catalog, cancellationToken),
             isBusy ? null : await TrySnapshotAsync(source.Source, cancellationToken), // a run that is under way has opened it
@@ -39,7 +42,7 @@ internal static class Observer
             SpaceOf(agent.Configuration.ScratchDirectory),
             Environment.UserName,
             agent.Configuration.TimeZone,
-            status.Now);
+            after.Now);
     }
 
     /// <summary>The newest that was not set aside.</summary>
@@ -94,6 +97,22 @@ internal static class Observer
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
             return null;
+        }
+    }
+
+    /// <summary>Of the same second the names differ by a number; what lies beside a copy is part of it.</summary>
+    private static string[] SafetyCopiesOf(string? database)
+    {
+        try
+        {
+            return database is null ? [] : [.. Directory.EnumerateFiles(Path.GetDirectoryName(database)!)
+                .Where(file => file.StartsWith(database + ".pre_restore.", StringComparison.Ordinal) && !file.EndsWith("-wal", StringComparison.Ordinal)
+                    && !file.EndsWith("-shm", StringComparison.Ordinal) && !file.EndsWith("-journal", StringComparison.Ordinal))
+                .OrderDescending(StringComparer.Ordinal)];
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            return []; // that its directory can't be read is told of the database
         }
     }
 

@@ -1,4 +1,5 @@
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Runs;
 
 namespace NexusBackupAgent.Runbook;
@@ -28,7 +29,7 @@ internal static class RecoveryChecklist
     public static IReadOnlyList<CheckedItem> Decide(Observation seen, Commands commands)
     {
         var (source, isUp) = (seen.Status.Name, seen.Agent.Works(seen.Now));
-        var restart = seen.Agent.IsRunning ? Commands.RestartAgent : Commands.StartAgent;
+        var restart = seen.Agent.IsRunning ? commands.RestartAgent() : commands.StartAgent();
         var hasRoom = Escalation.OfStore(seen.Store.Failure is null, seen.Store.Space?.UsedRatio) is null;
         return
         [
@@ -38,7 +39,7 @@ internal static class RecoveryChecklist
             OfContent(seen, RecoveryCheck.Checksum, VerificationCheck.Checksum, commands),
             OfContent(seen, RecoveryCheck.DatabaseIntegrity, VerificationCheck.Integrity, commands),
             Item(RecoveryCheck.Disk, hasRoom, ChecklistTexts.Disk(seen), seen.Store.Failure is null ? commands.PruneDryRun(source) : MendOfStore(seen, commands)),
-            Item(RecoveryCheck.Scheduler, isUp && seen is { DatabaseFailure: null, Status: { NextRun: not null, Late: null } }, ChecklistTexts.Scheduler(seen), NextOfScheduler(seen, isUp, restart, commands)),
+            Item(RecoveryCheck.Scheduler, isUp && seen is { WouldFail: null, Status: { NextRun: not null, Late: null } }, ChecklistTexts.Scheduler(seen), NextOfScheduler(seen, isUp, restart, commands)),
         ];
     }
 
@@ -58,7 +59,7 @@ internal static class RecoveryChecklist
     private static string NextOfScheduler(Observation seen, bool isUp, string restart, Commands commands) => seen switch
     {
         _ when !isUp => restart,
-        { DatabaseFailure: { } failure } => (DatabaseTrouble.Find(seen, commands) ?? RefusedAccess.Find(seen, commands))?.Next[0] ?? failure.Hint,
+        { WouldFail: { } failure } => (FullDisk.Find(seen, commands) ?? DatabaseTrouble.Find(seen, commands) ?? RefusedAccess.Find(seen, commands))?.Next[0] ?? failure.Hint,
         { Status.NextRun: null } => commands.CheckConfig(),
         _ => restart,
     };

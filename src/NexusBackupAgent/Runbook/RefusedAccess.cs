@@ -8,23 +8,23 @@ internal static class RefusedAccess
     public static Finding? Find(Observation seen, Commands commands)
     {
         if (OfStore(seen) is { } store)
-            return new Finding(Cause.Permission, Bilingual.Same(store.Message), Next(store.Kind, seen, commands));
+            return new Finding(Cause.Permission, Bilingual.Quoted(store.Message), Next(store.Kind, seen, commands));
         if (seen.DatabaseFailure is { Kind: FailureKind.Permission } refused)
-            return new Finding(Cause.Permission, Bilingual.Same($"{refused.Message}; {refused.Hint}"), OfDatabase(seen, commands));
+            return new Finding(Cause.Permission, Bilingual.Quoted($"{refused.Message}; {refused.Hint}"), OfDatabase(seen, commands));
         return seen.Status.LastFailure is { Kind: FailureKind.Permission or FailureKind.StoreUnavailable } last && !LastFailure.IsOver(seen)
             ? new Finding(Cause.Permission, DiagnosisTexts.LastRun(last), [Commands.On(seen.Directory, "ls", "-la"), commands.Backup(seen.Source)]) { IsPast = true }
             : null;
     }
-
-    /// <summary>Whether it was refused just now, not only to the last run.</summary>
-    public static bool IsRefusedNow(Observation seen) => OfStore(seen) is not null || seen.DatabaseFailure is { Kind: FailureKind.Permission };
 
     private static BackupException? OfStore(Observation seen) => ((BackupException?[])[seen.Store.Failure, seen.Status.ListFailure, seen.WriteFailure, seen.ReadBack?.Failure])
         .FirstOrDefault(failure => failure?.Kind is FailureKind.Permission or FailureKind.StoreUnavailable);
 
     private static string[] Next(FailureKind kind, Observation seen, Commands commands) => kind == FailureKind.StoreUnavailable
         ? [Commands.On(seen.Store.Path, "findmnt", "-T"), Commands.On(seen.Store.Path, "ls", "-ld"), commands.Backup(seen.Source)]
-        : [Commands.On(seen.Directory, "ls", "-la"), Commands.On(seen.Directory, "sudo", "chown", "-R", seen.User), Commands.On(seen.Directory, "sudo", "chmod", "u+rwx"), commands.Backup(seen.Source)];
+        : [Commands.On(Refused(seen), "ls", "-la"), Commands.On(Refused(seen), "sudo", "chown", "-R", seen.User), Commands.On(Refused(seen), "sudo", "chmod", "u+rwx"), commands.Backup(seen.Source)];
+
+    /// <summary>The store as a whole, or else the source's directory in it.</summary>
+    private static string Refused(Observation seen) => seen.Store.Failure is null ? seen.Directory : seen.Store.Path;
 
     /// <summary>Whose the database is, is its application's affair: it is looked at, not given away.</summary>
     private static string[] OfDatabase(Observation seen, Commands commands) =>

@@ -49,6 +49,7 @@ internal sealed record SourceStatus(
         var (agent, now) = (status.Agent, status.Now);
         var activity = log.Sources.GetValueOrDefault(source.Name);
         var (backups, orphans, failure) = await ListAsync(source.Source.Catalog, cancellationToken);
+        var practised = LastDrill.Of(drill, backups ?? []);
         var late = activity is { RunStartedAt: null }
             ? LateSchedule.Find(source.Schedules, activity.AddedAt, schedule => agent.Journal.LastStarted(source.Name, schedule.Name), now, agent.Configuration.TimeZone)
             : null;
@@ -61,10 +62,11 @@ internal sealed record SourceStatus(
             source.RpoWarning,
             source.RpoCritical)
         {
+            IsStoreUp = status.StoreOf(source).Failure is null,
             LateSchedule = late?.Schedule.Name,
             RunStartedAt = status.Condition.IsRunning ? activity?.RunStartedAt : null, // without an agent the run died with it, or has a person before it
-            LastDrillAt = drill?.EndedAt,
-            HasDrillFailed = drill?.Failure is { Kind: not FailureKind.Interrupted },
+            LastDrillAt = practised?.EndedAt,
+            HasDrillFailed = practised is { Passed: false },
         };
         return new SourceStatus(
             source,
@@ -74,7 +76,7 @@ internal sealed record SourceStatus(
             backups?.NewestGood(now),
             activity,
             agent.Journal.LastFailure(source.Name),
-            LastDrill.Of(drill, backups ?? []),
+            practised,
             hook?.Failure,
             source.Schedules.Select(schedule => schedule.Cron.GetNextOccurrence(now, agent.Configuration.TimeZone)).Min(),
             late,

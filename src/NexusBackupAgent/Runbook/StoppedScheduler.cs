@@ -11,9 +11,9 @@ internal static class StoppedScheduler
         return seen switch
         {
             _ when seen.Status.Source.Schedules.Count == 0 || seen.Status.NextRun is null => NothingScheduled(seen, commands),
-            { Agent.IsRunning: false } => new Finding(Cause.Scheduler, DiagnosisTexts.Agent(seen), [Commands.StartAgent, .. then]),
-            _ when seen.Agent.IsStuck(seen.Now) => new Finding(Cause.Scheduler, DiagnosisTexts.Agent(seen), [Commands.RestartAgent, .. then]),
-            { Status.Late: { } late } => new Finding(Cause.Scheduler, DiagnosisTexts.Late(late.Schedule.Name, late.Due, seen.Zone), [Commands.RestartAgent, .. then]),
+            { Agent.IsRunning: false } => new Finding(Cause.Scheduler, DiagnosisTexts.Agent(seen), [commands.StartAgent(), .. then]),
+            _ when seen.Agent.IsStuck(seen.Now) => new Finding(Cause.Scheduler, DiagnosisTexts.Agent(seen), [commands.RestartAgent(), .. then]),
+            { Status.Late: { } late } => new Finding(Cause.Scheduler, DiagnosisTexts.Late(late.Schedule.Name, late.Due, seen.Zone), [commands.RestartAgent(), .. then]),
             _ => null,
         };
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using NexusBackupAgent.Common;
 
 namespace NexusBackupAgent.Runbook;
 

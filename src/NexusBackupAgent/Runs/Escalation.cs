@@ -20,7 +20,7 @@ internal static class Escalation
 
     /// <returns>Everything that asks for a level, the highest first; none: the source is well protected.</returns>
     public static IReadOnlyList<EscalationReason> Decide(SourceCondition source, DateTimeOffset now) =>
-        [.. OfBackups(source, now).Concat(OfRuns(source, now)).Append(OfDrill(source, now)).Append(OfDisk(source.DiskUsedRatio)).OfType<EscalationReason>().OrderByDescending(reason => reason.Level)];
+        [.. OfBackups(source, now).Concat(OfRuns(source, now)).Concat(OfDrill(source, now)).Append(OfDisk(source.DiskUsedRatio)).OfType<EscalationReason>().OrderByDescending(reason => reason.Level)];
 
     /// <summary>The highest level that a reason asks for.</summary>
     public static EscalationLevel Highest(IEnumerable<EscalationReason> reasons) =>
@@ -29,8 +29,7 @@ internal static class Escalation
     /// <returns>Null below the warning threshold.</returns>
     public static EscalationReason? OfDisk(double? usedRatio) => usedRatio switch
     {
-        >= DiskCritical => new(EscalationLevel.L2, EscalationCause.StorageFull, $"its store's disk is {usedRatio * 100:0} % full"),
-        >= DiskWarning => new(EscalationLevel.L1, EscalationCause.StorageFull, $"its store's disk is {usedRatio * 100:0} % full"),
+        >= DiskWarning and { } ratio => new(ratio >= DiskCritical ? EscalationLevel.L2 : EscalationLevel.L1, EscalationCause.StorageFull, Full(Math.Floor(ratio * 100))),
         _ => null,
     };
 
@@ -38,49 +37,52 @@ internal static class Escalation
     /// <param name="usedRatio">Of its disk, 0 to 1; null when it does not tell.</param>
     /// <returns>Null when nothing is wrong with the store.</returns>
     public static EscalationReason? OfStore(bool isUp, double? usedRatio) =>
-        isUp ? OfDisk(usedRatio) : new(EscalationLevel.L2, EscalationCause.StoreDown, "its store cannot be used or cannot be written");
+        isUp ? OfDisk(usedRatio) : new(EscalationLevel.L2, EscalationCause.StoreDown, new("its store cannot be used or cannot be written", "格納先が使用不可または書込み不可"));
 
     /// <returns>None when the agent works, or none was ever started here: commands do without one.</returns>
     public static IEnumerable<EscalationReason> OfAgent(AgentCondition agent, DateTimeOffset now)
     {
         if (agent is { IsRunning: false, LastBeat: not null })
-            yield return new(EscalationLevel.L2, EscalationCause.AgentDown, "the agent is not running");
+            yield return new(EscalationLevel.L2, EscalationCause.AgentDown, new("the agent is not running", "サービス（エージェント）停止中"));
         else if (agent.LastBeat is not null && agent.IsStuck(now))
-            yield return new(EscalationLevel.L2, EscalationCause.SchedulerStuck, "the agent's scheduler has stopped");
+            yield return new(EscalationLevel.L2, EscalationCause.SchedulerStuck, new("the agent's scheduler has stopped", "スケジューラ停止"));
         if (agent.SelfTestFailure is { } failure)
         {
-            var reason = failure.Kind == FailureKind.Verification ? "the last self-test of the verification failed" : "the last self-test of the verification could not be made, which proves nothing";
-            yield return new(EscalationLevel.L1, EscalationCause.SelfTestFailed, $"{reason}: {failure.Message}");
+            yield return new(EscalationLevel.L1, EscalationCause.SelfTestFailed, failure.Kind == FailureKind.Verification
+                ? new($"the last self-test of the verification failed: {failure.Message}", $"検証機能のセルフテストが失敗: 「{failure.Message}」")
+                : new($"the last self-test of the verification could not be made, which proves nothing: {failure.Message}", $"検証機能のセルフテストを実施できず（判定不能）: 「{failure.Message}」"));
         }
     }
 
     private static IEnumerable<EscalationReason> OfBackups(SourceCondition source, DateTimeOffset now)
     {
-        if (source.Backups is not { } backups)
-        {
+        if (!source.IsStoreUp || source.Backups is null)
             yield return OfStore(isUp: false, usedRatio: null)!;
+        if (source.Backups is not { } backups)
             yield break;
-        }
 
         var corrupt = backups.Count(backup => backup.State is BackupState.Corrupt or BackupState.Quarantined);
         if (backups.Count > 0 && corrupt == backups.Count)
-            yield return new(EscalationLevel.L3, EscalationCause.AllCorrupt, corrupt == 1 ? "its only backup is corrupt" : $"all {corrupt} backups are corrupt");
+            yield return new(EscalationLevel.L3, EscalationCause.AllCorrupt, new(corrupt == 1 ? "its only backup is corrupt" : $"all {corrupt} backups are corrupt", $"全バックアップ（{corrupt}件）が破損"));
         else if (OfCorrupt(backups, now) is { } ofCorrupt)
             yield return ofCorrupt;
 
         if (backups.FirstOrDefault(backup => backup.IsFromTheFuture(now)) is { } future)
-            yield return new(EscalationLevel.L1, EscalationCause.Clock, $"{future.File} was captured in the future, so a clock was or is wrong; nothing is pruned. Check the time (timedatectl); if it is right now, delete that backup by hand");
+            yield return new(EscalationLevel.L1, EscalationCause.Clock, new(
+                $"{future.File} was captured in the future, so a clock was or is wrong; nothing is pruned. Check the time (timedatectl); if it is right now, delete that backup by hand",
+                $"{future.File} の取得日時が未来（時計の異常）のため、自動削除を停止中。時刻を確認し（timedatectl）、現在正しければこのバックアップを手動で削除"));
         if (OfAge(source, backups, now) is { } ofAge)
             yield return ofAge;
         if (source.Overdue > 0)
-            yield return new(EscalationLevel.L1, EscalationCause.RetentionOverdue, $"{source.Overdue} {(source.Overdue == 1 ? "backup is" : "backups are")} past retention and not deleted");
+            yield return new(EscalationLevel.L1, EscalationCause.RetentionOverdue, new($"{source.Overdue} {(source.Overdue == 1 ? "backup is" : "backups are")} past retention and not deleted", $"保持期間超過のバックアップ{source.Overdue}件が未削除"));
     }
 
-    private static EscalationReason? OfDrill(SourceCondition source, DateTimeOffset now)
+    private static IEnumerable<EscalationReason> OfDrill(SourceCondition source, DateTimeOffset now)
     {
         if (source.HasDrillFailed)
-            return new(EscalationLevel.L1, EscalationCause.DrillFailed, "the last restore drill failed");
-        return now - source.LastDrillAt > DrillOverdueAfter ? new(EscalationLevel.L1, EscalationCause.DrillOverdue, $"no restore was practised for {DrillOverdueAfter.Days} days") : null;
+            yield return new(EscalationLevel.L1, EscalationCause.DrillFailed, new("the last restore drill failed", "直近のリストア訓練が失敗"));
+        if (now - source.LastDrillAt > DrillOverdueAfter)
+            yield return new(EscalationLevel.L1, EscalationCause.DrillOverdue, new($"no restore was practised for {DrillOverdueAfter.Days} days", $"リストア訓練が{DrillOverdueAfter.Days}日以上未実施"));
     }
 
     private static EscalationReason? OfCorrupt(IReadOnlyList<Backup> backups, DateTimeOffset now)
@@ -90,10 +92,10 @@ internal static class Escalation
         return (corrupt, setAside) switch
         {
             (0, 0) => null,
-            (0, 1) => new(EscalationLevel.L1, EscalationCause.Corrupt, "a backup was set aside as corrupt within the last day"),
-            (0, _) => new(EscalationLevel.L1, EscalationCause.Corrupt, $"{setAside} backups were set aside as corrupt within the last day"),
-            (1, 0) => new(EscalationLevel.L1, EscalationCause.Corrupt, "a backup is corrupt"),
-            _ => new(EscalationLevel.L1, EscalationCause.Corrupt, $"{corrupt + setAside} backups are corrupt"),
+            (0, 1) => new(EscalationLevel.L1, EscalationCause.Corrupt, SetAside("a backup was", 1)),
+            (0, _) => new(EscalationLevel.L1, EscalationCause.Corrupt, SetAside($"{setAside} backups were", setAside)),
+            (1, 0) => new(EscalationLevel.L1, EscalationCause.Corrupt, new("a backup is corrupt", "破損バックアップ1件")),
+            _ => new(EscalationLevel.L1, EscalationCause.Corrupt, new($"{corrupt + setAside} backups are corrupt", $"破損バックアップ{corrupt + setAside}件")),
         };
     }
 
@@ -108,29 +110,33 @@ internal static class Escalation
         {
             return (now - source.AddedAt) switch
             {
-                null => new(EscalationLevel.L1, EscalationCause.Unknown, "there is no good backup yet"), // whether it had its day is unknown
-                { } known when known >= source.RpoWarning => new(EscalationLevel.L3, EscalationCause.None, "there is no good backup"),
+                null => new(EscalationLevel.L1, EscalationCause.Unknown, new("there is no good backup yet", "正常バックアップ未取得")), // whether it had its day is unknown
+                { } known when known >= source.RpoWarning => new(EscalationLevel.L3, EscalationCause.None, new("there is no good backup", "正常バックアップなし")),
                 _ => null,
             };
         }
 
         var age = now - good.Value;
         if (age >= source.RpoCritical)
-            return new(EscalationLevel.L2, EscalationCause.Stale, $"the newest good backup is older than {Hours(source.RpoCritical)}");
-        return age >= source.RpoWarning ? new(EscalationLevel.L1, EscalationCause.Stale, $"the newest good backup is older than {Hours(source.RpoWarning)}") : null;
+            return new(EscalationLevel.L2, EscalationCause.Stale, OlderThan(source.RpoCritical));
+        return age >= source.RpoWarning ? new(EscalationLevel.L1, EscalationCause.Stale, OlderThan(source.RpoWarning)) : null;
     }
 
     private static IEnumerable<EscalationReason> OfRuns(SourceCondition source, DateTimeOffset now)
     {
         if (source.ConsecutiveFailures >= 2)
-            yield return new(EscalationLevel.L2, EscalationCause.Failed, $"{source.ConsecutiveFailures} runs failed in a row");
+            yield return new(EscalationLevel.L2, EscalationCause.Failed, new($"{source.ConsecutiveFailures} runs failed in a row", $"{source.ConsecutiveFailures}回連続でバックアップ失敗"));
         else if (source.ConsecutiveFailures == 1)
-            yield return new(EscalationLevel.L1, EscalationCause.Failed, "the last run failed");
+            yield return new(EscalationLevel.L1, EscalationCause.Failed, new("the last run failed", "前回のバックアップが失敗"));
         if (source.LateSchedule is { } late)
-            yield return new(EscalationLevel.L1, EscalationCause.ScheduleOverdue, $"schedule {late} did not start when it was due");
+            yield return new(EscalationLevel.L1, EscalationCause.ScheduleOverdue, new($"schedule {late} did not start when it was due", $"スケジュール {late} が予定時刻に未実行"));
         if (now - source.RunStartedAt > RunStuckAfter)
-            yield return new(EscalationLevel.L1, EscalationCause.RunStuck, $"its run has not ended for {Hours(RunStuckAfter)}");
+            yield return new(EscalationLevel.L1, EscalationCause.RunStuck, new($"its run has not ended for {RunStuckAfter.TotalHours:0.##} h", $"バックアップ実行が{RunStuckAfter.TotalHours:0.##}時間以上終了していない"));
     }
 
-    private static string Hours(TimeSpan span) => $"{span.TotalHours:0.##} h";
+    private static Bilingual OlderThan(TimeSpan span) => new($"the newest good backup is older than {span.TotalHours:0.##} h", $"最新の正常バックアップから{span.TotalHours:0.##}時間以上経過");
+
+    private static Bilingual Full(double percent) => new($"its store's disk is {percent:0} % full", $"格納先のディスク使用率 {percent:0}%");
+
+    private static Bilingual SetAside(string those, int count) => new($"{those} set aside as corrupt within the last day", $"24時間以内に破損バックアップ{count}件を保全（リネーム）");
 }

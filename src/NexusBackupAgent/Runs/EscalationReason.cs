@@ -1,3 +1,5 @@
+using NexusBackupAgent.Common;
+
 namespace NexusBackupAgent.Runs;
 
 /// <summary>Who has to act (runbook §4).</summary>
@@ -50,4 +52,4 @@ internal enum EscalationCause
 /// <param name="Level">Which.</param>
 /// <param name="Cause">What.</param>
 /// <param name="Reason">The same in words for an operator.</param>
-internal sealed record EscalationReason(EscalationLevel Level, EscalationCause Cause, string Reason);
+internal sealed record EscalationReason(EscalationLevel Level, EscalationCause Cause, Bilingual Reason);

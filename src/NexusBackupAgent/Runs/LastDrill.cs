@@ -1,5 +1,4 @@
 using NexusBackupAgent.Catalog;
-using NexusBackupAgent.Common;
 
 namespace NexusBackupAgent.Runs;
 
@@ -15,10 +14,7 @@ internal sealed record LastDrill(DateTimeOffset EndedAt, TimeSpan Took, Backup? 
     /// <summary>How old the recovered data was at the time of the drill; null when it is not known any more.</summary>
     public TimeSpan? DataAge => EndedAt - Backup?.CapturedAt;
 
-    /// <summary>
-    /// From the journal, and where that was lost, from the files beside the backups. A drill that was stopped on purpose says
-    /// nothing; the one before it does.
-    /// </summary>
+    /// <summary>From the journal, and where that was lost, from the files beside the backups.</summary>
     /// <param name="operation">The last drill that ended, from the journal; null if none did.</param>
     /// <param name="backups">Those of the source.</param>
     /// <returns>Null when there was no drill.</returns>
@@ -28,7 +24,7 @@ internal sealed record LastDrill(DateTimeOffset EndedAt, TimeSpan Took, Backup? 
         var kept = newest?.Drill is { } result
             ? new LastDrill(result.DrilledAt, TimeSpan.FromSeconds(result.Seconds), newest, result.Passed ? null : result.Reason)
             : null;
-        if (operation is not { EndedAt: { } endedAt } || operation.Failure?.Kind == FailureKind.Interrupted)
+        if (operation is not { EndedAt: { } endedAt })
             return kept;
         if (kept is not null && kept.EndedAt >= operation.StartedAt)
             return kept; // the file of this drill, which measured from artifact to answer; or a later one's, of another journal

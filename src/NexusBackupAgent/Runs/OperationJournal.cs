@@ -18,7 +18,7 @@ internal sealed class OperationJournal(JournalDatabase database)
     // Whoever ended one is in the counts: looking up the last of each costs nothing, going through a year of them does.
     internal const string LastEndedOfEach = $"""
         SELECT {Columns} FROM operations WHERE id IN (
-            SELECT (SELECT id FROM operations WHERE kind = $kind AND source = counted.source AND ended_at IS NOT NULL ORDER BY id DESC LIMIT 1)
+            SELECT (SELECT id FROM operations WHERE kind = $kind AND source = counted.source AND ended_at IS NOT NULL AND (failure IS NOT 'Interrupted' OR kind = 'hook') ORDER BY id DESC LIMIT 1)
             FROM operation_counts AS counted WHERE kind = $kind)
         """;
 
@@ -46,7 +46,7 @@ internal sealed class OperationJournal(JournalDatabase database)
     public Operation? Last(string source, OperationKind kind) => database.Read(transaction => Query(
         transaction, LastOfKind, Read, ("$source", source), ("$kind", kind.Word())).FirstOrDefault());
 
-    /// <summary>The newest operation of a kind that ended, of every source that had one, by source.</summary>
+    /// <summary>The newest operation of a kind that ended, of every source that had one, by source. What was stopped on purpose says nothing, and the one before it does; but a hook that was stopped told nobody.</summary>
     public IReadOnlyDictionary<string, Operation> LastOfEach(OperationKind kind) => database.Read(transaction => Query(
         transaction, LastEndedOfEach, Read, ("$kind", kind.Word()))
         .ToDictionary(operation => operation.Source, StringComparer.Ordinal));

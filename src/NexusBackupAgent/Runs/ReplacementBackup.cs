@@ -3,33 +3,52 @@ using NexusBackupAgent.Retention;
 
 namespace NexusBackupAgent.Runs;
 
+/// <summary>Whether a backup is to be replaced now.</summary>
+/// <param name="Corrupt">Which; null when none is.</param>
+/// <param name="WhyNot">In words for an operator; empty when one is.</param>
+internal sealed record ReplacementDecision(Backup? Corrupt, string WhyNot = "");
+
 /// <summary>
 /// Decides whether a backup that was set aside is to be replaced at once (runbook §2 [D]). Derived from the store and the
 /// journal alone, so that neither a restart nor a second process makes it happen twice. Pure.
 /// </summary>
 internal static class ReplacementBackup
 {
+    public static readonly ReplacementDecision NothingLost = new(Corrupt: null, "none was set aside after a reading that found it corrupt");
+
     /// <param name="backups">Of one source.</param>
     /// <param name="retention">How long each of its schedules' backups are kept.</param>
     /// <param name="zone">The calendar of months and years.</param>
     /// <param name="lastStarts">When its last two runs started, newest first, UTC, and whether they succeeded; fewer when there were fewer.</param>
     /// <param name="now">The instant to decide at. What is later was dated by a wrong clock, and nothing follows from it.</param>
     /// <returns>
-    /// The backup to replace, of several the one whose schedule keeps longest; null when there is none, or when a new run
-    /// would not help or was tried already.
+    /// The backup to replace, of several the one whose schedule keeps longest; none when there is none, or when a new run
+    /// would not help or was tried already: then why not, of the one that was found last.
     /// </returns>
-    public static Backup? Due(
+    public static ReplacementDecision Decide(
         IReadOnlyList<Backup> backups, IReadOnlyDictionary<string, RetentionPeriod> retention, TimeZoneInfo zone, IReadOnlyList<(DateTimeOffset At, bool Succeeded)> lastStarts, DateTimeOffset now)
     {
         var starts = lastStarts.Where(start => start.At <= now).ToList();
         var damaged = backups.Where(backup => IsDamaged(backup) && FoundAt(backup) <= now).OrderByDescending(FoundAt).ToList();
-        if (damaged is not [var newest, ..] || newest.ShowsCorruptSource)
-            return null;
-        return damaged
+        if (damaged is not [var newest, ..])
+            return NothingLost;
+        if (newest.ShowsCorruptSource)
+            return new ReplacementDecision(Corrupt: null, $"the database was already damaged when {BackupFiles.Original(newest.File)} was captured, and would be captured damaged again");
+        var due = damaged
             .Where(corrupt => !corrupt.ShowsCorruptSource
                 && !backups.Any(backup => backup.CapturedAt > FoundAt(corrupt) && backup.CapturedAt <= now)
                 && (starts.Count == 0 || (starts[0].At < FoundAt(corrupt) && !IsOwnReplacement(corrupt, damaged, starts))))
             .MaxBy(KeptUntil); // of equals the first, which was found last
+        return due is null ? new ReplacementDecision(Corrupt: null, WhyNot(newest)) : new ReplacementDecision(due);
+
+        string WhyNot(Backup corrupt)
+        {
+            if (backups.FirstOrDefault(backup => backup.CapturedAt > FoundAt(corrupt) && backup.CapturedAt <= now) is { } later)
+                return $"{later.File} was captured after the damage was found";
+            return starts[0].At >= FoundAt(corrupt)
+                ? "another run started after the damage was found"
+                : $"{BackupFiles.Original(corrupt.File)} was itself made in the place of a corrupt one, so the store ruins what is written to it (dmesg | tail; smartctl -H)";
+        }
 
         // What no schedule made comes last: its replacement covers no schedule.
         DateTimeOffset KeptUntil(Backup corrupt) =>

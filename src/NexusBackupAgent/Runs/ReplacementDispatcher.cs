@@ -11,23 +11,27 @@ internal sealed partial class ReplacementDispatcher(RunDispatcher dispatcher, Ru
     /// <returns>How that run ended; null when none is due, or the source is busy.</returns>
     public async Task<RunRecord?> RunIfDueAsync(ProtectedSource source, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
-        if (await DueAsync(source, cancellationToken) is null)
+        if ((await DecideAsync(source, cancellationToken)).Corrupt is null)
             return null; // without taking the lock, which a command may want at this moment
         return await dispatcher.RunIfDueAsync(source, token => ScheduleAsync(source, token), lockTimeout, progress, cancellationToken);
     }
 
-    private async Task<Backup?> DueAsync(ProtectedSource source, CancellationToken cancellationToken)
+    /// <summary>Why <see cref="RunIfDueAsync"/> made none: what keeps it from being due, or else that the source is busy.</summary>
+    public async Task<string> WhyNotAsync(ProtectedSource source, CancellationToken cancellationToken) =>
+        await DecideAsync(source, cancellationToken) is { Corrupt: null } decision ? decision.WhyNot : "another run or operation of it is under way (nexus-backup status); a running agent makes it within a minute after that";
+
+    private async Task<ReplacementDecision> DecideAsync(ProtectedSource source, CancellationToken cancellationToken)
     {
         var backups = await source.Catalog.ListAsync(cancellationToken);
         return backups.Any(backup => backup.State == BackupState.Quarantined)
-            ? ReplacementBackup.Due(backups, source.Retention, source.Zone, journal.LastStarts(source.Name, 2), timeProvider.GetUtcNow())
-            : null;
+            ? ReplacementBackup.Decide(backups, source.Retention, source.Zone, journal.LastStarts(source.Name, 2), timeProvider.GetUtcNow())
+            : ReplacementBackup.NothingLost;
     }
 
     /// <returns>The schedule to run; null when another process made the replacement meanwhile.</returns>
     private async Task<string?> ScheduleAsync(ProtectedSource source, CancellationToken cancellationToken)
     {
-        if (await DueAsync(source, cancellationToken) is not { } corrupt)
+        if ((await DecideAsync(source, cancellationToken)).Corrupt is not { } corrupt)
             return null;
         var schedule = source.Retention.ContainsKey(corrupt.Schedule) ? corrupt.Schedule : BackupManifest.ManualSchedule;
         Replacing(source.Name, corrupt.File, schedule);

@@ -19,6 +19,9 @@ internal sealed record SourceCondition(
     TimeSpan RpoWarning,
     TimeSpan RpoCritical)
 {
+    /// <summary>Whether its store can be used, and written; what can be read may refuse the next backup.</summary>
+    public bool IsStoreUp { get; init; } = true;
+
     /// <summary>A schedule that is due for longer than its grace and has not started; null when there is none.</summary>
     public string? LateSchedule { get; init; }
 

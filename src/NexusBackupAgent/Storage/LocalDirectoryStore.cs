@@ -165,13 +165,10 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IA
     {
         if (Directory.Exists(root))
             _ = Directory.EnumerateFileSystemEntries(root).Any();
+        else if (File.Exists(root))
+            throw new BackupException(FailureKind.StoreUnavailable, $"store '{Name}' is not a directory: '{root}'", $"see what it is (ls -l '{root}'), move it away, and mount the store's disk there, or create it once with: mkdir -p '{root}'");
         else
-        {
-            throw new BackupException(
-                FailureKind.StoreUnavailable,
-                File.Exists(root) ? $"store '{Name}' is not a directory: '{root}'" : $"store '{Name}' does not exist: '{root}'",
-                $"mount its disk, or create it once with: mkdir -p '{root}'");
-        }
+            throw new BackupException(FailureKind.StoreUnavailable, $"store '{Name}' does not exist: '{root}'", $"mount its disk, or create it once with: mkdir -p '{root}'");
     }
 
     /// <summary>Makes what is missing below the root, each level durably.</summary>

@@ -1,14 +1,14 @@
 using System.Text.RegularExpressions;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.EndToEndTests.Support;
 using NexusBackupAgent.Runbook;
+using NexusBackupAgent.Runs;
 
 namespace NexusBackupAgent.EndToEndTests.Alerts;
 
 /// <summary>Whoever is paged lands on the section that says what to do, in both languages.</summary>
 public sealed partial class RunbookTests
 {
-    private const string Address = "https://github.com/nexus-backup/nexus-backup-agent/blob/main/docs/runbook.md#";
-
     private static readonly string English = File.ReadAllText(Repository.File("docs", "runbook.md"));
     private static readonly string Japanese = File.ReadAllText(Repository.File("docs", "runbook.ja.md"));
 
@@ -19,10 +19,14 @@ public sealed partial class RunbookTests
 
         Assert.All(RuleFile.Alerts, rule =>
         {
-            Assert.Equal(Address + rule.Alert!.ToLowerInvariant(), rule.Annotations["runbook_url"]);
+            Assert.Equal($"{DiagnosisWords.Pages.English}#{rule.Alert!.ToLowerInvariant()}", rule.Annotations["runbook_url"]); // as diagnose links
             Assert.Contains(rule.Alert.ToLowerInvariant(), anchors);
         });
     }
+
+    [Fact]
+    public void The_alert_and_the_level_call_a_drill_overdue_after_the_same_days() =>
+        Assert.EndsWith($"> {Escalation.DrillOverdueAfter.TotalDays} * 86400", Assert.Single(RuleFile.Alerts, rule => rule.Alert == "NexusBackupDrillOverdue").Expr.Trim(), StringComparison.Ordinal);
 
     [Fact]
     public void No_section_is_of_an_alert_that_is_gone()
@@ -44,7 +48,11 @@ public sealed partial class RunbookTests
     {
         Assert.All(
             Enum.GetValues<Cause>(),
-            cause => Assert.Contains(DiagnosisWords.Link(cause, Language.Japanese).Split('#')[1], AnchorsOf(Japanese)));
+            cause =>
+            {
+                Assert.StartsWith(DiagnosisWords.Pages.English + "#", DiagnosisWords.Link(cause, Language.English), StringComparison.Ordinal);
+                Assert.Contains(DiagnosisWords.Link(cause, Language.Japanese).Split('#')[1], AnchorsOf(Japanese));
+            });
     }
 
     [Theory]

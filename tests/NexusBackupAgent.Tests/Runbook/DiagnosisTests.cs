@@ -4,6 +4,7 @@ using NexusBackupAgent.Cli;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Runbook;
+using NexusBackupAgent.Runs;
 using NexusBackupAgent.Storage;
 using NexusBackupAgent.Tests.Cli;
 using NexusBackupAgent.Tests.Support;
@@ -43,6 +44,18 @@ public sealed class DiagnosisTests : IDisposable
     }
 
     [Fact]
+    public async Task What_the_diagnosis_itself_sets_aside_is_in_its_level()
+    {
+        await Place.RunAsync("backup");
+        await Place.RunAsync("backup");
+        Damage.FlipBit(Directory.GetFiles(Place.Store, "*.db.gz").MaxBy(File.GetLastWriteTimeUtc)!);
+
+        var (found, _) = await night.DiagnoseAsync();
+
+        Assert.Equal(("A", "L1"), (Text(found, "cause"), Text(found, "level")));
+    }
+
+    [Fact]
     public async Task A_corrupt_backup_with_a_good_newer_one_is_no_longer_A()
     {
         await Place.RunAsync("backup");
@@ -78,13 +91,30 @@ public sealed class DiagnosisTests : IDisposable
         Assert.Equal("L1: its run has not ended for 6 h", source.GetProperty("reasons")[0].GetString());
     }
 
+    [Theory]
+    [InlineData("Interrupted", "no restore was practised for 40 days")]
+    [InlineData("Restore", "the last restore drill failed")]
+    public async Task A_drill_that_was_stopped_on_purpose_is_neither_practice_nor_a_failure(string kind, string reason)
+    {
+        await Place.RunAsync("backup");
+        night.InJournal((_, operations) =>
+        {
+            operations.Record(new Operation(0, "itsm", OperationKind.Drill, Now.AddDays(-41), Now.AddDays(-41), Backup: null, "", Failure: null));
+            operations.Record(new Operation(0, "itsm", OperationKind.Drill, Now.AddDays(-1), Now.AddDays(-1), Backup: null, "", new RunFailure(Enum.Parse<FailureKind>(kind), "it was stopped", "look")));
+        });
+
+        var source = (await Place.RunAsync("status", "--json")).Json.GetProperty("sources")[0];
+
+        Assert.Equal($"L1: {reason}", source.GetProperty("reasons")[0].GetString());
+    }
+
     [Fact]
     public async Task An_agent_that_stopped_is_B_although_the_backup_is_fresh()
     {
         await Place.RunAsync("backup");
         night.StopAgent();
 
-        var found = await ExpectAsync("B", 3, "not running since", "sudo systemctl start nexus-backup");
+        var found = await ExpectAsync("B", 3, "not running since", "sudo systemctl start nexus-backup   # or, where it is no service: nexus-backup run");
         Assert.Equal("L2", Text(found, "level"));
     }
 
@@ -94,7 +124,7 @@ public sealed class DiagnosisTests : IDisposable
         await Place.RunAsync("backup");
         night.Agent(beat: Now.AddMinutes(-11));
 
-        await ExpectAsync("B", 3, "stood still for 11 min", "sudo systemctl restart nexus-backup");
+        await ExpectAsync("B", 3, "stood still for 11 min", "sudo systemctl restart nexus-backup   # or, where it is no service: stop it, then nexus-backup run");
     }
 
     [Fact]
@@ -103,7 +133,7 @@ public sealed class DiagnosisTests : IDisposable
         await Place.RunAsync("backup");
         night.InJournal((journal, _) => journal.AddSource("itsm", Now.AddDays(-3)));
 
-        await ExpectAsync("B", 3, "schedule daily was due", "sudo systemctl restart nexus-backup");
+        await ExpectAsync("B", 3, "schedule daily was due", "sudo systemctl restart nexus-backup   # or, where it is no service: stop it, then nexus-backup run");
     }
 
     [SkippableFact]
@@ -224,6 +254,35 @@ public sealed class DiagnosisTests : IDisposable
     }
 
     [Fact]
+    public async Task A_lost_database_without_a_good_backup_is_L3_and_tells_what_earlier_restores_kept()
+    {
+        await Place.RunAsync("backup");
+        Assert.Equal(0, (await Place.RunAsync("restore", "itsm", "--force")).Code);
+        var copy = Assert.Single(Directory.GetFiles(Place.Path, "itsm.db.pre_restore.*"));
+        night.FlipBit();
+        await Place.RunAsync("verify", "--no-replacement");
+        File.Delete(Place.In("itsm.db"));
+
+        var (found, _) = await night.DiagnoseAsync();
+
+        Assert.Equal("L3", Text(found, "level"));
+        Assert.Equal($"L3: no backup can be restored; what earlier restores kept beside the database: {copy}", found.GetProperty("reasons")[0].GetString());
+        Assert.Contains($"sqlite3 -readonly {copy} 'PRAGMA integrity_check'", Next(found));
+        Assert.DoesNotContain(Next(found), command => command!.Contains("restore itsm", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_cannot_be_known_is_neither_passed_nor_failed()
+    {
+        Directory.Delete(Place.Store, recursive: true);
+
+        var steps = (await night.DiagnoseAsync()).Json.GetProperty("steps").EnumerateArray().ToDictionary(step => Text(step, "step"), step => step.GetProperty("passed").ValueKind);
+
+        Assert.Equal((JsonValueKind.Null, JsonValueKind.Null, JsonValueKind.False, JsonValueKind.Null), (steps["1"], steps["3C"], steps["3E"], steps["3"]));
+        Assert.Contains("  – [3C] disk space: the store does not tell", (await Place.RunAsync("diagnose", "--lang", "en")).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_backup_of_a_damaged_database_is_a_database_error_and_no_checksum_mismatch()
     {
         await Place.RunAsync("backup");
@@ -262,10 +321,22 @@ public sealed class DiagnosisTests : IDisposable
 
         var found = await AsOrdinaryUserAsync($"chmod 0500 '{Place.Store}'");
 
-        Assert.Contains("[E] storage or permission error", found, StringComparison.Ordinal);
+        Assert.Contains("[E] storage or permission error  L2", found, StringComparison.Ordinal); // as the alert says
         Assert.Contains("permissions: cannot write in store 'local'", found, StringComparison.Ordinal);
         Assert.Contains($"ls -la {Place.Store}", found, StringComparison.Ordinal);
         Assert.Contains("exit code 3", found, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task A_store_that_refuses_everything_is_mended_itself_and_not_the_directory_in_it()
+    {
+        await File.WriteAllTextAsync(Place.Configuration, (await File.ReadAllTextAsync(Place.Configuration)).Replace("directory: .", "directory: itsm", StringComparison.Ordinal));
+        await Place.RunAsync("backup");
+
+        var found = await AsOrdinaryUserAsync($"chmod 0000 '{Place.Store}'");
+
+        Assert.Contains("  – [1] newest good backup: unknown: the store cannot be read", found, StringComparison.Ordinal);
+        Assert.Contains($"next 3: sudo chmod u+rwx {Place.Store}\n", found, StringComparison.Ordinal);
     }
 
     [SkippableFact]
@@ -336,11 +407,11 @@ public sealed class DiagnosisTests : IDisposable
         File.Delete(Place.In("itsm.db"));
         night.StopAgent();
 
-        var found = await ExpectAsync("A", 4, "SHA-256", "ls -la " + Place.In("itsm.db"));
+        var found = await ExpectAsync("A", 4, "SHA-256", "ls -la " + Place.Path);
 
         Assert.Equal(["DB", "B"], found.GetProperty("also").EnumerateArray().Select(also => also.GetString()));
         Assert.Equal(
-            ["ls", "nexus-backup restore itsm --dry-run", "nexus-backup backup itsm", "nexus-backup verify itsm --all", "sudo systemctl start nexus-backup", "nexus-backup status"],
+            ["ls", "nexus-backup list itsm", "nexus-backup backup itsm", "nexus-backup verify itsm --all", "sudo systemctl start nexus-backup   # or, where it is no service: nexus-backup run", "nexus-backup status"],
             Next(found).Select(command => command!.StartsWith("ls", StringComparison.Ordinal) ? "ls" : command));
     }
 
@@ -366,7 +437,7 @@ public sealed class DiagnosisTests : IDisposable
         Assert.Equal(4, result.Code);
         Assert.Contains("[A] チェックサム不一致 → [D] 再バックアップ", result.Output, StringComparison.Ordinal);
         Assert.Contains("次の対応 1: nexus-backup backup itsm", result.Output, StringComparison.Ordinal);
-        Assert.Contains("docs/runbook.ja.md#cause-a", result.Output, StringComparison.Ordinal);
+        Assert.Contains("https://github.com/nexus-backup/nexus-backup-agent/blob/main/docs/runbook.ja.md#cause-a", result.Output, StringComparison.Ordinal);
         Assert.InRange(result.Output.Split('\n').Length, 5, 24);
     }
 

@@ -51,11 +51,52 @@ public sealed class ReportTests : IDisposable
         var report = await ReportAsync();
 
         Assert.Equal(Now.AddHours(-5).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture), report.GetProperty("occurredAt").GetString());
-        Assert.Equal(["automatic backup not made"], Strings(report, "kinds"));
+        Assert.Equal(["automatic backup not made", "manual backup failed"], Strings(report, "kinds"));
         Assert.Equal(("L2", "waiting for escalation (L2)"), (Text(report, "level"), Text(report, "state")));
         Assert.Equal(
             ["verification True manual_1.db.gz is good", "manual backup False locked", "expired backups removed False no such disk"],
             report.GetProperty("measures").EnumerateArray().Select(measure => $"{Text(measure, "what")} {measure.GetProperty("succeeded")} {Text(measure, "detail")}"));
+    }
+
+    [Fact]
+    public async Task Every_kind_of_the_row_is_told_and_not_only_what_its_last_run_met()
+    {
+        night.FailRun(FailureKind.StoreFull, "no room", Now.AddHours(-5));
+        night.FailRun(FailureKind.StoreFull, "no room", Now.AddHours(-4));
+        night.FailRun(FailureKind.Permission, "permission denied", Now.AddHours(-3));
+
+        Assert.Equal(["automatic backup not made", "disk full"], Strings(await ReportAsync(), "kinds"));
+    }
+
+    [Fact]
+    public async Task A_backup_by_hand_that_failed_is_no_automatic_one_that_was_not_made()
+    {
+        night.FailRun(FailureKind.SourceBusy, "locked", Now.AddMinutes(-3), "manual");
+
+        Assert.Contains("■ 障害種別: 手動バックアップ失敗（対象: itsm）", (await Place.RunAsync("report", "--lang", "ja")).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_asks_for_the_level_stands_below_the_state_in_the_language_of_the_report()
+    {
+        night.FailRun(FailureKind.SourceBusy, "locked", Now.AddHours(-5));
+        night.FailRun(FailureKind.SourceBusy, "locked", Now.AddHours(-3));
+        night.StopAgent();
+
+        var lines = (await Place.RunAsync("report", "--lang", "ja")).Output.TrimEnd().Split('\n');
+
+        var state = Array.FindIndex(lines, line => line.StartsWith("■ 現在の状態", StringComparison.Ordinal));
+        Assert.Equal("■ 現在の状態: エスカレーション待ち（L2）", lines[state]);
+        Assert.Equal(["  - L2: 2回連続でバックアップ失敗", "  - L2: サービス（エージェント）停止中"], lines[(state + 1)..^1].Where(line => line.Contains("L2", StringComparison.Ordinal)));
+        Assert.Equal(["L2: 2 runs failed in a row", "L2: the agent is not running"], Strings(await ReportAsync(), "reasons").Where(reason => reason!.StartsWith("L2", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task In_Japanese_the_journals_own_words_are_quoted()
+    {
+        night.FailRun(FailureKind.SourceBusy, "the database is locked", Now.AddHours(-1), "manual");
+
+        Assert.Contains(" 手動バックアップ: 失敗（「the database is locked」）", (await Place.RunAsync("report", "--lang", "ja")).Output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -62,5 +62,8 @@ public sealed class UnreadableStoreTests : IAsyncLifetime
             var check = checks[number - 1];
             Assert.Equal((Unknown, $"findmnt -T {Place.Store}"), (check.GetProperty("measured").GetString(), check.GetProperty("next").GetString()));
         }
+
+        Assert.False(checks[6].GetProperty("passed").GetBoolean());
+        Assert.StartsWith("a run would fail: store 'local' does not exist", checks[6].GetProperty("measured").GetString(), StringComparison.Ordinal);
     }
 }

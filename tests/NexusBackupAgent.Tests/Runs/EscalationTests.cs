@@ -58,6 +58,15 @@ public sealed class EscalationTests
         Assert.Equal(EscalationLevel.L2, Escalation.Highest(Escalation.Decide(condition, Now)));
     }
 
+    [Fact]
+    public void A_store_that_can_be_read_and_not_written_is_the_administrators_too()
+    {
+        var condition = new SourceCondition([BackupOf(1, passed: true)], Now.AddDays(-9), 0, 0, 0.1, TimeSpan.FromHours(24), TimeSpan.FromHours(48)) { IsStoreUp = false };
+
+        var reason = Assert.Single(Escalation.Decide(condition, Now));
+        Assert.Equal((EscalationLevel.L2, EscalationCause.StoreDown), (reason.Level, reason.Cause));
+    }
+
     [Theory]
     // whether it runs | last beat (s ago, NaN: never) | level
     [InlineData(true, 15, "Ok")]
@@ -136,7 +145,8 @@ public sealed class EscalationTests
     {
         var agent = new AgentCondition(IsRunning: true, Now) { SelfTestFailure = new RunFailure(wasMade ? FailureKind.Verification : FailureKind.StoreFull, "why", "look") };
 
-        Assert.Equal(new EscalationReason(EscalationLevel.L1, EscalationCause.SelfTestFailed, said), Assert.Single(Escalation.OfAgent(agent, Now)));
+        var reason = Assert.Single(Escalation.OfAgent(agent, Now));
+        Assert.Equal((EscalationLevel.L1, EscalationCause.SelfTestFailed, said), (reason.Level, reason.Cause, reason.Reason.English));
     }
 
     [Fact]
@@ -144,7 +154,8 @@ public sealed class EscalationTests
     {
         var condition = new SourceCondition([BackupOf(1, passed: true)], Now.AddDays(-9), 0, 0, 0.1, TimeSpan.FromHours(24), TimeSpan.FromHours(48)) { LateSchedule = "daily" };
 
-        Assert.Equal(new EscalationReason(EscalationLevel.L1, EscalationCause.ScheduleOverdue, "schedule daily did not start when it was due"), Assert.Single(Escalation.Decide(condition, Now)));
+        var reason = Assert.Single(Escalation.Decide(condition, Now));
+        Assert.Equal((EscalationLevel.L1, EscalationCause.ScheduleOverdue, "schedule daily did not start when it was due"), (reason.Level, reason.Cause, reason.Reason.English));
     }
 
     [Fact]
@@ -156,7 +167,7 @@ public sealed class EscalationTests
 
         Assert.Equal(5, reasons.Count);
         Assert.Equal(EscalationLevel.L2, reasons[0].Level);
-        Assert.Equal("the newest good backup is older than 48 h", reasons[0].Reason);
+        Assert.Equal("the newest good backup is older than 48 h", reasons[0].Reason.English);
     }
 
     private static Backup BackupOf(double ageHours, bool passed)

@@ -54,7 +54,7 @@ public sealed class ReplacementBackupTests
     {
         var backup = BackupOf(0, 5, VerificationCheck.Integrity);
         Assert.True(backup.ShowsCorruptSource);
-        Assert.Null(Due([backup], "0"));
+        Assert.Equal(new ReplacementDecision(Corrupt: null, "the database was already damaged when daily_0.db.gz was captured, and would be captured damaged again"), Decide([backup], "0"));
     }
 
     [Fact]
@@ -65,7 +65,17 @@ public sealed class ReplacementBackupTests
     public void One_that_is_corrupt_and_was_not_set_aside_waits_until_it_is() =>
         Assert.Null(Due([SetName(BackupOf(0, 5), "daily.db.gz")], "0"));
 
-    private static Backup? Due(IReadOnlyList<Backup> backups, string starts) => ReplacementBackup.Due(
+    [Theory]
+    [InlineData("0 5", "6", "", "daily_6.db.gz was captured after the damage was found")]
+    [InlineData("0 5", "", "6 0", "another run started after the damage was found")]
+    [InlineData("0 4;5 5.1", "", "5 0", "daily_5.db.gz was itself made in the place of a corrupt one, so the store ruins what is written to it (dmesg | tail; smartctl -H)")]
+    [InlineData("0 5", "", "0", "")]
+    public void Why_none_is_due_is_told(string corrupt, string good, string starts, string why) =>
+        Assert.Equal(why, Decide([.. Numbers(good).Select(hour => BackupOf(hour, null)), .. corrupt.Split(';').Select(pair => Numbers(pair)).Select(pair => BackupOf(pair[0], pair[1]))], starts).WhyNot);
+
+    private static Backup? Due(IReadOnlyList<Backup> backups, string starts) => Decide(backups, starts).Corrupt;
+
+    private static ReplacementDecision Decide(IReadOnlyList<Backup> backups, string starts) => ReplacementBackup.Decide(
         backups,
         new Dictionary<string, RetentionPeriod>(StringComparer.Ordinal)
         {

@@ -118,6 +118,8 @@ public sealed class ReplacementTests : IDisposable
         Task<RunRecord?> waiting;
         using (RunLock.TryAcquire(bench.State, "itsm"))
         {
+            Assert.Null(await bench.Replacements.RunIfDueAsync(bench.Source, TimeSpan.Zero, progress: null, CancellationToken.None));
+            Assert.StartsWith("another run or operation of it is under way", await bench.Replacements.WhyNotAsync(bench.Source, CancellationToken.None), StringComparison.Ordinal);
             waiting = bench.Replacements.RunIfDueAsync(bench.Source, 10 * Minute, progress: null, CancellationToken.None);
             await Eventually.TrueAsync(() => clock.IsAwaited(RunLock.Poll), "it waits for its turn");
             bench.Journal.Begin("itsm", "daily", BackupType.Full, clock.GetUtcNow());
@@ -126,6 +128,7 @@ public sealed class ReplacementTests : IDisposable
         clock.Advance(RunLock.Poll);
 
         Assert.Null(await waiting.WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.Equal("another run started after the damage was found", await bench.Replacements.WhyNotAsync(bench.Source, CancellationToken.None));
         Assert.Equal(1, source.Opened);
     }
 

@@ -59,6 +59,7 @@ public sealed class LocalDirectoryStoreTests : ArtifactStoreContract, IDisposabl
         await File.WriteAllTextAsync(temp["file"], "");
         var refused = await Assert.ThrowsAsync<BackupException>(() => new LocalDirectoryStore("local", temp["file"]).ListAsync("", CancellationToken.None));
         Assert.Contains("is not a directory", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("move it away", refused.Hint, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,4 +1,4 @@
-namespace NexusBackupAgent.Runbook;
+namespace NexusBackupAgent.Common;
 
 /// <summary>The languages that the night's commands speak.</summary>
 internal enum Language
@@ -12,8 +12,11 @@ internal readonly record struct Bilingual(string English, string Japanese)
 {
     public string In(Language language) => language == Language.Japanese ? Japanese : English;
 
-    /// <summary>What reads the same in both: a path, a message of the journal.</summary>
+    /// <summary>What reads the same in both: a path, a measured value.</summary>
     public static Bilingual Same(string text) => new(text, text);
+
+    /// <summary>Evidence in the words of a failure or the journal, which are English: a Japanese text quotes it.</summary>
+    public static Bilingual Quoted(string message) => new(message, $"「{message}」");
 }
 
 internal static class Languages

@@ -1,6 +1,6 @@
-using NexusBackupAgent.Runbook;
+using NexusBackupAgent.Common;
 
-namespace NexusBackupAgent.Tests.Runbook;
+namespace NexusBackupAgent.Tests.Common;
 
 public sealed class LanguageTests
 {
