@@ -15,6 +15,15 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
 {
     public BackupId Id => Manifest.Id;
 
+    /// <summary>What a restore of it needs besides it, from the backup that it builds on down to a full one; empty for a full one.</summary>
+    public IReadOnlyList<Backup> Bases { get; init; } = [];
+
+    /// <summary>Why it can't be restored although nothing is known to be wrong with its own file: what it builds on is gone, corrupt or set aside; null when all of that is there.</summary>
+    public string? BrokenChain { get; init; }
+
+    /// <summary>Bytes of the largest file that a restore of it makes on its way.</summary>
+    public long ExpandedLength => Bases.Append(this).Max(link => link.Manifest.Restored?.Length ?? link.Manifest.Content.Length);
+
     /// <summary>The last drill with it, or null if there was none.</summary>
     public DrillResult? Drill { get; init; }
 
@@ -59,7 +68,7 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     /// </summary>
     public BackupState State => this switch
     {
-        _ when BackupFiles.IsSetAside(File) => BackupState.Quarantined,
+        _ when BackupFiles.IsSetAside(File) || BrokenChain is not null => BackupState.Quarantined,
         { Unreadable: not null } => BackupState.Unverified,
         { ActualLength: 0 } => BackupState.Corrupt,
         { Manifest: { Stored: var stored, IsCommitted: true } } when stored.Length != ActualLength => BackupState.Corrupt,

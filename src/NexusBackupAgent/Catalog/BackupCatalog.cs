@@ -21,12 +21,12 @@ internal sealed class BackupCatalog
     /// <param name="store">Where the files are.</param>
     /// <param name="directory">The source's directory in the store; empty for its root.</param>
     /// <param name="source">The source's name.</param>
-    /// <param name="extension">What the artifacts' names end with: <c>.db.gz</c>.</param>
+    /// <param name="extensions">What the artifacts' names end with.</param>
     /// <param name="kind">The source's kind.</param>
     /// <param name="zone">The zone of the times in file names.</param>
-    public BackupCatalog(IArtifactStore store, string directory, string source, string kind, string extension, TimeZoneInfo zone)
+    public BackupCatalog(IArtifactStore store, string directory, string source, string kind, ArtifactExtensions extensions, TimeZoneInfo zone)
     {
-        files = new SourceDirectory(store, directory, extension);
+        files = new SourceDirectory(store, directory, extensions);
         reader = new BackupReader(files, source, kind, zone);
         orphans = new OrphanSweep(files, reader);
         this.zone = zone;
@@ -46,14 +46,14 @@ internal sealed class BackupCatalog
         await reader.ReadAsync(await files.ListAsync(cancellationToken), cancellationToken);
 
     /// <summary>Chooses a name that is not taken and marks it as being written.</summary>
-    public async Task<string> BeginAsync(string schedule, DateTimeOffset capturedAt, CancellationToken cancellationToken)
+    public async Task<string> BeginAsync(string schedule, BackupType type, DateTimeOffset capturedAt, CancellationToken cancellationToken)
     {
         var taken = await files.ListAsync(cancellationToken);
         var duplicate = 0;
         string artifact;
         do
         {
-            artifact = BackupFiles.Artifact(schedule, capturedAt, zone, duplicate++, files.Extension);
+            artifact = BackupFiles.Artifact(schedule, capturedAt, zone, duplicate++, files.Extensions.Of(type));
         }
         while (BackupFiles.AllOf(artifact).Concat(BackupFiles.AllOf(BackupFiles.SetAside(artifact))).Any(taken.Has));
 

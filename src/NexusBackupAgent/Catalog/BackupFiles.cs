@@ -39,6 +39,9 @@ internal static class BackupFiles
 
     public static string Drill(string artifact) => artifact + ".drill.json";
 
+    /// <summary>The hashes of the pages that the artifact holds, by which the next increment finds what changed. It can be made anew from the artifact.</summary>
+    public static string Pages(string artifact) => artifact + ".pages";
+
     /// <summary>What a corrupt artifact is renamed to, as the runbook does (§3.2 [A]): no <c>*.db.gz</c> finds it.</summary>
     public static string SetAside(string artifact) => artifact + SetAsideSuffix;
 
@@ -51,10 +54,10 @@ internal static class BackupFiles
     public static string OtherName(string artifact) => IsSetAside(artifact) ? Original(artifact) : SetAside(artifact);
 
     /// <summary>What lies beside an artifact, the most telling first.</summary>
-    public static string[] CompanionsOf(string artifact) => [Manifest(artifact), Verification(artifact), Drill(artifact), Checksum(artifact)];
+    public static string[] CompanionsOf(string artifact) => [Manifest(artifact), Verification(artifact), Drill(artifact), Pages(artifact), Checksum(artifact)];
 
     /// <summary>Every file of a backup in the order of deleting: the manifest first, the mark last.</summary>
-    public static string[] AllOf(string artifact) => [Manifest(artifact), Verification(artifact), Drill(artifact), Checksum(artifact), artifact, Pending(artifact)];
+    public static string[] AllOf(string artifact) => [Manifest(artifact), Verification(artifact), Drill(artifact), Pages(artifact), Checksum(artifact), artifact, Pending(artifact)];
 
     /// <summary>The mark that says: this artifact is being written or deleted by an agent, and without a manifest it is only a leftover.</summary>
     public static string Pending(string artifact) => "." + artifact + PendingSuffix;

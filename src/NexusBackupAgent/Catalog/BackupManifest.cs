@@ -40,6 +40,13 @@ internal sealed record BackupManifest(
     /// <summary>The schedule name of a backup that no schedule made.</summary>
     public const string ManualSchedule = "manual";
 
+    /// <summary>
+    /// Length and SHA-256 of what a restore of a differential or incremental backup gives, together with all that it builds
+    /// on; null for a full one, whose content that is.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ArtifactDigest? Restored { get; init; }
+
     /// <summary>False for a file made by hand that was not read back yet: its hashes are unknown.</summary>
     [JsonIgnore]
     public bool IsCommitted => Stored.Sha256.Length > 0;

@@ -5,8 +5,8 @@ namespace NexusBackupAgent.Catalog;
 
 /// <summary>The files of a source's directory at one instant, and which of them belong together.</summary>
 /// <param name="files">By name.</param>
-/// <param name="extension">What the artifacts' names end with before they are set aside.</param>
-internal sealed class DirectoryFiles(IReadOnlyDictionary<string, StoredFile> files, string extension)
+/// <param name="extensions">What the artifacts' names end with before they are set aside.</param>
+internal sealed class DirectoryFiles(IReadOnlyDictionary<string, StoredFile> files, ArtifactExtensions extensions)
 {
     public IReadOnlyDictionary<string, StoredFile> ByName => files;
 
@@ -15,7 +15,7 @@ internal sealed class DirectoryFiles(IReadOnlyDictionary<string, StoredFile> fil
     public bool Has(string file) => files.ContainsKey(file);
 
     /// <summary>Whether a name is an artifact's, as it was stored or set aside.</summary>
-    public bool IsArtifact(string file) => BackupFiles.Original(file).EndsWith(extension, StringComparison.Ordinal) && !file.StartsWith('.');
+    public bool IsArtifact(string file) => extensions.EndsOf(BackupFiles.Original(file)) && !file.StartsWith('.');
 
     /// <summary>
     /// A file beside an artifact, under the artifact's name or else under its other one: the artifact is renamed first,

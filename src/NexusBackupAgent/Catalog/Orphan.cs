@@ -11,14 +11,14 @@ internal sealed record Orphan(string File, IReadOnlyList<string> Sweepable, stri
 {
     /// <summary>What a crash left, and manifests whose artifact is gone. An artifact that bears no mark is somebody's, and no orphan.</summary>
     /// <param name="files">All files of the directory.</param>
-    /// <param name="extension">What the artifacts' names end with; other programs' hidden files are no concern of ours.</param>
-    public static IEnumerable<Orphan> Among(DirectoryFiles files, string extension)
+    /// <param name="extensions">What the artifacts' names end with; other programs' hidden files are no concern of ours.</param>
+    public static IEnumerable<Orphan> Among(DirectoryFiles files, ArtifactExtensions extensions)
     {
         foreach (var file in files.ByName.Values)
         {
-            if (LocalDirectoryStore.IsPartial(file.Name) && file.Name.Contains(extension, StringComparison.Ordinal))
+            if (LocalDirectoryStore.IsPartial(file.Name) && extensions.AreIn(file.Name))
                 yield return new Orphan(file.Name, [file.Name], "an unfinished temporary file", file.ModifiedAt);
-            else if (BackupFiles.ArtifactOfPending(file.Name) is { } artifact && BackupFiles.Original(artifact).EndsWith(extension, StringComparison.Ordinal))
+            else if (BackupFiles.ArtifactOfPending(file.Name) is { } artifact && extensions.EndsOf(BackupFiles.Original(artifact)))
                 yield return Marked(artifact, file, files.IsCommitted(artifact));
             else if (BackupFiles.ArtifactOfManifest(file.Name) is { } gone && files.IsBereft(gone) && !files.Has(BackupFiles.Pending(gone)))
                 yield return new Orphan(file.Name, [], $"the manifest of {gone}, which is gone; delete it by hand once that is explained", file.ModifiedAt);

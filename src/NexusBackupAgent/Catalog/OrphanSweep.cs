@@ -8,7 +8,7 @@ internal sealed class OrphanSweep(SourceDirectory directory, BackupReader reader
 {
     /// <summary>Files that belong to no backup.</summary>
     public async Task<IReadOnlyList<Orphan>> FindAsync(DirectoryFiles files, CancellationToken cancellationToken) =>
-        [.. Orphan.Among(files, directory.Extension), .. await reader.StrangersAsync(files, cancellationToken)];
+        [.. Orphan.Among(files, directory.Extensions), .. await reader.StrangersAsync(files, cancellationToken)];
 
     /// <summary>Deletes orphans older than <paramref name="grace"/>.</summary>
     /// <returns>What was deleted.</returns>

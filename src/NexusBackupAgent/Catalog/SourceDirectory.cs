@@ -8,8 +8,8 @@ namespace NexusBackupAgent.Catalog;
 /// <summary>A source's directory in its store: its files, by their names in it.</summary>
 /// <param name="store">Where it is.</param>
 /// <param name="path">In the store; empty for its root.</param>
-/// <param name="extension">What the artifacts' names end with: <c>.db.gz</c>.</param>
-internal sealed class SourceDirectory(IArtifactStore store, string path, string extension)
+/// <param name="extensions">What the artifacts' names end with.</param>
+internal sealed class SourceDirectory(IArtifactStore store, string path, ArtifactExtensions extensions)
 {
     public IArtifactStore Store => store;
 
@@ -17,7 +17,7 @@ internal sealed class SourceDirectory(IArtifactStore store, string path, string 
     public string Path => path;
 
     /// <summary>What the artifacts' names end with.</summary>
-    public string Extension => extension;
+    public ArtifactExtensions Extensions => extensions;
 
     /// <summary>A file's path in the store.</summary>
     public string PathOf(string file) => path.Length == 0 ? file : $"{path}/{file}";
@@ -26,7 +26,7 @@ internal sealed class SourceDirectory(IArtifactStore store, string path, string 
     public string Locate(string file) => store.Locate(PathOf(file));
 
     public async Task<DirectoryFiles> ListAsync(CancellationToken cancellationToken) =>
-        new((await store.ListAsync(path, cancellationToken)).ToDictionary(file => file.Name, StringComparer.Ordinal), extension);
+        new((await store.ListAsync(path, cancellationToken)).ToDictionary(file => file.Name, StringComparer.Ordinal), extensions);
 
     public Task<Stream> OpenReadAsync(string file, CancellationToken cancellationToken) => store.OpenReadAsync(PathOf(file), cancellationToken);
 

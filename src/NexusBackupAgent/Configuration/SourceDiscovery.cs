@@ -104,7 +104,7 @@ internal sealed partial class SourceDiscovery(
     {
         var source = new SqliteSource(path, scratch, configured.BusyTimeout, timeProvider);
         var directory = DirectoryOf(configured, configured.IsGlob ? name : null);
-        var catalog = new BackupCatalog(stores[configured.Store], directory, name, source.Kind, source.Extension, configuration.TimeZone);
+        var catalog = new BackupCatalog(stores[configured.Store], directory, name, source.Kind, new ArtifactExtensions(source.Extension, source.IncrementExtension), configuration.TimeZone);
         var protectedSource = new ProtectedSource(
             name,
             source,

@@ -49,7 +49,7 @@ internal sealed class BackupRunner(BackupExaminer examiner, SpaceGuard space, Ti
         await using var snapshot = await source.Source.OpenSnapshotAsync(cancellationToken);
         await space.RequireAsync(source.Catalog, snapshot.Length, cancellationToken);
 
-        var artifact = await source.Catalog.BeginAsync(schedule, snapshot.CapturedAt, cancellationToken);
+        var artifact = await source.Catalog.BeginAsync(schedule, type, snapshot.CapturedAt, cancellationToken);
         var isWritten = false;
         try
         {

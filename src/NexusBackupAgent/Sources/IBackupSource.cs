@@ -14,6 +14,9 @@ internal interface IBackupSource
     /// <summary>What the artifact's name ends with: <c>.db.gz</c>.</summary>
     string Extension { get; }
 
+    /// <summary>What the names of its differential and incremental artifacts end with: <c>.db-wal.gz</c>; null when it has full ones only.</summary>
+    string? IncrementExtension { get; }
+
     /// <summary>Where the live one is, symbolic links not followed; it need not exist.</summary>
     string Path { get; }
 
@@ -28,6 +31,12 @@ internal interface IBackupSource
 
     /// <summary>Freezes a consistent state of the source; the caller disposes it.</summary>
     Task<SourceSnapshot> OpenSnapshotAsync(CancellationToken cancellationToken);
+
+    /// <summary>Brings a restored state up to a later one.</summary>
+    /// <param name="path">The restored state that an increment builds on; a private copy.</param>
+    /// <returns>Takes the increment's content, in order. Writing to it and disposing it (<see cref="IAsyncDisposable"/>) change the file;
+    /// both throw <see cref="InvalidDataException"/> when the content is no increment of this kind, or is not whole.</returns>
+    Stream OpenIncrement(string path);
 
     /// <summary>The source's own check of restored content.</summary>
     /// <param name="path">A private copy, which nobody else uses.</param>

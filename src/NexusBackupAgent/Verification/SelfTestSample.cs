@@ -65,13 +65,13 @@ internal sealed class SelfTestSample
     }
 
     private static BackupCatalog CatalogOf(string directory, IBackupSource source) =>
-        new(new LocalDirectoryStore(Name, directory), "", Name, source.Kind, source.Extension, TimeZoneInfo.Utc);
+        new(new LocalDirectoryStore(Name, directory), "", Name, source.Kind, new ArtifactExtensions(source.Extension), TimeZoneInfo.Utc);
 
     private static async Task<string> BackUpAsync(IBackupSource source, string store, string schedule, CancellationToken cancellationToken)
     {
         var catalog = CatalogOf(store, source);
         await using var snapshot = await source.OpenSnapshotAsync(cancellationToken);
-        var artifact = await catalog.BeginAsync(schedule, snapshot.CapturedAt, cancellationToken);
+        var artifact = await catalog.BeginAsync(schedule, BackupType.Full, snapshot.CapturedAt, cancellationToken);
         var digests = default(ArtifactDigests);
         await catalog.WriteArtifactAsync(
             artifact,

@@ -136,7 +136,7 @@ public sealed class CrashOrderTests : IDisposable
     public async Task A_file_that_another_program_made_of_the_marked_name_is_neither_abandoned_nor_swept_away()
     {
         var catalog = CatalogUse.CatalogOf(Store);
-        var artifact = await catalog.BeginAsync("daily", Some.Instant, CancellationToken.None);
+        var artifact = await catalog.BeginAsync("daily", BackupType.Full, Some.Instant, CancellationToken.None);
         await using (var theirs = new GZipStream(File.Create(Path.Combine(Directory, artifact)), CompressionLevel.Optimal))
             await theirs.WriteAsync(Some.Text(1000));
         await Assert.ThrowsAsync<BackupException>(() => catalog.WriteArtifactAsync(artifact, (stream, token) => stream.WriteAsync(new byte[10], token).AsTask(), CancellationToken.None));
@@ -201,7 +201,7 @@ public sealed class CrashOrderTests : IDisposable
     public async Task Backups_of_another_source_in_the_same_directory_neither_count_nor_are_pruned_and_are_told()
     {
         var backup = await AddOlderAsync();
-        var other = new BackupCatalog(Store, "itsm", "crm", "sqlite", ".db.gz", TimeZoneInfo.Utc);
+        var other = new BackupCatalog(Store, "itsm", "crm", "sqlite", new ArtifactExtensions(".db.gz"), TimeZoneInfo.Utc);
 
         Assert.Empty(await other.AllAsync());
         var told = Assert.Single(await other.FindOrphansAsync(CancellationToken.None));

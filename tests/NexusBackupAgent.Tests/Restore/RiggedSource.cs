@@ -10,6 +10,8 @@ internal sealed class RiggedSource(IBackupSource inner, Func<Func<Task>, Task> s
 
     public string Extension => inner.Extension;
 
+    public string? IncrementExtension => inner.IncrementExtension;
+
     public string Path => inner.Path;
 
     public IReadOnlyList<string> Companions => inner.Companions;
@@ -17,6 +19,8 @@ internal sealed class RiggedSource(IBackupSource inner, Func<Func<Task>, Task> s
     public IReadOnlyDictionary<string, string> Tools => inner.Tools;
 
     public Task<SourceSnapshot> OpenSnapshotAsync(CancellationToken cancellationToken) => inner.OpenSnapshotAsync(cancellationToken);
+
+    public Stream OpenIncrement(string path) => inner.OpenIncrement(path);
 
     public Task<string?> CheckAsync(string path, CancellationToken cancellationToken) => inner.CheckAsync(path, cancellationToken);
 

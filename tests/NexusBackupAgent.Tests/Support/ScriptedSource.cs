@@ -21,6 +21,10 @@ internal sealed class ScriptedSource(TimeProvider clock, params Func<Cancellatio
 
     public string Extension => ".db.gz";
 
+    public string? IncrementExtension => null;
+
+    public Stream OpenIncrement(string path) => throw new NotSupportedException("It is backed up in full only.");
+
     public string Path => "/nonexistent/scripted.db";
 
     public IReadOnlyList<string> Companions { get; } = ["-wal"];

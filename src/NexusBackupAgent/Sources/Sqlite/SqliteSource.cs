@@ -19,6 +19,8 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
 
     public string Extension => ".db.gz";
 
+    public string? IncrementExtension => ".db-wal.gz";
+
     public string Path => path;
 
     public IReadOnlyList<string> Companions { get; } = ["-wal", "-shm", "-journal"];
@@ -41,6 +43,8 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
             throw;
         }
     }
+
+    public Stream OpenIncrement(string path) => throw new NotSupportedException();
 
     public Task<string?> CheckAsync(string path, CancellationToken cancellationToken) =>
         Task.Run(() => SqliteIntegrity.Check(path, cancellationToken), CancellationToken.None);
