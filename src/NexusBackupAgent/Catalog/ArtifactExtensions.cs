@@ -16,5 +16,8 @@ internal sealed record ArtifactExtensions(string Full, string? Increment = null)
     /// <summary>Whether one of them stands anywhere in a name.</summary>
     public bool AreIn(string name) => All.Any(extension => name.Contains(extension, StringComparison.Ordinal));
 
+    /// <summary>Whether a name, as it was stored, is that of a differential or incremental artifact.</summary>
+    public bool IsIncrement(string name) => Increment is not null && name.EndsWith(Increment, StringComparison.Ordinal);
+
     private IEnumerable<string> All => Increment is null ? [Full] : [Full, Increment];
 }

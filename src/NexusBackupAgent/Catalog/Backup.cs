@@ -15,14 +15,23 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
 {
     public BackupId Id => Manifest.Id;
 
-    /// <summary>What a restore of it needs besides it, from the backup that it builds on down to a full one; empty for a full one.</summary>
+    /// <summary>
+    /// What a restore of it needs besides it, from the backup that it builds on down to a full one; empty for a full one. When
+    /// <see cref="BrokenChain"/> says why not all of that can be had: as far as it is here.
+    /// </summary>
     public IReadOnlyList<Backup> Bases { get; init; } = [];
 
     /// <summary>Why it can't be restored although nothing is known to be wrong with its own file: what it builds on is gone, corrupt or set aside; null when all of that is there.</summary>
     public string? BrokenChain { get; init; }
 
+    /// <summary>It, and what it builds on: what a restore reads.</summary>
+    public IEnumerable<Backup> Chain => Bases.Prepend(this);
+
+    /// <summary>Bytes of the stored files that a reading of it takes, what it builds on included.</summary>
+    public long LengthToRead => Chain.Sum(link => link.ActualLength);
+
     /// <summary>Bytes of the largest file that a restore of it makes on its way.</summary>
-    public long ExpandedLength => Bases.Append(this).Max(link => link.Manifest.Restored?.Length ?? link.Manifest.Content.Length);
+    public long ExpandedLength => Chain.Max(link => link.Manifest.Restored?.Length ?? link.Manifest.Content.Length);
 
     /// <summary>The last drill with it, or null if there was none.</summary>
     public DrillResult? Drill { get; init; }
@@ -51,11 +60,23 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     /// <summary>Why its manifest or its last verification can't be read now; null when they can. That is no damage, and nothing is concluded until it passes.</summary>
     public BackupException? Unreadable { get; init; }
 
+    /// <summary>Its own file was set aside as corrupt; one whose chain is broken bears its name still.</summary>
+    public bool IsSetAside => BackupFiles.IsSetAside(File);
+
     /// <summary>
     /// When one that is set aside was, UTC: when a check failed, otherwise (somebody renamed it by hand) when the file last
-    /// changed; null when the store does not tell that.
+    /// changed; null when the store does not tell that. Of one whose chain is broken: when that happened to what breaks it;
+    /// null when that is gone.
     /// </summary>
-    public DateTimeOffset? SetAsideAt => Verification is { Passed: false } found ? found.VerifiedAt : Artifact.ChangedAt;
+    public DateTimeOffset? SetAsideAt => this switch
+    {
+        { IsSetAside: false, BrokenChain: not null } => Bases.FirstOrDefault(link => link.BrokenChain is null && link.State is BackupState.Corrupt or BackupState.Quarantined)?.SetAsideAt,
+        { Verification: { Passed: false } found } => found.VerifiedAt,
+        _ => Artifact.ChangedAt,
+    };
+
+    /// <summary>What speaks against it, in words; meaningless of one that nothing speaks against.</summary>
+    public string Objection => (IsSetAside ? null : BrokenChain) ?? Verification?.FirstFailure ?? BrokenChain ?? "its size has changed";
 
     /// <summary>Stored as it was captured, and what was captured is damaged: another capture would hold the same.</summary>
     public bool ShowsCorruptSource =>
@@ -68,7 +89,7 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     /// </summary>
     public BackupState State => this switch
     {
-        _ when BackupFiles.IsSetAside(File) || BrokenChain is not null => BackupState.Quarantined,
+        _ when IsSetAside || BrokenChain is not null => BackupState.Quarantined,
         { Unreadable: not null } => BackupState.Unverified,
         { ActualLength: 0 } => BackupState.Corrupt,
         { Manifest: { Stored: var stored, IsCommitted: true } } when stored.Length != ActualLength => BackupState.Corrupt,

@@ -17,6 +17,7 @@ internal sealed class BackupCatalog
     private readonly TimeZoneInfo zone;
     private readonly BackupReader reader;
     private readonly OrphanSweep orphans;
+    private readonly BackupRemoval removal;
 
     /// <param name="store">Where the files are.</param>
     /// <param name="directory">The source's directory in the store; empty for its root.</param>
@@ -28,7 +29,8 @@ internal sealed class BackupCatalog
     {
         files = new SourceDirectory(store, directory, extensions);
         reader = new BackupReader(files, source, kind, zone);
-        orphans = new OrphanSweep(files, reader);
+        orphans = new OrphanSweep(files, reader, zone);
+        removal = new BackupRemoval(this, files);
         this.zone = zone;
     }
 
@@ -57,7 +59,7 @@ internal sealed class BackupCatalog
         }
         while (BackupFiles.AllOf(artifact).Concat(BackupFiles.AllOf(BackupFiles.SetAside(artifact))).Any(taken.Has));
 
-        await MarkAsync(artifact, cancellationToken);
+        await files.MarkAsync(artifact, cancellationToken);
         return artifact;
     }
 
@@ -66,12 +68,18 @@ internal sealed class BackupCatalog
         files.WriteAsync(artifact, replace: false, write, cancellationToken);
 
     /// <summary>Makes a written artifact a backup.</summary>
+    /// <returns>The backup with all that it builds on.</returns>
+    /// <exception cref="BackupException">What it builds on is gone or set aside by now, or the store refuses.</exception>
     public async Task<Backup> CommitAsync(BackupManifest manifest, CancellationToken cancellationToken)
     {
+        var @base = manifest.Base is { } id ? await RequireBaseAsync(id, manifest.File, cancellationToken) : null;
         await ChecksumFile.WriteAsync(files, manifest, cancellationToken);
         await WriteManifestAsync(manifest, cancellationToken);
         await files.DeleteAsync([BackupFiles.Pending(manifest.File)], cancellationToken);
-        return new Backup(manifest, Directory, new StoredFile(manifest.File, manifest.Stored.Length, manifest.CapturedAt), Verification: null);
+        return new Backup(manifest, Directory, new StoredFile(manifest.File, manifest.Stored.Length, manifest.CapturedAt), Verification: null)
+        {
+            Bases = @base is null ? [] : new BackupBases(@base),
+        };
     }
 
     /// <summary>Takes back what was written of a backup, wherever that stopped: even a commit that failed may have left its manifest.</summary>
@@ -79,6 +87,8 @@ internal sealed class BackupCatalog
     /// <param name="isWritten">Whether <see cref="WriteArtifactAsync"/> succeeded. If not, a file of that name may be somebody else's, and then stays.</param>
     public async Task AbandonAsync(string artifact, bool isWritten, CancellationToken cancellationToken)
     {
+        if ((await removal.NeededAsync(cancellationToken)).ContainsKey(artifact))
+            return; // whoever builds on it knows it as a backup
         var own = isWritten
             ? BackupFiles.AllOf(artifact)
             : (await files.ListAsync(cancellationToken)).Has(BackupFiles.Manifest(artifact)) ? [] : await orphans.OwnFilesAsync(artifact, cancellationToken);
@@ -159,22 +169,12 @@ internal sealed class BackupCatalog
     }
 
     /// <summary>Removes a backup: from the first step on it counts for nothing.</summary>
-    public async Task RemoveAsync(Backup backup, CancellationToken cancellationToken)
-    {
-        if (backup.IsScattered)
-            await GatherAsync(backup, cancellationToken); // so that one set of names is deleted
-        try
-        {
-            await MarkAsync(backup.File, cancellationToken);
-        }
-        catch (BackupException full) when (full.Kind == FailureKind.StoreFull)
-        {
-            // Deleting is what makes room. Without the mark, a crash before the artifact is gone leaves a file that is
-            // adopted as a manual backup: nothing is lost by that.
-        }
+    /// <exception cref="BackupException">Another one builds on it, or the store refuses.</exception>
+    public Task RemoveAsync(Backup backup, CancellationToken cancellationToken) => RemoveAsync([backup], cancellationToken);
 
-        await files.DeleteAsync(BackupFiles.AllOf(backup.File), cancellationToken);
-    }
+    /// <summary>Removes backups one after another in the order given, in which none may come before one that builds on it.</summary>
+    /// <exception cref="BackupException">Another one builds on one of them, or the store refuses; those before it are removed.</exception>
+    public Task RemoveAsync(IReadOnlyCollection<Backup> backups, CancellationToken cancellationToken) => removal.RemoveAsync(backups, cancellationToken);
 
     /// <summary>The SHA-256 in the <c>.sha256</c> file, which somebody may have made by hand, or null when there is none.</summary>
     /// <exception cref="BackupException">It can't be read.</exception>
@@ -188,8 +188,9 @@ internal sealed class BackupCatalog
     /// <returns>What was deleted.</returns>
     public Task<IReadOnlyList<Orphan>> SweepAsync(DateTimeOffset now, TimeSpan grace, CancellationToken cancellationToken) => orphans.SweepAsync(now, grace, cancellationToken);
 
-    // Empty: even a full disk has room for its name.
-    private Task MarkAsync(string artifact, CancellationToken cancellationToken) => files.WriteTextAsync(BackupFiles.Pending(artifact), "", cancellationToken);
+    private async Task<Backup> RequireBaseAsync(BackupId id, string artifact, CancellationToken cancellationToken) =>
+        (await ListAsync(cancellationToken)).FirstOrDefault(backup => backup.Id == id && backup.State is BackupState.Good or BackupState.Unverified) ?? throw new BackupException(
+            FailureKind.Io, $"backup {id}, which '{Locate(artifact)}' builds on, was removed or set aside meanwhile", "run the backup again: it chooses another base, or becomes a full one");
 
     private Task WriteManifestAsync(BackupManifest manifest, CancellationToken cancellationToken) =>
         files.WriteJsonAsync(BackupFiles.Manifest(manifest.File), manifest, CatalogJson.Readable.BackupManifest, cancellationToken);

@@ -18,8 +18,12 @@ internal readonly record struct BackupId(string Value)
     public static BackupId ForAdopted(DateTimeOffset capturedAt, string file) =>
         Create(capturedAt, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(file)))[..6]);
 
+    /// <summary>Whether it names a backup of that second.</summary>
+    public bool IsOf(DateTimeOffset capturedAt) => Value.StartsWith(Second(capturedAt), StringComparison.Ordinal);
+
     public override string ToString() => Value;
 
-    private static BackupId Create(DateTimeOffset capturedAt, string suffix) =>
-        new(capturedAt.UtcDateTime.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture) + "-" + suffix);
+    private static BackupId Create(DateTimeOffset capturedAt, string suffix) => new($"{Second(capturedAt)}-{suffix}");
+
+    private static string Second(DateTimeOffset capturedAt) => capturedAt.UtcDateTime.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
 }

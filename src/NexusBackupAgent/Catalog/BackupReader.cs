@@ -18,16 +18,22 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
     public async Task<IReadOnlyList<Backup>> ReadAsync(DirectoryFiles files, CancellationToken cancellationToken)
     {
         var backups = new List<Backup>();
+        var strangers = new Dictionary<BackupId, string>();
         foreach (var artifact in files.Artifacts)
         {
-            if (await ReadAsync(files, artifact, cancellationToken) is { } backup)
-                backups.Add(backup with { IsScattered = files.StraysOf(artifact.Name).Count > 0 });
+            if (await ReadAsync(files, artifact, cancellationToken) is not { } backup)
+                continue;
+            if (backup.Source == source)
+                backups.Add(files.StraysOf(artifact.Name).Count > 0 ? backup with { IsScattered = true } : backup);
+            else
+                strangers[backup.Id] = backup.Source; // it says nothing of this source, and this source's retention nothing of it
         }
 
         manifests.KeepOnly(files.ByName);
         verifications.KeepOnly(files.ByName);
         drills.KeepOnly(files.ByName);
-        return [.. backups.OrderByDescending(backup => backup.CapturedAt).ThenByDescending(backup => backup.File, StringComparer.Ordinal)];
+        return BackupChains.Link(
+            [.. backups.OrderByDescending(backup => backup.CapturedAt).ThenByDescending(backup => backup.File, StringComparer.Ordinal)], strangers);
     }
 
     /// <returns>Backups that name another source: the directory was given to a new source, or a source was renamed.</returns>
@@ -43,20 +49,20 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
         return strangers;
     }
 
-    /// <returns>Null for what is no backup of this source.</returns>
+    /// <returns>Null for what is no backup; another source's comes with nothing but its manifest.</returns>
     private async Task<Backup?> ReadAsync(DirectoryFiles files, StoredFile artifact, CancellationToken cancellationToken)
     {
         var committed = files.TryGetCompanion(artifact.Name, BackupFiles.Manifest, out var manifestFile);
-        if (!committed && files.Has(BackupFiles.Pending(artifact.Name)))
+        if (!committed && (files.Has(BackupFiles.Pending(artifact.Name)) || files.IsIncrement(artifact.Name)))
             return null; // an orphan: reported as such
 
         var (manifest, unreadable) = committed ? await ManifestAsync(manifestFile!.Value, cancellationToken) : (handMade.ManifestOf(artifact), null);
         if (unreadable is not null)
             return handMade.Unreadable(artifact, directory.Path, unreadable);
         if (manifest is null)
-            return handMade.Damaged(artifact, manifestFile!.Value.Name, directory.Path);
+            return handMade.Damaged(artifact, manifestFile!.Value.Name, directory.Path, files.IsIncrement(artifact.Name));
         if (manifest.Source != source)
-            return null; // it says nothing of this source, and this source's retention nothing of it
+            return new Backup(manifest, directory.Path, artifact, Verification: null);
 
         var (verification, unknown) = files.TryGetCompanion(artifact.Name, BackupFiles.Verification, out var result)
             ? await verifications.ReadAsync(result.Value, directory.PathOf(result.Value.Name), cancellationToken)

@@ -17,6 +17,9 @@ internal sealed class DirectoryFiles(IReadOnlyDictionary<string, StoredFile> fil
     /// <summary>Whether a name is an artifact's, as it was stored or set aside.</summary>
     public bool IsArtifact(string file) => extensions.EndsOf(BackupFiles.Original(file)) && !file.StartsWith('.');
 
+    /// <summary>Whether an artifact's name says that it holds only what changed.</summary>
+    public bool IsIncrement(string artifact) => extensions.IsIncrement(BackupFiles.Original(artifact));
+
     /// <summary>
     /// A file beside an artifact, under the artifact's name or else under its other one: the artifact is renamed first,
     /// so a crash may leave its companions behind, and an operator renames it alone (runbook §3.2 [A]).

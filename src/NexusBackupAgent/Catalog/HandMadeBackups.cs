@@ -37,9 +37,10 @@ internal sealed class HandMadeBackups(string source, string kind, TimeZoneInfo z
         new(ManifestOf(artifact) with { Adopted = false }, directory, artifact, Verification: null) { Unreadable = failure };
 
     /// <summary>A backup whose manifest is damaged: corrupt, because nothing says what it should be.</summary>
-    public Backup Damaged(StoredFile artifact, string manifestFile, string directory)
+    /// <param name="isIncrement">Whether its name says that it holds only what changed.</param>
+    public Backup Damaged(StoredFile artifact, string manifestFile, string directory, bool isIncrement)
     {
-        var manifest = ManifestOf(artifact) with { Adopted = false };
+        var manifest = ManifestOf(artifact) with { Adopted = false, Type = isIncrement ? BackupType.Incremental : BackupType.Full };
         var check = new CheckResult(VerificationCheck.Checksum, Passed: false, $"its manifest {manifestFile} is damaged or belongs to another backup");
         return new Backup(manifest, directory, artifact, new VerificationResult(manifest.Id, artifact.ModifiedAt, artifact.Length, Passed: false, [check]));
     }

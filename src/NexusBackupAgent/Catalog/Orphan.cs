@@ -9,7 +9,7 @@ namespace NexusBackupAgent.Catalog;
 /// <param name="ModifiedAt">When it was last written, UTC.</param>
 internal sealed record Orphan(string File, IReadOnlyList<string> Sweepable, string Reason, DateTimeOffset ModifiedAt)
 {
-    /// <summary>What a crash left, and manifests whose artifact is gone. An artifact that bears no mark is somebody's, and no orphan.</summary>
+    /// <summary>What a crash left, manifests whose artifact is gone, and increments whose manifest is. Another artifact that bears no mark is somebody's, and no orphan.</summary>
     /// <param name="files">All files of the directory.</param>
     /// <param name="extensions">What the artifacts' names end with; other programs' hidden files are no concern of ours.</param>
     public static IEnumerable<Orphan> Among(DirectoryFiles files, ArtifactExtensions extensions)
@@ -20,6 +20,8 @@ internal sealed record Orphan(string File, IReadOnlyList<string> Sweepable, stri
                 yield return new Orphan(file.Name, [file.Name], "an unfinished temporary file", file.ModifiedAt);
             else if (BackupFiles.ArtifactOfPending(file.Name) is { } artifact && extensions.EndsOf(BackupFiles.Original(artifact)))
                 yield return Marked(artifact, file, files.IsCommitted(artifact));
+            else if (files.IsArtifact(file.Name) && files.IsIncrement(file.Name) && !files.IsCommitted(file.Name) && !files.Has(BackupFiles.Pending(file.Name)))
+                yield return new Orphan(file.Name, [], "it holds only what changed, and without its manifest nothing says since when; bring the manifest back, or delete it by hand", file.ModifiedAt);
             else if (BackupFiles.ArtifactOfManifest(file.Name) is { } gone && files.IsBereft(gone) && !files.Has(BackupFiles.Pending(gone)))
                 yield return new Orphan(file.Name, [], $"the manifest of {gone}, which is gone; delete it by hand once that is explained", file.ModifiedAt);
         }

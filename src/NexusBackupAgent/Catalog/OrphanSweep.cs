@@ -4,7 +4,10 @@ using NexusBackupAgent.Common;
 namespace NexusBackupAgent.Catalog;
 
 /// <summary>Finds the files of a directory that belong to no backup, and deletes those that are certainly an agent's own leftovers.</summary>
-internal sealed class OrphanSweep(SourceDirectory directory, BackupReader reader)
+/// <param name="directory">Where they lie.</param>
+/// <param name="reader">Tells what is a backup.</param>
+/// <param name="zone">The zone of the times in file names.</param>
+internal sealed class OrphanSweep(SourceDirectory directory, BackupReader reader, TimeZoneInfo zone)
 {
     /// <summary>Files that belong to no backup.</summary>
     public async Task<IReadOnlyList<Orphan>> FindAsync(DirectoryFiles files, CancellationToken cancellationToken) =>
@@ -20,6 +23,8 @@ internal sealed class OrphanSweep(SourceDirectory directory, BackupReader reader
         {
             if (orphan.Sweepable.Count == 0 || now - orphan.ModifiedAt < grace)
                 continue;
+            if (files.Has(orphan.File) && files.IsArtifact(orphan.File) && await MayBeNeededAsync(files, orphan.File, cancellationToken))
+                continue;
             var own = files.IsArtifact(orphan.File) ? await OwnFilesAsync(orphan.File, cancellationToken) : orphan.Sweepable;
             await directory.DeleteAsync(own, cancellationToken);
             if (own.Count > 0)
@@ -27,6 +32,17 @@ internal sealed class OrphanSweep(SourceDirectory directory, BackupReader reader
         }
 
         return swept;
+    }
+
+    /// <summary>
+    /// Whether a backup builds on one that is not there, and this may be it: somebody who has its manifest can bring it back.
+    /// Only the time in both names tells; where a name has none, any may be.
+    /// </summary>
+    private async Task<bool> MayBeNeededAsync(DirectoryFiles files, string artifact, CancellationToken cancellationToken)
+    {
+        var capturedAt = BackupFiles.CapturedAt(artifact, zone);
+        return (await reader.ReadAsync(files, cancellationToken)).Any(backup =>
+            backup is { Bases.Count: 0, Manifest: { Type: not BackupType.Full, Base: { } missing } } && (capturedAt is null || missing.IsOf(capturedAt.Value)));
     }
 
     /// <summary>

@@ -43,6 +43,10 @@ internal sealed class SourceDirectory(IArtifactStore store, string path, Artifac
     public Task WriteAsync(string file, bool replace, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>
         store.WriteAsync(PathOf(file), replace, write, cancellationToken);
 
+    /// <summary>Writes the mark that says of an artifact that it is being written or deleted.</summary>
+    public Task MarkAsync(string artifact, CancellationToken cancellationToken) =>
+        WriteTextAsync(BackupFiles.Pending(artifact), "", cancellationToken); // empty: even a full disk has room for its name
+
     public Task WriteTextAsync(string file, string text, CancellationToken cancellationToken) =>
         WriteAsync(file, replace: true, (stream, token) => stream.WriteAsync(Encoding.UTF8.GetBytes(text), token).AsTask(), cancellationToken);
 

@@ -5,18 +5,20 @@ namespace NexusBackupAgent.Retention;
 /// <summary>Does what was decided.</summary>
 internal static class Pruner
 {
-    /// <summary>Removes what the decisions say, oldest first, so that an abort leaves the newer ones.</summary>
+    /// <summary>
+    /// Removes what the decisions say: what builds on most goes first, so that an abort leaves every chain whole, and of those
+    /// the oldest, so that it leaves the newer ones.
+    /// </summary>
     /// <returns>What was removed.</returns>
     public static async Task<IReadOnlyList<Backup>> ApplyAsync(
         BackupCatalog catalog, IReadOnlyList<RetentionDecision> decisions, CancellationToken cancellationToken)
     {
-        var removed = new List<Backup>();
-        foreach (var decision in decisions.Where(decision => !decision.Keep).OrderBy(decision => decision.Backup.CapturedAt))
-        {
-            await catalog.RemoveAsync(decision.Backup, cancellationToken);
-            removed.Add(decision.Backup);
-        }
-
-        return removed;
+        Backup[] expired = [.. decisions
+            .Where(decision => !decision.Keep)
+            .Select(decision => decision.Backup)
+            .OrderByDescending(backup => backup.Bases.Count)
+            .ThenBy(backup => backup.CapturedAt)];
+        await catalog.RemoveAsync(expired, cancellationToken);
+        return expired;
     }
 }

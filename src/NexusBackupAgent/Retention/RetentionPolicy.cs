@@ -20,27 +20,30 @@ internal static class RetentionPolicy
         DateTimeOffset now,
         TimeZoneInfo zone)
     {
-        var chains = new BackupChains(backups);
-        var clock = new ClockCheck(chains.NewestFirst, now, zone);
-        var rules = new RetentionRules(chains, periods, now, zone);
+        Backup[] newestFirst = [.. backups
+            .OrderByDescending(backup => backup.CapturedAt)
+            .ThenByDescending(backup => backup.Id.Value, StringComparer.Ordinal)];
+        var clock = new ClockCheck(newestFirst, now, zone);
+        var rules = new RetentionRules(newestFirst, periods, now, zone);
         // By reference: a backup whose files were copied by hand is here twice under one identity.
         var reasons = new Dictionary<Backup, List<string>>(ReferenceEqualityComparer.Instance);
-        foreach (var backup in chains.NewestFirst)
+        foreach (var backup in newestFirst)
             reasons[backup] = [.. rules.ReasonsToKeep(backup), .. clock.ReasonsToKeep(backup)];
 
-        KeepBases(chains, reasons);
-        return [.. chains.NewestFirst.Select(backup => reasons[backup] is { Count: > 0 } toKeep
+        KeepBases(newestFirst, reasons);
+        return [.. newestFirst.Select(backup => reasons[backup] is { Count: > 0 } toKeep
             ? new RetentionDecision(backup, Keep: true, toKeep)
             : new RetentionDecision(backup, Keep: false, [rules.ReasonToRemove(backup)]))];
     }
 
-    /// <summary>Whatever a kept backup builds on, directly or through others, is kept with it.</summary>
-    private static void KeepBases(BackupChains chains, Dictionary<Backup, List<string>> reasons)
+    /// <summary>Whatever a kept backup builds on, directly or through others, is kept with it; of two copies both.</summary>
+    private static void KeepBases(IReadOnlyList<Backup> newestFirst, Dictionary<Backup, List<string>> reasons)
     {
-        var needed = new HashSet<Backup>(ReferenceEqualityComparer.Instance);
-        foreach (var backup in chains.NewestFirst.Where(backup => reasons[backup].Count > 0).ToList())
+        var byId = newestFirst.ToLookup(backup => backup.Id);
+        var needed = new HashSet<BackupId>();
+        foreach (var backup in newestFirst.Where(backup => reasons[backup].Count > 0).ToList())
         {
-            foreach (var @base in chains.BasesOf(backup).Where(needed.Add))
+            foreach (var @base in backup.Bases.TakeWhile(@base => needed.Add(@base.Id)).SelectMany(@base => byId[@base.Id])) // what is below one that is needed already is, too
                 reasons[@base].Add($"{backup.File}, which is kept, builds on it");
         }
     }

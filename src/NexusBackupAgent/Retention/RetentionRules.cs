@@ -13,14 +13,14 @@ internal sealed class RetentionRules
     private readonly Dictionary<string, Backup> newestGoodOfSchedule = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Backup> newestRestorableOfSchedule = new(StringComparer.Ordinal);
 
-    public RetentionRules(BackupChains chains, IReadOnlyDictionary<string, RetentionPeriod> periods, DateTimeOffset now, TimeZoneInfo zone)
+    public RetentionRules(IReadOnlyList<Backup> newestFirst, IReadOnlyDictionary<string, RetentionPeriod> periods, DateTimeOffset now, TimeZoneInfo zone)
     {
         this.periods = periods;
         this.now = now;
         this.zone = zone;
-        foreach (var backup in chains.NewestFirst.Where(backup => backup.State == BackupState.Good))
+        foreach (var backup in newestFirst.Where(backup => backup.State == BackupState.Good))
         {
-            var isRestorable = chains.IsRestorable(backup);
+            var isRestorable = backup.Bases.All(link => link.State == BackupState.Good);
             newestGood ??= backup.Id;
             newestRestorable ??= isRestorable ? backup.Id : null;
             if (IsByHand(backup))
@@ -56,6 +56,8 @@ internal sealed class RetentionRules
 
     private static IEnumerable<string> ReasonsOfState(Backup backup)
     {
+        if (backup is { BrokenChain: not null, IsSetAside: false })
+            yield break; // nothing can be learned from what holds only changes; it is kept for its period, and until others cover it
         if (backup.Unreadable is { } unreadable)
             yield return unreadable.Message;
         else if (backup.State == BackupState.Unverified)

@@ -36,8 +36,8 @@ public class RetentionPolicyProperties
         Removed(decisions).All(backup => Periods[backup.Schedule].ExpiresAt(backup.CapturedAt, Berlin) <= Now));
 
     [Fact]
-    public void Only_good_backups_of_configured_schedules_are_ever_removed() => Check((_, decisions) =>
-        Removed(decisions).All(backup => backup.State == BackupState.Good && !backup.Manifest.Adopted && Periods.ContainsKey(backup.Schedule)));
+    public void Only_good_backups_of_configured_schedules_and_what_builds_on_bad_ones_are_ever_removed() => Check((_, decisions) =>
+        Removed(decisions).All(backup => (backup.State == BackupState.Good || backup.BrokenChain is not null) && !backup.Manifest.Adopted && Periods.ContainsKey(backup.Schedule)));
 
     [Fact]
     public void The_base_of_a_kept_backup_is_never_removed() => Check((_, decisions) =>

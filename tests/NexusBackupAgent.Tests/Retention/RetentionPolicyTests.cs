@@ -102,7 +102,7 @@ public class RetentionPolicyTests
 
         AssertKept(full, "no newer good backup of schedule daily covers it", SomeBackup.Good(Now, "daily", ruined), ruined);
         AssertKept(full, "no newer good backup of schedule daily covers it", SomeBackup.Good(Now, "daily", @base: DaysOld(10)));
-        AssertKept(full, "can be restored with all that it builds on", SomeBackup.Good(Now, "daily", ruined), ruined);
+        AssertKept(full, "the newest good backup of the source", SomeBackup.Good(Now, "daily", ruined), ruined);
     }
 
     [Fact]
@@ -233,7 +233,7 @@ public class RetentionPolicyTests
     private static Backup DaysOld(int days) => SomeBackup.Good(Now.AddDays(-days));
 
     private static IReadOnlyList<RetentionDecision> Decide(params IReadOnlyCollection<Backup> backups) =>
-        RetentionPolicy.Decide(backups, Periods, Now, Tokyo);
+        RetentionPolicy.Decide(BackupChains.Link([.. backups]), Periods, Now, Tokyo);
 
     private static List<Backup> Removed(IReadOnlyList<RetentionDecision> decisions) =>
         [.. decisions.Where(decision => !decision.Keep).Select(decision => decision.Backup)];

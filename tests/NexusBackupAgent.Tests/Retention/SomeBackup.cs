@@ -25,11 +25,14 @@ internal static class SomeBackup
             @base is null ? BackupType.Full : BackupType.Incremental,
             @base?.Id,
             capturedAt.ToUniversalTime(),
-            $"{schedule}_{capturedAt:yyyyMMdd_HHmmss}.db.gz",
+            $"{schedule}_{capturedAt:yyyyMMdd_HHmmss}{(@base is null ? ".db.gz" : ".db-wal.gz")}",
             new ArtifactDigest(1000, new string('a', 64)),
             new ArtifactDigest(400, new string('b', 64)),
             Adopted: false,
-            new Dictionary<string, string>(StringComparer.Ordinal));
+            new Dictionary<string, string>(StringComparer.Ordinal))
+        {
+            Restored = @base is null ? null : new ArtifactDigest(1000, new string('c', 64)),
+        };
         return new Backup(manifest, "", new StoredFile(manifest.File, manifest.Stored.Length, capturedAt), Verification: null);
     }
 
