@@ -35,7 +35,8 @@ internal interface IBackupSource
     /// <summary>Brings a restored state up to a later one.</summary>
     /// <param name="path">The restored state that an increment builds on; a private copy.</param>
     /// <returns>Takes the increment's content, in order. Writing to it and disposing it (<see cref="IAsyncDisposable"/>) change the file;
-    /// both throw <see cref="InvalidDataException"/> when the content is no increment of this kind, or is not whole.</returns>
+    /// both throw <see cref="InvalidDataException"/> when the content is no increment of this kind, or is not whole. <see cref="IDisposable.Dispose"/>
+    /// says nothing of the content and only closes the file, which then holds neither state.</returns>
     Stream OpenIncrement(string path);
 
     /// <summary>The source's own check of restored content.</summary>

@@ -9,7 +9,10 @@ internal abstract class SourceSnapshot(DateTimeOffset capturedAt, long length) :
 
     public long Length { get; } = length;
 
-    /// <summary>Writes the state as one stream.</summary>
+    /// <summary>Bytes of the pages that it consists of, from its first byte on; 0 when it does not consist of whole pages.</summary>
+    public int PageSize { get; protected init; }
+
+    /// <summary>Writes the state as one stream; may be called again.</summary>
     public abstract Task CopyToAsync(Stream destination, CancellationToken cancellationToken);
 
     public abstract ValueTask DisposeAsync();

@@ -1,8 +1,17 @@
 namespace NexusBackupAgent.Sources.Sqlite;
 
 /// <summary>A private copy of a database file, deleted when disposed.</summary>
-internal sealed class CopiedSnapshot(string copy, DateTimeOffset capturedAt, long length) : SourceSnapshot(capturedAt, length)
+internal sealed class CopiedSnapshot : SourceSnapshot
 {
+    private readonly string copy;
+
+    public CopiedSnapshot(string copy, DateTimeOffset capturedAt, long length, int pageSize)
+        : base(capturedAt, length)
+    {
+        this.copy = copy;
+        PageSize = pageSize;
+    }
+
     public override async Task CopyToAsync(Stream destination, CancellationToken cancellationToken)
     {
         await using var file = new FileStream(copy, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.SequentialScan);

@@ -44,7 +44,7 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
         }
     }
 
-    public Stream OpenIncrement(string path) => throw new NotSupportedException();
+    public Stream OpenIncrement(string path) => new WalApplier(path);
 
     public Task<string?> CheckAsync(string path, CancellationToken cancellationToken) =>
         Task.Run(() => SqliteIntegrity.Check(path, cancellationToken), CancellationToken.None);
@@ -117,7 +117,8 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
             // Closing this handle drops the process's lock on the database (POSIX), which is why nothing is read after it.
             using var source = File.OpenHandle(file.Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan);
             using var target = File.OpenHandle(copy, FileMode.Open, FileAccess.Write);
-            return new CopiedSnapshot(copy, capturedAt, FileCopy.Copy(source, target, cancellationToken));
+            var length = FileCopy.Copy(source, target, cancellationToken);
+            return new CopiedSnapshot(copy, capturedAt, length, PageSizeOf(source, length));
         }
         catch (Exception failure)
         {
@@ -126,5 +127,12 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
                 throw IoFailure.Translate(failure, $"copy database '{file.Path}' to scratch space '{scratch.Path}'", scratch.Path);
             throw;
         }
+    }
+    // Only what was copied tells: the file may have been another one when it was first looked at.
+    private static int PageSizeOf(SafeFileHandle file, long length)
+    {
+        Span<byte> header = stackalloc byte[18];
+        var size = WalFormat.PageSizeOf(header[..RandomAccess.Read(file, header, 0)]);
+        return size > 0 && length % size == 0 ? size : 0;
     }
 }

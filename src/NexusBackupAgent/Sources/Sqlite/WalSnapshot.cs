@@ -15,12 +15,7 @@ namespace NexusBackupAgent.Sources.Sqlite;
 /// </summary>
 internal sealed class WalSnapshot : SourceSnapshot
 {
-    private const int FrameHeaderSize = 24;
-    private const int WalHeaderSize = 32;
     private const int BlockSize = 1 << 20;
-
-    // Where SQLite puts its locks; the page that holds this byte is never written, to the file or to the WAL.
-    private const uint PendingByte = 1 << 30;
 
     private readonly string path;
     private readonly DatabaseGate gate;
@@ -37,10 +32,11 @@ internal sealed class WalSnapshot : SourceSnapshot
         this.transaction = transaction;
         this.files = files;
         this.state = state;
+        PageSize = length % state.PageSize == 0 ? state.PageSize : 0;
         frames = NewestFrames();
     }
 
-    private long FrameSize => FrameHeaderSize + state.PageSize;
+    private long FrameSize => WalFormat.FrameHeaderSize + state.PageSize;
 
     /// <summary>Takes over <paramref name="transaction"/>, which has begun, and <paramref name="gate"/>, and ends both when disposed.</summary>
     public static async Task<WalSnapshot> OpenAsync(
@@ -110,10 +106,10 @@ internal sealed class WalSnapshot : SourceSnapshot
             var page = firstPage + (uint)(position / state.PageSize);
             if (frames.TryGetValue(page, out var frame))
             {
-                if (Fill(files.Wal, block.Slice(position, state.PageSize), FrameOffset(frame) + FrameHeaderSize) < state.PageSize)
+                if (Fill(files.Wal, block.Slice(position, state.PageSize), FrameOffset(frame) + WalFormat.FrameHeaderSize) < state.PageSize)
                     throw Changed($"frame {frame} of its WAL is gone");
             }
-            else if (position + state.PageSize > filled && page == PendingByte / (uint)state.PageSize + 1)
+            else if (position + state.PageSize > filled && page == WalFormat.LockPage(state.PageSize))
             {
                 block.Slice(position, state.PageSize).Clear(); // what the file will hold there once it has grown
             }
@@ -131,10 +127,10 @@ internal sealed class WalSnapshot : SourceSnapshot
         if (state.Backfilled >= state.LastFrame)
             return newest;
 
-        Span<byte> header = stackalloc byte[FrameHeaderSize];
+        Span<byte> header = stackalloc byte[WalFormat.FrameHeaderSize];
         for (var frame = 1u; frame <= state.LastFrame; frame++)
         {
-            if (Fill(files.Wal, header, FrameOffset(frame)) < header.Length || MemoryMarshal.Read<ulong>(header[8..]) != state.Salt)
+            if (Fill(files.Wal, header, FrameOffset(frame)) < header.Length || MemoryMarshal.Read<ulong>(header[WalFormat.FrameSalts..]) != state.Salt)
                 throw Changed($"frame {frame} of its WAL is not of this generation");
             newest[BinaryPrimitives.ReadUInt32BigEndian(header)] = frame;
         }
@@ -147,12 +143,12 @@ internal sealed class WalSnapshot : SourceSnapshot
     {
         if (frames.Count == 0)
             return;
-        Span<byte> header = stackalloc byte[WalHeaderSize];
-        if (Fill(files.Wal, header, 0) < header.Length || MemoryMarshal.Read<ulong>(header[16..]) != state.Salt)
+        Span<byte> header = stackalloc byte[WalFormat.HeaderSize];
+        if (Fill(files.Wal, header, 0) < header.Length || MemoryMarshal.Read<ulong>(header[WalFormat.Salts..]) != state.Salt)
             throw Changed("its WAL was replaced while it was read");
     }
 
-    private long FrameOffset(uint frame) => WalHeaderSize + (frame - 1) * FrameSize;
+    private long FrameOffset(uint frame) => WalFormat.HeaderSize + (frame - 1) * FrameSize;
 
     private BackupException Changed(string how) =>
         new(FailureKind.Io, $"database '{path}' changed in a way that its locks forbid: {how}", "check that nothing deletes or replaces its -wal and -shm files while programs use it");

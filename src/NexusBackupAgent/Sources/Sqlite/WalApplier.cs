@@ -1,0 +1,102 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace NexusBackupAgent.Sources.Sqlite;
+
+/// <summary>
+/// Takes a WAL and writes its pages into the database that it was made for, as a checkpoint would. Disposing it
+/// asynchronously says that all was given: it then sets the length, or throws <see cref="InvalidDataException"/> when the
+/// WAL is not whole. Disposing it otherwise only closes the file.
+/// </summary>
+internal sealed class WalApplier : Stream
+{
+    private readonly SafeFileHandle database;
+    private readonly WalReader reader;
+    private int pageSize;
+    private bool isOver;
+
+    /// <param name="path">A private copy of the database.</param>
+    public WalApplier(string path)
+    {
+        database = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
+        reader = new WalReader(RequirePageSize, frame => RandomAccess.Write(database, frame.Content.Span, (frame.Page - 1L) * pageSize));
+    }
+
+    public override bool CanRead => false;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => true;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    public override void Write(ReadOnlySpan<byte> buffer)
+    {
+        try
+        {
+            reader.Read(buffer);
+        }
+        catch
+        {
+            isOver = true;
+            throw;
+        }
+    }
+
+    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
+
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        Write(buffer.Span);
+        return ValueTask.CompletedTask;
+    }
+
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override async ValueTask DisposeAsync()
+    {
+        try
+        {
+            if (!isOver)
+                RandomAccess.SetLength(database, (long)reader.Complete() * pageSize);
+        }
+        finally
+        {
+            await base.DisposeAsync();
+        }
+    }
+
+    public override void Flush()
+    {
+    }
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+        isOver = true;
+        if (disposing)
+            database.Dispose();
+        base.Dispose(disposing);
+    }
+
+    private void RequirePageSize(int size)
+    {
+        Span<byte> header = stackalloc byte[18];
+        var own = WalFormat.PageSizeOf(header[..RandomAccess.Read(database, header, 0)]);
+        if (own != size)
+            throw new InvalidDataException($"the WAL has pages of {size} bytes, and the database that it is for {(own == 0 ? "is none" : $"of {own}")}");
+        pageSize = size;
+    }
+}
