@@ -24,6 +24,9 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     /// <summary>Why it can't be restored although nothing is known to be wrong with its own file: what it builds on is gone, corrupt or set aside; null when all of that is there.</summary>
     public string? BrokenChain { get; init; }
 
+    /// <summary>Its own file is where it belongs, and it can't be restored all the same.</summary>
+    public bool HasBrokenChain => BrokenChain is not null && !IsSetAside;
+
     /// <summary>It, and what it builds on: what a restore reads.</summary>
     public IEnumerable<Backup> Chain => Bases.Prepend(this);
 
@@ -70,13 +73,13 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     /// </summary>
     public DateTimeOffset? SetAsideAt => this switch
     {
-        { IsSetAside: false, BrokenChain: not null } => Bases.FirstOrDefault(link => link.BrokenChain is null && link.State is BackupState.Corrupt or BackupState.Quarantined)?.SetAsideAt,
+        { HasBrokenChain: true } => Bases.FirstOrDefault(link => link.BrokenChain is null && link.State is BackupState.Corrupt or BackupState.Quarantined)?.SetAsideAt,
         { Verification: { Passed: false } found } => found.VerifiedAt,
         _ => Artifact.ChangedAt,
     };
 
     /// <summary>What speaks against it, in words; meaningless of one that nothing speaks against.</summary>
-    public string Objection => (IsSetAside ? null : BrokenChain) ?? Verification?.FirstFailure ?? BrokenChain ?? "its size has changed";
+    public string Objection => (HasBrokenChain ? BrokenChain : null) ?? Verification?.FirstFailure ?? "its size has changed";
 
     /// <summary>Stored as it was captured, and what was captured is damaged: another capture would hold the same.</summary>
     public bool ShowsCorruptSource =>

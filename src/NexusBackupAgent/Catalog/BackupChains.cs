@@ -83,7 +83,7 @@ internal sealed class BackupChains
 
     private static string? WhyBroken(Backup backup, Backup @base) => @base switch
     {
-        { IsSetAside: false, BrokenChain: { } reason } => reason,
+        { HasBrokenChain: true, BrokenChain: { } reason } => reason,
         { State: BackupState.Corrupt or BackupState.Quarantined } => $"{BackupFiles.Original(@base.File)}, which it needs, is corrupt: {@base.Objection}",
         _ when backup.Manifest.Restored is null => "its manifest does not say what a restore of it gives",
         _ => null,

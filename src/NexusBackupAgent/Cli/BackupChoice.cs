@@ -41,8 +41,8 @@ internal sealed class BackupChoice(Terminal terminal, IReadOnlyList<ScheduledSou
                 var listed = await source.Catalog.ListAsync(cancellationToken);
                 var backups = listed.Where(backup => backup.State != BackupState.Quarantined).ToList(); // known to be corrupt
                 if (backups.Count == 0)
-                    None(source.Name, listed.Count, named);
-                chosen.AddRange((all ? backups : backups.Take(1)).Select(backup => (source, backup)));
+                    None(source.Name, listed.Count(backup => backup.IsSetAside), listed.Count, named);
+                chosen.AddRange((all ? backups.OrderBy(backup => backup.Bases.Count) : backups.Take(1)).Select(backup => (source, backup))); // a damaged base is found before what builds on it
             }
             catch (BackupException failure)
             {
@@ -54,9 +54,10 @@ internal sealed class BackupChoice(Terminal terminal, IReadOnlyList<ScheduledSou
         return chosen;
     }
 
-    private void None(string source, int setAside, bool named)
+    private void None(string source, int setAside, int listed, bool named)
     {
-        var what = setAside == 0 ? "has no backups" : $"has no backups but {setAside} that {(setAside == 1 ? "was" : "were")} set aside as corrupt";
+        var what = listed == 0 ? "has no backups"
+            : $"has no backups but {setAside} that {(setAside == 1 ? "was" : "were")} set aside as corrupt{(listed == setAside ? "" : $", and {listed - setAside} that can't be restored for what {(listed - setAside == 1 ? "it builds" : "they build")} on")}";
         if (!named)
         {
             terminal.Warn($"source '{source}' {what}");

@@ -61,6 +61,8 @@ internal static class ListCommand
             terminal.Table(Table(backups, source.Zone, context.TimeProvider.GetUtcNow()));
         foreach (var backup in backups.Where(backup => backup.Unreadable is not null))
             terminal.Line($"  [yellow]unknown:[/] {Readable.Plain(backup.File)} ({Readable.Plain(backup.Unreadable!.Message)})");
+        foreach (var reason in backups.Where(backup => backup.HasBrokenChain).GroupBy(backup => backup.BrokenChain!, StringComparer.Ordinal))
+            terminal.Line($"  [red]unrestorable:[/] {Readable.Plain(string.Join(", ", reason.Select(backup => backup.File)))} ({Readable.Plain(reason.Key)})");
         foreach (var orphan in orphans.Where(orphan => orphan.Sweepable.Count == 0 || !isUnderWay(source.Name)))
             terminal.Line($"  [yellow]no backup:[/] {Readable.Plain(orphan.File)} ({Readable.Plain(orphan.Reason)})");
         terminal.Output.WriteLine();

@@ -91,6 +91,7 @@ internal sealed record PassedOverDocument(string Id, string File, string Reason)
 /// <param name="After">Commands, as a shell would be given them.</param>
 /// <param name="AvailableBytes">Null when that can't be asked.</param>
 /// <param name="LastDrillSeconds">Null when there was none.</param>
+/// <param name="Chain">What is restored, in this order: the full one first, the backup itself last.</param>
 internal sealed record RestorePlanDocument(
     long OverwritesBytes,
     IReadOnlyList<string> Before,
@@ -99,7 +100,8 @@ internal sealed record RestorePlanDocument(
     IReadOnlyList<ProcessDocument> OpenIn,
     long NeededBytes,
     long? AvailableBytes,
-    double? LastDrillSeconds)
+    double? LastDrillSeconds,
+    IReadOnlyList<string> Chain)
 {
     public static RestorePlanDocument Of(RestorePreview preview, Operation? lastDrill)
     {
@@ -112,7 +114,8 @@ internal sealed record RestorePlanDocument(
             [.. preview.Users.Select(user => new ProcessDocument(user.Process, user.Command))],
             preview.Needed,
             preview.Available,
-            lastDrill is { Succeeded: true } ? Math.Round(lastDrill.Took.TotalSeconds, 3) : null);
+            lastDrill is { Succeeded: true } ? Math.Round(lastDrill.Took.TotalSeconds, 3) : null,
+            [.. preview.Chosen.Backup.Chain.Reverse().Select(link => link.File)]);
     }
 }
 

@@ -18,6 +18,13 @@ internal static class RestorePlanText
     {
         var (backup, target, zone) = (preview.Chosen.Backup, preview.Target, preview.Request.Zone);
         yield return ("backup", $"{preview.Request.Catalog.Locate(backup.File)} ({backup.Id})");
+        if (backup.Bases is [.., var full])
+        {
+            yield return ("chain", $"{full.File} (full) + {backup.Bases.Count} {(backup.Bases.Count == 1 ? "increment" : "increments")}, each applied to the one before:");
+            foreach (var link in backup.Chain.Reverse().Skip(1))
+                yield return ("", $"{link.File} ({link.Manifest.Type.Word()}, {Readable.Size(link.ActualLength)})");
+        }
+
         yield return ("why", preview.Chosen.Reason);
         yield return ("captured", $"{Readable.Time(backup.CapturedAt, zone)}, {Readable.Duration(preview.Age)} ago");
         foreach (var passed in preview.Plan.Newer)

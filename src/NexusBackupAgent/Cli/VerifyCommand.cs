@@ -79,10 +79,10 @@ internal static class VerifyCommand
 
         private void Tell(ProtectedSource source, Backup before, Backup backup)
         {
-            var verification = backup.Verification!;
+            var checks = backup.HasBrokenChain ? [] : backup.Verification!.Checks; // it was not read for what it builds on
             documents.Add(BackupDocument.Of(source.Catalog, backup) with
             {
-                Checks = [.. verification.Checks.Select(check => new CheckDocument(check.Check.Word(), check.Passed, check.Detail))],
+                Checks = [.. checks.Select(check => new CheckDocument(check.Check.Word(), check.Passed, check.Detail))],
             });
             if (backup.State != BackupState.Good)
                 TellUnsound(source, before, backup);
@@ -90,7 +90,7 @@ internal static class VerifyCommand
                 return;
             terminal.Line($"[bold]{Readable.Plain(source.Name)}[/] {Readable.Plain(source.Catalog.Locate(backup.File))}  {Readable.Coloured(backup.State)}");
             foreach (var (check, words) in Checks)
-                terminal.Line("  " + Sentence(words, verification.Checks.FirstOrDefault(result => result.Check == check)));
+                terminal.Line("  " + Sentence(words, checks.FirstOrDefault(result => result.Check == check)));
         }
 
         private void TellUnsound(ProtectedSource source, Backup before, Backup backup)
@@ -103,6 +103,14 @@ internal static class VerifyCommand
             }
 
             codes.Add(ExitCode.VerificationFailed);
+            if (backup is { HasBrokenChain: true, BrokenChain: { } reason })
+            {
+                terminal.Fail($"backup '{now}' of '{source.Name}' cannot be restored: {reason}", $"what can be is in nexus-backup list '{source.Name}'");
+                if (before.BrokenChain is null)
+                    bereft.Add(source);
+                return;
+            }
+
             var message = $"backup '{was}' of '{source.Name}' is corrupt: {BackupExaminer.ReasonOf(backup)}";
             if (backup.State == BackupState.Corrupt && Refusal(source, backup) is { } refusal)
                 terminal.Fail($"{message}; {refusal.Message}", refusal.Hint);

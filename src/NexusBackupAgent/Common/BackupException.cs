@@ -4,7 +4,7 @@ namespace NexusBackupAgent.Common;
 /// A failure that was foreseen: what failed on what and why (<see cref="Exception.Message"/>, one line),
 /// and what the operator does next (<see cref="Hint"/>, one line, may name a command).
 /// </summary>
-internal sealed class BackupException(FailureKind kind, string message, string hint, Exception? innerException = null)
+internal class BackupException(FailureKind kind, string message, string hint, Exception? innerException = null)
     : Exception(message, innerException)
 {
     public FailureKind Kind { get; } = kind;

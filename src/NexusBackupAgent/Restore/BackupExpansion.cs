@@ -12,6 +12,9 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
     // Those that were known to be bad belong to the answer when no other is good.
     private readonly List<RestoreCandidate> failed = [.. preview.Plan.PassedOver];
 
+    // Found on the way; what builds on them need not be read.
+    private readonly HashSet<BackupId> damaged = [];
+
     /// <param name="file">An existing file beside the target; it then holds the content, flushed to the disk.</param>
     /// <returns>The backup that it holds.</returns>
     /// <exception cref="BackupException">None is good; or one could not be looked at, which is no reason to restore an older one.</exception>
@@ -19,9 +22,15 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
     {
         foreach (var candidate in preview.Plan.Candidates)
         {
+            if (candidate.Backup.Bases.FirstOrDefault(link => damaged.Contains(link.Id)) is { } known)
+            {
+                PassOver(candidate with { Reason = $"{known.File}, which it needs, is damaged" });
+                continue;
+            }
+
             Empty(file);
             RequireRoom(candidate.Backup);
-            events.Step(new RestoreStep(RestoreStage.Expand, $"expand and check {candidate.Backup.File}"));
+            events.Step(new RestoreStep(RestoreStage.Expand, $"expand and check {candidate.Backup.File}{RestorePlan.With(candidate.Backup)}"));
             if (await TryAsync(candidate, file, cancellationToken) is { } good)
             {
                 RestoreTarget.Flush(file); // now, while the service still runs
@@ -32,7 +41,7 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
         if (request.Wish.Id is null)
             throw RestorePlan.NoneIsGood(request.Name, failed, request.Wish.At, request.Zone);
         throw new BackupException(
-            FailureKind.Verification, $"backup {failed[^1].Backup.File} of source '{request.Name}' is corrupt: {failed[^1].Reason}", "leave --id out: then the newest good one is restored");
+            FailureKind.Verification, $"backup {failed[^1].Backup.File} of source '{request.Name}' {(damaged.Contains(failed[^1].Backup.Id) ? "is corrupt" : "cannot be restored")}: {failed[^1].Reason}", "leave --id out: then the newest good one is restored");
     }
 
     /// <returns>Null when it is bad, or was deleted meanwhile.</returns>
@@ -46,14 +55,21 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
                 request.Catalog,
                 backup,
                 file,
-                new InPlaceProgress(done => events.Progress(done, candidate.Backup.ActualLength)),
+                new InPlaceProgress(done => events.Progress(done, candidate.Backup.LengthToRead)),
                 cancellationToken);
             if (backup.NotRecorded is { } notRecorded)
                 events.Step(new RestoreStep(RestoreStage.Expand, $"go on, although the result of the check can't be kept: {notRecorded.Message}"));
         }
+        catch (DamagedBaseException found)
+        {
+            damaged.Add(found.Base.Id);
+            events.ReadBack(found.Base);
+            PassOver(candidate with { Reason = found.Message });
+            return null;
+        }
         catch (BackupException gone) when (gone.Kind == FailureKind.NotFound && request.Wish.Id is null)
         {
-            PassOver(candidate with { Reason = "it is gone" });
+            PassOver(candidate with { Reason = backup.Bases.Count == 0 ? "it is gone" : gone.Message });
             return null;
         }
         catch (BackupException failure) when (failure.Kind is FailureKind.Io or FailureKind.Permission or FailureKind.Network or FailureKind.StoreUnavailable)
@@ -65,6 +81,7 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
         events.ReadBack(backup);
         if (backup.Verification is { Passed: true })
             return candidate with { Backup = backup };
+        damaged.Add(backup.Id);
         PassOver(new RestoreCandidate(backup, backup.Verification?.FirstFailure ?? "its checks failed"));
         return null;
     }

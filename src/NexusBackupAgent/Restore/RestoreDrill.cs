@@ -32,14 +32,22 @@ internal sealed class RestoreDrill(BackupVerifier verifier, ScratchDirectory scr
     public async Task<Backup> RunAsync(
         IBackupSource source, BackupCatalog catalog, Backup backup, IReadOnlyList<Probe> probes, IProgress<long>? progress, CancellationToken cancellationToken)
     {
-        scratch.RequireRoom(backup.Manifest.Content.Length);
+        scratch.RequireRoom(backup.ExpandedLength);
         var restored = scratch.NewFile();
         try
         {
             var started = timeProvider.GetTimestamp();
-            backup = await verifier.ExpandAsync(source, catalog, backup, restored, progress, cancellationToken);
+            try
+            {
+                backup = await verifier.ExpandAsync(source, catalog, backup, restored, progress, cancellationToken);
+            }
+            catch (DamagedBaseException damaged)
+            {
+                return await RecordAsync(catalog, backup with { BrokenChain = damaged.Message }, ResultOf(backup, damaged.Message, [], timeProvider.GetElapsedTime(started)), cancellationToken);
+            }
+
             var answers = backup.State == BackupState.Good ? await AskAsync(source, restored, backup, probes, cancellationToken) : [];
-            var result = ResultOf(backup, answers, timeProvider.GetElapsedTime(started));
+            var result = ResultOf(backup, backup.State == BackupState.Good ? null : backup.Objection, answers, timeProvider.GetElapsedTime(started));
             return await RecordAsync(catalog, backup, result, cancellationToken);
         }
         finally
@@ -79,10 +87,11 @@ internal sealed class RestoreDrill(BackupVerifier verifier, ScratchDirectory scr
         return results;
     }
 
-    private DrillResult ResultOf(Backup backup, IReadOnlyList<ProbeResult> answers, TimeSpan took)
+    /// <param name="damage">Why it could not be restored; null when it could.</param>
+    private DrillResult ResultOf(Backup backup, string? damage, IReadOnlyList<ProbeResult> answers, TimeSpan took)
     {
-        var reason = backup.State != BackupState.Good
-            ? $"it can't be restored: {backup.Verification?.FirstFailure ?? "its size has changed"}"
+        var reason = damage is not null
+            ? $"it can't be restored: {damage}"
             : answers.FirstOrDefault(answer => !answer.Passed) is { } wrong ? $"probe \"{wrong.Sql}\" expects {wrong.Expectation}: {wrong.Detail}" : "";
         return new DrillResult(backup.Id, timeProvider.GetUtcNow(), Math.Round(took.TotalSeconds, 3), reason.Length == 0, reason, answers);
     }

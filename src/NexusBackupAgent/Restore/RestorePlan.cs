@@ -30,7 +30,7 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
         if (newestFirst.Count == 0)
             throw new BackupException(FailureKind.NotFound, $"source '{source}' has no backups", $"look whether its store is mounted and is the right one (nexus-backup check-config); make one: nexus-backup backup '{source}'");
         if (wish.Id is { } id)
-            return new RestorePlan([new RestoreCandidate(Named(source, newestFirst, id), "chosen by --id")], []);
+            return new RestorePlan([new RestoreCandidate(Restorable(source, Named(source, newestFirst, id)), "chosen by --id")], []);
 
         var wanted = newestFirst.Where(backup => wish.At is not { } at || backup.CapturedAt <= at).ToList();
         if (wanted.Count == 0)
@@ -41,10 +41,19 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
         return candidates.Count > 0 ? new RestorePlan(candidates, passedOver) : throw NoneIsGood(source, passedOver, wish.At, zone);
     }
 
+    /// <summary>What is restored with it, in words; empty for a full one, which needs no other.</summary>
+    public static string With(Backup backup) => backup.Bases.Count switch
+    {
+        0 => "",
+        1 => $" on {backup.Bases[0].File}",
+        _ => $" on {string.Join(", ", backup.Bases.Reverse().Select(link => link.File))}",
+    };
+
     private static string? Objection(Backup backup, DateTimeOffset now, TimeZoneInfo zone) => backup switch
     {
         _ when backup.IsFromTheFuture(now) => $"captured at {Instants.InZone(backup.CapturedAt, zone)}, which is still to come: a clock was wrong; choose it with --id {backup.Id}",
         { State: BackupState.Good or BackupState.Unverified } => null,
+        { HasBrokenChain: true, BrokenChain: { } reason } => reason,
         _ => $"{backup.State.Word()}: {backup.Verification?.FirstFailure ?? "its size is not the one it was stored with"}",
     };
 
@@ -57,6 +66,10 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
     private static Backup Named(string source, IReadOnlyList<Backup> backups, string id) =>
         backups.FirstOrDefault(backup => backup.Id.Value == id || backup.File == Path.GetFileName(id)) ?? throw new BackupException(
             FailureKind.NotFound, $"source '{source}' has no backup '{id}'", $"choose an id or file name that nexus-backup list '{source}' shows; the newest is {backups[0].Id} ({backups[0].File})");
+
+    private static Backup Restorable(string source, Backup backup) => backup.BrokenChain is { } reason
+        ? throw new BackupException(FailureKind.Verification, $"backup {backup.File} of source '{source}' cannot be restored: {reason}", "leave --id out: then the newest good one is restored")
+        : backup;
 
     private static BackupException TooEarly(string source, Backup oldest, DateTimeOffset at, TimeZoneInfo zone) => new(
         FailureKind.NotFound,

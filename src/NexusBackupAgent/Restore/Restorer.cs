@@ -40,7 +40,7 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
 
     /// <summary>Bytes that a restore writes beside the target.</summary>
     public static long RoomFor(Backup backup, RestoreTarget target) =>
-        (backup.Manifest.IsCommitted ? backup.Manifest.Content.Length : backup.ActualLength) + target.Length;
+        (backup.Manifest.IsCommitted ? backup.ExpandedLength : backup.ActualLength) + target.Length;
 
     /// <summary>Does what a preview says.</summary>
     /// <param name="preview">Not older than the source's lock, which the caller holds.</param>
@@ -58,7 +58,7 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
         using var alone = target.Lock();
         try
         {
-            events.Step(new RestoreStep(RestoreStage.Plan, $"restore {preview.Chosen.Backup.File} to {target.Path}: {preview.Chosen.Reason}"));
+            events.Step(new RestoreStep(RestoreStage.Plan, $"restore {preview.Chosen.Backup.File}{RestorePlan.With(preview.Chosen.Backup)} to {target.Path}: {preview.Chosen.Reason}"));
             preview.Plan.Newer.ToList().ForEach(events.PassedOver);
             target.RemoveLeftovers();
             file = target.NewFile();

@@ -56,7 +56,7 @@ internal sealed class RetentionRules
 
     private static IEnumerable<string> ReasonsOfState(Backup backup)
     {
-        if (backup is { BrokenChain: not null, IsSetAside: false })
+        if (backup.HasBrokenChain)
             yield break; // nothing can be learned from what holds only changes; it is kept for its period, and until others cover it
         if (backup.Unreadable is { } unreadable)
             yield return unreadable.Message;

@@ -43,7 +43,9 @@ internal static class ChecklistTexts
         if (seen.Status.LastFailure is { } last)
             return DiagnosisTexts.LastRun(last);
         if (RecoveryChecklist.NotReplaced(seen) is { } aside)
-            return new($"{aside.File} was corrupt and is not replaced", $"{aside.File} が破損（代替バックアップ未取得）");
+            return aside.HasBrokenChain
+                ? new($"{aside.File} can't be restored and is not replaced: {aside.Objection}", $"{aside.File} は復元不可（代替バックアップ未取得）: 「{aside.Objection}」")
+                : new($"{aside.File} was corrupt and is not replaced", $"{aside.File} が破損（代替バックアップ未取得）");
         if (seen.Status.NewestGood is not { } good)
             return new("no good backup", "正常バックアップなし");
         var (age, limit) = (Values.Duration(seen.Now - good.CapturedAt), Values.Hours(seen.Status.Source.RpoWarning));
@@ -60,7 +62,7 @@ internal static class ChecklistTexts
         {
             RecoveryCheck.Gzip => Bilingual.Same($"{read.Backup.File}: {Values.Size(read.Backup.ActualLength)}, {Values.Seconds(read.Took)}"),
             RecoveryCheck.Checksum => Bilingual.Same($"SHA-256 {read.Backup.Manifest.Stored.Sha256[..12]}…"),
-            _ => Bilingual.Same($"PRAGMA integrity_check: ok, {Values.Size(read.Backup.Manifest.Content.Length)}"),
+            _ => Bilingual.Same($"PRAGMA integrity_check: ok, {Values.Size(read.Backup.Manifest.Restored?.Length ?? read.Backup.Manifest.Content.Length)}"),
         },
     };
 

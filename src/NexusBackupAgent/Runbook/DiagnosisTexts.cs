@@ -46,10 +46,12 @@ internal static class DiagnosisTexts
         { IsGood: true } => new(
             $"{read.Backup.File}: OK, {Values.Size(read.Backup.ActualLength)} read back in {Values.Seconds(read.Took)}",
             $"{read.Backup.File}: 正常（{Values.Size(read.Backup.ActualLength)} を {Values.Seconds(read.Took)} で読み戻し）"),
-        _ => Corrupt(read.Backup.File, read.Backup.Verification?.FirstFailure ?? "its size has changed"),
+        _ => Corrupt(read.Backup),
     };
 
-    public static Bilingual Corrupt(string file, string why) => new($"{file} is corrupt: {why}", $"{file} が破損: 「{why}」");
+    public static Bilingual Corrupt(Backup backup) => backup.HasBrokenChain
+        ? new($"{backup.File} can't be restored: {backup.Objection}", $"{backup.File} は復元不可: 「{backup.Objection}」")
+        : new($"{backup.File} is corrupt: {backup.Objection}", $"{backup.File} が破損: 「{backup.Objection}」");
 
     public static Bilingual CapturedDamage(Backup backup) => new(
         $"the database was already corrupt when {backup.File} was captured: {backup.Verification!.FirstFailure}",

@@ -39,8 +39,7 @@ internal static class Flowchart
             return null;
         }
 
-        var why = newest.Verification?.FirstFailure ?? "its size has changed";
-        return new Finding(Cause.Checksum, DiagnosisTexts.Corrupt(newest.File, why), [commands.Backup(seen.Source), commands.VerifyAll(seen.Source)]);
+        return new Finding(Cause.Checksum, DiagnosisTexts.Corrupt(newest), [commands.Backup(seen.Source), commands.VerifyAll(seen.Source)]);
     }
 
     /// <summary>The database is in danger, or its last backup gone, and there is nothing to go back to (runbook §4: L3).</summary>

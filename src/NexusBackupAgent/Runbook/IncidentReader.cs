@@ -46,7 +46,7 @@ internal static class IncidentReader
     /// <summary>What was set aside and replaced is over; what lies corrupt in the store is not.</summary>
     private static IEnumerable<Trouble> OfBackups(SourceStatus source) =>
         from backup in source.Backups
-        where backup.State is BackupState.Corrupt or BackupState.Quarantined
+        where backup.State is BackupState.Corrupt or BackupState.Quarantined && !backup.HasBrokenChain // that is no incident of its own
         select new Trouble(IncidentKind.Corrupt, (backup.State == BackupState.Quarantined ? backup.SetAsideAt : backup.Verification?.VerifiedAt) ?? backup.Artifact.ModifiedAt, backup.State == BackupState.Corrupt || !(source.NewestGood?.CapturedAt > backup.CapturedAt));
 
     private static IEnumerable<Trouble> OfRestores(IReadOnlyList<Operation> restores, SourceStatus source) =>

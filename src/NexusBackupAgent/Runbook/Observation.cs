@@ -39,7 +39,7 @@ internal sealed record Observation(
     public string Source => Status.Name;
 
     /// <summary>Bytes that the largest known content takes when it is expanded.</summary>
-    public long ScratchNeeded => Status.Backups.Where(backup => backup.Manifest.IsCommitted).Select(backup => backup.Manifest.Content.Length).DefaultIfEmpty().Max();
+    public long ScratchNeeded => Status.Backups.Where(backup => backup.Manifest.IsCommitted).Select(backup => backup.Manifest.Restored?.Length ?? backup.Manifest.Content.Length).DefaultIfEmpty().Max();
 
     /// <summary>Whether there is a backup that a restore would try; so it is assumed while the store can't be read.</summary>
     public bool CanRestore => Status.IsUnreadable || Status.Backups.Any(backup => backup.State is BackupState.Good or BackupState.Unverified);

@@ -43,7 +43,7 @@ internal static class RecoveryChecklist
         ];
     }
 
-    /// <summary>The newest backup that was set aside, when nothing good is newer.</summary>
+    /// <summary>The newest backup that was set aside, or lost what it builds on, when nothing good is newer.</summary>
     public static Backup? NotReplaced(Observation seen) => seen.Status.Backups.FirstOrDefault(
         backup => backup.State == BackupState.Quarantined && !backup.IsFromTheFuture(seen.Now) && !(seen.Status.NewestGood?.CapturedAt > backup.CapturedAt));
 
@@ -73,6 +73,8 @@ internal static class RecoveryChecklist
             return Item(check, passed: false, ChecklistTexts.NoBackup, commands.Backup(source));
         if (read.Failure is { } failure)
             return Item(check, passed: false, ChecklistTexts.NotReadBack(failure), commands.Of("verify", source));
+        if (read.Backup.HasBrokenChain)
+            return Item(check, passed: false, DiagnosisTexts.Reading(read), commands.Backup(source));
         var result = read.Backup.Verification?.Checks.FirstOrDefault(candidate => candidate.Check == stored);
         return Item(check, result is { Passed: true }, ChecklistTexts.Content(check, read, result), commands.Backup(source));
     }

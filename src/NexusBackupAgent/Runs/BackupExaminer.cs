@@ -12,37 +12,53 @@ namespace NexusBackupAgent.Runs;
 internal sealed partial class BackupExaminer(
     Quarantine quarantine, RunJournal journal, OperationJournal operations, TimeProvider timeProvider, ILogger<BackupExaminer> logger)
 {
-    /// <returns>The backup as it is now: good, quarantined, or corrupt when it could not be set aside.</returns>
+    /// <returns>
+    /// The backup as it is now: good, quarantined (also when its chain is broken), or corrupt when it could not be set aside.
+    /// </returns>
     /// <exception cref="BackupException">It could not be looked at.</exception>
-    public async Task<Backup> ExamineAsync(ProtectedSource source, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken)
+    public async Task<Backup> ExamineAsync(ProtectedSource source, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken) =>
+        (await ExamineChainAsync(source, backup, progress, cancellationToken)).Backup;
+
+    /// <summary>The same, told with what came of examining one that it builds on, if that was what seemed damaged.</summary>
+    public async Task<Examination> ExamineChainAsync(ProtectedSource source, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         var examined = await quarantine.ExamineAsync(source.Source, source.Catalog, backup, progress, cancellationToken);
-        var found = examined.Backup;
-        if (backup.State != BackupState.Quarantined) // its damage was counted when it was set aside
-            journal.RecordVerification(source.Name, found.Verification!);
-        if (examined.Passing is { } passing)
-            ReadingErred(source.Name, source.Catalog.Locate(found.File), passing);
-        if (examined.WasSetAside || examined.Refusal is not null)
-            Record(source, backup, examined);
-        return found;
+        for (var @base = examined.Base; @base is not null; @base = @base.Base)
+            Keep(source, @base);
+        if (backup.State == BackupState.Quarantined) // its damage was counted when it was set aside
+            return examined;
+        Keep(source, examined);
+        return examined;
     }
 
     /// <summary>Why a backup is corrupt, in words.</summary>
-    public static string ReasonOf(Backup backup) => backup.Verification?.FirstFailure ?? "its size has changed";
+    public static string ReasonOf(Backup backup) => backup.Objection;
 
     /// <summary>What to add to a result that could not be kept beside the backup; empty when it is kept.</summary>
     public static string UnkeptOf(Backup backup) => backup.NotRecorded is { } failure ? $"; the result can't be kept beside it: {failure.Message}" : "";
 
-    private void Record(ProtectedSource source, Backup before, Examination examined)
+    private void Keep(ProtectedSource source, Examination examined)
     {
-        var (now, reason) = (timeProvider.GetUtcNow(), ReasonOf(examined.Backup));
-        var detail = examined.WasSetAside ? $"{before.File} was set aside as {examined.Backup.File}: {reason}" : $"{before.File} could not be set aside: {reason}";
+        var found = examined.Backup;
+        if (found.HasBrokenChain)
+            return; // nothing was read of it
+        journal.RecordVerification(source.Name, found.Verification!);
+        if (examined.Passing is { } passing)
+            ReadingErred(source.Name, source.Catalog.Locate(found.File), passing);
+        if (examined.WasSetAside || examined.Refusal is not null)
+            Record(source, examined);
+    }
+
+    private void Record(ProtectedSource source, Examination examined)
+    {
+        var (now, reason, before) = (timeProvider.GetUtcNow(), ReasonOf(examined.Backup), BackupFiles.Original(examined.Backup.File));
+        var detail = examined.WasSetAside ? $"{before} was set aside as {examined.Backup.File}: {reason}" : $"{before} could not be set aside: {reason}";
         operations.Record(new Operation(
-            0, source.Name, OperationKind.Quarantine, now, now, before.Id, detail, examined.Refusal is { } refusal ? RunFailure.Of(refusal) : null));
+            0, source.Name, OperationKind.Quarantine, now, now, examined.Backup.Id, detail, examined.Refusal is { } refusal ? RunFailure.Of(refusal) : null));
         if (examined.Refusal is { } refused)
-            QuarantineRefused(source.Name, source.Catalog.Locate(before.File), refused.Message, refused.Hint);
+            QuarantineRefused(source.Name, source.Catalog.Locate(before), refused.Message, refused.Hint);
         else
-            Quarantined(source.Name, source.Catalog.Locate(before.File), examined.Backup.File, reason);
+            Quarantined(source.Name, source.Catalog.Locate(before), examined.Backup.File, reason);
     }
 
     [LoggerMessage(EventId = 1103, EventName = "reading_erred", Level = LogLevel.Warning, Message = "backup {File} of {Source} seemed damaged in a first reading and is good in a second one, so it counts as good; found first: {Reason}. Check memory, cables and the disk's log (dmesg | tail)")]

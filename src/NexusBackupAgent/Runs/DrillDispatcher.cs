@@ -42,9 +42,10 @@ internal sealed partial class DrillDispatcher(
                 source,
                 $"the drill of source '{source.Name}'",
                 "iostat -x 1; the probes of the drill",
-                token => drill.RunAsync(source.Source, source.Catalog, chosen, source.Probes, RunProgress.In(RunStage.Verify, chosen.ActualLength, progress), token),
+                token => drill.RunAsync(source.Source, source.Catalog, chosen, source.Probes, RunProgress.In(RunStage.Verify, chosen.LengthToRead, progress), token),
                 cancellationToken);
-            runs.RecordVerification(source.Name, backup.Verification!);
+            if (!backup.HasBrokenChain) // then it was not judged; who reads the damaged one again counts that
+                runs.RecordVerification(source.Name, backup.Verification!);
             failure = FailureOf(source, backup);
         }
         catch (Exception failed)

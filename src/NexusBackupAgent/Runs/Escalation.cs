@@ -63,7 +63,7 @@ internal static class Escalation
 
         var corrupt = backups.Count(backup => backup.State is BackupState.Corrupt or BackupState.Quarantined);
         if (backups.Count > 0 && corrupt == backups.Count)
-            yield return new(EscalationLevel.L3, EscalationCause.AllCorrupt, new(corrupt == 1 ? "its only backup is corrupt" : $"all {corrupt} backups are corrupt", $"全バックアップ（{corrupt}件）が破損"));
+            yield return new(EscalationLevel.L3, EscalationCause.AllCorrupt, new(corrupt == 1 ? "its only backup is corrupt" : $"all {corrupt} backups are corrupt{(backups.Any(backup => backup.HasBrokenChain) ? ", or build on corrupt ones" : "")}", $"全バックアップ（{corrupt}件）が破損"));
         else if (OfCorrupt(backups, now) is { } ofCorrupt)
             yield return ofCorrupt;
 
@@ -88,16 +88,29 @@ internal static class Escalation
     private static EscalationReason? OfCorrupt(IReadOnlyList<Backup> backups, DateTimeOffset now)
     {
         var corrupt = backups.Count(backup => backup.State == BackupState.Corrupt);
-        var setAside = backups.Count(backup => backup.State == BackupState.Quarantined && IsNews(backup.SetAsideAt, now));
+        var news = backups.Where(backup => backup.State == BackupState.Quarantined && IsNews(backup.SetAsideAt, now)).ToList();
+        var setAside = news.Count(backup => backup.IsSetAside);
+        var unrestorable = Unrestorable(news.Count - setAside, isAlone: corrupt + setAside == 0);
         return (corrupt, setAside) switch
         {
-            (0, 0) => null,
-            (0, 1) => new(EscalationLevel.L1, EscalationCause.Corrupt, SetAside("a backup was", 1)),
-            (0, _) => new(EscalationLevel.L1, EscalationCause.Corrupt, SetAside($"{setAside} backups were", setAside)),
-            (1, 0) => new(EscalationLevel.L1, EscalationCause.Corrupt, new("a backup is corrupt", "破損バックアップ1件")),
-            _ => new(EscalationLevel.L1, EscalationCause.Corrupt, new($"{corrupt + setAside} backups are corrupt", $"破損バックアップ{corrupt + setAside}件")),
+            (0, 0) => news.Count == 0 ? null : Corrupt(new("", "")),
+            (0, 1) => Corrupt(SetAside("a backup was", 1)),
+            (0, _) => Corrupt(SetAside($"{setAside} backups were", setAside)),
+            (1, 0) => Corrupt(new("a backup is corrupt", "破損バックアップ1件")),
+            _ => Corrupt(new($"{corrupt + setAside} backups are corrupt", $"破損バックアップ{corrupt + setAside}件")),
         };
+
+        EscalationReason Corrupt(Bilingual text) => new(
+            EscalationLevel.L1, EscalationCause.Corrupt, new(text.English + unrestorable.English, text.Japanese + unrestorable.Japanese));
     }
+
+    /// <summary>Backups whose own files are sound, and that miss what they build on: with that one's damage they are one news.</summary>
+    private static Bilingual Unrestorable(int count, bool isAlone) => (count, isAlone) switch
+    {
+        (0, _) => new("", ""),
+        (_, true) => new($"{count} {(count == 1 ? "backup" : "backups")} can't be restored, because what {(count == 1 ? "it builds" : "they build")} on is gone", $"基となるバックアップの欠落により復元不可のバックアップ{count}件"),
+        _ => new($", and {count} that {(count == 1 ? "builds" : "build")} on what is corrupt can't be restored", $"、これを基とする復元不可のバックアップ{count}件"),
+    };
 
     /// <summary>Where nothing tells when it was, it is news until somebody looks; what is dated in the future was dated by a wrong clock.</summary>
     private static bool IsNews(DateTimeOffset? setAsideAt, DateTimeOffset now) =>

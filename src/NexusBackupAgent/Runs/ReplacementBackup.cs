@@ -68,7 +68,8 @@ internal static class ReplacementBackup
     }
 
     // Without a failed reading nobody knows what is wrong with it: an operator set it aside, and goes on as the runbook says.
-    private static bool IsDamaged(Backup backup) => backup is { State: BackupState.Quarantined, Verification.Passed: false };
+    // What only builds on a damaged one is replaced with that.
+    private static bool IsDamaged(Backup backup) => backup is { IsSetAside: true, Verification.Passed: false };
 
     /// <summary>When it was found corrupt, to the millisecond, as the journal keeps the starts of runs.</summary>
     private static DateTimeOffset FoundAt(Backup corrupt) =>

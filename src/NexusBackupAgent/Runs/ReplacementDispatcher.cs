@@ -3,7 +3,7 @@ using NexusBackupAgent.Catalog;
 
 namespace NexusBackupAgent.Runs;
 
-/// <summary>The only door to the replacement of a backup that was set aside: one run, on the lost backup's schedule.</summary>
+/// <summary>The only door to the replacement of a backup that was set aside: one full run, on the lost backup's schedule, whatever its type was: what builds on it is lost with it.</summary>
 internal sealed partial class ReplacementDispatcher(RunDispatcher dispatcher, RunJournal journal, TimeProvider timeProvider, ILogger<ReplacementDispatcher> logger)
 {
     /// <summary>Makes the replacement if one is due.</summary>
@@ -23,7 +23,7 @@ internal sealed partial class ReplacementDispatcher(RunDispatcher dispatcher, Ru
     private async Task<ReplacementDecision> DecideAsync(ProtectedSource source, CancellationToken cancellationToken)
     {
         var backups = await source.Catalog.ListAsync(cancellationToken);
-        return backups.Any(backup => backup.State == BackupState.Quarantined)
+        return backups.Any(backup => backup.IsSetAside)
             ? ReplacementBackup.Decide(backups, source.Retention, source.Zone, journal.LastStarts(source.Name, 2), timeProvider.GetUtcNow())
             : ReplacementBackup.NothingLost;
     }

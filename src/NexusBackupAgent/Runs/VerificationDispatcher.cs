@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Storage;
+using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent.Runs;
 
@@ -18,14 +19,17 @@ internal sealed partial class VerificationDispatcher(
     private readonly ConcurrentDictionary<(string Source, string File), (StoredFile Artifact, FailureKind Kind)> told = [];
 
     /// <summary>Verifies one backup under the source's lock.</summary>
-    /// <returns>The backup as it is now: good, quarantined, or corrupt when it could not be set aside.</returns>
+    /// <returns>
+    /// The backup as it is now: good, quarantined, or corrupt when it could not be set aside. When what it builds on is
+    /// damaged, that is what journal and hooks are told of; when that was known before, nothing was read.
+    /// </returns>
     /// <exception cref="BackupException">The source is busy, or the backup could not be looked at.</exception>
     public async Task<Backup> VerifyAsync(
         ProtectedSource source, Backup backup, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
-        var (operation, verified, unreadable) = await InTurnAsync(source, backup, lockTimeout, progress, cancellationToken);
-        if (IsNews(source, operation, verified))
-            await hooks.TellAsync(source, HookEvent.Of(HookOccasion.Verification, operation, verified), cancellationToken);
+        var (news, verified, unreadable) = await InTurnAsync(source, backup, lockTimeout, progress, cancellationToken);
+        foreach (var (operation, subject) in news.Where(told => IsNews(source, told.Operation, told.Subject)))
+            await hooks.TellAsync(source, HookEvent.Of(HookOccasion.Verification, operation, subject), cancellationToken);
         unreadable?.Throw();
         return verified;
     }
@@ -61,22 +65,35 @@ internal sealed partial class VerificationDispatcher(
         }
     }
 
-    private async Task<(Operation Operation, Backup Verified, ExceptionDispatchInfo? Unreadable)> InTurnAsync(
+    private async Task<(IReadOnlyList<(Operation Operation, Backup Subject)> News, Backup Verified, ExceptionDispatchInfo? Unreadable)> InTurnAsync(
         ProtectedSource source, Backup backup, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
         using var turn = await turns.TakeAsync(source.Name, lockTimeout, cancellationToken) ?? throw SourceTurns.Busy(source.Name);
         var startedAt = timeProvider.GetUtcNow();
         try
         {
-            var verified = await turns.WithinTimeLimitAsync(
-                source, "the verification", "iostat -x 1", token => examiner.ExamineAsync(source, backup, RunProgress.In(RunStage.Verify, backup.ActualLength, progress), token), cancellationToken);
-            return (Record(source, verified, startedAt), verified, null);
+            var examined = await turns.WithinTimeLimitAsync(
+                source, "the verification", "iostat -x 1", token => examiner.ExamineChainAsync(source, backup, RunProgress.In(RunStage.Verify, backup.LengthToRead, progress), token), cancellationToken);
+            return ([.. WasRead(examined).Select(read => (Record(source, read, startedAt), read))], examined.Backup, null);
         }
         catch (Exception failed) when (failed is not OperationCanceledException)
         {
             var failure = Foreseen(source, backup, failed);
-            return (Record(source, backup, startedAt, $"{backup.File} could not be read back", RunFailure.Of(failure)), backup, ExceptionDispatchInfo.Capture(failure));
+            return ([(Record(source, backup, startedAt, $"{backup.File} could not be read back", RunFailure.Of(failure)), backup)], backup, ExceptionDispatchInfo.Capture(failure));
         }
+    }
+
+    /// <summary>What there is to tell of: that a backup can't be restored for want of another one is no second news.</summary>
+    private static IEnumerable<Backup> WasRead(Examination examined)
+    {
+        for (var @base = examined.Base; @base is not null; @base = @base.Base)
+        {
+            if (@base.Backup.State != BackupState.Good && !@base.Backup.HasBrokenChain)
+                yield return @base.Backup;
+        }
+
+        if (!examined.Backup.HasBrokenChain)
+            yield return examined.Backup;
     }
 
     private BackupException Foreseen(ProtectedSource source, Backup backup, Exception failure)

@@ -14,7 +14,7 @@ internal static class VerificationRound
     /// <param name="now">The instant of the round.</param>
     /// <param name="next">The instant of the next one; null when there is none: then everything is read.</param>
     /// <param name="spread">Within which every backup is read; above zero.</param>
-    /// <returns>The newest first, then those read longest ago.</returns>
+    /// <returns>The newest first, then those read longest ago; what others build on before those, so that damage is found once.</returns>
     public static IReadOnlyList<Backup> Choose(IReadOnlyCollection<Backup> backups, DateTimeOffset now, DateTimeOffset? next, TimeSpan spread)
     {
         var stored = backups.Where(backup => backup.State != BackupState.Quarantined).ToList();
@@ -25,7 +25,7 @@ internal static class VerificationRound
         var others = stored.Where(backup => backup != newest).OrderBy(backup => LastRead(backup, now)).ToList();
         var until = next is { } at && at > now ? at : DateTimeOffset.MaxValue;
         var share = Math.Ceiling(stored.Count * Math.Min(1, (until - now) / spread));
-        return [newest, .. others.Where((backup, place) => place < share || until - LastRead(backup, now) > spread)];
+        return [.. others.Where((backup, place) => place < share || until - LastRead(backup, now) > spread).Prepend(newest).OrderBy(backup => backup.Bases.Count)];
     }
 
     /// <summary>What was never read, or by a clock that was ahead, comes first.</summary>

@@ -74,6 +74,7 @@ internal sealed partial class VerificationRounds(
         private readonly List<string> corrupt = [];
         private int read;
         private int unread;
+        private int unrestorable;
 
         public ProtectedSource Source => source;
 
@@ -85,13 +86,17 @@ internal sealed partial class VerificationRounds(
 
         public void Add(Backup verified)
         {
-            read++;
+            if (verified.HasBrokenChain)
+                unrestorable++;
+            else
+                read++;
             if (verified.State == BackupState.Good)
                 return;
-            corrupt.Add(verified.File);
+            if (!verified.HasBrokenChain)
+                corrupt.Add(verified.File);
             Failure ??= new RunFailure(
                 FailureKind.Verification,
-                $"backup '{source.Catalog.Locate(verified.File)}' is corrupt: {BackupExaminer.ReasonOf(verified)}",
+                $"backup '{source.Catalog.Locate(verified.File)}' {(verified.HasBrokenChain ? "cannot be restored" : "is corrupt")}: {BackupExaminer.ReasonOf(verified)}",
                 $"see what is good (nexus-backup list '{source.Name}'), and check the store's disk (dmesg | tail)");
         }
 
@@ -102,6 +107,7 @@ internal sealed partial class VerificationRounds(
         }
 
         public override string ToString() => $"{read} of {Of} backups read back, {(corrupt.Count == 0 ? "none corrupt" : $"{corrupt.Count} corrupt ({string.Join(", ", corrupt)})")}"
-            + (unread == 0 ? "" : $", {unread} could not be read");
+            + (unread == 0 ? "" : $", {unread} could not be read")
+            + (unrestorable == 0 ? "" : $", {unrestorable} can't be restored for what {(unrestorable == 1 ? "it builds" : "they build")} on");
     }
 }

@@ -8,17 +8,21 @@ namespace NexusBackupAgent.Verification;
 
 /// <summary>
 /// Re-reads a stored backup: size, SHA-256, gzip, content hash, and the source's own check of the expanded content
-/// (runbook §3.1 steps 3 and 4, §7). What it finds is kept beside the backup.
+/// (runbook §3.1 steps 3 and 4, §7). What it finds is kept beside the backup. A differential or incremental one is read with
+/// all that it builds on: it is good when they give together what was captured.
 /// </summary>
 /// <param name="scratch">Where content is expanded.</param>
 /// <param name="timeProvider">The clock.</param>
 internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider timeProvider)
 {
+    private readonly ChainReader reader = new(scratch);
+
     /// <summary>Verifies once, records the result, and adopts a hand-made file that passed. <see cref="Quarantine"/> is who acts on damage.</summary>
     /// <returns>
     /// The backup with its new state. Damage is a result; only being unable to look is an exception. A result that can't
     /// be kept is one all the same, and <see cref="Backup.NotRecorded"/> says why.
     /// </returns>
+    /// <exception cref="DamagedBaseException">What it builds on seems damaged, so nothing is known of this one.</exception>
     public Task<Backup> VerifyAsync(
         IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken) =>
         VerifyAsync(source, catalog, backup, progress, recordsDamage: true, cancellationToken);
@@ -32,9 +36,18 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
     /// <param name="expanded">An existing empty file, which nobody else uses. How much room its place has, the caller knows.</param>
     public Task<Backup> ExpandAsync(
         IBackupSource source, BackupCatalog catalog, Backup backup, string expanded, IProgress<long>? progress, CancellationToken cancellationToken) =>
-        backup is { Unreadable: { } unreadable, Manifest.IsCommitted: false } // who needs the content can do without the last result, but not without the manifest
-            ? Task.FromException<Backup>(unreadable)
+        Obstacle(catalog, backup) is { } obstacle
+            ? Task.FromException<Backup>(obstacle)
             : ReadBackAsync(source, catalog, backup, expanded, progress, recordsDamage: true, cancellationToken);
+
+    /// <summary>Who needs the content can do without the last result, but neither without the manifest nor without what it builds on.</summary>
+    private static BackupException? Obstacle(BackupCatalog catalog, Backup backup) => backup switch
+    {
+        { BrokenChain: { } reason } => new BackupException(
+            FailureKind.Verification, $"'{catalog.Locate(backup.File)}' cannot be restored: {reason}", $"choose another one that nexus-backup list '{backup.Source}' calls good"),
+        { Unreadable: { } unreadable } when !backup.Manifest.IsCommitted || (backup.Manifest.Type != BackupType.Full && backup.Bases.Count == 0) => unreadable,
+        _ => null,
+    };
 
     private async Task<Backup> VerifyAsync(
         IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken)
@@ -42,7 +55,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         if (backup.Unreadable is { } unreadable)
             throw unreadable;
         if (backup.Manifest.IsCommitted) // of a hand-made file nobody knows the length
-            scratch.RequireRoom(backup.Manifest.Content.Length);
+            scratch.RequireRoom(backup.ExpandedLength);
         var expanded = scratch.NewFile();
         try
         {
@@ -57,14 +70,16 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
     private async Task<Backup> ReadBackAsync(
         IBackupSource source, BackupCatalog catalog, Backup backup, string expanded, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken)
     {
-        var reading = await ReadAsync(catalog, backup, expanded, progress, cancellationToken);
+        var reading = await reader.ReadAsync(source, catalog, backup, expanded, progress, cancellationToken);
+        if (reading.DamagedBase is { } damaged)
+            throw new DamagedBaseException(await FoundDamagedAsync(catalog, damaged, reading.Tip, recordsDamage, cancellationToken), catalog.Locate(damaged.File));
         var checks = new List<CheckResult>
         {
             Result(VerificationCheck.Checksum, await ChecksumAsync(catalog, backup, reading, cancellationToken)),
-            Result(VerificationCheck.Gzip, reading.GzipFailure),
+            Result(VerificationCheck.Gzip, reading.Tip.Artifact.GzipFailure),
         };
-        var isAsCommitted = backup.Manifest.IsCommitted && reading.Stored == backup.Manifest.Stored && reading.Content == backup.Manifest.Content;
-        if (reading.GzipFailure is null)
+        var isAsCommitted = backup.Manifest.IsCommitted && reading.Tip is { Artifact.GzipFailure: null } && DamageOf(backup.Manifest, reading) is null;
+        if (reading.IsWhole)
         {
             var finding = await source.CheckAsync(expanded, cancellationToken);
             if (finding is not null && isAsCommitted && backup.Verification is { Passed: true })
@@ -73,9 +88,22 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         }
 
         var result = new VerificationResult(
-            backup.Id, timeProvider.GetUtcNow(), reading.Stored.Length, checks.TrueForAll(check => check.Passed), checks) { IsAsCommitted = isAsCommitted };
+            backup.Id, timeProvider.GetUtcNow(), reading.Tip.Artifact.Stored.Length, checks.TrueForAll(check => check.Passed), checks) { IsAsCommitted = isAsCommitted };
         if (backup.State == BackupState.Quarantined || (!result.Passed && !recordsDamage))
             return backup with { Verification = result }; // what was set aside is evidence: nothing beside it changes
+        return await KeepAsync(catalog, backup, result, reading.Tip.Artifact, cancellationToken);
+    }
+
+    /// <summary>The base as a reading on the way to another one found it; whether the source calls its content sound, that did not ask.</summary>
+    private Task<Backup> FoundDamagedAsync(BackupCatalog catalog, Backup @base, LinkReading reading, bool recordsDamage, CancellationToken cancellationToken)
+    {
+        CheckResult[] checks = [Result(VerificationCheck.Checksum, reading.DamageOf(@base.Manifest)), Result(VerificationCheck.Gzip, reading.Artifact.GzipFailure)];
+        var result = new VerificationResult(@base.Id, timeProvider.GetUtcNow(), reading.Artifact.Stored.Length, Passed: false, checks);
+        return recordsDamage ? KeepAsync(catalog, @base, result, reading.Artifact, cancellationToken) : Task.FromResult(@base with { Verification = result });
+    }
+
+    private static async Task<Backup> KeepAsync(BackupCatalog catalog, Backup backup, VerificationResult result, ArtifactReading reading, CancellationToken cancellationToken)
+    {
         try
         {
             if (result.Passed && !backup.Manifest.IsCommitted)
@@ -96,9 +124,9 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
 
     private static CheckResult Result(VerificationCheck check, string? finding) => new(check, finding is null, finding ?? "");
 
-    private static async Task<string?> ChecksumAsync(BackupCatalog catalog, Backup backup, ArtifactReading reading, CancellationToken cancellationToken)
+    private static async Task<string?> ChecksumAsync(BackupCatalog catalog, Backup backup, ChainReading reading, CancellationToken cancellationToken)
     {
-        var (manifest, stored) = (backup.Manifest, reading.Stored);
+        var (manifest, stored) = (backup.Manifest, reading.Tip.Artifact.Stored);
         var written = await catalog.ReadChecksumAsync(backup.File, cancellationToken);
         if (written is { Length: 0 } && manifest.Adopted)
             written = null; // sha256sum is still at work on it, or was never let finish: it claims nothing
@@ -106,35 +134,15 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
             return $"its SHA-256 is {stored.Sha256} and its .sha256 file says {(written.Length == 0 ? "nothing" : written)}";
         if (!manifest.IsCommitted)
             return manifest.Adopted ? null : "its manifest is damaged or belongs to another backup";
-        if (stored.Length != manifest.Stored.Length)
-            return $"it has {stored.Length} bytes and was stored with {manifest.Stored.Length}";
-        if (stored.Sha256 != manifest.Stored.Sha256)
-            return $"its SHA-256 is {stored.Sha256} and it was stored with {manifest.Stored.Sha256}";
-        if (reading.Content is { } content && content != manifest.Content)
-            return $"its content ({content.Length} bytes, SHA-256 {content.Sha256}) is not what was captured ({manifest.Content.Length} bytes, {manifest.Content.Sha256})";
-        return null;
+        return DamageOf(manifest, reading);
     }
 
-    private async Task<ArtifactReading> ReadAsync(
-        BackupCatalog catalog, Backup backup, string expanded, IProgress<long>? progress, CancellationToken cancellationToken)
+    /// <summary>What speaks against the bytes that were read, and what they give; null when they are what was captured.</summary>
+    private static string? DamageOf(BackupManifest manifest, ChainReading reading) => reading switch
     {
-        try
-        {
-            await using var content = new FileStream(expanded, FileMode.Open, FileAccess.Write, FileShare.None, bufferSize: 0);
-            await using var artifact = await catalog.OpenReadAsync(backup.File, cancellationToken);
-            return await ArtifactReader.ReadAsync(artifact, content, progress, cancellationToken);
-        }
-        catch (FileNotFoundException gone)
-        {
-            throw new BackupException(FailureKind.NotFound, $"backup '{catalog.Locate(backup.File)}' is gone", "nexus-backup list shows what is left", gone);
-        }
-        catch (Exception failure) when (IoFailure.IsFull(failure))
-        {
-            throw IoFailure.Translate(failure, $"expand backup {backup.File} in '{Path.GetDirectoryName(expanded)}'", Path.GetDirectoryName(expanded)!);
-        }
-        catch (Exception failure) when (IoFailure.IsKnown(failure))
-        {
-            throw IoFailure.Translate(failure, $"read back '{catalog.Locate(backup.File)}'", scratch.Path);
-        }
-    }
+        _ when reading.Tip.DamageOf(manifest) is { } damage => damage,
+        { Restored: { } restored } when restored != manifest.Restored =>
+            $"with what it builds on it gives {restored.Length} bytes, SHA-256 {restored.Sha256}, and what was captured had {manifest.Restored?.Length} bytes, {manifest.Restored?.Sha256}",
+        _ => null,
+    };
 }

@@ -9,7 +9,11 @@ namespace NexusBackupAgent.Verification;
 /// <param name="Passing">What only the first of two readings found; null when it found what the last one did.</param>
 /// <param name="WasSetAside">Whether it was set aside now.</param>
 /// <param name="Refusal">Why it is corrupt and still bears its name; null when it is not, or does not.</param>
-internal sealed record Examination(Backup Backup, string? Passing = null, bool WasSetAside = false, BackupException? Refusal = null);
+internal sealed record Examination(Backup Backup, string? Passing = null, bool WasSetAside = false, BackupException? Refusal = null)
+{
+    /// <summary>What came of examining one that it builds on, which had seemed damaged; null when none had.</summary>
+    public Examination? Base { get; init; }
+}
 
 /// <summary>
 /// Reads backups back and sets the corrupt ones aside (runbook §3.2 [A]). One reading is no proof: memory, a cable or a
@@ -21,13 +25,45 @@ internal sealed class Quarantine(BackupVerifier verifier, TimeProvider timeProvi
     /// <summary>A file that somebody else made and that changed so lately may still be being written.</summary>
     public static readonly TimeSpan HandMadeSettles = TimeSpan.FromMinutes(10);
 
-    /// <summary>Reads a backup back, twice when it seems damaged, and sets it aside when it is.</summary>
+    /// <summary>
+    /// Reads a backup back, twice when it seems damaged, and sets it aside when it is. When it is one that it builds on that
+    /// seems damaged, the same is done with that one.
+    /// </summary>
+    /// <returns>Without a reading of its own when its chain is broken.</returns>
     /// <exception cref="BackupException">It could not be looked at, or is gone.</exception>
     public async Task<Examination> ExamineAsync(
         IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         if (backup.Unreadable is { } unreadable)
             throw unreadable;
+        if (backup.Manifest.Type != BackupType.Full)
+            backup = await FindAsync(catalog, backup, cancellationToken); // what it builds on may have been set aside since it was listed
+        if (backup.HasBrokenChain)
+            return new Examination(backup);
+        try
+        {
+            return await ReadTwiceAsync(source, catalog, backup, progress, cancellationToken);
+        }
+        catch (DamagedBaseException found)
+        {
+            return await ExamineBaseAsync(source, catalog, backup, found.Base, progress, cancellationToken);
+        }
+    }
+
+    /// <summary>The backup can't be judged by the damage of another one, so that one is examined in its place.</summary>
+    private async Task<Examination> ExamineBaseAsync(
+        IBackupSource source, BackupCatalog catalog, Backup backup, Backup @base, IProgress<long>? progress, CancellationToken cancellationToken)
+    {
+        var examined = await ExamineAsync(source, catalog, await FindAsync(catalog, @base, cancellationToken), progress, cancellationToken);
+        var again = await FindAsync(catalog, backup, cancellationToken);
+        if (examined.Backup.State == BackupState.Good) // that reading erred
+            return await ReadTwiceAsync(source, catalog, again, progress, cancellationToken) with { Base = examined };
+        return new Examination(again with { BrokenChain = again.BrokenChain ?? $"{BackupFiles.Original(@base.File)}, which it needs, is corrupt: {examined.Backup.Objection}" }) { Base = examined };
+    }
+
+    private async Task<Examination> ReadTwiceAsync(
+        IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken)
+    {
         backup = await GatherAsync(catalog, backup, cancellationToken);
         var first = await verifier.GlanceAsync(source, catalog, backup, progress, cancellationToken);
         if (!IsDamaged(first))

@@ -108,7 +108,7 @@ public class RetentionPolicyProperties
             backups.Add(seed.Adopted ? backup.Adopted() : backup);
         }
 
-        return backups;
+        return [.. BackupChains.Link(backups)];
     }
 
     private static Backup? NewestGood(IEnumerable<Backup> backups) => backups
