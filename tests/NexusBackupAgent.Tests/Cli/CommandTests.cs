@@ -32,10 +32,26 @@ public sealed class CommandTests : IDisposable
         var run = (await place.RunAsync("backup", "--json")).Json[0];
 
         Assert.Equal(
-            ["source", "schedule", "type", "result", "id", "file", "sizeBytes", "contentBytes", "sha256", "seconds", "failure", "class", "message", "hint"],
+            ["source", "schedule", "type", "fullBecause", "result", "id", "file", "sizeBytes", "contentBytes", "sha256", "seconds", "failure", "class", "message", "hint"],
             run.EnumerateObject().Select(property => property.Name));
         Assert.Equal(("itsm", "manual", "full", "success"), (Text(run, "source"), Text(run, "schedule"), Text(run, "type"), Text(run, "result")));
         Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(Text(run, "file")!))), Text(run, "sha256"));
+    }
+
+    [Fact]
+    public async Task An_increment_is_asked_for_by_its_type()
+    {
+        var first = await place.RunAsync("backup", "--type", "incremental");
+        Assert.Contains("full instead of incremental, because there is no good backup to build on", first.Output, StringComparison.Ordinal);
+
+        using (var connection = place.Open("itsm.db"))
+            Workplace.Execute(connection, "UPDATE incidents SET title = 'x' WHERE id = 7");
+        var second = await place.RunAsync("backup", "--type", "differential");
+        Assert.Matches(@"db-wal\.gz +[\d.]+ KiB of [\d.]+ (KiB|MiB) changed → ", second.Output);
+
+        var run = (await place.RunAsync("backup", "--type", "incremental", "--json")).Json[0];
+        Assert.Equal(("incremental", null), (Text(run, "type"), Text(run, "fullBecause")));
+        Assert.Equal(["incremental", "differential", "full"], (await place.RunAsync("list", "--json")).Json.EnumerateArray().Select(backup => Text(backup, "type")));
     }
 
     [Fact]

@@ -44,7 +44,7 @@ public sealed class HookRunnerTests : IDisposable
         var backup = run.Outcome!.Backup;
         using var json = JsonDocument.Parse(await File.ReadAllTextAsync(home["json"]));
         Assert.Equal(
-            ["event", "result", "source", "schedule", "type", "failure", "class", "message", "hint", "id", "file", "sizeBytes", "contentBytes", "startedAt", "endedAt", "attempts", "consecutiveFailures", "host", "agentVersion"],
+            ["event", "result", "source", "schedule", "type", "fullBecause", "failure", "class", "message", "hint", "id", "file", "sizeBytes", "contentBytes", "startedAt", "endedAt", "attempts", "consecutiveFailures", "host", "agentVersion"],
             json.RootElement.EnumerateObject().Select(fact => fact.Name));
         Assert.Equal(("backup", "success", "itsm", "daily", "full"), (Text(json, "event"), Text(json, "result"), Text(json, "source"), Text(json, "schedule"), Text(json, "type")));
         Assert.Equal((backup.Id.Value, Path.Combine(bench.StorePath, backup.File)), (Text(json, "id"), Text(json, "file")));
@@ -54,7 +54,7 @@ public sealed class HookRunnerTests : IDisposable
         var environment = await EnvironmentAsync();
         Assert.Equal(("backup", "success", "", "1000"), (environment["NEXUS_BACKUP_EVENT"], environment["NEXUS_BACKUP_RESULT"], environment["NEXUS_BACKUP_FAILURE"], environment["NEXUS_BACKUP_CONTENT_BYTES"]));
         Assert.Equal(backup.Id.Value, environment["NEXUS_BACKUP_ID"]);
-        Assert.Equal(19, environment.Keys.Count(name => name.StartsWith("NEXUS_BACKUP_", StringComparison.Ordinal)));
+        Assert.Equal(20, environment.Keys.Count(name => name.StartsWith("NEXUS_BACKUP_", StringComparison.Ordinal)));
     }
 
     [Fact]

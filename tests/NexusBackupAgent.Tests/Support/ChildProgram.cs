@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Cli;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Restore;
@@ -76,6 +77,16 @@ internal static class ChildProgram
                     Console.WriteLine("running");
                     while (true)
                         await bench.RunAsync();
+                }
+
+            case ["increments-forever", var root]:
+                using (var bench = new Workbench(TimeProvider.System, root))
+                {
+                    for (var i = 0; ; i++)
+                    {
+                        await bench.RunAsync(i % 8 == 7 ? BackupType.Differential : BackupType.Incremental);
+                        Console.WriteLine("made");
+                    }
                 }
 
             case ["restore", var root]:
