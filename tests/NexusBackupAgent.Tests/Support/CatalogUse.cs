@@ -8,7 +8,7 @@ namespace NexusBackupAgent.Tests.Support;
 internal static class CatalogUse
 {
     public static BackupCatalog CatalogOf(IArtifactStore store, TimeZoneInfo? zone = null, string directory = "itsm") =>
-        new(store, directory, "itsm", "sqlite", new ArtifactExtensions(".db.gz"), zone ?? TimeZoneInfo.Utc);
+        new(store, directory, "itsm", "sqlite", new ArtifactExtensions(".db.gz", ".db-wal.gz"), zone ?? TimeZoneInfo.Utc);
 
     /// <summary>Begin, write, commit.</summary>
     public static async Task<Backup> AddAsync(this BackupCatalog catalog, byte[] content, DateTimeOffset? capturedAt = null, string schedule = "daily")
