@@ -67,6 +67,10 @@ internal sealed class BackupCatalog
     public Task WriteArtifactAsync(string artifact, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>
         files.WriteAsync(artifact, replace: false, write, cancellationToken);
 
+    /// <summary>Keeps the hashes of an artifact's pages beside it, in place of those that were there.</summary>
+    public Task WritePagesAsync(string artifact, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>
+        files.WriteAsync(BackupFiles.Pages(artifact), replace: true, write, cancellationToken);
+
     /// <summary>Makes a written artifact a backup.</summary>
     /// <returns>The backup with all that it builds on.</returns>
     /// <exception cref="BackupException">What it builds on is gone or set aside by now, or the store refuses.</exception>

@@ -14,32 +14,37 @@ internal static class BackupCommand
     public static Command Create(CommandContext context)
     {
         var names = SourceArguments.Several(context, "SOURCE", "The sources to back up. Default: all");
-        var type = new Option<string?>("--type") { Description = "full, the default; others are not supported by this version", HelpName = "TYPE" };
-        type.CompletionSources.Add("full");
+        var type = new Option<string?>("--type")
+        {
+            Description = "full, the default; differential: what changed since the newest good full backup; incremental: since the newest good one of any type. Where there is none, a full one is made",
+            HelpName = "TYPE",
+        };
+        type.CompletionSources.Add([.. Enum.GetValues<BackupType>().Select(word => word.Word())]);
         var json = CommandContext.Json();
         var command = new TaughtCommand(
             "backup",
             "Back up now, verify what was stored, and apply retention. Manual backups are kept until somebody deletes them.",
             "nexus-backup backup                 every source",
             "nexus-backup backup itsm            one source",
+            "nexus-backup backup itsm --type incremental    only what changed",
             "nexus-backup backup itsm --json     for scripts: one record for each run")
         {
             names, type, json,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            RequireFull(parsed.GetValue(type));
+            var wanted = TypeOf(parsed.GetValue(type));
             using var session = context.OpenAgent(parsed);
             var sources = SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
             if (sources.Count == 0)
                 throw new BackupException(FailureKind.NotFound, "there is nothing to back up: no pattern of the configuration finds a database", "nexus-backup check-config says what each pattern finds");
-            return (int)await RunAsync(context.Terminal, session.Agent, sources, parsed.GetValue(json), cancellationToken);
+            return (int)await RunAsync(context.Terminal, session.Agent, sources, wanted, parsed.GetValue(json), cancellationToken);
         });
         return command;
     }
 
     private static async Task<ExitCode> RunAsync(
-        Terminal terminal, Agent agent, IReadOnlyList<ScheduledSource> sources, bool json, CancellationToken cancellationToken)
+        Terminal terminal, Agent agent, IReadOnlyList<ScheduledSource> sources, BackupType type, bool json, CancellationToken cancellationToken)
     {
         var runs = new List<(BackupCatalog Catalog, RunRecord Run)>();
         foreach (var source in sources.Select(source => source.Source))
@@ -47,7 +52,7 @@ internal static class BackupCommand
             if (cancellationToken.IsCancellationRequested)
                 break;
             var run = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress =>
-                agent.Dispatcher.RunAsync(source, BackupManifest.ManualSchedule, BackupType.Full, TimeSpan.Zero, progress, cancellationToken));
+                agent.Dispatcher.RunAsync(source, BackupManifest.ManualSchedule, type, TimeSpan.Zero, progress, cancellationToken));
             runs.Add((source.Catalog, run));
             Tell(terminal, source, run, json);
         }
@@ -62,24 +67,42 @@ internal static class BackupCommand
     private static void Tell(Terminal terminal, ProtectedSource source, RunRecord run, bool json)
     {
         if (run.Failure is { } failure)
+        {
             terminal.Fail($"backup of '{run.Source}' failed: {failure.Message}", failure.Hint);
+        }
         else if (!json)
+        {
             terminal.Line(Sentence(source, run));
+            if (run.Outcome!.FullBecause is { } reason)
+                terminal.Line(Readable.Plain($"  full instead of {run.Type.Word()}, because {reason}"));
+        }
     }
 
     private static string Sentence(ProtectedSource source, RunRecord run)
     {
         var manifest = run.Outcome!.Backup.Manifest;
-        var ratio = (double)manifest.Content.Length / Math.Max(manifest.Stored.Length, 1);
         var pruned = run.Outcome.Decisions.Count(decision => !decision.Keep);
         return $"[green]✓[/] [bold]{Readable.Plain(run.Source)}[/] {Readable.Plain(source.Catalog.Locate(manifest.File))}  "
-            + $"{Readable.Size(manifest.Content.Length)} → {Readable.Size(manifest.Stored.Length)} ({ratio:0.0}×), {Readable.Seconds(run.EndedAt - run.StartedAt)}, [green]verified[/]"
+            + $"{Sizes(manifest)}, {Readable.Seconds(run.EndedAt - run.StartedAt)}, [green]verified[/]"
             + (pruned > 0 ? $", {pruned} pruned" : "");
     }
 
-    private static void RequireFull(string? type)
+    private static string Sizes(BackupManifest manifest)
     {
-        if (type is not (null or "full"))
-            throw new BackupException(FailureKind.Configuration, $"--type {type} is not supported by this version", "leave --type out: the backup is full");
+        var stored = Readable.Size(manifest.Stored.Length);
+        if (manifest.Restored is { } restored)
+            return $"{Readable.Size(manifest.Content.Length)} of {Readable.Size(restored.Length)} changed → {stored}";
+        return $"{Readable.Size(manifest.Content.Length)} → {stored} ({(double)manifest.Content.Length / Math.Max(manifest.Stored.Length, 1):0.0}×)";
+    }
+
+    private static BackupType TypeOf(string? word)
+    {
+        if (word is null)
+            return BackupType.Full;
+        var types = Enum.GetValues<BackupType>();
+        var found = Array.FindIndex(types, type => type.Word() == word);
+        return found >= 0
+            ? types[found]
+            : throw new BackupException(FailureKind.Configuration, $"--type {word} is not a type of backup", $"write one of: {string.Join(", ", types.Select(type => type.Word()))}");
     }
 }

@@ -70,6 +70,7 @@ internal sealed record RunDocument(
     string Source,
     string Schedule,
     string Type,
+    string? FullBecause,
     string Result,
     string? Id,
     string? File,
@@ -88,7 +89,8 @@ internal sealed record RunDocument(
         return new RunDocument(
             run.Source,
             run.Schedule,
-            run.Type.Word(),
+            run.TypeMade.Word(),
+            run.Outcome?.FullBecause,
             run.Result.Word(),
             manifest?.Id.Value,
             manifest is null ? null : catalog.Locate(manifest.File),

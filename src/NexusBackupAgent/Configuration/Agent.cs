@@ -29,7 +29,8 @@ internal sealed partial class Agent : IDisposable
         scratch.RemoveLeftovers(timeProvider.GetUtcNow());
         var verifier = new BackupVerifier(scratch, timeProvider);
         var examiner = new BackupExaminer(new Quarantine(verifier, timeProvider), Journal, Operations, timeProvider, loggers.CreateLogger<BackupExaminer>());
-        var runner = new BackupRunner(examiner, new SpaceGuard(scratch), timeProvider);
+        var capture = new BackupCapture(new SpaceGuard(scratch), new PageIndexes(scratch, loggers.CreateLogger<PageIndexes>()), timeProvider);
+        var runner = new BackupRunner(capture, examiner, timeProvider);
         Turns = new SourceTurns(configuration.StateDirectory, timeProvider);
         Hooks = new HookRunner(Journal, Operations, timeProvider, loggers.CreateLogger<HookRunner>());
         Dispatcher = new RunDispatcher(runner, Turns, Journal, Hooks, timeProvider, loggers.CreateLogger<RunDispatcher>());

@@ -8,6 +8,7 @@ namespace NexusBackupAgent.Configuration;
 internal static class ScheduleBinder
 {
     private const string Example = "daily: {cron: \"0 2 * * *\", type: full, retention: 7d}";
+    private const string FullExample = "full_backup: {cron: \"0 0 * * 0\", type: full, retention: 30d}";
     private const string CronExample = "\"0 2 * * *\"";
     private const string RetentionExample = "7d";
 
@@ -16,7 +17,10 @@ internal static class ScheduleBinder
         var section = source.FindSection("schedules", $"schedules: {{{Example}}}");
         if (section is null or { Fields.Count: 0 } && source.Find("schedules") is null or { IsEmpty: true } or { Node: MappingNode })
             source.Warning("has no schedules: it is backed up only by hand", $"write for example schedules: {{{Example}}}");
-        return [.. (section?.Fields ?? []).Select(Bind).OfType<ScheduleConfiguration>()];
+        ScheduleConfiguration[] schedules = [.. (section?.Fields ?? []).Select(Bind).OfType<ScheduleConfiguration>()];
+        if (schedules.Length > 0 && schedules.All(schedule => schedule.Type != BackupType.Full))
+            source.Warning("has no schedule of type full: each restore needs a chain of files that goes on growing", $"write for example {FullExample}");
+        return schedules;
     }
 
     private static ScheduleConfiguration? Bind(Field field)
@@ -53,7 +57,8 @@ internal static class ScheduleBinder
     private static BackupType ParseType(string text) => text switch
     {
         "full" => BackupType.Full,
-        "differential" or "incremental" => throw new FormatException("is not supported by this version"),
-        _ => throw new FormatException("is not a type of backup"),
+        "differential" => BackupType.Differential,
+        "incremental" => BackupType.Incremental,
+        _ => throw new FormatException("is not a type of backup (full, differential, incremental)"),
     };
 }

@@ -119,6 +119,7 @@ internal sealed partial class SourceDiscovery(
             Restore = configured.Restore,
             Probes = configured.Drill.Probes,
             Hooks = configured.Hooks,
+            TakesIncrements = configured.Schedules.Any(schedule => schedule.Type != BackupType.Full),
         };
         return new ScheduledSource(
             protectedSource,

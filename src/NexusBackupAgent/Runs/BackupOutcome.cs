@@ -8,4 +8,8 @@ namespace NexusBackupAgent.Runs;
 /// <param name="Decisions">What retention decided.</param>
 /// <param name="Stages">How long each part took.</param>
 internal sealed record BackupOutcome(
-    Backup Backup, IReadOnlyList<RetentionDecision> Decisions, IReadOnlyDictionary<RunStage, TimeSpan> Stages);
+    Backup Backup, IReadOnlyList<RetentionDecision> Decisions, IReadOnlyDictionary<RunStage, TimeSpan> Stages)
+{
+    /// <summary>Why the backup is full though a differential or incremental one was asked for; null when it is what was asked for.</summary>
+    public string? FullBecause { get; init; }
+}

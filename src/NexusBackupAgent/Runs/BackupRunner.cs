@@ -1,20 +1,14 @@
-using System.Reflection;
-using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Retention;
-using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Runs;
 
 /// <summary>One attempt at one backup, from snapshot to pruning. The caller holds the source's lock.</summary>
-internal sealed class BackupRunner(BackupExaminer examiner, SpaceGuard space, TimeProvider timeProvider)
+internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examiner, TimeProvider timeProvider)
 {
     /// <summary>How long a leftover of a crash is kept before it is swept: long enough to look at it.</summary>
     public static readonly TimeSpan OrphanGrace = TimeSpan.FromHours(24);
-
-    private static readonly string AgentVersion =
-        typeof(BackupRunner).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
 
     /// <exception cref="BackupException">Nothing good was added; older backups are untouched.</exception>
     public async Task<BackupOutcome> RunAsync(
@@ -23,11 +17,11 @@ internal sealed class BackupRunner(BackupExaminer examiner, SpaceGuard space, Ti
         var watch = new StageWatch(timeProvider);
         await source.Catalog.SweepAsync(timeProvider.GetUtcNow(), OrphanGrace, cancellationToken);
 
-        var captured = await CaptureAsync(source, schedule, type, progress, cancellationToken);
+        var captured = await capture.CaptureAsync(source, schedule, type, progress, cancellationToken);
         GiveBackBuffers();
         watch.Done(RunStage.Capture);
 
-        var backup = await VerifyAsync(source, captured, progress, cancellationToken);
+        var backup = await VerifyAsync(source, captured.Backup, progress, cancellationToken);
         GiveBackBuffers();
         watch.Done(RunStage.Verify);
 
@@ -36,59 +30,12 @@ internal sealed class BackupRunner(BackupExaminer examiner, SpaceGuard space, Ti
         var decisions = RetentionPolicy.Decide(backups, source.Retention, timeProvider.GetUtcNow(), source.Zone);
         await PruneAsync(source, backup, decisions, cancellationToken);
         watch.Done(RunStage.Prune);
-        return new BackupOutcome(backup, decisions, watch.Stages);
+        return new BackupOutcome(backup, decisions, watch.Stages) { FullBecause = captured.FullBecause };
     }
 
     // A pass ends with megabytes of large buffers unused. The collector would leave them until the next full collection,
     // which an agent that sleeps until tomorrow reaches tomorrow.
     private static void GiveBackBuffers() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
-
-    private async Task<Backup> CaptureAsync(
-        ProtectedSource source, string schedule, BackupType type, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
-    {
-        await using var snapshot = await source.Source.OpenSnapshotAsync(cancellationToken);
-        await space.RequireAsync(source.Catalog, snapshot.Length, cancellationToken);
-
-        var artifact = await source.Catalog.BeginAsync(schedule, type, snapshot.CapturedAt, cancellationToken);
-        var isWritten = false;
-        try
-        {
-            var digests = await WriteAsync(source, artifact, snapshot, progress, cancellationToken);
-            isWritten = true;
-            return await source.Catalog.CommitAsync(ManifestOf(source, schedule, type, artifact, snapshot.CapturedAt, digests), cancellationToken);
-        }
-        catch
-        {
-            using var brief = new CancellationTokenSource(TimeSpan.FromSeconds(30), timeProvider);
-            await AbandonAsync(source.Catalog, artifact, isWritten, brief.Token);
-            throw;
-        }
-    }
-
-    private static async Task<ArtifactDigests> WriteAsync(
-        ProtectedSource source, string artifact, SourceSnapshot snapshot, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
-    {
-        var digests = default(ArtifactDigests);
-        await source.Catalog.WriteArtifactAsync(
-            artifact,
-            async (stored, token) => digests = await ArtifactWriter.WriteAsync(
-                stored, source.CompressionLevel, CaptureOf(source, snapshot), RunProgress.In(RunStage.Capture, snapshot.Length, progress), token),
-            cancellationToken);
-        return digests;
-    }
-
-    /// <summary>A read that fails is the source's failure; without this it would be told as one of the store that is being written.</summary>
-    private static Func<Stream, CancellationToken, Task> CaptureOf(ProtectedSource source, SourceSnapshot snapshot) => async (content, token) =>
-    {
-        try
-        {
-            await snapshot.CopyToAsync(content, token);
-        }
-        catch (Exception failure) when (IoFailure.IsKnown(failure))
-        {
-            throw new BackupException(FailureKind.Io, $"cannot read source '{source.Name}': {failure.Message}", "check the source's disk (dmesg | tail; smartctl -H), then run the backup again", failure);
-        }
-    };
 
     private async Task<Backup> VerifyAsync(ProtectedSource source, Backup captured, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
@@ -149,34 +96,6 @@ internal sealed class BackupRunner(BackupExaminer examiner, SpaceGuard space, Ti
             $"the database of source '{source.Name}' is corrupt: {backup.Verification!.FirstFailure}",
             $"the older good backups are kept (nexus-backup list '{source.Name}'); '{file}' holds the damaged state for analysis and does not count");
     }
-
-    private static async Task AbandonAsync(BackupCatalog catalog, string artifact, bool isWritten, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await catalog.AbandonAsync(artifact, isWritten, cancellationToken);
-        }
-        catch (Exception leftover) when (leftover is BackupException or OperationCanceledException)
-        {
-            // The failure that brought us here is the one to tell. The mark is still there, so the rest is swept later.
-        }
-    }
-
-    private static BackupManifest ManifestOf(
-        ProtectedSource source, string schedule, BackupType type, string artifact, DateTimeOffset capturedAt, ArtifactDigests digests) => new(
-            BackupManifest.CurrentFormatVersion,
-            BackupId.New(capturedAt),
-            source.Name,
-            source.Source.Kind,
-            schedule,
-            type,
-            Base: null,
-            capturedAt.ToUniversalTime(),
-            artifact,
-            digests.Content,
-            digests.Stored,
-            Adopted: false,
-            new Dictionary<string, string>(source.Source.Tools, StringComparer.Ordinal) { ["nexus-backup"] = AgentVersion });
 
     private sealed class StageWatch(TimeProvider timeProvider)
     {

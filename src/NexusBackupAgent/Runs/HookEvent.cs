@@ -28,6 +28,9 @@ internal sealed record HookEvent(HookOccasion Occasion, DateTimeOffset StartedAt
     /// <summary>The type of a run; otherwise the backup's counts.</summary>
     public BackupType? Type { get; init; }
 
+    /// <summary>Why a run made a full backup though something else was asked for; null when it did not.</summary>
+    public string? FullBecause { get; init; }
+
     /// <summary>How many attempts a run took; null for what is not tried again.</summary>
     public int? Attempts { get; init; }
 
@@ -39,7 +42,8 @@ internal sealed record HookEvent(HookOccasion Occasion, DateTimeOffset StartedAt
     {
         Backup = run.Outcome?.Backup,
         Schedule = run.Schedule,
-        Type = run.Type,
+        Type = run.TypeMade,
+        FullBecause = run.Outcome?.FullBecause,
         Attempts = run.Attempts,
     };
 

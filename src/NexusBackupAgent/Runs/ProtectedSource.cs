@@ -32,5 +32,8 @@ internal sealed record ProtectedSource(
     /// <summary>What a drill asks the restored database, besides its own check.</summary>
     public IReadOnlyList<Probe> Probes { get; init; } = [];
 
+    /// <summary>Whether a schedule makes differential or incremental backups: its full ones then get what these need to find the changes.</summary>
+    public bool TakesIncrements { get; init; }
+
     public HookSettings Hooks { get; init; } = HookSettings.None;
 }

@@ -159,7 +159,9 @@ internal sealed partial class RunDispatcher(
         if (run.Outcome is { } outcome)
         {
             var manifest = outcome.Backup.Manifest;
-            RunSucceeded(run.Source, run.Schedule, run.Type.Word(), manifest.File, manifest.Stored.Length, manifest.Content.Length, seconds, outcome.Decisions.Count(decision => !decision.Keep));
+            if (outcome.FullBecause is { } reason)
+                RunBecameFull(run.Source, run.Schedule, run.Type.Word(), reason);
+            RunSucceeded(run.Source, run.Schedule, run.TypeMade.Word(), manifest.File, manifest.Stored.Length, manifest.Content.Length, seconds, outcome.Decisions.Count(decision => !decision.Keep));
         }
         else
         {
@@ -172,6 +174,9 @@ internal sealed partial class RunDispatcher(
 
     [LoggerMessage(EventId = 1001, EventName = "run_succeeded", Level = LogLevel.Information, Message = "backup of {Source} succeeded: schedule {Schedule}, type {Type}, file {File}, {StoredBytes} bytes stored of {ContentBytes}, {Seconds:0.0} s, verified, {Pruned} pruned")]
     private partial void RunSucceeded(string source, string schedule, string type, string file, long storedBytes, long contentBytes, double seconds, int pruned);
+
+    [LoggerMessage(EventId = 1007, EventName = "run_became_full", Level = LogLevel.Information, Message = "backup of {Source}, schedule {Schedule}: full instead of {Type}, because {Reason}")]
+    private partial void RunBecameFull(string source, string schedule, string type, string reason);
 
     [LoggerMessage(EventId = 1002, EventName = "run_failed", Level = LogLevel.Error, Message = "backup of {Source} failed: schedule {Schedule}, type {Type}, cause {Failure}, class {Class}, {Seconds:0.0} s: {Reason}. Next: {Hint}")]
     private partial void RunFailed(string source, string schedule, string type, FailureKind failure, string @class, double seconds, string reason, string hint);

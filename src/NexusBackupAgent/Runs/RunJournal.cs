@@ -194,8 +194,8 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
         var manifest = outcome.Backup.Manifest;
         Execute(
             transaction,
-            "UPDATE runs SET backup_id = $backup, stored_bytes = $stored, content_bytes = $content WHERE id = $id",
-            ("$backup", manifest.Id.Value), ("$stored", manifest.Stored.Length), ("$content", manifest.Content.Length), ("$id", run.Id));
+            "UPDATE runs SET backup_id = $backup, type = $type, message = $because, stored_bytes = $stored, content_bytes = $content WHERE id = $id",
+            ("$backup", manifest.Id.Value), ("$type", run.TypeMade.Word()), ("$because", outcome.FullBecause), ("$stored", manifest.Stored.Length), ("$content", manifest.Content.Length), ("$id", run.Id));
         Execute(
             transaction,
             "UPDATE sources SET capture_seconds = $capture, verify_seconds = $verify, prune_seconds = $prune WHERE name = $source",

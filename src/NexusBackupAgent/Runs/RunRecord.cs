@@ -44,7 +44,11 @@ internal sealed record RunRecord(
     RunResult Result,
     int Attempts,
     RunFailure? Failure,
-    BackupOutcome? Outcome);
+    BackupOutcome? Outcome)
+{
+    /// <summary>What it made: full where an increment was not possible. What was asked for when it made nothing.</summary>
+    public BackupType TypeMade => Outcome?.Backup.Manifest.Type ?? Type;
+}
 
 /// <summary>One run as the journal remembers it.</summary>
 /// <param name="Schedule">The schedule, or <c>manual</c>.</param>

@@ -12,12 +12,13 @@ internal sealed class SpaceGuard(ScratchDirectory scratch)
     private const double Growth = 1.1;
     private const long Companions = 1 << 20;
 
-    /// <param name="catalog">Whose store is asked, and whose newest backup is the estimate.</param>
+    /// <param name="catalog">Whose store is asked, and whose newest backup of that type is the estimate.</param>
+    /// <param name="type">Of the backup that will be made.</param>
     /// <param name="contentLength">Bytes that will be captured.</param>
     /// <exception cref="BackupException">There is no room (exit code 8).</exception>
-    public async Task RequireAsync(BackupCatalog catalog, long contentLength, CancellationToken cancellationToken)
+    public async Task RequireAsync(BackupCatalog catalog, BackupType type, long contentLength, CancellationToken cancellationToken)
     {
-        var last = (await catalog.ListAsync(cancellationToken)).FirstOrDefault(backup => backup.Manifest.IsCommitted);
+        var last = (await catalog.ListAsync(cancellationToken)).FirstOrDefault(backup => backup.Manifest.IsCommitted && backup.Manifest.Type == type);
         var estimate = last is null ? Companions : (long)(last.Manifest.Stored.Length * Growth) + Companions;
         if (catalog.Store.GetSpace() is { } space && space.Available < estimate)
         {

@@ -1,4 +1,6 @@
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Sources.Pages;
 
 namespace NexusBackupAgent.Sources;
 
@@ -31,6 +33,24 @@ internal interface IBackupSource
 
     /// <summary>Freezes a consistent state of the source; the caller disposes it.</summary>
     Task<SourceSnapshot> OpenSnapshotAsync(CancellationToken cancellationToken);
+
+    /// <summary>Writes what a state has that an earlier one had not, as the content of an increment.</summary>
+    /// <param name="snapshot">A state of this source, with pages of the same size as the earlier one's.</param>
+    /// <param name="earlier">The state that the increment builds on.</param>
+    /// <param name="index">Told the pages that the increment holds.</param>
+    /// <param name="destination">Where the content goes.</param>
+    /// <param name="progress">Told the bytes of the state that were looked at.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <returns>Length and SHA-256 of the state that a restore gives.</returns>
+    /// <exception cref="NoIncrementException">The state can't be made of the earlier one.</exception>
+    Task<ArtifactDigest> CopyChangesAsync(
+        SourceSnapshot snapshot, PageHistory earlier, PageIndexDraft index, Stream destination, IProgress<long>? progress, CancellationToken cancellationToken);
+
+    /// <summary>Notes the pages of an artifact's content while it passes.</summary>
+    /// <param name="isIncrement">What content it is.</param>
+    /// <param name="index">Told the pages; complete afterwards when the content consists of pages.</param>
+    /// <param name="passOn">Where the content goes.</param>
+    PageIndexer IndexPages(bool isIncrement, PageIndexDraft index, Stream passOn);
 
     /// <summary>Brings a restored state up to a later one.</summary>
     /// <param name="path">The restored state that an increment builds on; a private copy.</param>

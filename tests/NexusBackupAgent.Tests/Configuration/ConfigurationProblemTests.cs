@@ -122,8 +122,6 @@ public sealed class ConfigurationProblemTests
         { "daily: \"0 2 * * *\"", "daily", 7, "one value where keys are expected", "daily: {cron:" },
         { "daily:", "daily", 7, "is empty", "daily: {cron:" },
         { "daily: {cron: \"0 2 * * *\", retention: seven}", "daily.retention", 7, "is not a period", "for example 7d" },
-        { "daily: {cron: \"0 2 * * *\", retention: 7d, type: differential}", "daily.type", 7, "not supported by this version", "type: full" },
-        { "daily: {cron: \"0 2 * * *\", retention: 7d, type: incremental}", "daily.type", 7, "not supported by this version", "type: full" },
         { "daily: {cron: \"0 2 * * *\", retention: 7d, type: half}", "daily.type", 7, "not a type of backup", "type: full" },
         { "daily: {cron: \"0 2 * * *\", retnetion: 7d, retention: 7d}", "daily.retnetion", 7, "not a known key", "did you mean retention?" },
         { "daily:\n  retention: 7d\n  cron: \"0 2 * * *\"\n  retention: 8d", "daily.retention", 10, "written twice, first on line 8", "keep one" },

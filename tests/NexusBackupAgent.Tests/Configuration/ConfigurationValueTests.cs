@@ -117,7 +117,7 @@ public sealed class ConfigurationValueTests
     }
 
     [Fact]
-    public void The_dataset_documents_schedules_are_read_as_written_there_as_far_as_they_are_full()
+    public void The_dataset_documents_schedules_are_read_as_written_there()
     {
         using var file = new SampleFile("""
             stores: {local: {path: backups}}
@@ -141,12 +141,24 @@ public sealed class ConfigurationValueTests
                     retention: 3d
             """);
 
-        var problems = file.Load().Problems;
+        var (configuration, problems) = file.Load();
 
+        Assert.Empty(problems);
         Assert.Equal(
-            [("sources.dataset.schedules.differential_backup.type", 13), ("sources.dataset.schedules.incremental_backup.type", 18)],
-            problems.Select(problem => (problem.Key, problem.Line)));
-        Assert.All(problems, problem => Assert.Contains("not supported by this version", problem.Problem, StringComparison.Ordinal));
+            [("full_backup", BackupType.Full, "30d"), ("differential_backup", BackupType.Differential, "7d"), ("incremental_backup", BackupType.Incremental, "3d")],
+            configuration!.Sources[0].Schedules.Select(schedule => (schedule.Name, schedule.Type, schedule.Retention.ToString())));
+    }
+
+    [Fact]
+    public void Schedules_without_a_full_one_are_warned_of()
+    {
+        using var file = new SampleFile(SampleFile.Minimal.Replace("retention: 7d", "retention: 7d, type: incremental", StringComparison.Ordinal));
+
+        var problem = Assert.Single(file.Load().Problems);
+
+        Assert.False(problem.IsError);
+        Assert.Equal("sources.itsm", problem.Key);
+        Assert.Contains("no schedule of type full", problem.Problem, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,4 +1,6 @@
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Sources;
+using NexusBackupAgent.Sources.Pages;
 
 namespace NexusBackupAgent.Tests.Restore;
 
@@ -19,6 +21,12 @@ internal sealed class RiggedSource(IBackupSource inner, Func<Func<Task>, Task> s
     public IReadOnlyDictionary<string, string> Tools => inner.Tools;
 
     public Task<SourceSnapshot> OpenSnapshotAsync(CancellationToken cancellationToken) => inner.OpenSnapshotAsync(cancellationToken);
+
+    public Task<ArtifactDigest> CopyChangesAsync(
+        SourceSnapshot snapshot, PageHistory earlier, PageIndexDraft index, Stream destination, IProgress<long>? progress, CancellationToken cancellationToken) =>
+        inner.CopyChangesAsync(snapshot, earlier, index, destination, progress, cancellationToken);
+
+    public PageIndexer IndexPages(bool isIncrement, PageIndexDraft index, Stream passOn) => inner.IndexPages(isIncrement, index, passOn);
 
     public Stream OpenIncrement(string path) => inner.OpenIncrement(path);
 

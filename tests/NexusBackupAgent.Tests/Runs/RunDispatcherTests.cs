@@ -75,7 +75,7 @@ public sealed class RunDispatcherTests : IDisposable
     {
         var bench = Bench(ScriptedSource.Fails(FailureKind.SourceCorrupt));
         var log = new CollectedLog<RunDispatcher>();
-        var dispatcher = new RunDispatcher(new BackupRunner(bench.Examiner, new SpaceGuard(bench.Scratch), clock), bench.Turns, bench.Journal, bench.Hooks, clock, log);
+        var dispatcher = new RunDispatcher(new BackupRunner(bench.Capture, bench.Examiner, clock), bench.Turns, bench.Journal, bench.Hooks, clock, log);
 
         await dispatcher.RunAsync(bench.Source, "daily", BackupType.Full, TimeSpan.Zero, progress: null, CancellationToken.None);
 

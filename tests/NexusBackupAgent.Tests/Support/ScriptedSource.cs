@@ -1,5 +1,7 @@
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Sources;
+using NexusBackupAgent.Sources.Pages;
 
 namespace NexusBackupAgent.Tests.Support;
 
@@ -22,6 +24,12 @@ internal sealed class ScriptedSource(TimeProvider clock, params Func<Cancellatio
     public string Extension => ".db.gz";
 
     public string? IncrementExtension => null;
+
+    public Task<ArtifactDigest> CopyChangesAsync(
+        SourceSnapshot snapshot, PageHistory earlier, PageIndexDraft index, Stream destination, IProgress<long>? progress, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("It is backed up in full only.");
+
+    public PageIndexer IndexPages(bool isIncrement, PageIndexDraft index, Stream passOn) => throw new NotSupportedException("It has no pages.");
 
     public Stream OpenIncrement(string path) => throw new NotSupportedException("It is backed up in full only.");
 

@@ -34,8 +34,9 @@ internal sealed class Workbench : IDisposable
         Verifier = new BackupVerifier(Scratch, clock);
         Turns = new SourceTurns(State, clock);
         Examiner = new BackupExaminer(new Quarantine(Verifier, clock), Journal, Operations, clock, NullLogger<BackupExaminer>.Instance);
+        Capture = new BackupCapture(new SpaceGuard(Scratch), new PageIndexes(Scratch, PagesLog), clock);
         Hooks = new HookRunner(Journal, Operations, clock, NullLogger<HookRunner>.Instance);
-        Dispatcher = new RunDispatcher(new BackupRunner(Examiner, new SpaceGuard(Scratch), clock), Turns, Journal, Hooks, clock, NullLogger<RunDispatcher>.Instance);
+        Dispatcher = new RunDispatcher(new BackupRunner(Capture, Examiner, clock), Turns, Journal, Hooks, clock, NullLogger<RunDispatcher>.Instance);
         Verifications = new VerificationDispatcher(Examiner, Turns, Operations, Hooks, clock, NullLogger<VerificationDispatcher>.Instance);
         Replacements = new ReplacementDispatcher(Dispatcher, Journal, clock, NullLogger<ReplacementDispatcher>.Instance);
         Restores = new RestoreDispatcher(new Restorer(Verifier, clock), Turns, Journal, Operations, Hooks, clock, NullLogger<RestoreDispatcher>.Instance);
@@ -74,6 +75,11 @@ internal sealed class Workbench : IDisposable
 
     public BackupExaminer Examiner { get; }
 
+    public BackupCapture Capture { get; }
+
+    /// <summary>What was said of page indexes.</summary>
+    public CollectedLog<PageIndexes> PagesLog { get; } = new();
+
     public OperationJournal Operations { get; }
 
     public SourceTurns Turns { get; }
@@ -92,8 +98,10 @@ internal sealed class Workbench : IDisposable
 
     public ProtectedSource Source { get; init; }
 
-    public Task<RunRecord> RunAsync(string schedule = "daily", CancellationToken cancellationToken = default) =>
-        Dispatcher.RunAsync(Source, schedule, BackupType.Full, TimeSpan.Zero, progress: null, cancellationToken);
+    public Task<RunRecord> RunAsync(string schedule = "daily", CancellationToken cancellationToken = default) => RunAsync(BackupType.Full, schedule, cancellationToken);
+
+    public Task<RunRecord> RunAsync(BackupType type, string schedule = "daily", CancellationToken cancellationToken = default) =>
+        Dispatcher.RunAsync(Source, schedule, type, TimeSpan.Zero, progress: null, cancellationToken);
 
     public Task<IReadOnlyList<Backup>> BackupsAsync() => Source.Catalog.AllAsync();
 

@@ -1,6 +1,8 @@
 using Microsoft.Data.Sqlite;
 using Microsoft.Win32.SafeHandles;
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Sources.Pages;
 using NexusBackupAgent.Storage;
 
 namespace NexusBackupAgent.Sources.Sqlite;
@@ -43,6 +45,13 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
             throw;
         }
     }
+
+    public Task<ArtifactDigest> CopyChangesAsync(
+        SourceSnapshot snapshot, PageHistory earlier, PageIndexDraft index, Stream destination, IProgress<long>? progress, CancellationToken cancellationToken) =>
+        new WalCapture(earlier, index, destination).RunAsync(snapshot, progress, cancellationToken);
+
+    public PageIndexer IndexPages(bool isIncrement, PageIndexDraft index, Stream passOn) =>
+        isIncrement ? new WalIndexer(index, passOn) : new DatabaseIndexer(index, passOn);
 
     public Stream OpenIncrement(string path) => new WalApplier(path);
 

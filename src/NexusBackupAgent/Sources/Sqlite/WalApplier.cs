@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using NexusBackupAgent.Artifacts;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 
@@ -7,7 +8,7 @@ namespace NexusBackupAgent.Sources.Sqlite;
 /// asynchronously says that all was given: it then sets the length, or throws <see cref="InvalidDataException"/> when the
 /// WAL is not whole. Disposing it otherwise only closes the file.
 /// </summary>
-internal sealed class WalApplier : Stream
+internal sealed class WalApplier : ForwardWriteStream
 {
     private readonly SafeFileHandle database;
     private readonly WalReader reader;
@@ -21,25 +22,13 @@ internal sealed class WalApplier : Stream
         reader = new WalReader(RequirePageSize, frame => RandomAccess.Write(database, frame.Content.Span, (frame.Page - 1L) * pageSize));
     }
 
-    public override bool CanRead => false;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => true;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
-    public override void Write(ReadOnlySpan<byte> buffer)
-    {
+        cancellationToken.ThrowIfCancellationRequested();
         try
         {
-            reader.Read(buffer);
+            reader.Read(buffer.Span);
+            return ValueTask.CompletedTask;
         }
         catch
         {
@@ -47,18 +36,6 @@ internal sealed class WalApplier : Stream
             throw;
         }
     }
-
-    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
-
-    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        Write(buffer.Span);
-        return ValueTask.CompletedTask;
-    }
-
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     public override async ValueTask DisposeAsync()
     {
@@ -72,16 +49,6 @@ internal sealed class WalApplier : Stream
             await base.DisposeAsync();
         }
     }
-
-    public override void Flush()
-    {
-    }
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {
