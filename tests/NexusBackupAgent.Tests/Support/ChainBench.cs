@@ -1,8 +1,6 @@
 using System.Security.Cryptography;
-using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Runs;
-using NexusBackupAgent.Sources.Sqlite;
 using NexusBackupAgent.Storage;
 
 namespace NexusBackupAgent.Tests.Support;
@@ -41,7 +39,7 @@ internal sealed class ChainBench : IDisposable
         var bench = await CreateAsync(store);
         var chain = new List<Backup> { await bench.FullAsync() };
         for (var count = 0; count < increments; count++)
-            chain.Add(await bench.IncrementAsync(chain[^1]));
+            chain.Add(await bench.IncrementAsync());
         return (bench, chain);
     }
 
@@ -52,11 +50,13 @@ internal sealed class ChainBench : IDisposable
         return run.Outcome!.Backup;
     });
 
-    /// <summary>An increment on a backup, verified.</summary>
-    public Task<Backup> IncrementAsync(Backup @base, string schedule = "daily", BackupType type = BackupType.Incremental) => MadeAsync(async () =>
+    /// <summary>An increment on the newest good backup, or of a differential one on the newest full.</summary>
+    public Task<Backup> IncrementAsync(string schedule = "daily", BackupType type = BackupType.Incremental) => MadeAsync(async () =>
     {
-        var backup = await CaptureAsync(@base, schedule, type);
-        return await Bench.Examiner.ExamineAsync(Source, backup, progress: null, CancellationToken.None);
+        var run = await Bench.Dispatcher.RunAsync(Source, schedule, type, TimeSpan.Zero, progress: null, CancellationToken.None);
+        Assert.Null(run.Failure);
+        Assert.Equal(type, run.Outcome!.Backup.Manifest.Type);
+        return run.Outcome.Backup;
     });
 
     public async Task<IReadOnlyList<BackupState>> StatesOldestFirstAsync() =>
@@ -69,44 +69,6 @@ internal sealed class ChainBench : IDisposable
     public Task<Backup> VerifyAsync(Backup backup) => Bench.Verifications.VerifyAsync(Source, backup, TimeSpan.Zero, progress: null, CancellationToken.None);
 
     public void Dispose() => Bench.Dispose();
-
-    /// <summary>Stores the pages in which the database differs from what a backup gives.</summary>
-    public async Task<Backup> CaptureAsync(Backup @base, string schedule, BackupType type)
-    {
-        var before = Path.Combine(Bench.Root, "before.db");
-        await File.WriteAllBytesAsync(before, []);
-        Assert.Equal(BackupState.Good, (await Bench.Verifier.ExpandAsync(Source.Source, Source.Catalog, await FindAsync(@base), before, progress: null, CancellationToken.None)).State);
-        var (old, now) = (await File.ReadAllBytesAsync(before), await File.ReadAllBytesAsync(Bench.Database));
-        var capturedAt = Clock.GetUtcNow();
-        var artifact = await Source.Catalog.BeginAsync(schedule, type, capturedAt, CancellationToken.None);
-        var digests = default(ArtifactDigests);
-        await Source.Catalog.WriteArtifactAsync(
-            artifact,
-            async (stored, token) => digests = await ArtifactWriter.WriteAsync(stored, 1, (content, inner) => WriteAsync(content, old, now, inner), progress: null, token),
-            CancellationToken.None);
-        return await Source.Catalog.CommitAsync(
-            Some.Manifest(artifact, digests, capturedAt) with
-            {
-                Schedule = schedule,
-                Type = type,
-                Base = @base.Id,
-                Restored = new ArtifactDigest(now.Length, Convert.ToHexStringLower(SHA256.HashData(now))),
-            },
-            CancellationToken.None);
-    }
-
-    private static async Task WriteAsync(Stream content, byte[] old, byte[] now, CancellationToken cancellationToken)
-    {
-        const int Page = 4096;
-        var wal = new WalWriter(content, Page);
-        for (var at = 0; at < now.Length; at += Page)
-        {
-            if (at + Page > old.Length || !now.AsSpan(at, Page).SequenceEqual(old.AsSpan(at, Page)) || (at == 0 && now.AsSpan().SequenceEqual(old)))
-                await wal.AddAsync((uint)(at / Page) + 1, now.AsMemory(at, Page), cancellationToken);
-        }
-
-        await wal.CompleteAsync((uint)(now.Length / Page), cancellationToken);
-    }
 
     private async Task<Backup> MadeAsync(Func<Task<Backup>> make)
     {
