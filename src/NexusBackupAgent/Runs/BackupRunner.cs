@@ -41,7 +41,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
     {
         try
         {
-            var report = RunProgress.In(RunStage.Verify, captured.Manifest.Stored.Length, progress);
+            var report = RunProgress.In(RunStage.Verify, captured.LengthToRead, progress);
             var backup = await examiner.ExamineAsync(source, captured, report, cancellationToken);
             if (backup.State != BackupState.Good)
                 throw await RefuseAsync(source, backup, cancellationToken);
@@ -75,6 +75,14 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
     private static async Task<BackupException> RefuseAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
     {
         var file = source.Catalog.Locate(backup.File);
+        if (backup.HasBrokenChain)
+        {
+            return new BackupException(
+                FailureKind.Verification,
+                $"backup '{file}' does not count, because {BackupExaminer.ReasonOf(backup)}",
+                "check the store's disk (dmesg | tail; smartctl -H), then run nexus-backup backup again: it makes a full one, as a running agent does within a minute");
+        }
+
         if (!backup.ShowsCorruptSource)
         {
             return new BackupException(
@@ -85,11 +93,12 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
 
         // The first capture since the damage shows how it began, the newest holds most; one a night between them would
         // fill the store that holds the good ones.
-        var damaged = (await source.Catalog.ListAsync(cancellationToken))
+        var backups = await source.Catalog.ListAsync(cancellationToken);
+        var damaged = backups
             .TakeWhile(other => other.State != BackupState.Good)
             .Where(other => other.Id != backup.Id && other.Schedule != BackupManifest.ManualSchedule && other.ShowsCorruptSource)
             .ToList();
-        foreach (var between in damaged.SkipLast(1))
+        foreach (var between in damaged.SkipLast(1).Where(other => !backups.Any(above => above.Bases.Contains(other))))
             await source.Catalog.RemoveAsync(between, cancellationToken);
         return new BackupException(
             FailureKind.SourceCorrupt,

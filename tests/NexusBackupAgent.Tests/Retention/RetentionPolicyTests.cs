@@ -100,8 +100,8 @@ public class RetentionPolicyTests
         var full = DaysOld(20);
         var ruined = SomeBackup.Corrupt(Now.AddDays(-9));
 
-        AssertKept(full, "no newer good backup of schedule daily covers it", SomeBackup.Good(Now, "daily", ruined), ruined);
-        AssertKept(full, "no newer good backup of schedule daily covers it", SomeBackup.Good(Now, "daily", @base: DaysOld(10)));
+        AssertKept(full, "the newest good backup of schedule daily", SomeBackup.Good(Now, "daily", ruined), ruined);
+        AssertKept(full, "the newest good backup of schedule daily", SomeBackup.Good(Now, "daily", @base: DaysOld(10)));
         AssertKept(full, "the newest good backup of the source", SomeBackup.Good(Now, "daily", ruined), ruined);
     }
 
