@@ -191,6 +191,9 @@ public sealed class IncrementCaptureTests : IncrementFixture
         }
 
         await AssertIsDatabaseAsync(second);
+        await CaptureAsync(BackupType.Full);
+        await PokeAsync(LockPage + 9);
+        Assert.Contains("the page that holds SQLite's locks changed", await FullInsteadAsync(), StringComparison.Ordinal);
     }
 
     [SkippableTheory]
