@@ -89,13 +89,22 @@ internal static class VerifyCommand
             if (json)
                 return;
             terminal.Line($"[bold]{Readable.Plain(source.Name)}[/] {Readable.Plain(source.Catalog.Locate(backup.File))}  {Readable.Coloured(backup.State)}");
-            foreach (var (check, words) in Checks)
+            foreach (var (check, words) in backup.HasBrokenChain ? [] : Checks)
                 terminal.Line("  " + Sentence(words, checks.FirstOrDefault(result => result.Check == check)));
         }
 
         private void TellUnsound(ProtectedSource source, Backup before, Backup backup)
         {
             var (was, now) = (source.Catalog.Locate(before.File), source.Catalog.Locate(backup.File));
+            if (backup is { HasBrokenChain: true, BrokenChain: { } reason })
+            {
+                codes.Add(ExitCode.VerificationFailed);
+                terminal.Fail($"backup '{now}' of '{source.Name}' cannot be restored: {reason}", $"what can be is in nexus-backup list '{source.Name}'");
+                if (before.BrokenChain is null)
+                    bereft.Add(source);
+                return;
+            }
+
             if (backup is { State: BackupState.Quarantined, Verification.Passed: true })
             {
                 terminal.Warn($"backup '{now}' of '{source.Name}' was set aside and is sound now; to take it back: mv '{now}' '{source.Catalog.Locate(BackupFiles.Original(backup.File))}'");
@@ -103,14 +112,6 @@ internal static class VerifyCommand
             }
 
             codes.Add(ExitCode.VerificationFailed);
-            if (backup is { HasBrokenChain: true, BrokenChain: { } reason })
-            {
-                terminal.Fail($"backup '{now}' of '{source.Name}' cannot be restored: {reason}", $"what can be is in nexus-backup list '{source.Name}'");
-                if (before.BrokenChain is null)
-                    bereft.Add(source);
-                return;
-            }
-
             var message = $"backup '{was}' of '{source.Name}' is corrupt: {BackupExaminer.ReasonOf(backup)}";
             if (backup.State == BackupState.Corrupt && Refusal(source, backup) is { } refusal)
                 terminal.Fail($"{message}; {refusal.Message}", refusal.Hint);

@@ -19,7 +19,7 @@ internal sealed class ChainBench : IDisposable
 
     public Workbench Bench { get; }
 
-    public ProtectedSource Source => Bench.Source;
+    public ProtectedSource Source => Bench.Source with { TakesIncrements = true };
 
     /// <summary>SHA-256 of the database as it was when a backup was made.</summary>
     public IReadOnlyDictionary<BackupId, string> States => states;
@@ -43,21 +43,13 @@ internal sealed class ChainBench : IDisposable
         return (bench, chain);
     }
 
-    public Task<Backup> FullAsync(string schedule = "daily") => MadeAsync(async () =>
-    {
-        var run = await Bench.RunAsync(schedule);
-        Assert.Null(run.Failure);
-        return run.Outcome!.Backup;
-    });
+    public Task<Backup> FullAsync(string schedule = "daily") => MadeAsync(schedule, BackupType.Full);
 
     /// <summary>An increment on the newest good backup, or of a differential one on the newest full.</summary>
-    public Task<Backup> IncrementAsync(string schedule = "daily", BackupType type = BackupType.Incremental) => MadeAsync(async () =>
-    {
-        var run = await Bench.Dispatcher.RunAsync(Source, schedule, type, TimeSpan.Zero, progress: null, CancellationToken.None);
-        Assert.Null(run.Failure);
-        Assert.Equal(type, run.Outcome!.Backup.Manifest.Type);
-        return run.Outcome.Backup;
-    });
+    public Task<Backup> IncrementAsync(string schedule = "daily", BackupType type = BackupType.Incremental) => MadeAsync(schedule, type);
+
+    public Task<RunRecord> RunAsync(string schedule, BackupType type) =>
+        Bench.Dispatcher.RunAsync(Source, schedule, type, TimeSpan.Zero, progress: null, CancellationToken.None);
 
     public async Task<IReadOnlyList<BackupState>> StatesOldestFirstAsync() =>
         [.. (await Bench.BackupsAsync()).OrderBy(backup => backup.CapturedAt).Select(backup => backup.State)];
@@ -70,11 +62,13 @@ internal sealed class ChainBench : IDisposable
 
     public void Dispose() => Bench.Dispose();
 
-    private async Task<Backup> MadeAsync(Func<Task<Backup>> make)
+    private async Task<Backup> MadeAsync(string schedule, BackupType type)
     {
         await SqliteSamples.SqlAsync(Bench.Database, "UPDATE t SET note = hex(randomblob(40)) WHERE id % 500 = abs(random() % 500); INSERT INTO t (note) SELECT hex(randomblob(200)) FROM t LIMIT 40;");
-        var backup = await make();
-        Assert.Equal(BackupState.Good, backup.State);
+        var run = await RunAsync(schedule, type);
+        Assert.Null(run.Failure);
+        var backup = run.Outcome!.Backup;
+        Assert.Equal((BackupState.Good, type), (backup.State, backup.Manifest.Type));
         states[backup.Id] = Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(Bench.Database)));
         Clock.Advance(TimeSpan.FromHours(1));
         return backup;

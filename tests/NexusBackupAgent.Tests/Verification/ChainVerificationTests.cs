@@ -76,8 +76,9 @@ public sealed class ChainVerificationTests
     [SkippableFact]
     public async Task One_reading_of_a_base_that_erred_sets_nothing_aside()
     {
+        using var temp = new TempDirectory();
         FaultyStore? store = null;
-        var (bench, chain) = await ChainBench.WithAsync(increments: 1, _ => store = new FaultyStore(new LocalDirectoryStore("local", Directory.CreateTempSubdirectory("nexus-").FullName), 0, FaultTime.Before, staysDead: false));
+        var (bench, chain) = await ChainBench.WithAsync(increments: 1, _ => store = new FaultyStore(new LocalDirectoryStore("local", temp.Path), 0, FaultTime.Before, staysDead: false));
         using var _ = bench;
         var full = store!.Locate(chain[0].File);
         var sound = await File.ReadAllBytesAsync(full);
@@ -94,7 +95,6 @@ public sealed class ChainVerificationTests
 
         Assert.Equal(BackupState.Good, tip.State);
         Assert.Equal([BackupState.Good, BackupState.Good], await bench.StatesOldestFirstAsync());
-        Directory.Delete(store.Locate(""), recursive: true);
     }
 
     [SkippableFact]
