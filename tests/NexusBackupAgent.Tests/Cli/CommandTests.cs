@@ -47,7 +47,7 @@ public sealed class CommandTests : IDisposable
         using (var connection = place.Open("itsm.db"))
             Workplace.Execute(connection, "UPDATE incidents SET title = 'x' WHERE id = 7");
         var second = await place.RunAsync("backup", "--type", "differential");
-        Assert.Matches(@"db-wal\.gz +[\d.]+ KiB of [\d.]+ (KiB|MiB) changed → ", second.Output);
+        Assert.Matches(@"db-wal\.gz +[\d.]+ KiB of changes in [\d.]+ (KiB|MiB) → ", second.Output);
 
         var run = (await place.RunAsync("backup", "--type", "incremental", "--json")).Json[0];
         Assert.Equal(("incremental", null), (Text(run, "type"), Text(run, "fullBecause")));
