@@ -23,10 +23,10 @@ internal sealed partial class VerificationDispatcher(
     public async Task<Backup> VerifyAsync(
         ProtectedSource source, Backup backup, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
-        var (operation, verified, unreadable) = await InTurnAsync(source, backup, lockTimeout, progress, cancellationToken);
+        var (operation, verified, problem) = await InTurnAsync(source, backup, lockTimeout, progress, cancellationToken);
         if (IsNews(source, operation, verified))
             await hooks.TellAsync(source, HookEvent.Of(HookOccasion.Verification, operation, verified), cancellationToken);
-        unreadable?.Throw();
+        problem?.Throw();
         return verified;
     }
 
@@ -61,22 +61,27 @@ internal sealed partial class VerificationDispatcher(
         }
     }
 
-    private async Task<(Operation Operation, Backup Verified, ExceptionDispatchInfo? Unreadable)> InTurnAsync(
+    /// <returns>What was found, also when the journal refuses to keep it; then, and when nothing could be found, the problem says so.</returns>
+    private async Task<(Operation Operation, Backup Verified, ExceptionDispatchInfo? Problem)> InTurnAsync(
         ProtectedSource source, Backup backup, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
         using var turn = await turns.TakeAsync(source.Name, lockTimeout, cancellationToken) ?? throw SourceTurns.Busy(source.Name);
         var startedAt = timeProvider.GetUtcNow();
+        Backup verified;
         try
         {
-            var verified = await turns.WithinTimeLimitAsync(
+            verified = await turns.WithinTimeLimitAsync(
                 source, "the verification", "iostat -x 1", token => examiner.ExamineAsync(source, backup, RunProgress.In(RunStage.Verify, backup.ActualLength, progress), token), cancellationToken);
-            return (Record(source, verified, startedAt), verified, null);
         }
         catch (Exception failed) when (failed is not OperationCanceledException)
         {
             var failure = Foreseen(source, backup, failed);
-            return (Record(source, backup, startedAt, $"{backup.File} could not be read back", RunFailure.Of(failure)), backup, ExceptionDispatchInfo.Capture(failure));
+            var (told, _) = Record(OperationOf(source, backup, startedAt, $"{backup.File} could not be read back", RunFailure.Of(failure)));
+            return (told, backup, ExceptionDispatchInfo.Capture(failure));
         }
+
+        var (operation, unrecorded) = Record(Report(source, verified, startedAt));
+        return (operation, verified, unrecorded);
     }
 
     private BackupException Foreseen(ProtectedSource source, Backup backup, Exception failure)
@@ -94,24 +99,37 @@ internal sealed partial class VerificationDispatcher(
         }
     }
 
-    private Operation Record(ProtectedSource source, Backup verified, DateTimeOffset startedAt)
+    private Operation Report(ProtectedSource source, Backup verified, DateTimeOffset startedAt)
     {
         if (verified.NotRecorded is { } unkept)
             ResultNotKept(source.Name, source.Catalog.Locate(verified.File), unkept.Message, unkept.Hint);
         if (verified.Verification!.Passed)
         {
             VerificationSucceeded(source.Name, verified.File);
-            return Record(source, verified, startedAt, $"{verified.File} was read back and is good{BackupExaminer.UnkeptOf(verified)}", failure: null);
+            return OperationOf(source, verified, startedAt, $"{verified.File} was read back and is good{BackupExaminer.UnkeptOf(verified)}", failure: null);
         }
 
         var (file, reason) = (source.Catalog.Locate(verified.File), BackupExaminer.ReasonOf(verified));
         VerificationFailed(source.Name, file, reason);
-        return Record(source, verified, startedAt, $"{verified.File} was read back and is corrupt: {reason}{BackupExaminer.UnkeptOf(verified)}", new RunFailure(
+        return OperationOf(source, verified, startedAt, $"{verified.File} was read back and is corrupt: {reason}{BackupExaminer.UnkeptOf(verified)}", new RunFailure(
             FailureKind.Verification, $"backup '{file}' is corrupt: {reason}", $"make a new one: nexus-backup backup '{source.Name}'"));
     }
 
-    private Operation Record(ProtectedSource source, Backup backup, DateTimeOffset startedAt, string detail, RunFailure? failure) =>
-        operations.Record(new Operation(0, source.Name, OperationKind.Verification, startedAt, timeProvider.GetUtcNow(), backup.Id, detail, failure));
+    private Operation OperationOf(ProtectedSource source, Backup backup, DateTimeOffset startedAt, string detail, RunFailure? failure) =>
+        new(0, source.Name, OperationKind.Verification, startedAt, timeProvider.GetUtcNow(), backup.Id, detail, failure);
+
+    /// <returns>The operation as it is kept, and what kept the journal from it: the hooks are told all the same.</returns>
+    private (Operation Operation, ExceptionDispatchInfo? Unrecorded) Record(Operation operation)
+    {
+        try
+        {
+            return (operations.Record(operation), null);
+        }
+        catch (BackupException refused)
+        {
+            return (operation, ExceptionDispatchInfo.Capture(refused));
+        }
+    }
 
     [LoggerMessage(EventId = 1101, EventName = "verification_succeeded", Level = LogLevel.Information, Message = "verification of {Source} succeeded: {File}")]
     private partial void VerificationSucceeded(string source, string file);
