@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using System.Text.RegularExpressions;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Storage;
@@ -7,7 +8,7 @@ using NexusBackupAgent.Storage;
 namespace NexusBackupAgent.Restore;
 
 /// <summary>The file that a restore puts in place, and what lies beside it. Only here are the target's files touched.</summary>
-internal sealed class RestoreTarget
+internal sealed partial class RestoreTarget
 {
     private const string Unfinished = ".restoring";
 
@@ -79,14 +80,14 @@ internal sealed class RestoreTarget
     /// <summary>How it and its companions lie there now: who writes one of them changes that.</summary>
     public IReadOnlyList<FileStatus?> Look() => [.. AllFiles.Select(FileStatus.Of)];
 
-    /// <summary>Removes what restores left that were killed. The lock is held: no restore that lives is at work.</summary>
+    /// <summary>
+    /// Removes what restores to this place left that were killed. The lock is held: none that lives is at work here; one to
+    /// <c>app.db</c> may be, while <c>app</c> is restored beside it.
+    /// </summary>
     public void RemoveLeftovers() => Guard("clean up beside", () =>
     {
-        foreach (var left in System.IO.Directory.EnumerateFiles(Directory, $".{place.Name}.*"))
-        {
-            if (source.Companions.Prepend("").Any(ending => left.EndsWith(Unfinished + ending, StringComparison.Ordinal)))
-                File.Delete(left);
-        }
+        foreach (var left in System.IO.Directory.EnumerateFiles(Directory, $".{place.Name}.*").Where(file => IsLeftover(System.IO.Path.GetFileName(file))))
+            File.Delete(left);
     });
 
     /// <summary>An empty file beside it, which only this user may read; with its leading dot no glob finds it.</summary>
@@ -227,6 +228,16 @@ internal sealed class RestoreTarget
             return $"as {companion} it belongs to the database '{live.Path}'";
         return forbidden.FirstOrDefault(taken => place.IsSameAs(new FilePlace(taken)) || place.IsBelow(taken)) is { } own ? $"'{own}' belongs to the agent itself" : null;
     }
+
+    /// <summary>Whether a name is one that <see cref="NewFile"/> or <see cref="SaveAsync"/> gives for this place, or a companion of one.</summary>
+    private bool IsLeftover(string file)
+    {
+        var companion = source.Companions.FirstOrDefault(ending => file.EndsWith(ending, StringComparison.Ordinal)) ?? "";
+        return file.StartsWith($".{place.Name}.", StringComparison.Ordinal) && OwnMiddle().IsMatch(file[(place.Name.Length + 2)..^companion.Length]);
+    }
+
+    [GeneratedRegex(@"^([0-9a-f]{8}|pre_restore\.[0-9]{14}(-[0-9]+)?)\.restoring\z", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex OwnMiddle();
 
     private string Hidden(string middle) => System.IO.Path.Combine(Directory, $".{place.Name}.{middle}{Unfinished}");
 

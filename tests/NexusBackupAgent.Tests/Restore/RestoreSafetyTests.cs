@@ -71,6 +71,31 @@ public sealed class RestoreSafetyTests
         }
     }
 
+    [SkippableFact]
+    public async Task What_a_killed_restore_left_is_removed_and_what_another_is_at_work_on_stays()
+    {
+        var (bench, _) = await RestoreBench.WithBackupAsync("delete");
+        using (bench)
+        {
+            string[] left =
+            [
+                ".app.0badc0de.restoring", ".app.0badc0de.restoring-wal", ".app.pre_restore.20260214020000.restoring", ".app.pre_restore.20260214020000-3.restoring-journal",
+            ];
+            string[] others =
+            [
+                ".app.db.0badc0de.restoring", ".app.db.pre_restore.20260214020000.restoring-wal", ".app.notes.restoring", ".app.0badc0de.restoring.txt", ".app.0badc0de-wal",
+            ];
+            foreach (var file in left.Concat(others))
+                await File.WriteAllTextAsync(Path.Combine(bench.Directory, file), "");
+
+            await bench.RunAsync(to: Path.Combine(bench.Directory, "app"));
+
+            var there = TempDirectory.FilesIn(bench.Directory);
+            Assert.Empty(left.Intersect(there, StringComparer.Ordinal));
+            Assert.Empty(others.Except(there, StringComparer.Ordinal));
+        }
+    }
+
     [SkippableTheory]
     [InlineData("delete", nameof(RestoreStage.Save))]
     [InlineData("wal", nameof(RestoreStage.Save))]
