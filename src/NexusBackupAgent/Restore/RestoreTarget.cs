@@ -109,25 +109,29 @@ internal sealed partial class RestoreTarget
     }
 
     /// <summary>Copies it, whole or not at all, with its owner and mode, and never over another file.</summary>
-    /// <returns>Whether its companions held something that <see cref="SettleAsync"/> can bring in.</returns>
-    public async Task<bool> SaveAsync(string safety, CancellationToken cancellationToken)
+    public async Task<SavedCopy> SaveAsync(string safety, CancellationToken cancellationToken)
     {
         var unfinished = Hidden(System.IO.Path.GetFileName(safety)[(place.Name.Length + 1)..]);
+        var made = new List<string>();
         try
         {
-            var isMerged = await source.SaveAsync(Path, unfinished, cancellationToken);
+            var saved = await source.SaveAsync(Path, unfinished, cancellationToken);
             Guard("make a safety copy of", () =>
             {
-                MakeReady(unfinished);
-                ExclusiveRename.Move(unfinished, safety);
+                foreach (var ending in saved.Beside.Append("")) // without what belongs beside it, nobody is to find it
+                {
+                    MakeReady(unfinished + ending);
+                    ExclusiveRename.Move(unfinished + ending, safety + ending);
+                    made.Add(safety + ending);
+                }
             });
             Sync();
-            return isMerged;
+            return saved;
         }
         catch
         {
-            foreach (var ending in source.Companions.Prepend(""))
-                TryDelete(unfinished + ending);
+            foreach (var file in source.Companions.Prepend("").Select(ending => unfinished + ending).Concat(made))
+                TryDelete(file);
             throw;
         }
     }
@@ -135,11 +139,18 @@ internal sealed partial class RestoreTarget
     public Task SettleAsync(CancellationToken cancellationToken) => source.SettleAsync(Path, cancellationToken);
 
     /// <summary>Moves its companions to where they belong to the safety copy, never over another file.</summary>
+    /// <param name="kept">Copies that lie there already: what they are of was brought in, holds nothing any more, and goes.</param>
     /// <param name="moved">Gets each as it is named now, also those before one that fails.</param>
-    public void MoveCompanionsAside(string safety, List<string> moved) => Guard("move the companions aside of", () =>
+    public void MoveCompanionsAside(string safety, IReadOnlyList<string> kept, List<string> moved) => Guard("move the companions aside of", () =>
     {
         foreach (var ending in source.Companions.Where(ending => File.Exists(Path + ending)))
         {
+            if (kept.Contains(safety + ending))
+            {
+                File.Delete(Path + ending);
+                continue;
+            }
+
             ExclusiveRename.Move(Path + ending, safety + ending);
             moved.Add(safety + ending);
         }
@@ -169,8 +180,8 @@ internal sealed partial class RestoreTarget
             throw failed;
     }
 
-    /// <summary>Whether it holds, byte for byte, what another file holds.</summary>
-    public bool IsLike(string other, CancellationToken cancellationToken) => Guard("compare the safety copy with", () => SameContent.Of(Path, other, cancellationToken));
+    /// <summary>Whether it holds what has this SHA-256, and nothing else.</summary>
+    public bool Holds(string sha256, CancellationToken cancellationToken) => Guard("read", () => FileDigest.Of(Path, cancellationToken) == sha256);
 
     /// <summary>Looks whether it is still the file that it was, and has lost nothing of its length.</summary>
     /// <exception cref="BackupException">It is gone, another has its name, or it was cut off.</exception>

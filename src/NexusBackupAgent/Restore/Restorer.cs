@@ -7,8 +7,8 @@ namespace NexusBackupAgent.Restore;
 /// <summary>
 /// Restores a backup. Order, so that a crash at any instant leaves the old file or the new one, whole and working:
 /// expand and check beside it → stop the service → safety copy → bring the old one's WAL into it → its companions aside →
-/// rename → start the service. The old one is complete without its companions before they go, and they are gone before
-/// another file takes its name.
+/// rename → start the service. The old one is without its companions what its service would make of it with them before
+/// they go, and they are gone before another file takes its name.
 /// </summary>
 internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvider)
 {
