@@ -1,3 +1,4 @@
+using NexusBackupAgent.Cli;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Tests.Support;
@@ -228,6 +229,32 @@ public sealed class RestoreSafetyTests
             Assert.Equal("0", await SqliteSamples.SqlAsync(bench.Database, "SELECT count(*) FROM t WHERE note = 'only in the WAL'"));
             Assert.Equal(wal, await File.ReadAllBytesAsync(outcome.SafetyCopy + "-wal"));
             Assert.Equal("ok\n1", await SqliteSamples.SqlAsync(outcome.SafetyCopy!, "PRAGMA integrity_check; SELECT count(*) FROM t WHERE note = 'only in the WAL'"));
+        }
+    }
+
+    [SkippableFact]
+    public async Task The_way_back_brings_the_old_one_with_all_that_belongs_to_it()
+    {
+        var bench = await WithWalAsync();
+        using (bench)
+        {
+            bench.Settings = RestoreSettings.None with { After = [["false"]] };
+            await using (var file = File.OpenWrite(bench.Database))
+            {
+                file.Position = (20 * 4096) + 8;
+                await file.WriteAsync(Enumerable.Repeat((byte)0xA5, 400).ToArray());
+            }
+
+            var (database, wal) = (await File.ReadAllBytesAsync(bench.Database), await File.ReadAllBytesAsync(bench.Database + "-wal"));
+
+            var record = await bench.RunAsync();
+
+            Assert.Equal([record.Outcome!.SafetyCopy + "-wal"], record.Outcome.SetAside);
+            Assert.Equal(record.Outcome.SetAside, RestoreDocument.Of("itsm", record, [], bench.Clock.GetUtcNow()).SetAside);
+            Assert.EndsWith($"with {record.Outcome.SetAside[0]}", record.Operation.Detail, StringComparison.Ordinal);
+            await Shell.BashAsync(record.Operation.Failure!.Hint.Split("stop the service and: ")[1]);
+            Assert.Equal(database, await File.ReadAllBytesAsync(bench.Database));
+            Assert.Equal(wal, await File.ReadAllBytesAsync(bench.Database + "-wal"));
         }
     }
 
