@@ -37,7 +37,7 @@ internal sealed class RestoreDrill(BackupVerifier verifier, ScratchDirectory scr
         try
         {
             var started = timeProvider.GetTimestamp();
-            backup = await verifier.ExpandAsync(source, catalog, backup, restored, progress, cancellationToken);
+            backup = await new ConfirmedExpansion(verifier).RunAsync(source, catalog, backup, restored, progress, _ => { }, cancellationToken);
             var answers = backup.State == BackupState.Good ? await AskAsync(source, restored, backup, probes, cancellationToken) : [];
             var result = ResultOf(backup, answers, timeProvider.GetElapsedTime(started));
             return await RecordAsync(catalog, backup, result, cancellationToken);
