@@ -66,8 +66,18 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
         events.ReadBack(backup);
         if (backup.Verification is { Passed: true })
             return candidate with { Backup = backup };
-        PassOver(new RestoreCandidate(backup, backup.Verification?.FirstFailure ?? "its checks failed"));
+        if (request.Wish.Id is not null && backup.Verification is { DoubtsOnlyChecksumFile: true } doubt)
+            return Doubted(candidate with { Backup = backup }, doubt.FirstFailure!);
+        PassOver(new RestoreCandidate(backup, RestorePlan.Finding(backup)));
         return null;
+    }
+
+    /// <summary>Its manifest, its gzip members and its own check all say that it is whole; who names it gets it, and is told.</summary>
+    private RestoreCandidate Doubted(RestoreCandidate chosen, string doubt)
+    {
+        var reason = $"{chosen.Reason}, although {doubt}: it holds exactly what was captured, so find out who wrote {BackupFiles.Checksum(chosen.Backup.File)}";
+        events.Step(new RestoreStep(RestoreStage.Expand, $"go on: {reason}"));
+        return chosen with { Reason = reason };
     }
 
     private void PassOver(RestoreCandidate candidate)
