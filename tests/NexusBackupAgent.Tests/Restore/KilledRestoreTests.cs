@@ -98,7 +98,7 @@ public sealed class KilledRestoreTests
         await using (var writer = await SqliteSamples.HoldAsync(temp["app.db"], unfinished))
             await writer.KillAsync();
         if (state == "wal of another database")
-            await Shell.BashAsync($"cd '{temp.Path}'; sqlite3 other.db 'PRAGMA journal_mode=wal; CREATE TABLE other (x); CREATE INDEX by_x ON other (x); WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) INSERT INTO other SELECT hex(i * i) FROM n'; cat other.db > app.db; rm other.db");
+            await Shell.BashAsync($"cd '{temp.Path}'; sqlite3 other.db 'PRAGMA journal_mode=wal; CREATE TABLE other (x); CREATE INDEX by_x ON other (x); WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000) INSERT INTO other SELECT hex(i * i) FROM n'; cat other.db > app.db; rm other.db");
         Assert.True(new FileInfo(temp["app.db"] + (journalMode == "wal" ? "-wal" : "-journal")).Length > 0);
 
         // What an application would see now, asked of a copy: asking merges the files.

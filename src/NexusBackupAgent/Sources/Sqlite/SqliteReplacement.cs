@@ -65,7 +65,7 @@ internal static class SqliteReplacement
         }
     }
 
-    /// <returns>False when SQLite can't read the two together, so that no application could either.</returns>
+    /// <returns>False when SQLite refuses: nothing can read the two together, or the WAL is of a database much larger than this file.</returns>
     private static bool TrySettle(string copy)
     {
         try
