@@ -36,9 +36,13 @@ internal sealed record VerificationResult(
     bool Passed,
     IReadOnlyList<CheckResult> Checks)
 {
-    /// <summary>Whether the bytes, stored and expanded, are those that the manifest tells of. Known only where they were just read.</summary>
-    [JsonIgnore]
+    /// <summary>Whether the bytes, stored and expanded, are those that the manifest tells of.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool IsAsCommitted { get; init; }
+
+    /// <summary>Whether the backup is what was captured, passes every other check, and only its <c>.sha256</c> file says otherwise.</summary>
+    [JsonIgnore]
+    public bool DoubtsOnlyChecksumFile => !Passed && IsAsCommitted && Checks.All(check => check.Passed || check.Check == VerificationCheck.Checksum);
 
     /// <summary>The first failed check in words, or null.</summary>
     [JsonIgnore]

@@ -9,7 +9,7 @@ namespace NexusBackupAgent.Cli;
 /// <param name="terminal">Where sources without backups are told of.</param>
 /// <param name="sources">All of them.</param>
 /// <param name="all">Every backup of a source, not only the newest.</param>
-/// <param name="codes">Gets the code of each source that can't be listed, or was named and has no backup.</param>
+/// <param name="codes">Gets the code of each source that can't be listed, has only backups that were set aside, or was named and has none.</param>
 internal sealed class BackupChoice(Terminal terminal, IReadOnlyList<ScheduledSource> sources, bool all, List<ExitCode> codes)
 {
     /// <param name="names">Sources, or identities or file names of backups; none: all sources.</param>
@@ -58,14 +58,14 @@ internal sealed class BackupChoice(Terminal terminal, IReadOnlyList<ScheduledSou
     {
         var what = listed == 0 ? "has no backups"
             : $"has no backups but {setAside} that {(setAside == 1 ? "was" : "were")} set aside as corrupt{(listed == setAside ? "" : $", and {listed - setAside} that can't be restored for what {(listed - setAside == 1 ? "it builds" : "they build")} on")}";
-        if (!named)
+        if (!named && setAside == 0)
         {
             terminal.Warn($"source '{source}' {what}");
             return;
         }
 
         terminal.Fail($"source '{source}' {what}", $"make one: nexus-backup backup '{source}'");
-        codes.Add(ExitCode.NotFound);
+        codes.Add(setAside == 0 ? ExitCode.NotFound : ExitCode.VerificationFailed);
     }
 
     private static async Task<(ProtectedSource, Backup)> FindAsync(IReadOnlyList<ScheduledSource> sources, string name, CancellationToken cancellationToken)

@@ -97,6 +97,8 @@ internal static class RestoreCommand
                 return Fail(failure);
             }
 
+            if (record.Outcome is { Backup: { Backup.Verification: { Passed: false }, Reason: var doubt } })
+                terminal.Warn($"what was restored was {doubt}");
             if (json)
                 Print(RestoreDocument.Of(source.Name, record, passedOver, agent.TimeProvider.GetUtcNow()));
             else if (record.Outcome is { } outcome)

@@ -10,6 +10,7 @@ namespace NexusBackupAgent.Cli;
 /// <param name="Result"><c>restored</c>, <c>failed</c>, or <c>planned</c> of a dry run.</param>
 /// <param name="AgeSeconds">How old the restored state is.</param>
 /// <param name="SafetyCopy">Where the old file is kept; null when there was none.</param>
+/// <param name="SetAside">Files beside the safety copy that belong to it; empty when there are none.</param>
 /// <param name="PassedOver">Newer backups that were not restored, and why.</param>
 /// <param name="Plan">Only of a dry run.</param>
 /// <param name="NotRecorded">Why the journal does not have it; null when it has.</param>
@@ -23,6 +24,7 @@ internal sealed record RestoreDocument(
     string? Reason,
     string? Target,
     string? SafetyCopy,
+    IReadOnlyList<string> SetAside,
     double? Seconds,
     IReadOnlyList<PassedOverDocument> PassedOver,
     RestorePlanDocument? Plan,
@@ -45,6 +47,7 @@ internal sealed record RestoreDocument(
             outcome?.Backup.Reason,
             outcome?.Target,
             outcome?.SafetyCopy,
+            outcome?.SetAside ?? [],
             Math.Round(record.Operation.Took.TotalSeconds, 3),
             PassedOverDocument.Of(passedOver),
             Plan: null,
@@ -67,6 +70,7 @@ internal sealed record RestoreDocument(
             preview.Chosen.Reason,
             preview.Target.Path,
             preview.SafetyCopy,
+            SetAside: [],
             Seconds: null,
             PassedOverDocument.Of(preview.Plan.PassedOver),
             RestorePlanDocument.Of(preview, lastDrill),
@@ -77,7 +81,7 @@ internal sealed record RestoreDocument(
 
     /// <summary>Of a restore that did not begin.</summary>
     public static RestoreDocument Of(string source, BackupException failure) => new(
-        source, "failed", Id: null, File: null, CapturedAt: null, AgeSeconds: null, Reason: null, Target: null, SafetyCopy: null, Seconds: null, [], Plan: null, failure.Kind.CamelWord(), failure.Message, failure.Hint);
+        source, "failed", Id: null, File: null, CapturedAt: null, AgeSeconds: null, Reason: null, Target: null, SafetyCopy: null, SetAside: [], Seconds: null, [], Plan: null, failure.Kind.CamelWord(), failure.Message, failure.Hint);
 }
 
 internal sealed record PassedOverDocument(string Id, string File, string Reason)

@@ -42,7 +42,7 @@ internal sealed partial class Agent : IDisposable
         var discovery = new SourceDiscovery(configuration, Stores, scratch, timeProvider, loggers.CreateLogger<SourceDiscovery>());
         Roster = new SourceRoster(_ => discovery.Find());
         var upkeep = new SourceUpkeep(Dispatcher, Verifications, Replacements, timeProvider, loggers.CreateLogger<SourceUpkeep>());
-        var rounds = new VerificationRounds(Verifications, Operations, configuration.TimeZone, timeProvider, loggers.CreateLogger<VerificationRounds>());
+        var rounds = new VerificationRounds(Verifications, Replacements, Operations, configuration.TimeZone, timeProvider, loggers.CreateLogger<VerificationRounds>());
         var rota = new ChoreRota(Chore.All(rounds, Drills), Operations, configuration.TimeZone, loggers.CreateLogger<ChoreRota>());
         Scheduler = new JobScheduler(Roster, Dispatcher, upkeep, rota, Journal, configuration.TimeZone, timeProvider, loggers.CreateLogger<JobScheduler>());
     }

@@ -31,7 +31,7 @@ internal sealed class AgentMetrics(
         }
 
         return [.. SourceMetrics.Of(sources, log, scheduler.NextRuns, now),
-            .. DrillMetrics.Of(sources, operations.Counts(OperationKind.Drill), operations.LastOfEach(OperationKind.Drill)), .. StoreMetrics.Of([.. stores.Values.Select(StoreStatus.Read)]), .. Own()];
+            .. DrillMetrics.Of(sources, operations.Counts(OperationKind.Drill), operations.LastOfEach(OperationKind.Drill), operations.LastSuccessOfEach(OperationKind.Drill)), .. StoreMetrics.Of([.. stores.Values.Select(StoreStatus.Read)]), .. Own()];
     }
 
     private MetricFamily[] Own()

@@ -28,7 +28,7 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
                 continue;
             }
 
-            Empty(file);
+            ConfirmedExpansion.Empty(file);
             RequireRoom(candidate.Backup);
             events.Step(new RestoreStep(RestoreStage.Expand, $"expand and check {candidate.Backup.File}{RestorePlan.With(candidate.Backup)}"));
             if (await TryAsync(candidate, file, cancellationToken) is { } good)
@@ -50,12 +50,13 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
         var backup = candidate.Backup;
         try
         {
-            backup = await verifier.ExpandAsync(
+            backup = await new ConfirmedExpansion(verifier).RunAsync(
                 request.Source,
                 request.Catalog,
                 backup,
                 file,
                 new InPlaceProgress(done => events.Progress(done, candidate.Backup.LengthToRead)),
+                doubt => events.Step(new RestoreStep(RestoreStage.Expand, $"read {candidate.Backup.File} again, because one reading is no proof: {doubt}")),
                 cancellationToken);
             if (backup.NotRecorded is { } notRecorded)
                 events.Step(new RestoreStep(RestoreStage.Expand, $"go on, although the result of the check can't be kept: {notRecorded.Message}"));
@@ -81,9 +82,19 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
         events.ReadBack(backup);
         if (backup.Verification is { Passed: true })
             return candidate with { Backup = backup };
+        if (request.Wish.Id is not null && backup.Verification is { DoubtsOnlyChecksumFile: true } doubt)
+            return Doubted(candidate with { Backup = backup }, doubt.FirstFailure!);
         damaged.Add(backup.Id);
-        PassOver(new RestoreCandidate(backup, backup.Verification?.FirstFailure ?? "its checks failed"));
+        PassOver(new RestoreCandidate(backup, RestorePlan.Finding(backup)));
         return null;
+    }
+
+    /// <summary>Its manifest, its gzip members and its own check all say that it is whole; who names it gets it, and is told.</summary>
+    private RestoreCandidate Doubted(RestoreCandidate chosen, string doubt)
+    {
+        var reason = $"{chosen.Reason}, although {doubt}: it holds exactly what was captured, so find out who wrote {BackupFiles.Checksum(chosen.Backup.File)}";
+        events.Step(new RestoreStep(RestoreStage.Expand, $"go on: {reason}"));
+        return chosen with { Reason = reason };
     }
 
     private void PassOver(RestoreCandidate candidate)
@@ -98,6 +109,4 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
         if (preview.Target.Available() is var available && available < needed)
             throw RestorePreview.NoRoom(preview.Target, needed, available);
     }
-
-    private static void Empty(string file) => new FileStream(file, FileMode.Truncate, FileAccess.Write).Dispose();
 }

@@ -7,7 +7,8 @@ namespace NexusBackupAgent.Restore;
 /// <param name="name">Finds a free name for the safety copy; asked when it is made.</param>
 internal sealed class OldFiles(RestoreTarget target, Func<string> name, RestoreEvents events)
 {
-    private readonly List<string> setAside = [];
+    private readonly List<string> moved = [];
+    private List<string> kept = [];
     private string safety = "";
     private IReadOnlyList<FileStatus?> seen = [];
     private bool wasWritten;
@@ -15,10 +16,13 @@ internal sealed class OldFiles(RestoreTarget target, Func<string> name, RestoreE
     /// <summary>The safety copy once it is made; null when there is nothing to keep.</summary>
     public string? SafetyCopy { get; private set; }
 
-    /// <summary>What was moved aside, as it is named now.</summary>
-    public IReadOnlyList<string> SetAside => setAside;
+    /// <summary>What lies beside the safety copy and belongs to it.</summary>
+    public IReadOnlyList<string> SetAside => [.. kept, .. moved];
 
-    /// <summary>Makes the safety copy, then makes the old file complete without its companions, where they make sense together.</summary>
+    /// <summary>
+    /// Makes the safety copy, then makes the old file without its companions what a service that starts would make of it with
+    /// them, so that they can go before another file takes its name: beside that they would corrupt it.
+    /// </summary>
     public async Task SaveAsync(CancellationToken cancellationToken)
     {
         safety = name();
@@ -26,16 +30,19 @@ internal sealed class OldFiles(RestoreTarget target, Func<string> name, RestoreE
         if (!target.Exists)
             return;
         events.Step(new RestoreStep(RestoreStage.Save, $"keep the old one as {safety}"));
-        var isMerged = await target.SaveAsync(safety, cancellationToken);
+        var saved = await target.SaveAsync(safety, cancellationToken);
         SafetyCopy = safety;
+        kept = [.. saved.Beside.Select(ending => safety + ending)];
         RequireUnchanged();
-        if (!isMerged)
+        if (saved.Settled is not { } settled)
             return;
         events.Step(new RestoreStep(RestoreStage.Settle, $"bring into {target.Path} what was left beside it"));
         var isSettled = await TrySettleAsync(cancellationToken);
         seen = target.Look();
-        if (isSettled && !target.IsLike(safety, cancellationToken))
-            throw WrittenMeanwhile(); // what it holds more than the copy, somebody wrote while it was brought in
+        if (!isSettled)
+            ForgetKept(); // the originals take their place
+        else if (!target.Holds(settled, cancellationToken))
+            throw WrittenMeanwhile(); // what it holds more than the copy did, somebody wrote while it was brought in
     }
 
     /// <returns>False when what the companions hold can't be brought in: then it goes aside with the rest.</returns>
@@ -52,12 +59,12 @@ internal sealed class OldFiles(RestoreTarget target, Func<string> name, RestoreE
         }
     }
 
-    /// <summary>Moves the companions to where they belong to the safety copy: what was merged is empty, what could not be merged is kept.</summary>
+    /// <summary>Moves the companions to where they belong to the safety copy: what was brought in holds nothing any more, what could not be is kept.</summary>
     public void MoveAside()
     {
         events.Step(new RestoreStep(RestoreStage.MoveAside, $"move what is left beside {target.Path} aside"));
         RequireUnchanged();
-        target.MoveCompanionsAside(safety, setAside);
+        target.MoveCompanionsAside(safety, kept, moved);
         seen = [seen[0], .. seen.Skip(1).Select(_ => (FileStatus?)null)];
     }
 
@@ -81,7 +88,7 @@ internal sealed class OldFiles(RestoreTarget target, Func<string> name, RestoreE
     {
         try
         {
-            target.MoveCompanionsBack(safety, SetAside);
+            target.MoveCompanionsBack(safety, moved);
             if (wasWritten)
                 target.RequireStill(seen[0]);
         }
@@ -91,8 +98,18 @@ internal sealed class OldFiles(RestoreTarget target, Func<string> name, RestoreE
         }
 
         if (wasWritten && SafetyCopy is { } torn)
+        {
             RestoreTarget.TryDelete(torn);
+            ForgetKept();
+        }
+
         return null;
+    }
+
+    private void ForgetKept()
+    {
+        kept.ForEach(RestoreTarget.TryDelete);
+        kept = [];
     }
 
     private BackupException WrittenMeanwhile()

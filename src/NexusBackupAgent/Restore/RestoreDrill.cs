@@ -16,12 +16,12 @@ internal sealed class RestoreDrill(BackupVerifier verifier, ScratchDirectory scr
 {
     /// <summary>What would be restored now.</summary>
     /// <param name="name">The source's.</param>
-    /// <exception cref="BackupException">There is no good backup.</exception>
+    /// <exception cref="BackupException">There is none (<see cref="FailureKind.NotFound"/>), or none is good (<see cref="FailureKind.Verification"/>).</exception>
     public async Task<Backup> ChooseAsync(string name, BackupCatalog catalog, CancellationToken cancellationToken)
     {
         var backups = await catalog.ListAsync(cancellationToken);
         return backups.NewestGood(timeProvider.GetUtcNow()) ?? throw new BackupException(
-            FailureKind.NotFound,
+            backups.Count == 0 ? FailureKind.NotFound : FailureKind.Verification,
             backups.Count == 0 ? $"source '{name}' has no backup to restore" : $"none of the {backups.Count} backups of source '{name}' is good",
             backups.Count == 0 ? $"make one: nexus-backup backup '{name}'" : $"see what is wrong with them (nexus-backup verify '{name}' --all), and make a new one: nexus-backup backup '{name}'");
     }
@@ -39,7 +39,7 @@ internal sealed class RestoreDrill(BackupVerifier verifier, ScratchDirectory scr
             var started = timeProvider.GetTimestamp();
             try
             {
-                backup = await verifier.ExpandAsync(source, catalog, backup, restored, progress, cancellationToken);
+                backup = await new ConfirmedExpansion(verifier).RunAsync(source, catalog, backup, restored, progress, _ => { }, cancellationToken);
             }
             catch (DamagedBaseException damaged)
             {

@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using NexusBackupAgent.Storage;
 
 namespace NexusBackupAgent.Restore;
@@ -8,9 +9,14 @@ namespace NexusBackupAgent.Restore;
 /// </summary>
 internal sealed class RestoreLock : IDisposable
 {
-    private readonly FileStream file;
+    private readonly string path;
+    private readonly SafeFileHandle file;
 
-    private RestoreLock(FileStream file) => this.file = file;
+    private RestoreLock(string path, SafeFileHandle file)
+    {
+        this.path = path;
+        this.file = file;
+    }
 
     /// <returns>Null when somebody else holds it.</returns>
     /// <exception cref="IOException">It can't be made.</exception>
@@ -20,9 +26,9 @@ internal sealed class RestoreLock : IDisposable
         while (FileLock.TryAcquire(path) is { } opened)
         {
             // Its last holder may have removed the file between our opening and locking it: then that lock keeps nobody away.
-            if (FileStatus.Of($"/proc/self/fd/{opened.SafeFileHandle.DangerousGetHandle()}") is not { } locked
+            if (FileStatus.Of($"/proc/self/fd/{opened.DangerousGetHandle()}") is not { } locked
                 || (FileStatus.Of(path) is { } there && there.IsSameFileAs(locked)))
-                return new RestoreLock(opened);
+                return new RestoreLock(path, opened);
             opened.Dispose();
         }
 
@@ -31,7 +37,7 @@ internal sealed class RestoreLock : IDisposable
 
     public void Dispose()
     {
-        RestoreTarget.TryDelete(file.Name); // while it is locked, so that nobody else's is removed
+        RestoreTarget.TryDelete(path); // while it is locked, so that nobody else's is removed
         file.Dispose();
     }
 }

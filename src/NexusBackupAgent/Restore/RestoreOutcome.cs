@@ -7,7 +7,7 @@ namespace NexusBackupAgent.Restore;
 /// <param name="Backup">From what, and why that one.</param>
 /// <param name="Target">The file that is in place now.</param>
 /// <param name="SafetyCopy">The old one; null when there was none.</param>
-/// <param name="SetAside">Files of the old one that could not be merged into the safety copy, as they are named now.</param>
+/// <param name="SetAside">Files of the old one that lie beside the safety copy and belong to it, because they are not merged into it.</param>
 /// <param name="Took">From the choice to the service's answer.</param>
 /// <param name="Problem">What failed after the restored file was in place; null when all is well.</param>
 internal sealed record RestoreOutcome(

@@ -54,8 +54,14 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
         _ when backup.IsFromTheFuture(now) => $"captured at {Instants.InZone(backup.CapturedAt, zone)}, which is still to come: a clock was wrong; choose it with --id {backup.Id}",
         { State: BackupState.Good or BackupState.Unverified } => null,
         { HasBrokenChain: true, BrokenChain: { } reason } => reason,
-        _ => $"{backup.State.Word()}: {backup.Verification?.FirstFailure ?? "its size is not the one it was stored with"}",
+        _ => $"{backup.State.Word()}: {Finding(backup)}",
     };
+
+    /// <summary>Why a backup is not restored, and how it is all the same when it is nothing but its <c>.sha256</c> file that is wrong.</summary>
+    public static string Finding(Backup backup) => (backup.Verification?.FirstFailure ?? "its size is not the one it was stored with")
+        + (IsOnlyDoubted(backup) ? $", yet it holds exactly what was captured: --id {backup.Id} restores it" : "");
+
+    private static bool IsOnlyDoubted(Backup backup) => backup.Verification is { DoubtsOnlyChecksumFile: true };
 
     private static string Recommendation(Backup backup, DateTimeOffset? at, TimeZoneInfo zone)
     {
@@ -77,10 +83,16 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
         $"choose a later time, or an id that nexus-backup list '{source}' shows");
 
     /// <summary>The end of the loop without success: every backup with its reason.</summary>
-    public static BackupException NoneIsGood(string source, IEnumerable<RestoreCandidate> failed, DateTimeOffset? at, TimeZoneInfo zone) => new(
-        FailureKind.Verification,
-        $"no backup of source '{source}' {(at is { } instant ? $"from {Instants.InZone(instant, zone)} or before " : "")}can be restored: {string.Join("; ", failed.OrderByDescending(candidate => candidate.Backup.CapturedAt).Select(candidate => $"{candidate.Backup.File}: {candidate.Reason}"))}",
-        at is null
-            ? "look for a copy elsewhere and put its .db.gz into the store's directory; a damaged one may be salvaged by hand (gunzip, sqlite3 .recover). This is level L3: escalate (runbook §4)"
-            : $"leave --at out, or choose a later time (nexus-backup list '{source}')");
+    public static BackupException NoneIsGood(string source, IReadOnlyList<RestoreCandidate> failed, DateTimeOffset? at, TimeZoneInfo zone)
+    {
+        var newestFirst = failed.OrderByDescending(candidate => candidate.Backup.CapturedAt).ToList();
+        return new BackupException(
+            FailureKind.Verification,
+            $"no backup of source '{source}' {(at is { } instant ? $"from {Instants.InZone(instant, zone)} or before " : "")}can be restored: {string.Join("; ", newestFirst.Select(candidate => $"{candidate.Backup.File}: {candidate.Reason}"))}",
+            newestFirst.Find(candidate => IsOnlyDoubted(candidate.Backup)) is { Backup: var doubted }
+                ? $"find out who wrote {BackupFiles.Checksum(doubted.File)} (nexus-backup verify {doubted.Id} says how it is mended); restore it now: nexus-backup restore '{source}' --id {doubted.Id}"
+                : at is null
+                    ? "look for a copy elsewhere and put its .db.gz into the store's directory; a damaged one may be salvaged by hand (gunzip, sqlite3 .recover). This is level L3: escalate (runbook §4)"
+                    : $"leave --at out, or choose a later time (nexus-backup list '{source}')");
+    }
 }

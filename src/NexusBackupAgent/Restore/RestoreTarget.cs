@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using System.Text.RegularExpressions;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Storage;
@@ -7,7 +8,7 @@ using NexusBackupAgent.Storage;
 namespace NexusBackupAgent.Restore;
 
 /// <summary>The file that a restore puts in place, and what lies beside it. Only here are the target's files touched.</summary>
-internal sealed class RestoreTarget
+internal sealed partial class RestoreTarget
 {
     private const string Unfinished = ".restoring";
 
@@ -79,14 +80,14 @@ internal sealed class RestoreTarget
     /// <summary>How it and its companions lie there now: who writes one of them changes that.</summary>
     public IReadOnlyList<FileStatus?> Look() => [.. AllFiles.Select(FileStatus.Of)];
 
-    /// <summary>Removes what restores left that were killed. The lock is held: no restore that lives is at work.</summary>
+    /// <summary>
+    /// Removes what restores to this place left that were killed. The lock is held: none that lives is at work here; one to
+    /// <c>app.db</c> may be, while <c>app</c> is restored beside it.
+    /// </summary>
     public void RemoveLeftovers() => Guard("clean up beside", () =>
     {
-        foreach (var left in System.IO.Directory.EnumerateFiles(Directory, $".{place.Name}.*"))
-        {
-            if (source.Companions.Prepend("").Any(ending => left.EndsWith(Unfinished + ending, StringComparison.Ordinal)))
-                File.Delete(left);
-        }
+        foreach (var left in System.IO.Directory.EnumerateFiles(Directory, $".{place.Name}.*").Where(file => IsLeftover(System.IO.Path.GetFileName(file))))
+            File.Delete(left);
     });
 
     /// <summary>An empty file beside it, which only this user may read; with its leading dot no glob finds it.</summary>
@@ -108,25 +109,29 @@ internal sealed class RestoreTarget
     }
 
     /// <summary>Copies it, whole or not at all, with its owner and mode, and never over another file.</summary>
-    /// <returns>Whether its companions held something that <see cref="SettleAsync"/> can bring in.</returns>
-    public async Task<bool> SaveAsync(string safety, CancellationToken cancellationToken)
+    public async Task<SavedCopy> SaveAsync(string safety, CancellationToken cancellationToken)
     {
         var unfinished = Hidden(System.IO.Path.GetFileName(safety)[(place.Name.Length + 1)..]);
+        var made = new List<string>();
         try
         {
-            var isMerged = await source.SaveAsync(Path, unfinished, cancellationToken);
+            var saved = await source.SaveAsync(Path, unfinished, cancellationToken);
             Guard("make a safety copy of", () =>
             {
-                MakeReady(unfinished);
-                ExclusiveRename.Move(unfinished, safety);
+                foreach (var ending in saved.Beside.Append("")) // without what belongs beside it, nobody is to find it
+                {
+                    MakeReady(unfinished + ending);
+                    ExclusiveRename.Move(unfinished + ending, safety + ending);
+                    made.Add(safety + ending);
+                }
             });
             Sync();
-            return isMerged;
+            return saved;
         }
         catch
         {
-            foreach (var ending in source.Companions.Prepend(""))
-                TryDelete(unfinished + ending);
+            foreach (var file in source.Companions.Prepend("").Select(ending => unfinished + ending).Concat(made))
+                TryDelete(file);
             throw;
         }
     }
@@ -134,11 +139,18 @@ internal sealed class RestoreTarget
     public Task SettleAsync(CancellationToken cancellationToken) => source.SettleAsync(Path, cancellationToken);
 
     /// <summary>Moves its companions to where they belong to the safety copy, never over another file.</summary>
+    /// <param name="kept">Copies that lie there already: what they are of was brought in, holds nothing any more, and goes.</param>
     /// <param name="moved">Gets each as it is named now, also those before one that fails.</param>
-    public void MoveCompanionsAside(string safety, List<string> moved) => Guard("move the companions aside of", () =>
+    public void MoveCompanionsAside(string safety, IReadOnlyList<string> kept, List<string> moved) => Guard("move the companions aside of", () =>
     {
         foreach (var ending in source.Companions.Where(ending => File.Exists(Path + ending)))
         {
+            if (kept.Contains(safety + ending))
+            {
+                File.Delete(Path + ending);
+                continue;
+            }
+
             ExclusiveRename.Move(Path + ending, safety + ending);
             moved.Add(safety + ending);
         }
@@ -168,8 +180,8 @@ internal sealed class RestoreTarget
             throw failed;
     }
 
-    /// <summary>Whether it holds, byte for byte, what another file holds.</summary>
-    public bool IsLike(string other, CancellationToken cancellationToken) => Guard("compare the safety copy with", () => SameContent.Of(Path, other, cancellationToken));
+    /// <summary>Whether it holds what has this SHA-256, and nothing else.</summary>
+    public bool Holds(string sha256, CancellationToken cancellationToken) => Guard("read", () => FileDigest.Of(Path, cancellationToken) == sha256);
 
     /// <summary>Looks whether it is still the file that it was, and has lost nothing of its length.</summary>
     /// <exception cref="BackupException">It is gone, another has its name, or it was cut off.</exception>
@@ -227,6 +239,16 @@ internal sealed class RestoreTarget
             return $"as {companion} it belongs to the database '{live.Path}'";
         return forbidden.FirstOrDefault(taken => place.IsSameAs(new FilePlace(taken)) || place.IsBelow(taken)) is { } own ? $"'{own}' belongs to the agent itself" : null;
     }
+
+    /// <summary>Whether a name is one that <see cref="NewFile"/> or <see cref="SaveAsync"/> gives for this place, or a companion of one.</summary>
+    private bool IsLeftover(string file)
+    {
+        var companion = source.Companions.FirstOrDefault(ending => file.EndsWith(ending, StringComparison.Ordinal)) ?? "";
+        return file.StartsWith($".{place.Name}.", StringComparison.Ordinal) && OwnMiddle().IsMatch(file[(place.Name.Length + 2)..^companion.Length]);
+    }
+
+    [GeneratedRegex(@"^([0-9a-f]{8}|pre_restore\.[0-9]{14}(-[0-9]+)?)\.restoring\z", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex OwnMiddle();
 
     private string Hidden(string middle) => System.IO.Path.Combine(Directory, $".{place.Name}.{middle}{Unfinished}");
 

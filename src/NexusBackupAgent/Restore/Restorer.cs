@@ -7,8 +7,8 @@ namespace NexusBackupAgent.Restore;
 /// <summary>
 /// Restores a backup. Order, so that a crash at any instant leaves the old file or the new one, whole and working:
 /// expand and check beside it → stop the service → safety copy → bring the old one's WAL into it → its companions aside →
-/// rename → start the service. The old one is complete without its companions before they go, and they are gone before
-/// another file takes its name.
+/// rename → start the service. The old one is without its companions what its service would make of it with them before
+/// they go, and they are gone before another file takes its name.
 /// </summary>
 internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvider)
 {
@@ -141,8 +141,16 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
 
     private static BackupException Restored(RestorePreview preview, RestoreCandidate restored, OldFiles old, BackupException problem)
     {
-        var path = preview.Target.Path;
-        var back = old.SafetyCopy is null ? "" : $"; to go back, stop the service and: rm -f {string.Join(' ', preview.Request.Source.Companions.Select(ending => $"'{path}{ending}'"))}; mv '{old.SafetyCopy}' '{path}'";
+        var back = old.SafetyCopy is null ? "" : $"; to go back, stop the service and: {WayBack(preview, old)}";
         return new BackupException(problem.Kind, $"the database IS restored from {restored.Backup.File}, but {problem.Message}", problem.Hint + back, problem);
+    }
+
+    /// <summary>What belongs to the restored one goes, and the old one comes with all that belongs to it: without its WAL or journal it may be torn.</summary>
+    private static string WayBack(RestorePreview preview, OldFiles old)
+    {
+        var path = preview.Target.Path;
+        var companions = preview.Request.Source.Companions.Select(ending => $"'{path}{ending}'");
+        var back = old.SetAside.Prepend(old.SafetyCopy!).Select(file => $"mv '{file}' '{path}{file[old.SafetyCopy!.Length..]}'");
+        return $"rm -f {string.Join(' ', companions)}; {string.Join("; ", back)}";
     }
 }

@@ -25,9 +25,8 @@ internal sealed partial class BackupExaminer(
         var examined = await quarantine.ExamineAsync(source.Source, source.Catalog, backup, progress, cancellationToken);
         for (var @base = examined.Base; @base is not null; @base = @base.Base)
             Keep(source, @base);
-        if (backup.State == BackupState.Quarantined) // its damage was counted when it was set aside
-            return examined;
-        Keep(source, examined);
+        if (backup.State != BackupState.Quarantined) // its damage was counted when it was set aside
+            Keep(source, examined);
         return examined;
     }
 
@@ -42,11 +41,23 @@ internal sealed partial class BackupExaminer(
         var found = examined.Backup;
         if (found.HasBrokenChain)
             return; // nothing was read of it
-        journal.RecordVerification(source.Name, found.Verification!);
+        var file = source.Catalog.Locate(BackupFiles.Original(found.File));
         if (examined.Passing is { } passing)
-            ReadingErred(source.Name, source.Catalog.Locate(found.File), passing);
-        if (examined.WasSetAside || examined.Refusal is not null)
-            Record(source, examined);
+            ReadingErred(source.Name, file, passing);
+        if (examined.Refusal is { } refused)
+            QuarantineRefused(source.Name, file, refused.Message, refused.Hint);
+        else if (examined.WasSetAside)
+            Quarantined(source.Name, file, found.File, ReasonOf(found));
+        try
+        {
+            journal.RecordVerification(source.Name, found.Verification!);
+            if (examined.WasSetAside || examined.Refusal is not null)
+                Record(source, examined);
+        }
+        catch (BackupException unjournalled) when (found.State != BackupState.Good)
+        {
+            DamageUnrecorded(source.Name, found.File, unjournalled.Message, unjournalled.Hint); // a full state disk must not hide it
+        }
     }
 
     private void Record(ProtectedSource source, Examination examined)
@@ -55,10 +66,6 @@ internal sealed partial class BackupExaminer(
         var detail = examined.WasSetAside ? $"{before} was set aside as {examined.Backup.File}: {reason}" : $"{before} could not be set aside: {reason}";
         operations.Record(new Operation(
             0, source.Name, OperationKind.Quarantine, now, now, examined.Backup.Id, detail, examined.Refusal is { } refusal ? RunFailure.Of(refusal) : null));
-        if (examined.Refusal is { } refused)
-            QuarantineRefused(source.Name, source.Catalog.Locate(before), refused.Message, refused.Hint);
-        else
-            Quarantined(source.Name, source.Catalog.Locate(before), examined.Backup.File, reason);
     }
 
     [LoggerMessage(EventId = 1103, EventName = "reading_erred", Level = LogLevel.Warning, Message = "backup {File} of {Source} seemed damaged in a first reading and is good in a second one, so it counts as good; found first: {Reason}. Check memory, cables and the disk's log (dmesg | tail)")]
@@ -69,4 +76,7 @@ internal sealed partial class BackupExaminer(
 
     [LoggerMessage(EventId = 1105, EventName = "quarantine_refused", Level = LogLevel.Error, Message = "backup {File} of {Source} is corrupt and was not set aside: {Reason}. Next: {Hint}")]
     private partial void QuarantineRefused(string source, string file, string reason, string hint);
+
+    [LoggerMessage(EventId = 1111, EventName = "damage_unrecorded", Level = LogLevel.Error, Message = "that backup {File} of {Source} is corrupt is not in the journal, and not counted: {Reason}. Next: {Hint}")]
+    private partial void DamageUnrecorded(string source, string file, string reason, string hint);
 }

@@ -86,7 +86,7 @@ internal sealed partial class RestoreDispatcher(
         {
             outcome = await restorer.RestoreAsync(preview, Counting(source, events), cancellationToken);
             failure = outcome.Problem;
-            detail = $"restore of {outcome.Backup.Backup.File} to {outcome.Target}; {(outcome.SafetyCopy is null ? "there was nothing before" : $"the old one is {outcome.SafetyCopy}")}";
+            detail = $"restore of {outcome.Backup.Backup.File} to {outcome.Target}; {(outcome.SafetyCopy is null ? "there was nothing before" : $"the old one is {outcome.SafetyCopy}")}{(outcome.SetAside.Count > 0 ? $" with {string.Join(", ", outcome.SetAside)}" : "")}";
         }
         catch (BackupException failed)
         {

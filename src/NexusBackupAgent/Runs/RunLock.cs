@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Storage;
 
@@ -14,9 +15,9 @@ internal sealed class RunLock : IDisposable
     /// <summary>How often a held lock is tried again.</summary>
     public static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
 
-    private readonly FileStream file;
+    private readonly SafeFileHandle file;
 
-    private RunLock(FileStream file) => this.file = file;
+    private RunLock(SafeFileHandle file) => this.file = file;
 
     /// <returns>Null when somebody else holds it.</returns>
     public static RunLock? TryAcquire(string stateDirectory, string source)

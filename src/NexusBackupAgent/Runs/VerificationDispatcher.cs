@@ -27,10 +27,10 @@ internal sealed partial class VerificationDispatcher(
     public async Task<Backup> VerifyAsync(
         ProtectedSource source, Backup backup, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
-        var (news, verified, unreadable) = await InTurnAsync(source, backup, lockTimeout, progress, cancellationToken);
+        var (news, verified, problem) = await InTurnAsync(source, backup, lockTimeout, progress, cancellationToken);
         foreach (var (operation, subject) in news.Where(told => IsNews(source, told.Operation, told.Subject)))
             await hooks.TellAsync(source, HookEvent.Of(HookOccasion.Verification, operation, subject), cancellationToken);
-        unreadable?.Throw();
+        problem?.Throw();
         return verified;
     }
 
@@ -65,22 +65,27 @@ internal sealed partial class VerificationDispatcher(
         }
     }
 
-    private async Task<(IReadOnlyList<(Operation Operation, Backup Subject)> News, Backup Verified, ExceptionDispatchInfo? Unreadable)> InTurnAsync(
+    /// <returns>What was found, also when the journal refuses to keep it; then, and when nothing could be found, the problem says so.</returns>
+    private async Task<(IReadOnlyList<(Operation Operation, Backup Subject)> News, Backup Verified, ExceptionDispatchInfo? Problem)> InTurnAsync(
         ProtectedSource source, Backup backup, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
         using var turn = await turns.TakeAsync(source.Name, lockTimeout, cancellationToken) ?? throw SourceTurns.Busy(source.Name);
         var startedAt = timeProvider.GetUtcNow();
+        Examination examined;
         try
         {
-            var examined = await turns.WithinTimeLimitAsync(
+            examined = await turns.WithinTimeLimitAsync(
                 source, "the verification", "iostat -x 1", token => examiner.ExamineChainAsync(source, backup, RunProgress.In(RunStage.Verify, backup.LengthToRead, progress), token), cancellationToken);
-            return ([.. WasRead(examined).Select(read => (Record(source, read, startedAt), read))], examined.Backup, null);
         }
         catch (Exception failed) when (failed is not OperationCanceledException)
         {
             var failure = Foreseen(source, backup, failed);
-            return ([(Record(source, backup, startedAt, $"{backup.File} could not be read back", RunFailure.Of(failure)), backup)], backup, ExceptionDispatchInfo.Capture(failure));
+            var (failedReading, _) = Record(OperationOf(source, backup, startedAt, $"{backup.File} could not be read back", RunFailure.Of(failure)));
+            return ([(failedReading, backup)], backup, ExceptionDispatchInfo.Capture(failure));
         }
+
+        var kept = WasRead(examined).Select(read => (Kept: Record(Report(source, read, startedAt)), Subject: read)).ToList();
+        return ([.. kept.Select(news => (news.Kept.Operation, news.Subject))], examined.Backup, kept.Select(news => news.Kept.Unrecorded).FirstOrDefault(refusal => refusal is not null));
     }
 
     /// <summary>What there is to tell of: that a backup can't be restored for want of another one is no second news.</summary>
@@ -111,24 +116,37 @@ internal sealed partial class VerificationDispatcher(
         }
     }
 
-    private Operation Record(ProtectedSource source, Backup verified, DateTimeOffset startedAt)
+    private Operation Report(ProtectedSource source, Backup verified, DateTimeOffset startedAt)
     {
         if (verified.NotRecorded is { } unkept)
             ResultNotKept(source.Name, source.Catalog.Locate(verified.File), unkept.Message, unkept.Hint);
         if (verified.Verification!.Passed)
         {
             VerificationSucceeded(source.Name, verified.File);
-            return Record(source, verified, startedAt, $"{verified.File} was read back and is good{BackupExaminer.UnkeptOf(verified)}", failure: null);
+            return OperationOf(source, verified, startedAt, $"{verified.File} was read back and is good{BackupExaminer.UnkeptOf(verified)}", failure: null);
         }
 
         var (file, reason) = (source.Catalog.Locate(verified.File), BackupExaminer.ReasonOf(verified));
         VerificationFailed(source.Name, file, reason);
-        return Record(source, verified, startedAt, $"{verified.File} was read back and is corrupt: {reason}{BackupExaminer.UnkeptOf(verified)}", new RunFailure(
+        return OperationOf(source, verified, startedAt, $"{verified.File} was read back and is corrupt: {reason}{BackupExaminer.UnkeptOf(verified)}", new RunFailure(
             FailureKind.Verification, $"backup '{file}' is corrupt: {reason}", $"make a new one: nexus-backup backup '{source.Name}'"));
     }
 
-    private Operation Record(ProtectedSource source, Backup backup, DateTimeOffset startedAt, string detail, RunFailure? failure) =>
-        operations.Record(new Operation(0, source.Name, OperationKind.Verification, startedAt, timeProvider.GetUtcNow(), backup.Id, detail, failure));
+    private Operation OperationOf(ProtectedSource source, Backup backup, DateTimeOffset startedAt, string detail, RunFailure? failure) =>
+        new(0, source.Name, OperationKind.Verification, startedAt, timeProvider.GetUtcNow(), backup.Id, detail, failure);
+
+    /// <returns>The operation as it is kept, and what kept the journal from it: the hooks are told all the same.</returns>
+    private (Operation Operation, ExceptionDispatchInfo? Unrecorded) Record(Operation operation)
+    {
+        try
+        {
+            return (operations.Record(operation), null);
+        }
+        catch (BackupException refused)
+        {
+            return (operation, ExceptionDispatchInfo.Capture(refused));
+        }
+    }
 
     [LoggerMessage(EventId = 1101, EventName = "verification_succeeded", Level = LogLevel.Information, Message = "verification of {Source} succeeded: {File}")]
     private partial void VerificationSucceeded(string source, string file);

@@ -8,7 +8,7 @@ namespace NexusBackupAgent.Scheduling;
 /// <summary>Reads stored backups back as a source's <c>verify</c> schedule says, and journals each round.</summary>
 /// <param name="zone">The zone of the cron expressions.</param>
 internal sealed partial class VerificationRounds(
-    VerificationDispatcher verifications, OperationJournal operations, TimeZoneInfo zone, TimeProvider timeProvider, ILogger<VerificationRounds> logger)
+    VerificationDispatcher verifications, ReplacementDispatcher replacements, OperationJournal operations, TimeZoneInfo zone, TimeProvider timeProvider, ILogger<VerificationRounds> logger)
 {
     /// <summary>One round. A backup that can't be read keeps no other waiting.</summary>
     /// <exception cref="BackupException">The store can't be listed, or another process kept the source busy; that is journalled as well.</exception>
@@ -23,6 +23,8 @@ internal sealed partial class VerificationRounds(
             tally.Of = backups.Count(backup => backup.State != BackupState.Quarantined);
             foreach (var backup in chosen)
                 await VerifyAsync(source, backup, tally, cancellationToken);
+            if (tally.Failure is not null)
+                await replacements.RunIfDueAsync(source, TimeSpan.Zero, progress: null, cancellationToken); // at once; a busy source gets it at the next upkeep
         }
         catch (Exception failure) when (failure is not OperationCanceledException)
         {

@@ -73,10 +73,13 @@ internal interface IBackupSource
     /// <summary>Copies what is at a path, whole and consistent, and leaves that as it is. Nobody has it open.</summary>
     /// <param name="path">The live one, or another of its kind.</param>
     /// <param name="copy">A new file, flushed to the disk when this returns.</param>
-    /// <returns>Whether its companions held something, which is in the copy and which <see cref="SettleAsync"/> can bring in.
-    /// False: the copy is of the file alone, as it lies, because they hold nothing or make nothing sound together.</returns>
-    Task<bool> SaveAsync(string path, string copy, CancellationToken cancellationToken);
+    /// <returns>What the copy is of. What its companions hold is in it if they make something sound together; if not, they
+    /// are copied beside it.</returns>
+    Task<SavedCopy> SaveAsync(string path, string copy, CancellationToken cancellationToken);
 
-    /// <summary>Brings into the file itself what its companions hold, so that it is complete without them. Nobody has it open.</summary>
+    /// <summary>
+    /// Brings into the file itself what its companions hold, sound or not, so that it is without them what its application
+    /// would find with them. Nobody has it open. Stopped at any instant, it can be begun again.
+    /// </summary>
     Task SettleAsync(string path, CancellationToken cancellationToken);
 }

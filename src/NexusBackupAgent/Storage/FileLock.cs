@@ -1,24 +1,86 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
 namespace NexusBackupAgent.Storage;
 
-/// <summary>An advisory lock on a file (flock), across processes: the kernel drops it when its process dies, however it dies.</summary>
-internal static class FileLock
+/// <summary>
+/// An advisory lock on a file (flock), across processes: the kernel drops it when its process dies, however it dies.
+/// Asked of the kernel itself, because .NET's FileShare.None takes every refusal but "would block" for a lock.
+/// </summary>
+internal static partial class FileLock
 {
-    private const int WouldBlock = 11; // EWOULDBLOCK, which .NET reports for a file that another open handle locks
+    private const int Exclusive = 2; // LOCK_EX
+    private const int AtOnce = 4; // LOCK_NB
+    private const int ReadWrite = 2; // O_RDWR
+    private const int Create = 0x40; // O_CREAT
+    private const int CloseOnExec = 0x80000; // O_CLOEXEC: a hook that outlives the agent must not keep its lock
+    private const int Everybody = 0x1b6; // 0666, less the umask
+
+    // errno values of Linux.
+    private const int Interrupted = 4; // EINTR
+    private const int WouldBlock = 11; // EWOULDBLOCK
+    private const int Denied = 13; // EACCES
+    private const int NotPermitted = 1; // EPERM
+    private const int Missing = 2; // ENOENT
+    private const int ReadOnlyFileSystem = 30; // EROFS
 
     /// <summary>Opens a file, which is made when it is missing, and locks it until it is disposed.</summary>
     /// <returns>Null when somebody else holds it.</returns>
-    /// <exception cref="IOException">It can't be opened.</exception>
+    /// <exception cref="IOException">It can't be opened, or its file system takes no locks: who went on then would not be alone.</exception>
     /// <exception cref="UnauthorizedAccessException">This user may not.</exception>
-    public static FileStream? TryAcquire(string path)
+    public static SafeFileHandle? TryAcquire(string path)
     {
-        try
+        var file = Open(path);
+        switch (Try(() => Lock(file, Exclusive | AtOnce)))
         {
-            // Read access suffices for the lock, so that root and the agent's user can share a file that either made.
-            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.Read, FileShare.None, bufferSize: 0);
-        }
-        catch (IOException held) when (held.HResult is WouldBlock)
-        {
-            return null;
+            case 0:
+                return file;
+            case WouldBlock:
+                file.Dispose();
+                return null;
+            case var error:
+                file.Dispose();
+                throw new IOException($"its file system takes no lock ({Marshal.GetPInvokeErrorMessage(error)})", error);
         }
     }
+
+    /// <summary>For writing, which NFS asks for; where that is not allowed, reading will do, so that root and the agent's user can share a file that either made.</summary>
+    private static SafeFileHandle Open(string path)
+    {
+        SafeFileHandle file = new();
+        var error = Try(() => Opened(ReadWrite | Create));
+        if (error is Denied or NotPermitted or ReadOnlyFileSystem && Try(() => Opened(flags: 0)) == 0)
+            error = 0;
+        return error switch
+        {
+            0 => file,
+            Denied or NotPermitted => throw new UnauthorizedAccessException($"opening '{path}' is not permitted"),
+            Missing => throw new DirectoryNotFoundException($"'{Path.GetDirectoryName(path)}' does not exist"),
+            _ => throw new IOException($"{Marshal.GetPInvokeErrorMessage(error)} : '{path}'", error),
+        };
+
+        int Opened(int flags)
+        {
+            file = OpenFile(path, flags | CloseOnExec, Everybody);
+            return file.IsInvalid ? -1 : 0;
+        }
+    }
+
+    /// <returns>0, or why not (errno).</returns>
+    private static int Try(Func<int> call)
+    {
+        while (call() < 0)
+        {
+            if (Marshal.GetLastPInvokeError() is not Interrupted and var error)
+                return error;
+        }
+
+        return 0;
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial SafeFileHandle OpenFile(string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    private static partial int Lock(SafeFileHandle file, int operation);
 }

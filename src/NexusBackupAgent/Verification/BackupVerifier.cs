@@ -34,11 +34,12 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
 
     /// <summary>The same, into a file that the caller gives and keeps: after a passed verification it holds the content.</summary>
     /// <param name="expanded">An existing empty file, which nobody else uses. How much room its place has, the caller knows.</param>
+    /// <param name="recordsDamage">False for a reading that another one is to confirm.</param>
     public Task<Backup> ExpandAsync(
-        IBackupSource source, BackupCatalog catalog, Backup backup, string expanded, IProgress<long>? progress, CancellationToken cancellationToken) =>
+        IBackupSource source, BackupCatalog catalog, Backup backup, string expanded, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken) =>
         Obstacle(catalog, backup) is { } obstacle
             ? Task.FromException<Backup>(obstacle)
-            : ReadBackAsync(source, catalog, backup, expanded, progress, recordsDamage: true, cancellationToken);
+            : ReadBackAsync(source, catalog, backup, expanded, progress, recordsDamage, cancellationToken);
 
     /// <summary>Who needs the content can do without the last result, but neither without the manifest nor without what it builds on.</summary>
     private static BackupException? Obstacle(BackupCatalog catalog, Backup backup) => backup switch

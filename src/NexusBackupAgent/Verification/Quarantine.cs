@@ -109,7 +109,7 @@ internal sealed class Quarantine(BackupVerifier verifier, TimeProvider timeProvi
     /// <exception cref="BackupException">Only the <c>.sha256</c> is wrong, somebody is at work on the file, or its manifest can't be read, which is not the artifact's fault.</exception>
     private async Task RequireDamagedAsync(BackupCatalog catalog, Backup corrupt, CancellationToken cancellationToken)
     {
-        if (corrupt.Verification is { IsAsCommitted: true } read && read.Checks.All(check => check.Passed || check.Check == VerificationCheck.Checksum))
+        if (corrupt.Verification is { DoubtsOnlyChecksumFile: true })
         {
             var (file, checksum) = (catalog.Locate(corrupt.File), BackupFiles.Checksum(corrupt.File));
             throw new BackupException(

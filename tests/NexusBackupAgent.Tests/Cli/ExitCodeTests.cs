@@ -181,6 +181,25 @@ public sealed class ExitCodeTests : IDisposable
     }
 
     [Theory]
+    [InlineData(4, "verify", "itsm")]
+    [InlineData(4, "verify")]
+    [InlineData(5, "drill")]
+    [InlineData(5, "restore", "itsm", "--force")]
+    public async Task Where_only_a_corrupt_backup_is_left_that_is_told_and_not_that_there_is_none(int expected, params string[] command)
+    {
+        await place.RunAsync("backup");
+        var bytes = await File.ReadAllBytesAsync(place.Artifact());
+        bytes[bytes.Length / 2] ^= 1;
+        await File.WriteAllBytesAsync(place.Artifact(), bytes);
+        Assert.Equal(4, (await place.RunAsync("verify", "--no-replacement")).Code);
+
+        var result = await place.RunAsync(command);
+
+        Assert.Equal(expected, result.Code);
+        Assert.NotEmpty(result.Errors);
+    }
+
+    [Theory]
     [InlineData("diagnose")]
     [InlineData("checklist")]
     [InlineData("report")]

@@ -50,7 +50,20 @@ public sealed class DrillMetricsTests : IDisposable
         source.Checking = _ => throw new BackupException(FailureKind.Io, "the disk", "look");
         await DrillAsync();
 
-        await AssertAsync(2, clock.GetUtcNow().ToUnixTimeSeconds(), 0, 0);
+        await AssertAsync(2, clock.GetUtcNow().ToUnixTimeSeconds(), 0, 7);
+    }
+
+    [Fact]
+    public async Task A_failed_one_measured_no_recovery_and_the_one_that_passed_before_still_tells_how_long_it_takes()
+    {
+        await bench.RunAsync();
+        await DrillAsync();
+        clock.Advance(TimeSpan.FromDays(1));
+        var backup = Assert.Single(await bench.BackupsAsync());
+        Damage.FlipBit(Path.Combine(bench.StorePath, backup.File));
+        await DrillAsync(); // its result takes the place of the other beside the backup
+
+        await AssertAsync(2, clock.GetUtcNow().ToUnixTimeSeconds(), 0, 7);
     }
 
     [Fact]
@@ -61,7 +74,7 @@ public sealed class DrillMetricsTests : IDisposable
         var at = clock.GetUtcNow().ToUnixTimeSeconds();
 
         double[] expected = [0, at, 1, 7];
-        Assert.Equal(expected, Figures(await bench.BackupsAsync(), new Dictionary<(string, string), long>(), new Dictionary<string, Operation>(StringComparer.Ordinal)));
+        Assert.Equal(expected, Figures(await bench.BackupsAsync(), new Dictionary<(string, string), long>(), new Dictionary<string, Operation>(StringComparer.Ordinal), new Dictionary<string, Operation>(StringComparer.Ordinal)));
     }
 
     private Task AdvanceAsync(CancellationToken cancellationToken)
@@ -74,12 +87,12 @@ public sealed class DrillMetricsTests : IDisposable
 
     /// <param name="expected">Count, end, success, duration.</param>
     private async Task AssertAsync(params double[] expected) =>
-        Assert.Equal(expected, Figures(await bench.BackupsAsync(), bench.Operations.Counts(OperationKind.Drill), bench.Operations.LastOfEach(OperationKind.Drill)));
+        Assert.Equal(expected, Figures(await bench.BackupsAsync(), bench.Operations.Counts(OperationKind.Drill), bench.Operations.LastOfEach(OperationKind.Drill), bench.Operations.LastSuccessOfEach(OperationKind.Drill)));
 
-    private double[] Figures(IReadOnlyList<Backup> backups, IReadOnlyDictionary<(string, string), long> counts, IReadOnlyDictionary<string, Operation> last)
+    private double[] Figures(IReadOnlyList<Backup> backups, IReadOnlyDictionary<(string, string), long> counts, IReadOnlyDictionary<string, Operation> last, IReadOnlyDictionary<string, Operation> passed)
     {
         var scheduled = new ScheduledSource(bench.Source, [], TimeSpan.FromHours(24), TimeSpan.FromHours(48));
-        var families = DrillMetrics.Of([SourceFigures.Of(scheduled, backups, bench.Journal.Read(), clock.GetUtcNow())], counts, last).ToList();
+        var families = DrillMetrics.Of([SourceFigures.Of(scheduled, backups, bench.Journal.Read(), clock.GetUtcNow())], counts, last, passed).ToList();
         Assert.Equal(
             ["nexus_backup_drills_total", "nexus_backup_last_drill_timestamp_seconds", "nexus_backup_last_drill_success", "nexus_backup_last_drill_duration_seconds"],
             families.Select(family => family.Name));

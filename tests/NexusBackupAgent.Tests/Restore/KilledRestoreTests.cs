@@ -12,23 +12,33 @@ public sealed class KilledRestoreTests
     public static TheoryData<string, string, int> EveryStep()
     {
         var steps = new TheoryData<string, string, int>();
-        foreach (var journalMode in (string[])["wal", "delete"])
+        foreach (var state in (string[])["wal", "delete"])
         {
             foreach (var stage in Enum.GetNames<RestoreStage>())
-                steps.Add(journalMode, stage, 1);
-            steps.Add(journalMode, nameof(RestoreStage.Look), 2);
+                steps.Add(state, stage, 1);
+            steps.Add(state, nameof(RestoreStage.Look), 2);
+        }
+
+        foreach (var state in (string[])["wal, damaged index", "delete, damaged index", "wal of another database"])
+        {
+            foreach (var stage in (RestoreStage[])[RestoreStage.Save, RestoreStage.Settle, RestoreStage.MoveAside, RestoreStage.Replace, RestoreStage.Start])
+                steps.Add(state, stage.ToString(), 1);
+            steps.Add(state, nameof(RestoreStage.Look), 2);
         }
 
         return steps;
     }
 
-    /// <summary>With rows that are only in the WAL, or with a hot journal that has to be rolled back.</summary>
+    /// <summary>
+    /// With rows that are only in the WAL, or with a hot journal that has to be rolled back; also where the two make nothing
+    /// sound, and a service that starts finds what it would have found without the restore.
+    /// </summary>
     [SkippableTheory]
     [MemberData(nameof(EveryStep))]
-    public async Task Killed_when_a_step_begins_it_leaves_the_old_database_or_the_new_one_whole(string journalMode, string stage, int occurrence)
+    public async Task Killed_when_a_step_begins_it_leaves_the_old_database_or_the_new_one_whole(string oldState, string stage, int occurrence)
     {
         using var temp = new TempDirectory();
-        var (old, restored) = await PrepareAsync(temp, journalMode);
+        var (old, restored) = await PrepareAsync(temp, oldState);
 
         using (var child = Child.Start("restore-until", temp.Path, stage, $"{occurrence}"))
         {
@@ -38,7 +48,7 @@ public sealed class KilledRestoreTests
         }
 
         var expected = Enum.Parse<RestoreStage>(stage) > RestoreStage.Replace ? restored : old;
-        Assert.Equal(expected, await DumpAsync(temp));
+        Assert.Equal(expected, await ViewAsync(temp["app.db"]));
         await RestoreAgainAsync(temp, old, restored);
     }
 
@@ -50,7 +60,7 @@ public sealed class KilledRestoreTests
         var random = new Random(20260214);
         var (old, restored) = await PrepareAsync(temp, "wal");
         await SqliteSamples.SqlAsync(temp["app.db"], "CREATE TABLE bulk (x); WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) INSERT INTO bulk SELECT randomblob(4000) FROM n");
-        old = await DumpAsync(temp);
+        old = await ViewAsync(temp["app.db"]);
         var kept = 0;
         for (var i = 0; i < 10; i++)
         {
@@ -62,7 +72,7 @@ public sealed class KilledRestoreTests
                 await child.WaitForExitAsync();
             }
 
-            var now = await DumpAsync(temp);
+            var now = await ViewAsync(temp["app.db"]);
             Assert.True(now == old || now == restored, "neither the old rows nor the restored ones");
             kept += now == old ? 1 : 0;
             if (now == restored)
@@ -73,31 +83,55 @@ public sealed class KilledRestoreTests
         await RestoreAgainAsync(temp, old, restored);
     }
 
-    private static async Task<(string Old, string Restored)> PrepareAsync(TempDirectory temp, string journalMode)
+    private static async Task<(string Old, string Restored)> PrepareAsync(TempDirectory temp, string state)
     {
         string restored;
+        var journalMode = state.StartsWith("wal", StringComparison.Ordinal) ? "wal" : "delete";
         var (bench, backedUp) = await RestoreBench.WithBackupAsync(journalMode, root: temp.Path);
         using (bench)
-            restored = backedUp;
+            restored = backedUp + "\n-- ok";
+        if (state.EndsWith("damaged index", StringComparison.Ordinal))
+            DamageIndex(temp["app.db"], "written later"u8);
         var unfinished = journalMode == "wal"
-            ? "db.execute('PRAGMA wal_autocheckpoint=0'); db.execute(\"INSERT INTO t (note) VALUES ('only in the wal')\")"
-            : "db.execute('PRAGMA cache_size=2'); db.execute('BEGIN'); db.execute(\"UPDATE t SET note = 'half done'\")";
+            ? "db.execute('PRAGMA wal_autocheckpoint=0'); db.execute(\"INSERT INTO t (note) VALUES ('only in the wal')\"); db.execute(\"UPDATE t SET note = 'changed' WHERE id = 7\")"
+            : "db.execute('PRAGMA cache_size=2'); db.execute('BEGIN'); db.execute(\"UPDATE t SET note = 'half done' WHERE id <= 4000\")";
         await using (var writer = await SqliteSamples.HoldAsync(temp["app.db"], unfinished))
             await writer.KillAsync();
+        if (state == "wal of another database")
+            await Shell.BashAsync($"cd '{temp.Path}'; sqlite3 other.db 'PRAGMA journal_mode=wal; CREATE TABLE other (x); CREATE INDEX by_x ON other (x); WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000) INSERT INTO other SELECT hex(i * i) FROM n'; cat other.db > app.db; rm other.db");
         Assert.True(new FileInfo(temp["app.db"] + (journalMode == "wal" ? "-wal" : "-journal")).Length > 0);
 
         // What an application would see now, asked of a copy: asking merges the files.
         var copy = Directory.CreateDirectory(temp["asked"]).FullName;
-        await Shell.BashAsync($"cp '{temp.Path}'/app.db* '{copy}'; sqlite3 '{copy}/app.db' .dump > '{temp["old.sql"]}'");
-        return ((await File.ReadAllTextAsync(temp["old.sql"])).TrimEnd('\n'), restored);
+        await Shell.BashAsync($"cp '{temp.Path}'/app.db* '{copy}'");
+        var old = await ViewAsync(Path.Combine(copy, "app.db"));
+        Assert.Equal(!state.Contains(' ', StringComparison.Ordinal), old.EndsWith("\n-- ok", StringComparison.Ordinal));
+        return (old, restored);
     }
 
-    /// <summary>As the application opens it when it starts.</summary>
-    private static async Task<string> DumpAsync(TempDirectory temp)
+    /// <summary>Changes one index entry, so that its row is missing from the index.</summary>
+    private static void DamageIndex(string database, ReadOnlySpan<byte> note)
     {
-        Assert.Equal("ok", await SqliteSamples.SqlAsync(temp["app.db"], "PRAGMA integrity_check"));
-        return await SqliteSamples.DumpAsync(temp["app.db"]);
+        const int pageSize = 4096;
+        const byte indexLeaf = 10;
+        var bytes = File.ReadAllBytes(database);
+        var changed = 0;
+        for (var page = 0; page < bytes.Length; page += pageSize)
+        {
+            if (bytes[page] == indexLeaf && bytes.AsSpan(page, pageSize).IndexOf(note) is > 0 and var at)
+            {
+                bytes[page + at + note.Length - 1] ^= 1;
+                changed++;
+            }
+        }
+
+        Assert.Equal(1, changed);
+        File.WriteAllBytes(database, bytes);
     }
+
+    /// <summary>All that an application finds when it starts, and as a comment whether it is sound.</summary>
+    private static Task<string> ViewAsync(string database) =>
+        Shell.BashAsync($"sqlite3 '{database}' .dump 2>&1 || true; echo -n '-- '; sqlite3 '{database}' 'PRAGMA integrity_check' 2>&1 || true");
 
     private static async Task PutBackAsync(TempDirectory temp, string sql)
     {
@@ -108,14 +142,14 @@ public sealed class KilledRestoreTests
     private static async Task RestoreAgainAsync(TempDirectory temp, string old, string restored)
     {
         using var bench = new RestoreBench(root: temp.Path);
-        var before = bench.SafetyCopies.Count;
+        var before = bench.SafetyCopies;
 
         await bench.RestoreAsync();
 
-        Assert.Equal(restored, await DumpAsync(temp));
-        Assert.True(bench.SafetyCopies.Count > before);
+        Assert.Equal(restored, await ViewAsync(temp["app.db"]));
+        Assert.NotEmpty(bench.SafetyCopies.Except(before, StringComparer.Ordinal)); // not counted: what the kill left unfinished goes
         foreach (var safety in bench.SafetyCopies.Where(file => char.IsAsciiDigit(file[^1])))
-            Assert.Contains(await SqliteSamples.DumpAsync(safety), (string[])[old, restored]);
+            Assert.Contains(await ViewAsync(safety), (string[])[old, restored]);
         Assert.DoesNotContain(temp.Files, file => file.StartsWith(".app.db.", StringComparison.Ordinal));
     }
 }

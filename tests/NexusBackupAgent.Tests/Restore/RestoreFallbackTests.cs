@@ -59,6 +59,27 @@ public sealed class RestoreFallbackTests : IAsyncLifetime
     }
 
     [SkippableFact]
+    public async Task One_misreading_costs_nothing()
+    {
+        var readings = 0;
+        bench.At = stage =>
+        {
+            if (stage == RestoreStage.Expand && ++readings <= 2)
+                bench.Damage(backups[2]); // flips a bit, and flips it back before the second reading
+            return Task.CompletedTask;
+        };
+
+        var outcome = await bench.RestoreAsync();
+
+        Assert.Equal(2, readings);
+        Assert.Equal(backups[2].Id, outcome.Backup.Backup.Id);
+        Assert.Equal(contents[2], await SqliteSamples.DumpAsync(bench.Database));
+        Assert.Empty(bench.PassedOver);
+        Assert.Equal(BackupState.Good, (await bench.Bench.BackupsAsync())[0].State);
+        Assert.Equal("0", await bench.Bench.JournalAsync("SELECT coalesce(sum(count), 0) FROM verification_counts WHERE result = 'failure'"));
+    }
+
+    [SkippableFact]
     public async Task Each_of_several_bad_ones_is_told()
     {
         bench.Damage(backups[2]);
@@ -95,6 +116,37 @@ public sealed class RestoreFallbackTests : IAsyncLifetime
 
         Assert.Contains(backups[2].File, failure.Message, StringComparison.Ordinal);
         Assert.Contains("leave --id out", failure.Hint, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task One_whose_sha256_file_alone_is_wrong_is_restored_by_its_id_and_named_when_nothing_else_is_left()
+    {
+        bench.Damage(backups[0]);
+        bench.Damage(backups[1]);
+        await File.WriteAllTextAsync(bench.Stored(backups[2]) + ".sha256", $"{new string('0', 64)}  {backups[2].File}\n");
+
+        var failure = await bench.FailureAsync();
+        var refusal = await bench.RefusalAsync(); // now that they are known, without reading them again
+        var outcome = await bench.RestoreAsync(new RestoreWish(backups[2].Id.Value));
+
+        foreach (var hint in (string[])[failure.Hint, refusal.Hint])
+        {
+            Assert.Contains($"restore 'itsm' --id {backups[2].Id}", hint, StringComparison.Ordinal);
+            Assert.DoesNotContain("L3", hint, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(contents[2], await SqliteSamples.DumpAsync(bench.Database));
+        Assert.Contains($"find out who wrote {backups[2].File}.sha256", outcome.Backup.Reason, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task A_chosen_one_that_differs_from_what_was_captured_is_not_restored_although_its_sha256_agrees()
+    {
+        await Shell.BashAsync($"cd '{bench.Bench.StorePath}'; cp '{backups[0].File}' '{backups[2].File}'; sha256sum '{backups[2].File}' > '{backups[2].File}.sha256'");
+
+        var failure = await bench.FailureAsync(new RestoreWish(backups[2].Id.Value));
+
+        Assert.Equal(FailureKind.Verification, failure.Kind);
     }
 
     [SkippableFact]

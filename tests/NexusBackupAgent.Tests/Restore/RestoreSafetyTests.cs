@@ -1,3 +1,4 @@
+using NexusBackupAgent.Cli;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Tests.Support;
@@ -68,6 +69,31 @@ public sealed class RestoreSafetyTests
             await bench.RestoreAsync();
             Assert.Equal(backedUp, await SqliteSamples.DumpAsync(bench.Database));
             Assert.False(File.Exists(name));
+        }
+    }
+
+    [SkippableFact]
+    public async Task What_a_killed_restore_left_is_removed_and_what_another_is_at_work_on_stays()
+    {
+        var (bench, _) = await RestoreBench.WithBackupAsync("delete");
+        using (bench)
+        {
+            string[] left =
+            [
+                ".app.0badc0de.restoring", ".app.0badc0de.restoring-wal", ".app.pre_restore.20260214020000.restoring", ".app.pre_restore.20260214020000-3.restoring-journal",
+            ];
+            string[] others =
+            [
+                ".app.db.0badc0de.restoring", ".app.db.pre_restore.20260214020000.restoring-wal", ".app.notes.restoring", ".app.0badc0de.restoring.txt", ".app.0badc0de-wal",
+            ];
+            foreach (var file in left.Concat(others))
+                await File.WriteAllTextAsync(Path.Combine(bench.Directory, file), "");
+
+            await bench.RunAsync(to: Path.Combine(bench.Directory, "app"));
+
+            var there = TempDirectory.FilesIn(bench.Directory);
+            Assert.Empty(left.Intersect(there, StringComparer.Ordinal));
+            Assert.Empty(others.Except(there, StringComparer.Ordinal));
         }
     }
 
@@ -203,6 +229,32 @@ public sealed class RestoreSafetyTests
             Assert.Equal("0", await SqliteSamples.SqlAsync(bench.Database, "SELECT count(*) FROM t WHERE note = 'only in the WAL'"));
             Assert.Equal(wal, await File.ReadAllBytesAsync(outcome.SafetyCopy + "-wal"));
             Assert.Equal("ok\n1", await SqliteSamples.SqlAsync(outcome.SafetyCopy!, "PRAGMA integrity_check; SELECT count(*) FROM t WHERE note = 'only in the WAL'"));
+        }
+    }
+
+    [SkippableFact]
+    public async Task The_way_back_brings_the_old_one_with_all_that_belongs_to_it()
+    {
+        var bench = await WithWalAsync();
+        using (bench)
+        {
+            bench.Settings = RestoreSettings.None with { After = [["false"]] };
+            await using (var file = File.OpenWrite(bench.Database))
+            {
+                file.Position = (20 * 4096) + 8;
+                await file.WriteAsync(Enumerable.Repeat((byte)0xA5, 400).ToArray());
+            }
+
+            var (database, wal) = (await File.ReadAllBytesAsync(bench.Database), await File.ReadAllBytesAsync(bench.Database + "-wal"));
+
+            var record = await bench.RunAsync();
+
+            Assert.Equal([record.Outcome!.SafetyCopy + "-wal"], record.Outcome.SetAside);
+            Assert.Equal(record.Outcome.SetAside, RestoreDocument.Of("itsm", record, [], bench.Clock.GetUtcNow()).SetAside);
+            Assert.EndsWith($"with {record.Outcome.SetAside[0]}", record.Operation.Detail, StringComparison.Ordinal);
+            await Shell.BashAsync(record.Operation.Failure!.Hint.Split("stop the service and: ")[1]);
+            Assert.Equal(database, await File.ReadAllBytesAsync(bench.Database));
+            Assert.Equal(wal, await File.ReadAllBytesAsync(bench.Database + "-wal"));
         }
     }
 

@@ -34,7 +34,7 @@ internal sealed class RiggedSource(IBackupSource inner, Func<Func<Task>, Task> s
 
     public Task<ProbeAnswer> ProbeAsync(string path, string question, CancellationToken cancellationToken) => inner.ProbeAsync(path, question, cancellationToken);
 
-    public Task<bool> SaveAsync(string path, string copy, CancellationToken cancellationToken) => inner.SaveAsync(path, copy, cancellationToken);
+    public Task<SavedCopy> SaveAsync(string path, string copy, CancellationToken cancellationToken) => inner.SaveAsync(path, copy, cancellationToken);
 
     public Task SettleAsync(string path, CancellationToken cancellationToken) => settle(() => inner.SettleAsync(path, cancellationToken));
 }

@@ -4,6 +4,7 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Runs;
 using NexusBackupAgent.Sources;
+using NexusBackupAgent.Storage;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Runs;
@@ -108,6 +109,29 @@ public sealed class DrillDispatcherTests : IDisposable
         Assert.Contains("its SHA-256 is ", operation.Failure.Message, StringComparison.Ordinal);
         Assert.Equal(BackupState.Corrupt, (await bench.BackupsAsync())[0].State);
         Assert.Empty(ScratchFiles(bench));
+    }
+
+    [Fact]
+    public async Task One_misreading_fails_no_drill()
+    {
+        using var root = new TempDirectory();
+        var readings = 0;
+        using var store = new FaultyStore(new LocalDirectoryStore("local", Directory.CreateDirectory(root["store"]).FullName), failing: 0, FaultTime.Before, staysDead: false);
+        var bench = Bench(new ScriptedSource(clock), root.Path, store);
+        var backup = (await bench.RunAsync()).Outcome!.Backup;
+        var artifact = backup.File;
+        store.Opening = path =>
+        {
+            if (path.EndsWith(artifact, StringComparison.Ordinal) && ++readings <= 2)
+                Damage.FlipBit(Path.Combine(bench.StorePath, artifact)); // and back before the second reading
+            return null;
+        };
+
+        var operation = await DrillAsync(bench, bench.Source);
+
+        Assert.Equal(2, readings);
+        Assert.True(operation.Succeeded, operation.Failure?.Message);
+        Assert.Equal(BackupState.Good, Assert.Single(await bench.BackupsAsync()).State);
     }
 
     [Fact]
@@ -243,7 +267,7 @@ public sealed class DrillDispatcherTests : IDisposable
         await using var small = await SmallFileSystem.MountAsync("size=64k");
         var bench = Bench(new ScriptedSource(clock));
         await bench.RunAsync();
-        using var scratch = new NexusBackupAgent.Storage.ScratchDirectory(small.Path);
+        using var scratch = new ScratchDirectory(small.Path);
         await Shell.BashAsync($"head -c 60000 /dev/zero > '{small.Path}/full'; head -c 60000 /dev/zero >> '{small.Path}/full' || true");
         var drill = new RestoreDrill(bench.Verifier, scratch, clock);
         var backup = await drill.ChooseAsync("itsm", bench.Source.Catalog, CancellationToken.None);
@@ -263,9 +287,9 @@ public sealed class DrillDispatcherTests : IDisposable
 
     private static IReadOnlyList<string> ScratchFiles(Workbench bench) => [.. Directory.EnumerateFiles(bench.Scratch.Path, "*.scratch", SearchOption.AllDirectories)];
 
-    private Workbench Bench(ScriptedSource? source = null)
+    private Workbench Bench(ScriptedSource? source = null, string? root = null, IArtifactStore? store = null)
     {
-        var bench = new Workbench(clock, source: source);
+        var bench = new Workbench(clock, root, store, source);
         benches.Add(bench);
         return bench;
     }

@@ -76,6 +76,7 @@ public sealed class OperationJournalTests : IDisposable
     [Theory]
     [InlineData(OperationJournal.LastOfKind)]
     [InlineData(OperationJournal.LastEndedOfEach)]
+    [InlineData(OperationJournal.LastSucceededOfEach)]
     [InlineData(OperationJournal.OpenOfKind)]
     public void Asking_for_the_last_or_the_open_one_goes_through_no_year_of_operations(string query)
     {

@@ -57,6 +57,25 @@ public sealed class UnkeptResultTests
     }
 
     [SkippableFact]
+    public async Task A_full_state_disk_hides_no_damage_from_the_hooks()
+    {
+        await using var disk = await SmallFileSystem.MountAsync("size=2m");
+        using var root = new TempDirectory();
+        Directory.CreateSymbolicLink(root["state"], disk.Path);
+        using var bench = new Workbench(clock, root.Path, source: new ScriptedSource(clock));
+        var hook = new Hook(["sh", "-c", "echo $NEXUS_BACKUP_RESULT $(basename \"$NEXUS_BACKUP_FILE\") > \"$0\"", root["told"]], Url: null);
+        var source = bench.Source with { Hooks = new HookSettings([hook], [], TimeSpan.FromSeconds(30)) };
+        var backup = (await bench.RunAsync()).Outcome!.Backup;
+        Damage.FlipBit(Path.Combine(bench.StorePath, backup.File));
+        await CloseAsync(disk, "full");
+
+        var refused = await Assert.ThrowsAsync<BackupException>(() => bench.Verifications.VerifyAsync(source, backup, TimeSpan.Zero, progress: null, CancellationToken.None));
+
+        Assert.Equal(FailureKind.StateFull, refused.Kind);
+        Assert.Equal($"failure {backup.File}.bad", (await File.ReadAllTextAsync(root["told"])).Trim());
+    }
+
+    [SkippableFact]
     public async Task A_new_backup_does_not_count_when_its_verification_cannot_be_kept()
     {
         await using var disk = await SmallFileSystem.MountAsync("size=1m");

@@ -258,10 +258,23 @@ public sealed class ChoreTests : IDisposable
         await DrillsAsync(again, 1);
     }
 
+    [Fact]
+    public async Task What_a_round_finds_corrupt_is_replaced_at_once()
+    {
+        using var bench = new Workbench(clock, temp.Path, source: new ScriptedSource(clock));
+        var lost = (await bench.RunAsync()).Outcome!.Backup;
+        Damage.FlipBit(Path.Combine(bench.StorePath, lost.File));
+        clock.Advance(Minute);
+
+        await RoundsOf(bench).RunAsync(Verified(bench), CancellationToken.None);
+
+        Assert.Equal([BackupState.Good, BackupState.Quarantined], (await bench.BackupsAsync()).Select(backup => backup.State));
+    }
+
     private static ScheduledSource Verified(Workbench bench) =>
         new(bench.Source, [], Hour, Hour) { Verify = new VerifySchedule(CronSchedule.Parse("30 4 * * *"), TimeSpan.FromDays(3)) };
 
-    private VerificationRounds RoundsOf(Workbench bench) => new(bench.Verifications, bench.Operations, TimeZoneInfo.Utc, clock, NullLogger<VerificationRounds>.Instance);
+    private VerificationRounds RoundsOf(Workbench bench) => new(bench.Verifications, bench.Replacements, bench.Operations, TimeZoneInfo.Utc, clock, NullLogger<VerificationRounds>.Instance);
 
     private static Task DrillsAsync(ManualAgent agent, int count) => Eventually.TrueAsync(
         () => agent.Operations.Counts(OperationKind.Drill).GetValueOrDefault(("itsm", "success")) == count, $"{count} drills; log: {string.Join("; ", agent.Log)}");

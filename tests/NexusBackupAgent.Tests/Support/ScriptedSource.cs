@@ -62,10 +62,10 @@ internal sealed class ScriptedSource(TimeProvider clock, params Func<Cancellatio
 
     public Task<ProbeAnswer> ProbeAsync(string path, string question, CancellationToken cancellationToken) => Answering(question, cancellationToken);
 
-    public Task<bool> SaveAsync(string path, string copy, CancellationToken cancellationToken)
+    public Task<SavedCopy> SaveAsync(string path, string copy, CancellationToken cancellationToken)
     {
         File.Copy(path, copy);
-        return Task.FromResult(true);
+        return Task.FromResult(SavedCopy.Alone);
     }
 
     public Task SettleAsync(string path, CancellationToken cancellationToken) => Task.CompletedTask;

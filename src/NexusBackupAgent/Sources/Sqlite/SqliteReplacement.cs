@@ -1,5 +1,6 @@
 using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Storage;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 
@@ -12,26 +13,30 @@ internal static class SqliteReplacement
     private static readonly string[] Left = ["-wal", "-shm", "-journal"];
 
     /// <summary>
-    /// Copies the database as it lies with its WAL or hot journal, and lets SQLite merge them in the copy: if they do not
-    /// belong together, the original is still as it was.
+    /// Copies the database as it lies with its WAL or hot journal, and lets SQLite merge them in the copy: what that makes is
+    /// known before the original is touched. If it is not sound, nobody can tell whether the database was damaged before or
+    /// the WAL belongs to another one, so the copy is made again, of both as they lie.
     /// </summary>
-    /// <returns>Whether the WAL or journal held something that was merged. False: the copy is of the database file alone,
-    /// because nothing beside it holds anything, or because with that it makes no sound database.</returns>
-    public static bool Save(string path, string copy, CancellationToken cancellationToken)
+    public static SavedCopy Save(string path, string copy, CancellationToken cancellationToken)
     {
         try
         {
             Copy(path, copy, cancellationToken);
             var holding = Array.FindAll(Holding, ending => new FileInfo(path + ending) is { Exists: true, Length: > 0 });
-            foreach (var ending in holding)
-                Copy(path + ending, copy + ending, cancellationToken);
             if (holding.Length == 0)
-                return false;
-            var isMerged = IsMerged(copy, cancellationToken);
+                return SavedCopy.Alone;
+            CopyBeside(holding, path, copy, cancellationToken);
+            var settled = TrySettle(copy) ? FileDigest.Of(copy, cancellationToken) : null;
+            var isSound = settled is not null && SqliteIntegrity.Check(copy, cancellationToken) is null;
             DeleteCompanions(copy);
-            if (!isMerged)
-                Copy(path, copy, cancellationToken); // merging may have changed it
-            return isMerged;
+            if (isSound)
+                return new SavedCopy(settled, []);
+
+            Copy(path, copy, cancellationToken); // merging may have changed it
+            if (settled is null)
+                return SavedCopy.Alone;
+            CopyBeside(holding, path, copy, cancellationToken);
+            return new SavedCopy(settled, holding);
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
@@ -60,17 +65,24 @@ internal static class SqliteReplacement
         }
     }
 
-    private static bool IsMerged(string copy, CancellationToken cancellationToken)
+    /// <returns>False when SQLite refuses: nothing can read the two together, or the WAL is of a database much larger than this file.</returns>
+    private static bool TrySettle(string copy)
     {
         try
         {
             Settle(copy);
-            return SqliteIntegrity.Check(copy, cancellationToken) is null;
+            return true;
         }
         catch (BackupException damage) when (damage.Kind is FailureKind.SourceCorrupt or FailureKind.SourceInvalid)
         {
             return false;
         }
+    }
+
+    private static void CopyBeside(string[] holding, string path, string copy, CancellationToken cancellationToken)
+    {
+        foreach (var ending in holding)
+            Copy(path + ending, copy + ending, cancellationToken);
     }
 
     private static void DeleteCompanions(string copy)

@@ -61,7 +61,7 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
     public Task<ProbeAnswer> ProbeAsync(string path, string question, CancellationToken cancellationToken) =>
         Task.Run(() => SqliteProbe.Ask(path, question, cancellationToken), CancellationToken.None);
 
-    public Task<bool> SaveAsync(string path, string copy, CancellationToken cancellationToken) =>
+    public Task<SavedCopy> SaveAsync(string path, string copy, CancellationToken cancellationToken) =>
         Task.Run(() => SqliteReplacement.Save(path, copy, cancellationToken), CancellationToken.None);
 
     public Task SettleAsync(string path, CancellationToken cancellationToken) =>

@@ -1,0 +1,43 @@
+using NexusBackupAgent.Storage;
+using NexusBackupAgent.Tests.Support;
+
+namespace NexusBackupAgent.Tests.Storage;
+
+public sealed class FileLockTests
+{
+    [Fact]
+    public void One_holds_it_at_a_time()
+    {
+        using var temp = new TempDirectory();
+        using (var first = FileLock.TryAcquire(temp["a.lock"]))
+        {
+            Assert.NotNull(first);
+            Assert.Null(FileLock.TryAcquire(temp["a.lock"]));
+        }
+
+        using var again = FileLock.TryAcquire(temp["a.lock"]);
+        Assert.NotNull(again);
+    }
+
+    [SkippableFact]
+    public async Task The_flock_command_and_it_see_each_other()
+    {
+        using var temp = new TempDirectory();
+        using var held = FileLock.TryAcquire(temp["a.lock"]);
+
+        Assert.Equal("busy", (await Shell.BashAsync($"flock --nonblock '{temp["a.lock"]}' echo free || echo busy")).Trim());
+    }
+
+    [SkippableFact]
+    public async Task A_file_on_a_read_only_file_system_can_still_be_locked()
+    {
+        await using var disk = await SmallFileSystem.MountAsync("size=1m");
+        await File.WriteAllTextAsync(Path.Combine(disk.Path, "a.lock"), "");
+        await disk.RemountAsync("ro");
+
+        using var held = FileLock.TryAcquire(Path.Combine(disk.Path, "a.lock"));
+
+        Assert.NotNull(held);
+        Assert.Null(FileLock.TryAcquire(Path.Combine(disk.Path, "a.lock")));
+    }
+}
