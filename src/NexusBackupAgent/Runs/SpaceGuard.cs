@@ -12,13 +12,18 @@ internal sealed class SpaceGuard(ScratchDirectory scratch)
     private const double Growth = 1.1;
     private const long Companions = 1 << 20;
 
+    /// <param name="newestFirst">The source's backups.</param>
+    /// <returns>Bytes that the next one will take in the store.</returns>
+    public static long Estimate(IReadOnlyList<Backup> newestFirst) => newestFirst.FirstOrDefault(backup => backup.Manifest.IsCommitted) is { } last
+        ? (long)(last.Manifest.Stored.Length * Growth) + Companions
+        : Companions;
+
     /// <param name="catalog">Whose store is asked, and whose newest backup is the estimate.</param>
     /// <param name="contentLength">Bytes that will be captured.</param>
     /// <exception cref="BackupException">There is no room (exit code 8).</exception>
     public async Task RequireAsync(BackupCatalog catalog, long contentLength, CancellationToken cancellationToken)
     {
-        var last = (await catalog.ListAsync(cancellationToken)).FirstOrDefault(backup => backup.Manifest.IsCommitted);
-        var estimate = last is null ? Companions : (long)(last.Manifest.Stored.Length * Growth) + Companions;
+        var estimate = Estimate(await catalog.ListAsync(cancellationToken));
         if (catalog.Store.GetSpace() is { } space && space.Available < estimate)
         {
             throw new BackupException(
