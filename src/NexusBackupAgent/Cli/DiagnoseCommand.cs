@@ -63,7 +63,7 @@ internal static class DiagnoseCommand
 
         private void Print(Diagnosis diagnosis, IReadOnlyList<string> log)
         {
-            terminal.Line($"[bold]{Readable.Plain(diagnosis.Source)}[/]  {Heading(diagnosis.Cause)}  {Readable.Coloured(diagnosis.Level)}");
+            terminal.Line($"[bold]{Readable.Plain(diagnosis.Source)}[/]  {Heading(diagnosis.Cause)}  {(diagnosis.IsBlind ? "[yellow]–[/]" : Readable.Coloured(diagnosis.Level))}");
             foreach (var reason in diagnosis.Reasons)
                 terminal.Line($"  {Readable.Coloured(reason.Level)} {Readable.Plain(reason.Reason.In(language))}");
             foreach (var step in diagnosis.Steps)

@@ -18,6 +18,7 @@ internal sealed record ChecklistItemDocument(int Number, string Check, bool Pass
 
 /// <summary>One source as <c>diagnose --json</c> prints it.</summary>
 /// <param name="Cause"><c>healthy</c>, <c>A</c>, <c>B</c>, <c>C</c>, <c>DB</c>, <c>E</c> or <c>F</c>.</param>
+/// <param name="Level">Null when who looked may not see enough to name one.</param>
 /// <param name="Reasons">What asks for the level, the highest first.</param>
 /// <param name="Also">What else is wrong, as <paramref name="Cause"/> names it.</param>
 /// <param name="Next">Commands in order.</param>
@@ -26,7 +27,7 @@ internal sealed record DiagnosisDocument(
     string Source,
     string Cause,
     string Title,
-    string Level,
+    string? Level,
     IReadOnlyList<string> Reasons,
     string? Evidence,
     IReadOnlyList<string> Also,
@@ -39,7 +40,7 @@ internal sealed record DiagnosisDocument(
         diagnosis.Source,
         LetterOf(diagnosis.Cause),
         DiagnosisTexts.Of(diagnosis.Cause).Title.In(language),
-        Readable.Word(diagnosis.Level),
+        diagnosis.IsBlind ? null : Readable.Word(diagnosis.Level),
         [.. diagnosis.Reasons.Select(reason => $"{reason.Level}: {reason.Reason.In(language)}")],
         diagnosis.Findings.Count == 0 ? null : diagnosis.Findings[0].Evidence.In(language),
         [.. diagnosis.Findings.Skip(1).Select(finding => LetterOf(finding.Cause))],

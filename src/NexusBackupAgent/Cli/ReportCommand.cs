@@ -32,7 +32,7 @@ internal static class ReportCommand
             if (only is null && incidents.Exists(incident => incident.OccurredAt is not null))
                 incidents.RemoveAll(incident => incident.OccurredAt is null);
 
-            var who = parsed.GetValue(person) ?? Environment.GetEnvironmentVariable("SUDO_USER") ?? Environment.UserName;
+            var who = parsed.GetValue(person) ?? Environment.GetEnvironmentVariable("SUDO_USER") ?? SystemUser.Current.Name;
             Print(context.Terminal, incidents, new IncidentReport(session.Agent.Configuration.TimeZone, who), who, LanguageOption.Of(parsed, language), parsed.GetValue(json));
             return (int)ExitCode.Done;
         });

@@ -57,7 +57,7 @@ internal sealed record RestoreDocument(
             record.NotRecorded);
     }
 
-    public static RestoreDocument Of(RestorePreview preview, Operation? lastDrill)
+    public static RestoreDocument Of(RestorePreview preview, LastDrill? lastDrill)
     {
         var (backup, refusal) = (preview.Chosen.Backup, preview.Refusal);
         return new RestoreDocument(
@@ -107,7 +107,7 @@ internal sealed record RestorePlanDocument(
     double? LastDrillSeconds,
     IReadOnlyList<string> Chain)
 {
-    public static RestorePlanDocument Of(RestorePreview preview, Operation? lastDrill)
+    public static RestorePlanDocument Of(RestorePreview preview, LastDrill? lastDrill)
     {
         var settings = preview.Target.IsLive ? preview.Request.Settings : RestoreSettings.None;
         return new RestorePlanDocument(
@@ -118,7 +118,7 @@ internal sealed record RestorePlanDocument(
             [.. preview.Users.Select(user => new ProcessDocument(user.Process, user.Command))],
             preview.Needed,
             preview.Available,
-            lastDrill is { Succeeded: true } ? Math.Round(lastDrill.Took.TotalSeconds, 3) : null,
+            lastDrill is { Passed: true } ? Math.Round(lastDrill.Took.TotalSeconds, 3) : null,
             [.. preview.Chosen.Backup.Chain.Reverse().Select(link => link.File)]);
     }
 }

@@ -7,14 +7,14 @@ namespace NexusBackupAgent.Cli;
 /// <summary>The plan of <c>restore --dry-run</c> on a screen.</summary>
 internal static class RestorePlanText
 {
-    public static void Print(Terminal terminal, RestorePreview preview, Operation? lastDrill)
+    public static void Print(Terminal terminal, RestorePreview preview, LastDrill? lastDrill)
     {
         terminal.Line($"[bold]Restore of {Readable.Plain(preview.Request.Name)}: the plan; nothing is touched[/]");
         foreach (var (name, text) in Lines(preview, lastDrill))
             terminal.Line($"  [dim]{name,-12}[/]{Readable.Plain(text)}");
     }
 
-    private static IEnumerable<(string Name, string Text)> Lines(RestorePreview preview, Operation? lastDrill)
+    private static IEnumerable<(string Name, string Text)> Lines(RestorePreview preview, LastDrill? lastDrill)
     {
         var (backup, target, zone) = (preview.Chosen.Backup, preview.Target, preview.Request.Zone);
         yield return ("backup", $"{preview.Request.Catalog.Locate(backup.File)} ({backup.Id})");
@@ -48,9 +48,8 @@ internal static class RestorePlanText
         yield return ("last drill", lastDrill switch
         {
             null => "no drill yet",
-            { Failure: { } failure } => $"failed {Readable.Time(lastDrill.StartedAt, zone)}: {failure.Message}",
-            { EndedAt: null } => "under way",
-            _ => $"took {Readable.Seconds(lastDrill.Took)}, {Readable.Time(lastDrill.StartedAt, zone)}",
+            { Reason: { } reason } => $"failed {Readable.Time(lastDrill.EndedAt, zone)}: {reason}",
+            _ => $"took {Readable.Seconds(lastDrill.Took)}, {Readable.Time(lastDrill.EndedAt, zone)}",
         });
     }
 

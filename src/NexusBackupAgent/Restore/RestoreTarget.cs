@@ -63,9 +63,9 @@ internal sealed partial class RestoreTarget
         if (!IsLive && Reserved() is { } owner)
             return new(FailureKind.Restore, $"cannot restore to '{Path}': {owner}", "name a place of its own with --to, for example in /tmp");
         if (!FileOwner.CanWriteIn(Directory))
-            return new(FailureKind.Permission, $"cannot restore to '{Path}': the user {Environment.UserName} may not write in '{Directory}', or it is mounted read-only", $"look at it (ls -ld '{Directory}'; findmnt -T '{Directory}'), run as root, or restore elsewhere with --to");
+            return new(FailureKind.Permission, $"cannot restore to '{Path}': the user {SystemUser.Current.Name} may not write in '{Directory}', or it is mounted read-only", $"look at it (ls -ld '{Directory}'; findmnt -T '{Directory}'), run as root, or restore elsewhere with --to");
         if (!Owner.CanBeGiven)
-            return new(FailureKind.Permission, $"cannot restore to '{Path}': the user {Environment.UserName} can't give the new file the old one's owner and group", "run the command as root (sudo), or restore elsewhere with --to");
+            return new(FailureKind.Permission, $"cannot restore to '{Path}': the user {SystemUser.Current.Name} can't give the new file the old one's owner and group", "run the command as root (sudo), or restore elsewhere with --to");
         return null;
     }
 

@@ -24,7 +24,7 @@ internal sealed record AgentStatus(
     public static AgentStatus Read(Agent agent) => new(
         agent,
         agent.TimeProvider.GetUtcNow(),
-        new AgentCondition(RunLock.IsHeld(agent.Configuration.StateDirectory, RunLock.Agent), agent.Journal.LastBeat())
+        new AgentCondition(StateAccess.HasAgent(agent.Configuration.StateDirectory), agent.Journal.LastBeat())
         {
             SelfTestFailure = agent.Operations.LastOfEach(OperationKind.SelfTest).GetValueOrDefault("")?.Failure,
         },

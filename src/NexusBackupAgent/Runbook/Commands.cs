@@ -28,6 +28,9 @@ internal sealed class Commands(string? configuration)
     public string Of(params string[] words) =>
         ToolProcess.Line(["nexus-backup", .. words, .. configuration is null ? (string[])[] : ["--config", configuration]]);
 
+    /// <summary>As another user types it.</summary>
+    public string As(SystemUser user, params string[] words) => $"{ToolProcess.Line(["sudo", "-u", user.ForSudo])} {Of(words)}";
+
     /// <summary>A command of the system on a path.</summary>
     public static string On(string path, params string[] words) => ToolProcess.Line([.. words, path]);
 }

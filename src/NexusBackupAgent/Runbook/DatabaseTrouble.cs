@@ -9,27 +9,31 @@ internal static class DatabaseTrouble
     public static Finding? Find(Observation seen, Commands commands)
     {
         if (seen.DatabaseFailure is { } now && now.Kind.Class() == FailureClass.Database)
-            return new Finding(Cause.Database, Bilingual.Quoted(now.Message), Next(now.Kind, now.Hint, seen, commands));
-        if (seen.ReadBack is { Failure: null, Backup: { State: BackupState.Corrupt or BackupState.Quarantined } captured } && IsDamageOfSource(captured))
-            return new Finding(Cause.Database, DiagnosisTexts.CapturedDamage(captured), Next(FailureKind.SourceCorrupt, "", seen, commands));
+            return new Finding(Cause.Database, Bilingual.Quoted(now.Message), Next(now.Kind, seen, commands));
+        if (!seen.IsRestored && seen.ReadBack is { Failure: null, Backup: { State: BackupState.Corrupt or BackupState.Quarantined } captured } && IsDamageOfSource(captured))
+            return new Finding(Cause.Database, DiagnosisTexts.CapturedDamage(captured), Next(FailureKind.SourceCorrupt, seen, commands));
         if (seen.Status.LastFailure is not { } last || last.Kind.Class() != FailureClass.Database || LastFailure.IsOver(seen))
             return null;
 
         // It may open now, but an integrity check is more than opening.
-        return new Finding(Cause.Database, DiagnosisTexts.LastRun(last), Next(last.Kind, last.Hint, seen, commands)) { IsPast = true };
+        return new Finding(Cause.Database, DiagnosisTexts.LastRun(last), Next(last.Kind, seen, commands)) { IsPast = true };
     }
 
     /// <summary>Stored as it was captured, and what was captured is damaged: no checksum mismatch, and another backup would not mend it.</summary>
     public static bool IsDamageOfSource(Backup backup) =>
         backup.ShowsCorruptSource && backup.ActualLength == backup.Manifest.Stored.Length;
 
-    private static IReadOnlyList<string> Next(FailureKind kind, string hint, Observation seen, Commands commands) => (kind, seen.Database) switch
+    /// <summary>The plan first; root stops the service and keeps the owner. The backup proves that all is well again.</summary>
+    private static IReadOnlyList<string> Restore(Observation seen, Commands commands) =>
+        [commands.RestoreDryRun(seen.Source), $"sudo {commands.Of("restore", seen.Source, "--force")}", commands.Backup(seen.Source)];
+
+    private static IReadOnlyList<string> Next(FailureKind kind, Observation seen, Commands commands) => (kind, seen.Database) switch
     {
         (FailureKind.SourceMissing or FailureKind.SourceInvalid or FailureKind.SourceCorrupt, { } path) when !seen.CanRestore =>
             [Commands.On(Path.GetDirectoryName(path)!, "ls", "-la"), .. seen.SafetyCopies.Take(1).Select(copy => $"{Commands.On(copy, "sqlite3", "-readonly")} 'PRAGMA integrity_check'"), commands.Of("list", seen.Source)],
         (FailureKind.SourceBusy, { } path) => [Commands.On(path, "sudo", "fuser", "-v"), commands.Backup(seen.Source)],
-        (FailureKind.SourceMissing, { } path) => [Commands.On(path, "ls", "-la"), commands.RestoreDryRun(seen.Source)],
-        (_, { } path) => [Commands.On(path, "file"), commands.RestoreDryRun(seen.Source)],
-        _ => [hint],
+        (FailureKind.SourceMissing, { } path) => [Commands.On(path, "ls", "-la"), .. Restore(seen, commands)],
+        (_, { } path) => [$"{Commands.On(path, "sqlite3")} 'PRAGMA integrity_check'", .. Restore(seen, commands)],
+        _ => [commands.CheckConfig()],
     };
 }

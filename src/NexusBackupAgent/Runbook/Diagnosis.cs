@@ -58,10 +58,16 @@ internal sealed record Diagnosis(string Source, IReadOnlyList<EscalationReason> 
     /// <summary>Who has to act.</summary>
     public EscalationLevel Level => Escalation.Highest(Reasons);
 
+    /// <summary>Whether who looked may not see enough to name a level.</summary>
+    public bool IsBlind { get; init; }
+
+    /// <summary>What answers the reasons for a level that no cause explains.</summary>
+    public IReadOnlyList<string> Remedies { get; init; } = [];
+
     public Cause Cause => Findings.Count == 0 ? Cause.Healthy : Findings[0].Cause;
 
     /// <summary>What to type, in order. What hinders a backup is mended before one is asked for.</summary>
-    public IReadOnlyList<string> Next => [.. Findings.OrderByDescending(IsObstacle).SelectMany(finding => finding.Next).Distinct(StringComparer.Ordinal)];
+    public IReadOnlyList<string> Next => [.. Findings.OrderByDescending(IsObstacle).SelectMany(finding => finding.Next).Concat(Remedies).Distinct(StringComparer.Ordinal)];
 
     private static bool IsObstacle(Finding finding) => finding.Cause is Cause.Disk or Cause.Database or Cause.Permission;
 }

@@ -107,6 +107,20 @@ internal static class DiagnosisTexts
 
     public static Bilingual Access(Observation seen) => seen.WriteFailure is { } failure ? Bilingual.Quoted(failure.Message) : new($"{seen.Directory} is writable by {seen.User} now", $"{seen.Directory} は現在ユーザー {seen.User} で書込み可");
 
+    /// <summary>As the runbook's [E] step 2 says it. What a backup wrote below a disk that is away would hide that it is.</summary>
+    public static Bilingual Emptied(Observation seen)
+    {
+        var (count, place) = (seen.Status.SuccessfulRuns, seen.Directory);
+        var succeeded = $"{count} {(count == 1 ? "backup" : "backups")} succeeded";
+        return seen.IsStoreBare
+            ? new($"the store is empty although {succeeded}: is its disk mounted? Back up only when it is", $"バックアップ{count}件が成功しているのに格納先が空: ディスクはマウントされているか？ バックアップはマウント確認後に実行")
+            : new($"nothing is left in {place} although {succeeded}: is the right disk mounted?", $"バックアップ{count}件が成功しているのに {place} が空: 正しいディスクがマウントされているか？");
+    }
+
+    public static Bilingual Blind(Observation seen) => new(
+        $"user {seen.User} may not see what the agent of user {seen.OtherOwner!.Value.Name} sees, so nothing is concluded: {seen.Refusal!.Message}",
+        $"ユーザー {seen.User} にはエージェント（ユーザー {seen.OtherOwner!.Value.Name}）の情報を参照する権限がなく、判定不能: 「{seen.Refusal!.Message}」");
+
     public static Bilingual LastRunOf(Observation seen) => seen.Status switch
     {
         { LastFailure: { } failure } => LastRun(failure),

@@ -12,6 +12,12 @@ internal static class Flowchart
 {
     public static Diagnosis Walk(Observation seen, Commands commands)
     {
+        if (seen.IsBlind)
+        {
+            var refused = RefusedAccess.Find(seen, commands)!;
+            return new Diagnosis(seen.Source, [], [new Step("3E", DiagnosisTexts.IsAccessGiven, Passed: false, refused.Evidence)], [refused]) { IsBlind = true };
+        }
+
         var findings = new List<Finding?>
         {
             ChecksumMismatch(seen, commands),
@@ -25,8 +31,11 @@ internal static class Flowchart
             findings.Add(new Finding(Cause.Unknown, evidence, [Commands.AgentLog, $"{commands.Backup(seen.Source)} --verbose"]));
 
         var reasons = new[] { Unrestorable(seen, findings) }.OfType<EscalationReason>()
-            .Concat(seen.Status.Reasons).Concat(Escalation.OfAgent(seen.Agent, seen.Now)).OrderByDescending(reason => reason.Level);
-        return new Diagnosis(seen.Source, [.. reasons], Steps(seen, findings), findings);
+            .Concat(seen.Status.Reasons).Concat(Escalation.OfAgent(seen.Agent, seen.Now)).OrderByDescending(reason => reason.Level).ToList();
+        return new Diagnosis(seen.Source, reasons, Steps(seen, findings), findings)
+        {
+            Remedies = findings.Count > 0 ? [] : [.. reasons.Select(reason => Remedy.For(reason.Cause, seen, commands)).OfType<string>().Distinct(StringComparer.Ordinal)],
+        };
     }
 
     /// <summary>[A]: the newest stored backup is corrupt, and nothing newer is good.</summary>

@@ -24,6 +24,12 @@ internal enum IncidentKind
     /// <summary>手動バックアップ失敗.</summary>
     Manual,
 
+    /// <summary>その他: no backup is left of those that were made.</summary>
+    Lost,
+
+    /// <summary>その他: the agent does not run, or starts nothing.</summary>
+    Agent,
+
     /// <summary>その他.</summary>
     Other,
 }
@@ -32,7 +38,11 @@ internal enum IncidentKind
 /// <param name="Kind">What.</param>
 /// <param name="At">Since when, UTC.</param>
 /// <param name="IsCurrent">Whether it still is.</param>
-internal sealed record Trouble(IncidentKind Kind, DateTimeOffset At, bool IsCurrent);
+internal sealed record Trouble(IncidentKind Kind, DateTimeOffset At, bool IsCurrent)
+{
+    /// <summary>Whether <see cref="At"/> is when all was last seen well, and not when the trouble began.</summary>
+    public bool IsLastSeen { get; init; }
+}
 
 /// <summary>One measure that was taken.</summary>
 /// <param name="At">When it began, UTC.</param>
@@ -62,6 +72,9 @@ internal sealed record Incident(
     IReadOnlyList<Measure> Measures,
     IReadOnlyList<EscalationReason> Reasons)
 {
+    /// <summary>Whether <see cref="OccurredAt"/> is when all was last seen well: it began later, and nothing tells when.</summary>
+    public bool IsLastSeen { get; init; }
+
     /// <summary>Who has to act.</summary>
     public EscalationLevel Level => Escalation.Highest(Reasons);
 
@@ -69,11 +82,11 @@ internal sealed record Incident(
     public static readonly TimeSpan Memory = TimeSpan.FromDays(7);
 
     /// <summary>Of several troubles those that still are count; when none is, those of the last week. The earliest gives the time.</summary>
-    /// <returns>Since when, and the kinds in the template's order.</returns>
-    public static (DateTimeOffset? At, IReadOnlyList<IncidentKind> Kinds) Sum(IReadOnlyList<Trouble> troubles, DateTimeOffset now)
+    /// <returns>The first of them, and the kinds in the template's order.</returns>
+    public static (Trouble? First, IReadOnlyList<IncidentKind> Kinds) Sum(IReadOnlyList<Trouble> troubles, DateTimeOffset now)
     {
         var current = troubles.Where(trouble => trouble.IsCurrent).ToList();
         var counted = current.Count > 0 ? current : troubles.Where(trouble => now - trouble.At < Memory).ToList();
-        return counted.Count == 0 ? (null, []) : (counted.Min(trouble => trouble.At), [.. counted.Select(trouble => trouble.Kind).Distinct().Order()]);
+        return counted.Count == 0 ? (null, []) : (counted.MinBy(trouble => trouble.At), [.. counted.Select(trouble => trouble.Kind).Distinct().Order()]);
     }
 }

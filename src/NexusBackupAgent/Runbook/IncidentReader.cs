@@ -18,7 +18,8 @@ internal static class IncidentReader
             .. OfRestores(restores, source),
             .. OfReasons(status, source),
         ];
-        var (at, kinds) = Incident.Sum(troubles, now);
+        var (first, kinds) = Incident.Sum(troubles, now);
+        var at = first?.At;
         return new Incident(
             source.Name,
             at,
@@ -28,7 +29,10 @@ internal static class IncidentReader
             source.IsUnreadable ? null : source.NewestGood is null || source.Reasons.Any(reason => reason.Cause == EscalationCause.Stale),
             status.StoreOf(source.Source).Space?.UsedRatio,
             at is { } since ? MeasuresTaken.Of(agent.Journal.Since(source.Name, since), agent.Operations.Since(source.Name, since)) : [],
-            [.. source.Reasons.Concat(status.Reasons).OrderByDescending(reason => reason.Level)]);
+            [.. source.Reasons.Concat(status.Reasons).OrderByDescending(reason => reason.Level)])
+        {
+            IsLastSeen = first is { IsLastSeen: true },
+        };
     }
 
     /// <summary>All of the row: what its last run met may not be what began it.</summary>
@@ -49,12 +53,13 @@ internal static class IncidentReader
         where backup.State is BackupState.Corrupt or BackupState.Quarantined && !backup.HasBrokenChain // that is no incident of its own
         select new Trouble(IncidentKind.Corrupt, (backup.State == BackupState.Quarantined ? backup.SetAsideAt : backup.Verification?.VerifiedAt) ?? backup.Artifact.ModifiedAt, backup.State == BackupState.Corrupt || !(source.NewestGood?.CapturedAt > backup.CapturedAt));
 
+    /// <summary>What was mistyped, refused or tried elsewhere is no trouble of the source. A backup of what is there now ends it, as a later restore does.</summary>
     private static IEnumerable<Trouble> OfRestores(IReadOnlyList<Operation> restores, SourceStatus source) =>
         from restore in restores
-        where restore.Failure is not null || source.InterruptedRestore?.Id == restore.Id
-        select new Trouble(IncidentKind.Restore, restore.StartedAt, !restores.Any(later => later.Id > restore.Id && later.Succeeded));
+        where restore.IsOverLive && (restore.Failure is not null || source.InterruptedRestore?.Id == restore.Id)
+        select new Trouble(IncidentKind.Restore, restore.StartedAt, !(source.NewestGood?.CapturedAt > restore.StartedAt) && !restores.Any(later => later.Id > restore.Id && later.IsOverLive && later.Succeeded));
 
-    /// <summary>What asks for a level and is no event of the journal. Since when a disk is full, nothing remembers: since now.</summary>
+    /// <summary>What asks for a level and is no event of the journal. Since when a disk is full or a store empty, nothing remembers: since now.</summary>
     private static IEnumerable<Trouble> OfReasons(AgentStatus status, SourceStatus source)
     {
         foreach (var reason in source.Reasons.Concat(status.Reasons))
@@ -62,11 +67,13 @@ internal static class IncidentReader
             var trouble = reason.Cause switch
             {
                 EscalationCause.Stale => new Trouble(IncidentKind.NotRun, source.NewestGood!.CapturedAt + source.Source.RpoWarning, IsCurrent: true),
+                EscalationCause.None when source.IsEmptied => new Trouble(IncidentKind.Lost, status.Now, IsCurrent: true),
+                EscalationCause.None when source.SuccessfulRuns > 0 => null, // those that are corrupt have times of their own
                 EscalationCause.None => new Trouble(IncidentKind.NotRun, source.Activity!.AddedAt + source.Source.RpoWarning, IsCurrent: true),
                 EscalationCause.ScheduleOverdue => new Trouble(IncidentKind.NotRun, source.Late!.Value.Due, IsCurrent: true),
                 EscalationCause.RunStuck => new Trouble(IncidentKind.NotRun, source.Activity!.RunStartedAt!.Value, IsCurrent: true),
                 EscalationCause.StorageFull => new Trouble(IncidentKind.Disk, status.Now, IsCurrent: true),
-                EscalationCause.AgentDown or EscalationCause.SchedulerStuck => new Trouble(IncidentKind.Other, status.Condition.LastBeat!.Value, IsCurrent: true),
+                EscalationCause.AgentDown or EscalationCause.SchedulerStuck => new Trouble(IncidentKind.Agent, status.Condition.LastBeat!.Value, IsCurrent: true) { IsLastSeen = true },
                 EscalationCause.RetentionOverdue => new Trouble(IncidentKind.Retention, status.Now, IsCurrent: true),
                 EscalationCause.DrillFailed => new Trouble(IncidentKind.Restore, status.Now, IsCurrent: true),
                 EscalationCause.DrillOverdue or EscalationCause.SelfTestFailed or EscalationCause.StoreDown or EscalationCause.Clock => new Trouble(IncidentKind.Other, status.Now, IsCurrent: true),

@@ -23,7 +23,7 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
         var lines = new List<string>
         {
             In(Title),
-            In(new("■ Occurred: ", "■ 発生日時: ")) + (incident.OccurredAt is { } at ? Values.Minute(at, zone) : "-"),
+            In(new("■ Occurred: ", "■ 発生日時: ")) + OccurredOf(incident, language),
             In(new("■ Kind: ", "■ 障害種別: ")) + KindsOf(incident, language),
             In(new("■ Last good backup: ", "■ 最終正常バックアップ: ")) + (incident.LastGood is { } good ? Values.Minute(good, zone) : In(incident.IsBeyondRpo is null ? Values.Unreadable : new("none", "なし"))),
             In(new("■ RPO: ", "■ RPO影響: ")) + In(RpoOf(incident)),
@@ -44,6 +44,8 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
         IncidentKind.Disk => new("disk full", "ディスク容量不足"),
         IncidentKind.Retention => new("old backups not deleted", "古いバックアップ未削除"),
         IncidentKind.Manual => new("manual backup failed", "手動バックアップ失敗"),
+        IncidentKind.Lost => new("other (backups lost)", "その他（バックアップ消失）"),
+        IncidentKind.Agent => new("other (agent stopped)", "その他（サービス停止）"),
         IncidentKind.Restore => new("restore failed", "リストア失敗"),
         _ => new("other", "その他"),
     };
@@ -52,10 +54,19 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
     public static Bilingual StateOf(Incident incident) => incident.Level switch
     {
         EscalationLevel.Ok when incident.OccurredAt is null => new("normal (OK)", "正常（OK）"),
+        EscalationLevel.Ok when incident.LastGood is null => new("being handled, no good backup yet (OK)", "対応中・正常バックアップ未取得（OK）"),
         EscalationLevel.Ok => new("recovered (OK)", "復旧済（OK）"),
         EscalationLevel.L1 => new("being handled (L1)", "対応中（L1）"),
         var level => new($"waiting for escalation ({level})", $"エスカレーション待ち（{level}）"),
     };
+
+    private string OccurredOf(Incident incident, Language language)
+    {
+        if (incident.OccurredAt is not { } at)
+            return "-";
+        var minute = Values.Minute(at, zone);
+        return incident.IsLastSeen ? new Bilingual($"after {minute} (last seen)", $"{minute} 以降（最終確認）").In(language) : minute;
+    }
 
     /// <summary>With the source's name, which the template has no line for.</summary>
     private static string KindsOf(Incident incident, Language language)
@@ -86,7 +97,8 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
         foreach (var measure in incident.Measures.TakeLast(MostMeasures))
         {
             var result = measure.Succeeded switch { true => new Bilingual("done", "成功"), false => new("FAILED", "失敗"), null => new("not ended", "未完了") };
-            var detail = measure.Detail.Length == 0 ? default : new Bilingual($" ({measure.Detail})", $"（「{measure.Detail}」）");
+            var said = Terse.Of(measure.Detail);
+            var detail = said.Length == 0 ? default : new Bilingual($" ({said})", $"（「{said}」）");
             var at = Values.Minute(measure.At, zone);
             yield return new($"{at} {measure.What.English}: {result.English}{detail.English}", $"{at} {measure.What.Japanese}: {result.Japanese}{detail.Japanese}");
         }

@@ -6,12 +6,14 @@ namespace NexusBackupAgent.Runbook;
 internal static class LastFailure
 {
     /// <summary>
-    /// Whether the trial disproves it: the database is there, is one, and is not locked. Damage needs more than a trial, and
-    /// what another user may do is not what the agent may do.
+    /// Whether the trial disproves it: the database is there, is one, and is not locked; there is room. Damage needs more than
+    /// a trial: a restore, which checked what it put there. What another user may do is not what the agent may do.
     /// </summary>
     public static bool IsOver(Observation seen) => seen.Status.LastFailure?.Kind switch
     {
         FailureKind.SourceMissing or FailureKind.SourceInvalid or FailureKind.SourceBusy => seen.DatabaseFailure is null,
+        FailureKind.SourceCorrupt => seen is { DatabaseFailure: null, IsRestored: true },
+        FailureKind.StoreFull => seen.HasRoom,
         FailureKind.StoreUnavailable => seen is { Store.Failure: null, Status.IsUnreadable: false, WriteFailure: null },
         _ => false,
     };

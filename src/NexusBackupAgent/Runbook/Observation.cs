@@ -38,8 +38,38 @@ internal sealed record Observation(
 {
     public string Source => Status.Name;
 
-    /// <summary>Bytes that the largest known content takes when it is expanded.</summary>
-    public long ScratchNeeded => Status.Backups.Where(backup => backup.Manifest.IsCommitted).Select(backup => backup.Manifest.Restored?.Length ?? backup.Manifest.Content.Length).DefaultIfEmpty().Max();
+    /// <summary>Bytes of the database's file; 0 when it can't be asked.</summary>
+    public long DatabaseLength { get; init; }
+
+    /// <summary>Whether the database was restored since the last run ended.</summary>
+    public bool IsRestored { get; init; }
+
+    /// <summary>Whose the state directory is, and so the agent; null when it is who looked, or nothing tells.</summary>
+    public SystemUser? OtherOwner { get; init; }
+
+    /// <summary>Whether nothing at all lies in the store, as on a mount point without its disk.</summary>
+    public bool IsStoreBare { get; init; }
+
+    /// <summary>Whether root looked, who may see everything.</summary>
+    public bool IsRoot { get; init; }
+
+    /// <summary>To whom what the agent has to use is given.</summary>
+    public string AgentUser => OtherOwner?.Name ?? User;
+
+    /// <summary>Whether who looked may not see what the agent sees, so that nothing follows from what was refused.</summary>
+    public bool IsBlind => OtherOwner is not null && !IsRoot && Refusal is not null;
+
+    /// <summary>The first thing that this user may not read or write; null when there is none.</summary>
+    public BackupException? Refusal => ((BackupException?[])[Store.Failure, Status.ListFailure, WriteFailure, ReadBack?.Failure, DatabaseFailure])
+        .FirstOrDefault(failure => failure?.Kind is FailureKind.Permission or FailureKind.Journal);
+
+    /// <summary>Bytes that the database, or the largest known content, takes when it is expanded.</summary>
+    public long ScratchNeeded => Status.Backups.Where(backup => backup.Manifest.IsCommitted).Select(backup => backup.ExpandedLength).Append(DatabaseLength).Max();
+
+    /// <summary>Whether the next backup finds room, as far as its size can be known.</summary>
+    public bool HasRoom => WriteFailure is null && ReadBack?.Failure?.Kind != FailureKind.StoreFull && DatabaseFailure?.Kind != FailureKind.StoreFull
+        && Store is { Failure: null, Space: { } space } && space.Available >= SpaceGuard.Estimate(Status.Backups, BackupType.Full)
+        && ScratchSpace?.Available >= ScratchNeeded;
 
     /// <summary>Whether there is a backup that a restore would try; so it is assumed while the store can't be read.</summary>
     public bool CanRestore => Status.IsUnreadable || Status.Backups.Any(backup => backup.State is BackupState.Good or BackupState.Unverified);

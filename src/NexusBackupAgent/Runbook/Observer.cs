@@ -28,8 +28,9 @@ internal static class Observer
         var isBusy = agent.Turns.IsUnderWay(source.Name);
         var database = DatabaseOf(agent.Configuration, source.Name);
         var after = status with { Now = agent.TimeProvider.GetUtcNow() }; // what was read back is known now, and what it set aside is not of the future
+        var seen = await after.OfAsync(source, cancellationToken);
         return new Observation(
-            await after.OfAsync(source, cancellationToken),
+            seen,
             status.Condition,
             status.StoreOf(source),
             catalog.Locate(""),
@@ -40,9 +41,16 @@ internal static class Observer
             isBusy ? null : await TrySnapshotAsync(source.Source, cancellationToken), // a run that is under way has opened it
             agent.Configuration.ScratchDirectory,
             SpaceOf(agent.Configuration.ScratchDirectory),
-            Environment.UserName,
+            SystemUser.Current.Name,
             agent.Configuration.TimeZone,
-            after.Now);
+            after.Now)
+        {
+            DatabaseLength = database is not null && FileStatus.Of(database) is { } file ? (long)file.Length : 0,
+            IsRestored = seen.Activity?.LastRunAt is { } lastRun && agent.Operations.Since(source.Name, lastRun).Any(operation => operation.IsOverLive && operation.Succeeded),
+            IsStoreBare = StoreStatus.IsBare(catalog.Store),
+            IsRoot = SystemUser.Current.IsRoot,
+            OtherOwner = StateAccess.OtherOwner(agent.Configuration.StateDirectory),
+        };
     }
 
     /// <summary>The newest that was not set aside.</summary>

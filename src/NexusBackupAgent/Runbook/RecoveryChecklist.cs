@@ -51,15 +51,17 @@ internal static class RecoveryChecklist
     {
         if (seen.Status.IsUnreadable)
             return MendOfStore(seen, commands);
-        var isOver = seen.Status.LastFailure is not { Hint.Length: > 0 } || LastFailure.IsOver(seen);
-        return isOver ? commands.Backup(seen.Source) : seen.Status.LastFailure!.Hint;
+        if (seen.Status.IsEmptied)
+            return MendOfStore(seen, commands);
+        var wouldSucceed = seen.WouldFail is null && (seen.Status.LastFailure is null || LastFailure.IsOver(seen));
+        return wouldSucceed ? commands.Backup(seen.Source) : OfDiagnosis(seen, commands);
     }
 
     /// <summary>What no run could back up is mended first.</summary>
     private static string NextOfScheduler(Observation seen, bool isUp, string restart, Commands commands) => seen switch
     {
         _ when !isUp => restart,
-        { WouldFail: { } failure } => (FullDisk.Find(seen, commands) ?? DatabaseTrouble.Find(seen, commands) ?? RefusedAccess.Find(seen, commands))?.Next[0] ?? failure.Hint,
+        { WouldFail: not null } => OfDiagnosis(seen, commands),
         { Status.NextRun: null } => commands.CheckConfig(),
         _ => restart,
     };
@@ -70,7 +72,7 @@ internal static class RecoveryChecklist
         if (seen.Status.IsUnreadable)
             return Item(check, passed: false, Values.Unreadable, MendOfStore(seen, commands));
         if (seen.ReadBack is not { } read)
-            return Item(check, passed: false, ChecklistTexts.NoBackup, commands.Backup(source));
+            return Item(check, passed: false, ChecklistTexts.NoBackup, seen.Status.IsEmptied ? MendOfStore(seen, commands) : commands.Backup(source));
         if (read.Failure is { } failure)
             return Item(check, passed: false, ChecklistTexts.NotReadBack(failure), commands.Of("verify", source));
         if (read.Backup.HasBrokenChain)
@@ -81,6 +83,9 @@ internal static class RecoveryChecklist
 
     /// <summary>What a diagnosis asks for first.</summary>
     private static string MendOfStore(Observation seen, Commands commands) => RefusedAccess.Find(seen, commands)?.Next[0] ?? commands.CheckConfig();
+
+    /// <summary>A command, whatever the language; what a failure hints at are words.</summary>
+    private static string OfDiagnosis(Observation seen, Commands commands) => Flowchart.Walk(seen, commands).Next is [var first, ..] ? first : commands.Backup(seen.Source);
 
     private static CheckedItem Item(RecoveryCheck check, bool passed, Bilingual measured, string next) => new(check, passed, measured, passed ? null : next);
 }

@@ -7,6 +7,10 @@ internal static class RefusedAccess
 {
     public static Finding? Find(Observation seen, Commands commands)
     {
+        if (seen.IsBlind)
+            return new Finding(Cause.Permission, DiagnosisTexts.Blind(seen), [commands.As(seen.OtherOwner!.Value, "diagnose", seen.Source)]);
+        if (seen.Status.IsEmptied)
+            return new Finding(Cause.Permission, DiagnosisTexts.Emptied(seen), OfEmptied(seen, commands));
         if (OfStore(seen) is { } store)
             return new Finding(Cause.Permission, Bilingual.Quoted(store.Message), Next(store.Kind, seen, commands));
         if (seen.DatabaseFailure is { Kind: FailureKind.Permission } refused)
@@ -21,10 +25,14 @@ internal static class RefusedAccess
 
     private static string[] Next(FailureKind kind, Observation seen, Commands commands) => kind == FailureKind.StoreUnavailable
         ? [Commands.On(seen.Store.Path, "findmnt", "-T"), Commands.On(seen.Store.Path, "ls", "-ld"), commands.Backup(seen.Source)]
-        : [Commands.On(Refused(seen), "ls", "-la"), Commands.On(Refused(seen), "sudo", "chown", "-R", seen.User), Commands.On(Refused(seen), "sudo", "chmod", "u+rwx"), commands.Backup(seen.Source)];
+        : [Commands.On(Refused(seen), "ls", "-la"), Commands.On(Refused(seen), "sudo", "chown", "-R", seen.AgentUser), Commands.On(Refused(seen), "sudo", "chmod", "u+rwx"), commands.Backup(seen.Source)];
 
     /// <summary>The store as a whole, or else the source's directory in it.</summary>
     private static string Refused(Observation seen) => seen.Store.Failure is null ? seen.Directory : seen.Store.Path;
+
+    /// <summary>Nothing is given away, and nothing stored, before it is known whether the disk is there: it would lie below it.</summary>
+    private static string[] OfEmptied(Observation seen, Commands commands) =>
+        [Commands.On(seen.Store.Path, "findmnt", "-T"), Commands.On(seen.Store.Path, "ls", "-la"), commands.Of("list", seen.Source), commands.Backup(seen.Source)];
 
     /// <summary>Whose the database is, is its application's affair: it is looked at, not given away.</summary>
     private static string[] OfDatabase(Observation seen, Commands commands) =>

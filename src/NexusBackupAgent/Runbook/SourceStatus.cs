@@ -38,6 +38,12 @@ internal sealed record SourceStatus(
 {
     public string Name => Source.Name;
 
+    /// <summary>Backups that were ever made and read back.</summary>
+    public long SuccessfulRuns { get; init; }
+
+    /// <summary>Whether nothing is left of what was made. A store whose disk is not mounted looks just so.</summary>
+    public bool IsEmptied => !IsUnreadable && Backups.Count == 0 && SuccessfulRuns > 0;
+
     /// <summary>Whether what the store holds is not known: no backup was seen, and that says nothing.</summary>
     public bool IsUnreadable => ListFailure is not null;
 
@@ -62,6 +68,7 @@ internal sealed record SourceStatus(
             source.RpoWarning,
             source.RpoCritical)
         {
+            HasSucceeded = log.SuccessfulRuns(source.Name) > 0,
             IsStoreUp = status.StoreOf(source).Failure is null,
             LateSchedule = late?.Schedule.Name,
             RunStartedAt = status.Condition.IsRunning ? activity?.RunStartedAt : null, // without an agent the run died with it, or has a person before it
@@ -82,7 +89,10 @@ internal sealed record SourceStatus(
             late,
             activity?.RunStartedAt is null ? orphans : [.. orphans.Where(orphan => orphan.Sweepable.Count == 0)], // what is being written now is no leftover
             backups is null ? [] : source.Review(backups, log.Schedules, activity?.RunStartedAt is not null, now),
-            agent.Operations.Last(source.Name, OperationKind.Restore) is { EndedAt: null } open && !agent.Turns.IsUnderWay(source.Name) ? open : null);
+            agent.Operations.Last(source.Name, OperationKind.Restore) is { EndedAt: null } open && !agent.Turns.IsUnderWay(source.Name) ? open : null)
+        {
+            SuccessfulRuns = log.SuccessfulRuns(source.Name),
+        };
     }
 
     private static async Task<(IReadOnlyList<Backup>? Backups, IReadOnlyList<Orphan> Orphans, BackupException? Failure)> ListAsync(BackupCatalog catalog, CancellationToken cancellationToken)

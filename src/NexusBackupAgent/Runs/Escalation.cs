@@ -123,6 +123,7 @@ internal static class Escalation
         {
             return (now - source.AddedAt) switch
             {
+                _ when source.HasSucceeded => new(EscalationLevel.L3, EscalationCause.None, new("there is no good backup any more", "正常バックアップが失われた")),
                 null => new(EscalationLevel.L1, EscalationCause.Unknown, new("there is no good backup yet", "正常バックアップ未取得")), // whether it had its day is unknown
                 { } known when known >= source.RpoWarning => new(EscalationLevel.L3, EscalationCause.None, new("there is no good backup", "正常バックアップなし")),
                 _ => null,

@@ -32,6 +32,9 @@ internal sealed record JournalSnapshot(
     /// <summary>Since when each schedule's backups should be there, UTC, by source and schedule; one that no agent took on yet is not among them.</summary>
     public required IReadOnlyDictionary<(string Source, string Schedule), DateTimeOffset> Schedules { get; init; }
 
+    /// <summary>Backups of a source that were ever made and read back, on any schedule.</summary>
+    public long SuccessfulRuns(string source) => Runs.Where(runs => runs.Key.Source == source && runs.Key.Result == "success").Sum(runs => runs.Value);
+
     public static JournalSnapshot Read(SqliteTransaction transaction) => new(
         Query(
             transaction,

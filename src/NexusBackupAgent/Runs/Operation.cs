@@ -42,6 +42,15 @@ internal enum OperationKind
 internal sealed record Operation(
     long Id, string Source, OperationKind Kind, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, BackupId? Backup, string Detail, RunFailure? Failure)
 {
+    /// <summary>How the detail of a restore names the source's own place; what was refused before it began never has it.</summary>
+    private const string LiveMark = " over the live database ";
+
+    /// <summary>Whether it is a restore over the source's own place that got past its refusals.</summary>
+    public bool IsOverLive => Kind == OperationKind.Restore && Detail.StartsWith("restore of ", StringComparison.Ordinal) && Detail.Contains(LiveMark, StringComparison.Ordinal);
+
+    /// <summary>The detail of a restore that began.</summary>
+    public static string RestoreDetail(string file, string target, bool isLive) => $"restore of {file}{(isLive ? LiveMark : " to ")}{target}";
+
     public bool Succeeded => EndedAt is not null && Failure is null;
 
     /// <summary>How long it took; zero while it is under way.</summary>

@@ -76,7 +76,7 @@ internal sealed partial class RestoreDispatcher(
 
     private async Task<Ended> RestoreAsync(ProtectedSource source, RestorePreview preview, DateTimeOffset startedAt, RestoreEvents events, CancellationToken cancellationToken)
     {
-        var detail = $"restore of {preview.Chosen.Backup.File} to {preview.Target.Path}";
+        var detail = Operation.RestoreDetail(preview.Chosen.Backup.File, preview.Target.Path, preview.Target.IsLive);
         long id = 0;
         _ = Try(() => id = operations.Begin(source.Name, OperationKind.Restore, startedAt, detail)); // told when it has ended
         RestoreStarted(source.Name, preview.Chosen.Backup.File, preview.Target.Path, id);
@@ -86,7 +86,7 @@ internal sealed partial class RestoreDispatcher(
         {
             outcome = await restorer.RestoreAsync(preview, Counting(source, events), cancellationToken);
             failure = outcome.Problem;
-            detail = $"restore of {outcome.Backup.Backup.File} to {outcome.Target}; {(outcome.SafetyCopy is null ? "there was nothing before" : $"the old one is {outcome.SafetyCopy}")}{(outcome.SetAside.Count > 0 ? $" with {string.Join(", ", outcome.SetAside)}" : "")}";
+            detail = $"{Operation.RestoreDetail(outcome.Backup.Backup.File, outcome.Target, preview.Target.IsLive)}; {(outcome.SafetyCopy is null ? "there was nothing before" : $"the old one is {outcome.SafetyCopy}")}{(outcome.SetAside.Count > 0 ? $" with {string.Join(", ", outcome.SetAside)}" : "")}";
         }
         catch (BackupException failed)
         {

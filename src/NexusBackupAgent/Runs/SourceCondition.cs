@@ -22,6 +22,9 @@ internal sealed record SourceCondition(
     /// <summary>Whether its store can be used, and written; what can be read may refuse the next backup.</summary>
     public bool IsStoreUp { get; init; } = true;
 
+    /// <summary>Whether a run of it ever succeeded: then that there is no good backup is a loss, and no beginning.</summary>
+    public bool HasSucceeded { get; init; }
+
     /// <summary>A schedule that is due for longer than its grace and has not started; null when there is none.</summary>
     public string? LateSchedule { get; init; }
 

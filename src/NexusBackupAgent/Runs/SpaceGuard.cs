@@ -12,14 +12,21 @@ internal sealed class SpaceGuard(ScratchDirectory scratch)
     private const double Growth = 1.1;
     private const long Companions = 1 << 20;
 
+    /// <param name="newestFirst">The source's backups.</param>
+    /// <param name="type">Of the next one: those of its own type tell what it will take.</param>
+    /// <returns>Bytes that the next one will take in the store.</returns>
+    public static long Estimate(IReadOnlyList<Backup> newestFirst, BackupType type) =>
+        newestFirst.FirstOrDefault(backup => backup.Manifest.IsCommitted && backup.Manifest.Type == type) is { } last
+            ? (long)(last.Manifest.Stored.Length * Growth) + Companions
+            : Companions;
+
     /// <param name="catalog">Whose store is asked, and whose newest backup of that type is the estimate.</param>
     /// <param name="type">Of the backup that will be made.</param>
     /// <param name="contentLength">Bytes that will be captured.</param>
     /// <exception cref="BackupException">There is no room (exit code 8).</exception>
     public async Task RequireAsync(BackupCatalog catalog, BackupType type, long contentLength, CancellationToken cancellationToken)
     {
-        var last = (await catalog.ListAsync(cancellationToken)).FirstOrDefault(backup => backup.Manifest.IsCommitted && backup.Manifest.Type == type);
-        var estimate = last is null ? Companions : (long)(last.Manifest.Stored.Length * Growth) + Companions;
+        var estimate = Estimate(await catalog.ListAsync(cancellationToken), type);
         if (catalog.Store.GetSpace() is { } space && space.Available < estimate)
         {
             throw new BackupException(

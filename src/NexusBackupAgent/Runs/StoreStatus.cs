@@ -12,6 +12,19 @@ internal sealed record StoreStatus(string Name, string Path, StoreSpace? Space, 
 {
     public EscalationLevel Level => Escalation.OfStore(Failure is null, Space?.UsedRatio)?.Level ?? EscalationLevel.Ok;
 
+    /// <summary>Whether nothing at all lies in a store, as on a mount point without its disk; false when it can't be looked at.</summary>
+    public static bool IsBare(IArtifactStore store)
+    {
+        try
+        {
+            return !Directory.EnumerateFileSystemEntries(store.Locate("")).Any();
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            return false;
+        }
+    }
+
     public static StoreStatus Read(IArtifactStore store)
     {
         StoreSpace? space = null;

@@ -2,9 +2,11 @@ using NexusBackupAgent.Catalog;
 
 namespace NexusBackupAgent.Scheduling;
 
-/// <summary>Decides what a starting agent runs at once. Pure.</summary>
+/// <summary>Decides what an agent runs at once, whatever its schedules say. Pure.</summary>
 internal static class CatchUp
 {
+    private static readonly TimeSpan LossInterval = TimeSpan.FromHours(1);
+
     /// <summary>
     /// A schedule whose last occurrence found no agent is due now. A source without any good backup is due as well, on
     /// the schedule that comes next anyway: protection begins when the agent does, not at the next 02:00.
@@ -13,6 +15,7 @@ internal static class CatchUp
     /// <param name="backups">Its backups.</param>
     /// <param name="addedAt">When the agent first saw the source: what should have run before that was not missed.</param>
     /// <param name="lastStarted">When the journal last saw a run of a schedule start.</param>
+    /// <param name="lastStart">When the source's last run started, on any schedule, and whether it succeeded; null when there was none, or the store's disk may not be mounted.</param>
     /// <param name="now">The instant to decide at.</param>
     /// <param name="zone">The zone of the cron expressions.</param>
     public static IReadOnlyList<Schedule> Due(
@@ -20,6 +23,7 @@ internal static class CatchUp
         IReadOnlyList<Backup> backups,
         DateTimeOffset addedAt,
         Func<Schedule, DateTimeOffset?> lastStarted,
+        (DateTimeOffset At, bool Succeeded)? lastStart,
         DateTimeOffset now,
         TimeZoneInfo zone)
     {
@@ -27,11 +31,25 @@ internal static class CatchUp
         if (missed.Count > 0 || backups.NewestGood(now) is not null)
             return missed;
 
-        var next = schedules
-            .Where(schedule => lastStarted(schedule) is null)
-            .MinBy(schedule => schedule.Cron.GetNextOccurrence(now, zone) ?? DateTimeOffset.MaxValue);
+        var next = Next(IsLost(backups, lastStart) ? schedules : schedules.Where(schedule => lastStarted(schedule) is null), now, zone);
         return next is null ? [] : [next];
     }
+
+    /// <summary>
+    /// What an agent at work runs at once: that all backups are lost is not left until the next 02:00. A store that loses
+    /// what it is given would be filled in a loop, so a run of the last hour is enough.
+    /// </summary>
+    /// <param name="lastStart">When the source's last run started, on any schedule, and whether it succeeded; null when there was none.</param>
+    /// <returns>Null when nothing is.</returns>
+    public static Schedule? AfterLoss(IReadOnlyList<Schedule> schedules, IReadOnlyList<Backup> backups, (DateTimeOffset At, bool Succeeded)? lastStart, DateTimeOffset now, TimeZoneInfo zone) =>
+        IsLost(backups, lastStart) && now - lastStart!.Value.At >= LossInterval ? Next(schedules, now, zone) : null;
+
+    /// <summary>What is corrupt has a way of its own to be replaced; and where the last run failed, another one would too.</summary>
+    private static bool IsLost(IReadOnlyList<Backup> backups, (DateTimeOffset At, bool Succeeded)? lastStart) =>
+        lastStart is { Succeeded: true } && backups.Count == 0;
+
+    private static Schedule? Next(IEnumerable<Schedule> schedules, DateTimeOffset now, TimeZoneInfo zone) =>
+        schedules.MinBy(schedule => schedule.Cron.GetNextOccurrence(now, zone) ?? DateTimeOffset.MaxValue);
 
     private static bool IsMissed(
         Schedule schedule, IReadOnlyList<Backup> backups, DateTimeOffset addedAt, DateTimeOffset? lastStarted, DateTimeOffset now, TimeZoneInfo zone)

@@ -112,9 +112,10 @@ internal sealed partial class JobScheduler(
         chores.KeepOnly(roster.Current);
         foreach (var source in roster.Current)
         {
-            if (!newcomers.IsTakenOn(source))
+            var isKnown = newcomers.IsTakenOn(source);
+            if (!isKnown)
                 work.Enqueue(source.Name, "start", () => StartAsync(source, now, cancellationToken));
-            work.Enqueue(source.Name, "upkeep", () => upkeep.LookAfterAsync(source.Source, cancellationToken));
+            work.Enqueue(source.Name, "upkeep", () => LookAfterAsync(source, isKnown, cancellationToken));
         }
     }
 
@@ -154,6 +155,17 @@ internal sealed partial class JobScheduler(
 
         foreach (var chore in missed)
             Enqueue(source, chore, cancellationToken);
+    }
+
+    /// <param name="isKnown">Whether it was taken on before: what a start finds lost, the start makes up for.</param>
+    private async Task LookAfterAsync(ScheduledSource source, bool isKnown, CancellationToken cancellationToken)
+    {
+        var backups = await upkeep.LookAfterAsync(source.Source, cancellationToken);
+        if (isKnown && newcomers.AfterLoss(source, backups, timeProvider.GetUtcNow()) is { } schedule
+            && work.Enqueue(source.Name, schedule.Name, () => RunAsync(source, schedule, cancellationToken)))
+        {
+            BackupsLost(source.Name, schedule.Name);
+        }
     }
 
     private void Enqueue(ScheduledSource source, Schedule schedule, CancellationToken cancellationToken)
@@ -197,6 +209,9 @@ internal sealed partial class JobScheduler(
 
     [LoggerMessage(EventId = 2002, EventName = "catching_up", Level = LogLevel.Warning, Message = "backup schedule {Source}/{Schedule}: its last run was missed, or there is no good backup yet; running now")]
     private partial void CatchingUp(string source, string schedule);
+
+    [LoggerMessage(EventId = 2012, EventName = "backups_lost", Level = LogLevel.Error, Message = "backup schedule {Source}/{Schedule}: no backup is left although the last run succeeded; running now. Next: look who removed them, and whether the right disk is mounted (findmnt; nexus-backup list {Source})")]
+    private partial void BackupsLost(string source, string schedule);
 
     [LoggerMessage(EventId = 2003, EventName = "clock_moved_back", Level = LogLevel.Warning, Message = "the clock was set back from {Before:O} to {Now:O}; schedules are computed anew, and nothing is pruned while backups lie in the future. Check the time service (timedatectl)")]
     private partial void ClockMovedBack(DateTimeOffset before, DateTimeOffset now);

@@ -34,11 +34,20 @@ internal sealed class Newcomers(SourceRoster roster, RunDispatcher dispatcher, C
         var backups = await source.Source.Catalog.ListAsync(cancellationToken);
         var addedAt = journal.AddSource(source.Name, backups.Select(backup => backup.CapturedAt).Append(now).Min());
         journal.NoteSchedules(source.Name, [.. source.Schedules.Select(schedule => Note(source, schedule, backups))], now, zone);
-        var due = CatchUp.Due(source.Schedules, backups, addedAt, schedule => journal.LastStarted(source.Name, schedule.Name), now, zone);
+        var due = CatchUp.Due(source.Schedules, backups, addedAt, schedule => journal.LastStarted(source.Name, schedule.Name), StoreStatus.IsBare(source.Source.Catalog.Store) ? null : LastStart(source), now, zone);
         var missed = chores.Missed(source, addedAt, now);
         takenOn[source.Name] = true;
         return (due, missed);
     }
+
+    /// <summary>
+    /// The schedule to run now because nothing is left of the source's backups; null when there is none. Where the store is
+    /// bare its disk may not be mounted, and a backup below it would only hide that: people are told, at level L3.
+    /// </summary>
+    public Schedule? AfterLoss(ScheduledSource source, IReadOnlyList<Backup> backups, DateTimeOffset now) =>
+        backups.Count > 0 || StoreStatus.IsBare(source.Source.Catalog.Store) ? null : CatchUp.AfterLoss(source.Schedules, backups, LastStart(source), now, zone);
+
+    private (DateTimeOffset At, bool Succeeded)? LastStart(ScheduledSource source) => journal.LastStarts(source.Name, 1) is [var last, ..] ? last : null;
 
     private static NotedSchedule Note(ScheduledSource source, Schedule schedule, IReadOnlyList<Backup> backups) => new(
         schedule.Name,

@@ -25,19 +25,21 @@ internal sealed partial class SourceUpkeep(
     private readonly ConcurrentDictionary<string, IReadOnlyDictionary<string, FailedTry>> failed = new(StringComparer.Ordinal);
 
     /// <exception cref="BackupException">The source is busy, or its store or the journal can't be used.</exception>
-    public async Task LookAfterAsync(ProtectedSource source, CancellationToken cancellationToken)
+    /// <returns>The backups that were there before.</returns>
+    public async Task<IReadOnlyList<Backup>> LookAfterAsync(ProtectedSource source, CancellationToken cancellationToken)
     {
         dispatcher.CloseAbandoned(source.Name);
         var backups = await source.Catalog.ListAsync(cancellationToken);
         await SettleAsync(source, backups, cancellationToken);
         await replacements.RunIfDueAsync(source, TimeSpan.Zero, progress: null, cancellationToken);
+        return backups;
     }
 
     private async Task SettleAsync(ProtectedSource source, IReadOnlyList<Backup> backups, CancellationToken cancellationToken)
     {
         var now = timeProvider.GetUtcNow();
         var open = backups.Where(backup =>
-            backup.IsScattered || (backup.State is BackupState.Unverified or BackupState.Corrupt && now - backup.Artifact.ModifiedAt >= HandMadeSettles));
+            backup.IsScattered || WasFoundCorrupt(backup) || (backup.State is BackupState.Unverified or BackupState.Corrupt && now - backup.Artifact.ModifiedAt >= HandMadeSettles));
         var before = failed.GetValueOrDefault(source.Name);
         var still = new Dictionary<string, FailedTry>(StringComparer.Ordinal); // forgets what is gone or was verified elsewhere
         try
@@ -62,6 +64,10 @@ internal sealed partial class SourceUpkeep(
             failed[source.Name] = still;
         }
     }
+
+    /// <summary>By a reading of what lies there now, such as a restore's: that it changed a moment ago is no sign of somebody still writing it.</summary>
+    private static bool WasFoundCorrupt(Backup backup) =>
+        backup is { State: BackupState.Corrupt, Verification.Passed: false } && backup.Verification.VerifiedAt >= backup.Artifact.ModifiedAt;
 
     private bool IsTooSoon(FailedTry last, Backup backup) =>
         last.Length == backup.ActualLength && last.ModifiedAt == backup.Artifact.ModifiedAt && timeProvider.GetElapsedTime(last.Timestamp) < BackOff;

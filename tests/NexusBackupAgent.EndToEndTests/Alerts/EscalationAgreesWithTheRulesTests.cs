@@ -30,6 +30,8 @@ public sealed class EscalationAgreesWithTheRulesTests
         Healthy with { Name = "age beyond the warning", Age = 7 },
         Healthy with { Name = "age beyond the critical", Age = 11 },
         Healthy with { Name = "nothing good", Age = null, Good = 0 },
+        Healthy with { Name = "nothing good yet on its first day", Age = null, Good = 0, Added = 2 },
+        Healthy with { Name = "nothing good any more on its first day", Age = null, Good = 0, Added = 2, HasSucceeded = true },
         Healthy with { Name = "one corrupt", Corrupt = 1 },
         Healthy with { Name = "all corrupt", Age = null, Good = 0, Corrupt = 2 },
         Healthy with { Name = "one set aside two hours ago", SetAside = 2 },
@@ -132,13 +134,14 @@ public sealed class EscalationAgreesWithTheRulesTests
         var good = condition.Age is { } age ? Enumerable.Range(0, condition.Good).Select(index => BackupOf(age + index, passed: true)) : [];
         var source = new SourceCondition(
             condition.IsStoreUp ? [.. good, .. Enumerable.Range(1, condition.Corrupt).Select(index => BackupOf(index, passed: false)), .. SetAsideOf(condition)] : null,
-            DateTimeOffset.UnixEpoch.AddMinutes(1),
+            AddedAt(condition),
             condition.Failures,
             condition.Overdue,
             condition.Disk,
             TimeSpan.FromHours(Warning),
             TimeSpan.FromHours(Critical))
         {
+            HasSucceeded = condition.HasSucceeded,
             LateSchedule = condition.IsLate ? "daily" : null,
             RunStartedAt = condition.IsAgentUp && condition.Run is { } hours ? Now.AddHours(-hours) : null,
             LastDrillAt = Now.AddHours(-2),
@@ -163,7 +166,8 @@ public sealed class EscalationAgreesWithTheRulesTests
         const string Source = "job=\"nexus-backup\",instance=\"a\",source=\"itsm\"";
         var now = (double)Now.ToUnixTimeSeconds();
         yield return ($"source_info{{{Source},kind=\"sqlite\",store=\"local\"}}", 1);
-        yield return ($"source_added_timestamp_seconds{{{Source}}}", 60);
+        yield return ($"source_added_timestamp_seconds{{{Source}}}", AddedAt(condition).ToUnixTimeSeconds());
+        yield return ($"runs_total{{{Source},schedule=\"daily\",result=\"success\"}}", condition.HasSucceeded ? 1 : 0);
         yield return ($"rpo_seconds{{{Source},level=\"warning\"}}", Warning * 3600);
         yield return ($"rpo_seconds{{{Source},level=\"critical\"}}", Critical * 3600);
         yield return ($"last_success_timestamp_seconds{{{Source}}}", condition.Age is { } age ? now - (age * 3600) : 0);
@@ -181,6 +185,8 @@ public sealed class EscalationAgreesWithTheRulesTests
         yield return ("store_up{job=\"nexus-backup\",instance=\"a\",store=\"local\"}", condition.IsStoreUp ? 1 : 0);
         yield return ("scheduler_heartbeat_timestamp_seconds{job=\"nexus-backup\",instance=\"a\"}", condition.IsStuck ? now - 7200 : now);
     }
+
+    private static DateTimeOffset AddedAt(Condition condition) => condition.Added is { } ago ? Now.AddHours(-ago) : DateTimeOffset.UnixEpoch.AddMinutes(1);
 
     private static IEnumerable<Backup> SetAsideOf(Condition condition)
     {
@@ -202,6 +208,7 @@ public sealed class EscalationAgreesWithTheRulesTests
     }
 
     /// <param name="Age">Hours of the newest good backup; null: none.</param>
+    /// <param name="Added">Hours since the source was added; null: long ago.</param>
     /// <param name="SetAside">Hours since a corrupt one was set aside; null: none.</param>
     /// <param name="IsByHand">Whether somebody did that without any check.</param>
     /// <param name="Run">Hours of the run in flight; null: none.</param>
@@ -220,6 +227,8 @@ public sealed class EscalationAgreesWithTheRulesTests
         bool IsStoreUp = true,
         bool IsAgentUp = true,
         bool IsStuck = false,
+        double? Added = null,
+        bool HasSucceeded = false,
         bool HasDrillFailed = false,
         bool HasSelfTestFailed = false);
 }

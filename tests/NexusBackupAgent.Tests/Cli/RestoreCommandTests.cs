@@ -77,8 +77,19 @@ public sealed class RestoreCommandTests : IDisposable
             journal.Record(new Operation(0, "itsm", OperationKind.Drill, Some.Instant, Some.Instant.AddSeconds(12.5), Backup: null, "drill", Failure: null));
         }
 
-        Assert.Contains("took 12.5 s, 2026-02-14 11:00:00", (await place.RunAsync("restore", "itsm", "--force", "--dry-run")).Output, StringComparison.Ordinal);
+        Assert.Contains("took 12.5 s, 2026-02-14 11:00:12", (await place.RunAsync("restore", "itsm", "--force", "--dry-run")).Output, StringComparison.Ordinal);
         Assert.Equal(12.5, (await place.RunAsync("restore", "itsm", "--force", "--dry-run", "--json")).Json.GetProperty("plan").GetProperty("lastDrillSeconds").GetDouble());
+    }
+
+    [Fact]
+    public async Task The_plan_and_the_status_tell_the_same_recovery_time()
+    {
+        await BackUpAndWriteAsync();
+        Assert.Equal(0, (await place.RunAsync("drill")).Code);
+
+        var planned = (await place.RunAsync("restore", "itsm", "--force", "--dry-run", "--json")).Json.GetProperty("plan").GetProperty("lastDrillSeconds").GetDouble();
+
+        Assert.Equal((await place.RunAsync("status", "--json")).Json.GetProperty("sources")[0].GetProperty("lastDrill").GetProperty("seconds").GetDouble(), planned, 3);
     }
 
     [Fact]

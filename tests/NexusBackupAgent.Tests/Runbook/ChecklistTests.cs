@@ -103,7 +103,30 @@ public sealed class ChecklistTests : IDisposable
 
         Assert.Equal((3, "2"), (code, string.Join(' ', Failed(checks))));
         Assert.Contains("no room for it", Measured(checks, 2), StringComparison.Ordinal);
-        Assert.Equal("look closer", checks[1].GetProperty("next").GetString());
+        Assert.Equal("nexus-backup backup itsm", checks[1].GetProperty("next").GetString()); // there is room again
+    }
+
+    [Fact]
+    public async Task What_kept_the_last_run_from_succeeding_leads_to_a_command_and_not_to_words()
+    {
+        await Place.RunAsync("backup");
+        night.FailRun(FailureKind.Permission, "permission denied", TimeProvider.System.GetUtcNow());
+
+        var (checks, _) = await CheckAsync();
+
+        Assert.Equal($"ls -la {Place.Store}", checks[1].GetProperty("next").GetString());
+    }
+
+    [Fact]
+    public async Task A_disk_that_was_full_is_not_the_next_step_for_a_database_that_may_not_be_read()
+    {
+        await Place.RunAsync("backup");
+        night.FailRun(FailureKind.StoreFull, "no room for it", TimeProvider.System.GetUtcNow());
+        File.Delete(Place.In("itsm.db"));
+
+        var (checks, _) = await CheckAsync();
+
+        Assert.Equal($"ls -la {Place.In("itsm.db")}", checks[6].GetProperty("next").GetString());
     }
 
     [Fact]

@@ -241,7 +241,7 @@ public sealed class DiagnosisTests : IDisposable
 
     [Theory]
     [InlineData("missing", "does not exist", "ls -la")]
-    [InlineData("garbage", "is not an SQLite database", "file")]
+    [InlineData("garbage", "is not an SQLite database", "sqlite3")]
     public async Task What_is_no_database_is_a_database_error_and_leads_to_a_restore(string what, string why, string command)
     {
         await Place.RunAsync("backup");
@@ -249,8 +249,8 @@ public sealed class DiagnosisTests : IDisposable
         if (what == "garbage")
             await File.WriteAllTextAsync(Place.In("itsm.db"), new string('x', 5000));
 
-        var found = await ExpectAsync("DB", 3, why, $"{command} {Place.In("itsm.db")}");
-        Assert.Contains("nexus-backup restore itsm --dry-run", Next(found));
+        var found = await ExpectAsync("DB", 3, why, $"{command} {Place.In("itsm.db")}{(what == "garbage" ? " 'PRAGMA integrity_check'" : "")}");
+        Assert.Equal(["nexus-backup restore itsm --dry-run", "sudo nexus-backup restore itsm --force", "nexus-backup backup itsm"], Next(found).Skip(1));
     }
 
     [Fact]
@@ -294,8 +294,58 @@ public sealed class DiagnosisTests : IDisposable
 
         Assert.Equal(3, (await Place.RunAsync("backup")).Code);
 
-        var found = await ExpectAsync("DB", 3, "corrupt", "file " + Place.In("itsm.db"));
+        var found = await ExpectAsync("DB", 3, "corrupt", $"sqlite3 {Place.In("itsm.db")} 'PRAGMA integrity_check'");
         Assert.Contains("nexus-backup restore itsm --dry-run", Next(found));
+
+        Assert.Equal(0, (await Place.RunAsync("restore", "itsm", "--force")).Code);
+        found = await ExpectAsync("F", 3, "tried now, that is over", "nexus-backup backup itsm");
+        Assert.Single(Next(found));
+
+        Assert.Equal(0, (await Place.RunAsync("backup")).Code);
+        Assert.Equal("healthy", Text((await night.DiagnoseAsync()).Json, "cause"));
+    }
+
+    [Fact]
+    public async Task A_full_disk_that_has_room_again_is_told_as_mended()
+    {
+        await Place.RunAsync("backup");
+        night.FailRun(FailureKind.StoreFull, "no room for it", Now);
+
+        var found = await ExpectAsync("F", 3, "no room for it; tried now, that is over", "nexus-backup backup itsm");
+
+        Assert.DoesNotContain(Next(found), command => command!.StartsWith("df", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(0, true)]
+    [InlineData(-1, false)]
+    public async Task There_is_room_again_when_the_next_backup_fits(int spare, bool isOver)
+    {
+        await Place.RunAsync("backup");
+        night.FailRun(FailureKind.StoreFull, "no room for it", Now);
+        var seen = await ObserveAsync();
+        var space = new StoreSpace(1 << 30, 1 << 30, SpaceGuard.Estimate(seen.Status.Backups) + spare);
+
+        Assert.Equal(isOver, LastFailure.IsOver(seen with { Store = seen.Store with { Space = space } }));
+        Assert.Equal(isOver, LastFailure.IsOver(seen with { ScratchSpace = new StoreSpace(1 << 30, 1 << 30, seen.ScratchNeeded + spare) }));
+    }
+
+    [Theory]
+    [InlineData("drill", "nexus-backup drill itsm")]
+    [InlineData("corrupt", "nexus-backup verify itsm --all")]
+    public async Task A_healthy_source_with_a_level_has_a_next_command_too(string trouble, string next)
+    {
+        await Place.RunAsync("backup");
+        if (trouble == "corrupt")
+            File.Move(Place.Artifact(), Place.Artifact() + ".bad");
+        else
+            night.InJournal((_, operations) => operations.Record(new Operation(0, "itsm", OperationKind.Drill, Now, Now, Backup: null, "", new RunFailure(FailureKind.Restore, "no", "look"))));
+        await Place.RunAsync("backup");
+
+        var (found, _) = await night.DiagnoseAsync();
+
+        Assert.Equal(("healthy", "L1"), (Text(found, "cause"), Text(found, "level")));
+        Assert.Equal([next], Next(found));
     }
 
     [SkippableFact]

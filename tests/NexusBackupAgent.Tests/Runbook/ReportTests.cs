@@ -176,11 +176,80 @@ public sealed class ReportTests : IDisposable
     public async Task A_failed_restore_is_told_until_one_succeeds()
     {
         await Place.RunAsync("backup");
-        night.InJournal((_, operations) => operations.Record(Done(OperationKind.Restore, -2, "to itsm.db") with { Failure = new RunFailure(FailureKind.Restore, "no", "look") }));
+        night.InJournal((_, operations) => operations.Record(Failed("restore of a.db.gz over the live database itsm.db", hours: 1)));
         Assert.Equal(["restore failed"], Strings(await ReportAsync(), "kinds"));
 
-        night.InJournal((_, operations) => operations.Record(Done(OperationKind.Restore, -1, "to itsm.db")));
+        night.InJournal((_, operations) => operations.Record(Done(OperationKind.Restore, 2, "restore of a.db.gz over the live database itsm.db; the old one is b")));
         Assert.Equal("recovered (OK)", Text(await ReportAsync(), "state"));
+    }
+
+    [Theory]
+    [InlineData("restore of a.db.gz to /tmp/look.db")] // elsewhere
+    [InlineData("restore to itsm.db: not begun")] // refused
+    public async Task A_restore_that_was_mistyped_or_tried_elsewhere_is_no_incident(string detail)
+    {
+        await Place.RunAsync("backup");
+        night.InJournal((_, operations) => operations.Record(Failed(detail, hours: 1)));
+
+        Assert.Equal(JsonValueKind.Null, (await ReportAsync()).GetProperty("occurredAt").ValueKind);
+    }
+
+    [Fact]
+    public async Task A_mistyped_target_is_no_failed_restore_and_one_over_the_live_database_is_told_as_such()
+    {
+        await Place.RunAsync("backup");
+        Assert.Equal(5, (await Place.RunAsync("restore", "itsm", "--to", Place.In("no/such/directory/x.db"))).Code);
+        Assert.Empty(Strings(await ReportAsync(), "kinds"));
+
+        Assert.Equal(0, (await Place.RunAsync("restore", "itsm", "--force")).Code);
+        night.InJournal((_, operations) => Assert.True(operations.Last("itsm", OperationKind.Restore)!.IsOverLive));
+    }
+
+    [Fact]
+    public async Task A_failed_restore_is_over_with_the_next_good_backup()
+    {
+        night.InJournal((_, operations) => operations.Record(Failed("restore of a.db.gz over the live database itsm.db", hours: -2)));
+        await Place.RunAsync("backup");
+
+        Assert.Equal("recovered (OK)", Text(await ReportAsync(), "state"));
+    }
+
+    [Fact]
+    public async Task Without_a_good_backup_nothing_is_recovered()
+    {
+        night.InJournal((_, operations) =>
+        {
+            operations.Record(Failed("restore of a.db.gz over the live database itsm.db", hours: -2));
+            operations.Record(Done(OperationKind.Restore, -1, "restore of a.db.gz over the live database itsm.db; there was nothing before"));
+        });
+
+        Assert.DoesNotContain("recovered", Text(await ReportAsync(), "state"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Of_a_stopped_agent_the_report_tells_when_it_was_last_seen_and_not_that_this_began_then()
+    {
+        await Place.RunAsync("backup");
+        night.StopAgent();
+
+        var text = (await Place.RunAsync("report", "--lang", "ja")).Output;
+
+        Assert.Matches(@"■ 発生日時: \d{4}-\d\d-\d\d \d\d:\d\d 以降（最終確認）\n■ 障害種別: その他（サービス停止）", text);
+    }
+
+    [Fact]
+    public async Task A_measure_with_many_files_and_hashes_stays_a_line()
+    {
+        night.FailRun(FailureKind.SourceBusy, "locked", Now.AddHours(-5));
+        var files = string.Join("; ", Enumerable.Range(1, 9).Select(day => $"daily_2026020{day}_020000.db.gz: corrupt: its SHA-256 is {new string('a', 64)} and it was stored with {new string('b', 64)}"));
+        night.InJournal((_, operations) => operations.Record(Failed("restore of a over the live database b", -1) with
+        {
+            Failure = new RunFailure(FailureKind.Verification, $"no backup of source 'itsm' can be restored: {files}", "escalate"),
+        }));
+
+        var line = Text(await ReportAsync(), "text")!.Split('\n').Single(each => each.Contains("no backup of source", StringComparison.Ordinal));
+
+        Assert.EndsWith("(no backup of source 'itsm' can be restored: daily_20260201_020000.db.gz: corrupt: its SHA-256 is aaaaaaaaaaaa… and it was stored with bbbbbbbbbbbb…; and 8 more files)", line, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -200,6 +269,8 @@ public sealed class ReportTests : IDisposable
         Assert.Contains("■ 障害種別: 自動バックアップ未実行", text, StringComparison.Ordinal);
         Assert.Contains("■ 現在の状態: 対応中（L1）", text, StringComparison.Ordinal);
     }
+
+    private static Operation Failed(string detail, double hours) => Done(OperationKind.Restore, hours, detail) with { Failure = new RunFailure(FailureKind.Restore, "no", "look") };
 
     private static Operation Done(OperationKind kind, double hours, string detail) =>
         new(0, "itsm", kind, Now.AddHours(hours), Now.AddHours(hours).AddSeconds(5), Backup: null, detail, Failure: null);

@@ -50,6 +50,16 @@ public sealed class EscalationTests
         Assert.Equal(level, Escalation.Highest(Escalation.Decide(condition, Now)).ToString());
     }
 
+    [Theory]
+    [InlineData(false, "Ok")]
+    [InlineData(true, "L3")]
+    public void A_new_source_that_lost_its_first_backup_has_no_day_of_grace(bool hasSucceeded, string level)
+    {
+        var condition = new SourceCondition([], Now.AddHours(-1), 0, 0, 0.1, TimeSpan.FromHours(24), TimeSpan.FromHours(48)) { HasSucceeded = hasSucceeded };
+
+        Assert.Equal(level, Escalation.Highest(Escalation.Decide(condition, Now)).ToString());
+    }
+
     [Fact]
     public void A_store_that_cannot_be_read_is_the_administrators()
     {

@@ -28,6 +28,59 @@ public sealed class JobSchedulerTests : IDisposable
     }
 
     [Fact]
+    public async Task An_agent_that_starts_after_all_backups_were_lost_makes_one_at_once()
+    {
+        await using (var before = await StartedAsync())
+            Empty(before);
+
+        await using var agent = Agent();
+        agent.Start();
+
+        await agent.RunsAsync("itsm", "daily", 2);
+    }
+
+    [Fact]
+    public async Task Backups_that_are_lost_under_a_working_agent_are_made_up_for_once_an_hour_at_most()
+    {
+        await using var agent = await StartedAsync();
+        await agent.AdvanceAsync(Hour + (2 * Minute)); // the one of 02:00
+        await agent.RunsAsync("itsm", "daily", 2);
+        Empty(agent);
+        await agent.AdvanceAsync(56 * Minute);
+        Assert.Equal(2, agent.Runs("itsm", "daily"));
+
+        await agent.AdvanceAsync(5 * Minute);
+        await agent.RunsAsync("itsm", "daily", 3);
+        Assert.Contains(agent.Log, line => line.StartsWith("backups_lost: ", StringComparison.Ordinal));
+        Empty(agent);
+        await agent.AdvanceAsync(5 * Minute);
+        Assert.Equal(3, agent.Runs("itsm", "daily"));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Below_a_disk_that_may_not_be_mounted_no_backup_hides_the_loss(bool isRestarted)
+    {
+        await using var first = await StartedAsync();
+        await first.AdvanceAsync(Hour + (2 * Minute)); // the one of 02:00
+        await first.RunsAsync("itsm", "daily", 2);
+        Directory.Delete(first.StorePath("itsm"), recursive: true);
+        if (!isRestarted)
+        {
+            await first.AdvanceAsync(Hour + (2 * Minute));
+            Assert.Equal(2, first.Runs("itsm", "daily"));
+            return;
+        }
+
+        await first.StopAsync();
+        await using var agent = Agent();
+        agent.Start();
+        await agent.AdvanceAsync(2 * Minute);
+        Assert.Equal(2, agent.Runs("itsm", "daily"));
+    }
+
+    [Fact]
     public async Task The_next_run_is_logged_at_the_start_and_after_each_run()
     {
         await using var agent = Agent();
@@ -199,6 +252,12 @@ public sealed class JobSchedulerTests : IDisposable
         await agent.AdvanceAsync(10 * Minute);
         Assert.InRange(agent.Scheduler.LastBeat, clock.GetUtcNow() - TimeSpan.FromSeconds(30), clock.GetUtcNow());
         Assert.Null(agent.Scheduler.JournalFailure);
+    }
+
+    private static void Empty(ManualAgent agent)
+    {
+        foreach (var file in Directory.GetFiles(agent.StorePath("itsm")))
+            File.Delete(file);
     }
 
     private ManualAgent Agent()

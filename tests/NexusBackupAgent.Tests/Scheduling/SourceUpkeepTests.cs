@@ -102,6 +102,20 @@ public sealed class SourceUpkeepTests : IDisposable, ILogger
     }
 
     [Fact]
+    public async Task What_a_restore_found_corrupt_is_set_aside_at_once_however_young_the_file_is()
+    {
+        var backup = (await bench.RunAsync()).Outcome!.Backup;
+        var file = Path.Combine(bench.StorePath, backup.File);
+        Damage.FlipBit(file);
+        File.SetLastWriteTimeUtc(file, clock.GetUtcNow().UtcDateTime);
+        await LookAfterAsync();
+        Assert.True(File.Exists(file)); // nobody has read it, and it changed a moment ago
+        await bench.Source.Catalog.RecordAsync(backup, backup.Verification! with { Passed = false, VerifiedAt = clock.GetUtcNow() }, CancellationToken.None);
+        await LookAfterAsync();
+        Assert.True(File.Exists(file + ".bad"));
+    }
+
+    [Fact]
     public async Task A_corrupt_one_that_turns_out_to_be_sound_stays()
     {
         var backup = (await bench.RunAsync()).Outcome!.Backup;

@@ -38,10 +38,13 @@ internal static class Child
     }
 
     /// <summary>Runs as a user without any rights. Skips where such a user can't reach .NET or the temporary directory.</summary>
-    public static async Task<string> RunAsUserAsync(params string[] arguments)
+    public static Task<string> RunAsUserAsync(params string[] arguments) => RunAsUserAsync(65534, arguments);
+
+    /// <summary>The same as a user of this number, who need not have a name.</summary>
+    public static async Task<string> RunAsUserAsync(int user, string[] arguments)
     {
         var dotnet = Environment.ProcessPath is { } host && host.EndsWith("/dotnet", StringComparison.Ordinal) ? host : "dotnet";
-        using var process = Shell.Start("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", "env", "DOTNET_EnableDiagnostics=0", "HOME=/nonexistent", dotnet, "exec", await Readable.Value, .. arguments]);
+        using var process = Shell.Start("setpriv", [$"--reuid={user}", $"--regid={user}", "--clear-groups", "env", "DOTNET_EnableDiagnostics=0", "HOME=/nonexistent", dotnet, "exec", await Readable.Value, .. arguments]);
         var error = process.StandardError.ReadToEndAsync();
         var output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();

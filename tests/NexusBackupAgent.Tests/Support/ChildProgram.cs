@@ -31,8 +31,8 @@ internal static class ChildProgram
                 foreach (var problem in configuration is null ? problems : [.. problems, .. ConfigurationFile.CheckEnvironment(configuration)])
                     Console.WriteLine(problem);
                 return 0;
-            case ["command", var directory, .. var words]:
-                var terminal = new Terminal(Console.Out, Console.Error, outputIsWatched: false, errorIsWatched: false);
+            case [("command" or "command-with-errors") and var kind, var directory, .. var words]:
+                var terminal = new Terminal(Console.Out, kind == "command" ? Console.Error : Console.Out, outputIsWatched: false, errorIsWatched: false);
                 var code = await new CommandLine(new CommandContext(terminal, TimeProvider.System, directory), AgentHost.RunAsync).InvokeAsync(words, CancellationToken.None);
                 Console.WriteLine($"exit code {code}");
                 return 0;

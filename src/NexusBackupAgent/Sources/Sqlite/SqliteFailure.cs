@@ -37,7 +37,7 @@ internal static class SqliteFailure
             Busy or Locked or Protocol => (FailureKind.SourceBusy, $"find the process that holds it (fuser -v '{path}') or raise busyTimeout"),
             Corrupt => (FailureKind.SourceCorrupt, $"check it (sqlite3 '{path}' 'PRAGMA integrity_check'); the older good backups are kept (nexus-backup list)"),
             NotADatabase => (FailureKind.SourceInvalid, $"check the path (file '{path}')"),
-            Perm or ReadOnly or CannotOpen => (FailureKind.Permission, $"give the user {Environment.UserName} read access to the database and, in WAL mode, write access to its directory for '-shm' (ls -la '{Path.GetDirectoryName(path)}')"),
+            Perm or ReadOnly or CannotOpen => (FailureKind.Permission, $"give the user {SystemUser.Current.Name} read access to the database and, in WAL mode, write access to its directory for '-shm' (ls -la '{Path.GetDirectoryName(path)}')"),
             Full => (FailureKind.StoreFull, $"free space on the database's disk (df -h '{Path.GetDirectoryName(path)}')"),
             IoError => (FailureKind.Io, "check the disk (dmesg | tail)"),
             _ => (FailureKind.Unexpected, "run the command again with --verbose and keep its output"),

@@ -1,0 +1,21 @@
+using NexusBackupAgent.Runs;
+
+namespace NexusBackupAgent.Runbook;
+
+/// <summary>The next command for a level that no cause of the flowchart explains: the newest backup is good, and something else is not. Pure.</summary>
+internal static class Remedy
+{
+    /// <returns>Null where there is nothing to type.</returns>
+    public static string? For(EscalationCause cause, Observation seen, Commands commands) => cause switch
+    {
+        EscalationCause.DrillFailed or EscalationCause.DrillOverdue => commands.Of("drill", seen.Source),
+        EscalationCause.Corrupt or EscalationCause.AllCorrupt => commands.VerifyAll(seen.Source),
+        EscalationCause.SelfTestFailed => commands.Of("verify", "--self-test"),
+        EscalationCause.RetentionOverdue or EscalationCause.StorageFull => commands.PruneDryRun(seen.Source),
+        EscalationCause.None or EscalationCause.Unknown or EscalationCause.Stale or EscalationCause.Failed => commands.Backup(seen.Source),
+        EscalationCause.StoreDown => Commands.On(seen.Store.Path, "findmnt", "-T"),
+        EscalationCause.Clock => "timedatectl",
+        EscalationCause.AgentDown or EscalationCause.SchedulerStuck or EscalationCause.ScheduleOverdue or EscalationCause.RunStuck => commands.Status(),
+        _ => null,
+    };
+}

@@ -1,0 +1,14 @@
+using NexusBackupAgent.Common;
+
+namespace NexusBackupAgent.Tests.Common;
+
+public sealed class SystemUserTests
+{
+    [Fact]
+    public void A_user_has_the_name_that_the_system_knows() =>
+        Assert.Equal(("root", "root"), (new SystemUser(0).Name, new SystemUser(0).ForSudo));
+
+    [Fact]
+    public void A_user_without_a_name_is_told_by_number() =>
+        Assert.Equal(("1048577123", "#1048577123"), (new SystemUser(1048577123).Name, new SystemUser(1048577123).ForSudo));
+}

@@ -1,0 +1,75 @@
+using System.Text.Json;
+using NexusBackupAgent.Tests.Cli;
+
+namespace NexusBackupAgent.Tests.Runbook;
+
+/// <summary>A disk that is not mounted, and whose mount point is there: the store is an empty directory that anybody would write into.</summary>
+public sealed class EmptiedStoreTests : IAsyncLifetime
+{
+    private readonly NightWatch night = new();
+
+    private Workplace Place => night.Place;
+
+    public async Task InitializeAsync()
+    {
+        await Place.RunAsync("backup");
+        await Place.RunAsync("backup");
+        Directory.Move(Place.Store, Place.In("unmounted"));
+        Directory.CreateDirectory(Place.Store);
+    }
+
+    public Task DisposeAsync()
+    {
+        night.Dispose();
+        return Task.CompletedTask;
+    }
+
+    [Fact]
+    public async Task The_diagnosis_asks_for_the_mount_first_and_gives_nothing_away()
+    {
+        var (found, code) = await night.DiagnoseAsync();
+
+        Assert.Equal(("E", "L3", 3), (found.GetProperty("cause").GetString(), found.GetProperty("level").GetString(), code));
+        Assert.StartsWith("the store is empty although 2 backups succeeded: is its disk mounted?", found.GetProperty("evidence").GetString(), StringComparison.Ordinal);
+        Assert.Equal(
+            [$"findmnt -T {Place.Store}", $"ls -la {Place.Store}", "nexus-backup list itsm", "nexus-backup backup itsm"],
+            found.GetProperty("next").EnumerateArray().Select(command => command.GetString()));
+    }
+
+    [Fact]
+    public async Task A_store_that_holds_something_else_is_not_called_empty()
+    {
+        await File.WriteAllTextAsync(Path.Combine(Place.Store, "README"), "not a backup");
+
+        var (found, _) = await night.DiagnoseAsync();
+
+        Assert.Equal($"nothing is left in {Place.Store} although 2 backups succeeded: is the right disk mounted?", found.GetProperty("evidence").GetString());
+    }
+
+    [Fact]
+    public async Task The_checklist_asks_for_the_mount_too()
+    {
+        var checks = (await Place.RunAsync("checklist", "--lang", "en", "--json")).Json[0].GetProperty("checks");
+
+        foreach (var number in (int[])[2, 3, 4, 5])
+            Assert.Equal($"findmnt -T {Place.Store}", checks[number - 1].GetProperty("next").GetString());
+    }
+
+    [Fact]
+    public async Task The_report_names_the_loss()
+    {
+        var report = (await Place.RunAsync("report", "--lang", "en", "--json")).Json[0];
+
+        Assert.Equal("other (backups lost)", Assert.Single(report.GetProperty("kinds").EnumerateArray()).GetString());
+        Assert.Equal("waiting for escalation (L3)", report.GetProperty("state").GetString());
+    }
+
+    [Fact]
+    public async Task When_the_disk_is_back_all_is_well()
+    {
+        Directory.Delete(Place.Store);
+        Directory.Move(Place.In("unmounted"), Place.Store);
+
+        Assert.Equal("healthy", (await night.DiagnoseAsync()).Json.GetProperty("cause").GetString());
+    }
+}
