@@ -11,6 +11,9 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IA
     private const UnixFileMode NewFileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
     private const UnixFileMode NewDirectoryMode = NewFileMode | UnixFileMode.UserExecute | UnixFileMode.GroupExecute;
 
+    /// <summary>Bytes.</summary>
+    private const int LargestBuffer = 1 << 17;
+
     public string Name { get; } = name;
 
     /// <summary>Whether a file is one that is being written, or was when its process died. With a leading dot no <c>*.db.gz</c> finds it.</summary>
@@ -54,10 +57,10 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IA
         var target = Locate(path);
         try
         {
-            var file = new FileStream(
-                target, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 17, FileOptions.SequentialScan | FileOptions.Asynchronous);
-            PageCache.Forget(file.SafeFileHandle); // what memory still holds of it would prove nothing of the disk
-            return Task.FromResult<Stream>(file);
+            var file = File.OpenHandle(target, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan | FileOptions.Asynchronous);
+            PageCache.Forget(file); // what memory still holds of it would prove nothing of the disk
+            var buffer = (int)Math.Clamp(RandomAccess.GetLength(file), 1, LargestBuffer); // a catalog opens a hundred thousand small files
+            return Task.FromResult<Stream>(new FileStream(file, FileAccess.Read, buffer, isAsync: true));
         }
         catch (DirectoryNotFoundException missing) when (Directory.Exists(root))
         {

@@ -3,6 +3,7 @@ using FsCheck.Fluent;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Storage;
+using NexusBackupAgent.Tests.Retention;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Scheduling;
@@ -40,6 +41,19 @@ public sealed class VerificationRoundTests
     [Fact]
     public void What_was_set_aside_is_not_read_again() =>
         Assert.Empty(VerificationRound.Choose([BackupOf(0, 9) with { Artifact = new StoredFile("x.db.gz.bad", 10, Some.Instant) }], Some.Instant, Some.Instant + Day, Week));
+
+    [Fact]
+    public void What_others_build_on_is_read_before_them_so_that_its_damage_is_found_once()
+    {
+        var full = SomeBackup.Good(Some.Instant.AddDays(-3));
+        var middle = SomeBackup.Good(Some.Instant.AddDays(-2), @base: full);
+        var tip = SomeBackup.Good(Some.Instant.AddDays(-1), @base: middle);
+
+        var chosen = VerificationRound.Choose(BackupChains.Link([tip, middle, full]), Some.Instant, next: null, Week);
+
+        Assert.Equal([full.Id, middle.Id, tip.Id], chosen.Select(backup => backup.Id));
+        Assert.Empty(VerificationRound.Choose(BackupChains.Link([tip, middle]), Some.Instant, next: null, Week)); // known to be unrestorable
+    }
 
     [Fact]
     public void Without_a_next_round_everything_is_read() =>
