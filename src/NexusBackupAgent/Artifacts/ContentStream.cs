@@ -1,10 +1,11 @@
 namespace NexusBackupAgent.Artifacts;
 
 /// <summary>The write-only end that a capture sees: gathers bytes into blocks and hands each full block on.</summary>
-internal sealed class ContentStream(int blockSize, Func<byte[]> rent, Func<byte[], int, CancellationToken, ValueTask> onBlock) : Stream
+/// <param name="rent">Gives a block to fill.</param>
+/// <param name="onBlock">Takes a filled block; all but the last hold <see cref="GzipMember.ContentSize"/> bytes.</param>
+internal sealed class ContentStream(Func<Block> rent, Func<Block, CancellationToken, ValueTask> onBlock) : Stream
 {
-    private byte[] block = rent();
-    private int filled;
+    private Block block = Empty(rent());
 
     public override bool CanRead => false;
 
@@ -24,11 +25,11 @@ internal sealed class ContentStream(int blockSize, Func<byte[]> rent, Func<byte[
     {
         while (!buffer.IsEmpty)
         {
-            var count = Math.Min(buffer.Length, blockSize - filled);
-            buffer[..count].CopyTo(block.AsMemory(filled));
-            filled += count;
+            var count = Math.Min(buffer.Length, GzipMember.ContentSize - block.Length);
+            buffer[..count].CopyTo(block.Buffer.AsMemory(block.Length));
+            block.Length += count;
             buffer = buffer[count..];
-            if (filled == blockSize)
+            if (block.Length == GzipMember.ContentSize)
                 await HandOnAsync(cancellationToken);
         }
     }
@@ -39,7 +40,7 @@ internal sealed class ContentStream(int blockSize, Func<byte[]> rent, Func<byte[
     /// <summary>Hands on what is left; called once, after the last write.</summary>
     public async ValueTask CompleteAsync(CancellationToken cancellationToken)
     {
-        if (filled > 0)
+        if (block.Length > 0)
             await HandOnAsync(cancellationToken);
     }
 
@@ -57,8 +58,13 @@ internal sealed class ContentStream(int blockSize, Func<byte[]> rent, Func<byte[
 
     private async ValueTask HandOnAsync(CancellationToken cancellationToken)
     {
-        await onBlock(block, filled, cancellationToken);
-        block = rent();
-        filled = 0;
+        await onBlock(block, cancellationToken);
+        block = Empty(rent());
+    }
+
+    private static Block Empty(Block block)
+    {
+        block.Length = 0;
+        return block;
     }
 }

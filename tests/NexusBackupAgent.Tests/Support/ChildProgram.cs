@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Artifacts.Deflate;
 using NexusBackupAgent.Cli;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Restore;
@@ -17,8 +18,8 @@ internal static class ChildProgram
     {
         switch (arguments)
         {
-            case ["peak-memory", var mebibytes]:
-                await MoveAsync(int.Parse(mebibytes, System.Globalization.CultureInfo.InvariantCulture));
+            case ["peak-memory", var engine, var mebibytes]:
+                await MoveAsync(GzipEngine.Available.Single(available => available.Name == engine), int.Parse(mebibytes, System.Globalization.CultureInfo.InvariantCulture));
                 Console.WriteLine(Process.GetCurrentProcess().PeakWorkingSet64);
                 return 0;
             case ["store-write", var root]:
@@ -123,7 +124,7 @@ internal static class ChildProgram
         return 0;
     }
 
-    private static async Task MoveAsync(int mebibytes)
+    private static async Task MoveAsync(GzipEngine engine, int mebibytes)
     {
         var file = Path.GetTempFileName();
         try
@@ -131,6 +132,7 @@ internal static class ChildProgram
             await using (var stored = File.Create(file))
             {
                 await ArtifactWriter.WriteAsync(
+                    engine,
                     stored,
                     1,
                     async (content, token) =>
@@ -144,7 +146,7 @@ internal static class ChildProgram
             }
 
             await using var back = File.OpenRead(file);
-            await ArtifactReader.ReadAsync(back, Stream.Null, progress: null, CancellationToken.None);
+            await ArtifactReader.ReadAsync(engine, back, Stream.Null, progress: null, CancellationToken.None);
         }
         finally
         {

@@ -1,0 +1,25 @@
+using System.Collections.Concurrent;
+
+namespace NexusBackupAgent.Artifacts;
+
+/// <summary>A buffer for one gzip member or its content, used again and again.</summary>
+internal sealed class Block
+{
+    /// <summary>Room for the longest member, or its content, with a <see cref="GzipSentinel"/> behind.</summary>
+    public byte[] Buffer { get; } = GC.AllocateUninitializedArray<byte>(GzipMember.MaximumSize + GzipSentinel.Room);
+
+    /// <summary>Bytes in use, from the buffer's beginning.</summary>
+    public int Length { get; set; }
+
+    public ReadOnlyMemory<byte> Bytes => Buffer.AsMemory(0, Length);
+}
+
+/// <summary>The blocks of one pass. As many exist as were in use at once.</summary>
+internal sealed class BlockPool
+{
+    private readonly ConcurrentStack<Block> free = new();
+
+    public Block Rent() => free.TryPop(out var block) ? block : new Block();
+
+    public void Return(Block block) => free.Push(block);
+}
