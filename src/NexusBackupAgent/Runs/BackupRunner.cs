@@ -13,6 +13,9 @@ internal sealed class BackupRunner(BackupExaminer examiner, SpaceGuard space, Ti
     /// <summary>How long a leftover of a crash is kept before it is swept: long enough to look at it.</summary>
     public static readonly TimeSpan OrphanGrace = TimeSpan.FromHours(24);
 
+    /// <summary>Bytes of content from which a pass fills all its buffers.</summary>
+    private const long ManyBuffers = 8L * GzipMember.ContentSize;
+
     private static readonly string AgentVersion =
         typeof(BackupRunner).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
 
@@ -24,11 +27,11 @@ internal sealed class BackupRunner(BackupExaminer examiner, SpaceGuard space, Ti
         await source.Catalog.SweepAsync(timeProvider.GetUtcNow(), OrphanGrace, cancellationToken);
 
         var captured = await CaptureAsync(source, schedule, type, progress, cancellationToken);
-        GiveBackBuffers();
+        GiveBackBuffers(captured);
         watch.Done(RunStage.Capture);
 
         var backup = await VerifyAsync(source, captured, progress, cancellationToken);
-        GiveBackBuffers();
+        GiveBackBuffers(captured);
         watch.Done(RunStage.Verify);
 
         // Only here: in doubt, nothing is deleted.
@@ -40,8 +43,12 @@ internal sealed class BackupRunner(BackupExaminer examiner, SpaceGuard space, Ti
     }
 
     // A pass ends with megabytes of large buffers unused. The collector would leave them until the next full collection,
-    // which an agent that sleeps until tomorrow reaches tomorrow.
-    private static void GiveBackBuffers() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+    // which an agent that sleeps until tomorrow reaches tomorrow. After a small one the collection would cost more than it gives.
+    private static void GiveBackBuffers(Backup captured)
+    {
+        if (captured.Manifest.Content.Length > ManyBuffers)
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+    }
 
     private async Task<Backup> CaptureAsync(
         ProtectedSource source, string schedule, BackupType type, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
