@@ -44,12 +44,13 @@ internal static class ArtifactWriter
         var storing = StoreAsync(queue.Reader, stored, blocks, stop);
 
         var content = new ContentStream(
-            blocks.Rent,
-            async (block, token) =>
+            GzipMember.ContentSize,
+            () => blocks.Rent().Buffer,
+            async (buffer, length, token) =>
             {
-                contentHash.AppendData(block.Bytes.Span);
-                contentLength += block.Length;
-                await queue.Writer.WriteAsync(CompressAsync(block), token);
+                contentHash.AppendData(buffer, 0, length);
+                contentLength += length;
+                await queue.Writer.WriteAsync(CompressAsync(new Block(buffer) { Length = length }), token);
                 progress?.Report(contentLength);
             });
 
@@ -58,7 +59,7 @@ internal static class ArtifactWriter
             await capture(content, stop.Token);
             await content.CompleteAsync(stop.Token);
             if (contentLength == 0)
-                await queue.Writer.WriteAsync(CompressAsync(new Block()), stop.Token);
+                await queue.Writer.WriteAsync(CompressAsync(new Block([])), stop.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -80,7 +81,8 @@ internal static class ArtifactWriter
         {
             var member = blocks.Rent();
             codec.Compress(block.Bytes.Span, member, level);
-            blocks.Return(block);
+            if (block.Length > 0)
+                blocks.Return(block);
             return member;
         });
     }

@@ -1,11 +1,10 @@
 namespace NexusBackupAgent.Artifacts;
 
 /// <summary>The write-only end that a capture sees: gathers bytes into blocks and hands each full block on.</summary>
-/// <param name="rent">Gives a block to fill.</param>
-/// <param name="onBlock">Takes a filled block; all but the last hold <see cref="GzipMember.ContentSize"/> bytes.</param>
-internal sealed class ContentStream(Func<Block> rent, Func<Block, CancellationToken, ValueTask> onBlock) : Stream
+internal sealed class ContentStream(int blockSize, Func<byte[]> rent, Func<byte[], int, CancellationToken, ValueTask> onBlock) : Stream
 {
-    private Block block = Empty(rent());
+    private byte[] block = rent();
+    private int filled;
 
     public override bool CanRead => false;
 
@@ -25,11 +24,11 @@ internal sealed class ContentStream(Func<Block> rent, Func<Block, CancellationTo
     {
         while (!buffer.IsEmpty)
         {
-            var count = Math.Min(buffer.Length, GzipMember.ContentSize - block.Length);
-            buffer[..count].CopyTo(block.Buffer.AsMemory(block.Length));
-            block.Length += count;
+            var count = Math.Min(buffer.Length, blockSize - filled);
+            buffer[..count].CopyTo(block.AsMemory(filled));
+            filled += count;
             buffer = buffer[count..];
-            if (block.Length == GzipMember.ContentSize)
+            if (filled == blockSize)
                 await HandOnAsync(cancellationToken);
         }
     }
@@ -40,7 +39,7 @@ internal sealed class ContentStream(Func<Block> rent, Func<Block, CancellationTo
     /// <summary>Hands on what is left; called once, after the last write.</summary>
     public async ValueTask CompleteAsync(CancellationToken cancellationToken)
     {
-        if (block.Length > 0)
+        if (filled > 0)
             await HandOnAsync(cancellationToken);
     }
 
@@ -58,13 +57,8 @@ internal sealed class ContentStream(Func<Block> rent, Func<Block, CancellationTo
 
     private async ValueTask HandOnAsync(CancellationToken cancellationToken)
     {
-        await onBlock(block, cancellationToken);
-        block = Empty(rent());
-    }
-
-    private static Block Empty(Block block)
-    {
-        block.Length = 0;
-        return block;
+        await onBlock(block, filled, cancellationToken);
+        block = rent();
+        filled = 0;
     }
 }

@@ -28,6 +28,7 @@ internal static class BackupCommand
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
+            context.Yield();
             RequireFull(parsed.GetValue(type));
             using var session = context.OpenAgent(parsed);
             var sources = SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
