@@ -29,10 +29,11 @@ RUN dotnet publish src/NexusBackupAgent --no-restore --configuration Release \
 FROM ${RUNTIME_IMAGE}
 
 # The system's SQLite is newer than the one in the package, and the agent prefers it.
+# libdeflate compresses and inflates about twice as fast as .NET's zlib.
 # tini passes the agent the signals and reaps what the tools that it starts leave behind.
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
-      ca-certificates libsqlite3-0 tini tzdata \
+      ca-certificates libdeflate0 libsqlite3-0 tini tzdata \
  && rm -rf /var/lib/apt/lists/*
 
 # A fixed number, so that the owner of mounted directories can be set before the first start.

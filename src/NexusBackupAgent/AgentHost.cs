@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Artifacts.Deflate;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Http;
@@ -42,6 +43,7 @@ internal static partial class AgentHost
 
         var address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
         AgentStarted(logger, address, configuration.File, configuration.Sources.Count);
+        CompressionBy(logger, GzipEngine.Description);
         listening?.Invoke(address);
 
         var selfTests = agent.SelfTests.RunDailyAsync(cancellationToken);
@@ -87,6 +89,9 @@ internal static partial class AgentHost
 
     [LoggerMessage(EventId = 1, EventName = "agent_started", Level = LogLevel.Information, Message = "agent started: {Address}, configuration {File}, {Sources} configured sources")]
     private static partial void AgentStarted(ILogger logger, Uri address, string file, int sources);
+
+    [LoggerMessage(EventId = 4, EventName = "compression_engine", Level = LogLevel.Information, Message = "compression by {Engine}")]
+    private static partial void CompressionBy(ILogger logger, string engine);
 
     [LoggerMessage(EventId = 3, EventName = "database_shared", Level = LogLevel.Warning, Message = "{Path}: {Problem}. Next: {Mend}")]
     private static partial void DatabaseShared(ILogger logger, string path, string problem, string mend);

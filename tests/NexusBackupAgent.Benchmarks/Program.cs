@@ -8,7 +8,8 @@ const string Usage = """
       micro [BENCHMARKDOTNET-OPTIONS]        parts of the agent by themselves
       busy-writer [--rounds N] [--mib N]     a writer's commits before and during a backup
       memory [MIB…]                          peak memory of nexus-backup backup; default 100 500 2048
-      make-database FILE MIB [wal|rollback]  the seeded database that the others use
+      startup [--rounds N]                   from the agent's start to its first answered scrape
+      make-database FILE MIB [wal|rollback|blobs]  the seeded databases that the others use
 
     Scratch files go to $BENCHMARK_DIRECTORY, or below the directory of temporary files.
     The side-by-side comparison with other tools is tests/NexusBackupAgent.Benchmarks/compare.
@@ -26,6 +27,11 @@ switch (args)
         return 0;
     case ["memory", .. var sizes]:
         return await MemoryPeaks.RunAsync(sizes is [] ? [100, 500, 2048] : [.. sizes.Select(int.Parse)]);
+    case ["startup", .. var options]:
+        return await Startup.RunAsync(options);
+    case ["make-database", var file, var mebibytes, "blobs"]:
+        PictureDatabase.Create(file, ItsmDatabase.Bytes(int.Parse(mebibytes)));
+        return 0;
     case ["make-database", var file, var mebibytes, .. var mode]:
         ItsmDatabase.Create(file, ItsmDatabase.Bytes(int.Parse(mebibytes)), mode is not ["rollback"]);
         return 0;

@@ -1,9 +1,8 @@
-using System.Buffers;
-using System.Collections.Concurrent;
 using System.IO.Compression;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Threading.Channels;
+using NexusBackupAgent.Artifacts.Deflate;
 
 namespace NexusBackupAgent.Artifacts;
 
@@ -24,14 +23,19 @@ internal static class ArtifactReader
     /// <param name="progress">Told the stored bytes so far.</param>
     /// <param name="cancellationToken">Stops reading.</param>
     /// <exception cref="IOException">The artifact could not be read, or the content not written; neither is damage.</exception>
-    public static async Task<ArtifactReading> ReadAsync(Stream stored, Stream content, IProgress<long>? progress, CancellationToken cancellationToken)
+    public static Task<ArtifactReading> ReadAsync(Stream stored, Stream content, IProgress<long>? progress, CancellationToken cancellationToken) =>
+        ReadAsync(GzipEngine.Fastest, stored, content, progress, cancellationToken);
+
+    /// <summary>The same with a certain engine.</summary>
+    public static async Task<ArtifactReading> ReadAsync(
+        GzipEngine engine, Stream stored, Stream content, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         using var hashing = new HashingStream(stored, progress);
         ArtifactDigest? contentDigest = null;
         string? failure = null;
         try
         {
-            contentDigest = await InflateAsync(hashing, content, cancellationToken);
+            contentDigest = await InflateAsync(engine, hashing, content, cancellationToken);
         }
         catch (InvalidDataException damage)
         {
@@ -43,17 +47,18 @@ internal static class ArtifactReader
         return new ArtifactReading(hashing.Digest, contentDigest, failure);
     }
 
-    private static async Task<ArtifactDigest> InflateAsync(Stream stored, Stream content, CancellationToken cancellationToken)
+    private static async Task<ArtifactDigest> InflateAsync(GzipEngine engine, Stream stored, Stream content, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var buffers = new ConcurrentStack<MemoryStream>();
-        var queue = Channel.CreateBounded<Task<MemoryStream>>(new BoundedChannelOptions(Cores.Used) { SingleReader = true, SingleWriter = true });
-        var writing = WriteAsync(queue.Reader, content, buffers, stop);
+        var blocks = new BlockPool();
+        await using var crew = new CodecCrew(engine);
+        var queue = Channel.CreateBounded<Task<Block>>(new BoundedChannelOptions(Cores.Used) { SingleReader = true, SingleWriter = true });
+        var writing = WriteAsync(queue.Reader, content, blocks, stop);
         try
         {
             // Not stopped by damage: a read that is cancelled half way may have moved on in the file, and what it skipped would
             // be missing in the digest of what is stored.
-            await foreach (var inflating in MembersAsync(stored, buffers, cancellationToken))
+            await foreach (var inflating in MembersAsync(stored, crew, blocks, cancellationToken))
                 await queue.Writer.WriteAsync(inflating, stop.Token);
             queue.Writer.Complete();
         }
@@ -70,8 +75,8 @@ internal static class ArtifactReader
     }
 
     /// <summary>Each member's content in order, inflating ahead; or blocks of content where members do not say their length.</summary>
-    private static async IAsyncEnumerable<Task<MemoryStream>> MembersAsync(
-        Stream stored, ConcurrentStack<MemoryStream> buffers, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private static async IAsyncEnumerable<Task<Block>> MembersAsync(
+        Stream stored, CodecCrew crew, BlockPool blocks, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var header = new byte[GzipMember.HeaderSize];
         var any = false;
@@ -83,25 +88,26 @@ internal static class ArtifactReader
             any = true;
             if (!GzipMember.TryReadLength(header.AsSpan(0, read), out var length))
             {
-                await foreach (var block in ForeignAsync(header.AsMemory(0, read), stored, buffers, cancellationToken))
+                await foreach (var block in ForeignAsync(header.AsMemory(0, read), stored, blocks, cancellationToken))
                     yield return block;
                 yield break;
             }
 
-            var member = ArrayPool<byte>.Shared.Rent(length + GzipSentinel.Member.Length);
-            header.CopyTo(member, 0);
-            var rest = member.AsMemory(header.Length, length - header.Length);
+            var member = blocks.Rent();
+            member.Length = length;
+            header.CopyTo(member.Buffer, 0);
+            var rest = member.Buffer.AsMemory(header.Length, length - header.Length);
             if (await stored.ReadAtLeastAsync(rest, rest.Length, throwOnEndOfStream: false, cancellationToken) < rest.Length)
                 throw new InvalidDataException("the file ends in the middle of a gzip member");
-            yield return Task.Run(() => Inflate(member, length, buffers), CancellationToken.None);
+            yield return crew.Do(codec => Inflate(codec, member, blocks));
         }
 
         if (!any)
             throw new InvalidDataException("the file is empty");
     }
 
-    private static async IAsyncEnumerable<Task<MemoryStream>> ForeignAsync(
-        ReadOnlyMemory<byte> head, Stream rest, ConcurrentStack<MemoryStream> buffers,
+    private static async IAsyncEnumerable<Task<Block>> ForeignAsync(
+        ReadOnlyMemory<byte> head, Stream rest, BlockPool blocks,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         if (head.Length < 4 || head.Span[0] != 0x1f || head.Span[1] != 0x8b)
@@ -119,8 +125,9 @@ internal static class ArtifactReader
                 GzipSentinel.Require(block.AsSpan(0, filled));
 
             held = GzipSentinel.Content.Length;
-            var inflated = Rent(buffers);
-            inflated.Write(block, 0, filled - held);
+            var inflated = blocks.Rent();
+            inflated.Length = filled - held;
+            block.AsSpan(0, inflated.Length).CopyTo(inflated.Buffer);
             yield return Task.FromResult(inflated);
             if (isLast)
                 yield break;
@@ -128,29 +135,16 @@ internal static class ArtifactReader
         }
     }
 
-    private static MemoryStream Inflate(byte[] member, int length, ConcurrentStack<MemoryStream> buffers)
+    private static Block Inflate(GzipCodec codec, Block member, BlockPool blocks)
     {
-        try
-        {
-            var inflated = Rent(buffers);
-            GzipMember.Inflate(member, length, inflated);
-            return inflated;
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(member);
-        }
-    }
-
-    private static MemoryStream Rent(ConcurrentStack<MemoryStream> buffers)
-    {
-        var buffer = buffers.TryPop(out var free) ? free : new MemoryStream(GzipMember.ContentSize + GzipSentinel.Content.Length);
-        buffer.SetLength(0);
-        return buffer;
+        var content = blocks.Rent();
+        codec.Inflate(member, content);
+        blocks.Return(member);
+        return content;
     }
 
     private static async Task<ArtifactDigest> WriteAsync(
-        ChannelReader<Task<MemoryStream>> queue, Stream content, ConcurrentStack<MemoryStream> free, CancellationTokenSource stop)
+        ChannelReader<Task<Block>> queue, Stream content, BlockPool blocks, CancellationTokenSource stop)
     {
         try
         {
@@ -158,12 +152,11 @@ internal static class ArtifactReader
             var length = 0L;
             await foreach (var inflating in queue.ReadAllAsync(stop.Token))
             {
-                var buffer = await inflating;
-                var bytes = buffer.GetBuffer().AsMemory(0, (int)buffer.Length);
-                hash.AppendData(bytes.Span);
-                await content.WriteAsync(bytes, stop.Token);
-                length += bytes.Length;
-                free.Push(buffer);
+                var block = await inflating;
+                hash.AppendData(block.Bytes.Span);
+                await content.WriteAsync(block.Bytes, stop.Token);
+                length += block.Length;
+                blocks.Return(block);
             }
 
             return new ArtifactDigest(length, Convert.ToHexStringLower(hash.GetHashAndReset()));

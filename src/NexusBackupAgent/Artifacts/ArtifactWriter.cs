@@ -1,6 +1,6 @@
-using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Threading.Channels;
+using NexusBackupAgent.Artifacts.Deflate;
 
 namespace NexusBackupAgent.Artifacts;
 
@@ -17,7 +17,16 @@ internal static class ArtifactWriter
     /// <param name="capture">Writes the content.</param>
     /// <param name="progress">Told the content bytes so far, after each block.</param>
     /// <param name="cancellationToken">Stops the pass; what was written is then incomplete.</param>
+    public static Task<ArtifactDigests> WriteAsync(
+        Stream stored,
+        int level,
+        Func<Stream, CancellationToken, Task> capture,
+        IProgress<long>? progress,
+        CancellationToken cancellationToken) => WriteAsync(GzipEngine.Fastest, stored, level, capture, progress, cancellationToken);
+
+    /// <summary>The same with a certain engine.</summary>
     public static async Task<ArtifactDigests> WriteAsync(
+        GzipEngine engine,
         Stream stored,
         int level,
         Func<Stream, CancellationToken, Task> capture,
@@ -27,21 +36,21 @@ internal static class ArtifactWriter
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var contentHash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var contentLength = 0L;
-        var blocks = new ConcurrentStack<byte[]>();
-        var members = new ConcurrentStack<MemoryStream>();
+        var blocks = new BlockPool();
+        await using var crew = new CodecCrew(engine);
 
         // The queue holds members in their order; its bound is the bound of memory.
-        var queue = Channel.CreateBounded<Task<MemoryStream>>(new BoundedChannelOptions(Cores.Used) { SingleReader = true, SingleWriter = true });
-        var storing = StoreAsync(queue.Reader, stored, members, stop);
+        var queue = Channel.CreateBounded<Task<Block>>(new BoundedChannelOptions(Cores.Used) { SingleReader = true, SingleWriter = true });
+        var storing = StoreAsync(queue.Reader, stored, blocks, stop);
 
         var content = new ContentStream(
             GzipMember.ContentSize,
-            () => blocks.TryPop(out var block) ? block : GC.AllocateUninitializedArray<byte>(GzipMember.ContentSize),
-            async (block, length, token) =>
+            () => blocks.Rent().Buffer,
+            async (buffer, length, token) =>
             {
-                contentHash.AppendData(block, 0, length);
+                contentHash.AppendData(buffer, 0, length);
                 contentLength += length;
-                await queue.Writer.WriteAsync(CompressAsync(block, length), token);
+                await queue.Writer.WriteAsync(CompressAsync(new Block(buffer) { Length = length }), token);
                 progress?.Report(contentLength);
             });
 
@@ -50,7 +59,7 @@ internal static class ArtifactWriter
             await capture(content, stop.Token);
             await content.CompleteAsync(stop.Token);
             if (contentLength == 0)
-                await queue.Writer.WriteAsync(CompressAsync([], 0), stop.Token);
+                await queue.Writer.WriteAsync(CompressAsync(new Block([])), stop.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -68,20 +77,18 @@ internal static class ArtifactWriter
         queue.Writer.Complete();
         return new ArtifactDigests(new ArtifactDigest(contentLength, Hex(contentHash)), await storing);
 
-        Task<MemoryStream> CompressAsync(byte[] block, int length) => Task.Run(
-            () =>
-            {
-                var member = members.TryPop(out var free) ? free : new MemoryStream(GzipMember.MaximumSize);
-                GzipMember.Compress(block.AsSpan(0, length), member, level);
-                if (length > 0)
-                    blocks.Push(block);
-                return member;
-            },
-            CancellationToken.None);
+        Task<Block> CompressAsync(Block block) => crew.Do(codec =>
+        {
+            var member = blocks.Rent();
+            codec.Compress(block.Bytes.Span, member, level);
+            if (block.Length > 0)
+                blocks.Return(block);
+            return member;
+        });
     }
 
     private static async Task<ArtifactDigest> StoreAsync(
-        ChannelReader<Task<MemoryStream>> queue, Stream stored, ConcurrentStack<MemoryStream> free, CancellationTokenSource stop)
+        ChannelReader<Task<Block>> queue, Stream stored, BlockPool blocks, CancellationTokenSource stop)
     {
         try
         {
@@ -90,11 +97,10 @@ internal static class ArtifactWriter
             await foreach (var compressing in queue.ReadAllAsync(stop.Token))
             {
                 var member = await compressing;
-                var bytes = member.GetBuffer().AsMemory(0, (int)member.Length);
-                hash.AppendData(bytes.Span);
-                await stored.WriteAsync(bytes, stop.Token);
-                length += bytes.Length;
-                free.Push(member);
+                hash.AppendData(member.Bytes.Span);
+                await stored.WriteAsync(member.Bytes, stop.Token);
+                length += member.Length;
+                blocks.Return(member);
             }
 
             return new ArtifactDigest(length, Hex(hash));

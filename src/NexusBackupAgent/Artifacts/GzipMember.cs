@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.IO.Compression;
 
 namespace NexusBackupAgent.Artifacts;
 
@@ -16,30 +15,11 @@ internal static class GzipMember
     /// <summary>Bytes of the header that this agent writes.</summary>
     public const int HeaderSize = 20;
 
+    /// <summary>Bytes of a header without an extra field, as compressors write it (RFC 1952 §2.3).</summary>
+    public const int PlainHeaderSize = 10;
+
     /// <summary>The longest member a reader accepts: what an incompressible block can grow to, with room.</summary>
     public const int MaximumSize = ContentSize + ContentSize / 8;
-
-    // RFC 1952 §2.3: ten bytes, of which flag and operating system are ours, come from the compressor.
-    private const int PlainHeaderSize = 10;
-
-    /// <summary>Compresses <paramref name="content"/> into <paramref name="member"/>, replacing what it holds.</summary>
-    /// <param name="level">zlib's level, 1 (fast) to 9 (small).</param>
-    public static void Compress(ReadOnlySpan<byte> content, MemoryStream member, int level)
-    {
-        if (content.IsEmpty)
-        {
-            CompressNothing(member);
-            return;
-        }
-
-        // The compressor's own header lands where ours ends, and is then overwritten: nothing is moved.
-        member.SetLength(HeaderSize - PlainHeaderSize);
-        member.Position = HeaderSize - PlainHeaderSize;
-        using (var gzip = new GZipStream(member, new ZLibCompressionOptions { CompressionLevel = level }, leaveOpen: true))
-            gzip.Write(content);
-
-        WriteHeader(member.GetBuffer(), checked((int)member.Length));
-    }
 
     /// <summary>Reads the member's whole length from its first <see cref="HeaderSize"/> bytes.</summary>
     /// <returns>False when this is not a member that this agent wrote.</returns>
@@ -57,50 +37,37 @@ internal static class GzipMember
         return true;
     }
 
-    /// <summary>
-    /// Inflates the member in the first <paramref name="length"/> bytes into <paramref name="content"/>, replacing what it holds.
-    /// </summary>
-    /// <param name="member">With room for a <see cref="GzipSentinel"/> behind the member.</param>
-    /// <exception cref="InvalidDataException">The member is damaged.</exception>
-    public static void Inflate(byte[] member, int length, MemoryStream content)
+    /// <summary>How much content the member claims to hold, in bytes.</summary>
+    /// <exception cref="InvalidDataException">More than any member of this agent.</exception>
+    public static int ReadContentLength(ReadOnlySpan<byte> member)
     {
-        var expected = BinaryPrimitives.ReadUInt32LittleEndian(member.AsSpan(length - sizeof(uint)));
-        if (expected > ContentSize)
-            throw new InvalidDataException($"a gzip member claims {expected} bytes of content");
+        var claimed = BinaryPrimitives.ReadUInt32LittleEndian(member[^sizeof(uint)..]);
+        return claimed <= ContentSize ? (int)claimed : throw new InvalidDataException($"a gzip member claims {claimed} bytes of content");
+    }
 
-        GzipSentinel.Member.CopyTo(member.AsMemory(length));
-        content.SetLength(expected + GzipSentinel.Content.Length);
-        var inflated = content.GetBuffer().AsSpan(0, (int)content.Length);
-        using var source = new MemoryStream(member, 0, length + GzipSentinel.Member.Length, writable: false);
-        using var gzip = new GZipStream(source, CompressionMode.Decompress);
-        var read = gzip.ReadAtLeast(inflated, inflated.Length, throwOnEndOfStream: false);
-        GzipSentinel.Require(inflated[..read]);
-        if (read < inflated.Length)
-            throw new InvalidDataException($"a gzip member holds {read - GzipSentinel.Content.Length} bytes of content and claims {expected}");
-        content.SetLength(expected);
+    /// <summary>Puts this agent's header before what a compressor made, over the plain one that is there.</summary>
+    /// <param name="member">The whole member; data and trailer are in place behind its first <see cref="HeaderSize"/> bytes.</param>
+    public static void WriteHeader(Span<byte> member)
+    {
+        Magic.CopyTo(member);
+        member[4..9].Clear(); // no time: the same content always gives the same artifact
+        member[9] = 3; // Unix
+        Extra.CopyTo(member[10..]);
+        BinaryPrimitives.WriteUInt32LittleEndian(member[16..], (uint)member.Length);
+    }
+
+    /// <summary>A member of no content, of which some compressors make none at all.</summary>
+    public static void WriteNothing(Block member)
+    {
+        member.Length = HeaderSize + 10;
+        var bytes = member.Buffer.AsSpan(0, member.Length);
+        bytes.Clear(); // CRC-32 and length of nothing
+        bytes[HeaderSize] = 3; // RFC 1951 §3.2.6: one final block that holds only its end
+        WriteHeader(bytes);
     }
 
     private static ReadOnlySpan<byte> Magic => [0x1f, 0x8b, 8, 4];
 
     // Extra field of 8 bytes: subfield "NB" of 4 bytes.
     private static ReadOnlySpan<byte> Extra => [8, 0, (byte)'N', (byte)'B', 4, 0];
-
-    /// <summary>Of no content the compressor makes no member at all.</summary>
-    private static void CompressNothing(MemoryStream member)
-    {
-        member.SetLength(HeaderSize);
-        member.Position = HeaderSize;
-        member.Write([3, 0]); // RFC 1951 §3.2.6: one final block that holds only its end
-        member.Write(stackalloc byte[8]); // CRC-32 and length of nothing
-        WriteHeader(member.GetBuffer(), checked((int)member.Length));
-    }
-
-    private static void WriteHeader(Span<byte> member, int length)
-    {
-        Magic.CopyTo(member);
-        member[4..9].Clear(); // no time: the same content always gives the same artifact
-        member[9] = 3; // Unix
-        Extra.CopyTo(member[10..]);
-        BinaryPrimitives.WriteUInt32LittleEndian(member[16..], (uint)length);
-    }
 }

@@ -14,6 +14,9 @@ internal static class GzipSentinel
     /// <summary>The sentinel inflated. Its repetition keeps it from standing in <see cref="Member"/> as it is.</summary>
     public static ReadOnlySpan<byte> Content => "end-end-end-end-"u8;
 
+    /// <summary>Bytes that a buffer needs behind its data to take either form of the sentinel.</summary>
+    public const int Room = 64;
+
     /// <exception cref="InvalidDataException">The data in front of the sentinel was not whole.</exception>
     public static void Require(ReadOnlySpan<byte> inflated)
     {

@@ -33,6 +33,7 @@ internal static class BackupCommand
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
+            context.Yield();
             var wanted = TypeOf(parsed.GetValue(type));
             using var session = context.OpenAgent(parsed);
             var sources = SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);

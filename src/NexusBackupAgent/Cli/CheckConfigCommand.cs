@@ -1,4 +1,5 @@
 using System.CommandLine;
+using NexusBackupAgent.Artifacts.Deflate;
 using NexusBackupAgent.Configuration;
 
 namespace NexusBackupAgent.Cli;
@@ -52,6 +53,7 @@ internal static class CheckConfigCommand
             { Errors: 0 } => $"[yellow]✓[/] {Readable.Plain(file)}: usable, {Count(document.Warnings, "warning")}",
             _ => $"[red]✗[/] {Readable.Plain(file)}: {Count(document.Errors, "error")}, {Count(document.Warnings, "warning")}",
         });
+        terminal.Line($"compression by {Readable.Plain(GzipEngine.Description)}");
     }
 
     private static string Count(int count, string what) => $"{count} {what}{(count == 1 ? "" : "s")}";

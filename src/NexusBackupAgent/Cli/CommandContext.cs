@@ -29,6 +29,9 @@ internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvide
 
     public TimeProvider TimeProvider => timeProvider;
 
+    /// <summary>Called by commands that work for long and that nobody waits for, so that they don't slow down the host's applications.</summary>
+    public Action Yield { get; init; } = () => { };
+
     /// <summary>A <c>--json</c> option for a command that prints data.</summary>
     public static Option<bool> Json() => new("--json") { Description = "Print one JSON document on the output, and nothing else there" };
 

@@ -30,6 +30,7 @@ internal static class RunCommand
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
+            context.Yield();
             var configuration = context.LoadConfiguration(parsed);
             using var loggers = LoggingSetup.ForService(
                 configuration.Log, parsed.GetValue(format) == "json" ? LogFormat.Json : LogFormat.Text, context.Terminal, configuration.TimeZone, parsed.GetValue(context.Verbose));

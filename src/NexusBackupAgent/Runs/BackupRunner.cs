@@ -1,3 +1,4 @@
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Retention;
@@ -10,6 +11,9 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
     /// <summary>How long a leftover of a crash is kept before it is swept: long enough to look at it.</summary>
     public static readonly TimeSpan OrphanGrace = TimeSpan.FromHours(24);
 
+    /// <summary>Bytes of content from which a pass fills all its buffers.</summary>
+    private const long ManyBuffers = 8L * GzipMember.ContentSize;
+
     /// <exception cref="BackupException">Nothing good was added; older backups are untouched.</exception>
     public async Task<BackupOutcome> RunAsync(
         ProtectedSource source, string schedule, BackupType type, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
@@ -18,11 +22,11 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
         await source.Catalog.SweepAsync(timeProvider.GetUtcNow(), OrphanGrace, cancellationToken);
 
         var captured = await capture.CaptureAsync(source, schedule, type, progress, cancellationToken);
-        GiveBackBuffers();
+        GiveBackBuffers(captured.Backup);
         watch.Done(RunStage.Capture);
 
         var backup = await VerifyAsync(source, captured.Backup, progress, cancellationToken);
-        GiveBackBuffers();
+        GiveBackBuffers(captured.Backup);
         watch.Done(RunStage.Verify);
 
         // Only here: in doubt, nothing is deleted.
@@ -34,8 +38,12 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
     }
 
     // A pass ends with megabytes of large buffers unused. The collector would leave them until the next full collection,
-    // which an agent that sleeps until tomorrow reaches tomorrow.
-    private static void GiveBackBuffers() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+    // which an agent that sleeps until tomorrow reaches tomorrow. After a small one the collection would cost more than it gives.
+    private static void GiveBackBuffers(Backup captured)
+    {
+        if (captured.ExpandedLength > ManyBuffers)
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+    }
 
     private async Task<Backup> VerifyAsync(ProtectedSource source, Backup captured, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {

@@ -33,7 +33,8 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IA
             await using (var file = new FileStream(partial, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.Read, BufferSize = 0, UnixCreateMode = NewFileMode }))
             {
                 FileOwner.Inherit(partial);
-                await write(file, cancellationToken);
+                await using (var early = new EarlyWriteBack(file))
+                    await write(early, cancellationToken);
                 file.Flush(flushToDisk: true);
             }
 

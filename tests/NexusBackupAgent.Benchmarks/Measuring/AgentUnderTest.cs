@@ -9,11 +9,13 @@ internal sealed class AgentUnderTest
 
     /// <param name="directory">Where configuration, state, scratch space and store go.</param>
     /// <param name="database">Absolute path.</param>
-    public AgentUnderTest(string directory, string database)
+    /// <param name="listen">Where a running agent answers; null for its default.</param>
+    public AgentUnderTest(string directory, string database, Uri? listen = null)
     {
         this.directory = directory;
         Directory.CreateDirectory(Store);
         File.WriteAllText(Path.Combine(directory, "nexus-backup.yml"), $$$"""
+            listen: {{{listen ?? new Uri("http://127.0.0.1:9440")}}}
             state: state
             stores:
               local: {path: store}
@@ -33,6 +35,9 @@ internal sealed class AgentUnderTest
 
     /// <summary>Starts <c>nexus-backup backup</c>, verification included.</summary>
     public Process StartBackup() => Start(Executable, directory, "backup", "--config", "nexus-backup.yml");
+
+    /// <summary>Starts the agent as a service.</summary>
+    public Process StartService() => Start(Executable, directory, "run", "--config", "nexus-backup.yml");
 
     /// <summary>The same with the priority that the systemd unit gives the agent.</summary>
     public Process StartNiceBackup() => Start("nice", directory, "-n", "10", Executable, "backup", "--config", "nexus-backup.yml");

@@ -5,12 +5,20 @@ using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Artifacts;
 
-public sealed class ArtifactRoundTripTests : IDisposable
+public sealed class LibdeflateRoundTripTests() : ArtifactRoundTripTests(Libdeflate);
+
+public sealed class ZlibRoundTripTests() : ArtifactRoundTripTests(Zlib);
+
+public abstract class ArtifactRoundTripTests(string engine) : EngineTests(engine), IDisposable
 {
     private const int Member = GzipMember.ContentSize;
     private readonly TempDirectory temp = new();
 
-    public void Dispose() => temp.Dispose();
+    public void Dispose()
+    {
+        temp.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     public static TheoryData<int, bool> Contents()
     {
@@ -24,16 +32,16 @@ public sealed class ArtifactRoundTripTests : IDisposable
         return rows;
     }
 
-    [Theory]
+    [SkippableTheory]
     [MemberData(nameof(Contents))]
     public async Task What_was_written_is_read_back_with_the_same_digests(int length, bool compressible)
     {
         var content = compressible ? Some.Text(length) : Some.Noise(length);
         using var stored = new MemoryStream();
-        var written = await ArtifactWriter.WriteAsync(stored, 6, (stream, token) => stream.WriteAsync(content, token).AsTask(), null, CancellationToken.None);
+        var written = await WriteAsync(stored, (stream, token) => stream.WriteAsync(content, token).AsTask());
 
         using var back = new MemoryStream();
-        var reading = await ArtifactReader.ReadAsync(new MemoryStream(stored.ToArray()), back, null, CancellationToken.None);
+        var reading = await ReadAsync(new MemoryStream(stored.ToArray()), back);
 
         Assert.Equal(content, back.ToArray());
         Assert.Equal(new ArtifactDigest(length, Convert.ToHexStringLower(SHA256.HashData(content))), written.Content);
@@ -52,7 +60,7 @@ public sealed class ArtifactRoundTripTests : IDisposable
         Need.Tool("python3");
         var content = Some.Text(length);
         await File.WriteAllBytesAsync(temp["content"], content);
-        await File.WriteAllBytesAsync(temp["a.db.gz"], await Some.ArtifactAsync(content));
+        await File.WriteAllBytesAsync(temp["a.db.gz"], await ArtifactAsync(content));
 
         await Shell.BashAsync($"cd '{temp.Path}'; gunzip -t a.db.gz 2>&1; gunzip -c a.db.gz | cmp - content");
         await Shell.RunAsync("python3", "-c", """
@@ -69,10 +77,10 @@ public sealed class ArtifactRoundTripTests : IDisposable
             """, temp["a.db.gz"], temp["content"]);
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task Each_member_says_its_length_so_that_the_next_is_found_without_inflating()
     {
-        var artifact = await Some.ArtifactAsync(Some.Noise(3 * Member + 7));
+        var artifact = await ArtifactAsync(Some.Noise(3 * Member + 7));
 
         var members = new List<int>();
         for (var at = 0; at < artifact.Length; at += members[^1])
@@ -89,23 +97,20 @@ public sealed class ArtifactRoundTripTests : IDisposable
         Assert.Equal(artifact.Length, members.Sum());
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task The_same_content_always_gives_the_same_artifact_however_it_is_written()
     {
         var content = Some.Text(2 * Member + 99);
         using var inPieces = new MemoryStream();
-        await ArtifactWriter.WriteAsync(
+        await WriteAsync(
             inPieces,
-            6,
             async (stream, token) =>
             {
                 foreach (var piece in content.Chunk(7777))
                     await stream.WriteAsync(piece, token);
-            },
-            null,
-            CancellationToken.None);
+            });
 
-        Assert.Equal(await Some.ArtifactAsync(content), inPieces.ToArray());
+        Assert.Equal(await ArtifactAsync(content), inPieces.ToArray());
     }
 
     [SkippableFact]
@@ -123,7 +128,7 @@ public sealed class ArtifactRoundTripTests : IDisposable
         Assert.Empty(await ContentOf("none.gz"));
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task Members_of_another_maker_may_end_anywhere_in_the_reader_s_buffers()
     {
         // Members whose stored sizes sweep across the borders of 4, 8 and 16 KiB.
@@ -132,7 +137,7 @@ public sealed class ArtifactRoundTripTests : IDisposable
             var noise = Some.Noise(length);
             var two = Gzip(noise).Concat(Gzip(noise)).ToArray();
             using var content = new MemoryStream();
-            var reading = await ArtifactReader.ReadAsync(new MemoryStream(two), content, null, CancellationToken.None);
+            var reading = await ReadAsync(new MemoryStream(two), content);
             Assert.Null(reading.GzipFailure);
             Assert.Equal([.. noise, .. noise], content.ToArray());
         }
@@ -155,7 +160,7 @@ public sealed class ArtifactRoundTripTests : IDisposable
     {
         await using var stored = File.OpenRead(temp[file]);
         using var content = new MemoryStream();
-        var reading = await ArtifactReader.ReadAsync(stored, content, null, CancellationToken.None);
+        var reading = await ReadAsync(stored, content);
         Assert.Null(reading.GzipFailure);
         Assert.Equal(content.Length, reading.Content!.Value.Length);
         return content.ToArray();

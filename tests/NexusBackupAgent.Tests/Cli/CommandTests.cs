@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text.Json;
+using NexusBackupAgent.Artifacts.Deflate;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Runs;
@@ -276,6 +277,7 @@ public sealed class CommandTests : IDisposable
 
         Assert.Equal(0, result.Code);
         Assert.Contains("no problems", result.Output, StringComparison.Ordinal);
+        Assert.Contains($"compression by {GzipEngine.Fastest.Name}", result.Output, StringComparison.Ordinal);
     }
 
     [Fact]

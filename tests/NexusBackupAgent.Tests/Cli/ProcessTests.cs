@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Globalization;
+using NexusBackupAgent.Common;
 
 namespace NexusBackupAgent.Tests.Cli;
 
@@ -75,6 +77,28 @@ public sealed class ProcessTests : IDisposable
         await process.WaitForExitAsync(patience.Token);
 
         Assert.Single(lines, line => line.Contains($"database_shared {place.In("other.db")}: source other is the same database as source itsm", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task An_agent_lets_the_applications_of_its_host_go_first()
+    {
+        await File.AppendAllTextAsync(place.Configuration, "listen: http://127.0.0.1:0\n");
+        using var process = Start("run");
+        using var patience = new CancellationTokenSource(Patience);
+        while (await process.StandardOutput.ReadLineAsync(patience.Token) is { } line && !line.Contains("agent_started", StringComparison.Ordinal))
+        {
+            // not yet: all that it needs to serve has been started by then
+        }
+
+        var nice = Directory.EnumerateDirectories($"/proc/{process.Id}/task")
+            .Select(thread => File.ReadAllText(Path.Combine(thread, "stat")))
+            .Select(stat => int.Parse(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[16], CultureInfo.InvariantCulture)) // proc(5): field 19
+            .ToList();
+        Process.Start("kill", [$"{process.Id}"]).Dispose();
+        await process.WaitForExitAsync(patience.Token);
+
+        Assert.NotEmpty(nice);
+        Assert.All(nice, value => Assert.InRange(value, ProcessPriority.Nice, 19));
     }
 
     [Theory]

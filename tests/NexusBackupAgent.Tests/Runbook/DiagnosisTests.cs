@@ -324,7 +324,7 @@ public sealed class DiagnosisTests : IDisposable
         await Place.RunAsync("backup");
         night.FailRun(FailureKind.StoreFull, "no room for it", Now);
         var seen = await ObserveAsync();
-        var space = new StoreSpace(1 << 30, 1 << 30, SpaceGuard.Estimate(seen.Status.Backups) + spare);
+        var space = new StoreSpace(1 << 30, 1 << 30, SpaceGuard.Estimate(seen.Status.Backups, BackupType.Full) + spare);
 
         Assert.Equal(isOver, LastFailure.IsOver(seen with { Store = seen.Store with { Space = space } }));
         Assert.Equal(isOver, LastFailure.IsOver(seen with { ScratchSpace = new StoreSpace(1 << 30, 1 << 30, seen.ScratchNeeded + spare) }));

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Artifacts.Deflate;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Cli;
 using NexusBackupAgent.Common;
@@ -18,8 +19,8 @@ internal static class ChildProgram
     {
         switch (arguments)
         {
-            case ["peak-memory", var mebibytes]:
-                await MoveAsync(int.Parse(mebibytes, System.Globalization.CultureInfo.InvariantCulture));
+            case ["peak-memory", var engine, var mebibytes]:
+                await MoveAsync(GzipEngine.Available.Single(available => available.Name == engine), int.Parse(mebibytes, System.Globalization.CultureInfo.InvariantCulture));
                 Console.WriteLine(Process.GetCurrentProcess().PeakWorkingSet64);
                 return 0;
             case ["store-write", var root]:
@@ -134,7 +135,7 @@ internal static class ChildProgram
         return 0;
     }
 
-    private static async Task MoveAsync(int mebibytes)
+    private static async Task MoveAsync(GzipEngine engine, int mebibytes)
     {
         var file = Path.GetTempFileName();
         try
@@ -142,6 +143,7 @@ internal static class ChildProgram
             await using (var stored = File.Create(file))
             {
                 await ArtifactWriter.WriteAsync(
+                    engine,
                     stored,
                     1,
                     async (content, token) =>
@@ -155,7 +157,7 @@ internal static class ChildProgram
             }
 
             await using var back = File.OpenRead(file);
-            await ArtifactReader.ReadAsync(back, Stream.Null, progress: null, CancellationToken.None);
+            await ArtifactReader.ReadAsync(engine, back, Stream.Null, progress: null, CancellationToken.None);
         }
         finally
         {
