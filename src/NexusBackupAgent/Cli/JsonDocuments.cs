@@ -11,7 +11,6 @@ using NexusBackupAgent.Verification;
 namespace NexusBackupAgent.Cli;
 
 /// <summary>A backup as <c>--json</c> prints it. Times are ISO 8601 UTC; <c>file</c> is where it lies; null where something is unknown.</summary>
-/// <param name="BrokenChain">Why it can't be restored for what it builds on; null when all of that is there.</param>
 internal sealed record BackupDocument(
     string Id,
     string Source,
@@ -24,9 +23,12 @@ internal sealed record BackupDocument(
     long? ContentBytes,
     string? Sha256,
     string State,
-    string? VerifiedAt,
-    string? BrokenChain)
+    string? VerifiedAt)
 {
+    /// <summary>Why it can't be restored for what it builds on; absent when all of that is there.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? BrokenChain { get; init; }
+
     /// <summary>Only where a command verifies.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<CheckDocument>? Checks { get; init; }
@@ -46,8 +48,10 @@ internal sealed record BackupDocument(
             manifest.IsCommitted ? manifest.Content.Length : null,
             manifest.IsCommitted ? manifest.Stored.Sha256 : null,
             backup.State.Word(),
-            backup.Verification is { } verification ? Readable.Utc(verification.VerifiedAt) : null,
-            backup.BrokenChain);
+            backup.Verification is { } verification ? Readable.Utc(verification.VerifiedAt) : null)
+        {
+            BrokenChain = backup.BrokenChain,
+        };
     }
 }
 

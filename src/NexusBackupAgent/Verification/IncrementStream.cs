@@ -1,3 +1,5 @@
+using NexusBackupAgent.Artifacts;
+
 namespace NexusBackupAgent.Verification;
 
 /// <summary>
@@ -5,24 +7,10 @@ namespace NexusBackupAgent.Verification;
 /// are known: only they tell damage from content that was wrong when it was stored.
 /// </summary>
 /// <param name="increment">Applies the content; disposed with this.</param>
-internal sealed class IncrementStream(Stream increment) : Stream
+internal sealed class IncrementStream(Stream increment) : ForwardWriteStream
 {
     /// <summary>Why the content could not be applied; null as long as it could. Final after <see cref="CompleteAsync"/>.</summary>
     public string? Refusal { get; private set; }
-
-    public override bool CanRead => false;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => true;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     /// <summary>Says that all was given.</summary>
     public async Task CompleteAsync()
@@ -49,21 +37,6 @@ internal sealed class IncrementStream(Stream increment) : Stream
             Refusal = refused.Message;
         }
     }
-
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override void Flush()
-    {
-    }
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

@@ -58,7 +58,7 @@ internal sealed class SelfTest(VerifyBackup verify, ScratchDirectory scratch, Ti
 
     private async Task<SelfTestResult> TryAsync(SelfTestDamage damage, SelfTestSample sample, CancellationToken cancellationToken)
     {
-        var copy = sample.Copy();
+        var copy = sample.Copy(damage.IsOfIncrement);
         try
         {
             await damage.DoAsync(copy);
@@ -76,7 +76,16 @@ internal sealed class SelfTest(VerifyBackup verify, ScratchDirectory scratch, Ti
         if (listed is null)
             return new SelfTestResult(damage.Name, damage.Expected, [], Passed: false, "the damaged copy is not even listed");
 
-        var verified = await verify(sample.Source, copy.Catalog, listed, progress: null, cancellationToken);
+        Backup verified;
+        try
+        {
+            verified = await verify(sample.Source, copy.Catalog, listed, progress: null, cancellationToken);
+        }
+        catch (DamagedBaseException damaged) when (listed.Bases.Any(link => link.Id == damaged.Base.Id))
+        {
+            verified = damaged.Base;
+        }
+
         var found = verified.Verification!.Checks.Where(check => !check.Passed).ToList();
         var passed = damage.Expected.Count == 0
             ? verified.State == BackupState.Good

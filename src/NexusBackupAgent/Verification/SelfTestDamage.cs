@@ -15,6 +15,9 @@ internal sealed record SelfTestDamage(string Name, IReadOnlyList<VerificationChe
     private const VerificationCheck Gzip = VerificationCheck.Gzip;
     private const VerificationCheck Integrity = VerificationCheck.Integrity;
 
+    /// <summary>Whether it is done to an increment, or to what that builds on.</summary>
+    public bool IsOfIncrement { get; init; }
+
     /// <summary>Every way that is feared, and none at all, which must pass.</summary>
     public static IReadOnlyList<SelfTestDamage> All { get; } =
     [
@@ -32,6 +35,10 @@ internal sealed record SelfTestDamage(string Name, IReadOnlyList<VerificationChe
         new("an older backup under its name", [Checksum], StaleContentAsync),
         new("cut off before it was hashed", [Gzip], HashTruncatedAsync),
         new("a damaged database, stored without a flaw", [Integrity], TakeRuinedAsync),
+        new("an increment, undamaged", [], _ => Task.CompletedTask) { IsOfIncrement = true },
+        new("a bit flipped in an increment", [Checksum, Gzip], copy => ChangeAsync(copy, bytes => bytes[bytes.Length / 2] ^= 4)) { IsOfIncrement = true },
+        new("a bit flipped in what an increment builds on", [Checksum, Gzip], copy => ChangeAsync(copy with { File = copy.Base! }, bytes => bytes[bytes.Length / 2] ^= 4)) { IsOfIncrement = true },
+        new("another backup in the place of what an increment builds on", [Checksum], SwapBaseAsync) { IsOfIncrement = true },
     ];
 
     private static Task ChangeAsync(SelfTestCopy copy, Action<byte[]> change) => ReplaceAsync(copy, bytes =>
@@ -82,6 +89,15 @@ internal sealed record SelfTestDamage(string Name, IReadOnlyList<VerificationChe
         File.Copy(copy.PathOf(copy.Ruined), copy.PathOf(copy.File), overwrite: true);
         var ruined = await ManifestAsync(copy, copy.Ruined);
         await AgreeAsync(copy, await ManifestAsync(copy, copy.File) with { Stored = ruined.Stored, Content = ruined.Content });
+    }
+
+    /// <summary>With a manifest that agrees, so that only what both give together shows it.</summary>
+    private static async Task SwapBaseAsync(SelfTestCopy copy)
+    {
+        var @base = copy with { File = copy.Base! };
+        File.Copy(copy.PathOf(copy.Older), copy.PathOf(@base.File), overwrite: true);
+        var older = await ManifestAsync(copy, copy.Older);
+        await AgreeAsync(@base, await ManifestAsync(copy, @base.File) with { Stored = older.Stored, Content = older.Content });
     }
 
     private static async Task AgreeAsync(SelfTestCopy copy, BackupManifest manifest)

@@ -13,12 +13,13 @@ namespace NexusBackupAgent.Verification;
 /// <param name="File">The newer backup's artifact, which is damaged and verified.</param>
 /// <param name="Older">The older backup's artifact: sound, and of another state of the database.</param>
 /// <param name="Ruined">The artifact of a capture of the database with a damaged page.</param>
-internal sealed record SelfTestCopy(BackupCatalog Catalog, string Directory, string File, string Older, string Ruined)
+/// <param name="Base">The artifact that <paramref name="File"/> builds on; null when that is full.</param>
+internal sealed record SelfTestCopy(BackupCatalog Catalog, string Directory, string File, string Older, string Ruined, string? Base = null)
 {
     public string PathOf(string file) => Path.Combine(Directory, file);
 }
 
-/// <summary>A small real database, backed up twice sound and once damaged, for the self-test.</summary>
+/// <summary>A small real database, backed up twice sound, once what changed since, and once damaged, for the self-test.</summary>
 internal sealed class SelfTestSample
 {
     /// <summary>Bytes that the sample, its backups and one copy of them need at most.</summary>
@@ -50,22 +51,29 @@ internal sealed class SelfTestSample
         var older = await BackUpAsync(source, store, "older", cancellationToken);
         Execute(database, "UPDATE incidents SET title = title || '!' WHERE id % 7 = 0");
         var newer = await BackUpAsync(source, store, "newer", cancellationToken);
+        Execute(database, "UPDATE incidents SET title = title || '?' WHERE id % 500 = 0");
+        var catalog = CatalogOf(store, source);
+        var @base = (await catalog.ListAsync(cancellationToken)).First(backup => backup.File == newer);
+        var increment = await new SelfTestIncrement(source, catalog, scratch).StoreAsync(@base, cancellationToken);
         DamagePage(database);
         var ruined = await BackUpAsync(source, store, "ruined", cancellationToken);
-        return new SelfTestSample(directory, store, source, [newer, older, ruined]);
+        return new SelfTestSample(directory, store, source, [newer, older, ruined, increment]);
     }
 
-    /// <summary>A store of its own with all three backups.</summary>
-    public SelfTestCopy Copy()
+    /// <summary>A store of its own with all of the backups.</summary>
+    /// <param name="ofIncrement">Whether the increment is to be verified, and not what it builds on.</param>
+    public SelfTestCopy Copy(bool ofIncrement)
     {
         var copy = Directory.CreateDirectory(Path.Combine(directory, $"copy-{copies++}")).FullName;
         foreach (var file in Directory.EnumerateFiles(store))
             File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
-        return new SelfTestCopy(CatalogOf(copy, Source), copy, artifacts[0], artifacts[1], artifacts[2]);
+        return ofIncrement
+            ? new SelfTestCopy(CatalogOf(copy, Source), copy, artifacts[3], artifacts[1], artifacts[2], artifacts[0])
+            : new SelfTestCopy(CatalogOf(copy, Source), copy, artifacts[0], artifacts[1], artifacts[2]);
     }
 
     private static BackupCatalog CatalogOf(string directory, IBackupSource source) =>
-        new(new LocalDirectoryStore(Name, directory), "", Name, source.Kind, new ArtifactExtensions(source.Extension), TimeZoneInfo.Utc);
+        new(new LocalDirectoryStore(Name, directory), "", Name, source.Kind, new ArtifactExtensions(source.Extension, source.IncrementExtension), TimeZoneInfo.Utc);
 
     private static async Task<string> BackUpAsync(IBackupSource source, string store, string schedule, CancellationToken cancellationToken)
     {
