@@ -16,7 +16,7 @@ internal static class BackupCommand
         var names = SourceArguments.Several(context, "SOURCE", "The sources to back up. Default: all");
         var type = new Option<string?>("--type")
         {
-            Description = "full, the default; differential: what changed since the newest good full backup; incremental: since the newest good one of any type. Where there is none, a full one is made",
+            Description = "full (the default), differential (what changed since the newest good full backup) or incremental (since the newest good one of any type); where there is none, a full one is made",
             HelpName = "TYPE",
         };
         type.CompletionSources.Add([.. Enum.GetValues<BackupType>().Select(word => word.Word())]);
@@ -24,10 +24,10 @@ internal static class BackupCommand
         var command = new TaughtCommand(
             "backup",
             "Back up now, verify what was stored, and apply retention. Manual backups are kept until somebody deletes them.",
-            "nexus-backup backup                 every source",
-            "nexus-backup backup itsm            one source",
-            "nexus-backup backup itsm --type incremental    only what changed",
-            "nexus-backup backup itsm --json     for scripts: one record for each run")
+            "nexus-backup backup                           every source",
+            "nexus-backup backup itsm                      one source",
+            "nexus-backup backup itsm --type incremental   only what changed",
+            "nexus-backup backup itsm --json               for scripts: one record for each run")
         {
             names, type, json,
         };
@@ -91,7 +91,7 @@ internal static class BackupCommand
     {
         var stored = Readable.Size(manifest.Stored.Length);
         if (manifest.Restored is { } restored)
-            return $"{Readable.Size(manifest.Content.Length)} of {Readable.Size(restored.Length)} changed → {stored}";
+            return $"{Readable.Size(manifest.Content.Length)} of changes in {Readable.Size(restored.Length)} → {stored}";
         return $"{Readable.Size(manifest.Content.Length)} → {stored} ({(double)manifest.Content.Length / Math.Max(manifest.Stored.Length, 1):0.0}×)";
     }
 

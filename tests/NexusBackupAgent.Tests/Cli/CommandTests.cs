@@ -47,7 +47,7 @@ public sealed class CommandTests : IDisposable
         using (var connection = place.Open("itsm.db"))
             Workplace.Execute(connection, "UPDATE incidents SET title = 'x' WHERE id = 7");
         var second = await place.RunAsync("backup", "--type", "differential");
-        Assert.Matches(@"db-wal\.gz +[\d.]+ KiB of [\d.]+ (KiB|MiB) changed → ", second.Output);
+        Assert.Matches(@"db-wal\.gz +[\d.]+ KiB of changes in [\d.]+ (KiB|MiB) → ", second.Output);
 
         var run = (await place.RunAsync("backup", "--type", "incremental", "--json")).Json[0];
         Assert.Equal(("incremental", null), (Text(run, "type"), Text(run, "fullBecause")));
@@ -64,7 +64,7 @@ public sealed class CommandTests : IDisposable
 
         Assert.Equal(2, backups.Count);
         Assert.Equal(
-            ["id", "source", "schedule", "type", "base", "capturedAt", "file", "sizeBytes", "contentBytes", "sha256", "state", "verifiedAt"],
+            ["id", "source", "schedule", "type", "base", "capturedAt", "file", "sizeBytes", "contentBytes", "sha256", "state", "verifiedAt", "brokenChain"],
             backups[0].EnumerateObject().Select(property => property.Name));
         Assert.Equal(backups.OrderByDescending(backup => Text(backup, "capturedAt"), StringComparer.Ordinal), backups);
         Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", Text(backups[0], "capturedAt"));

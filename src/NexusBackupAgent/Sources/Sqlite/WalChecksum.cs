@@ -3,16 +3,17 @@ using System.Runtime.InteropServices;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 
-/// <summary>The running checksum of a WAL (SQLite file format, §4.2): each frame's covers everything before it.</summary>
-/// <param name="readsBigEndian">How the words are read; the file's first number says so.</param>
-internal sealed class WalChecksum(bool readsBigEndian)
+/// <summary>
+/// The running checksum of a WAL (SQLite file format, §4.2): each frame's covers everything before it. Of the two kinds
+/// that SQLite knows, the one that reads little-endian words.
+/// </summary>
+internal sealed class WalChecksum
 {
-    private readonly bool swaps = readsBigEndian == BitConverter.IsLittleEndian;
-    private uint first;
-    private uint second;
-
     /// <summary>Bytes of a stored checksum.</summary>
     public const int Size = 8;
+
+    private uint first;
+    private uint second;
 
     /// <param name="bytes">A multiple of eight.</param>
     public void Add(ReadOnlySpan<byte> bytes)
@@ -21,8 +22,8 @@ internal sealed class WalChecksum(bool readsBigEndian)
         var words = MemoryMarshal.Cast<byte, uint>(bytes);
         for (var word = 0; word < words.Length; word += 2)
         {
-            one += Read(words[word]) + two;
-            two += Read(words[word + 1]) + one;
+            one += LittleEndian(words[word]) + two;
+            two += LittleEndian(words[word + 1]) + one;
         }
 
         (first, second) = (one, two);
@@ -37,5 +38,5 @@ internal sealed class WalChecksum(bool readsBigEndian)
     public bool Matches(ReadOnlySpan<byte> stored) =>
         BinaryPrimitives.ReadUInt32BigEndian(stored) == first && BinaryPrimitives.ReadUInt32BigEndian(stored[sizeof(uint)..]) == second;
 
-    private uint Read(uint word) => swaps ? BinaryPrimitives.ReverseEndianness(word) : word;
+    private static uint LittleEndian(uint word) => BitConverter.IsLittleEndian ? word : BinaryPrimitives.ReverseEndianness(word);
 }

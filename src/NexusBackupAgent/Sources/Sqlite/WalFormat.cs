@@ -27,11 +27,8 @@ internal static class WalFormat
     /// <summary>Of the file format, as it stands in the file.</summary>
     public const uint Version = 3007000;
 
-    /// <summary>The first number of a WAL whose checksums read little-endian words.</summary>
-    public const uint LittleEndianMagic = 0x377f0682;
-
-    /// <summary>The first number of a WAL whose checksums read big-endian words.</summary>
-    public const uint BigEndianMagic = 0x377f0683;
+    /// <summary>The first number of a WAL whose checksums read little-endian words, on whatever machine.</summary>
+    public const uint Magic = 0x377f0682;
 
     // Where SQLite puts its locks; the page that holds this byte is never written, to the file or to a WAL (§1.6).
     private const uint PendingByte = 1 << 30;

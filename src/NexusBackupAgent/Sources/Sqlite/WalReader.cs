@@ -59,10 +59,10 @@ internal sealed class WalReader(Action<int> onHeader, Action<WalFrame> onFrame)
         var magic = BinaryPrimitives.ReadUInt32BigEndian(piece);
         var version = BinaryPrimitives.ReadUInt32BigEndian(piece.AsSpan(4));
         var pageSize = WalFormat.Valid(BinaryPrimitives.ReadUInt32BigEndian(piece.AsSpan(8)));
-        if (magic is not (WalFormat.LittleEndianMagic or WalFormat.BigEndianMagic) || version != WalFormat.Version || pageSize == 0)
-            throw new InvalidDataException("its content is not a WAL of SQLite");
+        if (magic != WalFormat.Magic || version != WalFormat.Version || pageSize == 0)
+            throw new InvalidDataException("its content is not a WAL as the agent writes it");
 
-        checksum = new WalChecksum(magic == WalFormat.BigEndianMagic);
+        checksum = new WalChecksum();
         checksum.Add(piece.AsSpan(0, WalFormat.SummedOfHeader));
         if (!checksum.Matches(piece.AsSpan(WalFormat.SummedOfHeader)))
             throw new InvalidDataException("the checksum of the WAL's header is wrong");

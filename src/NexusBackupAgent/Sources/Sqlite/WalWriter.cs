@@ -12,7 +12,7 @@ internal sealed class WalWriter(Stream destination, int pageSize)
 {
     // The last frame alone says that the transaction is complete, so each is held until another follows.
     private readonly byte[] frame = new byte[WalFormat.FrameHeaderSize + pageSize];
-    private readonly WalChecksum checksum = new(readsBigEndian: false);
+    private readonly WalChecksum checksum = new();
     private uint held;
 
     /// <summary>Whether there is a page in it.</summary>
@@ -39,7 +39,7 @@ internal sealed class WalWriter(Stream destination, int pageSize)
     private ValueTask BeginAsync(CancellationToken cancellationToken)
     {
         var header = new byte[WalFormat.HeaderSize];
-        BinaryPrimitives.WriteUInt32BigEndian(header, WalFormat.LittleEndianMagic);
+        BinaryPrimitives.WriteUInt32BigEndian(header, WalFormat.Magic);
         BinaryPrimitives.WriteUInt32BigEndian(header.AsSpan(4), WalFormat.Version);
         BinaryPrimitives.WriteUInt32BigEndian(header.AsSpan(8), (uint)pageSize);
         var salts = header.AsSpan(WalFormat.Salts, WalFormat.SaltsSize);
