@@ -65,7 +65,7 @@ public sealed class CommandTests : IDisposable
 
         Assert.Equal(2, backups.Count);
         Assert.Equal(
-            ["id", "source", "schedule", "type", "base", "capturedAt", "file", "sizeBytes", "contentBytes", "sha256", "state", "verifiedAt", "brokenChain"],
+            ["id", "source", "schedule", "type", "base", "capturedAt", "file", "sizeBytes", "contentBytes", "sha256", "state", "verifiedAt"],
             backups[0].EnumerateObject().Select(property => property.Name));
         Assert.Equal(backups.OrderByDescending(backup => Text(backup, "capturedAt"), StringComparer.Ordinal), backups);
         Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", Text(backups[0], "capturedAt"));
