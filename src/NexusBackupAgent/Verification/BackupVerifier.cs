@@ -74,6 +74,10 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         var reading = await reader.ReadAsync(source, catalog, backup, expanded, progress, cancellationToken);
         if (reading.DamagedBase is { } damaged)
             throw new DamagedBaseException(await FoundDamagedAsync(catalog, damaged, reading.Tip, recordsDamage, cancellationToken), catalog.Locate(damaged.File));
+        var checking = reading.IsWhole ? source.CheckAsync(expanded, cancellationToken) : Task.FromResult<string?>(null);
+        var digesting = reading.IsWhole ? ChainReader.DigestAsync(backup, expanded, cancellationToken) : Task.FromResult<ArtifactDigest?>(null);
+        await Task.WhenAll(checking, digesting); // both read the same file, each on a core of its own
+        reading = reading with { Restored = await digesting };
         var checks = new List<CheckResult>
         {
             Result(VerificationCheck.Checksum, await ChecksumAsync(catalog, backup, reading, cancellationToken)),
@@ -82,7 +86,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         var isAsCommitted = backup.Manifest.IsCommitted && reading.Tip is { Artifact.GzipFailure: null } && DamageOf(backup.Manifest, reading) is null;
         if (reading.IsWhole)
         {
-            var finding = await source.CheckAsync(expanded, cancellationToken);
+            var finding = await checking;
             if (finding is not null && isAsCommitted && backup.Verification is { Passed: true })
                 throw HasPassedBefore(catalog.Locate(backup.File), Path.GetDirectoryName(expanded)!, finding);
             checks.Add(Result(VerificationCheck.Integrity, finding));

@@ -26,10 +26,12 @@ internal sealed record LinkReading(ArtifactReading Artifact, string? Refusal)
 
 /// <summary>What reading a backup with all that it builds on found.</summary>
 /// <param name="Tip">Of its own file; of a damaged base's when there is one, with which the reading ended.</param>
-/// <param name="Restored">Digest of what they give together; null when that could not be made, and of a full backup, whose content that is.</param>
 /// <param name="DamagedBase">The first of what it builds on that is not what was stored; null when all of it is.</param>
-internal sealed record ChainReading(LinkReading Tip, ArtifactDigest? Restored, Backup? DamagedBase = null)
+internal sealed record ChainReading(LinkReading Tip, Backup? DamagedBase = null)
 {
+    /// <summary>Digest of what they give together; null when that could not be made, and of a full backup, whose content that is.</summary>
+    public ArtifactDigest? Restored { get; init; }
+
     /// <summary>Whether there is something whole for the source to check.</summary>
     public bool IsWhole => Tip is { Artifact.GzipFailure: null, Refusal: null };
 }
@@ -50,13 +52,12 @@ internal sealed class ChainReader(ScratchDirectory scratch)
         {
             var reading = await ReadLinkAsync(source, catalog, link, expanded, After(done, progress), cancellationToken);
             if (reading.Artifact.GzipFailure is not null || reading.DamageOf(link.Manifest) is not null)
-                return new ChainReading(reading, Restored: null, link);
+                return new ChainReading(reading, link);
             done += link.ActualLength;
         }
 
         var tip = await ReadLinkAsync(source, catalog, backup, expanded, After(done, progress), cancellationToken);
-        var isIncrement = backup.Bases.Count > 0 && tip is { Artifact.GzipFailure: null, Refusal: null };
-        return new ChainReading(tip, isIncrement ? await DigestAsync(expanded, cancellationToken) : null);
+        return new ChainReading(tip);
     }
 
     private static InPlaceProgress? After(long done, IProgress<long>? progress) => progress is null ? null : new InPlaceProgress(read => progress.Report(done + read));
@@ -95,8 +96,12 @@ internal sealed class ChainReader(ScratchDirectory scratch)
         }
     }
 
-    private static async Task<ArtifactDigest> DigestAsync(string expanded, CancellationToken cancellationToken)
+    /// <returns>Digest of what an increment and all that it builds on give together; null of a full backup, whose content that is.</returns>
+    public static async Task<ArtifactDigest?> DigestAsync(Backup backup, string expanded, CancellationToken cancellationToken)
     {
+        if (backup.Bases.Count == 0)
+            return null;
+        await Task.Yield(); // the caller has something to do meanwhile
         await using var content = new FileStream(expanded, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 20, FileOptions.SequentialScan);
         return new ArtifactDigest(content.Length, Convert.ToHexStringLower(await SHA256.HashDataAsync(content, cancellationToken)));
     }
