@@ -28,7 +28,7 @@ public sealed class ConfigurationSchemaTests
     [InlineData("stores: {a: {path: x}}\nsources: {a/b: {sqlite: a.db}}", "'a/b' does not match")]
     [InlineData("stores: {a: {path: x}}\nsources: {s: {sqlite: a.db, schedules: {manual: {cron: '@daily', retention: 7d}}}}", "sources/s/schedules")]
     [InlineData("stores: {a: {path: x}}\nsources: {s: {sqlite: a.db, schedules: {d: {cron: '@daily'}}}}", "'retention' is a required property")]
-    [InlineData("stores: {a: {path: x}}\nsources: {s: {sqlite: a.db, schedules: {d: {cron: '@daily', retention: 7d, type: differential}}}}", "sources/s/schedules/d/type")]
+    [InlineData("stores: {a: {path: x}}\nsources: {s: {sqlite: a.db, schedules: {d: {cron: '@daily', retention: 7d, type: partial}}}}", "sources/s/schedules/d/type")]
     [InlineData("stores: {a: {path: x}}\nsources: {s: {sqlite: a.db, busyTimeout: 30}}", "sources/s/busyTimeout")]
     [InlineData("stores: {a: {path: x}}\nsources: {s: {sqlite: a.db, retry: {attempts: 11}}}", "sources/s/retry/attempts")]
     [InlineData("stores: {a: {path: x}}\nsources: {s: {sqlite: a.db, verify: {spread: 7}}}", "sources/s/verify/spread")]

@@ -83,7 +83,8 @@ public sealed partial class AgentServiceTests : IAsyncLifetime
         await ProtectedAsync();
 
         // As the runbook looks for it (§3.2 [B] step 4): grep -iE "cron|schedule|backup".
-        Assert.True(NextRun().Count(Agent.Log) >= 3, Agent.Log);
+        // The metrics tell of the run a moment before the log.
+        await Agent.GetUntilAsync("/metrics", _ => NextRun().Count(Agent.Log) >= 3);
     }
 
     [SkippableFact]
