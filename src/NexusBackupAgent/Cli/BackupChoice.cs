@@ -39,9 +39,11 @@ internal sealed class BackupChoice(Terminal terminal, IReadOnlyList<ScheduledSou
             try
             {
                 var listed = await source.Catalog.ListAsync(cancellationToken);
-                var backups = listed.Where(backup => backup.State != BackupState.Quarantined).ToList(); // known to be corrupt
+                var backups = listed.Where(backup => all ? !backup.IsSetAside : backup.State != BackupState.Quarantined).ToList(); // known to be corrupt
                 if (backups.Count == 0)
-                    None(source.Name, listed.Count(backup => backup.IsSetAside), listed.Count, named);
+                    None(source.Name, listed, named);
+                else if (!all && listed.TakeWhile(backup => backup != backups[0]).Count(backup => backup.HasBrokenChain) is > 0 and var newer)
+                    terminal.Warn($"the newest {newer} of source '{source.Name}' can't be restored for want of what {(newer == 1 ? "it builds" : "they build")} on (nexus-backup list '{source.Name}')");
                 chosen.AddRange((all ? backups.OrderBy(backup => backup.Bases.Count) : backups.Take(1)).Select(backup => (source, backup))); // a damaged base is found before what builds on it
             }
             catch (BackupException failure)
@@ -54,18 +56,23 @@ internal sealed class BackupChoice(Terminal terminal, IReadOnlyList<ScheduledSou
         return chosen;
     }
 
-    private void None(string source, int setAside, int listed, bool named)
+    private void None(string source, IReadOnlyList<Backup> listed, bool named)
     {
-        var what = listed == 0 ? "has no backups"
-            : $"has no backups but {setAside} that {(setAside == 1 ? "was" : "were")} set aside as corrupt{(listed == setAside ? "" : $", and {listed - setAside} that can't be restored for what {(listed - setAside == 1 ? "it builds" : "they build")} on")}";
-        if (!named && setAside == 0)
+        var (setAside, bereft) = (listed.Count(backup => backup.IsSetAside), listed.Count(backup => !backup.IsSetAside));
+        string?[] useless =
+        [
+            setAside == 0 ? null : $"{setAside} that {(setAside == 1 ? "was" : "were")} set aside as corrupt",
+            bereft == 0 ? null : $"{bereft} that can't be restored for want of what {(bereft == 1 ? "it builds" : "they build")} on",
+        ];
+        var what = listed.Count == 0 ? "has no backups" : $"has no backups but {string.Join(", and ", useless.OfType<string>())}";
+        if (!named && listed.Count == 0)
         {
             terminal.Warn($"source '{source}' {what}");
             return;
         }
 
         terminal.Fail($"source '{source}' {what}", $"make one: nexus-backup backup '{source}'");
-        codes.Add(setAside == 0 ? ExitCode.NotFound : ExitCode.VerificationFailed);
+        codes.Add(listed.Count == 0 ? ExitCode.NotFound : ExitCode.VerificationFailed);
     }
 
     private static async Task<(ProtectedSource, Backup)> FindAsync(IReadOnlyList<ScheduledSource> sources, string name, CancellationToken cancellationToken)

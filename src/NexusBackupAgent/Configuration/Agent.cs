@@ -29,7 +29,7 @@ internal sealed partial class Agent : IDisposable
         scratch.RemoveLeftovers(timeProvider.GetUtcNow());
         var verifier = new BackupVerifier(scratch, timeProvider);
         var examiner = new BackupExaminer(new Quarantine(verifier, timeProvider), Journal, Operations, timeProvider, loggers.CreateLogger<BackupExaminer>());
-        var capture = new BackupCapture(new SpaceGuard(scratch), new PageIndexes(scratch, loggers.CreateLogger<PageIndexes>()), timeProvider);
+        var capture = new BackupCapture(new SpaceGuard(scratch), new PageIndexes(scratch, loggers.CreateLogger<PageIndexes>()), examiner, timeProvider);
         var runner = new BackupRunner(capture, examiner, timeProvider);
         Turns = new SourceTurns(configuration.StateDirectory, timeProvider);
         Hooks = new HookRunner(Journal, Operations, timeProvider, loggers.CreateLogger<HookRunner>());

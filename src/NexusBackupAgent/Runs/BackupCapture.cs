@@ -13,7 +13,7 @@ namespace NexusBackupAgent.Runs;
 internal sealed record CapturedBackup(Backup Backup, string? FullBecause);
 
 /// <summary>Stores one state of a source: all of it, or what it has that an earlier backup had not.</summary>
-internal sealed class BackupCapture(SpaceGuard space, PageIndexes indexes, TimeProvider timeProvider)
+internal sealed class BackupCapture(SpaceGuard space, PageIndexes indexes, BackupExaminer examiner, TimeProvider timeProvider)
 {
     private static readonly string AgentVersion =
         typeof(BackupCapture).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
@@ -30,7 +30,22 @@ internal sealed class BackupCapture(SpaceGuard space, PageIndexes indexes, TimeP
         }
         catch (NoIncrementException reason)
         {
+            if (reason is DamagedLinkException { Link: var link })
+                await ExamineAsync(source, link, cancellationToken);
             return new CapturedBackup(await CaptureFullAsync(source, schedule, source.Source.IncrementExtension is not null, progress, cancellationToken), reason.Message);
+        }
+    }
+
+    /// <summary>Before the full one that takes its place: one reading is no proof, and what a second one proves must not count as good.</summary>
+    private async Task ExamineAsync(ProtectedSource source, Backup link, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await examiner.ExamineAsync(source, link, progress: null, cancellationToken);
+        }
+        catch (BackupException)
+        {
+            // It can't be looked at now, and the next verification tells why; the full backup needs nothing of it.
         }
     }
 

@@ -88,7 +88,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
             return new BackupException(
                 FailureKind.Verification,
                 $"backup '{file}' does not count, because {BackupExaminer.ReasonOf(backup)}",
-                "check the store's disk (dmesg | tail; smartctl -H), then run nexus-backup backup again: it makes a full one, as a running agent does within a minute");
+                "check the store's disk (dmesg | tail; smartctl -H), then run nexus-backup backup --type full, as a running agent does within a minute");
         }
 
         if (!backup.ShowsCorruptSource)

@@ -105,8 +105,8 @@ internal sealed partial class DrillDispatcher(
     [LoggerMessage(EventId = 1201, EventName = "drill_succeeded", Level = LogLevel.Information, Message = "drill of {Source} succeeded: {File} restored in {Seconds:0.0} s, {Probes} probes as expected")]
     private partial void DrillSucceeded(string source, string file, double seconds, int probes);
 
-    [LoggerMessage(EventId = 1202, EventName = "drill_failed", Level = LogLevel.Error, Message = "drill of {Source} failed: cause {Failure}, class {Class}: {Reason}. Next: {Hint}")]
-    private partial void DrillFailed(string source, FailureKind failure, string @class, string reason, string hint);
+    [LoggerMessage(EventId = 1202, EventName = "drill_failed", Level = LogLevel.Error, Message = "drill of {Source} failed: cause {Failure}, class {FailureClass}: {Reason}. Next: {Hint}")]
+    private partial void DrillFailed(string source, FailureKind failure, string failureClass, string reason, string hint);
 
     [LoggerMessage(EventId = 1204, EventName = "drill_result_not_kept", Level = LogLevel.Warning, Message = "drill of {Source}: the result counts, but can't be kept beside {File}: {Reason}. Next: {Hint}")]
     private partial void ResultNotKept(string source, string file, string reason, string hint);

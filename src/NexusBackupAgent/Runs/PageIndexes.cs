@@ -76,7 +76,7 @@ internal sealed partial class PageIndexes(ScratchDirectory scratch, ILogger<Page
         }
 
         if (reading.GzipFailure is not null || reading.Stored != link.Manifest.Stored || reading.Content != link.Manifest.Content || !draft.IsComplete)
-            throw new NoIncrementException($"{link.File}, on which it would build, is not as it was stored: {reading.GzipFailure ?? "its SHA-256 is another one"}");
+            throw new DamagedLinkException(link, $"{link.File}, on which it would build, is not as it was stored: {reading.GzipFailure ?? "its SHA-256 is another one"}");
         return await TakeAsync((target, token) => draft.WriteToAsync(target, link.Manifest.Content.Sha256, token), link, cancellationToken);
     }
 

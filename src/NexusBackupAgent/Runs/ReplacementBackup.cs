@@ -19,7 +19,7 @@ internal static class ReplacementBackup
     /// <param name="backups">Of one source.</param>
     /// <param name="retention">How long each of its schedules' backups are kept.</param>
     /// <param name="zone">The calendar of months and years.</param>
-    /// <param name="lastStarts">When its last two runs started, newest first, UTC, and whether they succeeded; fewer when there were fewer.</param>
+    /// <param name="lastStarts">When its last two runs for a full backup started, newest first, UTC, and whether they succeeded; fewer when there were fewer.</param>
     /// <param name="now">The instant to decide at. What is later was dated by a wrong clock, and nothing follows from it.</param>
     /// <returns>
     /// The backup to replace, of several the one whose schedule keeps longest; none when there is none, or when a new run
@@ -36,19 +36,23 @@ internal static class ReplacementBackup
             return new ReplacementDecision(Corrupt: null, $"the database was already damaged when {BackupFiles.Original(newest.File)} was captured, and would be captured damaged again");
         var due = damaged
             .Where(corrupt => !corrupt.ShowsCorruptSource
-                && !backups.Any(backup => backup.CapturedAt > FoundAt(corrupt) && backup.CapturedAt <= now)
+                && !backups.Any(backup => IsLaterFull(backup, corrupt))
                 && (starts.Count == 0 || (starts[0].At < FoundAt(corrupt) && !IsOwnReplacement(corrupt, damaged, starts))))
             .MaxBy(KeptUntil); // of equals the first, which was found last
         return due is null ? new ReplacementDecision(Corrupt: null, WhyNot(newest)) : new ReplacementDecision(due);
 
         string WhyNot(Backup corrupt)
         {
-            if (backups.FirstOrDefault(backup => backup.CapturedAt > FoundAt(corrupt) && backup.CapturedAt <= now) is { } later)
+            if (backups.FirstOrDefault(backup => IsLaterFull(backup, corrupt)) is { } later)
                 return $"{later.File} was captured after the damage was found";
             return starts[0].At >= FoundAt(corrupt)
-                ? "another run started after the damage was found"
+                ? "another run for a full backup started after the damage was found"
                 : $"{BackupFiles.Original(corrupt.File)} was itself made in the place of a corrupt one, so the store ruins what is written to it (dmesg | tail; smartctl -H)";
         }
+
+        // An increment that was made meanwhile builds on what is left below the damage, and replaces nothing of it.
+        bool IsLaterFull(Backup backup, Backup corrupt) =>
+            backup.Manifest.Type == BackupType.Full && backup.CapturedAt > FoundAt(corrupt) && backup.CapturedAt <= now;
 
         // What no schedule made comes last: its replacement covers no schedule.
         DateTimeOffset KeptUntil(Backup corrupt) =>

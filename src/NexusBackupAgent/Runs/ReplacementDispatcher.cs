@@ -24,7 +24,7 @@ internal sealed partial class ReplacementDispatcher(RunDispatcher dispatcher, Ru
     {
         var backups = await source.Catalog.ListAsync(cancellationToken);
         return backups.Any(backup => backup.IsSetAside)
-            ? ReplacementBackup.Decide(backups, source.Retention, source.Zone, journal.LastStarts(source.Name, 2), timeProvider.GetUtcNow())
+            ? ReplacementBackup.Decide(backups, source.Retention, source.Zone, journal.LastStarts(source.Name, 2, BackupType.Full), timeProvider.GetUtcNow())
             : ReplacementBackup.NothingLost;
     }
 

@@ -178,8 +178,8 @@ internal sealed partial class RunDispatcher(
     [LoggerMessage(EventId = 1007, EventName = "run_became_full", Level = LogLevel.Information, Message = "backup of {Source}, schedule {Schedule}: full instead of {Type}, because {Reason}")]
     private partial void RunBecameFull(string source, string schedule, string type, string reason);
 
-    [LoggerMessage(EventId = 1002, EventName = "run_failed", Level = LogLevel.Error, Message = "backup of {Source} failed: schedule {Schedule}, type {Type}, cause {Failure}, class {Class}, {Seconds:0.0} s: {Reason}. Next: {Hint}")]
-    private partial void RunFailed(string source, string schedule, string type, FailureKind failure, string @class, double seconds, string reason, string hint);
+    [LoggerMessage(EventId = 1002, EventName = "run_failed", Level = LogLevel.Error, Message = "backup of {Source} failed: schedule {Schedule}, type {Type}, cause {Failure}, class {FailureClass}, {Seconds:0.0} s: {Reason}. Next: {Hint}")]
+    private partial void RunFailed(string source, string schedule, string type, FailureKind failure, string failureClass, double seconds, string reason, string hint);
 
     [LoggerMessage(EventId = 1003, EventName = "run_skipped", Level = LogLevel.Warning, Message = "backup of {Source} skipped: schedule {Schedule}, another run of it is under way")]
     private partial void RunSkipped(string source, string schedule);

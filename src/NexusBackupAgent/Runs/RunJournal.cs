@@ -111,11 +111,11 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
         ("$source", source), ("$schedule", schedule))[0]);
 
     /// <summary>When the source's last runs started, on any schedule, newest first, UTC, and whether they succeeded. One that was skipped never started; one that was stopped on purpose does not count.</summary>
-    public IReadOnlyList<(DateTimeOffset At, bool Succeeded)> LastStarts(string source, int count) => database.Read(transaction => Query(
+    public IReadOnlyList<(DateTimeOffset At, bool Succeeded)> LastStarts(string source, int count, BackupType? type = null) => database.Read(transaction => Query(
         transaction,
-        "SELECT started_at, result IS 'success' FROM runs WHERE source = $source AND result IS NOT 'skipped' AND failure IS NOT 'Interrupted' ORDER BY id DESC LIMIT $count",
+        "SELECT started_at, result IS 'success' FROM runs WHERE source = $source AND result IS NOT 'skipped' AND failure IS NOT 'Interrupted' AND type = coalesce($type, type) ORDER BY id DESC LIMIT $count",
         row => (Instant(row, 0)!.Value, row.GetBoolean(1)),
-        ("$source", source), ("$count", count)));
+        ("$source", source), ("$type", type?.Word()), ("$count", count)));
 
     /// <summary>Why the source's last run failed; null when it succeeded or none ended.</summary>
     public RunFailure? LastFailure(string source) => database.Read(transaction => Query(

@@ -11,6 +11,24 @@ public sealed class ChainCommandTests : IDisposable
     public void Dispose() => place.Dispose();
 
     [Fact]
+    public async Task Verify_fails_where_nothing_can_be_restored_for_want_of_a_base()
+    {
+        await BackUpAsync("full");
+        await BackUpAsync("incremental");
+        foreach (var file in Directory.GetFiles(place.Store, "*.db.gz*"))
+            File.Delete(file);
+
+        foreach (var arguments in (string[][])[["verify"], ["verify", "itsm"], ["verify", "--all"]])
+        {
+            var verified = await place.RunAsync(arguments);
+            Assert.Equal(4, verified.Code);
+            Assert.Contains("can", verified.Errors[0], StringComparison.Ordinal);
+            Assert.Contains("be restored", verified.Errors[0], StringComparison.Ordinal);
+            Assert.DoesNotContain(" 0 that", verified.Errors[0], StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task A_damaged_full_backup_is_found_once_and_everything_says_what_is_lost_with_it()
     {
         await BackUpAsync("full");

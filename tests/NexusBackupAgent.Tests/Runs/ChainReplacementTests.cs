@@ -31,6 +31,27 @@ public sealed class ChainReplacementTests
     }
 
     [SkippableFact]
+    public async Task An_increment_on_an_older_chain_that_comes_first_replaces_nothing()
+    {
+        var (bench, _) = await ChainBench.WithAsync(increments: 1);
+        using var __ = bench;
+        bench.Clock.Advance(TimeSpan.FromHours(1));
+        var lost = await bench.FullAsync();
+        Damage.FlipBit(bench.Stored(lost));
+        await bench.VerifyAsync(await bench.FindAsync(lost));
+        bench.Clock.Advance(TimeSpan.FromMinutes(1));
+        var between = await bench.IncrementAsync();
+        bench.Clock.Advance(TimeSpan.FromMinutes(1));
+
+        var run = await ReplaceAsync(bench);
+
+        Assert.Equal(BackupType.Incremental, between.Manifest.Type);
+        Assert.Equal((null, BackupType.Full), (run!.Failure, run.Outcome!.Backup.Manifest.Type));
+        bench.Clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.Null(await ReplaceAsync(bench));
+    }
+
+    [SkippableFact]
     public async Task A_run_that_finds_its_base_damaged_fails_and_the_full_backup_follows()
     {
         using var temp = new TempDirectory();

@@ -56,6 +56,16 @@ public sealed class IncrementCaptureTests : IncrementFixture
     }
 
     [SkippableFact]
+    public async Task Nothing_changed_costs_little_with_large_pages_and_a_large_schema_too()
+    {
+        await SqliteSamples.SqlAsync(Database, "PRAGMA page_size=65536; CREATE TABLE first (x); " + string.Concat(Enumerable.Range(0, 350).Select(table => $"CREATE TABLE table_{table} (column_{table * 7919} TEXT NOT NULL, another_{table * 104729} INTEGER); ")));
+        await CaptureAsync(BackupType.Full);
+        var increment = await IncrementAsync();
+        Assert.InRange(increment.ActualLength, 1, 2000);
+        await AssertIsDatabaseAsync(increment);
+    }
+
+    [SkippableFact]
     public async Task Another_journal_mode_is_a_change_like_any_other()
     {
         await SqliteSamples.LedgerAsync(Database, "delete");

@@ -63,6 +63,8 @@ public sealed class PageIndexesTests : IncrementFixture
         Damage.FlipBit(Path.Combine(Bench.StorePath, full.File));
         Assert.Contains($"{full.File}, on which it would build, is not as it was stored", await FullInsteadAsync(), StringComparison.Ordinal);
         Assert.True(File.Exists(Path.Combine(Bench.StorePath, increment.File)));
+        var states = (await Bench.BackupsAsync()).ToDictionary(backup => backup.Id, backup => backup.State);
+        Assert.Equal((BackupState.Quarantined, BackupState.Quarantined), (states[full.Id], states[increment.Id])); // neither counts as good any longer
     }
 
     [SkippableFact]

@@ -67,7 +67,7 @@ public sealed class ReplacementBackupTests
 
     [Theory]
     [InlineData("0 5", "6", "", "daily_6.db.gz was captured after the damage was found")]
-    [InlineData("0 5", "", "6 0", "another run started after the damage was found")]
+    [InlineData("0 5", "", "6 0", "another run for a full backup started after the damage was found")]
     [InlineData("0 4;5 5.1", "", "5 0", "daily_5.db.gz was itself made in the place of a corrupt one, so the store ruins what is written to it (dmesg | tail; smartctl -H)")]
     [InlineData("0 5", "", "0", "")]
     public void Why_none_is_due_is_told(string corrupt, string good, string starts, string why) =>

@@ -34,7 +34,7 @@ internal sealed class Workbench : IDisposable
         Verifier = new BackupVerifier(Scratch, clock);
         Turns = new SourceTurns(State, clock);
         Examiner = new BackupExaminer(new Quarantine(Verifier, clock), Journal, Operations, clock, NullLogger<BackupExaminer>.Instance);
-        Capture = new BackupCapture(new SpaceGuard(Scratch), new PageIndexes(Scratch, PagesLog), clock);
+        Capture = new BackupCapture(new SpaceGuard(Scratch), new PageIndexes(Scratch, PagesLog), Examiner, clock);
         Hooks = new HookRunner(Journal, Operations, clock, NullLogger<HookRunner>.Instance);
         Dispatcher = new RunDispatcher(new BackupRunner(Capture, Examiner, clock), Turns, Journal, Hooks, clock, NullLogger<RunDispatcher>.Instance);
         Verifications = new VerificationDispatcher(Examiner, Turns, Operations, Hooks, clock, NullLogger<VerificationDispatcher>.Instance);

@@ -2,4 +2,4 @@ namespace NexusBackupAgent.Sources.Pages;
 
 /// <summary>No increment can be made, and a full backup can.</summary>
 /// <param name="reason">Why, as it follows "because".</param>
-internal sealed class NoIncrementException(string reason) : Exception(reason);
+internal class NoIncrementException(string reason) : Exception(reason);

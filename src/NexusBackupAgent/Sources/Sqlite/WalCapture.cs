@@ -17,9 +17,10 @@ internal sealed class WalCapture(PageHistory earlier, PageIndexDraft index, Stre
 
     private readonly int pageSize = earlier.PageSize;
     private readonly uint lockPage = WalFormat.LockPage(earlier.PageSize);
-    private readonly byte[] firstPage = new byte[earlier.PageSize];
+    private readonly byte[] emptiest = new byte[earlier.PageSize];
     private readonly WalWriter wal = new(destination, earlier.PageSize);
     private uint last;
+    private (uint Page, int Zeros) emptiestOf = (0, -1);
 
     /// <returns>Of the whole state.</returns>
     /// <exception cref="NoIncrementException">The state can't be made of the earlier one.</exception>
@@ -43,7 +44,7 @@ internal sealed class WalCapture(PageHistory earlier, PageIndexDraft index, Stre
         await content.CompleteAsync(cancellationToken);
 
         if (!wal.HoldsAny)
-            await AddAsync(1, firstPage, PageHash.Of(firstPage), cancellationToken); // nothing changed, and a transaction needs a page
+            await AddAsync(emptiestOf.Page, emptiest, PageHash.Of(emptiest), cancellationToken); // nothing changed, and a transaction needs a page
         await wal.CompleteAsync(last, cancellationToken);
         index.Complete(pageSize, last);
         return new ArtifactDigest(length, Convert.ToHexStringLower(hash.GetHashAndReset()));
@@ -56,8 +57,7 @@ internal sealed class WalCapture(PageHistory earlier, PageIndexDraft index, Stre
         for (var offset = 0; offset < block.Length; offset += pageSize)
         {
             var page = block.Slice(offset, pageSize);
-            if (++last == 1)
-                page.CopyTo(firstPage);
+            last++;
             var isKnown = earlier.TryFind(last, out var before);
             if (last == lockPage)
             {
@@ -65,6 +65,7 @@ internal sealed class WalCapture(PageHistory earlier, PageIndexDraft index, Stre
                 continue;
             }
 
+            Remember(page.Span);
             var hash = PageHash.Of(page.Span);
             if (!isKnown || hash != before)
                 await AddAsync(last, page, hash, cancellationToken);
@@ -81,6 +82,15 @@ internal sealed class WalCapture(PageHistory earlier, PageIndexDraft index, Stre
             page.Clear();
         else if (PageHash.Of(page) != before)
             throw new NoIncrementException("the page that holds SQLite's locks changed, which no increment can hold");
+    }
+
+    /// <summary>Keeps the page that costs least to store again.</summary>
+    private void Remember(ReadOnlySpan<byte> page)
+    {
+        if (page.Count((byte)0) is var zeros && zeros <= emptiestOf.Zeros)
+            return;
+        page.CopyTo(emptiest);
+        emptiestOf = (last, zeros);
     }
 
     private async ValueTask AddAsync(uint page, ReadOnlyMemory<byte> content, PageHash hash, CancellationToken cancellationToken)
