@@ -9,6 +9,8 @@ const string Usage = """
       busy-writer [--rounds N] [--mib N]     a writer's commits before and during a backup
       memory [MIB…]                          peak memory of nexus-backup backup; default 100 500 2048
       startup [--rounds N]                   from the agent's start to its first answered scrape
+      idle                                   memory and CPU of an agent with 10 sources and nothing to do; three minutes
+      scale [sources|list]                   start, scrape and scheduling of 100 to 1,000 sources; a list of 100,000 backups
       make-database FILE MIB [wal|rollback|blobs]  the seeded databases that the others use
 
     Scratch files go to $BENCHMARK_DIRECTORY, or below the directory of temporary files.
@@ -29,6 +31,10 @@ switch (args)
         return await MemoryPeaks.RunAsync(sizes is [] ? [100, 500, 2048] : [.. sizes.Select(int.Parse)]);
     case ["startup", .. var options]:
         return await Startup.RunAsync(options);
+    case ["idle"]:
+        return await Idle.RunAsync();
+    case ["scale", .. var options]:
+        return await Scale.RunAsync(options);
     case ["make-database", var file, var mebibytes, "blobs"]:
         PictureDatabase.Create(file, ItsmDatabase.Bytes(int.Parse(mebibytes)));
         return 0;

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using NexusBackupAgent.Common;
@@ -51,8 +52,7 @@ internal sealed class CompanionReader<T>(IArtifactStore store, JsonTypeInfo<T> t
     {
         try
         {
-            await using var stream = await store.OpenReadAsync(path, cancellationToken);
-            return Parse(stream);
+            return Parse(await store.ReadAsync(path, cancellationToken));
         }
         catch (JsonException)
         {
@@ -60,6 +60,6 @@ internal sealed class CompanionReader<T>(IArtifactStore store, JsonTypeInfo<T> t
         }
     }
 
-    /// <summary>In place: a few hundred bytes are read sooner than another thread takes them over, and there may be a hundred thousand of them.</summary>
-    private T? Parse(Stream stream) => JsonSerializer.Deserialize(stream, type);
+    // An editor may have put a byte order mark before it.
+    private T? Parse(ReadOnlySpan<byte> text) => JsonSerializer.Deserialize(text.StartsWith(Encoding.UTF8.Preamble) ? text[Encoding.UTF8.Preamble.Length..] : text, type);
 }

@@ -22,6 +22,10 @@ internal interface IArtifactStore
     /// <param name="replace">Whether a file of that name is replaced; otherwise it is an error.</param>
     Task WriteAsync(string path, bool replace, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken);
 
+    /// <summary>All bytes of a small file, from wherever they are had soonest: unlike <see cref="OpenReadAsync"/> this proves nothing of the disk.</summary>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    Task<byte[]> ReadAsync(string path, CancellationToken cancellationToken);
+
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     Task<Stream> OpenReadAsync(string path, CancellationToken cancellationToken);
 

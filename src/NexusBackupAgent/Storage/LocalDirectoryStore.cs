@@ -53,15 +53,31 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IA
         }
     }
 
-    public Task<Stream> OpenReadAsync(string path, CancellationToken cancellationToken)
+    // In place: a few hundred bytes are read sooner than another thread takes them over, and a catalog may hold a hundred thousand such files.
+    public Task<byte[]> ReadAsync(string path, CancellationToken cancellationToken) => Task.FromResult(Read(path, target =>
+    {
+        using var file = File.OpenHandle(target, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        var bytes = new byte[RandomAccess.GetLength(file) + 1]; // to its end, wherever that is: what can't be read must fail here
+        var length = 0;
+        while (length < bytes.Length && RandomAccess.Read(file, bytes.AsSpan(length), length) is > 0 and var read)
+            length += read;
+        return bytes[..length];
+    }));
+
+    public Task<Stream> OpenReadAsync(string path, CancellationToken cancellationToken) => Task.FromResult(Read<Stream>(path, target =>
+    {
+        var file = File.OpenHandle(target, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan | FileOptions.Asynchronous);
+        PageCache.Forget(file); // what memory still holds of it would prove nothing of the disk
+        var buffer = (int)Math.Clamp(RandomAccess.GetLength(file), 1, LargestBuffer);
+        return new FileStream(file, FileAccess.Read, buffer, isAsync: true);
+    }));
+
+    private T Read<T>(string path, Func<string, T> read)
     {
         var target = Locate(path);
         try
         {
-            var file = File.OpenHandle(target, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan | FileOptions.Asynchronous);
-            PageCache.Forget(file); // what memory still holds of it would prove nothing of the disk
-            var buffer = (int)Math.Clamp(RandomAccess.GetLength(file), 1, LargestBuffer); // a catalog opens a hundred thousand small files
-            return Task.FromResult<Stream>(new FileStream(file, FileAccess.Read, buffer, isAsync: true));
+            return read(target);
         }
         catch (DirectoryNotFoundException missing) when (Directory.Exists(root))
         {
@@ -75,9 +91,9 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IA
 
     public Task<IReadOnlyList<StoredFile>> ListAsync(string directory, CancellationToken cancellationToken) => List(
         directory,
-        target => target.EnumerateFiles()
-            .Where(file => file.Exists) // it may have gone since it was enumerated; this also reads its length and time
-            .Select(file => new StoredFile(file.Name, file.Length, new DateTimeOffset(file.LastWriteTimeUtc)) { ChangedAt = FileStatus.Of(file.FullName)?.ChangedAt }));
+        target => Directory.EnumerateFiles(target.FullName) // names only: a FileInfo would ask of each what is asked below
+            .Select(file => FileStatus.Of(file) is { IsRegular: true } status ? Describe(Path.GetFileName(file), status) : Describe(new FileInfo(file)))
+            .OfType<StoredFile>());
 
     public Task<IReadOnlyList<string>> ListDirectoriesAsync(string directory, CancellationToken cancellationToken) =>
         List(directory, target => target.EnumerateDirectories().Select(child => child.Name));
@@ -163,6 +179,14 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IA
             throw IoFailure.Translate(failure, $"list '{target}' in store '{Name}'", root);
         }
     }
+
+    /// <summary>One question to the kernel for each file: a catalog may hold half a million.</summary>
+    private static StoredFile? Describe(string name, FileStatus status) =>
+        new StoredFile(name, (long)status.Length, DateTimeOffset.UnixEpoch.AddTicks(status.Modified / TimeSpan.NanosecondsPerTick)) { ChangedAt = status.ChangedAt };
+
+    /// <returns>Null when it has gone since it was enumerated.</returns>
+    private static StoredFile? Describe(FileInfo file) =>
+        file.Exists ? new StoredFile(file.Name, file.Length, new DateTimeOffset(file.LastWriteTimeUtc)) { ChangedAt = FileStatus.Of(file.FullName)?.ChangedAt } : null;
 
     /// <summary>A root that is missing, or that this user may not look into, must not pass for an empty store.</summary>
     private void RequireRoot()

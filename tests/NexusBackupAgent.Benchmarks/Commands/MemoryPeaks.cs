@@ -57,23 +57,10 @@ internal static class MemoryPeaks
         var peak = 0L;
         while (!process.HasExited)
         {
-            peak = Math.Max(peak, HighWaterMark(process.Id));
+            peak = Math.Max(peak, ProcessMemory.Read(process.Id, "VmHWM"));
             await Pause.ForAsync(TimeSpan.FromMilliseconds(10));
         }
 
         return peak;
-    }
-
-    private static long HighWaterMark(int process)
-    {
-        try
-        {
-            var line = File.ReadLines($"/proc/{process}/status").FirstOrDefault(text => text.StartsWith("VmHWM:", StringComparison.Ordinal));
-            return line is null ? 0 : long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2]) * 1024;
-        }
-        catch (IOException)
-        {
-            return 0; // it has just ended
-        }
     }
 }

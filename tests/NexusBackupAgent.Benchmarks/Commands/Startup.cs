@@ -1,6 +1,3 @@
-using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using NexusBackupAgent.Benchmarks.Data;
 using NexusBackupAgent.Benchmarks.Measuring;
 
@@ -10,8 +7,6 @@ namespace NexusBackupAgent.Benchmarks.Commands;
 internal static class Startup
 {
     private static readonly TimeSpan Goal = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan BetweenTries = TimeSpan.FromMilliseconds(2);
 
     /// <param name="options"><c>--rounds N</c> (default 20).</param>
     /// <returns>0 when the median is within the goal.</returns>
@@ -22,7 +17,7 @@ internal static class Startup
         using var directory = new BenchmarkDirectory();
         var database = directory.File("itsm_nexus.db");
         ItsmDatabase.Create(database, ItsmDatabase.Bytes(1), isWal: true);
-        var address = new Uri($"http://127.0.0.1:{FreePort()}");
+        var address = RunningAgent.FreeAddress();
         var agent = new AgentUnderTest(directory.Path, database, address);
         using (var first = agent.StartBackup())
             await AgentUnderTest.RequireSuccessAsync(first); // otherwise the agent would make one as it starts
@@ -30,57 +25,14 @@ internal static class Startup
         var times = new List<double>();
         for (var round = 0; round <= rounds; round++)
         {
-            var time = await MeasureAsync(agent, new Uri(address, "/metrics"));
+            await using var running = await RunningAgent.StartAsync(agent, address);
             if (round > 0) // the first also warms this program's own client
-                times.Add(time.TotalMilliseconds);
+                times.Add(running.StartTook.TotalMilliseconds);
         }
 
         Console.WriteLine(
             $"start to first scrape, {rounds} rounds: median {Statistics.Median(times):0} ms, p90 {Statistics.Percentile(times, 90):0} ms, "
             + $"least {times.Min():0} ms, most {times.Max():0} ms; goal {Goal.TotalMilliseconds:0} ms");
         return Statistics.Median(times) <= Goal.TotalMilliseconds ? 0 : 1;
-    }
-
-    private static async Task<TimeSpan> MeasureAsync(AgentUnderTest agent, Uri metrics)
-    {
-        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false });
-        var started = Stopwatch.GetTimestamp();
-        using var service = agent.StartService();
-        try
-        {
-            while (!await AnswersAsync(client, metrics))
-            {
-                if (service.HasExited || Stopwatch.GetElapsedTime(started) > Limit)
-                    throw new InvalidOperationException("the agent does not answer");
-                await Pause.ForAsync(BetweenTries);
-            }
-
-            return Stopwatch.GetElapsedTime(started);
-        }
-        finally
-        {
-            service.Kill();
-            await service.WaitForExitAsync();
-        }
-    }
-
-    private static async Task<bool> AnswersAsync(HttpClient client, Uri metrics)
-    {
-        try
-        {
-            using var response = await client.GetAsync(metrics);
-            return response.IsSuccessStatusCode && (await response.Content.ReadAsStringAsync()).Contains("nexus_backup_", StringComparison.Ordinal);
-        }
-        catch (HttpRequestException)
-        {
-            return false; // not listening yet
-        }
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace NexusBackupAgent.Benchmarks.Measuring;
 
-/// <summary>The real executable with a configuration of its own: one database, one store.</summary>
+/// <summary>The real executable with a configuration of its own: one store, and one database if nothing else is said.</summary>
 internal sealed class AgentUnderTest
 {
     private readonly string directory;
@@ -11,22 +11,34 @@ internal sealed class AgentUnderTest
     /// <param name="database">Absolute path.</param>
     /// <param name="listen">Where a running agent answers; null for its default.</param>
     public AgentUnderTest(string directory, string database, Uri? listen = null)
-    {
-        this.directory = directory;
-        Directory.CreateDirectory(Store);
-        File.WriteAllText(Path.Combine(directory, "nexus-backup.yml"), $$$"""
-            listen: {{{listen ?? new Uri("http://127.0.0.1:9440")}}}
-            state: state
-            stores:
-              local: {path: store}
-            sources:
+        : this(directory, listen ?? new Uri("http://127.0.0.1:9440"), $$$"""
               itsm:
                 sqlite: "{{{database}}}"
                 store: local
                 directory: .
                 schedules: {daily: {cron: "0 2 * * *", type: full, retention: 7d}}
+            """)
+    {
+    }
+
+    private AgentUnderTest(string directory, Uri listen, string sources)
+    {
+        this.directory = directory;
+        Directory.CreateDirectory(Store);
+        File.WriteAllText(Path.Combine(directory, "nexus-backup.yml"), $$$"""
+            listen: {{{listen}}}
+            state: state
+            stores:
+              local: {path: store}
+            sources:
+            {{{sources}}}
             """);
     }
+
+    /// <param name="directory">Where configuration, state, scratch space and store go.</param>
+    /// <param name="listen">Where a running agent answers.</param>
+    /// <param name="sources">What stands below <c>sources:</c>, indented; the store is called <c>local</c>.</param>
+    public static AgentUnderTest WithSources(string directory, Uri listen, string sources) => new(directory, listen, sources);
 
     public string Store => Path.Combine(directory, "store");
 
@@ -39,7 +51,10 @@ internal sealed class AgentUnderTest
     /// <summary>Starts the agent as a service.</summary>
     public Process StartService() => Start(Executable, directory, "run", "--config", "nexus-backup.yml");
 
-    /// <summary>The same with the priority that the systemd unit gives the agent.</summary>
+    /// <summary>Starts <c>nexus-backup list</c>.</summary>
+    public Process StartList(params string[] options) => Start(Executable, directory, ["list", "--config", "nexus-backup.yml", .. options]);
+
+    /// <summary>Starts a backup with the priority that the systemd unit gives the agent.</summary>
     public Process StartNiceBackup() => Start("nice", directory, "-n", "10", Executable, "backup", "--config", "nexus-backup.yml");
 
     /// <summary>Removes what backups left, so that the next one finds the disk as this one did.</summary>

@@ -48,6 +48,11 @@ internal sealed class FaultyStore(IArtifactStore inner, int failing, FaultTime t
     public Task DeleteAsync(string path, CancellationToken cancellationToken) =>
         ChangeAsync("delete " + path, () => inner.DeleteAsync(path, cancellationToken));
 
+    public Task<byte[]> ReadAsync(string path, CancellationToken cancellationToken) =>
+        Opening(path) is { } refusal ? throw refusal
+        : Reading(path) is { } failure ? Task.FromException<byte[]>(failure)
+        : inner.ReadAsync(path, cancellationToken);
+
     public Task<Stream> OpenReadAsync(string path, CancellationToken cancellationToken) =>
         Opening(path) is { } refusal ? throw refusal
         : Reading(path) is { } failure ? Task.FromResult<Stream>(new FailingStream(failure))

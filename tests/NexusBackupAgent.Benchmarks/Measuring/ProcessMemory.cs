@@ -1,0 +1,21 @@
+namespace NexusBackupAgent.Benchmarks.Measuring;
+
+/// <summary>What the kernel says of a process's memory.</summary>
+internal static class ProcessMemory
+{
+    /// <param name="process">Its number.</param>
+    /// <param name="field">A line of <c>/proc/PID/status</c> in kB, such as <c>VmHWM</c>, the high-water mark.</param>
+    /// <returns>Bytes; 0 when the process has ended.</returns>
+    public static long Read(int process, string field)
+    {
+        try
+        {
+            var line = File.ReadLines($"/proc/{process}/status").FirstOrDefault(text => text.StartsWith(field + ":", StringComparison.Ordinal));
+            return line is null ? 0 : long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2]) * 1024;
+        }
+        catch (IOException)
+        {
+            return 0; // it has just ended
+        }
+    }
+}
