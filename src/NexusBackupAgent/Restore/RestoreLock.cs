@@ -1,4 +1,3 @@
-using Microsoft.Win32.SafeHandles;
 using NexusBackupAgent.Storage;
 
 namespace NexusBackupAgent.Restore;
@@ -10,9 +9,9 @@ namespace NexusBackupAgent.Restore;
 internal sealed class RestoreLock : IDisposable
 {
     private readonly string path;
-    private readonly SafeFileHandle file;
+    private readonly FileLock file;
 
-    private RestoreLock(string path, SafeFileHandle file)
+    private RestoreLock(string path, FileLock file)
     {
         this.path = path;
         this.file = file;
@@ -26,7 +25,7 @@ internal sealed class RestoreLock : IDisposable
         while (FileLock.TryAcquire(path) is { } opened)
         {
             // Its last holder may have removed the file between our opening and locking it: then that lock keeps nobody away.
-            if (FileStatus.Of($"/proc/self/fd/{opened.DangerousGetHandle()}") is not { } locked
+            if (opened.Status is not { } locked
                 || (FileStatus.Of(path) is { } there && there.IsSameFileAs(locked)))
                 return new RestoreLock(path, opened);
             opened.Dispose();

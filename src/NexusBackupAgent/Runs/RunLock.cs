@@ -1,4 +1,3 @@
-using Microsoft.Win32.SafeHandles;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Storage;
 
@@ -15,9 +14,9 @@ internal sealed class RunLock : IDisposable
     /// <summary>How often a held lock is tried again.</summary>
     public static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
 
-    private readonly SafeFileHandle file;
+    private readonly FileLock file;
 
-    private RunLock(SafeFileHandle file) => this.file = file;
+    private RunLock(FileLock file) => this.file = file;
 
     /// <returns>Null when somebody else holds it.</returns>
     public static RunLock? TryAcquire(string stateDirectory, string source)

@@ -7,10 +7,11 @@ namespace NexusBackupAgent.Storage;
 /// An advisory lock on a file (flock), across processes: the kernel drops it when its process dies, however it dies.
 /// Asked of the kernel itself, because .NET's FileShare.None takes every refusal but "would block" for a lock.
 /// </summary>
-internal static partial class FileLock
+internal sealed partial class FileLock : IDisposable
 {
     private const int Exclusive = 2; // LOCK_EX
     private const int AtOnce = 4; // LOCK_NB
+    private const int Release = 8; // LOCK_UN
     private const int ReadWrite = 2; // O_RDWR
     private const int Create = 0x40; // O_CREAT
     private const int CloseOnExec = 0x80000; // O_CLOEXEC: a hook that outlives the agent must not keep its lock
@@ -24,17 +25,24 @@ internal static partial class FileLock
     private const int Missing = 2; // ENOENT
     private const int ReadOnlyFileSystem = 30; // EROFS
 
+    private readonly SafeFileHandle held;
+
+    private FileLock(SafeFileHandle file) => held = file;
+
+    /// <summary>The file itself, as the kernel has it open.</summary>
+    public FileStatus? Status => FileStatus.Of($"/proc/self/fd/{held.DangerousGetHandle()}");
+
     /// <summary>Opens a file, which is made when it is missing, and locks it until it is disposed.</summary>
     /// <returns>Null when somebody else holds it.</returns>
     /// <exception cref="IOException">It can't be opened, or its file system takes no locks: who went on then would not be alone.</exception>
     /// <exception cref="UnauthorizedAccessException">This user may not.</exception>
-    public static SafeFileHandle? TryAcquire(string path)
+    public static FileLock? TryAcquire(string path)
     {
         var file = Open(path);
         switch (Try(() => Lock(file, Exclusive | AtOnce)))
         {
             case 0:
-                return file;
+                return new FileLock(file);
             case WouldBlock:
                 file.Dispose();
                 return null;
@@ -42,6 +50,17 @@ internal static partial class FileLock
                 file.Dispose();
                 throw new IOException($"its file system takes no lock ({Marshal.GetPInvokeErrorMessage(error)})", error);
         }
+    }
+
+    /// <summary>
+    /// Gives it back by name: closing alone would leave it with a process that is just being started, which shares the open
+    /// file until it becomes its own program.
+    /// </summary>
+    public void Dispose()
+    {
+        if (!held.IsClosed)
+            _ = Lock(held, Release); // if that fails, closing does it
+        held.Dispose();
     }
 
     /// <summary>For writing, which NFS asks for; where that is not allowed, reading will do, so that root and the agent's user can share a file that either made.</summary>

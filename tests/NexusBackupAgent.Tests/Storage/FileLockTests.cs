@@ -29,6 +29,25 @@ public sealed class FileLockTests
     }
 
     [SkippableFact]
+    public async Task It_is_free_at_once_although_a_child_of_this_process_still_has_the_file_open()
+    {
+        using var temp = new TempDirectory();
+        var starts = Task.Run(async () =>
+        {
+            for (var child = 0; child < 150; child++)
+                await Shell.BashAsync("true"); // forks, and shares every open file for a moment
+        });
+
+        while (!starts.IsCompleted)
+        {
+            using var held = FileLock.TryAcquire(temp["a.lock"]);
+            Assert.NotNull(held);
+        }
+
+        await starts;
+    }
+
+    [SkippableFact]
     public async Task A_file_on_a_read_only_file_system_can_still_be_locked()
     {
         await using var disk = await SmallFileSystem.MountAsync("size=1m");
