@@ -111,19 +111,18 @@ internal sealed class ScratchDirectory(string path) : IDisposable
         }
     }
 
-    private static bool TryLock(string lockFile, [NotNullWhen(true)] out FileStream? left)
+    private static bool TryLock(string lockFile, [NotNullWhen(true)] out FileLock? left)
     {
         try
         {
-            // Over NFS, only who may write a file can lock it.
-            left = new FileStream(lockFile, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
-            return true;
+            left = FileLock.TryAcquire(lockFile);
         }
-        catch (Exception inUse) when (IoFailure.IsKnown(inUse))
+        catch (Exception refused) when (IoFailure.IsKnown(refused))
         {
             left = null;
-            return false;
         }
+
+        return left is not null;
     }
 
     /// <summary>The lock file goes last, so that what could not be removed is found by its subdirectory again.</summary>
