@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
@@ -97,12 +96,7 @@ internal sealed class ChainReader(ScratchDirectory scratch)
     }
 
     /// <returns>Digest of what an increment and all that it builds on give together; null of a full backup, whose content that is.</returns>
-    public static async Task<ArtifactDigest?> DigestAsync(Backup backup, string expanded, CancellationToken cancellationToken)
-    {
-        if (backup.Bases.Count == 0)
-            return null;
-        await Task.Yield(); // the caller has something to do meanwhile
-        await using var content = new FileStream(expanded, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 20, FileOptions.SequentialScan);
-        return new ArtifactDigest(content.Length, Convert.ToHexStringLower(await SHA256.HashDataAsync(content, cancellationToken)));
-    }
+    public static Task<ArtifactDigest?> DigestAsync(Backup backup, string expanded, CancellationToken cancellationToken) => backup.Bases.Count == 0
+        ? Task.FromResult<ArtifactDigest?>(null)
+        : Task.Run<ArtifactDigest?>(() => new ArtifactDigest(new FileInfo(expanded).Length, FileDigest.Of(expanded, cancellationToken)), CancellationToken.None);
 }
