@@ -47,6 +47,12 @@ internal sealed class BackupCatalog
     public async Task<IReadOnlyList<Backup>> ListAsync(CancellationToken cancellationToken) =>
         await reader.ReadAsync(await files.ListAsync(cancellationToken), cancellationToken);
 
+    /// <summary>The backup as the store tells it now, by its file's name.</summary>
+    /// <exception cref="BackupException">It is gone (<see cref="FailureKind.NotFound"/>), or the store can't be listed.</exception>
+    public async Task<Backup> FindAgainAsync(Backup backup, CancellationToken cancellationToken) =>
+        (await ListAsync(cancellationToken)).FirstOrDefault(listed => listed.File == backup.File)
+        ?? throw new BackupException(FailureKind.NotFound, $"backup '{Locate(backup.File)}' is gone", "nexus-backup list shows what is left");
+
     /// <summary>Chooses a name that is not taken and marks it as being written.</summary>
     public async Task<string> BeginAsync(string schedule, BackupType type, DateTimeOffset capturedAt, CancellationToken cancellationToken)
     {

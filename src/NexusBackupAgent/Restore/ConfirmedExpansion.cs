@@ -23,8 +23,7 @@ internal sealed class ConfirmedExpansion(BackupVerifier verifier)
             return passed;
 
         // From the list again: its manifest too may have been misread.
-        var again = (await catalog.ListAsync(cancellationToken)).FirstOrDefault(listed => listed.File == backup.File)
-            ?? throw new BackupException(FailureKind.NotFound, $"backup '{catalog.Locate(backup.File)}' is gone", "nexus-backup list shows what is left");
+        var again = await catalog.FindAgainAsync(backup, cancellationToken);
         Empty(file);
         return await verifier.ExpandAsync(source, catalog, again, file, progress, recordsDamage: true, cancellationToken);
     }

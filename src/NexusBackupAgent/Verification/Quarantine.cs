@@ -37,7 +37,7 @@ internal sealed class Quarantine(BackupVerifier verifier, TimeProvider timeProvi
         if (backup.Unreadable is { } unreadable)
             throw unreadable;
         if (backup.Manifest.Type != BackupType.Full)
-            backup = await FindAsync(catalog, backup, cancellationToken); // what it builds on may have been set aside since it was listed
+            backup = await catalog.FindAgainAsync(backup, cancellationToken); // what it builds on may have been set aside since it was listed
         if (backup.HasBrokenChain)
             return new Examination(backup);
         try
@@ -54,8 +54,8 @@ internal sealed class Quarantine(BackupVerifier verifier, TimeProvider timeProvi
     private async Task<Examination> ExamineBaseAsync(
         IBackupSource source, BackupCatalog catalog, Backup backup, Backup @base, IProgress<long>? progress, CancellationToken cancellationToken)
     {
-        var examined = await ExamineAsync(source, catalog, await FindAsync(catalog, @base, cancellationToken), progress, cancellationToken);
-        var again = await FindAsync(catalog, backup, cancellationToken);
+        var examined = await ExamineAsync(source, catalog, await catalog.FindAgainAsync(@base, cancellationToken), progress, cancellationToken);
+        var again = await catalog.FindAgainAsync(backup, cancellationToken);
         if (examined.Backup.State == BackupState.Good) // that reading erred
             return await ReadTwiceAsync(source, catalog, again, progress, cancellationToken) with { Base = examined };
         return new Examination(again with { BrokenChain = again.BrokenChain ?? $"{BackupFiles.Original(@base.File)}, which it needs, is corrupt: {examined.Backup.Objection}" }) { Base = examined };
@@ -70,7 +70,7 @@ internal sealed class Quarantine(BackupVerifier verifier, TimeProvider timeProvi
             return new Examination(first);
 
         // From the list again: its manifest too may have been misread.
-        var again = await FindAsync(catalog, backup, cancellationToken);
+        var again = await catalog.FindAgainAsync(backup, cancellationToken);
         var second = await verifier.VerifyAsync(source, catalog, again, progress, cancellationToken);
         return IsDamaged(second)
             ? await SetAsideAsync(catalog, second, cancellationToken)
@@ -118,7 +118,7 @@ internal sealed class Quarantine(BackupVerifier verifier, TimeProvider timeProvi
                 $"find out who wrote {checksum}; once that is explained: cd '{catalog.Locate("")}' && sha256sum '{corrupt.File}' > '{checksum}', and verify it again");
         }
 
-        var now = await FindAsync(catalog, corrupt, cancellationToken);
+        var now = await catalog.FindAgainAsync(corrupt, cancellationToken);
         if (now.Artifact != corrupt.Artifact || (corrupt.IsHandMade && timeProvider.GetUtcNow() - now.Artifact.ModifiedAt < HandMadeSettles))
         {
             throw new BackupException(
@@ -130,8 +130,4 @@ internal sealed class Quarantine(BackupVerifier verifier, TimeProvider timeProvi
         if (!corrupt.Manifest.IsCommitted && !corrupt.IsHandMade)
             await catalog.RequireReadableManifestAsync(corrupt, cancellationToken);
     }
-
-    private static async Task<Backup> FindAsync(BackupCatalog catalog, Backup backup, CancellationToken cancellationToken) =>
-        (await catalog.ListAsync(cancellationToken)).FirstOrDefault(listed => listed.File == backup.File)
-        ?? throw new BackupException(FailureKind.NotFound, $"backup '{catalog.Locate(backup.File)}' is gone", "nexus-backup list shows what is left");
 }
