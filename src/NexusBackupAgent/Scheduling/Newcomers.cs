@@ -34,7 +34,7 @@ internal sealed class Newcomers(SourceRoster roster, RunDispatcher dispatcher, C
         var backups = await source.Source.Catalog.ListAsync(cancellationToken);
         var addedAt = journal.AddSource(source.Name, backups.Select(backup => backup.CapturedAt).Append(now).Min());
         journal.NoteSchedules(source.Name, [.. source.Schedules.Select(schedule => Note(source, schedule, backups))], now, zone);
-        var due = CatchUp.Due(source.Schedules, backups, addedAt, schedule => journal.LastStarted(source.Name, schedule.Name), StoreStatus.IsBare(source.Source.Catalog.Store) ? null : LastStart(source), now, zone);
+        var due = CatchUp.Due(source.Schedules, backups, addedAt, schedule => journal.LastStarted(source.Name, schedule.Name), StartBeforeLoss(source, backups), now, zone);
         var missed = chores.Missed(source, addedAt, now);
         takenOn[source.Name] = true;
         return (due, missed);
@@ -45,9 +45,11 @@ internal sealed class Newcomers(SourceRoster roster, RunDispatcher dispatcher, C
     /// bare its disk may not be mounted, and a backup below it would only hide that: people are told, at level L3.
     /// </summary>
     public Schedule? AfterLoss(ScheduledSource source, IReadOnlyList<Backup> backups, DateTimeOffset now) =>
-        backups.Count > 0 || StoreStatus.IsBare(source.Source.Catalog.Store) ? null : CatchUp.AfterLoss(source.Schedules, backups, LastStart(source), now, zone);
+        CatchUp.AfterLoss(source.Schedules, backups, StartBeforeLoss(source, backups), now, zone);
 
-    private (DateTimeOffset At, bool Succeeded)? LastStart(ScheduledSource source) => journal.LastStarts(source.Name, 1) is [var last, ..] ? last : null;
+    /// <returns>The last run of a source that has no backups; null when it has some, never ran, or its store is bare.</returns>
+    private (DateTimeOffset At, bool Succeeded)? StartBeforeLoss(ScheduledSource source, IReadOnlyList<Backup> backups) =>
+        backups.Count == 0 && !StoreStatus.IsBare(source.Source.Catalog.Store) && journal.LastStarts(source.Name, 1) is [var last, ..] ? last : null;
 
     private static NotedSchedule Note(ScheduledSource source, Schedule schedule, IReadOnlyList<Backup> backups) => new(
         schedule.Name,
