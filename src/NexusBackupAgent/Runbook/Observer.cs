@@ -35,7 +35,7 @@ internal static class Observer
             status.StoreOf(source),
             catalog.Locate(""),
             database,
-            SafetyCopiesOf(database),
+            SafetyCopiesOf(database, source.Source.Source.Companions),
             readBack,
             await TryWriteAsync(catalog, cancellationToken),
             isBusy ? null : await TrySnapshotAsync(source.Source, cancellationToken), // a run that is under way has opened it
@@ -109,13 +109,12 @@ internal static class Observer
     }
 
     /// <summary>Of the same second the names differ by a number; what lies beside a copy is part of it.</summary>
-    private static string[] SafetyCopiesOf(string? database)
+    private static string[] SafetyCopiesOf(string? database, IReadOnlyList<string> companions)
     {
         try
         {
             return database is null ? [] : [.. Directory.EnumerateFiles(Path.GetDirectoryName(database)!)
-                .Where(file => file.StartsWith(database + ".pre_restore.", StringComparison.Ordinal) && !file.EndsWith("-wal", StringComparison.Ordinal)
-                    && !file.EndsWith("-shm", StringComparison.Ordinal) && !file.EndsWith("-journal", StringComparison.Ordinal))
+                .Where(file => file.StartsWith(database + ".pre_restore.", StringComparison.Ordinal) && !companions.Any(ending => file.EndsWith(ending, StringComparison.Ordinal)))
                 .OrderDescending(StringComparer.Ordinal)];
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
