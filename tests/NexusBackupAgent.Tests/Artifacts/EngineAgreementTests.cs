@@ -35,7 +35,7 @@ public sealed class EngineAgreementTests : IDisposable
         }
     }
 
-    /// <summary>The kinds of content that differ most: rows of numbers, text with long repetitions, noise, and each beside another.</summary>
+    /// <summary>The kinds of content that differ most: rows of numbers, identifiers that never come again beside words that do, text with long repetitions, noise, and each beside another.</summary>
     [SkippableTheory]
     [InlineData(4)]
     [InlineData(5)]
@@ -49,7 +49,7 @@ public sealed class EngineAgreementTests : IDisposable
         var engine = GzipEngine.Available.FirstOrDefault(engine => engine.Name == "libdeflate");
         Need.That(engine is not null, "needs libdeflate (apt-get install libdeflate0)");
         var rows = await RowsAsync();
-        foreach (var (name, content) in (ValueTuple<string, byte[]>[])[("rows", rows), ("text", Prose(3 << 20)), ("noise", Some.Noise(2 << 20)), ("mixed", [.. rows, .. Prose(1 << 20)])])
+        foreach (var (name, content) in (ValueTuple<string, byte[]>[])[("rows", rows), ("events", await EventsAsync()), ("text", Prose(3 << 20)), ("noise", Some.Noise(2 << 20)), ("mixed", [.. rows, .. Prose(1 << 20)])])
         {
             await File.WriteAllBytesAsync(temp[name], content);
             var theirs = int.Parse(await Shell.BashAsync($"gzip -c -{level} '{temp[name]}' | wc -c"), System.Globalization.CultureInfo.InvariantCulture);
@@ -73,6 +73,15 @@ public sealed class EngineAgreementTests : IDisposable
             + "INSERT INTO readings SELECT i, 1700000000 + 15 * i, (i * 7919) % 200, (i * 104729 % 1000003) / 977.0, 'INC-' || (i * 31 % 9973) FROM n;"
             + "CREATE INDEX by_sensor ON readings (sensor, at)");
         return await File.ReadAllBytesAsync(temp["rows.db"]);
+    }
+
+    /// <summary>Random identifiers and short JSON, of some megabytes.</summary>
+    private async Task<byte[]> EventsAsync()
+    {
+        await SqliteSamples.SqlAsync(temp["events.db"], "CREATE TABLE events (id TEXT PRIMARY KEY, detail TEXT);"
+            + "WITH RECURSIVE n (i, a) AS (SELECT 1, 88172645463325252 UNION ALL SELECT i + 1, (a * 69069 + 362437) & 0xfffffffffffff FROM n WHERE i < 25000)"
+            + "INSERT INTO events SELECT printf('%012x-%08x-%x', a, (a >> 7) * 31 & 0xffffffff, i), json_object('user', a % 9999, 'action', substr('loginclosefetchwrite', 1 + 5 * (a / 77 % 4), 5), 'ip', '10.0.' || (a / 5 % 256) || '.' || (a / 3 % 256)) FROM n");
+        return await File.ReadAllBytesAsync(temp["events.db"]);
     }
 
     /// <summary>Words in an order that never comes again, with phrases that do: as logs and tickets are.</summary>

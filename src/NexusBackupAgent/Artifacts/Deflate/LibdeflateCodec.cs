@@ -18,7 +18,7 @@ internal sealed class LibdeflateCodec(Libdeflate library) : GzipCodec
     protected override int CompressPlain(ReadOnlySpan<byte> content, byte[] target, int offset, int level)
     {
         var (quick, deep) = LibdeflateLevels.Of(level);
-        var chosen = quick != deep && IsRepetitive(content, target) ? deep : quick;
+        var chosen = quick != deep && GainsByDepth(content, target) ? deep : quick;
         var length = library.Compress(Compressor(chosen), content, target.AsSpan(offset));
         return length > 0 ? length : throw new InvalidOperationException($"{content.Length} bytes do not fit a gzip member");
     }
@@ -33,21 +33,24 @@ internal sealed class LibdeflateCodec(Libdeflate library) : GzipCodec
             throw new InvalidDataException($"a gzip member of {member.Length} bytes ends after {inflated.Taken} and holds {inflated.Made} bytes of content where it claims {content.Length}");
     }
 
-    /// <summary>Whether a piece anywhere in the content compresses so well that only a deep search makes it as small as gzip does.</summary>
+    /// <summary>Whether only a deep search makes the content as small as gzip does, as a few pieces of it tell.</summary>
     /// <param name="room">Overwritten.</param>
-    private bool IsRepetitive(ReadOnlySpan<byte> content, Span<byte> room)
+    private bool GainsByDepth(ReadOnlySpan<byte> content, Span<byte> room)
     {
         if (content.Length < LibdeflateLevels.Pieces * LibdeflateLevels.PieceSize)
             return true; // so little that its time does not matter
-        var stride = content.Length / LibdeflateLevels.Pieces;
+        var (shallow, deeper) = (0, 0);
         for (var piece = 0; piece < LibdeflateLevels.Pieces; piece++)
         {
-            var length = library.Compress(Compressor(1), content.Slice(piece * stride, LibdeflateLevels.PieceSize), room);
+            var bytes = content.Slice(content.Length / LibdeflateLevels.Pieces * piece, LibdeflateLevels.PieceSize);
+            var length = library.Compress(Compressor(LibdeflateLevels.Shallow), bytes, room);
             if (length < LibdeflateLevels.PieceSize * LibdeflateLevels.RepetitiveBelow)
                 return true;
+            shallow += length;
+            deeper += library.Compress(Compressor(LibdeflateLevels.Deeper), bytes, room);
         }
 
-        return false;
+        return shallow > deeper * LibdeflateLevels.LargestLoss;
     }
 
     private nint Compressor(int level)
