@@ -94,11 +94,25 @@ public sealed class ProcessTests : IDisposable
             .Select(thread => File.ReadAllText(Path.Combine(thread, "stat")))
             .Select(stat => int.Parse(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[16], CultureInfo.InvariantCulture)) // proc(5): field 19
             .ToList();
+        var slices = Directory.EnumerateDirectories($"/proc/{process.Id}/task").Select(SliceOf).OfType<long>().ToList();
         Process.Start("kill", [$"{process.Id}"]).Dispose();
         await process.WaitForExitAsync(patience.Token);
 
         Assert.NotEmpty(nice);
         Assert.All(nice, value => Assert.InRange(value, ProcessPriority.Nice, 19));
+        if (IsLinux(6, 12)) // which lets a thread choose
+            Assert.All(slices, nanoseconds => Assert.Equal(100_000, nanoseconds));
+    }
+
+    private static bool IsLinux(int major, int minor) => Environment.OSVersion.Version is var version && (version.Major, version.Minor).CompareTo((major, minor)) >= 0;
+
+    /// <returns>For how many nanoseconds a thread may go on when another one wakes; null when the kernel does not show it.</returns>
+    private static long? SliceOf(string thread)
+    {
+        var line = File.Exists(Path.Combine(thread, "sched"))
+            ? File.ReadLines(Path.Combine(thread, "sched")).FirstOrDefault(line => line.StartsWith("se.slice", StringComparison.Ordinal))
+            : null;
+        return line is null ? null : long.Parse(line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..], CultureInfo.InvariantCulture);
     }
 
     [Theory]
