@@ -9,7 +9,7 @@ const string Usage = """
       busy-writer [--rounds N] [--mib N]     a writer's commits before and during a backup
       memory [MIB…]                          peak memory of nexus-backup backup; default 100 500 2048
       startup [--rounds N]                   from the agent's start to its first answered scrape
-      idle                                   memory and CPU of an agent with 10 sources and nothing to do; three minutes
+      idle                                   memory and CPU of an agent with 10 sources and nothing to do; four minutes
       scale [sources|list]                   start, scrape and scheduling of 100 to 1,000 sources; a list of 100,000 backups
       make-database FILE MIB [wal|rollback|blobs]  the seeded databases that the others use
 

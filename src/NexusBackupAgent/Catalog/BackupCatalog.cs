@@ -47,6 +47,14 @@ internal sealed class BackupCatalog
     public async Task<IReadOnlyList<Backup>> ListAsync(CancellationToken cancellationToken) =>
         await reader.ReadAsync(await files.ListAsync(cancellationToken), cancellationToken);
 
+    /// <summary>All backups, newest first, and the files that belong to none, of one and the same look at the directory.</summary>
+    public async Task<(IReadOnlyList<Backup> Backups, IReadOnlyList<Orphan> Orphans)> ListWithOrphansAsync(CancellationToken cancellationToken)
+    {
+        var found = await files.ListAsync(cancellationToken);
+        var backups = await reader.ReadAsync(found, cancellationToken);
+        return (backups, await orphans.FindAsync(found, cancellationToken));
+    }
+
     /// <summary>The backup as the store tells it now, by its file's name.</summary>
     /// <exception cref="BackupException">It is gone (<see cref="FailureKind.NotFound"/>), or the store can't be listed.</exception>
     public async Task<Backup> FindAgainAsync(Backup backup, CancellationToken cancellationToken) =>

@@ -47,6 +47,9 @@ internal static class BackupFiles
 
     public static bool IsSetAside(string artifact) => artifact.EndsWith(SetAsideSuffix, StringComparison.Ordinal);
 
+    /// <summary>Whether a name is that of an artifact which was set aside, or of what lies beside one.</summary>
+    public static bool IsOfSetAside(string file) => file.Contains(SetAsideSuffix, StringComparison.Ordinal);
+
     /// <summary>The name under which an artifact was stored, whether or not it was set aside since.</summary>
     public static string Original(string artifact) => IsSetAside(artifact) ? artifact[..^SetAsideSuffix.Length] : artifact;
 

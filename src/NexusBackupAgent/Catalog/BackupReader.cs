@@ -9,22 +9,23 @@ namespace NexusBackupAgent.Catalog;
 /// <param name="zone">The zone of the times in file names.</param>
 internal sealed class BackupReader(SourceDirectory directory, string source, string kind, TimeZoneInfo zone)
 {
-    private readonly CompanionReader<BackupManifest> manifests = new(directory.Store, CatalogJson.Readable.BackupManifest);
-    private readonly CompanionReader<VerificationResult> verifications = new(directory.Store, CatalogJson.Readable.VerificationResult);
-    private readonly CompanionReader<DrillResult> drills = new(directory.Store, CatalogJson.Readable.DrillResult);
+    private readonly CompanionReader<BackupManifest> manifests = new(directory, CatalogJson.Readable.BackupManifest);
+    private readonly CompanionReader<VerificationResult> verifications = new(directory, CatalogJson.Readable.VerificationResult);
+    private readonly CompanionReader<DrillResult> drills = new(directory, CatalogJson.Readable.DrillResult);
     private readonly HandMadeBackups handMade = new(source, kind, zone);
 
     /// <returns>All backups, newest first, hand-made ones included.</returns>
     public async Task<IReadOnlyList<Backup>> ReadAsync(DirectoryFiles files, CancellationToken cancellationToken)
     {
-        var backups = new List<Backup>();
+        StoredFile[] artifacts = [.. files.Artifacts];
+        var found = new Backup?[artifacts.Length];
+        await Sections.DoAsync(artifacts.Length, ReadSectionAsync, cancellationToken);
+        var backups = new List<Backup>(found.Length);
         var strangers = new Dictionary<BackupId, string>();
-        foreach (var artifact in files.Artifacts)
+        foreach (var backup in found.OfType<Backup>())
         {
-            if (await ReadAsync(files, artifact, cancellationToken) is not { } backup)
-                continue;
             if (backup.Source == source)
-                backups.Add(files.StraysOf(artifact.Name).Count > 0 ? backup with { IsScattered = true } : backup);
+                backups.Add(files.StraysOf(backup.File).Count > 0 ? backup with { IsScattered = true } : backup);
             else
                 strangers[backup.Id] = backup.Source; // it says nothing of this source, and this source's retention nothing of it
         }
@@ -34,6 +35,12 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
         drills.KeepOnly(files.ByName);
         return BackupChains.Link(
             [.. backups.OrderByDescending(backup => backup.CapturedAt).ThenByDescending(backup => backup.File, StringComparer.Ordinal)], strangers);
+
+        async ValueTask ReadSectionAsync(int from, int to, CancellationToken token)
+        {
+            for (var place = from; place < to; place++)
+                found[place] = await ReadAsync(files, artifacts[place], token);
+        }
     }
 
     /// <returns>Backups that name another source: the directory was given to a new source, or a source was renamed.</returns>
@@ -50,7 +57,7 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
     }
 
     /// <returns>Null for what is no backup; another source's comes with nothing but its manifest.</returns>
-    private async Task<Backup?> ReadAsync(DirectoryFiles files, StoredFile artifact, CancellationToken cancellationToken)
+    private async ValueTask<Backup?> ReadAsync(DirectoryFiles files, StoredFile artifact, CancellationToken cancellationToken)
     {
         var committed = files.TryGetCompanion(artifact.Name, BackupFiles.Manifest, out var manifestFile);
         if (!committed && (files.Has(BackupFiles.Pending(artifact.Name)) || files.IsIncrement(artifact.Name)))
@@ -65,10 +72,10 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
             return new Backup(manifest, directory.Path, artifact, Verification: null);
 
         var (verification, unknown) = files.TryGetCompanion(artifact.Name, BackupFiles.Verification, out var result)
-            ? await verifications.ReadAsync(result.Value, directory.PathOf(result.Value.Name), cancellationToken)
+            ? await verifications.ReadAsync(result.Value, cancellationToken)
             : (null, null);
         var (drill, _) = files.TryGetCompanion(artifact.Name, BackupFiles.Drill, out var drilled)
-            ? await drills.ReadAsync(drilled.Value, directory.PathOf(drilled.Value.Name), cancellationToken)
+            ? await drills.ReadAsync(drilled.Value, cancellationToken)
             : (null, null);
         return new Backup(manifest, directory.Path, artifact, verification?.Id == manifest.Id ? verification : null) // one of another backup says nothing
         {
@@ -78,9 +85,9 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
     }
 
     /// <returns>No value when it is damaged, or belongs to another backup; a failure when it can't be read.</returns>
-    private async Task<(BackupManifest? Value, BackupException? Failure)> ManifestAsync(StoredFile file, CancellationToken cancellationToken)
+    private async ValueTask<(BackupManifest? Value, BackupException? Failure)> ManifestAsync(StoredFile file, CancellationToken cancellationToken)
     {
-        var (manifest, failure) = await manifests.ReadAsync(file, directory.PathOf(file.Name), cancellationToken);
+        var (manifest, failure) = await manifests.ReadAsync(file, cancellationToken);
         if (manifest is { FormatVersion: > BackupManifest.CurrentFormatVersion })
         {
             throw new BackupException(

@@ -12,7 +12,7 @@ namespace NexusBackupAgent.Catalog;
 /// once need not be read at every scrape.
 /// </summary>
 /// <typeparam name="T">What the file holds.</typeparam>
-internal sealed class CompanionReader<T>(IArtifactStore store, JsonTypeInfo<T> type)
+internal sealed class CompanionReader<T>(SourceDirectory directory, JsonTypeInfo<T> type)
     where T : class
 {
     private readonly ConcurrentDictionary<string, (StoredFile File, T? Value)> known = new(StringComparer.Ordinal);
@@ -21,13 +21,24 @@ internal sealed class CompanionReader<T>(IArtifactStore store, JsonTypeInfo<T> t
     /// No value when the file is not what it should be, and a failure when it can't be read now, which is no damage.
     /// Neither may hide the rest of the catalog.
     /// </returns>
-    public async Task<(T? Value, BackupException? Failure)> ReadAsync(StoredFile file, string path, CancellationToken cancellationToken)
+    public ValueTask<(T? Value, BackupException? Failure)> ReadAsync(StoredFile file, CancellationToken cancellationToken) =>
+        known.TryGetValue(file.Name, out var read) && read.File == file ? new((read.Value, null)) : ReadAnewAsync(file, cancellationToken);
+
+    /// <summary>Forgets the files that are gone.</summary>
+    public void KeepOnly(IReadOnlyDictionary<string, StoredFile> files)
     {
-        if (known.TryGetValue(file.Name, out var read) && read.File == file)
-            return (read.Value, null);
+        foreach (var (name, _) in known)
+        {
+            if (!files.ContainsKey(name))
+                known.TryRemove(name, out _);
+        }
+    }
+
+    private async ValueTask<(T? Value, BackupException? Failure)> ReadAnewAsync(StoredFile file, CancellationToken cancellationToken)
+    {
         try
         {
-            var value = await ParseAsync(path, cancellationToken);
+            var value = await ParseAsync(file.Name, cancellationToken);
             known[file.Name] = (file, value);
             return (value, null);
         }
@@ -37,22 +48,15 @@ internal sealed class CompanionReader<T>(IArtifactStore store, JsonTypeInfo<T> t
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
-            return (null, IoFailure.Translate(failure, $"read '{store.Locate(path)}'", store.Locate(Path.GetDirectoryName(path)!)));
+            return (null, IoFailure.Translate(failure, $"read '{directory.Locate(file.Name)}'", directory.Locate("")));
         }
     }
 
-    /// <summary>Forgets the files that are gone.</summary>
-    public void KeepOnly(IReadOnlyDictionary<string, StoredFile> files)
-    {
-        foreach (var name in known.Keys.Where(name => !files.ContainsKey(name)))
-            known.TryRemove(name, out _);
-    }
-
-    private async Task<T?> ParseAsync(string path, CancellationToken cancellationToken)
+    private async ValueTask<T?> ParseAsync(string file, CancellationToken cancellationToken)
     {
         try
         {
-            return Parse(await store.ReadAsync(path, cancellationToken));
+            return Parse(await directory.Store.ReadAsync(directory.PathOf(file), cancellationToken));
         }
         catch (JsonException)
         {

@@ -6,8 +6,11 @@ namespace NexusBackupAgent.Catalog;
 /// <summary>The files of a source's directory at one instant, and which of them belong together.</summary>
 /// <param name="files">By name.</param>
 /// <param name="extensions">What the artifacts' names end with before they are set aside.</param>
-internal sealed class DirectoryFiles(IReadOnlyDictionary<string, StoredFile> files, ArtifactExtensions extensions)
+internal sealed class DirectoryFiles(Dictionary<string, StoredFile> files, ArtifactExtensions extensions)
 {
+    /// <summary>Whether anything bears the name of an artifact that was set aside; mostly nothing does, and then nothing is looked up under a second name.</summary>
+    private readonly bool hasSetAside = files.Keys.Any(BackupFiles.IsOfSetAside);
+
     public IReadOnlyDictionary<string, StoredFile> ByName => files;
 
     public IEnumerable<StoredFile> Artifacts => files.Values.Where(file => IsArtifact(file.Name));
@@ -28,6 +31,12 @@ internal sealed class DirectoryFiles(IReadOnlyDictionary<string, StoredFile> fil
     /// <param name="beside">Names the companion of an artifact.</param>
     public bool TryGetCompanion(string artifact, Func<string, string> beside, [NotNullWhen(true)] out StoredFile? companion)
     {
+        if (!hasSetAside)
+        {
+            companion = files.TryGetValue(beside(artifact), out var only) ? only : null;
+            return companion is not null;
+        }
+
         var other = BackupFiles.OtherName(artifact);
         companion = files.TryGetValue(beside(artifact), out var own) ? own
             : !Has(other) && files.TryGetValue(beside(other), out var left) ? left
@@ -39,7 +48,7 @@ internal sealed class DirectoryFiles(IReadOnlyDictionary<string, StoredFile> fil
     public IReadOnlyList<(string From, string To)> StraysOf(string artifact)
     {
         var other = BackupFiles.OtherName(artifact);
-        return Has(other)
+        return !hasSetAside || Has(other)
             ? []
             : [.. BackupFiles.CompanionsOf(other).Zip(BackupFiles.CompanionsOf(artifact)).Where(pair => Has(pair.First) && !Has(pair.Second))];
     }

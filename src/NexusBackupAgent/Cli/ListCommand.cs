@@ -25,17 +25,20 @@ internal static class ListCommand
         {
             using var session = context.OpenAgent(parsed);
             var sources = SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(name) is { } only ? [only] : []);
-            var documents = new List<BackupDocument>();
+            var listed = new List<(BackupCatalog Catalog, Backup Backup)>();
             var codes = new List<ExitCode>();
             foreach (var source in sources.Select(source => source.Source))
             {
                 try
                 {
-                    var backups = await source.Catalog.ListAsync(cancellationToken);
                     if (parsed.GetValue(json))
-                        documents.AddRange(backups.Select(backup => BackupDocument.Of(source.Catalog, backup)));
-                    else
-                        Print(context, source, backups, await source.Catalog.FindOrphansAsync(cancellationToken), session.Agent.Turns.IsUnderWay);
+                    {
+                        listed.AddRange((await source.Catalog.ListAsync(cancellationToken)).Select(backup => (source.Catalog, backup)));
+                        continue;
+                    }
+
+                    var (backups, orphans) = await source.Catalog.ListWithOrphansAsync(cancellationToken);
+                    Print(context, source, backups, orphans, session.Agent.Turns.IsUnderWay);
                 }
                 catch (BackupException failure)
                 {
@@ -45,7 +48,7 @@ internal static class ListCommand
             }
 
             if (parsed.GetValue(json))
-                JsonDocuments.Print(context.Terminal, [.. documents], JsonDocuments.Readably.IReadOnlyListBackupDocument);
+                JsonArray.Print(context.Terminal.Output, listed, one => BackupDocument.Of(one.Catalog, one.Backup), JsonDocuments.Readably.IReadOnlyListBackupDocument);
             return (int)ExitCodes.MostSevere(codes);
         });
         return command;
@@ -58,7 +61,7 @@ internal static class ListCommand
         if (backups.Count == 0)
             terminal.Line("  no backups yet");
         else
-            terminal.Table(Table(backups, source.Zone, context.TimeProvider.GetUtcNow()));
+            PrintTable(terminal, backups, source.Zone, context.TimeProvider.GetUtcNow());
         foreach (var backup in backups.Where(backup => backup.Unreadable is not null))
             terminal.Line($"  [yellow]unknown:[/] {Readable.Plain(backup.File)} ({Readable.Plain(backup.Unreadable!.Message)})");
         foreach (var reason in backups.Where(backup => backup.HasBrokenChain).GroupBy(backup => backup.BrokenChain!, StringComparer.Ordinal))
@@ -68,7 +71,21 @@ internal static class ListCommand
         terminal.Output.WriteLine();
     }
 
-    private static Table Table(IReadOnlyList<Backup> backups, TimeZoneInfo zone, DateTimeOffset now)
+    private static void PrintTable(Terminal terminal, IReadOnlyList<Backup> backups, TimeZoneInfo zone, DateTimeOffset now)
+    {
+        if (terminal.IsWatched)
+        {
+            terminal.Table(ScreenTable(backups, zone, now));
+            return;
+        }
+
+        var table = new PlainTable(("file", false), ("captured", false), ("age", true), ("size", true), ("state", false), ("id", false));
+        foreach (var backup in backups)
+            table.Add(Cells(backup, zone, now));
+        table.Print(terminal.Output);
+    }
+
+    private static Table ScreenTable(IReadOnlyList<Backup> backups, TimeZoneInfo zone, DateTimeOffset now)
     {
         var table = new Table().Border(TableBorder.None)
             .AddColumn(Column("[dim]file[/]").PadLeft(2))
@@ -79,17 +96,17 @@ internal static class ListCommand
             .AddColumn(Column("[dim]id[/]"));
         foreach (var backup in backups)
         {
-            table.AddRow(
-                Readable.Plain(backup.File),
-                Readable.Time(backup.CapturedAt, zone),
-                Readable.Duration(now - backup.CapturedAt),
-                Readable.Size(backup.ActualLength),
-                Readable.Coloured(backup.State),
-                Readable.Plain(backup.Id.Value));
+            var cells = Cells(backup, zone, now);
+            table.AddRow(Readable.Plain(cells[0]), cells[1], cells[2], cells[3], Readable.Coloured(backup.State), Readable.Plain(cells[5]));
         }
 
         return table;
     }
+
+    private static string[] Cells(Backup backup, TimeZoneInfo zone, DateTimeOffset now) =>
+    [
+        backup.File, Readable.Time(backup.CapturedAt, zone), Readable.Duration(now - backup.CapturedAt), Readable.Size(backup.ActualLength), backup.State.Word(), backup.Id.Value,
+    ];
 
     private static TableColumn Column(string header) => new TableColumn(header).NoWrap().PadLeft(0).PadRight(2);
 }

@@ -8,23 +8,27 @@ namespace NexusBackupAgent.Runs;
 
 /// <summary>
 /// The journal's SQLite file, <c>journal.db</c> in the state directory, shared by the agent and the command line.
-/// One connection, one statement at a time.
+/// One connection writes and another one reads, each one statement at a time: who reads, as a scrape does, never waits for a
+/// disk that is flushing what another thread wrote.
 /// </summary>
 internal sealed class JournalDatabase : IDisposable
 {
     /// <summary>Bytes; with less, SQLite has no room for the files beside a journal (32 KiB and up).</summary>
     private const long SmallestRoom = 128 * 1024;
 
-    private readonly Lock gate = new();
+    private readonly Lock writing = new();
+    private readonly Lock reading = new();
     private readonly string path;
-    private readonly SqliteConnection connection;
+    private readonly SqliteConnection writer;
+    private readonly SqliteConnection reader;
 
     private readonly BackupException? refusal;
 
-    private JournalDatabase(string path, SqliteConnection connection, BackupException? refusal = null)
+    private JournalDatabase(string path, SqliteConnection writer, SqliteConnection reader, BackupException? refusal = null)
     {
         this.path = path;
-        this.connection = connection;
+        this.writer = writer;
+        this.reader = reader;
         this.refusal = refusal;
     }
 
@@ -73,18 +77,23 @@ internal sealed class JournalDatabase : IDisposable
     public static JournalDatabase StandIn(string stateDirectory, BackupException refusal)
     {
         var file = Path.Combine(stateDirectory, "journal.db");
-        return new JournalDatabase(file, InMemory(file) ?? InMemory(file: null)!, refusal);
+        var copy = InMemory(file) ?? InMemory(file: null)!;
+        return new JournalDatabase(file, copy, copy, refusal);
     }
 
     /// <summary>Runs <paramref name="work"/> in one transaction that has the right to write from its start.</summary>
-    public T Transact<T>(Func<SqliteTransaction, T> work) => refusal is null ? Run(work, deferred: false) : throw refusal;
+    public T Transact<T>(Func<SqliteTransaction, T> work) => refusal is null ? Run(writer, writing, work, deferred: false) : throw refusal;
 
     /// <summary>Runs <paramref name="work"/>, which only reads, beside whoever writes.</summary>
-    public T Read<T>(Func<SqliteTransaction, T> work) => Run(work, deferred: true);
+    public T Read<T>(Func<SqliteTransaction, T> work) => Run(reader, reading, work, deferred: true);
 
-    public void Dispose() => connection.Dispose();
+    public void Dispose()
+    {
+        reader.Dispose();
+        writer.Dispose(); // last, so that it tidies up the -wal file
+    }
 
-    private T Run<T>(Func<SqliteTransaction, T> work, bool deferred)
+    private T Run<T>(SqliteConnection connection, Lock gate, Func<SqliteTransaction, T> work, bool deferred)
     {
         lock (gate)
         {
@@ -151,26 +160,30 @@ internal sealed class JournalDatabase : IDisposable
     private static JournalDatabase Connect(string path)
     {
         MakeFile(path);
-        var opened = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = 10 }.ToString());
+        var text = new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = 10 }.ToString();
+        var (writer, reader) = (new SqliteConnection(text), new SqliteConnection(text));
         SqliteTransaction? begin = null;
         try
         {
-            opened.Open();
-            Run(opened, "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-            RequireSound(opened);
-            begin = opened.BeginTransaction(deferred: false);
-            var version = Convert.ToInt32(Scalar(opened, begin, "PRAGMA user_version"));
+            writer.Open();
+            Run(writer, "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+            RequireSound(writer);
+            begin = writer.BeginTransaction(deferred: false);
+            var version = Convert.ToInt32(Scalar(writer, begin, "PRAGMA user_version"));
             if (version > JournalSchema.Version)
                 throw new BackupException(FailureKind.Configuration, $"the run journal '{path}' was written by a newer agent", "update this agent, or give it another state directory");
             if (version < JournalSchema.Version)
                 JournalSql.Execute(begin, JournalSchema.From(version));
             begin.Commit();
-            return new JournalDatabase(path, opened);
+            reader.Open();
+            Run(reader, "PRAGMA busy_timeout = 10000; PRAGMA query_only = ON");
+            return new JournalDatabase(path, writer, reader);
         }
         catch
         {
-            End(opened, begin);
-            opened.Dispose();
+            End(writer, begin);
+            reader.Dispose();
+            writer.Dispose();
             throw;
         }
     }

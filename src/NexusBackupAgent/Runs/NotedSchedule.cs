@@ -18,18 +18,24 @@ internal sealed record NotedSchedule(string Name, string Cron, RetentionPeriod R
             transaction, "SELECT schedule, cron, retention, added_at FROM schedules WHERE source = $source",
             row => new NotedSchedule(row.GetString(0), row.GetString(1), RetentionPeriod.Parse(row.GetString(2)), Instant(row, 3)), ("$source", source))
             .ToDictionary(schedule => schedule.Name, StringComparer.Ordinal);
+        var configured = schedules.Select(schedule => schedule with { Since = SinceWhen(schedule, noted.GetValueOrDefault(schedule.Name), now, zone) }).ToList();
+        if (noted.Count == configured.Count && configured.All(schedule => noted.GetValueOrDefault(schedule.Name) == schedule))
+            return 0; // as at each start of an agent; writing it again would wait for the disk
         Execute(transaction, "DELETE FROM schedules WHERE source = $source", ("$source", source));
-        foreach (var schedule in schedules)
+        foreach (var schedule in configured)
         {
-            var since = noted.GetValueOrDefault(schedule.Name) is { } before ? before.SinceWhenIt(schedule, now, zone) : schedule.Since < now ? schedule.Since.Value : now;
             Execute(
                 transaction,
                 "INSERT INTO schedules (source, schedule, cron, retention, added_at) VALUES ($source, $schedule, $cron, $retention, $since)",
-                ("$source", source), ("$schedule", schedule.Name), ("$cron", schedule.Cron), ("$retention", schedule.Retention.ToString()), ("$since", Milliseconds(since)));
+                ("$source", source), ("$schedule", schedule.Name), ("$cron", schedule.Cron), ("$retention", schedule.Retention.ToString()), ("$since", Milliseconds(schedule.Since!.Value)));
         }
 
-        return schedules.Count;
+        return configured.Count;
     }
+
+    /// <param name="before">The same as it was noted; null when it is new.</param>
+    private static DateTimeOffset SinceWhen(NotedSchedule schedule, NotedSchedule? before, DateTimeOffset now, TimeZoneInfo zone) =>
+        before?.SinceWhenIt(schedule, now, zone) ?? (schedule.Since < now ? schedule.Since.Value : now);
 
     /// <returns>Since when the backups of the schedule as it is configured now should be there, UTC.</returns>
     public DateTimeOffset SinceWhenIt(NotedSchedule becomes, DateTimeOffset now, TimeZoneInfo zone)

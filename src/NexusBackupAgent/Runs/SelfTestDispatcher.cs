@@ -4,9 +4,12 @@ using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent.Runs;
 
-/// <summary>The only door to the self-test of the checks: journals what came of it, and has the agent make it at its start and daily.</summary>
+/// <summary>The only door to the self-test of the checks: journals what came of it, and has the agent make it soon after its start and daily.</summary>
 internal sealed partial class SelfTestDispatcher(SelfTest test, OperationJournal operations, TimeProvider timeProvider, ILogger<SelfTestDispatcher> logger)
 {
+    /// <summary>How long after its start the agent makes the first: what starts with the host has the processor to itself until then.</summary>
+    internal static readonly TimeSpan AfterStart = TimeSpan.FromMinutes(1);
+
     private static readonly TimeSpan Interval = TimeSpan.FromDays(1);
 
     /// <summary>Makes the self-test once.</summary>
@@ -33,12 +36,12 @@ internal sealed partial class SelfTestDispatcher(SelfTest test, OperationJournal
         }
     }
 
-    /// <summary>Makes it now and once a day, until cancelled.</summary>
+    /// <summary>Makes it in a minute and once a day from then on, until cancelled.</summary>
     public async Task RunDailyAsync(CancellationToken cancellationToken)
     {
-        await Task.Yield(); // the caller has a scheduler to start
         try
         {
+            await Task.Delay(AfterStart, timeProvider, cancellationToken);
             while (true)
             {
                 await TryAsync(cancellationToken);

@@ -102,11 +102,10 @@ internal sealed partial class JobScheduler(
     {
         lastUpkeep = now;
         FindSources();
-        foreach (var source in newcomers.Find())
-        {
+        var found = newcomers.Find();
+        NoteNew([.. found.Select(source => source.Name)], now);
+        foreach (var source in found)
             Announce(source, now);
-            NoteNew(source.Name, now);
-        }
 
         timetable.KeepOnly(roster.Current);
         chores.KeepOnly(roster.Current);
@@ -119,16 +118,18 @@ internal sealed partial class JobScheduler(
         }
     }
 
-    /// <summary>Notes a source before anything is known of its store: how long it has been without a backup counts from here.</summary>
-    private void NoteNew(string source, DateTimeOffset now)
+    /// <summary>Notes sources before anything is known of their stores: how long they have been without a backup counts from here.</summary>
+    private void NoteNew(IReadOnlyCollection<string> sources, DateTimeOffset now)
     {
+        if (sources.Count == 0)
+            return;
         try
         {
-            journal.AddSource(source, now);
+            journal.AddSources(sources, now);
         }
         catch (BackupException failure)
         {
-            work.TellFailed(source, failure.Message, failure.Hint);
+            work.TellFailed("(journal)", failure.Message, failure.Hint); // taking each of them on tells the same again, by name
         }
     }
 

@@ -33,10 +33,14 @@ internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong
     private const int Regular = 0x8000; // S_IFREG
 
     /// <returns>Null where there is no file, or it can't be asked.</returns>
-    public static FileStatus? Of(string path)
+    public static FileStatus? Of(string path) => Of(CurrentDirectory, path);
+
+    /// <param name="directory">An open directory's number, from which a relative path goes out.</param>
+    /// <returns>Null where there is no file, or it can't be asked.</returns>
+    public static FileStatus? Of(int directory, string path)
     {
         Span<byte> answer = stackalloc byte[StatxSize];
-        if (!OperatingSystem.IsLinux() || Statx(CurrentDirectory, path, 0, Wanted, ref MemoryMarshal.GetReference(answer)) != 0)
+        if (!OperatingSystem.IsLinux() || Statx(directory, path, 0, Wanted, ref MemoryMarshal.GetReference(answer)) != 0)
             return null;
         return new FileStatus(
             MemoryMarshal.Read<uint>(answer[MajorOffset..]),

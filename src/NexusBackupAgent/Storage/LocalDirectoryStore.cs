@@ -17,7 +17,7 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IA
     public string Name { get; } = name;
 
     /// <summary>Whether a file is one that is being written, or was when its process died. With a leading dot no <c>*.db.gz</c> finds it.</summary>
-    public static bool IsPartial(string file) => Partial().IsMatch(file);
+    public static bool IsPartial(string file) => file.StartsWith('.') && Partial().IsMatch(file);
 
     public string Locate(string path) => Path.GetFullPath(Path.Combine(root, path));
 
@@ -54,15 +54,16 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IA
     }
 
     // In place: a few hundred bytes are read sooner than another thread takes them over, and a catalog may hold a hundred thousand such files.
-    public Task<byte[]> ReadAsync(string path, CancellationToken cancellationToken) => Task.FromResult(Read(path, target =>
-    {
-        using var file = File.OpenHandle(target, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        var bytes = new byte[RandomAccess.GetLength(file) + 1]; // to its end, wherever that is: what can't be read must fail here
-        var length = 0;
-        while (length < bytes.Length && RandomAccess.Read(file, bytes.AsSpan(length), length) is > 0 and var read)
-            length += read;
-        return bytes[..length];
-    }));
+    public Task<byte[]> ReadAsync(string path, CancellationToken cancellationToken) =>
+        Task.FromResult(SmallFile.TryRead(Locate(path)) ?? Read(path, target =>
+        {
+            using var file = File.OpenHandle(target, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            var bytes = new byte[RandomAccess.GetLength(file) + 1]; // to its end, wherever that is: what can't be read must fail here
+            var length = 0;
+            while (length < bytes.Length && RandomAccess.Read(file, bytes.AsSpan(length), length) is > 0 and var read)
+                length += read;
+            return bytes[..length];
+        }));
 
     public Task<Stream> OpenReadAsync(string path, CancellationToken cancellationToken) => Task.FromResult(Read<Stream>(path, target =>
     {
@@ -89,14 +90,11 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IA
         }
     }
 
-    public Task<IReadOnlyList<StoredFile>> ListAsync(string directory, CancellationToken cancellationToken) => List(
-        directory,
-        target => Directory.EnumerateFiles(target.FullName) // names only: a FileInfo would ask of each what is asked below
-            .Select(file => FileStatus.Of(file) is { IsRegular: true } status ? Describe(Path.GetFileName(file), status) : Describe(new FileInfo(file)))
-            .OfType<StoredFile>());
+    public Task<IReadOnlyList<StoredFile>> ListAsync(string directory, CancellationToken cancellationToken) =>
+        ListAsync(directory, target => DirectoryListing.ReadAsync(target, cancellationToken));
 
     public Task<IReadOnlyList<string>> ListDirectoriesAsync(string directory, CancellationToken cancellationToken) =>
-        List(directory, target => target.EnumerateDirectories().Select(child => child.Name));
+        ListAsync<string>(directory, target => Task.FromResult<IReadOnlyList<string>>([.. new DirectoryInfo(target).EnumerateDirectories().Select(child => child.Name)]));
 
     public Task MoveAsync(string from, string to, CancellationToken cancellationToken)
     {
@@ -166,27 +164,21 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IA
             throw IoFailure.Translate(refused, $"write in store '{Name}' at '{root}'", root);
     }
 
-    private Task<IReadOnlyList<T>> List<T>(string directory, Func<DirectoryInfo, IEnumerable<T>> read)
+    private async Task<IReadOnlyList<T>> ListAsync<T>(string directory, Func<string, Task<IReadOnlyList<T>>> read)
     {
-        var target = new DirectoryInfo(Locate(directory));
+        var target = Locate(directory);
         try
         {
+            if (Directory.Exists(target))
+                return await read(target);
             RequireRoot();
-            return Task.FromResult<IReadOnlyList<T>>(target.Exists ? [.. read(target)] : []);
+            return [];
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
             throw IoFailure.Translate(failure, $"list '{target}' in store '{Name}'", root);
         }
     }
-
-    /// <summary>One question to the kernel for each file: a catalog may hold half a million.</summary>
-    private static StoredFile? Describe(string name, FileStatus status) =>
-        new StoredFile(name, (long)status.Length, DateTimeOffset.UnixEpoch.AddTicks(status.Modified / TimeSpan.NanosecondsPerTick)) { ChangedAt = status.ChangedAt };
-
-    /// <returns>Null when it has gone since it was enumerated.</returns>
-    private static StoredFile? Describe(FileInfo file) =>
-        file.Exists ? new StoredFile(file.Name, file.Length, new DateTimeOffset(file.LastWriteTimeUtc)) { ChangedAt = FileStatus.Of(file.FullName)?.ChangedAt } : null;
 
     /// <summary>A root that is missing, or that this user may not look into, must not pass for an empty store.</summary>
     private void RequireRoot()

@@ -15,6 +15,9 @@ internal static class Idle
     private const double CpuGoal = 0.06;
 
     private static readonly TimeSpan Phase = TimeSpan.FromMinutes(1);
+
+    // The self-test begins a minute after the start.
+    private static readonly TimeSpan StartPhase = TimeSpan.FromSeconds(90);
     private static readonly TimeSpan ScrapeInterval = TimeSpan.FromSeconds(15);
 
     /// <returns>0 when memory and CPU are within the goals.</returns>
@@ -23,19 +26,19 @@ internal static class Idle
         using var directory = new BenchmarkDirectory();
         var address = RunningAgent.FreeAddress();
         await using var agent = await RunningAgent.StartAsync(TenantSite.Create(directory.Path, Sources, address), address);
-        Console.WriteLine($"{Sources} sources; what a minute costs");
-        var start = await MeasureAsync(agent, "start and self-test", isScraped: false);
-        var alone = await MeasureAsync(agent, "nothing", isScraped: false);
-        var scraped = await MeasureAsync(agent, $"a scrape every {ScrapeInterval.TotalSeconds} s", isScraped: true);
+        Console.WriteLine($"{Sources} sources; what {StartPhase.TotalSeconds} s of start and a minute of each other cost");
+        var start = await MeasureAsync(agent, "start and self-test", StartPhase, isScraped: false);
+        var alone = await MeasureAsync(agent, "nothing", Phase, isScraped: false);
+        var scraped = await MeasureAsync(agent, $"a scrape every {ScrapeInterval.TotalSeconds} s", Phase, isScraped: true);
         var isWithinGoals = new[] { start, alone, scraped }.All(phase => phase.Megabytes <= MemoryGoal) && alone.Cpu <= CpuGoal;
         Console.WriteLine($"goals: {MemoryGoal} MB always, {CpuGoal} CPU s in a minute with nothing: {(isWithinGoals ? "met" : "missed")}");
         return isWithinGoals ? 0 : 1;
     }
 
-    private static async Task<(double Cpu, double Megabytes)> MeasureAsync(RunningAgent agent, string what, bool isScraped)
+    private static async Task<(double Cpu, double Megabytes)> MeasureAsync(RunningAgent agent, string what, TimeSpan phase, bool isScraped)
     {
         var before = agent.CpuSeconds;
-        for (var passed = TimeSpan.Zero; passed < Phase; passed += ScrapeInterval)
+        for (var passed = TimeSpan.Zero; passed < phase; passed += ScrapeInterval)
         {
             await Pause.ForAsync(ScrapeInterval);
             if (isScraped)

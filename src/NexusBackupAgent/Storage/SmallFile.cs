@@ -1,0 +1,44 @@
+using System.Runtime.InteropServices;
+
+namespace NexusBackupAgent.Storage;
+
+/// <summary>
+/// Reads a small file whole in three calls of the kernel. .NET's own way asks four more for each, two of them for a lock, and a
+/// catalog may hold two hundred thousand such files.
+/// </summary>
+internal static unsafe partial class SmallFile
+{
+    private const int CloseOnExec = 0x80000; // O_CLOEXEC
+
+    /// <summary>Bytes; a larger file is read as any other.</summary>
+    private const int Largest = 16 << 10;
+
+    /// <returns>All its bytes; null when it can't be had this way, which says nothing about why.</returns>
+    public static byte[]? TryRead(string path)
+    {
+        if (!OperatingSystem.IsLinux())
+            return null;
+        var file = Open(path, CloseOnExec);
+        if (file < 0)
+            return null;
+        try
+        {
+            var bytes = stackalloc byte[Largest];
+            var length = ReadSome(file, bytes, Largest); // of a regular file, less than was asked for is all of it
+            return length is >= 0 and < Largest ? new ReadOnlySpan<byte>(bytes, (int)length).ToArray() : null;
+        }
+        finally
+        {
+            _ = Close(file);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "read")]
+    private static partial nint ReadSome(int file, byte* buffer, nint length);
+
+    [LibraryImport("libc", EntryPoint = "close")]
+    private static partial int Close(int file);
+}
