@@ -76,10 +76,10 @@ public sealed class LargeCatalogTests : IDisposable
     public async Task Links_and_directories_are_told_apart_from_files()
     {
         var directory = temp.Sub("itsm");
-        Directory.CreateDirectory(Path.Combine(directory, "daily_20260101_000000.db.gz"));
+        Directory.CreateDirectory(Path.Combine(directory, "weekly_20260101_000000.db.gz"));
         File.CreateSymbolicLink(Path.Combine(directory, "linked_20260101_000000.db.gz"), Name(0));
         var files = await Store.ListAsync("itsm", CancellationToken.None);
-        Assert.DoesNotContain(files, file => file.Name == "daily_20260101_000000.db.gz");
+        Assert.DoesNotContain(files, file => file.Name == "weekly_20260101_000000.db.gz");
         Assert.Equal(1, files.Single(file => file.Name == "linked_20260101_000000.db.gz").Length);
         Assert.Equal((2 * Count) + 1, files.Count);
     }
