@@ -7,7 +7,7 @@ namespace NexusBackupAgent.Metrics;
 /// <summary>The families with one series or more per source.</summary>
 internal static class SourceMetrics
 {
-    private static readonly string[] States = Words<BackupState>();
+    private static readonly (BackupState State, string Word)[] States = [.. Enum.GetValues<BackupState>().Select(state => (state, state.Word()))];
     private static readonly string[] Results = Words<RunResult>();
     private static readonly string[] Checks = Words<VerificationCheck>();
 
@@ -76,12 +76,13 @@ internal static class SourceMetrics
         yield return Each("source_added_timestamp_seconds", "When the agent first saw the source; 0 until then.", sources, source => Metric.Seconds(source.Activity?.AddedAt));
     }
 
-    private static IEnumerable<MetricSample> BackupCounts(SourceFigures source) =>
-        from schedule in source.Schedules
-        from state in States
-        select new MetricSample(
-            [("source", source.Name), ("schedule", schedule), ("state", state)],
-            source.Backups.Count(backup => backup.Schedule == schedule && backup.State.Word() == state));
+    private static IEnumerable<MetricSample> BackupCounts(SourceFigures source)
+    {
+        var counts = source.Backups.CountBy(backup => (backup.Schedule, backup.State)).ToDictionary();
+        return from schedule in source.Schedules
+               from state in States
+               select new MetricSample([("source", source.Name), ("schedule", schedule), ("state", state.Word)], counts.GetValueOrDefault((schedule, state.State)));
+    }
 
     private static IEnumerable<MetricSample> Stages(SourceFigures source)
     {

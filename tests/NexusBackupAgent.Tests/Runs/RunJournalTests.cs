@@ -1,5 +1,6 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Retention;
 using NexusBackupAgent.Runs;
 using NexusBackupAgent.Tests.Support;
 
@@ -81,6 +82,43 @@ public sealed class RunJournalTests : IDisposable
         Assert.Equal(Some.Instant, journal.AddSource("itsm", Some.Instant.AddDays(1)));
         Assert.Equal(Some.Instant.AddDays(-1), journal.AddSource("itsm", Some.Instant.AddDays(-1)));
         Assert.Equal(Some.Instant.AddDays(-1), journal.Read().Sources["itsm"].AddedAt);
+    }
+
+    [Fact]
+    public void Reading_waits_for_nobody_who_writes()
+    {
+        using var database = JournalDatabase.Open(temp.Path, Some.Instant, out _);
+        var journal = new RunJournal(database);
+        journal.AddSources(["itsm", "crm"], Some.Instant);
+        var seen = database.Transact(transaction =>
+        {
+            JournalSql.Execute(transaction, "DELETE FROM sources");
+            var reading = Task.Run(() => journal.Read().Sources.Keys.Order(StringComparer.Ordinal).ToList());
+            return reading.Wait(TimeSpan.FromSeconds(30)) ? reading.Result : null;
+        });
+        Assert.Equal(["crm", "itsm"], seen);
+        Assert.Empty(journal.Read().Sources);
+    }
+
+    [Fact]
+    public void What_is_noted_already_is_not_written_again()
+    {
+        using var journal = new RunJournal(JournalDatabase.Open(temp.Path, Some.Instant, out _));
+        NotedSchedule[] schedules = [new("daily", "0 2 * * *", RetentionPeriod.Parse("7d"), Some.Instant.AddDays(-3)), new("weekly", "0 3 * * 0", RetentionPeriod.Parse("4w"), Since: null)];
+        Assert.NotEqual(0, Note(Some.Instant, schedules));
+        Assert.Equal(0, Note(Some.Instant.AddHours(1), schedules));
+        Assert.NotEqual(0, Note(Some.Instant.AddHours(1), schedules[..1]));
+        Assert.Equal([("itsm", "daily")], journal.Read().Schedules.Keys);
+
+        long Note(DateTimeOffset now, NotedSchedule[] configured)
+        {
+            var before = WalLength();
+            journal.AddSources(["itsm"], now);
+            journal.NoteSchedules("itsm", configured, now, TimeZoneInfo.Utc);
+            return WalLength() - before;
+        }
+
+        long WalLength() => new FileInfo(Path.Combine(temp.Path, "journal.db-wal")).Length;
     }
 
     [Fact]

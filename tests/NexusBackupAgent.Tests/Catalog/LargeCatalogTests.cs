@@ -1,0 +1,88 @@
+using System.Text.Json;
+using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Storage;
+using NexusBackupAgent.Tests.Support;
+
+namespace NexusBackupAgent.Tests.Catalog;
+
+/// <summary>Directories with so many backups that several threads read them.</summary>
+public sealed class LargeCatalogTests : IDisposable
+{
+    private const int Count = 2500;
+
+    private static readonly ArtifactDigest Digest = new(1, new string('0', 64));
+
+    private readonly TempDirectory temp = new();
+
+    public LargeCatalogTests()
+    {
+        var directory = temp.Sub("itsm");
+        for (var hour = 0; hour < Count; hour++)
+        {
+            var at = Some.Instant.AddHours(-hour);
+            var file = Path.Combine(directory, Name(hour));
+            File.WriteAllText(file, "x");
+            File.WriteAllBytes(
+                BackupFiles.Manifest(file),
+                JsonSerializer.SerializeToUtf8Bytes(Some.Manifest(Name(hour), new ArtifactDigests(Digest, Digest), at), CatalogJson.Readable.BackupManifest));
+        }
+    }
+
+    private LocalDirectoryStore Store => new("local", temp.Path);
+
+    public void Dispose() => temp.Dispose();
+
+    [Fact]
+    public async Task Every_backup_is_listed_once_and_newest_first()
+    {
+        var listed = await CatalogUse.CatalogOf(Store).AllAsync();
+        Assert.Equal(Enumerable.Range(0, Count).Select(Name), listed.Select(backup => backup.File));
+        Assert.All(listed, backup => Assert.Equal(backup.File, backup.Manifest.File));
+    }
+
+    [Fact]
+    public async Task A_damaged_manifest_spoils_its_own_backup_alone()
+    {
+        await File.WriteAllTextAsync(Path.Combine(temp.Sub("itsm"), BackupFiles.Manifest(Name(1234))), "{");
+        var listed = await CatalogUse.CatalogOf(Store).AllAsync();
+        Assert.Equal(Count, listed.Count);
+        Assert.Equal([Name(1234)], listed.Where(backup => backup.State == BackupState.Corrupt).Select(backup => backup.File));
+    }
+
+    [Fact]
+    public async Task A_manifest_that_vanishes_while_others_are_read_hides_no_backup()
+    {
+        using var store = new FaultyStore(Store, failing: 0, FaultTime.Before, staysDead: false)
+        {
+            Opening = path => path.EndsWith(BackupFiles.Manifest(Name(777)), StringComparison.Ordinal) ? new FileNotFoundException(path) : null,
+        };
+        var listed = await CatalogUse.CatalogOf(store).AllAsync();
+        Assert.Equal(Count, listed.Count);
+        Assert.Equal([Name(777)], listed.Where(backup => backup.Unreadable is not null).Select(backup => backup.File));
+    }
+
+    [Fact]
+    public async Task A_newer_agent_s_manifest_is_refused_as_in_a_small_catalog()
+    {
+        var file = Path.Combine(temp.Sub("itsm"), BackupFiles.Manifest(Name(2000)));
+        await File.WriteAllTextAsync(file, (await File.ReadAllTextAsync(file)).Replace("\"formatVersion\": 1", "\"formatVersion\": 99", StringComparison.Ordinal));
+        var failure = await Assert.ThrowsAsync<BackupException>(() => CatalogUse.CatalogOf(Store).AllAsync());
+        Assert.Contains("newer agent", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Links_and_directories_are_told_apart_from_files()
+    {
+        var directory = temp.Sub("itsm");
+        Directory.CreateDirectory(Path.Combine(directory, "weekly_20260101_000000.db.gz"));
+        File.CreateSymbolicLink(Path.Combine(directory, "linked_20260101_000000.db.gz"), Name(0));
+        var files = await Store.ListAsync("itsm", CancellationToken.None);
+        Assert.DoesNotContain(files, file => file.Name == "weekly_20260101_000000.db.gz");
+        Assert.Equal(1, files.Single(file => file.Name == "linked_20260101_000000.db.gz").Length);
+        Assert.Equal((2 * Count) + 1, files.Count);
+    }
+
+    private static string Name(int hour) => BackupFiles.Artifact("daily", Some.Instant.AddHours(-hour), TimeZoneInfo.Utc, duplicate: 0, ".db.gz");
+}
