@@ -62,7 +62,7 @@ def read_tests(directory):
     """Every group of every *.test.yml, with its file's evaluation interval."""
     groups = []
     for path in sorted(glob.glob(os.path.join(directory, "*.test.yml"))):
-        document = read(path)
+        document = read(path) or {"tests": []}  # promtool passes an empty file too
         groups += [(document["evaluation_interval"], group) for group in document["tests"]]
     return groups
 

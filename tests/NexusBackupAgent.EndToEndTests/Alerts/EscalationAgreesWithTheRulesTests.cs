@@ -185,7 +185,7 @@ public sealed class EscalationAgreesWithTheRulesTests
         yield return ($"consecutive_failures{{{Source}}}", condition.Failures);
         yield return ($"backups{{{Source},schedule=\"daily\",state=\"good\"}}", condition.Good);
         yield return ($"backups{{{Source},schedule=\"daily\",state=\"corrupt\"}}", condition.Corrupt);
-        yield return ($"run_start_timestamp_seconds{{{Source}}}", condition.Run is { } run ? now - (run * 3600) : 0);
+        yield return ($"run_start_timestamp_seconds{{{Source}}}", condition is { IsAgentUp: true, Run: { } run } ? now - (run * 3600) : 0);
         yield return ($"overdue_backups{{{Source}}}", condition.Overdue);
         yield return ($"next_run_timestamp_seconds{{{Source},schedule=\"daily\"}}", condition.IsLate ? now - 7200 : now + 3600);
         yield return ($"last_drill_timestamp_seconds{{{Source}}}", now - 7200);
