@@ -45,12 +45,17 @@ class Rules:
             return [rule]
         return [other for other in self.all if "alert" in other and rule["record"] in self.needed_by(other)]
 
-    def around(self, rule):
-        """What has to be evaluated to see what a rule does, in the file's order."""
-        alerts = self.alerts_of(rule)
-        names = {alert["alert"] for alert in alerts}
-        records = set().union(*(self.needed_by(other) for other in self.all if other.get("alert") in names))
-        return [other for other in self.all if other.get("alert") in names or other.get("record") in records]
+    def around(self, rule, group):
+        """What has to be evaluated to see what a rule does in a test, in the file's order: alerts without a series there can't fire."""
+        given = {re.match(r"[\w:]+", series["series"]).group() for series in group["input_series"]}
+        served = {alert["alert"] for alert in self.alerts_of(rule)}
+        alerts = [other for other in self.all if other.get("alert") in served and self._can_fire(other, given)]
+        records = set().union(*(self.needed_by(other) for other in alerts), self.needed_by(rule), {rule.get("record")}) - {None}
+        return [other for other in self.all if other in alerts or other.get("record") in records]
+
+    def _can_fire(self, alert, given):
+        read = names(alert["expr"]).union(*(names(self.records[name]["expr"]) - {"up"} for name in self.needed_by(alert)))
+        return bool(read & given) or re.search(r"\b(absent|vector)\b", alert["expr"])
 
 
 def title(rule):
@@ -70,11 +75,13 @@ def read_tests(directory):
 class Test:
     """A test group as far as it speaks of some rules."""
 
-    def __init__(self, interval, group, checks, samples):
-        self.name = group["name"]
+    def __init__(self, interval, group, rules, checks, samples):
+        self.name, self.rules = group["name"], rules
         self.fires = any(check["exp_alerts"] for check in checks) or any(check["exp_samples"] for check in samples)
         self.evaluations = max(seconds(check["eval_time"]) for check in checks + samples) / seconds(interval)
-        document = {**group, "alert_rule_test": checks, "promql_expr_test": samples}
+        read = set().union(*(names(rule["expr"]) for rule in rules))
+        series = [one for one in group["input_series"] if re.match(r"[\w:]+", one["series"]).group() in read]
+        document = {**group, "input_series": series, "alert_rule_test": checks, "promql_expr_test": samples}
         self.text = json.dumps({"rule_files": ["rules.yml"], "evaluation_interval": interval, "tests": [document]}, default=str)
 
 
@@ -88,29 +95,25 @@ def names(expression):
     return set(re.findall(r"[A-Za-z_:][\w:]*", expression))
 
 
-def cut(interval, group, rules):
-    """What a test group says of the rules; None if it says nothing: it neither expects them nor has a series of theirs."""
-    alerts = {rule["alert"] for rule in rules if "alert" in rule}
-    records = {rule["record"] for rule in rules if "record" in rule}
+def cut(interval, group, rule, rules):
+    """What a test group says of a rule; None if it says nothing."""
+    around = rules.around(rule, group)
+    alerts = {other["alert"] for other in around if "alert" in other}
+    records = {other["record"] for other in around if "record" in other}
     checks = [check for check in group.get("alert_rule_test", []) if check["alertname"] in alerts]
     samples = []
     for check in group.get("promql_expr_test", []):
-        if "ALERTS" in check["expr"]:
+        if "ALERTS" in check["expr"] and alerts:
             expected = [sample for sample in check["exp_samples"] if re.search(r'alertname="(\w+)"', sample["labels"]).group(1) in alerts]
             samples.append({**check, "exp_samples": expected})
         elif names(check["expr"]) & records:
             samples.append(check)
-    if not checks and not samples:
-        return None
-    test = Test(interval, group, checks, samples)
-    read = set().union(*(names(rule["expr"]) for rule in rules)) - {"up"}
-    read |= {"up"} if any("alert" in rule and "up" in names(rule["expr"]) for rule in rules) else set()
-    given = {re.match(r"[\w:]+", series["series"]).group() for series in group["input_series"]}
-    return test if test.fires or read & given or any("absent" in rule["expr"] for rule in rules) else None
+    return Test(interval, group, around, checks, samples) if checks or samples else None
 
 
-def passes(directory, rules, test):
-    """Whether the rules pass a test."""
+def passes(directory, test, rule=None, mutant=None):
+    """Whether the rules pass a test, with a mutant in the place of one of them."""
+    rules = [mutant if other is rule else other for other in test.rules]
     for name, text in (("rules.yml", json.dumps({"groups": [{"name": "mutated", "rules": rules}]})), ("test.yml", test.text)):
         with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
             file.write(text)
