@@ -31,16 +31,18 @@ internal sealed class AgentMetrics(
         }
 
         return [.. SourceMetrics.Of(sources, log, scheduler.NextRuns, now),
-            .. DrillMetrics.Of(sources, operations.Counts(OperationKind.Drill), operations.LastOfEach(OperationKind.Drill), operations.LastSuccessOfEach(OperationKind.Drill)), .. StoreMetrics.Of([.. stores.Values.Select(StoreStatus.Read)]), .. Own()];
+            .. DrillMetrics.Of(sources, operations.Counts(OperationKind.Drill), operations.LastOfEach(OperationKind.Drill), operations.LastSuccessOfEach(OperationKind.Drill)),
+            .. RestoreMetrics.Of(sources, operations.LastLiveRestoreOfEach()), .. StoreMetrics.Of([.. stores.Values.Select(StoreStatus.Read)]), .. Own(now)];
     }
 
-    private MetricFamily[] Own()
+    private MetricFamily[] Own(DateTimeOffset now)
     {
         var selfTest = operations.LastOfEach(OperationKind.SelfTest).GetValueOrDefault("");
         var (version, revision) = Version.Split('+', 2) is [var left, var right] ? (left, right) : (Version, "unknown");
         return
         [
             Metric.Gauge("scheduler_heartbeat_timestamp_seconds", "When the scheduler last looked at its schedules.", [new MetricSample([], Metric.Seconds(scheduler.LastBeat))]),
+            Metric.Gauge("time_seconds", "The agent's clock at this scrape.", [new MetricSample([], Metric.Seconds(now))]),
             Metric.Gauge("self_test_success", "Whether in the last self-test every kind of damage was told by the check that ought to (1) or not (0).", [new MetricSample([], Metric.Flag(selfTest is { Succeeded: true }))]),
             Metric.Gauge("last_self_test_timestamp_seconds", "When the last self-test of the checks ended; 0 when none was made yet.", [new MetricSample([], Metric.Seconds(selfTest?.EndedAt))]),
             new MetricFamily("nexus_backup_build_info", MetricType.Info, "Version and source revision of the agent.", [new MetricSample([("version", version), ("revision", revision)], 1)]),

@@ -18,6 +18,8 @@ internal sealed record AgentStatus(
 
     private readonly IReadOnlyDictionary<string, Operation> hooks = Agent.Operations.LastOfEach(OperationKind.Hook);
 
+    private readonly IReadOnlyDictionary<string, Operation> restores = Agent.Operations.LastLiveRestoreOfEach();
+
     /// <summary>What asks for a level because of the agent itself.</summary>
     public IReadOnlyList<EscalationReason> Reasons { get; } = [.. Escalation.OfAgent(Condition, Now)];
 
@@ -33,5 +35,5 @@ internal sealed record AgentStatus(
     public StoreStatus StoreOf(ScheduledSource source) => Stores[source.Source.Catalog.Store.Name];
 
     public Task<SourceStatus> OfAsync(ScheduledSource source, CancellationToken cancellationToken) =>
-        SourceStatus.ReadAsync(this, source, log, drills.GetValueOrDefault(source.Name), hooks.GetValueOrDefault(source.Name), cancellationToken);
+        SourceStatus.ReadAsync(this, source, log, drills.GetValueOrDefault(source.Name), hooks.GetValueOrDefault(source.Name), restores.GetValueOrDefault(source.Name), cancellationToken);
 }

@@ -76,8 +76,8 @@ internal static class IncidentReader
                 EscalationCause.AgentDown or EscalationCause.SchedulerStuck => new Trouble(IncidentKind.Agent, status.Condition.LastBeat!.Value, IsCurrent: true) { IsLastSeen = true },
                 EscalationCause.RetentionOverdue => new Trouble(IncidentKind.Retention, status.Now, IsCurrent: true),
                 EscalationCause.DrillFailed => new Trouble(IncidentKind.Restore, status.Now, IsCurrent: true),
-                EscalationCause.DrillOverdue or EscalationCause.SelfTestFailed or EscalationCause.StoreDown or EscalationCause.Clock => new Trouble(IncidentKind.Other, status.Now, IsCurrent: true),
-                _ => null, // failed runs and corrupt backups have times of their own
+                EscalationCause.DrillOverdue or EscalationCause.SelfTestFailed or EscalationCause.StoreDown or EscalationCause.FromFuture => new Trouble(IncidentKind.Other, status.Now, IsCurrent: true),
+                _ => null, // failed runs, failed restores and corrupt backups have times of their own
             };
             if (trouble is not null)
                 yield return trouble;

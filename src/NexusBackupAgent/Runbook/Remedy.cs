@@ -9,12 +9,13 @@ internal static class Remedy
     public static string? For(EscalationCause cause, Observation seen, Commands commands) => cause switch
     {
         EscalationCause.DrillFailed or EscalationCause.DrillOverdue => commands.Of("drill", seen.Source),
+        EscalationCause.RestoreFailed => commands.RestoreDryRun(seen.Source),
         EscalationCause.Corrupt or EscalationCause.AllCorrupt => commands.VerifyAll(seen.Source),
         EscalationCause.SelfTestFailed => commands.Of("verify", "--self-test"),
         EscalationCause.RetentionOverdue or EscalationCause.StorageFull => commands.PruneDryRun(seen.Source),
         EscalationCause.None or EscalationCause.Unknown or EscalationCause.Stale or EscalationCause.Failed => commands.Backup(seen.Source),
         EscalationCause.StoreDown => Commands.On(seen.Store.Path, "findmnt", "-T"),
-        EscalationCause.Clock => "timedatectl",
+        EscalationCause.FromFuture => "timedatectl",
         EscalationCause.AgentDown or EscalationCause.SchedulerStuck or EscalationCause.ScheduleOverdue or EscalationCause.RunStuck => commands.Status(),
         _ => null,
     };

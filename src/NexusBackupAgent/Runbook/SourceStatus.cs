@@ -50,7 +50,7 @@ internal sealed record SourceStatus(
     public EscalationLevel Level => Escalation.Highest(Reasons);
 
     public static async Task<SourceStatus> ReadAsync(
-        AgentStatus status, ScheduledSource source, JournalSnapshot log, Operation? drill, Operation? hook, CancellationToken cancellationToken)
+        AgentStatus status, ScheduledSource source, JournalSnapshot log, Operation? drill, Operation? hook, Operation? restore, CancellationToken cancellationToken)
     {
         var (agent, now) = (status.Agent, status.Now);
         var activity = log.Sources.GetValueOrDefault(source.Name);
@@ -74,6 +74,7 @@ internal sealed record SourceStatus(
             RunStartedAt = status.Condition.IsRunning ? activity?.RunStartedAt : null, // without an agent the run died with it, or has a person before it
             LastDrillAt = practised?.EndedAt,
             HasDrillFailed = practised is { Passed: false },
+            RestoreFailedAt = restore is { Failure: not null } ? restore.EndedAt : null,
         };
         return new SourceStatus(
             source,

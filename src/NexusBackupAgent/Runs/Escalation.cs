@@ -20,7 +20,7 @@ internal static class Escalation
 
     /// <returns>Everything that asks for a level, the highest first; none: the source is well protected.</returns>
     public static IReadOnlyList<EscalationReason> Decide(SourceCondition source, DateTimeOffset now) =>
-        [.. OfBackups(source, now).Concat(OfRuns(source, now)).Concat(OfDrill(source, now)).Append(OfDisk(source.DiskUsedRatio)).OfType<EscalationReason>().OrderByDescending(reason => reason.Level)];
+        [.. OfBackups(source, now).Concat(OfRuns(source, now)).Concat(OfDrill(source, now)).Append(OfRestore(source, now)).Append(OfDisk(source.DiskUsedRatio)).OfType<EscalationReason>().OrderByDescending(reason => reason.Level)];
 
     /// <summary>The highest level that a reason asks for.</summary>
     public static EscalationLevel Highest(IEnumerable<EscalationReason> reasons) =>
@@ -68,7 +68,7 @@ internal static class Escalation
             yield return ofCorrupt;
 
         if (backups.FirstOrDefault(backup => backup.IsFromTheFuture(now)) is { } future)
-            yield return new(EscalationLevel.L1, EscalationCause.Clock, new(
+            yield return new(EscalationLevel.L1, EscalationCause.FromFuture, new(
                 $"{future.File} was captured in the future, so a clock was or is wrong; nothing is pruned. Check the time (timedatectl); if it is right now, delete that backup by hand",
                 $"{future.File} の取得日時が未来（時計の異常）のため、自動削除を停止中。時刻を確認し（timedatectl）、現在正しければこのバックアップを手動で削除"));
         if (OfAge(source, backups, now) is { } ofAge)
@@ -84,6 +84,12 @@ internal static class Escalation
         if (now - source.LastDrillAt > DrillOverdueAfter)
             yield return new(EscalationLevel.L1, EscalationCause.DrillOverdue, new($"no restore was practised for {DrillOverdueAfter.Days} days", $"リストア訓練が{DrillOverdueAfter.Days}日以上未実施"));
     }
+
+    /// <summary>A later restore that succeeds ends it, and so does a good backup of what is there now.</summary>
+    private static EscalationReason? OfRestore(SourceCondition source, DateTimeOffset now) =>
+        source.RestoreFailedAt is { } at && !(source.Backups?.NewestGood(now)?.CapturedAt >= at)
+            ? new(EscalationLevel.L2, EscalationCause.RestoreFailed, new("the last restore over the live database failed", "直近のリストア（稼働中のDBへの復元）が失敗"))
+            : null;
 
     private static EscalationReason? OfCorrupt(IReadOnlyList<Backup> backups, DateTimeOffset now)
     {

@@ -18,7 +18,7 @@ internal enum EscalationLevel
     L3,
 }
 
-/// <summary>What asks for a level; each but the last two is the name of an alert without its <c>NexusBackup</c>.</summary>
+/// <summary>What asks for a level; each but the last is the name of an alert without its <c>NexusBackup</c>.</summary>
 internal enum EscalationCause
 {
     /// <summary>No good backup at all.</summary>
@@ -37,12 +37,16 @@ internal enum EscalationCause
     StoreDown,
     DrillFailed,
     DrillOverdue,
+
+    /// <summary>The last restore over the live database failed, and no good backup was made of what is there since.</summary>
+    RestoreFailed,
+
     SelfTestFailed,
     SchedulerStuck,
     AgentDown,
 
-    /// <summary>A backup lies in the future. Only people who look are told: the alerts tell what it leads to.</summary>
-    Clock,
+    /// <summary>A backup lies in the future: a clock is or was wrong.</summary>
+    FromFuture,
 
     /// <summary>There is no good backup, and nobody knows since when: an agent has yet to note the source.</summary>
     Unknown,

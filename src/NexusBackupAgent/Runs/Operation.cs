@@ -48,6 +48,9 @@ internal sealed record Operation(
     /// <summary>Whether it is a restore over the source's own place that got past its refusals.</summary>
     public bool IsOverLive => Kind == OperationKind.Restore && Detail.StartsWith("restore of ", StringComparison.Ordinal) && Detail.Contains(LiveMark, StringComparison.Ordinal);
 
+    /// <summary>The same for a <c>LIKE</c> of the journal.</summary>
+    internal const string OverLivePattern = $"restore of %{LiveMark}%";
+
     /// <summary>The detail of a restore that began.</summary>
     public static string RestoreDetail(string file, string target, bool isLive) => $"restore of {file}{(isLive ? LiveMark : " to ")}{target}";
 

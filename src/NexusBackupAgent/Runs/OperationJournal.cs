@@ -28,6 +28,12 @@ internal sealed class OperationJournal(JournalDatabase database)
             FROM operation_counts AS counted WHERE kind = $kind AND result = 'success')
         """;
 
+    internal const string LastOverLiveOfEach = $"""
+        SELECT {Columns} FROM operations WHERE id IN (
+            SELECT (SELECT id FROM operations WHERE kind = $kind AND source = counted.source AND ended_at IS NOT NULL AND failure IS NOT 'Interrupted' AND detail LIKE '{Operation.OverLivePattern}' ORDER BY id DESC LIMIT 1)
+            FROM operation_counts AS counted WHERE kind = $kind)
+        """;
+
     internal const string OpenOfKind = "SELECT id FROM operations WHERE source = $source AND kind = $kind AND ended_at IS NULL";
 
     /// <summary>Opens an operation. The caller holds the source's lock, so one of that kind that is still open died with its process and is closed as failed.</summary>
@@ -60,6 +66,11 @@ internal sealed class OperationJournal(JournalDatabase database)
     /// <summary>The newest operation of a kind that succeeded, of every source that had one, by source.</summary>
     public IReadOnlyDictionary<string, Operation> LastSuccessOfEach(OperationKind kind) => database.Read(transaction => Query(
         transaction, LastSucceededOfEach, Read, ("$kind", kind.Word()))
+        .ToDictionary(operation => operation.Source, StringComparer.Ordinal));
+
+    /// <summary>The newest restore over its live database that began and ended, of every source that had one, by source. What was stopped on purpose says nothing.</summary>
+    public IReadOnlyDictionary<string, Operation> LastLiveRestoreOfEach() => database.Read(transaction => Query(
+        transaction, LastOverLiveOfEach, Read, ("$kind", OperationKind.Restore.Word()))
         .ToDictionary(operation => operation.Source, StringComparer.Ordinal));
 
     /// <summary>What was done to a source from an instant on, oldest first.</summary>

@@ -36,4 +36,7 @@ internal sealed record SourceCondition(
 
     /// <summary>Whether that drill failed.</summary>
     public bool HasDrillFailed { get; init; }
+
+    /// <summary>When the last restore over the source's own database ended, if it failed, UTC; null when it succeeded, or none was made.</summary>
+    public DateTimeOffset? RestoreFailedAt { get; init; }
 }

@@ -14,6 +14,9 @@ internal static partial class Metrics
     public static IReadOnlySet<string> Exported { get; } =
         TypeLine().Matches(SampleScrape).Select(match => match.Groups[1].Value).ToHashSet();
 
+    /// <summary>What a later version exports and the rules are ready for.</summary>
+    public static IReadOnlySet<string> Planned { get; } = new HashSet<string> { "nexus_backup_store_last_copy_timestamp_seconds" };
+
     /// <summary>What Prometheus adds by itself.</summary>
     public static IReadOnlySet<string> FromPrometheus { get; } = new HashSet<string> { "up", "ALERTS" };
 

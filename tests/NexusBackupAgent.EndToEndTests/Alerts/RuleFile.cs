@@ -16,6 +16,12 @@ public sealed class Rule
     public Dictionary<string, string> Labels { get; set; } = [];
 
     public Dictionary<string, string> Annotations { get; set; } = [];
+
+    /// <summary>L1 to L3; empty where nobody is called.</summary>
+    public string Level => Labels.GetValueOrDefault("level", "");
+
+    /// <summary>Name and level, as messages name an alert.</summary>
+    public string Title => $"{Alert}/{Level}";
 }
 
 /// <summary>The alert rules that the product ships, and where they and their tests lie.</summary>

@@ -60,6 +60,22 @@ public sealed class EscalationTests
         Assert.Equal(level, Escalation.Highest(Escalation.Decide(condition, Now)).ToString());
     }
 
+    [Theory]
+    [InlineData(2, 1.0, "Ok")] // what is there now was backed up, and is good
+    [InlineData(2, 3.0, "L2")]
+    [InlineData(2, null, "L2")]
+    [InlineData(null, 3.0, "Ok")]
+    public void A_failed_restore_is_the_administrators_until_a_good_backup_of_what_is_there_now(int? failedHoursAgo, double? age, string level)
+    {
+        IReadOnlyList<Backup>? backups = age is { } hours ? [BackupOf(hours, passed: true)] : null;
+        var condition = new SourceCondition(backups ?? [BackupOf(5, passed: true)], Now.AddDays(-9), 0, 0, 0.1, TimeSpan.FromHours(24), TimeSpan.FromHours(48))
+        {
+            RestoreFailedAt = failedHoursAgo is { } ago ? Now.AddHours(-ago) : null,
+        };
+
+        Assert.Equal(level, Escalation.Highest(Escalation.Decide(condition, Now)).ToString());
+    }
+
     [Fact]
     public void A_store_that_cannot_be_read_is_the_administrators()
     {

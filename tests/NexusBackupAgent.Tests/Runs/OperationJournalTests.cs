@@ -51,6 +51,21 @@ public sealed class OperationJournalTests : IDisposable
     }
 
     [Fact]
+    public void Of_the_restores_only_those_over_the_live_database_tell_how_the_last_one_went()
+    {
+        var live = Operation.RestoreDetail("daily_1.db.gz", "/srv/app.db", isLive: true);
+        var failure = new RunFailure(FailureKind.Restore, "no", "mend");
+        journal.Record(An(OperationKind.Restore, at: 0) with { Detail = live });
+        var failed = journal.Record(An(OperationKind.Restore, at: 1) with { Detail = live, Failure = failure });
+        journal.Record(An(OperationKind.Restore, at: 2) with { Detail = live, Failure = failure with { Kind = FailureKind.Interrupted } });
+        journal.Record(An(OperationKind.Restore, at: 3) with { Detail = Operation.RestoreDetail("daily_1.db.gz", "/tmp/look.db", isLive: false) });
+        journal.Record(An(OperationKind.Restore, at: 4) with { Detail = "restore to /srv/app.db: not begun", Failure = failure });
+        journal.Begin("itsm", OperationKind.Restore, Instant(5), live);
+
+        Assert.Equal(failed, Assert.Single(journal.LastLiveRestoreOfEach()).Value);
+    }
+
+    [Fact]
     public void An_operation_whose_process_died_is_closed_by_the_next_one()
     {
         journal.Begin("itsm", OperationKind.Restore, Instant(0), "of a to b");
@@ -76,6 +91,7 @@ public sealed class OperationJournalTests : IDisposable
     [Theory]
     [InlineData(OperationJournal.LastOfKind)]
     [InlineData(OperationJournal.LastEndedOfEach)]
+    [InlineData(OperationJournal.LastOverLiveOfEach)]
     [InlineData(OperationJournal.LastSucceededOfEach)]
     [InlineData(OperationJournal.OpenOfKind)]
     public void Asking_for_the_last_or_the_open_one_goes_through_no_year_of_operations(string query)

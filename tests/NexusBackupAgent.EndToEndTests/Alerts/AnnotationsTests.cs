@@ -1,0 +1,85 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using NexusBackupAgent.EndToEndTests.Support;
+
+namespace NexusBackupAgent.EndToEndTests.Alerts;
+
+/// <summary>What an alert says to who is called, in both languages.</summary>
+public sealed partial class AnnotationsTests
+{
+    private static readonly string[] Names = ["summary", "description", "summary_ja", "description_ja", "runbook_url", "dashboard_url"];
+
+    /// <summary>The dashboards that the product ships, by their identifiers.</summary>
+    private static readonly string[] Dashboards = ["nexus-backup-overview", "nexus-backup-source"];
+
+    [Fact]
+    public void Each_alert_has_every_annotation_and_no_other() =>
+        Assert.All(RuleFile.Alerts, rule => Assert.Equal(Names.Order(), rule.Annotations.Keys.Order()));
+
+    [Fact]
+    public void Each_description_names_the_next_command() => Assert.All(RuleFile.Alerts, rule =>
+    {
+        Assert.EndsWith(".", rule.Annotations["summary"], StringComparison.Ordinal);
+        Assert.Matches(@"Next: .*\bnexus-backup (run|backup|list|verify|restore|drill|prune|status|diagnose|check-config)\b", rule.Annotations["description"]);
+        Assert.Matches(@"対応: .*\bnexus-backup ", rule.Annotations["description_ja"]);
+    });
+
+    [Fact]
+    public void Both_languages_name_the_same_values_and_commands() => Assert.All(RuleFile.Alerts, rule =>
+    {
+        var (english, japanese) = (rule.Annotations["description"], rule.Annotations["description_ja"]);
+        Assert.Equal(Of(Value(), english), Of(Value(), japanese));
+        Assert.Equal(Of(Command(), english), Of(Command(), japanese));
+    });
+
+    [Fact]
+    public void Japanese_is_written_in_Japanese() => Assert.All(RuleFile.Alerts, rule =>
+    {
+        Assert.Matches(@"[\p{IsHiragana}\p{IsKatakana}]", rule.Annotations["description_ja"]);
+        Assert.Matches(@"\p{IsCJKUnifiedIdeographs}", rule.Annotations["summary_ja"]);
+        Assert.DoesNotMatch("[。.]$", rule.Annotations["summary_ja"]);
+        Assert.EndsWith("。", rule.Annotations["description_ja"].TrimEnd(), StringComparison.Ordinal);
+    });
+
+    [Fact]
+    public void Each_alert_of_a_source_links_to_its_dashboard_and_each_other_one_to_the_overview() => Assert.All(RuleFile.Alerts, rule =>
+    {
+        var ofSource = rule.Annotations["description"].Contains("$labels.source", StringComparison.Ordinal);
+        var link = Link().Match(rule.Annotations["dashboard_url"]);
+        Assert.True(link.Success, rule.Annotations["dashboard_url"]);
+        Assert.Equal(ofSource ? Dashboards[1] : Dashboards[0], link.Groups["uid"].Value);
+        Assert.Equal(ofSource, link.Groups["variables"].Value.Contains("var-source=", StringComparison.Ordinal));
+    });
+
+    [Fact]
+    public void Dashboards_of_those_identifiers_are_shipped()
+    {
+        var shipped = Directory.GetFiles(Repository.File("dashboards"), "*.json").Select(file => JsonDocument.Parse(File.ReadAllText(file)).RootElement.GetProperty("uid").GetString()!);
+
+        Assert.Empty(shipped.Except(Dashboards));
+    }
+
+    [Fact]
+    public void One_command_of_the_monitoring_page_puts_another_address_into_every_link()
+    {
+        var page = File.ReadAllText(Repository.File("docs", "monitoring.md"));
+        var address = Sed().Match(page).Groups[1].Value;
+
+        Assert.NotEmpty(address);
+        Assert.All(RuleFile.Alerts, rule => Assert.StartsWith($"{address}/d/", rule.Annotations["dashboard_url"], StringComparison.Ordinal));
+    }
+
+    private static IEnumerable<string> Of(Regex what, string text) => what.Matches(text).Select(match => match.Groups[1].Value).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal);
+
+    [GeneratedRegex(@"\{\{ (\$labels\.\w+|\$value)")]
+    private static partial Regex Value();
+
+    [GeneratedRegex(@"\b(nexus-backup (?:[a-z-]+)|(?:systemctl|journalctl|timedatectl|df|du)\b)")]
+    private static partial Regex Command();
+
+    [GeneratedRegex(@"^https://grafana\.example\.org/d/(?<uid>[a-z-]+)(?<variables>(\?var-job=\{\{ \$labels\.job \| urlquery \}\}(&var-(?<name>instance|source)=\{\{ \$labels\.\k<name> \| urlquery \}\})*)?)$")]
+    private static partial Regex Link();
+
+    [GeneratedRegex(@"sed -i 's#(https://[a-z.]+)#")]
+    private static partial Regex Sed();
+}

@@ -1,0 +1,43 @@
+using System.Text.RegularExpressions;
+using NexusBackupAgent.EndToEndTests.Support;
+
+namespace NexusBackupAgent.EndToEndTests.Alerts;
+
+/// <summary>The rules' tests notice when a rule is changed: otherwise they would prove nothing.</summary>
+public sealed partial class RuleMutationTests
+{
+    private static readonly string Mutate = Repository.File("tests", "alerts", "mutate");
+
+    [SkippableFact]
+    public async Task Every_mutant_of_every_rule_is_caught()
+    {
+        Require.Tool("promtool", "prometheus");
+        Require.Tool("python3");
+
+        var result = await Tool.RunAsync(Mutate, [], timeout: TimeSpan.FromMinutes(15));
+
+        Assert.True(result.ExitCode == 0, result.Text);
+        var count = Count().Match(result.Output);
+        Assert.Equal(count.Groups[1].Value, count.Groups[2].Value);
+        Assert.True(int.Parse(count.Groups[1].Value, null) > 10 * RuleFile.Rules.Count, result.Text);
+    }
+
+    /// <summary>The script itself: without the tests that see an alert, its mutants survive and are named.</summary>
+    [SkippableFact]
+    public async Task A_mutant_that_no_test_notices_is_named_and_fails_the_check()
+    {
+        Require.Tool("promtool", "prometheus");
+        Require.Tool("python3");
+        var copy = Directory.CreateTempSubdirectory("nexus-backup-rules-").FullName;
+        File.Copy(RuleFile.Path, Path.Combine(copy, Path.GetFileName(RuleFile.Path)));
+
+        var result = await Tool.RunAsync(Mutate, ["--only", "NexusBackupStoreDown", copy]);
+
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("SURVIVED: NexusBackupStoreDown/L2: level L2 becomes L3", result.Output, StringComparison.Ordinal);
+        Directory.Delete(copy, recursive: true);
+    }
+
+    [GeneratedRegex(@"^([0-9]+) mutants, ([0-9]+) caught", RegexOptions.Multiline)]
+    private static partial Regex Count();
+}
