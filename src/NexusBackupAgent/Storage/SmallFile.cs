@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace NexusBackupAgent.Storage;
 
 /// <summary>
-/// Reads a small file whole in three calls of the kernel. .NET's own way asks four more for each, two of them for a lock, and a
+/// Reads a small file whole in four calls of the kernel. .NET's own way asks four more for each, two of them for a lock, and a
 /// catalog may hold two hundred thousand such files.
 /// </summary>
 internal static unsafe partial class SmallFile
@@ -24,8 +24,18 @@ internal static unsafe partial class SmallFile
         try
         {
             var bytes = stackalloc byte[Largest];
-            var length = ReadSome(file, bytes, Largest); // of a regular file, less than was asked for is all of it
-            return length is >= 0 and < Largest ? new ReadOnlySpan<byte>(bytes, (int)length).ToArray() : null;
+            nint length = 0;
+            while (length < Largest)
+            {
+                var read = ReadSome(file, bytes + length, Largest - length);
+                if (read < 0)
+                    return null;
+                if (read == 0) // its end; a network's file system may give less than it has before that
+                    return new ReadOnlySpan<byte>(bytes, (int)length).ToArray();
+                length += read;
+            }
+
+            return null;
         }
         finally
         {
