@@ -8,7 +8,9 @@ namespace NexusBackupAgent.EndToEndTests.Paging;
 /// <summary>One alert in a page.</summary>
 internal sealed record PagedAlert(string Name, string Level, string Instance, bool IsOver)
 {
-    public override string ToString() => $"{Name} {Level}{(IsOver ? " over" : "")}";
+    public string Title => $"{Name} {Level}";
+
+    public override string ToString() => IsOver ? Title + " over" : Title;
 }
 
 /// <summary>What Alertmanager sent to a receiver's webhook.</summary>

@@ -39,7 +39,7 @@ public sealed class RoutesTests
         var elsewhere = new List<string>();
         foreach (var rule in RuleFile.Alerts)
         {
-            var level = rule.Labels.GetValueOrDefault("level", "none");
+            var level = rule.Level;
             var receivers = level switch { "L1" => "operations", "L2" => "system-administrator", "L3" => "system-administrator,management", _ => "heartbeat" };
             if (!await ReachAsync(receivers, [$"alertname={rule.Alert}", .. rule.Labels.Select(label => $"{label.Key}={label.Value}")]))
                 elsewhere.Add($"{rule.Alert} {level} does not reach {receivers}");

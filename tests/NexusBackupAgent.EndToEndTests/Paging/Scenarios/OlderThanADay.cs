@@ -9,7 +9,7 @@ internal sealed class OlderThanADay() : AgedBackup(hours: 25)
         await stage.Agent.RunAsync("backup", "itsm");
         await stage.ToldAsync("operations", "NexusBackupStale L1 over");
 
-        await stage.ReadsAsync("operations", "【L1】バックアップ障害: 自動バックアップ未実行 itsm", "NexusBackupStale", "1d 1h");
-        await stage.ToldNothingElseAsync(operations: ["NexusBackupStale L1", "NexusBackupStale L1 over"]);
+        await stage.ReadsAsync("operations", "【L1】バックアップ障害: 自動バックアップ未実行 itsm", "NexusBackupStale", "1日1時間");
+        await stage.ToldNothingElseAsync(operations: ["NexusBackupStale L1"]);
     }
 }

@@ -16,6 +16,6 @@ internal sealed class SourceDeleted : Scenario
 
         await stage.ReadsAsync("operations", "【L1】バックアップ障害: 自動バックアップ未実行 itsm", "NexusBackupFailed", "/runbook.ja.md#nexusbackupfailed");
         await stage.ReadsAsync("operations", "【復旧 L1】バックアップ障害: 自動バックアップ未実行 itsm", "復旧（1件）");
-        await stage.ToldNothingElseAsync(operations: ["NexusBackupFailed L1", "NexusBackupFailed L1 over"]);
+        await stage.ToldNothingElseAsync(operations: ["NexusBackupFailed L1"]);
     }
 }

@@ -22,7 +22,7 @@ internal sealed class TwoFailures : Scenario
             "【バックアップ障害報告】", "■ 障害種別: 自動バックアップ未実行（対象: itsm（TwoFailures））", "■ 現在の状態: エスカレーション待ち（L2）");
         await stage.ReadsAsync("oncall@example.org", "【復旧 L2】バックアップ障害: 自動バックアップ未実行 itsm", "■ 現在の状態: 復旧済（");
         await stage.ToldNothingElseAsync(
-            operations: ["NexusBackupFailed L1", "NexusBackupFailed L1 over"],
-            administrator: ["NexusBackupFailed L2", "NexusBackupFailed L2 over"]);
+            operations: ["NexusBackupFailed L1"],
+            administrator: ["NexusBackupFailed L2"]);
     }
 }
