@@ -23,6 +23,7 @@ internal sealed class AllCorrupted : Scenario
         foreach (var receiver in Receivers)
         {
             await stage.ToldAsync(receiver, "NexusBackupNone L3 over");
+            await stage.ToldAsync(receiver, "NexusBackupAllCorrupt L3 over");
             stage.ToldOnce(receiver, "NexusBackupAllCorrupt L3", "NexusBackupNone L3");
         }
 

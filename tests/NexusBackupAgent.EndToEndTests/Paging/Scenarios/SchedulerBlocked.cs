@@ -18,7 +18,7 @@ internal sealed class SchedulerBlocked : Scenario
     public override Task PrepareAsync(RunningAgent agent)
     {
         Directory.CreateDirectory(DiskOf(agent));
-        return Task.CompletedTask;
+        return base.PrepareAsync(agent);
     }
 
     public override async Task PlayAsync(Stage stage)
@@ -35,7 +35,7 @@ internal sealed class SchedulerBlocked : Scenario
     public override Task CleanUpAsync()
     {
         disk?.Dispose();
-        return Task.CompletedTask;
+        return base.CleanUpAsync();
     }
 
     private static string DiskOf(RunningAgent agent) => Path.Combine(agent.Home, "tenants");
