@@ -111,7 +111,7 @@ public sealed partial class AgentServiceTests : IAsyncLifetime
 
     /// <summary>Without what moves by itself: ages, heartbeat, disk.</summary>
     private static string[] Lasting(string metrics) => [.. metrics.Split('\n').Where(line =>
-        line.StartsWith("nexus_backup_", StringComparison.Ordinal) && !line.Contains("age_seconds", StringComparison.Ordinal) && !line.Contains("heartbeat", StringComparison.Ordinal) && !line.Contains("disk_", StringComparison.Ordinal))];
+        line.StartsWith("nexus_backup_", StringComparison.Ordinal) && !line.Contains("age_seconds", StringComparison.Ordinal) && !line.Contains("heartbeat", StringComparison.Ordinal) && !line.StartsWith("nexus_backup_time_seconds", StringComparison.Ordinal) && !line.Contains("disk_", StringComparison.Ordinal))];
 
     [GeneratedRegex("disk_used_ratio\\{store=\"local\"\\} (\\S+)")]
     private static partial Regex DiskUsed();
