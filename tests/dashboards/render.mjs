@@ -17,6 +17,7 @@ const BAD = ['No data', 'NaN', 'undefined', 'Invalid date', '[object', 'unexpect
 
 async function bundle() {
   const { outputFiles } = await build({
+    absWorkingDir: here,
     entryPoints: [join(here, 'page/main.jsx')], bundle: true, write: false, outdir: '/', format: 'esm', minify: true, logLevel: 'error',
     define: { 'process.env.NODE_ENV': '"production"' }, loader: { '.svg': 'dataurl', '.ttf': 'empty', '.woff': 'empty', '.woff2': 'empty' },
     alias: { 'react-router-dom-v5-compat': 'react-router-dom' },
