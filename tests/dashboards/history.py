@@ -56,6 +56,7 @@ class Source:
     def __init__(self, agent, name, schedules, content, minutes, failed=(), corrupted=None, rpo=24, drill=True):
         self.agent, self.name, self.schedules, self.rpo = agent, name, schedules, rpo
         self.drill_passes = drill
+        self.restored = days_before_end(8, 9.5) if failed else END + 1  # somebody mended the database that could not be backed up
         chance = random.Random(name)
         self.runs = []
         growth = content * 0.004
@@ -101,6 +102,10 @@ class Source:
         yield "run_start_timestamp_seconds", {}, going[0]["start"] if going else 0
         yield "consecutive_failures", {}, failures
         yield "overdue_backups", {}, 0
+        yield "future_backups", {}, 0
+        restored = self.restored if self.restored <= now else 0
+        yield "last_restore_timestamp_seconds", {}, restored
+        yield "last_restore_success", {}, int(restored > 0)
         yield "rpo_seconds", {"level": "warning"}, self.rpo * HOUR
         yield "rpo_seconds", {"level": "critical"}, 2 * self.rpo * HOUR
         yield "source_info", {"kind": "sqlite", "store": "local"}, 1
@@ -186,6 +191,7 @@ def agent_at(agent, now):
         yield "store_up", {"store": store}, 1
     yield "self_test_success", {}, 1
     yield "last_self_test_timestamp_seconds", {}, Source.newest_daily(now, 6)
+    yield "time_seconds", {}, now
     yield "scheduler_heartbeat_timestamp_seconds", {}, now - now % 37
     yield "build_info", {"version": "0.1.0", "revision": "58be90a"}, 1
 
