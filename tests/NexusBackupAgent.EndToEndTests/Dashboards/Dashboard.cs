@@ -18,6 +18,9 @@ public sealed record Dashboard(string Name)
     /// <summary>The English ones; the queries of the others are the same.</summary>
     public static IEnumerable<Dashboard> Shipped => Names.Select(name => new Dashboard(name));
 
+    /// <summary>All queries of the shipped dashboards.</summary>
+    public static IEnumerable<(string Panel, string Expression)> Expressions => Shipped.SelectMany(dashboard => dashboard.Queries);
+
     public string Path => Repository.File("dashboards", Name);
 
     public string Text => File.ReadAllText(Path);
@@ -37,7 +40,7 @@ public sealed record Dashboard(string Name)
         select (panel, target);
 
     /// <summary>Panel title and expression, with template variables and macros replaced by what they are for "All" and a week.</summary>
-    public IEnumerable<(string Panel, string Expression)> Expressions => Targets.Select(query => (TitleOf(query.Panel), WithAllSelected(ExpressionOf(query.Target))));
+    public IEnumerable<(string Panel, string Expression)> Queries => Targets.Select(query => (TitleOf(query.Panel), WithAllSelected(ExpressionOf(query.Target))));
 
     internal static string TitleOf(JsonElement panel) => panel.GetProperty("title").GetString()!;
 

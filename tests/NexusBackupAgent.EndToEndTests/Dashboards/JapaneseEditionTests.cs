@@ -22,7 +22,7 @@ public sealed class JapaneseEditionTests
         var english = new Dashboard(name);
         var japanese = new Dashboard($"ja/{name}");
 
-        Assert.Equal(english.Expressions.Select(query => query.Expression), japanese.Expressions.Select(query => query.Expression));
+        Assert.Equal(english.Queries.Select(query => query.Expression), japanese.Queries.Select(query => query.Expression));
         Assert.All(english.Panels.Zip(japanese.Panels), pair => Assert.NotEqual(Dashboard.TitleOf(pair.First), Dashboard.TitleOf(pair.Second)));
         Assert.All(japanese.Panels, panel => Assert.Contains(panel.GetProperty("description").GetString()!, letter => letter is >= 'ぁ' and <= 'ヿ'));
     }
