@@ -39,8 +39,16 @@ public sealed record Dashboard(string Name)
         from target in panel.GetProperty("targets").EnumerateArray()
         select (panel, target);
 
-    /// <summary>Panel title and expression, with template variables and macros replaced by what they are for "All" and a week.</summary>
-    public IEnumerable<(string Panel, string Expression)> Queries => Targets.Select(query => (TitleOf(query.Panel), WithAllSelected(ExpressionOf(query.Target))));
+    /// <summary>The marks in the graphs.</summary>
+    internal JsonElement Annotation => Json.GetProperty("annotations").GetProperty("list").EnumerateArray().Single();
+
+    /// <summary>
+    /// Panel title (or the annotation's name) and expression, with template variables and macros replaced by what they are
+    /// for "All" and a week.
+    /// </summary>
+    public IEnumerable<(string Panel, string Expression)> Queries =>
+        Targets.Select(query => (TitleOf(query.Panel), WithAllSelected(ExpressionOf(query.Target))))
+            .Append((Annotation.GetProperty("name").GetString()!, WithAllSelected(ExpressionOf(Annotation.GetProperty("target")))));
 
     internal static string TitleOf(JsonElement panel) => panel.GetProperty("title").GetString()!;
 

@@ -46,11 +46,9 @@ public sealed class DashboardTests
     [MemberData(nameof(Dashboard.English), MemberType = typeof(Dashboard))]
     public void It_marks_the_alerts_of_what_is_chosen(string name)
     {
-        var annotation = Assert.Single(new Dashboard(name).Json.GetProperty("annotations").GetProperty("list").EnumerateArray());
-
         Assert.Equal(
             "ALERTS{alertstate=\"firing\", service=\"nexus-backup\", job=~\"$job\", instance=~\"$instance|\", source=~\"$source|\", level=~\"L.\"}",
-            annotation.GetProperty("target").GetProperty("expr").GetString());
+            Dashboard.ExpressionOf(new Dashboard(name).Annotation.GetProperty("target")));
     }
 
     [Fact]
