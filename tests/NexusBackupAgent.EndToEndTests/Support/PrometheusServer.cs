@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace NexusBackupAgent.EndToEndTests.Support;
@@ -41,15 +42,22 @@ internal sealed class PrometheusServer : IAsyncDisposable
     /// <param name="configuration">As YAML.</param>
     /// <param name="readyWhen">An expression that returns data once it is ready.</param>
     /// <exception cref="InvalidOperationException">It ended, or was not ready in time; the message holds its log.</exception>
-    public static async Task<PrometheusServer> StartConfiguredAsync(string configuration, string readyWhen)
+    public static Task<PrometheusServer> StartConfiguredAsync(string configuration, string readyWhen) =>
+        StartAsync(Directory.CreateTempSubdirectory("nexus-backup-prometheus-").FullName, configuration, readyWhen);
+
+    /// <summary>Serves a database that was filled before; it scrapes nothing. Samples may be 15 minutes apart.</summary>
+    /// <param name="home">Its directory, with the database in <c>data</c>; deleted at the end.</param>
+    /// <exception cref="InvalidOperationException">It ended, or did not answer in time; the message holds its log.</exception>
+    public static Task<PrometheusServer> StartOnHistoryAsync(string home) =>
+        StartAsync(home, "{}", "vector(1)", "--query.lookback-delta=15m", "--storage.tsdb.retention.time=10y");
+
+    private static async Task<PrometheusServer> StartAsync(string home, string configuration, string readyWhen, params string[] options)
     {
-        var home = Directory.CreateTempSubdirectory("nexus-backup-prometheus-").FullName;
         var file = Path.Combine(home, "prometheus.yml");
         await File.WriteAllTextAsync(file, configuration);
-
         var address = $"127.0.0.1:{ServerProcess.FreePort()}";
         var started = ServerProcess.Start(
-            "prometheus", home, $"--config.file={file}", $"--storage.tsdb.path={Path.Combine(home, "data")}", $"--web.listen-address={address}");
+            "prometheus", home, [$"--config.file={file}", $"--storage.tsdb.path={Path.Combine(home, "data")}", $"--web.listen-address={address}", .. options]);
         var server = new PrometheusServer(started, new Uri($"http://{address}/"));
         try
         {
@@ -63,12 +71,14 @@ internal sealed class PrometheusServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Evaluates an instant query now.</summary>
+    /// <summary>Evaluates an instant query, now unless told otherwise.</summary>
+    /// <param name="at">Unix seconds.</param>
     /// <returns>One object per series, with members <c>metric</c> and <c>value</c>.</returns>
     /// <exception cref="InvalidOperationException">Prometheus refused the expression.</exception>
-    public async Task<IReadOnlyList<JsonElement>> QueryAsync(string expression)
+    public async Task<IReadOnlyList<JsonElement>> QueryAsync(string expression, long? at = null)
     {
-        using var content = new FormUrlEncodedContent([KeyValuePair.Create("query", expression)]);
+        KeyValuePair<string, string>[] time = at is { } second ? [KeyValuePair.Create("time", second.ToString(CultureInfo.InvariantCulture))] : [];
+        using var content = new FormUrlEncodedContent([KeyValuePair.Create("query", expression), .. time]);
         using var response = await http.PostAsync("api/v1/query", content);
         using var document = JsonDocument.Parse(await response.Content.ReadAsStringAsync());
         if (document.RootElement.TryGetProperty("error", out var error))
