@@ -39,7 +39,10 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
         async ValueTask ReadSectionAsync(int from, int to, CancellationToken token)
         {
             for (var place = from; place < to; place++)
+            {
+                token.ThrowIfCancellationRequested(); // a store that reads in place does not look
                 found[place] = await ReadAsync(files, artifacts[place], token);
+            }
         }
     }
 

@@ -9,8 +9,14 @@ internal static class DirectoryListing
     // Every name counts, and what can't be looked at is an error and no absence.
     private static readonly EnumerationOptions Everything = new() { AttributesToSkip = default, IgnoreInaccessible = false, MatchType = MatchType.Simple };
 
-    /// <returns>Those that are still there when they are asked about, in the order of the directory.</returns>
-    /// <exception cref="IOException">The directory can't be listed.</exception>
+    private const FileAttributes Nowhere = (FileAttributes)(-1); // what .NET reports for what does not exist
+
+    /// <returns>
+    /// Those that are still there when they are asked about, in the order of the directory. No pipes, sockets and devices:
+    /// whoever opened one would wait for its other end.
+    /// </returns>
+    /// <exception cref="IOException">The directory can't be listed, or a file in it can't be asked about.</exception>
+    /// <exception cref="UnauthorizedAccessException">This user may not.</exception>
     public static async Task<IReadOnlyList<StoredFile>> ReadAsync(string directory, CancellationToken cancellationToken)
     {
         string[] names = [.. new FileSystemEnumerable<string>(directory, (ref entry) => entry.FileName.ToString(), Everything) { ShouldIncludePredicate = (ref entry) => !entry.IsDirectory }];
@@ -31,15 +37,21 @@ internal static class DirectoryListing
         using var folder = new OpenFolder(directory);
         for (var place = 0; place < names.Length; place++)
         {
-            files[place] = folder.StatusOf(names[place]) is { IsRegular: true } status
-                ? Describe(names[place], status)
-                : Describe(new FileInfo(Path.Combine(directory, names[place])));
+            files[place] = folder.StatusOf(names[place]) is not { } status ? Describe(new FileInfo(Path.Combine(directory, names[place])))
+                : status.IsRegular ? Describe(names[place], status)
+                : default;
         }
     }
 
     private static StoredFile Describe(string name, FileStatus status) =>
         new(name, (long)status.Length, DateTimeOffset.UnixEpoch.AddTicks(status.Modified / TimeSpan.NanosecondsPerTick)) { ChangedAt = status.ChangedAt };
 
+    /// <summary>Of what the kernel's quick answer was no: a link that leads nowhere is there, and what can't be asked about is not gone.</summary>
     private static StoredFile Describe(FileInfo file) =>
-        file.Exists ? new StoredFile(file.Name, file.Length, new DateTimeOffset(file.LastWriteTimeUtc)) { ChangedAt = FileStatus.Of(file.FullName)?.ChangedAt } : default;
+        IsThere(file) ? new StoredFile(file.Name, file.Length, new DateTimeOffset(file.LastWriteTimeUtc)) { ChangedAt = FileStatus.Of(file.FullName)?.ChangedAt } : default;
+
+    /// <summary>Whether something bears the path; unlike <see cref="FileSystemInfo.Exists"/> it does not take what it can't learn for a no.</summary>
+    /// <exception cref="IOException">It can't be asked.</exception>
+    /// <exception cref="UnauthorizedAccessException">This user may not.</exception>
+    public static bool IsThere(FileSystemInfo place) => place.Attributes != Nowhere;
 }

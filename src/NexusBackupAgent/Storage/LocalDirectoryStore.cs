@@ -172,7 +172,8 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IA
             if (Directory.Exists(target))
                 return await read(target);
             RequireRoot();
-            return [];
+            // A file, a link to a disk that is not mounted, or what this user can't look at must not pass for an empty directory.
+            return DirectoryListing.IsThere(new DirectoryInfo(target)) ? await read(target) : [];
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {

@@ -73,6 +73,26 @@ public sealed class LargeCatalogTests : IDisposable
     }
 
     [Fact]
+    public async Task Who_asks_it_to_stop_does_not_wait_for_the_rest()
+    {
+        using var stop = new CancellationTokenSource();
+        var read = 0;
+        using var store = new FaultyStore(Store, failing: 0, FaultTime.Before, staysDead: false)
+        {
+            Opening = path =>
+            {
+                if (path == "itsm")
+                    return null; // the listing
+                Interlocked.Increment(ref read);
+                stop.Cancel();
+                return null;
+            },
+        };
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => CatalogUse.CatalogOf(store).ListAsync(stop.Token));
+        Assert.InRange(read, 1, 8); // two of each thread at most
+    }
+
+    [Fact]
     public async Task Links_and_directories_are_told_apart_from_files()
     {
         var directory = temp.Sub("itsm");

@@ -155,6 +155,41 @@ public sealed class LocalDirectoryStoreTests : ArtifactStoreContract, IDisposabl
         Assert.Contains("permission denied", await Child.RunAsUserAsync("store-list", root), StringComparison.Ordinal);
     }
 
+    [SkippableTheory]
+    [InlineData("itsm")]
+    [InlineData("")]
+    public async Task A_directory_whose_names_alone_may_be_read_does_not_pass_for_an_empty_one(string readable)
+    {
+        Need.Root();
+        Need.Tool("setpriv");
+        var root = temp.Sub("root");
+        await Shell.BashAsync($"mkdir '{root}/itsm'; touch '{root}/itsm/a.db.gz'; chmod 755 '{temp.Path}' '{root}' '{root}/itsm'; chmod 744 '{Path.Combine(root, readable)}'");
+
+        Assert.StartsWith("Permission: cannot list", await Child.RunAsUserAsync("store-list", root), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_is_no_directory_does_not_pass_for_an_empty_one()
+    {
+        await File.WriteAllTextAsync(temp["file"], "");
+        File.CreateSymbolicLink(temp["link"], "/not/mounted");
+        foreach (var place in (string[])["file", "link"])
+        {
+            var refused = await Assert.ThrowsAsync<BackupException>(() => Store.ListAsync(place, CancellationToken.None));
+            Assert.Equal(FailureKind.StoreUnavailable, refused.Kind);
+            Assert.Contains($"cannot list '{temp[place]}'", refused.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [SkippableFact]
+    public async Task A_pipe_is_no_file_and_a_link_that_leads_nowhere_is_one()
+    {
+        Need.Tool("mkfifo");
+        await Shell.RunAsync("mkfifo", temp["pipe"]);
+        File.CreateSymbolicLink(temp["link"], "/not/mounted");
+        Assert.Equal("link", Assert.Single(await Store.ListAsync("", CancellationToken.None)).Name);
+    }
+
     [SkippableFact]
     public async Task Disk_use_is_what_df_says()
     {
