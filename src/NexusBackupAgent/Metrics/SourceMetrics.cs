@@ -23,6 +23,8 @@ internal static class SourceMetrics
         yield return Each("stored_bytes", "Bytes of all stored artifacts.", sources, source => source.Backups.Sum(backup => backup.ActualLength));
         yield return Each("last_backup_size_bytes", "Stored bytes of the newest backup; 0 when there is none.", sources, source => source.Newest?.Manifest.Stored.Length ?? 0);
         yield return Each("last_backup_content_bytes", "Uncompressed bytes of the newest backup; 0 when there is none.", sources, source => source.Newest?.Manifest.Content.Length ?? 0);
+        yield return Each("restore_chain_backups", "Backups that a restore of the newest good one reads; 1 when it stands alone, 0 when there is none.", sources, source => source.NewestGood?.Chain.Count() ?? 0);
+        yield return Each("restore_chain_bytes", "Stored bytes of those backups; 0 when there is none.", sources, source => source.NewestGood?.LengthToRead ?? 0);
         yield return Each("overdue_backups", "Backups past their retention that are still there.", sources, source => source.Overdue);
         yield return Each("future_backups", "Backups that are dated in the future: a clock is or was wrong.", sources, source => source.Backups.Count(backup => backup.IsFromTheFuture(now)));
         yield return Metric.Gauge("missing_backups", "Occurrences of the schedule within its retention that have no backup.", [

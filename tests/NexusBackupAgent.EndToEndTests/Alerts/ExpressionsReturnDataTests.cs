@@ -1,9 +1,10 @@
+using NexusBackupAgent.EndToEndTests.Dashboards;
 using NexusBackupAgent.EndToEndTests.Support;
 
 namespace NexusBackupAgent.EndToEndTests.Alerts;
 
 /// <summary>
-/// Every expression of the rules and the dashboard returns data from a real Prometheus that scraped an agent.
+/// Every expression of the rules and the dashboards returns data from a real Prometheus that scraped an agent.
 /// A derived class says which agent: its address is all that differs.
 /// </summary>
 public abstract class ExpressionsReturnDataTests : IAsyncLifetime
@@ -12,6 +13,13 @@ public abstract class ExpressionsReturnDataTests : IAsyncLifetime
     private static readonly string[] EmptyWhenHealthy = ["nexus_backup:agent_unreachable:last_3d", "nexus_backup:store_last_copy_timestamp_seconds:last_known"];
 
     private PrometheusServer? prometheus;
+
+    /// <summary>
+    /// Panels and marks that wait for an alert, a run in the shown period, a drill or a self-test; <see cref="DashboardsOnAFortnightTests"/>
+    /// has them all.
+    /// </summary>
+    private static readonly string[] EmptyAtTheStart =
+        ["Alerts", "Firing alerts", "Firing alerts over time", "Succeeded", "Restore drills", "Recovery time", "Drill age", "Measured recovery time", "Last self-test"];
 
     /// <summary>Starts what is to be scraped; host:port.</summary>
     protected abstract Task<string> StartTargetAsync();
@@ -25,7 +33,7 @@ public abstract class ExpressionsReturnDataTests : IAsyncLifetime
     {
         Require.Tool("prometheus", "prometheus");
         var empty = new List<string>();
-        foreach (var (where, expression) in Expressions())
+        foreach (var (where, expression) in Expressions().Where(one => !EmptyAtTheStart.Contains(one.Where)))
         {
             if ((await prometheus!.QueryAsync(expression)).Count == 0) empty.Add($"{where}: {expression}");
         }

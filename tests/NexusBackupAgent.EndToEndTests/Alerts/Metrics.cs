@@ -28,6 +28,14 @@ internal static partial class Metrics
     public static IEnumerable<string> NamesIn(string expression) =>
         Selector().Matches(expression).Select(match => match.Groups[1].Value).Distinct();
 
+    /// <summary>The labels of a metric that the agent exports.</summary>
+    public static IEnumerable<string> LabelsOf(string metric) =>
+        SampleScrape.Split('\n').Where(line => line.StartsWith(metric + "{", StringComparison.Ordinal))
+            .SelectMany(line => Label().Matches(line).Select(match => match.Groups[1].Value)).Distinct();
+
+    [GeneratedRegex(@"(\w+)=""")]
+    private static partial Regex Label();
+
     [GeneratedRegex(@"^# TYPE (\w+) ", RegexOptions.Multiline)]
     private static partial Regex TypeLine();
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -37,25 +38,26 @@ internal sealed class PrometheusServer : IAsyncDisposable
     public static async Task<PrometheusServer> StartAsync(string target, params string[] ruleFiles)
     {
         var home = Directory.CreateTempSubdirectory("nexus-backup-prometheus-").FullName;
-        var configuration = Path.Combine(home, "prometheus.yml");
-        await File.WriteAllTextAsync(configuration, Configuration(target, ruleFiles));
+        return await StartAsync(home, Configuration(target, ruleFiles), "up{job=\"nexus-backup\"} == 1");
+    }
 
+    /// <summary>Serves a database that was filled before; it scrapes nothing. Samples may be 15 minutes apart.</summary>
+    /// <param name="home">Its directory, with the database in <c>data</c>; deleted at the end.</param>
+    /// <exception cref="InvalidOperationException">It ended, or did not answer in time; the message holds its log.</exception>
+    public static Task<PrometheusServer> StartOnHistoryAsync(string home) =>
+        StartAsync(home, "{}", "vector(1)", "--query.lookback-delta=15m", "--storage.tsdb.retention.time=10y");
+
+    private static async Task<PrometheusServer> StartAsync(string home, string configuration, string readyWhen, params string[] options)
+    {
+        var file = Path.Combine(home, "prometheus.yml");
+        await File.WriteAllTextAsync(file, configuration);
         var address = $"127.0.0.1:{FreePort()}";
-        var prometheus = new Process
-        {
-            StartInfo = Tool.Describe(
-                "prometheus",
-                [
-                    $"--config.file={configuration}",
-                    $"--storage.tsdb.path={Path.Combine(home, "data")}",
-                    $"--web.listen-address={address}",
-                ]),
-        };
-        var server = new PrometheusServer(home, prometheus, new Uri($"http://{address}/"));
+        string[] arguments = [$"--config.file={file}", $"--storage.tsdb.path={Path.Combine(home, "data")}", $"--web.listen-address={address}", .. options];
+        var server = new PrometheusServer(home, new Process { StartInfo = Tool.Describe("prometheus", arguments) }, new Uri($"http://{address}/"));
         try
         {
             server.Start();
-            await server.WaitForAsync("up{job=\"nexus-backup\"} == 1");
+            await server.WaitForAsync(readyWhen);
             return server;
         }
         catch
@@ -65,12 +67,14 @@ internal sealed class PrometheusServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Evaluates an instant query now.</summary>
+    /// <summary>Evaluates an instant query, now unless told otherwise.</summary>
+    /// <param name="at">Unix seconds.</param>
     /// <returns>One object per series, with members <c>metric</c> and <c>value</c>.</returns>
     /// <exception cref="InvalidOperationException">Prometheus refused the expression.</exception>
-    public async Task<IReadOnlyList<JsonElement>> QueryAsync(string expression)
+    public async Task<IReadOnlyList<JsonElement>> QueryAsync(string expression, long? at = null)
     {
-        using var content = new FormUrlEncodedContent([KeyValuePair.Create("query", expression)]);
+        KeyValuePair<string, string>[] time = at is { } second ? [KeyValuePair.Create("time", second.ToString(CultureInfo.InvariantCulture))] : [];
+        using var content = new FormUrlEncodedContent([KeyValuePair.Create("query", expression), .. time]);
         using var response = await http.PostAsync("api/v1/query", content);
         using var document = JsonDocument.Parse(await response.Content.ReadAsStringAsync());
         if (document.RootElement.TryGetProperty("error", out var error))

@@ -1,0 +1,21 @@
+using NexusBackupAgent.EndToEndTests.Alerts;
+using AgentMetrics = NexusBackupAgent.EndToEndTests.Alerts.Metrics;
+
+namespace NexusBackupAgent.EndToEndTests.Dashboards;
+
+/// <summary>A metric that nothing shows and nothing watches is a cost, or a panel or an alert that was forgotten.</summary>
+public sealed class SpareMetricsTests
+{
+    /// <summary>Metrics that are exported for other purposes, each with its reason.</summary>
+    private static readonly Dictionary<string, string> Spare = new();
+
+    [Fact]
+    public void Each_exported_metric_is_used_by_a_dashboard_or_a_rule_or_is_spare_for_a_reason()
+    {
+        var used = Dashboard.Shipped.SelectMany(dashboard => AgentMetrics.NamesIn(dashboard.Text))
+            .Concat(RuleFile.Rules.SelectMany(rule => AgentMetrics.NamesIn(rule.Expr)));
+
+        Assert.Equal(Spare.Keys.Order(), AgentMetrics.Exported.Except(used).Order());
+        Assert.All(Spare.Values, Assert.NotEmpty);
+    }
+}

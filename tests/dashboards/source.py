@@ -1,0 +1,155 @@
+"""One protected source of the history: its schedules, runs and backups, and what the agent would say of them at an instant."""
+import datetime
+import random
+
+ZONE = datetime.timezone(datetime.timedelta(hours=9))
+END = int(datetime.datetime(2026, 2, 15, 8, 0, tzinfo=ZONE).timestamp())
+START = END - 15 * 86400
+HOUR, DAY, MIB = 3600, 86400, 1 << 20
+STATES = ("good", "unverified", "corrupt", "quarantined")
+
+
+def midnight(time):
+    """The day's first second in Tokyo."""
+    return time - (time + 9 * HOUR) % DAY
+
+
+def local(time):
+    return datetime.datetime.fromtimestamp(time, ZONE)
+
+
+def days_before_end(days, hour):
+    return midnight(END) - days * DAY + hour * HOUR
+
+
+class Schedule:
+    def __init__(self, name, keep, hours, due=lambda day: True, increment=False):
+        self.name, self.keep, self.hours, self.due, self.increment = name, keep, hours, due, increment
+
+    def occurrences(self, start, end):
+        day = midnight(start)
+        while day < end:
+            if self.due(local(day)):
+                yield from (day + int(hour * HOUR) for hour in self.hours if start <= day + hour * HOUR < end)
+            day += DAY
+
+
+DAILY = Schedule("daily", 7 * DAY, (2,))
+WEEKLY = Schedule("weekly", 28 * DAY, (3,), lambda day: day.weekday() == 6)
+MONTHLY = Schedule("monthly", 366 * DAY, (4,), lambda day: day.day == 1)
+FULL = Schedule("full", 14 * DAY, (0.5,), lambda day: day.weekday() == 6)
+INCREMENTAL = Schedule("incremental", 7 * DAY, (1, 7, 13, 19), increment=True)
+
+
+class Source:
+    """One source's story; `failed` and `corrupted` hold times of runs."""
+
+    def __init__(self, agent, name, schedules, content, minutes, failed=(), corrupted=None, rpo=24, drill=True):
+        self.agent, self.name, self.schedules, self.rpo = agent, name, schedules, rpo
+        self.drill_passes = drill
+        self.restored = days_before_end(8, 9.5) if failed else END + 1  # somebody mended the database that could not be backed up
+        chance = random.Random(name)
+        self.runs = []
+        growth = content * 0.004
+        for schedule in schedules:
+            for start in schedule.occurrences(START - 40 * DAY, END):
+                age = (start - START) / DAY
+                size = content + growth * age + chance.uniform(0, growth * 2)
+                if schedule.increment:
+                    size = chance.uniform(2, 14) * MIB
+                seconds = minutes * 60 * (0.08 if schedule.increment else 1) * chance.uniform(0.9, 1.25)
+                good = start not in failed
+                self.runs.append({"start": start, "end": start + seconds, "schedule": schedule, "good": good, "content": size,
+                                  "size": size * 0.31, "corrupt_at": corrupted[1] if corrupted and corrupted[0] == start else None})
+        self.runs.sort(key=lambda run: run["start"])
+
+    def at(self, now):
+        """All series of this source: (name, labels, value)."""
+        ended = [run for run in self.runs if run["end"] <= now]
+        last_good = [run for run in ended if run["good"]][-1]
+        # Only a good run prunes.
+        stored = [run for run in ended if run["good"] and last_good["end"] - run["start"] < run["schedule"].keep]
+        good = [run for run in stored if not (run["corrupt_at"] and run["corrupt_at"] <= now)]
+        aside = [run for run in stored if run not in good]
+        last, newest = ended[-1], good[-1]
+        chain = self.chain(good)
+        failures = 0
+        for run in reversed(ended):
+            if run["good"]:
+                break
+            failures += 1
+        yield "last_success_timestamp_seconds", {}, newest["start"]
+        yield "last_success_age_seconds", {}, now - newest["start"]
+        yield "stored_bytes", {}, sum(run["size"] for run in stored)
+        yield "last_backup_size_bytes", {}, newest["size"]
+        yield "last_backup_content_bytes", {}, newest["content"]
+        yield "restore_chain_backups", {}, len(chain)
+        yield "restore_chain_bytes", {}, sum(run["size"] for run in chain)
+        yield "checksum_failures_total", {}, sum(1 for run in self.runs if run["corrupt_at"] and run["corrupt_at"] <= now)
+        yield "last_verification_timestamp_seconds", {}, max(last_good["end"], self.newest_daily(now, 4.5))
+        yield "last_run_timestamp_seconds", {}, last["end"]
+        yield "last_run_success", {}, int(last["good"])
+        going = [run for run in self.runs if run["start"] <= now < run["end"]]
+        yield "run_start_timestamp_seconds", {}, going[0]["start"] if going else 0
+        yield "consecutive_failures", {}, failures
+        yield "overdue_backups", {}, 0
+        yield "future_backups", {}, 0
+        restored = self.restored if self.restored <= now else 0
+        yield "last_restore_timestamp_seconds", {}, restored
+        yield "last_restore_success", {}, int(restored > 0)
+        yield "rpo_seconds", {"level": "warning"}, self.rpo * HOUR
+        yield "rpo_seconds", {"level": "critical"}, 2 * self.rpo * HOUR
+        yield "source_info", {"kind": "sqlite", "store": "local"}, 1
+        yield "source_added_timestamp_seconds", {}, START - 90 * DAY
+        took = last_good["end"] - last_good["start"]
+        for stage, share in (("capture", 0.55), ("verify", 0.42), ("prune", 0.03)):
+            yield "last_run_stage_duration_seconds", {"stage": stage}, took * share
+        yield from self.checks(ended, now)
+        yield from self.drills(now)
+        for schedule in self.schedules + [Schedule("manual", DAY, ())]:
+            yield from self.of_schedule(schedule, ended, good, aside, now)
+
+    @staticmethod
+    def newest_daily(now, hour):
+        """When a daily chore of that hour was last done."""
+        today = midnight(now) + hour * HOUR
+        return today if today <= now else today - DAY
+
+    @staticmethod
+    def chain(good):
+        """The newest good backup, and the increments and the full one before it."""
+        links = []
+        for run in reversed(good):
+            links.append(run)
+            if not run["schedule"].increment:
+                break
+        return links
+
+    def of_schedule(self, schedule, ended, good, aside, now):
+        mine = [run for run in ended if run["schedule"] is schedule]
+        for state in STATES:
+            held = {"good": good, "quarantined": aside}.get(state, [])
+            yield "backups", {"schedule": schedule.name, "state": state}, sum(run["schedule"] is schedule for run in held)
+        for result in ("success", "failure", "skipped"):
+            yield "runs_total", {"schedule": schedule.name, "result": result}, sum(run["good"] == (result == "success") for run in mine) if result != "skipped" else 0
+        if not schedule.hours:
+            return
+        yield "missing_backups", {"schedule": schedule.name}, sum(not run["good"] and now - run["start"] < schedule.keep for run in mine) + sum(run["schedule"] is schedule for run in aside)
+        yield "next_run_timestamp_seconds", {"schedule": schedule.name}, next(schedule.occurrences(now + 1, now + 40 * DAY))
+
+    def checks(self, ended, now):
+        rounds = len([run for run in ended if run["good"]]) + (now - START + 40 * DAY) // DAY
+        found = sum(1 for run in self.runs if run["corrupt_at"] and run["corrupt_at"] <= now)
+        for check in ("checksum", "gzip", "integrity"):
+            yield "verifications_total", {"check": check, "result": "success"}, rounds
+            yield "verifications_total", {"check": check, "result": "failure"}, found if check == "checksum" else 0
+
+    def drills(self, now):
+        """Every Wednesday at 05:00."""
+        made = [day + 5 * HOUR for day in range(midnight(START - 14 * DAY), now, DAY) if local(day).weekday() == 2 and day + 5 * HOUR < now]
+        passed = made if self.drill_passes else [time for time in made if time < END - 5 * DAY]
+        slow = random.Random(f"{self.name}{passed[-1]}").uniform(0.8, 1.2)
+        yield "drills_total", {}, len(made)
+        yield "last_drill_timestamp_seconds", {}, made[-1] + 60
+        yield "last_drill_success", {}, int(made[-1] == passed[-1])
+        yield "last_drill_duration_seconds", {}, 0.09 * (self.runs[-1]["end"] - self.runs[-1]["start"]) * slow + 6
