@@ -24,32 +24,6 @@ public sealed class RulesTests
         Assert.True(result.ExitCode == 0, result.Text);
     }
 
-    [SkippableFact]
-    public async Task The_Alertmanager_example_is_valid()
-    {
-        Require.Tool("amtool", "prometheus-alertmanager");
-
-        var result = await Tool.RunAsync("amtool", ["check-config", Path.Combine(RuleFile.Directory, "alertmanager.example.yml")]);
-
-        Assert.True(result.ExitCode == 0, result.Text);
-    }
-
-    [SkippableTheory]
-    [InlineData("L1", "operations")]
-    [InlineData("L2", "system-administrator")]
-    [InlineData("L3", "management")]
-    public async Task Each_level_reaches_its_receiver(string level, string receiver)
-    {
-        Require.Tool("amtool", "prometheus-alertmanager");
-        var configuration = Path.Combine(RuleFile.Directory, "alertmanager.example.yml");
-
-        var result = await Tool.RunAsync(
-            "amtool",
-            ["config", "routes", "test", $"--config.file={configuration}", $"--verify.receivers={receiver}", "service=nexus-backup", $"level={level}"]);
-
-        Assert.True(result.ExitCode == 0, result.Text);
-    }
-
     [Fact]
     public void Each_alert_carries_service_level_and_the_severity_of_its_level()
     {

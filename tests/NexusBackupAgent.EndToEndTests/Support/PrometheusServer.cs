@@ -1,29 +1,21 @@
-using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
-using System.Text;
 using System.Text.Json;
 
 namespace NexusBackupAgent.EndToEndTests.Support;
 
 /// <summary>
-/// A real Prometheus on a free loopback port, with a temporary database, that scrapes one target each second as job
+/// A real Prometheus on a free loopback port, with a temporary database, that scrapes each second as job
 /// <c>nexus-backup</c>. Disposing ends its process and deletes its data.
 /// </summary>
 internal sealed class PrometheusServer : IAsyncDisposable
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(200);
 
-    private readonly StringBuilder log = new();
-    private readonly string directory;
-    private readonly Process process;
+    private readonly ServerProcess process;
     private readonly HttpClient http;
 
-    private PrometheusServer(string directory, Process process, Uri address)
+    private PrometheusServer(ServerProcess process, Uri address)
     {
-        this.directory = directory;
         this.process = process;
         http = new HttpClient { BaseAddress = address };
     }
@@ -35,11 +27,23 @@ internal sealed class PrometheusServer : IAsyncDisposable
     /// <param name="target">host:port whose <c>/metrics</c> is scraped.</param>
     /// <param name="ruleFiles">Absolute paths; evaluated each second.</param>
     /// <exception cref="InvalidOperationException">It ended, or had no successful scrape in time; the message holds its log.</exception>
-    public static async Task<PrometheusServer> StartAsync(string target, params string[] ruleFiles)
-    {
-        var home = Directory.CreateTempSubdirectory("nexus-backup-prometheus-").FullName;
-        return await StartAsync(home, Configuration(target, ruleFiles), "up{job=\"nexus-backup\"} == 1");
-    }
+    public static Task<PrometheusServer> StartAsync(string target, params string[] ruleFiles) =>
+        StartConfiguredAsync(
+            $$"""
+            global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}
+            rule_files: {{JsonSerializer.Serialize(ruleFiles)}}
+            scrape_configs:
+            - job_name: nexus-backup
+              static_configs: [{targets: [{{JsonSerializer.Serialize(target)}}]}]
+            """,
+            readyWhen: "up{job=\"nexus-backup\"} == 1");
+
+    /// <summary>Starts it with a configuration of one's own.</summary>
+    /// <param name="configuration">As YAML.</param>
+    /// <param name="readyWhen">An expression that returns data once it is ready.</param>
+    /// <exception cref="InvalidOperationException">It ended, or was not ready in time; the message holds its log.</exception>
+    public static Task<PrometheusServer> StartConfiguredAsync(string configuration, string readyWhen) =>
+        StartAsync(Directory.CreateTempSubdirectory("nexus-backup-prometheus-").FullName, configuration, readyWhen);
 
     /// <summary>Serves a database that was filled before; it scrapes nothing. Samples may be 15 minutes apart.</summary>
     /// <param name="home">Its directory, with the database in <c>data</c>; deleted at the end.</param>
@@ -51,12 +55,12 @@ internal sealed class PrometheusServer : IAsyncDisposable
     {
         var file = Path.Combine(home, "prometheus.yml");
         await File.WriteAllTextAsync(file, configuration);
-        var address = $"127.0.0.1:{FreePort()}";
+
+        var address = $"127.0.0.1:{ServerProcess.FreePort()}";
         string[] arguments = [$"--config.file={file}", $"--storage.tsdb.path={Path.Combine(home, "data")}", $"--web.listen-address={address}", .. options];
-        var server = new PrometheusServer(home, new Process { StartInfo = Tool.Describe("prometheus", arguments) }, new Uri($"http://{address}/"));
+        var server = new PrometheusServer(ServerProcess.Start("prometheus", home, arguments), new Uri($"http://{address}/"));
         try
         {
-            server.Start();
             await server.WaitForAsync(readyWhen);
             return server;
         }
@@ -86,57 +90,15 @@ internal sealed class PrometheusServer : IAsyncDisposable
     /// <exception cref="InvalidOperationException">It never did within the limit; the message holds Prometheus's log.</exception>
     public async Task WaitForAsync(string expression, TimeSpan? limit = null)
     {
-        var started = TimeProvider.System.GetTimestamp();
-        while (!await HasDataAsync(expression))
-        {
-            if (process.HasExited || TimeProvider.System.GetElapsedTime(started) > (limit ?? StartLimit))
-                throw new InvalidOperationException($"Prometheus never returned data for {expression}. Its log:\n{Log()}");
-            await Task.Delay(PollInterval, TimeProvider.System);
-        }
+        var hadData = await Eventually.IsAsync(async () => process.HasExited || await HasDataAsync(expression), limit ?? StartLimit);
+        if (!hadData || process.HasExited)
+            throw new InvalidOperationException($"Prometheus never returned data for {expression}. Its log:\n{process.Log}");
     }
 
     public async ValueTask DisposeAsync()
     {
         http.Dispose();
-        if (!process.HasExited) process.Kill();
-        await process.WaitForExitAsync();
-        process.Dispose();
-        Directory.Delete(directory, recursive: true);
-    }
-
-    private static string Configuration(string target, IEnumerable<string> ruleFiles) => $$"""
-        global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}
-        rule_files: {{JsonSerializer.Serialize(ruleFiles)}}
-        scrape_configs:
-        - job_name: nexus-backup
-          static_configs: [{targets: [{{JsonSerializer.Serialize(target)}}]}]
-        """;
-
-    /// <summary>A port that was free a moment ago; Prometheus cannot report one that it chose itself.</summary>
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
-    private void Start()
-    {
-        process.OutputDataReceived += Keep;
-        process.ErrorDataReceived += Keep;
-        process.Start();
-        process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
-    }
-
-    private void Keep(object sender, DataReceivedEventArgs line)
-    {
-        lock (log) log.AppendLine(line.Data);
-    }
-
-    private string Log()
-    {
-        lock (log) return log.ToString();
+        await process.DisposeAsync();
     }
 
     private async Task<bool> HasDataAsync(string expression)

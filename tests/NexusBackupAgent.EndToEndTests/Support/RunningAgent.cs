@@ -11,6 +11,15 @@ internal sealed partial class RunningAgent : IAsyncDisposable
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(30);
 
+    private const string Standard = """
+          itsm:
+            sqlite: itsm.db
+            directory: .
+            schedules:
+              daily: {cron: "0 2 * * *", retention: 7d}
+              weekly: {cron: "0 3 * * 0", retention: 4w}
+        """;
+
     private readonly StringBuilder log = new();
     private Process process;
 
@@ -18,7 +27,7 @@ internal sealed partial class RunningAgent : IAsyncDisposable
     {
         Home = directory;
         process = new Process();
-        Address = new Uri($"http://127.0.0.1:{PrometheusServer.FreePort()}/");
+        Address = new Uri($"http://127.0.0.1:{ServerProcess.FreePort()}/");
     }
 
     /// <summary>Holds <c>nexus-backup.yml</c>, <c>itsm.db</c>, <c>backups/</c> and <c>state/</c>.</summary>
@@ -37,11 +46,19 @@ internal sealed partial class RunningAgent : IAsyncDisposable
         }
     }
 
+    /// <summary>The database that it protects.</summary>
+    public string Database => Path.Combine(Home, "itsm.db");
+
+    /// <summary>Where it keeps the backups.</summary>
+    public string Store => Path.Combine(Home, "backups");
+
     /// <summary>Makes a home with a database, starts the agent and waits until it answers.</summary>
-    public static async Task<RunningAgent> StartAsync()
+    /// <param name="sources">Below <c>sources:</c>, as YAML indented by two; default: <c>itsm</c>, daily and weekly.</param>
+    /// <param name="prepare">What to do in the home before the start.</param>
+    public static async Task<RunningAgent> StartAsync(string sources = Standard, Func<RunningAgent, Task>? prepare = null)
     {
         var agent = new RunningAgent(Directory.CreateTempSubdirectory("nexus-backup-agent-").FullName);
-        Directory.CreateDirectory(Path.Combine(agent.Home, "backups"));
+        Directory.CreateDirectory(agent.Store);
         await File.WriteAllTextAsync(agent.ConfigurationFile, $$"""
             timeZone: Asia/Tokyo
             listen: {{agent.Address}}
@@ -49,14 +66,11 @@ internal sealed partial class RunningAgent : IAsyncDisposable
             stores:
               local: {path: backups}
             sources:
-              itsm:
-                sqlite: itsm.db
-                directory: .
-                schedules:
-                  daily: {cron: "0 2 * * *", retention: 7d}
-                  weekly: {cron: "0 3 * * 0", retention: 4w}
+            {{sources}}
             """);
-        await SqliteAsync(Path.Combine(agent.Home, "itsm.db"), "PRAGMA journal_mode=WAL; CREATE TABLE incidents (id INTEGER PRIMARY KEY, title TEXT); INSERT INTO incidents (title) VALUES ('disk full'), ('ディスク容量不足');");
+        await SqliteAsync(agent.Database, "PRAGMA journal_mode=WAL; CREATE TABLE incidents (id INTEGER PRIMARY KEY, title TEXT); INSERT INTO incidents (title) VALUES ('disk full'), ('ディスク容量不足');");
+        if (prepare is not null)
+            await prepare(agent);
         await agent.StartProcessAsync();
         return agent;
     }
@@ -109,6 +123,19 @@ internal sealed partial class RunningAgent : IAsyncDisposable
     public async Task RestartAsync()
     {
         await StopAsync();
+        await StartAgainAsync();
+    }
+
+    /// <summary>Kills it (SIGKILL), as the kernel does when memory is short.</summary>
+    public async Task KillAsync()
+    {
+        process.Kill();
+        await process.WaitForExitAsync();
+    }
+
+    /// <summary>Starts it after it ended, in the same home.</summary>
+    public async Task StartAgainAsync()
+    {
         process.Dispose();
         await StartProcessAsync();
     }

@@ -1,0 +1,36 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using NexusBackupAgent.EndToEndTests.Alerts;
+
+namespace NexusBackupAgent.EndToEndTests.Paging;
+
+/// <summary>
+/// The shipped rules in a hurry: minutes become seconds, an hour ten seconds, a day twenty. Names, comparisons, labels and
+/// texts, and the thresholds of age, disk and failures, stay as they are.
+/// </summary>
+internal static partial class FastRules
+{
+    /// <summary>Seconds after which a scheduler counts as stuck; it beats every fifteen at the latest.</summary>
+    public const int StuckAfter = 25;
+
+    public static string Text { get; } = Hurry(File.ReadAllText(RuleFile.Path));
+
+    public static string Hurry(string rules)
+    {
+        var fast = Duration().Replace(rules, match => $"{match.Groups["before"].Value}{Seconds(match)}s{match.Groups["after"].Value}");
+        return Heartbeat().Replace(fast, match => match.Groups["before"].Value + StuckAfter.ToString(CultureInfo.InvariantCulture));
+    }
+
+    private static int Seconds(Match duration) => int.Parse(duration.Groups["count"].Value, CultureInfo.InvariantCulture) * duration.Groups["unit"].Value switch
+    {
+        "m" => 1,
+        "h" => 10,
+        _ => 20,
+    };
+
+    [GeneratedRegex(@"(?<before>\b(?:for|keep_firing_for): |\[)(?<count>\d+)(?<unit>[mhd])(?<after>\]|$)", RegexOptions.Multiline)]
+    private static partial Regex Duration();
+
+    [GeneratedRegex(@"(?<before>scheduler_(?:heartbeat_timestamp|idle)_seconds:last_known > )600\b")]
+    private static partial Regex Heartbeat();
+}

@@ -1,0 +1,88 @@
+using NexusBackupAgent.EndToEndTests.Alerts;
+using NexusBackupAgent.EndToEndTests.Support;
+using YamlDotNet.Serialization;
+
+namespace NexusBackupAgent.EndToEndTests.Paging;
+
+/// <summary>Who is told what, and when, by the shipped example.</summary>
+public sealed class RoutesTests
+{
+    [SkippableFact]
+    public async Task The_Alertmanager_example_is_valid()
+    {
+        Require.Tool("amtool", "prometheus-alertmanager");
+
+        var result = await Tool.RunAsync("amtool", ["check-config", ShippedFiles.Alertmanager]);
+
+        Assert.True(result.ExitCode == 0, result.Text);
+        Assert.Contains("1 templates", result.Text, StringComparison.Ordinal);
+    }
+
+    [SkippableTheory]
+    [InlineData("operations", "service=nexus-backup", "level=L1")]
+    [InlineData("system-administrator", "service=nexus-backup", "level=L2")]
+    [InlineData("system-administrator,management", "service=nexus-backup", "level=L3")]
+    [InlineData("heartbeat", "service=nexus-backup", "severity=none", "alertname=NexusBackupWatchdog")]
+    [InlineData("operations", "service=something-else", "level=L3")]
+    public async Task Labels_reach_their_receivers(string receivers, params string[] labels)
+    {
+        Require.Tool("amtool", "prometheus-alertmanager");
+
+        Assert.True(await ReachAsync(receivers, labels), $"{string.Join(' ', labels)} does not reach {receivers}");
+    }
+
+    /// <summary>One test, because each question starts amtool; a failure lists every alert that goes elsewhere.</summary>
+    [SkippableFact]
+    public async Task Each_alert_of_the_rules_reaches_the_receivers_of_its_level()
+    {
+        Require.Tool("amtool", "prometheus-alertmanager");
+        var elsewhere = new List<string>();
+        foreach (var rule in RuleFile.Alerts)
+        {
+            var level = rule.Level;
+            var receivers = level switch { "L1" => "operations", "L2" => "system-administrator", "L3" => "system-administrator,management", _ => "heartbeat" };
+            if (!await ReachAsync(receivers, [$"alertname={rule.Alert}", .. rule.Labels.Select(label => $"{label.Key}={label.Value}")]))
+                elsewhere.Add($"{rule.Alert} {level} does not reach {receivers}");
+        }
+
+        Assert.Empty(elsewhere);
+    }
+
+    [Fact]
+    public void Only_L1_keeps_quiet_at_night()
+    {
+        var quiet = Routes().Where(route => route.ContainsKey("mute_time_intervals")).ToList();
+
+        Assert.Contains("level=\"L1\"", (List<object>)Assert.Single(quiet)["matchers"]);
+        Assert.All(Routes(), route => Assert.False(route.ContainsKey("active_time_intervals")));
+    }
+
+    [Fact]
+    public void The_night_is_that_of_Japan_and_lasts_from_eight_to_eight()
+    {
+        var night = Assert.Single(Maps(Example()["time_intervals"]));
+        var times = Assert.Single(Maps(night["time_intervals"]));
+
+        Assert.Equal("Asia/Tokyo", times["location"]);
+        Assert.Equal(["20:00-24:00", "00:00-08:00"], Maps(times["times"]).Select(span => $"{span["start_time"]}-{span["end_time"]}"));
+        Assert.Equal(["location", "times"], times.Keys.Order(StringComparer.Ordinal)); // every day of the year
+    }
+
+    [Fact]
+    public void Whoever_was_told_is_told_when_it_is_over() => Assert.All(
+        Maps(Example()["receivers"]).Where(receiver => (string)receiver["name"] != "heartbeat"),
+        receiver => Assert.All(
+            receiver.Where(part => part.Key.EndsWith("_configs", StringComparison.Ordinal)).SelectMany(part => Maps(part.Value)),
+            way => Assert.Equal("true", way["send_resolved"])));
+
+    private static async Task<bool> ReachAsync(string receivers, string[] labels) =>
+        (await Tool.RunAsync("amtool", ["config", "routes", "test", $"--config.file={ShippedFiles.Alertmanager}", $"--verify.receivers={receivers}", .. labels])).ExitCode == 0;
+
+    private static Dictionary<string, object> Example() =>
+        new DeserializerBuilder().Build().Deserialize<Dictionary<string, object>>(File.ReadAllText(ShippedFiles.Alertmanager));
+
+    private static List<Dictionary<string, object>> Routes() => Maps(((Dictionary<object, object>)Example()["route"])["routes"]);
+
+    private static List<Dictionary<string, object>> Maps(object list) =>
+        [.. ((List<object>)list).Cast<Dictionary<object, object>>().Select(map => map.ToDictionary(entry => (string)entry.Key, entry => entry.Value, StringComparer.Ordinal))];
+}
