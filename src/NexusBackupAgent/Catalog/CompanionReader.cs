@@ -38,7 +38,10 @@ internal sealed class CompanionReader<T>(SourceDirectory directory, JsonTypeInfo
     {
         try
         {
-            var value = await ParseAsync(file.Name, cancellationToken);
+            var text = await directory.Store.ReadAsync(directory.PathOf(file.Name), cancellationToken);
+            var value = TryParse(text);
+            if (value is null && text.Length != file.Length)
+                throw new IOException($"of its {file.Length} bytes {text.Length} came"); // replaced meanwhile, or a network's file system gave less than it has
             known[file.Name] = (file, value);
             return (value, null);
         }
@@ -52,11 +55,11 @@ internal sealed class CompanionReader<T>(SourceDirectory directory, JsonTypeInfo
         }
     }
 
-    private async ValueTask<T?> ParseAsync(string file, CancellationToken cancellationToken)
+    private T? TryParse(byte[] text)
     {
         try
         {
-            return Parse(await directory.Store.ReadAsync(directory.PathOf(file), cancellationToken));
+            return Parse(text);
         }
         catch (JsonException)
         {

@@ -136,7 +136,9 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
         var state = notGivenBack is not null ? $"BUT {notGivenBack.Message}" : preview.SafetyCopy is null ? "nothing was put in its place" : "the old database is untouched";
         if (notStarted is not null)
             state += $", but its service was not started again: {notStarted.Message}";
-        return new BackupException(known.Kind, $"{known.Message}; {state}", known.Hint, failure);
+        // What was stopped on purpose says nothing, but this left a service or a database that somebody has to look after.
+        var kind = known.Kind == FailureKind.Interrupted && (notGivenBack ?? notStarted) is { } left ? left.Kind : known.Kind;
+        return new BackupException(kind, $"{known.Message}; {state}", known.Hint, failure);
     }
 
     private static BackupException Restored(RestorePreview preview, RestoreCandidate restored, OldFiles old, BackupException problem)

@@ -88,6 +88,20 @@ public sealed class LiveServiceTests : IAsyncLifetime
     }
 
     [SkippableFact]
+    public async Task A_stop_that_leaves_the_service_down_is_a_failed_restore()
+    {
+        using var stop = new CancellationTokenSource();
+        bench.Settings = RestoreSettings.None with { Before = [["true"]], After = [["sh", "-c", "exit 3"]] };
+        bench.At = stage => stage == RestoreStage.Look ? stop.CancelAsync() : Task.CompletedTask;
+
+        var failure = await bench.FailureAsync(cancellationToken: stop.Token);
+
+        Assert.Equal(FailureKind.Restore, failure.Kind);
+        Assert.Contains("its service was not started again", failure.Message, StringComparison.Ordinal);
+        Assert.NotNull(bench.Bench.Operations.LastLiveRestoreOfEach()["itsm"].Failure);
+    }
+
+    [SkippableFact]
     public async Task A_service_that_does_not_come_back_after_a_failure_is_told_too()
     {
         bench.Settings = RestoreSettings.None with { Before = [["false"]], After = [["sh", "-c", "exit 3"]] };

@@ -1,0 +1,29 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Storage;
+using NexusBackupAgent.Tests.Support;
+
+namespace NexusBackupAgent.Tests.Catalog;
+
+public sealed class CompanionReaderTests : IDisposable
+{
+    private readonly TempDirectory temp = new();
+
+    public void Dispose() => temp.Dispose();
+
+    [Fact]
+    public async Task A_part_of_a_file_is_a_failure_to_read_it_and_no_damage()
+    {
+        const string Whole = """{"id": "x"}""";
+        var reader = new CompanionReader<VerificationResult>(
+            new SourceDirectory(new LocalDirectoryStore("local", temp.Path), "", new ArtifactExtensions(".db.gz")), CatalogJson.Readable.VerificationResult);
+        await File.WriteAllTextAsync(temp["a"], Whole[..5]);
+
+        var (value, failure) = await reader.ReadAsync(new StoredFile("a", Whole.Length, Some.Instant), CancellationToken.None);
+        Assert.Null(value);
+        Assert.Equal(FailureKind.Io, failure?.Kind);
+        Assert.Contains("of its 11 bytes 5 came", failure!.Message, StringComparison.Ordinal);
+
+        Assert.Equal((null, null), await reader.ReadAsync(new StoredFile("a", 5, Some.Instant), CancellationToken.None)); // all of it: that is damage
+    }
+}
