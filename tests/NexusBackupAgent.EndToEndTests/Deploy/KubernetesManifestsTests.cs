@@ -1,0 +1,163 @@
+using System.Text.Json.Nodes;
+using NexusBackupAgent.EndToEndTests.Support;
+
+namespace NexusBackupAgent.EndToEndTests.Deploy;
+
+/// <summary>The manifests of <c>deploy/kubernetes</c>, against Kubernetes' own definitions and against each other.</summary>
+public sealed class KubernetesManifestsTests : IDisposable
+{
+    private readonly DirectoryInfo directory = Directory.CreateTempSubdirectory("nexus-backup-kubernetes-");
+
+    public static TheoryData<string> Workloads => ["deployment.yaml", "sidecar.example.yaml", "restore.example.yaml"];
+
+    public void Dispose() => directory.Delete(recursive: true);
+
+    [SkippableFact]
+    public async Task Kubernetes_and_the_operator_know_every_field_and_value()
+    {
+        KubernetesTools.RequireSchemas();
+
+        var check = await KubernetesTools.CheckAsync(Manifests());
+
+        Assert.True(check.ExitCode == 0, check.Text);
+    }
+
+    [SkippableTheory]
+    [InlineData("deployment.yaml", "replicas: 1", "replica: 1")]
+    [InlineData("deployment.yaml", "{type: Recreate}", "{type: Recreated}")]
+    [InlineData("deployment.yaml", "readOnlyRootFilesystem", "readOnlyRootFileSystem")]
+    [InlineData("servicemonitor.yaml", "labeldrop", "droplabel")]
+    [InlineData("prometheusrule.yaml", "for: 5m", "for: 5 minutes")]
+    [InlineData("networkpolicy.yaml", "podSelector:", "podSelectors:")]
+    public async Task The_same_check_finds_a_mistake(string manifest, string right, string wrong)
+    {
+        KubernetesTools.RequireSchemas();
+        var text = await File.ReadAllTextAsync(DeployedFile.Path("kubernetes", manifest));
+        Assert.Contains(right, text, StringComparison.Ordinal);
+        var file = Path.Combine(directory.FullName, manifest);
+        await File.WriteAllTextAsync(file, text.Replace(right, wrong, StringComparison.Ordinal));
+
+        var check = await KubernetesTools.CheckAsync(file);
+
+        Assert.True(check.ExitCode == 1, check.Text);
+        Assert.Contains(manifest, check.Output, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task Kubectl_puts_together_what_the_readme_applies()
+    {
+        Require.Tool("kubectl", "kubernetes-client");
+
+        var built = await Tool.RunAsync("kubectl", ["kustomize", DeployedFile.Path("kubernetes")]);
+
+        Assert.True(built.ExitCode == 0, built.Text);
+        var file = Path.Combine(directory.FullName, "all.yaml");
+        await File.WriteAllTextAsync(file, built.Output);
+        var objects = DeployedFile.ReadAll(file);
+        Assert.All(objects, item => Assert.Equal("itsm", item["metadata"]!["namespace"].Text()));
+        var configuration = objects.Single(item => item["kind"].Text() == "ConfigMap" && item["metadata"]!["name"].Text() == "nexus-backup");
+        Assert.Equal(await File.ReadAllTextAsync(DeployedFile.Path("kubernetes", "nexus-backup.yml")), configuration["data"]!["nexus-backup.yml"].Text());
+    }
+
+    [Theory]
+    [MemberData(nameof(Workloads))]
+    public void The_agent_runs_without_rights_that_it_does_not_need(string manifest)
+    {
+        var pod = Pod(manifest);
+        var context = Agent(pod)["securityContext"]!;
+
+        Assert.True(pod["securityContext"]!["runAsNonRoot"]!.GetValue<bool>());
+        Assert.Equal("RuntimeDefault", pod["securityContext"]!["seccompProfile"]!["type"].Text());
+        Assert.False(pod["automountServiceAccountToken"]!.GetValue<bool>());
+        Assert.False(context["allowPrivilegeEscalation"]!.GetValue<bool>());
+        Assert.True(context["readOnlyRootFilesystem"]!.GetValue<bool>());
+        Assert.Equal(["ALL"], context["capabilities"]!["drop"].Texts());
+    }
+
+    [Theory]
+    [MemberData(nameof(Workloads))]
+    public void Every_path_of_the_configuration_is_mounted_writable_from_a_claim(string manifest)
+    {
+        var pod = Pod(manifest);
+        var mounts = Agent(pod)["volumeMounts"]!.AsArray();
+        var volumes = pod["volumes"]!.AsArray().ToDictionary(volume => volume!["name"].Text(), volume => volume!);
+
+        Assert.Equal(volumes.Keys.Order(StringComparer.Ordinal), mounts.Select(mount => mount!["name"].Text()).Order(StringComparer.Ordinal));
+        Assert.All(DeployedConfiguration.Mounts, path =>
+        {
+            var mount = Assert.Single(mounts, mount => mount!["mountPath"].Text() == path)!;
+            Assert.Null(mount["readOnly"]);
+            Assert.NotNull(volumes[mount["name"].Text()]["persistentVolumeClaim"]);
+        });
+    }
+
+    [Fact]
+    public void Two_agents_never_share_a_store()
+    {
+        var agent = DeployedFile.Read("kubernetes", "deployment.yaml")["spec"]!;
+
+        Assert.Equal(1, agent["replicas"]!.GetValue<int>());
+        Assert.Equal("Recreate", agent["strategy"]!["type"].Text());
+    }
+
+    [Theory]
+    [InlineData("deployment.yaml")]
+    [InlineData("sidecar.example.yaml")]
+    public void The_service_leads_to_the_port_on_which_the_agent_listens(string manifest)
+    {
+        var service = DeployedFile.Read("kubernetes", "service.yaml")["spec"]!;
+        var pod = DeployedFile.Read("kubernetes", manifest)["spec"]!["template"]!;
+        var port = Assert.Single(Agent(pod["spec"]!)["ports"]!.AsArray())!;
+
+        var (label, value) = Assert.Single(service["selector"]!.AsObject());
+        Assert.Equal(value.Text(), pod["metadata"]!["labels"]![label].Text());
+        Assert.Equal(port["name"].Text(), service["ports"]![0]!["targetPort"].Text());
+        Assert.Equal($"http://0.0.0.0:{port["containerPort"].Text()}", DeployedFile.Read("kubernetes", "nexus-backup.yml")["listen"].Text());
+    }
+
+    /// <summary>The rules remember an agent for three days: see "What is known, although a scrape failed" there.</summary>
+    [Fact]
+    public void A_new_pod_is_the_same_agent_to_the_rules()
+    {
+        var endpoint = DeployedFile.Read("kubernetes", "servicemonitor.yaml")["spec"]!["endpoints"]![0]!;
+        var relabelings = endpoint["relabelings"]!.AsArray();
+
+        Assert.Equal("nexus-backup", Labelled("job")["replacement"].Text());
+        Assert.Equal(["__meta_kubernetes_namespace", "__meta_kubernetes_service_name"], Labelled("instance")["sourceLabels"].Texts());
+        Assert.Contains("pod", relabelings.Single(rule => rule!["action"]?.Text() == "labeldrop")!["regex"].Text().Split('|'));
+
+        JsonNode Labelled(string label) => relabelings.Single(rule => rule!["targetLabel"]?.Text() == label)!;
+    }
+
+    [Fact]
+    public async Task A_running_agent_answers_the_probes()
+    {
+        var probes = new[] { "deployment.yaml", "sidecar.example.yaml" }
+            .Select(manifest => Agent(Pod(manifest)))
+            .SelectMany(agent => new[] { agent["startupProbe"], agent["readinessProbe"], agent["livenessProbe"] })
+            .OfType<JsonNode>().Select(probe => probe["httpGet"]!["path"].Text()).ToList();
+        await using var agent = await RunningAgent.StartAsync();
+
+        Assert.Equal(5, probes.Count);
+        foreach (var path in probes.Distinct(StringComparer.Ordinal))
+            await agent.GetUntilAsync(path, _ => true);
+    }
+
+    [Fact]
+    public async Task The_agent_accepts_the_configuration()
+    {
+        using var configuration = await DeployedConfiguration.MakeAsync(DeployedFile.Path("kubernetes", "nexus-backup.yml"));
+
+        var check = await configuration.RunAsync("check-config");
+
+        Assert.True(check.ExitCode == 0, check.Text);
+        Assert.DoesNotContain("warning", check.Text, StringComparison.Ordinal);
+    }
+
+    private static IEnumerable<string> Manifests() =>
+        Directory.GetFiles(DeployedFile.Path("kubernetes"), "*.yaml").Where(file => Path.GetFileName(file) != "kustomization.yaml");
+
+    private static JsonNode Pod(string manifest) => DeployedFile.Read("kubernetes", manifest)["spec"]!["template"]!["spec"]!;
+
+    private static JsonNode Agent(JsonNode pod) => pod["containers"]!.AsArray().Single(container => container!["name"].Text() == "nexus-backup")!;
+}

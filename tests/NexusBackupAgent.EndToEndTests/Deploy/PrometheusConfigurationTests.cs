@@ -1,0 +1,72 @@
+using System.Text.RegularExpressions;
+using NexusBackupAgent.EndToEndTests.Support;
+
+namespace NexusBackupAgent.EndToEndTests.Deploy;
+
+/// <summary><c>deploy/prometheus</c>, installed as its README says.</summary>
+public sealed partial class PrometheusConfigurationTests : IDisposable
+{
+    private readonly PrometheusLayout layout = new();
+
+    public PrometheusConfigurationTests()
+    {
+        foreach (Match install in InstallLine().Matches(File.ReadAllText(DeployedFile.Path("prometheus", "README.md"))))
+        {
+            var file = install.Groups["file"].Value;
+            layout.Add(Repository.File(file), Path.Combine(install.Groups["directory"].Value, Path.GetFileName(file)));
+        }
+    }
+
+    public void Dispose() => layout.Dispose();
+
+    [SkippableFact]
+    public async Task Prometheus_accepts_it_with_the_rules()
+    {
+        var check = await layout.CheckAsync();
+
+        Assert.Contains("SUCCESS: 1 rule files found", check.Output, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task Agents_are_found_in_files_under_the_job_that_the_rules_ask_for()
+    {
+        await File.WriteAllTextAsync(layout.Of("/etc/prometheus/targets/osaka.yml"), "- targets: [\"10.0.3.7:9440\"]\n  labels: {instance: db3, site: osaka}\n");
+
+        var labels = (await layout.DiscoverAsync()).Select(target => target["labels"]!).ToDictionary(target => target["instance"].Text());
+
+        Assert.Equal(["127.0.0.1:9440", "db3"], labels.Keys.Order(StringComparer.Ordinal));
+        Assert.All(labels.Values, target => Assert.Equal("nexus-backup", target["job"].Text()));
+        Assert.Equal("osaka", labels["db3"]["site"].Text());
+    }
+
+    [SkippableFact]
+    public async Task A_real_Prometheus_scrapes_a_real_agent_with_it_and_its_watchdog_fires()
+    {
+        Require.Tool("prometheus");
+        await using var agent = await RunningAgent.StartAsync();
+        var targets = layout.Of("/etc/prometheus/targets/nexus-backup.yml");
+        await File.WriteAllTextAsync(targets, (await File.ReadAllTextAsync(targets)).Replace("127.0.0.1:9440", agent.Address.Authority, StringComparison.Ordinal));
+
+        // The test's Prometheus has a directory of its own, and half a minute for each scrape is long.
+        var configuration = (await File.ReadAllTextAsync(layout.Configuration)).Replace("_interval: 30s", "_interval: 1s", StringComparison.Ordinal);
+        configuration = RelativePath().Replace(configuration, layout.Of("/etc/prometheus/") + "$0");
+        await using var prometheus = await PrometheusServer.StartConfiguredAsync(configuration, readyWhen: "up{job=\"nexus-backup\"} == 1");
+
+        await prometheus.WaitForAsync("nexus_backup_source_info{source=\"itsm\"}");
+        await prometheus.WaitForAsync("ALERTS{alertname=\"NexusBackupWatchdog\", alertstate=\"firing\"}");
+    }
+
+    [Fact]
+    public void The_intervals_are_those_that_the_rules_need()
+    {
+        var global = DeployedFile.Read("prometheus", "prometheus.yml")["global"]!;
+
+        Assert.Equal(("30s", "30s"), (global["scrape_interval"].Text(), global["evaluation_interval"].Text()));
+    }
+
+    [GeneratedRegex("^install -m 644 (?<file>\\S+) (?<directory>/etc/prometheus/\\S*)$", RegexOptions.Multiline)]
+    private static partial Regex InstallLine();
+
+    [GeneratedRegex(@"(rules|targets|alertmanagers)/\*\.yml")]
+    private static partial Regex RelativePath();
+}
