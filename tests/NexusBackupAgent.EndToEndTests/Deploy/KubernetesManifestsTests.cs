@@ -154,6 +154,10 @@ public sealed class KubernetesManifestsTests : IDisposable
         Assert.DoesNotContain("warning", check.Text, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void The_lock_file_of_the_schemas_names_no_registry() =>
+        Assert.DoesNotContain("\"resolved\"", File.ReadAllText(Repository.File("tests", "deploy", "package-lock.json")), StringComparison.Ordinal);
+
     private static IEnumerable<string> Manifests() =>
         Directory.GetFiles(DeployedFile.Path("kubernetes"), "*.yaml").Where(file => Path.GetFileName(file) != "kustomization.yaml");
 
