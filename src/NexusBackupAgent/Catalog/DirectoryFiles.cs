@@ -47,8 +47,10 @@ internal sealed class DirectoryFiles(Dictionary<string, StoredFile> files, Artif
     /// <summary>The companions of an artifact that bear its other name, and what they are to be called.</summary>
     public IReadOnlyList<(string From, string To)> StraysOf(string artifact)
     {
+        if (!hasSetAside)
+            return [];
         var other = BackupFiles.OtherName(artifact);
-        return !hasSetAside || Has(other)
+        return Has(other)
             ? []
             : [.. BackupFiles.CompanionsOf(other).Zip(BackupFiles.CompanionsOf(artifact)).Where(pair => Has(pair.First) && !Has(pair.Second))];
     }
