@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Threading.Channels;
 using NexusBackupAgent.Artifacts.Deflate;
+using NexusBackupAgent.Common;
 
 namespace NexusBackupAgent.Artifacts;
 

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Threading.Channels;
 using NexusBackupAgent.Artifacts.Deflate;
+using NexusBackupAgent.Common;
 
 namespace NexusBackupAgent.Artifacts;
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using NexusBackupAgent.Artifacts.Deflate;
+using NexusBackupAgent.Common;
 
 namespace NexusBackupAgent.Artifacts;
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using NexusBackupAgent.Common;
 
 namespace NexusBackupAgent.Cli;
 
@@ -9,14 +10,12 @@ internal static class JsonArray
     /// <summary>Documents; their text stays small enough for the young generation of the heap.</summary>
     private const int Block = 64;
 
-    private const int MostThreads = 4;
-
     /// <param name="items">What the documents tell of, in their order.</param>
     /// <param name="document">Makes the document of one; called by several threads at once.</param>
     /// <param name="type">Of a whole array.</param>
     public static void Print<TItem, TDocument>(TextWriter output, IReadOnlyCollection<TItem> items, Func<TItem, TDocument> document, JsonTypeInfo<IReadOnlyList<TDocument>> type)
     {
-        var blocks = items.Chunk(Block).AsParallel().AsOrdered().WithDegreeOfParallelism(Math.Min(MostThreads, Environment.ProcessorCount))
+        var blocks = items.Chunk(Block).AsParallel().AsOrdered().WithDegreeOfParallelism(Cores.Used)
             .Select(block => JsonSerializer.Serialize([.. block.Select(document)], type));
         var end = Environment.NewLine + "]";
         var separator = "[";
