@@ -31,6 +31,9 @@ public sealed class PagingTests(PagingDesk desk) : IClassFixture<PagingDesk>
     public Task A_blocked_scheduler_calls_the_administrator() => desk.EndOfAsync<SchedulerBlocked>();
 
     [SkippableFact]
+    public Task A_host_that_comes_up_without_its_store_calls_the_administrator_and_not_management() => desk.EndOfAsync<StoreAway>();
+
+    [SkippableFact]
     public Task A_newest_backup_of_25_hours_is_told_to_the_chat() => desk.EndOfAsync<OlderThanADay>();
 
     [SkippableFact]

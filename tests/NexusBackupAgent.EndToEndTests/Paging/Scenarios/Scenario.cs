@@ -9,10 +9,10 @@ internal abstract class Scenario
     protected const int StoreMebibytes = 20;
 
     private ToolResult? mount;
-    private string store = "";
+    private string disk = "";
 
     public static IReadOnlyList<Scenario> All =>
-        [new SourceDeleted(), new TwoFailures(), new ByteFlipped(), new AllCorrupted(), new StoreFilled(), new AgentKilled(), new SchedulerBlocked(), new OlderThanADay(), new OlderThanTwoDays()];
+        [new SourceDeleted(), new TwoFailures(), new ByteFlipped(), new AllCorrupted(), new StoreFilled(), new AgentKilled(), new SchedulerBlocked(), new StoreAway(), new OlderThanADay(), new OlderThanTwoDays()];
 
     /// <summary>What the agent protects: YAML below <c>sources:</c>.</summary>
     public virtual string Sources => """
@@ -23,11 +23,7 @@ internal abstract class Scenario
         """;
 
     /// <summary>Before the agent starts.</summary>
-    public virtual async Task PrepareAsync(RunningAgent agent)
-    {
-        mount = await Tool.RunAsync("mount", ["-t", "tmpfs", "-o", $"size={StoreMebibytes}m", "tmpfs", agent.Store]);
-        store = agent.Store;
-    }
+    public virtual Task PrepareAsync(RunningAgent agent) => MountAsync(agent.Store);
 
     /// <summary>From a healthy agent that is scraped to one that is healthy again.</summary>
     public abstract Task PlayAsync(Stage stage);
@@ -36,7 +32,14 @@ internal abstract class Scenario
     public virtual async Task CleanUpAsync()
     {
         if (mount is { ExitCode: 0 })
-            await Tool.RunAsync("umount", ["-l", store]);
+            await Tool.RunAsync("umount", ["-l", disk]);
+    }
+
+    /// <summary>Mounts a small disk over a directory, if this user may.</summary>
+    protected async Task MountAsync(string directory)
+    {
+        mount = await Tool.RunAsync("mount", ["-t", "tmpfs", "-o", $"size={StoreMebibytes}m", "tmpfs", directory]);
+        disk = directory;
     }
 
     /// <summary>The store has a disk of its own, if this user may mount one.</summary>
