@@ -217,11 +217,13 @@ public sealed class CommandTests : IDisposable
     public async Task Status_tells_of_a_restore_whose_process_died_and_not_of_one_that_is_at_work()
     {
         await place.RunAsync("backup");
-        InJournal((_, operations) => operations.Begin("itsm", OperationKind.Restore, TimeProvider.System.GetUtcNow(), "over itsm.db"));
+        using var journal = JournalDatabase.Open(place.In("state"), TimeProvider.System.GetUtcNow(), out _);
+        var history = new RestoreHistory(new OperationJournal(journal), place.In("state"), TimeProvider.System);
 
-        using (RunLock.TryAcquire(place.In("state"), "itsm"))
+        using (await history.BeginAsync("itsm", TimeProvider.System.GetUtcNow(), Operation.RestoreDetail("a.db.gz", "itsm.db", isLive: true), CancellationToken.None))
             Assert.Equal(JsonValueKind.Null, (await place.RunAsync("status", "--json")).Json.GetProperty("sources")[0].GetProperty("restoreInterruptedAt").ValueKind);
         Assert.Contains("a restore was interrupted", (await place.RunAsync("status")).Output, StringComparison.Ordinal);
+        Assert.Equal("L2", Text((await place.RunAsync("status", "--json")).Json.GetProperty("sources")[0], "level"));
     }
 
     [Fact]

@@ -102,6 +102,16 @@ internal static class ChildProgram
                     Process.GetCurrentProcess().Kill();
                 });
                 return 0;
+            case ["restore-hold", var root, var stage]:
+                return await TellAsync(
+                    async () => await RestoreAsync(root, step =>
+                    {
+                        if (step.Stage.ToString() != stage)
+                            return;
+                        Console.WriteLine(stage);
+                        Console.In.ReadToEnd();
+                    }),
+                    "restored");
 
             default:
                 await Console.Error.WriteLineAsync("unknown: " + string.Join(' ', arguments));
