@@ -191,8 +191,9 @@ internal sealed partial class RestoreTarget
             throw new BackupException(FailureKind.SourceBusy, $"'{Path}' is no longer the file that it was", $"look at it and at the safety copy (ls -la '{Directory}') before anything else");
     }
 
-    /// <summary>Gives a file the old one's owner, group and mode; what is left is to rename it.</summary>
-    public void Prepare(string file) => Guard("replace", () => MakeReady(file));
+    /// <summary>Gives a file the old one's owner, group and mode, or those of a new file where there is none; what is left is to rename it.</summary>
+    /// <returns>What it was given.</returns>
+    public FileOwner Prepare(string file) => Guard("replace", () => MakeReady(file));
 
     /// <summary>Puts a prepared file in its place, in one step (rename(2)).</summary>
     /// <param name="isKept">Whether a safety copy was made of what is there; otherwise nothing may be there.</param>
@@ -226,10 +227,12 @@ internal sealed partial class RestoreTarget
         }
     }
 
-    private void MakeReady(string file)
+    private FileOwner MakeReady(string file)
     {
-        Owner.GiveTo(file);
+        var owner = Owner;
+        owner.GiveTo(file);
         Flush(file);
+        return owner;
     }
 
     /// <summary>Whose place it is; null when it is free for a restore.</summary>

@@ -36,7 +36,7 @@ public sealed class LiveServiceTests : IAsyncLifetime
             await File.ReadAllLinesAsync(Log));
         Assert.Equal("0", await SqliteSamples.SqlAsync(bench.Database, later));
         Assert.Equal(
-            [RestoreStage.Plan, RestoreStage.Expand, RestoreStage.Stop, RestoreStage.Stop, RestoreStage.Look, RestoreStage.Save, RestoreStage.Look, RestoreStage.MoveAside, RestoreStage.Replace, RestoreStage.Start, RestoreStage.Start],
+            [RestoreStage.Plan, RestoreStage.Expand, RestoreStage.Stop, RestoreStage.Stop, RestoreStage.Look, RestoreStage.Save, RestoreStage.MoveAside, RestoreStage.Replace, RestoreStage.Start, RestoreStage.Start],
             bench.Steps.Select(step => step.Stage));
     }
 
