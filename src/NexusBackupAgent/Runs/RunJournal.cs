@@ -143,6 +143,13 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
         PastRun.Read,
         ("$source", source)));
 
+    /// <summary>Why backups of the source became full although something else was asked for, by backup; those of the runs that are remembered.</summary>
+    public IReadOnlyDictionary<BackupId, string> FullBecause(string source) => database.Read(transaction => Query(
+        transaction,
+        "SELECT backup_id, message FROM runs WHERE source = $source AND result = 'success' AND backup_id IS NOT NULL AND message IS NOT NULL",
+        row => (Backup: new BackupId(row.GetString(0)), Reason: row.GetString(1)),
+        ("$source", source)).ToDictionary(made => made.Backup, made => made.Reason));
+
     /// <summary>The newest attempts that failed, newest first.</summary>
     public IReadOnlyList<(DateTimeOffset At, RunFailure Failure)> FailedAttempts(string source, int most) => database.Read(transaction => Query(
         transaction,

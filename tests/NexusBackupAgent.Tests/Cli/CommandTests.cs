@@ -56,6 +56,21 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public async Task The_list_tells_why_a_backup_became_full_and_of_no_other()
+    {
+        await place.RunAsync("backup", "--type", "incremental");
+        await place.RunAsync("backup", "--type", "incremental");
+        await place.RunAsync("backup");
+
+        var text = (await place.RunAsync("list")).Output;
+        var backups = (await place.RunAsync("list", "--json")).Json.EnumerateArray().ToList();
+
+        Assert.Equal("  made full: " + Path.GetFileName(Text(backups[2], "file")) + " (because there is no good backup to build on)", Assert.Single(text.Split('\n'), line => line.Contains("because", StringComparison.Ordinal)));
+        Assert.Equal("there is no good backup to build on", Text(backups[2], "fullBecause"));
+        Assert.DoesNotContain(backups.Take(2), backup => backup.TryGetProperty("fullBecause", out _));
+    }
+
+    [Fact]
     public async Task The_json_of_the_list_is_newest_first_and_in_utc()
     {
         await place.RunAsync("backup");
