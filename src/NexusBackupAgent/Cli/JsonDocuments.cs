@@ -29,6 +29,10 @@ internal sealed record BackupDocument(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? BrokenChain { get; init; }
 
+    /// <summary>Why it is full although something else was asked for, as far as the journal remembers; absent when it is what was asked for. Only in a list.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? FullBecause { get; init; }
+
     /// <summary>Only where a command verifies.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<CheckDocument>? Checks { get; init; }

@@ -25,20 +25,21 @@ internal static class ListCommand
         {
             using var session = context.OpenAgent(parsed);
             var sources = SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(name) is { } only ? [only] : []);
-            var listed = new List<(BackupCatalog Catalog, Backup Backup)>();
+            var listed = new List<(BackupCatalog Catalog, Backup Backup, string? FullBecause)>();
             var codes = new List<ExitCode>();
             foreach (var source in sources.Select(source => source.Source))
             {
                 try
                 {
+                    var fullBecause = session.Agent.Journal.FullBecause(source.Name);
                     if (parsed.GetValue(json))
                     {
-                        listed.AddRange((await source.Catalog.ListAsync(cancellationToken)).Select(backup => (source.Catalog, backup)));
+                        listed.AddRange((await source.Catalog.ListAsync(cancellationToken)).Select(backup => (source.Catalog, backup, fullBecause.GetValueOrDefault(backup.Id))));
                         continue;
                     }
 
                     var (backups, orphans) = await source.Catalog.ListWithOrphansAsync(cancellationToken);
-                    Print(context, source, backups, orphans, session.Agent.Turns.IsUnderWay);
+                    Print(context, source, backups, orphans, fullBecause, session.Agent.Turns.IsUnderWay);
                 }
                 catch (BackupException failure)
                 {
@@ -48,13 +49,19 @@ internal static class ListCommand
             }
 
             if (parsed.GetValue(json))
-                JsonArray.Print(context.Terminal.Output, listed, one => BackupDocument.Of(one.Catalog, one.Backup), JsonDocuments.Readably.IReadOnlyListBackupDocument);
+                JsonArray.Print(context.Terminal.Output, listed, one => BackupDocument.Of(one.Catalog, one.Backup) with { FullBecause = one.FullBecause }, JsonDocuments.Readably.IReadOnlyListBackupDocument);
             return (int)ExitCodes.MostSevere(codes);
         });
         return command;
     }
 
-    private static void Print(CommandContext context, ProtectedSource source, IReadOnlyList<Backup> backups, IReadOnlyList<Orphan> orphans, Func<string, bool> isUnderWay)
+    private static void Print(
+        CommandContext context,
+        ProtectedSource source,
+        IReadOnlyList<Backup> backups,
+        IReadOnlyList<Orphan> orphans,
+        IReadOnlyDictionary<BackupId, string> fullBecause,
+        Func<string, bool> isUnderWay)
     {
         var terminal = context.Terminal;
         terminal.Line($"[bold]{Readable.Plain(source.Name)}[/]  {Readable.Plain(source.Catalog.Locate(""))}");
@@ -62,6 +69,8 @@ internal static class ListCommand
             terminal.Line("  no backups yet");
         else
             PrintTable(terminal, backups, source.Zone, context.TimeProvider.GetUtcNow());
+        foreach (var reason in backups.Where(backup => fullBecause.ContainsKey(backup.Id)).GroupBy(backup => fullBecause[backup.Id], StringComparer.Ordinal))
+            terminal.Line($"  [dim]made full:[/] {Readable.Plain(string.Join(", ", reason.Select(backup => backup.File)))} (because {Readable.Plain(reason.Key)})");
         foreach (var backup in backups.Where(backup => backup.Unreadable is not null))
             terminal.Line($"  [yellow]unknown:[/] {Readable.Plain(backup.File)} ({Readable.Plain(backup.Unreadable!.Message)})");
         foreach (var reason in backups.Where(backup => backup.HasBrokenChain).GroupBy(backup => backup.BrokenChain!, StringComparer.Ordinal))

@@ -102,7 +102,7 @@ internal static class RestoreCommand
             if (json)
                 Print(RestoreDocument.Of(source.Name, record, passedOver, agent.TimeProvider.GetUtcNow()));
             else if (record.Outcome is { } outcome)
-                terminal.Line(Sentence(outcome));
+                Print(outcome);
             return record.Operation.Failure is { } failed ? Tell(failed) : ExitCode.Done;
         }
 
@@ -122,12 +122,19 @@ internal static class RestoreCommand
                 terminal.Line(markup);
         }
 
+        private void Print(RestoreOutcome outcome)
+        {
+            terminal.Line(Sentence(outcome));
+            if (outcome.Chown is { } chown)
+                terminal.Line($"[yellow]![/] there was no file before, so whose it was is not known: if its service runs as another user than {Readable.Plain(outcome.Owner.Names)} — next: {Readable.Plain(chown)}");
+        }
+
         private string Sentence(RestoreOutcome outcome)
         {
             var backup = outcome.Backup.Backup;
             var age = agent.TimeProvider.GetUtcNow() - backup.CapturedAt;
             return $"{(outcome.Problem is null ? "[green]✓[/]" : "[yellow]![/]")} [bold]{Readable.Plain(source.Name)}[/] restored to {Readable.Plain(outcome.Target)} from {Readable.Plain(backup.File)}: "
-                + $"the state of {Readable.Time(backup.CapturedAt, source.Zone)}, {Readable.Duration(age)} ago; {Readable.Seconds(outcome.Took)}"
+                + $"the state of {Readable.Time(backup.CapturedAt, source.Zone)}, {Readable.Duration(age)} ago; {Readable.Seconds(outcome.Took)}; owner {Readable.Plain(outcome.Owner.Names)}, mode {outcome.Owner.Octal}"
                 + (outcome.SafetyCopy is { } safety ? $"; the old one is {Readable.Plain(safety)}" : "")
                 + (outcome.SetAside.Count > 0 ? $"; set aside: {Readable.Plain(string.Join(", ", outcome.SetAside))}" : "");
         }

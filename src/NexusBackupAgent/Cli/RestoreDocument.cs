@@ -14,6 +14,9 @@ namespace NexusBackupAgent.Cli;
 /// <param name="PassedOver">Newer backups that were not restored, and why.</param>
 /// <param name="Plan">Only of a dry run.</param>
 /// <param name="NotRecorded">Why the journal does not have it; null when it has.</param>
+/// <param name="Owner">User and group of what was restored, as <c>chown</c> takes them.</param>
+/// <param name="Mode">Its mode in octal.</param>
+/// <param name="Chown">What to type if the service of a database that was lost runs as another user; null when there was a file, or of a restore elsewhere.</param>
 internal sealed record RestoreDocument(
     string Source,
     string Result,
@@ -31,7 +34,10 @@ internal sealed record RestoreDocument(
     string? Failure,
     string? Message,
     string? Hint,
-    string? NotRecorded = null)
+    string? NotRecorded = null,
+    string? Owner = null,
+    string? Mode = null,
+    string? Chown = null)
 {
     public static RestoreDocument Of(string source, RestoreRecord record, IReadOnlyList<RestoreCandidate> passedOver, DateTimeOffset now)
     {
@@ -54,7 +60,10 @@ internal sealed record RestoreDocument(
             record.Operation.Failure?.Kind.CamelWord(),
             record.Operation.Failure?.Message,
             record.Operation.Failure?.Hint,
-            record.NotRecorded);
+            record.NotRecorded,
+            outcome?.Owner.Names,
+            outcome?.Owner.Octal,
+            outcome?.Chown);
     }
 
     public static RestoreDocument Of(RestorePreview preview, LastDrill? lastDrill)

@@ -36,7 +36,8 @@ internal sealed partial class Agent : IDisposable
         Dispatcher = new RunDispatcher(runner, Turns, Journal, Hooks, timeProvider, loggers.CreateLogger<RunDispatcher>());
         Verifications = new VerificationDispatcher(examiner, Turns, Operations, Hooks, timeProvider, loggers.CreateLogger<VerificationDispatcher>());
         Replacements = new ReplacementDispatcher(Dispatcher, Journal, timeProvider, loggers.CreateLogger<ReplacementDispatcher>());
-        Restores = new RestoreDispatcher(new Restorer(verifier, timeProvider) { Forbidden = OwnPlaces(configuration) }, Turns, Journal, Operations, Hooks, timeProvider, loggers.CreateLogger<RestoreDispatcher>());
+        RestoreHistory = new RestoreHistory(Operations, configuration.StateDirectory, timeProvider);
+        Restores = new RestoreDispatcher(new Restorer(verifier, timeProvider) { Forbidden = OwnPlaces(configuration) }, Turns, Journal, Operations, RestoreHistory, Hooks, timeProvider, loggers.CreateLogger<RestoreDispatcher>());
         Drills = new DrillDispatcher(new RestoreDrill(verifier, scratch, timeProvider), Turns, Journal, Operations, Hooks, timeProvider, loggers.CreateLogger<DrillDispatcher>());
         SelfTests = new SelfTestDispatcher(new SelfTest(verifier.VerifyAsync, scratch, timeProvider), Operations, timeProvider, loggers.CreateLogger<SelfTestDispatcher>());
         var discovery = new SourceDiscovery(configuration, Stores, scratch, timeProvider, loggers.CreateLogger<SourceDiscovery>());
@@ -65,6 +66,8 @@ internal sealed partial class Agent : IDisposable
     public VerificationDispatcher Verifications { get; }
 
     public ReplacementDispatcher Replacements { get; }
+
+    public RestoreHistory RestoreHistory { get; }
 
     public RestoreDispatcher Restores { get; }
 

@@ -11,7 +11,13 @@ namespace NexusBackupAgent.Metrics;
 /// neither loses nor fakes a value.
 /// </summary>
 internal sealed class AgentMetrics(
-    SourceRoster roster, RunJournal journal, OperationJournal operations, JobScheduler scheduler, IReadOnlyDictionary<string, IArtifactStore> stores, TimeProvider timeProvider)
+    SourceRoster roster,
+    RunJournal journal,
+    OperationJournal operations,
+    RestoreHistory restores,
+    JobScheduler scheduler,
+    IReadOnlyDictionary<string, IArtifactStore> stores,
+    TimeProvider timeProvider)
 {
     private static readonly string Version =
         typeof(AgentMetrics).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
@@ -32,7 +38,7 @@ internal sealed class AgentMetrics(
 
         return [.. SourceMetrics.Of(sources, log, scheduler.NextRuns, now),
             .. DrillMetrics.Of(sources, operations.Counts(OperationKind.Drill), operations.LastOfEach(OperationKind.Drill), operations.LastSuccessOfEach(OperationKind.Drill)),
-            .. RestoreMetrics.Of(sources, operations.LastLiveRestoreOfEach()), .. StoreMetrics.Of([.. stores.Values.Select(StoreStatus.Read)]), .. Own(now)];
+            .. RestoreMetrics.Of(sources, restores.LastOverLiveOfEach()), .. StoreMetrics.Of([.. stores.Values.Select(StoreStatus.Read)]), .. Own(now)];
     }
 
     private MetricFamily[] Own(DateTimeOffset now)

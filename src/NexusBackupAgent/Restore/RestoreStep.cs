@@ -14,7 +14,7 @@ internal enum RestoreStage
     /// <summary>A command that stops the service begins.</summary>
     Stop,
 
-    /// <summary>It is looked who has the target open.</summary>
+    /// <summary>It is looked who has the target open; once more, without a word, when the safety copy is made.</summary>
     Look,
 
     /// <summary>The safety copy is made.</summary>

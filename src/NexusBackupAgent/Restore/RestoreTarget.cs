@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
-using System.Text.RegularExpressions;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Storage;
@@ -8,17 +6,21 @@ using NexusBackupAgent.Storage;
 namespace NexusBackupAgent.Restore;
 
 /// <summary>The file that a restore puts in place, and what lies beside it. Only here are the target's files touched.</summary>
-internal sealed partial class RestoreTarget
+internal sealed class RestoreTarget
 {
-    private const string Unfinished = ".restoring";
-
     private readonly IBackupSource source;
     private readonly FilePlace place;
-    private readonly FilePlace live;
-    private readonly IReadOnlyList<string> forbidden;
+    private readonly UnfinishedFiles unfinished;
+    private readonly RestoreObstacle obstacle;
 
-    private RestoreTarget(IBackupSource source, FilePlace place, FilePlace live, IReadOnlyList<string> forbidden) =>
-        (this.source, this.place, this.live, this.forbidden, IsLive) = (source, place, live, forbidden, place.IsSameAs(live));
+    private RestoreTarget(IBackupSource source, FilePlace place, FilePlace live, IReadOnlyList<string> forbidden)
+    {
+        this.source = source;
+        this.place = place;
+        IsLive = place.IsSameAs(live);
+        unfinished = new UnfinishedFiles(place, source.Companions);
+        obstacle = new RestoreObstacle(place, live, source.Companions, forbidden);
+    }
 
     /// <summary>Absolute, symbolic links followed: what a link leads to is replaced, not the link.</summary>
     public string Path => place.Path;
@@ -37,7 +39,8 @@ internal sealed partial class RestoreTarget
 
     private IEnumerable<string> AllFiles => [Path, .. Companions];
 
-    private FileOwner Owner => Exists ? FileOwner.Of(Path) : FileOwner.ForNewIn(Directory);
+    /// <summary>What a file that takes its place gets: the old one's, or a new file's.</summary>
+    public FileOwner Owner => Exists ? FileOwner.Of(Path) : FileOwner.ForNewIn(Directory);
 
     /// <param name="to">Absolute; a directory means a file in it with the live one's name. Null: the live one's place.</param>
     /// <param name="forbidden">Directories and files, absolute, existing or not: the agent's own, where nothing is restored to.</param>
@@ -52,22 +55,7 @@ internal sealed partial class RestoreTarget
     public IReadOnlyList<FileUser> Users() => FileUsers.Of([.. AllFiles]);
 
     /// <summary>What forbids to put a file there, before anything is tried; null when nothing does.</summary>
-    public BackupException? Obstacle()
-    {
-        if (System.IO.Directory.Exists(Path))
-            return new(FailureKind.Restore, $"'{Path}' is a directory", "name the file to restore to, or move the directory away");
-        if (!System.IO.Directory.Exists(Directory))
-            return new(FailureKind.Restore, $"cannot restore to '{Path}': its directory does not exist", $"mount its disk, or make it: mkdir -p '{Directory}'");
-        if (FileStatus.Of(Path) is { IsRegular: false })
-            return new(FailureKind.Restore, $"'{Path}' is no regular file", "name another file to restore to");
-        if (!IsLive && Reserved() is { } owner)
-            return new(FailureKind.Restore, $"cannot restore to '{Path}': {owner}", "name a place of its own with --to, for example in /tmp");
-        if (!FileOwner.CanWriteIn(Directory))
-            return new(FailureKind.Permission, $"cannot restore to '{Path}': the user {SystemUser.Current.Name} may not write in '{Directory}', or it is mounted read-only", $"look at it (ls -ld '{Directory}'; findmnt -T '{Directory}'), run as root, or restore elsewhere with --to");
-        if (!Owner.CanBeGiven)
-            return new(FailureKind.Permission, $"cannot restore to '{Path}': the user {SystemUser.Current.Name} can't give the new file the old one's owner and group", "run the command as root (sudo), or restore elsewhere with --to");
-        return null;
-    }
+    public BackupException? Obstacle() => obstacle.To(this);
 
     /// <summary>Bytes that may be written beside it.</summary>
     public long Available() => Guard("look at the free space of", () => new DriveInfo(Directory).AvailableFreeSpace);
@@ -80,23 +68,11 @@ internal sealed partial class RestoreTarget
     /// <summary>How it and its companions lie there now: who writes one of them changes that.</summary>
     public IReadOnlyList<FileStatus?> Look() => [.. AllFiles.Select(FileStatus.Of)];
 
-    /// <summary>
-    /// Removes what restores to this place left that were killed. The lock is held: none that lives is at work here; one to
-    /// <c>app.db</c> may be, while <c>app</c> is restored beside it.
-    /// </summary>
-    public void RemoveLeftovers() => Guard("clean up beside", () =>
-    {
-        foreach (var left in System.IO.Directory.EnumerateFiles(Directory, $".{place.Name}.*").Where(file => IsLeftover(System.IO.Path.GetFileName(file))))
-            File.Delete(left);
-    });
+    /// <summary>Removes what restores to this place left that were killed. The lock is held: none that lives is at work here.</summary>
+    public void RemoveLeftovers() => Guard("clean up beside", unfinished.Remove);
 
-    /// <summary>An empty file beside it, which only this user may read; with its leading dot no glob finds it.</summary>
-    public string NewFile() => Guard("make a file beside", () =>
-    {
-        var file = Hidden(RandomNumberGenerator.GetHexString(8, lowercase: true));
-        Make(file);
-        return file;
-    });
+    /// <summary>An empty file beside it, which only this user may read.</summary>
+    public string NewFile() => Guard("make a file beside", unfinished.New);
 
     /// <summary>A name for the safety copy that is not taken: <c>&lt;db&gt;.pre_restore.&lt;yyyyMMddHHmmss&gt;</c>, local time of the zone (runbook §3.3).</summary>
     public string SafetyName(DateTimeOffset now, TimeZoneInfo zone)
@@ -111,17 +87,17 @@ internal sealed partial class RestoreTarget
     /// <summary>Copies it, whole or not at all, with its owner and mode, and never over another file.</summary>
     public async Task<SavedCopy> SaveAsync(string safety, CancellationToken cancellationToken)
     {
-        var unfinished = Hidden(System.IO.Path.GetFileName(safety)[(place.Name.Length + 1)..]);
+        var copy = unfinished.For(safety);
         var made = new List<string>();
         try
         {
-            var saved = await source.SaveAsync(Path, unfinished, cancellationToken);
+            var saved = await source.SaveAsync(Path, copy, cancellationToken);
             Guard("make a safety copy of", () =>
             {
                 foreach (var ending in saved.Beside.Append("")) // without what belongs beside it, nobody is to find it
                 {
-                    MakeReady(unfinished + ending);
-                    ExclusiveRename.Move(unfinished + ending, safety + ending);
+                    MakeReady(copy + ending);
+                    ExclusiveRename.Move(copy + ending, safety + ending);
                     made.Add(safety + ending);
                 }
             });
@@ -130,7 +106,7 @@ internal sealed partial class RestoreTarget
         }
         catch
         {
-            foreach (var file in source.Companions.Prepend("").Select(ending => unfinished + ending).Concat(made))
+            foreach (var file in source.Companions.Prepend("").Select(ending => copy + ending).Concat(made))
                 TryDelete(file);
             throw;
         }
@@ -191,8 +167,9 @@ internal sealed partial class RestoreTarget
             throw new BackupException(FailureKind.SourceBusy, $"'{Path}' is no longer the file that it was", $"look at it and at the safety copy (ls -la '{Directory}') before anything else");
     }
 
-    /// <summary>Gives a file the old one's owner, group and mode; what is left is to rename it.</summary>
-    public void Prepare(string file) => Guard("replace", () => MakeReady(file));
+    /// <summary>Gives a file the old one's owner, group and mode, or those of a new file where there is none; what is left is to rename it.</summary>
+    /// <returns>What it was given.</returns>
+    public FileOwner Prepare(string file) => Guard("replace", () => MakeReady(file));
 
     /// <summary>Puts a prepared file in its place, in one step (rename(2)).</summary>
     /// <param name="isKept">Whether a safety copy was made of what is there; otherwise nothing may be there.</param>
@@ -226,38 +203,13 @@ internal sealed partial class RestoreTarget
         }
     }
 
-    private void MakeReady(string file)
+    private FileOwner MakeReady(string file)
     {
-        Owner.GiveTo(file);
+        var owner = Owner;
+        owner.GiveTo(file);
         Flush(file);
+        return owner;
     }
-
-    /// <summary>Whose place it is; null when it is free for a restore.</summary>
-    private string? Reserved()
-    {
-        if (source.Companions.FirstOrDefault(ending => place.IsSameAs(new FilePlace(live.Path + ending))) is { } companion)
-            return $"as {companion} it belongs to the database '{live.Path}'";
-        return forbidden.FirstOrDefault(taken => place.IsSameAs(new FilePlace(taken)) || place.IsBelow(taken)) is { } own ? $"'{own}' belongs to the agent itself" : null;
-    }
-
-    /// <summary>Whether a name is one that <see cref="NewFile"/> or <see cref="SaveAsync"/> gives for this place, or a companion of one.</summary>
-    private bool IsLeftover(string file)
-    {
-        var companion = source.Companions.FirstOrDefault(ending => file.EndsWith(ending, StringComparison.Ordinal)) ?? "";
-        return file.StartsWith($".{place.Name}.", StringComparison.Ordinal) && OwnMiddle().IsMatch(file[(place.Name.Length + 2)..^companion.Length]);
-    }
-
-    [GeneratedRegex(@"^([0-9a-f]{8}|pre_restore\.[0-9]{14}(-[0-9]+)?)\.restoring\z", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex OwnMiddle();
-
-    private string Hidden(string middle) => System.IO.Path.Combine(Directory, $".{place.Name}.{middle}{Unfinished}");
-
-    private static void Make(string file) => new FileStream(file, new FileStreamOptions
-    {
-        Mode = FileMode.CreateNew,
-        Access = FileAccess.Write,
-        UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-    }).Dispose();
 
     private void Guard(string action, Action work) => Guard(action, () =>
     {

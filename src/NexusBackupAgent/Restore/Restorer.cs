@@ -1,5 +1,6 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Storage;
 using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent.Restore;
@@ -55,6 +56,7 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
         var way = new OldFiles(target, () => target.SafetyName(preview.Now, preview.Request.Zone), events);
         var file = "";
         RestoreCandidate restored;
+        FileOwner owner;
         using var alone = target.Lock();
         try
         {
@@ -64,12 +66,13 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
             file = target.NewFile();
             restored = await new BackupExpansion(verifier, preview, events).RunAsync(file, cancellationToken);
             await service.StopAsync(cancellationToken);
-            await RequireUnusedAsync(target, events, cancellationToken);
+            events.Step(new RestoreStep(RestoreStage.Look, $"look who has {target.Path} open"));
+            await RequireUnusedAsync(target, cancellationToken);
             if (target.Exists && !preview.Request.Force)
                 throw preview.NotForced(); // it was not there before
-            target.Prepare(file);
+            owner = target.Prepare(file);
             await way.SaveAsync(cancellationToken);
-            await RequireUnusedAsync(target, events, cancellationToken);
+            await RequireUnusedAsync(target, cancellationToken); // who opened it while it was copied
             way.MoveAside();
             events.Step(new RestoreStep(RestoreStage.Replace, $"put the restored file in place of {target.Path}"));
             way.RequireUnchanged();
@@ -83,12 +86,14 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
 
         var problem = await CompleteAsync(target, service, cancellationToken);
         return new RestoreOutcome(
-            restored, target.Path, way.SafetyCopy, way.SetAside, timeProvider.GetElapsedTime(started), problem is null ? null : Restored(preview, restored, way, problem));
+            restored, target.Path, owner, way.SafetyCopy, way.SetAside, timeProvider.GetElapsedTime(started), problem is null ? null : Restored(preview, restored, way, problem))
+        {
+            Chown = target.IsLive && way.SafetyCopy is null ? $"sudo chown USER:GROUP {ToolProcess.Line([target.Path])}" : null,
+        };
     }
 
-    private async Task RequireUnusedAsync(RestoreTarget target, RestoreEvents events, CancellationToken cancellationToken)
+    private async Task RequireUnusedAsync(RestoreTarget target, CancellationToken cancellationToken)
     {
-        events.Step(new RestoreStep(RestoreStage.Look, $"look who has {target.Path} open"));
         var started = timeProvider.GetTimestamp();
         while (target.Users() is { Count: > 0 } users)
         {

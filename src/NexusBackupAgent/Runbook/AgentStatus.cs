@@ -18,7 +18,9 @@ internal sealed record AgentStatus(
 
     private readonly IReadOnlyDictionary<string, Operation> hooks = Agent.Operations.LastOfEach(OperationKind.Hook);
 
-    private readonly IReadOnlyDictionary<string, Operation> restores = Agent.Operations.LastLiveRestoreOfEach();
+    private readonly IReadOnlyDictionary<string, Operation> restores = Agent.RestoreHistory.LastOverLiveOfEach();
+
+    private readonly IReadOnlyList<Operation> diedRestores = Agent.RestoreHistory.Died();
 
     /// <summary>What asks for a level because of the agent itself.</summary>
     public IReadOnlyList<EscalationReason> Reasons { get; } = [.. Escalation.OfAgent(Condition, Now)];
@@ -35,5 +37,13 @@ internal sealed record AgentStatus(
     public StoreStatus StoreOf(ScheduledSource source) => Stores[source.Source.Catalog.Store.Name];
 
     public Task<SourceStatus> OfAsync(ScheduledSource source, CancellationToken cancellationToken) =>
-        SourceStatus.ReadAsync(this, source, log, drills.GetValueOrDefault(source.Name), hooks.GetValueOrDefault(source.Name), restores.GetValueOrDefault(source.Name), cancellationToken);
+        SourceStatus.ReadAsync(
+            this,
+            source,
+            log,
+            drills.GetValueOrDefault(source.Name),
+            hooks.GetValueOrDefault(source.Name),
+            restores.GetValueOrDefault(source.Name),
+            diedRestores.FirstOrDefault(died => died.Source == source.Name),
+            cancellationToken);
 }

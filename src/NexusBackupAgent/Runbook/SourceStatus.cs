@@ -19,7 +19,7 @@ namespace NexusBackupAgent.Runbook;
 /// <param name="Late">The schedule that should have started and did not, and when; null when there is none.</param>
 /// <param name="Orphans">Files that belong to no backup.</param>
 /// <param name="Reviews">What each schedule should have in the store; none when the store can't be listed.</param>
-/// <param name="InterruptedRestore">A restore whose process died in the middle of it; null when the last one ended.</param>
+/// <param name="InterruptedRestore">A restore whose process died in the middle of it; null when there is none, or another followed.</param>
 internal sealed record SourceStatus(
     ScheduledSource Source,
     IReadOnlyList<EscalationReason> Reasons,
@@ -50,7 +50,7 @@ internal sealed record SourceStatus(
     public EscalationLevel Level => Escalation.Highest(Reasons);
 
     public static async Task<SourceStatus> ReadAsync(
-        AgentStatus status, ScheduledSource source, JournalSnapshot log, Operation? drill, Operation? hook, Operation? restore, CancellationToken cancellationToken)
+        AgentStatus status, ScheduledSource source, JournalSnapshot log, Operation? drill, Operation? hook, Operation? restore, Operation? interrupted, CancellationToken cancellationToken)
     {
         var (agent, now) = (status.Agent, status.Now);
         var activity = log.Sources.GetValueOrDefault(source.Name);
@@ -90,7 +90,7 @@ internal sealed record SourceStatus(
             late,
             activity?.RunStartedAt is null ? orphans : [.. orphans.Where(orphan => orphan.Sweepable.Count == 0)], // what is being written now is no leftover
             backups is null ? [] : source.Review(backups, log.Schedules, activity?.RunStartedAt is not null, now),
-            agent.Operations.Last(source.Name, OperationKind.Restore) is { EndedAt: null } open && !agent.Turns.IsUnderWay(source.Name) ? open : null)
+            interrupted)
         {
             SuccessfulRuns = log.SuccessfulRuns(source.Name),
         };

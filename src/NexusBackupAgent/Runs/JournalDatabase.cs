@@ -2,7 +2,6 @@ using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Sources.Sqlite;
 using NexusBackupAgent.Storage;
-using SQLitePCL;
 
 namespace NexusBackupAgent.Runs;
 
@@ -24,11 +23,10 @@ internal sealed class JournalDatabase : IDisposable
 
     private readonly BackupException? refusal;
 
-    private JournalDatabase(string path, SqliteConnection writer, SqliteConnection reader, BackupException? refusal = null)
+    private JournalDatabase(string path, (SqliteConnection Writer, SqliteConnection Reader) connections, BackupException? refusal = null)
     {
         this.path = path;
-        this.writer = writer;
-        this.reader = reader;
+        (writer, reader) = connections;
         this.refusal = refusal;
     }
 
@@ -45,7 +43,7 @@ internal sealed class JournalDatabase : IDisposable
             FileOwner.MakeDirectory(stateDirectory);
             try
             {
-                return Connect(file);
+                return new JournalDatabase(file, JournalFile.Connect(file));
             }
             catch (SqliteException damage) when (SqliteFailure.IsDamage(damage))
             {
@@ -56,7 +54,7 @@ internal sealed class JournalDatabase : IDisposable
                         File.Move(file + suffix, setAside + suffix);
                 }
 
-                return Connect(file);
+                return new JournalDatabase(file, JournalFile.Connect(file));
             }
         }
         catch (SqliteException failure)
@@ -77,8 +75,8 @@ internal sealed class JournalDatabase : IDisposable
     public static JournalDatabase StandIn(string stateDirectory, BackupException refusal)
     {
         var file = Path.Combine(stateDirectory, "journal.db");
-        var copy = InMemory(file) ?? InMemory(file: null)!;
-        return new JournalDatabase(file, copy, copy, refusal);
+        var copy = JournalFile.InMemory(file) ?? JournalFile.InMemory(file: null)!;
+        return new JournalDatabase(file, (copy, copy), refusal);
     }
 
     /// <summary>Runs <paramref name="work"/> in one transaction that has the right to write from its start.</summary>
@@ -111,120 +109,9 @@ internal sealed class JournalDatabase : IDisposable
             }
             finally
             {
-                End(connection, transaction);
+                JournalFile.End(connection, transaction);
             }
         }
-    }
-
-    /// <summary>
-    /// Rolls back what was not committed. On a full disk SQLite has done so itself; the library then fails to roll back, here
-    /// and whenever the connection is used again, unless it finds a transaction to end.
-    /// </summary>
-    private static void End(SqliteConnection connection, SqliteTransaction? transaction)
-    {
-        if (transaction?.Connection is not null && raw.sqlite3_get_autocommit(connection.Handle) != 0)
-            raw.sqlite3_exec(connection.Handle, "BEGIN");
-        transaction?.Dispose();
-    }
-
-    /// <param name="file">Copied, without what its -wal holds; null: an empty journal.</param>
-    /// <returns>Null when the file is missing or of no use.</returns>
-    private static SqliteConnection? InMemory(string? file)
-    {
-        SqliteLibrary.Initialize();
-        var memory = new SqliteConnection("Data Source=:memory:;Pooling=False");
-        try
-        {
-            memory.Open();
-            if (file is null)
-            {
-                Run(memory, JournalSchema.From(0));
-                return memory;
-            }
-
-            using var there = PrivateCopy.Open(file);
-            there.BackupDatabase(memory);
-            RequireSound(memory);
-            if (Convert.ToInt32(Scalar(memory, transaction: null, "PRAGMA user_version")) == JournalSchema.Version)
-                return memory;
-        }
-        catch (SqliteException) when (file is not null)
-        {
-            // Then nothing is known of the past.
-        }
-
-        memory.Dispose();
-        return null;
-    }
-
-    private static JournalDatabase Connect(string path)
-    {
-        MakeFile(path);
-        var text = new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = 10 }.ToString();
-        var (writer, reader) = (new SqliteConnection(text), new SqliteConnection(text));
-        SqliteTransaction? begin = null;
-        try
-        {
-            writer.Open();
-            Run(writer, "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-            RequireSound(writer);
-            begin = writer.BeginTransaction(deferred: false);
-            var version = Convert.ToInt32(Scalar(writer, begin, "PRAGMA user_version"));
-            if (version > JournalSchema.Version)
-                throw new BackupException(FailureKind.Configuration, $"the run journal '{path}' was written by a newer agent", "update this agent, or give it another state directory");
-            if (version < JournalSchema.Version)
-                JournalSql.Execute(begin, JournalSchema.From(version));
-            begin.Commit();
-            reader.Open();
-            Run(reader, "PRAGMA busy_timeout = 10000; PRAGMA query_only = ON");
-            return new JournalDatabase(path, writer, reader);
-        }
-        catch
-        {
-            End(writer, begin);
-            reader.Dispose();
-            writer.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>Makes the file when it is missing, for whom its directory belongs to; SQLite gives the files beside it the owner of this one.</summary>
-    private static void MakeFile(string path)
-    {
-        if (File.Exists(path))
-            return;
-        try
-        {
-            new FileStream(path, FileMode.CreateNew, FileAccess.Write).Dispose();
-            FileOwner.Inherit(path);
-        }
-        catch (IOException) when (File.Exists(path))
-        {
-            // Another process was faster.
-        }
-    }
-
-    /// <summary>Damage that shows only later would fail every run; the journal is small enough to be looked through.</summary>
-    /// <exception cref="SqliteException">It is damaged.</exception>
-    private static void RequireSound(SqliteConnection connection)
-    {
-        if (Scalar(connection, transaction: null, "PRAGMA quick_check(1)") is string finding and not "ok")
-            throw new SqliteException(finding, SqliteFailure.Corrupt);
-    }
-
-    private static void Run(SqliteConnection connection, string sql)
-    {
-        using var command = connection.CreateCommand();
-        command.CommandText = sql;
-        command.ExecuteNonQuery();
-    }
-
-    private static object? Scalar(SqliteConnection connection, SqliteTransaction? transaction, string sql)
-    {
-        using var command = connection.CreateCommand();
-        command.Transaction = transaction;
-        command.CommandText = sql;
-        return command.ExecuteScalar();
     }
 
     private static BackupException Translate(SqliteException failure, string path)

@@ -1,4 +1,5 @@
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 
 namespace NexusBackupAgent.Runs;
 
@@ -53,6 +54,13 @@ internal sealed record Operation(
 
     /// <summary>The detail of a restore that began.</summary>
     public static string RestoreDetail(string file, string target, bool isLive) => $"restore of {file}{(isLive ? LiveMark : " to ")}{target}";
+
+    /// <summary>The same as far as it is known once its process is gone without a word. When that was nobody knows: nothing of it is known after its start.</summary>
+    public Operation Died() => this with
+    {
+        EndedAt = StartedAt,
+        Failure = new RunFailure(FailureKind.Died, $"the {Kind.Word()} of '{Source}' ended with its process (killed, crashed or power lost)", "look at its state (nexus-backup status), then run it again"),
+    };
 
     public bool Succeeded => EndedAt is not null && Failure is null;
 

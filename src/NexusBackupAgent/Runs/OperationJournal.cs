@@ -34,12 +34,18 @@ internal sealed class OperationJournal(JournalDatabase database)
             FROM operation_counts AS counted WHERE kind = $kind)
         """;
 
-    internal const string OpenOfKind = "SELECT id FROM operations WHERE source = $source AND kind = $kind AND ended_at IS NULL";
+    // By name, because SQLite prefers the index of the kind: a year of them instead of the few that are open.
+    internal const string OpenOfKind = $"SELECT {Columns} FROM operations INDEXED BY operations_open WHERE kind = $kind AND ended_at IS NULL";
 
     /// <summary>Opens an operation. The caller holds the source's lock, so one of that kind that is still open died with its process and is closed as failed.</summary>
     /// <param name="source">The source's name; empty for the agent as a whole.</param>
     /// <returns>The operation's number.</returns>
-    public long Begin(string source, OperationKind kind, DateTimeOffset now, string detail) => database.Transact(transaction => Open(transaction, source, kind, now, detail));
+    public long Begin(string source, OperationKind kind, DateTimeOffset now, string detail) => database.Transact(transaction =>
+    {
+        foreach (var open in Open(transaction, kind).Where(open => open.Source == source))
+            Close(transaction, open.Died());
+        return Add(transaction, source, kind, now, detail);
+    });
 
     /// <summary>Closes an operation and counts it.</summary>
     /// <param name="operation">As it ended; its <see cref="Operation.EndedAt"/> is set.</param>
@@ -49,10 +55,13 @@ internal sealed class OperationJournal(JournalDatabase database)
     /// <returns>The same with its number.</returns>
     public Operation Record(Operation operation) => database.Transact(transaction =>
     {
-        var recorded = operation with { Id = Open(transaction, operation.Source, operation.Kind, operation.StartedAt, operation.Detail) };
+        var recorded = operation with { Id = Add(transaction, operation.Source, operation.Kind, operation.StartedAt, operation.Detail) };
         End(transaction, recorded);
         return recorded;
     });
+
+    /// <summary>The operations of a kind that were begun and did not end, of all sources: under way, or their process died.</summary>
+    public IReadOnlyList<Operation> Open(OperationKind kind) => database.Read(transaction => Open(transaction, kind));
 
     /// <summary>The newest operation of a kind, ended or not.</summary>
     public Operation? Last(string source, OperationKind kind) => database.Read(transaction => Query(
@@ -82,12 +91,11 @@ internal sealed class OperationJournal(JournalDatabase database)
         transaction, "SELECT source, result, count FROM operation_counts WHERE kind = $kind", row => (Key: (row.GetString(0), row.GetString(1)), Count: row.GetInt64(2)), ("$kind", kind.Word()))
         .ToDictionary(row => row.Key, row => row.Count));
 
-    private static long Open(SqliteTransaction transaction, string source, OperationKind kind, DateTimeOffset now, string detail)
+    private static List<Operation> Open(SqliteTransaction transaction, OperationKind kind) => Query(transaction, OpenOfKind, Read, ("$kind", kind.Word()));
+
+    private static long Add(SqliteTransaction transaction, string source, OperationKind kind, DateTimeOffset now, string detail)
     {
         Execute(transaction, "DELETE FROM operations WHERE started_at < $before", ("$before", Milliseconds(now - History)));
-        var died = new RunFailure(FailureKind.Died, $"the {kind.Word()} of '{source}' ended with its process (killed, crashed or power lost)", "look at its state (nexus-backup status), then run it again");
-        foreach (var open in Query(transaction, OpenOfKind, row => row.GetInt64(0), ("$source", source), ("$kind", kind.Word())))
-            Close(transaction, open, source, kind, now, died);
         Execute(
             transaction,
             "INSERT INTO operations (source, kind, started_at, detail) VALUES ($source, $kind, $at, $detail)",
@@ -101,20 +109,21 @@ internal sealed class OperationJournal(JournalDatabase database)
             transaction,
             "UPDATE operations SET backup_id = $backup, detail = $detail WHERE id = $id",
             ("$backup", operation.Backup?.Value), ("$detail", operation.Detail), ("$id", operation.Id));
-        Close(transaction, operation.Id, operation.Source, operation.Kind, operation.EndedAt!.Value, operation.Failure);
+        Close(transaction, operation);
         return 0;
     }
 
-    private static void Close(SqliteTransaction transaction, long id, string source, OperationKind kind, DateTimeOffset endedAt, RunFailure? failure)
+    private static void Close(SqliteTransaction transaction, Operation operation)
     {
+        var failure = operation.Failure;
         Execute(
             transaction,
             "UPDATE operations SET ended_at = $at, failure = $failure, message = $message, hint = $hint WHERE id = $id",
-            ("$at", Milliseconds(endedAt)), ("$failure", failure?.Kind.ToString()), ("$message", failure?.Message), ("$hint", failure?.Hint), ("$id", id));
+            ("$at", Milliseconds(operation.EndedAt!.Value)), ("$failure", failure?.Kind.ToString()), ("$message", failure?.Message), ("$hint", failure?.Hint), ("$id", operation.Id));
         Execute(
             transaction,
             "INSERT INTO operation_counts (source, kind, result, count) VALUES ($source, $kind, $result, 1) ON CONFLICT DO UPDATE SET count = count + 1",
-            ("$source", source), ("$kind", kind.Word()), ("$result", failure is null ? "success" : "failure"));
+            ("$source", operation.Source), ("$kind", operation.Kind.Word()), ("$result", failure is null ? "success" : "failure"));
     }
 
     private static Operation Read(SqliteDataReader row) => new(

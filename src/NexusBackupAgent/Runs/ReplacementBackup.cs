@@ -29,7 +29,7 @@ internal static class ReplacementBackup
         IReadOnlyList<Backup> backups, IReadOnlyDictionary<string, RetentionPeriod> retention, TimeZoneInfo zone, IReadOnlyList<(DateTimeOffset At, bool Succeeded)> lastStarts, DateTimeOffset now)
     {
         var starts = lastStarts.Where(start => start.At <= now).ToList();
-        var damaged = backups.Where(backup => IsDamaged(backup) && FoundAt(backup) <= now).OrderByDescending(FoundAt).ToList();
+        var damaged = backups.Where(backup => IsDamaged(backup, backups) && FoundAt(backup) <= now).OrderByDescending(FoundAt).ToList();
         if (damaged is not [var newest, ..])
             return NothingLost;
         if (newest.ShowsCorruptSource)
@@ -72,10 +72,17 @@ internal static class ReplacementBackup
     }
 
     // Without a failed reading nobody knows what is wrong with it: an operator set it aside, and goes on as the runbook says.
-    // What only builds on a damaged one is replaced with that.
-    private static bool IsDamaged(Backup backup) => backup is { IsSetAside: true, Verification.Passed: false };
+    // What only builds on a damaged one is replaced with that. One that bears its name is about to be set aside, unless the
+    // other name is taken: that waits for a person, and the backup does not.
+    private static bool IsDamaged(Backup backup, IReadOnlyList<Backup> backups) =>
+        backup is { IsSetAside: true, Verification.Passed: false }
+        || (backup is { State: BackupState.Corrupt, Verification: { Passed: false, DoubtsOnlyChecksumFile: false } } && backups.Any(other => other.File == BackupFiles.SetAside(backup.File)));
 
-    /// <summary>When it was found corrupt, to the millisecond, as the journal keeps the starts of runs.</summary>
-    private static DateTimeOffset FoundAt(Backup corrupt) =>
-        DateTimeOffset.FromUnixTimeMilliseconds(corrupt.Verification!.VerifiedAt.ToUnixTimeMilliseconds());
+    /// <summary>
+    /// When it was found corrupt, to the millisecond, as the journal keeps the starts of runs. One that could not be set aside
+    /// is found again each hour: it counts from its capture on, so that any later run for a full backup has replaced it.
+    /// </summary>
+    private static DateTimeOffset FoundAt(Backup corrupt) => corrupt.IsSetAside
+        ? DateTimeOffset.FromUnixTimeMilliseconds(corrupt.Verification!.VerifiedAt.ToUnixTimeMilliseconds())
+        : DateTimeOffset.FromUnixTimeMilliseconds(corrupt.CapturedAt.ToUnixTimeMilliseconds() + 1);
 }

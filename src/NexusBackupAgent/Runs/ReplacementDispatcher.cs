@@ -3,7 +3,7 @@ using NexusBackupAgent.Catalog;
 
 namespace NexusBackupAgent.Runs;
 
-/// <summary>The only door to the replacement of a backup that was set aside: one full run, on the lost backup's schedule, whatever its type was: what builds on it is lost with it.</summary>
+/// <summary>The only door to the replacement of a corrupt backup: one full run, on the lost backup's schedule, whatever its type was: what builds on it is lost with it.</summary>
 internal sealed partial class ReplacementDispatcher(RunDispatcher dispatcher, RunJournal journal, TimeProvider timeProvider, ILogger<ReplacementDispatcher> logger)
 {
     /// <summary>Makes the replacement if one is due.</summary>
@@ -38,6 +38,6 @@ internal sealed partial class ReplacementDispatcher(RunDispatcher dispatcher, Ru
         return schedule;
     }
 
-    [LoggerMessage(EventId = 1106, EventName = "replacing_backup", Level = LogLevel.Warning, Message = "backup of {Source}: {File} is corrupt and was set aside; a backup that replaces it starts now, schedule {Schedule}")]
+    [LoggerMessage(EventId = 1106, EventName = "replacing_backup", Level = LogLevel.Warning, Message = "backup of {Source}: {File} is corrupt; a backup that replaces it starts now, schedule {Schedule}")]
     private partial void Replacing(string source, string file, string schedule);
 }

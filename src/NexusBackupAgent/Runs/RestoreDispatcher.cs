@@ -17,7 +17,7 @@ internal sealed record RestoreRecord(Operation Operation, RestoreOutcome? Outcom
 /// keeps the data from coming back: both are warned of.
 /// </summary>
 internal sealed partial class RestoreDispatcher(
-    Restorer restorer, SourceTurns turns, RunJournal journal, OperationJournal operations, HookRunner hooks, TimeProvider timeProvider, ILogger<RestoreDispatcher> logger)
+    Restorer restorer, SourceTurns turns, RunJournal journal, OperationJournal operations, RestoreHistory history, HookRunner hooks, TimeProvider timeProvider, ILogger<RestoreDispatcher> logger)
 {
     /// <summary>What a restore would do; touches nothing and waits for nobody.</summary>
     /// <param name="to">Absolute; null: over the live one.</param>
@@ -77,8 +77,8 @@ internal sealed partial class RestoreDispatcher(
     private async Task<Ended> RestoreAsync(ProtectedSource source, RestorePreview preview, DateTimeOffset startedAt, RestoreEvents events, CancellationToken cancellationToken)
     {
         var detail = Operation.RestoreDetail(preview.Chosen.Backup.File, preview.Target.Path, preview.Target.IsLive);
-        long id = 0;
-        _ = Try(() => id = operations.Begin(source.Name, OperationKind.Restore, startedAt, detail)); // told when it has ended
+        using var begun = await TryBeginAsync(source.Name, startedAt, detail, cancellationToken);
+        var id = begun?.Id ?? 0;
         RestoreStarted(source.Name, preview.Chosen.Backup.File, preview.Target.Path, id);
         RestoreOutcome? outcome = null;
         BackupException? failure;
@@ -97,6 +97,19 @@ internal sealed partial class RestoreDispatcher(
         var operation = new Operation(
             id, source.Name, OperationKind.Restore, startedAt, timeProvider.GetUtcNow(), backup.Id, detail, failure is null ? null : RunFailure.Of(failure));
         return new Ended(Record(operation, outcome, failure), backup, Refusal: null);
+    }
+
+    /// <returns>Null when the journal can't have it, or its lock not be made: that is told when it has ended.</returns>
+    private async Task<BegunRestore?> TryBeginAsync(string source, DateTimeOffset startedAt, string detail, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await history.BeginAsync(source, startedAt, detail, cancellationToken);
+        }
+        catch (BackupException)
+        {
+            return null;
+        }
     }
 
     /// <summary>Journals how it ended, under its number if it has one, as well as that goes.</summary>

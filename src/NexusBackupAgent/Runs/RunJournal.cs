@@ -39,7 +39,7 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
     /// <returns>The run's number.</returns>
     public long Begin(string source, string schedule, BackupType type, DateTimeOffset now) => database.Transact(transaction =>
     {
-        CloseAbandoned(transaction, source, now);
+        RunRows.CloseAbandoned(transaction, source, now);
         Execute(transaction, "DELETE FROM attempts WHERE run_id IN (SELECT id FROM runs WHERE started_at < $before)", ("$before", Milliseconds(now - History)));
         Execute(transaction, "DELETE FROM runs WHERE started_at < $before", ("$before", Milliseconds(now - History)));
         Execute(
@@ -74,12 +74,12 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
         }
         else
         {
-            CloseRun(transaction, run.Id, run.Source, run.EndedAt, run.Result, run.Failure);
+            RunRows.Close(transaction, run.Id, run.Source, run.EndedAt, run.Result, run.Failure);
             if (run.Outcome is { } outcome)
-                RecordOutcome(transaction, run, outcome);
+                RunRows.Record(transaction, run, outcome);
         }
 
-        Count(transaction, "run_counts", "schedule", run.Source, run.Schedule, run.Result.Word());
+        RunRows.Count(transaction, run.Source, run.Schedule, run.Result);
         return 0;
     });
 
@@ -89,13 +89,13 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
 
     /// <summary>Closes the runs of a source whose process died. The caller holds the source's lock.</summary>
     /// <returns>How many there were.</returns>
-    public int CloseAbandoned(string source, DateTimeOffset now) => database.Transact(transaction => CloseAbandoned(transaction, source, now));
+    public int CloseAbandoned(string source, DateTimeOffset now) => database.Transact(transaction => RunRows.CloseAbandoned(transaction, source, now));
 
     /// <summary>Counts the checks of a verification.</summary>
     public void RecordVerification(string source, VerificationResult result) => database.Transact(transaction =>
     {
         foreach (var check in result.Checks)
-            Count(transaction, "verification_counts", "\"check\"", source, check.Check.Word(), check.Passed ? "success" : "failure");
+            RunRows.Count(transaction, source, check);
         return 0;
     });
 
@@ -143,6 +143,13 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
         PastRun.Read,
         ("$source", source)));
 
+    /// <summary>Why backups of the source became full although something else was asked for, by backup; those of the runs that are remembered.</summary>
+    public IReadOnlyDictionary<BackupId, string> FullBecause(string source) => database.Read(transaction => Query(
+        transaction,
+        "SELECT backup_id, message FROM runs WHERE source = $source AND result = 'success' AND backup_id IS NOT NULL AND message IS NOT NULL",
+        row => (Backup: new BackupId(row.GetString(0)), Reason: row.GetString(1)),
+        ("$source", source)).ToDictionary(made => made.Backup, made => made.Reason));
+
     /// <summary>The newest attempts that failed, newest first.</summary>
     public IReadOnlyList<(DateTimeOffset At, RunFailure Failure)> FailedAttempts(string source, int most) => database.Read(transaction => Query(
         transaction,
@@ -167,60 +174,4 @@ internal sealed class RunJournal(JournalDatabase database) : IDisposable
             ("$name", source), ("$at", Milliseconds(at)));
         return Query(transaction, "SELECT added_at FROM sources WHERE name = $name", row => Instant(row, 0)!.Value, ("$name", source))[0];
     }
-
-    private static int CloseAbandoned(SqliteTransaction transaction, string source, DateTimeOffset now)
-    {
-        var abandoned = Query(
-            transaction,
-            "SELECT id, schedule FROM runs WHERE source = $source AND result IS NULL",
-            row => (Id: row.GetInt64(0), Schedule: row.GetString(1)),
-            ("$source", source));
-        var failure = new RunFailure(
-            FailureKind.Died,
-            $"the run of source '{source}' ended with its process (killed, crashed or power lost)",
-            "nothing of it counts; the next run starts afresh. Look for the cause with: journalctl -u nexus-backup; dmesg | grep -i oom");
-        foreach (var (id, schedule) in abandoned)
-        {
-            CloseRun(transaction, id, source, now, RunResult.Failure, failure);
-            Count(transaction, "run_counts", "schedule", source, schedule, "failure");
-        }
-
-        return abandoned.Count;
-    }
-
-    private static void CloseRun(SqliteTransaction transaction, long id, string source, DateTimeOffset endedAt, RunResult result, RunFailure? failure)
-    {
-        Execute(
-            transaction,
-            "UPDATE runs SET ended_at = $at, result = $result, failure = $failure, message = $message, hint = $hint WHERE id = $id",
-            ("$at", Milliseconds(endedAt)), ("$result", result.Word()), ("$failure", failure?.Kind.ToString()), ("$message", failure?.Message), ("$hint", failure?.Hint), ("$id", id));
-        Execute(
-            transaction,
-            """
-            UPDATE sources SET run_started_at = NULL, last_run_at = $at, last_run_success = $success,
-                consecutive_failures = CASE WHEN $success THEN 0 WHEN $stopped THEN consecutive_failures ELSE consecutive_failures + 1 END WHERE name = $source
-            """,
-            ("$at", Milliseconds(endedAt)), ("$success", result == RunResult.Success ? 1 : 0), ("$stopped", failure?.Kind == FailureKind.Interrupted ? 1 : 0), ("$source", source));
-    }
-
-    private static void RecordOutcome(SqliteTransaction transaction, RunRecord run, BackupOutcome outcome)
-    {
-        var manifest = outcome.Backup.Manifest;
-        Execute(
-            transaction,
-            "UPDATE runs SET backup_id = $backup, type = $type, message = $because, stored_bytes = $stored, content_bytes = $content WHERE id = $id",
-            ("$backup", manifest.Id.Value), ("$type", run.TypeMade.Word()), ("$because", outcome.FullBecause), ("$stored", manifest.Stored.Length), ("$content", manifest.Content.Length), ("$id", run.Id));
-        Execute(
-            transaction,
-            "UPDATE sources SET capture_seconds = $capture, verify_seconds = $verify, prune_seconds = $prune WHERE name = $source",
-            ("$capture", outcome.Stages[RunStage.Capture].TotalSeconds),
-            ("$verify", outcome.Stages[RunStage.Verify].TotalSeconds),
-            ("$prune", outcome.Stages[RunStage.Prune].TotalSeconds),
-            ("$source", run.Source));
-    }
-
-    private static void Count(SqliteTransaction transaction, string table, string column, string source, string label, string result) => Execute(
-        transaction,
-        $"INSERT INTO {table} (source, {column}, result, count) VALUES ($source, $label, $result, 1) ON CONFLICT DO UPDATE SET count = count + 1",
-        ("$source", source), ("$label", label), ("$result", result));
 }

@@ -19,23 +19,15 @@ internal sealed class RunLock : IDisposable
     private RunLock(FileLock file) => this.file = file;
 
     /// <returns>Null when somebody else holds it.</returns>
-    public static RunLock? TryAcquire(string stateDirectory, string source)
+    public static RunLock? TryAcquire(string stateDirectory, string source) => On(stateDirectory, source, path =>
     {
-        var path = Path.Combine(stateDirectory, "locks", source + ".lock");
-        try
-        {
-            FileOwner.MakeDirectory(Path.GetDirectoryName(path)!);
-            var isNew = !File.Exists(path);
-            var opened = FileLock.TryAcquire(path);
-            if (isNew && opened is not null)
-                FileOwner.Inherit(path);
-            return opened is null ? null : new RunLock(opened);
-        }
-        catch (Exception failure) when (IoFailure.IsKnown(failure))
-        {
-            throw StateAccess.Translate(failure, $"lock source '{source}' with '{path}'", stateDirectory);
-        }
-    }
+        FileOwner.MakeDirectory(Path.GetDirectoryName(path)!);
+        var isNew = !File.Exists(path);
+        var opened = FileLock.TryAcquire(path);
+        if (isNew && opened is not null)
+            FileOwner.Inherit(path);
+        return opened is null ? null : new RunLock(opened);
+    });
 
     /// <summary>Takes the lock, waiting for whoever holds it.</summary>
     /// <returns>Null when it is still held after <paramref name="timeout"/>.</returns>
@@ -53,12 +45,21 @@ internal sealed class RunLock : IDisposable
         }
     }
 
-    /// <summary>Whether somebody holds it now.</summary>
-    public static bool IsHeld(string stateDirectory, string source)
-    {
-        using var free = TryAcquire(stateDirectory, source);
-        return free is null;
-    }
+    /// <summary>Whether somebody holds it now. Touches nothing.</summary>
+    public static bool IsHeld(string stateDirectory, string source) => On(stateDirectory, source, FileLock.IsHeld);
 
     public void Dispose() => file.Dispose();
+
+    private static T On<T>(string stateDirectory, string source, Func<string, T> work)
+    {
+        var path = Path.Combine(stateDirectory, "locks", source + ".lock");
+        try
+        {
+            return work(path);
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw StateAccess.Translate(failure, $"lock source '{source}' with '{path}'", stateDirectory);
+        }
+    }
 }

@@ -9,6 +9,7 @@ namespace NexusBackupAgent.Storage;
 /// </summary>
 internal sealed partial class FileLock : IDisposable
 {
+    private const int Shared = 1; // LOCK_SH
     private const int Exclusive = 2; // LOCK_EX
     private const int AtOnce = 4; // LOCK_NB
     private const int Release = 8; // LOCK_UN
@@ -36,10 +37,27 @@ internal sealed partial class FileLock : IDisposable
     /// <returns>Null when somebody else holds it.</returns>
     /// <exception cref="IOException">It can't be opened, or its file system takes no locks: who went on then would not be alone.</exception>
     /// <exception cref="UnauthorizedAccessException">This user may not.</exception>
-    public static FileLock? TryAcquire(string path)
+    public static FileLock? TryAcquire(string path) => TryAcquire(Open(path, Create), Exclusive);
+
+    /// <summary>Whether somebody holds it now. Makes no file, and any number may ask at once: they do not take each other for its holder.</summary>
+    /// <exception cref="IOException">As of <see cref="TryAcquire(string)"/>.</exception>
+    /// <exception cref="UnauthorizedAccessException">This user may not look.</exception>
+    public static bool IsHeld(string path)
     {
-        var file = Open(path);
-        switch (Try(() => Lock(file, Exclusive | AtOnce)))
+        try
+        {
+            using var free = TryAcquire(Open(path, create: 0), Shared);
+            return free is null;
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return false; // nobody ever made it
+        }
+    }
+
+    private static FileLock? TryAcquire(SafeFileHandle file, int mode)
+    {
+        switch (Try(() => Lock(file, mode | AtOnce)))
         {
             case 0:
                 return new FileLock(file);
@@ -64,10 +82,10 @@ internal sealed partial class FileLock : IDisposable
     }
 
     /// <summary>For writing, which NFS asks for; where that is not allowed, reading will do, so that root and the agent's user can share a file that either made.</summary>
-    private static SafeFileHandle Open(string path)
+    private static SafeFileHandle Open(string path, int create)
     {
         SafeFileHandle file = new();
-        var error = Try(() => Opened(ReadWrite | Create));
+        var error = Try(() => Opened(ReadWrite | create));
         if (error is Denied or NotPermitted or ReadOnlyFileSystem && Try(() => Opened(flags: 0)) == 0)
             error = 0;
         return error switch

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using NexusBackupAgent.Common;
 
 namespace NexusBackupAgent.Storage;
 
@@ -9,6 +10,12 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
 
     // As the agent's other new files: a database holds everything, and nothing of it is for other users.
     private const UnixFileMode NewFileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
+
+    /// <summary>User and group as <c>chown</c> takes them: <c>nexus:nexus</c>.</summary>
+    public string Names => $"{new SystemUser(User).Name}:{new SystemGroup(Group).Name}";
+
+    /// <summary>The mode as <c>chmod</c> takes it: <c>0640</c>.</summary>
+    public string Octal => Convert.ToString((int)Mode, toBase: 8).PadLeft(4, '0');
 
     /// <summary>Whether this process may give them away: root may, others only what is theirs.</summary>
     public bool CanBeGiven => Geteuid() is var me && (me == 0 || (me == User && (Getegid() == Group || Groups().Contains(Group))));

@@ -56,6 +56,21 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public async Task The_list_tells_why_a_backup_became_full_and_of_no_other()
+    {
+        await place.RunAsync("backup", "--type", "incremental");
+        await place.RunAsync("backup", "--type", "incremental");
+        await place.RunAsync("backup");
+
+        var text = (await place.RunAsync("list")).Output;
+        var backups = (await place.RunAsync("list", "--json")).Json.EnumerateArray().ToList();
+
+        Assert.Equal("  made full: " + Path.GetFileName(Text(backups[2], "file")) + " (because there is no good backup to build on)", Assert.Single(text.Split('\n'), line => line.Contains("because", StringComparison.Ordinal)));
+        Assert.Equal("there is no good backup to build on", Text(backups[2], "fullBecause"));
+        Assert.DoesNotContain(backups.Take(2), backup => backup.TryGetProperty("fullBecause", out _));
+    }
+
+    [Fact]
     public async Task The_json_of_the_list_is_newest_first_and_in_utc()
     {
         await place.RunAsync("backup");
@@ -217,11 +232,13 @@ public sealed class CommandTests : IDisposable
     public async Task Status_tells_of_a_restore_whose_process_died_and_not_of_one_that_is_at_work()
     {
         await place.RunAsync("backup");
-        InJournal((_, operations) => operations.Begin("itsm", OperationKind.Restore, TimeProvider.System.GetUtcNow(), "over itsm.db"));
+        using var journal = JournalDatabase.Open(place.In("state"), TimeProvider.System.GetUtcNow(), out _);
+        var history = new RestoreHistory(new OperationJournal(journal), place.In("state"), TimeProvider.System);
 
-        using (RunLock.TryAcquire(place.In("state"), "itsm"))
+        using (await history.BeginAsync("itsm", TimeProvider.System.GetUtcNow(), Operation.RestoreDetail("a.db.gz", "itsm.db", isLive: true), CancellationToken.None))
             Assert.Equal(JsonValueKind.Null, (await place.RunAsync("status", "--json")).Json.GetProperty("sources")[0].GetProperty("restoreInterruptedAt").ValueKind);
         Assert.Contains("a restore was interrupted", (await place.RunAsync("status")).Output, StringComparison.Ordinal);
+        Assert.Equal("L2", Text((await place.RunAsync("status", "--json")).Json.GetProperty("sources")[0], "level"));
     }
 
     [Fact]

@@ -113,6 +113,19 @@ public sealed class ExitCodeTests : IDisposable
     }
 
     [Fact]
+    public async Task A_lost_database_is_told_with_the_way_to_its_restore_in_one_line()
+    {
+        File.Delete(place.In("itsm.db"));
+
+        var result = await place.RunAsync("backup");
+
+        Assert.Equal(3, result.Code);
+        var error = Assert.Single(result.Errors);
+        Assert.Contains("nexus-backup diagnose", error, StringComparison.Ordinal);
+        Assert.Contains("nexus-backup restore", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_corrupt_database_is_refused_and_the_older_good_backup_is_kept_and_listed()
     {
         Assert.Equal(0, (await place.RunAsync("backup")).Code);

@@ -28,6 +28,52 @@ public sealed class RestoreCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task It_is_said_once_that_it_is_looked_who_has_it_open()
+    {
+        await BackUpAndWriteAsync();
+
+        var result = await place.RunAsync("restore", "itsm", "--force");
+
+        Assert.Single(result.Output.Split('\n'), line => line.Contains("look who has", StringComparison.Ordinal));
+    }
+
+    [SkippableFact]
+    public async Task A_restore_tells_owner_and_mode_of_the_file_and_keeps_those_of_the_old_one()
+    {
+        await BackUpAndWriteAsync();
+        File.SetUnixFileMode(place.In("itsm.db"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead);
+        var owner = await Shell.RunAsync("stat", "-c", "%U:%G", place.In("itsm.db"));
+
+        var text = await place.RunAsync("restore", "itsm", "--force");
+        var json = (await place.RunAsync("restore", "itsm", "--force", "--json")).Json;
+
+        Assert.Contains($"; owner {owner}, mode 0604; the old one is", text.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("chown", text.Output, StringComparison.Ordinal);
+        Assert.Equal((owner, "0604", null), (json.GetProperty("owner").GetString(), json.GetProperty("mode").GetString(), json.GetProperty("chown").GetString()));
+    }
+
+    [SkippableFact]
+    public async Task A_lost_database_comes_back_with_the_command_that_gives_it_to_its_service()
+    {
+        await place.RunAsync("backup");
+        File.Delete(place.In("itsm.db"));
+
+        var text = await place.RunAsync("restore", "itsm");
+        var facts = await Shell.RunAsync("stat", "-c", "%U:%G, mode 0%a", place.In("itsm.db"));
+        File.Delete(place.In("itsm.db"));
+        var json = (await place.RunAsync("restore", "itsm", "--json")).Json;
+
+        Assert.Equal(0, text.Code);
+        Assert.Contains($"; owner {facts}", text.Output, StringComparison.Ordinal);
+        Assert.EndsWith(", mode 0640", facts, StringComparison.Ordinal);
+        Assert.EndsWith($"— next: sudo chown USER:GROUP {place.In("itsm.db")}", text.Output.TrimEnd(), StringComparison.Ordinal);
+        Assert.Equal($"sudo chown USER:GROUP {place.In("itsm.db")}", json.GetProperty("chown").GetString());
+
+        var elsewhere = (await place.RunAsync("restore", "itsm", "--to", place.In("look.db"), "--json")).Json;
+        Assert.Equal(("0640", null), (elsewhere.GetProperty("mode").GetString(), elsewhere.GetProperty("chown").GetString()));
+    }
+
+    [Fact]
     public async Task Without_force_it_is_refused_with_five_and_nothing_changes()
     {
         await BackUpAndWriteAsync();

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using NexusBackupAgent.Restore;
 using NexusBackupAgent.Runs;
 using NexusBackupAgent.Tests.Support;
 
@@ -110,6 +111,28 @@ public sealed class ServiceTests : IDisposable
         Assert.Contains("nexus_backup_store_up{store=\"local\"} 0", series);
         Assert.Contains($"nexus_backup_disk_size_bytes{{store=\"local\"}} {4 << 20}", series);
         Assert.Contains("nexus_backup_backups{source=\"itsm\",schedule=\"daily\",state=\"good\"} 1", series);
+    }
+
+    [SkippableFact]
+    public async Task A_restore_that_was_killed_is_told_by_the_next_scrape_and_by_status_and_one_that_runs_is_not()
+    {
+        home.Sub("store");
+        await SqliteSamples.LedgerAsync(home["app.db"], "wal");
+        await using var service = await RunningService.StartAsync(home, clock, Configuration.Replace("path: backups", "path: store", StringComparison.Ordinal).Replace("itsm.db", "app.db", StringComparison.Ordinal));
+        await ScrapeUntilAsync(service, "nexus_backup_runs_total{source=\"itsm\",schedule=\"daily\",result=\"success\"} 1");
+
+        using var restore = Child.Start("restore-hold", home.Path, nameof(RestoreStage.Expand));
+        Assert.Equal(nameof(RestoreStage.Expand), await restore.StandardOutput.ReadLineAsync());
+        Assert.Contains("nexus_backup_last_restore_timestamp_seconds{source=\"itsm\"} 0", await ScrapeAsync(service));
+        Assert.DoesNotContain("a restore was interrupted", await Child.RunAsync("command", home.Path, "status"), StringComparison.Ordinal);
+
+        restore.Kill();
+        await restore.WaitForExitAsync();
+        var series = await ScrapeAsync(service);
+
+        Assert.Contains("nexus_backup_last_restore_success{source=\"itsm\"} 0", series);
+        Assert.Matches("^[1-9]", Assert.Single(series, line => line.StartsWith("nexus_backup_last_restore_timestamp_seconds", StringComparison.Ordinal)).Split(' ')[1]);
+        Assert.Contains("a restore was interrupted", await Child.RunAsync("command", home.Path, "status"), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -36,7 +36,7 @@ public sealed class LiveServiceTests : IAsyncLifetime
             await File.ReadAllLinesAsync(Log));
         Assert.Equal("0", await SqliteSamples.SqlAsync(bench.Database, later));
         Assert.Equal(
-            [RestoreStage.Plan, RestoreStage.Expand, RestoreStage.Stop, RestoreStage.Stop, RestoreStage.Look, RestoreStage.Save, RestoreStage.Look, RestoreStage.MoveAside, RestoreStage.Replace, RestoreStage.Start, RestoreStage.Start],
+            [RestoreStage.Plan, RestoreStage.Expand, RestoreStage.Stop, RestoreStage.Stop, RestoreStage.Look, RestoreStage.Save, RestoreStage.MoveAside, RestoreStage.Replace, RestoreStage.Start, RestoreStage.Start],
             bench.Steps.Select(step => step.Stage));
     }
 
@@ -98,7 +98,7 @@ public sealed class LiveServiceTests : IAsyncLifetime
 
         Assert.Equal(FailureKind.Restore, failure.Kind);
         Assert.Contains("its service was not started again", failure.Message, StringComparison.Ordinal);
-        Assert.NotNull(bench.Bench.Operations.LastLiveRestoreOfEach()["itsm"].Failure);
+        Assert.NotNull(bench.Bench.History.LastOverLiveOfEach()["itsm"].Failure);
     }
 
     [SkippableFact]

@@ -231,6 +231,7 @@ public sealed class RestorerTests
 
             foreach (var file in (string[])[bench.Database, outcome.SafetyCopy!])
                 Assert.Equal("1234 4321 664", await Shell.RunAsync("stat", "-c", "%u %g %a", file));
+            Assert.Equal(("1234:4321", "0664", null), (outcome.Owner.Names, outcome.Owner.Octal, outcome.Chown));
         }
     }
 

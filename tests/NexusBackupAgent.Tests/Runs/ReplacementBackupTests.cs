@@ -65,6 +65,20 @@ public sealed class ReplacementBackupTests
     public void One_that_is_corrupt_and_was_not_set_aside_waits_until_it_is() =>
         Assert.Null(Due([SetName(BackupOf(0, 5), "daily.db.gz")], "0"));
 
+    // good captures | starts of the last runs for a full backup | due
+    [Theory]
+    [InlineData("", "0", true)] // the run that made it
+    [InlineData("", "", true)]
+    [InlineData("3", "0", false)] // a later one is there
+    [InlineData("", "6 0", false)] // its replacement, good or failed
+    [InlineData("", "2 0", false)] // however long ago
+    public void One_whose_other_name_is_taken_is_replaced_unless_a_later_run_did(string good, string starts, bool due)
+    {
+        var stuck = SetName(BackupOf(0, 5), "daily_0.db.gz");
+        var older = BackupOf(-30, 5) is var taken ? SetName(taken, "daily_0.db.gz.bad") with { Verification = null } : null!;
+        Assert.Equal(due ? stuck : null, Due([stuck, older, .. Numbers(good).Select(hour => BackupOf(hour, null))], starts));
+    }
+
     [Theory]
     [InlineData("0 5", "6", "", "daily_6.db.gz was captured after the damage was found")]
     [InlineData("0 5", "", "6 0", "another run for a full backup started after the damage was found")]

@@ -148,6 +148,26 @@ public sealed class SourceUpkeepTests : IDisposable, ILogger
     }
 
     [Fact]
+    public async Task One_that_cannot_be_set_aside_is_replaced_all_the_same_and_once()
+    {
+        var backup = (await bench.RunAsync()).Outcome!.Backup;
+        var file = Path.Combine(bench.StorePath, backup.File);
+        Damage.FlipBit(file);
+        File.SetLastWriteTimeUtc(file, clock.GetUtcNow().AddMinutes(-2).UtcDateTime);
+        await bench.Source.Catalog.RecordAsync(backup, backup.Verification! with { Passed = false }, CancellationToken.None);
+        await File.WriteAllTextAsync(file + ".bad", "an older one");
+        for (var minute = 0; minute < 150; minute++)
+        {
+            clock.Advance(Minute);
+            await LookAfterAsync();
+        }
+
+        Assert.Equal(2, source.Opened);
+        Assert.Equal(BackupState.Good, (await bench.BackupsAsync())[0].State);
+        Assert.True(bench.Operations.Counts(OperationKind.Quarantine)[("itsm", "failure")] > 1); // found more than once
+    }
+
+    [Fact]
     public async Task A_wrong_checksum_file_is_looked_at_once_an_hour()
     {
         var backup = (await bench.RunAsync()).Outcome!.Backup;

@@ -19,6 +19,19 @@ public sealed class FileLockTests
         Assert.NotNull(again);
     }
 
+    [Fact]
+    public void Whoever_asks_whether_it_is_held_makes_no_file_and_keeps_nobody_else_from_asking()
+    {
+        using var temp = new TempDirectory();
+        Assert.False(FileLock.IsHeld(temp["a.lock"]));
+        Assert.Empty(temp.Files);
+
+        using (FileLock.TryAcquire(temp["a.lock"]))
+            Assert.True(FileLock.IsHeld(temp["a.lock"]));
+        var answers = ParallelEnumerable.Range(0, 400).WithDegreeOfParallelism(8).Select(_ => FileLock.IsHeld(temp["a.lock"]));
+        Assert.DoesNotContain(true, answers);
+    }
+
     [SkippableFact]
     public async Task The_flock_command_and_it_see_each_other()
     {

@@ -92,16 +92,25 @@ internal static class ChildProgram
 
             case ["restore", var root]:
                 return await TellAsync(async () => await RestoreAsync(root, _ => { }), "restored");
-            case ["restore-until", var root, var stage, var occurrence]:
-                var left = int.Parse(occurrence, System.Globalization.CultureInfo.InvariantCulture);
+            case ["restore-until", var root, var stage]:
                 await RestoreAsync(root, step =>
                 {
-                    if (step.Stage.ToString() != stage || --left > 0)
+                    if (step.Stage.ToString() != stage)
                         return;
                     Console.WriteLine(stage);
                     Process.GetCurrentProcess().Kill();
                 });
                 return 0;
+            case ["restore-hold", var root, var stage]:
+                return await TellAsync(
+                    async () => await RestoreAsync(root, step =>
+                    {
+                        if (step.Stage.ToString() != stage)
+                            return;
+                        Console.WriteLine(stage);
+                        Console.In.ReadToEnd();
+                    }),
+                    "restored");
 
             default:
                 await Console.Error.WriteLineAsync("unknown: " + string.Join(' ', arguments));

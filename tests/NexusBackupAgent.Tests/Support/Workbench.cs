@@ -33,13 +33,14 @@ internal sealed class Workbench : IDisposable
         SetAside = setAside;
         Verifier = new BackupVerifier(Scratch, clock);
         Turns = new SourceTurns(State, clock);
+        History = new RestoreHistory(Operations, State, clock);
         Examiner = new BackupExaminer(new Quarantine(Verifier, clock), Journal, Operations, clock, NullLogger<BackupExaminer>.Instance);
         Capture = new BackupCapture(new SpaceGuard(Scratch), new PageIndexes(Scratch, PagesLog), Examiner, clock);
         Hooks = new HookRunner(Journal, Operations, clock, NullLogger<HookRunner>.Instance);
         Dispatcher = new RunDispatcher(new BackupRunner(Capture, Examiner, clock), Turns, Journal, Hooks, clock, NullLogger<RunDispatcher>.Instance);
         Verifications = new VerificationDispatcher(Examiner, Turns, Operations, Hooks, clock, NullLogger<VerificationDispatcher>.Instance);
         Replacements = new ReplacementDispatcher(Dispatcher, Journal, clock, NullLogger<ReplacementDispatcher>.Instance);
-        Restores = new RestoreDispatcher(new Restorer(Verifier, clock), Turns, Journal, Operations, Hooks, clock, NullLogger<RestoreDispatcher>.Instance);
+        Restores = new RestoreDispatcher(new Restorer(Verifier, clock), Turns, Journal, Operations, History, Hooks, clock, NullLogger<RestoreDispatcher>.Instance);
         Drills = new DrillDispatcher(new RestoreDrill(Verifier, Scratch, clock), Turns, Journal, Operations, Hooks, clock, NullLogger<DrillDispatcher>.Instance);
         Source = new ProtectedSource(
             "itsm",
@@ -81,6 +82,8 @@ internal sealed class Workbench : IDisposable
     public CollectedLog<PageIndexes> PagesLog { get; } = new();
 
     public OperationJournal Operations { get; }
+
+    public RestoreHistory History { get; }
 
     public SourceTurns Turns { get; }
 

@@ -36,7 +36,10 @@ internal sealed record SqliteFile(string Path, long Length, int PageSize, bool I
         catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
         {
             throw new BackupException(
-                FailureKind.SourceMissing, $"database '{path}' does not exist", "check the path in the configuration and that its disk is mounted; if a pattern found it once and it was retired, move its backups out of the store", missing);
+                FailureKind.SourceMissing,
+                $"database '{path}' does not exist",
+                "mount its disk, or mend the path in the configuration; if it is lost, nexus-backup diagnose leads to its restore (nexus-backup restore SOURCE --dry-run); if a pattern found it once and it was retired, move its backups out of the store",
+                missing);
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
