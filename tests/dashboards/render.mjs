@@ -1,6 +1,6 @@
 // Draws dashboards in Chromium with Grafana's own libraries, against a Prometheus, and reports what is wrong with them.
 //
-// usage: node render.mjs PROMETHEUS NOW OUTPUT-DIRECTORY DASHBOARD[?var-source=NAME&theme=light]...
+// usage: node render.mjs PROMETHEUS NOW OUTPUT-DIRECTORY DASHBOARD[?var-source=NAME&theme=light&width=1600&suffix=-x]...
 //   PROMETHEUS  its address      NOW  the browser's clock, Unix seconds      DASHBOARD  a file
 // Writes OUTPUT-DIRECTORY/NAME.png, and a JSON report to standard output: for each dashboard its problems, the page's text and the links of its tables.
 import { createServer, request } from 'node:http';
@@ -12,7 +12,7 @@ import { chromium } from 'playwright-core';
 
 const [prometheus, now, output, ...dashboards] = process.argv.slice(2);
 const here = dirname(fileURLToPath(import.meta.url));
-const WIDTH = 1600;
+const WIDTH = 1600; // pixels, unless the dashboard asks for another
 const BAD = ['No data', 'NaN', 'undefined', 'Invalid date', '[object', 'unexpected error'];
 
 async function bundle() {
@@ -58,7 +58,7 @@ async function draw(browser, address, dashboard) {
   parameters.set('dashboard', fileOf(dashboard));
   parameters.set('theme', parameters.get('theme') ?? 'light');
   const rows = JSON.parse(await readFile(fileOf(dashboard))).panels.map(panel => panel.gridPos.y + panel.gridPos.h);
-  const page = await browser.newPage({ viewport: { width: WIDTH, height: 120 + 38 * Math.max(...rows) }, timezoneId: 'Asia/Tokyo', locale: 'en-GB', reducedMotion: 'reduce' });
+  const page = await browser.newPage({ viewport: { width: Number(parameters.get('width') ?? WIDTH), height: 120 + 38 * Math.max(...rows) }, timezoneId: 'Asia/Tokyo', locale: 'en-GB', reducedMotion: 'reduce' });
   const problems = [];
   page.on('pageerror', error => problems.push(`page error: ${error.message}`));
   // Fonts and a few icons come with Grafana's server only.
