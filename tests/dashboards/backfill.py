@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Fills a Prometheus database with a fortnight of history, its recorded series and the alerts that would have fired.
 
-usage: backfill.py DIRECTORY     writes DIRECTORY/data, prints the last second of the history
+usage: backfill.py DIRECTORY [SCENE]     writes DIRECTORY/data, prints the last second of the history
+  SCENE  fortnight (the default: it contains failures), healthy, single or fleet, as scenes.py tells
 
 Prometheus evaluates the shipped rules over the history, and promtool stores what they gave. A rule cannot read what is
 not stored yet, so records go in the order in which they build on each other, and one that remembers itself while an
@@ -22,6 +23,7 @@ import urllib.request
 import yaml
 
 import history
+from scenes import SCENES
 
 RULES = pathlib.Path(__file__).parents[2] / "alerts" / "nexus-backup.rules.yml"
 LOOKBACK = ["--query.lookback-delta=15m", "--storage.tsdb.retention.time=10y"]
@@ -120,7 +122,8 @@ def write_past(prometheus, rules, file):
 
 def main():
     directory = pathlib.Path(sys.argv[1])
-    store(directory, history.write)
+    scene = SCENES[sys.argv[2] if len(sys.argv) > 2 else "fortnight"]()
+    store(directory, lambda file: history.write(file, scene))
     groups = yaml.safe_load(RULES.read_text())["groups"]
     for rules in passes([rule for group in groups for rule in group["rules"]]):
         with Prometheus(directory) as prometheus:

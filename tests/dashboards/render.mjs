@@ -1,6 +1,6 @@
 // Draws dashboards in Chromium with Grafana's own libraries, against a Prometheus, and reports what is wrong with them.
 //
-// usage: node render.mjs PROMETHEUS NOW OUTPUT-DIRECTORY DASHBOARD[?var-source=NAME&theme=light]...
+// usage: node render.mjs PROMETHEUS NOW OUTPUT-DIRECTORY DASHBOARD[?var-source=NAME&theme=light&width=1366&suffix=-x]...
 //   PROMETHEUS  its address      NOW  the browser's clock, Unix seconds      DASHBOARD  a file
 // Writes OUTPUT-DIRECTORY/NAME.png, and a JSON report to standard output: for each dashboard its problems, the page's text and the links of its tables.
 import { createServer, request } from 'node:http';
@@ -12,7 +12,7 @@ import { chromium } from 'playwright-core';
 
 const [prometheus, now, output, ...dashboards] = process.argv.slice(2);
 const here = dirname(fileURLToPath(import.meta.url));
-const WIDTH = 1600;
+const WIDTH = 1366; // pixels, a small laptop's, unless the dashboard asks for another
 const BAD = ['No data', 'NaN', 'undefined', 'Invalid date', '[object', 'unexpected error'];
 
 async function bundle() {
@@ -52,13 +52,22 @@ async function contentOf(path, files) {
 
 const fileOf = dashboard => resolve(dashboard.split('?')[0]);
 
+/** Texts of titles, tables and timelines that have less room than they need. Runs in the page. */
+function cutOff() {
+  const places = document.querySelectorAll('h2, [role="columnheader"], [role="gridcell"], .series');
+  const isCut = element => element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).overflowX !== 'visible';
+  const texts = [...places].filter(place => place.innerText && [place, ...place.querySelectorAll('*')].some(isCut)).map(place => place.innerText);
+  const columns = [...document.querySelectorAll('[role="grid"]')].filter(isCut).map(grid => `columns of ${grid.innerText.slice(0, 60).replaceAll('\n', ' ')}…`);
+  return [...texts, ...columns];
+}
+
 async function draw(browser, address, dashboard) {
   const [, query = ''] = dashboard.split('?');
   const parameters = new URLSearchParams(query);
   parameters.set('dashboard', fileOf(dashboard));
   parameters.set('theme', parameters.get('theme') ?? 'light');
   const rows = JSON.parse(await readFile(fileOf(dashboard))).panels.map(panel => panel.gridPos.y + panel.gridPos.h);
-  const page = await browser.newPage({ viewport: { width: WIDTH, height: 120 + 38 * Math.max(...rows) }, timezoneId: 'Asia/Tokyo', locale: 'en-GB', reducedMotion: 'reduce' });
+  const page = await browser.newPage({ viewport: { width: Number(parameters.get('width') ?? WIDTH), height: 120 + 38 * Math.max(...rows) }, timezoneId: 'Asia/Tokyo', locale: 'en-GB', reducedMotion: 'reduce' });
   const problems = [];
   page.on('pageerror', error => problems.push(`page error: ${error.message}`));
   // Fonts and a few icons come with Grafana's server only.
@@ -72,6 +81,7 @@ async function draw(browser, address, dashboard) {
   await page.screenshot({ path: join(output, `${name}.png`) });
   const text = await page.evaluate(() => document.body.innerText);
   for (const bad of BAD) if (text.includes(bad)) problems.push(`the page says "${bad}"`);
+  for (const cut of await page.evaluate(cutOff)) problems.push(`cut off: ${cut}`);
   const links = await page.evaluate(() => [...document.querySelectorAll('a[href*="/d/"]')].map(link => link.getAttribute('href')));
   const queries = await page.evaluate(() => window.test?.queries ?? []);
   await page.close();

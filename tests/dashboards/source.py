@@ -1,5 +1,6 @@
 """One protected source of the history: its schedules, runs and backups, and what the agent would say of them at an instant."""
 import datetime
+import math
 import random
 
 ZONE = datetime.timezone(datetime.timedelta(hours=9))
@@ -42,9 +43,9 @@ INCREMENTAL = Schedule("incremental", 7 * DAY, (1, 7, 13, 19), increment=True)
 
 
 class Source:
-    """One source's story; `failed` and `corrupted` hold times of runs."""
+    """One source's story; `failed` and `corrupted` hold times of runs, `lost` when every backup was found corrupt."""
 
-    def __init__(self, agent, name, schedules, content, minutes, failed=(), corrupted=None, rpo=24, drill=True):
+    def __init__(self, agent, name, schedules, content, minutes, failed=(), corrupted=None, lost=None, rpo=24, drill=True):
         self.agent, self.name, self.schedules, self.rpo = agent, name, schedules, rpo
         self.drill_passes = drill
         self.restored = days_before_end(8, 9.5) if failed else END + 1  # somebody mended the database that could not be backed up
@@ -59,8 +60,9 @@ class Source:
                     size = chance.uniform(2, 14) * MIB
                 seconds = minutes * 60 * (0.08 if schedule.increment else 1) * chance.uniform(0.9, 1.25)
                 good = start not in failed
+                corrupt_at = corrupted[1] if corrupted and corrupted[0] == start else lost if lost and start < lost else None
                 self.runs.append({"start": start, "end": start + seconds, "schedule": schedule, "good": good, "content": size,
-                                  "size": size * 0.31, "corrupt_at": corrupted[1] if corrupted and corrupted[0] == start else None})
+                                  "size": size * 0.31, "corrupt_at": corrupt_at})
         self.runs.sort(key=lambda run: run["start"])
 
     def at(self, now):
@@ -71,18 +73,18 @@ class Source:
         stored = [run for run in ended if run["good"] and last_good["end"] - run["start"] < run["schedule"].keep]
         good = [run for run in stored if not (run["corrupt_at"] and run["corrupt_at"] <= now)]
         aside = [run for run in stored if run not in good]
-        last, newest = ended[-1], good[-1]
+        last, newest = ended[-1], good[-1] if good else None
         chain = self.chain(good)
         failures = 0
         for run in reversed(ended):
             if run["good"]:
                 break
             failures += 1
-        yield "last_success_timestamp_seconds", {}, newest["start"]
-        yield "last_success_age_seconds", {}, now - newest["start"]
+        yield "last_success_timestamp_seconds", {}, newest["start"] if newest else 0
+        yield "last_success_age_seconds", {}, now - newest["start"] if newest else math.inf
         yield "stored_bytes", {}, sum(run["size"] for run in stored)
-        yield "last_backup_size_bytes", {}, newest["size"]
-        yield "last_backup_content_bytes", {}, newest["content"]
+        yield "last_backup_size_bytes", {}, stored[-1]["size"]
+        yield "last_backup_content_bytes", {}, stored[-1]["content"]
         yield "restore_chain_backups", {}, len(chain)
         yield "restore_chain_bytes", {}, sum(run["size"] for run in chain)
         yield "checksum_failures_total", {}, sum(1 for run in self.runs if run["corrupt_at"] and run["corrupt_at"] <= now)

@@ -15,11 +15,14 @@ public abstract class ExpressionsReturnDataTests : IAsyncLifetime
     private PrometheusServer? prometheus;
 
     /// <summary>
-    /// Panels and marks that wait for an alert, a run in the shown period, a drill or a self-test; <see cref="DashboardsOnAFortnightTests"/>
+    /// Panels and marks that wait for an alert, a failure, a run in the shown period, a drill, a restore or a self-test; <see cref="DashboardsOnAFortnightTests"/>
     /// has them all.
     /// </summary>
     private static readonly string[] EmptyAtTheStart =
-        ["Alerts", "Firing alerts", "Firing alerts over time", "Succeeded", "Restore drills", "Recovery time", "Drill age", "Measured recovery time", "Last self-test"];
+    [
+        "L1 alerts", "L2 alerts", "L3 alerts", "Firing alerts", "Firing alerts over time", "Succeeded", "Failed runs in a row", "Failed checks in the past 24 hours",
+        "Proofs by source", "Recovery", "Drill age", "Measured recovery time", "Restore age", "Last self-test",
+    ];
 
     /// <summary>Starts what is to be scraped; host:port.</summary>
     protected abstract Task<string> StartTargetAsync();

@@ -39,8 +39,8 @@ public sealed record Dashboard(string Name)
         from target in panel.GetProperty("targets").EnumerateArray()
         select (panel, target);
 
-    /// <summary>The marks in the graphs.</summary>
-    internal JsonElement Annotation => Json.GetProperty("annotations").GetProperty("list").EnumerateArray().Single();
+    /// <summary>The marks in the graphs, one kind for each level.</summary>
+    internal IEnumerable<JsonElement> Annotations => Json.GetProperty("annotations").GetProperty("list").EnumerateArray();
 
     /// <summary>
     /// Panel title (or the annotation's name) and expression, with template variables and macros replaced by what they are
@@ -48,7 +48,7 @@ public sealed record Dashboard(string Name)
     /// </summary>
     public IEnumerable<(string Panel, string Expression)> Queries =>
         Targets.Select(query => (TitleOf(query.Panel), WithAllSelected(ExpressionOf(query.Target))))
-            .Append((Annotation.GetProperty("name").GetString()!, WithAllSelected(ExpressionOf(Annotation.GetProperty("target")))));
+            .Concat(Annotations.Select(annotation => (annotation.GetProperty("name").GetString()!, WithAllSelected(ExpressionOf(annotation.GetProperty("target"))))));
 
     internal static string TitleOf(JsonElement panel) => panel.GetProperty("title").GetString()!;
 

@@ -44,21 +44,23 @@ public sealed class DashboardTests
 
     [Theory]
     [MemberData(nameof(Dashboard.English), MemberType = typeof(Dashboard))]
-    public void It_marks_the_alerts_of_what_is_chosen(string name)
+    public void It_marks_the_alerts_of_what_is_chosen_in_the_colour_of_their_level(string name)
     {
-        Assert.Equal(
-            "ALERTS{alertstate=\"firing\", service=\"nexus-backup\", job=~\"$job\", instance=~\"$instance|\", source=~\"$source|\", level=~\"L.\"}",
-            Dashboard.ExpressionOf(new Dashboard(name).Annotation.GetProperty("target")));
+        var marks = new Dashboard(name).Annotations.Select(mark => (Dashboard.ExpressionOf(mark.GetProperty("target")), mark.GetProperty("iconColor").GetString()));
+
+        static string Firing(string level) => $"ALERTS{{alertstate=\"firing\", service=\"nexus-backup\", job=~\"$job\", instance=~\"$instance|\", source=~\"$source|\", level=\"{level}\"}}";
+        Assert.Equal([(Firing("L1"), "yellow"), (Firing("L2"), "orange"), (Firing("L3"), "red")], marks);
     }
 
     [Fact]
     public void Both_lead_to_each_other_with_what_is_chosen_and_to_the_runbook()
     {
         string[] LinksOf(string name) => [.. new Dashboard(name).Json.GetProperty("links").EnumerateArray().Select(link => $"{link.GetProperty("url")} {link.GetProperty("includeVars")}")];
-        const string Runbook = "https://github.com/nexus-backup/nexus-backup-agent/blob/main/docs/runbook.md False";
+        static string Runbook(string page) => $"https://github.com/nexus-backup/nexus-backup-agent/blob/main/docs/{page} False";
 
-        Assert.Equal(["/d/nexus-backup-source True", Runbook], LinksOf("nexus-backup-overview.json"));
-        Assert.Equal(["/d/nexus-backup-overview True", Runbook], LinksOf("nexus-backup-source.json"));
+        Assert.Equal(["/d/nexus-backup-source True", Runbook("runbook.md")], LinksOf("nexus-backup-overview.json"));
+        Assert.Equal(["/d/nexus-backup-overview True", Runbook("runbook.md")], LinksOf("nexus-backup-source.json"));
+        Assert.Equal(["/d/nexus-backup-source True", Runbook("runbook.ja.md")], LinksOf("ja/nexus-backup-overview.json"));
     }
 
     [Theory]

@@ -60,7 +60,7 @@ public sealed class DashboardsOnAFortnightTests(DashboardHistory history) : ICla
         Assert.All(report.RootElement.EnumerateArray(), IsWhole);
     }
 
-    /// <summary>No problem, no query without data, every title to be read, and every source's name leads to its page.</summary>
+    /// <summary>No problem, no query without data, every title to be read, and a source's name leads to its page.</summary>
     private static void IsWhole(JsonElement page)
     {
         var file = page.GetProperty("dashboard").GetString()!;
@@ -68,9 +68,9 @@ public sealed class DashboardsOnAFortnightTests(DashboardHistory history) : ICla
         Assert.All(page.GetProperty("queries").EnumerateArray(), query => Assert.True(query.GetProperty("series").GetInt32() > 0, $"{file}: nothing for {query}"));
         var text = page.GetProperty("text").GetString()!;
         Assert.All(new Dashboard(Path.GetRelativePath(Repository.File("dashboards"), file)).Panels, panel => Assert.Contains(Dashboard.TitleOf(panel), text, StringComparison.Ordinal));
-        Assert.Contains(page.GetProperty("links").EnumerateArray(), link => link.GetString()!.Contains(
-            "/d/nexus-backup-source?var-datasource=prometheus-of-the-test&var-job=nexus-backup&var-instance=app1:9440&var-source=audit-log&from=now-", StringComparison.Ordinal)
-            || link.GetString()!.Contains("&var-instance=app2:9440&var-source=tickets&from=now-", StringComparison.Ordinal));
+        if (file.EndsWith("overview.json", StringComparison.Ordinal)) Assert.All(["app1:9440&var-source=audit-log", "app2:9440&var-source=tickets"], source => Assert.Contains(
+            page.GetProperty("links").EnumerateArray(),
+            link => link.GetString()!.Contains($"/d/nexus-backup-source?var-datasource=prometheus-of-the-test&var-job=nexus-backup&var-instance={source}&from=now-", StringComparison.Ordinal)));
     }
 
     private static void RequireHistory() => Require.That(DashboardHistory.IsPossible, "prometheus, promtool or python3 is not installed (apt-get install prometheus python3)");

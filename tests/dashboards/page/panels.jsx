@@ -30,7 +30,7 @@ function Table({ data, width, height, options, timeRange }) {
   cacheFieldDisplayNames(data.series); // the headers' names, after overrides
   return (
     <TableNG data={data.series[0]} width={width} height={height} noHeader={!options.showHeader} cellHeight={options.cellHeight}
-      initialSortBy={options.sortBy} showTypeIcons={false} timeRange={timeRange} enableVirtualization={false} structureRev={1} />
+      sortBy={options.sortBy} showTypeIcons={false} timeRange={timeRange} enableVirtualization={false} structureRev={1} />
   );
 }
 
@@ -40,9 +40,9 @@ const Graph = ({ data, width, height, options, timeRange, timeZone }) => (
 
 /** Every property that a field of these panels may have of its own; an override of any other is ignored, as Grafana does. */
 const CUSTOM = {
-  timeseries: ['drawStyle', 'lineInterpolation', 'lineWidth', 'lineStyle', 'fillOpacity', 'gradientMode', 'showPoints', 'pointSize', 'spanNulls', 'insertNulls', 'stacking', 'axisPlacement',
+  timeseries: ['drawStyle', 'lineInterpolation', 'lineWidth', 'lineStyle', 'fillOpacity', 'gradientMode', 'showPoints', 'pointSize', 'spanNulls', 'insertNulls', 'stacking', 'axisPlacement', 'axisSoftMin', 'axisSoftMax',
     'axisLabel', 'axisColorMode', 'axisBorderShow', 'axisCenteredZero', 'scaleDistribution', 'barAlignment', 'barWidthFactor', 'hideFrom', 'thresholdsStyle'],
-  table: ['align', 'cellOptions', 'filterable', 'inspect', 'width', 'hideFrom'],
+  table: ['align', 'cellOptions', 'filterable', 'inspect', 'width', 'minWidth', 'hideFrom'],
   'state-timeline': ['fillOpacity', 'lineWidth', 'hideFrom'],
   stat: [],
 };

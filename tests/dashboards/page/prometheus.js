@@ -38,14 +38,15 @@ function tableOf(target, result, several) {
   });
 }
 
-function seriesOf(target, series) {
+/** A series of a graph; `step` tells Grafana's graph from which distance on points are not joined. */
+function seriesOf(target, series, step) {
   const points = series.values ?? [series.value];
   const name = legend(target.legendFormat, series.metric);
   return toDataFrame({
     refId: target.refId,
     name,
     fields: [
-      { name: 'Time', type: FieldType.time, config: {}, values: points.map(point => point[0] * 1000) },
+      { name: 'Time', type: FieldType.time, config: { interval: step * 1000 }, values: points.map(point => point[0] * 1000) },
       { name: 'Value', type: FieldType.number, labels: series.metric, config: { displayNameFromDS: name }, values: points.map(point => number(point[1])) },
     ],
   });
@@ -74,7 +75,7 @@ export class Prometheus extends RuntimeDataSource {
       ? (await ask('query', { query: expression, time: to })).result
       : (await ask('query_range', { query: expression, start: from, end: to, step })).result;
     queries.push({ expression, series: result.length });
-    if (target.format !== 'table') return result.map(series => seriesOf(target, series));
+    if (target.format !== 'table') return result.map(series => seriesOf(target, series, step));
     return result.length ? [tableOf(target, result, request.targets.length > 1)] : [];
   }
 

@@ -1,6 +1,7 @@
 // Grafana's state timeline is part of its server's pages; this draws the same from the same processed fields.
 import React from 'react';
 import { dateTimeFormat } from '@grafana/data';
+import { useTheme2 } from '@grafana/ui';
 
 /** Runs of equal shown values, each with its first and last instant. */
 function stretches(frame) {
@@ -19,22 +20,34 @@ function stretches(frame) {
 /** About as many pixels as a text is wide; Japanese characters are twice as wide. */
 const widthOf = text => [...text].reduce((sum, character) => sum + (character > '\u2e80' ? 12.5 : 7), 0);
 
-export function StateTimeline({ data, width, height, timeRange, timeZone }) {
+/** Midnights where the time axis has its marks, at most eight. */
+function midnights(timeRange, timeZone) {
+  const days = [];
+  for (let time = timeRange.from.valueOf(); time < timeRange.to.valueOf(); time += 3_600_000) {
+    const hour = Math.ceil(time / 3_600_000) * 3_600_000;
+    if (dateTimeFormat(hour, { format: 'HH', timeZone }) === '00') days.push(hour);
+  }
+  return days.filter((_, index) => index % Math.ceil(days.length / 8) === 0);
+}
+
+/** As Grafana does: as many rows as a page of the panel has, and which page of them it is. */
+export function StateTimeline({ data, width, height, options, timeRange, timeZone }) {
+  const theme = useTheme2();
   const from = timeRange.from.valueOf(), span = timeRange.to.valueOf() - from;
-  const names = data.series.map(frame => frame.fields[1].state?.displayName ?? frame.fields[1].config.displayNameFromDS);
-  const label = Math.min(width * 0.4, Math.max(...names.map(widthOf)) + 8), row = Math.min(34, (height - 22) / data.series.length);
+  const all = data.series, shown = all.slice(0, options.perPage || all.length), footer = shown.length < all.length ? 18 : 0;
+  const names = shown.map(frame => frame.fields[1].state?.displayName ?? frame.fields[1].config.displayNameFromDS);
+  const label = Math.min(width * 0.45, Math.max(...names.map(widthOf)) + 8), row = Math.min(48, (height - 22 - footer) / shown.length);
   const at = time => `${Math.max(0, (time - from) / span) * 100}%`;
-  const ticks = [0.1, 0.3, 0.5, 0.7, 0.9].map(share => from + share * span);
   return (
     <div className="timeline" style={{ fontSize: 12 }}>
-      {data.series.map((frame, index) => (
+      {shown.map((frame, index) => (
         <div key={index} style={{ display: 'flex', height: row, alignItems: 'center' }}>
           <div className="series" style={{ width: label, flex: 'none', overflow: 'hidden', whiteSpace: 'nowrap', textOverflow: 'ellipsis' }}>{names[index]}</div>
           <div style={{ position: 'relative', flex: 1, height: row * 0.85 }}>
             {stretches(frame).map(({ text, color, start, end }, key) => {
               const share = Math.max(0.004, (end - Math.max(start, from)) / span);
               return (
-                <div key={key} className="state" style={{ position: 'absolute', left: at(start), width: `${share * 100}%`, height: '100%', background: color, opacity: 0.85, color: '#111',
+                <div key={key} className="state" style={{ position: 'absolute', left: at(start), width: `${share * 100}%`, height: '100%', background: color, color: theme.colors.getContrastText(color),
                   overflow: 'hidden', whiteSpace: 'nowrap', paddingLeft: share > 0.05 ? 4 : 0, lineHeight: `${row * 0.85}px`, boxSizing: 'border-box' }}>
                   {share * (width - label) > widthOf(text) + 6 ? text : ''}
                 </div>
@@ -44,8 +57,9 @@ export function StateTimeline({ data, width, height, timeRange, timeZone }) {
         </div>
       ))}
       <div style={{ position: 'relative', height: 18, marginLeft: label, opacity: 0.7 }}>
-        {ticks.map(tick => <span key={tick} style={{ position: 'absolute', left: at(tick), transform: 'translateX(-50%)', whiteSpace: 'nowrap' }}>{dateTimeFormat(tick, { format: 'MM/DD HH:mm', timeZone })}</span>)}
+        {midnights(timeRange, timeZone).map(tick => <span key={tick} style={{ position: 'absolute', left: at(tick), transform: 'translateX(-50%)', whiteSpace: 'nowrap' }}>{dateTimeFormat(tick, { format: 'MM/DD', timeZone })}</span>)}
       </div>
+      {footer > 0 && <div style={{ textAlign: 'center' }}>1 – {shown.length} / {all.length}</div>}
     </div>
   );
 }

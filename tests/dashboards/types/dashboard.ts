@@ -28,6 +28,7 @@ interface PrometheusQuery {
 type MappedValue = { text?: string; color?: string; index?: number };
 type Mapping =
   | { type: 'value'; options: Record<string, MappedValue> }
+  | { type: 'special'; options: { match: 'null'; result: MappedValue } }
   | { type: 'range'; options: { from: number | null; to: number | null; result: MappedValue } };
 
 /** Known properties are checked; `unknown` in Grafana's type would let any through. */
