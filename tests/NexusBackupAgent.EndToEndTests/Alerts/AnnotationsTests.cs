@@ -9,12 +9,20 @@ public sealed partial class AnnotationsTests
 {
     private static readonly string[] Names = ["summary", "description", "summary_ja", "description_ja", "runbook_url", "dashboard_url"];
 
+    /// <summary>For the escalation form; what nobody is called for needs none.</summary>
+    private static readonly string[] OfTheForm = ["last_good", "rpo", "disk_used"];
+
     /// <summary>The dashboards that the product ships, by their identifiers.</summary>
     private static readonly string[] Dashboards = ["nexus-backup-overview", "nexus-backup-source"];
 
     [Fact]
     public void Each_alert_has_every_annotation_and_no_other() =>
-        Assert.All(RuleFile.Alerts, rule => Assert.Equal(Names.Order(), rule.Annotations.Keys.Order()));
+        Assert.All(RuleFile.Alerts, rule => Assert.Equal(Names.Concat(rule.Level.Length > 0 ? OfTheForm : []).Order(), rule.Annotations.Keys.Order()));
+
+    /// <summary>nexus-backup.form.test.yml sees what it says; so it holds of all.</summary>
+    [Fact]
+    public void Every_alert_asks_for_the_form_in_the_same_words() => Assert.All(
+        OfTheForm, name => Assert.Single(RuleFile.Alerts.Where(rule => rule.Level.Length > 0).Select(rule => rule.Annotations[name]).Distinct(StringComparer.Ordinal)));
 
     [Fact]
     public void Each_description_names_the_next_command() => Assert.All(RuleFile.Alerts, rule =>

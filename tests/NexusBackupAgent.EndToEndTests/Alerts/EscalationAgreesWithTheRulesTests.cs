@@ -129,7 +129,8 @@ public sealed class EscalationAgreesWithTheRulesTests
             _ => (IEnumerable<(EscalationCause, EscalationLevel)>)[(reason.Cause, reason.Level)],
         });
 
-    private static IEnumerable<EscalationReason> Decide(EscalationCondition condition)
+    /// <summary>What the code says of a condition.</summary>
+    internal static IEnumerable<EscalationReason> Decide(EscalationCondition condition)
     {
         var good = condition.Age is { } age ? Enumerable.Range(0, condition.Good).Select(index => BackupOf(age + index, passed: true)) : [];
         var source = new SourceCondition(

@@ -42,6 +42,7 @@ public sealed class GeneratedManifestsTests : IDisposable
         var groups = Assert.Single(DeployedFile.ReadAll(Rules));
         Assert.True(JsonNode.DeepEquals(groups, rule["spec"]));
         Assert.NotEmpty(groups["groups"]!.AsArray());
+        Assert.DoesNotMatch(@": [&*]\w", File.ReadAllText(DeployedFile.Path("kubernetes", "prometheusrule.yaml"))); // each text is written out
     }
 
     [SkippableFact]

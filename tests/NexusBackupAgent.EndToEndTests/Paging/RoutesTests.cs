@@ -75,6 +75,28 @@ public sealed class RoutesTests
             receiver.Where(part => part.Key.EndsWith("_configs", StringComparison.Ordinal)).SelectMany(part => Maps(part.Value)),
             way => Assert.Equal("true", way["send_resolved"])));
 
+    /// <summary>Alertmanager adds an HTML text of its own to a mail, unless told not to.</summary>
+    [Fact]
+    public void A_mail_is_nothing_but_plain_text()
+    {
+        Assert.NotEmpty(Ways("email_configs"));
+        Assert.All(Ways("email_configs"), mail => Assert.Equal(("{{ template \"nexus-backup.ja.report\" . }}", ""), (mail["text"], mail["html"])));
+    }
+
+    [Fact]
+    public void A_chat_gets_the_texts_in_which_names_are_written_for_it()
+    {
+        Assert.NotEmpty(Ways("slack_configs"));
+        Assert.All(Ways("slack_configs"), chat =>
+        {
+            Assert.Equal("{{ template \"nexus-backup.ja.chat\" . }}", chat["text"]);
+            Assert.All((string[])["title", "fallback"], part => Assert.Equal("{{ template \"nexus-backup.ja.title\" . }}", chat[part]));
+        });
+    }
+
+    private static IEnumerable<Dictionary<string, object>> Ways(string kind) =>
+        Maps(Example()["receivers"]).Where(receiver => receiver.ContainsKey(kind)).SelectMany(receiver => Maps(receiver[kind]));
+
     private static async Task<bool> ReachAsync(string receivers, string[] labels) =>
         (await Tool.RunAsync("amtool", ["config", "routes", "test", $"--config.file={ShippedFiles.Alertmanager}", $"--verify.receivers={receivers}", .. labels])).ExitCode == 0;
 

@@ -1,10 +1,11 @@
+using System.Text.RegularExpressions;
 using NexusBackupAgent.EndToEndTests.Paging.Scenarios;
 using NexusBackupAgent.EndToEndTests.Support;
 
 namespace NexusBackupAgent.EndToEndTests.Paging;
 
 /// <summary>One scenario's agent, and what the people were told of it.</summary>
-internal sealed class Stage
+internal sealed partial class Stage
 {
     // Far beyond what any step takes; a failed test says what was told by then.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
@@ -68,6 +69,15 @@ internal sealed class Stage
             message.Subject.StartsWith(subject, StringComparison.Ordinal) && words.All(word => message.Text.Contains(word, StringComparison.Ordinal));
     }
 
+    /// <summary>What the agent's own <c>report</c> says now of the newest good backup, the RPO and the disk, line for line as a mail about its one source says it.</summary>
+    public async Task<string[]> FormAsync()
+    {
+        var report = await Agent.RunAsync("report", "itsm", "--lang", "ja");
+        Assert.True(report.ExitCode == 0, report.Text);
+        var lines = report.Output.Split('\n');
+        return [.. ((string[])["■ 最終正常バックアップ: ", "■ RPO影響: ", "■ ディスク使用率: "]).Select(name => WithZone(lines.Single(line => line.StartsWith(name, StringComparison.Ordinal))))];
+    }
+
     /// <summary>Waits until Alertmanager had time to say more. Then each receiver was told of these alerts once, and that they are over once, and of nothing else.</summary>
     public async Task ToldNothingElseAsync(string[]? operations = null, string[]? administrator = null, string[]? management = null)
     {
@@ -93,6 +103,12 @@ internal sealed class Stage
     /// <summary>Waits until an alert of this agent neither fires nor waits to.</summary>
     public Task IsQuietAsync(string alert) =>
         desk.Prometheus.WaitForAsync($"absent(ALERTS{{alertname=\"{alert}\",instance=\"{Name}\"}})", Patience);
+
+    /// <summary>A report is read on the host, a mail anywhere.</summary>
+    private static string WithZone(string line) => Minute().Replace(line, "$0 JST");
+
+    [GeneratedRegex(@"\d \d\d:\d\d$")]
+    private static partial Regex Minute();
 
     private int Heartbeats() => desk.Pages.Count(page => page.Receiver == "heartbeat");
 

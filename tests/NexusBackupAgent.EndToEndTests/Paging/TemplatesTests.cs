@@ -8,17 +8,20 @@ namespace NexusBackupAgent.EndToEndTests.Paging;
 /// <summary>What people read, rendered by Alertmanager's own tool and compared with what was read and found good.</summary>
 public sealed class TemplatesTests
 {
-    /// <summary>One alert; several of a host, of which one is over; one that is over; several that are.</summary>
+    /// <summary>
+    /// One alert; several of a host, of which one is over; an agent's; one without any good backup; two of rules from before the
+    /// alerts carried the form; one that is over; several that are.
+    /// </summary>
     public static TheoryData<string, string, string> Texts
     {
         get
         {
             var texts = new TheoryData<string, string, string>();
-            foreach (var data in (string[])["one", "several", "resolved", "resolved-several"])
+            foreach (var data in Golden.Samples)
             {
                 foreach (var language in (string[])["ja", "en"])
                 {
-                    foreach (var kind in (string[])["subject", "chat", "report"])
+                    foreach (var kind in (string[])["subject", "title", "chat", "report"])
                         texts.Add(data, language, kind);
                 }
             }
@@ -27,17 +30,15 @@ public sealed class TemplatesTests
         }
     }
 
-    private static string Golden(string file) => Repository.File("tests", "NexusBackupAgent.EndToEndTests", "Paging", "Golden", file);
-
     /// <summary>To accept new texts: NEXUS_BACKUP_ACCEPT=1, and read what changed.</summary>
     [SkippableTheory]
     [MemberData(nameof(Texts))]
     public async Task Each_text_is_as_it_was_accepted(string data, string language, string kind)
     {
         Require.Tool("amtool", "prometheus-alertmanager");
-        var expected = Golden($"{data}.{language}.{kind}.txt");
+        var expected = Golden.Path($"{data}.{language}.{kind}.txt");
 
-        var text = await RenderAsync(Golden(data + ".json"), $"nexus-backup.{language}.{kind}");
+        var text = await Amtool.RenderAsync(Golden.Path(data + ".json"), $"nexus-backup.{language}.{kind}");
 
         if (Environment.GetEnvironmentVariable("NEXUS_BACKUP_ACCEPT") == "1")
             await File.WriteAllTextAsync(expected, text);
@@ -79,24 +80,6 @@ public sealed class TemplatesTests
         _ => IncidentKind.Other,
     };
 
-    private static async Task<string> KindOfAsync(string alert, string language)
-    {
-        var data = Path.GetTempFileName();
-        try
-        {
-            await File.WriteAllTextAsync(data, $$$"""{"alerts": [{"status": "firing", "labels": {"alertname": "{{{alert}}}"}}]}""");
-            return await RenderAsync(data, $"nexus-backup.{language}.kinds", ".Alerts");
-        }
-        finally
-        {
-            File.Delete(data);
-        }
-    }
-
-    private static async Task<string> RenderAsync(string data, string template, string of = ".")
-    {
-        var result = await Tool.RunAsync("amtool", ["template", "render", $"--template.glob={ShippedFiles.Templates}", $"--template.data={data}", $"--template.text={{{{ template \"{template}\" {of} }}}}"]);
-        Assert.True(result.ExitCode == 0, result.Text);
-        return result.Output;
-    }
+    private static Task<string> KindOfAsync(string alert, string language) =>
+        Amtool.RenderTextAsync($$$"""{"alerts": [{"status": "firing", "labels": {"alertname": "{{{alert}}}"}}]}""", $"nexus-backup.{language}.kinds", ".Alerts");
 }

@@ -52,6 +52,13 @@ internal sealed class AlertmanagerServer : IAsyncDisposable
         response.EnsureSuccessStatusCode();
     }
 
+    /// <summary>Tells it of an alert that fires, with its texts.</summary>
+    public async Task FireAsync(IReadOnlyDictionary<string, string> labels, IReadOnlyDictionary<string, string> annotations)
+    {
+        using var response = await http.PostAsJsonAsync("api/v2/alerts", new[] { new { labels, annotations } });
+        response.EnsureSuccessStatusCode();
+    }
+
     /// <summary>The alerts that it knows.</summary>
     /// <returns>One object per alert, with members <c>labels</c> and <c>status</c>.</returns>
     public async Task<IReadOnlyList<JsonElement>> AlertsAsync()

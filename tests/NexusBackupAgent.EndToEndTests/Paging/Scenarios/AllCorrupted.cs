@@ -19,6 +19,7 @@ internal sealed class AllCorrupted : Scenario
         await stage.IsQuietAsync("NexusBackupCorrupt");
         Assert.Equal(heard, stage.PagesTo("operations").Count);
 
+        var form = await stage.FormAsync();
         await stage.Agent.RunAsync("backup", "itsm");
         foreach (var receiver in Receivers)
         {
@@ -31,7 +32,7 @@ internal sealed class AllCorrupted : Scenario
         {
             await stage.ReadsAsync(
                 person, "【L3】バックアップ障害: ファイル破損 / その他（正常バックアップなし） 2件",
-                "■ 最終正常バックアップ: なし", "■ RPO影響: 超過（正常バックアップなし）", "■ 現在の状態: エスカレーション待ち（L3）");
+                [.. form, "■ 最終正常バックアップ: なし", "■ RPO影響: 超過（正常バックアップなし）", "■ 現在の状態: エスカレーション待ち（L3）"]);
             await stage.ReadsAsync(person, "【復旧 L3】バックアップ障害: ", "■ 現在の状態: 復旧済（");
         }
     }

@@ -18,7 +18,7 @@ internal sealed class StoreFilled : Scenario
         await stage.ToldAsync("operations", "NexusBackupStorageFull L1 over");
 
         await stage.ReadsAsync("operations", "【L1】バックアップ障害: ディスク容量不足 格納先 local", "83");
-        await stage.ReadsAsync("oncall@example.org", "【L2】バックアップ障害: ディスク容量不足 格納先 local", "■ ディスク使用率: 90%以上", "93");
+        await stage.ReadsAsync("oncall@example.org", "【L2】バックアップ障害: ディスク容量不足 格納先 local", "■ ディスク使用率: 93%（格納先 local）", "93");
         await stage.ToldNothingElseAsync(
             operations: ["NexusBackupStorageFull L1"],
             administrator: ["NexusBackupStorageFull L2"]);

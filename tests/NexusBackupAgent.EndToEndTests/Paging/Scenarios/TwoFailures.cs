@@ -12,6 +12,7 @@ internal sealed class TwoFailures : Scenario
         Assert.Equal(3, (await stage.Agent.RunAsync("backup", "itsm")).ExitCode);
         await stage.ToldAsync("system-administrator", "NexusBackupFailed L2");
 
+        var form = await stage.FormAsync();
         await File.WriteAllBytesAsync(stage.Agent.Database, database);
         Assert.Equal(0, (await stage.Agent.RunAsync("backup", "itsm")).ExitCode);
         await stage.ToldAsync("system-administrator", "NexusBackupFailed L2 over");
@@ -19,8 +20,8 @@ internal sealed class TwoFailures : Scenario
 
         await stage.ReadsAsync(
             "oncall@example.org", "【L2】バックアップ障害: 自動バックアップ未実行 itsm",
-            "【バックアップ障害報告】", "■ 障害種別: 自動バックアップ未実行（対象: itsm（TwoFailures））", "■ 現在の状態: エスカレーション待ち（L2）");
-        await stage.ReadsAsync("oncall@example.org", "【復旧 L2】バックアップ障害: 自動バックアップ未実行 itsm", "■ 現在の状態: 復旧済（");
+            ["【バックアップ障害報告】", "■ 障害種別: 自動バックアップ未実行（対象: itsm（TwoFailures））", .. form, "■ RPO影響: 範囲内", "■ 現在の状態: エスカレーション待ち（L2）"]);
+        await stage.ReadsAsync("oncall@example.org", "【復旧 L2】バックアップ障害: 自動バックアップ未実行 itsm", "■ 最終正常バックアップ: 「nexus-backup report --lang ja」で確認", "■ 現在の状態: 復旧済（");
         await stage.ToldNothingElseAsync(
             operations: ["NexusBackupFailed L1"],
             administrator: ["NexusBackupFailed L2"]);
