@@ -24,15 +24,18 @@ internal sealed class AgentMetrics(
         var now = timeProvider.GetUtcNow();
         var log = journal.Read();
         var sources = new List<SourceFigures>();
+        var unreadable = new HashSet<string>(StringComparer.Ordinal);
         foreach (var source in roster.Current)
         {
-            var backups = await catalogs.ListAsync(source.Source, cancellationToken);
+            var (backups, isListed) = await catalogs.ListAsync(source.Source, cancellationToken);
+            if (!isListed)
+                unreadable.Add(source.Source.Catalog.Store.Name);
             sources.Add(SourceFigures.Of(source, backups, log, now));
         }
 
         return [.. SourceMetrics.Of(sources, log, scheduler.NextRuns, now),
             .. DrillMetrics.Of(sources, operations.Counts(OperationKind.Drill), operations.LastOfEach(OperationKind.Drill), operations.LastSuccessOfEach(OperationKind.Drill)),
-            .. RestoreMetrics.Of(sources, operations.LastLiveRestoreOfEach()), .. StoreMetrics.Of([.. stores.Values.Select(StoreStatus.Read)]), .. Own(now)];
+            .. RestoreMetrics.Of(sources, operations.LastLiveRestoreOfEach()), .. StoreMetrics.Of([.. stores.Values.Select(StoreStatus.Read)], unreadable), .. Own(now)];
     }
 
     private MetricFamily[] Own(DateTimeOffset now)
