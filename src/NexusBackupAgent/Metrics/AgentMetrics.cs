@@ -10,8 +10,9 @@ namespace NexusBackupAgent.Metrics;
 /// What <c>/metrics</c> says, computed at each scrape from the stores and the journal, so that a restart of the agent
 /// neither loses nor fakes a value.
 /// </summary>
+/// <param name="startedAt">When this process of the agent began, UTC.</param>
 internal sealed class AgentMetrics(
-    SourceRoster roster, RunJournal journal, OperationJournal operations, JobScheduler scheduler, IReadOnlyDictionary<string, IArtifactStore> stores, TimeProvider timeProvider)
+    SourceRoster roster, RunJournal journal, OperationJournal operations, JobScheduler scheduler, IReadOnlyDictionary<string, IArtifactStore> stores, DateTimeOffset startedAt, TimeProvider timeProvider)
 {
     private static readonly string Version =
         typeof(AgentMetrics).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
@@ -44,6 +45,7 @@ internal sealed class AgentMetrics(
         var (version, revision) = Version.Split('+', 2) is [var left, var right] ? (left, right) : (Version, "unknown");
         return
         [
+            Metric.Gauge("start_timestamp_seconds", "When this process of the agent began.", [new MetricSample([], Metric.Seconds(startedAt))]),
             Metric.Gauge("scheduler_heartbeat_timestamp_seconds", "When the scheduler last looked at its schedules.", [new MetricSample([], Metric.Seconds(scheduler.LastBeat))]),
             Metric.Gauge("time_seconds", "The agent's clock at this scrape.", [new MetricSample([], Metric.Seconds(now))]),
             Metric.Gauge("self_test_success", "Whether in the last self-test every kind of damage was told by the check that ought to (1) or not (0).", [new MetricSample([], Metric.Flag(selfTest is { Succeeded: true }))]),

@@ -135,6 +135,21 @@ public sealed class ServiceTests : IDisposable
         Assert.Contains(series, line => line.StartsWith("nexus_backup_disk_free_bytes{store=\"local\"}", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task The_start_of_the_process_is_exported_and_changes_with_it_alone()
+    {
+        var start = clock.GetUtcNow();
+        await using (var service = await RunningService.StartAsync(home, clock, Configuration))
+        {
+            Assert.Contains($"nexus_backup_start_timestamp_seconds {start.ToUnixTimeSeconds()}", await ScrapeAsync(service));
+            clock.Advance(TimeSpan.FromHours(1));
+            Assert.Contains($"nexus_backup_start_timestamp_seconds {start.ToUnixTimeSeconds()}", await ScrapeAsync(service));
+        }
+
+        await using var next = await RunningService.StartAsync(home, clock, Configuration);
+        Assert.Contains($"nexus_backup_start_timestamp_seconds {start.AddHours(1).ToUnixTimeSeconds()}", await ScrapeAsync(next));
+    }
+
     [SkippableFact]
     public async Task A_store_that_became_read_only_is_down_and_still_tells_its_room()
     {
