@@ -39,6 +39,7 @@ def agent_at(agent, now):
     yield "self_test_success", {}, 1
     yield "last_self_test_timestamp_seconds", {}, Source.newest_daily(now, 6)
     yield "time_seconds", {}, now
+    yield "start_timestamp_seconds", {}, START - DAY
     yield "scheduler_heartbeat_timestamp_seconds", {}, now - now % 37
     yield "build_info", {"version": "0.1.0", "revision": "58be90a"}, 1
 
