@@ -31,6 +31,7 @@ internal static partial class AgentHost
     public static async Task RunAsync(
         AgentConfiguration configuration, TimeProvider timeProvider, ILoggerFactory loggers, Action<Uri>? listening, CancellationToken cancellationToken)
     {
+        var startedAt = timeProvider.GetUtcNow();
         var logger = loggers.CreateLogger("NexusBackupAgent.AgentHost");
         using var alone = await RunLock.AcquireAsync(configuration.StateDirectory, RunLock.Agent, LockPatience, timeProvider, cancellationToken) ?? throw new BackupException(
             FailureKind.Locked, $"another agent is running on '{configuration.File}'", "stop it first (systemctl stop nexus-backup), or use it: the commands work beside it");
@@ -38,7 +39,7 @@ internal static partial class AgentHost
         agent.Scheduler.FindSources(); // before the first scrape: a source that is missing from it would seem to be gone
         foreach (var (earlier, later) in SharedDatabases.Among(agent.Roster.Current, source => source.Source.Source.Path))
             DatabaseShared(logger, later.Source.Source.Path, SharedDatabases.Problem(later.Source.Name, earlier.Source.Name, earlier.Source.Source.Path), SharedDatabases.Mend);
-        await using var app = Build(agent, loggers);
+        await using var app = Build(agent, startedAt, loggers);
         await StartAsync(app, configuration, cancellationToken);
 
         var address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
@@ -53,7 +54,7 @@ internal static partial class AgentHost
         AgentStopped(logger);
     }
 
-    private static WebApplication Build(Agent agent, ILoggerFactory loggers)
+    private static WebApplication Build(Agent agent, DateTimeOffset startedAt, ILoggerFactory loggers)
     {
         // Empty: neither environment variables nor files in the working directory configure this server.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -65,7 +66,7 @@ internal static partial class AgentHost
 
         var app = builder.Build();
         app.UseRouting();
-        MetricsEndpoint.Map(app, new AgentMetrics(agent.Roster, agent.Journal, agent.Operations, agent.RestoreHistory, agent.Scheduler, agent.Stores, agent.TimeProvider));
+        MetricsEndpoint.Map(app, new AgentMetrics(agent.Roster, agent.Journal, agent.Operations, agent.RestoreHistory, agent.Scheduler, agent.Stores, startedAt, agent.TimeProvider));
         HealthEndpoint.Map(app, agent);
         app.MapGet("/", (RequestDelegate)(context => context.Response.WriteAsync("Nexus Backup Agent\n/metrics\n/api/v1/health\n", context.RequestAborted)));
         return app;

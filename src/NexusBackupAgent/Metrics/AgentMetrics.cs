@@ -10,6 +10,7 @@ namespace NexusBackupAgent.Metrics;
 /// What <c>/metrics</c> says, computed at each scrape from the stores and the journal, so that a restart of the agent
 /// neither loses nor fakes a value.
 /// </summary>
+/// <param name="startedAt">When this process of the agent began, UTC.</param>
 internal sealed class AgentMetrics(
     SourceRoster roster,
     RunJournal journal,
@@ -17,6 +18,7 @@ internal sealed class AgentMetrics(
     RestoreHistory restores,
     JobScheduler scheduler,
     IReadOnlyDictionary<string, IArtifactStore> stores,
+    DateTimeOffset startedAt,
     TimeProvider timeProvider)
 {
     private static readonly string Version =
@@ -30,15 +32,18 @@ internal sealed class AgentMetrics(
         var now = timeProvider.GetUtcNow();
         var log = journal.Read();
         var sources = new List<SourceFigures>();
+        var unreadable = new HashSet<string>(StringComparer.Ordinal);
         foreach (var source in roster.Current)
         {
-            var backups = await catalogs.ListAsync(source.Source, cancellationToken);
+            var (backups, isListed) = await catalogs.ListAsync(source.Source, cancellationToken);
+            if (!isListed)
+                unreadable.Add(source.Source.Catalog.Store.Name);
             sources.Add(SourceFigures.Of(source, backups, log, now));
         }
 
         return [.. SourceMetrics.Of(sources, log, scheduler.NextRuns, now),
             .. DrillMetrics.Of(sources, operations.Counts(OperationKind.Drill), operations.LastOfEach(OperationKind.Drill), operations.LastSuccessOfEach(OperationKind.Drill)),
-            .. RestoreMetrics.Of(sources, restores.LastOverLiveOfEach()), .. StoreMetrics.Of([.. stores.Values.Select(StoreStatus.Read)]), .. Own(now)];
+            .. RestoreMetrics.Of(sources, restores.LastOverLiveOfEach()), .. StoreMetrics.Of([.. stores.Values.Select(StoreStatus.Read)], unreadable), .. Own(now)];
     }
 
     private MetricFamily[] Own(DateTimeOffset now)
@@ -47,6 +52,7 @@ internal sealed class AgentMetrics(
         var (version, revision) = Version.Split('+', 2) is [var left, var right] ? (left, right) : (Version, "unknown");
         return
         [
+            Metric.Gauge("start_timestamp_seconds", "When this process of the agent began.", [new MetricSample([], Metric.Seconds(startedAt))]),
             Metric.Gauge("scheduler_heartbeat_timestamp_seconds", "When the scheduler last looked at its schedules.", [new MetricSample([], Metric.Seconds(scheduler.LastBeat))]),
             Metric.Gauge("time_seconds", "The agent's clock at this scrape.", [new MetricSample([], Metric.Seconds(now))]),
             Metric.Gauge("self_test_success", "Whether in the last self-test every kind of damage was told by the check that ought to (1) or not (0).", [new MetricSample([], Metric.Flag(selfTest is { Succeeded: true }))]),

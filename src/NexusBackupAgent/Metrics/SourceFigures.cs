@@ -7,13 +7,14 @@ namespace NexusBackupAgent.Metrics;
 
 /// <summary>What a scrape knows of one source.</summary>
 /// <param name="Source">The source.</param>
-/// <param name="Backups">Its backups; those last seen when the store can't be listed now.</param>
+/// <param name="Backups">Its backups; those last seen when the store can't be listed now; none while <paramref name="IsKnown"/> is false.</param>
+/// <param name="IsKnown">Whether its backups could be listed since the agent began. If not, whatever follows from them says nothing.</param>
 /// <param name="Activity">From the journal; null before the scheduler has taken the source on.</param>
 /// <param name="NewestGood">What it would be restored from; null when there is nothing.</param>
 /// <param name="Overdue">Backups that the last prune should have removed and that are still there.</param>
 /// <param name="Missing">What each schedule should have in the store and has not.</param>
 internal sealed record SourceFigures(
-    ScheduledSource Source, IReadOnlyList<Backup> Backups, SourceActivity? Activity, Backup? NewestGood, int Overdue, IReadOnlyList<MissingBackups> Missing)
+    ScheduledSource Source, IReadOnlyList<Backup> Backups, bool IsKnown, SourceActivity? Activity, Backup? NewestGood, int Overdue, IReadOnlyList<MissingBackups> Missing)
 {
     public string Name => Source.Name;
 
@@ -24,12 +25,18 @@ internal sealed record SourceFigures(
         .Append(BackupManifest.ManualSchedule)
         .Union(Backups.Select(backup => backup.Schedule), StringComparer.Ordinal);
 
-    public static SourceFigures Of(ScheduledSource source, IReadOnlyList<Backup> backups, JournalSnapshot log, DateTimeOffset now)
+    /// <param name="source">The source.</param>
+    /// <param name="listed">Its backups; null when they were never seen.</param>
+    /// <param name="log">The journal.</param>
+    /// <param name="now">The instant of the scrape.</param>
+    public static SourceFigures Of(ScheduledSource source, IReadOnlyList<Backup>? listed, JournalSnapshot log, DateTimeOffset now)
     {
+        var backups = listed ?? [];
         var activity = log.Sources.GetValueOrDefault(source.Name);
         return new SourceFigures(
             source,
             backups,
+            listed is not null,
             activity,
             backups.NewestGood(now),
             OverdueBackups.Count(source.Source, backups, activity, now),
@@ -42,8 +49,11 @@ internal sealed class CatalogReader
 {
     private readonly Dictionary<string, IReadOnlyList<Backup>> lastSeen = new(StringComparer.Ordinal);
 
-    /// <returns>The backups; when the store can't be listed, those that were last seen there, because not being able to look is no news of them.</returns>
-    public async Task<IReadOnlyList<Backup>> ListAsync(ProtectedSource source, CancellationToken cancellationToken)
+    /// <returns>
+    /// The backups; when they can't be listed, those that were last seen, because not being able to look is no news of them; null when none were ever
+    /// seen, which is not the same as that there are none. And whether they could be listed now.
+    /// </returns>
+    public async Task<(IReadOnlyList<Backup>? Backups, bool IsListed)> ListAsync(ProtectedSource source, CancellationToken cancellationToken)
     {
         IReadOnlyList<Backup>? backups = null;
         try
@@ -59,7 +69,7 @@ internal sealed class CatalogReader
         {
             if (backups is not null)
                 lastSeen[source.Name] = backups;
-            return lastSeen.GetValueOrDefault(source.Name) ?? [];
+            return (lastSeen.GetValueOrDefault(source.Name), backups is not null);
         }
     }
 }

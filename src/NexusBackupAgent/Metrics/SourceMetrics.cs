@@ -4,7 +4,10 @@ using NexusBackupAgent.Runs;
 
 namespace NexusBackupAgent.Metrics;
 
-/// <summary>The families with one series or more per source.</summary>
+/// <summary>
+/// The families with one series or more per source. Those that tell of its backups leave out a source whose store could not be read since the
+/// agent began: 0 would say that there are none.
+/// </summary>
 internal static class SourceMetrics
 {
     private static readonly (BackupState State, string Word)[] States = [.. Enum.GetValues<BackupState>().Select(state => (state, state.Word()))];
@@ -13,7 +16,7 @@ internal static class SourceMetrics
 
     public static IEnumerable<MetricFamily> Of(
         IReadOnlyList<SourceFigures> sources, JournalSnapshot log, IReadOnlyDictionary<(string Source, string Schedule), DateTimeOffset> nextRuns, DateTimeOffset now) =>
-        [.. Backups(sources, now), .. Verifications(sources, log), .. Runs(sources, log, nextRuns), .. Settings(sources)];
+        [.. Backups([.. sources.Where(source => source.IsKnown)], now), .. Verifications(sources, log), .. Runs(sources, log, nextRuns), .. Settings(sources)];
 
     private static IEnumerable<MetricFamily> Backups(IReadOnlyList<SourceFigures> sources, DateTimeOffset now)
     {
@@ -41,7 +44,7 @@ internal static class SourceMetrics
                from check in Checks
                from result in (string[])["success", "failure"]
                select new MetricSample([("source", source.Name), ("check", check), ("result", result)], Count(source, check, result))]);
-        yield return Each("last_verification_timestamp_seconds", "When a backup was last read back; 0 when none was.", sources, source => Metric.Seconds(source.Backups.Select(backup => backup.Verification?.VerifiedAt).Max()));
+        yield return Each("last_verification_timestamp_seconds", "When a backup was last read back; 0 when none was.", [.. sources.Where(source => source.IsKnown)], source => Metric.Seconds(source.Backups.Select(backup => backup.Verification?.VerifiedAt).Max()));
 
         long Count(SourceFigures source, string check, string result) => log.Verifications.GetValueOrDefault((source.Name, check, result));
     }

@@ -57,7 +57,7 @@ internal static class IncidentReader
     private static IEnumerable<Trouble> OfRestores(IReadOnlyList<Operation> restores, SourceStatus source) =>
         from restore in restores
         where restore.IsOverLive && (restore.Failure is not null || source.InterruptedRestore?.Id == restore.Id)
-        select new Trouble(IncidentKind.Restore, restore.StartedAt, !(source.NewestGood?.CapturedAt > restore.StartedAt) && !restores.Any(later => later.Id > restore.Id && later.IsOverLive && later.Succeeded));
+        select new Trouble(IncidentKind.Restore, restore.StartedAt, !((source.NewestGood?.CapturedAt ?? source.LastGoodRunAt) > restore.StartedAt) && !restores.Any(later => later.Id > restore.Id && later.IsOverLive && later.Succeeded));
 
     /// <summary>What asks for a level and is no event of the journal. Since when a disk is full or a store empty, nothing remembers: since now.</summary>
     private static IEnumerable<Trouble> OfReasons(AgentStatus status, SourceStatus source)

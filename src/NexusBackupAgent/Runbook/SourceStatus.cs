@@ -41,6 +41,9 @@ internal sealed record SourceStatus(
     /// <summary>Backups that were ever made and read back.</summary>
     public long SuccessfulRuns { get; init; }
 
+    /// <summary>While the backups can't be listed: when the last run that succeeded since the last restore over the live database began, UTC; null when none did.</summary>
+    public DateTimeOffset? LastGoodRunAt { get; init; }
+
     /// <summary>Whether nothing is left of what was made. A store whose disk is not mounted looks just so.</summary>
     public bool IsEmptied => !IsUnreadable && Backups.Count == 0 && SuccessfulRuns > 0;
 
@@ -59,6 +62,7 @@ internal sealed record SourceStatus(
         var late = activity is { RunStartedAt: null }
             ? LateSchedule.Find(source.Schedules, activity.AddedAt, schedule => agent.Journal.LastStarted(source.Name, schedule.Name), now, agent.Configuration.TimeZone)
             : null;
+        DateTimeOffset? lastGoodRun = backups is null && restore is { EndedAt: { } ended } ? agent.Journal.Since(source.Name, ended).LastOrDefault(run => run.Result == RunResult.Success)?.StartedAt : null;
         var condition = new SourceCondition(
             backups,
             activity?.AddedAt,
@@ -75,6 +79,7 @@ internal sealed record SourceStatus(
             LastDrillAt = practised?.EndedAt,
             HasDrillFailed = practised is { Passed: false },
             RestoreFailedAt = restore is { Failure: not null } ? restore.EndedAt : null,
+            LastGoodRunAt = lastGoodRun,
         };
         return new SourceStatus(
             source,
@@ -93,6 +98,7 @@ internal sealed record SourceStatus(
             interrupted)
         {
             SuccessfulRuns = log.SuccessfulRuns(source.Name),
+            LastGoodRunAt = lastGoodRun,
         };
     }
 

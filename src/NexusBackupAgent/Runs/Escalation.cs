@@ -85,9 +85,9 @@ internal static class Escalation
             yield return new(EscalationLevel.L1, EscalationCause.DrillOverdue, new($"no restore was practised for {DrillOverdueAfter.Days} days", $"リストア訓練が{DrillOverdueAfter.Days}日以上未実施"));
     }
 
-    /// <summary>A later restore that succeeds ends it, and so does a good backup of what is there now.</summary>
+    /// <summary>A later restore that succeeds ends it, and so does a good backup of what is there now, or was when its store could still be read.</summary>
     private static EscalationReason? OfRestore(SourceCondition source, DateTimeOffset now) =>
-        source.RestoreFailedAt is { } at && !(source.Backups?.NewestGood(now)?.CapturedAt >= at)
+        source.RestoreFailedAt is { } at && !((source.Backups is { } backups ? backups.NewestGood(now)?.CapturedAt : source.LastGoodRunAt) >= at)
             ? new(EscalationLevel.L2, EscalationCause.RestoreFailed, new("the last restore over the live database failed", "直近のリストア（稼働中のDBへの復元）が失敗"))
             : null;
 

@@ -39,4 +39,7 @@ internal sealed record SourceCondition(
 
     /// <summary>When the last restore over the source's own database ended, if it failed, UTC; null when it succeeded, or none was made.</summary>
     public DateTimeOffset? RestoreFailedAt { get; init; }
+
+    /// <summary>When the last run since then began that succeeded, as the journal has it, UTC; null when none did. Asked when the backups themselves can't be.</summary>
+    public DateTimeOffset? LastGoodRunAt { get; init; }
 }

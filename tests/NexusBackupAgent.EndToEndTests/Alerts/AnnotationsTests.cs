@@ -33,6 +33,34 @@ public sealed partial class AnnotationsTests
     });
 
     [Fact]
+    public async Task Each_command_and_option_that_a_text_or_the_runbook_names_can_be_typed()
+    {
+        string[] pages = ["runbook.md", "runbook.ja.md"];
+        var texts = RuleFile.Alerts.SelectMany(rule => rule.Annotations.Values).Concat(pages.Select(page => File.ReadAllText(Repository.File("docs", page))));
+        var commands = texts.SelectMany(NamedCommand.In).DistinctBy(command => command.ToString()).ToList();
+
+        var unknown = await Task.WhenAll(commands.Select(command => command.UnknownAsync()));
+
+        Assert.Contains(commands, command => command.ToString() == "verify --all");
+        Assert.Contains(commands, command => command.ToString() == "diagnose --lang");
+        Assert.Empty(unknown.SelectMany(names => names).Distinct(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("Next: nexus-backup verfy 'x'.", "verfy")]
+    [InlineData("Next: nexus-backup verify '{{ $labels.source }}' --al reads.", "verify --al")]
+    [InlineData("対応: nexus-backup report SOURCE --lang ja --all を実行。", "report --all")]
+    [InlineData("Next: nexus-backup prune SOURCE --dry-run, then nexus-backup status --json.", null)]
+    public async Task A_command_or_option_that_is_none_is_found(string text, string? expected)
+    {
+        var unknown = new List<string>();
+        foreach (var command in NamedCommand.In(text))
+            unknown.AddRange(await command.UnknownAsync());
+
+        Assert.Equal(expected is null ? [] : [expected], unknown);
+    }
+
+    [Fact]
     public void A_name_in_a_command_is_quoted_for_the_shell() => Assert.All(
         RuleFile.Alerts.SelectMany(rule => (string[])[rule.Annotations["description"], rule.Annotations["description_ja"]]),
         text => Assert.DoesNotContain("'{{ $labels.source }}'", text, StringComparison.Ordinal));

@@ -13,9 +13,9 @@ namespace NexusBackupAgent.EndToEndTests.Alerts;
 /// </summary>
 public sealed class EscalationAgreesWithTheRulesTests
 {
-    /// <summary>That it has nothing to ask, that a count grew since yesterday, that its clock is another; and what the agent does not do yet.</summary>
+    /// <summary>That it has nothing to ask, that it asks one process after the other, that a count grew since yesterday, that its clock is another; and what the agent does not do yet.</summary>
     private static readonly string[] SeenByPrometheusAlone =
-        ["NexusBackupAgentAbsent", "NexusBackupNothingProtected", "NexusBackupMissing", "NexusBackupClockSkew", "NexusBackupWatchdog", "NexusBackupCopyLate"];
+        ["NexusBackupAgentAbsent", "NexusBackupAgentRestarting", "NexusBackupNothingProtected", "NexusBackupMissing", "NexusBackupClockSkew", "NexusBackupWatchdog", "NexusBackupCopyLate"];
 
     private static readonly EscalationCondition Healthy = new("healthy", Age: 1, Good: 3);
 
@@ -47,6 +47,11 @@ public sealed class EscalationAgreesWithTheRulesTests
         Healthy with { Name = "a run of more than six hours", Run = 7 },
         Healthy with { Name = "a run of more than six hours that died with its agent", Run = 7, IsAgentUp = false },
         Healthy with { Name = "store gone", IsStoreUp = false },
+        Healthy with { Name = "store gone, with backups that were stale", IsStoreUp = false, IsStoreKnown = false, Age = 11 },
+        Healthy with { Name = "store gone, with nothing good and no memory", IsStoreUp = false, IsStoreKnown = false, Age = null, Good = 0, HasSucceeded = true },
+        Healthy with { Name = "store gone, with corrupt backups and no memory", IsStoreUp = false, IsStoreKnown = false, Age = null, Good = 0, Corrupt = 2, Overdue = 1, IsFromFuture = true },
+        Healthy with { Name = "store gone, a restore failed before the newest backup", IsStoreUp = false, Restore = 2 },
+        Healthy with { Name = "store gone, a restore failed after the newest backup", IsStoreUp = false, Restore = 0.5 },
         Healthy with { Name = "a drill failed", HasDrillFailed = true },
         Healthy with { Name = "a self-test failed", HasSelfTestFailed = true },
         Healthy with { Name = "a restore failed before the newest backup", Restore = 2 },
@@ -65,7 +70,7 @@ public sealed class EscalationAgreesWithTheRulesTests
         try
         {
             await File.WriteAllTextAsync(file, $"rule_files: [nexus-backup.rules.yml]\nevaluation_interval: 4m\ntests:\n{string.Concat(Conditions.Select(TestOf))}");
-            var result = await Tool.RunAsync("promtool", ["test", "rules", file]);
+            var result = await Tool.RunAsync("promtool", ["test", "rules", file], timeout: TimeSpan.FromMinutes(5));
             Assert.True(result.ExitCode == 0, result.Text);
         }
         finally
@@ -148,6 +153,7 @@ public sealed class EscalationAgreesWithTheRulesTests
             LastDrillAt = EscalationCondition.Now.AddHours(-2),
             HasDrillFailed = condition.HasDrillFailed,
             RestoreFailedAt = condition.Restore is { } ago ? EscalationCondition.Now.AddHours(-ago) : null,
+            LastGoodRunAt = condition.Age is { } run ? EscalationCondition.Now.AddHours(-run) : null,
         };
         var agent = new AgentCondition(condition.IsAgentUp, condition.IsStuck || !condition.IsAgentUp ? EscalationCondition.Now.AddHours(-2) : EscalationCondition.Now) { SelfTestFailure = condition.HasSelfTestFailed ? new RunFailure(FailureKind.Verification, "", "") : null };
         return Escalation.Decide(source, EscalationCondition.Now).Concat(Escalation.OfAgent(agent, EscalationCondition.Now));

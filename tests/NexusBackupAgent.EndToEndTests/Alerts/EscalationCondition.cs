@@ -9,6 +9,8 @@ namespace NexusBackupAgent.EndToEndTests.Alerts;
 /// <param name="IsByHand">Whether somebody did that without any check.</param>
 /// <param name="Restore">Hours since a restore over the live database failed; null: none did.</param>
 /// <param name="Run">Hours of the run in flight; null: none.</param>
+/// <param name="IsStoreUp">Whether the store can be used. If not, the agent was restarted without it, at half time, and does not know the backups.</param>
+/// <param name="IsStoreKnown">Whether Prometheus saw them before that.</param>
 internal sealed record EscalationCondition(
     string Name,
     double? Age,
@@ -24,6 +26,7 @@ internal sealed record EscalationCondition(
     double Disk = 0.1,
     bool IsLate = false,
     bool IsStoreUp = true,
+    bool IsStoreKnown = true,
     bool IsAgentUp = true,
     bool IsStuck = false,
     double? Added = null,
@@ -31,6 +34,8 @@ internal sealed record EscalationCondition(
     bool HasDrillFailed = false,
     bool HasSelfTestFailed = false)
 {
+    private const string Source = "job=\"nexus-backup\",instance=\"a\",source=\"itsm\"";
+
     /// <summary>Later than every "for" of the rules; and the thresholds of age are data, so that a day and a bit is enough.</summary>
     public const int Hours = 28;
 
@@ -51,35 +56,42 @@ internal sealed record EscalationCondition(
     {
         foreach (var (name, value) in Constants())
             yield return (name, $"{value.ToString(CultureInfo.InvariantCulture)}x430");
+        foreach (var (name, value) in OfBackups())
+            yield return (name, IsStoreUp ? $"{value.ToString(CultureInfo.InvariantCulture)}x430" : IsStoreKnown ? $"{value.ToString(CultureInfo.InvariantCulture)}x215 stale" : "_x430");
 
         yield return ("time_seconds{job=\"nexus-backup\",instance=\"a\"}", "0+240x430");
 
         // 15 samples an hour; 0 until it was set aside.
         const string Aside = "backups{job=\"nexus-backup\",instance=\"a\",source=\"itsm\",schedule=\"daily\",state=\"quarantined\"}";
-        yield return (Aside, SetAside is { } ago ? $"0x{((Hours - ago) * 15) - 1} 1x430" : "0x430");
+        if (IsStoreUp)
+            yield return (Aside, SetAside is { } ago ? $"0x{((Hours - ago) * 15) - 1} 1x430" : "0x430");
+    }
+
+    /// <summary>What the agent reads in the store.</summary>
+    private IEnumerable<(string Name, double Value)> OfBackups()
+    {
+        yield return ($"last_success_timestamp_seconds{{{Source}}}", Age is { } age ? Now.ToUnixTimeSeconds() - (age * 3600) : 0);
+        yield return ($"backups{{{Source},schedule=\"daily\",state=\"good\"}}", Good);
+        yield return ($"backups{{{Source},schedule=\"daily\",state=\"corrupt\"}}", Corrupt);
+        yield return ($"overdue_backups{{{Source}}}", Overdue);
+        yield return ($"future_backups{{{Source}}}", IsFromFuture ? 1 : 0);
     }
 
     private IEnumerable<(string Name, double Value)> Constants()
     {
-        const string Source = "job=\"nexus-backup\",instance=\"a\",source=\"itsm\"";
         var now = (double)Now.ToUnixTimeSeconds();
         yield return ($"source_info{{{Source},kind=\"sqlite\",store=\"local\"}}", 1);
         yield return ($"source_added_timestamp_seconds{{{Source}}}", AddedAt.ToUnixTimeSeconds());
         yield return ($"runs_total{{{Source},schedule=\"daily\",result=\"success\"}}", HasSucceeded ? 1 : 0);
         yield return ($"rpo_seconds{{{Source},level=\"warning\"}}", Warning * 3600);
         yield return ($"rpo_seconds{{{Source},level=\"critical\"}}", Critical * 3600);
-        yield return ($"last_success_timestamp_seconds{{{Source}}}", Age is { } age ? now - (age * 3600) : 0);
         yield return ($"consecutive_failures{{{Source}}}", Failures);
-        yield return ($"backups{{{Source},schedule=\"daily\",state=\"good\"}}", Good);
-        yield return ($"backups{{{Source},schedule=\"daily\",state=\"corrupt\"}}", Corrupt);
         yield return ($"run_start_timestamp_seconds{{{Source}}}", this is { IsAgentUp: true, Run: { } run } ? now - (run * 3600) : 0);
-        yield return ($"overdue_backups{{{Source}}}", Overdue);
         yield return ($"next_run_timestamp_seconds{{{Source},schedule=\"daily\"}}", IsLate ? now - 7200 : now + 3600);
         yield return ($"last_drill_timestamp_seconds{{{Source}}}", now - 7200);
         yield return ($"last_drill_success{{{Source}}}", HasDrillFailed ? 0 : 1);
         yield return ($"last_restore_timestamp_seconds{{{Source}}}", Restore is { } restore ? now - (restore * 3600) : 0);
         yield return ($"last_restore_success{{{Source}}}", 0);
-        yield return ($"future_backups{{{Source}}}", IsFromFuture ? 1 : 0);
         yield return ("last_self_test_timestamp_seconds{job=\"nexus-backup\",instance=\"a\"}", now - 7200);
         yield return ("self_test_success{job=\"nexus-backup\",instance=\"a\"}", HasSelfTestFailed ? 0 : 1);
         yield return ("disk_used_ratio{job=\"nexus-backup\",instance=\"a\",store=\"local\"}", Disk);

@@ -41,6 +41,10 @@ public sealed class InhibitionTests(MutingAlertmanager alertmanager) : IClassFix
     [InlineData("AgentDown L2", "SchedulerStuck L2")]
     [InlineData("AgentDown L2", "ScheduleOverdue L1 source=a schedule=daily")]
     [InlineData("AgentDown L2", "ClockSkew L1")]
+    [InlineData("AgentDown L2", "AgentRestarting L1")]
+    [InlineData("AgentAbsent L1", "AgentRestarting L1")]
+    [InlineData("AgentAbsent L1", "ScheduleOverdue L1 source=a schedule=daily")]
+    [InlineData("AgentAbsent L1", "DrillOverdue L1 source=a")]
     [InlineData("SchedulerStuck L2", "ScheduleOverdue L1 source=a schedule=daily")]
     [InlineData("StoreDown L2 store=a", "CopyLate L1 source=b store=a")]
     public async Task What_is_worse_or_the_cause_mutes_the_rest_of_the_same_thing(string cause, string effect) =>
@@ -62,7 +66,13 @@ public sealed class InhibitionTests(MutingAlertmanager alertmanager) : IClassFix
     [InlineData("AgentDown L2", "Stale L2 source=a")]
     [InlineData("AgentDown L2", "AllCorrupt L3 source=a")]
     [InlineData("AgentDown L2", "SelfTestFailed L1")]
-    [InlineData("AgentAbsent L2", "StorageFull L1 store=a")]
+    [InlineData("AgentAbsent L1", "StorageFull L1 store=a")]
+    [InlineData("AgentAbsent L1", "Stale L1 source=a")]
+    [InlineData("AgentAbsent L1", "Stale L2 source=a")]
+    [InlineData("AgentAbsent L1", "Failed L1 source=a")]
+    [InlineData("AgentAbsent L1", "AgentDown L2")]
+    [InlineData("AgentRestarting L1", "Failed L1 source=a")]
+    [InlineData("AgentRestarting L1", "AgentDown L2")]
     [InlineData("SchedulerStuck L2", "StorageFull L1 store=a")]
     [InlineData("StoreDown L2 store=a", "StorageFull L1 store=b")]
     [InlineData("Stale L1 source=a", "Stale L2 source=a")]
@@ -75,6 +85,7 @@ public sealed class InhibitionTests(MutingAlertmanager alertmanager) : IClassFix
     [InlineData("StorageFull L2 store=a", "StorageFull L1 store=a")]
     [InlineData("AllCorrupt L3 source=a", "Corrupt L1 source=a")]
     [InlineData("AgentDown L2", "SchedulerStuck L2")]
+    [InlineData("AgentAbsent L1", "ScheduleOverdue L1 source=a schedule=daily")]
     [InlineData("SchedulerStuck L2", "ScheduleOverdue L1 source=a schedule=daily")]
     [InlineData("StoreDown L2 store=a", "CopyLate L1 source=b store=a")]
     public async Task Nothing_mutes_anything_of_another_host(string cause, string other) =>
@@ -91,6 +102,20 @@ public sealed class InhibitionTests(MutingAlertmanager alertmanager) : IClassFix
             ["job"] = "nexus-backup",
             ["instance"] = instance,
         };
+    }
+
+    /// <summary>That no agent is left to scrape has no instance: it is no cause of what is told of one.</summary>
+    [SkippableFact]
+    public async Task What_is_about_no_host_mutes_nothing_of_a_host()
+    {
+        Require.Tool("prometheus-alertmanager");
+        var host = Guid.NewGuid().ToString("N");
+        var (cause, other) = (Labels("AgentAbsent L2", ""), Labels("ScheduleOverdue L1 source=a schedule=daily", host));
+        await alertmanager.Server.FireAsync(cause, other);
+        await alertmanager.Server.FireAsync(Labels(ControlCause, host), Labels(Control, host));
+
+        Assert.True(await Eventually.IsAsync(() => IsMutedNowAsync(Labels(Control, host)), Patience), "Alertmanager mutes nothing");
+        Assert.False(await IsMutedNowAsync(other));
     }
 
     private async Task<bool> IsMutedAsync(string cause, string other, bool sameHost)

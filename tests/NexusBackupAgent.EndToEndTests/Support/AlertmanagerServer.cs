@@ -25,8 +25,9 @@ internal sealed class AlertmanagerServer : IAsyncDisposable
 
     /// <summary>Starts it and waits until it answers.</summary>
     /// <param name="configuration">As YAML; templates are named by absolute paths.</param>
+    /// <param name="isVerbose">Whether it logs what it sends and what it holds back.</param>
     /// <exception cref="InvalidOperationException">It ended, or did not answer in time; the message holds its log.</exception>
-    public static async Task<AlertmanagerServer> StartAsync(string configuration)
+    public static async Task<AlertmanagerServer> StartAsync(string configuration, bool isVerbose = false)
     {
         var home = Directory.CreateTempSubdirectory("nexus-backup-alertmanager-").FullName;
         var file = Path.Combine(home, "alertmanager.yml");
@@ -35,7 +36,7 @@ internal sealed class AlertmanagerServer : IAsyncDisposable
         var address = $"127.0.0.1:{ServerProcess.FreePort()}";
         var started = ServerProcess.Start(
             "prometheus-alertmanager", home,
-            $"--config.file={file}", $"--storage.path={Path.Combine(home, "data")}", $"--web.listen-address={address}", "--cluster.listen-address=");
+            $"--config.file={file}", $"--storage.path={Path.Combine(home, "data")}", $"--web.listen-address={address}", "--cluster.listen-address=", $"--log.level={(isVerbose ? "debug" : "info")}");
         var server = new AlertmanagerServer(started, new Uri($"http://{address}/"));
         if (await Eventually.IsAsync(async () => started.HasExited || await server.IsReadyAsync(), StartLimit) && !started.HasExited)
             return server;

@@ -96,6 +96,61 @@ public sealed class ServiceTests : IDisposable
         Assert.Contains("does not exist", health.GetProperty("sources")[0].GetProperty("error").GetString(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task An_agent_that_starts_without_its_store_says_nothing_of_the_backups_until_it_is_back_and_then_at_once()
+    {
+        await SqliteSamples.LedgerAsync(home["itsm.db"], "wal");
+        string[] known;
+        await using (var before = await RunningService.StartAsync(home, clock, Configuration))
+        {
+            await ScrapeUntilAsync(before, "nexus_backup_runs_total{source=\"itsm\",schedule=\"daily\",result=\"success\"} 1");
+            known = await ScrapeAsync(before);
+        }
+
+        Directory.Move(home["backups"], home["unmounted"]);
+        await using var service = await RunningService.StartAsync(home, clock, Configuration);
+        var away = await ScrapeAsync(service);
+        Directory.Move(home["unmounted"], home["backups"]);
+        var back = await ScrapeAsync(service);
+
+        string[] ofBackups = ["last_success_", "backups{", "stored_bytes", "last_backup_", "restore_chain_", "overdue_", "future_", "missing_", "last_verification_"];
+        Assert.All(ofBackups, family => Assert.Contains(known, line => line.StartsWith("nexus_backup_" + family, StringComparison.Ordinal)));
+        Assert.DoesNotContain(away, line => ofBackups.Any(family => line.StartsWith("nexus_backup_" + family, StringComparison.Ordinal)));
+        Assert.Contains("nexus_backup_store_up{store=\"local\"} 0", away);
+        Assert.Contains("nexus_backup_source_info{source=\"itsm\",kind=\"sqlite\",store=\"local\"} 1", away);
+        Assert.Contains("nexus_backup_runs_total{source=\"itsm\",schedule=\"daily\",result=\"success\"} 1", away);
+        Assert.Contains("nexus_backup_store_up{store=\"local\"} 1", back);
+        Assert.Contains($"nexus_backup_last_success_timestamp_seconds{{source=\"itsm\"}} {clock.GetUtcNow().ToUnixTimeSeconds()}", back);
+        Assert.Equal(Names(known).Order(StringComparer.Ordinal), Names(back).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_store_in_which_the_backups_of_a_source_cannot_be_listed_is_down_though_its_disk_can_be_asked()
+    {
+        File.CreateSymbolicLink(Path.Combine(home["backups"], "itsm"), home["not-mounted"]);
+
+        await using var service = await RunningService.StartAsync(home, clock, Configuration.Replace("directory: .", "directory: itsm", StringComparison.Ordinal));
+        var series = await ScrapeAsync(service);
+
+        Assert.Contains("nexus_backup_store_up{store=\"local\"} 0", series);
+        Assert.Contains(series, line => line.StartsWith("nexus_backup_disk_free_bytes{store=\"local\"}", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task The_start_of_the_process_is_exported_and_changes_with_it_alone()
+    {
+        var start = clock.GetUtcNow();
+        await using (var service = await RunningService.StartAsync(home, clock, Configuration))
+        {
+            Assert.Contains($"nexus_backup_start_timestamp_seconds {start.ToUnixTimeSeconds()}", await ScrapeAsync(service));
+            clock.Advance(TimeSpan.FromHours(1));
+            Assert.Contains($"nexus_backup_start_timestamp_seconds {start.ToUnixTimeSeconds()}", await ScrapeAsync(service));
+        }
+
+        await using var next = await RunningService.StartAsync(home, clock, Configuration);
+        Assert.Contains($"nexus_backup_start_timestamp_seconds {start.AddHours(1).ToUnixTimeSeconds()}", await ScrapeAsync(next));
+    }
+
     [SkippableFact]
     public async Task A_store_that_became_read_only_is_down_and_still_tells_its_room()
     {
@@ -206,6 +261,9 @@ public sealed class ServiceTests : IDisposable
 
     private static async Task<string[]> ScrapeAsync(RunningService service) =>
         [.. (await service.Http.GetStringAsync("metrics")).Split('\n').Where(line => line.Length > 0 && line[0] != '#')];
+
+    /// <summary>Names with labels.</summary>
+    private static IEnumerable<string> Names(string[] series) => series.Select(line => line[..line.LastIndexOf(' ')]);
 
     private static Task ScrapeUntilAsync(RunningService service, string line) =>
         Eventually.TrueAsync(async () => (await ScrapeAsync(service)).Contains(line), $"a scrape with {line}");

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Runs;
 using NexusBackupAgent.Tests.Cli;
 
 namespace NexusBackupAgent.Tests.Runbook;
@@ -50,6 +52,23 @@ public sealed class UnreadableStoreTests : IAsyncLifetime
         var (found, _) = await night.DiagnoseAsync();
 
         Assert.Equal(Unknown, found.GetProperty("steps")[0].GetProperty("evidence").GetString());
+    }
+
+    /// <summary>The backup that ended it can't be seen now, and the journal knows of it.</summary>
+    [Theory]
+    [InlineData(-2, "other")]
+    [InlineData(2, "restore failed")]
+    public async Task A_restore_that_failed_is_told_only_if_no_backup_succeeded_since(double hours, string kind)
+    {
+        var at = TimeProvider.System.GetUtcNow().AddHours(hours);
+        night.InJournal((_, operations) => operations.Record(new Operation(
+            0, "itsm", OperationKind.Restore, at, at, Backup: null, "restore of a.db.gz over the live database itsm.db; the old one is b", new RunFailure(FailureKind.Restore, "no", "look"))));
+
+        var report = (await Place.RunAsync("report", "--lang", "en", "--json")).Json[0];
+
+        Assert.Equal(kind, report.GetProperty("kinds")[0].GetString());
+        Assert.Equal(hours > 0, (await Place.RunAsync("status")).Output.Contains("the last restore over the live database failed", StringComparison.Ordinal));
+        Assert.Contains("L2", report.GetProperty("state").GetString(), StringComparison.Ordinal);
     }
 
     [Fact]

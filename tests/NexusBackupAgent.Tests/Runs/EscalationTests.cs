@@ -76,6 +76,25 @@ public sealed class EscalationTests
         Assert.Equal(level, Escalation.Highest(Escalation.Decide(condition, Now)).ToString());
     }
 
+    /// <summary>What can't be read is unknown; the journal may still tell that a good backup ended it.</summary>
+    [Theory]
+    [InlineData(1.0, false)]
+    [InlineData(2.0, false)]
+    [InlineData(3.0, true)]
+    [InlineData(null, true)]
+    public void While_the_store_cannot_be_read_the_journal_tells_whether_a_restore_that_failed_is_past(double? goodRunHoursAgo, bool isTold)
+    {
+        var condition = new SourceCondition(null, Now.AddDays(-9), 0, 0, null, TimeSpan.FromHours(24), TimeSpan.FromHours(48))
+        {
+            RestoreFailedAt = Now.AddHours(-2),
+            LastGoodRunAt = goodRunHoursAgo is { } ago ? Now.AddHours(-ago) : null,
+        };
+
+        var causes = Escalation.Decide(condition, Now).Select(reason => reason.Cause);
+
+        Assert.Equal(isTold ? [EscalationCause.StoreDown, EscalationCause.RestoreFailed] : [EscalationCause.StoreDown], causes);
+    }
+
     [Fact]
     public void A_store_that_cannot_be_read_is_the_administrators()
     {
