@@ -22,11 +22,16 @@ AGENT_USER = "9440:9440"
 AGENT_VOLUMES = ["/backups", "/var/lib/nexus-backup"]
 # An alert is repeated each second: the first one comes before Prometheus knows where the Alertmanager is.
 PROGRAMS = {"prometheus": ["prometheus", "--rules.alert.resend-delay=1s"], "alertmanager": ["prometheus-alertmanager"]}
-NAMES = "127.0.0.1 localhost agent prometheus alertmanager grafana\n"
+# An address for each, so that what listens on 127.0.0.1 only is not reached by the others here either.
+NAMES = "127.0.0.1 localhost\n127.0.0.11 agent\n127.0.0.12 prometheus\n127.0.0.13 alertmanager\n127.0.0.14 grafana\n"
+
+
+def parse_yaml(text):
+    return yaml.safe_load(text)
 
 
 def read_yaml(path):
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return parse_yaml(path.read_text(encoding="utf-8"))
 
 
 def raise_loopback():
@@ -65,8 +70,7 @@ class Service:
         self.dependencies = {other: rule["condition"] for other, rule in description.get("depends_on", {}).items()}
         self.mounts = [self._mount(volume.split(":"), volumes) for volume in description.get("volumes", [])]
         if self.is_agent:
-            self.mounts += [self._volume(f"{name}-anonymous{target.replace('/', '-')}", target)
-                            for target in AGENT_VOLUMES if target not in [mount[1] for mount in self.mounts]]
+            self._mount_rest()
         self.healthcheck = description.get("healthcheck", {}).get("test") or (["CMD", "bash", "/check/health"] if self.is_agent else None)
         program = ["nexus-backup"] if self.is_agent else PROGRAMS.get(name, ["sleep", "infinity"])
         self.command = [*description.get("entrypoint", program), *description.get("command", [] if "entrypoint" in description else self._default())]
@@ -77,7 +81,7 @@ class Service:
 
     def run(self, command):
         """A command beside the service, as "docker compose exec"."""
-        return subprocess.run(self._sandboxed(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+        return subprocess.run(self._sandboxed(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
 
     def healthy(self):
         # The images' wget is busybox's.
@@ -100,6 +104,13 @@ class Service:
         if not path.exists():
             sys.exit(f"FAILED: {self.name}: {source} is not there")
         return self._quick(path), target, "ro" in mode
+
+    def _mount_rest(self):
+        """A volume of the image that nobody mounts is made for the one container, and lost with it."""
+        for target in set(AGENT_VOLUMES) - {mount[1] for mount in self.mounts}:
+            if self.description["restart"] != "no":
+                sys.exit(f"FAILED: {self.name}: what it writes to {target} would be lost")
+            self.mounts.append(self._volume(f"{self.name}{target.replace('/', '-')}", target))
 
     def _volume(self, name, target):
         path = self.work / "volumes" / name
