@@ -30,7 +30,7 @@ public sealed class GeneratedManifestsTests : IDisposable
         foreach (var name in Generated)
         {
             var isSame = await File.ReadAllTextAsync(DeployedFile.Path("kubernetes", name)) == await File.ReadAllTextAsync(Path.Combine(directory.FullName, name));
-            Assert.True(isSame, $"deploy/kubernetes/{name} is out of date; run deploy/kubernetes/generate");
+            Assert.True(isSame, $"deploy/kubernetes/{name} is out of date; run deploy/kubernetes/generate --to deploy/kubernetes");
         }
     }
 
@@ -91,6 +91,39 @@ public sealed class GeneratedManifestsTests : IDisposable
         Assert.DoesNotContain("grafana.example.org", rules, StringComparison.Ordinal);
         var map = DeployedFile.ReadAll(Path.Combine(directory.FullName, "dashboards.yaml"))[0];
         Assert.Equal(await File.ReadAllTextAsync(Repository.File("dashboards", "ja", "nexus-backup-overview.json")), map["data"]!["nexus-backup-overview.json"].Text());
+    }
+
+    [SkippableFact]
+    public async Task Rules_of_ones_own_and_a_runbook_elsewhere_are_taken()
+    {
+        var own = Path.Combine(directory.FullName, "own.rules.yml");
+        await File.WriteAllTextAsync(own, (await File.ReadAllTextAsync(Rules)).Replace("for: 2m", "for: 3m", StringComparison.Ordinal));
+
+        await KubernetesTools.GenerateAsync(directory.FullName, "--rules", own, "--runbook", "https://wiki.your.domain/runbook");
+
+        var rules = await File.ReadAllTextAsync(Path.Combine(directory.FullName, "prometheusrule.yaml"));
+        Assert.Contains("runbook_url: https://wiki.your.domain/runbook#nexusbackupstale", rules, StringComparison.Ordinal);
+        Assert.DoesNotContain("for: 2m", rules, StringComparison.Ordinal);
+        Assert.Contains(own, rules, StringComparison.Ordinal);
+    }
+
+    [SkippableTheory]
+    [InlineData(2, "--to")] // no directory: it would have to be the repository's own
+    [InlineData(1, "grafana.your.domain: no address", "--grafana", "grafana.your.domain")]
+    [InlineData(1, "no link to https://grafana.example.org", "--rules", "/dev/null", "--grafana", "https://grafana.your.domain")]
+    [InlineData(1, "/no/such.yml: No such file", "--rules", "/no/such.yml")]
+    public async Task A_wrong_call_says_so_in_a_line_and_writes_nothing(int exitCode, string problem, params string[] options)
+    {
+        Require.Tool("python3");
+        var to = Path.Combine(directory.FullName, "out");
+        var shipped = File.GetLastWriteTimeUtc(DeployedFile.Path("kubernetes", "prometheusrule.yaml"));
+
+        var result = await Tool.RunAsync(DeployedFile.Path("kubernetes", "generate"), options.Length == 0 ? [] : ["--to", to, .. options]);
+
+        Assert.Equal(exitCode, result.ExitCode);
+        Assert.Contains(problem, result.Error.Trim().Split('\n')[^1], StringComparison.Ordinal);
+        Assert.False(Directory.Exists(to));
+        Assert.Equal(shipped, File.GetLastWriteTimeUtc(DeployedFile.Path("kubernetes", "prometheusrule.yaml")));
     }
 
     private static IReadOnlyList<JsonNode> ConfigMaps() => DeployedFile.ReadAll(DeployedFile.Path("kubernetes", "dashboards.yaml"));

@@ -47,13 +47,28 @@ public sealed partial class PrometheusConfigurationTests : IDisposable
         var targets = layout.Of("/etc/prometheus/targets/nexus-backup.yml");
         await File.WriteAllTextAsync(targets, (await File.ReadAllTextAsync(targets)).Replace("127.0.0.1:9440", agent.Address.Authority, StringComparison.Ordinal));
 
-        // The test's Prometheus has a directory of its own, and half a minute for each scrape is long.
-        var configuration = (await File.ReadAllTextAsync(layout.Configuration)).Replace("_interval: 30s", "_interval: 1s", StringComparison.Ordinal);
-        configuration = RelativePath().Replace(configuration, layout.Of("/etc/prometheus/") + "$0");
-        await using var prometheus = await PrometheusServer.StartConfiguredAsync(configuration, readyWhen: "up{job=\"nexus-backup\"} == 1");
+        await using var prometheus = await PrometheusServer.StartConfiguredAsync(await QuickAsync(), readyWhen: "up{job=\"nexus-backup\"} == 1");
 
         await prometheus.WaitForAsync("nexus_backup_source_info{source=\"itsm\"}");
         await prometheus.WaitForAsync("ALERTS{alertname=\"NexusBackupWatchdog\", alertstate=\"firing\"}");
+    }
+
+    [SkippableFact]
+    public async Task An_agent_that_is_added_to_a_file_is_scraped_and_one_that_is_removed_is_not_without_a_reload()
+    {
+        Require.Tool("prometheus");
+        await using var first = await MetricsTarget.StartAsync("nexus_backup_build_info 1\n");
+        await using var second = await MetricsTarget.StartAsync("nexus_backup_build_info 1\n");
+        await File.WriteAllTextAsync(layout.Of("/etc/prometheus/targets/nexus-backup.yml"), $"- targets: [\"{first.Address}\"]\n");
+        await using var prometheus = await PrometheusServer.StartConfiguredAsync(await QuickAsync(), readyWhen: "up{job=\"nexus-backup\"} == 1");
+
+        var (written, renamed) = (layout.Of("/etc/prometheus/targets/osaka.new"), layout.Of("/etc/prometheus/targets/osaka.yml"));
+        await File.WriteAllTextAsync(written, $"- targets: [\"{second.Address}\"]\n  labels: {{site: osaka}}\n");
+        File.Move(written, renamed);
+        await prometheus.WaitForAsync($"up{{job=\"nexus-backup\", site=\"osaka\", instance=\"{second.Address}\"}} == 1");
+
+        File.Delete(renamed);
+        await prometheus.WaitForAsync($"absent(up{{site=\"osaka\"}}) and on () up{{instance=\"{first.Address}\"}} == 1");
     }
 
     [Fact]
@@ -64,7 +79,11 @@ public sealed partial class PrometheusConfigurationTests : IDisposable
         Assert.Equal(("30s", "30s"), (global["scrape_interval"].Text(), global["evaluation_interval"].Text()));
     }
 
-    [GeneratedRegex("^install -m 644 (?<file>\\S+) (?<directory>/etc/prometheus/\\S*)$", RegexOptions.Multiline)]
+    /// <summary>The test's Prometheus has a directory of its own, and half a minute for each scrape is long.</summary>
+    private async Task<string> QuickAsync() => RelativePath().Replace(
+        (await File.ReadAllTextAsync(layout.Configuration)).Replace("_interval: 30s", "_interval: 1s", StringComparison.Ordinal), layout.Of("/etc/prometheus/") + "$0");
+
+    [GeneratedRegex("^install (-b )?-m 644 (?<file>\\S+) (?<directory>/etc/prometheus/\\S*)$", RegexOptions.Multiline)]
     private static partial Regex InstallLine();
 
     [GeneratedRegex(@"(rules|targets|alertmanagers)/\*\.yml")]
