@@ -14,7 +14,7 @@ public sealed partial class CurrentAlertsTests
         Require.Tool("jq");
         await using var alertmanager = await AlertmanagerServer.StartAsync(FastAlertmanager.Configuration(new Uri("http://127.0.0.1:9/"), "127.0.0.1:9"));
         var alert = Golden.Read("one")["alerts"]![0]!;
-        await alertmanager.FireAsync(Golden.Texts(alert["labels"]), Golden.Texts(alert["annotations"]));
+        await alertmanager.FireWithTextsAsync(Golden.Texts(alert["labels"]), Golden.Texts(alert["annotations"]));
         var page = await File.ReadAllTextAsync(Repository.File("docs", "monitoring.md"));
         var commands = Commands().Match(page).Value
             .Replace("http://127.0.0.1:9093", alertmanager.Address.ToString(), StringComparison.Ordinal)

@@ -15,7 +15,9 @@ public sealed class RoutesTests
         var result = await Tool.RunAsync("amtool", ["check-config", ShippedFiles.Alertmanager]);
 
         Assert.True(result.ExitCode == 0, result.Text);
+        // It counts patterns, not files, so it would miss a template that is not there.
         Assert.Contains("1 templates", result.Text, StringComparison.Ordinal);
+        Assert.Contains($"- templates/{Path.GetFileName(ShippedFiles.Templates)}\n", await File.ReadAllTextAsync(ShippedFiles.Alertmanager), StringComparison.Ordinal);
     }
 
     [SkippableTheory]

@@ -54,7 +54,7 @@ internal sealed class AlertmanagerServer : IAsyncDisposable
     }
 
     /// <summary>Tells it of an alert that fires, with its texts.</summary>
-    public async Task FireAsync(IReadOnlyDictionary<string, string> labels, IReadOnlyDictionary<string, string> annotations)
+    public async Task FireWithTextsAsync(IReadOnlyDictionary<string, string> labels, IReadOnlyDictionary<string, string> annotations)
     {
         using var response = await http.PostAsJsonAsync("api/v2/alerts", new[] { new { labels, annotations } });
         response.EnsureSuccessStatusCode();
