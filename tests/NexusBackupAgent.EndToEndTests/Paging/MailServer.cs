@@ -38,7 +38,14 @@ internal sealed partial class MailServer : IAsyncDisposable
             while (true)
             {
                 using var client = await listener.AcceptTcpClientAsync();
-                await TalkAsync(client.GetStream());
+                try
+                {
+                    await TalkAsync(client.GetStream());
+                }
+                catch (IOException)
+                {
+                    // Alertmanager was ended while it was talking.
+                }
             }
         }
         catch (SocketException)

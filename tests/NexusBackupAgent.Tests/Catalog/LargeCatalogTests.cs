@@ -89,7 +89,7 @@ public sealed class LargeCatalogTests : IDisposable
             },
         };
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => CatalogUse.CatalogOf(store).ListAsync(stop.Token));
-        Assert.InRange(read, 1, 8); // two of each thread at most
+        Assert.InRange(read, 1, Count / 10); // the other threads go on until the word has reached them
     }
 
     [Fact]
