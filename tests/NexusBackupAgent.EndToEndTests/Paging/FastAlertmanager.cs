@@ -41,7 +41,7 @@ internal static partial class FastAlertmanager
     [GeneratedRegex(@"\b(group_wait|group_interval): \d+[smh]")]
     private static partial Regex Wait();
 
-    [GeneratedRegex(@"\brepeat_interval: 1m\b")]
+    [GeneratedRegex(@"\brepeat_interval: 50s\b")]
     private static partial Regex Heartbeat();
 
     [GeneratedRegex(@"\blocation: .*")]
