@@ -18,9 +18,7 @@ internal sealed record AgentStatus(
 
     private readonly IReadOnlyDictionary<string, Operation> hooks = Agent.Operations.LastOfEach(OperationKind.Hook);
 
-    private readonly IReadOnlyDictionary<string, Operation> restores = Agent.RestoreHistory.LastOverLiveOfEach();
-
-    private readonly IReadOnlyList<Operation> diedRestores = Agent.RestoreHistory.Died();
+    private readonly PastRestores restores = Agent.RestoreHistory.Read();
 
     /// <summary>What asks for a level because of the agent itself.</summary>
     public IReadOnlyList<EscalationReason> Reasons { get; } = [.. Escalation.OfAgent(Condition, Now)];
@@ -43,7 +41,7 @@ internal sealed record AgentStatus(
             log,
             drills.GetValueOrDefault(source.Name),
             hooks.GetValueOrDefault(source.Name),
-            restores.GetValueOrDefault(source.Name),
-            diedRestores.FirstOrDefault(died => died.Source == source.Name),
+            restores.LastOverLive.GetValueOrDefault(source.Name),
+            restores.Died.FirstOrDefault(died => died.Source == source.Name),
             cancellationToken);
 }

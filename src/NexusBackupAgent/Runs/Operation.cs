@@ -55,11 +55,11 @@ internal sealed record Operation(
     /// <summary>The detail of a restore that began.</summary>
     public static string RestoreDetail(string file, string target, bool isLive) => $"restore of {file}{(isLive ? LiveMark : " to ")}{target}";
 
-    /// <summary>The same as far as it is known once its process is gone without a word. When that was nobody knows: nothing of it is known after its start.</summary>
+    /// <summary>The same as far as it is known once its process is gone without a word in the journal. When that was nobody knows: nothing of it is known after its start.</summary>
     public Operation Died() => this with
     {
         EndedAt = StartedAt,
-        Failure = new RunFailure(FailureKind.Died, $"the {Kind.Word()} of '{Source}' ended with its process (killed, crashed or power lost)", "look at its state (nexus-backup status), then run it again"),
+        Failure = new RunFailure(FailureKind.Died, $"the {Kind.Word()} of '{Source}' ended with its process (killed, crashed or power lost), or the journal could not be written at its end", "look at its state (nexus-backup status), then run it again"),
     };
 
     public bool Succeeded => EndedAt is not null && Failure is null;

@@ -39,11 +39,12 @@ internal sealed class OperationJournal(JournalDatabase database)
 
     /// <summary>Opens an operation. The caller holds the source's lock, so one of that kind that is still open died with its process and is closed as failed.</summary>
     /// <param name="source">The source's name; empty for the agent as a whole.</param>
+    /// <param name="judge">How one that is still open ended, where its caller knows better; null: it died.</param>
     /// <returns>The operation's number.</returns>
-    public long Begin(string source, OperationKind kind, DateTimeOffset now, string detail) => database.Transact(transaction =>
+    public long Begin(string source, OperationKind kind, DateTimeOffset now, string detail, Func<Operation, Operation>? judge = null) => database.Transact(transaction =>
     {
         foreach (var open in Open(transaction, kind).Where(open => open.Source == source))
-            Close(transaction, open.Died());
+            Close(transaction, judge?.Invoke(open) ?? open.Died());
         return Add(transaction, source, kind, now, detail);
     });
 

@@ -96,7 +96,7 @@ internal sealed partial class RestoreDispatcher(
         var backup = (outcome?.Backup ?? preview.Chosen).Backup;
         var operation = new Operation(
             id, source.Name, OperationKind.Restore, startedAt, timeProvider.GetUtcNow(), backup.Id, detail, failure is null ? null : RunFailure.Of(failure));
-        return new Ended(Record(operation, outcome, failure), backup, Refusal: null);
+        return new Ended(Record(operation, outcome, failure, begun), backup, Refusal: null);
     }
 
     /// <returns>Null when the journal can't have it, or its lock not be made: that is told when it has ended.</returns>
@@ -112,8 +112,8 @@ internal sealed partial class RestoreDispatcher(
         }
     }
 
-    /// <summary>Journals how it ended, under its number if it has one, as well as that goes.</summary>
-    private RestoreRecord Record(Operation operation, RestoreOutcome? outcome, BackupException? failure)
+    /// <summary>Journals how it ended, under its number if it has one, as well as that goes. A success that the journal can't take is kept beside it; a failure needs no more than its number left open.</summary>
+    private RestoreRecord Record(Operation operation, RestoreOutcome? outcome, BackupException? failure, BegunRestore? begun = null)
     {
         var recorded = operation;
         var unrecorded = Try(() =>
@@ -125,7 +125,11 @@ internal sealed partial class RestoreDispatcher(
         });
         Report(operation, failure);
         if (unrecorded is not null)
-            RestoreUnrecorded(operation.Source, outcome is null ? "nothing was restored" : "the database IS restored", unrecorded.Message, unrecorded.Hint);
+        {
+            var unkept = failure is null && begun is not null ? Try(() => begun.KeepSuccess(operation.EndedAt!.Value)) : null;
+            RestoreUnrecorded(operation.Source, $"{(outcome is null ? "nothing was restored" : "the database IS restored")}{(unkept is null ? "" : ", but status and metrics will say that it failed")}", unrecorded.Message, unrecorded.Hint);
+        }
+
         return new RestoreRecord(recorded, outcome, unrecorded?.Message);
     }
 

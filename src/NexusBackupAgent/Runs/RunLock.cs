@@ -16,7 +16,10 @@ internal sealed class RunLock : IDisposable
 
     private readonly FileLock file;
 
-    private RunLock(FileLock file) => this.file = file;
+    private readonly string stateDirectory;
+    private readonly string source;
+
+    private RunLock(FileLock file, string stateDirectory, string source) => (this.file, this.stateDirectory, this.source) = (file, stateDirectory, source);
 
     /// <returns>Null when somebody else holds it.</returns>
     public static RunLock? TryAcquire(string stateDirectory, string source) => On(stateDirectory, source, path =>
@@ -26,7 +29,7 @@ internal sealed class RunLock : IDisposable
         var opened = FileLock.TryAcquire(path);
         if (isNew && opened is not null)
             FileOwner.Inherit(path);
-        return opened is null ? null : new RunLock(opened);
+        return opened is null ? null : new RunLock(opened, stateDirectory, source);
     });
 
     /// <summary>Takes the lock, waiting for whoever holds it.</summary>
@@ -47,6 +50,19 @@ internal sealed class RunLock : IDisposable
 
     /// <summary>Whether somebody holds it now. Touches nothing.</summary>
     public static bool IsHeld(string stateDirectory, string source) => On(stateDirectory, source, FileLock.IsHeld);
+
+    /// <summary>Keeps a number and an instant in its file, also on a full disk; who comes later reads them with <see cref="MarkOf"/>.</summary>
+    /// <exception cref="Common.BackupException">It can't be kept.</exception>
+    public void Mark(long number, DateTimeOffset at) => On(stateDirectory, source, _ =>
+    {
+        file.Mark(number, at);
+        return true;
+    });
+
+    /// <summary>What <see cref="Mark"/> kept last, by whoever held it.</summary>
+    /// <returns>Null when there is no file; 0 and some instant when nothing was kept.</returns>
+    public static (long Number, DateTimeOffset At)? MarkOf(string stateDirectory, string source) => On<(long, DateTimeOffset)?>(
+        stateDirectory, source, path => new FileInfo(path) is { Exists: true } file ? (file.Length, new DateTimeOffset(file.LastWriteTimeUtc)) : null);
 
     public void Dispose() => file.Dispose();
 

@@ -55,6 +55,16 @@ internal sealed partial class FileLock : IDisposable
         }
     }
 
+    /// <summary>Keeps a number and an instant in the file, for who looks at it later: its length, and when it was written last. A full disk takes both, since no byte is written.</summary>
+    /// <exception cref="IOException">The file system refuses.</exception>
+    /// <exception cref="UnauthorizedAccessException">This user may only read it.</exception>
+    public void Mark(long number, DateTimeOffset at)
+    {
+        RandomAccess.SetLength(held, number);
+        File.SetLastWriteTimeUtc(held, at.UtcDateTime);
+        RandomAccess.FlushToDisk(held);
+    }
+
     private static FileLock? TryAcquire(SafeFileHandle file, int mode)
     {
         switch (Try(() => Lock(file, mode | AtOnce)))

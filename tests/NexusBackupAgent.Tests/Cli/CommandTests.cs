@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text.Json;
+using Microsoft.Extensions.Logging.Abstractions;
 using NexusBackupAgent.Artifacts.Deflate;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
@@ -233,12 +234,25 @@ public sealed class CommandTests : IDisposable
     {
         await place.RunAsync("backup");
         using var journal = JournalDatabase.Open(place.In("state"), TimeProvider.System.GetUtcNow(), out _);
-        var history = new RestoreHistory(new OperationJournal(journal), place.In("state"), TimeProvider.System);
+        var history = new RestoreHistory(new OperationJournal(journal), place.In("state"), TimeProvider.System, NullLogger<RestoreHistory>.Instance);
 
         using (await history.BeginAsync("itsm", TimeProvider.System.GetUtcNow(), Operation.RestoreDetail("a.db.gz", "itsm.db", isLive: true), CancellationToken.None))
             Assert.Equal(JsonValueKind.Null, (await place.RunAsync("status", "--json")).Json.GetProperty("sources")[0].GetProperty("restoreInterruptedAt").ValueKind);
         Assert.Contains("a restore was interrupted", (await place.RunAsync("status")).Output, StringComparison.Ordinal);
         Assert.Equal("L2", Text((await place.RunAsync("status", "--json")).Json.GetProperty("sources")[0], "level"));
+    }
+
+    [Fact]
+    public async Task Status_calls_no_restore_failed_that_succeeded_when_the_journal_could_not_be_written()
+    {
+        await place.RunAsync("backup");
+        await SqliteSamples.SqlAsync(Path.Combine(place.In("state"), "journal.db"), "CREATE TRIGGER no_end BEFORE UPDATE ON operations BEGIN SELECT RAISE(ABORT, 'no end'); END");
+
+        var restore = await place.RunAsync("restore", "itsm", "--force");
+
+        Assert.Contains("is not recorded; the database IS restored:", restore.Error, StringComparison.Ordinal);
+        var source = (await place.RunAsync("status", "--json")).Json.GetProperty("sources")[0];
+        Assert.Equal((JsonValueKind.Null, "OK"), (source.GetProperty("restoreInterruptedAt").ValueKind, Text(source, "level")));
     }
 
     [Fact]

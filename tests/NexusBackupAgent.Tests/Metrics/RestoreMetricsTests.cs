@@ -35,7 +35,7 @@ public sealed class RestoreMetricsTests
     {
         var scheduled = new ScheduledSource(bench.Bench.Source, [], TimeSpan.FromHours(24), TimeSpan.FromHours(48));
         var figures = SourceFigures.Of(scheduled, await bench.Bench.BackupsAsync(), bench.Bench.Journal.Read(), bench.Clock.GetUtcNow());
-        var families = RestoreMetrics.Of([figures], bench.Bench.History.LastOverLiveOfEach()).ToList();
+        var families = RestoreMetrics.Of([figures], bench.Bench.History.Read().LastOverLive).ToList();
         Assert.Equal(["nexus_backup_last_restore_timestamp_seconds", "nexus_backup_last_restore_success"], families.Select(family => family.Name));
         Assert.Equal(expected, families.Select(family => Assert.Single(family.Samples).Value));
     }

@@ -98,7 +98,7 @@ public sealed class LiveServiceTests : IAsyncLifetime
 
         Assert.Equal(FailureKind.Restore, failure.Kind);
         Assert.Contains("its service was not started again", failure.Message, StringComparison.Ordinal);
-        Assert.NotNull(bench.Bench.History.LastOverLiveOfEach()["itsm"].Failure);
+        Assert.NotNull(bench.Bench.History.Read().LastOverLive["itsm"].Failure);
     }
 
     [SkippableFact]

@@ -33,7 +33,7 @@ internal sealed class Workbench : IDisposable
         SetAside = setAside;
         Verifier = new BackupVerifier(Scratch, clock);
         Turns = new SourceTurns(State, clock);
-        History = new RestoreHistory(Operations, State, clock);
+        History = new RestoreHistory(Operations, State, clock, RestoresLog);
         Examiner = new BackupExaminer(new Quarantine(Verifier, clock), Journal, Operations, clock, NullLogger<BackupExaminer>.Instance);
         Capture = new BackupCapture(new SpaceGuard(Scratch), new PageIndexes(Scratch, PagesLog), Examiner, clock);
         Hooks = new HookRunner(Journal, Operations, clock, NullLogger<HookRunner>.Instance);
@@ -80,6 +80,9 @@ internal sealed class Workbench : IDisposable
 
     /// <summary>What was said of page indexes.</summary>
     public CollectedLog<PageIndexes> PagesLog { get; } = new();
+
+    /// <summary>What was said of restores whose state nobody can tell.</summary>
+    public CollectedLog<RestoreHistory> RestoresLog { get; } = new();
 
     public OperationJournal Operations { get; }
 
