@@ -67,7 +67,7 @@ internal static class ChecklistTexts
         },
     };
 
-    public static Bilingual Disk(Observation seen) => seen.Store switch
+    public static Bilingual Disk(StoreStatus store) => store switch
     {
         { Failure: { } failure } => Bilingual.Quoted(failure.Message),
         { Space: { } space } => new($"{Values.Percent(space.UsedRatio)} used (below {Values.Percent(Escalation.DiskWarning)})", $"使用率 {Values.Percent(space.UsedRatio)}（基準 {Values.Percent(Escalation.DiskWarning)}未満）"),

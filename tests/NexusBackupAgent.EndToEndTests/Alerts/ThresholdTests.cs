@@ -1,7 +1,9 @@
 using System.Text.RegularExpressions;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.EndToEndTests.Support;
+using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Runs;
+using NexusBackupAgent.Storage;
 using static NexusBackupAgent.EndToEndTests.Alerts.Thresholds;
 
 namespace NexusBackupAgent.EndToEndTests.Alerts;
@@ -19,6 +21,14 @@ public sealed partial class ThresholdTests
         Assert.Equal(EscalationLevel.L1, LevelOfFailures(FailuresInARow.L1));
         Assert.Equal(EscalationLevel.L2, LevelOfFailures(FailuresInARow.L2));
         Assert.Equal(EscalationLevel.Ok, LevelOfFailures(FailuresInARow.L1 - 1));
+    }
+
+    [Fact]
+    public void The_checklist_says_them()
+    {
+        var text = ChecklistTexts.Disk(new StoreStatus("local", "/b", new StoreSpace(Size: 100, Free: 50, Available: 50), Failure: null));
+
+        Assert.Equal((In("50% used (below {0}%)"), In("使用率 50%（基準 {0}%未満）")), (text.English, text.Japanese));
     }
 
     [Fact]
