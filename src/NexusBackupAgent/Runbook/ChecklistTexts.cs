@@ -1,5 +1,6 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Runs;
 
 namespace NexusBackupAgent.Runbook;
 
@@ -66,10 +67,10 @@ internal static class ChecklistTexts
         },
     };
 
-    public static Bilingual Disk(Observation seen) => seen.Store switch
+    public static Bilingual Disk(StoreStatus store) => store switch
     {
         { Failure: { } failure } => Bilingual.Quoted(failure.Message),
-        { Space: { } space } => new($"{Values.Percent(space.UsedRatio)} used (below 80%)", $"使用率 {Values.Percent(space.UsedRatio)}（基準 80%未満）"),
+        { Space: { } space } => new($"{Values.Percent(space.UsedRatio)} used (below {Values.Percent(Escalation.DiskWarning)})", $"使用率 {Values.Percent(space.UsedRatio)}（基準 {Values.Percent(Escalation.DiskWarning)}未満）"),
         _ => new("the store does not tell", "使用率を取得できません"),
     };
 

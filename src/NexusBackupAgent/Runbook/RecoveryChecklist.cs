@@ -38,7 +38,7 @@ internal static class RecoveryChecklist
             OfContent(seen, RecoveryCheck.Gzip, VerificationCheck.Gzip, commands),
             OfContent(seen, RecoveryCheck.Checksum, VerificationCheck.Checksum, commands),
             OfContent(seen, RecoveryCheck.DatabaseIntegrity, VerificationCheck.Integrity, commands),
-            Item(RecoveryCheck.Disk, hasRoom, ChecklistTexts.Disk(seen), seen.Store.Failure is null ? commands.PruneDryRun(source) : MendOfStore(seen, commands)),
+            Item(RecoveryCheck.Disk, hasRoom, ChecklistTexts.Disk(seen.Store), seen.Store.Failure is null ? commands.PruneDryRun(source) : MendOfStore(seen, commands)),
             Item(RecoveryCheck.Scheduler, isUp && seen is { WouldFail: null, Status: { NextRun: not null, Late: null } }, ChecklistTexts.Scheduler(seen), NextOfScheduler(seen, isUp, restart, commands)),
         ];
     }

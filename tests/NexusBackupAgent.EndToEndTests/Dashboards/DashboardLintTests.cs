@@ -54,6 +54,15 @@ public sealed partial class DashboardLintTests
         });
     }
 
+    [Theory]
+    [MemberData(nameof(Dashboard.All), MemberType = typeof(Dashboard))]
+    public void Each_panel_asks_something(string name) =>
+        Assert.All(new Dashboard(name).Panels.Where(panel => panel.GetProperty("type").GetString() != "text"), panel =>
+        {
+            Assert.NotEmpty(panel.GetProperty("targets").EnumerateArray());
+            Assert.All(panel.GetProperty("targets").EnumerateArray(), target => Assert.False(string.IsNullOrWhiteSpace(Dashboard.ExpressionOf(target)), Dashboard.TitleOf(panel)));
+        });
+
     /// <summary>A text of its own where Grafana would say "No data": an empty panel can be good news.</summary>
     [Theory]
     [MemberData(nameof(Dashboard.All), MemberType = typeof(Dashboard))]

@@ -32,18 +32,6 @@ public sealed class DashboardTests
 
     [Theory]
     [MemberData(nameof(Dashboard.English), MemberType = typeof(Dashboard))]
-    public void Store_panels_change_colour_at_80_and_90_percent_as_the_alerts_do(string name)
-    {
-        var used = from query in new Dashboard(name).Targets
-                   where Dashboard.ExpressionOf(query.Target).Contains("disk_used_ratio", StringComparison.Ordinal) && query.Panel.GetProperty("type").GetString() != "table"
-                   select query.Panel.GetProperty("fieldConfig").GetProperty("defaults").GetProperty("thresholds").GetProperty("steps");
-
-        Assert.NotEmpty(used);
-        Assert.All(used, steps => Assert.Equal([0.8, 0.9], steps.EnumerateArray().Skip(1).Select(step => step.GetProperty("value").GetDouble())));
-    }
-
-    [Theory]
-    [MemberData(nameof(Dashboard.English), MemberType = typeof(Dashboard))]
     public void It_marks_the_alerts_of_what_is_chosen_in_the_colour_of_their_level(string name)
     {
         var marks = new Dashboard(name).Annotations.Select(mark => (Dashboard.ExpressionOf(mark.GetProperty("target")), mark.GetProperty("iconColor").GetString()));
