@@ -25,7 +25,7 @@ internal static class RestoreCommand
         var command = new TaughtCommand(
             "restore",
             "Restore the newest good backup, or another. It is checked before anything is touched; if it is bad, the next older one is tried. A live database is only replaced with --force, and kept beside.",
-            "nexus-backup restore itsm --dry-run                     the plan: which backup, what would be lost",
+            "nexus-backup restore itsm --dry-run --force             the plan: which backup, what would be lost",
             "nexus-backup restore itsm --to /tmp/look.db             elsewhere, to look at it",
             "nexus-backup restore itsm --force                       over the live database",
             "nexus-backup restore itsm --at '2026-02-14 02:00' --to /tmp",

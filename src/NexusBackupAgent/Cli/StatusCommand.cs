@@ -28,7 +28,7 @@ internal static class StatusCommand
             foreach (var source in session.Agent.Roster.Current)
                 sources.Add(await status.OfAsync(source, cancellationToken));
 
-            var screen = new Screen(context.Terminal, status);
+            var screen = new Screen(context.Terminal, status, context.CommandsOf(parsed));
             if (parsed.GetValue(json))
                 JsonDocuments.Print(context.Terminal, screen.Document(sources), JsonDocuments.Readably.StatusDocument);
             else
@@ -38,7 +38,7 @@ internal static class StatusCommand
         return command;
     }
 
-    private sealed class Screen(Terminal terminal, AgentStatus status)
+    private sealed class Screen(Terminal terminal, AgentStatus status, Commands commands)
     {
         private readonly TimeZoneInfo zone = status.Agent.Configuration.TimeZone;
         private readonly DateTimeOffset now = status.Now;
@@ -84,10 +84,10 @@ internal static class StatusCommand
             source.IsUnreadable ? null : source.Backups.Count,
             source.Activity?.RunStartedAt is { } started ? Readable.Utc(started) : null,
             source.NextRun is { } next ? Readable.Utc(next) : null,
-            source.LastFailure is { } failure ? FailureDocument.Of(failure) : null,
+            source.LastFailure is { } failure ? FailureDocument.Of(failure with { Hint = commands.Named(failure.Hint, source.Name) }) : null,
             source.LastDrill is { } drill ? LastDrillDocument.Of(drill) : null,
             source.HookFailure is { } hook ? FailureDocument.Of(hook) : null,
-            source.InterruptedRestore is { } restore ? Readable.Utc(restore.StartedAt) : null,
+            source.RestoreToMend is { } restore ? Readable.Utc(restore.StartedAt) : null,
             [.. source.Orphans.Select(orphan => new OrphanDocument(source.Source.Source.Catalog.Locate(orphan.File), orphan.Reason))],
             [.. source.Reviews.Where(review => review.Missing.Count > 0).Select(review => new MissingDocument(review.Schedule, review.Expected, [.. review.Missing.Select(Readable.Utc)]))]);
 
@@ -127,13 +127,13 @@ internal static class StatusCommand
             if (source.ListFailure is { } unread && status.StoreOf(source.Source).Failure is null)
                 terminal.Line($"   {name}: {Readable.Plain(unread.Message)} — next: {Readable.Plain(unread.Hint)}");
             if (source.LastFailure is { } failure)
-                terminal.Line($"   {name}: {Readable.Plain(failure.Message)} — next: {Readable.Plain(failure.Hint)}");
+                terminal.Line($"   {name}: {Readable.Plain(StatusSentences.OfLastRun(failure, source, status, commands))}");
             if (source.LastDrill is { } drill)
                 terminal.Line($"   {name}: {Sentence(drill, name)}");
             if (source.HookFailure is { } hook)
                 terminal.Line($"   {name}: the last hook failed: {Readable.Plain(hook.Message)} — next: {Readable.Plain(hook.Hint)}");
-            if (source.InterruptedRestore is { } restore)
-                terminal.Line($"[red]![/]  {name}: a restore was interrupted at {Readable.Time(restore.StartedAt, zone)} ({Readable.Plain(restore.Detail)}) — next: start its service if the restore had stopped it, check the database, then nexus-backup restore '{name}' --dry-run");
+            foreach (var restore in StatusSentences.OfRestores(source, status, commands))
+                terminal.Line($"[red]![/]  {name}: {Readable.Plain(restore)}");
             foreach (var review in source.Reviews.Where(review => review.Missing.Count > 0))
                 terminal.Line($"   {name}: {Readable.Plain(Sentence(review))}");
             foreach (var orphan in source.Orphans)

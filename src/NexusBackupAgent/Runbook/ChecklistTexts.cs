@@ -41,6 +41,8 @@ internal static class ChecklistTexts
     {
         if (seen.Status.IsUnreadable)
             return Values.Unreadable;
+        if (seen.Status.FailedRestore is { } restore)
+            return FailedRestore.Evidence(restore, seen.Zone);
         if (seen.Status.LastFailure is { } last)
             return DiagnosisTexts.LastRun(last);
         if (RecoveryChecklist.NotReplaced(seen) is { } aside)

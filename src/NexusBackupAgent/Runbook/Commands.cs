@@ -19,7 +19,15 @@ internal sealed class Commands(string? configuration)
 
     public string PruneDryRun(string source) => Of("prune", source, "--dry-run");
 
-    public string RestoreDryRun(string source) => Of("restore", source, "--dry-run");
+    /// <summary>The plan over the live database; without <c>--force</c> it would end as refused where one is.</summary>
+    public string RestoreDryRun(string source) => Of("restore", source, "--dry-run", "--force");
+
+    /// <summary>Root stops the service and keeps the owner.</summary>
+    public string RestoreOverLive(string source) => $"sudo {Of("restore", source, "--force")}";
+
+    /// <summary>A failure's hint, in which what met it could not know the source's name.</summary>
+    public string Named(string hint, string source) =>
+        hint.Replace("nexus-backup restore SOURCE --dry-run", RestoreDryRun(source), StringComparison.Ordinal);
 
     public string Status() => Of("status");
 

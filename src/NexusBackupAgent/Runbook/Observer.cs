@@ -123,7 +123,8 @@ internal static class Observer
         }
     }
 
-    private static string? DatabaseOf(AgentConfiguration configuration, string source) =>
+    /// <summary>Where a source's database lies; null when the configuration does not tell.</summary>
+    public static string? DatabaseOf(AgentConfiguration configuration, string source) =>
         configuration.Sources.FirstOrDefault(configured => !configured.IsGlob && configured.Name == source)?.SqlitePath
         ?? configuration.Sources
             .Where(configured => configured.IsGlob && SqliteGlob.CanName(configured.SqlitePath, source))

@@ -34,7 +34,7 @@ internal static class RecoveryChecklist
         return
         [
             Item(RecoveryCheck.Service, isUp, ChecklistTexts.Service(seen), restart),
-            Item(RecoveryCheck.NewestBackup, seen is { IsFresh: true, Status.LastFailure: null } && NotReplaced(seen) is null, ChecklistTexts.Newest(seen), NextOfNewest(seen, commands)),
+            Item(RecoveryCheck.NewestBackup, seen is { IsFresh: true, Status: { LastFailure: null, FailedRestore: null } } && NotReplaced(seen) is null, ChecklistTexts.Newest(seen), NextOfNewest(seen, commands)),
             OfContent(seen, RecoveryCheck.Gzip, VerificationCheck.Gzip, commands),
             OfContent(seen, RecoveryCheck.Checksum, VerificationCheck.Checksum, commands),
             OfContent(seen, RecoveryCheck.DatabaseIntegrity, VerificationCheck.Integrity, commands),
@@ -53,6 +53,8 @@ internal static class RecoveryChecklist
             return MendOfStore(seen, commands);
         if (seen.Status.IsEmptied)
             return MendOfStore(seen, commands);
+        if (seen.Status.FailedRestore is not null)
+            return commands.Of("diagnose", seen.Source); // whether to back up or to restore, nothing here tells
         var wouldSucceed = seen.WouldFail is null && (seen.Status.LastFailure is null || LastFailure.IsOver(seen));
         return wouldSucceed ? commands.Backup(seen.Source) : OfDiagnosis(seen, commands);
     }

@@ -9,7 +9,6 @@ internal static class Remedy
     public static string? For(EscalationCause cause, Observation seen, Commands commands) => cause switch
     {
         EscalationCause.DrillFailed or EscalationCause.DrillOverdue => commands.Of("drill", seen.Source),
-        EscalationCause.RestoreFailed => commands.RestoreDryRun(seen.Source),
         EscalationCause.Corrupt or EscalationCause.AllCorrupt => commands.VerifyAll(seen.Source),
         EscalationCause.SelfTestFailed => commands.Of("verify", "--self-test"),
         EscalationCause.RetentionOverdue or EscalationCause.StorageFull => commands.PruneDryRun(seen.Source),

@@ -44,6 +44,15 @@ internal sealed record SourceStatus(
     /// <summary>While the backups can't be listed: when the last run that succeeded since the last restore over the live database began, UTC; null when none did.</summary>
     public DateTimeOffset? LastGoodRunAt { get; init; }
 
+    /// <summary>The restore over the live database that failed or died last, while nothing good followed it; null when there is none.</summary>
+    public Operation? FailedRestore { get; init; }
+
+    /// <summary>When the database was restored, UTC, if no run ended since; null otherwise.</summary>
+    public DateTimeOffset? RestoredAt { get; init; }
+
+    /// <summary><see cref="InterruptedRestore"/> until a good backup of what is there now ends it.</summary>
+    public Operation? RestoreToMend => InterruptedRestore is { } died && !((NewestGood?.CapturedAt ?? LastGoodRunAt) >= died.StartedAt) ? died : null;
+
     /// <summary>Whether nothing is left of what was made. A store whose disk is not mounted looks just so.</summary>
     public bool IsEmptied => !IsUnreadable && Backups.Count == 0 && SuccessfulRuns > 0;
 
@@ -62,7 +71,7 @@ internal sealed record SourceStatus(
         var late = activity is { RunStartedAt: null }
             ? LateSchedule.Find(source.Schedules, activity.AddedAt, schedule => agent.Journal.LastStarted(source.Name, schedule.Name), now, agent.Configuration.TimeZone)
             : null;
-        DateTimeOffset? lastGoodRun = backups is null && restore is { EndedAt: { } ended } ? agent.Journal.Since(source.Name, ended).LastOrDefault(run => run.Result == RunResult.Success)?.StartedAt : null;
+        DateTimeOffset? lastGoodRun = backups is null && (restore ?? interrupted) is { EndedAt: { } ended } ? agent.Journal.Since(source.Name, ended).LastOrDefault(run => run.Result == RunResult.Success)?.StartedAt : null;
         var condition = new SourceCondition(
             backups,
             activity?.AddedAt,
@@ -81,9 +90,10 @@ internal sealed record SourceStatus(
             RestoreFailedAt = restore is { Failure: not null } ? restore.EndedAt : null,
             LastGoodRunAt = lastGoodRun,
         };
+        var reasons = Escalation.Decide(condition, now);
         return new SourceStatus(
             source,
-            Escalation.Decide(condition, now),
+            reasons,
             backups ?? [],
             failure,
             backups?.NewestGood(now),
@@ -99,6 +109,8 @@ internal sealed record SourceStatus(
         {
             SuccessfulRuns = log.SuccessfulRuns(source.Name),
             LastGoodRunAt = lastGoodRun,
+            FailedRestore = reasons.Any(reason => reason.Cause == EscalationCause.RestoreFailed) ? restore : null,
+            RestoredAt = restore is { Succeeded: true } && !(activity?.LastRunAt > restore.EndedAt) ? restore.EndedAt : null,
         };
     }
 

@@ -90,7 +90,7 @@ public sealed class ChecklistTests : IDisposable
 
         Assert.Equal((3, "7"), (code, string.Join(' ', Failed(checks))));
         Assert.Contains("does not exist", Measured(checks, 7), StringComparison.Ordinal);
-        Assert.Equal($"ls -la {Place.In("itsm.db")}", checks[6].GetProperty("next").GetString());
+        Assert.Equal($"ls -la {Place.Path}", checks[6].GetProperty("next").GetString());
     }
 
     [Fact]
@@ -126,7 +126,7 @@ public sealed class ChecklistTests : IDisposable
 
         var (checks, _) = await CheckAsync();
 
-        Assert.Equal($"ls -la {Place.In("itsm.db")}", checks[6].GetProperty("next").GetString());
+        Assert.Equal($"ls -la {Place.Path}", checks[6].GetProperty("next").GetString());
     }
 
     [Fact]

@@ -249,8 +249,9 @@ public sealed class DiagnosisTests : IDisposable
         if (what == "garbage")
             await File.WriteAllTextAsync(Place.In("itsm.db"), new string('x', 5000));
 
-        var found = await ExpectAsync("DB", 3, why, $"{command} {Place.In("itsm.db")}{(what == "garbage" ? " 'PRAGMA integrity_check'" : "")}");
-        Assert.Equal(["nexus-backup restore itsm --dry-run", "sudo nexus-backup restore itsm --force", "nexus-backup backup itsm"], Next(found).Skip(1));
+        var found = await ExpectAsync("DB", 3, why, what == "garbage" ? $"{command} {Place.In("itsm.db")} 'PRAGMA integrity_check'" : $"{command} {Place.Path}");
+        Assert.Equal(["nexus-backup restore itsm --dry-run --force", "sudo nexus-backup restore itsm --force", "nexus-backup backup itsm"], Next(found).TakeLast(3));
+        Assert.Equal(what == "missing", Next(found).Contains($"findmnt -T {Place.Path}"));
     }
 
     [Fact]
@@ -295,7 +296,7 @@ public sealed class DiagnosisTests : IDisposable
         Assert.Equal(3, (await Place.RunAsync("backup")).Code);
 
         var found = await ExpectAsync("DB", 3, "corrupt", $"sqlite3 {Place.In("itsm.db")} 'PRAGMA integrity_check'");
-        Assert.Contains("nexus-backup restore itsm --dry-run", Next(found));
+        Assert.Contains("nexus-backup restore itsm --dry-run --force", Next(found));
 
         Assert.Equal(0, (await Place.RunAsync("restore", "itsm", "--force")).Code);
         found = await ExpectAsync("F", 3, "tried now, that is over", "nexus-backup backup itsm");
