@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.Extensions.Logging.Abstractions;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Runs;
 using NexusBackupAgent.Tests.Cli;
@@ -147,7 +148,7 @@ public sealed class FailedRestoreTests : IDisposable
         using var journal = JournalDatabase.Open(night.State, now, out _);
         var operations = new OperationJournal(journal);
         if (died)
-            (await new RestoreHistory(operations, night.State, TimeProvider.System).BeginAsync("itsm", now, detail, CancellationToken.None)).Dispose();
+            (await new RestoreHistory(operations, night.State, TimeProvider.System, NullLogger<RestoreHistory>.Instance).BeginAsync("itsm", now, detail, CancellationToken.None)).Dispose();
         else
             operations.Record(new Operation(0, "itsm", OperationKind.Restore, now, now, Backup: null, detail, new RunFailure(FailureKind.Restore, "the rename was refused", "look")));
     }
