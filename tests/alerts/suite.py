@@ -66,7 +66,6 @@ class Rules:
         """What has to be evaluated to see what a rule does in a test, in the file's order: alerts without a series there can't fire."""
         given = {re.match(r"[\w:]+", series["series"]).group() for series in group["input_series"]}
         served = {alert["alert"] for alert in self.alerts_of(rule)}
-        served |= {name for other in self.all if other.get("alert") in served for name in re.findall(r'alertname="(\w+)"', other["expr"])}
         alerts = [other for other in self.all if other.get("alert") in served and self._can_fire(other, given)]
         records = set().union(*(self.needed_by(other) for other in alerts), self.needed_by(rule), {rule.get("record")}) - {None}
         return [other for other in self.all if other in alerts or other.get("record") in records]

@@ -14,7 +14,6 @@ public abstract class ExpressionsReturnDataTests : IAsyncLifetime
     [
         "nexus_backup:agent_unreachable:last_3d", "nexus_backup:source_unread", "nexus_backup:store_last_copy_timestamp_seconds:last_known",
         "nexus_backup:ended_runs:growth26h", .. from of in (string[])["result=\"failure\"", "result=\"success\"", "schedule=\"manual\",result=\"success\""] select $"nexus_backup:ended_runs:growth26h{{{of}}}",
-        "ALERTS{alertname=\"NexusBackupAgentDown\",alertstate=\"firing\"}",
     ];
 
     private PrometheusServer? prometheus;
