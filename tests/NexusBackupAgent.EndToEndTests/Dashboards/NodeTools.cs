@@ -10,14 +10,8 @@ internal static class NodeTools
 
     public static string Directory => Repository.File("tests", "dashboards");
 
-    /// <summary>Skips the test on a laptop without Node.js or the packages; tests/run installs both.</summary>
-    public static void RequireThem()
-    {
-        Require.Tool("node", "nodejs");
-        Require.That(
-            File.Exists(Path.Combine(Directory, "node_modules", ".package-lock.json")),
-            "Grafana's libraries are not installed (npm ci in tests/dashboards)");
-    }
+    /// <summary>Skips the test on a laptop without Node.js or the packages.</summary>
+    public static void RequireThem() => Require.NodePackages("dashboards", "Grafana's libraries");
 
     public static Task<ToolResult> RunAsync(string program, params IEnumerable<string> arguments) =>
         Tool.RunAsync("node", [Path.Combine(Directory, program), .. arguments], timeout: Limit);

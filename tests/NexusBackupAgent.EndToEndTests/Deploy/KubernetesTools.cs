@@ -7,14 +7,8 @@ internal static class KubernetesTools
 {
     private static string Checks => Repository.File("tests", "deploy");
 
-    /// <summary>Skips the test on a laptop without Node.js or the packages; tests/run installs both.</summary>
-    public static void RequireSchemas()
-    {
-        Require.Tool("node", "nodejs");
-        Require.That(
-            File.Exists(Path.Combine(Checks, "node_modules", ".package-lock.json")),
-            "the schemas of Kubernetes and Compose are not installed (npm ci in tests/deploy)");
-    }
+    /// <summary>Skips the test on a laptop without Node.js or the packages.</summary>
+    public static void RequireSchemas() => Require.NodePackages("deploy", "the schemas of Kubernetes and Compose");
 
     /// <summary>The schema of Compose files.</summary>
     public static string ComposeSchema => Path.Combine(Checks, "node_modules", "dclint", "schemas", "compose.schema.json");

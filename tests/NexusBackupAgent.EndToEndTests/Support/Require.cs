@@ -7,6 +7,17 @@ internal static class Require
     public static void Tool(string program, string? package = null) =>
         That(Has(program), $"{program} is not installed (apt-get install {package ?? program})");
 
+    /// <summary>Node.js, and the packages of one of the programs in <c>tests/</c>; tests/run installs both.</summary>
+    /// <param name="directory">Below <c>tests/</c>.</param>
+    /// <param name="what">The packages in words, plural.</param>
+    public static void NodePackages(string directory, string what)
+    {
+        Tool("node", "nodejs");
+        That(
+            File.Exists(Repository.File("tests", directory, "node_modules", ".package-lock.json")),
+            $"{what} are not installed (npm ci in tests/{directory})");
+    }
+
     /// <summary>Any other condition, with what is missing in words.</summary>
     public static void That(bool condition, string otherwise)
     {

@@ -129,12 +129,7 @@ public sealed class SourceUpkeepTests : IDisposable, ILogger
     [Fact]
     public async Task One_that_cannot_be_set_aside_is_tried_again_after_an_hour()
     {
-        var backup = (await bench.RunAsync()).Outcome!.Backup;
-        var file = Path.Combine(bench.StorePath, backup.File);
-        Damage.FlipBit(file);
-        File.SetLastWriteTimeUtc(file, clock.GetUtcNow().AddMinutes(-2).UtcDateTime);
-        await bench.Source.Catalog.RecordAsync(backup, backup.Verification! with { Passed = false }, CancellationToken.None);
-        await File.WriteAllTextAsync(file + ".bad", "an older one");
+        var file = await CorruptWithItsBadNameTakenAsync();
         for (var minute = 0; minute < 60; minute++)
         {
             await LookAfterAsync();
@@ -150,12 +145,7 @@ public sealed class SourceUpkeepTests : IDisposable, ILogger
     [Fact]
     public async Task One_that_cannot_be_set_aside_is_replaced_all_the_same_and_once()
     {
-        var backup = (await bench.RunAsync()).Outcome!.Backup;
-        var file = Path.Combine(bench.StorePath, backup.File);
-        Damage.FlipBit(file);
-        File.SetLastWriteTimeUtc(file, clock.GetUtcNow().AddMinutes(-2).UtcDateTime);
-        await bench.Source.Catalog.RecordAsync(backup, backup.Verification! with { Passed = false }, CancellationToken.None);
-        await File.WriteAllTextAsync(file + ".bad", "an older one");
+        await CorruptWithItsBadNameTakenAsync();
         for (var minute = 0; minute < 150; minute++)
         {
             clock.Advance(Minute);
@@ -265,6 +255,19 @@ public sealed class SourceUpkeepTests : IDisposable, ILogger
     IDisposable? ILogger.BeginScope<TState>(TState state) => null;
 
     private Task LookAfterAsync() => upkeep.LookAfterAsync(bench.Source, CancellationToken.None);
+
+    /// <summary>A backup that was found corrupt and has settled, beside an older file under the name to which it would be set aside.</summary>
+    /// <returns>Its path.</returns>
+    private async Task<string> CorruptWithItsBadNameTakenAsync()
+    {
+        var backup = (await bench.RunAsync()).Outcome!.Backup;
+        var file = Path.Combine(bench.StorePath, backup.File);
+        Damage.FlipBit(file);
+        File.SetLastWriteTimeUtc(file, clock.GetUtcNow().AddMinutes(-2).UtcDateTime);
+        await bench.Source.Catalog.RecordAsync(backup, backup.Verification! with { Passed = false }, CancellationToken.None);
+        await File.WriteAllTextAsync(file + ".bad", "an older one");
+        return file;
+    }
 
     /// <summary>Puts a hand-made file into the store that has settled.</summary>
     private async Task PutAsync(int length = 2000, int secondsNewer = 0)
