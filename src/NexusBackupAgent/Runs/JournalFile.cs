@@ -120,8 +120,6 @@ internal static class JournalFile
     /// </summary>
     public static void End(SqliteConnection connection, SqliteTransaction? transaction)
     {
-        if (transaction?.Connection is not null && raw.sqlite3_get_autocommit(connection.Handle) != 0)
-            raw.sqlite3_exec(connection.Handle, "BEGIN");
         transaction?.Dispose();
     }
 }

@@ -44,7 +44,7 @@ internal static class SampleDatabase
     public static void Create(string path, int megabytes, IProgress<double>? progress, CancellationToken cancellationToken)
     {
         SqliteLibrary.Initialize();
-        using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
+        using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, ForeignKeys = false }.ToString());
         connection.Open();
         // Nobody needs a sample that a crash left half made.
         Execute(connection, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -65536");
@@ -59,7 +59,7 @@ internal static class SampleDatabase
     public static IReadOnlyDictionary<string, long> CountRows(string path)
     {
         SqliteLibrary.Initialize();
-        using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadWrite, Pooling = false }.ToString());
+        using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadWrite, Pooling = false, ForeignKeys = false }.ToString());
         connection.Open();
         var tables = new List<string>();
         using (var names = Command(connection, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"))
