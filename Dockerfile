@@ -32,14 +32,23 @@ RUN dotnet publish src/NexusBackupAgent --no-restore --configuration Release --r
       -p:CppCompilerAndLinker="$(cat /compiler)" -p:SourceRevisionId="${SOURCE_REVISION}" --output /app
 
 
-FROM ${RUNTIME_IMAGE}
+FROM ${RUNTIME_IMAGE} AS root
 
 # libdeflate compresses and inflates about twice as fast as .NET's zlib.
 # tini passes the agent the signals and reaps what the tools that it starts leave behind.
+# The agent speaks for itself: it needs neither ICU nor translations, and nobody reads manuals in here.
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
       ca-certificates libdeflate0 tini tzdata \
- && rm -rf /var/lib/apt/lists/*
+ && dpkg-query --show --showformat '${Package}\n' 'libicu*' 2>/dev/null | xargs --no-run-if-empty apt-get purge --yes \
+ && find /usr/share/doc -type f ! -name copyright -delete \
+ && rm -rf /usr/share/man /usr/share/locale /usr/share/info /var/cache/apt /var/cache/debconf /var/lib/apt/lists /var/log/*
+
+
+# One layer: what was removed above takes no room below.
+FROM scratch
+COPY --from=root / /
+ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 # A fixed number, so that the owner of mounted directories can be set before the first start.
 ARG AGENT_UID=9440
