@@ -7,6 +7,7 @@ using NexusBackupAgent.Operations;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources.Sqlite;
 using NexusBackupAgent.Stores;
 using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Verification;
@@ -34,7 +35,7 @@ internal sealed partial class Agent : IDisposable
         scratch.RemoveLeftovers(timeProvider.GetUtcNow());
         var verifier = new BackupVerifier(scratch, timeProvider);
         var examiner = new BackupExaminer(new Quarantine(verifier, timeProvider), Journal, Operations, timeProvider, loggers.CreateLogger<BackupExaminer>());
-        var capture = new BackupCapture(new SpaceGuard(scratch), new PageIndexes(scratch, loggers.CreateLogger<PageIndexes>()), examiner, timeProvider);
+        var capture = new BackupCapture(new SpaceGuard(scratch), examiner, timeProvider);
         var runner = new BackupRunner(capture, examiner, timeProvider);
         Turns = new SourceTurns(configuration.StateDirectory, timeProvider);
         Hooks = new HookRunner(Journal, Operations, timeProvider, loggers.CreateLogger<HookRunner>());
@@ -44,7 +45,7 @@ internal sealed partial class Agent : IDisposable
         RestoreHistory = new RestoreHistory(Operations, configuration.StateDirectory, timeProvider, loggers.CreateLogger<RestoreHistory>());
         Restores = new RestoreDispatcher(new Restorer(verifier, timeProvider) { Forbidden = OwnPlaces(configuration) }, Turns, Journal, Operations, RestoreHistory, Hooks, timeProvider, loggers.CreateLogger<RestoreDispatcher>());
         Drills = new DrillDispatcher(new RestoreDrill(verifier, scratch, timeProvider), Turns, Journal, Operations, Hooks, timeProvider, loggers.CreateLogger<DrillDispatcher>());
-        SelfTests = new SelfTestDispatcher(new SelfTest(verifier.VerifyAsync, scratch, timeProvider), Operations, timeProvider, loggers.CreateLogger<SelfTestDispatcher>());
+        SelfTests = new SelfTestDispatcher(new SelfTest(verifier.VerifyAsync, new SelfTestParts(directory => new SqliteSpecimen(directory, scratch, timeProvider), directory => new LocalDirectoryStore("self-test", directory)), scratch, timeProvider), Operations, timeProvider, loggers.CreateLogger<SelfTestDispatcher>());
         var discovery = new SourceDiscovery(configuration, Stores, scratch, timeProvider, loggers.CreateLogger<SourceDiscovery>());
         Roster = new SourceRoster(_ => discovery.Find());
         var upkeep = new SourceUpkeep(Dispatcher, Verifications, Replacements, timeProvider, loggers.CreateLogger<SourceUpkeep>());

@@ -1,4 +1,5 @@
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Catalog;
 
@@ -7,6 +8,9 @@ namespace NexusBackupAgent.Catalog;
 /// <param name="Increment">Of differential and incremental ones: <c>.db-wal.gz</c>; null when the source has none.</param>
 internal sealed record ArtifactExtensions(string Full, string? Increment = null)
 {
+    public static ArtifactExtensions Of(IBackupSource source) =>
+        new(source.FormatOf(BackupType.Full)!.Extension, source.FormatOf(BackupType.Incremental)?.Extension);
+
     public string Of(BackupType type) =>
         type == BackupType.Full ? Full : Increment ?? throw new NotSupportedException($"a source of this kind has no {type.Word()} backups");
 

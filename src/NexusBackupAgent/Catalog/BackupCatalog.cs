@@ -1,6 +1,7 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Catalog;
@@ -33,7 +34,11 @@ internal sealed class BackupCatalog
         orphans = new OrphanSweep(files, reader, zone);
         removal = new BackupRemoval(this, files);
         this.zone = zone;
+        Source = source;
     }
+
+    /// <summary>The source's name.</summary>
+    public string Source { get; }
 
     public IBackupStore Store => files.Store;
 
@@ -82,9 +87,9 @@ internal sealed class BackupCatalog
     public Task WriteArtifactAsync(string artifact, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>
         files.WriteAsync(artifact, replace: false, write, cancellationToken);
 
-    /// <summary>Keeps the hashes of an artifact's pages beside it, in place of those that were there.</summary>
-    public Task WritePagesAsync(string artifact, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>
-        files.WriteAsync(BackupFiles.Pages(artifact), replace: true, write, cancellationToken);
+    /// <summary>Keeps a small file of the kind's own beside an artifact, in place of the one that was there.</summary>
+    public Task WriteSidecarAsync(string artifact, string ending, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>
+        files.WriteAsync(artifact + ending, replace: true, write, cancellationToken);
 
     /// <summary>Makes a written artifact a backup.</summary>
     /// <returns>The backup with all that it builds on.</returns>

@@ -1,3 +1,4 @@
+using NexusBackupAgent.Sources;
 namespace NexusBackupAgent.Catalog;
 
 /// <summary>

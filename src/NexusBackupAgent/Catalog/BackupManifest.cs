@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Catalog;
 

@@ -1,6 +1,7 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Catalog;
 

@@ -4,6 +4,7 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Sources.Sqlite;
 using NexusBackupAgent.Stores;
 
@@ -105,7 +106,7 @@ internal sealed partial class SourceDiscovery(
     {
         var source = new SqliteSource(path, scratch, configured.BusyTimeout, timeProvider);
         var directory = DirectoryOf(configured, configured.IsGlob ? name : null);
-        var catalog = new BackupCatalog(stores[configured.Store], directory, name, source.Kind, new ArtifactExtensions(source.Extension, source.IncrementExtension), configuration.TimeZone);
+        var catalog = new BackupCatalog(stores[configured.Store], directory, name, source.Kind, ArtifactExtensions.Of(source), configuration.TimeZone);
         var protectedSource = new ProtectedSource(
             name,
             source,

@@ -51,7 +51,7 @@ internal sealed partial class RestoreDispatcher(
         }
         catch (BackupException refusal) when (IsNews(planned, refusal))
         {
-            var place = planned?.Target.Path ?? to ?? "its place";
+            var place = planned?.Target.Location ?? to ?? "its place";
             var operation = new Operation(0, source.Name, OperationKind.Restore, startedAt, timeProvider.GetUtcNow(), planned?.Chosen.Backup.Id, $"restore to {place}: not begun", RunFailure.Of(refusal));
             return new Ended(Record(operation, outcome: null, refusal), planned?.Chosen.Backup, refusal);
         }
@@ -60,7 +60,7 @@ internal sealed partial class RestoreDispatcher(
     /// <summary>A name that does not exist, and a missing --force, are mistakes of who types; anything else keeps the data from coming back.</summary>
     private static bool IsNews(RestorePreview? planned, BackupException refusal) =>
         refusal.Kind is not (FailureKind.NotFound or FailureKind.Configuration)
-        && (planned is null or { SafetyCopy: null } or { Request.Force: true } || planned.Target.Obstacle() is not null);
+        && (planned is null or { SafetyCopy: null } or { Request.Force: true } || planned.Obstacle is not null);
 
     /// <returns>Null when the lock can't be made: nobody else can make it either, but who has it from before is not seen.</returns>
     private async Task<IDisposable?> TakeTurnAsync(string source, TimeSpan lockTimeout, CancellationToken cancellationToken)
@@ -78,17 +78,17 @@ internal sealed partial class RestoreDispatcher(
 
     private async Task<Ended> RestoreAsync(ProtectedSource source, RestorePreview preview, DateTimeOffset startedAt, RestoreEvents events, CancellationToken cancellationToken)
     {
-        var detail = Operation.RestoreDetail(preview.Chosen.Backup.File, preview.Target.Path, preview.Target.IsLive);
+        var detail = Operation.RestoreDetail(preview.Chosen.Backup.File, preview.Target.Location, preview.Target.IsLive);
         using var begun = await TryBeginAsync(source.Name, startedAt, detail, cancellationToken);
         var id = begun?.Id ?? 0;
-        RestoreStarted(source.Name, preview.Chosen.Backup.File, preview.Target.Path, id);
+        RestoreStarted(source.Name, preview.Chosen.Backup.File, preview.Target.Location, id);
         RestoreOutcome? outcome = null;
         BackupException? failure;
         try
         {
             outcome = await restorer.RestoreAsync(preview, Counting(source, events), cancellationToken);
             failure = outcome.Problem;
-            detail = $"{Operation.RestoreDetail(outcome.Backup.Backup.File, outcome.Target, preview.Target.IsLive)}; {(outcome.SafetyCopy is null ? "there was nothing before" : $"the old one is {outcome.SafetyCopy}")}{(outcome.SetAside.Count > 0 ? $" with {string.Join(", ", outcome.SetAside)}" : "")}";
+            detail = $"{Operation.RestoreDetail(outcome.Backup.Backup.File, outcome.Place.Location, preview.Target.IsLive)}; {(outcome.Place.SafetyCopy is null ? "there was nothing before" : $"the old one is {outcome.Place.SafetyCopy}")}{(outcome.Place.SetAside.Count > 0 ? $" with {string.Join(", ", outcome.Place.SetAside)}" : "")}";
         }
         catch (BackupException failed)
         {

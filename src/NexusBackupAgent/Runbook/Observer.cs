@@ -4,6 +4,7 @@ using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Sources.Sqlite;
 using NexusBackupAgent.Status;
 using NexusBackupAgent.Stores;
@@ -37,7 +38,7 @@ internal static class Observer
             status.StoreOf(source),
             catalog.Locate(""),
             database,
-            SafetyCopiesOf(database, source.Source.Source.Companions),
+            SafetyCopiesOf(database, ["-wal", "-shm", "-journal"]),
             readBack,
             await TryWriteAsync(catalog, cancellationToken),
             isBusy ? null : await TrySnapshotAsync(source.Source, cancellationToken), // a run that is under way has opened it
@@ -85,7 +86,7 @@ internal static class Observer
     {
         try
         {
-            await using var snapshot = await source.Source.OpenSnapshotAsync(cancellationToken);
+            await using var capture = await source.Source.CaptureAsync(new CaptureRequest(BackupType.Full, Base: null, MayBeBase: false), cancellationToken);
             return null;
         }
         catch (BackupException failure)

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Benchmarks.Data;
 

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Restore;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Http;

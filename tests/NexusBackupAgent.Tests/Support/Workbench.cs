@@ -8,6 +8,7 @@ using NexusBackupAgent.Restore;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Sources.Sqlite;
+using NexusBackupAgent.Sources.Sqlite.Pages;
 using NexusBackupAgent.Stores;
 using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Verification;
@@ -39,7 +40,7 @@ internal sealed class Workbench : IDisposable
         Turns = new SourceTurns(State, clock);
         History = new RestoreHistory(Operations, State, clock, RestoresLog);
         Examiner = new BackupExaminer(new Quarantine(Verifier, clock), Journal, Operations, clock, NullLogger<BackupExaminer>.Instance);
-        Capture = new BackupCapture(new SpaceGuard(Scratch), new PageIndexes(Scratch, PagesLog), Examiner, clock);
+        Capture = new BackupCapture(new SpaceGuard(Scratch), Examiner, clock);
         Hooks = new HookRunner(Journal, Operations, clock, NullLogger<HookRunner>.Instance);
         Dispatcher = new RunDispatcher(new BackupRunner(Capture, Examiner, clock), Turns, Journal, Hooks, clock, NullLogger<RunDispatcher>.Instance);
         Verifications = new VerificationDispatcher(Examiner, Turns, Operations, Hooks, clock, NullLogger<VerificationDispatcher>.Instance);
@@ -48,7 +49,7 @@ internal sealed class Workbench : IDisposable
         Drills = new DrillDispatcher(new RestoreDrill(Verifier, Scratch, clock), Turns, Journal, Operations, Hooks, clock, NullLogger<DrillDispatcher>.Instance);
         Source = new ProtectedSource(
             "itsm",
-            source ?? new SqliteSource(Database, Scratch, TimeSpan.FromSeconds(1), clock),
+            source ?? new SqliteSource(Database, Scratch, TimeSpan.FromSeconds(1), clock, PagesLog),
             CatalogUse.CatalogOf(Store, directory: ""),
             new Dictionary<string, RetentionPeriod>(StringComparer.Ordinal) { ["daily"] = RetentionPeriod.Parse("7d") },
             TimeZoneInfo.Utc,

@@ -1,3 +1,5 @@
+using NexusBackupAgent.Stores.Local;
+using NexusBackupAgent.Sources.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
@@ -71,13 +73,13 @@ public sealed class SelfTestTests : IDisposable
     {
         using var bench = new Workbench(new ManualClock(Some.Instant), temp.Path, source: new ScriptedSource(TimeProvider.System));
         VerifyBackup verify = (_, _, backup, _, _) => Task.FromResult(backup with { Verification = new VerificationResult(backup.Id, Some.Instant, backup.ActualLength, Passed: true, []) });
-        var blind = new SelfTestDispatcher(new SelfTest(verify, scratch, TimeProvider.System), bench.Operations, bench.Clock, NullLogger<SelfTestDispatcher>.Instance);
+        var blind = new SelfTestDispatcher(TestOf(verify, scratch), bench.Operations, bench.Clock, NullLogger<SelfTestDispatcher>.Instance);
         await blind.RunAsync(CancellationToken.None);
         var failed = bench.Operations.Last("", OperationKind.SelfTest)!;
         Assert.False(failed.Succeeded);
         Assert.Contains("a block of zeros", failed.Failure!.Message, StringComparison.Ordinal);
 
-        var seeing = new SelfTestDispatcher(new SelfTest(verifier.VerifyAsync, scratch, TimeProvider.System), bench.Operations, bench.Clock, NullLogger<SelfTestDispatcher>.Instance);
+        var seeing = new SelfTestDispatcher(TestOf(verifier.VerifyAsync, scratch), bench.Operations, bench.Clock, NullLogger<SelfTestDispatcher>.Instance);
         await seeing.RunAsync(CancellationToken.None);
         Assert.True(bench.Operations.Last("", OperationKind.SelfTest)!.Succeeded);
     }
@@ -87,7 +89,7 @@ public sealed class SelfTestTests : IDisposable
     {
         var clock = new ManualClock(Some.Instant);
         using var bench = new Workbench(clock, temp.Path, source: new ScriptedSource(clock));
-        var tests = new SelfTestDispatcher(new SelfTest(verifier.VerifyAsync, scratch, TimeProvider.System), bench.Operations, clock, NullLogger<SelfTestDispatcher>.Instance);
+        var tests = new SelfTestDispatcher(TestOf(verifier.VerifyAsync, scratch), bench.Operations, clock, NullLogger<SelfTestDispatcher>.Instance);
         using var stop = new CancellationTokenSource();
         var running = tests.RunDailyAsync(stop.Token);
         Assert.Empty(bench.Operations.Counts(OperationKind.SelfTest));
@@ -107,10 +109,16 @@ public sealed class SelfTestTests : IDisposable
     {
         await using var small = await SmallFileSystem.MountAsync("size=1m");
         using var full = new ScratchDirectory(small.Path);
-        var refused = await Assert.ThrowsAsync<BackupException>(() => new SelfTest(verifier.VerifyAsync, full, TimeProvider.System).RunAsync(CancellationToken.None));
+        var refused = await Assert.ThrowsAsync<BackupException>(() => TestOf(verifier.VerifyAsync, full).RunAsync(CancellationToken.None));
         Assert.Equal(FailureKind.StoreFull, refused.Kind);
         Assert.Empty(Directory.EnumerateFiles(small.Path, "*", SearchOption.AllDirectories));
     }
 
-    private Task<IReadOnlyList<SelfTestResult>> RunAsync(VerifyBackup verify) => new SelfTest(verify, scratch, TimeProvider.System).RunAsync(CancellationToken.None);
+    private Task<IReadOnlyList<SelfTestResult>> RunAsync(VerifyBackup verify) => TestOf(verify, scratch).RunAsync(CancellationToken.None);
+
+    private static SelfTest TestOf(VerifyBackup verify, ScratchDirectory room) => new(
+        verify,
+        new SelfTestParts(directory => new SqliteSpecimen(directory, room, TimeProvider.System), directory => new LocalDirectoryStore("self-test", directory)),
+        room,
+        TimeProvider.System);
 }

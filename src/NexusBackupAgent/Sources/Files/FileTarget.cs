@@ -1,25 +1,28 @@
 using System.Globalization;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
-using NexusBackupAgent.Sources;
 
-namespace NexusBackupAgent.Restore;
+namespace NexusBackupAgent.Sources.Files;
 
 /// <summary>The file that a restore puts in place, and what lies beside it. Only here are the target's files touched.</summary>
-internal sealed class RestoreTarget
+internal sealed class FileTarget : IRestoreTarget
 {
-    private readonly IBackupSource source;
+    private readonly IFileContent content;
     private readonly FilePlace place;
+    private readonly FilePlace live;
     private readonly UnfinishedFiles unfinished;
-    private readonly RestoreObstacle obstacle;
 
-    private RestoreTarget(IBackupSource source, FilePlace place, FilePlace live, IReadOnlyList<string> forbidden)
+    /// <param name="content">What the kind knows of its files.</param>
+    /// <param name="livePath">The source's own place.</param>
+    /// <param name="to">Absolute; a directory means a file in it with the live one's name. Null: the live one's place.</param>
+    public FileTarget(IFileContent content, string livePath, string? to)
     {
-        this.source = source;
-        this.place = place;
+        this.content = content;
+        live = FilePlace.Behind(livePath);
+        var given = to is not null && System.IO.Directory.Exists(to) ? System.IO.Path.Combine(to, System.IO.Path.GetFileName(livePath)) : to;
+        place = given is null ? live : FilePlace.Behind(given);
         IsLive = place.IsSameAs(live);
-        unfinished = new UnfinishedFiles(place, source.Companions);
-        obstacle = new RestoreObstacle(place, live, source.Companions, forbidden);
+        unfinished = new UnfinishedFiles(place, content.Companions);
     }
 
     /// <summary>Absolute, symbolic links followed: what a link leads to is replaced, not the link.</summary>
@@ -27,7 +30,12 @@ internal sealed class RestoreTarget
 
     public string Directory => place.Directory;
 
-    /// <summary>Whether it is the source's own place, whose service has to be stopped.</summary>
+    public string Location => Path;
+
+    public string Volume => Directory;
+
+    public string SafetyForm => $"{place.Name}.pre_restore.<time>";
+
     public bool IsLive { get; }
 
     public bool Exists => File.Exists(Path);
@@ -35,51 +43,64 @@ internal sealed class RestoreTarget
     /// <summary>Bytes of the file and its companions; 0 when there is none.</summary>
     public long Length => Exists ? AllFiles.Sum(file => new FileInfo(file) is { Exists: true } found ? found.Length : 0) : 0;
 
-    private IEnumerable<string> Companions => source.Companions.Select(ending => Path + ending);
+    public IEnumerable<string> Companions => content.Companions.Select(ending => Path + ending);
 
     private IEnumerable<string> AllFiles => [Path, .. Companions];
 
     /// <summary>What a file that takes its place gets: the old one's, or a new file's.</summary>
     public FileOwner Owner => Exists ? FileOwner.Of(Path) : FileOwner.ForNewIn(Directory);
 
-    /// <param name="to">Absolute; a directory means a file in it with the live one's name. Null: the live one's place.</param>
-    /// <param name="forbidden">Directories and files, absolute, existing or not: the agent's own, where nothing is restored to.</param>
-    public static RestoreTarget Of(IBackupSource source, string? to, IReadOnlyList<string> forbidden)
-    {
-        var own = FilePlace.Behind(source.Path);
-        var given = to is not null && System.IO.Directory.Exists(to) ? System.IO.Path.Combine(to, System.IO.Path.GetFileName(source.Path)) : to;
-        return new RestoreTarget(source, given is null ? own : FilePlace.Behind(given), own, forbidden);
-    }
-
-    /// <summary>Who has it open.</summary>
     public IReadOnlyList<FileUser> Users() => FileUsers.Of([.. AllFiles]);
 
-    /// <summary>What forbids to put a file there, before anything is tried; null when nothing does.</summary>
-    public BackupException? Obstacle() => obstacle.To(this);
+    public BackupException? Obstacle(IReadOnlyList<string> forbidden) => new RestoreObstacle(place, live, content.Companions, forbidden).To(this);
 
-    /// <summary>Bytes that may be written beside it.</summary>
-    public long Available() => Guard("look at the free space of", () => new DriveInfo(Directory).AvailableFreeSpace);
+    public long RoomFor(long content) => content + Length;
 
-    /// <summary>Keeps every other restore away from it, whatever source or state directory that belongs to, until disposed.</summary>
-    /// <exception cref="BackupException">Another restore to it is under way.</exception>
-    public RestoreLock Lock() => Guard("lock", () => RestoreLock.TryAcquire(System.IO.Path.Combine(Directory, $".{place.Name}.restore.lock"))) ??
-        throw new BackupException(FailureKind.Locked, $"another restore to '{Path}' is under way", "wait until it is done, look at what it restored, then run the command again if that is not what you want");
+    public long? Available() => System.IO.Directory.Exists(Directory) ? Guard("look at the free space of", () => new DriveInfo(Directory).AvailableFreeSpace) : null;
+
+    /// <summary>Keeps every other restore away from it, whatever source or state directory that belongs to.</summary>
+    public IDisposable Lock()
+    {
+        var alone = Guard("lock", () => RestoreLock.TryAcquire(System.IO.Path.Combine(Directory, $".{place.Name}.restore.lock"))) ??
+            throw new BackupException(FailureKind.Locked, $"another restore to '{Path}' is under way", "wait until it is done, look at what it restored, then run the command again if that is not what you want");
+        try
+        {
+            Guard("clean up beside", unfinished.Remove); // none that lives is at work here
+            return alone;
+        }
+        catch
+        {
+            alone.Dispose();
+            throw;
+        }
+    }
+
+    public async Task<IPreparedRestore> PrepareAsync(StoredChain chain, DateTimeOffset? at, CancellationToken cancellationToken)
+    {
+        var file = Guard("make a file beside", unfinished.New);
+        try
+        {
+            var check = await content.ExpandAsync(chain, file, cancellationToken);
+            if (IsLive)
+                Guard("write beside", () => Flush(file)); // now, while the service still runs
+            return new PreparedFile(this, content, file, check);
+        }
+        catch
+        {
+            TryDelete(file);
+            throw;
+        }
+    }
 
     /// <summary>How it and its companions lie there now: who writes one of them changes that.</summary>
     public IReadOnlyList<FileStatus?> Look() => [.. AllFiles.Select(FileStatus.Of)];
-
-    /// <summary>Removes what restores to this place left that were killed. The lock is held: none that lives is at work here.</summary>
-    public void RemoveLeftovers() => Guard("clean up beside", unfinished.Remove);
-
-    /// <summary>An empty file beside it, which only this user may read.</summary>
-    public string NewFile() => Guard("make a file beside", unfinished.New);
 
     /// <summary>A name for the safety copy that is not taken: <c>&lt;db&gt;.pre_restore.&lt;yyyyMMddHHmmss&gt;</c>, local time of the zone (runbook §3.3).</summary>
     public string SafetyName(DateTimeOffset now, TimeZoneInfo zone)
     {
         var name = $"{Path}.pre_restore.{TimeZoneInfo.ConvertTime(now, zone).ToString("yyyyMMddHHmmss", CultureInfo.InvariantCulture)}";
         var free = name;
-        for (var duplicate = 1; source.Companions.Prepend("").Any(ending => File.Exists(free + ending)); duplicate++)
+        for (var duplicate = 1; content.Companions.Prepend("").Any(ending => File.Exists(free + ending)); duplicate++)
             free = $"{name}-{duplicate}";
         return free;
     }
@@ -91,7 +112,7 @@ internal sealed class RestoreTarget
         var made = new List<string>();
         try
         {
-            var saved = await source.SaveAsync(Path, copy, cancellationToken);
+            var saved = await content.SaveAsync(Path, copy, cancellationToken);
             Guard("make a safety copy of", () =>
             {
                 foreach (var ending in saved.Beside.Append("")) // without what belongs beside it, nobody is to find it
@@ -106,20 +127,20 @@ internal sealed class RestoreTarget
         }
         catch
         {
-            foreach (var file in source.Companions.Prepend("").Select(ending => copy + ending).Concat(made))
+            foreach (var file in content.Companions.Prepend("").Select(ending => copy + ending).Concat(made))
                 TryDelete(file);
             throw;
         }
     }
 
-    public Task SettleAsync(CancellationToken cancellationToken) => source.SettleAsync(Path, cancellationToken);
+    public Task SettleAsync(CancellationToken cancellationToken) => content.SettleAsync(Path, cancellationToken);
 
     /// <summary>Moves its companions to where they belong to the safety copy, never over another file.</summary>
     /// <param name="kept">Copies that lie there already: what they are of was brought in, holds nothing any more, and goes.</param>
     /// <param name="moved">Gets each as it is named now, also those before one that fails.</param>
     public void MoveCompanionsAside(string safety, IReadOnlyList<string> kept, List<string> moved) => Guard("move the companions aside of", () =>
     {
-        foreach (var ending in source.Companions.Where(ending => File.Exists(Path + ending)))
+        foreach (var ending in content.Companions.Where(ending => File.Exists(Path + ending)))
         {
             if (kept.Contains(safety + ending))
             {

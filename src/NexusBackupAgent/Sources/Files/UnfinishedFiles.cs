@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 using NexusBackupAgent.Platform;
 
-namespace NexusBackupAgent.Restore;
+namespace NexusBackupAgent.Sources.Files;
 
 /// <summary>
 /// The hidden files beside a place in which a restore makes what it then renames: with their leading dot no glob finds them,

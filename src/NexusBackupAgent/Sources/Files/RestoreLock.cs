@@ -1,6 +1,6 @@
 using NexusBackupAgent.Platform;
 
-namespace NexusBackupAgent.Restore;
+namespace NexusBackupAgent.Sources.Files;
 
 /// <summary>
 /// One restore per target at a time: a <see cref="FileLock"/> on a hidden file beside the target, where restores of every
@@ -36,7 +36,7 @@ internal sealed class RestoreLock : IDisposable
 
     public void Dispose()
     {
-        RestoreTarget.TryDelete(path); // while it is locked, so that nobody else's is removed
+        FileTarget.TryDelete(path); // while it is locked, so that nobody else's is removed
         file.Dispose();
     }
 }

@@ -1,7 +1,7 @@
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 
-namespace NexusBackupAgent.Restore;
+namespace NexusBackupAgent.Sources.Files;
 
 /// <summary>What forbids to put a restored file in a place, found out without touching anything.</summary>
 /// <param name="live">The source's own place.</param>
@@ -10,7 +10,7 @@ namespace NexusBackupAgent.Restore;
 internal sealed class RestoreObstacle(FilePlace place, FilePlace live, IReadOnlyList<string> companions, IReadOnlyList<string> forbidden)
 {
     /// <returns>Null when nothing does.</returns>
-    public BackupException? To(RestoreTarget target)
+    public BackupException? To(FileTarget target)
     {
         var (path, directory) = (place.Path, place.Directory);
         if (Directory.Exists(path))

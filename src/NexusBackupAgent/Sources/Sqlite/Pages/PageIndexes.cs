@@ -1,11 +1,8 @@
 using Microsoft.Extensions.Logging;
-using NexusBackupAgent.Artifacts;
-using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
-using NexusBackupAgent.Sources.Sqlite.Pages;
 
-namespace NexusBackupAgent.Operations;
+namespace NexusBackupAgent.Sources.Sqlite.Pages;
 
 /// <summary>
 /// The page indexes beside the backups of a source. One that is missing, damaged or of another backup is made anew from the
@@ -14,20 +11,23 @@ namespace NexusBackupAgent.Operations;
 /// <param name="scratch">Where they are read, and made.</param>
 internal sealed partial class PageIndexes(ScratchDirectory scratch, ILogger<PageIndexes> logger)
 {
+    /// <summary>What lies beside an artifact.</summary>
+    public const string Ending = ".pages";
+
     public PageIndexDraft NewDraft() => new(scratch.NewFile());
 
     /// <summary>What the pages of a backup's state are.</summary>
-    /// <exception cref="NoIncrementException">That can't be told.</exception>
-    public async Task<PageHistory> OpenAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
+    /// <exception cref="NoIncrementException">Nobody can tell that.</exception>
+    public async Task<PageHistory> OpenAsync(StoredChain chain, CancellationToken cancellationToken)
     {
         var indexes = new List<PageIndex>();
         try
         {
-            foreach (var link in backup.Bases.Prepend(backup))
+            foreach (var link in chain.Links.Reverse())
             {
-                indexes.Add(await OpenOneAsync(source, link, cancellationToken));
+                indexes.Add(await OpenOneAsync(link, cancellationToken));
                 if (indexes[^1].Header.PageSize != indexes[0].Header.PageSize)
-                    throw new NoIncrementException($"{link.File} and {backup.File} have pages of different sizes");
+                    throw new NoIncrementException($"{link.Name} and {chain.Tip.Name} have pages of different sizes");
             }
 
             return new PageHistory(indexes);
@@ -39,55 +39,55 @@ internal sealed partial class PageIndexes(ScratchDirectory scratch, ILogger<Page
         }
     }
 
-    private async Task<PageIndex> OpenOneAsync(ProtectedSource source, Backup link, CancellationToken cancellationToken)
+    private async Task<PageIndex> OpenOneAsync(StoredLink link, CancellationToken cancellationToken)
     {
-        var file = BackupFiles.Pages(link.File);
         try
         {
-            await using var stored = await source.Catalog.OpenReadAsync(file, cancellationToken);
+            await using var stored = await link.OpenSidecarAsync(Ending, cancellationToken);
             return await TakeAsync(stored.CopyToAsync, link, cancellationToken);
         }
         catch (Exception reason) when (reason is InvalidDataException or FileNotFoundException || (reason is BackupException || IoFailure.IsKnown(reason)) && !IsFull(reason))
         {
-            var index = await MakeAsync(source, link, cancellationToken);
+            var index = await MakeAsync(link, cancellationToken);
             var isMissing = reason is FileNotFoundException;
-            IndexMade(isMissing ? LogLevel.Information : LogLevel.Warning, source.Name, source.Catalog.Locate(link.File), isMissing ? "it is missing" : reason.Message);
-            await KeepAsync(source, link, index, cancellationToken);
+            IndexMade(isMissing ? LogLevel.Information : LogLevel.Warning, link.Source, link.Location, isMissing ? "it is missing" : reason.Message);
+            await KeepAsync(link, index, cancellationToken);
             return index;
         }
     }
 
     /// <summary>Reads the backup, and by that also proves that it is what was stored.</summary>
-    private async Task<PageIndex> MakeAsync(ProtectedSource source, Backup link, CancellationToken cancellationToken)
+    private async Task<PageIndex> MakeAsync(StoredLink link, CancellationToken cancellationToken)
     {
         using var draft = NewDraft();
-        ArtifactReading reading;
         try
         {
-            await using var stored = await source.Catalog.OpenReadAsync(link.File, cancellationToken);
-            await using var pages = source.Source.IndexPages(link.Manifest.Type != BackupType.Full, draft, Stream.Null);
-            reading = await ArtifactReader.ReadAsync(stored, pages, progress: null, cancellationToken);
-            if (reading.GzipFailure is null)
-                pages.Complete();
+            await using PageIndexer pages = link.Type == BackupType.Full ? new DatabaseIndexer(draft, Stream.Null) : new WalIndexer(draft, Stream.Null);
+            await link.CopyContentAsync(pages, cancellationToken);
+            pages.Complete();
+        }
+        catch (DamagedLinkException damaged)
+        {
+            throw new NoIncrementException($"{link.Name}, on which it would build, is not as it was stored: {damaged.Message}", link);
         }
         catch (Exception failure) when ((failure is BackupException || IoFailure.IsKnown(failure)) && !IsFull(failure))
         {
-            throw new NoIncrementException($"{link.File}, on which it would build, can't be read: {failure.Message}");
+            throw new NoIncrementException($"{link.Name}, on which it would build, can't be read: {failure.Message}");
         }
 
-        if (reading.GzipFailure is not null || reading.Stored != link.Manifest.Stored || reading.Content != link.Manifest.Content || !draft.IsComplete)
-            throw new DamagedLinkException(link, $"{link.File}, on which it would build, is not as it was stored: {reading.GzipFailure ?? "its SHA-256 is another one"}");
-        return await TakeAsync((target, token) => draft.WriteToAsync(target, link.Manifest.Content.Sha256, token), link, cancellationToken);
+        if (!draft.IsComplete)
+            throw new NoIncrementException($"{link.Name}, on which it would build, does not consist of whole pages", link);
+        return await TakeAsync((target, token) => draft.WriteToAsync(target, ContentOf(link), token), link, cancellationToken);
     }
 
-    private async Task<PageIndex> TakeAsync(Func<Stream, CancellationToken, Task> write, Backup link, CancellationToken cancellationToken)
+    private async Task<PageIndex> TakeAsync(Func<Stream, CancellationToken, Task> write, StoredLink link, CancellationToken cancellationToken)
     {
         var copy = scratch.NewFile();
         try
         {
             await using (var file = new FileStream(copy, FileMode.Open, FileAccess.Write, FileShare.None))
                 await write(file, cancellationToken);
-            return await PageIndex.OpenAsync(copy, link.Manifest.Content.Sha256, cancellationToken);
+            return await PageIndex.OpenAsync(copy, ContentOf(link), cancellationToken);
         }
         catch (Exception failure)
         {
@@ -99,19 +99,21 @@ internal sealed partial class PageIndexes(ScratchDirectory scratch, ILogger<Page
     }
 
     /// <summary>For the next time. The run does without.</summary>
-    private async Task KeepAsync(ProtectedSource source, Backup link, PageIndex index, CancellationToken cancellationToken)
+    private async Task KeepAsync(StoredLink link, PageIndex index, CancellationToken cancellationToken)
     {
         try
         {
-            await source.Catalog.WritePagesAsync(link.File, index.CopyToAsync, cancellationToken);
+            await link.KeepSidecarAsync(Ending, index.CopyToAsync, cancellationToken);
         }
         catch (BackupException failure)
         {
-            IndexNotKept(source.Name, source.Catalog.Locate(link.File), failure.Message, failure.Hint);
+            IndexNotKept(link.Source, link.Location, failure.Message, failure.Hint);
         }
 
         index.Rewind();
     }
+
+    private static string ContentOf(StoredLink link) => link.Content!.Value.Sha256; // nothing builds on a file that nobody has read back
 
     private static bool IsFull(Exception failure) => failure is BackupException { Kind: FailureKind.StoreFull } || IoFailure.IsFull(failure);
 

@@ -1,6 +1,4 @@
-using NexusBackupAgent.Catalog;
-
-namespace NexusBackupAgent.Restore;
+namespace NexusBackupAgent.Sources;
 
 /// <summary>The steps of a restore, in order. Whichever is the last that begins, the old database or the new one is there, whole.</summary>
 internal enum RestoreStage
@@ -14,7 +12,7 @@ internal enum RestoreStage
     /// <summary>A command that stops the service begins.</summary>
     Stop,
 
-    /// <summary>It is looked who has the target open; once more, without a word, when the safety copy is made.</summary>
+    /// <summary>The restore looks who has the target open; once more, without a word, when the safety copy is made.</summary>
     Look,
 
     /// <summary>The safety copy is made.</summary>
@@ -39,10 +37,3 @@ internal enum RestoreStage
 /// <summary>A step that begins.</summary>
 /// <param name="Text">In words for who watches.</param>
 internal sealed record RestoreStep(RestoreStage Stage, string Text);
-
-/// <summary>Told while a restore runs, in order and in place: the restore waits until they return.</summary>
-/// <param name="Step">A step begins.</param>
-/// <param name="Progress">Bytes of the artifact that have been read, of how many.</param>
-/// <param name="ReadBack">A backup was read back, and what that showed is recorded beside it.</param>
-/// <param name="PassedOver">A backup is not restored, and why; an older one is tried.</param>
-internal sealed record RestoreEvents(Action<RestoreStep> Step, Action<long, long> Progress, Action<Backup> ReadBack, Action<RestoreCandidate> PassedOver);
