@@ -6,6 +6,7 @@ using NexusBackupAgent.Documents;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Cli;
 

@@ -3,6 +3,7 @@ using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Configuration;
 

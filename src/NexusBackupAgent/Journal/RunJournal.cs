@@ -1,6 +1,7 @@
 using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Sources;
 using static NexusBackupAgent.Journal.JournalSql;
 
 namespace NexusBackupAgent.Journal;

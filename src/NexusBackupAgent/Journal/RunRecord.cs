@@ -2,6 +2,7 @@ using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Operations;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Journal;
 

@@ -33,7 +33,7 @@ internal sealed class BackupCapture(SpaceGuard space, PageIndexes indexes, Backu
         {
             if (reason is DamagedLinkException { Link: var link })
                 await ExamineAsync(source, link, cancellationToken);
-            return new CapturedBackup(await CaptureFullAsync(source, schedule, source.Source.IncrementExtension is not null, progress, cancellationToken), reason.Message);
+            return new CapturedBackup(await CaptureFullAsync(source, schedule, source.Source.FormatOf(BackupType.Incremental) is not null, progress, cancellationToken), reason.Message);
         }
     }
 
@@ -76,7 +76,7 @@ internal sealed class BackupCapture(SpaceGuard space, PageIndexes indexes, Backu
     private async Task<Backup> CaptureIncrementAsync(
         ProtectedSource source, string schedule, BackupType type, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
-        if (source.Source.IncrementExtension is null)
+        if (source.Source.FormatOf(type) is null)
             throw new NoIncrementException($"a source of kind {source.Source.Kind} has full backups only");
         var @base = IncrementBase.Choose(type, await source.Catalog.ListAsync(cancellationToken), timeProvider.GetUtcNow());
         using var earlier = await indexes.OpenAsync(source, @base, cancellationToken);
@@ -110,7 +110,7 @@ internal sealed class BackupCapture(SpaceGuard space, PageIndexes indexes, Backu
             await catalog.WriteArtifactAsync(
                 artifact,
                 async (stored, token) => digests = await ArtifactWriter.WriteAsync(
-                    stored, source.CompressionLevel, Guarded(source, capture), RunProgress.In(RunStage.Capture, state.Snapshot.Length, progress), token),
+                    catalog.EncodingOf(state.Type), stored, source.CompressionLevel, Guarded(source, capture), RunProgress.In(RunStage.Capture, state.Snapshot.Length, progress), token),
                 cancellationToken);
             isWritten = true;
             if (index is { IsComplete: true })
@@ -168,6 +168,7 @@ internal sealed class BackupCapture(SpaceGuard space, PageIndexes indexes, Backu
         new Dictionary<string, string>(source.Source.Tools, StringComparer.Ordinal) { ["nexus-backup"] = AgentVersion })
     {
         Restored = state.Restored,
+        Encoding = source.Catalog.EncodingOf(state.Type),
     };
 
     /// <summary>What is being stored.</summary>

@@ -1,6 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Sources.Sqlite.Pages;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Operations;
 

@@ -4,6 +4,7 @@ using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources.Sqlite.Pages;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Operations;
 
@@ -66,8 +67,8 @@ internal sealed partial class PageIndexes(ScratchDirectory scratch, ILogger<Page
         {
             await using var stored = await source.Catalog.OpenReadAsync(link.File, cancellationToken);
             await using var pages = source.Source.IndexPages(link.Manifest.Type != BackupType.Full, draft, Stream.Null);
-            reading = await ArtifactReader.ReadAsync(stored, pages, progress: null, cancellationToken);
-            if (reading.GzipFailure is null)
+            reading = await ArtifactReader.ReadAsync(link.Manifest.Encoding, stored, pages, progress: null, cancellationToken);
+            if (reading.EncodingFailure is null)
                 pages.Complete();
         }
         catch (Exception failure) when ((failure is BackupException || IoFailure.IsKnown(failure)) && !IsFull(failure))
@@ -75,8 +76,8 @@ internal sealed partial class PageIndexes(ScratchDirectory scratch, ILogger<Page
             throw new NoIncrementException($"{link.File}, on which it would build, can't be read: {failure.Message}");
         }
 
-        if (reading.GzipFailure is not null || reading.Stored != link.Manifest.Stored || reading.Content != link.Manifest.Content || !draft.IsComplete)
-            throw new DamagedLinkException(link, $"{link.File}, on which it would build, is not as it was stored: {reading.GzipFailure ?? "its SHA-256 is another one"}");
+        if (reading.EncodingFailure is not null || reading.Stored != link.Manifest.Stored || reading.Content != link.Manifest.Content || !draft.IsComplete)
+            throw new DamagedLinkException(link, $"{link.File}, on which it would build, is not as it was stored: {reading.EncodingFailure ?? "its SHA-256 is another one"}");
         return await TakeAsync((target, token) => draft.WriteToAsync(target, link.Manifest.Content.Sha256, token), link, cancellationToken);
     }
 

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Operations;
 

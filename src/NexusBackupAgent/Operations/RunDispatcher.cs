@@ -6,6 +6,7 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Platform;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Operations;
 

@@ -13,11 +13,8 @@ internal interface IBackupSource
     /// <summary>Metric label <c>kind</c>: <c>sqlite</c>.</summary>
     string Kind { get; }
 
-    /// <summary>What the artifact's name ends with: <c>.db.gz</c>.</summary>
-    string Extension { get; }
-
-    /// <summary>What the names of its differential and incremental artifacts end with: <c>.db-wal.gz</c>; null when it has full ones only.</summary>
-    string? IncrementExtension { get; }
+    /// <summary>How artifacts of a type are named and encoded; null when this kind has no such type.</summary>
+    ArtifactFormat? FormatOf(BackupType type);
 
     /// <summary>Where the live one is, symbolic links not followed; it need not exist.</summary>
     string Path { get; }

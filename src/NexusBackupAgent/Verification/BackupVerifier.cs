@@ -81,9 +81,9 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         var checks = new List<CheckResult>
         {
             Result(VerificationCheck.Checksum, await ChecksumAsync(catalog, backup, reading, cancellationToken)),
-            Result(VerificationCheck.Gzip, reading.Tip.Artifact.GzipFailure),
+            Result(VerificationCheck.Encoding, reading.Tip.Artifact.EncodingFailure),
         };
-        var isAsCommitted = backup.Manifest.IsCommitted && reading.Tip is { Artifact.GzipFailure: null } && DamageOf(backup.Manifest, reading) is null;
+        var isAsCommitted = backup.Manifest.IsCommitted && reading.Tip is { Artifact.EncodingFailure: null } && DamageOf(backup.Manifest, reading) is null;
         if (reading.IsWhole)
         {
             var finding = await checking;
@@ -102,7 +102,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
     /// <summary>The base as a reading on the way to another one found it; whether the source calls its content sound, that did not ask.</summary>
     private Task<Backup> FoundDamagedAsync(BackupCatalog catalog, Backup @base, LinkReading reading, bool recordsDamage, CancellationToken cancellationToken)
     {
-        CheckResult[] checks = [Result(VerificationCheck.Checksum, reading.DamageOf(@base.Manifest)), Result(VerificationCheck.Gzip, reading.Artifact.GzipFailure)];
+        CheckResult[] checks = [Result(VerificationCheck.Checksum, reading.DamageOf(@base.Manifest)), Result(VerificationCheck.Encoding, reading.Artifact.EncodingFailure)];
         var result = new VerificationResult(@base.Id, timeProvider.GetUtcNow(), reading.Artifact.Stored.Length, Passed: false, checks);
         return recordsDamage ? KeepAsync(catalog, @base, result, reading.Artifact, cancellationToken) : Task.FromResult(@base with { Verification = result });
     }

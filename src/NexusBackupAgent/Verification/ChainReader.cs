@@ -18,7 +18,7 @@ internal sealed record LinkReading(ArtifactReading Artifact, string? Refusal)
         _ when Artifact.Stored.Sha256 != manifest.Stored.Sha256 => $"its SHA-256 is {Artifact.Stored.Sha256} and it was stored with {manifest.Stored.Sha256}",
         _ when Artifact.Content is { } content && content != manifest.Content =>
             $"its content ({content.Length} bytes, SHA-256 {content.Sha256}) is not what was captured ({manifest.Content.Length} bytes, {manifest.Content.Sha256})",
-        { Artifact.GzipFailure: null, Refusal: { } refusal } => $"its content does not fit what it builds on: {refusal}",
+        { Artifact.EncodingFailure: null, Refusal: { } refusal } => $"its content does not fit what it builds on: {refusal}",
         _ => null,
     };
 }
@@ -32,7 +32,7 @@ internal sealed record ChainReading(LinkReading Tip, Backup? DamagedBase = null)
     public ArtifactDigest? Restored { get; init; }
 
     /// <summary>Whether there is something whole for the source to check.</summary>
-    public bool IsWhole => Tip is { Artifact.GzipFailure: null, Refusal: null };
+    public bool IsWhole => Tip is { Artifact.EncodingFailure: null, Refusal: null };
 }
 
 /// <summary>Expands a backup: the full one that it builds on, then each increment applied to that file, up to itself.</summary>
@@ -50,7 +50,7 @@ internal sealed class ChainReader(ScratchDirectory scratch)
         foreach (var link in backup.Bases.Reverse())
         {
             var reading = await ReadLinkAsync(source, catalog, link, expanded, After(done, progress), cancellationToken);
-            if (reading.Artifact.GzipFailure is not null || reading.DamageOf(link.Manifest) is not null)
+            if (reading.Artifact.EncodingFailure is not null || reading.DamageOf(link.Manifest) is not null)
                 return new ChainReading(reading, link);
             done += link.ActualLength;
         }
@@ -70,14 +70,14 @@ internal sealed class ChainReader(ScratchDirectory scratch)
             if (link.Manifest.Type == BackupType.Full)
             {
                 await using var content = new FileStream(expanded, FileMode.Open, FileAccess.Write, FileShare.None, bufferSize: 0);
-                return new LinkReading(await ArtifactReader.ReadAsync(artifact, content, progress, cancellationToken), Refusal: null);
+                return new LinkReading(await ArtifactReader.ReadAsync(link.Manifest.Encoding, artifact, content, progress, cancellationToken), Refusal: null);
             }
 
             if (link.Bases.Count == 0 || link.BrokenChain is not null) // nothing to apply it to; its own bytes can be judged all the same
-                return new LinkReading(await ArtifactReader.ReadAsync(artifact, Stream.Null, progress, cancellationToken), "what it builds on is not there");
+                return new LinkReading(await ArtifactReader.ReadAsync(link.Manifest.Encoding, artifact, Stream.Null, progress, cancellationToken), "what it builds on is not there");
             await using var increment = new IncrementStream(source.OpenIncrement(expanded));
-            var reading = await ArtifactReader.ReadAsync(artifact, increment, progress, cancellationToken);
-            if (reading.GzipFailure is null)
+            var reading = await ArtifactReader.ReadAsync(link.Manifest.Encoding, artifact, increment, progress, cancellationToken);
+            if (reading.EncodingFailure is null)
                 await increment.CompleteAsync();
             return new LinkReading(reading, increment.Refusal);
         }

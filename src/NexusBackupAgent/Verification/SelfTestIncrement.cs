@@ -23,7 +23,7 @@ internal sealed class SelfTestIncrement(IBackupSource source, BackupCatalog cata
         await catalog.WriteArtifactAsync(
             artifact,
             async (stored, token) => digests = await ArtifactWriter.WriteAsync(
-                stored, 6, async (content, inner) => restored = await source.CopyChangesAsync(snapshot, earlier, index, content, progress: null, inner), progress: null, token),
+                catalog.EncodingOf(BackupType.Incremental), stored, 6, async (content, inner) => restored = await source.CopyChangesAsync(snapshot, earlier, index, content, progress: null, inner), progress: null, token),
             cancellationToken);
         await catalog.CommitAsync(
             @base.Manifest with
@@ -37,6 +37,7 @@ internal sealed class SelfTestIncrement(IBackupSource source, BackupCatalog cata
                 Content = digests.Content,
                 Stored = digests.Stored,
                 Restored = restored,
+                Encoding = catalog.EncodingOf(BackupType.Incremental),
             },
             cancellationToken);
         return artifact;
@@ -48,7 +49,7 @@ internal sealed class SelfTestIncrement(IBackupSource source, BackupCatalog cata
         await using (var stored = await catalog.OpenReadAsync(full.File, cancellationToken))
         await using (var pages = source.IndexPages(isIncrement: false, draft, Stream.Null))
         {
-            await ArtifactReader.ReadAsync(stored, pages, progress: null, cancellationToken);
+            await ArtifactReader.ReadAsync(full.Manifest.Encoding, stored, pages, progress: null, cancellationToken);
             pages.Complete();
         }
 

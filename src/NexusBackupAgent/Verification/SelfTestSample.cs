@@ -74,7 +74,7 @@ internal sealed class SelfTestSample
     }
 
     private static BackupCatalog CatalogOf(string directory, IBackupSource source) =>
-        new(new LocalDirectoryStore(Name, directory), "", Name, source.Kind, new ArtifactExtensions(source.Extension, source.IncrementExtension), TimeZoneInfo.Utc);
+        new(new LocalDirectoryStore(Name, directory), "", Name, source.Kind, new ArtifactFormats(source.FormatOf), TimeZoneInfo.Utc);
 
     private static async Task<string> BackUpAsync(IBackupSource source, string store, string schedule, CancellationToken cancellationToken)
     {
@@ -84,12 +84,15 @@ internal sealed class SelfTestSample
         var digests = default(ArtifactDigests);
         await catalog.WriteArtifactAsync(
             artifact,
-            async (stored, token) => digests = await ArtifactWriter.WriteAsync(stored, 6, snapshot.CopyToAsync, progress: null, token),
+            async (stored, token) => digests = await ArtifactWriter.WriteAsync(catalog.EncodingOf(BackupType.Full), stored, 6, snapshot.CopyToAsync, progress: null, token),
             cancellationToken);
         await catalog.CommitAsync(
             new BackupManifest(
                 BackupManifest.CurrentFormatVersion, BackupId.New(snapshot.CapturedAt), Name, source.Kind, schedule, BackupType.Full, Base: null,
-                snapshot.CapturedAt.ToUniversalTime(), artifact, digests.Content, digests.Stored, Adopted: false, source.Tools),
+                snapshot.CapturedAt.ToUniversalTime(), artifact, digests.Content, digests.Stored, Adopted: false, source.Tools)
+            {
+                Encoding = catalog.EncodingOf(BackupType.Full),
+            },
             cancellationToken);
         return artifact;
     }

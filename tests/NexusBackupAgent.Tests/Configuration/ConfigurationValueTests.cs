@@ -1,5 +1,6 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Tests.Configuration;
 

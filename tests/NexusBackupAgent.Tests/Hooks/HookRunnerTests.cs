@@ -5,6 +5,7 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Hooks;
@@ -252,7 +253,7 @@ public sealed class HookRunnerTests : IDisposable
     public async Task The_hooks_of_a_run_run_when_its_source_is_free_again_and_change_nothing_of_its_result()
     {
         var told = bench.Source with { Hooks = new HookSettings([Command("false")], [Command("sh", "-c", $"touch '{home["started"]}'; while ! test -e '{home["go"]}'; do sleep 0.01; done; exit 1")], TimeSpan.FromSeconds(30)) };
-        var running = bench.Dispatcher.RunAsync(told, "daily", NexusBackupAgent.Catalog.BackupType.Full, TimeSpan.Zero, progress: null, CancellationToken.None);
+        var running = bench.Dispatcher.RunAsync(told, "daily", NexusBackupAgent.Sources.BackupType.Full, TimeSpan.Zero, progress: null, CancellationToken.None);
         await Eventually.TrueAsync(() => File.Exists(home["started"]), "the hook runs");
 
         Assert.False(running.IsCompleted);

@@ -2,6 +2,7 @@ using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Sources.Sqlite.Pages;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Stores;
 using NexusBackupAgent.Tests.Support;
 

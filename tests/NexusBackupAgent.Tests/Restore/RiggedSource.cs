@@ -10,9 +10,7 @@ internal sealed class RiggedSource(IBackupSource inner, Func<Func<Task>, Task> s
 {
     public string Kind => inner.Kind;
 
-    public string Extension => inner.Extension;
-
-    public string? IncrementExtension => inner.IncrementExtension;
+    public ArtifactFormat? FormatOf(BackupType type) => inner.FormatOf(type);
 
     public string Path => inner.Path;
 

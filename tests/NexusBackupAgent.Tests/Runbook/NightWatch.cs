@@ -3,6 +3,7 @@ using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Platform;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Cli;
 
 namespace NexusBackupAgent.Tests.Runbook;

@@ -2,6 +2,7 @@ using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Retention;
 using NexusBackupAgent.Tests.Support;
 

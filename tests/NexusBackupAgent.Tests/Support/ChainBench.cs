@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Tests.Support;

@@ -21,9 +21,7 @@ internal sealed class ScriptedSource(TimeProvider clock, params Func<Cancellatio
 
     public string Kind => "sqlite";
 
-    public string Extension => ".db.gz";
-
-    public string? IncrementExtension => null;
+    public ArtifactFormat? FormatOf(BackupType type) => type == BackupType.Full ? new ArtifactFormat(".db.gz", ArtifactEncoding.Gzip) : null;
 
     public Task<ArtifactDigest> CopyChangesAsync(
         SourceSnapshot snapshot, PageHistory earlier, PageIndexDraft index, Stream destination, IProgress<long>? progress, CancellationToken cancellationToken) =>

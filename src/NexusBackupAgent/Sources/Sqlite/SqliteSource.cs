@@ -13,14 +13,15 @@ namespace NexusBackupAgent.Sources.Sqlite;
 /// <param name="timeProvider">The clock.</param>
 internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSpan busyTimeout, TimeProvider timeProvider) : IBackupSource
 {
+    private static readonly ArtifactFormat Database = new(".db.gz", ArtifactEncoding.Gzip);
+    private static readonly ArtifactFormat Changes = new(".db-wal.gz", ArtifactEncoding.Gzip);
+
     // A file younger than this could change again without its time changing.
     private static readonly TimeSpan Settled = TimeSpan.FromSeconds(1);
 
     public string Kind => "sqlite";
 
-    public string Extension => ".db.gz";
-
-    public string? IncrementExtension => ".db-wal.gz";
+    public ArtifactFormat? FormatOf(BackupType type) => type == BackupType.Full ? Database : Changes;
 
     public string Path => path;
 

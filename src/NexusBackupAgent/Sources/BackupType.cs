@@ -1,4 +1,4 @@
-namespace NexusBackupAgent.Catalog;
+namespace NexusBackupAgent.Sources;
 
 /// <summary>How much of the source a backup holds.</summary>
 internal enum BackupType
