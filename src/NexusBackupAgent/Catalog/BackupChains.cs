@@ -1,4 +1,5 @@
 using NexusBackupAgent.Sources;
+
 namespace NexusBackupAgent.Catalog;
 
 /// <summary>

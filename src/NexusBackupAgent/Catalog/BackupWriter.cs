@@ -27,7 +27,7 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
     public async Task<Backup> StoreAsync(ICapture capture, BackupLabel label, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         var artifact = await catalog.BeginAsync(label.Schedule, label.Type, capture.CapturedAt, cancellationToken);
-        var sink = new Sink(catalog, artifact, level, progress);
+        var sink = new Sink(catalog, artifact, label.Type, level, progress);
         try
         {
             await capture.WriteAsync(sink, cancellationToken);
@@ -69,11 +69,17 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
         new Dictionary<string, string>(source.Tools, StringComparer.Ordinal) { ["nexus-backup"] = AgentVersion })
     {
         Restored = sink.Restored,
+        Encoding = catalog.EncodingOf(label.Type),
+        Parts = sink.Parts,
     };
 
-    private sealed class Sink(BackupCatalog catalog, string artifact, int level, IProgress<long>? progress) : IArtifactSink
+    private sealed class Sink(BackupCatalog catalog, string artifact, BackupType type, int level, IProgress<long>? progress) : IArtifactSink
     {
+        private readonly List<BackupPart> parts = [];
+
         public IProgress<long>? Progress => progress;
+
+        public IReadOnlyList<BackupPart> Parts => parts;
 
         public bool IsWritten { get; private set; }
 
@@ -85,13 +91,19 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
         public async Task<ArtifactDigests> WriteAsync(Func<Stream, CancellationToken, Task> content, IProgress<long>? progress, CancellationToken cancellationToken)
         {
             await catalog.WriteArtifactAsync(
-                artifact, async (stored, token) => Digests = await ArtifactWriter.WriteAsync(stored, level, Guarded(content), progress, token), cancellationToken);
+                artifact, async (stored, token) => Digests = await ArtifactWriter.WriteAsync(catalog.EncodingOf(type), stored, level, Guarded(content), progress, token), cancellationToken);
             IsWritten = true;
             return Digests;
         }
 
-        public Task<ArtifactDigests> WritePartAsync(string name, ArtifactEncoding encoding, Func<Stream, CancellationToken, Task> content, CancellationToken cancellationToken) =>
-            throw new NotSupportedException("no kind has parts yet");
+        public async Task<ArtifactDigests> WritePartAsync(string name, ArtifactEncoding encoding, Func<Stream, CancellationToken, Task> content, CancellationToken cancellationToken)
+        {
+            var digests = default(ArtifactDigests);
+            await catalog.WritePartAsync(
+                artifact, name, async (stored, token) => digests = await ArtifactWriter.WriteAsync(encoding, stored, level, Guarded(content), progress: null, token), cancellationToken);
+            parts.Add(new BackupPart(name, encoding, digests.Content, digests.Stored));
+            return digests;
+        }
 
         public Task WriteSidecarAsync(string ending, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>
             catalog.WriteSidecarAsync(artifact, ending, write, cancellationToken);

@@ -17,7 +17,7 @@ internal static class VerifyCommand
     private static readonly (VerificationCheck Check, string Words)[] Checks =
     [
         (VerificationCheck.Checksum, "size and SHA-256"),
-        (VerificationCheck.Gzip, "gzip"),
+        (VerificationCheck.Encoding, "gzip"),
         (VerificationCheck.Integrity, "PRAGMA integrity_check"),
     ];
 

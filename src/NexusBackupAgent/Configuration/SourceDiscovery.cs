@@ -89,7 +89,7 @@ internal sealed partial class SourceDiscovery(
         }
     }
 
-    private string Locate(string store, string directory) => PathText.Resolve(stores[store].Locate(directory));
+    private string Locate(string store, string directory) => PathText.Resolve(System.IO.Path.Combine(configuration.Stores[store].Path, directory));
 
     private static string DirectoryOf(SourceConfiguration configured, string? match = null)
     {
@@ -106,7 +106,7 @@ internal sealed partial class SourceDiscovery(
     {
         var source = new SqliteSource(path, scratch, configured.BusyTimeout, timeProvider);
         var directory = DirectoryOf(configured, configured.IsGlob ? name : null);
-        var catalog = new BackupCatalog(stores[configured.Store], directory, name, source.Kind, ArtifactExtensions.Of(source), configuration.TimeZone);
+        var catalog = new BackupCatalog(stores[configured.Store], directory, name, source.Kind, new ArtifactFormats(source.FormatOf), configuration.TimeZone);
         var protectedSource = new ProtectedSource(
             name,
             source,

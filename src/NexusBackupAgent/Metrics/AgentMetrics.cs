@@ -43,7 +43,7 @@ internal sealed class AgentMetrics(
 
         return [.. SourceMetrics.Of(sources, log, scheduler.NextRuns, now),
             .. DrillMetrics.Of(sources, operations.Counts(OperationKind.Drill), operations.LastOfEach(OperationKind.Drill), operations.LastSuccessOfEach(OperationKind.Drill)),
-            .. RestoreMetrics.Of(sources, restores.Read().LastOverLive), .. StoreMetrics.Of([.. stores.Values.Select(StoreStatus.Read)], unreadable), .. Own(now)];
+            .. RestoreMetrics.Of(sources, restores.Read().LastOverLive), .. StoreMetrics.Of(await Task.WhenAll(stores.Values.Select(store => StoreStatus.ReadAsync(store, cancellationToken))), unreadable), .. Own(now)];
     }
 
     private MetricFamily[] Own(DateTimeOffset now)

@@ -28,7 +28,10 @@ internal sealed class SpaceGuard(ScratchDirectory scratch)
     public async Task RequireAsync(BackupCatalog catalog, BackupType type, long scratchNeeded, CancellationToken cancellationToken)
     {
         var estimate = Estimate(await catalog.ListAsync(cancellationToken), type);
-        if (catalog.Store.GetSpace() is { } space && space.Available < estimate)
+        var health = await catalog.Store.GetHealthAsync(cancellationToken);
+        if (health.Down is { } down)
+            throw down;
+        if (health.Space is { } space && space.Available < estimate)
         {
             throw new BackupException(
                 FailureKind.StoreFull,

@@ -50,7 +50,7 @@ internal static class Observer
         {
             DatabaseLength = database is not null && FileStatus.Of(database) is { } file ? (long)file.Length : 0,
             IsRestored = seen.Activity?.LastRunAt is { } lastRun && agent.Operations.Since(source.Name, lastRun).Any(operation => operation.IsOverLive && operation.Succeeded),
-            IsStoreBare = StoreStatus.IsBare(catalog.Store),
+            IsStoreBare = status.StoreOf(source).IsBare,
             IsRoot = SystemUser.Current.IsRoot,
             OtherOwner = StateAccess.OtherOwner(agent.Configuration.StateDirectory),
         };
@@ -67,19 +67,28 @@ internal static class Observer
 
     private static async Task<BackupException?> TryWriteAsync(BackupCatalog catalog, CancellationToken cancellationToken)
     {
-        // A directory that is not there yet is the agent's to make: made by root here, the agent could not write to it.
-        var directory = Directory.Exists(catalog.Locate("")) ? catalog.Directory + "/" : "";
-        var trial = $"{directory}.nexus-backup-{Guid.NewGuid():N}.trial".TrimStart('/');
         try
         {
-            await catalog.Store.WriteAsync(trial, replace: false, (stream, token) => stream.WriteAsync(new byte[TrialLength], token).AsTask(), cancellationToken);
-            await catalog.Store.DeleteAsync(trial, cancellationToken);
+            // A directory that is not there yet is the agent's to make: made by root here, the agent could not write to it.
+            var directory = await IsThereAsync(catalog, cancellationToken) ? catalog.Directory + "/" : "";
+            var trial = $"{directory}.nexus-backup-{Guid.NewGuid():N}.trial".TrimStart('/');
+            await catalog.Store.PutAsync(trial, replace: false, Durability.Now, (stream, token) => stream.WriteAsync(new byte[TrialLength], token).AsTask(), cancellationToken);
+            await catalog.Store.DeleteAsync(trial, Durability.Now, cancellationToken);
             return null;
         }
         catch (BackupException failure)
         {
             return failure;
         }
+    }
+
+    private static async Task<bool> IsThereAsync(BackupCatalog catalog, CancellationToken cancellationToken)
+    {
+        if (catalog.Directory.Length == 0)
+            return true;
+        var cut = catalog.Directory.LastIndexOf('/');
+        var (above, name) = cut < 0 ? ("", catalog.Directory) : (catalog.Directory[..cut], catalog.Directory[(cut + 1)..]);
+        return (await catalog.Store.ListDirectoriesAsync(above, cancellationToken)).Contains(name, StringComparer.Ordinal);
     }
 
     private static async Task<BackupException?> TrySnapshotAsync(ProtectedSource source, CancellationToken cancellationToken)

@@ -164,7 +164,7 @@ internal sealed partial class JobScheduler(
     private async Task LookAfterAsync(ScheduledSource source, bool isKnown, CancellationToken cancellationToken)
     {
         var backups = await upkeep.LookAfterAsync(source.Source, cancellationToken);
-        if (isKnown && newcomers.AfterLoss(source, backups, timeProvider.GetUtcNow()) is { } schedule
+        if (isKnown && await newcomers.AfterLossAsync(source, backups, timeProvider.GetUtcNow(), cancellationToken) is { } schedule
             && work.Enqueue(source.Name, schedule.Name, () => RunAsync(source, schedule, cancellationToken)))
         {
             BackupsLost(source.Name, schedule.Name);

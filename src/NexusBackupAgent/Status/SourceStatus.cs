@@ -118,7 +118,8 @@ internal sealed record SourceStatus(
     {
         try
         {
-            return (await catalog.ListAsync(cancellationToken), await catalog.FindOrphansAsync(cancellationToken), null);
+            var (backups, orphans) = await catalog.ListWithOrphansAsync(cancellationToken);
+            return (backups, orphans, null);
         }
         catch (BackupException failure)
         {

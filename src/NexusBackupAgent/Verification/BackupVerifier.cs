@@ -88,9 +88,9 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         var checks = new List<CheckResult>
         {
             Result(VerificationCheck.Checksum, await ChecksumAsync(catalog, backup, reading, content, cancellationToken)),
-            Result(VerificationCheck.Gzip, reading.Artifact.GzipFailure),
+            Result(VerificationCheck.Encoding, reading.Artifact.EncodingFailure),
         };
-        var isAsCommitted = backup.Manifest.IsCommitted && reading is { Artifact.GzipFailure: null } && DamageOf(backup.Manifest, reading, content) is null;
+        var isAsCommitted = backup.Manifest.IsCommitted && reading is { Artifact.EncodingFailure: null } && DamageOf(backup.Manifest, reading, content) is null;
         if (content is not null)
         {
             if (content.Finding is { } finding && isAsCommitted && backup.Verification is { Passed: true })
@@ -114,15 +114,18 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         {
             var hasAll = backup.BrokenChain is null && (backup.Manifest.Type == BackupType.Full || backup.Bases.Count > 0);
             var content = hasAll ? await check(chain) : null;
-            foreach (var link in chain.Links.Cast<CatalogLink>().Where(link => link.Reading is null))
-                await link.CopyContentAsync(Stream.Null, cancellationToken);
+            foreach (var link in chain.Links.Cast<CatalogLink>())
+                await link.ReadRestAsync(cancellationToken);
             if (!hasAll)
                 _ = chain.Tip.Refuse("what it builds on is not there");
             return (content, Damaged: null);
         }
         catch (DamagedLinkException damaged)
         {
-            return (Content: null, (CatalogLink)damaged.Link);
+            var link = (CatalogLink)damaged.Link;
+            if (link.Reading is null) // a part of it is damaged; its own bytes are judged all the same
+                await link.CopyContentAsync(Stream.Null, cancellationToken);
+            return (Content: null, link);
         }
     }
 
@@ -130,7 +133,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
     private Task<Backup> FoundDamagedAsync(BackupCatalog catalog, CatalogLink damaged, bool recordsDamage, CancellationToken cancellationToken)
     {
         var (@base, reading) = (damaged.Backup, damaged.Reading!);
-        CheckResult[] checks = [Result(VerificationCheck.Checksum, reading.DamageOf(@base.Manifest)), Result(VerificationCheck.Gzip, reading.Artifact.GzipFailure)];
+        CheckResult[] checks = [Result(VerificationCheck.Checksum, reading.DamageOf(@base.Manifest)), Result(VerificationCheck.Encoding, reading.Artifact.EncodingFailure)];
         var result = new VerificationResult(@base.Id, timeProvider.GetUtcNow(), reading.Artifact.Stored.Length, Passed: false, checks);
         return recordsDamage ? KeepAsync(catalog, @base, result, reading.Artifact, cancellationToken) : Task.FromResult(@base with { Verification = result });
     }

@@ -87,5 +87,5 @@ internal sealed class SelfTestSample
     }
 
     private static BackupCatalog CatalogOf(SelfTestParts parts, string directory, IBackupSource source) =>
-        new(parts.NewStore(directory), "", Name, source.Kind, ArtifactExtensions.Of(source), TimeZoneInfo.Utc);
+        new(parts.NewStore(directory), "", Name, source.Kind, new ArtifactFormats(source.FormatOf), TimeZoneInfo.Utc);
 }

@@ -60,7 +60,7 @@ public sealed class ChainReplacementTests
         FaultyStore? store = null;
         var (bench, chain) = await ChainBench.WithAsync(increments: 1, _ => store = new FaultyStore(new LocalDirectoryStore("local", temp.Path), 0, FaultTime.Before, staysDead: false));
         using var _ = bench;
-        Damage.FlipBit(store!.Locate(chain[0].File));
+        Damage.FlipBit(store!.Describe(chain[0].File));
         store.Opening = _ =>
         {
             bench.Clock.Advance(TimeSpan.FromMilliseconds(10)); // a run takes its time

@@ -131,6 +131,6 @@ public sealed class RestorePlanTests
 
     private static Backup Verified(Backup backup, bool passed) => backup with
     {
-        Verification = new VerificationResult(backup.Id, Now, 100, passed, [new CheckResult(VerificationCheck.Gzip, passed, passed ? "" : "bad gzip")]),
+        Verification = new VerificationResult(backup.Id, Now, 100, passed, [new CheckResult(VerificationCheck.Encoding, passed, passed ? "" : "bad gzip")]),
     };
 }

@@ -1,3 +1,4 @@
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Sources.Files;

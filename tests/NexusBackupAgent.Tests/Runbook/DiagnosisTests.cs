@@ -499,7 +499,7 @@ public sealed class DiagnosisTests : IDisposable
     {
         var (configuration, _) = ConfigurationFile.Load(Place.Configuration, TimeZoneInfo.Utc);
         using var session = CommandSession.Open(configuration!, new Terminal(TextWriter.Null, TextWriter.Null, outputIsWatched: false, errorIsWatched: false), TimeProvider.System, false);
-        return await Observer.ObserveAsync(AgentStatus.Read(session.Agent), session.Agent.Roster.Current.Single(), evenStale: false, progress: null, CancellationToken.None);
+        return await Observer.ObserveAsync(await AgentStatus.ReadAsync(session.Agent, CancellationToken.None), session.Agent.Roster.Current.Single(), evenStale: false, progress: null, CancellationToken.None);
     }
 
     private async Task<JsonElement> ExpectAsync(string cause, int exitCode, string evidence, string next)

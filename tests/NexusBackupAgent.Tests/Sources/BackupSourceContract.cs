@@ -1,3 +1,4 @@
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
@@ -32,7 +33,7 @@ public abstract class BackupSourceContract : IDisposable
     /// <summary>The source under test; what it protects may not be there yet.</summary>
     private protected abstract IBackupSource Source { get; }
 
-    private BackupCatalog Catalog => new(new LocalDirectoryStore("local", Store), "", "contract", Source.Kind, ArtifactExtensions.Of(Source), TimeZoneInfo.Utc);
+    private BackupCatalog Catalog => new(new LocalDirectoryStore("local", Store), "", "contract", Source.Kind, new ArtifactFormats(Source.FormatOf), TimeZoneInfo.Utc);
 
     public void Dispose()
     {

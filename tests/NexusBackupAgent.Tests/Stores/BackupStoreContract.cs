@@ -32,7 +32,7 @@ public abstract class BackupStoreContract
     [Fact]
     public async Task A_writer_that_fails_leaves_nothing_and_its_own_exception()
     {
-        await Assert.ThrowsAsync<InvalidTimeZoneException>(() => Store.WriteAsync("d/a", replace: false, WriteHalfAndThrow, CancellationToken.None));
+        await Assert.ThrowsAsync<InvalidTimeZoneException>(() => Store.PutAsync("d/a", replace: false, Durability.Now, WriteHalfAndThrow, CancellationToken.None));
         Assert.Empty(await ListAsync("d/a"));
     }
 
@@ -40,7 +40,7 @@ public abstract class BackupStoreContract
     public async Task A_writer_that_fails_leaves_the_file_that_was_there()
     {
         await WriteAsync("a", "before");
-        await Assert.ThrowsAsync<InvalidTimeZoneException>(() => Store.WriteAsync("a", replace: true, WriteHalfAndThrow, CancellationToken.None));
+        await Assert.ThrowsAsync<InvalidTimeZoneException>(() => Store.PutAsync("a", replace: true, Durability.Now, WriteHalfAndThrow, CancellationToken.None));
         Assert.Equal("before", await ReadAsync("a"));
         Assert.Single(await ListAsync("a"));
     }
@@ -49,9 +49,10 @@ public abstract class BackupStoreContract
     public async Task Cancelling_leaves_nothing()
     {
         using var stop = new CancellationTokenSource();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Store.WriteAsync(
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Store.PutAsync(
             "a",
             replace: false,
+            Durability.Now,
             async (stream, token) =>
             {
                 await stream.WriteAsync(new byte[10], token);
@@ -64,13 +65,14 @@ public abstract class BackupStoreContract
     [Fact]
     public async Task Nothing_is_seen_of_a_file_before_it_is_whole()
     {
-        await Store.WriteAsync(
+        await Store.PutAsync(
             "a.db.gz",
             replace: false,
+            Durability.Now,
             async (stream, token) =>
             {
                 await stream.WriteAsync(new byte[10], token);
-                await Assert.ThrowsAsync<FileNotFoundException>(() => Store.OpenReadAsync("a.db.gz", token));
+                await Assert.ThrowsAsync<FileNotFoundException>(() => Store.OpenAsync("a.db.gz", token));
                 Assert.DoesNotContain(await Store.ListAsync("", token), file => !file.Name.StartsWith('.'));
             },
             CancellationToken.None);
@@ -118,10 +120,10 @@ public abstract class BackupStoreContract
         await WriteAsync(from, "hello");
         var before = Assert.Single(await ListAsync(from));
 
-        await Store.MoveAsync(from, to, CancellationToken.None);
+        await Store.TryRenameAsync(from, to, CancellationToken.None);
 
         Assert.Equal("hello", await ReadAsync(to));
-        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.OpenReadAsync(from, CancellationToken.None));
+        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.OpenAsync(from, CancellationToken.None));
         var after = Assert.Single(await ListAsync(to));
         Assert.Equal(before with { Name = Path.GetFileName(to), ChangedAt = after.ChangedAt }, after); // it is as old as it was, and was renamed now
     }
@@ -132,7 +134,7 @@ public abstract class BackupStoreContract
         await WriteAsync("d/a", "mine");
         await WriteAsync("d/b", "theirs");
 
-        var refused = await Assert.ThrowsAsync<BackupException>(() => Store.MoveAsync("d/a", "d/b", CancellationToken.None));
+        var refused = await Assert.ThrowsAsync<BackupException>(() => Store.TryRenameAsync("d/a", "d/b", CancellationToken.None));
 
         Assert.Contains("exist", refused.Message, StringComparison.OrdinalIgnoreCase);
         Assert.Equal(("mine", "theirs"), (await ReadAsync("d/a"), await ReadAsync("d/b")));
@@ -142,8 +144,8 @@ public abstract class BackupStoreContract
     public async Task Moving_what_is_absent_says_so()
     {
         await WriteAsync("d/a", "1");
-        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.MoveAsync("d/b", "d/c", CancellationToken.None));
-        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.MoveAsync("none/such", "d/c", CancellationToken.None));
+        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.TryRenameAsync("d/b", "d/c", CancellationToken.None));
+        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.TryRenameAsync("none/such", "d/c", CancellationToken.None));
         Assert.Equal("a", Assert.Single(await ListAsync("d/a")).Name);
     }
 
@@ -151,9 +153,9 @@ public abstract class BackupStoreContract
     public async Task Deleting_what_is_absent_is_success()
     {
         await WriteAsync("d/a", "1");
-        await Store.DeleteAsync("d/a", CancellationToken.None);
-        await Store.DeleteAsync("d/a", CancellationToken.None);
-        await Store.DeleteAsync("none/such", CancellationToken.None);
+        await Store.DeleteAsync("d/a", Durability.Now, CancellationToken.None);
+        await Store.DeleteAsync("d/a", Durability.Now, CancellationToken.None);
+        await Store.DeleteAsync("none/such", Durability.Now, CancellationToken.None);
         Assert.Empty(await ListAsync("d/a"));
     }
 
@@ -161,7 +163,7 @@ public abstract class BackupStoreContract
     public async Task Opening_what_is_absent_says_so()
     {
         await WriteAsync("d/a", "1");
-        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.OpenReadAsync("d/b", CancellationToken.None));
+        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.OpenAsync("d/b", CancellationToken.None));
     }
 
     [Fact]
@@ -173,11 +175,11 @@ public abstract class BackupStoreContract
     }
 
     private protected Task WriteAsync(string path, string text, bool replace = false) =>
-        Store.WriteAsync(path, replace, (stream, token) => stream.WriteAsync(Encoding.UTF8.GetBytes(text), token).AsTask(), CancellationToken.None);
+        Store.PutAsync(path, replace, Durability.Now, (stream, token) => stream.WriteAsync(Encoding.UTF8.GetBytes(text), token).AsTask(), CancellationToken.None);
 
     private protected async Task<string> ReadAsync(string path)
     {
-        using var reader = new StreamReader(await Store.OpenReadAsync(path, CancellationToken.None));
+        using var reader = new StreamReader(await Store.OpenAsync(path, CancellationToken.None));
         return await reader.ReadToEndAsync();
     }
 

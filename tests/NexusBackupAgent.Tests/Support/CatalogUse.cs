@@ -8,8 +8,12 @@ namespace NexusBackupAgent.Tests.Support;
 /// <summary>What a run does with a catalog, without a source.</summary>
 internal static class CatalogUse
 {
+    /// <summary>What a database's backups are called.</summary>
+    public static ArtifactFormats Formats { get; } =
+        new(type => type == BackupType.Full ? new ArtifactFormat(".db.gz", ArtifactEncoding.Gzip) : new ArtifactFormat(".db-wal.gz", ArtifactEncoding.Gzip));
+
     public static BackupCatalog CatalogOf(IBackupStore store, TimeZoneInfo? zone = null, string directory = "itsm") =>
-        new(store, directory, "itsm", "sqlite", new ArtifactExtensions(".db.gz", ".db-wal.gz"), zone ?? TimeZoneInfo.Utc);
+        new(store, directory, "itsm", "sqlite", Formats, zone ?? TimeZoneInfo.Utc);
 
     /// <summary>Begin, write, commit.</summary>
     public static async Task<Backup> AddAsync(this BackupCatalog catalog, byte[] content, DateTimeOffset? capturedAt = null, string schedule = "daily")

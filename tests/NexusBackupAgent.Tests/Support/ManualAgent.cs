@@ -44,7 +44,7 @@ internal sealed class ManualAgent : IAsyncDisposable, ILogger<JobScheduler>, ILo
         {
             Name = name,
             Source = source ?? new ScriptedSource(Clock),
-            Catalog = new BackupCatalog(bench.Store, name, name, "sqlite", new ArtifactExtensions(".db.gz"), TimeZoneInfo.Utc),
+            Catalog = new BackupCatalog(bench.Store, name, name, "sqlite", CatalogUse.Formats, TimeZoneInfo.Utc),
         },
         [.. schedules.Select(schedule => new Schedule(schedule.Name, CronSchedule.Parse(schedule.Cron), BackupType.Full))],
         TimeSpan.FromHours(24),

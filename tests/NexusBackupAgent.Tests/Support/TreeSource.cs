@@ -54,7 +54,7 @@ internal sealed class TreeSource(string directory, TimeProvider clock) : IBackup
         return new ContentCheck(finding);
     }
 
-    public IRestoreTarget Target(string? to) => new TreeTarget(this, directory, to);
+    public IRestoreTarget Target(string? to) => new TreeTarget(directory, to);
 
     /// <summary>Reads the archive as it streams.</summary>
     /// <param name="look">Given each entry; says what is wrong with it.</param>
@@ -138,7 +138,7 @@ internal sealed class TreeSource(string directory, TimeProvider clock) : IBackup
 }
 
 /// <summary>The directory of a tree: the restored one is made beside it, and both change names.</summary>
-internal sealed class TreeTarget(TreeSource source, string live, string? to) : IRestoreTarget
+internal sealed class TreeTarget(string live, string? to) : IRestoreTarget
 {
     private static readonly HashSet<string> Locked = [];
 

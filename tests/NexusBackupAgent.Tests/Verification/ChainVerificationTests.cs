@@ -18,7 +18,7 @@ public sealed class ChainVerificationTests
 
         Assert.Equal(chain.Take(3).Reverse().Select(backup => backup.Id), listed.Bases.Select(backup => backup.Id));
         Assert.Equal(chain[0].Id, listed.Bases[2].Id);
-        Assert.Equal([VerificationCheck.Checksum, VerificationCheck.Gzip, VerificationCheck.Integrity], listed.Verification!.Checks.Select(check => check.Check));
+        Assert.Equal([VerificationCheck.Checksum, VerificationCheck.Encoding, VerificationCheck.Integrity], listed.Verification!.Checks.Select(check => check.Check));
         Assert.All(await bench.StatesOldestFirstAsync(), state => Assert.Equal(BackupState.Good, state));
     }
 
@@ -80,7 +80,7 @@ public sealed class ChainVerificationTests
         FaultyStore? store = null;
         var (bench, chain) = await ChainBench.WithAsync(increments: 1, _ => store = new FaultyStore(new LocalDirectoryStore("local", temp.Path), 0, FaultTime.Before, staysDead: false));
         using var _ = bench;
-        var full = store!.Locate(chain[0].File);
+        var full = store!.Describe(chain[0].File);
         var sound = await File.ReadAllBytesAsync(full);
         Damage.FlipBit(full);
         var opened = 0;

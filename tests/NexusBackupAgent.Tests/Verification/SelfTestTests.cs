@@ -41,7 +41,7 @@ public sealed class SelfTestTests : IDisposable
 
     [Theory]
     [InlineData(VerificationCheck.Checksum, "a wrong hash in .sha256", "an older backup under its name", "another backup's manifest", "a bit flipped at 50 %", "empty (0 bytes)", "another backup in the place of what an increment builds on")]
-    [InlineData(VerificationCheck.Gzip, "cut off before it was hashed", "cut off", "a block of zeros")]
+    [InlineData(VerificationCheck.Encoding, "cut off before it was hashed", "cut off", "a block of zeros")]
     [InlineData(VerificationCheck.Integrity, "a damaged database, stored without a flaw")]
     public async Task A_blind_check_is_found_out(object check, params string[] expected)
     {
