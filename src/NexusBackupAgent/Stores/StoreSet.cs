@@ -1,29 +1,36 @@
-namespace NexusBackupAgent.Configuration;
+using NexusBackupAgent.Configuration;
+
+namespace NexusBackupAgent.Stores;
 
 /// <summary>The stores of the file: those that can be used, and those that sources may name only to hear why not.</summary>
 internal sealed class StoreSet
 {
-    private const string Example = "stores: {local: {path: backups}}";
+    /// <summary>Kinds that a later version may have.</summary>
+    private static readonly string[] Planned = ["s3"];
 
-    private readonly Dictionary<string, StoreConfiguration> usable = new(StringComparer.Ordinal);
+    private readonly IReadOnlyList<IStoreKind> kinds;
+    private readonly string baseDirectory;
+    private readonly Dictionary<string, IStoreSettings> usable = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Field> unsupported = new(StringComparer.Ordinal);
     private readonly HashSet<string> used = new(StringComparer.Ordinal);
     private readonly List<string> declared = [];
 
-    private StoreSet()
-    {
-    }
+    private StoreSet(IReadOnlyList<IStoreKind> kinds, string baseDirectory) => (this.kinds, this.baseDirectory) = (kinds, baseDirectory);
 
-    public IReadOnlyDictionary<string, StoreConfiguration> Usable => usable;
+    public IReadOnlyDictionary<string, IStoreSettings> Usable => usable;
 
-    public static StoreSet Bind(Section root, string baseDirectory)
+    /// <summary>The level of one store, and those that the kinds have below it.</summary>
+    public static IReadOnlyList<LevelKeys> LevelsOf(IReadOnlyList<IStoreKind> kinds) => [KeysOf(kinds), .. kinds.SelectMany(kind => kind.Levels)];
+
+    public static StoreSet Bind(Section root, IReadOnlyList<IStoreKind> kinds, string baseDirectory)
     {
-        var stores = new StoreSet();
-        var section = root.FindSection("stores", Example);
+        var example = $"stores: {{local: {{{kinds[0].Example}}}}}";
+        var stores = new StoreSet(kinds, baseDirectory);
+        var section = root.FindSection("stores", example);
         foreach (var field in section?.Fields ?? [])
-            stores.Add(field, baseDirectory);
+            stores.Add(field);
         if (stores.declared.Count == 0)
-            root.Error("there are no stores to keep backups in", $"write for example {Example}");
+            root.Error("there are no stores to keep backups in", $"write for example {example}");
         return stores;
     }
 
@@ -44,32 +51,37 @@ internal sealed class StoreSet
     {
         foreach (var (name, field) in unsupported)
         {
-            const string Mend = "keep backups in a local directory: path: backups";
+            var (problem, mend) = ($"{field.Name.ToUpperInvariant()} stores are not supported by this version", $"keep backups in {kinds[0].Offer}");
             if (used.Contains(name))
-                field.Error("S3 stores are not supported by this version, and a source uses this one", Mend);
+                field.Error($"{problem}, and a source uses this one", mend);
             else
-                field.Warning("S3 stores are not supported by this version; no source uses this one", Mend);
+                field.Warning($"{problem}; no source uses this one", mend);
         }
     }
 
-    private void Add(Field field, string baseDirectory)
+    private static LevelKeys KeysOf(IEnumerable<IStoreKind> kinds) => new("stores.<name>", [.. kinds.Select(kind => kind.Key), .. kinds.SelectMany(kind => kind.Options)]);
+
+    private void Add(Field field)
     {
         declared.Add(field.Name);
         if (NameText.FindMistake(field.Name) is { } mistake)
             field.Error($"the store's name {mistake}", "write a short name, for example local");
-        if (field.Section($"{field.Name}: {{path: backups}}") is not { } section)
+        if (field.Section($"{field.Name}: {{{kinds[0].Example}}}") is not { } section)
             return;
-        if (section.Find("s3") is { } s3)
+        IReadOnlyList<IStoreKind> named = [.. kinds.Where(kind => section.Find(kind.Key) is not null)];
+        if (Planned.Except(kinds.Select(kind => kind.Key)).Select(section.Find).FirstOrDefault(planned => planned is not null) is { } planned)
         {
-            unsupported[field.Name] = s3;
+            unsupported[field.Name] = planned;
             return;
         }
 
-        UnknownKeys.Report(section, ConfigurationKeys.Store);
-        if (section.Find("path") is not { } path)
-            section.Error("the store has no path", "write its directory, for example path: backups");
-        else if (path.Parse(text => PathText.Parse(text, baseDirectory), fallback: null, "backups") is { } directory)
-            usable[field.Name] = new StoreConfiguration(field.Name, directory);
+        UnknownKeys.Report(section, KeysOf(named.Count == 1 ? named : kinds));
+        if (named.Count == 0)
+            section.Error($"the store has no {string.Join(" or ", kinds.Select(kind => kind.Key))}", $"write {string.Join(", or ", kinds.Select(kind => kind.Teaching))}");
+        else if (named.Count > 1)
+            section.Error($"the store has {string.Join(" and ", named.Select(kind => kind.Key))}, and a store is of one kind", "keep one of them; make another store for the other");
+        else if (named[0].Bind(field.Name, section, baseDirectory) is { } store)
+            usable[field.Name] = store;
     }
 
     private string? Only(Section source)
