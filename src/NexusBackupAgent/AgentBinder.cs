@@ -16,7 +16,7 @@ internal sealed class AgentBinder(string file, TimeZoneInfo hostZone, AgentKinds
     private readonly string baseDirectory = Path.GetDirectoryName(file)!;
 
     /// <summary>Every level of the file.</summary>
-    public static IReadOnlyList<LevelKeys> LevelsOf(AgentKinds kinds) => [RootKeys, LogKeys, .. StoreSet.LevelsOf(kinds.Stores), .. SourceBinder.LevelsOf(kinds.Sources)];
+    public static IReadOnlyList<LevelKeys> LevelsOf(AgentKinds kinds) => [RootKeys, LogKeys, .. kinds.Stores.Levels, .. SourceBinder.LevelsOf(kinds.Sources)];
 
     /// <returns>What the file says, with defaults in the place of what is wrong: of use only if no error was reported.</returns>
     public AgentConfiguration Bind(Section root)
@@ -40,7 +40,7 @@ internal sealed class AgentBinder(string file, TimeZoneInfo hostZone, AgentKinds
 
     private List<SourceConfiguration> BindSources(Section root, StoreSet stores)
     {
-        var example = $"sources: {{itsm: {{{kinds.Sources[0].Example}, schedules: {{daily: {{cron: \"0 2 * * *\", retention: 7d}}}}}}}}";
+        var example = $"sources: {{itsm: {{{kinds.Sources.Example}, schedules: {{daily: {{cron: \"0 2 * * *\", retention: 7d}}}}}}}}";
         if (root.Find("sources") is not { IsEmpty: false } field)
         {
             root.Error("nothing to back up: there are no sources", $"write for example {example}");

@@ -10,7 +10,7 @@ namespace NexusBackupAgent.Scheduling;
 /// <param name="kinds">What a source may be.</param>
 /// <param name="stores">Where its backups may go.</param>
 /// <param name="baseDirectory">Where relative paths begin.</param>
-internal sealed class SourceBinder(IReadOnlyList<ISourceKind> kinds, StoreSet stores, string baseDirectory)
+internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string baseDirectory)
 {
     private static readonly LevelKeys RpoKeys = new("sources.<name>.rpo", "warning", "critical");
 
@@ -18,16 +18,13 @@ internal sealed class SourceBinder(IReadOnlyList<ISourceKind> kinds, StoreSet st
 
     private static readonly LevelKeys CompressionKeys = new("sources.<name>.compression", "level");
 
-    /// <summary>Kinds that a later version may have.</summary>
-    private static readonly string[] Planned = ["postgres", "s3"];
-
     private readonly LevelKeys keys = KeysOf(kinds);
 
     /// <summary>The level of one source and all below it.</summary>
-    public static IReadOnlyList<LevelKeys> LevelsOf(IReadOnlyList<ISourceKind> kinds) =>
+    public static IReadOnlyList<LevelKeys> LevelsOf(SourceKinds kinds) =>
     [
         KeysOf(kinds), ScheduleBinder.Keys, RpoKeys, RetryKeys, CompressionKeys, ChoreBinder.VerifyKeys, ChoreBinder.DrillKeys, ProbeBinder.Keys,
-        RestoreBinder.Keys, HookBinder.Keys, HookBinder.HookKeys, .. kinds.SelectMany(kind => kind.Levels),
+        RestoreBinder.Keys, HookBinder.Keys, HookBinder.HookKeys, .. kinds.Levels,
     ];
 
     /// <returns>Null when a part is missing without which there is no source; that was reported.</returns>
@@ -35,11 +32,11 @@ internal sealed class SourceBinder(IReadOnlyList<ISourceKind> kinds, StoreSet st
     {
         if (NameText.FindMistake(field.Name) is { } mistake)
             field.Error($"the source's name {mistake}", "write a name without slashes, control characters and leading dots, at most 100 characters");
-        if (field.Section($"{field.Name}: {{{kinds[0].Example}}}") is not { } section)
+        if (field.Section($"{field.Name}: {{{kinds.Example}}}") is not { } section)
             return null;
 
         UnknownKeys.Report(section, keys);
-        var settings = BindKind(field.Name, section);
+        var settings = kinds.Bind(field.Name, section, baseDirectory);
         var store = stores.Resolve(section, section.Find("store"));
         var source = new SourceConfiguration(
             field.Name,
@@ -61,54 +58,16 @@ internal sealed class SourceBinder(IReadOnlyList<ISourceKind> kinds, StoreSet st
         return settings is null || store is null ? null : source;
     }
 
-    private static LevelKeys KeysOf(IReadOnlyList<ISourceKind> kinds) => new(
+    private static LevelKeys KeysOf(SourceKinds kinds) => new(
         "sources.<name>",
         [
-            .. kinds.Select(kind => kind.Key), "store", "directory", "schedules", "rpo", .. kinds.SelectMany(kind => kind.Options).Distinct(),
+            .. kinds.Keys, "store", "directory", "schedules", "rpo", .. kinds.Options,
             "timeLimit", "retry", "compression", "verify", "drill", "restore", "hooks",
         ])
     {
-        Unsupported = [.. Unsupported(kinds)],
-        Supported = $"this version backs up {string.Join(", or ", kinds.Select(kind => kind.Offer))}",
+        Unsupported = kinds.Unsupported,
+        Supported = kinds.Supported,
     };
-
-    private static IEnumerable<string> Unsupported(IReadOnlyList<ISourceKind> kinds) => Planned.Except(kinds.Select(kind => kind.Key));
-
-    /// <summary>A source that names no kind, or several, still hears all that is wrong with their options.</summary>
-    private ISourceSettings? BindKind(string name, Section source)
-    {
-        IReadOnlyList<ISourceKind> named = [.. kinds.Where(kind => source.Find(kind.Key) is not null)];
-        if (named is [var only])
-        {
-            RefuseOptionsOfOthers(source, only);
-            return only.Bind(name, source, baseDirectory);
-        }
-
-        if (named.Count > 1)
-        {
-            source.Error($"names {string.Join(" and ", named.Select(kind => kind.Key))}, and a source is of one kind", "keep one of them; make another source for the other");
-        }
-        else if (!Unsupported(kinds).Any(kind => source.Find(kind) is not null))
-        {
-            var tree = source.Find("directory") is null ? "" : "; directory trees as sources are not supported by this version";
-            source.Error(
-                $"does not say which {string.Join(" or ", kinds.Select(kind => kind.Noun).Distinct())} to back up{tree}",
-                $"write for example {string.Join(" or ", kinds.Select(kind => kind.Example))}");
-        }
-
-        foreach (var kind in named.Count > 1 ? named : kinds)
-            kind.Bind(name, source, baseDirectory);
-        return null;
-    }
-
-    private void RefuseOptionsOfOthers(Section source, ISourceKind kind)
-    {
-        foreach (var other in kinds.Where(other => other != kind))
-        {
-            foreach (var field in other.Options.Except(kind.Options).Select(source.Find).OfType<Field>())
-                field.Error($"has no meaning for a source with {kind.Key}", $"remove it; only a source with {other.Key} has it");
-        }
-    }
 
     private static string? Directory(Section section, Field source)
     {

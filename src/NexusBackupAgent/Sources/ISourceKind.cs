@@ -5,7 +5,7 @@ namespace NexusBackupAgent.Sources;
 
 /// <summary>
 /// A kind of thing that the agent protects. <see cref="Key"/> in a source's configuration makes the source one of this kind.
-/// Whoever adds a kind registers it in <c>AgentKinds</c>; nothing above this folder knows it.
+/// Whoever adds a kind registers it in <see cref="SourceKinds"/>; nothing above this folder knows it.
 /// </summary>
 internal interface ISourceKind
 {

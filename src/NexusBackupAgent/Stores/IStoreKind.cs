@@ -4,7 +4,7 @@ namespace NexusBackupAgent.Stores;
 
 /// <summary>
 /// A kind of place that keeps backups. <see cref="Key"/> in a store's configuration makes the store one of this kind.
-/// Whoever adds a kind registers it in <c>AgentKinds</c>; nothing above this folder knows it.
+/// Whoever adds a kind registers it in <see cref="StoreKinds"/>; nothing above this folder knows it.
 /// </summary>
 internal interface IStoreKind
 {

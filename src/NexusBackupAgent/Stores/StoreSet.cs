@@ -5,26 +5,20 @@ namespace NexusBackupAgent.Stores;
 /// <summary>The stores of the file: those that can be used, and those that sources may name only to hear why not.</summary>
 internal sealed class StoreSet
 {
-    /// <summary>Kinds that a later version may have.</summary>
-    private static readonly string[] Planned = ["s3"];
-
-    private readonly IReadOnlyList<IStoreKind> kinds;
+    private readonly StoreKinds kinds;
     private readonly string baseDirectory;
     private readonly Dictionary<string, IStoreSettings> usable = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Field> unsupported = new(StringComparer.Ordinal);
     private readonly HashSet<string> used = new(StringComparer.Ordinal);
     private readonly List<string> declared = [];
 
-    private StoreSet(IReadOnlyList<IStoreKind> kinds, string baseDirectory) => (this.kinds, this.baseDirectory) = (kinds, baseDirectory);
+    private StoreSet(StoreKinds kinds, string baseDirectory) => (this.kinds, this.baseDirectory) = (kinds, baseDirectory);
 
     public IReadOnlyDictionary<string, IStoreSettings> Usable => usable;
 
-    /// <summary>The level of one store, and those that the kinds have below it.</summary>
-    public static IReadOnlyList<LevelKeys> LevelsOf(IReadOnlyList<IStoreKind> kinds) => [KeysOf(kinds), .. kinds.SelectMany(kind => kind.Levels)];
-
-    public static StoreSet Bind(Section root, IReadOnlyList<IStoreKind> kinds, string baseDirectory)
+    public static StoreSet Bind(Section root, StoreKinds kinds, string baseDirectory)
     {
-        var example = $"stores: {{local: {{{kinds[0].Example}}}}}";
+        var example = $"stores: {{local: {{{kinds.Example}}}}}";
         var stores = new StoreSet(kinds, baseDirectory);
         var section = root.FindSection("stores", example);
         foreach (var field in section?.Fields ?? [])
@@ -51,36 +45,24 @@ internal sealed class StoreSet
     {
         foreach (var (name, field) in unsupported)
         {
-            var (problem, mend) = ($"{field.Name.ToUpperInvariant()} stores are not supported by this version", $"keep backups in {kinds[0].Offer}");
+            var problem = $"{field.Name.ToUpperInvariant()} stores are not supported by this version";
             if (used.Contains(name))
-                field.Error($"{problem}, and a source uses this one", mend);
+                field.Error($"{problem}, and a source uses this one", kinds.Supported);
             else
-                field.Warning($"{problem}; no source uses this one", mend);
+                field.Warning($"{problem}; no source uses this one", kinds.Supported);
         }
     }
-
-    private static LevelKeys KeysOf(IEnumerable<IStoreKind> kinds) => new("stores.<name>", [.. kinds.Select(kind => kind.Key), .. kinds.SelectMany(kind => kind.Options)]);
 
     private void Add(Field field)
     {
         declared.Add(field.Name);
         if (NameText.FindMistake(field.Name) is { } mistake)
             field.Error($"the store's name {mistake}", "write a short name, for example local");
-        if (field.Section($"{field.Name}: {{{kinds[0].Example}}}") is not { } section)
+        if (field.Section($"{field.Name}: {{{kinds.Example}}}") is not { } section)
             return;
-        IReadOnlyList<IStoreKind> named = [.. kinds.Where(kind => section.Find(kind.Key) is not null)];
-        if (Planned.Except(kinds.Select(kind => kind.Key)).Select(section.Find).FirstOrDefault(planned => planned is not null) is { } planned)
-        {
-            unsupported[field.Name] = planned;
-            return;
-        }
-
-        UnknownKeys.Report(section, KeysOf(named.Count == 1 ? named : kinds));
-        if (named.Count == 0)
-            section.Error($"the store has no {string.Join(" or ", kinds.Select(kind => kind.Key))}", $"write {string.Join(", or ", kinds.Select(kind => kind.Teaching))}");
-        else if (named.Count > 1)
-            section.Error($"the store has {string.Join(" and ", named.Select(kind => kind.Key))}, and a store is of one kind", "keep one of them; make another store for the other");
-        else if (named[0].Bind(field.Name, section, baseDirectory) is { } store)
+        if (kinds.FindUnsupported(section) is { } kind)
+            unsupported[field.Name] = kind;
+        else if (kinds.Bind(field.Name, section, baseDirectory) is { } store)
             usable[field.Name] = store;
     }
 
