@@ -1,13 +1,12 @@
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Scheduling;
-using NexusBackupAgent.Sources.Sqlite;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Stores;
 using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Verification;
@@ -25,7 +24,7 @@ internal sealed partial class Agent : IDisposable
         logger = loggers.CreateLogger<Agent>();
         Configuration = configuration;
         TimeProvider = timeProvider;
-        Stores = configuration.Stores.Values.ToDictionary(store => store.Name, IBackupStore (store) => new LocalDirectoryStore(store.Name, store.Path), StringComparer.Ordinal);
+        Stores = configuration.Stores.ToDictionary(entry => entry.Key, entry => entry.Value.Open(), StringComparer.Ordinal);
 
         var journal = OpenJournal(evenWithoutJournal);
         Journal = new RunJournal(journal);
@@ -43,10 +42,10 @@ internal sealed partial class Agent : IDisposable
         Verifications = new VerificationDispatcher(examiner, Turns, Operations, Hooks, timeProvider, loggers.CreateLogger<VerificationDispatcher>());
         Replacements = new ReplacementDispatcher(Dispatcher, Journal, timeProvider, loggers.CreateLogger<ReplacementDispatcher>());
         RestoreHistory = new RestoreHistory(Operations, configuration.StateDirectory, timeProvider, loggers.CreateLogger<RestoreHistory>());
-        Restores = new RestoreDispatcher(new Restorer(verifier, timeProvider) { Forbidden = OwnPlaces(configuration) }, Turns, Journal, Operations, RestoreHistory, Hooks, timeProvider, loggers.CreateLogger<RestoreDispatcher>());
+        Restores = new RestoreDispatcher(new Restorer(verifier, timeProvider) { Forbidden = configuration.OwnPlaces }, Turns, Journal, Operations, RestoreHistory, Hooks, timeProvider, loggers.CreateLogger<RestoreDispatcher>());
         Drills = new DrillDispatcher(new RestoreDrill(verifier, scratch, timeProvider), Turns, Journal, Operations, Hooks, timeProvider, loggers.CreateLogger<DrillDispatcher>());
-        SelfTests = new SelfTestDispatcher(new SelfTest(verifier.VerifyAsync, new SelfTestParts(directory => new SqliteSpecimen(directory, scratch, timeProvider), directory => new LocalDirectoryStore("self-test", directory)), scratch, timeProvider), Operations, timeProvider, loggers.CreateLogger<SelfTestDispatcher>());
-        var discovery = new SourceDiscovery(configuration, Stores, scratch, timeProvider, loggers.CreateLogger<SourceDiscovery>());
+        SelfTests = new SelfTestDispatcher(new SelfTest(verifier.VerifyAsync, SelfTestPartsOf(configuration), scratch, timeProvider), Operations, timeProvider, loggers.CreateLogger<SelfTestDispatcher>());
+        var discovery = new SourceDiscovery(configuration.Sources, configuration.TimeZone, Stores, configuration.Stores, scratch, timeProvider, loggers);
         Roster = new SourceRoster(_ => discovery.Find());
         var upkeep = new SourceUpkeep(Dispatcher, Verifications, Replacements, timeProvider, loggers.CreateLogger<SourceUpkeep>());
         var rounds = new VerificationRounds(Verifications, Replacements, Operations, configuration.TimeZone, timeProvider, loggers.CreateLogger<VerificationRounds>());
@@ -102,8 +101,10 @@ internal sealed partial class Agent : IDisposable
         scratch.Dispose();
     }
 
-    private static IReadOnlyList<string> OwnPlaces(AgentConfiguration configuration) =>
-        [configuration.File, configuration.StateDirectory, configuration.ScratchDirectory, .. configuration.Stores.Values.Select(store => store.Path)];
+    /// <summary>The self-test is made with a specimen of each kind that is protected.</summary>
+    private SelfTestParts SelfTestPartsOf(AgentConfiguration configuration) => new(
+        [.. configuration.Sources.Select(source => source.Settings.Kind).Distinct().Select<ISourceKind, Func<string, ISpecimen>>(kind => directory => kind.NewSpecimen(directory, scratch, TimeProvider))],
+        directory => new LocalDirectoryStore("self-test", directory));
 
     private JournalDatabase OpenJournal(bool evenWithoutJournal)
     {

@@ -9,7 +9,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Artifacts.Deflate;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Http;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Metrics;
@@ -38,8 +37,8 @@ internal static partial class AgentHost
             FailureKind.Locked, $"another agent is running on '{configuration.File}'", "stop it first (systemctl stop nexus-backup), or use it: the commands work beside it");
         using var agent = Agent.Open(configuration, timeProvider, loggers);
         agent.Scheduler.FindSources(); // before the first scrape: a source that is missing from it would seem to be gone
-        foreach (var (earlier, later) in SharedDatabases.Among(agent.Roster.Current, source => source.Source.Source.Location))
-            DatabaseShared(logger, later.Source.Source.Location, SharedDatabases.Problem(later.Source.Name, earlier.Source.Name, earlier.Source.Source.Location), SharedDatabases.Mend);
+        foreach (var shared in SharedSources.Check(configuration))
+            DatabaseShared(logger, shared.Value!, shared.Problem, shared.Mend);
         await using var app = Build(agent, startedAt, loggers);
         await StartAsync(app, configuration, cancellationToken);
 

@@ -10,17 +10,17 @@ internal static class UnknownKeys
             if (level.Ignored.Contains(field.Name))
                 field.Warning("has no effect in this version", "remove it, or leave it for a later version");
             else if (level.Unsupported.Contains(field.Name))
-                field.Error("is not supported by this version", "this version backs up SQLite databases: sqlite: path/to/file.db");
+                field.Error("is not supported by this version", level.Supported);
             else
-                field.Error("is not a known key", Mend(field.Name, level));
+                field.Error("is not a known key", Mend(field, level));
         }
     }
 
-    private static string Mend(string name, LevelKeys level)
+    private static string Mend(Field field, LevelKeys level)
     {
-        if (NearestWord.Find(name, level.Known) is { } nearest)
+        if (NearestWord.Find(field.Name, level.Known) is { } nearest)
             return $"did you mean {nearest}?";
-        if (ConfigurationKeys.All.FirstOrDefault(other => other.Used.Contains(name)) is { } home)
+        if (field.Problems.Levels.FirstOrDefault(other => other.Used.Contains(field.Name)) is { } home)
             return home.Place.Length == 0 ? "it belongs to the top level of the file" : $"it belongs below {home.Place}";
         return $"the keys here are {string.Join(", ", level.Used)}";
     }

@@ -1,6 +1,5 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Scheduling;
@@ -137,10 +136,10 @@ internal static class Observer
 
     /// <summary>Where a source's database lies; null when the configuration does not tell.</summary>
     public static string? DatabaseOf(AgentConfiguration configuration, string source) =>
-        configuration.Sources.FirstOrDefault(configured => !configured.IsGlob && configured.Name == source)?.SqlitePath
+        configuration.Sources.FirstOrDefault(configured => !configured.Settings.IsGroup && configured.Name == source)?.Settings.PlaceOf(source)
         ?? configuration.Sources
-            .Where(configured => configured.IsGlob && SqliteGlob.CanName(configured.SqlitePath, source))
-            .Select(configured => SqliteGlob.PathOf(configured.SqlitePath, source))
+            .Where(configured => configured.Settings.CanName(source))
+            .Select(configured => configured.Settings.PlaceOf(source))
             .OrderByDescending(File.Exists)
             .FirstOrDefault();
 }

@@ -11,7 +11,11 @@ internal sealed record Schedule(string Name, CronSchedule Cron, BackupType Type)
 /// <summary>When stored backups are read back (runbook §7: daily).</summary>
 /// <param name="Cron">The newest backup is read each time.</param>
 /// <param name="Spread">Within which every backup is read at least once.</param>
-internal sealed record VerifySchedule(CronSchedule Cron, TimeSpan Spread);
+internal sealed record VerifySchedule(CronSchedule Cron, TimeSpan Spread)
+{
+    /// <summary>Daily at 04:30, each backup within 7 days.</summary>
+    public static VerifySchedule Standard { get; } = new(CronSchedule.Parse("30 4 * * *"), TimeSpan.FromDays(7));
+}
 
 /// <summary>A source and when it is backed up.</summary>
 /// <param name="Source">What a run of it needs.</param>

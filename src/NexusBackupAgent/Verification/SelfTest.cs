@@ -30,13 +30,21 @@ internal sealed class SelfTest(VerifyBackup verify, SelfTestParts parts, Scratch
     /// <exception cref="BackupException">The test itself could not be made, for example for want of room.</exception>
     public async Task<IReadOnlyList<SelfTestResult>> RunAsync(CancellationToken cancellationToken)
     {
+        var results = new List<SelfTestResult>();
+        foreach (var newSpecimen in parts.NewSpecimens)
+            results.AddRange(await RunAsync(newSpecimen, cancellationToken));
+        return results;
+    }
+
+    private async Task<IReadOnlyList<SelfTestResult>> RunAsync(Func<string, ISpecimen> newSpecimen, CancellationToken cancellationToken)
+    {
         scratch.RequireRoom(SelfTestSample.RoomNeeded);
         var directory = scratch.NewDirectory();
         try
         {
-            var sample = await SelfTestSample.MakeAsync(directory, parts, timeProvider, cancellationToken);
+            var sample = await SelfTestSample.MakeAsync(directory, newSpecimen, parts, timeProvider, cancellationToken);
             var results = new List<SelfTestResult>();
-            foreach (var damage in SelfTestDamage.All)
+            foreach (var damage in SelfTestDamage.All.Where(damage => sample.HasIncrement || !damage.IsOfIncrement))
                 results.Add(await TryAsync(damage, sample, cancellationToken));
             return results;
         }

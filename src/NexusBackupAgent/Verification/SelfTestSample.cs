@@ -5,9 +5,9 @@ using NexusBackupAgent.Stores;
 namespace NexusBackupAgent.Verification;
 
 /// <summary>What the self-test is made with.</summary>
-/// <param name="NewSpecimen">Makes a small real source in an empty directory.</param>
+/// <param name="NewSpecimens">Each makes a small real source of a kind in an empty directory.</param>
 /// <param name="NewStore">Makes a store in an existing directory.</param>
-internal sealed record SelfTestParts(Func<string, ISpecimen> NewSpecimen, Func<string, IBackupStore> NewStore);
+internal sealed record SelfTestParts(IReadOnlyList<Func<string, ISpecimen>> NewSpecimens, Func<string, IBackupStore> NewStore);
 
 /// <summary>A copy of the sample's store, to be damaged.</summary>
 /// <param name="Catalog">Reads it.</param>
@@ -47,11 +47,14 @@ internal sealed class SelfTestSample
 
     public IBackupSource Source { get; }
 
+    /// <summary>Whether the kind has increments, and one of them is among the backups.</summary>
+    public bool HasIncrement => artifacts.Length > 3;
+
     /// <param name="directory">Empty; everything is made in it.</param>
-    public static async Task<SelfTestSample> MakeAsync(string directory, SelfTestParts parts, TimeProvider timeProvider, CancellationToken cancellationToken)
+    public static async Task<SelfTestSample> MakeAsync(string directory, Func<string, ISpecimen> newSpecimen, SelfTestParts parts, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         var store = Directory.CreateDirectory(Path.Combine(directory, "original")).FullName;
-        var specimen = parts.NewSpecimen(Directory.CreateDirectory(Path.Combine(directory, "specimen")).FullName);
+        var specimen = newSpecimen(Directory.CreateDirectory(Path.Combine(directory, "specimen")).FullName);
         var source = specimen.Source;
         var catalog = CatalogOf(parts, store, source);
         var writer = new BackupWriter(catalog, source, Level, timeProvider);
@@ -60,10 +63,10 @@ internal sealed class SelfTestSample
         specimen.Change();
         var newer = await BackUpAsync("newer");
         specimen.Change();
-        var increment = await BackUpAsync("increment", newer);
+        var increment = source.FormatOf(BackupType.Incremental) is null ? null : await BackUpAsync("increment", newer);
         specimen.Damage();
         var ruined = await BackUpAsync("ruined");
-        return new SelfTestSample(directory, store, parts, source, [newer.File, older.File, ruined.File, increment.File]);
+        return new SelfTestSample(directory, store, parts, source, [newer.File, older.File, ruined.File, .. increment is null ? (string[])[] : [increment.File]]);
 
         async Task<Backup> BackUpAsync(string schedule, Backup? @base = null)
         {

@@ -1,4 +1,3 @@
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Scheduling;
 
 namespace NexusBackupAgent.EndToEndTests.Alerts;

@@ -1,7 +1,7 @@
 using System.Text.RegularExpressions;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.EndToEndTests.Support;
 using NexusBackupAgent.Runbook;
+using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Status;
 using NexusBackupAgent.Stores;
 using static NexusBackupAgent.EndToEndTests.Alerts.Thresholds;

@@ -118,7 +118,7 @@ public sealed class SelfTestTests : IDisposable
 
     private static SelfTest TestOf(VerifyBackup verify, ScratchDirectory room) => new(
         verify,
-        new SelfTestParts(directory => new SqliteSpecimen(directory, room, TimeProvider.System), directory => new LocalDirectoryStore("self-test", directory)),
+        new SelfTestParts([directory => new SqliteSpecimen(directory, room, TimeProvider.System)], directory => new LocalDirectoryStore("self-test", directory)),
         room,
         TimeProvider.System);
 }

@@ -3,9 +3,10 @@ using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Stores.Local;
+using NexusBackupAgent.Tests.Configuration;
 using NexusBackupAgent.Tests.Support;
 
-namespace NexusBackupAgent.Tests.Configuration;
+namespace NexusBackupAgent.Tests.Scheduling;
 
 /// <summary>Which sources an agent has after each look at its configuration's databases and stores.</summary>
 public sealed class SourceDiscoveryTests : IDisposable

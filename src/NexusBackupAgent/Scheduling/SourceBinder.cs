@@ -1,57 +1,73 @@
-namespace NexusBackupAgent.Configuration;
+using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Hooks;
+using NexusBackupAgent.Restore;
+using NexusBackupAgent.Sources;
+using NexusBackupAgent.Stores;
 
-/// <summary>One source of the file.</summary>
-internal sealed class SourceBinder(string baseDirectory, StoreSet stores)
+namespace NexusBackupAgent.Scheduling;
+
+/// <summary>Reads one entry of <c>sources:</c>.</summary>
+/// <param name="kinds">What a source may be.</param>
+/// <param name="stores">Where its backups may go.</param>
+/// <param name="baseDirectory">Where relative paths begin.</param>
+internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string baseDirectory)
 {
-    private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
+    private static readonly LevelKeys RpoKeys = new("sources.<name>.rpo", "warning", "critical");
+
+    private static readonly LevelKeys RetryKeys = new("sources.<name>.retry", "attempts", "delay");
+
+    private static readonly LevelKeys CompressionKeys = new("sources.<name>.compression", "level");
+
+    private readonly LevelKeys keys = KeysOf(kinds);
+
+    /// <summary>The level of one source and all below it.</summary>
+    public static IReadOnlyList<LevelKeys> LevelsOf(SourceKinds kinds) =>
+    [
+        KeysOf(kinds), ScheduleBinder.Keys, RpoKeys, RetryKeys, CompressionKeys, ChoreBinder.VerifyKeys, ChoreBinder.DrillKeys, ProbeBinder.Keys,
+        RestoreBinder.Keys, HookBinder.Keys, HookBinder.HookKeys, .. kinds.Levels,
+    ];
 
     /// <returns>Null when a part is missing without which there is no source; that was reported.</returns>
     public SourceConfiguration? Bind(Field field)
     {
         if (NameText.FindMistake(field.Name) is { } mistake)
             field.Error($"the source's name {mistake}", "write a name without slashes, control characters and leading dots, at most 100 characters");
-        if (field.Section($"{field.Name}: {{sqlite: data/itsm.db}}") is not { } section)
+        if (field.Section($"{field.Name}: {{{kinds.Example}}}") is not { } section)
             return null;
 
-        UnknownKeys.Report(section, ConfigurationKeys.Source);
-        var database = Database(section);
+        UnknownKeys.Report(section, keys);
+        var settings = kinds.Bind(field.Name, section, baseDirectory);
         var store = stores.Resolve(section, section.Find("store"));
         var source = new SourceConfiguration(
             field.Name,
-            database ?? "",
-            IsGlob: database is not null && GlobText.IsGlob(database),
-            store ?? "",
+            settings!,
+            store!,
             Directory(section, field),
             ScheduleBinder.Bind(section),
             Rpo(section),
-            section.Duration("busyTimeout", TimeSpan.FromSeconds(30), TimeSpan.Zero, Hour),
             // The longest that a timer of the runtime waits is 49 days.
             section.Duration("timeLimit", TimeSpan.FromHours(6), TimeSpan.FromSeconds(1), TimeSpan.FromDays(30)),
             Retry(section),
-            CompressionLevel(section));
-        source = source with
+            CompressionLevel(section))
         {
-            Verify = VerifyBinder.Bind(section, source.Verify),
-            Drill = DrillBinder.Bind(section, source.Drill),
+            Verify = ChoreBinder.BindVerify(section),
+            Drill = ChoreBinder.BindDrill(section),
             Restore = RestoreBinder.Bind(section, baseDirectory),
             Hooks = HookBinder.Bind(section, baseDirectory),
         };
-        return database is null || store is null ? null : source;
+        return settings is null || store is null ? null : source;
     }
 
-    private string? Database(Section section)
+    private static LevelKeys KeysOf(SourceKinds kinds) => new(
+        "sources.<name>",
+        [
+            .. kinds.Keys, "store", "directory", "schedules", "rpo", .. kinds.Options,
+            "timeLimit", "retry", "compression", "verify", "drill", "restore", "hooks",
+        ])
     {
-        const string Example = "data/itsm.db";
-        if (section.Find("sqlite") is { } field)
-            return field.Parse(text => GlobText.Parse(text, baseDirectory), fallback: null, Example);
-        if (section.Find("postgres") is null && section.Find("s3") is null)
-        {
-            var tree = section.Find("directory") is null ? "" : "; directory trees as sources are not supported by this version";
-            section.Error($"does not say which database to back up{tree}", $"write for example sqlite: {Example}");
-        }
-
-        return null;
-    }
+        Unsupported = kinds.Unsupported,
+        Supported = kinds.Supported,
+    };
 
     private static string? Directory(Section section, Field source)
     {
@@ -71,7 +87,7 @@ internal sealed class SourceBinder(string baseDirectory, StoreSet stores)
         var standard = new RpoConfiguration(TimeSpan.FromHours(24), TimeSpan.FromHours(48));
         if (source.FindSection("rpo", "rpo: {warning: 24h, critical: 48h}") is not { } section)
             return standard;
-        UnknownKeys.Report(section, ConfigurationKeys.Rpo);
+        UnknownKeys.Report(section, RpoKeys);
         var rpo = new RpoConfiguration(Age(section, "warning", standard.Warning), Age(section, "critical", standard.Critical));
         if (rpo.Critical <= rpo.Warning)
         {
@@ -91,10 +107,10 @@ internal sealed class SourceBinder(string baseDirectory, StoreSet stores)
         var standard = new RetryConfiguration(Attempts: 3, Delay: TimeSpan.FromSeconds(10));
         if (source.FindSection("retry", "retry: {attempts: 3, delay: 10s}") is not { } section)
             return standard;
-        UnknownKeys.Report(section, ConfigurationKeys.Retry);
+        UnknownKeys.Report(section, RetryKeys);
         return new RetryConfiguration(
             section.Number("attempts", standard.Attempts, least: 1, most: 10),
-            section.Duration("delay", standard.Delay, TimeSpan.Zero, Hour));
+            section.Duration("delay", standard.Delay, TimeSpan.Zero, TimeSpan.FromHours(1)));
     }
 
     private static int CompressionLevel(Section source)
@@ -102,7 +118,7 @@ internal sealed class SourceBinder(string baseDirectory, StoreSet stores)
         const int Standard = 6;
         if (source.FindSection("compression", "compression: {level: 6}") is not { } section)
             return Standard;
-        UnknownKeys.Report(section, ConfigurationKeys.Compression);
+        UnknownKeys.Report(section, CompressionKeys);
         return section.Number("level", Standard, least: 1, most: 9);
     }
 }

@@ -3,20 +3,28 @@ using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Platform;
-using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Sources;
-using NexusBackupAgent.Sources.Sqlite;
 using NexusBackupAgent.Stores;
 
-namespace NexusBackupAgent.Configuration;
+namespace NexusBackupAgent.Scheduling;
 
 /// <summary>Finds the sources that a configuration means now, and remembers what it found. Used by one caller at a time.</summary>
-/// <param name="configuration">What to look for.</param>
+/// <param name="sources">What to look for.</param>
+/// <param name="zone">The zone of their schedules and file names.</param>
 /// <param name="stores">By name.</param>
+/// <param name="places">What the stores were opened from, by name.</param>
 /// <param name="scratch">Where sources may work.</param>
 internal sealed partial class SourceDiscovery(
-    AgentConfiguration configuration, IReadOnlyDictionary<string, IBackupStore> stores, ScratchDirectory scratch, TimeProvider timeProvider, ILogger<SourceDiscovery> logger)
+    IReadOnlyList<SourceConfiguration> sources,
+    TimeZoneInfo zone,
+    IReadOnlyDictionary<string, IBackupStore> stores,
+    IReadOnlyDictionary<string, IStoreSettings> places,
+    ScratchDirectory scratch,
+    TimeProvider timeProvider,
+    ILoggerFactory loggers)
 {
+    private readonly ILogger logger = loggers.CreateLogger<SourceDiscovery>();
+
     private readonly HashSet<string> told = new(StringComparer.Ordinal);
     private readonly HashSet<string> unlisted = new(StringComparer.Ordinal);
     private Dictionary<string, Bound> known = new(StringComparer.Ordinal);
@@ -26,45 +34,41 @@ internal sealed partial class SourceDiscovery(
     {
         var found = new Dictionary<string, Bound>(StringComparer.Ordinal);
         // A source with a name of its own must not lose it to a file that appears somewhere.
-        foreach (var configured in configuration.Sources.OrderBy(source => source.IsGlob))
+        foreach (var configured in sources.OrderBy(source => source.Settings.IsGroup))
         {
-            foreach (var (name, path) in configured.IsGlob ? Matches(configured) : [(configured.Name, configured.SqlitePath)])
+            foreach (var source in configured.Settings.IsGroup ? MembersOf(configured) : configured.Settings.Find(before: []).Found)
             {
-                if (!found.TryAdd(name, Bind(configured, name, path)) && told.Add(path))
-                    NameTaken(path, configured.Name, name);
+                if (!found.TryAdd(source.Name, Bind(configured, source)) && told.Add(source.Place))
+                    NameTaken(source.Place, configured.Name, source.Name);
             }
         }
 
         known = found;
-        return [.. found.Values.Select(bound => bound.Source)];
+        return [.. found.Values.Select(bound => bound.Scheduled)];
     }
 
-    /// <summary>The databases of a pattern. One that was backed up and is gone is an error to report, not a source to forget.</summary>
-    private IEnumerable<(string Name, string Path)> Matches(SourceConfiguration group)
+    /// <summary>The members of a group. One that was backed up and is gone is an error to report, not a source to forget.</summary>
+    private IEnumerable<FoundSource> MembersOf(SourceConfiguration group)
     {
-        var before = known.Where(entry => entry.Value.Configured == group).ToDictionary(entry => entry.Key, entry => entry.Value.Path, StringComparer.Ordinal);
-        var matches = SqliteGlob.Expand(group.SqlitePath, out var unreadable);
-        foreach (var directory in unreadable.Where(unlisted.Add))
-            SourcesUnlisted(group.SqlitePath, group.Name, directory);
+        var before = known.Values.Where(bound => bound.Configured == group).ToDictionary(bound => bound.Source.Name, bound => bound.Source, StringComparer.Ordinal);
+        var findings = group.Settings.Find(before.Values);
+        foreach (var directory in findings.Unlisted.Where(unlisted.Add))
+            SourcesUnlisted(group.Settings.Shown, group.Name, directory);
 
-        // What was found below a directory that can't be listed now is not gone for that.
-        var hidden = before.Where(entry => unreadable.Any(directory => entry.Value.StartsWith(directory + "/", StringComparison.Ordinal)))
-            .Select(entry => (Name: entry.Key, Path: entry.Value));
-        matches = [.. matches.UnionBy(hidden, match => match.Name, StringComparer.Ordinal)];
-        var gone = BackedUp(group, before.Keys).Except(matches.Select(match => match.Name), StringComparer.Ordinal)
+        var gone = BackedUp(group, before.Keys).Except(findings.Found.Select(member => member.Name), StringComparer.Ordinal)
             .Where(name => HasBackups(group, name))
-            .Select(name => (name, before.GetValueOrDefault(name) ?? SqliteGlob.PathOf(group.SqlitePath, name)));
-        return [.. matches, .. gone];
+            .Select(name => before.GetValueOrDefault(name) ?? new FoundSource(name, group.Settings.PlaceOf(name)));
+        return [.. findings.Found, .. gone];
     }
 
-    /// <summary>The names of the directories below the group's that may be those of its sources.</summary>
+    /// <summary>The names of the directories below the group's that may be those of its members.</summary>
     private IEnumerable<string> BackedUp(SourceConfiguration group, IEnumerable<string> before)
     {
         try
         {
-            var others = configuration.Sources.Where(source => source != group).Select(source => Locate(source.Store, DirectoryOf(source))).ToHashSet(StringComparer.Ordinal);
+            var others = sources.Where(source => source != group).Select(source => Identify(source.Store, DirectoryOf(source))).ToHashSet(StringComparer.Ordinal);
             return stores[group.Store].ListDirectoriesAsync(DirectoryOf(group), CancellationToken.None).GetAwaiter().GetResult()
-                .Where(name => name != "lost+found" && !others.Contains(Locate(group.Store, DirectoryOf(group, name))));
+                .Where(name => name != "lost+found" && !others.Contains(Identify(group.Store, DirectoryOf(group, name))));
         }
         catch (BackupException)
         {
@@ -79,7 +83,7 @@ internal sealed partial class SourceDiscovery(
         var isKnown = bound?.Configured == group;
         try
         {
-            var catalog = (isKnown ? bound! : Bind(group, name, SqliteGlob.PathOf(group.SqlitePath, name))).Source.Source.Catalog;
+            var catalog = (isKnown ? bound! : Bind(group, new FoundSource(name, group.Settings.PlaceOf(name)))).Scheduled.Source.Catalog;
             // A backup whose manifest can't be read may be one of it: in doubt the source is missed aloud.
             return catalog.ListAsync(CancellationToken.None).GetAwaiter().GetResult().Any(backup => backup.Source == name && !backup.IsHandMade);
         }
@@ -89,30 +93,30 @@ internal sealed partial class SourceDiscovery(
         }
     }
 
-    private string Locate(string store, string directory) => PathText.Resolve(System.IO.Path.Combine(configuration.Stores[store].Path, directory));
+    private string Identify(string store, string directory) => places[store].Identify(directory);
 
-    private static string DirectoryOf(SourceConfiguration configured, string? match = null)
+    private static string DirectoryOf(SourceConfiguration configured, string? member = null)
     {
         var directory = configured.Directory ?? configured.Name;
-        return match is null ? directory : directory.Length == 0 ? match : $"{directory}/{match}";
+        return member is null ? directory : directory.Length == 0 ? member : $"{directory}/{member}";
     }
 
-    private Bound Bind(SourceConfiguration configured, string name, string path) =>
-        known.GetValueOrDefault(name) is { } bound && bound.Configured == configured && bound.Path == path
+    private Bound Bind(SourceConfiguration configured, FoundSource source) =>
+        known.GetValueOrDefault(source.Name) is { } bound && bound.Configured == configured && bound.Source == source
             ? bound
-            : new Bound(configured, path, Compose(configured, name, path));
+            : new Bound(configured, source, Compose(configured, source));
 
-    private ScheduledSource Compose(SourceConfiguration configured, string name, string path)
+    private ScheduledSource Compose(SourceConfiguration configured, FoundSource found)
     {
-        var source = new SqliteSource(path, scratch, configured.BusyTimeout, timeProvider);
-        var directory = DirectoryOf(configured, configured.IsGlob ? name : null);
-        var catalog = new BackupCatalog(stores[configured.Store], directory, name, source.Kind, new ArtifactFormats(source.FormatOf), configuration.TimeZone);
+        var source = configured.Settings.Open(found.Place, scratch, timeProvider, loggers);
+        var directory = DirectoryOf(configured, configured.Settings.IsGroup ? found.Name : null);
+        var catalog = new BackupCatalog(stores[configured.Store], directory, found.Name, source.Kind, new ArtifactFormats(source.FormatOf), zone);
         var protectedSource = new ProtectedSource(
-            name,
+            found.Name,
             source,
             catalog,
             configured.Schedules.ToDictionary(schedule => schedule.Name, schedule => schedule.Retention, StringComparer.Ordinal),
-            configuration.TimeZone,
+            zone,
             configured.CompressionLevel,
             configured.TimeLimit,
             configured.Retry.Attempts,
@@ -140,6 +144,6 @@ internal sealed partial class SourceDiscovery(
     [LoggerMessage(EventId = 3003, EventName = "sources_unlisted", Level = LogLevel.Error, Message = "databases that match {Pattern} of {Group} may be missed: {Directory} can't be listed; those found before go on. Next: check its owner and mode, or narrow the pattern")]
     private partial void SourcesUnlisted(string pattern, string group, string directory);
 
-    /// <summary>A source, what configured it, and its database's path.</summary>
-    private sealed record Bound(SourceConfiguration Configured, string Path, ScheduledSource Source);
+    /// <summary>A source, what configured it, and where it was found.</summary>
+    private sealed record Bound(SourceConfiguration Configured, FoundSource Source, ScheduledSource Scheduled);
 }

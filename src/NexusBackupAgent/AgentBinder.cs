@@ -1,18 +1,29 @@
-namespace NexusBackupAgent.Configuration;
+using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Stores;
 
-/// <summary>The top level of the file.</summary>
-internal sealed class AgentBinder(string file, TimeZoneInfo hostZone, ProblemList problems)
+namespace NexusBackupAgent;
+
+/// <summary>Reads the top level of the file.</summary>
+internal sealed class AgentBinder(string file, TimeZoneInfo hostZone, AgentKinds kinds, ProblemList problems)
 {
+    private static readonly LevelKeys RootKeys = new("", "timeZone", "listen", "state", "scratch", "log", "stores", "sources") { Ignored = ["users"] };
+
+    private static readonly LevelKeys LogKeys = new("log", "file", "level");
+
     private const string DefaultListen = "http://127.0.0.1:9440";
 
     private readonly string baseDirectory = Path.GetDirectoryName(file)!;
 
+    /// <summary>Every level of the file.</summary>
+    public static IReadOnlyList<LevelKeys> LevelsOf(AgentKinds kinds) => [RootKeys, LogKeys, .. kinds.Stores.Levels, .. SourceBinder.LevelsOf(kinds.Sources)];
+
     /// <returns>What the file says, with defaults in the place of what is wrong: of use only if no error was reported.</returns>
     public AgentConfiguration Bind(Section root)
     {
-        UnknownKeys.Report(root, ConfigurationKeys.Root);
+        UnknownKeys.Report(root, RootKeys);
         var state = Directory(root, "state", "state", baseDirectory);
-        var stores = StoreSet.Bind(root, baseDirectory);
+        var stores = StoreSet.Bind(root, kinds.Stores, baseDirectory);
         var configuration = new AgentConfiguration(
             file,
             root.Find("timeZone")?.Parse(ZoneText.Parse, hostZone, "Asia/Tokyo", ZoneText.Teaching) ?? hostZone,
@@ -29,17 +40,17 @@ internal sealed class AgentBinder(string file, TimeZoneInfo hostZone, ProblemLis
 
     private List<SourceConfiguration> BindSources(Section root, StoreSet stores)
     {
-        const string Example = "sources: {itsm: {sqlite: itsm.db, schedules: {daily: {cron: \"0 2 * * *\", retention: 7d}}}}";
+        var example = $"sources: {{itsm: {{{kinds.Sources.Example}, schedules: {{daily: {{cron: \"0 2 * * *\", retention: 7d}}}}}}}}";
         if (root.Find("sources") is not { IsEmpty: false } field)
         {
-            root.Error("nothing to back up: there are no sources", $"write for example {Example}");
+            root.Error("nothing to back up: there are no sources", $"write for example {example}");
             return [];
         }
 
-        var section = field.Section(Example);
+        var section = field.Section(example);
         if (section is { Fields.Count: 0 })
-            section.Error("nothing to back up: there are no sources", $"write for example {Example}");
-        var binder = new SourceBinder(baseDirectory, stores);
+            section.Error("nothing to back up: there are no sources", $"write for example {example}");
+        var binder = new SourceBinder(kinds.Sources, stores, baseDirectory);
         return [.. (section?.Fields ?? []).Select(binder.Bind).OfType<SourceConfiguration>()];
     }
 
@@ -49,7 +60,7 @@ internal sealed class AgentBinder(string file, TimeZoneInfo hostZone, ProblemLis
         var log = root.FindSection("log", "log: {level: Information}");
         if (log is null)
             return new LogConfiguration(File: null, DefaultLevel);
-        UnknownKeys.Report(log, ConfigurationKeys.Log);
+        UnknownKeys.Report(log, LogKeys);
         return new LogConfiguration(
             log.Find("file")?.Parse(text => PathText.Parse(text, baseDirectory), fallback: null!, "nexus-backup.log"),
             log.Find("level")?.Parse(LogLevelText.Parse, DefaultLevel, DefaultLevel, LogLevelText.Teaching) ?? DefaultLevel);

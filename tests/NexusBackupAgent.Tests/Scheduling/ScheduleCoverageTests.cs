@@ -1,6 +1,8 @@
 using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Tests.Configuration;
 
-namespace NexusBackupAgent.Tests.Configuration;
+namespace NexusBackupAgent.Tests.Scheduling;
 
 public sealed class ScheduleCoverageTests
 {

@@ -1,8 +1,8 @@
-using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Configuration;
 
-namespace NexusBackupAgent.Configuration;
+namespace NexusBackupAgent.Scheduling;
 
-/// <summary>Finds out whether a source's schedules can keep its RPO at all.</summary>
+/// <summary>Warns of schedules that can't keep a source's RPO.</summary>
 internal static class ScheduleCoverage
 {
     /// <summary>The hour that a day gains when daylight saving ends: daily backups with an RPO of 24 h are what they should be.</summary>

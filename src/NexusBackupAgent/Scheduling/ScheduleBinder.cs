@@ -1,17 +1,20 @@
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Retention;
-using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Sources;
 
-namespace NexusBackupAgent.Configuration;
+namespace NexusBackupAgent.Scheduling;
 
-/// <summary>The schedules of one source.</summary>
+/// <summary>Reads <c>schedules:</c>.</summary>
 internal static class ScheduleBinder
 {
     private const string Example = "daily: {cron: \"0 2 * * *\", type: full, retention: 7d}";
     private const string FullExample = "full_backup: {cron: \"0 0 * * 0\", type: full, retention: 30d}";
     private const string CronExample = "\"0 2 * * *\"";
     private const string RetentionExample = "7d";
+
+    /// <summary>The level of one schedule.</summary>
+    public static readonly LevelKeys Keys = new("sources.<name>.schedules.<name>", "cron", "type", "retention");
 
     public static IReadOnlyList<ScheduleConfiguration> Bind(Section source)
     {
@@ -29,7 +32,7 @@ internal static class ScheduleBinder
         CheckName(field);
         if (field.Section(Example) is not { } section)
             return null;
-        UnknownKeys.Report(section, ConfigurationKeys.Schedule);
+        UnknownKeys.Report(section, Keys);
         var cron = Required(section, "cron", CronExample)?.Parse(CronSchedule.Parse, fallback: null!, CronExample);
         var retention = Required(section, "retention", RetentionExample)?.Parse(RetentionPeriod.Parse, fallback: default, RetentionExample);
         var type = section.Find("type")?.Parse(ParseType, BackupType.Full, "full") ?? BackupType.Full;

@@ -1,6 +1,8 @@
-using NexusBackupAgent.Sources.Sqlite;
+using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Stores;
 
-namespace NexusBackupAgent.Configuration;
+namespace NexusBackupAgent;
 
 /// <summary>Finds sources that would write into one another's directories, and working files inside a store.</summary>
 internal static class DirectoryConflicts
@@ -20,11 +22,11 @@ internal static class DirectoryConflicts
 
         void WarnInsideStore(string key, string directory)
         {
-            var store = configuration.Stores.Values.FirstOrDefault(store => PathText.IsInside(PathText.Resolve(directory), PathText.Resolve(store.Path)));
-            if (store is not null)
+            var places = configuration.Stores.Values.SelectMany(store => store.Places, (store, place) => (store.Name, Place: place));
+            foreach (var (store, place) in places.Where(store => PathText.IsInside(PathText.Resolve(directory), PathText.Resolve(store.Place))).Take(1))
             {
                 problems.Add(new ConfigurationProblem(key, root.Find(key)?.Line ?? 0, directory,
-                    $"lies inside the store {store.Name} ({store.Path}), among the backups", "choose a directory outside every store", IsError: false));
+                    $"lies inside the store {store} ({place}), among the backups", "choose a directory outside every store", IsError: false));
             }
         }
     }
@@ -32,12 +34,12 @@ internal static class DirectoryConflicts
     private static void Compare(Section root, Target earlier, Target later)
     {
         var at = Locate(root, later.Source);
-        if (earlier.Source.IsGlob == later.Source.IsGlob && earlier.Directory == later.Directory)
+        if (earlier.IsGroup == later.IsGroup && earlier.Directory == later.Directory)
         {
             at?.Error($"writes to the same directory as {earlier.Source.Name}: {later.Directory}",
                 "give each source a directory of its own, for example directory: " + later.Source.Name);
         }
-        else if (earlier.MayHoldMatchNamedAs(later) || later.MayHoldMatchNamedAs(earlier))
+        else if (earlier.MayHoldMemberNamedAs(later) || later.MayHoldMemberNamedAs(earlier))
         {
             at?.Warning($"a match of the pattern could write to the same directory as the other source ({earlier.Source.Name}, {later.Source.Name})",
                 "give the pattern a directory of its own");
@@ -51,19 +53,21 @@ internal static class DirectoryConflicts
         return field?.Section("")?.Find("directory") ?? field;
     }
 
-    /// <summary>A source and the absolute directory that it, or the matches of its pattern below that, write to.</summary>
-    private sealed class Target(SourceConfiguration source, IReadOnlyDictionary<string, StoreConfiguration> stores)
+    /// <summary>A source and the directory that it writes to; the members of a group write to directories below that.</summary>
+    private sealed class Target(SourceConfiguration source, IReadOnlyDictionary<string, IStoreSettings> stores)
     {
         public SourceConfiguration Source { get; } = source;
 
-        /// <summary>Empty when the store is not usable, which has been reported.</summary>
+        public bool IsGroup => Source.Settings.IsGroup;
+
+        /// <summary>Empty when the store is not usable, which was reported.</summary>
         public string Directory { get; } = stores.TryGetValue(source.Store, out var store)
-            ? PathText.Resolve(Path.Combine(store.Path, source.Directory ?? source.Name))
+            ? store.Identify(source.Directory ?? source.Name)
             : "";
 
-        /// <summary>Each match of a pattern writes to a subdirectory of its own name.</summary>
-        public bool MayHoldMatchNamedAs(Target other) =>
-            Source.IsGlob && !other.Source.IsGlob
-            && Path.GetDirectoryName(other.Directory) == Directory && SqliteGlob.CanName(Source.SqlitePath, Path.GetFileName(other.Directory));
+        /// <summary>Each member of a group writes to a subdirectory of its own name.</summary>
+        public bool MayHoldMemberNamedAs(Target other) =>
+            IsGroup && !other.IsGroup
+            && other.Directory.LastIndexOf('/') is > 0 and var end && other.Directory[..end] == Directory && Source.Settings.CanName(other.Directory[(end + 1)..]);
     }
 }

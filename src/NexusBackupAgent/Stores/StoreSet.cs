@@ -1,29 +1,30 @@
-namespace NexusBackupAgent.Configuration;
+using NexusBackupAgent.Configuration;
+
+namespace NexusBackupAgent.Stores;
 
 /// <summary>The stores of the file: those that can be used, and those that sources may name only to hear why not.</summary>
 internal sealed class StoreSet
 {
-    private const string Example = "stores: {local: {path: backups}}";
-
-    private readonly Dictionary<string, StoreConfiguration> usable = new(StringComparer.Ordinal);
+    private readonly StoreKinds kinds;
+    private readonly string baseDirectory;
+    private readonly Dictionary<string, IStoreSettings> usable = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Field> unsupported = new(StringComparer.Ordinal);
     private readonly HashSet<string> used = new(StringComparer.Ordinal);
     private readonly List<string> declared = [];
 
-    private StoreSet()
-    {
-    }
+    private StoreSet(StoreKinds kinds, string baseDirectory) => (this.kinds, this.baseDirectory) = (kinds, baseDirectory);
 
-    public IReadOnlyDictionary<string, StoreConfiguration> Usable => usable;
+    public IReadOnlyDictionary<string, IStoreSettings> Usable => usable;
 
-    public static StoreSet Bind(Section root, string baseDirectory)
+    public static StoreSet Bind(Section root, StoreKinds kinds, string baseDirectory)
     {
-        var stores = new StoreSet();
-        var section = root.FindSection("stores", Example);
+        var example = $"stores: {{local: {{{kinds.Example}}}}}";
+        var stores = new StoreSet(kinds, baseDirectory);
+        var section = root.FindSection("stores", example);
         foreach (var field in section?.Fields ?? [])
-            stores.Add(field, baseDirectory);
+            stores.Add(field);
         if (stores.declared.Count == 0)
-            root.Error("there are no stores to keep backups in", $"write for example {Example}");
+            root.Error("there are no stores to keep backups in", $"write for example {example}");
         return stores;
     }
 
@@ -44,32 +45,25 @@ internal sealed class StoreSet
     {
         foreach (var (name, field) in unsupported)
         {
-            const string Mend = "keep backups in a local directory: path: backups";
+            var problem = $"{field.Name.ToUpperInvariant()} stores are not supported by this version";
             if (used.Contains(name))
-                field.Error("S3 stores are not supported by this version, and a source uses this one", Mend);
+                field.Error($"{problem}, and a source uses this one", kinds.Supported);
             else
-                field.Warning("S3 stores are not supported by this version; no source uses this one", Mend);
+                field.Warning($"{problem}; no source uses this one", kinds.Supported);
         }
     }
 
-    private void Add(Field field, string baseDirectory)
+    private void Add(Field field)
     {
         declared.Add(field.Name);
         if (NameText.FindMistake(field.Name) is { } mistake)
             field.Error($"the store's name {mistake}", "write a short name, for example local");
-        if (field.Section($"{field.Name}: {{path: backups}}") is not { } section)
+        if (field.Section($"{field.Name}: {{{kinds.Example}}}") is not { } section)
             return;
-        if (section.Find("s3") is { } s3)
-        {
-            unsupported[field.Name] = s3;
-            return;
-        }
-
-        UnknownKeys.Report(section, ConfigurationKeys.Store);
-        if (section.Find("path") is not { } path)
-            section.Error("the store has no path", "write its directory, for example path: backups");
-        else if (path.Parse(text => PathText.Parse(text, baseDirectory), fallback: null, "backups") is { } directory)
-            usable[field.Name] = new StoreConfiguration(field.Name, directory);
+        if (kinds.FindUnsupported(section) is { } kind)
+            unsupported[field.Name] = kind;
+        else if (kinds.Bind(field.Name, section, baseDirectory) is { } store)
+            usable[field.Name] = store;
     }
 
     private string? Only(Section source)

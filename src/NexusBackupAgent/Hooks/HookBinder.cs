@@ -1,13 +1,20 @@
-using NexusBackupAgent.Hooks;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
 
-namespace NexusBackupAgent.Configuration;
+namespace NexusBackupAgent.Hooks;
 
-/// <summary>Who is told how things end. An address may be a secret, so nothing that is written here is shown in a problem.</summary>
+/// <summary>Reads and checks <c>hooks:</c>. An address may be a secret, so no problem shows a value from here.</summary>
 /// <param name="baseDirectory">Where relative paths begin.</param>
 internal sealed class HookBinder(string baseDirectory)
 {
     private const string CommandExample = "[/usr/local/bin/notify, --severity, L1]";
     private const string UrlExample = "{url: \"https://hooks.example.com/backup\"}";
+
+    /// <summary>Its level of the file.</summary>
+    public static readonly LevelKeys Keys = new("sources.<name>.hooks", "onFailure", "onSuccess", "timeout");
+
+    /// <summary>The level of a hook that is a mapping.</summary>
+    public static readonly LevelKeys HookKeys = new("sources.<name>.hooks.onFailure", "command", "url", "urlFile", "urlEnv");
 
     private readonly CommandBinder commands = new(baseDirectory);
 
@@ -20,12 +27,35 @@ internal sealed class HookBinder(string baseDirectory)
             return standard;
         }
 
-        UnknownKeys.Report(section, ConfigurationKeys.Hooks);
+        UnknownKeys.Report(section, Keys);
         var binder = new HookBinder(baseDirectory);
         return new HookSettings(
             binder.Several(section.Find("onFailure")),
             binder.Several(section.Find("onSuccess")),
             section.Duration("timeout", standard.Timeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)));
+    }
+
+    /// <summary>Warnings for programs and secrets that are not there.</summary>
+    public static IEnumerable<ConfigurationProblem> Check(string source, HookSettings hooks) =>
+        [.. Check(hooks.OnFailure, KeyPath.Join("sources", source, "hooks", "onFailure")), .. Check(hooks.OnSuccess, KeyPath.Join("sources", source, "hooks", "onSuccess"))];
+
+    private static IEnumerable<ConfigurationProblem> Check(IReadOnlyList<Hook> hooks, string key) =>
+    [
+        .. CommandBinder.FindMissing(hooks.Select(hook => hook.Command).Where(command => command.Count > 0), key),
+        .. hooks.Select(hook => hook.Url).OfType<HookUrl>().Select(url => Check(url, key)).OfType<ConfigurationProblem>(),
+    ];
+
+    private static ConfigurationProblem? Check(HookUrl url, string key)
+    {
+        try
+        {
+            url.Read();
+            return null;
+        }
+        catch (BackupException unusable)
+        {
+            return new ConfigurationProblem(key, Line: 0, Value: null, unusable.Message, unusable.Hint, IsError: false);
+        }
     }
 
     /// <summary>A list of texts is one command; a list with lists or mappings in it is several hooks.</summary>
@@ -58,8 +88,8 @@ internal sealed class HookBinder(string baseDirectory)
 
     private Hook? OfMapping(Section section)
     {
-        UnknownKeys.Report(section, ConfigurationKeys.Hook);
-        var given = section.Fields.Where(field => ConfigurationKeys.Hook.Used.Contains(field.Name)).ToList();
+        UnknownKeys.Report(section, HookKeys);
+        var given = section.Fields.Where(field => HookKeys.Used.Contains(field.Name)).ToList();
         if (given is not [var only])
         {
             section.Error(
