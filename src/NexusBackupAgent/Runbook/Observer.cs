@@ -48,8 +48,8 @@ internal static class Observer
             after.Now)
         {
             DatabaseLength = database is not null && FileStatus.Of(database) is { } file ? (long)file.Length : 0,
-            IsRestored = seen.Activity?.LastRunAt is { } lastRun && agent.Operations.Since(source.Name, lastRun).Any(operation => operation.IsOverLive && operation.Succeeded),
-            IsStoreBare = StoreStatus.IsBare(catalog.Store),
+            IsRestored = seen.Activity?.LastRunAt is { } lastRun && agent.Journal.Since(source.Name, lastRun).Any(operation => operation.IsOverLive && operation.Succeeded),
+            IsStoreBare = BareStore.Is(catalog.Store),
             IsRoot = SystemUser.Current.IsRoot,
             OtherOwner = StateAccess.OtherOwner(agent.Configuration.StateDirectory),
         };

@@ -1,5 +1,4 @@
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Platform;
 using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Status;
@@ -12,19 +11,6 @@ namespace NexusBackupAgent.Status;
 internal sealed record StoreStatus(string Name, string Path, StoreSpace? Space, BackupException? Failure)
 {
     public EscalationLevel Level => Escalation.OfStore(Failure is null, Space?.UsedRatio)?.Level ?? EscalationLevel.Ok;
-
-    /// <summary>Whether nothing at all lies in a store, as on a mount point without its disk; false when it can't be looked at.</summary>
-    public static bool IsBare(IBackupStore store)
-    {
-        try
-        {
-            return !Directory.EnumerateFileSystemEntries(store.Locate("")).Any();
-        }
-        catch (Exception failure) when (IoFailure.IsKnown(failure))
-        {
-            return false;
-        }
-    }
 
     public static StoreStatus Read(IBackupStore store)
     {

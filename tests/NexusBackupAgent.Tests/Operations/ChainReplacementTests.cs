@@ -1,5 +1,6 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
 using NexusBackupAgent.Status;
 using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Tests.Support;

@@ -97,7 +97,7 @@ public sealed class ToldEventsTests : IDisposable
         await bench.Restores.RestoreAsync(source, new RestoreWish(), home["elsewhere"], force: false, TimeSpan.Zero, new RestoreEvents(_ => { }, (_, _) => { }, _ => { }, _ => { }), CancellationToken.None);
 
         Assert.Equal([$"restore success {backup.File}"], await ToldAsync());
-        Assert.Equal(1, bench.Operations.Counts(OperationKind.Restore)[("itsm", "success")]);
+        Assert.Equal(1, bench.Journal.Counts(OperationKind.Restore)[("itsm", "success")]);
     }
 
     [Fact]
@@ -110,7 +110,7 @@ public sealed class ToldEventsTests : IDisposable
         await Assert.ThrowsAsync<BackupException>(() => bench.Restores.RestoreAsync(source, new RestoreWish(), home["elsewhere"], force: false, TimeSpan.Zero, new RestoreEvents(_ => { }, (_, _) => { }, _ => { }, _ => { }), CancellationToken.None));
 
         Assert.Equal("restore failure storage", Assert.Single(await ToldAsync()).TrimEnd());
-        Assert.Equal(1, bench.Operations.Counts(OperationKind.Restore)[("itsm", "failure")]);
+        Assert.Equal(1, bench.Journal.Counts(OperationKind.Restore)[("itsm", "failure")]);
     }
 
     private async Task<string[]> ToldAsync() => await File.ReadAllLinesAsync(home["told"]);

@@ -6,7 +6,7 @@ using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Operations;
 
-public sealed class RunDispatcherTests : IDisposable
+public sealed class BackupOperationTests : IDisposable
 {
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
     private readonly ManualClock clock = new(Some.Instant);
@@ -27,7 +27,7 @@ public sealed class RunDispatcherTests : IDisposable
 
         Assert.Equal((RunResult.Success, 3, 3 * Minute), (run.Result, run.Attempts, run.EndedAt - run.StartedAt));
         Assert.Equal("1|SourceBusy|0\n2|Io|60\n3||180", await bench.JournalAsync($"SELECT attempt, failure, (started_at - {Some.Instant.ToUnixTimeMilliseconds()}) / 1000 FROM attempts"));
-        Assert.Equal("success|1", await bench.JournalAsync("SELECT result, count FROM run_counts"));
+        Assert.Equal("success|1", await bench.JournalAsync("SELECT result, count FROM operation_counts"));
     }
 
     [SkippableFact]
@@ -75,12 +75,10 @@ public sealed class RunDispatcherTests : IDisposable
     public async Task The_log_says_what_a_failure_is_about()
     {
         var bench = Bench(ScriptedSource.Fails(FailureKind.SourceCorrupt));
-        var log = new CollectedLog<RunDispatcher>();
-        var dispatcher = new RunDispatcher(new BackupRunner(bench.Capture, bench.Examiner, clock), bench.Turns, bench.Journal, bench.Hooks, clock, log);
 
-        await dispatcher.RunAsync(bench.Source, "daily", BackupType.Full, TimeSpan.Zero, progress: null, CancellationToken.None);
+        await bench.RunAsync();
 
-        Assert.Contains(log.Lines, line => line.Contains("cause SourceCorrupt, class database", StringComparison.Ordinal));
+        Assert.Contains(bench.BackupsLog.Lines, line => line.Contains("cause SourceCorrupt, class database", StringComparison.Ordinal));
     }
 
     [Fact]
