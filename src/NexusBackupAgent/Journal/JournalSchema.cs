@@ -59,7 +59,7 @@ internal static class JournalSchema
         DROP INDEX operations_open;
         CREATE TABLE operations (
             id INTEGER PRIMARY KEY, source TEXT NOT NULL, kind TEXT NOT NULL, schedule TEXT, type TEXT, started_at INTEGER NOT NULL, ended_at INTEGER,
-            result TEXT, failure TEXT, message TEXT, hint TEXT, backup_id TEXT, detail TEXT NOT NULL, over_live INTEGER NOT NULL DEFAULT 0,
+            result TEXT, failure TEXT, message TEXT, brief TEXT, hint TEXT, backup_id TEXT, detail TEXT NOT NULL, over_live INTEGER NOT NULL DEFAULT 0,
             full_because TEXT, stored_bytes INTEGER, content_bytes INTEGER);
         CREATE TABLE attempts (
             operation_id INTEGER NOT NULL, attempt INTEGER NOT NULL, started_at INTEGER NOT NULL, ended_at INTEGER NOT NULL,

@@ -50,7 +50,10 @@ internal enum RunResult
 /// <summary>Why something failed, as it is kept in the journal.</summary>
 internal sealed record RunFailure(FailureKind Kind, string Message, string Hint)
 {
-    public static RunFailure Of(BackupException exception) => new(exception.Kind, exception.Message, exception.Hint);
+    /// <summary>The message for a line among others, where it tells of many files; null: as it is.</summary>
+    public string? Brief { get; init; }
+
+    public static RunFailure Of(BackupException exception) => new(exception.Kind, exception.Message, exception.Hint) { Brief = exception.Brief };
 }
 
 /// <summary>One thing that was done to a source or its backups.</summary>

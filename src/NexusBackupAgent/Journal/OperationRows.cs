@@ -13,7 +13,7 @@ internal static class OperationRows
 
     /// <summary>What <see cref="Read"/> reads.</summary>
     public const string Columns =
-        "id, source, kind, started_at, ended_at, backup_id, detail, failure, message, hint, schedule, type, result, over_live, full_because, stored_bytes, content_bytes";
+        "id, source, kind, started_at, ended_at, backup_id, detail, failure, message, hint, schedule, type, result, over_live, full_because, stored_bytes, content_bytes, brief";
 
     public static Operation Read(SqliteDataReader row) => new(
         row.GetInt64(0),
@@ -23,7 +23,7 @@ internal static class OperationRows
         Instant(row, 4),
         row.IsDBNull(5) ? null : new BackupId(row.GetString(5)),
         row.GetString(6),
-        Failure(row, 7))
+        Failure(row, 7) is { } failure ? failure with { Brief = Text(row, 17) } : null)
     {
         Schedule = Text(row, 10),
         Type = row.IsDBNull(11) ? null : Enum.Parse<BackupType>(row.GetString(11), ignoreCase: true),
@@ -56,10 +56,10 @@ internal static class OperationRows
         Execute(
             transaction,
             """
-            UPDATE operations SET ended_at = $at, result = $result, failure = $failure, message = $message, hint = $hint, backup_id = $backup, detail = $detail,
+            UPDATE operations SET ended_at = $at, result = $result, failure = $failure, message = $message, brief = $brief, hint = $hint, backup_id = $backup, detail = $detail,
                 type = $type, over_live = $live, full_because = $because, stored_bytes = $stored, content_bytes = $content WHERE id = $id
             """,
-            ("$at", Milliseconds(operation.EndedAt!.Value)), ("$result", operation.Result!.Value.Word()), ("$failure", failure?.Kind.ToString()), ("$message", failure?.Message), ("$hint", failure?.Hint),
+            ("$at", Milliseconds(operation.EndedAt!.Value)), ("$result", operation.Result!.Value.Word()), ("$failure", failure?.Kind.ToString()), ("$message", failure?.Message), ("$brief", failure?.Brief), ("$hint", failure?.Hint),
             ("$backup", operation.Backup?.Value), ("$detail", operation.Detail), ("$type", operation.Type?.Word()), ("$live", operation.IsOverLive), ("$because", operation.FullBecause),
             ("$stored", operation.StoredBytes), ("$content", operation.ContentBytes), ("$id", operation.Id));
         Execute(

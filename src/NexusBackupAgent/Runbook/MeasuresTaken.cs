@@ -37,7 +37,7 @@ internal static class MeasuresTaken
         yield return new Measure(readings[^1].StartedAt, counted, DetailOf(readings[^1]), Succeeded: true);
     }
 
-    private static string DetailOf(Operation operation) => operation.Failure is { } failure ? failure.Message : operation.Detail;
+    private static string DetailOf(Operation operation) => operation.Failure is { } failure ? failure.Brief ?? failure.Message : operation.Detail;
 
     private static Bilingual NameOf(OperationKind kind) => kind switch
     {

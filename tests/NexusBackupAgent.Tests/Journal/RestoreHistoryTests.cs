@@ -63,7 +63,7 @@ public sealed class RestoreHistoryTests
 
             Assert.True(Last(bench).Succeeded);
             Assert.Empty(bench.Bench.History.Read().Died);
-            Assert.Equal(died, bench.Bench.Journal.Since("itsm", died.StartedAt)[0]);
+            Assert.Equal(died, bench.Bench.Journal.Since("itsm", died.StartedAt).First(done => done.Kind == OperationKind.Restore));
         }
     }
 
@@ -137,7 +137,7 @@ public sealed class RestoreHistoryTests
 
             Assert.Equal(FailureKind.Died, Last(bench).Failure!.Kind);
             Assert.Equal(Last(bench), Assert.Single(bench.Bench.History.Read().Died));
-            Assert.Equal(open with { EndedAt = record.Operation.EndedAt }, bench.Bench.Journal.Since("itsm", open.StartedAt)[0]);
+            Assert.Equal(open with { EndedAt = record.Operation.EndedAt }, bench.Bench.Journal.Since("itsm", open.StartedAt).First(done => done.Kind == OperationKind.Restore));
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
@@ -121,6 +122,32 @@ public sealed class BackupOperationTests : IDisposable
         Assert.Null(bench.Journal.LastStarted("itsm", "daily")); // so that it is caught up on
     }
 
+    [SkippableFact]
+    public async Task A_run_that_is_stopped_between_two_attempts_keeps_the_one_that_it_made()
+    {
+        using var stop = new CancellationTokenSource();
+        var bench = Bench(ScriptedSource.Fails(FailureKind.SourceBusy));
+        var running = bench.RunAsync(cancellationToken: stop.Token);
+        await AwaitedAsync(2 * Minute);
+        await stop.CancelAsync();
+
+        var run = await running;
+        Assert.Equal((FailureKind.Interrupted, 1), (run.Failure!.Kind, run.Attempts));
+        Assert.Equal("1|SourceBusy", await bench.JournalAsync("SELECT attempt, failure FROM attempts"));
+    }
+
+    [Fact]
+    public async Task A_good_run_waits_twice_for_the_disk_of_the_journal()
+    {
+        var bench = Bench();
+        var before = Commits(bench);
+
+        await bench.RunAsync();
+
+        Assert.Equal(2, Commits(bench) - before);
+        Assert.Equal(1, bench.Journal.Read().Verifications[("itsm", "checksum", "success")]);
+    }
+
     [Fact]
     public async Task A_run_that_was_stopped_before_it_began_never_was()
     {
@@ -212,6 +239,16 @@ public sealed class BackupOperationTests : IDisposable
         Assert.Equal((FailureKind.StoreFull, 1), (run.Failure!.Kind, run.Attempts));
         Assert.Contains("no space left", run.Failure.Message, StringComparison.Ordinal);
         Assert.Empty(TempDirectory.FilesIn(small.Path));
+    }
+
+    /// <summary>Transactions in the journal's -wal file: frames that say how long the database is after them.</summary>
+    private static int Commits(Workbench bench)
+    {
+        using var file = new FileStream(Path.Combine(bench.State, "journal.db-wal"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var wal = new byte[file.Length];
+        file.ReadExactly(wal);
+        var frame = 24 + BinaryPrimitives.ReadInt32BigEndian(wal.AsSpan(8));
+        return Enumerable.Range(0, (wal.Length - 32) / frame).Count(each => BinaryPrimitives.ReadInt32BigEndian(wal.AsSpan(32 + (each * frame) + 4)) != 0);
     }
 
     private Workbench Bench(params Func<CancellationToken, Task>[] script) => Bench(new ScriptedSource(clock, script));

@@ -67,6 +67,20 @@ public sealed class ToldEventsTests : IDisposable
     }
 
     [Fact]
+    public async Task A_backup_that_replaces_a_corrupt_one_is_told_as_any_other()
+    {
+        var backup = (await bench.RunAsync()).Outcome!.Backup;
+        Damage.FlipBit(Path.Combine(bench.StorePath, backup.File));
+        clock.Advance(TimeSpan.FromMinutes(1));
+        await bench.Verifications.VerifyAsync(bench.Source, backup, TimeSpan.Zero, progress: null, CancellationToken.None);
+        clock.Advance(TimeSpan.FromMinutes(1));
+
+        var run = await bench.Replacements.RunIfDueAsync(source, TimeSpan.Zero, progress: null, CancellationToken.None);
+
+        Assert.Equal([$"backup success {run!.Outcome!.Backup.File}"], await ToldAsync());
+    }
+
+    [Fact]
     public async Task A_backup_that_cannot_be_read_is_told_and_still_thrown()
     {
         var backup = (await bench.RunAsync()).Outcome!.Backup;

@@ -242,11 +242,12 @@ public sealed class ReportTests : IDisposable
     public async Task A_measure_with_many_files_and_hashes_stays_a_line()
     {
         night.FailRun(FailureKind.SourceBusy, "locked", Now.AddHours(-5));
-        var files = string.Join("; ", Enumerable.Range(1, 9).Select(day => $"daily_2026020{day}_020000.db.gz: corrupt: its SHA-256 is {new string('a', 64)} and it was stored with {new string('b', 64)}"));
+        const string None = "no backup of source 'itsm' can be restored: ";
+        var files = Enumerable.Range(1, 9).Select(day => $"daily_2026020{day}_020000.db.gz: corrupt: its SHA-256 is {new string('a', 64)} and it was stored with {new string('b', 64)}").ToList();
         night.InJournal(journal => journal.Record(Failed("restore of a over the live database b", -1) with
         {
             IsOverLive = true,
-            Failure = new RunFailure(FailureKind.Verification, $"no backup of source 'itsm' can be restored: {files}", "escalate"),
+            Failure = new RunFailure(FailureKind.Verification, None + string.Join("; ", files), "escalate") { Brief = $"{None}{files[0]}; and 8 more files" },
         }));
 
         var line = Text(await ReportAsync(), "text")!.Split('\n').Single(each => each.Contains("no backup of source", StringComparison.Ordinal));
