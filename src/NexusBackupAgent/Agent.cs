@@ -42,7 +42,7 @@ internal sealed partial class Agent : IDisposable
         Restores = new RestoreOperation(door, new Restorer(verifier, timeProvider) { Forbidden = OwnPlaces(configuration) }, Journal, RestoreHistory, loggers.CreateLogger<RestoreOperation>());
         Drills = new DrillOperation(door, new RestoreDrill(verifier, scratch, timeProvider), Journal, loggers.CreateLogger<DrillOperation>());
         Prunings = new PruneOperation(door, loggers.CreateLogger<PruneOperation>());
-        SelfTests = new SelfTestOperation(new SelfTest(verifier.VerifyAsync, scratch, timeProvider), Journal, timeProvider, loggers.CreateLogger<SelfTestOperation>());
+        SelfTests = new SelfTestOperation(door, new SelfTest(verifier.VerifyAsync, scratch, timeProvider), timeProvider, loggers.CreateLogger<SelfTestOperation>());
         var discovery = new SourceDiscovery(configuration, Stores, scratch, timeProvider, loggers.CreateLogger<SourceDiscovery>());
         Roster = new SourceRoster(_ => discovery.Find());
         var upkeep = new SourceUpkeep(Backups, Verifications, Replacements, timeProvider, loggers.CreateLogger<SourceUpkeep>());

@@ -37,7 +37,8 @@ internal sealed record OperationWords(string Name, string Action, string Failing
 /// The only door to whatever is done to a source, for cron, HTTP and the command line: takes the source's turn, keeps the
 /// time limit, tries again what may pass, opens and closes the journal, gives a name to what nobody foresaw, and tells the
 /// hooks once the turn is given back. What is done in the turn, each operation says: <see cref="BackupOperation"/>,
-/// <see cref="VerifyOperation"/>, <see cref="RestoreOperation"/>, <see cref="DrillOperation"/>, <see cref="PruneOperation"/>.
+/// <see cref="VerifyOperation"/>, <see cref="RestoreOperation"/>, <see cref="DrillOperation"/>, <see cref="PruneOperation"/>,
+/// <see cref="SelfTestOperation"/>.
 /// </summary>
 internal sealed class OperationRunner(SourceTurns turns, OperationJournal journal, HookRunner hooks, TimeProvider timeProvider)
 {
@@ -97,18 +98,8 @@ internal sealed class OperationRunner(SourceTurns turns, OperationJournal journa
         where T : class
     {
         var open = begun with { Id = journal.Begin(begun) };
-        T? outcome = null;
-        BackupException? failure = null;
-        try
-        {
-            outcome = await work(open);
-        }
-        catch (BackupException failed)
-        {
-            failure = failed;
-        }
-
-        var ended = end(open with { EndedAt = Now, Failure = failure is null ? null : RunFailure.Of(failure) }, outcome);
+        var (outcome, failure) = await TryAsync(() => work(open));
+        var ended = end(Ended(open, failure), outcome);
         if (close is null)
             journal.End(ended);
         else
@@ -116,20 +107,43 @@ internal sealed class OperationRunner(SourceTurns turns, OperationJournal journa
         return (ended, outcome, failure);
     }
 
+    /// <summary>Does work that the journal has once it ended: outside of a turn no lock would say which one that is open died.</summary>
+    /// <returns>As <see cref="JournalledAsync"/> does.</returns>
+    /// <exception cref="BackupException">The journal can't be written.</exception>
+    public async Task<(Operation Operation, T? Outcome, BackupException? Failure)> RecordedAsync<T>(Operation begun, Func<Task<T>> work, Func<Operation, T?, Operation> end)
+        where T : class
+    {
+        var (outcome, failure) = await TryAsync(work);
+        return (journal.Record(end(Ended(begun, failure), outcome)), outcome, failure);
+    }
+
     /// <summary>Does work within the source's time limit; whatever it fails by, a <see cref="BackupException"/> says it.</summary>
     /// <param name="broke">Told of what nobody foresaw: only here is its stack trace still known.</param>
     /// <exception cref="BackupException">It failed, was stopped, or took too long (<see cref="FailureKind.TimedOut"/>).</exception>
-    public async Task<T> WithinLimitAsync<T>(
-        ProtectedSource source, OperationWords words, Func<CancellationToken, Task<T>> work, Action<Exception> broke, CancellationToken cancellationToken)
+    public Task<T> WithinLimitAsync<T>(
+        ProtectedSource source, OperationWords words, Func<CancellationToken, Task<T>> work, Action<Exception> broke, CancellationToken cancellationToken) =>
+        ForeseenAsync(
+            words,
+            async () =>
+            {
+                using var limit = new TimeLimit(source.TimeLimit, timeProvider, cancellationToken);
+                try
+                {
+                    return await work(limit.Token);
+                }
+                catch (Exception stopped) when (limit.IsExceeded && stopped is OperationCanceledException or BackupException { Kind: FailureKind.Interrupted })
+                {
+                    throw new BackupException(FailureKind.TimedOut, $"{words.Name} exceeded its time limit of {source.TimeLimit}", $"see what is slow ({words.Slow}), or raise timeLimit", stopped);
+                }
+            },
+            broke);
+
+    /// <summary>The same without a limit.</summary>
+    public static async Task<T> ForeseenAsync<T>(OperationWords words, Func<Task<T>> work, Action<Exception> broke)
     {
-        using var limit = new TimeLimit(source.TimeLimit, timeProvider, cancellationToken);
         try
         {
-            return await work(limit.Token);
-        }
-        catch (Exception stopped) when (limit.IsExceeded && stopped is OperationCanceledException or BackupException { Kind: FailureKind.Interrupted })
-        {
-            throw new BackupException(FailureKind.TimedOut, $"{words.Name} exceeded its time limit of {source.TimeLimit}", $"see what is slow ({words.Slow}), or raise timeLimit", stopped);
+            return await work();
         }
         catch (Exception failure) when (failure is not BackupException && !(failure is OperationCanceledException && words.AfterStop is null))
         {
@@ -176,6 +190,21 @@ internal sealed class OperationRunner(SourceTurns turns, OperationJournal journa
             default:
                 broke(failure);
                 return new BackupException(FailureKind.Unexpected, $"{words.Failing} failed: {failure.Message}", $"run {words.Command} --verbose and report what it prints", failure);
+        }
+    }
+
+    private Operation Ended(Operation begun, BackupException? failure) => begun with { EndedAt = Now, Failure = failure is null ? null : RunFailure.Of(failure) };
+
+    private static async Task<(T? Outcome, BackupException? Failure)> TryAsync<T>(Func<Task<T>> work)
+        where T : class
+    {
+        try
+        {
+            return (await work(), null);
+        }
+        catch (BackupException failure)
+        {
+            return (null, failure);
         }
     }
 }

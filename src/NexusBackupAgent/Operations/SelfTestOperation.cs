@@ -6,7 +6,7 @@ using NexusBackupAgent.Verification;
 namespace NexusBackupAgent.Operations;
 
 /// <summary>Proves the checks on damaged copies. It belongs to no source, so it waits for no turn; the agent makes it soon after its start and daily.</summary>
-internal sealed partial class SelfTestOperation(SelfTest test, OperationJournal journal, TimeProvider timeProvider, ILogger<SelfTestOperation> logger)
+internal sealed partial class SelfTestOperation(OperationRunner runner, SelfTest test, TimeProvider timeProvider, ILogger<SelfTestOperation> logger)
 {
     /// <summary>How long after its start the agent makes the first: what starts with the host has the processor to itself until then.</summary>
     internal static readonly TimeSpan AfterStart = TimeSpan.FromMinutes(1);
@@ -17,25 +17,15 @@ internal sealed partial class SelfTestOperation(SelfTest test, OperationJournal 
     /// <exception cref="BackupException">It could not be made; that is journalled as well.</exception>
     public async Task<IReadOnlyList<SelfTestResult>> RunAsync(CancellationToken cancellationToken)
     {
-        var begun = Operation.Begun(source: "", OperationKind.SelfTest, timeProvider.GetUtcNow(), "the self-test of the checks could not be made");
-        try
-        {
-            var results = await test.RunAsync(cancellationToken);
-            Record(begun with { Detail = $"{results.Count(result => result.Passed)} of {results.Count} kinds of damage were told as they ought to be", Failure = FailureOf(results) });
-            return results;
-        }
-        catch (BackupException failure)
-        {
-            Record(begun with { Failure = RunFailure.Of(failure) });
-            throw;
-        }
-        catch (Exception defect) when (defect is not OperationCanceledException)
-        {
-            SelfTestBroke(defect);
-            var unexpected = new BackupException(FailureKind.Unexpected, $"the self-test broke: {defect.Message}", "run nexus-backup verify --self-test --verbose and report what it prints", defect);
-            Record(begun with { Detail = "the self-test of the checks broke", Failure = RunFailure.Of(unexpected) });
-            throw unexpected;
-        }
+        var (_, results, failure) = await runner.RecordedAsync(
+            Operation.Begun(source: "", OperationKind.SelfTest, runner.Now, "the self-test of the checks could not be made"),
+            () => OperationRunner.ForeseenAsync(WordsOf(), () => test.RunAsync(cancellationToken), SelfTestBroke),
+            (ended, results) => results is null ? ended : ended with
+            {
+                Detail = $"{results.Count(result => result.Passed)} of {results.Count} kinds of damage were told as they ought to be",
+                Failure = FailureOf(results),
+            });
+        return results ?? throw failure!;
     }
 
     /// <summary>Makes it in a minute and once a day from then on, until cancelled.</summary>
@@ -81,7 +71,7 @@ internal sealed partial class SelfTestOperation(SelfTest test, OperationJournal 
             "do not trust its verifications: check memory and disk (dmesg | tail), install the agent anew, then run nexus-backup verify --self-test");
     }
 
-    private void Record(Operation ended) => journal.Record(ended with { EndedAt = timeProvider.GetUtcNow() });
+    private OperationWords WordsOf() => new("the self-test", "test the checks", "the self-test", "nexus-backup verify --self-test", runner.Turns.StateDirectory);
 
     [LoggerMessage(EventId = 1107, EventName = "self_test_passed", Level = LogLevel.Information, Message = "backup verification self-test passed: all {Count} kinds of damage were told")]
     private partial void SelfTestPassed(int count);

@@ -71,13 +71,13 @@ public sealed class SelfTestTests : IDisposable
     {
         using var bench = new Workbench(new ManualClock(Some.Instant), temp.Path, source: new ScriptedSource(TimeProvider.System));
         VerifyBackup verify = (_, _, backup, _, _) => Task.FromResult(backup with { Verification = new VerificationResult(backup.Id, Some.Instant, backup.ActualLength, Passed: true, []) });
-        var blind = new SelfTestOperation(new SelfTest(verify, scratch, TimeProvider.System), bench.Journal, bench.Clock, NullLogger<SelfTestOperation>.Instance);
+        var blind = new SelfTestOperation(bench.Door, new SelfTest(verify, scratch, TimeProvider.System), bench.Clock, NullLogger<SelfTestOperation>.Instance);
         await blind.RunAsync(CancellationToken.None);
         var failed = bench.Journal.Last("", OperationKind.SelfTest)!;
         Assert.False(failed.Succeeded);
         Assert.Contains("a block of zeros", failed.Failure!.Message, StringComparison.Ordinal);
 
-        var seeing = new SelfTestOperation(new SelfTest(verifier.VerifyAsync, scratch, TimeProvider.System), bench.Journal, bench.Clock, NullLogger<SelfTestOperation>.Instance);
+        var seeing = new SelfTestOperation(bench.Door, new SelfTest(verifier.VerifyAsync, scratch, TimeProvider.System), bench.Clock, NullLogger<SelfTestOperation>.Instance);
         await seeing.RunAsync(CancellationToken.None);
         Assert.True(bench.Journal.Last("", OperationKind.SelfTest)!.Succeeded);
     }
@@ -87,7 +87,7 @@ public sealed class SelfTestTests : IDisposable
     {
         var clock = new ManualClock(Some.Instant);
         using var bench = new Workbench(clock, temp.Path, source: new ScriptedSource(clock));
-        var tests = new SelfTestOperation(new SelfTest(verifier.VerifyAsync, scratch, TimeProvider.System), bench.Journal, clock, NullLogger<SelfTestOperation>.Instance);
+        var tests = new SelfTestOperation(bench.Door, new SelfTest(verifier.VerifyAsync, scratch, TimeProvider.System), clock, NullLogger<SelfTestOperation>.Instance);
         using var stop = new CancellationTokenSource();
         var running = tests.RunDailyAsync(stop.Token);
         Assert.Empty(bench.Journal.Counts(OperationKind.SelfTest));
