@@ -73,7 +73,7 @@ internal static class RestoreCommand
             try
             {
                 var preview = await agent.Restores.PreviewAsync(source, wish, to, force, cancellationToken);
-                var lastDrill = LastDrill.Of(agent.Operations.LastOfEach(OperationKind.Drill).GetValueOrDefault(source.Name), await source.Catalog.ListAsync(cancellationToken));
+                var lastDrill = LastDrill.Of(agent.Journal.LastOfEach(OperationKind.Drill).GetValueOrDefault(source.Name), await source.Catalog.ListAsync(cancellationToken));
                 if (json)
                     Print(RestoreDocument.Of(preview, lastDrill));
                 else

@@ -42,7 +42,7 @@ internal sealed record JournalSnapshot(
             row => (Name: row.GetString(0), Activity: new SourceActivity(
                 Instant(row, 1)!.Value, Instant(row, 2), row.GetInt64(3) != 0, row.GetInt32(4), Instant(row, 5), row.GetDouble(6), row.GetDouble(7), row.GetDouble(8))))
             .ToDictionary(row => row.Name, row => row.Activity, StringComparer.Ordinal),
-        Counts(transaction, "SELECT source, schedule, result, count FROM run_counts"),
+        Counts(transaction, "SELECT source, schedule, result, count FROM operation_counts WHERE kind = 'backup'"),
         Counts(transaction, "SELECT source, \"check\", result, count FROM verification_counts"))
     {
         Schedules = Query(transaction, "SELECT source, schedule, added_at FROM schedules", row => (Key: (row.GetString(0), row.GetString(1)), Since: Instant(row, 2)!.Value))

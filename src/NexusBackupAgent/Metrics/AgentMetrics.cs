@@ -13,8 +13,7 @@ namespace NexusBackupAgent.Metrics;
 /// <param name="startedAt">When this process of the agent began, UTC.</param>
 internal sealed class AgentMetrics(
     SourceRoster roster,
-    RunJournal journal,
-    OperationJournal operations,
+    OperationJournal journal,
     RestoreHistory restores,
     JobScheduler scheduler,
     IReadOnlyDictionary<string, IBackupStore> stores,
@@ -42,13 +41,13 @@ internal sealed class AgentMetrics(
         }
 
         return [.. SourceMetrics.Of(sources, log, scheduler.NextRuns, now),
-            .. DrillMetrics.Of(sources, operations.Counts(OperationKind.Drill), operations.LastOfEach(OperationKind.Drill), operations.LastSuccessOfEach(OperationKind.Drill)),
+            .. DrillMetrics.Of(sources, journal.Counts(OperationKind.Drill), journal.LastOfEach(OperationKind.Drill), journal.LastSuccessOfEach(OperationKind.Drill)),
             .. RestoreMetrics.Of(sources, restores.Read().LastOverLive), .. StoreMetrics.Of(await Task.WhenAll(stores.Values.Select(store => StoreStatus.ReadAsync(store, cancellationToken))), unreadable), .. Own(now)];
     }
 
     private MetricFamily[] Own(DateTimeOffset now)
     {
-        var selfTest = operations.LastOfEach(OperationKind.SelfTest).GetValueOrDefault("");
+        var selfTest = journal.LastOfEach(OperationKind.SelfTest).GetValueOrDefault("");
         var (version, revision) = Version.Split('+', 2) is [var left, var right] ? (left, right) : (Version, "unknown");
         return
         [

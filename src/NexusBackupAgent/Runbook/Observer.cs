@@ -48,7 +48,7 @@ internal static class Observer
             after.Now)
         {
             DatabaseLength = database is not null && FileStatus.Of(database) is { } file ? (long)file.Length : 0,
-            IsRestored = seen.Activity?.LastRunAt is { } lastRun && agent.Operations.Since(source.Name, lastRun).Any(operation => operation.IsOverLive && operation.Succeeded),
+            IsRestored = seen.Activity?.LastRunAt is { } lastRun && agent.Journal.Since(source.Name, lastRun).Any(operation => operation.IsOverLive && operation.Succeeded),
             IsStoreBare = status.StoreOf(source).IsBare,
             IsRoot = SystemUser.Current.IsRoot,
             OtherOwner = StateAccess.OtherOwner(agent.Configuration.StateDirectory),

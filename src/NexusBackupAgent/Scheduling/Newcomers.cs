@@ -4,13 +4,13 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Retention;
-using NexusBackupAgent.Status;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Scheduling;
 
 /// <summary>The sources that appeared since the agent looked last, and what the journal has to know of each before it counts as taken on.</summary>
 /// <param name="zone">The zone of the cron expressions.</param>
-internal sealed class Newcomers(SourceRoster roster, RunDispatcher dispatcher, ChoreRota chores, RunJournal journal, TimeZoneInfo zone)
+internal sealed class Newcomers(SourceRoster roster, BackupOperation operation, ChoreRota chores, OperationJournal journal, TimeZoneInfo zone)
 {
     private readonly HashSet<string> seen = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, bool> takenOn = new(StringComparer.Ordinal);
@@ -32,7 +32,7 @@ internal sealed class Newcomers(SourceRoster roster, RunDispatcher dispatcher, C
     /// <exception cref="BackupException">Its store or the journal can't be used; it is not taken on.</exception>
     public async Task<(IReadOnlyList<Schedule> Schedules, IReadOnlyList<Chore> Chores)> TakeOnAsync(ScheduledSource source, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        dispatcher.CloseAbandoned(source.Name);
+        operation.CloseAbandoned(source.Name);
         var backups = await source.Source.Catalog.ListAsync(cancellationToken);
         var addedAt = journal.AddSource(source.Name, backups.Select(backup => backup.CapturedAt).Append(now).Min());
         journal.NoteSchedules(source.Name, [.. source.Schedules.Select(schedule => Note(source, schedule, backups))], now, zone);

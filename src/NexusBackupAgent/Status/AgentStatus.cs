@@ -15,9 +15,9 @@ internal sealed record AgentStatus(
 {
     private readonly JournalSnapshot log = Agent.Journal.Read();
 
-    private readonly IReadOnlyDictionary<string, Operation> drills = Agent.Operations.LastOfEach(OperationKind.Drill);
+    private readonly IReadOnlyDictionary<string, Operation> drills = Agent.Journal.LastOfEach(OperationKind.Drill);
 
-    private readonly IReadOnlyDictionary<string, Operation> hooks = Agent.Operations.LastOfEach(OperationKind.Hook);
+    private readonly IReadOnlyDictionary<string, Operation> hooks = Agent.Journal.LastOfEach(OperationKind.Hook);
 
     private readonly PastRestores restores = Agent.RestoreHistory.Read();
 
@@ -29,7 +29,7 @@ internal sealed record AgentStatus(
         agent.TimeProvider.GetUtcNow(),
         new AgentCondition(StateAccess.HasAgent(agent.Configuration.StateDirectory), agent.Journal.LastBeat())
         {
-            SelfTestFailure = agent.Operations.LastOfEach(OperationKind.SelfTest).GetValueOrDefault("")?.Failure,
+            SelfTestFailure = agent.Journal.LastOfEach(OperationKind.SelfTest).GetValueOrDefault("")?.Failure,
         },
         (await Task.WhenAll(agent.Stores.Values.Select(store => StoreStatus.ReadAsync(store, cancellationToken)))).ToDictionary(store => store.Name, StringComparer.Ordinal));
 

@@ -71,7 +71,7 @@ internal sealed record SourceStatus(
         var late = activity is { RunStartedAt: null }
             ? LateSchedule.Find(source.Schedules, activity.AddedAt, schedule => agent.Journal.LastStarted(source.Name, schedule.Name), now, agent.Configuration.TimeZone)
             : null;
-        DateTimeOffset? lastGoodRun = backups is null && (restore ?? interrupted) is { EndedAt: { } ended } ? agent.Journal.Since(source.Name, ended).LastOrDefault(run => run.Result == RunResult.Success)?.StartedAt : null;
+        DateTimeOffset? lastGoodRun = backups is null && (restore ?? interrupted) is { EndedAt: { } ended } ? agent.Journal.Since(source.Name, ended).LastOrDefault(done => done is { Kind: OperationKind.Backup, Succeeded: true })?.StartedAt : null;
         var condition = new SourceCondition(
             backups,
             activity?.AddedAt,

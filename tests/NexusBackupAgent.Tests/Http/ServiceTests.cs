@@ -74,7 +74,7 @@ public sealed class ServiceTests : IDisposable
     {
         await using var service = await RunningService.StartAsync(home, clock, Configuration);
         await ScrapeUntilAsync(service, "nexus_backup_runs_total{source=\"itsm\",schedule=\"daily\",result=\"failure\"} 1"); // what waits for the clock waits by now
-        clock.Advance(SelfTestDispatcher.AfterStart);
+        clock.Advance(SelfTestOperation.AfterStart);
         await ScrapeUntilAsync(service, "nexus_backup_self_test_success 1");
         Assert.Contains($"nexus_backup_last_self_test_timestamp_seconds {clock.GetUtcNow().ToUnixTimeSeconds()}", await ScrapeAsync(service));
     }

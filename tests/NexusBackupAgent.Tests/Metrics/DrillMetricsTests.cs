@@ -1,6 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
 using NexusBackupAgent.Metrics;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Tests.Support;
@@ -83,11 +84,11 @@ public sealed class DrillMetricsTests : IDisposable
         return Task.CompletedTask;
     }
 
-    private Task<Operation> DrillAsync() => bench.Drills.RunAsync(bench.Source, progress: null, TimeSpan.Zero, CancellationToken.None);
+    private Task<DrillRecord> DrillAsync() => bench.Drills.RunAsync(bench.Source, progress: null, TimeSpan.Zero, CancellationToken.None);
 
     /// <param name="expected">Count, end, success, duration.</param>
     private async Task AssertAsync(params double[] expected) =>
-        Assert.Equal(expected, Figures(await bench.BackupsAsync(), bench.Operations.Counts(OperationKind.Drill), bench.Operations.LastOfEach(OperationKind.Drill), bench.Operations.LastSuccessOfEach(OperationKind.Drill)));
+        Assert.Equal(expected, Figures(await bench.BackupsAsync(), bench.Journal.Counts(OperationKind.Drill), bench.Journal.LastOfEach(OperationKind.Drill), bench.Journal.LastSuccessOfEach(OperationKind.Drill)));
 
     private double[] Figures(IReadOnlyList<Backup> backups, IReadOnlyDictionary<(string, string), long> counts, IReadOnlyDictionary<string, Operation> last, IReadOnlyDictionary<string, Operation> passed)
     {

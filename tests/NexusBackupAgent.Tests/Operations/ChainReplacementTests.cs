@@ -1,6 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Sources;
+using NexusBackupAgent.Operations;
 using NexusBackupAgent.Status;
 using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Tests.Support;

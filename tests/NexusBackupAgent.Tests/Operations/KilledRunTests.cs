@@ -40,8 +40,8 @@ public sealed class KilledRunTests
         using var after = new Workbench(TimeProvider.System, temp.Path);
         Assert.Equal(RunResult.Success, (await after.RunAsync()).Result);
         Assert.True(interrupted > 5, $"only {interrupted} kills hit a run");
-        Assert.Equal($"{interrupted}", await after.JournalAsync("SELECT count(*) FROM runs WHERE failure = 'Died' AND result = 'failure'"));
-        Assert.Equal("0", await after.JournalAsync("SELECT count(*) FROM runs WHERE result IS NULL"));
+        Assert.Equal($"{interrupted}", await after.JournalAsync("SELECT count(*) FROM operations WHERE failure = 'Died' AND result = 'failure'"));
+        Assert.Equal("0", await after.JournalAsync("SELECT count(*) FROM operations WHERE ended_at IS NULL"));
         Assert.Null(after.Journal.Read().Sources["itsm"].RunStartedAt);
 
         var sums = await Shell.BashAsync($"cd '{after.StorePath}'; sha256sum -c *.sha256 | grep -vc ': OK$' || true");

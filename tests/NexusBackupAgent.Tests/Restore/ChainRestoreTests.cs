@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Support;
@@ -107,7 +108,7 @@ public sealed class ChainRestoreTests
         Assert.Equal((chain[2].Id, false), (backup!.Id, backup.Drill!.Passed));
     }
 
-    private static Task<(Operation Operation, Backup? Backup)> DrillAsync(ChainBench bench) => bench.Bench.Drills.PractiseAsync(bench.Source, progress: null, TimeSpan.Zero, CancellationToken.None);
+    private static Task<DrillRecord> DrillAsync(ChainBench bench) => bench.Bench.Drills.RunAsync(bench.Source, progress: null, TimeSpan.Zero, CancellationToken.None);
 
     private static Task<RestorePreview> PreviewAsync(ChainBench bench, RestoreWish wish) =>
         bench.Bench.Restores.PreviewAsync(bench.Source, wish, Path.Combine(bench.Bench.Root, "restored.db"), force: true, CancellationToken.None);

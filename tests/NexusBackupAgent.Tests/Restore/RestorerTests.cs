@@ -330,7 +330,7 @@ public sealed class RestorerTests
         {
             var outcome = await bench.RestoreAsync();
 
-            var operation = bench.Bench.Operations.Last("itsm", OperationKind.Restore)!;
+            var operation = bench.Bench.Journal.Last("itsm", OperationKind.Restore)!;
             Assert.True(operation.Succeeded);
             Assert.Equal(outcome.Backup.Backup.Id, operation.Backup);
             Assert.Contains(outcome.Backup.Backup.File, operation.Detail, StringComparison.Ordinal);

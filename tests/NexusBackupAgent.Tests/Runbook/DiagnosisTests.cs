@@ -86,7 +86,7 @@ public sealed class DiagnosisTests : IDisposable
     public async Task A_run_that_does_not_end_is_L1_as_the_alert_says()
     {
         await Place.RunAsync("backup");
-        night.InJournal((journal, _) => journal.Begin("itsm", "daily", BackupType.Full, Now.AddHours(-7)));
+        night.InJournal(journal => journal.Begin(Operation.BegunBackup("itsm", "daily", BackupType.Full, Now.AddHours(-7))));
 
         var source = (await Place.RunAsync("status", "--json")).Json.GetProperty("sources")[0];
 
@@ -99,7 +99,7 @@ public sealed class DiagnosisTests : IDisposable
     public async Task A_drill_that_was_stopped_on_purpose_is_neither_practice_nor_a_failure(string kind, string reason)
     {
         await Place.RunAsync("backup");
-        night.InJournal((_, operations) =>
+        night.InJournal(operations =>
         {
             operations.Record(new Operation(0, "itsm", OperationKind.Drill, Now.AddDays(-41), Now.AddDays(-41), Backup: null, "", Failure: null));
             operations.Record(new Operation(0, "itsm", OperationKind.Drill, Now.AddDays(-1), Now.AddDays(-1), Backup: null, "", new RunFailure(Enum.Parse<FailureKind>(kind), "it was stopped", "look")));
@@ -133,7 +133,7 @@ public sealed class DiagnosisTests : IDisposable
     public async Task A_schedule_that_did_not_start_is_B()
     {
         await Place.RunAsync("backup");
-        night.InJournal((journal, _) => journal.AddSource("itsm", Now.AddDays(-3)));
+        night.InJournal(journal => journal.AddSource("itsm", Now.AddDays(-3)));
 
         await ExpectAsync("B", 3, "schedule daily was due", "sudo systemctl restart nexus-backup   # or, where it is no service: stop it, then nexus-backup run");
     }
@@ -342,7 +342,7 @@ public sealed class DiagnosisTests : IDisposable
         if (trouble == "corrupt")
             File.Move(Place.Artifact(), Place.Artifact() + ".bad");
         else
-            night.InJournal((_, operations) => operations.Record(new Operation(0, "itsm", OperationKind.Drill, Now, Now, Backup: null, "", new RunFailure(FailureKind.Restore, "no", "look"))));
+            night.InJournal(operations => operations.Record(new Operation(0, "itsm", OperationKind.Drill, Now, Now, Backup: null, "", new RunFailure(FailureKind.Restore, "no", "look"))));
         await Place.RunAsync("backup");
 
         var (found, _) = await night.DiagnoseAsync();

@@ -38,22 +38,20 @@ internal sealed class NightWatch : IDisposable
     }
 
     /// <summary>Writes a heartbeat.</summary>
-    public void Agent(DateTimeOffset beat) => InJournal((journal, _) => journal.Beat(beat));
+    public void Agent(DateTimeOffset beat) => InJournal(journal => journal.Beat(beat));
 
     /// <summary>A run that failed, as the journal keeps it.</summary>
-    public void FailRun(FailureKind kind, string message, DateTimeOffset at, string schedule = "daily") => InJournal((journal, _) =>
+    public void FailRun(FailureKind kind, string message, DateTimeOffset at, string schedule = "daily") => InJournal(journal =>
     {
         var failure = new RunFailure(kind, message, "look closer");
-        var id = journal.Begin("itsm", schedule, BackupType.Full, at);
-        journal.RecordAttempt(id, 1, at, at, failure);
-        journal.End(new RunRecord(id, "itsm", schedule, BackupType.Full, at, at, RunResult.Failure, 1, failure, Outcome: null));
+        var begun = Operation.BegunBackup("itsm", schedule, BackupType.Full, at);
+        journal.End(begun with { Id = journal.Begin(begun), EndedAt = at, Failure = failure }, new Attempt(1, at, at, failure));
     });
 
-    public void InJournal(Action<RunJournal, OperationJournal> write)
+    public void InJournal(Action<OperationJournal> write)
     {
-        var database = JournalDatabase.Open(State, TimeProvider.System.GetUtcNow(), out _);
-        using var journal = new RunJournal(database);
-        write(journal, new OperationJournal(database));
+        using var journal = new OperationJournal(JournalDatabase.Open(State, TimeProvider.System.GetUtcNow(), out _));
+        write(journal);
     }
 
     /// <summary>Turns one bit of the newest artifact around.</summary>

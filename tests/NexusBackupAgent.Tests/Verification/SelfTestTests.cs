@@ -73,15 +73,15 @@ public sealed class SelfTestTests : IDisposable
     {
         using var bench = new Workbench(new ManualClock(Some.Instant), temp.Path, source: new ScriptedSource(TimeProvider.System));
         VerifyBackup verify = (_, _, backup, _, _) => Task.FromResult(backup with { Verification = new VerificationResult(backup.Id, Some.Instant, backup.ActualLength, Passed: true, []) });
-        var blind = new SelfTestDispatcher(TestOf(verify, scratch), bench.Operations, bench.Clock, NullLogger<SelfTestDispatcher>.Instance);
+        var blind = new SelfTestOperation(bench.Door, TestOf(verify, scratch), bench.Clock, NullLogger<SelfTestOperation>.Instance);
         await blind.RunAsync(CancellationToken.None);
-        var failed = bench.Operations.Last("", OperationKind.SelfTest)!;
+        var failed = bench.Journal.Last("", OperationKind.SelfTest)!;
         Assert.False(failed.Succeeded);
         Assert.Contains("a block of zeros", failed.Failure!.Message, StringComparison.Ordinal);
 
-        var seeing = new SelfTestDispatcher(TestOf(verifier.VerifyAsync, scratch), bench.Operations, bench.Clock, NullLogger<SelfTestDispatcher>.Instance);
+        var seeing = new SelfTestOperation(bench.Door, TestOf(verifier.VerifyAsync, scratch), bench.Clock, NullLogger<SelfTestOperation>.Instance);
         await seeing.RunAsync(CancellationToken.None);
-        Assert.True(bench.Operations.Last("", OperationKind.SelfTest)!.Succeeded);
+        Assert.True(bench.Journal.Last("", OperationKind.SelfTest)!.Succeeded);
     }
 
     [Fact]
@@ -89,14 +89,14 @@ public sealed class SelfTestTests : IDisposable
     {
         var clock = new ManualClock(Some.Instant);
         using var bench = new Workbench(clock, temp.Path, source: new ScriptedSource(clock));
-        var tests = new SelfTestDispatcher(TestOf(verifier.VerifyAsync, scratch), bench.Operations, clock, NullLogger<SelfTestDispatcher>.Instance);
+        var tests = new SelfTestOperation(bench.Door, TestOf(verifier.VerifyAsync, scratch), clock, NullLogger<SelfTestOperation>.Instance);
         using var stop = new CancellationTokenSource();
         var running = tests.RunDailyAsync(stop.Token);
-        Assert.Empty(bench.Operations.Counts(OperationKind.SelfTest));
-        clock.Advance(SelfTestDispatcher.AfterStart);
+        Assert.Empty(bench.Journal.Counts(OperationKind.SelfTest));
+        clock.Advance(SelfTestOperation.AfterStart);
         for (var day = 1; day <= 3; day++)
         {
-            await Eventually.TrueAsync(() => bench.Operations.Counts(OperationKind.SelfTest).GetValueOrDefault(("", "success")) == day && clock.IsAwaited(TimeSpan.FromDays(1)), $"self-test {day}");
+            await Eventually.TrueAsync(() => bench.Journal.Counts(OperationKind.SelfTest).GetValueOrDefault(("", "success")) == day && clock.IsAwaited(TimeSpan.FromDays(1)), $"self-test {day}");
             clock.Advance(TimeSpan.FromDays(1));
         }
 

@@ -7,7 +7,7 @@ using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Journal;
 
-public sealed class RunJournalTests : IDisposable
+public sealed class JournalFileTests : IDisposable
 {
     private readonly TempDirectory temp = new();
     private readonly ManualClock clock = new(Some.Instant);
@@ -65,9 +65,9 @@ public sealed class RunJournalTests : IDisposable
     [Fact]
     public void An_open_run_of_a_dead_process_is_closed_as_died_by_the_next()
     {
-        using var journal = new RunJournal(JournalDatabase.Open(temp.Path, Some.Instant, out _));
-        journal.Begin("itsm", "daily", BackupType.Full, Some.Instant);
-        journal.Begin("itsm", "weekly", BackupType.Full, Some.Instant.AddHours(1));
+        using var journal = new OperationJournal(JournalDatabase.Open(temp.Path, Some.Instant, out _));
+        journal.Begin(Operation.BegunBackup("itsm", "daily", BackupType.Full, Some.Instant));
+        journal.Begin(Operation.BegunBackup("itsm", "weekly", BackupType.Full, Some.Instant.AddHours(1)));
 
         Assert.Equal(FailureKind.Died, journal.LastFailure("itsm")!.Kind);
         Assert.Equal(1, journal.Read().Runs[("itsm", "daily", "failure")]);
@@ -78,7 +78,7 @@ public sealed class RunJournalTests : IDisposable
     [Fact]
     public void A_source_is_known_since_the_earliest_instant_that_was_told()
     {
-        using var journal = new RunJournal(JournalDatabase.Open(temp.Path, Some.Instant, out _));
+        using var journal = new OperationJournal(JournalDatabase.Open(temp.Path, Some.Instant, out _));
         Assert.Equal(Some.Instant, journal.AddSource("itsm", Some.Instant));
         Assert.Equal(Some.Instant, journal.AddSource("itsm", Some.Instant.AddDays(1)));
         Assert.Equal(Some.Instant.AddDays(-1), journal.AddSource("itsm", Some.Instant.AddDays(-1)));
@@ -89,7 +89,7 @@ public sealed class RunJournalTests : IDisposable
     public void Reading_waits_for_nobody_who_writes()
     {
         using var database = JournalDatabase.Open(temp.Path, Some.Instant, out _);
-        var journal = new RunJournal(database);
+        var journal = new OperationJournal(database);
         journal.AddSources(["itsm", "crm"], Some.Instant);
         var seen = database.Transact(transaction =>
         {
@@ -104,7 +104,7 @@ public sealed class RunJournalTests : IDisposable
     [Fact]
     public void What_is_noted_already_is_not_written_again()
     {
-        using var journal = new RunJournal(JournalDatabase.Open(temp.Path, Some.Instant, out _));
+        using var journal = new OperationJournal(JournalDatabase.Open(temp.Path, Some.Instant, out _));
         NotedSchedule[] schedules = [new("daily", "0 2 * * *", RetentionPeriod.Parse("7d"), Some.Instant.AddDays(-3)), new("weekly", "0 3 * * 0", RetentionPeriod.Parse("4w"), Since: null)];
         Assert.NotEqual(0, Note(Some.Instant, schedules));
         Assert.Equal(0, Note(Some.Instant.AddHours(1), schedules));
@@ -125,14 +125,14 @@ public sealed class RunJournalTests : IDisposable
     [Fact]
     public void Two_connections_write_one_journal()
     {
-        using var one = new RunJournal(JournalDatabase.Open(temp.Path, Some.Instant, out _));
-        using var other = new RunJournal(JournalDatabase.Open(temp.Path, Some.Instant, out _));
+        using var one = new OperationJournal(JournalDatabase.Open(temp.Path, Some.Instant, out _));
+        using var other = new OperationJournal(JournalDatabase.Open(temp.Path, Some.Instant, out _));
         Parallel.ForEach(
             [one, other],
             journal =>
             {
                 for (var i = 0; i < 20; i++)
-                    journal.End(new RunRecord(0, "itsm", "daily", BackupType.Full, Some.Instant, Some.Instant, RunResult.Skipped, 0, null, null));
+                    journal.Record(Operation.BegunBackup("itsm", "daily", BackupType.Full, Some.Instant) with { EndedAt = Some.Instant, IsSkipped = true });
             });
         Assert.Equal(40, one.Read().Runs[("itsm", "daily", "skipped")]);
     }

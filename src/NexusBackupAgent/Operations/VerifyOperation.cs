@@ -3,7 +3,6 @@ using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Stores;
@@ -11,36 +10,72 @@ using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent.Operations;
 
-/// <summary>
-/// The only door to the verification of a stored backup: takes the source's turn, keeps the time limit, sets aside what
-/// is corrupt, writes the journal, tells the hooks.
-/// </summary>
-internal sealed partial class VerificationDispatcher(
-    BackupExaminer examiner, SourceTurns turns, OperationJournal operations, HookRunner hooks, TimeProvider timeProvider, ILogger<VerificationDispatcher> logger)
+/// <summary>Reads a stored backup back, and sets aside what is corrupt.</summary>
+internal sealed partial class VerifyOperation(OperationRunner runner, BackupExaminer examiner, OperationJournal journal, ILogger<VerifyOperation> logger)
 {
     /// <summary>By source and file: the damage that the hooks were told of. What can't be set aside is read again each hour, and is news once.</summary>
     private readonly ConcurrentDictionary<(string Source, string File), (StoredFile Artifact, FailureKind Kind)> told = [];
 
-    /// <summary>Verifies one backup under the source's lock.</summary>
+    /// <summary>Verifies one backup in the source's turn.</summary>
+    /// <param name="patience">How long another operation of the source that is under way is waited for.</param>
     /// <returns>
     /// The backup as it is now: good, quarantined, or corrupt when it could not be set aside. When what it builds on is
     /// damaged, that is what journal and hooks are told of; when that was known before, nothing was read.
     /// </returns>
     /// <exception cref="BackupException">The source is busy, or the backup could not be looked at.</exception>
-    public async Task<Backup> VerifyAsync(
-        ProtectedSource source, Backup backup, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    public Task<Backup> VerifyAsync(
+        ProtectedSource source, Backup backup, TimeSpan patience, IProgress<RunProgress>? progress, CancellationToken cancellationToken) =>
+        runner.InTurnAsync(source, patience, () => ReadBackAsync(source, backup, progress, cancellationToken), cancellationToken);
+
+    /// <summary>Brings the companions of an artifact that was renamed alone after it, under the source's lock.</summary>
+    /// <exception cref="BackupException">The source is busy, or the store refuses.</exception>
+    public async Task GatherAsync(ProtectedSource source, Backup scattered, CancellationToken cancellationToken)
     {
-        var (news, verified, problem) = await InTurnAsync(source, backup, lockTimeout, progress, cancellationToken);
-        foreach (var (operation, subject) in news.Where(told => IsNews(source, told.Operation, told.Subject)))
-            await hooks.TellAsync(source, HookEvent.Of(HookOccasion.Verification, operation, subject), cancellationToken);
-        problem?.Throw();
-        return verified;
+        using var held = runner.Turns.TryHold(source.Name) ?? throw RunLock.Busy(source.Name);
+        try
+        {
+            await source.Catalog.GatherAsync(scattered, cancellationToken);
+        }
+        catch (Exception failed) when (failed is not (OperationCanceledException or BackupException))
+        {
+            throw OperationRunner.Foreseen(failed, WordsOf(source, scattered), broke => VerificationBroke(broke, source.Name, source.Catalog.Locate(scattered.File)));
+        }
     }
 
-    /// <summary>That one of many is still good, was pruned meanwhile, or is in the same trouble as before, is no news.</summary>
-    private bool IsNews(ProtectedSource source, Operation operation, Backup verified)
+    /// <returns>What was found, also when the journal refuses to keep it; then, and when nothing could be found, the problem says so.</returns>
+    private async Task<TurnEnd<Backup>> ReadBackAsync(ProtectedSource source, Backup backup, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
-        var key = (source.Name, verified.File);
+        var startedAt = runner.Now;
+        Examination examined;
+        try
+        {
+            examined = await runner.WithinLimitAsync(
+                source,
+                WordsOf(source, backup),
+                token => examiner.ExamineChainAsync(source, backup, RunProgress.In(RunStage.Verify, backup.LengthToRead, progress), token),
+                broke => VerificationBroke(broke, source.Name, source.Catalog.Locate(backup.File)),
+                cancellationToken);
+        }
+        catch (BackupException failure)
+        {
+            var (unread, _) = Record(OperationOf(source, backup, startedAt, $"{backup.File} could not be read back", RunFailure.Of(failure)));
+            return EndOf(source, backup, [(unread, backup)]) with { Problem = ExceptionDispatchInfo.Capture(failure) };
+        }
+
+        var kept = WasRead(examined).Select(read => (Kept: Record(Report(source, read, startedAt)), Subject: read)).ToList();
+        return EndOf(source, examined.Backup, [.. kept.Select(read => (read.Kept.Operation, read.Subject))]) with
+        {
+            Problem = kept.Select(read => read.Kept.Unrecorded).FirstOrDefault(refusal => refusal is not null),
+        };
+    }
+
+    private TurnEnd<Backup> EndOf(ProtectedSource source, Backup verified, IReadOnlyList<(Operation Operation, Backup Subject)> read) =>
+        new(verified, [.. read.Where(each => IsNews(each.Operation, each.Subject)).Select(each => OperationRunner.News(source, each.Operation, each.Subject))]);
+
+    /// <summary>That one of many is still good, was pruned meanwhile, or is in the same trouble as before, is no news.</summary>
+    private bool IsNews(Operation operation, Backup verified)
+    {
+        var key = (operation.Source, verified.File);
         if (operation.Failure is not { Kind: var kind and not FailureKind.NotFound })
         {
             told.TryRemove(key, out _);
@@ -51,44 +86,6 @@ internal sealed partial class VerificationDispatcher(
         var isNew = !told.TryGetValue(key, out var before) || before != trouble;
         told[key] = trouble;
         return isNew;
-    }
-
-    /// <summary>Brings the companions of an artifact that was renamed alone after it, under the source's lock.</summary>
-    /// <exception cref="BackupException">The source is busy, or the store refuses.</exception>
-    public async Task GatherAsync(ProtectedSource source, Backup scattered, CancellationToken cancellationToken)
-    {
-        using var held = turns.TryHold(source.Name) ?? throw SourceTurns.Busy(source.Name);
-        try
-        {
-            await source.Catalog.GatherAsync(scattered, cancellationToken);
-        }
-        catch (Exception failed) when (failed is not (OperationCanceledException or BackupException))
-        {
-            throw Foreseen(source, scattered, failed);
-        }
-    }
-
-    /// <returns>What was found, also when the journal refuses to keep it; then, and when nothing could be found, the problem says so.</returns>
-    private async Task<(IReadOnlyList<(Operation Operation, Backup Subject)> News, Backup Verified, ExceptionDispatchInfo? Problem)> InTurnAsync(
-        ProtectedSource source, Backup backup, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
-    {
-        using var turn = await turns.TakeAsync(source.Name, lockTimeout, cancellationToken) ?? throw SourceTurns.Busy(source.Name);
-        var startedAt = timeProvider.GetUtcNow();
-        Examination examined;
-        try
-        {
-            examined = await turns.WithinTimeLimitAsync(
-                source, "the verification", "iostat -x 1", token => examiner.ExamineChainAsync(source, backup, RunProgress.In(RunStage.Verify, backup.LengthToRead, progress), token), cancellationToken);
-        }
-        catch (Exception failed) when (failed is not OperationCanceledException)
-        {
-            var failure = Foreseen(source, backup, failed);
-            var (failedReading, _) = Record(OperationOf(source, backup, startedAt, $"{backup.File} could not be read back", RunFailure.Of(failure)));
-            return ([(failedReading, backup)], backup, ExceptionDispatchInfo.Capture(failure));
-        }
-
-        var kept = WasRead(examined).Select(read => (Kept: Record(Report(source, read, startedAt)), Subject: read)).ToList();
-        return ([.. kept.Select(news => (news.Kept.Operation, news.Subject))], examined.Backup, kept.Select(news => news.Kept.Unrecorded).FirstOrDefault(refusal => refusal is not null));
     }
 
     /// <summary>What there is to tell of: that a backup can't be restored for want of another one is no second news.</summary>
@@ -104,19 +101,10 @@ internal sealed partial class VerificationDispatcher(
             yield return examined.Backup;
     }
 
-    private BackupException Foreseen(ProtectedSource source, Backup backup, Exception failure)
+    private static OperationWords WordsOf(ProtectedSource source, Backup backup)
     {
         var file = source.Catalog.Locate(backup.File);
-        switch (failure)
-        {
-            case BackupException known:
-                return known;
-            case var io when IoFailure.IsKnown(io):
-                return IoFailure.Translate(io, $"verify '{file}'", source.Catalog.Locate(""));
-            default:
-                VerificationBroke(failure, source.Name, file); // the only place that still has the stack trace
-                return new BackupException(FailureKind.Unexpected, $"verifying '{file}' failed: {failure.Message}", "run nexus-backup verify --verbose and report what it prints", failure);
-        }
+        return new OperationWords("the verification", $"verify '{file}'", $"verifying '{file}'", "nexus-backup verify", source.Catalog.Locate(""));
     }
 
     private Operation Report(ProtectedSource source, Backup verified, DateTimeOffset startedAt)
@@ -136,14 +124,14 @@ internal sealed partial class VerificationDispatcher(
     }
 
     private Operation OperationOf(ProtectedSource source, Backup backup, DateTimeOffset startedAt, string detail, RunFailure? failure) =>
-        new(0, source.Name, OperationKind.Verification, startedAt, timeProvider.GetUtcNow(), backup.Id, detail, failure);
+        new(0, source.Name, OperationKind.Verification, startedAt, runner.Now, backup.Id, detail, failure);
 
     /// <returns>The operation as it is kept, and what kept the journal from it: the hooks are told all the same.</returns>
     private (Operation Operation, ExceptionDispatchInfo? Unrecorded) Record(Operation operation)
     {
         try
         {
-            return (operations.Record(operation), null);
+            return (journal.Record(operation), null);
         }
         catch (BackupException refused)
         {

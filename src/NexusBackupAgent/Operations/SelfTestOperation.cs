@@ -5,8 +5,8 @@ using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent.Operations;
 
-/// <summary>The only door to the self-test of the checks: journals what came of it, and has the agent make it soon after its start and daily.</summary>
-internal sealed partial class SelfTestDispatcher(SelfTest test, OperationJournal operations, TimeProvider timeProvider, ILogger<SelfTestDispatcher> logger)
+/// <summary>Proves the checks on damaged copies. It belongs to no source, so it waits for no turn; the agent makes it soon after its start and daily.</summary>
+internal sealed partial class SelfTestOperation(OperationRunner runner, SelfTest test, TimeProvider timeProvider, ILogger<SelfTestOperation> logger)
 {
     /// <summary>How long after its start the agent makes the first: what starts with the host has the processor to itself until then.</summary>
     internal static readonly TimeSpan AfterStart = TimeSpan.FromMinutes(1);
@@ -17,24 +17,15 @@ internal sealed partial class SelfTestDispatcher(SelfTest test, OperationJournal
     /// <exception cref="BackupException">It could not be made; that is journalled as well.</exception>
     public async Task<IReadOnlyList<SelfTestResult>> RunAsync(CancellationToken cancellationToken)
     {
-        var startedAt = timeProvider.GetUtcNow();
-        try
-        {
-            var results = await test.RunAsync(cancellationToken);
-            Record(startedAt, $"{results.Count(result => result.Passed)} of {results.Count} kinds of damage were told as they ought to be", FailureOf(results));
-            return results;
-        }
-        catch (BackupException failure)
-        {
-            Record(startedAt, "the self-test of the checks could not be made", RunFailure.Of(failure));
-            throw;
-        }
-        catch (Exception defect) when (defect is not OperationCanceledException)
-        {
-            var unexpected = new BackupException(FailureKind.Unexpected, $"the self-test broke: {defect.Message}", "run nexus-backup verify --self-test --verbose and report what it prints", defect);
-            Record(startedAt, "the self-test of the checks broke", RunFailure.Of(unexpected));
-            throw unexpected;
-        }
+        var (_, results, failure) = await runner.RecordedAsync(
+            Operation.Begun(source: "", OperationKind.SelfTest, runner.Now, "the self-test of the checks could not be made"),
+            () => OperationRunner.ForeseenAsync(WordsOf(), () => test.RunAsync(cancellationToken), SelfTestBroke),
+            (ended, results) => results is null ? ended : ended with
+            {
+                Detail = $"{results.Count(result => result.Passed)} of {results.Count} kinds of damage were told as they ought to be",
+                Failure = FailureOf(results),
+            });
+        return results ?? throw failure!;
     }
 
     /// <summary>Makes it in a minute and once a day from then on, until cancelled.</summary>
@@ -80,12 +71,14 @@ internal sealed partial class SelfTestDispatcher(SelfTest test, OperationJournal
             "do not trust its verifications: check memory and disk (dmesg | tail), install the agent anew, then run nexus-backup verify --self-test");
     }
 
-    private void Record(DateTimeOffset startedAt, string detail, RunFailure? failure) =>
-        operations.Record(new Operation(0, Source: "", OperationKind.SelfTest, startedAt, timeProvider.GetUtcNow(), Backup: null, detail, failure));
+    private OperationWords WordsOf() => new("the self-test", "test the checks", "the self-test", "nexus-backup verify --self-test", runner.Turns.StateDirectory);
 
     [LoggerMessage(EventId = 1107, EventName = "self_test_passed", Level = LogLevel.Information, Message = "backup verification self-test passed: all {Count} kinds of damage were told")]
     private partial void SelfTestPassed(int count);
 
     [LoggerMessage(EventId = 1108, EventName = "self_test_failed", Level = LogLevel.Error, Message = "backup verification self-test failed: {Reason}. Next: {Hint}")]
     private partial void SelfTestFailed(string reason, string hint);
+
+    [LoggerMessage(EventId = 1112, EventName = "self_test_broke", Level = LogLevel.Error, Message = "backup verification self-test: unexpected error")]
+    private partial void SelfTestBroke(Exception exception);
 }

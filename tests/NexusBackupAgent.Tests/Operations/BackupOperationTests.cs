@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
@@ -7,7 +8,7 @@ using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Operations;
 
-public sealed class RunDispatcherTests : IDisposable
+public sealed class BackupOperationTests : IDisposable
 {
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
     private readonly ManualClock clock = new(Some.Instant);
@@ -28,7 +29,7 @@ public sealed class RunDispatcherTests : IDisposable
 
         Assert.Equal((RunResult.Success, 3, 3 * Minute), (run.Result, run.Attempts, run.EndedAt - run.StartedAt));
         Assert.Equal("1|SourceBusy|0\n2|Io|60\n3||180", await bench.JournalAsync($"SELECT attempt, failure, (started_at - {Some.Instant.ToUnixTimeMilliseconds()}) / 1000 FROM attempts"));
-        Assert.Equal("success|1", await bench.JournalAsync("SELECT result, count FROM run_counts"));
+        Assert.Equal("success|1", await bench.JournalAsync("SELECT result, count FROM operation_counts"));
     }
 
     [SkippableFact]
@@ -76,12 +77,10 @@ public sealed class RunDispatcherTests : IDisposable
     public async Task The_log_says_what_a_failure_is_about()
     {
         var bench = Bench(ScriptedSource.Fails(FailureKind.SourceCorrupt));
-        var log = new CollectedLog<RunDispatcher>();
-        var dispatcher = new RunDispatcher(new BackupRunner(bench.Capture, bench.Examiner, clock), bench.Turns, bench.Journal, bench.Hooks, clock, log);
 
-        await dispatcher.RunAsync(bench.Source, "daily", BackupType.Full, TimeSpan.Zero, progress: null, CancellationToken.None);
+        await bench.RunAsync();
 
-        Assert.Contains(log.Lines, line => line.Contains("cause SourceCorrupt, class database", StringComparison.Ordinal));
+        Assert.Contains(bench.BackupsLog.Lines, line => line.Contains("cause SourceCorrupt, class database", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -122,6 +121,32 @@ public sealed class RunDispatcherTests : IDisposable
         Assert.Equal((RunResult.Failure, FailureKind.Interrupted, 1), (run.Result, run.Failure!.Kind, run.Attempts));
         Assert.Empty(TempDirectory.FilesIn(bench.StorePath));
         Assert.Null(bench.Journal.LastStarted("itsm", "daily")); // so that it is caught up on
+    }
+
+    [SkippableFact]
+    public async Task A_run_that_is_stopped_between_two_attempts_keeps_the_one_that_it_made()
+    {
+        using var stop = new CancellationTokenSource();
+        var bench = Bench(ScriptedSource.Fails(FailureKind.SourceBusy));
+        var running = bench.RunAsync(cancellationToken: stop.Token);
+        await AwaitedAsync(2 * Minute);
+        await stop.CancelAsync();
+
+        var run = await running;
+        Assert.Equal((FailureKind.Interrupted, 1), (run.Failure!.Kind, run.Attempts));
+        Assert.Equal("1|SourceBusy", await bench.JournalAsync("SELECT attempt, failure FROM attempts"));
+    }
+
+    [Fact]
+    public async Task A_good_run_waits_twice_for_the_disk_of_the_journal()
+    {
+        var bench = Bench();
+        var before = Commits(bench);
+
+        await bench.RunAsync();
+
+        Assert.Equal(2, Commits(bench) - before);
+        Assert.Equal(1, bench.Journal.Read().Verifications[("itsm", "checksum", "success")]);
     }
 
     [Fact]
@@ -215,6 +240,16 @@ public sealed class RunDispatcherTests : IDisposable
         Assert.Equal((FailureKind.StoreFull, 1), (run.Failure!.Kind, run.Attempts));
         Assert.Contains("no space left", run.Failure.Message, StringComparison.Ordinal);
         Assert.Empty(TempDirectory.FilesIn(small.Path));
+    }
+
+    /// <summary>Transactions in the journal's -wal file: frames that say how long the database is after them.</summary>
+    private static int Commits(Workbench bench)
+    {
+        using var file = new FileStream(Path.Combine(bench.State, "journal.db-wal"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var wal = new byte[file.Length];
+        file.ReadExactly(wal);
+        var frame = 24 + BinaryPrimitives.ReadInt32BigEndian(wal.AsSpan(8));
+        return Enumerable.Range(0, (wal.Length - 32) / frame).Count(each => BinaryPrimitives.ReadInt32BigEndian(wal.AsSpan(32 + (each * frame) + 4)) != 0);
     }
 
     private Workbench Bench(params Func<CancellationToken, Task>[] script) => Bench(new ScriptedSource(clock, script));

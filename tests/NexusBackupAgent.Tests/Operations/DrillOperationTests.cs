@@ -13,7 +13,7 @@ using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Operations;
 
-public sealed class DrillDispatcherTests : IDisposable
+public sealed class DrillOperationTests : IDisposable
 {
     private readonly ManualClock clock = new(Some.Instant);
     private readonly List<Workbench> benches = [];
@@ -48,7 +48,7 @@ public sealed class DrillDispatcherTests : IDisposable
         Assert.Contains("3 probes as expected", operation.Detail, StringComparison.Ordinal);
         Assert.Equal(clock.GetUtcNow(), backup.Verification!.VerifiedAt);
         Assert.Empty(ScratchFiles(bench));
-        Assert.Equal(1, bench.Operations.Counts(OperationKind.Drill)[("itsm", "success")]);
+        Assert.Equal(1, bench.Journal.Counts(OperationKind.Drill)[("itsm", "success")]);
         Assert.Equal(2, bench.Journal.Read().Verifications[("itsm", "integrity", "success")]); // of the backup, and of the drill
     }
 
@@ -68,7 +68,7 @@ public sealed class DrillDispatcherTests : IDisposable
         await DrillAsync(bench, bench.Source with { Probes = [new Probe("a", "1", null), new Probe("b", "1", null)] });
 
         Assert.Equal(30, (await bench.BackupsAsync())[0].Drill!.Seconds);
-        Assert.Equal(TimeSpan.FromSeconds(30), LastDrill.Of(bench.Operations.LastOfEach(OperationKind.Drill)["itsm"], await bench.BackupsAsync())!.Took);
+        Assert.Equal(TimeSpan.FromSeconds(30), LastDrill.Of(bench.Journal.LastOfEach(OperationKind.Drill)["itsm"], await bench.BackupsAsync())!.Took);
     }
 
     [Fact]
@@ -83,7 +83,7 @@ public sealed class DrillDispatcherTests : IDisposable
         Assert.Contains("\"SELECT count(*)\" expects >= 1001: it returned 1000", operation.Failure.Message, StringComparison.Ordinal);
         var backup = Assert.Single(await bench.BackupsAsync());
         Assert.Equal((BackupState.Good, false), (backup.State, backup.Drill!.Passed));
-        Assert.Equal(1, bench.Operations.Counts(OperationKind.Drill)[("itsm", "failure")]);
+        Assert.Equal(1, bench.Journal.Counts(OperationKind.Drill)[("itsm", "failure")]);
     }
 
     [SkippableFact]
@@ -214,10 +214,10 @@ public sealed class DrillDispatcherTests : IDisposable
             token.ThrowIfCancellationRequested();
         };
 
-        var operation = await bench.Drills.RunAsync(bench.Source, progress: null, TimeSpan.Zero, stop.Token);
+        var (operation, _) = await bench.Drills.RunAsync(bench.Source, progress: null, TimeSpan.Zero, stop.Token);
 
         Assert.Equal(FailureKind.Interrupted, operation.Failure!.Kind);
-        var last = LastDrill.Of(bench.Operations.LastOfEach(OperationKind.Drill)["itsm"], await bench.BackupsAsync());
+        var last = LastDrill.Of(bench.Journal.LastOfEach(OperationKind.Drill)["itsm"], await bench.BackupsAsync());
         Assert.Equal((passedAt, true), (last!.EndedAt, last.Passed));
         Assert.Empty(ScratchFiles(bench));
     }
@@ -231,7 +231,7 @@ public sealed class DrillDispatcherTests : IDisposable
         var busy = await Assert.ThrowsAsync<BackupException>(() => DrillAsync(bench, bench.Source));
 
         Assert.Equal(FailureKind.Locked, busy.Kind);
-        Assert.Null(bench.Operations.Last("itsm", OperationKind.Drill));
+        Assert.Null(bench.Journal.Last("itsm", OperationKind.Drill));
     }
 
     [Fact]
@@ -281,7 +281,8 @@ public sealed class DrillDispatcherTests : IDisposable
         Assert.Equal(FailureKind.StoreFull, full.Kind);
     }
 
-    private Task<Operation> DrillAsync(Workbench bench, ProtectedSource source) => bench.Drills.RunAsync(source, progress: null, TimeSpan.Zero, CancellationToken.None);
+    private static async Task<Operation> DrillAsync(Workbench bench, ProtectedSource source) =>
+        (await bench.Drills.RunAsync(source, progress: null, TimeSpan.Zero, CancellationToken.None)).Operation;
 
     private Task AdvanceAsync(int seconds)
     {

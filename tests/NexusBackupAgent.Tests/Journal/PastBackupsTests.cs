@@ -7,12 +7,12 @@ using NexusBackupAgent.Tests.Support;
 namespace NexusBackupAgent.Tests.Journal;
 
 /// <summary>What the journal tells a report about runs that are over.</summary>
-public sealed class PastRunTests : IDisposable
+public sealed class PastBackupsTests : IDisposable
 {
     private readonly TempDirectory temp = new();
-    private readonly RunJournal journal;
+    private readonly OperationJournal journal;
 
-    public PastRunTests() => journal = new RunJournal(JournalDatabase.Open(temp["state"], Some.Instant, out _));
+    public PastBackupsTests() => journal = new OperationJournal(JournalDatabase.Open(temp["state"], Some.Instant, out _));
 
     public void Dispose()
     {
@@ -42,7 +42,7 @@ public sealed class PastRunTests : IDisposable
         Run(hours: 0, FailureKind.Io);
         Run(hours: 1, failure: null);
         Run(hours: 2, FailureKind.Io);
-        journal.Begin("itsm", "manual", BackupType.Full, Some.Instant.AddHours(3));
+        journal.Begin(Operation.BegunBackup("itsm", "manual", BackupType.Full, Some.Instant.AddHours(3)));
 
         var runs = journal.Since("itsm", Some.Instant.AddHours(1));
 
@@ -61,14 +61,13 @@ public sealed class PastRunTests : IDisposable
         Assert.Equal([4.0, 3.0], journal.FailedAttempts("itsm", most: 2).Select(attempt => (attempt.At - Some.Instant).TotalHours));
     }
 
-    private static IEnumerable<double> Hours(IReadOnlyList<PastRun> runs) => runs.Select(run => (run.StartedAt - Some.Instant).TotalHours);
+    private static IEnumerable<double> Hours(IReadOnlyList<Operation> runs) => runs.Select(run => (run.StartedAt - Some.Instant).TotalHours);
 
     private void Run(double hours, FailureKind? failure)
     {
         var at = Some.Instant.AddHours(hours);
         var why = failure is { } kind ? new RunFailure(kind, "it failed", "look") : null;
-        var id = journal.Begin("itsm", "daily", BackupType.Full, at);
-        journal.RecordAttempt(id, 1, at, at, why);
-        journal.End(new RunRecord(id, "itsm", "daily", BackupType.Full, at, at, why is null ? RunResult.Success : RunResult.Failure, 1, why, Outcome: null));
+        var begun = Operation.BegunBackup("itsm", "daily", BackupType.Full, at);
+        journal.End(begun with { Id = journal.Begin(begun), EndedAt = at, Failure = why }, new Attempt(1, at, at, why));
     }
 }

@@ -5,17 +5,17 @@ using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Operations;
 
-/// <summary>The only door to the replacement of a corrupt backup: one full run, on the lost backup's schedule, whatever its type was: what builds on it is lost with it.</summary>
-internal sealed partial class ReplacementDispatcher(RunDispatcher dispatcher, RunJournal journal, TimeProvider timeProvider, ILogger<ReplacementDispatcher> logger)
+/// <summary>Replaces a corrupt backup: one full run, on the lost backup's schedule, whatever its type was: what builds on it is lost with it.</summary>
+internal sealed partial class ReplacementOperation(BackupOperation backups, OperationJournal journal, TimeProvider timeProvider, ILogger<ReplacementOperation> logger)
 {
     /// <summary>Makes the replacement if one is due.</summary>
-    /// <param name="lockTimeout">How long another run of the source is waited for.</param>
+    /// <param name="patience">How long another operation of the source is waited for.</param>
     /// <returns>How that run ended; null when none is due, or the source is busy.</returns>
-    public async Task<RunRecord?> RunIfDueAsync(ProtectedSource source, TimeSpan lockTimeout, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    public async Task<RunRecord?> RunIfDueAsync(ProtectedSource source, TimeSpan patience, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
         if ((await DecideAsync(source, cancellationToken)).Corrupt is null)
             return null; // without taking the lock, which a command may want at this moment
-        return await dispatcher.RunIfDueAsync(source, token => ScheduleAsync(source, token), lockTimeout, progress, cancellationToken);
+        return await backups.RunIfDueAsync(source, token => ScheduleAsync(source, token), patience, progress, cancellationToken);
     }
 
     /// <summary>Why <see cref="RunIfDueAsync"/> made none: what keeps it from being due, or else that the source is busy.</summary>
@@ -24,9 +24,9 @@ internal sealed partial class ReplacementDispatcher(RunDispatcher dispatcher, Ru
 
     private async Task<ReplacementDecision> DecideAsync(ProtectedSource source, CancellationToken cancellationToken)
     {
-        var backups = await source.Catalog.ListAsync(cancellationToken);
-        return backups.Any(backup => backup.IsSetAside)
-            ? ReplacementBackup.Decide(backups, source.Retention, source.Zone, journal.LastStarts(source.Name, 2, BackupType.Full), timeProvider.GetUtcNow())
+        var stored = await source.Catalog.ListAsync(cancellationToken);
+        return stored.Any(backup => backup.IsSetAside)
+            ? ReplacementBackup.Decide(stored, source.Retention, source.Zone, journal.LastStarts(source.Name, 2, BackupType.Full), timeProvider.GetUtcNow())
             : ReplacementBackup.NothingLost;
     }
 

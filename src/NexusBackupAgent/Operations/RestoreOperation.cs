@@ -1,7 +1,7 @@
+using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Restore;
 
@@ -14,12 +14,10 @@ namespace NexusBackupAgent.Operations;
 internal sealed record RestoreRecord(Operation Operation, RestoreOutcome? Outcome, string? NotRecorded = null);
 
 /// <summary>
-/// The only door to a restore: takes the source's turn for all of it, counts the checks, writes the journal, tells the hooks.
-/// A full or read-only state directory is often why somebody restores, so neither the journal nor a lock that can't be made
-/// keeps the data from coming back: both are warned of.
+/// Restores. A full or read-only state directory is often why somebody does, so neither the journal nor a lock that can't
+/// be made keeps the data from coming back: both are warned of.
 /// </summary>
-internal sealed partial class RestoreDispatcher(
-    Restorer restorer, SourceTurns turns, RunJournal journal, OperationJournal operations, RestoreHistory history, HookRunner hooks, TimeProvider timeProvider, ILogger<RestoreDispatcher> logger)
+internal sealed partial class RestoreOperation(OperationRunner runner, Restorer restorer, OperationJournal journal, RestoreHistory history, ILogger<RestoreOperation> logger)
 {
     /// <summary>What a restore would do; touches nothing and waits for nobody.</summary>
     /// <param name="to">Absolute; null: over the live one.</param>
@@ -28,21 +26,21 @@ internal sealed partial class RestoreDispatcher(
         restorer.PreviewAsync(new RestoreRequest(source.Name, source.Source, source.Catalog, source.Restore, source.Zone, wish, to, force), cancellationToken);
 
     /// <summary>Restores. A failure on the way is in the record, in the journal and in the log; it is not thrown.</summary>
-    /// <param name="lockTimeout">How long a run of the source that is under way is waited for.</param>
+    /// <param name="patience">How long another operation of the source that is under way is waited for.</param>
     /// <exception cref="BackupException">It did not begin: the source is busy, there is nothing to restore, or it is refused.</exception>
-    public async Task<RestoreRecord> RestoreAsync(
-        ProtectedSource source, RestoreWish wish, string? to, bool force, TimeSpan lockTimeout, RestoreEvents events, CancellationToken cancellationToken)
-    {
-        var ended = await InTurnAsync(source, wish, to, force, lockTimeout, events, cancellationToken);
-        await hooks.TellAsync(source, HookEvent.Of(HookOccasion.Restore, ended.Record.Operation, ended.Backup), cancellationToken);
-        return ended.Refusal is { } refusal ? throw refusal : ended.Record;
-    }
+    public Task<RestoreRecord> RestoreAsync(
+        ProtectedSource source, RestoreWish wish, string? to, bool force, TimeSpan patience, RestoreEvents events, CancellationToken cancellationToken) =>
+        runner.InTurnAsync(
+            source,
+            patience,
+            () => PlanAndRestoreAsync(source, wish, to, force, events, cancellationToken),
+            cancellationToken,
+            unlockable: refused => RestoreUnlocked(source.Name, refused.Message, refused.Hint));
 
-    private async Task<Ended> InTurnAsync(
-        ProtectedSource source, RestoreWish wish, string? to, bool force, TimeSpan lockTimeout, RestoreEvents events, CancellationToken cancellationToken)
+    private async Task<TurnEnd<RestoreRecord>> PlanAndRestoreAsync(
+        ProtectedSource source, RestoreWish wish, string? to, bool force, RestoreEvents events, CancellationToken cancellationToken)
     {
-        using var turn = await TakeTurnAsync(source.Name, lockTimeout, cancellationToken);
-        var startedAt = timeProvider.GetUtcNow();
+        var startedAt = runner.Now;
         RestorePreview? planned = null;
         try
         {
@@ -51,9 +49,15 @@ internal sealed partial class RestoreDispatcher(
         }
         catch (BackupException refusal) when (IsNews(planned, refusal))
         {
-            var place = planned?.Target.Location ?? to ?? "its place";
-            var operation = new Operation(0, source.Name, OperationKind.Restore, startedAt, timeProvider.GetUtcNow(), planned?.Chosen.Backup.Id, $"restore to {place}: not begun", RunFailure.Of(refusal));
-            return new Ended(Record(operation, outcome: null, refusal), planned?.Chosen.Backup, refusal);
+            var chosen = planned?.Chosen.Backup;
+            var refused = Operation.Begun(source.Name, OperationKind.Restore, startedAt, $"restore to {planned?.Target.Location ?? to ?? "its place"}: not begun") with
+            {
+                EndedAt = runner.Now,
+                Backup = chosen?.Id,
+                Failure = RunFailure.Of(refusal),
+            };
+            var record = Record(refused, outcome: null, refusal);
+            return new TurnEnd<RestoreRecord>(record, OperationRunner.News(source, record.Operation, chosen)) { Problem = ExceptionDispatchInfo.Capture(refusal) };
         }
     }
 
@@ -62,33 +66,18 @@ internal sealed partial class RestoreDispatcher(
         refusal.Kind is not (FailureKind.NotFound or FailureKind.Configuration)
         && (planned is null or { SafetyCopy: null } or { Request.Force: true } || planned.Obstacle is not null);
 
-    /// <returns>Null when the lock can't be made: nobody else can make it either, but who has it from before is not seen.</returns>
-    private async Task<IDisposable?> TakeTurnAsync(string source, TimeSpan lockTimeout, CancellationToken cancellationToken)
+    private async Task<TurnEnd<RestoreRecord>> RestoreAsync(ProtectedSource source, RestorePreview preview, DateTimeOffset startedAt, RestoreEvents events, CancellationToken cancellationToken)
     {
-        try
-        {
-            return await turns.TakeAsync(source, lockTimeout, cancellationToken) ?? throw SourceTurns.Busy(source);
-        }
-        catch (BackupException unlockable) when (unlockable.Kind is FailureKind.StoreFull or FailureKind.StoreUnavailable)
-        {
-            RestoreUnlocked(source, unlockable.Message, unlockable.Hint);
-            return null;
-        }
-    }
-
-    private async Task<Ended> RestoreAsync(ProtectedSource source, RestorePreview preview, DateTimeOffset startedAt, RestoreEvents events, CancellationToken cancellationToken)
-    {
-        var detail = Operation.RestoreDetail(preview.Chosen.Backup.File, preview.Target.Location, preview.Target.IsLive);
-        using var begun = await TryBeginAsync(source.Name, startedAt, detail, cancellationToken);
-        var id = begun?.Id ?? 0;
-        RestoreStarted(source.Name, preview.Chosen.Backup.File, preview.Target.Location, id);
+        var restore = Operation.Begun(source.Name, OperationKind.Restore, startedAt, DetailOf(preview.Chosen.Backup.File, preview.Target.Location, preview.Target.IsLive)) with { IsOverLive = preview.Target.IsLive };
+        using var begun = await TryBeginAsync(restore, cancellationToken);
+        restore = restore with { Id = begun?.Id ?? 0 };
+        RestoreStarted(source.Name, preview.Chosen.Backup.File, preview.Target.Location, restore.Id);
         RestoreOutcome? outcome = null;
         BackupException? failure;
         try
         {
             outcome = await restorer.RestoreAsync(preview, Counting(source, events), cancellationToken);
             failure = outcome.Problem;
-            detail = $"{Operation.RestoreDetail(outcome.Backup.Backup.File, outcome.Place.Location, preview.Target.IsLive)}; {(outcome.Place.SafetyCopy is null ? "there was nothing before" : $"the old one is {outcome.Place.SafetyCopy}")}{(outcome.Place.SetAside.Count > 0 ? $" with {string.Join(", ", outcome.Place.SetAside)}" : "")}";
         }
         catch (BackupException failed)
         {
@@ -96,17 +85,29 @@ internal sealed partial class RestoreDispatcher(
         }
 
         var backup = (outcome?.Backup ?? preview.Chosen).Backup;
-        var operation = new Operation(
-            id, source.Name, OperationKind.Restore, startedAt, timeProvider.GetUtcNow(), backup.Id, detail, failure is null ? null : RunFailure.Of(failure));
-        return new Ended(Record(operation, outcome, failure, begun), backup, Refusal: null);
+        var ended = restore with
+        {
+            EndedAt = runner.Now,
+            Backup = backup.Id,
+            Detail = outcome is null ? restore.Detail : DetailOf(outcome, preview.Target.IsLive),
+            Failure = failure is null ? null : RunFailure.Of(failure),
+        };
+        var record = Record(ended, outcome, failure, begun);
+        return new TurnEnd<RestoreRecord>(record, OperationRunner.News(source, record.Operation, backup));
     }
 
+    private static string DetailOf(string file, string target, bool isLive) => $"restore of {file} {(isLive ? "over the live database" : "to")} {target}";
+
+    private static string DetailOf(RestoreOutcome outcome, bool isLive) =>
+        $"{DetailOf(outcome.Backup.Backup.File, outcome.Place.Location, isLive)}; {(outcome.Place.SafetyCopy is null ? "there was nothing before" : $"the old one is {outcome.Place.SafetyCopy}")}"
+        + (outcome.Place.SetAside.Count > 0 ? $" with {string.Join(", ", outcome.Place.SetAside)}" : "");
+
     /// <returns>Null when the journal can't have it, or its lock not be made: that is told when it has ended.</returns>
-    private async Task<BegunRestore?> TryBeginAsync(string source, DateTimeOffset startedAt, string detail, CancellationToken cancellationToken)
+    private async Task<BegunRestore?> TryBeginAsync(Operation restore, CancellationToken cancellationToken)
     {
         try
         {
-            return await history.BeginAsync(source, startedAt, detail, cancellationToken);
+            return await history.BeginAsync(restore, cancellationToken);
         }
         catch (BackupException)
         {
@@ -121,9 +122,9 @@ internal sealed partial class RestoreDispatcher(
         var unrecorded = Try(() =>
         {
             if (operation.Id == 0)
-                recorded = operations.Record(operation);
+                recorded = journal.Record(operation);
             else
-                operations.End(operation);
+                journal.End(operation);
         });
         Report(operation, failure);
         if (unrecorded is not null)
@@ -153,7 +154,7 @@ internal sealed partial class RestoreDispatcher(
     {
         ReadBack = backup =>
         {
-            _ = Try(() => journal.RecordVerification(source.Name, backup.Verification!)); // a count; what it counts is beside the backup
+            journal.Count(source.Name, backup.Verification!);
             events.ReadBack(backup);
         },
         PassedOver = candidate =>
@@ -172,10 +173,6 @@ internal sealed partial class RestoreDispatcher(
         if (failure is { Kind: FailureKind.Unexpected })
             RestoreBroke(failure, operation.Source, operation.Id);
     }
-
-    /// <param name="Backup">What was, or would have been, restored; null when there is none.</param>
-    /// <param name="Refusal">Why it did not begin; null when it did.</param>
-    private sealed record Ended(RestoreRecord Record, Backup? Backup, BackupException? Refusal);
 
     [LoggerMessage(EventId = 1300, EventName = "restore_started", Level = LogLevel.Debug, Message = "restore of {Source} started: {File} to {Target}, operation {Operation}")]
     private partial void RestoreStarted(string source, string file, string target, long operation);
