@@ -13,6 +13,8 @@ internal sealed class AgentBinder(string file, TimeZoneInfo hostZone, AgentKinds
 
     private const string DefaultListen = "http://127.0.0.1:9440";
 
+    private static readonly string[] LogLevels = ["Verbose", "Debug", "Information", "Warning", "Error"];
+
     private readonly string baseDirectory = Path.GetDirectoryName(file)!;
 
     /// <summary>Every level of the file.</summary>
@@ -21,7 +23,7 @@ internal sealed class AgentBinder(string file, TimeZoneInfo hostZone, AgentKinds
     /// <returns>What the file says, with defaults in the place of what is wrong: of use only if no error was reported.</returns>
     public AgentConfiguration Bind(Section root)
     {
-        UnknownKeys.Report(root, RootKeys);
+        RootKeys.ReportOthers(root);
         var state = Directory(root, "state", "state", baseDirectory);
         var stores = StoreSet.Bind(root, kinds.Stores, baseDirectory);
         var configuration = new AgentConfiguration(
@@ -60,11 +62,15 @@ internal sealed class AgentBinder(string file, TimeZoneInfo hostZone, AgentKinds
         var log = root.FindSection("log", "log: {level: Information}");
         if (log is null)
             return new LogConfiguration(File: null, DefaultLevel);
-        UnknownKeys.Report(log, LogKeys);
+        LogKeys.ReportOthers(log);
         return new LogConfiguration(
             log.Find("file")?.Parse(text => PathText.Parse(text, baseDirectory), fallback: null!, "nexus-backup.log"),
-            log.Find("level")?.Parse(LogLevelText.Parse, DefaultLevel, DefaultLevel, LogLevelText.Teaching) ?? DefaultLevel);
+            log.Find("level")?.Parse(LogLevel, DefaultLevel, DefaultLevel, "write Verbose, Debug, Information, Warning or Error") ?? DefaultLevel);
     }
+
+    /// <returns>With its usual capitals; the text may have any.</returns>
+    private static string LogLevel(string text) =>
+        LogLevels.FirstOrDefault(level => level.Equals(text, StringComparison.OrdinalIgnoreCase)) ?? throw new FormatException("is not a log level");
 
     private string Directory(Section root, string name, string fallback, string below) =>
         root.Find(name)?.Parse(text => PathText.Parse(text, baseDirectory), fallback, fallback) ?? Path.Combine(below, fallback);

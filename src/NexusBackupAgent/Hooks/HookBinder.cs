@@ -27,7 +27,7 @@ internal sealed class HookBinder(string baseDirectory)
             return standard;
         }
 
-        UnknownKeys.Report(section, Keys);
+        Keys.ReportOthers(section);
         var binder = new HookBinder(baseDirectory);
         return new HookSettings(
             binder.Several(section.Find("onFailure")),
@@ -88,7 +88,7 @@ internal sealed class HookBinder(string baseDirectory)
 
     private Hook? OfMapping(Section section)
     {
-        UnknownKeys.Report(section, HookKeys);
+        HookKeys.ReportOthers(section);
         var given = section.Fields.Where(field => HookKeys.Used.Contains(field.Name)).ToList();
         if (given is not [var only])
         {

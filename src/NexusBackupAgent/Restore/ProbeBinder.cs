@@ -21,7 +21,7 @@ internal static class ProbeBinder
     {
         if (field.Section(Example) is not { } section)
             return null;
-        UnknownKeys.Report(section, Keys);
+        Keys.ReportOthers(section);
         if (section.Find("sql") is null)
             section.Error("the probe asks nothing: it has no sql", $"write for example sql: {SqlExample}");
         var sql = section.Find("sql")?.Text(SqlExample);

@@ -18,7 +18,7 @@ internal static class RestoreBinder
         var standard = RestoreSettings.None;
         if (source.FindSection("restore", "restore: {before: [systemctl, stop, itsm], after: [systemctl, start, itsm]}") is not { } section)
             return standard;
-        UnknownKeys.Report(section, Keys);
+        Keys.ReportOthers(section);
         var commands = new CommandBinder(baseDirectory);
         return new RestoreSettings(
             section.Find("before") is { } before ? commands.Several(before, "[systemctl, stop, itsm]") : [],

@@ -18,7 +18,7 @@ internal static class ChoreBinder
         var standard = VerifySchedule.Standard;
         if (source.FindSection("verify", $"verify: {{cron: {VerifyExample}, spread: 7d}}") is not { } section)
             return standard;
-        UnknownKeys.Report(section, VerifyKeys);
+        VerifyKeys.ReportOthers(section);
         return new VerifySchedule(
             section.Find("cron")?.Parse(CronSchedule.Parse, standard.Cron, VerifyExample) ?? standard.Cron,
             section.Duration("spread", standard.Spread, TimeSpan.FromHours(1), TimeSpan.FromDays(366)));
@@ -29,7 +29,7 @@ internal static class ChoreBinder
         var standard = DrillConfiguration.Standard;
         if (source.FindSection("drill", $"drill: {{cron: {DrillExample}, {ProbeBinder.Example}}}") is not { } section)
             return standard;
-        UnknownKeys.Report(section, DrillKeys);
+        DrillKeys.ReportOthers(section);
         return new DrillConfiguration(
             section.Find("cron")?.Parse(CronSchedule.Parse, standard.Cron, DrillExample) ?? standard.Cron,
             ProbeBinder.Bind(section));

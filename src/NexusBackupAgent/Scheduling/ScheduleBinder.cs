@@ -32,7 +32,7 @@ internal static class ScheduleBinder
         CheckName(field);
         if (field.Section(Example) is not { } section)
             return null;
-        UnknownKeys.Report(section, Keys);
+        Keys.ReportOthers(section);
         var cron = Required(section, "cron", CronExample)?.Parse(CronSchedule.Parse, fallback: null!, CronExample);
         var retention = Required(section, "retention", RetentionExample)?.Parse(RetentionPeriod.Parse, fallback: default, RetentionExample);
         var type = section.Find("type")?.Parse(ParseType, BackupType.Full, "full") ?? BackupType.Full;

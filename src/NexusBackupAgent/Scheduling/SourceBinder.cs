@@ -35,7 +35,7 @@ internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string ba
         if (field.Section($"{field.Name}: {{{kinds.Example}}}") is not { } section)
             return null;
 
-        UnknownKeys.Report(section, keys);
+        keys.ReportOthers(section);
         var settings = kinds.Bind(field.Name, section, baseDirectory);
         var store = stores.Resolve(section, section.Find("store"));
         var source = new SourceConfiguration(
@@ -87,7 +87,7 @@ internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string ba
         var standard = new RpoConfiguration(TimeSpan.FromHours(24), TimeSpan.FromHours(48));
         if (source.FindSection("rpo", "rpo: {warning: 24h, critical: 48h}") is not { } section)
             return standard;
-        UnknownKeys.Report(section, RpoKeys);
+        RpoKeys.ReportOthers(section);
         var rpo = new RpoConfiguration(Age(section, "warning", standard.Warning), Age(section, "critical", standard.Critical));
         if (rpo.Critical <= rpo.Warning)
         {
@@ -107,7 +107,7 @@ internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string ba
         var standard = new RetryConfiguration(Attempts: 3, Delay: TimeSpan.FromSeconds(10));
         if (source.FindSection("retry", "retry: {attempts: 3, delay: 10s}") is not { } section)
             return standard;
-        UnknownKeys.Report(section, RetryKeys);
+        RetryKeys.ReportOthers(section);
         return new RetryConfiguration(
             section.Number("attempts", standard.Attempts, least: 1, most: 10),
             section.Duration("delay", standard.Delay, TimeSpan.Zero, TimeSpan.FromHours(1)));
@@ -118,7 +118,7 @@ internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string ba
         const int Standard = 6;
         if (source.FindSection("compression", "compression: {level: 6}") is not { } section)
             return Standard;
-        UnknownKeys.Report(section, CompressionKeys);
+        CompressionKeys.ReportOthers(section);
         return section.Number("level", Standard, least: 1, most: 9);
     }
 }

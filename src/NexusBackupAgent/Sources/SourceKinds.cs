@@ -7,6 +7,9 @@ namespace NexusBackupAgent.Sources;
 /// <param name="kinds">The first one stands in the examples of messages.</param>
 internal sealed class SourceKinds(params IReadOnlyList<ISourceKind> kinds)
 {
+    /// <summary>Kinds that a later version may have.</summary>
+    private static readonly string[] Planned = ["postgres", "s3"];
+
     /// <summary>The registration: a new kind is one entry here.</summary>
     public static SourceKinds Shipped { get; } = new(new SqliteSourceKind());
 
@@ -20,7 +23,7 @@ internal sealed class SourceKinds(params IReadOnlyList<ISourceKind> kinds)
     public IEnumerable<LevelKeys> Levels => kinds.SelectMany(kind => kind.Levels);
 
     /// <summary>Keys of kinds that a later version may have.</summary>
-    public IReadOnlyList<string> Unsupported => [.. new[] { "postgres", "s3" }.Except(Keys, StringComparer.Ordinal)];
+    public IReadOnlyList<string> Unsupported => [.. Planned.Except(Keys, StringComparer.Ordinal)];
 
     /// <summary>The mend of an unsupported kind.</summary>
     public string Supported => $"this version backs up {string.Join(", or ", kinds.Select(kind => kind.Offer))}";

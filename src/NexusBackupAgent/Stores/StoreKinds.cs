@@ -7,6 +7,9 @@ namespace NexusBackupAgent.Stores;
 /// <param name="kinds">The first one stands in the examples of messages.</param>
 internal sealed class StoreKinds(params IReadOnlyList<IStoreKind> kinds)
 {
+    /// <summary>Kinds that a later version may have.</summary>
+    private static readonly string[] Planned = ["s3"];
+
     /// <summary>The registration: a new kind is one entry here.</summary>
     public static StoreKinds Shipped { get; } = new(new LocalStoreKind());
 
@@ -21,14 +24,14 @@ internal sealed class StoreKinds(params IReadOnlyList<IStoreKind> kinds)
 
     /// <summary>The key of a kind that a later version may have.</summary>
     public Field? FindUnsupported(Section store) =>
-        new[] { "s3" }.Except(kinds.Select(kind => kind.Key), StringComparer.Ordinal).Select(store.Find).FirstOrDefault(field => field is not null);
+        Planned.Except(kinds.Select(kind => kind.Key), StringComparer.Ordinal).Select(store.Find).FirstOrDefault(field => field is not null);
 
     /// <summary>Reads a store.</summary>
     /// <returns>Null when it is not usable; that was reported.</returns>
     public IStoreSettings? Bind(string name, Section store, string baseDirectory)
     {
         IReadOnlyList<IStoreKind> named = [.. kinds.Where(kind => store.Find(kind.Key) is not null)];
-        UnknownKeys.Report(store, KeysOf(named is [_] ? named : kinds));
+        KeysOf(named is [_] ? named : kinds).ReportOthers(store);
         if (named is [var only])
             return only.Bind(name, store, baseDirectory);
         if (named.Count > 1)

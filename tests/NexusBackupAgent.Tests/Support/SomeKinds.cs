@@ -33,7 +33,7 @@ internal static class SomeKinds
             source.Number("pages", fallback: 1, least: 1, most: 9);
             if (source.FindSection(Key, Example) is not { } section)
                 return null;
-            UnknownKeys.Report(section, Levels[0]);
+            Levels[0].ReportOthers(section);
             return section.Find("book")?.Text("accounts") is { } book
                 ? new Ledger(this, name, [book], IsGroup: false)
                 : new Ledger(this, name, [.. section.Find("books")!.OneOrMany().Select(field => field.Text("accounts")!)], IsGroup: true);
@@ -79,7 +79,7 @@ internal static class SomeKinds
         {
             if (store.FindSection(Key, Example) is not { } section)
                 return null;
-            UnknownKeys.Report(section, Levels[0]);
+            Levels[0].ReportOthers(section);
             return section.Find("room")?.Text("attic") is { } room ? new Shelf(name, room, Path.Combine(baseDirectory, room)) : null;
         }
     }
