@@ -181,8 +181,9 @@ internal class BackupCatalog
         if ((await removal.NeededAsync(cancellationToken)).ContainsKey(artifact))
             return; // whoever builds on it knows it as a backup
         var found = await files.ListAsync(cancellationToken);
+        var committed = (await ListAsync(cancellationToken)).FirstOrDefault(backup => backup.File == artifact)?.Manifest.PartNames ?? [];
         var own = isWritten
-            ? BackupFiles.AllOf(artifact, found.MarkedPartsOf(artifact))
+            ? BackupFiles.AllOf(artifact, [.. found.MarkedPartsOf(artifact).Union(committed, StringComparer.Ordinal)])
             : found.Has(BackupFiles.Manifest(artifact)) ? [] : await orphans.OwnFilesAsync(artifact, cancellationToken);
         await files.DeleteAsync(own, cancellationToken);
     }

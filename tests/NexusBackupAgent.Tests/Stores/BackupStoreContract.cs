@@ -7,7 +7,12 @@ namespace NexusBackupAgent.Tests.Stores;
 /// <summary>What every store does, however it keeps its files.</summary>
 public abstract class BackupStoreContract
 {
+    /// <summary>One and the same, and nothing in it yet.</summary>
     private protected abstract IBackupStore Store { get; }
+
+    private protected virtual bool Renames => true;
+
+    private protected virtual bool TellsSpace => true;
 
     [Theory]
     [InlineData("a.db.gz")]
@@ -73,7 +78,7 @@ public abstract class BackupStoreContract
             {
                 await stream.WriteAsync(new byte[10], token);
                 await Assert.ThrowsAsync<FileNotFoundException>(() => Store.OpenAsync("a.db.gz", token));
-                Assert.DoesNotContain(await Store.ListAsync("", token), file => !file.Name.StartsWith('.'));
+                Assert.DoesNotContain(await Store.ListAsync("", token), file => !file.Name.StartsWith('.') || !file.IsUnfinished);
             },
             CancellationToken.None);
         Assert.Equal(10, Assert.Single(await ListAsync("a.db.gz")).Length);
@@ -120,7 +125,8 @@ public abstract class BackupStoreContract
         await WriteAsync(from, "hello");
         var before = Assert.Single(await ListAsync(from));
 
-        await Store.TryRenameAsync(from, to, CancellationToken.None);
+        if (!await RenameAsync(from, to))
+            return;
 
         Assert.Equal("hello", await ReadAsync(to));
         await Assert.ThrowsAsync<FileNotFoundException>(() => Store.OpenAsync(from, CancellationToken.None));
@@ -133,6 +139,8 @@ public abstract class BackupStoreContract
     {
         await WriteAsync("d/a", "mine");
         await WriteAsync("d/b", "theirs");
+        if (!Renames)
+            return;
 
         var refused = await Assert.ThrowsAsync<BackupException>(() => Store.TryRenameAsync("d/a", "d/b", CancellationToken.None));
 
@@ -144,6 +152,8 @@ public abstract class BackupStoreContract
     public async Task Moving_what_is_absent_says_so()
     {
         await WriteAsync("d/a", "1");
+        if (!Renames)
+            return;
         await Assert.ThrowsAsync<FileNotFoundException>(() => Store.TryRenameAsync("d/b", "d/c", CancellationToken.None));
         await Assert.ThrowsAsync<FileNotFoundException>(() => Store.TryRenameAsync("none/such", "d/c", CancellationToken.None));
         Assert.Equal("a", Assert.Single(await ListAsync("d/a")).Name);
@@ -174,8 +184,76 @@ public abstract class BackupStoreContract
         Assert.InRange(Assert.Single(await ListAsync("a")).ModifiedAt, before.AddSeconds(-2), TimeProvider.System.GetUtcNow().AddSeconds(2));
     }
 
-    private protected Task WriteAsync(string path, string text, bool replace = false) =>
-        Store.PutAsync(path, replace, Durability.Now, (stream, token) => stream.WriteAsync(Encoding.UTF8.GetBytes(text), token).AsTask(), CancellationToken.None);
+    [Fact]
+    public async Task A_small_file_is_read_at_once_and_an_absent_one_says_so()
+    {
+        await WriteAsync("d/a", "hello");
+        Assert.Equal("hello", Encoding.UTF8.GetString(await Store.ReadAsync("d/a", CancellationToken.None)));
+        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.ReadAsync("d/b", CancellationToken.None));
+        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.ReadAsync("none/such", CancellationToken.None));
+    }
+
+    [Theory]
+    [InlineData(nameof(Durability.Now))]
+    [InlineData(nameof(Durability.NameLater))]
+    [InlineData(nameof(Durability.Later))]
+    public async Task Whatever_a_power_cut_may_take_everybody_sees_each_change_at_once(string durability)
+    {
+        var how = Enum.Parse<Durability>(durability);
+        await WriteAsync("d/a", "first", durability: how);
+        Assert.Equal("first", await ReadAsync("d/a"));
+        await WriteAsync("d/a", "second", replace: true, durability: how);
+        Assert.Equal("second", await ReadAsync("d/a"));
+        await Store.DeleteAsync("d/a", how, CancellationToken.None);
+        Assert.Empty(await ListAsync("d/a"));
+    }
+
+    [Fact]
+    public async Task A_put_tells_of_the_file_what_a_listing_does()
+    {
+        var put = await Store.PutAsync("d/a", replace: false, Durability.Now, (stream, token) => stream.WriteAsync(new byte[7], token).AsTask(), CancellationToken.None);
+        Assert.Equal(put, Assert.Single(await ListAsync("d/a")));
+        Assert.Equal(("a", 7, false), (put.Name, put.Length, put.IsUnfinished));
+    }
+
+    [Fact]
+    public async Task What_is_open_stays_whole_while_it_is_replaced()
+    {
+        await WriteAsync("a", "before");
+        using var reader = new StreamReader(await Store.OpenAsync("a", CancellationToken.None));
+        await WriteAsync("a", "after", replace: true);
+        Assert.Equal("before", await reader.ReadToEndAsync());
+    }
+
+    [Fact]
+    public async Task A_healthy_store_is_up_and_writable_and_bare_only_as_long_as_nothing_lies_in_it()
+    {
+        var empty = await Store.GetHealthAsync(CancellationToken.None);
+        Assert.Equal((true, true, true, TellsSpace), (empty.IsUp, empty.IsWritable, empty.IsBare, empty.Space is not null));
+        await WriteAsync("d/a", "1");
+        Assert.False((await Store.GetHealthAsync(CancellationToken.None)).IsBare);
+    }
+
+    [Fact]
+    public void Places_are_described_apart() =>
+        Assert.Equal(3, new[] { Store.Describe(""), Store.Describe("d"), Store.Describe("d/a") }.Where(text => text.Length > 0).Distinct(StringComparer.Ordinal).Count());
+
+    /// <summary>Renames, or sees that a store which can't leaves everything as it is.</summary>
+    private async Task<bool> RenameAsync(string from, string to)
+    {
+        var renamed = await Store.TryRenameAsync(from, to, CancellationToken.None);
+        Assert.Equal(Renames, renamed);
+        if (!renamed)
+        {
+            await ReadAsync(from);
+            await Assert.ThrowsAsync<FileNotFoundException>(() => ReadAsync(to));
+        }
+
+        return renamed;
+    }
+
+    private protected Task WriteAsync(string path, string text, bool replace = false, Durability durability = Durability.Now) =>
+        Store.PutAsync(path, replace, durability, (stream, token) => stream.WriteAsync(Encoding.UTF8.GetBytes(text), token).AsTask(), CancellationToken.None);
 
     private protected async Task<string> ReadAsync(string path)
     {
