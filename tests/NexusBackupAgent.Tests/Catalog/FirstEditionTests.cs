@@ -121,10 +121,13 @@ public sealed class FirstEditionTests : IDisposable
 
     private async Task RestoreAsync(string file, string to)
     {
-        await File.WriteAllBytesAsync(to, []);
         var backup = Named(await bench.BackupsAsync(), file);
-        var expanded = await bench.Verifier.ExpandAsync(bench.Source.Source, bench.Source.Catalog, backup, to, progress: null, recordsDamage: false, CancellationToken.None);
+        var target = bench.Source.Source.Target(to);
+        var (expanded, prepared) = await bench.Verifier.PrepareAsync(bench.Source.Source, bench.Source.Catalog, backup, target, progress: null, recordsDamage: false, CancellationToken.None);
         Assert.Equal(BackupState.Good, expanded.State);
+        var context = new RestoreContext(Some.Instant, TimeZoneInfo.Utc, _ => { });
+        await prepared!.SaveAsync(context, CancellationToken.None);
+        prepared.Switch(context);
     }
 
     private static Backup Named(IEnumerable<Backup> backups, string file) => backups.Single(backup => backup.File == file);

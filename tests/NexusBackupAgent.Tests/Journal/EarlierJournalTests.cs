@@ -2,6 +2,7 @@ using System.Globalization;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Journal;
