@@ -244,9 +244,9 @@ internal sealed class OperationJournal(JournalDatabase database) : IDisposable
         }
     }
 
-    private IReadOnlyList<Operation> Find(string sql, params (string Name, object? Value)[] parameters) =>
+    private List<Operation> Find(string sql, params (string Name, object? Value)[] parameters) =>
         database.Read(transaction => Query(transaction, sql, OperationRows.Read, parameters));
 
-    private IReadOnlyDictionary<string, Operation> BySource(string sql, OperationKind kind) =>
+    private Dictionary<string, Operation> BySource(string sql, OperationKind kind) =>
         Find(sql, ("$kind", kind.Word())).ToDictionary(operation => operation.Source, StringComparer.Ordinal);
 }
