@@ -72,24 +72,10 @@ internal static class ChildProgram
                 }
 
                 return 0;
-            case ["backup-forever", var root]:
+            case ["backup", var root, var type]:
                 using (var bench = new Workbench(TimeProvider.System, root))
-                {
-                    Console.WriteLine("running");
-                    while (true)
-                        await bench.RunAsync();
-                }
-
-            case ["increments-forever", var root]:
-                using (var bench = new Workbench(TimeProvider.System, root))
-                {
-                    for (var i = 0; ; i++)
-                    {
-                        await bench.RunAsync(i % 8 == 7 ? BackupType.Differential : BackupType.Incremental);
-                        Console.WriteLine("made");
-                    }
-                }
-
+                    Console.WriteLine((await bench.RunAsync(Enum.Parse<BackupType>(type))).Result);
+                return 0;
             case ["restore", var root]:
                 return await TellAsync(async () => await RestoreAsync(root, _ => { }), "restored");
             case ["restore-until", var root, var stage]:
