@@ -13,7 +13,7 @@ internal sealed class NightWatch : IDisposable
 
     public NightWatch()
     {
-        Agent(beat: TimeProvider.System.GetUtcNow());
+        Agent(beat: Workplace.Now);
         agent = RunLock.TryAcquire(State, RunLock.Agent);
     }
 
@@ -35,6 +35,13 @@ internal sealed class NightWatch : IDisposable
         agent = null;
     }
 
+    /// <summary>Sets the clock to the time of the file system, which says when a file was renamed.</summary>
+    public void GoByTheFileSystem()
+    {
+        Place.Clock.Set(File.GetLastWriteTimeUtc(Place.Configuration));
+        Agent(beat: Place.Clock.GetUtcNow());
+    }
+
     /// <summary>Writes a heartbeat.</summary>
     public void Agent(DateTimeOffset beat) => InJournal((journal, _) => journal.Beat(beat));
 
@@ -49,7 +56,7 @@ internal sealed class NightWatch : IDisposable
 
     public void InJournal(Action<RunJournal, OperationJournal> write)
     {
-        var database = JournalDatabase.Open(State, TimeProvider.System.GetUtcNow(), out _);
+        var database = JournalDatabase.Open(State, Workplace.Now, out _);
         using var journal = new RunJournal(database);
         write(journal, new OperationJournal(database));
     }

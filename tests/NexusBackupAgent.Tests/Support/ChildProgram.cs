@@ -32,9 +32,10 @@ internal static class ChildProgram
                 foreach (var problem in configuration is null ? problems : [.. problems, .. ConfigurationFile.CheckEnvironment(configuration)])
                     Console.WriteLine(problem);
                 return 0;
-            case [("command" or "command-with-errors") and var kind, var directory, .. var words]:
+            case [("command" or "command-with-errors") and var kind, var instant, var directory, .. var words]:
+                TimeProvider clock = instant == "now" ? TimeProvider.System : new RunningClock(DateTimeOffset.Parse(instant, System.Globalization.CultureInfo.InvariantCulture));
                 var terminal = new Terminal(Console.Out, kind == "command" ? Console.Error : Console.Out, outputIsWatched: false, errorIsWatched: false);
-                var code = await new CommandLine(new CommandContext(terminal, TimeProvider.System, directory), AgentHost.RunAsync).InvokeAsync(words, CancellationToken.None);
+                var code = await new CommandLine(new CommandContext(terminal, clock, directory), AgentHost.RunAsync).InvokeAsync(words, CancellationToken.None);
                 Console.WriteLine($"exit code {code}");
                 return 0;
             case ["glob", var pattern]:
