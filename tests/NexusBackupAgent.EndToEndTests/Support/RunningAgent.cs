@@ -71,8 +71,16 @@ internal sealed partial class RunningAgent : IAsyncDisposable
         await SqliteAsync(agent.Database, "PRAGMA journal_mode=WAL; CREATE TABLE incidents (id INTEGER PRIMARY KEY, title TEXT); INSERT INTO incidents (title) VALUES ('disk full'), ('ディスク容量不足');");
         if (prepare is not null)
             await prepare(agent);
-        await agent.StartProcessAsync();
-        return agent;
+        try
+        {
+            await agent.StartProcessAsync();
+            return agent;
+        }
+        catch
+        {
+            await agent.EndAsync(); // its home may hold a mount that the test takes away
+            throw;
+        }
     }
 
     /// <summary>Runs a command of the command line beside the agent.</summary>
@@ -142,6 +150,12 @@ internal sealed partial class RunningAgent : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await EndAsync();
+        Directory.Delete(Home, recursive: true);
+    }
+
+    private async Task EndAsync()
+    {
         if (!process.HasExited)
         {
             process.Kill();
@@ -149,7 +163,6 @@ internal sealed partial class RunningAgent : IAsyncDisposable
         }
 
         process.Dispose();
-        Directory.Delete(Home, recursive: true);
     }
 
     private static string AgentAssembly => Path.Combine(AppContext.BaseDirectory, "nexus-backup.dll");
