@@ -1,4 +1,4 @@
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Journal;
 
 namespace NexusBackupAgent.Metrics;
 
