@@ -129,7 +129,7 @@ public sealed class KubernetesManifestsTests(WrongManifests wrongOnes) : IClassF
         var broken = await Tool.RunAsync("sqlite3", [Path.Combine(agent.Home, "state", "journal.db"), ".timeout 5000", "ALTER TABLE heartbeat RENAME TO gone"]);
         Assert.True(broken.ExitCode == 0, broken.Text);
         using var http = new HttpClient { BaseAddress = agent.Address };
-        Assert.True(await Eventually.IsAsync(async () => (int)(await http.GetAsync("api/v1/health")).StatusCode == 503, TimeSpan.FromSeconds(60)));
+        Assert.True(await Eventually.IsAsync(async () => (int)(await http.GetAsync("api/v1/health")).StatusCode == 503, TimeSpan.FromMinutes(3)));
 
         Assert.Equal(200, await AnswerAsync("deployment.yaml", "livenessProbe"));
         Assert.Equal(503, await AnswerAsync("deployment.yaml", "readinessProbe"));

@@ -8,8 +8,9 @@ namespace NexusBackupAgent.EndToEndTests.Support;
 /// <summary>The built agent as a process of its own, on a free loopback port, with a WAL database that it protects.</summary>
 internal sealed partial class RunningAgent : IAsyncDisposable
 {
-    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(30);
+    // Only a failure waits so long; on a busy machine what takes a second alone takes a minute.
+    private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan StopLimit = TimeSpan.FromMinutes(3);
 
     private const string Standard = """
           itsm:

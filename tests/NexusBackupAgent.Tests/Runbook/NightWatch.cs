@@ -39,7 +39,7 @@ internal sealed class NightWatch : IDisposable
     /// <summary>Sets the clock to the time of the file system, which says when a file was renamed.</summary>
     public void GoByTheFileSystem()
     {
-        Place.Clock.Set(File.GetLastWriteTimeUtc(Place.Configuration));
+        Place.Clock.Set(new DateTimeOffset(File.GetLastWriteTimeUtc(Place.Configuration)));
         Agent(beat: Place.Clock.GetUtcNow());
     }
 
