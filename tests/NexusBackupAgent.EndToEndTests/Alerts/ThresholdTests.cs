@@ -34,11 +34,11 @@ public sealed partial class ThresholdTests
     [Fact]
     public void A_source_that_sets_none_has_them()
     {
-        var file = Path.Combine(Directory.CreateTempSubdirectory("nexus-backup-defaults-").FullName, "nexus-backup.yml");
+        using var folder = new TempFolder();
+        var file = folder["nexus-backup.yml"];
         File.WriteAllText(file, "stores: {local: {path: /b}}\nsources: {itsm: {sqlite: /a.db, schedules: {daily: {cron: \"0 2 * * *\", retention: 7d}}}}\n");
 
         Assert.Equal(AgeHours, HoursOf(Assert.Single(ConfigurationFile.Load(file, TimeZoneInfo.Utc).Configuration!.Sources)));
-        Directory.Delete(Path.GetDirectoryName(file)!, recursive: true);
     }
 
     [Fact]

@@ -200,7 +200,7 @@ public sealed class CommandTests : IDisposable
     public async Task Status_tells_of_an_agent_that_stopped_and_of_a_schedule_that_did_not_start()
     {
         await place.RunAsync("backup");
-        var now = TimeProvider.System.GetUtcNow();
+        var now = Workplace.Now;
         InJournal(journal =>
         {
             journal.Beat(now.AddHours(-1));
@@ -233,10 +233,10 @@ public sealed class CommandTests : IDisposable
     public async Task Status_tells_of_a_restore_whose_process_died_and_not_of_one_that_is_at_work()
     {
         await place.RunAsync("backup");
-        using var journal = new OperationJournal(JournalDatabase.Open(place.In("state"), TimeProvider.System.GetUtcNow(), out _));
-        var history = new RestoreHistory(journal, place.In("state"), TimeProvider.System, NullLogger<RestoreHistory>.Instance);
+        using var journal = new OperationJournal(JournalDatabase.Open(place.In("state"), Workplace.Now, out _));
+        var history = new RestoreHistory(journal, place.In("state"), place.Clock, NullLogger<RestoreHistory>.Instance);
 
-        using (await history.BeginAsync(Operation.Begun("itsm", OperationKind.Restore, TimeProvider.System.GetUtcNow(), "restore of a.db.gz") with { IsOverLive = true }, CancellationToken.None))
+        using (await history.BeginAsync(Operation.Begun("itsm", OperationKind.Restore, place.Clock.GetUtcNow(), "restore of a.db.gz") with { IsOverLive = true }, CancellationToken.None))
             Assert.Equal(JsonValueKind.Null, (await place.RunAsync("status", "--json")).Json.GetProperty("sources")[0].GetProperty("restoreInterruptedAt").ValueKind);
         Assert.Contains("a restore was interrupted", (await place.RunAsync("status")).Output, StringComparison.Ordinal);
         Assert.Equal("L2", Text((await place.RunAsync("status", "--json")).Json.GetProperty("sources")[0], "level"));
@@ -349,13 +349,13 @@ public sealed class CommandTests : IDisposable
             File.Move(file, file.Replace("manual_", "daily_", StringComparison.Ordinal));
         var manifest = artifact.Replace("manual_", "daily_", StringComparison.Ordinal) + ".manifest.json";
         var text = (await File.ReadAllTextAsync(manifest)).Replace("manual", "daily", StringComparison.Ordinal);
-        var at = TimeProvider.System.GetUtcNow().AddDays(-daysAgo);
+        var at = Workplace.Now.AddDays(-daysAgo);
         await File.WriteAllTextAsync(manifest, System.Text.RegularExpressions.Regex.Replace(text, @"(?<=""capturedAt"": "")[^""]+", at.ToString("O", System.Globalization.CultureInfo.InvariantCulture)));
     }
 
     private void InJournal(Action<OperationJournal> act)
     {
-        using var journal = new OperationJournal(JournalDatabase.Open(place.In("state"), TimeProvider.System.GetUtcNow(), out _));
+        using var journal = new OperationJournal(JournalDatabase.Open(place.In("state"), Workplace.Now, out _));
         act(journal);
     }
 

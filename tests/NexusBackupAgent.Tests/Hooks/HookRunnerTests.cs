@@ -244,7 +244,7 @@ public sealed class HookRunnerTests : IDisposable
         var telling = hooks.TellAsync(Settings(onFailure: [Command("sh", "-c", $"touch '{home["started"]}'; sleep 1000")]), Failed(), stop.Token);
         await Eventually.TrueAsync(() => File.Exists(home["started"]), "the hook runs");
         await stop.CancelAsync();
-        await telling.WaitAsync(TimeSpan.FromSeconds(30));
+        await telling.WaitAsync(TimeSpan.FromMinutes(3));
 
         AssertFailed(FailureKind.Interrupted, "was stopped with the agent");
     }

@@ -33,7 +33,7 @@ internal sealed class RunningService : IAsyncDisposable
     {
         Http.Dispose();
         await stop.CancelAsync();
-        await running.WaitAsync(TimeSpan.FromSeconds(30));
+        await running.WaitAsync(TimeSpan.FromMinutes(3));
         stop.Dispose();
     }
 }

@@ -180,7 +180,7 @@ public sealed class ServiceTests : IDisposable
         using var restore = Child.Start("restore-hold", home.Path, nameof(RestoreStage.Expand));
         Assert.Equal(nameof(RestoreStage.Expand), await restore.StandardOutput.ReadLineAsync());
         Assert.Contains("nexus_backup_last_restore_timestamp_seconds{source=\"itsm\"} 0", await ScrapeAsync(service));
-        Assert.DoesNotContain("a restore was interrupted", await Child.RunAsync("command", home.Path, "status"), StringComparison.Ordinal);
+        Assert.DoesNotContain("a restore was interrupted", await Child.RunAsync("command", "now", home.Path, "status"), StringComparison.Ordinal);
 
         restore.Kill();
         await restore.WaitForExitAsync();
@@ -188,7 +188,7 @@ public sealed class ServiceTests : IDisposable
 
         Assert.Contains("nexus_backup_last_restore_success{source=\"itsm\"} 0", series);
         Assert.Matches("^[1-9]", Assert.Single(series, line => line.StartsWith("nexus_backup_last_restore_timestamp_seconds", StringComparison.Ordinal)).Split(' ')[1]);
-        Assert.Contains("a restore was interrupted", await Child.RunAsync("command", home.Path, "status"), StringComparison.Ordinal);
+        Assert.Contains("a restore was interrupted", await Child.RunAsync("command", "now", home.Path, "status"), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -95,7 +95,7 @@ public sealed class JournalFileTests : IDisposable
         {
             JournalSql.Execute(transaction, "DELETE FROM sources");
             var reading = Task.Run(() => journal.Read().Sources.Keys.Order(StringComparer.Ordinal).ToList());
-            return reading.Wait(TimeSpan.FromSeconds(30)) ? reading.Result : null;
+            return reading.Wait(TimeSpan.FromMinutes(3)) ? reading.Result : null;
         });
         Assert.Equal(["crm", "itsm"], seen);
         Assert.Empty(journal.Read().Sources);

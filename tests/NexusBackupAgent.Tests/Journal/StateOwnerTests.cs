@@ -53,9 +53,9 @@ public sealed class StateOwnerTests : IDisposable
         await File.WriteAllTextAsync(temp["nexus-backup.yml"], "timeZone: UTC\nstores: {local: {path: backups}}\nsources: {itsm: {sqlite: itsm.db, schedules: {daily: {cron: 0 2 * * *, retention: 7d}}}}\n");
         await SqliteSamples.LedgerAsync(temp["itsm.db"], "delete");
         await Shell.BashAsync($"chown 65534 '{temp.Path}/itsm.db'");
-        await Child.RunAsync("command", temp.Path, "backup");
+        await Child.RunAsync("command", "now", temp.Path, "backup");
 
-        var said = await Child.RunAsUserAsync("command", temp.Path, "backup");
+        var said = await Child.RunAsUserAsync("command", "now", temp.Path, "backup");
 
         Assert.EndsWith("exit code 0", said, StringComparison.Ordinal);
     }

@@ -62,40 +62,43 @@ public sealed class IncrementRunTests
         Assert.Equal((RunResult.Success, BackupType.Incremental), await bench.RunAsync(BackupType.Incremental) is var again ? (again.Result, again.TypeMade) : default);
     }
 
-    /// <summary>A process that makes increments again and again is killed wherever it happens to be in one.</summary>
+    /// <summary>A process that makes an increment is killed (SIGKILL) before each of its system calls that change a file.</summary>
     [SkippableFact]
     public async Task An_increment_killed_anywhere_leaves_a_whole_chain_or_nothing_that_counts()
     {
         using var temp = new TempDirectory();
-        var database = Path.Combine(temp.Path, "app.db");
-        await SqliteSamples.LedgerAsync(database, "wal");
-        var random = new Random(20260215);
-        for (var i = 0; i < 12; i++)
+        await SqliteSamples.LedgerAsync(temp["app.db"], "wal");
+        using (var bench = new Workbench(TimeProvider.System, temp.Path))
         {
-            await SqliteSamples.SqlAsync(database, $"INSERT INTO log (amount, note) SELECT {i}, randomblob(900) FROM debit WHERE id % 4 = {i % 4}");
-            using (var child = Child.Start("increments-forever", temp.Path))
-            {
-                for (var made = random.Next(3); made >= 0; made--)
-                    Assert.Equal("made", await child.StandardOutput.ReadLineAsync());
-                await Task.Delay(TimeSpan.FromMilliseconds(random.Next(250)), TimeProvider.System);
-                child.Kill();
-                await child.WaitForExitAsync();
-            }
-
-            using var bench = new Workbench(TimeProvider.System, temp.Path);
-            bench.Scratch.RemoveLeftovers(TimeProvider.System.GetUtcNow().AddMinutes(2));
-            bench.Journal.CloseAbandoned("itsm", bench.Clock.GetUtcNow());
-            foreach (var backup in await bench.BackupsAsync())
-                Assert.Equal(BackupState.Good, backup.State == BackupState.Good ? backup.State : (await bench.VerifyAsync(backup)).State);
+            await bench.RunAsync();
+            await ChangeAsync(temp["app.db"], 0);
+            await bench.RunAsync(BackupType.Incremental);
+            await ChangeAsync(temp["app.db"], 1);
         }
 
-        using var after = new Workbench(TimeProvider.System, temp.Path);
-        Assert.Equal(RunResult.Success, (await after.RunAsync(BackupType.Incremental)).Result);
+        var calls = await Child.KillEverywhereAsync(temp.Path, ["backup", nameof(BackupType.Incremental)], (root, calls) => CheckChainAsync(root, calls[^1]));
+
+        Assert.Contains(calls, call => call.StartsWith("rename", StringComparison.Ordinal) && call.EndsWith(".db-wal.gz", StringComparison.Ordinal));
+        Assert.Contains(calls, call => call.StartsWith("rename", StringComparison.Ordinal) && call.EndsWith(".pages", StringComparison.Ordinal));
+    }
+
+    private static Task ChangeAsync(string database, int which) => SqliteSamples.SqlAsync(database, $"INSERT INTO log (amount, note) SELECT {which}, randomblob(900) FROM debit WHERE id % 40 = {which}");
+
+    private static async Task CheckChainAsync(string root, string call)
+    {
+        using var after = new Workbench(TimeProvider.System, root);
+        after.Scratch.RemoveLeftovers(TimeProvider.System.GetUtcNow().AddMinutes(2));
+        after.Journal.CloseAbandoned("itsm", after.Clock.GetUtcNow());
+        foreach (var backup in await after.BackupsAsync())
+            Assert.Equal((BackupState.Good, call), (backup.State == BackupState.Good ? backup.State : (await after.VerifyAsync(backup)).State, call));
+
+        await ChangeAsync(after.Database, 2);
+        Assert.Equal((RunResult.Success, BackupType.Incremental, call), await after.RunAsync(BackupType.Incremental) is var run ? (run.Result, run.TypeMade, call) : default);
         await after.Source.Catalog.SweepAsync(TimeProvider.System.GetUtcNow().AddDays(2), BackupRunner.OrphanGrace, CancellationToken.None);
         var backups = await after.BackupsAsync();
         Assert.Contains(backups, backup => backup.Bases.Count > 1);
-        Assert.Equal(5 * backups.Count, TempDirectory.FilesIn(after.StorePath).Count);
+        Assert.Equal((5 * backups.Count, call), (TempDirectory.FilesIn(after.StorePath).Count, call));
         foreach (var backup in backups)
-            Assert.Equal(BackupState.Good, (await after.VerifyAsync(backup)).State);
+            Assert.Equal((BackupState.Good, call), ((await after.VerifyAsync(backup)).State, call));
     }
 }

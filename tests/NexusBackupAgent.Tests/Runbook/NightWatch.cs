@@ -15,7 +15,7 @@ internal sealed class NightWatch : IDisposable
 
     public NightWatch()
     {
-        Agent(beat: TimeProvider.System.GetUtcNow());
+        Agent(beat: Workplace.Now);
         agent = RunLock.TryAcquire(State, RunLock.Agent);
     }
 
@@ -37,6 +37,13 @@ internal sealed class NightWatch : IDisposable
         agent = null;
     }
 
+    /// <summary>Sets the clock to the time of the file system, which says when a file was renamed.</summary>
+    public void GoByTheFileSystem()
+    {
+        Place.Clock.Set(new DateTimeOffset(File.GetLastWriteTimeUtc(Place.Configuration)));
+        Agent(beat: Place.Clock.GetUtcNow());
+    }
+
     /// <summary>Writes a heartbeat.</summary>
     public void Agent(DateTimeOffset beat) => InJournal(journal => journal.Beat(beat));
 
@@ -50,7 +57,7 @@ internal sealed class NightWatch : IDisposable
 
     public void InJournal(Action<OperationJournal> write)
     {
-        using var journal = new OperationJournal(JournalDatabase.Open(State, TimeProvider.System.GetUtcNow(), out _));
+        using var journal = new OperationJournal(JournalDatabase.Open(State, Workplace.Now, out _));
         write(journal);
     }
 

@@ -9,7 +9,7 @@ namespace NexusBackupAgent.Tests.Runbook;
 /// <summary>The escalation report of the runbook (§4), filled in.</summary>
 public sealed class ReportTests : IDisposable
 {
-    private static readonly DateTimeOffset Now = TimeProvider.System.GetUtcNow();
+    private static readonly DateTimeOffset Now = Workplace.Now;
 
     private readonly NightWatch night = new();
 

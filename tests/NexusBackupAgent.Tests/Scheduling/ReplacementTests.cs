@@ -130,7 +130,7 @@ public sealed class ReplacementTests : IDisposable
 
         clock.Advance(RunLock.Poll);
 
-        Assert.Null(await waiting.WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.Null(await waiting.WaitAsync(TimeSpan.FromMinutes(3)));
         Assert.Equal("another run for a full backup started after the damage was found", await bench.Replacements.WhyNotAsync(bench.Source, CancellationToken.None));
         Assert.Equal(1, source.Opened);
     }

@@ -92,7 +92,7 @@ internal sealed class ManualAgent : IAsyncDisposable, ILogger<JobScheduler>, ILo
     {
         await stop.CancelAsync();
         if (running is not null)
-            await running.WaitAsync(TimeSpan.FromSeconds(30));
+            await running.WaitAsync(TimeSpan.FromMinutes(3));
     }
 
     public async ValueTask DisposeAsync()
