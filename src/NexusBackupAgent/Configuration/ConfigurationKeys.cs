@@ -37,7 +37,7 @@ internal static class ConfigurationKeys
 
     public static readonly LevelKeys Schedule = new("sources.<name>.schedules.<name>", "cron", "type", "retention");
 
-    public static readonly LevelKeys Rpo = new("sources.<name>.rpo", "warning", "critical");
+    public static readonly LevelKeys Rpo = new("sources.<name>.rpo", "warning", "critical", "emergency");
 
     public static readonly LevelKeys Retry = new("sources.<name>.retry", "attempts", "delay");
 

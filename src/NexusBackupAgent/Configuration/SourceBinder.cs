@@ -80,6 +80,14 @@ internal sealed class SourceBinder(string baseDirectory, StoreSet stores)
             section.Error($"critical {critical}{isDefault} is not above warning {warning}", "write a critical age above the warning, for example rpo: {warning: 24h, critical: 48h}");
         }
 
+        rpo = rpo with { Emergency = Age(section, "emergency", rpo.Emergency) };
+        if (rpo.Emergency <= rpo.Critical)
+        {
+            section.Error(
+                $"emergency {DurationText.Format(rpo.Emergency)} is not above critical {DurationText.Format(rpo.Critical)}",
+                "write an emergency age above the critical, for example rpo: {warning: 24h, critical: 48h, emergency: 50h}");
+        }
+
         return rpo;
     }
 
