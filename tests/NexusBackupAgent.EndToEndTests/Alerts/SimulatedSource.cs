@@ -16,6 +16,9 @@ internal sealed class SimulatedSource(string name, SourceConfiguration configure
 
     private readonly IReadOnlyList<(DateTimeOffset Start, DateTimeOffset End)> runs = [.. RunsOf(configured, zone, from, run, lastRun)];
 
+    /// <summary>Somebody needed an older state, and restored it.</summary>
+    private readonly DateTimeOffset restored = from.AddDays(5);
+
     /// <summary>Each series: name, labels beside the target's, and its value at an instant as seconds of the simulation; null while there is none.</summary>
     public IEnumerable<(string Name, string Labels, Func<DateTimeOffset, double?> Value)> Series()
     {
@@ -38,7 +41,8 @@ internal sealed class SimulatedSource(string name, SourceConfiguration configure
         yield return Of("store_last_copy_timestamp_seconds", at => Seconds(Last(at - CopyTakes)?.Start), ",store=\"offsite\"");
         yield return Of("last_drill_timestamp_seconds", at => Seconds(LastDrill(at)));
         yield return Of("last_drill_success", at => LastDrill(at) is null ? null : 1);
-        yield return Of("last_restore_timestamp_seconds", _ => 0);
+        yield return Of("last_restore_timestamp_seconds", at => at < restored ? 0 : Seconds(restored));
+        yield return Of("last_restore_success", at => at < restored ? null : 1);
         foreach (var schedule in configured.Schedules)
             yield return Of("next_run_timestamp_seconds", at => Seconds(NextRun(schedule.Cron, at)), $",schedule=\"{schedule.Name}\"");
     }
