@@ -11,8 +11,9 @@ using NexusBackupAgent.Artifacts.Deflate;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Http;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Metrics;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent;
 

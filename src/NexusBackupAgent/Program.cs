@@ -1,6 +1,6 @@
 using NexusBackupAgent;
 using NexusBackupAgent.Cli;
-using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
 
 using var signals = new StopSignals();
 var context = new CommandContext(Terminal.OfProcess(), TimeProvider.System, Environment.CurrentDirectory) { Yield = ProcessPriority.Yield };

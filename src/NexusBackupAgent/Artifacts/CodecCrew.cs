@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using NexusBackupAgent.Artifacts.Deflate;
-using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Artifacts;
 

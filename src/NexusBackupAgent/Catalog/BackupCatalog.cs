@@ -1,6 +1,7 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Platform;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Catalog;
 
@@ -25,7 +26,7 @@ internal sealed class BackupCatalog
     /// <param name="extensions">What the artifacts' names end with.</param>
     /// <param name="kind">The source's kind.</param>
     /// <param name="zone">The zone of the times in file names.</param>
-    public BackupCatalog(IArtifactStore store, string directory, string source, string kind, ArtifactExtensions extensions, TimeZoneInfo zone)
+    public BackupCatalog(IBackupStore store, string directory, string source, string kind, ArtifactExtensions extensions, TimeZoneInfo zone)
     {
         files = new SourceDirectory(store, directory, extensions);
         reader = new BackupReader(files, source, kind, zone);
@@ -34,7 +35,7 @@ internal sealed class BackupCatalog
         this.zone = zone;
     }
 
-    public IArtifactStore Store => files.Store;
+    public IBackupStore Store => files.Store;
 
     public string Directory => files.Path;
 

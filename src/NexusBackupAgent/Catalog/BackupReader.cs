@@ -1,5 +1,6 @@
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Catalog;
 

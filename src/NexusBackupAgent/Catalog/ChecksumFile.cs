@@ -1,4 +1,5 @@
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Catalog;
 

@@ -3,7 +3,8 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Platform;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Catalog;
 

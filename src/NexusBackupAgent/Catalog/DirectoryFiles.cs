@@ -1,5 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Catalog;
 

@@ -1,6 +1,6 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Catalog;
 

@@ -1,4 +1,5 @@
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Stores;
+using NexusBackupAgent.Stores.Local;
 
 namespace NexusBackupAgent.Catalog;
 

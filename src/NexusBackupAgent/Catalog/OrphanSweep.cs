@@ -1,5 +1,6 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Catalog;
 

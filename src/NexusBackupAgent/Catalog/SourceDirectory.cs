@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Catalog;
 
@@ -9,9 +9,9 @@ namespace NexusBackupAgent.Catalog;
 /// <param name="store">Where it is.</param>
 /// <param name="path">In the store; empty for its root.</param>
 /// <param name="extensions">What the artifacts' names end with.</param>
-internal sealed class SourceDirectory(IArtifactStore store, string path, ArtifactExtensions extensions)
+internal sealed class SourceDirectory(IBackupStore store, string path, ArtifactExtensions extensions)
 {
-    public IArtifactStore Store => store;
+    public IBackupStore Store => store;
 
     /// <summary>In the store; empty for its root.</summary>
     public string Path => path;

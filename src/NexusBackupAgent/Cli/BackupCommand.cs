@@ -1,10 +1,11 @@
 using System.CommandLine;
+using Spectre.Console;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Documents;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
 using NexusBackupAgent.Scheduling;
-using Spectre.Console;
 
 namespace NexusBackupAgent.Cli;
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using NexusBackupAgent.Artifacts.Deflate;
 using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Documents;
 
 namespace NexusBackupAgent.Cli;
 

@@ -1,8 +1,10 @@
 using System.CommandLine;
+using Spectre.Console;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Documents;
 using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Scheduling;
-using Spectre.Console;
+using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Cli;
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Cli;
 

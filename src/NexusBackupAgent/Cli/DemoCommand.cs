@@ -1,10 +1,9 @@
 using System.CommandLine;
+using Spectre.Console;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Cli.Demo;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
-using NexusBackupAgent.Runs;
-using Spectre.Console;
 
 namespace NexusBackupAgent.Cli;
 

@@ -1,7 +1,9 @@
 using System.CommandLine;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Documents;
 using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Cli;
 

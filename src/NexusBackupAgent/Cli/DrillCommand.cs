@@ -1,8 +1,9 @@
 using System.CommandLine;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Documents;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
 using NexusBackupAgent.Scheduling;
 
 namespace NexusBackupAgent.Cli;

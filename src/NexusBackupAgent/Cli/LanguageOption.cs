@@ -1,6 +1,5 @@
 using System.CommandLine;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Runbook;
 
 namespace NexusBackupAgent.Cli;
 

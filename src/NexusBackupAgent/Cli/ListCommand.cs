@@ -1,8 +1,9 @@
 using System.CommandLine;
+using Spectre.Console;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Runs;
-using Spectre.Console;
+using NexusBackupAgent.Documents;
+using NexusBackupAgent.Operations;
 
 namespace NexusBackupAgent.Cli;
 

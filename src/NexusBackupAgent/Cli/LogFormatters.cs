@@ -1,9 +1,9 @@
-using NexusBackupAgent.Common;
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Serilog.Events;
 using Serilog.Formatting;
+using NexusBackupAgent.Common;
 
 namespace NexusBackupAgent.Cli;
 

@@ -1,10 +1,10 @@
 using Microsoft.Extensions.Logging;
-using NexusBackupAgent.Configuration;
 using Serilog;
 using Serilog.Core;
 using Serilog.Events;
 using Serilog.Extensions.Logging;
 using Serilog.Formatting;
+using NexusBackupAgent.Configuration;
 
 namespace NexusBackupAgent.Cli;
 

@@ -1,9 +1,10 @@
 using System.CommandLine;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Documents;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
 using NexusBackupAgent.Retention;
-using NexusBackupAgent.Runs;
 
 namespace NexusBackupAgent.Cli;
 

@@ -1,9 +1,9 @@
 using System.Globalization;
-using NexusBackupAgent.Common;
-using NexusBackupAgent.Catalog;
-using NexusBackupAgent.Runbook;
-using NexusBackupAgent.Runs;
 using Spectre.Console;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Runbook;
+using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Cli;
 

@@ -1,6 +1,9 @@
 using System.CommandLine;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Documents;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Runbook;
+using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Cli;
 

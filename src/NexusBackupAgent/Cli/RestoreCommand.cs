@@ -1,9 +1,11 @@
 using System.CommandLine;
-using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
-using NexusBackupAgent.Restore;
-using NexusBackupAgent.Runs;
 using Spectre.Console;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Documents;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
+using NexusBackupAgent.Restore;
+using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Cli;
 

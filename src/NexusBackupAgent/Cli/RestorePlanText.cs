@@ -1,6 +1,8 @@
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Restore;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Cli;
 

@@ -1,7 +1,7 @@
-using NexusBackupAgent.Common;
-using NexusBackupAgent.Runs;
 using Spectre.Console;
 using Spectre.Console.Rendering;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Operations;
 
 namespace NexusBackupAgent.Cli;
 

@@ -1,8 +1,8 @@
+using Spectre.Console;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Documents;
 using NexusBackupAgent.Verification;
-using Spectre.Console;
 
 namespace NexusBackupAgent.Cli;
 

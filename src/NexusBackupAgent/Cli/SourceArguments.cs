@@ -3,6 +3,7 @@ using System.CommandLine.Completions;
 using System.CommandLine.Parsing;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Sources.Sqlite;
 

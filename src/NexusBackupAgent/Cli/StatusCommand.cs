@@ -1,8 +1,9 @@
 using System.CommandLine;
-using NexusBackupAgent.Runbook;
-using NexusBackupAgent.Runs;
-using NexusBackupAgent.Scheduling;
 using Spectre.Console;
+using NexusBackupAgent.Documents;
+using NexusBackupAgent.Runbook;
+using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Cli;
 

@@ -1,6 +1,7 @@
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Runbook;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Cli;
 

@@ -1,9 +1,10 @@
 using System.CommandLine;
+using Spectre.Console;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
-using NexusBackupAgent.Runs;
-using Spectre.Console;
+using NexusBackupAgent.Documents;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
 
 namespace NexusBackupAgent.Cli;
 

@@ -1,7 +1,7 @@
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Retention;
-using NexusBackupAgent.Runs;
 using NexusBackupAgent.Scheduling;
 
 namespace NexusBackupAgent.Configuration;

@@ -1,5 +1,6 @@
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Hooks;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Configuration;
 

@@ -1,5 +1,4 @@
-using NexusBackupAgent.Common;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Hooks;
 
 namespace NexusBackupAgent.Configuration;
 

@@ -1,10 +1,11 @@
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Operations;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Sources.Sqlite;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Configuration;
 
@@ -13,7 +14,7 @@ namespace NexusBackupAgent.Configuration;
 /// <param name="stores">By name.</param>
 /// <param name="scratch">Where sources may work.</param>
 internal sealed partial class SourceDiscovery(
-    AgentConfiguration configuration, IReadOnlyDictionary<string, IArtifactStore> stores, ScratchDirectory scratch, TimeProvider timeProvider, ILogger<SourceDiscovery> logger)
+    AgentConfiguration configuration, IReadOnlyDictionary<string, IBackupStore> stores, ScratchDirectory scratch, TimeProvider timeProvider, ILogger<SourceDiscovery> logger)
 {
     private readonly HashSet<string> told = new(StringComparer.Ordinal);
     private readonly HashSet<string> unlisted = new(StringComparer.Ordinal);

@@ -3,9 +3,9 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Http;
 

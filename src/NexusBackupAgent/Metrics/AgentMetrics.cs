@@ -1,8 +1,9 @@
 using System.Reflection;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Scheduling;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Status;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Metrics;
 
@@ -17,7 +18,7 @@ internal sealed class AgentMetrics(
     OperationJournal operations,
     RestoreHistory restores,
     JobScheduler scheduler,
-    IReadOnlyDictionary<string, IArtifactStore> stores,
+    IReadOnlyDictionary<string, IBackupStore> stores,
     DateTimeOffset startedAt,
     TimeProvider timeProvider)
 {

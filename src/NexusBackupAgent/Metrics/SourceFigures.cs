@@ -1,7 +1,9 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Metrics;
 

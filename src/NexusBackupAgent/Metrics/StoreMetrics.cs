@@ -1,5 +1,5 @@
-using NexusBackupAgent.Runs;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Status;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Metrics;
 

@@ -1,5 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Restore;
 

@@ -1,5 +1,5 @@
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Restore;
 

@@ -1,7 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
-using NexusBackupAgent.Storage;
 using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent.Restore;

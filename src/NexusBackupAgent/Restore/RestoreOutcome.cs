@@ -1,6 +1,6 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Restore;
 

@@ -1,7 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Retention;
-using NexusBackupAgent.Storage;
 
 namespace NexusBackupAgent.Restore;
 

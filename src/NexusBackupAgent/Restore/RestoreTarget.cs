@@ -1,7 +1,7 @@
 using System.Globalization;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
-using NexusBackupAgent.Storage;
 
 namespace NexusBackupAgent.Restore;
 

@@ -1,6 +1,6 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent.Restore;

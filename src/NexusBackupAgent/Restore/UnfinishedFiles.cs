@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.RegularExpressions;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Restore;
 

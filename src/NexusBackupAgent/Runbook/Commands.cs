@@ -1,4 +1,4 @@
-using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Runbook;
 

@@ -1,7 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Runs;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Runbook;
 

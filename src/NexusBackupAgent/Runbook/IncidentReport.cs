@@ -1,6 +1,6 @@
 using System.Globalization;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Runbook;
 

@@ -1,5 +1,5 @@
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Runbook;
 

@@ -1,6 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Hooks;
+using NexusBackupAgent.Journal;
 
 namespace NexusBackupAgent.Runbook;
 

@@ -1,10 +1,12 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Operations;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Sources.Sqlite;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Status;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Runbook;
 

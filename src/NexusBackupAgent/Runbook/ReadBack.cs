@@ -1,7 +1,6 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Operations;
 
 namespace NexusBackupAgent.Runbook;
 

@@ -1,6 +1,6 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Runbook;
 

@@ -1,4 +1,4 @@
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Runbook;
 

@@ -1,5 +1,3 @@
-using NexusBackupAgent.Runs;
-
 namespace NexusBackupAgent.Runbook;
 
 /// <summary>[2] and [B] of the flowchart: no agent, one that stands still, or nothing that it would start. Pure.</summary>

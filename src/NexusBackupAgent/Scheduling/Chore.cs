@@ -1,4 +1,5 @@
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
 
 namespace NexusBackupAgent.Scheduling;
 

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Journal;
 
 namespace NexusBackupAgent.Scheduling;
 

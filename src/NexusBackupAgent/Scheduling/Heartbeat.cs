@@ -1,5 +1,5 @@
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Journal;
 
 namespace NexusBackupAgent.Scheduling;
 

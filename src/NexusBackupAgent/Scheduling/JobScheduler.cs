@@ -1,6 +1,8 @@
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Scheduling;
 

@@ -1,6 +1,6 @@
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Operations;
 using NexusBackupAgent.Retention;
-using NexusBackupAgent.Runs;
 
 namespace NexusBackupAgent.Scheduling;
 

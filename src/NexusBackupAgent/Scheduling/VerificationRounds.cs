@@ -1,7 +1,8 @@
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
 
 namespace NexusBackupAgent.Scheduling;
 

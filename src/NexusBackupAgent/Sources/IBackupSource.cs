@@ -1,6 +1,6 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Sources.Pages;
+using NexusBackupAgent.Sources.Sqlite.Pages;
 
 namespace NexusBackupAgent.Sources;
 

@@ -1,9 +1,9 @@
 using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Sources.Sqlite;
-using NexusBackupAgent.Storage;
 
 namespace NexusBackupAgent.Verification;
 

@@ -1,8 +1,8 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
-using NexusBackupAgent.Sources.Pages;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Sources.Sqlite.Pages;
 
 namespace NexusBackupAgent.Verification;
 

@@ -1,9 +1,10 @@
 using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Sources.Sqlite;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Stores.Local;
 
 namespace NexusBackupAgent.Verification;
 

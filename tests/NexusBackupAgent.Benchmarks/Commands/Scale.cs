@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using NexusBackupAgent.Benchmarks.Data;
 using NexusBackupAgent.Benchmarks.Measuring;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Benchmarks.Commands;
 

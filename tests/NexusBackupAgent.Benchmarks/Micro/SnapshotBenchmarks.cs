@@ -2,8 +2,8 @@ using BenchmarkDotNet.Attributes;
 using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Benchmarks.Data;
 using NexusBackupAgent.Benchmarks.Measuring;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources.Sqlite;
-using NexusBackupAgent.Storage;
 
 namespace NexusBackupAgent.Benchmarks.Micro;
 

@@ -2,8 +2,9 @@ using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.EndToEndTests.Support;
-using NexusBackupAgent.Runs;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Status;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.EndToEndTests.Alerts;
 

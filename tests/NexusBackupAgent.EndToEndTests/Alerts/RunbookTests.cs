@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.EndToEndTests.Support;
 using NexusBackupAgent.Runbook;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.EndToEndTests.Alerts;
 

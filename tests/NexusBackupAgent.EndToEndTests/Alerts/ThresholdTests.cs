@@ -2,8 +2,8 @@ using System.Text.RegularExpressions;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.EndToEndTests.Support;
 using NexusBackupAgent.Runbook;
-using NexusBackupAgent.Runs;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Status;
+using NexusBackupAgent.Stores;
 using static NexusBackupAgent.EndToEndTests.Alerts.Thresholds;
 
 namespace NexusBackupAgent.EndToEndTests.Alerts;

@@ -15,27 +15,27 @@ public class FolderOrderTests
 
     [Theory]
     // what is allowed
-    [InlineData("Runs/A.cs", "using NexusBackupAgent.Catalog;\nnamespace NexusBackupAgent.Runs;", null)]
+    [InlineData("Operations/A.cs", "using NexusBackupAgent.Catalog;\nnamespace NexusBackupAgent.Operations;", null)]
     [InlineData("Sources/Sqlite/A.cs", "using NexusBackupAgent.Sources;\nnamespace NexusBackupAgent.Sources.Sqlite;", null)]
-    [InlineData("AgentHost.cs", "using NexusBackupAgent.Cli;\nnamespace NexusBackupAgent;\nvar x = NexusBackupAgent.Runs.Y.Z;", null)]
-    [InlineData("Runs/A.cs", "// see NexusBackupAgent.Cli.Main\n/* using NexusBackupAgent.Cli; */\nnamespace NexusBackupAgent.Runs;", null)]
+    [InlineData("AgentHost.cs", "using NexusBackupAgent.Cli;\nnamespace NexusBackupAgent;\nvar x = NexusBackupAgent.Operations.Y.Z;", null)]
+    [InlineData("Operations/A.cs", "// see NexusBackupAgent.Cli.Main\n/* using NexusBackupAgent.Cli; */\nnamespace NexusBackupAgent.Operations;", null)]
     [InlineData("Catalog/A.cs", "namespace NexusBackupAgent.Catalog;\nvar x = Verification.Passed;", null)]
     // a folder above, in every spelling of a using
-    [InlineData("Catalog/A.cs", "using NexusBackupAgent.Runs;", "Catalog/A.cs: Catalog uses Runs, which is not below it")]
-    [InlineData("Catalog/A.cs", "using static NexusBackupAgent.Runs.Y;", "Catalog uses Runs")]
-    [InlineData("Catalog/A.cs", "using Y = NexusBackupAgent.Runs.Y;", "Catalog uses Runs")]
-    [InlineData("Catalog/A.cs", "using global::NexusBackupAgent.Runs;", "Catalog uses Runs")]
+    [InlineData("Catalog/A.cs", "using NexusBackupAgent.Operations;", "Catalog/A.cs: Catalog uses Operations, which is not below it")]
+    [InlineData("Catalog/A.cs", "using static NexusBackupAgent.Operations.Y;", "Catalog uses Operations")]
+    [InlineData("Catalog/A.cs", "using Y = NexusBackupAgent.Operations.Y;", "Catalog uses Operations")]
+    [InlineData("Catalog/A.cs", "using global::NexusBackupAgent.Operations;", "Catalog uses Operations")]
     [InlineData("Sources/Sqlite/A.cs", "using NexusBackupAgent.Catalog;", "Sources uses Catalog")]
     [InlineData("Common/A.cs", "using NexusBackupAgent.Artifacts;", "Common uses Artifacts")]
     // uses that no using shows
-    [InlineData("Catalog/A.cs", "var x = NexusBackupAgent.Runs.Y.Z;", "names NexusBackupAgent.Runs in full")]
+    [InlineData("Catalog/A.cs", "var x = NexusBackupAgent.Operations.Y.Z;", "names NexusBackupAgent.Operations in full")]
     [InlineData("Catalog/A.cs", "var x = new Verification.BackupVerifier();", "names Verification.BackupVerifier through its folder")]
     [InlineData("Catalog/A.cs", "global using System.Text;", "has a global using")]
-    [InlineData("Program.cs", "global using NexusBackupAgent.Runs;", "has a global using")]
+    [InlineData("Program.cs", "global using NexusBackupAgent.Operations;", "has a global using")]
     // a folder or namespace outside the order
     [InlineData("Helpers/A.cs", "namespace NexusBackupAgent.Helpers;", "folder Helpers has no place in the order")]
     [InlineData("Catalog/A.cs", "using NexusBackupAgent.Helpers;", "Catalog uses Helpers")]
-    [InlineData("Runs/A.cs", "namespace NexusBackupAgent.Catalog;", "namespace NexusBackupAgent.Catalog is not its folder's, NexusBackupAgent.Runs")]
+    [InlineData("Operations/A.cs", "namespace NexusBackupAgent.Catalog;", "namespace NexusBackupAgent.Catalog is not its folder's, NexusBackupAgent.Operations")]
     public void A_violation_is_found_and_named(string path, string text, string? expected)
     {
         var verifier = new SourceFile("Verification/BackupVerifier.cs", "namespace NexusBackupAgent.Verification;");

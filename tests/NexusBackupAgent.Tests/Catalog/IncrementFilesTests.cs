@@ -2,7 +2,7 @@ using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Retention;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Catalog;

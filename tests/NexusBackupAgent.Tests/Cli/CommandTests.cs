@@ -4,8 +4,8 @@ using System.Text.Json;
 using Microsoft.Extensions.Logging.Abstractions;
 using NexusBackupAgent.Artifacts.Deflate;
 using NexusBackupAgent.Catalog;
-using NexusBackupAgent.Common;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Cli;

@@ -1,6 +1,6 @@
 using NexusBackupAgent.Cli;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Tests.Cli;
 

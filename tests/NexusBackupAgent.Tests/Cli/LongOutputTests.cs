@@ -1,6 +1,7 @@
 using System.Text.Json;
-using NexusBackupAgent.Cli;
 using Spectre.Console;
+using NexusBackupAgent.Cli;
+using NexusBackupAgent.Documents;
 
 namespace NexusBackupAgent.Tests.Cli;
 

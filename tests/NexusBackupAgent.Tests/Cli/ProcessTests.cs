@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Tests.Cli;
 

@@ -1,4 +1,4 @@
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Cli;

@@ -1,6 +1,6 @@
 using System.Text.Json;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Retention;
-using NexusBackupAgent.Runs;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Cli;

@@ -1,5 +1,3 @@
-using NexusBackupAgent.Configuration;
-
 namespace NexusBackupAgent.Tests.Configuration;
 
 /// <summary>Every mistake by itself: where it is reported, in which words, and with which mend.</summary>

@@ -1,6 +1,6 @@
 using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Restore;
-using NexusBackupAgent.Runs;
 
 namespace NexusBackupAgent.Tests.Configuration;
 

@@ -1,9 +1,8 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Catalog;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Scheduling;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Configuration;

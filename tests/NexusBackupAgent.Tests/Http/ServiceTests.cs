@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text.Json;
+using NexusBackupAgent.Operations;
 using NexusBackupAgent.Restore;
-using NexusBackupAgent.Runs;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Http;

@@ -1,7 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Metrics;
-using NexusBackupAgent.Runs;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Tests.Support;
 

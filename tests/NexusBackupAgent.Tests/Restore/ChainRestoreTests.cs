@@ -1,8 +1,8 @@
 using System.Security.Cryptography;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Restore;
-using NexusBackupAgent.Runs;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Restore;

@@ -1,9 +1,10 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
 using NexusBackupAgent.Restore;
-using NexusBackupAgent.Runs;
 using NexusBackupAgent.Sources;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Stores;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Restore;
@@ -13,7 +14,7 @@ internal sealed class RestoreBench : IDisposable
 {
     public const int Rows = 5000;
 
-    public RestoreBench(TimeProvider? clock = null, string? root = null, IArtifactStore? store = null)
+    public RestoreBench(TimeProvider? clock = null, string? root = null, IBackupStore? store = null)
     {
         Clock = clock ?? TimeProvider.System;
         Bench = new Workbench(Clock, root, store);
@@ -46,7 +47,7 @@ internal sealed class RestoreBench : IDisposable
 
     /// <summary>A database of thousands of rows with one backup; then a row more.</summary>
     /// <returns>The bench, and everything the backup holds.</returns>
-    public static async Task<(RestoreBench Bench, string BackedUp)> WithBackupAsync(string journalMode = "wal", TimeProvider? clock = null, string? root = null, IArtifactStore? store = null)
+    public static async Task<(RestoreBench Bench, string BackedUp)> WithBackupAsync(string journalMode = "wal", TimeProvider? clock = null, string? root = null, IBackupStore? store = null)
     {
         var bench = new RestoreBench(clock, root, store);
         await bench.MakeAsync(journalMode);

@@ -1,5 +1,5 @@
-using NexusBackupAgent.Cli;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Documents;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Tests.Support;
 

@@ -1,7 +1,7 @@
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Restore;
-using NexusBackupAgent.Runs;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Restore;

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Operations;
 using NexusBackupAgent.Retention;
-using NexusBackupAgent.Runs;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Retention;

@@ -1,6 +1,6 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Tests.Retention;
 

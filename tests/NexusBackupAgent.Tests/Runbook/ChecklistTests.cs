@@ -1,6 +1,6 @@
 using System.Text.Json;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Tests.Cli;
 using NexusBackupAgent.Tests.Support;
 

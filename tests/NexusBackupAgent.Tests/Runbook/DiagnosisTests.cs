@@ -3,9 +3,11 @@ using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Cli;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
 using NexusBackupAgent.Runbook;
-using NexusBackupAgent.Runs;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Status;
+using NexusBackupAgent.Stores;
 using NexusBackupAgent.Tests.Cli;
 using NexusBackupAgent.Tests.Support;
 

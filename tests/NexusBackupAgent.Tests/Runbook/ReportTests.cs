@@ -1,6 +1,7 @@
 using System.Text.Json;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Hooks;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Tests.Cli;
 
 namespace NexusBackupAgent.Tests.Runbook;

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Tests.Cli;
 
 namespace NexusBackupAgent.Tests.Runbook;

@@ -1,7 +1,8 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Tests.Support;
 

@@ -1,6 +1,6 @@
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Retention;
-using NexusBackupAgent.Runs;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Tests.Retention;
 using NexusBackupAgent.Tests.Support;

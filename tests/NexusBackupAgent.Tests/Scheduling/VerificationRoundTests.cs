@@ -2,7 +2,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Scheduling;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Stores;
 using NexusBackupAgent.Tests.Retention;
 using NexusBackupAgent.Tests.Support;
 

@@ -1,13 +1,13 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Tests.Support;
 
 /// <summary>What a run does with a catalog, without a source.</summary>
 internal static class CatalogUse
 {
-    public static BackupCatalog CatalogOf(IArtifactStore store, TimeZoneInfo? zone = null, string directory = "itsm") =>
+    public static BackupCatalog CatalogOf(IBackupStore store, TimeZoneInfo? zone = null, string directory = "itsm") =>
         new(store, directory, "itsm", "sqlite", new ArtifactExtensions(".db.gz", ".db-wal.gz"), zone ?? TimeZoneInfo.Utc);
 
     /// <summary>Begin, write, commit.</summary>

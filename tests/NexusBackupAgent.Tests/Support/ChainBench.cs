@@ -1,7 +1,8 @@
 using System.Security.Cryptography;
 using NexusBackupAgent.Catalog;
-using NexusBackupAgent.Runs;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Tests.Support;
 
@@ -13,7 +14,7 @@ internal sealed class ChainBench : IDisposable
     private ChainBench(StoreMaker? store) => Bench = new Workbench(Clock, store: store?.Invoke(Clock));
 
     /// <summary>Makes the store that a test wants to watch or to break.</summary>
-    public delegate IArtifactStore StoreMaker(ManualClock clock);
+    public delegate IBackupStore StoreMaker(ManualClock clock);
 
     public ManualClock Clock { get; } = new(Some.Instant);
 

@@ -1,14 +1,15 @@
 using System.Diagnostics;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Artifacts.Deflate;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Cli;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Restore;
-using NexusBackupAgent.Runs;
 using NexusBackupAgent.Sources.Sqlite;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Stores.Local;
 
 namespace NexusBackupAgent.Tests.Support;
 

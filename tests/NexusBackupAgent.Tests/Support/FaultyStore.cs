@@ -1,5 +1,5 @@
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Tests.Support;
 
@@ -18,7 +18,7 @@ internal enum FaultTime
 /// <param name="failing">Counted from 1; writes, renames and deletions are counted.</param>
 /// <param name="time">Before or after.</param>
 /// <param name="staysDead">Whether nothing works any more from then on.</param>
-internal sealed class FaultyStore(IArtifactStore inner, int failing, FaultTime time, bool staysDead) : IArtifactStore, IDisposable
+internal sealed class FaultyStore(IBackupStore inner, int failing, FaultTime time, bool staysDead) : IBackupStore, IDisposable
 {
     private int changes;
 

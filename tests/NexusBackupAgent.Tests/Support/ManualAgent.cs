@@ -2,9 +2,8 @@ using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using NexusBackupAgent.Catalog;
-using NexusBackupAgent.Runs;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Scheduling;
-using NexusBackupAgent.Storage;
 
 namespace NexusBackupAgent.Tests.Support;
 

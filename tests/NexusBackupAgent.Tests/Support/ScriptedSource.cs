@@ -1,7 +1,7 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Sources;
-using NexusBackupAgent.Sources.Pages;
+using NexusBackupAgent.Sources.Sqlite.Pages;
 
 namespace NexusBackupAgent.Tests.Support;
 

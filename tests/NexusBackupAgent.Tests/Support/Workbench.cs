@@ -1,11 +1,15 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Hooks;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Retention;
-using NexusBackupAgent.Runs;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Sources.Sqlite;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Stores;
+using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent.Tests.Support;
@@ -19,7 +23,7 @@ internal sealed class Workbench : IDisposable
     /// <param name="root">A directory to work in; one of its own when null.</param>
     /// <param name="store">Where backups go; a directory under the root when null.</param>
     /// <param name="source">What is backed up; the database <c>app.db</c> under the root when null.</param>
-    public Workbench(TimeProvider clock, string? root = null, IArtifactStore? store = null, IBackupSource? source = null)
+    public Workbench(TimeProvider clock, string? root = null, IBackupStore? store = null, IBackupSource? source = null)
     {
         own = root is null ? new TempDirectory() : null;
         Root = root ?? own!.Path;
@@ -64,7 +68,7 @@ internal sealed class Workbench : IDisposable
 
     public string StorePath => Path.Combine(Root, "store");
 
-    public IArtifactStore Store { get; }
+    public IBackupStore Store { get; }
 
     public ScratchDirectory Scratch { get; }
 

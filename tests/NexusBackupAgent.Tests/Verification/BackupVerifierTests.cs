@@ -1,7 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Runs;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Verification;

@@ -1,6 +1,6 @@
 using NexusBackupAgent.Catalog;
-using NexusBackupAgent.Runs;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Verification;

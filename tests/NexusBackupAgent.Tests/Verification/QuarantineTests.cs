@@ -1,7 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Retention;
-using NexusBackupAgent.Runs;
 using NexusBackupAgent.Tests.Support;
 using NexusBackupAgent.Verification;
 

@@ -1,8 +1,9 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Runs;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Tests.Support;
 using NexusBackupAgent.Verification;
 

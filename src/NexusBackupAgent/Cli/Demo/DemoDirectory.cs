@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources.Sqlite;
 
 namespace NexusBackupAgent.Cli.Demo;

@@ -1,9 +1,9 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Retention;
-using NexusBackupAgent.Runs;
 
 namespace NexusBackupAgent.Cli.Demo;
 

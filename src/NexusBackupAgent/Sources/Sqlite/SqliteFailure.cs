@@ -1,5 +1,6 @@
 using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 

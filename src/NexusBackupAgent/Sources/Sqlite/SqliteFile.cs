@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 

@@ -1,5 +1,5 @@
 using System.Text.RegularExpressions;
-using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 

@@ -1,6 +1,6 @@
 using Microsoft.Data.Sqlite;
-using NexusBackupAgent.Common;
 using SQLitePCL;
+using NexusBackupAgent.Common;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 

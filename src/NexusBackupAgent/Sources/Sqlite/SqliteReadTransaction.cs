@@ -2,6 +2,7 @@ using System.Data;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 

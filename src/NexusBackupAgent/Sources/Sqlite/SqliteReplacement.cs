@@ -1,6 +1,6 @@
 using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 

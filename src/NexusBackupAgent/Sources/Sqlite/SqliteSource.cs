@@ -1,9 +1,8 @@
 using Microsoft.Data.Sqlite;
 using Microsoft.Win32.SafeHandles;
 using NexusBackupAgent.Artifacts;
-using NexusBackupAgent.Common;
-using NexusBackupAgent.Sources.Pages;
-using NexusBackupAgent.Storage;
+using NexusBackupAgent.Platform;
+using NexusBackupAgent.Sources.Sqlite.Pages;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using NexusBackupAgent.Artifacts;
-using NexusBackupAgent.Sources.Pages;
+using NexusBackupAgent.Sources.Sqlite.Pages;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 

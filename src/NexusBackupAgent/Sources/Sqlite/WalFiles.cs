@@ -1,5 +1,5 @@
 using Microsoft.Win32.SafeHandles;
-using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 

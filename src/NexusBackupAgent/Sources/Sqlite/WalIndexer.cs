@@ -1,4 +1,4 @@
-using NexusBackupAgent.Sources.Pages;
+using NexusBackupAgent.Sources.Sqlite.Pages;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 

@@ -121,7 +121,7 @@ public sealed class SqliteRefusalTests : SqliteSourceFixture
         await using var small = await SmallFileSystem.MountAsync("size=1m");
         await SqliteSamples.LedgerAsync(Database, "delete");
         await SqliteSamples.SqlAsync(Database, "INSERT INTO log (amount, note) VALUES (0, zeroblob(3000000))");
-        using var scratch = new NexusBackupAgent.Storage.ScratchDirectory(small.Path);
+        using var scratch = new NexusBackupAgent.Platform.ScratchDirectory(small.Path);
         var source = new NexusBackupAgent.Sources.Sqlite.SqliteSource(Database, scratch, TimeSpan.FromSeconds(1), TimeProvider.System);
 
         var full = await Assert.ThrowsAsync<BackupException>(() => source.OpenSnapshotAsync(CancellationToken.None));

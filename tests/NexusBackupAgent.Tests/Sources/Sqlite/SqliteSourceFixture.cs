@@ -1,6 +1,6 @@
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources.Sqlite;
-using NexusBackupAgent.Storage;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Sources.Sqlite;

@@ -1,0 +1,140 @@
+using System.Text.Json;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Cli;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
+using NexusBackupAgent.Platform;
+using NexusBackupAgent.Restore;
+using NexusBackupAgent.Status;
+
+namespace NexusBackupAgent.Documents;
+
+/// <summary>What <c>restore --json</c> prints.</summary>
+/// <param name="Result"><c>restored</c>, <c>failed</c>, or <c>planned</c> of a dry run.</param>
+/// <param name="AgeSeconds">How old the restored state is.</param>
+/// <param name="SafetyCopy">Where the old file is kept; null when there was none.</param>
+/// <param name="SetAside">Files beside the safety copy that belong to it; empty when there are none.</param>
+/// <param name="PassedOver">Newer backups that were not restored, and why.</param>
+/// <param name="Plan">Only of a dry run.</param>
+/// <param name="NotRecorded">Why the journal does not have it; null when it has.</param>
+/// <param name="Owner">User and group of what was restored, as <c>chown</c> takes them.</param>
+/// <param name="Mode">Its mode in octal.</param>
+/// <param name="Chown">What to type if the service of a database that was lost runs as another user; null when there was a file, or of a restore elsewhere.</param>
+internal sealed record RestoreDocument(
+    string Source,
+    string Result,
+    string? Id,
+    string? File,
+    string? CapturedAt,
+    double? AgeSeconds,
+    string? Reason,
+    string? Target,
+    string? SafetyCopy,
+    IReadOnlyList<string> SetAside,
+    double? Seconds,
+    IReadOnlyList<PassedOverDocument> PassedOver,
+    RestorePlanDocument? Plan,
+    string? Failure,
+    string? Message,
+    string? Hint,
+    string? NotRecorded = null,
+    string? Owner = null,
+    string? Mode = null,
+    string? Chown = null)
+{
+    public static RestoreDocument Of(string source, RestoreRecord record, IReadOnlyList<RestoreCandidate> passedOver, DateTimeOffset now)
+    {
+        var outcome = record.Outcome;
+        var backup = outcome?.Backup.Backup;
+        return new RestoreDocument(
+            source,
+            outcome is null ? "failed" : "restored",
+            backup?.Id.Value,
+            backup?.File,
+            backup is null ? null : Readable.Utc(backup.CapturedAt),
+            backup is null ? null : Math.Round((now - backup.CapturedAt).TotalSeconds),
+            outcome?.Backup.Reason,
+            outcome?.Target,
+            outcome?.SafetyCopy,
+            outcome?.SetAside ?? [],
+            Math.Round(record.Operation.Took.TotalSeconds, 3),
+            PassedOverDocument.Of(passedOver),
+            Plan: null,
+            record.Operation.Failure?.Kind.CamelWord(),
+            record.Operation.Failure?.Message,
+            record.Operation.Failure?.Hint,
+            record.NotRecorded,
+            outcome?.Owner.Names,
+            outcome?.Owner.Octal,
+            outcome?.Chown);
+    }
+
+    public static RestoreDocument Of(RestorePreview preview, LastDrill? lastDrill)
+    {
+        var (backup, refusal) = (preview.Chosen.Backup, preview.Refusal);
+        return new RestoreDocument(
+            preview.Request.Name,
+            "planned",
+            backup.Id.Value,
+            backup.File,
+            Readable.Utc(backup.CapturedAt),
+            Math.Round(preview.Age.TotalSeconds),
+            preview.Chosen.Reason,
+            preview.Target.Path,
+            preview.SafetyCopy,
+            SetAside: [],
+            Seconds: null,
+            PassedOverDocument.Of(preview.Plan.PassedOver),
+            RestorePlanDocument.Of(preview, lastDrill),
+            refusal?.Kind.CamelWord(),
+            refusal?.Message,
+            refusal?.Hint);
+    }
+
+    /// <summary>Of a restore that did not begin.</summary>
+    public static RestoreDocument Of(string source, BackupException failure) => new(
+        source, "failed", Id: null, File: null, CapturedAt: null, AgeSeconds: null, Reason: null, Target: null, SafetyCopy: null, SetAside: [], Seconds: null, [], Plan: null, failure.Kind.CamelWord(), failure.Message, failure.Hint);
+}
+
+internal sealed record PassedOverDocument(string Id, string File, string Reason)
+{
+    public static IReadOnlyList<PassedOverDocument> Of(IReadOnlyList<RestoreCandidate> candidates) =>
+        [.. candidates.Select(candidate => new PassedOverDocument(candidate.Backup.Id.Value, candidate.Backup.File, candidate.Reason))];
+}
+
+/// <param name="OverwritesBytes">Of the file that would be replaced, with its companions; 0 when there is none.</param>
+/// <param name="Before">Commands, as a shell would be given them.</param>
+/// <param name="After">Commands, as a shell would be given them.</param>
+/// <param name="AvailableBytes">Null when that can't be asked.</param>
+/// <param name="LastDrillSeconds">Null when there was none.</param>
+/// <param name="Chain">What is restored, in this order: the full one first, the backup itself last.</param>
+internal sealed record RestorePlanDocument(
+    long OverwritesBytes,
+    IReadOnlyList<string> Before,
+    IReadOnlyList<string> After,
+    string? Health,
+    IReadOnlyList<ProcessDocument> OpenIn,
+    long NeededBytes,
+    long? AvailableBytes,
+    double? LastDrillSeconds,
+    IReadOnlyList<string> Chain)
+{
+    public static RestorePlanDocument Of(RestorePreview preview, LastDrill? lastDrill)
+    {
+        var settings = preview.Target.IsLive ? preview.Request.Settings : RestoreSettings.None;
+        return new RestorePlanDocument(
+            preview.Target.Length,
+            [.. settings.Before.Select(ToolProcess.Line)],
+            [.. settings.After.Select(ToolProcess.Line)],
+            settings.Health is { } health ? WebAddress.Shown(health) : null,
+            [.. preview.Users.Select(user => new ProcessDocument(user.Process, user.Command))],
+            preview.Needed,
+            preview.Available,
+            lastDrill is { Passed: true } ? Math.Round(lastDrill.Took.TotalSeconds, 3) : null,
+            [.. preview.Chosen.Backup.Chain.Reverse().Select(link => link.File)]);
+    }
+}
+
+internal sealed record ProcessDocument(int Process, string Command);

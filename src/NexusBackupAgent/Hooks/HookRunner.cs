@@ -1,0 +1,119 @@
+using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
+using NexusBackupAgent.Platform;
+
+namespace NexusBackupAgent.Hooks;
+
+/// <summary>
+/// Tells the hooks of a source how something ended (§6.2 of the dataset management document). What they do with it is
+/// theirs: one that fails or hangs is reported, and changes nothing of what it was told of.
+/// </summary>
+internal sealed partial class HookRunner(RunJournal runs, OperationJournal operations, TimeProvider timeProvider, ILogger<HookRunner> logger)
+{
+    private const int LongestWords = 200;
+
+    /// <summary>Tells each hook in turn. Never throws. The caller has given the source's turn back: nobody waits for a hook.</summary>
+    /// <param name="cancellationToken">The agent is stopping: what was not told by then is not told.</param>
+    public async Task TellAsync(ProtectedSource source, HookEvent told, CancellationToken cancellationToken)
+    {
+        var hooks = told.Failure is null ? source.Hooks.OnSuccess : source.Hooks.OnFailure;
+        if (hooks.Count == 0 || !told.IsNews)
+            return;
+        try
+        {
+            await TellAsync(source, told, hooks, cancellationToken);
+        }
+        catch (BackupException failure)
+        {
+            HookUnrecorded(source.Name, failure.Message, failure.Hint); // only the journal itself fails here
+        }
+    }
+
+    private async Task TellAsync(ProtectedSource source, HookEvent told, IReadOnlyList<Hook> hooks, CancellationToken cancellationToken)
+    {
+        var startedAt = timeProvider.GetUtcNow();
+        var facts = HookFacts.Of(source, told, FailuresInARow(source.Name));
+        var failures = new List<RunFailure>();
+        foreach (var hook in hooks)
+        {
+            if (await TryTellAsync(hook, facts, source.Hooks.Timeout, cancellationToken) is not { } failure)
+                continue;
+            failures.Add(failure);
+            HookFailed(NameOf(hook), source.Name, failure.Message, failure.Hint);
+        }
+
+        var detail = $"told {string.Join(", ", hooks.Select(NameOf))} of the {facts.Event}'s {facts.Result}";
+        var failed = failures is [] ? null : failures[0] with { Message = string.Join("; ", failures.Select(failure => failure.Message)) };
+        operations.Record(new Operation(0, source.Name, OperationKind.Hook, startedAt, timeProvider.GetUtcNow(), told.Backup?.Id, detail, failed));
+    }
+
+    private int FailuresInARow(string source)
+    {
+        try
+        {
+            return runs.Read().Sources.GetValueOrDefault(source)?.ConsecutiveFailures ?? 0;
+        }
+        catch (BackupException)
+        {
+            return 0; // telling that something failed matters more than how often
+        }
+    }
+
+    /// <returns>Why it failed; null when it did not.</returns>
+    private async Task<RunFailure?> TryTellAsync(Hook hook, HookFacts facts, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (hook.Url is { } url)
+                await HookPost.SendAsync(url.Read(), facts.ToJson(), timeout, timeProvider, cancellationToken);
+            else
+                await RunAsync(hook.Command, facts, timeout, cancellationToken);
+            return null;
+        }
+        catch (BackupException failure)
+        {
+            return RunFailure.Of(failure);
+        }
+        catch (OperationCanceledException)
+        {
+            return new RunFailure(FailureKind.Interrupted, $"hook {NameOf(hook)} was stopped with the agent", $"tell whom it tells: the {facts.Event} of {facts.Source} ended in {facts.Result}");
+        }
+        catch (Exception defect)
+        {
+            HookBroke(defect, NameOf(hook), facts.Source);
+            return new RunFailure(FailureKind.Unexpected, $"hook {NameOf(hook)} failed: {defect.GetType().Name}", "run the command again with --verbose and report what it prints");
+        }
+    }
+
+    private async Task RunAsync(IReadOnlyList<string> command, HookFacts facts, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        var result = await ToolProcess.RunAsync(command, timeout, timeProvider, cancellationToken, facts.ToEnvironment(), facts.ToJson(), command[0]);
+        if (result.ExitCode != 0)
+        {
+            throw new BackupException(
+                FailureKind.Hook,
+                $"hook '{command[0]}' ended with exit code {result.ExitCode}{LastWords(result)}",
+                "run it by hand with the facts in its environment (docs/configuration.md, hooks)");
+        }
+    }
+
+    private static string LastWords(ToolResult result) => result.LastLine switch
+    {
+        "" => "",
+        { Length: > LongestWords } line => $": {line[..LongestWords]}…",
+        var line => $": {line}",
+    };
+
+    private static string NameOf(Hook hook) => hook.Url?.ToString() ?? $"'{hook.Command[0]}'";
+
+    [LoggerMessage(EventId = 1401, EventName = "hook_failed", Level = LogLevel.Warning, Message = "hook {Hook} of {Source} failed: {Reason}. Next: {Hint}")]
+    private partial void HookFailed(string hook, string source, string reason, string hint);
+
+    [LoggerMessage(EventId = 1402, EventName = "hook_unrecorded", Level = LogLevel.Warning, Message = "what the hooks of {Source} did is not in the journal: {Reason}. Next: {Hint}")]
+    private partial void HookUnrecorded(string source, string reason, string hint);
+
+    [LoggerMessage(EventId = 1403, EventName = "hook_broke", Level = LogLevel.Error, Message = "hook {Hook} of {Source}: unexpected error")]
+    private partial void HookBroke(Exception exception, string hook, string source);
+}

@@ -1,0 +1,139 @@
+using Microsoft.Data.Sqlite;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
+using NexusBackupAgent.Sources.Sqlite;
+
+namespace NexusBackupAgent.Journal;
+
+/// <summary>
+/// The journal's SQLite file, <c>journal.db</c> in the state directory, shared by the agent and the command line.
+/// One connection writes and another one reads, each one statement at a time: who reads, as a scrape does, never waits for a
+/// disk that is flushing what another thread wrote.
+/// </summary>
+internal sealed class JournalDatabase : IDisposable
+{
+    /// <summary>Bytes; with less, SQLite has no room for the files beside a journal (32 KiB and up).</summary>
+    private const long SmallestRoom = 128 * 1024;
+
+    private readonly Lock writing = new();
+    private readonly Lock reading = new();
+    private readonly string path;
+    private readonly SqliteConnection writer;
+    private readonly SqliteConnection reader;
+
+    private readonly BackupException? refusal;
+
+    private JournalDatabase(string path, (SqliteConnection Writer, SqliteConnection Reader) connections, BackupException? refusal = null)
+    {
+        this.path = path;
+        (writer, reader) = connections;
+        this.refusal = refusal;
+    }
+
+    /// <param name="stateDirectory">Made when missing.</param>
+    /// <param name="now">Names a damaged journal that is set aside.</param>
+    /// <param name="setAside">The name that a damaged journal was given, or null: it holds no backup, so a new one is begun.</param>
+    public static JournalDatabase Open(string stateDirectory, DateTimeOffset now, out string? setAside)
+    {
+        SqliteLibrary.Initialize();
+        var file = Path.Combine(stateDirectory, "journal.db");
+        setAside = null;
+        try
+        {
+            FileOwner.MakeDirectory(stateDirectory);
+            try
+            {
+                return new JournalDatabase(file, JournalFile.Connect(file));
+            }
+            catch (SqliteException damage) when (SqliteFailure.IsDamage(damage))
+            {
+                setAside = $"{file}.bad-{now:yyyyMMddHHmmss}";
+                foreach (var suffix in (string[])["", "-wal", "-shm"])
+                {
+                    if (File.Exists(file + suffix))
+                        File.Move(file + suffix, setAside + suffix);
+                }
+
+                return new JournalDatabase(file, JournalFile.Connect(file));
+            }
+        }
+        catch (SqliteException failure)
+        {
+            throw Translate(failure, file);
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw StateAccess.Translate(failure, $"open the run journal '{file}'", stateDirectory);
+        }
+    }
+
+    /// <summary>
+    /// Stands in for a journal that can't be opened, so that a full or read-only disk keeps nobody from restoring and
+    /// looking: reads what the file holds, as far as that can be had, and refuses every write.
+    /// </summary>
+    /// <param name="refusal">Why it can't be opened; thrown by whoever writes.</param>
+    public static JournalDatabase StandIn(string stateDirectory, BackupException refusal)
+    {
+        var file = Path.Combine(stateDirectory, "journal.db");
+        var copy = JournalFile.InMemory(file) ?? JournalFile.InMemory(file: null)!;
+        return new JournalDatabase(file, (copy, copy), refusal);
+    }
+
+    /// <summary>Runs <paramref name="work"/> in one transaction that has the right to write from its start.</summary>
+    public T Transact<T>(Func<SqliteTransaction, T> work) => refusal is null ? Run(writer, writing, work, deferred: false) : throw refusal;
+
+    /// <summary>Runs <paramref name="work"/>, which only reads, beside whoever writes.</summary>
+    public T Read<T>(Func<SqliteTransaction, T> work) => Run(reader, reading, work, deferred: true);
+
+    public void Dispose()
+    {
+        reader.Dispose();
+        writer.Dispose(); // last, so that it tidies up the -wal file
+    }
+
+    private T Run<T>(SqliteConnection connection, Lock gate, Func<SqliteTransaction, T> work, bool deferred)
+    {
+        lock (gate)
+        {
+            SqliteTransaction? transaction = null;
+            try
+            {
+                transaction = connection.BeginTransaction(deferred);
+                var result = work(transaction);
+                transaction.Commit();
+                return result;
+            }
+            catch (SqliteException failure)
+            {
+                throw Translate(failure, path);
+            }
+            finally
+            {
+                JournalFile.End(connection, transaction);
+            }
+        }
+    }
+
+    private static BackupException Translate(SqliteException failure, string path)
+    {
+        var directory = Path.GetDirectoryName(path)!;
+        var isFull = IsFull(failure, directory);
+        var hint = isFull ? $"free space there (df -h '{directory}')" : $"check owner, mode and free space of its directory (ls -la '{directory}'; df -h '{directory}'). {StateAccess.Mend(directory)}";
+        return new BackupException(
+            isFull ? FailureKind.StateFull : FailureKind.Journal, $"cannot use the run journal '{path}': {(isFull ? "its disk is full" : SqliteFailure.Reason(failure))}", hint, failure);
+    }
+
+    /// <summary>Where there is no room for the <c>-shm</c> file, SQLite speaks of an I/O error.</summary>
+    private static bool IsFull(SqliteException failure, string directory)
+    {
+        try
+        {
+            return failure.SqliteErrorCode == SqliteFailure.Full
+                || (failure.SqliteErrorCode is SqliteFailure.IoError or SqliteFailure.CannotOpen && new DriveInfo(directory).AvailableFreeSpace < SmallestRoom);
+        }
+        catch (Exception unasked) when (IoFailure.IsKnown(unasked))
+        {
+            return false;
+        }
+    }
+}

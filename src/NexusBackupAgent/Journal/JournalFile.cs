@@ -1,0 +1,125 @@
+using Microsoft.Data.Sqlite;
+using SQLitePCL;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
+using NexusBackupAgent.Sources.Sqlite;
+
+namespace NexusBackupAgent.Journal;
+
+/// <summary>Opens the journal's SQLite file: for whom it is made, whether it is sound, its tables.</summary>
+internal static class JournalFile
+{
+    /// <summary>An open journal that is in no file.</summary>
+    /// <param name="file">Copied, without what its -wal holds; null: an empty journal.</param>
+    /// <returns>Null when the file is missing or of no use.</returns>
+    public static SqliteConnection? InMemory(string? file)
+    {
+        SqliteLibrary.Initialize();
+        var memory = new SqliteConnection("Data Source=:memory:;Pooling=False");
+        try
+        {
+            memory.Open();
+            if (file is null)
+            {
+                Run(memory, JournalSchema.From(0));
+                return memory;
+            }
+
+            using var there = PrivateCopy.Open(file);
+            there.BackupDatabase(memory);
+            RequireSound(memory);
+            if (Convert.ToInt32(Scalar(memory, transaction: null, "PRAGMA user_version")) == JournalSchema.Version)
+                return memory;
+        }
+        catch (SqliteException) when (file is not null)
+        {
+            // Then nothing is known of the past.
+        }
+
+        memory.Dispose();
+        return null;
+    }
+
+    /// <summary>Opens the file, which is made when it is missing, and brings its tables to this version.</summary>
+    /// <returns>One that writes, and one that can only read.</returns>
+    /// <exception cref="SqliteException">It can't be used, or is damaged.</exception>
+    /// <exception cref="BackupException">A newer agent wrote it.</exception>
+    public static (SqliteConnection Writer, SqliteConnection Reader) Connect(string path)
+    {
+        MakeFile(path);
+        var text = new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = 10 }.ToString();
+        var (writer, reader) = (new SqliteConnection(text), new SqliteConnection(text));
+        SqliteTransaction? begin = null;
+        try
+        {
+            writer.Open();
+            Run(writer, "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+            RequireSound(writer);
+            begin = writer.BeginTransaction(deferred: false);
+            var version = Convert.ToInt32(Scalar(writer, begin, "PRAGMA user_version"));
+            if (version > JournalSchema.Version)
+                throw new BackupException(FailureKind.Configuration, $"the run journal '{path}' was written by a newer agent", "update this agent, or give it another state directory");
+            if (version < JournalSchema.Version)
+                JournalSql.Execute(begin, JournalSchema.From(version));
+            begin.Commit();
+            reader.Open();
+            Run(reader, "PRAGMA busy_timeout = 10000; PRAGMA query_only = ON");
+            return (writer, reader);
+        }
+        catch
+        {
+            End(writer, begin);
+            reader.Dispose();
+            writer.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Makes the file when it is missing, for whom its directory belongs to; SQLite gives the files beside it the owner of this one.</summary>
+    private static void MakeFile(string path)
+    {
+        if (File.Exists(path))
+            return;
+        try
+        {
+            new FileStream(path, FileMode.CreateNew, FileAccess.Write).Dispose();
+            FileOwner.Inherit(path);
+        }
+        catch (IOException) when (File.Exists(path))
+        {
+            // Another process was faster.
+        }
+    }
+
+    /// <summary>Damage that shows only later would fail every run; the journal is small enough to be looked through.</summary>
+    /// <exception cref="SqliteException">It is damaged.</exception>
+    private static void RequireSound(SqliteConnection connection)
+    {
+        if (Scalar(connection, transaction: null, "PRAGMA quick_check(1)") is string finding and not "ok")
+            throw new SqliteException(finding, SqliteFailure.Corrupt);
+    }
+
+    private static void Run(SqliteConnection connection, string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+
+    private static object? Scalar(SqliteConnection connection, SqliteTransaction? transaction, string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.Transaction = transaction;
+        command.CommandText = sql;
+        return command.ExecuteScalar();
+    }
+
+    /// <summary>
+    /// Rolls back what was not committed. On a full disk SQLite has done so itself; the library then fails to roll back, here
+    /// and whenever the connection is used again, unless it finds a transaction to end.
+    /// </summary>
+    public static void End(SqliteConnection connection, SqliteTransaction? transaction)
+    {
+        transaction?.Dispose();
+    }
+}

@@ -1,0 +1,129 @@
+using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Retention;
+
+namespace NexusBackupAgent.Operations;
+
+/// <summary>One attempt at one backup, from snapshot to pruning. The caller holds the source's lock.</summary>
+internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examiner, TimeProvider timeProvider)
+{
+    /// <summary>How long a leftover of a crash is kept before it is swept: long enough to look at it.</summary>
+    public static readonly TimeSpan OrphanGrace = TimeSpan.FromHours(24);
+
+    /// <summary>Bytes of content from which a pass fills all its buffers.</summary>
+    private const long ManyBuffers = 8L * GzipMember.ContentSize;
+
+    /// <exception cref="BackupException">Nothing good was added; older backups are untouched.</exception>
+    public async Task<BackupOutcome> RunAsync(
+        ProtectedSource source, string schedule, BackupType type, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    {
+        var watch = new StageWatch(timeProvider);
+        await source.Catalog.SweepAsync(timeProvider.GetUtcNow(), OrphanGrace, cancellationToken);
+
+        var captured = await capture.CaptureAsync(source, schedule, type, progress, cancellationToken);
+        GiveBackBuffers(captured.Backup);
+        watch.Done(RunStage.Capture);
+
+        var backup = await VerifyAsync(source, captured.Backup, progress, cancellationToken);
+        GiveBackBuffers(captured.Backup);
+        watch.Done(RunStage.Verify);
+
+        // Only here: in doubt, nothing is deleted.
+        var backups = await source.Catalog.ListAsync(cancellationToken);
+        var decisions = RetentionPolicy.Decide(backups, source.Retention, timeProvider.GetUtcNow(), source.Zone);
+        await PruneAsync(source, backup, decisions, cancellationToken);
+        watch.Done(RunStage.Prune);
+        return new BackupOutcome(backup, decisions, watch.Stages) { FullBecause = captured.FullBecause };
+    }
+
+    // A pass ends with megabytes of large buffers unused. The collector would leave them until the next full collection,
+    // which an agent that sleeps until tomorrow reaches tomorrow. After a small one the collection would cost more than it gives.
+    private static void GiveBackBuffers(Backup captured)
+    {
+        if (captured.ExpandedLength > ManyBuffers)
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+    }
+
+    private async Task<Backup> VerifyAsync(ProtectedSource source, Backup captured, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var report = RunProgress.In(RunStage.Verify, captured.LengthToRead, progress);
+            var backup = await examiner.ExamineAsync(source, captured, report, cancellationToken);
+            if (backup.State != BackupState.Good)
+                throw await RefuseAsync(source, backup, cancellationToken);
+            return backup.NotRecorded is { } unknown ? throw unknown : backup; // nobody would know that it is good
+        }
+        catch (BackupException full) when (full.Kind == FailureKind.StoreFull)
+        {
+            // What cannot be read back for want of room would only fill the disk further, run after run.
+            await source.Catalog.RemoveAsync(captured, CancellationToken.None);
+            throw;
+        }
+    }
+
+    private static async Task PruneAsync(ProtectedSource source, Backup backup, IReadOnlyList<RetentionDecision> decisions, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Pruner.ApplyAsync(source.Catalog, decisions, cancellationToken);
+        }
+        catch (BackupException failure)
+        {
+            // Not to be tried again: the backup itself is there and good.
+            throw new BackupException(
+                failure.Kind.IsTransient() ? FailureKind.StoreUnavailable : failure.Kind,
+                $"backup '{source.Catalog.Locate(backup.File)}' is good, but expired ones could not be removed: {failure.Message}",
+                failure.Hint,
+                failure);
+        }
+    }
+
+    private static async Task<BackupException> RefuseAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
+    {
+        var file = source.Catalog.Locate(backup.File);
+        if (backup.HasBrokenChain)
+        {
+            return new BackupException(
+                FailureKind.Verification,
+                $"backup '{file}' does not count, because {BackupExaminer.ReasonOf(backup)}",
+                "check the store's disk (dmesg | tail; smartctl -H), then run nexus-backup backup --type full, as a running agent does within a minute");
+        }
+
+        if (!backup.ShowsCorruptSource)
+        {
+            return new BackupException(
+                FailureKind.Verification,
+                $"backup '{file}' failed verification and does not count: {BackupExaminer.ReasonOf(backup)}",
+                "check the store's disk (dmesg | tail; smartctl -H), then run nexus-backup backup again");
+        }
+
+        // The first capture since the damage shows how it began, the newest holds most; one a night between them would
+        // fill the store that holds the good ones.
+        var backups = await source.Catalog.ListAsync(cancellationToken);
+        var damaged = backups
+            .TakeWhile(other => other.State != BackupState.Good)
+            .Where(other => other.Id != backup.Id && other.Schedule != BackupManifest.ManualSchedule && other.ShowsCorruptSource)
+            .ToList();
+        foreach (var between in damaged.SkipLast(1).Where(other => !backups.Any(above => above.Bases.Contains(other))))
+            await source.Catalog.RemoveAsync(between, cancellationToken);
+        return new BackupException(
+            FailureKind.SourceCorrupt,
+            $"the database of source '{source.Name}' is corrupt: {backup.Verification!.FirstFailure}",
+            $"the older good backups are kept (nexus-backup list '{source.Name}'); '{file}' holds the damaged state for analysis and does not count");
+    }
+
+    private sealed class StageWatch(TimeProvider timeProvider)
+    {
+        private long started = timeProvider.GetTimestamp();
+
+        public Dictionary<RunStage, TimeSpan> Stages { get; } = [];
+
+        public void Done(RunStage stage)
+        {
+            Stages[stage] = timeProvider.GetElapsedTime(started);
+            started = timeProvider.GetTimestamp();
+        }
+    }
+}

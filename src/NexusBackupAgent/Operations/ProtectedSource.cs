@@ -1,0 +1,40 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Hooks;
+using NexusBackupAgent.Restore;
+using NexusBackupAgent.Retention;
+using NexusBackupAgent.Sources;
+
+namespace NexusBackupAgent.Operations;
+
+/// <summary>One source with all that a run of it needs.</summary>
+/// <param name="Name">Metric label <c>source</c>.</param>
+/// <param name="Source">What captures and checks it.</param>
+/// <param name="Catalog">Its backups.</param>
+/// <param name="Retention">How long each schedule's backups are kept, by schedule name.</param>
+/// <param name="Zone">The zone of file names and calendar periods.</param>
+/// <param name="CompressionLevel">gzip level, 1 to 9.</param>
+/// <param name="TimeLimit">For one run, all attempts together.</param>
+/// <param name="Attempts">At least 1.</param>
+/// <param name="RetryDelay">Before the second attempt; doubles for each further one.</param>
+internal sealed record ProtectedSource(
+    string Name,
+    IBackupSource Source,
+    BackupCatalog Catalog,
+    IReadOnlyDictionary<string, RetentionPeriod> Retention,
+    TimeZoneInfo Zone,
+    int CompressionLevel,
+    TimeSpan TimeLimit,
+    int Attempts,
+    TimeSpan RetryDelay)
+{
+    /// <summary>What stops and starts the service that uses it.</summary>
+    public RestoreSettings Restore { get; init; } = RestoreSettings.None;
+
+    /// <summary>What a drill asks the restored database, besides its own check.</summary>
+    public IReadOnlyList<Probe> Probes { get; init; } = [];
+
+    /// <summary>Whether a schedule makes differential or incremental backups: its full ones then get what these need to find the changes.</summary>
+    public bool TakesIncrements { get; init; }
+
+    public HookSettings Hooks { get; init; } = HookSettings.None;
+}

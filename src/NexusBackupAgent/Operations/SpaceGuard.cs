@@ -1,0 +1,40 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
+
+namespace NexusBackupAgent.Operations;
+
+/// <summary>Refuses a run that the store or the scratch space can't take, before anything is written.</summary>
+/// <param name="scratch">Where verification expands the content.</param>
+internal sealed class SpaceGuard(ScratchDirectory scratch)
+{
+    // The next artifact is a little larger than the last; the companions are tiny.
+    private const double Growth = 1.1;
+    private const long Companions = 1 << 20;
+
+    /// <param name="newestFirst">The source's backups.</param>
+    /// <param name="type">Of the next one: those of its own type tell what it will take.</param>
+    /// <returns>Bytes that the next one will take in the store.</returns>
+    public static long Estimate(IReadOnlyList<Backup> newestFirst, BackupType type) =>
+        newestFirst.FirstOrDefault(backup => backup.Manifest.IsCommitted && backup.Manifest.Type == type) is { } last
+            ? (long)(last.Manifest.Stored.Length * Growth) + Companions
+            : Companions;
+
+    /// <param name="catalog">Whose store is asked, and whose newest backup of that type is the estimate.</param>
+    /// <param name="type">Of the backup that will be made.</param>
+    /// <param name="contentLength">Bytes that will be captured.</param>
+    /// <exception cref="BackupException">There is no room (exit code 8).</exception>
+    public async Task RequireAsync(BackupCatalog catalog, BackupType type, long contentLength, CancellationToken cancellationToken)
+    {
+        var estimate = Estimate(await catalog.ListAsync(cancellationToken), type);
+        if (catalog.Store.GetSpace() is { } space && space.Available < estimate)
+        {
+            throw new BackupException(
+                FailureKind.StoreFull,
+                $"store '{catalog.Store.Name}' has {ByteCount.Text(space.Available)} available and the backup needs about {ByteCount.Text(estimate)}",
+                $"free space there (df -h '{catalog.Locate("")}'); nexus-backup prune --dry-run shows what retention would remove; then run the backup again");
+        }
+
+        scratch.RequireRoom(contentLength);
+    }
+}

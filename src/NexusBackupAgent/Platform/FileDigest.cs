@@ -1,0 +1,25 @@
+using System.Security.Cryptography;
+
+namespace NexusBackupAgent.Platform;
+
+/// <summary>Tells whether a file holds what another one held, which need not exist any more.</summary>
+internal static class FileDigest
+{
+    private const int BlockSize = 1 << 20;
+
+    /// <returns>SHA-256 of all that it holds.</returns>
+    /// <exception cref="IOException">It can't be read.</exception>
+    public static string Of(string path, CancellationToken cancellationToken)
+    {
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0, FileOptions.SequentialScan);
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var block = new byte[BlockSize];
+        while (file.Read(block) is > 0 and var read)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            hash.AppendData(block, 0, read);
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+}

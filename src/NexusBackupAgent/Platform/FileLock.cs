@@ -1,0 +1,133 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace NexusBackupAgent.Platform;
+
+/// <summary>
+/// An advisory lock on a file (flock), across processes: the kernel drops it when its process dies, however it dies.
+/// Asked of the kernel itself, because .NET's FileShare.None takes every refusal but "would block" for a lock.
+/// </summary>
+internal sealed partial class FileLock : IDisposable
+{
+    private const int Shared = 1; // LOCK_SH
+    private const int Exclusive = 2; // LOCK_EX
+    private const int AtOnce = 4; // LOCK_NB
+    private const int Release = 8; // LOCK_UN
+    private const int ReadWrite = 2; // O_RDWR
+    private const int Create = 0x40; // O_CREAT
+    private const int CloseOnExec = 0x80000; // O_CLOEXEC: a hook that outlives the agent must not keep its lock
+    private const int Everybody = 0x1b6; // 0666, less the umask
+
+    // errno values of Linux.
+    private const int Interrupted = 4; // EINTR
+    private const int WouldBlock = 11; // EWOULDBLOCK
+    private const int Denied = 13; // EACCES
+    private const int NotPermitted = 1; // EPERM
+    private const int Missing = 2; // ENOENT
+    private const int ReadOnlyFileSystem = 30; // EROFS
+
+    private readonly SafeFileHandle held;
+
+    private FileLock(SafeFileHandle file) => held = file;
+
+    /// <summary>The file itself, as the kernel has it open.</summary>
+    public FileStatus? Status => FileStatus.Of($"/proc/self/fd/{held.DangerousGetHandle()}");
+
+    /// <summary>Opens a file, which is made when it is missing, and locks it until it is disposed.</summary>
+    /// <returns>Null when somebody else holds it.</returns>
+    /// <exception cref="IOException">It can't be opened, or its file system takes no locks: who went on then would not be alone.</exception>
+    /// <exception cref="UnauthorizedAccessException">This user may not.</exception>
+    public static FileLock? TryAcquire(string path) => TryAcquire(Open(path, Create), Exclusive);
+
+    /// <summary>Whether somebody holds it now. Makes no file, and any number may ask at once: they do not take each other for its holder.</summary>
+    /// <exception cref="IOException">As of <see cref="TryAcquire(string)"/>.</exception>
+    /// <exception cref="UnauthorizedAccessException">This user may not look.</exception>
+    public static bool IsHeld(string path)
+    {
+        try
+        {
+            using var free = TryAcquire(Open(path, create: 0), Shared);
+            return free is null;
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return false; // nobody ever made it
+        }
+    }
+
+    /// <summary>Keeps a number and an instant in the file, for who looks at it later: its length, and when it was written last. A full disk takes both, since no byte is written.</summary>
+    /// <exception cref="IOException">The file system refuses.</exception>
+    /// <exception cref="UnauthorizedAccessException">This user may only read it.</exception>
+    public void Mark(long number, DateTimeOffset at)
+    {
+        RandomAccess.SetLength(held, number);
+        File.SetLastWriteTimeUtc(held, at.UtcDateTime);
+        RandomAccess.FlushToDisk(held);
+    }
+
+    private static FileLock? TryAcquire(SafeFileHandle file, int mode)
+    {
+        switch (Try(() => Lock(file, mode | AtOnce)))
+        {
+            case 0:
+                return new FileLock(file);
+            case WouldBlock:
+                file.Dispose();
+                return null;
+            case var error:
+                file.Dispose();
+                throw new IOException($"its file system takes no lock ({Marshal.GetPInvokeErrorMessage(error)})", error);
+        }
+    }
+
+    /// <summary>
+    /// Gives it back by name: closing alone would leave it with a process that is just being started, which shares the open
+    /// file until it becomes its own program.
+    /// </summary>
+    public void Dispose()
+    {
+        if (!held.IsClosed)
+            _ = Lock(held, Release); // if that fails, closing does it
+        held.Dispose();
+    }
+
+    /// <summary>For writing, which NFS asks for; where that is not allowed, reading will do, so that root and the agent's user can share a file that either made.</summary>
+    private static SafeFileHandle Open(string path, int create)
+    {
+        SafeFileHandle file = new();
+        var error = Try(() => Opened(ReadWrite | create));
+        if (error is Denied or NotPermitted or ReadOnlyFileSystem && Try(() => Opened(flags: 0)) == 0)
+            error = 0;
+        return error switch
+        {
+            0 => file,
+            Denied or NotPermitted => throw new UnauthorizedAccessException($"opening '{path}' is not permitted"),
+            Missing => throw new DirectoryNotFoundException($"'{Path.GetDirectoryName(path)}' does not exist"),
+            _ => throw new IOException($"{Marshal.GetPInvokeErrorMessage(error)} : '{path}'", error),
+        };
+
+        int Opened(int flags)
+        {
+            file = OpenFile(path, flags | CloseOnExec, Everybody);
+            return file.IsInvalid ? -1 : 0;
+        }
+    }
+
+    /// <returns>0, or why not (errno).</returns>
+    private static int Try(Func<int> call)
+    {
+        while (call() < 0)
+        {
+            if (Marshal.GetLastPInvokeError() is not Interrupted and var error)
+                return error;
+        }
+
+        return 0;
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial SafeFileHandle OpenFile(string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    private static partial int Lock(SafeFileHandle file, int operation);
+}

@@ -1,0 +1,102 @@
+using System.Globalization;
+using System.Text;
+
+namespace NexusBackupAgent.Platform;
+
+/// <summary>A process that has a file open.</summary>
+/// <param name="Process">Its number.</param>
+/// <param name="Command">Its command line, shortened; its bare name where that is hidden.</param>
+internal sealed record FileUser(int Process, string Command)
+{
+    public override string ToString() => $"{Process} ({Command})";
+}
+
+/// <summary>
+/// Who has files open, as the system tells (proc(5)): the descriptors of every process that may be looked into, and the
+/// locks of all. A program of another user that holds neither a lock nor a readable descriptor list stays unseen without root.
+/// </summary>
+internal static class FileUsers
+{
+    private const int LongestCommand = 80;
+
+    // What the link of a descriptor says of a file that was deleted or replaced since: its user writes into nowhere.
+    private const string Deleted = " (deleted)";
+
+    /// <param name="paths">Files, existing or not.</param>
+    /// <returns>By process number; this process too, where it has one open.</returns>
+    public static IReadOnlyList<FileUser> Of(IReadOnlyList<string> paths)
+    {
+        var files = paths.Select(FileStatus.Of).OfType<FileStatus>().ToList();
+        var deleted = paths.Select(path => path + Deleted).ToHashSet(StringComparer.Ordinal);
+        var holders = Processes().SelectMany(process => Opened(process, files, deleted)).Concat(Locked(files)).ToList();
+        var still = paths.Select(FileStatus.Of).OfType<FileStatus>().ToList(); // a -journal comes and goes, and another file gets its inode
+        return [.. holders.Where(holder => holder.File is not { } file || still.Exists(file.IsSameFileAs))
+            .Select(holder => holder.Process).Distinct().Order().Select(process => new FileUser(process, CommandOf(process)))];
+    }
+
+    private static IEnumerable<int> Processes() => Directory.Exists("/proc")
+        ? Directory.EnumerateDirectories("/proc").Select(Path.GetFileName).Where(name => name!.All(char.IsAsciiDigit)).Select(name => int.Parse(name!, CultureInfo.InvariantCulture))
+        : [];
+
+    /// <returns>The process once for each of the files that it has open; without the file where that was deleted.</returns>
+    private static List<(int Process, FileStatus? File)> Opened(int process, List<FileStatus> files, HashSet<string> deleted)
+    {
+        var opened = new List<(int, FileStatus?)>();
+        try
+        {
+            foreach (var descriptor in Directory.EnumerateFileSystemEntries($"/proc/{process}/fd"))
+            {
+                if (FileStatus.Of(descriptor) is { } open && files.Exists(open.IsSameFileAs))
+                    opened.Add((process, open));
+                else if (File.ResolveLinkTarget(descriptor, returnFinalTarget: false) is { } link && deleted.Contains(link.FullName))
+                    opened.Add((process, null));
+            }
+        }
+        catch (Exception gone) when (IoFailure.IsKnown(gone))
+        {
+            // It ended, or belongs to somebody else: then its locks tell.
+        }
+
+        return opened;
+    }
+
+    /// <summary>Lines such as <c>1: POSIX  ADVISORY  READ 1234 fe:00:5678 128 128</c>; one that waits has an arrow after its number.</summary>
+    private static IEnumerable<(int Process, FileStatus? File)> Locked(List<FileStatus> files)
+    {
+        var names = files.DistinctBy(Name).ToDictionary(Name, StringComparer.Ordinal);
+        foreach (var line in ReadText("/proc/locks").Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            var at = Array.FindIndex(words, names.ContainsKey);
+            if (at > 0 && int.TryParse(words[at - 1], NumberStyles.None, CultureInfo.InvariantCulture, out var process))
+                yield return (process, names[words[at]]);
+        }
+    }
+
+    private static string Name(FileStatus file) => $"{file.Major:x2}:{file.Minor:x2}:{file.Inode}";
+
+    private static string CommandOf(int process)
+    {
+        var line = string.Join(' ', ReadText($"/proc/{process}/cmdline").Split('\0', StringSplitOptions.RemoveEmptyEntries)).ReplaceLineEndings(" ");
+        if (line.Length == 0)
+            line = ReadText($"/proc/{process}/comm").Trim();
+        return line.Length switch
+        {
+            0 => "of another container or user",
+            > LongestCommand => line[..LongestCommand] + "…",
+            _ => line,
+        };
+    }
+
+    private static string ReadText(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path, Encoding.UTF8);
+        }
+        catch (Exception hidden) when (IoFailure.IsKnown(hidden))
+        {
+            return "";
+        }
+    }
+}

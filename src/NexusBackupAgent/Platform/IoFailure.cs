@@ -1,0 +1,34 @@
+using NexusBackupAgent.Common;
+
+namespace NexusBackupAgent.Platform;
+
+/// <summary>Turns what the operating system says into what an operator can act on.</summary>
+internal static class IoFailure
+{
+    // errno values of Linux; .NET keeps them in IOException.HResult.
+    private const int NoSpace = 28;
+    private const int ReadOnlyFileSystem = 30;
+    private const int QuotaExceeded = 122;
+
+    /// <summary>Whether the file system or the user's quota has no room.</summary>
+    public static bool IsFull(Exception exception) => exception is IOException { HResult: NoSpace or QuotaExceeded };
+
+    /// <summary>Whether this is a failure of the file system that <see cref="Translate"/> can name.</summary>
+    public static bool IsKnown(Exception exception) => exception is IOException or UnauthorizedAccessException;
+
+    /// <param name="exception">What was caught.</param>
+    /// <param name="action">What was being done, as a clause: <c>write the backup to /backups/x</c>.</param>
+    /// <param name="place">The directory or file system to look at.</param>
+    public static BackupException Translate(Exception exception, string action, string place)
+    {
+        var (kind, why, hint) = exception switch
+        {
+            _ when IsFull(exception) => (FailureKind.StoreFull, "no space left", $"free space there (df -h '{place}'; nexus-backup prune --dry-run shows what retention would remove), then run the command again"),
+            IOException { HResult: ReadOnlyFileSystem } => (FailureKind.StoreUnavailable, "the file system is read-only", $"check the mount (findmnt -T '{place}') and remount it writable"),
+            UnauthorizedAccessException => (FailureKind.Permission, "permission denied", $"check owner and mode (ls -la '{place}') for the user {SystemUser.Current.Name}"),
+            FileNotFoundException or DirectoryNotFoundException => (FailureKind.StoreUnavailable, "it does not exist", $"check the path and that its disk is mounted (findmnt -T '{place}')"),
+            _ => (FailureKind.Io, exception.Message, $"check the disk (dmesg | tail) and '{place}', then run the command again"),
+        };
+        return new BackupException(kind, $"cannot {action}: {why}", hint, exception);
+    }
+}

@@ -1,0 +1,60 @@
+using System.Runtime.InteropServices;
+
+namespace NexusBackupAgent.Platform;
+
+/// <summary>What Linux's scheduler is asked to do with one thread. All of it is a wish.</summary>
+internal static partial class ThreadPriority
+{
+    /// <summary>
+    /// Nanoseconds, the least that Linux 6.12 and later takes: how long a thread may go on when another one wakes. The default is some
+    /// milliseconds, and a commit wakes the application's thread several times. Older kernels ignore it.
+    /// </summary>
+    private const ulong Slice = 100_000;
+
+    private const int OfOneThread = 0; // PRIO_PROCESS, which on Linux means a thread
+    private const ulong KeepPolicy = 0x08; // SCHED_FLAG_KEEP_POLICY
+
+    /// <param name="thread">Its id.</param>
+    /// <param name="nice">What it shall have at least; one that has more keeps that.</param>
+    public static void Lower(int thread, int nice)
+    {
+        var present = GetPriority(OfOneThread, thread);
+        if (present < nice)
+            _ = SetPriority(OfOneThread, thread, nice); // by itself too: what follows is refused in many a sandbox
+        if (NumberOfSetAttributes is not { } number)
+            return;
+        var attributes = new Attributes { Size = (uint)Marshal.SizeOf<Attributes>(), Flags = KeepPolicy, Nice = Math.Max(nice, present), Runtime = Slice };
+        _ = SystemCall(number, thread, ref attributes, 0);
+    }
+
+    // sched_setattr(2), for which C libraries before 2025 have no function.
+    private static long? NumberOfSetAttributes => RuntimeInformation.ProcessArchitecture switch
+    {
+        Architecture.X64 => 314,
+        Architecture.Arm64 => 274,
+        _ => null,
+    };
+
+    [LibraryImport("libc", EntryPoint = "getpriority")]
+    private static partial int GetPriority(int which, int who);
+
+    [LibraryImport("libc", EntryPoint = "setpriority")]
+    private static partial int SetPriority(int which, int who, int priority);
+
+    [LibraryImport("libc", EntryPoint = "syscall")]
+    private static partial long SystemCall(long number, long thread, ref Attributes attributes, ulong flags);
+
+    /// <summary>struct sched_attr, first version.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Attributes
+    {
+        public uint Size;
+        public uint Policy;
+        public ulong Flags;
+        public int Nice;
+        public uint Priority;
+        public ulong Runtime;
+        public ulong Deadline;
+        public ulong Period;
+    }
+}

@@ -1,0 +1,59 @@
+using NexusBackupAgent.Common;
+
+namespace NexusBackupAgent.Status;
+
+/// <summary>Who has to act (runbook §4).</summary>
+internal enum EscalationLevel
+{
+    /// <summary>Nobody.</summary>
+    Ok,
+
+    /// <summary>The operator.</summary>
+    L1,
+
+    /// <summary>The system administrator.</summary>
+    L2,
+
+    /// <summary>Management.</summary>
+    L3,
+}
+
+/// <summary>What asks for a level; each but the last is the name of an alert without its <c>NexusBackup</c>.</summary>
+internal enum EscalationCause
+{
+    /// <summary>No good backup at all.</summary>
+    None,
+
+    /// <summary>The newest good backup is too old.</summary>
+    Stale,
+
+    AllCorrupt,
+    Corrupt,
+    Failed,
+    RetentionOverdue,
+    ScheduleOverdue,
+    RunStuck,
+    StorageFull,
+    StoreDown,
+    DrillFailed,
+    DrillOverdue,
+
+    /// <summary>The last restore over the live database failed, and no good backup was made of what is there since.</summary>
+    RestoreFailed,
+
+    SelfTestFailed,
+    SchedulerStuck,
+    AgentDown,
+
+    /// <summary>A backup lies in the future: a clock is or was wrong.</summary>
+    FromFuture,
+
+    /// <summary>There is no good backup, and nobody knows since when: an agent has yet to note the source.</summary>
+    Unknown,
+}
+
+/// <summary>Something that asks for a level.</summary>
+/// <param name="Level">Which.</param>
+/// <param name="Cause">What.</param>
+/// <param name="Reason">The same in words for an operator.</param>
+internal sealed record EscalationReason(EscalationLevel Level, EscalationCause Cause, Bilingual Reason);

@@ -1,0 +1,25 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
+using NexusBackupAgent.Retention;
+
+namespace NexusBackupAgent.Status;
+
+/// <summary>Backups that retention should have removed and that are still there (runbook §1, §7).</summary>
+internal static class OverdueBackups
+{
+    // Without a successful run nothing is pruned; a day later that shows.
+    private static readonly TimeSpan PruneInterval = TimeSpan.FromHours(24);
+
+    /// <param name="source">The source.</param>
+    /// <param name="backups">Its backups.</param>
+    /// <param name="activity">From the journal; null when it knows nothing of the source.</param>
+    /// <param name="now">The instant to count at.</param>
+    public static int Count(ProtectedSource source, IReadOnlyList<Backup> backups, SourceActivity? activity, DateTimeOffset now)
+    {
+        var lastPrune = activity is { LastRunSucceeded: true, LastRunAt: { } at } ? at : DateTimeOffset.MinValue;
+        var asOf = lastPrune > now - PruneInterval ? lastPrune : now - PruneInterval;
+        var due = backups.Where(backup => backup.CapturedAt <= asOf).ToList();
+        return RetentionPolicy.Decide(due, source.Retention, asOf, source.Zone).Count(decision => !decision.Keep);
+    }
+}

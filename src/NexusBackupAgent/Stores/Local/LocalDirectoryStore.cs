@@ -1,0 +1,222 @@
+using System.Security.Cryptography;
+using System.Text.RegularExpressions;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
+
+namespace NexusBackupAgent.Stores.Local;
+
+/// <summary>A store in a directory of this machine.</summary>
+internal sealed partial class LocalDirectoryStore(string name, string root) : IBackupStore
+{
+    // Backups hold everything that the database holds: nothing for other users.
+    private const UnixFileMode NewFileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
+    private const UnixFileMode NewDirectoryMode = NewFileMode | UnixFileMode.UserExecute | UnixFileMode.GroupExecute;
+
+    /// <summary>Bytes.</summary>
+    private const int LargestBuffer = 1 << 17;
+
+    public string Name { get; } = name;
+
+    /// <summary>Whether a file is one that is being written, or was when its process died. With a leading dot no <c>*.db.gz</c> finds it.</summary>
+    public static bool IsPartial(string file) => file.StartsWith('.') && Partial().IsMatch(file);
+
+    public string Locate(string path) => Path.GetFullPath(Path.Combine(root, path));
+
+    public async Task WriteAsync(string path, bool replace, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken)
+    {
+        var target = Locate(path);
+        var directory = Path.GetDirectoryName(target)!;
+        var partial = Path.Combine(directory, $".{Path.GetFileName(target)}.{RandomNumberGenerator.GetHexString(8, lowercase: true)}.partial");
+        try
+        {
+            RequireRoot();
+            CreateDirectories(directory);
+            await using (var file = new FileStream(partial, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.Read, BufferSize = 0, UnixCreateMode = NewFileMode }))
+            {
+                FileOwner.Inherit(partial);
+                await using (var early = new EarlyWriteBack(file))
+                    await write(early, cancellationToken);
+                file.Flush(flushToDisk: true);
+            }
+
+            cancellationToken.ThrowIfCancellationRequested();
+            if (!replace && File.Exists(target))
+                throw new IOException($"'{target}' exists already");
+            File.Move(partial, target, overwrite: true); // rename(2); without overwriting it may become a copy, which is neither whole nor durable
+            DurableDirectory.Sync(directory);
+        }
+        catch (Exception failure)
+        {
+            DeletePartial(partial);
+            if (IoFailure.IsKnown(failure))
+                throw IoFailure.Translate(failure, $"write '{target}' in store '{Name}'", root);
+            throw;
+        }
+    }
+
+    // In place: a few hundred bytes are read sooner than another thread takes them over, and a catalog may hold a hundred thousand such files.
+    public Task<byte[]> ReadAsync(string path, CancellationToken cancellationToken) =>
+        Task.FromResult(SmallFile.TryRead(Locate(path)) ?? Read(path, target =>
+        {
+            using var file = File.OpenHandle(target, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            var bytes = new byte[RandomAccess.GetLength(file) + 1]; // to its end, wherever that is: what can't be read must fail here
+            var length = 0;
+            while (length < bytes.Length && RandomAccess.Read(file, bytes.AsSpan(length), length) is > 0 and var read)
+                length += read;
+            return bytes[..length];
+        }));
+
+    public Task<Stream> OpenReadAsync(string path, CancellationToken cancellationToken) => Task.FromResult(Read<Stream>(path, target =>
+    {
+        var file = File.OpenHandle(target, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan | FileOptions.Asynchronous);
+        PageCache.Forget(file); // what memory still holds of it would prove nothing of the disk
+        var buffer = (int)Math.Clamp(RandomAccess.GetLength(file), 1, LargestBuffer);
+        return new FileStream(file, FileAccess.Read, buffer, isAsync: true);
+    }));
+
+    private T Read<T>(string path, Func<string, T> read)
+    {
+        var target = Locate(path);
+        try
+        {
+            return read(target);
+        }
+        catch (DirectoryNotFoundException missing) when (Directory.Exists(root))
+        {
+            throw new FileNotFoundException(missing.Message, target, missing);
+        }
+        catch (Exception failure) when (failure is not FileNotFoundException && IoFailure.IsKnown(failure))
+        {
+            throw IoFailure.Translate(failure, $"read '{target}' in store '{Name}'", root);
+        }
+    }
+
+    public Task<IReadOnlyList<StoredFile>> ListAsync(string directory, CancellationToken cancellationToken) =>
+        ListAsync(directory, target => DirectoryListing.ReadAsync(target, cancellationToken));
+
+    public Task<IReadOnlyList<string>> ListDirectoriesAsync(string directory, CancellationToken cancellationToken) =>
+        ListAsync<string>(directory, target => Task.FromResult<IReadOnlyList<string>>([.. new DirectoryInfo(target).EnumerateDirectories().Select(child => child.Name)]));
+
+    public Task MoveAsync(string from, string to, CancellationToken cancellationToken)
+    {
+        var (source, target) = (Locate(from), Locate(to));
+        try
+        {
+            RequireRoot();
+            if (!File.Exists(source))
+                throw new FileNotFoundException($"there is no file '{source}'", source);
+            CreateDirectories(Path.GetDirectoryName(target)!);
+            ExclusiveRename.Move(source, target);
+            DurableDirectory.Sync(Path.GetDirectoryName(target)!);
+            if (Path.GetDirectoryName(source) != Path.GetDirectoryName(target))
+                DurableDirectory.Sync(Path.GetDirectoryName(source)!);
+            return Task.CompletedTask;
+        }
+        catch (Exception failure) when (failure is not FileNotFoundException && IoFailure.IsKnown(failure))
+        {
+            throw IoFailure.Translate(failure, $"rename '{source}' to '{target}' in store '{Name}'", root);
+        }
+    }
+
+    public Task DeleteAsync(string path, CancellationToken cancellationToken)
+    {
+        var target = Locate(path);
+        try
+        {
+            if (File.Exists(target))
+            {
+                File.Delete(target);
+                DurableDirectory.Sync(Path.GetDirectoryName(target)!);
+            }
+
+            return Task.CompletedTask;
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw IoFailure.Translate(failure, $"delete '{target}' in store '{Name}'", root);
+        }
+    }
+
+    public StoreSpace? GetSpace()
+    {
+        try
+        {
+            RequireRoot();
+            return StoreSpace.At(root);
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw IoFailure.Translate(failure, $"ask for the free space of store '{Name}'", root);
+        }
+    }
+
+    public void RequireWritable()
+    {
+        try
+        {
+            RequireRoot();
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw IoFailure.Translate(failure, $"look into store '{Name}'", root);
+        }
+
+        if (FileOwner.WhyNotWriteIn(root) is { } refused)
+            throw IoFailure.Translate(refused, $"write in store '{Name}' at '{root}'", root);
+    }
+
+    private async Task<IReadOnlyList<T>> ListAsync<T>(string directory, Func<string, Task<IReadOnlyList<T>>> read)
+    {
+        var target = Locate(directory);
+        try
+        {
+            if (Directory.Exists(target))
+                return await read(target);
+            RequireRoot();
+            // A file, a link to a disk that is not mounted, or what this user can't look at must not pass for an empty directory.
+            return DirectoryListing.IsThere(new DirectoryInfo(target)) ? await read(target) : [];
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw IoFailure.Translate(failure, $"list '{target}' in store '{Name}'", root);
+        }
+    }
+
+    /// <summary>A root that is missing, or that this user may not look into, must not pass for an empty store.</summary>
+    private void RequireRoot()
+    {
+        if (Directory.Exists(root))
+            _ = Directory.EnumerateFileSystemEntries(root).Any();
+        else if (File.Exists(root))
+            throw new BackupException(FailureKind.StoreUnavailable, $"store '{Name}' is not a directory: '{root}'", $"see what it is (ls -l '{root}'), move it away, and mount the store's disk there, or create it once with: mkdir -p '{root}'");
+        else
+            throw new BackupException(FailureKind.StoreUnavailable, $"store '{Name}' does not exist: '{root}'", $"mount its disk, or create it once with: mkdir -p '{root}'");
+    }
+
+    /// <summary>Makes what is missing below the root, each level durably.</summary>
+    private static void CreateDirectories(string directory)
+    {
+        if (Directory.Exists(directory))
+            return;
+        var parent = Path.GetDirectoryName(directory)!;
+        CreateDirectories(parent);
+        Directory.CreateDirectory(directory, NewDirectoryMode);
+        FileOwner.Inherit(directory);
+        DurableDirectory.Sync(parent);
+    }
+
+    private static void DeletePartial(string partial)
+    {
+        try
+        {
+            File.Delete(partial);
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            // The first failure is the one to tell; the leftover is an orphan that the next run reports and sweeps.
+        }
+    }
+
+    [GeneratedRegex(@"^\..+\.[0-9a-f]{8}\.partial$")]
+    private static partial Regex Partial();
+}

@@ -1,0 +1,191 @@
+using System.Text;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Stores;
+
+namespace NexusBackupAgent.Tests.Stores;
+
+/// <summary>What every store does, however it keeps its files.</summary>
+public abstract class BackupStoreContract
+{
+    private protected abstract IBackupStore Store { get; }
+
+    [Theory]
+    [InlineData("a.db.gz")]
+    [InlineData("itsm/a.db.gz")]
+    [InlineData("tenants/東京 支店/a 'b' \"c\" #1?%20.db.gz")]
+    public async Task What_was_written_is_read_back(string path)
+    {
+        await WriteAsync(path, "hello");
+
+        Assert.Equal("hello", await ReadAsync(path));
+        var file = Assert.Single(await ListAsync(path));
+        Assert.Equal((Path.GetFileName(path), 5), (file.Name, file.Length));
+    }
+
+    [Fact]
+    public async Task A_file_may_be_empty()
+    {
+        await WriteAsync("empty", "");
+        Assert.Equal(0, Assert.Single(await ListAsync("empty")).Length);
+    }
+
+    [Fact]
+    public async Task A_writer_that_fails_leaves_nothing_and_its_own_exception()
+    {
+        await Assert.ThrowsAsync<InvalidTimeZoneException>(() => Store.WriteAsync("d/a", replace: false, WriteHalfAndThrow, CancellationToken.None));
+        Assert.Empty(await ListAsync("d/a"));
+    }
+
+    [Fact]
+    public async Task A_writer_that_fails_leaves_the_file_that_was_there()
+    {
+        await WriteAsync("a", "before");
+        await Assert.ThrowsAsync<InvalidTimeZoneException>(() => Store.WriteAsync("a", replace: true, WriteHalfAndThrow, CancellationToken.None));
+        Assert.Equal("before", await ReadAsync("a"));
+        Assert.Single(await ListAsync("a"));
+    }
+
+    [Fact]
+    public async Task Cancelling_leaves_nothing()
+    {
+        using var stop = new CancellationTokenSource();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Store.WriteAsync(
+            "a",
+            replace: false,
+            async (stream, token) =>
+            {
+                await stream.WriteAsync(new byte[10], token);
+                await stop.CancelAsync();
+            },
+            stop.Token));
+        Assert.Empty(await ListAsync("a"));
+    }
+
+    [Fact]
+    public async Task Nothing_is_seen_of_a_file_before_it_is_whole()
+    {
+        await Store.WriteAsync(
+            "a.db.gz",
+            replace: false,
+            async (stream, token) =>
+            {
+                await stream.WriteAsync(new byte[10], token);
+                await Assert.ThrowsAsync<FileNotFoundException>(() => Store.OpenReadAsync("a.db.gz", token));
+                Assert.DoesNotContain(await Store.ListAsync("", token), file => !file.Name.StartsWith('.'));
+            },
+            CancellationToken.None);
+        Assert.Equal(10, Assert.Single(await ListAsync("a.db.gz")).Length);
+    }
+
+    [Fact]
+    public async Task A_file_is_replaced_only_when_asked_to()
+    {
+        await WriteAsync("a", "first");
+        var refused = await Assert.ThrowsAsync<BackupException>(() => WriteAsync("a", "second", replace: false));
+        Assert.Contains("exist", refused.Message, StringComparison.OrdinalIgnoreCase);
+        Assert.Equal("first", await ReadAsync("a"));
+
+        await WriteAsync("a", "third", replace: true);
+        Assert.Equal("third", await ReadAsync("a"));
+        Assert.Single(await ListAsync("a"));
+    }
+
+    [Fact]
+    public async Task Listing_tells_files_of_one_directory_hidden_ones_included()
+    {
+        await WriteAsync("d/a", "1");
+        await WriteAsync("d/.hidden", "2");
+        await WriteAsync("d/sub/b", "3");
+
+        Assert.Equal([".hidden", "a"], (await Store.ListAsync("d", CancellationToken.None)).Select(file => file.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(["sub"], await Store.ListDirectoriesAsync("d", CancellationToken.None));
+        Assert.Equal(["d"], await Store.ListDirectoriesAsync("", CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task An_absent_directory_holds_nothing()
+    {
+        Assert.Empty(await Store.ListAsync("none/such", CancellationToken.None));
+        Assert.Empty(await Store.ListDirectoriesAsync("none/such", CancellationToken.None));
+    }
+
+    [Theory]
+    [InlineData("d/a", "d/a.bad")]
+    [InlineData("d/a 'b' 東京", "other/sub/c")]
+    [InlineData("a", "b")]
+    public async Task A_moved_file_is_whole_under_its_new_name_and_gone_from_the_old(string from, string to)
+    {
+        await WriteAsync(from, "hello");
+        var before = Assert.Single(await ListAsync(from));
+
+        await Store.MoveAsync(from, to, CancellationToken.None);
+
+        Assert.Equal("hello", await ReadAsync(to));
+        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.OpenReadAsync(from, CancellationToken.None));
+        var after = Assert.Single(await ListAsync(to));
+        Assert.Equal(before with { Name = Path.GetFileName(to), ChangedAt = after.ChangedAt }, after); // it is as old as it was, and was renamed now
+    }
+
+    [Fact]
+    public async Task Moving_never_replaces_a_file()
+    {
+        await WriteAsync("d/a", "mine");
+        await WriteAsync("d/b", "theirs");
+
+        var refused = await Assert.ThrowsAsync<BackupException>(() => Store.MoveAsync("d/a", "d/b", CancellationToken.None));
+
+        Assert.Contains("exist", refused.Message, StringComparison.OrdinalIgnoreCase);
+        Assert.Equal(("mine", "theirs"), (await ReadAsync("d/a"), await ReadAsync("d/b")));
+    }
+
+    [Fact]
+    public async Task Moving_what_is_absent_says_so()
+    {
+        await WriteAsync("d/a", "1");
+        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.MoveAsync("d/b", "d/c", CancellationToken.None));
+        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.MoveAsync("none/such", "d/c", CancellationToken.None));
+        Assert.Equal("a", Assert.Single(await ListAsync("d/a")).Name);
+    }
+
+    [Fact]
+    public async Task Deleting_what_is_absent_is_success()
+    {
+        await WriteAsync("d/a", "1");
+        await Store.DeleteAsync("d/a", CancellationToken.None);
+        await Store.DeleteAsync("d/a", CancellationToken.None);
+        await Store.DeleteAsync("none/such", CancellationToken.None);
+        Assert.Empty(await ListAsync("d/a"));
+    }
+
+    [Fact]
+    public async Task Opening_what_is_absent_says_so()
+    {
+        await WriteAsync("d/a", "1");
+        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.OpenReadAsync("d/b", CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task A_file_is_as_young_as_its_writing()
+    {
+        var before = TimeProvider.System.GetUtcNow();
+        await WriteAsync("a", "1");
+        Assert.InRange(Assert.Single(await ListAsync("a")).ModifiedAt, before.AddSeconds(-2), TimeProvider.System.GetUtcNow().AddSeconds(2));
+    }
+
+    private protected Task WriteAsync(string path, string text, bool replace = false) =>
+        Store.WriteAsync(path, replace, (stream, token) => stream.WriteAsync(Encoding.UTF8.GetBytes(text), token).AsTask(), CancellationToken.None);
+
+    private protected async Task<string> ReadAsync(string path)
+    {
+        using var reader = new StreamReader(await Store.OpenReadAsync(path, CancellationToken.None));
+        return await reader.ReadToEndAsync();
+    }
+
+    private static async Task WriteHalfAndThrow(Stream stream, CancellationToken cancellationToken)
+    {
+        await stream.WriteAsync(new byte[100_000], cancellationToken);
+        throw new InvalidTimeZoneException("mine");
+    }
+
+    private Task<IReadOnlyList<StoredFile>> ListAsync(string path) => Store.ListAsync(Path.GetDirectoryName(path)!, CancellationToken.None);
+}

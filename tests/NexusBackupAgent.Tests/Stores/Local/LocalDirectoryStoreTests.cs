@@ -1,0 +1,220 @@
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Stores;
+using NexusBackupAgent.Stores.Local;
+using NexusBackupAgent.Tests.Support;
+
+namespace NexusBackupAgent.Tests.Stores.Local;
+
+public sealed class LocalDirectoryStoreTests : BackupStoreContract, IDisposable
+{
+    private readonly TempDirectory temp = new();
+
+    private protected override IBackupStore Store => new LocalDirectoryStore("local", temp.Path);
+
+    public void Dispose() => temp.Dispose();
+
+    [SkippableFact]
+    public async Task Reading_begins_at_the_disk_whatever_memory_still_holds()
+    {
+        Need.Tool("fincore");
+        var file = temp["a"];
+        await WriteAsync("a", new string('x', 1 << 20));
+        await File.ReadAllBytesAsync(file);
+        Skip.If(await InMemoryAsync() == 0, "this file system has no page cache");
+
+        await using (await Store.OpenReadAsync("a", CancellationToken.None))
+            Skip.If(await InMemoryAsync() >= 1 << 20 && new DriveInfo(temp.Path).DriveFormat is "tmpfs" or "overlay", "this file system keeps all or does not take advice");
+
+        Assert.Equal(0, await InMemoryAsync());
+
+        async Task<long> InMemoryAsync() => long.Parse(await Shell.RunAsync("fincore", "--bytes", "--noheadings", "--output", "RES", file), System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    [Fact]
+    public async Task A_missing_root_is_an_error_and_is_never_made()
+    {
+        var store = new LocalDirectoryStore("local", temp["unmounted"]);
+        Func<Task>[] uses =
+        [
+            () => store.WriteAsync("itsm/a", false, (_, _) => Task.CompletedTask, CancellationToken.None),
+            () => store.ListAsync("", CancellationToken.None),
+            () => store.ListAsync("itsm", CancellationToken.None),
+            () => store.ListDirectoriesAsync("", CancellationToken.None),
+            () => Task.Run(store.GetSpace),
+        ];
+
+        foreach (var use in uses)
+        {
+            var refused = await Assert.ThrowsAsync<BackupException>(use);
+            Assert.Equal(FailureKind.StoreUnavailable, refused.Kind);
+            Assert.Contains($"store 'local' does not exist: '{temp["unmounted"]}'", refused.Message, StringComparison.Ordinal);
+            Assert.Contains("mkdir -p", refused.Hint, StringComparison.Ordinal);
+        }
+
+        Assert.False(Directory.Exists(temp["unmounted"]));
+    }
+
+    [Fact]
+    public async Task A_root_that_is_a_file_is_an_error()
+    {
+        await File.WriteAllTextAsync(temp["file"], "");
+        var refused = await Assert.ThrowsAsync<BackupException>(() => new LocalDirectoryStore("local", temp["file"]).ListAsync("", CancellationToken.None));
+        Assert.Contains("is not a directory", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("move it away", refused.Hint, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_unfinished_file_hides_from_the_runbook_s_globs()
+    {
+        await Store.WriteAsync(
+            "a.db.gz",
+            false,
+            async (stream, token) =>
+            {
+                await stream.WriteAsync(new byte[10], token);
+                var partial = Assert.Single(temp.Files);
+                Assert.StartsWith(".a.db.gz.", partial, StringComparison.Ordinal);
+                Assert.True(LocalDirectoryStore.IsPartial(partial));
+            },
+            CancellationToken.None);
+        Assert.Equal(["a.db.gz"], temp.Files);
+    }
+
+    [SkippableFact]
+    public async Task What_root_writes_belongs_to_whom_the_store_belongs_to()
+    {
+        Need.Root();
+        await Shell.RunAsync("chown", "1234:4321", temp.Path);
+
+        await Store.WriteAsync("new/a", replace: false, (_, _) => Task.CompletedTask, CancellationToken.None);
+
+        Assert.Equal("1234 4321\n1234 4321", await Shell.RunAsync("stat", "-c", "%u %g", temp["new"], temp["new/a"]));
+    }
+
+    [SkippableFact]
+    public async Task A_full_disk_is_named_and_nothing_is_left_on_it()
+    {
+        await using var small = await SmallFileSystem.MountAsync("size=2m");
+        var store = new LocalDirectoryStore("local", small.Path);
+
+        var full = await Assert.ThrowsAsync<BackupException>(() => store.WriteAsync("a", false, WriteMebibytes(3), CancellationToken.None));
+
+        Assert.Equal(FailureKind.StoreFull, full.Kind);
+        Assert.Contains("no space left", full.Message, StringComparison.Ordinal);
+        Assert.Contains("df -h", full.Hint, StringComparison.Ordinal);
+        Assert.Empty(TempDirectory.FilesIn(small.Path));
+        await store.WriteAsync("a", false, WriteMebibytes(1), CancellationToken.None); // the room is there again
+    }
+
+    [SkippableFact]
+    public async Task A_read_only_file_system_is_named()
+    {
+        await using var small = await SmallFileSystem.MountAsync("size=2m");
+        await File.WriteAllTextAsync(Path.Combine(small.Path, "old"), "x");
+        await small.RemountAsync("ro");
+        var store = new LocalDirectoryStore("local", small.Path);
+
+        var writing = await Assert.ThrowsAsync<BackupException>(() => store.WriteAsync("a", false, WriteMebibytes(1), CancellationToken.None));
+        Assert.Equal(FailureKind.StoreUnavailable, writing.Kind);
+        Assert.Contains("read-only", writing.Message, StringComparison.Ordinal);
+        var deleting = await Assert.ThrowsAsync<BackupException>(() => store.DeleteAsync("old", CancellationToken.None));
+        Assert.Equal(FailureKind.StoreUnavailable, deleting.Kind);
+        Assert.Equal("old", Assert.Single(await store.ListAsync("", CancellationToken.None)).Name);
+        var asked = Assert.Throws<BackupException>(store.RequireWritable);
+        Assert.Equal(FailureKind.StoreUnavailable, asked.Kind);
+        Assert.Contains("cannot write in store", asked.Message, StringComparison.Ordinal);
+        Assert.Contains("read-only", asked.Message, StringComparison.Ordinal);
+        Assert.NotNull(store.GetSpace());
+        await small.RemountAsync("rw");
+        store.RequireWritable();
+    }
+
+    [SkippableFact]
+    public async Task A_directory_without_the_right_to_write_is_named()
+    {
+        Need.Root();
+        Need.Tool("setpriv");
+        var root = temp.Sub("root");
+        await Shell.BashAsync($"chmod 755 '{temp.Path}' '{root}'");
+
+        var said = await Child.RunAsUserAsync("store-write", root);
+
+        Assert.Contains("Permission", said, StringComparison.Ordinal);
+        Assert.Contains("permission denied", said, StringComparison.Ordinal);
+        Assert.Matches("^Permission: cannot write in store 'local' at .*permission denied.*ls -la", await Child.RunAsUserAsync("store-writable", root));
+        Assert.Empty(TempDirectory.FilesIn(root));
+    }
+
+    [SkippableFact]
+    public async Task A_root_that_may_not_be_looked_into_does_not_pass_for_an_empty_store()
+    {
+        Need.Root();
+        Need.Tool("setpriv");
+        var root = temp.Sub("root");
+        await Shell.BashAsync($"mkdir '{root}/itsm'; touch '{root}/itsm/a.db.gz'; chmod 755 '{temp.Path}'; chmod 700 '{root}'");
+
+        Assert.Contains("permission denied", await Child.RunAsUserAsync("store-list", root), StringComparison.Ordinal);
+    }
+
+    [SkippableTheory]
+    [InlineData("itsm")]
+    [InlineData("")]
+    public async Task A_directory_whose_names_alone_may_be_read_does_not_pass_for_an_empty_one(string readable)
+    {
+        Need.Root();
+        Need.Tool("setpriv");
+        var root = temp.Sub("root");
+        await Shell.BashAsync($"mkdir '{root}/itsm'; touch '{root}/itsm/a.db.gz'; chmod 755 '{temp.Path}' '{root}' '{root}/itsm'; chmod 744 '{Path.Combine(root, readable)}'");
+
+        Assert.StartsWith("Permission: cannot list", await Child.RunAsUserAsync("store-list", root), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_is_no_directory_does_not_pass_for_an_empty_one()
+    {
+        await File.WriteAllTextAsync(temp["file"], "");
+        File.CreateSymbolicLink(temp["link"], "/not/mounted");
+        foreach (var place in (string[])["file", "link"])
+        {
+            var refused = await Assert.ThrowsAsync<BackupException>(() => Store.ListAsync(place, CancellationToken.None));
+            Assert.Equal(FailureKind.StoreUnavailable, refused.Kind);
+            Assert.Contains($"cannot list '{temp[place]}'", refused.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [SkippableFact]
+    public async Task A_pipe_is_no_file_and_a_link_that_leads_nowhere_is_one()
+    {
+        Need.Tool("mkfifo");
+        await Shell.RunAsync("mkfifo", temp["pipe"]);
+        File.CreateSymbolicLink(temp["link"], "/not/mounted");
+        Assert.Equal("link", Assert.Single(await Store.ListAsync("", CancellationToken.None)).Name);
+    }
+
+    [SkippableFact]
+    public async Task Disk_use_is_what_df_says()
+    {
+        await using var small = await SmallFileSystem.MountAsync("size=3m");
+        foreach (var (path, name) in ((string, string)[])[(small.Path, "empty"), (temp.Path, "temp")])
+            await AssertAsDf(path, name);
+        await File.WriteAllBytesAsync(Path.Combine(small.Path, "a"), new byte[1234567]);
+        await AssertAsDf(small.Path, "used");
+    }
+
+    private static async Task AssertAsDf(string path, string name)
+    {
+        // Others use the big disk meanwhile: what df says lies between what we say before and after.
+        var before = Percent(path);
+        var df = int.Parse((await Shell.BashAsync($"df --output=pcent '{path}' | tail -1")).Trim().TrimEnd('%'), System.Globalization.CultureInfo.InvariantCulture);
+        var after = Percent(path);
+        Assert.True(df >= Math.Min(before, after) && df <= Math.Max(before, after), $"{name}: df {df}, store {before} and {after}");
+    }
+
+    private static int Percent(string path) => (int)Math.Ceiling(Math.Round(new LocalDirectoryStore("local", path).GetSpace()!.Value.UsedRatio * 100, 9));
+
+    private static Func<Stream, CancellationToken, Task> WriteMebibytes(int count) => async (stream, token) =>
+    {
+        for (var i = 0; i < count; i++)
+            await stream.WriteAsync(new byte[1 << 20], token);
+    };
+}
