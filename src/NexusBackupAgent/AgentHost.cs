@@ -60,11 +60,13 @@ internal static partial class AgentHost
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(loggers);
         builder.Services.AddRoutingCore();
+        MetricsEndpoint.AddCompression(builder.Services);
         builder.WebHost.UseKestrelCore();
         builder.WebHost.UseUrls(agent.Configuration.Listen.ToString());
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
 
         var app = builder.Build();
+        app.UseResponseCompression();
         app.UseRouting();
         MetricsEndpoint.Map(app, new AgentMetrics(agent.Roster, agent.Journal, agent.RestoreHistory, agent.Scheduler, agent.Stores, startedAt, agent.TimeProvider));
         HealthEndpoint.Map(app, agent);

@@ -26,6 +26,12 @@ internal sealed record ScheduledSource(ProtectedSource Source, IReadOnlyList<Sch
 {
     public string Name => Source.Name;
 
+    /// <summary>Level L3 when its newest good backup is older.</summary>
+    public TimeSpan RpoEmergency { get; init; } = RpoCritical + CriticalTimeFrame;
+
+    /// <summary>How long the runbook gives L2 to mend what it was called for (§4).</summary>
+    public static readonly TimeSpan CriticalTimeFrame = TimeSpan.FromHours(2);
+
     /// <summary>The daily review of each of its schedules.</summary>
     /// <param name="backups">Its backups.</param>
     /// <param name="knownSince">Since when each schedule is what it is, by source and schedule.</param>

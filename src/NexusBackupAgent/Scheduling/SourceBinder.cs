@@ -12,7 +12,7 @@ namespace NexusBackupAgent.Scheduling;
 /// <param name="baseDirectory">Where relative paths begin.</param>
 internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string baseDirectory)
 {
-    private static readonly LevelKeys RpoKeys = new("sources.<name>.rpo", "warning", "critical");
+    private static readonly LevelKeys RpoKeys = new("sources.<name>.rpo", "warning", "critical", "emergency");
 
     private static readonly LevelKeys RetryKeys = new("sources.<name>.retry", "attempts", "delay");
 
@@ -94,6 +94,14 @@ internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string ba
             var (warning, critical) = (DurationText.Format(rpo.Warning), DurationText.Format(rpo.Critical));
             var isDefault = section.Find("critical") is null ? ", the default," : "";
             section.Error($"critical {critical}{isDefault} is not above warning {warning}", "write a critical age above the warning, for example rpo: {warning: 24h, critical: 48h}");
+        }
+
+        rpo = rpo with { Emergency = Age(section, "emergency", rpo.Emergency) };
+        if (rpo.Emergency <= rpo.Critical)
+        {
+            section.Error(
+                $"emergency {DurationText.Format(rpo.Emergency)} is not above critical {DurationText.Format(rpo.Critical)}",
+                "write an emergency age above the critical, for example rpo: {warning: 24h, critical: 48h, emergency: 50h}");
         }
 
         return rpo;

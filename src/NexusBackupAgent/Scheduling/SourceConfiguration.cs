@@ -48,7 +48,11 @@ internal sealed record ScheduleConfiguration(string Name, CronSchedule Cron, Bac
 
 /// <param name="Warning">Level L1 beyond this age. Default 24 h.</param>
 /// <param name="Critical">Level L2 beyond this age. Default 48 h; above the warning.</param>
-internal sealed record RpoConfiguration(TimeSpan Warning, TimeSpan Critical);
+internal sealed record RpoConfiguration(TimeSpan Warning, TimeSpan Critical)
+{
+    /// <summary>Level L3 beyond this age. Default: two hours above the critical; above it.</summary>
+    public TimeSpan Emergency { get; init; } = Critical + ScheduledSource.CriticalTimeFrame;
+}
 
 /// <param name="Attempts">1 to 10. Default 3.</param>
 /// <param name="Delay">Before the second attempt; doubles for each further one. Default 10 s; 0 s to 1 h.</param>

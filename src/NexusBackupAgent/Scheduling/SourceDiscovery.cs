@@ -133,6 +133,7 @@ internal sealed partial class SourceDiscovery(
             configured.Rpo.Warning,
             configured.Rpo.Critical)
         {
+            RpoEmergency = configured.Rpo.Emergency,
             Verify = configured.Verify,
             Drill = configured.Drill.Cron,
         };

@@ -62,7 +62,7 @@ public sealed class ConfigurationSchemaTests
         Assert.Equal(configuration.Log.Level, Default("log", "level"));
         Assert.Equal(((SqliteSettings)source.Settings).BusyTimeout, Duration("source", "busyTimeout"));
         Assert.Equal(source.TimeLimit, Duration("source", "timeLimit"));
-        Assert.Equal(source.Rpo, new RpoConfiguration(Duration("rpo", "warning"), Duration("rpo", "critical")));
+        Assert.Equal(source.Rpo, new RpoConfiguration(Duration("rpo", "warning"), Duration("rpo", "critical")) { Emergency = Duration("rpo", "emergency") });
         Assert.Equal(source.Retry, new RetryConfiguration(int.Parse(Default("retry", "attempts")), Duration("retry", "delay")));
         Assert.Equal($"{source.CompressionLevel}", Default("compression", "level"));
         Assert.Equal("full", Default("schedule", "type"));

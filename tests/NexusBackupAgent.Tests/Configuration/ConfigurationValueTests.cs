@@ -30,6 +30,7 @@ public sealed class ConfigurationValueTests
         Assert.Equal("local", source.Store);
         Assert.Null(source.Directory);
         Assert.Equal(new RpoConfiguration(TimeSpan.FromHours(24), TimeSpan.FromHours(48)), source.Rpo);
+        Assert.Equal(TimeSpan.FromHours(50), source.Rpo.Emergency);
         Assert.Equal(new RetryConfiguration(3, TimeSpan.FromSeconds(10)), source.Retry);
         Assert.Equal((TimeSpan.FromSeconds(30), TimeSpan.FromHours(6), 6), (((SqliteSettings)source.Settings).BusyTimeout, source.TimeLimit, source.CompressionLevel));
         var schedule = Assert.Single(source.Schedules);
@@ -56,7 +57,7 @@ public sealed class ConfigurationValueTests
                 schedules:
                   weekly: {cron: "0 3 * * 0", type: full, retention: 4w}
                   daily: {cron: "0 2 * * *", retention: 7d}
-                rpo: {warning: 36h, critical: 3d}
+                rpo: {warning: 36h, critical: 3d, emergency: 4d}
                 busyTimeout: 0s
                 timeLimit: 90m
                 retry: {attempts: 1, delay: 1h}
@@ -77,7 +78,7 @@ public sealed class ConfigurationValueTests
         Assert.Equal(("IT 管理 'x'", "far", "tenants/all"), (source.Name, source.Store, source.Directory));
         Assert.Equal((Path.Combine(file.Directory, "data/*/tenant-?.db"), true), (source.Settings.Shown, source.Settings.IsGroup));
         Assert.Equal(["weekly", "daily"], source.Schedules.Select(schedule => schedule.Name));
-        Assert.Equal(new RpoConfiguration(TimeSpan.FromHours(36), TimeSpan.FromDays(3)), source.Rpo);
+        Assert.Equal(new RpoConfiguration(TimeSpan.FromHours(36), TimeSpan.FromDays(3)) { Emergency = TimeSpan.FromDays(4) }, source.Rpo);
         Assert.Equal(new RetryConfiguration(1, TimeSpan.FromHours(1)), source.Retry);
         Assert.Equal((TimeSpan.Zero, TimeSpan.FromMinutes(90), 9), (((SqliteSettings)source.Settings).BusyTimeout, source.TimeLimit, source.CompressionLevel));
     }

@@ -1,9 +1,9 @@
 using Microsoft.Net.Http.Headers;
 
-namespace NexusBackupAgent.Metrics;
+namespace NexusBackupAgent.Http;
 
 /// <summary>The two formats in which Prometheus reads metrics.</summary>
-internal enum ExpositionFormat
+internal enum MetricsFormat
 {
     /// <summary>Prometheus text 0.0.4, which every scraper reads.</summary>
     Text,
@@ -12,24 +12,27 @@ internal enum ExpositionFormat
     OpenMetrics,
 }
 
-internal static class ExpositionFormats
+internal static class MetricsFormats
 {
     private static readonly (string Type, string Version) Text = ("text/plain", "0.0.4");
     private static readonly (string Type, string Version) OpenMetrics = ("application/openmetrics-text", "1.0.0");
 
+    /// <summary>Of both, without versions.</summary>
+    public static IReadOnlyList<string> MediaTypes { get; } = [Text.Type, OpenMetrics.Type];
+
     /// <summary>The value of the Content-Type header.</summary>
-    public static string ContentType(this ExpositionFormat format)
+    public static string ContentType(this MetricsFormat format)
     {
-        var (type, version) = format == ExpositionFormat.OpenMetrics ? OpenMetrics : Text;
+        var (type, version) = format == MetricsFormat.OpenMetrics ? OpenMetrics : Text;
         return $"{type}; version={version}; charset=utf-8";
     }
 
     /// <summary>The format that an <c>Accept</c> header prefers; text when it has no preference, is absent or cannot be read.</summary>
-    public static ExpositionFormat Negotiate(string? accept)
+    public static MetricsFormat Negotiate(string? accept)
     {
         if (accept is null || !MediaTypeHeaderValue.TryParseList([accept], out var ranges))
-            return ExpositionFormat.Text;
-        return Quality(OpenMetrics, ranges) > Quality(Text, ranges) ? ExpositionFormat.OpenMetrics : ExpositionFormat.Text;
+            return MetricsFormat.Text;
+        return Quality(OpenMetrics, ranges) > Quality(Text, ranges) ? MetricsFormat.OpenMetrics : MetricsFormat.Text;
     }
 
     /// <summary>0 to 1, as the most specific range that covers the format says; 0 when none does.</summary>
