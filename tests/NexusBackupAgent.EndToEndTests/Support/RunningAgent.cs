@@ -8,8 +8,9 @@ namespace NexusBackupAgent.EndToEndTests.Support;
 /// <summary>The agent as a process of its own, on a free loopback port, with a WAL database that it protects.</summary>
 internal sealed partial class RunningAgent : IAsyncDisposable
 {
-    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(30);
+    // Only a failure waits so long; on a busy machine what takes a second alone takes a minute.
+    private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan StopLimit = TimeSpan.FromMinutes(3);
 
     private const string Standard = """
           itsm:
@@ -71,8 +72,16 @@ internal sealed partial class RunningAgent : IAsyncDisposable
         await SqliteAsync(agent.Database, "PRAGMA journal_mode=WAL; CREATE TABLE incidents (id INTEGER PRIMARY KEY, title TEXT); INSERT INTO incidents (title) VALUES ('disk full'), ('ディスク容量不足');");
         if (prepare is not null)
             await prepare(agent);
-        await agent.StartProcessAsync();
-        return agent;
+        try
+        {
+            await agent.StartProcessAsync();
+            return agent;
+        }
+        catch
+        {
+            await agent.EndAsync(); // its home may hold a mount that the test takes away
+            throw;
+        }
     }
 
     /// <summary>Runs a command of the command line beside the agent.</summary>
@@ -142,6 +151,12 @@ internal sealed partial class RunningAgent : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await EndAsync();
+        Directory.Delete(Home, recursive: true);
+    }
+
+    private async Task EndAsync()
+    {
         if (!process.HasExited)
         {
             process.Kill();
@@ -149,7 +164,6 @@ internal sealed partial class RunningAgent : IAsyncDisposable
         }
 
         process.Dispose();
-        Directory.Delete(Home, recursive: true);
     }
 
     private static async Task SqliteAsync(string database, string sql)
