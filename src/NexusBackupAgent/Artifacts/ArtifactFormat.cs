@@ -5,7 +5,11 @@ namespace NexusBackupAgent.Artifacts;
 /// <summary>How artifacts are named and encoded.</summary>
 /// <param name="Extension">What their names end with: <c>.db.gz</c>.</param>
 /// <param name="Encoding">How the content is stored.</param>
-internal sealed record ArtifactFormat(string Extension, ArtifactEncoding Encoding);
+internal sealed record ArtifactFormat(string Extension, ArtifactEncoding Encoding)
+{
+    /// <summary>What the small files of the kind's own beside such an artifact end with, behind its name: <c>.pages</c>.</summary>
+    public IReadOnlyList<string> Sidecars { get; init; } = [];
+}
 
 /// <summary>How the content of an artifact is stored.</summary>
 internal enum ArtifactEncoding

@@ -9,6 +9,7 @@ internal sealed class ArtifactFormats
 {
     private readonly Dictionary<BackupType, ArtifactFormat> byType = [];
     private readonly ArtifactFormat[] all;
+    private readonly string[] sidecars;
     private readonly string[] ofIncrementsAlone;
 
     /// <param name="formatOf">As the source tells it; null for a type that it does not have.</param>
@@ -20,10 +21,20 @@ internal sealed class ArtifactFormats
                 byType[type] = format;
         }
 
+        sidecars = [.. byType.Values.SelectMany(format => format.Sidecars).Distinct(StringComparer.Ordinal)];
         all = [.. byType.Values.Distinct().OrderByDescending(format => format.Extension.Length)];
         ofIncrementsAlone = [.. byType.Where(pair => pair.Key != BackupType.Full).Select(pair => pair.Value.Extension)
             .Where(extension => byType.GetValueOrDefault(BackupType.Full)?.Extension != extension).Distinct(StringComparer.Ordinal)];
     }
+
+    /// <summary>Every file of a backup in the order of deleting: the manifest first, the artifact last but for the marks.</summary>
+    /// <param name="parts">The names of its further parts.</param>
+    public string[] AllOf(string artifact, params IReadOnlyList<string> parts) => [.. CompanionsOf(artifact, parts), artifact, .. BackupFiles.MarksOf(artifact, parts)];
+
+    /// <summary>What lies beside an artifact, the most telling first.</summary>
+    /// <param name="parts">The names of its further parts.</param>
+    public string[] CompanionsOf(string artifact, params IReadOnlyList<string> parts) =>
+        [.. BackupFiles.CompanionsOf(artifact), .. sidecars.Select(sidecar => artifact + sidecar), .. parts.Select(part => BackupFiles.Part(artifact, part))];
 
     public ArtifactFormat Of(BackupType type) =>
         byType.GetValueOrDefault(type) ?? throw new NotSupportedException($"a source of this kind has no {type.Word()} backups");

@@ -130,7 +130,7 @@ internal class BackupCatalog
         {
             artifact = BackupFiles.Artifact(schedule, capturedAt, zone, duplicate++, files.Formats.Of(type).Extension);
         }
-        while (BackupFiles.AllOf(artifact).Concat(BackupFiles.AllOf(BackupFiles.SetAside(artifact))).Any(taken.Has) || taken.MarkedPartsOf(artifact).Count > 0);
+        while (files.Formats.AllOf(artifact).Concat(files.Formats.AllOf(BackupFiles.SetAside(artifact))).Any(taken.Has) || taken.MarkedPartsOf(artifact).Count > 0);
 
         await files.MarkAsync(artifact, cancellationToken);
         return artifact;
@@ -146,12 +146,13 @@ internal class BackupCatalog
     /// <summary>Keeps a small file of the kind's own beside an artifact, in place of the one that was there. It needs no flush: one that a power cut damages is made anew from the artifact.</summary>
     public Task WriteSidecarAsync(string artifact, string ending, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>
         files.PutAsync(artifact + ending, replace: true, Durability.Later, write, cancellationToken);
+
     /// <summary>Writes a further part of the same backup: whole or absent. The manifest that is committed must name it.</summary>
     /// <param name="part">What tells it from the others; see <see cref="BackupPart.Name"/>.</param>
     public async Task WritePartAsync(string artifact, string part, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken)
     {
         var file = BackupFiles.Part(artifact, part);
-        if (BackupFiles.CompanionsOf(artifact).Append(BackupFiles.SetAside(artifact)).Contains(file, StringComparer.Ordinal))
+        if (files.Formats.CompanionsOf(artifact).Append(BackupFiles.SetAside(artifact)).Contains(file, StringComparer.Ordinal))
             throw new ArgumentException($"a part can't be named {part}: that is what a backup's own files are called", nameof(part));
         await files.MarkAsync(file, cancellationToken);
         await files.PutAsync(file, replace: false, Durability.Now, write, cancellationToken);
@@ -183,7 +184,7 @@ internal class BackupCatalog
         var found = await files.ListAsync(cancellationToken);
         var committed = (await ListAsync(cancellationToken)).FirstOrDefault(backup => backup.File == artifact)?.Manifest.PartNames ?? [];
         var own = isWritten
-            ? BackupFiles.AllOf(artifact, [.. found.MarkedPartsOf(artifact).Union(committed, StringComparer.Ordinal)])
+            ? files.Formats.AllOf(artifact, [.. found.MarkedPartsOf(artifact).Union(committed, StringComparer.Ordinal)])
             : found.Has(BackupFiles.Manifest(artifact)) ? [] : await orphans.OwnFilesAsync(artifact, cancellationToken);
         await files.DeleteAsync(own, cancellationToken);
     }

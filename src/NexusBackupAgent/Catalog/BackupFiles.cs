@@ -39,9 +39,6 @@ internal static class BackupFiles
 
     public static string Drill(string artifact) => artifact + ".drill.json";
 
-    /// <summary>The hashes of the pages that the artifact holds, by which the next increment finds what changed. It can be made anew from the artifact.</summary>
-    public static string Pages(string artifact) => artifact + ".pages";
-
     /// <summary>What a corrupt artifact is renamed to, as the runbook does (§3.2 [A]): no <c>*.db.gz</c> finds it.</summary>
     public static string SetAside(string artifact) => artifact + SetAsideSuffix;
 
@@ -60,14 +57,8 @@ internal static class BackupFiles
     /// <param name="part">What tells it from the others: <c>wal.tar.gz</c>.</param>
     public static string Part(string artifact, string part) => $"{artifact}.{part}";
 
-    /// <summary>What lies beside an artifact, the most telling first.</summary>
-    /// <param name="parts">The names of its further parts.</param>
-    public static string[] CompanionsOf(string artifact, params IEnumerable<string> parts) =>
-        [Manifest(artifact), Verification(artifact), Drill(artifact), Pages(artifact), Checksum(artifact), .. parts.Select(part => Part(artifact, part))];
-
-    /// <summary>Every file of a backup in the order of deleting: the manifest first, the artifact last but for the marks.</summary>
-    /// <param name="parts">The names of its further parts.</param>
-    public static string[] AllOf(string artifact, params IEnumerable<string> parts) => [.. CompanionsOf(artifact, parts), artifact, .. MarksOf(artifact, parts)];
+    /// <summary>What lies beside every artifact, the most telling first.</summary>
+    public static string[] CompanionsOf(string artifact) => [Manifest(artifact), Verification(artifact), Drill(artifact), Checksum(artifact)];
 
     /// <summary>The marks of an artifact and its further parts, each of which bears its own.</summary>
     public static string[] MarksOf(string artifact, params IEnumerable<string> parts) => [.. parts.Select(part => Pending(Part(artifact, part))), Pending(artifact)];

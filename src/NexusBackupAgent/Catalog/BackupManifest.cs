@@ -61,7 +61,7 @@ internal sealed record BackupManifest(
 
     /// <summary>The names of its further parts.</summary>
     [JsonIgnore]
-    public IEnumerable<string> PartNames => Parts.Select(part => part.Name);
+    public IReadOnlyList<string> PartNames => Parts.Count == 0 ? [] : [.. Parts.Select(part => part.Name)];
 
     /// <summary>False for a file made by hand that was not read back yet: its hashes are unknown.</summary>
     [JsonIgnore]

@@ -51,7 +51,7 @@ internal sealed class BackupRemoval(BackupCatalog catalog, SourceDirectory direc
             // that is adopted as a manual backup, and an increment as one that is reported: nothing is lost by that.
         }
 
-        await directory.DeleteAsync(BackupFiles.AllOf(backup.File, backup.Manifest.PartNames), cancellationToken);
+        await directory.DeleteAsync(directory.Formats.AllOf(backup.File, backup.Manifest.PartNames), cancellationToken);
     }
 
     private BackupException IsNeeded(Backup backup) => new(

@@ -48,7 +48,7 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
 
     public override ArtifactDigest? Content => backup.Manifest.IsCommitted ? backup.Manifest.Content : null;
 
-    public override IReadOnlyList<string> Parts => [.. backup.Manifest.PartNames];
+    public override IReadOnlyList<string> Parts => backup.Manifest.PartNames;
 
     /// <summary>The backup with all that it builds on.</summary>
     /// <param name="isJudged">Whether the backup itself is judged afterwards, and not only used.</param>

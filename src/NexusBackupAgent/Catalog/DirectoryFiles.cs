@@ -71,14 +71,14 @@ internal sealed class DirectoryFiles(Dictionary<string, StoredFile> files, Artif
 
     /// <summary>The companions of an artifact that bear its other name, and what they are to be called.</summary>
     /// <param name="parts">The names of its further parts.</param>
-    public IReadOnlyList<(string From, string To)> StraysOf(string artifact, IEnumerable<string> parts)
+    public IReadOnlyList<(string From, string To)> StraysOf(string artifact, IReadOnlyList<string> parts)
     {
         if (!hasSetAside)
             return [];
         var other = BackupFiles.OtherName(artifact);
         return Has(other)
             ? []
-            : [.. BackupFiles.CompanionsOf(other, parts).Zip(BackupFiles.CompanionsOf(artifact, parts)).Where(pair => Has(pair.First) && !Has(pair.Second))];
+            : [.. formats.CompanionsOf(other, parts).Zip(formats.CompanionsOf(artifact, parts)).Where(pair => Has(pair.First) && !Has(pair.Second))];
     }
 
     /// <summary>A further part of an artifact, under the artifact's name or else under its other one; null when it is gone.</summary>

@@ -19,7 +19,7 @@ internal sealed record Orphan(string File, IReadOnlyList<string> Sweepable, stri
             if (file.IsUnfinished && formats.AreIn(file.Name))
                 yield return new Orphan(file.Name, [file.Name], "an unfinished temporary file", file.ModifiedAt);
             else if (BackupFiles.ArtifactOfPending(file.Name) is { } artifact && (formats.EndsOf(BackupFiles.Original(artifact)) || formats.ArtifactOfPart(artifact) is not null))
-                yield return Marked(artifact, file, files.IsCommitted(artifact));
+                yield return Marked(artifact, file, files.IsCommitted(artifact), formats);
             else if (files.IsArtifact(file.Name) && files.IsIncrement(file.Name) && !files.IsCommitted(file.Name) && !files.Has(BackupFiles.Pending(file.Name)))
                 yield return new Orphan(file.Name, [], "it holds only what changed, and without its manifest nothing says since when; bring the manifest back, or delete it by hand", file.ModifiedAt);
             else if (BackupFiles.ArtifactOfManifest(file.Name) is { } gone && files.IsBereft(gone) && !files.Has(BackupFiles.Pending(gone)))
@@ -28,11 +28,11 @@ internal sealed record Orphan(string File, IReadOnlyList<string> Sweepable, stri
     }
 
     // The mark goes last: a crash while sweeping leaves an orphan still.
-    private static Orphan Marked(string artifact, StoredFile mark, bool isCommitted) => isCommitted
+    private static Orphan Marked(string artifact, StoredFile mark, bool isCommitted, ArtifactFormats formats) => isCommitted
         ? new Orphan(mark.Name, [mark.Name], $"the mark of {artifact}, which was committed", mark.ModifiedAt)
         : new Orphan(
             artifact,
-            BackupFiles.AllOf(artifact),
+            formats.AllOf(artifact),
             "a backup whose writing or deleting was interrupted",
             mark.ModifiedAt);
 }

@@ -63,11 +63,11 @@ internal sealed class OrphanSweep(SourceDirectory directory, BackupReader reader
             var header = new byte[ArtifactEncodings.HeaderSize];
             await using var stored = await directory.OpenAsync(artifact, cancellationToken);
             var read = await stored.ReadAtLeastAsync(header, header.Length, throwOnEndOfStream: false, cancellationToken);
-            return directory.Formats.EncodingOf(BackupFiles.Original(artifact))?.IsOurs(header.AsSpan(0, read)) == true ? BackupFiles.AllOf(artifact) : [BackupFiles.Pending(artifact)];
+            return directory.Formats.EncodingOf(BackupFiles.Original(artifact))?.IsOurs(header.AsSpan(0, read)) == true ? directory.Formats.AllOf(artifact) : [BackupFiles.Pending(artifact)];
         }
         catch (FileNotFoundException)
         {
-            return BackupFiles.AllOf(artifact); // only companions and the mark are left
+            return directory.Formats.AllOf(artifact); // only companions and the mark are left
         }
         catch (Exception unreadable) when (unreadable is BackupException || IoFailure.IsKnown(unreadable))
         {

@@ -63,6 +63,10 @@ internal sealed class ScratchDirectory(string path) : IDisposable
     /// <exception cref="BackupException">It can't be made.</exception>
     public string NewDirectory() => Guard("make a directory in", () => MakeDirectory(System.IO.Path.Combine(OwnSubdirectory(), Guid.NewGuid().ToString("N") + Extension)));
 
+    /// <summary>An empty directory that only this user may look into, removed with everything in it when disposed.</summary>
+    /// <exception cref="BackupException">It can't be made.</exception>
+    public ScratchWorkspace NewWorkspace() => new(NewDirectory());
+
     /// <summary>Removes what dead processes left. What can't be removed (another user's) stays.</summary>
     /// <param name="now">UTC; what changed less than a minute before is left alone.</param>
     public void RemoveLeftovers(DateTimeOffset now)
@@ -185,4 +189,12 @@ internal sealed class ScratchDirectory(string path) : IDisposable
             throw IoFailure.Translate(failure, $"{action} scratch space '{Path}'", Path);
         }
     }
+}
+
+/// <summary>A directory of the scratch space.</summary>
+internal sealed class ScratchWorkspace(string path) : IDisposable
+{
+    public string Path => path;
+
+    public void Dispose() => Directory.Delete(path, recursive: true);
 }

@@ -33,14 +33,14 @@ internal sealed class RestoreDrill(BackupVerifier verifier, ScratchDirectory scr
         IBackupSource source, BackupCatalog catalog, Backup backup, IReadOnlyList<Probe> probes, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         scratch.RequireRoom(backup.ExpandedLength);
-        var place = scratch.NewDirectory();
+        using var place = scratch.NewWorkspace();
         IPreparedRestore? prepared = null;
         try
         {
             var started = timeProvider.GetTimestamp();
             try
             {
-                (backup, prepared) = await new ConfirmedExpansion(verifier).RunAsync(source, catalog, backup, source.Target(place), progress, _ => { }, cancellationToken);
+                (backup, prepared) = await new ConfirmedExpansion(verifier).RunAsync(source, catalog, backup, source.Target(place.Path), progress, _ => { }, cancellationToken);
             }
             catch (DamagedBaseException damaged)
             {
@@ -55,7 +55,6 @@ internal sealed class RestoreDrill(BackupVerifier verifier, ScratchDirectory scr
         {
             if (prepared is not null)
                 await prepared.DisposeAsync();
-            Directory.Delete(place, recursive: true);
         }
     }
 

@@ -155,8 +155,8 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
     /// <summary>The same bytes can't be sound once and damaged later: what looks at them errs.</summary>
     private static BackupException HasPassedBefore(string file, string expandedIn, string finding) => new(
         FailureKind.Io,
-        $"cannot check '{file}': it holds exactly what was captured and has passed this check before, and now the check of its copy in '{expandedIn}' says: {finding}; so the copy's disk, the memory or SQLite is at fault, not the backup",
-        $"check that disk and the memory (dmesg | tail; df -h '{expandedIn}') and whether SQLite was updated, set scratch to another disk, then run the command again");
+        $"cannot check '{file}': it holds exactly what was captured and has passed this check before, and now the check of its copy in '{expandedIn}' says: {finding}; so the copy's disk, the memory or what checks it is at fault, not the backup",
+        $"check that disk and the memory (dmesg | tail; df -h '{expandedIn}') and whether what checks it was updated, set scratch to another disk, then run the command again");
 
     private static CheckResult Result(VerificationCheck check, string? finding) => new(check, finding is null, finding ?? "");
 

@@ -39,10 +39,9 @@ internal sealed class SelfTest(VerifyBackup verify, SelfTestParts parts, Scratch
     private async Task<IReadOnlyList<SelfTestResult>> RunAsync(Func<string, ISpecimen> newSpecimen, CancellationToken cancellationToken)
     {
         scratch.RequireRoom(SelfTestSample.RoomNeeded);
-        var directory = scratch.NewDirectory();
         try
         {
-            var sample = await SelfTestSample.MakeAsync(directory, newSpecimen, parts, timeProvider, cancellationToken);
+            using var sample = await SelfTestSample.MakeAsync(newSpecimen, parts, scratch, timeProvider, cancellationToken);
             var results = new List<SelfTestResult>();
             foreach (var damage in SelfTestDamage.All.Where(damage => sample.HasIncrement || !damage.IsOfIncrement))
                 results.Add(await TryAsync(damage, sample, cancellationToken));
@@ -50,26 +49,16 @@ internal sealed class SelfTest(VerifyBackup verify, SelfTestParts parts, Scratch
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
-            throw IoFailure.Translate(failure, $"test the checks in '{directory}'", scratch.Path);
-        }
-        finally
-        {
-            Directory.Delete(directory, recursive: true);
+            throw IoFailure.Translate(failure, $"test the checks in '{scratch.Path}'", scratch.Path);
         }
     }
 
     private async Task<SelfTestResult> TryAsync(SelfTestDamage damage, SelfTestSample sample, CancellationToken cancellationToken)
     {
-        var copy = sample.Copy(damage.IsOfIncrement);
-        try
-        {
-            await damage.DoAsync(copy);
-            return await VerifyAsync(damage, sample, copy, cancellationToken);
-        }
-        finally
-        {
-            Directory.Delete(copy.Directory, recursive: true);
-        }
+        using var at = scratch.NewWorkspace();
+        var copy = await sample.CopyAsync(at, damage.IsOfIncrement, cancellationToken);
+        await damage.DoAsync(copy);
+        return await VerifyAsync(damage, sample, copy, cancellationToken);
     }
 
     private async Task<SelfTestResult> VerifyAsync(SelfTestDamage damage, SelfTestSample sample, SelfTestCopy copy, CancellationToken cancellationToken)

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
@@ -12,7 +13,7 @@ namespace NexusBackupAgent.Verification;
 internal sealed record SelfTestDamage(string Name, IReadOnlyList<VerificationCheck> Expected, Func<SelfTestCopy, Task> DoAsync)
 {
     private const VerificationCheck Checksum = VerificationCheck.Checksum;
-    private const VerificationCheck Encoding = VerificationCheck.Encoding;
+    private const VerificationCheck Decoding = VerificationCheck.Encoding;
     private const VerificationCheck Integrity = VerificationCheck.Integrity;
 
     /// <summary>Whether it is done to an increment, or to what that builds on.</summary>
@@ -23,21 +24,21 @@ internal sealed record SelfTestDamage(string Name, IReadOnlyList<VerificationChe
     [
         new("undamaged", [], _ => Task.CompletedTask),
         .. new[] { 1, 25, 50, 75, 99 }.Select(percent => new SelfTestDamage(
-            $"a bit flipped at {percent} %", [Checksum, Encoding], copy => ChangeAsync(copy, bytes => bytes[(int)(bytes.Length * (percent / 100.0))] ^= 4))),
+            $"a bit flipped at {percent} %", [Checksum, Decoding], copy => ChangeAsync(copy, bytes => bytes[(int)(bytes.Length * (percent / 100.0))] ^= 4))),
         new("the last bit flipped", [Checksum], copy => ChangeAsync(copy, bytes => bytes[^1] ^= 1)),
-        new("cut off", [Checksum, Encoding], copy => ReplaceAsync(copy, bytes => bytes[..(bytes.Length * 2 / 3)])),
-        new("the last byte missing", [Checksum, Encoding], copy => ReplaceAsync(copy, bytes => bytes[..^1])),
-        new("empty (0 bytes)", [Checksum, Encoding], copy => ReplaceAsync(copy, _ => [])),
-        new("a block of zeros", [Checksum, Encoding], copy => ChangeAsync(copy, bytes => bytes.AsSpan(bytes.Length / 3, 4096).Clear())),
-        new("a wrong hash in .sha256", [Checksum], copy => File.WriteAllTextAsync(copy.PathOf(BackupFiles.Checksum(copy.File)), $"{new string('0', 64)}  {copy.File}\n")),
+        new("cut off", [Checksum, Decoding], copy => ReplaceAsync(copy, bytes => bytes[..(bytes.Length * 2 / 3)])),
+        new("the last byte missing", [Checksum, Decoding], copy => ReplaceAsync(copy, bytes => bytes[..^1])),
+        new("empty (0 bytes)", [Checksum, Decoding], copy => ReplaceAsync(copy, _ => [])),
+        new("a block of zeros", [Checksum, Decoding], copy => ChangeAsync(copy, bytes => bytes.AsSpan(bytes.Length / 3, 4096).Clear())),
+        new("a wrong hash in .sha256", [Checksum], copy => WriteChecksumAsync(copy, new string('0', 64))),
         new("another backup's manifest", [Checksum], SwapManifestAsync),
         new("another backup's hashes in its manifest", [Checksum], SwapHashesAsync),
         new("an older backup under its name", [Checksum], StaleContentAsync),
-        new("cut off before it was hashed", [Encoding], HashTruncatedAsync),
+        new("cut off before it was hashed", [Decoding], HashTruncatedAsync),
         new("a damaged database, stored without a flaw", [Integrity], TakeRuinedAsync),
         new("an increment, undamaged", [], _ => Task.CompletedTask) { IsOfIncrement = true },
-        new("a bit flipped in an increment", [Checksum, Encoding], copy => ChangeAsync(copy, bytes => bytes[bytes.Length / 2] ^= 4)) { IsOfIncrement = true },
-        new("a bit flipped in what an increment builds on", [Checksum, Encoding], copy => ChangeAsync(copy with { File = copy.Base! }, bytes => bytes[bytes.Length / 2] ^= 4)) { IsOfIncrement = true },
+        new("a bit flipped in an increment", [Checksum, Decoding], copy => ChangeAsync(copy, bytes => bytes[bytes.Length / 2] ^= 4)) { IsOfIncrement = true },
+        new("a bit flipped in what an increment builds on", [Checksum, Decoding], copy => ChangeAsync(copy with { File = copy.Base! }, bytes => bytes[bytes.Length / 2] ^= 4)) { IsOfIncrement = true },
         new("another backup in the place of what an increment builds on", [Checksum], SwapBaseAsync) { IsOfIncrement = true },
     ];
 
@@ -47,19 +48,14 @@ internal sealed record SelfTestDamage(string Name, IReadOnlyList<VerificationChe
         return bytes;
     });
 
-    private static async Task ReplaceAsync(SelfTestCopy copy, Func<byte[], byte[]> change)
-    {
-        var artifact = copy.PathOf(copy.File);
-        await File.WriteAllBytesAsync(artifact, change(await File.ReadAllBytesAsync(artifact)));
-    }
+    private static async Task ReplaceAsync(SelfTestCopy copy, Func<byte[], byte[]> change) => await copy.WriteAsync(copy.File, change(await copy.ReadAsync(copy.File)));
 
-    private static Task SwapManifestAsync(SelfTestCopy copy)
+    private static async Task SwapManifestAsync(SelfTestCopy copy)
     {
-        var (mine, other) = (copy.PathOf(BackupFiles.Manifest(copy.File)), copy.PathOf(BackupFiles.Manifest(copy.Older)));
-        File.Move(mine, mine + ".swap");
-        File.Move(other, mine);
-        File.Move(mine + ".swap", other);
-        return Task.CompletedTask;
+        var (mine, other) = (BackupFiles.Manifest(copy.File), BackupFiles.Manifest(copy.Older));
+        var (ofMine, ofOther) = (await copy.ReadAsync(mine), await copy.ReadAsync(other));
+        await copy.WriteAsync(mine, ofOther);
+        await copy.WriteAsync(other, ofMine);
     }
 
     private static async Task SwapHashesAsync(SelfTestCopy copy)
@@ -71,7 +67,7 @@ internal sealed record SelfTestDamage(string Name, IReadOnlyList<VerificationChe
     /// <summary>With the hash beside it, so that everything agrees but the manifest.</summary>
     private static async Task StaleContentAsync(SelfTestCopy copy)
     {
-        File.Copy(copy.PathOf(copy.Older), copy.PathOf(copy.File), overwrite: true);
+        await copy.WriteAsync(copy.File, await copy.ReadAsync(copy.Older));
         await WriteChecksumAsync(copy, (await ManifestAsync(copy, copy.Older)).Stored.Sha256);
     }
 
@@ -79,14 +75,14 @@ internal sealed record SelfTestDamage(string Name, IReadOnlyList<VerificationChe
     private static async Task HashTruncatedAsync(SelfTestCopy copy)
     {
         await ReplaceAsync(copy, bytes => bytes[..(bytes.Length / 2)]);
-        var bytes = await File.ReadAllBytesAsync(copy.PathOf(copy.File));
+        var bytes = await copy.ReadAsync(copy.File);
         await AgreeAsync(copy, await ManifestAsync(copy, copy.File) with { Stored = new ArtifactDigest(bytes.Length, Convert.ToHexStringLower(SHA256.HashData(bytes))) });
     }
 
-    /// <summary>As if the database had been damaged when it was captured.</summary>
+    /// <summary>As if the source had been damaged when it was captured.</summary>
     private static async Task TakeRuinedAsync(SelfTestCopy copy)
     {
-        File.Copy(copy.PathOf(copy.Ruined), copy.PathOf(copy.File), overwrite: true);
+        await copy.WriteAsync(copy.File, await copy.ReadAsync(copy.Ruined));
         var ruined = await ManifestAsync(copy, copy.Ruined);
         await AgreeAsync(copy, await ManifestAsync(copy, copy.File) with { Stored = ruined.Stored, Content = ruined.Content });
     }
@@ -95,7 +91,7 @@ internal sealed record SelfTestDamage(string Name, IReadOnlyList<VerificationChe
     private static async Task SwapBaseAsync(SelfTestCopy copy)
     {
         var @base = copy with { File = copy.Base! };
-        File.Copy(copy.PathOf(copy.Older), copy.PathOf(@base.File), overwrite: true);
+        await copy.WriteAsync(@base.File, await copy.ReadAsync(copy.Older));
         var older = await ManifestAsync(copy, copy.Older);
         await AgreeAsync(@base, await ManifestAsync(copy, @base.File) with { Stored = older.Stored, Content = older.Content });
     }
@@ -107,17 +103,11 @@ internal sealed record SelfTestDamage(string Name, IReadOnlyList<VerificationChe
     }
 
     private static Task WriteChecksumAsync(SelfTestCopy copy, string sha256) =>
-        File.WriteAllTextAsync(copy.PathOf(BackupFiles.Checksum(copy.File)), $"{sha256}  {copy.File}\n");
+        copy.WriteAsync(BackupFiles.Checksum(copy.File), Encoding.UTF8.GetBytes($"{sha256}  {copy.File}\n"));
 
-    private static async Task<BackupManifest> ManifestAsync(SelfTestCopy copy, string artifact)
-    {
-        await using var file = File.OpenRead(copy.PathOf(BackupFiles.Manifest(artifact)));
-        return (await JsonSerializer.DeserializeAsync(file, CatalogJson.Readable.BackupManifest))!;
-    }
+    private static async Task<BackupManifest> ManifestAsync(SelfTestCopy copy, string artifact) =>
+        JsonSerializer.Deserialize(await copy.ReadAsync(BackupFiles.Manifest(artifact)), CatalogJson.Readable.BackupManifest)!;
 
-    private static async Task WriteManifestAsync(SelfTestCopy copy, BackupManifest manifest)
-    {
-        await using var file = File.Create(copy.PathOf(BackupFiles.Manifest(copy.File)));
-        await JsonSerializer.SerializeAsync(file, manifest, CatalogJson.Readable.BackupManifest);
-    }
+    private static Task WriteManifestAsync(SelfTestCopy copy, BackupManifest manifest) =>
+        copy.WriteAsync(BackupFiles.Manifest(copy.File), JsonSerializer.SerializeToUtf8Bytes(manifest, CatalogJson.Readable.BackupManifest));
 }

@@ -1,5 +1,6 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Sources;
+using NexusBackupAgent.Sources.Sqlite.Pages;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Operations;
@@ -113,5 +114,5 @@ public sealed class PageIndexesTests : IncrementFixture
         }
     }
 
-    private string IndexOf(Backup backup) => Path.Combine(Bench.StorePath, BackupFiles.Pages(backup.File));
+    private string IndexOf(Backup backup) => Path.Combine(Bench.StorePath, backup.File + PageIndexes.Ending);
 }

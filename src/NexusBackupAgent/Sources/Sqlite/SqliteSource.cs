@@ -20,8 +20,8 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
     // A file younger than this could change again without its time changing.
     private static readonly TimeSpan Settled = TimeSpan.FromSeconds(1);
 
-    private static readonly ArtifactFormat Database = new(".db.gz", ArtifactEncoding.Gzip);
-    private static readonly ArtifactFormat Changes = new(".db-wal.gz", ArtifactEncoding.Gzip);
+    private static readonly ArtifactFormat Database = new(".db.gz", ArtifactEncoding.Gzip) { Sidecars = [PageIndexes.Ending] };
+    private static readonly ArtifactFormat Changes = new(".db-wal.gz", ArtifactEncoding.Gzip) { Sidecars = [PageIndexes.Ending] };
 
     private readonly PageIndexes indexes = new(scratch, indexLog ?? NullLogger<PageIndexes>.Instance);
     private readonly SqliteFiles files = new();
