@@ -28,7 +28,7 @@ internal static class ChecklistCommand
         {
             using var session = context.OpenAgent(parsed);
             var sources = SourceArguments.ChooseSome(session.Agent.Roster.Current, parsed.GetValue(names)!);
-            var status = AgentStatus.Read(session.Agent);
+            var status = await AgentStatus.ReadAsync(session.Agent, cancellationToken);
             var work = new Work(context.Terminal, status, context.CommandsOf(parsed), LanguageOption.Of(parsed, language), parsed.GetValue(json));
             return (int)await work.RunAsync(sources, cancellationToken);
         });

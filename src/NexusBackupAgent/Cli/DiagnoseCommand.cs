@@ -27,7 +27,7 @@ internal static class DiagnoseCommand
         {
             using var session = context.OpenAgent(parsed);
             var sources = SourceArguments.ChooseSome(session.Agent.Roster.Current, parsed.GetValue(name) is { } only ? [only] : []);
-            var work = new Work(context.Terminal, AgentStatus.Read(session.Agent), context.CommandsOf(parsed), LanguageOption.Of(parsed, language), parsed.GetValue(json));
+            var work = new Work(context.Terminal, await AgentStatus.ReadAsync(session.Agent, cancellationToken), context.CommandsOf(parsed), LanguageOption.Of(parsed, language), parsed.GetValue(json));
             return (int)await work.RunAsync(sources, cancellationToken);
         });
         return command;

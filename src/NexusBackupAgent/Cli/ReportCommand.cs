@@ -28,7 +28,7 @@ internal static class ReportCommand
         {
             using var session = context.OpenAgent(parsed);
             var only = parsed.GetValue(name);
-            var status = AgentStatus.Read(session.Agent);
+            var status = await AgentStatus.ReadAsync(session.Agent, cancellationToken);
             var incidents = new List<Incident>();
             foreach (var source in SourceArguments.ChooseSome(session.Agent.Roster.Current, only is null ? [] : [only]))
                 incidents.Add(IncidentReader.Read(status, await status.OfAsync(source, cancellationToken)));

@@ -24,7 +24,7 @@ internal static class StatusCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var session = context.OpenAgent(parsed);
-            var status = AgentStatus.Read(session.Agent);
+            var status = await AgentStatus.ReadAsync(session.Agent, cancellationToken);
             var sources = new List<SourceStatus>();
             foreach (var source in session.Agent.Roster.Current)
                 sources.Add(await status.OfAsync(source, cancellationToken));

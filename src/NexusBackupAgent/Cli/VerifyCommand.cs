@@ -17,7 +17,7 @@ internal static class VerifyCommand
     private static readonly (VerificationCheck Check, string Words)[] Checks =
     [
         (VerificationCheck.Checksum, "size and SHA-256"),
-        (VerificationCheck.Gzip, "gzip"),
+        (VerificationCheck.Encoding, "gzip"),
         (VerificationCheck.Integrity, "PRAGMA integrity_check"),
     ];
 
@@ -125,7 +125,7 @@ internal static class VerifyCommand
         }
 
         private RunFailure? Refusal(ProtectedSource source, Backup backup) =>
-            agent.Operations.Last(source.Name, OperationKind.Quarantine) is { } last && last.Backup == backup.Id ? last.Failure : null;
+            agent.Journal.Last(source.Name, OperationKind.Quarantine) is { } last && last.Backup == backup.Id ? last.Failure : null;
 
         private async Task ReplaceAsync(ProtectedSource source, CancellationToken cancellationToken)
         {

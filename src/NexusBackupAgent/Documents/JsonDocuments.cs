@@ -7,6 +7,7 @@ using NexusBackupAgent.Cli;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
 using NexusBackupAgent.Status;
 using NexusBackupAgent.Verification;
 

@@ -1,4 +1,5 @@
 using System.Reflection;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Status;
@@ -13,8 +14,7 @@ namespace NexusBackupAgent.Metrics;
 /// <param name="startedAt">When this process of the agent began, UTC.</param>
 internal sealed class AgentMetrics(
     SourceRoster roster,
-    RunJournal journal,
-    OperationJournal operations,
+    OperationJournal journal,
     RestoreHistory restores,
     JobScheduler scheduler,
     IReadOnlyDictionary<string, IBackupStore> stores,
@@ -27,10 +27,11 @@ internal sealed class AgentMetrics(
     private readonly CatalogReader catalogs = new();
 
     /// <summary>Reads everything once and gives all families, each with every series that the configuration calls for.</summary>
-    public async Task<IReadOnlyList<MetricFamily>> CollectAsync(CancellationToken cancellationToken)
+    /// <exception cref="BackupException">The journal can't be read.</exception>
+    public async Task<Exposition> CollectAsync(CancellationToken cancellationToken)
     {
         var now = timeProvider.GetUtcNow();
-        var log = journal.Read();
+        var records = AgentRecords.Read(journal, restores, scheduler.NextRuns);
         var sources = new List<SourceFigures>();
         var unreadable = new HashSet<string>(StringComparer.Ordinal);
         foreach (var source in roster.Current)
@@ -38,26 +39,30 @@ internal sealed class AgentMetrics(
             var (backups, isListed) = await catalogs.ListAsync(source.Source, cancellationToken);
             if (!isListed)
                 unreadable.Add(source.Source.Catalog.Store.Name);
-            sources.Add(SourceFigures.Of(source, backups, log, now));
+            sources.Add(new SourceFigures(source, backups, records, now));
         }
 
-        return [.. SourceMetrics.Of(sources, log, scheduler.NextRuns, now),
-            .. DrillMetrics.Of(sources, operations.Counts(OperationKind.Drill), operations.LastOfEach(OperationKind.Drill), operations.LastSuccessOfEach(OperationKind.Drill)),
-            .. RestoreMetrics.Of(sources, restores.Read().LastOverLive), .. StoreMetrics.Of([.. stores.Values.Select(StoreStatus.Read)], unreadable), .. Own(now)];
+        var exposition = new Exposition();
+        SourceMetrics.Add(exposition, sources);
+        DrillMetrics.Add(exposition, sources);
+        RestoreMetrics.Add(exposition, sources);
+        StoreMetrics.Add(exposition, await Task.WhenAll(stores.Values.Select(store => StoreStatus.ReadAsync(store, cancellationToken))), unreadable);
+        AddOwn(exposition, journal.LastOfEach(OperationKind.SelfTest).GetValueOrDefault(""), now);
+        ProcessMetrics.Add(exposition.Registry);
+        return exposition;
     }
 
-    private MetricFamily[] Own(DateTimeOffset now)
+    private void AddOwn(Exposition exposition, Operation? selfTest, DateTimeOffset now)
     {
-        var selfTest = operations.LastOfEach(OperationKind.SelfTest).GetValueOrDefault("");
         var (version, revision) = Version.Split('+', 2) is [var left, var right] ? (left, right) : (Version, "unknown");
-        return
-        [
-            Metric.Gauge("start_timestamp_seconds", "When this process of the agent began.", [new MetricSample([], Metric.Seconds(startedAt))]),
-            Metric.Gauge("scheduler_heartbeat_timestamp_seconds", "When the scheduler last looked at its schedules.", [new MetricSample([], Metric.Seconds(scheduler.LastBeat))]),
-            Metric.Gauge("time_seconds", "The agent's clock at this scrape.", [new MetricSample([], Metric.Seconds(now))]),
-            Metric.Gauge("self_test_success", "Whether in the last self-test every kind of damage was told by the check that ought to (1) or not (0).", [new MetricSample([], Metric.Flag(selfTest is { Succeeded: true }))]),
-            Metric.Gauge("last_self_test_timestamp_seconds", "When the last self-test of the checks ended; 0 when none was made yet.", [new MetricSample([], Metric.Seconds(selfTest?.EndedAt))]),
-            new MetricFamily("nexus_backup_build_info", MetricType.Info, "Version and source revision of the agent.", [new MetricSample([("version", version), ("revision", revision)], 1)]),
-        ];
+        exposition.Gauge("start_timestamp_seconds", "When this process of the agent began.", Exposition.Seconds(startedAt));
+        exposition.Gauge("scheduler_heartbeat_timestamp_seconds", "When the scheduler last looked at its schedules.", Exposition.Seconds(scheduler.LastBeat));
+        exposition.Gauge("time_seconds", "The agent's clock at this scrape.", Exposition.Seconds(now));
+        exposition.Gauge(
+            "self_test_success",
+            "Whether in the last self-test every kind of damage was told by the check that ought to (1) or not (0); absent until one was made.",
+            selfTest is null ? null : Exposition.Flag(selfTest.Succeeded));
+        exposition.Gauge("last_self_test_timestamp_seconds", "When the last self-test of the checks ended; 0 when none was made yet.", Exposition.Seconds(selfTest?.EndedAt));
+        exposition.Gauge("build_info", "Version and source revision of the agent.", ["version", "revision"], [new Sample(1, version, revision)]);
     }
 }

@@ -11,7 +11,7 @@ internal static class IncidentReader
     public static Incident Read(AgentStatus status, SourceStatus source)
     {
         var (agent, now) = (status.Agent, status.Now);
-        var restores = agent.Operations.Since(source.Name, now - Incident.Memory).Where(done => done.Kind == OperationKind.Restore).ToList();
+        var restores = agent.Journal.Since(source.Name, now - Incident.Memory).Where(done => done.Kind == OperationKind.Restore).ToList();
         IReadOnlyList<Trouble> troubles =
         [
             .. OfRuns(agent.Journal.LastFailures(source.Name), source),
@@ -29,7 +29,7 @@ internal static class IncidentReader
             now - source.NewestGood?.CapturedAt,
             source.IsUnreadable ? null : source.NewestGood is null || source.Reasons.Any(reason => reason.Cause == EscalationCause.Stale),
             status.StoreOf(source.Source).Space?.UsedRatio,
-            at is { } since ? MeasuresTaken.Of(agent.Journal.Since(source.Name, since), agent.Operations.Since(source.Name, since)) : [],
+            at is { } since ? MeasuresTaken.Of(agent.Journal.Since(source.Name, since)) : [],
             [.. source.Reasons.Concat(status.Reasons).OrderByDescending(reason => reason.Level)])
         {
             IsLastSeen = first is { IsLastSeen: true },
@@ -37,10 +37,10 @@ internal static class IncidentReader
     }
 
     /// <summary>All of the row: what its last run met may not be what began it.</summary>
-    private static IEnumerable<Trouble> OfRuns(IReadOnlyList<PastRun> failures, SourceStatus source) =>
+    private static IEnumerable<Trouble> OfRuns(IReadOnlyList<Operation> failures, SourceStatus source) =>
         failures.Select(run => new Trouble(KindOf(run), run.StartedAt, source.Activity?.ConsecutiveFailures > 0)).DistinctBy(trouble => trouble.Kind);
 
-    private static IncidentKind KindOf(PastRun failed) => failed switch
+    private static IncidentKind KindOf(Operation failed) => failed switch
     {
         { Failure.Kind: FailureKind.StoreFull } => IncidentKind.Disk,
         { Failure.Kind: FailureKind.Verification } => IncidentKind.Corrupt,

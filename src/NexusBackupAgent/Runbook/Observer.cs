@@ -1,9 +1,9 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Sources.Sqlite;
 using NexusBackupAgent.Status;
 using NexusBackupAgent.Stores;
@@ -37,7 +37,7 @@ internal static class Observer
             status.StoreOf(source),
             catalog.Locate(""),
             database,
-            SafetyCopiesOf(database, source.Source.Source.Companions),
+            SafetyCopiesOf(database, ["-wal", "-shm", "-journal"]),
             readBack,
             await TryWriteAsync(catalog, cancellationToken),
             isBusy ? null : await TrySnapshotAsync(source.Source, cancellationToken), // a run that is under way has opened it
@@ -48,8 +48,8 @@ internal static class Observer
             after.Now)
         {
             DatabaseLength = database is not null && FileStatus.Of(database) is { } file ? (long)file.Length : 0,
-            IsRestored = seen.Activity?.LastRunAt is { } lastRun && agent.Operations.Since(source.Name, lastRun).Any(operation => operation.IsOverLive && operation.Succeeded),
-            IsStoreBare = StoreStatus.IsBare(catalog.Store),
+            IsRestored = seen.Activity?.LastRunAt is { } lastRun && agent.Journal.Since(source.Name, lastRun).Any(operation => operation.IsOverLive && operation.Succeeded),
+            IsStoreBare = status.StoreOf(source).IsBare,
             IsRoot = SystemUser.Current.IsRoot,
             OtherOwner = StateAccess.OtherOwner(agent.Configuration.StateDirectory),
         };
@@ -66,13 +66,13 @@ internal static class Observer
 
     private static async Task<BackupException?> TryWriteAsync(BackupCatalog catalog, CancellationToken cancellationToken)
     {
-        // A directory that is not there yet is the agent's to make: made by root here, the agent could not write to it.
-        var directory = Directory.Exists(catalog.Locate("")) ? catalog.Directory + "/" : "";
-        var trial = $"{directory}.nexus-backup-{Guid.NewGuid():N}.trial".TrimStart('/');
         try
         {
-            await catalog.Store.WriteAsync(trial, replace: false, (stream, token) => stream.WriteAsync(new byte[TrialLength], token).AsTask(), cancellationToken);
-            await catalog.Store.DeleteAsync(trial, cancellationToken);
+            // A directory that is not there yet is the agent's to make: made by root here, the agent could not write to it.
+            var directory = await IsThereAsync(catalog, cancellationToken) ? catalog.Directory + "/" : "";
+            var trial = $"{directory}.nexus-backup-{Guid.NewGuid():N}.trial".TrimStart('/');
+            await catalog.Store.PutAsync(trial, replace: false, Durability.Now, (stream, token) => stream.WriteAsync(new byte[TrialLength], token).AsTask(), cancellationToken);
+            await catalog.Store.DeleteAsync(trial, Durability.Now, cancellationToken);
             return null;
         }
         catch (BackupException failure)
@@ -81,11 +81,20 @@ internal static class Observer
         }
     }
 
+    private static async Task<bool> IsThereAsync(BackupCatalog catalog, CancellationToken cancellationToken)
+    {
+        if (catalog.Directory.Length == 0)
+            return true;
+        var cut = catalog.Directory.LastIndexOf('/');
+        var (above, name) = cut < 0 ? ("", catalog.Directory) : (catalog.Directory[..cut], catalog.Directory[(cut + 1)..]);
+        return (await catalog.Store.ListDirectoriesAsync(above, cancellationToken)).Contains(name, StringComparer.Ordinal);
+    }
+
     private static async Task<BackupException?> TrySnapshotAsync(ProtectedSource source, CancellationToken cancellationToken)
     {
         try
         {
-            await using var snapshot = await source.Source.OpenSnapshotAsync(cancellationToken);
+            await using var capture = await source.Source.CaptureAsync(new CaptureRequest(BackupType.Full, Base: null, MayBeBase: false), cancellationToken);
             return null;
         }
         catch (BackupException failure)
@@ -127,10 +136,10 @@ internal static class Observer
 
     /// <summary>Where a source's database lies; null when the configuration does not tell.</summary>
     public static string? DatabaseOf(AgentConfiguration configuration, string source) =>
-        configuration.Sources.FirstOrDefault(configured => !configured.IsGlob && configured.Name == source)?.SqlitePath
+        configuration.Sources.FirstOrDefault(configured => !configured.Settings.IsGroup && configured.Name == source)?.Settings.PlaceOf(source)
         ?? configuration.Sources
-            .Where(configured => configured.IsGlob && SqliteGlob.CanName(configured.SqlitePath, source))
-            .Select(configured => SqliteGlob.PathOf(configured.SqlitePath, source))
+            .Where(configured => configured.Settings.CanName(source))
+            .Select(configured => configured.Settings.PlaceOf(source))
             .OrderByDescending(File.Exists)
             .FirstOrDefault();
 }

@@ -15,23 +15,23 @@ internal sealed record AgentStatus(
 {
     private readonly JournalSnapshot log = Agent.Journal.Read();
 
-    private readonly IReadOnlyDictionary<string, Operation> drills = Agent.Operations.LastOfEach(OperationKind.Drill);
+    private readonly IReadOnlyDictionary<string, Operation> drills = Agent.Journal.LastOfEach(OperationKind.Drill);
 
-    private readonly IReadOnlyDictionary<string, Operation> hooks = Agent.Operations.LastOfEach(OperationKind.Hook);
+    private readonly IReadOnlyDictionary<string, Operation> hooks = Agent.Journal.LastOfEach(OperationKind.Hook);
 
     private readonly PastRestores restores = Agent.RestoreHistory.Read();
 
     /// <summary>What asks for a level because of the agent itself.</summary>
     public IReadOnlyList<EscalationReason> Reasons { get; } = [.. Escalation.OfAgent(Condition, Now)];
 
-    public static AgentStatus Read(Agent agent) => new(
+    public static async Task<AgentStatus> ReadAsync(Agent agent, CancellationToken cancellationToken) => new(
         agent,
         agent.TimeProvider.GetUtcNow(),
         new AgentCondition(StateAccess.HasAgent(agent.Configuration.StateDirectory), agent.Journal.LastBeat())
         {
-            SelfTestFailure = agent.Operations.LastOfEach(OperationKind.SelfTest).GetValueOrDefault("")?.Failure,
+            SelfTestFailure = agent.Journal.LastOfEach(OperationKind.SelfTest).GetValueOrDefault("")?.Failure,
         },
-        agent.Stores.Values.Select(StoreStatus.Read).ToDictionary(store => store.Name, StringComparer.Ordinal));
+        (await Task.WhenAll(agent.Stores.Values.Select(store => StoreStatus.ReadAsync(store, cancellationToken)))).ToDictionary(store => store.Name, StringComparer.Ordinal));
 
     public StoreStatus StoreOf(ScheduledSource source) => Stores[source.Source.Catalog.Store.Name];
 

@@ -71,7 +71,7 @@ internal sealed record SourceStatus(
         var late = activity is { RunStartedAt: null }
             ? LateSchedule.Find(source.Schedules, activity.AddedAt, schedule => agent.Journal.LastStarted(source.Name, schedule.Name), now, agent.Configuration.TimeZone)
             : null;
-        DateTimeOffset? lastGoodRun = backups is null && (restore ?? interrupted) is { EndedAt: { } ended } ? agent.Journal.Since(source.Name, ended).LastOrDefault(run => run.Result == RunResult.Success)?.StartedAt : null;
+        DateTimeOffset? lastGoodRun = backups is null && (restore ?? interrupted) is { EndedAt: { } ended } ? agent.Journal.Since(source.Name, ended).LastOrDefault(done => done is { Kind: OperationKind.Backup, Succeeded: true })?.StartedAt : null;
         var condition = new SourceCondition(
             backups,
             activity?.AddedAt,
@@ -118,7 +118,8 @@ internal sealed record SourceStatus(
     {
         try
         {
-            return (await catalog.ListAsync(cancellationToken), await catalog.FindOrphansAsync(cancellationToken), null);
+            var (backups, orphans) = await catalog.ListWithOrphansAsync(cancellationToken);
+            return (backups, orphans, null);
         }
         catch (BackupException failure)
         {

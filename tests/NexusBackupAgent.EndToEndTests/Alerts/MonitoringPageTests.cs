@@ -30,7 +30,7 @@ public sealed partial class MonitoringPageTests
         Assert.True(result.ExitCode == 0, result.Text);
     }
 
-    [GeneratedRegex(@"^\| `(nexus_backup_\w+)` \|", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^\| `((nexus_backup|process)_\w+)` \|", RegexOptions.Multiline)]
     private static partial Regex Row();
 
     [GeneratedRegex(@"(?<=```yaml\n)# prometheus\.yml\n[^`]*")]

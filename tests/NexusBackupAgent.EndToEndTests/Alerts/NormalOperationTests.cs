@@ -1,4 +1,3 @@
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.EndToEndTests.Support;
 
 namespace NexusBackupAgent.EndToEndTests.Alerts;

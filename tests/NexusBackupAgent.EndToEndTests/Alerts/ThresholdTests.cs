@@ -1,7 +1,7 @@
 using System.Text.RegularExpressions;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.EndToEndTests.Support;
 using NexusBackupAgent.Runbook;
+using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Status;
 using NexusBackupAgent.Stores;
 using static NexusBackupAgent.EndToEndTests.Alerts.Thresholds;
@@ -57,8 +57,8 @@ public sealed partial class ThresholdTests
         AssertRule("NexusBackupStorageFull/L2", $">= {Ratio(DiskPercent.L2)}", $"{DiskPercent.L2}%");
         AssertRule("NexusBackupFailed/L1", $">= {FailuresInARow.L1}");
         AssertRule("NexusBackupFailed/L2", $">= {FailuresInARow.L2}");
-        AssertRule("NexusBackupStale/L1", "rpo_seconds:last_known{level=\"warning\"}");
-        AssertRule("NexusBackupStale/L2", "rpo_seconds:last_known{level=\"critical\"}");
+        AssertRule("NexusBackupStale/L1", "rpo_seconds:last_known{threshold=\"warning\"}");
+        AssertRule("NexusBackupStale/L2", "rpo_seconds:last_known{threshold=\"critical\"}");
         Assert.DoesNotContain(RuleFile.Alerts, rule => rule.Alert == "NexusBackupStale" && Hour().IsMatch(rule.Expr));
     }
 

@@ -5,7 +5,7 @@ using System.Text;
 
 namespace NexusBackupAgent.EndToEndTests.Support;
 
-/// <summary>The built agent as a process of its own, on a free loopback port, with a WAL database that it protects.</summary>
+/// <summary>The agent as a process of its own, on a free loopback port, with a WAL database that it protects.</summary>
 internal sealed partial class RunningAgent : IAsyncDisposable
 {
     // Only a failure waits so long; on a busy machine what takes a second alone takes a minute.
@@ -86,7 +86,7 @@ internal sealed partial class RunningAgent : IAsyncDisposable
 
     /// <summary>Runs a command of the command line beside the agent.</summary>
     public Task<ToolResult> RunAsync(params string[] arguments) =>
-        Tool.RunAsync("dotnet", [AgentAssembly, .. arguments, "--config", ConfigurationFile]);
+        Tool.RunAsync(AgentProgram.Path, [.. arguments, "--config", ConfigurationFile]);
 
     /// <summary>Asks until the answer is as wanted.</summary>
     public async Task<string> GetUntilAsync(string path, Func<string, bool> isWanted, string? accept = null)
@@ -166,8 +166,6 @@ internal sealed partial class RunningAgent : IAsyncDisposable
         process.Dispose();
     }
 
-    private static string AgentAssembly => Path.Combine(AppContext.BaseDirectory, "nexus-backup.dll");
-
     private static async Task SqliteAsync(string database, string sql)
     {
         var result = await Tool.RunAsync("sqlite3", [database, sql]);
@@ -176,7 +174,7 @@ internal sealed partial class RunningAgent : IAsyncDisposable
 
     private async Task StartProcessAsync()
     {
-        process = new Process { StartInfo = Tool.Describe("dotnet", [AgentAssembly, "run", "--config", ConfigurationFile]) };
+        process = new Process { StartInfo = Tool.Describe(AgentProgram.Path, ["run", "--config", ConfigurationFile]) };
         process.OutputDataReceived += (_, line) => Append(line.Data);
         process.ErrorDataReceived += (_, line) => Append(line.Data);
         process.Start();

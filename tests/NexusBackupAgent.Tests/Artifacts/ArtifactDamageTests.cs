@@ -47,7 +47,7 @@ public abstract class ArtifactDamageTests(string engine) : EngineTests(engine)
 
         var reading = await ReadAsync(slow, Stream.Null);
 
-        Assert.NotNull(reading.GzipFailure);
+        Assert.NotNull(reading.EncodingFailure);
         Assert.Equal((whole.Length, Convert.ToHexStringLower(SHA256.HashData(whole))), (reading.Stored.Length, reading.Stored.Sha256));
     }
 
@@ -57,7 +57,7 @@ public abstract class ArtifactDamageTests(string engine) : EngineTests(engine)
         var whole = await ArtifactAsync(Content);
         var reading = await ReadAsync(whole[..BordersOf(whole)[1]]);
 
-        Assert.Null(reading.GzipFailure);
+        Assert.Null(reading.EncodingFailure);
         Assert.Equal(Member, reading.Content!.Value.Length);
     }
 
@@ -194,7 +194,7 @@ public abstract class ArtifactDamageTests(string engine) : EngineTests(engine)
         var flipped = (byte[])whole.Clone();
         flipped[at] ^= 0x10;
         var reading = await ReadAsync(flipped);
-        Assert.True(reading.GzipFailure is not null || reading.Content == intact.Content, $"byte {at} of {whole.Length} flipped and not noticed");
+        Assert.True(reading.EncodingFailure is not null || reading.Content == intact.Content, $"byte {at} of {whole.Length} flipped and not noticed");
         Assert.NotEqual(intact.Stored, reading.Stored);
         AssertStored(flipped, reading);
     }
@@ -202,11 +202,11 @@ public abstract class ArtifactDamageTests(string engine) : EngineTests(engine)
     private async Task AssertDamagedAsync(byte[] artifact, string? why = null, string? what = null)
     {
         var reading = await ReadAsync(artifact);
-        Assert.True(reading.GzipFailure is not null, what ?? $"{artifact.Length} bytes taken for good");
+        Assert.True(reading.EncodingFailure is not null, what ?? $"{artifact.Length} bytes taken for good");
         Assert.Null(reading.Content);
         AssertStored(artifact, reading);
         if (why is not null)
-            Assert.Contains(why, reading.GzipFailure, StringComparison.Ordinal);
+            Assert.Contains(why, reading.EncodingFailure, StringComparison.Ordinal);
     }
 
     private static void AssertStored(byte[] artifact, ArtifactReading reading) =>

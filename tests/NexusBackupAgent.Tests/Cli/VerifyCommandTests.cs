@@ -112,7 +112,7 @@ public sealed class VerifyCommandTests : IDisposable
     public async Task Status_names_what_the_daily_review_misses()
     {
         Assert.Equal(0, (await place.RunAsync("backup")).Code);
-        using (var journal = new RunJournal(JournalDatabase.Open(place.In("state"), Workplace.Now, out _)))
+        using (var journal = new OperationJournal(JournalDatabase.Open(place.In("state"), Workplace.Now, out _)))
             journal.NoteSchedules("itsm", [new NotedSchedule("daily", "0 2 * * *", RetentionPeriod.Parse("7d"), Workplace.Now.AddDays(-3))], Workplace.Now, TimeZoneInfo.Utc);
 
         var missing = Assert.Single((await place.RunAsync("status", "--json")).Json.GetProperty("sources")[0].GetProperty("missing").EnumerateArray());

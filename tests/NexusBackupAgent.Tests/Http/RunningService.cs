@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging.Abstractions;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Http;

@@ -20,7 +20,7 @@ public sealed class StateOwnerTests : IDisposable
         await Shell.BashAsync($"mkdir '{temp.Path}/home'; {(exists ? $"mkdir '{temp.Path}/home/state';" : "")} chown -R 1234:4321 '{temp.Path}/home'");
         var state = temp["home/state"];
 
-        using (var journal = new RunJournal(JournalDatabase.Open(state, Some.Instant, out _)))
+        using (var journal = new OperationJournal(JournalDatabase.Open(state, Some.Instant, out _)))
         using (RunLock.TryAcquire(state, "itsm")!)
         using (var scratch = new ScratchDirectory(Path.Combine(state, "scratch")))
         {
@@ -65,7 +65,7 @@ public sealed class StateOwnerTests : IDisposable
     {
         Need.Root();
         await Shell.BashAsync($"chmod 755 '{temp.Path}'");
-        using (new RunJournal(JournalDatabase.Open(temp["state"], Some.Instant, out _)))
+        using (new OperationJournal(JournalDatabase.Open(temp["state"], Some.Instant, out _)))
         {
         }
 

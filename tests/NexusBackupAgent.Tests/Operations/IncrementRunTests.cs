@@ -3,6 +3,7 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Tests.Support;
 
@@ -16,17 +17,15 @@ public sealed class IncrementRunTests
     {
         using var bench = new Workbench(TimeProvider.System);
         await SqliteSamples.LedgerAsync(bench.Database, "wal");
-        var log = new CollectedLog<RunDispatcher>();
-        var dispatcher = new RunDispatcher(new BackupRunner(bench.Capture, bench.Examiner, bench.Clock), bench.Turns, bench.Journal, bench.Hooks, bench.Clock, log);
 
-        var run = await dispatcher.RunAsync(bench.Source, "daily", BackupType.Incremental, TimeSpan.Zero, progress: null, CancellationToken.None);
+        var run = await bench.RunAsync(BackupType.Incremental);
 
         const string Reason = "there is no good backup to build on";
         Assert.Equal((RunResult.Success, BackupType.Incremental, BackupType.Full, Reason), (run.Result, run.Type, run.TypeMade, run.Outcome!.FullBecause));
         Assert.Equal(BackupType.Full, run.Outcome.Backup.Manifest.Type);
-        Assert.Equal($"full|{Reason}|", await bench.JournalAsync("SELECT type, message, failure FROM runs"));
-        Assert.Contains(log.Lines, line => line.Contains($"full instead of incremental, because {Reason}", StringComparison.Ordinal));
-        var facts = HookFacts.Of(bench.Source, HookEvent.Of(run), consecutiveFailures: 0);
+        Assert.Equal($"full|{Reason}|", await bench.JournalAsync("SELECT type, full_because, failure FROM operations"));
+        Assert.Contains(bench.BackupsLog.Lines, line => line.Contains($"full instead of incremental, because {Reason}", StringComparison.Ordinal));
+        var facts = HookFacts.Of(OperationRunner.News(bench.Source, run.Operation, run.Outcome.Backup), consecutiveFailures: 0);
         Assert.Equal(("full", Reason), (facts.Type, facts.FullBecause));
         Assert.Null(bench.Journal.LastFailure("itsm"));
     }
@@ -40,7 +39,7 @@ public sealed class IncrementRunTests
         var run = await bench.RunAsync(BackupType.Differential);
         Assert.Equal((RunResult.Success, BackupType.Differential), (run.Result, run.TypeMade));
         Assert.Null(run.Outcome!.FullBecause);
-        Assert.Equal("full||\ndifferential||", await bench.JournalAsync("SELECT type, message, failure FROM runs ORDER BY id"));
+        Assert.Equal("full||\ndifferential||", await bench.JournalAsync("SELECT type, full_because, failure FROM operations ORDER BY id"));
     }
 
     [SkippableFact]

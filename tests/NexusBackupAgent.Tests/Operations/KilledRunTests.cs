@@ -38,8 +38,8 @@ public sealed class KilledRunTests
         var interrupted = after.Journal.CloseAbandoned("itsm", after.Clock.GetUtcNow());
 
         Assert.Equal((RunResult.Success, call), ((await after.RunAsync()).Result, call));
-        Assert.Equal($"{interrupted}", await after.JournalAsync("SELECT count(*) FROM runs WHERE failure = 'Died' AND result = 'failure'"));
-        Assert.Equal("0", await after.JournalAsync("SELECT count(*) FROM runs WHERE result IS NULL"));
+        Assert.Equal($"{interrupted}", await after.JournalAsync("SELECT count(*) FROM operations WHERE failure = 'Died' AND result = 'failure'"));
+        Assert.Equal("0", await after.JournalAsync("SELECT count(*) FROM operations WHERE ended_at IS NULL"));
         Assert.Null(after.Journal.Read().Sources["itsm"].RunStartedAt);
 
         var sums = await Shell.BashAsync($"cd '{after.StorePath}'; sha256sum -c *.sha256 | grep -vc ': OK$' || true");

@@ -2,10 +2,10 @@ using System.Text.Json;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Cli;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Runbook;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Status;
 using NexusBackupAgent.Stores;
 using NexusBackupAgent.Tests.Cli;
@@ -87,7 +87,7 @@ public sealed class DiagnosisTests : IDisposable
     public async Task A_run_that_does_not_end_is_L1_as_the_alert_says()
     {
         await Place.RunAsync("backup");
-        night.InJournal((journal, _) => journal.Begin("itsm", "daily", BackupType.Full, Now.AddHours(-7)));
+        night.InJournal(journal => journal.Begin(Operation.BegunBackup("itsm", "daily", BackupType.Full, Now.AddHours(-7))));
 
         var source = (await Place.RunAsync("status", "--json")).Json.GetProperty("sources")[0];
 
@@ -100,7 +100,7 @@ public sealed class DiagnosisTests : IDisposable
     public async Task A_drill_that_was_stopped_on_purpose_is_neither_practice_nor_a_failure(string kind, string reason)
     {
         await Place.RunAsync("backup");
-        night.InJournal((_, operations) =>
+        night.InJournal(operations =>
         {
             operations.Record(new Operation(0, "itsm", OperationKind.Drill, Now.AddDays(-41), Now.AddDays(-41), Backup: null, "", Failure: null));
             operations.Record(new Operation(0, "itsm", OperationKind.Drill, Now.AddDays(-1), Now.AddDays(-1), Backup: null, "", new RunFailure(Enum.Parse<FailureKind>(kind), "it was stopped", "look")));
@@ -134,7 +134,7 @@ public sealed class DiagnosisTests : IDisposable
     public async Task A_schedule_that_did_not_start_is_B()
     {
         await Place.RunAsync("backup");
-        night.InJournal((journal, _) => journal.AddSource("itsm", Now.AddDays(-3)));
+        night.InJournal(journal => journal.AddSource("itsm", Now.AddDays(-3)));
 
         await ExpectAsync("B", 3, "schedule daily was due", "sudo systemctl restart nexus-backup   # or, where it is no service: stop it, then nexus-backup run");
     }
@@ -345,7 +345,7 @@ public sealed class DiagnosisTests : IDisposable
         if (trouble == "corrupt")
             File.Move(Place.Artifact(), Place.Artifact() + ".bad");
         else
-            night.InJournal((_, operations) => operations.Record(new Operation(0, "itsm", OperationKind.Drill, Place.Clock.GetUtcNow(), Place.Clock.GetUtcNow(), Backup: null, "", new RunFailure(FailureKind.Restore, "no", "look"))));
+            night.InJournal(operations => operations.Record(new Operation(0, "itsm", OperationKind.Drill, Place.Clock.GetUtcNow(), Place.Clock.GetUtcNow(), Backup: null, "", new RunFailure(FailureKind.Restore, "no", "look"))));
         await Place.RunAsync("backup");
 
         var (found, _) = await night.DiagnoseAsync();
@@ -501,7 +501,7 @@ public sealed class DiagnosisTests : IDisposable
     {
         var (configuration, _) = ConfigurationFile.Load(Place.Configuration, TimeZoneInfo.Utc);
         using var session = CommandSession.Open(configuration!, new Terminal(TextWriter.Null, TextWriter.Null, outputIsWatched: false, errorIsWatched: false), Place.Clock, false);
-        return await Observer.ObserveAsync(AgentStatus.Read(session.Agent), session.Agent.Roster.Current.Single(), evenStale: false, progress: null, CancellationToken.None);
+        return await Observer.ObserveAsync(await AgentStatus.ReadAsync(session.Agent, CancellationToken.None), session.Agent.Roster.Current.Single(), evenStale: false, progress: null, CancellationToken.None);
     }
 
     private async Task<JsonElement> ExpectAsync(string cause, int exitCode, string evidence, string next)

@@ -144,13 +144,12 @@ public sealed class FailedRestoreTests : IDisposable
     private async Task FailRestoreAsync(bool died, bool isLive = true)
     {
         var now = Place.Clock.GetUtcNow();
-        var detail = Operation.RestoreDetail("a.db.gz", isLive ? Database : "/look.db", isLive);
-        using var journal = JournalDatabase.Open(night.State, now, out _);
-        var operations = new OperationJournal(journal);
+        var restore = Operation.Begun("itsm", OperationKind.Restore, now, $"restore of a.db.gz {(isLive ? "over the live database " + Database : "to /look.db")}") with { IsOverLive = isLive };
+        using var journal = new OperationJournal(JournalDatabase.Open(night.State, now, out _));
         if (died)
-            (await new RestoreHistory(operations, night.State, Place.Clock, NullLogger<RestoreHistory>.Instance).BeginAsync("itsm", now, detail, CancellationToken.None)).Dispose();
+            (await new RestoreHistory(journal, night.State, Place.Clock, NullLogger<RestoreHistory>.Instance).BeginAsync(restore, CancellationToken.None)).Dispose();
         else
-            operations.Record(new Operation(0, "itsm", OperationKind.Restore, now, now, Backup: null, detail, new RunFailure(FailureKind.Restore, "the rename was refused", "look")));
+            journal.Record(restore with { EndedAt = now, Failure = new RunFailure(FailureKind.Restore, "the rename was refused", "look") });
     }
 
     private static string Text(JsonElement element, string property) => element.GetProperty(property).GetString()!;

@@ -4,11 +4,12 @@ using NexusBackupAgent.Artifacts.Deflate;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Cli;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Restore;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Sources.Sqlite;
+using NexusBackupAgent.Stores;
 using NexusBackupAgent.Stores.Local;
 
 namespace NexusBackupAgent.Tests.Support;
@@ -25,9 +26,9 @@ internal static class ChildProgram
                 Console.WriteLine(Process.GetCurrentProcess().PeakWorkingSet64);
                 return 0;
             case ["store-write", var root]:
-                return await TellAsync(() => new LocalDirectoryStore("local", root).WriteAsync("a", false, (_, _) => Task.CompletedTask, CancellationToken.None));
+                return await TellAsync(() => new LocalDirectoryStore("local", root).PutAsync("a", false, Durability.Now, (_, _) => Task.CompletedTask, CancellationToken.None));
             case ["store-writable", var root]:
-                return await TellAsync(() => Task.Run(new LocalDirectoryStore("local", root).RequireWritable));
+                return await TellAsync(async () => throw (await new LocalDirectoryStore("local", root).GetHealthAsync(CancellationToken.None)).Refusal!);
             case ["problems", var file]:
                 var (configuration, problems) = ConfigurationFile.Load(file, TimeZoneInfo.Utc);
                 foreach (var problem in configuration is null ? problems : [.. problems, .. ConfigurationFile.CheckEnvironment(configuration)])
