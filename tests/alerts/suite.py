@@ -1,4 +1,5 @@
 """The alert rules and their promtool tests, cut down to what one rule needs."""
+import functools
 import glob
 import json
 import os
@@ -10,7 +11,7 @@ import yaml
 LEVELLESS = "-"
 
 
-class Loader(yaml.SafeLoader):
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     """Reads YAML as promtool does: 0x10 is ten more samples of 0 and no sixteen."""
 
     yaml_implicit_resolvers = {
@@ -53,7 +54,7 @@ class Rules:
 
     def needed_by(self, rule):
         """The names of the records that a rule is made of, through other records too."""
-        names = [name for name in self.records if name in re.findall(r"[\w:]+", rule["expr"]) and name != rule.get("record")]
+        names = [name for name in self.records if name in words(rule["expr"]) and name != rule.get("record")]
         return set(names).union(*(self.needed_by(self.records[name]) for name in names))
 
     def alerts_of(self, rule):
@@ -73,6 +74,12 @@ class Rules:
     def _can_fire(self, alert, given):
         read = names(alert["expr"]).union(*(names(self.records[name]["expr"]) - {"up"} for name in self.needed_by(alert)))
         return bool(read & given) or re.search(r"\b(absent|vector)\b", alert["expr"])
+
+
+@functools.cache
+def words(expression):
+    """Names with their colons, as records have them."""
+    return frozenset(re.findall(r"[\w:]+", expression))
 
 
 def title(rule):
