@@ -6,7 +6,9 @@ using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Restore;
+using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Status;
 using NexusBackupAgent.Stores;
 using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Verification;
@@ -45,6 +47,9 @@ internal sealed partial class Agent : IDisposable
         Restores = new RestoreDispatcher(new Restorer(verifier, timeProvider) { Forbidden = OwnPlaces(configuration) }, Turns, Journal, Operations, RestoreHistory, Hooks, timeProvider, loggers.CreateLogger<RestoreDispatcher>());
         Drills = new DrillDispatcher(new RestoreDrill(verifier, scratch, timeProvider), Turns, Journal, Operations, Hooks, timeProvider, loggers.CreateLogger<DrillDispatcher>());
         SelfTests = new SelfTestDispatcher(new SelfTest(verifier.VerifyAsync, scratch, timeProvider), Operations, timeProvider, loggers.CreateLogger<SelfTestDispatcher>());
+        States = new StateReader(Journal, Operations, RestoreHistory, Stores, configuration.StateDirectory, timeProvider);
+        Observer = new Observer(Verifications, Turns, configuration.ScratchDirectory, timeProvider);
+        LogSearch = new LogSearch(States, configuration.Log.File, timeProvider);
         var discovery = new SourceDiscovery(configuration, Stores, scratch, timeProvider, loggers.CreateLogger<SourceDiscovery>());
         Roster = new SourceRoster(_ => discovery.Find());
         var upkeep = new SourceUpkeep(Dispatcher, Verifications, Replacements, timeProvider, loggers.CreateLogger<SourceUpkeep>());
@@ -79,6 +84,14 @@ internal sealed partial class Agent : IDisposable
     public DrillDispatcher Drills { get; }
 
     public SelfTestDispatcher SelfTests { get; }
+
+    /// <summary>How the agent and its sources are.</summary>
+    public StateReader States { get; }
+
+    /// <summary>Looks at a source as the runbook does.</summary>
+    public Observer Observer { get; }
+
+    public LogSearch LogSearch { get; }
 
     /// <summary>Told by every dispatcher how its work ended.</summary>
     public HookRunner Hooks { get; }

@@ -57,7 +57,7 @@ internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvide
         var file = FindConfiguration(command);
         var (configuration, problems) = ConfigurationFile.Load(file, timeProvider.LocalTimeZone);
         foreach (var problem in problems)
-            terminal.Tell(problem.ToString());
+            terminal.Tell(problem.IsError, problem.Text);
         if (configuration is not null)
             return configuration;
 

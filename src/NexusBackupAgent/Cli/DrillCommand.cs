@@ -70,7 +70,7 @@ internal static class DrillCommand
             }
 
             if (json)
-                JsonDocuments.Print(terminal, [.. documents], JsonDocuments.Readably.IReadOnlyListDrillDocument);
+                JsonDocuments.Print(terminal.Output, [.. documents], JsonDocuments.Readably.IReadOnlyListDrillDocument);
             return ExitCodes.MostSevere(codes);
         }
 

@@ -74,7 +74,7 @@ internal static class VerifyCommand
             foreach (var source in replace ? bereft : [])
                 await ReplaceAsync(source, cancellationToken);
             if (json)
-                JsonDocuments.Print(terminal, [.. documents], JsonDocuments.Readably.IReadOnlyListBackupDocument);
+                JsonDocuments.Print(terminal.Output, [.. documents], JsonDocuments.Readably.IReadOnlyListBackupDocument);
             return ExitCodes.MostSevere(codes);
         }
 

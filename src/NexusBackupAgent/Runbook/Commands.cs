@@ -1,3 +1,5 @@
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Runbook;
@@ -25,9 +27,9 @@ internal sealed class Commands(string? configuration)
     /// <summary>Root stops the service and keeps the owner.</summary>
     public string RestoreOverLive(string source) => $"sudo {Of("restore", source, "--force")}";
 
-    /// <summary>A failure's hint, in which what met it could not know the source's name.</summary>
-    public string Named(string hint, string source) =>
-        hint.Replace("nexus-backup restore SOURCE --dry-run", RestoreDryRun(source), StringComparison.Ordinal);
+    /// <summary>What to do about a failure. Who met it could not name the source in a command.</summary>
+    public string HintOf(RunFailure failure, string source) =>
+        failure.Kind == FailureKind.SourceMissing ? $"{failure.Hint} ({RestoreDryRun(source)})" : failure.Hint;
 
     public string Status() => Of("status");
 

@@ -58,6 +58,12 @@ internal sealed record Diagnosis(string Source, IReadOnlyList<EscalationReason> 
     /// <summary>Who has to act.</summary>
     public EscalationLevel Level => Escalation.Highest(Reasons);
 
+    /// <summary>Whether the source has yet to make its first backup.</summary>
+    public bool IsNew { get; init; }
+
+    /// <summary>As people and documents read it; null when who looked may not see enough to name one.</summary>
+    public string? LevelWord => IsBlind ? null : Level.Label(IsNew);
+
     /// <summary>Whether who looked may not see enough to name a level.</summary>
     public bool IsBlind { get; init; }
 

@@ -25,9 +25,9 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
             In(Title),
             In(new("■ Occurred: ", "■ 発生日時: ")) + OccurredOf(incident, language),
             In(new("■ Kind: ", "■ 障害種別: ")) + KindsOf(incident, language),
-            In(new("■ Last good backup: ", "■ 最終正常バックアップ: ")) + (incident.LastGood is { } good ? Values.Minute(good, zone) : In(incident.IsBeyondRpo is null ? Values.Unreadable : new("none", "なし"))),
+            In(new("■ Last good backup: ", "■ 最終正常バックアップ: ")) + (incident.LastGood is { } good ? ValueText.Minute(good, zone) : In(incident.IsBeyondRpo is null ? ValueText.Unreadable : new("none", "なし"))),
             In(new("■ RPO: ", "■ RPO影響: ")) + In(RpoOf(incident)),
-            In(new("■ Disk used: ", "■ ディスク使用率: ")) + (incident.DiskUsedRatio is { } ratio ? Values.Percent(ratio) : In(new("unknown", "不明"))),
+            In(new("■ Disk used: ", "■ ディスク使用率: ")) + (incident.DiskUsedRatio is { } ratio ? ValueText.Percent(ratio) : In(new("unknown", "不明"))),
             In(new("■ Done so far:", "■ 実施済み対応:")),
         };
         lines.AddRange(MeasuresOf(incident).Select(measure => "  - " + In(measure)));
@@ -53,8 +53,9 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
     /// <summary>The template's three states, from the level; without an incident there is nothing to recover from.</summary>
     public static Bilingual StateOf(Incident incident) => incident.Level switch
     {
+        EscalationLevel.Ok when incident is { OccurredAt: null, State.IsNew: true } => new("new, no good backup yet (NEW)", "新規・正常バックアップ未取得（NEW）"),
         EscalationLevel.Ok when incident.OccurredAt is null => new("normal (OK)", "正常（OK）"),
-        EscalationLevel.Ok when incident.LastGood is null => new("being handled, no good backup yet (OK)", "対応中・正常バックアップ未取得（OK）"),
+        EscalationLevel.Ok when incident.State.IsNew => new("being handled, no good backup yet (NEW)", "対応中・正常バックアップ未取得（NEW）"),
         EscalationLevel.Ok => new("recovered (OK)", "復旧済（OK）"),
         EscalationLevel.L1 => new("being handled (L1)", "対応中（L1）"),
         var level => new($"waiting for escalation ({level})", $"エスカレーション待ち（{level}）"),
@@ -64,7 +65,7 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
     {
         if (incident.OccurredAt is not { } at)
             return "-";
-        var minute = Values.Minute(at, zone);
+        var minute = ValueText.Minute(at, zone);
         return incident.IsLastSeen ? new Bilingual($"after {minute} (last seen)", $"{minute} 以降（最終確認）").In(language) : minute;
     }
 
@@ -82,7 +83,7 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
             return new("unknown", "不明");
         if (!isBeyond)
             return new("within", "範囲内");
-        if (incident.Age is not { } age)
+        if (incident.State.Age is not { } age)
             return new("exceeded (no good backup)", "超過（正常バックアップなし）");
         var hours = ((int)age.TotalHours).ToString(CultureInfo.InvariantCulture);
         return new($"exceeded ({hours} hours)", $"超過（{hours}時間）");
@@ -99,7 +100,7 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
             var result = measure.Succeeded switch { true => new Bilingual("done", "成功"), false => new("FAILED", "失敗"), null => new("not ended", "未完了") };
             var said = Terse.Of(measure.Detail);
             var detail = said.Length == 0 ? default : new Bilingual($" ({said})", $"（「{said}」）");
-            var at = Values.Minute(measure.At, zone);
+            var at = ValueText.Minute(measure.At, zone);
             yield return new($"{at} {measure.What.English}: {result.English}{detail.English}", $"{at} {measure.What.Japanese}: {result.Japanese}{detail.Japanese}");
         }
     }

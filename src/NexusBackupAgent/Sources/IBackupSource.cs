@@ -31,6 +31,9 @@ internal interface IBackupSource
     /// <summary>Versions of what captures, by name, for the manifest.</summary>
     IReadOnlyDictionary<string, string> Tools { get; }
 
+    /// <summary>Looks at the live one for people.</summary>
+    ISourceInspection Inspection { get; }
+
     /// <summary>Freezes a consistent state of the source; the caller disposes it.</summary>
     Task<SourceSnapshot> OpenSnapshotAsync(CancellationToken cancellationToken);
 

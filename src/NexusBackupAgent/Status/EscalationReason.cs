@@ -18,6 +18,14 @@ internal enum EscalationLevel
     L3,
 }
 
+internal static class EscalationLevels
+{
+    /// <summary>As the runbook writes it: <c>OK</c>, <c>L1</c>.</summary>
+    /// <param name="isNew">Whether it is the level of a new source: <c>NEW</c> in the place of <c>OK</c>.</param>
+    public static string Label(this EscalationLevel level, bool isNew = false) =>
+        level != EscalationLevel.Ok ? level.ToString() : isNew ? "NEW" : "OK";
+}
+
 /// <summary>What asks for a level; each but the last is the name of an alert without its <c>NexusBackup</c>.</summary>
 internal enum EscalationCause
 {

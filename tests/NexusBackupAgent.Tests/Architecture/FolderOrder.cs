@@ -27,7 +27,7 @@ internal static partial class FolderOrder
     private static readonly (string Folder, string Used)[] Tangled =
     [
         ("Configuration", "Catalog"), ("Configuration", "Hooks"), ("Configuration", "Operations"), ("Configuration", "Restore"), ("Configuration", "Retention"),
-        ("Configuration", "Scheduling"), ("Configuration", "Sources"), ("Configuration", "Stores"), ("Documents", "Cli"), ("Hooks", "Operations"),
+        ("Configuration", "Scheduling"), ("Configuration", "Sources"), ("Configuration", "Stores"), ("Hooks", "Operations"),
         ("Journal", "Operations"), ("Scheduling", "Status"),
     ];
 

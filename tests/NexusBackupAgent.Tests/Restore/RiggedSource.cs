@@ -20,6 +20,8 @@ internal sealed class RiggedSource(IBackupSource inner, Func<Func<Task>, Task> s
 
     public IReadOnlyDictionary<string, string> Tools => inner.Tools;
 
+    public ISourceInspection Inspection => inner.Inspection;
+
     public Task<SourceSnapshot> OpenSnapshotAsync(CancellationToken cancellationToken) => inner.OpenSnapshotAsync(cancellationToken);
 
     public Task<ArtifactDigest> CopyChangesAsync(

@@ -171,7 +171,7 @@ public sealed class DiagnosisTests : IDisposable
         var seen = await ObserveAsync();
         var space = new StoreSpace(1 << 30, 1 << 30, seen.ScratchNeeded + spare);
 
-        var found = FullDisk.Find(seen with { ReadBack = null, ScratchSpace = space, Store = seen.Store with { Space = null } }, new Commands(configuration: null));
+        var found = FullDisk.Find(seen with { ReadBack = null, ScratchSpace = space, State = seen.State with { Store = seen.Store with { Space = null } } }, new Commands(configuration: null));
 
         Assert.True(seen.ScratchNeeded > 4096);
         Assert.Equal(isFull, found is { Cause: Cause.Disk } && found.Evidence.English.StartsWith("scratch space ", StringComparison.Ordinal));
@@ -185,7 +185,7 @@ public sealed class DiagnosisTests : IDisposable
         await Place.RunAsync("backup");
         var seen = await ObserveAsync();
 
-        var found = FullDisk.Find(seen with { Store = seen.Store with { Space = new StoreSpace(1000, 1000 - used, 1000 - used) } }, new Commands(configuration: null));
+        var found = FullDisk.Find(seen with { State = seen.State with { Store = seen.Store with { Space = new StoreSpace(1000, 1000 - used, 1000 - used) } } }, new Commands(configuration: null));
 
         Assert.Equal(isFull, found is { Cause: Cause.Disk } && found.Evidence.English.Contains("90% used", StringComparison.Ordinal));
     }
@@ -327,9 +327,9 @@ public sealed class DiagnosisTests : IDisposable
         await Place.RunAsync("backup");
         night.FailRun(FailureKind.StoreFull, "no room for it", Now);
         var seen = await ObserveAsync();
-        var space = new StoreSpace(1 << 30, 1 << 30, SpaceGuard.Estimate(seen.Status.Backups, BackupType.Full) + spare);
+        var space = new StoreSpace(1 << 30, 1 << 30, SpaceGuard.Estimate(seen.State.Backups, BackupType.Full) + spare);
 
-        Assert.Equal(isOver, LastFailure.IsOver(seen with { Store = seen.Store with { Space = space } }));
+        Assert.Equal(isOver, LastFailure.IsOver(seen with { State = seen.State with { Store = seen.Store with { Space = space } } }));
         Assert.Equal(isOver, LastFailure.IsOver(seen with { ScratchSpace = new StoreSpace(1 << 30, 1 << 30, seen.ScratchNeeded + spare) }));
     }
 
@@ -498,7 +498,7 @@ public sealed class DiagnosisTests : IDisposable
     {
         var (configuration, _) = ConfigurationFile.Load(Place.Configuration, TimeZoneInfo.Utc);
         using var session = CommandSession.Open(configuration!, new Terminal(TextWriter.Null, TextWriter.Null, outputIsWatched: false, errorIsWatched: false), TimeProvider.System, false);
-        return await Observer.ObserveAsync(AgentStatus.Read(session.Agent), session.Agent.Roster.Current.Single(), evenStale: false, progress: null, CancellationToken.None);
+        return await session.Agent.Observer.ObserveAsync(session.Agent.States.Read(), session.Agent.Roster.Current.Single(), evenStale: false, progress: null, CancellationToken.None);
     }
 
     private async Task<JsonElement> ExpectAsync(string cause, int exitCode, string evidence, string next)

@@ -119,6 +119,7 @@ public sealed class ReportTests : IDisposable
     [Fact]
     public async Task A_row_of_failures_that_a_success_ended_is_recovered()
     {
+        await File.WriteAllTextAsync(Place.Configuration, (await File.ReadAllTextAsync(Place.Configuration)).Replace("0 2 * * *", "0 2 29 2 *", StringComparison.Ordinal)); // nothing is late meanwhile
         night.FailRun(FailureKind.StoreFull, "no room", Now.AddHours(-5));
         await Place.RunAsync("backup");
 

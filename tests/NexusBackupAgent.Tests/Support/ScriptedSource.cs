@@ -1,6 +1,7 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Sources;
+using NexusBackupAgent.Sources.Sqlite;
 using NexusBackupAgent.Sources.Sqlite.Pages;
 
 namespace NexusBackupAgent.Tests.Support;
@@ -38,6 +39,8 @@ internal sealed class ScriptedSource(TimeProvider clock, params Func<Cancellatio
     public IReadOnlyList<string> Companions { get; } = ["-wal"];
 
     public IReadOnlyDictionary<string, string> Tools { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    public ISourceInspection Inspection => new SqliteInspection(this);
 
     public static Func<CancellationToken, Task> Fails(FailureKind kind) => _ => throw new BackupException(kind, "scripted " + kind, "do nothing");
 

@@ -28,6 +28,8 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
 
     public IReadOnlyDictionary<string, string> Tools { get; } = new Dictionary<string, string>(StringComparer.Ordinal) { ["sqlite"] = SqliteLibrary.Initialize() };
 
+    public ISourceInspection Inspection => new SqliteInspection(this);
+
     public async Task<SourceSnapshot> OpenSnapshotAsync(CancellationToken cancellationToken)
     {
         var gate = await DatabaseGate.EnterAsync(path, cancellationToken);

@@ -4,7 +4,7 @@ using NexusBackupAgent.Common;
 namespace NexusBackupAgent.Runbook;
 
 /// <summary>Measured values in both languages.</summary>
-internal static class Values
+internal static class ValueText
 {
     private static readonly string[] Units = ["B", "KiB", "MiB", "GiB", "TiB"];
 

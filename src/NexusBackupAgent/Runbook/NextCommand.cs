@@ -3,7 +3,7 @@ using NexusBackupAgent.Status;
 namespace NexusBackupAgent.Runbook;
 
 /// <summary>The next command for a level that no cause of the flowchart explains: the newest backup is good, and something else is not. Pure.</summary>
-internal static class Remedy
+internal static class NextCommand
 {
     /// <returns>Null where there is nothing to type.</returns>
     public static string? For(EscalationCause cause, Observation seen, Commands commands) => cause switch
