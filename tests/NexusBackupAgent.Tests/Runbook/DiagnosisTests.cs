@@ -124,7 +124,7 @@ public sealed class DiagnosisTests : IDisposable
     public async Task A_heart_that_stopped_beating_is_B_although_the_process_lives()
     {
         await Place.RunAsync("backup");
-        night.Agent(beat: Now.AddMinutes(-11));
+        night.Agent(beat: TimeProvider.System.GetUtcNow().AddMinutes(-11)); // of this moment: the tests before it may have taken a minute
 
         await ExpectAsync("B", 3, "stood still for 11 min", "sudo systemctl restart nexus-backup   # or, where it is no service: stop it, then nexus-backup run");
     }

@@ -40,7 +40,7 @@ internal sealed class ScriptedSource(TimeProvider clock, params Func<Cancellatio
 
     public IReadOnlyDictionary<string, string> Tools { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
-    public ISourceInspection Inspection => new SqliteInspection(this);
+    public ISourceInspection Inspection => new SqliteInspection(Path, Companions, async cancellationToken => await OpenSnapshotAsync(cancellationToken));
 
     public static Func<CancellationToken, Task> Fails(FailureKind kind) => _ => throw new BackupException(kind, "scripted " + kind, "do nothing");
 

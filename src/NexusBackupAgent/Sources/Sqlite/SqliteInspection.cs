@@ -4,13 +4,14 @@ using NexusBackupAgent.Platform;
 namespace NexusBackupAgent.Sources.Sqlite;
 
 /// <summary>Looks at a database as an operator would.</summary>
-internal sealed class SqliteInspection(IBackupSource source) : ISourceInspection
+/// <param name="path">The database.</param>
+/// <param name="companions">Endings of the files beside a database that belong to it.</param>
+/// <param name="capture">Holds a state of it still.</param>
+internal sealed class SqliteInspection(string path, IReadOnlyList<string> companions, Func<CancellationToken, Task<IAsyncDisposable>> capture) : ISourceInspection
 {
     private const string Check = "PRAGMA integrity_check";
 
-    private readonly string path = source.Path;
-
-    private readonly string directory = Path.GetDirectoryName(source.Path)!;
+    private readonly string directory = Path.GetDirectoryName(path)!;
 
     public bool Exists => File.Exists(path);
 
@@ -24,7 +25,7 @@ internal sealed class SqliteInspection(IBackupSource source) : ISourceInspection
             try
             {
                 return [.. Directory.EnumerateFiles(directory)
-                    .Where(file => file.StartsWith(path + ".pre_restore.", StringComparison.Ordinal) && !source.Companions.Any(ending => file.EndsWith(ending, StringComparison.Ordinal)))
+                    .Where(file => file.StartsWith(path + ".pre_restore.", StringComparison.Ordinal) && !companions.Any(ending => file.EndsWith(ending, StringComparison.Ordinal)))
                     .OrderDescending(StringComparer.Ordinal)];
             }
             catch (Exception failure) when (IoFailure.IsKnown(failure))
@@ -40,7 +41,7 @@ internal sealed class SqliteInspection(IBackupSource source) : ISourceInspection
     {
         try
         {
-            await using var snapshot = await source.OpenSnapshotAsync(cancellationToken);
+            await using var state = await capture(cancellationToken);
             return null;
         }
         catch (BackupException failure)

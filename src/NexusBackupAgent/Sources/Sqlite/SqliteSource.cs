@@ -28,7 +28,7 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
 
     public IReadOnlyDictionary<string, string> Tools { get; } = new Dictionary<string, string>(StringComparer.Ordinal) { ["sqlite"] = SqliteLibrary.Initialize() };
 
-    public ISourceInspection Inspection => new SqliteInspection(this);
+    public ISourceInspection Inspection => new SqliteInspection(path, Companions, async cancellationToken => await OpenSnapshotAsync(cancellationToken));
 
     public async Task<SourceSnapshot> OpenSnapshotAsync(CancellationToken cancellationToken)
     {
