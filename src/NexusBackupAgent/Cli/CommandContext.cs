@@ -29,7 +29,7 @@ internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvide
 
     public TimeProvider TimeProvider => timeProvider;
 
-    /// <summary>Called by commands that work for long and that nobody waits for, so that they don't slow down the host's applications.</summary>
+    /// <summary>Lowers the priority of this process. Long commands for which nobody waits call it, so that they don't slow down the host's applications.</summary>
     public Action Yield { get; init; } = () => { };
 
     /// <summary>A <c>--json</c> option for a command that prints data.</summary>
@@ -50,7 +50,7 @@ internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvide
             "name one with --config FILE, or start from examples/itsm-nexus.yml; nexus-backup demo needs none");
     }
 
-    /// <summary>Reads the configuration; warnings are printed once, and of errors all.</summary>
+    /// <summary>Reads the configuration and prints all its problems.</summary>
     /// <exception cref="BackupException">It has errors.</exception>
     public AgentConfiguration LoadConfiguration(ParseResult command)
     {

@@ -71,12 +71,12 @@ internal static class DiagnoseCommand
             foreach (var step in diagnosis.Steps)
                 terminal.Line($"  {Readable.Mark(step.Passed)} {Readable.Plain($"[{step.Number}]")} {Readable.Plain(step.Question.In(language))}: {Readable.Plain(step.Evidence.In(language))}");
             foreach (var also in diagnosis.Findings.Skip(1))
-                terminal.Line($"  {DiagnosisWords.Also.In(language)}: {Heading(also.Cause)}: {Readable.Plain(also.Evidence.In(language))}");
+                terminal.Line($"  {DiagnosisTexts.Also.In(language)}: {Heading(also.Cause)}: {Readable.Plain(also.Evidence.In(language))}");
             foreach (var line in log)
                 terminal.Line($"  [dim]{Readable.Plain(line)}[/]");
             foreach (var (command, index) in diagnosis.Next.Select((command, index) => (command, index + 1)))
-                terminal.Line($"  {DiagnosisWords.Next.In(language)} {index}: {Readable.Plain(command)}");
-            terminal.Line($"  [dim]{DiagnosisWords.Runbook.In(language)}: {DiagnosisWords.Link(diagnosis.Cause, language)}[/]");
+                terminal.Line($"  {DiagnosisTexts.Next.In(language)} {index}: {Readable.Plain(command)}");
+            terminal.Line($"  [dim]{DiagnosisTexts.Runbook.In(language)}: {DiagnosisTexts.Link(diagnosis.Cause, language)}[/]");
             terminal.Output.WriteLine();
         }
 

@@ -153,7 +153,7 @@ internal static class RestoreCommand
             return Tell(RunFailure.Of(failure));
         }
 
-        /// <summary>Whatever kept a restore from succeeding, it is a restore that failed, unless there is a code of its own.</summary>
+        /// <summary>A failure that has no exit code of its own here is a failed restore.</summary>
         private ExitCode Tell(RunFailure failure)
         {
             terminal.Fail($"restore of '{source.Name}': {failure.Message}", failure.Hint);

@@ -8,7 +8,7 @@ namespace NexusBackupAgent.Cli;
 /// </summary>
 internal sealed class Terminal
 {
-    // Nobody watches, so nothing needs to fit: one record stays one line.
+    // Columns. A pipe has no width, so that one record stays one line.
     private const int Unlimited = 10_000;
 
     // Wide enough for every column of every table.
@@ -60,7 +60,7 @@ internal sealed class Terminal
     /// <summary>A line of data that may be longer than the screen is wide.</summary>
     public void Line(string markup) => Screen.Write(new LongLine(markup));
 
-    /// <summary>A table. On a narrow screen its lines are left to wrap there: a file name that was cut in two cannot be copied.</summary>
+    /// <summary>A table. A narrow terminal wraps its lines by itself, so that a file name can be copied whole.</summary>
     public void Table(Table table)
     {
         var width = Screen.Profile.Width;

@@ -34,7 +34,7 @@ internal sealed record DiagnosisDocument(
         [.. diagnosis.Steps.Select(step => new StepDocument(step.Number, step.Question.In(language), step.Passed, step.Evidence.In(language)))],
         diagnosis.Next,
         log,
-        DiagnosisWords.Link(diagnosis.Cause, language));
+        DiagnosisTexts.Link(diagnosis.Cause, language));
 
     private static string LetterOf(Cause cause) => DiagnosisTexts.Of(cause).Letter is { Length: > 0 } letter ? letter : "healthy";
 }

@@ -5,7 +5,7 @@ using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Runbook;
 
-/// <summary>What a diagnosis says, in both languages side by side. Messages of failures are the journal's own, in English, and quoted.</summary>
+/// <summary>What a diagnosis says, in both languages side by side. Messages of failures stay in English; the Japanese text quotes them.</summary>
 internal static class DiagnosisTexts
 {
     public static readonly Bilingual IsThereANewOne = new("newest good backup", "最新の正常バックアップ");
@@ -16,6 +16,17 @@ internal static class DiagnosisTexts
     public static readonly Bilingual DoesTheDatabaseOpen = new("database", "DB接続");
     public static readonly Bilingual IsAccessGiven = new("permissions", "権限");
     public static readonly Bilingual DidTheLastRunSucceed = new("last run", "前回の実行結果");
+
+    public static readonly Bilingual Next = new("next", "次の対応");
+    public static readonly Bilingual Also = new("also", "併発");
+    public static readonly Bilingual Runbook = new("runbook", "Runbook");
+
+    /// <summary>Where the alerts lead, too: who reads this at 03:00 may have no checkout of the sources.</summary>
+    private static readonly Bilingual Pages = new(
+        "https://github.com/nexus-backup/nexus-backup-agent/blob/main/docs/runbook.md", "https://github.com/nexus-backup/nexus-backup-agent/blob/main/docs/runbook.ja.md");
+
+    /// <summary>The section of the shipped runbook that says more.</summary>
+    public static string Link(Cause cause, Language language) => $"{Pages.In(language)}#{Of(cause).Anchor}";
 
     public static (string Letter, Bilingual Title, string Anchor) Of(Cause cause) => cause switch
     {
@@ -107,7 +118,7 @@ internal static class DiagnosisTexts
 
     public static Bilingual Access(Observation seen) => seen.WriteFailure is { } failure ? Bilingual.Quoted(failure.Message) : new($"{seen.Directory} is writable by {seen.User} now", $"{seen.Directory} は現在ユーザー {seen.User} で書込み可");
 
-    /// <summary>As the runbook's [E] step 2 says it. What a backup wrote below a disk that is away would hide that it is.</summary>
+    /// <summary>As the runbook's [E] step 2 says it. A backup written to the bare mount point would hide that the disk is away.</summary>
     public static Bilingual Emptied(Observation seen)
     {
         var (count, place) = (seen.State.SuccessfulRuns, seen.Directory);

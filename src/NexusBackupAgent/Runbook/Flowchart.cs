@@ -5,8 +5,8 @@ using NexusBackupAgent.Status;
 namespace NexusBackupAgent.Runbook;
 
 /// <summary>
-/// Walks the flowchart of the runbook (§2) over what was observed. Pure. Where its first branch would already end in
-/// "healthy", a failed last run, a critical disk or an agent that is down is told all the same: at 03:00 that is the truth.
+/// Walks the flowchart of the runbook (§2) over what was observed. Pure. The runbook's first branch ends in "healthy" as soon as a
+/// fresh backup reads back; here a failed last run, a critical disk or a stopped agent is told all the same.
 /// </summary>
 internal static class Flowchart
 {
@@ -52,13 +52,13 @@ internal static class Flowchart
         return new Finding(Cause.Checksum, DiagnosisTexts.Corrupt(newest), [commands.Backup(seen.Source), commands.VerifyAll(seen.Source)]);
     }
 
-    /// <summary>The database is in danger, or its last backup gone, and there is nothing to go back to (runbook §4: L3).</summary>
+    /// <summary>The source is in danger or has lost its last backup, and no backup can be restored (runbook §4: L3).</summary>
     private static EscalationReason? Unrestorable(Observation seen, IReadOnlyList<Finding> findings) =>
         !seen.CanRestore && (findings.Any(finding => finding.Cause == Cause.Database) || seen.State.Level == EscalationLevel.L3)
             ? new(EscalationLevel.L3, EscalationCause.None, DiagnosisTexts.NothingToRestore(seen))
             : null;
 
-    /// <summary>What a disk refuses now is told whatever else is wrong: a backup that cannot be read cannot be restored.</summary>
+    /// <summary>A disk that fails now is told whatever else is wrong: what it can't read, nobody can restore.</summary>
     private static Bilingual? FailedReading(Observation seen) =>
         ((BackupException?[])[seen.ReadBack?.Failure, seen.Store.Failure, seen.State.ListFailure, seen.WriteFailure, seen.SourceFailure])
             .FirstOrDefault(failure => failure?.Kind == FailureKind.Io) is { } refused ? Bilingual.Quoted(refused.Message) : null;
@@ -75,7 +75,7 @@ internal static class Flowchart
         _ => null,
     };
 
-    /// <summary>What only the last run tells is the last step: the others show what is measured now, or that it can't be.</summary>
+    /// <summary>Each step shows what is measured now, or that it can't be. Only the last one shows what the last run met.</summary>
     private static List<Step> Steps(Observation seen, IReadOnlyList<Finding> findings)
     {
         var steps = new List<Step> { new("1", DiagnosisTexts.IsThereANewOne, seen.State.IsUnreadable ? null : seen.IsFresh, DiagnosisTexts.Age(seen)) };

@@ -40,7 +40,7 @@ internal enum IncidentKind
 /// <param name="IsCurrent">Whether it still is.</param>
 internal sealed record Trouble(IncidentKind Kind, DateTimeOffset At, bool IsCurrent)
 {
-    /// <summary>Whether <see cref="At"/> is when all was last seen well, and not when the trouble began.</summary>
+    /// <summary>Whether the agent was last seen at <see cref="At"/>. The trouble began later, and nobody knows when.</summary>
     public bool IsLastSeen { get; init; }
 }
 
@@ -64,7 +64,7 @@ internal sealed record Incident(SourceState State, Trouble? First, IReadOnlyList
     /// <summary>Since when, UTC; null when nothing is or was wrong.</summary>
     public DateTimeOffset? OccurredAt => First?.At;
 
-    /// <summary>Whether <see cref="OccurredAt"/> is when all was last seen well: it began later, and nothing tells when.</summary>
+    /// <summary>Whether the agent was last seen at <see cref="OccurredAt"/>: the trouble began later.</summary>
     public bool IsLastSeen => First is { IsLastSeen: true };
 
     /// <summary>Capture time of the newest good backup, UTC; null when there is none.</summary>
@@ -82,10 +82,10 @@ internal sealed record Incident(SourceState State, Trouble? First, IReadOnlyList
     /// <summary>As people and documents read it.</summary>
     public string LevelWord => Level.Label(State.IsNew);
 
-    /// <summary>What is over is reported for a week.</summary>
+    /// <summary>How long trouble that is over is still reported.</summary>
     public static readonly TimeSpan Memory = TimeSpan.FromDays(7);
 
-    /// <summary>Of several troubles those that still are count; when none is, those of the last week. The earliest gives the time.</summary>
+    /// <summary>Current troubles count; without any, those of the last week do. The earliest one gives the time.</summary>
     /// <returns>The first of them, and the kinds in the template's order.</returns>
     public static (Trouble? First, IReadOnlyList<IncidentKind> Kinds) Sum(IReadOnlyList<Trouble> troubles, DateTimeOffset now)
     {

@@ -29,7 +29,7 @@ internal static class IncidentReader
             reasons);
     }
 
-    /// <summary>All of the row: what its last run met may not be what began it.</summary>
+    /// <summary>Every failure of the row counts: the last one may have another cause than the first.</summary>
     private static IEnumerable<Trouble> OfRuns(IReadOnlyList<PastRun> failures, SourceState source) =>
         failures.Select(run => new Trouble(KindOf(run), run.StartedAt, source.Activity?.ConsecutiveFailures > 0)).DistinctBy(trouble => trouble.Kind);
 
@@ -41,19 +41,19 @@ internal static class IncidentReader
         _ => IncidentKind.NotRun,
     };
 
-    /// <summary>What was set aside and replaced is over; what lies corrupt in the store is not.</summary>
+    /// <summary>A corrupt backup is over once it is set aside and a newer good one exists.</summary>
     private static IEnumerable<Trouble> OfBackups(SourceState source) =>
         from backup in source.Backups
         where backup.State is BackupState.Corrupt or BackupState.Quarantined && !backup.HasBrokenChain // that is no incident of its own
         select new Trouble(IncidentKind.Corrupt, (backup.State == BackupState.Quarantined ? backup.SetAsideAt : backup.Verification?.VerifiedAt) ?? backup.Artifact.ModifiedAt, backup.State == BackupState.Corrupt || !(source.NewestGood?.CapturedAt > backup.CapturedAt));
 
-    /// <summary>What was mistyped, refused or tried elsewhere is no trouble of the source. A backup of what is there now ends it, as a later restore does.</summary>
+    /// <summary>Only a restore over the live source is trouble, and not one that was refused before it began. A later restore or a good backup of what is there now ends it.</summary>
     private static IEnumerable<Trouble> OfRestores(IReadOnlyList<Operation> restores, SourceState source) =>
         from restore in restores
         where restore.IsOverLive && (restore.Failure is not null || source.Records.DiedRestore?.Id == restore.Id)
         select new Trouble(IncidentKind.Restore, restore.StartedAt, !(source.LastGoodAt > restore.StartedAt) && !restores.Any(later => later.Id > restore.Id && later.IsOverLive && later.Succeeded));
 
-    /// <summary>What asks for a level and is no event of the journal. Since when a disk is full or a store empty, nothing remembers: since now.</summary>
+    /// <summary>Reasons for a level that are no event of the journal. Nobody noted when a disk became full or a store empty, so these begin now.</summary>
     private static Trouble? OfReason(EscalationReason reason, AgentState agent, SourceState source) => reason.Cause switch
     {
         EscalationCause.Stale => new Trouble(IncidentKind.NotRun, source.NewestGood!.CapturedAt + source.Source.RpoWarning, IsCurrent: true),

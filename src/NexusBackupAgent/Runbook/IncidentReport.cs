@@ -50,7 +50,7 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
         _ => new("other", "その他"),
     };
 
-    /// <summary>The template's three states, from the level; without an incident there is nothing to recover from.</summary>
+    /// <summary>The level decides which of the template's three states it is. A source without an incident has nothing to recover from.</summary>
     public static Bilingual StateOf(Incident incident) => incident.Level switch
     {
         EscalationLevel.Ok when incident is { OccurredAt: null, State.IsNew: true } => new("new, no good backup yet (NEW)", "新規・正常バックアップ未取得（NEW）"),
@@ -69,14 +69,14 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
         return incident.IsLastSeen ? new Bilingual($"after {minute} (last seen)", $"{minute} 以降（最終確認）").In(language) : minute;
     }
 
-    /// <summary>With the source's name, which the template has no line for.</summary>
+    /// <summary>Names the source here, because the template has no line for it.</summary>
     private static string KindsOf(Incident incident, Language language)
     {
         var kinds = incident.Kinds.Count == 0 ? NoKind.In(language) : string.Join(" / ", incident.Kinds.Select(kind => NameOf(kind).In(language)));
         return new Bilingual($"{kinds} (source {incident.Source})", $"{kinds}（対象: {incident.Source}）").In(language);
     }
 
-    /// <summary>The hours are those since the last good backup, as the runbook's criterion counts them: what would be lost.</summary>
+    /// <summary>Counts the hours since the last good backup, as the runbook does: they are what a restore would lose.</summary>
     private static Bilingual RpoOf(Incident incident)
     {
         if (incident.IsBeyondRpo is not { } isBeyond)

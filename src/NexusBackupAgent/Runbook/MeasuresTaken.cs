@@ -12,7 +12,7 @@ internal static class MeasuresTaken
 
     /// <param name="runs">Since the trouble began.</param>
     /// <param name="operations">Since then.</param>
-    /// <returns>Oldest first. A run that was only due is no measure; neither is telling somebody. Readings that found nothing, those of diagnose and checklist among them, are one.</returns>
+    /// <returns>Oldest first. Neither a scheduled run nor a hook is a measure. All readings that found nothing wrong are one, those of diagnose and checklist included.</returns>
     public static IReadOnlyList<Measure> Of(IReadOnlyList<PastRun> runs, IReadOnlyList<Operation> operations) =>
     [
         .. runs.Where(run => run.Schedule == BackupManifest.ManualSchedule)
@@ -25,7 +25,6 @@ internal static class MeasuresTaken
 
     private static bool IsGoodReading(Operation operation) => operation is { Kind: OperationKind.Verification, Succeeded: true };
 
-    /// <summary>The last one, and how many they were.</summary>
     private static IEnumerable<Measure> GoodReadings(IReadOnlyList<Operation> readings)
     {
         if (readings.Count == 0)

@@ -49,19 +49,19 @@ internal sealed record Observation(
     /// <summary>Whether the database was restored since the last run ended.</summary>
     public bool IsRestored { get; init; }
 
-    /// <summary>Whose the state directory is, and so the agent; null when it is who looked, or nothing tells.</summary>
+    /// <summary>The owner of the state directory, as whom the agent runs; null when that is the user who looked, or nobody can tell.</summary>
     public SystemUser? OtherOwner { get; init; }
 
     /// <summary>Whether nothing at all lies in the store, as on a mount point without its disk.</summary>
     public bool IsStoreBare { get; init; }
 
-    /// <summary>Whether root looked, who may see everything.</summary>
+    /// <summary>Whether root looked. Root may see everything.</summary>
     public bool IsRoot { get; init; }
 
-    /// <summary>To whom what the agent has to use is given.</summary>
+    /// <summary>The user who has to own what the agent uses.</summary>
     public string AgentUser => OtherOwner?.Name ?? User;
 
-    /// <summary>Whether who looked may not see what the agent sees, so that nothing follows from what was refused.</summary>
+    /// <summary>Whether this user may see less than the agent. Then a refusal says nothing about the agent.</summary>
     public bool IsBlind => OtherOwner is not null && !IsRoot && Refusal is not null;
 
     /// <summary>The first thing that this user may not read or write; null when there is none.</summary>
@@ -76,10 +76,10 @@ internal sealed record Observation(
         && Store is { Failure: null, Space: { } space } && space.Available >= SpaceGuard.Estimate(State.Backups, BackupType.Full)
         && ScratchSpace?.Available >= ScratchNeeded;
 
-    /// <summary>Whether there is a backup that a restore would try; so it is assumed while the store can't be read.</summary>
+    /// <summary>Whether a restore would find a backup to try. While the store can't be read, it is assumed that it would.</summary>
     public bool CanRestore => State.IsUnreadable || State.Backups.Any(backup => backup.State is BackupState.Good or BackupState.Unverified);
 
-    /// <summary>What a run would meet now; null when nothing.</summary>
+    /// <summary>Why a run would fail now; null when the trials succeeded.</summary>
     public BackupException? WouldFail => WriteFailure ?? SourceFailure;
 
     public bool IsFresh => State.NewestGood is { } good && Now - good.CapturedAt < State.Source.RpoWarning;

@@ -14,7 +14,7 @@ namespace NexusBackupAgent.Runbook;
 /// <param name="scratch">Where backups are expanded.</param>
 internal sealed class Observer(VerificationDispatcher verifications, SourceTurns turns, string scratch, TimeProvider timeProvider)
 {
-    // A page: on a disk without room even an empty file may still be made.
+    // Bytes of a page: a full disk may still take an empty file.
     private const int TrialLength = 4096;
 
     /// <summary>A run that is nearly done is waited for.</summary>
@@ -59,7 +59,7 @@ internal sealed class Observer(VerificationDispatcher verifications, SourceTurns
     private static Backup? NewestUsable(SourceState source) =>
         source.Backups.FirstOrDefault(backup => backup.State != BackupState.Quarantined && !backup.IsFromTheFuture(source.Now));
 
-    /// <summary>The flowchart's 最新あり: stored within the RPO, and still there to be read.</summary>
+    /// <summary>The flowchart's 最新あり: younger than the RPO, and not set aside.</summary>
     private static Backup? NewestFresh(SourceState source) => source.Backups.FirstOrDefault(backup => !backup.IsFromTheFuture(source.Now)) is { } newest
         && newest.State != BackupState.Quarantined
         && source.Now - newest.CapturedAt < source.Source.RpoWarning ? newest : null;
@@ -80,7 +80,7 @@ internal sealed class Observer(VerificationDispatcher verifications, SourceTurns
 
     private static async Task<BackupException?> TryWriteAsync(BackupCatalog catalog, CancellationToken cancellationToken)
     {
-        // A directory that is not there yet is the agent's to make: made by root here, the agent could not write to it.
+        // The agent makes the directory at its first run. If root made it here, the agent could not write to it.
         var directory = Directory.Exists(catalog.Locate("")) ? catalog.Directory + "/" : "";
         var trial = $"{directory}.nexus-backup-{Guid.NewGuid():N}.trial".TrimStart('/');
         try

@@ -59,7 +59,7 @@ internal static class RecoveryChecklist
         return wouldSucceed ? commands.Backup(seen.Source) : OfDiagnosis(seen, commands);
     }
 
-    /// <summary>What no run could back up is mended first.</summary>
+    /// <summary>If a run would fail, the operator mends that first.</summary>
     private static string NextOfScheduler(Observation seen, bool isUp, string restart, Commands commands) => seen switch
     {
         _ when !isUp => restart,
@@ -86,7 +86,7 @@ internal static class RecoveryChecklist
     /// <summary>What a diagnosis asks for first.</summary>
     private static string MendOfStore(Observation seen, Commands commands) => RefusedAccess.Find(seen, commands)?.Next[0] ?? commands.CheckConfig();
 
-    /// <summary>A command, whatever the language; what a failure hints at are words.</summary>
+    /// <summary>The diagnosis names a command; the hint of a failure would be an English sentence.</summary>
     private static string OfDiagnosis(Observation seen, Commands commands) => Flowchart.Walk(seen, commands).Next is [var first, ..] ? first : commands.Backup(seen.Source);
 
     private static CheckedItem Item(RecoveryCheck check, bool passed, Bilingual measured, string next) => new(check, passed, measured, passed ? null : next);

@@ -1,6 +1,6 @@
 namespace NexusBackupAgent.Runbook;
 
-/// <summary>[2] and [B] of the flowchart: no agent, one that stands still, or nothing that it would start. Pure.</summary>
+/// <summary>[2] and [B] of the flowchart: no agent runs, its scheduler has stopped, or no schedule is due ever again. Pure.</summary>
 internal static class StoppedScheduler
 {
     public static Finding? Find(Observation seen, Commands commands)
@@ -16,7 +16,7 @@ internal static class StoppedScheduler
         };
     }
 
-    /// <summary>Backups by hand alone are somebody's choice, until they are too old.</summary>
+    /// <summary>An operator may choose to make all backups by hand; that is no trouble until they are too old.</summary>
     private static Finding? NothingScheduled(Observation seen, Commands commands) =>
         seen.IsFresh && seen.State.Source.Schedules.Count == 0 ? null : new Finding(Cause.Scheduler, DiagnosisTexts.Schedule(seen), [commands.CheckConfig(), commands.Backup(seen.Source)]);
 }

@@ -39,7 +39,7 @@ internal static class Escalation
     public static EscalationReason? OfStore(bool isUp, double? usedRatio) =>
         isUp ? OfDisk(usedRatio) : new(EscalationLevel.L2, EscalationCause.StoreDown, new("its store cannot be used or cannot be written", "格納先が使用不可または書込み不可"));
 
-    /// <returns>None when the agent works, or none was ever started here: commands do without one.</returns>
+    /// <returns>None when the agent works, or when none ever ran here: the commands work without one.</returns>
     public static IEnumerable<EscalationReason> OfAgent(AgentState agent)
     {
         if (agent is { IsRunning: false, LastBeat: not null })
@@ -87,7 +87,6 @@ internal static class Escalation
             yield return new(EscalationLevel.L1, EscalationCause.DrillOverdue, new($"no restore was practised for {DrillOverdueAfter.Days} days", $"リストア訓練が{DrillOverdueAfter.Days}日以上未実施"));
     }
 
-    /// <summary>A later restore that succeeds ends it, and so does a good backup of what is there now, or was when its store could still be read.</summary>
     private static EscalationReason? OfRestore(SourceState source) => source.FailedRestore is null
         ? null
         : new(EscalationLevel.L2, EscalationCause.RestoreFailed, new("the last restore over the live database failed", "直近のリストア（稼働中のDBへの復元）が失敗"));
@@ -111,7 +110,7 @@ internal static class Escalation
             EscalationLevel.L1, EscalationCause.Corrupt, new(text.English + unrestorable.English, text.Japanese + unrestorable.Japanese));
     }
 
-    /// <summary>Backups whose own files are sound, and that miss what they build on: with that one's damage they are one news.</summary>
+    /// <summary>Backups whose own files are sound and whose base is missing or damaged. With the damaged base they are one piece of news.</summary>
     private static Bilingual Unrestorable(int count, bool isAlone) => (count, isAlone) switch
     {
         (0, _) => new("", ""),

@@ -46,7 +46,7 @@ internal enum EscalationCause
     DrillFailed,
     DrillOverdue,
 
-    /// <summary>The last restore over the live database failed, and no good backup was made of what is there since.</summary>
+    /// <summary>The last restore over the live source failed, and no good backup of what is there now followed.</summary>
     RestoreFailed,
 
     SelfTestFailed,
@@ -56,7 +56,7 @@ internal enum EscalationCause
     /// <summary>A backup lies in the future: a clock is or was wrong.</summary>
     FromFuture,
 
-    /// <summary>There is no good backup, and nobody knows since when: an agent has yet to note the source.</summary>
+    /// <summary>There is no good backup, and no agent has noted the source yet, so nobody knows since when.</summary>
     Unknown,
 }
 
