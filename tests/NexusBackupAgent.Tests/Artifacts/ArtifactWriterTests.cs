@@ -1,5 +1,6 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Tests.Support;
+using NSubstitute;
 
 namespace NexusBackupAgent.Tests.Artifacts;
 
@@ -47,15 +48,15 @@ public abstract class ArtifactWriterTests(string engine) : EngineTests(engine)
     [SkippableFact]
     public async Task Progress_counts_content_bytes_up_to_the_whole()
     {
-        var reports = new Reports();
+        var reports = Substitute.For<IProgress<long>>();
         using var stored = new MemoryStream();
         await WriteAsync(stored, (stream, token) => stream.WriteAsync(Some.Text(2 * Member + 5), token).AsTask(), reports, level: 1);
-        Assert.Equal([Member, 2 * Member, 2 * Member + 5], reports.Values);
+        Assert.Equal([Member, 2 * Member, 2 * Member + 5], Reported(reports));
 
-        var read = new Reports();
+        var read = Substitute.For<IProgress<long>>();
         await ReadAsync(new MemoryStream(stored.ToArray()), Stream.Null, read);
-        Assert.Equal(stored.Length, read.Values[^1]);
-        Assert.Equal(read.Values.Order(), read.Values);
+        Assert.Equal(stored.Length, Reported(read)[^1]);
+        Assert.Equal(Reported(read).Order(), Reported(read));
     }
 
     /// <summary>In a process of its own: 300 MB that do not compress, written and read back.</summary>
@@ -76,6 +77,8 @@ public abstract class ArtifactWriterTests(string engine) : EngineTests(engine)
 
     private static Task Limited(Task task) => task.WaitAsync(TimeSpan.FromSeconds(30));
 
+    private static long[] Reported(IProgress<long> progress) => [.. progress.ReceivedCalls().Select(call => (long)call.GetArguments()[0]!)];
+
     /// <summary>Takes some, and is then told to stop.</summary>
     private sealed class CancellingStream(CancellationTokenSource stop) : MemoryStream
     {
@@ -84,12 +87,5 @@ public abstract class ArtifactWriterTests(string engine) : EngineTests(engine)
             await stop.CancelAsync();
             cancellationToken.ThrowIfCancellationRequested();
         }
-    }
-
-    private sealed class Reports : IProgress<long>
-    {
-        public List<long> Values { get; } = [];
-
-        public void Report(long value) => Values.Add(value);
     }
 }
