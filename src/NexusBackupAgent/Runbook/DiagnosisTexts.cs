@@ -22,7 +22,7 @@ internal static class DiagnosisTexts
     public static readonly Bilingual Runbook = new("runbook", "Runbook");
 
     /// <summary>Where the alerts lead, too: who reads this at 03:00 may have no checkout of the sources.</summary>
-    private static readonly Bilingual Pages = new(
+    public static readonly Bilingual Pages = new(
         "https://github.com/nexus-backup/nexus-backup-agent/blob/main/docs/runbook.md", "https://github.com/nexus-backup/nexus-backup-agent/blob/main/docs/runbook.ja.md");
 
     /// <summary>The section of the shipped runbook that says more.</summary>
