@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
@@ -8,6 +7,7 @@ using NexusBackupAgent.Platform;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Status;
 using NexusBackupAgent.Stores;
 using NexusBackupAgent.Stores.Local;
@@ -26,36 +26,34 @@ internal sealed partial class Agent : IDisposable
         logger = loggers.CreateLogger<Agent>();
         Configuration = configuration;
         TimeProvider = timeProvider;
-        Stores = configuration.Stores.Values.ToDictionary(store => store.Name, IBackupStore (store) => new LocalDirectoryStore(store.Name, store.Path), StringComparer.Ordinal);
+        Stores = configuration.Stores.ToDictionary(entry => entry.Key, entry => entry.Value.Open(), StringComparer.Ordinal);
 
-        var journal = OpenJournal(evenWithoutJournal);
-        Journal = new RunJournal(journal);
-        Operations = new OperationJournal(journal);
+        Journal = new OperationJournal(OpenJournal(evenWithoutJournal));
 
         scratch = new ScratchDirectory(configuration.ScratchDirectory);
         scratch.RemoveLeftovers(timeProvider.GetUtcNow());
         var verifier = new BackupVerifier(scratch, timeProvider);
-        var examiner = new BackupExaminer(new Quarantine(verifier, timeProvider), Journal, Operations, timeProvider, loggers.CreateLogger<BackupExaminer>());
-        var capture = new BackupCapture(new SpaceGuard(scratch), new PageIndexes(scratch, loggers.CreateLogger<PageIndexes>()), examiner, timeProvider);
-        var runner = new BackupRunner(capture, examiner, timeProvider);
+        var examiner = new BackupExaminer(new Quarantine(verifier, timeProvider), Journal, timeProvider, loggers.CreateLogger<BackupExaminer>());
+        var capture = new BackupCapture(new SpaceGuard(scratch), examiner, timeProvider);
         Turns = new SourceTurns(configuration.StateDirectory, timeProvider);
-        Hooks = new HookRunner(Journal, Operations, timeProvider, loggers.CreateLogger<HookRunner>());
-        Dispatcher = new RunDispatcher(runner, Turns, Journal, Hooks, timeProvider, loggers.CreateLogger<RunDispatcher>());
-        Verifications = new VerificationDispatcher(examiner, Turns, Operations, Hooks, timeProvider, loggers.CreateLogger<VerificationDispatcher>());
-        Replacements = new ReplacementDispatcher(Dispatcher, Journal, timeProvider, loggers.CreateLogger<ReplacementDispatcher>());
-        RestoreHistory = new RestoreHistory(Operations, configuration.StateDirectory, timeProvider, loggers.CreateLogger<RestoreHistory>());
-        Restores = new RestoreDispatcher(new Restorer(verifier, timeProvider) { Forbidden = OwnPlaces(configuration) }, Turns, Journal, Operations, RestoreHistory, Hooks, timeProvider, loggers.CreateLogger<RestoreDispatcher>());
-        Drills = new DrillDispatcher(new RestoreDrill(verifier, scratch, timeProvider), Turns, Journal, Operations, Hooks, timeProvider, loggers.CreateLogger<DrillDispatcher>());
-        SelfTests = new SelfTestDispatcher(new SelfTest(verifier.VerifyAsync, scratch, timeProvider), Operations, timeProvider, loggers.CreateLogger<SelfTestDispatcher>());
-        States = new StateReader(Journal, Operations, RestoreHistory, Stores, configuration.StateDirectory, timeProvider);
+        var door = new OperationRunner(Turns, Journal, new HookRunner(Journal, timeProvider, loggers.CreateLogger<HookRunner>()), timeProvider);
+        Backups = new BackupOperation(door, new BackupRunner(capture, examiner, timeProvider), Journal, loggers.CreateLogger<BackupOperation>());
+        Replacements = new ReplacementOperation(Backups, Journal, timeProvider, loggers.CreateLogger<ReplacementOperation>());
+        Verifications = new VerifyOperation(door, examiner, Journal, loggers.CreateLogger<VerifyOperation>());
+        RestoreHistory = new RestoreHistory(Journal, configuration.StateDirectory, timeProvider, loggers.CreateLogger<RestoreHistory>());
+        Restores = new RestoreOperation(door, new Restorer(verifier, timeProvider) { Forbidden = configuration.OwnPlaces }, Journal, RestoreHistory, loggers.CreateLogger<RestoreOperation>());
+        Drills = new DrillOperation(door, new RestoreDrill(verifier, scratch, timeProvider), Journal, loggers.CreateLogger<DrillOperation>());
+        Prunings = new PruneOperation(door, loggers.CreateLogger<PruneOperation>());
+        SelfTests = new SelfTestOperation(door, new SelfTest(verifier.VerifyAsync, SelfTestPartsOf(configuration), scratch, timeProvider), timeProvider, loggers.CreateLogger<SelfTestOperation>());
+        States = new StateReader(Journal, RestoreHistory, Stores, configuration.StateDirectory, timeProvider);
         Observer = new Observer(Verifications, Turns, configuration.ScratchDirectory, timeProvider);
         LogSearch = new LogSearch(States, configuration.Log.File, timeProvider);
-        var discovery = new SourceDiscovery(configuration, Stores, scratch, timeProvider, loggers.CreateLogger<SourceDiscovery>());
+        var discovery = new SourceDiscovery(configuration.Sources, configuration.TimeZone, Stores, configuration.Stores, scratch, timeProvider, loggers);
         Roster = new SourceRoster(_ => discovery.Find());
-        var upkeep = new SourceUpkeep(Dispatcher, Verifications, Replacements, timeProvider, loggers.CreateLogger<SourceUpkeep>());
-        var rounds = new VerificationRounds(Verifications, Replacements, Operations, configuration.TimeZone, timeProvider, loggers.CreateLogger<VerificationRounds>());
-        var rota = new ChoreRota(Chore.All(rounds, Drills), Operations, configuration.TimeZone, loggers.CreateLogger<ChoreRota>());
-        Scheduler = new JobScheduler(Roster, Dispatcher, upkeep, rota, Journal, configuration.TimeZone, timeProvider, loggers.CreateLogger<JobScheduler>());
+        var upkeep = new SourceUpkeep(Backups, Verifications, Replacements, timeProvider, loggers.CreateLogger<SourceUpkeep>());
+        var rounds = new VerificationRounds(Verifications, Replacements, Journal, configuration.TimeZone, timeProvider, loggers.CreateLogger<VerificationRounds>());
+        var rota = new ChoreRota(Chore.All(rounds, Drills), Journal, configuration.TimeZone, loggers.CreateLogger<ChoreRota>());
+        Scheduler = new JobScheduler(Roster, Backups, upkeep, rota, Journal, configuration.TimeZone, timeProvider, loggers.CreateLogger<JobScheduler>());
     }
 
     public AgentConfiguration Configuration { get; }
@@ -65,25 +63,25 @@ internal sealed partial class Agent : IDisposable
     /// <summary>By name.</summary>
     public IReadOnlyDictionary<string, IBackupStore> Stores { get; }
 
-    public RunJournal Journal { get; }
-
-    public OperationJournal Operations { get; }
+    public OperationJournal Journal { get; }
 
     public SourceTurns Turns { get; }
 
-    public RunDispatcher Dispatcher { get; }
+    public BackupOperation Backups { get; }
 
-    public VerificationDispatcher Verifications { get; }
+    public ReplacementOperation Replacements { get; }
 
-    public ReplacementDispatcher Replacements { get; }
+    public VerifyOperation Verifications { get; }
 
     public RestoreHistory RestoreHistory { get; }
 
-    public RestoreDispatcher Restores { get; }
+    public RestoreOperation Restores { get; }
 
-    public DrillDispatcher Drills { get; }
+    public DrillOperation Drills { get; }
 
-    public SelfTestDispatcher SelfTests { get; }
+    public PruneOperation Prunings { get; }
+
+    public SelfTestOperation SelfTests { get; }
 
     /// <summary>How the agent and its sources are.</summary>
     public StateReader States { get; }
@@ -92,9 +90,6 @@ internal sealed partial class Agent : IDisposable
     public Observer Observer { get; }
 
     public LogSearch LogSearch { get; }
-
-    /// <summary>Told by every dispatcher how its work ended.</summary>
-    public HookRunner Hooks { get; }
 
     public SourceRoster Roster { get; }
 
@@ -114,8 +109,10 @@ internal sealed partial class Agent : IDisposable
         scratch.Dispose();
     }
 
-    private static IReadOnlyList<string> OwnPlaces(AgentConfiguration configuration) =>
-        [configuration.File, configuration.StateDirectory, configuration.ScratchDirectory, .. configuration.Stores.Values.Select(store => store.Path)];
+    /// <summary>The self-test is made with a specimen of each kind that is protected.</summary>
+    private SelfTestParts SelfTestPartsOf(AgentConfiguration configuration) => new(
+        [.. configuration.Sources.Select(source => source.Settings.Kind).Distinct().Select<ISourceKind, Func<string, ISpecimen>>(kind => directory => kind.NewSpecimen(directory, scratch, TimeProvider))],
+        directory => new LocalDirectoryStore("self-test", directory));
 
     private JournalDatabase OpenJournal(bool evenWithoutJournal)
     {

@@ -9,7 +9,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Artifacts.Deflate;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Http;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Metrics;
@@ -38,8 +37,8 @@ internal static partial class AgentHost
             FailureKind.Locked, $"another agent is running on '{configuration.File}'", "stop it first (systemctl stop nexus-backup), or use it: the commands work beside it");
         using var agent = Agent.Open(configuration, timeProvider, loggers);
         agent.Scheduler.FindSources(); // before the first scrape: a source that is missing from it would seem to be gone
-        foreach (var (earlier, later) in SharedDatabases.Among(agent.Roster.Current, source => source.Source.Source.Path))
-            DatabaseShared(logger, later.Source.Source.Path, SharedDatabases.Problem(later.Source.Name, earlier.Source.Name, earlier.Source.Source.Path), SharedDatabases.Mend);
+        foreach (var shared in SharedSources.Check(configuration))
+            DatabaseShared(logger, shared.Value!, shared.Problem, shared.Mend);
         await using var app = Build(agent, startedAt, loggers);
         await StartAsync(app, configuration, cancellationToken);
 
@@ -61,13 +60,15 @@ internal static partial class AgentHost
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(loggers);
         builder.Services.AddRoutingCore();
+        MetricsEndpoint.AddCompression(builder.Services);
         builder.WebHost.UseKestrelCore();
         builder.WebHost.UseUrls(agent.Configuration.Listen.ToString());
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
 
         var app = builder.Build();
+        app.UseResponseCompression();
         app.UseRouting();
-        MetricsEndpoint.Map(app, new AgentMetrics(agent.Roster, agent.Journal, agent.Operations, agent.RestoreHistory, agent.Scheduler, agent.Stores, startedAt, agent.TimeProvider));
+        MetricsEndpoint.Map(app, new AgentMetrics(agent.Roster, agent.States, agent.Scheduler, startedAt));
         HealthEndpoint.Map(app, agent);
         app.MapGet("/", (RequestDelegate)(context => context.Response.WriteAsync("Nexus Backup Agent\n/metrics\n/api/v1/health\n", context.RequestAborted)));
         return app;

@@ -25,5 +25,15 @@ class Agent:
         yield "last_self_test_timestamp_seconds", {}, Source.newest_daily(now, 6)
         yield "time_seconds", {}, here
         yield "scheduler_heartbeat_timestamp_seconds", {}, here - now % 37
-        yield "start_timestamp_seconds", {}, max(start for start in self.starts if start <= now)
+        yield "start_timestamp_seconds", {}, self.started(now)
         yield "build_info", {"version": "0.1.0", "revision": "58be90a"}, 1
+
+    def started(self, now):
+        return max(start for start in self.starts if start <= now)
+
+    def process_at(self, now):
+        """All series of its process."""
+        yield "cpu_seconds_total", {}, 0.0021 * (now - self.started(now))
+        yield "resident_memory_bytes", {}, 78e6
+        yield "open_fds", {}, 140
+        yield "start_time_seconds", {}, self.started(now)

@@ -18,6 +18,7 @@ def samples(scene):
             found = [("up", {}, int(answers))]
             if answers:
                 found += [("nexus_backup_" + name, labels, value) for name, labels, value in agent.at(now)]
+                found += [("process_" + name, labels, value) for name, labels, value in agent.process_at(now)]
                 found += [("nexus_backup_" + name, {"source": source.name, **labels}, value)
                           for source in scene.sources if source.agent == agent.name for name, labels, value in source.at(now)]
             for name, labels, value in found:

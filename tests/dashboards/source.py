@@ -98,9 +98,12 @@ class Source:
         yield "future_backups", {}, 0
         restored = self.restored if self.restored <= now else 0
         yield "last_restore_timestamp_seconds", {}, restored
-        yield "last_restore_success", {}, int(restored > 0)
-        yield "rpo_seconds", {"level": "warning"}, self.rpo * HOUR
-        yield "rpo_seconds", {"level": "critical"}, 2 * self.rpo * HOUR
+        if restored:  # what was never done has no success
+            yield "last_restore_success", {}, 1
+        for result, count in (("success", int(restored > 0)), ("failure", 0)):
+            yield "restores_total", {"result": result}, count
+        for threshold, hours in (("warning", self.rpo), ("critical", 2 * self.rpo), ("emergency", 2 * self.rpo + 2)):
+            yield "rpo_seconds", {"threshold": threshold}, hours * HOUR
         yield "source_info", {"kind": "sqlite", "store": "local"}, 1
         yield "source_added_timestamp_seconds", {}, START - 90 * DAY
         took = last_good["end"] - last_good["start"]
@@ -132,6 +135,8 @@ class Source:
         for state in STATES:
             held = {"good": good, "quarantined": aside}.get(state, [])
             yield "backups", {"schedule": schedule.name, "state": state}, sum(run["schedule"] is schedule for run in held)
+        of_mine = [run["start"] for run in good if run["schedule"] is schedule]
+        yield "schedule_last_success_timestamp_seconds", {"schedule": schedule.name}, of_mine[-1] if of_mine else 0
         for result in ("success", "failure", "skipped"):
             yield "runs_total", {"schedule": schedule.name, "result": result}, sum(run["good"] == (result == "success") for run in mine) if result != "skipped" else 0
         if not schedule.hours:
@@ -142,7 +147,7 @@ class Source:
     def checks(self, ended, now):
         rounds = len([run for run in ended if run["good"]]) + (now - START + 40 * DAY) // DAY
         found = sum(1 for run in self.runs if run["corrupt_at"] and run["corrupt_at"] <= now)
-        for check in ("checksum", "gzip", "integrity"):
+        for check in ("checksum", "encoding", "integrity"):
             yield "verifications_total", {"check": check, "result": "success"}, rounds
             yield "verifications_total", {"check": check, "result": "failure"}, found if check == "checksum" else 0
 
@@ -151,7 +156,8 @@ class Source:
         made = [day + 5 * HOUR for day in range(midnight(START - 14 * DAY), now, DAY) if local(day).weekday() == 2 and day + 5 * HOUR < now]
         passed = made if self.drill_passes else [time for time in made if time < END - 5 * DAY]
         slow = random.Random(f"{self.name}{passed[-1]}").uniform(0.8, 1.2)
-        yield "drills_total", {}, len(made)
+        for result, count in (("success", len(passed)), ("failure", len(made) - len(passed))):
+            yield "drills_total", {"result": result}, count
         yield "last_drill_timestamp_seconds", {}, made[-1] + 60
         yield "last_drill_success", {}, int(made[-1] == passed[-1])
         yield "last_drill_duration_seconds", {}, 0.09 * (self.runs[-1]["end"] - self.runs[-1]["start"]) * slow + 6

@@ -9,9 +9,9 @@ namespace NexusBackupAgent.Artifacts;
 
 /// <summary>What re-reading an artifact found.</summary>
 /// <param name="Stored">Digest of the bytes as stored, whether or not they inflate.</param>
-/// <param name="Content">Digest of the inflated bytes; null when they do not inflate.</param>
-/// <param name="GzipFailure">Why they do not inflate; null when they do.</param>
-internal sealed record ArtifactReading(ArtifactDigest Stored, ArtifactDigest? Content, string? GzipFailure);
+/// <param name="Content">Digest of the decoded bytes; null when they do not decode.</param>
+/// <param name="EncodingFailure">Why they do not decode; null when they do.</param>
+internal sealed record ArtifactReading(ArtifactDigest Stored, ArtifactDigest? Content, string? EncodingFailure);
 
 /// <summary>
 /// Reads an artifact in one pass: store → SHA-256 → inflate on all cores → SHA-256 → content.
@@ -19,6 +19,21 @@ internal sealed record ArtifactReading(ArtifactDigest Stored, ArtifactDigest? Co
 /// </summary>
 internal static class ArtifactReader
 {
+    /// <param name="encoding">How the artifact is stored.</param>
+    /// <param name="stored">The artifact.</param>
+    /// <param name="content">Where the decoded bytes go; <see cref="Stream.Null"/> when only checking.</param>
+    /// <param name="progress">Told the stored bytes so far.</param>
+    /// <param name="cancellationToken">Stops reading.</param>
+    /// <exception cref="IOException">The artifact could not be read, or the content not written; neither is damage.</exception>
+    /// <exception cref="Common.BackupException">This agent can't read the encoding.</exception>
+    public static Task<ArtifactReading> ReadAsync(ArtifactEncoding encoding, Stream stored, Stream content, IProgress<long>? progress, CancellationToken cancellationToken) => encoding switch
+    {
+        ArtifactEncoding.Gzip => ReadAsync(stored, content, progress, cancellationToken),
+        ArtifactEncoding.None => PlainArtifact.ReadAsync(stored, content, progress, cancellationToken),
+        _ => throw encoding.Unsupported(),
+    };
+
+    /// <summary>Reads gzip.</summary>
     /// <param name="stored">The artifact.</param>
     /// <param name="content">Where the inflated bytes go; <see cref="Stream.Null"/> when only checking.</param>
     /// <param name="progress">Told the stored bytes so far.</param>

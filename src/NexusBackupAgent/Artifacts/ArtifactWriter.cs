@@ -13,6 +13,22 @@ internal readonly record struct ArtifactDigests(ArtifactDigest Content, Artifact
 /// </summary>
 internal static class ArtifactWriter
 {
+    /// <param name="encoding">How the artifact is stored.</param>
+    /// <param name="stored">Where the artifact goes; written in order.</param>
+    /// <param name="level">gzip level, 1 to 9.</param>
+    /// <param name="capture">Writes the content.</param>
+    /// <param name="progress">Told the content bytes so far.</param>
+    /// <param name="cancellationToken">Stops the pass; what was written is then incomplete.</param>
+    /// <exception cref="Common.BackupException">This agent can't write the encoding.</exception>
+    public static Task<ArtifactDigests> WriteAsync(
+        ArtifactEncoding encoding, Stream stored, int level, Func<Stream, CancellationToken, Task> capture, IProgress<long>? progress, CancellationToken cancellationToken) => encoding switch
+    {
+        ArtifactEncoding.Gzip => WriteAsync(stored, level, capture, progress, cancellationToken),
+        ArtifactEncoding.None => PlainArtifact.WriteAsync(stored, capture, progress, cancellationToken),
+        _ => throw encoding.Unsupported(),
+    };
+
+    /// <summary>Writes gzip.</summary>
     /// <param name="stored">Where the artifact goes; written in order.</param>
     /// <param name="level">gzip level, 1 to 9.</param>
     /// <param name="capture">Writes the content.</param>

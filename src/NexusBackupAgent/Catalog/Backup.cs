@@ -30,8 +30,11 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     /// <summary>It, and what it builds on: what a restore reads.</summary>
     public IEnumerable<Backup> Chain => Bases.Prepend(this);
 
+    /// <summary>Its further parts as the store tells them now, in the manifest's order; null for one that is gone.</summary>
+    public IReadOnlyList<StoredFile?> Parts { get; init; } = [];
+
     /// <summary>Bytes of the stored files that a reading of it takes, what it builds on included.</summary>
-    public long LengthToRead => Chain.Sum(link => link.ActualLength);
+    public long LengthToRead => Chain.Sum(link => link.ActualLength + link.Parts.Sum(part => part?.Length ?? 0));
 
     /// <summary>Bytes of the largest file that a restore of it makes on its way.</summary>
     public long ExpandedLength => Chain.Max(link => link.Manifest.Restored?.Length ?? link.Manifest.Content.Length);
@@ -64,7 +67,7 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     public BackupException? Unreadable { get; init; }
 
     /// <summary>Its own file was set aside as corrupt; one whose chain is broken bears its name still.</summary>
-    public bool IsSetAside => BackupFiles.IsSetAside(File);
+    public bool IsSetAside => BackupFiles.IsSetAside(File) || Verification is { SetAside: true };
 
     /// <summary>
     /// When one that is set aside was, UTC: when a check failed, otherwise (somebody renamed it by hand) when the file last
@@ -86,6 +89,9 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
         this is { State: BackupState.Corrupt or BackupState.Quarantined, Manifest.IsCommitted: true, Verification: { Passed: false } result }
         && result.Checks.All(check => check.Passed || check.Check == VerificationCheck.Integrity);
 
+    /// <summary>Whether each further part is there with the length that it was stored with.</summary>
+    private bool HasPartsAsStored => Manifest.Parts.Select(part => (long?)part.Stored.Length).SequenceEqual(Parts.Select(part => part?.Length));
+
     /// <summary>
     /// Only what was read back is good. A size that is not the committed one needs no reading to be corrupt, nor has an
     /// empty file; a result that speaks of another size is out of date.
@@ -95,7 +101,7 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
         _ when IsSetAside || BrokenChain is not null => BackupState.Quarantined,
         { Unreadable: not null } => BackupState.Unverified,
         { ActualLength: 0 } => BackupState.Corrupt,
-        { Manifest: { Stored: var stored, IsCommitted: true } } when stored.Length != ActualLength => BackupState.Corrupt,
+        { Manifest: { Stored: var stored, IsCommitted: true } } when stored.Length != ActualLength || !HasPartsAsStored => BackupState.Corrupt,
         { Verification: null } => BackupState.Unverified,
         { Verification: var result } when result.StoredLength != ActualLength => BackupState.Unverified,
         { Verification.Passed: true } => BackupState.Good,

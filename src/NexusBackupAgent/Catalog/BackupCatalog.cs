@@ -1,18 +1,36 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Catalog;
 
 /// <summary>
-/// The backups of one source, as the store tells them: nothing is remembered that the files do not say.
-/// Order of writing: pending mark → artifact → <c>.sha256</c> → manifest (the commit) → mark away.
+/// The backups of one source, as the store tells them: nothing is remembered that the files do not say, and each question
+/// looks anew. Who asks more than one opens a <see cref="CatalogSession"/>.
+/// Order of writing: pending mark → artifact and further parts → <c>.sha256</c> → manifest (the commit) → mark away.
 /// Order of deleting: pending mark → manifest → the rest → mark away. A crash at any instant leaves either the whole
 /// backup, or files under a mark that count for nothing and are swept. An artifact with neither manifest nor mark was
 /// made by somebody else: it is never swept, and is adopted as a manual backup once it verifies.
 /// </summary>
-internal sealed class BackupCatalog
+/// <remarks>
+/// What a power cut may take is decided by the <see cref="Durability"/> of each step, and rests on this: a file system
+/// keeps the order in which names of one directory change (ext4, XFS and btrfs do). Six flushes a backup:
+/// <list type="bullet">
+/// <item>mark: none. It becomes durable with the artifact's name, before which there is nothing that it speaks of.</item>
+/// <item>artifact, and each part: content, then name. Neither <c>.sha256</c> nor manifest can outlive it.</item>
+/// <item><c>.sha256</c>: content alone. Its name becomes durable before the manifest's, in the same flush.</item>
+/// <item>manifest: content, then name. This is the commit.</item>
+/// <item>mark away: none. One that comes back speaks of what was committed, and is swept alone.</item>
+/// <item>verification: content alone. If its name is lost, the next reading makes it again; whatever retention deletes
+/// because of it makes that name durable first.</item>
+/// </list>
+/// Deleting: two. The manifest's name, with the mark before it; then the artifact's, with all that went before it. A mark
+/// that comes back finds nothing more to speak of. Where a file system does not keep the order, the worst is an
+/// artifact without manifest and mark, which is taken for one that somebody made by hand: nothing is lost by that.
+/// </remarks>
+internal class BackupCatalog
 {
     private readonly SourceDirectory files;
     private readonly TimeZoneInfo zone;
@@ -23,26 +41,58 @@ internal sealed class BackupCatalog
     /// <param name="store">Where the files are.</param>
     /// <param name="directory">The source's directory in the store; empty for its root.</param>
     /// <param name="source">The source's name.</param>
-    /// <param name="extensions">What the artifacts' names end with.</param>
+    /// <param name="formats">How its artifacts are named and encoded.</param>
     /// <param name="kind">The source's kind.</param>
     /// <param name="zone">The zone of the times in file names.</param>
-    public BackupCatalog(IBackupStore store, string directory, string source, string kind, ArtifactExtensions extensions, TimeZoneInfo zone)
+    public BackupCatalog(IBackupStore store, string directory, string source, string kind, ArtifactFormats formats, TimeZoneInfo zone)
+        : this(new SourceDirectory(store, directory, formats), source, kind, zone)
     {
-        files = new SourceDirectory(store, directory, extensions);
-        reader = new BackupReader(files, source, kind, zone);
+    }
+
+    /// <summary>The catalog as of one look at the directory. What the other one has read of unchanged files is known here too.</summary>
+    private protected BackupCatalog(BackupCatalog other)
+        : this(other.files.Remembering(), other.reader, other.zone)
+    {
+    }
+
+    private BackupCatalog(SourceDirectory files, string source, string kind, TimeZoneInfo zone)
+        : this(files, new BackupReader(files, source, kind, zone), zone)
+    {
+    }
+
+    private BackupCatalog(SourceDirectory files, BackupReader reader, TimeZoneInfo zone)
+    {
+        this.files = files;
+        this.reader = reader;
         orphans = new OrphanSweep(files, reader, zone);
         removal = new BackupRemoval(this, files);
         this.zone = zone;
+        Source = reader.Source;
     }
+
+    /// <summary>The source's name.</summary>
+    public string Source { get; }
 
     public IBackupStore Store => files.Store;
 
     public string Directory => files.Path;
 
-    /// <summary>Where a file of this catalog lies, for people.</summary>
-    public string Locate(string file) => files.Locate(file);
+    /// <summary>Where a file of this catalog lies, for people; where the directory does, when it is empty.</summary>
+    public string Describe(string file) => files.Describe(file);
 
-    public Task<Stream> OpenReadAsync(string file, CancellationToken cancellationToken) => files.OpenReadAsync(file, cancellationToken);
+    /// <summary>The same as <see cref="Describe"/>.</summary>
+    public string Locate(string file) => Describe(file);
+
+    public Task<Stream> OpenReadAsync(string file, CancellationToken cancellationToken) => files.OpenAsync(file, cancellationToken);
+
+    /// <summary>Looks at the directory, once for a whole operation. The caller holds the source's lock for as long as it changes something.</summary>
+    /// <exception cref="BackupException">The store can't be listed.</exception>
+    public async Task<CatalogSession> OpenAsync(CancellationToken cancellationToken)
+    {
+        var session = new CatalogSession(this);
+        await ((BackupCatalog)session).files.ListAsync(cancellationToken);
+        return session;
+    }
 
     /// <summary>All backups, newest first, hand-made ones included.</summary>
     public async Task<IReadOnlyList<Backup>> ListAsync(CancellationToken cancellationToken) =>
@@ -56,9 +106,17 @@ internal sealed class BackupCatalog
         return (backups, await orphans.FindAsync(found, cancellationToken));
     }
 
-    /// <summary>The backup as the store tells it now, by its file's name.</summary>
+    /// <summary>The backup as the store tells it now, by its file's name. A session looks at the directory anew for it: where damage is suspected, what was seen before is no witness.</summary>
     /// <exception cref="BackupException">It is gone (<see cref="FailureKind.NotFound"/>), or the store can't be listed.</exception>
-    public async Task<Backup> FindAgainAsync(Backup backup, CancellationToken cancellationToken) =>
+    public Task<Backup> FindAgainAsync(Backup backup, CancellationToken cancellationToken)
+    {
+        files.Forget();
+        return FindAsync(backup, cancellationToken);
+    }
+
+    /// <summary>The same, as a session knows it.</summary>
+    /// <exception cref="BackupException">It is gone (<see cref="FailureKind.NotFound"/>), or the store can't be listed.</exception>
+    public async Task<Backup> FindAsync(Backup backup, CancellationToken cancellationToken) =>
         (await ListAsync(cancellationToken)).FirstOrDefault(listed => listed.File == backup.File)
         ?? throw new BackupException(FailureKind.NotFound, $"backup '{Locate(backup.File)}' is gone", "nexus-backup list shows what is left");
 
@@ -70,21 +128,34 @@ internal sealed class BackupCatalog
         string artifact;
         do
         {
-            artifact = BackupFiles.Artifact(schedule, capturedAt, zone, duplicate++, files.Extensions.Of(type));
+            artifact = BackupFiles.Artifact(schedule, capturedAt, zone, duplicate++, files.Formats.Of(type).Extension);
         }
-        while (BackupFiles.AllOf(artifact).Concat(BackupFiles.AllOf(BackupFiles.SetAside(artifact))).Any(taken.Has));
+        while (BackupFiles.AllOf(artifact).Concat(BackupFiles.AllOf(BackupFiles.SetAside(artifact))).Any(taken.Has) || taken.MarkedPartsOf(artifact).Count > 0);
 
         await files.MarkAsync(artifact, cancellationToken);
         return artifact;
     }
 
+    /// <summary>How an artifact of a type is encoded.</summary>
+    public ArtifactEncoding EncodingOf(BackupType type) => files.Formats.Of(type).Encoding;
+
     /// <summary>Writes the artifact itself: whole or absent.</summary>
     public Task WriteArtifactAsync(string artifact, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>
-        files.WriteAsync(artifact, replace: false, write, cancellationToken);
+        files.PutAsync(artifact, replace: false, Durability.Now, write, cancellationToken);
 
-    /// <summary>Keeps the hashes of an artifact's pages beside it, in place of those that were there.</summary>
-    public Task WritePagesAsync(string artifact, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>
-        files.WriteAsync(BackupFiles.Pages(artifact), replace: true, write, cancellationToken);
+    /// <summary>Keeps a small file of the kind's own beside an artifact, in place of the one that was there. It needs no flush: one that a power cut damages is made anew from the artifact.</summary>
+    public Task WriteSidecarAsync(string artifact, string ending, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>
+        files.PutAsync(artifact + ending, replace: true, Durability.Later, write, cancellationToken);
+    /// <summary>Writes a further part of the same backup: whole or absent. The manifest that is committed must name it.</summary>
+    /// <param name="part">What tells it from the others; see <see cref="BackupPart.Name"/>.</param>
+    public async Task WritePartAsync(string artifact, string part, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken)
+    {
+        var file = BackupFiles.Part(artifact, part);
+        if (BackupFiles.CompanionsOf(artifact).Append(BackupFiles.SetAside(artifact)).Contains(file, StringComparer.Ordinal))
+            throw new ArgumentException($"a part can't be named {part}: that is what a backup's own files are called", nameof(part));
+        await files.MarkAsync(file, cancellationToken);
+        await files.PutAsync(file, replace: false, Durability.Now, write, cancellationToken);
+    }
 
     /// <summary>Makes a written artifact a backup.</summary>
     /// <returns>The backup with all that it builds on.</returns>
@@ -94,9 +165,10 @@ internal sealed class BackupCatalog
         var @base = manifest.Base is { } id ? await RequireBaseAsync(id, manifest.File, cancellationToken) : null;
         await ChecksumFile.WriteAsync(files, manifest, cancellationToken);
         await WriteManifestAsync(manifest, cancellationToken);
-        await files.DeleteAsync([BackupFiles.Pending(manifest.File)], cancellationToken);
+        await files.DeleteAsync(BackupFiles.MarksOf(manifest.File, manifest.PartNames), cancellationToken);
         return new Backup(manifest, Directory, new StoredFile(manifest.File, manifest.Stored.Length, manifest.CapturedAt), Verification: null)
         {
+            Parts = [.. manifest.Parts.Select(part => (StoredFile?)new StoredFile(BackupFiles.Part(manifest.File, part.Name), part.Stored.Length, manifest.CapturedAt))],
             Bases = @base is null ? [] : new BackupBases(@base),
         };
     }
@@ -108,23 +180,25 @@ internal sealed class BackupCatalog
     {
         if ((await removal.NeededAsync(cancellationToken)).ContainsKey(artifact))
             return; // whoever builds on it knows it as a backup
+        var found = await files.ListAsync(cancellationToken);
+        var committed = (await ListAsync(cancellationToken)).FirstOrDefault(backup => backup.File == artifact)?.Manifest.PartNames ?? [];
         var own = isWritten
-            ? BackupFiles.AllOf(artifact)
-            : (await files.ListAsync(cancellationToken)).Has(BackupFiles.Manifest(artifact)) ? [] : await orphans.OwnFilesAsync(artifact, cancellationToken);
+            ? BackupFiles.AllOf(artifact, [.. found.MarkedPartsOf(artifact).Union(committed, StringComparer.Ordinal)])
+            : found.Has(BackupFiles.Manifest(artifact)) ? [] : await orphans.OwnFilesAsync(artifact, cancellationToken);
         await files.DeleteAsync(own, cancellationToken);
     }
 
     /// <summary>Keeps the result of a verification beside the backup, in place of the one before.</summary>
     public async Task<Backup> RecordAsync(Backup backup, VerificationResult result, CancellationToken cancellationToken)
     {
-        await files.WriteJsonAsync(BackupFiles.Verification(backup.File), result, CatalogJson.Readable.VerificationResult, cancellationToken);
+        await files.PutJsonAsync(BackupFiles.Verification(backup.File), result, CatalogJson.Readable.VerificationResult, result.SetAside ? Durability.Now : Durability.NameLater, cancellationToken);
         return backup with { Verification = result };
     }
 
     /// <summary>Keeps the result of a drill beside the backup, in place of the one before.</summary>
     public async Task<Backup> RecordAsync(Backup backup, DrillResult result, CancellationToken cancellationToken)
     {
-        await files.WriteJsonAsync(BackupFiles.Drill(backup.File), result, CatalogJson.Readable.DrillResult, cancellationToken);
+        await files.PutJsonAsync(BackupFiles.Drill(backup.File), result, CatalogJson.Readable.DrillResult, Durability.NameLater, cancellationToken);
         return backup with { Drill = result };
     }
 
@@ -141,7 +215,7 @@ internal sealed class BackupCatalog
     /// <summary>
     /// Gives a corrupt backup the name under which nothing takes it for a backup (runbook §3.2 [A]); not a byte of it
     /// changes. The artifact goes first; a crash then leaves companions that are still found, and that
-    /// <see cref="GatherAsync"/> brings after it.
+    /// <see cref="GatherAsync"/> brings after it. Where the store can't rename, the last verification says it.
     /// </summary>
     /// <exception cref="BackupException">The name is taken, or the store refuses; the backup is where it was, or renamed in part.</exception>
     public async Task<Backup> SetAsideAsync(Backup backup, CancellationToken cancellationToken)
@@ -157,7 +231,11 @@ internal sealed class BackupCatalog
                     "keep both for analysis: move the older one out of the store; the agent tries again within the hour");
             }
 
-            await files.MoveAsync(backup.File, target, cancellationToken);
+            if (!await files.TryRenameAsync(backup.File, target, cancellationToken))
+            {
+                var found = backup.Verification ?? new VerificationResult(backup.Id, backup.Artifact.ModifiedAt, backup.ActualLength, Passed: false, []);
+                return await RecordAsync(backup, found with { SetAside = true }, cancellationToken);
+            }
         }
 
         return await GatherAsync(backup with { Artifact = backup.Artifact with { Name = target } }, cancellationToken);
@@ -182,8 +260,8 @@ internal sealed class BackupCatalog
     /// <summary>Renames the companions that were left behind when the artifact was renamed.</summary>
     public async Task<Backup> GatherAsync(Backup backup, CancellationToken cancellationToken)
     {
-        foreach (var (from, to) in (await files.ListAsync(cancellationToken)).StraysOf(backup.File))
-            await files.MoveAsync(from, to, cancellationToken);
+        foreach (var (from, to) in (await files.ListAsync(cancellationToken)).StraysOf(backup.File, backup.Manifest.PartNames))
+            await files.TryRenameAsync(from, to, cancellationToken);
         return backup with { IsScattered = false };
     }
 
@@ -208,9 +286,27 @@ internal sealed class BackupCatalog
     public Task<IReadOnlyList<Orphan>> SweepAsync(DateTimeOffset now, TimeSpan grace, CancellationToken cancellationToken) => orphans.SweepAsync(now, grace, cancellationToken);
 
     private async Task<Backup> RequireBaseAsync(BackupId id, string artifact, CancellationToken cancellationToken) =>
-        (await ListAsync(cancellationToken)).FirstOrDefault(backup => backup.Id == id && backup.State is BackupState.Good or BackupState.Unverified) ?? throw new BackupException(
-            FailureKind.Io, $"backup {id}, which '{Locate(artifact)}' builds on, was removed or set aside meanwhile", "run the backup again: it chooses another base, or becomes a full one");
+        (await ListAsync(cancellationToken)).FirstOrDefault(backup => backup.Id == id && backup.State is BackupState.Good or BackupState.Unverified) is { } @base
+        && await IsStillThereAsync(@base, cancellationToken) ? @base : throw new BackupException(
+            FailureKind.Io, $"backup {id}, which '{Describe(artifact)}' builds on, was removed or set aside meanwhile", "run the backup again: it chooses another base, or becomes a full one");
+
+    /// <summary>Whether artifact and manifest lie where the last look saw them. An operator who deletes or renames one holds no lock.</summary>
+    private async Task<bool> IsStillThereAsync(Backup backup, CancellationToken cancellationToken)
+    {
+        try
+        {
+            (await files.ListAsync(cancellationToken)).TryGetCompanion(backup.File, BackupFiles.Manifest, out var manifest);
+            await files.ReadAsync(manifest?.Name ?? BackupFiles.Manifest(backup.File), cancellationToken);
+            await using (await files.OpenAsync(backup.File, cancellationToken))
+                return true;
+        }
+        catch (FileNotFoundException)
+        {
+            files.Forget();
+            return false;
+        }
+    }
 
     private Task WriteManifestAsync(BackupManifest manifest, CancellationToken cancellationToken) =>
-        files.WriteJsonAsync(BackupFiles.Manifest(manifest.File), manifest, CatalogJson.Readable.BackupManifest, cancellationToken);
+        files.PutJsonAsync(BackupFiles.Manifest(manifest.File), manifest, CatalogJson.Readable.BackupManifest, Durability.Now, cancellationToken);
 }

@@ -1,3 +1,5 @@
+using NexusBackupAgent.Sources;
+
 namespace NexusBackupAgent.Catalog;
 
 /// <summary>

@@ -56,11 +56,21 @@ internal static class BackupFiles
     /// <summary>The other one of an artifact's two names.</summary>
     public static string OtherName(string artifact) => IsSetAside(artifact) ? Original(artifact) : SetAside(artifact);
 
-    /// <summary>What lies beside an artifact, the most telling first.</summary>
-    public static string[] CompanionsOf(string artifact) => [Manifest(artifact), Verification(artifact), Drill(artifact), Pages(artifact), Checksum(artifact)];
+    /// <summary>A further part of the same backup: it sorts and moves with the artifact.</summary>
+    /// <param name="part">What tells it from the others: <c>wal.tar.gz</c>.</param>
+    public static string Part(string artifact, string part) => $"{artifact}.{part}";
 
-    /// <summary>Every file of a backup in the order of deleting: the manifest first, the mark last.</summary>
-    public static string[] AllOf(string artifact) => [Manifest(artifact), Verification(artifact), Drill(artifact), Pages(artifact), Checksum(artifact), artifact, Pending(artifact)];
+    /// <summary>What lies beside an artifact, the most telling first.</summary>
+    /// <param name="parts">The names of its further parts.</param>
+    public static string[] CompanionsOf(string artifact, params IEnumerable<string> parts) =>
+        [Manifest(artifact), Verification(artifact), Drill(artifact), Pages(artifact), Checksum(artifact), .. parts.Select(part => Part(artifact, part))];
+
+    /// <summary>Every file of a backup in the order of deleting: the manifest first, the artifact last but for the marks.</summary>
+    /// <param name="parts">The names of its further parts.</param>
+    public static string[] AllOf(string artifact, params IEnumerable<string> parts) => [.. CompanionsOf(artifact, parts), artifact, .. MarksOf(artifact, parts)];
+
+    /// <summary>The marks of an artifact and its further parts, each of which bears its own.</summary>
+    public static string[] MarksOf(string artifact, params IEnumerable<string> parts) => [.. parts.Select(part => Pending(Part(artifact, part))), Pending(artifact)];
 
     /// <summary>The mark that says: this artifact is being written or deleted by an agent, and without a manifest it is only a leftover.</summary>
     public static string Pending(string artifact) => "." + artifact + PendingSuffix;

@@ -1,12 +1,13 @@
 using System.Text.Json.Serialization;
 using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Catalog;
 
 /// <summary>
 /// The small file <c>&lt;artifact&gt;.manifest.json</c> that commits a backup. No manifest, no backup; a manifest never changes.
 /// </summary>
-/// <param name="FormatVersion">1. A reader refuses a version that it does not know.</param>
+/// <param name="FormatVersion">2; 1 knew neither <see cref="Encoding"/> nor <see cref="Parts"/>. A reader refuses a version that it does not know.</param>
 /// <param name="Id">The backup's identity.</param>
 /// <param name="Source">The configured source's name.</param>
 /// <param name="Kind">What the source is: <c>sqlite</c>.</param>
@@ -15,7 +16,7 @@ namespace NexusBackupAgent.Catalog;
 /// <param name="Base">The backup that this one builds on; null for a full one.</param>
 /// <param name="CapturedAt">The instant of the snapshot, UTC: the age of the data, not of the file.</param>
 /// <param name="File">The artifact's file name.</param>
-/// <param name="Content">Length and SHA-256 of the uncompressed content.</param>
+/// <param name="Content">Length and SHA-256 of the content before it is encoded.</param>
 /// <param name="Stored">Length and SHA-256 of the artifact.</param>
 /// <param name="Adopted">True for a file that somebody made by hand and the agent took into its catalog.</param>
 /// <param name="Tools">Versions of what made it, by name (<c>nexus-backup</c>, <c>sqlite</c>).</param>
@@ -35,7 +36,7 @@ internal sealed record BackupManifest(
     IReadOnlyDictionary<string, string> Tools)
 {
     /// <summary>The version that this agent writes.</summary>
-    public const int CurrentFormatVersion = 1;
+    public const int CurrentFormatVersion = 2;
 
     /// <summary>The schedule name of a backup that no schedule made.</summary>
     public const string ManualSchedule = "manual";
@@ -47,7 +48,29 @@ internal sealed record BackupManifest(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public ArtifactDigest? Restored { get; init; }
 
+    /// <summary>How the artifact is stored; a manifest of format version 1 does not say it and means gzip.</summary>
+    public ArtifactEncoding Encoding { get; init; }
+
+    /// <summary>Further files of the same backup, without which it is none. Whatever is done to the artifact is done to them.</summary>
+    // Absent is null here: generated readers know nothing of an initial value.
+    public IReadOnlyList<BackupPart> Parts
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
+
+    /// <summary>The names of its further parts.</summary>
+    [JsonIgnore]
+    public IEnumerable<string> PartNames => Parts.Select(part => part.Name);
+
     /// <summary>False for a file made by hand that was not read back yet: its hashes are unknown.</summary>
     [JsonIgnore]
     public bool IsCommitted => Stored.Sha256.Length > 0;
 }
+
+/// <summary>A further file of a backup, <c>&lt;artifact&gt;.&lt;name&gt;</c>.</summary>
+/// <param name="Name">Behind the artifact's name and a dot: <c>wal.tar.gz</c>.</param>
+/// <param name="Encoding">How it is stored.</param>
+/// <param name="Content">Length and SHA-256 before it is encoded.</param>
+/// <param name="Stored">Length and SHA-256 of the file.</param>
+internal sealed record BackupPart(string Name, ArtifactEncoding Encoding, ArtifactDigest Content, ArtifactDigest Stored);

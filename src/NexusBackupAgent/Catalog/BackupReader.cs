@@ -10,10 +10,13 @@ namespace NexusBackupAgent.Catalog;
 /// <param name="zone">The zone of the times in file names.</param>
 internal sealed class BackupReader(SourceDirectory directory, string source, string kind, TimeZoneInfo zone)
 {
+    /// <summary>The source's name.</summary>
+    public string Source => source;
+
     private readonly CompanionReader<BackupManifest> manifests = new(directory, CatalogJson.Readable.BackupManifest);
     private readonly CompanionReader<VerificationResult> verifications = new(directory, CatalogJson.Readable.VerificationResult);
     private readonly CompanionReader<DrillResult> drills = new(directory, CatalogJson.Readable.DrillResult);
-    private readonly HandMadeBackups handMade = new(source, kind, zone);
+    private readonly HandMadeBackups handMade = new(source, kind, directory.Formats, zone);
 
     /// <returns>All backups, newest first, hand-made ones included.</returns>
     public async Task<IReadOnlyList<Backup>> ReadAsync(DirectoryFiles files, CancellationToken cancellationToken)
@@ -26,7 +29,7 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
         foreach (var backup in found.OfType<Backup>())
         {
             if (backup.Source == source)
-                backups.Add(files.StraysOf(backup.File).Count > 0 ? backup with { IsScattered = true } : backup);
+                backups.Add(files.StraysOf(backup.File, backup.Manifest.PartNames).Count > 0 ? backup with { IsScattered = true } : backup);
             else
                 strangers[backup.Id] = backup.Source; // it says nothing of this source, and this source's retention nothing of it
         }
@@ -71,13 +74,11 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
         if (unreadable is not null)
             return handMade.Unreadable(artifact, directory.Path, unreadable);
         if (manifest is null)
-            return handMade.Damaged(artifact, manifestFile!.Value.Name, directory.Path, files.IsIncrement(artifact.Name));
+            return await DamagedAsync(files, artifact, manifestFile!.Value.Name, cancellationToken);
         if (manifest.Source != source)
             return new Backup(manifest, directory.Path, artifact, Verification: null);
 
-        var (verification, unknown) = files.TryGetCompanion(artifact.Name, BackupFiles.Verification, out var result)
-            ? await verifications.ReadAsync(result.Value, cancellationToken)
-            : (null, null);
+        var (verification, unknown) = await VerificationAsync(files, artifact, cancellationToken);
         var (drill, _) = files.TryGetCompanion(artifact.Name, BackupFiles.Drill, out var drilled)
             ? await drills.ReadAsync(drilled.Value, cancellationToken)
             : (null, null);
@@ -85,7 +86,19 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
         {
             Drill = drill?.Id == manifest.Id ? drill : null,
             Unreadable = unknown,
+            Parts = manifest.Parts.Count == 0 ? [] : [.. manifest.PartNames.Select(part => files.PartOf(artifact.Name, part))],
         };
+    }
+
+    private async ValueTask<(VerificationResult? Value, BackupException? Failure)> VerificationAsync(DirectoryFiles files, StoredFile artifact, CancellationToken cancellationToken) =>
+        files.TryGetCompanion(artifact.Name, BackupFiles.Verification, out var result) ? await verifications.ReadAsync(result.Value, cancellationToken) : (null, null);
+
+    /// <summary>Of a result beside a damaged manifest nothing counts but that the backup was set aside.</summary>
+    private async ValueTask<Backup> DamagedAsync(DirectoryFiles files, StoredFile artifact, string manifestFile, CancellationToken cancellationToken)
+    {
+        var damaged = handMade.Damaged(artifact, manifestFile, directory.Path, files.IsIncrement(artifact.Name));
+        var (verification, _) = await VerificationAsync(files, artifact, cancellationToken);
+        return verification is { SetAside: true } && verification.Id == damaged.Id ? damaged with { Verification = verification } : damaged;
     }
 
     /// <returns>No value when it is damaged, or belongs to another backup; a failure when it can't be read.</returns>
@@ -96,7 +109,7 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
         {
             throw new BackupException(
                 FailureKind.StoreUnavailable,
-                $"'{directory.Locate(file.Name)}' was written by a newer agent (format {manifest.FormatVersion}; this one reads up to {BackupManifest.CurrentFormatVersion})",
+                $"'{directory.Describe(file.Name)}' was written by a newer agent (format {manifest.FormatVersion}; this one reads up to {BackupManifest.CurrentFormatVersion})",
                 "update this agent, or point it at another store directory");
         }
 

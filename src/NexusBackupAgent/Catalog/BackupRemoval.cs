@@ -41,6 +41,8 @@ internal sealed class BackupRemoval(BackupCatalog catalog, SourceDirectory direc
             await catalog.GatherAsync(backup, cancellationToken); // so that one set of names is deleted
         try
         {
+            foreach (var part in backup.Manifest.PartNames)
+                await directory.MarkAsync(BackupFiles.Part(backup.File, part), cancellationToken);
             await directory.MarkAsync(backup.File, cancellationToken);
         }
         catch (BackupException full) when (full.Kind == FailureKind.StoreFull)
@@ -49,11 +51,11 @@ internal sealed class BackupRemoval(BackupCatalog catalog, SourceDirectory direc
             // that is adopted as a manual backup, and an increment as one that is reported: nothing is lost by that.
         }
 
-        await directory.DeleteAsync(BackupFiles.AllOf(backup.File), cancellationToken);
+        await directory.DeleteAsync(BackupFiles.AllOf(backup.File, backup.Manifest.PartNames), cancellationToken);
     }
 
     private BackupException IsNeeded(Backup backup) => new(
         FailureKind.StoreUnavailable,
-        $"'{directory.Locate(backup.File)}' is not removed, because another backup builds on it",
+        $"'{directory.Describe(backup.File)}' is not removed, because another backup builds on it",
         $"remove what builds on it first: nexus-backup list '{backup.Source}' --json | jq '.[] | select(.base == \"{backup.Id}\")'");
 }

@@ -1,6 +1,9 @@
+using NexusBackupAgent.Sources;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Common;
 
 namespace NexusBackupAgent.Catalog;
 
@@ -11,7 +14,7 @@ namespace NexusBackupAgent.Catalog;
     UseStringEnumConverter = true,
     RespectRequiredConstructorParameters = true, // a file that lacks something is damaged
     RespectNullableAnnotations = true,
-    Converters = [typeof(BackupIdConverter), typeof(LowerCaseEnumConverter<BackupType>), typeof(LowerCaseEnumConverter<VerificationCheck>)])]
+    Converters = [typeof(BackupIdConverter), typeof(LowerCaseEnumConverter<BackupType>), typeof(LowerCaseEnumConverter<ArtifactEncoding>), typeof(VerificationCheckConverter)])]
 [JsonSerializable(typeof(BackupManifest))]
 [JsonSerializable(typeof(VerificationResult))]
 [JsonSerializable(typeof(DrillResult))]
@@ -36,3 +39,25 @@ internal sealed class BackupIdConverter : JsonConverter<BackupId>
 /// <summary>Words in files, API and metrics are lower case.</summary>
 internal sealed class LowerCaseEnumConverter<T>() : JsonStringEnumConverter<T>(JsonNamingPolicy.CamelCase)
     where T : struct, Enum;
+
+/// <summary>A check is written as its word. The first edition knew one encoding, and wrote <c>gzip</c> for its check.</summary>
+internal sealed class VerificationCheckConverter : JsonConverter<VerificationCheck>
+{
+    private const string Former = "gzip";
+
+    public override VerificationCheck Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        var word = reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
+        if (word == Former)
+            return VerificationCheck.Encoding;
+        foreach (var check in Enum.GetValues<VerificationCheck>())
+        {
+            if (check.Word() == word)
+                return check;
+        }
+
+        throw new JsonException($"there is no check {word}");
+    }
+
+    public override void Write(Utf8JsonWriter writer, VerificationCheck value, JsonSerializerOptions options) => writer.WriteStringValue(value.Word());
+}

@@ -1,13 +1,21 @@
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Catalog;
 
-/// <summary>The <c>.sha256</c> file beside an artifact, as <c>sha256sum --check</c> reads it.</summary>
+/// <summary>The <c>.sha256</c> file beside an artifact, as <c>sha256sum --check</c> reads it: the artifact's line first, then one for each further part.</summary>
 internal static class ChecksumFile
 {
     public static Task WriteAsync(SourceDirectory directory, BackupManifest manifest, CancellationToken cancellationToken) =>
-        directory.WriteTextAsync(BackupFiles.Checksum(manifest.File), $"{manifest.Stored.Sha256}  {manifest.File}\n", cancellationToken);
+        directory.PutTextAsync(
+            BackupFiles.Checksum(manifest.File),
+            string.Concat(manifest.Parts.Select(part => Line(part.Stored, BackupFiles.Part(manifest.File, part.Name))).Prepend(Line(manifest.Stored, manifest.File))),
+            Durability.NameLater,
+            cancellationToken);
+
+    private static string Line(ArtifactDigest stored, string file) => $"{stored.Sha256}  {file}\n";
 
     /// <returns>The SHA-256, in lower case, from a file that somebody may have made by hand; null when there is none.</returns>
     /// <exception cref="BackupException">It can't be read.</exception>
@@ -17,7 +25,7 @@ internal static class ChecksumFile
             return null;
         try
         {
-            await using var stream = await directory.OpenReadAsync(checksum.Value.Name, cancellationToken);
+            await using var stream = await directory.OpenAsync(checksum.Value.Name, cancellationToken);
             using var reader = new StreamReader(stream);
             return DigestIn(await reader.ReadLineAsync(cancellationToken) ?? "");
         }
@@ -27,7 +35,7 @@ internal static class ChecksumFile
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
-            throw IoFailure.Translate(failure, $"read '{directory.Locate(checksum.Value.Name)}'", directory.Locate(""));
+            throw IoFailure.Translate(failure, $"read '{directory.Describe(checksum.Value.Name)}'", directory.Describe(""));
         }
     }
 

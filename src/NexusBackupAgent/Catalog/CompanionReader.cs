@@ -39,7 +39,7 @@ internal sealed class CompanionReader<T>(SourceDirectory directory, JsonTypeInfo
     {
         try
         {
-            var text = await directory.Store.ReadAsync(directory.PathOf(file.Name), cancellationToken);
+            var text = await directory.ReadAsync(file.Name, cancellationToken);
             var value = TryParse(text);
             if (value is null && text.Length != file.Length)
                 throw new IOException($"of its {file.Length} bytes {text.Length} came"); // replaced meanwhile, or a network's file system gave less than it has
@@ -52,7 +52,7 @@ internal sealed class CompanionReader<T>(SourceDirectory directory, JsonTypeInfo
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
-            return (null, IoFailure.Translate(failure, $"read '{directory.Locate(file.Name)}'", directory.Locate("")));
+            return (null, IoFailure.Translate(failure, $"read '{directory.Describe(file.Name)}'", directory.Describe("")));
         }
     }
 

@@ -1,5 +1,6 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Catalog;
@@ -7,8 +8,9 @@ namespace NexusBackupAgent.Catalog;
 /// <summary>What an artifact without a readable manifest says of itself by its name, size and time.</summary>
 /// <param name="source">The source in whose directory it lies.</param>
 /// <param name="kind">That source's kind.</param>
+/// <param name="formats">How its artifacts are named and encoded.</param>
 /// <param name="zone">The zone of the times in file names.</param>
-internal sealed class HandMadeBackups(string source, string kind, TimeZoneInfo zone)
+internal sealed class HandMadeBackups(string source, string kind, ArtifactFormats formats, TimeZoneInfo zone)
 {
     /// <summary>The manifest of a file that somebody made by hand; its hashes are unknown until it is read back.</summary>
     public BackupManifest ManifestOf(StoredFile artifact)
@@ -29,7 +31,10 @@ internal sealed class HandMadeBackups(string source, string kind, TimeZoneInfo z
             new ArtifactDigest(0, ""),
             new ArtifactDigest(artifact.Length, ""),
             Adopted: true,
-            new Dictionary<string, string>(StringComparer.Ordinal));
+            new Dictionary<string, string>(StringComparer.Ordinal))
+        {
+            Encoding = formats.EncodingOf(file) ?? ArtifactEncoding.Gzip,
+        };
     }
 
     /// <summary>A backup whose manifest can't be read now: nothing is known of it until it can.</summary>

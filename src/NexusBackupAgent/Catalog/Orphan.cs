@@ -1,5 +1,4 @@
 using NexusBackupAgent.Stores;
-using NexusBackupAgent.Stores.Local;
 
 namespace NexusBackupAgent.Catalog;
 
@@ -12,14 +11,14 @@ internal sealed record Orphan(string File, IReadOnlyList<string> Sweepable, stri
 {
     /// <summary>What a crash left, manifests whose artifact is gone, and increments whose manifest is. Another artifact that bears no mark is somebody's, and no orphan.</summary>
     /// <param name="files">All files of the directory.</param>
-    /// <param name="extensions">What the artifacts' names end with; other programs' hidden files are no concern of ours.</param>
-    public static IEnumerable<Orphan> Among(DirectoryFiles files, ArtifactExtensions extensions)
+    /// <param name="formats">How artifacts are named; other programs' hidden files are no concern of ours.</param>
+    public static IEnumerable<Orphan> Among(DirectoryFiles files, ArtifactFormats formats)
     {
         foreach (var file in files.ByName.Values)
         {
-            if (LocalDirectoryStore.IsPartial(file.Name) && extensions.AreIn(file.Name))
+            if (file.IsUnfinished && formats.AreIn(file.Name))
                 yield return new Orphan(file.Name, [file.Name], "an unfinished temporary file", file.ModifiedAt);
-            else if (BackupFiles.ArtifactOfPending(file.Name) is { } artifact && extensions.EndsOf(BackupFiles.Original(artifact)))
+            else if (BackupFiles.ArtifactOfPending(file.Name) is { } artifact && (formats.EndsOf(BackupFiles.Original(artifact)) || formats.ArtifactOfPart(artifact) is not null))
                 yield return Marked(artifact, file, files.IsCommitted(artifact));
             else if (files.IsArtifact(file.Name) && files.IsIncrement(file.Name) && !files.IsCommitted(file.Name) && !files.Has(BackupFiles.Pending(file.Name)))
                 yield return new Orphan(file.Name, [], "it holds only what changed, and without its manifest nothing says since when; bring the manifest back, or delete it by hand", file.ModifiedAt);

@@ -1,6 +1,7 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Catalog;
 
@@ -12,7 +13,7 @@ internal sealed class OrphanSweep(SourceDirectory directory, BackupReader reader
 {
     /// <summary>Files that belong to no backup.</summary>
     public async Task<IReadOnlyList<Orphan>> FindAsync(DirectoryFiles files, CancellationToken cancellationToken) =>
-        [.. Orphan.Among(files, directory.Extensions), .. await reader.StrangersAsync(files, cancellationToken)];
+        [.. Orphan.Among(files, directory.Formats), .. await reader.StrangersAsync(files, cancellationToken)];
 
     /// <summary>Deletes orphans older than <paramref name="grace"/>.</summary>
     /// <returns>What was deleted.</returns>
@@ -24,9 +25,9 @@ internal sealed class OrphanSweep(SourceDirectory directory, BackupReader reader
         {
             if (orphan.Sweepable.Count == 0 || now - orphan.ModifiedAt < grace)
                 continue;
-            if (files.Has(orphan.File) && files.IsArtifact(orphan.File) && await MayBeNeededAsync(files, orphan.File, cancellationToken))
+            if (files.Has(orphan.File) && IsArtifactOrPart(files, orphan.File) && await MayBeNeededAsync(files, orphan.File, cancellationToken))
                 continue;
-            var own = files.IsArtifact(orphan.File) ? await OwnFilesAsync(orphan.File, cancellationToken) : orphan.Sweepable;
+            var own = files.IsArtifact(orphan.File) && !IsPart(orphan.File) ? await OwnFilesAsync(orphan.File, cancellationToken) : orphan.Sweepable;
             await directory.DeleteAsync(own, cancellationToken);
             if (own.Count > 0)
                 swept.Add(orphan);
@@ -46,19 +47,23 @@ internal sealed class OrphanSweep(SourceDirectory directory, BackupReader reader
             backup is { Bases.Count: 0, Manifest: { Type: not BackupType.Full, Base: { } missing } } && (capturedAt is null || missing.IsOf(capturedAt.Value)));
     }
 
+    private bool IsPart(string file) => !file.StartsWith('.') && directory.Formats.ArtifactOfPart(file) is { } artifact && BackupFiles.SetAside(artifact) != file;
+
+    private bool IsArtifactOrPart(DirectoryFiles files, string file) => files.IsArtifact(file) || IsPart(file);
+
     /// <summary>
-    /// Which files of a marked artifact without a manifest are ours to delete. Its first bytes tell whether an agent wrote
-    /// it: of a file that another program made of that name only the mark is ours, and of one that can't be read nothing
-    /// is, for now.
+    /// Which files of a marked artifact without a manifest are ours to delete. Where the encoding leaves a sign of who wrote
+    /// it, its first bytes tell: of a file that another program made of that name only the mark is ours, and of one that
+    /// can't be read nothing is, for now. Where no encoding tells, nobody knows, and only the mark is ours.
     /// </summary>
     public async Task<IReadOnlyList<string>> OwnFilesAsync(string artifact, CancellationToken cancellationToken)
     {
         try
         {
-            var header = new byte[GzipMember.HeaderSize];
-            await using var stored = await directory.OpenReadAsync(artifact, cancellationToken);
+            var header = new byte[ArtifactEncodings.HeaderSize];
+            await using var stored = await directory.OpenAsync(artifact, cancellationToken);
             var read = await stored.ReadAtLeastAsync(header, header.Length, throwOnEndOfStream: false, cancellationToken);
-            return GzipMember.TryReadLength(header.AsSpan(0, read), out _) ? BackupFiles.AllOf(artifact) : [BackupFiles.Pending(artifact)];
+            return directory.Formats.EncodingOf(BackupFiles.Original(artifact))?.IsOurs(header.AsSpan(0, read)) == true ? BackupFiles.AllOf(artifact) : [BackupFiles.Pending(artifact)];
         }
         catch (FileNotFoundException)
         {

@@ -8,8 +8,8 @@ internal enum VerificationCheck
     /// <summary>Size and SHA-256, of the stored bytes and of the content.</summary>
     Checksum,
 
-    /// <summary>The gzip members inflate, with correct CRC-32 and length.</summary>
-    Gzip,
+    /// <summary>The stored bytes decode to the end: gzip members inflate, with correct CRC-32 and length.</summary>
+    Encoding,
 
     /// <summary>The source's own check of the content: <c>PRAGMA integrity_check</c>.</summary>
     Integrity,
@@ -39,6 +39,13 @@ internal sealed record VerificationResult(
     /// <summary>Whether the bytes, stored and expanded, are those that the manifest tells of.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool IsAsCommitted { get; init; }
+
+    /// <summary>
+    /// Whether the backup was set aside, on a store that can't rename a file to say so. Where files can be renamed, the
+    /// artifact's name alone tells, so that an operator takes it back with one <c>mv</c>.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool SetAside { get; init; }
 
     /// <summary>Whether the backup is what was captured, passes every other check, and only its <c>.sha256</c> file says otherwise.</summary>
     [JsonIgnore]

@@ -7,6 +7,7 @@ using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Cli;
 
@@ -55,7 +56,7 @@ internal static class BackupCommand
             if (cancellationToken.IsCancellationRequested)
                 break;
             var run = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress =>
-                agent.Dispatcher.RunAsync(source, BackupManifest.ManualSchedule, type, TimeSpan.Zero, progress, cancellationToken));
+                agent.Backups.RunAsync(source, BackupManifest.ManualSchedule, type, TimeSpan.Zero, progress, cancellationToken));
             runs.Add((source.Catalog, run));
             Tell(terminal, source, run, commands, json);
         }

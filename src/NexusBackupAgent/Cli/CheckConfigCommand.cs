@@ -34,7 +34,7 @@ internal static class CheckConfigCommand
 
     private static IReadOnlyList<ConfigurationProblem> Problems(CommandContext context, string file)
     {
-        var (configuration, problems) = ConfigurationFile.Load(file, context.TimeProvider.LocalTimeZone);
+        var (configuration, problems) = context.ReadConfiguration(file);
         return configuration is null
             ? problems
             : [.. problems, .. ConfigurationFile.CheckEnvironment(configuration), .. ConfigurationFile.CheckCoverage(configuration, context.TimeProvider.GetUtcNow())];

@@ -39,7 +39,7 @@ internal static class ChecklistCommand
 
         public async Task<ExitCode> RunAsync(IReadOnlyList<ScheduledSource> sources, CancellationToken cancellationToken)
         {
-            var look = agent.States.Read();
+            var look = await agent.States.ReadAsync(cancellationToken);
             var codes = new List<ExitCode>();
             foreach (var source in sources)
             {

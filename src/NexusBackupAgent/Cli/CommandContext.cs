@@ -32,6 +32,9 @@ internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvide
     /// <summary>Lowers the priority of this process. Long commands for which nobody waits call it, so that they don't slow down the host's applications.</summary>
     public Action Yield { get; init; } = () => { };
 
+    /// <summary>What sources and stores may be.</summary>
+    public AgentKinds Kinds { get; init; } = AgentKinds.Shipped;
+
     /// <summary>A <c>--json</c> option for a command that prints data.</summary>
     public static Option<bool> Json() => new("--json") { Description = "Print one JSON document on the output, and nothing else there" };
 
@@ -50,12 +53,16 @@ internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvide
             "name one with --config FILE, or start from examples/itsm-nexus.yml; nexus-backup demo needs none");
     }
 
+    /// <summary>Reads a configuration and tells nobody what is wrong with it.</summary>
+    public (AgentConfiguration? Configuration, IReadOnlyList<ConfigurationProblem> Problems) ReadConfiguration(string file) =>
+        ConfigurationFile.Load(file, timeProvider.LocalTimeZone, Kinds);
+
     /// <summary>Reads the configuration and prints all its problems.</summary>
     /// <exception cref="BackupException">It has errors.</exception>
     public AgentConfiguration LoadConfiguration(ParseResult command)
     {
         var file = FindConfiguration(command);
-        var (configuration, problems) = ConfigurationFile.Load(file, timeProvider.LocalTimeZone);
+        var (configuration, problems) = ReadConfiguration(file);
         foreach (var problem in problems)
             terminal.Tell(problem.IsError, problem.Text);
         if (configuration is not null)

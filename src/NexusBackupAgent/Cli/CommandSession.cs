@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using NexusBackupAgent.Configuration;
 
 namespace NexusBackupAgent.Cli;
 

@@ -3,7 +3,6 @@ using Spectre.Console;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Cli.Demo;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
 
 namespace NexusBackupAgent.Cli;
 
@@ -49,7 +48,7 @@ internal static class DemoCommand
         foreach (var line in text.TrimEnd().Split('\n'))
             context.Terminal.Line($"  [dim]{Readable.Plain(line)}[/]");
         context.Terminal.Output.WriteLine();
-        var (configuration, problems) = ConfigurationFile.Load(place.Configuration, context.TimeProvider.LocalTimeZone);
+        var (configuration, problems) = context.ReadConfiguration(place.Configuration);
         return configuration ?? throw new BackupException(FailureKind.Unexpected, $"the demo's own configuration is wrong: {problems[0]}", "report this line");
     }
 

@@ -37,7 +37,7 @@ internal static class DiagnoseCommand
         public async Task<ExitCode> RunAsync(IReadOnlyList<ScheduledSource> sources, CancellationToken cancellationToken)
         {
             var documents = new List<DiagnosisDocument>();
-            var look = agent.States.Read();
+            var look = await agent.States.ReadAsync(cancellationToken);
             var codes = new List<ExitCode>();
             foreach (var source in sources)
             {

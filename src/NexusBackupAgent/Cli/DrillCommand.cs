@@ -59,7 +59,7 @@ internal static class DrillCommand
                 try
                 {
                     var (operation, backup) = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress =>
-                        agent.Drills.PractiseAsync(source, progress, LockTimeout, cancellationToken));
+                        agent.Drills.RunAsync(source, progress, LockTimeout, cancellationToken));
                     Tell(source, operation, backup);
                 }
                 catch (BackupException failure)

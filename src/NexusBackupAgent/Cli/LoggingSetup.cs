@@ -4,7 +4,6 @@ using Serilog.Core;
 using Serilog.Events;
 using Serilog.Extensions.Logging;
 using Serilog.Formatting;
-using NexusBackupAgent.Configuration;
 
 namespace NexusBackupAgent.Cli;
 

@@ -2,7 +2,6 @@ using System.CommandLine;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
-using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Retention;
 
@@ -64,45 +63,18 @@ internal static class PruneCommand
         private async Task PruneAsync(ProtectedSource source, CancellationToken cancellationToken)
         {
             // A dry run changes nothing, so it need not wait for a backup that is under way.
-            using var held = dryRun ? null : await agent.Turns.HoldAsync(source.Name, LockTimeout, cancellationToken) ?? throw SourceTurns.Busy(source.Name);
-            var backups = await source.Catalog.ListAsync(cancellationToken);
-            var decisions = RetentionPolicy.Decide(backups, source.Retention, agent.TimeProvider.GetUtcNow(), source.Zone);
-            var removed = !dryRun && MayRemove(source, decisions) ? await RemoveAsync(source, decisions, cancellationToken) : [];
-            Tell(source, decisions, removed);
+            var record = dryRun ? await agent.Prunings.PlanAsync(source, cancellationToken) : await agent.Prunings.RunAsync(source, LockTimeout, cancellationToken);
+            if (!dryRun && record.Doubtful is { } newest)
+                TellDoubtful(source, newest);
+            Tell(source, record.Decisions, record.Removed);
         }
 
-        /// <summary>Removes, and keeps in the journal what somebody removed by hand; finding nothing to remove is no measure.</summary>
-        private async Task<IReadOnlyList<Backup>> RemoveAsync(ProtectedSource source, IReadOnlyList<RetentionDecision> decisions, CancellationToken cancellationToken)
+        private void TellDoubtful(ProtectedSource source, Backup newest)
         {
-            var going = decisions.Count(decision => !decision.Keep);
-            if (going == 0)
-                return [];
-            var startedAt = agent.TimeProvider.GetUtcNow();
-            var operation = new Operation(0, source.Name, OperationKind.Prune, startedAt, EndedAt: null, Backup: null, $"removed {going} expired backups", Failure: null);
-            var id = agent.Operations.Begin(source.Name, OperationKind.Prune, startedAt, operation.Detail);
-            try
-            {
-                var removed = await Pruner.ApplyAsync(source.Catalog, decisions, cancellationToken);
-                agent.Operations.End(operation with { Id = id, EndedAt = agent.TimeProvider.GetUtcNow(), Detail = $"removed {removed.Count} expired: {string.Join(", ", removed.Select(backup => backup.File))}" });
-                return removed;
-            }
-            catch (BackupException failure)
-            {
-                agent.Operations.End(operation with { Id = id, EndedAt = agent.TimeProvider.GetUtcNow(), Failure = RunFailure.Of(failure) });
-                throw;
-            }
-        }
-
-        /// <summary>In doubt nothing is removed: a newest backup that is not known to be good is doubt.</summary>
-        private bool MayRemove(ProtectedSource source, IReadOnlyList<RetentionDecision> decisions)
-        {
-            if (decisions.All(decision => decision.Keep) || decisions[0].Backup is not { State: not BackupState.Good } newest)
-                return true;
             terminal.Fail(
                 $"nothing of '{source.Name}' is removed: its newest backup {newest.File} is {newest.State.Word()}",
                 newest.State == BackupState.Unverified ? $"nexus-backup verify '{source.Name}'" : $"make a good one first: nexus-backup backup '{source.Name}'");
             codes.Add(ExitCode.VerificationFailed);
-            return false;
         }
 
         private void Tell(ProtectedSource source, IReadOnlyList<RetentionDecision> decisions, IReadOnlyList<Backup> removed)

@@ -27,7 +27,7 @@ internal static class ReportCommand
         {
             using var session = context.OpenAgent(parsed);
             var only = parsed.GetValue(name);
-            var look = session.Agent.States.Read();
+            var look = await session.Agent.States.ReadAsync(cancellationToken);
             var incidents = new List<Incident>();
             foreach (var source in SourceArguments.ChooseSome(session.Agent.Roster.Current, only is null ? [] : [only]))
                 incidents.Add(IncidentReader.Read(look, await look.OfAsync(source, cancellationToken)));

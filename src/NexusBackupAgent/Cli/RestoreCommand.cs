@@ -76,7 +76,7 @@ internal static class RestoreCommand
             try
             {
                 var preview = await agent.Restores.PreviewAsync(source, wish, to, force, cancellationToken);
-                var lastDrill = (await agent.States.Read().OfAsync(scheduled, cancellationToken)).LastDrill;
+                var lastDrill = (await (await agent.States.ReadAsync(cancellationToken)).OfAsync(scheduled, cancellationToken)).LastDrill;
                 if (json)
                     Print(RestoreDocument.Of(preview, lastDrill));
                 else
@@ -130,18 +130,19 @@ internal static class RestoreCommand
         private void Print(RestoreOutcome outcome)
         {
             terminal.Line(Sentence(outcome));
-            if (outcome.Chown is { } chown)
-                terminal.Line($"[yellow]![/] there was no file before, so whose it was is not known: if its service runs as another user than {Readable.Plain(outcome.Owner.Names)} — next: {Readable.Plain(chown)}");
+            if (outcome.Place.Chown is { } chown)
+                terminal.Line($"[yellow]![/] there was no file before, so whose it was is not known: if its service runs as another user than {Readable.Plain(outcome.Place.Owner?.Names ?? "")} — next: {Readable.Plain(chown)}");
         }
 
         private string Sentence(RestoreOutcome outcome)
         {
             var backup = outcome.Backup.Backup;
             var age = agent.TimeProvider.GetUtcNow() - backup.CapturedAt;
-            return $"{(outcome.Problem is null ? "[green]✓[/]" : "[yellow]![/]")} [bold]{Readable.Plain(source.Name)}[/] restored to {Readable.Plain(outcome.Target)} from {Readable.Plain(backup.File)}: "
-                + $"the state of {Readable.Time(backup.CapturedAt, source.Zone)}, {Readable.Duration(age)} ago; {Readable.Seconds(outcome.Took)}; owner {Readable.Plain(outcome.Owner.Names)}, mode {outcome.Owner.Octal}"
-                + (outcome.SafetyCopy is { } safety ? $"; the old one is {Readable.Plain(safety)}" : "")
-                + (outcome.SetAside.Count > 0 ? $"; set aside: {Readable.Plain(string.Join(", ", outcome.SetAside))}" : "");
+            return $"{(outcome.Problem is null ? "[green]✓[/]" : "[yellow]![/]")} [bold]{Readable.Plain(source.Name)}[/] restored to {Readable.Plain(outcome.Place.Location)} from {Readable.Plain(backup.File)}: "
+                + $"the state of {Readable.Time(backup.CapturedAt, source.Zone)}, {Readable.Duration(age)} ago; {Readable.Seconds(outcome.Took)}"
+                + (outcome.Place.Owner is { } owner ? $"; owner {Readable.Plain(owner.Names)}, mode {owner.Octal}" : "")
+                + (outcome.Place.SafetyCopy is { } safety ? $"; the old one is {Readable.Plain(safety)}" : "")
+                + (outcome.Place.SetAside.Count > 0 ? $"; set aside: {Readable.Plain(string.Join(", ", outcome.Place.SetAside))}" : "");
         }
 
         private void Print(RestoreDocument document) => JsonDocuments.Print(terminal.Output, document, JsonDocuments.Readably.RestoreDocument);

@@ -31,7 +31,7 @@ internal static class RestorePlanText
         yield return ("captured", $"{Readable.Time(backup.CapturedAt, zone)}, {Readable.Duration(preview.Age)} ago");
         foreach (var passed in preview.Plan.Newer)
             yield return ("not", $"{passed.Backup.File}: {passed.Reason}");
-        yield return ("to", target.Path);
+        yield return ("to", target.Location);
         if (preview.SafetyCopy is { } safety)
         {
             yield return ("overwrites", Readable.Size(target.Length) + (target.IsLive ? $"; everything since {Readable.Time(backup.CapturedAt, zone)} ({Readable.Duration(preview.Age)}) is then only in the safety copy" : ""));

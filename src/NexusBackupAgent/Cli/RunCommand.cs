@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Microsoft.Extensions.Logging;
-using NexusBackupAgent.Configuration;
 
 namespace NexusBackupAgent.Cli;
 

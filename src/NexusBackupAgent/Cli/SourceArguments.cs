@@ -5,7 +5,6 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Scheduling;
-using NexusBackupAgent.Sources.Sqlite;
 
 namespace NexusBackupAgent.Cli;
 
@@ -71,10 +70,10 @@ internal static class SourceArguments
     {
         try
         {
-            var (configuration, _) = ConfigurationFile.Load(context.FindConfiguration(completion.ParseResult), context.TimeProvider.LocalTimeZone);
+            var (configuration, _) = context.ReadConfiguration(context.FindConfiguration(completion.ParseResult));
             return [.. (configuration?.Sources ?? [])
-                .SelectMany(source => source.IsGlob ? SqliteGlob.Expand(source.SqlitePath, out _).Select(match => match.Name) : [source.Name])
-                .Select(name => new CompletionItem(name))];
+                .SelectMany(source => source.Settings.Find(before: []).Found)
+                .Select(source => new CompletionItem(source.Name))];
         }
         catch (Exception unavailable) when (unavailable is BackupException || IoFailure.IsKnown(unavailable))
         {

@@ -24,7 +24,7 @@ internal static class StatusCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var session = context.OpenAgent(parsed);
-            var look = session.Agent.States.Read();
+            var look = await session.Agent.States.ReadAsync(cancellationToken);
             var sources = new List<SourceState>();
             foreach (var source in session.Agent.Roster.Current)
                 sources.Add(await look.OfAsync(source, cancellationToken, withOrphans: true));

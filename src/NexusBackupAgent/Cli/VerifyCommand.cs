@@ -17,7 +17,7 @@ internal static class VerifyCommand
     private static (VerificationCheck Check, string Words)[] ChecksOf(ProtectedSource source) =>
     [
         (VerificationCheck.Checksum, "size and SHA-256"),
-        (VerificationCheck.Gzip, "gzip"),
+        (VerificationCheck.Encoding, "gzip"),
         (VerificationCheck.Integrity, source.Source.Inspection.CheckName),
     ];
 
@@ -125,7 +125,7 @@ internal static class VerifyCommand
         }
 
         private RunFailure? Refusal(ProtectedSource source, Backup backup) =>
-            agent.Operations.Last(source.Name, OperationKind.Quarantine) is { } last && last.Backup == backup.Id ? last.Failure : null;
+            agent.Journal.Last(source.Name, OperationKind.Quarantine) is { } last && last.Backup == backup.Id ? last.Failure : null;
 
         private async Task ReplaceAsync(ProtectedSource source, CancellationToken cancellationToken)
         {

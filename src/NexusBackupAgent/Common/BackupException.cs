@@ -10,4 +10,7 @@ internal class BackupException(FailureKind kind, string message, string hint, Ex
     public FailureKind Kind { get; } = kind;
 
     public string Hint { get; } = hint;
+
+    /// <summary>The message for a line among others, where it tells of many files; null: as it is.</summary>
+    public string? Brief { get; init; }
 }

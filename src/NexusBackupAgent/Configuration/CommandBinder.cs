@@ -1,3 +1,5 @@
+using NexusBackupAgent.Platform;
+
 namespace NexusBackupAgent.Configuration;
 
 /// <summary>Commands as the configuration writes them: a list of arguments, never a shell's string.</summary>
@@ -39,6 +41,15 @@ internal sealed class CommandBinder(string baseDirectory)
         var words = ((ListNode)field.Node).Items.OfType<ScalarNode>().Select(item => item.Text).ToList();
         return [Locate(words[0]), .. words.Skip(1)];
     }
+
+    /// <summary>Warnings for programs that are not there. The service may find others than whoever checks, with a PATH and environment of its own.</summary>
+    /// <param name="key">The dotted path of the commands' key.</param>
+    public static IEnumerable<ConfigurationProblem> FindMissing(IEnumerable<IReadOnlyList<string>> commands, string key) =>
+        from command in commands
+        where ProgramFile.Find(command[0]) is null
+        select new ConfigurationProblem(
+            key, Line: 0, command[0], "there is no such program, or it may not be executed",
+            "check it (command -v), install it, or write its full path", IsError: false);
 
     private static string? MistakeIn(IReadOnlyList<string> words) => words switch
     {

@@ -54,9 +54,9 @@ internal sealed record RestoreDocument(
             backup is null ? null : JsonTime.Utc(backup.CapturedAt),
             backup is null ? null : Math.Round((now - backup.CapturedAt).TotalSeconds),
             outcome?.Backup.Reason,
-            outcome?.Target,
-            outcome?.SafetyCopy,
-            outcome?.SetAside ?? [],
+            outcome?.Place.Location,
+            outcome?.Place.SafetyCopy,
+            outcome?.Place.SetAside ?? [],
             Math.Round(record.Operation.Took.TotalSeconds, 3),
             PassedOverDocument.Of(passedOver),
             Plan: null,
@@ -64,9 +64,9 @@ internal sealed record RestoreDocument(
             record.Operation.Failure?.Message,
             record.Operation.Failure?.Hint,
             record.NotRecorded,
-            outcome?.Owner.Names,
-            outcome?.Owner.Octal,
-            outcome?.Chown);
+            outcome?.Place.Owner?.Names,
+            outcome?.Place.Owner?.Octal,
+            outcome?.Place.Chown);
     }
 
     public static RestoreDocument Of(RestorePreview preview, LastDrill? lastDrill)
@@ -80,7 +80,7 @@ internal sealed record RestoreDocument(
             JsonTime.Utc(backup.CapturedAt),
             Math.Round(preview.Age.TotalSeconds),
             preview.Chosen.Reason,
-            preview.Target.Path,
+            preview.Target.Location,
             preview.SafetyCopy,
             SetAside: [],
             Seconds: null,

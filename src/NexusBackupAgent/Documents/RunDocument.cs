@@ -1,6 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
 
 namespace NexusBackupAgent.Documents;
 

@@ -5,7 +5,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Operations;
+using NexusBackupAgent.Journal;
 
 namespace NexusBackupAgent.Hooks;
 
@@ -38,26 +38,27 @@ internal sealed record HookFacts(
         typeof(HookFacts).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
 
     /// <param name="consecutiveFailures">Failed runs of the source since the last success.</param>
-    public static HookFacts Of(ProtectedSource source, HookEvent told, int consecutiveFailures)
+    public static HookFacts Of(HookEvent told, int consecutiveFailures)
     {
-        var manifest = told.Backup?.Manifest;
+        var (operation, manifest) = (told.Operation, told.Backup?.Manifest);
+        var failure = operation.Failure;
         return new HookFacts(
-            told.Occasion.Word(),
-            told.Failure is null ? "success" : "failure",
-            source.Name,
-            told.Schedule ?? manifest?.Schedule,
-            (told.Type ?? manifest?.Type)?.Word(),
-            told.FullBecause,
-            told.Failure?.Kind.CamelWord(),
-            told.Failure?.Kind.Class().Word(),
-            told.Failure?.Message,
-            told.Failure?.Hint,
+            operation.Kind.Word(),
+            (failure is null ? RunResult.Success : RunResult.Failure).Word(),
+            operation.Source,
+            operation.Schedule ?? manifest?.Schedule,
+            (operation.Type ?? manifest?.Type)?.Word(),
+            operation.FullBecause,
+            failure?.Kind.CamelWord(),
+            failure?.Kind.Class().Word(),
+            failure?.Message,
+            failure?.Hint,
             manifest?.Id.Value,
-            told.Backup is null ? null : source.Catalog.Locate(told.Backup.File),
+            told.File,
             told.Backup?.ActualLength,
             manifest is { IsCommitted: true } ? manifest.Content.Length : null,
-            Utc(told.StartedAt),
-            Utc(told.EndedAt),
+            Utc(operation.StartedAt),
+            Utc(operation.EndedAt ?? operation.StartedAt),
             told.Attempts,
             consecutiveFailures,
             Environment.MachineName,

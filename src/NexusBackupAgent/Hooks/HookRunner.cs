@@ -1,7 +1,6 @@
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
-using NexusBackupAgent.Operations;
 using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Hooks;
@@ -10,50 +9,51 @@ namespace NexusBackupAgent.Hooks;
 /// Tells the hooks of a source how something ended (§6.2 of the dataset management document). What they do with it is
 /// theirs: one that fails or hangs is reported, and changes nothing of what it was told of.
 /// </summary>
-internal sealed partial class HookRunner(RunJournal runs, OperationJournal operations, TimeProvider timeProvider, ILogger<HookRunner> logger)
+internal sealed partial class HookRunner(OperationJournal journal, TimeProvider timeProvider, ILogger<HookRunner> logger)
 {
     private const int LongestWords = 200;
 
     /// <summary>Tells each hook in turn. Never throws. The caller has given the source's turn back: nobody waits for a hook.</summary>
+    /// <param name="settings">Of the source.</param>
     /// <param name="cancellationToken">The agent is stopping: what was not told by then is not told.</param>
-    public async Task TellAsync(ProtectedSource source, HookEvent told, CancellationToken cancellationToken)
+    public async Task TellAsync(HookSettings settings, HookEvent told, CancellationToken cancellationToken)
     {
-        var hooks = told.Failure is null ? source.Hooks.OnSuccess : source.Hooks.OnFailure;
+        var hooks = told.Operation.Failure is null ? settings.OnSuccess : settings.OnFailure;
         if (hooks.Count == 0 || !told.IsNews)
             return;
         try
         {
-            await TellAsync(source, told, hooks, cancellationToken);
+            await TellAsync(told, hooks, settings.Timeout, cancellationToken);
         }
         catch (BackupException failure)
         {
-            HookUnrecorded(source.Name, failure.Message, failure.Hint); // only the journal itself fails here
+            HookUnrecorded(told.Operation.Source, failure.Message, failure.Hint); // only the journal itself fails here
         }
     }
 
-    private async Task TellAsync(ProtectedSource source, HookEvent told, IReadOnlyList<Hook> hooks, CancellationToken cancellationToken)
+    private async Task TellAsync(HookEvent told, IReadOnlyList<Hook> hooks, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        var startedAt = timeProvider.GetUtcNow();
-        var facts = HookFacts.Of(source, told, FailuresInARow(source.Name));
+        var (source, startedAt) = (told.Operation.Source, timeProvider.GetUtcNow());
+        var facts = HookFacts.Of(told, FailuresInARow(source));
         var failures = new List<RunFailure>();
         foreach (var hook in hooks)
         {
-            if (await TryTellAsync(hook, facts, source.Hooks.Timeout, cancellationToken) is not { } failure)
+            if (await TryTellAsync(hook, facts, timeout, cancellationToken) is not { } failure)
                 continue;
             failures.Add(failure);
-            HookFailed(NameOf(hook), source.Name, failure.Message, failure.Hint);
+            HookFailed(NameOf(hook), source, failure.Message, failure.Hint);
         }
 
         var detail = $"told {string.Join(", ", hooks.Select(NameOf))} of the {facts.Event}'s {facts.Result}";
         var failed = failures is [] ? null : failures[0] with { Message = string.Join("; ", failures.Select(failure => failure.Message)) };
-        operations.Record(new Operation(0, source.Name, OperationKind.Hook, startedAt, timeProvider.GetUtcNow(), told.Backup?.Id, detail, failed));
+        journal.Record(new Operation(0, source, OperationKind.Hook, startedAt, timeProvider.GetUtcNow(), told.Backup?.Id, detail, failed));
     }
 
     private int FailuresInARow(string source)
     {
         try
         {
-            return runs.Read().Sources.GetValueOrDefault(source)?.ConsecutiveFailures ?? 0;
+            return journal.Read().Sources.GetValueOrDefault(source)?.ConsecutiveFailures ?? 0;
         }
         catch (BackupException)
         {

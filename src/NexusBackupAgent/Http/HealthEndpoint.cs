@@ -19,7 +19,7 @@ internal static class HealthEndpoint
     public static async Task<HealthDocument> ReadAsync(Agent agent, CancellationToken cancellationToken)
     {
         var problems = new List<string>();
-        var look = Look(agent, problems);
+        var look = await LookAsync(agent, problems, cancellationToken);
         if (look.Agent.IsStuck)
             problems.Insert(0, $"the scheduler has not looked at its schedules since {look.Agent.LastBeat:O}; restart the agent and keep its log");
         var sources = new List<SourceState>();
@@ -28,18 +28,18 @@ internal static class HealthEndpoint
         return HealthDocument.Of(look.Agent, [.. problems.Distinct(StringComparer.Ordinal)], sources);
     }
 
-    private static StateSnapshot Look(Agent agent, List<string> problems)
+    private static async Task<StateSnapshot> LookAsync(Agent agent, List<string> problems, CancellationToken cancellationToken)
     {
         if (agent.Scheduler.JournalFailure is { } unwritable)
             problems.Add(unwritable);
         try
         {
-            return agent.States.Read(agent.Scheduler);
+            return await agent.States.ReadAsync(agent.Scheduler, cancellationToken);
         }
         catch (BackupException unreadable)
         {
             problems.Add(unreadable.Message);
-            return agent.States.ReadWithoutJournal(agent.Scheduler);
+            return await agent.States.ReadWithoutJournalAsync(agent.Scheduler, cancellationToken);
         }
     }
 }

@@ -1,36 +1,34 @@
-using System.Buffers;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.ResponseCompression;
+using Microsoft.Extensions.DependencyInjection;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Metrics;
+using Prometheus;
 
 namespace NexusBackupAgent.Http;
 
-/// <summary><c>GET /metrics</c>: text 0.0.4, or OpenMetrics 1.0 for a scraper that asks for it.</summary>
+/// <summary><c>GET /metrics</c>: text 0.0.4, or OpenMetrics 1.0 for a scraper that asks for it; with gzip when asked.</summary>
 internal static class MetricsEndpoint
 {
-    /// <summary>Bytes.</summary>
-    private const int SmallestBuffer = 64 << 10;
-
-    public static void Map(WebApplication app, AgentMetrics metrics)
+    /// <summary>Whatever answers in the two formats may be compressed, also with TLS: there is no secret in them.</summary>
+    public static void AddCompression(IServiceCollection services) => services.AddResponseCompression(compression =>
     {
-        ArrayBufferWriter<byte>? kept = null; // a thousand sources fill megabytes, which the heap's collector need not find anew at each scrape
-        app.MapGet("/metrics", (RequestDelegate)(async context =>
-        {
-            var text = Interlocked.Exchange(ref kept, null) ?? new ArrayBufferWriter<byte>(SmallestBuffer);
-            text.ResetWrittenCount();
-            await AnswerAsync(context, metrics, text);
-            kept = text;
-        }));
-    }
+        compression.EnableForHttps = true;
+        compression.MimeTypes = MetricsFormats.MediaTypes;
+        compression.Providers.Add<GzipCompressionProvider>();
+    });
 
-    private static async Task AnswerAsync(HttpContext context, AgentMetrics metrics, ArrayBufferWriter<byte> text)
+    public static void Map(WebApplication app, AgentMetrics metrics) =>
+        app.MapGet("/metrics", (RequestDelegate)(context => AnswerAsync(context, metrics)));
+
+    private static async Task AnswerAsync(HttpContext context, AgentMetrics metrics)
     {
-        var format = ExpositionFormats.Negotiate(context.Request.Headers.Accept);
-        IReadOnlyList<MetricFamily> families;
+        var format = MetricsFormats.Negotiate(context.Request.Headers.Accept);
+        Exposition exposition;
         try
         {
-            families = await metrics.CollectAsync(context.RequestAborted);
+            exposition = await metrics.CollectAsync(context.RequestAborted);
         }
         catch (BackupException failure)
         {
@@ -40,9 +38,9 @@ internal static class MetricsEndpoint
             return;
         }
 
-        PrometheusText.Write(families, format, text);
-        context.Response.ContentType = format.ContentType();
-        context.Response.ContentLength = text.WrittenCount;
-        await context.Response.Body.WriteAsync(text.WrittenMemory, context.RequestAborted);
+        context.Request.Headers.Accept = format.ContentType(); // prometheus-net knows no wildcards, versions and refusals
+        if (format == MetricsFormat.Text)
+            context.Response.Body = new InfinityStream(context.Response.Body);
+        await new MetricServerMiddleware(_ => Task.CompletedTask, new MetricServerMiddleware.Settings { Registry = exposition.Registry }).Invoke(context);
     }
 }

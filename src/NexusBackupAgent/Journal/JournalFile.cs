@@ -28,7 +28,10 @@ internal static class JournalFile
             using var there = PrivateCopy.Open(file);
             there.BackupDatabase(memory);
             RequireSound(memory);
-            if (Convert.ToInt32(Scalar(memory, transaction: null, "PRAGMA user_version")) == JournalSchema.Version)
+            var version = Convert.ToInt32(Scalar(memory, transaction: null, "PRAGMA user_version"));
+            if (version < JournalSchema.Version)
+                Run(memory, JournalSchema.From(version));
+            if (version <= JournalSchema.Version)
                 return memory;
         }
         catch (SqliteException) when (file is not null)

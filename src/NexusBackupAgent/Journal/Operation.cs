@@ -1,11 +1,15 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Journal;
 
-/// <summary>What was done besides backing up, as the journal keeps it.</summary>
+/// <summary>What can be done, as the journal keeps it.</summary>
 internal enum OperationKind
 {
+    /// <summary>A source was backed up, by a schedule or by hand.</summary>
+    Backup,
+
     /// <summary>A stored backup was read back, by a schedule or by hand.</summary>
     Verification,
 
@@ -27,43 +31,111 @@ internal enum OperationKind
     /// <summary>The checks were proved on corrupted copies. Belongs to no source.</summary>
     SelfTest,
 
-    /// <summary>Somebody was told how a run ended.</summary>
+    /// <summary>Somebody was told how an operation ended.</summary>
     Hook,
 }
 
-/// <summary>One thing that was done to a source's backups.</summary>
-/// <param name="Id">The journal's number of it.</param>
+/// <summary>How an operation ended (metric label <c>result</c>).</summary>
+internal enum RunResult
+{
+    /// <summary>It did what it is for; of a backup: a new one was stored and read back.</summary>
+    Success,
+
+    /// <summary>It did not.</summary>
+    Failure,
+
+    /// <summary>A backup that was due did not start, because the source was busy.</summary>
+    Skipped,
+}
+
+/// <summary>Why something failed, as it is kept in the journal.</summary>
+internal sealed record RunFailure(FailureKind Kind, string Message, string Hint)
+{
+    /// <summary>The message for a line among others, where it tells of many files; null: as it is.</summary>
+    public string? Brief { get; init; }
+
+    public static RunFailure Of(BackupException exception) => new(exception.Kind, exception.Message, exception.Hint) { Brief = exception.Brief };
+}
+
+/// <summary>One thing that was done to a source or its backups.</summary>
+/// <param name="Id">The journal's number of it; 0 while the journal does not have it.</param>
 /// <param name="Source">The source's name; empty for what concerns the agent as a whole.</param>
 /// <param name="Kind">What.</param>
 /// <param name="StartedAt">UTC.</param>
 /// <param name="EndedAt">UTC; null while it is under way, or when its process died.</param>
-/// <param name="Backup">The backup it was done with; null when there was none.</param>
-/// <param name="Detail">In words for an operator: the file, the target, the result.</param>
-/// <param name="Failure">Why it failed; null when it did not, or has not ended.</param>
+/// <param name="Backup">The backup that it made or was done with; null when there was none.</param>
+/// <param name="Detail">In words for an operator: the file, the target, the result. Code asks the other properties.</param>
+/// <param name="Failure">Why it failed or was skipped; null when it was not, or has not ended.</param>
 internal sealed record Operation(
     long Id, string Source, OperationKind Kind, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, BackupId? Backup, string Detail, RunFailure? Failure)
 {
-    /// <summary>How the detail of a restore names the source's own place; what was refused before it began never has it.</summary>
-    private const string LiveMark = " over the live database ";
+    /// <summary>Of a backup: its schedule, or <c>manual</c>. Null of all else, as are those of its properties that follow.</summary>
+    public string? Schedule { get; init; }
 
-    /// <summary>Whether it is a restore over the source's own place that got past its refusals.</summary>
-    public bool IsOverLive => Kind == OperationKind.Restore && Detail.StartsWith("restore of ", StringComparison.Ordinal) && Detail.Contains(LiveMark, StringComparison.Ordinal);
+    /// <summary>What was asked for; once it succeeded, what it made: full where an increment was not possible.</summary>
+    public BackupType? Type { get; init; }
 
-    /// <summary>The same for a <c>LIKE</c> of the journal.</summary>
-    internal const string OverLivePattern = $"restore of %{LiveMark}%";
+    /// <summary>Why a full backup was made though something else was asked for.</summary>
+    public string? FullBecause { get; init; }
 
-    /// <summary>The detail of a restore that began.</summary>
-    public static string RestoreDetail(string file, string target, bool isLive) => $"restore of {file}{(isLive ? LiveMark : " to ")}{target}";
+    /// <summary>Of the artifact.</summary>
+    public long? StoredBytes { get; init; }
 
-    /// <summary>The same as far as it is known once its process is gone without a word in the journal. When that was nobody knows: nothing of it is known after its start.</summary>
-    public Operation Died() => this with
-    {
-        EndedAt = StartedAt,
-        Failure = new RunFailure(FailureKind.Died, $"the {Kind.Word()} of '{Source}' ended with its process (killed, crashed or power lost), or the journal could not be written at its end", "look at its state (nexus-backup status), then run it again"),
-    };
+    /// <summary>Of the artifact, expanded.</summary>
+    public long? ContentBytes { get; init; }
 
-    public bool Succeeded => EndedAt is not null && Failure is null;
+    /// <summary>Whether it did not start because the source was busy.</summary>
+    public bool IsSkipped { get; init; }
+
+    /// <summary>Of a restore: whether it began over the source's own place. One that was refused never began.</summary>
+    public bool IsOverLive { get; init; }
+
+    /// <summary>Null while it is under way, or when its process died.</summary>
+    public RunResult? Result => EndedAt is null ? null : IsSkipped ? RunResult.Skipped : Failure is null ? RunResult.Success : RunResult.Failure;
+
+    public bool Succeeded => Result == RunResult.Success;
 
     /// <summary>How long it took; zero while it is under way.</summary>
     public TimeSpan Took => EndedAt is { } ended ? ended - StartedAt : TimeSpan.Zero;
+
+    /// <summary>One that begins.</summary>
+    public static Operation Begun(string source, OperationKind kind, DateTimeOffset startedAt, string detail) =>
+        new(0, source, kind, startedAt, EndedAt: null, Backup: null, detail, Failure: null);
+
+    /// <summary>A backup that begins.</summary>
+    public static Operation BegunBackup(string source, string schedule, BackupType type, DateTimeOffset startedAt) =>
+        Begun(source, OperationKind.Backup, startedAt, "") with { Schedule = schedule, Type = type };
+
+    /// <summary>
+    /// The same as far as it is known once its process is gone without a word in the journal. When that was nobody knows: a
+    /// backup counts as failed when that was found, all else when it began.
+    /// </summary>
+    /// <param name="foundAt">UTC.</param>
+    public Operation Died(DateTimeOffset foundAt) => Kind == OperationKind.Backup
+        ? this with
+        {
+            EndedAt = foundAt,
+            Failure = new RunFailure(
+                FailureKind.Died,
+                $"the run of source '{Source}' ended with its process (killed, crashed or power lost)",
+                "nothing of it counts; the next run starts afresh. Look for the cause with: journalctl -u nexus-backup; dmesg | grep -i oom"),
+        }
+        : this with
+        {
+            EndedAt = StartedAt,
+            Failure = new RunFailure(
+                FailureKind.Died,
+                $"the {Kind.Word()} of '{Source}' ended with its process (killed, crashed or power lost), or the journal could not be written at its end",
+                "look at its state (nexus-backup status), then run it again"),
+        };
 }
+
+/// <summary>One try of a backup.</summary>
+/// <param name="Number">1 for the first.</param>
+/// <param name="StartedAt">UTC.</param>
+/// <param name="EndedAt">UTC.</param>
+/// <param name="Failure">Null when it succeeded.</param>
+internal sealed record Attempt(int Number, DateTimeOffset StartedAt, DateTimeOffset EndedAt, RunFailure? Failure);
+
+/// <summary>How long the parts of a backup took, in seconds.</summary>
+internal sealed record StageSeconds(double Capture, double Verify, double Prune);

@@ -1,17 +1,19 @@
+using System.Collections.Concurrent;
 using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Sources;
 using static NexusBackupAgent.Journal.JournalSql;
 
 namespace NexusBackupAgent.Journal;
 
-/// <summary>What was done besides backing up: the measures taken that a report lists, and when what was last done (runbook §4).</summary>
-internal sealed class OperationJournal(JournalDatabase database)
+/// <summary>
+/// What happened: every operation, the attempts of backups, and the counters that the metrics export. It knows nothing of
+/// backups that the store does not say, so losing it loses none.
+/// </summary>
+internal sealed class OperationJournal(JournalDatabase database) : IDisposable
 {
-    // As runs are kept: a year of history and a month to look back on it.
-    private static readonly TimeSpan History = TimeSpan.FromDays(400);
-
-    private const string Columns = "id, source, kind, started_at, ended_at, backup_id, detail, failure, message, hint";
+    private const string Columns = OperationRows.Columns;
 
     internal const string LastOfKind = $"SELECT {Columns} FROM operations WHERE source = $source AND kind = $kind ORDER BY id DESC LIMIT 1";
 
@@ -24,116 +26,227 @@ internal sealed class OperationJournal(JournalDatabase database)
 
     internal const string LastSucceededOfEach = $"""
         SELECT {Columns} FROM operations WHERE id IN (
-            SELECT (SELECT id FROM operations WHERE kind = $kind AND source = counted.source AND ended_at IS NOT NULL AND failure IS NULL ORDER BY id DESC LIMIT 1)
+            SELECT (SELECT id FROM operations WHERE kind = $kind AND source = counted.source AND result = 'success' ORDER BY id DESC LIMIT 1)
             FROM operation_counts AS counted WHERE kind = $kind AND result = 'success')
         """;
 
     internal const string LastOverLiveOfEach = $"""
         SELECT {Columns} FROM operations WHERE id IN (
-            SELECT (SELECT id FROM operations WHERE kind = $kind AND source = counted.source AND ended_at IS NOT NULL AND failure IS NOT 'Interrupted' AND detail LIKE '{Operation.OverLivePattern}' ORDER BY id DESC LIMIT 1)
+            SELECT (SELECT id FROM operations WHERE kind = $kind AND source = counted.source AND ended_at IS NOT NULL AND failure IS NOT 'Interrupted' AND over_live ORDER BY id DESC LIMIT 1)
             FROM operation_counts AS counted WHERE kind = $kind)
         """;
 
     // By name, because SQLite prefers the index of the kind: a year of them instead of the few that are open.
     internal const string OpenOfKind = $"SELECT {Columns} FROM operations INDEXED BY operations_open WHERE kind = $kind AND ended_at IS NULL";
 
+    /// <summary>Checks that wait to be counted with the next entry.</summary>
+    private readonly ConcurrentQueue<(string Source, CheckResult Check)> uncounted = [];
+
+    /// <summary>Notes since when a source is known. Of several instants the earliest counts.</summary>
+    /// <returns>That one, UTC.</returns>
+    public DateTimeOffset AddSource(string source, DateTimeOffset at) => database.Transact(transaction => AddSource(transaction, source, at));
+
+    /// <summary>Notes since when sources are known, in one step: a disk that is asked to flush for each of a thousand takes half a minute when others use it.</summary>
+    public void AddSources(IReadOnlyCollection<string> sources, DateTimeOffset at) => database.Transact(transaction =>
+    {
+        foreach (var source in sources)
+            AddSource(transaction, source, at);
+        return sources.Count;
+    });
+
+    /// <summary>
+    /// Notes the schedules of a source as they are configured now. One that is new is known since its oldest backup, if that
+    /// is older than now; one whose cron text changed, since now; one whose retention changed, since what the old one would
+    /// have kept until now, because the rest may be pruned; one that is no longer configured is forgotten.
+    /// </summary>
+    /// <param name="zone">The calendar of months and years.</param>
+    public void NoteSchedules(string source, IReadOnlyList<NotedSchedule> schedules, DateTimeOffset now, TimeZoneInfo zone) =>
+        database.Transact(transaction => NotedSchedule.Replace(transaction, source, schedules, now, zone));
+
     /// <summary>Opens an operation. The caller holds the source's lock, so one of that kind that is still open died with its process and is closed as failed.</summary>
-    /// <param name="source">The source's name; empty for the agent as a whole.</param>
+    /// <param name="operation">As it begins.</param>
     /// <param name="judge">How one that is still open ended, where its caller knows better; null: it died.</param>
     /// <returns>The operation's number.</returns>
-    public long Begin(string source, OperationKind kind, DateTimeOffset now, string detail, Func<Operation, Operation>? judge = null) => database.Transact(transaction =>
+    public long Begin(Operation operation, Func<Operation, Operation>? judge = null) => Write(transaction =>
     {
-        foreach (var open in Open(transaction, kind).Where(open => open.Source == source))
-            Close(transaction, judge?.Invoke(open) ?? open.Died());
-        return Add(transaction, source, kind, now, detail);
+        OperationRows.CloseOpen(transaction, operation.Source, operation.Kind, judge ?? (open => open.Died(operation.StartedAt)));
+        if (operation.Kind == OperationKind.Backup)
+            OperationRows.TellSourceBegun(transaction, operation);
+        return OperationRows.Add(transaction, operation);
+    });
+
+    /// <summary>Keeps an attempt of an open backup that another one follows.</summary>
+    public void Record(long operation, Attempt attempt) => Write(transaction =>
+    {
+        OperationRows.Add(transaction, operation, attempt);
+        return 0;
     });
 
     /// <summary>Closes an operation and counts it.</summary>
     /// <param name="operation">As it ended; its <see cref="Operation.EndedAt"/> is set.</param>
-    public void End(Operation operation) => database.Transact(transaction => End(transaction, operation));
+    /// <param name="last">Of a backup: its last attempt; null when it made none since the last that was kept.</param>
+    /// <param name="stages">Of a backup that succeeded.</param>
+    public void End(Operation operation, Attempt? last = null, StageSeconds? stages = null) => Write(transaction =>
+    {
+        if (last is not null)
+            OperationRows.Add(transaction, operation.Id, last);
+        OperationRows.Close(transaction, operation);
+        if (stages is not null)
+            OperationRows.Keep(transaction, operation.Source, stages);
+        return 0;
+    });
 
     /// <summary>Keeps an operation that has ended already, and counts it; in one step, because its caller need not hold the source's lock.</summary>
     /// <returns>The same with its number.</returns>
-    public Operation Record(Operation operation) => database.Transact(transaction =>
+    public Operation Record(Operation operation) => Write(transaction =>
     {
-        var recorded = operation with { Id = Add(transaction, operation.Source, operation.Kind, operation.StartedAt, operation.Detail) };
-        End(transaction, recorded);
+        var recorded = operation with { Id = OperationRows.Add(transaction, operation) };
+        OperationRows.Close(transaction, recorded);
         return recorded;
     });
 
+    /// <summary>
+    /// Counts the checks of a reading, with the next entry of any operation: the one that read has one to make, and a disk
+    /// need not flush twice. A process that dies before that loses the count, and nothing else.
+    /// </summary>
+    public void Count(string source, VerificationResult result)
+    {
+        foreach (var check in result.Checks)
+            uncounted.Enqueue((source, check));
+    }
+
+    /// <summary>Whether a backup of the source is under way, or its process died.</summary>
+    public bool HasOpenBackup(string source) => database.Read(transaction => Query(
+        transaction, "SELECT 1 FROM operations INDEXED BY operations_open WHERE source = $source AND kind = 'backup' AND ended_at IS NULL LIMIT 1", row => row.GetInt64(0), ("$source", source)).Count > 0);
+
+    /// <summary>Closes the backups of a source whose process died. The caller holds the source's lock.</summary>
+    /// <returns>How many there were.</returns>
+    public int CloseAbandoned(string source, DateTimeOffset now) => Write(transaction =>
+        OperationRows.CloseOpen(transaction, source, OperationKind.Backup, open => open.Died(now)));
+
+    /// <summary>Proves that the journal can be written.</summary>
+    public void Beat(DateTimeOffset now) => database.Transact(transaction =>
+        Execute(transaction, "INSERT INTO heartbeat VALUES (1, $at) ON CONFLICT DO UPDATE SET at = $at", ("$at", Milliseconds(now))));
+
+    /// <summary>When an agent last proved that, UTC; null when none ever ran here.</summary>
+    public DateTimeOffset? LastBeat() => database.Read(transaction =>
+        Query(transaction, "SELECT at FROM heartbeat", row => Instant(row, 0)).FirstOrDefault());
+
     /// <summary>The operations of a kind that were begun and did not end, of all sources: under way, or their process died.</summary>
-    public IReadOnlyList<Operation> Open(OperationKind kind) => database.Read(transaction => Open(transaction, kind));
+    public IReadOnlyList<Operation> Open(OperationKind kind) => database.Read(transaction => OperationRows.Open(transaction, kind));
 
     /// <summary>The newest operation of a kind, ended or not.</summary>
-    public Operation? Last(string source, OperationKind kind) => database.Read(transaction => Query(
-        transaction, LastOfKind, Read, ("$source", source), ("$kind", kind.Word())).FirstOrDefault());
+    public Operation? Last(string source, OperationKind kind) => Find(LastOfKind, ("$source", source), ("$kind", kind.Word())).FirstOrDefault();
 
     /// <summary>The newest operation of a kind that ended, of every source that had one, by source. What was stopped on purpose says nothing, and the one before it does; but a hook that was stopped told nobody.</summary>
-    public IReadOnlyDictionary<string, Operation> LastOfEach(OperationKind kind) => database.Read(transaction => Query(
-        transaction, LastEndedOfEach, Read, ("$kind", kind.Word()))
-        .ToDictionary(operation => operation.Source, StringComparer.Ordinal));
+    public IReadOnlyDictionary<string, Operation> LastOfEach(OperationKind kind) => BySource(LastEndedOfEach, kind);
 
     /// <summary>The newest operation of a kind that succeeded, of every source that had one, by source.</summary>
-    public IReadOnlyDictionary<string, Operation> LastSuccessOfEach(OperationKind kind) => database.Read(transaction => Query(
-        transaction, LastSucceededOfEach, Read, ("$kind", kind.Word()))
-        .ToDictionary(operation => operation.Source, StringComparer.Ordinal));
+    public IReadOnlyDictionary<string, Operation> LastSuccessOfEach(OperationKind kind) => BySource(LastSucceededOfEach, kind);
 
-    /// <summary>The newest restore over its live database that began and ended, of every source that had one, by source. What was stopped on purpose says nothing.</summary>
-    public IReadOnlyDictionary<string, Operation> LastLiveRestoreOfEach() => database.Read(transaction => Query(
-        transaction, LastOverLiveOfEach, Read, ("$kind", OperationKind.Restore.Word()))
-        .ToDictionary(operation => operation.Source, StringComparer.Ordinal));
+    /// <summary>The newest restore over its live source that began and ended, of every source that had one, by source. What was stopped on purpose says nothing.</summary>
+    public IReadOnlyDictionary<string, Operation> LastLiveRestoreOfEach() => BySource(LastOverLiveOfEach, OperationKind.Restore);
 
-    /// <summary>What was done to a source from an instant on, oldest first.</summary>
-    public IReadOnlyList<Operation> Since(string source, DateTimeOffset from) => database.Read(transaction => Query(
-        transaction, $"SELECT {Columns} FROM operations WHERE source = $source AND started_at >= $from ORDER BY id", Read, ("$source", source), ("$from", Milliseconds(from))));
+    /// <summary>What was done to a source from an instant on, oldest first; skipped backups and what is under way included.</summary>
+    public IReadOnlyList<Operation> Since(string source, DateTimeOffset from) =>
+        Find($"SELECT {Columns} FROM operations WHERE source = $source AND started_at >= $from ORDER BY id", ("$source", source), ("$from", Milliseconds(from)));
 
     /// <summary>How many operations of a kind ended, by source and result (<c>success</c>, <c>failure</c>); survives restarts.</summary>
     public IReadOnlyDictionary<(string Source, string Result), long> Counts(OperationKind kind) => database.Read(transaction => Query(
-        transaction, "SELECT source, result, count FROM operation_counts WHERE kind = $kind", row => (Key: (row.GetString(0), row.GetString(1)), Count: row.GetInt64(2)), ("$kind", kind.Word()))
+        transaction, "SELECT source, result, sum(count) FROM operation_counts WHERE kind = $kind GROUP BY source, result", row => (Key: (row.GetString(0), row.GetString(1)), Count: row.GetInt64(2)), ("$kind", kind.Word()))
         .ToDictionary(row => row.Key, row => row.Count));
 
-    private static List<Operation> Open(SqliteTransaction transaction, OperationKind kind) => Query(transaction, OpenOfKind, Read, ("$kind", kind.Word()));
+    /// <summary>When the last backup of a schedule started that was not skipped or interrupted, UTC.</summary>
+    public DateTimeOffset? LastStarted(string source, string schedule) => database.Read(transaction => Query(
+        transaction,
+        """
+        SELECT max(started_at) FROM operations WHERE kind = 'backup' AND source = $source AND schedule = $schedule
+            AND result IN ('success', 'failure') AND failure IS NOT 'Interrupted' AND failure IS NOT 'Died'
+        """,
+        row => Instant(row, 0),
+        ("$source", source), ("$schedule", schedule))[0]);
 
-    private static long Add(SqliteTransaction transaction, string source, OperationKind kind, DateTimeOffset now, string detail)
+    /// <summary>When the source's last backups started, on any schedule, newest first, UTC, and whether they succeeded. One that was skipped never started; one that was stopped on purpose does not count.</summary>
+    public IReadOnlyList<(DateTimeOffset At, bool Succeeded)> LastStarts(string source, int count, BackupType? type = null) => database.Read(transaction => Query(
+        transaction,
+        """
+        SELECT started_at, result IS 'success' FROM operations WHERE kind = 'backup' AND source = $source
+            AND result IS NOT 'skipped' AND failure IS NOT 'Interrupted' AND type = coalesce($type, type) ORDER BY id DESC LIMIT $count
+        """,
+        row => (Instant(row, 0)!.Value, row.GetBoolean(1)),
+        ("$source", source), ("$type", type?.Word()), ("$count", count)));
+
+    /// <summary>Why the source's last backup failed; null when it succeeded or none ended.</summary>
+    public RunFailure? LastFailure(string source) =>
+        Find($"SELECT {Columns} FROM operations WHERE kind = 'backup' AND source = $source AND result IN ('success', 'failure') ORDER BY id DESC LIMIT 1", ("$source", source)).FirstOrDefault()?.Failure;
+
+    /// <summary>The backups of the source's last row of failures, oldest first: those under way or past, back to the success before them. None when it never failed.</summary>
+    public IReadOnlyList<Operation> LastFailures(string source) => Find(
+        $"""
+        SELECT {Columns} FROM operations WHERE kind = 'backup' AND source = $source AND result = 'failure' AND failure IS NOT 'Interrupted'
+            AND id > coalesce((SELECT max(id) FROM operations WHERE kind = 'backup' AND source = $source AND result = 'success'
+                AND id < (SELECT max(id) FROM operations WHERE kind = 'backup' AND source = $source AND result = 'failure' AND failure IS NOT 'Interrupted')), 0) ORDER BY id
+        """,
+        ("$source", source));
+
+    /// <summary>Why backups of the source became full although something else was asked for, by backup; those that are remembered.</summary>
+    public IReadOnlyDictionary<BackupId, string> FullBecause(string source) => database.Read(transaction => Query(
+        transaction,
+        "SELECT backup_id, full_because FROM operations WHERE kind = 'backup' AND source = $source AND backup_id IS NOT NULL AND full_because IS NOT NULL",
+        row => (Backup: new BackupId(row.GetString(0)), Reason: row.GetString(1)),
+        ("$source", source)).ToDictionary(made => made.Backup, made => made.Reason));
+
+    /// <summary>The newest attempts that failed, newest first.</summary>
+    public IReadOnlyList<(DateTimeOffset At, RunFailure Failure)> FailedAttempts(string source, int most) => database.Read(transaction => Query(
+        transaction,
+        """
+        SELECT attempts.ended_at, attempts.failure, attempts.message, attempts.hint FROM attempts JOIN operations ON operations.id = operation_id
+        WHERE source = $source AND attempts.failure IS NOT NULL ORDER BY operation_id DESC, attempt DESC LIMIT $most
+        """,
+        row => (Instant(row, 0)!.Value, Failure(row, 1)!),
+        ("$source", source), ("$most", most)));
+
+    /// <summary>All figures at once.</summary>
+    public JournalSnapshot Read() => database.Read(JournalSnapshot.Read);
+
+    public void Dispose() => database.Dispose();
+
+    /// <summary>What is noted already is not written again: that would wait for the disk.</summary>
+    private static DateTimeOffset AddSource(SqliteTransaction transaction, string source, DateTimeOffset at)
     {
-        Execute(transaction, "DELETE FROM operations WHERE started_at < $before", ("$before", Milliseconds(now - History)));
         Execute(
             transaction,
-            "INSERT INTO operations (source, kind, started_at, detail) VALUES ($source, $kind, $at, $detail)",
-            ("$source", source), ("$kind", kind.Word()), ("$at", Milliseconds(now)), ("$detail", detail));
-        return Query(transaction, "SELECT last_insert_rowid()", row => row.GetInt64(0))[0];
+            "INSERT INTO sources (name, added_at) VALUES ($name, $at) ON CONFLICT DO UPDATE SET added_at = $at WHERE added_at > $at",
+            ("$name", source), ("$at", Milliseconds(at)));
+        return Query(transaction, "SELECT added_at FROM sources WHERE name = $name", row => Instant(row, 0)!.Value, ("$name", source))[0];
     }
 
-    private static int End(SqliteTransaction transaction, Operation operation)
+    /// <summary>One entry, with the checks that wait to be counted.</summary>
+    private T Write<T>(Func<SqliteTransaction, T> work)
     {
-        Execute(
-            transaction,
-            "UPDATE operations SET backup_id = $backup, detail = $detail WHERE id = $id",
-            ("$backup", operation.Backup?.Value), ("$detail", operation.Detail), ("$id", operation.Id));
-        Close(transaction, operation);
-        return 0;
+        var checks = new List<(string Source, CheckResult Check)>();
+        while (uncounted.TryDequeue(out var check))
+            checks.Add(check);
+        try
+        {
+            return database.Transact(transaction =>
+            {
+                foreach (var (source, check) in checks)
+                    OperationRows.Count(transaction, source, check);
+                return work(transaction);
+            });
+        }
+        catch
+        {
+            foreach (var check in checks)
+                uncounted.Enqueue(check);
+            throw;
+        }
     }
 
-    private static void Close(SqliteTransaction transaction, Operation operation)
-    {
-        var failure = operation.Failure;
-        Execute(
-            transaction,
-            "UPDATE operations SET ended_at = $at, failure = $failure, message = $message, hint = $hint WHERE id = $id",
-            ("$at", Milliseconds(operation.EndedAt!.Value)), ("$failure", failure?.Kind.ToString()), ("$message", failure?.Message), ("$hint", failure?.Hint), ("$id", operation.Id));
-        Execute(
-            transaction,
-            "INSERT INTO operation_counts (source, kind, result, count) VALUES ($source, $kind, $result, 1) ON CONFLICT DO UPDATE SET count = count + 1",
-            ("$source", operation.Source), ("$kind", operation.Kind.Word()), ("$result", failure is null ? "success" : "failure"));
-    }
+    private List<Operation> Find(string sql, params (string Name, object? Value)[] parameters) =>
+        database.Read(transaction => Query(transaction, sql, OperationRows.Read, parameters));
 
-    private static Operation Read(SqliteDataReader row) => new(
-        row.GetInt64(0),
-        row.GetString(1),
-        Enum.Parse<OperationKind>(row.GetString(2), ignoreCase: true),
-        Instant(row, 3)!.Value,
-        Instant(row, 4),
-        row.IsDBNull(5) ? null : new BackupId(row.GetString(5)),
-        row.GetString(6),
-        Failure(row, 7));
+    private Dictionary<string, Operation> BySource(string sql, OperationKind kind) =>
+        Find(sql, ("$kind", kind.Word())).ToDictionary(operation => operation.Source, StringComparer.Ordinal);
 }

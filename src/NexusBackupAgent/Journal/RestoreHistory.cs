@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Operations;
 using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Journal;
@@ -13,7 +12,7 @@ namespace NexusBackupAgent.Journal;
 /// journal could not take that: then the lock's file is marked with its number, and it counts as what it is. Without that
 /// mark, whatever became of the file, it failed: a restore is told as good on evidence only.
 /// </summary>
-internal sealed partial class RestoreHistory(OperationJournal operations, string stateDirectory, TimeProvider timeProvider, ILogger<RestoreHistory> logger)
+internal sealed partial class RestoreHistory(OperationJournal journal, string stateDirectory, TimeProvider timeProvider, ILogger<RestoreHistory> logger)
 {
     // Who asks whether it is held has it for an instant.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
@@ -22,15 +21,15 @@ internal sealed partial class RestoreHistory(OperationJournal operations, string
     private readonly ConcurrentDictionary<string, bool> unseen = new(StringComparer.Ordinal);
 
     /// <summary>Takes a restore's lock, then journals that it began; one of that source which is open until then has ended.</summary>
-    /// <param name="source">The source's name. The caller holds its turn.</param>
+    /// <param name="restore">As it begins. The caller holds the turn of its source.</param>
     /// <returns>To be disposed once the journal has its end.</returns>
     /// <exception cref="BackupException">Neither: the lock or the journal can't be written.</exception>
-    public async Task<BegunRestore> BeginAsync(string source, DateTimeOffset now, string detail, CancellationToken cancellationToken)
+    public async Task<BegunRestore> BeginAsync(Operation restore, CancellationToken cancellationToken)
     {
-        var alive = await RunLock.AcquireAsync(stateDirectory, LockOf(source), Patience, timeProvider, cancellationToken) ?? throw SourceTurns.Busy(source);
+        var alive = await RunLock.AcquireAsync(stateDirectory, LockOf(restore.Source), Patience, timeProvider, cancellationToken) ?? throw RunLock.Busy(restore.Source);
         try
         {
-            return new BegunRestore(operations.Begin(source, OperationKind.Restore, now, detail, Ended), alive);
+            return new BegunRestore(journal.Begin(restore, Ended), alive);
         }
         catch
         {
@@ -43,10 +42,10 @@ internal sealed partial class RestoreHistory(OperationJournal operations, string
     /// <exception cref="BackupException">The journal can't be read.</exception>
     public PastRestores Read()
     {
-        var silent = operations.Open(OperationKind.Restore).Where(open => !IsHeld(open.Source)).Select(open => open.Id).ToHashSet();
+        var silent = journal.Open(OperationKind.Restore).Where(open => !IsHeld(open.Source)).Select(open => open.Id).ToHashSet();
         // It may have ended between the two looks; its end is journalled, or its lock marked, before that is given back.
-        List<Operation> ended = silent.Count == 0 ? [] : [.. operations.Open(OperationKind.Restore).Where(open => silent.Contains(open.Id)).Select(Ended)];
-        var last = operations.LastLiveRestoreOfEach().Values
+        List<Operation> ended = silent.Count == 0 ? [] : [.. journal.Open(OperationKind.Restore).Where(open => silent.Contains(open.Id)).Select(Ended)];
+        var last = journal.LastLiveRestoreOfEach().Values
             .Concat(ended.Where(restore => restore.IsOverLive))
             .GroupBy(restore => restore.Source, StringComparer.Ordinal)
             .ToDictionary(restores => restores.Key, restores => restores.MaxBy(restore => restore.Id)!, StringComparer.Ordinal);
@@ -56,7 +55,7 @@ internal sealed partial class RestoreHistory(OperationJournal operations, string
     /// <summary>One that is open in the journal and held by nobody.</summary>
     private Operation Ended(Operation open) =>
         // A number may come again in a new journal, but not with an end before its start.
-        MarkOf(open.Source) is { } mark && mark.Number == open.Id && mark.At >= open.StartedAt ? open with { EndedAt = mark.At } : open.Died();
+        MarkOf(open.Source) is { } mark && mark.Number == open.Id && mark.At >= open.StartedAt ? open with { EndedAt = mark.At } : open.Died(timeProvider.GetUtcNow());
 
     private (long Number, DateTimeOffset At)? MarkOf(string source)
     {

@@ -1,8 +1,7 @@
 using System.Reflection;
-using NexusBackupAgent.Journal;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Status;
-using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Metrics;
 
@@ -11,53 +10,42 @@ namespace NexusBackupAgent.Metrics;
 /// neither loses nor fakes a value.
 /// </summary>
 /// <param name="startedAt">When this process of the agent began, UTC.</param>
-internal sealed class AgentMetrics(
-    SourceRoster roster,
-    RunJournal journal,
-    OperationJournal operations,
-    RestoreHistory restores,
-    JobScheduler scheduler,
-    IReadOnlyDictionary<string, IBackupStore> stores,
-    DateTimeOffset startedAt,
-    TimeProvider timeProvider)
+internal sealed class AgentMetrics(SourceRoster roster, StateReader states, JobScheduler scheduler, DateTimeOffset startedAt)
 {
     private static readonly string Version =
         typeof(AgentMetrics).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
 
-    private readonly CatalogReader catalogs = new();
-
     /// <summary>Reads everything once and gives all families, each with every series that the configuration calls for.</summary>
-    public async Task<IReadOnlyList<MetricFamily>> CollectAsync(CancellationToken cancellationToken)
+    /// <exception cref="BackupException">The journal can't be read.</exception>
+    public async Task<Exposition> CollectAsync(CancellationToken cancellationToken)
     {
-        var now = timeProvider.GetUtcNow();
-        var log = journal.Read();
-        var sources = new List<SourceFigures>();
-        var unreadable = new HashSet<string>(StringComparer.Ordinal);
+        var look = await states.ReadAsync(scheduler, cancellationToken);
+        var sources = new List<SourceState>();
         foreach (var source in roster.Current)
-        {
-            var (backups, isListed) = await catalogs.ListAsync(source.Source, cancellationToken);
-            if (!isListed)
-                unreadable.Add(source.Source.Catalog.Store.Name);
-            sources.Add(SourceFigures.Of(source, backups, log, now));
-        }
+            sources.Add(await look.OfAsync(source, cancellationToken));
 
-        return [.. SourceMetrics.Of(sources, log, scheduler.NextRuns, now),
-            .. DrillMetrics.Of(sources, operations.Counts(OperationKind.Drill), operations.LastOfEach(OperationKind.Drill), operations.LastSuccessOfEach(OperationKind.Drill)),
-            .. RestoreMetrics.Of(sources, restores.Read().LastOverLive), .. StoreMetrics.Of([.. stores.Values.Select(StoreStatus.Read)], unreadable), .. Own(now)];
+        var exposition = new Exposition();
+        SourceMetrics.Add(exposition, sources);
+        DrillMetrics.Add(exposition, sources);
+        RestoreMetrics.Add(exposition, sources);
+        StoreMetrics.Add(exposition, [.. look.Agent.Stores.Values], sources.Where(source => source.IsUnreadable).Select(source => source.Store.Name).ToHashSet(StringComparer.Ordinal));
+        AddOwn(exposition, look.Agent);
+        ProcessMetrics.Add(exposition.Registry);
+        return exposition;
     }
 
-    private MetricFamily[] Own(DateTimeOffset now)
+    private void AddOwn(Exposition exposition, AgentState agent)
     {
-        var selfTest = operations.LastOfEach(OperationKind.SelfTest).GetValueOrDefault("");
+        var selfTest = agent.SelfTest;
         var (version, revision) = Version.Split('+', 2) is [var left, var right] ? (left, right) : (Version, "unknown");
-        return
-        [
-            Metric.Gauge("start_timestamp_seconds", "When this process of the agent began.", [new MetricSample([], Metric.Seconds(startedAt))]),
-            Metric.Gauge("scheduler_heartbeat_timestamp_seconds", "When the scheduler last looked at its schedules.", [new MetricSample([], Metric.Seconds(scheduler.LastBeat))]),
-            Metric.Gauge("time_seconds", "The agent's clock at this scrape.", [new MetricSample([], Metric.Seconds(now))]),
-            Metric.Gauge("self_test_success", "Whether in the last self-test every kind of damage was told by the check that ought to (1) or not (0).", [new MetricSample([], Metric.Flag(selfTest is { Succeeded: true }))]),
-            Metric.Gauge("last_self_test_timestamp_seconds", "When the last self-test of the checks ended; 0 when none was made yet.", [new MetricSample([], Metric.Seconds(selfTest?.EndedAt))]),
-            new MetricFamily("nexus_backup_build_info", MetricType.Info, "Version and source revision of the agent.", [new MetricSample([("version", version), ("revision", revision)], 1)]),
-        ];
+        exposition.Gauge("start_timestamp_seconds", "When this process of the agent began.", Exposition.Seconds(startedAt));
+        exposition.Gauge("scheduler_heartbeat_timestamp_seconds", "When the scheduler last looked at its schedules.", Exposition.Seconds(agent.LastBeat));
+        exposition.Gauge("time_seconds", "The agent's clock at this scrape.", Exposition.Seconds(agent.Now));
+        exposition.Gauge(
+            "self_test_success",
+            "Whether in the last self-test every kind of damage was told by the check that ought to (1) or not (0); absent until one was made.",
+            selfTest is null ? null : Exposition.Flag(selfTest.Succeeded));
+        exposition.Gauge("last_self_test_timestamp_seconds", "When the last self-test of the checks ended; 0 when none was made yet.", Exposition.Seconds(selfTest?.EndedAt));
+        exposition.Gauge("build_info", "Version and source revision of the agent.", ["version", "revision"], [new Sample(1, version, revision)]);
     }
 }

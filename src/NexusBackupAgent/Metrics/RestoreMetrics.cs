@@ -1,19 +1,23 @@
-using NexusBackupAgent.Journal;
+using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Metrics;
 
-/// <summary>How the last restores went (runbook §1). One elsewhere, or one that was refused before it began, says nothing.</summary>
+/// <summary>How the restores went (runbook §1). The last one is one over the live database: one elsewhere, or one that was refused before it began, says nothing of that.</summary>
 internal static class RestoreMetrics
 {
-    /// <param name="lastOfEach">The last restore over its live database that ended or died, by source.</param>
-    public static IEnumerable<MetricFamily> Of(IReadOnlyList<SourceFigures> sources, IReadOnlyDictionary<string, Operation> lastOfEach)
+    public static void Add(Exposition exposition, IReadOnlyList<SourceState> sources)
     {
-        var restores = sources.Select(source => (source.Name, Last: lastOfEach.GetValueOrDefault(source.Name))).ToList();
-        yield return Metric.Gauge("last_restore_timestamp_seconds", "When the last restore over the live database ended, good or bad, or began if its process died; 0 when none did.", [
-            .. restores.Select(restore => One(restore.Name, Metric.Seconds(restore.Last?.EndedAt)))]);
-        yield return Metric.Gauge("last_restore_success", "Whether the last restore over the live database succeeded (1) or not (0).", [
-            .. restores.Select(restore => One(restore.Name, Metric.Flag(restore.Last is { Succeeded: true })))]);
+        string[] ofSource = ["source"];
+        exposition.Counter("restores_total", "Restores that ended, over the live database or elsewhere, by result; a refused one failed.", ["source", "result"],
+            from source in sources
+            from result in Results.All
+            select new Sample(source.Counts.Restores(result), source.Name, result));
+        exposition.Gauge("last_restore_timestamp_seconds", "When the last restore over the live database ended, good or bad, or began if its process died; 0 when none did.", ofSource,
+            from source in sources
+            select new Sample(Exposition.Seconds(source.Records.LastLiveRestore?.EndedAt), source.Name));
+        exposition.Gauge("last_restore_success", "Whether the last restore over the live database succeeded (1) or not (0); absent until one ended.", ofSource,
+            from source in sources
+            where source.Records.LastLiveRestore is not null
+            select new Sample(Exposition.Flag(source.Records.LastLiveRestore!.Succeeded), source.Name));
     }
-
-    private static MetricSample One(string source, double value) => new([("source", source)], value);
 }

@@ -1,6 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Metrics;
 
@@ -10,99 +11,108 @@ namespace NexusBackupAgent.Metrics;
 /// </summary>
 internal static class SourceMetrics
 {
+    private static readonly string[] OfSource = ["source"];
     private static readonly (BackupState State, string Word)[] States = [.. Enum.GetValues<BackupState>().Select(state => (state, state.Word()))];
-    private static readonly string[] Results = Words<RunResult>();
-    private static readonly string[] Checks = Words<VerificationCheck>();
+    private static readonly string[] RunResults = [.. Enum.GetValues<RunResult>().Select(result => result.Word())];
+    private static readonly string[] Checks = [JournalSnapshot.ChecksumCheck, JournalSnapshot.EncodingCheck, JournalSnapshot.IntegrityCheck];
 
-    public static IEnumerable<MetricFamily> Of(
-        IReadOnlyList<SourceFigures> sources, JournalSnapshot log, IReadOnlyDictionary<(string Source, string Schedule), DateTimeOffset> nextRuns, DateTimeOffset now) =>
-        [.. Backups([.. sources.Where(source => source.IsKnown)], now), .. Verifications(sources, log), .. Runs(sources, log, nextRuns), .. Settings(sources)];
-
-    private static IEnumerable<MetricFamily> Backups(IReadOnlyList<SourceFigures> sources, DateTimeOffset now)
+    public static void Add(Exposition exposition, IReadOnlyList<SourceState> sources)
     {
-        yield return Each("last_success_timestamp_seconds", "Capture time of the newest good backup; 0 when there is none.", sources, source => Metric.Seconds(source.NewestGood?.CapturedAt));
-        yield return Each("last_success_age_seconds", "Age of the newest good backup; +Inf when there is none.", sources, source => source.NewestGood is { } good ? (now - good.CapturedAt).TotalSeconds : double.PositiveInfinity);
-        yield return Metric.Gauge("backups", "Stored backups by schedule and state.", [.. sources.SelectMany(BackupCounts)]);
-        yield return Each("stored_bytes", "Bytes of all stored artifacts.", sources, source => source.Backups.Sum(backup => backup.ActualLength));
-        yield return Each("last_backup_size_bytes", "Stored bytes of the newest backup; 0 when there is none.", sources, source => source.Newest?.Manifest.Stored.Length ?? 0);
-        yield return Each("last_backup_content_bytes", "Uncompressed bytes of the newest backup; 0 when there is none.", sources, source => source.Newest?.Manifest.Content.Length ?? 0);
-        yield return Each("restore_chain_backups", "Backups that a restore of the newest good one reads; 1 when it stands alone, 0 when there is none.", sources, source => source.NewestGood?.Chain.Count() ?? 0);
-        yield return Each("restore_chain_bytes", "Stored bytes of those backups; 0 when there is none.", sources, source => source.NewestGood?.LengthToRead ?? 0);
-        yield return Each("overdue_backups", "Backups past their retention that are still there.", sources, source => source.Overdue);
-        yield return Each("future_backups", "Backups that are dated in the future: a clock is or was wrong.", sources, source => source.Backups.Count(backup => backup.IsFromTheFuture(now)));
-        yield return Metric.Gauge("missing_backups", "Occurrences of the schedule within its retention that have no backup.", [
-            .. from source in sources
-               from review in source.Missing
-               select new MetricSample([("source", source.Name), ("schedule", review.Schedule)], review.Missing.Count)]);
+        AddBackups(exposition, [.. sources.Where(source => source.IsKnown)]);
+        AddVerifications(exposition, sources);
+        AddRuns(exposition, sources);
+        AddSettings(exposition, sources);
     }
 
-    private static IEnumerable<MetricFamily> Verifications(IReadOnlyList<SourceFigures> sources, JournalSnapshot log)
+    private static void AddBackups(Exposition exposition, IReadOnlyList<SourceState> sources)
     {
-        yield return Metric.Counter("checksum_failures_total", "Verifications in which size or SHA-256 were not what was stored.", [.. sources.Select(source => One(source, Count(source, "checksum", "failure")))]);
-        yield return Metric.Counter("verifications_total", "Checks of stored backups by kind and result.", [
-            .. from source in sources
-               from check in Checks
-               from result in (string[])["success", "failure"]
-               select new MetricSample([("source", source.Name), ("check", check), ("result", result)], Count(source, check, result))]);
-        yield return Each("last_verification_timestamp_seconds", "When a backup was last read back; 0 when none was.", [.. sources.Where(source => source.IsKnown)], source => Metric.Seconds(source.Backups.Select(backup => backup.Verification?.VerifiedAt).Max()));
+        Each("last_success_timestamp_seconds", "Capture time of the newest good backup; 0 when there is none.", source => Exposition.Seconds(source.NewestGood?.CapturedAt));
+        Each("last_success_age_seconds", "Age of the newest good backup; +Inf when there is none.", source => source.Age?.TotalSeconds ?? double.PositiveInfinity);
+        exposition.Gauge("schedule_last_success_timestamp_seconds", "Capture time of the schedule's newest good backup; 0 when there is none.", ["source", "schedule"],
+            from source in sources
+            from schedule in source.Schedules
+            select new Sample(Exposition.Seconds(source.NewestGoodOf(schedule)?.CapturedAt), source.Name, schedule));
+        exposition.Gauge("backups", "Stored backups by schedule and state.", ["source", "schedule", "state"], sources.SelectMany(Counts));
+        Each("stored_bytes", "Bytes of all stored artifacts.", source => source.Backups.Sum(backup => backup.ActualLength));
+        Each("last_backup_size_bytes", "Stored bytes of the newest backup; 0 when there is none.", source => source.Newest?.Manifest.Stored.Length ?? 0);
+        Each("last_backup_content_bytes", "Uncompressed bytes of the newest backup; 0 when there is none.", source => source.Newest?.Manifest.Content.Length ?? 0);
+        Each("restore_chain_backups", "Backups that a restore of the newest good one reads; 1 when it stands alone, 0 when there is none.", source => source.NewestGood?.Chain.Count() ?? 0);
+        Each("restore_chain_bytes", "Stored bytes of those backups; 0 when there is none.", source => source.NewestGood?.LengthToRead ?? 0);
+        Each("overdue_backups", "Backups past their retention that are still there.", source => source.Overdue);
+        Each("future_backups", "Backups that are dated in the future: a clock is or was wrong.", source => source.FromFuture);
+        exposition.Gauge("missing_backups", "Occurrences of the schedule within its retention that have no backup.", ["source", "schedule"],
+            from source in sources
+            from review in source.Reviews
+            select new Sample(review.Missing.Count, source.Name, review.Schedule));
+        Each("last_verification_timestamp_seconds", "When a backup was last read back; 0 when none was.", source => Exposition.Seconds(source.Backups.Select(backup => backup.Verification?.VerifiedAt).Max()));
 
-        long Count(SourceFigures source, string check, string result) => log.Verifications.GetValueOrDefault((source.Name, check, result));
+        void Each(string name, string help, Func<SourceState, double> value) => exposition.Gauge(name, help, OfSource, sources.Select(source => new Sample(value(source), source.Name)));
     }
 
-    private static IEnumerable<MetricFamily> Runs(IReadOnlyList<SourceFigures> sources, JournalSnapshot log, IReadOnlyDictionary<(string Source, string Schedule), DateTimeOffset> nextRuns)
-    {
-        yield return Metric.Counter("runs_total", "Ended runs by schedule and result.", [
-            .. from source in sources
-               from schedule in source.Schedules
-               from result in Results
-               select new MetricSample(
-                   [("source", source.Name), ("schedule", schedule), ("result", result)], log.Runs.GetValueOrDefault((source.Name, schedule, result)))]);
-        yield return Each("last_run_timestamp_seconds", "When the last run ended, good or bad; 0 when none did.", sources, source => Metric.Seconds(source.Activity?.LastRunAt));
-        yield return Each("last_run_success", "Whether the last run succeeded (1) or not (0).", sources, source => Metric.Flag(source.Activity is { LastRunSucceeded: true }));
-        yield return Each("run_start_timestamp_seconds", "When the run that is under way started; 0 when idle.", sources, source => Metric.Seconds(source.Activity?.RunStartedAt));
-        yield return Each("consecutive_failures", "Failed runs since the last success.", sources, source => source.Activity?.ConsecutiveFailures ?? 0);
-        yield return Metric.Gauge("last_run_stage_duration_seconds", "Duration of each stage of the last successful run.", [.. sources.SelectMany(Stages)]);
-        yield return Metric.Gauge("next_run_timestamp_seconds", "When the schedule runs next; 0 when it never does.", [
-            .. from source in sources
-               from schedule in source.Source.Schedules
-               select new MetricSample(
-                   [("source", source.Name), ("schedule", schedule.Name)],
-                   nextRuns.TryGetValue((source.Name, schedule.Name), out var at) ? Metric.Seconds(at) : 0)]);
-    }
-
-    private static IEnumerable<MetricFamily> Settings(IReadOnlyList<SourceFigures> sources)
-    {
-        yield return Metric.Gauge("rpo_seconds", "Age of the newest good backup beyond which a level is reached.", [
-            .. sources.SelectMany(source => (MetricSample[])[
-                new MetricSample([("source", source.Name), ("level", "warning")], source.Source.RpoWarning.TotalSeconds),
-                new MetricSample([("source", source.Name), ("level", "critical")], source.Source.RpoCritical.TotalSeconds)])]);
-        yield return new MetricFamily("nexus_backup_source_info", MetricType.Info, "The configured sources.", [
-            .. sources.Select(source => new MetricSample(
-                [("source", source.Name), ("kind", source.Source.Source.Source.Kind), ("store", source.Source.Source.Catalog.Store.Name)], 1))]);
-        yield return Each("source_added_timestamp_seconds", "When the agent first saw the source; 0 until then.", sources, source => Metric.Seconds(source.Activity?.AddedAt));
-    }
-
-    private static IEnumerable<MetricSample> BackupCounts(SourceFigures source)
+    private static IEnumerable<Sample> Counts(SourceState source)
     {
         var counts = source.Backups.CountBy(backup => (backup.Schedule, backup.State)).ToDictionary();
         return from schedule in source.Schedules
                from state in States
-               select new MetricSample([("source", source.Name), ("schedule", schedule), ("state", state.Word)], counts.GetValueOrDefault((schedule, state.State)));
+               select new Sample(counts.GetValueOrDefault((schedule, state.State)), source.Name, schedule, state.Word);
     }
 
-    private static IEnumerable<MetricSample> Stages(SourceFigures source)
+    private static void AddVerifications(Exposition exposition, IReadOnlyList<SourceState> sources)
     {
-        var activity = source.Activity;
-        yield return new MetricSample([("source", source.Name), ("stage", "capture")], activity?.CaptureSeconds ?? 0);
-        yield return new MetricSample([("source", source.Name), ("stage", "verify")], activity?.VerifySeconds ?? 0);
-        yield return new MetricSample([("source", source.Name), ("stage", "prune")], activity?.PruneSeconds ?? 0);
+        exposition.Counter("checksum_failures_total", "Verifications in which size or SHA-256 were not what was stored.", OfSource,
+            from source in sources
+            select new Sample(source.Counts.Verifications(JournalSnapshot.ChecksumCheck, "failure"), source.Name));
+        exposition.Counter("verifications_total", "Checks of stored backups by kind and result.", ["source", "check", "result"],
+            from source in sources
+            from check in Checks
+            from result in Results.All
+            select new Sample(source.Counts.Verifications(check, result), source.Name, check, result));
     }
 
-    private static MetricFamily Each(string name, string help, IReadOnlyList<SourceFigures> sources, Func<SourceFigures, double> value) =>
-        Metric.Gauge(name, help, [.. sources.Select(source => One(source, value(source)))]);
+    private static void AddRuns(Exposition exposition, IReadOnlyList<SourceState> sources)
+    {
+        exposition.Counter("runs_total", "Ended runs by schedule and result.", ["source", "schedule", "result"],
+            from source in sources
+            from schedule in source.Schedules
+            from result in RunResults
+            select new Sample(source.Counts.Runs(schedule, result), source.Name, schedule, result));
+        exposition.Gauge("last_run_timestamp_seconds", "When the last run ended, good or bad; 0 when none did.", OfSource,
+            from source in sources
+            select new Sample(Exposition.Seconds(source.Activity?.LastRunAt), source.Name));
+        exposition.Gauge("last_run_success", "Whether the last run succeeded (1) or not (0); absent until one ended.", OfSource,
+            from source in sources
+            where source.Activity is { LastRunAt: not null }
+            select new Sample(Exposition.Flag(source.Activity!.LastRunSucceeded), source.Name));
+        exposition.Gauge("run_start_timestamp_seconds", "When the run that is under way started; 0 when idle.", OfSource,
+            from source in sources
+            select new Sample(Exposition.Seconds(source.Activity?.RunStartedAt), source.Name));
+        exposition.Gauge("consecutive_failures", "Failed runs since the last success.", OfSource,
+            from source in sources
+            select new Sample(source.Activity?.ConsecutiveFailures ?? 0, source.Name));
+        exposition.Gauge("last_run_stage_duration_seconds", "Duration of each stage of the last successful run.", ["source", "stage"],
+            from source in sources
+            from stage in Stages(source.Activity)
+            select new Sample(stage.Seconds, source.Name, stage.Name));
+        exposition.Gauge("next_run_timestamp_seconds", "When the schedule runs next; 0 when it never does.", ["source", "schedule"],
+            from source in sources
+            from schedule in source.Source.Schedules
+            select new Sample(Exposition.Seconds(source.NextRunOf(schedule)), source.Name, schedule.Name));
+    }
 
-    private static MetricSample One(SourceFigures source, double value) => new([("source", source.Name)], value);
+    private static (string Name, double Seconds)[] Stages(SourceActivity? activity) =>
+        [("capture", activity?.CaptureSeconds ?? 0), ("verify", activity?.VerifySeconds ?? 0), ("prune", activity?.PruneSeconds ?? 0)];
 
-    private static string[] Words<T>()
-        where T : struct, Enum => [.. Enum.GetValues<T>().Select(value => value.Word())];
+    private static void AddSettings(Exposition exposition, IReadOnlyList<SourceState> sources)
+    {
+        exposition.Gauge("rpo_seconds", "Age of the newest good backup beyond which a level is reached: warning L1, critical L2, emergency L3.", ["source", "threshold"],
+            from source in sources
+            from threshold in ((string Name, TimeSpan Age)[])[("warning", source.Source.RpoWarning), ("critical", source.Source.RpoCritical), ("emergency", source.Source.RpoEmergency)]
+            select new Sample(threshold.Age.TotalSeconds, source.Name, threshold.Name));
+        exposition.Gauge("source_info", "The configured sources.", ["source", "kind", "store"],
+            from source in sources
+            select new Sample(1, source.Name, source.Source.Source.Source.Kind, source.Source.Source.Catalog.Store.Name));
+        exposition.Gauge("source_added_timestamp_seconds", "When the agent first saw the source; 0 until then.", OfSource,
+            from source in sources
+            select new Sample(Exposition.Seconds(source.Activity?.AddedAt), source.Name));
+    }
 }

@@ -11,7 +11,7 @@ namespace NexusBackupAgent.Operations;
 /// reading that counts, and each backup that was set aside. The caller holds the source's lock.
 /// </summary>
 internal sealed partial class BackupExaminer(
-    Quarantine quarantine, RunJournal journal, OperationJournal operations, TimeProvider timeProvider, ILogger<BackupExaminer> logger)
+    Quarantine quarantine, OperationJournal journal, TimeProvider timeProvider, ILogger<BackupExaminer> logger)
 {
     /// <returns>
     /// The backup as it is now: good, quarantined (also when its chain is broken), or corrupt when it could not be set aside.
@@ -51,7 +51,7 @@ internal sealed partial class BackupExaminer(
             Quarantined(source.Name, file, found.File, ReasonOf(found));
         try
         {
-            journal.RecordVerification(source.Name, found.Verification!);
+            journal.Count(source.Name, found.Verification!);
             if (examined.WasSetAside || examined.Refusal is not null)
                 Record(source, examined);
         }
@@ -65,7 +65,7 @@ internal sealed partial class BackupExaminer(
     {
         var (now, reason, before) = (timeProvider.GetUtcNow(), ReasonOf(examined.Backup), BackupFiles.Original(examined.Backup.File));
         var detail = examined.WasSetAside ? $"{before} was set aside as {examined.Backup.File}: {reason}" : $"{before} could not be set aside: {reason}";
-        operations.Record(new Operation(
+        journal.Record(new Operation(
             0, source.Name, OperationKind.Quarantine, now, now, examined.Backup.Id, detail, examined.Refusal is { } refusal ? RunFailure.Of(refusal) : null));
     }
 

@@ -1,4 +1,5 @@
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Retention;
 
 namespace NexusBackupAgent.Operations;
@@ -12,4 +13,6 @@ internal sealed record BackupOutcome(
 {
     /// <summary>Why the backup is full though a differential or incremental one was asked for; null when it is what was asked for.</summary>
     public string? FullBecause { get; init; }
+
+    public StageSeconds Seconds => new(Stages[RunStage.Capture].TotalSeconds, Stages[RunStage.Verify].TotalSeconds, Stages[RunStage.Prune].TotalSeconds);
 }

@@ -2,6 +2,7 @@ using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Retention;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Operations;
 
@@ -19,6 +20,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
         ProtectedSource source, string schedule, BackupType type, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
         var watch = new StageWatch(timeProvider);
+        source = source with { Catalog = await source.Catalog.OpenAsync(cancellationToken) }; // one look at the store for the whole run
         await source.Catalog.SweepAsync(timeProvider.GetUtcNow(), OrphanGrace, cancellationToken);
 
         var captured = await capture.CaptureAsync(source, schedule, type, progress, cancellationToken);

@@ -16,12 +16,6 @@ internal sealed class SourceTurns(string stateDirectory, TimeProvider timeProvid
 
     public string StateDirectory => stateDirectory;
 
-    /// <summary>The failure of what needs a source that another run holds.</summary>
-    public static BackupException Busy(string source) => new(
-        FailureKind.Locked,
-        $"another run of source '{source}' is under way",
-        "wait for it to end (nexus-backup status shows it), then run the command again");
-
     /// <summary>
     /// Waits for a place at work and the source's lock, and for neither while it holds the other: a queue of due sources must
     /// not look busy to a command, nor another process's run keep other sources waiting.
@@ -53,29 +47,7 @@ internal sealed class SourceTurns(string stateDirectory, TimeProvider timeProvid
         }
     }
 
-    /// <summary>Does what a turn is for, within the source's time limit.</summary>
-    /// <param name="what">As a message names it: <c>the drill of source 'itsm'</c>.</param>
-    /// <param name="slow">Where to look when it takes too long.</param>
-    /// <exception cref="BackupException">It took longer (<see cref="FailureKind.TimedOut"/>).</exception>
-    public async Task<T> WithinTimeLimitAsync<T>(
-        ProtectedSource source, string what, string slow, Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
-    {
-        using var limit = new TimeLimit(source.TimeLimit, timeProvider, cancellationToken);
-        try
-        {
-            return await work(limit.Token);
-        }
-        catch (Exception stopped) when (limit.IsExceeded && (stopped is OperationCanceledException or BackupException { Kind: FailureKind.Interrupted }))
-        {
-            throw new BackupException(FailureKind.TimedOut, $"{what} exceeded its time limit of {source.TimeLimit}", $"see what is slow ({slow}), or raise timeLimit", stopped);
-        }
-    }
-
     /// <summary>Takes the source's lock alone, for work that is over at once.</summary>
-    /// <returns>Null when another run still holds it after <paramref name="timeout"/>.</returns>
-    public Task<RunLock?> HoldAsync(string source, TimeSpan timeout, CancellationToken cancellationToken) =>
-        RunLock.AcquireAsync(stateDirectory, source, timeout, timeProvider, cancellationToken);
-
     /// <returns>Null when somebody else holds it.</returns>
     public RunLock? TryHold(string source) => RunLock.TryAcquire(stateDirectory, source);
 

@@ -1,6 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Operations;
 
@@ -22,12 +23,15 @@ internal sealed class SpaceGuard(ScratchDirectory scratch)
 
     /// <param name="catalog">Whose store is asked, and whose newest backup of that type is the estimate.</param>
     /// <param name="type">Of the backup that will be made.</param>
-    /// <param name="contentLength">Bytes that will be captured.</param>
+    /// <param name="scratchNeeded">Bytes of scratch space that its check needs.</param>
     /// <exception cref="BackupException">There is no room (exit code 8).</exception>
-    public async Task RequireAsync(BackupCatalog catalog, BackupType type, long contentLength, CancellationToken cancellationToken)
+    public async Task RequireAsync(BackupCatalog catalog, BackupType type, long scratchNeeded, CancellationToken cancellationToken)
     {
         var estimate = Estimate(await catalog.ListAsync(cancellationToken), type);
-        if (catalog.Store.GetSpace() is { } space && space.Available < estimate)
+        var health = await catalog.Store.GetHealthAsync(cancellationToken);
+        if (health.Down is { } down)
+            throw down;
+        if (health.Space is { } space && space.Available < estimate)
         {
             throw new BackupException(
                 FailureKind.StoreFull,
@@ -35,6 +39,7 @@ internal sealed class SpaceGuard(ScratchDirectory scratch)
                 $"free space there (df -h '{catalog.Locate("")}'); nexus-backup prune --dry-run shows what retention would remove; then run the backup again");
         }
 
-        scratch.RequireRoom(contentLength);
+        if (scratchNeeded > 0)
+            scratch.RequireRoom(scratchNeeded);
     }
 }

@@ -31,6 +31,12 @@ internal sealed class RunLock : IDisposable
         return opened is null ? null : new RunLock(opened, stateDirectory, source);
     });
 
+    /// <summary>The failure of what needs a source that another run holds.</summary>
+    public static BackupException Busy(string source) => new(
+        FailureKind.Locked,
+        $"another run of source '{source}' is under way",
+        "wait for it to end (nexus-backup status shows it), then run the command again");
+
     /// <summary>Takes the lock, waiting for whoever holds it.</summary>
     /// <returns>Null when it is still held after <paramref name="timeout"/>.</returns>
     public static async Task<RunLock?> AcquireAsync(

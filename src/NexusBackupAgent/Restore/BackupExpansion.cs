@@ -1,5 +1,6 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent.Restore;
@@ -15,10 +16,9 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
     // Found on the way; what builds on them need not be read.
     private readonly HashSet<BackupId> damaged = [];
 
-    /// <param name="file">An existing file beside the target; it then holds the content, flushed to the disk.</param>
-    /// <returns>The backup that it holds.</returns>
+    /// <returns>The backup that is prepared beside the target.</returns>
     /// <exception cref="BackupException">None is good; or one could not be looked at, which is no reason to restore an older one.</exception>
-    public async Task<RestoreCandidate> RunAsync(string file, CancellationToken cancellationToken)
+    public async Task<(RestoreCandidate Backup, IPreparedRestore Prepared)> RunAsync(CancellationToken cancellationToken)
     {
         foreach (var candidate in preview.Plan.Candidates)
         {
@@ -28,14 +28,10 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
                 continue;
             }
 
-            ConfirmedExpansion.Empty(file);
             RequireRoom(candidate.Backup);
             events.Step(new RestoreStep(RestoreStage.Expand, $"expand and check {candidate.Backup.File}{RestorePlan.With(candidate.Backup)}"));
-            if (await TryAsync(candidate, file, cancellationToken) is { } good)
-            {
-                RestoreTarget.Flush(file); // now, while the service still runs
+            if (await TryAsync(candidate, cancellationToken) is { } good)
                 return good;
-            }
         }
 
         if (request.Wish.Id is null)
@@ -45,16 +41,17 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
     }
 
     /// <returns>Null when it is bad, or was deleted meanwhile.</returns>
-    private async Task<RestoreCandidate?> TryAsync(RestoreCandidate candidate, string file, CancellationToken cancellationToken)
+    private async Task<(RestoreCandidate Backup, IPreparedRestore Prepared)?> TryAsync(RestoreCandidate candidate, CancellationToken cancellationToken)
     {
         var backup = candidate.Backup;
+        IPreparedRestore? prepared;
         try
         {
-            backup = await new ConfirmedExpansion(verifier).RunAsync(
+            (backup, prepared) = await new ConfirmedExpansion(verifier).RunAsync(
                 request.Source,
                 request.Catalog,
                 backup,
-                file,
+                preview.Target,
                 new InPlaceProgress(done => events.Progress(done, candidate.Backup.LengthToRead)),
                 doubt => events.Step(new RestoreStep(RestoreStage.Expand, $"read {candidate.Backup.File} again, because one reading is no proof: {doubt}")),
                 cancellationToken);
@@ -80,16 +77,18 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
         }
 
         events.ReadBack(backup);
-        if (backup.Verification is { Passed: true })
-            return candidate with { Backup = backup };
-        if (request.Wish.Id is not null && backup.Verification is { DoubtsOnlyChecksumFile: true } doubt)
-            return Doubted(candidate with { Backup = backup }, doubt.FirstFailure!);
+        if (prepared is not null && backup.Verification is { Passed: true })
+            return (candidate with { Backup = backup }, prepared);
+        if (prepared is not null && request.Wish.Id is not null && backup.Verification is { DoubtsOnlyChecksumFile: true } doubt)
+            return (Doubted(candidate with { Backup = backup }, doubt.FirstFailure!), prepared);
+        if (prepared is not null)
+            await prepared.DisposeAsync();
         damaged.Add(backup.Id);
         PassOver(new RestoreCandidate(backup, RestorePlan.Finding(backup)));
         return null;
     }
 
-    /// <summary>Its manifest, its gzip members and its own check all say that it is whole; who names it gets it, and is told.</summary>
+    /// <summary>Its manifest, its encoding and its own check all say that it is whole; who names it gets it, and is told.</summary>
     private RestoreCandidate Doubted(RestoreCandidate chosen, string doubt)
     {
         var reason = $"{chosen.Reason}, although {doubt}: it holds exactly what was captured, so find out who wrote {BackupFiles.Checksum(chosen.Backup.File)}";
@@ -106,7 +105,7 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
     private void RequireRoom(Backup backup)
     {
         var needed = Restorer.RoomFor(backup, preview.Target);
-        if (preview.Target.Available() is var available && available < needed)
+        if (preview.Target.Available() is { } available && available < needed)
             throw RestorePreview.NoRoom(preview.Target, needed, available);
     }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Restore;
 

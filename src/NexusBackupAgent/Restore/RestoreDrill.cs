@@ -33,26 +33,29 @@ internal sealed class RestoreDrill(BackupVerifier verifier, ScratchDirectory scr
         IBackupSource source, BackupCatalog catalog, Backup backup, IReadOnlyList<Probe> probes, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         scratch.RequireRoom(backup.ExpandedLength);
-        var restored = scratch.NewFile();
+        var place = scratch.NewDirectory();
+        IPreparedRestore? prepared = null;
         try
         {
             var started = timeProvider.GetTimestamp();
             try
             {
-                backup = await new ConfirmedExpansion(verifier).RunAsync(source, catalog, backup, restored, progress, _ => { }, cancellationToken);
+                (backup, prepared) = await new ConfirmedExpansion(verifier).RunAsync(source, catalog, backup, source.Target(place), progress, _ => { }, cancellationToken);
             }
             catch (DamagedBaseException damaged)
             {
                 return await RecordAsync(catalog, backup with { BrokenChain = damaged.Message }, ResultOf(backup, damaged.Message, [], timeProvider.GetElapsedTime(started)), cancellationToken);
             }
 
-            var answers = backup.State == BackupState.Good ? await AskAsync(source, restored, backup, probes, cancellationToken) : [];
+            var answers = prepared is not null && backup.State == BackupState.Good ? await AskAsync(prepared, backup, probes, cancellationToken) : [];
             var result = ResultOf(backup, backup.State == BackupState.Good ? null : backup.Objection, answers, timeProvider.GetElapsedTime(started));
             return await RecordAsync(catalog, backup, result, cancellationToken);
         }
         finally
         {
-            File.Delete(restored);
+            if (prepared is not null)
+                await prepared.DisposeAsync();
+            Directory.Delete(place, recursive: true);
         }
     }
 
@@ -69,14 +72,14 @@ internal sealed class RestoreDrill(BackupVerifier verifier, ScratchDirectory scr
     }
 
     private static async Task<IReadOnlyList<ProbeResult>> AskAsync(
-        IBackupSource source, string restored, Backup backup, IReadOnlyList<Probe> probes, CancellationToken cancellationToken)
+        IPreparedRestore prepared, Backup backup, IReadOnlyList<Probe> probes, CancellationToken cancellationToken)
     {
         var results = new List<ProbeResult>();
         foreach (var probe in probes)
         {
             try
             {
-                results.Add(ProbeJudge.Judge(probe, await source.ProbeAsync(restored, probe.Sql, cancellationToken), backup.CapturedAt));
+                results.Add(ProbeJudge.Judge(probe, await prepared.ProbeAsync(probe.Sql, cancellationToken), backup.CapturedAt));
             }
             catch (BackupException refused) when (refused.Kind == FailureKind.Restore)
             {

@@ -86,13 +86,19 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
     public static BackupException NoneIsGood(string source, IReadOnlyList<RestoreCandidate> failed, DateTimeOffset? at, TimeZoneInfo zone)
     {
         var newestFirst = failed.OrderByDescending(candidate => candidate.Backup.CapturedAt).ToList();
+        var none = $"no backup of source '{source}' {(at is { } instant ? $"from {Instants.InZone(instant, zone)} or before " : "")}can be restored: ";
         return new BackupException(
             FailureKind.Verification,
-            $"no backup of source '{source}' {(at is { } instant ? $"from {Instants.InZone(instant, zone)} or before " : "")}can be restored: {string.Join("; ", newestFirst.Select(candidate => $"{candidate.Backup.File}: {candidate.Reason}"))}",
+            $"{none}{string.Join("; ", newestFirst.Select(WhyNot))}",
             newestFirst.Find(candidate => IsOnlyDoubted(candidate.Backup)) is { Backup: var doubted }
                 ? $"find out who wrote {BackupFiles.Checksum(doubted.File)} (nexus-backup verify {doubted.Id} says how it is mended); restore it now: nexus-backup restore '{source}' --id {doubted.Id}"
                 : at is null
                     ? "look for a copy elsewhere and put its .db.gz into the store's directory; a damaged one may be salvaged by hand (gunzip, sqlite3 .recover). This is level L3: escalate (runbook §4)"
-                    : $"leave --at out, or choose a later time (nexus-backup list '{source}')");
+                    : $"leave --at out, or choose a later time (nexus-backup list '{source}')")
+        {
+            Brief = newestFirst is [var newest, _, ..] ? $"{none}{WhyNot(newest)}; and {newestFirst.Count - 1} more files" : null,
+        };
+
+        static string WhyNot(RestoreCandidate candidate) => $"{candidate.Backup.File}: {candidate.Reason}";
     }
 }

@@ -2,6 +2,7 @@ using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Retention;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Restore;
 
@@ -15,8 +16,11 @@ namespace NexusBackupAgent.Restore;
 /// <param name="Available">Bytes there are; null when that can't be asked.</param>
 /// <param name="Now">The instant of the preview.</param>
 internal sealed record RestorePreview(
-    RestoreRequest Request, RestorePlan Plan, RestoreTarget Target, string? SafetyCopy, IReadOnlyList<FileUser> Users, long Needed, long? Available, DateTimeOffset Now)
+    RestoreRequest Request, RestorePlan Plan, IRestoreTarget Target, string? SafetyCopy, IReadOnlyList<FileUser> Users, long Needed, long? Available, DateTimeOffset Now)
 {
+    /// <summary>What forbids to restore there; null when nothing does.</summary>
+    public required BackupException? Obstacle { get; init; }
+
     public RestoreCandidate Chosen => Plan.Candidates[0];
 
     /// <summary>How old the restored state would be: what was written since would be lost.</summary>
@@ -28,24 +32,17 @@ internal sealed record RestorePreview(
     /// <summary>Why it would not even begin; null when it would.</summary>
     public BackupException? Refusal => this switch
     {
-        _ when Target.Obstacle() is { } obstacle => obstacle,
+        _ when Obstacle is { } obstacle => obstacle,
         { SafetyCopy: not null, Request.Force: false } => NotForced(),
-        { Users.Count: > 0, StopsService: false } => InUse(Target, Users),
+        { Users.Count: > 0, StopsService: false } => Target.InUse(Users),
         _ when Needed > Available => NoRoom(Target, Needed, Available.Value),
         _ => null,
     };
 
-    public static BackupException InUse(RestoreTarget target, IReadOnlyList<FileUser> users) => new(
-        FailureKind.SourceBusy,
-        $"'{target.Path}' is open in {OpenIn(users)}",
-        target.IsLive ? "stop it first (systemctl stop …), or have restore.before stop it and restore.after start it; then run the command again" : "stop it, or restore to another place");
-
-    public static BackupException NoRoom(RestoreTarget target, long needed, long available) => new(
+    public static BackupException NoRoom(IRestoreTarget target, long needed, long available) => new(
         FailureKind.StoreFull,
-        $"'{target.Directory}' has {ByteCount.Text(available)} available and the restore needs {ByteCount.Text(needed)}{(target.Exists ? ": the database and the safety copy of the old one" : "")}",
-        $"free space there (df -h '{target.Directory}'), or restore elsewhere with --to");
-
-    private static string OpenIn(IReadOnlyList<FileUser> users) => $"process{(users.Count > 1 ? "es" : "")} {string.Join(", ", users)}";
+        $"'{target.Volume}' has {ByteCount.Text(available)} available and the restore needs {ByteCount.Text(needed)}{(target.Exists ? ": the database and the safety copy of the old one" : "")}",
+        $"free space there (df -h '{target.Volume}'), or restore elsewhere with --to");
 
     private static string Words(TimeSpan age) => age switch
     {
@@ -62,7 +59,7 @@ internal sealed record RestorePreview(
         var lost = Target.IsLive ? $"would lose everything since {since} ({Words(Age)})" : $"would replace it with the state of {since} ({Words(Age)} ago)";
         return new BackupException(
             FailureKind.Restore,
-            $"'{Target.Path}' exists: restoring {Chosen.Backup.File} over it {lost}{(Users.Count > 0 ? $"; it is open in {OpenIn(Users)}" : "")}",
-            $"--force does it and keeps the old one as {Path.GetFileName(Target.Path)}.pre_restore.<time>; --to PATH restores elsewhere; --dry-run shows the plan");
+            $"'{Target.Location}' exists: restoring {Chosen.Backup.File} over it {lost}{(Users.Count > 0 ? $"; it is open in {RestoreTargetInUse.OpenIn(Users)}" : "")}",
+            $"--force does it and keeps the old one as {Target.SafetyForm}; --to PATH restores elsewhere; --dry-run shows the plan");
     }
 }

@@ -1,15 +1,15 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent.Restore;
 
 /// <summary>
 /// Restores a backup. Order, so that a crash at any instant leaves the old file or the new one, whole and working:
-/// expand and check beside it → stop the service → safety copy → bring the old one's WAL into it → its companions aside →
-/// rename → start the service. The old one is without its companions what its service would make of it with them before
-/// they go, and they are gone before another file takes its name.
+/// restore and check beside it → stop the service → safety copy → switch → start the service. What happens in the middle, and
+/// why no crash there leaves anything half, the source's kind knows.
 /// </summary>
 internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvider)
 {
@@ -27,7 +27,7 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
         var now = timeProvider.GetUtcNow();
         var backups = await request.Catalog.ListAsync(cancellationToken);
         var plan = RestorePlan.Choose(request.Name, backups, request.Wish, now, request.Zone);
-        var target = RestoreTarget.Of(request.Source, request.To, Forbidden);
+        var target = request.Source.Target(request.To);
         return new RestorePreview(
             request,
             plan,
@@ -35,13 +35,16 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
             target.Exists ? target.SafetyName(now, request.Zone) : null,
             target.Users(),
             RoomFor(plan.Candidates[0].Backup, target),
-            Directory.Exists(target.Directory) ? target.Available() : null,
-            now);
+            target.Available(),
+            now)
+        {
+            Obstacle = target.Obstacle(Forbidden),
+        };
     }
 
-    /// <summary>Bytes that a restore writes beside the target.</summary>
-    public static long RoomFor(Backup backup, RestoreTarget target) =>
-        (backup.Manifest.IsCommitted ? backup.ExpandedLength : backup.ActualLength) + target.Length;
+    /// <summary>Bytes that a restore writes at the target.</summary>
+    public static long RoomFor(Backup backup, IRestoreTarget target) =>
+        target.RoomFor(backup.Manifest.IsCommitted ? backup.ExpandedLength : backup.ActualLength);
 
     /// <summary>Does what a preview says.</summary>
     /// <param name="preview">Not older than the source's lock, which the caller holds.</param>
@@ -52,64 +55,56 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
             throw refusal;
         var started = timeProvider.GetTimestamp();
         var (target, settings) = (preview.Target, preview.Request.Settings);
+        var context = new RestoreContext(preview.Now, preview.Request.Zone, events.Step);
         var service = new LiveService(target.IsLive ? settings : RestoreSettings.None, timeProvider, events);
-        var way = new OldFiles(target, () => target.SafetyName(preview.Now, preview.Request.Zone), events);
-        var file = "";
+        IPreparedRestore? prepared = null;
         RestoreCandidate restored;
-        FileOwner owner;
         using var alone = target.Lock();
         try
         {
-            events.Step(new RestoreStep(RestoreStage.Plan, $"restore {preview.Chosen.Backup.File}{RestorePlan.With(preview.Chosen.Backup)} to {target.Path}: {preview.Chosen.Reason}"));
+            events.Step(new RestoreStep(RestoreStage.Plan, $"restore {preview.Chosen.Backup.File}{RestorePlan.With(preview.Chosen.Backup)} to {target.Location}: {preview.Chosen.Reason}"));
             preview.Plan.Newer.ToList().ForEach(events.PassedOver);
-            target.RemoveLeftovers();
-            file = target.NewFile();
-            restored = await new BackupExpansion(verifier, preview, events).RunAsync(file, cancellationToken);
+            (restored, prepared) = await new BackupExpansion(verifier, preview, events).RunAsync(cancellationToken);
             await service.StopAsync(cancellationToken);
-            events.Step(new RestoreStep(RestoreStage.Look, $"look who has {target.Path} open"));
+            events.Step(new RestoreStep(RestoreStage.Look, $"look who has {target.Location} open"));
             await RequireUnusedAsync(target, cancellationToken);
             if (target.Exists && !preview.Request.Force)
                 throw preview.NotForced(); // it was not there before
-            owner = target.Prepare(file);
-            await way.SaveAsync(cancellationToken);
+            await prepared.SaveAsync(context, cancellationToken);
             await RequireUnusedAsync(target, cancellationToken); // who opened it while it was copied
-            way.MoveAside();
-            events.Step(new RestoreStep(RestoreStage.Replace, $"put the restored file in place of {target.Path}"));
-            way.RequireUnchanged();
-            target.Replace(file, isKept: way.SafetyCopy is not null);
+            prepared.Switch(context);
         }
         catch (Exception failure)
         {
-            RestoreTarget.TryDelete(file);
-            throw Untouched(preview, failure, way.GiveBack(), await service.StartAsync(always: false));
+            var notGivenBack = prepared?.RollBack();
+            if (prepared is not null)
+                await prepared.DisposeAsync();
+            throw Untouched(preview, failure, notGivenBack, await service.StartAsync(always: false));
         }
 
-        var problem = await CompleteAsync(target, service, cancellationToken);
-        return new RestoreOutcome(
-            restored, target.Path, owner, way.SafetyCopy, way.SetAside, timeProvider.GetElapsedTime(started), problem is null ? null : Restored(preview, restored, way, problem))
-        {
-            Chown = target.IsLive && way.SafetyCopy is null ? $"sudo chown USER:GROUP {ToolProcess.Line([target.Path])}" : null,
-        };
+        var problem = await CompleteAsync(prepared, service, cancellationToken);
+        var place = prepared.Place;
+        return new RestoreOutcome(restored, place, timeProvider.GetElapsedTime(started), problem is null ? null : Restored(restored, place, problem));
     }
 
-    private async Task RequireUnusedAsync(RestoreTarget target, CancellationToken cancellationToken)
+    private async Task RequireUnusedAsync(IRestoreTarget target, CancellationToken cancellationToken)
     {
         var started = timeProvider.GetTimestamp();
         while (target.Users() is { Count: > 0 } users)
         {
             if (timeProvider.GetElapsedTime(started) >= Patience)
-                throw RestorePreview.InUse(target, users);
+                throw target.InUse(users);
             await Task.Delay(Poll, timeProvider, cancellationToken);
         }
     }
 
     /// <summary>What follows once the new one is in place. Whatever fails of it, the next is done.</summary>
-    private static async Task<BackupException?> CompleteAsync(RestoreTarget target, LiveService service, CancellationToken cancellationToken)
+    private static async Task<BackupException?> CompleteAsync(IPreparedRestore prepared, LiveService service, CancellationToken cancellationToken)
     {
         BackupException? failed = null;
         try
         {
-            target.Sync();
+            prepared.Settle();
         }
         catch (BackupException failure)
         {
@@ -135,8 +130,8 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
         {
             BackupException foreseen => foreseen,
             OperationCanceledException => new BackupException(FailureKind.Interrupted, $"the restore of '{preview.Request.Name}' was stopped", "run the command again when it suits", failure),
-            _ when IoFailure.IsKnown(failure) => IoFailure.Translate(failure, $"restore '{preview.Target.Path}'", preview.Target.Directory),
-            _ => new BackupException(FailureKind.Unexpected, $"restoring '{preview.Target.Path}' failed: {failure.Message}", "run the command again with --verbose and report what it prints", failure),
+            _ when IoFailure.IsKnown(failure) => IoFailure.Translate(failure, $"restore '{preview.Target.Location}'", preview.Target.Volume),
+            _ => new BackupException(FailureKind.Unexpected, $"restoring '{preview.Target.Location}' failed: {failure.Message}", "run the command again with --verbose and report what it prints", failure),
         };
         var state = notGivenBack is not null ? $"BUT {notGivenBack.Message}" : preview.SafetyCopy is null ? "nothing was put in its place" : "the old database is untouched";
         if (notStarted is not null)
@@ -146,18 +141,9 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
         return new BackupException(kind, $"{known.Message}; {state}", known.Hint, failure);
     }
 
-    private static BackupException Restored(RestorePreview preview, RestoreCandidate restored, OldFiles old, BackupException problem)
+    private static BackupException Restored(RestoreCandidate restored, RestoredPlace place, BackupException problem)
     {
-        var back = old.SafetyCopy is null ? "" : $"; to go back, stop the service and: {WayBack(preview, old)}";
+        var back = place.SafetyCopy is null ? "" : $"; to go back, stop the service and: {place.WayBack}";
         return new BackupException(problem.Kind, $"the database IS restored from {restored.Backup.File}, but {problem.Message}", problem.Hint + back, problem);
-    }
-
-    /// <summary>What belongs to the restored one goes, and the old one comes with all that belongs to it: without its WAL or journal it may be torn.</summary>
-    private static string WayBack(RestorePreview preview, OldFiles old)
-    {
-        var path = preview.Target.Path;
-        var companions = preview.Request.Source.Companions.Select(ending => $"'{path}{ending}'");
-        var back = old.SetAside.Prepend(old.SafetyCopy!).Select(file => $"mv '{file}' '{path}{file[old.SafetyCopy!.Length..]}'");
-        return $"rm -f {string.Join(' ', companions)}; {string.Join("; ", back)}";
     }
 }

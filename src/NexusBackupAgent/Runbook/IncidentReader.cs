@@ -25,15 +25,15 @@ internal static class IncidentReader
             source,
             first,
             kinds,
-            first is { At: var since } ? MeasuresTaken.Of(reader.RunsSince(source.Name, since), reader.OperationsSince(source.Name, since)) : [],
+            first is { At: var since } ? MeasuresTaken.Of(reader.OperationsSince(source.Name, since)) : [],
             reasons);
     }
 
     /// <summary>Every failure of the row counts: the last one may have another cause than the first.</summary>
-    private static IEnumerable<Trouble> OfRuns(IReadOnlyList<PastRun> failures, SourceState source) =>
+    private static IEnumerable<Trouble> OfRuns(IReadOnlyList<Operation> failures, SourceState source) =>
         failures.Select(run => new Trouble(KindOf(run), run.StartedAt, source.Activity?.ConsecutiveFailures > 0)).DistinctBy(trouble => trouble.Kind);
 
-    private static IncidentKind KindOf(PastRun failed) => failed switch
+    private static IncidentKind KindOf(Operation failed) => failed switch
     {
         { Failure.Kind: FailureKind.StoreFull } => IncidentKind.Disk,
         { Failure.Kind: FailureKind.Verification } => IncidentKind.Corrupt,

@@ -8,23 +8,26 @@ namespace NexusBackupAgent.Runbook;
 /// <summary>実施済み対応: what was done by hand, and what the agent did against the trouble. Pure.</summary>
 internal static class MeasuresTaken
 {
-    private static readonly Bilingual ManualBackup = new("manual backup", "手動バックアップ");
-
-    /// <param name="runs">Since the trouble began.</param>
-    /// <param name="operations">Since then.</param>
+    /// <param name="operations">Since the trouble began.</param>
     /// <returns>Oldest first. Neither a scheduled run nor a hook is a measure. All readings that found nothing wrong are one, those of diagnose and checklist included.</returns>
-    public static IReadOnlyList<Measure> Of(IReadOnlyList<PastRun> runs, IReadOnlyList<Operation> operations) =>
+    public static IReadOnlyList<Measure> Of(IReadOnlyList<Operation> operations) =>
     [
-        .. runs.Where(run => run.Schedule == BackupManifest.ManualSchedule)
-            .Select(run => new Measure(run.StartedAt, ManualBackup, run.Failure?.Message ?? "", run.Result is { } result ? result == RunResult.Success : null))
-            .Concat(operations.Where(operation => operation.Kind != OperationKind.Hook && !IsGoodReading(operation))
-                .Select(operation => new Measure(operation.StartedAt, NameOf(operation.Kind), DetailOf(operation), operation.EndedAt is null ? null : operation.Succeeded)))
+        .. operations.Where(operation => IsMeasure(operation) && !IsGoodReading(operation))
+            .Select(operation => new Measure(operation.StartedAt, NameOf(operation.Kind), DetailOf(operation), operation.EndedAt is null ? null : operation.Succeeded))
             .Concat(GoodReadings([.. operations.Where(IsGoodReading)]))
             .OrderBy(measure => measure.At),
     ];
 
+    private static bool IsMeasure(Operation operation) => operation switch
+    {
+        { Kind: OperationKind.Hook } => false,
+        { Kind: OperationKind.Backup } => operation.Schedule == BackupManifest.ManualSchedule,
+        _ => true,
+    };
+
     private static bool IsGoodReading(Operation operation) => operation is { Kind: OperationKind.Verification, Succeeded: true };
 
+    /// <summary>The last one, and how many they were.</summary>
     private static IEnumerable<Measure> GoodReadings(IReadOnlyList<Operation> readings)
     {
         if (readings.Count == 0)
@@ -34,10 +37,11 @@ internal static class MeasuresTaken
         yield return new Measure(readings[^1].StartedAt, counted, DetailOf(readings[^1]), Succeeded: true);
     }
 
-    private static string DetailOf(Operation operation) => operation.Failure is { } failure ? failure.Message : operation.Detail;
+    private static string DetailOf(Operation operation) => operation.Failure is { } failure ? failure.Brief ?? failure.Message : operation.Detail;
 
     private static Bilingual NameOf(OperationKind kind) => kind switch
     {
+        OperationKind.Backup => new("manual backup", "手動バックアップ"),
         OperationKind.Verification => new("verification", "バックアップ検証"),
         OperationKind.VerificationRound => new("scheduled verification", "定期バックアップ検証"),
         OperationKind.Quarantine => new("corrupt backup set aside", "破損バックアップの保全（リネーム）"),

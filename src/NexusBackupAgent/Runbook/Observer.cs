@@ -3,6 +3,7 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Status;
 using NexusBackupAgent.Stores;
 
@@ -12,7 +13,7 @@ namespace NexusBackupAgent.Runbook;
 /// <param name="verifications">Reads the newest backup back.</param>
 /// <param name="turns">Tells whether a run is under way.</param>
 /// <param name="scratch">Where backups are expanded.</param>
-internal sealed class Observer(VerificationDispatcher verifications, SourceTurns turns, string scratch, TimeProvider timeProvider)
+internal sealed class Observer(VerifyOperation verifications, SourceTurns turns, string scratch, TimeProvider timeProvider)
 {
     // Bytes of a page: a full disk may still take an empty file.
     private const int TrialLength = 4096;
@@ -41,7 +42,7 @@ internal sealed class Observer(VerificationDispatcher verifications, SourceTurns
             catalog.Locate(""),
             readBack,
             await TryWriteAsync(catalog, cancellationToken),
-            isBusy ? null : await inspection.TryAsync(cancellationToken), // a run that is under way has opened it
+            isBusy ? null : await TryCaptureAsync(source.Source.Source, cancellationToken), // a run that is under way has opened it
             scratch,
             SpaceOf(scratch),
             SystemUser.Current.Name)
@@ -49,7 +50,7 @@ internal sealed class Observer(VerificationDispatcher verifications, SourceTurns
             SafetyCopies = inspection.SafetyCopies,
             SourceLength = inspection.Length,
             IsRestored = state.Activity?.LastRunAt is { } lastRun && look.Reader.OperationsSince(source.Name, lastRun).Any(operation => operation.IsOverLive && operation.Succeeded),
-            IsStoreBare = StoreStatus.IsBare(catalog.Store),
+            IsStoreBare = state.Store.IsBare,
             IsRoot = SystemUser.Current.IsRoot,
             OtherOwner = StateAccess.OtherOwner(turns.StateDirectory),
         };
@@ -80,13 +81,35 @@ internal sealed class Observer(VerificationDispatcher verifications, SourceTurns
 
     private static async Task<BackupException?> TryWriteAsync(BackupCatalog catalog, CancellationToken cancellationToken)
     {
-        // The agent makes the directory at its first run. If root made it here, the agent could not write to it.
-        var directory = Directory.Exists(catalog.Locate("")) ? catalog.Directory + "/" : "";
-        var trial = $"{directory}.nexus-backup-{Guid.NewGuid():N}.trial".TrimStart('/');
         try
         {
-            await catalog.Store.WriteAsync(trial, replace: false, (stream, token) => stream.WriteAsync(new byte[TrialLength], token).AsTask(), cancellationToken);
-            await catalog.Store.DeleteAsync(trial, cancellationToken);
+            // The agent makes the directory at its first run. If root made it here, the agent could not write to it.
+            var directory = await IsThereAsync(catalog, cancellationToken) ? catalog.Directory + "/" : "";
+            var trial = $"{directory}.nexus-backup-{Guid.NewGuid():N}.trial".TrimStart('/');
+            await catalog.Store.PutAsync(trial, replace: false, Durability.Now, (stream, token) => stream.WriteAsync(new byte[TrialLength], token).AsTask(), cancellationToken);
+            await catalog.Store.DeleteAsync(trial, Durability.Now, cancellationToken);
+            return null;
+        }
+        catch (BackupException failure)
+        {
+            return failure;
+        }
+    }
+
+    private static async Task<bool> IsThereAsync(BackupCatalog catalog, CancellationToken cancellationToken)
+    {
+        if (catalog.Directory.Length == 0)
+            return true;
+        var cut = catalog.Directory.LastIndexOf('/');
+        var (above, name) = cut < 0 ? ("", catalog.Directory) : (catalog.Directory[..cut], catalog.Directory[(cut + 1)..]);
+        return (await catalog.Store.ListDirectoriesAsync(above, cancellationToken)).Contains(name, StringComparer.Ordinal);
+    }
+
+    private static async Task<BackupException?> TryCaptureAsync(IBackupSource source, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var capture = await source.CaptureAsync(new CaptureRequest(BackupType.Full, Base: null, MayBeBase: false), cancellationToken);
             return null;
         }
         catch (BackupException failure)

@@ -35,7 +35,7 @@ internal static class RecoveryChecklist
         [
             Item(RecoveryCheck.Service, isUp, ChecklistTexts.Service(seen), restart),
             Item(RecoveryCheck.NewestBackup, seen is { IsFresh: true, State: { LastFailure: null, FailedRestore: null } } && NotReplaced(seen) is null, ChecklistTexts.Newest(seen), NextOfNewest(seen, commands)),
-            OfContent(seen, RecoveryCheck.Gzip, VerificationCheck.Gzip, commands),
+            OfContent(seen, RecoveryCheck.Gzip, VerificationCheck.Encoding, commands),
             OfContent(seen, RecoveryCheck.Checksum, VerificationCheck.Checksum, commands),
             OfContent(seen, RecoveryCheck.DatabaseIntegrity, VerificationCheck.Integrity, commands),
             Item(RecoveryCheck.Disk, hasRoom, ChecklistTexts.Disk(seen.Store), seen.Store.Failure is null ? commands.PruneDryRun(source) : MendOfStore(seen, commands)),

@@ -6,7 +6,7 @@ namespace NexusBackupAgent.Scheduling;
 
 /// <summary>When each chore of each source is due, and which ones were missed while no agent ran.</summary>
 /// <param name="zone">The zone of the cron expressions.</param>
-internal sealed partial class ChoreRota(IReadOnlyList<Chore> chores, OperationJournal operations, TimeZoneInfo zone, ILogger<ChoreRota> logger)
+internal sealed partial class ChoreRota(IReadOnlyList<Chore> chores, OperationJournal journal, TimeZoneInfo zone, ILogger<ChoreRota> logger)
 {
     private readonly Timetable timetable = new(zone);
 
@@ -32,7 +32,7 @@ internal sealed partial class ChoreRota(IReadOnlyList<Chore> chores, OperationJo
     /// <summary>The chores of a source whose last occurrence found no agent.</summary>
     /// <param name="addedAt">When the agent first saw the source: what was due before that was not missed.</param>
     public IReadOnlyList<Chore> Missed(ScheduledSource source, DateTimeOffset addedAt, DateTimeOffset now) =>
-        [.. chores.Where(chore => chore.Cron(source)?.GetPreviousOccurrence(now, zone) is { } expected && addedAt <= expected && !IsDone(operations.Last(source.Name, chore.Kind), expected, now))];
+        [.. chores.Where(chore => chore.Cron(source)?.GetPreviousOccurrence(now, zone) is { } expected && addedAt <= expected && !IsDone(journal.Last(source.Name, chore.Kind), expected, now))];
 
     /// <summary>Forgets the sources that are not among these.</summary>
     public void KeepOnly(IEnumerable<ScheduledSource> sources) => timetable.KeepOnly(sources);

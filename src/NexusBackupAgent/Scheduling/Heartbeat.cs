@@ -4,7 +4,7 @@ using NexusBackupAgent.Journal;
 namespace NexusBackupAgent.Scheduling;
 
 /// <summary>When the scheduler last looked at its schedules, here and in the journal, which that proves to be writable.</summary>
-internal sealed class Heartbeat(RunJournal journal)
+internal sealed class Heartbeat(OperationJournal journal)
 {
     /// <summary>UTC.</summary>
     public DateTimeOffset Last { get; private set; }

@@ -12,7 +12,7 @@ namespace NexusBackupAgent.Scheduling;
 /// </summary>
 /// <param name="zone">The zone of the cron expressions.</param>
 internal sealed partial class JobScheduler(
-    SourceRoster roster, RunDispatcher dispatcher, SourceUpkeep upkeep, ChoreRota chores, RunJournal journal, TimeZoneInfo zone, TimeProvider timeProvider, ILogger<JobScheduler> logger) : IDisposable
+    SourceRoster roster, BackupOperation backups, SourceUpkeep upkeep, ChoreRota chores, OperationJournal journal, TimeZoneInfo zone, TimeProvider timeProvider, ILogger<JobScheduler> logger) : IDisposable
 {
     // Short enough to notice soon that the clock was set.
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(15);
@@ -22,7 +22,7 @@ internal sealed partial class JobScheduler(
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromMinutes(1);
 
     private readonly Timetable timetable = new(zone);
-    private readonly Newcomers newcomers = new(roster, dispatcher, chores, journal, zone);
+    private readonly Newcomers newcomers = new(roster, backups, chores, journal, zone);
     private readonly Heartbeat heartbeat = new(journal);
     private readonly GuardedWork work = new(logger);
     private DateTimeOffset lastUpkeep;
@@ -164,7 +164,7 @@ internal sealed partial class JobScheduler(
     private async Task LookAfterAsync(ScheduledSource source, bool isKnown, CancellationToken cancellationToken)
     {
         var backups = await upkeep.LookAfterAsync(source.Source, cancellationToken);
-        if (isKnown && newcomers.AfterLoss(source, backups, timeProvider.GetUtcNow()) is { } schedule
+        if (isKnown && await newcomers.AfterLossAsync(source, backups, timeProvider.GetUtcNow(), cancellationToken) is { } schedule
             && work.Enqueue(source.Name, schedule.Name, () => RunAsync(source, schedule, cancellationToken)))
         {
             BackupsLost(source.Name, schedule.Name);
@@ -177,7 +177,7 @@ internal sealed partial class JobScheduler(
             return;
         _ = work.DoAsync(source.Name, () =>
         {
-            dispatcher.Skip(source.Source, schedule.Name, schedule.Type);
+            backups.Skip(source.Source, schedule.Name, schedule.Type);
             return Task.CompletedTask;
         });
     }
@@ -189,7 +189,7 @@ internal sealed partial class JobScheduler(
     private async Task RunAsync(ScheduledSource source, Schedule schedule, CancellationToken cancellationToken)
     {
         // A manual run that holds the lock is waited for: skipping a night for it would cost a restore point.
-        await dispatcher.RunAsync(source.Source, schedule.Name, schedule.Type, source.Source.TimeLimit, progress: null, cancellationToken);
+        await backups.RunAsync(source.Source, schedule.Name, schedule.Type, source.Source.TimeLimit, progress: null, cancellationToken);
         TellNext(source, schedule);
     }
 

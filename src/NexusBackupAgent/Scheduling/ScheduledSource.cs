@@ -1,6 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Retention;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Scheduling;
 
@@ -10,7 +11,11 @@ internal sealed record Schedule(string Name, CronSchedule Cron, BackupType Type)
 /// <summary>When stored backups are read back (runbook §7: daily).</summary>
 /// <param name="Cron">The newest backup is read each time.</param>
 /// <param name="Spread">Within which every backup is read at least once.</param>
-internal sealed record VerifySchedule(CronSchedule Cron, TimeSpan Spread);
+internal sealed record VerifySchedule(CronSchedule Cron, TimeSpan Spread)
+{
+    /// <summary>Daily at 04:30, each backup within 7 days.</summary>
+    public static VerifySchedule Standard { get; } = new(CronSchedule.Parse("30 4 * * *"), TimeSpan.FromDays(7));
+}
 
 /// <summary>A source and when it is backed up.</summary>
 /// <param name="Source">What a run of it needs.</param>
@@ -20,6 +25,12 @@ internal sealed record VerifySchedule(CronSchedule Cron, TimeSpan Spread);
 internal sealed record ScheduledSource(ProtectedSource Source, IReadOnlyList<Schedule> Schedules, TimeSpan RpoWarning, TimeSpan RpoCritical)
 {
     public string Name => Source.Name;
+
+    /// <summary>Level L3 when its newest good backup is older.</summary>
+    public TimeSpan RpoEmergency { get; init; } = RpoCritical + CriticalTimeFrame;
+
+    /// <summary>How long the runbook gives L2 to mend what it was called for (§4).</summary>
+    public static readonly TimeSpan CriticalTimeFrame = TimeSpan.FromHours(2);
 
     /// <summary>The daily review of each of its schedules.</summary>
     /// <param name="backups">Its backups.</param>

@@ -12,7 +12,7 @@ namespace NexusBackupAgent.Scheduling;
 /// for each source, never twice at once for the same one.
 /// </summary>
 internal sealed partial class SourceUpkeep(
-    RunDispatcher dispatcher, VerificationDispatcher verifications, ReplacementDispatcher replacements, TimeProvider timeProvider, ILogger logger)
+    BackupOperation backups, VerifyOperation verifications, ReplacementOperation replacements, TimeProvider timeProvider, ILogger logger)
 {
     // A file that grows is still being written.
     private static readonly TimeSpan HandMadeSettles = TimeSpan.FromMinutes(1);
@@ -28,11 +28,11 @@ internal sealed partial class SourceUpkeep(
     /// <returns>The backups that were there before.</returns>
     public async Task<IReadOnlyList<Backup>> LookAfterAsync(ProtectedSource source, CancellationToken cancellationToken)
     {
-        dispatcher.CloseAbandoned(source.Name);
-        var backups = await source.Catalog.ListAsync(cancellationToken);
-        await SettleAsync(source, backups, cancellationToken);
+        backups.CloseAbandoned(source.Name);
+        var stored = await source.Catalog.ListAsync(cancellationToken);
+        await SettleAsync(source, stored, cancellationToken);
         await replacements.RunIfDueAsync(source, TimeSpan.Zero, progress: null, cancellationToken);
-        return backups;
+        return stored;
     }
 
     private async Task SettleAsync(ProtectedSource source, IReadOnlyList<Backup> backups, CancellationToken cancellationToken)
@@ -86,7 +86,7 @@ internal sealed partial class SourceUpkeep(
             var verified = await verifications.VerifyAsync(source, backup, TimeSpan.Zero, progress: null, cancellationToken);
             return verified is { State: not BackupState.Corrupt, NotRecorded: null }; // a result that is not kept would be sought again each minute
         }
-        catch (BackupException failure) when (failure.Kind != FailureKind.Locked) // whatever else a dispatcher meets, it tells as such
+        catch (BackupException failure) when (failure.Kind != FailureKind.Locked) // whatever else an operation meets, it tells as such
         {
             VerificationImpossible(source.Name, source.Catalog.Locate(backup.File), failure.Message, failure.Hint);
             return false;

@@ -9,7 +9,7 @@ namespace NexusBackupAgent.Scheduling;
 /// <summary>Reads stored backups back as a source's <c>verify</c> schedule says, and journals each round.</summary>
 /// <param name="zone">The zone of the cron expressions.</param>
 internal sealed partial class VerificationRounds(
-    VerificationDispatcher verifications, ReplacementDispatcher replacements, OperationJournal operations, TimeZoneInfo zone, TimeProvider timeProvider, ILogger<VerificationRounds> logger)
+    VerifyOperation verifications, ReplacementOperation replacements, OperationJournal journal, TimeZoneInfo zone, TimeProvider timeProvider, ILogger<VerificationRounds> logger)
 {
     /// <summary>One round. A backup that can't be read keeps no other waiting.</summary>
     /// <exception cref="BackupException">The store can't be listed, or another process kept the source busy; that is journalled as well.</exception>
@@ -60,7 +60,7 @@ internal sealed partial class VerificationRounds(
 
     private void Record(Tally tally, DateTimeOffset startedAt)
     {
-        operations.Record(new Operation(
+        journal.Record(new Operation(
             0, tally.Source.Name, OperationKind.VerificationRound, startedAt, timeProvider.GetUtcNow(), Backup: null, tally.ToString(), tally.Failure));
         RoundEnded(tally.Source.Name, tally.ToString());
     }

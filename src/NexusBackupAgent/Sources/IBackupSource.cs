@@ -1,88 +1,90 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Sources.Sqlite.Pages;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Sources;
 
 /// <summary>
-/// Something that is protected. Whoever captures it also knows how to check and to replace it.
-/// Failures are <see cref="BackupException"/>s that name the source's path and the mend.
+/// Something that is protected. Whoever captures it also checks, probes and restores it, and nothing above this folder knows how.
+/// Failures are <see cref="BackupException"/>s that name the source and the next step.
 /// </summary>
 internal interface IBackupSource
 {
-    /// <summary>Metric label <c>kind</c>: <c>sqlite</c>.</summary>
+    /// <summary>Metric label <c>kind</c>.</summary>
     string Kind { get; }
 
-    /// <summary>What the artifact's name ends with: <c>.db.gz</c>.</summary>
-    string Extension { get; }
-
-    /// <summary>What the names of its differential and incremental artifacts end with: <c>.db-wal.gz</c>; null when it has full ones only.</summary>
-    string? IncrementExtension { get; }
-
-    /// <summary>Where the live one is, symbolic links not followed; it need not exist.</summary>
-    string Path { get; }
-
-    /// <summary>
-    /// Endings of the files that its application keeps beside it and that belong to its present content alone: beside other
-    /// content they would corrupt it.
-    /// </summary>
-    IReadOnlyList<string> Companions { get; }
-
-    /// <summary>Versions of what captures, by name, for the manifest.</summary>
-    IReadOnlyDictionary<string, string> Tools { get; }
+    /// <summary>Where the live one is, for people; it need not exist.</summary>
+    string Location { get; }
 
     /// <summary>Looks at the live one for people.</summary>
     ISourceInspection Inspection { get; }
 
-    /// <summary>Freezes a consistent state of the source; the caller disposes it.</summary>
-    Task<SourceSnapshot> OpenSnapshotAsync(CancellationToken cancellationToken);
+    /// <summary>Versions of what captures, by name, for the manifest.</summary>
+    IReadOnlyDictionary<string, string> Tools { get; }
 
-    /// <summary>Writes what a state has that an earlier one had not, as the content of an increment.</summary>
-    /// <param name="snapshot">A state of this source, with pages of the same size as the earlier one's.</param>
-    /// <param name="earlier">The state that the increment builds on.</param>
-    /// <param name="index">Told the pages that the increment holds.</param>
-    /// <param name="destination">Where the content goes.</param>
-    /// <param name="progress">Told the bytes of the state that were looked at.</param>
-    /// <param name="cancellationToken">Stops it.</param>
-    /// <returns>Length and SHA-256 of the state that a restore gives.</returns>
-    /// <exception cref="NoIncrementException">The state can't be made of the earlier one.</exception>
-    Task<ArtifactDigest> CopyChangesAsync(
-        SourceSnapshot snapshot, PageHistory earlier, PageIndexDraft index, Stream destination, IProgress<long>? progress, CancellationToken cancellationToken);
+    /// <summary>How artifacts of a type are named and encoded; null when this kind has no such type.</summary>
+    ArtifactFormat? FormatOf(BackupType type);
 
-    /// <summary>Notes the pages of an artifact's content while it passes.</summary>
-    /// <param name="isIncrement">What content it is.</param>
-    /// <param name="index">Told the pages; complete afterwards when the content consists of pages.</param>
-    /// <param name="passOn">Where the content goes.</param>
-    PageIndexer IndexPages(bool isIncrement, PageIndexDraft index, Stream passOn);
+    /// <summary>Holds a consistent state still; the caller disposes it.</summary>
+    /// <exception cref="NoIncrementException">An increment of that base is not possible, and a full backup is.</exception>
+    Task<ICapture> CaptureAsync(CaptureRequest request, CancellationToken cancellationToken);
 
-    /// <summary>Brings a restored state up to a later one.</summary>
-    /// <param name="path">The restored state that an increment builds on; a private copy.</param>
-    /// <returns>Takes the increment's content, in order. Writing to it and disposing it (<see cref="IAsyncDisposable"/>) change the file;
-    /// both throw <see cref="InvalidDataException"/> when the content is no increment of this kind, or is not whole. <see cref="IDisposable.Dispose"/>
-    /// says nothing of the content and only closes the file, which then holds neither state.</returns>
-    Stream OpenIncrement(string path);
+    /// <summary>Reads a stored backup with all that it builds on and makes the kind's own check of what they give together.</summary>
+    /// <param name="scratch">Room to expand in, for kinds that have to.</param>
+    /// <exception cref="DamagedLinkException">One of them is not what was stored.</exception>
+    Task<ContentCheck> CheckAsync(StoredChain chain, ScratchDirectory scratch, CancellationToken cancellationToken);
 
-    /// <summary>The source's own check of restored content.</summary>
-    /// <param name="path">A private copy, which nobody else uses.</param>
-    /// <returns>Null when it is sound, otherwise what is wrong with it.</returns>
-    Task<string?> CheckAsync(string path, CancellationToken cancellationToken);
-
-    /// <summary>Asks restored content a question in the source's own language.</summary>
-    /// <param name="path">A private copy, which nobody else uses. It is not changed, whatever the question.</param>
-    /// <param name="question">One query that reads.</param>
-    /// <exception cref="BackupException">It is none, or it failed.</exception>
-    Task<ProbeAnswer> ProbeAsync(string path, string question, CancellationToken cancellationToken);
-
-    /// <summary>Copies what is at a path, whole and consistent, and leaves that as it is. Nobody has it open.</summary>
-    /// <param name="path">The live one, or another of its kind.</param>
-    /// <param name="copy">A new file, flushed to the disk when this returns.</param>
-    /// <returns>What the copy is of. What its companions hold is in it if they make something sound together; if not, they
-    /// are copied beside it.</returns>
-    Task<SavedCopy> SaveAsync(string path, string copy, CancellationToken cancellationToken);
-
-    /// <summary>
-    /// Brings into the file itself what its companions hold, sound or not, so that it is without them what its application
-    /// would find with them. Nobody has it open. Stopped at any instant, it can be begun again.
-    /// </summary>
-    Task SettleAsync(string path, CancellationToken cancellationToken);
+    /// <summary>Where a restore puts it.</summary>
+    /// <param name="to">A place of its own, absolute; a directory of the scratch space makes a drill. Null: over the live one.</param>
+    IRestoreTarget Target(string? to);
 }
+
+/// <summary>What is to be captured.</summary>
+/// <param name="Type">All of the source, or what it has that <paramref name="Base"/> had not.</param>
+/// <param name="Base">The backup that an increment builds on; null for a full one.</param>
+/// <param name="MayBeBase">Whether increments may build on the new one: it then gets what they need to find the changes.</param>
+internal sealed record CaptureRequest(BackupType Type, StoredChain? Base, bool MayBeBase);
+
+/// <summary>A consistent state of a source, held until disposed.</summary>
+internal interface ICapture : IAsyncDisposable
+{
+    /// <summary>The instant whose state this is, UTC.</summary>
+    DateTimeOffset CapturedAt { get; }
+
+    /// <summary>Bytes of the state that will be looked at; null: not known beforehand.</summary>
+    long? Length { get; }
+
+    /// <summary>Bytes of scratch space that a check of it needs; 0 when it streams.</summary>
+    long ScratchNeeded { get; }
+
+    /// <summary>Writes the state; called once.</summary>
+    Task WriteAsync(IArtifactSink sink, CancellationToken cancellationToken);
+}
+
+/// <summary>Takes what a capture writes: the artifact, further parts of the same backup, and small files of the kind's own beside it.</summary>
+internal interface IArtifactSink
+{
+    /// <summary>Told how much of the state was looked at, in bytes; null when nobody watches.</summary>
+    IProgress<long>? Progress { get; }
+
+    /// <summary>Writes the artifact itself; called once.</summary>
+    /// <param name="content">Writes the content in order, before it is encoded.</param>
+    /// <param name="progress">Told the bytes of content so far.</param>
+    Task<ArtifactDigests> WriteAsync(Func<Stream, CancellationToken, Task> content, IProgress<long>? progress, CancellationToken cancellationToken);
+
+    /// <summary>Writes a further part of the backup, which is checked, deleted and set aside with it.</summary>
+    /// <param name="name">Tells it from the artifact, behind whose name it is written: <c>globals.sql</c>.</param>
+    Task<ArtifactDigests> WritePartAsync(string name, ArtifactEncoding encoding, Func<Stream, CancellationToken, Task> content, CancellationToken cancellationToken);
+
+    /// <summary>Keeps a small file of the kind's own beside the artifact; one that is lost can be made anew.</summary>
+    /// <param name="ending">Behind the artifact's name: <c>.pages</c>.</param>
+    Task WriteSidecarAsync(string ending, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken);
+
+    /// <summary>Says what a restore of an increment gives, together with all that it builds on.</summary>
+    void Restores(ArtifactDigest restored);
+}
+
+/// <summary>What a kind's own check of a stored backup found.</summary>
+/// <param name="Finding">What is wrong with the content; null when it is sound.</param>
+/// <param name="Restored">Of an increment: length and SHA-256 of what it gives together with all that it builds on. Null for a full one, whose content that is.</param>
+internal sealed record ContentCheck(string? Finding, ArtifactDigest? Restored = null);

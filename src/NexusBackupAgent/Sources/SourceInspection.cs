@@ -1,5 +1,3 @@
-using NexusBackupAgent.Common;
-
 namespace NexusBackupAgent.Sources;
 
 /// <summary>What an operator asks of a source that is in trouble; a kind of source knows the command for the shell that answers.</summary>
@@ -35,9 +33,6 @@ internal interface ISourceInspection
 
     /// <summary>Its own check as people know it: <c>PRAGMA integrity_check</c>.</summary>
     string CheckName { get; }
-
-    /// <summary>Why no state of it can be captured now; null when one can.</summary>
-    Task<BackupException?> TryAsync(CancellationToken cancellationToken);
 
     /// <returns>A command for the shell; null where this kind of source has none for the question.</returns>
     string? CommandFor(SourceQuestion question);

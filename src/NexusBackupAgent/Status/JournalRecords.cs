@@ -51,6 +51,7 @@ internal sealed record JournalRecords(
         LastLiveRestore = Restores.LastOverLive.GetValueOrDefault(source),
         DiedRestore = Restores.Died.FirstOrDefault(died => died.Source == source),
         SchedulesKnownSince = Log.Schedules,
+        Counts = new SourceCounts(this, source),
         History = new Lazy<SourceHistory>(history),
     };
 }
@@ -82,6 +83,8 @@ internal sealed record SourceRecords
     /// <summary>Since when each schedule is what it is, UTC, by source and schedule.</summary>
     public IReadOnlyDictionary<(string Source, string Schedule), DateTimeOffset> SchedulesKnownSince { get; init; } = new Dictionary<(string, string), DateTimeOffset>();
 
+    public SourceCounts Counts { get; init; } = new(JournalRecords.None, "");
+
     /// <summary>What only a look at this one source asks; a scrape of a thousand sources never does.</summary>
     public Lazy<SourceHistory> History { get; init; } = new(new SourceHistory());
 }
@@ -97,4 +100,17 @@ internal sealed record SourceHistory
 
     /// <summary>When a run of each schedule last started, UTC.</summary>
     public IReadOnlyDictionary<string, DateTimeOffset> LastStarts { get; init; } = new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal);
+}
+
+/// <summary>How often something ended, of one source; survives restarts. Results are <c>success</c>, <c>failure</c> and, of runs, <c>skipped</c>.</summary>
+internal sealed record SourceCounts(JournalRecords All, string Source)
+{
+    public long Runs(string schedule, string result) => All.Log.Runs.GetValueOrDefault((Source, schedule, result));
+
+    /// <param name="check"><see cref="JournalSnapshot.ChecksumCheck"/> or one of its neighbours.</param>
+    public long Verifications(string check, string result) => All.Log.Verifications.GetValueOrDefault((Source, check, result));
+
+    public long Drills(string result) => All.DrillCounts.GetValueOrDefault((Source, result));
+
+    public long Restores(string result) => All.RestoreCounts.GetValueOrDefault((Source, result));
 }

@@ -96,6 +96,8 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
     /// <summary>From the journal; null before the scheduler has taken the source on.</summary>
     public SourceActivity? Activity => Records.Activity;
 
+    public SourceCounts Counts => Records.Counts;
+
     /// <summary>Backups that were ever made and read back.</summary>
     public long SuccessfulRuns => Records.SuccessfulRuns.Value;
 

@@ -10,36 +10,33 @@ namespace NexusBackupAgent.Status;
 /// <param name="stores">By name.</param>
 /// <param name="stateDirectory">Holds the agent's lock.</param>
 internal sealed class StateReader(
-    RunJournal runs, OperationJournal operations, RestoreHistory restores, IReadOnlyDictionary<string, IBackupStore> stores, string stateDirectory, TimeProvider timeProvider)
+    OperationJournal journal, RestoreHistory restores, IReadOnlyDictionary<string, IBackupStore> stores, string stateDirectory, TimeProvider timeProvider)
 {
     private readonly ListingMemory memory = new();
 
     /// <summary>One look by a command, beside an agent that may run or not.</summary>
     /// <exception cref="BackupException">The journal can't be read, or the state directory not be used.</exception>
-    public StateSnapshot Read()
+    public async Task<StateSnapshot> ReadAsync(CancellationToken cancellationToken)
     {
-        var now = timeProvider.GetUtcNow();
-        return new StateSnapshot(this, new AgentState(now, StateAccess.HasAgent(stateDirectory), runs.LastBeat()) { SelfTest = SelfTest(), Stores = Stores() }, ReadRecords());
+        var (now, stores) = (timeProvider.GetUtcNow(), await StoresAsync(cancellationToken));
+        return new StateSnapshot(this, new AgentState(now, StateAccess.HasAgent(stateDirectory), journal.LastBeat()) { SelfTest = SelfTest(), Stores = stores }, ReadRecords());
     }
 
     /// <summary>One look by the agent itself. It remembers the backups that it has seen.</summary>
     /// <exception cref="BackupException">The journal can't be read.</exception>
-    public StateSnapshot Read(JobScheduler scheduler) => Beside(scheduler, SelfTest(), ReadRecords());
+    public Task<StateSnapshot> ReadAsync(JobScheduler scheduler, CancellationToken cancellationToken) => BesideAsync(scheduler, SelfTest(), ReadRecords(), cancellationToken);
 
     /// <summary>The same while the journal can't be read.</summary>
-    public StateSnapshot ReadWithoutJournal(JobScheduler scheduler) => Beside(scheduler, selfTest: null, JournalRecords.None);
+    public Task<StateSnapshot> ReadWithoutJournalAsync(JobScheduler scheduler, CancellationToken cancellationToken) => BesideAsync(scheduler, selfTest: null, JournalRecords.None, cancellationToken);
 
     /// <summary>The source's last runs that failed in a row, oldest first; none when it never failed.</summary>
-    public IReadOnlyList<PastRun> LastFailures(string source) => runs.LastFailures(source);
+    public IReadOnlyList<Operation> LastFailures(string source) => journal.LastFailures(source);
 
-    /// <summary>The source's runs that started from an instant on, oldest first.</summary>
-    public IReadOnlyList<PastRun> RunsSince(string source, DateTimeOffset from) => runs.Since(source, from);
-
-    /// <summary>What else was done to a source from an instant on, oldest first.</summary>
-    public IReadOnlyList<Operation> OperationsSince(string source, DateTimeOffset from) => operations.Since(source, from);
+    /// <summary>What was done to a source from an instant on, oldest first.</summary>
+    public IReadOnlyList<Operation> OperationsSince(string source, DateTimeOffset from) => journal.Since(source, from);
 
     /// <summary>The newest attempts that failed, newest first.</summary>
-    public IReadOnlyList<(DateTimeOffset At, RunFailure Failure)> FailedAttempts(string source, int most) => runs.FailedAttempts(source, most);
+    public IReadOnlyList<(DateTimeOffset At, RunFailure Failure)> FailedAttempts(string source, int most) => journal.FailedAttempts(source, most);
 
     /// <param name="listing">While it failed, the journal has to tell whether a good backup followed a failed restore.</param>
     internal SourceHistory HistoryOf(ScheduledSource source, SourceListing listing, JournalRecords records)
@@ -47,38 +44,40 @@ internal sealed class StateReader(
         var restore = records.Restores.LastOverLive.GetValueOrDefault(source.Name) ?? records.Restores.Died.FirstOrDefault(died => died.Source == source.Name);
         return new SourceHistory
         {
-            LastFailure = runs.LastFailure(source.Name),
+            LastFailure = journal.LastFailure(source.Name),
             LastGoodRunAt = listing.Failure is not null && restore is { EndedAt: { } ended }
-                ? runs.Since(source.Name, ended).LastOrDefault(run => run.Result == RunResult.Success)?.StartedAt
+                ? journal.Since(source.Name, ended).LastOrDefault(done => done is { Kind: OperationKind.Backup, Succeeded: true })?.StartedAt
                 : null,
             LastStarts = source.Schedules
-                .Select(schedule => (schedule.Name, At: runs.LastStarted(source.Name, schedule.Name)))
+                .Select(schedule => (schedule.Name, At: journal.LastStarted(source.Name, schedule.Name)))
                 .Where(start => start.At is not null)
                 .ToDictionary(start => start.Name, start => start.At!.Value, StringComparer.Ordinal),
         };
     }
 
-    private StateSnapshot Beside(JobScheduler scheduler, Operation? selfTest, JournalRecords records) =>
-        new(this, new AgentState(timeProvider.GetUtcNow(), IsRunning: true, scheduler.LastBeat) { SelfTest = selfTest, Stores = Stores() }, records)
+    private async Task<StateSnapshot> BesideAsync(JobScheduler scheduler, Operation? selfTest, JournalRecords records, CancellationToken cancellationToken) =>
+        new(this, new AgentState(timeProvider.GetUtcNow(), IsRunning: true, scheduler.LastBeat) { SelfTest = selfTest, Stores = await StoresAsync(cancellationToken) }, records)
         {
             Plan = scheduler.NextRuns,
             Memory = memory,
         };
 
-    private JournalRecords ReadRecords() => new(
-        runs.Read(),
-        operations.LastOfEach(OperationKind.Drill),
-        operations.LastSuccessOfEach(OperationKind.Drill),
-        operations.LastOfEach(OperationKind.Hook),
+    /// <exception cref="BackupException">The journal can't be read.</exception>
+    internal JournalRecords ReadRecords() => new(
+        journal.Read(),
+        journal.LastOfEach(OperationKind.Drill),
+        journal.LastSuccessOfEach(OperationKind.Drill),
+        journal.LastOfEach(OperationKind.Hook),
         restores.Read())
     {
-        DrillCounts = operations.Counts(OperationKind.Drill),
-        RestoreCounts = operations.Counts(OperationKind.Restore),
+        DrillCounts = journal.Counts(OperationKind.Drill),
+        RestoreCounts = journal.Counts(OperationKind.Restore),
     };
 
-    private Operation? SelfTest() => operations.LastOfEach(OperationKind.SelfTest).GetValueOrDefault("");
+    private Operation? SelfTest() => journal.LastOfEach(OperationKind.SelfTest).GetValueOrDefault("");
 
-    private IReadOnlyDictionary<string, StoreStatus> Stores() => stores.Values.Select(StoreStatus.Read).ToDictionary(store => store.Name, StringComparer.Ordinal);
+    private async Task<IReadOnlyDictionary<string, StoreStatus>> StoresAsync(CancellationToken cancellationToken) =>
+        (await Task.WhenAll(stores.Values.Select(store => StoreStatus.ReadAsync(store, cancellationToken)))).ToDictionary(store => store.Name, StringComparer.Ordinal);
 }
 
 /// <summary>What one look shows: the agent, and each source when it is asked for, all from one reading of the journal.</summary>

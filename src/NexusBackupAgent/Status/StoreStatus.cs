@@ -1,5 +1,4 @@
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Platform;
 using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Status;
@@ -13,31 +12,12 @@ internal sealed record StoreStatus(string Name, string Path, StoreSpace? Space, 
 {
     public EscalationLevel Level => Escalation.OfStore(Failure is null, Space?.UsedRatio)?.Level ?? EscalationLevel.Ok;
 
-    /// <summary>Whether nothing at all lies in a store, as on a mount point without its disk; false when it can't be looked at.</summary>
-    public static bool IsBare(IBackupStore store)
-    {
-        try
-        {
-            return !Directory.EnumerateFileSystemEntries(store.Locate("")).Any();
-        }
-        catch (Exception failure) when (IoFailure.IsKnown(failure))
-        {
-            return false;
-        }
-    }
+    /// <summary>Nothing at all lies in it, as on a mount point without its disk; false when it can't be looked at.</summary>
+    public bool IsBare { get; init; }
 
-    public static StoreStatus Read(IBackupStore store)
+    public static async Task<StoreStatus> ReadAsync(IBackupStore store, CancellationToken cancellationToken)
     {
-        StoreSpace? space = null;
-        try
-        {
-            space = store.GetSpace();
-            store.RequireWritable();
-            return new StoreStatus(store.Name, store.Locate(""), space, Failure: null);
-        }
-        catch (BackupException failure)
-        {
-            return new StoreStatus(store.Name, store.Locate(""), space, failure);
-        }
+        var health = await store.GetHealthAsync(cancellationToken);
+        return new StoreStatus(store.Name, store.Describe(""), health.Space, health.Failure) { IsBare = health.IsBare };
     }
 }

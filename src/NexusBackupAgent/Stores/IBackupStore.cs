@@ -3,31 +3,34 @@ using NexusBackupAgent.Common;
 namespace NexusBackupAgent.Stores;
 
 /// <summary>
-/// Where artifacts and their small companions are kept. Paths are relative, with forward slashes.
-/// Failures are <see cref="BackupException"/>s that name the store, the path and the mend.
+/// Where artifacts and their small companions are kept. Paths are relative, with forward slashes, and mean nothing outside
+/// the store: no path of a disk leaves it.
+/// Failures are <see cref="BackupException"/>s that name the store, the path and the next step.
 /// </summary>
 internal interface IBackupStore
 {
     /// <summary>The configured name (metric label <c>store</c>).</summary>
     string Name { get; }
 
-    /// <summary>Where <paramref name="path"/> lies, in the words an operator would use: an absolute path or a URL.</summary>
-    string Locate(string path);
+    /// <summary>Where <paramref name="path"/> lies, for people alone: an absolute path or a URL. Empty: the store itself.</summary>
+    string Describe(string path);
 
     /// <summary>
-    /// Writes a file that appears whole, durable and under its name, or not at all.
+    /// Writes a file that appears whole and under its name, or not at all.
     /// Missing directories below the store's root are made; the root itself never is, because a missing root is
     /// usually a disk that is not mounted.
     /// </summary>
     /// <param name="replace">Whether a file of that name is replaced; otherwise it is an error.</param>
-    Task WriteAsync(string path, bool replace, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken);
+    /// <returns>The file as <see cref="ListAsync"/> would tell it now.</returns>
+    Task<StoredFile> PutAsync(string path, bool replace, Durability durability, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken);
 
-    /// <summary>All bytes of a small file, from wherever they are had soonest: unlike <see cref="OpenReadAsync"/> this proves nothing of the disk.</summary>
+    /// <summary>All bytes of a small file, from wherever they are had soonest: unlike <see cref="OpenAsync"/> this proves nothing of the disk.</summary>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     Task<byte[]> ReadAsync(string path, CancellationToken cancellationToken);
 
+    /// <summary>Reads from where the file is kept, not from what memory holds of it.</summary>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    Task<Stream> OpenReadAsync(string path, CancellationToken cancellationToken);
+    Task<Stream> OpenAsync(string path, CancellationToken cancellationToken);
 
     /// <summary>The files directly in a directory, hidden ones included; none when the directory is absent.</summary>
     Task<IReadOnlyList<StoredFile>> ListAsync(string directory, CancellationToken cancellationToken);
@@ -36,17 +39,28 @@ internal interface IBackupStore
     Task<IReadOnlyList<string>> ListDirectoriesAsync(string directory, CancellationToken cancellationToken);
 
     /// <summary>Renames durably and in one step: at any instant the file is whole under one of the two names. Never replaces a file.</summary>
+    /// <returns>False where the store knows no such thing; nothing was done.</returns>
     /// <exception cref="FileNotFoundException">There is no file <paramref name="from"/>.</exception>
     /// <exception cref="BackupException">A file <paramref name="to"/> exists already, or the store refuses.</exception>
-    Task MoveAsync(string from, string to, CancellationToken cancellationToken);
+    Task<bool> TryRenameAsync(string from, string to, CancellationToken cancellationToken);
 
-    /// <summary>Deletes durably. An absent file is success.</summary>
-    Task DeleteAsync(string path, CancellationToken cancellationToken);
+    /// <summary>Deletes a file. An absent one is success.</summary>
+    /// <param name="durability">Of the deletion; there is no content to speak of.</param>
+    Task DeleteAsync(string path, Durability durability, CancellationToken cancellationToken);
 
-    /// <summary>The room left; null where the store does not tell.</summary>
-    StoreSpace? GetSpace();
+    /// <summary>How the store is, as far as can be told without writing to it. Never throws for what it finds.</summary>
+    Task<StoreHealth> GetHealthAsync(CancellationToken cancellationToken);
+}
 
-    /// <summary>Refuses a store that takes no backup now, as far as can be told without writing to it; its backups may still be read.</summary>
-    /// <exception cref="BackupException">It is read-only, or this user may not write there, or it is not there.</exception>
-    void RequireWritable();
+/// <summary>What of a change a power cut can't take any more once the change returned. A process that dies takes nothing in any case.</summary>
+internal enum Durability
+{
+    /// <summary>All of it, and with it every earlier change of names in the same directory.</summary>
+    Now,
+
+    /// <summary>A file's content; its name becomes durable with the next change in the directory that is durable <see cref="Now"/>.</summary>
+    NameLater,
+
+    /// <summary>Nothing by itself. A name becomes durable as under <see cref="NameLater"/>, and may come back without its content.</summary>
+    Later,
 }

@@ -8,6 +8,9 @@ internal readonly record struct StoredFile(string Name, long Length, DateTimeOff
 {
     /// <summary>When its content, name, mode or owner last changed, UTC; null when the store does not tell. A rename leaves <see cref="ModifiedAt"/> as it was.</summary>
     public DateTimeOffset? ChangedAt { get; init; }
+
+    /// <summary>Whether it is a file that the store is writing under another name, or was when its process died.</summary>
+    public bool IsUnfinished { get; init; }
 }
 
 /// <summary>Room in a store, in bytes, counted as <c>df</c> counts.</summary>

@@ -7,16 +7,14 @@ using NexusBackupAgent.Sources;
 namespace NexusBackupAgent.Verification;
 
 /// <summary>
-/// Re-reads a stored backup: size, SHA-256, gzip, content hash, and the source's own check of the expanded content
+/// Re-reads a stored backup: size, SHA-256, encoding, content hash, and the source's own check of the content
 /// (runbook §3.1 steps 3 and 4, §7). What it finds is kept beside the backup. A differential or incremental one is read with
 /// all that it builds on: it is good when they give together what was captured.
 /// </summary>
-/// <param name="scratch">Where content is expanded.</param>
+/// <param name="scratch">Room for kinds that expand content to check it.</param>
 /// <param name="timeProvider">The clock.</param>
 internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider timeProvider)
 {
-    private readonly ChainReader reader = new(scratch);
-
     /// <summary>Verifies once, records the result, and adopts a hand-made file that passed. <see cref="Quarantine"/> is who acts on damage.</summary>
     /// <returns>
     /// The backup with its new state. Damage is a result; only being unable to look is an exception. A result that can't
@@ -32,14 +30,35 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken) =>
         VerifyAsync(source, catalog, backup, progress, recordsDamage: false, cancellationToken);
 
-    /// <summary>The same, into a file that the caller gives and keeps: after a passed verification it holds the content.</summary>
-    /// <param name="expanded">An existing empty file, which nobody else uses. How much room its place has, the caller knows.</param>
+    /// <summary>The same while a restore is being prepared: after a passed verification its target has the content.</summary>
+    /// <param name="target">Where it is prepared. How much room there is, the caller knows.</param>
     /// <param name="recordsDamage">False for a reading that another one is to confirm.</param>
-    public Task<Backup> ExpandAsync(
-        IBackupSource source, BackupCatalog catalog, Backup backup, string expanded, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken) =>
-        Obstacle(catalog, backup) is { } obstacle
-            ? Task.FromException<Backup>(obstacle)
-            : ReadBackAsync(source, catalog, backup, expanded, progress, recordsDamage, cancellationToken);
+    /// <returns>The backup with its new state, and what is prepared; null when there was nothing to prepare it from.</returns>
+    public async Task<(Backup Backup, IPreparedRestore? Prepared)> PrepareAsync(
+        IBackupSource source, BackupCatalog catalog, Backup backup, IRestoreTarget target, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken)
+    {
+        if (Obstacle(catalog, backup) is { } obstacle)
+            throw obstacle;
+        IPreparedRestore? prepared = null;
+        try
+        {
+            var read = await ReadBackAsync(
+                catalog,
+                backup,
+                async chain => (prepared = await target.PrepareAsync(chain, at: null, cancellationToken)).Check,
+                target.Volume,
+                progress,
+                recordsDamage,
+                cancellationToken);
+            return (read, prepared);
+        }
+        catch
+        {
+            if (prepared is not null)
+                await prepared.DisposeAsync();
+            throw;
+        }
+    }
 
     /// <summary>Who needs the content can do without the last result, but neither without the manifest nor without what it builds on.</summary>
     private static BackupException? Obstacle(BackupCatalog catalog, Backup backup) => backup switch
@@ -50,59 +69,71 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         _ => null,
     };
 
-    private async Task<Backup> VerifyAsync(
-        IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken)
-    {
-        if (backup.Unreadable is { } unreadable)
-            throw unreadable;
-        if (backup.Manifest.IsCommitted) // of a hand-made file nobody knows the length
-            scratch.RequireRoom(backup.ExpandedLength);
-        var expanded = scratch.NewFile();
-        try
-        {
-            return await ReadBackAsync(source, catalog, backup, expanded, progress, recordsDamage, cancellationToken);
-        }
-        finally
-        {
-            File.Delete(expanded);
-        }
-    }
+    private Task<Backup> VerifyAsync(
+        IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken) =>
+        backup.Unreadable is { } unreadable
+            ? Task.FromException<Backup>(unreadable)
+            : ReadBackAsync(catalog, backup, chain => source.CheckAsync(chain, scratch, cancellationToken), scratch.Path, progress, recordsDamage, cancellationToken);
 
+    /// <param name="check">Reads the chain and makes the kind's own check.</param>
+    /// <param name="place">Where that is done, for people.</param>
     private async Task<Backup> ReadBackAsync(
-        IBackupSource source, BackupCatalog catalog, Backup backup, string expanded, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken)
+        BackupCatalog catalog, Backup backup, Func<StoredChain, Task<ContentCheck>> check, string place, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken)
     {
-        var reading = await reader.ReadAsync(source, catalog, backup, expanded, progress, cancellationToken);
-        if (reading.DamagedBase is { } damaged)
-            throw new DamagedBaseException(await FoundDamagedAsync(catalog, damaged, reading.Tip, recordsDamage, cancellationToken), catalog.Locate(damaged.File));
-        var checking = reading.IsWhole ? source.CheckAsync(expanded, cancellationToken) : Task.FromResult<string?>(null);
-        var digesting = reading.IsWhole ? ChainReader.DigestAsync(backup, expanded, cancellationToken) : Task.FromResult<ArtifactDigest?>(null);
-        await Task.WhenAll(checking, digesting); // both read the same file, each on a core of its own
-        reading = reading with { Restored = await digesting };
+        var chain = CatalogLink.ChainOf(catalog, backup, isJudged: true, progress);
+        var (content, damaged) = await ReadAsync(chain, backup, check, cancellationToken);
+        if (damaged is not null && damaged != chain.Tip)
+            throw new DamagedBaseException(await FoundDamagedAsync(catalog, damaged, recordsDamage, cancellationToken), damaged.Location);
+        var reading = ((CatalogLink)chain.Tip).Reading!;
         var checks = new List<CheckResult>
         {
-            Result(VerificationCheck.Checksum, await ChecksumAsync(catalog, backup, reading, cancellationToken)),
-            Result(VerificationCheck.Gzip, reading.Tip.Artifact.GzipFailure),
+            Result(VerificationCheck.Checksum, await ChecksumAsync(catalog, backup, reading, content, cancellationToken)),
+            Result(VerificationCheck.Encoding, reading.Artifact.EncodingFailure),
         };
-        var isAsCommitted = backup.Manifest.IsCommitted && reading.Tip is { Artifact.GzipFailure: null } && DamageOf(backup.Manifest, reading) is null;
-        if (reading.IsWhole)
+        var isAsCommitted = backup.Manifest.IsCommitted && reading is { Artifact.EncodingFailure: null } && DamageOf(backup.Manifest, reading, content) is null;
+        if (content is not null)
         {
-            var finding = await checking;
-            if (finding is not null && isAsCommitted && backup.Verification is { Passed: true })
-                throw HasPassedBefore(catalog.Locate(backup.File), Path.GetDirectoryName(expanded)!, finding);
-            checks.Add(Result(VerificationCheck.Integrity, finding));
+            if (content.Finding is { } finding && isAsCommitted && backup.Verification is { Passed: true })
+                throw HasPassedBefore(catalog.Locate(backup.File), place, finding);
+            checks.Add(Result(VerificationCheck.Integrity, content.Finding));
         }
 
         var result = new VerificationResult(
-            backup.Id, timeProvider.GetUtcNow(), reading.Tip.Artifact.Stored.Length, checks.TrueForAll(check => check.Passed), checks) { IsAsCommitted = isAsCommitted };
+            backup.Id, timeProvider.GetUtcNow(), reading.Artifact.Stored.Length, checks.TrueForAll(check => check.Passed), checks) { IsAsCommitted = isAsCommitted };
         if (backup.State == BackupState.Quarantined || (!result.Passed && !recordsDamage))
             return backup with { Verification = result }; // what was set aside is evidence: nothing beside it changes
-        return await KeepAsync(catalog, backup, result, reading.Tip.Artifact, cancellationToken);
+        return await KeepAsync(catalog, backup, result, reading.Artifact, cancellationToken);
+    }
+
+    /// <summary>Has the kind read the chain, and reads what it left out: nothing counts that was not read.</summary>
+    /// <returns>What its check found, or which of them is damaged; neither when the backup is judged by its own bytes alone, because what it builds on is not there.</returns>
+    private static async Task<(ContentCheck? Content, CatalogLink? Damaged)> ReadAsync(
+        StoredChain chain, Backup backup, Func<StoredChain, Task<ContentCheck>> check, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var hasAll = backup.BrokenChain is null && (backup.Manifest.Type == BackupType.Full || backup.Bases.Count > 0);
+            var content = hasAll ? await check(chain) : null;
+            foreach (var link in chain.Links.Cast<CatalogLink>())
+                await link.ReadRestAsync(cancellationToken);
+            if (!hasAll)
+                _ = chain.Tip.Refuse("what it builds on is not there");
+            return (content, Damaged: null);
+        }
+        catch (DamagedLinkException damaged)
+        {
+            var link = (CatalogLink)damaged.Link;
+            if (link.Reading is null) // a part of it is damaged; its own bytes are judged all the same
+                await link.CopyContentAsync(Stream.Null, cancellationToken);
+            return (Content: null, link);
+        }
     }
 
     /// <summary>The base as a reading on the way to another one found it; whether the source calls its content sound, that did not ask.</summary>
-    private Task<Backup> FoundDamagedAsync(BackupCatalog catalog, Backup @base, LinkReading reading, bool recordsDamage, CancellationToken cancellationToken)
+    private Task<Backup> FoundDamagedAsync(BackupCatalog catalog, CatalogLink damaged, bool recordsDamage, CancellationToken cancellationToken)
     {
-        CheckResult[] checks = [Result(VerificationCheck.Checksum, reading.DamageOf(@base.Manifest)), Result(VerificationCheck.Gzip, reading.Artifact.GzipFailure)];
+        var (@base, reading) = (damaged.Backup, damaged.Reading!);
+        CheckResult[] checks = [Result(VerificationCheck.Checksum, reading.DamageOf(@base.Manifest)), Result(VerificationCheck.Encoding, reading.Artifact.EncodingFailure)];
         var result = new VerificationResult(@base.Id, timeProvider.GetUtcNow(), reading.Artifact.Stored.Length, Passed: false, checks);
         return recordsDamage ? KeepAsync(catalog, @base, result, reading.Artifact, cancellationToken) : Task.FromResult(@base with { Verification = result });
     }
@@ -129,9 +160,9 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
 
     private static CheckResult Result(VerificationCheck check, string? finding) => new(check, finding is null, finding ?? "");
 
-    private static async Task<string?> ChecksumAsync(BackupCatalog catalog, Backup backup, ChainReading reading, CancellationToken cancellationToken)
+    private static async Task<string?> ChecksumAsync(BackupCatalog catalog, Backup backup, LinkReading reading, ContentCheck? content, CancellationToken cancellationToken)
     {
-        var (manifest, stored) = (backup.Manifest, reading.Tip.Artifact.Stored);
+        var (manifest, stored) = (backup.Manifest, reading.Artifact.Stored);
         var written = await catalog.ReadChecksumAsync(backup.File, cancellationToken);
         if (written is { Length: 0 } && manifest.Adopted)
             written = null; // sha256sum is still at work on it, or was never let finish: it claims nothing
@@ -139,13 +170,13 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
             return $"its SHA-256 is {stored.Sha256} and its .sha256 file says {(written.Length == 0 ? "nothing" : written)}";
         if (!manifest.IsCommitted)
             return manifest.Adopted ? null : "its manifest is damaged or belongs to another backup";
-        return DamageOf(manifest, reading);
+        return DamageOf(manifest, reading, content);
     }
 
     /// <summary>What speaks against the bytes that were read, and what they give; null when they are what was captured.</summary>
-    private static string? DamageOf(BackupManifest manifest, ChainReading reading) => reading switch
+    private static string? DamageOf(BackupManifest manifest, LinkReading reading, ContentCheck? content) => content switch
     {
-        _ when reading.Tip.DamageOf(manifest) is { } damage => damage,
+        _ when reading.DamageOf(manifest) is { } damage => damage,
         { Restored: { } restored } when restored != manifest.Restored =>
             $"with what it builds on it gives {restored.Length} bytes, SHA-256 {restored.Sha256}, and what was captured had {manifest.Restored?.Length} bytes, {manifest.Restored?.Sha256}",
         _ => null,

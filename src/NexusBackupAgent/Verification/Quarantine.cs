@@ -37,7 +37,7 @@ internal sealed class Quarantine(BackupVerifier verifier, TimeProvider timeProvi
         if (backup.Unreadable is { } unreadable)
             throw unreadable;
         if (backup.Manifest.Type != BackupType.Full)
-            backup = await catalog.FindAgainAsync(backup, cancellationToken); // what it builds on may have been set aside since it was listed
+            backup = await catalog.FindAsync(backup, cancellationToken); // what it builds on may have been set aside since it was listed
         if (backup.HasBrokenChain)
             return new Examination(backup);
         try

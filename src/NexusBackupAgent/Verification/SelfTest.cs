@@ -1,9 +1,7 @@
-using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
-using NexusBackupAgent.Sources.Sqlite;
 
 namespace NexusBackupAgent.Verification;
 
@@ -20,31 +18,35 @@ internal sealed record SelfTestResult(
     string Name, IReadOnlyList<VerificationCheck> Expected, IReadOnlyList<VerificationCheck> Found, bool Passed, string Detail);
 
 /// <summary>
-/// Proves that the checks find damage: a small real database is backed up into scratch space through the real catalog and
+/// Proves that the checks find damage: a small real source is backed up into scratch space through the real catalog and
 /// store, copies of that are damaged in every way that is feared, and each must be found by the check that ought to. A
 /// verification that finds nothing proves nothing else.
 /// </summary>
 /// <param name="verify">Under test.</param>
 /// <param name="scratch">Where it happens; nothing remains there.</param>
-internal sealed class SelfTest(VerifyBackup verify, ScratchDirectory scratch, TimeProvider timeProvider)
+internal sealed class SelfTest(VerifyBackup verify, SelfTestParts parts, ScratchDirectory scratch, TimeProvider timeProvider)
 {
     /// <returns>One result for each kind of damage.</returns>
     /// <exception cref="BackupException">The test itself could not be made, for example for want of room.</exception>
     public async Task<IReadOnlyList<SelfTestResult>> RunAsync(CancellationToken cancellationToken)
     {
+        var results = new List<SelfTestResult>();
+        foreach (var newSpecimen in parts.NewSpecimens)
+            results.AddRange(await RunAsync(newSpecimen, cancellationToken));
+        return results;
+    }
+
+    private async Task<IReadOnlyList<SelfTestResult>> RunAsync(Func<string, ISpecimen> newSpecimen, CancellationToken cancellationToken)
+    {
         scratch.RequireRoom(SelfTestSample.RoomNeeded);
         var directory = scratch.NewDirectory();
         try
         {
-            var sample = await SelfTestSample.MakeAsync(directory, scratch, timeProvider, cancellationToken);
+            var sample = await SelfTestSample.MakeAsync(directory, newSpecimen, parts, timeProvider, cancellationToken);
             var results = new List<SelfTestResult>();
-            foreach (var damage in SelfTestDamage.All)
+            foreach (var damage in SelfTestDamage.All.Where(damage => sample.HasIncrement || !damage.IsOfIncrement))
                 results.Add(await TryAsync(damage, sample, cancellationToken));
             return results;
-        }
-        catch (SqliteException failure)
-        {
-            throw SqliteFailure.Translate(failure, directory);
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {

@@ -12,7 +12,7 @@ namespace NexusBackupAgent.Verification;
 internal sealed record SelfTestDamage(string Name, IReadOnlyList<VerificationCheck> Expected, Func<SelfTestCopy, Task> DoAsync)
 {
     private const VerificationCheck Checksum = VerificationCheck.Checksum;
-    private const VerificationCheck Gzip = VerificationCheck.Gzip;
+    private const VerificationCheck Encoding = VerificationCheck.Encoding;
     private const VerificationCheck Integrity = VerificationCheck.Integrity;
 
     /// <summary>Whether it is done to an increment, or to what that builds on.</summary>
@@ -23,21 +23,21 @@ internal sealed record SelfTestDamage(string Name, IReadOnlyList<VerificationChe
     [
         new("undamaged", [], _ => Task.CompletedTask),
         .. new[] { 1, 25, 50, 75, 99 }.Select(percent => new SelfTestDamage(
-            $"a bit flipped at {percent} %", [Checksum, Gzip], copy => ChangeAsync(copy, bytes => bytes[(int)(bytes.Length * (percent / 100.0))] ^= 4))),
+            $"a bit flipped at {percent} %", [Checksum, Encoding], copy => ChangeAsync(copy, bytes => bytes[(int)(bytes.Length * (percent / 100.0))] ^= 4))),
         new("the last bit flipped", [Checksum], copy => ChangeAsync(copy, bytes => bytes[^1] ^= 1)),
-        new("cut off", [Checksum, Gzip], copy => ReplaceAsync(copy, bytes => bytes[..(bytes.Length * 2 / 3)])),
-        new("the last byte missing", [Checksum, Gzip], copy => ReplaceAsync(copy, bytes => bytes[..^1])),
-        new("empty (0 bytes)", [Checksum, Gzip], copy => ReplaceAsync(copy, _ => [])),
-        new("a block of zeros", [Checksum, Gzip], copy => ChangeAsync(copy, bytes => bytes.AsSpan(bytes.Length / 3, 4096).Clear())),
+        new("cut off", [Checksum, Encoding], copy => ReplaceAsync(copy, bytes => bytes[..(bytes.Length * 2 / 3)])),
+        new("the last byte missing", [Checksum, Encoding], copy => ReplaceAsync(copy, bytes => bytes[..^1])),
+        new("empty (0 bytes)", [Checksum, Encoding], copy => ReplaceAsync(copy, _ => [])),
+        new("a block of zeros", [Checksum, Encoding], copy => ChangeAsync(copy, bytes => bytes.AsSpan(bytes.Length / 3, 4096).Clear())),
         new("a wrong hash in .sha256", [Checksum], copy => File.WriteAllTextAsync(copy.PathOf(BackupFiles.Checksum(copy.File)), $"{new string('0', 64)}  {copy.File}\n")),
         new("another backup's manifest", [Checksum], SwapManifestAsync),
         new("another backup's hashes in its manifest", [Checksum], SwapHashesAsync),
         new("an older backup under its name", [Checksum], StaleContentAsync),
-        new("cut off before it was hashed", [Gzip], HashTruncatedAsync),
+        new("cut off before it was hashed", [Encoding], HashTruncatedAsync),
         new("a damaged database, stored without a flaw", [Integrity], TakeRuinedAsync),
         new("an increment, undamaged", [], _ => Task.CompletedTask) { IsOfIncrement = true },
-        new("a bit flipped in an increment", [Checksum, Gzip], copy => ChangeAsync(copy, bytes => bytes[bytes.Length / 2] ^= 4)) { IsOfIncrement = true },
-        new("a bit flipped in what an increment builds on", [Checksum, Gzip], copy => ChangeAsync(copy with { File = copy.Base! }, bytes => bytes[bytes.Length / 2] ^= 4)) { IsOfIncrement = true },
+        new("a bit flipped in an increment", [Checksum, Encoding], copy => ChangeAsync(copy, bytes => bytes[bytes.Length / 2] ^= 4)) { IsOfIncrement = true },
+        new("a bit flipped in what an increment builds on", [Checksum, Encoding], copy => ChangeAsync(copy with { File = copy.Base! }, bytes => bytes[bytes.Length / 2] ^= 4)) { IsOfIncrement = true },
         new("another backup in the place of what an increment builds on", [Checksum], SwapBaseAsync) { IsOfIncrement = true },
     ];
 

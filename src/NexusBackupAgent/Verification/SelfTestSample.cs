@@ -1,64 +1,80 @@
-using Microsoft.Data.Sqlite;
-using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
-using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
-using NexusBackupAgent.Sources.Sqlite;
-using NexusBackupAgent.Stores.Local;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Verification;
+
+/// <summary>What the self-test is made with.</summary>
+/// <param name="NewSpecimens">Each makes a small real source of a kind in an empty directory.</param>
+/// <param name="NewStore">Makes a store in an existing directory.</param>
+internal sealed record SelfTestParts(IReadOnlyList<Func<string, ISpecimen>> NewSpecimens, Func<string, IBackupStore> NewStore);
 
 /// <summary>A copy of the sample's store, to be damaged.</summary>
 /// <param name="Catalog">Reads it.</param>
 /// <param name="Directory">Where its files are.</param>
 /// <param name="File">The newer backup's artifact, which is damaged and verified.</param>
-/// <param name="Older">The older backup's artifact: sound, and of another state of the database.</param>
-/// <param name="Ruined">The artifact of a capture of the database with a damaged page.</param>
+/// <param name="Older">The older backup's artifact: sound, and of another state of the specimen.</param>
+/// <param name="Ruined">The artifact of a capture of the damaged specimen.</param>
 /// <param name="Base">The artifact that <paramref name="File"/> builds on; null when that is full.</param>
 internal sealed record SelfTestCopy(BackupCatalog Catalog, string Directory, string File, string Older, string Ruined, string? Base = null)
 {
     public string PathOf(string file) => Path.Combine(Directory, file);
 }
 
-/// <summary>A small real database, backed up twice sound, once what changed since, and once damaged, for the self-test.</summary>
+/// <summary>A small real source, backed up twice sound, once what changed since, and once damaged, for the self-test.</summary>
 internal sealed class SelfTestSample
 {
     /// <summary>Bytes that the sample, its backups and one copy of them need at most.</summary>
     public const long RoomNeeded = 32L << 20;
 
     private const string Name = "self-test";
+    private const int Level = 6;
 
     private readonly string directory;
     private readonly string store;
+    private readonly SelfTestParts parts;
     private readonly string[] artifacts;
     private int copies;
 
-    private SelfTestSample(string directory, string store, IBackupSource source, string[] artifacts)
+    private SelfTestSample(string directory, string store, SelfTestParts parts, IBackupSource source, string[] artifacts)
     {
         this.directory = directory;
         this.store = store;
+        this.parts = parts;
         this.artifacts = artifacts;
         Source = source;
     }
 
     public IBackupSource Source { get; }
 
+    /// <summary>Whether the kind has increments, and one of them is among the backups.</summary>
+    public bool HasIncrement => artifacts.Length > 3;
+
     /// <param name="directory">Empty; everything is made in it.</param>
-    public static async Task<SelfTestSample> MakeAsync(string directory, ScratchDirectory scratch, TimeProvider timeProvider, CancellationToken cancellationToken)
+    public static async Task<SelfTestSample> MakeAsync(string directory, Func<string, ISpecimen> newSpecimen, SelfTestParts parts, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
-        var (database, store) = (Path.Combine(directory, "sample.db"), Directory.CreateDirectory(Path.Combine(directory, "original")).FullName);
-        MakeDatabase(database);
-        var source = new SqliteSource(database, scratch, TimeSpan.FromSeconds(10), timeProvider);
-        var older = await BackUpAsync(source, store, "older", cancellationToken);
-        Execute(database, "UPDATE incidents SET title = title || '!' WHERE id % 7 = 0");
-        var newer = await BackUpAsync(source, store, "newer", cancellationToken);
-        Execute(database, "UPDATE incidents SET title = title || '?' WHERE id % 500 = 0");
-        var catalog = CatalogOf(store, source);
-        var @base = (await catalog.ListAsync(cancellationToken)).First(backup => backup.File == newer);
-        var increment = await new SelfTestIncrement(source, catalog, scratch).StoreAsync(@base, cancellationToken);
-        DamagePage(database);
-        var ruined = await BackUpAsync(source, store, "ruined", cancellationToken);
-        return new SelfTestSample(directory, store, source, [newer, older, ruined, increment]);
+        var store = Directory.CreateDirectory(Path.Combine(directory, "original")).FullName;
+        var specimen = newSpecimen(Directory.CreateDirectory(Path.Combine(directory, "specimen")).FullName);
+        var source = specimen.Source;
+        var catalog = CatalogOf(parts, store, source);
+        var writer = new BackupWriter(catalog, source, Level, timeProvider);
+
+        var older = await BackUpAsync("older");
+        specimen.Change();
+        var newer = await BackUpAsync("newer");
+        specimen.Change();
+        var increment = source.FormatOf(BackupType.Incremental) is null ? null : await BackUpAsync("increment", newer);
+        specimen.Damage();
+        var ruined = await BackUpAsync("ruined");
+        return new SelfTestSample(directory, store, parts, source, [newer.File, older.File, ruined.File, .. increment is null ? (string[])[] : [increment.File]]);
+
+        async Task<Backup> BackUpAsync(string schedule, Backup? @base = null)
+        {
+            var type = @base is null ? BackupType.Full : BackupType.Incremental;
+            var chain = @base is null ? null : CatalogLink.ChainOf(catalog, @base, isJudged: false, progress: null);
+            await using var capture = await source.CaptureAsync(new CaptureRequest(type, chain, MayBeBase: false), cancellationToken);
+            return await writer.StoreAsync(capture, new BackupLabel(schedule, type, @base?.Id), progress: null, cancellationToken);
+        }
     }
 
     /// <summary>A store of its own with all of the backups.</summary>
@@ -69,60 +85,10 @@ internal sealed class SelfTestSample
         foreach (var file in Directory.EnumerateFiles(store))
             File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
         return ofIncrement
-            ? new SelfTestCopy(CatalogOf(copy, Source), copy, artifacts[3], artifacts[1], artifacts[2], artifacts[0])
-            : new SelfTestCopy(CatalogOf(copy, Source), copy, artifacts[0], artifacts[1], artifacts[2]);
+            ? new SelfTestCopy(CatalogOf(parts, copy, Source), copy, artifacts[3], artifacts[1], artifacts[2], artifacts[0])
+            : new SelfTestCopy(CatalogOf(parts, copy, Source), copy, artifacts[0], artifacts[1], artifacts[2]);
     }
 
-    private static BackupCatalog CatalogOf(string directory, IBackupSource source) =>
-        new(new LocalDirectoryStore(Name, directory), "", Name, source.Kind, new ArtifactExtensions(source.Extension, source.IncrementExtension), TimeZoneInfo.Utc);
-
-    private static async Task<string> BackUpAsync(IBackupSource source, string store, string schedule, CancellationToken cancellationToken)
-    {
-        var catalog = CatalogOf(store, source);
-        await using var snapshot = await source.OpenSnapshotAsync(cancellationToken);
-        var artifact = await catalog.BeginAsync(schedule, BackupType.Full, snapshot.CapturedAt, cancellationToken);
-        var digests = default(ArtifactDigests);
-        await catalog.WriteArtifactAsync(
-            artifact,
-            async (stored, token) => digests = await ArtifactWriter.WriteAsync(stored, 6, snapshot.CopyToAsync, progress: null, token),
-            cancellationToken);
-        await catalog.CommitAsync(
-            new BackupManifest(
-                BackupManifest.CurrentFormatVersion, BackupId.New(snapshot.CapturedAt), Name, source.Kind, schedule, BackupType.Full, Base: null,
-                snapshot.CapturedAt.ToUniversalTime(), artifact, digests.Content, digests.Stored, Adopted: false, source.Tools),
-            cancellationToken);
-        return artifact;
-    }
-
-    /// <summary>Large enough for several gzip members, and with an index, which integrity_check compares with its table.</summary>
-    private static void MakeDatabase(string database)
-    {
-        SqliteLibrary.Initialize();
-        Execute(database, """
-            PRAGMA journal_mode = DELETE;
-            CREATE TABLE incidents (id INTEGER PRIMARY KEY, title TEXT NOT NULL, notes BLOB NOT NULL);
-            WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
-            INSERT INTO incidents SELECT i, 'INC-' || i || ' printer on fire', randomblob(700) FROM n;
-            CREATE INDEX incidents_by_title ON incidents (title);
-            """);
-    }
-
-    /// <summary>Overwrites a page in the middle: the file is still a database, and no longer a sound one.</summary>
-    private static void DamagePage(string database)
-    {
-        using var file = new FileStream(database, FileMode.Open, FileAccess.ReadWrite);
-        file.Position = file.Length / 2 / 4096 * 4096;
-        var noise = new byte[4096];
-        Array.Fill(noise, (byte)0xA5);
-        file.Write(noise);
-    }
-
-    private static void Execute(string database, string sql)
-    {
-        using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = database, Pooling = false }.ToString());
-        connection.Open();
-        using var command = connection.CreateCommand();
-        command.CommandText = sql;
-        command.ExecuteNonQuery();
-    }
+    private static BackupCatalog CatalogOf(SelfTestParts parts, string directory, IBackupSource source) =>
+        new(parts.NewStore(directory), "", Name, source.Kind, new ArtifactFormats(source.FormatOf), TimeZoneInfo.Utc);
 }

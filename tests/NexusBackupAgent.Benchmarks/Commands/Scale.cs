@@ -13,7 +13,7 @@ internal static class Scale
     private const int History = 100_000;
 
     private static readonly int[] Sources = [100, 300, 1000];
-    private static readonly TimeSpan ScrapeGoal = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan ScrapeGoal = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan ListGoal = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan IdlePhase = TimeSpan.FromSeconds(30);
 
@@ -31,7 +31,7 @@ internal static class Scale
 
     private static async Task<bool> MeasureSourcesAsync()
     {
-        Console.WriteLine($"{"sources",8} {"first start",12} {"restart",11} {"scrape median",14} {"least",9} {"scrape CPU",11} {"idle",18} {"resident",12}");
+        Console.WriteLine($"{"sources",8} {"first start",12} {"restart",11} {"scrape median",14} {"least",9} {"scrape CPU",11} {"text",9} {"sent",9} {"idle",18} {"resident",12}");
         var median = TimeSpan.MaxValue;
         foreach (var sources in Sources)
             median = await MeasureSourcesAsync(sources);
@@ -54,15 +54,21 @@ internal static class Scale
 
         await using var agent = await RunningAgent.StartAsync(site, address);
         await Pause.ForAsync(IdlePhase / 2); // its start is over
+        var text = (await agent.ScrapeAsync()).Text.Length;
         var beforeScrapes = agent.CpuSeconds;
         var times = new List<double>();
+        var sent = 0;
         for (var scrape = 0; scrape < Scrapes; scrape++)
-            times.Add((await agent.ScrapeAsync()).Took.TotalMilliseconds);
+        {
+            (sent, var took) = await agent.ScrapeAsPrometheusAsync();
+            times.Add(took.TotalMilliseconds);
+        }
+
         var beforeIdle = agent.CpuSeconds;
         await Pause.ForAsync(IdlePhase);
         Console.WriteLine(
             $"{sources,8} {firstStart.TotalMilliseconds,9:0} ms {agent.StartTook.TotalMilliseconds,8:0} ms {Statistics.Median(times),11:0.0} ms {times.Min(),6:0.0} ms "
-            + $"{(beforeIdle - beforeScrapes) / Scrapes * 1000,8:0} ms {agent.CpuSeconds - beforeIdle,7:0.00} CPU s/30 s {agent.ResidentMegabytes,9:0.0} MB");
+            + $"{(beforeIdle - beforeScrapes) / Scrapes * 1000,8:0} ms {text / 1e3,6:0} kB {sent / 1e3,6:0} kB {agent.CpuSeconds - beforeIdle,7:0.00} CPU s/30 s {agent.ResidentMegabytes,9:0.0} MB");
         return TimeSpan.FromMilliseconds(Statistics.Median(times));
     }
 

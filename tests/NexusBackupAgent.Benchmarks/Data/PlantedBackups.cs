@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Benchmarks.Data;
 
@@ -14,7 +15,6 @@ internal sealed class PlantedBackups
 {
     private const string Schedule = "daily";
 
-    private static readonly ArtifactExtensions Extensions = new(".db.gz", ".db-wal.gz");
     private readonly ArtifactDigest content;
     private readonly ArtifactDigest stored;
     private readonly byte[] artifact;
@@ -44,7 +44,7 @@ internal sealed class PlantedBackups
     private void Write(string directory, string source, DateTimeOffset capturedAt)
     {
         var id = BackupId.New(capturedAt);
-        var file = BackupFiles.Artifact(Schedule, capturedAt, TimeZoneInfo.Utc, duplicate: 0, Extensions.Of(BackupType.Full));
+        var file = BackupFiles.Artifact(Schedule, capturedAt, TimeZoneInfo.Utc, duplicate: 0, ".db.gz");
         var path = Path.Combine(directory, file);
         var manifest = new BackupManifest(
             BackupManifest.CurrentFormatVersion, id, source, "sqlite", Schedule, BackupType.Full, Base: null, capturedAt, file, content, stored, Adopted: false,

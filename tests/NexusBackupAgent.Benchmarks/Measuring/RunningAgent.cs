@@ -71,6 +71,20 @@ internal sealed class RunningAgent : IAsyncDisposable
         return (text, Stopwatch.GetElapsedTime(started));
     }
 
+    /// <summary>Asks as Prometheus does: OpenMetrics, compressed.</summary>
+    /// <returns>What went over the line, in bytes, and how long it took.</returns>
+    /// <exception cref="HttpRequestException">The agent does not answer, or not well.</exception>
+    public async Task<(int Bytes, TimeSpan Took)> ScrapeAsPrometheusAsync()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, metrics);
+        request.Headers.Add("Accept", "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2");
+        request.Headers.Add("Accept-Encoding", "gzip");
+        var started = Stopwatch.GetTimestamp();
+        using var response = await client.SendAsync(request);
+        var bytes = await response.EnsureSuccessStatusCode().Content.ReadAsByteArrayAsync();
+        return (bytes.Length, Stopwatch.GetElapsedTime(started));
+    }
+
     public async ValueTask DisposeAsync()
     {
         process.Kill();

@@ -6,6 +6,7 @@ using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Status;
 using NexusBackupAgent.Stores;
 
@@ -70,17 +71,10 @@ public sealed class EscalationAgreesWithTheRulesTests
     public async Task Each_condition_has_the_same_causes_and_levels_in_the_code_and_in_the_rules()
     {
         Require.Tool("promtool", "prometheus");
-        var file = Path.Combine(RuleFile.Directory, $".agreement-{Guid.NewGuid():N}.yml"); // rule files are named relative to it
-        try
-        {
-            await File.WriteAllTextAsync(file, $"rule_files: [nexus-backup.rules.yml]\nevaluation_interval: 4m\ntests:\n{string.Concat(Conditions.Select(TestOf))}");
-            var result = await Tool.RunAsync("promtool", ["test", "rules", file], timeout: TimeSpan.FromMinutes(5));
-            Assert.True(result.ExitCode == 0, result.Text);
-        }
-        finally
-        {
-            File.Delete(file);
-        }
+
+        var result = await Promtool.TestWithoutTextsAsync($"rule_files: [nexus-backup.rules.yml]\nevaluation_interval: 4m\ntests:\n{string.Concat(Conditions.Select(TestOf))}");
+
+        Assert.True(result.ExitCode == 0, result.Text);
     }
 
     /// <summary>But what only people who look are told, what only a Prometheus can see, and copies, which the agent does not make yet.</summary>

@@ -83,15 +83,17 @@ internal sealed record EscalationCondition(
         yield return ($"source_info{{{Source},kind=\"sqlite\",store=\"local\"}}", 1);
         yield return ($"source_added_timestamp_seconds{{{Source}}}", AddedAt.ToUnixTimeSeconds());
         yield return ($"runs_total{{{Source},schedule=\"daily\",result=\"success\"}}", HasSucceeded ? 1 : 0);
-        yield return ($"rpo_seconds{{{Source},level=\"warning\"}}", Warning * 3600);
-        yield return ($"rpo_seconds{{{Source},level=\"critical\"}}", Critical * 3600);
+        yield return ($"rpo_seconds{{{Source},threshold=\"warning\"}}", Warning * 3600);
+        yield return ($"rpo_seconds{{{Source},threshold=\"critical\"}}", Critical * 3600);
+        yield return ($"rpo_seconds{{{Source},threshold=\"emergency\"}}", (Critical + 2) * 3600);
         yield return ($"consecutive_failures{{{Source}}}", Failures);
         yield return ($"run_start_timestamp_seconds{{{Source}}}", this is { IsAgentUp: true, Run: { } run } ? now - (run * 3600) : 0);
         yield return ($"next_run_timestamp_seconds{{{Source},schedule=\"daily\"}}", IsLate ? now - 7200 : now + 3600);
         yield return ($"last_drill_timestamp_seconds{{{Source}}}", now - 7200);
         yield return ($"last_drill_success{{{Source}}}", HasDrillFailed ? 0 : 1);
         yield return ($"last_restore_timestamp_seconds{{{Source}}}", Restore is { } restore ? now - (restore * 3600) : 0);
-        yield return ($"last_restore_success{{{Source}}}", 0);
+        if (Restore is not null)
+            yield return ($"last_restore_success{{{Source}}}", 0);
         yield return ("last_self_test_timestamp_seconds{job=\"nexus-backup\",instance=\"a\"}", now - 7200);
         yield return ("self_test_success{job=\"nexus-backup\",instance=\"a\"}", HasSelfTestFailed ? 0 : 1);
         yield return ("disk_used_ratio{job=\"nexus-backup\",instance=\"a\",store=\"local\"}", Disk);

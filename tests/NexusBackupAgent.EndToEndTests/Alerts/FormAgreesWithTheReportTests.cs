@@ -37,15 +37,13 @@ public sealed partial class FormAgreesWithTheReportTests
     public async Task Each_condition_has_the_same_last_good_backup_RPO_and_disk_in_the_report_and_in_the_alert()
     {
         Require.Tool("promtool", "prometheus");
-        var directory = Directory.CreateTempSubdirectory("nexus-backup-form-").FullName;
-        await File.WriteAllTextAsync(Path.Combine(directory, "rules.yml"), Rules());
-        var test = Path.Combine(directory, "test.yml");
-        await File.WriteAllTextAsync(test, $"rule_files: [rules.yml]\nevaluation_interval: 4m\ntests:\n{string.Concat(Conditions.Select(TestOf))}");
+        using var folder = new TempFolder();
+        await File.WriteAllTextAsync(folder["rules.yml"], Rules());
+        await File.WriteAllTextAsync(folder["test.yml"], $"rule_files: [rules.yml]\nevaluation_interval: 4m\ntests:\n{string.Concat(Conditions.Select(TestOf))}");
 
-        var result = await Tool.RunAsync("promtool", ["test", "rules", test]);
+        var result = await Promtool.TestAsync(folder["test.yml"]);
 
         Assert.True(result.ExitCode == 0, result.Text);
-        Directory.Delete(directory, recursive: true);
     }
 
     /// <summary>The records, and of the alerts the one that all the conditions raise, with nothing but the form.</summary>

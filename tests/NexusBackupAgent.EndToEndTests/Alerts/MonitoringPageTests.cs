@@ -20,17 +20,17 @@ public sealed partial class MonitoringPageTests
     {
         Require.Tool("promtool", "prometheus");
         var page = await File.ReadAllTextAsync(Repository.File("docs", "monitoring.md"));
-        var configuration = Path.Combine(Directory.CreateTempSubdirectory("nexus-backup-page-").FullName, "prometheus.yml");
+        using var folder = new TempFolder();
+        var configuration = folder["prometheus.yml"];
         await File.WriteAllTextAsync(configuration, ScrapeExample().Match(page).Value);
 
         // Syntax only: the rule file that it names is not installed here.
         var result = await Tool.RunAsync("promtool", ["check", "config", "--syntax-only", configuration]);
 
         Assert.True(result.ExitCode == 0, result.Text);
-        Directory.Delete(Path.GetDirectoryName(configuration)!, recursive: true);
     }
 
-    [GeneratedRegex(@"^\| `(nexus_backup_\w+)` \|", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^\| `((nexus_backup|process)_\w+)` \|", RegexOptions.Multiline)]
     private static partial Regex Row();
 
     [GeneratedRegex(@"(?<=```yaml\n)# prometheus\.yml\n[^`]*")]

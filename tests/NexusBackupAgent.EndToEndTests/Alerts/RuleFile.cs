@@ -40,6 +40,15 @@ internal static class RuleFile
     /// <summary>The rules that alert; one name appears once for each of its levels.</summary>
     public static IEnumerable<Rule> Alerts => Rules.Where(rule => rule.Alert is not null);
 
+    /// <summary>The file with the annotations left out, as JSON.</summary>
+    public static string WithoutAnnotations()
+    {
+        var file = new DeserializerBuilder().Build().Deserialize<Dictionary<string, List<Dictionary<string, object>>>>(System.IO.File.ReadAllText(Path));
+        foreach (var rule in file["groups"].SelectMany(group => (List<object>)group["rules"]).Cast<Dictionary<object, object>>())
+            rule.Remove("annotations");
+        return new SerializerBuilder().JsonCompatible().Build().Serialize(file);
+    }
+
     private static List<Rule> Read()
     {
         var yaml = new DeserializerBuilder()

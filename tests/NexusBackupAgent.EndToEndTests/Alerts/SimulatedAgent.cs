@@ -28,7 +28,7 @@ internal sealed class SimulatedAgent(string instance, DateTimeOffset from, int m
         }
     }
 
-    private IEnumerable<(string Name, string Labels, Func<DateTimeOffset, double> Value)> Own()
+    private IEnumerable<(string Name, string Labels, Func<DateTimeOffset, double?> Value)> Own()
     {
         yield return ("nexus_backup_time_seconds", "", at => (at - from).TotalSeconds + 20); // no two clocks agree
         yield return ("nexus_backup_scheduler_heartbeat_timestamp_seconds", "", at => (at - from).TotalSeconds + 5);
@@ -41,7 +41,7 @@ internal sealed class SimulatedAgent(string instance, DateTimeOffset from, int m
 
     private bool IsMissed(int step) => step % 37 == missesAt || Restarts.Contains(step);
 
-    /// <summary>Equal values in a row become one token; null is a scrape that failed.</summary>
+    /// <summary>Equal values in a row become one token; null is a scrape that failed, or did not have it.</summary>
     private static string Values(Func<int, double?> value)
     {
         var text = new StringBuilder();

@@ -1,4 +1,3 @@
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Scheduling;
 
 namespace NexusBackupAgent.EndToEndTests.Alerts;
@@ -16,13 +15,17 @@ internal sealed class SimulatedSource(string name, SourceConfiguration configure
 
     private readonly IReadOnlyList<(DateTimeOffset Start, DateTimeOffset End)> runs = [.. RunsOf(configured, zone, from, run, lastRun)];
 
-    /// <summary>Each series: name, labels beside the target's, and its value at an instant as seconds of the simulation.</summary>
-    public IEnumerable<(string Name, string Labels, Func<DateTimeOffset, double> Value)> Series()
+    /// <summary>Somebody needed an older state, and restored it.</summary>
+    private readonly DateTimeOffset restored = from.AddDays(5);
+
+    /// <summary>Each series: name, labels beside the target's, and its value at an instant as seconds of the simulation; null while there is none.</summary>
+    public IEnumerable<(string Name, string Labels, Func<DateTimeOffset, double?> Value)> Series()
     {
         yield return Of("source_info", _ => 1, $",kind=\"sqlite\",store=\"{configured.Store}\"");
         yield return Of("source_added_timestamp_seconds", _ => 1);
-        yield return Of("rpo_seconds", _ => configured.Rpo.Warning.TotalSeconds, ",level=\"warning\"");
-        yield return Of("rpo_seconds", _ => configured.Rpo.Critical.TotalSeconds, ",level=\"critical\"");
+        yield return Of("rpo_seconds", _ => configured.Rpo.Warning.TotalSeconds, ",threshold=\"warning\"");
+        yield return Of("rpo_seconds", _ => configured.Rpo.Critical.TotalSeconds, ",threshold=\"critical\"");
+        yield return Of("rpo_seconds", _ => configured.Rpo.Emergency.TotalSeconds, ",threshold=\"emergency\"");
         yield return Of("last_success_timestamp_seconds", at => Seconds(Last(at)?.Start));
         yield return Of("run_start_timestamp_seconds", at => Seconds(Running(at)?.Start));
         yield return Of("runs_total", at => runs.Count(one => one.End <= at), ",schedule=\"daily\",result=\"success\"");
@@ -36,9 +39,9 @@ internal sealed class SimulatedSource(string name, SourceConfiguration configure
         yield return Of("future_backups", _ => 0);
         yield return Of("store_last_copy_timestamp_seconds", at => Seconds(Last(at - CopyTakes)?.Start), ",store=\"offsite\"");
         yield return Of("last_drill_timestamp_seconds", at => Seconds(LastDrill(at)));
-        yield return Of("last_drill_success", at => LastDrill(at) is null ? 0 : 1);
-        yield return Of("last_restore_timestamp_seconds", _ => 0);
-        yield return Of("last_restore_success", _ => 0);
+        yield return Of("last_drill_success", at => LastDrill(at) is null ? null : 1);
+        yield return Of("last_restore_timestamp_seconds", at => at < restored ? 0 : Seconds(restored));
+        yield return Of("last_restore_success", at => at < restored ? null : 1);
         foreach (var schedule in configured.Schedules)
             yield return Of("next_run_timestamp_seconds", at => Seconds(NextRun(schedule.Cron, at)), $",schedule=\"{schedule.Name}\"");
     }
@@ -73,6 +76,6 @@ internal sealed class SimulatedSource(string name, SourceConfiguration configure
 
     private double Seconds(DateTimeOffset? at) => at is { } instant ? (instant - from).TotalSeconds : 0;
 
-    private (string Name, string Labels, Func<DateTimeOffset, double> Value) Of(string metric, Func<DateTimeOffset, double> value, string labels = "") =>
+    private (string Name, string Labels, Func<DateTimeOffset, double?> Value) Of(string metric, Func<DateTimeOffset, double?> value, string labels = "") =>
         ($"nexus_backup_{metric}", $",source=\"{name}\"{labels}", value);
 }

@@ -1,7 +1,7 @@
 using System.Text.RegularExpressions;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.EndToEndTests.Support;
 using NexusBackupAgent.Runbook;
+using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Status;
 using NexusBackupAgent.Stores;
 using static NexusBackupAgent.EndToEndTests.Alerts.Thresholds;
@@ -34,11 +34,11 @@ public sealed partial class ThresholdTests
     [Fact]
     public void A_source_that_sets_none_has_them()
     {
-        var file = Path.Combine(Directory.CreateTempSubdirectory("nexus-backup-defaults-").FullName, "nexus-backup.yml");
+        using var folder = new TempFolder();
+        var file = folder["nexus-backup.yml"];
         File.WriteAllText(file, "stores: {local: {path: /b}}\nsources: {itsm: {sqlite: /a.db, schedules: {daily: {cron: \"0 2 * * *\", retention: 7d}}}}\n");
 
         Assert.Equal(AgeHours, HoursOf(Assert.Single(ConfigurationFile.Load(file, TimeZoneInfo.Utc).Configuration!.Sources)));
-        Directory.Delete(Path.GetDirectoryName(file)!, recursive: true);
     }
 
     [Fact]
@@ -57,8 +57,8 @@ public sealed partial class ThresholdTests
         AssertRule("NexusBackupStorageFull/L2", $">= {Ratio(DiskPercent.L2)}", $"{DiskPercent.L2}%");
         AssertRule("NexusBackupFailed/L1", $">= {FailuresInARow.L1}");
         AssertRule("NexusBackupFailed/L2", $">= {FailuresInARow.L2}");
-        AssertRule("NexusBackupStale/L1", "rpo_seconds:last_known{level=\"warning\"}");
-        AssertRule("NexusBackupStale/L2", "rpo_seconds:last_known{level=\"critical\"}");
+        AssertRule("NexusBackupStale/L1", "rpo_seconds:last_known{threshold=\"warning\"}");
+        AssertRule("NexusBackupStale/L2", "rpo_seconds:last_known{threshold=\"critical\"}");
         Assert.DoesNotContain(RuleFile.Alerts, rule => rule.Alert == "NexusBackupStale" && Hour().IsMatch(rule.Expr));
     }
 

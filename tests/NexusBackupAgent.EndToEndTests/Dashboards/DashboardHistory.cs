@@ -22,7 +22,12 @@ public sealed class DashboardHistory : IAsyncLifetime
         if (!IsPossible) return;
         var home = Directory.CreateTempSubdirectory("nexus-backup-history-").FullName;
         var filled = await Tool.RunAsync("python3", [Repository.File("tests", "dashboards", "backfill.py"), home]);
-        if (filled.ExitCode != 0) throw new InvalidOperationException(filled.Text);
+        if (filled.ExitCode != 0)
+        {
+            Directory.Delete(home, recursive: true);
+            throw new InvalidOperationException(filled.Text);
+        }
+
         End = long.Parse(filled.Output, CultureInfo.InvariantCulture);
         Prometheus = await PrometheusServer.StartOnHistoryAsync(home);
     }

@@ -32,13 +32,13 @@ public sealed class DashboardSchemaTests
             ("\"schemaVersion\": 42", "\"schemaVersion\": \"42\""),
             ("\"unit\": \"bytes\"", "\"unit\": 1024"),
         ];
-        var folder = Directory.CreateTempSubdirectory("nexus-backup-schema-").FullName;
+        using var folder = new TempFolder();
         var right = new Dashboard("nexus-backup-overview.json").Text;
         var files = mistakes.Select((mistake, number) =>
         {
             var at = right.IndexOf(mistake.Right, StringComparison.Ordinal);
             Assert.True(at > 0, mistake.Right);
-            var file = Path.Combine(folder, $"{number}.json");
+            var file = folder[$"{number}.json"];
             File.WriteAllText(file, right[..at] + mistake.Wrong + right[(at + mistake.Right.Length)..]);
             return file;
         }).ToList();
@@ -47,7 +47,6 @@ public sealed class DashboardSchemaTests
 
         Assert.Equal(1, result.ExitCode);
         Assert.All(files, file => Assert.Contains(file, result.Output, StringComparison.Ordinal));
-        Directory.Delete(folder, recursive: true);
     }
 
     [Fact]

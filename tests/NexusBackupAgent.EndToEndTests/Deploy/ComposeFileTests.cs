@@ -130,7 +130,8 @@ public sealed partial class ComposeFileTests
     public async Task Alertmanager_finds_its_templates_where_they_are_mounted()
     {
         Require.Tool("amtool", "prometheus-alertmanager");
-        var directory = Directory.CreateTempSubdirectory("nexus-backup-alertmanager-").FullName;
+        using var folder = new TempFolder();
+        var directory = folder.Path;
         foreach (var (from, to, _) in Mounts("alertmanager").Where(mount => mount.From.StartsWith('.')))
             System.IO.File.CreateSymbolicLink(Path.Combine(directory, Path.GetFileName(to)), Path.GetFullPath(from, Home));
 
@@ -139,7 +140,6 @@ public sealed partial class ComposeFileTests
         // amtool counts patterns, and to Alertmanager one without a file is no error before it has a message to write.
         var templates = DeployedFile.ReadAll(Path.Combine(directory, "alertmanager.yml"))[0]["templates"].Texts();
         var missing = templates.Where(pattern => !Path.Exists(Path.Combine(directory, pattern))).ToList();
-        Directory.Delete(directory, recursive: true);
         Assert.True(check.ExitCode == 0, check.Text);
         Assert.NotEmpty(templates);
         Assert.Empty(missing);

@@ -19,7 +19,7 @@ public sealed class ComposeUpTests
         Require.That(File.Exists("/usr/bin/python3"), "Debian's Python is not installed (apt-get install python3 python3-yaml)");
         Require.That(Environment.IsPrivilegedProcess, "a sandbox with other users needs root; run the tests as root");
 
-        var up = await Tool.RunAsync(Repository.File("tests", "deploy", "compose-up"), [AppContext.BaseDirectory], timeout: Limit);
+        var up = await Tool.RunAsync(Repository.File("tests", "deploy", "compose-up"), [AgentProgram.Directory], timeout: Limit);
 
         Assert.True(up.ExitCode == 0, up.Text);
         Assert.Equal(8, up.Output.Split('\n').Count(line => line.Contains("] ok: ", StringComparison.Ordinal)));

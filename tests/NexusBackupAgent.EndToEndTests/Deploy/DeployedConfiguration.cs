@@ -37,8 +37,7 @@ internal sealed class DeployedConfiguration : IDisposable
 
     public void Dispose() => home.Delete(recursive: true);
 
-    private static Task<ToolResult> Agent(params string[] arguments) =>
-        Tool.RunAsync(Path.Combine(AppContext.BaseDirectory, "nexus-backup"), arguments);
+    private static Task<ToolResult> Agent(params string[] arguments) => Tool.RunAsync(AgentProgram.Path, arguments);
 
     private string Of(string path) => Path.Combine(home.FullName, path.TrimStart('/').Replace('/', '-'));
 }

@@ -8,8 +8,12 @@ public sealed class ShellScriptTests
     [SkippableTheory]
     [InlineData(".ci/run")]
     [InlineData("deploy/container/health")]
+    [InlineData("deploy/deb/build")]
     [InlineData("tests/NexusBackupAgent.Benchmarks/compare")]
     [InlineData("tests/container/build")]
+    [InlineData("tests/container/distribution")]
+    [InlineData("tests/deb/try")]
+    [InlineData("tests/reproducible")]
     [InlineData("tests/run")]
     public async Task A_script_is_executable_and_free_of_the_usual_traps(string path)
     {

@@ -19,15 +19,14 @@ public sealed partial class CurrentAlertsTests
         var commands = Commands().Match(page).Value
             .Replace("http://127.0.0.1:9093", alertmanager.Address.ToString(), StringComparison.Ordinal)
             .Replace("/etc/prometheus/templates/nexus-backup.tmpl", ShippedFiles.Templates, StringComparison.Ordinal);
-        var directory = Directory.CreateTempSubdirectory("nexus-backup-alerts-").FullName;
+        using var folder = new TempFolder();
 
-        var result = await Tool.RunAsync("bash", ["-euo", "pipefail", "-c", commands], directory);
+        var result = await Tool.RunAsync("bash", ["-euo", "pipefail", "-c", commands], folder.Path);
 
         Assert.True(result.ExitCode == 0, result.Text);
         var accepted = await File.ReadAllLinesAsync(Golden.Path("one.ja.report.txt"));
         Assert.Equal(accepted.Where(IsOfTheAlert), result.Output.Split('\n').Where(IsOfTheAlert));
         Assert.Contains(accepted, IsOfTheAlert);
-        Directory.Delete(directory, recursive: true);
     }
 
     /// <summary>It begins now here, and Alertmanager has another address.</summary>

@@ -29,7 +29,7 @@ public sealed class InhibitionTests(MutingAlertmanager alertmanager) : IClassFix
     private const string ControlCause = "Failed L2 source=control";
     private const string Control = "Failed L1 source=control";
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     [SkippableTheory]
     [InlineData("Failed L2 source=a", "Failed L1 source=a")]

@@ -8,7 +8,7 @@ public sealed class NightTests
     /// <summary>What Alertmanager logs when it comes to a message of a route that is muted now.</summary>
     private const string HeldBack = "route is within mute time";
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     [SkippableTheory]
     [InlineData(Daytime.Day, "operations: NexusBackupFailed L1")]

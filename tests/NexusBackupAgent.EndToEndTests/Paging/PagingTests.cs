@@ -44,7 +44,7 @@ public sealed class PagingTests(PagingDesk desk) : IClassFixture<PagingDesk>
     {
         PagingDesk.RequireTools();
 
-        Assert.True(await Eventually.IsAsync(() => Task.FromResult(Heartbeats().Count() >= 3), TimeSpan.FromSeconds(60)));
+        Assert.True(await Eventually.IsAsync(() => Task.FromResult(Heartbeats().Count() >= 3), TimeSpan.FromMinutes(3)));
         Assert.All(Heartbeats(), page => Assert.Equal("NexusBackupWatchdog", Assert.Single(page.Alerts).Name));
     }
 

@@ -6,7 +6,7 @@ namespace NexusBackupAgent.EndToEndTests.Support;
 /// <summary>A real Alertmanager on a free loopback port, without a cluster. Disposing ends its process and deletes its data.</summary>
 internal sealed class AlertmanagerServer : IAsyncDisposable
 {
-    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(3);
 
     private readonly ServerProcess process;
     private readonly HttpClient http;

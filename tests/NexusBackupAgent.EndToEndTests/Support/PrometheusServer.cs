@@ -9,7 +9,7 @@ namespace NexusBackupAgent.EndToEndTests.Support;
 /// </summary>
 internal sealed class PrometheusServer : IAsyncDisposable
 {
-    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(3);
 
     private readonly ServerProcess process;
     private readonly HttpClient http;

@@ -20,6 +20,16 @@ public class FolderOrderTests
     [InlineData("AgentHost.cs", "using NexusBackupAgent.Cli;\nnamespace NexusBackupAgent;\nvar x = NexusBackupAgent.Operations.Y.Z;", null)]
     [InlineData("Operations/A.cs", "// see NexusBackupAgent.Cli.Main\n/* using NexusBackupAgent.Cli; */\nnamespace NexusBackupAgent.Operations;", null)]
     [InlineData("Catalog/A.cs", "namespace NexusBackupAgent.Catalog;\nvar x = Verification.Passed;", null)]
+    [InlineData("Http/A.cs", "namespace NexusBackupAgent.Http;\nclass A(Agent agent);", null)]
+    [InlineData("Agent.cs", "using NexusBackupAgent.Metrics;\nnamespace NexusBackupAgent;", null)]
+    [InlineData("Metrics/A.cs", "namespace NexusBackupAgent.Metrics;\nrecord A(string Agent) { public bool B => Agent is \"Agent x\"; }", null)]
+    // the root's own types
+    [InlineData("Metrics/A.cs", "namespace NexusBackupAgent.Metrics;\nclass A(Agent agent);", "Metrics uses Agent of the agent")]
+    [InlineData("Metrics/A.cs", "var x = new Agent();", "Metrics uses Agent of the agent")]
+    [InlineData("Metrics/A.cs", "Func<Agent> x;", "Metrics uses Agent of the agent")]
+    [InlineData("Metrics/A.cs", "using var x = Agent.Open();", "Metrics uses Agent of the agent")]
+    [InlineData("Agent.cs", "using NexusBackupAgent.Http;\nnamespace NexusBackupAgent;", "Agent.cs: the agent uses Http")]
+    [InlineData("Cli/A.cs", "AgentHost.RunAsync();", "Cli uses AgentHost of the host")]
     // a folder above, in every spelling of a using
     [InlineData("Catalog/A.cs", "using NexusBackupAgent.Operations;", "Catalog/A.cs: Catalog uses Operations, which is not below it")]
     [InlineData("Catalog/A.cs", "using static NexusBackupAgent.Operations.Y;", "Catalog uses Operations")]
@@ -40,7 +50,10 @@ public class FolderOrderTests
     {
         var verifier = new SourceFile("Verification/BackupVerifier.cs", "namespace NexusBackupAgent.Verification;");
 
-        var violations = FolderOrder.Violations([new SourceFile(path, text), verifier]);
+        var agent = new SourceFile("Agent.cs", "namespace NexusBackupAgent;\ninternal sealed partial class Agent : IDisposable;");
+        var host = new SourceFile("AgentHost.cs", "namespace NexusBackupAgent;\ninternal static class AgentHost;");
+
+        var violations = FolderOrder.Violations([new SourceFile(path, text), verifier, agent, host]);
 
         if (expected is null)
             Assert.Empty(violations);

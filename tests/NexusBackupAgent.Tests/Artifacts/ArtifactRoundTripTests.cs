@@ -46,7 +46,7 @@ public abstract class ArtifactRoundTripTests(string engine) : EngineTests(engine
         Assert.Equal(content, back.ToArray());
         Assert.Equal(new ArtifactDigest(length, Convert.ToHexStringLower(SHA256.HashData(content))), written.Content);
         Assert.Equal(new ArtifactDigest(stored.Length, Convert.ToHexStringLower(SHA256.HashData(stored.ToArray()))), written.Stored);
-        Assert.Equal(new ArtifactReading(written.Stored, written.Content, GzipFailure: null), reading);
+        Assert.Equal(new ArtifactReading(written.Stored, written.Content, EncodingFailure: null), reading);
     }
 
     [SkippableTheory]
@@ -138,7 +138,7 @@ public abstract class ArtifactRoundTripTests(string engine) : EngineTests(engine
             var two = Gzip(noise).Concat(Gzip(noise)).ToArray();
             using var content = new MemoryStream();
             var reading = await ReadAsync(new MemoryStream(two), content);
-            Assert.Null(reading.GzipFailure);
+            Assert.Null(reading.EncodingFailure);
             Assert.Equal([.. noise, .. noise], content.ToArray());
         }
     }
@@ -161,7 +161,7 @@ public abstract class ArtifactRoundTripTests(string engine) : EngineTests(engine
         await using var stored = File.OpenRead(temp[file]);
         using var content = new MemoryStream();
         var reading = await ReadAsync(stored, content);
-        Assert.Null(reading.GzipFailure);
+        Assert.Null(reading.EncodingFailure);
         Assert.Equal(content.Length, reading.Content!.Value.Length);
         return content.ToArray();
     }

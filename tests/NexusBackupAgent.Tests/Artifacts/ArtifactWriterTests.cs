@@ -75,7 +75,7 @@ public abstract class ArtifactWriterTests(string engine) : EngineTests(engine)
             await destination.WriteAsync(block, cancellationToken);
     }
 
-    private static Task Limited(Task task) => task.WaitAsync(TimeSpan.FromSeconds(30));
+    private static Task Limited(Task task) => task.WaitAsync(TimeSpan.FromMinutes(3));
 
     private static long[] Reported(IProgress<long> progress) => [.. progress.ReceivedCalls().Select(call => (long)call.GetArguments()[0]!)];
 

@@ -29,7 +29,7 @@ public sealed class EngineAgreementTests : IDisposable
                 using var stored = new MemoryStream(await WriteAsync(writer, content, 6));
                 using var back = new MemoryStream();
                 var reading = await ArtifactReader.ReadAsync(reader, stored, back, null, CancellationToken.None);
-                Assert.True(reading.GzipFailure is null, $"{writer.Name} wrote and {reader.Name} says: {reading.GzipFailure}");
+                Assert.True(reading.EncodingFailure is null, $"{writer.Name} wrote and {reader.Name} says: {reading.EncodingFailure}");
                 Assert.Equal(content, back.ToArray());
             }
         }

@@ -183,7 +183,7 @@ public sealed class BackupCatalogTests : IDisposable
     {
         var backup = await Fresh.AddAsync(Some.Text(1000));
         var path = Path.Combine(Directory, backup.File + ".manifest.json");
-        await File.WriteAllTextAsync(path, (await File.ReadAllTextAsync(path)).Replace("\"formatVersion\": 1", "\"formatVersion\": 2", StringComparison.Ordinal));
+        await File.WriteAllTextAsync(path, (await File.ReadAllTextAsync(path)).Replace("\"formatVersion\": 2", "\"formatVersion\": 3", StringComparison.Ordinal));
 
         var refused = await Assert.ThrowsAsync<BackupException>(Fresh.AllAsync);
         Assert.Contains("newer agent", refused.Message, StringComparison.Ordinal);

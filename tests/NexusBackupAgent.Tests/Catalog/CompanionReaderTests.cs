@@ -17,7 +17,7 @@ public sealed class CompanionReaderTests : IDisposable
     {
         const string Whole = """{"id": "x"}""";
         var reader = new CompanionReader<VerificationResult>(
-            new SourceDirectory(new LocalDirectoryStore("local", temp.Path), "", new ArtifactExtensions(".db.gz")), CatalogJson.Readable.VerificationResult);
+            new SourceDirectory(new LocalDirectoryStore("local", temp.Path), "", CatalogUse.Formats), CatalogJson.Readable.VerificationResult);
         await File.WriteAllTextAsync(temp["a"], Whole[..5]);
 
         var (value, failure) = await reader.ReadAsync(new StoredFile("a", Whole.Length, Some.Instant), CancellationToken.None);

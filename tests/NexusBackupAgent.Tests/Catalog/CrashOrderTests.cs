@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Tests.Support;
 
@@ -190,7 +191,7 @@ public sealed class CrashOrderTests : IDisposable
         var backup = await catalog.AddAsync(Some.Noise(100_000));
         await using (var rest = File.Create(Path.Combine(small.Path, "rest")))
             await Assert.ThrowsAsync<IOException>(() => rest.WriteAsync(Some.Noise(2_000_000)).AsTask());
-        Assert.Equal(0, catalog.Store.GetSpace()!.Value.Available);
+        Assert.Equal(0, (await catalog.Store.GetHealthAsync(CancellationToken.None)).Space!.Value.Available);
 
         await catalog.RemoveAsync(backup, CancellationToken.None);
 
@@ -201,7 +202,7 @@ public sealed class CrashOrderTests : IDisposable
     public async Task Backups_of_another_source_in_the_same_directory_neither_count_nor_are_pruned_and_are_told()
     {
         var backup = await AddOlderAsync();
-        var other = new BackupCatalog(Store, "itsm", "crm", "sqlite", new ArtifactExtensions(".db.gz"), TimeZoneInfo.Utc);
+        var other = new BackupCatalog(Store, "itsm", "crm", "sqlite", CatalogUse.Formats, TimeZoneInfo.Utc);
 
         Assert.Empty(await other.AllAsync());
         var told = Assert.Single(await other.FindOrphansAsync(CancellationToken.None));

@@ -2,6 +2,7 @@ using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Retention;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Tests.Support;
 

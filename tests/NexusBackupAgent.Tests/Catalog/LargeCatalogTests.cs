@@ -67,7 +67,7 @@ public sealed class LargeCatalogTests : IDisposable
     public async Task A_newer_agent_s_manifest_is_refused_as_in_a_small_catalog()
     {
         var file = Path.Combine(temp.Sub("itsm"), BackupFiles.Manifest(Name(2000)));
-        await File.WriteAllTextAsync(file, (await File.ReadAllTextAsync(file)).Replace("\"formatVersion\": 1", "\"formatVersion\": 99", StringComparison.Ordinal));
+        await File.WriteAllTextAsync(file, (await File.ReadAllTextAsync(file)).Replace("\"formatVersion\": 2", "\"formatVersion\": 99", StringComparison.Ordinal));
         var failure = await Assert.ThrowsAsync<BackupException>(() => CatalogUse.CatalogOf(Store).AllAsync());
         Assert.Contains("newer agent", failure.Message, StringComparison.Ordinal);
     }

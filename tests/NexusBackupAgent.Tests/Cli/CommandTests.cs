@@ -200,8 +200,8 @@ public sealed class CommandTests : IDisposable
     public async Task Status_tells_of_an_agent_that_stopped_and_of_a_schedule_that_did_not_start()
     {
         await place.RunAsync("backup");
-        var now = TimeProvider.System.GetUtcNow();
-        InJournal((journal, _) =>
+        var now = Workplace.Now;
+        InJournal(journal =>
         {
             journal.Beat(now.AddHours(-1));
             journal.AddSource("itsm", now.AddDays(-3));
@@ -233,10 +233,10 @@ public sealed class CommandTests : IDisposable
     public async Task Status_tells_of_a_restore_whose_process_died_and_not_of_one_that_is_at_work()
     {
         await place.RunAsync("backup");
-        using var journal = JournalDatabase.Open(place.In("state"), TimeProvider.System.GetUtcNow(), out _);
-        var history = new RestoreHistory(new OperationJournal(journal), place.In("state"), TimeProvider.System, NullLogger<RestoreHistory>.Instance);
+        using var journal = new OperationJournal(JournalDatabase.Open(place.In("state"), Workplace.Now, out _));
+        var history = new RestoreHistory(journal, place.In("state"), place.Clock, NullLogger<RestoreHistory>.Instance);
 
-        using (await history.BeginAsync("itsm", TimeProvider.System.GetUtcNow(), Operation.RestoreDetail("a.db.gz", "itsm.db", isLive: true), CancellationToken.None))
+        using (await history.BeginAsync(Operation.Begun("itsm", OperationKind.Restore, place.Clock.GetUtcNow(), "restore of a.db.gz") with { IsOverLive = true }, CancellationToken.None))
             Assert.Equal(JsonValueKind.Null, (await place.RunAsync("status", "--json")).Json.GetProperty("sources")[0].GetProperty("restoreInterruptedAt").ValueKind);
         Assert.Contains("a restore was interrupted", (await place.RunAsync("status")).Output, StringComparison.Ordinal);
         Assert.Equal("L2", Text((await place.RunAsync("status", "--json")).Json.GetProperty("sources")[0], "level"));
@@ -260,7 +260,7 @@ public sealed class CommandTests : IDisposable
     {
         await place.RunAsync("backup");
         Assert.Equal(0, (await place.RunAsync("prune")).Code);
-        InJournal((_, operations) => Assert.Null(operations.Last("itsm", OperationKind.Prune)));
+        InJournal(journal => Assert.Null(journal.Last("itsm", OperationKind.Prune)));
 
         await place.RunAsync("backup");
         await place.RunAsync("backup");
@@ -272,7 +272,7 @@ public sealed class CommandTests : IDisposable
         Assert.True(pruned.Output.Contains("1 removed", StringComparison.Ordinal), pruned.Output);
 
         Operation? prune = null;
-        InJournal((_, operations) => prune = operations.Last("itsm", OperationKind.Prune));
+        InJournal(journal => prune = journal.Last("itsm", OperationKind.Prune));
         Assert.True(prune is { Succeeded: true }, $"{prune}");
         Assert.StartsWith("removed 1 expired: daily_", prune!.Detail, StringComparison.Ordinal);
     }
@@ -349,15 +349,14 @@ public sealed class CommandTests : IDisposable
             File.Move(file, file.Replace("manual_", "daily_", StringComparison.Ordinal));
         var manifest = artifact.Replace("manual_", "daily_", StringComparison.Ordinal) + ".manifest.json";
         var text = (await File.ReadAllTextAsync(manifest)).Replace("manual", "daily", StringComparison.Ordinal);
-        var at = TimeProvider.System.GetUtcNow().AddDays(-daysAgo);
+        var at = Workplace.Now.AddDays(-daysAgo);
         await File.WriteAllTextAsync(manifest, System.Text.RegularExpressions.Regex.Replace(text, @"(?<=""capturedAt"": "")[^""]+", at.ToString("O", System.Globalization.CultureInfo.InvariantCulture)));
     }
 
-    private void InJournal(Action<RunJournal, OperationJournal> act)
+    private void InJournal(Action<OperationJournal> act)
     {
-        var database = JournalDatabase.Open(place.In("state"), TimeProvider.System.GetUtcNow(), out _);
-        using var journal = new RunJournal(database);
-        act(journal, new OperationJournal(database));
+        using var journal = new OperationJournal(JournalDatabase.Open(place.In("state"), Workplace.Now, out _));
+        act(journal);
     }
 
     private async Task<string> CompressAsync(string name)

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Cli;
-using NexusBackupAgent.Configuration;
 
 namespace NexusBackupAgent.Tests.Cli;
 

@@ -7,7 +7,7 @@ namespace NexusBackupAgent.Tests.Cli;
 /// <summary>The built executable as a shell and a service manager see it: exit codes, streams and signals.</summary>
 public sealed class ProcessTests : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     private readonly Workplace place = Workplace.WithDatabase();
 

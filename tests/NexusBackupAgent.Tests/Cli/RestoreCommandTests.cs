@@ -117,7 +117,7 @@ public sealed class RestoreCommandTests : IDisposable
     public async Task A_dry_run_tells_how_long_the_last_drill_took()
     {
         await BackUpAndWriteAsync();
-        using (var database = JournalDatabase.Open(place.In("state"), TimeProvider.System.GetUtcNow(), out _))
+        using (var database = JournalDatabase.Open(place.In("state"), Workplace.Now, out _))
         {
             var journal = new OperationJournal(database);
             journal.Record(new Operation(0, "itsm", OperationKind.Drill, Some.Instant, Some.Instant.AddSeconds(12.5), Backup: null, "drill", Failure: null));

@@ -112,8 +112,8 @@ public sealed class VerifyCommandTests : IDisposable
     public async Task Status_names_what_the_daily_review_misses()
     {
         Assert.Equal(0, (await place.RunAsync("backup")).Code);
-        using (var journal = new RunJournal(JournalDatabase.Open(place.In("state"), TimeProvider.System.GetUtcNow(), out _)))
-            journal.NoteSchedules("itsm", [new NotedSchedule("daily", "0 2 * * *", RetentionPeriod.Parse("7d"), TimeProvider.System.GetUtcNow().AddDays(-3))], TimeProvider.System.GetUtcNow(), TimeZoneInfo.Utc);
+        using (var journal = new OperationJournal(JournalDatabase.Open(place.In("state"), Workplace.Now, out _)))
+            journal.NoteSchedules("itsm", [new NotedSchedule("daily", "0 2 * * *", RetentionPeriod.Parse("7d"), Workplace.Now.AddDays(-3))], Workplace.Now, TimeZoneInfo.Utc);
 
         var missing = Assert.Single((await place.RunAsync("status", "--json")).Json.GetProperty("sources")[0].GetProperty("missing").EnumerateArray());
         Assert.Equal(("daily", missing.GetProperty("expected").GetInt32()), (Text(missing, "schedule"), missing.GetProperty("missing").GetArrayLength()));

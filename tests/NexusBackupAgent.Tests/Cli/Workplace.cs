@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Cli;
 using NexusBackupAgent.Sources.Sqlite;
+using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Cli;
 
@@ -17,11 +18,17 @@ internal sealed record CommandResult(int Code, string Output, string Error)
 /// <summary>A directory with a configuration, a store and databases, and the real command line on it.</summary>
 internal sealed class Workplace : IDisposable
 {
+    /// <summary>Noon in Tokyo, ten hours after the schedule; a day without a change of clocks anywhere.</summary>
+    public static readonly DateTimeOffset Now = new(2026, 2, 14, 3, 0, 0, TimeSpan.Zero);
+
     public Workplace()
     {
         Path = Directory.CreateTempSubdirectory("nexus-cli-").FullName;
         Directory.CreateDirectory(Store);
     }
+
+    /// <summary>Began at <see cref="Now"/>.</summary>
+    public RunningClock Clock { get; } = new RunningClock(Now);
 
     public string Path { get; }
 
@@ -91,7 +98,7 @@ internal sealed class Workplace : IDisposable
     {
         using var output = new StringWriter();
         using var error = new StringWriter();
-        var context = new CommandContext(new Terminal(output, error, outputIsWatched: false, errorIsWatched: false), TimeProvider.System, Path);
+        var context = new CommandContext(new Terminal(output, error, outputIsWatched: false, errorIsWatched: false), Clock, Path);
         var code = await new CommandLine(context, AgentHost.RunAsync).InvokeAsync(arguments, cancellationToken);
         return new CommandResult(code, output.ToString(), error.ToString());
     }

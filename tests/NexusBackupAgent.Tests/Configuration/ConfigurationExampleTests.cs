@@ -1,4 +1,4 @@
-using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Retention;
 
 namespace NexusBackupAgent.Tests.Configuration;
@@ -38,8 +38,8 @@ public sealed class ConfigurationExampleTests
 
         Assert.Equal("Asia/Tokyo", configuration.TimeZone.Id);
         var source = Assert.Single(configuration.Sources);
-        Assert.Equal("/mnt/LinuxHDD/ITSM-System/backend/itsm_nexus.db", source.SqlitePath);
-        Assert.Equal(("/mnt/LinuxHDD/ITSM-System/backend/backups", ""), (configuration.Stores[source.Store].Path, source.Directory));
+        Assert.Equal("/mnt/LinuxHDD/ITSM-System/backend/itsm_nexus.db", source.Settings.Shown);
+        Assert.Equal(("/mnt/LinuxHDD/ITSM-System/backend/backups", ""), (Assert.Single(configuration.Stores[source.Store].Places), source.Directory));
         Assert.Equal(
             [("daily", "0 2 * * *", RetentionPeriod.Parse("7d")), ("weekly", "0 3 * * 0", RetentionPeriod.Parse("4w")), ("monthly", "0 4 1 * *", RetentionPeriod.Parse("12mo"))],
             source.Schedules.Select(schedule => (schedule.Name, schedule.Cron.ToString(), schedule.Retention)));

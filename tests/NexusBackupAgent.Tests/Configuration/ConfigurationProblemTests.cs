@@ -42,6 +42,8 @@ public sealed class ConfigurationProblemTests
         { "compression: {level: 10}", "compression.level", 8, "out of range (1 to 9)", "level: 6" },
         { "rpo: {warning: 0h}", "rpo.warning", 8, "out of range", "between 1m" },
         { "rpo: {warning: 24h, critical: 24h}", "rpo", 8, "critical 24h is not above warning 24h", "rpo: {warning: 24h, critical: 48h}" },
+        { "rpo: {emergency: 48h}", "rpo", 8, "emergency 48h is not above critical 48h", "rpo: {warning: 24h, critical: 48h, emergency: 50h}" },
+        { "rpo: {critical: 3d, emergency: 50h}", "rpo", 8, "emergency 50h is not above critical 3d", "above the critical" },
         { "rpo: {warning: 3d}", "rpo", 8, "critical 48h, the default, is not above warning 3d", "above the warning" },
 
         // Stores and directories.

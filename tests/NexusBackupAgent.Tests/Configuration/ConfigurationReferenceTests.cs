@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using NexusBackupAgent.Configuration;
 
 namespace NexusBackupAgent.Tests.Configuration;
 
@@ -11,7 +10,7 @@ public sealed partial class ConfigurationReferenceTests
     [Fact]
     public void Every_level_has_a_table_of_all_its_keys()
     {
-        foreach (var level in ConfigurationKeys.All)
+        foreach (var level in AgentBinder.LevelsOf(AgentKinds.Shipped))
         {
             var heading = level.Place.Length == 0 ? "## Top level\n" : $"## `{level.Place}`\n";
             var start = Reference.IndexOf(heading, StringComparison.Ordinal);
@@ -24,7 +23,7 @@ public sealed partial class ConfigurationReferenceTests
 
     [Fact]
     public void Keys_without_effect_are_named() =>
-        Assert.All(ConfigurationKeys.All.SelectMany(level => level.Ignored.Concat(level.Unsupported)), key => Assert.Contains($"`{key}`", Reference, StringComparison.Ordinal));
+        Assert.All(AgentBinder.LevelsOf(AgentKinds.Shipped).SelectMany(level => level.Ignored.Concat(level.Unsupported)), key => Assert.Contains($"`{key}`", Reference, StringComparison.Ordinal));
 
     [Fact]
     public void The_mistakes_that_it_shows_are_told_in_those_words()

@@ -1,5 +1,7 @@
 using System.Text.Json;
 using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources.Sqlite;
 
 namespace NexusBackupAgent.Tests.Configuration;
 
@@ -25,7 +27,7 @@ public sealed class ConfigurationSchemaTests
     [InlineData("sources.<name>.hooks.onFailure", "hook")]
     public void The_schema_has_the_keys_that_the_reader_knows(string place, string definition)
     {
-        var level = ConfigurationKeys.All.Single(level => level.Place == place);
+        var level = AgentBinder.LevelsOf(AgentKinds.Shipped).Single(level => level.Place == place);
         var schema = Level(definition);
 
         Assert.Equal(level.Known.Order(), schema.GetProperty("properties").EnumerateObject().Select(property => property.Name).Order());
@@ -33,7 +35,7 @@ public sealed class ConfigurationSchemaTests
     }
 
     [Fact]
-    public void Every_level_of_the_reader_is_compared() => Assert.Equal(14, ConfigurationKeys.All.Count);
+    public void Every_level_of_the_reader_is_compared() => Assert.Equal(14, AgentBinder.LevelsOf(AgentKinds.Shipped).Count);
 
     [Fact]
     public void Every_key_of_the_schema_says_what_it_is_for()
@@ -58,9 +60,9 @@ public sealed class ConfigurationSchemaTests
         Assert.Equal(configuration.Listen, new Uri(Default("", "listen")));
         Assert.Equal(configuration.StateDirectory, Path.Combine(file.Directory, Default("", "state")));
         Assert.Equal(configuration.Log.Level, Default("log", "level"));
-        Assert.Equal(source.BusyTimeout, Duration("source", "busyTimeout"));
+        Assert.Equal(((SqliteSettings)source.Settings).BusyTimeout, Duration("source", "busyTimeout"));
         Assert.Equal(source.TimeLimit, Duration("source", "timeLimit"));
-        Assert.Equal(source.Rpo, new RpoConfiguration(Duration("rpo", "warning"), Duration("rpo", "critical")));
+        Assert.Equal(source.Rpo, new RpoConfiguration(Duration("rpo", "warning"), Duration("rpo", "critical")) { Emergency = Duration("rpo", "emergency") });
         Assert.Equal(source.Retry, new RetryConfiguration(int.Parse(Default("retry", "attempts")), Duration("retry", "delay")));
         Assert.Equal($"{source.CompressionLevel}", Default("compression", "level"));
         Assert.Equal("full", Default("schedule", "type"));

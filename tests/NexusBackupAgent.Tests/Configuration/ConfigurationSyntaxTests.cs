@@ -1,5 +1,4 @@
 using System.Text;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Configuration;

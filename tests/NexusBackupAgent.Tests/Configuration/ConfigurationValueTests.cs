@@ -1,5 +1,8 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Sources;
+using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources.Sqlite;
 
 namespace NexusBackupAgent.Tests.Configuration;
 
@@ -20,15 +23,16 @@ public sealed class ConfigurationValueTests
         Assert.Equal(Path.Combine(file.Directory, "state"), configuration.StateDirectory);
         Assert.Equal(Path.Combine(file.Directory, "state", "scratch"), configuration.ScratchDirectory);
         Assert.Equal(new LogConfiguration(File: null, "Information"), configuration.Log);
-        Assert.Equal(Path.Combine(file.Directory, "backups"), configuration.Stores["local"].Path);
+        Assert.Equal(Path.Combine(file.Directory, "backups"), Assert.Single(configuration.Stores["local"].Places));
 
         var source = Assert.Single(configuration.Sources);
-        Assert.Equal(("itsm", Path.Combine(file.Directory, "itsm.db"), false), (source.Name, source.SqlitePath, source.IsGlob));
+        Assert.Equal(("itsm", Path.Combine(file.Directory, "itsm.db"), false), (source.Name, source.Settings.Shown, source.Settings.IsGroup));
         Assert.Equal("local", source.Store);
         Assert.Null(source.Directory);
         Assert.Equal(new RpoConfiguration(TimeSpan.FromHours(24), TimeSpan.FromHours(48)), source.Rpo);
+        Assert.Equal(TimeSpan.FromHours(50), source.Rpo.Emergency);
         Assert.Equal(new RetryConfiguration(3, TimeSpan.FromSeconds(10)), source.Retry);
-        Assert.Equal((TimeSpan.FromSeconds(30), TimeSpan.FromHours(6), 6), (source.BusyTimeout, source.TimeLimit, source.CompressionLevel));
+        Assert.Equal((TimeSpan.FromSeconds(30), TimeSpan.FromHours(6), 6), (((SqliteSettings)source.Settings).BusyTimeout, source.TimeLimit, source.CompressionLevel));
         var schedule = Assert.Single(source.Schedules);
         Assert.Equal(("daily", "0 2 * * *", BackupType.Full), (schedule.Name, schedule.Cron.ToString(), schedule.Type));
     }
@@ -53,7 +57,7 @@ public sealed class ConfigurationValueTests
                 schedules:
                   weekly: {cron: "0 3 * * 0", type: full, retention: 4w}
                   daily: {cron: "0 2 * * *", retention: 7d}
-                rpo: {warning: 36h, critical: 3d}
+                rpo: {warning: 36h, critical: 3d, emergency: 4d}
                 busyTimeout: 0s
                 timeLimit: 90m
                 retry: {attempts: 1, delay: 1h}
@@ -72,11 +76,11 @@ public sealed class ConfigurationValueTests
 
         var source = Assert.Single(configuration.Sources);
         Assert.Equal(("IT 管理 'x'", "far", "tenants/all"), (source.Name, source.Store, source.Directory));
-        Assert.Equal((Path.Combine(file.Directory, "data/*/tenant-?.db"), true), (source.SqlitePath, source.IsGlob));
+        Assert.Equal((Path.Combine(file.Directory, "data/*/tenant-?.db"), true), (source.Settings.Shown, source.Settings.IsGroup));
         Assert.Equal(["weekly", "daily"], source.Schedules.Select(schedule => schedule.Name));
-        Assert.Equal(new RpoConfiguration(TimeSpan.FromHours(36), TimeSpan.FromDays(3)), source.Rpo);
+        Assert.Equal(new RpoConfiguration(TimeSpan.FromHours(36), TimeSpan.FromDays(3)) { Emergency = TimeSpan.FromDays(4) }, source.Rpo);
         Assert.Equal(new RetryConfiguration(1, TimeSpan.FromHours(1)), source.Retry);
-        Assert.Equal((TimeSpan.Zero, TimeSpan.FromMinutes(90), 9), (source.BusyTimeout, source.TimeLimit, source.CompressionLevel));
+        Assert.Equal((TimeSpan.Zero, TimeSpan.FromMinutes(90), 9), (((SqliteSettings)source.Settings).BusyTimeout, source.TimeLimit, source.CompressionLevel));
     }
 
     [Fact]

@@ -1,4 +1,4 @@
-using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Restore;
 

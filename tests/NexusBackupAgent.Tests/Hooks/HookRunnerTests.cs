@@ -5,6 +5,7 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Hooks;
@@ -24,7 +25,7 @@ public sealed class HookRunnerTests : IDisposable
     {
         source = new ScriptedSource(clock);
         bench = new Workbench(clock, home.Sub("bench"), source: source);
-        hooks = new HookRunner(bench.Journal, bench.Operations, clock, log);
+        hooks = new HookRunner(bench.Journal, clock, log);
     }
 
     private static RunFailure Broken { get; } = new(FailureKind.SourceMissing, "database 'a b' is \"gone\"\n$HOME", "look for it");
@@ -41,7 +42,7 @@ public sealed class HookRunnerTests : IDisposable
         var script = await ScriptAsync("env -0 > \"$HOME_DIR/env\"; cat > \"$HOME_DIR/json\"");
         var run = await bench.RunAsync();
 
-        await hooks.TellAsync(Told(onSuccess: [Command("env", $"HOME_DIR={home.Path}", script)]), HookEvent.Of(run), CancellationToken.None);
+        await hooks.TellAsync(Settings(onSuccess: [Command("env", $"HOME_DIR={home.Path}", script)]), OperationRunner.News(bench.Source, run.Operation, run.Outcome!.Backup) with { Attempts = run.Attempts }, CancellationToken.None);
 
         var backup = run.Outcome!.Backup;
         using var json = JsonDocument.Parse(await File.ReadAllTextAsync(home["json"]));
@@ -67,7 +68,7 @@ public sealed class HookRunnerTests : IDisposable
         await bench.RunAsync();
         await bench.RunAsync();
 
-        await hooks.TellAsync(Told(onFailure: [Command("env", $"HOME_DIR={home.Path}", script)]), Failed(), CancellationToken.None);
+        await hooks.TellAsync(Settings(onFailure: [Command("env", $"HOME_DIR={home.Path}", script)]), Failed(), CancellationToken.None);
 
         var environment = await EnvironmentAsync();
         Assert.Equal(("restore", "failure", "sourceMissing", "database"), (environment["NEXUS_BACKUP_EVENT"], environment["NEXUS_BACKUP_RESULT"], environment["NEXUS_BACKUP_FAILURE"], environment["NEXUS_BACKUP_CLASS"]));
@@ -77,9 +78,9 @@ public sealed class HookRunnerTests : IDisposable
     [Fact]
     public async Task What_was_told_is_in_the_journal()
     {
-        await hooks.TellAsync(Told(onFailure: [Command("true"), Command("sh", "-c", "exit 0")]), Failed(), CancellationToken.None);
+        await hooks.TellAsync(Settings(onFailure: [Command("true"), Command("sh", "-c", "exit 0")]), Failed(), CancellationToken.None);
 
-        var kept = bench.Operations.LastOfEach(OperationKind.Hook)["itsm"];
+        var kept = bench.Journal.LastOfEach(OperationKind.Hook)["itsm"];
         Assert.True(kept.Succeeded);
         Assert.Equal("told 'true', 'sh' of the restore's failure", kept.Detail);
         Assert.Empty(log.Lines);
@@ -90,7 +91,7 @@ public sealed class HookRunnerTests : IDisposable
     {
         var script = await ScriptAsync("sleep 1000 & echo $! > \"$HOME_DIR/pid.tmp\"; mv \"$HOME_DIR/pid.tmp\" \"$HOME_DIR/pid\"; wait");
         var telling = hooks.TellAsync(
-            Told(onFailure: [Command("env", $"HOME_DIR={home.Path}", script), Command("touch", home["second"])]), Failed(), CancellationToken.None);
+            Settings(onFailure: [Command("env", $"HOME_DIR={home.Path}", script), Command("touch", home["second"])]), Failed(), CancellationToken.None);
         await Eventually.TrueAsync(() => File.Exists(home["pid"]), "the hook's child runs");
         var child = int.Parse(await File.ReadAllTextAsync(home["pid"]), CultureInfo.InvariantCulture);
         clock.Advance(TimeSpan.FromSeconds(30));
@@ -104,7 +105,7 @@ public sealed class HookRunnerTests : IDisposable
     [Fact]
     public async Task A_hook_that_fails_is_told_with_its_last_words()
     {
-        await hooks.TellAsync(Told(onFailure: [Command("sh", "-c", "echo no route to pager >&2; exit 3")]), Failed(), CancellationToken.None);
+        await hooks.TellAsync(Settings(onFailure: [Command("sh", "-c", "echo no route to pager >&2; exit 3")]), Failed(), CancellationToken.None);
 
         AssertFailed(FailureKind.Hook, "ended with exit code 3: no route to pager");
     }
@@ -112,15 +113,15 @@ public sealed class HookRunnerTests : IDisposable
     [Fact]
     public async Task Last_words_that_go_on_and_on_are_cut()
     {
-        await hooks.TellAsync(Told(onFailure: [Command("sh", "-c", "head -c 5000 /dev/zero | tr '\\0' x; exit 1")]), Failed(), CancellationToken.None);
+        await hooks.TellAsync(Settings(onFailure: [Command("sh", "-c", "head -c 5000 /dev/zero | tr '\\0' x; exit 1")]), Failed(), CancellationToken.None);
 
-        Assert.EndsWith(new string('x', 200) + "…", bench.Operations.LastOfEach(OperationKind.Hook)["itsm"].Failure!.Message, StringComparison.Ordinal);
+        Assert.EndsWith(new string('x', 200) + "…", bench.Journal.LastOfEach(OperationKind.Hook)["itsm"].Failure!.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_hook_that_is_missing_is_a_warning()
     {
-        await hooks.TellAsync(Told(onFailure: [Command("/usr/local/bin/no-such-hook")]), Failed(), CancellationToken.None);
+        await hooks.TellAsync(Settings(onFailure: [Command("/usr/local/bin/no-such-hook")]), Failed(), CancellationToken.None);
 
         AssertFailed(FailureKind.Configuration, "'/usr/local/bin/no-such-hook'");
     }
@@ -128,9 +129,9 @@ public sealed class HookRunnerTests : IDisposable
     [Fact]
     public async Task A_hook_that_floods_its_output_and_reads_nothing_harms_nothing()
     {
-        await hooks.TellAsync(Told(onFailure: [Command("sh", "-c", "head -c 50000000 /dev/zero; head -c 50000000 /dev/zero >&2")]), Failed(), CancellationToken.None);
+        await hooks.TellAsync(Settings(onFailure: [Command("sh", "-c", "head -c 50000000 /dev/zero; head -c 50000000 /dev/zero >&2")]), Failed(), CancellationToken.None);
 
-        Assert.True(bench.Operations.LastOfEach(OperationKind.Hook)["itsm"].Succeeded);
+        Assert.True(bench.Journal.LastOfEach(OperationKind.Hook)["itsm"].Succeeded);
     }
 
     [Theory]
@@ -144,14 +145,14 @@ public sealed class HookRunnerTests : IDisposable
     {
         using var server = new HookListener(answer);
 
-        await hooks.TellAsync(Told(onFailure: [Url(server)]), Failed(), CancellationToken.None);
+        await hooks.TellAsync(Settings(onFailure: [Url(server)]), Failed(), CancellationToken.None);
 
         var request = Assert.Single(server.Requests);
         Assert.StartsWith($"POST {Secret} HTTP/1.1\r\n", request, StringComparison.Ordinal);
         Assert.Contains("Content-Type: application/json", request, StringComparison.Ordinal);
         using var json = JsonDocument.Parse(request[request.IndexOf("\r\n\r\n", StringComparison.Ordinal)..]);
         Assert.Equal(Broken.Message, Text(json, "message"));
-        Assert.Equal(takes, bench.Operations.LastOfEach(OperationKind.Hook)["itsm"].Succeeded);
+        Assert.Equal(takes, bench.Journal.LastOfEach(OperationKind.Hook)["itsm"].Succeeded);
         await AssertSecretIsKeptAsync(server.Host);
     }
 
@@ -160,7 +161,7 @@ public sealed class HookRunnerTests : IDisposable
     {
         using var server = new HookListener("200 OK");
 
-        await hooks.TellAsync(Told(onFailure: [new Hook([], HookUrl.Written(new Uri($"http://a%40b:s3cret@{server.Host}/")))]), Failed(), CancellationToken.None);
+        await hooks.TellAsync(Settings(onFailure: [new Hook([], HookUrl.Written(new Uri($"http://a%40b:s3cret@{server.Host}/")))]), Failed(), CancellationToken.None);
 
         Assert.Contains("Authorization: Basic YUBiOnMzY3JldA==", Assert.Single(server.Requests), StringComparison.Ordinal);
         await AssertSecretIsKeptAsync(server.Host);
@@ -170,7 +171,7 @@ public sealed class HookRunnerTests : IDisposable
     public async Task An_address_that_never_answers_is_given_up()
     {
         using var server = new HookListener(answer: null);
-        var telling = hooks.TellAsync(Told(onFailure: [Url(server)]), Failed(), CancellationToken.None);
+        var telling = hooks.TellAsync(Settings(onFailure: [Url(server)]), Failed(), CancellationToken.None);
         await Eventually.TrueAsync(() => server.Requests.Count > 0, "the request came");
         clock.Advance(TimeSpan.FromSeconds(30));
         await telling;
@@ -186,7 +187,7 @@ public sealed class HookRunnerTests : IDisposable
         using (var server = new HookListener(answer: null))
             host = server.Host;
 
-        await hooks.TellAsync(Told(onFailure: [new Hook([], HookUrl.Written(new Uri($"http://{host}{Secret}")))]), Failed(), CancellationToken.None);
+        await hooks.TellAsync(Settings(onFailure: [new Hook([], HookUrl.Written(new Uri($"http://{host}{Secret}")))]), Failed(), CancellationToken.None);
 
         AssertFailed(FailureKind.Network, $"http://{host} can't be reached");
         await AssertSecretIsKeptAsync(host);
@@ -197,7 +198,7 @@ public sealed class HookRunnerTests : IDisposable
     {
         using var server = new HookListener("200 OK", secure: true);
 
-        await hooks.TellAsync(Told(onFailure: [new Hook([], HookUrl.Written(new Uri($"https://{server.Host}{Secret}")))]), Failed(), CancellationToken.None);
+        await hooks.TellAsync(Settings(onFailure: [new Hook([], HookUrl.Written(new Uri($"https://{server.Host}{Secret}")))]), Failed(), CancellationToken.None);
 
         AssertFailed(FailureKind.Network, $"https://{server.Host} can't be reached: The remote certificate");
         Assert.All(server.Requests, Assert.Empty); // the handshake may have ended on that side
@@ -209,7 +210,7 @@ public sealed class HookRunnerTests : IDisposable
     {
         using var first = new HookListener("200 OK");
         using var second = new HookListener("200 OK");
-        var told = Told(onFailure: [new Hook([], HookUrl.InFile(home["url"]))]);
+        var told = Settings(onFailure: [new Hook([], HookUrl.InFile(home["url"]))]);
         foreach (var server in (HookListener[])[first, second])
         {
             await File.WriteAllTextAsync(home["url"], $"http://{server.Host}{Secret}\n");
@@ -230,20 +231,20 @@ public sealed class HookRunnerTests : IDisposable
     {
         var failure = Broken with { Kind = Enum.Parse<FailureKind>(kind) };
 
-        await hooks.TellAsync(Told(onFailure: [Command("touch", home["told"])]), Failed() with { Failure = failure }, CancellationToken.None);
+        await hooks.TellAsync(Settings(onFailure: [Command("touch", home["told"])]), Failed(failure), CancellationToken.None);
 
         Assert.False(File.Exists(home["told"]));
-        Assert.Null(bench.Operations.Last("itsm", OperationKind.Hook));
+        Assert.Null(bench.Journal.Last("itsm", OperationKind.Hook));
     }
 
     [Fact]
     public async Task An_agent_that_stops_does_not_wait_for_a_hook()
     {
         using var stop = new CancellationTokenSource();
-        var telling = hooks.TellAsync(Told(onFailure: [Command("sh", "-c", $"touch '{home["started"]}'; sleep 1000")]), Failed(), stop.Token);
+        var telling = hooks.TellAsync(Settings(onFailure: [Command("sh", "-c", $"touch '{home["started"]}'; sleep 1000")]), Failed(), stop.Token);
         await Eventually.TrueAsync(() => File.Exists(home["started"]), "the hook runs");
         await stop.CancelAsync();
-        await telling.WaitAsync(TimeSpan.FromSeconds(30));
+        await telling.WaitAsync(TimeSpan.FromMinutes(3));
 
         AssertFailed(FailureKind.Interrupted, "was stopped with the agent");
     }
@@ -252,7 +253,7 @@ public sealed class HookRunnerTests : IDisposable
     public async Task The_hooks_of_a_run_run_when_its_source_is_free_again_and_change_nothing_of_its_result()
     {
         var told = bench.Source with { Hooks = new HookSettings([Command("false")], [Command("sh", "-c", $"touch '{home["started"]}'; while ! test -e '{home["go"]}'; do sleep 0.01; done; exit 1")], TimeSpan.FromSeconds(30)) };
-        var running = bench.Dispatcher.RunAsync(told, "daily", NexusBackupAgent.Catalog.BackupType.Full, TimeSpan.Zero, progress: null, CancellationToken.None);
+        var running = bench.Backups.RunAsync(told, "daily", NexusBackupAgent.Sources.BackupType.Full, TimeSpan.Zero, progress: null, CancellationToken.None);
         await Eventually.TrueAsync(() => File.Exists(home["started"]), "the hook runs");
 
         Assert.False(running.IsCompleted);
@@ -262,7 +263,7 @@ public sealed class HookRunnerTests : IDisposable
         await File.WriteAllTextAsync(home["go"], "");
 
         Assert.Equal(RunResult.Success, (await running).Result);
-        Assert.Equal(FailureKind.Hook, bench.Operations.LastOfEach(OperationKind.Hook)["itsm"].Failure!.Kind);
+        Assert.Equal(FailureKind.Hook, bench.Journal.LastOfEach(OperationKind.Hook)["itsm"].Failure!.Kind);
     }
 
     [Fact]
@@ -275,7 +276,8 @@ public sealed class HookRunnerTests : IDisposable
         Assert.Equal(("drill", "failure", "notFound"), (Text(json, "event"), Text(json, "result"), Text(json, "failure")));
     }
 
-    private static HookEvent Failed() => new(HookOccasion.Restore, Some.Instant, Some.Instant.AddMinutes(1), Broken);
+    private static HookEvent Failed(RunFailure? failure = null) => new(
+        Operation.Begun("itsm", OperationKind.Restore, Some.Instant, "") with { EndedAt = Some.Instant.AddMinutes(1), Failure = failure ?? Broken }, Backup: null, File: null);
 
     private static Hook Command(params string[] command) => new(command, Url: null);
 
@@ -284,11 +286,14 @@ public sealed class HookRunnerTests : IDisposable
     private static string? Text(JsonDocument json, string name) => json.RootElement.GetProperty(name).GetString();
 
     private ProtectedSource Told(IReadOnlyList<Hook>? onFailure = null, IReadOnlyList<Hook>? onSuccess = null) =>
-        bench.Source with { Hooks = new HookSettings(onFailure ?? [], onSuccess ?? [], TimeSpan.FromSeconds(30)) };
+        bench.Source with { Hooks = Settings(onFailure, onSuccess) };
+
+    private static HookSettings Settings(IReadOnlyList<Hook>? onFailure = null, IReadOnlyList<Hook>? onSuccess = null) =>
+        new(onFailure ?? [], onSuccess ?? [], TimeSpan.FromSeconds(30));
 
     private void AssertFailed(FailureKind kind, string message)
     {
-        var kept = bench.Operations.LastOfEach(OperationKind.Hook)["itsm"];
+        var kept = bench.Journal.LastOfEach(OperationKind.Hook)["itsm"];
         Assert.Equal(kind, kept.Failure!.Kind);
         Assert.Contains(message, kept.Failure.Message, StringComparison.Ordinal);
         Assert.Contains(log.Lines, line => line.StartsWith("Warning hook_failed: ", StringComparison.Ordinal) && line.Contains(message, StringComparison.Ordinal) && line.Contains("Next: ", StringComparison.Ordinal));

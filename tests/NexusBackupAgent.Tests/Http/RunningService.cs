@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging.Abstractions;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Http;
@@ -34,7 +33,7 @@ internal sealed class RunningService : IAsyncDisposable
     {
         Http.Dispose();
         await stop.CancelAsync();
-        await running.WaitAsync(TimeSpan.FromSeconds(30));
+        await running.WaitAsync(TimeSpan.FromMinutes(3));
         stop.Dispose();
     }
 }

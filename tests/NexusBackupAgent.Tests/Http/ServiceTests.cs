@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Restore;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Http;
@@ -42,10 +43,10 @@ public sealed class ServiceTests : IDisposable
             "nexus_backup_last_backup_size_bytes{source=\"itsm\"} 0",
             "nexus_backup_last_backup_content_bytes{source=\"itsm\"} 0",
             "nexus_backup_overdue_backups{source=\"itsm\"} 0",
-            "nexus_backup_drills_total{source=\"itsm\"} 0",
-            .. from figure in (string[])["timestamp_seconds", "success", "duration_seconds"] select $"nexus_backup_last_drill_{figure}{{source=\"itsm\"}} 0",
+            .. from result in (string[])["success", "failure"] from of in (string[])["drills", "restores"] select $"nexus_backup_{of}_total{{source=\"itsm\",result=\"{result}\"}} 0",
+            .. from figure in (string[])["timestamp_seconds", "duration_seconds"] select $"nexus_backup_last_drill_{figure}{{source=\"itsm\"}} 0",
             "nexus_backup_last_restore_timestamp_seconds{source=\"itsm\"} 0",
-            "nexus_backup_last_restore_success{source=\"itsm\"} 0",
+            .. from schedule in (string[])["daily", "manual"] select $"nexus_backup_schedule_last_success_timestamp_seconds{{source=\"itsm\",schedule=\"{schedule}\"}} 0",
             "nexus_backup_future_backups{source=\"itsm\"} 0",
             $"nexus_backup_time_seconds {clock.GetUtcNow().ToUnixTimeSeconds()}",
             "nexus_backup_missing_backups{source=\"itsm\",schedule=\"daily\"} 0",
@@ -54,14 +55,15 @@ public sealed class ServiceTests : IDisposable
             "nexus_backup_last_run_success{source=\"itsm\"} 0",
             "nexus_backup_run_start_timestamp_seconds{source=\"itsm\"} 0",
             "nexus_backup_consecutive_failures{source=\"itsm\"} 1",
-            "nexus_backup_rpo_seconds{source=\"itsm\",level=\"warning\"} 86400",
-            "nexus_backup_rpo_seconds{source=\"itsm\",level=\"critical\"} 172800",
+            "nexus_backup_rpo_seconds{source=\"itsm\",threshold=\"warning\"} 86400",
+            "nexus_backup_rpo_seconds{source=\"itsm\",threshold=\"critical\"} 172800",
+            "nexus_backup_rpo_seconds{source=\"itsm\",threshold=\"emergency\"} 180000",
             "nexus_backup_source_info{source=\"itsm\",kind=\"sqlite\",store=\"local\"} 1",
             $"nexus_backup_source_added_timestamp_seconds{{source=\"itsm\"}} {clock.GetUtcNow().ToUnixTimeSeconds()}",
             $"nexus_backup_next_run_timestamp_seconds{{source=\"itsm\",schedule=\"daily\"}} {new DateTimeOffset(2026, 2, 14, 17, 0, 0, TimeSpan.Zero).ToUnixTimeSeconds()}",
             "nexus_backup_store_up{store=\"local\"} 1",
             .. from schedule in (string[])["daily", "manual"] from state in (string[])["unverified", "good", "corrupt", "quarantined"] select $"nexus_backup_backups{{source=\"itsm\",schedule=\"{schedule}\",state=\"{state}\"}} 0",
-            .. from check in (string[])["checksum", "gzip", "integrity"] from result in (string[])["success", "failure"] select $"nexus_backup_verifications_total{{source=\"itsm\",check=\"{check}\",result=\"{result}\"}} 0",
+            .. from check in (string[])["checksum", "encoding", "integrity"] from result in (string[])["success", "failure"] select $"nexus_backup_verifications_total{{source=\"itsm\",check=\"{check}\",result=\"{result}\"}} 0",
             .. from result in (string[])["success", "skipped"] select $"nexus_backup_runs_total{{source=\"itsm\",schedule=\"daily\",result=\"{result}\"}} 0",
             .. from stage in (string[])["capture", "verify", "prune"] select $"nexus_backup_last_run_stage_duration_seconds{{source=\"itsm\",stage=\"{stage}\"}} 0",
         ];
@@ -69,11 +71,93 @@ public sealed class ServiceTests : IDisposable
     }
 
     [Fact]
+    public async Task What_was_never_done_has_no_success_and_no_failure()
+    {
+        await using var service = await RunningService.StartAsync(home, clock, Configuration); // its database does not exist
+        await ScrapeUntilAsync(service, "nexus_backup_runs_total{source=\"itsm\",schedule=\"daily\",result=\"failure\"} 1");
+
+        Assert.Equal(["nexus_backup_last_run_success{source=\"itsm\"} 0"], (await ScrapeAsync(service)).Where(line => line.Contains("_success{", StringComparison.Ordinal) || line.Contains("_success ", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task Values_continue_after_a_restart()
+    {
+        await SqliteSamples.LedgerAsync(home["itsm.db"], "wal");
+        string[] before;
+        await using (var service = await RunningService.StartAsync(home, clock, Configuration))
+        {
+            await ScrapeUntilAsync(service, "nexus_backup_runs_total{source=\"itsm\",schedule=\"daily\",result=\"success\"} 1");
+            before = await ScrapeAsync(service);
+        }
+
+        await using var next = await RunningService.StartAsync(home, clock, Configuration);
+
+        Assert.Equal(OfSources(before), OfSources(await ScrapeAsync(next)));
+
+        static IEnumerable<string> OfSources(string[] series) => series.Where(line => line.Contains("source=", StringComparison.Ordinal)).Order(StringComparer.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_database_that_is_gone_from_the_pattern_takes_its_series_with_it_and_the_others_stay()
+    {
+        foreach (var name in (string[])["one", "two"])
+            await SqliteSamples.LedgerAsync(Path.Combine(home.Sub("tenants"), $"{name}.db"), "wal");
+        await using var service = await RunningService.StartAsync(home, clock, """
+            stores: {local: {path: backups}}
+            sources:
+              tenants: {sqlite: "tenants/*.db", schedules: {daily: {cron: "0 2 * * *", retention: 7d}}}
+            """);
+        foreach (var name in (string[])["one", "two"])
+            await ScrapeUntilAsync(service, $"nexus_backup_runs_total{{source=\"{name}\",schedule=\"daily\",result=\"success\"}} 1");
+        var before = await ScrapeAsync(service);
+
+        Directory.Delete(Path.Combine(home["backups"], "tenants", "two"), recursive: true);
+        foreach (var file in Directory.EnumerateFiles(home["tenants"], "two.db*"))
+            File.Delete(file);
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                clock.Advance(TimeSpan.FromMinutes(1));
+                return !(await ScrapeAsync(service)).Any(line => line.Contains("source=\"two\"", StringComparison.Ordinal));
+            },
+            "a scrape without the source");
+
+        Assert.Equal(Names(before).Where(name => !name.Contains("source=\"two\"", StringComparison.Ordinal)).Order(StringComparer.Ordinal), Names(await ScrapeAsync(service)).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_scrape_that_cannot_read_the_journal_fails_with_what_to_do()
+    {
+        await using var service = await RunningService.StartAsync(home, clock, Configuration);
+        await HealthUntilAsync(service, HttpStatusCode.OK);
+        await SqliteSamples.SqlAsync(Path.Combine(home["state"], "journal.db"), "ALTER TABLE run_counts RENAME TO gone");
+
+        using var response = await service.Http.GetAsync("metrics");
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
+        Assert.Matches("journal.*; next: .+\n$", await response.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
+    public async Task What_an_older_version_counted_as_gzip_is_counted_as_encoding()
+    {
+        await SqliteSamples.LedgerAsync(home["itsm.db"], "wal");
+        await using var service = await RunningService.StartAsync(home, clock, Configuration);
+        await ScrapeUntilAsync(service, "nexus_backup_runs_total{source=\"itsm\",schedule=\"daily\",result=\"success\"} 1");
+
+        await SqliteSamples.SqlAsync(Path.Combine(home["state"], "journal.db"), "INSERT OR REPLACE INTO verification_counts VALUES ('itsm', 'gzip', 'success', 40), ('itsm', 'encoding', 'success', 2)");
+        var series = await ScrapeAsync(service);
+
+        Assert.Contains("nexus_backup_verifications_total{source=\"itsm\",check=\"encoding\",result=\"success\"} 42", series);
+        Assert.DoesNotContain(series, line => line.Contains("check=\"gzip\"", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task The_self_test_of_the_checks_is_made_soon_after_the_start_and_exported()
     {
         await using var service = await RunningService.StartAsync(home, clock, Configuration);
         await ScrapeUntilAsync(service, "nexus_backup_runs_total{source=\"itsm\",schedule=\"daily\",result=\"failure\"} 1"); // what waits for the clock waits by now
-        clock.Advance(SelfTestDispatcher.AfterStart);
+        clock.Advance(SelfTestOperation.AfterStart);
         await ScrapeUntilAsync(service, "nexus_backup_self_test_success 1");
         Assert.Contains($"nexus_backup_last_self_test_timestamp_seconds {clock.GetUtcNow().ToUnixTimeSeconds()}", await ScrapeAsync(service));
     }
@@ -179,7 +263,7 @@ public sealed class ServiceTests : IDisposable
         using var restore = Child.Start("restore-hold", home.Path, nameof(RestoreStage.Expand));
         Assert.Equal(nameof(RestoreStage.Expand), await restore.StandardOutput.ReadLineAsync());
         Assert.Contains("nexus_backup_last_restore_timestamp_seconds{source=\"itsm\"} 0", await ScrapeAsync(service));
-        Assert.DoesNotContain("a restore was interrupted", await Child.RunAsync("command", home.Path, "status"), StringComparison.Ordinal);
+        Assert.DoesNotContain("a restore was interrupted", await Child.RunAsync("command", "now", home.Path, "status"), StringComparison.Ordinal);
 
         restore.Kill();
         await restore.WaitForExitAsync();
@@ -187,7 +271,7 @@ public sealed class ServiceTests : IDisposable
 
         Assert.Contains("nexus_backup_last_restore_success{source=\"itsm\"} 0", series);
         Assert.Matches("^[1-9]", Assert.Single(series, line => line.StartsWith("nexus_backup_last_restore_timestamp_seconds", StringComparison.Ordinal)).Split(' ')[1]);
-        Assert.Contains("a restore was interrupted", await Child.RunAsync("command", home.Path, "status"), StringComparison.Ordinal);
+        Assert.Contains("a restore was interrupted", await Child.RunAsync("command", "now", home.Path, "status"), StringComparison.Ordinal);
     }
 
     [Fact]

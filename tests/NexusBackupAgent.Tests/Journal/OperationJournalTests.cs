@@ -54,14 +54,13 @@ public sealed class OperationJournalTests : IDisposable
     [Fact]
     public void Of_the_restores_only_those_over_the_live_database_tell_how_the_last_one_went()
     {
-        var live = Operation.RestoreDetail("daily_1.db.gz", "/srv/app.db", isLive: true);
         var failure = new RunFailure(FailureKind.Restore, "no", "mend");
-        journal.Record(An(OperationKind.Restore, at: 0) with { Detail = live });
-        var failed = journal.Record(An(OperationKind.Restore, at: 1) with { Detail = live, Failure = failure });
-        journal.Record(An(OperationKind.Restore, at: 2) with { Detail = live, Failure = failure with { Kind = FailureKind.Interrupted } });
-        journal.Record(An(OperationKind.Restore, at: 3) with { Detail = Operation.RestoreDetail("daily_1.db.gz", "/tmp/look.db", isLive: false) });
-        journal.Record(An(OperationKind.Restore, at: 4) with { Detail = "restore to /srv/app.db: not begun", Failure = failure });
-        journal.Begin("itsm", OperationKind.Restore, Instant(5), live);
+        journal.Record(An(OperationKind.Restore, at: 0) with { IsOverLive = true });
+        var failed = journal.Record(An(OperationKind.Restore, at: 1) with { IsOverLive = true, Failure = failure });
+        journal.Record(An(OperationKind.Restore, at: 2) with { IsOverLive = true, Failure = failure with { Kind = FailureKind.Interrupted } });
+        journal.Record(An(OperationKind.Restore, at: 3)); // elsewhere
+        journal.Record(An(OperationKind.Restore, at: 4) with { Failure = failure }); // refused before it began
+        journal.Begin(Begun(OperationKind.Restore, 5) with { IsOverLive = true });
 
         Assert.Equal(failed, Assert.Single(journal.LastLiveRestoreOfEach()).Value);
     }
@@ -69,11 +68,11 @@ public sealed class OperationJournalTests : IDisposable
     [Fact]
     public void An_operation_whose_process_died_is_closed_by_the_next_one()
     {
-        journal.Begin("itsm", OperationKind.Restore, Instant(0), "of a to b");
+        journal.Begin(Begun(OperationKind.Restore, 0));
         Assert.Null(journal.Last("itsm", OperationKind.Restore)!.EndedAt);
         Assert.Empty(journal.LastOfEach(OperationKind.Restore)); // it has not ended
 
-        journal.Begin("itsm", OperationKind.Restore, Instant(60), "of a to b");
+        journal.Begin(Begun(OperationKind.Restore, 60));
 
         var died = journal.Since("itsm", Instant(0))[0];
         Assert.Equal((FailureKind.Died, Instant(0)), (died.Failure!.Kind, died.EndedAt!.Value)); // nothing of it is known after its start
@@ -83,7 +82,7 @@ public sealed class OperationJournalTests : IDisposable
     [Fact]
     public void What_was_refused_beside_one_that_is_open_does_not_close_it()
     {
-        var open = journal.Begin("itsm", OperationKind.Restore, Instant(0), "of a to b");
+        var open = journal.Begin(Begun(OperationKind.Restore, 0));
         journal.Record(An(OperationKind.Restore, at: 60));
         Assert.Equal(open, Assert.Single(journal.Open(OperationKind.Restore)).Id);
     }
@@ -92,7 +91,7 @@ public sealed class OperationJournalTests : IDisposable
     public void The_last_that_ended_is_not_the_one_that_is_under_way()
     {
         var ended = journal.Record(An(OperationKind.Drill, at: 0));
-        journal.Begin("itsm", OperationKind.Drill, Instant(60), "practising");
+        journal.Begin(Begun(OperationKind.Drill, 60));
         journal.Record(An(OperationKind.Hook, at: 70));
 
         Assert.Equal(ended, Assert.Single(journal.LastOfEach(OperationKind.Drill)).Value);
@@ -130,7 +129,7 @@ public sealed class OperationJournalTests : IDisposable
     [Fact]
     public void A_kind_that_is_under_way_does_not_close_another()
     {
-        journal.Begin("itsm", OperationKind.Restore, Instant(0), "of a to b");
+        journal.Begin(Begun(OperationKind.Restore, 0));
         journal.Record(An(OperationKind.Verification, at: 1));
         Assert.Null(journal.Last("itsm", OperationKind.Restore)!.EndedAt);
     }
@@ -204,23 +203,10 @@ public sealed class OperationJournalTests : IDisposable
         Assert.Equal("no room", Assert.Throws<BackupException>(() => new OperationJournal(standIn).Record(before)).Message);
     }
 
-    [SkippableFact]
-    public async Task A_journal_of_the_version_before_is_taken_over_with_its_runs()
-    {
-        using (var bench = new Workbench(new ManualClock(Some.Instant), temp.Sub("agent"), source: new ScriptedSource(new ManualClock(Some.Instant))))
-            await bench.RunAsync();
-        var state = Path.Combine(temp["agent"], "state");
-        await SqliteSamples.SqlAsync(Path.Combine(state, "journal.db"), "DROP TABLE operations; DROP TABLE operation_counts; DROP TABLE schedules; PRAGMA user_version = 1");
-
-        using var after = JournalDatabase.Open(state, Some.Instant, out var setAside);
-
-        Assert.Null(setAside);
-        Assert.Equal(1, new RunJournal(after).Read().Runs[("itsm", "daily", "success")]);
-        new OperationJournal(after).Record(An(OperationKind.Prune, at: 0));
-    }
-
     private static Operation An(OperationKind kind, int at) =>
         new(0, "itsm", kind, Instant(at), Instant(at + 5), Backup: null, "of daily_20260214_020000.db.gz", Failure: null);
+
+    private static Operation Begun(OperationKind kind, int at) => Operation.Begun("itsm", kind, Instant(at), "of a to b");
 
     private static DateTimeOffset Instant(int seconds) => Some.Instant.AddSeconds(seconds);
 }

@@ -3,6 +3,7 @@ using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Restore;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Restore;
 using NexusBackupAgent.Tests.Support;
 
@@ -23,7 +24,7 @@ public sealed class RestoreHistoryTests
 
             Assert.Equal(before, Last(bench));
             Assert.Empty(bench.Bench.History.Read().Died);
-            var open = Assert.Single(bench.Bench.Operations.Open(OperationKind.Restore));
+            var open = Assert.Single(bench.Bench.Journal.Open(OperationKind.Restore));
             await KillAsync(child);
 
             var died = Last(bench);
@@ -63,7 +64,7 @@ public sealed class RestoreHistoryTests
 
             Assert.True(Last(bench).Succeeded);
             Assert.Empty(bench.Bench.History.Read().Died);
-            Assert.Equal(died, bench.Bench.Operations.Since("itsm", died.StartedAt)[0]);
+            Assert.Equal(died, bench.Bench.Journal.Since("itsm", died.StartedAt).First(done => done.Kind == OperationKind.Restore));
         }
     }
 
@@ -89,7 +90,7 @@ public sealed class RestoreHistoryTests
     public async Task One_elsewhere_that_died_says_nothing_of_the_live_database()
     {
         using var bench = new Workbench(new ManualClock(Some.Instant));
-        using (await bench.History.BeginAsync("itsm", Some.Instant, Operation.RestoreDetail("a.db.gz", "/tmp/look.db", isLive: false), CancellationToken.None))
+        using (await bench.History.BeginAsync(Begun("itsm", isOverLive: false), CancellationToken.None))
             Assert.Empty(bench.History.Read().Died);
 
         Assert.Single(bench.History.Read().Died);
@@ -124,7 +125,7 @@ public sealed class RestoreHistoryTests
 
             Assert.NotNull(record.NotRecorded);
             Assert.Equal(backedUp, await SqliteSamples.DumpAsync(bench.Database));
-            var open = Assert.Single(bench.Bench.Operations.Open(OperationKind.Restore));
+            var open = Assert.Single(bench.Bench.Journal.Open(OperationKind.Restore));
             Assert.Empty(bench.Bench.History.Read().Died);
             Assert.Equal(open with { EndedAt = record.Operation.EndedAt }, Last(bench));
 
@@ -137,7 +138,7 @@ public sealed class RestoreHistoryTests
 
             Assert.Equal(FailureKind.Died, Last(bench).Failure!.Kind);
             Assert.Equal(Last(bench), Assert.Single(bench.Bench.History.Read().Died));
-            Assert.Equal(open with { EndedAt = record.Operation.EndedAt }, bench.Bench.Operations.Since("itsm", open.StartedAt)[0]);
+            Assert.Equal(open with { EndedAt = record.Operation.EndedAt }, bench.Bench.Journal.Since("itsm", open.StartedAt).First(done => done.Kind == OperationKind.Restore));
         }
     }
 
@@ -163,7 +164,7 @@ public sealed class RestoreHistoryTests
     public async Task Only_a_success_of_its_own_counts(int further, int seconds, bool counts)
     {
         using var bench = new Workbench(new ManualClock(Some.Instant));
-        using (var begun = await bench.History.BeginAsync("itsm", Some.Instant, Operation.RestoreDetail("a.db.gz", "/srv/app.db", isLive: true), CancellationToken.None))
+        using (var begun = await bench.History.BeginAsync(Begun("itsm"), CancellationToken.None))
             (begun with { Id = begun.Id + further }).KeepSuccess(Some.Instant.AddSeconds(seconds));
 
         Assert.Equal(counts, bench.History.Read().LastOverLive["itsm"].Succeeded);
@@ -175,7 +176,7 @@ public sealed class RestoreHistoryTests
     {
         using var bench = new Workbench(new ManualClock(Some.Instant));
         foreach (var source in (string[])["itsm", "other"])
-            (await bench.History.BeginAsync(source, Some.Instant, Operation.RestoreDetail("a.db.gz", "/srv/app.db", isLive: true), CancellationToken.None)).Dispose();
+            (await bench.History.BeginAsync(Begun(source), CancellationToken.None)).Dispose();
         var path = Path.Combine(bench.State, "locks", ".restores", "itsm.lock");
         File.Delete(path);
         Directory.CreateDirectory(path); // nobody can open that for writing, root neither
@@ -185,6 +186,9 @@ public sealed class RestoreHistoryTests
 
         Assert.Contains("restore of itsm is taken for one at work", Assert.Single(bench.RestoresLog.Lines), StringComparison.Ordinal);
     }
+
+    private static Operation Begun(string source, bool isOverLive = true) =>
+        Operation.Begun(source, OperationKind.Restore, Some.Instant, "restore of a.db.gz") with { IsOverLive = isOverLive };
 
     private static async Task SqlAsync(SqliteConnection connection, string sql)
     {

@@ -20,7 +20,7 @@ public sealed class StateOwnerTests : IDisposable
         await Shell.BashAsync($"mkdir '{temp.Path}/home'; {(exists ? $"mkdir '{temp.Path}/home/state';" : "")} chown -R 1234:4321 '{temp.Path}/home'");
         var state = temp["home/state"];
 
-        using (var journal = new RunJournal(JournalDatabase.Open(state, Some.Instant, out _)))
+        using (var journal = new OperationJournal(JournalDatabase.Open(state, Some.Instant, out _)))
         using (RunLock.TryAcquire(state, "itsm")!)
         using (var scratch = new ScratchDirectory(Path.Combine(state, "scratch")))
         {
@@ -53,9 +53,9 @@ public sealed class StateOwnerTests : IDisposable
         await File.WriteAllTextAsync(temp["nexus-backup.yml"], "timeZone: UTC\nstores: {local: {path: backups}}\nsources: {itsm: {sqlite: itsm.db, schedules: {daily: {cron: 0 2 * * *, retention: 7d}}}}\n");
         await SqliteSamples.LedgerAsync(temp["itsm.db"], "delete");
         await Shell.BashAsync($"chown 65534 '{temp.Path}/itsm.db'");
-        await Child.RunAsync("command", temp.Path, "backup");
+        await Child.RunAsync("command", "now", temp.Path, "backup");
 
-        var said = await Child.RunAsUserAsync("command", temp.Path, "backup");
+        var said = await Child.RunAsUserAsync("command", "now", temp.Path, "backup");
 
         Assert.EndsWith("exit code 0", said, StringComparison.Ordinal);
     }
@@ -65,7 +65,7 @@ public sealed class StateOwnerTests : IDisposable
     {
         Need.Root();
         await Shell.BashAsync($"chmod 755 '{temp.Path}'");
-        using (new RunJournal(JournalDatabase.Open(temp["state"], Some.Instant, out _)))
+        using (new OperationJournal(JournalDatabase.Open(temp["state"], Some.Instant, out _)))
         {
         }
 

@@ -1,8 +1,10 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
 using NexusBackupAgent.Metrics;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Status;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Metrics;
@@ -22,7 +24,7 @@ public sealed class DrillMetricsTests : IDisposable
     public void Dispose() => bench.Dispose();
 
     [Fact]
-    public async Task Before_the_first_drill_all_is_0() => await AssertAsync(0, 0, 0, 0);
+    public async Task Before_the_first_drill_all_is_0_and_none_has_failed() => await AssertAsync(0, 0, 0, null, 0);
 
     [Fact]
     public async Task A_drill_is_counted_with_its_end_result_and_measured_time()
@@ -30,7 +32,7 @@ public sealed class DrillMetricsTests : IDisposable
         await bench.RunAsync();
         await DrillAsync();
 
-        await AssertAsync(1, clock.GetUtcNow().ToUnixTimeSeconds(), 1, 7);
+        await AssertAsync(1, 0, clock.GetUtcNow().ToUnixTimeSeconds(), 1, 7);
     }
 
     [Fact]
@@ -38,7 +40,7 @@ public sealed class DrillMetricsTests : IDisposable
     {
         await DrillAsync(); // there is nothing to restore
 
-        await AssertAsync(1, clock.GetUtcNow().ToUnixTimeSeconds(), 0, 0);
+        await AssertAsync(0, 1, clock.GetUtcNow().ToUnixTimeSeconds(), 0, 0);
     }
 
     [Fact]
@@ -50,7 +52,7 @@ public sealed class DrillMetricsTests : IDisposable
         source.Checking = _ => throw new BackupException(FailureKind.Io, "the disk", "look");
         await DrillAsync();
 
-        await AssertAsync(2, clock.GetUtcNow().ToUnixTimeSeconds(), 0, 7);
+        await AssertAsync(1, 1, clock.GetUtcNow().ToUnixTimeSeconds(), 0, 7);
     }
 
     [Fact]
@@ -63,7 +65,7 @@ public sealed class DrillMetricsTests : IDisposable
         Damage.FlipBit(Path.Combine(bench.StorePath, backup.File));
         await DrillAsync(); // its result takes the place of the other beside the backup
 
-        await AssertAsync(2, clock.GetUtcNow().ToUnixTimeSeconds(), 0, 7);
+        await AssertAsync(1, 1, clock.GetUtcNow().ToUnixTimeSeconds(), 0, 7);
     }
 
     [Fact]
@@ -73,8 +75,8 @@ public sealed class DrillMetricsTests : IDisposable
         await DrillAsync();
         var at = clock.GetUtcNow().ToUnixTimeSeconds();
 
-        double[] expected = [0, at, 1, 7];
-        Assert.Equal(expected, Figures(await bench.BackupsAsync(), new Dictionary<(string, string), long>(), new Dictionary<string, Operation>(StringComparer.Ordinal), new Dictionary<string, Operation>(StringComparer.Ordinal)));
+        var lost = Records() with { DrillCounts = new Dictionary<(string, string), long>(), LastDrills = new Dictionary<string, Operation>(StringComparer.Ordinal), PassedDrills = new Dictionary<string, Operation>(StringComparer.Ordinal) };
+        await AssertAsync(lost, 0, 0, at, 1, 7);
     }
 
     private Task AdvanceAsync(CancellationToken cancellationToken)
@@ -83,19 +85,27 @@ public sealed class DrillMetricsTests : IDisposable
         return Task.CompletedTask;
     }
 
-    private Task<Operation> DrillAsync() => bench.Drills.RunAsync(bench.Source, progress: null, TimeSpan.Zero, CancellationToken.None);
+    private Task<DrillRecord> DrillAsync() => bench.Drills.RunAsync(bench.Source, progress: null, TimeSpan.Zero, CancellationToken.None);
 
-    /// <param name="expected">Count, end, success, duration.</param>
-    private async Task AssertAsync(params double[] expected) =>
-        Assert.Equal(expected, Figures(await bench.BackupsAsync(), bench.Operations.Counts(OperationKind.Drill), bench.Operations.LastOfEach(OperationKind.Drill), bench.Operations.LastSuccessOfEach(OperationKind.Drill)));
+    private JournalRecords Records() => SomeState.Records(bench.Journal, bench.History);
 
-    private double[] Figures(IReadOnlyList<Backup> backups, IReadOnlyDictionary<(string, string), long> counts, IReadOnlyDictionary<string, Operation> last, IReadOnlyDictionary<string, Operation> passed)
+    /// <param name="expected">Passed, failed, end, success (null: not told), duration.</param>
+    private Task AssertAsync(params double?[] expected) => AssertAsync(Records(), expected);
+
+    private async Task AssertAsync(JournalRecords records, params double?[] expected)
     {
         var scheduled = new ScheduledSource(bench.Source, [], TimeSpan.FromHours(24), TimeSpan.FromHours(48));
-        var families = DrillMetrics.Of([SourceFigures.Of(scheduled, backups, bench.Journal.Read(), clock.GetUtcNow())], counts, last, passed).ToList();
-        Assert.Equal(
-            ["nexus_backup_drills_total", "nexus_backup_last_drill_timestamp_seconds", "nexus_backup_last_drill_success", "nexus_backup_last_drill_duration_seconds"],
-            families.Select(family => family.Name));
-        return [.. families.Select(family => Assert.Single(family.Samples).Value)];
+        var exposition = new Exposition();
+        DrillMetrics.Add(exposition, [SomeState.Of(scheduled, await bench.BackupsAsync(), clock.GetUtcNow()) with { Records = records.Of(scheduled.Name, () => new SourceHistory()) }]);
+        var series = await Scrape.SeriesAsync(exposition);
+
+        string[] names =
+        [
+            $"nexus_backup_drills_total{{source=\"{bench.Source.Name}\",result=\"success\"}}",
+            $"nexus_backup_drills_total{{source=\"{bench.Source.Name}\",result=\"failure\"}}",
+            .. from figure in (string[])["timestamp_seconds", "success", "duration_seconds"] select $"nexus_backup_last_drill_{figure}{{source=\"{bench.Source.Name}\"}}",
+        ];
+        Assert.Equal(expected, names.Select(name => series.TryGetValue(name, out var value) ? value : (double?)null));
+        Assert.Empty(series.Keys.Except(names));
     }
 }

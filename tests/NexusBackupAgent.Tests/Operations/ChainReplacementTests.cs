@@ -1,6 +1,8 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Status;
 using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Tests.Support;
@@ -60,7 +62,7 @@ public sealed class ChainReplacementTests
         FaultyStore? store = null;
         var (bench, chain) = await ChainBench.WithAsync(increments: 1, _ => store = new FaultyStore(new LocalDirectoryStore("local", temp.Path), 0, FaultTime.Before, staysDead: false));
         using var _ = bench;
-        Damage.FlipBit(store!.Locate(chain[0].File));
+        Damage.FlipBit(store!.Describe(chain[0].File));
         store.Opening = _ =>
         {
             bench.Clock.Advance(TimeSpan.FromMilliseconds(10)); // a run takes its time

@@ -1,5 +1,6 @@
 using System.Globalization;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Operations;

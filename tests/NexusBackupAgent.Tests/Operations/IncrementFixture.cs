@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Operations;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Operations;

@@ -3,6 +3,7 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Tests.Support;
 
@@ -16,17 +17,15 @@ public sealed class IncrementRunTests
     {
         using var bench = new Workbench(TimeProvider.System);
         await SqliteSamples.LedgerAsync(bench.Database, "wal");
-        var log = new CollectedLog<RunDispatcher>();
-        var dispatcher = new RunDispatcher(new BackupRunner(bench.Capture, bench.Examiner, bench.Clock), bench.Turns, bench.Journal, bench.Hooks, bench.Clock, log);
 
-        var run = await dispatcher.RunAsync(bench.Source, "daily", BackupType.Incremental, TimeSpan.Zero, progress: null, CancellationToken.None);
+        var run = await bench.RunAsync(BackupType.Incremental);
 
         const string Reason = "there is no good backup to build on";
         Assert.Equal((RunResult.Success, BackupType.Incremental, BackupType.Full, Reason), (run.Result, run.Type, run.TypeMade, run.Outcome!.FullBecause));
         Assert.Equal(BackupType.Full, run.Outcome.Backup.Manifest.Type);
-        Assert.Equal($"full|{Reason}|", await bench.JournalAsync("SELECT type, message, failure FROM runs"));
-        Assert.Contains(log.Lines, line => line.Contains($"full instead of incremental, because {Reason}", StringComparison.Ordinal));
-        var facts = HookFacts.Of(bench.Source, HookEvent.Of(run), consecutiveFailures: 0);
+        Assert.Equal($"full|{Reason}|", await bench.JournalAsync("SELECT type, full_because, failure FROM operations"));
+        Assert.Contains(bench.BackupsLog.Lines, line => line.Contains($"full instead of incremental, because {Reason}", StringComparison.Ordinal));
+        var facts = HookFacts.Of(OperationRunner.News(bench.Source, run.Operation, run.Outcome.Backup), consecutiveFailures: 0);
         Assert.Equal(("full", Reason), (facts.Type, facts.FullBecause));
         Assert.Null(bench.Journal.LastFailure("itsm"));
     }
@@ -40,7 +39,7 @@ public sealed class IncrementRunTests
         var run = await bench.RunAsync(BackupType.Differential);
         Assert.Equal((RunResult.Success, BackupType.Differential), (run.Result, run.TypeMade));
         Assert.Null(run.Outcome!.FullBecause);
-        Assert.Equal("full||\ndifferential||", await bench.JournalAsync("SELECT type, message, failure FROM runs ORDER BY id"));
+        Assert.Equal("full||\ndifferential||", await bench.JournalAsync("SELECT type, full_because, failure FROM operations ORDER BY id"));
     }
 
     [SkippableFact]
@@ -63,40 +62,43 @@ public sealed class IncrementRunTests
         Assert.Equal((RunResult.Success, BackupType.Incremental), await bench.RunAsync(BackupType.Incremental) is var again ? (again.Result, again.TypeMade) : default);
     }
 
-    /// <summary>A process that makes increments again and again is killed wherever it happens to be in one.</summary>
+    /// <summary>A process that makes an increment is killed (SIGKILL) before each of its system calls that change a file.</summary>
     [SkippableFact]
     public async Task An_increment_killed_anywhere_leaves_a_whole_chain_or_nothing_that_counts()
     {
         using var temp = new TempDirectory();
-        var database = Path.Combine(temp.Path, "app.db");
-        await SqliteSamples.LedgerAsync(database, "wal");
-        var random = new Random(20260215);
-        for (var i = 0; i < 12; i++)
+        await SqliteSamples.LedgerAsync(temp["app.db"], "wal");
+        using (var bench = new Workbench(TimeProvider.System, temp.Path))
         {
-            await SqliteSamples.SqlAsync(database, $"INSERT INTO log (amount, note) SELECT {i}, randomblob(900) FROM debit WHERE id % 4 = {i % 4}");
-            using (var child = Child.Start("increments-forever", temp.Path))
-            {
-                for (var made = random.Next(3); made >= 0; made--)
-                    Assert.Equal("made", await child.StandardOutput.ReadLineAsync());
-                await Task.Delay(TimeSpan.FromMilliseconds(random.Next(250)), TimeProvider.System);
-                child.Kill();
-                await child.WaitForExitAsync();
-            }
-
-            using var bench = new Workbench(TimeProvider.System, temp.Path);
-            bench.Scratch.RemoveLeftovers(TimeProvider.System.GetUtcNow().AddMinutes(2));
-            bench.Journal.CloseAbandoned("itsm", bench.Clock.GetUtcNow());
-            foreach (var backup in await bench.BackupsAsync())
-                Assert.Equal(BackupState.Good, backup.State == BackupState.Good ? backup.State : (await bench.VerifyAsync(backup)).State);
+            await bench.RunAsync();
+            await ChangeAsync(temp["app.db"], 0);
+            await bench.RunAsync(BackupType.Incremental);
+            await ChangeAsync(temp["app.db"], 1);
         }
 
-        using var after = new Workbench(TimeProvider.System, temp.Path);
-        Assert.Equal(RunResult.Success, (await after.RunAsync(BackupType.Incremental)).Result);
+        var calls = await Child.KillEverywhereAsync(temp.Path, ["backup", nameof(BackupType.Incremental)], (root, calls) => CheckChainAsync(root, calls[^1]));
+
+        Assert.Contains(calls, call => call.StartsWith("rename", StringComparison.Ordinal) && call.EndsWith(".db-wal.gz", StringComparison.Ordinal));
+        Assert.Contains(calls, call => call.StartsWith("rename", StringComparison.Ordinal) && call.EndsWith(".pages", StringComparison.Ordinal));
+    }
+
+    private static Task ChangeAsync(string database, int which) => SqliteSamples.SqlAsync(database, $"INSERT INTO log (amount, note) SELECT {which}, randomblob(900) FROM debit WHERE id % 40 = {which}");
+
+    private static async Task CheckChainAsync(string root, string call)
+    {
+        using var after = new Workbench(TimeProvider.System, root);
+        after.Scratch.RemoveLeftovers(TimeProvider.System.GetUtcNow().AddMinutes(2));
+        after.Journal.CloseAbandoned("itsm", after.Clock.GetUtcNow());
+        foreach (var backup in await after.BackupsAsync())
+            Assert.Equal((BackupState.Good, call), (backup.State == BackupState.Good ? backup.State : (await after.VerifyAsync(backup)).State, call));
+
+        await ChangeAsync(after.Database, 2);
+        Assert.Equal((RunResult.Success, BackupType.Incremental, call), await after.RunAsync(BackupType.Incremental) is var run ? (run.Result, run.TypeMade, call) : default);
         await after.Source.Catalog.SweepAsync(TimeProvider.System.GetUtcNow().AddDays(2), BackupRunner.OrphanGrace, CancellationToken.None);
         var backups = await after.BackupsAsync();
         Assert.Contains(backups, backup => backup.Bases.Count > 1);
-        Assert.Equal(5 * backups.Count, TempDirectory.FilesIn(after.StorePath).Count);
+        Assert.Equal((5 * backups.Count, call), (TempDirectory.FilesIn(after.StorePath).Count, call));
         foreach (var backup in backups)
-            Assert.Equal(BackupState.Good, (await after.VerifyAsync(backup)).State);
+            Assert.Equal((BackupState.Good, call), ((await after.VerifyAsync(backup)).State, call));
     }
 }

@@ -1,4 +1,5 @@
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Operations;

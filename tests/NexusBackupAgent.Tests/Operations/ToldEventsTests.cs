@@ -67,6 +67,20 @@ public sealed class ToldEventsTests : IDisposable
     }
 
     [Fact]
+    public async Task A_backup_that_replaces_a_corrupt_one_is_told_as_any_other()
+    {
+        var backup = (await bench.RunAsync()).Outcome!.Backup;
+        Damage.FlipBit(Path.Combine(bench.StorePath, backup.File));
+        clock.Advance(TimeSpan.FromMinutes(1));
+        await bench.Verifications.VerifyAsync(bench.Source, backup, TimeSpan.Zero, progress: null, CancellationToken.None);
+        clock.Advance(TimeSpan.FromMinutes(1));
+
+        var run = await bench.Replacements.RunIfDueAsync(source, TimeSpan.Zero, progress: null, CancellationToken.None);
+
+        Assert.Equal([$"backup success {run!.Outcome!.Backup.File}"], await ToldAsync());
+    }
+
+    [Fact]
     public async Task A_backup_that_cannot_be_read_is_told_and_still_thrown()
     {
         var backup = (await bench.RunAsync()).Outcome!.Backup;
@@ -97,7 +111,7 @@ public sealed class ToldEventsTests : IDisposable
         await bench.Restores.RestoreAsync(source, new RestoreWish(), home["elsewhere"], force: false, TimeSpan.Zero, new RestoreEvents(_ => { }, (_, _) => { }, _ => { }, _ => { }), CancellationToken.None);
 
         Assert.Equal([$"restore success {backup.File}"], await ToldAsync());
-        Assert.Equal(1, bench.Operations.Counts(OperationKind.Restore)[("itsm", "success")]);
+        Assert.Equal(1, bench.Journal.Counts(OperationKind.Restore)[("itsm", "success")]);
     }
 
     [Fact]
@@ -110,7 +124,7 @@ public sealed class ToldEventsTests : IDisposable
         await Assert.ThrowsAsync<BackupException>(() => bench.Restores.RestoreAsync(source, new RestoreWish(), home["elsewhere"], force: false, TimeSpan.Zero, new RestoreEvents(_ => { }, (_, _) => { }, _ => { }, _ => { }), CancellationToken.None));
 
         Assert.Equal("restore failure storage", Assert.Single(await ToldAsync()).TrimEnd());
-        Assert.Equal(1, bench.Operations.Counts(OperationKind.Restore)[("itsm", "failure")]);
+        Assert.Equal(1, bench.Journal.Counts(OperationKind.Restore)[("itsm", "failure")]);
     }
 
     private async Task<string[]> ToldAsync() => await File.ReadAllLinesAsync(home["told"]);

@@ -25,7 +25,7 @@ public sealed class UnkeptResultTests
         await CloseAsync(disk, store);
 
         var verified = await bench.Verifications.VerifyAsync(bench.Source, backup, TimeSpan.Zero, progress: null, CancellationToken.None);
-        var (drill, drilled) = await bench.Drills.PractiseAsync(bench.Source, progress: null, TimeSpan.Zero, CancellationToken.None);
+        var (drill, drilled) = await bench.Drills.RunAsync(bench.Source, progress: null, TimeSpan.Zero, CancellationToken.None);
 
         Assert.Equal(BackupState.Good, verified.State);
         Assert.Equal(store == "full" ? FailureKind.StoreFull : FailureKind.StoreUnavailable, verified.NotRecorded!.Kind);
@@ -33,7 +33,7 @@ public sealed class UnkeptResultTests
         Assert.True(drilled!.Drill!.Passed);
         foreach (var kind in (OperationKind[])[OperationKind.Verification, OperationKind.Drill])
         {
-            var journalled = bench.Operations.Last("itsm", kind)!;
+            var journalled = bench.Journal.Last("itsm", kind)!;
             Assert.True(journalled.Succeeded);
             Assert.Contains("can't be kept beside it: cannot write", journalled.Detail, StringComparison.Ordinal);
         }
@@ -54,7 +54,7 @@ public sealed class UnkeptResultTests
         var verified = await bench.Verifications.VerifyAsync(bench.Source, backup, TimeSpan.Zero, progress: null, CancellationToken.None);
 
         Assert.Equal(store == "full" ? BackupState.Quarantined : BackupState.Corrupt, verified.State); // a full disk can rename
-        Assert.Contains("is corrupt", bench.Operations.Last("itsm", OperationKind.Verification)!.Failure!.Message, StringComparison.Ordinal);
+        Assert.Contains("is corrupt", bench.Journal.Last("itsm", OperationKind.Verification)!.Failure!.Message, StringComparison.Ordinal);
     }
 
     [SkippableFact]

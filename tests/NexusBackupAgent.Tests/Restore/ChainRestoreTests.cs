@@ -2,7 +2,9 @@ using System.Security.Cryptography;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
 using NexusBackupAgent.Restore;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Restore;
@@ -23,7 +25,7 @@ public sealed class ChainRestoreTests
         {
             var restored = await RestoreAsync(bench, new RestoreWish(Id: backup.Id.Value));
 
-            Assert.Equal(bench.States[backup.Id], await DigestAsync(restored.Target));
+            Assert.Equal(bench.States[backup.Id], await DigestAsync(restored.Place.Location));
         }
     }
 
@@ -36,7 +38,7 @@ public sealed class ChainRestoreTests
         var restored = await RestoreAsync(bench, new RestoreWish(At: chain[3].CapturedAt.AddSeconds(-1)));
 
         Assert.Equal(chain[2].Id, restored.Backup.Backup.Id);
-        Assert.Equal(bench.States[chain[2].Id], await DigestAsync(restored.Target));
+        Assert.Equal(bench.States[chain[2].Id], await DigestAsync(restored.Place.Location));
     }
 
     [SkippableFact]
@@ -63,7 +65,7 @@ public sealed class ChainRestoreTests
         var restored = await RestoreAsync(bench, new RestoreWish());
 
         Assert.Equal(chain[0].Id, restored.Backup.Backup.Id);
-        Assert.Equal(bench.States[chain[0].Id], await DigestAsync(restored.Target));
+        Assert.Equal(bench.States[chain[0].Id], await DigestAsync(restored.Place.Location));
         Assert.Equal([chain[3].Id, chain[2].Id, chain[1].Id], passedOver.Select(candidate => candidate.Backup.Id));
         Assert.Contains($"{chain[1].File}', which it needs, is damaged: its SHA-256 is ", passedOver[0].Reason, StringComparison.Ordinal);
         Assert.Equal($"{chain[1].File}, which it needs, is damaged", passedOver[1].Reason);
@@ -106,7 +108,7 @@ public sealed class ChainRestoreTests
         Assert.Equal((chain[2].Id, false), (backup!.Id, backup.Drill!.Passed));
     }
 
-    private static Task<(Operation Operation, Backup? Backup)> DrillAsync(ChainBench bench) => bench.Bench.Drills.PractiseAsync(bench.Source, progress: null, TimeSpan.Zero, CancellationToken.None);
+    private static Task<DrillRecord> DrillAsync(ChainBench bench) => bench.Bench.Drills.RunAsync(bench.Source, progress: null, TimeSpan.Zero, CancellationToken.None);
 
     private static Task<RestorePreview> PreviewAsync(ChainBench bench, RestoreWish wish) =>
         bench.Bench.Restores.PreviewAsync(bench.Source, wish, Path.Combine(bench.Bench.Root, "restored.db"), force: true, CancellationToken.None);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using NexusBackupAgent.Restore;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Restore;
@@ -47,38 +48,26 @@ public sealed class KilledRestoreTests
 
         var expected = Enum.Parse<RestoreStage>(stage) > RestoreStage.Replace ? restored : old;
         Assert.Equal(expected, await ViewAsync(temp["app.db"]));
-        await RestoreAgainAsync(temp, old, restored);
+        await RestoreAgainAsync(temp.Path, old, restored);
     }
 
-    /// <summary>In the middle of a step.</summary>
+    /// <summary>In the middle of a step too: before each of its system calls that change a file.</summary>
     [SkippableFact]
     public async Task Killed_anywhere_it_leaves_the_old_database_or_the_new_one_whole()
     {
         using var temp = new TempDirectory();
-        var random = new Random(20260214);
         var (old, restored) = await PrepareAsync(temp, "wal");
-        await SqliteSamples.SqlAsync(temp["app.db"], "CREATE TABLE bulk (x); WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) INSERT INTO bulk SELECT randomblob(4000) FROM n");
-        old = await ViewAsync(temp["app.db"]);
         var kept = 0;
-        for (var i = 0; i < 10; i++)
+
+        var calls = await Child.KillEverywhereAsync(temp.Path, ["restore"], async (root, calls) =>
         {
-            using (var child = Child.Start("restore-until", temp.Path, "Never"))
-            {
-                await Eventually.TrueAsync(() => child.HasExited || Directory.EnumerateFiles(temp.Path, ".app.db.*").Any(), "the restore has begun");
-                await Task.Delay(TimeSpan.FromMilliseconds(random.Next(120)), TimeProvider.System);
-                child.Kill();
-                await child.WaitForExitAsync();
-            }
-
-            var now = await ViewAsync(temp["app.db"]);
-            Assert.True(now == old || now == restored, "neither the old rows nor the restored ones");
+            var now = await ViewAsync(Path.Combine(root, "app.db"));
+            Assert.True(now == old || now == restored, $"neither the old rows nor the restored ones before {calls[^1]}");
             kept += now == old ? 1 : 0;
-            if (now == restored)
-                await PutBackAsync(temp, old);
-        }
+            await RestoreAgainAsync(root, old, restored);
+        });
 
-        Assert.True(kept > 0, "every kill came too late");
-        await RestoreAgainAsync(temp, old, restored);
+        Assert.InRange(kept, 1, calls.Count - 1);
     }
 
     private static async Task<(string Old, string Restored)> PrepareAsync(TempDirectory temp, string state)
@@ -131,23 +120,17 @@ public sealed class KilledRestoreTests
     private static Task<string> ViewAsync(string database) =>
         Shell.BashAsync($"sqlite3 '{database}' .dump 2>&1 || true; echo -n '-- '; sqlite3 '{database}' 'PRAGMA integrity_check' 2>&1 || true");
 
-    private static async Task PutBackAsync(TempDirectory temp, string sql)
+    private static async Task RestoreAgainAsync(string root, string old, string restored)
     {
-        await File.WriteAllTextAsync(temp["old.sql"], sql);
-        await Shell.BashAsync($"cd '{temp.Path}'; rm -f app.db*; sqlite3 app.db 'PRAGMA journal_mode=wal'; sqlite3 app.db < old.sql");
-    }
-
-    private static async Task RestoreAgainAsync(TempDirectory temp, string old, string restored)
-    {
-        using var bench = new RestoreBench(root: temp.Path);
+        using var bench = new RestoreBench(root: root);
         var before = bench.SafetyCopies;
 
         await bench.RestoreAsync();
 
-        Assert.Equal(restored, await ViewAsync(temp["app.db"]));
+        Assert.Equal(restored, await ViewAsync(bench.Database));
         Assert.NotEmpty(bench.SafetyCopies.Except(before, StringComparer.Ordinal)); // not counted: what the kill left unfinished goes
         foreach (var safety in bench.SafetyCopies.Where(file => char.IsAsciiDigit(file[^1])))
             Assert.Contains(await ViewAsync(safety), (string[])[old, restored]);
-        Assert.DoesNotContain(temp.Files, file => file.StartsWith(".app.db.", StringComparison.Ordinal));
+        Assert.DoesNotContain(TempDirectory.FilesIn(root), file => file.StartsWith(".app.db.", StringComparison.Ordinal));
     }
 }

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Restore;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Restore;

@@ -113,6 +113,16 @@ public sealed class RestorePlanTests
         Assert.Contains("leave --at out", failure.Hint, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Where_none_is_good_a_line_among_others_names_the_newest_and_counts_the_rest()
+    {
+        var failure = Assert.Throws<BackupException>(() => Choose([Corrupt(1), Corrupt(2), Corrupt(3)]));
+
+        Assert.Equal("no backup of source 'itsm' can be restored: 3.db.gz: corrupt: bad gzip; and 2 more files", failure.Brief);
+        Assert.Contains("3.db.gz: corrupt: bad gzip; 2.db.gz: corrupt: bad gzip; 1.db.gz", failure.Message, StringComparison.Ordinal);
+        Assert.Null(Assert.Throws<BackupException>(() => Choose([Corrupt(1)])).Brief);
+    }
+
     private static RestoreWish At(DateTimeOffset at) => new(At: at);
 
     private static RestorePlan Choose(Backup[] backups, RestoreWish? wish = null) => RestorePlan.Choose(
@@ -131,6 +141,6 @@ public sealed class RestorePlanTests
 
     private static Backup Verified(Backup backup, bool passed) => backup with
     {
-        Verification = new VerificationResult(backup.Id, Now, 100, passed, [new CheckResult(VerificationCheck.Gzip, passed, passed ? "" : "bad gzip")]),
+        Verification = new VerificationResult(backup.Id, Now, 100, passed, [new CheckResult(VerificationCheck.Encoding, passed, passed ? "" : "bad gzip")]),
     };
 }

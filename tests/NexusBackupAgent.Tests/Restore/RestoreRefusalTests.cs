@@ -1,6 +1,7 @@
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Restore;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Restore;
@@ -21,7 +22,7 @@ public sealed class RestoreRefusalTests
 
             Assert.Contains("would lose everything since 2026-02-14 02:00 +00:00 (1 d 7 h)", refusal.Message, StringComparison.Ordinal);
             Assert.Contains("--force", refusal.Hint, StringComparison.Ordinal);
-            Assert.Null(bench.Bench.Operations.Last("itsm", OperationKind.Restore));
+            Assert.Null(bench.Bench.Journal.Last("itsm", OperationKind.Restore));
         }
     }
 

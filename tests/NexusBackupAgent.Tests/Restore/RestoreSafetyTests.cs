@@ -1,6 +1,8 @@
+using NexusBackupAgent.Sources.Files;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Restore;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Restore;
@@ -26,7 +28,7 @@ public sealed class RestoreSafetyTests
             var outcome = await bench.RestoreAsync();
 
             Assert.Equal(backedUp, await SqliteSamples.DumpAsync(bench.Database));
-            Assert.Equal(bytes, await File.ReadAllBytesAsync(outcome.SafetyCopy!));
+            Assert.Equal(bytes, await File.ReadAllBytesAsync(outcome.Place.SafetyCopy!));
             Assert.Single(bench.SafetyCopies, file => char.IsAsciiDigit(file[^1]));
         }
     }
@@ -227,8 +229,8 @@ public sealed class RestoreSafetyTests
 
             Assert.True(fired);
             Assert.Equal("0", await SqliteSamples.SqlAsync(bench.Database, "SELECT count(*) FROM t WHERE note = 'only in the WAL'"));
-            Assert.Equal(wal, await File.ReadAllBytesAsync(outcome.SafetyCopy + "-wal"));
-            Assert.Equal("ok\n1", await SqliteSamples.SqlAsync(outcome.SafetyCopy!, "PRAGMA integrity_check; SELECT count(*) FROM t WHERE note = 'only in the WAL'"));
+            Assert.Equal(wal, await File.ReadAllBytesAsync(outcome.Place.SafetyCopy + "-wal"));
+            Assert.Equal("ok\n1", await SqliteSamples.SqlAsync(outcome.Place.SafetyCopy!, "PRAGMA integrity_check; SELECT count(*) FROM t WHERE note = 'only in the WAL'"));
         }
     }
 
@@ -249,9 +251,9 @@ public sealed class RestoreSafetyTests
 
             var record = await bench.RunAsync();
 
-            Assert.Equal([record.Outcome!.SafetyCopy + "-wal"], record.Outcome.SetAside);
-            Assert.Equal(record.Outcome.SetAside, RestoreDocument.Of("itsm", record, [], bench.Clock.GetUtcNow()).SetAside);
-            Assert.EndsWith($"with {record.Outcome.SetAside[0]}", record.Operation.Detail, StringComparison.Ordinal);
+            Assert.Equal([record.Outcome!.Place.SafetyCopy + "-wal"], record.Outcome.Place.SetAside);
+            Assert.Equal(record.Outcome.Place.SetAside, RestoreDocument.Of("itsm", record, [], bench.Clock.GetUtcNow()).SetAside);
+            Assert.EndsWith($"with {record.Outcome.Place.SetAside[0]}", record.Operation.Detail, StringComparison.Ordinal);
             await Shell.BashAsync(record.Operation.Failure!.Hint.Split("stop the service and: ")[1]);
             Assert.Equal(database, await File.ReadAllBytesAsync(bench.Database));
             Assert.Equal(wal, await File.ReadAllBytesAsync(bench.Database + "-wal"));
@@ -284,13 +286,13 @@ public sealed class RestoreSafetyTests
             Directory.CreateSymbolicLink(Path.Combine(bench.Directory, "link"), Path.Combine(bench.Directory, "store", "deep"));
             await Shell.RunAsync("mkfifo", Path.Combine(bench.Directory, "pipe"));
 
-            var target = RestoreTarget.Of(
-                bench.Bench.Source.Source, Path.Combine(bench.Directory, to), [Path.Combine(bench.Directory, "store"), Path.Combine(bench.Directory, "nexus-backup.yml")]);
+            var target = bench.Bench.Source.Source.Target(Path.Combine(bench.Directory, to));
+            var obstacle = target.Obstacle([Path.Combine(bench.Directory, "store"), Path.Combine(bench.Directory, "nexus-backup.yml")]);
 
             if (refused is null)
-                Assert.Null(target.Obstacle());
+                Assert.Null(obstacle);
             else
-                Assert.Contains(refused, target.Obstacle()!.Message, StringComparison.Ordinal);
+                Assert.Contains(refused, obstacle!.Message, StringComparison.Ordinal);
         }
     }
 }

@@ -1,6 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Restore;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Tests.Support;
 
@@ -25,8 +26,8 @@ public sealed class RestorerTests
 
             Assert.Equal(backedUp, await SqliteSamples.DumpAsync(bench.Database));
             Assert.Equal("ok", await SqliteSamples.SqlAsync(bench.Database, "PRAGMA integrity_check"));
-            Assert.Matches(@"app\.db\.pre_restore\.\d{14}$", outcome.SafetyCopy);
-            Assert.Equal(old, await SqliteSamples.DumpAsync(outcome.SafetyCopy!));
+            Assert.Matches(@"app\.db\.pre_restore\.\d{14}$", outcome.Place.SafetyCopy);
+            Assert.Equal(old, await SqliteSamples.DumpAsync(outcome.Place.SafetyCopy!));
             Assert.Contains(RestoreBench.Rows.ToString(System.Globalization.CultureInfo.InvariantCulture), backedUp, StringComparison.Ordinal);
         }
     }
@@ -42,7 +43,7 @@ public sealed class RestorerTests
 
             var outcome = await bench.RestoreAsync();
 
-            Assert.Equal("2", await SqliteSamples.SqlAsync(outcome.SafetyCopy!, "SELECT count(*) FROM t WHERE note LIKE '%later' OR note = 'only in the wal'"));
+            Assert.Equal("2", await SqliteSamples.SqlAsync(outcome.Place.SafetyCopy!, "SELECT count(*) FROM t WHERE note LIKE '%later' OR note = 'only in the wal'"));
             Assert.Equal(backedUp, await SqliteSamples.DumpAsync(bench.Database));
             Assert.False(File.Exists(bench.Database + "-wal") && new FileInfo(bench.Database + "-wal").Length > 0);
         }
@@ -61,7 +62,7 @@ public sealed class RestorerTests
 
             var outcome = await bench.RestoreAsync();
 
-            Assert.Equal(committed, await SqliteSamples.DumpAsync(outcome.SafetyCopy!));
+            Assert.Equal(committed, await SqliteSamples.DumpAsync(outcome.Place.SafetyCopy!));
             Assert.Equal(backedUp, await SqliteSamples.DumpAsync(bench.Database));
             Assert.False(File.Exists(bench.Database + "-journal"));
         }
@@ -80,9 +81,9 @@ public sealed class RestorerTests
             var outcome = await bench.RestoreAsync(force: false);
 
             Assert.Equal(backedUp, await SqliteSamples.DumpAsync(bench.Database));
-            Assert.Null(outcome.SafetyCopy);
-            Assert.Equal(["-journal", "-shm", "-wal"], outcome.SetAside.Select(file => file[file.LastIndexOf('-')..]).Order(StringComparer.Ordinal));
-            Assert.All(outcome.SetAside, file => Assert.True(File.Exists(file)));
+            Assert.Null(outcome.Place.SafetyCopy);
+            Assert.Equal(["-journal", "-shm", "-wal"], outcome.Place.SetAside.Select(file => file[file.LastIndexOf('-')..]).Order(StringComparer.Ordinal));
+            Assert.All(outcome.Place.SetAside, file => Assert.True(File.Exists(file)));
         }
     }
 
@@ -102,8 +103,8 @@ public sealed class RestorerTests
             var outcome = await bench.RestoreAsync();
 
             Assert.Equal(backedUp, await SqliteSamples.DumpAsync(bench.Database));
-            Assert.Equal(database, await File.ReadAllBytesAsync(outcome.SafetyCopy!));
-            Assert.Equal(wal, await File.ReadAllBytesAsync(outcome.SafetyCopy + "-wal"));
+            Assert.Equal(database, await File.ReadAllBytesAsync(outcome.Place.SafetyCopy!));
+            Assert.Equal(wal, await File.ReadAllBytesAsync(outcome.Place.SafetyCopy + "-wal"));
         }
     }
 
@@ -120,7 +121,7 @@ public sealed class RestorerTests
             var outcome = await bench.RestoreAsync();
 
             Assert.Equal(backedUp, await SqliteSamples.DumpAsync(bench.Database));
-            Assert.Equal(content, await File.ReadAllTextAsync(outcome.SafetyCopy!));
+            Assert.Equal(content, await File.ReadAllTextAsync(outcome.Place.SafetyCopy!));
         }
     }
 
@@ -137,7 +138,7 @@ public sealed class RestorerTests
             var outcome = await bench.RestoreAsync();
 
             Assert.Equal(backedUp, await SqliteSamples.DumpAsync(bench.Database));
-            Assert.Equal(bytes, await File.ReadAllBytesAsync(outcome.SafetyCopy!));
+            Assert.Equal(bytes, await File.ReadAllBytesAsync(outcome.Place.SafetyCopy!));
         }
     }
 
@@ -229,9 +230,9 @@ public sealed class RestorerTests
 
             var outcome = await bench.RestoreAsync();
 
-            foreach (var file in (string[])[bench.Database, outcome.SafetyCopy!])
+            foreach (var file in (string[])[bench.Database, outcome.Place.SafetyCopy!])
                 Assert.Equal("1234 4321 664", await Shell.RunAsync("stat", "-c", "%u %g %a", file));
-            Assert.Equal(("1234:4321", "0664", null), (outcome.Owner.Names, outcome.Owner.Octal, outcome.Chown));
+            Assert.Equal(("1234:4321", "0664", null), (outcome.Place.Owner!.Value.Names, outcome.Place.Owner!.Value.Octal, outcome.Place.Chown));
         }
     }
 
@@ -246,9 +247,9 @@ public sealed class RestorerTests
 
             var outcome = await bench.RestoreAsync(to: Path.Combine(bench.Directory, "elsewhere"), force: false);
 
-            Assert.Equal(Path.Combine(bench.Directory, "elsewhere", "app.db"), outcome.Target);
-            Assert.Equal("1234 4321 640", await Shell.RunAsync("stat", "-c", "%u %g %a", outcome.Target));
-            Assert.Equal(backedUp, await SqliteSamples.DumpAsync(outcome.Target));
+            Assert.Equal(Path.Combine(bench.Directory, "elsewhere", "app.db"), outcome.Place.Location);
+            Assert.Equal("1234 4321 640", await Shell.RunAsync("stat", "-c", "%u %g %a", outcome.Place.Location));
+            Assert.Equal(backedUp, await SqliteSamples.DumpAsync(outcome.Place.Location));
         }
     }
 
@@ -265,8 +266,8 @@ public sealed class RestorerTests
             var outcome = await bench.RestoreAsync();
 
             Assert.Equal(real, new FileInfo(bench.Database).LinkTarget);
-            Assert.Equal(real, outcome.Target);
-            Assert.StartsWith(real + ".pre_restore.", outcome.SafetyCopy, StringComparison.Ordinal);
+            Assert.Equal(real, outcome.Place.Location);
+            Assert.StartsWith(real + ".pre_restore.", outcome.Place.SafetyCopy, StringComparison.Ordinal);
             Assert.Equal(backedUp, await SqliteSamples.DumpAsync(real));
         }
     }
@@ -300,7 +301,7 @@ public sealed class RestorerTests
 
             var outcome = await bench.RestoreAsync(to: to);
 
-            Assert.Equal("precious", await File.ReadAllTextAsync(outcome.SafetyCopy!));
+            Assert.Equal("precious", await File.ReadAllTextAsync(outcome.Place.SafetyCopy!));
             Assert.Equal(backedUp, await SqliteSamples.DumpAsync(to));
         }
     }
@@ -315,9 +316,9 @@ public sealed class RestorerTests
             var first = await bench.RestoreAsync();
             var second = await bench.RestoreAsync();
 
-            Assert.EndsWith(".pre_restore.20260214020000", first.SafetyCopy, StringComparison.Ordinal);
-            Assert.EndsWith(".pre_restore.20260214020000-1", second.SafetyCopy, StringComparison.Ordinal);
-            Assert.Equal(backedUp, await SqliteSamples.DumpAsync(second.SafetyCopy!));
+            Assert.EndsWith(".pre_restore.20260214020000", first.Place.SafetyCopy, StringComparison.Ordinal);
+            Assert.EndsWith(".pre_restore.20260214020000-1", second.Place.SafetyCopy, StringComparison.Ordinal);
+            Assert.Equal(backedUp, await SqliteSamples.DumpAsync(second.Place.SafetyCopy!));
         }
     }
 
@@ -329,11 +330,11 @@ public sealed class RestorerTests
         {
             var outcome = await bench.RestoreAsync();
 
-            var operation = bench.Bench.Operations.Last("itsm", OperationKind.Restore)!;
+            var operation = bench.Bench.Journal.Last("itsm", OperationKind.Restore)!;
             Assert.True(operation.Succeeded);
             Assert.Equal(outcome.Backup.Backup.Id, operation.Backup);
             Assert.Contains(outcome.Backup.Backup.File, operation.Detail, StringComparison.Ordinal);
-            Assert.Contains(outcome.SafetyCopy!, operation.Detail, StringComparison.Ordinal);
+            Assert.Contains(outcome.Place.SafetyCopy!, operation.Detail, StringComparison.Ordinal);
         }
     }
 

@@ -1,6 +1,8 @@
 using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
-using NexusBackupAgent.Sources.Sqlite.Pages;
+using NexusBackupAgent.Sources.Files;
+using NexusBackupAgent.Sources.Sqlite;
 
 namespace NexusBackupAgent.Tests.Restore;
 
@@ -10,33 +12,30 @@ internal sealed class RiggedSource(IBackupSource inner, Func<Func<Task>, Task> s
 {
     public string Kind => inner.Kind;
 
-    public string Extension => inner.Extension;
-
-    public string? IncrementExtension => inner.IncrementExtension;
-
-    public string Path => inner.Path;
-
-    public IReadOnlyList<string> Companions => inner.Companions;
+    public string Location => inner.Location;
 
     public IReadOnlyDictionary<string, string> Tools => inner.Tools;
 
     public ISourceInspection Inspection => inner.Inspection;
 
-    public Task<SourceSnapshot> OpenSnapshotAsync(CancellationToken cancellationToken) => inner.OpenSnapshotAsync(cancellationToken);
+    public ArtifactFormat? FormatOf(BackupType type) => inner.FormatOf(type);
 
-    public Task<ArtifactDigest> CopyChangesAsync(
-        SourceSnapshot snapshot, PageHistory earlier, PageIndexDraft index, Stream destination, IProgress<long>? progress, CancellationToken cancellationToken) =>
-        inner.CopyChangesAsync(snapshot, earlier, index, destination, progress, cancellationToken);
+    public Task<ICapture> CaptureAsync(CaptureRequest request, CancellationToken cancellationToken) => inner.CaptureAsync(request, cancellationToken);
 
-    public PageIndexer IndexPages(bool isIncrement, PageIndexDraft index, Stream passOn) => inner.IndexPages(isIncrement, index, passOn);
+    public Task<ContentCheck> CheckAsync(StoredChain chain, ScratchDirectory scratch, CancellationToken cancellationToken) => inner.CheckAsync(chain, scratch, cancellationToken);
 
-    public Stream OpenIncrement(string path) => inner.OpenIncrement(path);
+    public IRestoreTarget Target(string? to) => new FileTarget(new RiggedFiles(new SqliteFiles(), settle), inner.Location, to);
 
-    public Task<string?> CheckAsync(string path, CancellationToken cancellationToken) => inner.CheckAsync(path, cancellationToken);
+    private sealed class RiggedFiles(SqliteFiles files, Func<Func<Task>, Task> settle) : IFileContent
+    {
+        public IReadOnlyList<string> Companions => files.Companions;
 
-    public Task<ProbeAnswer> ProbeAsync(string path, string question, CancellationToken cancellationToken) => inner.ProbeAsync(path, question, cancellationToken);
+        public Task<ContentCheck> ExpandAsync(StoredChain chain, string file, CancellationToken cancellationToken) => files.ExpandAsync(chain, file, cancellationToken);
 
-    public Task<SavedCopy> SaveAsync(string path, string copy, CancellationToken cancellationToken) => inner.SaveAsync(path, copy, cancellationToken);
+        public Task<ProbeAnswer> ProbeAsync(string file, string question, CancellationToken cancellationToken) => files.ProbeAsync(file, question, cancellationToken);
 
-    public Task SettleAsync(string path, CancellationToken cancellationToken) => settle(() => inner.SettleAsync(path, cancellationToken));
+        public Task<SavedCopy> SaveAsync(string path, string copy, CancellationToken cancellationToken) => files.SaveAsync(path, copy, cancellationToken);
+
+        public Task SettleAsync(string path, CancellationToken cancellationToken) => settle(() => files.SettleAsync(path, cancellationToken));
+    }
 }

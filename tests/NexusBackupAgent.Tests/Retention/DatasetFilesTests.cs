@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Retention;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Retention;
@@ -52,7 +53,7 @@ public sealed class DatasetFilesTests
     {
         bench.Clock.Advance(TimeSpan.FromSeconds(1));
         await SqliteSamples.SqlAsync(bench.Bench.Database, "UPDATE t SET note = hex(randomblob(40)) WHERE id = abs(random() % 3000)");
-        var run = await bench.Bench.Dispatcher.RunAsync(source, schedule, type, TimeSpan.Zero, progress: null, CancellationToken.None);
+        var run = await bench.Bench.Backups.RunAsync(source, schedule, type, TimeSpan.Zero, progress: null, CancellationToken.None);
         Assert.Null(run.Failure);
         states[run.Outcome!.Backup.Id] = Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(bench.Bench.Database)));
     }

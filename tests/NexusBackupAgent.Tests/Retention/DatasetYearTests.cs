@@ -1,5 +1,6 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Retention;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Tests.Retention;
 

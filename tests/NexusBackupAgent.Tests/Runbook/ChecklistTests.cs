@@ -97,7 +97,7 @@ public sealed class ChecklistTests : IDisposable
     public async Task A_last_run_that_found_no_room_fails_although_the_disk_is_below_its_limit()
     {
         await Place.RunAsync("backup");
-        night.FailRun(FailureKind.StoreFull, "no room for it", TimeProvider.System.GetUtcNow());
+        night.FailRun(FailureKind.StoreFull, "no room for it", Place.Clock.GetUtcNow());
 
         var (checks, code) = await CheckAsync();
 
@@ -110,7 +110,7 @@ public sealed class ChecklistTests : IDisposable
     public async Task What_kept_the_last_run_from_succeeding_leads_to_a_command_and_not_to_words()
     {
         await Place.RunAsync("backup");
-        night.FailRun(FailureKind.Permission, "permission denied", TimeProvider.System.GetUtcNow());
+        night.FailRun(FailureKind.Permission, "permission denied", Place.Clock.GetUtcNow());
 
         var (checks, _) = await CheckAsync();
 
@@ -121,7 +121,7 @@ public sealed class ChecklistTests : IDisposable
     public async Task A_disk_that_was_full_is_not_the_next_step_for_a_database_that_may_not_be_read()
     {
         await Place.RunAsync("backup");
-        night.FailRun(FailureKind.StoreFull, "no room for it", TimeProvider.System.GetUtcNow());
+        night.FailRun(FailureKind.StoreFull, "no room for it", Place.Clock.GetUtcNow());
         File.Delete(Place.In("itsm.db"));
 
         var (checks, _) = await CheckAsync();
@@ -133,7 +133,7 @@ public sealed class ChecklistTests : IDisposable
     public async Task A_newest_backup_that_was_set_aside_and_not_replaced_fails()
     {
         await Place.RunAsync("backup");
-        var earlier = TimeZoneInfo.ConvertTime(TimeProvider.System.GetUtcNow().AddHours(-1), TimeZoneInfo.FindSystemTimeZoneById("Asia/Tokyo"));
+        var earlier = TimeZoneInfo.ConvertTime(Workplace.Now.AddHours(-1), TimeZoneInfo.FindSystemTimeZoneById("Asia/Tokyo"));
         File.Move(Place.Artifact(), Path.Combine(Place.Store, $"manual_{earlier:yyyyMMdd_HHmmss}.db.gz"));
         foreach (var companion in Directory.GetFiles(Place.Store).Where(file => !file.EndsWith(".gz", StringComparison.Ordinal)))
             File.Delete(companion);

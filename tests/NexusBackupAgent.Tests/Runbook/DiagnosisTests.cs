@@ -2,10 +2,10 @@ using System.Text.Json;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Cli;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Runbook;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Status;
 using NexusBackupAgent.Stores;
 using NexusBackupAgent.Tests.Cli;
@@ -16,7 +16,7 @@ namespace NexusBackupAgent.Tests.Runbook;
 /// <summary>Each end of the runbook's flowchart (§2), provoked for real.</summary>
 public sealed class DiagnosisTests : IDisposable
 {
-    private static readonly DateTimeOffset Now = TimeProvider.System.GetUtcNow();
+    private static readonly DateTimeOffset Now = Workplace.Now;
 
     private readonly NightWatch night = new();
 
@@ -71,6 +71,7 @@ public sealed class DiagnosisTests : IDisposable
     [Fact]
     public async Task A_backup_that_somebody_renamed_to_bad_is_L1_for_a_day_although_no_check_said_so()
     {
+        night.GoByTheFileSystem();
         await Place.RunAsync("backup");
         File.Move(Place.Artifact(), Place.Artifact() + ".bad");
         File.SetLastWriteTimeUtc(Directory.GetFiles(Place.Store, "*.bad").Single(), DateTime.UnixEpoch.AddYears(50)); // a rename leaves it as it was, too
@@ -86,7 +87,7 @@ public sealed class DiagnosisTests : IDisposable
     public async Task A_run_that_does_not_end_is_L1_as_the_alert_says()
     {
         await Place.RunAsync("backup");
-        night.InJournal((journal, _) => journal.Begin("itsm", "daily", BackupType.Full, Now.AddHours(-7)));
+        night.InJournal(journal => journal.Begin(Operation.BegunBackup("itsm", "daily", BackupType.Full, Now.AddHours(-7))));
 
         var source = (await Place.RunAsync("status", "--json")).Json.GetProperty("sources")[0];
 
@@ -99,7 +100,7 @@ public sealed class DiagnosisTests : IDisposable
     public async Task A_drill_that_was_stopped_on_purpose_is_neither_practice_nor_a_failure(string kind, string reason)
     {
         await Place.RunAsync("backup");
-        night.InJournal((_, operations) =>
+        night.InJournal(operations =>
         {
             operations.Record(new Operation(0, "itsm", OperationKind.Drill, Now.AddDays(-41), Now.AddDays(-41), Backup: null, "", Failure: null));
             operations.Record(new Operation(0, "itsm", OperationKind.Drill, Now.AddDays(-1), Now.AddDays(-1), Backup: null, "", new RunFailure(Enum.Parse<FailureKind>(kind), "it was stopped", "look")));
@@ -124,7 +125,7 @@ public sealed class DiagnosisTests : IDisposable
     public async Task A_heart_that_stopped_beating_is_B_although_the_process_lives()
     {
         await Place.RunAsync("backup");
-        night.Agent(beat: TimeProvider.System.GetUtcNow().AddMinutes(-11)); // of this moment: the tests before it may have taken a minute
+        night.Agent(beat: Place.Clock.GetUtcNow().AddMinutes(-11));
 
         await ExpectAsync("B", 3, "stood still for 11 min", "sudo systemctl restart nexus-backup   # or, where it is no service: stop it, then nexus-backup run");
     }
@@ -133,7 +134,7 @@ public sealed class DiagnosisTests : IDisposable
     public async Task A_schedule_that_did_not_start_is_B()
     {
         await Place.RunAsync("backup");
-        night.InJournal((journal, _) => journal.AddSource("itsm", Now.AddDays(-3)));
+        night.InJournal(journal => journal.AddSource("itsm", Now.AddDays(-3)));
 
         await ExpectAsync("B", 3, "schedule daily was due", "sudo systemctl restart nexus-backup   # or, where it is no service: stop it, then nexus-backup run");
     }
@@ -206,6 +207,7 @@ public sealed class DiagnosisTests : IDisposable
     [Fact]
     public async Task A_level_without_a_cause_has_its_reasons()
     {
+        night.GoByTheFileSystem();
         await Place.RunAsync("backup");
         File.Move(Place.Artifact(), Place.Artifact() + ".bad");
         await Place.RunAsync("backup");
@@ -220,7 +222,7 @@ public sealed class DiagnosisTests : IDisposable
     public async Task Access_that_the_last_run_was_refused_and_that_is_given_now_passes_its_step()
     {
         await Place.RunAsync("backup");
-        night.FailRun(FailureKind.Permission, "cannot write the store: permission denied", Now);
+        night.FailRun(FailureKind.Permission, "cannot write the store: permission denied", Place.Clock.GetUtcNow());
 
         var found = await ExpectAsync("E", 3, "permission denied", $"ls -la {Place.Store}");
 
@@ -312,7 +314,7 @@ public sealed class DiagnosisTests : IDisposable
     public async Task A_full_disk_that_has_room_again_is_told_as_mended()
     {
         await Place.RunAsync("backup");
-        night.FailRun(FailureKind.StoreFull, "no room for it", Now);
+        night.FailRun(FailureKind.StoreFull, "no room for it", Place.Clock.GetUtcNow());
 
         var found = await ExpectAsync("F", 3, "no room for it; tried now, that is over", "nexus-backup backup itsm");
 
@@ -325,7 +327,7 @@ public sealed class DiagnosisTests : IDisposable
     public async Task There_is_room_again_when_the_next_backup_fits(int spare, bool isOver)
     {
         await Place.RunAsync("backup");
-        night.FailRun(FailureKind.StoreFull, "no room for it", Now);
+        night.FailRun(FailureKind.StoreFull, "no room for it", Place.Clock.GetUtcNow());
         var seen = await ObserveAsync();
         var space = new StoreSpace(1 << 30, 1 << 30, SpaceGuard.Estimate(seen.State.Backups, BackupType.Full) + spare);
 
@@ -338,11 +340,12 @@ public sealed class DiagnosisTests : IDisposable
     [InlineData("corrupt", "nexus-backup verify itsm --all")]
     public async Task A_healthy_source_with_a_level_has_a_next_command_too(string trouble, string next)
     {
+        night.GoByTheFileSystem();
         await Place.RunAsync("backup");
         if (trouble == "corrupt")
             File.Move(Place.Artifact(), Place.Artifact() + ".bad");
         else
-            night.InJournal((_, operations) => operations.Record(new Operation(0, "itsm", OperationKind.Drill, Now, Now, Backup: null, "", new RunFailure(FailureKind.Restore, "no", "look"))));
+            night.InJournal(operations => operations.Record(new Operation(0, "itsm", OperationKind.Drill, Place.Clock.GetUtcNow(), Place.Clock.GetUtcNow(), Backup: null, "", new RunFailure(FailureKind.Restore, "no", "look"))));
         await Place.RunAsync("backup");
 
         var (found, _) = await night.DiagnoseAsync();
@@ -417,7 +420,7 @@ public sealed class DiagnosisTests : IDisposable
     public async Task A_failure_whose_cause_is_over_is_told_as_mended_and_asks_for_a_backup_to_prove_it()
     {
         await Place.RunAsync("backup");
-        night.FailRun(FailureKind.SourceMissing, "the database does not exist", Now);
+        night.FailRun(FailureKind.SourceMissing, "the database does not exist", Place.Clock.GetUtcNow());
 
         var found = await ExpectAsync("F", 3, "tried now, that is over", "nexus-backup backup itsm");
 
@@ -429,7 +432,7 @@ public sealed class DiagnosisTests : IDisposable
     public async Task What_is_wrong_now_is_told_before_a_failure_whose_cause_is_over()
     {
         await Place.RunAsync("backup");
-        night.FailRun(FailureKind.SourceMissing, "the database does not exist", Now);
+        night.FailRun(FailureKind.SourceMissing, "the database does not exist", Place.Clock.GetUtcNow());
         Directory.Delete(Place.Store, recursive: true);
 
         var found = await ExpectAsync("E", 3, Place.Store, $"findmnt -T {Place.Store}");
@@ -441,7 +444,7 @@ public sealed class DiagnosisTests : IDisposable
     public async Task A_failure_that_fits_nowhere_is_F_with_the_lines_that_matter()
     {
         await Place.RunAsync("backup");
-        night.FailRun(FailureKind.TimedOut, "the run of source 'itsm' exceeded its time limit", Now);
+        night.FailRun(FailureKind.TimedOut, "the run of source 'itsm' exceeded its time limit", Place.Clock.GetUtcNow());
         await File.WriteAllTextAsync(Place.In("agent20260214.log"), "02:00 INF fine of itsm\n02:01 ERR run_failed backup of itsm failed: slow\n02:02 ERR backup of other failed\n");
         await File.AppendAllTextAsync(Place.Configuration, $"log: {{file: {Place.In("agent.log")}}}\n");
 
@@ -497,8 +500,8 @@ public sealed class DiagnosisTests : IDisposable
     private async Task<Observation> ObserveAsync()
     {
         var (configuration, _) = ConfigurationFile.Load(Place.Configuration, TimeZoneInfo.Utc);
-        using var session = CommandSession.Open(configuration!, new Terminal(TextWriter.Null, TextWriter.Null, outputIsWatched: false, errorIsWatched: false), TimeProvider.System, false);
-        return await session.Agent.Observer.ObserveAsync(session.Agent.States.Read(), session.Agent.Roster.Current.Single(), evenStale: false, progress: null, CancellationToken.None);
+        using var session = CommandSession.Open(configuration!, new Terminal(TextWriter.Null, TextWriter.Null, outputIsWatched: false, errorIsWatched: false), Place.Clock, false);
+        return await session.Agent.Observer.ObserveAsync(await session.Agent.States.ReadAsync(CancellationToken.None), session.Agent.Roster.Current.Single(), evenStale: false, progress: null, CancellationToken.None);
     }
 
     private async Task<JsonElement> ExpectAsync(string cause, int exitCode, string evidence, string next)
@@ -523,7 +526,7 @@ public sealed class DiagnosisTests : IDisposable
 
         Need.Tool("setpriv");
         await Shell.BashAsync($"chown -R 65534:65534 '{Place.Path}' && {spoil}");
-        return await Child.RunAsUserAsync("command", Place.Path, "diagnose", "--lang", "en");
+        return await Child.RunAsUserAsync("command", $"{Workplace.Now:O}", Place.Path, "diagnose", "--lang", "en");
     }
 
     private static async Task<string> ErrorOf(System.Diagnostics.Process process) => process.HasExited ? await process.StandardError.ReadToEndAsync() : "";

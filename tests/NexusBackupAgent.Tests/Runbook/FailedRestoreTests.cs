@@ -102,7 +102,7 @@ public sealed class FailedRestoreTests : IDisposable
     {
         await Place.RunAsync("backup");
         await FailRestoreAsync(died: true);
-        night.FailRun(FailureKind.SourceCorrupt, "the database is malformed", TimeProvider.System.GetUtcNow().AddHours(hoursOfRun));
+        night.FailRun(FailureKind.SourceCorrupt, "the database is malformed", Place.Clock.GetUtcNow().AddHours(hoursOfRun));
 
         var (found, _) = await night.DiagnoseAsync();
 
@@ -143,14 +143,13 @@ public sealed class FailedRestoreTests : IDisposable
 
     private async Task FailRestoreAsync(bool died, bool isLive = true)
     {
-        var now = TimeProvider.System.GetUtcNow();
-        var detail = Operation.RestoreDetail("a.db.gz", isLive ? Database : "/look.db", isLive);
-        using var journal = JournalDatabase.Open(night.State, now, out _);
-        var operations = new OperationJournal(journal);
+        var now = Place.Clock.GetUtcNow();
+        var restore = Operation.Begun("itsm", OperationKind.Restore, now, $"restore of a.db.gz {(isLive ? "over the live database " + Database : "to /look.db")}") with { IsOverLive = isLive };
+        using var journal = new OperationJournal(JournalDatabase.Open(night.State, now, out _));
         if (died)
-            (await new RestoreHistory(operations, night.State, TimeProvider.System, NullLogger<RestoreHistory>.Instance).BeginAsync("itsm", now, detail, CancellationToken.None)).Dispose();
+            (await new RestoreHistory(journal, night.State, Place.Clock, NullLogger<RestoreHistory>.Instance).BeginAsync(restore, CancellationToken.None)).Dispose();
         else
-            operations.Record(new Operation(0, "itsm", OperationKind.Restore, now, now, Backup: null, detail, new RunFailure(FailureKind.Restore, "the rename was refused", "look")));
+            journal.Record(restore with { EndedAt = now, Failure = new RunFailure(FailureKind.Restore, "the rename was refused", "look") });
     }
 
     private static string Text(JsonElement element, string property) => element.GetProperty(property).GetString()!;

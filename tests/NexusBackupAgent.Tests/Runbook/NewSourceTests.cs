@@ -7,11 +7,9 @@ namespace NexusBackupAgent.Tests.Runbook;
 /// <summary>A source has its first day to make its first good backup. Until then one word says so everywhere.</summary>
 public sealed class NewSourceTests : IDisposable
 {
-    private static readonly DateTimeOffset Now = TimeProvider.System.GetUtcNow();
-
     private readonly NightWatch night = new();
 
-    public NewSourceTests() => night.InJournal((journal, _) => journal.AddSource("itsm", Now.AddMinutes(-5)));
+    public NewSourceTests() => night.InJournal(journal => journal.AddSource("itsm", Place.Clock.GetUtcNow().AddMinutes(-5)));
 
     private Workplace Place => night.Place;
 
@@ -46,7 +44,7 @@ public sealed class NewSourceTests : IDisposable
     [Fact]
     public async Task A_failed_run_is_a_level_on_the_first_day_as_well()
     {
-        night.FailRun(FailureKind.SourceBusy, "locked", Now.AddMinutes(-1));
+        night.FailRun(FailureKind.SourceBusy, "locked", Place.Clock.GetUtcNow().AddMinutes(-1));
 
         Assert.Equal("L1", LevelOf((await Place.RunAsync("status", "--json")).Json.GetProperty("sources")[0]));
     }

@@ -3,6 +3,7 @@ using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Platform;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Cli;
 
 namespace NexusBackupAgent.Tests.Runbook;
@@ -14,7 +15,7 @@ internal sealed class NightWatch : IDisposable
 
     public NightWatch()
     {
-        Agent(beat: TimeProvider.System.GetUtcNow());
+        Agent(beat: Workplace.Now);
         agent = RunLock.TryAcquire(State, RunLock.Agent);
     }
 
@@ -36,23 +37,28 @@ internal sealed class NightWatch : IDisposable
         agent = null;
     }
 
+    /// <summary>Sets the clock to the time of the file system, which says when a file was renamed.</summary>
+    public void GoByTheFileSystem()
+    {
+        Place.Clock.Set(new DateTimeOffset(File.GetLastWriteTimeUtc(Place.Configuration)));
+        Agent(beat: Place.Clock.GetUtcNow());
+    }
+
     /// <summary>Writes a heartbeat.</summary>
-    public void Agent(DateTimeOffset beat) => InJournal((journal, _) => journal.Beat(beat));
+    public void Agent(DateTimeOffset beat) => InJournal(journal => journal.Beat(beat));
 
     /// <summary>A run that failed, as the journal keeps it.</summary>
-    public void FailRun(FailureKind kind, string message, DateTimeOffset at, string schedule = "daily") => InJournal((journal, _) =>
+    public void FailRun(FailureKind kind, string message, DateTimeOffset at, string schedule = "daily") => InJournal(journal =>
     {
         var failure = new RunFailure(kind, message, "look closer");
-        var id = journal.Begin("itsm", schedule, BackupType.Full, at);
-        journal.RecordAttempt(id, 1, at, at, failure);
-        journal.End(new RunRecord(id, "itsm", schedule, BackupType.Full, at, at, RunResult.Failure, 1, failure, Outcome: null));
+        var begun = Operation.BegunBackup("itsm", schedule, BackupType.Full, at);
+        journal.End(begun with { Id = journal.Begin(begun), EndedAt = at, Failure = failure }, new Attempt(1, at, at, failure));
     });
 
-    public void InJournal(Action<RunJournal, OperationJournal> write)
+    public void InJournal(Action<OperationJournal> write)
     {
-        var database = JournalDatabase.Open(State, TimeProvider.System.GetUtcNow(), out _);
-        using var journal = new RunJournal(database);
-        write(journal, new OperationJournal(database));
+        using var journal = new OperationJournal(JournalDatabase.Open(State, Workplace.Now, out _));
+        write(journal);
     }
 
     /// <summary>Turns one bit of the newest artifact around.</summary>

@@ -43,7 +43,7 @@ public sealed class OtherUserTests : IDisposable
         await Place.RunAsync("backup");
         await Shell.BashAsync($"chown -R 1048577123:1048577123 '{Place.Path}'");
 
-        var said = await Child.RunAsUserAsync(1048577123, ["command", Place.Path, "diagnose", "--lang", "en"]);
+        var said = await Child.RunAsUserAsync(1048577123, ["command", $"{Workplace.Now:O}", Place.Path, "diagnose", "--lang", "en"]);
 
         Assert.Contains(" is writable by 1048577123 now", said, StringComparison.Ordinal);
     }
@@ -53,6 +53,6 @@ public sealed class OtherUserTests : IDisposable
         Need.Root();
         await Place.RunAsync("backup");
         await Shell.BashAsync($"chown -R 1234:1234 '{Place.Path}' && chmod 755 '{Place.Path}' '{Place.Store}' && chmod {modeOfState} '{night.State}'");
-        return await Child.RunAsUserAsync(["command-with-errors", Place.Path, .. words]);
+        return await Child.RunAsUserAsync(["command-with-errors", $"{Workplace.Now:O}", Place.Path, .. words]);
     }
 }

@@ -9,7 +9,7 @@ namespace NexusBackupAgent.Tests.Runbook;
 /// <summary>The escalation report of the runbook (§4), filled in.</summary>
 public sealed class ReportTests : IDisposable
 {
-    private static readonly DateTimeOffset Now = TimeProvider.System.GetUtcNow();
+    private static readonly DateTimeOffset Now = Workplace.Now;
 
     private readonly NightWatch night = new();
 
@@ -41,12 +41,12 @@ public sealed class ReportTests : IDisposable
     {
         night.FailRun(FailureKind.SourceBusy, "locked", Now.AddHours(-5));
         night.FailRun(FailureKind.SourceBusy, "locked", Now.AddHours(-3), "manual");
-        night.InJournal((_, operations) =>
+        night.InJournal(journal =>
         {
-            operations.Record(Done(OperationKind.Verification, -8, "before the trouble"));
-            operations.Record(Done(OperationKind.Verification, -4, "manual_1.db.gz is good"));
-            operations.Record(Done(OperationKind.Hook, -4, "told somebody"));
-            operations.Record(Done(OperationKind.Prune, -2, "removed 3") with { Failure = new RunFailure(FailureKind.Io, "no such disk", "look") });
+            journal.Record(Done(OperationKind.Verification, -8, "before the trouble"));
+            journal.Record(Done(OperationKind.Verification, -4, "manual_1.db.gz is good"));
+            journal.Record(Done(OperationKind.Hook, -4, "told somebody"));
+            journal.Record(Done(OperationKind.Prune, -2, "removed 3") with { Failure = new RunFailure(FailureKind.Io, "no such disk", "look") });
         });
 
         var report = await ReportAsync();
@@ -104,11 +104,11 @@ public sealed class ReportTests : IDisposable
     public async Task Readings_that_found_nothing_are_one_measure_with_their_number()
     {
         night.FailRun(FailureKind.SourceBusy, "locked", Now.AddHours(-5));
-        night.InJournal((_, operations) =>
+        night.InJournal(journal =>
         {
-            operations.Record(Done(OperationKind.Verification, -4, "a.db.gz is good"));
-            operations.Record(Done(OperationKind.Verification, -3, "b.db.gz is corrupt") with { Failure = new RunFailure(FailureKind.Verification, "b.db.gz is corrupt", "look") });
-            operations.Record(Done(OperationKind.Verification, -2, "c.db.gz is good"));
+            journal.Record(Done(OperationKind.Verification, -4, "a.db.gz is good"));
+            journal.Record(Done(OperationKind.Verification, -3, "b.db.gz is corrupt") with { Failure = new RunFailure(FailureKind.Verification, "b.db.gz is corrupt", "look") });
+            journal.Record(Done(OperationKind.Verification, -2, "c.db.gz is good"));
         });
 
         Assert.Equal(
@@ -178,10 +178,10 @@ public sealed class ReportTests : IDisposable
     public async Task A_failed_restore_is_told_until_one_succeeds()
     {
         await Place.RunAsync("backup");
-        night.InJournal((_, operations) => operations.Record(Failed("restore of a.db.gz over the live database itsm.db", hours: 1)));
+        night.InJournal(journal => journal.Record(Failed("restore of a.db.gz over the live database itsm.db", hours: 1) with { IsOverLive = true }));
         Assert.Equal(["restore failed"], Strings(await ReportAsync(), "kinds"));
 
-        night.InJournal((_, operations) => operations.Record(Done(OperationKind.Restore, 2, "restore of a.db.gz over the live database itsm.db; the old one is b")));
+        night.InJournal(journal => journal.Record(Done(OperationKind.Restore, 2, "restore of a.db.gz over the live database itsm.db; the old one is b") with { IsOverLive = true }));
         Assert.Equal("recovered (OK)", Text(await ReportAsync(), "state"));
     }
 
@@ -191,7 +191,7 @@ public sealed class ReportTests : IDisposable
     public async Task A_restore_that_was_mistyped_or_tried_elsewhere_is_no_incident(string detail)
     {
         await Place.RunAsync("backup");
-        night.InJournal((_, operations) => operations.Record(Failed(detail, hours: 1)));
+        night.InJournal(journal => journal.Record(Failed(detail, hours: 1)));
 
         Assert.Equal(JsonValueKind.Null, (await ReportAsync()).GetProperty("occurredAt").ValueKind);
     }
@@ -204,13 +204,13 @@ public sealed class ReportTests : IDisposable
         Assert.Empty(Strings(await ReportAsync(), "kinds"));
 
         Assert.Equal(0, (await Place.RunAsync("restore", "itsm", "--force")).Code);
-        night.InJournal((_, operations) => Assert.True(operations.Last("itsm", OperationKind.Restore)!.IsOverLive));
+        night.InJournal(journal => Assert.True(journal.Last("itsm", OperationKind.Restore)!.IsOverLive));
     }
 
     [Fact]
     public async Task A_failed_restore_is_over_with_the_next_good_backup()
     {
-        night.InJournal((_, operations) => operations.Record(Failed("restore of a.db.gz over the live database itsm.db", hours: -2)));
+        night.InJournal(journal => journal.Record(Failed("restore of a.db.gz over the live database itsm.db", hours: -2) with { IsOverLive = true }));
         await Place.RunAsync("backup");
 
         Assert.Equal("recovered (OK)", Text(await ReportAsync(), "state"));
@@ -219,10 +219,10 @@ public sealed class ReportTests : IDisposable
     [Fact]
     public async Task Without_a_good_backup_nothing_is_recovered()
     {
-        night.InJournal((_, operations) =>
+        night.InJournal(journal =>
         {
-            operations.Record(Failed("restore of a.db.gz over the live database itsm.db", hours: -2));
-            operations.Record(Done(OperationKind.Restore, -1, "restore of a.db.gz over the live database itsm.db; there was nothing before"));
+            journal.Record(Failed("restore of a.db.gz over the live database itsm.db", hours: -2) with { IsOverLive = true });
+            journal.Record(Done(OperationKind.Restore, -1, "restore of a.db.gz over the live database itsm.db; there was nothing before") with { IsOverLive = true });
         });
 
         Assert.DoesNotContain("recovered", Text(await ReportAsync(), "state"), StringComparison.Ordinal);
@@ -240,18 +240,20 @@ public sealed class ReportTests : IDisposable
     }
 
     [Fact]
-    public async Task A_measure_is_a_line_in_the_journals_own_words_however_many_files_it_names()
+    public async Task A_measure_with_many_files_and_hashes_stays_a_line()
     {
         night.FailRun(FailureKind.SourceBusy, "locked", Now.AddHours(-5));
-        var files = string.Join("; ", Enumerable.Range(1, 9).Select(day => $"daily_2026020{day}_020000.db.gz: corrupt: its SHA-256 is {new string('a', 64)} and it was stored with {new string('b', 64)}"));
-        night.InJournal((_, operations) => operations.Record(Failed("restore of a over the live database b", -1) with
+        const string None = "no backup of source 'itsm' can be restored: ";
+        var files = Enumerable.Range(1, 9).Select(day => $"daily_2026020{day}_020000.db.gz: corrupt: its SHA-256 is {new string('a', 64)} and it was stored with {new string('b', 64)}").ToList();
+        night.InJournal(journal => journal.Record(Failed("restore of a over the live database b", -1) with
         {
-            Failure = new RunFailure(FailureKind.Verification, $"no backup of source 'itsm' can be restored: {files}", "escalate"),
+            IsOverLive = true,
+            Failure = new RunFailure(FailureKind.Verification, None + string.Join("; ", files), "escalate") { Brief = $"{None}{files[0]}; and 8 more files" },
         }));
 
         var line = Text(await ReportAsync(), "text")!.Split('\n').Single(each => each.Contains("no backup of source", StringComparison.Ordinal));
 
-        Assert.EndsWith($"restore: FAILED (no backup of source 'itsm' can be restored: {files})", line, StringComparison.Ordinal);
+        Assert.EndsWith("(no backup of source 'itsm' can be restored: daily_20260201_020000.db.gz: corrupt: its SHA-256 is aaaaaaaaaaaa… and it was stored with bbbbbbbbbbbb…; and 8 more files)", line, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -60,9 +60,9 @@ public sealed class UnreadableStoreTests : IAsyncLifetime
     [InlineData(2, "restore failed")]
     public async Task A_restore_that_failed_is_told_only_if_no_backup_succeeded_since(double hours, string kind)
     {
-        var at = TimeProvider.System.GetUtcNow().AddHours(hours);
-        night.InJournal((_, operations) => operations.Record(new Operation(
-            0, "itsm", OperationKind.Restore, at, at, Backup: null, "restore of a.db.gz over the live database itsm.db; the old one is b", new RunFailure(FailureKind.Restore, "no", "look"))));
+        var at = Workplace.Now.AddHours(hours);
+        night.InJournal(journal => journal.Record(new Operation(
+            0, "itsm", OperationKind.Restore, at, at, Backup: null, "restore of a.db.gz over the live database itsm.db; the old one is b", new RunFailure(FailureKind.Restore, "no", "look")) { IsOverLive = true }));
 
         var report = (await Place.RunAsync("report", "--lang", "en", "--json")).Json[0];
 

@@ -29,11 +29,11 @@ public sealed class ChoreTests : IDisposable
             Assert.All(await agent.BackupsAsync("itsm"), backup => Assert.InRange(now - backup.Verification!.VerifiedAt, TimeSpan.Zero, TimeSpan.FromDays(3) + (12 * Hour)));
         }
 
-        var rounds = agent.Operations.Since("itsm", default).Where(operation => operation.Kind == OperationKind.VerificationRound).ToList();
+        var rounds = agent.Journal.Since("itsm", default).Where(operation => operation.Kind == OperationKind.VerificationRound).ToList();
         Assert.Equal(28, rounds.Count);
         Assert.All(rounds, round => Assert.True(round.Succeeded, round.Failure?.Message));
         Assert.Matches("^[0-9]+ of [0-9]+ backups read back, none corrupt$", rounds[^1].Detail);
-        Assert.Equal(agent.Operations.Counts(OperationKind.Verification)[("itsm", "success")], rounds.Sum(round => int.Parse(round.Detail.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture)));
+        Assert.Equal(agent.Journal.Counts(OperationKind.Verification)[("itsm", "success")], rounds.Sum(round => int.Parse(round.Detail.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture)));
     }
 
     [Fact]
@@ -51,7 +51,7 @@ public sealed class ChoreTests : IDisposable
         await agent.AdvanceAsync(10 * Minute);
 
         Assert.Equal([BackupState.Good, BackupState.Good, BackupState.Quarantined], (await agent.BackupsAsync("itsm")).Select(backup => backup.State));
-        var round = agent.Operations.Last("itsm", OperationKind.VerificationRound)!;
+        var round = agent.Journal.Last("itsm", OperationKind.VerificationRound)!;
         Assert.Equal(FailureKind.Verification, round.Failure!.Kind);
         Assert.Contains("1 corrupt (daily_20260201_010000.db.gz.bad)", round.Detail, StringComparison.Ordinal);
         await agent.SkipAsync((20 * Hour) + (18 * Minute));
@@ -141,7 +141,7 @@ public sealed class ChoreTests : IDisposable
                 return Rounds(agent) == 1;
             },
             "the round was done");
-        Assert.Null(agent.Operations.Last("itsm", OperationKind.VerificationRound)!.Failure);
+        Assert.Null(agent.Journal.Last("itsm", OperationKind.VerificationRound)!.Failure);
     }
 
     [Fact]
@@ -156,7 +156,7 @@ public sealed class ChoreTests : IDisposable
         await agent.AdvanceAsync((2 * Hour) + (31 * Minute));
         await RoundsAsync(agent, 1);
 
-        var round = agent.Operations.Last("itsm", OperationKind.VerificationRound)!;
+        var round = agent.Journal.Last("itsm", OperationKind.VerificationRound)!;
         Assert.Equal(("0 of 2 backups read back, none corrupt, 2 could not be read", FailureKind.Io), (round.Detail, round.Failure!.Kind));
         Assert.All(await agent.BackupsAsync("itsm"), backup => Assert.Equal(BackupState.Good, backup.State));
     }
@@ -174,9 +174,9 @@ public sealed class ChoreTests : IDisposable
         await agent.AdvanceAsync((2 * Hour) + (31 * Minute));
         await RoundsAsync(agent, 1);
 
-        var round = agent.Operations.Last("itsm", OperationKind.VerificationRound)!;
+        var round = agent.Journal.Last("itsm", OperationKind.VerificationRound)!;
         Assert.Equal(("1 of 2 backups read back, none corrupt, 1 could not be read", FailureKind.Unexpected), (round.Detail, round.Failure!.Kind));
-        Assert.Equal(1, agent.Operations.Counts(OperationKind.Verification)[("itsm", "failure")]);
+        Assert.Equal(1, agent.Journal.Counts(OperationKind.Verification)[("itsm", "failure")]);
     }
 
     [Fact]
@@ -188,7 +188,7 @@ public sealed class ChoreTests : IDisposable
 
         await Assert.ThrowsAsync<InvalidOperationException>(() => RoundsOf(bench).RunAsync(source, CancellationToken.None));
 
-        Assert.Equal(FailureKind.Unexpected, bench.Operations.Last("itsm", OperationKind.VerificationRound)!.Failure!.Kind);
+        Assert.Equal(FailureKind.Unexpected, bench.Journal.Last("itsm", OperationKind.VerificationRound)!.Failure!.Kind);
     }
 
     [Fact]
@@ -206,7 +206,7 @@ public sealed class ChoreTests : IDisposable
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => RoundsOf(bench).RunAsync(Verified(bench), stop.Token));
 
-        Assert.Null(bench.Operations.Last("itsm", OperationKind.VerificationRound));
+        Assert.Null(bench.Journal.Last("itsm", OperationKind.VerificationRound));
     }
 
     [Theory]
@@ -217,9 +217,9 @@ public sealed class ChoreTests : IDisposable
     {
         using var bench = new Workbench(clock, temp.Path, source: new ScriptedSource(clock));
         var now = clock.GetUtcNow().AddHours(9);
-        bench.Operations.Record(new Operation(
+        bench.Journal.Record(new Operation(
             0, "itsm", OperationKind.VerificationRound, now.AddHours(-1), now.AddHours(-1), Backup: null, "scripted", new RunFailure((FailureKind)kind, "scripted", "do nothing")));
-        var rota = new ChoreRota(Chore.All(RoundsOf(bench), bench.Drills), bench.Operations, TimeZoneInfo.Utc, NullLogger<ChoreRota>.Instance);
+        var rota = new ChoreRota(Chore.All(RoundsOf(bench), bench.Drills), bench.Journal, TimeZoneInfo.Utc, NullLogger<ChoreRota>.Instance);
 
         Assert.Equal(missed, rota.Missed(Verified(bench), now.AddDays(-2), now).Count);
     }
@@ -240,7 +240,7 @@ public sealed class ChoreTests : IDisposable
             agent.Start();
             await agent.RunsAsync("itsm", "daily", 1);
             await agent.AdvanceAsync(10 * Minute);
-            Assert.Null(agent.Operations.Last("itsm", OperationKind.Drill));
+            Assert.Null(agent.Journal.Last("itsm", OperationKind.Drill));
         }
 
         clock.Advance(TimeSpan.FromDays(3)); // over the second of the month, at five
@@ -250,7 +250,7 @@ public sealed class ChoreTests : IDisposable
             await DrillsAsync(agent, 1);
             await agent.AdvanceAsync(10 * Minute);
             await DrillsAsync(agent, 1);
-            Assert.Null(agent.Operations.Last("itsm", OperationKind.Drill)!.Failure);
+            Assert.Null(agent.Journal.Last("itsm", OperationKind.Drill)!.Failure);
         }
 
         await using var again = Drilling();
@@ -275,12 +275,12 @@ public sealed class ChoreTests : IDisposable
     private static ScheduledSource Verified(Workbench bench) =>
         new(bench.Source, [], Hour, Hour) { Verify = new VerifySchedule(CronSchedule.Parse("30 4 * * *"), TimeSpan.FromDays(3)) };
 
-    private VerificationRounds RoundsOf(Workbench bench) => new(bench.Verifications, bench.Replacements, bench.Operations, TimeZoneInfo.Utc, clock, NullLogger<VerificationRounds>.Instance);
+    private VerificationRounds RoundsOf(Workbench bench) => new(bench.Verifications, bench.Replacements, bench.Journal, TimeZoneInfo.Utc, clock, NullLogger<VerificationRounds>.Instance);
 
     private static Task DrillsAsync(ManualAgent agent, int count) => Eventually.TrueAsync(
-        () => agent.Operations.Counts(OperationKind.Drill).GetValueOrDefault(("itsm", "success")) == count, $"{count} drills; log: {string.Join("; ", agent.Log)}");
+        () => agent.Journal.Counts(OperationKind.Drill).GetValueOrDefault(("itsm", "success")) == count, $"{count} drills; log: {string.Join("; ", agent.Log)}");
 
-    private static int Rounds(ManualAgent agent) => (int)agent.Operations.Counts(OperationKind.VerificationRound).Where(count => count.Key.Source == "itsm").Sum(count => count.Value);
+    private static int Rounds(ManualAgent agent) => (int)agent.Journal.Counts(OperationKind.VerificationRound).Where(count => count.Key.Source == "itsm").Sum(count => count.Value);
 
     /// <summary>From 01:00 to the next 01:00, with the run at 02:00 and the round at 04:30.</summary>
     private static async Task DayAsync(ManualAgent agent, int runs, int rounds)

@@ -1,5 +1,6 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Tests.Scheduling;
 

@@ -2,6 +2,7 @@ using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Retention;
 using NexusBackupAgent.Tests.Support;
 
@@ -84,7 +85,7 @@ public sealed class MissingBackupsTests
     public void A_schedule_is_known_since_its_oldest_backup_and_anew_when_its_cron_changes()
     {
         using var temp = new TempDirectory();
-        using var journal = new RunJournal(JournalDatabase.Open(temp.Path, Noon, out _));
+        using var journal = new OperationJournal(JournalDatabase.Open(temp.Path, Noon, out _));
         Note(Noon, Noted("daily", "0 2 * * *", At(6)), Noted("weekly", "0 3 * * 0", null));
         Assert.Equal((At(6), Noon), (Since("daily"), Since("weekly")));
 
@@ -110,7 +111,7 @@ public sealed class MissingBackupsTests
     public void A_longer_retention_asks_for_nothing_that_the_shorter_one_had_let_go(string before, string after, int missing)
     {
         using var temp = new TempDirectory();
-        using var journal = new RunJournal(JournalDatabase.Open(temp.Path, Noon, out _));
+        using var journal = new OperationJournal(JournalDatabase.Open(temp.Path, Noon, out _));
         foreach (var retention in (string[])[before, after, after])
             journal.NoteSchedules("itsm", [Noted("daily", "0 2 * * *", LongAgo) with { Retention = RetentionPeriod.Parse(retention) }], Noon, TimeZoneInfo.Utc);
 

@@ -1,8 +1,10 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Scheduling;
@@ -123,12 +125,12 @@ public sealed class ReplacementTests : IDisposable
             Assert.StartsWith("another run or operation of it is under way", await bench.Replacements.WhyNotAsync(bench.Source, CancellationToken.None), StringComparison.Ordinal);
             waiting = bench.Replacements.RunIfDueAsync(bench.Source, 10 * Minute, progress: null, CancellationToken.None);
             await Eventually.TrueAsync(() => clock.IsAwaited(RunLock.Poll), "it waits for its turn");
-            bench.Journal.Begin("itsm", "daily", BackupType.Full, clock.GetUtcNow());
+            bench.Journal.Begin(Operation.BegunBackup("itsm", "daily", BackupType.Full, clock.GetUtcNow()));
         }
 
         clock.Advance(RunLock.Poll);
 
-        Assert.Null(await waiting.WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.Null(await waiting.WaitAsync(TimeSpan.FromMinutes(3)));
         Assert.Equal("another run for a full backup started after the damage was found", await bench.Replacements.WhyNotAsync(bench.Source, CancellationToken.None));
         Assert.Equal(1, source.Opened);
     }

@@ -4,6 +4,7 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Scheduling;
@@ -21,7 +22,7 @@ public sealed class SourceUpkeepTests : IDisposable, ILogger
     {
         source = new ScriptedSource(clock);
         bench = new Workbench(clock, source: source);
-        upkeep = new SourceUpkeep(bench.Dispatcher, bench.Verifications, bench.Replacements, clock, this);
+        upkeep = new SourceUpkeep(bench.Backups, bench.Verifications, bench.Replacements, clock, this);
     }
 
     private string HandMade => Path.Combine(bench.StorePath, "manual_20260213_120000.db.gz");
@@ -137,7 +138,7 @@ public sealed class SourceUpkeepTests : IDisposable, ILogger
             clock.Advance(Minute);
         }
 
-        Assert.Equal(1, bench.Operations.Counts(OperationKind.Quarantine)[("itsm", "failure")]);
+        Assert.Equal(1, bench.Journal.Counts(OperationKind.Quarantine)[("itsm", "failure")]);
         File.Delete(file + ".bad");
         await LookAfterAsync();
         Assert.True(File.Exists(file + ".bad.manifest.json"));
@@ -155,7 +156,7 @@ public sealed class SourceUpkeepTests : IDisposable, ILogger
 
         Assert.Equal(2, source.Opened);
         Assert.Equal(BackupState.Good, (await bench.BackupsAsync())[0].State);
-        Assert.True(bench.Operations.Counts(OperationKind.Quarantine)[("itsm", "failure")] > 1); // found more than once
+        Assert.True(bench.Journal.Counts(OperationKind.Quarantine)[("itsm", "failure")] > 1); // found more than once
     }
 
     [Fact]
@@ -172,7 +173,7 @@ public sealed class SourceUpkeepTests : IDisposable, ILogger
             clock.Advance(Minute);
         }
 
-        Assert.Equal(1, bench.Operations.Counts(OperationKind.Verification)[("itsm", "failure")]);
+        Assert.Equal(1, bench.Journal.Counts(OperationKind.Verification)[("itsm", "failure")]);
         Assert.Equal(1, source.Opened); // nor is it replaced
     }
 
@@ -215,7 +216,7 @@ public sealed class SourceUpkeepTests : IDisposable, ILogger
         var looking = LookAfterAsync();
         await Eventually.TrueAsync(() => source.Checked == 1, "the verification is under way");
         clock.Advance(bench.Source.TimeLimit);
-        await looking.WaitAsync(TimeSpan.FromSeconds(30));
+        await looking.WaitAsync(TimeSpan.FromMinutes(3));
         Assert.Contains("the verification exceeded its time limit of 01:00:00", Assert.Single(log), StringComparison.Ordinal);
     }
 
@@ -229,11 +230,11 @@ public sealed class SourceUpkeepTests : IDisposable, ILogger
     [Fact]
     public async Task A_run_whose_process_died_is_closed()
     {
-        bench.Journal.Begin("itsm", "daily", BackupType.Full, clock.GetUtcNow());
-        Assert.True(bench.Journal.HasOpenRun("itsm"));
-        Assert.False(bench.Journal.HasOpenRun("other"));
+        bench.Journal.Begin(Operation.BegunBackup("itsm", "daily", BackupType.Full, clock.GetUtcNow()));
+        Assert.True(bench.Journal.HasOpenBackup("itsm"));
+        Assert.False(bench.Journal.HasOpenBackup("other"));
         await LookAfterAsync();
-        Assert.False(bench.Journal.HasOpenRun("itsm"));
+        Assert.False(bench.Journal.HasOpenBackup("itsm"));
         Assert.Equal(FailureKind.Died, bench.Journal.LastFailure("itsm")!.Kind);
     }
 

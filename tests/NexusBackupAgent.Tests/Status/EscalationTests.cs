@@ -3,6 +3,7 @@ using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Status;
 using NexusBackupAgent.Stores;
 using NexusBackupAgent.Tests.Support;

@@ -7,7 +7,12 @@ namespace NexusBackupAgent.Tests.Stores;
 /// <summary>What every store does, however it keeps its files.</summary>
 public abstract class BackupStoreContract
 {
+    /// <summary>One and the same, and nothing in it yet.</summary>
     private protected abstract IBackupStore Store { get; }
+
+    private protected virtual bool Renames => true;
+
+    private protected virtual bool TellsSpace => true;
 
     [Theory]
     [InlineData("a.db.gz")]
@@ -32,7 +37,7 @@ public abstract class BackupStoreContract
     [Fact]
     public async Task A_writer_that_fails_leaves_nothing_and_its_own_exception()
     {
-        await Assert.ThrowsAsync<InvalidTimeZoneException>(() => Store.WriteAsync("d/a", replace: false, WriteHalfAndThrow, CancellationToken.None));
+        await Assert.ThrowsAsync<InvalidTimeZoneException>(() => Store.PutAsync("d/a", replace: false, Durability.Now, WriteHalfAndThrow, CancellationToken.None));
         Assert.Empty(await ListAsync("d/a"));
     }
 
@@ -40,7 +45,7 @@ public abstract class BackupStoreContract
     public async Task A_writer_that_fails_leaves_the_file_that_was_there()
     {
         await WriteAsync("a", "before");
-        await Assert.ThrowsAsync<InvalidTimeZoneException>(() => Store.WriteAsync("a", replace: true, WriteHalfAndThrow, CancellationToken.None));
+        await Assert.ThrowsAsync<InvalidTimeZoneException>(() => Store.PutAsync("a", replace: true, Durability.Now, WriteHalfAndThrow, CancellationToken.None));
         Assert.Equal("before", await ReadAsync("a"));
         Assert.Single(await ListAsync("a"));
     }
@@ -49,9 +54,10 @@ public abstract class BackupStoreContract
     public async Task Cancelling_leaves_nothing()
     {
         using var stop = new CancellationTokenSource();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Store.WriteAsync(
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Store.PutAsync(
             "a",
             replace: false,
+            Durability.Now,
             async (stream, token) =>
             {
                 await stream.WriteAsync(new byte[10], token);
@@ -64,14 +70,15 @@ public abstract class BackupStoreContract
     [Fact]
     public async Task Nothing_is_seen_of_a_file_before_it_is_whole()
     {
-        await Store.WriteAsync(
+        await Store.PutAsync(
             "a.db.gz",
             replace: false,
+            Durability.Now,
             async (stream, token) =>
             {
                 await stream.WriteAsync(new byte[10], token);
-                await Assert.ThrowsAsync<FileNotFoundException>(() => Store.OpenReadAsync("a.db.gz", token));
-                Assert.DoesNotContain(await Store.ListAsync("", token), file => !file.Name.StartsWith('.'));
+                await Assert.ThrowsAsync<FileNotFoundException>(() => Store.OpenAsync("a.db.gz", token));
+                Assert.DoesNotContain(await Store.ListAsync("", token), file => !file.Name.StartsWith('.') || !file.IsUnfinished);
             },
             CancellationToken.None);
         Assert.Equal(10, Assert.Single(await ListAsync("a.db.gz")).Length);
@@ -118,10 +125,11 @@ public abstract class BackupStoreContract
         await WriteAsync(from, "hello");
         var before = Assert.Single(await ListAsync(from));
 
-        await Store.MoveAsync(from, to, CancellationToken.None);
+        if (!await RenameAsync(from, to))
+            return;
 
         Assert.Equal("hello", await ReadAsync(to));
-        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.OpenReadAsync(from, CancellationToken.None));
+        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.OpenAsync(from, CancellationToken.None));
         var after = Assert.Single(await ListAsync(to));
         Assert.Equal(before with { Name = Path.GetFileName(to), ChangedAt = after.ChangedAt }, after); // it is as old as it was, and was renamed now
     }
@@ -131,8 +139,10 @@ public abstract class BackupStoreContract
     {
         await WriteAsync("d/a", "mine");
         await WriteAsync("d/b", "theirs");
+        if (!Renames)
+            return;
 
-        var refused = await Assert.ThrowsAsync<BackupException>(() => Store.MoveAsync("d/a", "d/b", CancellationToken.None));
+        var refused = await Assert.ThrowsAsync<BackupException>(() => Store.TryRenameAsync("d/a", "d/b", CancellationToken.None));
 
         Assert.Contains("exist", refused.Message, StringComparison.OrdinalIgnoreCase);
         Assert.Equal(("mine", "theirs"), (await ReadAsync("d/a"), await ReadAsync("d/b")));
@@ -142,8 +152,10 @@ public abstract class BackupStoreContract
     public async Task Moving_what_is_absent_says_so()
     {
         await WriteAsync("d/a", "1");
-        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.MoveAsync("d/b", "d/c", CancellationToken.None));
-        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.MoveAsync("none/such", "d/c", CancellationToken.None));
+        if (!Renames)
+            return;
+        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.TryRenameAsync("d/b", "d/c", CancellationToken.None));
+        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.TryRenameAsync("none/such", "d/c", CancellationToken.None));
         Assert.Equal("a", Assert.Single(await ListAsync("d/a")).Name);
     }
 
@@ -151,9 +163,9 @@ public abstract class BackupStoreContract
     public async Task Deleting_what_is_absent_is_success()
     {
         await WriteAsync("d/a", "1");
-        await Store.DeleteAsync("d/a", CancellationToken.None);
-        await Store.DeleteAsync("d/a", CancellationToken.None);
-        await Store.DeleteAsync("none/such", CancellationToken.None);
+        await Store.DeleteAsync("d/a", Durability.Now, CancellationToken.None);
+        await Store.DeleteAsync("d/a", Durability.Now, CancellationToken.None);
+        await Store.DeleteAsync("none/such", Durability.Now, CancellationToken.None);
         Assert.Empty(await ListAsync("d/a"));
     }
 
@@ -161,7 +173,7 @@ public abstract class BackupStoreContract
     public async Task Opening_what_is_absent_says_so()
     {
         await WriteAsync("d/a", "1");
-        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.OpenReadAsync("d/b", CancellationToken.None));
+        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.OpenAsync("d/b", CancellationToken.None));
     }
 
     [Fact]
@@ -172,12 +184,80 @@ public abstract class BackupStoreContract
         Assert.InRange(Assert.Single(await ListAsync("a")).ModifiedAt, before.AddSeconds(-2), TimeProvider.System.GetUtcNow().AddSeconds(2));
     }
 
-    private protected Task WriteAsync(string path, string text, bool replace = false) =>
-        Store.WriteAsync(path, replace, (stream, token) => stream.WriteAsync(Encoding.UTF8.GetBytes(text), token).AsTask(), CancellationToken.None);
+    [Fact]
+    public async Task A_small_file_is_read_at_once_and_an_absent_one_says_so()
+    {
+        await WriteAsync("d/a", "hello");
+        Assert.Equal("hello", Encoding.UTF8.GetString(await Store.ReadAsync("d/a", CancellationToken.None)));
+        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.ReadAsync("d/b", CancellationToken.None));
+        await Assert.ThrowsAsync<FileNotFoundException>(() => Store.ReadAsync("none/such", CancellationToken.None));
+    }
+
+    [Theory]
+    [InlineData(nameof(Durability.Now))]
+    [InlineData(nameof(Durability.NameLater))]
+    [InlineData(nameof(Durability.Later))]
+    public async Task Whatever_a_power_cut_may_take_everybody_sees_each_change_at_once(string durability)
+    {
+        var how = Enum.Parse<Durability>(durability);
+        await WriteAsync("d/a", "first", durability: how);
+        Assert.Equal("first", await ReadAsync("d/a"));
+        await WriteAsync("d/a", "second", replace: true, durability: how);
+        Assert.Equal("second", await ReadAsync("d/a"));
+        await Store.DeleteAsync("d/a", how, CancellationToken.None);
+        Assert.Empty(await ListAsync("d/a"));
+    }
+
+    [Fact]
+    public async Task A_put_tells_of_the_file_what_a_listing_does()
+    {
+        var put = await Store.PutAsync("d/a", replace: false, Durability.Now, (stream, token) => stream.WriteAsync(new byte[7], token).AsTask(), CancellationToken.None);
+        Assert.Equal(put, Assert.Single(await ListAsync("d/a")));
+        Assert.Equal(("a", 7, false), (put.Name, put.Length, put.IsUnfinished));
+    }
+
+    [Fact]
+    public async Task What_is_open_stays_whole_while_it_is_replaced()
+    {
+        await WriteAsync("a", "before");
+        using var reader = new StreamReader(await Store.OpenAsync("a", CancellationToken.None));
+        await WriteAsync("a", "after", replace: true);
+        Assert.Equal("before", await reader.ReadToEndAsync());
+    }
+
+    [Fact]
+    public async Task A_healthy_store_is_up_and_writable_and_bare_only_as_long_as_nothing_lies_in_it()
+    {
+        var empty = await Store.GetHealthAsync(CancellationToken.None);
+        Assert.Equal((true, true, true, TellsSpace), (empty.IsUp, empty.IsWritable, empty.IsBare, empty.Space is not null));
+        await WriteAsync("d/a", "1");
+        Assert.False((await Store.GetHealthAsync(CancellationToken.None)).IsBare);
+    }
+
+    [Fact]
+    public void Places_are_described_apart() =>
+        Assert.Equal(3, new[] { Store.Describe(""), Store.Describe("d"), Store.Describe("d/a") }.Where(text => text.Length > 0).Distinct(StringComparer.Ordinal).Count());
+
+    /// <summary>Renames, or sees that a store which can't leaves everything as it is.</summary>
+    private async Task<bool> RenameAsync(string from, string to)
+    {
+        var renamed = await Store.TryRenameAsync(from, to, CancellationToken.None);
+        Assert.Equal(Renames, renamed);
+        if (!renamed)
+        {
+            await ReadAsync(from);
+            await Assert.ThrowsAsync<FileNotFoundException>(() => ReadAsync(to));
+        }
+
+        return renamed;
+    }
+
+    private protected Task WriteAsync(string path, string text, bool replace = false, Durability durability = Durability.Now) =>
+        Store.PutAsync(path, replace, durability, (stream, token) => stream.WriteAsync(Encoding.UTF8.GetBytes(text), token).AsTask(), CancellationToken.None);
 
     private protected async Task<string> ReadAsync(string path)
     {
-        using var reader = new StreamReader(await Store.OpenReadAsync(path, CancellationToken.None));
+        using var reader = new StreamReader(await Store.OpenAsync(path, CancellationToken.None));
         return await reader.ReadToEndAsync();
     }
 

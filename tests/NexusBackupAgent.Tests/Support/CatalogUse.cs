@@ -1,5 +1,6 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Tests.Support;
@@ -7,8 +8,12 @@ namespace NexusBackupAgent.Tests.Support;
 /// <summary>What a run does with a catalog, without a source.</summary>
 internal static class CatalogUse
 {
+    /// <summary>What a database's backups are called.</summary>
+    public static ArtifactFormats Formats { get; } =
+        new(type => type == BackupType.Full ? new ArtifactFormat(".db.gz", ArtifactEncoding.Gzip) : new ArtifactFormat(".db-wal.gz", ArtifactEncoding.Gzip));
+
     public static BackupCatalog CatalogOf(IBackupStore store, TimeZoneInfo? zone = null, string directory = "itsm") =>
-        new(store, directory, "itsm", "sqlite", new ArtifactExtensions(".db.gz", ".db-wal.gz"), zone ?? TimeZoneInfo.Utc);
+        new(store, directory, "itsm", "sqlite", Formats, zone ?? TimeZoneInfo.Utc);
 
     /// <summary>Begin, write, commit.</summary>
     public static async Task<Backup> AddAsync(this BackupCatalog catalog, byte[] content, DateTimeOffset? capturedAt = null, string schedule = "daily")
@@ -21,6 +26,22 @@ internal static class CatalogUse
             CancellationToken.None);
         return await catalog.CommitAsync(Some.Manifest(artifact, digests, capturedAt) with { Schedule = schedule }, CancellationToken.None);
     }
+
+    /// <summary>The same with a further part, whose name ends as an artifact's does.</summary>
+    public static async Task<Backup> AddInPartsAsync(this BackupCatalog catalog, DateTimeOffset? capturedAt = null)
+    {
+        var artifact = await catalog.BeginAsync("daily", BackupType.Full, capturedAt ?? Some.Instant, CancellationToken.None);
+        var (main, part) = (default(ArtifactDigests), default(ArtifactDigests));
+        await catalog.WriteArtifactAsync(artifact, async (stored, token) => main = await EncodeAsync(ArtifactEncoding.Gzip, stored, Some.Text(1000), token), CancellationToken.None);
+        await catalog.WritePartAsync(artifact, PartName, async (stored, token) => part = await EncodeAsync(ArtifactEncoding.None, stored, Some.Noise(300), token), CancellationToken.None);
+        var manifest = Some.Manifest(artifact, main, capturedAt) with { Parts = [new BackupPart(PartName, ArtifactEncoding.None, part.Content, part.Stored)] };
+        return await catalog.CommitAsync(manifest, CancellationToken.None);
+    }
+
+    public const string PartName = "log.db.gz";
+
+    private static Task<ArtifactDigests> EncodeAsync(ArtifactEncoding encoding, Stream stored, byte[] content, CancellationToken cancellationToken) =>
+        ArtifactWriter.WriteAsync(encoding, stored, 6, (stream, inner) => stream.WriteAsync(content, inner).AsTask(), null, cancellationToken);
 
     public static Task<Backup> PassAsync(this BackupCatalog catalog, Backup backup) => catalog.RecordAsync(
         backup,

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Tests.Support;
@@ -50,7 +51,7 @@ internal sealed class ChainBench : IDisposable
     public Task<Backup> IncrementAsync(string schedule = "daily", BackupType type = BackupType.Incremental) => MadeAsync(schedule, type);
 
     public Task<RunRecord> RunAsync(string schedule, BackupType type) =>
-        Bench.Dispatcher.RunAsync(Source, schedule, type, TimeSpan.Zero, progress: null, CancellationToken.None);
+        Bench.Backups.RunAsync(Source, schedule, type, TimeSpan.Zero, progress: null, CancellationToken.None);
 
     public async Task<IReadOnlyList<BackupState>> StatesOldestFirstAsync() =>
         [.. (await Bench.BackupsAsync()).OrderBy(backup => backup.CapturedAt).Select(backup => backup.State)];

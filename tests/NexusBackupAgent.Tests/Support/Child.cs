@@ -16,7 +16,43 @@ internal static class Child
         return Path.Combine(copy, Path.GetFileName(typeof(Child).Assembly.Location));
     });
 
-    public static Process Start(params string[] arguments) => Shell.Start(Environment.ProcessPath is { } host && host.EndsWith("/dotnet", StringComparison.Ordinal) ? host : "dotnet", [.. Launch, .. arguments]);
+    private static string Host => Environment.ProcessPath is { } host && host.EndsWith("/dotnet", StringComparison.Ordinal) ? host : "dotnet";
+
+    public static Process Start(params string[] arguments) => Shell.Start(Host, [.. Launch, .. arguments]);
+
+    /// <summary>
+    /// Starts it again and again, each time in a fresh copy of a directory, and kills it (SIGKILL) just before its first
+    /// system call that changes a file there, before its second, and so on, until it comes to its end.
+    /// </summary>
+    /// <param name="prepared">What it finds.</param>
+    /// <param name="arguments">The directory takes the place of the second one.</param>
+    /// <param name="check">Looks at what a kill left: where, and the calls, of which the last one did not happen.</param>
+    /// <returns>Every call that it makes when nothing stops it.</returns>
+    public static async Task<IReadOnlyList<string>> KillEverywhereAsync(string prepared, string[] arguments, Func<string, IReadOnlyList<string>, Task> check)
+    {
+        for (var call = 1; ; call++)
+        {
+            using var copy = new TempDirectory();
+            await Shell.RunAsync("cp", "-a", prepared + "/.", copy.Path);
+            var child = await RunAndKillAsync(call, copy.Path, [arguments[0], copy.Path, .. arguments[1..]]);
+            if (!child.WasKilled)
+                return child.Calls;
+            Assert.Equal(call, child.Calls.Count); // the kill struck where it was meant to
+            await check(copy.Path, child.Calls);
+        }
+    }
+
+    /// <summary>Runs it until it ends, or is killed just before its n-th system call that changes a file of a directory.</summary>
+    private static async Task<TracedChild> RunAndKillAsync(int call, string directory, string[] arguments)
+    {
+        Need.Tool("python3");
+        var script = Path.Combine(AppContext.BaseDirectory, "Support", "kill-at");
+        string[] counted = TestScope.IsWhole ? ["--writes"] : [];
+        var result = await Shell.TryAsync("python3", [script, .. counted, $"{call}", directory, Host, .. Launch, .. arguments]);
+        Need.That(result.ExitCode != TracedChild.NotAllowed, "needs the right to trace a program of its own: " + result.Error);
+        Assert.True(result.ExitCode is 0 or TracedChild.Killed, result.Output + result.Error);
+        return new TracedChild(result.ExitCode == TracedChild.Killed, result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
 
     public static async Task<string> RunAsync(params string[] arguments)
     {
@@ -43,8 +79,7 @@ internal static class Child
     /// <summary>The same as a user of this number, who need not have a name.</summary>
     public static async Task<string> RunAsUserAsync(int user, string[] arguments)
     {
-        var dotnet = Environment.ProcessPath is { } host && host.EndsWith("/dotnet", StringComparison.Ordinal) ? host : "dotnet";
-        using var process = Shell.Start("setpriv", [$"--reuid={user}", $"--regid={user}", "--clear-groups", "env", "DOTNET_EnableDiagnostics=0", "HOME=/nonexistent", dotnet, "exec", await Readable.Value, .. arguments]);
+        using var process = Shell.Start("setpriv", [$"--reuid={user}", $"--regid={user}", "--clear-groups", "env", "DOTNET_EnableDiagnostics=0", "HOME=/nonexistent", Host, "exec", await Readable.Value, .. arguments]);
         var error = process.StandardError.ReadToEndAsync();
         var output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();

@@ -4,11 +4,12 @@ using NexusBackupAgent.Artifacts.Deflate;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Cli;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Restore;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Sources.Sqlite;
+using NexusBackupAgent.Stores;
 using NexusBackupAgent.Stores.Local;
 
 namespace NexusBackupAgent.Tests.Support;
@@ -25,17 +26,18 @@ internal static class ChildProgram
                 Console.WriteLine(Process.GetCurrentProcess().PeakWorkingSet64);
                 return 0;
             case ["store-write", var root]:
-                return await TellAsync(() => new LocalDirectoryStore("local", root).WriteAsync("a", false, (_, _) => Task.CompletedTask, CancellationToken.None));
+                return await TellAsync(() => new LocalDirectoryStore("local", root).PutAsync("a", false, Durability.Now, (_, _) => Task.CompletedTask, CancellationToken.None));
             case ["store-writable", var root]:
-                return await TellAsync(() => Task.Run(new LocalDirectoryStore("local", root).RequireWritable));
+                return await TellAsync(async () => throw (await new LocalDirectoryStore("local", root).GetHealthAsync(CancellationToken.None)).Refusal!);
             case ["problems", var file]:
                 var (configuration, problems) = ConfigurationFile.Load(file, TimeZoneInfo.Utc);
                 foreach (var problem in configuration is null ? problems : [.. problems, .. ConfigurationFile.CheckEnvironment(configuration)])
                     Console.WriteLine(problem);
                 return 0;
-            case [("command" or "command-with-errors") and var kind, var directory, .. var words]:
+            case [("command" or "command-with-errors") and var kind, var instant, var directory, .. var words]:
+                TimeProvider clock = instant == "now" ? TimeProvider.System : new RunningClock(DateTimeOffset.Parse(instant, System.Globalization.CultureInfo.InvariantCulture));
                 var terminal = new Terminal(Console.Out, kind == "command" ? Console.Error : Console.Out, outputIsWatched: false, errorIsWatched: false);
-                var code = await new CommandLine(new CommandContext(terminal, TimeProvider.System, directory), AgentHost.RunAsync).InvokeAsync(words, CancellationToken.None);
+                var code = await new CommandLine(new CommandContext(terminal, clock, directory), AgentHost.RunAsync).InvokeAsync(words, CancellationToken.None);
                 Console.WriteLine($"exit code {code}");
                 return 0;
             case ["glob", var pattern]:
@@ -73,24 +75,10 @@ internal static class ChildProgram
                 }
 
                 return 0;
-            case ["backup-forever", var root]:
+            case ["backup", var root, var type]:
                 using (var bench = new Workbench(TimeProvider.System, root))
-                {
-                    Console.WriteLine("running");
-                    while (true)
-                        await bench.RunAsync();
-                }
-
-            case ["increments-forever", var root]:
-                using (var bench = new Workbench(TimeProvider.System, root))
-                {
-                    for (var i = 0; ; i++)
-                    {
-                        await bench.RunAsync(i % 8 == 7 ? BackupType.Differential : BackupType.Incremental);
-                        Console.WriteLine("made");
-                    }
-                }
-
+                    Console.WriteLine((await bench.RunAsync(Enum.Parse<BackupType>(type))).Result);
+                return 0;
             case ["restore", var root]:
                 return await TellAsync(async () => await RestoreAsync(root, _ => { }), "restored");
             case ["restore-until", var root, var stage]:

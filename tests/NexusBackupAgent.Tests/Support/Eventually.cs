@@ -3,17 +3,20 @@ namespace NexusBackupAgent.Tests.Support;
 /// <summary>Waits for what another thread or process is about to do; fails by name when it does not come.</summary>
 internal static class Eventually
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    // Only a failure waits so long; on a busy machine what takes a second alone takes a minute.
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     public static Task TrueAsync(Func<bool> condition, string what) => TrueAsync(() => Task.FromResult(condition()), what);
 
-    public static async Task TrueAsync(Func<Task<bool>> condition, string what)
+    public static Task TrueAsync(Func<Task<bool>> condition, string what) => TrueAsync(condition, () => what);
+
+    public static async Task TrueAsync(Func<Task<bool>> condition, Func<string> what)
     {
         var started = TimeProvider.System.GetTimestamp();
         while (!await condition())
         {
             if (TimeProvider.System.GetElapsedTime(started) > Patience)
-                Assert.Fail($"did not happen within {Patience.TotalSeconds} s: {what}");
+                Assert.Fail($"did not happen within {Patience.TotalSeconds} s: {what()}");
             await Task.Delay(TimeSpan.FromMilliseconds(2), TimeProvider.System);
         }
     }

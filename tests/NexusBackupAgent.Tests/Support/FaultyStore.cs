@@ -37,39 +37,46 @@ internal sealed class FaultyStore(IBackupStore inner, int failing, FaultTime tim
 
     public static BackupException Fault { get; } = new(FailureKind.Io, "scripted fault", "");
 
-    public string Locate(string path) => inner.Locate(path);
+    public string Describe(string path) => inner.Describe(path);
 
-    public Task WriteAsync(string path, bool replace, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>
-        ChangeAsync("write " + path, () => inner.WriteAsync(path, replace, write, cancellationToken));
+    /// <summary>How often a directory was listed.</summary>
+    public int Listings { get; private set; }
 
-    public Task MoveAsync(string from, string to, CancellationToken cancellationToken) =>
-        ChangeAsync($"move {from} {to}", () => inner.MoveAsync(from, to, cancellationToken));
+    public Task<StoredFile> PutAsync(string path, bool replace, Durability durability, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>
+        ChangeAsync("write " + path, () => inner.PutAsync(path, replace, durability, write, cancellationToken));
 
-    public Task DeleteAsync(string path, CancellationToken cancellationToken) =>
-        ChangeAsync("delete " + path, () => inner.DeleteAsync(path, cancellationToken));
+    public Task<bool> TryRenameAsync(string from, string to, CancellationToken cancellationToken) =>
+        ChangeAsync($"move {from} {to}", () => inner.TryRenameAsync(from, to, cancellationToken));
+
+    public Task DeleteAsync(string path, Durability durability, CancellationToken cancellationToken) => ChangeAsync("delete " + path, async () =>
+    {
+        await inner.DeleteAsync(path, durability, cancellationToken);
+        return true;
+    });
 
     public Task<byte[]> ReadAsync(string path, CancellationToken cancellationToken) =>
         Opening(path) is { } refusal ? throw refusal
         : Reading(path) is { } failure ? Task.FromException<byte[]>(failure)
         : inner.ReadAsync(path, cancellationToken);
 
-    public Task<Stream> OpenReadAsync(string path, CancellationToken cancellationToken) =>
+    public Task<Stream> OpenAsync(string path, CancellationToken cancellationToken) =>
         Opening(path) is { } refusal ? throw refusal
         : Reading(path) is { } failure ? Task.FromResult<Stream>(new FailingStream(failure))
-        : inner.OpenReadAsync(path, cancellationToken);
+        : inner.OpenAsync(path, cancellationToken);
 
-    public Task<IReadOnlyList<StoredFile>> ListAsync(string directory, CancellationToken cancellationToken) =>
-        Opening(directory) is { } refusal ? throw refusal : inner.ListAsync(directory, cancellationToken);
+    public Task<IReadOnlyList<StoredFile>> ListAsync(string directory, CancellationToken cancellationToken)
+    {
+        Listings++;
+        return Opening(directory) is { } refusal ? throw refusal : inner.ListAsync(directory, cancellationToken);
+    }
 
     public Task<IReadOnlyList<string>> ListDirectoriesAsync(string directory, CancellationToken cancellationToken) => inner.ListDirectoriesAsync(directory, cancellationToken);
 
-    public StoreSpace? GetSpace() => inner.GetSpace();
-
-    public void RequireWritable() => inner.RequireWritable();
+    public Task<StoreHealth> GetHealthAsync(CancellationToken cancellationToken) => inner.GetHealthAsync(cancellationToken);
 
     public void Dispose() => Assert.True(Fired || failing == 0, $"the fault at change {failing} was never reached: {string.Join(", ", Log)}");
 
-    private async Task ChangeAsync(string what, Func<Task> change)
+    private async Task<T> ChangeAsync<T>(string what, Func<Task<T>> change)
     {
         if (Fired && staysDead)
             throw Fault;
@@ -77,10 +84,9 @@ internal sealed class FaultyStore(IBackupStore inner, int failing, FaultTime tim
         Fired |= strikes;
         if (strikes && time == FaultTime.Before)
             throw Fault;
-        await change();
+        var done = await change();
         Log.Add(what);
-        if (strikes)
-            throw Fault;
+        return strikes ? throw Fault : done;
     }
 
     /// <summary>A file of a bad disk.</summary>

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Tests.Support;
 
@@ -19,18 +20,16 @@ internal sealed class ManualAgent : IAsyncDisposable, ILogger<JobScheduler>, ILo
         Clock = clock;
         bench = new Workbench(clock, root, source: new ScriptedSource(clock));
         var zoneOfAll = zone ?? TimeZoneInfo.Utc;
-        var rounds = new VerificationRounds(bench.Verifications, bench.Replacements, bench.Operations, zoneOfAll, clock, NullLogger<VerificationRounds>.Instance);
-        var rota = new ChoreRota(Chore.All(rounds, bench.Drills), bench.Operations, zoneOfAll, this);
-        Scheduler = new JobScheduler(new SourceRoster(current => Discover(current)), bench.Dispatcher, new SourceUpkeep(bench.Dispatcher, bench.Verifications, bench.Replacements, clock, this), rota, bench.Journal, zoneOfAll, clock, this);
+        var rounds = new VerificationRounds(bench.Verifications, bench.Replacements, bench.Journal, zoneOfAll, clock, NullLogger<VerificationRounds>.Instance);
+        var rota = new ChoreRota(Chore.All(rounds, bench.Drills), bench.Journal, zoneOfAll, this);
+        Scheduler = new JobScheduler(new SourceRoster(current => Discover(current)), bench.Backups, new SourceUpkeep(bench.Backups, bench.Verifications, bench.Replacements, clock, this), rota, bench.Journal, zoneOfAll, clock, this);
     }
 
     public ManualClock Clock { get; }
 
     public JobScheduler Scheduler { get; }
 
-    public RunJournal Journal => bench.Journal;
-
-    public OperationJournal Operations => bench.Operations;
+    public OperationJournal Journal => bench.Journal;
 
     public ConcurrentQueue<string> Log { get; } = new();
 
@@ -43,7 +42,7 @@ internal sealed class ManualAgent : IAsyncDisposable, ILogger<JobScheduler>, ILo
         {
             Name = name,
             Source = source ?? new ScriptedSource(Clock),
-            Catalog = new BackupCatalog(bench.Store, name, name, "sqlite", new ArtifactExtensions(".db.gz"), TimeZoneInfo.Utc),
+            Catalog = new BackupCatalog(bench.Store, name, name, "sqlite", CatalogUse.Formats, TimeZoneInfo.Utc),
         },
         [.. schedules.Select(schedule => new Schedule(schedule.Name, CronSchedule.Parse(schedule.Cron), BackupType.Full))],
         TimeSpan.FromHours(24),
@@ -93,7 +92,7 @@ internal sealed class ManualAgent : IAsyncDisposable, ILogger<JobScheduler>, ILo
     {
         await stop.CancelAsync();
         if (running is not null)
-            await running.WaitAsync(TimeSpan.FromSeconds(30));
+            await running.WaitAsync(TimeSpan.FromMinutes(3));
     }
 
     public async ValueTask DisposeAsync()

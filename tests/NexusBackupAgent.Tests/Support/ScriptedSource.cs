@@ -1,13 +1,14 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
+using NexusBackupAgent.Sources.Files;
 using NexusBackupAgent.Sources.Sqlite;
-using NexusBackupAgent.Sources.Sqlite.Pages;
 
 namespace NexusBackupAgent.Tests.Support;
 
-/// <summary>A source that does what a test tells it, once per snapshot; after the script it gives its content.</summary>
-internal sealed class ScriptedSource(TimeProvider clock, params Func<CancellationToken, Task>[] script) : IBackupSource
+/// <summary>A source that does what a test tells it, once per capture; after the script it gives its content.</summary>
+internal sealed class ScriptedSource(TimeProvider clock, params Func<CancellationToken, Task>[] script) : IBackupSource, IFileContent
 {
     private int opened;
 
@@ -20,50 +21,47 @@ internal sealed class ScriptedSource(TimeProvider clock, params Func<Cancellatio
 
     public int Checked { get; set; }
 
+    /// <summary>What it answers to any question.</summary>
+    public Func<string, CancellationToken, Task<ProbeAnswer>> Answering { get; set; } = (_, _) => Task.FromResult(new ProbeAnswer(HasRow: true, "1000"));
+
     public string Kind => "sqlite";
 
-    public string Extension => ".db.gz";
-
-    public string? IncrementExtension => null;
-
-    public Task<ArtifactDigest> CopyChangesAsync(
-        SourceSnapshot snapshot, PageHistory earlier, PageIndexDraft index, Stream destination, IProgress<long>? progress, CancellationToken cancellationToken) =>
-        throw new NotSupportedException("It is backed up in full only.");
-
-    public PageIndexer IndexPages(bool isIncrement, PageIndexDraft index, Stream passOn) => throw new NotSupportedException("It has no pages.");
-
-    public Stream OpenIncrement(string path) => throw new NotSupportedException("It is backed up in full only.");
-
-    public string Path => "/nonexistent/scripted.db";
+    public string Location => "/nonexistent/scripted.db";
 
     public IReadOnlyList<string> Companions { get; } = ["-wal"];
 
     public IReadOnlyDictionary<string, string> Tools { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
-    public ISourceInspection Inspection => new SqliteInspection(Path, Companions, async cancellationToken => await OpenSnapshotAsync(cancellationToken));
-
     public static Func<CancellationToken, Task> Fails(FailureKind kind) => _ => throw new BackupException(kind, "scripted " + kind, "do nothing");
 
-    public async Task<SourceSnapshot> OpenSnapshotAsync(CancellationToken cancellationToken)
+    public ISourceInspection Inspection => new SqliteInspection(Location, Companions);
+
+    public ArtifactFormat? FormatOf(BackupType type) => type == BackupType.Full ? new ArtifactFormat(".db.gz", ArtifactEncoding.Gzip) : null;
+
+    public async Task<ICapture> CaptureAsync(CaptureRequest request, CancellationToken cancellationToken)
     {
         var turn = Interlocked.Increment(ref opened) - 1;
         if (turn < script.Length)
             await script[turn](cancellationToken);
-        return new Snapshot(clock.GetUtcNow());
+        return new Capture(clock.GetUtcNow());
     }
 
-    public async Task<string?> CheckAsync(string path, CancellationToken cancellationToken)
+    public async Task<ContentCheck> CheckAsync(StoredChain chain, ScratchDirectory scratch, CancellationToken cancellationToken)
     {
-        Checked++;
-        if (Checking is not null)
-            await Checking(cancellationToken);
-        return Finding;
+        if (chain.ExpandedLength is { } room)
+            scratch.RequireRoom(room);
+        return await CheckAsync(chain, Stream.Null, cancellationToken);
     }
 
-    /// <summary>What it answers to any question.</summary>
-    public Func<string, CancellationToken, Task<ProbeAnswer>> Answering { get; set; } = (_, _) => Task.FromResult(new ProbeAnswer(HasRow: true, "1000"));
+    public IRestoreTarget Target(string? to) => new FileTarget(this, Location, to);
 
-    public Task<ProbeAnswer> ProbeAsync(string path, string question, CancellationToken cancellationToken) => Answering(question, cancellationToken);
+    public async Task<ContentCheck> ExpandAsync(StoredChain chain, string file, CancellationToken cancellationToken)
+    {
+        await using var content = new FileStream(file, FileMode.Open, FileAccess.Write, FileShare.None, bufferSize: 0);
+        return await CheckAsync(chain, content, cancellationToken);
+    }
+
+    public Task<ProbeAnswer> ProbeAsync(string file, string question, CancellationToken cancellationToken) => Answering(question, cancellationToken);
 
     public Task<SavedCopy> SaveAsync(string path, string copy, CancellationToken cancellationToken)
     {
@@ -73,11 +71,26 @@ internal sealed class ScriptedSource(TimeProvider clock, params Func<Cancellatio
 
     public Task SettleAsync(string path, CancellationToken cancellationToken) => Task.CompletedTask;
 
-    private sealed class Snapshot(DateTimeOffset capturedAt) : SourceSnapshot(capturedAt, length: 1000)
+    private async Task<ContentCheck> CheckAsync(StoredChain chain, Stream content, CancellationToken cancellationToken)
     {
-        public override async Task CopyToAsync(Stream destination, CancellationToken cancellationToken) =>
-            await destination.WriteAsync(Some.Noise(1000), cancellationToken);
+        await chain.Tip.CopyContentAsync(content, cancellationToken);
+        Checked++;
+        if (Checking is not null)
+            await Checking(cancellationToken);
+        return new ContentCheck(Finding);
+    }
 
-        public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    private sealed class Capture(DateTimeOffset capturedAt) : ICapture
+    {
+        public DateTimeOffset CapturedAt => capturedAt;
+
+        public long? Length => 1000;
+
+        public long ScratchNeeded => 1000;
+
+        public Task WriteAsync(IArtifactSink sink, CancellationToken cancellationToken) =>
+            sink.WriteAsync((content, token) => content.WriteAsync(Some.Noise(1000), token).AsTask(), sink.Progress, cancellationToken);
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 }

@@ -22,14 +22,15 @@ internal sealed class SmallFileSystem : IAsyncDisposable
     /// <summary>Tries until no child of this process, between fork and exec, holds a file of it.</summary>
     public async Task RemountAsync(string options)
     {
-        for (var attempt = 0; attempt < 50; attempt++)
-        {
-            if ((await Shell.TryAsync("mount", "-o", "remount," + options, Path)).ExitCode == 0)
-                return;
-            await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System);
-        }
-
-        await Shell.RunAsync("mount", "-o", "remount," + options, Path);
+        var said = "";
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                var result = await Shell.TryAsync("mount", "-o", "remount," + options, Path);
+                said = result.Error;
+                return result.ExitCode == 0;
+            },
+            () => "the small file system is remounted: " + said);
     }
 
     public async ValueTask DisposeAsync()

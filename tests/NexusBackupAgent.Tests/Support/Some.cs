@@ -1,5 +1,6 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Tests.Support;
 

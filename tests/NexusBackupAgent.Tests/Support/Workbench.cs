@@ -8,6 +8,7 @@ using NexusBackupAgent.Restore;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Sources.Sqlite;
+using NexusBackupAgent.Sources.Sqlite.Pages;
 using NexusBackupAgent.Stores;
 using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Verification;
@@ -31,24 +32,23 @@ internal sealed class Workbench : IDisposable
         Directory.CreateDirectory(Path.Combine(Root, "store"));
         Store = store ?? new LocalDirectoryStore("local", Path.Combine(Root, "store"));
         Scratch = new ScratchDirectory(Path.Combine(Root, "scratch"));
-        var journal = JournalDatabase.Open(State, clock.GetUtcNow(), out var setAside);
-        Journal = new RunJournal(journal);
-        Operations = new OperationJournal(journal);
+        Journal = new OperationJournal(JournalDatabase.Open(State, clock.GetUtcNow(), out var setAside));
         SetAside = setAside;
         Verifier = new BackupVerifier(Scratch, clock);
         Turns = new SourceTurns(State, clock);
-        History = new RestoreHistory(Operations, State, clock, RestoresLog);
-        Examiner = new BackupExaminer(new Quarantine(Verifier, clock), Journal, Operations, clock, NullLogger<BackupExaminer>.Instance);
-        Capture = new BackupCapture(new SpaceGuard(Scratch), new PageIndexes(Scratch, PagesLog), Examiner, clock);
-        Hooks = new HookRunner(Journal, Operations, clock, NullLogger<HookRunner>.Instance);
-        Dispatcher = new RunDispatcher(new BackupRunner(Capture, Examiner, clock), Turns, Journal, Hooks, clock, NullLogger<RunDispatcher>.Instance);
-        Verifications = new VerificationDispatcher(Examiner, Turns, Operations, Hooks, clock, NullLogger<VerificationDispatcher>.Instance);
-        Replacements = new ReplacementDispatcher(Dispatcher, Journal, clock, NullLogger<ReplacementDispatcher>.Instance);
-        Restores = new RestoreDispatcher(new Restorer(Verifier, clock), Turns, Journal, Operations, History, Hooks, clock, NullLogger<RestoreDispatcher>.Instance);
-        Drills = new DrillDispatcher(new RestoreDrill(Verifier, Scratch, clock), Turns, Journal, Operations, Hooks, clock, NullLogger<DrillDispatcher>.Instance);
+        History = new RestoreHistory(Journal, State, clock, RestoresLog);
+        Examiner = new BackupExaminer(new Quarantine(Verifier, clock), Journal, clock, NullLogger<BackupExaminer>.Instance);
+        Capture = new BackupCapture(new SpaceGuard(Scratch), Examiner, clock);
+        Hooks = new HookRunner(Journal, clock, NullLogger<HookRunner>.Instance);
+        Door = new OperationRunner(Turns, Journal, Hooks, clock);
+        Backups = new BackupOperation(Door, new BackupRunner(Capture, Examiner, clock), Journal, BackupsLog);
+        Verifications = new VerifyOperation(Door, Examiner, Journal, NullLogger<VerifyOperation>.Instance);
+        Replacements = new ReplacementOperation(Backups, Journal, clock, NullLogger<ReplacementOperation>.Instance);
+        Restores = new RestoreOperation(Door, new Restorer(Verifier, clock), Journal, History, NullLogger<RestoreOperation>.Instance);
+        Drills = new DrillOperation(Door, new RestoreDrill(Verifier, Scratch, clock), Journal, NullLogger<DrillOperation>.Instance);
         Source = new ProtectedSource(
             "itsm",
-            source ?? new SqliteSource(Database, Scratch, TimeSpan.FromSeconds(1), clock),
+            source ?? new SqliteSource(Database, Scratch, TimeSpan.FromSeconds(1), clock, PagesLog),
             CatalogUse.CatalogOf(Store, directory: ""),
             new Dictionary<string, RetentionPeriod>(StringComparer.Ordinal) { ["daily"] = RetentionPeriod.Parse("7d") },
             TimeZoneInfo.Utc,
@@ -72,7 +72,7 @@ internal sealed class Workbench : IDisposable
 
     public ScratchDirectory Scratch { get; }
 
-    public RunJournal Journal { get; }
+    public OperationJournal Journal { get; }
 
     public string? SetAside { get; }
 
@@ -88,30 +88,33 @@ internal sealed class Workbench : IDisposable
     /// <summary>What was said of restores whose state nobody can tell.</summary>
     public CollectedLog<RestoreHistory> RestoresLog { get; } = new();
 
-    public OperationJournal Operations { get; }
-
     public RestoreHistory History { get; }
 
     public SourceTurns Turns { get; }
 
-    public RunDispatcher Dispatcher { get; }
+    public OperationRunner Door { get; }
 
-    public VerificationDispatcher Verifications { get; }
+    public BackupOperation Backups { get; }
+
+    /// <summary>What was said of backups.</summary>
+    public CollectedLog<BackupOperation> BackupsLog { get; } = new();
+
+    public VerifyOperation Verifications { get; }
 
     public HookRunner Hooks { get; }
 
-    public DrillDispatcher Drills { get; }
+    public DrillOperation Drills { get; }
 
-    public RestoreDispatcher Restores { get; }
+    public RestoreOperation Restores { get; }
 
-    public ReplacementDispatcher Replacements { get; }
+    public ReplacementOperation Replacements { get; }
 
     public ProtectedSource Source { get; init; }
 
     public Task<RunRecord> RunAsync(string schedule = "daily", CancellationToken cancellationToken = default) => RunAsync(BackupType.Full, schedule, cancellationToken);
 
     public Task<RunRecord> RunAsync(BackupType type, string schedule = "daily", CancellationToken cancellationToken = default) =>
-        Dispatcher.RunAsync(Source, schedule, type, TimeSpan.Zero, progress: null, cancellationToken);
+        Backups.RunAsync(Source, schedule, type, TimeSpan.Zero, progress: null, cancellationToken);
 
     public Task<IReadOnlyList<Backup>> BackupsAsync() => Source.Catalog.AllAsync();
 

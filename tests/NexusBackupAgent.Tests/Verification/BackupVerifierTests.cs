@@ -18,7 +18,7 @@ public sealed class BackupVerifierTests : IDisposable
     {
         var verified = await bench.VerifyAsync(await BackupAsync());
         Assert.Equal(BackupState.Good, verified.State);
-        Assert.Equal([VerificationCheck.Checksum, VerificationCheck.Gzip, VerificationCheck.Integrity], Passed(verified));
+        Assert.Equal([VerificationCheck.Checksum, VerificationCheck.Encoding, VerificationCheck.Integrity], Passed(verified));
         Assert.Equal(BackupState.Good, Assert.Single(await bench.BackupsAsync()).State);
     }
 
@@ -54,7 +54,7 @@ public sealed class BackupVerifierTests : IDisposable
         var backup = await BackupAsync();
         await File.WriteAllTextAsync(PathOf(backup) + ".sha256", $"{new string('0', 64)}  {backup.File}\n");
         var verified = await bench.VerifyAsync(backup);
-        Assert.Equal([VerificationCheck.Gzip, VerificationCheck.Integrity], Passed(verified));
+        Assert.Equal([VerificationCheck.Encoding, VerificationCheck.Integrity], Passed(verified));
         Assert.Contains("its .sha256 file says 0000", verified.Verification!.FirstFailure, StringComparison.Ordinal);
     }
 
@@ -67,7 +67,7 @@ public sealed class BackupVerifierTests : IDisposable
         var other = await Some.ArtifactAsync(content);
         await File.WriteAllBytesAsync(PathOf(backup), other);
         var verified = await bench.VerifyAsync(backup with { Manifest = backup.Manifest with { Stored = backup.Manifest.Stored with { Length = other.Length } } });
-        Assert.Equal([VerificationCheck.Gzip, VerificationCheck.Integrity], Passed(verified));
+        Assert.Equal([VerificationCheck.Encoding, VerificationCheck.Integrity], Passed(verified));
     }
 
     [SkippableFact]
@@ -76,7 +76,7 @@ public sealed class BackupVerifierTests : IDisposable
         var backup = await BackupAsync();
         var lied = backup with { Manifest = backup.Manifest with { Content = backup.Manifest.Content with { Sha256 = new string('0', 64) } } };
         var verified = await bench.VerifyAsync(lied);
-        Assert.Equal([VerificationCheck.Gzip, VerificationCheck.Integrity], Passed(verified));
+        Assert.Equal([VerificationCheck.Encoding, VerificationCheck.Integrity], Passed(verified));
         Assert.Contains("is not what was captured", verified.Verification!.FirstFailure, StringComparison.Ordinal);
     }
 
@@ -95,7 +95,7 @@ public sealed class BackupVerifierTests : IDisposable
         Assert.Equal((RunResult.Failure, FailureKind.SourceCorrupt), (run.Result, run.Failure!.Kind));
         var backup = Assert.Single(await bench.BackupsAsync());
         Assert.Equal(BackupState.Quarantined, backup.State); // so that no loop over *.db.gz restores it
-        Assert.Equal([VerificationCheck.Checksum, VerificationCheck.Gzip], Passed(backup));
+        Assert.Equal([VerificationCheck.Checksum, VerificationCheck.Encoding], Passed(backup));
 
         // Night after night the same damage must not fill the store that holds the good backups.
         // The first and the newest stay: how it began, and what holds most.

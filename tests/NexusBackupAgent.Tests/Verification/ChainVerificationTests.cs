@@ -18,7 +18,7 @@ public sealed class ChainVerificationTests
 
         Assert.Equal(chain.Take(3).Reverse().Select(backup => backup.Id), listed.Bases.Select(backup => backup.Id));
         Assert.Equal(chain[0].Id, listed.Bases[2].Id);
-        Assert.Equal([VerificationCheck.Checksum, VerificationCheck.Gzip, VerificationCheck.Integrity], listed.Verification!.Checks.Select(check => check.Check));
+        Assert.Equal([VerificationCheck.Checksum, VerificationCheck.Encoding, VerificationCheck.Integrity], listed.Verification!.Checks.Select(check => check.Check));
         Assert.All(await bench.StatesOldestFirstAsync(), state => Assert.Equal(BackupState.Good, state));
     }
 
@@ -40,7 +40,7 @@ public sealed class ChainVerificationTests
         Assert.Equal(
             Enumerable.Range(0, 4).Select(place => place < damaged ? BackupState.Good : BackupState.Quarantined), await bench.StatesOldestFirstAsync());
         Assert.Equal(1, bench.Bench.Journal.Read().Verifications[("itsm", "checksum", "failure")]);
-        var failed = Assert.Single(bench.Bench.Operations.Since("itsm", default), operation => operation is { Kind: OperationKind.Verification, Failure: not null });
+        var failed = Assert.Single(bench.Bench.Journal.Since("itsm", default), operation => operation is { Kind: OperationKind.Verification, Failure: not null });
         Assert.Equal(chain[damaged].Id, failed.Backup);
     }
 
@@ -64,12 +64,12 @@ public sealed class ChainVerificationTests
         using var _ = bench;
         Damage.FlipBit(bench.Stored(chain[0]));
         await bench.VerifyAsync(await bench.FindAsync(chain[0]));
-        var before = bench.Bench.Operations.Since("itsm", default).Count;
+        var before = bench.Bench.Journal.Since("itsm", default).Count;
 
         foreach (var stale in chain.Skip(1)) // as they were listed when the damage was not known
             Assert.True((await bench.VerifyAsync(stale)).HasBrokenChain);
 
-        Assert.Equal(before, bench.Bench.Operations.Since("itsm", default).Count);
+        Assert.Equal(before, bench.Bench.Journal.Since("itsm", default).Count);
         Assert.Equal(1, bench.Bench.Journal.Read().Verifications[("itsm", "checksum", "failure")]);
     }
 
@@ -80,7 +80,7 @@ public sealed class ChainVerificationTests
         FaultyStore? store = null;
         var (bench, chain) = await ChainBench.WithAsync(increments: 1, _ => store = new FaultyStore(new LocalDirectoryStore("local", temp.Path), 0, FaultTime.Before, staysDead: false));
         using var _ = bench;
-        var full = store!.Locate(chain[0].File);
+        var full = store!.Describe(chain[0].File);
         var sound = await File.ReadAllBytesAsync(full);
         Damage.FlipBit(full);
         var opened = 0;

@@ -64,10 +64,10 @@ public sealed class QuarantineTests : IDisposable
         await VerifyAsync(Assert.Single(await bench.BackupsAsync())); // looking at it again counts nothing
 
         Assert.Equal(1, bench.Journal.Read().Verifications[("itsm", "checksum", "failure")]);
-        var operation = bench.Operations.Last("itsm", OperationKind.Quarantine)!;
+        var operation = bench.Journal.Last("itsm", OperationKind.Quarantine)!;
         Assert.Equal((backup.Id, true), (operation.Backup!.Value, operation.Succeeded));
         Assert.StartsWith("daily_20260214_020000.db.gz was set aside as daily_20260214_020000.db.gz.bad: its SHA-256 is ", operation.Detail, StringComparison.Ordinal);
-        Assert.Equal(FailureKind.Verification, bench.Operations.Since("itsm", default).First(each => each.Kind == OperationKind.Verification).Failure!.Kind);
+        Assert.Equal(FailureKind.Verification, bench.Journal.Since("itsm", default).First(each => each.Kind == OperationKind.Verification).Failure!.Kind);
     }
 
     [Fact]
@@ -86,7 +86,7 @@ public sealed class QuarantineTests : IDisposable
         Assert.Equal(2, source.Checked);
         Assert.Equal(BackupState.Good, Assert.Single(await bench.BackupsAsync()).State);
         Assert.DoesNotContain(("itsm", "integrity", "failure"), bench.Journal.Read().Verifications.Keys);
-        Assert.Null(bench.Operations.Last("itsm", OperationKind.Quarantine));
+        Assert.Null(bench.Journal.Last("itsm", OperationKind.Quarantine));
     }
 
     [Theory]
@@ -202,7 +202,7 @@ public sealed class QuarantineTests : IDisposable
 
         Assert.Equal(FailureKind.Io, refused.Kind);
         Assert.Contains(backup.File + ".sha256", refused.Message, StringComparison.Ordinal);
-        Assert.Equal(FailureKind.Io, bench.Operations.Last("itsm", OperationKind.Verification)!.Failure!.Kind);
+        Assert.Equal(FailureKind.Io, bench.Journal.Last("itsm", OperationKind.Verification)!.Failure!.Kind);
         Assert.Empty(store.Log);
     }
 
@@ -219,7 +219,7 @@ public sealed class QuarantineTests : IDisposable
 
         Assert.Equal((backup.File, BackupState.Corrupt), (verified.File, verified.State));
         Assert.True(File.Exists(Path.Combine(bench.StorePath, backup.File)));
-        var refusal = bench.Operations.Last("itsm", OperationKind.Quarantine)!.Failure!;
+        var refusal = bench.Journal.Last("itsm", OperationKind.Quarantine)!.Failure!;
         Assert.Contains("holds exactly what was captured", refusal.Message, StringComparison.Ordinal);
         var command = refusal.Hint[refusal.Hint.IndexOf("cd ", StringComparison.Ordinal)..refusal.Hint.IndexOf(", and", StringComparison.Ordinal)];
         await Shell.BashAsync(command); // what the message says to do
@@ -276,7 +276,7 @@ public sealed class QuarantineTests : IDisposable
         Assert.Equal(BackupState.Corrupt, (await VerifyAsync(backup)).State);
 
         Assert.Equal("an older one", await File.ReadAllTextAsync(taken));
-        var refusal = bench.Operations.Last("itsm", OperationKind.Quarantine)!.Failure!;
+        var refusal = bench.Journal.Last("itsm", OperationKind.Quarantine)!.Failure!;
         Assert.Contains($"'{taken}' exists already", refusal.Message, StringComparison.Ordinal);
         Assert.Contains("move the older one out", refusal.Hint, StringComparison.Ordinal);
     }

@@ -1,3 +1,5 @@
+using NexusBackupAgent.Stores.Local;
+using NexusBackupAgent.Sources.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
@@ -39,7 +41,7 @@ public sealed class SelfTestTests : IDisposable
 
     [Theory]
     [InlineData(VerificationCheck.Checksum, "a wrong hash in .sha256", "an older backup under its name", "another backup's manifest", "a bit flipped at 50 %", "empty (0 bytes)", "another backup in the place of what an increment builds on")]
-    [InlineData(VerificationCheck.Gzip, "cut off before it was hashed", "cut off", "a block of zeros")]
+    [InlineData(VerificationCheck.Encoding, "cut off before it was hashed", "cut off", "a block of zeros")]
     [InlineData(VerificationCheck.Integrity, "a damaged database, stored without a flaw")]
     public async Task A_blind_check_is_found_out(object check, params string[] expected)
     {
@@ -71,15 +73,15 @@ public sealed class SelfTestTests : IDisposable
     {
         using var bench = new Workbench(new ManualClock(Some.Instant), temp.Path, source: new ScriptedSource(TimeProvider.System));
         VerifyBackup verify = (_, _, backup, _, _) => Task.FromResult(backup with { Verification = new VerificationResult(backup.Id, Some.Instant, backup.ActualLength, Passed: true, []) });
-        var blind = new SelfTestDispatcher(new SelfTest(verify, scratch, TimeProvider.System), bench.Operations, bench.Clock, NullLogger<SelfTestDispatcher>.Instance);
+        var blind = new SelfTestOperation(bench.Door, TestOf(verify, scratch), bench.Clock, NullLogger<SelfTestOperation>.Instance);
         await blind.RunAsync(CancellationToken.None);
-        var failed = bench.Operations.Last("", OperationKind.SelfTest)!;
+        var failed = bench.Journal.Last("", OperationKind.SelfTest)!;
         Assert.False(failed.Succeeded);
         Assert.Contains("a block of zeros", failed.Failure!.Message, StringComparison.Ordinal);
 
-        var seeing = new SelfTestDispatcher(new SelfTest(verifier.VerifyAsync, scratch, TimeProvider.System), bench.Operations, bench.Clock, NullLogger<SelfTestDispatcher>.Instance);
+        var seeing = new SelfTestOperation(bench.Door, TestOf(verifier.VerifyAsync, scratch), bench.Clock, NullLogger<SelfTestOperation>.Instance);
         await seeing.RunAsync(CancellationToken.None);
-        Assert.True(bench.Operations.Last("", OperationKind.SelfTest)!.Succeeded);
+        Assert.True(bench.Journal.Last("", OperationKind.SelfTest)!.Succeeded);
     }
 
     [Fact]
@@ -87,19 +89,19 @@ public sealed class SelfTestTests : IDisposable
     {
         var clock = new ManualClock(Some.Instant);
         using var bench = new Workbench(clock, temp.Path, source: new ScriptedSource(clock));
-        var tests = new SelfTestDispatcher(new SelfTest(verifier.VerifyAsync, scratch, TimeProvider.System), bench.Operations, clock, NullLogger<SelfTestDispatcher>.Instance);
+        var tests = new SelfTestOperation(bench.Door, TestOf(verifier.VerifyAsync, scratch), clock, NullLogger<SelfTestOperation>.Instance);
         using var stop = new CancellationTokenSource();
         var running = tests.RunDailyAsync(stop.Token);
-        Assert.Empty(bench.Operations.Counts(OperationKind.SelfTest));
-        clock.Advance(SelfTestDispatcher.AfterStart);
+        Assert.Empty(bench.Journal.Counts(OperationKind.SelfTest));
+        clock.Advance(SelfTestOperation.AfterStart);
         for (var day = 1; day <= 3; day++)
         {
-            await Eventually.TrueAsync(() => bench.Operations.Counts(OperationKind.SelfTest).GetValueOrDefault(("", "success")) == day && clock.IsAwaited(TimeSpan.FromDays(1)), $"self-test {day}");
+            await Eventually.TrueAsync(() => bench.Journal.Counts(OperationKind.SelfTest).GetValueOrDefault(("", "success")) == day && clock.IsAwaited(TimeSpan.FromDays(1)), $"self-test {day}");
             clock.Advance(TimeSpan.FromDays(1));
         }
 
         await stop.CancelAsync();
-        await running.WaitAsync(TimeSpan.FromSeconds(30));
+        await running.WaitAsync(TimeSpan.FromMinutes(3));
     }
 
     [SkippableFact]
@@ -107,10 +109,16 @@ public sealed class SelfTestTests : IDisposable
     {
         await using var small = await SmallFileSystem.MountAsync("size=1m");
         using var full = new ScratchDirectory(small.Path);
-        var refused = await Assert.ThrowsAsync<BackupException>(() => new SelfTest(verifier.VerifyAsync, full, TimeProvider.System).RunAsync(CancellationToken.None));
+        var refused = await Assert.ThrowsAsync<BackupException>(() => TestOf(verifier.VerifyAsync, full).RunAsync(CancellationToken.None));
         Assert.Equal(FailureKind.StoreFull, refused.Kind);
         Assert.Empty(Directory.EnumerateFiles(small.Path, "*", SearchOption.AllDirectories));
     }
 
-    private Task<IReadOnlyList<SelfTestResult>> RunAsync(VerifyBackup verify) => new SelfTest(verify, scratch, TimeProvider.System).RunAsync(CancellationToken.None);
+    private Task<IReadOnlyList<SelfTestResult>> RunAsync(VerifyBackup verify) => TestOf(verify, scratch).RunAsync(CancellationToken.None);
+
+    private static SelfTest TestOf(VerifyBackup verify, ScratchDirectory room) => new(
+        verify,
+        new SelfTestParts([directory => new SqliteSpecimen(directory, room, TimeProvider.System)], directory => new LocalDirectoryStore("self-test", directory)),
+        room,
+        TimeProvider.System);
 }

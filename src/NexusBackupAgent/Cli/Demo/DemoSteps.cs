@@ -4,6 +4,7 @@ using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Retention;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Cli.Demo;
 
@@ -25,7 +26,7 @@ internal sealed class DemoSteps(Terminal terminal, Agent agent, DemoDirectory di
     /// <exception cref="BackupException">A step failed.</exception>
     public async Task<Backup> BackUpAsync(CancellationToken cancellationToken)
     {
-        var run = await RunProgressBars.ShowAsync(terminal, Source.Name, show: true, progress => agent.Dispatcher.RunAsync(
+        var run = await RunProgressBars.ShowAsync(terminal, Source.Name, show: true, progress => agent.Backups.RunAsync(
             Source, BackupManifest.ManualSchedule, BackupType.Full, TimeSpan.FromSeconds(30), progress, cancellationToken));
         if (run.Failure is { } failure)
             throw new BackupException(failure.Kind, failure.Message, failure.Hint);

@@ -1,7 +1,7 @@
 namespace NexusBackupAgent.Sources.Sqlite;
 
 /// <summary>A private copy of a database file, deleted when disposed.</summary>
-internal sealed class CopiedSnapshot : SourceSnapshot
+internal sealed class CopiedSnapshot : SqliteSnapshot
 {
     private readonly string copy;
 

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Sources.Sqlite;
@@ -9,6 +10,22 @@ namespace NexusBackupAgent.Sources.Sqlite;
 /// </summary>
 internal static class SqliteGlob
 {
+    public static bool IsPattern(string path) => IsWild(path);
+
+    /// <summary>The path of a database, or a pattern, as the configuration writes it.</summary>
+    /// <returns>Absolute.</returns>
+    /// <exception cref="FormatException">It can't be a file's path, or has a wildcard that is not understood.</exception>
+    public static string Parse(string text, string baseDirectory)
+    {
+        if (text.EndsWith('/'))
+            throw new FormatException("names a directory, not a database file");
+        if (text.Contains("**"))
+            throw new FormatException("contains **, which is not understood: one * for each directory level");
+        if (Path.GetDirectoryName(text)!.Contains('?'))
+            throw new FormatException("has ? in a directory's name: only the file's name may have it");
+        return PathText.Parse(text, baseDirectory);
+    }
+
     /// <param name="pattern">An absolute path whose file name may hold <c>*</c> and <c>?</c>, and whose directories <c>*</c>.</param>
     /// <param name="unreadable">Directories that the pattern leads into and that may not be listed.</param>
     /// <returns>

@@ -1,4 +1,3 @@
-using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Sources.Sqlite;
@@ -6,8 +5,7 @@ namespace NexusBackupAgent.Sources.Sqlite;
 /// <summary>Looks at a database as an operator would.</summary>
 /// <param name="path">The database.</param>
 /// <param name="companions">Endings of the files beside a database that belong to it.</param>
-/// <param name="capture">Holds a state of it still.</param>
-internal sealed class SqliteInspection(string path, IReadOnlyList<string> companions, Func<CancellationToken, Task<IAsyncDisposable>> capture) : ISourceInspection
+internal sealed class SqliteInspection(string path, IReadOnlyList<string> companions) : ISourceInspection
 {
     private const string Check = "PRAGMA integrity_check";
 
@@ -36,19 +34,6 @@ internal sealed class SqliteInspection(string path, IReadOnlyList<string> compan
     }
 
     public string CheckName => Check;
-
-    public async Task<BackupException?> TryAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            await using var state = await capture(cancellationToken);
-            return null;
-        }
-        catch (BackupException failure)
-        {
-            return failure;
-        }
-    }
 
     public string? CommandFor(SourceQuestion question) => question switch
     {

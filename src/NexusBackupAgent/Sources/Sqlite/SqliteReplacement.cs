@@ -1,6 +1,7 @@
 using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
+using NexusBackupAgent.Sources.Files;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 

@@ -1,7 +1,10 @@
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Win32.SafeHandles;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Platform;
+using NexusBackupAgent.Sources.Files;
 using NexusBackupAgent.Sources.Sqlite.Pages;
 
 namespace NexusBackupAgent.Sources.Sqlite;
@@ -11,26 +14,68 @@ namespace NexusBackupAgent.Sources.Sqlite;
 /// <param name="scratch">Where a database that is not in WAL mode is copied while its lock is held.</param>
 /// <param name="busyTimeout">How long a locked database is waited for.</param>
 /// <param name="timeProvider">The clock.</param>
-internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSpan busyTimeout, TimeProvider timeProvider) : IBackupSource
+/// <param name="indexLog">Told of page indexes that had to be made anew.</param>
+internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSpan busyTimeout, TimeProvider timeProvider, ILogger<PageIndexes>? indexLog = null) : IBackupSource
 {
     // A file younger than this could change again without its time changing.
     private static readonly TimeSpan Settled = TimeSpan.FromSeconds(1);
 
+    private static readonly ArtifactFormat Database = new(".db.gz", ArtifactEncoding.Gzip);
+    private static readonly ArtifactFormat Changes = new(".db-wal.gz", ArtifactEncoding.Gzip);
+
+    private readonly PageIndexes indexes = new(scratch, indexLog ?? NullLogger<PageIndexes>.Instance);
+    private readonly SqliteFiles files = new();
+
     public string Kind => "sqlite";
 
-    public string Extension => ".db.gz";
-
-    public string? IncrementExtension => ".db-wal.gz";
-
-    public string Path => path;
-
-    public IReadOnlyList<string> Companions { get; } = ["-wal", "-shm", "-journal"];
+    public string Location => path;
 
     public IReadOnlyDictionary<string, string> Tools { get; } = new Dictionary<string, string>(StringComparer.Ordinal) { ["sqlite"] = SqliteLibrary.Initialize() };
 
-    public ISourceInspection Inspection => new SqliteInspection(path, Companions, async cancellationToken => await OpenSnapshotAsync(cancellationToken));
+    public ISourceInspection Inspection => new SqliteInspection(path, files.Companions);
 
-    public async Task<SourceSnapshot> OpenSnapshotAsync(CancellationToken cancellationToken)
+    public ArtifactFormat? FormatOf(BackupType type) => type == BackupType.Full ? Database : Changes;
+
+    public async Task<ICapture> CaptureAsync(CaptureRequest request, CancellationToken cancellationToken)
+    {
+        var earlier = request.Base is null ? null : await indexes.OpenAsync(request.Base, cancellationToken);
+        SqliteSnapshot? snapshot = null;
+        try
+        {
+            snapshot = await OpenSnapshotAsync(cancellationToken);
+            if (earlier is not null && snapshot.PageSize != earlier.PageSize)
+                throw new NoIncrementException(snapshot.PageSize == 0 ? "the file does not consist of whole pages" : $"its pages have {snapshot.PageSize} bytes now, and {earlier.PageSize} in {request.Base!.Tip.Name}");
+            var isIndexed = earlier is not null || (request.MayBeBase && snapshot.PageSize > 0);
+            return new SqliteCapture(snapshot, earlier, isIndexed ? indexes.NewDraft() : null);
+        }
+        catch
+        {
+            if (snapshot is not null)
+                await snapshot.DisposeAsync();
+            earlier?.Dispose();
+            throw;
+        }
+    }
+
+    public async Task<ContentCheck> CheckAsync(StoredChain chain, ScratchDirectory scratch, CancellationToken cancellationToken)
+    {
+        if (chain.ExpandedLength is { } room)
+            scratch.RequireRoom(room);
+        var expanded = scratch.NewFile();
+        try
+        {
+            return await files.ExpandAsync(chain, expanded, cancellationToken);
+        }
+        finally
+        {
+            File.Delete(expanded);
+        }
+    }
+
+    public IRestoreTarget Target(string? to) => new FileTarget(files, path, to);
+
+    /// <summary>Freezes a consistent state of the database; the caller disposes it.</summary>
+    public async Task<SqliteSnapshot> OpenSnapshotAsync(CancellationToken cancellationToken)
     {
         var gate = await DatabaseGate.EnterAsync(path, cancellationToken);
         try
@@ -47,28 +92,7 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
         }
     }
 
-    public Task<ArtifactDigest> CopyChangesAsync(
-        SourceSnapshot snapshot, PageHistory earlier, PageIndexDraft index, Stream destination, IProgress<long>? progress, CancellationToken cancellationToken) =>
-        new WalCapture(earlier, index, destination).RunAsync(snapshot, progress, cancellationToken);
-
-    public PageIndexer IndexPages(bool isIncrement, PageIndexDraft index, Stream passOn) =>
-        isIncrement ? new WalIndexer(index, passOn) : new DatabaseIndexer(index, passOn);
-
-    public Stream OpenIncrement(string path) => new WalApplier(path);
-
-    public Task<string?> CheckAsync(string path, CancellationToken cancellationToken) =>
-        Task.Run(() => SqliteIntegrity.Check(path, cancellationToken), CancellationToken.None);
-
-    public Task<ProbeAnswer> ProbeAsync(string path, string question, CancellationToken cancellationToken) =>
-        Task.Run(() => SqliteProbe.Ask(path, question, cancellationToken), CancellationToken.None);
-
-    public Task<SavedCopy> SaveAsync(string path, string copy, CancellationToken cancellationToken) =>
-        Task.Run(() => SqliteReplacement.Save(path, copy, cancellationToken), CancellationToken.None);
-
-    public Task SettleAsync(string path, CancellationToken cancellationToken) =>
-        Task.Run(() => SqliteReplacement.Settle(path), CancellationToken.None);
-
-    private async Task<SourceSnapshot> OpenSnapshotAsync(DatabaseGate gate, CancellationToken cancellationToken)
+    private async Task<SqliteSnapshot> OpenSnapshotAsync(DatabaseGate gate, CancellationToken cancellationToken)
     {
         var file = SqliteFile.Inspect(path);
         if (file.IsWal && await CopyClosedAsync(file, cancellationToken) is { } closed)

@@ -24,7 +24,7 @@ internal sealed class WalCapture(PageHistory earlier, PageIndexDraft index, Stre
 
     /// <returns>Of the whole state.</returns>
     /// <exception cref="NoIncrementException">The state can't be made of the earlier one.</exception>
-    public async Task<ArtifactDigest> RunAsync(SourceSnapshot snapshot, IProgress<long>? progress, CancellationToken cancellationToken)
+    public async Task<ArtifactDigest> RunAsync(SqliteSnapshot snapshot, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var length = 0L;

@@ -13,7 +13,7 @@ namespace NexusBackupAgent.Sources.Sqlite;
 /// in the database file when the transaction began, the WAL may be started over, but then it is the database file
 /// that nobody may write, and we read only that.
 /// </summary>
-internal sealed class WalSnapshot : SourceSnapshot
+internal sealed class WalSnapshot : SqliteSnapshot
 {
     private const int BlockSize = 1 << 20;
 

@@ -1,12 +1,11 @@
 using System.Security.Cryptography;
-using System.Text.RegularExpressions;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Stores.Local;
 
 /// <summary>A store in a directory of this machine.</summary>
-internal sealed partial class LocalDirectoryStore(string name, string root) : IBackupStore
+internal sealed class LocalDirectoryStore(string name, string root) : IBackupStore
 {
     // Backups hold everything that the database holds: nothing for other users.
     private const UnixFileMode NewFileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
@@ -17,12 +16,12 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IB
 
     public string Name { get; } = name;
 
-    /// <summary>Whether a file is one that is being written, or was when its process died. With a leading dot no <c>*.db.gz</c> finds it.</summary>
-    public static bool IsPartial(string file) => file.StartsWith('.') && Partial().IsMatch(file);
+    public string Describe(string path) => Locate(path);
 
-    public string Locate(string path) => Path.GetFullPath(Path.Combine(root, path));
+    private string Locate(string path) => Path.GetFullPath(Path.Combine(root, path));
 
-    public async Task WriteAsync(string path, bool replace, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken)
+    // Temporary name → write → flush the file → rename → flush the directory. With a leading dot no *.db.gz finds the temporary file.
+    public async Task<StoredFile> PutAsync(string path, bool replace, Durability durability, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken)
     {
         var target = Locate(path);
         var directory = Path.GetDirectoryName(target)!;
@@ -36,14 +35,17 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IB
                 FileOwner.Inherit(partial);
                 await using (var early = new EarlyWriteBack(file))
                     await write(early, cancellationToken);
-                file.Flush(flushToDisk: true);
+                if (durability != Durability.Later && file.Length > 0)
+                    file.Flush(flushToDisk: true);
             }
 
             cancellationToken.ThrowIfCancellationRequested();
             if (!replace && File.Exists(target))
                 throw new IOException($"'{target}' exists already");
             File.Move(partial, target, overwrite: true); // rename(2); without overwriting it may become a copy, which is neither whole nor durable
-            DurableDirectory.Sync(directory);
+            if (durability == Durability.Now)
+                DurableDirectory.Sync(directory);
+            return DirectoryListing.Describe(new FileInfo(target));
         }
         catch (Exception failure)
         {
@@ -66,7 +68,7 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IB
             return bytes[..length];
         }));
 
-    public Task<Stream> OpenReadAsync(string path, CancellationToken cancellationToken) => Task.FromResult(Read<Stream>(path, target =>
+    public Task<Stream> OpenAsync(string path, CancellationToken cancellationToken) => Task.FromResult(Read<Stream>(path, target =>
     {
         var file = File.OpenHandle(target, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan | FileOptions.Asynchronous);
         PageCache.Forget(file); // what memory still holds of it would prove nothing of the disk
@@ -97,7 +99,7 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IB
     public Task<IReadOnlyList<string>> ListDirectoriesAsync(string directory, CancellationToken cancellationToken) =>
         ListAsync<string>(directory, target => Task.FromResult<IReadOnlyList<string>>([.. new DirectoryInfo(target).EnumerateDirectories().Select(child => child.Name)]));
 
-    public Task MoveAsync(string from, string to, CancellationToken cancellationToken)
+    public Task<bool> TryRenameAsync(string from, string to, CancellationToken cancellationToken)
     {
         var (source, target) = (Locate(from), Locate(to));
         try
@@ -110,7 +112,7 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IB
             DurableDirectory.Sync(Path.GetDirectoryName(target)!);
             if (Path.GetDirectoryName(source) != Path.GetDirectoryName(target))
                 DurableDirectory.Sync(Path.GetDirectoryName(source)!);
-            return Task.CompletedTask;
+            return Task.FromResult(true);
         }
         catch (Exception failure) when (failure is not FileNotFoundException && IoFailure.IsKnown(failure))
         {
@@ -118,7 +120,7 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IB
         }
     }
 
-    public Task DeleteAsync(string path, CancellationToken cancellationToken)
+    public Task DeleteAsync(string path, Durability durability, CancellationToken cancellationToken)
     {
         var target = Locate(path);
         try
@@ -126,7 +128,8 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IB
             if (File.Exists(target))
             {
                 File.Delete(target);
-                DurableDirectory.Sync(Path.GetDirectoryName(target)!);
+                if (durability == Durability.Now)
+                    DurableDirectory.Sync(Path.GetDirectoryName(target)!);
             }
 
             return Task.CompletedTask;
@@ -137,32 +140,38 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IB
         }
     }
 
-    public StoreSpace? GetSpace()
+    public Task<StoreHealth> GetHealthAsync(CancellationToken cancellationToken) => Task.FromResult(Health());
+
+    private StoreHealth Health()
     {
+        var isBare = IsBare();
         try
         {
             RequireRoot();
-            return StoreSpace.At(root);
+            var space = StoreSpace.At(root);
+            var refusal = FileOwner.WhyNotWriteIn(root) is { } refused ? IoFailure.Translate(refused, $"write in store '{Name}' at '{root}'", root) : null;
+            return new StoreHealth(Down: null, refusal, space, isBare);
+        }
+        catch (BackupException down)
+        {
+            return new StoreHealth(down, Refusal: null, Space: null, isBare);
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
-            throw IoFailure.Translate(failure, $"ask for the free space of store '{Name}'", root);
+            return new StoreHealth(IoFailure.Translate(failure, $"ask for the free space of store '{Name}'", root), Refusal: null, Space: null, isBare);
         }
     }
 
-    public void RequireWritable()
+    private bool IsBare()
     {
         try
         {
-            RequireRoot();
+            return !Directory.EnumerateFileSystemEntries(root).Any();
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
-            throw IoFailure.Translate(failure, $"look into store '{Name}'", root);
+            return false;
         }
-
-        if (FileOwner.WhyNotWriteIn(root) is { } refused)
-            throw IoFailure.Translate(refused, $"write in store '{Name}' at '{root}'", root);
     }
 
     private async Task<IReadOnlyList<T>> ListAsync<T>(string directory, Func<string, Task<IReadOnlyList<T>>> read)
@@ -216,7 +225,4 @@ internal sealed partial class LocalDirectoryStore(string name, string root) : IB
             // The first failure is the one to tell; the leftover is an orphan that the next run reports and sweeps.
         }
     }
-
-    [GeneratedRegex(@"^\..+\.[0-9a-f]{8}\.partial$")]
-    private static partial Regex Partial();
 }

@@ -71,7 +71,7 @@ public sealed class WalIncrementTests : SqliteSourceFixture
     public async Task Closing_it_after_another_failure_blames_nobody()
     {
         await SqliteSamples.LedgerAsync(Database, "delete");
-        await using var untouched = Source().OpenIncrement(Database);
+        await using var untouched = new WalApplier(Database);
         untouched.Dispose();
         await SqliteSamples.AssertLedgerAsync(Database);
     }
@@ -124,7 +124,7 @@ public sealed class WalIncrementTests : SqliteSourceFixture
     {
         var file = Temp["applied.db"];
         await File.WriteAllBytesAsync(file, before);
-        await using (var increment = Source().OpenIncrement(file))
+        await using (var increment = new WalApplier(file))
         {
             foreach (var piece in wal.Chunk(1000))
                 await increment.WriteAsync(piece);

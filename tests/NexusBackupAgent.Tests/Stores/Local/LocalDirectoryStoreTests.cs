@@ -22,7 +22,7 @@ public sealed class LocalDirectoryStoreTests : BackupStoreContract, IDisposable
         await File.ReadAllBytesAsync(file);
         Skip.If(await InMemoryAsync() == 0, "this file system has no page cache");
 
-        await using (await Store.OpenReadAsync("a", CancellationToken.None))
+        await using (await Store.OpenAsync("a", CancellationToken.None))
             Skip.If(await InMemoryAsync() >= 1 << 20 && new DriveInfo(temp.Path).DriveFormat is "tmpfs" or "overlay", "this file system keeps all or does not take advice");
 
         Assert.Equal(0, await InMemoryAsync());
@@ -36,11 +36,11 @@ public sealed class LocalDirectoryStoreTests : BackupStoreContract, IDisposable
         var store = new LocalDirectoryStore("local", temp["unmounted"]);
         Func<Task>[] uses =
         [
-            () => store.WriteAsync("itsm/a", false, (_, _) => Task.CompletedTask, CancellationToken.None),
+            () => store.PutAsync("itsm/a", false, Durability.Now, (_, _) => Task.CompletedTask, CancellationToken.None),
             () => store.ListAsync("", CancellationToken.None),
             () => store.ListAsync("itsm", CancellationToken.None),
             () => store.ListDirectoriesAsync("", CancellationToken.None),
-            () => Task.Run(store.GetSpace),
+            async () => throw (await store.GetHealthAsync(CancellationToken.None)).Down!,
         ];
 
         foreach (var use in uses)
@@ -66,15 +66,16 @@ public sealed class LocalDirectoryStoreTests : BackupStoreContract, IDisposable
     [Fact]
     public async Task An_unfinished_file_hides_from_the_runbook_s_globs()
     {
-        await Store.WriteAsync(
+        await Store.PutAsync(
             "a.db.gz",
             false,
+            Durability.Now,
             async (stream, token) =>
             {
                 await stream.WriteAsync(new byte[10], token);
                 var partial = Assert.Single(temp.Files);
                 Assert.StartsWith(".a.db.gz.", partial, StringComparison.Ordinal);
-                Assert.True(LocalDirectoryStore.IsPartial(partial));
+                Assert.True(Assert.Single(await Store.ListAsync("", token)).IsUnfinished);
             },
             CancellationToken.None);
         Assert.Equal(["a.db.gz"], temp.Files);
@@ -86,7 +87,7 @@ public sealed class LocalDirectoryStoreTests : BackupStoreContract, IDisposable
         Need.Root();
         await Shell.RunAsync("chown", "1234:4321", temp.Path);
 
-        await Store.WriteAsync("new/a", replace: false, (_, _) => Task.CompletedTask, CancellationToken.None);
+        await Store.PutAsync("new/a", replace: false, Durability.Now, (_, _) => Task.CompletedTask, CancellationToken.None);
 
         Assert.Equal("1234 4321\n1234 4321", await Shell.RunAsync("stat", "-c", "%u %g", temp["new"], temp["new/a"]));
     }
@@ -97,13 +98,13 @@ public sealed class LocalDirectoryStoreTests : BackupStoreContract, IDisposable
         await using var small = await SmallFileSystem.MountAsync("size=2m");
         var store = new LocalDirectoryStore("local", small.Path);
 
-        var full = await Assert.ThrowsAsync<BackupException>(() => store.WriteAsync("a", false, WriteMebibytes(3), CancellationToken.None));
+        var full = await Assert.ThrowsAsync<BackupException>(() => store.PutAsync("a", false, Durability.Now, WriteMebibytes(3), CancellationToken.None));
 
         Assert.Equal(FailureKind.StoreFull, full.Kind);
         Assert.Contains("no space left", full.Message, StringComparison.Ordinal);
         Assert.Contains("df -h", full.Hint, StringComparison.Ordinal);
         Assert.Empty(TempDirectory.FilesIn(small.Path));
-        await store.WriteAsync("a", false, WriteMebibytes(1), CancellationToken.None); // the room is there again
+        await store.PutAsync("a", false, Durability.Now, WriteMebibytes(1), CancellationToken.None); // the room is there again
     }
 
     [SkippableFact]
@@ -114,19 +115,21 @@ public sealed class LocalDirectoryStoreTests : BackupStoreContract, IDisposable
         await small.RemountAsync("ro");
         var store = new LocalDirectoryStore("local", small.Path);
 
-        var writing = await Assert.ThrowsAsync<BackupException>(() => store.WriteAsync("a", false, WriteMebibytes(1), CancellationToken.None));
+        var writing = await Assert.ThrowsAsync<BackupException>(() => store.PutAsync("a", false, Durability.Now, WriteMebibytes(1), CancellationToken.None));
         Assert.Equal(FailureKind.StoreUnavailable, writing.Kind);
         Assert.Contains("read-only", writing.Message, StringComparison.Ordinal);
-        var deleting = await Assert.ThrowsAsync<BackupException>(() => store.DeleteAsync("old", CancellationToken.None));
+        var deleting = await Assert.ThrowsAsync<BackupException>(() => store.DeleteAsync("old", Durability.Now, CancellationToken.None));
         Assert.Equal(FailureKind.StoreUnavailable, deleting.Kind);
         Assert.Equal("old", Assert.Single(await store.ListAsync("", CancellationToken.None)).Name);
-        var asked = Assert.Throws<BackupException>(store.RequireWritable);
+        var health = await store.GetHealthAsync(CancellationToken.None);
+        var asked = health.Refusal!;
+        Assert.Equal((true, false), (health.IsUp, health.IsWritable));
         Assert.Equal(FailureKind.StoreUnavailable, asked.Kind);
         Assert.Contains("cannot write in store", asked.Message, StringComparison.Ordinal);
         Assert.Contains("read-only", asked.Message, StringComparison.Ordinal);
-        Assert.NotNull(store.GetSpace());
+        Assert.NotNull(health.Space);
         await small.RemountAsync("rw");
-        store.RequireWritable();
+        Assert.True((await store.GetHealthAsync(CancellationToken.None)).IsWritable);
     }
 
     [SkippableFact]
@@ -204,13 +207,14 @@ public sealed class LocalDirectoryStoreTests : BackupStoreContract, IDisposable
     private static async Task AssertAsDf(string path, string name)
     {
         // Others use the big disk meanwhile: what df says lies between what we say before and after.
-        var before = Percent(path);
+        var before = await PercentAsync(path);
         var df = int.Parse((await Shell.BashAsync($"df --output=pcent '{path}' | tail -1")).Trim().TrimEnd('%'), System.Globalization.CultureInfo.InvariantCulture);
-        var after = Percent(path);
+        var after = await PercentAsync(path);
         Assert.True(df >= Math.Min(before, after) && df <= Math.Max(before, after), $"{name}: df {df}, store {before} and {after}");
     }
 
-    private static int Percent(string path) => (int)Math.Ceiling(Math.Round(new LocalDirectoryStore("local", path).GetSpace()!.Value.UsedRatio * 100, 9));
+    private static async Task<int> PercentAsync(string path) =>
+        (int)Math.Ceiling(Math.Round((await new LocalDirectoryStore("local", path).GetHealthAsync(CancellationToken.None)).Space!.Value.UsedRatio * 100, 9));
 
     private static Func<Stream, CancellationToken, Task> WriteMebibytes(int count) => async (stream, token) =>
     {

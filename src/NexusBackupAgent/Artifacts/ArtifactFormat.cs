@@ -1,0 +1,40 @@
+using NexusBackupAgent.Common;
+
+namespace NexusBackupAgent.Artifacts;
+
+/// <summary>How artifacts are named and encoded.</summary>
+/// <param name="Extension">What their names end with: <c>.db.gz</c>.</param>
+/// <param name="Encoding">How the content is stored.</param>
+internal sealed record ArtifactFormat(string Extension, ArtifactEncoding Encoding);
+
+/// <summary>How the content of an artifact is stored.</summary>
+internal enum ArtifactEncoding
+{
+    /// <summary>A row of gzip members. The first value: manifests of format version 1 name none and mean this.</summary>
+    Gzip,
+
+    /// <summary>Zstandard frames. Manifests may name it; this agent neither writes nor reads it yet.</summary>
+    Zstd,
+
+    /// <summary>As it comes: the stored bytes are the content.</summary>
+    None,
+}
+
+/// <summary>What each encoding needs to be written, read and recognised.</summary>
+internal static class ArtifactEncodings
+{
+    /// <summary>Bytes from an artifact's beginning that <see cref="IsOurs"/> looks at.</summary>
+    public const int HeaderSize = GzipMember.HeaderSize;
+
+    /// <summary>Whether an agent wrote an artifact.</summary>
+    /// <param name="header">Its first <see cref="HeaderSize"/> bytes, or all when it has fewer.</param>
+    /// <returns>Null where the encoding does not tell.</returns>
+    public static bool? IsOurs(this ArtifactEncoding encoding, ReadOnlySpan<byte> header) =>
+        encoding == ArtifactEncoding.Gzip ? GzipMember.TryReadLength(header, out _) : null;
+
+    /// <summary>The refusal of an encoding that this agent can neither write nor read.</summary>
+    public static BackupException Unsupported(this ArtifactEncoding encoding) => new(
+        FailureKind.Verification,
+        $"this agent can't write or read artifacts in the encoding {encoding.Word()}",
+        $"update the agent; without it: {(encoding == ArtifactEncoding.Zstd ? "zstd -d expands the file" : "see the manifest beside the file")}");
+}

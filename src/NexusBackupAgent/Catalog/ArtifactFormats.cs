@@ -1,0 +1,57 @@
+using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Sources;
+
+namespace NexusBackupAgent.Catalog;
+
+/// <summary>How a source's artifacts of each type are named and encoded, and which names are theirs.</summary>
+internal sealed class ArtifactFormats
+{
+    private readonly Dictionary<BackupType, ArtifactFormat> byType = [];
+    private readonly ArtifactFormat[] all;
+    private readonly string[] ofIncrementsAlone;
+
+    /// <param name="formatOf">As the source tells it; null for a type that it does not have.</param>
+    public ArtifactFormats(Func<BackupType, ArtifactFormat?> formatOf)
+    {
+        foreach (var type in Enum.GetValues<BackupType>())
+        {
+            if (formatOf(type) is { } format)
+                byType[type] = format;
+        }
+
+        all = [.. byType.Values.Distinct().OrderByDescending(format => format.Extension.Length)];
+        ofIncrementsAlone = [.. byType.Where(pair => pair.Key != BackupType.Full).Select(pair => pair.Value.Extension)
+            .Where(extension => byType.GetValueOrDefault(BackupType.Full)?.Extension != extension).Distinct(StringComparer.Ordinal)];
+    }
+
+    public ArtifactFormat Of(BackupType type) =>
+        byType.GetValueOrDefault(type) ?? throw new NotSupportedException($"a source of this kind has no {type.Word()} backups");
+
+    /// <summary>Whether a name, as it was stored, is that of an artifact.</summary>
+    public bool EndsOf(string name) => FormatOf(name) is not null;
+
+    /// <summary>Whether what an artifact's name ends with stands anywhere in a name.</summary>
+    public bool AreIn(string name) => Array.Exists(all, format => name.Contains(format.Extension, StringComparison.Ordinal));
+
+    /// <summary>Whether a name, as it was stored, is that of a differential or incremental artifact and of no full one.</summary>
+    public bool IsIncrement(string name) => Array.Exists(ofIncrementsAlone, extension => name.EndsWith(extension, StringComparison.Ordinal));
+
+    /// <summary>How an artifact of that name, as it was stored, would be encoded; null when the name is no artifact's.</summary>
+    public ArtifactEncoding? EncodingOf(string name) => FormatOf(name)?.Encoding;
+
+    /// <summary>The artifact, by the name under which it was stored, of which a file would be a further part; null when its name is no part's.</summary>
+    public string? ArtifactOfPart(string file)
+    {
+        foreach (var format in all)
+        {
+            var end = file.IndexOf(format.Extension + ".", StringComparison.Ordinal) + format.Extension.Length;
+            if (end > format.Extension.Length)
+                return file[..end];
+        }
+
+        return null;
+    }
+
+    private ArtifactFormat? FormatOf(string name) => Array.Find(all, format => name.EndsWith(format.Extension, StringComparison.Ordinal));
+}

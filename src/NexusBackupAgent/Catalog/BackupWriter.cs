@@ -1,0 +1,128 @@
+using System.Reflection;
+using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
+using NexusBackupAgent.Sources;
+
+namespace NexusBackupAgent.Catalog;
+
+/// <summary>What a new backup is.</summary>
+/// <param name="Schedule">The schedule that makes it, or <c>manual</c>.</param>
+/// <param name="Type">How much of the source it holds.</param>
+/// <param name="Base">The backup that it builds on; null for a full one.</param>
+internal sealed record BackupLabel(string Schedule, BackupType Type, BackupId? Base = null);
+
+/// <summary>Stores what a capture writes and commits it: all of it, or nothing that counts.</summary>
+/// <param name="level">gzip level, 1 to 9.</param>
+internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, int level, TimeProvider timeProvider)
+{
+    private static readonly string AgentVersion =
+        typeof(BackupWriter).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+
+    /// <summary>How long what was written of a failed backup may take to go.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    /// <param name="progress">Told the bytes of the state that were looked at.</param>
+    /// <exception cref="BackupException">Nothing was added.</exception>
+    public async Task<Backup> StoreAsync(ICapture capture, BackupLabel label, IProgress<long>? progress, CancellationToken cancellationToken)
+    {
+        var artifact = await catalog.BeginAsync(label.Schedule, label.Type, capture.CapturedAt, cancellationToken);
+        var sink = new Sink(catalog, artifact, label.Type, level, progress);
+        try
+        {
+            await capture.WriteAsync(sink, cancellationToken);
+            return await catalog.CommitAsync(ManifestOf(capture, label, artifact, sink), cancellationToken);
+        }
+        catch
+        {
+            using var brief = new CancellationTokenSource(Patience, timeProvider);
+            await AbandonAsync(artifact, sink.IsWritten, brief.Token);
+            throw;
+        }
+    }
+
+    private async Task AbandonAsync(string artifact, bool isWritten, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await catalog.AbandonAsync(artifact, isWritten, cancellationToken);
+        }
+        catch (Exception leftover) when (leftover is BackupException or OperationCanceledException)
+        {
+            // The failure that brought us here is the one to tell. The mark is still there, so the rest is swept later.
+        }
+    }
+
+    private BackupManifest ManifestOf(ICapture capture, BackupLabel label, string artifact, Sink sink) => new(
+        BackupManifest.CurrentFormatVersion,
+        BackupId.New(capture.CapturedAt),
+        catalog.Source,
+        source.Kind,
+        label.Schedule,
+        label.Type,
+        label.Base,
+        capture.CapturedAt.ToUniversalTime(),
+        artifact,
+        sink.Digests.Content,
+        sink.Digests.Stored,
+        Adopted: false,
+        new Dictionary<string, string>(source.Tools, StringComparer.Ordinal) { ["nexus-backup"] = AgentVersion })
+    {
+        Restored = sink.Restored,
+        Encoding = catalog.EncodingOf(label.Type),
+        Parts = sink.Parts,
+    };
+
+    private sealed class Sink(BackupCatalog catalog, string artifact, BackupType type, int level, IProgress<long>? progress) : IArtifactSink
+    {
+        private readonly List<BackupPart> parts = [];
+
+        public IProgress<long>? Progress => progress;
+
+        public IReadOnlyList<BackupPart> Parts => parts;
+
+        public bool IsWritten { get; private set; }
+
+        public ArtifactDigests Digests { get; private set; }
+
+        /// <summary>Of an increment, known once it was captured.</summary>
+        public ArtifactDigest? Restored { get; private set; }
+
+        public async Task<ArtifactDigests> WriteAsync(Func<Stream, CancellationToken, Task> content, IProgress<long>? progress, CancellationToken cancellationToken)
+        {
+            await catalog.WriteArtifactAsync(
+                artifact, async (stored, token) => Digests = await ArtifactWriter.WriteAsync(catalog.EncodingOf(type), stored, level, Guarded(content), progress, token), cancellationToken);
+            IsWritten = true;
+            return Digests;
+        }
+
+        public async Task<ArtifactDigests> WritePartAsync(string name, ArtifactEncoding encoding, Func<Stream, CancellationToken, Task> content, CancellationToken cancellationToken)
+        {
+            var digests = default(ArtifactDigests);
+            await catalog.WritePartAsync(
+                artifact, name, async (stored, token) => digests = await ArtifactWriter.WriteAsync(encoding, stored, level, Guarded(content), progress: null, token), cancellationToken);
+            parts.Add(new BackupPart(name, encoding, digests.Content, digests.Stored));
+            return digests;
+        }
+
+        public Task WriteSidecarAsync(string ending, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>
+            catalog.WriteSidecarAsync(artifact, ending, write, cancellationToken);
+
+        public void Restores(ArtifactDigest restored) => Restored = restored;
+
+        /// <summary>A read that fails is the source's failure; without this the store that is being written would tell it as its own.</summary>
+        private Func<Stream, CancellationToken, Task> Guarded(Func<Stream, CancellationToken, Task> content) => async (stream, token) =>
+        {
+            try
+            {
+                await content(stream, token);
+            }
+            catch (Exception failure) when (IoFailure.IsKnown(failure))
+            {
+                if (IoFailure.IsFull(failure)) // reading fills nothing: it was what the kind makes beside it
+                    throw new BackupException(FailureKind.StoreFull, "the scratch space is full", "free space there, or set scratch to a directory on a larger disk; then run the command again", failure);
+                throw new BackupException(FailureKind.Io, $"cannot read source '{catalog.Source}': {failure.Message}", "check the source's disk (dmesg | tail; smartctl -H), then run the backup again", failure);
+            }
+        };
+    }
+}

@@ -1,0 +1,187 @@
+using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
+using NexusBackupAgent.Sources;
+
+namespace NexusBackupAgent.Catalog;
+
+/// <summary>What reading one stored file found.</summary>
+/// <param name="Artifact">Of the file itself.</param>
+/// <param name="Refusal">Why its content can't be applied to what it builds on; null when it can.</param>
+internal sealed record LinkReading(ArtifactReading Artifact, string? Refusal)
+{
+    /// <summary>What speaks against the first of its further parts that is not what was stored; null when all are.</summary>
+    public string? PartDamage { get; init; }
+
+    /// <summary>What speaks against the bytes that were read, by the manifest alone; null when they are what was stored.</summary>
+    public string? DamageOf(BackupManifest manifest) => this switch
+    {
+        { PartDamage: { } damage } => damage,
+        _ when Artifact.Stored.Length != manifest.Stored.Length => $"it has {Artifact.Stored.Length} bytes and was stored with {manifest.Stored.Length}",
+        _ when Artifact.Stored.Sha256 != manifest.Stored.Sha256 => $"its SHA-256 is {Artifact.Stored.Sha256} and it was stored with {manifest.Stored.Sha256}",
+        _ when Artifact.Content is { } content && content != manifest.Content =>
+            $"its content ({content.Length} bytes, SHA-256 {content.Sha256}) is not what was captured ({manifest.Content.Length} bytes, {manifest.Content.Sha256})",
+        { Artifact.EncodingFailure: null, Refusal: { } refusal } => $"its content does not fit what it builds on: {refusal}",
+        _ => null,
+    };
+}
+
+/// <summary>A backup of a catalog as its kind reads it. What the reading found stays here for whoever judges it.</summary>
+/// <param name="isJudged">Whether somebody judges it by all its digests afterwards: then only content that can't be had, or does not fit, ends the reading.</param>
+internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJudged, IProgress<long>? progress) : StoredLink
+{
+    private readonly HashSet<string> readParts = new(StringComparer.Ordinal);
+    private string? partDamage;
+
+    public Backup Backup => backup;
+
+    /// <summary>What the reading found; null until it was read.</summary>
+    public LinkReading? Reading { get; private set; }
+
+    public override string Name => backup.File;
+
+    public override string Location => catalog.Locate(backup.File);
+
+    public override string Source => backup.Source;
+
+    public override BackupType Type => backup.Manifest.Type;
+
+    public override ArtifactDigest? Content => backup.Manifest.IsCommitted ? backup.Manifest.Content : null;
+
+    public override IReadOnlyList<string> Parts => [.. backup.Manifest.PartNames];
+
+    /// <summary>The backup with all that it builds on.</summary>
+    /// <param name="isJudged">Whether the backup itself is judged afterwards, and not only used.</param>
+    /// <param name="progress">Told the stored bytes so far, of <see cref="Backup.LengthToRead"/>.</param>
+    public static StoredChain ChainOf(BackupCatalog catalog, Backup backup, bool isJudged, IProgress<long>? progress)
+    {
+        var done = 0L;
+        var links = new List<StoredLink>();
+        foreach (var link in backup.Bases.Reverse().Append(backup))
+        {
+            var before = done;
+            var told = progress is null ? null : new InPlaceProgress(read => progress.Report(before + read));
+            links.Add(new CatalogLink(catalog, link, isJudged && ReferenceEquals(link, backup), told));
+            done += link.ActualLength;
+        }
+
+        return new StoredChain(links, backup.Manifest.IsCommitted ? backup.ExpandedLength : null);
+    }
+
+    public override async Task CopyContentAsync(Stream destination, CancellationToken cancellationToken)
+    {
+        var accepting = new AcceptingStream(destination);
+        var reading = await ReadAsync(backup.File, backup.Manifest.Encoding, accepting, progress, cancellationToken);
+        Reading = new LinkReading(reading, accepting.Refusal) { PartDamage = partDamage };
+        if (Objection() is { } objection)
+            throw new DamagedLinkException(this, objection);
+    }
+
+    public override async Task CopyPartAsync(string name, Stream destination, CancellationToken cancellationToken)
+    {
+        var part = backup.Manifest.Parts.First(part => part.Name == name);
+        var accepting = new AcceptingStream(destination);
+        ArtifactReading reading;
+        try
+        {
+            reading = await ReadAsync(BackupFiles.Part(backup.File, name), part.Encoding, accepting, told: null, cancellationToken);
+        }
+        catch (BackupException gone) when (gone.Kind == FailureKind.NotFound)
+        {
+            throw DamagedPart($"its part {name} is gone");
+        }
+
+        readParts.Add(name);
+        if (reading.EncodingFailure is { } undecodable)
+            throw DamagedPart($"its part {name}: {undecodable}");
+        if (reading.Stored != part.Stored || reading.Content != part.Content)
+            throw DamagedPart($"its part {name} has {reading.Stored.Length} bytes, SHA-256 {reading.Stored.Sha256}, and was stored with {part.Stored.Length} bytes, {part.Stored.Sha256}");
+        if (accepting.Refusal is { } refusal)
+            throw DamagedPart($"its part {name}: {refusal}");
+    }
+
+    /// <summary>Reads what nobody read yet: nothing counts that was not read.</summary>
+    /// <exception cref="DamagedLinkException">It is not what was stored.</exception>
+    public async Task ReadRestAsync(CancellationToken cancellationToken)
+    {
+        if (Reading is null)
+            await CopyContentAsync(Stream.Null, cancellationToken);
+        foreach (var name in Parts.Where(name => !readParts.Contains(name)))
+            await CopyPartAsync(name, Stream.Null, cancellationToken);
+    }
+
+    public override DamagedLinkException Refuse(string reason)
+    {
+        Reading = Reading! with { Refusal = reason };
+        return new DamagedLinkException(this, Objection()!);
+    }
+
+    public override Task<Stream> OpenSidecarAsync(string ending, CancellationToken cancellationToken) =>
+        catalog.OpenReadAsync(backup.File + ending, cancellationToken);
+
+    public override Task KeepSidecarAsync(string ending, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>
+        catalog.WriteSidecarAsync(backup.File, ending, write, cancellationToken);
+
+    private DamagedLinkException DamagedPart(string damage)
+    {
+        partDamage ??= damage;
+        if (Reading is not null)
+            Reading = Reading with { PartDamage = partDamage };
+        return new DamagedLinkException(this, damage);
+    }
+
+    private async Task<ArtifactReading> ReadAsync(string file, ArtifactEncoding encoding, AcceptingStream destination, IProgress<long>? told, CancellationToken cancellationToken)
+    {
+        var location = catalog.Describe(file);
+        try
+        {
+            await using var stored = await catalog.OpenReadAsync(file, cancellationToken);
+            return await ArtifactReader.ReadAsync(encoding, stored, destination, told, cancellationToken);
+        }
+        catch (Exception failure) when (ReferenceEquals(failure, destination.Failure))
+        {
+            throw; // of where the content goes, which its owner can name
+        }
+        catch (FileNotFoundException gone)
+        {
+            throw new BackupException(FailureKind.NotFound, $"backup '{location}' is gone", "nexus-backup list shows what is left", gone);
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw IoFailure.Translate(failure, $"read back '{location}'", catalog.Describe(""));
+        }
+    }
+
+    private string? Objection() => Reading!.Artifact.EncodingFailure ?? (isJudged ? Reading.Refusal : Reading.DamageOf(backup.Manifest));
+
+    /// <summary>
+    /// Hands content on until that is refused, and takes the rest all the same, so that the digests of the whole are known:
+    /// only they tell damage from content that was wrong when it was stored.
+    /// </summary>
+    private sealed class AcceptingStream(Stream destination) : ForwardWriteStream
+    {
+        /// <summary>Why the content was refused; null as long as it was not.</summary>
+        public string? Refusal { get; private set; }
+
+        /// <summary>What the destination threw.</summary>
+        public Exception? Failure { get; private set; }
+
+        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            try
+            {
+                if (Refusal is null)
+                    await destination.WriteAsync(buffer, cancellationToken);
+            }
+            catch (InvalidDataException refused)
+            {
+                Refusal = refused.Message;
+            }
+            catch (Exception failure)
+            {
+                Failure = failure;
+                throw;
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+namespace NexusBackupAgent.Metrics;
+
+/// <summary>The values of the label <c>result</c> of what either succeeds or fails.</summary>
+internal static class Results
+{
+    public static readonly string[] All = ["success", "failure"];
+}

@@ -1,0 +1,94 @@
+using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Restore;
+
+namespace NexusBackupAgent.Operations;
+
+/// <summary>A restore drill as it ended.</summary>
+/// <param name="Operation">As the journal keeps it, with its failure.</param>
+/// <param name="Backup">With what was found: beside the backup that need not be, when the store is full or read-only. Null when there was none.</param>
+internal sealed record DrillRecord(Operation Operation, Backup? Backup);
+
+/// <summary>Practises a restore of the newest good backup.</summary>
+internal sealed partial class DrillOperation(OperationRunner runner, RestoreDrill drill, OperationJournal journal, ILogger<DrillOperation> logger)
+{
+    /// <summary>Practises once. A failure is in the operation, in the journal and in the log; it is not thrown.</summary>
+    /// <param name="patience">How long another operation of the source that is under way is waited for.</param>
+    /// <exception cref="BackupException">The source is busy, or the journal or the lock could not be used at all.</exception>
+    public Task<DrillRecord> RunAsync(ProtectedSource source, IProgress<RunProgress>? progress, TimeSpan patience, CancellationToken cancellationToken) =>
+        runner.InTurnAsync(source, patience, () => PractiseAsync(source, progress, cancellationToken), cancellationToken);
+
+    private async Task<TurnEnd<DrillRecord>> PractiseAsync(ProtectedSource source, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    {
+        Backup? backup = null;
+        var (operation, _, _) = await runner.JournalledAsync<Backup>(
+            Operation.Begun(source.Name, OperationKind.Drill, runner.Now, "practising a restore"),
+            async _ => backup = await runner.WithinLimitAsync(
+                source,
+                WordsOf(source),
+                async token =>
+                {
+                    var chosen = backup = await drill.ChooseAsync(source.Name, source.Catalog, token);
+                    return await drill.RunAsync(source.Source, source.Catalog, chosen, source.Probes, RunProgress.In(RunStage.Verify, chosen.LengthToRead, progress), token);
+                },
+                broke => DrillBroke(broke, source.Name),
+                cancellationToken),
+            (ended, drilled) =>
+            {
+                if (drilled is { HasBrokenChain: false }) // else it was not judged; who reads the damaged one again counts that
+                    journal.Count(source.Name, drilled.Verification!);
+                var failure = drilled is null ? ended.Failure : FailureOf(source, drilled);
+                return ended with { Backup = backup?.Id, Failure = failure, Detail = DetailOf(backup, failure) };
+            });
+        Report(operation, backup);
+        return new TurnEnd<DrillRecord>(new DrillRecord(operation, backup), OperationRunner.News(source, operation, backup));
+    }
+
+    private OperationWords WordsOf(ProtectedSource source) => new(
+        $"the drill of source '{source.Name}'", $"practise a restore of source '{source.Name}'", $"the drill of source '{source.Name}'", "nexus-backup drill", runner.Turns.StateDirectory)
+    {
+        Slow = "iostat -x 1; the probes of the drill",
+        AfterStop = "nothing of it counts; run it again when it suits",
+    };
+
+    private static RunFailure? FailureOf(ProtectedSource source, Backup backup)
+    {
+        var file = source.Catalog.Locate(backup.File);
+        if (backup.Drill!.Passed)
+            return null;
+        return backup.State == BackupState.Good
+            ? new RunFailure(FailureKind.Restore, $"'{file}' was restored, and {backup.Drill.Reason}", "look at the data of the backup and of the source; if they are right, mend drill.probe")
+            : new RunFailure(FailureKind.Verification, $"'{file}': {backup.Drill.Reason}", $"keep it for analysis and make a new one: nexus-backup backup '{source.Name}'");
+    }
+
+    private static string DetailOf(Backup? backup, RunFailure? failure) => backup switch
+    {
+        null => "there was nothing to restore",
+        _ when failure is not null => $"{backup.File} did not pass the restore drill{BackupExaminer.UnkeptOf(backup)}",
+        { Drill: var result } => FormattableString.Invariant($"{backup.File} restored into scratch in {result!.Seconds:0.00} s") + (result.Probes.Count > 0 ? $", {result.Probes.Count} probes as expected" : "") + BackupExaminer.UnkeptOf(backup),
+    };
+
+    private void Report(Operation operation, Backup? backup)
+    {
+        if (operation.Failure is { } failure)
+            DrillFailed(operation.Source, failure.Kind, failure.Kind.Class().Word(), failure.Message, failure.Hint);
+        else
+            DrillSucceeded(operation.Source, backup!.File, backup.Drill!.Seconds, backup.Drill.Probes.Count);
+        if (backup?.NotRecorded is { } unkept)
+            ResultNotKept(operation.Source, backup.File, unkept.Message, unkept.Hint);
+    }
+
+    [LoggerMessage(EventId = 1201, EventName = "drill_succeeded", Level = LogLevel.Information, Message = "drill of {Source} succeeded: {File} restored in {Seconds:0.0} s, {Probes} probes as expected")]
+    private partial void DrillSucceeded(string source, string file, double seconds, int probes);
+
+    [LoggerMessage(EventId = 1202, EventName = "drill_failed", Level = LogLevel.Error, Message = "drill of {Source} failed: cause {Failure}, class {FailureClass}: {Reason}. Next: {Hint}")]
+    private partial void DrillFailed(string source, FailureKind failure, string failureClass, string reason, string hint);
+
+    [LoggerMessage(EventId = 1204, EventName = "drill_result_not_kept", Level = LogLevel.Warning, Message = "drill of {Source}: the result counts, but can't be kept beside {File}: {Reason}. Next: {Hint}")]
+    private partial void ResultNotKept(string source, string file, string reason, string hint);
+
+    [LoggerMessage(EventId = 1203, EventName = "drill_broke", Level = LogLevel.Error, Message = "drill of {Source}: unexpected error")]
+    private partial void DrillBroke(Exception exception, string source);
+}

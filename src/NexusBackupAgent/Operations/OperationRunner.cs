@@ -1,0 +1,210 @@
+using System.Runtime.ExceptionServices;
+using Polly;
+using Polly.Retry;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Hooks;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Platform;
+
+namespace NexusBackupAgent.Operations;
+
+/// <summary>What came of the work of a turn.</summary>
+/// <param name="Result">For whoever asked for it.</param>
+/// <param name="News">What the source's hooks are told.</param>
+internal sealed record TurnEnd<T>(T Result, params IReadOnlyList<HookEvent> News)
+{
+    /// <summary>What whoever asked for it gets instead of the result, once the hooks were told; null when nothing.</summary>
+    public ExceptionDispatchInfo? Problem { get; init; }
+}
+
+/// <summary>How messages name an operation.</summary>
+/// <param name="Name">What exceeds its time limit or is stopped: <c>the drill of source 'itsm'</c>.</param>
+/// <param name="Action">What can't be done: <c>practise a restore of source 'itsm'</c>.</param>
+/// <param name="Failing">What failed for a reason that nobody foresaw: <c>verifying '/backups/a.db.gz'</c>.</param>
+/// <param name="Command">What shows more of that reason with <c>--verbose</c>: <c>nexus-backup drill</c>.</param>
+/// <param name="Place">The directory to look at when the file system refuses.</param>
+internal sealed record OperationWords(string Name, string Action, string Failing, string Command, string Place)
+{
+    /// <summary>Where to look when it takes too long.</summary>
+    public string Slow { get; init; } = "iostat -x 1";
+
+    /// <summary>What to do once it was stopped; null: that it was stopped is nothing to keep, and is thrown as it is.</summary>
+    public string? AfterStop { get; init; }
+}
+
+/// <summary>
+/// The only door to whatever is done to a source, for cron, HTTP and the command line: takes the source's turn, keeps the
+/// time limit, tries again what may pass, opens and closes the journal, gives a name to what nobody foresaw, and tells the
+/// hooks once the turn is given back. What is done in the turn, each operation says: <see cref="BackupOperation"/>,
+/// <see cref="VerifyOperation"/>, <see cref="RestoreOperation"/>, <see cref="DrillOperation"/>, <see cref="PruneOperation"/>,
+/// <see cref="SelfTestOperation"/>.
+/// </summary>
+internal sealed class OperationRunner(SourceTurns turns, OperationJournal journal, HookRunner hooks, TimeProvider timeProvider)
+{
+    public SourceTurns Turns => turns;
+
+    /// <summary>UTC.</summary>
+    public DateTimeOffset Now => timeProvider.GetUtcNow();
+
+    /// <summary>What the hooks of a source are told of an operation that ended.</summary>
+    /// <param name="backup">The backup that it made or was done with; null when there was none.</param>
+    public static HookEvent News(ProtectedSource source, Operation operation, Backup? backup) =>
+        new(operation, backup, backup is null ? null : source.Catalog.Locate(backup.File));
+
+    /// <summary>Does work in the source's turn, and tells the hooks what came of it: the next operation need not wait for them.</summary>
+    /// <param name="patience">How long another operation of the source that is under way is waited for.</param>
+    /// <param name="busy">What comes of it when that takes longer; null: a failure.</param>
+    /// <param name="unlockable">Told why no lock can be made, and then the work is done without one: who else works on the source is not seen. Null: a failure.</param>
+    /// <exception cref="BackupException">The source is busy, or its lock can't be made; or what <paramref name="work"/> throws.</exception>
+    public async Task<T> InTurnAsync<T>(
+        ProtectedSource source, TimeSpan patience, Func<Task<TurnEnd<T>>> work, CancellationToken cancellationToken, Func<TurnEnd<T>>? busy = null, Action<BackupException>? unlockable = null)
+    {
+        cancellationToken.ThrowIfCancellationRequested(); // what was due when the agent stopped never began, and has not failed
+        var end = await WorkAsync();
+        foreach (var news in end.News)
+            await hooks.TellAsync(source.Hooks, news, cancellationToken);
+        end.Problem?.Throw();
+        return end.Result;
+
+        async Task<TurnEnd<T>> WorkAsync()
+        {
+            var isLockable = true;
+            IDisposable? turn = null;
+            try
+            {
+                turn = await turns.TakeAsync(source.Name, patience, cancellationToken);
+            }
+            catch (BackupException refused) when (unlockable is not null && refused.Kind is FailureKind.StoreFull or FailureKind.StoreUnavailable)
+            {
+                unlockable(refused);
+                isLockable = false;
+            }
+
+            using (turn)
+                return turn is not null || !isLockable ? await work() : busy?.Invoke() ?? throw RunLock.Busy(source.Name);
+        }
+    }
+
+    /// <summary>Does work that the journal has from its beginning on, so that one whose process died is told. In the source's turn.</summary>
+    /// <param name="begun">As it begins.</param>
+    /// <param name="work">Given the operation with its number; throws nothing but a <see cref="BackupException"/>.</param>
+    /// <param name="end">The operation as it ended, completed with what was done; null when it failed.</param>
+    /// <param name="close">Writes the end to the journal; null: as it is.</param>
+    /// <returns>The operation as it ended, what was done, and what kept it from being done; one of the two is null.</returns>
+    /// <exception cref="BackupException">The journal can't be written.</exception>
+    public async Task<(Operation Operation, T? Outcome, BackupException? Failure)> JournalledAsync<T>(
+        Operation begun, Func<Operation, Task<T>> work, Func<Operation, T?, Operation> end, Action<Operation, T?>? close = null)
+        where T : class
+    {
+        var open = begun with { Id = journal.Begin(begun) };
+        var (outcome, failure) = await TryAsync(() => work(open));
+        var ended = end(Ended(open, failure), outcome);
+        if (close is null)
+            journal.End(ended);
+        else
+            close(ended, outcome);
+        return (ended, outcome, failure);
+    }
+
+    /// <summary>Does work that the journal has once it ended: outside of a turn no lock would say which one that is open died.</summary>
+    /// <returns>As <see cref="JournalledAsync"/> does.</returns>
+    /// <exception cref="BackupException">The journal can't be written.</exception>
+    public async Task<(Operation Operation, T? Outcome, BackupException? Failure)> RecordedAsync<T>(Operation begun, Func<Task<T>> work, Func<Operation, T?, Operation> end)
+        where T : class
+    {
+        var (outcome, failure) = await TryAsync(work);
+        return (journal.Record(end(Ended(begun, failure), outcome)), outcome, failure);
+    }
+
+    /// <summary>Does work within the source's time limit; whatever it fails by, a <see cref="BackupException"/> says it.</summary>
+    /// <param name="broke">Told of what nobody foresaw: only here is its stack trace still known.</param>
+    /// <exception cref="BackupException">It failed, was stopped, or took too long (<see cref="FailureKind.TimedOut"/>).</exception>
+    public Task<T> WithinLimitAsync<T>(
+        ProtectedSource source, OperationWords words, Func<CancellationToken, Task<T>> work, Action<Exception> broke, CancellationToken cancellationToken) =>
+        ForeseenAsync(
+            words,
+            async () =>
+            {
+                using var limit = new TimeLimit(source.TimeLimit, timeProvider, cancellationToken);
+                try
+                {
+                    return await work(limit.Token);
+                }
+                catch (Exception stopped) when (limit.IsExceeded && stopped is OperationCanceledException or BackupException { Kind: FailureKind.Interrupted })
+                {
+                    throw new BackupException(FailureKind.TimedOut, $"{words.Name} exceeded its time limit of {source.TimeLimit}", $"see what is slow ({words.Slow}), or raise timeLimit", stopped);
+                }
+            },
+            broke);
+
+    /// <summary>The same without a limit.</summary>
+    public static async Task<T> ForeseenAsync<T>(OperationWords words, Func<Task<T>> work, Action<Exception> broke)
+    {
+        try
+        {
+            return await work();
+        }
+        catch (Exception failure) when (failure is not BackupException && !(failure is OperationCanceledException && words.AfterStop is null))
+        {
+            throw Foreseen(failure, words, broke);
+        }
+    }
+
+    /// <summary>Tries work again that failed by what may pass, as often and with the delays that the source has.</summary>
+    /// <param name="again">Told of each failed attempt that another one will follow: its number, the delay, why.</param>
+    public async Task<T> RetriedAsync<T>(
+        ProtectedSource source, Func<CancellationToken, Task<T>> work, Action<int, TimeSpan, Exception> again, CancellationToken cancellationToken)
+    {
+        if (source.Attempts <= 1)
+            return await work(cancellationToken);
+        var pipeline = new ResiliencePipelineBuilder { TimeProvider = timeProvider }
+            .AddRetry(new RetryStrategyOptions
+            {
+                ShouldHandle = new PredicateBuilder().Handle<BackupException>(failure => failure.Kind.IsTransient()),
+                MaxRetryAttempts = source.Attempts - 1,
+                BackoffType = DelayBackoffType.Exponential,
+                Delay = source.RetryDelay,
+                OnRetry = retry =>
+                {
+                    again(retry.AttemptNumber + 1, retry.RetryDelay, retry.Outcome.Exception!);
+                    return ValueTask.CompletedTask;
+                },
+            })
+            .Build();
+        return await pipeline.ExecuteAsync(async token => await work(token), cancellationToken);
+    }
+
+    /// <summary>What a failure is called in journal, log and message.</summary>
+    /// <param name="broke">Told of what nobody foresaw.</param>
+    public static BackupException Foreseen(Exception failure, OperationWords words, Action<Exception> broke)
+    {
+        switch (failure)
+        {
+            case BackupException known:
+                return known;
+            case OperationCanceledException:
+                return new BackupException(FailureKind.Interrupted, $"{words.Name} was stopped", words.AfterStop ?? "", failure);
+            case var io when IoFailure.IsKnown(io):
+                return IoFailure.Translate(io, words.Action, words.Place);
+            default:
+                broke(failure);
+                return new BackupException(FailureKind.Unexpected, $"{words.Failing} failed: {failure.Message}", $"run {words.Command} --verbose and report what it prints", failure);
+        }
+    }
+
+    private Operation Ended(Operation begun, BackupException? failure) => begun with { EndedAt = Now, Failure = failure is null ? null : RunFailure.Of(failure) };
+
+    private static async Task<(T? Outcome, BackupException? Failure)> TryAsync<T>(Func<Task<T>> work)
+        where T : class
+    {
+        try
+        {
+            return (await work(), null);
+        }
+        catch (BackupException failure)
+        {
+            return (null, failure);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+using System.Collections.Concurrent;
+using System.Runtime.ExceptionServices;
+using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Platform;
+using NexusBackupAgent.Stores;
+using NexusBackupAgent.Verification;
+
+namespace NexusBackupAgent.Operations;
+
+/// <summary>Reads a stored backup back, and sets aside what is corrupt.</summary>
+internal sealed partial class VerifyOperation(OperationRunner runner, BackupExaminer examiner, OperationJournal journal, ILogger<VerifyOperation> logger)
+{
+    /// <summary>By source and file: the damage that the hooks were told of. What can't be set aside is read again each hour, and is news once.</summary>
+    private readonly ConcurrentDictionary<(string Source, string File), (StoredFile Artifact, FailureKind Kind)> told = [];
+
+    /// <summary>Verifies one backup in the source's turn.</summary>
+    /// <param name="patience">How long another operation of the source that is under way is waited for.</param>
+    /// <returns>
+    /// The backup as it is now: good, quarantined, or corrupt when it could not be set aside. When what it builds on is
+    /// damaged, that is what journal and hooks are told of; when that was known before, nothing was read.
+    /// </returns>
+    /// <exception cref="BackupException">The source is busy, or the backup could not be looked at.</exception>
+    public Task<Backup> VerifyAsync(
+        ProtectedSource source, Backup backup, TimeSpan patience, IProgress<RunProgress>? progress, CancellationToken cancellationToken) =>
+        runner.InTurnAsync(source, patience, () => ReadBackAsync(source, backup, progress, cancellationToken), cancellationToken);
+
+    /// <summary>Brings the companions of an artifact that was renamed alone after it, under the source's lock.</summary>
+    /// <exception cref="BackupException">The source is busy, or the store refuses.</exception>
+    public async Task GatherAsync(ProtectedSource source, Backup scattered, CancellationToken cancellationToken)
+    {
+        using var held = runner.Turns.TryHold(source.Name) ?? throw RunLock.Busy(source.Name);
+        try
+        {
+            await source.Catalog.GatherAsync(scattered, cancellationToken);
+        }
+        catch (Exception failed) when (failed is not (OperationCanceledException or BackupException))
+        {
+            throw OperationRunner.Foreseen(failed, WordsOf(source, scattered), broke => VerificationBroke(broke, source.Name, source.Catalog.Locate(scattered.File)));
+        }
+    }
+
+    /// <returns>What was found, also when the journal refuses to keep it; then, and when nothing could be found, the problem says so.</returns>
+    private async Task<TurnEnd<Backup>> ReadBackAsync(ProtectedSource source, Backup backup, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    {
+        var startedAt = runner.Now;
+        Examination examined;
+        try
+        {
+            examined = await runner.WithinLimitAsync(
+                source,
+                WordsOf(source, backup),
+                token => examiner.ExamineChainAsync(source, backup, RunProgress.In(RunStage.Verify, backup.LengthToRead, progress), token),
+                broke => VerificationBroke(broke, source.Name, source.Catalog.Locate(backup.File)),
+                cancellationToken);
+        }
+        catch (BackupException failure)
+        {
+            var (unread, _) = Record(OperationOf(source, backup, startedAt, $"{backup.File} could not be read back", RunFailure.Of(failure)));
+            return EndOf(source, backup, [(unread, backup)]) with { Problem = ExceptionDispatchInfo.Capture(failure) };
+        }
+
+        var kept = WasRead(examined).Select(read => (Kept: Record(Report(source, read, startedAt)), Subject: read)).ToList();
+        return EndOf(source, examined.Backup, [.. kept.Select(read => (read.Kept.Operation, read.Subject))]) with
+        {
+            Problem = kept.Select(read => read.Kept.Unrecorded).FirstOrDefault(refusal => refusal is not null),
+        };
+    }
+
+    private TurnEnd<Backup> EndOf(ProtectedSource source, Backup verified, IReadOnlyList<(Operation Operation, Backup Subject)> read) =>
+        new(verified, [.. read.Where(each => IsNews(each.Operation, each.Subject)).Select(each => OperationRunner.News(source, each.Operation, each.Subject))]);
+
+    /// <summary>That one of many is still good, was pruned meanwhile, or is in the same trouble as before, is no news.</summary>
+    private bool IsNews(Operation operation, Backup verified)
+    {
+        var key = (operation.Source, verified.File);
+        if (operation.Failure is not { Kind: var kind and not FailureKind.NotFound })
+        {
+            told.TryRemove(key, out _);
+            return false;
+        }
+
+        var trouble = (verified.Artifact, kind);
+        var isNew = !told.TryGetValue(key, out var before) || before != trouble;
+        told[key] = trouble;
+        return isNew;
+    }
+
+    /// <summary>What there is to tell of: that a backup can't be restored for want of another one is no second news.</summary>
+    private static IEnumerable<Backup> WasRead(Examination examined)
+    {
+        for (var @base = examined.Base; @base is not null; @base = @base.Base)
+        {
+            if (@base.Backup.State != BackupState.Good && !@base.Backup.HasBrokenChain)
+                yield return @base.Backup;
+        }
+
+        if (!examined.Backup.HasBrokenChain)
+            yield return examined.Backup;
+    }
+
+    private static OperationWords WordsOf(ProtectedSource source, Backup backup)
+    {
+        var file = source.Catalog.Locate(backup.File);
+        return new OperationWords("the verification", $"verify '{file}'", $"verifying '{file}'", "nexus-backup verify", source.Catalog.Locate(""));
+    }
+
+    private Operation Report(ProtectedSource source, Backup verified, DateTimeOffset startedAt)
+    {
+        if (verified.NotRecorded is { } unkept)
+            ResultNotKept(source.Name, source.Catalog.Locate(verified.File), unkept.Message, unkept.Hint);
+        if (verified.Verification!.Passed)
+        {
+            VerificationSucceeded(source.Name, verified.File);
+            return OperationOf(source, verified, startedAt, $"{verified.File} was read back and is good{BackupExaminer.UnkeptOf(verified)}", failure: null);
+        }
+
+        var (file, reason) = (source.Catalog.Locate(verified.File), BackupExaminer.ReasonOf(verified));
+        VerificationFailed(source.Name, file, reason);
+        return OperationOf(source, verified, startedAt, $"{verified.File} was read back and is corrupt: {reason}{BackupExaminer.UnkeptOf(verified)}", new RunFailure(
+            FailureKind.Verification, $"backup '{file}' is corrupt: {reason}", $"make a new one: nexus-backup backup '{source.Name}'"));
+    }
+
+    private Operation OperationOf(ProtectedSource source, Backup backup, DateTimeOffset startedAt, string detail, RunFailure? failure) =>
+        new(0, source.Name, OperationKind.Verification, startedAt, runner.Now, backup.Id, detail, failure);
+
+    /// <returns>The operation as it is kept, and what kept the journal from it: the hooks are told all the same.</returns>
+    private (Operation Operation, ExceptionDispatchInfo? Unrecorded) Record(Operation operation)
+    {
+        try
+        {
+            return (journal.Record(operation), null);
+        }
+        catch (BackupException refused)
+        {
+            return (operation, ExceptionDispatchInfo.Capture(refused));
+        }
+    }
+
+    [LoggerMessage(EventId = 1101, EventName = "verification_succeeded", Level = LogLevel.Information, Message = "verification of {Source} succeeded: {File}")]
+    private partial void VerificationSucceeded(string source, string file);
+
+    [LoggerMessage(EventId = 1102, EventName = "verification_failed", Level = LogLevel.Error, Message = "verification of {Source} failed: {File}: {Reason}")]
+    private partial void VerificationFailed(string source, string file, string reason);
+
+    [LoggerMessage(EventId = 1109, EventName = "verification_broke", Level = LogLevel.Error, Message = "verification of {Source}: {File}: unexpected error")]
+    private partial void VerificationBroke(Exception exception, string source, string file);
+
+    [LoggerMessage(EventId = 1110, EventName = "result_not_kept", Level = LogLevel.Warning, Message = "verification of {Source}: what reading {File} back showed counts, but can't be kept beside it: {Reason}. Next: {Hint}")]
+    private partial void ResultNotKept(string source, string file, string reason, string hint);
+}

@@ -1,0 +1,132 @@
+using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Hooks;
+using NexusBackupAgent.Restore;
+using NexusBackupAgent.Sources;
+using NexusBackupAgent.Stores;
+
+namespace NexusBackupAgent.Scheduling;
+
+/// <summary>Reads one entry of <c>sources:</c>.</summary>
+/// <param name="kinds">What a source may be.</param>
+/// <param name="stores">Where its backups may go.</param>
+/// <param name="baseDirectory">Where relative paths begin.</param>
+internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string baseDirectory)
+{
+    private static readonly LevelKeys RpoKeys = new("sources.<name>.rpo", "warning", "critical", "emergency");
+
+    private static readonly LevelKeys RetryKeys = new("sources.<name>.retry", "attempts", "delay");
+
+    private static readonly LevelKeys CompressionKeys = new("sources.<name>.compression", "level");
+
+    private readonly LevelKeys keys = KeysOf(kinds);
+
+    /// <summary>The level of one source and all below it.</summary>
+    public static IReadOnlyList<LevelKeys> LevelsOf(SourceKinds kinds) =>
+    [
+        KeysOf(kinds), ScheduleBinder.Keys, RpoKeys, RetryKeys, CompressionKeys, ChoreBinder.VerifyKeys, ChoreBinder.DrillKeys, ProbeBinder.Keys,
+        RestoreBinder.Keys, HookBinder.Keys, HookBinder.HookKeys, .. kinds.Levels,
+    ];
+
+    /// <returns>Null when a part is missing without which there is no source; that was reported.</returns>
+    public SourceConfiguration? Bind(Field field)
+    {
+        if (NameText.FindMistake(field.Name) is { } mistake)
+            field.Error($"the source's name {mistake}", "write a name without slashes, control characters and leading dots, at most 100 characters");
+        if (field.Section($"{field.Name}: {{{kinds.Example}}}") is not { } section)
+            return null;
+
+        keys.ReportOthers(section);
+        var settings = kinds.Bind(field.Name, section, baseDirectory);
+        var store = stores.Resolve(section, section.Find("store"));
+        var source = new SourceConfiguration(
+            field.Name,
+            settings!,
+            store!,
+            Directory(section, field),
+            ScheduleBinder.Bind(section),
+            Rpo(section),
+            // The longest that a timer of the runtime waits is 49 days.
+            section.Duration("timeLimit", TimeSpan.FromHours(6), TimeSpan.FromSeconds(1), TimeSpan.FromDays(30)),
+            Retry(section),
+            CompressionLevel(section))
+        {
+            Verify = ChoreBinder.BindVerify(section),
+            Drill = ChoreBinder.BindDrill(section),
+            Restore = RestoreBinder.Bind(section, baseDirectory),
+            Hooks = HookBinder.Bind(section, baseDirectory),
+        };
+        return settings is null || store is null ? null : source;
+    }
+
+    private static LevelKeys KeysOf(SourceKinds kinds) => new(
+        "sources.<name>",
+        [
+            .. kinds.Keys, "store", "directory", "schedules", "rpo", .. kinds.Options,
+            "timeLimit", "retry", "compression", "verify", "drill", "restore", "hooks",
+        ])
+    {
+        Unsupported = kinds.Unsupported,
+        Supported = kinds.Supported,
+    };
+
+    private static string? Directory(Section section, Field source)
+    {
+        if (section.Find("directory") is { } field)
+        {
+            return field.Parse(PathText.ParseInsideStore, fallback: null, "itsm",
+                "write a directory below the store's path, for example directory: itsm, or directory: . for the path itself");
+        }
+
+        if (NameText.IsTooLongForFileName(source.Name))
+            source.Error("the source's name is longer than the 255 bytes that a directory's name may have", "give it a shorter one: directory: itsm");
+        return null;
+    }
+
+    private static RpoConfiguration Rpo(Section source)
+    {
+        var standard = new RpoConfiguration(TimeSpan.FromHours(24), TimeSpan.FromHours(48));
+        if (source.FindSection("rpo", "rpo: {warning: 24h, critical: 48h}") is not { } section)
+            return standard;
+        RpoKeys.ReportOthers(section);
+        var rpo = new RpoConfiguration(Age(section, "warning", standard.Warning), Age(section, "critical", standard.Critical));
+        if (rpo.Critical <= rpo.Warning)
+        {
+            var (warning, critical) = (DurationText.Format(rpo.Warning), DurationText.Format(rpo.Critical));
+            var isDefault = section.Find("critical") is null ? ", the default," : "";
+            section.Error($"critical {critical}{isDefault} is not above warning {warning}", "write a critical age above the warning, for example rpo: {warning: 24h, critical: 48h}");
+        }
+
+        rpo = rpo with { Emergency = Age(section, "emergency", rpo.Emergency) };
+        if (rpo.Emergency <= rpo.Critical)
+        {
+            section.Error(
+                $"emergency {DurationText.Format(rpo.Emergency)} is not above critical {DurationText.Format(rpo.Critical)}",
+                "write an emergency age above the critical, for example rpo: {warning: 24h, critical: 48h, emergency: 50h}");
+        }
+
+        return rpo;
+    }
+
+    private static TimeSpan Age(Section rpo, string name, TimeSpan fallback) =>
+        rpo.Duration(name, fallback, TimeSpan.FromMinutes(1), TimeSpan.FromDays(3650));
+
+    private static RetryConfiguration Retry(Section source)
+    {
+        var standard = new RetryConfiguration(Attempts: 3, Delay: TimeSpan.FromSeconds(10));
+        if (source.FindSection("retry", "retry: {attempts: 3, delay: 10s}") is not { } section)
+            return standard;
+        RetryKeys.ReportOthers(section);
+        return new RetryConfiguration(
+            section.Number("attempts", standard.Attempts, least: 1, most: 10),
+            section.Duration("delay", standard.Delay, TimeSpan.Zero, TimeSpan.FromHours(1)));
+    }
+
+    private static int CompressionLevel(Section source)
+    {
+        const int Standard = 6;
+        if (source.FindSection("compression", "compression: {level: 6}") is not { } section)
+            return Standard;
+        CompressionKeys.ReportOthers(section);
+        return section.Number("level", Standard, least: 1, most: 9);
+    }
+}

@@ -1,0 +1,51 @@
+using System.Security.Cryptography;
+using System.Text.RegularExpressions;
+using NexusBackupAgent.Platform;
+
+namespace NexusBackupAgent.Sources.Files;
+
+/// <summary>
+/// The hidden files beside a place in which a restore makes what it then renames: with their leading dot no glob finds them,
+/// and their ending tells what a killed one left.
+/// </summary>
+/// <param name="companions">The endings of what belongs beside a database.</param>
+internal sealed partial class UnfinishedFiles(FilePlace place, IReadOnlyList<string> companions)
+{
+    private const string Ending = ".restoring";
+
+    /// <summary>An empty file, which only this user may read.</summary>
+    public string New()
+    {
+        var file = Hidden(RandomNumberGenerator.GetHexString(8, lowercase: true));
+        new FileStream(file, new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        }).Dispose();
+        return file;
+    }
+
+    /// <summary>The name under which a safety copy is made.</summary>
+    /// <param name="safety">What it is called once it is whole.</param>
+    public string For(string safety) => Hidden(Path.GetFileName(safety)[(place.Name.Length + 1)..]);
+
+    /// <summary>Removes all that lie there. A restore to <c>app.db</c> may be at work while <c>app</c> is restored beside it: its files are not among them.</summary>
+    public void Remove()
+    {
+        foreach (var left in Directory.EnumerateFiles(place.Directory, $".{place.Name}.*").Where(file => IsOne(Path.GetFileName(file))))
+            File.Delete(left);
+    }
+
+    /// <summary>Whether a name is one that <see cref="New"/> or <see cref="For"/> gives for this place, or a companion of one.</summary>
+    private bool IsOne(string file)
+    {
+        var companion = companions.FirstOrDefault(ending => file.EndsWith(ending, StringComparison.Ordinal)) ?? "";
+        return file.StartsWith($".{place.Name}.", StringComparison.Ordinal) && OwnMiddle().IsMatch(file[(place.Name.Length + 2)..^companion.Length]);
+    }
+
+    [GeneratedRegex(@"^([0-9a-f]{8}|pre_restore\.[0-9]{14}(-[0-9]+)?)\.restoring\z", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex OwnMiddle();
+
+    private string Hidden(string middle) => Path.Combine(place.Directory, $".{place.Name}.{middle}{Ending}");
+}

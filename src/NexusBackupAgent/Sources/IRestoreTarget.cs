@@ -1,0 +1,114 @@
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
+
+namespace NexusBackupAgent.Sources;
+
+/// <summary>Where a restore puts a source: its own place, or another one. Whoever prepares a restore there leaves it as it is.</summary>
+internal interface IRestoreTarget
+{
+    /// <summary>For people.</summary>
+    string Location { get; }
+
+    /// <summary>What a person asks for the free space there (<c>df -h</c>).</summary>
+    string Volume { get; }
+
+    /// <summary>Whether it is the source's own place, whose service has to be stopped.</summary>
+    bool IsLive { get; }
+
+    /// <summary>Whether something is there, which a restore replaces.</summary>
+    bool Exists { get; }
+
+    /// <summary>Bytes of what is there; 0 when nothing is.</summary>
+    long Length { get; }
+
+    /// <summary>How safety copies are called there, for people.</summary>
+    string SafetyForm { get; }
+
+    /// <summary>Who has it open.</summary>
+    IReadOnlyList<FileUser> Users();
+
+    /// <summary>What forbids to restore there, found out without touching anything; null when nothing does.</summary>
+    /// <param name="forbidden">Places of the agent's own, existing or not.</param>
+    BackupException? Obstacle(IReadOnlyList<string> forbidden);
+
+    /// <summary>Bytes that a restore writes there, the safety copy included.</summary>
+    /// <param name="content">Bytes of what is restored.</param>
+    long RoomFor(long content);
+
+    /// <summary>Bytes that may be written there; null when that can't be asked.</summary>
+    long? Available();
+
+    /// <summary>A name for the safety copy that is not taken.</summary>
+    string SafetyName(DateTimeOffset now, TimeZoneInfo zone);
+
+    /// <summary>Keeps every other restore away from it until disposed, and removes what killed ones left.</summary>
+    /// <exception cref="BackupException">Another restore to it is under way.</exception>
+    IDisposable Lock();
+
+    /// <summary>Restores a backup beside it and checks it there.</summary>
+    /// <param name="at">A later instant than the backup's that is to be restored to, for kinds that can; null: the backup's own.</param>
+    /// <exception cref="DamagedLinkException">The backup, or one that it builds on, is not what was stored.</exception>
+    Task<IPreparedRestore> PrepareAsync(StoredChain chain, DateTimeOffset? at, CancellationToken cancellationToken);
+}
+
+/// <summary>
+/// A restored source beside the place that it is to take. Order, so that a crash at any instant leaves the old one or the new one,
+/// whole and working: <see cref="SaveAsync"/> → <see cref="Switch"/> → <see cref="Settle"/>. Disposing it removes what was not put in place.
+/// </summary>
+internal interface IPreparedRestore : IAsyncDisposable
+{
+    /// <summary>What the kind's own check of it found.</summary>
+    ContentCheck Check { get; }
+
+    /// <summary>Asks it a question in the kind's own language. It is not changed, whatever the question.</summary>
+    /// <exception cref="BackupException">It is none, or it failed (<see cref="FailureKind.Restore"/>).</exception>
+    Task<ProbeAnswer> ProbeAsync(string question, CancellationToken cancellationToken);
+
+    /// <summary>Makes the safety copy of what is there, and makes that ready to be replaced. Nobody has it open.</summary>
+    /// <exception cref="BackupException">It can't be copied, or somebody wrote meanwhile.</exception>
+    Task SaveAsync(RestoreContext context, CancellationToken cancellationToken);
+
+    /// <summary>Takes the place of what is there.</summary>
+    /// <exception cref="BackupException">It can't, or somebody wrote since the safety copy was begun.</exception>
+    void Switch(RestoreContext context);
+
+    /// <summary>Takes back what was done before a failure.</summary>
+    /// <returns>Why the old one is not as it was; null when it is.</returns>
+    BackupException? RollBack();
+
+    /// <summary>Makes the switch survive a power cut.</summary>
+    void Settle();
+
+    /// <summary>What is in place, and what became of the old one.</summary>
+    RestoredPlace Place { get; }
+}
+
+/// <summary>What a restore tells and is told while it replaces the old one.</summary>
+/// <param name="Now">Names the safety copy.</param>
+/// <param name="Zone">Of the time in that name.</param>
+/// <param name="Step">Told each step as it begins.</param>
+internal sealed record RestoreContext(DateTimeOffset Now, TimeZoneInfo Zone, Action<RestoreStep> Step);
+
+/// <summary>What a restore put in place.</summary>
+/// <param name="Location">Where, for people.</param>
+/// <param name="Owner">Owner, group and mode that it has: the old one's, or a new one's. Null where there are none.</param>
+/// <param name="SafetyCopy">The old one; null when there was none.</param>
+/// <param name="SetAside">What lies beside the safety copy and belongs to it, because it is not merged into it.</param>
+/// <param name="WayBack">The commands that put the old one back; empty when there was none.</param>
+internal sealed record RestoredPlace(string Location, FileOwner? Owner, string? SafetyCopy, IReadOnlyList<string> SetAside, string WayBack)
+{
+    /// <summary>What to type where a lost one came back and its service runs as another user: nothing remembers whose the lost one was. Null where an owner was kept, or another place chosen.</summary>
+    public string? Chown { get; init; }
+}
+
+internal static class RestoreTargetInUse
+{
+    /// <summary>The refusal to replace what programs have open.</summary>
+    public static BackupException InUse(this IRestoreTarget target, IReadOnlyList<FileUser> users) => new(
+        FailureKind.SourceBusy,
+        $"'{target.Location}' is open in {OpenIn(users)}",
+        target.IsLive ? "stop it first (systemctl stop …), or have restore.before stop it and restore.after start it; then run the command again" : "stop it, or restore to another place");
+
+    /// <summary>The programs in words.</summary>
+    public static string OpenIn(IReadOnlyList<FileUser> users) => $"process{(users.Count > 1 ? "es" : "")} {string.Join(", ", users)}";
+}

@@ -1,0 +1,83 @@
+using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Platform;
+
+namespace NexusBackupAgent.Sources;
+
+/// <summary>
+/// A kind of thing that the agent protects. <see cref="Key"/> in a source's configuration makes the source one of this kind.
+/// Whoever adds a kind registers it in <see cref="SourceKinds"/>; nothing above this folder knows it.
+/// </summary>
+internal interface ISourceKind
+{
+    /// <summary>The key in the configuration, and metric label <c>kind</c>: <c>sqlite</c>.</summary>
+    string Key { get; }
+
+    /// <summary>Its further keys beside that one: <c>busyTimeout</c>.</summary>
+    IReadOnlyList<string> Options { get; }
+
+    /// <summary>The levels of the file below its keys.</summary>
+    IReadOnlyList<LevelKeys> Levels { get; }
+
+    /// <summary>What one source of it is, for messages: <c>database</c>.</summary>
+    string Noun { get; }
+
+    /// <summary>A key with a value that would be right: <c>sqlite: data/itsm.db</c>.</summary>
+    string Example { get; }
+
+    /// <summary>What to use where another kind is not supported: <c>SQLite databases: sqlite: path/to/file.db</c>.</summary>
+    string Offer { get; }
+
+    /// <summary>Reads its keys and reports every problem in them.</summary>
+    /// <param name="name">The source's name.</param>
+    /// <param name="source">The source's section; it need not name this kind, whose options are read all the same.</param>
+    /// <param name="baseDirectory">Where relative paths begin.</param>
+    /// <returns>Null when the source does not name this kind, or its value was reported.</returns>
+    ISourceSettings? Bind(string name, Section source, string baseDirectory);
+
+    /// <summary>Makes a small real one for the self-test of the checks.</summary>
+    /// <param name="directory">Empty; everything is made in it.</param>
+    /// <exception cref="Common.BackupException">It can't be made.</exception>
+    ISpecimen NewSpecimen(string directory, ScratchDirectory scratch, TimeProvider timeProvider);
+}
+
+/// <summary>What one configured source means: one thing to protect, or a group whose members come and go.</summary>
+internal interface ISourceSettings
+{
+    ISourceKind Kind { get; }
+
+    /// <summary>Whether each member that is found is a source of its own.</summary>
+    bool IsGroup { get; }
+
+    /// <summary>As configured, for messages: a path, a pattern, an address without secrets.</summary>
+    string Shown { get; }
+
+    /// <summary>Finds what is there now. What is no group is always found, whether or not it is there.</summary>
+    /// <param name="before">What was found the last time: it stays where this look could not see.</param>
+    SourceFindings Find(IReadOnlyCollection<FoundSource> before);
+
+    /// <summary>Whether a member of the group could have this name.</summary>
+    bool CanName(string name);
+
+    /// <summary>Where the source of that name lies, or lay.</summary>
+    string PlaceOf(string name);
+
+    /// <summary>Equal for two places of this kind that are one and the same thing.</summary>
+    string Identify(string place);
+
+    /// <param name="place">One that this group found.</param>
+    /// <param name="scratch">Where it may work.</param>
+    /// <param name="timeProvider">The clock.</param>
+    IBackupSource Open(string place, ScratchDirectory scratch, TimeProvider timeProvider, ILoggerFactory loggers);
+
+    /// <summary>What stands in the way of reading it now.</summary>
+    IEnumerable<ConfigurationProblem> Check();
+}
+
+/// <param name="Name">Metric label <c>source</c>.</param>
+/// <param name="Place">Where it is, in the words of its kind: a path.</param>
+internal sealed record FoundSource(string Name, string Place);
+
+/// <param name="Found">Two of a group may have the same name.</param>
+/// <param name="Unlisted">Places where more may be that could not be looked at.</param>
+internal sealed record SourceFindings(IReadOnlyList<FoundSource> Found, IReadOnlyList<string> Unlisted);

@@ -1,0 +1,39 @@
+using NexusBackupAgent.Configuration;
+
+namespace NexusBackupAgent.Stores.Local;
+
+/// <summary><c>path:</c>, a directory of this machine.</summary>
+internal sealed class LocalStoreKind : IStoreKind
+{
+    private const string PathExample = "backups";
+
+    public string Key => "path";
+
+    public IReadOnlyList<string> Options => [];
+
+    public IReadOnlyList<LevelKeys> Levels => [];
+
+    public string Example => $"path: {PathExample}";
+
+    public string Teaching => $"its directory, for example {Example}";
+
+    public string Offer => $"a local directory: {Example}";
+
+    public IStoreSettings? Bind(string name, Section store, string baseDirectory) =>
+        store.Find(Key)?.Parse(text => PathText.Parse(text, baseDirectory), fallback: null, PathExample) is { } path ? new Settings(name, path) : null;
+
+    private sealed record Settings(string Name, string Path) : IStoreSettings
+    {
+        public IReadOnlyList<string> Places => [Path];
+
+        public string Identify(string directory) => PathText.Resolve(System.IO.Path.Combine(Path, directory));
+
+        public IBackupStore Open() => new LocalDirectoryStore(Name, Path);
+
+        public IEnumerable<ConfigurationProblem> Check()
+        {
+            if (DirectoryCheck.Find(Path, "the store's directory") is var (problem, mend))
+                yield return new ConfigurationProblem(KeyPath.Join("stores", Name, "path"), Line: 0, Path, problem, mend);
+        }
+    }
+}
