@@ -5,8 +5,10 @@ using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Restore;
+using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Sources;
+using NexusBackupAgent.Status;
 using NexusBackupAgent.Stores;
 using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Verification;
@@ -43,6 +45,9 @@ internal sealed partial class Agent : IDisposable
         Drills = new DrillOperation(door, new RestoreDrill(verifier, scratch, timeProvider), Journal, loggers.CreateLogger<DrillOperation>());
         Prunings = new PruneOperation(door, loggers.CreateLogger<PruneOperation>());
         SelfTests = new SelfTestOperation(door, new SelfTest(verifier.VerifyAsync, SelfTestPartsOf(configuration), scratch, timeProvider), timeProvider, loggers.CreateLogger<SelfTestOperation>());
+        States = new StateReader(Journal, RestoreHistory, Stores, configuration.StateDirectory, timeProvider);
+        Observer = new Observer(Verifications, Turns, configuration.ScratchDirectory, timeProvider);
+        LogSearch = new LogSearch(States, configuration.Log.File, timeProvider);
         var discovery = new SourceDiscovery(configuration.Sources, configuration.TimeZone, Stores, configuration.Stores, scratch, timeProvider, loggers);
         Roster = new SourceRoster(_ => discovery.Find());
         var upkeep = new SourceUpkeep(Backups, Verifications, Replacements, timeProvider, loggers.CreateLogger<SourceUpkeep>());
@@ -77,6 +82,14 @@ internal sealed partial class Agent : IDisposable
     public PruneOperation Prunings { get; }
 
     public SelfTestOperation SelfTests { get; }
+
+    /// <summary>How the agent and its sources are.</summary>
+    public StateReader States { get; }
+
+    /// <summary>Looks at a source as the runbook does.</summary>
+    public Observer Observer { get; }
+
+    public LogSearch LogSearch { get; }
 
     public SourceRoster Roster { get; }
 

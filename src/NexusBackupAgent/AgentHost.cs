@@ -68,7 +68,7 @@ internal static partial class AgentHost
         var app = builder.Build();
         app.UseResponseCompression();
         app.UseRouting();
-        MetricsEndpoint.Map(app, new AgentMetrics(agent.Roster, agent.Journal, agent.RestoreHistory, agent.Scheduler, agent.Stores, startedAt, agent.TimeProvider));
+        MetricsEndpoint.Map(app, new AgentMetrics(agent.Roster, agent.States, agent.Scheduler, startedAt));
         HealthEndpoint.Map(app, agent);
         app.MapGet("/", (RequestDelegate)(context => context.Response.WriteAsync("Nexus Backup Agent\n/metrics\n/api/v1/health\n", context.RequestAborted)));
         return app;

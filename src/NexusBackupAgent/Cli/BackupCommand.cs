@@ -5,6 +5,7 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
+using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Sources;
 
@@ -41,13 +42,13 @@ internal static class BackupCommand
             var sources = SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
             if (sources.Count == 0)
                 throw new BackupException(FailureKind.NotFound, "there is nothing to back up: no pattern of the configuration finds a database", "nexus-backup check-config says what each pattern finds");
-            return (int)await RunAsync(context.Terminal, session.Agent, sources, wanted, parsed.GetValue(json), cancellationToken);
+            return (int)await RunAsync(context.Terminal, session.Agent, sources, wanted, context.CommandsOf(parsed), parsed.GetValue(json), cancellationToken);
         });
         return command;
     }
 
     private static async Task<ExitCode> RunAsync(
-        Terminal terminal, Agent agent, IReadOnlyList<ScheduledSource> sources, BackupType type, bool json, CancellationToken cancellationToken)
+        Terminal terminal, Agent agent, IReadOnlyList<ScheduledSource> sources, BackupType type, Commands commands, bool json, CancellationToken cancellationToken)
     {
         var runs = new List<(BackupCatalog Catalog, RunRecord Run)>();
         foreach (var source in sources.Select(source => source.Source))
@@ -57,21 +58,21 @@ internal static class BackupCommand
             var run = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress =>
                 agent.Backups.RunAsync(source, BackupManifest.ManualSchedule, type, TimeSpan.Zero, progress, cancellationToken));
             runs.Add((source.Catalog, run));
-            Tell(terminal, source, run, json);
+            Tell(terminal, source, run, commands, json);
         }
 
         if (json)
-            JsonDocuments.Print(terminal, [.. runs.Select(run => RunDocument.Of(run.Catalog, run.Run))], JsonDocuments.Readably.IReadOnlyListRunDocument);
+            JsonDocuments.Print(terminal.Output, [.. runs.Select(run => RunDocument.Of(run.Catalog, run.Run))], JsonDocuments.Readably.IReadOnlyListRunDocument);
         if (runs.Count < sources.Count)
             terminal.Warn($"stopped; not backed up: {string.Join(", ", sources.Skip(runs.Count).Select(source => source.Name))}");
         return ExitCodes.MostSevere(runs.Select(run => run.Run.Failure is { } failure ? ExitCodes.Of(failure.Kind) : ExitCode.Done));
     }
 
-    private static void Tell(Terminal terminal, ProtectedSource source, RunRecord run, bool json)
+    private static void Tell(Terminal terminal, ProtectedSource source, RunRecord run, Commands commands, bool json)
     {
         if (run.Failure is { } failure)
         {
-            terminal.Fail($"backup of '{run.Source}' failed: {failure.Message}", failure.Hint);
+            terminal.Fail($"backup of '{run.Source}' failed: {failure.Message}", commands.HintOf(failure, run.Source));
         }
         else if (!json)
         {

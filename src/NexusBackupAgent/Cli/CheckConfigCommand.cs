@@ -24,7 +24,7 @@ internal static class CheckConfigCommand
             var file = context.FindConfiguration(parsed);
             var problems = Problems(context, file);
             if (parsed.GetValue(json))
-                JsonDocuments.Print(context.Terminal, Document(file, problems), JsonDocuments.Readably.ConfigurationDocument);
+                JsonDocuments.Print(context.Terminal.Output, ConfigurationDocument.Of(file, problems), JsonDocuments.Readably.ConfigurationDocument);
             else
                 Print(context.Terminal, file, problems);
             return (int)(problems.Any(problem => problem.IsError) ? ExitCode.Usage : ExitCode.Done);
@@ -40,14 +40,11 @@ internal static class CheckConfigCommand
             : [.. problems, .. ConfigurationFile.CheckEnvironment(configuration), .. ConfigurationFile.CheckCoverage(configuration, context.TimeProvider.GetUtcNow())];
     }
 
-    private static ConfigurationDocument Document(string file, IReadOnlyList<ConfigurationProblem> problems) => new(
-        file, problems.Count(problem => problem.IsError), problems.Count(problem => !problem.IsError), [.. problems.Select(ProblemDocument.Of)]);
-
     private static void Print(Terminal terminal, string file, IReadOnlyList<ConfigurationProblem> problems)
     {
         foreach (var problem in problems)
-            terminal.Line(Terminal.Coloured(problem.ToString()));
-        var document = Document(file, problems);
+            terminal.Line(Terminal.Coloured(problem.IsError, problem.Text));
+        var document = ConfigurationDocument.Of(file, problems);
         terminal.Line(document switch
         {
             { Errors: 0, Warnings: 0 } => $"[green]✓[/] {Readable.Plain(file)}: no problems",

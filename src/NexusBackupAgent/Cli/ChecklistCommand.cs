@@ -4,7 +4,6 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Scheduling;
-using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Cli;
 
@@ -28,23 +27,23 @@ internal static class ChecklistCommand
         {
             using var session = context.OpenAgent(parsed);
             var sources = SourceArguments.ChooseSome(session.Agent.Roster.Current, parsed.GetValue(names)!);
-            var status = await AgentStatus.ReadAsync(session.Agent, cancellationToken);
-            var work = new Work(context.Terminal, status, context.CommandsOf(parsed), LanguageOption.Of(parsed, language), parsed.GetValue(json));
+            var work = new Work(context.Terminal, session.Agent, context.CommandsOf(parsed), LanguageOption.Of(parsed, language), parsed.GetValue(json));
             return (int)await work.RunAsync(sources, cancellationToken);
         });
         return command;
     }
 
-    private sealed class Work(Terminal terminal, AgentStatus status, Commands commands, Language language, bool json)
+    private sealed class Work(Terminal terminal, Agent agent, Commands commands, Language language, bool json)
     {
         private readonly List<ChecklistDocument> documents = [];
 
         public async Task<ExitCode> RunAsync(IReadOnlyList<ScheduledSource> sources, CancellationToken cancellationToken)
         {
+            var look = await agent.States.ReadAsync(cancellationToken);
             var codes = new List<ExitCode>();
             foreach (var source in sources)
             {
-                var seen = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress => Observer.ObserveAsync(status, source, evenStale: true, progress, cancellationToken));
+                var seen = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress => agent.Observer.ObserveAsync(look, source, evenStale: true, progress, cancellationToken));
                 var items = RecoveryChecklist.Decide(seen, commands);
                 codes.Add(CodeOf(items, seen.ReadBack));
                 documents.Add(ChecklistDocument.Of(source.Name, items, language));
@@ -53,7 +52,7 @@ internal static class ChecklistCommand
             }
 
             if (json)
-                JsonDocuments.Print(terminal, [.. documents], JsonDocuments.Readably.IReadOnlyListChecklistDocument);
+                JsonDocuments.Print(terminal.Output, [.. documents], JsonDocuments.Readably.IReadOnlyListChecklistDocument);
             return ExitCodes.MostSevere(codes);
         }
 

@@ -29,7 +29,7 @@ internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvide
 
     public TimeProvider TimeProvider => timeProvider;
 
-    /// <summary>Called by commands that work for long and that nobody waits for, so that they don't slow down the host's applications.</summary>
+    /// <summary>Lowers the priority of this process. Long commands for which nobody waits call it, so that they don't slow down the host's applications.</summary>
     public Action Yield { get; init; } = () => { };
 
     /// <summary>What sources and stores may be.</summary>
@@ -57,14 +57,14 @@ internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvide
     public (AgentConfiguration? Configuration, IReadOnlyList<ConfigurationProblem> Problems) ReadConfiguration(string file) =>
         ConfigurationFile.Load(file, timeProvider.LocalTimeZone, Kinds);
 
-    /// <summary>Reads the configuration; warnings are printed once, and of errors all.</summary>
+    /// <summary>Reads the configuration and prints all its problems.</summary>
     /// <exception cref="BackupException">It has errors.</exception>
     public AgentConfiguration LoadConfiguration(ParseResult command)
     {
         var file = FindConfiguration(command);
         var (configuration, problems) = ReadConfiguration(file);
         foreach (var problem in problems)
-            terminal.Tell(problem.ToString());
+            terminal.Tell(problem.IsError, problem.Text);
         if (configuration is not null)
             return configuration;
 

@@ -3,7 +3,6 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Scheduling;
-using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Cli;
 
@@ -27,23 +26,24 @@ internal static class DiagnoseCommand
         {
             using var session = context.OpenAgent(parsed);
             var sources = SourceArguments.ChooseSome(session.Agent.Roster.Current, parsed.GetValue(name) is { } only ? [only] : []);
-            var work = new Work(context.Terminal, await AgentStatus.ReadAsync(session.Agent, cancellationToken), context.CommandsOf(parsed), LanguageOption.Of(parsed, language), parsed.GetValue(json));
+            var work = new Work(context.Terminal, session.Agent, context.CommandsOf(parsed), LanguageOption.Of(parsed, language), parsed.GetValue(json));
             return (int)await work.RunAsync(sources, cancellationToken);
         });
         return command;
     }
 
-    private sealed class Work(Terminal terminal, AgentStatus status, Commands commands, Language language, bool json)
+    private sealed class Work(Terminal terminal, Agent agent, Commands commands, Language language, bool json)
     {
         public async Task<ExitCode> RunAsync(IReadOnlyList<ScheduledSource> sources, CancellationToken cancellationToken)
         {
             var documents = new List<DiagnosisDocument>();
+            var look = await agent.States.ReadAsync(cancellationToken);
             var codes = new List<ExitCode>();
             foreach (var source in sources)
             {
-                var seen = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress => Observer.ObserveAsync(status, source, evenStale: false, progress, cancellationToken));
+                var seen = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress => agent.Observer.ObserveAsync(look, source, evenStale: false, progress, cancellationToken));
                 var diagnosis = Flowchart.Walk(seen, commands);
-                var log = diagnosis.Cause == Cause.Unknown ? await LogSearch.FindAsync(status.Agent, source.Name, cancellationToken) : [];
+                var log = diagnosis.Cause == Cause.Unknown ? await agent.LogSearch.FindAsync(source.Name, seen.Zone, cancellationToken) : [];
                 documents.Add(DiagnosisDocument.Of(diagnosis, log, language));
                 codes.Add(CodeOf(diagnosis.Cause));
                 if (!json)
@@ -51,7 +51,7 @@ internal static class DiagnoseCommand
             }
 
             if (json)
-                JsonDocuments.Print(terminal, [.. documents], JsonDocuments.Readably.IReadOnlyListDiagnosisDocument);
+                JsonDocuments.Print(terminal.Output, [.. documents], JsonDocuments.Readably.IReadOnlyListDiagnosisDocument);
             return ExitCodes.MostSevere(codes);
         }
 
@@ -65,18 +65,18 @@ internal static class DiagnoseCommand
 
         private void Print(Diagnosis diagnosis, IReadOnlyList<string> log)
         {
-            terminal.Line($"[bold]{Readable.Plain(diagnosis.Source)}[/]  {Heading(diagnosis.Cause)}  {(diagnosis.IsBlind ? "[yellow]–[/]" : Readable.Coloured(diagnosis.Level))}");
+            terminal.Line($"[bold]{Readable.Plain(diagnosis.Source)}[/]  {Heading(diagnosis.Cause)}  {(diagnosis.IsBlind ? "[yellow]–[/]" : Readable.Coloured(diagnosis.Level, diagnosis.IsNew))}");
             foreach (var reason in diagnosis.Reasons)
                 terminal.Line($"  {Readable.Coloured(reason.Level)} {Readable.Plain(reason.Reason.In(language))}");
             foreach (var step in diagnosis.Steps)
                 terminal.Line($"  {Readable.Mark(step.Passed)} {Readable.Plain($"[{step.Number}]")} {Readable.Plain(step.Question.In(language))}: {Readable.Plain(step.Evidence.In(language))}");
             foreach (var also in diagnosis.Findings.Skip(1))
-                terminal.Line($"  {DiagnosisWords.Also.In(language)}: {Heading(also.Cause)}: {Readable.Plain(also.Evidence.In(language))}");
+                terminal.Line($"  {DiagnosisTexts.Also.In(language)}: {Heading(also.Cause)}: {Readable.Plain(also.Evidence.In(language))}");
             foreach (var line in log)
                 terminal.Line($"  [dim]{Readable.Plain(line)}[/]");
             foreach (var (command, index) in diagnosis.Next.Select((command, index) => (command, index + 1)))
-                terminal.Line($"  {DiagnosisWords.Next.In(language)} {index}: {Readable.Plain(command)}");
-            terminal.Line($"  [dim]{DiagnosisWords.Runbook.In(language)}: {DiagnosisWords.Link(diagnosis.Cause, language)}[/]");
+                terminal.Line($"  {DiagnosisTexts.Next.In(language)} {index}: {Readable.Plain(command)}");
+            terminal.Line($"  [dim]{DiagnosisTexts.Runbook.In(language)}: {DiagnosisTexts.Link(diagnosis.Cause, language)}[/]");
             terminal.Output.WriteLine();
         }
 

@@ -70,7 +70,7 @@ internal static class DrillCommand
             }
 
             if (json)
-                JsonDocuments.Print(terminal, [.. documents], JsonDocuments.Readably.IReadOnlyListDrillDocument);
+                JsonDocuments.Print(terminal.Output, [.. documents], JsonDocuments.Readably.IReadOnlyListDrillDocument);
             return ExitCodes.MostSevere(codes);
         }
 
@@ -90,7 +90,7 @@ internal static class DrillCommand
                 $"{Mark(result.Passed)} [bold]{Readable.Plain(source.Name)}[/] {Readable.Plain(source.Catalog.Locate(backup.File))}  "
                 + $"data {Readable.Duration(result.DrilledAt - backup.CapturedAt)} old, restored in [bold]{Readable.Seconds(TimeSpan.FromSeconds(result.Seconds))}[/]");
             if (backup.State == BackupState.Good)
-                terminal.Line("  [green]✓[/] PRAGMA integrity_check");
+                terminal.Line($"  [green]✓[/] {Readable.Plain(source.Source.Inspection.CheckName)}");
             foreach (var probe in result.Probes)
                 terminal.Line($"  {Mark(probe.Passed)} {Readable.Plain(probe.Sql)}: {Readable.Plain(probe.Answer ?? probe.Detail)} [dim](expected: {Readable.Plain(probe.Expectation)})[/]");
         }

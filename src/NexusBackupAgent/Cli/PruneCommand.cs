@@ -56,7 +56,7 @@ internal static class PruneCommand
             }
 
             if (json)
-                JsonDocuments.Print(terminal, [.. documents], JsonDocuments.Readably.IReadOnlyListDecisionDocument);
+                JsonDocuments.Print(terminal.Output, [.. documents], JsonDocuments.Readably.IReadOnlyListDecisionDocument);
             return ExitCodes.MostSevere(codes);
         }
 
@@ -79,15 +79,7 @@ internal static class PruneCommand
 
         private void Tell(ProtectedSource source, IReadOnlyList<RetentionDecision> decisions, IReadOnlyList<Backup> removed)
         {
-            documents.AddRange(decisions.Select(decision => new DecisionDocument(
-                source.Name,
-                decision.Backup.Id.Value,
-                decision.Backup.Schedule,
-                Readable.Utc(decision.Backup.CapturedAt),
-                source.Catalog.Locate(decision.Backup.File),
-                decision.Keep ? "keep" : "remove",
-                removed.Contains(decision.Backup),
-                decision.Reasons)));
+            documents.AddRange(decisions.Select(decision => DecisionDocument.Of(source.Catalog, decision, removed.Contains(decision.Backup))));
             if (json)
                 return;
 

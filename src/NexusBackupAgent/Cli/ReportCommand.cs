@@ -3,7 +3,6 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Runbook;
-using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Cli;
 
@@ -28,10 +27,10 @@ internal static class ReportCommand
         {
             using var session = context.OpenAgent(parsed);
             var only = parsed.GetValue(name);
-            var status = await AgentStatus.ReadAsync(session.Agent, cancellationToken);
+            var look = await session.Agent.States.ReadAsync(cancellationToken);
             var incidents = new List<Incident>();
             foreach (var source in SourceArguments.ChooseSome(session.Agent.Roster.Current, only is null ? [] : [only]))
-                incidents.Add(IncidentReader.Read(status, await status.OfAsync(source, cancellationToken)));
+                incidents.Add(IncidentReader.Read(look, await look.OfAsync(source, cancellationToken)));
             if (only is null && incidents.Exists(incident => incident.OccurredAt is not null))
                 incidents.RemoveAll(incident => incident.OccurredAt is null);
 
@@ -45,7 +44,7 @@ internal static class ReportCommand
     private static void Print(Terminal terminal, IReadOnlyList<Incident> incidents, IncidentReport report, string who, Language language, bool json)
     {
         if (json)
-            JsonDocuments.Print(terminal, [.. incidents.Select(incident => IncidentDocument.Of(incident, who, report.Text(incident, language), language))], JsonDocuments.Readably.IReadOnlyListIncidentDocument);
+            JsonDocuments.Print(terminal.Output, [.. incidents.Select(incident => IncidentDocument.Of(incident, who, report.Text(incident, language), language))], JsonDocuments.Readably.IReadOnlyListIncidentDocument);
         else
             terminal.Output.WriteLine(string.Join("\n\n", incidents.Select(incident => report.Text(incident, language))));
     }

@@ -5,6 +5,7 @@ using NexusBackupAgent.Documents;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Restore;
+using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Cli;
@@ -46,8 +47,8 @@ internal static class RestoreCommand
         {
             using var session = context.OpenAgent(parsed);
             var agent = session.Agent;
-            var source = SourceArguments.Choose(agent.Roster.Current, [parsed.GetValue(name)!])[0].Source;
-            var wish = new RestoreWish(parsed.GetValue(id), parsed.GetValue(at) is { } time ? ParseTime(time, source.Zone) : null);
+            var source = SourceArguments.Choose(agent.Roster.Current, [parsed.GetValue(name)!])[0];
+            var wish = new RestoreWish(parsed.GetValue(id), parsed.GetValue(at) is { } time ? ParseTime(time, source.Source.Zone) : null);
             var place = parsed.GetValue(to) is { } path ? context.Resolve(path) : null;
             var work = new Work(context.Terminal, agent, source, parsed.GetValue(json));
             return (int)(parsed.GetValue(dryRun)
@@ -64,8 +65,10 @@ internal static class RestoreCommand
     private static DateTimeOffset ParseTime(string text, TimeZoneInfo zone) => RestoreTime.Parse(text, zone) ?? throw new BackupException(
         FailureKind.Configuration, $"--at '{text}' is no time", "write 2026-02-14, '2026-02-14 02:00' in the configured zone, or 2026-02-13T17:00:00Z");
 
-    private sealed class Work(Terminal terminal, Agent agent, ProtectedSource source, bool json)
+    private sealed class Work(Terminal terminal, Agent agent, ScheduledSource scheduled, bool json)
     {
+        private readonly ProtectedSource source = scheduled.Source;
+
         private readonly List<RestoreCandidate> passedOver = [];
 
         public async Task<ExitCode> PlanAsync(RestoreWish wish, string? to, bool force, CancellationToken cancellationToken)
@@ -73,7 +76,7 @@ internal static class RestoreCommand
             try
             {
                 var preview = await agent.Restores.PreviewAsync(source, wish, to, force, cancellationToken);
-                var lastDrill = LastDrill.Of(agent.Journal.LastOfEach(OperationKind.Drill).GetValueOrDefault(source.Name), await source.Catalog.ListAsync(cancellationToken));
+                var lastDrill = (await (await agent.States.ReadAsync(cancellationToken)).OfAsync(scheduled, cancellationToken)).LastDrill;
                 if (json)
                     Print(RestoreDocument.Of(preview, lastDrill));
                 else
@@ -142,7 +145,7 @@ internal static class RestoreCommand
                 + (outcome.Place.SetAside.Count > 0 ? $"; set aside: {Readable.Plain(string.Join(", ", outcome.Place.SetAside))}" : "");
         }
 
-        private void Print(RestoreDocument document) => JsonDocuments.Print(terminal, document, JsonDocuments.Readably.RestoreDocument);
+        private void Print(RestoreDocument document) => JsonDocuments.Print(terminal.Output, document, JsonDocuments.Readably.RestoreDocument);
 
         private ExitCode Fail(BackupException failure)
         {
@@ -151,7 +154,7 @@ internal static class RestoreCommand
             return Tell(RunFailure.Of(failure));
         }
 
-        /// <summary>Whatever kept a restore from succeeding, it is a restore that failed, unless there is a code of its own.</summary>
+        /// <summary>A failure that has no exit code of its own here is a failed restore.</summary>
         private ExitCode Tell(RunFailure failure)
         {
             terminal.Fail($"restore of '{source.Name}': {failure.Message}", failure.Hint);

@@ -34,7 +34,7 @@ internal static class RestoreTime
             : null;
     }
 
-    /// <summary>Of a local time that comes twice the later one; one that a change of clocks skips is as far after its begin.</summary>
+    /// <summary>A local time that comes twice means the later one. One that a change of clocks skips is moved on by the length of the gap.</summary>
     private static DateTimeOffset InZone(DateTime local, TimeZoneInfo zone)
     {
         var offset = zone.IsAmbiguousTime(local) ? zone.GetAmbiguousTimeOffsets(local).Min()

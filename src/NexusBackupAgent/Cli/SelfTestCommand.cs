@@ -14,7 +14,7 @@ internal static class SelfTestCommand
         var results = await agent.SelfTests.RunAsync(cancellationToken);
         var passed = results.All(result => result.Passed);
         if (json)
-            JsonDocuments.Print(terminal, new SelfTestDocument(passed, [.. results.Select(SelfTestCaseDocument.Of)]), JsonDocuments.Readably.SelfTestDocument);
+            JsonDocuments.Print(terminal.Output, new SelfTestDocument(passed, [.. results.Select(SelfTestCaseDocument.Of)]), JsonDocuments.Readably.SelfTestDocument);
         else
             terminal.Table(Table(results));
         if (passed)

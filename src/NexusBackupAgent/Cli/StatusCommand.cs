@@ -15,7 +15,7 @@ internal static class StatusCommand
         var json = CommandContext.Json();
         var command = new TaughtCommand(
             "status",
-            "One screen: each source's newest good backup, its age and level (OK, L1, L2, L3), the next run, the last failure, the disks, and whether an agent runs.",
+            "One screen: each source's newest good backup, its age and level (OK, L1, L2, L3; NEW before the first backup), the next run, the last failure, the disks, and whether an agent runs.",
             "nexus-backup status",
             "nexus-backup status --json | jq -r .level")
         {
@@ -24,31 +24,27 @@ internal static class StatusCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var session = context.OpenAgent(parsed);
-            var status = await AgentStatus.ReadAsync(session.Agent, cancellationToken);
-            var sources = new List<SourceStatus>();
+            var look = await session.Agent.States.ReadAsync(cancellationToken);
+            var sources = new List<SourceState>();
             foreach (var source in session.Agent.Roster.Current)
-                sources.Add(await status.OfAsync(source, cancellationToken));
+                sources.Add(await look.OfAsync(source, cancellationToken, withOrphans: true));
 
-            var screen = new Screen(context.Terminal, status, context.CommandsOf(parsed));
+            var commands = context.CommandsOf(parsed);
             if (parsed.GetValue(json))
-                JsonDocuments.Print(context.Terminal, screen.Document(sources), JsonDocuments.Readably.StatusDocument);
+                JsonDocuments.Print(context.Terminal.Output, StatusDocument.Of(look.Agent, sources, commands), JsonDocuments.Readably.StatusDocument);
             else
-                screen.Print(sources);
+                new Screen(context.Terminal, look.Agent, commands, session.Agent.Configuration.TimeZone).Print(sources);
             return (int)ExitCode.Done;
         });
         return command;
     }
 
-    private sealed class Screen(Terminal terminal, AgentStatus status, Commands commands)
+    private sealed class Screen(Terminal terminal, AgentState agent, Commands commands, TimeZoneInfo zone)
     {
-        private readonly TimeZoneInfo zone = status.Agent.Configuration.TimeZone;
-        private readonly DateTimeOffset now = status.Now;
-
-        public void Print(IReadOnlyList<SourceStatus> sources)
+        public void Print(IReadOnlyList<SourceState> sources)
         {
-            var stores = status.Stores.Values;
             terminal.Line(AgentLine());
-            foreach (var reason in status.Reasons)
+            foreach (var reason in agent.Reasons)
                 terminal.Line($"{Readable.Coloured(reason.Level)} {Readable.Plain(reason.Reason.English)}");
             terminal.Output.WriteLine();
             terminal.Table(Sources(sources));
@@ -56,84 +52,55 @@ internal static class StatusCommand
                 PrintDetails(source);
             terminal.Output.WriteLine();
             terminal.Table(Stores());
-            foreach (var store in stores)
+            foreach (var store in agent.Stores.Values)
             {
                 if (store.Failure is { } failure)
                     terminal.Line($"{Readable.Coloured(store.Level)} {Readable.Plain(failure.Message)} — next: {Readable.Plain(failure.Hint)}");
             }
         }
 
-        public StatusDocument Document(IReadOnlyList<SourceStatus> sources)
+        private string AgentLine() => agent switch
         {
-            var stores = status.Stores.Values;
-            var ofAgent = Escalation.Highest(status.Reasons);
-            var highest = sources.Select(source => source.Level).Concat(stores.Select(store => store.Level)).Append(ofAgent).Max();
-            return new StatusDocument(
-                new AgentDocument(status.Condition.IsRunning, status.Condition.LastBeat is { } at ? Readable.Utc(at) : null, Readable.Word(ofAgent)),
-                Readable.Word(highest),
-                [.. sources.Select(Document)],
-                [.. stores.Select(store => new StoreDocument(
-                    store.Name, store.Path, Readable.Word(store.Level), store.Space?.UsedRatio, store.Space?.Size, store.Space?.Available, store.Failure?.Message))]);
-        }
-
-        private SourceDocument Document(SourceStatus source) => new(
-            source.Source.Name,
-            Readable.Word(source.Level),
-            [.. source.Reasons.Select(reason => $"{reason.Level}: {reason.Reason.English}")],
-            source.NewestGood is { } good ? BackupDocument.Of(source.Source.Source.Catalog, good) : null,
-            source.NewestGood is { } newest ? Math.Round((now - newest.CapturedAt).TotalSeconds) : null,
-            source.IsUnreadable ? null : source.Backups.Count,
-            source.Activity?.RunStartedAt is { } started ? Readable.Utc(started) : null,
-            source.NextRun is { } next ? Readable.Utc(next) : null,
-            source.LastFailure is { } failure ? FailureDocument.Of(failure with { Hint = commands.Named(failure.Hint, source.Name) }) : null,
-            source.LastDrill is { } drill ? LastDrillDocument.Of(drill) : null,
-            source.HookFailure is { } hook ? FailureDocument.Of(hook) : null,
-            source.RestoreToMend is { } restore ? Readable.Utc(restore.StartedAt) : null,
-            [.. source.Orphans.Select(orphan => new OrphanDocument(source.Source.Source.Catalog.Locate(orphan.File), orphan.Reason))],
-            [.. source.Reviews.Where(review => review.Missing.Count > 0).Select(review => new MissingDocument(review.Schedule, review.Expected, [.. review.Missing.Select(Readable.Utc)]))]);
-
-        private string AgentLine() => status.Condition switch
-        {
-            { IsRunning: true, LastBeat: { } beat } when status.Condition.IsStuck(now) =>
+            { IsStuck: true, LastBeat: { } beat } =>
                 $"agent [red]running, but its scheduler has stopped[/] since {Readable.Time(beat, zone)} — next: systemctl restart nexus-backup",
             { IsRunning: true } => "agent [green]running[/]",
             { LastBeat: null } => "[yellow]no agent[/] has run here yet — next: nexus-backup run (or systemctl start nexus-backup)",
             { LastBeat: { } at } => $"agent [red]not running[/] since {Readable.Time(at, zone)} — next: systemctl start nexus-backup (or nexus-backup run)",
         };
 
-        private Table Sources(IReadOnlyList<SourceStatus> sources)
+        private Table Sources(IReadOnlyList<SourceState> sources)
         {
             var table = Columns("source", "level", "newest good backup", "age", "backups", "next run");
             foreach (var source in sources)
             {
                 var good = source.NewestGood;
                 table.AddRow(
-                    $"[bold]{Readable.Plain(source.Source.Name)}[/]",
-                    Readable.Coloured(source.Level),
-                    source.IsUnreadable ? Values.Unreadable.English : good is null ? "none" : Readable.Time(good.CapturedAt, zone),
-                    good is null ? "" : Readable.Duration(now - good.CapturedAt),
+                    $"[bold]{Readable.Plain(source.Name)}[/]",
+                    Readable.Coloured(source.Level, source.IsNew),
+                    source.IsUnreadable ? ValueText.Unreadable.English : good is null ? "none" : Readable.Time(good.CapturedAt, zone),
+                    source.Age is { } age ? Readable.Duration(age) : "",
                     source.IsUnreadable ? "?" : source.Backups.Count.ToString(System.Globalization.CultureInfo.InvariantCulture),
-                    source.Activity?.RunStartedAt is { } started ? $"running for {Readable.Duration(now - started)}"
+                    source.Activity?.RunStartedAt is { } started ? $"running for {Readable.Duration(source.Now - started)}"
                         : source.NextRun is { } next ? Readable.Time(next, zone) : "manual only");
             }
 
             return table;
         }
 
-        private void PrintDetails(SourceStatus source)
+        private void PrintDetails(SourceState source)
         {
-            var name = Readable.Plain(source.Source.Name);
+            var name = Readable.Plain(source.Name);
             foreach (var reason in source.Reasons)
                 terminal.Line($"{Readable.Coloured(reason.Level)} {name}: {Readable.Plain(reason.Reason.English)}");
-            if (source.ListFailure is { } unread && status.StoreOf(source.Source).Failure is null)
+            if (source is { ListFailure: { } unread, Store.Failure: null })
                 terminal.Line($"   {name}: {Readable.Plain(unread.Message)} — next: {Readable.Plain(unread.Hint)}");
             if (source.LastFailure is { } failure)
-                terminal.Line($"   {name}: {Readable.Plain(StatusSentences.OfLastRun(failure, source, status, commands))}");
+                terminal.Line($"   {name}: {Readable.Plain(StatusText.OfLastRun(failure, source, commands))}");
             if (source.LastDrill is { } drill)
                 terminal.Line($"   {name}: {Sentence(drill, name)}");
             if (source.HookFailure is { } hook)
                 terminal.Line($"   {name}: the last hook failed: {Readable.Plain(hook.Message)} — next: {Readable.Plain(hook.Hint)}");
-            foreach (var restore in StatusSentences.OfRestores(source, status, commands))
+            foreach (var restore in StatusText.OfRestores(source, commands))
                 terminal.Line($"[red]![/]  {name}: {Readable.Plain(restore)}");
             foreach (var review in source.Reviews.Where(review => review.Missing.Count > 0))
                 terminal.Line($"   {name}: {Readable.Plain(Sentence(review))}");
@@ -160,7 +127,7 @@ internal static class StatusCommand
         private Table Stores()
         {
             var table = Columns("store", "level", "used", "available", "path");
-            foreach (var store in status.Stores.Values)
+            foreach (var store in agent.Stores.Values)
             {
                 table.AddRow(
                     Readable.Plain(store.Name),

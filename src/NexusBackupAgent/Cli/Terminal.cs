@@ -8,7 +8,7 @@ namespace NexusBackupAgent.Cli;
 /// </summary>
 internal sealed class Terminal
 {
-    // Nobody watches, so nothing needs to fit: one record stays one line.
+    // Columns. A pipe has no width, so that one record stays one line.
     private const int Unlimited = 10_000;
 
     // Wide enough for every column of every table.
@@ -48,18 +48,19 @@ internal sealed class Terminal
     }
 
     /// <summary>One line of what failed, on what, why, and what to do next.</summary>
-    public void Fail(string message, string hint) => Tell($"error: {message} — next: {hint}");
+    public void Fail(string message, string hint) => Tell(isError: true, $"{message} — next: {hint}");
 
     /// <summary>One line of what deserves a look and stops nothing.</summary>
-    public void Warn(string message) => Tell($"warning: {message}");
+    public void Warn(string message) => Tell(isError: false, message);
 
-    /// <summary>A diagnostic line that says itself how serious it is: <c>error: …</c>.</summary>
-    public void Tell(string line) => errorScreen.Write(new LongLine(Coloured(line)));
+    /// <summary>One line that says how serious it is.</summary>
+    /// <param name="isError">If not, it is a warning.</param>
+    public void Tell(bool isError, string text) => errorScreen.Write(new LongLine(Coloured(isError, text)));
 
     /// <summary>A line of data that may be longer than the screen is wide.</summary>
     public void Line(string markup) => Screen.Write(new LongLine(markup));
 
-    /// <summary>A table. On a narrow screen its lines are left to wrap there: a file name that was cut in two cannot be copied.</summary>
+    /// <summary>A table. A narrow terminal wraps its lines by itself, so that a file name can be copied whole.</summary>
     public void Table(Table table)
     {
         var width = Screen.Profile.Width;
@@ -68,13 +69,8 @@ internal sealed class Terminal
         Screen.Profile.Width = width;
     }
 
-    /// <summary>A line that begins with <c>error:</c> or <c>warning:</c>, as markup.</summary>
-    public static string Coloured(string line)
-    {
-        var (severity, text) = OneLine(line).Split(": ", 2) is [var first, var rest] ? (first, rest) : ("", line);
-        var colour = severity == "error" ? "red" : "yellow";
-        return $"[{colour}]{severity}:[/] {Markup.Escape(text)}";
-    }
+    /// <summary>The same as markup: <c>error: …</c> or <c>warning: …</c>.</summary>
+    public static string Coloured(bool isError, string text) => $"{(isError ? "[red]error:[/]" : "[yellow]warning:[/]")} {Markup.Escape(OneLine(text))}";
 
     private static string OneLine(string text) => text.ReplaceLineEndings(" ");
 

@@ -14,11 +14,11 @@ internal static class VerifyCommand
     /// <summary>A run that is nearly done is waited for.</summary>
     private static readonly TimeSpan LockTimeout = TimeSpan.FromSeconds(10);
 
-    private static readonly (VerificationCheck Check, string Words)[] Checks =
+    private static (VerificationCheck Check, string Words)[] ChecksOf(ProtectedSource source) =>
     [
         (VerificationCheck.Checksum, "size and SHA-256"),
         (VerificationCheck.Encoding, "gzip"),
-        (VerificationCheck.Integrity, "PRAGMA integrity_check"),
+        (VerificationCheck.Integrity, source.Source.Inspection.CheckName),
     ];
 
     public static Command Create(CommandContext context)
@@ -74,7 +74,7 @@ internal static class VerifyCommand
             foreach (var source in replace ? bereft : [])
                 await ReplaceAsync(source, cancellationToken);
             if (json)
-                JsonDocuments.Print(terminal, [.. documents], JsonDocuments.Readably.IReadOnlyListBackupDocument);
+                JsonDocuments.Print(terminal.Output, [.. documents], JsonDocuments.Readably.IReadOnlyListBackupDocument);
             return ExitCodes.MostSevere(codes);
         }
 
@@ -90,7 +90,7 @@ internal static class VerifyCommand
             if (json)
                 return;
             terminal.Line($"[bold]{Readable.Plain(source.Name)}[/] {Readable.Plain(source.Catalog.Locate(backup.File))}  {Readable.Coloured(backup.State)}");
-            foreach (var (check, words) in backup.HasBrokenChain ? [] : Checks)
+            foreach (var (check, words) in backup.HasBrokenChain ? [] : ChecksOf(source))
                 terminal.Line("  " + Sentence(words, checks.FirstOrDefault(result => result.Check == check)));
         }
 

@@ -10,12 +10,13 @@ namespace NexusBackupAgent.Configuration;
 internal sealed record ConfigurationProblem(string Key, int Line, string? Value, string Problem, string Mend, bool IsError = true)
 {
     /// <summary>One line for an operator: <c>error: line 12: sources.itsm.rpo.critical "24h": problem; mend</c>.</summary>
-    public override string ToString() =>
-        string.Join(": ", Parts().Where(part => part.Length > 0)) + $"; {Mend}";
+    public override string ToString() => $"{(IsError ? "error" : "warning")}: {Text}";
+
+    /// <summary>The same without how serious it is.</summary>
+    public string Text => string.Join(": ", Parts().Where(part => part.Length > 0)) + $"; {Mend}";
 
     private IEnumerable<string> Parts()
     {
-        yield return IsError ? "error" : "warning";
         // A problem of the text itself may begin with its line.
         yield return Line > 0 && !Problem.StartsWith("line ", StringComparison.Ordinal) ? $"line {Line}" : "";
         yield return Value is null ? Key : $"{Key} \"{Value}\"".TrimStart();

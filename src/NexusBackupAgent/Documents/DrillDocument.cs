@@ -1,6 +1,4 @@
-using System.Text.Json;
 using NexusBackupAgent.Catalog;
-using NexusBackupAgent.Cli;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
@@ -33,7 +31,7 @@ internal sealed record DrillDocument(
         operation.Succeeded ? "success" : "failure",
         backup?.Id.Value,
         backup is null ? null : source.Catalog.Locate(backup.File),
-        backup is null ? null : Readable.Utc(backup.CapturedAt),
+        backup is null ? null : JsonTime.Utc(backup.CapturedAt),
         backup is null ? null : Math.Round(((result?.DrilledAt ?? operation.EndedAt!.Value) - backup.CapturedAt).TotalSeconds),
         result?.Seconds,
         [.. (result?.Probes ?? []).Select(probe => new ProbeDocument(probe.Sql, probe.Expectation, probe.Answer, probe.Passed, probe.Detail))],
@@ -53,7 +51,7 @@ internal sealed record ProbeDocument(string Sql, string Expected, string? Answer
 internal sealed record LastDrillDocument(string At, string Result, double Seconds, double? DataAgeSeconds, string? Id, string? Message)
 {
     public static LastDrillDocument Of(LastDrill drill) => new(
-        Readable.Utc(drill.EndedAt),
+        JsonTime.Utc(drill.EndedAt),
         drill.Passed ? "success" : "failure",
         Math.Round(drill.Took.TotalSeconds, 3),
         drill.DataAge is { } age ? Math.Round(age.TotalSeconds) : null,

@@ -1,6 +1,4 @@
-using System.Text.Json;
 using NexusBackupAgent.Catalog;
-using NexusBackupAgent.Cli;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Journal;
@@ -53,7 +51,7 @@ internal sealed record RestoreDocument(
             outcome is null ? "failed" : "restored",
             backup?.Id.Value,
             backup?.File,
-            backup is null ? null : Readable.Utc(backup.CapturedAt),
+            backup is null ? null : JsonTime.Utc(backup.CapturedAt),
             backup is null ? null : Math.Round((now - backup.CapturedAt).TotalSeconds),
             outcome?.Backup.Reason,
             outcome?.Place.Location,
@@ -79,7 +77,7 @@ internal sealed record RestoreDocument(
             "planned",
             backup.Id.Value,
             backup.File,
-            Readable.Utc(backup.CapturedAt),
+            JsonTime.Utc(backup.CapturedAt),
             Math.Round(preview.Age.TotalSeconds),
             preview.Chosen.Reason,
             preview.Target.Location,

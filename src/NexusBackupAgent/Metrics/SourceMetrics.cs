@@ -1,6 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Metrics;
 
@@ -15,7 +16,7 @@ internal static class SourceMetrics
     private static readonly string[] RunResults = [.. Enum.GetValues<RunResult>().Select(result => result.Word())];
     private static readonly string[] Checks = [JournalSnapshot.ChecksumCheck, JournalSnapshot.EncodingCheck, JournalSnapshot.IntegrityCheck];
 
-    public static void Add(Exposition exposition, IReadOnlyList<SourceFigures> sources)
+    public static void Add(Exposition exposition, IReadOnlyList<SourceState> sources)
     {
         AddBackups(exposition, [.. sources.Where(source => source.IsKnown)]);
         AddVerifications(exposition, sources);
@@ -23,10 +24,10 @@ internal static class SourceMetrics
         AddSettings(exposition, sources);
     }
 
-    private static void AddBackups(Exposition exposition, IReadOnlyList<SourceFigures> sources)
+    private static void AddBackups(Exposition exposition, IReadOnlyList<SourceState> sources)
     {
         Each("last_success_timestamp_seconds", "Capture time of the newest good backup; 0 when there is none.", source => Exposition.Seconds(source.NewestGood?.CapturedAt));
-        Each("last_success_age_seconds", "Age of the newest good backup; +Inf when there is none.", source => source.NewestGood is { } good ? (source.Now - good.CapturedAt).TotalSeconds : double.PositiveInfinity);
+        Each("last_success_age_seconds", "Age of the newest good backup; +Inf when there is none.", source => source.Age?.TotalSeconds ?? double.PositiveInfinity);
         exposition.Gauge("schedule_last_success_timestamp_seconds", "Capture time of the schedule's newest good backup; 0 when there is none.", ["source", "schedule"],
             from source in sources
             from schedule in source.Schedules
@@ -41,14 +42,14 @@ internal static class SourceMetrics
         Each("future_backups", "Backups that are dated in the future: a clock is or was wrong.", source => source.FromFuture);
         exposition.Gauge("missing_backups", "Occurrences of the schedule within its retention that have no backup.", ["source", "schedule"],
             from source in sources
-            from review in source.Missing
+            from review in source.Reviews
             select new Sample(review.Missing.Count, source.Name, review.Schedule));
         Each("last_verification_timestamp_seconds", "When a backup was last read back; 0 when none was.", source => Exposition.Seconds(source.Backups.Select(backup => backup.Verification?.VerifiedAt).Max()));
 
-        void Each(string name, string help, Func<SourceFigures, double> value) => exposition.Gauge(name, help, OfSource, sources.Select(source => new Sample(value(source), source.Name)));
+        void Each(string name, string help, Func<SourceState, double> value) => exposition.Gauge(name, help, OfSource, sources.Select(source => new Sample(value(source), source.Name)));
     }
 
-    private static IEnumerable<Sample> Counts(SourceFigures source)
+    private static IEnumerable<Sample> Counts(SourceState source)
     {
         var counts = source.Backups.CountBy(backup => (backup.Schedule, backup.State)).ToDictionary();
         return from schedule in source.Schedules
@@ -56,25 +57,25 @@ internal static class SourceMetrics
                select new Sample(counts.GetValueOrDefault((schedule, state.State)), source.Name, schedule, state.Word);
     }
 
-    private static void AddVerifications(Exposition exposition, IReadOnlyList<SourceFigures> sources)
+    private static void AddVerifications(Exposition exposition, IReadOnlyList<SourceState> sources)
     {
         exposition.Counter("checksum_failures_total", "Verifications in which size or SHA-256 were not what was stored.", OfSource,
             from source in sources
-            select new Sample(source.Verifications(JournalSnapshot.ChecksumCheck, "failure"), source.Name));
+            select new Sample(source.Counts.Verifications(JournalSnapshot.ChecksumCheck, "failure"), source.Name));
         exposition.Counter("verifications_total", "Checks of stored backups by kind and result.", ["source", "check", "result"],
             from source in sources
             from check in Checks
             from result in Results.All
-            select new Sample(source.Verifications(check, result), source.Name, check, result));
+            select new Sample(source.Counts.Verifications(check, result), source.Name, check, result));
     }
 
-    private static void AddRuns(Exposition exposition, IReadOnlyList<SourceFigures> sources)
+    private static void AddRuns(Exposition exposition, IReadOnlyList<SourceState> sources)
     {
         exposition.Counter("runs_total", "Ended runs by schedule and result.", ["source", "schedule", "result"],
             from source in sources
             from schedule in source.Schedules
             from result in RunResults
-            select new Sample(source.Runs(schedule, result), source.Name, schedule, result));
+            select new Sample(source.Counts.Runs(schedule, result), source.Name, schedule, result));
         exposition.Gauge("last_run_timestamp_seconds", "When the last run ended, good or bad; 0 when none did.", OfSource,
             from source in sources
             select new Sample(Exposition.Seconds(source.Activity?.LastRunAt), source.Name));
@@ -95,13 +96,13 @@ internal static class SourceMetrics
         exposition.Gauge("next_run_timestamp_seconds", "When the schedule runs next; 0 when it never does.", ["source", "schedule"],
             from source in sources
             from schedule in source.Source.Schedules
-            select new Sample(Exposition.Seconds(source.NextRun(schedule.Name)), source.Name, schedule.Name));
+            select new Sample(Exposition.Seconds(source.NextRunOf(schedule)), source.Name, schedule.Name));
     }
 
     private static (string Name, double Seconds)[] Stages(SourceActivity? activity) =>
         [("capture", activity?.CaptureSeconds ?? 0), ("verify", activity?.VerifySeconds ?? 0), ("prune", activity?.PruneSeconds ?? 0)];
 
-    private static void AddSettings(Exposition exposition, IReadOnlyList<SourceFigures> sources)
+    private static void AddSettings(Exposition exposition, IReadOnlyList<SourceState> sources)
     {
         exposition.Gauge("rpo_seconds", "Age of the newest good backup beyond which a level is reached: warning L1, critical L2, emergency L3.", ["source", "threshold"],
             from source in sources

@@ -33,55 +33,55 @@ internal static class ChecklistTexts
     public static Bilingual Service(Observation seen) => seen.Agent switch
     {
         { IsRunning: false } => new("not running", "停止中"),
-        { LastBeat: { } beat } => Values.Duration(seen.Now - beat) is var age ? new($"active (running), heartbeat {age.English} ago", $"active (running)、ハートビート {age.Japanese}前") : default,
+        { LastBeat: { } beat } => ValueText.Duration(seen.Now - beat) is var age ? new($"active (running), heartbeat {age.English} ago", $"active (running)、ハートビート {age.Japanese}前") : default,
         _ => new("running, no heartbeat yet", "プロセス稼働中、ハートビートなし"),
     };
 
     public static Bilingual Newest(Observation seen)
     {
-        if (seen.Status.IsUnreadable)
-            return Values.Unreadable;
-        if (seen.Status.FailedRestore is { } restore)
+        if (seen.State.IsUnreadable)
+            return ValueText.Unreadable;
+        if (seen.State.FailedRestore is { } restore)
             return FailedRestore.Evidence(restore, seen.Zone);
-        if (seen.Status.LastFailure is { } last)
+        if (seen.State.LastFailure is { } last)
             return DiagnosisTexts.LastRun(last);
         if (RecoveryChecklist.NotReplaced(seen) is { } aside)
             return aside.HasBrokenChain
                 ? new($"{aside.File} can't be restored and is not replaced: {aside.Objection}", $"{aside.File} は復元不可（代替バックアップ未取得）: 「{aside.Objection}」")
                 : new($"{aside.File} was corrupt and is not replaced", $"{aside.File} が破損（代替バックアップ未取得）");
-        if (seen.Status.NewestGood is not { } good)
+        if (seen.State.NewestGood is not { } good)
             return new("no good backup", "正常バックアップなし");
-        var (age, limit) = (Values.Duration(seen.Now - good.CapturedAt), Values.Hours(seen.Status.Source.RpoWarning));
+        var (age, limit) = (ValueText.Duration(seen.Now - good.CapturedAt), ValueText.Hours(seen.State.Source.RpoWarning));
         return new($"{age.English} old (below {limit.English})", $"{age.Japanese}前（基準 {limit.Japanese}以内）");
     }
 
     public static Bilingual NotReadBack(BackupException failure) => new($"could not be read back: {failure.Message}", $"読み戻し不可: 「{failure.Message}」");
 
-    public static Bilingual Content(RecoveryCheck check, ReadBack read, CheckResult? result) => result switch
+    public static Bilingual Content(Observation seen, RecoveryCheck check, ReadBack read, CheckResult? result) => result switch
     {
         null => new("not tried: gzip is damaged", "未実施（gzip破損のため）"),
         { Passed: false } => Bilingual.Quoted(result.Detail),
         _ => check switch
         {
-            RecoveryCheck.Gzip => Bilingual.Same($"{read.Backup.File}: {Values.Size(read.Backup.ActualLength)}, {Values.Seconds(read.Took)}"),
+            RecoveryCheck.Gzip => Bilingual.Same($"{read.Backup.File}: {ValueText.Size(read.Backup.ActualLength)}, {ValueText.Seconds(read.Took)}"),
             RecoveryCheck.Checksum => Bilingual.Same($"SHA-256 {read.Backup.Manifest.Stored.Sha256[..12]}…"),
-            _ => Bilingual.Same($"PRAGMA integrity_check: ok, {Values.Size(read.Backup.Manifest.Restored?.Length ?? read.Backup.Manifest.Content.Length)}"),
+            _ => Bilingual.Same($"{seen.Inspection.CheckName}: ok, {ValueText.Size(read.Backup.Manifest.Restored?.Length ?? read.Backup.Manifest.Content.Length)}"),
         },
     };
 
     public static Bilingual Disk(StoreStatus store) => store switch
     {
         { Failure: { } failure } => Bilingual.Quoted(failure.Message),
-        { Space: { } space } => new($"{Values.Percent(space.UsedRatio)} used (below {Values.Percent(Escalation.DiskWarning)})", $"使用率 {Values.Percent(space.UsedRatio)}（基準 {Values.Percent(Escalation.DiskWarning)}未満）"),
+        { Space: { } space } => new($"{ValueText.Percent(space.UsedRatio)} used (below {ValueText.Percent(Escalation.DiskWarning)})", $"使用率 {ValueText.Percent(space.UsedRatio)}（基準 {ValueText.Percent(Escalation.DiskWarning)}未満）"),
         _ => new("the store does not tell", "使用率を取得できません"),
     };
 
     public static Bilingual Scheduler(Observation seen) => seen switch
     {
-        { WouldFail: { } failure } when seen.Agent.Works(seen.Now) => new($"a run would fail: {failure.Message}", $"実行しても失敗する状態: 「{failure.Message}」"),
-        { Status.Late: { } late } => DiagnosisTexts.Late(late.Schedule.Name, late.Due, seen.Zone),
-        { Status.NextRun: { } next } when !seen.Agent.Works(seen.Now) => DiagnosisTexts.NothingStarts(next, seen.Zone),
-        { Status.NextRun: { } next } => new($"next run {Values.Minute(next, seen.Zone)}", $"次回実行予定 {Values.Minute(next, seen.Zone)}"),
+        { WouldFail: { } failure } when seen.Agent.Works => new($"a run would fail: {failure.Message}", $"実行しても失敗する状態: 「{failure.Message}」"),
+        { State.Late: { } late } => DiagnosisTexts.Late(late.Schedule.Name, late.Due, seen.Zone),
+        { State.NextRun: { } next } when !seen.Agent.Works => DiagnosisTexts.NothingStarts(next, seen.Zone),
+        { State.NextRun: { } next } => new($"next run {ValueText.Minute(next, seen.Zone)}", $"次回実行予定 {ValueText.Minute(next, seen.Zone)}"),
         _ => new("no next run", "次回実行予定なし"),
     };
 }

@@ -1,3 +1,5 @@
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Runbook;
@@ -8,7 +10,7 @@ internal sealed class Commands(string? configuration)
 {
     public const string AgentLog = "journalctl -u nexus-backup --since '48 hours ago'";
 
-    /// <summary>Whether the agent is a service nothing tells; a comment of the shell leaves the line ready to paste.</summary>
+    /// <summary>Nobody knows whether the agent is installed as a service; the line can be pasted in both cases, because the rest is a comment for the shell.</summary>
     public string StartAgent() => $"sudo systemctl start nexus-backup   # or, where it is no service: {Of("run")}";
 
     public string RestartAgent() => $"sudo systemctl restart nexus-backup   # or, where it is no service: stop it, then {Of("run")}";
@@ -19,15 +21,15 @@ internal sealed class Commands(string? configuration)
 
     public string PruneDryRun(string source) => Of("prune", source, "--dry-run");
 
-    /// <summary>The plan over the live database; without <c>--force</c> it would end as refused where one is.</summary>
+    /// <summary>Without <c>--force</c> the plan ends as refused where a database is in place.</summary>
     public string RestoreDryRun(string source) => Of("restore", source, "--dry-run", "--force");
 
-    /// <summary>Root stops the service and keeps the owner.</summary>
+    /// <summary>By root, who may stop the service and give the file its owner.</summary>
     public string RestoreOverLive(string source) => $"sudo {Of("restore", source, "--force")}";
 
-    /// <summary>A failure's hint, in which what met it could not know the source's name.</summary>
-    public string Named(string hint, string source) =>
-        hint.Replace("nexus-backup restore SOURCE --dry-run", RestoreDryRun(source), StringComparison.Ordinal);
+    /// <summary>What to do about a failure. Who met it could not name the source in a command.</summary>
+    public string HintOf(RunFailure failure, string source) =>
+        failure.Kind == FailureKind.SourceMissing ? $"{failure.Hint} ({RestoreDryRun(source)})" : failure.Hint;
 
     public string Status() => Of("status");
 
@@ -39,6 +41,5 @@ internal sealed class Commands(string? configuration)
     /// <summary>As another user types it.</summary>
     public string As(SystemUser user, params string[] words) => $"{ToolProcess.Line(["sudo", "-u", user.ForSudo])} {Of(words)}";
 
-    /// <summary>A command of the system on a path.</summary>
     public static string On(string path, params string[] words) => ToolProcess.Line([.. words, path]);
 }

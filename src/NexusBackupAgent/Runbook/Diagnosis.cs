@@ -3,7 +3,7 @@ using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Runbook;
 
-/// <summary>Where the flowchart of the runbook (§2) ends. In the order in which they are told when there are several.</summary>
+/// <summary>Where the flowchart of the runbook (§2) ends. When there are several causes, they are told in this order.</summary>
 internal enum Cause
 {
     /// <summary>Nothing is wrong.</summary>
@@ -27,7 +27,7 @@ internal enum Cause
     /// <summary>[F]: something else.</summary>
     Unknown,
 
-    /// <summary>What made the last run fail is over, and no run has proved it yet. Told as [F].</summary>
+    /// <summary>What made the last run fail is over, and no run has proved that yet. Shown as [F].</summary>
     Mended,
 }
 
@@ -44,7 +44,7 @@ internal sealed record Step(string Number, Bilingual Question, bool? Passed, Bil
 /// <param name="Next">The commands to mend it, in order.</param>
 internal sealed record Finding(Cause Cause, Bilingual Evidence, IReadOnlyList<string> Next)
 {
-    /// <summary>Whether only the last run tells it: what is measured now is told before.</summary>
+    /// <summary>Whether only the last run met it. What is measured now comes before it.</summary>
     public bool IsPast { get; init; }
 }
 
@@ -58,15 +58,21 @@ internal sealed record Diagnosis(string Source, IReadOnlyList<EscalationReason> 
     /// <summary>Who has to act.</summary>
     public EscalationLevel Level => Escalation.Highest(Reasons);
 
+    /// <summary>Whether the source has yet to make its first backup.</summary>
+    public bool IsNew { get; init; }
+
+    /// <summary>As people and documents read it; null when who looked may not see enough to name one.</summary>
+    public string? LevelWord => IsBlind ? null : Level.Label(IsNew);
+
     /// <summary>Whether who looked may not see enough to name a level.</summary>
     public bool IsBlind { get; init; }
 
-    /// <summary>What answers the reasons for a level that no cause explains.</summary>
+    /// <summary>Commands for the reasons that no cause explains.</summary>
     public IReadOnlyList<string> Remedies { get; init; } = [];
 
     public Cause Cause => Findings.Count == 0 ? Cause.Healthy : Findings[0].Cause;
 
-    /// <summary>What to type, in order. What hinders a backup is mended before one is asked for.</summary>
+    /// <summary>What to type, in order: first what hinders a backup is mended.</summary>
     public IReadOnlyList<string> Next => [.. Findings.OrderByDescending(IsObstacle).SelectMany(finding => finding.Next).Concat(Remedies).Distinct(StringComparer.Ordinal)];
 
     private static bool IsObstacle(Finding finding) => finding.Cause is Cause.Disk or Cause.Database or Cause.Permission;

@@ -5,7 +5,7 @@ using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Runbook;
 
-/// <summary>What a diagnosis says, in both languages side by side. Messages of failures are the journal's own, in English, and quoted.</summary>
+/// <summary>What a diagnosis says, in both languages side by side. Messages of failures stay in English; the Japanese text quotes them.</summary>
 internal static class DiagnosisTexts
 {
     public static readonly Bilingual IsThereANewOne = new("newest good backup", "最新の正常バックアップ");
@@ -16,6 +16,17 @@ internal static class DiagnosisTexts
     public static readonly Bilingual DoesTheDatabaseOpen = new("database", "DB接続");
     public static readonly Bilingual IsAccessGiven = new("permissions", "権限");
     public static readonly Bilingual DidTheLastRunSucceed = new("last run", "前回の実行結果");
+
+    public static readonly Bilingual Next = new("next", "次の対応");
+    public static readonly Bilingual Also = new("also", "併発");
+    public static readonly Bilingual Runbook = new("runbook", "Runbook");
+
+    /// <summary>Where the alerts lead, too: who reads this at 03:00 may have no checkout of the sources.</summary>
+    public static readonly Bilingual Pages = new(
+        "https://github.com/nexus-backup/nexus-backup-agent/blob/main/docs/runbook.md", "https://github.com/nexus-backup/nexus-backup-agent/blob/main/docs/runbook.ja.md");
+
+    /// <summary>The section of the shipped runbook that says more.</summary>
+    public static string Link(Cause cause, Language language) => $"{Pages.In(language)}#{Of(cause).Anchor}";
 
     public static (string Letter, Bilingual Title, string Anchor) Of(Cause cause) => cause switch
     {
@@ -31,12 +42,12 @@ internal static class DiagnosisTexts
 
     public static Bilingual Age(Observation seen)
     {
-        if (seen.Status.IsUnreadable)
-            return Values.Unreadable;
-        var limit = Values.Hours(seen.Status.Source.RpoWarning);
-        if (seen.Status.NewestGood is not { } good)
+        if (seen.State.IsUnreadable)
+            return ValueText.Unreadable;
+        var limit = ValueText.Hours(seen.State.Source.RpoWarning);
+        if (seen.State.NewestGood is not { } good)
             return new("none", "正常バックアップなし");
-        var (at, age) = (Values.Minute(good.CapturedAt, seen.Zone), Values.Duration(seen.Now - good.CapturedAt));
+        var (at, age) = (ValueText.Minute(good.CapturedAt, seen.Zone), ValueText.Duration(seen.Now - good.CapturedAt));
         return new($"{good.File}, {at}, {age.English} old (limit {limit.English})", $"{good.File}、{at}、{age.Japanese}経過（基準 {limit.Japanese}未満）");
     }
 
@@ -44,8 +55,8 @@ internal static class DiagnosisTexts
     {
         { Failure: { } failure } => new($"could not be read back: {failure.Message}", $"読み戻し不可: 「{failure.Message}」"),
         { IsGood: true } => new(
-            $"{read.Backup.File}: OK, {Values.Size(read.Backup.ActualLength)} read back in {Values.Seconds(read.Took)}",
-            $"{read.Backup.File}: 正常（{Values.Size(read.Backup.ActualLength)} を {Values.Seconds(read.Took)} で読み戻し）"),
+            $"{read.Backup.File}: OK, {ValueText.Size(read.Backup.ActualLength)} read back in {ValueText.Seconds(read.Took)}",
+            $"{read.Backup.File}: 正常（{ValueText.Size(read.Backup.ActualLength)} を {ValueText.Seconds(read.Took)} で読み戻し）"),
         _ => Corrupt(read.Backup),
     };
 
@@ -60,39 +71,39 @@ internal static class DiagnosisTexts
     public static Bilingual Agent(Observation seen) => seen.Agent switch
     {
         { IsRunning: false, LastBeat: null } => new("not running, and none has run here yet", "停止中（稼働実績なし）"),
-        { IsRunning: false, LastBeat: { } beat } => new($"not running since {Values.Minute(beat, seen.Zone)}", $"停止中（{Values.Minute(beat, seen.Zone)} 以降）"),
-        { LastBeat: { } beat } when seen.Agent.IsStuck(seen.Now) => new(
-            $"running, but its scheduler has stood still for {Values.Duration(seen.Now - beat).English}", $"プロセスは稼働中だが、スケジューラが{Values.Duration(seen.Now - beat).Japanese}停止"),
-        { LastBeat: { } beat } => new($"running, heartbeat {Values.Duration(seen.Now - beat).English} ago", $"稼働中（ハートビート {Values.Duration(seen.Now - beat).Japanese}前）"),
+        { IsRunning: false, LastBeat: { } beat } => new($"not running since {ValueText.Minute(beat, seen.Zone)}", $"停止中（{ValueText.Minute(beat, seen.Zone)} 以降）"),
+        { LastBeat: { } beat } when seen.Agent.IsStuck => new(
+            $"running, but its scheduler has stood still for {ValueText.Duration(seen.Now - beat).English}", $"プロセスは稼働中だが、スケジューラが{ValueText.Duration(seen.Now - beat).Japanese}停止"),
+        { LastBeat: { } beat } => new($"running, heartbeat {ValueText.Duration(seen.Now - beat).English} ago", $"稼働中（ハートビート {ValueText.Duration(seen.Now - beat).Japanese}前）"),
         _ => new("running, but its scheduler has never looked at its schedules", "プロセスは稼働中だが、スケジューラが未起動"),
     };
 
-    public static Bilingual Schedule(Observation seen) => seen.Status switch
+    public static Bilingual Schedule(Observation seen) => seen.State switch
     {
         { Late: { } late } => Late(late.Schedule.Name, late.Due, seen.Zone),
         { Source.Schedules.Count: 0 } => new("manual backups only: no schedule is configured", "手動バックアップのみ（スケジュール設定なし）"),
-        { NextRun: { } next } when !seen.Agent.Works(seen.Now) => NothingStarts(next, seen.Zone),
-        { NextRun: { } next } => new($"next run {Values.Minute(next, seen.Zone)}", $"次回実行予定 {Values.Minute(next, seen.Zone)}"),
+        { NextRun: { } next } when !seen.Agent.Works => NothingStarts(next, seen.Zone),
+        { NextRun: { } next } => new($"next run {ValueText.Minute(next, seen.Zone)}", $"次回実行予定 {ValueText.Minute(next, seen.Zone)}"),
         _ => new("no schedule will ever run again", "次回実行予定なし"),
     };
 
     public static Bilingual NothingStarts(DateTimeOffset next, TimeZoneInfo zone) => new(
-        $"due next {Values.Minute(next, zone)}, and nothing would start it", $"次回予定 {Values.Minute(next, zone)} だが、起動するサービスが停止中");
+        $"due next {ValueText.Minute(next, zone)}, and nothing would start it", $"次回予定 {ValueText.Minute(next, zone)} だが、起動するサービスが停止中");
 
     public static Bilingual Late(string schedule, DateTimeOffset due, TimeZoneInfo zone) => new(
-        $"schedule {schedule} was due {Values.Minute(due, zone)} and did not start", $"スケジュール {schedule} が {Values.Minute(due, zone)} に未実行");
+        $"schedule {schedule} was due {ValueText.Minute(due, zone)} and did not start", $"スケジュール {schedule} が {ValueText.Minute(due, zone)} に未実行");
 
     public static Bilingual Room(Observation seen) => seen.Store.Space is { } space ? OfDisk(seen.Store.Path, space) : new("the store does not tell", "使用率を取得できません");
 
     public static Bilingual StoreFull(string path, StoreSpace space) => OfDisk(path, space);
 
     public static Bilingual ScratchFull(string path, long available, long needed) => new(
-        $"scratch space {path} has {Values.Size(available)} available and {Values.Size(needed)} are needed", $"作業領域 {path} の空き {Values.Size(available)} に対し {Values.Size(needed)} が必要");
+        $"scratch space {path} has {ValueText.Size(available)} available and {ValueText.Size(needed)} are needed", $"作業領域 {path} の空き {ValueText.Size(available)} に対し {ValueText.Size(needed)} が必要");
 
     public static Bilingual Opens(Observation seen) => seen switch
     {
-        { DatabaseFailure: { } failure } => Bilingual.Quoted(failure.Message),
-        { Status.Activity.RunStartedAt: not null } => new("a run is under way and has opened it", "バックアップ実行中（オープン済み）"),
+        { SourceFailure: { } failure } => Bilingual.Quoted(failure.Message),
+        { State.Activity.RunStartedAt: not null } => new("a run is under way and has opened it", "バックアップ実行中（オープン済み）"),
         _ => new("a snapshot of it opens", "スナップショット取得可"),
     };
 
@@ -107,10 +118,10 @@ internal static class DiagnosisTexts
 
     public static Bilingual Access(Observation seen) => seen.WriteFailure is { } failure ? Bilingual.Quoted(failure.Message) : new($"{seen.Directory} is writable by {seen.User} now", $"{seen.Directory} は現在ユーザー {seen.User} で書込み可");
 
-    /// <summary>As the runbook's [E] step 2 says it. What a backup wrote below a disk that is away would hide that it is.</summary>
+    /// <summary>As the runbook's [E] step 2 says it. A backup written to the bare mount point would hide that the disk is away.</summary>
     public static Bilingual Emptied(Observation seen)
     {
-        var (count, place) = (seen.Status.SuccessfulRuns, seen.Directory);
+        var (count, place) = (seen.State.SuccessfulRuns, seen.Directory);
         var succeeded = $"{count} {(count == 1 ? "backup" : "backups")} succeeded";
         return seen.IsStoreBare
             ? new($"the store is empty although {succeeded}: is its disk mounted? Back up only when it is", $"バックアップ{count}件が成功しているのに格納先が空: ディスクはマウントされているか？ バックアップはマウント確認後に実行")
@@ -121,10 +132,10 @@ internal static class DiagnosisTexts
         $"user {seen.User} may not see what the agent of user {seen.OtherOwner!.Value.Name} sees, so nothing is concluded: {seen.Refusal!.Message}",
         $"ユーザー {seen.User} にはエージェント（ユーザー {seen.OtherOwner!.Value.Name}）の情報を参照する権限がなく、判定不能: 「{seen.Refusal!.Message}」");
 
-    public static Bilingual LastRunOf(Observation seen) => seen.Status switch
+    public static Bilingual LastRunOf(Observation seen) => seen.State switch
     {
         { LastFailure: { } failure } => LastRun(failure),
-        { Activity.LastRunAt: { } at } => new($"succeeded, {Values.Minute(at, seen.Zone)}", $"成功（{Values.Minute(at, seen.Zone)}）"),
+        { Activity.LastRunAt: { } at } => new($"succeeded, {ValueText.Minute(at, seen.Zone)}", $"成功（{ValueText.Minute(at, seen.Zone)}）"),
         _ => new("none yet", "実行履歴なし"),
     };
 
@@ -132,10 +143,10 @@ internal static class DiagnosisTexts
 
     public static Bilingual Mended(RunFailure failure, Observation seen)
     {
-        var at = seen.Status.Activity?.LastRunAt is { } ended ? Values.Minute(ended, seen.Zone) : "-";
+        var at = seen.State.Activity?.LastRunAt is { } ended ? ValueText.Minute(ended, seen.Zone) : "-";
         return new($"the last run failed at {at}: {failure.Message}; tried now, that is over", $"前回の実行が {at} に失敗: 「{failure.Message}」（現在の確認では解消済み）");
     }
 
     private static Bilingual OfDisk(string path, StoreSpace space) => new(
-        $"{path}: {Values.Percent(space.UsedRatio)} used, {Values.Size(space.Available)} available", $"{path}: 使用率 {Values.Percent(space.UsedRatio)}、空き {Values.Size(space.Available)}");
+        $"{path}: {ValueText.Percent(space.UsedRatio)} used, {ValueText.Size(space.Available)} available", $"{path}: 使用率 {ValueText.Percent(space.UsedRatio)}、空き {ValueText.Size(space.Available)}");
 }

@@ -5,8 +5,8 @@ using NexusBackupAgent.Status;
 namespace NexusBackupAgent.Runbook;
 
 /// <summary>
-/// Walks the flowchart of the runbook (§2) over what was observed. Pure. Where its first branch would already end in
-/// "healthy", a failed last run, a critical disk or an agent that is down is told all the same: at 03:00 that is the truth.
+/// Walks the flowchart of the runbook (§2) over what was observed. Pure. The runbook's first branch ends in "healthy" as soon as a
+/// fresh backup reads back; here a failed last run, a critical disk or a stopped agent is told all the same.
 /// </summary>
 internal static class Flowchart
 {
@@ -22,7 +22,7 @@ internal static class Flowchart
         {
             ChecksumMismatch(seen, commands),
             FullDisk.Find(seen, commands),
-            DatabaseTrouble.Find(seen, commands),
+            SourceTrouble.Find(seen, commands),
             RefusedAccess.Find(seen, commands),
             StoppedScheduler.Find(seen, commands),
             LastFailure.Find(seen, commands),
@@ -31,10 +31,11 @@ internal static class Flowchart
             findings.Add(new Finding(Cause.Unknown, evidence, [Commands.AgentLog, $"{commands.Backup(seen.Source)} --verbose"]));
 
         var reasons = new[] { Unrestorable(seen, findings) }.OfType<EscalationReason>()
-            .Concat(seen.Status.Reasons).Concat(Escalation.OfAgent(seen.Agent, seen.Now)).OrderByDescending(reason => reason.Level).ToList();
+            .Concat(seen.State.Reasons).Concat(seen.Agent.Reasons).OrderByDescending(reason => reason.Level).ToList();
         return new Diagnosis(seen.Source, reasons, Steps(seen, findings), findings)
         {
-            Remedies = findings.Count > 0 ? [] : [.. reasons.Select(reason => Remedy.For(reason.Cause, seen, commands)).OfType<string>().Distinct(StringComparer.Ordinal)],
+            IsNew = seen.State.IsNew,
+            Remedies = findings.Count > 0 ? [] : [.. reasons.Select(reason => NextCommand.For(reason.Cause, seen, commands)).OfType<string>().Distinct(StringComparer.Ordinal)],
         };
     }
 
@@ -42,8 +43,8 @@ internal static class Flowchart
     private static Finding? ChecksumMismatch(Observation seen, Commands commands)
     {
         var newest = seen.ReadBack is { Failure: null } read ? read.Backup : NewestStored(seen);
-        if (newest is not { State: BackupState.Corrupt or BackupState.Quarantined } || DatabaseTrouble.IsDamageOfSource(newest)
-            || seen.Status.NewestGood?.CapturedAt > newest.CapturedAt)
+        if (newest is not { State: BackupState.Corrupt or BackupState.Quarantined } || SourceTrouble.IsDamageOfSource(newest)
+            || seen.State.NewestGood?.CapturedAt > newest.CapturedAt)
         {
             return null;
         }
@@ -51,44 +52,44 @@ internal static class Flowchart
         return new Finding(Cause.Checksum, DiagnosisTexts.Corrupt(newest), [commands.Backup(seen.Source), commands.VerifyAll(seen.Source)]);
     }
 
-    /// <summary>The database is in danger, or its last backup gone, and there is nothing to go back to (runbook §4: L3).</summary>
+    /// <summary>The source is in danger or has lost its last backup, and no backup can be restored (runbook §4: L3).</summary>
     private static EscalationReason? Unrestorable(Observation seen, IReadOnlyList<Finding> findings) =>
-        !seen.CanRestore && (findings.Any(finding => finding.Cause == Cause.Database) || seen.Status.Level == EscalationLevel.L3)
+        !seen.CanRestore && (findings.Any(finding => finding.Cause == Cause.Database) || seen.State.Level == EscalationLevel.L3)
             ? new(EscalationLevel.L3, EscalationCause.None, DiagnosisTexts.NothingToRestore(seen))
             : null;
 
-    /// <summary>What a disk refuses now is told whatever else is wrong: a backup that cannot be read cannot be restored.</summary>
+    /// <summary>A disk that fails now is told whatever else is wrong: what it can't read, nobody can restore.</summary>
     private static Bilingual? FailedReading(Observation seen) =>
-        ((BackupException?[])[seen.ReadBack?.Failure, seen.Store.Failure, seen.Status.ListFailure, seen.WriteFailure, seen.DatabaseFailure])
+        ((BackupException?[])[seen.ReadBack?.Failure, seen.Store.Failure, seen.State.ListFailure, seen.WriteFailure, seen.SourceFailure])
             .FirstOrDefault(failure => failure?.Kind == FailureKind.Io) is { } refused ? Bilingual.Quoted(refused.Message) : null;
 
     /// <summary>Something is wrong and no other box of the flowchart says what.</summary>
     private static Bilingual? Unexplained(Observation seen) => seen switch
     {
-        { Status.LastFailure: { } failure } => DiagnosisTexts.LastRun(failure),
+        { State.LastFailure: { } failure } => DiagnosisTexts.LastRun(failure),
         { ReadBack.Failure: { Kind: not FailureKind.Locked } failure } => Bilingual.Quoted(failure.Message),
         { Store.Failure: { } failure } => Bilingual.Quoted(failure.Message),
         { WriteFailure: { } failure } => Bilingual.Quoted(failure.Message),
-        { DatabaseFailure: { } failure } => Bilingual.Quoted(failure.Message),
-        { IsFresh: false, Status.Activity: null or { RunStartedAt: null } } => DiagnosisTexts.Age(seen),
+        { SourceFailure: { } failure } => Bilingual.Quoted(failure.Message),
+        { IsFresh: false, State.Activity: null or { RunStartedAt: null } } => DiagnosisTexts.Age(seen),
         _ => null,
     };
 
-    /// <summary>What only the last run tells is the last step: the others show what is measured now, or that it can't be.</summary>
+    /// <summary>Each step shows what is measured now, or that it can't be. Only the last one shows what the last run met.</summary>
     private static List<Step> Steps(Observation seen, IReadOnlyList<Finding> findings)
     {
-        var steps = new List<Step> { new("1", DiagnosisTexts.IsThereANewOne, seen.Status.IsUnreadable ? null : seen.IsFresh, DiagnosisTexts.Age(seen)) };
+        var steps = new List<Step> { new("1", DiagnosisTexts.IsThereANewOne, seen.State.IsUnreadable ? null : seen.IsFresh, DiagnosisTexts.Age(seen)) };
         if (seen.ReadBack is { } read)
             steps.Add(new Step("A", DiagnosisTexts.IsItSound, read.Failure?.Kind == FailureKind.Locked ? null : read.IsGood, DiagnosisTexts.Reading(read)));
         else if (findings.FirstOrDefault(finding => finding.Cause == Cause.Checksum) is { } corrupt)
             steps.Add(new Step("A", DiagnosisTexts.IsItSound, Passed: false, corrupt.Evidence));
 
-        steps.Add(new Step("2", DiagnosisTexts.DoesTheAgentRun, seen.Agent.Works(seen.Now), DiagnosisTexts.Agent(seen)));
+        steps.Add(new Step("2", DiagnosisTexts.DoesTheAgentRun, seen.Agent.Works, DiagnosisTexts.Agent(seen)));
         steps.Add(new Step("3B", DiagnosisTexts.IsAnythingScheduled, !findings.Any(finding => finding.Cause == Cause.Scheduler), DiagnosisTexts.Schedule(seen)));
         steps.Add(StepOf("3C", Cause.Disk, DiagnosisTexts.IsThereRoom, seen.Store.Space is not null, DiagnosisTexts.Room(seen)));
-        steps.Add(StepOf("3DB", Cause.Database, DiagnosisTexts.DoesTheDatabaseOpen, seen.DatabaseFailure is null, DiagnosisTexts.Opens(seen)));
+        steps.Add(StepOf("3DB", Cause.Database, DiagnosisTexts.DoesTheDatabaseOpen, seen.SourceFailure is null, DiagnosisTexts.Opens(seen)));
         steps.Add(StepOf("3E", Cause.Permission, DiagnosisTexts.IsAccessGiven, seen.WriteFailure is null, DiagnosisTexts.Access(seen)));
-        steps.Add(new Step("3", DiagnosisTexts.DidTheLastRunSucceed, seen.Status.Activity?.LastRunAt is null ? null : seen.Status.LastFailure is null, DiagnosisTexts.LastRunOf(seen)));
+        steps.Add(new Step("3", DiagnosisTexts.DidTheLastRunSucceed, seen.State.Activity?.LastRunAt is null ? null : seen.State.LastFailure is null, DiagnosisTexts.LastRunOf(seen)));
         return steps;
 
         Step StepOf(string number, Cause cause, Bilingual question, bool isKnown, Bilingual evidence) =>
@@ -97,5 +98,5 @@ internal static class Flowchart
                 : new Step(number, question, isKnown ? true : null, evidence);
     }
 
-    private static Backup? NewestStored(Observation seen) => seen.Status.Backups.FirstOrDefault(backup => !backup.IsFromTheFuture(seen.Now));
+    private static Backup? NewestStored(Observation seen) => seen.State.Backups.FirstOrDefault(backup => !backup.IsFromTheFuture(seen.Now));
 }

@@ -17,8 +17,8 @@ internal static class FullDisk
             { WriteFailure: { Kind: FailureKind.StoreFull } full } => new Finding(Cause.Disk, Bilingual.Quoted(full.Message), inStore),
             { ScratchSpace: { } space } when space.Available < seen.ScratchNeeded => new Finding(Cause.Disk, DiagnosisTexts.ScratchFull(seen.Scratch, space.Available, seen.ScratchNeeded), inScratch),
             { ReadBack.Failure: { Kind: FailureKind.StoreFull } full } => new Finding(Cause.Disk, Bilingual.Quoted(full.Message), inScratch),
-            { DatabaseFailure: { Kind: FailureKind.StoreFull } full } => new Finding(Cause.Disk, Bilingual.Quoted(full.Message), inScratch),
-            { Status.LastFailure: { Kind: FailureKind.StoreFull } full } when !LastFailure.IsOver(seen) => new Finding(Cause.Disk, DiagnosisTexts.LastRun(full), inStore) { IsPast = true },
+            { SourceFailure: { Kind: FailureKind.StoreFull } full } => new Finding(Cause.Disk, Bilingual.Quoted(full.Message), inScratch),
+            { State.LastFailure: { Kind: FailureKind.StoreFull } full } when !LastFailure.IsOver(seen) => new Finding(Cause.Disk, DiagnosisTexts.LastRun(full), inStore) { IsPast = true },
             _ => null,
         };
     }

@@ -40,7 +40,7 @@ internal enum IncidentKind
 /// <param name="IsCurrent">Whether it still is.</param>
 internal sealed record Trouble(IncidentKind Kind, DateTimeOffset At, bool IsCurrent)
 {
-    /// <summary>Whether <see cref="At"/> is when all was last seen well, and not when the trouble began.</summary>
+    /// <summary>Whether the agent was last seen at <see cref="At"/>. The trouble began later, and nobody knows when.</summary>
     public bool IsLastSeen { get; init; }
 }
 
@@ -52,36 +52,40 @@ internal sealed record Trouble(IncidentKind Kind, DateTimeOffset At, bool IsCurr
 internal sealed record Measure(DateTimeOffset At, Bilingual What, string Detail, bool? Succeeded);
 
 /// <summary>What the escalation template asks for, of one source.</summary>
-/// <param name="Source">Its name.</param>
-/// <param name="OccurredAt">Since when, UTC; null when nothing is or was wrong.</param>
+/// <param name="State">How it is now.</param>
+/// <param name="First">The trouble that counts as the beginning; null when nothing is or was wrong.</param>
 /// <param name="Kinds">What, each once; none when nothing is wrong.</param>
-/// <param name="LastGood">Capture time of the newest good backup, UTC; null when there is none.</param>
-/// <param name="Age">Its age; null when there is none.</param>
-/// <param name="IsBeyondRpo">Whether that is beyond the warning age, or there is none; null when the store can't be read: that no good backup was seen says nothing.</param>
-/// <param name="DiskUsedRatio">Of its store, 0 to 1; null when the store does not tell.</param>
 /// <param name="Measures">What was done since, oldest first.</param>
-/// <param name="Reasons">What asks for a level now, the highest first.</param>
-internal sealed record Incident(
-    string Source,
-    DateTimeOffset? OccurredAt,
-    IReadOnlyList<IncidentKind> Kinds,
-    DateTimeOffset? LastGood,
-    TimeSpan? Age,
-    bool? IsBeyondRpo,
-    double? DiskUsedRatio,
-    IReadOnlyList<Measure> Measures,
-    IReadOnlyList<EscalationReason> Reasons)
+/// <param name="Reasons">What asks for a level now, because of the source or of the agent, the highest first.</param>
+internal sealed record Incident(SourceState State, Trouble? First, IReadOnlyList<IncidentKind> Kinds, IReadOnlyList<Measure> Measures, IReadOnlyList<EscalationReason> Reasons)
 {
-    /// <summary>Whether <see cref="OccurredAt"/> is when all was last seen well: it began later, and nothing tells when.</summary>
-    public bool IsLastSeen { get; init; }
+    public string Source => State.Name;
+
+    /// <summary>Since when, UTC; null when nothing is or was wrong.</summary>
+    public DateTimeOffset? OccurredAt => First?.At;
+
+    /// <summary>Whether the agent was last seen at <see cref="OccurredAt"/>: the trouble began later.</summary>
+    public bool IsLastSeen => First is { IsLastSeen: true };
+
+    /// <summary>Capture time of the newest good backup, UTC; null when there is none.</summary>
+    public DateTimeOffset? LastGood => State.NewestGood?.CapturedAt;
+
+    /// <summary>Whether that is beyond the warning age, or there is none; null when the store can't be read: that no good backup was seen says nothing.</summary>
+    public bool? IsBeyondRpo => State.IsUnreadable ? null : !(State.Age < State.Source.RpoWarning);
+
+    /// <summary>Of its store, 0 to 1; null when the store does not tell.</summary>
+    public double? DiskUsedRatio => State.Store.Space?.UsedRatio;
 
     /// <summary>Who has to act.</summary>
     public EscalationLevel Level => Escalation.Highest(Reasons);
 
-    /// <summary>What is over is reported for a week.</summary>
+    /// <summary>As people and documents read it.</summary>
+    public string LevelWord => Level.Label(State.IsNew);
+
+    /// <summary>How long trouble that is over is still reported.</summary>
     public static readonly TimeSpan Memory = TimeSpan.FromDays(7);
 
-    /// <summary>Of several troubles those that still are count; when none is, those of the last week. The earliest gives the time.</summary>
+    /// <summary>Current troubles count; without any, those of the last week do. The earliest one gives the time.</summary>
     /// <returns>The first of them, and the kinds in the template's order.</returns>
     public static (Trouble? First, IReadOnlyList<IncidentKind> Kinds) Sum(IReadOnlyList<Trouble> troubles, DateTimeOffset now)
     {

@@ -8,36 +8,29 @@ namespace NexusBackupAgent.Runbook;
 /// <summary>Gathers from journal, catalog and store what the escalation template asks for.</summary>
 internal static class IncidentReader
 {
-    public static Incident Read(AgentStatus status, SourceStatus source)
+    public static Incident Read(StateSnapshot look, SourceState source)
     {
-        var (agent, now) = (status.Agent, status.Now);
-        var restores = agent.Journal.Since(source.Name, now - Incident.Memory).Where(done => done.Kind == OperationKind.Restore).ToList();
+        var (reader, now) = (look.Reader, source.Now);
+        var restores = reader.OperationsSince(source.Name, now - Incident.Memory).Where(done => done.Kind == OperationKind.Restore).ToList();
+        IReadOnlyList<EscalationReason> reasons = [.. source.Reasons.Concat(look.Agent.Reasons).OrderByDescending(reason => reason.Level)];
         IReadOnlyList<Trouble> troubles =
         [
-            .. OfRuns(agent.Journal.LastFailures(source.Name), source),
+            .. OfRuns(reader.LastFailures(source.Name), source),
             .. OfBackups(source),
             .. OfRestores(restores, source),
-            .. OfReasons(status, source),
+            .. reasons.Select(reason => OfReason(reason, look.Agent, source)).OfType<Trouble>(),
         ];
         var (first, kinds) = Incident.Sum(troubles, now);
-        var at = first?.At;
         return new Incident(
-            source.Name,
-            at,
+            source,
+            first,
             kinds,
-            source.NewestGood?.CapturedAt,
-            now - source.NewestGood?.CapturedAt,
-            source.IsUnreadable ? null : source.NewestGood is null || source.Reasons.Any(reason => reason.Cause == EscalationCause.Stale),
-            status.StoreOf(source.Source).Space?.UsedRatio,
-            at is { } since ? MeasuresTaken.Of(agent.Journal.Since(source.Name, since)) : [],
-            [.. source.Reasons.Concat(status.Reasons).OrderByDescending(reason => reason.Level)])
-        {
-            IsLastSeen = first is { IsLastSeen: true },
-        };
+            first is { At: var since } ? MeasuresTaken.Of(reader.OperationsSince(source.Name, since)) : [],
+            reasons);
     }
 
-    /// <summary>All of the row: what its last run met may not be what began it.</summary>
-    private static IEnumerable<Trouble> OfRuns(IReadOnlyList<Operation> failures, SourceStatus source) =>
+    /// <summary>Every failure of the row counts: the last one may have another cause than the first.</summary>
+    private static IEnumerable<Trouble> OfRuns(IReadOnlyList<Operation> failures, SourceState source) =>
         failures.Select(run => new Trouble(KindOf(run), run.StartedAt, source.Activity?.ConsecutiveFailures > 0)).DistinctBy(trouble => trouble.Kind);
 
     private static IncidentKind KindOf(Operation failed) => failed switch
@@ -48,40 +41,32 @@ internal static class IncidentReader
         _ => IncidentKind.NotRun,
     };
 
-    /// <summary>What was set aside and replaced is over; what lies corrupt in the store is not.</summary>
-    private static IEnumerable<Trouble> OfBackups(SourceStatus source) =>
+    /// <summary>A corrupt backup is over once it is set aside and a newer good one exists.</summary>
+    private static IEnumerable<Trouble> OfBackups(SourceState source) =>
         from backup in source.Backups
         where backup.State is BackupState.Corrupt or BackupState.Quarantined && !backup.HasBrokenChain // that is no incident of its own
         select new Trouble(IncidentKind.Corrupt, (backup.State == BackupState.Quarantined ? backup.SetAsideAt : backup.Verification?.VerifiedAt) ?? backup.Artifact.ModifiedAt, backup.State == BackupState.Corrupt || !(source.NewestGood?.CapturedAt > backup.CapturedAt));
 
-    /// <summary>What was mistyped, refused or tried elsewhere is no trouble of the source. A backup of what is there now ends it, as a later restore does.</summary>
-    private static IEnumerable<Trouble> OfRestores(IReadOnlyList<Operation> restores, SourceStatus source) =>
+    /// <summary>Only a restore over the live source is trouble, and not one that was refused before it began. A later restore or a good backup of what is there now ends it.</summary>
+    private static IEnumerable<Trouble> OfRestores(IReadOnlyList<Operation> restores, SourceState source) =>
         from restore in restores
-        where restore.IsOverLive && (restore.Failure is not null || source.InterruptedRestore?.Id == restore.Id)
-        select new Trouble(IncidentKind.Restore, restore.StartedAt, !((source.NewestGood?.CapturedAt ?? source.LastGoodRunAt) > restore.StartedAt) && !restores.Any(later => later.Id > restore.Id && later.IsOverLive && later.Succeeded));
+        where restore.IsOverLive && (restore.Failure is not null || source.Records.DiedRestore?.Id == restore.Id)
+        select new Trouble(IncidentKind.Restore, restore.StartedAt, !(source.LastGoodAt > restore.StartedAt) && !restores.Any(later => later.Id > restore.Id && later.IsOverLive && later.Succeeded));
 
-    /// <summary>What asks for a level and is no event of the journal. Since when a disk is full or a store empty, nothing remembers: since now.</summary>
-    private static IEnumerable<Trouble> OfReasons(AgentStatus status, SourceStatus source)
+    /// <summary>Reasons for a level that are no event of the journal. Nobody noted when a disk became full or a store empty, so these begin now.</summary>
+    private static Trouble? OfReason(EscalationReason reason, AgentState agent, SourceState source) => reason.Cause switch
     {
-        foreach (var reason in source.Reasons.Concat(status.Reasons))
-        {
-            var trouble = reason.Cause switch
-            {
-                EscalationCause.Stale => new Trouble(IncidentKind.NotRun, source.NewestGood!.CapturedAt + source.Source.RpoWarning, IsCurrent: true),
-                EscalationCause.None when source.IsEmptied => new Trouble(IncidentKind.Lost, status.Now, IsCurrent: true),
-                EscalationCause.None when source.SuccessfulRuns > 0 => null, // those that are corrupt have times of their own
-                EscalationCause.None => new Trouble(IncidentKind.NotRun, source.Activity!.AddedAt + source.Source.RpoWarning, IsCurrent: true),
-                EscalationCause.ScheduleOverdue => new Trouble(IncidentKind.NotRun, source.Late!.Value.Due, IsCurrent: true),
-                EscalationCause.RunStuck => new Trouble(IncidentKind.NotRun, source.Activity!.RunStartedAt!.Value, IsCurrent: true),
-                EscalationCause.StorageFull => new Trouble(IncidentKind.Disk, status.Now, IsCurrent: true),
-                EscalationCause.AgentDown or EscalationCause.SchedulerStuck => new Trouble(IncidentKind.Agent, status.Condition.LastBeat!.Value, IsCurrent: true) { IsLastSeen = true },
-                EscalationCause.RetentionOverdue => new Trouble(IncidentKind.Retention, status.Now, IsCurrent: true),
-                EscalationCause.DrillFailed => new Trouble(IncidentKind.Restore, status.Now, IsCurrent: true),
-                EscalationCause.DrillOverdue or EscalationCause.SelfTestFailed or EscalationCause.StoreDown or EscalationCause.FromFuture => new Trouble(IncidentKind.Other, status.Now, IsCurrent: true),
-                _ => null, // failed runs, failed restores and corrupt backups have times of their own
-            };
-            if (trouble is not null)
-                yield return trouble;
-        }
-    }
+        EscalationCause.Stale => new Trouble(IncidentKind.NotRun, source.NewestGood!.CapturedAt + source.Source.RpoWarning, IsCurrent: true),
+        EscalationCause.None when source.IsEmptied => new Trouble(IncidentKind.Lost, source.Now, IsCurrent: true),
+        EscalationCause.None when source.SuccessfulRuns > 0 => null, // those that are corrupt have times of their own
+        EscalationCause.None => new Trouble(IncidentKind.NotRun, source.Activity!.AddedAt + source.Source.RpoWarning, IsCurrent: true),
+        EscalationCause.ScheduleOverdue => new Trouble(IncidentKind.NotRun, source.Late!.Value.Due, IsCurrent: true),
+        EscalationCause.RunStuck => new Trouble(IncidentKind.NotRun, source.RunStartedAt!.Value, IsCurrent: true),
+        EscalationCause.StorageFull => new Trouble(IncidentKind.Disk, source.Now, IsCurrent: true),
+        EscalationCause.AgentDown or EscalationCause.SchedulerStuck => new Trouble(IncidentKind.Agent, agent.LastBeat!.Value, IsCurrent: true) { IsLastSeen = true },
+        EscalationCause.RetentionOverdue => new Trouble(IncidentKind.Retention, source.Now, IsCurrent: true),
+        EscalationCause.DrillFailed => new Trouble(IncidentKind.Restore, source.Now, IsCurrent: true),
+        EscalationCause.DrillOverdue or EscalationCause.SelfTestFailed or EscalationCause.StoreDown or EscalationCause.FromFuture => new Trouble(IncidentKind.Other, source.Now, IsCurrent: true),
+        _ => null, // failed runs, failed restores and corrupt backups have times of their own
+    };
 }

@@ -25,9 +25,9 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
             In(Title),
             In(new("■ Occurred: ", "■ 発生日時: ")) + OccurredOf(incident, language),
             In(new("■ Kind: ", "■ 障害種別: ")) + KindsOf(incident, language),
-            In(new("■ Last good backup: ", "■ 最終正常バックアップ: ")) + (incident.LastGood is { } good ? Values.Minute(good, zone) : In(incident.IsBeyondRpo is null ? Values.Unreadable : new("none", "なし"))),
+            In(new("■ Last good backup: ", "■ 最終正常バックアップ: ")) + (incident.LastGood is { } good ? ValueText.Minute(good, zone) : In(incident.IsBeyondRpo is null ? ValueText.Unreadable : new("none", "なし"))),
             In(new("■ RPO: ", "■ RPO影響: ")) + In(RpoOf(incident)),
-            In(new("■ Disk used: ", "■ ディスク使用率: ")) + (incident.DiskUsedRatio is { } ratio ? Values.Percent(ratio) : In(new("unknown", "不明"))),
+            In(new("■ Disk used: ", "■ ディスク使用率: ")) + (incident.DiskUsedRatio is { } ratio ? ValueText.Percent(ratio) : In(new("unknown", "不明"))),
             In(new("■ Done so far:", "■ 実施済み対応:")),
         };
         lines.AddRange(MeasuresOf(incident).Select(measure => "  - " + In(measure)));
@@ -50,11 +50,12 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
         _ => new("other", "その他"),
     };
 
-    /// <summary>The template's three states, from the level; without an incident there is nothing to recover from.</summary>
+    /// <summary>The level decides which of the template's three states it is. A source without an incident has nothing to recover from.</summary>
     public static Bilingual StateOf(Incident incident) => incident.Level switch
     {
+        EscalationLevel.Ok when incident is { OccurredAt: null, State.IsNew: true } => new("new, no good backup yet (NEW)", "新規・正常バックアップ未取得（NEW）"),
         EscalationLevel.Ok when incident.OccurredAt is null => new("normal (OK)", "正常（OK）"),
-        EscalationLevel.Ok when incident.LastGood is null => new("being handled, no good backup yet (OK)", "対応中・正常バックアップ未取得（OK）"),
+        EscalationLevel.Ok when incident.State.IsNew => new("being handled, no good backup yet (NEW)", "対応中・正常バックアップ未取得（NEW）"),
         EscalationLevel.Ok => new("recovered (OK)", "復旧済（OK）"),
         EscalationLevel.L1 => new("being handled (L1)", "対応中（L1）"),
         var level => new($"waiting for escalation ({level})", $"エスカレーション待ち（{level}）"),
@@ -64,25 +65,25 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
     {
         if (incident.OccurredAt is not { } at)
             return "-";
-        var minute = Values.Minute(at, zone);
+        var minute = ValueText.Minute(at, zone);
         return incident.IsLastSeen ? new Bilingual($"after {minute} (last seen)", $"{minute} 以降（最終確認）").In(language) : minute;
     }
 
-    /// <summary>With the source's name, which the template has no line for.</summary>
+    /// <summary>Names the source here, because the template has no line for it.</summary>
     private static string KindsOf(Incident incident, Language language)
     {
         var kinds = incident.Kinds.Count == 0 ? NoKind.In(language) : string.Join(" / ", incident.Kinds.Select(kind => NameOf(kind).In(language)));
         return new Bilingual($"{kinds} (source {incident.Source})", $"{kinds}（対象: {incident.Source}）").In(language);
     }
 
-    /// <summary>The hours are those since the last good backup, as the runbook's criterion counts them: what would be lost.</summary>
+    /// <summary>Counts the hours since the last good backup, as the runbook does: they are what a restore would lose.</summary>
     private static Bilingual RpoOf(Incident incident)
     {
         if (incident.IsBeyondRpo is not { } isBeyond)
             return new("unknown", "不明");
         if (!isBeyond)
             return new("within", "範囲内");
-        if (incident.Age is not { } age)
+        if (incident.State.Age is not { } age)
             return new("exceeded (no good backup)", "超過（正常バックアップなし）");
         var hours = ((int)age.TotalHours).ToString(CultureInfo.InvariantCulture);
         return new($"exceeded ({hours} hours)", $"超過（{hours}時間）");
@@ -97,9 +98,9 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
         foreach (var measure in incident.Measures.TakeLast(MostMeasures))
         {
             var result = measure.Succeeded switch { true => new Bilingual("done", "成功"), false => new("FAILED", "失敗"), null => new("not ended", "未完了") };
-            var said = Terse.Of(measure.Detail);
+            var said = ShortHash.In(measure.Detail);
             var detail = said.Length == 0 ? default : new Bilingual($" ({said})", $"（「{said}」）");
-            var at = Values.Minute(measure.At, zone);
+            var at = ValueText.Minute(measure.At, zone);
             yield return new($"{at} {measure.What.English}: {result.English}{detail.English}", $"{at} {measure.What.Japanese}: {result.Japanese}{detail.Japanese}");
         }
     }

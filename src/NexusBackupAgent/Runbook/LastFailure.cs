@@ -6,20 +6,20 @@ namespace NexusBackupAgent.Runbook;
 internal static class LastFailure
 {
     /// <summary>
-    /// Whether the trial disproves it: the database is there, is one, and is not locked; there is room. Damage needs more than
-    /// a trial: a restore, which checked what it put there. What another user may do is not what the agent may do.
+    /// Whether the trial disproves it: the source can be captured, there is room. Only a restore disproves damage, because it checks
+    /// what it puts in place. Nothing disproves a refused permission: another user tried than the agent's.
     /// </summary>
-    public static bool IsOver(Observation seen) => seen.Status.LastFailure?.Kind switch
+    public static bool IsOver(Observation seen) => seen.State.LastFailure?.Kind switch
     {
-        FailureKind.SourceMissing or FailureKind.SourceInvalid or FailureKind.SourceBusy => seen.DatabaseFailure is null,
-        FailureKind.SourceCorrupt => seen is { DatabaseFailure: null, IsRestored: true },
+        FailureKind.SourceMissing or FailureKind.SourceInvalid or FailureKind.SourceBusy => seen.SourceFailure is null,
+        FailureKind.SourceCorrupt => seen is { SourceFailure: null, IsRestored: true },
         FailureKind.StoreFull => seen.HasRoom,
-        FailureKind.StoreUnavailable => seen is { Store.Failure: null, Status.IsUnreadable: false, WriteFailure: null },
+        FailureKind.StoreUnavailable => seen is { Store.Failure: null, State.IsUnreadable: false, WriteFailure: null },
         _ => false,
     };
 
-    /// <summary>Nothing proves that it is mended but a backup.</summary>
-    public static Finding? Find(Observation seen, Commands commands) => seen.Status.LastFailure is { } last && IsOver(seen)
+    /// <summary>Only a backup proves that it is mended.</summary>
+    public static Finding? Find(Observation seen, Commands commands) => seen.State.LastFailure is { } last && IsOver(seen)
         ? new Finding(Cause.Mended, DiagnosisTexts.Mended(last, seen), [commands.Backup(seen.Source)]) { IsPast = true }
         : null;
 }

@@ -1,10 +1,13 @@
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
+using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Runbook;
 
-/// <summary>The lines that matter when the cause is unknown (runbook §3.2 [F]): of the journal, the log, the unit and the kernel.</summary>
-internal static class LogSearch
+/// <summary>The lines that matter when the cause is unknown (runbook §3.2 [F]): of the journal, the log, the unit and the kernel. They are for people: nothing is concluded from them.</summary>
+/// <param name="states">Reads the journal.</param>
+/// <param name="log">The log file; null when none is configured.</param>
+internal sealed class LogSearch(StateReader states, string? log, TimeProvider timeProvider)
 {
     private const int MostOfEach = 5;
 
@@ -16,27 +19,27 @@ internal static class LogSearch
     private static readonly string[] OfKernel = ["out of memory", "oom-kill", "i/o error", "ext4-fs error", "xfs", "remounting filesystem read-only", "no space"];
 
     /// <returns>Each line with where it is from; none where nothing is readable.</returns>
-    public static async Task<IReadOnlyList<string>> FindAsync(Agent agent, string source, CancellationToken cancellationToken) =>
+    public async Task<IReadOnlyList<string>> FindAsync(string source, TimeZoneInfo zone, CancellationToken cancellationToken) =>
     [
-        .. agent.Journal.FailedAttempts(source, MostOfEach).Select(attempt => $"journal: {Values.Minute(attempt.At, agent.Configuration.TimeZone)} {attempt.Failure.Kind}: {attempt.Failure.Message}"),
-        .. OfFile(agent.Configuration.Log.File, source),
-        .. await OfToolAsync("unit", ["journalctl", "-u", "nexus-backup", "--since", "48 hours ago", "--no-pager", "-q", "-o", "short-iso", "--grep", " (ERR|FTL|WRN) |\"level\":\"(error|fatal|warning)\""], line => Matters(line, source), agent.TimeProvider, cancellationToken),
-        .. await OfToolAsync("kernel", ["dmesg"], line => OfKernel.Any(word => line.Contains(word, StringComparison.OrdinalIgnoreCase)), agent.TimeProvider, cancellationToken),
+        .. states.FailedAttempts(source, MostOfEach).Select(attempt => $"journal: {ValueText.Minute(attempt.At, zone)} {attempt.Failure.Kind}: {attempt.Failure.Message}"),
+        .. OfFile(log, source),
+        .. await OfToolAsync("unit", ["journalctl", "-u", "nexus-backup", "--since", "48 hours ago", "--no-pager", "-q", "-o", "short-iso", "--grep", " (ERR|FTL|WRN) |\"level\":\"(error|fatal|warning)\""], line => Matters(line, source), timeProvider, cancellationToken),
+        .. await OfToolAsync("kernel", ["dmesg"], line => OfKernel.Any(word => line.Contains(word, StringComparison.OrdinalIgnoreCase)), timeProvider, cancellationToken),
     ];
 
     private static bool Matters(string line, string source) =>
         line.Contains(source, StringComparison.Ordinal) && Serious.Any(word => line.Contains(word, StringComparison.Ordinal));
 
     /// <summary>The newest of the daily files, whose names have the date before the extension.</summary>
-    private static IEnumerable<string> OfFile(string? log, string source)
+    private static IEnumerable<string> OfFile(string? file, string source)
     {
-        if (log is null)
+        if (file is null)
             return [];
         try
         {
-            var pattern = $"{Path.GetFileNameWithoutExtension(log)}*{Path.GetExtension(log)}";
-            return Directory.EnumerateFiles(Path.GetDirectoryName(log)!, pattern)
-                .OrderByDescending(file => file, StringComparer.Ordinal)
+            var pattern = $"{Path.GetFileNameWithoutExtension(file)}*{Path.GetExtension(file)}";
+            return Directory.EnumerateFiles(Path.GetDirectoryName(file)!, pattern)
+                .OrderDescending(StringComparer.Ordinal)
                 .Take(2)
                 .Reverse()
                 .SelectMany(Tail)

@@ -9,7 +9,7 @@ namespace NexusBackupAgent.Runbook;
 internal static class MeasuresTaken
 {
     /// <param name="operations">Since the trouble began.</param>
-    /// <returns>Oldest first. A run that was only due is no measure; neither is telling somebody. Readings that found nothing, those of diagnose and checklist among them, are one.</returns>
+    /// <returns>Oldest first. Neither a scheduled run nor a hook is a measure. All readings that found nothing wrong are one, those of diagnose and checklist included.</returns>
     public static IReadOnlyList<Measure> Of(IReadOnlyList<Operation> operations) =>
     [
         .. operations.Where(operation => IsMeasure(operation) && !IsGoodReading(operation))

@@ -28,65 +28,65 @@ internal static class RecoveryChecklist
     /// <returns>All seven, in the runbook's order.</returns>
     public static IReadOnlyList<CheckedItem> Decide(Observation seen, Commands commands)
     {
-        var (source, isUp) = (seen.Status.Name, seen.Agent.Works(seen.Now));
+        var (source, isUp) = (seen.State.Name, seen.Agent.Works);
         var restart = seen.Agent.IsRunning ? commands.RestartAgent() : commands.StartAgent();
         var hasRoom = Escalation.OfStore(seen.Store.Failure is null, seen.Store.Space?.UsedRatio) is null;
         return
         [
             Item(RecoveryCheck.Service, isUp, ChecklistTexts.Service(seen), restart),
-            Item(RecoveryCheck.NewestBackup, seen is { IsFresh: true, Status: { LastFailure: null, FailedRestore: null } } && NotReplaced(seen) is null, ChecklistTexts.Newest(seen), NextOfNewest(seen, commands)),
+            Item(RecoveryCheck.NewestBackup, seen is { IsFresh: true, State: { LastFailure: null, FailedRestore: null } } && NotReplaced(seen) is null, ChecklistTexts.Newest(seen), NextOfNewest(seen, commands)),
             OfContent(seen, RecoveryCheck.Gzip, VerificationCheck.Encoding, commands),
             OfContent(seen, RecoveryCheck.Checksum, VerificationCheck.Checksum, commands),
             OfContent(seen, RecoveryCheck.DatabaseIntegrity, VerificationCheck.Integrity, commands),
             Item(RecoveryCheck.Disk, hasRoom, ChecklistTexts.Disk(seen.Store), seen.Store.Failure is null ? commands.PruneDryRun(source) : MendOfStore(seen, commands)),
-            Item(RecoveryCheck.Scheduler, isUp && seen is { WouldFail: null, Status: { NextRun: not null, Late: null } }, ChecklistTexts.Scheduler(seen), NextOfScheduler(seen, isUp, restart, commands)),
+            Item(RecoveryCheck.Scheduler, isUp && seen is { WouldFail: null, State: { NextRun: not null, Late: null } }, ChecklistTexts.Scheduler(seen), NextOfScheduler(seen, isUp, restart, commands)),
         ];
     }
 
     /// <summary>The newest backup that was set aside, or lost what it builds on, when nothing good is newer.</summary>
-    public static Backup? NotReplaced(Observation seen) => seen.Status.Backups.FirstOrDefault(
-        backup => backup.State == BackupState.Quarantined && !backup.IsFromTheFuture(seen.Now) && !(seen.Status.NewestGood?.CapturedAt > backup.CapturedAt));
+    public static Backup? NotReplaced(Observation seen) => seen.State.Backups.FirstOrDefault(
+        backup => backup.State == BackupState.Quarantined && !backup.IsFromTheFuture(seen.Now) && !(seen.State.NewestGood?.CapturedAt > backup.CapturedAt));
 
     private static string NextOfNewest(Observation seen, Commands commands)
     {
-        if (seen.Status.IsUnreadable)
+        if (seen.State.IsUnreadable)
             return MendOfStore(seen, commands);
-        if (seen.Status.IsEmptied)
+        if (seen.State.IsEmptied)
             return MendOfStore(seen, commands);
-        if (seen.Status.FailedRestore is not null)
+        if (seen.State.FailedRestore is not null)
             return commands.Of("diagnose", seen.Source); // whether to back up or to restore, nothing here tells
-        var wouldSucceed = seen.WouldFail is null && (seen.Status.LastFailure is null || LastFailure.IsOver(seen));
+        var wouldSucceed = seen.WouldFail is null && (seen.State.LastFailure is null || LastFailure.IsOver(seen));
         return wouldSucceed ? commands.Backup(seen.Source) : OfDiagnosis(seen, commands);
     }
 
-    /// <summary>What no run could back up is mended first.</summary>
+    /// <summary>If a run would fail, the operator mends that first.</summary>
     private static string NextOfScheduler(Observation seen, bool isUp, string restart, Commands commands) => seen switch
     {
         _ when !isUp => restart,
         { WouldFail: not null } => OfDiagnosis(seen, commands),
-        { Status.NextRun: null } => commands.CheckConfig(),
+        { State.NextRun: null } => commands.CheckConfig(),
         _ => restart,
     };
 
     private static CheckedItem OfContent(Observation seen, RecoveryCheck check, VerificationCheck stored, Commands commands)
     {
-        var source = seen.Status.Name;
-        if (seen.Status.IsUnreadable)
-            return Item(check, passed: false, Values.Unreadable, MendOfStore(seen, commands));
+        var source = seen.State.Name;
+        if (seen.State.IsUnreadable)
+            return Item(check, passed: false, ValueText.Unreadable, MendOfStore(seen, commands));
         if (seen.ReadBack is not { } read)
-            return Item(check, passed: false, ChecklistTexts.NoBackup, seen.Status.IsEmptied ? MendOfStore(seen, commands) : commands.Backup(source));
+            return Item(check, passed: false, ChecklistTexts.NoBackup, seen.State.IsEmptied ? MendOfStore(seen, commands) : commands.Backup(source));
         if (read.Failure is { } failure)
             return Item(check, passed: false, ChecklistTexts.NotReadBack(failure), commands.Of("verify", source));
         if (read.Backup.HasBrokenChain)
             return Item(check, passed: false, DiagnosisTexts.Reading(read), commands.Backup(source));
         var result = read.Backup.Verification?.Checks.FirstOrDefault(candidate => candidate.Check == stored);
-        return Item(check, result is { Passed: true }, ChecklistTexts.Content(check, read, result), commands.Backup(source));
+        return Item(check, result is { Passed: true }, ChecklistTexts.Content(seen, check, read, result), commands.Backup(source));
     }
 
     /// <summary>What a diagnosis asks for first.</summary>
     private static string MendOfStore(Observation seen, Commands commands) => RefusedAccess.Find(seen, commands)?.Next[0] ?? commands.CheckConfig();
 
-    /// <summary>A command, whatever the language; what a failure hints at are words.</summary>
+    /// <summary>The diagnosis names a command; the hint of a failure would be an English sentence.</summary>
     private static string OfDiagnosis(Observation seen, Commands commands) => Flowchart.Walk(seen, commands).Next is [var first, ..] ? first : commands.Backup(seen.Source);
 
     private static CheckedItem Item(RecoveryCheck check, bool passed, Bilingual measured, string next) => new(check, passed, measured, passed ? null : next);

@@ -1,4 +1,5 @@
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Runbook;
 
@@ -9,18 +10,18 @@ internal static class RefusedAccess
     {
         if (seen.IsBlind)
             return new Finding(Cause.Permission, DiagnosisTexts.Blind(seen), [commands.As(seen.OtherOwner!.Value, "diagnose", seen.Source)]);
-        if (seen.Status.IsEmptied)
+        if (seen.State.IsEmptied)
             return new Finding(Cause.Permission, DiagnosisTexts.Emptied(seen), OfEmptied(seen, commands));
         if (OfStore(seen) is { } store)
             return new Finding(Cause.Permission, Bilingual.Quoted(store.Message), Next(store.Kind, seen, commands));
-        if (seen.DatabaseFailure is { Kind: FailureKind.Permission } refused)
+        if (seen.SourceFailure is { Kind: FailureKind.Permission } refused)
             return new Finding(Cause.Permission, Bilingual.Quoted($"{refused.Message}; {refused.Hint}"), OfDatabase(seen, commands));
-        return seen.Status.LastFailure is { Kind: FailureKind.Permission or FailureKind.StoreUnavailable } last && !LastFailure.IsOver(seen)
+        return seen.State.LastFailure is { Kind: FailureKind.Permission or FailureKind.StoreUnavailable } last && !LastFailure.IsOver(seen)
             ? new Finding(Cause.Permission, DiagnosisTexts.LastRun(last), [Commands.On(seen.Directory, "ls", "-la"), commands.Backup(seen.Source)]) { IsPast = true }
             : null;
     }
 
-    private static BackupException? OfStore(Observation seen) => ((BackupException?[])[seen.Store.Failure, seen.Status.ListFailure, seen.WriteFailure, seen.ReadBack?.Failure])
+    private static BackupException? OfStore(Observation seen) => ((BackupException?[])[seen.Store.Failure, seen.State.ListFailure, seen.WriteFailure, seen.ReadBack?.Failure])
         .FirstOrDefault(failure => failure?.Kind is FailureKind.Permission or FailureKind.StoreUnavailable);
 
     private static string[] Next(FailureKind kind, Observation seen, Commands commands) => kind == FailureKind.StoreUnavailable
@@ -30,11 +31,11 @@ internal static class RefusedAccess
     /// <summary>The store as a whole, or else the source's directory in it.</summary>
     private static string Refused(Observation seen) => seen.Store.Failure is null ? seen.Directory : seen.Store.Path;
 
-    /// <summary>Nothing is given away, and nothing stored, before it is known whether the disk is there: it would lie below it.</summary>
+    /// <summary>First the operator finds out whether the disk is mounted: what is stored on the bare mount point would lie hidden below it.</summary>
     private static string[] OfEmptied(Observation seen, Commands commands) =>
         [Commands.On(seen.Store.Path, "findmnt", "-T"), Commands.On(seen.Store.Path, "ls", "-la"), commands.Of("list", seen.Source), commands.Backup(seen.Source)];
 
-    /// <summary>Whose the database is, is its application's affair: it is looked at, not given away.</summary>
+    /// <summary>The application decides who owns its database: the operator only looks.</summary>
     private static string[] OfDatabase(Observation seen, Commands commands) =>
-        [Commands.On(seen.Database ?? seen.Directory, "namei", "-l"), commands.Backup(seen.Source)];
+        [.. seen.Ask(SourceQuestion.WhoMayReachIt), commands.Backup(seen.Source)];
 }

@@ -1,6 +1,6 @@
 namespace NexusBackupAgent.Runbook;
 
-/// <summary>[2] and [B] of the flowchart: no agent, one that stands still, or nothing that it would start. Pure.</summary>
+/// <summary>[2] and [B] of the flowchart: no agent runs, its scheduler has stopped, or no schedule is due ever again. Pure.</summary>
 internal static class StoppedScheduler
 {
     public static Finding? Find(Observation seen, Commands commands)
@@ -8,15 +8,15 @@ internal static class StoppedScheduler
         IReadOnlyList<string> then = seen.IsFresh ? [commands.Status()] : [commands.Status(), commands.Backup(seen.Source)];
         return seen switch
         {
-            _ when seen.Status.Source.Schedules.Count == 0 || seen.Status.NextRun is null => NothingScheduled(seen, commands),
+            _ when seen.State.Source.Schedules.Count == 0 || seen.State.NextRun is null => NothingScheduled(seen, commands),
             { Agent.IsRunning: false } => new Finding(Cause.Scheduler, DiagnosisTexts.Agent(seen), [commands.StartAgent(), .. then]),
-            _ when seen.Agent.IsStuck(seen.Now) => new Finding(Cause.Scheduler, DiagnosisTexts.Agent(seen), [commands.RestartAgent(), .. then]),
-            { Status.Late: { } late } => new Finding(Cause.Scheduler, DiagnosisTexts.Late(late.Schedule.Name, late.Due, seen.Zone), [commands.RestartAgent(), .. then]),
+            _ when seen.Agent.IsStuck => new Finding(Cause.Scheduler, DiagnosisTexts.Agent(seen), [commands.RestartAgent(), .. then]),
+            { State.Late: { } late } => new Finding(Cause.Scheduler, DiagnosisTexts.Late(late.Schedule.Name, late.Due, seen.Zone), [commands.RestartAgent(), .. then]),
             _ => null,
         };
     }
 
-    /// <summary>Backups by hand alone are somebody's choice, until they are too old.</summary>
+    /// <summary>An operator may choose to make all backups by hand; that is no trouble until they are too old.</summary>
     private static Finding? NothingScheduled(Observation seen, Commands commands) =>
-        seen.IsFresh && seen.Status.Source.Schedules.Count == 0 ? null : new Finding(Cause.Scheduler, DiagnosisTexts.Schedule(seen), [commands.CheckConfig(), commands.Backup(seen.Source)]);
+        seen.IsFresh && seen.State.Source.Schedules.Count == 0 ? null : new Finding(Cause.Scheduler, DiagnosisTexts.Schedule(seen), [commands.CheckConfig(), commands.Backup(seen.Source)]);
 }

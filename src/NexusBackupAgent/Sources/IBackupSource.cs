@@ -16,6 +16,9 @@ internal interface IBackupSource
     /// <summary>Where the live one is, for people; it need not exist.</summary>
     string Location { get; }
 
+    /// <summary>Looks at the live one for people.</summary>
+    ISourceInspection Inspection { get; }
+
     /// <summary>Versions of what captures, by name, for the manifest.</summary>
     IReadOnlyDictionary<string, string> Tools { get; }
 

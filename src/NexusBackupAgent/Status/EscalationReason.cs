@@ -18,6 +18,14 @@ internal enum EscalationLevel
     L3,
 }
 
+internal static class EscalationLevels
+{
+    /// <summary>As the runbook writes it: <c>OK</c>, <c>L1</c>.</summary>
+    /// <param name="isNew">Whether it is the level of a new source: <c>NEW</c> in the place of <c>OK</c>.</param>
+    public static string Label(this EscalationLevel level, bool isNew = false) =>
+        level != EscalationLevel.Ok ? level.ToString() : isNew ? "NEW" : "OK";
+}
+
 /// <summary>What asks for a level; each but the last is the name of an alert without its <c>NexusBackup</c>.</summary>
 internal enum EscalationCause
 {
@@ -38,7 +46,7 @@ internal enum EscalationCause
     DrillFailed,
     DrillOverdue,
 
-    /// <summary>The last restore over the live database failed, and no good backup was made of what is there since.</summary>
+    /// <summary>The last restore over the live source failed, and no good backup of what is there now followed.</summary>
     RestoreFailed,
 
     SelfTestFailed,
@@ -48,7 +56,7 @@ internal enum EscalationCause
     /// <summary>A backup lies in the future: a clock is or was wrong.</summary>
     FromFuture,
 
-    /// <summary>There is no good backup, and nobody knows since when: an agent has yet to note the source.</summary>
+    /// <summary>There is no good backup, and no agent has noted the source yet, so nobody knows since when.</summary>
     Unknown,
 }
 

@@ -8,7 +8,7 @@ namespace NexusBackupAgent.Status;
 /// <summary>Backups that retention should have removed and that are still there (runbook §1, §7).</summary>
 internal static class OverdueBackups
 {
-    // Without a successful run nothing is pruned; a day later that shows.
+    // Only a successful run prunes. When none succeeds for so long, backups count as overdue all the same.
     private static readonly TimeSpan PruneInterval = TimeSpan.FromHours(24);
 
     /// <param name="source">The source.</param>

@@ -3,7 +3,7 @@ using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Status;
 
-/// <summary>The room in one store at one instant.</summary>
+/// <summary>How one store is at one instant.</summary>
 /// <param name="Name">The store.</param>
 /// <param name="Path">Where it is.</param>
 /// <param name="Space">Null when it can't be asked.</param>

@@ -3,6 +3,9 @@ using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.EndToEndTests.Support;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
+using NexusBackupAgent.Retention;
+using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Status;
 using NexusBackupAgent.Stores;
@@ -103,7 +106,7 @@ public sealed class EscalationAgreesWithTheRulesTests
     [InlineData("NexusBackupRunStuck", 6 * 3600)]
     public void Something_is_stuck_after_the_same_time(string alert, int seconds)
     {
-        Assert.Equal(seconds, (alert == "NexusBackupRunStuck" ? Escalation.RunStuckAfter : AgentCondition.StuckAfter).TotalSeconds);
+        Assert.Equal(seconds, (alert == "NexusBackupRunStuck" ? Escalation.RunStuckAfter : AgentState.StuckAfter).TotalSeconds);
         Assert.Contains(seconds == 600 ? "> 600" : "> 6 * 3600", RuleFile.Alerts.Single(rule => rule.Alert == alert).Expr, StringComparison.Ordinal);
     }
 
@@ -132,26 +135,50 @@ public sealed class EscalationAgreesWithTheRulesTests
     /// <summary>What the code says of a condition.</summary>
     internal static IEnumerable<EscalationReason> Decide(EscalationCondition condition)
     {
-        var good = condition.Age is { } age ? Enumerable.Range(0, condition.Good).Select(index => BackupOf(age + index, passed: true)) : [];
-        var source = new SourceCondition(
-            condition.IsStoreUp ? [.. good, .. condition.IsFromFuture ? [BackupOf(-24, passed: true)] : Array.Empty<Backup>(), .. Enumerable.Range(1, condition.Corrupt).Select(index => BackupOf(index, passed: false)), .. SetAsideOf(condition)] : null,
-            condition.AddedAt,
-            condition.Failures,
-            condition.Overdue,
-            condition.Disk,
-            TimeSpan.FromHours(EscalationCondition.Warning),
-            TimeSpan.FromHours(EscalationCondition.Critical))
+        var agent = new AgentState(EscalationCondition.Now, condition.IsAgentUp, condition.IsStuck || !condition.IsAgentUp ? EscalationCondition.Now.AddHours(-2) : EscalationCondition.Now)
         {
-            HasSucceeded = condition.HasSucceeded,
-            LateSchedule = condition.IsLate ? "daily" : null,
-            RunStartedAt = condition.IsAgentUp && condition.Run is { } hours ? EscalationCondition.Now.AddHours(-hours) : null,
-            LastDrillAt = EscalationCondition.Now.AddHours(-2),
-            HasDrillFailed = condition.HasDrillFailed,
-            RestoreFailedAt = condition.Restore is { } ago ? EscalationCondition.Now.AddHours(-ago) : null,
-            LastGoodRunAt = condition.Age is { } run ? EscalationCondition.Now.AddHours(-run) : null,
+            SelfTest = condition.HasSelfTestFailed ? Ended(OperationKind.SelfTest, hoursAgo: 2, new RunFailure(FailureKind.Verification, "", "")) : null,
         };
-        var agent = new AgentCondition(condition.IsAgentUp, condition.IsStuck || !condition.IsAgentUp ? EscalationCondition.Now.AddHours(-2) : EscalationCondition.Now) { SelfTestFailure = condition.HasSelfTestFailed ? new RunFailure(FailureKind.Verification, "", "") : null };
-        return Escalation.Decide(source, EscalationCondition.Now).Concat(Escalation.OfAgent(agent, EscalationCondition.Now));
+        return StateOf(condition).Reasons.Concat(agent.Reasons);
+    }
+
+    /// <summary>What the agent would have read of a source in a condition.</summary>
+    internal static SourceState StateOf(EscalationCondition condition)
+    {
+        const string Past = "past"; // a schedule whose backups are kept for a day; its newest one stays
+        var good = condition.Age is { } age ? Enumerable.Range(0, condition.Good).Select(index => BackupOf(age + index, passed: true)) : [];
+        var past = condition.Overdue == 0 ? [] : Enumerable.Range(300, condition.Overdue + 1).Select(hours => BackupOf(hours, passed: true)).Select(backup => backup with { Manifest = backup.Manifest with { Schedule = Past } });
+        var source = new ProtectedSource(
+            "itsm", Source: null!, Catalog: null!, new Dictionary<string, RetentionPeriod>(StringComparer.Ordinal) { [Past] = RetentionPeriod.Parse("1d") }, TimeZoneInfo.Utc, CompressionLevel: 6, TimeLimit: TimeSpan.FromHours(6), Attempts: 1, RetryDelay: TimeSpan.Zero);
+        var available = (long)Math.Round(10_000 * (1 - condition.Disk));
+        return new SourceState(
+            new ScheduledSource(
+                source,
+                condition.IsLate ? [new Schedule("daily", CronSchedule.Parse("0 2 * * *"), BackupType.Full)] : [],
+                TimeSpan.FromHours(EscalationCondition.Warning),
+                TimeSpan.FromHours(EscalationCondition.Critical)),
+            condition.IsStoreUp
+                ? new SourceListing([.. good, .. past, .. condition.IsFromFuture ? [BackupOf(-24, passed: true)] : Array.Empty<Backup>(), .. Enumerable.Range(1, condition.Corrupt).Select(index => BackupOf(index, passed: false)), .. SetAsideOf(condition)])
+                : new SourceListing(Backups: null, new BackupException(FailureKind.StoreUnavailable, "", "")),
+            new SourceRecords
+            {
+                Activity = new SourceActivity(condition.AddedAt, LastRunAt: null, LastRunSucceeded: false, condition.Failures, condition.Run is { } hours ? EscalationCondition.Now.AddHours(-hours) : null, 0, 0, 0),
+                SuccessfulRuns = new(condition.HasSucceeded ? 1L : 0L),
+                LastDrill = Ended(OperationKind.Drill, hoursAgo: 2, condition.HasDrillFailed ? new RunFailure(FailureKind.Restore, "", "") : null),
+                LastLiveRestore = condition.Restore is { } ago ? Ended(OperationKind.Restore, ago, new RunFailure(FailureKind.Restore, "", "")) : null,
+                History = new(new SourceHistory { LastGoodRunAt = condition.Age is { } run ? EscalationCondition.Now.AddHours(-run) : null }),
+            },
+            new StoreStatus("local", "/b", new StoreSpace(10_000, available, available), Failure: null),
+            EscalationCondition.Now)
+        {
+            IsAgentRunning = condition.IsAgentUp,
+        };
+    }
+
+    private static Operation Ended(OperationKind kind, double hoursAgo, RunFailure? failure)
+    {
+        var at = EscalationCondition.Now.AddHours(-hoursAgo);
+        return new Operation(0, "itsm", kind, at, at, Backup: null, "", failure);
     }
 
     private static IEnumerable<Backup> SetAsideOf(EscalationCondition condition)
@@ -165,7 +192,7 @@ public sealed class EscalationAgreesWithTheRulesTests
 
     private static Backup BackupOf(double ageHours, bool passed)
     {
-        var at = EscalationCondition.Now.AddHours(-ageHours);
+        var at = EscalationCondition.Now.AddSeconds(-Math.Round(ageHours * 3600));
         var id = BackupId.New(at);
         var digest = new ArtifactDigest(100, "00");
         var manifest = new BackupManifest(

@@ -79,12 +79,8 @@ public sealed partial class FormAgreesWithTheReportTests
     }
 
     /// <summary>As <see cref="IncidentReader"/> gathers it.</summary>
-    private static Incident IncidentOf(EscalationCondition condition)
-    {
-        TimeSpan? age = condition.Age is { } hours ? TimeSpan.FromSeconds(Math.Round(hours * 3600)) : null;
-        bool? isBeyond = condition.IsStoreUp ? age is null || EscalationAgreesWithTheRulesTests.Decide(condition).Any(reason => reason.Cause == EscalationCause.Stale) : null;
-        return new Incident("itsm", EscalationCondition.Now, [], EscalationCondition.Now - age, age, isBeyond, condition.Disk, [], []);
-    }
+    private static Incident IncidentOf(EscalationCondition condition) => new(
+        EscalationAgreesWithTheRulesTests.StateOf(condition), new Trouble(IncidentKind.Other, EscalationCondition.Now, IsCurrent: true), [], [], []);
 
     private static string Line(string report, string name) =>
         report.Split('\n').Single(line => line.StartsWith($"■ {name}: ", StringComparison.Ordinal))[(name.Length + 4)..];

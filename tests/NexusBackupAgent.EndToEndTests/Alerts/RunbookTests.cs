@@ -19,7 +19,7 @@ public sealed partial class RunbookTests
 
         Assert.All(RuleFile.Alerts, rule =>
         {
-            Assert.Equal($"{DiagnosisWords.Pages.English}#{rule.Alert!.ToLowerInvariant()}", rule.Annotations["runbook_url"]); // as diagnose links
+            Assert.Equal($"{DiagnosisTexts.Pages.English}#{rule.Alert!.ToLowerInvariant()}", rule.Annotations["runbook_url"]); // as diagnose links
             Assert.Contains(rule.Alert.ToLowerInvariant(), anchors);
         });
     }
@@ -50,8 +50,8 @@ public sealed partial class RunbookTests
             Enum.GetValues<Cause>(),
             cause =>
             {
-                Assert.StartsWith(DiagnosisWords.Pages.English + "#", DiagnosisWords.Link(cause, Language.English), StringComparison.Ordinal);
-                Assert.Contains(DiagnosisWords.Link(cause, Language.Japanese).Split('#')[1], AnchorsOf(Japanese));
+                Assert.StartsWith(DiagnosisTexts.Pages.English + "#", DiagnosisTexts.Link(cause, Language.English), StringComparison.Ordinal);
+                Assert.Contains(DiagnosisTexts.Link(cause, Language.Japanese).Split('#')[1], AnchorsOf(Japanese));
             });
     }
 

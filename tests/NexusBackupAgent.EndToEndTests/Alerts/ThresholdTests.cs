@@ -62,8 +62,8 @@ public sealed partial class ThresholdTests
         Assert.DoesNotContain(RuleFile.Alerts, rule => rule.Alert == "NexusBackupStale" && Hour().IsMatch(rule.Expr));
     }
 
-    private static EscalationLevel LevelOfFailures(int count) => Escalation.Highest(Escalation.Decide(
-        new SourceCondition([], DateTimeOffset.UnixEpoch, count, 0, null, TimeSpan.FromHours(AgeHours.L1), TimeSpan.FromHours(AgeHours.L2)), DateTimeOffset.UnixEpoch));
+    private static EscalationLevel LevelOfFailures(int count) => Escalation.Highest(
+        EscalationAgreesWithTheRulesTests.Decide(new EscalationCondition("failures", Age: 1, Good: 1, Failures: count)));
 
     private static (int, int) HoursOf(SourceConfiguration source) => ((int)source.Rpo.Warning.TotalHours, (int)source.Rpo.Critical.TotalHours);
 

@@ -37,7 +37,6 @@ internal static partial class FolderOrder
     /// <summary>Uses of a folder above that are still to be untangled; the list only shrinks.</summary>
     private static readonly (string Folder, string Used)[] Tangled =
     [
-        ("Documents", "Cli"), ("Runbook", Agent), ("Status", Agent),
     ];
 
     /// <summary>One line for each violation: file, what it does, what is allowed.</summary>

@@ -4,6 +4,7 @@ using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Metrics;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Status;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Metrics;
@@ -74,7 +75,7 @@ public sealed class DrillMetricsTests : IDisposable
         await DrillAsync();
         var at = clock.GetUtcNow().ToUnixTimeSeconds();
 
-        var lost = Records() with { Drills = new Dictionary<(string, string), long>(), LastDrills = new Dictionary<string, Operation>(StringComparer.Ordinal), PassedDrills = new Dictionary<string, Operation>(StringComparer.Ordinal) };
+        var lost = Records() with { DrillCounts = new Dictionary<(string, string), long>(), LastDrills = new Dictionary<string, Operation>(StringComparer.Ordinal), PassedDrills = new Dictionary<string, Operation>(StringComparer.Ordinal) };
         await AssertAsync(lost, 0, 0, at, 1, 7);
     }
 
@@ -86,16 +87,16 @@ public sealed class DrillMetricsTests : IDisposable
 
     private Task<DrillRecord> DrillAsync() => bench.Drills.RunAsync(bench.Source, progress: null, TimeSpan.Zero, CancellationToken.None);
 
-    private AgentRecords Records() => AgentRecords.Read(bench.Journal, bench.History, new Dictionary<(string, string), DateTimeOffset>());
+    private JournalRecords Records() => SomeState.Records(bench.Journal, bench.History);
 
     /// <param name="expected">Passed, failed, end, success (null: not told), duration.</param>
     private Task AssertAsync(params double?[] expected) => AssertAsync(Records(), expected);
 
-    private async Task AssertAsync(AgentRecords records, params double?[] expected)
+    private async Task AssertAsync(JournalRecords records, params double?[] expected)
     {
         var scheduled = new ScheduledSource(bench.Source, [], TimeSpan.FromHours(24), TimeSpan.FromHours(48));
         var exposition = new Exposition();
-        DrillMetrics.Add(exposition, [new SourceFigures(scheduled, await bench.BackupsAsync(), records, clock.GetUtcNow())]);
+        DrillMetrics.Add(exposition, [SomeState.Of(scheduled, await bench.BackupsAsync(), clock.GetUtcNow()) with { Records = records.Of(scheduled.Name, () => new SourceHistory()) }]);
         var series = await Scrape.SeriesAsync(exposition);
 
         string[] names =

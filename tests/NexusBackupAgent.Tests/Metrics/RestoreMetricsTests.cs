@@ -1,5 +1,6 @@
 using NexusBackupAgent.Metrics;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Status;
 using NexusBackupAgent.Tests.Restore;
 using NexusBackupAgent.Tests.Support;
 
@@ -34,9 +35,9 @@ public sealed class RestoreMetricsTests
     private static async Task AssertAsync(RestoreBench bench, params double?[] expected)
     {
         var scheduled = new ScheduledSource(bench.Bench.Source, [], TimeSpan.FromHours(24), TimeSpan.FromHours(48));
-        var records = AgentRecords.Read(bench.Bench.Journal, bench.Bench.History, new Dictionary<(string, string), DateTimeOffset>());
+        var records = SomeState.Records(bench.Bench.Journal, bench.Bench.History);
         var exposition = new Exposition();
-        RestoreMetrics.Add(exposition, [new SourceFigures(scheduled, await bench.Bench.BackupsAsync(), records, bench.Clock.GetUtcNow())]);
+        RestoreMetrics.Add(exposition, [SomeState.Of(scheduled, await bench.Bench.BackupsAsync(), bench.Clock.GetUtcNow()) with { Records = records.Of(scheduled.Name, () => new SourceHistory()) }]);
         var series = await Scrape.SeriesAsync(exposition);
 
         string[] names =

@@ -1,7 +1,8 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Journal;
-using NexusBackupAgent.Sources;
 using NexusBackupAgent.Operations;
+using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Status;
 using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Tests.Support;
@@ -101,9 +102,9 @@ public sealed class ChainReplacementTests
         Assert.Equal("all 2 backups are corrupt, or build on corrupt ones", (await DecideAsync(bench, at: bench.Clock.GetUtcNow()))[0].Reason.English);
     }
 
-    private static async Task<IReadOnlyList<EscalationReason>> DecideAsync(ChainBench bench, DateTimeOffset at) => Escalation.Decide(
-        new SourceCondition([.. await bench.Bench.BackupsAsync()], bench.Clock.GetUtcNow(), 0, 0, null, TimeSpan.FromDays(9), TimeSpan.FromDays(10)),
-        at);
+    private static async Task<IReadOnlyList<EscalationReason>> DecideAsync(ChainBench bench, DateTimeOffset at) =>
+        SomeState.Of(new ScheduledSource(bench.Source, [], TimeSpan.FromDays(9), TimeSpan.FromDays(10)), [.. await bench.Bench.BackupsAsync()], at)
+            .With(records => records with { Activity = SomeState.Activity(bench.Clock.GetUtcNow()) }).Reasons;
 
     private static Task<RunRecord?> ReplaceAsync(ChainBench bench) => bench.Bench.Replacements.RunIfDueAsync(bench.Source, TimeSpan.Zero, progress: null, CancellationToken.None);
 }

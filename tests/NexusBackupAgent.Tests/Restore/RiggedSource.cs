@@ -16,6 +16,8 @@ internal sealed class RiggedSource(IBackupSource inner, Func<Func<Task>, Task> s
 
     public IReadOnlyDictionary<string, string> Tools => inner.Tools;
 
+    public ISourceInspection Inspection => inner.Inspection;
+
     public ArtifactFormat? FormatOf(BackupType type) => inner.FormatOf(type);
 
     public Task<ICapture> CaptureAsync(CaptureRequest request, CancellationToken cancellationToken) => inner.CaptureAsync(request, cancellationToken);

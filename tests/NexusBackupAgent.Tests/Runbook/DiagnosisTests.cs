@@ -125,7 +125,7 @@ public sealed class DiagnosisTests : IDisposable
     public async Task A_heart_that_stopped_beating_is_B_although_the_process_lives()
     {
         await Place.RunAsync("backup");
-        night.Agent(beat: Now.AddMinutes(-11));
+        night.Agent(beat: Place.Clock.GetUtcNow().AddMinutes(-11));
 
         await ExpectAsync("B", 3, "stood still for 11 min", "sudo systemctl restart nexus-backup   # or, where it is no service: stop it, then nexus-backup run");
     }
@@ -172,7 +172,7 @@ public sealed class DiagnosisTests : IDisposable
         var seen = await ObserveAsync();
         var space = new StoreSpace(1 << 30, 1 << 30, seen.ScratchNeeded + spare);
 
-        var found = FullDisk.Find(seen with { ReadBack = null, ScratchSpace = space, Store = seen.Store with { Space = null } }, new Commands(configuration: null));
+        var found = FullDisk.Find(seen with { ReadBack = null, ScratchSpace = space, State = seen.State with { Store = seen.Store with { Space = null } } }, new Commands(configuration: null));
 
         Assert.True(seen.ScratchNeeded > 4096);
         Assert.Equal(isFull, found is { Cause: Cause.Disk } && found.Evidence.English.StartsWith("scratch space ", StringComparison.Ordinal));
@@ -186,7 +186,7 @@ public sealed class DiagnosisTests : IDisposable
         await Place.RunAsync("backup");
         var seen = await ObserveAsync();
 
-        var found = FullDisk.Find(seen with { Store = seen.Store with { Space = new StoreSpace(1000, 1000 - used, 1000 - used) } }, new Commands(configuration: null));
+        var found = FullDisk.Find(seen with { State = seen.State with { Store = seen.Store with { Space = new StoreSpace(1000, 1000 - used, 1000 - used) } } }, new Commands(configuration: null));
 
         Assert.Equal(isFull, found is { Cause: Cause.Disk } && found.Evidence.English.Contains("90% used", StringComparison.Ordinal));
     }
@@ -329,9 +329,9 @@ public sealed class DiagnosisTests : IDisposable
         await Place.RunAsync("backup");
         night.FailRun(FailureKind.StoreFull, "no room for it", Place.Clock.GetUtcNow());
         var seen = await ObserveAsync();
-        var space = new StoreSpace(1 << 30, 1 << 30, SpaceGuard.Estimate(seen.Status.Backups, BackupType.Full) + spare);
+        var space = new StoreSpace(1 << 30, 1 << 30, SpaceGuard.Estimate(seen.State.Backups, BackupType.Full) + spare);
 
-        Assert.Equal(isOver, LastFailure.IsOver(seen with { Store = seen.Store with { Space = space } }));
+        Assert.Equal(isOver, LastFailure.IsOver(seen with { State = seen.State with { Store = seen.Store with { Space = space } } }));
         Assert.Equal(isOver, LastFailure.IsOver(seen with { ScratchSpace = new StoreSpace(1 << 30, 1 << 30, seen.ScratchNeeded + spare) }));
     }
 
@@ -501,7 +501,7 @@ public sealed class DiagnosisTests : IDisposable
     {
         var (configuration, _) = ConfigurationFile.Load(Place.Configuration, TimeZoneInfo.Utc);
         using var session = CommandSession.Open(configuration!, new Terminal(TextWriter.Null, TextWriter.Null, outputIsWatched: false, errorIsWatched: false), Place.Clock, false);
-        return await Observer.ObserveAsync(await AgentStatus.ReadAsync(session.Agent, CancellationToken.None), session.Agent.Roster.Current.Single(), evenStale: false, progress: null, CancellationToken.None);
+        return await session.Agent.Observer.ObserveAsync(await session.Agent.States.ReadAsync(CancellationToken.None), session.Agent.Roster.Current.Single(), evenStale: false, progress: null, CancellationToken.None);
     }
 
     private async Task<JsonElement> ExpectAsync(string cause, int exitCode, string evidence, string next)

@@ -2,9 +2,11 @@ using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Status;
 using NexusBackupAgent.Stores;
+using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Status;
 
@@ -46,10 +48,11 @@ public sealed class EscalationTests
         var backups = good.Split(' ', StringSplitOptions.RemoveEmptyEntries)
             .Select(age => BackupOf(double.Parse(age, System.Globalization.CultureInfo.InvariantCulture), passed: true))
             .Concat(Enumerable.Range(1, corrupt).Select(age => BackupOf(age, passed: false)));
-        var condition = new SourceCondition(
-            [.. backups], double.IsNaN(added) ? null : Now.AddHours(-added), failures, overdue, disk, TimeSpan.FromHours(24), TimeSpan.FromHours(48));
+        var source = SomeState.Of([.. backups], Now)
+            .With(records => records with { Activity = double.IsNaN(added) ? null : SomeState.Activity(Now.AddHours(-added), failures) })
+            .WithOverdue(overdue, age => BackupOf(age, passed: true)) with { Store = SomeState.Store(disk * 100) };
 
-        Assert.Equal(level, Escalation.Highest(Escalation.Decide(condition, Now)).ToString());
+        Assert.Equal(level, source.Level.ToString());
     }
 
     [Theory]
@@ -57,9 +60,9 @@ public sealed class EscalationTests
     [InlineData(true, "L3")]
     public void A_new_source_that_lost_its_first_backup_has_no_day_of_grace(bool hasSucceeded, string level)
     {
-        var condition = new SourceCondition([], Now.AddHours(-1), 0, 0, 0.1, TimeSpan.FromHours(24), TimeSpan.FromHours(48)) { HasSucceeded = hasSucceeded };
+        var source = Known([], days: 1.0 / 24).With(records => records with { SuccessfulRuns = new(hasSucceeded ? 1L : 0L) });
 
-        Assert.Equal(level, Escalation.Highest(Escalation.Decide(condition, Now)).ToString());
+        Assert.Equal(level, source.Level.ToString());
     }
 
     [Theory]
@@ -70,12 +73,10 @@ public sealed class EscalationTests
     public void A_failed_restore_is_the_administrators_until_a_good_backup_of_what_is_there_now(int? failedHoursAgo, double? age, string level)
     {
         IReadOnlyList<Backup>? backups = age is { } hours ? [BackupOf(hours, passed: true)] : null;
-        var condition = new SourceCondition(backups ?? [BackupOf(5, passed: true)], Now.AddDays(-9), 0, 0, 0.1, TimeSpan.FromHours(24), TimeSpan.FromHours(48))
-        {
-            RestoreFailedAt = failedHoursAgo is { } ago ? Now.AddHours(-ago) : null,
-        };
+        var source = Known(backups ?? [BackupOf(5, passed: true)])
+            .With(records => records with { LastLiveRestore = failedHoursAgo is { } ago ? SomeState.Ended(OperationKind.Restore, Now.AddHours(-ago), failed: true) : null });
 
-        Assert.Equal(level, Escalation.Highest(Escalation.Decide(condition, Now)).ToString());
+        Assert.Equal(level, source.Level.ToString());
     }
 
     /// <summary>What can't be read is unknown; the journal may still tell that a good backup ended it.</summary>
@@ -86,13 +87,13 @@ public sealed class EscalationTests
     [InlineData(null, true)]
     public void While_the_store_cannot_be_read_the_journal_tells_whether_a_restore_that_failed_is_past(double? goodRunHoursAgo, bool isTold)
     {
-        var condition = new SourceCondition(null, Now.AddDays(-9), 0, 0, null, TimeSpan.FromHours(24), TimeSpan.FromHours(48))
+        var source = Known(null).With(records => records with
         {
-            RestoreFailedAt = Now.AddHours(-2),
-            LastGoodRunAt = goodRunHoursAgo is { } ago ? Now.AddHours(-ago) : null,
-        };
+            LastLiveRestore = SomeState.Ended(OperationKind.Restore, Now.AddHours(-2), failed: true),
+            History = new(new SourceHistory { LastGoodRunAt = goodRunHoursAgo is { } ago ? Now.AddHours(-ago) : null }),
+        });
 
-        var causes = Escalation.Decide(condition, Now).Select(reason => reason.Cause);
+        var causes = source.Reasons.Select(reason => reason.Cause);
 
         Assert.Equal(isTold ? [EscalationCause.StoreDown, EscalationCause.RestoreFailed] : [EscalationCause.StoreDown], causes);
     }
@@ -100,17 +101,15 @@ public sealed class EscalationTests
     [Fact]
     public void A_store_that_cannot_be_read_is_the_administrators()
     {
-        var condition = new SourceCondition(null, Now, 0, 0, null, TimeSpan.FromHours(24), TimeSpan.FromHours(48));
-
-        Assert.Equal(EscalationLevel.L2, Escalation.Highest(Escalation.Decide(condition, Now)));
+        Assert.Equal(EscalationLevel.L2, Known(null, days: 0).Level);
     }
 
     [Fact]
     public void A_store_that_can_be_read_and_not_written_is_the_administrators_too()
     {
-        var condition = new SourceCondition([BackupOf(1, passed: true)], Now.AddDays(-9), 0, 0, 0.1, TimeSpan.FromHours(24), TimeSpan.FromHours(48)) { IsStoreUp = false };
+        var source = Known([BackupOf(1, passed: true)]) with { Store = SomeState.Store(10, new BackupException(FailureKind.StoreUnavailable, "read-only", "mount it anew")) };
 
-        var reason = Assert.Single(Escalation.Decide(condition, Now));
+        var reason = Assert.Single(source.Reasons);
         Assert.Equal((EscalationLevel.L2, EscalationCause.StoreDown), (reason.Level, reason.Cause));
     }
 
@@ -124,9 +123,9 @@ public sealed class EscalationTests
     [InlineData(true, double.NaN, "Ok")] // it is starting
     public void An_agent_that_stopped_or_stands_still_is_the_administrators(bool runs, double beat, string level)
     {
-        var agent = new AgentCondition(runs, double.IsNaN(beat) ? null : Now.AddSeconds(-beat));
+        var agent = new AgentState(Now, runs, double.IsNaN(beat) ? null : Now.AddSeconds(-beat));
 
-        Assert.Equal(level, Escalation.Highest(Escalation.OfAgent(agent, Now)).ToString());
+        Assert.Equal(level, agent.Level.ToString());
     }
 
     [Theory]
@@ -137,13 +136,10 @@ public sealed class EscalationTests
     [InlineData(1, true, "L1")]
     public void A_drill_that_failed_or_is_too_long_ago_is_the_operators(double days, bool failed, string level)
     {
-        var condition = new SourceCondition([BackupOf(1, passed: true)], Now.AddDays(-99), 0, 0, 0.1, TimeSpan.FromHours(24), TimeSpan.FromHours(48))
-        {
-            LastDrillAt = double.IsNaN(days) ? null : Now.AddDays(-days),
-            HasDrillFailed = failed,
-        };
+        var source = Known([BackupOf(1, passed: true)])
+            .With(records => records with { LastDrill = double.IsNaN(days) ? null : SomeState.Ended(OperationKind.Drill, Now.AddDays(-days), failed) });
 
-        Assert.Equal(level, Escalation.Highest(Escalation.Decide(condition, Now)).ToString());
+        Assert.Equal(level, source.Level.ToString());
     }
 
     [Theory]
@@ -156,10 +152,9 @@ public sealed class EscalationTests
     {
         var corrupt = BackupOf(foundHoursAgo, passed: false);
         corrupt = corrupt with { Artifact = corrupt.Artifact with { Name = corrupt.File + ".bad" }, Manifest = corrupt.Manifest with { CapturedAt = Now.AddHours(-300) } };
-        var condition = new SourceCondition(
-            [.. good.Length == 0 ? [] : (Backup[])[BackupOf(10, passed: true)], corrupt], Now.AddDays(-99), 0, 0, 0.1, TimeSpan.FromHours(24), TimeSpan.FromHours(48));
+        var source = Known([.. good.Length == 0 ? [] : (Backup[])[BackupOf(10, passed: true)], corrupt]);
 
-        Assert.Equal(level, Escalation.Highest(Escalation.Decide(condition, Now)).ToString());
+        Assert.Equal(level, source.Level.ToString());
     }
 
     [Theory]
@@ -170,9 +165,9 @@ public sealed class EscalationTests
     {
         var aside = BackupOf(99, passed: true);
         aside = aside with { Artifact = aside.Artifact with { Name = aside.File + ".bad", ChangedAt = double.IsNaN(hoursAgo) ? null : Now.AddHours(-hoursAgo) } };
-        var condition = new SourceCondition([BackupOf(10, passed: true), aside], Now.AddDays(-99), 0, 0, 0.1, TimeSpan.FromHours(24), TimeSpan.FromHours(48));
+        var source = Known([BackupOf(10, passed: true), aside]);
 
-        Assert.Equal(level, Escalation.Highest(Escalation.Decide(condition, Now)).ToString());
+        Assert.Equal(level, source.Level.ToString());
     }
 
     [Theory]
@@ -180,9 +175,9 @@ public sealed class EscalationTests
     [InlineData(6.1, "L1")]
     public void A_run_that_does_not_end_is_the_operators(double hours, string level)
     {
-        var condition = new SourceCondition([BackupOf(1, passed: true)], Now.AddDays(-9), 0, 0, 0.1, TimeSpan.FromHours(24), TimeSpan.FromHours(48)) { RunStartedAt = Now.AddHours(-hours) };
+        var source = Known([BackupOf(1, passed: true)]).With(records => records with { Activity = SomeState.Activity(Now.AddDays(-9), runStartedAt: Now.AddHours(-hours)) });
 
-        Assert.Equal(level, Escalation.Highest(Escalation.Decide(condition, Now)).ToString());
+        Assert.Equal(level, source.Level.ToString());
     }
 
     [Theory]
@@ -190,32 +185,83 @@ public sealed class EscalationTests
     [InlineData(false, "the last self-test of the verification could not be made, which proves nothing: why")]
     public void A_self_test_that_failed_or_could_not_be_made_is_the_operators_and_it_says_which(bool wasMade, string said)
     {
-        var agent = new AgentCondition(IsRunning: true, Now) { SelfTestFailure = new RunFailure(wasMade ? FailureKind.Verification : FailureKind.StoreFull, "why", "look") };
+        var agent = new AgentState(Now, IsRunning: true, Now)
+        {
+            SelfTest = SomeState.Ended(OperationKind.SelfTest, Now, failed: true) with { Failure = new RunFailure(wasMade ? FailureKind.Verification : FailureKind.StoreFull, "why", "look") },
+        };
 
-        var reason = Assert.Single(Escalation.OfAgent(agent, Now));
+        var reason = Assert.Single(agent.Reasons);
         Assert.Equal((EscalationLevel.L1, EscalationCause.SelfTestFailed, said), (reason.Level, reason.Cause, reason.Reason.English));
     }
 
     [Fact]
     public void A_schedule_that_did_not_start_is_the_operators()
     {
-        var condition = new SourceCondition([BackupOf(1, passed: true)], Now.AddDays(-9), 0, 0, 0.1, TimeSpan.FromHours(24), TimeSpan.FromHours(48)) { LateSchedule = "daily" };
+        var source = Known([BackupOf(1, passed: true)]);
+        source = source with { Source = source.Source with { Schedules = [new Schedule("daily", CronSchedule.Parse("0 2 * * *"), BackupType.Full)] } };
 
-        var reason = Assert.Single(Escalation.Decide(condition, Now));
+        var reason = Assert.Single(source.Reasons);
         Assert.Equal((EscalationLevel.L1, EscalationCause.ScheduleOverdue, "schedule daily did not start when it was due"), (reason.Level, reason.Cause, reason.Reason.English));
     }
 
     [Fact]
     public void Every_condition_is_told_the_worst_first()
     {
-        var condition = new SourceCondition([BackupOf(50, passed: true), BackupOf(1, passed: false)], Now.AddDays(-9), 1, 1, 0.85, TimeSpan.FromHours(24), TimeSpan.FromHours(48));
+        var source = SomeState.Of([BackupOf(50, passed: true), BackupOf(1, passed: false)], Now)
+            .With(records => records with { Activity = SomeState.Activity(Now.AddDays(-9), failures: 1) })
+            .WithOverdue(1, age => BackupOf(age, passed: true)) with { Store = SomeState.Store(85) };
 
-        var reasons = Escalation.Decide(condition, Now);
+        var reasons = source.Reasons;
 
         Assert.Equal(5, reasons.Count);
         Assert.Equal(EscalationLevel.L2, reasons[0].Level);
         Assert.Equal("the newest good backup is older than 48 h", reasons[0].Reason.English);
     }
+
+    [Theory]
+    // backup | hours since the source was added (NaN: unknown) | failures in a row | it once had one | store | word
+    [InlineData("", 1, 0, false, true, "NEW")]
+    [InlineData("", 23.9, 0, false, true, "NEW")]
+    [InlineData("", 24, 0, false, true, "L3")] // its day is over
+    [InlineData("good", 1, 0, false, true, "OK")] // it has its first
+    [InlineData("unverified", 1, 0, false, true, "NEW")] // which is not good yet
+    [InlineData("corrupt", 1, 0, false, true, "L3")]
+    [InlineData("", 1, 1, false, true, "L1")] // new is no level: what asks for one is told
+    [InlineData("", 1, 0, true, true, "L3")] // it lost what it had
+    [InlineData("", 1, 0, false, false, "L2")] // nobody knows what there is
+    [InlineData("", double.NaN, 0, false, true, "L1")]
+    public void A_source_that_has_its_first_day_for_its_first_good_backup_is_new(string backup, double added, int failures, bool hasSucceeded, bool isStoreUp, string word)
+    {
+        IReadOnlyList<Backup> backups = backup switch
+        {
+            "" => [],
+            "unverified" => [BackupOf(0.5, passed: true) with { Verification = null }],
+            _ => [BackupOf(0.5, passed: backup == "good")],
+        };
+        var source = SomeState.Of(isStoreUp ? backups : null, Now).With(records => records with
+        {
+            Activity = double.IsNaN(added) ? null : SomeState.Activity(Now.AddHours(-added), failures),
+            SuccessfulRuns = new(hasSucceeded ? 1L : 0L),
+        });
+
+        Assert.Equal(word, source.LevelWord);
+    }
+
+    [Fact]
+    public void A_changed_copy_of_a_state_has_a_level_of_its_own()
+    {
+        var source = Known([BackupOf(1, passed: true)]);
+        Assert.Equal("OK", source.LevelWord);
+
+        var later = source with { Now = Now.AddDays(2) };
+        var full = source with { Store = SomeState.Store(95) };
+
+        Assert.Equal(("L2", EscalationCause.Stale, EscalationCause.StorageFull), (later.LevelWord, later.Reasons[0].Cause, full.Reasons[0].Cause));
+    }
+
+    /// <summary>Of a source that an agent has known for long.</summary>
+    private static SourceState Known(IReadOnlyList<Backup>? backups, double days = 9) =>
+        SomeState.Of(backups, Now).With(records => records with { Activity = SomeState.Activity(Now.AddDays(-days)) });
 
     private static Backup BackupOf(double ageHours, bool passed)
     {

@@ -3,6 +3,7 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Sources.Files;
+using NexusBackupAgent.Sources.Sqlite;
 
 namespace NexusBackupAgent.Tests.Support;
 
@@ -32,6 +33,8 @@ internal sealed class ScriptedSource(TimeProvider clock, params Func<Cancellatio
     public IReadOnlyDictionary<string, string> Tools { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
     public static Func<CancellationToken, Task> Fails(FailureKind kind) => _ => throw new BackupException(kind, "scripted " + kind, "do nothing");
+
+    public ISourceInspection Inspection => new SqliteInspection(Location, Companions);
 
     public ArtifactFormat? FormatOf(BackupType type) => type == BackupType.Full ? new ArtifactFormat(".db.gz", ArtifactEncoding.Gzip) : null;
 

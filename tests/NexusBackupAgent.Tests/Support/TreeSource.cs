@@ -25,6 +25,8 @@ internal sealed class TreeSource(string directory, TimeProvider clock) : IBackup
 
     public IReadOnlyDictionary<string, string> Tools { get; } = new Dictionary<string, string>(StringComparer.Ordinal) { ["tar"] = "pax" };
 
+    public ISourceInspection Inspection => new TreeInspection(directory);
+
     /// <summary>Makes the three files, each with its own text.</summary>
     public static void Make(string directory, string text)
     {
@@ -268,4 +270,20 @@ internal sealed class TreeTarget(string live, string? to) : IRestoreTarget
             return ValueTask.CompletedTask;
         }
     }
+}
+
+/// <summary>Knows a command for one question, and none for the others.</summary>
+internal sealed class TreeInspection(string directory) : ISourceInspection
+{
+    public bool Exists => Directory.Exists(directory);
+
+    public long Length => 0;
+
+    public IReadOnlyList<string> SafetyCopies => [];
+
+    public string CheckName => "seals";
+
+    public string? CommandFor(SourceQuestion question) => question == SourceQuestion.WhatIsThere ? ToolProcess.Line(["ls", "-l", directory]) : null;
+
+    public string CheckCommand(string safetyCopy) => ToolProcess.Line(["ls", "-l", safetyCopy]);
 }

@@ -39,7 +39,7 @@ internal sealed record SqliteFile(string Path, long Length, int PageSize, bool I
             throw new BackupException(
                 FailureKind.SourceMissing,
                 $"database '{path}' does not exist",
-                "mount its disk, or mend the path in the configuration; if it is lost, nexus-backup diagnose leads to its restore (nexus-backup restore SOURCE --dry-run); if a pattern found it once and it was retired, move its backups out of the store",
+                "mount its disk, or mend the path in the configuration; if a pattern found it once and it was retired, move its backups out of the store; if it is lost, nexus-backup diagnose leads to its restore",
                 missing);
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))

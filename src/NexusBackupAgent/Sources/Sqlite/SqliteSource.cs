@@ -32,6 +32,8 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
 
     public IReadOnlyDictionary<string, string> Tools { get; } = new Dictionary<string, string>(StringComparer.Ordinal) { ["sqlite"] = SqliteLibrary.Initialize() };
 
+    public ISourceInspection Inspection => new SqliteInspection(path, files.Companions);
+
     public ArtifactFormat? FormatOf(BackupType type) => type == BackupType.Full ? Database : Changes;
 
     public async Task<ICapture> CaptureAsync(CaptureRequest request, CancellationToken cancellationToken)

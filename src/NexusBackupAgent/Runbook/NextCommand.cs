@@ -3,9 +3,9 @@ using NexusBackupAgent.Status;
 namespace NexusBackupAgent.Runbook;
 
 /// <summary>The next command for a level that no cause of the flowchart explains: the newest backup is good, and something else is not. Pure.</summary>
-internal static class Remedy
+internal static class NextCommand
 {
-    /// <returns>Null where there is nothing to type.</returns>
+    /// <returns>Null when no command helps.</returns>
     public static string? For(EscalationCause cause, Observation seen, Commands commands) => cause switch
     {
         EscalationCause.DrillFailed or EscalationCause.DrillOverdue => commands.Of("drill", seen.Source),

@@ -4,11 +4,11 @@ using NexusBackupAgent.Common;
 namespace NexusBackupAgent.Runbook;
 
 /// <summary>Measured values in both languages.</summary>
-internal static class Values
+internal static class ValueText
 {
     private static readonly string[] Units = ["B", "KiB", "MiB", "GiB", "TiB"];
 
-    /// <summary>In the place of what only a readable store could tell.</summary>
+    /// <summary>Shown where the answer is in a store that can't be read.</summary>
     public static readonly Bilingual Unreadable = new("unknown: the store cannot be read", "不明（格納先を読み取れない）");
 
     /// <summary>The two largest units: <c>3 d 4 h</c>, <c>3日4時間</c>. A negative one is in the future.</summary>
@@ -22,7 +22,7 @@ internal static class Values
         _ => new($"{(int)span.TotalDays} d {span.Hours} h", $"{(int)span.TotalDays}日{span.Hours}時間"),
     };
 
-    /// <summary>For thresholds, always in hours.</summary>
+    /// <summary>Thresholds are shown in hours, as the runbook writes them.</summary>
     public static Bilingual Hours(TimeSpan span) => new(
         string.Create(CultureInfo.InvariantCulture, $"{span.TotalHours:0.##} h"), string.Create(CultureInfo.InvariantCulture, $"{span.TotalHours:0.##}時間"));
 

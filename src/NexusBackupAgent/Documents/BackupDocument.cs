@@ -1,0 +1,57 @@
+using System.Text.Json.Serialization;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+
+namespace NexusBackupAgent.Documents;
+
+/// <summary>A backup as <c>--json</c> prints it. Times are ISO 8601 UTC; <c>file</c> is where it lies; null where something is unknown.</summary>
+internal sealed record BackupDocument(
+    string Id,
+    string Source,
+    string Schedule,
+    string Type,
+    string? Base,
+    string CapturedAt,
+    string File,
+    long SizeBytes,
+    long? ContentBytes,
+    string? Sha256,
+    string State,
+    string? VerifiedAt)
+{
+    /// <summary>Why it can't be restored for what it builds on; absent when all of that is there.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? BrokenChain { get; init; }
+
+    /// <summary>Why it is full although something else was asked for, as far as the journal remembers; absent when it is what was asked for. Only in a list.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? FullBecause { get; init; }
+
+    /// <summary>Only where a command verifies.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<CheckDocument>? Checks { get; init; }
+
+    public static BackupDocument Of(BackupCatalog catalog, Backup backup)
+    {
+        var manifest = backup.Manifest;
+        return new BackupDocument(
+            manifest.Id.Value,
+            manifest.Source,
+            manifest.Schedule,
+            manifest.Type.Word(),
+            manifest.Base?.Value,
+            JsonTime.Utc(manifest.CapturedAt),
+            catalog.Locate(backup.File),
+            backup.ActualLength,
+            manifest.IsCommitted ? manifest.Content.Length : null,
+            manifest.IsCommitted ? manifest.Stored.Sha256 : null,
+            backup.State.Word(),
+            backup.Verification is { } verification ? JsonTime.Utc(verification.VerifiedAt) : null)
+        {
+            BrokenChain = backup.BrokenChain,
+        };
+    }
+}
+
+/// <summary>One check of a verification.</summary>
+internal sealed record CheckDocument(string Check, bool Passed, string Detail);

@@ -1,0 +1,17 @@
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Runbook;
+
+namespace NexusBackupAgent.Documents;
+
+/// <summary>One source as <c>checklist --json</c> prints it.</summary>
+internal sealed record ChecklistDocument(string Source, bool Passed, IReadOnlyList<ChecklistItemDocument> Checks)
+{
+    public static ChecklistDocument Of(string source, IReadOnlyList<CheckedItem> items, Language language) => new(
+        source,
+        items.All(item => item.Passed),
+        [.. items.Select(item => new ChecklistItemDocument((int)item.Check, ChecklistTexts.Name(item.Check).In(language), item.Passed, item.Measured.In(language), item.Next))]);
+}
+
+/// <param name="Number">1 to 7, as the runbook's §6 numbers them.</param>
+/// <param name="Next">The next command; null when it passed.</param>
+internal sealed record ChecklistItemDocument(int Number, string Check, bool Passed, string Measured, string? Next);

@@ -1,0 +1,91 @@
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Runbook;
+using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Status;
+
+namespace NexusBackupAgent.Documents;
+
+/// <summary>What <c>status --json</c> prints.</summary>
+/// <param name="Level">The highest of all: <c>OK</c>, <c>L1</c>, <c>L2</c> or <c>L3</c>.</param>
+internal sealed record StatusDocument(AgentDocument Agent, string Level, IReadOnlyList<SourceDocument> Sources, IReadOnlyList<StoreDocument> Stores)
+{
+    /// <param name="commands">How the next command is written.</param>
+    public static StatusDocument Of(AgentState agent, IReadOnlyList<SourceState> sources, Commands commands) => new(
+        AgentDocument.Of(agent),
+        sources.Select(source => source.Level).Concat(agent.Stores.Values.Select(store => store.Level)).Append(agent.Level).Max().Label(),
+        [.. sources.Select(source => SourceDocument.Of(source, commands))],
+        [.. agent.Stores.Values.Select(StoreDocument.Of)]);
+}
+
+/// <param name="Running">Whether its heartbeat is fresh.</param>
+/// <param name="HeartbeatAt">Null when no agent ever ran here.</param>
+/// <param name="Level">Of the agent itself: <c>L2</c> when it stopped.</param>
+internal sealed record AgentDocument(bool Running, string? HeartbeatAt, string Level)
+{
+    public static AgentDocument Of(AgentState agent) => new(agent.IsRunning, agent.LastBeat is { } at ? JsonTime.Utc(at) : null, agent.Level.Label());
+}
+
+/// <param name="Level"><c>OK</c>, <c>NEW</c> (its first good backup is not made yet, nor due), <c>L1</c>, <c>L2</c> or <c>L3</c>.</param>
+/// <param name="NewestGood">Null when there is none, or the store can't be read.</param>
+/// <param name="Backups">How many; null when the store can't be read.</param>
+internal sealed record SourceDocument(
+    string Source,
+    string Level,
+    IReadOnlyList<string> Reasons,
+    BackupDocument? NewestGood,
+    double? AgeSeconds,
+    int? Backups,
+    string? RunningSince,
+    string? NextRun,
+    FailureDocument? LastFailure,
+    LastDrillDocument? LastDrill,
+    FailureDocument? HookFailure,
+    string? RestoreInterruptedAt,
+    IReadOnlyList<OrphanDocument> Orphans,
+    IReadOnlyList<MissingDocument> Missing)
+{
+    public static SourceDocument Of(SourceState source, Commands commands)
+    {
+        var catalog = source.Source.Source.Catalog;
+        return new SourceDocument(
+            source.Name,
+            source.LevelWord,
+            [.. source.Reasons.Select(reason => $"{reason.Level}: {reason.Reason.English}")],
+            source.NewestGood is { } good ? BackupDocument.Of(catalog, good) : null,
+            source.Age is { } age ? Math.Round(age.TotalSeconds) : null,
+            source.IsUnreadable ? null : source.Backups.Count,
+            source.Activity?.RunStartedAt is { } started ? JsonTime.Utc(started) : null,
+            source.NextRun is { } next ? JsonTime.Utc(next) : null,
+            source.LastFailure is { } failure ? FailureDocument.Of(failure with { Hint = commands.HintOf(failure, source.Name) }) : null,
+            source.LastDrill is { } drill ? LastDrillDocument.Of(drill) : null,
+            source.HookFailure is { } hook ? FailureDocument.Of(hook) : null,
+            source.RestoreToMend is { } restore ? JsonTime.Utc(restore.StartedAt) : null,
+            [.. source.Orphans.Select(orphan => new OrphanDocument(catalog.Locate(orphan.File), orphan.Reason))],
+            [.. source.Reviews.Where(review => review.Missing.Count > 0).Select(MissingDocument.Of)]);
+    }
+}
+
+/// <summary>Backups of a schedule that should be there and are not.</summary>
+/// <param name="Expected">How many should be there.</param>
+/// <param name="Missing">When those that are not were due, newest first.</param>
+internal sealed record MissingDocument(string Schedule, int Expected, IReadOnlyList<string> Missing)
+{
+    public static MissingDocument Of(MissingBackups review) => new(review.Schedule, review.Expected, [.. review.Missing.Select(JsonTime.Utc)]);
+}
+
+/// <param name="Class"><c>database</c>, <c>storage</c> or <c>other</c>.</param>
+internal sealed record FailureDocument(string Failure, string Class, string Message, string Hint)
+{
+    public static FailureDocument Of(RunFailure failure) =>
+        new(failure.Kind.CamelWord(), failure.Kind.Class().Word(), failure.Message, failure.Hint);
+}
+
+internal sealed record OrphanDocument(string File, string Reason);
+
+/// <param name="Error">Why it can't be used; null when it can.</param>
+internal sealed record StoreDocument(string Store, string Path, string Level, double? UsedRatio, long? SizeBytes, long? AvailableBytes, string? Error)
+{
+    public static StoreDocument Of(StoreStatus store) => new(
+        store.Name, store.Path, store.Level.Label(), store.Space?.UsedRatio, store.Space?.Size, store.Space?.Available, store.Failure?.Message);
+}

@@ -1,0 +1,154 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Scheduling;
+
+namespace NexusBackupAgent.Status;
+
+/// <summary>
+/// How one source is at one instant: the only answer to that for metrics, status, runbook, health and API. Everything follows
+/// from the values that it is made of, and is computed when it is first asked for.
+/// </summary>
+/// <param name="Source">What is configured.</param>
+/// <param name="Listing">What its directory in the store shows.</param>
+/// <param name="Records">What the journal has of it.</param>
+/// <param name="Store">Its store.</param>
+/// <param name="Now">The instant, UTC.</param>
+internal sealed record SourceState(ScheduledSource Source, SourceListing Listing, SourceRecords Records, StoreStatus Store, DateTimeOffset Now)
+{
+    private (Backup? Backup, bool IsFound) newestGood;
+    private (int Count, bool IsCounted) overdue;
+    private IReadOnlyList<EscalationReason>? reasons;
+
+    /// <summary>A changed copy computes everything anew.</summary>
+    private SourceState(SourceState other)
+    {
+        (Source, Listing, Records, Store, Now) = other;
+        (IsAgentRunning, Plan) = (other.IsAgentRunning, other.Plan);
+    }
+
+    /// <summary>Whether an agent runs: without one, a run that the journal has under way died with it, or has a person before it.</summary>
+    public bool IsAgentRunning { get; init; }
+
+    /// <summary>When the scheduler of this process starts each schedule next, UTC, by source and schedule; null in a process that has none.</summary>
+    public IReadOnlyDictionary<(string Source, string Schedule), DateTimeOffset>? Plan { get; init; }
+
+    public string Name => Source.Name;
+
+    /// <summary>Newest first; none while they are not known.</summary>
+    public IReadOnlyList<Backup> Backups => Listing.Backups ?? [];
+
+    /// <summary>Whether its backups are known: now, or as this process last saw them. If not, what follows from them says nothing.</summary>
+    public bool IsKnown => Listing.Backups is not null;
+
+    /// <summary>Why its backups can't be listed now; null when they can.</summary>
+    public BackupException? ListFailure => Listing.Failure;
+
+    /// <summary>Whether its backups can't be listed now.</summary>
+    public bool IsUnreadable => ListFailure is not null;
+
+    /// <summary>Whether nothing is left of what was made. A store whose disk is not mounted looks just so.</summary>
+    public bool IsEmptied => !IsUnreadable && Backups.Count == 0 && SuccessfulRuns > 0;
+
+    /// <summary>The newest that was committed and not set aside.</summary>
+    public Backup? Newest => Backups.FirstOrDefault(backup => backup.Manifest.IsCommitted && backup.State != BackupState.Quarantined);
+
+    /// <summary>What it would be restored from; null when there is nothing.</summary>
+    public Backup? NewestGood
+    {
+        get
+        {
+            if (!newestGood.IsFound)
+                newestGood = (Backups.NewestGood(Now), true);
+            return newestGood.Backup;
+        }
+    }
+
+    /// <summary>Of <see cref="NewestGood"/>.</summary>
+    public TimeSpan? Age => Now - NewestGood?.CapturedAt;
+
+    /// <summary>Backups that the last prune should have removed and that are still there.</summary>
+    public int Overdue
+    {
+        get
+        {
+            if (!overdue.IsCounted)
+                overdue = (OverdueBackups.Count(Source.Source, Backups, Activity, Now), true);
+            return overdue.Count;
+        }
+    }
+
+    public int FromFuture => Backups.Count(backup => backup.IsFromTheFuture(Now));
+
+    /// <summary>What each schedule should have in the store and has not; none while the backups are not known.</summary>
+    public IReadOnlyList<MissingBackups> Reviews => IsKnown ? Source.Review(Backups, Records.SchedulesKnownSince, Activity?.RunStartedAt is not null, Now) : [];
+
+    /// <summary>Files that belong to no backup; what is being written now is none of them.</summary>
+    public IReadOnlyList<Orphan> Orphans => Activity?.RunStartedAt is null ? Listing.Orphans : [.. Listing.Orphans.Where(orphan => orphan.Sweepable.Count == 0)];
+
+    /// <summary>The configured schedules, <c>manual</c>, and those that only old backups still name.</summary>
+    public IReadOnlyList<string> Schedules => [.. Source.Schedules.Select(schedule => schedule.Name)
+        .Append(BackupManifest.ManualSchedule)
+        .Union(Backups.Select(backup => backup.Schedule), StringComparer.Ordinal)];
+
+    public Backup? NewestGoodOf(string schedule) => Backups.Where(backup => backup.Schedule == schedule).NewestGood(Now);
+
+    /// <summary>From the journal; null before the scheduler has taken the source on.</summary>
+    public SourceActivity? Activity => Records.Activity;
+
+    public SourceCounts Counts => Records.Counts;
+
+    /// <summary>Backups that were ever made and read back.</summary>
+    public long SuccessfulRuns => Records.SuccessfulRuns.Value;
+
+    /// <summary>When the run started that the agent has under way, UTC; null when there is none, or no agent.</summary>
+    public DateTimeOffset? RunStartedAt => IsAgentRunning ? Activity?.RunStartedAt : null;
+
+    /// <summary>Why the last run failed; null when it did not.</summary>
+    public RunFailure? LastFailure => Records.History.Value.LastFailure;
+
+    /// <summary>The last restore drill; null when there was none.</summary>
+    public LastDrill? LastDrill => LastDrill.Of(Records.LastDrill, Backups);
+
+    /// <summary>The last one that passed: a drill that failed measured no recovery.</summary>
+    public LastDrill? PassedDrill => LastDrill.Of(Records.PassedDrill, [.. Backups.Where(backup => backup.Drill is { Passed: true })]);
+
+    /// <summary>Why the hooks that were told last failed; null when they did not.</summary>
+    public RunFailure? HookFailure => Records.LastHook?.Failure;
+
+    /// <summary>UTC; null when nothing is scheduled.</summary>
+    public DateTimeOffset? NextRun => Source.Schedules.Select(schedule => NextRunOf(schedule)).Min();
+
+    /// <summary>The schedule that should have started and did not, and when; null when there is none.</summary>
+    public (Schedule Schedule, DateTimeOffset Due)? Late => Activity is { RunStartedAt: null, AddedAt: var addedAt }
+        ? LateSchedule.Find(Source.Schedules, addedAt, schedule => Records.History.Value.LastStarts.TryGetValue(schedule.Name, out var at) ? at : null, Now, Source.Source.Zone)
+        : null;
+
+    /// <summary>The last restore over the live source, if it failed or died, until a good backup of what is there now follows; null otherwise.</summary>
+    public Operation? FailedRestore => Records.LastLiveRestore is { Failure: not null } restore && !(LastGoodAt >= restore.EndedAt) ? restore : null;
+
+    /// <summary>A restore whose process died, until a good backup of what is there now follows; null otherwise.</summary>
+    public Operation? RestoreToMend => Records.DiedRestore is { } died && !(LastGoodAt >= died.StartedAt) ? died : null;
+
+    /// <summary>When the source was restored, UTC, if no run ended since; null otherwise.</summary>
+    public DateTimeOffset? RestoredAt => Records.LastLiveRestore is { Succeeded: true } restore && !(Activity?.LastRunAt > restore.EndedAt) ? restore.EndedAt : null;
+
+    /// <summary>When the state was captured, UTC, that a good backup has; while the backups can't be listed, as far as the journal tells. Null when there is none.</summary>
+    public DateTimeOffset? LastGoodAt => IsUnreadable ? Records.History.Value.LastGoodRunAt : NewestGood?.CapturedAt;
+
+    /// <summary>What asks for a level, the highest first; none: the source is well protected, or new.</summary>
+    public IReadOnlyList<EscalationReason> Reasons => reasons ??= Escalation.Decide(this);
+
+    public EscalationLevel Level => Escalation.Highest(Reasons);
+
+    /// <summary>Whether it has yet to make its first good backup and still has its first day (<c>rpo.warning</c>) for that.</summary>
+    public bool IsNew => !IsUnreadable && NewestGood is null && SuccessfulRuns == 0 && Now - Activity?.AddedAt < Source.RpoWarning;
+
+    /// <summary>As people and documents read it: <c>OK</c>, <c>NEW</c>, <c>L1</c>, <c>L2</c>, <c>L3</c>. New is no level: whatever asks for one is told in its place.</summary>
+    public string LevelWord => Level.Label(IsNew);
+
+    /// <summary>As the scheduler of this process has planned it, which may be past; where there is none, after this instant. UTC; null: never.</summary>
+    public DateTimeOffset? NextRunOf(Schedule schedule) => Plan is null
+        ? schedule.Cron.GetNextOccurrence(Now, Source.Source.Zone)
+        : Plan.TryGetValue((Name, schedule.Name), out var at) ? at : null;
+}

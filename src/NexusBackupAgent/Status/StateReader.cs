@@ -1,0 +1,107 @@
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Platform;
+using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Stores;
+
+namespace NexusBackupAgent.Status;
+
+/// <summary>Gathers from journal, stores and state directory what states are made of. Nothing else in Status, Runbook, Metrics and Http reads the journal.</summary>
+/// <param name="stores">By name.</param>
+/// <param name="stateDirectory">Holds the agent's lock.</param>
+internal sealed class StateReader(
+    OperationJournal journal, RestoreHistory restores, IReadOnlyDictionary<string, IBackupStore> stores, string stateDirectory, TimeProvider timeProvider)
+{
+    private readonly ListingMemory memory = new();
+
+    /// <summary>One look by a command, beside an agent that may run or not.</summary>
+    /// <exception cref="BackupException">The journal can't be read, or the state directory not be used.</exception>
+    public async Task<StateSnapshot> ReadAsync(CancellationToken cancellationToken)
+    {
+        var (now, stores) = (timeProvider.GetUtcNow(), await StoresAsync(cancellationToken));
+        return new StateSnapshot(this, new AgentState(now, StateAccess.HasAgent(stateDirectory), journal.LastBeat()) { SelfTest = SelfTest(), Stores = stores }, ReadRecords());
+    }
+
+    /// <summary>One look by the agent itself. It remembers the backups that it has seen.</summary>
+    /// <exception cref="BackupException">The journal can't be read.</exception>
+    public Task<StateSnapshot> ReadAsync(JobScheduler scheduler, CancellationToken cancellationToken) => BesideAsync(scheduler, SelfTest(), ReadRecords(), cancellationToken);
+
+    /// <summary>The same while the journal can't be read.</summary>
+    public Task<StateSnapshot> ReadWithoutJournalAsync(JobScheduler scheduler, CancellationToken cancellationToken) => BesideAsync(scheduler, selfTest: null, JournalRecords.None, cancellationToken);
+
+    /// <summary>The source's last runs that failed in a row, oldest first; none when it never failed.</summary>
+    public IReadOnlyList<Operation> LastFailures(string source) => journal.LastFailures(source);
+
+    /// <summary>What was done to a source from an instant on, oldest first.</summary>
+    public IReadOnlyList<Operation> OperationsSince(string source, DateTimeOffset from) => journal.Since(source, from);
+
+    /// <summary>The newest attempts that failed, newest first.</summary>
+    public IReadOnlyList<(DateTimeOffset At, RunFailure Failure)> FailedAttempts(string source, int most) => journal.FailedAttempts(source, most);
+
+    /// <param name="listing">While it failed, the journal has to tell whether a good backup followed a failed restore.</param>
+    internal SourceHistory HistoryOf(ScheduledSource source, SourceListing listing, JournalRecords records)
+    {
+        var restore = records.Restores.LastOverLive.GetValueOrDefault(source.Name) ?? records.Restores.Died.FirstOrDefault(died => died.Source == source.Name);
+        return new SourceHistory
+        {
+            LastFailure = journal.LastFailure(source.Name),
+            LastGoodRunAt = listing.Failure is not null && restore is { EndedAt: { } ended }
+                ? journal.Since(source.Name, ended).LastOrDefault(done => done is { Kind: OperationKind.Backup, Succeeded: true })?.StartedAt
+                : null,
+            LastStarts = source.Schedules
+                .Select(schedule => (schedule.Name, At: journal.LastStarted(source.Name, schedule.Name)))
+                .Where(start => start.At is not null)
+                .ToDictionary(start => start.Name, start => start.At!.Value, StringComparer.Ordinal),
+        };
+    }
+
+    private async Task<StateSnapshot> BesideAsync(JobScheduler scheduler, Operation? selfTest, JournalRecords records, CancellationToken cancellationToken) =>
+        new(this, new AgentState(timeProvider.GetUtcNow(), IsRunning: true, scheduler.LastBeat) { SelfTest = selfTest, Stores = await StoresAsync(cancellationToken) }, records)
+        {
+            Plan = scheduler.NextRuns,
+            Memory = memory,
+        };
+
+    /// <exception cref="BackupException">The journal can't be read.</exception>
+    internal JournalRecords ReadRecords() => new(
+        journal.Read(),
+        journal.LastOfEach(OperationKind.Drill),
+        journal.LastSuccessOfEach(OperationKind.Drill),
+        journal.LastOfEach(OperationKind.Hook),
+        restores.Read())
+    {
+        DrillCounts = journal.Counts(OperationKind.Drill),
+        RestoreCounts = journal.Counts(OperationKind.Restore),
+    };
+
+    private Operation? SelfTest() => journal.LastOfEach(OperationKind.SelfTest).GetValueOrDefault("");
+
+    private async Task<IReadOnlyDictionary<string, StoreStatus>> StoresAsync(CancellationToken cancellationToken) =>
+        (await Task.WhenAll(stores.Values.Select(store => StoreStatus.ReadAsync(store, cancellationToken)))).ToDictionary(store => store.Name, StringComparer.Ordinal);
+}
+
+/// <summary>What one look shows: the agent, and each source when it is asked for, all from one reading of the journal.</summary>
+internal sealed record StateSnapshot(StateReader Reader, AgentState Agent, JournalRecords Records)
+{
+    /// <summary>When the scheduler of this process starts each schedule next; null in a process that has none.</summary>
+    public IReadOnlyDictionary<(string Source, string Schedule), DateTimeOffset>? Plan { get; init; }
+
+    /// <summary>Null: what can't be listed now is not known.</summary>
+    public ListingMemory? Memory { get; init; }
+
+    public StoreStatus StoreOf(ScheduledSource source) => Agent.Stores[source.Source.Catalog.Store.Name];
+
+    /// <summary>Lists the source's backups.</summary>
+    /// <param name="withOrphans">Whether files that belong to no backup are looked for as well.</param>
+    /// <param name="now">Later than the look, when something was done to the backups in between; null: the instant of the look.</param>
+    public async Task<SourceState> OfAsync(ScheduledSource source, CancellationToken cancellationToken, bool withOrphans = false, DateTimeOffset? now = null)
+    {
+        var listing = await SourceListing.ReadAsync(source.Source.Catalog, withOrphans, cancellationToken);
+        listing = Memory?.Remember(source.Name, listing) ?? listing;
+        return new SourceState(source, listing, Records.Of(source.Name, () => Reader.HistoryOf(source, listing, Records)), StoreOf(source), now ?? Agent.Now)
+        {
+            IsAgentRunning = Agent.IsRunning,
+            Plan = Plan,
+        };
+    }
+}
