@@ -54,10 +54,10 @@ internal sealed record Field(string Path, string Name, int Line, DocumentNode No
     }
 
     /// <summary>The value made from its text; a <see cref="FormatException"/> is reported and gives <paramref name="fallback"/>.</summary>
-    /// <param name="parse">Throws <see cref="FormatException"/> with what is wrong; what follows <c>: write</c> or <c>; write</c> in it is the mend.</param>
+    /// <param name="parse">Throws <see cref="FormatException"/> with what is wrong, or <see cref="WrongTextException"/> with the mend as well.</param>
     /// <param name="fallback">Stands in, so that reading goes on to the next problem.</param>
     /// <param name="example">A value that would be right.</param>
-    /// <param name="teaching">The mend when <paramref name="parse"/> refuses; default: an example.</param>
+    /// <param name="teaching">The mend when <paramref name="parse"/> tells none; default: an example.</param>
     public T Parse<T>(Func<string, T> parse, T fallback, string example, string? teaching = null)
     {
         if (Text(example) is not { } text)
@@ -68,8 +68,8 @@ internal sealed record Field(string Path, string Name, int Line, DocumentNode No
         }
         catch (FormatException wrong)
         {
-            var (problem, advice) = Split(wrong.Message);
-            Error(problem, advice ?? teaching ?? $"write for example {Name}: {example}");
+            var (problem, mend) = wrong is WrongTextException known ? (known.Problem, known.Mend) : (wrong.Message, null);
+            Error(problem, mend ?? teaching ?? $"write for example {Name}: {example}");
             return fallback;
         }
     }
@@ -85,12 +85,4 @@ internal sealed record Field(string Path, string Name, int Line, DocumentNode No
         Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Host.Length > 0 && (address.PathAndQuery.Length > 1 || address.UserInfo.Length > 0)
             ? $"{address.Scheme}://{address.Authority}/…"
             : text;
-
-    private static (string Problem, string? Advice) Split(string message)
-    {
-        var at = message.IndexOf(": write ", StringComparison.Ordinal);
-        if (at < 0)
-            at = message.IndexOf("; write ", StringComparison.Ordinal);
-        return at < 0 ? (message, null) : (message[..at], message[(at + 2)..]);
-    }
 }

@@ -13,7 +13,7 @@ internal static class PathText
         if (NameText.HasControlCharacter(text))
             throw new FormatException("contains a control character");
         if (text == "~" || text.StartsWith("~/", StringComparison.Ordinal))
-            throw new FormatException("begins with ~, which only a shell expands: write the absolute path");
+            throw new WrongTextException("begins with ~, which only a shell expands", "write the absolute path");
         return Path.GetFullPath(text, baseDirectory);
     }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using NexusBackupAgent.Configuration;
 
 namespace NexusBackupAgent.Restore;
 
@@ -16,13 +17,13 @@ internal sealed class Expectation
 
     private Expectation(string comparison, string value) => (this.comparison, this.value) = (comparison, value);
 
-    /// <exception cref="FormatException">A comparison with nothing.</exception>
+    /// <exception cref="WrongTextException">A comparison with nothing.</exception>
     public static Expectation Parse(string text)
     {
         var sign = Array.Find(Comparisons, sign => text.StartsWith(sign, StringComparison.Ordinal)) ?? "";
         var right = sign.Length == 0 ? text : text[sign.Length..].Trim();
         return sign.Length > 0 && right.Length == 0
-            ? throw new FormatException($"compares with nothing: write a value after {sign}, for example \"{sign} 1000\"")
+            ? throw new WrongTextException("compares with nothing", $"write a value after {sign}, for example \"{sign} 1000\"")
             : new Expectation(sign, right);
     }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
+using NexusBackupAgent.Configuration;
 
 namespace NexusBackupAgent.Retention;
 
@@ -37,7 +38,7 @@ internal readonly partial record struct RetentionPeriod
     /// <summary>Kept until deleted by hand.</summary>
     public static RetentionPeriod Forever { get; }
 
-    /// <exception cref="FormatException">The text is not a period; the message says what is.</exception>
+    /// <exception cref="WrongTextException">The text is not a period; the message says what is.</exception>
     public static RetentionPeriod Parse(string text)
     {
         var trimmed = text.Trim();
@@ -46,13 +47,13 @@ internal readonly partial record struct RetentionPeriod
 
         var match = CountAndUnit().Match(trimmed);
         if (!match.Success)
-            throw new FormatException($"'{text}' is not a period: write a whole number and one of h, d, w, mo, y, for example 7d, or forever");
+            throw new WrongTextException($"'{text}' is not a period", "write a whole number and one of h, d, w, mo, y, for example 7d, or forever", joint: ": ");
 
         var parsedUnit = ParseUnit(match.Groups["unit"].Value, text);
         if (!int.TryParse(match.Groups["count"].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var parsedCount) || parsedCount > Maximum(parsedUnit))
-            throw new FormatException($"'{text}' is too long a period: write at most {MaximumYears}y, or forever");
+            throw new WrongTextException($"'{text}' is too long a period", $"write at most {MaximumYears}y, or forever", joint: ": ");
         if (parsedCount == 0)
-            throw new FormatException($"'{text}' would keep nothing: write a number above zero, for example 7d");
+            throw new WrongTextException($"'{text}' would keep nothing", "write a number above zero, for example 7d", joint: ": ");
         return new RetentionPeriod(parsedCount, parsedUnit);
     }
 
@@ -123,8 +124,8 @@ internal readonly partial record struct RetentionPeriod
         "w" => Unit.Weeks,
         "mo" => Unit.Months,
         "y" => Unit.Years,
-        "m" => throw new FormatException($"'{text}' is ambiguous: for months write mo, for example 12mo; minutes are too short to keep a backup"),
-        _ => throw new FormatException($"'{text}' is not a period: write a whole number and one of h, d, w, mo, y, for example 7d"),
+        "m" => throw new WrongTextException($"'{text}' is ambiguous: for months write mo, for example 12mo; minutes are too short to keep a backup", mend: null),
+        _ => throw new WrongTextException($"'{text}' is not a period", "write a whole number and one of h, d, w, mo, y, for example 7d", joint: ": "),
     };
 
     private static string Suffix(Unit unit) => unit switch

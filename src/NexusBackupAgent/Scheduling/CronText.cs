@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Cronos;
+using NexusBackupAgent.Configuration;
 
 namespace NexusBackupAgent.Scheduling;
 
@@ -24,7 +25,7 @@ internal static partial class CronText
     ];
 
     /// <returns>The local times named; and whether the expression is an interval, which happens in both passes of a repeated hour.</returns>
-    /// <exception cref="FormatException">See <see cref="CronSchedule.Parse"/>.</exception>
+    /// <exception cref="WrongTextException">See <see cref="CronSchedule.Parse"/>.</exception>
     public static (CronExpression Calendar, bool IsInterval) Read(string expression)
     {
         var words = Word().Matches(expression);
@@ -33,8 +34,8 @@ internal static partial class CronText
         if (words.Count is 5 or 6)
             return ReadFields(words);
 
-        throw new FormatException(
-            $"'{expression}' has {words.Count} fields: write 5 (minute hour day-of-month month day-of-week), 6 with seconds first, or one of {string.Join(", ", Macros)}");
+        throw new WrongTextException(
+            $"'{expression}' has {words.Count} fields", $"write 5 (minute hour day-of-month month day-of-week), 6 with seconds first, or one of {string.Join(", ", Macros)}", joint: ": ");
     }
 
     private static (CronExpression Calendar, bool IsInterval) ReadFields(MatchCollection words)
@@ -49,7 +50,7 @@ internal static partial class CronText
     private static string Expand(Match macro) =>
         Macros.Contains(macro.Value, StringComparer.OrdinalIgnoreCase)
             ? CronExpression.Parse(macro.Value).ToString()
-            : throw new FormatException($"macro at column {macro.Index + 1}: '{macro.Value}' is unknown; write one of {string.Join(", ", Macros)}");
+            : throw new WrongTextException($"macro at column {macro.Index + 1}: '{macro.Value}' is unknown", $"write one of {string.Join(", ", Macros)}");
 
     [GeneratedRegex(@"\S+")]
     private static partial Regex Word();
@@ -67,7 +68,7 @@ internal static partial class CronText
         /// <param name="text">The field: items with commas between.</param>
         /// <param name="column">1-based, where it begins in the expression.</param>
         /// <returns>The same as Cronos reads it.</returns>
-        /// <exception cref="FormatException">Names the field, the item's column and what is allowed.</exception>
+        /// <exception cref="WrongTextException">Names the field, the item's column and what is allowed.</exception>
         public string Read(string text, int column)
         {
             var items = text.Split(',');
@@ -112,10 +113,11 @@ internal static partial class CronText
             var step = int.Parse(written.Value, CultureInfo.InvariantCulture);
             return step >= 1 && step <= last
                 ? step
-                : throw new FormatException($"{name} field at column {column + written.Index}: a step of {written.Value} is not allowed; write 1 to {last}");
+                : throw new WrongTextException($"{name} field at column {column + written.Index}: a step of {written.Value} is not allowed", $"write 1 to {last}");
         }
 
-        private FormatException Refuse(string text, int column) =>
-            new($"{name} field at column {column}: '{text}' is not allowed; write {lowest} to {highest}{alternative}, *, a range such as {lowest + 1}-{lowest + 5}, a step such as */2, or a list of these with commas and no spaces");
+        private WrongTextException Refuse(string text, int column) => new(
+            $"{name} field at column {column}: '{text}' is not allowed",
+            $"write {lowest} to {highest}{alternative}, *, a range such as {lowest + 1}-{lowest + 5}, a step such as */2, or a list of these with commas and no spaces");
     }
 }

@@ -20,7 +20,8 @@ internal sealed record SelfTestDamage(string Name, IReadOnlyList<VerificationChe
     public bool IsOfIncrement { get; init; }
 
     /// <summary>Every way that is feared, and none at all, which must pass.</summary>
-    public static IReadOnlyList<SelfTestDamage> All { get; } =
+    /// <param name="noun">What is backed up: <c>database</c>.</param>
+    public static IReadOnlyList<SelfTestDamage> AllOf(string noun) =>
     [
         new("undamaged", [], _ => Task.CompletedTask),
         .. new[] { 1, 25, 50, 75, 99 }.Select(percent => new SelfTestDamage(
@@ -35,7 +36,7 @@ internal sealed record SelfTestDamage(string Name, IReadOnlyList<VerificationChe
         new("another backup's hashes in its manifest", [Checksum], SwapHashesAsync),
         new("an older backup under its name", [Checksum], StaleContentAsync),
         new("cut off before it was hashed", [Decoding], HashTruncatedAsync),
-        new("a damaged database, stored without a flaw", [Integrity], TakeRuinedAsync),
+        new($"a damaged {noun}, stored without a flaw", [Integrity], TakeRuinedAsync),
         new("an increment, undamaged", [], _ => Task.CompletedTask) { IsOfIncrement = true },
         new("a bit flipped in an increment", [Checksum, Decoding], copy => ChangeAsync(copy, bytes => bytes[bytes.Length / 2] ^= 4)) { IsOfIncrement = true },
         new("a bit flipped in what an increment builds on", [Checksum, Decoding], copy => ChangeAsync(copy with { File = copy.Base! }, bytes => bytes[bytes.Length / 2] ^= 4)) { IsOfIncrement = true },

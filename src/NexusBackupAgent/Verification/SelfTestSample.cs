@@ -50,6 +50,8 @@ internal sealed class SelfTestSample : IDisposable
 
     public IBackupSource Source => Specimen.Source;
 
+    public string Noun => Specimen.Noun;
+
     /// <summary>Whether the kind has increments, and one of them is among the backups.</summary>
     public bool HasIncrement => artifacts.Length > 3;
 

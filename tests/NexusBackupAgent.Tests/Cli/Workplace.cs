@@ -32,6 +32,9 @@ internal sealed class Workplace : IDisposable
 
     public string Path { get; }
 
+    /// <summary>What sources and stores may be.</summary>
+    public AgentKinds Kinds { get; init; } = AgentKinds.Shipped;
+
     public string Store => In("backups");
 
     public string Configuration => In("nexus-backup.yml");
@@ -98,7 +101,7 @@ internal sealed class Workplace : IDisposable
     {
         using var output = new StringWriter();
         using var error = new StringWriter();
-        var context = new CommandContext(new Terminal(output, error, outputIsWatched: false, errorIsWatched: false), Clock, Path);
+        var context = new CommandContext(new Terminal(output, error, outputIsWatched: false, errorIsWatched: false), Clock, Path) { Kinds = Kinds };
         var code = await new CommandLine(context, AgentHost.RunAsync).InvokeAsync(arguments, cancellationToken);
         return new CommandResult(code, output.ToString(), error.ToString());
     }

@@ -16,10 +16,10 @@ internal sealed class RunningService : IAsyncDisposable
     public HttpClient Http { get; } = new();
 
     /// <summary>Starts in a directory with a configuration, to which <c>listen</c> is added, and waits until it answers.</summary>
-    public static async Task<RunningService> StartAsync(TempDirectory home, ManualClock clock, string configuration)
+    public static async Task<RunningService> StartAsync(TempDirectory home, ManualClock clock, string configuration, AgentKinds? kinds = null)
     {
         await File.WriteAllTextAsync(home["nexus-backup.yml"], "listen: http://127.0.0.1:0\n" + configuration);
-        var (loaded, problems) = ConfigurationFile.Load(home["nexus-backup.yml"], TimeZoneInfo.Utc);
+        var (loaded, problems) = ConfigurationFile.Load(home["nexus-backup.yml"], TimeZoneInfo.Utc, kinds);
         Assert.True(loaded is not null, string.Join('\n', problems));
 
         var service = new RunningService(loaded, clock);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Retention;
 
 namespace NexusBackupAgent.Tests.Retention;
@@ -47,7 +48,7 @@ public class RetentionPeriodTests
     [InlineData("2147483647w", "too long")]
     public void What_is_no_period_is_refused_with_what_to_write(string text, string expected)
     {
-        var refused = Assert.Throws<FormatException>(() => RetentionPeriod.Parse(text));
+        var refused = Assert.Throws<WrongTextException>(() => RetentionPeriod.Parse(text));
 
         Assert.Contains(expected, refused.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', refused.Message);

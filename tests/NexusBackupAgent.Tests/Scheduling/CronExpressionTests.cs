@@ -1,3 +1,4 @@
+using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Scheduling;
 
 namespace NexusBackupAgent.Tests.Scheduling;
@@ -43,7 +44,7 @@ public class CronExpressionTests
     [InlineData("٣ * * * *", "minute field at column 1")]
     public void A_wrong_expression_is_refused_with_field_column_and_what_is_allowed(string expression, string expected)
     {
-        var refused = Assert.Throws<FormatException>(() => CronSchedule.Parse(expression));
+        var refused = Assert.Throws<WrongTextException>(() => CronSchedule.Parse(expression));
 
         Assert.Contains(expected, refused.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', refused.Message);

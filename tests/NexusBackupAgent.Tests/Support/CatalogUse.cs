@@ -10,7 +10,7 @@ internal static class CatalogUse
 {
     /// <summary>What a database's backups are called.</summary>
     public static ArtifactFormats Formats { get; } =
-        new(type => type == BackupType.Full ? new ArtifactFormat(".db.gz", ArtifactEncoding.Gzip) : new ArtifactFormat(".db-wal.gz", ArtifactEncoding.Gzip));
+        new(type => new ArtifactFormat(type == BackupType.Full ? ".db.gz" : ".db-wal.gz", ArtifactEncoding.Gzip) { Sidecars = [".pages"] });
 
     public static BackupCatalog CatalogOf(IBackupStore store, TimeZoneInfo? zone = null, string directory = "itsm") =>
         new(store, directory, "itsm", "sqlite", Formats, zone ?? TimeZoneInfo.Utc);

@@ -7,14 +7,14 @@ namespace NexusBackupAgent.Tests.Support;
 /// A store in memory that can't rename and does not tell its space. It keeps apart what a power cut would take: changes of
 /// names reach its "disk" in their order, at the latest when a change in the same directory is durable now.
 /// </summary>
-internal sealed class MemoryStore : IBackupStore
+internal sealed class MemoryStore(string name = "memory") : IBackupStore
 {
     private readonly Lock gate = new();
     private readonly List<Change> pending = [];
     private Dictionary<string, Content> files = new(StringComparer.Ordinal);
     private Dictionary<string, Content> disk = new(StringComparer.Ordinal);
 
-    public string Name => "memory";
+    public string Name => name;
 
     /// <summary>How many changes a power cut could take now.</summary>
     public int Pending => pending.Count;
@@ -42,7 +42,7 @@ internal sealed class MemoryStore : IBackupStore
         }
     }
 
-    public string Describe(string path) => "memory:/" + path;
+    public string Describe(string path) => $"{name}:/{path}";
 
     public async Task<StoredFile> PutAsync(string path, bool replace, Durability durability, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken)
     {

@@ -34,7 +34,7 @@ public sealed class SelfTestTests : IDisposable
     public async Task Every_kind_of_damage_is_found_by_the_check_that_ought_to_and_a_sound_copy_passes()
     {
         var results = await RunAsync(verifier.VerifyAsync);
-        Assert.Equal(SelfTestDamage.All.Count, results.Count);
+        Assert.Equal(SelfTestDamage.AllOf("database").Count, results.Count);
         Assert.All(results, result => Assert.True(result.Passed, $"{result.Name}: {result.Detail}"));
         Assert.Empty(Directory.EnumerateFileSystemEntries(Assert.Single(Directory.GetDirectories(scratch.Path))));
     }
