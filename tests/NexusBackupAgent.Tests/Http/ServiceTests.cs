@@ -130,7 +130,7 @@ public sealed class ServiceTests : IDisposable
     {
         await using var service = await RunningService.StartAsync(home, clock, Configuration);
         await HealthUntilAsync(service, HttpStatusCode.OK);
-        await SqliteSamples.SqlAsync(Path.Combine(home["state"], "journal.db"), "ALTER TABLE run_counts RENAME TO gone");
+        await SqliteSamples.SqlAsync(Path.Combine(home["state"], "journal.db"), "ALTER TABLE operation_counts RENAME TO gone");
 
         using var response = await service.Http.GetAsync("metrics");
 
