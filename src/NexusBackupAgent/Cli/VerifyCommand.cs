@@ -5,6 +5,7 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Cli;
 
@@ -108,7 +109,8 @@ internal static class VerifyCommand
 
             if (backup is { State: BackupState.Quarantined, Verification.Passed: true })
             {
-                terminal.Warn($"backup '{now}' of '{source.Name}' was set aside and is sound now; to take it back: mv '{now}' '{source.Catalog.Locate(BackupFiles.Original(backup.File))}'");
+                var rename = source.Catalog.Store.Inspection.Rename(source.Catalog.PathOf(backup.File), source.Catalog.PathOf(BackupFiles.Original(backup.File)));
+                terminal.Warn($"backup '{now}' of '{source.Name}' was set aside and is sound now{(rename is null ? "" : $"; to take it back: {rename}")}");
                 return;
             }
 
@@ -119,7 +121,7 @@ internal static class VerifyCommand
             else if (was == now)
                 terminal.Fail(message, "it was set aside before; delete it when it is no longer needed for analysis");
             else
-                terminal.Fail($"{message}; it is kept as '{now}'", $"check the store's disk (dmesg | tail; smartctl -H); what is good is in nexus-backup list '{source.Name}'");
+                terminal.Fail($"{message}; it is kept as '{now}'", $"{source.Catalog.Store.CheckDisk()}; what is good is in nexus-backup list '{source.Name}'");
             if (was != now)
                 bereft.Add(source);
         }

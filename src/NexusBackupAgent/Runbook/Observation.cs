@@ -58,6 +58,12 @@ internal sealed record Observation(
     /// <summary>Whether root looked. Root may see everything.</summary>
     public bool IsRoot { get; init; }
 
+    /// <summary>Looks at the store for people.</summary>
+    public IStoreInspection StoreInspection => State.Source.Source.Catalog.Store.Inspection;
+
+    /// <summary><see cref="Directory"/> as the store calls it.</summary>
+    public string PathInStore => State.Source.Source.Catalog.PathOf("");
+
     /// <summary>The user who has to own what the agent uses.</summary>
     public string AgentUser => OtherOwner?.Name ?? User;
 
@@ -83,4 +89,10 @@ internal sealed record Observation(
 
     /// <summary>The command that answers a question about the live source; none where its kind has no such command.</summary>
     public IEnumerable<string> Ask(SourceQuestion question) => Inspection.CommandFor(question) is { } command ? [command] : [];
+
+    /// <summary>The command that answers a question about the store as a whole; none where its kind has no such command.</summary>
+    public IEnumerable<string> AskStore(StoreQuestion question) => StoreInspection.CommandFor(question, "") is { } command ? [command] : [];
+
+    /// <summary>The same, about the place in the store where this source's backups lie.</summary>
+    public IEnumerable<string> AskDirectory(StoreQuestion question) => StoreInspection.CommandFor(question, PathInStore) is { } command ? [command] : [];
 }

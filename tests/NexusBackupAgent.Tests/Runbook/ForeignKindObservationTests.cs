@@ -15,10 +15,12 @@ public sealed class ForeignKindObservationTests : IDisposable
 {
     private static readonly Commands Commands = new(configuration: null);
 
-    private readonly Workplace place = new() { Kinds = ForeignKinds.With(new MemoryStore("main")) };
+    private readonly MemoryStore store = new("main");
+    private readonly Workplace place;
 
     public ForeignKindObservationTests()
     {
+        place = new Workplace { Kinds = ForeignKinds.With(store) };
         TreeSource.Make(place.In("files"), "first");
         File.WriteAllText(place.Configuration, """
             stores:
@@ -53,6 +55,51 @@ public sealed class ForeignKindObservationTests : IDisposable
         Assert.Equal(FailureKind.StoreFull, seen.State.LastFailure?.Kind);
         Assert.True(LastFailure.IsOver(seen));
         Assert.Null(FullDisk.Find(seen, Commands));
+    }
+
+    [Theory]
+    [InlineData(nameof(FailureKind.Permission))]
+    [InlineData(nameof(FailureKind.StoreUnavailable))]
+    [InlineData(nameof(FailureKind.StoreFull))]
+    public async Task What_is_no_directory_is_asked_nothing_in_a_shell(string kind)
+    {
+        Assert.Equal(0, (await place.RunAsync("backup")).Code);
+        var seen = await ObserveAsync() with { WriteFailure = new BackupException(Enum.Parse<FailureKind>(kind), "it is refused", "look closer") };
+
+        var found = Flowchart.Walk(seen, Commands).Findings[0];
+
+        Assert.Equal(kind == nameof(FailureKind.StoreFull) ? Cause.Disk : Cause.Permission, found.Cause);
+        Assert.All(found.Next, command => Assert.StartsWith("nexus-backup ", command, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Its_texts_send_nobody_to_a_disk()
+    {
+        Assert.Equal(0, (await place.RunAsync("backup")).Code);
+        var path = store.Paths.Single(path => path.EndsWith(".tar.gz", StringComparison.Ordinal));
+        var bytes = await store.ReadAsync(path, CancellationToken.None);
+        bytes[bytes.Length / 2] ^= 1;
+        await store.PutAsync(path, replace: true, Durability.Now, (stream, token) => stream.WriteAsync(bytes, token).AsTask(), CancellationToken.None);
+
+        var said = (await place.RunAsync("verify", "--no-replacement")).Error;
+
+        Assert.Contains("is corrupt", said, StringComparison.Ordinal);
+        Assert.Equal("check store 'main'", store.CheckDisk());
+        Assert.DoesNotContain("dmesg", said, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Nor_does_the_refusal_of_a_checksum_that_somebody_wrote()
+    {
+        Assert.Equal(0, (await place.RunAsync("backup")).Code);
+        var path = store.Paths.Single(path => path.EndsWith(".sha256", StringComparison.Ordinal));
+        var line = System.Text.Encoding.UTF8.GetBytes($"{new string('0', 64)}  {path[(path.LastIndexOf('/') + 1)..^".sha256".Length]}\n");
+        await store.PutAsync(path, replace: true, Durability.Now, (stream, token) => stream.WriteAsync(line, token).AsTask(), CancellationToken.None);
+
+        var said = (await place.RunAsync("verify", "--no-replacement")).Error;
+
+        Assert.Contains("once that is explained: delete it, and verify it again", said, StringComparison.Ordinal);
+        Assert.DoesNotContain("sha256sum", said, StringComparison.Ordinal);
     }
 
     private async Task<Observation> ObserveAsync()
