@@ -16,6 +16,9 @@ internal sealed record SelfTestDamage(string Name, IReadOnlyList<VerificationChe
     private const VerificationCheck Decoding = VerificationCheck.Encoding;
     private const VerificationCheck Integrity = VerificationCheck.Integrity;
 
+    /// <summary>Per cent of the file before the bit that is flipped.</summary>
+    private static readonly int[] FlippedAt = [1, 25, 50, 75, 99];
+
     /// <summary>Whether it is done to an increment, or to what that builds on.</summary>
     public bool IsOfIncrement { get; init; }
 
@@ -24,7 +27,7 @@ internal sealed record SelfTestDamage(string Name, IReadOnlyList<VerificationChe
     public static IReadOnlyList<SelfTestDamage> AllOf(string noun) =>
     [
         new("undamaged", [], _ => Task.CompletedTask),
-        .. new[] { 1, 25, 50, 75, 99 }.Select(percent => new SelfTestDamage(
+        .. FlippedAt.Select(percent => new SelfTestDamage(
             $"a bit flipped at {percent} %", [Checksum, Decoding], copy => ChangeAsync(copy, bytes => bytes[(int)(bytes.Length * (percent / 100.0))] ^= 4))),
         new("the last bit flipped", [Checksum], copy => ChangeAsync(copy, bytes => bytes[^1] ^= 1)),
         new("cut off", [Checksum, Decoding], copy => ReplaceAsync(copy, bytes => bytes[..(bytes.Length * 2 / 3)])),
