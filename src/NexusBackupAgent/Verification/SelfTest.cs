@@ -5,7 +5,7 @@ using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Verification;
 
-/// <summary>Reads one backup back and says what was found, as <see cref="BackupVerifier.VerifyAsync"/> does.</summary>
+/// <summary>Reads one backup back and says what was found, as <c>BackupVerifier.VerifyAsync</c> does.</summary>
 internal delegate Task<Backup> VerifyBackup(IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken);
 
 /// <summary>What became of one damaged copy.</summary>

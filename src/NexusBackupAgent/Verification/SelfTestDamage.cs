@@ -17,6 +17,9 @@ internal sealed record SelfTestDamage(string Name, IReadOnlyList<VerificationChe
     private const VerificationCheck Decoding = VerificationCheck.Encoding;
     private const VerificationCheck Integrity = VerificationCheck.Integrity;
 
+    /// <summary>Per cent of the file before the bit that is flipped.</summary>
+    private static readonly int[] FlippedAt = [1, 25, 50, 75, 99];
+
     private static readonly SelfTestDamage[] OfIncrement =
     [
         new("an increment, undamaged", [], _ => Task.CompletedTask) { IsOfIncrement = true },
@@ -38,7 +41,7 @@ internal sealed record SelfTestDamage(string Name, IReadOnlyList<VerificationChe
         return
         [
             new("undamaged", [], _ => Task.CompletedTask),
-            .. new[] { 1, 25, 50, 75, 99 }.Select(percent => new SelfTestDamage(
+            .. FlippedAt.Select(percent => new SelfTestDamage(
                 $"a bit flipped at {percent} %", both, copy => ChangeAsync(copy, bytes => bytes[(int)(bytes.Length * (percent / 100.0))] ^= 4))),
             new("the last bit flipped", [Checksum], copy => ChangeAsync(copy, bytes => bytes[^1] ^= 1)),
             new("cut off", both, copy => ReplaceAsync(copy, bytes => bytes[..(bytes.Length * 2 / 3)])),
