@@ -109,8 +109,10 @@ internal static class VerifyCommand
 
             if (backup is { State: BackupState.Quarantined, Verification.Passed: true })
             {
-                var rename = source.Catalog.Store.Inspection.Rename(source.Catalog.PathOf(backup.File), source.Catalog.PathOf(BackupFiles.Original(backup.File)));
-                terminal.Warn($"backup '{now}' of '{source.Name}' was set aside and is sound now{(rename is null ? "" : $"; to take it back: {rename}")}");
+                var takeBack = BackupFiles.IsSetAside(backup.File)
+                    ? source.Catalog.Store.Inspection.Rename(source.Catalog.PathOf(backup.File), source.Catalog.PathOf(BackupFiles.Original(backup.File)))
+                    : $"delete '{source.Catalog.Locate(BackupFiles.Verification(backup.File))}', then verify it again";
+                terminal.Warn($"backup '{now}' of '{source.Name}' was set aside and is sound now{(takeBack is null ? "" : $"; to take it back: {takeBack}")}");
                 return;
             }
 
@@ -118,11 +120,11 @@ internal static class VerifyCommand
             var message = $"backup '{was}' of '{source.Name}' is corrupt: {BackupExaminer.ReasonOf(backup)}";
             if (backup.State == BackupState.Corrupt && Refusal(source, backup) is { } refusal)
                 terminal.Fail($"{message}; {refusal.Message}", refusal.Hint);
-            else if (was == now)
+            else if (before.IsSetAside)
                 terminal.Fail(message, "it was set aside before; delete it when it is no longer needed for analysis");
             else
-                terminal.Fail($"{message}; it is kept as '{now}'", $"{source.Catalog.Store.CheckDisk()}; what is good is in nexus-backup list '{source.Name}'");
-            if (was != now)
+                terminal.Fail($"{message}; {(backup.File == before.File ? "it is set aside under its own name, and no restore uses it" : $"it is kept as '{now}'")}", $"{source.Catalog.Store.CheckDisk()}; what is good is in nexus-backup list '{source.Name}'");
+            if (backup.IsSetAside && !before.IsSetAside)
                 bereft.Add(source);
         }
 

@@ -83,8 +83,7 @@ public sealed class ForeignKindObservationTests : IDisposable
 
         var said = (await place.RunAsync("verify", "--no-replacement")).Error;
 
-        Assert.Contains("is corrupt", said, StringComparison.Ordinal);
-        Assert.Equal("check store 'main'", store.CheckDisk());
+        Assert.Contains("check store 'main'; what is good is in", said, StringComparison.Ordinal);
         Assert.DoesNotContain("dmesg", said, StringComparison.Ordinal);
     }
 
