@@ -31,7 +31,7 @@ internal sealed record JournalSnapshot(
 {
     public const string ChecksumCheck = "checksum";
 
-    /// <summary>Whether what was stored decodes to its end; counted as <c>gzip</c> in the journal.</summary>
+    /// <summary>Whether what was stored decodes to its end; earlier agents counted it as <c>gzip</c>.</summary>
     public const string EncodingCheck = "encoding";
 
     /// <summary>The source's own check.</summary>
