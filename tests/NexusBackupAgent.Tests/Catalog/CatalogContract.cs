@@ -1,3 +1,4 @@
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Sources;
@@ -172,6 +173,31 @@ public abstract class CatalogContract
         var (backups, orphans) = await catalog.ListWithOrphansAsync(CancellationToken.None);
 
         Assert.Equal((1, 1, 1), (backups.Count, orphans.Count, watched.Listings));
+    }
+
+    [Fact]
+    public async Task What_an_interrupted_removal_leaves_is_never_adopted_where_nothing_in_it_tells_who_wrote_it()
+    {
+        const string Dump = "daily_20260214_020000.dump";
+        var formats = new ArtifactFormats(type => type == BackupType.Full ? new ArtifactFormat(".dump", ArtifactEncoding.None) : null);
+        var catalog = new BackupCatalog(Store, "itsm", "itsm", "sqlite", formats, TimeZoneInfo.Utc);
+        await PutAsync(Dump, "PGDMP");
+        await PutAsync(Dump + ".globals.sql", "CREATE ROLE app");
+        await PutAsync($".{Dump}.pending", "");
+        await PutAsync($".{Dump}.globals.sql.pending", "");
+        var before = await FilesAsync();
+
+        Assert.Empty(await catalog.SweepAsync(TimeProvider.System.GetUtcNow().AddYears(1), Grace, CancellationToken.None));
+        await catalog.AbandonAsync(Dump, isWritten: false, CancellationToken.None);
+
+        Assert.Equal(before, await FilesAsync());
+        Assert.Empty(await catalog.AllAsync());
+        var told = Assert.Single(await catalog.FindOrphansAsync(CancellationToken.None), orphan => orphan.File == Dump);
+        Assert.Contains("delete it by hand", told.Reason, StringComparison.Ordinal);
+
+        await Store.DeleteAsync("itsm/" + Dump, Durability.Now, CancellationToken.None); // a person did
+        await catalog.SweepAsync(TimeProvider.System.GetUtcNow().AddYears(1), Grace, CancellationToken.None);
+        Assert.Empty(await FilesAsync());
     }
 
     private async Task AssertAllOrNothingAsync(Backup older, int expected)
