@@ -177,6 +177,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
     private static string? DamageOf(BackupManifest manifest, LinkReading reading, ContentCheck? content) => content switch
     {
         _ when reading.DamageOf(manifest) is { } damage => damage,
+        { Restored: null } when manifest.Restored is not null => "its check did not tell what it gives with what it builds on",
         { Restored: { } restored } when restored != manifest.Restored =>
             $"with what it builds on it gives {restored.Length} bytes, SHA-256 {restored.Sha256}, and what was captured had {manifest.Restored?.Length} bytes, {manifest.Restored?.Sha256}",
         _ => null,
