@@ -259,10 +259,15 @@ internal class BackupCatalog
     }
 
     /// <summary>Renames the companions that were left behind when the artifact was renamed.</summary>
+    /// <returns>Scattered still, where the store can't rename.</returns>
     public async Task<Backup> GatherAsync(Backup backup, CancellationToken cancellationToken)
     {
         foreach (var (from, to) in (await files.ListAsync(cancellationToken)).StraysOf(backup.File, backup.Manifest.PartNames))
-            await files.TryRenameAsync(from, to, cancellationToken);
+        {
+            if (!await files.TryRenameAsync(from, to, cancellationToken))
+                return backup with { IsScattered = true };
+        }
+
         return backup with { IsScattered = false };
     }
 

@@ -200,6 +200,21 @@ public abstract class CatalogContract
         Assert.Empty(await FilesAsync());
     }
 
+    [Fact]
+    public async Task Removing_what_somebody_renamed_alone_leaves_nothing_under_its_former_name()
+    {
+        var backup = await Catalog.AddInPartsAsync();
+        var bytes = await Store.ReadAsync("itsm/" + backup.File, CancellationToken.None);
+        await Store.PutAsync($"itsm/{backup.File}.bad", replace: true, Durability.Now, (stream, token) => stream.WriteAsync(bytes, token).AsTask(), CancellationToken.None);
+        await Store.DeleteAsync("itsm/" + backup.File, Durability.Now, CancellationToken.None);
+        var scattered = Assert.Single(await Catalog.AllAsync());
+        Assert.Equal((true, backup.Id), (scattered.IsScattered, scattered.Id));
+
+        await Catalog.RemoveAsync(scattered, CancellationToken.None);
+
+        Assert.Empty(await FilesAsync());
+    }
+
     private async Task AssertAllOrNothingAsync(Backup older, int expected)
     {
         var listed = await Catalog.AllAsync();
