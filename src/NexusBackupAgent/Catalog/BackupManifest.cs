@@ -68,6 +68,9 @@ internal sealed record BackupManifest(
     public bool IsCommitted => Stored.Sha256.Length > 0;
 }
 
+/// <summary>What a manifest of any version says of itself.</summary>
+internal sealed record ManifestFormat(int FormatVersion);
+
 /// <summary>A further file of a backup, <c>&lt;artifact&gt;.&lt;name&gt;</c>.</summary>
 /// <param name="Name">Behind the artifact's name and a dot: <c>wal.tar.gz</c>.</param>
 /// <param name="Encoding">How it is stored.</param>
