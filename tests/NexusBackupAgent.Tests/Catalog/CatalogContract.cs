@@ -215,6 +215,17 @@ public abstract class CatalogContract
         Assert.Empty(await FilesAsync());
     }
 
+    [Fact]
+    public async Task What_a_backup_takes_includes_its_further_parts()
+    {
+        var backup = await Catalog.AddInPartsAsync();
+        var listed = Assert.Single(await Catalog.AllAsync());
+
+        Assert.Equal(backup.Manifest.Stored.Length + 300, listed.StoredLength);
+        Assert.Equal(listed.StoredLength, backup.Manifest.StoredLength);
+        Assert.Equal(listed.StoredLength, listed.LengthToRead);
+    }
+
     private async Task AssertAllOrNothingAsync(Backup older, int expected)
     {
         var listed = await Catalog.AllAsync();
