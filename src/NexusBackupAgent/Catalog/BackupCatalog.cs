@@ -98,6 +98,13 @@ internal class BackupCatalog
     public async Task<IReadOnlyList<Backup>> ListAsync(CancellationToken cancellationToken) =>
         await reader.ReadAsync(await files.ListAsync(cancellationToken), cancellationToken);
 
+    /// <summary>The same as the store tells it now, also to a session.</summary>
+    public Task<IReadOnlyList<Backup>> ListAgainAsync(CancellationToken cancellationToken)
+    {
+        files.Forget();
+        return ListAsync(cancellationToken);
+    }
+
     /// <summary>All backups, newest first, and the files that belong to none, of one and the same look at the directory.</summary>
     public async Task<(IReadOnlyList<Backup> Backups, IReadOnlyList<Orphan> Orphans)> ListWithOrphansAsync(CancellationToken cancellationToken)
     {
