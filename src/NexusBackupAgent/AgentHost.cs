@@ -10,7 +10,6 @@ using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Artifacts.Deflate;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Http;
-using NexusBackupAgent.Journal;
 using NexusBackupAgent.Metrics;
 using NexusBackupAgent.Platform;
 

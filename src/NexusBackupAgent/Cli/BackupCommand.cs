@@ -3,7 +3,6 @@ using Spectre.Console;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
-using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Scheduling;

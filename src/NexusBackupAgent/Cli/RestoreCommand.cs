@@ -1,12 +1,10 @@
 using System.CommandLine;
-using Spectre.Console;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Scheduling;
-using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Cli;
 

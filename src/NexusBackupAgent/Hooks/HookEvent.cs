@@ -1,7 +1,6 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
-using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Hooks;
 

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Platform;

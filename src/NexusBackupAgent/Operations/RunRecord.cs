@@ -1,4 +1,3 @@
-using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Sources;
 

@@ -1,6 +1,5 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Journal;
 
 namespace NexusBackupAgent.Runbook;

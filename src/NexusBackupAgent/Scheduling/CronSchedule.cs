@@ -50,7 +50,7 @@ internal sealed class CronSchedule
         rhythm = LocalAtOrAfter(Earliest) is { } first && LocalAtOrAfter(first + Second) is { } second ? second - first : null;
     }
 
-    /// <exception cref="WrongTextException">The expression is wrong; the message names the field, the position (1-based column) and what is allowed.</exception>
+    /// <exception cref="FormatException">The expression is wrong; the message names the field, the position (1-based column) and what is allowed.</exception>
     public static CronSchedule Parse(string expression)
     {
         var (calendar, isInterval) = CronText.Read(expression);

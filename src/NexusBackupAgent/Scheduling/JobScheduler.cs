@@ -163,8 +163,8 @@ internal sealed partial class JobScheduler(
     /// <param name="isKnown">Whether it was taken on before: what a start finds lost, the start makes up for.</param>
     private async Task LookAfterAsync(ScheduledSource source, bool isKnown, CancellationToken cancellationToken)
     {
-        var backups = await upkeep.LookAfterAsync(source.Source, cancellationToken);
-        if (isKnown && await newcomers.AfterLossAsync(source, backups, timeProvider.GetUtcNow(), cancellationToken) is { } schedule
+        var listed = await upkeep.LookAfterAsync(source.Source, cancellationToken);
+        if (isKnown && await newcomers.AfterLossAsync(source, listed, timeProvider.GetUtcNow(), cancellationToken) is { } schedule
             && work.Enqueue(source.Name, schedule.Name, () => RunAsync(source, schedule, cancellationToken)))
         {
             BackupsLost(source.Name, schedule.Name);

@@ -4,7 +4,6 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Retention;
-using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Scheduling;
 

@@ -1,4 +1,3 @@
-using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Retention;

@@ -1,4 +1,3 @@
-using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 
 namespace NexusBackupAgent.Status;

@@ -5,7 +5,7 @@ using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Verification;
 
-/// <summary>Reads one backup back and says what was found, as <see cref="BackupVerifier.VerifyAsync"/> does.</summary>
+/// <summary>Reads one backup back and says what was found, as <c>BackupVerifier.VerifyAsync</c> does.</summary>
 internal delegate Task<Backup> VerifyBackup(IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken);
 
 /// <summary>What became of one damaged copy.</summary>
@@ -43,7 +43,7 @@ internal sealed class SelfTest(VerifyBackup verify, SelfTestParts parts, Scratch
         {
             using var sample = await SelfTestSample.MakeAsync(newSpecimen, parts, scratch, timeProvider, cancellationToken);
             var results = new List<SelfTestResult>();
-            foreach (var damage in SelfTestDamage.AllOf(sample.Noun).Where(damage => sample.HasIncrement || !damage.IsOfIncrement))
+            foreach (var damage in SelfTestDamage.AllOf(sample.Source, sample.Noun))
                 results.Add(await TryAsync(damage, sample, cancellationToken));
             return results;
         }

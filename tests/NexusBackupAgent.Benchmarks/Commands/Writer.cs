@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using NexusBackupAgent.Benchmarks.Data;
-using NexusBackupAgent.Benchmarks.Measuring;
 
 namespace NexusBackupAgent.Benchmarks.Commands;
 

@@ -4,7 +4,6 @@ using System.Text.RegularExpressions;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.EndToEndTests.Support;
 using NexusBackupAgent.Runbook;
-using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.EndToEndTests.Alerts;
 

@@ -1,5 +1,3 @@
-using NexusBackupAgent.Catalog;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Sources.Sqlite;

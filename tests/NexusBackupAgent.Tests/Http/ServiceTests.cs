@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text.Json;
 using NexusBackupAgent.Operations;
-using NexusBackupAgent.Restore;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Support;
 

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
-using NexusBackupAgent.Restore;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Restore;
 using NexusBackupAgent.Tests.Support;

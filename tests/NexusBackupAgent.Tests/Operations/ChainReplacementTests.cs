@@ -1,5 +1,3 @@
-using NexusBackupAgent.Catalog;
-using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Sources;

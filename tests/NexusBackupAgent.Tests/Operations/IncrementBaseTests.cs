@@ -2,7 +2,6 @@ using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Sources;
-using NexusBackupAgent.Sources.Sqlite.Pages;
 using NexusBackupAgent.Stores;
 using NexusBackupAgent.Tests.Support;
 

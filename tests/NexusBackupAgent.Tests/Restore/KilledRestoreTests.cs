@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using NexusBackupAgent.Restore;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Support;
 

@@ -1,6 +1,5 @@
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
-using NexusBackupAgent.Restore;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Support;
 

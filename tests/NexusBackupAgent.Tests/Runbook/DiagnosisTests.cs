@@ -1,12 +1,10 @@
 using System.Text.Json;
-using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Cli;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Sources;
-using NexusBackupAgent.Status;
 using NexusBackupAgent.Stores;
 using NexusBackupAgent.Tests.Cli;
 using NexusBackupAgent.Tests.Support;

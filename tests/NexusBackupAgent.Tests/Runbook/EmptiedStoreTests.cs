@@ -1,4 +1,3 @@
-using System.Text.Json;
 using NexusBackupAgent.Tests.Cli;
 
 namespace NexusBackupAgent.Tests.Runbook;

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Tests.Cli;
 

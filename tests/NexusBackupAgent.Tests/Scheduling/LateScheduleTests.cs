@@ -1,4 +1,3 @@
-using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Sources;
 

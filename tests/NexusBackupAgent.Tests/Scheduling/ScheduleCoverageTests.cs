@@ -1,5 +1,4 @@
 using NexusBackupAgent.Configuration;
-using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Tests.Configuration;
 
 namespace NexusBackupAgent.Tests.Scheduling;

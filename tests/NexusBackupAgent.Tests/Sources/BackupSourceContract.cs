@@ -37,7 +37,7 @@ public abstract class BackupSourceContract : IDisposable
 
     public void Dispose()
     {
-        Assert.Empty(Directory.EnumerateFiles(Scratch.Path, "*", SearchOption.AllDirectories).Where(file => !file.EndsWith(".lock", StringComparison.Ordinal))); // whatever happened, nothing stays there
+        Assert.All(Directory.EnumerateFiles(Scratch.Path, "*", SearchOption.AllDirectories), file => Assert.EndsWith(".lock", file, StringComparison.Ordinal)); // whatever happened, nothing stays there
         Scratch.Dispose();
         temp.Dispose();
         GC.SuppressFinalize(this);

@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using NexusBackupAgent.Catalog;
-using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Stores;

@@ -1,10 +1,8 @@
 using System.Diagnostics;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Artifacts.Deflate;
-using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Cli;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Journal;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Sources;

@@ -1,6 +1,5 @@
 using System.IO.Enumeration;
 using System.Text.RegularExpressions;
-using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Stores.Local;
