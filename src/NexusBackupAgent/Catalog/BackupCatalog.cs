@@ -98,6 +98,13 @@ internal class BackupCatalog
     public async Task<IReadOnlyList<Backup>> ListAsync(CancellationToken cancellationToken) =>
         await reader.ReadAsync(await files.ListAsync(cancellationToken), cancellationToken);
 
+    /// <summary>The same as the store tells it now, also to a session.</summary>
+    public Task<IReadOnlyList<Backup>> ListAgainAsync(CancellationToken cancellationToken)
+    {
+        files.Forget();
+        return ListAsync(cancellationToken);
+    }
+
     /// <summary>All backups, newest first, and the files that belong to none, of one and the same look at the directory.</summary>
     public async Task<(IReadOnlyList<Backup> Backups, IReadOnlyList<Orphan> Orphans)> ListWithOrphansAsync(CancellationToken cancellationToken)
     {
@@ -259,10 +266,15 @@ internal class BackupCatalog
     }
 
     /// <summary>Renames the companions that were left behind when the artifact was renamed.</summary>
+    /// <returns>Scattered still, where the store can't rename.</returns>
     public async Task<Backup> GatherAsync(Backup backup, CancellationToken cancellationToken)
     {
         foreach (var (from, to) in (await files.ListAsync(cancellationToken)).StraysOf(backup.File, backup.Manifest.PartNames))
-            await files.TryRenameAsync(from, to, cancellationToken);
+        {
+            if (!await files.TryRenameAsync(from, to, cancellationToken))
+                return backup with { IsScattered = true };
+        }
+
         return backup with { IsScattered = false };
     }
 

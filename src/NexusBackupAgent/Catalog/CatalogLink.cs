@@ -62,7 +62,7 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
             var before = done;
             var told = progress is null ? null : new InPlaceProgress(read => progress.Report(before + read));
             links.Add(new CatalogLink(catalog, link, isJudged && ReferenceEquals(link, backup), told));
-            done += link.ActualLength;
+            done += link.StoredLength;
         }
 
         return new StoredChain(links, backup.Manifest.IsCommitted ? backup.ExpandedLength : null);

@@ -147,7 +147,8 @@ internal static class VerifyCommand
         private static string Sentence(string words, CheckResult? result) => result switch
         {
             null => $"[dim]- {words}: not tried[/]",
-            { Passed: true } => $"[green]✓[/] {words}",
+            { Passed: true, Detail: "" } => $"[green]✓[/] {words}",
+            { Passed: true } => $"[green]✓[/] {words}; {Readable.Plain(result.Detail)}",
             _ => $"[red]✗[/] {words}: {Readable.Plain(result.Detail)}",
         };
 
