@@ -7,7 +7,10 @@ namespace NexusBackupAgent.Sources.Sqlite;
 /// <summary>What SQLite makes of database files that nobody else uses: restored ones, and live ones whose service is stopped.</summary>
 internal sealed class SqliteFiles : IFileContent
 {
-    public IReadOnlyList<string> Companions { get; } = ["-wal", "-shm", "-journal"];
+    /// <summary>What SQLite keeps beside a database while it is open; never databases themselves.</summary>
+    public static readonly IReadOnlyList<string> Beside = ["-wal", "-shm", "-journal"];
+
+    public IReadOnlyList<string> Companions => Beside;
 
     /// <summary>Expands the full backup, brings each increment into it, then checks and digests the result side by side.</summary>
     public async Task<ContentCheck> ExpandAsync(StoredChain chain, string file, CancellationToken cancellationToken)
