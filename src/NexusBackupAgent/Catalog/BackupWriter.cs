@@ -104,7 +104,7 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
         public Task WriteSidecarAsync(string ending, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>
             catalog.WriteSidecarAsync(artifact, ending, write, cancellationToken);
 
-        public void Restores(ArtifactDigest restored) => Restored = restored;
+        public void DeclareRestored(ArtifactDigest restored) => Restored = restored;
 
         /// <summary>A read that fails is the source's failure; without this the store that is being written would tell it as its own.</summary>
         private Func<Stream, CancellationToken, Task> Guarded(Func<Stream, CancellationToken, Task> content) => async (stream, token) =>

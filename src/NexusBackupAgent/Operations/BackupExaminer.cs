@@ -40,7 +40,7 @@ internal sealed partial class BackupExaminer(
         if (found.HasBrokenChain)
             return; // nothing was read of it
         var file = source.Catalog.Locate(BackupFiles.Original(found.File));
-        if (examined.Passing is { } passing)
+        if (examined.FirstReadingOnly is { } passing)
             ReadingErred(source.Name, file, passing);
         if (examined.Refusal is { } refused)
             QuarantineRefused(source.Name, file, refused.Message, refused.Hint);

@@ -104,7 +104,7 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
         BackupException? failed = null;
         try
         {
-            prepared.Settle();
+            prepared.MakeDurable();
         }
         catch (BackupException failure)
         {

@@ -29,7 +29,7 @@ internal sealed class SqliteFiles : IFileContent
     public Task<SavedCopy> SaveAsync(string path, string copy, CancellationToken cancellationToken) =>
         Task.Run(() => SqliteReplacement.Save(path, copy, cancellationToken), CancellationToken.None);
 
-    public Task SettleAsync(string path, CancellationToken cancellationToken) =>
+    public Task MergeCompanionsAsync(string path, CancellationToken cancellationToken) =>
         Task.Run(() => SqliteReplacement.Settle(path), CancellationToken.None);
 
     private static async Task ExpandAsync(StoredLink link, string file, CancellationToken cancellationToken)
