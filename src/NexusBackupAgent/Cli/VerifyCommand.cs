@@ -116,7 +116,7 @@ internal static class VerifyCommand
             }
 
             codes.Add(ExitCode.VerificationFailed);
-            var message = $"backup '{was}' of '{source.Name}' is corrupt: {BackupExaminer.ReasonOf(backup)}";
+            var message = $"backup '{was}' of '{source.Name}' is corrupt: {backup.Objection}";
             if (backup.State == BackupState.Corrupt && Refusal(source, backup) is { } refusal)
                 terminal.Fail($"{message}; {refusal.Message}", refusal.Hint);
             else if (before.IsSetAside)

@@ -97,7 +97,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
         {
             return new BackupException(
                 FailureKind.Verification,
-                $"backup '{file}' does not count, because {BackupExaminer.ReasonOf(backup)}",
+                $"backup '{file}' does not count, because {backup.Objection}",
                 "check the store's disk (dmesg | tail; smartctl -H), then run nexus-backup backup --type full, as a running agent does within a minute");
         }
 
@@ -105,7 +105,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
         {
             return new BackupException(
                 FailureKind.Verification,
-                $"backup '{file}' failed verification and does not count: {BackupExaminer.ReasonOf(backup)}",
+                $"backup '{file}' failed verification and does not count: {backup.Objection}",
                 "check the store's disk (dmesg | tail; smartctl -H), then run nexus-backup backup again");
         }
 

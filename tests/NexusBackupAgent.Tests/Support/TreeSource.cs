@@ -263,7 +263,7 @@ internal sealed class TreeTarget(string live, string? to) : IRestoreTarget
             return null;
         }
 
-        public void Settle()
+        public void MakeDurable()
         {
         }
 
