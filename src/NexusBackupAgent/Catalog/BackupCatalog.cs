@@ -77,6 +77,9 @@ internal class BackupCatalog
 
     public string Directory => files.Path;
 
+    /// <summary>What the store calls a file of this catalog; the directory, when it is empty.</summary>
+    public string PathOf(string file) => files.PathOf(file);
+
     /// <summary>Where a file of this catalog lies, for people; where the directory does, when it is empty.</summary>
     public string Locate(string file) => files.Describe(file);
 

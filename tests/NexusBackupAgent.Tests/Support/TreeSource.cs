@@ -281,8 +281,6 @@ internal sealed class TreeInspection(string directory) : ISourceInspection
 {
     public bool Exists => Directory.Exists(directory);
 
-    public long Length => 0;
-
     public IReadOnlyList<string> SafetyCopies => [];
 
     public string CheckName => "seals";
