@@ -81,10 +81,7 @@ internal class BackupCatalog
     public string PathOf(string file) => files.PathOf(file);
 
     /// <summary>Where a file of this catalog lies, for people; where the directory does, when it is empty.</summary>
-    public string Describe(string file) => files.Describe(file);
-
-    /// <summary>The same as <see cref="Describe"/>.</summary>
-    public string Locate(string file) => Describe(file);
+    public string Locate(string file) => files.Describe(file);
 
     public Task<Stream> OpenReadAsync(string file, CancellationToken cancellationToken) => files.OpenAsync(file, cancellationToken);
 
@@ -100,6 +97,13 @@ internal class BackupCatalog
     /// <summary>All backups, newest first, hand-made ones included.</summary>
     public async Task<IReadOnlyList<Backup>> ListAsync(CancellationToken cancellationToken) =>
         await reader.ReadAsync(await files.ListAsync(cancellationToken), cancellationToken);
+
+    /// <summary>The same as the store tells it now, also to a session.</summary>
+    public Task<IReadOnlyList<Backup>> ListAgainAsync(CancellationToken cancellationToken)
+    {
+        files.Forget();
+        return ListAsync(cancellationToken);
+    }
 
     /// <summary>All backups, newest first, and the files that belong to none, of one and the same look at the directory.</summary>
     public async Task<(IReadOnlyList<Backup> Backups, IReadOnlyList<Orphan> Orphans)> ListWithOrphansAsync(CancellationToken cancellationToken)
@@ -262,10 +266,15 @@ internal class BackupCatalog
     }
 
     /// <summary>Renames the companions that were left behind when the artifact was renamed.</summary>
+    /// <returns>Scattered still, where the store can't rename.</returns>
     public async Task<Backup> GatherAsync(Backup backup, CancellationToken cancellationToken)
     {
         foreach (var (from, to) in (await files.ListAsync(cancellationToken)).StraysOf(backup.File, backup.Manifest.PartNames))
-            await files.TryRenameAsync(from, to, cancellationToken);
+        {
+            if (!await files.TryRenameAsync(from, to, cancellationToken))
+                return backup with { IsScattered = true };
+        }
+
         return backup with { IsScattered = false };
     }
 
@@ -292,7 +301,7 @@ internal class BackupCatalog
     private async Task<Backup> RequireBaseAsync(BackupId id, string artifact, CancellationToken cancellationToken) =>
         (await ListAsync(cancellationToken)).FirstOrDefault(backup => backup.Id == id && backup.State is BackupState.Good or BackupState.Unverified) is { } @base
         && await IsStillThereAsync(@base, cancellationToken) ? @base : throw new BackupException(
-            FailureKind.Io, $"backup {id}, which '{Describe(artifact)}' builds on, was removed or set aside meanwhile", "run the backup again: it chooses another base, or becomes a full one");
+            FailureKind.Io, $"backup {id}, which '{Locate(artifact)}' builds on, was removed or set aside meanwhile", "run the backup again: it chooses another base, or becomes a full one");
 
     /// <summary>Whether artifact and manifest lie where the last look saw them. An operator who deletes or renames one holds no lock.</summary>
     private async Task<bool> IsStillThereAsync(Backup backup, CancellationToken cancellationToken)

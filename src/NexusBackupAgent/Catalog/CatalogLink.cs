@@ -62,7 +62,7 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
             var before = done;
             var told = progress is null ? null : new InPlaceProgress(read => progress.Report(before + read));
             links.Add(new CatalogLink(catalog, link, isJudged && ReferenceEquals(link, backup), told));
-            done += link.ActualLength;
+            done += link.StoredLength;
         }
 
         return new StoredChain(links, backup.Manifest.IsCommitted ? backup.ExpandedLength : null);
@@ -132,7 +132,7 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
 
     private async Task<ArtifactReading> ReadAsync(string file, ArtifactEncoding encoding, AcceptingStream destination, IProgress<long>? told, CancellationToken cancellationToken)
     {
-        var location = catalog.Describe(file);
+        var location = catalog.Locate(file);
         try
         {
             await using var stored = await catalog.OpenReadAsync(file, cancellationToken);
@@ -148,7 +148,7 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
-            throw IoFailure.Translate(failure, $"read back '{location}'", catalog.Describe(""));
+            throw IoFailure.Translate(failure, $"read back '{location}'", catalog.Locate(""));
         }
     }
 

@@ -40,7 +40,7 @@ internal sealed class SourceDirectory(IBackupStore store, string path, ArtifactF
         return listed;
     }
 
-    /// <summary>Has the next listing look again: somebody else may have changed something, or a change of ours came nobody knows how far.</summary>
+    /// <summary>Makes the next listing read the directory again: another program changed it, or our own change failed half way.</summary>
     public void Forget() => seen = null;
 
     public Task<byte[]> ReadAsync(string file, CancellationToken cancellationToken) => store.ReadAsync(PathOf(file), cancellationToken);
@@ -64,7 +64,7 @@ internal sealed class SourceDirectory(IBackupStore store, string path, ArtifactF
     {
         foreach (var file in files)
         {
-            var durability = BackupFiles.ArtifactOfManifest(file) is not null || formats.EndsOf(BackupFiles.Original(file)) ? Durability.Now : Durability.Later;
+            var durability = BackupFiles.ArtifactOfManifest(file) is not null || formats.IsArtifact(BackupFiles.Original(file)) ? Durability.Now : Durability.Later;
             await ChangeAsync(async () =>
             {
                 await store.DeleteAsync(PathOf(file), durability, cancellationToken);

@@ -118,7 +118,7 @@ internal static class VerifyCommand
             }
 
             codes.Add(ExitCode.VerificationFailed);
-            var message = $"backup '{was}' of '{source.Name}' is corrupt: {BackupExaminer.ReasonOf(backup)}";
+            var message = $"backup '{was}' of '{source.Name}' is corrupt: {backup.Objection}";
             if (backup.State == BackupState.Corrupt && Refusal(source, backup) is { } refusal)
                 terminal.Fail($"{message}; {refusal.Message}", refusal.Hint);
             else if (before.IsSetAside)
@@ -149,7 +149,8 @@ internal static class VerifyCommand
         private static string Sentence(string words, CheckResult? result) => result switch
         {
             null => $"[dim]- {words}: not tried[/]",
-            { Passed: true } => $"[green]✓[/] {words}",
+            { Passed: true, Detail: "" } => $"[green]✓[/] {words}",
+            { Passed: true } => $"[green]✓[/] {words}; {Readable.Plain(result.Detail)}",
             _ => $"[red]✗[/] {words}: {Readable.Plain(result.Detail)}",
         };
 

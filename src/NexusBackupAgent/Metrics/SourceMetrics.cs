@@ -14,7 +14,7 @@ internal static class SourceMetrics
     private static readonly string[] OfSource = ["source"];
     private static readonly (BackupState State, string Word)[] States = [.. Enum.GetValues<BackupState>().Select(state => (state, state.Word()))];
     private static readonly string[] RunResults = [.. Enum.GetValues<RunResult>().Select(result => result.Word())];
-    private static readonly string[] Checks = [JournalSnapshot.ChecksumCheck, JournalSnapshot.EncodingCheck, JournalSnapshot.IntegrityCheck];
+    private static readonly VerificationCheck[] Checks = Enum.GetValues<VerificationCheck>();
 
     public static void Add(Exposition exposition, IReadOnlyList<SourceState> sources)
     {
@@ -33,8 +33,8 @@ internal static class SourceMetrics
             from schedule in source.Schedules
             select new Sample(Exposition.Seconds(source.NewestGoodOf(schedule)?.CapturedAt), source.Name, schedule));
         exposition.Gauge("backups", "Stored backups by schedule and state.", ["source", "schedule", "state"], sources.SelectMany(Counts));
-        Each("stored_bytes", "Bytes of all stored artifacts.", source => source.Backups.Sum(backup => backup.ActualLength));
-        Each("last_backup_size_bytes", "Stored bytes of the newest backup; 0 when there is none.", source => source.Newest?.Manifest.Stored.Length ?? 0);
+        Each("stored_bytes", "Bytes of all stored artifacts.", source => source.Backups.Sum(backup => backup.StoredLength));
+        Each("last_backup_size_bytes", "Stored bytes of the newest backup; 0 when there is none.", source => source.Newest?.Manifest.StoredLength ?? 0);
         Each("last_backup_content_bytes", "Uncompressed bytes of the newest backup; 0 when there is none.", source => source.Newest?.Manifest.Content.Length ?? 0);
         Each("restore_chain_backups", "Backups that a restore of the newest good one reads; 1 when it stands alone, 0 when there is none.", source => source.NewestGood?.Chain.Count() ?? 0);
         Each("restore_chain_bytes", "Stored bytes of those backups; 0 when there is none.", source => source.NewestGood?.LengthToRead ?? 0);
@@ -61,12 +61,12 @@ internal static class SourceMetrics
     {
         exposition.Counter("checksum_failures_total", "Verifications in which size or SHA-256 were not what was stored.", OfSource,
             from source in sources
-            select new Sample(source.Counts.Verifications(JournalSnapshot.ChecksumCheck, "failure"), source.Name));
+            select new Sample(source.Counts.Verifications(VerificationCheck.Checksum, RunResult.Failure.Word()), source.Name));
         exposition.Counter("verifications_total", "Checks of stored backups by kind and result.", ["source", "check", "result"],
             from source in sources
             from check in Checks
             from result in Results.All
-            select new Sample(source.Counts.Verifications(check, result), source.Name, check, result));
+            select new Sample(source.Counts.Verifications(check, result), source.Name, check.Word(), result));
     }
 
     private static void AddRuns(Exposition exposition, IReadOnlyList<SourceState> sources)

@@ -32,9 +32,6 @@ internal sealed partial class BackupExaminer(
         return examined;
     }
 
-    /// <summary>Why a backup is corrupt, in words.</summary>
-    public static string ReasonOf(Backup backup) => backup.Objection;
-
     /// <summary>What to add to a result that could not be kept beside the backup; empty when it is kept.</summary>
     public static string UnkeptOf(Backup backup) => backup.NotRecorded is { } failure ? $"; the result can't be kept beside it: {failure.Message}" : "";
 
@@ -44,12 +41,12 @@ internal sealed partial class BackupExaminer(
         if (found.HasBrokenChain)
             return; // nothing was read of it
         var file = source.Catalog.Locate(BackupFiles.Original(found.File));
-        if (examined.Passing is { } passing)
+        if (examined.FirstReadingOnly is { } passing)
             ReadingErred(source.Name, file, passing);
         if (examined.Refusal is { } refused)
             QuarantineRefused(source.Name, file, refused.Message, refused.Hint);
         else if (examined.WasSetAside)
-            Quarantined(source.Name, file, found.File, ReasonOf(found), $"{source.Catalog.Store.CheckDisk()}; delete the file when it is no longer needed for analysis");
+            Quarantined(source.Name, file, found.File, found.Objection, $"{source.Catalog.Store.CheckDisk()}; delete the file when it is no longer needed for analysis");
         try
         {
             journal.Count(source.Name, found.Verification!);
@@ -64,7 +61,7 @@ internal sealed partial class BackupExaminer(
 
     private void Record(ProtectedSource source, Examination examined)
     {
-        var (now, reason, before) = (timeProvider.GetUtcNow(), ReasonOf(examined.Backup), BackupFiles.Original(examined.Backup.File));
+        var (now, reason, before) = (timeProvider.GetUtcNow(), examined.Backup.Objection, BackupFiles.Original(examined.Backup.File));
         var detail = examined.WasSetAside ? $"{before} was set aside{(examined.Backup.File == before ? "" : $" as {examined.Backup.File}")}: {reason}" : $"{before} could not be set aside: {reason}";
         journal.Record(new Operation(
             0, source.Name, OperationKind.Quarantine, now, now, examined.Backup.Id, detail, examined.Refusal is { } refusal ? RunFailure.Of(refusal) : null));

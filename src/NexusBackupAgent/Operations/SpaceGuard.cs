@@ -19,7 +19,7 @@ internal sealed class SpaceGuard(ScratchDirectory scratch)
     /// <returns>Bytes that the next one will take in the store.</returns>
     public static long Estimate(IReadOnlyList<Backup> newestFirst, BackupType type) =>
         newestFirst.FirstOrDefault(backup => backup.Manifest.IsCommitted && backup.Manifest.Type == type) is { } last
-            ? (long)(last.Manifest.Stored.Length * Growth) + Companions
+            ? (long)(last.Manifest.StoredLength * Growth) + Companions
             : Companions;
 
     /// <param name="catalog">Whose store is asked, and whose newest backup of that type is the estimate.</param>

@@ -100,7 +100,7 @@ internal sealed partial class VerificationRounds(
                 corrupt.Add(verified.File);
             Failure ??= new RunFailure(
                 FailureKind.Verification,
-                $"backup '{source.Catalog.Locate(verified.File)}' {(verified.HasBrokenChain ? "cannot be restored" : "is corrupt")}: {BackupExaminer.ReasonOf(verified)}",
+                $"backup '{source.Catalog.Locate(verified.File)}' {(verified.HasBrokenChain ? "cannot be restored" : "is corrupt")}: {verified.Objection}",
                 $"see what is good (nexus-backup list '{source.Name}'), and {source.Catalog.Store.CheckDisk()}");
         }
 
