@@ -61,13 +61,12 @@ internal static class DirectoryConflicts
         public bool IsGroup => Source.Settings.IsGroup;
 
         /// <summary>Empty when the store is not usable, which was reported.</summary>
-        public string Directory { get; } = stores.TryGetValue(source.Store, out var store)
-            ? store.Identify(source.Directory ?? source.Name)
-            : "";
+        public string Directory { get; } = stores.GetValueOrDefault(source.Store)?.Identify(source.Directory ?? source.Name) ?? "";
+
+        private (string Around, string Name)? Place { get; } = stores.GetValueOrDefault(source.Store)?.Locate(source.Directory ?? source.Name);
 
         /// <summary>Each member of a group writes to a subdirectory of its own name.</summary>
         public bool MayHoldMemberNamedAs(Target other) =>
-            IsGroup && !other.IsGroup
-            && other.Directory.LastIndexOf('/') is > 0 and var end && other.Directory[..end] == Directory && Source.Settings.CanName(other.Directory[(end + 1)..]);
+            IsGroup && !other.IsGroup && other.Place is var (around, name) && around == Directory && Source.Settings.CanName(name);
     }
 }

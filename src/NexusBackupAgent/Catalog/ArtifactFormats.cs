@@ -40,10 +40,10 @@ internal sealed class ArtifactFormats
         byType.GetValueOrDefault(type) ?? throw new NotSupportedException($"a source of this kind has no {type.Word()} backups");
 
     /// <summary>Whether a name, as it was stored, is that of an artifact.</summary>
-    public bool EndsOf(string name) => FormatOf(name) is not null;
+    public bool IsArtifact(string name) => FormatOf(name) is not null;
 
     /// <summary>Whether what an artifact's name ends with stands anywhere in a name.</summary>
-    public bool AreIn(string name) => Array.Exists(all, format => name.Contains(format.Extension, StringComparison.Ordinal));
+    public bool Mentions(string name) => Array.Exists(all, format => name.Contains(format.Extension, StringComparison.Ordinal));
 
     /// <summary>Whether a name, as it was stored, is that of a differential or incremental artifact and of no full one.</summary>
     public bool IsIncrement(string name) => Array.Exists(ofIncrementsAlone, extension => name.EndsWith(extension, StringComparison.Ordinal));

@@ -63,6 +63,9 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     /// <summary>The artifact's name in <see cref="Directory"/> now; the manifest says under which it was stored.</summary>
     public string File => Artifact.Name;
 
+    /// <summary>Whether somebody who writes this means it: its identity, or its file, however the place of that is written before it.</summary>
+    public bool IsNamed(string text) => Id.Value == text || File == text[(text.LastIndexOf('/') + 1)..];
+
     /// <summary>Its companions still bear the artifact's other name: somebody, or a crash, renamed the artifact alone.</summary>
     public bool IsScattered { get; init; }
 

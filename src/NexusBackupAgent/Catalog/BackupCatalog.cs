@@ -77,11 +77,11 @@ internal class BackupCatalog
 
     public string Directory => files.Path;
 
-    /// <summary>Where a file of this catalog lies, for people; where the directory does, when it is empty.</summary>
-    public string Describe(string file) => files.Describe(file);
+    /// <summary>What the store calls a file of this catalog; the directory, when it is empty.</summary>
+    public string PathOf(string file) => files.PathOf(file);
 
-    /// <summary>The same as <see cref="Describe"/>.</summary>
-    public string Locate(string file) => Describe(file);
+    /// <summary>Where a file of this catalog lies, for people; where the directory does, when it is empty.</summary>
+    public string Locate(string file) => files.Describe(file);
 
     public Task<Stream> OpenReadAsync(string file, CancellationToken cancellationToken) => files.OpenAsync(file, cancellationToken);
 
@@ -301,7 +301,7 @@ internal class BackupCatalog
     private async Task<Backup> RequireBaseAsync(BackupId id, string artifact, CancellationToken cancellationToken) =>
         (await ListAsync(cancellationToken)).FirstOrDefault(backup => backup.Id == id && backup.State is BackupState.Good or BackupState.Unverified) is { } @base
         && await IsStillThereAsync(@base, cancellationToken) ? @base : throw new BackupException(
-            FailureKind.Io, $"backup {id}, which '{Describe(artifact)}' builds on, was removed or set aside meanwhile", "run the backup again: it chooses another base, or becomes a full one");
+            FailureKind.Io, $"backup {id}, which '{Locate(artifact)}' builds on, was removed or set aside meanwhile", "run the backup again: it chooses another base, or becomes a full one");
 
     /// <summary>Whether artifact and manifest lie where the last look saw them. An operator who deletes or renames one holds no lock.</summary>
     private async Task<bool> IsStillThereAsync(Backup backup, CancellationToken cancellationToken)

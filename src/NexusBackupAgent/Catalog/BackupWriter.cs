@@ -1,4 +1,3 @@
-using System.Reflection;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
@@ -16,9 +15,6 @@ internal sealed record BackupLabel(string Schedule, BackupType Type, BackupId? B
 /// <param name="level">gzip level, 1 to 9.</param>
 internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, int level, TimeProvider timeProvider)
 {
-    private static readonly string AgentVersion =
-        typeof(BackupWriter).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
-
     /// <summary>How long what was written of a failed backup may take to go.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
@@ -66,7 +62,7 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
         sink.Digests.Content,
         sink.Digests.Stored,
         Adopted: false,
-        new Dictionary<string, string>(source.Tools, StringComparer.Ordinal) { ["nexus-backup"] = AgentVersion })
+        new Dictionary<string, string>(source.Tools, StringComparer.Ordinal) { ["nexus-backup"] = ThisAgent.Version })
     {
         Restored = sink.Restored,
         Encoding = catalog.EncodingOf(label.Type),
@@ -108,7 +104,7 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
         public Task WriteSidecarAsync(string ending, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>
             catalog.WriteSidecarAsync(artifact, ending, write, cancellationToken);
 
-        public void Restores(ArtifactDigest restored) => Restored = restored;
+        public void DeclareRestored(ArtifactDigest restored) => Restored = restored;
 
         /// <summary>A read that fails is the source's failure; without this the store that is being written would tell it as its own.</summary>
         private Func<Stream, CancellationToken, Task> Guarded(Func<Stream, CancellationToken, Task> content) => async (stream, token) =>

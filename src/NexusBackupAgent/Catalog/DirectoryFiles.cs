@@ -19,7 +19,7 @@ internal sealed class DirectoryFiles(Dictionary<string, StoredFile> files, Artif
     public bool Has(string file) => files.ContainsKey(file);
 
     /// <summary>Whether a name is an artifact's, as it was stored or set aside.</summary>
-    public bool IsArtifact(string file) => formats.EndsOf(BackupFiles.Original(file)) && !file.StartsWith('.') && !IsPart(file);
+    public bool IsArtifact(string file) => formats.IsArtifact(BackupFiles.Original(file)) && !file.StartsWith('.') && !IsPart(file);
 
     /// <summary>Whether a file belongs to a committed backup as a further part, whatever its own name ends with.</summary>
     private bool IsPart(string file) =>

@@ -16,9 +16,9 @@ internal sealed record Orphan(string File, IReadOnlyList<string> Sweepable, stri
     {
         foreach (var file in files.ByName.Values)
         {
-            if (file.IsUnfinished && formats.AreIn(file.Name))
+            if (file.IsUnfinished && formats.Mentions(file.Name))
                 yield return new Orphan(file.Name, [file.Name], "an unfinished temporary file", file.ModifiedAt);
-            else if (BackupFiles.ArtifactOfPending(file.Name) is { } artifact && (formats.EndsOf(BackupFiles.Original(artifact)) || formats.ArtifactOfPart(artifact) is not null))
+            else if (BackupFiles.ArtifactOfPending(file.Name) is { } artifact && (formats.IsArtifact(BackupFiles.Original(artifact)) || formats.ArtifactOfPart(artifact) is not null))
                 yield return Marked(artifact, file, files, formats);
             else if (files.IsArtifact(file.Name) && files.IsIncrement(file.Name) && !files.IsCommitted(file.Name) && !files.Has(BackupFiles.Pending(file.Name)))
                 yield return new Orphan(file.Name, [], "it holds only what changed, and without its manifest nothing says since when; bring the manifest back, or delete it by hand", file.ModifiedAt);

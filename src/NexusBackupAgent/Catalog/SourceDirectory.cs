@@ -64,7 +64,7 @@ internal sealed class SourceDirectory(IBackupStore store, string path, ArtifactF
     {
         foreach (var file in files)
         {
-            var durability = BackupFiles.ArtifactOfManifest(file) is not null || formats.EndsOf(BackupFiles.Original(file)) ? Durability.Now : Durability.Later;
+            var durability = BackupFiles.ArtifactOfManifest(file) is not null || formats.IsArtifact(BackupFiles.Original(file)) ? Durability.Now : Durability.Later;
             await ChangeAsync(async () =>
             {
                 await store.DeleteAsync(PathOf(file), durability, cancellationToken);

@@ -2,6 +2,7 @@ using Spectre.Console;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
+using NexusBackupAgent.Operations;
 using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent.Cli;
@@ -17,12 +18,10 @@ internal static class SelfTestCommand
             JsonDocuments.Print(terminal.Output, new SelfTestDocument(passed, [.. results.Select(SelfTestCaseDocument.Of)]), JsonDocuments.Readably.SelfTestDocument);
         else
             terminal.Table(Table(results));
-        if (passed)
+        if (SelfTestOperation.FailureOf(results) is not { } failure)
             return ExitCode.Done;
 
-        terminal.Fail(
-            $"the checks of this agent are wrong about: {string.Join("; ", results.Where(result => !result.Passed).Select(result => result.Name))}",
-            "do not trust its verifications: check memory and disk (dmesg | tail), install the agent anew, then run the self-test again");
+        terminal.Fail(failure.Message, failure.Hint);
         return ExitCode.VerificationFailed;
     }
 

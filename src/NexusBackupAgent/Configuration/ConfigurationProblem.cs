@@ -9,6 +9,9 @@ namespace NexusBackupAgent.Configuration;
 /// <param name="IsError">False: a warning that stops nothing.</param>
 internal sealed record ConfigurationProblem(string Key, int Line, string? Value, string Problem, string Mend, bool IsError = true)
 {
+    /// <summary>Whether <see cref="Problem"/> begins with its line: <c>line 4 is indented with a tab</c>.</summary>
+    public bool TellsLine { get; init; }
+
     /// <summary>One line for an operator: <c>error: line 12: sources.itsm.rpo.critical "24h": problem; mend</c>.</summary>
     public override string ToString() => $"{(IsError ? "error" : "warning")}: {Text}";
 
@@ -17,8 +20,7 @@ internal sealed record ConfigurationProblem(string Key, int Line, string? Value,
 
     private IEnumerable<string> Parts()
     {
-        // A problem of the text itself may begin with its line.
-        yield return Line > 0 && !Problem.StartsWith("line ", StringComparison.Ordinal) ? $"line {Line}" : "";
+        yield return Line > 0 && !TellsLine ? $"line {Line}" : "";
         yield return Value is null ? Key : $"{Key} \"{Value}\"".TrimStart();
         yield return Problem;
     }

@@ -14,7 +14,7 @@ internal static partial class YamlMistake
         // The parser stumbles over a tab lines later, or blames the line where the mapping around it began.
         var tab = Array.FindIndex(lines, line => TabIndent().IsMatch(line));
         if (tab >= 0)
-            return Problem(tab + 1, $"line {tab + 1} is indented with a tab; YAML allows only spaces", "replace the tab with two spaces");
+            return Problem(tab + 1, $"line {tab + 1} is indented with a tab; YAML allows only spaces", "replace the tab with two spaces") with { TellsLine = true };
 
         if (BareIndicator().Match(lines[at - 1]) is { Success: true } bare)
         {

@@ -28,7 +28,7 @@ internal sealed record DrillDocument(
     /// <param name="result">What was found; null when the drill did not get that far.</param>
     public static DrillDocument Of(ProtectedSource source, Operation operation, Backup? backup, DrillResult? result) => new(
         source.Name,
-        operation.Succeeded ? "success" : "failure",
+        (operation.Succeeded ? RunResult.Success : RunResult.Failure).Word(),
         backup?.Id.Value,
         backup is null ? null : source.Catalog.Locate(backup.File),
         backup is null ? null : JsonTime.Utc(backup.CapturedAt),
@@ -52,7 +52,7 @@ internal sealed record LastDrillDocument(string At, string Result, double Second
 {
     public static LastDrillDocument Of(LastDrill drill) => new(
         JsonTime.Utc(drill.EndedAt),
-        drill.Passed ? "success" : "failure",
+        (drill.Passed ? RunResult.Success : RunResult.Failure).Word(),
         Math.Round(drill.Took.TotalSeconds, 3),
         drill.DataAge is { } age ? Math.Round(age.TotalSeconds) : null,
         drill.Backup?.Id.Value,

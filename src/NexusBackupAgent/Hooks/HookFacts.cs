@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Reflection;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -33,9 +32,6 @@ internal sealed record HookFacts(
 {
     private const string Prefix = "NEXUS_BACKUP_";
 
-    private static readonly string Version =
-        typeof(HookFacts).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
-
     /// <param name="consecutiveFailures">Failed runs of the source since the last success.</param>
     public static HookFacts Of(HookEvent told, int consecutiveFailures)
     {
@@ -61,7 +57,7 @@ internal sealed record HookFacts(
             told.Attempts,
             consecutiveFailures,
             Environment.MachineName,
-            Version);
+            ThisAgent.Version);
     }
 
     public string ToJson() => JsonSerializer.Serialize(this, HookJson.Readably.HookFacts);

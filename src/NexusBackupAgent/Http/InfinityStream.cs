@@ -1,26 +1,18 @@
+using NexusBackupAgent.Artifacts;
+
 namespace NexusBackupAgent.Http;
 
 /// <summary>
 /// Metrics as text on their way out. prometheus-net writes infinity as .NET does; Prometheus reads that too, but the format says <c>+Inf</c>, and
 /// so do those who read it with other tools.
 /// </summary>
-internal sealed class InfinityStream(Stream output) : Stream
+internal sealed class InfinityStream(Stream output) : ForwardWriteStream
 {
     // A label's value may hold the word; only the value of a sample ends its line.
     private static readonly byte[] Written = " Infinity\n"u8.ToArray();
     private static readonly byte[] Meant = " +Inf\n"u8.ToArray();
 
     private byte[] begun = [];
-
-    public override bool CanRead => false;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => true;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
     /// <summary>Whole lines go on; the beginning of one waits for its end.</summary>
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
@@ -38,21 +30,7 @@ internal sealed class InfinityStream(Stream output) : Stream
         await WriteLinesAsync(buffer[first..last], cancellationToken);
     }
 
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
     public override Task FlushAsync(CancellationToken cancellationToken) => output.FlushAsync(cancellationToken);
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override void Flush()
-    {
-    }
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     private async ValueTask WriteLinesAsync(ReadOnlyMemory<byte> text, CancellationToken cancellationToken)
     {

@@ -95,10 +95,9 @@ internal sealed class JournalDatabase : IDisposable
     {
         lock (gate)
         {
-            SqliteTransaction? transaction = null;
             try
             {
-                transaction = connection.BeginTransaction(deferred);
+                using var transaction = connection.BeginTransaction(deferred);
                 var result = work(transaction);
                 transaction.Commit();
                 return result;
@@ -106,10 +105,6 @@ internal sealed class JournalDatabase : IDisposable
             catch (SqliteException failure)
             {
                 throw Translate(failure, path);
-            }
-            finally
-            {
-                JournalFile.End(connection, transaction);
             }
         }
     }

@@ -70,7 +70,7 @@ internal static class JournalFile
         }
         catch
         {
-            End(writer, begin);
+            begin?.Dispose();
             reader.Dispose();
             writer.Dispose();
             throw;
@@ -114,14 +114,5 @@ internal static class JournalFile
         command.Transaction = transaction;
         command.CommandText = sql;
         return command.ExecuteScalar();
-    }
-
-    /// <summary>
-    /// Rolls back what was not committed. On a full disk SQLite has done so itself; the library then fails to roll back, here
-    /// and whenever the connection is used again, unless it finds a transaction to end.
-    /// </summary>
-    public static void End(SqliteConnection connection, SqliteTransaction? transaction)
-    {
-        transaction?.Dispose();
     }
 }

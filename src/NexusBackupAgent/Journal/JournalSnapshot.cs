@@ -1,4 +1,6 @@
 using Microsoft.Data.Sqlite;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 using static NexusBackupAgent.Journal.JournalSql;
 
 namespace NexusBackupAgent.Journal;
@@ -22,26 +24,15 @@ internal sealed record SourceActivity(
 
 /// <summary>The journal's figures at one instant, for all sources at once.</summary>
 /// <param name="Sources">By source name.</param>
-/// <param name="Runs">Finished runs by source, schedule and result.</param>
-/// <param name="Verifications">Checks by source, check (<see cref="ChecksumCheck"/> and its neighbours) and result (<c>success</c>, <c>failure</c>).</param>
+/// <param name="Runs">Finished runs by source, schedule and the word of the <see cref="RunResult"/>.</param>
+/// <param name="Verifications">Checks by source and the words of <see cref="VerificationCheck"/> and <see cref="RunResult"/>.</param>
 internal sealed record JournalSnapshot(
     IReadOnlyDictionary<string, SourceActivity> Sources,
     IReadOnlyDictionary<(string Source, string Schedule, string Result), long> Runs,
     IReadOnlyDictionary<(string Source, string Check, string Result), long> Verifications)
 {
-    public const string ChecksumCheck = "checksum";
-
-    /// <summary>Whether what was stored decodes to its end; counted as <c>gzip</c> in the journal.</summary>
-    public const string EncodingCheck = "encoding";
-
-    /// <summary>The source's own check.</summary>
-    public const string IntegrityCheck = "integrity";
-
     /// <summary>Since when each schedule's backups should be there, UTC, by source and schedule; one that no agent took on yet is not among them.</summary>
     public required IReadOnlyDictionary<(string Source, string Schedule), DateTimeOffset> Schedules { get; init; }
-
-    /// <summary>Backups of a source that were ever made and read back, on any schedule.</summary>
-    public long SuccessfulRuns(string source) => Runs.Where(runs => runs.Key.Source == source && runs.Key.Result == "success").Sum(runs => runs.Value);
 
     public static JournalSnapshot Read(SqliteTransaction transaction) => new(
         Query(
@@ -51,7 +42,8 @@ internal sealed record JournalSnapshot(
                 Instant(row, 1)!.Value, Instant(row, 2), row.GetInt64(3) != 0, row.GetInt32(4), Instant(row, 5), row.GetDouble(6), row.GetDouble(7), row.GetDouble(8))))
             .ToDictionary(row => row.Name, row => row.Activity, StringComparer.Ordinal),
         Counts(transaction, "SELECT source, schedule, result, count FROM operation_counts WHERE kind = 'backup'"),
-        Counts(transaction, $"SELECT source, CASE \"check\" WHEN 'gzip' THEN '{EncodingCheck}' ELSE \"check\" END AS kind, result, SUM(count) FROM verification_counts GROUP BY source, kind, result"))
+        // The first journals called the check of the encoding gzip.
+        Counts(transaction, $"SELECT source, CASE \"check\" WHEN 'gzip' THEN '{VerificationCheck.Encoding.Word()}' ELSE \"check\" END AS kind, result, SUM(count) FROM verification_counts GROUP BY source, kind, result"))
     {
         Schedules = Query(transaction, "SELECT source, schedule, added_at FROM schedules", row => (Key: (row.GetString(0), row.GetString(1)), Since: Instant(row, 2)!.Value))
             .ToDictionary(row => row.Key, row => row.Since),

@@ -106,7 +106,7 @@ internal static class OperationRows
     public static void Count(SqliteTransaction transaction, string source, CheckResult check) => Execute(
         transaction,
         "INSERT INTO verification_counts (source, \"check\", result, count) VALUES ($source, $check, $result, 1) ON CONFLICT DO UPDATE SET count = count + 1",
-        ("$source", source), ("$check", check.Check.Word()), ("$result", check.Passed ? "success" : "failure"));
+        ("$source", source), ("$check", check.Check.Word()), ("$result", (check.Passed ? RunResult.Success : RunResult.Failure).Word()));
 
     /// <summary>What was stopped on purpose is no failure in a row.</summary>
     private static void TellSource(SqliteTransaction transaction, Operation backup) => Execute(

@@ -1,4 +1,3 @@
-using System.Reflection;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Status;
@@ -12,9 +11,6 @@ namespace NexusBackupAgent.Metrics;
 /// <param name="startedAt">When this process of the agent began, UTC.</param>
 internal sealed class AgentMetrics(SourceRoster roster, StateReader states, JobScheduler scheduler, DateTimeOffset startedAt)
 {
-    private static readonly string Version =
-        typeof(AgentMetrics).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
-
     /// <summary>Reads everything once and gives all families, each with every series that the configuration calls for.</summary>
     /// <exception cref="BackupException">The journal can't be read.</exception>
     public async Task<Exposition> CollectAsync(CancellationToken cancellationToken)
@@ -37,7 +33,7 @@ internal sealed class AgentMetrics(SourceRoster roster, StateReader states, JobS
     private void AddOwn(Exposition exposition, AgentState agent)
     {
         var selfTest = agent.SelfTest;
-        var (version, revision) = Version.Split('+', 2) is [var left, var right] ? (left, right) : (Version, "unknown");
+        var (version, revision) = ThisAgent.Version.Split('+', 2) is [var left, var right] ? (left, right) : (ThisAgent.Version, "unknown");
         exposition.Gauge("start_timestamp_seconds", "When this process of the agent began.", Exposition.Seconds(startedAt));
         exposition.Gauge("scheduler_heartbeat_timestamp_seconds", "When the scheduler last looked at its schedules.", Exposition.Seconds(agent.LastBeat));
         exposition.Gauge("time_seconds", "The agent's clock at this scrape.", Exposition.Seconds(agent.Now));

@@ -14,7 +14,7 @@ internal static class SourceMetrics
     private static readonly string[] OfSource = ["source"];
     private static readonly (BackupState State, string Word)[] States = [.. Enum.GetValues<BackupState>().Select(state => (state, state.Word()))];
     private static readonly string[] RunResults = [.. Enum.GetValues<RunResult>().Select(result => result.Word())];
-    private static readonly string[] Checks = [JournalSnapshot.ChecksumCheck, JournalSnapshot.EncodingCheck, JournalSnapshot.IntegrityCheck];
+    private static readonly VerificationCheck[] Checks = Enum.GetValues<VerificationCheck>();
 
     public static void Add(Exposition exposition, IReadOnlyList<SourceState> sources)
     {
@@ -61,12 +61,12 @@ internal static class SourceMetrics
     {
         exposition.Counter("checksum_failures_total", "Verifications in which size or SHA-256 were not what was stored.", OfSource,
             from source in sources
-            select new Sample(source.Counts.Verifications(JournalSnapshot.ChecksumCheck, "failure"), source.Name));
+            select new Sample(source.Counts.Verifications(VerificationCheck.Checksum, RunResult.Failure.Word()), source.Name));
         exposition.Counter("verifications_total", "Checks of stored backups by kind and result.", ["source", "check", "result"],
             from source in sources
             from check in Checks
             from result in Results.All
-            select new Sample(source.Counts.Verifications(check, result), source.Name, check, result));
+            select new Sample(source.Counts.Verifications(check, result), source.Name, check.Word(), result));
     }
 
     private static void AddRuns(Exposition exposition, IReadOnlyList<SourceState> sources)

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Stores;
 using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent.Operations;
@@ -31,9 +32,6 @@ internal sealed partial class BackupExaminer(
         return examined;
     }
 
-    /// <summary>Why a backup is corrupt, in words.</summary>
-    public static string ReasonOf(Backup backup) => backup.Objection;
-
     /// <summary>What to add to a result that could not be kept beside the backup; empty when it is kept.</summary>
     public static string UnkeptOf(Backup backup) => backup.NotRecorded is { } failure ? $"; the result can't be kept beside it: {failure.Message}" : "";
 
@@ -43,12 +41,12 @@ internal sealed partial class BackupExaminer(
         if (found.HasBrokenChain)
             return; // nothing was read of it
         var file = source.Catalog.Locate(BackupFiles.Original(found.File));
-        if (examined.Passing is { } passing)
+        if (examined.FirstReadingOnly is { } passing)
             ReadingErred(source.Name, file, passing);
         if (examined.Refusal is { } refused)
             QuarantineRefused(source.Name, file, refused.Message, refused.Hint);
         else if (examined.WasSetAside)
-            Quarantined(source.Name, file, found.File, ReasonOf(found));
+            Quarantined(source.Name, file, found.File, found.Objection, $"{source.Catalog.Store.CheckDisk()}; delete the file when it is no longer needed for analysis");
         try
         {
             journal.Count(source.Name, found.Verification!);
@@ -63,7 +61,7 @@ internal sealed partial class BackupExaminer(
 
     private void Record(ProtectedSource source, Examination examined)
     {
-        var (now, reason, before) = (timeProvider.GetUtcNow(), ReasonOf(examined.Backup), BackupFiles.Original(examined.Backup.File));
+        var (now, reason, before) = (timeProvider.GetUtcNow(), examined.Backup.Objection, BackupFiles.Original(examined.Backup.File));
         var detail = examined.WasSetAside ? $"{before} was set aside{(examined.Backup.File == before ? "" : $" as {examined.Backup.File}")}: {reason}" : $"{before} could not be set aside: {reason}";
         journal.Record(new Operation(
             0, source.Name, OperationKind.Quarantine, now, now, examined.Backup.Id, detail, examined.Refusal is { } refusal ? RunFailure.Of(refusal) : null));
@@ -72,8 +70,8 @@ internal sealed partial class BackupExaminer(
     [LoggerMessage(EventId = 1103, EventName = "reading_erred", Level = LogLevel.Warning, Message = "backup {File} of {Source} seemed damaged in a first reading and is good in a second one, so it counts as good; found first: {Reason}. Check memory, cables and the disk's log (dmesg | tail)")]
     private partial void ReadingErred(string source, string file, string reason);
 
-    [LoggerMessage(EventId = 1104, EventName = "backup_quarantined", Level = LogLevel.Error, Message = "backup {File} of {Source} is corrupt and was set aside as {NewName}: {Reason}. Next: check the disk (dmesg | tail; smartctl -H); delete the file when it is no longer needed for analysis")]
-    private partial void Quarantined(string source, string file, string newName, string reason);
+    [LoggerMessage(EventId = 1104, EventName = "backup_quarantined", Level = LogLevel.Error, Message = "backup {File} of {Source} is corrupt and was set aside as {NewName}: {Reason}. Next: {Hint}")]
+    private partial void Quarantined(string source, string file, string newName, string reason, string hint);
 
     [LoggerMessage(EventId = 1105, EventName = "quarantine_refused", Level = LogLevel.Error, Message = "backup {File} of {Source} is corrupt and was not set aside: {Reason}. Next: {Hint}")]
     private partial void QuarantineRefused(string source, string file, string reason, string hint);

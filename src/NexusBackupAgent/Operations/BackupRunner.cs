@@ -3,6 +3,7 @@ using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Sources;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Operations;
 
@@ -97,16 +98,16 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
         {
             return new BackupException(
                 FailureKind.Verification,
-                $"backup '{file}' does not count, because {BackupExaminer.ReasonOf(backup)}",
-                "check the store's disk (dmesg | tail; smartctl -H), then run nexus-backup backup --type full, as a running agent does within a minute");
+                $"backup '{file}' does not count, because {backup.Objection}",
+                $"{source.Catalog.Store.CheckDisk()}, then run nexus-backup backup --type full, as a running agent does within a minute");
         }
 
         if (!backup.ShowsCorruptSource)
         {
             return new BackupException(
                 FailureKind.Verification,
-                $"backup '{file}' failed verification and does not count: {BackupExaminer.ReasonOf(backup)}",
-                "check the store's disk (dmesg | tail; smartctl -H), then run nexus-backup backup again");
+                $"backup '{file}' failed verification and does not count: {backup.Objection}",
+                $"{source.Catalog.Store.CheckDisk()}, then run nexus-backup backup again");
         }
 
         // The first capture since the damage shows how it began, the newest holds most; one a night between them would

@@ -62,7 +62,8 @@ internal sealed partial class SelfTestOperation(OperationRunner runner, SelfTest
         }
     }
 
-    private static RunFailure? FailureOf(IReadOnlyList<SelfTestResult> results)
+    /// <summary>Null when every check found what it ought to.</summary>
+    public static RunFailure? FailureOf(IReadOnlyList<SelfTestResult> results)
     {
         var wrong = results.Where(result => !result.Passed).Select(result => result.Name).ToList();
         return wrong.Count == 0 ? null : new RunFailure(

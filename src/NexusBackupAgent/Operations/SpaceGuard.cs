@@ -2,6 +2,7 @@ using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Operations;
 
@@ -33,10 +34,11 @@ internal sealed class SpaceGuard(ScratchDirectory scratch)
             throw down;
         if (health.Space is { } space && space.Available < estimate)
         {
+            var howFull = catalog.Store.Inspection.CommandFor(StoreQuestion.HowFull, catalog.PathOf("")) is { } command ? $" ({command})" : "";
             throw new BackupException(
                 FailureKind.StoreFull,
                 $"store '{catalog.Store.Name}' has {ByteCount.Text(space.Available)} available and the backup needs about {ByteCount.Text(estimate)}",
-                $"free space there (df -h '{catalog.Locate("")}'); nexus-backup prune --dry-run shows what retention would remove; then run the backup again");
+                $"free space there{howFull}; nexus-backup prune --dry-run shows what retention would remove; then run the backup again");
         }
 
         if (scratchNeeded > 0)

@@ -117,7 +117,7 @@ internal sealed partial class VerifyOperation(OperationRunner runner, BackupExam
             return OperationOf(source, verified, startedAt, $"{verified.File} was read back and is good{BackupExaminer.UnkeptOf(verified)}", failure: null);
         }
 
-        var (file, reason) = (source.Catalog.Locate(verified.File), BackupExaminer.ReasonOf(verified));
+        var (file, reason) = (source.Catalog.Locate(verified.File), verified.Objection);
         VerificationFailed(source.Name, file, reason);
         return OperationOf(source, verified, startedAt, $"{verified.File} was read back and is corrupt: {reason}{BackupExaminer.UnkeptOf(verified)}", new RunFailure(
             FailureKind.Verification, $"backup '{file}' is corrupt: {reason}", $"make a new one: nexus-backup backup '{source.Name}'"));

@@ -11,13 +11,11 @@ internal static class PathGlob
         AttributesToSkip = FileAttributes.Hidden,
     };
 
-    /// <summary>What SQLite keeps beside a database while it is open; never databases themselves.</summary>
-    private static readonly string[] Sidecars = ["-wal", "-shm", "-journal"];
-
     /// <param name="pattern">Absolute.</param>
+    /// <param name="leftOut">Endings of files that are not meant.</param>
     /// <param name="unreadable">Directories that the pattern leads into and that may not be listed: what they hold is unknown.</param>
-    /// <returns>Absolute paths in ordinal order; hidden files and SQLite's <c>-wal</c>, <c>-shm</c> and <c>-journal</c> are left out.</returns>
-    public static IReadOnlyList<string> Expand(string pattern, out IReadOnlyList<string> unreadable)
+    /// <returns>Absolute paths in ordinal order; hidden files are left out.</returns>
+    public static IReadOnlyList<string> Expand(string pattern, IReadOnlyList<string> leftOut, out IReadOnlyList<string> unreadable)
     {
         var refused = new List<string>();
         var parts = pattern.Split('/', StringSplitOptions.RemoveEmptyEntries);
@@ -28,7 +26,7 @@ internal static class PathGlob
         unreadable = refused;
         return [.. directories
             .SelectMany(directory => List(directory, () => Directory.EnumerateFiles(directory, parts[^1], AsShellsDo), refused))
-            .Where(file => !Array.Exists(Sidecars, sidecar => file.EndsWith(sidecar, StringComparison.Ordinal)))
+            .Where(file => !leftOut.Any(ending => file.EndsWith(ending, StringComparison.Ordinal)))
             .Order(StringComparer.Ordinal)];
     }
 

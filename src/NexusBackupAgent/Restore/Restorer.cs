@@ -105,7 +105,7 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
         BackupException? failed = null;
         try
         {
-            prepared.Settle();
+            prepared.MakeDurable();
         }
         catch (BackupException failure)
         {

@@ -81,7 +81,7 @@ internal interface IArtifactSink
     Task WriteSidecarAsync(string ending, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken);
 
     /// <summary>Says what a restore of an increment gives, together with all that it builds on.</summary>
-    void Restores(ArtifactDigest restored);
+    void DeclareRestored(ArtifactDigest restored);
 }
 
 /// <summary>What a kind's own check of a stored backup found.</summary>

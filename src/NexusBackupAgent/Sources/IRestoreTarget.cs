@@ -53,7 +53,7 @@ internal interface IRestoreTarget
 
 /// <summary>
 /// A restored source beside the place that it is to take. Order, so that a crash at any instant leaves the old one or the new one,
-/// whole and working: <see cref="SaveAsync"/> → <see cref="Switch"/> → <see cref="Settle"/>. Disposing it removes what was not put in place.
+/// whole and working: <see cref="SaveAsync"/> → <see cref="Switch"/> → <see cref="MakeDurable"/>. Disposing it removes what was not put in place.
 /// </summary>
 internal interface IPreparedRestore : IAsyncDisposable
 {
@@ -77,7 +77,7 @@ internal interface IPreparedRestore : IAsyncDisposable
     BackupException? RollBack();
 
     /// <summary>Makes the switch survive a power cut.</summary>
-    void Settle();
+    void MakeDurable();
 
     /// <summary>What is in place, and what became of the old one.</summary>
     RestoredPlace Place { get; }

@@ -1,3 +1,5 @@
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 
 namespace NexusBackupAgent.Status;
@@ -16,7 +18,7 @@ internal sealed record JournalRecords(
     PastRestores Restores)
 {
     private readonly Lazy<Dictionary<string, long>> successfulRuns = new(() => Log.Runs
-        .Where(runs => runs.Key.Result == "success")
+        .Where(runs => runs.Key.Result == RunResult.Success.Word())
         .GroupBy(runs => runs.Key.Source, StringComparer.Ordinal)
         .ToDictionary(runs => runs.Key, runs => runs.Sum(count => count.Value), StringComparer.Ordinal));
 
@@ -107,8 +109,7 @@ internal sealed record SourceCounts(JournalRecords All, string Source)
 {
     public long Runs(string schedule, string result) => All.Log.Runs.GetValueOrDefault((Source, schedule, result));
 
-    /// <param name="check"><see cref="JournalSnapshot.ChecksumCheck"/> or one of its neighbours.</param>
-    public long Verifications(string check, string result) => All.Log.Verifications.GetValueOrDefault((Source, check, result));
+    public long Verifications(VerificationCheck check, string result) => All.Log.Verifications.GetValueOrDefault((Source, check.Word(), result));
 
     public long Drills(string result) => All.DrillCounts.GetValueOrDefault((Source, result));
 

@@ -9,11 +9,6 @@ namespace NexusBackupAgent.Stores;
 /// <param name="IsBare">Nothing at all lies in it, as on a mount point without its disk; false when that can't be told.</param>
 internal sealed record StoreHealth(BackupException? Down, BackupException? Refusal, StoreSpace? Space, bool IsBare)
 {
-    public bool IsUp => Down is null;
-
-    /// <summary>As far as can be told without writing.</summary>
-    public bool IsWritable => Failure is null;
-
-    /// <summary>Why it can't be used, or not be written; null when nothing is wrong.</summary>
+    /// <summary>Why it can't be used, or not be written; null when nothing is wrong, as far as can be told without writing.</summary>
     public BackupException? Failure => Down ?? Refusal;
 }

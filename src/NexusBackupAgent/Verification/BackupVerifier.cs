@@ -167,7 +167,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         if (written is { Length: 0 } && manifest.Adopted)
             written = null; // sha256sum is still at work on it, or was never let finish: it claims nothing
         if (written is not null && written != stored.Sha256)
-            return $"its SHA-256 is {stored.Sha256} and its .sha256 file says {(written.Length == 0 ? "nothing" : written)}";
+            return $"its SHA-256 is {stored.Shown()} and its .sha256 file says {(written.Length == 0 ? "nothing" : ArtifactDigest.Show(written))}";
         if (!manifest.IsCommitted)
             return manifest.Adopted ? null : "its manifest is damaged or belongs to another backup";
         return DamageOf(manifest, reading, content);
@@ -179,7 +179,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         _ when reading.DamageOf(manifest) is { } damage => damage,
         { Restored: null } when manifest.Restored is not null => "its check did not tell what it gives with what it builds on",
         { Restored: { } restored } when restored != manifest.Restored =>
-            $"with what it builds on it gives {restored.Length} bytes, SHA-256 {restored.Sha256}, and what was captured had {manifest.Restored?.Length} bytes, {manifest.Restored?.Sha256}",
+            $"with what it builds on it gives {restored.Length} bytes, SHA-256 {restored.Shown()}, and what was captured had {manifest.Restored?.Length} bytes, {manifest.Restored?.Shown()}",
         _ => null,
     };
 }

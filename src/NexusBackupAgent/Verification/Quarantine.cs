@@ -1,15 +1,16 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Sources;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Verification;
 
 /// <summary>What came of examining a backup.</summary>
 /// <param name="Backup">As it is now, with what its last reading found.</param>
-/// <param name="Passing">What only the first of two readings found; null when it found what the last one did.</param>
+/// <param name="FirstReadingOnly">What only the first of two readings found; null when it found what the last one did.</param>
 /// <param name="WasSetAside">Whether it was set aside now.</param>
 /// <param name="Refusal">Why it is corrupt and still bears its name; null when it is not, or does not.</param>
-internal sealed record Examination(Backup Backup, string? Passing = null, bool WasSetAside = false, BackupException? Refusal = null)
+internal sealed record Examination(Backup Backup, string? FirstReadingOnly = null, bool WasSetAside = false, BackupException? Refusal = null)
 {
     /// <summary>What came of examining one that it builds on, which had seemed damaged; null when none had.</summary>
     public Examination? Base { get; init; }
@@ -74,7 +75,7 @@ internal sealed class Quarantine(BackupVerifier verifier, TimeProvider timeProvi
         var second = await verifier.VerifyAsync(source, catalog, again, progress, cancellationToken);
         return IsDamaged(second)
             ? await SetAsideAsync(catalog, second, cancellationToken)
-            : new Examination(second, Passing: first.Verification!.FirstFailure ?? "its size had changed");
+            : new Examination(second, FirstReadingOnly: first.Verification!.FirstFailure ?? "its size had changed");
     }
 
     /// <summary>What lies beside it under its other name is found there too, so a store that takes no change keeps nobody from looking.</summary>
@@ -112,10 +113,11 @@ internal sealed class Quarantine(BackupVerifier verifier, TimeProvider timeProvi
         if (corrupt.Verification is { DoubtsOnlyChecksumFile: true })
         {
             var (file, checksum) = (catalog.Locate(corrupt.File), BackupFiles.Checksum(corrupt.File));
+            var mend = catalog.Store.Inspection.CommandFor(StoreQuestion.WhatIsItsSum, catalog.PathOf(corrupt.File)) is { } sum ? $"{sum} > '{checksum}'" : "delete it";
             throw new BackupException(
                 FailureKind.Verification,
                 $"'{file}' holds exactly what was captured, and only {checksum} says otherwise, so it is left where it is",
-                $"find out who wrote {checksum}; once that is explained: cd '{catalog.Locate("")}' && sha256sum '{corrupt.File}' > '{checksum}', and verify it again");
+                $"find out who wrote {checksum}; once that is explained: {mend}, and verify it again");
         }
 
         var now = await catalog.FindAgainAsync(corrupt, cancellationToken);

@@ -61,7 +61,7 @@ public class FolderOrderTests
             Assert.Contains(violations, violation => violation.Contains(expected, StringComparison.Ordinal));
     }
 
-    private static List<SourceFile> SourceFiles([CallerFilePath] string thisFile = "")
+    internal static List<SourceFile> SourceFiles([CallerFilePath] string thisFile = "")
     {
         var root = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(thisFile)!, "../../../src/NexusBackupAgent"));
         return [.. Directory.EnumerateFiles(root, "*.cs", SearchOption.AllDirectories)

@@ -36,6 +36,6 @@ internal sealed class RiggedSource(IBackupSource inner, Func<Func<Task>, Task> s
 
         public Task<SavedCopy> SaveAsync(string path, string copy, CancellationToken cancellationToken) => files.SaveAsync(path, copy, cancellationToken);
 
-        public Task SettleAsync(string path, CancellationToken cancellationToken) => settle(() => files.SettleAsync(path, cancellationToken));
+        public Task MergeCompanionsAsync(string path, CancellationToken cancellationToken) => settle(() => files.MergeCompanionsAsync(path, cancellationToken));
     }
 }

@@ -285,7 +285,7 @@ public abstract class BackupSourceContract : IDisposable
         var context = new RestoreContext(clock.GetUtcNow(), TimeZoneInfo.Utc, step => steps.Add(step.Text));
         await prepared.SaveAsync(context, CancellationToken.None);
         prepared.Switch(context);
-        prepared.Settle();
+        prepared.MakeDurable();
         clock.Advance(TimeSpan.FromSeconds(1));
         return prepared.Place;
     }

@@ -229,7 +229,7 @@ public abstract class BackupStoreContract
     public async Task A_healthy_store_is_up_and_writable_and_bare_only_as_long_as_nothing_lies_in_it()
     {
         var empty = await Store.GetHealthAsync(CancellationToken.None);
-        Assert.Equal((true, true, true, TellsSpace), (empty.IsUp, empty.IsWritable, empty.IsBare, empty.Space is not null));
+        Assert.Equal((true, true, true, TellsSpace), (empty.Down is null, empty.Failure is null, empty.IsBare, empty.Space is not null));
         await WriteAsync("d/a", "1");
         Assert.False((await Store.GetHealthAsync(CancellationToken.None)).IsBare);
     }

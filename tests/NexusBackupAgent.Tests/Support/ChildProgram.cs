@@ -39,7 +39,7 @@ internal static class ChildProgram
                 Console.WriteLine($"exit code {code}");
                 return 0;
             case ["glob", var pattern]:
-                var matches = PathGlob.Expand(pattern, out var unreadable);
+                var matches = SqliteGlob.Find(pattern, out var unreadable);
                 foreach (var match in matches)
                     Console.WriteLine(match);
                 foreach (var directory in unreadable)

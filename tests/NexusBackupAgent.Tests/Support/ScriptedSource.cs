@@ -69,7 +69,7 @@ internal sealed class ScriptedSource(TimeProvider clock, params Func<Cancellatio
         return Task.FromResult(SavedCopy.Alone);
     }
 
-    public Task SettleAsync(string path, CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task MergeCompanionsAsync(string path, CancellationToken cancellationToken) => Task.CompletedTask;
 
     private async Task<ContentCheck> CheckAsync(StoredChain chain, Stream content, CancellationToken cancellationToken)
     {

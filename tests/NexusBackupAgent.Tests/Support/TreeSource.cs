@@ -263,7 +263,7 @@ internal sealed class TreeTarget(string live, string? to) : IRestoreTarget
             return null;
         }
 
-        public void Settle()
+        public void MakeDurable()
         {
         }
 
@@ -280,8 +280,6 @@ internal sealed class TreeTarget(string live, string? to) : IRestoreTarget
 internal sealed class TreeInspection(string directory) : ISourceInspection
 {
     public bool Exists => Directory.Exists(directory);
-
-    public long Length => 0;
 
     public IReadOnlyList<string> SafetyCopies => [];
 

@@ -133,7 +133,7 @@ internal sealed class FileTarget : IRestoreTarget
         }
     }
 
-    public Task SettleAsync(CancellationToken cancellationToken) => content.SettleAsync(Path, cancellationToken);
+    public Task MergeCompanionsAsync(CancellationToken cancellationToken) => content.MergeCompanionsAsync(Path, cancellationToken);
 
     /// <summary>Moves its companions to where they belong to the safety copy, never over another file.</summary>
     /// <param name="kept">Copies that lie there already: what they are of was brought in, holds nothing any more, and goes.</param>

@@ -31,11 +31,11 @@ internal interface IFileContent
     /// Brings into the file itself what its companions hold, sound or not, so that it is without them what its application
     /// would find with them. Nobody has it open. Stopped at any instant, it can be begun again.
     /// </summary>
-    Task SettleAsync(string path, CancellationToken cancellationToken);
+    Task MergeCompanionsAsync(string path, CancellationToken cancellationToken);
 }
 
 /// <summary>What a safety copy is of.</summary>
-/// <param name="Settled">SHA-256 of what the file holds once <see cref="IFileContent.SettleAsync"/> has brought in what its
+/// <param name="Settled">SHA-256 of what the file holds once <see cref="IFileContent.MergeCompanionsAsync"/> has brought in what its
 /// companions hold. Null: they hold nothing, or nothing that can be brought in.</param>
 /// <param name="Beside">Endings of the companions that were copied beside the copy, which is of the file as it lies. Empty:
 /// what they hold is in the copy, or they hold nothing, or can't be brought in.</param>

@@ -46,7 +46,7 @@ internal sealed class PreparedFile(FileTarget target, IFileContent content, stri
         if (saved.Settled is not { } settled)
             return;
         context.Step(new RestoreStep(RestoreStage.Settle, $"bring into {target.Path} what was left beside it"));
-        var isSettled = await TrySettleAsync(cancellationToken);
+        var isSettled = await TryMergeCompanionsAsync(cancellationToken);
         seen = target.Look();
         if (!isSettled)
             ForgetKept(); // the originals take their place
@@ -96,7 +96,7 @@ internal sealed class PreparedFile(FileTarget target, IFileContent content, stri
         return null;
     }
 
-    public void Settle() => target.Sync();
+    public void MakeDurable() => target.Sync();
 
     public ValueTask DisposeAsync()
     {
@@ -116,11 +116,11 @@ internal sealed class PreparedFile(FileTarget target, IFileContent content, stri
     }
 
     /// <returns>False when what the companions hold can't be brought in: then it goes aside with the rest.</returns>
-    private async Task<bool> TrySettleAsync(CancellationToken cancellationToken)
+    private async Task<bool> TryMergeCompanionsAsync(CancellationToken cancellationToken)
     {
         try
         {
-            await target.SettleAsync(cancellationToken);
+            await target.MergeCompanionsAsync(cancellationToken);
             return true;
         }
         catch (BackupException damage) when (damage.Kind is FailureKind.SourceCorrupt or FailureKind.SourceInvalid)

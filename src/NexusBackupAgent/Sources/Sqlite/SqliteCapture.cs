@@ -51,7 +51,7 @@ internal sealed class SqliteCapture(SqliteSnapshot snapshot, PageHistory? earlie
             async (content, token) => restored = await new WalCapture(before, draft, content).RunAsync(snapshot, sink.Progress, token),
             progress: null, // what is stored is only a part of what is looked at
             cancellationToken);
-        sink.Restores(restored);
+        sink.DeclareRestored(restored);
         return digests;
     }
 }

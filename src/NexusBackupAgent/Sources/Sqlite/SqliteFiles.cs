@@ -7,7 +7,10 @@ namespace NexusBackupAgent.Sources.Sqlite;
 /// <summary>What SQLite makes of database files that nobody else uses: restored ones, and live ones whose service is stopped.</summary>
 internal sealed class SqliteFiles : IFileContent
 {
-    public IReadOnlyList<string> Companions { get; } = ["-wal", "-shm", "-journal"];
+    /// <summary>What SQLite keeps beside a database while it is open; never databases themselves.</summary>
+    public static readonly IReadOnlyList<string> Beside = ["-wal", "-shm", "-journal"];
+
+    public IReadOnlyList<string> Companions => Beside;
 
     /// <summary>Expands the full backup, brings each increment into it, then checks and digests the result side by side.</summary>
     public async Task<ContentCheck> ExpandAsync(StoredChain chain, string file, CancellationToken cancellationToken)
@@ -26,7 +29,7 @@ internal sealed class SqliteFiles : IFileContent
     public Task<SavedCopy> SaveAsync(string path, string copy, CancellationToken cancellationToken) =>
         Task.Run(() => SqliteReplacement.Save(path, copy, cancellationToken), CancellationToken.None);
 
-    public Task SettleAsync(string path, CancellationToken cancellationToken) =>
+    public Task MergeCompanionsAsync(string path, CancellationToken cancellationToken) =>
         Task.Run(() => SqliteReplacement.Settle(path), CancellationToken.None);
 
     private static async Task ExpandAsync(StoredLink link, string file, CancellationToken cancellationToken)

@@ -34,7 +34,10 @@ internal static class SqliteGlob
     /// a <c>-</c> in a file's or directory's own name.
     /// </returns>
     public static IReadOnlyList<(string Name, string Path)> Expand(string pattern, out IReadOnlyList<string> unreadable) =>
-        [.. PathGlob.Expand(pattern, out unreadable).Select(path => (NameOf(path, pattern), path))];
+        [.. Find(pattern, out unreadable).Select(path => (NameOf(path, pattern), path))];
+
+    /// <summary>The paths of the databases alone.</summary>
+    public static IReadOnlyList<string> Find(string pattern, out IReadOnlyList<string> unreadable) => PathGlob.Expand(pattern, SqliteFiles.Beside, out unreadable);
 
     /// <summary>Whether a match of the pattern could have this name.</summary>
     public static bool CanName(string pattern, string name) => NamesOf(pattern).IsMatch(name);

@@ -11,8 +11,6 @@ internal static class SqliteReplacement
     // Both hold committed state that the database file alone lacks; -shm is only an index of -wal.
     private static readonly string[] Holding = ["-wal", "-journal"];
 
-    private static readonly string[] Left = ["-wal", "-shm", "-journal"];
-
     /// <summary>
     /// Copies the database as it lies with its WAL or hot journal, and lets SQLite merge them in the copy: what that makes is
     /// known before the original is touched. If it is not sound, nobody can tell whether the database was damaged before or
@@ -88,7 +86,7 @@ internal static class SqliteReplacement
 
     private static void DeleteCompanions(string copy)
     {
-        foreach (var ending in Left)
+        foreach (var ending in SqliteFiles.Beside)
             File.Delete(copy + ending);
     }
 

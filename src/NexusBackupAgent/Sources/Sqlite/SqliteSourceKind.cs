@@ -69,7 +69,7 @@ internal sealed record SqliteSettings(ISourceKind Kind, string Name, string Path
         if (!IsGroup)
             return Check(Path);
 
-        var matches = PathGlob.Expand(Path, out var unlisted);
+        var matches = SqliteGlob.Find(Path, out var unlisted);
         var refused = unlisted.Select(directory => Warning(directory, "may not be listed, so databases in it are not found", "give this user access to the directory, or narrow the pattern"));
         return matches.Count > 0
             ? [.. refused, .. matches.SelectMany(Check)]

@@ -123,13 +123,13 @@ public sealed class LocalDirectoryStoreTests : BackupStoreContract, IDisposable
         Assert.Equal("old", Assert.Single(await store.ListAsync("", CancellationToken.None)).Name);
         var health = await store.GetHealthAsync(CancellationToken.None);
         var asked = health.Refusal!;
-        Assert.Equal((true, false), (health.IsUp, health.IsWritable));
+        Assert.Equal((true, false), (health.Down is null, health.Failure is null));
         Assert.Equal(FailureKind.StoreUnavailable, asked.Kind);
         Assert.Contains("cannot write in store", asked.Message, StringComparison.Ordinal);
         Assert.Contains("read-only", asked.Message, StringComparison.Ordinal);
         Assert.NotNull(health.Space);
         await small.RemountAsync("rw");
-        Assert.True((await store.GetHealthAsync(CancellationToken.None)).IsWritable);
+        Assert.Null((await store.GetHealthAsync(CancellationToken.None)).Failure);
     }
 
     [SkippableFact]
