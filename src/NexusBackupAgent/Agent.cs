@@ -15,45 +15,36 @@ using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent;
 
-/// <summary>The parts of an agent, put together as its configuration says. The service and every command start here.</summary>
+/// <summary>
+/// The parts of an agent, put together as its configuration says. The service and every command start here, and each part is
+/// made when somebody asks for it first: a backup by hand needs no scheduler. The service makes what requests share before it serves.
+/// </summary>
 internal sealed partial class Agent : IDisposable
 {
+    private readonly ILoggerFactory loggers;
     private readonly ILogger<Agent> logger;
     private readonly ScratchDirectory scratch;
+    private readonly OperationRunner runner;
+    private readonly BackupVerifier verifier;
+    private readonly BackupExaminer examiner;
+    private JobScheduler? scheduler;
 
     private Agent(AgentConfiguration configuration, TimeProvider timeProvider, ILoggerFactory loggers, bool evenWithoutJournal)
     {
+        this.loggers = loggers;
         logger = loggers.CreateLogger<Agent>();
         Configuration = configuration;
         TimeProvider = timeProvider;
         Stores = configuration.Stores.ToDictionary(entry => entry.Key, entry => entry.Value.Open(), StringComparer.Ordinal);
-
         Journal = new OperationJournal(OpenJournal(evenWithoutJournal));
-
         scratch = new ScratchDirectory(configuration.ScratchDirectory);
         scratch.RemoveLeftovers(timeProvider.GetUtcNow());
-        var verifier = new BackupVerifier(scratch, timeProvider);
-        var examiner = new BackupExaminer(new Quarantine(verifier, timeProvider), Journal, timeProvider, loggers.CreateLogger<BackupExaminer>());
-        var capture = new BackupCapture(new SpaceGuard(scratch), examiner, timeProvider);
         Turns = new SourceTurns(configuration.StateDirectory, timeProvider);
-        var door = new OperationRunner(Turns, Journal, new HookRunner(Journal, timeProvider, loggers.CreateLogger<HookRunner>()), timeProvider);
-        Backups = new BackupOperation(door, new BackupRunner(capture, examiner, timeProvider), Journal, loggers.CreateLogger<BackupOperation>());
-        Replacements = new ReplacementOperation(Backups, Journal, timeProvider, loggers.CreateLogger<ReplacementOperation>());
-        Verifications = new VerifyOperation(door, examiner, Journal, loggers.CreateLogger<VerifyOperation>());
-        RestoreHistory = new RestoreHistory(Journal, configuration.StateDirectory, timeProvider, loggers.CreateLogger<RestoreHistory>());
-        Restores = new RestoreOperation(door, new Restorer(verifier, timeProvider) { Forbidden = configuration.OwnPlaces }, Journal, RestoreHistory, loggers.CreateLogger<RestoreOperation>());
-        Drills = new DrillOperation(door, new RestoreDrill(verifier, scratch, timeProvider), Journal, loggers.CreateLogger<DrillOperation>());
-        Prunings = new PruneOperation(door, loggers.CreateLogger<PruneOperation>());
-        SelfTests = new SelfTestOperation(door, new SelfTest(verifier.VerifyAsync, SelfTestPartsOf(configuration), scratch, timeProvider), timeProvider, loggers.CreateLogger<SelfTestOperation>());
-        States = new StateReader(Journal, RestoreHistory, Stores, configuration.StateDirectory, timeProvider);
-        Observer = new Observer(Verifications, Turns, configuration.ScratchDirectory, timeProvider);
-        LogSearch = new LogSearch(States, configuration.Log.File, timeProvider);
+        runner = new OperationRunner(Turns, Journal, new HookRunner(Journal, timeProvider, loggers.CreateLogger<HookRunner>()), timeProvider);
+        verifier = new BackupVerifier(scratch, timeProvider);
+        examiner = new BackupExaminer(new Quarantine(verifier, timeProvider), Journal, timeProvider, loggers.CreateLogger<BackupExaminer>());
         var discovery = new SourceDiscovery(configuration.Sources, configuration.TimeZone, Stores, configuration.Stores, scratch, timeProvider, loggers);
         Roster = new SourceRoster(_ => discovery.Find());
-        var upkeep = new SourceUpkeep(Backups, Verifications, Replacements, timeProvider, loggers.CreateLogger<SourceUpkeep>());
-        var rounds = new VerificationRounds(Verifications, Replacements, Journal, configuration.TimeZone, timeProvider, loggers.CreateLogger<VerificationRounds>());
-        var rota = new ChoreRota(Chore.All(rounds, Drills), Journal, configuration.TimeZone, loggers.CreateLogger<ChoreRota>());
-        Scheduler = new JobScheduler(Roster, Backups, upkeep, rota, Journal, configuration.TimeZone, timeProvider, loggers.CreateLogger<JobScheduler>());
     }
 
     public AgentConfiguration Configuration { get; }
@@ -67,33 +58,36 @@ internal sealed partial class Agent : IDisposable
 
     public SourceTurns Turns { get; }
 
-    public BackupOperation Backups { get; }
-
-    public ReplacementOperation Replacements { get; }
-
-    public VerifyOperation Verifications { get; }
-
-    public RestoreHistory RestoreHistory { get; }
-
-    public RestoreOperation Restores { get; }
-
-    public DrillOperation Drills { get; }
-
-    public PruneOperation Prunings { get; }
-
-    public SelfTestOperation SelfTests { get; }
-
-    /// <summary>How the agent and its sources are.</summary>
-    public StateReader States { get; }
-
-    /// <summary>Looks at a source as the runbook does.</summary>
-    public Observer Observer { get; }
-
-    public LogSearch LogSearch { get; }
-
     public SourceRoster Roster { get; }
 
-    public JobScheduler Scheduler { get; }
+    public BackupOperation Backups => field ??= new BackupOperation(
+        runner, new BackupRunner(new BackupCapture(new SpaceGuard(scratch), examiner, TimeProvider), examiner, TimeProvider), Journal, loggers.CreateLogger<BackupOperation>());
+
+    public ReplacementOperation Replacements => field ??= new ReplacementOperation(Backups, Journal, TimeProvider, loggers.CreateLogger<ReplacementOperation>());
+
+    public VerifyOperation Verifications => field ??= new VerifyOperation(runner, examiner, Journal, loggers.CreateLogger<VerifyOperation>());
+
+    public RestoreHistory RestoreHistory => field ??= new RestoreHistory(Journal, Configuration.StateDirectory, TimeProvider, loggers.CreateLogger<RestoreHistory>());
+
+    public RestoreOperation Restores => field ??= new RestoreOperation(
+        runner, new Restorer(verifier, TimeProvider) { Forbidden = Configuration.OwnPlaces }, Journal, RestoreHistory, loggers.CreateLogger<RestoreOperation>());
+
+    public DrillOperation Drills => field ??= new DrillOperation(runner, new RestoreDrill(verifier, scratch, TimeProvider), Journal, loggers.CreateLogger<DrillOperation>());
+
+    public PruneOperation Prunings => field ??= new PruneOperation(runner, loggers.CreateLogger<PruneOperation>());
+
+    public SelfTestOperation SelfTests => field ??= new SelfTestOperation(
+        runner, new SelfTest(verifier.VerifyAsync, SelfTestPartsOf(Configuration), scratch, TimeProvider), TimeProvider, loggers.CreateLogger<SelfTestOperation>());
+
+    /// <summary>How the agent and its sources are.</summary>
+    public StateReader States => field ??= new StateReader(Journal, RestoreHistory, Stores, Configuration.StateDirectory, TimeProvider);
+
+    /// <summary>Looks at a source as the runbook does.</summary>
+    public Observer Observer => field ??= new Observer(Verifications, Turns, Configuration.ScratchDirectory, TimeProvider);
+
+    public LogSearch LogSearch => field ??= new LogSearch(States, Configuration.Log.File, TimeProvider);
+
+    public JobScheduler Scheduler => scheduler ??= NewScheduler();
 
     /// <summary>Opens the journal and finds the sources.</summary>
     /// <param name="evenWithoutJournal">Whether a journal that can't be used is only warned of: a command that restores or looks needs none, and whatever writes to it fails then.</param>
@@ -103,10 +97,24 @@ internal sealed partial class Agent : IDisposable
 
     public void Dispose()
     {
-        Scheduler.Dispose();
+        scheduler?.Dispose();
         Turns.Dispose();
         Journal.Dispose();
         scratch.Dispose();
+    }
+
+    private JobScheduler NewScheduler()
+    {
+        var rounds = new VerificationRounds(Verifications, Replacements, Journal, Configuration.TimeZone, TimeProvider, loggers.CreateLogger<VerificationRounds>());
+        return new JobScheduler(
+            Roster,
+            Backups,
+            new SourceUpkeep(Backups, Verifications, Replacements, TimeProvider, loggers.CreateLogger<SourceUpkeep>()),
+            new ChoreRota(Chore.All(rounds, Drills), Journal, Configuration.TimeZone, loggers.CreateLogger<ChoreRota>()),
+            Journal,
+            Configuration.TimeZone,
+            TimeProvider,
+            loggers.CreateLogger<JobScheduler>());
     }
 
     /// <summary>The self-test is made with a specimen of each kind that is protected.</summary>

@@ -79,7 +79,7 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
 
     public override async Task CopyPartAsync(string name, Stream destination, CancellationToken cancellationToken)
     {
-        var part = backup.Manifest.Parts.First(part => part.Name == name);
+        var part = backup.Manifest.Parts.FirstOrDefault(part => part.Name == name) ?? throw DamagedPart($"its manifest names no part {name}");
         var accepting = new AcceptingStream(destination);
         ArtifactReading reading;
         try

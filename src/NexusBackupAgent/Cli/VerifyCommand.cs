@@ -108,7 +108,10 @@ internal static class VerifyCommand
 
             if (backup is { State: BackupState.Quarantined, Verification.Passed: true })
             {
-                terminal.Warn($"backup '{now}' of '{source.Name}' was set aside and is sound now; to take it back: mv '{now}' '{source.Catalog.Locate(BackupFiles.Original(backup.File))}'");
+                var takeBack = BackupFiles.IsSetAside(backup.File)
+                    ? $"mv '{now}' '{source.Catalog.Locate(BackupFiles.Original(backup.File))}'"
+                    : $"delete '{source.Catalog.Locate(BackupFiles.Verification(backup.File))}', then verify it again";
+                terminal.Warn($"backup '{now}' of '{source.Name}' was set aside and is sound now; to take it back: {takeBack}");
                 return;
             }
 
@@ -116,11 +119,11 @@ internal static class VerifyCommand
             var message = $"backup '{was}' of '{source.Name}' is corrupt: {backup.Objection}";
             if (backup.State == BackupState.Corrupt && Refusal(source, backup) is { } refusal)
                 terminal.Fail($"{message}; {refusal.Message}", refusal.Hint);
-            else if (was == now)
+            else if (before.IsSetAside)
                 terminal.Fail(message, "it was set aside before; delete it when it is no longer needed for analysis");
             else
-                terminal.Fail($"{message}; it is kept as '{now}'", $"check the store's disk (dmesg | tail; smartctl -H); what is good is in nexus-backup list '{source.Name}'");
-            if (was != now)
+                terminal.Fail($"{message}; {(backup.File == before.File ? "it is set aside under its own name, and no restore uses it" : $"it is kept as '{now}'")}", $"check the store's disk (dmesg | tail; smartctl -H); what is good is in nexus-backup list '{source.Name}'");
+            if (backup.IsSetAside && !before.IsSetAside)
                 bereft.Add(source);
         }
 

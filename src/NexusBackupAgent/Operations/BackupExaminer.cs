@@ -61,7 +61,7 @@ internal sealed partial class BackupExaminer(
     private void Record(ProtectedSource source, Examination examined)
     {
         var (now, reason, before) = (timeProvider.GetUtcNow(), examined.Backup.Objection, BackupFiles.Original(examined.Backup.File));
-        var detail = examined.WasSetAside ? $"{before} was set aside as {examined.Backup.File}: {reason}" : $"{before} could not be set aside: {reason}";
+        var detail = examined.WasSetAside ? $"{before} was set aside{(examined.Backup.File == before ? "" : $" as {examined.Backup.File}")}: {reason}" : $"{before} could not be set aside: {reason}";
         journal.Record(new Operation(
             0, source.Name, OperationKind.Quarantine, now, now, examined.Backup.Id, detail, examined.Refusal is { } refusal ? RunFailure.Of(refusal) : null));
     }

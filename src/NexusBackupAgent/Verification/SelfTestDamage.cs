@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Verification;
 
@@ -19,32 +20,43 @@ internal sealed record SelfTestDamage(string Name, IReadOnlyList<VerificationChe
     /// <summary>Per cent of the file before the bit that is flipped.</summary>
     private static readonly int[] FlippedAt = [1, 25, 50, 75, 99];
 
-    /// <summary>Whether it is done to an increment, or to what that builds on.</summary>
-    public bool IsOfIncrement { get; init; }
-
-    /// <summary>Every way that is feared, and none at all, which must pass.</summary>
-    /// <param name="noun">What is backed up: <c>database</c>.</param>
-    public static IReadOnlyList<SelfTestDamage> AllOf(string noun) =>
+    private static readonly SelfTestDamage[] OfIncrement =
     [
-        new("undamaged", [], _ => Task.CompletedTask),
-        .. FlippedAt.Select(percent => new SelfTestDamage(
-            $"a bit flipped at {percent} %", [Checksum, Decoding], copy => ChangeAsync(copy, bytes => bytes[(int)(bytes.Length * (percent / 100.0))] ^= 4))),
-        new("the last bit flipped", [Checksum], copy => ChangeAsync(copy, bytes => bytes[^1] ^= 1)),
-        new("cut off", [Checksum, Decoding], copy => ReplaceAsync(copy, bytes => bytes[..(bytes.Length * 2 / 3)])),
-        new("the last byte missing", [Checksum, Decoding], copy => ReplaceAsync(copy, bytes => bytes[..^1])),
-        new("empty (0 bytes)", [Checksum, Decoding], copy => ReplaceAsync(copy, _ => [])),
-        new("a block of zeros", [Checksum, Decoding], copy => ChangeAsync(copy, bytes => bytes.AsSpan(bytes.Length / 3, 4096).Clear())),
-        new("a wrong hash in .sha256", [Checksum], copy => WriteChecksumAsync(copy, new string('0', 64))),
-        new("another backup's manifest", [Checksum], SwapManifestAsync),
-        new("another backup's hashes in its manifest", [Checksum], SwapHashesAsync),
-        new("an older backup under its name", [Checksum], StaleContentAsync),
-        new("cut off before it was hashed", [Decoding], HashTruncatedAsync),
-        new($"a damaged {noun}, stored without a flaw", [Integrity], TakeRuinedAsync),
         new("an increment, undamaged", [], _ => Task.CompletedTask) { IsOfIncrement = true },
         new("a bit flipped in an increment", [Checksum, Decoding], copy => ChangeAsync(copy, bytes => bytes[bytes.Length / 2] ^= 4)) { IsOfIncrement = true },
         new("a bit flipped in what an increment builds on", [Checksum, Decoding], copy => ChangeAsync(copy with { File = copy.Base! }, bytes => bytes[bytes.Length / 2] ^= 4)) { IsOfIncrement = true },
         new("another backup in the place of what an increment builds on", [Checksum], SwapBaseAsync) { IsOfIncrement = true },
     ];
+
+    /// <summary>Whether it is done to an increment, or to what that builds on.</summary>
+    public bool IsOfIncrement { get; init; }
+
+    /// <summary>Every way that is feared, and none at all, which must pass.</summary>
+    /// <param name="source">Of the specimen: content that is stored as it comes has no encoding that a check could find wrong.</param>
+    /// <param name="noun">What is backed up: <c>database</c>.</param>
+    public static IReadOnlyList<SelfTestDamage> AllOf(IBackupSource source, string noun)
+    {
+        VerificationCheck[] decoding = source.FormatOf(BackupType.Full) is { Encoding: ArtifactEncoding.None } ? [] : [Decoding];
+        VerificationCheck[] both = [Checksum, .. decoding];
+        return
+        [
+            new("undamaged", [], _ => Task.CompletedTask),
+            .. FlippedAt.Select(percent => new SelfTestDamage(
+                $"a bit flipped at {percent} %", both, copy => ChangeAsync(copy, bytes => bytes[(int)(bytes.Length * (percent / 100.0))] ^= 4))),
+            new("the last bit flipped", [Checksum], copy => ChangeAsync(copy, bytes => bytes[^1] ^= 1)),
+            new("cut off", both, copy => ReplaceAsync(copy, bytes => bytes[..(bytes.Length * 2 / 3)])),
+            new("the last byte missing", both, copy => ReplaceAsync(copy, bytes => bytes[..^1])),
+            new("empty (0 bytes)", both, copy => ReplaceAsync(copy, _ => [])),
+            new("a block of zeros", both, copy => ChangeAsync(copy, bytes => bytes.AsSpan(bytes.Length / 3, 4096).Clear())),
+            new("a wrong hash in .sha256", [Checksum], copy => WriteChecksumAsync(copy, new string('0', 64))),
+            new("another backup's manifest", [Checksum], SwapManifestAsync),
+            new("another backup's hashes in its manifest", [Checksum], SwapHashesAsync),
+            new("an older backup under its name", [Checksum], StaleContentAsync),
+            new("cut off before it was hashed", decoding is [] ? [Integrity] : decoding, HashTruncatedAsync),
+            new($"a damaged {noun}, stored without a flaw", [Integrity], TakeRuinedAsync),
+            .. source.FormatOf(BackupType.Incremental) is null ? [] : OfIncrement,
+        ];
+    }
 
     private static Task ChangeAsync(SelfTestCopy copy, Action<byte[]> change) => ReplaceAsync(copy, bytes =>
     {

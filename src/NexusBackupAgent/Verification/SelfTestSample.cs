@@ -52,9 +52,6 @@ internal sealed class SelfTestSample : IDisposable
 
     public string Noun => Specimen.Noun;
 
-    /// <summary>Whether the kind has increments, and one of them is among the backups.</summary>
-    public bool HasIncrement => artifacts.Length > 3;
-
     private ISpecimen Specimen { get; }
 
     public static async Task<SelfTestSample> MakeAsync(

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
@@ -52,27 +53,6 @@ internal static class ForeignKinds
         public IEnumerable<ConfigurationProblem> Check() => [];
     }
 
-    private sealed class TreeSpecimen : ISpecimen
-    {
-        private readonly string directory;
-        private int changes;
-
-        public TreeSpecimen(string directory, TimeProvider timeProvider)
-        {
-            this.directory = directory;
-            Source = new TreeSource(directory, timeProvider);
-            Change();
-        }
-
-        public IBackupSource Source { get; }
-
-        public string Noun => "tree";
-
-        public void Change() => TreeSource.Make(directory, Convert.ToHexString(Some.Noise(400_000, seed: changes++)));
-
-        public void Damage() => TreeSource.Ruin(directory);
-    }
-
     /// <summary><c>memory: NAME</c>, see <see cref="MemoryStore"/>. It outlives the agent that opens it.</summary>
     private sealed class MemoryKind(IReadOnlyList<MemoryStore> stores) : IStoreKind
     {
@@ -102,4 +82,26 @@ internal static class ForeignKinds
 
         public IEnumerable<ConfigurationProblem> Check() => [];
     }
+}
+
+/// <summary>A tree of much text that no compression makes small.</summary>
+internal sealed class TreeSpecimen : ISpecimen
+{
+    private readonly string directory;
+    private int changes;
+
+    public TreeSpecimen(string directory, TimeProvider timeProvider, ArtifactEncoding encoding = ArtifactEncoding.Gzip)
+    {
+        this.directory = directory;
+        Source = new TreeSource(directory, timeProvider, encoding);
+        Change();
+    }
+
+    public IBackupSource Source { get; }
+
+    public string Noun => "tree";
+
+    public void Change() => TreeSource.Make(directory, Convert.ToHexString(Some.Noise(400_000, seed: ++changes)));
+
+    public void Damage() => TreeSource.Ruin(directory);
 }

@@ -12,7 +12,7 @@ namespace NexusBackupAgent.Tests.Support;
 /// length nobody knows beforehand, checked while it streams, without scratch space, with a further part that is not compressed.
 /// Each file ends in a line with the SHA-256 of what stands before it: the kind's own check.
 /// </summary>
-internal sealed class TreeSource(string directory, TimeProvider clock) : IBackupSource
+internal sealed class TreeSource(string directory, TimeProvider clock, ArtifactEncoding encoding = ArtifactEncoding.Gzip) : IBackupSource
 {
     /// <summary>The names of the files, in a part of their own.</summary>
     public const string NamesPart = "names.txt";
@@ -42,7 +42,7 @@ internal sealed class TreeSource(string directory, TimeProvider clock) : IBackup
         File.WriteAllText(file, "X" + File.ReadAllText(file)[1..]);
     }
 
-    public ArtifactFormat? FormatOf(BackupType type) => type == BackupType.Full ? new ArtifactFormat(".tar.gz", ArtifactEncoding.Gzip) : null;
+    public ArtifactFormat? FormatOf(BackupType type) => type == BackupType.Full ? new ArtifactFormat(encoding == ArtifactEncoding.Gzip ? ".tar.gz" : ".tar", encoding) : null;
 
     public Task<ICapture> CaptureAsync(CaptureRequest request, CancellationToken cancellationToken) => Directory.Exists(directory)
         ? Task.FromResult<ICapture>(new Capture(directory, clock.GetUtcNow()))

@@ -1,3 +1,4 @@
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Sources.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -34,9 +35,24 @@ public sealed class SelfTestTests : IDisposable
     public async Task Every_kind_of_damage_is_found_by_the_check_that_ought_to_and_a_sound_copy_passes()
     {
         var results = await RunAsync(verifier.VerifyAsync);
-        Assert.Equal(SelfTestDamage.AllOf("database").Count, results.Count);
+        Assert.Equal(21, results.Count);
         Assert.All(results, result => Assert.True(result.Passed, $"{result.Name}: {result.Detail}"));
         Assert.Empty(Directory.EnumerateFileSystemEntries(Assert.Single(Directory.GetDirectories(scratch.Path))));
+    }
+
+    [Theory]
+    [InlineData(ArtifactEncoding.Gzip, VerificationCheck.Encoding)]
+    [InlineData(ArtifactEncoding.None, VerificationCheck.Integrity)]
+    public async Task A_kind_without_increments_is_tested_in_its_own_encoding(object encoding, object ofACutStream)
+    {
+        var parts = new SelfTestParts([directory => new TreeSpecimen(Path.Combine(directory, "tree"), TimeProvider.System, (ArtifactEncoding)encoding)], directory => new LocalDirectoryStore("self-test", directory));
+
+        var results = await new SelfTest(verifier.VerifyAsync, parts, scratch, TimeProvider.System).RunAsync(CancellationToken.None);
+
+        Assert.Equal(17, results.Count);
+        Assert.All(results, result => Assert.True(result.Passed, $"{result.Name}: {result.Detail}"));
+        Assert.Equal([(VerificationCheck)ofACutStream], results.Single(result => result.Name == "cut off before it was hashed").Expected);
+        Assert.Contains("a damaged tree, stored without a flaw", results.Select(result => result.Name));
     }
 
     [Theory]
