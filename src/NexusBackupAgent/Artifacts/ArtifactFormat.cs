@@ -30,11 +30,14 @@ internal static class ArtifactEncodings
     /// <summary>Bytes from an artifact's beginning that <see cref="IsOurs"/> looks at.</summary>
     public const int HeaderSize = GzipMember.HeaderSize;
 
+    /// <summary>Whether an artifact's first bytes tell who wrote it.</summary>
+    public static bool IsSigned(this ArtifactEncoding encoding) => encoding == ArtifactEncoding.Gzip;
+
     /// <summary>Whether an agent wrote an artifact.</summary>
     /// <param name="header">Its first <see cref="HeaderSize"/> bytes, or all when it has fewer.</param>
     /// <returns>Null where the encoding does not tell.</returns>
     public static bool? IsOurs(this ArtifactEncoding encoding, ReadOnlySpan<byte> header) =>
-        encoding == ArtifactEncoding.Gzip ? GzipMember.TryReadLength(header, out _) : null;
+        encoding.IsSigned() ? GzipMember.TryReadLength(header, out _) : null;
 
     /// <summary>The refusal of an encoding that this agent can neither write nor read.</summary>
     public static BackupException Unsupported(this ArtifactEncoding encoding) => new(

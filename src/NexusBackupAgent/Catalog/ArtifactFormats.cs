@@ -64,5 +64,8 @@ internal sealed class ArtifactFormats
         return null;
     }
 
+    /// <summary>The artifact that a file is, or is a further part of, as it was stored or set aside.</summary>
+    public string ArtifactOf(string file) => ArtifactOfPart(file) is { } artifact && BackupFiles.OtherName(artifact) != file ? artifact : file;
+
     private ArtifactFormat? FormatOf(string name) => Array.Find(all, format => name.EndsWith(format.Extension, StringComparison.Ordinal));
 }

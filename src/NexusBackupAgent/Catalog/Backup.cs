@@ -33,8 +33,11 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     /// <summary>Its further parts as the store tells them now, in the manifest's order; null for one that is gone.</summary>
     public IReadOnlyList<StoredFile?> Parts { get; init; } = [];
 
+    /// <summary>Bytes of the artifact and its further parts now; what is gone has none.</summary>
+    public long StoredLength => ActualLength + Parts.Sum(part => part?.Length ?? 0);
+
     /// <summary>Bytes of the stored files that a reading of it takes, what it builds on included.</summary>
-    public long LengthToRead => Chain.Sum(link => link.ActualLength + link.Parts.Sum(part => part?.Length ?? 0));
+    public long LengthToRead => Chain.Sum(link => link.StoredLength);
 
     /// <summary>Bytes of the largest file that a restore of it makes on its way.</summary>
     public long ExpandedLength => Chain.Max(link => link.Manifest.Restored?.Length ?? link.Manifest.Content.Length);
@@ -59,6 +62,9 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
 
     /// <summary>The artifact's name in <see cref="Directory"/> now; the manifest says under which it was stored.</summary>
     public string File => Artifact.Name;
+
+    /// <summary>Whether somebody who writes this means it: its identity, or its file, however the place of that is written before it.</summary>
+    public bool IsNamed(string text) => Id.Value == text || File == text[(text.LastIndexOf('/') + 1)..];
 
     /// <summary>Its companions still bear the artifact's other name: somebody, or a crash, renamed the artifact alone.</summary>
     public bool IsScattered { get; init; }

@@ -77,6 +77,9 @@ internal class BackupCatalog
 
     public string Directory => files.Path;
 
+    /// <summary>What the store calls a file of this catalog; the directory, when it is empty.</summary>
+    public string PathOf(string file) => files.PathOf(file);
+
     /// <summary>Where a file of this catalog lies, for people; where the directory does, when it is empty.</summary>
     public string Locate(string file) => files.Describe(file);
 
@@ -94,6 +97,13 @@ internal class BackupCatalog
     /// <summary>All backups, newest first, hand-made ones included.</summary>
     public async Task<IReadOnlyList<Backup>> ListAsync(CancellationToken cancellationToken) =>
         await reader.ReadAsync(await files.ListAsync(cancellationToken), cancellationToken);
+
+    /// <summary>The same as the store tells it now, also to a session.</summary>
+    public Task<IReadOnlyList<Backup>> ListAgainAsync(CancellationToken cancellationToken)
+    {
+        files.Forget();
+        return ListAsync(cancellationToken);
+    }
 
     /// <summary>All backups, newest first, and the files that belong to none, of one and the same look at the directory.</summary>
     public async Task<(IReadOnlyList<Backup> Backups, IReadOnlyList<Orphan> Orphans)> ListWithOrphansAsync(CancellationToken cancellationToken)
@@ -256,10 +266,15 @@ internal class BackupCatalog
     }
 
     /// <summary>Renames the companions that were left behind when the artifact was renamed.</summary>
+    /// <returns>Scattered still, where the store can't rename.</returns>
     public async Task<Backup> GatherAsync(Backup backup, CancellationToken cancellationToken)
     {
         foreach (var (from, to) in (await files.ListAsync(cancellationToken)).StraysOf(backup.File, backup.Manifest.PartNames))
-            await files.TryRenameAsync(from, to, cancellationToken);
+        {
+            if (!await files.TryRenameAsync(from, to, cancellationToken))
+                return backup with { IsScattered = true };
+        }
+
         return backup with { IsScattered = false };
     }
 

@@ -63,10 +63,17 @@ internal sealed record BackupManifest(
     [JsonIgnore]
     public IReadOnlyList<string> PartNames => Parts.Count == 0 ? [] : [.. Parts.Select(part => part.Name)];
 
+    /// <summary>Bytes of the artifact and its further parts, as they were stored.</summary>
+    [JsonIgnore]
+    public long StoredLength => Stored.Length + Parts.Sum(part => part.Stored.Length);
+
     /// <summary>False for a file made by hand that was not read back yet: its hashes are unknown.</summary>
     [JsonIgnore]
     public bool IsCommitted => Stored.Sha256.Length > 0;
 }
+
+/// <summary>What a manifest of any version says of itself.</summary>
+internal sealed record ManifestFormat(int FormatVersion);
 
 /// <summary>A further file of a backup, <c>&lt;artifact&gt;.&lt;name&gt;</c>.</summary>
 /// <param name="Name">Behind the artifact's name and a dot: <c>wal.tar.gz</c>.</param>

@@ -14,6 +14,7 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
     public string Source => source;
 
     private readonly CompanionReader<BackupManifest> manifests = new(directory, CatalogJson.Readable.BackupManifest);
+    private readonly CompanionReader<ManifestFormat> formats = new(directory, CatalogJson.Readable.ManifestFormat);
     private readonly CompanionReader<VerificationResult> verifications = new(directory, CatalogJson.Readable.VerificationResult);
     private readonly CompanionReader<DrillResult> drills = new(directory, CatalogJson.Readable.DrillResult);
     private readonly HandMadeBackups handMade = new(source, kind, directory.Formats, zone);
@@ -31,10 +32,11 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
             if (backup.Source == source)
                 backups.Add(files.StraysOf(backup.File, backup.Manifest.PartNames).Count > 0 ? backup with { IsScattered = true } : backup);
             else
-                strangers[backup.Id] = backup.Source; // it says nothing of this source, and this source's retention nothing of it
+                strangers[backup.Id] = backup.Source; // it belongs to another source, which alone prunes it
         }
 
         manifests.KeepOnly(files.ByName);
+        formats.KeepOnly(files.ByName);
         verifications.KeepOnly(files.ByName);
         drills.KeepOnly(files.ByName);
         return BackupChains.Link(
@@ -105,11 +107,19 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
     private async ValueTask<(BackupManifest? Value, BackupException? Failure)> ManifestAsync(StoredFile file, CancellationToken cancellationToken)
     {
         var (manifest, failure) = await manifests.ReadAsync(file, cancellationToken);
-        if (manifest is { FormatVersion: > BackupManifest.CurrentFormatVersion })
+        var version = manifest?.FormatVersion;
+        if (manifest is null && failure is null)
+        {
+            // What a newer agent wrote may hold words that this one does not know; that is no damage, and only its version tells.
+            (var format, failure) = await formats.ReadAsync(file, cancellationToken);
+            version = format?.FormatVersion;
+        }
+
+        if (version > BackupManifest.CurrentFormatVersion)
         {
             throw new BackupException(
                 FailureKind.StoreUnavailable,
-                $"'{directory.Describe(file.Name)}' was written by a newer agent (format {manifest.FormatVersion}; this one reads up to {BackupManifest.CurrentFormatVersion})",
+                $"'{directory.Describe(file.Name)}' was written by a newer agent (format {version}; this one reads up to {BackupManifest.CurrentFormatVersion})",
                 "update this agent, or point it at another store directory");
         }
 

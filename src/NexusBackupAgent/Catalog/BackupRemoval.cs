@@ -38,7 +38,8 @@ internal sealed class BackupRemoval(BackupCatalog catalog, SourceDirectory direc
     private async Task RemoveAsync(Backup backup, CancellationToken cancellationToken)
     {
         if (backup.IsScattered)
-            await catalog.GatherAsync(backup, cancellationToken); // so that one set of names is deleted
+            backup = await catalog.GatherAsync(backup, cancellationToken); // so that one set of names is deleted, where the store can rename
+        IEnumerable<string> strays = backup.IsScattered ? directory.Formats.CompanionsOf(BackupFiles.OtherName(backup.File), backup.Manifest.PartNames) : [];
         try
         {
             foreach (var part in backup.Manifest.PartNames)
@@ -51,7 +52,7 @@ internal sealed class BackupRemoval(BackupCatalog catalog, SourceDirectory direc
             // that is adopted as a manual backup, and an increment as one that is reported: nothing is lost by that.
         }
 
-        await directory.DeleteAsync(directory.Formats.AllOf(backup.File, backup.Manifest.PartNames), cancellationToken);
+        await directory.DeleteAsync([.. strays, .. directory.Formats.AllOf(backup.File, backup.Manifest.PartNames)], cancellationToken);
     }
 
     private BackupException IsNeeded(Backup backup) => new(

@@ -16,6 +16,7 @@ namespace NexusBackupAgent.Catalog;
     RespectNullableAnnotations = true,
     Converters = [typeof(BackupIdConverter), typeof(LowerCaseEnumConverter<BackupType>), typeof(LowerCaseEnumConverter<ArtifactEncoding>), typeof(VerificationCheckConverter)])]
 [JsonSerializable(typeof(BackupManifest))]
+[JsonSerializable(typeof(ManifestFormat))]
 [JsonSerializable(typeof(VerificationResult))]
 [JsonSerializable(typeof(DrillResult))]
 internal sealed partial class CatalogJson : JsonSerializerContext

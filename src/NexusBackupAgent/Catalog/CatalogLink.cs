@@ -18,9 +18,9 @@ internal sealed record LinkReading(ArtifactReading Artifact, string? Refusal)
     {
         { PartDamage: { } damage } => damage,
         _ when Artifact.Stored.Length != manifest.Stored.Length => $"it has {Artifact.Stored.Length} bytes and was stored with {manifest.Stored.Length}",
-        _ when Artifact.Stored.Sha256 != manifest.Stored.Sha256 => $"its SHA-256 is {Artifact.Stored.Sha256} and it was stored with {manifest.Stored.Sha256}",
+        _ when Artifact.Stored.Sha256 != manifest.Stored.Sha256 => $"its SHA-256 is {Artifact.Stored.Shown()} and it was stored with {manifest.Stored.Shown()}",
         _ when Artifact.Content is { } content && content != manifest.Content =>
-            $"its content ({content.Length} bytes, SHA-256 {content.Sha256}) is not what was captured ({manifest.Content.Length} bytes, {manifest.Content.Sha256})",
+            $"its content ({content.Length} bytes, SHA-256 {content.Shown()}) is not what was captured ({manifest.Content.Length} bytes, {manifest.Content.Shown()})",
         { Artifact.EncodingFailure: null, Refusal: { } refusal } => $"its content does not fit what it builds on: {refusal}",
         _ => null,
     };
@@ -62,7 +62,7 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
             var before = done;
             var told = progress is null ? null : new InPlaceProgress(read => progress.Report(before + read));
             links.Add(new CatalogLink(catalog, link, isJudged && ReferenceEquals(link, backup), told));
-            done += link.ActualLength;
+            done += link.StoredLength;
         }
 
         return new StoredChain(links, backup.Manifest.IsCommitted ? backup.ExpandedLength : null);
@@ -95,7 +95,7 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
         if (reading.EncodingFailure is { } undecodable)
             throw DamagedPart($"its part {name}: {undecodable}");
         if (reading.Stored != part.Stored || reading.Content != part.Content)
-            throw DamagedPart($"its part {name} has {reading.Stored.Length} bytes, SHA-256 {reading.Stored.Sha256}, and was stored with {part.Stored.Length} bytes, {part.Stored.Sha256}");
+            throw DamagedPart($"its part {name} has {reading.Stored.Length} bytes, SHA-256 {reading.Stored.Shown()}, and was stored with {part.Stored.Length} bytes, {part.Stored.Shown()}");
         if (accepting.Refusal is { } refusal)
             throw DamagedPart($"its part {name}: {refusal}");
     }

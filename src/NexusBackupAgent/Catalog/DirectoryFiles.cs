@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Catalog;
@@ -85,7 +86,10 @@ internal sealed class DirectoryFiles(Dictionary<string, StoredFile> files, Artif
     public StoredFile? PartOf(string artifact, string part) => TryGetCompanion(artifact, name => BackupFiles.Part(name, part), out var file) ? file : null;
 
     /// <summary>Whether an artifact is here with its manifest, under either name; of a further part: whether its artifact is.</summary>
-    public bool IsCommitted(string file) => IsCommittedArtifact(formats.ArtifactOfPart(file) is { } artifact && BackupFiles.OtherName(artifact) != file ? artifact : file);
+    public bool IsCommitted(string file) => IsCommittedArtifact(formats.ArtifactOf(file));
+
+    /// <summary>Whether an artifact is here, and its encoding leaves no sign of who wrote it.</summary>
+    public bool IsUnsigned(string artifact) => Has(artifact) && formats.EncodingOf(BackupFiles.Original(artifact)) is { } encoding && !encoding.IsSigned();
 
     private bool IsCommittedArtifact(string artifact) => ((string[])[artifact, BackupFiles.OtherName(artifact)])
         .Any(name => Has(name) && TryGetCompanion(name, BackupFiles.Manifest, out _));

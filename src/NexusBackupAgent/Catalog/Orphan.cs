@@ -4,7 +4,7 @@ namespace NexusBackupAgent.Catalog;
 
 /// <summary>Files in a source's directory that belong to no backup.</summary>
 /// <param name="File">The file to name to people.</param>
-/// <param name="Sweepable">What may be deleted, in that order; empty when only a person can decide.</param>
+/// <param name="Sweepable">What may be deleted, in that order, as far as it is the agent's own; empty when only a person can decide.</param>
 /// <param name="Reason">What it is.</param>
 /// <param name="ModifiedAt">When it was last written, UTC.</param>
 internal sealed record Orphan(string File, IReadOnlyList<string> Sweepable, string Reason, DateTimeOffset ModifiedAt)
@@ -19,7 +19,7 @@ internal sealed record Orphan(string File, IReadOnlyList<string> Sweepable, stri
             if (file.IsUnfinished && formats.Mentions(file.Name))
                 yield return new Orphan(file.Name, [file.Name], "an unfinished temporary file", file.ModifiedAt);
             else if (BackupFiles.ArtifactOfPending(file.Name) is { } artifact && (formats.IsArtifact(BackupFiles.Original(artifact)) || formats.ArtifactOfPart(artifact) is not null))
-                yield return Marked(artifact, file, files.IsCommitted(artifact), formats);
+                yield return Marked(artifact, file, files, formats);
             else if (files.IsArtifact(file.Name) && files.IsIncrement(file.Name) && !files.IsCommitted(file.Name) && !files.Has(BackupFiles.Pending(file.Name)))
                 yield return new Orphan(file.Name, [], "it holds only what changed, and without its manifest nothing says since when; bring the manifest back, or delete it by hand", file.ModifiedAt);
             else if (BackupFiles.ArtifactOfManifest(file.Name) is { } gone && files.IsBereft(gone) && !files.Has(BackupFiles.Pending(gone)))
@@ -28,11 +28,11 @@ internal sealed record Orphan(string File, IReadOnlyList<string> Sweepable, stri
     }
 
     // The mark goes last: a crash while sweeping leaves an orphan still.
-    private static Orphan Marked(string artifact, StoredFile mark, bool isCommitted, ArtifactFormats formats) => isCommitted
-        ? new Orphan(mark.Name, [mark.Name], $"the mark of {artifact}, which was committed", mark.ModifiedAt)
-        : new Orphan(
-            artifact,
-            formats.AllOf(artifact),
-            "a backup whose writing or deleting was interrupted",
-            mark.ModifiedAt);
+    private static Orphan Marked(string marked, StoredFile mark, DirectoryFiles files, ArtifactFormats formats)
+    {
+        if (files.IsCommitted(marked))
+            return new Orphan(mark.Name, [mark.Name], $"the mark of {marked}, which was committed", mark.ModifiedAt);
+        var byHand = files.IsUnsigned(formats.ArtifactOf(marked)) ? $"; nothing in it tells whether the agent wrote it, so delete it by hand, and {mark.Name} after it" : "";
+        return new Orphan(marked, formats.AllOf(marked), "a backup whose writing or deleting was interrupted" + byHand, mark.ModifiedAt);
+    }
 }

@@ -27,6 +27,8 @@ internal sealed class OrphanSweep(SourceDirectory directory, BackupReader reader
                 continue;
             if (files.Has(orphan.File) && IsArtifactOrPart(files, orphan.File) && await MayBeNeededAsync(files, orphan.File, cancellationToken))
                 continue;
+            if (files.IsUnsigned(directory.Formats.ArtifactOf(orphan.File)))
+                continue; // its mark is all that keeps it from being adopted, and its parts are no others
             var own = files.IsArtifact(orphan.File) && !IsPart(orphan.File) ? await OwnFilesAsync(orphan.File, cancellationToken) : orphan.Sweepable;
             await directory.DeleteAsync(own, cancellationToken);
             if (own.Count > 0)
@@ -54,7 +56,8 @@ internal sealed class OrphanSweep(SourceDirectory directory, BackupReader reader
     /// <summary>
     /// Which files of a marked artifact without a manifest are ours to delete. Where the encoding leaves a sign of who wrote
     /// it, its first bytes tell: of a file that another program made of that name only the mark is ours, and of one that
-    /// can't be read nothing is, for now. Where no encoding tells, nobody knows, and only the mark is ours.
+    /// can't be read nothing is, for now. Where the encoding leaves no sign, nobody knows, and all stays as it is: with the mark
+    /// it is an orphan, which list and status report, and without it would be adopted.
     /// </summary>
     public async Task<IReadOnlyList<string>> OwnFilesAsync(string artifact, CancellationToken cancellationToken)
     {
@@ -63,7 +66,12 @@ internal sealed class OrphanSweep(SourceDirectory directory, BackupReader reader
             var header = new byte[ArtifactEncodings.HeaderSize];
             await using var stored = await directory.OpenAsync(artifact, cancellationToken);
             var read = await stored.ReadAtLeastAsync(header, header.Length, throwOnEndOfStream: false, cancellationToken);
-            return directory.Formats.EncodingOf(BackupFiles.Original(artifact))?.IsOurs(header.AsSpan(0, read)) == true ? directory.Formats.AllOf(artifact) : [BackupFiles.Pending(artifact)];
+            return directory.Formats.EncodingOf(BackupFiles.Original(artifact))?.IsOurs(header.AsSpan(0, read)) switch
+            {
+                true => directory.Formats.AllOf(artifact),
+                false => [BackupFiles.Pending(artifact)],
+                null => [],
+            };
         }
         catch (FileNotFoundException)
         {

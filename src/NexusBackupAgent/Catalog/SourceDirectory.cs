@@ -40,7 +40,7 @@ internal sealed class SourceDirectory(IBackupStore store, string path, ArtifactF
         return listed;
     }
 
-    /// <summary>Has the next listing look again: somebody else may have changed something, or a change of ours came nobody knows how far.</summary>
+    /// <summary>Makes the next listing read the directory again: another program changed it, or our own change failed half way.</summary>
     public void Forget() => seen = null;
 
     public Task<byte[]> ReadAsync(string file, CancellationToken cancellationToken) => store.ReadAsync(PathOf(file), cancellationToken);

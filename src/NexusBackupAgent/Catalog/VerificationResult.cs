@@ -17,7 +17,7 @@ internal enum VerificationCheck
 
 /// <param name="Check">Which check.</param>
 /// <param name="Passed">Whether it passed.</param>
-/// <param name="Detail">What was found, in words an operator reads; empty when passed.</param>
+/// <param name="Detail">What was found, in words an operator reads; when passed, what could not be checked, mostly empty.</param>
 internal sealed record CheckResult(VerificationCheck Check, bool Passed, string Detail);
 
 /// <summary>

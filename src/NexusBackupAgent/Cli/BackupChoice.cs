@@ -80,7 +80,7 @@ internal sealed class BackupChoice(Terminal terminal, IReadOnlyList<ScheduledSou
         foreach (var source in sources.Select(source => source.Source))
         {
             var backups = await source.Catalog.ListAsync(cancellationToken);
-            if (backups.FirstOrDefault(backup => backup.Id.Value == name || backup.File == Path.GetFileName(name)) is { } found)
+            if (backups.FirstOrDefault(backup => backup.IsNamed(name)) is { } found)
                 return (source, found);
         }
 

@@ -5,6 +5,7 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Cli;
 
@@ -109,9 +110,9 @@ internal static class VerifyCommand
             if (backup is { State: BackupState.Quarantined, Verification.Passed: true })
             {
                 var takeBack = BackupFiles.IsSetAside(backup.File)
-                    ? $"mv '{now}' '{source.Catalog.Locate(BackupFiles.Original(backup.File))}'"
+                    ? source.Catalog.Store.Inspection.Rename(source.Catalog.PathOf(backup.File), source.Catalog.PathOf(BackupFiles.Original(backup.File)))
                     : $"delete '{source.Catalog.Locate(BackupFiles.Verification(backup.File))}', then verify it again";
-                terminal.Warn($"backup '{now}' of '{source.Name}' was set aside and is sound now; to take it back: {takeBack}");
+                terminal.Warn($"backup '{now}' of '{source.Name}' was set aside and is sound now{(takeBack is null ? "" : $"; to take it back: {takeBack}")}");
                 return;
             }
 
@@ -122,7 +123,7 @@ internal static class VerifyCommand
             else if (before.IsSetAside)
                 terminal.Fail(message, "it was set aside before; delete it when it is no longer needed for analysis");
             else
-                terminal.Fail($"{message}; {(backup.File == before.File ? "it is set aside under its own name, and no restore uses it" : $"it is kept as '{now}'")}", $"check the store's disk (dmesg | tail; smartctl -H); what is good is in nexus-backup list '{source.Name}'");
+                terminal.Fail($"{message}; {(backup.File == before.File ? "it is set aside under its own name, and no restore uses it" : $"it is kept as '{now}'")}", $"{source.Catalog.Store.CheckDisk()}; what is good is in nexus-backup list '{source.Name}'");
             if (backup.IsSetAside && !before.IsSetAside)
                 bereft.Add(source);
         }
@@ -147,7 +148,8 @@ internal static class VerifyCommand
         private static string Sentence(string words, CheckResult? result) => result switch
         {
             null => $"[dim]- {words}: not tried[/]",
-            { Passed: true } => $"[green]✓[/] {words}",
+            { Passed: true, Detail: "" } => $"[green]✓[/] {words}",
+            { Passed: true } => $"[green]✓[/] {words}; {Readable.Plain(result.Detail)}",
             _ => $"[red]✗[/] {words}: {Readable.Plain(result.Detail)}",
         };
 

@@ -33,8 +33,8 @@ internal static class SourceMetrics
             from schedule in source.Schedules
             select new Sample(Exposition.Seconds(source.NewestGoodOf(schedule)?.CapturedAt), source.Name, schedule));
         exposition.Gauge("backups", "Stored backups by schedule and state.", ["source", "schedule", "state"], sources.SelectMany(Counts));
-        Each("stored_bytes", "Bytes of all stored artifacts.", source => source.Backups.Sum(backup => backup.ActualLength));
-        Each("last_backup_size_bytes", "Stored bytes of the newest backup; 0 when there is none.", source => source.Newest?.Manifest.Stored.Length ?? 0);
+        Each("stored_bytes", "Bytes of all stored artifacts.", source => source.Backups.Sum(backup => backup.StoredLength));
+        Each("last_backup_size_bytes", "Stored bytes of the newest backup; 0 when there is none.", source => source.Newest?.Manifest.StoredLength ?? 0);
         Each("last_backup_content_bytes", "Uncompressed bytes of the newest backup; 0 when there is none.", source => source.Newest?.Manifest.Content.Length ?? 0);
         Each("restore_chain_backups", "Backups that a restore of the newest good one reads; 1 when it stands alone, 0 when there is none.", source => source.NewestGood?.Chain.Count() ?? 0);
         Each("restore_chain_bytes", "Stored bytes of those backups; 0 when there is none.", source => source.NewestGood?.LengthToRead ?? 0);

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Stores;
 using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent.Operations;
@@ -45,7 +46,7 @@ internal sealed partial class BackupExaminer(
         if (examined.Refusal is { } refused)
             QuarantineRefused(source.Name, file, refused.Message, refused.Hint);
         else if (examined.WasSetAside)
-            Quarantined(source.Name, file, found.File, found.Objection);
+            Quarantined(source.Name, file, found.File, found.Objection, $"{source.Catalog.Store.CheckDisk()}; delete the file when it is no longer needed for analysis");
         try
         {
             journal.Count(source.Name, found.Verification!);
@@ -69,8 +70,8 @@ internal sealed partial class BackupExaminer(
     [LoggerMessage(EventId = 1103, EventName = "reading_erred", Level = LogLevel.Warning, Message = "backup {File} of {Source} seemed damaged in a first reading and is good in a second one, so it counts as good; found first: {Reason}. Check memory, cables and the disk's log (dmesg | tail)")]
     private partial void ReadingErred(string source, string file, string reason);
 
-    [LoggerMessage(EventId = 1104, EventName = "backup_quarantined", Level = LogLevel.Error, Message = "backup {File} of {Source} is corrupt and was set aside as {NewName}: {Reason}. Next: check the disk (dmesg | tail; smartctl -H); delete the file when it is no longer needed for analysis")]
-    private partial void Quarantined(string source, string file, string newName, string reason);
+    [LoggerMessage(EventId = 1104, EventName = "backup_quarantined", Level = LogLevel.Error, Message = "backup {File} of {Source} is corrupt and was set aside as {NewName}: {Reason}. Next: {Hint}")]
+    private partial void Quarantined(string source, string file, string newName, string reason, string hint);
 
     [LoggerMessage(EventId = 1105, EventName = "quarantine_refused", Level = LogLevel.Error, Message = "backup {File} of {Source} is corrupt and was not set aside: {Reason}. Next: {Hint}")]
     private partial void QuarantineRefused(string source, string file, string reason, string hint);

@@ -3,6 +3,7 @@ using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Sources;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Operations;
 
@@ -32,9 +33,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
         watch.Done(RunStage.Verify);
 
         // Only here: in doubt, nothing is deleted.
-        var backups = await source.Catalog.ListAsync(cancellationToken);
-        var decisions = RetentionPolicy.Decide(backups, source.Retention, timeProvider.GetUtcNow(), source.Zone);
-        await PruneAsync(source, backup, decisions, cancellationToken);
+        var decisions = await PruneAsync(source, backup, cancellationToken);
         watch.Done(RunStage.Prune);
         return new BackupOutcome(backup, decisions, watch.Stages) { FullBecause = captured.FullBecause };
     }
@@ -65,11 +64,18 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
         }
     }
 
-    private static async Task PruneAsync(ProtectedSource source, Backup backup, IReadOnlyList<RetentionDecision> decisions, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<RetentionDecision>> PruneAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
     {
         try
         {
+            var decisions = Decide(source, await source.Catalog.ListAsync(cancellationToken));
+            if (decisions.All(decision => decision.Keep))
+                return decisions;
+
+            // The run looked at the store when it began, perhaps hours ago: what somebody moved or damaged since then must not be why others go.
+            decisions = Decide(source, await source.Catalog.ListAgainAsync(cancellationToken));
             await Pruner.ApplyAsync(source.Catalog, decisions, cancellationToken);
+            return decisions;
         }
         catch (BackupException failure)
         {
@@ -82,6 +88,9 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
         }
     }
 
+    private IReadOnlyList<RetentionDecision> Decide(ProtectedSource source, IReadOnlyList<Backup> backups) =>
+        RetentionPolicy.Decide(backups, source.Retention, timeProvider.GetUtcNow(), source.Zone);
+
     private static async Task<BackupException> RefuseAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
     {
         var file = source.Catalog.Locate(backup.File);
@@ -90,7 +99,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
             return new BackupException(
                 FailureKind.Verification,
                 $"backup '{file}' does not count, because {backup.Objection}",
-                "check the store's disk (dmesg | tail; smartctl -H), then run nexus-backup backup --type full, as a running agent does within a minute");
+                $"{source.Catalog.Store.CheckDisk()}, then run nexus-backup backup --type full, as a running agent does within a minute");
         }
 
         if (!backup.ShowsCorruptSource)
@@ -98,7 +107,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
             return new BackupException(
                 FailureKind.Verification,
                 $"backup '{file}' failed verification and does not count: {backup.Objection}",
-                "check the store's disk (dmesg | tail; smartctl -H), then run nexus-backup backup again");
+                $"{source.Catalog.Store.CheckDisk()}, then run nexus-backup backup again");
         }
 
         // The first capture since the damage shows how it began, the newest holds most; one a night between them would

@@ -22,12 +22,13 @@ internal static class ReplacementBackup
     /// <param name="zone">The calendar of months and years.</param>
     /// <param name="lastStarts">When its last two runs for a full backup started, newest first, UTC, and whether they succeeded; fewer when there were fewer.</param>
     /// <param name="now">The instant to decide at. What is later was dated by a wrong clock, and nothing follows from it.</param>
+    /// <param name="diskCheck">The command that tells whether the store's disk fails; null where there is none.</param>
     /// <returns>
     /// The backup to replace, of several the one whose schedule keeps longest; none when there is none, or when a new run
     /// would not help or was tried already: then why not, of the one that was found last.
     /// </returns>
     public static ReplacementDecision Decide(
-        IReadOnlyList<Backup> backups, IReadOnlyDictionary<string, RetentionPeriod> retention, TimeZoneInfo zone, IReadOnlyList<(DateTimeOffset At, bool Succeeded)> lastStarts, DateTimeOffset now)
+        IReadOnlyList<Backup> backups, IReadOnlyDictionary<string, RetentionPeriod> retention, TimeZoneInfo zone, IReadOnlyList<(DateTimeOffset At, bool Succeeded)> lastStarts, DateTimeOffset now, string? diskCheck)
     {
         var starts = lastStarts.Where(start => start.At <= now).ToList();
         var damaged = backups.Where(backup => IsDamaged(backup, backups) && FoundAt(backup) <= now).OrderByDescending(FoundAt).ToList();
@@ -48,7 +49,7 @@ internal static class ReplacementBackup
                 return $"{later.File} was captured after the damage was found";
             return starts[0].At >= FoundAt(corrupt)
                 ? "another run for a full backup started after the damage was found"
-                : $"{BackupFiles.Original(corrupt.File)} was itself made in the place of a corrupt one, so the store ruins what is written to it (dmesg | tail; smartctl -H)";
+                : $"{BackupFiles.Original(corrupt.File)} was itself made in the place of a corrupt one, so the store ruins what is written to it{(diskCheck is null ? "" : $" ({diskCheck})")}";
         }
 
         // An increment that was made meanwhile builds on what is left below the damage, and replaces nothing of it.

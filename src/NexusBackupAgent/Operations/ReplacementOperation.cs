@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Sources;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Operations;
 
@@ -26,7 +27,8 @@ internal sealed partial class ReplacementOperation(BackupOperation backups, Oper
     {
         var stored = await source.Catalog.ListAsync(cancellationToken);
         return stored.Any(backup => backup.IsSetAside)
-            ? ReplacementBackup.Decide(stored, source.Retention, source.Zone, journal.LastStarts(source.Name, 2, BackupType.Full), timeProvider.GetUtcNow())
+            ? ReplacementBackup.Decide(
+                stored, source.Retention, source.Zone, journal.LastStarts(source.Name, 2, BackupType.Full), timeProvider.GetUtcNow(), source.Catalog.Store.Inspection.CommandFor(StoreQuestion.IsTheDiskSound, ""))
             : ReplacementBackup.NothingLost;
     }
 

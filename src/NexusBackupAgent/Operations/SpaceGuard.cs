@@ -2,6 +2,7 @@ using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Operations;
 
@@ -18,7 +19,7 @@ internal sealed class SpaceGuard(ScratchDirectory scratch)
     /// <returns>Bytes that the next one will take in the store.</returns>
     public static long Estimate(IReadOnlyList<Backup> newestFirst, BackupType type) =>
         newestFirst.FirstOrDefault(backup => backup.Manifest.IsCommitted && backup.Manifest.Type == type) is { } last
-            ? (long)(last.Manifest.Stored.Length * Growth) + Companions
+            ? (long)(last.Manifest.StoredLength * Growth) + Companions
             : Companions;
 
     /// <param name="catalog">Whose store is asked, and whose newest backup of that type is the estimate.</param>
@@ -33,10 +34,11 @@ internal sealed class SpaceGuard(ScratchDirectory scratch)
             throw down;
         if (health.Space is { } space && space.Available < estimate)
         {
+            var howFull = catalog.Store.Inspection.CommandFor(StoreQuestion.HowFull, catalog.PathOf("")) is { } command ? $" ({command})" : "";
             throw new BackupException(
                 FailureKind.StoreFull,
                 $"store '{catalog.Store.Name}' has {ByteCount.Text(space.Available)} available and the backup needs about {ByteCount.Text(estimate)}",
-                $"free space there (df -h '{catalog.Locate("")}'); nexus-backup prune --dry-run shows what retention would remove; then run the backup again");
+                $"free space there{howFull}; nexus-backup prune --dry-run shows what retention would remove; then run the backup again");
         }
 
         if (scratchNeeded > 0)

@@ -70,7 +70,7 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
     }
 
     private static Backup Named(string source, IReadOnlyList<Backup> backups, string id) =>
-        backups.FirstOrDefault(backup => backup.Id.Value == id || backup.File == Path.GetFileName(id)) ?? throw new BackupException(
+        backups.FirstOrDefault(backup => backup.IsNamed(id)) ?? throw new BackupException(
             FailureKind.NotFound, $"source '{source}' has no backup '{id}'", $"choose an id or file name that nexus-backup list '{source}' shows; the newest is {backups[0].Id} ({backups[0].File})");
 
     private static Backup Restorable(string source, Backup backup) => backup.BrokenChain is { } reason

@@ -82,6 +82,7 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
             throw Untouched(preview, failure, notGivenBack, await service.StartAsync(always: false));
         }
 
+        await using var switched = prepared; // what it keeps beside the place goes, now that it was put there
         var problem = await CompleteAsync(prepared, service, cancellationToken);
         var place = prepared.Place;
         return new RestoreOutcome(restored, place, timeProvider.GetElapsedTime(started), problem is null ? null : Restored(restored, place, problem));

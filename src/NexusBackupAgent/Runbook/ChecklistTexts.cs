@@ -64,7 +64,7 @@ internal static class ChecklistTexts
         _ => check switch
         {
             RecoveryCheck.Gzip => Bilingual.Same($"{read.Backup.File}: {ValueText.Size(read.Backup.ActualLength)}, {ValueText.Seconds(read.Took)}"),
-            RecoveryCheck.Checksum => Bilingual.Same($"SHA-256 {read.Backup.Manifest.Stored.Sha256[..12]}…"),
+            RecoveryCheck.Checksum => Bilingual.Same($"SHA-256 {read.Backup.Manifest.Stored.Shown()}"),
             _ => Bilingual.Same($"{seen.Inspection.CheckName}: ok, {ValueText.Size(read.Backup.Manifest.Restored?.Length ?? read.Backup.Manifest.Content.Length)}"),
         },
     };

@@ -1,5 +1,6 @@
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Status;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Runbook;
 
@@ -9,7 +10,7 @@ internal static class FullDisk
     public static Finding? Find(Observation seen, Commands commands)
     {
         var backup = commands.Backup(seen.Source);
-        IReadOnlyList<string> inStore = [Commands.On(seen.Store.Path, "df", "-h"), commands.PruneDryRun(seen.Source), backup];
+        IReadOnlyList<string> inStore = [.. seen.AskStore(StoreQuestion.HowFull), commands.PruneDryRun(seen.Source), backup];
         IReadOnlyList<string> inScratch = [Commands.On(seen.Scratch, "df", "-h"), backup];
         return seen switch
         {

@@ -98,8 +98,7 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
         foreach (var measure in incident.Measures.TakeLast(MostMeasures))
         {
             var result = measure.Succeeded switch { true => new Bilingual("done", "成功"), false => new("FAILED", "失敗"), null => new("not ended", "未完了") };
-            var said = ShortHash.In(measure.Detail);
-            var detail = said.Length == 0 ? default : new Bilingual($" ({said})", $"（「{said}」）");
+            var detail = measure.Detail.Length == 0 ? default : new Bilingual($" ({measure.Detail})", $"（「{measure.Detail}」）");
             var at = ValueText.Minute(measure.At, zone);
             yield return new($"{at} {measure.What.English}: {result.English}{detail.English}", $"{at} {measure.What.Japanese}: {result.Japanese}{detail.Japanese}");
         }

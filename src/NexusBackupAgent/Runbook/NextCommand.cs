@@ -1,4 +1,5 @@
 using NexusBackupAgent.Status;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Runbook;
 
@@ -13,7 +14,7 @@ internal static class NextCommand
         EscalationCause.SelfTestFailed => commands.Of("verify", "--self-test"),
         EscalationCause.RetentionOverdue or EscalationCause.StorageFull => commands.PruneDryRun(seen.Source),
         EscalationCause.None or EscalationCause.Unknown or EscalationCause.Stale or EscalationCause.Failed => commands.Backup(seen.Source),
-        EscalationCause.StoreDown => Commands.On(seen.Store.Path, "findmnt", "-T"),
+        EscalationCause.StoreDown => seen.AskStore(StoreQuestion.WhichDisk).FirstOrDefault(),
         EscalationCause.FromFuture => "timedatectl",
         EscalationCause.AgentDown or EscalationCause.SchedulerStuck or EscalationCause.ScheduleOverdue or EscalationCause.RunStuck => commands.Status(),
         _ => null,

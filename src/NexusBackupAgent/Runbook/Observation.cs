@@ -43,8 +43,8 @@ internal sealed record Observation(
     /// <summary>What restores kept of the live source, newest first.</summary>
     public IReadOnlyList<string> SafetyCopies { get; init; } = [];
 
-    /// <summary>Bytes of the live source; 0 when it can't be asked.</summary>
-    public long SourceLength { get; init; }
+    /// <summary>Bytes of scratch space that the check of a backup needs, as the trial of a capture told; 0 when it streams, or when no trial succeeded.</summary>
+    public long ScratchNeeded { get; init; }
 
     /// <summary>Whether the database was restored since the last run ended.</summary>
     public bool IsRestored { get; init; }
@@ -58,6 +58,12 @@ internal sealed record Observation(
     /// <summary>Whether root looked. Root may see everything.</summary>
     public bool IsRoot { get; init; }
 
+    /// <summary>Looks at the store for people.</summary>
+    public IStoreInspection StoreInspection => State.Source.Source.Catalog.Store.Inspection;
+
+    /// <summary><see cref="Directory"/> as the store calls it.</summary>
+    public string PathInStore => State.Source.Source.Catalog.PathOf("");
+
     /// <summary>The user who has to own what the agent uses.</summary>
     public string AgentUser => OtherOwner?.Name ?? User;
 
@@ -68,13 +74,10 @@ internal sealed record Observation(
     public BackupException? Refusal => ((BackupException?[])[Store.Failure, State.ListFailure, WriteFailure, ReadBack?.Failure, SourceFailure])
         .FirstOrDefault(failure => failure?.Kind is FailureKind.Permission or FailureKind.Journal);
 
-    /// <summary>Bytes that the live source, or the largest backup, takes when it is expanded.</summary>
-    public long ScratchNeeded => State.Backups.Where(backup => backup.Manifest.IsCommitted).Select(backup => backup.ExpandedLength).Append(SourceLength).Max();
-
-    /// <summary>Whether the next backup finds room, as far as its size can be known.</summary>
+    /// <summary>Whether the next backup finds room, as far as its size and the room can be known.</summary>
     public bool HasRoom => WriteFailure is null && ReadBack?.Failure?.Kind != FailureKind.StoreFull && SourceFailure?.Kind != FailureKind.StoreFull
-        && Store is { Failure: null, Space: { } space } && space.Available >= SpaceGuard.Estimate(State.Backups, BackupType.Full)
-        && ScratchSpace?.Available >= ScratchNeeded;
+        && Store.Failure is null && (Store.Space is not { } space || space.Available >= SpaceGuard.Estimate(State.Backups, BackupType.Full))
+        && (ScratchNeeded == 0 || ScratchSpace?.Available >= ScratchNeeded);
 
     /// <summary>Whether a restore would find a backup to try. While the store can't be read, it is assumed that it would.</summary>
     public bool CanRestore => State.IsUnreadable || State.Backups.Any(backup => backup.State is BackupState.Good or BackupState.Unverified);
@@ -86,4 +89,10 @@ internal sealed record Observation(
 
     /// <summary>The command that answers a question about the live source; none where its kind has no such command.</summary>
     public IEnumerable<string> Ask(SourceQuestion question) => Inspection.CommandFor(question) is { } command ? [command] : [];
+
+    /// <summary>The command that answers a question about the store as a whole; none where its kind has no such command.</summary>
+    public IEnumerable<string> AskStore(StoreQuestion question) => StoreInspection.CommandFor(question, "") is { } command ? [command] : [];
+
+    /// <summary>The same, about the place in the store where this source's backups lie.</summary>
+    public IEnumerable<string> AskDirectory(StoreQuestion question) => StoreInspection.CommandFor(question, PathInStore) is { } command ? [command] : [];
 }

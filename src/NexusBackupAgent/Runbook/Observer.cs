@@ -35,20 +35,22 @@ internal sealed class Observer(VerifyOperation verifications, SourceTurns turns,
         var isBusy = turns.IsUnderWay(source.Name);
         var state = await look.OfAsync(source, cancellationToken, now: timeProvider.GetUtcNow()); // what was set aside while it was read back is not of the future
         _ = state.Records.History.Value; // read now: who decides from an observation reads nothing
+        var writeFailure = await TryWriteAsync(catalog, cancellationToken);
+        var (sourceFailure, scratchNeeded) = isBusy ? (null, 0) : await TryCaptureAsync(source.Source.Source, cancellationToken); // a run that is under way has opened it
         return new Observation(
             state,
             look.Agent,
             inspection,
             catalog.Locate(""),
             readBack,
-            await TryWriteAsync(catalog, cancellationToken),
-            isBusy ? null : await TryCaptureAsync(source.Source.Source, cancellationToken), // a run that is under way has opened it
+            writeFailure,
+            sourceFailure,
             scratch,
             SpaceOf(scratch),
             SystemUser.Current.Name)
         {
             SafetyCopies = inspection.SafetyCopies,
-            SourceLength = inspection.Length,
+            ScratchNeeded = scratchNeeded,
             IsRestored = state.Activity?.LastRunAt is { } lastRun && look.Reader.OperationsSince(source.Name, lastRun).Any(operation => operation.IsOverLive && operation.Succeeded),
             IsStoreBare = state.Store.IsBare,
             IsRoot = SystemUser.Current.IsRoot,
@@ -105,16 +107,16 @@ internal sealed class Observer(VerifyOperation verifications, SourceTurns turns,
         return (await catalog.Store.ListDirectoriesAsync(above, cancellationToken)).Contains(name, StringComparer.Ordinal);
     }
 
-    private static async Task<BackupException?> TryCaptureAsync(IBackupSource source, CancellationToken cancellationToken)
+    private static async Task<(BackupException? Failure, long ScratchNeeded)> TryCaptureAsync(IBackupSource source, CancellationToken cancellationToken)
     {
         try
         {
             await using var capture = await source.CaptureAsync(new CaptureRequest(BackupType.Full, Base: null, MayBeBase: false), cancellationToken);
-            return null;
+            return (null, capture.ScratchNeeded);
         }
         catch (BackupException failure)
         {
-            return failure;
+            return (failure, 0);
         }
     }
 

@@ -1,5 +1,6 @@
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Sources;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Runbook;
 
@@ -17,23 +18,26 @@ internal static class RefusedAccess
         if (seen.SourceFailure is { Kind: FailureKind.Permission } refused)
             return new Finding(Cause.Permission, Bilingual.Quoted($"{refused.Message}; {refused.Hint}"), OfDatabase(seen, commands));
         return seen.State.LastFailure is { Kind: FailureKind.Permission or FailureKind.StoreUnavailable } last && !LastFailure.IsOver(seen)
-            ? new Finding(Cause.Permission, DiagnosisTexts.LastRun(last), [Commands.On(seen.Directory, "ls", "-la"), commands.Backup(seen.Source)]) { IsPast = true }
+            ? new Finding(Cause.Permission, DiagnosisTexts.LastRun(last), [.. seen.AskDirectory(StoreQuestion.WhatIsThere), commands.Backup(seen.Source)]) { IsPast = true }
             : null;
     }
 
     private static BackupException? OfStore(Observation seen) => ((BackupException?[])[seen.Store.Failure, seen.State.ListFailure, seen.WriteFailure, seen.ReadBack?.Failure])
         .FirstOrDefault(failure => failure?.Kind is FailureKind.Permission or FailureKind.StoreUnavailable);
 
-    private static string[] Next(FailureKind kind, Observation seen, Commands commands) => kind == FailureKind.StoreUnavailable
-        ? [Commands.On(seen.Store.Path, "findmnt", "-T"), Commands.On(seen.Store.Path, "ls", "-ld"), commands.Backup(seen.Source)]
-        : [Commands.On(Refused(seen), "ls", "-la"), Commands.On(Refused(seen), "sudo", "chown", "-R", seen.AgentUser), Commands.On(Refused(seen), "sudo", "chmod", "u+rwx"), commands.Backup(seen.Source)];
-
-    /// <summary>The store as a whole, or else the source's directory in it.</summary>
-    private static string Refused(Observation seen) => seen.Store.Failure is null ? seen.Directory : seen.Store.Path;
+    /// <summary>Refused is the store as a whole, or else the source's directory in it.</summary>
+    private static string[] Next(FailureKind kind, Observation seen, Commands commands)
+    {
+        if (kind == FailureKind.StoreUnavailable)
+            return [.. seen.AskStore(StoreQuestion.WhichDisk), .. seen.AskStore(StoreQuestion.WhoseIsIt), commands.Backup(seen.Source)];
+        return seen.Store.Failure is null
+            ? [.. seen.AskDirectory(StoreQuestion.WhatIsThere), .. seen.StoreInspection.Handover(seen.PathInStore, seen.AgentUser), commands.Backup(seen.Source)]
+            : [.. seen.AskStore(StoreQuestion.WhatIsThere), .. seen.StoreInspection.Handover("", seen.AgentUser), commands.Backup(seen.Source)];
+    }
 
     /// <summary>First the operator finds out whether the disk is mounted: what is stored on the bare mount point would lie hidden below it.</summary>
     private static string[] OfEmptied(Observation seen, Commands commands) =>
-        [Commands.On(seen.Store.Path, "findmnt", "-T"), Commands.On(seen.Store.Path, "ls", "-la"), commands.Of("list", seen.Source), commands.Backup(seen.Source)];
+        [.. seen.AskStore(StoreQuestion.WhichDisk), .. seen.AskStore(StoreQuestion.WhatIsThere), commands.Of("list", seen.Source), commands.Backup(seen.Source)];
 
     /// <summary>The application decides who owns its database: the operator only looks.</summary>
     private static string[] OfDatabase(Observation seen, Commands commands) =>

@@ -3,6 +3,7 @@ using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Scheduling;
 
@@ -100,7 +101,7 @@ internal sealed partial class VerificationRounds(
             Failure ??= new RunFailure(
                 FailureKind.Verification,
                 $"backup '{source.Catalog.Locate(verified.File)}' {(verified.HasBrokenChain ? "cannot be restored" : "is corrupt")}: {verified.Objection}",
-                $"see what is good (nexus-backup list '{source.Name}'), and check the store's disk (dmesg | tail)");
+                $"see what is good (nexus-backup list '{source.Name}'), and {source.Catalog.Store.CheckDisk()}");
         }
 
         public void Add(BackupException failure)

@@ -87,4 +87,5 @@ internal interface IArtifactSink
 /// <summary>What a kind's own check of a stored backup found.</summary>
 /// <param name="Finding">What is wrong with the content; null when it is sound.</param>
 /// <param name="Restored">Of an increment: length and SHA-256 of what it gives together with all that it builds on. Null for a full one, whose content that is.</param>
-internal sealed record ContentCheck(string? Finding, ArtifactDigest? Restored = null);
+/// <param name="Note">What could not be checked, and why; null when all was.</param>
+internal sealed record ContentCheck(string? Finding, ArtifactDigest? Restored = null, string? Note = null);

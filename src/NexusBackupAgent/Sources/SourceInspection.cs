@@ -25,9 +25,6 @@ internal interface ISourceInspection
     /// <summary>Whether something is there.</summary>
     bool Exists { get; }
 
-    /// <summary>Bytes that a copy of it takes; 0 when that can't be asked.</summary>
-    long Length { get; }
-
     /// <summary>What restores over it kept of what was there before, newest first, as people find it.</summary>
     IReadOnlyList<string> SafetyCopies { get; }
 

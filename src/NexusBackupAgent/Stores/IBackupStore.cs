@@ -15,6 +15,9 @@ internal interface IBackupStore
     /// <summary>Where <paramref name="path"/> lies, for people alone: an absolute path or a URL. Empty: the store itself.</summary>
     string Describe(string path);
 
+    /// <summary>Looks at it for people.</summary>
+    IStoreInspection Inspection { get; }
+
     /// <summary>
     /// Writes a file that appears whole and under its name, or not at all.
     /// Missing directories below the store's root are made; the root itself never is, because a missing root is

@@ -95,7 +95,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         {
             if (content.Finding is { } finding && isAsCommitted && backup.Verification is { Passed: true })
                 throw HasPassedBefore(catalog.Locate(backup.File), place, finding);
-            checks.Add(Result(VerificationCheck.Integrity, content.Finding));
+            checks.Add(Result(VerificationCheck.Integrity, content.Finding, content.Note));
         }
 
         var result = new VerificationResult(
@@ -158,7 +158,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         $"cannot check '{file}': it holds exactly what was captured and has passed this check before, and now the check of its copy in '{expandedIn}' says: {finding}; so the copy's disk, the memory or what checks it is at fault, not the backup",
         $"check that disk and the memory (dmesg | tail; df -h '{expandedIn}') and whether what checks it was updated, set scratch to another disk, then run the command again");
 
-    private static CheckResult Result(VerificationCheck check, string? finding) => new(check, finding is null, finding ?? "");
+    private static CheckResult Result(VerificationCheck check, string? finding, string? note = null) => new(check, finding is null, finding ?? note ?? "");
 
     private static async Task<string?> ChecksumAsync(BackupCatalog catalog, Backup backup, LinkReading reading, ContentCheck? content, CancellationToken cancellationToken)
     {
@@ -167,7 +167,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         if (written is { Length: 0 } && manifest.Adopted)
             written = null; // sha256sum is still at work on it, or was never let finish: it claims nothing
         if (written is not null && written != stored.Sha256)
-            return $"its SHA-256 is {stored.Sha256} and its .sha256 file says {(written.Length == 0 ? "nothing" : written)}";
+            return $"its SHA-256 is {stored.Shown()} and its .sha256 file says {(written.Length == 0 ? "nothing" : ArtifactDigest.Show(written))}";
         if (!manifest.IsCommitted)
             return manifest.Adopted ? null : "its manifest is damaged or belongs to another backup";
         return DamageOf(manifest, reading, content);
@@ -177,8 +177,9 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
     private static string? DamageOf(BackupManifest manifest, LinkReading reading, ContentCheck? content) => content switch
     {
         _ when reading.DamageOf(manifest) is { } damage => damage,
+        { Restored: null } when manifest.Restored is not null => "its check did not tell what it gives with what it builds on",
         { Restored: { } restored } when restored != manifest.Restored =>
-            $"with what it builds on it gives {restored.Length} bytes, SHA-256 {restored.Sha256}, and what was captured had {manifest.Restored?.Length} bytes, {manifest.Restored?.Sha256}",
+            $"with what it builds on it gives {restored.Length} bytes, SHA-256 {restored.Shown()}, and what was captured had {manifest.Restored?.Length} bytes, {manifest.Restored?.Shown()}",
         _ => null,
     };
 }

@@ -1,6 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Sources;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Verification;
 
@@ -112,10 +113,11 @@ internal sealed class Quarantine(BackupVerifier verifier, TimeProvider timeProvi
         if (corrupt.Verification is { DoubtsOnlyChecksumFile: true })
         {
             var (file, checksum) = (catalog.Locate(corrupt.File), BackupFiles.Checksum(corrupt.File));
+            var mend = catalog.Store.Inspection.CommandFor(StoreQuestion.WhatIsItsSum, catalog.PathOf(corrupt.File)) is { } sum ? $"{sum} > '{checksum}'" : "delete it";
             throw new BackupException(
                 FailureKind.Verification,
                 $"'{file}' holds exactly what was captured, and only {checksum} says otherwise, so it is left where it is",
-                $"find out who wrote {checksum}; once that is explained: cd '{catalog.Locate("")}' && sha256sum '{corrupt.File}' > '{checksum}', and verify it again");
+                $"find out who wrote {checksum}; once that is explained: {mend}, and verify it again");
         }
 
         var now = await catalog.FindAgainAsync(corrupt, cancellationToken);

@@ -189,6 +189,21 @@ public sealed class BackupCatalogTests : IDisposable
         Assert.Contains("newer agent", refused.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Words_that_only_a_newer_agent_knows_are_no_damage()
+    {
+        var backup = await Fresh.AddAsync(Some.Text(1000));
+        var path = Path.Combine(Directory, backup.File + ".manifest.json");
+        await File.WriteAllTextAsync(path, (await File.ReadAllTextAsync(path))
+            .Replace("\"formatVersion\": 2", "\"formatVersion\": 3", StringComparison.Ordinal)
+            .Replace("\"encoding\": \"gzip\"", "\"encoding\": \"brotli\"", StringComparison.Ordinal));
+
+        var refused = await Assert.ThrowsAsync<BackupException>(Fresh.AllAsync);
+
+        Assert.Contains("newer agent (format 3;", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("update this agent", refused.Hint, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("ABCDEF01  manual.db.gz\n", "abcdef01")]
     [InlineData("abcdef01  /mnt/LinuxHDD/ITSM-System/backend/backups/manual.db.gz\n", "abcdef01")] // the runbook's §3.1 step 3

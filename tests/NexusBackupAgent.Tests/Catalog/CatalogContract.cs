@@ -1,3 +1,4 @@
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Sources;
@@ -172,6 +173,57 @@ public abstract class CatalogContract
         var (backups, orphans) = await catalog.ListWithOrphansAsync(CancellationToken.None);
 
         Assert.Equal((1, 1, 1), (backups.Count, orphans.Count, watched.Listings));
+    }
+
+    [Fact]
+    public async Task What_an_interrupted_removal_leaves_is_never_adopted_where_nothing_in_it_tells_who_wrote_it()
+    {
+        const string Dump = "daily_20260214_020000.dump";
+        var formats = new ArtifactFormats(type => type == BackupType.Full ? new ArtifactFormat(".dump", ArtifactEncoding.None) : null);
+        var catalog = new BackupCatalog(Store, "itsm", "itsm", "sqlite", formats, TimeZoneInfo.Utc);
+        await PutAsync(Dump, "PGDMP");
+        await PutAsync(Dump + ".globals.sql", "CREATE ROLE app");
+        await PutAsync($".{Dump}.pending", "");
+        await PutAsync($".{Dump}.globals.sql.pending", "");
+        var before = await FilesAsync();
+
+        Assert.Empty(await catalog.SweepAsync(TimeProvider.System.GetUtcNow().AddYears(1), Grace, CancellationToken.None));
+        await catalog.AbandonAsync(Dump, isWritten: false, CancellationToken.None);
+
+        Assert.Equal(before, await FilesAsync());
+        Assert.Empty(await catalog.AllAsync());
+        var told = Assert.Single(await catalog.FindOrphansAsync(CancellationToken.None), orphan => orphan.File == Dump);
+        Assert.Contains("delete it by hand", told.Reason, StringComparison.Ordinal);
+
+        await Store.DeleteAsync("itsm/" + Dump, Durability.Now, CancellationToken.None); // a person did
+        await catalog.SweepAsync(TimeProvider.System.GetUtcNow().AddYears(1), Grace, CancellationToken.None);
+        Assert.Empty(await FilesAsync());
+    }
+
+    [Fact]
+    public async Task Removing_what_somebody_renamed_alone_leaves_nothing_under_its_former_name()
+    {
+        var backup = await Catalog.AddInPartsAsync();
+        var bytes = await Store.ReadAsync("itsm/" + backup.File, CancellationToken.None);
+        await Store.PutAsync($"itsm/{backup.File}.bad", replace: true, Durability.Now, (stream, token) => stream.WriteAsync(bytes, token).AsTask(), CancellationToken.None);
+        await Store.DeleteAsync("itsm/" + backup.File, Durability.Now, CancellationToken.None);
+        var scattered = Assert.Single(await Catalog.AllAsync());
+        Assert.Equal((true, backup.Id), (scattered.IsScattered, scattered.Id));
+
+        await Catalog.RemoveAsync(scattered, CancellationToken.None);
+
+        Assert.Empty(await FilesAsync());
+    }
+
+    [Fact]
+    public async Task What_a_backup_takes_includes_its_further_parts()
+    {
+        var backup = await Catalog.AddInPartsAsync();
+        var listed = Assert.Single(await Catalog.AllAsync());
+
+        Assert.Equal(backup.Manifest.Stored.Length + 300, listed.StoredLength);
+        Assert.Equal(listed.StoredLength, backup.Manifest.StoredLength);
+        Assert.Equal(listed.StoredLength, listed.LengthToRead);
     }
 
     private async Task AssertAllOrNothingAsync(Backup older, int expected)

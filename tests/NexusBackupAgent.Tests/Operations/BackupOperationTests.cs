@@ -63,6 +63,35 @@ public sealed class BackupOperationTests : IDisposable
         Assert.Equal($"1|{kind}|scripted {kind}|do nothing", await bench.JournalAsync("SELECT attempt, failure, message, hint FROM attempts"));
     }
 
+    [SkippableTheory]
+    [InlineData("nothing", 1)]
+    [InlineData("moved", 2)]
+    [InlineData("truncated", 2)]
+    public async Task What_an_operator_takes_away_during_a_run_justifies_no_removal(string what, int dailies)
+    {
+        var source = new ScriptedSource(clock);
+        var bench = Bench(source);
+        var expired = (await bench.RunAsync()).Outcome!.Backup;
+        clock.Advance(TimeSpan.FromDays(1));
+        var cover = (await bench.RunAsync()).Outcome!.Backup;
+        var file = Path.Combine(bench.StorePath, cover.File);
+        clock.Advance(TimeSpan.FromDays(9));
+        source.Checking = _ =>
+        {
+            if (what == "moved")
+                File.Move(file, Path.Combine(bench.Root, cover.File));
+            else if (what == "truncated")
+                File.WriteAllBytes(file, []);
+            return Task.CompletedTask;
+        };
+
+        var run = await bench.RunAsync("hourly");
+
+        Assert.Null(run.Failure);
+        Assert.Equal(what != "nothing", File.Exists(Path.Combine(bench.StorePath, expired.File)));
+        Assert.Equal(dailies, (await bench.BackupsAsync()).Count(backup => backup.Schedule == "daily") + (what == "moved" ? 1 : 0));
+    }
+
     [Fact]
     public async Task A_defect_is_recorded_as_one()
     {

@@ -1,6 +1,8 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Retention;
+using NexusBackupAgent.Stores;
+using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Operations;
@@ -99,7 +101,8 @@ public sealed class ReplacementBackupTests
         },
         TimeZoneInfo.Utc,
         [.. starts.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(start => (At(Numbers(start.TrimEnd('+'))[0]), start.EndsWith('+')))],
-        At(10));
+        At(10),
+        new LocalStoreInspection("/b").CommandFor(StoreQuestion.IsTheDiskSound, ""));
 
     private static Backup BackupOf(double captured, double? foundCorrupt, VerificationCheck failing = VerificationCheck.Checksum)
     {

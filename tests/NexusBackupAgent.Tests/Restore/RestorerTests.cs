@@ -9,6 +9,23 @@ namespace NexusBackupAgent.Tests.Restore;
 
 public sealed class RestorerTests
 {
+    [Fact]
+    public async Task What_a_kind_worked_with_beside_the_place_is_gone_after_a_success()
+    {
+        using var temp = new TempDirectory();
+        var tree = temp["data/tree"];
+        using var bench = new Workbench(TimeProvider.System, temp.Path, source: new TreeSource(tree, TimeProvider.System));
+        TreeSource.Make(tree, "first");
+        Assert.Null((await bench.RunAsync()).Failure);
+
+        var restored = await bench.Restores.RestoreAsync(
+            bench.Source, new RestoreWish(), to: null, force: true, TimeSpan.Zero, new RestoreEvents(_ => { }, (_, _) => { }, _ => { }, _ => { }), CancellationToken.None);
+
+        Assert.Null(restored.Operation.Failure);
+        Assert.Equal(
+            [tree, restored.Outcome!.Place.SafetyCopy], Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(tree)!).Order(StringComparer.Ordinal));
+    }
+
     [SkippableTheory]
     [InlineData("wal")]
     [InlineData("delete")]

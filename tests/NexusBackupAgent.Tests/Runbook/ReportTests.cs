@@ -1,4 +1,5 @@
 using System.Text.Json;
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Tests.Cli;
@@ -243,7 +244,7 @@ public sealed class ReportTests : IDisposable
     {
         night.FailRun(FailureKind.SourceBusy, "locked", Now.AddHours(-5));
         const string None = "no backup of source 'itsm' can be restored: ";
-        var files = Enumerable.Range(1, 9).Select(day => $"daily_2026020{day}_020000.db.gz: corrupt: its SHA-256 is {new string('a', 64)} and it was stored with {new string('b', 64)}").ToList();
+        var files = Enumerable.Range(1, 9).Select(day => $"daily_2026020{day}_020000.db.gz: corrupt: its SHA-256 is {ArtifactDigest.Show(new string('a', 64))} and it was stored with {ArtifactDigest.Show(new string('b', 64))}").ToList();
         night.InJournal(journal => journal.Record(Failed("restore of a over the live database b", -1) with
         {
             IsOverLive = true,

@@ -39,6 +39,8 @@ internal sealed class FaultyStore(IBackupStore inner, int failing, FaultTime tim
 
     public string Describe(string path) => inner.Describe(path);
 
+    public IStoreInspection Inspection => inner.Inspection;
+
     /// <summary>How often a directory was listed.</summary>
     public int Listings { get; private set; }
 

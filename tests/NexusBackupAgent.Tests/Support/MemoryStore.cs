@@ -44,6 +44,8 @@ internal sealed class MemoryStore(string name = "memory") : IBackupStore
 
     public string Describe(string path) => $"{name}:/{path}";
 
+    public IStoreInspection Inspection => NoStoreInspection.Instance;
+
     public async Task<StoredFile> PutAsync(string path, bool replace, Durability durability, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken)
     {
         using var buffer = new MemoryStream();

@@ -142,6 +142,9 @@ internal sealed class TreeSource(string directory, TimeProvider clock, ArtifactE
 /// <summary>The directory of a tree: the restored one is made beside it, and both change names.</summary>
 internal sealed class TreeTarget(string live, string? to) : IRestoreTarget
 {
+    /// <summary>The restored one, in a working directory that is there until the preparation is disposed.</summary>
+    private const string Made = "made";
+
     private static readonly HashSet<string> Locked = [];
 
     private readonly string place = to is null ? live : Directory.Exists(to) && to != live ? Path.Combine(to, Path.GetFileName(live)) : to;
@@ -183,7 +186,8 @@ internal sealed class TreeTarget(string live, string? to) : IRestoreTarget
 
     public async Task<IPreparedRestore> PrepareAsync(StoredChain chain, DateTimeOffset? at, CancellationToken cancellationToken)
     {
-        var beside = Directory.CreateDirectory($"{place}.{Guid.NewGuid():N}.restoring").FullName;
+        var beside = $"{place}.{Guid.NewGuid():N}.restoring";
+        Directory.CreateDirectory(Path.Combine(beside, Made));
         try
         {
             var finding = await TreeSource.ReadAsync(
@@ -192,7 +196,7 @@ internal sealed class TreeTarget(string live, string? to) : IRestoreTarget
                 {
                     if (!TreeSource.Names.Contains(name))
                         return $"it holds '{name}', which is no file of a tree";
-                    await using var file = File.Create(Path.Combine(beside, name));
+                    await using var file = File.Create(Path.Combine(beside, Made, name));
                     await content.CopyToAsync(file, cancellationToken);
                     return null;
                 },
@@ -224,8 +228,8 @@ internal sealed class TreeTarget(string live, string? to) : IRestoreTarget
 
         public RestoredPlace Place => new(target.place, Owner: null, safety, [], safety is null ? "" : $"rm -r '{target.place}'; mv '{safety}' '{target.place}'");
 
-        public Task<ProbeAnswer> ProbeAsync(string question, CancellationToken cancellationToken) => File.Exists(Path.Combine(beside, question))
-            ? Task.FromResult(new ProbeAnswer(HasRow: true, File.ReadAllText(Path.Combine(beside, question)).Split('\n')[0]))
+        public Task<ProbeAnswer> ProbeAsync(string question, CancellationToken cancellationToken) => File.Exists(Path.Combine(beside, Made, question))
+            ? Task.FromResult(new ProbeAnswer(HasRow: true, File.ReadAllText(Path.Combine(beside, Made, question)).Split('\n')[0]))
             : throw new BackupException(FailureKind.Restore, $"the probe could not be asked: no file '{question}'", "name a file of the tree");
 
         public Task SaveAsync(RestoreContext context, CancellationToken cancellationToken)
@@ -248,7 +252,7 @@ internal sealed class TreeTarget(string live, string? to) : IRestoreTarget
                 isMoved = true;
             }
 
-            Directory.Move(beside, target.place);
+            Directory.Move(Path.Combine(beside, Made), target.place);
         }
 
         public BackupException? RollBack()
@@ -276,8 +280,6 @@ internal sealed class TreeTarget(string live, string? to) : IRestoreTarget
 internal sealed class TreeInspection(string directory) : ISourceInspection
 {
     public bool Exists => Directory.Exists(directory);
-
-    public long Length => 0;
 
     public IReadOnlyList<string> SafetyCopies => [];
 

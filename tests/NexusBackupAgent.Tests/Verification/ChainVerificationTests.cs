@@ -45,6 +45,19 @@ public sealed class ChainVerificationTests
     }
 
     [SkippableFact]
+    public async Task An_increment_whose_check_does_not_tell_what_it_gives_is_not_good()
+    {
+        var (bench, chain) = await ChainBench.WithAsync(increments: 1);
+        using var _ = bench;
+        var silent = new ScriptedSource(bench.Clock); // its check finds nothing, and restores nothing
+
+        var read = await bench.Bench.Verifier.GlanceAsync(silent, bench.Source.Catalog, await bench.FindAsync(chain[1]), progress: null, CancellationToken.None);
+
+        Assert.False(read.Verification!.Passed);
+        Assert.Equal("its check did not tell what it gives with what it builds on", read.Verification.FirstFailure);
+    }
+
+    [SkippableFact]
     public async Task A_damaged_tip_harms_nothing_that_it_builds_on()
     {
         var (bench, chain) = await ChainBench.WithAsync(increments: 2);

@@ -20,7 +20,7 @@ internal sealed class SqliteFiles : IFileContent
         var checking = Task.Run(() => SqliteIntegrity.Check(file, cancellationToken), CancellationToken.None);
         var digesting = chain.Links.Count == 1 ? Task.FromResult<ArtifactDigest?>(null) : Task.Run<ArtifactDigest?>(() => DigestOf(file, cancellationToken), CancellationToken.None);
         await Task.WhenAll(checking, digesting); // both read the same file, each on a core of its own
-        return new ContentCheck(await checking, await digesting);
+        return await checking with { Restored = await digesting };
     }
 
     public Task<ProbeAnswer> ProbeAsync(string file, string question, CancellationToken cancellationToken) =>

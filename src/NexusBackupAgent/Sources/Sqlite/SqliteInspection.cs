@@ -13,8 +13,6 @@ internal sealed class SqliteInspection(string path, IReadOnlyList<string> compan
 
     public bool Exists => File.Exists(path);
 
-    public long Length => FileStatus.Of(path) is { } file ? (long)file.Length : 0;
-
     /// <summary>Of the same second the names differ by a number; what lies beside a copy is part of it.</summary>
     public IReadOnlyList<string> SafetyCopies
     {

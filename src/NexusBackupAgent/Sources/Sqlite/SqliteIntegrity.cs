@@ -14,12 +14,12 @@ internal static class SqliteIntegrity
     private const string NoCollation = "no such collation sequence: ";
     private const string NoFunction = "unknown function: ";
 
-    /// <returns>Null when the check says ok, otherwise its first findings.</returns>
+    /// <returns>No finding when the check says ok, otherwise its first ones; and what it had to leave out.</returns>
     /// <exception cref="BackupException">The copy could not be read; that is no finding.</exception>
-    public static string? Check(string path, CancellationToken cancellationToken)
+    public static ContentCheck Check(string path, CancellationToken cancellationToken)
     {
         if (new FileInfo(path).Length == 0)
-            return "it is empty (0 bytes), which is no database"; // SQLite would take it for one without tables
+            return new ContentCheck("it is empty (0 bytes), which is no database"); // SQLite would take it for one without tables
         try
         {
             using var connection = PrivateCopy.Open(path);
@@ -34,7 +34,7 @@ internal static class SqliteIntegrity
         }
         catch (SqliteException damage) when (SqliteFailure.IsDamage(damage))
         {
-            return SqliteFailure.Reason(damage);
+            return new ContentCheck(SqliteFailure.Reason(damage));
         }
         catch (SqliteException failure)
         {
@@ -42,11 +42,11 @@ internal static class SqliteIntegrity
         }
     }
 
-    private static string? Run(SqliteConnection connection)
+    private static ContentCheck Run(SqliteConnection connection)
     {
         try
         {
-            return Run(connection, "integrity_check");
+            return new ContentCheck(Run(connection, "integrity_check"));
         }
         catch (SqliteException unknown) when (UnknownNames(unknown) is not null)
         {
@@ -58,20 +58,22 @@ internal static class SqliteIntegrity
     /// Only the application has the collations and functions that its indexes and constraints are made with. With
     /// stand-ins for them, everything but the order in indexes and the constraints can still be checked.
     /// </summary>
-    private static string? RunWithStandIns(SqliteConnection connection, SqliteException unknown)
+    private static ContentCheck RunWithStandIns(SqliteConnection connection, SqliteException unknown)
     {
         var given = new HashSet<string>(StringComparer.Ordinal);
+        var missing = new List<string>();
         while (true)
         {
             if (UnknownNames(unknown) is not var (collation, function) || !given.Add(SqliteFailure.Reason(unknown)))
                 throw unknown;
+            missing.Add(collation is not null ? $"the collation {collation}" : $"the function {function}()");
             if (collation is not null)
                 connection.CreateCollation(collation, string.CompareOrdinal);
             if (function is not null)
                 connection.CreateFunction(function, (object?[] _) => (object?)null, isDeterministic: true);
             try
             {
-                return Run(connection, "quick_check");
+                return new ContentCheck(Run(connection, "quick_check"), Note: $"not checked: indexes against their tables, and what needs {string.Join(" and ", missing)}, which only the application has");
             }
             catch (SqliteException another)
             {

@@ -26,7 +26,7 @@ internal static class SqliteReplacement
                 return SavedCopy.Alone;
             CopyBeside(holding, path, copy, cancellationToken);
             var settled = TrySettle(copy) ? FileDigest.Of(copy, cancellationToken) : null;
-            var isSound = settled is not null && SqliteIntegrity.Check(copy, cancellationToken) is null;
+            var isSound = settled is not null && SqliteIntegrity.Check(copy, cancellationToken).Finding is null;
             DeleteCompanions(copy);
             if (isSound)
                 return new SavedCopy(settled, []);

@@ -18,6 +18,8 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
 
     public string Describe(string path) => Locate(path);
 
+    public IStoreInspection Inspection { get; } = new LocalStoreInspection(root);
+
     private string Locate(string path) => Path.GetFullPath(Path.Combine(root, path));
 
     // Temporary name → write → flush the file → rename → flush the directory. With a leading dot no *.db.gz finds the temporary file.
