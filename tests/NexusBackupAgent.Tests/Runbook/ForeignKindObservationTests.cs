@@ -3,7 +3,6 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Sources;
-using NexusBackupAgent.Status;
 using NexusBackupAgent.Stores;
 using NexusBackupAgent.Tests.Cli;
 using NexusBackupAgent.Tests.Support;
