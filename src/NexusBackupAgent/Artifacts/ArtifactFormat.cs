@@ -39,6 +39,9 @@ internal static class ArtifactEncodings
     public static bool? IsOurs(this ArtifactEncoding encoding, ReadOnlySpan<byte> header) =>
         encoding.IsSigned() ? GzipMember.TryReadLength(header, out _) : null;
 
+    /// <summary>For people: <c>gzip</c>; one that is stored as it comes has no word of its own.</summary>
+    public static string Shown(this ArtifactEncoding encoding) => encoding == ArtifactEncoding.None ? "encoding" : encoding.Word();
+
     /// <summary>The refusal of an encoding that this agent can neither write nor read.</summary>
     public static BackupException Unsupported(this ArtifactEncoding encoding) => new(
         FailureKind.Verification,

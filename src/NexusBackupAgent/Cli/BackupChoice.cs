@@ -43,7 +43,7 @@ internal sealed class BackupChoice(Terminal terminal, IReadOnlyList<ScheduledSou
                 if (backups.Count == 0)
                     None(source.Name, listed, named);
                 else if (!all && listed.TakeWhile(backup => backup != backups[0]).Count(backup => backup.HasBrokenChain) is > 0 and var newer)
-                    terminal.Warn($"the newest {newer} of source '{source.Name}' can't be restored for want of what {(newer == 1 ? "it builds" : "they build")} on (nexus-backup list '{source.Name}')");
+                    terminal.Warn($"the newest {newer} of source '{source.Name}' can't be restored because {(newer == 1 ? "its base is" : "their bases are")} missing or damaged (nexus-backup list '{source.Name}')");
                 chosen.AddRange((all ? backups.OrderBy(backup => backup.Bases.Count) : backups.Take(1)).Select(backup => (source, backup))); // a damaged base is found before what builds on it
             }
             catch (BackupException failure)
@@ -62,7 +62,7 @@ internal sealed class BackupChoice(Terminal terminal, IReadOnlyList<ScheduledSou
         string?[] useless =
         [
             setAside == 0 ? null : $"{setAside} that {(setAside == 1 ? "was" : "were")} set aside as corrupt",
-            bereft == 0 ? null : $"{bereft} that can't be restored for want of what {(bereft == 1 ? "it builds" : "they build")} on",
+            bereft == 0 ? null : $"{bereft} that can't be restored because {(bereft == 1 ? "its base is" : "their bases are")} missing or damaged",
         ];
         var what = listed.Count == 0 ? "has no backups" : $"has no backups but {string.Join(", and ", useless.OfType<string>())}";
         if (!named && listed.Count == 0)

@@ -40,7 +40,7 @@ internal static class BackupCommand
             using var session = context.OpenAgent(parsed);
             var sources = SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
             if (sources.Count == 0)
-                throw new BackupException(FailureKind.NotFound, "there is nothing to back up: no pattern of the configuration finds a database", "nexus-backup check-config says what each pattern finds");
+                throw SourceArguments.Nothing(toDo: "back up");
             return (int)await RunAsync(context.Terminal, session.Agent, sources, wanted, context.CommandsOf(parsed), parsed.GetValue(json), cancellationToken);
         });
         return command;

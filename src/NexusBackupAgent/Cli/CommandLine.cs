@@ -9,7 +9,7 @@ namespace NexusBackupAgent.Cli;
 /// <summary>The command line <c>nexus-backup</c>: its commands, and what becomes of their failures.</summary>
 internal sealed class CommandLine
 {
-    private const string Description = "Backs up SQLite databases on a schedule, proves every backup restorable, and tells Prometheus how well protected they are.";
+    private const string Description = "Takes backups on a schedule, proves every one restorable, and tells Prometheus how well protected the data is.";
 
     private readonly CommandContext context;
     private readonly RootCommand root;

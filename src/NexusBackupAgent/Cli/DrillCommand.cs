@@ -20,7 +20,7 @@ internal static class DrillCommand
         var json = CommandContext.Json();
         var command = new TaughtCommand(
             "drill",
-            "Practise a restore: expand the newest good backup into scratch space, check it, ask it the configured probes, measure the time. The live database is not touched.",
+            "Practise a restore: expand the newest good backup into scratch space, check it, ask it the configured probes, measure the time. The live source is not touched.",
             "nexus-backup drill                  every source",
             "nexus-backup drill itsm             one source",
             "nexus-backup drill --json | jq -r '.[] | \"\\(.source) \\(.seconds)\"'")
@@ -32,7 +32,7 @@ internal static class DrillCommand
             using var session = context.OpenAgent(parsed);
             var sources = SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
             if (sources.Count == 0)
-                throw new BackupException(FailureKind.NotFound, "there is nothing to practise with: no pattern of the configuration finds a database", "nexus-backup check-config says what each pattern finds");
+                throw SourceArguments.Nothing(toDo: "practise with");
             return (int)await new Work(context.Terminal, session.Agent, parsed.GetValue(json)).RunAsync(sources, cancellationToken);
         });
         return command;

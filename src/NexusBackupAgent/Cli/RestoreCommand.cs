@@ -19,16 +19,16 @@ internal static class RestoreCommand
         var name = SourceArguments.One(context, "The source to restore");
         var id = new Option<string?>("--id") { Description = "This backup and no other: an id or a file name as list shows them", HelpName = "ID" };
         var at = new Option<string?>("--at") { Description = "The newest captured at or before this time: 2026-02-14, '2026-02-14 02:00' (configured zone; to the end of that day, minute or second), or ISO 8601", HelpName = "TIME" };
-        var to = new Option<string?>("--to") { Description = "Restore to this file, or into this directory. Default: over the live database", HelpName = "PATH" };
+        var to = new Option<string?>("--to") { Description = "Restore to this file, or into this directory. Default: over the live source", HelpName = "PATH" };
         var dryRun = new Option<bool>("--dry-run") { Description = "Print what would be done; touch nothing" };
         var force = new Option<bool>("--force") { Description = "Replace an existing file; the old one is kept as <file>.pre_restore.<time>" };
         var json = CommandContext.Json();
         var command = new TaughtCommand(
             "restore",
-            "Restore the newest good backup, or another. It is checked before anything is touched; if it is bad, the next older one is tried. A live database is only replaced with --force, and kept beside.",
+            "Restore the newest good backup, or another. It is checked before anything is touched; if it is bad, the next older one is tried. A live source is only replaced with --force, and kept beside.",
             "nexus-backup restore itsm --dry-run --force             the plan: which backup, what would be lost",
             "nexus-backup restore itsm --to /tmp/look.db             elsewhere, to look at it",
-            "nexus-backup restore itsm --force                       over the live database",
+            "nexus-backup restore itsm --force                       over the live source",
             "nexus-backup restore itsm --at '2026-02-14 02:00' --to /tmp",
             "nexus-backup restore itsm --id manual_20260214_093000.db.gz --force")
         {
@@ -39,7 +39,7 @@ internal static class RestoreCommand
             if (result.GetResult(id) is not null && result.GetResult(at) is not null)
                 result.AddError("--id and --at exclude each other");
             if (result.GetResult(to) is { Implicit: false } && string.IsNullOrWhiteSpace(result.GetValue(to)))
-                result.AddError("--to is empty: name a file or a directory, or leave it out to restore over the live database");
+                result.AddError("--to is empty: name a file or a directory, or leave it out to restore over the live source");
         });
         command.SetAction(async (parsed, cancellationToken) =>
         {

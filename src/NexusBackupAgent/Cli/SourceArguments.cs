@@ -52,8 +52,12 @@ internal static class SourceArguments
     /// <summary>The same where none at all must not pass for all well.</summary>
     /// <exception cref="BackupException">There is no source of a name, or none at all.</exception>
     public static IReadOnlyList<ScheduledSource> ChooseSome(IReadOnlyList<ScheduledSource> sources, IReadOnlyList<string> names) =>
-        Choose(sources, names) is { Count: > 0 } some ? some : throw new BackupException(
-            FailureKind.NotFound, "there is nothing to look at: no pattern of the configuration finds a database", "nexus-backup check-config says what each pattern finds");
+        Choose(sources, names) is { Count: > 0 } some ? some : throw Nothing(toDo: "look at");
+
+    /// <summary>The refusal to pass for success where there is no source at all.</summary>
+    /// <param name="toDo">What nothing is there for: <c>back up</c>.</param>
+    public static BackupException Nothing(string toDo) => new(
+        FailureKind.NotFound, $"there is nothing to {toDo}: no pattern of the configuration finds a source", "nexus-backup check-config says what each pattern finds");
 
     public static ScheduledSource? Find(IReadOnlyList<ScheduledSource> sources, string name) =>
         sources.FirstOrDefault(source => source.Name == name);

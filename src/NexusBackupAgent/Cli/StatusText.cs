@@ -23,7 +23,7 @@ internal static class StatusText
     {
         var zone = source.Source.Source.Zone;
         if (source.FailedRestore is { } failed)
-            yield return $"{Ended(failed, zone)} — next: {FailedRestore.InOneSentence(source.Name, source.Source.Source.Source.Inspection, commands)}";
+            yield return $"{Ended(failed, zone)} — next: {FailedRestore.InOneSentence(source.Name, source.Source.Source.Source, commands)}";
         if (source.RestoreToMend is { IsOverLive: false } elsewhere)
             yield return $"{Ended(elsewhere, zone)} — next: run that restore again";
     }

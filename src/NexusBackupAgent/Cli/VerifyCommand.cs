@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Spectre.Console;
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
@@ -15,10 +16,10 @@ internal static class VerifyCommand
     /// <summary>A run that is nearly done is waited for.</summary>
     private static readonly TimeSpan LockTimeout = TimeSpan.FromSeconds(10);
 
-    private static (VerificationCheck Check, string Words)[] ChecksOf(ProtectedSource source) =>
+    private static (VerificationCheck Check, string Words)[] ChecksOf(ProtectedSource source, Backup backup) =>
     [
         (VerificationCheck.Checksum, "size and SHA-256"),
-        (VerificationCheck.Encoding, "gzip"),
+        (VerificationCheck.Encoding, backup.Manifest.Encoding.Shown()),
         (VerificationCheck.Integrity, source.Source.Inspection.CheckName),
     ];
 
@@ -31,7 +32,7 @@ internal static class VerifyCommand
         var json = CommandContext.Json();
         var command = new TaughtCommand(
             "verify",
-            "Read stored backups back: size, SHA-256, gzip, and the database's own integrity check on the expanded content. What two readings find corrupt is set aside as .bad and replaced by a new backup.",
+            "Read stored backups back: size, SHA-256, compression, and the source's own integrity check of the content. What two readings find corrupt is set aside as .bad and replaced by a new backup.",
             "nexus-backup verify                              the newest backup of each source",
             "nexus-backup verify itsm --all                   every backup of itsm",
             "nexus-backup verify 20260214T020000Z-3f9a2c      one backup",
@@ -91,7 +92,7 @@ internal static class VerifyCommand
             if (json)
                 return;
             terminal.Line($"[bold]{Readable.Plain(source.Name)}[/] {Readable.Plain(source.Catalog.Locate(backup.File))}  {Readable.Coloured(backup.State)}");
-            foreach (var (check, words) in backup.HasBrokenChain ? [] : ChecksOf(source))
+            foreach (var (check, words) in backup.HasBrokenChain ? [] : ChecksOf(source, backup))
                 terminal.Line("  " + Sentence(words, checks.FirstOrDefault(result => result.Check == check)));
         }
 

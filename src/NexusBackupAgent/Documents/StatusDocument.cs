@@ -18,7 +18,7 @@ internal sealed record StatusDocument(AgentDocument Agent, string Level, IReadOn
         [.. agent.Stores.Values.Select(StoreDocument.Of)]);
 }
 
-/// <param name="Running">Whether its heartbeat is fresh.</param>
+/// <param name="Running">Whether an agent holds the agent's lock.</param>
 /// <param name="HeartbeatAt">Null when no agent ever ran here.</param>
 /// <param name="Level">Of the agent itself: <c>L2</c> when it stopped.</param>
 internal sealed record AgentDocument(bool Running, string? HeartbeatAt, string Level)

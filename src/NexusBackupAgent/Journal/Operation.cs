@@ -107,8 +107,8 @@ internal sealed record Operation(
         Begun(source, OperationKind.Backup, startedAt, "") with { Schedule = schedule, Type = type };
 
     /// <summary>
-    /// The same as far as it is known once its process is gone without a word in the journal. When that was nobody knows: a
-    /// backup counts as failed when that was found, all else when it began.
+    /// This operation as failed: its process died before it wrote the end. A backup ends when the agent finds that, everything
+    /// else when it began.
     /// </summary>
     /// <param name="foundAt">UTC.</param>
     public Operation Died(DateTimeOffset foundAt) => Kind == OperationKind.Backup

@@ -138,7 +138,7 @@ internal sealed class OperationJournal(JournalDatabase database) : IDisposable
     /// <summary>The newest operation of a kind, ended or not.</summary>
     public Operation? Last(string source, OperationKind kind) => Find(LastOfKind, ("$source", source), ("$kind", kind.Word())).FirstOrDefault();
 
-    /// <summary>The newest operation of a kind that ended, of every source that had one, by source. What was stopped on purpose says nothing, and the one before it does; but a hook that was stopped told nobody.</summary>
+    /// <summary>The newest operation of a kind that ended, of every source that had one, by source. Skips what somebody stopped. A stopped hook counts: it told nobody.</summary>
     public IReadOnlyDictionary<string, Operation> LastOfEach(OperationKind kind) => BySource(LastEndedOfEach, kind);
 
     /// <summary>The newest operation of a kind that succeeded, of every source that had one, by source.</summary>

@@ -39,7 +39,7 @@ internal sealed class AgentMetrics(SourceRoster roster, StateReader states, JobS
         exposition.Gauge("time_seconds", "The agent's clock at this scrape.", Exposition.Seconds(agent.Now));
         exposition.Gauge(
             "self_test_success",
-            "Whether in the last self-test every kind of damage was told by the check that ought to (1) or not (0); absent until one was made.",
+            "1 if the last self-test found every kind of damage, 0 if not; absent until one was made.",
             selfTest is null ? null : Exposition.Flag(selfTest.Succeeded));
         exposition.Gauge("last_self_test_timestamp_seconds", "When the last self-test of the checks ended; 0 when none was made yet.", Exposition.Seconds(selfTest?.EndedAt));
         exposition.Gauge("build_info", "Version and source revision of the agent.", ["version", "revision"], [new Sample(1, version, revision)]);

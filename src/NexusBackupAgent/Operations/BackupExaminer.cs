@@ -76,6 +76,6 @@ internal sealed partial class BackupExaminer(
     [LoggerMessage(EventId = 1105, EventName = "quarantine_refused", Level = LogLevel.Error, Message = "backup {File} of {Source} is corrupt and was not set aside: {Reason}. Next: {Hint}")]
     private partial void QuarantineRefused(string source, string file, string reason, string hint);
 
-    [LoggerMessage(EventId = 1111, EventName = "damage_unrecorded", Level = LogLevel.Error, Message = "that backup {File} of {Source} is corrupt is not in the journal, and not counted: {Reason}. Next: {Hint}")]
+    [LoggerMessage(EventId = 1111, EventName = "damage_unrecorded", Level = LogLevel.Error, Message = "backup {File} of {Source} is corrupt, but the journal could not record it: {Reason}. Next: {Hint}")]
     private partial void DamageUnrecorded(string source, string file, string reason, string hint);
 }

@@ -121,7 +121,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
             await source.Catalog.RemoveAsync(between, cancellationToken);
         return new BackupException(
             FailureKind.SourceCorrupt,
-            $"the database of source '{source.Name}' is corrupt: {backup.Verification!.FirstFailure}",
+            $"the {source.Source.Noun.English} of source '{source.Name}' is corrupt: {backup.Verification!.FirstFailure}",
             $"the older good backups are kept (nexus-backup list '{source.Name}'); '{file}' holds the damaged state for analysis and does not count");
     }
 

@@ -34,11 +34,11 @@ internal sealed record OperationWords(string Name, string Action, string Failing
 }
 
 /// <summary>
-/// The only door to whatever is done to a source, for cron, HTTP and the command line: takes the source's turn, keeps the
-/// time limit, tries again what may pass, opens and closes the journal, gives a name to what nobody foresaw, and tells the
-/// hooks once the turn is given back. What is done in the turn, each operation says: <see cref="BackupOperation"/>,
-/// <see cref="VerifyOperation"/>, <see cref="RestoreOperation"/>, <see cref="DrillOperation"/>, <see cref="PruneOperation"/>,
-/// <see cref="SelfTestOperation"/>.
+/// Runs operations on a source, for cron, HTTP and the command line: takes the source's turn, keeps the time limit, tries again
+/// what may pass, opens and closes the journal, gives a name to what nobody foresaw, and tells the hooks once the turn is given
+/// back. What is done in the turn, each operation says: <see cref="BackupOperation"/>, <see cref="VerifyOperation"/>,
+/// <see cref="RestoreOperation"/>, <see cref="DrillOperation"/>, <see cref="PruneOperation"/>, <see cref="SelfTestOperation"/>.
+/// Two that are short take the turn themselves: <see cref="VerifyOperation.GatherAsync"/> and <see cref="BackupOperation.CloseAbandoned"/>.
 /// </summary>
 internal sealed class OperationRunner(SourceTurns turns, OperationJournal journal, HookRunner hooks, TimeProvider timeProvider)
 {

@@ -30,7 +30,7 @@ internal sealed record ProtectedSource(
     /// <summary>What stops and starts the service that uses it.</summary>
     public RestoreSettings Restore { get; init; } = RestoreSettings.None;
 
-    /// <summary>What a drill asks the restored database, besides its own check.</summary>
+    /// <summary>What a drill asks the restored source, besides its own check.</summary>
     public IReadOnlyList<Probe> Probes { get; init; } = [];
 
     /// <summary>Whether a schedule makes differential or incremental backups: its full ones then get what these need to find the changes.</summary>

@@ -17,7 +17,8 @@ internal static class ReplacementBackup
 {
     public static readonly ReplacementDecision NothingLost = new(Corrupt: null, "none was set aside after a reading that found it corrupt");
 
-    /// <param name="backups">Of one source.</param>
+    /// <param name="noun">What the source is: <c>database</c>.</param>
+    /// <param name="backups">Of the source.</param>
     /// <param name="retention">How long each of its schedules' backups are kept.</param>
     /// <param name="zone">The calendar of months and years.</param>
     /// <param name="lastStarts">When its last two runs for a full backup started, newest first, UTC, and whether they succeeded; fewer when there were fewer.</param>
@@ -28,14 +29,14 @@ internal static class ReplacementBackup
     /// would not help or was tried already: then why not, of the one that was found last.
     /// </returns>
     public static ReplacementDecision Decide(
-        IReadOnlyList<Backup> backups, IReadOnlyDictionary<string, RetentionPeriod> retention, TimeZoneInfo zone, IReadOnlyList<(DateTimeOffset At, bool Succeeded)> lastStarts, DateTimeOffset now, string? diskCheck)
+        string noun, IReadOnlyList<Backup> backups, IReadOnlyDictionary<string, RetentionPeriod> retention, TimeZoneInfo zone, IReadOnlyList<(DateTimeOffset At, bool Succeeded)> lastStarts, DateTimeOffset now, string? diskCheck)
     {
         var starts = lastStarts.Where(start => start.At <= now).ToList();
         var damaged = backups.Where(backup => IsDamaged(backup, backups) && FoundAt(backup) <= now).OrderByDescending(FoundAt).ToList();
         if (damaged is not [var newest, ..])
             return NothingLost;
         if (newest.ShowsCorruptSource)
-            return new ReplacementDecision(Corrupt: null, $"the database was already damaged when {BackupFiles.Original(newest.File)} was captured, and would be captured damaged again");
+            return new ReplacementDecision(Corrupt: null, $"the {noun} was already damaged when {BackupFiles.Original(newest.File)} was captured, and would be captured damaged again");
         var due = damaged
             .Where(corrupt => !corrupt.ShowsCorruptSource
                 && !backups.Any(backup => IsLaterFull(backup, corrupt))

@@ -55,7 +55,7 @@ internal sealed partial class RestoreOperation(OperationRunner runner, Restorer 
                 Backup = chosen?.Id,
                 Failure = RunFailure.Of(refusal),
             };
-            var record = Record(refused, outcome: null, refusal);
+            var record = Record(source, refused, outcome: null, refusal);
             return new TurnEnd<RestoreRecord>(record, OperationRunner.News(source, record.Operation, chosen)) { Problem = ExceptionDispatchInfo.Capture(refusal) };
         }
     }
@@ -67,7 +67,7 @@ internal sealed partial class RestoreOperation(OperationRunner runner, Restorer 
 
     private async Task<TurnEnd<RestoreRecord>> RestoreAsync(ProtectedSource source, RestorePreview preview, DateTimeOffset startedAt, RestoreEvents events, CancellationToken cancellationToken)
     {
-        var restore = Operation.Begun(source.Name, OperationKind.Restore, startedAt, DetailOf(preview.Chosen.Backup.File, preview.Target.Location, preview.Target.IsLive)) with { IsOverLive = preview.Target.IsLive };
+        var restore = Operation.Begun(source.Name, OperationKind.Restore, startedAt, DetailOf(source, preview.Chosen.Backup.File, preview.Target.Location, preview.Target.IsLive)) with { IsOverLive = preview.Target.IsLive };
         using var begun = await TryBeginAsync(restore, cancellationToken);
         restore = restore with { Id = begun?.Id ?? 0 };
         RestoreStarted(source.Name, preview.Chosen.Backup.File, preview.Target.Location, restore.Id);
@@ -88,17 +88,18 @@ internal sealed partial class RestoreOperation(OperationRunner runner, Restorer 
         {
             EndedAt = runner.Now,
             Backup = backup.Id,
-            Detail = outcome is null ? restore.Detail : DetailOf(outcome, preview.Target.IsLive),
+            Detail = outcome is null ? restore.Detail : DetailOf(source, outcome, preview.Target.IsLive),
             Failure = failure is null ? null : RunFailure.Of(failure),
         };
-        var record = Record(ended, outcome, failure, begun);
+        var record = Record(source, ended, outcome, failure, begun);
         return new TurnEnd<RestoreRecord>(record, OperationRunner.News(source, record.Operation, backup));
     }
 
-    private static string DetailOf(string file, string target, bool isLive) => $"restore of {file} {(isLive ? "over the live database" : "to")} {target}";
+    private static string DetailOf(ProtectedSource source, string file, string target, bool isLive) =>
+        $"restore of {file} {(isLive ? $"over the live {source.Source.Noun.English}" : "to")} {target}";
 
-    private static string DetailOf(RestoreOutcome outcome, bool isLive) =>
-        $"{DetailOf(outcome.Backup.Backup.File, outcome.Place.Location, isLive)}; {(outcome.Place.SafetyCopy is null ? "there was nothing before" : $"the old one is {outcome.Place.SafetyCopy}")}"
+    private static string DetailOf(ProtectedSource source, RestoreOutcome outcome, bool isLive) =>
+        $"{DetailOf(source, outcome.Backup.Backup.File, outcome.Place.Location, isLive)}; {(outcome.Place.SafetyCopy is null ? "there was nothing before" : $"the old one is {outcome.Place.SafetyCopy}")}"
         + (outcome.Place.SetAside.Count > 0 ? $" with {string.Join(", ", outcome.Place.SetAside)}" : "");
 
     /// <returns>Null when the journal can't have it, or its lock not be made: that is told when it has ended.</returns>
@@ -115,7 +116,7 @@ internal sealed partial class RestoreOperation(OperationRunner runner, Restorer 
     }
 
     /// <summary>Journals how it ended, under its number if it has one, as well as that goes. A success that the journal can't take is kept beside it; a failure needs no more than its number left open.</summary>
-    private RestoreRecord Record(Operation operation, RestoreOutcome? outcome, BackupException? failure, BegunRestore? begun = null)
+    private RestoreRecord Record(ProtectedSource source, Operation operation, RestoreOutcome? outcome, BackupException? failure, BegunRestore? begun = null)
     {
         var recorded = operation;
         var unrecorded = Try(() =>
@@ -129,7 +130,7 @@ internal sealed partial class RestoreOperation(OperationRunner runner, Restorer 
         if (unrecorded is not null)
         {
             var unkept = failure is null && begun is not null ? Try(() => begun.KeepSuccess(operation.EndedAt!.Value)) : null;
-            RestoreUnrecorded(operation.Source, $"{(outcome is null ? "nothing was restored" : "the database IS restored")}{(unkept is null ? "" : ", but status and metrics will say that it failed")}", unrecorded.Message, unrecorded.Hint);
+            RestoreUnrecorded(operation.Source, $"{(outcome is null ? "nothing was restored" : $"the {source.Source.Noun.English} IS restored")}{(unkept is null ? "" : ", but status and metrics will say that it failed")}", unrecorded.Message, unrecorded.Hint);
         }
 
         return new RestoreRecord(recorded, outcome, unrecorded?.Message);

@@ -22,7 +22,7 @@ internal sealed partial class SelfTestOperation(OperationRunner runner, SelfTest
             () => OperationRunner.ForeseenAsync(WordsOf(), () => test.RunAsync(cancellationToken), SelfTestBroke),
             (ended, results) => results is null ? ended : ended with
             {
-                Detail = $"{results.Count(result => result.Passed)} of {results.Count} kinds of damage were told as they ought to be",
+                Detail = $"the checks found {results.Count(result => result.Passed)} of {results.Count} kinds of damage",
                 Failure = FailureOf(results),
             });
         return results ?? throw failure!;

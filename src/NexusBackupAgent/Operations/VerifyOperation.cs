@@ -72,7 +72,7 @@ internal sealed partial class VerifyOperation(OperationRunner runner, BackupExam
     private TurnEnd<Backup> EndOf(ProtectedSource source, Backup verified, IReadOnlyList<(Operation Operation, Backup Subject)> read) =>
         new(verified, [.. read.Where(each => IsNews(each.Operation, each.Subject)).Select(each => OperationRunner.News(source, each.Operation, each.Subject))]);
 
-    /// <summary>That one of many is still good, was pruned meanwhile, or is in the same trouble as before, is no news.</summary>
+    /// <summary>Hooks hear of new damage only.</summary>
     private bool IsNews(Operation operation, Backup verified)
     {
         var key = (operation.Source, verified.File);
@@ -88,7 +88,7 @@ internal sealed partial class VerifyOperation(OperationRunner runner, BackupExam
         return isNew;
     }
 
-    /// <summary>What there is to tell of: that a backup can't be restored for want of another one is no second news.</summary>
+    /// <summary>The backups to report; one that only lacks its base is not among them.</summary>
     private static IEnumerable<Backup> WasRead(Examination examined)
     {
         for (var @base = examined.Base; @base is not null; @base = @base.Base)

@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 
 namespace NexusBackupAgent.Platform;
 
-/// <summary>Tells whether a file holds what another one held, which need not exist any more.</summary>
+/// <summary>Hashes a file, to compare it with one that may be gone.</summary>
 internal static class FileDigest
 {
     private const int BlockSize = 1 << 20;

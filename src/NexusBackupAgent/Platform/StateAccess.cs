@@ -12,7 +12,7 @@ internal static class StateAccess
         return failure.Kind == FailureKind.Permission ? new BackupException(failure.Kind, failure.Message, Mend(stateDirectory), exception) : failure;
     }
 
-    /// <summary>The next step, for who is the agent's user and for who is not: given to somebody else, the directory would be lost to the agent.</summary>
+    /// <summary>The next step. It depends on the user: chown to another user would lock the agent out.</summary>
     public static string Mend(string stateDirectory)
     {
         var me = SystemUser.Current;

@@ -106,6 +106,6 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
     {
         var needed = Restorer.RoomFor(backup, preview.Target);
         if (preview.Target.Available() is { } available && available < needed)
-            throw RestorePreview.NoRoom(preview.Target, needed, available);
+            throw RestorePreview.NoRoom(preview.Request.Source, preview.Target, needed, available);
     }
 }

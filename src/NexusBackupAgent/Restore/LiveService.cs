@@ -27,7 +27,7 @@ internal sealed class LiveService(RestoreSettings settings, TimeProvider timePro
         }
     }
 
-    /// <summary>Runs every command, whatever becomes of the one before, if the service was stopped or has been given its database.</summary>
+    /// <summary>Runs every command, whatever becomes of the one before, if the service was stopped or has been given its data.</summary>
     /// <returns>The first failure; null when all is well.</returns>
     public async Task<BackupException?> StartAsync(bool always)
     {

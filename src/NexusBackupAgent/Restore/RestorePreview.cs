@@ -34,13 +34,13 @@ internal sealed record RestorePreview(
         _ when Obstacle is { } obstacle => obstacle,
         { SafetyCopy: not null, Request.Force: false } => NotForced(),
         { Users.Count: > 0, StopsService: false } => Target.InUse(Users),
-        _ when Needed > Available => NoRoom(Target, Needed, Available.Value),
+        _ when Needed > Available => NoRoom(Request.Source, Target, Needed, Available.Value),
         _ => null,
     };
 
-    public static BackupException NoRoom(IRestoreTarget target, long needed, long available) => new(
+    public static BackupException NoRoom(IBackupSource source, IRestoreTarget target, long needed, long available) => new(
         FailureKind.StoreFull,
-        $"'{target.Volume}' has {ByteCount.Text(available)} available and the restore needs {ByteCount.Text(needed)}{(target.Exists ? ": the database and the safety copy of the old one" : "")}",
+        $"'{target.Volume}' has {ByteCount.Text(available)} available and the restore needs {ByteCount.Text(needed)}{(target.Exists ? $": the {source.Noun.English} and the safety copy of the old one" : "")}",
         $"free space there (df -h '{target.Volume}'), or restore elsewhere with --to");
 
     private static string Words(TimeSpan age) => age switch

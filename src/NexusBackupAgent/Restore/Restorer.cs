@@ -85,7 +85,7 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
         await using var switched = prepared; // what it keeps beside the place goes, now that it was put there
         var problem = await CompleteAsync(prepared, service, cancellationToken);
         var place = prepared.Place;
-        return new RestoreOutcome(restored, place, timeProvider.GetElapsedTime(started), problem is null ? null : Restored(restored, place, problem));
+        return new RestoreOutcome(restored, place, timeProvider.GetElapsedTime(started), problem is null ? null : Restored(preview.Request.Source.Noun.English, restored, place, problem));
     }
 
     private async Task RequireUnusedAsync(IRestoreTarget target, CancellationToken cancellationToken)
@@ -134,17 +134,17 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
             _ when IoFailure.IsKnown(failure) => IoFailure.Translate(failure, $"restore '{preview.Target.Location}'", preview.Target.Volume),
             _ => new BackupException(FailureKind.Unexpected, $"restoring '{preview.Target.Location}' failed: {failure.Message}", "run the command again with --verbose and report what it prints", failure),
         };
-        var state = notGivenBack is not null ? $"BUT {notGivenBack.Message}" : preview.SafetyCopy is null ? "nothing was put in its place" : "the old database is untouched";
+        var state = notGivenBack is not null ? $"BUT {notGivenBack.Message}" : preview.SafetyCopy is null ? "nothing was put in its place" : $"the old {preview.Request.Source.Noun.English} is untouched";
         if (notStarted is not null)
             state += $", but its service was not started again: {notStarted.Message}";
-        // What was stopped on purpose says nothing, but this left a service or a database that somebody has to look after.
+        // What was stopped on purpose says nothing, but this left a service or a source that somebody has to look after.
         var kind = known.Kind == FailureKind.Interrupted && (notGivenBack ?? notStarted) is { } left ? left.Kind : known.Kind;
         return new BackupException(kind, $"{known.Message}; {state}", known.Hint, failure);
     }
 
-    private static BackupException Restored(RestoreCandidate restored, RestoredPlace place, BackupException problem)
+    private static BackupException Restored(string noun, RestoreCandidate restored, RestoredPlace place, BackupException problem)
     {
         var back = place.SafetyCopy is null ? "" : $"; to go back, stop the service and: {place.WayBack}";
-        return new BackupException(problem.Kind, $"the database IS restored from {restored.Backup.File}, but {problem.Message}", problem.Hint + back, problem);
+        return new BackupException(problem.Kind, $"the {noun} IS restored from {restored.Backup.File}, but {problem.Message}", problem.Hint + back, problem);
     }
 }

@@ -1,3 +1,4 @@
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Status;
@@ -42,7 +43,7 @@ internal static class ChecklistTexts
         if (seen.State.IsUnreadable)
             return ValueText.Unreadable;
         if (seen.State.FailedRestore is { } restore)
-            return FailedRestore.Evidence(restore, seen.Zone);
+            return FailedRestore.Evidence(seen.Noun, restore, seen.Zone);
         if (seen.State.LastFailure is { } last)
             return DiagnosisTexts.LastRun(last);
         if (RecoveryChecklist.NotReplaced(seen) is { } aside)
@@ -59,7 +60,7 @@ internal static class ChecklistTexts
 
     public static Bilingual Content(Observation seen, RecoveryCheck check, ReadBack read, CheckResult? result) => result switch
     {
-        null => new("not tried: gzip is damaged", "未実施（gzip破損のため）"),
+        null => new($"not tried: {read.Backup.Manifest.Encoding.Shown()} is damaged", $"未実施（{read.Backup.Manifest.Encoding.Shown()}破損のため）"),
         { Passed: false } => Bilingual.Quoted(result.Detail),
         _ => check switch
         {

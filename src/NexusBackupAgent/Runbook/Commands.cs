@@ -21,7 +21,7 @@ internal sealed class Commands(string? configuration)
 
     public string PruneDryRun(string source) => Of("prune", source, "--dry-run");
 
-    /// <summary>Without <c>--force</c> the plan ends as refused where a database is in place.</summary>
+    /// <summary>Without <c>--force</c> the plan ends as refused where something is in place.</summary>
     public string RestoreDryRun(string source) => Of("restore", source, "--dry-run", "--force");
 
     /// <summary>By root, who may stop the service and give the file its owner.</summary>

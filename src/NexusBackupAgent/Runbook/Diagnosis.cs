@@ -15,10 +15,10 @@ internal enum Cause
     /// <summary>[C]: the store or the scratch space is full.</summary>
     Disk,
 
-    /// <summary>DB接続エラー: the database is missing, damaged or locked.</summary>
+    /// <summary>DB接続エラー: the source is missing, damaged or locked.</summary>
     Database,
 
-    /// <summary>[E]: the store or the database may not be used.</summary>
+    /// <summary>[E]: the store or the source may not be used.</summary>
     Permission,
 
     /// <summary>[B]: nothing starts the runs.</summary>

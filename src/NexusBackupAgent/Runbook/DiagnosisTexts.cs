@@ -64,9 +64,9 @@ internal static class DiagnosisTexts
         ? new($"{backup.File} can't be restored: {backup.Objection}", $"{backup.File} は復元不可: 「{backup.Objection}」")
         : new($"{backup.File} is corrupt: {backup.Objection}", $"{backup.File} が破損: 「{backup.Objection}」");
 
-    public static Bilingual CapturedDamage(Backup backup) => new(
-        $"the database was already corrupt when {backup.File} was captured: {backup.Verification!.FirstFailure}",
-        $"{backup.File} の取得時点でDBが破損: 「{backup.Verification!.FirstFailure}」");
+    public static Bilingual CapturedDamage(Observation seen, Backup backup) => new(
+        $"the {seen.Noun.English} was already corrupt when {backup.File} was captured: {backup.Verification!.FirstFailure}",
+        $"{backup.File} の取得時点で{seen.Noun.Japanese}が破損: 「{backup.Verification!.FirstFailure}」");
 
     public static Bilingual Agent(Observation seen) => seen.Agent switch
     {
@@ -113,7 +113,7 @@ internal static class DiagnosisTexts
         if (seen.SafetyCopies.Count == 0)
             return none;
         var copies = string.Join(", ", seen.SafetyCopies.Take(3));
-        return new($"{none.English}; what earlier restores kept beside the database: {copies}", $"{none.Japanese}。過去のリストア時の退避コピー: {copies}");
+        return new($"{none.English}; what earlier restores kept beside the {seen.Noun.English}: {copies}", $"{none.Japanese}。過去のリストア時の退避コピー: {copies}");
     }
 
     public static Bilingual Access(Observation seen) => seen.WriteFailure is { } failure ? Bilingual.Quoted(failure.Message) : new($"{seen.Directory} is writable by {seen.User} now", $"{seen.Directory} は現在ユーザー {seen.User} で書込み可");

@@ -4,7 +4,7 @@ using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Runbook;
 
-/// <summary>[C] of the flowchart: no room in the store, or none to expand a database. Pure.</summary>
+/// <summary>[C] of the flowchart: no room in the store, or none to expand a backup. Pure.</summary>
 internal static class FullDisk
 {
     public static Finding? Find(Observation seen, Commands commands)

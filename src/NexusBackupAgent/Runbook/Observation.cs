@@ -33,6 +33,9 @@ internal sealed record Observation(
 {
     public string Source => State.Name;
 
+    /// <summary>What the source is, for people.</summary>
+    public Bilingual Noun => State.Source.Source.Source.Noun;
+
     public StoreStatus Store => State.Store;
 
     public DateTimeOffset Now => State.Now;
@@ -46,7 +49,7 @@ internal sealed record Observation(
     /// <summary>Bytes of scratch space that the check of a backup needs, as the trial of a capture told; 0 when it streams, or when no trial succeeded.</summary>
     public long ScratchNeeded { get; init; }
 
-    /// <summary>Whether the database was restored since the last run ended.</summary>
+    /// <summary>Whether it was restored since the last run ended.</summary>
     public bool IsRestored { get; init; }
 
     /// <summary>The owner of the state directory, as whom the agent runs; null when that is the user who looked, or nobody can tell.</summary>

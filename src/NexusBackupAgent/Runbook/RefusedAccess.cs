@@ -4,7 +4,7 @@ using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Runbook;
 
-/// <summary>[E] of the flowchart: the store can't be used, or the database may not be read. Pure.</summary>
+/// <summary>[E] of the flowchart: the store can't be used, or the source may not be read. Pure.</summary>
 internal static class RefusedAccess
 {
     public static Finding? Find(Observation seen, Commands commands)
@@ -16,7 +16,7 @@ internal static class RefusedAccess
         if (OfStore(seen) is { } store)
             return new Finding(Cause.Permission, Bilingual.Quoted(store.Message), Next(store.Kind, seen, commands));
         if (seen.SourceFailure is { Kind: FailureKind.Permission } refused)
-            return new Finding(Cause.Permission, Bilingual.Quoted($"{refused.Message}; {refused.Hint}"), OfDatabase(seen, commands));
+            return new Finding(Cause.Permission, Bilingual.Quoted($"{refused.Message}; {refused.Hint}"), OfSource(seen, commands));
         return seen.State.LastFailure is { Kind: FailureKind.Permission or FailureKind.StoreUnavailable } last && !LastFailure.IsOver(seen)
             ? new Finding(Cause.Permission, DiagnosisTexts.LastRun(last), [.. seen.AskDirectory(StoreQuestion.WhatIsThere), commands.Backup(seen.Source)]) { IsPast = true }
             : null;
@@ -39,7 +39,7 @@ internal static class RefusedAccess
     private static string[] OfEmptied(Observation seen, Commands commands) =>
         [.. seen.AskStore(StoreQuestion.WhichDisk), .. seen.AskStore(StoreQuestion.WhatIsThere), commands.Of("list", seen.Source), commands.Backup(seen.Source)];
 
-    /// <summary>The application decides who owns its database: the operator only looks.</summary>
-    private static string[] OfDatabase(Observation seen, Commands commands) =>
+    /// <summary>The application decides who owns its data: the operator only looks.</summary>
+    private static string[] OfSource(Observation seen, Commands commands) =>
         [.. seen.Ask(SourceQuestion.WhoMayReachIt), commands.Backup(seen.Source)];
 }

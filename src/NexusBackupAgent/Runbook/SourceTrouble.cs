@@ -13,7 +13,7 @@ internal static class SourceTrouble
             return new Finding(Cause.Database, Bilingual.Quoted(now.Message), Next(now.Kind, seen, commands));
         var failed = seen.State.FailedRestore;
         if (!seen.IsRestored && seen.ReadBack is { Failure: null, Backup: { State: BackupState.Corrupt or BackupState.Quarantined } captured } && IsDamageOfSource(captured) && !(failed?.EndedAt > captured.CapturedAt))
-            return new Finding(Cause.Database, DiagnosisTexts.CapturedDamage(captured), Next(FailureKind.SourceCorrupt, seen, commands));
+            return new Finding(Cause.Database, DiagnosisTexts.CapturedDamage(seen, captured), Next(FailureKind.SourceCorrupt, seen, commands));
 
         // It may open now, but its check looks deeper. And no run has met what a restore left since.
         return seen.State.LastFailure is { } last && last.Kind.Class() == FailureClass.Database && !LastFailure.IsOver(seen) && !(failed?.EndedAt > seen.State.Activity?.LastRunAt)

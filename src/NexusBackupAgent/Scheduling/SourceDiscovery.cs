@@ -142,7 +142,7 @@ internal sealed partial class SourceDiscovery(
     [LoggerMessage(EventId = 3002, EventName = "name_taken", Level = LogLevel.Error, Message = "{Path} of {Group} is NOT protected: another source is named {Source} already. Next: rename one of them")]
     private partial void NameTaken(string path, string group, string source);
 
-    [LoggerMessage(EventId = 3003, EventName = "sources_unlisted", Level = LogLevel.Error, Message = "databases that match {Pattern} of {Group} may be missed: {Directory} can't be listed; those found before go on. Next: check its owner and mode, or narrow the pattern")]
+    [LoggerMessage(EventId = 3003, EventName = "sources_unlisted", Level = LogLevel.Error, Message = "sources that match {Pattern} of {Group} may be missed: {Directory} can't be listed; those found before go on. Next: check its owner and mode, or narrow the pattern")]
     private partial void SourcesUnlisted(string pattern, string group, string directory);
 
     /// <summary>A source, what configured it, and where it was found.</summary>

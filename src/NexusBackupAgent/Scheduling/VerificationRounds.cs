@@ -112,6 +112,6 @@ internal sealed partial class VerificationRounds(
 
         public override string ToString() => $"{read} of {Of} backups read back, {(corrupt.Count == 0 ? "none corrupt" : $"{corrupt.Count} corrupt ({string.Join(", ", corrupt)})")}"
             + (unread == 0 ? "" : $", {unread} could not be read")
-            + (unrestorable == 0 ? "" : $", {unrestorable} can't be restored for what {(unrestorable == 1 ? "it builds" : "they build")} on");
+            + (unrestorable == 0 ? "" : $", {unrestorable} can't be restored because {(unrestorable == 1 ? "its base is" : "their bases are")} missing or damaged");
     }
 }

@@ -13,6 +13,9 @@ internal interface IBackupSource
     /// <summary>Metric label <c>kind</c>.</summary>
     string Kind { get; }
 
+    /// <summary>What it is, for people: <c>database</c>.</summary>
+    Bilingual Noun { get; }
+
     /// <summary>Where the live one is, for people; it need not exist.</summary>
     string Location { get; }
 

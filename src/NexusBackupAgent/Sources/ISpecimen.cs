@@ -5,9 +5,6 @@ internal interface ISpecimen
 {
     IBackupSource Source { get; }
 
-    /// <summary>What it is: <c>database</c>.</summary>
-    string Noun { get; }
-
     /// <summary>Changes a little of it, each time something else.</summary>
     void Change();
 

@@ -43,7 +43,7 @@ internal sealed class SelfTest(VerifyBackup verify, SelfTestParts parts, Scratch
         {
             using var sample = await SelfTestSample.MakeAsync(newSpecimen, parts, scratch, timeProvider, cancellationToken);
             var results = new List<SelfTestResult>();
-            foreach (var damage in SelfTestDamage.AllOf(sample.Source, sample.Noun))
+            foreach (var damage in SelfTestDamage.AllOf(sample.Source, sample.Source.Noun.English))
                 results.Add(await TryAsync(damage, sample, cancellationToken));
             return results;
         }

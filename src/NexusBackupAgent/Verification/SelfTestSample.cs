@@ -50,8 +50,6 @@ internal sealed class SelfTestSample : IDisposable
 
     public IBackupSource Source => Specimen.Source;
 
-    public string Noun => Specimen.Noun;
-
     private ISpecimen Specimen { get; }
 
     public static async Task<SelfTestSample> MakeAsync(

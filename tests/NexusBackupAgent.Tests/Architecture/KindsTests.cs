@@ -17,7 +17,6 @@ public partial class KindsTests
     private static readonly (string Place, string Rule, string Why)[] Exceptions =
     [
         ("Agent.cs", Kind, "the self-test keeps its sample in a directory of the scratch, whatever stores there are"),
-        ("Cli/CommandLine.cs", Kind, "says what the program is"),
         ("Cli/CommandContext.cs", Disk, "looks for the configuration file"),
         ("Cli/RestoreCommand.cs", FileName, "examples of a command"),
         ("Cli/Demo/", Kind, "makes a sample database of that kind"),

@@ -92,6 +92,7 @@ public sealed class ReplacementBackupTests
     private static Backup? Due(IReadOnlyList<Backup> backups, string starts) => Decide(backups, starts).Corrupt;
 
     private static ReplacementDecision Decide(IReadOnlyList<Backup> backups, string starts) => ReplacementBackup.Decide(
+        "database",
         backups,
         new Dictionary<string, RetentionPeriod>(StringComparer.Ordinal)
         {

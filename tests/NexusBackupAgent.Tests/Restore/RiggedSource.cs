@@ -1,4 +1,5 @@
 using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Sources.Files;
@@ -11,6 +12,8 @@ namespace NexusBackupAgent.Tests.Restore;
 internal sealed class RiggedSource(IBackupSource inner, Func<Func<Task>, Task> settle) : IBackupSource
 {
     public string Kind => inner.Kind;
+
+    public Bilingual Noun => inner.Noun;
 
     public string Location => inner.Location;
 

@@ -100,11 +100,43 @@ public sealed class ForeignKindObservationTests : IDisposable
         Assert.DoesNotContain("sha256sum", said, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Nothing_that_is_told_of_it_calls_it_a_database()
+    {
+        List<string> said = [];
+        TreeSource.Ruin(place.In("files"));
+        said.Add((await place.RunAsync("backup")).Error); // captured damaged
+        TreeSource.Make(place.In("files"), "second");
+        Assert.Equal(0, (await place.RunAsync("backup")).Code);
+        var restore = await place.RunAsync("restore", "papers", "--force");
+        Assert.Equal(0, restore.Code);
+        said.Add(restore.Output);
+        RecordFailedRestore();
+        foreach (var command in (string[][])[["diagnose", "--lang", "en"], ["diagnose", "--lang", "ja"], ["checklist"], ["report"], ["status"], ["verify"]])
+        {
+            var result = await place.RunAsync(command);
+            said.Add(result.Output + result.Error);
+        }
+
+        Assert.Contains("the tree of source 'papers' is corrupt", said[0], StringComparison.Ordinal);
+        Assert.Contains("the restore over the live tree failed", said[2], StringComparison.Ordinal);
+        Assert.Contains("稼働中のtreeへのリストア", said[3], StringComparison.Ordinal);
+        Assert.Contains("is the tree whole?", said[6], StringComparison.Ordinal);
+        Assert.All(said, text => Assert.DoesNotMatch("the database|live database|稼働中のDB", text.Replace("the last restore over the live database failed", "", StringComparison.Ordinal).Replace("（稼働中のDBへの復元）", "", StringComparison.Ordinal)));
+    }
+
     private async Task<Observation> ObserveAsync()
     {
         var (configuration, _) = ConfigurationFile.Load(place.Configuration, TimeZoneInfo.Utc, place.Kinds);
         using var session = CommandSession.Open(configuration!, new Terminal(TextWriter.Null, TextWriter.Null, outputIsWatched: false, errorIsWatched: false), place.Clock, false);
         return await session.Agent.Observer.ObserveAsync(await session.Agent.States.ReadAsync(CancellationToken.None), session.Agent.Roster.Current.Single(), evenStale: false, progress: null, CancellationToken.None);
+    }
+
+    private void RecordFailedRestore()
+    {
+        using var journal = new OperationJournal(JournalDatabase.Open(place.In("state"), Workplace.Now, out _));
+        var at = place.Clock.GetUtcNow();
+        journal.Record(new Operation(0, "papers", OperationKind.Restore, at, at, Backup: null, "restore", new RunFailure(FailureKind.Restore, "it failed", "look closer")) { IsOverLive = true });
     }
 
     private void FailRun(FailureKind kind)

@@ -99,8 +99,6 @@ internal sealed class TreeSpecimen : ISpecimen
 
     public IBackupSource Source { get; }
 
-    public string Noun => "tree";
-
     public void Change() => TreeSource.Make(directory, Convert.ToHexString(Some.Noise(400_000, seed: ++changes)));
 
     public void Damage() => TreeSource.Ruin(directory);

@@ -26,6 +26,8 @@ internal sealed class ScriptedSource(TimeProvider clock, params Func<Cancellatio
 
     public string Kind => "sqlite";
 
+    public Bilingual Noun => SqliteSource.Word;
+
     public string Location => "/nonexistent/scripted.db";
 
     public IReadOnlyList<string> Companions { get; } = ["-wal"];

@@ -21,6 +21,8 @@ internal sealed class TreeSource(string directory, TimeProvider clock, ArtifactE
 
     public string Kind => "tree";
 
+    public Bilingual Noun => Bilingual.Same("tree");
+
     public string Location => directory;
 
     public IReadOnlyDictionary<string, string> Tools { get; } = new Dictionary<string, string>(StringComparer.Ordinal) { ["tar"] = "pax" };

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Win32.SafeHandles;
 using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources.Files;
 using NexusBackupAgent.Sources.Sqlite.Pages;
@@ -25,7 +26,11 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
     private readonly PageIndexes indexes = new(scratch, indexLog ?? NullLogger<PageIndexes>.Instance);
     private readonly SqliteFiles files = new();
 
+    public static readonly Bilingual Word = new("database", "DB");
+
     public string Kind => "sqlite";
+
+    public Bilingual Noun => Word;
 
     public string Location => path;
 

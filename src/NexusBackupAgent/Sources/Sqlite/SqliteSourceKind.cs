@@ -16,7 +16,7 @@ internal sealed class SqliteSourceKind : ISourceKind
 
     public IReadOnlyList<LevelKeys> Levels => [];
 
-    public string Noun => "database";
+    public string Noun => SqliteSource.Word.English;
 
     public string Example => $"sqlite: {PathExample}";
 

@@ -29,8 +29,6 @@ internal sealed class SqliteSpecimen : ISpecimen
 
     public IBackupSource Source { get; }
 
-    public string Noun => "database";
-
     public void Change() => Execute(changes++ == 0
         ? "UPDATE incidents SET title = title || '!' WHERE id % 7 = 0"
         : "UPDATE incidents SET title = title || '?' WHERE id % 500 = 0");
