@@ -290,10 +290,6 @@ internal class BackupCatalog
     /// <exception cref="BackupException">It can't be read.</exception>
     public Task<string?> ReadChecksumAsync(string artifact, CancellationToken cancellationToken) => ChecksumFile.ReadAsync(files, artifact, cancellationToken);
 
-    /// <summary>Files that belong to no backup.</summary>
-    public async Task<IReadOnlyList<Orphan>> FindOrphansAsync(CancellationToken cancellationToken) =>
-        await orphans.FindAsync(await files.ListAsync(cancellationToken), cancellationToken);
-
     /// <summary>Deletes orphans older than <paramref name="grace"/>, as far as they are certainly an agent's own leftovers.</summary>
     /// <returns>What was deleted.</returns>
     public Task<IReadOnlyList<Orphan>> SweepAsync(DateTimeOffset now, TimeSpan grace, CancellationToken cancellationToken) => orphans.SweepAsync(now, grace, cancellationToken);

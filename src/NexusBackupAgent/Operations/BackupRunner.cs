@@ -21,7 +21,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
         ProtectedSource source, string schedule, BackupType type, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
         var watch = new StageWatch(timeProvider);
-        source = source with { Catalog = await source.Catalog.OpenAsync(cancellationToken) }; // one look at the store for the whole run
+        source = await source.OpenAsync(cancellationToken);
         await source.Catalog.SweepAsync(timeProvider.GetUtcNow(), OrphanGrace, cancellationToken);
 
         var captured = await capture.CaptureAsync(source, schedule, type, progress, cancellationToken);

@@ -30,8 +30,9 @@ internal sealed partial class DrillOperation(OperationRunner runner, RestoreDril
                 WordsOf(source),
                 async token =>
                 {
-                    var chosen = backup = await drill.ChooseAsync(source.Name, source.Catalog, token);
-                    return await drill.RunAsync(source.Source, source.Catalog, chosen, source.Probes, RunProgress.In(RunStage.Verify, chosen.LengthToRead, progress), token);
+                    var catalog = await source.Catalog.OpenAsync(token);
+                    var chosen = backup = await drill.ChooseAsync(source.Name, catalog, token);
+                    return await drill.RunAsync(source.Source, catalog, chosen, source.Probes, RunProgress.In(RunStage.Verify, chosen.LengthToRead, progress), token);
                 },
                 broke => DrillBroke(broke, source.Name),
                 cancellationToken),

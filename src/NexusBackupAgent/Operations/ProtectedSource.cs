@@ -37,4 +37,8 @@ internal sealed record ProtectedSource(
     public bool TakesIncrements { get; init; }
 
     public HookSettings Hooks { get; init; } = HookSettings.None;
+
+    /// <summary>The same source with a catalog that looks at the store now, once for a whole operation. The caller holds the source's lock.</summary>
+    /// <exception cref="Common.BackupException">The store can't be listed.</exception>
+    public async Task<ProtectedSource> OpenAsync(CancellationToken cancellationToken) => this with { Catalog = await Catalog.OpenAsync(cancellationToken) };
 }

@@ -33,9 +33,10 @@ internal sealed partial class PruneOperation(OperationRunner runner, ILogger<Pru
         patience,
         async () =>
         {
-            var plan = await PlanAsync(source, cancellationToken);
+            var opened = await source.OpenAsync(cancellationToken);
+            var plan = await PlanAsync(opened, cancellationToken);
             var going = plan.Decisions.Count(decision => !decision.Keep);
-            return new TurnEnd<PruneRecord>(going == 0 || plan.Doubtful is not null ? plan : plan with { Removed = await RemoveAsync(source, plan.Decisions, going, cancellationToken) });
+            return new TurnEnd<PruneRecord>(going == 0 || plan.Doubtful is not null ? plan : plan with { Removed = await RemoveAsync(opened, plan.Decisions, going, cancellationToken) });
         },
         cancellationToken);
 

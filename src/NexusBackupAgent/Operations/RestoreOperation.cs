@@ -43,7 +43,7 @@ internal sealed partial class RestoreOperation(OperationRunner runner, Restorer 
         RestorePreview? planned = null;
         try
         {
-            planned = await PreviewAsync(source, wish, to, force, cancellationToken);
+            planned = await PreviewAsync(await source.OpenAsync(cancellationToken), wish, to, force, cancellationToken);
             return planned.Refusal is { } refusal ? throw refusal : await RestoreAsync(source, planned, startedAt, events, cancellationToken);
         }
         catch (BackupException refusal) when (IsNews(planned, refusal))

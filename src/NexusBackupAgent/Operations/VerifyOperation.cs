@@ -52,7 +52,7 @@ internal sealed partial class VerifyOperation(OperationRunner runner, BackupExam
             examined = await runner.WithinLimitAsync(
                 source,
                 WordsOf(source, backup),
-                token => examiner.ExamineChainAsync(source, backup, RunProgress.In(RunStage.Verify, backup.LengthToRead, progress), token),
+                async token => await examiner.ExamineChainAsync(await source.OpenAsync(token), backup, RunProgress.In(RunStage.Verify, backup.LengthToRead, progress), token),
                 broke => VerificationBroke(broke, source.Name, source.Catalog.Locate(backup.File)),
                 cancellationToken);
         }

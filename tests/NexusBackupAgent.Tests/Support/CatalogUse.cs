@@ -48,5 +48,8 @@ internal static class CatalogUse
         new VerificationResult(backup.Id, Some.Instant, backup.ActualLength, Passed: true, [new CheckResult(VerificationCheck.Checksum, Passed: true, "")]),
         CancellationToken.None);
 
+    public static async Task<IReadOnlyList<Orphan>> FindOrphansAsync(this BackupCatalog catalog, CancellationToken cancellationToken) =>
+        (await catalog.ListWithOrphansAsync(cancellationToken)).Orphans;
+
     public static Task<IReadOnlyList<Backup>> AllAsync(this BackupCatalog catalog) => catalog.ListAsync(CancellationToken.None);
 }

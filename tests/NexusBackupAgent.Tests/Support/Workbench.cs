@@ -45,6 +45,7 @@ internal sealed class Workbench : IDisposable
         Verifications = new VerifyOperation(Door, Examiner, Journal, NullLogger<VerifyOperation>.Instance);
         Replacements = new ReplacementOperation(Backups, Journal, clock, NullLogger<ReplacementOperation>.Instance);
         Restores = new RestoreOperation(Door, new Restorer(Verifier, clock), Journal, History, NullLogger<RestoreOperation>.Instance);
+        Prunings = new PruneOperation(Door, NullLogger<PruneOperation>.Instance);
         Drills = new DrillOperation(Door, new RestoreDrill(Verifier, Scratch, clock), Journal, NullLogger<DrillOperation>.Instance);
         Source = new ProtectedSource(
             "itsm",
@@ -102,6 +103,8 @@ internal sealed class Workbench : IDisposable
     public VerifyOperation Verifications { get; }
 
     public HookRunner Hooks { get; }
+
+    public PruneOperation Prunings { get; }
 
     public DrillOperation Drills { get; }
 
