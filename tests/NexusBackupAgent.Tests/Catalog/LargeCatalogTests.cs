@@ -83,8 +83,8 @@ public sealed class LargeCatalogTests : IDisposable
             {
                 if (path == "itsm")
                     return null; // the listing
+                stop.Cancel(); // by each thread before it reads its first file, so that none goes on because another one is slow to say so
                 Interlocked.Increment(ref read);
-                stop.Cancel();
                 return null;
             },
         };
