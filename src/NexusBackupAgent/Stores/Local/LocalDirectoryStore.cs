@@ -146,10 +146,10 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
 
     private StoreHealth Health()
     {
-        var isBare = IsBare();
+        var isBare = false;
         try
         {
-            RequireRoot();
+            isBare = RequireRoot();
             var space = StoreSpace.At(root);
             var refusal = FileOwner.WhyNotWriteIn(root) is { } refused ? IoFailure.Translate(refused, $"write in store '{Name}' at '{root}'", root) : null;
             return new StoreHealth(Down: null, refusal, space, isBare);
@@ -161,18 +161,6 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
             return new StoreHealth(IoFailure.Translate(failure, $"ask for the free space of store '{Name}'", root), Refusal: null, Space: null, isBare);
-        }
-    }
-
-    private bool IsBare()
-    {
-        try
-        {
-            return !Directory.EnumerateFileSystemEntries(root).Any();
-        }
-        catch (Exception failure) when (IoFailure.IsKnown(failure))
-        {
-            return false;
         }
     }
 
@@ -194,14 +182,14 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
     }
 
     /// <summary>A root that is missing, or that this user may not look into, must not pass for an empty store.</summary>
-    private void RequireRoot()
+    /// <returns>Whether nothing at all lies in it.</returns>
+    private bool RequireRoot()
     {
         if (Directory.Exists(root))
-            _ = Directory.EnumerateFileSystemEntries(root).Any();
-        else if (File.Exists(root))
+            return !Directory.EnumerateFileSystemEntries(root).Any();
+        if (File.Exists(root))
             throw new BackupException(FailureKind.StoreUnavailable, $"store '{Name}' is not a directory: '{root}'", $"see what it is (ls -l '{root}'), move it away, and mount the store's disk there, or create it once with: mkdir -p '{root}'");
-        else
-            throw new BackupException(FailureKind.StoreUnavailable, $"store '{Name}' does not exist: '{root}'", $"mount its disk, or create it once with: mkdir -p '{root}'");
+        throw new BackupException(FailureKind.StoreUnavailable, $"store '{Name}' does not exist: '{root}'", $"mount its disk, or create it once with: mkdir -p '{root}'");
     }
 
     /// <summary>Makes what is missing below the root, each level durably.</summary>
