@@ -51,13 +51,7 @@ internal sealed class VerificationCheckConverter : JsonConverter<VerificationChe
         var word = reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
         if (word == Former)
             return VerificationCheck.Encoding;
-        foreach (var check in Enum.GetValues<VerificationCheck>())
-        {
-            if (check.Word() == word)
-                return check;
-        }
-
-        throw new JsonException($"there is no check {word}");
+        return EnumWord.Of<VerificationCheck>(word) ?? throw new JsonException($"there is no check {word}");
     }
 
     public override void Write(Utf8JsonWriter writer, VerificationCheck value, JsonSerializerOptions options) => writer.WriteStringValue(value.Word());

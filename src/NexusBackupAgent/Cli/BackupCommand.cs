@@ -98,14 +98,8 @@ internal static class BackupCommand
         return $"{Readable.Size(manifest.Content.Length)} → {stored} ({(double)manifest.Content.Length / Math.Max(manifest.Stored.Length, 1):0.0}×)";
     }
 
-    private static BackupType TypeOf(string? word)
-    {
-        if (word is null)
-            return BackupType.Full;
-        var types = Enum.GetValues<BackupType>();
-        var found = Array.FindIndex(types, type => type.Word() == word);
-        return found >= 0
-            ? types[found]
-            : throw new BackupException(FailureKind.Configuration, $"--type {word} is not a type of backup", $"write one of: {string.Join(", ", types.Select(type => type.Word()))}");
-    }
+    private static BackupType TypeOf(string? word) => word is null
+        ? BackupType.Full
+        : EnumWord.Of<BackupType>(word) ?? throw new BackupException(
+            FailureKind.Configuration, $"--type {word} is not a type of backup", $"write one of: {string.Join(", ", Enum.GetValues<BackupType>().Select(type => type.Word()))}");
 }

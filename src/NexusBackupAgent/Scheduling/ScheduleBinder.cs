@@ -1,4 +1,5 @@
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Sources;
@@ -58,11 +59,6 @@ internal static class ScheduleBinder
         return field;
     }
 
-    private static BackupType ParseType(string text) => text switch
-    {
-        "full" => BackupType.Full,
-        "differential" => BackupType.Differential,
-        "incremental" => BackupType.Incremental,
-        _ => throw new FormatException("is not a type of backup (full, differential, incremental)"),
-    };
+    private static BackupType ParseType(string text) =>
+        EnumWord.Of<BackupType>(text) ?? throw new FormatException("is not a type of backup (full, differential, incremental)");
 }
