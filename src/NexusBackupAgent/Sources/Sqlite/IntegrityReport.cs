@@ -79,9 +79,6 @@ internal sealed class IntegrityReport
 
     public void Damaged(string finding) => damage.Add(OneLine(finding));
 
-    /// <summary>How many rows break each rule.</summary>
-    public IEnumerable<(BrokenRule Rule, long Rows)> Rules => broken.Select(one => (one.Key, one.Value));
-
     public void Broken(IEnumerable<(BrokenRule Rule, long Rows)> rules)
     {
         foreach (var (rule, rows) in rules.Where(one => one.Rows > 0))
@@ -96,6 +93,13 @@ internal sealed class IntegrityReport
             Damaged(finding);
         Broken(rows.Broken);
         notChecked.AddRange(rows.NotChecked.Except(notChecked, StringComparer.Ordinal));
+    }
+
+    public void Add(IntegrityReport other)
+    {
+        damage.AddRange(other.damage);
+        Broken(other.broken.Select(one => (one.Key, one.Value)));
+        notChecked.AddRange(other.notChecked);
     }
 
     /// <summary>One of several lines would break every table and template that shows it.</summary>

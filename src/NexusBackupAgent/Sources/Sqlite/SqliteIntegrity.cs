@@ -19,18 +19,15 @@ internal sealed class SqliteIntegrity
     private const int MostRows = 100_000;
 
     private readonly string path;
-    private readonly SqliteConnection connection;
+    private readonly BareConnection bare;
     private readonly SqliteSchema schema;
-    private readonly StandIns standIns;
-    private readonly IntegrityReport report;
+    private readonly IntegrityReport report = new();
 
-    private SqliteIntegrity(string path, SqliteConnection connection, SqliteSchema schema, StandIns standIns, IntegrityReport report)
+    private SqliteIntegrity(string path, BareConnection bare, SqliteSchema schema)
     {
         this.path = path;
-        this.connection = connection;
+        this.bare = bare;
         this.schema = schema;
-        this.standIns = standIns;
-        this.report = report;
     }
 
     /// <returns>A finding for damage of the file alone; the rest is its note.</returns>
@@ -63,32 +60,32 @@ internal sealed class SqliteIntegrity
     }
 
     /// <summary>
-    /// Two connections. One has all that SQLite brings, and opens virtual tables. The other has no modules and stand-ins for
-    /// what is missing, so that neither stops the check of everything else.
+    /// One connection has all that SQLite brings, and opens virtual tables. The others have no modules, and stand-ins for what
+    /// is missing, so that neither stops the check of everything else. Pages and rules are looked at side by side.
     /// </summary>
     private static ContentCheck Run(string path, CancellationToken cancellationToken)
     {
         using var asItIs = PrivateCopy.Open(path);
-        using var stopReading = cancellationToken.Register(() => raw.sqlite3_interrupt(asItIs.Handle));
+        using var stop = cancellationToken.Register(() => raw.sqlite3_interrupt(asItIs.Handle));
         cancellationToken.ThrowIfCancellationRequested(); // an interrupt before the statement began has no effect
         var schema = SqliteSchema.Read(asItIs);
-        var report = new IntegrityReport();
-
-        var bare = PrivateCopy.Open(path);
-        StandIns.DropModules(bare);
-        using (var standIns = new StandIns(bare, schema.Missing))
+        var asking = Task.Run(() => SqliteRules.Ask(path, schema, cancellationToken), CancellationToken.None);
+        try
         {
-            using (bare)
-            using (cancellationToken.Register(() => raw.sqlite3_interrupt(bare.Handle)))
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                new SqliteIntegrity(path, bare, schema, standIns, report).Run(cancellationToken);
-            }
+            using var bare = new BareConnection(path, schema.Missing, cancellationToken);
+            var check = new SqliteIntegrity(path, bare, schema);
+            check.Run(cancellationToken);
+            if (check.report.Damage is { } damage)
+                return new ContentCheck(damage);
+            check.report.Add(asking.GetAwaiter().GetResult());
+            foreach (var table in schema.VirtualTables)
+                CheckVirtual(asItIs, table, check.report);
+            return new ContentCheck(check.report.Damage, Note: check.report.Note);
         }
-
-        foreach (var table in report.Damage is null ? schema.VirtualTables : [])
-            CheckVirtual(asItIs, table, report);
-        return new ContentCheck(report.Damage, Note: report.Note);
+        finally
+        {
+            Task.WaitAny([asking], CancellationToken.None); // the caller deletes the file
+        }
     }
 
     private void Run(CancellationToken cancellationToken)
@@ -96,13 +93,6 @@ internal sealed class SqliteIntegrity
         var isWhole = CheckPages();
         if (report.Damage is null && (!isWhole || schema.HasRootless))
             CheckMap(cancellationToken);
-        if (report.Damage is null)
-        {
-            foreach (var table in schema.Tables.Where(table => table.Checks.Count > 0))
-                CheckConditions(table);
-            foreach (var table in schema.Tables.Where(table => table.MayRefer))
-                CheckForeignKeys(table);
-        }
     }
 
     /// <returns>False when SQLite refused to check all tables at once.</returns>
@@ -138,9 +128,9 @@ internal sealed class SqliteIntegrity
     /// <returns>False when it came to none of them but so many broken rules that damage may lie behind: then it took nothing.</returns>
     private bool Sort(string pragma, int most = int.MaxValue)
     {
-        standIns.Forget();
+        bare.StandIns.Forget();
         var (rows, count) = (new Dictionary<string, long>(StringComparer.Ordinal), 0);
-        using (var command = connection.CreateCommand())
+        using (var command = bare.Connection.CreateCommand())
         {
             command.CommandText = pragma;
             using var reader = command.ExecuteReader();
@@ -150,7 +140,7 @@ internal sealed class SqliteIntegrity
 
         if (rows.Count == 1)
             rows.Remove("ok");
-        var sorted = IntegrityRows.Sort(rows, schema, rows.Count == 0 ? new(StringComparer.Ordinal) : schema.RulesOf(connection), standIns.Called);
+        var sorted = IntegrityRows.Sort(rows, schema, rows.Count == 0 ? new(StringComparer.Ordinal) : schema.RulesOf(bare.Connection), bare.StandIns.Called);
         if (count >= most && sorted.Damage.Count == 0)
             return false;
         report.Add(sorted);
@@ -180,45 +170,10 @@ internal sealed class SqliteIntegrity
         Sort("PRAGMA integrity_check(sqlite_schema)"); // of one table, and the list of free pages
         if (report.Damage is not null)
             return;
-        using var command = connection.CreateCommand();
+        using var command = bare.Connection.CreateCommand();
         command.CommandText = "PRAGMA page_count";
         foreach (var finding in PageMap.Check(path, (uint)(long)command.ExecuteScalar()!, schema.Trees.Select(tree => (tree.Name, tree.Root)).Prepend(("sqlite_schema", 1u)), cancellationToken))
             report.Damaged(finding);
-    }
-
-    private void CheckConditions(SchemaTree table) => Ask(
-        $"CHECK of table {table.Name}",
-        $"SELECT {string.Join(", ", table.Checks.Select(check => $"count(*) FILTER (WHERE NOT {check})"))} FROM {SqliteSchema.Quote(table.Name)}",
-        row => table.Checks.Select((check, index) => (new BrokenRule(table.Name, $"CHECK {IntegrityReport.OneLine(check)} of table {table.Name}"), row.GetInt64(index))));
-
-    private void CheckForeignKeys(SchemaTree table) => Ask(
-        $"foreign keys of table {table.Name}",
-        $"PRAGMA foreign_key_check({SqliteSchema.Quote(table.Name)})",
-        row => [(new BrokenRule(table.Name, $"foreign key from table {table.Name} to {row.GetString(2)}"), 1)]);
-
-    /// <param name="what">For people, when it can't be asked, or only with stand-ins.</param>
-    private void Ask(string what, string sql, Func<SqliteDataReader, IEnumerable<(BrokenRule Rule, long Rows)>> broken)
-    {
-        standIns.Forget();
-        var asked = new IntegrityReport();
-        try
-        {
-            using var command = connection.CreateCommand();
-            command.CommandText = sql;
-            using var reader = command.ExecuteReader();
-            while (reader.Read())
-                asked.Broken(broken(reader));
-        }
-        catch (SqliteException refused) when (refused.SqliteErrorCode == raw.SQLITE_ERROR)
-        {
-            report.NotChecked($"{what} ({SqliteError.Reason(refused)})");
-            return;
-        }
-
-        if (standIns.Called is { Count: > 0 } called)
-            report.NotChecked($"{what} (only the application has {string.Join(" and ", called)})");
-        else
-            report.Broken(asked.Rules);
     }
 
     /// <summary>What a module says of its content is told, and is no damage: its pages are sound, and none of its rules is the file's.</summary>

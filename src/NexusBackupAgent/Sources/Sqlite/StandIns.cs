@@ -1,11 +1,42 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Microsoft.Data.Sqlite;
+using SQLitePCL;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 
 /// <summary>
-/// Takes the place of functions and collations that only the application has, so that SQLite can go through a schema that
+/// A private copy as SQLite sees it that has nothing but itself: no modules, so that it opens no virtual table and checks the
+/// tables with their content as any other, and stand-ins for what its schema names and SQLite lacks.
+/// </summary>
+internal sealed class BareConnection : IDisposable
+{
+    private readonly CancellationTokenRegistration stop;
+
+    /// <exception cref="OperationCanceledException">It was stopped before.</exception>
+    public BareConnection(string path, IReadOnlyList<SqlName> missing, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        Connection = PrivateCopy.Open(path);
+        StandIns = new StandIns(Connection, missing);
+        stop = cancellationToken.Register(() => raw.sqlite3_interrupt(Connection.Handle));
+    }
+
+    public SqliteConnection Connection { get; }
+
+    public StandIns StandIns { get; }
+
+    public void Dispose()
+    {
+        stop.Dispose();
+        Connection.Dispose();
+        StandIns.Dispose();
+    }
+}
+
+/// <summary>
+/// Drops the modules and takes the place of functions and collations that only the application has, so that SQLite can go through a schema that
 /// names them, and notes which of them were called: what was found with those counts for nothing.
 /// </summary>
 internal sealed unsafe partial class StandIns : IDisposable
@@ -22,6 +53,7 @@ internal sealed unsafe partial class StandIns : IDisposable
         this.names = names;
         called = (byte*)NativeMemory.AllocZeroed((nuint)names.Count + 1);
         var database = connection.Handle!.DangerousGetHandle();
+        _ = DropModules(database, null);
         for (var index = 0; index < names.Count; index++)
         {
             // A name that SQLite refuses (longer than 255 bytes) can't be in use either.
@@ -36,9 +68,6 @@ internal sealed unsafe partial class StandIns : IDisposable
     public HashSet<SqlName> Called => [.. names.Where((_, index) => called[index] != 0)];
 
     public void Forget() => NativeMemory.Clear(called, (nuint)names.Count);
-
-    /// <summary>Leaves a connection without modules: it can't open virtual tables, and checks the tables that they keep their content in as any other.</summary>
-    public static void DropModules(SqliteConnection connection) => _ = DropModules(connection.Handle!.DangerousGetHandle(), null);
 
     public void Dispose() => NativeMemory.Free(called);
 

@@ -148,17 +148,19 @@ internal sealed class PageMap : IDisposable
         return value;
     }
 
-    /// <returns>False when it leads nowhere, or was taken before, which is a finding.</returns>
+    /// <returns>False when it leads nowhere, or was taken before.</returns>
     private bool Take(BitArray pages, uint number, string owner)
     {
         if (number == 0 || number > count)
             return false; // SQLite's own check tells of those beyond the end
-        if (used[(int)number] || free[(int)number])
+        if (pages[(int)number])
         {
-            Find(pages == used && free[(int)number] ? $"page {number} is in use by {owner} and in the list of free pages" : $"page {number} is named twice, the second time by {owner}");
+            Find($"page {number} is named twice, the second time by {owner}");
             return false;
         }
 
+        if (pages == used && free[(int)number])
+            Find($"page {number} is in use by {owner} and in the list of free pages");
         return pages[(int)number] = true;
     }
 
