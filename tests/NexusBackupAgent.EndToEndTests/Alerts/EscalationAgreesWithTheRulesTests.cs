@@ -149,7 +149,7 @@ public sealed class EscalationAgreesWithTheRulesTests
         var good = condition.Age is { } age ? Enumerable.Range(0, condition.Good).Select(index => BackupOf(age + index, passed: true)) : [];
         var past = condition.Overdue == 0 ? [] : Enumerable.Range(300, condition.Overdue + 1).Select(hours => BackupOf(hours, passed: true)).Select(backup => backup with { Manifest = backup.Manifest with { Schedule = Past } });
         var source = new ProtectedSource(
-            "itsm", Source: null!, Catalog: null!, new Dictionary<string, RetentionPeriod>(StringComparer.Ordinal) { [Past] = RetentionPeriod.Parse("1d") }, TimeZoneInfo.Utc, CompressionLevel: 6, TimeLimit: TimeSpan.FromHours(6), Attempts: 1, RetryDelay: TimeSpan.Zero);
+            "itsm", Source: null!, Catalog: null!, new Dictionary<string, RetentionPeriod>(StringComparer.Ordinal) { [Past] = RetentionPeriod.Parse("1d") }, TimeZoneInfo.Utc, Compression: 6, TimeLimit: TimeSpan.FromHours(6), Attempts: 1, RetryDelay: TimeSpan.Zero);
         var available = (long)Math.Round(10_000 * (1 - condition.Disk));
         return new SourceState(
             new ScheduledSource(
