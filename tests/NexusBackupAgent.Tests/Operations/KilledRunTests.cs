@@ -25,6 +25,23 @@ public sealed class KilledRunTests
         Assert.Contains(calls, call => call.StartsWith("rename", StringComparison.Ordinal) && call.EndsWith(".manifest.json", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void It_is_killed_before_each_new_name_and_the_first_of_every_other_kind_of_call() => Assert.Equal(
+        [1, 2, 4, 5, 6, 8, 9, 10, 11],
+        Child.OneOfEachKind([
+            "openat app.db-wal",
+            "openat store/.a.56471726.partial",
+            "openat store/.a.sha256.b00fb0eb.partial",
+            "rename store/.a.56471726.partial store/a",
+            "rename store/.a.sha256.b00fb0eb.partial store/a.sha256",
+            "openat scratch/nexus-backup-f039ea036794445b/9d3ef327d9374d1a.scratch",
+            "openat scratch/nexus-backup-f039ea036794445b/c03f6f5ad1214942.scratch",
+            "unlink scratch/nexus-backup-f039ea036794445b/9d3ef327d9374d1a.scratch",
+            "unlink scratch/nexus-backup-f039ea036794445b.lock",
+            "openat .app.db.140c61b8.restoring",
+            "unlink app.db-wal",
+            "openat .app.db.fe21e062.restoring"]));
+
     /// <returns>How many runs were found that had not ended.</returns>
     private static async Task<int> CheckAsync(string root, string call)
     {

@@ -39,6 +39,7 @@ internal static partial class Child
                 break;
         }
 
+        Assert.Equal(TestScope.IsWhole, killed.Any(call => call.StartsWith("pwrite64 ", StringComparison.Ordinal)));
         return killed;
 
         async Task<TracedChild> RunAsync(int point)
@@ -58,7 +59,7 @@ internal static partial class Child
     }
 
     /// <summary>Where a call is that gives another name, or the first of its kind: the system call with the directory, or with the file where no directory holds it.</summary>
-    private static IEnumerable<int> OneOfEachKind(IReadOnlyList<string> calls)
+    internal static IEnumerable<int> OneOfEachKind(IReadOnlyList<string> calls)
     {
         var kinds = new HashSet<string>(StringComparer.Ordinal);
         foreach (var (index, call) in calls.Index())
