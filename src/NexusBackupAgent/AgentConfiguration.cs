@@ -1,4 +1,5 @@
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent;
@@ -31,3 +32,9 @@ internal sealed record AgentConfiguration(
 /// <param name="File">A rolling log file (daily, 30 days kept), or null.</param>
 /// <param name="Level">Verbose, Debug, Information, Warning or Error. Default Information.</param>
 internal sealed record LogConfiguration(string? File, string Level);
+
+/// <summary>What the sources and stores of an agent may be.</summary>
+internal sealed record AgentKinds(SourceKinds Sources, StoreKinds Stores)
+{
+    public static AgentKinds Shipped { get; } = new(SourceKinds.Shipped, StoreKinds.Shipped);
+}

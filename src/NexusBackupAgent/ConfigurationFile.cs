@@ -2,6 +2,7 @@ using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent;
 
@@ -53,4 +54,76 @@ internal static class ConfigurationFile
         if (DirectoryCheck.Find(existing, "the state directory") is var (problem, mend))
             yield return new ConfigurationProblem("state", Line: 0, path, problem, mend);
     }
+}
+
+/// <summary>Reads the top level of the file.</summary>
+internal sealed class AgentBinder(string file, TimeZoneInfo hostZone, AgentKinds kinds, ProblemList problems)
+{
+    private static readonly LevelKeys RootKeys = new("", "timeZone", "listen", "state", "scratch", "log", "stores", "sources") { Ignored = ["users"] };
+
+    private static readonly LevelKeys LogKeys = new("log", "file", "level");
+
+    private const string DefaultListen = "http://127.0.0.1:9440";
+
+    private static readonly string[] LogLevels = ["Verbose", "Debug", "Information", "Warning", "Error"];
+
+    private readonly string baseDirectory = Path.GetDirectoryName(file)!;
+
+    /// <summary>Every level of the file.</summary>
+    public static IReadOnlyList<LevelKeys> LevelsOf(AgentKinds kinds) => [RootKeys, LogKeys, .. kinds.Stores.Levels, .. SourceBinder.LevelsOf(kinds.Sources)];
+
+    /// <returns>What the file says, with defaults in the place of what is wrong: of use only if no error was reported.</returns>
+    public AgentConfiguration Bind(Section root)
+    {
+        RootKeys.ReportOthers(root);
+        var state = Directory(root, "state", "state", baseDirectory);
+        var stores = StoreSet.Bind(root, kinds.Stores, baseDirectory);
+        var configuration = new AgentConfiguration(
+            file,
+            root.Find("timeZone")?.Parse(ZoneText.Parse, hostZone, "Asia/Tokyo", ZoneText.Teaching) ?? hostZone,
+            root.Find("listen")?.Parse(ListenText.Parse, new Uri(DefaultListen), DefaultListen) ?? new Uri(DefaultListen),
+            state,
+            Directory(root, "scratch", "scratch", state),
+            stores.Usable,
+            BindSources(root, stores),
+            BindLog(root));
+        stores.ReportUnsupported();
+        DirectoryConflicts.Report(root, configuration, problems);
+        return configuration;
+    }
+
+    private List<SourceConfiguration> BindSources(Section root, StoreSet stores)
+    {
+        var example = $"sources: {{itsm: {{{kinds.Sources.Example}, schedules: {{daily: {{cron: \"0 2 * * *\", retention: 7d}}}}}}}}";
+        if (root.Find("sources") is not { IsEmpty: false } field)
+        {
+            root.Error("nothing to back up: there are no sources", $"write for example {example}");
+            return [];
+        }
+
+        var section = field.Section(example);
+        if (section is { Fields.Count: 0 })
+            section.Error("nothing to back up: there are no sources", $"write for example {example}");
+        var binder = new SourceBinder(kinds.Sources, stores, baseDirectory);
+        return [.. (section?.Fields ?? []).Select(binder.Bind).OfType<SourceConfiguration>()];
+    }
+
+    private LogConfiguration BindLog(Section root)
+    {
+        const string DefaultLevel = "Information";
+        var log = root.FindSection("log", "log: {level: Information}");
+        if (log is null)
+            return new LogConfiguration(File: null, DefaultLevel);
+        LogKeys.ReportOthers(log);
+        return new LogConfiguration(
+            log.Find("file")?.Parse(text => PathText.Parse(text, baseDirectory), fallback: null!, "nexus-backup.log"),
+            log.Find("level")?.Parse(LogLevel, DefaultLevel, DefaultLevel, "write Verbose, Debug, Information, Warning or Error") ?? DefaultLevel);
+    }
+
+    /// <returns>With its usual capitals; the text may have any.</returns>
+    private static string LogLevel(string text) =>
+        LogLevels.FirstOrDefault(level => level.Equals(text, StringComparison.OrdinalIgnoreCase)) ?? throw new FormatException("is not a log level");
+
+    private string Directory(Section root, string name, string fallback, string below) =>
+        root.Find(name)?.Parse(text => PathText.Parse(text, baseDirectory), fallback, fallback) ?? Path.Combine(below, fallback);
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Runbook;
@@ -81,4 +82,58 @@ internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvide
     /// <summary>Opens the agent as the configuration says, with its sources found.</summary>
     public CommandSession OpenAgent(ParseResult command) =>
         CommandSession.Open(LoadConfiguration(command), terminal, timeProvider, command.GetValue(Verbose));
+}
+
+/// <summary>An agent for the duration of one command.</summary>
+internal sealed class CommandSession : IDisposable
+{
+    private readonly ILoggerFactory loggers;
+
+    private CommandSession(Agent agent, ILoggerFactory loggers)
+    {
+        Agent = agent;
+        this.loggers = loggers;
+    }
+
+    public Agent Agent { get; }
+
+    public static CommandSession Open(AgentConfiguration configuration, Terminal terminal, TimeProvider timeProvider, bool verbose)
+    {
+        var created = LoggingSetup.ForCommand(terminal, configuration.TimeZone, verbose);
+        try
+        {
+            var agent = Agent.Open(configuration, timeProvider, created, evenWithoutJournal: true);
+            agent.Roster.Refresh();
+            return new CommandSession(agent, created);
+        }
+        catch
+        {
+            created.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        Agent.Dispose();
+        loggers.Dispose();
+    }
+}
+
+/// <summary>The option <c>--lang en|ja</c>; without it the language of the environment.</summary>
+internal static class LanguageOption
+{
+    public static Option<string?> Create()
+    {
+        var option = new Option<string?>("--lang") { Description = "en or ja. Default: ja where the environment's language is Japanese, otherwise en", HelpName = "LANG" };
+        option.AcceptOnlyFromAmong("en", "ja");
+        return option;
+    }
+
+    public static Language Of(ParseResult parsed, Option<string?> option) => parsed.GetValue(option) switch
+    {
+        "ja" => Language.Japanese,
+        "en" => Language.English,
+        _ => Languages.Of(Environment.GetEnvironmentVariable),
+    };
 }

@@ -12,39 +12,36 @@ internal sealed class CommandLine
     private const string Description = "Takes backups on a schedule, proves every one restorable, and tells Prometheus how well protected the data is.";
 
     private readonly CommandContext context;
-    private readonly RootCommand root;
+    private readonly Dictionary<string, Func<Command>> commands;
 
     /// <param name="context">What the commands share.</param>
     /// <param name="serve">Runs the agent as a service.</param>
     public CommandLine(CommandContext context, ServeAgent serve)
     {
         this.context = context;
-        root = new RootCommand(Description)
+        commands = new(StringComparer.Ordinal) // in the order of the help
         {
-            RunCommand.Create(context, serve),
-            BackupCommand.Create(context),
-            ListCommand.Create(context),
-            VerifyCommand.Create(context),
-            RestoreCommand.Create(context),
-            DrillCommand.Create(context),
-            PruneCommand.Create(context),
-            StatusCommand.Create(context),
-            DiagnoseCommand.Create(context),
-            ChecklistCommand.Create(context),
-            ReportCommand.Create(context),
-            CheckConfigCommand.Create(context),
-            DemoCommand.Create(context, serve),
+            ["run"] = () => RunCommand.Create(context, serve),
+            ["backup"] = () => BackupCommand.Create(context),
+            ["list"] = () => ListCommand.Create(context),
+            ["verify"] = () => VerifyCommand.Create(context),
+            ["restore"] = () => RestoreCommand.Create(context),
+            ["drill"] = () => DrillCommand.Create(context),
+            ["prune"] = () => PruneCommand.Create(context),
+            ["status"] = () => StatusCommand.Create(context),
+            ["diagnose"] = () => DiagnoseCommand.Create(context),
+            ["checklist"] = () => ChecklistCommand.Create(context),
+            ["report"] = () => ReportCommand.Create(context),
+            ["check-config"] = () => CheckConfigCommand.Create(context),
+            ["demo"] = () => DemoCommand.Create(context, serve),
         };
-        root.Options.Add(context.Config);
-        root.Options.Add(context.Verbose);
-        TeachingHelp.Install(root);
     }
 
     /// <summary>Runs one command to its end.</summary>
     /// <returns>The exit code; every failure was told.</returns>
     public async Task<int> InvokeAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
     {
-        var command = root.Parse(arguments);
+        var command = Declare(arguments).Parse(arguments);
         if (command.Action is ParseErrorAction)
             return (int)TellUsage(command);
         try
@@ -67,13 +64,27 @@ internal sealed class CommandLine
         }
     }
 
+    /// <summary>Declares the command that is asked for; all of them only when the first word is none, for help, completion and a mistyped name.</summary>
+    private RootCommand Declare(IReadOnlyList<string> arguments)
+    {
+        var root = new RootCommand(Description);
+        if (arguments is [var name, ..] && commands.TryGetValue(name, out var asked))
+            root.Subcommands.Add(asked());
+        else
+            commands.Values.ToList().ForEach(create => root.Subcommands.Add(create()));
+        root.Options.Add(context.Config);
+        root.Options.Add(context.Verbose);
+        TeachingHelp.Install(root);
+        return root;
+    }
+
     private ExitCode TellUsage(ParseResult parsed)
     {
         var command = parsed.CommandResult.Command;
         var name = command is RootCommand ? "nexus-backup" : $"nexus-backup {command.Name}";
         if (parsed.UnmatchedTokens is [var token, ..])
         {
-            var words = command.Subcommands.Select(known => known.Name).Concat(command.Options.Concat(root.Options).Select(option => option.Name)).ToList();
+            var words = command.Subcommands.Select(known => known.Name).Concat(command.Options.Concat(parsed.RootCommandResult.Command.Options).Select(option => option.Name)).ToList();
             var nearest = NearestWord.Find(token, words);
             context.Terminal.Fail($"{name} knows no '{token}'", nearest is null ? $"{name} --help" : $"did you mean '{nearest}'? ({name} --help)");
         }

@@ -1,4 +1,8 @@
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Common;
 using Serilog;
 using Serilog.Core;
 using Serilog.Events;
@@ -60,6 +64,117 @@ internal static class LoggingSetup
                 formatter.Format(logEvent, writer);
                 writer.Flush();
             }
+        }
+    }
+}
+
+/// <summary>Reads what Microsoft's logging put into a Serilog event.</summary>
+internal static class LogEntry
+{
+    /// <summary>The event's stable name; empty for libraries that give none.</summary>
+    public static string EventName(LogEvent entry) =>
+        entry.Properties.TryGetValue("EventId", out var id)
+        && id is StructureValue structure
+        && structure.Properties.FirstOrDefault(property => property.Name == "Name")?.Value is ScalarValue { Value: string name } ? name : "";
+
+    /// <summary>The message with its values as they are, without quotation marks.</summary>
+    public static string Message(LogEvent entry)
+    {
+        using var text = new StringWriter(CultureInfo.InvariantCulture);
+        foreach (var token in entry.MessageTemplate.Tokens)
+        {
+            if (token is Serilog.Parsing.PropertyToken { Format: null } property && entry.Properties.TryGetValue(property.PropertyName, out var value) && value is ScalarValue { Value: string plain })
+                text.Write(plain);
+            else
+                token.Render(entry.Properties, text, CultureInfo.InvariantCulture);
+        }
+
+        return text.ToString().ReplaceLineEndings(" ");
+    }
+}
+
+/// <summary>One line an event: <c>2026-02-14 02:00:03 +09:00 INF run_succeeded backup of itsm succeeded: …</c>.</summary>
+/// <param name="zone">The zone of the times.</param>
+/// <param name="verbose">Whether stack traces follow.</param>
+internal sealed class TextLogFormatter(TimeZoneInfo zone, bool verbose) : ITextFormatter
+{
+    public void Format(LogEvent logEvent, TextWriter output)
+    {
+        output.Write(TimeZoneInfo.ConvertTime(logEvent.Timestamp, zone).ToString("yyyy-MM-dd HH:mm:ss zzz ", CultureInfo.InvariantCulture));
+        output.Write(Level(logEvent.Level));
+        output.Write(' ');
+        if (LogEntry.EventName(logEvent) is { Length: > 0 } name)
+            output.Write(name + " ");
+        output.Write(LogEntry.Message(logEvent));
+        if (logEvent.Exception is { } exception)
+            output.Write(verbose ? $": {exception}" : $": {exception.GetType().Name}: {exception.Message.ReplaceLineEndings(" ")}");
+        output.WriteLine();
+    }
+
+    private static string Level(LogEventLevel level) => level switch
+    {
+        LogEventLevel.Verbose => "VRB",
+        LogEventLevel.Debug => "DBG",
+        LogEventLevel.Information => "INF",
+        LogEventLevel.Warning => "WRN",
+        LogEventLevel.Error => "ERR",
+        _ => "FTL",
+    };
+}
+
+/// <summary>One JSON object an event: <c>time</c> (UTC), <c>level</c>, <c>event</c>, <c>message</c> and the event's values by name.</summary>
+internal sealed class JsonLogFormatter : ITextFormatter
+{
+    private static readonly string[] Internal = ["EventId", "SourceContext", "{OriginalFormat}"];
+
+    public void Format(LogEvent logEvent, TextWriter output)
+    {
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+            Write(json, logEvent);
+        output.WriteLine(System.Text.Encoding.UTF8.GetString(buffer.GetBuffer().AsSpan(0, (int)buffer.Length)));
+    }
+
+    private static void Write(Utf8JsonWriter json, LogEvent entry)
+    {
+        json.WriteStartObject();
+        json.WriteString("time", entry.Timestamp.UtcDateTime);
+        json.WriteString("level", entry.Level.Word());
+        json.WriteString("event", LogEntry.EventName(entry));
+        json.WriteString("message", LogEntry.Message(entry));
+        foreach (var (name, value) in entry.Properties.Where(property => !Internal.Contains(property.Key)))
+        {
+            json.WritePropertyName(JsonNamingPolicy.CamelCase.ConvertName(name));
+            WriteValue(json, value);
+        }
+
+        if (entry.Exception is { } exception)
+            json.WriteString("exception", exception.ToString());
+        json.WriteEndObject();
+    }
+
+    private static void WriteValue(Utf8JsonWriter json, LogEventPropertyValue value)
+    {
+        switch (value is ScalarValue scalar ? scalar.Value : value.ToString())
+        {
+            case null:
+                json.WriteNullValue();
+                break;
+            case bool flag:
+                json.WriteBooleanValue(flag);
+                break;
+            case int or long or uint or short or byte:
+                json.WriteNumberValue(Convert.ToInt64(((ScalarValue)value).Value, CultureInfo.InvariantCulture));
+                break;
+            case double number when double.IsFinite(number):
+                json.WriteNumberValue(number);
+                break;
+            case DateTimeOffset instant:
+                json.WriteStringValue(instant);
+                break;
+            case var other:
+                json.WriteStringValue(Convert.ToString(other, CultureInfo.InvariantCulture));
+                break;
         }
     }
 }

@@ -115,3 +115,17 @@ internal sealed class HookBinder(string baseDirectory)
     private static string Variable(string text) =>
         text.All(letter => char.IsAsciiLetterOrDigit(letter) || letter == '_') ? text : throw new FormatException("is not the name of an environment variable");
 }
+
+/// <summary>Who is told how something ended: a command, or an address that takes JSON by POST. One of the two is set.</summary>
+/// <param name="Command">The program and its arguments; empty when <paramref name="Url"/> is set.</param>
+/// <param name="Url">Where to post.</param>
+internal sealed record Hook(IReadOnlyList<string> Command, HookUrl? Url);
+
+/// <summary>The hooks of a source (configuration <c>hooks:</c>; §6.2 of the dataset management document).</summary>
+/// <param name="OnFailure">Told of each failed run, corrupt backup, failed drill and failed restore.</param>
+/// <param name="OnSuccess">Told of each one that succeeded.</param>
+/// <param name="Timeout">For each hook. Default 30 s.</param>
+internal sealed record HookSettings(IReadOnlyList<Hook> OnFailure, IReadOnlyList<Hook> OnSuccess, TimeSpan Timeout)
+{
+    public static HookSettings None { get; } = new([], [], TimeSpan.FromSeconds(30));
+}

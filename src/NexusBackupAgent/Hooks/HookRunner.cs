@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Platform;
@@ -116,4 +117,17 @@ internal sealed partial class HookRunner(OperationJournal journal, TimeProvider 
 
     [LoggerMessage(EventId = 1403, EventName = "hook_broke", Level = LogLevel.Error, Message = "hook {Hook} of {Source}: unexpected error")]
     private partial void HookBroke(Exception exception, string hook, string source);
+}
+
+/// <summary>An operation that ended and that somebody may want to know of.</summary>
+/// <param name="Operation">How it ended.</param>
+/// <param name="Backup">The backup that it was done with, or made; null when there was none.</param>
+/// <param name="File">Where that lies, for people; null when there was none.</param>
+internal sealed record HookEvent(Operation Operation, Backup? Backup, string? File)
+{
+    /// <summary>How many attempts a backup took; null for what is not tried again.</summary>
+    public int? Attempts { get; init; }
+
+    /// <summary>What did not start because the source was busy, and what was stopped on purpose, is nobody's news.</summary>
+    public bool IsNews => Operation.Failure?.Kind is not (FailureKind.Locked or FailureKind.Interrupted);
 }

@@ -1,7 +1,6 @@
 using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
-using NexusBackupAgent.Sources.Sqlite;
 
 namespace NexusBackupAgent.Journal;
 
@@ -45,7 +44,7 @@ internal sealed class JournalDatabase : IDisposable
             {
                 return new JournalDatabase(file, JournalFile.Connect(file));
             }
-            catch (SqliteException damage) when (SqliteFailure.IsDamage(damage))
+            catch (SqliteException damage) when (SqliteError.IsDamage(damage))
             {
                 setAside = $"{file}.bad-{now:yyyyMMddHHmmss}";
                 foreach (var suffix in (string[])["", "-wal", "-shm"])
@@ -115,7 +114,7 @@ internal sealed class JournalDatabase : IDisposable
         var isFull = IsFull(failure, directory);
         var hint = isFull ? $"free space there (df -h '{directory}')" : $"check owner, mode and free space of its directory (ls -la '{directory}'; df -h '{directory}'). {StateAccess.Mend(directory)}";
         return new BackupException(
-            isFull ? FailureKind.StateFull : FailureKind.Journal, $"cannot use the run journal '{path}': {(isFull ? "its disk is full" : SqliteFailure.Reason(failure))}", hint, failure);
+            isFull ? FailureKind.StateFull : FailureKind.Journal, $"cannot use the run journal '{path}': {(isFull ? "its disk is full" : SqliteError.Reason(failure))}", hint, failure);
     }
 
     /// <summary>Where there is no room for the <c>-shm</c> file, SQLite speaks of an I/O error.</summary>
@@ -123,12 +122,57 @@ internal sealed class JournalDatabase : IDisposable
     {
         try
         {
-            return failure.SqliteErrorCode == SqliteFailure.Full
-                || (failure.SqliteErrorCode is SqliteFailure.IoError or SqliteFailure.CannotOpen && new DriveInfo(directory).AvailableFreeSpace < SmallestRoom);
+            return failure.SqliteErrorCode == SqliteError.Full
+                || (failure.SqliteErrorCode is SqliteError.IoError or SqliteError.CannotOpen && new DriveInfo(directory).AvailableFreeSpace < SmallestRoom);
         }
         catch (Exception unasked) when (IoFailure.IsKnown(unasked))
         {
             return false;
         }
+    }
+}
+
+/// <summary>One statement to the journal, and how its columns tell instants and failures.</summary>
+internal static class JournalSql
+{
+    /// <summary>Runs one statement and returns how many rows it changed.</summary>
+    public static int Execute(SqliteTransaction transaction, string sql, params ReadOnlySpan<(string Name, object? Value)> parameters)
+    {
+        using var command = Command(transaction, sql, parameters);
+        return command.ExecuteNonQuery();
+    }
+
+    /// <summary>Runs one query and maps each row.</summary>
+    public static List<T> Query<T>(SqliteTransaction transaction, string sql, Func<SqliteDataReader, T> map, params ReadOnlySpan<(string Name, object? Value)> parameters)
+    {
+        using var command = Command(transaction, sql, parameters);
+        using var reader = command.ExecuteReader();
+        var rows = new List<T>();
+        while (reader.Read())
+            rows.Add(map(reader));
+        return rows;
+    }
+
+    /// <summary>How the journal writes an instant.</summary>
+    public static long Milliseconds(DateTimeOffset instant) => instant.ToUnixTimeMilliseconds();
+
+    /// <returns>UTC; null where nothing was written.</returns>
+    public static DateTimeOffset? Instant(SqliteDataReader row, int column) =>
+        row.IsDBNull(column) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
+
+    /// <summary>The failure that three columns tell: its kind, its message, its hint.</summary>
+    /// <param name="column">The first of them.</param>
+    /// <returns>Null where none was written.</returns>
+    public static RunFailure? Failure(SqliteDataReader row, int column) =>
+        row.IsDBNull(column) ? null : new RunFailure(Enum.Parse<FailureKind>(row.GetString(column)), row.GetString(column + 1), row.GetString(column + 2));
+
+    private static SqliteCommand Command(SqliteTransaction transaction, string sql, ReadOnlySpan<(string Name, object? Value)> parameters)
+    {
+        var command = transaction.Connection!.CreateCommand();
+        command.Transaction = transaction;
+        command.CommandText = sql;
+        foreach (var (name, value) in parameters)
+            command.Parameters.AddWithValue(name, value ?? DBNull.Value);
+        return command;
     }
 }

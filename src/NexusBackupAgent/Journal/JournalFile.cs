@@ -1,7 +1,6 @@
 using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
-using NexusBackupAgent.Sources.Sqlite;
 
 namespace NexusBackupAgent.Journal;
 
@@ -98,7 +97,7 @@ internal static class JournalFile
     private static void RequireSound(SqliteConnection connection)
     {
         if (Scalar(connection, transaction: null, "PRAGMA quick_check(1)") is string finding and not "ok")
-            throw new SqliteException(finding, SqliteFailure.Corrupt);
+            throw new SqliteException(finding, SqliteError.Corrupt);
     }
 
     private static void Run(SqliteConnection connection, string sql)

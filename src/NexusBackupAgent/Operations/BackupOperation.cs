@@ -1,7 +1,9 @@
 using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Platform;
+using NexusBackupAgent.Retention;
 using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Operations;
@@ -183,4 +185,37 @@ internal sealed partial class BackupOperation(OperationRunner runner, BackupRunn
 
     [LoggerMessage(EventId = 1006, EventName = "attempt_broke", Level = LogLevel.Error, Message = "backup of {Source}, run {Run}: unexpected error")]
     private partial void AttemptBroke(Exception exception, string source, long run);
+}
+
+/// <summary>What a successful run did.</summary>
+/// <param name="Backup">The new backup; its state is good.</param>
+/// <param name="Decisions">What retention decided.</param>
+/// <param name="Stages">How long each part took.</param>
+internal sealed record BackupOutcome(
+    Backup Backup, IReadOnlyList<RetentionDecision> Decisions, IReadOnlyDictionary<RunStage, TimeSpan> Stages)
+{
+    /// <summary>Why the backup is full though a differential or incremental one was asked for; null when it is what was asked for.</summary>
+    public string? FullBecause { get; init; }
+
+    public StageSeconds Seconds => new(Stages[RunStage.Capture].TotalSeconds, Stages[RunStage.Verify].TotalSeconds, Stages[RunStage.Prune].TotalSeconds);
+}
+
+/// <summary>The parts of a run (metric label <c>stage</c>).</summary>
+internal enum RunStage
+{
+    Capture,
+    Verify,
+    Prune,
+}
+
+/// <summary>How far a run is.</summary>
+/// <param name="Stage">Which part.</param>
+/// <param name="Done">Bytes.</param>
+/// <param name="Total">Bytes.</param>
+internal readonly record struct RunProgress(RunStage Stage, long Done, long Total)
+{
+    /// <summary>Reports bytes as the progress of a stage.</summary>
+    /// <returns>Null when nobody watches.</returns>
+    public static IProgress<long>? In(RunStage stage, long total, IProgress<RunProgress>? progress) =>
+        progress is null ? null : new InPlaceProgress(done => progress.Report(new RunProgress(stage, done, total)));
 }

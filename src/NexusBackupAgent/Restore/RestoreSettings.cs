@@ -1,3 +1,5 @@
+using NexusBackupAgent.Configuration;
+
 namespace NexusBackupAgent.Restore;
 
 /// <summary>What happens around the restore of a live source (configuration <c>restore:</c>).</summary>
@@ -17,4 +19,75 @@ internal sealed record RestoreSettings(
 {
     /// <summary>No service to stop or start.</summary>
     public static RestoreSettings None { get; } = new([], [], TimeSpan.FromSeconds(60), Health: null, TimeSpan.FromSeconds(60), HealthInsecure: false);
+}
+
+/// <summary>Reads and checks <c>restore:</c>.</summary>
+internal static class RestoreBinder
+{
+    private const string HealthExample = "https://localhost:6443/api/v1/health";
+
+    /// <summary>Its level of the file.</summary>
+    public static readonly LevelKeys Keys = new("sources.<name>.restore", "before", "after", "commandTimeout", "health", "healthTimeout", "healthInsecure");
+
+    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
+
+    public static RestoreSettings Bind(Section source, string baseDirectory)
+    {
+        var standard = RestoreSettings.None;
+        if (source.FindSection("restore", "restore: {before: [systemctl, stop, itsm], after: [systemctl, start, itsm]}") is not { } section)
+            return standard;
+        Keys.ReportOthers(section);
+        var commands = new CommandBinder(baseDirectory);
+        return new RestoreSettings(
+            section.Find("before") is { } before ? commands.Several(before, "[systemctl, stop, itsm]") : [],
+            section.Find("after") is { } after ? commands.Several(after, "[systemctl, start, itsm]") : [],
+            section.Duration("commandTimeout", standard.CommandTimeout, Second, Hour),
+            section.Find("health")?.Parse(Health, fallback: null!, HealthExample),
+            section.Duration("healthTimeout", standard.HealthTimeout, Second, Hour),
+            section.Flag("healthInsecure"));
+    }
+
+    /// <summary>Warnings for programs that are not there.</summary>
+    public static IEnumerable<ConfigurationProblem> Check(string source, RestoreSettings restore) =>
+    [
+        .. CommandBinder.FindMissing(restore.Before, KeyPath.Join("sources", source, "restore", "before")),
+        .. CommandBinder.FindMissing(restore.After, KeyPath.Join("sources", source, "restore", "after")),
+    ];
+
+    /// <summary>The agent would never send a password in the address, but messages would show it.</summary>
+    private static Uri Health(string text) => WebAddress.Parse(text) is { UserInfo: "" } address
+        ? address
+        : throw new FormatException("holds a user or password, which is not sent; a health address needs none");
+}
+
+/// <summary>Reads <c>probe:</c> of a drill, one question or a list of them.</summary>
+internal static class ProbeBinder
+{
+    /// <summary>A whole probe, for the mend of a problem.</summary>
+    public const string Example = $"probe: {{sql: {SqlExample}, expect: {ExpectExample}}}";
+
+    private const string SqlExample = "\"SELECT count(*) FROM incidents\"";
+    private const string ExpectExample = "\">= 1000\"";
+
+    /// <summary>Its level of the file.</summary>
+    public static readonly LevelKeys Keys = new("sources.<name>.drill.probe", "sql", "expect", "maxAge");
+
+    public static IReadOnlyList<Probe> Bind(Section drill) =>
+        drill.Find("probe") is { IsEmpty: false } field ? [.. field.OneOrMany().Select(Bind).OfType<Probe>()] : [];
+
+    private static Probe? Bind(Field field)
+    {
+        if (field.Section(Example) is not { } section)
+            return null;
+        Keys.ReportOthers(section);
+        if (section.Find("sql") is null)
+            section.Error("the probe asks nothing: it has no sql", $"write for example sql: {SqlExample}");
+        var sql = section.Find("sql")?.Text(SqlExample);
+        var expect = section.Find("expect")?.Parse(text => Expectation.Parse(text).ToString(), fallback: null!, ExpectExample);
+        TimeSpan? maxAge = section.Find("maxAge") is null
+            ? null
+            : section.Duration("maxAge", TimeSpan.FromHours(48), TimeSpan.FromMinutes(1), TimeSpan.FromDays(3650));
+        return sql is null ? null : new Probe(sql, expect, maxAge);
+    }
 }

@@ -1,6 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Restore;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Sources;
 
@@ -61,4 +62,37 @@ internal static class ScheduleBinder
 
     private static BackupType ParseType(string text) =>
         EnumWord.Of<BackupType>(text) ?? throw new FormatException("is not a type of backup (full, differential, incremental)");
+}
+
+/// <summary>Reads <c>verify:</c> and <c>drill:</c>.</summary>
+internal static class ChoreBinder
+{
+    private const string VerifyExample = "\"30 4 * * *\"";
+    private const string DrillExample = "\"0 5 1 * *\"";
+
+    public static readonly LevelKeys VerifyKeys = new("sources.<name>.verify", "cron", "spread");
+
+    public static readonly LevelKeys DrillKeys = new("sources.<name>.drill", "cron", "probe");
+
+    public static VerifySchedule BindVerify(Section source)
+    {
+        var standard = VerifySchedule.Standard;
+        if (source.FindSection("verify", $"verify: {{cron: {VerifyExample}, spread: 7d}}") is not { } section)
+            return standard;
+        VerifyKeys.ReportOthers(section);
+        return new VerifySchedule(
+            section.Find("cron")?.Parse(CronSchedule.Parse, standard.Cron, VerifyExample) ?? standard.Cron,
+            section.Duration("spread", standard.Spread, TimeSpan.FromHours(1), TimeSpan.FromDays(366)));
+    }
+
+    public static DrillConfiguration BindDrill(Section source)
+    {
+        var standard = DrillConfiguration.Standard;
+        if (source.FindSection("drill", $"drill: {{cron: {DrillExample}, {ProbeBinder.Example}}}") is not { } section)
+            return standard;
+        DrillKeys.ReportOthers(section);
+        return new DrillConfiguration(
+            section.Find("cron")?.Parse(CronSchedule.Parse, standard.Cron, DrillExample) ?? standard.Cron,
+            ProbeBinder.Bind(section));
+    }
 }

@@ -148,3 +148,15 @@ internal sealed partial class SourceDiscovery(
     /// <summary>A source, what configured it, and where it was found.</summary>
     private sealed record Bound(SourceConfiguration Configured, FoundSource Source, ScheduledSource Scheduled);
 }
+
+/// <summary>The sources as they are now: a glob's matches come and go while the agent runs.</summary>
+/// <param name="discover">Lists them; given the current ones, so that what did not change stays the same object.</param>
+internal sealed class SourceRoster(Func<IReadOnlyList<ScheduledSource>, IReadOnlyList<ScheduledSource>> discover)
+{
+    private volatile IReadOnlyList<ScheduledSource> current = [];
+
+    public IReadOnlyList<ScheduledSource> Current => current;
+
+    /// <summary>Looks again.</summary>
+    public void Refresh() => current = discover(current);
+}

@@ -1,4 +1,4 @@
-using NexusBackupAgent.Sources.Sqlite;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Benchmarks.Data;
 

@@ -9,7 +9,7 @@ public class FolderOrderTests
     {
         var files = SourceFiles();
 
-        Assert.Contains(files, file => file.Path == "Retention/RetentionPolicy.cs");
+        Assert.Contains(files, file => file.Path == "Retention/RetentionRules.cs");
         Assert.Empty(FolderOrder.Violations(files));
     }
 

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using NexusBackupAgent.Cli;
-using NexusBackupAgent.Sources.Sqlite;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Cli;

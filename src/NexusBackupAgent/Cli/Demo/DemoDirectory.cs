@@ -88,7 +88,7 @@ internal sealed class DemoDirectory
         {
             throw new BackupException(
                 SqliteFailure.Translate(failure, Database).Kind,
-                $"cannot make the sample database '{Database}': {SqliteFailure.Reason(failure)}",
+                $"cannot make the sample database '{Database}': {SqliteError.Reason(failure)}",
                 $"look at the disk (df -h '{Path}'), or choose another with --directory, or less with --size",
                 failure);
         }

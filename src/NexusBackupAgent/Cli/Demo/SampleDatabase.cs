@@ -1,5 +1,5 @@
 using Microsoft.Data.Sqlite;
-using NexusBackupAgent.Sources.Sqlite;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Cli.Demo;
 

@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources.Files;
 
@@ -59,4 +61,72 @@ internal sealed class SqliteFiles : IFileContent
     }
 
     private static ArtifactDigest DigestOf(string file, CancellationToken cancellationToken) => new(new FileInfo(file).Length, FileDigest.Of(file, cancellationToken));
+}
+
+/// <summary>What the first 100 bytes of a database file say (SQLite file format, §1.3).</summary>
+/// <param name="Path">The file, symbolic links resolved, as SQLite resolves them to place <c>-wal</c> and <c>-shm</c>.</param>
+/// <param name="Length">Bytes.</param>
+/// <param name="PageSize">512 to 65536.</param>
+/// <param name="IsWal">Whether the database is in WAL mode.</param>
+internal sealed record SqliteFile(string Path, long Length, int PageSize, bool IsWal)
+{
+    public string WalPath => Path + "-wal";
+
+    public string ShmPath => Path + "-shm";
+
+    /// <summary>Looks at the file; anything but a database is refused by name.</summary>
+    public static SqliteFile Inspect(string path)
+    {
+        try
+        {
+            if (Directory.Exists(path))
+                throw Invalid(path, "is a directory", "name the database file itself, or a glob such as *.db inside it");
+            var resolved = Resolve(path);
+            using var file = new FileStream(resolved, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+            Span<byte> header = stackalloc byte[100];
+            var read = file.ReadAtLeast(header, header.Length, throwOnEndOfStream: false);
+            if (file.Length == 0)
+                throw Invalid(path, "is empty (0 bytes)", "check the path; if the application lost its data, stop it and restore the newest good backup (nexus-backup list)");
+            if (read < header.Length || !header[..16].SequenceEqual("SQLite format 3\0"u8))
+                throw Invalid(path, "is not an SQLite database", $"check the path (file '{path}'); encrypted databases cannot be backed up page by page");
+
+            var pageSize = BinaryPrimitives.ReadUInt16BigEndian(header[16..]);
+            return new SqliteFile(resolved, file.Length, pageSize == 1 ? 65536 : pageSize, header[18] == 2 && header[19] == 2);
+        }
+        catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new BackupException(
+                FailureKind.SourceMissing,
+                $"database '{path}' does not exist",
+                "mount its disk, or mend the path in the configuration; if a pattern found it once and it was retired, move its backups out of the store; if it is lost, nexus-backup diagnose leads to its restore",
+                missing);
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw IoFailure.Translate(failure, $"read database '{path}'", System.IO.Path.GetDirectoryName(path) ?? path);
+        }
+    }
+
+    /// <summary>Where symbolic links lead; the path itself where it cannot be followed.</summary>
+    private static string Resolve(string path)
+    {
+        try
+        {
+            return File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            return path; // opening it says why
+        }
+    }
+
+    private static BackupException Invalid(string path, string what, string hint) =>
+        new(FailureKind.SourceInvalid, $"'{path}' {what}", hint);
+}
+
+/// <summary>Which file a path leads to, as a key: device and inode.</summary>
+internal static class FileIdentity
+{
+    /// <returns>The same text for the same file; the path itself where the file can't be asked.</returns>
+    public static string Of(string path) => FileStatus.Of(path) is { } file ? $"{file.Major:x}:{file.Minor:x}:{file.Inode:x}" : path;
 }

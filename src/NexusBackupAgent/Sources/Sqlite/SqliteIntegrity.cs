@@ -1,6 +1,7 @@
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 
@@ -32,9 +33,9 @@ internal static class SqliteIntegrity
             cancellationToken.ThrowIfCancellationRequested();
             throw;
         }
-        catch (SqliteException damage) when (SqliteFailure.IsDamage(damage))
+        catch (SqliteException damage) when (SqliteError.IsDamage(damage))
         {
-            return new ContentCheck(SqliteFailure.Reason(damage));
+            return new ContentCheck(SqliteError.Reason(damage));
         }
         catch (SqliteException failure)
         {
@@ -48,9 +49,9 @@ internal static class SqliteIntegrity
         {
             return new ContentCheck(Run(connection, "integrity_check"));
         }
-        catch (SqliteException unknown) when (UnknownNames(unknown) is not null)
+        catch (SqliteException) when (UnknownName(connection) is { } name)
         {
-            return RunWithStandIns(connection, unknown);
+            return RunWithStandIns(connection, name);
         }
     }
 
@@ -58,31 +59,30 @@ internal static class SqliteIntegrity
     /// Only the application has the collations and functions that its indexes and constraints are made with. With
     /// stand-ins for them, everything but the order in indexes and the constraints can still be checked.
     /// </summary>
-    private static ContentCheck RunWithStandIns(SqliteConnection connection, SqliteException unknown)
+    private static ContentCheck RunWithStandIns(SqliteConnection connection, (string? Collation, string? Function) unknown)
     {
-        var given = new HashSet<string>(StringComparer.Ordinal);
+        var given = new HashSet<(string?, string?)>();
         var missing = new List<string>();
         while (true)
         {
-            if (UnknownNames(unknown) is not var (collation, function) || !given.Add(SqliteFailure.Reason(unknown)))
-                throw unknown;
-            missing.Add(collation is not null ? $"the collation {collation}" : $"the function {function}()");
-            if (collation is not null)
-                connection.CreateCollation(collation, string.CompareOrdinal);
-            if (function is not null)
+            given.Add(unknown);
+            missing.Add(unknown.Collation is { } collation ? $"the collation {collation}" : $"the function {unknown.Function}()");
+            if (unknown.Collation is { } order)
+                connection.CreateCollation(order, string.CompareOrdinal);
+            if (unknown.Function is { } function)
                 connection.CreateFunction(function, (object?[] _) => (object?)null, isDeterministic: true);
             try
             {
                 return new ContentCheck(Run(connection, "quick_check"), Note: $"not checked: indexes against their tables, and what needs {string.Join(" and ", missing)}, which only the application has");
             }
-            catch (SqliteException another)
+            catch (SqliteException) when (UnknownName(connection) is { } another && !given.Contains(another))
             {
                 unknown = another;
             }
         }
     }
 
-    private static (string? Collation, string? Function)? UnknownNames(SqliteException failure) => SqliteFailure.Reason(failure) switch
+    private static (string? Collation, string? Function)? UnknownName(SqliteConnection connection) => raw.sqlite3_errmsg(connection.Handle).utf8_to_string() switch
     {
         var reason when reason.StartsWith(NoCollation, StringComparison.Ordinal) => (reason[NoCollation.Length..], null),
         var reason when reason.StartsWith(NoFunction, StringComparison.Ordinal) => (null, reason[NoFunction.Length..].TrimEnd('(', ')')),

@@ -1,6 +1,7 @@
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 
@@ -40,7 +41,7 @@ internal static class SqliteProbe
         catch (SqliteException failure)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            throw Refuse(SqliteFailure.Reason(failure));
+            throw Refuse(SqliteError.Reason(failure));
         }
     }
 

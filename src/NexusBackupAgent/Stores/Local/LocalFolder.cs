@@ -1,5 +1,7 @@
 using System.IO.Enumeration;
+using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
+using Microsoft.Win32.SafeHandles;
 using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Stores.Local;
@@ -63,4 +65,84 @@ internal static partial class DirectoryListing
 
     [GeneratedRegex(@"^\..+\.[0-9a-f]{8}\.partial$")]
     private static partial Regex Unfinished();
+}
+
+/// <summary>A directory that is held open, so that the kernel need not walk to it again for each of a hundred thousand files.</summary>
+internal sealed partial class OpenFolder : IDisposable
+{
+    private const int CloseOnExec = 0x80000; // O_CLOEXEC
+
+    private readonly string path;
+    private readonly SafeFileHandle? handle; // null where it can't be opened; paths do as well then
+
+    public OpenFolder(string path)
+    {
+        this.path = path;
+        if (!OperatingSystem.IsLinux())
+            return;
+        handle = Open(path, CloseOnExec);
+        if (handle.IsInvalid)
+            handle = null;
+    }
+
+    /// <summary>What the kernel says of a file in it.</summary>
+    /// <returns>Null where there is no file, or it can't be asked.</returns>
+    public FileStatus? StatusOf(string file) =>
+        handle is null ? FileStatus.Of(Path.Combine(path, file)) : FileStatus.Of((int)handle.DangerousGetHandle(), file);
+
+    public void Dispose() => handle?.Dispose();
+
+    [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial SafeFileHandle Open(string path, int flags);
+}
+
+/// <summary>
+/// Reads a small file whole in four calls of the kernel. .NET's own way asks four more for each, two of them for a lock, and a
+/// catalog may hold two hundred thousand such files.
+/// </summary>
+internal static unsafe partial class SmallFile
+{
+    private const int CloseOnExec = 0x80000; // O_CLOEXEC
+
+    /// <summary>Bytes; a larger file is read as any other.</summary>
+    private const int Largest = 16 << 10;
+
+    /// <returns>All its bytes; null when it can't be had this way, which says nothing about why.</returns>
+    public static byte[]? TryRead(string path)
+    {
+        if (!OperatingSystem.IsLinux())
+            return null;
+        var file = Open(path, CloseOnExec);
+        if (file < 0)
+            return null;
+        try
+        {
+            var bytes = stackalloc byte[Largest];
+            nint length = 0;
+            while (length < Largest)
+            {
+                var read = ReadSome(file, bytes + length, Largest - length);
+                if (read < 0)
+                    return null;
+                if (read == 0) // its end; a network's file system may give less than it has before that
+                    return new ReadOnlySpan<byte>(bytes, (int)length).ToArray();
+                length += read;
+            }
+
+            return null;
+        }
+        finally
+        {
+            _ = Close(file);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "read")]
+    private static partial nint ReadSome(int file, byte* buffer, nint length);
+
+    [LibraryImport("libc", EntryPoint = "close")]
+    private static partial int Close(int file);
 }

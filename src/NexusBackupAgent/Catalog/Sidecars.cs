@@ -1,0 +1,123 @@
+using System.Text.Json.Serialization;
+using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
+using NexusBackupAgent.Stores;
+
+namespace NexusBackupAgent.Catalog;
+
+/// <summary>The checks of a verification (metric label <c>check</c>).</summary>
+internal enum VerificationCheck
+{
+    /// <summary>Size and SHA-256, of the stored bytes and of the content.</summary>
+    Checksum,
+
+    /// <summary>The stored bytes decode to the end: gzip members inflate, with correct CRC-32 and length.</summary>
+    Encoding,
+
+    /// <summary>The source's own check of the content: <c>PRAGMA integrity_check</c>.</summary>
+    Integrity,
+}
+
+/// <param name="Check">Which check.</param>
+/// <param name="Passed">Whether it passed.</param>
+/// <param name="Detail">What was found, in words an operator reads; when passed, what could not be checked, mostly empty.</param>
+internal sealed record CheckResult(VerificationCheck Check, bool Passed, string Detail);
+
+/// <summary>
+/// What re-reading a stored backup showed, kept as <c>&lt;artifact&gt;.verification.json</c> beside it.
+/// A mismatch is a result, not an exception.
+/// </summary>
+/// <param name="Id">The backup that was read.</param>
+/// <param name="VerifiedAt">When, UTC.</param>
+/// <param name="StoredLength">The artifact's size in bytes when it was read.</param>
+/// <param name="Passed">Whether every check passed.</param>
+/// <param name="Checks">The checks in the order they ran; a check that could not run for an earlier failure is absent.</param>
+internal sealed record VerificationResult(
+    BackupId Id,
+    DateTimeOffset VerifiedAt,
+    long StoredLength,
+    bool Passed,
+    IReadOnlyList<CheckResult> Checks)
+{
+    /// <summary>Whether the bytes, stored and expanded, are those that the manifest tells of.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsAsCommitted { get; init; }
+
+    /// <summary>
+    /// Whether the backup was set aside, on a store that can't rename a file to say so. Where files can be renamed, the
+    /// artifact's name alone tells, so that an operator takes it back with one <c>mv</c>.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool SetAside { get; init; }
+
+    /// <summary>Whether the backup is what was captured, passes every other check, and only its <c>.sha256</c> file says otherwise.</summary>
+    [JsonIgnore]
+    public bool DoubtsOnlyChecksumFile => !Passed && IsAsCommitted && Checks.All(check => check.Passed || check.Check == VerificationCheck.Checksum);
+
+    /// <summary>The first failed check in words, or null.</summary>
+    [JsonIgnore]
+    public string? FirstFailure => Checks.FirstOrDefault(check => !check.Passed)?.Detail;
+}
+
+/// <summary>One question of a drill and what came of it.</summary>
+/// <param name="Sql">What was asked.</param>
+/// <param name="Expectation">In words: <c>&gt;= 1000</c>, <c>not older than 48h</c>, <c>any row</c>.</param>
+/// <param name="Answer">What the restored content said; null when it said nothing, or NULL.</param>
+/// <param name="Passed">Whether that was expected.</param>
+/// <param name="Detail">Why it was not; empty when passed.</param>
+internal sealed record ProbeResult(string Sql, string Expectation, string? Answer, bool Passed, string Detail);
+
+/// <summary>What restoring a stored backup for practice showed, kept as <c>&lt;artifact&gt;.drill.json</c> beside it.</summary>
+/// <param name="Id">The backup that was restored.</param>
+/// <param name="DrilledAt">When the drill ended, UTC.</param>
+/// <param name="Seconds">The measured recovery time: from opening the artifact to the last answer.</param>
+/// <param name="Passed">Whether it could be restored, is sound, and answered as expected.</param>
+/// <param name="Reason">Why it did not pass; empty when it did.</param>
+/// <param name="Probes">In the order they were asked; those after a failure to restore are absent.</param>
+internal sealed record DrillResult(
+    BackupId Id, DateTimeOffset DrilledAt, double Seconds, bool Passed, string Reason, IReadOnlyList<ProbeResult> Probes);
+
+/// <summary>The <c>.sha256</c> file beside an artifact, as <c>sha256sum --check</c> reads it: the artifact's line first, then one for each further part.</summary>
+internal static class ChecksumFile
+{
+    public static Task WriteAsync(SourceDirectory directory, BackupManifest manifest, CancellationToken cancellationToken) =>
+        directory.PutTextAsync(
+            BackupFiles.Checksum(manifest.File),
+            string.Concat(manifest.Parts.Select(part => Line(part.Stored, BackupFiles.Part(manifest.File, part.Name))).Prepend(Line(manifest.Stored, manifest.File))),
+            Durability.NameLater,
+            cancellationToken);
+
+    private static string Line(ArtifactDigest stored, string file) => $"{stored.Sha256}  {file}\n";
+
+    /// <returns>The SHA-256, in lower case, from a file that somebody may have made by hand; null when there is none.</returns>
+    /// <exception cref="BackupException">It can't be read.</exception>
+    public static async Task<string?> ReadAsync(SourceDirectory directory, string artifact, CancellationToken cancellationToken)
+    {
+        if (!(await directory.ListAsync(cancellationToken)).TryGetCompanion(artifact, BackupFiles.Checksum, out var checksum))
+            return null;
+        try
+        {
+            await using var stream = await directory.OpenAsync(checksum.Value.Name, cancellationToken);
+            using var reader = new StreamReader(stream);
+            return DigestIn(await reader.ReadLineAsync(cancellationToken) ?? "");
+        }
+        catch (FileNotFoundException)
+        {
+            return null;
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw IoFailure.Translate(failure, $"read '{directory.Describe(checksum.Value.Name)}'", directory.Describe(""));
+        }
+    }
+
+    private static string DigestIn(string line)
+    {
+        line = line.Trim().TrimStart('\\');
+        var digest = line.StartsWith("SHA256", StringComparison.Ordinal) && line.Contains('=')
+            ? line[(line.LastIndexOf('=') + 1)..].TrimStart() // sha256sum --tag: SHA256 (file) = digest
+            : line.Split(' ', 2)[0];
+        return digest.ToLowerInvariant();
+    }
+}
