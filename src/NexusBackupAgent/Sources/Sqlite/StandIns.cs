@@ -19,6 +19,7 @@ internal sealed class BareConnection : IDisposable
     {
         cancellationToken.ThrowIfCancellationRequested();
         Connection = PrivateCopy.Open(path);
+        StandIns.DropModules(Connection);
         StandIns = new StandIns(Connection, missing);
         stop = cancellationToken.Register(() => raw.sqlite3_interrupt(Connection.Handle));
     }
@@ -36,7 +37,7 @@ internal sealed class BareConnection : IDisposable
 }
 
 /// <summary>
-/// Drops the modules and takes the place of functions and collations that only the application has, so that SQLite can go through a schema that
+/// Takes the place of functions and collations that only the application has, so that SQLite can go through a schema that
 /// names them, and notes which of them were called: what was found with those counts for nothing.
 /// </summary>
 internal sealed unsafe partial class StandIns : IDisposable
@@ -47,13 +48,12 @@ internal sealed unsafe partial class StandIns : IDisposable
     private readonly IReadOnlyList<SqlName> names;
     private readonly byte* called;
 
-    /// <param name="connection">Disposed before this, and not used yet: SQLite looks functions up when it reads the schema.</param>
+    /// <param name="connection">Not used yet: SQLite looks functions up when it reads the schema. No statement of it outlives this.</param>
     public StandIns(SqliteConnection connection, IReadOnlyList<SqlName> names)
     {
         this.names = names;
         called = (byte*)NativeMemory.AllocZeroed((nuint)names.Count + 1);
         var database = connection.Handle!.DangerousGetHandle();
-        _ = DropModules(database, null);
         for (var index = 0; index < names.Count; index++)
         {
             // A name that SQLite refuses (longer than 255 bytes) can't be in use either.
@@ -68,6 +68,9 @@ internal sealed unsafe partial class StandIns : IDisposable
     public HashSet<SqlName> Called => [.. names.Where((_, index) => called[index] != 0)];
 
     public void Forget() => NativeMemory.Clear(called, (nuint)names.Count);
+
+    /// <summary>Leaves a connection without modules, so that it opens no virtual table.</summary>
+    public static void DropModules(SqliteConnection connection) => _ = DropModules(connection.Handle!.DangerousGetHandle(), null);
 
     public void Dispose() => NativeMemory.Free(called);
 

@@ -1,3 +1,4 @@
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Sources.Sqlite;
 using NexusBackupAgent.Tests.Support;
@@ -101,6 +102,27 @@ public sealed class ForeignPartsTests : IDisposable
         }
 
         await AssertDamageBesideIsFoundAsync();
+    }
+
+    [SkippableTheory]
+    [InlineData("SELECT count(*) FROM t", "3")]
+    [InlineData("SELECT max(x) FROM t", "a")] // in the order that its index is made in
+    [InlineData("SELECT v FROM old", "none")]
+    [InlineData("SELECT count(*) FROM t WHERE y = 'zzz' COLLATE nocase", "0")]
+    public async Task A_probe_is_answered_where_the_answer_does_not_depend_on_what_is_missing(string probe, string answer)
+    {
+        await MakeAsync("CREATE TABLE t (x TEXT COLLATE japanese, y, z AS (sound(y))); CREATE INDEX i ON t (x); CREATE INDEX s ON t (z); INSERT INTO t (x, y) VALUES ('a', 'k'), ('b', 'l'), ('c', 'm'); CREATE VIEW old AS SELECT \"none\" AS v");
+        Assert.Equal(new ProbeAnswer(HasRow: true, answer), SqliteProbe.Ask(temp["a.db"], probe, CancellationToken.None));
+    }
+
+    [SkippableTheory]
+    [InlineData("SELECT count(*) FROM t WHERE x > 'a'", "it needs the collation japanese, which only the application has")]
+    [InlineData("SELECT max(sound(x)) FROM t", "it needs the function sound(), which only the application has")]
+    public async Task A_probe_that_depends_on_what_is_missing_is_not_answered_wrongly(string probe, string why)
+    {
+        await MakeAsync("CREATE TABLE t (x TEXT COLLATE japanese CHECK (sound(x) > 0)); INSERT INTO t VALUES ('a'), ('b')");
+        var refusal = Assert.Throws<BackupException>(() => SqliteProbe.Ask(temp["a.db"], probe, CancellationToken.None));
+        Assert.Contains(why, refusal.Message, StringComparison.Ordinal);
     }
 
     [SkippableFact]
