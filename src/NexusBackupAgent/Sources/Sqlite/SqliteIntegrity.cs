@@ -68,17 +68,17 @@ internal sealed class SqliteIntegrity
         using var asItIs = PrivateCopy.Open(path);
         using var stop = cancellationToken.Register(() => raw.sqlite3_interrupt(asItIs.Handle));
         cancellationToken.ThrowIfCancellationRequested(); // an interrupt before the statement began has no effect
-        var schema = SqliteSchema.Read(asItIs);
-        var asking = Task.Run(() => SqliteRules.Ask(path, schema, cancellationToken), CancellationToken.None);
+        var found = SqliteSchema.Read(asItIs);
+        var asking = Task.Run(() => SqliteRules.Ask(path, found, cancellationToken), CancellationToken.None);
         try
         {
-            using var bare = new BareConnection(path, schema.Missing, cancellationToken);
-            var check = new SqliteIntegrity(path, bare, schema);
+            using var connection = new BareConnection(path, found.Missing, cancellationToken);
+            var check = new SqliteIntegrity(path, connection, found);
             check.Run(cancellationToken);
             if (check.report.Damage is { } damage)
                 return new ContentCheck(damage);
             check.report.Add(asking.GetAwaiter().GetResult());
-            foreach (var table in schema.VirtualTables)
+            foreach (var table in found.VirtualTables)
                 CheckVirtual(asItIs, table, check.report);
             return new ContentCheck(check.report.Damage, Note: check.report.Note);
         }

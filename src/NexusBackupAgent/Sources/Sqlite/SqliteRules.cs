@@ -15,8 +15,8 @@ internal sealed class SqliteRules
     /// <exception cref="SqliteException">The database is damaged, or can't be read.</exception>
     public static IntegrityReport Ask(string path, SqliteSchema schema, CancellationToken cancellationToken)
     {
-        using var bare = new BareConnection(path, schema.Missing, cancellationToken);
-        var rules = new SqliteRules(bare);
+        using var connection = new BareConnection(path, schema.Missing, cancellationToken);
+        var rules = new SqliteRules(connection);
         foreach (var table in schema.Tables)
         {
             cancellationToken.ThrowIfCancellationRequested();
