@@ -97,7 +97,7 @@ internal sealed record Orphan(string File, IReadOnlyList<string> Sweepable, stri
     /// <param name="formats">How artifacts are named; other programs' hidden files are no concern of ours.</param>
     public static IEnumerable<Orphan> Among(DirectoryFiles files, ArtifactFormats formats)
     {
-        foreach (var file in files.ByName.Values)
+        foreach (var file in files.ByName.Values.Where(file => !file.IsOdd))
         {
             if (file.IsUnfinished && formats.Mentions(file.Name))
                 yield return new Orphan(file.Name, [file.Name], "an unfinished temporary file", file.ModifiedAt);
@@ -158,10 +158,15 @@ internal sealed class HandMadeBackups(string source, string kind, ArtifactFormat
 
     /// <summary>A backup whose manifest is damaged: corrupt, because nothing says what it should be.</summary>
     /// <param name="isIncrement">Whether its name says that it holds only what changed.</param>
-    public Backup Damaged(StoredFile artifact, string manifestFile, string directory, bool isIncrement)
+    /// <param name="reason">What speaks against the manifest, as it follows a colon.</param>
+    public Backup Damaged(StoredFile artifact, string manifestFile, string directory, bool isIncrement, string reason)
     {
         var manifest = ManifestOf(artifact) with { Adopted = false, Type = isIncrement ? BackupType.Incremental : BackupType.Full };
-        var check = new CheckResult(VerificationCheck.Checksum, Passed: false, $"its manifest {manifestFile} is damaged or belongs to another backup");
-        return new Backup(manifest, directory, artifact, new VerificationResult(manifest.Id, artifact.ModifiedAt, artifact.Length, Passed: false, [check]));
+        var damaged = new Backup(manifest, directory, artifact, Verification: null)
+        {
+            ManifestTrouble = new SidecarTrouble(manifestFile, reason, $"bring it back from a copy of the store; until then nothing is restored from this backup and nothing pruned for it. A new one: nexus-backup backup '{source}'"),
+        };
+        var check = new CheckResult(VerificationCheck.Checksum, Passed: false, damaged.ManifestDamage!);
+        return damaged with { Verification = new VerificationResult(manifest.Id, artifact.ModifiedAt, artifact.Length, Passed: false, [check]) };
     }
 }

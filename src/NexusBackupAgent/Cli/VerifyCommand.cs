@@ -89,6 +89,12 @@ internal static class VerifyCommand
             });
             if (backup.State != BackupState.Good)
                 TellUnsound(source, before, backup);
+            foreach (var trouble in backup.Troubles)
+            {
+                codes.Add(ExitCode.VerificationFailed);
+                terminal.Fail($"'{source.Catalog.Locate(trouble.File)}', beside a backup of '{source.Name}' that is {backup.State.Word()}, is not what it should be: {trouble.Reason}", trouble.Remedy);
+            }
+
             if (json)
                 return;
             terminal.Line($"[bold]{Readable.Plain(source.Name)}[/] {Readable.Plain(source.Catalog.Locate(backup.File))}  {Readable.Coloured(backup.State)}");

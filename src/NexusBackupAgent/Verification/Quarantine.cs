@@ -113,11 +113,10 @@ internal sealed class Quarantine(BackupVerifier verifier, TimeProvider timeProvi
         if (corrupt.Verification is { DoubtsOnlyChecksumFile: true })
         {
             var (file, checksum) = (catalog.Locate(corrupt.File), BackupFiles.Checksum(corrupt.File));
-            var mend = catalog.Store.Inspection.CommandFor(StoreQuestion.WhatIsItsSum, catalog.PathOf(corrupt.File)) is { } sum ? $"{sum} > '{checksum}'" : "delete it";
             throw new BackupException(
                 FailureKind.Verification,
                 $"'{file}' holds exactly what was captured, and only {checksum} says otherwise, so it is left where it is",
-                $"find out who wrote {checksum}; once that is explained: {mend}, and verify it again");
+                $"find out who wrote {checksum}; once that is explained: {BackupVerifier.MendOfChecksum(catalog, corrupt)}, and verify it again");
         }
 
         var now = await catalog.FindAgainAsync(corrupt, cancellationToken);
