@@ -90,7 +90,7 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
             Unreadable = verification.Failure,
             Parts = manifest.Parts.Count == 0 ? [] : [.. manifest.PartNames.Select(part => files.PartOf(artifact.Name, part))],
         };
-        return backup.IsSetAside ? backup : backup with { Troubles = TroublesOf(files, backup, verification.Damage, drill.Damage) };
+        return backup.IsSetAside ? backup : backup with { Troubles = TroublesOf(files, backup, verification.Damage, drill.Damage ?? drill.Failure?.Message) };
     }
 
     /// <summary>What is wrong with the small files beside a backup, as far as they are read with it.</summary>

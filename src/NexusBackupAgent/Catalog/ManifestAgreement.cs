@@ -67,8 +67,8 @@ internal static partial class ManifestAgreement
 
     private static string? PartsObjection(BackupManifest manifest)
     {
-        if (manifest.Parts.Count > MostParts)
-            return $"it names {manifest.Parts.Count} parts";
+        if (manifest.Parts.Count > MostParts || manifest.Parts.Any(part => part is null)) // a reader's annotations reach no member of a list
+            return $"it names {manifest.Parts.Count} parts, or one that is none";
         if (manifest.Parts.FirstOrDefault(part => !PartName().IsMatch(part.Name) || BackupFiles.CompanionsOf("").Contains("." + part.Name, StringComparer.Ordinal) || BackupFiles.IsSetAside("." + part.Name)) is { } odd)
             return $"no part is called {odd.Name}";
         if (manifest.Parts.Any(part => !IsDigest(part.Content) || !IsDigest(part.Stored) || !Enum.IsDefined(part.Encoding)))

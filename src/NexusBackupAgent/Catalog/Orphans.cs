@@ -92,6 +92,9 @@ internal sealed class OrphanSweep(SourceDirectory directory, BackupReader reader
 /// <param name="ModifiedAt">When it was last written, UTC.</param>
 internal sealed record Orphan(string File, IReadOnlyList<string> Sweepable, string Reason, DateTimeOffset ModifiedAt)
 {
+    /// <summary>Whether it is half of a backup that was committed: its artifact or its manifest is gone.</summary>
+    public bool IsHalf { get; init; }
+
     /// <summary>What a crash left, manifests whose artifact is gone, and increments whose manifest is. Another artifact that bears no mark is somebody's, and no orphan.</summary>
     /// <param name="files">All files of the directory.</param>
     /// <param name="formats">How artifacts are named; other programs' hidden files are no concern of ours.</param>
@@ -104,9 +107,9 @@ internal sealed record Orphan(string File, IReadOnlyList<string> Sweepable, stri
             else if (BackupFiles.ArtifactOfPending(file.Name) is { } artifact && (formats.IsArtifact(BackupFiles.Original(artifact)) || formats.ArtifactOfPart(artifact) is not null))
                 yield return Marked(artifact, file, files, formats);
             else if (files.IsArtifact(file.Name) && files.IsIncrement(file.Name) && !files.IsCommitted(file.Name) && !files.Has(BackupFiles.Pending(file.Name)))
-                yield return new Orphan(file.Name, [], "it holds only what changed, and without its manifest nothing says since when; bring the manifest back, or delete it by hand", file.ModifiedAt);
+                yield return new Orphan(file.Name, [], "an increment: it holds only what changed, and without its manifest nothing says since when; bring the manifest back, or delete it by hand", file.ModifiedAt) { IsHalf = true };
             else if (BackupFiles.ArtifactOfManifest(file.Name) is { } gone && files.IsBereft(gone) && !files.Has(BackupFiles.Pending(gone)))
-                yield return new Orphan(file.Name, [], $"the manifest of {gone}, which is gone; delete it by hand once that is explained", file.ModifiedAt);
+                yield return new Orphan(file.Name, [], $"the manifest of {gone}, which is gone; delete it by hand once that is explained", file.ModifiedAt) { IsHalf = true };
         }
     }
 

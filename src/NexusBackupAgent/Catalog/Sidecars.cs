@@ -56,6 +56,7 @@ internal sealed record VerificationResult(
     {
         _ when Id != backup => $"it speaks of backup {Id}",
         _ when !VerifiedAt.IsPlausible() || StoredLength < 0 => "its time or length can't be one",
+        _ when Checks.Any(check => check is null) => "one of its checks is none",
         _ when Passed && !Checks.All(check => check.Passed) => "it says that all passed and names a check that did not",
         _ => null,
     };
@@ -89,6 +90,7 @@ internal sealed record DrillResult(
     public string? ObjectionFor(BackupId backup) => this switch
     {
         _ when Id != backup => $"it speaks of backup {Id}",
+        _ when Probes.Any(probe => probe is null) => "one of its probes is none",
         _ when !DrilledAt.IsPlausible() || Seconds is not (>= 0 and <= LongestSeconds) => "its time or length can't be one",
         _ => null,
     };
