@@ -81,6 +81,9 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     /// <summary>The same as what speaks against the backup.</summary>
     public string? ManifestDamage => ManifestTrouble is { } trouble ? $"its manifest {trouble.File} is damaged or belongs to another backup: {trouble.Reason}" : null;
 
+    /// <summary>Whether a reading showed that it is what its <c>.sha256</c> file says, and passes every check that asks no manifest.</summary>
+    public bool DoubtsOnlyManifest { get; init; }
+
     /// <summary>The small files beside it that are not what they should be, its manifest aside: none of that speaks against the backup.</summary>
     public IReadOnlyList<SidecarTrouble> Troubles { get; init; } = [];
 

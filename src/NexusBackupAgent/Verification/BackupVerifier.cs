@@ -105,7 +105,12 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
 
         var result = new VerificationResult(
             backup.Id, timeProvider.GetUtcNow(), reading.Artifact.Stored.Length, checks.TrueForAll(check => check.Passed), checks) { IsAsCommitted = isAsCommitted };
-        backup = backup with { Troubles = await TroublesAsync(source, catalog, backup, chain.Tip, unclear, cancellationToken) };
+        backup = backup with
+        {
+            DoubtsOnlyManifest = backup.ManifestTrouble is not null && content is { Finding: null } && reading.Artifact.EncodingFailure is null
+                && noted?.Of(NamesOf(backup.File)).Sha256 == reading.Artifact.Stored.Sha256,
+            Troubles = await TroublesAsync(source, catalog, backup, chain.Tip, unclear, cancellationToken),
+        };
         if (backup.State == BackupState.Quarantined || (!result.Passed && !recordsDamage))
             return backup with { Verification = result }; // what was set aside is evidence: nothing beside it changes
         return await KeepAsync(catalog, backup, result, reading.Artifact, cancellationToken);

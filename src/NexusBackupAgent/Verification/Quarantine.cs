@@ -119,6 +119,15 @@ internal sealed class Quarantine(BackupVerifier verifier, TimeProvider timeProvi
                 $"find out who wrote {checksum}; once that is explained: {BackupVerifier.MendOfChecksum(catalog, corrupt)}, and verify it again");
         }
 
+        if (corrupt is { DoubtsOnlyManifest: true, ManifestTrouble: { } manifest })
+        {
+            var away = catalog.Store.Inspection.Rename(catalog.PathOf(manifest.File), catalog.PathOf(manifest.File + ".damaged")) ?? $"move {manifest.File} away";
+            throw new BackupException(
+                FailureKind.Verification,
+                $"'{catalog.Locate(corrupt.File)}' is what its .sha256 file says and passes its checks, and only its manifest is damaged, so it is left where it is",
+                $"bring {manifest.File} back from a copy of the store; if there is none: {away}, and verify it again: it then counts as one that somebody made by hand, and can be restored");
+        }
+
         var now = await catalog.FindAgainAsync(corrupt, cancellationToken);
         if (now.Artifact != corrupt.Artifact || (corrupt.IsHandMade && timeProvider.GetUtcNow() - now.Artifact.ModifiedAt < HandMadeSettles))
         {

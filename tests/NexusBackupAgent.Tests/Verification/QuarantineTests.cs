@@ -274,9 +274,26 @@ public sealed class QuarantineTests : IDisposable
     }
 
     [Fact]
-    public async Task A_damaged_manifest_goes_with_its_artifact()
+    public async Task A_damaged_manifest_alone_does_not_set_a_sound_artifact_aside_and_the_message_says_how_to_restore_it()
     {
         var backup = await BackupAsync();
+        await File.WriteAllTextAsync(Path.Combine(bench.StorePath, backup.File + ".manifest.json"), "{");
+
+        var verified = await VerifyAsync(Assert.Single(await bench.BackupsAsync()));
+
+        Assert.Equal((backup.File, BackupState.Corrupt), (verified.File, verified.State));
+        var refusal = bench.Journal.Last("itsm", OperationKind.Quarantine)!.Failure!;
+        Assert.Contains("only its manifest is damaged", refusal.Message, StringComparison.Ordinal);
+        await Shell.BashAsync(refusal.Hint[refusal.Hint.IndexOf("mv ", StringComparison.Ordinal)..refusal.Hint.IndexOf(", and verify", StringComparison.Ordinal)]);
+        Assert.Equal(BackupState.Good, (await VerifyAsync(Assert.Single(await bench.BackupsAsync()))).State);
+        Assert.True(Assert.Single(await bench.BackupsAsync()).Manifest.Adopted);
+    }
+
+    [Fact]
+    public async Task A_damaged_manifest_goes_with_its_artifact_when_nothing_else_vouches_for_that()
+    {
+        var backup = await BackupAsync();
+        File.Delete(Path.Combine(bench.StorePath, backup.File + ".sha256"));
         await File.WriteAllTextAsync(Path.Combine(bench.StorePath, backup.File + ".manifest.json"), "{");
 
         Assert.Equal(BackupState.Quarantined, (await VerifyAsync(Assert.Single(await bench.BackupsAsync()))).State);
