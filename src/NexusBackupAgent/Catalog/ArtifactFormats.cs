@@ -36,8 +36,14 @@ internal sealed class ArtifactFormats
     public string[] CompanionsOf(string artifact, params IReadOnlyList<string> parts) =>
         [.. BackupFiles.CompanionsOf(artifact), .. sidecars.Select(sidecar => artifact + sidecar), .. parts.Select(part => BackupFiles.Part(artifact, part))];
 
+    /// <summary>A file beside an artifact that only an agent makes; null when there is none.</summary>
+    public string? TraceOfAgent(string artifact, DirectoryFiles files) =>
+        sidecars.Select(sidecar => artifact + sidecar).Append(BackupFiles.Drill(artifact)).Append(BackupFiles.Verification(artifact)).FirstOrDefault(files.Has);
+
+    public ArtifactFormat? TryOf(BackupType type) => byType.GetValueOrDefault(type);
+
     public ArtifactFormat Of(BackupType type) =>
-        byType.GetValueOrDefault(type) ?? throw new NotSupportedException($"a source of this kind has no {type.Word()} backups");
+        TryOf(type) ?? throw new NotSupportedException($"a source of this kind has no {type.Word()} backups");
 
     /// <summary>Whether a name, as it was stored, is that of an artifact.</summary>
     public bool IsArtifact(string name) => FormatOf(name) is not null;

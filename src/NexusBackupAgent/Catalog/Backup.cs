@@ -75,6 +75,21 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     /// <summary>Why its manifest or its last verification can't be read now; null when they can. That is no damage, and nothing is concluded until it passes.</summary>
     public BackupException? Unreadable { get; init; }
 
+    /// <summary>Why its manifest is not believed although it can be read; null when it is. All else of it is then what its file's name tells.</summary>
+    public SidecarTrouble? ManifestTrouble { get; init; }
+
+    /// <summary>The same as what speaks against the backup.</summary>
+    public string? ManifestDamage => ManifestTrouble is { } trouble ? $"its manifest {trouble.File} is damaged or belongs to another backup: {trouble.Reason}" : null;
+
+    /// <summary>Whether a reading showed that it is what its <c>.sha256</c> file says, and passes every check that asks no manifest.</summary>
+    public bool DoubtsOnlyManifest { get; init; }
+
+    /// <summary>The small files beside it that are not what they should be, its manifest aside: none of that speaks against the backup.</summary>
+    public IReadOnlyList<SidecarTrouble> Troubles { get; init; } = [];
+
+    /// <summary>The same, its manifest included; of one that was set aside nothing is told any more.</summary>
+    public IEnumerable<SidecarTrouble> AllTroubles => IsSetAside ? [] : ManifestTrouble is { } manifest ? Troubles.Prepend(manifest) : Troubles;
+
     /// <summary>Its own file was set aside as corrupt; one whose chain is broken bears its name still.</summary>
     public bool IsSetAside => BackupFiles.IsSetAside(File) || Verification is { SetAside: true };
 

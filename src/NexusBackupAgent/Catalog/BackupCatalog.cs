@@ -214,7 +214,7 @@ internal class BackupCatalog
     public async Task<Backup> AdoptAsync(Backup handMade, ArtifactDigest content, ArtifactDigest stored, CancellationToken cancellationToken)
     {
         var manifest = handMade.Manifest with { Content = content, Stored = stored };
-        if (string.IsNullOrEmpty(await ReadChecksumAsync(manifest.File, cancellationToken)))
+        if (await ReadChecksumsAsync(manifest.File, cancellationToken) is null or { IsEmpty: true })
             await ChecksumFile.WriteAsync(files, manifest, cancellationToken); // as the runbook does (§3.1 step 3); one that is there stays as its maker wrote it
         await WriteManifestAsync(manifest, cancellationToken);
         return handMade with { Manifest = manifest };
@@ -254,6 +254,8 @@ internal class BackupCatalog
     public async Task RequireReadableManifestAsync(Backup backup, CancellationToken cancellationToken)
     {
         var file = BackupFiles.Manifest(backup.File);
+        if ((await files.ListAsync(cancellationToken)).TryGetCompanion(backup.File, BackupFiles.Manifest, out var listed) && listed.Value.WhyNotSmall(SealedJson.Largest) is { } problem)
+            throw new BackupException(FailureKind.Verification, $"'{Locate(listed.Value.Name)}' is no manifest: {problem}", $"move it away, and bring the manifest back from a copy; without one the backup is restored by hand (docs/runbook.md)");
         try
         {
             await using var manifest = await OpenReadAsync(file, cancellationToken);
@@ -286,9 +288,9 @@ internal class BackupCatalog
     /// <exception cref="BackupException">Another one builds on one of them, or the store refuses; those before it are removed.</exception>
     public Task RemoveAsync(IReadOnlyCollection<Backup> backups, CancellationToken cancellationToken) => removal.RemoveAsync(backups, cancellationToken);
 
-    /// <summary>The SHA-256 in the <c>.sha256</c> file, which somebody may have made by hand, or null when there is none.</summary>
-    /// <exception cref="BackupException">It can't be read.</exception>
-    public Task<string?> ReadChecksumAsync(string artifact, CancellationToken cancellationToken) => ChecksumFile.ReadAsync(files, artifact, cancellationToken);
+    /// <summary>What the <c>.sha256</c> file says, which somebody may have made by hand; null when there is none.</summary>
+    /// <exception cref="BackupException">It can't be read now.</exception>
+    public Task<NotedSums?> ReadChecksumsAsync(string artifact, CancellationToken cancellationToken) => ChecksumFile.ReadAsync(files, artifact, cancellationToken);
 
     /// <summary>Deletes orphans older than <paramref name="grace"/>, as far as they are certainly an agent's own leftovers.</summary>
     /// <returns>What was deleted.</returns>

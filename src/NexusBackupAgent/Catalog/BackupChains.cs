@@ -11,6 +11,7 @@ internal sealed class BackupChains
     private readonly Dictionary<BackupId, Backup> byId = [];
     private readonly IReadOnlyDictionary<BackupId, string> strangers;
     private readonly Backup? unreadable;
+    private readonly IReadOnlyList<Backup> damaged;
 
     // By reference: a file that was copied by hand is there twice under one identity.
     private readonly Dictionary<Backup, Backup> linked = new(ReferenceEqualityComparer.Instance);
@@ -19,6 +20,7 @@ internal sealed class BackupChains
     {
         this.strangers = strangers;
         unreadable = backups.FirstOrDefault(backup => backup is { Unreadable: not null, Manifest.IsCommitted: false });
+        damaged = [.. backups.Where(backup => backup.ManifestTrouble is not null)];
         foreach (var backup in backups.Where(backup => backup.Manifest.IsCommitted))
         {
             if (!byId.TryGetValue(backup.Id, out var other) || other.IsSetAside)
@@ -87,6 +89,7 @@ internal sealed class BackupChains
     {
         { HasBrokenChain: true, BrokenChain: { } reason } => reason,
         { State: BackupState.Corrupt or BackupState.Quarantined } => $"{BackupFiles.Original(@base.File)}, which it needs, is corrupt: {@base.Objection}",
+        _ when @base.CapturedAt > backup.CapturedAt => $"{@base.File}, which it builds on by its manifest, was captured after it",
         _ when backup.Manifest.Restored is null => "its manifest does not say what a restore of it gives",
         _ => null,
     };
@@ -96,6 +99,8 @@ internal sealed class BackupChains
         null => backup with { BrokenChain = "its manifest does not say what it builds on" },
         { } id when strangers.TryGetValue(id, out var owner) => backup with { BrokenChain = $"backup {id}, which it builds on, belongs to source {owner}" },
         _ when unreadable is { Unreadable: { } failure } => backup with { Unreadable = backup.Unreadable ?? failure }, // that one may be its base
+        { } id when damaged.FirstOrDefault(other => id.IsOf(other.CapturedAt)) is { } other =>
+            backup with { BrokenChain = $"{BackupFiles.Original(other.File)}, which it needs, has a damaged manifest" },
         { } id => backup with { BrokenChain = $"backup {id}, which {backup.File} builds on, is not there any more" },
     };
 }

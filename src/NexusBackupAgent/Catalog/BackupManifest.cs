@@ -8,7 +8,8 @@ using NexusBackupAgent.Sources;
 namespace NexusBackupAgent.Catalog;
 
 /// <summary>
-/// The small file <c>&lt;artifact&gt;.manifest.json</c> that commits a backup. No manifest, no backup; a manifest never changes.
+/// The small file <c>&lt;artifact&gt;.manifest.json</c> that commits a backup. No manifest, no backup; a manifest never changes,
+/// and its seal (<see cref="SealedJson"/>) shows when it did. It is believed when <see cref="ManifestAgreement"/> has no objection.
 /// </summary>
 /// <param name="FormatVersion">2; 1 knew neither <see cref="Encoding"/> nor <see cref="Parts"/>. A reader refuses a version that it does not know.</param>
 /// <param name="Id">The backup's identity.</param>
@@ -102,6 +103,11 @@ internal sealed partial class CatalogJson : JsonSerializerContext
     /// <summary>Text as people read it: a name in Japanese is not a row of escapes. These files are never put into a web page.</summary>
     public static CatalogJson Readable => readable.Value;
 
+    /// <summary>Reads files that bear no seal: a word that the format does not know, or that stands twice, is damage.</summary>
+    public static CatalogJson Strict => strict.Value;
+
+    private static readonly Lazy<CatalogJson> strict = new(() => new CatalogJson(new JsonSerializerOptions(Default!.Options!) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, AllowDuplicateProperties = false }));
+
     private static readonly Lazy<CatalogJson> readable = new(() => new CatalogJson(new JsonSerializerOptions(Default!.Options!) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }));
 }
 
@@ -116,7 +122,7 @@ internal sealed class BackupIdConverter : JsonConverter<BackupId>
 }
 
 /// <summary>Words in files, API and metrics are lower case.</summary>
-internal sealed class LowerCaseEnumConverter<T>() : JsonStringEnumConverter<T>(JsonNamingPolicy.CamelCase)
+internal sealed class LowerCaseEnumConverter<T>() : JsonStringEnumConverter<T>(JsonNamingPolicy.CamelCase, allowIntegerValues: false)
     where T : struct, Enum;
 
 /// <summary>A check is written as its word. The first edition knew one encoding, and wrote <c>gzip</c> for its check.</summary>

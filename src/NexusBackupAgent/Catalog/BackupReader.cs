@@ -1,6 +1,4 @@
 using System.Collections.Concurrent;
-using System.Text;
-using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
@@ -17,10 +15,10 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
     /// <summary>The source's name.</summary>
     public string Source => source;
 
-    private readonly CompanionReader<BackupManifest> manifests = new(directory, CatalogJson.Readable.BackupManifest);
-    private readonly CompanionReader<ManifestFormat> formats = new(directory, CatalogJson.Readable.ManifestFormat);
-    private readonly CompanionReader<VerificationResult> verifications = new(directory, CatalogJson.Readable.VerificationResult);
-    private readonly CompanionReader<DrillResult> drills = new(directory, CatalogJson.Readable.DrillResult);
+    private readonly CompanionReader<BackupManifest> manifests = new(directory, CatalogJson.Readable.BackupManifest, CatalogJson.Strict.BackupManifest);
+    private readonly CompanionReader<ManifestFormat> formats = new(directory, CatalogJson.Readable.ManifestFormat, CatalogJson.Readable.ManifestFormat);
+    private readonly CompanionReader<VerificationResult> verifications = new(directory, CatalogJson.Readable.VerificationResult, CatalogJson.Strict.VerificationResult);
+    private readonly CompanionReader<DrillResult> drills = new(directory, CatalogJson.Readable.DrillResult, CatalogJson.Strict.DrillResult);
     private readonly HandMadeBackups handMade = new(source, kind, directory.Formats, zone);
 
     /// <returns>All backups, newest first, hand-made ones included.</returns>
@@ -62,7 +60,7 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
         var strangers = new List<Orphan>();
         foreach (var file in files.ByName.Values.Where(file => BackupFiles.ArtifactOfManifest(file.Name) is not null))
         {
-            if (await ManifestAsync(file, cancellationToken) is ({ } manifest, _) && manifest.Source != source)
+            if (await ManifestAsync(file, cancellationToken) is { Value: { } manifest } && manifest.Source != source)
                 strangers.Add(new Orphan(manifest.File, [], $"a backup of source {manifest.Source}; it does not count for {source} and is not pruned", file.ModifiedAt));
         }
 
@@ -76,77 +74,105 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
         if (!committed && (files.Has(BackupFiles.Pending(artifact.Name)) || files.IsIncrement(artifact.Name)))
             return null; // an orphan: reported as such
 
-        var (manifest, unreadable) = committed ? await ManifestAsync(manifestFile!.Value, cancellationToken) : (handMade.ManifestOf(artifact), null);
-        if (unreadable is not null)
+        var read = committed ? await ManifestAsync(manifestFile!.Value, cancellationToken) : new Companion<BackupManifest>(handMade.ManifestOf(artifact));
+        if (read.Failure is { } unreadable)
             return handMade.Unreadable(artifact, directory.Path, unreadable);
-        if (manifest is null)
-            return await DamagedAsync(files, artifact, manifestFile!.Value.Name, cancellationToken);
+        if (read.Value is not { } manifest)
+            return await DamagedAsync(files, artifact, manifestFile!.Value.Name, read.Damage!, cancellationToken);
         if (manifest.Source != source)
             return new Backup(manifest, directory.Path, artifact, Verification: null);
 
-        var (verification, unknown) = await VerificationAsync(files, artifact, cancellationToken);
-        var (drill, _) = files.TryGetCompanion(artifact.Name, BackupFiles.Drill, out var drilled)
-            ? await drills.ReadAsync(drilled.Value, cancellationToken)
-            : (null, null);
-        return new Backup(manifest, directory.Path, artifact, verification?.Id == manifest.Id ? verification : null) // one of another backup says nothing
+        var verification = await CompanionAsync(files, artifact, BackupFiles.Verification, verifications, result => result.ObjectionFor(manifest.Id), cancellationToken);
+        var drill = await CompanionAsync(files, artifact, BackupFiles.Drill, drills, result => result.ObjectionFor(manifest.Id), cancellationToken);
+        var backup = new Backup(manifest, directory.Path, artifact, verification.Value)
         {
-            Drill = drill?.Id == manifest.Id ? drill : null,
-            Unreadable = unknown,
+            Drill = drill.Value,
+            Unreadable = verification.Failure,
             Parts = manifest.Parts.Count == 0 ? [] : [.. manifest.PartNames.Select(part => files.PartOf(artifact.Name, part))],
         };
+        return backup.IsSetAside ? backup : backup with { Troubles = TroublesOf(files, backup, verification.Damage, drill.Damage ?? drill.Failure?.Message) };
     }
 
-    private async ValueTask<(VerificationResult? Value, BackupException? Failure)> VerificationAsync(DirectoryFiles files, StoredFile artifact, CancellationToken cancellationToken) =>
-        files.TryGetCompanion(artifact.Name, BackupFiles.Verification, out var result) ? await verifications.ReadAsync(result.Value, cancellationToken) : (null, null);
+    /// <summary>What is wrong with the small files beside a backup, as far as they are read with it.</summary>
+    private IReadOnlyList<SidecarTrouble> TroublesOf(DirectoryFiles files, Backup backup, string? ofVerification, string? ofDrill)
+    {
+        if (backup.IsHandMade && directory.Formats.TraceOfAgent(backup.File, files) is { } trace && (ofVerification is not null || trace != BackupFiles.Verification(backup.File)))
+        {
+            return [new SidecarTrouble(
+                BackupFiles.Manifest(backup.File), $"it is gone, and {trace} shows that the agent wrote one", "bring it back from a copy of the store; without it the file counts as one that somebody made by hand")];
+        }
+
+        return (ofVerification, ofDrill) is (null, null) ? [] : [.. new SidecarTrouble?[]
+        {
+            ofVerification is null ? null : new(BackupFiles.Verification(backup.File), ofVerification, $"nexus-backup verify {backup.Id} reads the backup back and writes it anew"),
+            ofDrill is null ? null : new(BackupFiles.Drill(backup.File), ofDrill, $"delete it; nexus-backup drill '{source}' makes a new one"),
+        }.OfType<SidecarTrouble>()];
+    }
+
+    /// <summary>A result beside a backup; one that speaks of another backup, or contradicts itself, is damaged.</summary>
+    private static async ValueTask<Companion<T>> CompanionAsync<T>(
+        DirectoryFiles files, StoredFile artifact, Func<string, string> beside, CompanionReader<T> reader, Func<T, string?> objection, CancellationToken cancellationToken)
+        where T : class
+    {
+        if (!files.TryGetCompanion(artifact.Name, beside, out var file))
+            return default;
+        var read = await reader.ReadAsync(file.Value, cancellationToken);
+        return read.Value is { } value && objection(value) is { } damage ? new Companion<T>(Value: null, damage) : read;
+    }
 
     /// <summary>Of a result beside a damaged manifest nothing counts but that the backup was set aside.</summary>
-    private async ValueTask<Backup> DamagedAsync(DirectoryFiles files, StoredFile artifact, string manifestFile, CancellationToken cancellationToken)
+    private async ValueTask<Backup> DamagedAsync(DirectoryFiles files, StoredFile artifact, string manifestFile, string damage, CancellationToken cancellationToken)
     {
-        var damaged = handMade.Damaged(artifact, manifestFile, directory.Path, files.IsIncrement(artifact.Name));
-        var (verification, _) = await VerificationAsync(files, artifact, cancellationToken);
-        return verification is { SetAside: true } && verification.Id == damaged.Id ? damaged with { Verification = verification } : damaged;
+        var damaged = handMade.Damaged(artifact, manifestFile, directory.Path, files.IsIncrement(artifact.Name), damage);
+        var verification = await CompanionAsync(files, artifact, BackupFiles.Verification, verifications, result => result.ObjectionFor(damaged.Id), cancellationToken);
+        return verification.Value is { SetAside: true } setAside ? damaged with { Verification = setAside } : damaged;
     }
 
-    /// <returns>No value when it is damaged, or belongs to another backup; a failure when it can't be read.</returns>
-    private async ValueTask<(BackupManifest? Value, BackupException? Failure)> ManifestAsync(StoredFile file, CancellationToken cancellationToken)
+    /// <returns>Damaged also when it belongs to another backup; a failure when it can't be read, or a newer agent wrote it.</returns>
+    private async ValueTask<Companion<BackupManifest>> ManifestAsync(StoredFile file, CancellationToken cancellationToken)
     {
-        var (manifest, failure) = await manifests.ReadAsync(file, cancellationToken);
-        var version = manifest?.FormatVersion;
-        if (manifest is null && failure is null)
-        {
-            // What a newer agent wrote may hold words that this one does not know; that is no damage, and only its version tells.
-            (var format, failure) = await formats.ReadAsync(file, cancellationToken);
-            version = format?.FormatVersion;
-        }
-
+        var read = await manifests.ReadAsync(file, cancellationToken);
+        if (read.Failure is not null)
+            return read;
+        // What a newer agent wrote may hold words that this one does not know; that is no damage, and only its version tells.
+        var version = read.Value?.FormatVersion ?? (await formats.ReadAsync(file, cancellationToken)).Value?.FormatVersion;
         if (version > BackupManifest.CurrentFormatVersion)
         {
-            throw new BackupException(
-                FailureKind.StoreUnavailable,
-                $"'{directory.Describe(file.Name)}' was written by a newer agent (format {version}; this one reads up to {BackupManifest.CurrentFormatVersion})",
-                "update this agent, or point it at another store directory");
+            return new Companion<BackupManifest>(Failure: new BackupException(
+                FailureKind.Verification,
+                $"'{directory.Describe(file.Name)}' was written by a newer agent (format {version}; this one reads up to {BackupManifest.CurrentFormatVersion}), or is damaged",
+                "update this agent; its other backups are not concerned"));
         }
 
-        return manifest is not null && BackupFiles.Original(BackupFiles.ArtifactOfManifest(file.Name)!) == manifest.File ? (manifest, null) : (null, failure);
+        if (read.Value is not { } manifest)
+            return read;
+        var damage = BackupFiles.Original(BackupFiles.ArtifactOfManifest(file.Name)!) != manifest.File ? $"it is the one of {manifest.File}"
+            : manifest.Source == source ? ManifestAgreement.ObjectionTo(manifest, kind, directory.Formats)
+            : null; // whose it is may be of another kind
+        return damage is null ? read : new Companion<BackupManifest>(Damage: damage);
     }
 }
+
+/// <summary>What a small file beside an artifact holds; nothing of it is set where there is none.</summary>
+/// <param name="Value">What it says.</param>
+/// <param name="Damage">Why it is not what it should be, as it follows a colon.</param>
+/// <param name="Failure">Why it can't be read now, which is no damage.</param>
+internal readonly record struct Companion<T>(T? Value = null, string? Damage = null, BackupException? Failure = null)
+    where T : class;
 
 /// <summary>
 /// Reads one kind of the small files beside artifacts, and remembers each until its time or size changes: what was read
 /// once need not be read at every scrape.
 /// </summary>
 /// <typeparam name="T">What the file holds.</typeparam>
-internal sealed class CompanionReader<T>(SourceDirectory directory, JsonTypeInfo<T> type)
+internal sealed class CompanionReader<T>(SourceDirectory directory, JsonTypeInfo<T> sealedType, JsonTypeInfo<T> strictType)
     where T : class
 {
-    private readonly ConcurrentDictionary<string, (StoredFile File, T? Value)> known = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, (StoredFile File, Companion<T> Read)> known = new(StringComparer.Ordinal);
 
-    /// <returns>
-    /// No value when the file is not what it should be, and a failure when it can't be read now, which is no damage.
-    /// Neither may hide the rest of the catalog.
-    /// </returns>
-    public ValueTask<(T? Value, BackupException? Failure)> ReadAsync(StoredFile file, CancellationToken cancellationToken) =>
-        known.TryGetValue(file.Name, out var read) && read.File == file ? new((read.Value, null)) : ReadAnewAsync(file, cancellationToken);
+    /// <returns>What is wrong with one file hides nothing of the rest of the catalog, so nothing is thrown for it.</returns>
+    public ValueTask<Companion<T>> ReadAsync(StoredFile file, CancellationToken cancellationToken) =>
+        known.TryGetValue(file.Name, out var before) && before.File == file ? new(before.Read) : ReadAnewAsync(file, cancellationToken);
 
     /// <summary>Forgets the files that are gone.</summary>
     public void KeepOnly(IReadOnlyDictionary<string, StoredFile> files)
@@ -158,39 +184,38 @@ internal sealed class CompanionReader<T>(SourceDirectory directory, JsonTypeInfo
         }
     }
 
-    private async ValueTask<(T? Value, BackupException? Failure)> ReadAnewAsync(StoredFile file, CancellationToken cancellationToken)
+    private async ValueTask<Companion<T>> ReadAnewAsync(StoredFile file, CancellationToken cancellationToken)
     {
+        if (file.WhyNotSmall(SealedJson.Largest) is { } problem)
+            return new Companion<T>(Damage: problem);
         try
         {
             var text = await directory.ReadAsync(file.Name, cancellationToken);
-            var value = TryParse(text);
-            if (value is null && text.Length != file.Length)
+            var read = Parse(text);
+            if (read.Damage is not null && text.Length != file.Length)
                 throw new IOException($"of its {file.Length} bytes {text.Length} came"); // replaced meanwhile, or a network's file system gave less than it has
-            known[file.Name] = (file, value);
-            return (value, null);
+            known[file.Name] = (file, read);
+            return read;
         }
         catch (BackupException failure)
         {
-            return (null, failure); // not remembered: it may be readable again
+            return new Companion<T>(Failure: failure); // not remembered: it may be readable again
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
-            return (null, IoFailure.Translate(failure, $"read '{directory.Describe(file.Name)}'", directory.Describe("")));
+            return new Companion<T>(Failure: IoFailure.Translate(failure, $"read '{directory.Describe(file.Name)}'", directory.Describe("")));
         }
     }
 
-    private T? TryParse(byte[] text)
+    private Companion<T> Parse(byte[] text)
     {
         try
         {
-            return Parse(text);
+            return new Companion<T>(SealedJson.Read(text, sealedType, strictType));
         }
-        catch (JsonException)
+        catch (InvalidDataException wrong)
         {
-            return null;
+            return new Companion<T>(Damage: wrong.Message);
         }
     }
-
-    // An editor may have put a byte order mark before it.
-    private T? Parse(ReadOnlySpan<byte> text) => JsonSerializer.Deserialize(text.StartsWith(Encoding.UTF8.Preamble) ? text[Encoding.UTF8.Preamble.Length..] : text, type);
 }

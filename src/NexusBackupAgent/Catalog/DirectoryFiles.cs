@@ -15,7 +15,7 @@ internal sealed class DirectoryFiles(Dictionary<string, StoredFile> files, Artif
 
     public IReadOnlyDictionary<string, StoredFile> ByName => files;
 
-    public IEnumerable<StoredFile> Artifacts => files.Values.Where(file => IsArtifact(file.Name));
+    public IEnumerable<StoredFile> Artifacts => files.Values.Where(file => !file.IsOdd && IsArtifact(file.Name));
 
     public bool Has(string file) => files.ContainsKey(file);
 
@@ -102,7 +102,7 @@ internal sealed class DirectoryFiles(Dictionary<string, StoredFile> files, Artif
 /// <summary>The names of a backup's files: <c>&lt;schedule&gt;_&lt;yyyyMMdd_HHmmss&gt;&lt;ext&gt;</c> and what lies beside it: the artifact's own name with a suffix.</summary>
 internal static class BackupFiles
 {
-    private const string TimeFormat = "yyyyMMdd_HHmmss";
+    public const string TimeFormat = "yyyyMMdd_HHmmss";
     private const string ManifestSuffix = ".manifest.json";
     private const string PendingSuffix = ".pending";
     private const string SetAsideSuffix = ".bad";

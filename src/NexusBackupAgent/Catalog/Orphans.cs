@@ -92,21 +92,24 @@ internal sealed class OrphanSweep(SourceDirectory directory, BackupReader reader
 /// <param name="ModifiedAt">When it was last written, UTC.</param>
 internal sealed record Orphan(string File, IReadOnlyList<string> Sweepable, string Reason, DateTimeOffset ModifiedAt)
 {
+    /// <summary>Whether it is half of a backup that was committed: its artifact or its manifest is gone.</summary>
+    public bool IsHalf { get; init; }
+
     /// <summary>What a crash left, manifests whose artifact is gone, and increments whose manifest is. Another artifact that bears no mark is somebody's, and no orphan.</summary>
     /// <param name="files">All files of the directory.</param>
     /// <param name="formats">How artifacts are named; other programs' hidden files are no concern of ours.</param>
     public static IEnumerable<Orphan> Among(DirectoryFiles files, ArtifactFormats formats)
     {
-        foreach (var file in files.ByName.Values)
+        foreach (var file in files.ByName.Values.Where(file => !file.IsOdd))
         {
             if (file.IsUnfinished && formats.Mentions(file.Name))
                 yield return new Orphan(file.Name, [file.Name], "an unfinished temporary file", file.ModifiedAt);
             else if (BackupFiles.ArtifactOfPending(file.Name) is { } artifact && (formats.IsArtifact(BackupFiles.Original(artifact)) || formats.ArtifactOfPart(artifact) is not null))
                 yield return Marked(artifact, file, files, formats);
             else if (files.IsArtifact(file.Name) && files.IsIncrement(file.Name) && !files.IsCommitted(file.Name) && !files.Has(BackupFiles.Pending(file.Name)))
-                yield return new Orphan(file.Name, [], "it holds only what changed, and without its manifest nothing says since when; bring the manifest back, or delete it by hand", file.ModifiedAt);
+                yield return new Orphan(file.Name, [], "an increment: it holds only what changed, and without its manifest nothing says since when; bring the manifest back, or delete it by hand", file.ModifiedAt) { IsHalf = true };
             else if (BackupFiles.ArtifactOfManifest(file.Name) is { } gone && files.IsBereft(gone) && !files.Has(BackupFiles.Pending(gone)))
-                yield return new Orphan(file.Name, [], $"the manifest of {gone}, which is gone; delete it by hand once that is explained", file.ModifiedAt);
+                yield return new Orphan(file.Name, [], $"the manifest of {gone}, which is gone; delete it by hand once that is explained", file.ModifiedAt) { IsHalf = true };
         }
     }
 
@@ -158,10 +161,15 @@ internal sealed class HandMadeBackups(string source, string kind, ArtifactFormat
 
     /// <summary>A backup whose manifest is damaged: corrupt, because nothing says what it should be.</summary>
     /// <param name="isIncrement">Whether its name says that it holds only what changed.</param>
-    public Backup Damaged(StoredFile artifact, string manifestFile, string directory, bool isIncrement)
+    /// <param name="reason">What speaks against the manifest, as it follows a colon.</param>
+    public Backup Damaged(StoredFile artifact, string manifestFile, string directory, bool isIncrement, string reason)
     {
         var manifest = ManifestOf(artifact) with { Adopted = false, Type = isIncrement ? BackupType.Incremental : BackupType.Full };
-        var check = new CheckResult(VerificationCheck.Checksum, Passed: false, $"its manifest {manifestFile} is damaged or belongs to another backup");
-        return new Backup(manifest, directory, artifact, new VerificationResult(manifest.Id, artifact.ModifiedAt, artifact.Length, Passed: false, [check]));
+        var damaged = new Backup(manifest, directory, artifact, Verification: null)
+        {
+            ManifestTrouble = new SidecarTrouble(manifestFile, reason, $"bring it back from a copy of the store; until then nothing is restored from this backup and nothing pruned for it. A new one: nexus-backup backup '{source}'"),
+        };
+        var check = new CheckResult(VerificationCheck.Checksum, Passed: false, damaged.ManifestDamage!);
+        return damaged with { Verification = new VerificationResult(manifest.Id, artifact.ModifiedAt, artifact.Length, Passed: false, [check]) };
     }
 }

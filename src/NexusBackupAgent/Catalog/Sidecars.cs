@@ -1,8 +1,4 @@
 using System.Text.Json.Serialization;
-using NexusBackupAgent.Artifacts;
-using NexusBackupAgent.Common;
-using NexusBackupAgent.Platform;
-using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Catalog;
 
@@ -59,6 +55,16 @@ internal sealed record VerificationResult(
     [JsonIgnore]
     public string? Note => Checks.FirstOrDefault(check => check is { Passed: true, Detail.Length: > 0 })?.Detail;
 
+    /// <summary>Why it says nothing of a backup, as it follows a colon; null when it does.</summary>
+    public string? ObjectionFor(BackupId backup) => this switch
+    {
+        _ when Id != backup => $"it speaks of backup {Id}",
+        _ when !VerifiedAt.IsPlausible() || StoredLength < 0 => "its time or length can't be one",
+        _ when Checks.Any(check => check is null) => "one of its checks is none",
+        _ when Passed && !Checks.All(check => check.Passed) => "it says that all passed and names a check that did not",
+        _ => null,
+    };
+
     /// <summary>The first failed check in words, or null.</summary>
     [JsonIgnore]
     public string? FirstFailure => Checks.FirstOrDefault(check => !check.Passed)?.Detail;
@@ -80,48 +86,25 @@ internal sealed record ProbeResult(string Sql, string Expectation, string? Answe
 /// <param name="Reason">Why it did not pass; empty when it did.</param>
 /// <param name="Probes">In the order they were asked; those after a failure to restore are absent.</param>
 internal sealed record DrillResult(
-    BackupId Id, DateTimeOffset DrilledAt, double Seconds, bool Passed, string Reason, IReadOnlyList<ProbeResult> Probes);
-
-/// <summary>The <c>.sha256</c> file beside an artifact, as <c>sha256sum --check</c> reads it: the artifact's line first, then one for each further part.</summary>
-internal static class ChecksumFile
+    BackupId Id, DateTimeOffset DrilledAt, double Seconds, bool Passed, string Reason, IReadOnlyList<ProbeResult> Probes)
 {
-    public static Task WriteAsync(SourceDirectory directory, BackupManifest manifest, CancellationToken cancellationToken) =>
-        directory.PutTextAsync(
-            BackupFiles.Checksum(manifest.File),
-            string.Concat(manifest.Parts.Select(part => Line(part.Stored, BackupFiles.Part(manifest.File, part.Name))).Prepend(Line(manifest.Stored, manifest.File))),
-            Durability.NameLater,
-            cancellationToken);
+    private const double LongestSeconds = 1e9;
 
-    private static string Line(ArtifactDigest stored, string file) => $"{stored.Sha256}  {file}\n";
-
-    /// <returns>The SHA-256, in lower case, from a file that somebody may have made by hand; null when there is none.</returns>
-    /// <exception cref="BackupException">It can't be read.</exception>
-    public static async Task<string?> ReadAsync(SourceDirectory directory, string artifact, CancellationToken cancellationToken)
+    /// <summary>Why it says nothing of a backup, as it follows a colon; null when it does.</summary>
+    public string? ObjectionFor(BackupId backup) => this switch
     {
-        if (!(await directory.ListAsync(cancellationToken)).TryGetCompanion(artifact, BackupFiles.Checksum, out var checksum))
-            return null;
-        try
-        {
-            await using var stream = await directory.OpenAsync(checksum.Value.Name, cancellationToken);
-            using var reader = new StreamReader(stream);
-            return DigestIn(await reader.ReadLineAsync(cancellationToken) ?? "");
-        }
-        catch (FileNotFoundException)
-        {
-            return null;
-        }
-        catch (Exception failure) when (IoFailure.IsKnown(failure))
-        {
-            throw IoFailure.Translate(failure, $"read '{directory.Describe(checksum.Value.Name)}'", directory.Describe(""));
-        }
-    }
+        _ when Id != backup => $"it speaks of backup {Id}",
+        _ when Probes.Any(probe => probe is null) => "one of its probes is none",
+        _ when !DrilledAt.IsPlausible() || Seconds is not (>= 0 and <= LongestSeconds) => "its time or length can't be one",
+        _ => null,
+    };
+}
 
-    private static string DigestIn(string line)
-    {
-        line = line.Trim().TrimStart('\\');
-        var digest = line.StartsWith("SHA256", StringComparison.Ordinal) && line.Contains('=')
-            ? line[(line.LastIndexOf('=') + 1)..].TrimStart() // sha256sum --tag: SHA256 (file) = digest
-            : line.Split(' ', 2)[0];
-        return digest.ToLowerInvariant();
-    }
+/// <summary>A small file beside a backup that is not what it should be. The backup itself is judged without it.</summary>
+/// <param name="File">Its name.</param>
+/// <param name="Reason">What is wrong with it, as it follows a colon.</param>
+/// <param name="Remedy">The next step.</param>
+internal sealed record SidecarTrouble(string File, string Reason, string Remedy)
+{
+    public override string ToString() => $"{File}: {Reason}";
 }

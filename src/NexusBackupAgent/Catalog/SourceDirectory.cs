@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using NexusBackupAgent.Stores;
 
@@ -92,8 +91,9 @@ internal sealed class SourceDirectory(IBackupStore store, string path, ArtifactF
     public Task PutTextAsync(string file, string text, Durability durability, CancellationToken cancellationToken) =>
         PutAsync(file, replace: true, durability, (stream, token) => stream.WriteAsync(Encoding.UTF8.GetBytes(text), token).AsTask(), cancellationToken);
 
+    /// <summary>Writes it with a seal.</summary>
     public Task PutJsonAsync<T>(string file, T value, JsonTypeInfo<T> type, Durability durability, CancellationToken cancellationToken) =>
-        PutAsync(file, replace: true, durability, (stream, token) => JsonSerializer.SerializeAsync(stream, value, type, token), cancellationToken);
+        PutAsync(file, replace: true, durability, (stream, token) => stream.WriteAsync(SealedJson.Write(value, type), token).AsTask(), cancellationToken);
 
     private async Task<T> ChangeAsync<T>(Func<Task<T>> change)
     {

@@ -12,6 +12,9 @@ namespace NexusBackupAgent.Cli;
 /// <param name="codes">Gets the code of each source that can't be listed, has only backups that were set aside, or was named and has none.</param>
 internal sealed class BackupChoice(Terminal terminal, IReadOnlyList<ScheduledSource> sources, bool all, List<ExitCode> codes)
 {
+    /// <summary>The sources that were meant as a whole, and could be listed.</summary>
+    public List<ProtectedSource> Listed { get; } = [];
+
     /// <param name="names">Sources, or identities or file names of backups; none: all sources.</param>
     /// <exception cref="BackupException">Nothing has one of the names.</exception>
     public async Task<IReadOnlyList<(ProtectedSource Source, Backup Backup)>> ChooseAsync(string[] names, CancellationToken cancellationToken)
@@ -39,6 +42,7 @@ internal sealed class BackupChoice(Terminal terminal, IReadOnlyList<ScheduledSou
             try
             {
                 var listed = await source.Catalog.ListAsync(cancellationToken);
+                Listed.Add(source);
                 var backups = listed.Where(backup => all ? !backup.IsSetAside : backup.State != BackupState.Quarantined).ToList(); // known to be corrupt
                 if (backups.Count == 0)
                     None(source.Name, listed, named);

@@ -76,6 +76,8 @@ internal static class ListCommand
             terminal.Line($"  [yellow]note:[/] {Readable.Plain(string.Join(", ", note.Select(backup => backup.File)))} ({Readable.Plain(note.Key)})");
         foreach (var backup in backups.Where(backup => backup.Unreadable is not null))
             terminal.Line($"  [yellow]unknown:[/] {Readable.Plain(backup.File)} ({Readable.Plain(backup.Unreadable!.Message)})");
+        foreach (var trouble in backups.SelectMany(backup => backup.AllTroubles))
+            terminal.Line($"  [yellow]damaged:[/] {Readable.Plain(trouble.File)} ({Readable.Plain(trouble.Reason)}; {Readable.Plain(trouble.Remedy)})");
         foreach (var reason in backups.Where(backup => backup.HasBrokenChain).GroupBy(backup => backup.BrokenChain!, StringComparer.Ordinal))
             terminal.Line($"  [red]unrestorable:[/] {Readable.Plain(string.Join(", ", reason.Select(backup => backup.File)))} ({Readable.Plain(reason.Key)})");
         foreach (var orphan in orphans.Where(orphan => orphan.Sweepable.Count == 0 || !isUnderWay(source.Name)))

@@ -104,6 +104,10 @@ internal static class StatusCommand
                 terminal.Line($"[red]![/]  {name}: {Readable.Plain(restore)}");
             foreach (var review in source.Reviews.Where(review => review.Missing.Count > 0))
                 terminal.Line($"   {name}: {Readable.Plain(Sentence(review))}");
+            foreach (var unknown in source.Backups.Where(backup => backup is { Unreadable: not null, IsSetAside: false }))
+                terminal.Line($"   {name}: {Readable.Plain(unknown.File)} is not known to be good: {Readable.Plain(unknown.Unreadable!.Message)} — next: {Readable.Plain(unknown.Unreadable.Hint)}");
+            foreach (var trouble in source.Backups.SelectMany(backup => backup.AllTroubles))
+                terminal.Line($"   {name}: {Readable.Plain(trouble.File)} is damaged: {Readable.Plain(trouble.Reason)} — next: {Readable.Plain(trouble.Remedy)}");
             foreach (var orphan in source.Orphans)
                 terminal.Line($"   {name}: {Readable.Plain(orphan.File)} is no backup: {Readable.Plain(orphan.Reason)}");
         }

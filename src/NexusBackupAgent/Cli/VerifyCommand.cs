@@ -59,7 +59,8 @@ internal static class VerifyCommand
 
         public async Task<ExitCode> RunAsync(string[] names, CancellationToken cancellationToken)
         {
-            foreach (var (source, backup) in await new BackupChoice(terminal, agent.Roster.Current, all, codes).ChooseAsync(names, cancellationToken))
+            var choice = new BackupChoice(terminal, agent.Roster.Current, all, codes);
+            foreach (var (source, backup) in await choice.ChooseAsync(names, cancellationToken))
             {
                 try
                 {
@@ -73,11 +74,39 @@ internal static class VerifyCommand
                 }
             }
 
+            foreach (var source in all ? choice.Listed : [])
+                await TellLostAsync(source, cancellationToken);
             foreach (var source in replace ? bereft : [])
                 await ReplaceAsync(source, cancellationToken);
             if (json)
                 JsonDocuments.Print(terminal.Output, [.. documents], JsonDocuments.Readably.IReadOnlyListBackupDocument);
             return ExitCodes.MostSevere(codes);
+        }
+
+        /// <summary>What is gone without a trace is told once; whoever deleted it by hand need not hear of it for ever.</summary>
+        private async Task TellLostAsync(ProtectedSource source, CancellationToken cancellationToken)
+        {
+            try
+            {
+                var lost = await agent.Verifications.FindLostAsync(source, cancellationToken);
+                foreach (var half in lost.Halves)
+                {
+                    codes.Add(ExitCode.VerificationFailed);
+                    terminal.Fail($"half of a backup of '{source.Name}' is gone: '{source.Catalog.Locate(half.File)}' is {half.Reason}", "a copy of the store may have the other half: put it back under its name");
+                }
+
+                if (lost.Whole.Count == 0)
+                    return;
+                codes.Add(ExitCode.VerificationFailed);
+                terminal.Fail(
+                    $"{(lost.Whole.Count == 1 ? "a backup" : $"{lost.Whole.Count} backups")} of '{source.Name}' that the journal knows {(lost.Whole.Count == 1 ? "is" : "are")} gone, or lost the manifest and counts as made by hand, and retention removed none of them: {string.Join(", ", lost.Whole.Select(run => run.Backup))}",
+                    "if somebody deleted them by hand, nothing is to be done, and this is told only now; if not, find out who did: a copy of the store may have them");
+                agent.Verifications.AcknowledgeLost(source, lost);
+            }
+            catch (BackupException failure)
+            {
+                Fail($"cannot look for lost backups of '{source.Name}': {failure.Message}", failure);
+            }
         }
 
         private void Tell(ProtectedSource source, Backup before, Backup backup)
@@ -89,6 +118,12 @@ internal static class VerifyCommand
             });
             if (backup.State != BackupState.Good)
                 TellUnsound(source, before, backup);
+            foreach (var trouble in backup.Troubles)
+            {
+                codes.Add(ExitCode.VerificationFailed);
+                terminal.Fail($"'{source.Catalog.Locate(trouble.File)}', beside a backup of '{source.Name}' that is {backup.State.Word()}, is not what it should be: {trouble.Reason}", trouble.Remedy);
+            }
+
             if (json)
                 return;
             terminal.Line($"[bold]{Readable.Plain(source.Name)}[/] {Readable.Plain(source.Catalog.Locate(backup.File))}  {Readable.Coloured(backup.State)}");

@@ -31,6 +31,10 @@ internal sealed record BackupDocument(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Note { get; init; }
 
+    /// <summary>What is wrong with the small files beside it, its manifest included; absent when nothing is.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<SidecarTroubleDocument>? Troubles { get; init; }
+
     /// <summary>Only where a command verifies.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<CheckDocument>? Checks { get; init; }
@@ -54,7 +58,20 @@ internal sealed record BackupDocument(
         {
             BrokenChain = backup.BrokenChain,
             Note = backup.Verification?.Note,
+            Troubles = SidecarTroubleDocument.Of(backup),
         };
+    }
+}
+
+/// <param name="File">Its name in the directory of the backup.</param>
+internal sealed record SidecarTroubleDocument(string File, string Reason)
+{
+    public static IReadOnlyList<SidecarTroubleDocument>? Of(Backup backup)
+    {
+        var all = backup.AllTroubles.Select(trouble => new SidecarTroubleDocument(trouble.File, trouble.Reason)).ToList();
+        if (backup.Unreadable is { } unreadable)
+            all.Add(new SidecarTroubleDocument(BackupFiles.Manifest(backup.File), unreadable.Message));
+        return all.Count == 0 ? null : all;
     }
 }
 

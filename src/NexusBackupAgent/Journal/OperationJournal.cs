@@ -151,6 +151,15 @@ internal sealed class OperationJournal(JournalDatabase database) : IDisposable
     public IReadOnlyList<Operation> Since(string source, DateTimeOffset from) =>
         Find($"SELECT {Columns} FROM operations WHERE source = $source AND started_at >= $from ORDER BY id", ("$source", source), ("$from", Milliseconds(from)));
 
+    /// <summary>The runs that made a backup of the source, oldest first, without those whose backup is known to be set aside or gone.</summary>
+    public IReadOnlyList<Operation> Made(string source) => Find(
+        $"""
+        SELECT {Columns} FROM operations WHERE kind = 'backup' AND source = $source AND result = 'success' AND backup_id IS NOT NULL AND backup_id NOT IN (
+            SELECT backup_id FROM operations WHERE source = $source AND backup_id IS NOT NULL
+                AND (kind = 'quarantine' AND result = 'success' OR kind = 'verification' AND failure = 'NotFound')) ORDER BY id
+        """,
+        ("$source", source));
+
     /// <summary>How many operations of a kind ended, by source and result (<c>success</c>, <c>failure</c>); survives restarts.</summary>
     public IReadOnlyDictionary<(string Source, string Result), long> Counts(OperationKind kind) => database.Read(transaction => Query(
         transaction, "SELECT source, result, sum(count) FROM operation_counts WHERE kind = $kind GROUP BY source, result", row => (Key: (row.GetString(0), row.GetString(1)), Count: row.GetInt64(2)), ("$kind", kind.Word()))

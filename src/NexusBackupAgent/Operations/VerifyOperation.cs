@@ -42,6 +42,28 @@ internal sealed partial class VerifyOperation(OperationRunner runner, BackupExam
         }
     }
 
+    /// <summary>Looks for what was stored and is gone.</summary>
+    /// <exception cref="BackupException">The store or the journal can't be read.</exception>
+    public async Task<LostBackups> FindLostAsync(ProtectedSource source, CancellationToken cancellationToken)
+    {
+        var made = journal.Made(source.Name); // before the store: a run that ends meanwhile has lost nothing
+        var since = journal.Read().Schedules.Where(noted => noted.Key.Source == source.Name).ToDictionary(noted => noted.Key.Schedule, noted => noted.Value, StringComparer.Ordinal);
+        var (backups, orphans) = await source.Catalog.ListWithOrphansAsync(cancellationToken);
+        return LostBackups.Find(made, backups, orphans, source.Retention, since, runner.Now, source.Zone);
+    }
+
+    /// <summary>Keeps in the journal that somebody was told of backups of which nothing is left, so that they are told once.</summary>
+    public void AcknowledgeLost(ProtectedSource source, LostBackups lost)
+    {
+        foreach (var run in lost.Whole)
+        {
+            Lost(source.Name, run.Backup!.Value.Value);
+            journal.Record(new Operation(
+                0, source.Name, OperationKind.Verification, runner.Now, runner.Now, run.Backup, $"backup {run.Backup} is gone from the store",
+                new RunFailure(FailureKind.NotFound, $"backup {run.Backup} of '{source.Name}' is gone from the store", "find out who deleted it; a copy of the store may have it")));
+        }
+    }
+
     /// <returns>What was found, also when the journal refuses to keep it; then, and when nothing could be found, the problem says so.</returns>
     private async Task<TurnEnd<Backup>> ReadBackAsync(ProtectedSource source, Backup backup, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
@@ -111,6 +133,8 @@ internal sealed partial class VerifyOperation(OperationRunner runner, BackupExam
     {
         if (verified.NotRecorded is { } unkept)
             ResultNotKept(source.Name, source.Catalog.Locate(verified.File), unkept.Message, unkept.Hint);
+        foreach (var trouble in verified.Troubles)
+            SidecarDamaged(source.Name, source.Catalog.Locate(trouble.File), trouble.Reason, trouble.Remedy);
         if (verified.Verification!.Passed)
         {
             VerificationSucceeded(source.Name, verified.File);
@@ -147,6 +171,12 @@ internal sealed partial class VerifyOperation(OperationRunner runner, BackupExam
 
     [LoggerMessage(EventId = 1109, EventName = "verification_broke", Level = LogLevel.Error, Message = "verification of {Source}: {File}: unexpected error")]
     private partial void VerificationBroke(Exception exception, string source, string file);
+
+    [LoggerMessage(EventId = 1119, EventName = "sidecar_damaged", Level = LogLevel.Warning, Message = "verification of {Source}: {File}, beside a backup, is not what it should be: {Reason}. Next: {Hint}")]
+    private partial void SidecarDamaged(string source, string file, string reason, string hint);
+
+    [LoggerMessage(EventId = 1120, EventName = "backup_lost", Level = LogLevel.Error, Message = "verification of {Source}: backup {Backup} is gone from the store, and retention did not remove it. Next: find out who deleted it; a copy of the store may have it")]
+    private partial void Lost(string source, string backup);
 
     [LoggerMessage(EventId = 1110, EventName = "result_not_kept", Level = LogLevel.Warning, Message = "verification of {Source}: what reading {File} back showed counts, but can't be kept beside it: {Reason}. Next: {Hint}")]
     private partial void ResultNotKept(string source, string file, string reason, string hint);

@@ -92,6 +92,8 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
             $"{none}{string.Join("; ", newestFirst.Select(WhyNot))}",
             newestFirst.Find(candidate => IsOnlyDoubted(candidate.Backup)) is { Backup: var doubted }
                 ? $"find out who wrote {BackupFiles.Checksum(doubted.File)} (nexus-backup verify {doubted.Id} says how it is mended); restore it now: nexus-backup restore '{source}' --id {doubted.Id}"
+                : newestFirst.Find(candidate => candidate.Backup.ManifestTrouble is not null) is { Backup: var unbelieved }
+                ? $"nexus-backup verify {unbelieved.File} says whether only its manifest is damaged, and how it is restored without; a copy of the store may have the manifest"
                 : at is null
                     ? "look for a copy elsewhere and put it into the store's directory; a damaged one may be salvaged by hand (docs/runbook.md). This is level L3: escalate (runbook §4)"
                     : $"leave --at out, or choose a later time (nexus-backup list '{source}')")

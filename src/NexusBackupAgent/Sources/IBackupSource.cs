@@ -37,6 +37,12 @@ internal interface IBackupSource
     /// <exception cref="DamagedLinkException">One of them is not what was stored.</exception>
     Task<ContentCheck> CheckAsync(StoredChain chain, ScratchDirectory scratch, CancellationToken cancellationToken);
 
+    /// <summary>Looks whether the small files of the kind's own beside a backup are what they should be. One that is missing is no trouble.</summary>
+    /// <param name="scratch">Room to expand in, for kinds that have to.</param>
+    /// <returns>What each damaged one ends with behind the artifact's name, and what is wrong with it.</returns>
+    Task<IReadOnlyList<(string Ending, string Reason)>> CheckSidecarsAsync(StoredLink link, ScratchDirectory scratch, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<(string, string)>>([]);
+
     /// <summary>Where a restore puts it.</summary>
     /// <param name="to">A place of its own, absolute; a directory of the scratch space makes a drill. Null: over the live one.</param>
     IRestoreTarget Target(string? to);

@@ -35,7 +35,7 @@ internal interface IBackupStore
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     Task<Stream> OpenAsync(string path, CancellationToken cancellationToken);
 
-    /// <summary>The files directly in a directory, hidden ones included; none when the directory is absent.</summary>
+    /// <summary>The files directly in a directory, hidden ones included, and what else bears a name there (<see cref="StoredFile.IsOdd"/>); none when the directory is absent.</summary>
     Task<IReadOnlyList<StoredFile>> ListAsync(string directory, CancellationToken cancellationToken);
 
     /// <summary>The names of the directories directly in a directory; none when it is absent.</summary>
@@ -90,6 +90,17 @@ internal readonly record struct StoredFile(string Name, long Length, DateTimeOff
 
     /// <summary>Whether it is a file that the store is writing under another name, or was when its process died.</summary>
     public bool IsUnfinished { get; init; }
+
+    /// <summary>Whether the name is not a file's but a directory's, a pipe's, a socket's or a device's: whoever opened it might wait for ever.</summary>
+    public bool IsOdd { get; init; }
+
+    /// <summary>Why nobody should read it into memory; null when it is a file of at most so many bytes.</summary>
+    public string? WhyNotSmall(long most) => this switch
+    {
+        { IsOdd: true } => "it is a directory, a pipe or a device, and no file",
+        { Length: var length } when length > most => $"it has {length} bytes, and no such file has more than {most}",
+        _ => null,
+    };
 }
 
 /// <summary>Room in a store, in bytes, counted as <c>df</c> counts.</summary>

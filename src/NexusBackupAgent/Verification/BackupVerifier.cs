@@ -3,6 +3,7 @@ using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Verification;
 
@@ -43,6 +44,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         try
         {
             var read = await ReadBackAsync(
+                source: null, // who restores needs none of its small files
                 catalog,
                 backup,
                 async chain => (prepared = await target.PrepareAsync(chain, at: null, cancellationToken)).Check,
@@ -73,21 +75,24 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken) =>
         backup.Unreadable is { } unreadable
             ? Task.FromException<Backup>(unreadable)
-            : ReadBackAsync(catalog, backup, chain => source.CheckAsync(chain, scratch, cancellationToken), scratch.Path, progress, recordsDamage, cancellationToken);
+            : ReadBackAsync(source, catalog, backup, chain => source.CheckAsync(chain, scratch, cancellationToken), scratch.Path, progress, recordsDamage, cancellationToken);
 
+    /// <param name="source">Looks at the small files of its kind's own as well; null: nobody does.</param>
     /// <param name="check">Reads the chain and makes the kind's own check.</param>
     /// <param name="place">Where that is done, for people.</param>
     private async Task<Backup> ReadBackAsync(
-        BackupCatalog catalog, Backup backup, Func<StoredChain, Task<ContentCheck>> check, string place, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken)
+        IBackupSource? source, BackupCatalog catalog, Backup backup, Func<StoredChain, Task<ContentCheck>> check, string place, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken)
     {
         var chain = CatalogLink.ChainOf(catalog, backup, isJudged: true, progress);
         var (content, damaged) = await ReadAsync(chain, backup, check, cancellationToken);
         if (damaged is not null && damaged != chain.Tip)
             throw new DamagedBaseException(await FoundDamagedAsync(catalog, damaged, recordsDamage, cancellationToken), damaged.Location);
         var reading = ((CatalogLink)chain.Tip).Reading!;
+        var noted = await catalog.ReadChecksumsAsync(backup.File, cancellationToken);
+        var unclear = UnclearOf(noted, backup);
         var checks = new List<CheckResult>
         {
-            Result(VerificationCheck.Checksum, await ChecksumAsync(catalog, backup, reading, content, cancellationToken)),
+            Result(VerificationCheck.Checksum, ChecksumFinding(noted, backup, reading, content), unclear is null ? null : $"its .sha256 file tells nothing: {unclear}"),
             Result(VerificationCheck.Encoding, reading.Artifact.EncodingFailure),
         };
         var isAsCommitted = backup.Manifest.IsCommitted && reading is { Artifact.EncodingFailure: null } && DamageOf(backup.Manifest, reading, content) is null;
@@ -100,6 +105,12 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
 
         var result = new VerificationResult(
             backup.Id, timeProvider.GetUtcNow(), reading.Artifact.Stored.Length, checks.TrueForAll(check => check.Passed), checks) { IsAsCommitted = isAsCommitted };
+        backup = backup with
+        {
+            DoubtsOnlyManifest = backup.ManifestTrouble is not null && content is { Finding: null } && reading.Artifact.EncodingFailure is null
+                && noted?.Of(NamesOf(backup.File)).Sha256 == reading.Artifact.Stored.Sha256,
+            Troubles = await TroublesAsync(source, catalog, backup, chain.Tip, unclear, cancellationToken),
+        };
         if (backup.State == BackupState.Quarantined || (!result.Passed && !recordsDamage))
             return backup with { Verification = result }; // what was set aside is evidence: nothing beside it changes
         return await KeepAsync(catalog, backup, result, reading.Artifact, cancellationToken);
@@ -160,17 +171,46 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
 
     private static CheckResult Result(VerificationCheck check, string? finding, string? note = null) => new(check, finding is null, finding ?? note ?? "");
 
-    private static async Task<string?> ChecksumAsync(BackupCatalog catalog, Backup backup, LinkReading reading, ContentCheck? content, CancellationToken cancellationToken)
+    /// <summary>The command that mends a <c>.sha256</c> file, once somebody found out who wrote it.</summary>
+    public static string MendOfChecksum(BackupCatalog catalog, Backup backup) =>
+        catalog.Store.Inspection.CommandFor(StoreQuestion.WhatIsItsSum, catalog.PathOf(backup.File)) is { } sum ? $"{sum} > '{BackupFiles.Checksum(backup.File)}'" : "delete it";
+
+    private static string[] NamesOf(string file) => [file, BackupFiles.Original(file)];
+
+    /// <summary>Why the <c>.sha256</c> file tells nothing of the backup, or not the same of a part as the manifest; null when there is none, or it tells what it should.</summary>
+    private static string? UnclearOf(NotedSums? noted, Backup backup)
+    {
+        if (noted is null || (noted.IsEmpty && backup.Manifest.Adopted))
+            return null; // sha256sum is still at work on it, or was never let finish: it claims nothing
+        if (noted.Of(NamesOf(backup.File)).Problem is { } problem)
+            return problem;
+        return backup.Manifest.Adopted ? null : backup.Manifest.Parts
+            .Select(part => (part.Stored.Sha256, Noted: noted.Of([.. NamesOf(backup.File).Select(file => BackupFiles.Part(file, part.Name))])))
+            .Select(part => part.Noted.Problem ?? (part.Noted.Sha256 == part.Sha256 ? null : "it holds another SHA-256 of a part than the manifest"))
+            .FirstOrDefault(problem => problem is not null);
+    }
+
+    private static string? ChecksumFinding(NotedSums? noted, Backup backup, LinkReading reading, ContentCheck? content)
     {
         var (manifest, stored) = (backup.Manifest, reading.Artifact.Stored);
-        var written = await catalog.ReadChecksumAsync(backup.File, cancellationToken);
-        if (written is { Length: 0 } && manifest.Adopted)
-            written = null; // sha256sum is still at work on it, or was never let finish: it claims nothing
-        if (written is not null && written != stored.Sha256)
-            return $"its SHA-256 is {stored.Shown()} and its .sha256 file says {(written.Length == 0 ? "nothing" : ArtifactDigest.Show(written))}";
+        if (noted?.Of(NamesOf(backup.File)).Sha256 is { } written && written != stored.Sha256)
+            return $"its SHA-256 is {stored.Shown()} and its .sha256 file says {ArtifactDigest.Show(written)}";
         if (!manifest.IsCommitted)
-            return manifest.Adopted ? null : "its manifest is damaged or belongs to another backup";
+            return manifest.Adopted ? null : backup.ManifestDamage ?? "its manifest can't be read";
         return DamageOf(manifest, reading, content);
+    }
+
+    /// <summary>What is wrong with the small files beside it, the manifest aside. None of it speaks against the backup.</summary>
+    private async Task<IReadOnlyList<SidecarTrouble>> TroublesAsync(
+        IBackupSource? source, BackupCatalog catalog, Backup backup, StoredLink link, string? unclear, CancellationToken cancellationToken)
+    {
+        var ofKind = source is not null && backup is { Manifest.IsCommitted: true, IsSetAside: false } ? await source.CheckSidecarsAsync(link, scratch, cancellationToken) : [];
+        return (unclear, ofKind.Count) is (null, 0) ? backup.Troubles :
+        [
+            .. backup.Troubles,
+            .. unclear is null ? (SidecarTrouble[])[] : [new(BackupFiles.Checksum(backup.File), unclear, $"find out who wrote it; then: {MendOfChecksum(catalog, backup)}")],
+            .. ofKind.Select(trouble => new SidecarTrouble(backup.File + trouble.Ending, trouble.Reason, "delete it; it is made anew from the backup when it is needed")),
+        ];
     }
 
     /// <summary>What speaks against the bytes that were read, and what they give; null when they are what was captured.</summary>

@@ -113,11 +113,19 @@ internal sealed class Quarantine(BackupVerifier verifier, TimeProvider timeProvi
         if (corrupt.Verification is { DoubtsOnlyChecksumFile: true })
         {
             var (file, checksum) = (catalog.Locate(corrupt.File), BackupFiles.Checksum(corrupt.File));
-            var mend = catalog.Store.Inspection.CommandFor(StoreQuestion.WhatIsItsSum, catalog.PathOf(corrupt.File)) is { } sum ? $"{sum} > '{checksum}'" : "delete it";
             throw new BackupException(
                 FailureKind.Verification,
                 $"'{file}' holds exactly what was captured, and only {checksum} says otherwise, so it is left where it is",
-                $"find out who wrote {checksum}; once that is explained: {mend}, and verify it again");
+                $"find out who wrote {checksum}; once that is explained: {BackupVerifier.MendOfChecksum(catalog, corrupt)}, and verify it again");
+        }
+
+        if (corrupt is { DoubtsOnlyManifest: true, ManifestTrouble: { } manifest })
+        {
+            var away = catalog.Store.Inspection.Rename(catalog.PathOf(manifest.File), catalog.PathOf(manifest.File + ".damaged")) ?? $"move {manifest.File} away";
+            throw new BackupException(
+                FailureKind.Verification,
+                $"'{catalog.Locate(corrupt.File)}' is what its .sha256 file says and passes its checks, and only its manifest is damaged, so it is left where it is",
+                $"bring {manifest.File} back from a copy of the store; if there is none: {away}, and verify it again: it then counts as one that somebody made by hand, and can be restored");
         }
 
         var now = await catalog.FindAgainAsync(corrupt, cancellationToken);

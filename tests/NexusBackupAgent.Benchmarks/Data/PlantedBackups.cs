@@ -1,6 +1,5 @@
 using System.IO.Compression;
 using System.Security.Cryptography;
-using System.Text.Json;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Sources;
@@ -53,8 +52,8 @@ internal sealed class PlantedBackups
             id, capturedAt.AddSeconds(1), stored.Length, Passed: true, [.. Enum.GetValues<VerificationCheck>().Select(check => new CheckResult(check, Passed: true, Detail: ""))]);
         File.WriteAllBytes(path, artifact);
         File.WriteAllText(BackupFiles.Checksum(path), $"{stored.Sha256}  {file}\n");
-        File.WriteAllBytes(BackupFiles.Manifest(path), JsonSerializer.SerializeToUtf8Bytes(manifest, CatalogJson.Readable.BackupManifest));
-        File.WriteAllBytes(BackupFiles.Verification(path), JsonSerializer.SerializeToUtf8Bytes(verification, CatalogJson.Readable.VerificationResult));
+        File.WriteAllBytes(BackupFiles.Manifest(path), SealedJson.Write(manifest, CatalogJson.Readable.BackupManifest));
+        File.WriteAllBytes(BackupFiles.Verification(path), SealedJson.Write(verification, CatalogJson.Readable.VerificationResult));
     }
 
     private static ArtifactDigest DigestOf(byte[] bytes) => new(bytes.Length, Convert.ToHexStringLower(SHA256.HashData(bytes)));

@@ -121,7 +121,7 @@ public abstract class CatalogContract
         await session.SweepAsync(TimeProvider.System.GetUtcNow().AddYears(1), Grace, CancellationToken.None);
         var first = await session.PassAsync(await session.AddAsync(Some.Text(1000)));
         var second = await session.PassAsync(await session.AddInPartsAsync()); // of the same second: the name must differ
-        Assert.NotNull(await session.ReadChecksumAsync(first.File, CancellationToken.None));
+        Assert.NotNull(await session.ReadChecksumsAsync(first.File, CancellationToken.None));
         await session.RemoveAsync(old, CancellationToken.None);
         await session.SetAsideAsync(doubtful, CancellationToken.None);
         var known = await session.AllAsync();

@@ -17,14 +17,15 @@ public sealed class CompanionReaderTests : IDisposable
     {
         const string Whole = """{"id": "x"}""";
         var reader = new CompanionReader<VerificationResult>(
-            new SourceDirectory(new LocalDirectoryStore("local", temp.Path), "", CatalogUse.Formats), CatalogJson.Readable.VerificationResult);
+            new SourceDirectory(new LocalDirectoryStore("local", temp.Path), "", CatalogUse.Formats), CatalogJson.Readable.VerificationResult, CatalogJson.Strict.VerificationResult);
         await File.WriteAllTextAsync(temp["a"], Whole[..5]);
 
-        var (value, failure) = await reader.ReadAsync(new StoredFile("a", Whole.Length, Some.Instant), CancellationToken.None);
-        Assert.Null(value);
-        Assert.Equal(FailureKind.Io, failure?.Kind);
-        Assert.Contains("of its 11 bytes 5 came", failure!.Message, StringComparison.Ordinal);
+        var part = await reader.ReadAsync(new StoredFile("a", Whole.Length, Some.Instant), CancellationToken.None);
+        Assert.Equal((null, null, FailureKind.Io), (part.Value, part.Damage, part.Failure?.Kind));
+        Assert.Contains("of its 11 bytes 5 came", part.Failure!.Message, StringComparison.Ordinal);
 
-        Assert.Equal((null, null), await reader.ReadAsync(new StoredFile("a", 5, Some.Instant), CancellationToken.None)); // all of it: that is damage
+        var all = await reader.ReadAsync(new StoredFile("a", 5, Some.Instant), CancellationToken.None);
+        Assert.Equal((null, null), (all.Value, all.Failure));
+        Assert.NotNull(all.Damage);
     }
 }

@@ -112,7 +112,7 @@ public sealed class IncrementFilesTests : IDisposable
         var full = await catalog.AddAsync(Some.Noise(1000));
         await IncrementAsync(full, hours: 1);
         var manifest = Path.Combine(temp.Path, BackupFiles.Manifest(full.File));
-        await File.WriteAllTextAsync(manifest, (await File.ReadAllTextAsync(manifest)).Replace("\"itsm\"", "\"other\"", StringComparison.Ordinal));
+        await Sidecar.EditAsync(manifest, text => text.Replace("\"itsm\"", "\"other\"", StringComparison.Ordinal));
 
         Assert.Equal($"backup {full.Id}, which it builds on, belongs to source other", Assert.Single(await catalog.AllAsync()).BrokenChain);
     }

@@ -345,12 +345,23 @@ public sealed class CommandTests : IDisposable
     /// <summary>Makes of a backup by hand one that the schedule would have made.</summary>
     private static async Task MakeDailyAsync(string artifact, int daysAgo)
     {
-        foreach (var file in Directory.GetFiles(Path.GetDirectoryName(artifact)!, Path.GetFileName(artifact) + "*"))
-            File.Move(file, file.Replace("manual_", "daily_", StringComparison.Ordinal));
-        var manifest = artifact.Replace("manual_", "daily_", StringComparison.Ordinal) + ".manifest.json";
-        var text = (await File.ReadAllTextAsync(manifest)).Replace("manual", "daily", StringComparison.Ordinal);
         var at = Workplace.Now.AddDays(-daysAgo);
-        await File.WriteAllTextAsync(manifest, System.Text.RegularExpressions.Regex.Replace(text, @"(?<=""capturedAt"": "")[^""]+", at.ToString("O", System.Globalization.CultureInfo.InvariantCulture)));
+        var daily = $"daily_{TimeZoneInfo.ConvertTime(at, Some.Tokyo):yyyyMMdd_HHmmss}.db.gz";
+        foreach (var file in Directory.GetFiles(Path.GetDirectoryName(artifact)!, Path.GetFileName(artifact) + "*"))
+        {
+            var moved = file.Replace(Path.GetFileName(artifact), daily, StringComparison.Ordinal);
+            File.Move(file, moved);
+            if (file.EndsWith(".sha256", StringComparison.Ordinal))
+                await File.WriteAllTextAsync(moved, (await File.ReadAllTextAsync(moved)).Replace(Path.GetFileName(artifact), daily, StringComparison.Ordinal));
+            if (file.EndsWith(".json", StringComparison.Ordinal))
+                await Sidecar.EditAsync(moved, text => Dated(text.Replace(Path.GetFileName(artifact), daily, StringComparison.Ordinal).Replace("\"manual\"", "\"daily\"", StringComparison.Ordinal), at));
+        }
+    }
+
+    private static string Dated(string text, DateTimeOffset at)
+    {
+        text = System.Text.RegularExpressions.Regex.Replace(text, @"(?<=""capturedAt"": "")[^""]+", at.ToString("O", System.Globalization.CultureInfo.InvariantCulture));
+        return System.Text.RegularExpressions.Regex.Replace(text, @"(?<=""id"": "")[^-""]+", at.UtcDateTime.ToString("yyyyMMdd'T'HHmmss'Z'", System.Globalization.CultureInfo.InvariantCulture));
     }
 
     private void InJournal(Action<OperationJournal> act)

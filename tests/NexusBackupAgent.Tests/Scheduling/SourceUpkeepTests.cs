@@ -166,7 +166,7 @@ public sealed class SourceUpkeepTests : IDisposable, ILogger
         var file = Path.Combine(bench.StorePath, backup.File);
         File.SetLastWriteTimeUtc(file, clock.GetUtcNow().AddMinutes(-2).UtcDateTime);
         await bench.Source.Catalog.RecordAsync(backup, backup.Verification! with { Passed = false }, CancellationToken.None);
-        await File.WriteAllTextAsync(file + ".sha256", "0000");
+        await File.WriteAllTextAsync(file + ".sha256", new string('0', 64));
         for (var minute = 0; minute < 60; minute++)
         {
             await LookAfterAsync();

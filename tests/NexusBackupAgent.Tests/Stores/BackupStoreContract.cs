@@ -104,7 +104,7 @@ public abstract class BackupStoreContract
         await WriteAsync("d/.hidden", "2");
         await WriteAsync("d/sub/b", "3");
 
-        Assert.Equal([".hidden", "a"], (await Store.ListAsync("d", CancellationToken.None)).Select(file => file.Name).Order(StringComparer.Ordinal));
+        Assert.Equal([".hidden", "a"], (await Store.ListAsync("d", CancellationToken.None)).Where(file => !file.IsOdd).Select(file => file.Name).Order(StringComparer.Ordinal));
         Assert.Equal(["sub"], await Store.ListDirectoriesAsync("d", CancellationToken.None));
         Assert.Equal(["d"], await Store.ListDirectoriesAsync("", CancellationToken.None));
     }

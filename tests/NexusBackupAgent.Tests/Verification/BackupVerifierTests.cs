@@ -146,7 +146,7 @@ public sealed class BackupVerifierTests : IDisposable
     [InlineData("head -c 8192 ../app.db | gzip > m.db.gz")]
     [InlineData("(gzip -c ../app.db; echo garbage) > m.db.gz")]
     [InlineData("cp ../app.db m.db.gz")]
-    [InlineData("gzip -c ../app.db > m.db.gz; echo 0000 > m.db.gz.sha256")]
+    [InlineData("gzip -c ../app.db > m.db.gz; printf %064d 0 > m.db.gz.sha256")]
     public async Task A_bad_hand_made_backup_is_corrupt_and_stays_as_it_is(string make)
     {
         await SqliteSamples.LedgerAsync(bench.Database, "delete");

@@ -117,7 +117,7 @@ public sealed class ChainVerificationTests
         using var _ = bench;
         var captured = chain[1];
         var manifest = Path.Combine(bench.Bench.StorePath, BackupFiles.Manifest(captured.File));
-        await File.WriteAllTextAsync(manifest, (await File.ReadAllTextAsync(manifest)).Replace(captured.Manifest.Restored!.Value.Sha256, new string('0', 64), StringComparison.Ordinal));
+        await Sidecar.EditAsync(manifest, text => text.Replace(captured.Manifest.Restored!.Value.Sha256, new string('0', 64), StringComparison.Ordinal));
 
         var read = await bench.VerifyAsync(await bench.FindAsync(captured));
 
@@ -135,7 +135,7 @@ public sealed class ChainVerificationTests
         var read = await bench.VerifyAsync((await bench.Bench.BackupsAsync())[0]);
 
         Assert.Equal((BackupState.Quarantined, true), (read.State, read.IsSetAside));
-        Assert.Equal("its manifest is damaged or belongs to another backup", read.Verification!.FirstFailure);
+        Assert.Equal($"its manifest {BackupFiles.Manifest(chain[1].File)} is damaged or belongs to another backup: it lacks what belongs there, or is no JSON at all", read.Verification!.FirstFailure);
         Assert.Equal(BackupState.Good, (await bench.FindAsync(chain[0])).State);
     }
 

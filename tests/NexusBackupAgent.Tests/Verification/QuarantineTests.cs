@@ -206,11 +206,10 @@ public sealed class QuarantineTests : IDisposable
         Assert.Empty(store.Log);
     }
 
-    [Theory]
-    [InlineData("")]
-    [InlineData("0000  daily_20260214_020000.db.gz\n")]
-    public async Task A_wrong_checksum_file_alone_does_not_set_a_good_artifact_aside(string text)
+    [Fact]
+    public async Task A_wrong_checksum_file_alone_does_not_set_a_good_artifact_aside()
     {
+        var text = $"{new string('0', 64)}  daily_20260214_020000.db.gz\n";
         var backup = await BackupAsync();
         var checksum = Path.Combine(bench.StorePath, backup.File + ".sha256");
         await File.WriteAllTextAsync(checksum, text);
@@ -224,6 +223,27 @@ public sealed class QuarantineTests : IDisposable
         var command = refusal.Hint[refusal.Hint.IndexOf("cd ", StringComparison.Ordinal)..refusal.Hint.IndexOf(", and", StringComparison.Ordinal)];
         await Shell.BashAsync(command); // what the message says to do
         Assert.Equal(BackupState.Good, (await VerifyAsync(Assert.Single(await bench.BackupsAsync()))).State);
+    }
+
+    [Theory]
+    [InlineData("", "it is empty")]
+    [InlineData("0000  daily_20260214_020000.db.gz\n", "it holds no SHA-256 of daily_20260214_020000.db.gz")]
+    [InlineData("<html>404 Not Found</html>", "it holds no SHA-256 of daily_20260214_020000.db.gz")]
+    public async Task A_checksum_file_that_tells_nothing_is_told_and_the_artifact_judged_without_it(string text, string reason)
+    {
+        var backup = await BackupAsync();
+        await File.WriteAllTextAsync(Path.Combine(bench.StorePath, backup.File + ".sha256"), text);
+
+        var verified = await VerifyAsync(backup);
+
+        Assert.Equal((backup.File, BackupState.Good), (verified.File, verified.State));
+        var trouble = Assert.Single(verified.Troubles);
+        Assert.Equal((backup.File + ".sha256", reason), (trouble.File, trouble.Reason));
+        await Shell.BashAsync(trouble.Remedy[trouble.Remedy.IndexOf("cd ", StringComparison.Ordinal)..]); // what the message says to do
+        Assert.Empty((await VerifyAsync(Assert.Single(await bench.BackupsAsync()))).Troubles);
+
+        Flip(backup);
+        Assert.Equal(BackupState.Quarantined, (await VerifyAsync(Assert.Single(await bench.BackupsAsync()))).State);
     }
 
     [SkippableFact]
@@ -254,9 +274,26 @@ public sealed class QuarantineTests : IDisposable
     }
 
     [Fact]
-    public async Task A_damaged_manifest_goes_with_its_artifact()
+    public async Task A_damaged_manifest_alone_does_not_set_a_sound_artifact_aside_and_the_message_says_how_to_restore_it()
     {
         var backup = await BackupAsync();
+        await File.WriteAllTextAsync(Path.Combine(bench.StorePath, backup.File + ".manifest.json"), "{");
+
+        var verified = await VerifyAsync(Assert.Single(await bench.BackupsAsync()));
+
+        Assert.Equal((backup.File, BackupState.Corrupt), (verified.File, verified.State));
+        var refusal = bench.Journal.Last("itsm", OperationKind.Quarantine)!.Failure!;
+        Assert.Contains("only its manifest is damaged", refusal.Message, StringComparison.Ordinal);
+        await Shell.BashAsync(refusal.Hint[refusal.Hint.IndexOf("mv ", StringComparison.Ordinal)..refusal.Hint.IndexOf(", and verify", StringComparison.Ordinal)]);
+        Assert.Equal(BackupState.Good, (await VerifyAsync(Assert.Single(await bench.BackupsAsync()))).State);
+        Assert.True(Assert.Single(await bench.BackupsAsync()).Manifest.Adopted);
+    }
+
+    [Fact]
+    public async Task A_damaged_manifest_goes_with_its_artifact_when_nothing_else_vouches_for_that()
+    {
+        var backup = await BackupAsync();
+        File.Delete(Path.Combine(bench.StorePath, backup.File + ".sha256"));
         await File.WriteAllTextAsync(Path.Combine(bench.StorePath, backup.File + ".manifest.json"), "{");
 
         Assert.Equal(BackupState.Quarantined, (await VerifyAsync(Assert.Single(await bench.BackupsAsync()))).State);
@@ -334,7 +371,7 @@ public sealed class QuarantineTests : IDisposable
         if (damage == "flip")
             Damage.FlipBit(file + artifact);
         if (damage == "wrong hash")
-            await File.WriteAllTextAsync(file + companions + ".sha256", "0000  x");
+            await File.WriteAllTextAsync(file + companions + ".sha256", new string('0', 64));
         var before = Contents();
         using var frozen = new FaultyStore(bench.Store, failing: 1, FaultTime.Before, staysDead: true);
         using var agent = new Workbench(clock, Path.Combine(bench.Root, "frozen"), frozen, source);
@@ -353,7 +390,7 @@ public sealed class QuarantineTests : IDisposable
     public async Task The_reason_names_no_file_that_is_renamed_with_it()
     {
         var backup = await BackupAsync();
-        await File.WriteAllTextAsync(Path.Combine(bench.StorePath, backup.File + ".sha256"), "0000  x");
+        await File.WriteAllTextAsync(Path.Combine(bench.StorePath, backup.File + ".sha256"), new string('0', 64));
         Flip(backup);
 
         var verified = await VerifyAsync(backup);

@@ -76,6 +76,9 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
         }
     }
 
+    public async Task<IReadOnlyList<(string Ending, string Reason)>> CheckSidecarsAsync(StoredLink link, ScratchDirectory scratch, CancellationToken cancellationToken) =>
+        await indexes.FaultOfAsync(link, cancellationToken) is { } fault ? [(PageIndexes.Ending, fault)] : [];
+
     public IRestoreTarget Target(string? to) => new FileTarget(files, path, to);
 
     /// <summary>Freezes a consistent state of the database; the caller disposes it.</summary>

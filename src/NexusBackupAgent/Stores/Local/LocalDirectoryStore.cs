@@ -63,6 +63,8 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
     public Task<byte[]> ReadAsync(string path, CancellationToken cancellationToken) =>
         Task.FromResult(SmallFile.TryRead(Locate(path)) ?? Read(path, target =>
         {
+            if (FileStatus.Of(target) is { IsRegular: false })
+                throw new IOException("it is a directory, a pipe or a device, and no file");
             using var file = File.OpenHandle(target, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             var bytes = new byte[RandomAccess.GetLength(file) + 1]; // to its end, wherever that is: what can't be read must fail here
             var length = 0;
@@ -73,6 +75,8 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
 
     public Task<Stream> OpenAsync(string path, CancellationToken cancellationToken) => Task.FromResult(Read<Stream>(path, target =>
     {
+        if (FileStatus.Of(target) is { IsRegular: false }) // whoever opens a pipe waits for its other end
+            throw new IOException("it is a directory, a pipe or a device, and no file");
         var file = File.OpenHandle(target, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan | FileOptions.Asynchronous);
         PageCache.Forget(file); // what memory still holds of it would prove nothing of the disk
         var buffer = (int)Math.Clamp(RandomAccess.GetLength(file), 1, LargestBuffer);

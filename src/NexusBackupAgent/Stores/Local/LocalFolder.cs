@@ -15,14 +15,14 @@ internal static partial class DirectoryListing
     private const FileAttributes Nowhere = (FileAttributes)(-1); // what .NET reports for what does not exist
 
     /// <returns>
-    /// Those that are still there when they are asked about, in the order of the directory. No pipes, sockets and devices:
-    /// whoever opened one would wait for its other end.
+    /// Those that are still there when they are asked about, in the order of the directory. What is no file, such as a pipe or
+    /// another directory, is among them as odd: in the place of a small file it must not pass for one that is absent.
     /// </returns>
     /// <exception cref="IOException">The directory can't be listed, or a file in it can't be asked about.</exception>
     /// <exception cref="UnauthorizedAccessException">This user may not.</exception>
     public static async Task<IReadOnlyList<StoredFile>> ReadAsync(string directory, CancellationToken cancellationToken)
     {
-        string[] names = [.. new FileSystemEnumerable<string>(directory, (ref entry) => entry.FileName.ToString(), Everything) { ShouldIncludePredicate = (ref entry) => !entry.IsDirectory }];
+        string[] names = [.. new FileSystemEnumerable<string>(directory, (ref entry) => entry.FileName.ToString(), Everything)];
         var files = new StoredFile[names.Length];
         await Sections.DoAsync(names.Length, DescribeSection, cancellationToken);
         return Array.TrueForAll(files, file => file.Name is not null) ? files : [.. files.Where(file => file.Name is not null)];
@@ -40,21 +40,21 @@ internal static partial class DirectoryListing
         using var folder = new OpenFolder(directory);
         for (var place = 0; place < names.Length; place++)
         {
-            files[place] = folder.StatusOf(names[place]) is not { } status ? DescribeOdd(new FileInfo(Path.Combine(directory, names[place])))
-                : status.IsRegular ? Describe(names[place], status)
-                : default;
+            files[place] = folder.StatusOf(names[place]) is { } status
+                ? Describe(names[place], status)
+                : DescribeUnasked(new FileInfo(Path.Combine(directory, names[place])));
         }
     }
 
     private static StoredFile Describe(string name, FileStatus status) =>
-        new(name, (long)status.Length, DateTimeOffset.UnixEpoch.AddTicks(status.Modified / TimeSpan.NanosecondsPerTick)) { ChangedAt = status.ChangedAt, IsUnfinished = IsUnfinished(name) };
+        new(name, (long)status.Length, DateTimeOffset.UnixEpoch.AddTicks(status.Modified / TimeSpan.NanosecondsPerTick)) { ChangedAt = status.ChangedAt, IsUnfinished = status.IsRegular && IsUnfinished(name), IsOdd = !status.IsRegular };
 
     /// <summary>Of what the kernel's quick answer was no: a link that leads nowhere is there, and what can't be asked about is not gone.</summary>
-    private static StoredFile DescribeOdd(FileInfo file) =>
+    private static StoredFile DescribeUnasked(FileInfo file) =>
         IsThere(file) ? new StoredFile(file.Name, file.Length, new DateTimeOffset(file.LastWriteTimeUtc)) { ChangedAt = FileStatus.Of(file.FullName)?.ChangedAt, IsUnfinished = IsUnfinished(file.Name) } : default;
 
     /// <summary>One file, as a listing tells it.</summary>
-    public static StoredFile Describe(FileInfo file) => FileStatus.Of(file.FullName) is { } status ? Describe(file.Name, status) : DescribeOdd(file);
+    public static StoredFile Describe(FileInfo file) => FileStatus.Of(file.FullName) is { } status ? Describe(file.Name, status) : DescribeUnasked(file);
 
     private static bool IsUnfinished(string name) => name.StartsWith('.') && Unfinished().IsMatch(name);
 
@@ -103,6 +103,7 @@ internal sealed partial class OpenFolder : IDisposable
 internal static unsafe partial class SmallFile
 {
     private const int CloseOnExec = 0x80000; // O_CLOEXEC
+    private const int NoWaiting = 0x800; // O_NONBLOCK: for the other end of a pipe that somebody put in the file's place
 
     /// <summary>Bytes; a larger file is read as any other.</summary>
     private const int Largest = 16 << 10;
@@ -112,7 +113,7 @@ internal static unsafe partial class SmallFile
     {
         if (!OperatingSystem.IsLinux())
             return null;
-        var file = Open(path, CloseOnExec);
+        var file = Open(path, CloseOnExec | NoWaiting);
         if (file < 0)
             return null;
         try

@@ -186,12 +186,16 @@ public sealed class LocalDirectoryStoreTests : BackupStoreContract, IDisposable
     }
 
     [SkippableFact]
-    public async Task A_pipe_is_no_file_and_a_link_that_leads_nowhere_is_one()
+    public async Task A_pipe_and_a_directory_are_told_as_no_files_and_a_link_that_leads_nowhere_as_one()
     {
         Need.Tool("mkfifo");
         await Shell.RunAsync("mkfifo", temp["pipe"]);
         File.CreateSymbolicLink(temp["link"], "/not/mounted");
-        Assert.Equal("link", Assert.Single(await Store.ListAsync("", CancellationToken.None)).Name);
+        Directory.CreateDirectory(temp["directory"]);
+        Assert.Equal(
+            [("directory", true), ("link", false), ("pipe", true)],
+            (await Store.ListAsync("", CancellationToken.None)).OrderBy(file => file.Name, StringComparer.Ordinal).Select(file => (file.Name, file.IsOdd)));
+        Assert.Equal(FailureKind.Io, (await Assert.ThrowsAsync<BackupException>(() => Store.OpenAsync("pipe", CancellationToken.None))).Kind);
     }
 
     [SkippableFact]

@@ -14,6 +14,12 @@ internal sealed partial class PageIndexes(ScratchDirectory scratch, ILogger<Page
     /// <summary>What lies beside an artifact.</summary>
     public const string Ending = ".pages";
 
+    /// <summary>Bytes; SQLite knows no smaller one.</summary>
+    private const long SmallestPage = 512;
+
+    /// <summary>Bytes that make a file worth no copy, beyond what the pages take.</summary>
+    private const long NoIndex = 1 << 20;
+
     public PageIndexDraft NewDraft() => new(scratch.NewFile());
 
     /// <summary>What the pages of a backup's state are.</summary>
@@ -39,12 +45,38 @@ internal sealed partial class PageIndexes(ScratchDirectory scratch, ILogger<Page
         }
     }
 
+    /// <summary>What is wrong with the index beside a backup; null when nothing is, or there is none.</summary>
+    public async Task<string?> FaultOfAsync(StoredLink link, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using (await OpenStoredAsync(link, cancellationToken))
+                return null;
+        }
+        catch (FileNotFoundException)
+        {
+            return null;
+        }
+        catch (Exception reason) when (reason is InvalidDataException or BackupException || IoFailure.IsKnown(reason))
+        {
+            return IsFull(reason) ? null : reason.Message; // without room for a copy nobody can tell
+        }
+    }
+
+    /// <exception cref="InvalidDataException">It is damaged, or an index of something else.</exception>
+    private async Task<PageIndex> OpenStoredAsync(StoredLink link, CancellationToken cancellationToken)
+    {
+        await using var stored = await link.OpenSidecarAsync(Ending, cancellationToken);
+        if (stored.CanSeek && stored.Length > NoIndex + (link.Content!.Value.Length / SmallestPage * PageIndexHeader.EntrySize))
+            throw new InvalidDataException($"it has {stored.Length} bytes, more than any index of this backup");
+        return await TakeAsync(stored.CopyToAsync, link, cancellationToken);
+    }
+
     private async Task<PageIndex> OpenOneAsync(StoredLink link, CancellationToken cancellationToken)
     {
         try
         {
-            await using var stored = await link.OpenSidecarAsync(Ending, cancellationToken);
-            return await TakeAsync(stored.CopyToAsync, link, cancellationToken);
+            return await OpenStoredAsync(link, cancellationToken);
         }
         catch (Exception reason) when (reason is InvalidDataException or FileNotFoundException || (reason is BackupException || IoFailure.IsKnown(reason)) && !IsFull(reason))
         {

@@ -1,0 +1,97 @@
+using NexusBackupAgent.Tests.Cli;
+using NexusBackupAgent.Tests.Support;
+
+namespace NexusBackupAgent.Tests.Operations;
+
+/// <summary>What was stored and is gone is told by <c>verify --all</c>, and what was removed rightly is not.</summary>
+public sealed class LostBackupsTests : IDisposable
+{
+    private readonly Workplace place = Workplace.WithDatabase();
+
+    public void Dispose() => place.Dispose();
+
+    [Fact]
+    public async Task A_manifest_whose_artifact_is_gone_is_told_until_it_is_explained()
+    {
+        var lost = await TwoAsync();
+        File.Delete(lost);
+
+        for (var time = 0; time < 2; time++)
+        {
+            var result = await place.RunAsync("verify", "--all");
+            Assert.Equal(4, result.Code);
+            Assert.Contains($"half of a backup of 'itsm' is gone: '{lost}.manifest.json'", Assert.Single(result.Errors), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task An_artifact_whose_manifest_is_gone_is_told()
+    {
+        var lost = await TwoAsync();
+        File.Delete(lost + ".manifest.json");
+        Assert.Contains("it is gone, and ", (await place.RunAsync("list")).Output, StringComparison.Ordinal);
+
+        var result = await place.RunAsync("verify", "--all");
+
+        Assert.Equal(4, result.Code);
+        Assert.Contains(result.Errors, error => error.Contains(Path.GetFileName(lost) + ".manifest.json", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_backup_of_which_nothing_is_left_is_told_once_and_by_its_id()
+    {
+        var lost = await TwoAsync();
+        var id = (await place.RunAsync("list", "--json")).Json.EnumerateArray().Single(backup => backup.GetProperty("file").GetString() == lost).GetProperty("id").GetString()!;
+        foreach (var file in Directory.GetFiles(place.Store, Path.GetFileName(lost) + "*"))
+            File.Delete(file);
+
+        var result = await place.RunAsync("verify", "itsm", "--all");
+        Assert.Equal(4, result.Code);
+        Assert.Contains(id, Assert.Single(result.Errors), StringComparison.Ordinal);
+        Assert.Equal(0, (await place.RunAsync("verify", "--all")).Code);
+    }
+
+    [Fact]
+    public async Task What_a_person_deletes_after_it_was_set_aside_is_no_loss()
+    {
+        var corrupt = await TwoAsync();
+        Damage.FlipBit(corrupt);
+        Assert.Equal(4, (await place.RunAsync("verify", "--all", "--no-replacement")).Code);
+        foreach (var file in Directory.GetFiles(place.Store, "*.bad*"))
+            File.Delete(file);
+
+        Assert.Equal(0, (await place.RunAsync("verify", "--all")).Code);
+    }
+
+    [Fact]
+    public async Task What_retention_removed_is_no_loss()
+    {
+        using var bench = new Workbench(new ManualClock(Some.Instant));
+        await SqliteSamples.LedgerAsync(bench.Database, "wal");
+        var clock = (ManualClock)bench.Clock;
+        bench.Journal.NoteSchedules("itsm", [new("daily", "0 2 * * *", bench.Source.Retention["daily"], Some.Instant)], Some.Instant, TimeZoneInfo.Utc);
+        for (var day = 0; day < 10; day++)
+        {
+            Assert.Null((await bench.RunAsync()).Failure);
+            clock.Advance(TimeSpan.FromDays(1));
+        }
+
+        Assert.True((await bench.BackupsAsync()).Count < 10);
+        Assert.Empty((await bench.Verifications.FindLostAsync(bench.Source, CancellationToken.None)).Whole);
+
+        var newest = (await bench.BackupsAsync())[0];
+        foreach (var file in Directory.GetFiles(bench.StorePath, newest.File + "*"))
+            File.Delete(file);
+        Assert.Equal(newest.Id, Assert.Single((await bench.Verifications.FindLostAsync(bench.Source, CancellationToken.None)).Whole).Backup);
+    }
+
+    /// <returns>The older artifact.</returns>
+    private async Task<string> TwoAsync()
+    {
+        Assert.Equal(0, (await place.RunAsync("backup")).Code);
+        var older = place.Artifact();
+        place.Clock.Set(Workplace.Now.AddHours(1));
+        Assert.Equal(0, (await place.RunAsync("backup")).Code);
+        return older;
+    }
+}

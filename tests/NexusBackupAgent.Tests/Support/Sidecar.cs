@@ -1,0 +1,17 @@
+using System.Text;
+using NexusBackupAgent.Catalog;
+
+namespace NexusBackupAgent.Tests.Support;
+
+/// <summary>Changes the small files beside a backup.</summary>
+internal static class Sidecar
+{
+    /// <summary>Changes the text as whoever writes such a file would: its seal agrees again.</summary>
+    public static async Task EditAsync(string path, Func<string, string> edit) =>
+        await File.WriteAllBytesAsync(path, SealedJson.Seal(Encoding.UTF8.GetBytes(edit(Open(await File.ReadAllTextAsync(path))))));
+
+    /// <summary>Takes the seal away, as an earlier version wrote none.</summary>
+    public static async Task UnsealAsync(string path) => await File.WriteAllTextAsync(path, Open(await File.ReadAllTextAsync(path)).TrimEnd('\n', ',') + "\n}");
+
+    private static string Open(string text) => text[..(text.LastIndexOf("\n  \"seal\"", StringComparison.Ordinal) + 1)];
+}
