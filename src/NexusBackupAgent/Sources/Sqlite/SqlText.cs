@@ -1,9 +1,16 @@
 namespace NexusBackupAgent.Sources.Sqlite;
 
 /// <param name="IsCollation">Otherwise a function.</param>
-/// <param name="Name">In lower case: SQLite does not tell cases apart.</param>
+/// <param name="Name">As <see cref="Fold"/> gives it.</param>
 internal readonly record struct SqlName(bool IsCollation, string Name)
 {
+    /// <summary>In lower case: SQLite does not tell cases apart, of the English letters alone.</summary>
+    public static string Fold(string name) => string.Create(name.Length, name, (folded, from) =>
+    {
+        for (var index = 0; index < folded.Length; index++)
+            folded[index] = char.IsAsciiLetterUpper(from[index]) ? (char)(from[index] | 0x20) : from[index];
+    });
+
     public override string ToString() => IsCollation ? $"the collation {Name}" : $"the function {Name}()";
 }
 
@@ -95,7 +102,7 @@ internal static class SqlText
 
         while (position < sql.Length && IsOfName(sql[position]))
             position++;
-        token = sql[start..position].ToLowerInvariant();
+        token = SqlName.Fold(sql[start..position]);
         return Kind.Word;
     }
 
@@ -126,7 +133,7 @@ internal static class SqlText
             position += sql[position] == end ? 2 : 1;
         var name = sql[start..Math.Min(position, sql.Length)];
         position++;
-        return name.Replace($"{end}{end}", $"{end}", StringComparison.Ordinal).ToLowerInvariant();
+        return SqlName.Fold(name.Replace($"{end}{end}", $"{end}", StringComparison.Ordinal));
     }
 
     private static bool IsOfName(char one) => char.IsAsciiLetterOrDigit(one) || one is '_' or '$' || one > '\x7f';

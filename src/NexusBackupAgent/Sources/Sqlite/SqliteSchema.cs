@@ -34,9 +34,9 @@ internal sealed record SqliteSchema(IReadOnlyList<SchemaTree> Trees, IReadOnlyLi
     {
         var there = new HashSet<SqlName>();
         foreach (var function in Column(connection, "PRAGMA function_list", 0))
-            there.Add(new SqlName(IsCollation: false, function.ToLowerInvariant()));
+            there.Add(new SqlName(IsCollation: false, SqlName.Fold(function)));
         foreach (var collation in Column(connection, "PRAGMA collation_list", 1))
-            there.Add(new SqlName(IsCollation: true, collation.ToLowerInvariant()));
+            there.Add(new SqlName(IsCollation: true, SqlName.Fold(collation)));
 
         var (trees, virtualTables, missing, hasRootless) = (new List<SchemaTree>(), new List<string>(), new HashSet<SqlName>(), false);
         using var command = connection.CreateCommand();

@@ -32,8 +32,9 @@ public sealed class ForeignPartsTests : IDisposable
     [InlineData("CREATE TABLE t (x TEXT); CREATE INDEX i ON t (x COLLATE \"japanese\" DESC); INSERT INTO t VALUES ('a'), ('b'), ('c')", "not checked: index i of table t (only the application has the collation japanese)")]
     [InlineData("CREATE TABLE t (x TEXT COLLATE japanese PRIMARY KEY, y) WITHOUT ROWID; INSERT INTO t VALUES ('a', 1), ('b', 2), ('c', 3)", "not checked: rules and indexes of table t (only the application has the collation japanese)")]
     [InlineData("CREATE TABLE p (x TEXT COLLATE japanese UNIQUE); CREATE TABLE t (x REFERENCES p (x)); INSERT INTO p VALUES ('a'), ('b'); INSERT INTO t VALUES ('a')", "not checked: foreign keys of table t (only the application has the collation japanese), rules and indexes of table p (only the application has the collation japanese)")]
-    // another function of a name that SQLite has: none can stand in for it
-    [InlineData("CREATE TABLE t (x TEXT); CREATE INDEX i ON t (lower(x, 'tr')); INSERT INTO t VALUES ('a')", "not checked: table t (wrong number of arguments to function lower())")]
+    [InlineData("CREATE TABLE t (x TEXT); CREATE INDEX i ON t (ÄSound(x)); INSERT INTO t VALUES ('a')", "not checked: index i of table t (only the application has the function Äsound())")]
+    // SQLite takes this mark for a space and we don't: whatever is not seen beforehand is told by SQLite's own words
+    [InlineData("CREATE TABLE t (x TEXT); CREATE INDEX i ON t (sound \uFEFF(x)); INSERT INTO t VALUES ('a')", "not checked: table t (SQLite Error 1: 'unknown function: sound()'.)")]
     // named, and not needed for any row
     [InlineData("CREATE TABLE t (x TEXT CHECK (sound(x) > 0)); CREATE INDEX i ON t (x COLLATE japanese)", null)]
     [InlineData("CREATE TABLE t (x); CREATE VIEW v AS SELECT sound(x) FROM t; CREATE TRIGGER r AFTER INSERT ON t BEGIN SELECT sound(new.x); END", null)]
@@ -180,7 +181,7 @@ public sealed class ForeignPartsTests : IDisposable
             db.create_collation('japanese', lambda a, b: (a < b) - (a > b))
             for name in ('sound', 'soundex'):
                 db.create_function(name, 1, len, deterministic=True)
-            db.create_function('lower', 2, lambda x, language: x, deterministic=True)
+            db.create_function('ÄSound', 1, len, deterministic=True)
             db.create_function('regexp', 2, lambda p, x: re.search(p, x) is not None, deterministic=True)
             db.execute('PRAGMA journal_mode=' + sys.argv[3])
             db.execute('PRAGMA ignore_check_constraints=ON')
