@@ -226,19 +226,11 @@ public sealed class SqliteSnapshotTests : SqliteSourceFixture
     [SkippableTheory]
     [InlineData("the same path")]
     [InlineData("a linked directory")]
-    [InlineData("a hard link")]
     public async Task Two_snapshots_of_one_database_in_one_process_do_not_disturb_each_other(string way)
     {
         await SqliteSamples.LedgerAsync(Database, "wal");
         await using var holder = await SqliteSamples.HoldAsync(Database, "db.execute('PRAGMA wal_autocheckpoint=0')\ndb.execute('UPDATE total SET transfers = 1')");
-        var secondPath = way switch
-        {
-            "a linked directory" => Path.Combine(Directory.CreateSymbolicLink(Temp["linked"], Path.GetDirectoryName(Database)!).FullName, "app.db"),
-            "a hard link" => Path.Combine(Path.GetDirectoryName(Database)!, "hard.db"),
-            _ => Database,
-        };
-        if (way == "a hard link")
-            await Shell.RunAsync("ln", Database, secondPath);
+        var secondPath = way == "the same path" ? Database : Path.Combine(Directory.CreateSymbolicLink(Temp["linked"], Path.GetDirectoryName(Database)!).FullName, "app.db");
         Task<string>? other = null;
         var copy = await CopyAsync(whileOpen: async () =>
         {
@@ -247,9 +239,7 @@ public sealed class SqliteSnapshotTests : SqliteSourceFixture
             await SqliteSamples.SqlAsync(Database, "UPDATE debit SET filler = 'new'; UPDATE total SET transfers = 2; PRAGMA busy_timeout = 1; PRAGMA wal_checkpoint(RESTART); UPDATE total SET transfers = 3;");
         });
         Assert.Equal(1, await SqliteSamples.AssertLedgerAsync(copy));
-        var second = await other!;
-        if (way != "a hard link") // SQLite looks for the WAL beside the name, so by that one it sees only what was checkpointed
-            Assert.Equal(3, await SqliteSamples.AssertLedgerAsync(second));
+        Assert.Equal(3, await SqliteSamples.AssertLedgerAsync(await other!));
     }
 
     [SkippableFact]
