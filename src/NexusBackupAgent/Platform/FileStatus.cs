@@ -143,6 +143,13 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
             _ = LinkChown(path, directory.User, directory.Group);
     }
 
+    /// <summary>Gives an open file back to whom it belonged to, if somebody else got it. As far as the file system lets.</summary>
+    public static void GiveBack(SafeFileHandle file, FileStatus before)
+    {
+        if (FileStatus.Of(file) is { } now && (now.User, now.Group) != (before.User, before.Group))
+            _ = HandleChown(file, before.User, before.Group);
+    }
+
     /// <summary>Makes a directory, and those above it, where they are missing; each <see cref="Inherit"/>s.</summary>
     /// <exception cref="IOException">It can't be made.</exception>
     public static void MakeDirectory(string directory)
@@ -180,6 +187,9 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
 
     [LibraryImport("libc", EntryPoint = "lchown", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int LinkChown(string path, uint user, uint group);
+
+    [LibraryImport("libc", EntryPoint = "fchown")]
+    private static partial int HandleChown(SafeFileHandle file, uint user, uint group);
 
     [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Access(string path, int mode);

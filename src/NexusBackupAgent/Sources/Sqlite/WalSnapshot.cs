@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 
@@ -41,7 +42,8 @@ internal sealed class WalSnapshot : SqliteSnapshot
     /// <summary>Takes over <paramref name="database"/> and <paramref name="gate"/>, which are disposed with it; where this fails they are not.</summary>
     public static async Task<WalSnapshot> OpenAsync(OpenDatabase database, DatabaseGate gate, TimeSpan busyTimeout, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
-        var (file, shm) = (database.File, database.Shm!);
+        var (file, wal, shm) = (database.File, database.Wal!, database.Shm!);
+        var (walBefore, shmBefore) = (FileStatus.Of(wal), FileStatus.Of(shm));
         var transaction = SqliteReadTransaction.Open(file.Path, timeProvider);
         try
         {
@@ -79,6 +81,15 @@ internal sealed class WalSnapshot : SqliteSnapshot
         {
             transaction.Dispose();
             throw;
+        }
+        finally
+        {
+            // SQLite, when it runs as root, gives both to the database's owner as it opens them.
+            if (walBefore is { } walOwner && shmBefore is { } shmOwner)
+            {
+                FileOwner.GiveBack(wal, walOwner);
+                FileOwner.GiveBack(shm, shmOwner);
+            }
         }
     }
 
