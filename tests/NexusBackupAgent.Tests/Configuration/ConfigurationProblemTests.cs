@@ -40,6 +40,8 @@ public sealed class ConfigurationProblemTests
         { "retry: {delay: 61m}", "retry.delay", 8, "out of range (0s to 1h)", "between 0s and 1h" },
         { "compression: {level: 0}", "compression.level", 8, "out of range (1 to 9)", "level: 6" },
         { "compression: {level: 10}", "compression.level", 8, "out of range (1 to 9)", "level: 6" },
+        { "compression: multi-member", "compression", 8, "no way to compress", "write gzip, or single-member" },
+        { "compression: {method: zip}", "compression.method", 8, "no way to compress", "write gzip, or single-member" },
         { "rpo: {warning: 0h}", "rpo.warning", 8, "out of range", "between 1m" },
         { "rpo: {warning: 24h, critical: 24h}", "rpo", 8, "critical 24h is not above warning 24h", "rpo: {warning: 24h, critical: 48h}" },
         { "rpo: {emergency: 48h}", "rpo", 8, "emergency 48h is not above critical 48h", "rpo: {warning: 24h, critical: 48h, emergency: 50h}" },
