@@ -29,11 +29,11 @@ internal sealed class OpenDatabase : IDisposable
     /// <summary>A <c>-wal</c> of this length or less holds no page.</summary>
     private const int EmptyWal = WalFormat.HeaderSize;
 
-    private OpenDatabase(SqliteFile file, SafeFileHandle content, FileStatus status)
+    private OpenDatabase(SqliteFile file, FileStatus status, SafeFileHandle content)
     {
         File = file;
-        Content = content;
         Status = status;
+        Content = content;
     }
 
     public SqliteFile File { get; }
@@ -43,13 +43,13 @@ internal sealed class OpenDatabase : IDisposable
     public SafeFileHandle Content { get; }
 
     /// <summary>Null where there is none.</summary>
-    public SafeFileHandle? Wal { get; private set; }
+    public SafeFileHandle? Wal { get; private init; }
 
     /// <summary>Null where there is none.</summary>
-    public SafeFileHandle? Shm { get; private set; }
+    public SafeFileHandle? Shm { get; private init; }
 
     /// <summary>Null where there is none.</summary>
-    public SafeFileHandle? Journal { get; private set; }
+    public SafeFileHandle? Journal { get; private init; }
 
     /// <summary>Whether the <c>-wal</c> may hold pages.</summary>
     public bool HoldsWal => Wal is not null && RandomAccess.GetLength(Wal) > EmptyWal;
@@ -93,7 +93,14 @@ internal sealed class OpenDatabase : IDisposable
 
     /// <summary>Opens a database to look at it, without a lock.</summary>
     /// <exception cref="BackupException">It is none, or may not be read.</exception>
-    public static OpenDatabase Peek(string path) => Guard(path, () => OpenOnce(path, share: false))!;
+    public static OpenDatabase Peek(string path) => Guard(path, () =>
+    {
+        OpenDatabase? opened;
+        do // until no other file takes its place meanwhile
+            opened = OpenOnce(path, share: false);
+        while (opened is null);
+        return opened;
+    })!;
 
     public void Dispose()
     {
@@ -107,28 +114,27 @@ internal sealed class OpenDatabase : IDisposable
     private static OpenDatabase? OpenOnce(string path, bool share)
     {
         var resolved = SqliteFile.Resolve(path);
-        var content = RegularFile.OpenRead(resolved);
-        OpenDatabase? opened = null;
+        var handles = new List<SafeFileHandle?> { RegularFile.OpenRead(resolved) };
         try
         {
-            if (share && (!SqliteLocks.TryShare(content) || FileStatus.Of(resolved) is not { } there || !there.IsSameFileAs(FileStatus.Of(content)!.Value)))
+            var content = handles[0]!;
+            var isShared = !share || SqliteLocks.TryShare(content);
+            var status = FileStatus.Of(resolved);
+            if (!isShared || status is not { } there || !there.IsSameFileAs(FileStatus.Of(content)!.Value))
+            {
+                content.Dispose();
                 return null;
-            opened = new OpenDatabase(SqliteFile.Read(path, resolved, content), content, FileStatus.Of(resolved) ?? default);
-            opened.Wal = OpenBeside(resolved + "-wal");
-            opened.Shm = OpenBeside(resolved + "-shm");
-            opened.Journal = OpenBeside(resolved + "-journal");
-            return opened;
+            }
+
+            var file = SqliteFile.Read(path, resolved, content);
+            foreach (var ending in (string[])["-wal", "-shm", "-journal"])
+                handles.Add(OpenBeside(resolved + ending));
+            return new OpenDatabase(file, there, content) { Wal = handles[1], Shm = handles[2], Journal = handles[3] };
         }
         catch
         {
-            opened?.Dispose();
-            opened = null;
+            handles.ForEach(handle => handle?.Dispose());
             throw;
-        }
-        finally
-        {
-            if (opened is null)
-                content.Dispose();
         }
     }
 

@@ -20,11 +20,14 @@ internal static partial class SqliteLocks
 
     private const int GetLock = 36; // F_OFD_GETLK
     private const int SetLock = 37; // F_OFD_SETLK
+    private const int GetProcessLock = 5; // F_GETLK
+    private const int SetProcessLock = 6; // F_SETLK
     private const short ReadLock = 0; // F_RDLCK
     private const short WriteLock = 1; // F_WRLCK
     private const short NoLock = 2; // F_UNLCK
     private const int Again = 11; // EAGAIN
     private const int NoAccess = 13; // EACCES
+    private const int Unknown = 22; // EINVAL
 
     /// <summary>
     /// Takes the lock of a reader, which goes with the handle. While it is held no rollback journal is written back, no
@@ -59,7 +62,7 @@ internal static partial class SqliteLocks
     private static bool IsLocked(SafeFileHandle file, long start, long length)
     {
         var asked = new FileLockRange { Type = WriteLock, Start = start, Length = length };
-        if (Fcntl(file, GetLock, ref asked) != 0)
+        if (!Ask(file, GetLock, GetProcessLock, ref asked))
             throw Refused();
         return asked.Type != NoLock;
     }
@@ -67,10 +70,14 @@ internal static partial class SqliteLocks
     private static bool TrySet(SafeFileHandle file, short type, long start)
     {
         var asked = new FileLockRange { Type = type, Start = start, Length = 1 };
-        if (Fcntl(file, SetLock, ref asked) == 0)
+        if (Ask(file, SetLock, SetProcessLock, ref asked))
             return true;
         return Marshal.GetLastPInvokeError() is Again or NoAccess ? false : throw Refused();
     }
+
+    /// <summary>A sandbox may know the locks of processes alone.</summary>
+    private static bool Ask(SafeFileHandle file, int command, int sameForProcess, ref FileLockRange range) =>
+        Fcntl(file, command, ref range) == 0 || (Marshal.GetLastPInvokeError() == Unknown && Fcntl(file, sameForProcess, ref range) == 0);
 
     private static IOException Refused() => new($"its file system can't tell of locks ({Marshal.GetLastPInvokeErrorMessage()})");
 

@@ -115,9 +115,11 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
                     throw new BackupException(FailureKind.SourceBusy, $"database '{path}' was opened or written each time that it was copied", "raise busyTimeout");
                 database.Dispose();
             }
-            catch
+            catch (Exception failure)
             {
                 database.Dispose();
+                if (IoFailure.IsKnown(failure))
+                    throw IoFailure.Translate(failure, $"read database '{path}'", Path.GetDirectoryName(path)!);
                 throw;
             }
 

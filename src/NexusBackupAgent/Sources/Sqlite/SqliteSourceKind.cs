@@ -121,6 +121,8 @@ internal sealed record SqliteSettings(ISourceKind Kind, string Name, string Path
     {
         try
         {
+            if (FileStatus.Of(database) is { Length: 0 })
+                return null; // its application may not have begun; the run tells
             HiddenWal? unclear = null;
             for (var look = 0; look < Looks; look++)
             {
