@@ -19,11 +19,11 @@ internal static partial class FileNames
         if (file.IsMountPoint)
             found.UnionWith(Origins(path, file));
         var isOriginKnown = !file.IsMountPoint || found.Count > 0;
-        if (file.Links > 1)
+        if (file.Names > 1)
             found.UnionWith(Near(file.IsMountPoint && found.Count > 0 ? found.Min! : path, file));
         found.Remove(path);
         // A mounted file is one of its own names once more.
-        areAll = isOriginKnown && found.Count >= file.Links - (file.IsMountPoint ? 0 : 1);
+        areAll = isOriginKnown && found.Count >= file.Names - (file.IsMountPoint ? 0 : 1);
         return [.. found];
     }
 
@@ -32,7 +32,7 @@ internal static partial class FileNames
     {
         var directory = Path.GetDirectoryName(path)!;
         var queue = new Queue<string>([directory, Path.GetDirectoryName(directory) ?? directory]);
-        var (seen, missing) = (0, file.Links - 1);
+        var (seen, missing) = (0, file.Names - 1);
         while (missing > 0 && queue.TryDequeue(out var next))
         {
             foreach (var entry in Entries(next))

@@ -10,12 +10,12 @@ namespace NexusBackupAgent.Platform;
 /// <param name="User">The owner's number.</param>
 /// <param name="Group">The group's number.</param>
 /// <param name="Type">What it is.</param>
-/// <param name="Links">How many names it has; more than one: hard links.</param>
+/// <param name="Names">How many names it has (hard links).</param>
 /// <param name="IsMountPoint">Whether something is mounted at just this path, a single file for example (Linux 5.8+).</param>
 /// <param name="Length">Bytes.</param>
 /// <param name="Modified">Nanoseconds since 1970, as exact as the file system's clock (often 4 ms).</param>
 /// <param name="Changed">As that, of the content or of owner, mode and links; no program can set it.</param>
-internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong Inode, uint User, uint Group, FileType Type, uint Links, bool IsMountPoint, ulong Length, long Modified, long Changed)
+internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong Inode, uint User, uint Group, FileType Type, uint Names, bool IsMountPoint, ulong Length, long Modified, long Changed)
 {
     private const int CurrentDirectory = -100; // AT_FDCWD
     private const int EmptyPath = 0x1000; // AT_EMPTY_PATH
@@ -24,7 +24,7 @@ internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong
     // struct statx has the same layout on every architecture.
     private const int StatxSize = 256;
     private const int AttributesOffset = 8;
-    private const int LinksOffset = 16;
+    private const int NamesOffset = 16;
     private const int UserOffset = 20;
     private const int GroupOffset = 24;
     private const int ModeOffset = 28;
@@ -61,7 +61,7 @@ internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong
             MemoryMarshal.Read<uint>(answer[UserOffset..]),
             MemoryMarshal.Read<uint>(answer[GroupOffset..]),
             (FileType)(MemoryMarshal.Read<ushort>(answer[ModeOffset..]) & TypeMask),
-            MemoryMarshal.Read<uint>(answer[LinksOffset..]),
+            MemoryMarshal.Read<uint>(answer[NamesOffset..]),
             (MemoryMarshal.Read<ulong>(answer[AttributesOffset..]) & MountRoot) != 0,
             MemoryMarshal.Read<ulong>(answer[LengthOffset..]),
             Nanoseconds(answer[ModifiedOffset..]),

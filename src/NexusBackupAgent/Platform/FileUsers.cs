@@ -70,7 +70,7 @@ internal static class FileUsers
             foreach (var descriptor in Directory.EnumerateFileSystemEntries($"/proc/{process}/fd"))
             {
                 if (FileStatus.Of(descriptor) is { IsRegular: true } file && new FileInfo(descriptor).LinkTarget is { } name)
-                    opened.Add(name.EndsWith(Deleted, StringComparison.Ordinal) && file.Links == 0 ? new OpenedFile(file, name[..^Deleted.Length], IsDeleted: true) : new OpenedFile(file, name, IsDeleted: false));
+                    opened.Add(name.EndsWith(Deleted, StringComparison.Ordinal) && file.Names == 0 ? new OpenedFile(file, name[..^Deleted.Length], IsDeleted: true) : new OpenedFile(file, name, IsDeleted: false));
             }
         }
         catch (Exception gone) when (IoFailure.IsKnown(gone))

@@ -28,7 +28,7 @@ internal sealed record HiddenWal(string Problem, string Mend)
                 use = DatabaseUse.AtRest;
         }
 
-        return use == DatabaseUse.AtRest && (database.Status.Links > 1 || database.Status.IsMountPoint) ? OfNames(database) : null;
+        return use == DatabaseUse.AtRest && (database.Status.Names > 1 || database.Status.IsMountPoint) ? OfNames(database) : null;
     }
 
     /// <summary>Of a database that somebody has had open for a while without what lies beside it.</summary>
@@ -39,7 +39,7 @@ internal sealed record HiddenWal(string Problem, string Mend)
         var (why, mend) = status switch
         {
             { IsMountPoint: true } => ("it is mounted alone, and its -wal lies where it was mounted from", "mount its directory instead of the file"),
-            { Links: > 1 } => ($"it has {status.Links} names (hard links), and its -wal lies beside another", $"configure the path that its program opens (sudo fuser -v '{path}' names the program; find / -xdev -samefile '{path}' the paths)"),
+            { Names: > 1 } => ($"it has {status.Names} names (hard links), and its -wal lies beside another", $"configure the path that its program opens (sudo fuser -v '{path}' names the program; find / -xdev -samefile '{path}' the paths)"),
             _ => ("its -wal or -shm was deleted or replaced", StopCleanly($"that program (sudo fuser -v '{path}')")),
         };
         return new HiddenWal($"is open in WAL mode in a program that does not use what lies beside it: {why}", mend);
@@ -49,7 +49,7 @@ internal sealed record HiddenWal(string Problem, string Mend)
     public static HiddenWal? Risk(OpenDatabase database) => database.Status switch
     {
         { IsMountPoint: true } => new HiddenWal("is mounted alone: the -wal or -journal of a program that opens it elsewhere can't be seen here, and the run then fails", "mount its directory instead of the file"),
-        { Links: > 1 } => new HiddenWal($"has {database.Status.Links} names (hard links): the -wal or -journal of a program that opens another one is not seen here, and the run then fails", $"configure the path that its program opens, or remove the other names (find / -xdev -samefile '{database.File.Path}')"),
+        { Names: > 1 } => new HiddenWal($"has {database.Status.Names} names (hard links): the -wal or -journal of a program that opens another one is not seen here, and the run then fails", $"configure the path that its program opens, or remove the other names (find / -xdev -samefile '{database.File.Path}')"),
         _ => null,
     };
 
@@ -82,7 +82,7 @@ internal sealed record HiddenWal(string Problem, string Mend)
             return null;
         return database.Status.IsMountPoint
             ? new HiddenWal("is in WAL mode and mounted alone: whether a -wal with committed data lies beside the original can't be seen", "mount its directory instead of the file")
-            : new HiddenWal($"is in WAL mode and has {database.Status.Links} names (hard links): whether a -wal with committed data lies beside another one can't be seen", $"configure the path that its program opens, and remove the other names (find / -xdev -samefile '{path}')");
+            : new HiddenWal($"is in WAL mode and has {database.Status.Names} names (hard links): whether a -wal with committed data lies beside another one can't be seen", $"configure the path that its program opens, and remove the other names (find / -xdev -samefile '{path}')");
     }
 
     private static bool HasWal(OpenDatabase database, LockHolder holder) => holder.Files.Any(open => IsOurs(database, open.File));

@@ -62,14 +62,7 @@ internal sealed class OpenDatabase : IDisposable
     private bool IsIndexInUse => Wal is not null && Shm is not null && SqliteLocks.IsIndexInUse(Shm);
 
     /// <summary>Whether a program that died left a rollback journal here: the database file holds half a transaction, which the journal undoes.</summary>
-    public bool HasHotJournal
-    {
-        get
-        {
-            Span<byte> first = stackalloc byte[1];
-            return Journal is not null && !SqliteLocks.IsReserved(Content) && RandomAccess.Read(Journal, first, 0) == 1 && first[0] != 0;
-        }
-    }
+    public bool HasHotJournal => Journal is not null && !SqliteLocks.IsReserved(Content) && RollbackJournal.IsHot(Journal);
 
     public DatabaseUse Use => !IsWal || !IsInUse ? DatabaseUse.AtRest : IsIndexInUse ? DatabaseUse.Live : DatabaseUse.Unclear;
 

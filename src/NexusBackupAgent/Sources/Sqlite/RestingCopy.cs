@@ -32,6 +32,8 @@ internal static class RestingCopy
                 return null;
 
             database.Dispose();
+            if (File.Exists(copy + "-journal"))
+                RollbackJournal.Detach(copy + "-journal");
             if (holding.Length > 0)
                 length = Merge(copy, path);
             RequireReadable(copy, path);
