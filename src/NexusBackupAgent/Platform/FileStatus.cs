@@ -74,6 +74,10 @@ internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong
     /// <summary>No directory, device, pipe or socket.</summary>
     public bool IsRegular => Type == FileType.Regular;
 
+    /// <summary>Whether both are on one file system. False when either is not there.</summary>
+    public static bool AreOnOneDisk(string one, string other) =>
+        Of(one) is { } here && Of(other) is { } there && (here.Major, here.Minor) == (there.Major, there.Minor);
+
     public bool IsSameFileAs(FileStatus other) => (Major, Minor, Inode) == (other.Major, other.Minor, other.Inode);
 
     /// <param name="time">struct statx_timestamp: seconds, then nanoseconds.</param>

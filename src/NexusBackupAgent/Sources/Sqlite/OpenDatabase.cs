@@ -86,14 +86,7 @@ internal sealed class OpenDatabase : IDisposable
 
     /// <summary>Opens a database to look at it, without a lock.</summary>
     /// <exception cref="BackupException">It is none, or may not be read.</exception>
-    public static OpenDatabase Peek(string path) => Guard(path, () =>
-    {
-        OpenDatabase? opened;
-        do // until no other file takes its place meanwhile
-            opened = OpenOnce(path, share: false);
-        while (opened is null);
-        return opened;
-    })!;
+    public static OpenDatabase Peek(string path) => Guard(path, () => OpenOnce(path, share: false))!;
 
     public void Dispose()
     {
@@ -111,9 +104,7 @@ internal sealed class OpenDatabase : IDisposable
         try
         {
             var content = handles[0]!;
-            var isShared = !share || SqliteLocks.TryShare(content);
-            var status = FileStatus.Of(resolved);
-            if (!isShared || status is not { } there || !there.IsSameFileAs(FileStatus.Of(content)!.Value))
+            if (share && !(SqliteLocks.TryShare(content) && FileStatus.Of(resolved) is { } there && there.IsSameFileAs(FileStatus.Of(content)!.Value)))
             {
                 content.Dispose();
                 return null;
@@ -122,7 +113,7 @@ internal sealed class OpenDatabase : IDisposable
             var file = SqliteFile.Read(path, resolved, content);
             foreach (var ending in (string[])["-wal", "-shm", "-journal"])
                 handles.Add(OpenBeside(resolved + ending));
-            return new OpenDatabase(file, there, content) { Wal = handles[1], Shm = handles[2], Journal = handles[3] };
+            return new OpenDatabase(file, FileStatus.Of(content)!.Value, content) { Wal = handles[1], Shm = handles[2], Journal = handles[3] };
         }
         catch
         {
