@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace NexusBackupAgent.Platform;
 
@@ -8,17 +9,22 @@ namespace NexusBackupAgent.Platform;
 /// <param name="Inode">On the device.</param>
 /// <param name="User">The owner's number.</param>
 /// <param name="Group">The group's number.</param>
-/// <param name="IsRegular">No directory, device, pipe or socket.</param>
+/// <param name="Type">What it is.</param>
+/// <param name="Names">How many names it has (hard links).</param>
+/// <param name="IsMountPoint">Whether something is mounted at just this path, a single file for example (Linux 5.8+).</param>
 /// <param name="Length">Bytes.</param>
 /// <param name="Modified">Nanoseconds since 1970, as exact as the file system's clock (often 4 ms).</param>
 /// <param name="Changed">As that, of the content or of owner, mode and links; no program can set it.</param>
-internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong Inode, uint User, uint Group, bool IsRegular, ulong Length, long Modified, long Changed)
+internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong Inode, uint User, uint Group, FileType Type, uint Names, bool IsMountPoint, ulong Length, long Modified, long Changed)
 {
     private const int CurrentDirectory = -100; // AT_FDCWD
-    private const uint Wanted = 0x100 | 0x8 | 0x10 | 0x1 | 0x200 | 0x40 | 0x80; // STATX_INO | UID | GID | TYPE | SIZE | MTIME | CTIME
+    private const int EmptyPath = 0x1000; // AT_EMPTY_PATH
+    private const uint Wanted = 0x100 | 0x8 | 0x10 | 0x1 | 0x4 | 0x200 | 0x40 | 0x80; // STATX_INO | UID | GID | TYPE | NLINK | SIZE | MTIME | CTIME
 
     // struct statx has the same layout on every architecture.
     private const int StatxSize = 256;
+    private const int AttributesOffset = 8;
+    private const int NamesOffset = 16;
     private const int UserOffset = 20;
     private const int GroupOffset = 24;
     private const int ModeOffset = 28;
@@ -30,17 +36,23 @@ internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong
     private const int MinorOffset = 140;
 
     private const int TypeMask = 0xF000; // S_IFMT
-    private const int Regular = 0x8000; // S_IFREG
+    private const ulong MountRoot = 0x2000; // STATX_ATTR_MOUNT_ROOT
 
     /// <returns>Null where there is no file, or it can't be asked.</returns>
     public static FileStatus? Of(string path) => Of(CurrentDirectory, path);
 
     /// <param name="directory">An open directory's number, from which a relative path goes out.</param>
     /// <returns>Null where there is no file, or it can't be asked.</returns>
-    public static FileStatus? Of(int directory, string path)
+    public static FileStatus? Of(int directory, string path) => Of(directory, path, flags: 0);
+
+    /// <summary>Of an open file, whatever its path leads to by now.</summary>
+    /// <returns>Null where it can't be asked.</returns>
+    public static FileStatus? Of(SafeFileHandle file) => Of((int)file.DangerousGetHandle(), "", EmptyPath);
+
+    private static FileStatus? Of(int directory, string path, int flags)
     {
         Span<byte> answer = stackalloc byte[StatxSize];
-        if (!OperatingSystem.IsLinux() || Statx(directory, path, 0, Wanted, ref MemoryMarshal.GetReference(answer)) != 0)
+        if (!OperatingSystem.IsLinux() || Statx(directory, path, flags, Wanted, ref MemoryMarshal.GetReference(answer)) != 0)
             return null;
         return new FileStatus(
             MemoryMarshal.Read<uint>(answer[MajorOffset..]),
@@ -48,7 +60,9 @@ internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong
             MemoryMarshal.Read<ulong>(answer[InodeOffset..]),
             MemoryMarshal.Read<uint>(answer[UserOffset..]),
             MemoryMarshal.Read<uint>(answer[GroupOffset..]),
-            (MemoryMarshal.Read<ushort>(answer[ModeOffset..]) & TypeMask) == Regular,
+            (FileType)(MemoryMarshal.Read<ushort>(answer[ModeOffset..]) & TypeMask),
+            MemoryMarshal.Read<uint>(answer[NamesOffset..]),
+            (MemoryMarshal.Read<ulong>(answer[AttributesOffset..]) & MountRoot) != 0,
             MemoryMarshal.Read<ulong>(answer[LengthOffset..]),
             Nanoseconds(answer[ModifiedOffset..]),
             Nanoseconds(answer[ChangedOffset..]));
@@ -56,6 +70,9 @@ internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong
 
     /// <summary>When its content, name, mode or owner last changed, UTC, to the millisecond.</summary>
     public DateTimeOffset ChangedAt => DateTimeOffset.FromUnixTimeMilliseconds(Changed / 1_000_000);
+
+    /// <summary>No directory, device, pipe or socket.</summary>
+    public bool IsRegular => Type == FileType.Regular;
 
     /// <summary>Whether both are on one file system. False when either is not there.</summary>
     public static bool AreOnOneDisk(string one, string other) =>
@@ -68,6 +85,19 @@ internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong
 
     [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Statx(int directory, string path, int flags, uint mask, ref byte answer);
+}
+
+/// <summary>What a path leads to, as the type bits of its mode tell (S_IFMT).</summary>
+internal enum FileType
+{
+    Unknown = 0,
+    NamedPipe = 0x1000,
+    CharacterDevice = 0x2000,
+    Directory = 0x4000,
+    BlockDevice = 0x6000,
+    Regular = 0x8000,
+    SymbolicLink = 0xA000,
+    Socket = 0xC000,
 }
 
 /// <summary>Owner, group and mode of a file, to be given to the one that takes its place.</summary>
@@ -117,6 +147,13 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
             _ = LinkChown(path, directory.User, directory.Group);
     }
 
+    /// <summary>Gives an open file back to whom it belonged to, if somebody else got it. As far as the file system lets.</summary>
+    public static void GiveBack(SafeFileHandle file, FileStatus before)
+    {
+        if (FileStatus.Of(file) is { } now && (now.User, now.Group) != (before.User, before.Group))
+            _ = HandleChown(file, before.User, before.Group);
+    }
+
     /// <summary>Makes a directory, and those above it, where they are missing; each <see cref="Inherit"/>s.</summary>
     /// <exception cref="IOException">It can't be made.</exception>
     public static void MakeDirectory(string directory)
@@ -154,6 +191,9 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
 
     [LibraryImport("libc", EntryPoint = "lchown", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int LinkChown(string path, uint user, uint group);
+
+    [LibraryImport("libc", EntryPoint = "fchown")]
+    private static partial int HandleChown(SafeFileHandle file, uint user, uint group);
 
     [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Access(string path, int mode);

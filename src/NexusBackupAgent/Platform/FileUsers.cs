@@ -11,6 +11,16 @@ internal sealed record FileUser(int Process, string Command)
     public override string ToString() => $"{Process} ({Command})";
 }
 
+/// <summary>A process that holds a lock on a file.</summary>
+/// <param name="User">The process.</param>
+/// <param name="Files">What it has open, that file too.</param>
+internal sealed record LockHolder(FileUser User, IReadOnlyList<OpenedFile> Files);
+
+/// <summary>A file that a process has open.</summary>
+/// <param name="Path">By which name, as this process would see it; without the system's remark that it was deleted.</param>
+/// <param name="IsDeleted">Whether no name of it is left there.</param>
+internal sealed record OpenedFile(FileStatus File, string Path, bool IsDeleted);
+
 /// <summary>
 /// Who has files open, as the system tells (proc(5)): the descriptors of every process that may be looked into, and the
 /// locks of all. A program of another user that holds neither a lock nor a readable descriptor list stays unseen without root.
@@ -32,6 +42,43 @@ internal static class FileUsers
         var still = paths.Select(FileStatus.Of).OfType<FileStatus>().ToList(); // a -journal comes and goes, and another file gets its inode
         return [.. holders.Where(holder => holder.File is not { } file || still.Exists(file.IsSameFileAs))
             .Select(holder => holder.Process).Distinct().Order().Select(process => new FileUser(process, CommandOf(process)))];
+    }
+
+    /// <summary>The other processes that hold a lock on a file. One whose descriptors may not be looked into stays unseen.</summary>
+    public static IReadOnlyList<LockHolder> HoldersOf(FileStatus file)
+    {
+        // By the inode alone: some file systems tell another device here than of the file itself. What is open then decides.
+        var inode = $":{file.Inode}";
+        var processes = new SortedSet<int>();
+        foreach (var line in ReadText("/proc/locks").Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            var at = Array.FindIndex(words, word => word.EndsWith(inode, StringComparison.Ordinal));
+            if (at > 0 && int.TryParse(words[at - 1], NumberStyles.None, CultureInfo.InvariantCulture, out var process) && process != Environment.ProcessId)
+                processes.Add(process);
+        }
+
+        return [.. processes.Select(process => (Process: process, Files: FilesOf(process))).Where(holder => holder.Files.Exists(open => open.File.IsSameFileAs(file)))
+            .Select(holder => new LockHolder(new FileUser(holder.Process, CommandOf(holder.Process)), holder.Files))];
+    }
+
+    private static List<OpenedFile> FilesOf(int process)
+    {
+        var opened = new List<OpenedFile>();
+        try
+        {
+            foreach (var descriptor in Directory.EnumerateFileSystemEntries($"/proc/{process}/fd"))
+            {
+                if (FileStatus.Of(descriptor) is { IsRegular: true } file && new FileInfo(descriptor).LinkTarget is { } name)
+                    opened.Add(name.EndsWith(Deleted, StringComparison.Ordinal) && file.Names == 0 ? new OpenedFile(file, name[..^Deleted.Length], IsDeleted: true) : new OpenedFile(file, name, IsDeleted: false));
+            }
+        }
+        catch (Exception gone) when (IoFailure.IsKnown(gone))
+        {
+            // It ended, or belongs to somebody else.
+        }
+
+        return opened;
     }
 
     private static IEnumerable<int> Processes() => Directory.Exists("/proc")

@@ -85,6 +85,18 @@ internal static partial class Child
         return new TracedChild(result.ExitCode == TracedChild.Killed, result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
     }
 
+    /// <summary>Runs it to its end.</summary>
+    /// <returns>Every system call that changed a file of a directory: its content, name, length, owner, mode or times; and what it said.</returns>
+    public static async Task<(IReadOnlyList<string> Calls, string Output)> TraceAsync(string directory, params string[] arguments)
+    {
+        Need.Tool("python3");
+        var script = Path.Combine(AppContext.BaseDirectory, "Support", "kill-at");
+        var result = await Shell.TryAsync("python3", [script, "--writes", "0", directory, Host, .. Launch, .. arguments]);
+        Need.That(result.ExitCode != TracedChild.NotAllowed, "needs the right to trace a program of its own: " + result.Error);
+        Assert.True(result.ExitCode == 0, result.Output + result.Error);
+        return (result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries), result.Output);
+    }
+
     public static async Task<string> RunAsync(params string[] arguments)
     {
         using var process = Start(arguments);

@@ -43,6 +43,14 @@ internal static class ChildProgram
                 var code = await new CommandLine(new CommandContext(terminal, clock, directory), AgentHost.RunAsync).InvokeAsync(words, CancellationToken.None);
                 Console.WriteLine($"exit code {code}");
                 return 0;
+            case ["commands", var directory, .. var lines]:
+                foreach (var line in lines)
+                {
+                    var context = new CommandContext(new Terminal(Console.Out, Console.Out, outputIsWatched: false, errorIsWatched: false), TimeProvider.System, directory);
+                    Console.WriteLine($"\n{line}: {await new CommandLine(context, AgentHost.RunAsync).InvokeAsync(line.Split(' '), CancellationToken.None)}");
+                }
+
+                return 0;
             case ["glob", var pattern]:
                 var matches = SqliteGlob.Find(pattern, out var unreadable);
                 foreach (var match in matches)

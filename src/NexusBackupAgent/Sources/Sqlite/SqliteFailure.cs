@@ -8,6 +8,12 @@ namespace NexusBackupAgent.Sources.Sqlite;
 /// <summary>Turns SQLite's result codes into what an operator can act on.</summary>
 internal static class SqliteFailure
 {
+    public static BackupException StayedLocked(string path, TimeSpan waited, Exception? cause = null) => new(
+        FailureKind.SourceBusy,
+        $"database '{path}' stayed locked for {waited.TotalSeconds:0.#} s",
+        $"find the process that holds it (fuser -v '{path}'), or raise busyTimeout",
+        cause);
+
     public static BackupException Translate(SqliteException exception, string path)
     {
         var (kind, hint) = exception.SqliteErrorCode switch

@@ -1,4 +1,4 @@
-using System.Buffers.Binary;
+using Microsoft.Win32.SafeHandles;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
@@ -70,45 +70,30 @@ internal sealed class SqliteFiles : IFileContent
 /// <param name="IsWal">Whether the database is in WAL mode.</param>
 internal sealed record SqliteFile(string Path, long Length, int PageSize, bool IsWal)
 {
-    public string WalPath => Path + "-wal";
+    private const byte NewestReadVersion = 2;
 
-    public string ShmPath => Path + "-shm";
+    /// <summary>How much of a page one record may take; the format knows no others.</summary>
+    private static ReadOnlySpan<byte> PayloadFractions => [64, 32, 32];
 
-    /// <summary>Looks at the file; anything but a database is refused by name.</summary>
-    public static SqliteFile Inspect(string path)
+    /// <summary>Reads them; anything but a database is refused by name.</summary>
+    /// <param name="path">As configured.</param>
+    /// <param name="resolved">Where its symbolic links lead.</param>
+    /// <param name="file">The file, open.</param>
+    /// <exception cref="BackupException">It is no database.</exception>
+    public static SqliteFile Read(string path, string resolved, SafeFileHandle file)
     {
-        try
-        {
-            if (Directory.Exists(path))
-                throw Invalid(path, "is a directory", "name the database file itself, or a glob such as *.db inside it");
-            var resolved = Resolve(path);
-            using var file = new FileStream(resolved, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
-            Span<byte> header = stackalloc byte[100];
-            var read = file.ReadAtLeast(header, header.Length, throwOnEndOfStream: false);
-            if (file.Length == 0)
-                throw Invalid(path, "is empty (0 bytes)", "check the path; if the application lost its data, stop it and restore the newest good backup (nexus-backup list)");
-            if (read < header.Length || !header[..16].SequenceEqual("SQLite format 3\0"u8))
-                throw Invalid(path, "is not an SQLite database", $"check the path (file '{path}'); encrypted databases cannot be backed up page by page");
+        Span<byte> header = stackalloc byte[100];
+        var (read, length) = (RandomAccess.Read(file, header, 0), RandomAccess.GetLength(file));
+        if (length == 0)
+            throw Invalid(path, "is empty (0 bytes)", "check the path; if the application lost its data, stop it and restore the newest good backup (nexus-backup list)");
+        if (read < header.Length || WalFormat.PageSizeOf(header) == 0 || header[19] > NewestReadVersion || !header[21..24].SequenceEqual(PayloadFractions))
+            throw Invalid(path, "is not an SQLite database", $"check the path (file '{path}'); encrypted databases cannot be backed up page by page");
 
-            var pageSize = BinaryPrimitives.ReadUInt16BigEndian(header[16..]);
-            return new SqliteFile(resolved, file.Length, pageSize == 1 ? 65536 : pageSize, header[18] == 2 && header[19] == 2);
-        }
-        catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new BackupException(
-                FailureKind.SourceMissing,
-                $"database '{path}' does not exist",
-                "mount its disk, or mend the path in the configuration; if a pattern found it once and it was retired, move its backups out of the store; if it is lost, nexus-backup diagnose leads to its restore",
-                missing);
-        }
-        catch (Exception failure) when (IoFailure.IsKnown(failure))
-        {
-            throw IoFailure.Translate(failure, $"read database '{path}'", System.IO.Path.GetDirectoryName(path) ?? path);
-        }
+        return new SqliteFile(resolved, length, WalFormat.PageSizeOf(header), header[18] == 2 && header[19] == 2);
     }
 
     /// <summary>Where symbolic links lead; the path itself where it cannot be followed.</summary>
-    private static string Resolve(string path)
+    public static string Resolve(string path)
     {
         try
         {

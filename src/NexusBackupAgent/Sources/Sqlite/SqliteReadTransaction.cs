@@ -8,14 +8,11 @@ using SQLitePCL;
 namespace NexusBackupAgent.Sources.Sqlite;
 
 /// <summary>
-/// A connection that can hold a read transaction on somebody else's live database. It never writes, but opens the file
-/// writable when it may, because only a writable connection can roll back what a crashed writer left behind.
+/// A connection that can hold a read transaction on somebody else's live database in WAL mode. It can't write: so it merges
+/// no WAL and deletes none, also when it closes as the last one. In the shared <c>-shm</c> it sets its read mark.
 /// </summary>
 internal sealed class SqliteReadTransaction : IDisposable
 {
-    // Short and even: SQLite's own back-off grows to 100 ms, which a busy writer can starve.
-    private static readonly TimeSpan BusyPause = TimeSpan.FromMilliseconds(2);
-
     private readonly string path;
     private readonly SqliteConnection connection;
     private readonly TimeProvider timeProvider;
@@ -33,7 +30,7 @@ internal sealed class SqliteReadTransaction : IDisposable
         SqliteLibrary.Initialize();
         try
         {
-            return new SqliteReadTransaction(path, OpenConnection(path, CanWrite(path) ? SqliteOpenMode.ReadWrite : SqliteOpenMode.ReadOnly), timeProvider);
+            return new SqliteReadTransaction(path, OpenConnection(path), timeProvider);
         }
         catch (SqliteException failure)
         {
@@ -59,21 +56,12 @@ internal sealed class SqliteReadTransaction : IDisposable
                 if (!SqliteError.IsBusy(failure))
                     throw SqliteFailure.Translate(failure, path);
                 if (timeProvider.GetElapsedTime(started) >= busyTimeout)
-                {
-                    throw new BackupException(
-                        FailureKind.SourceBusy,
-                        $"database '{path}' stayed locked for {busyTimeout.TotalSeconds:0.#} s",
-                        $"find the process that holds it (fuser -v '{path}'), or raise busyTimeout",
-                        failure);
-                }
+                    throw SqliteFailure.StayedLocked(path, busyTimeout, failure);
             }
 
-            await Task.Delay(BusyPause, timeProvider, cancellationToken);
+            await Task.Delay(OpenDatabase.BusyPause, timeProvider, cancellationToken);
         }
     }
-
-    /// <summary>The journal mode as SQLite names it: <c>wal</c>, <c>delete</c>, …</summary>
-    public string JournalMode() => Scalar("PRAGMA journal_mode") as string ?? "";
 
     /// <summary>Ends the transaction if there is one.</summary>
     public void End()
@@ -99,45 +87,18 @@ internal sealed class SqliteReadTransaction : IDisposable
         Check(raw.sqlite3_exec(connection.Handle, "SELECT 1 FROM sqlite_master LIMIT 1"));
     }
 
-    private static SqliteConnection OpenConnection(string path, SqliteOpenMode mode)
+    private static SqliteConnection OpenConnection(string path)
     {
-        var opened = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = mode, Pooling = false }.ToString());
+        var opened = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ToString());
         opened.Open();
         raw.sqlite3_busy_timeout(opened.Handle, 0);
         return opened;
-    }
-
-    private static bool CanWrite(string path)
-    {
-        try
-        {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
-            return true;
-        }
-        catch (Exception refused) when (IoFailure.IsKnown(refused))
-        {
-            return false;
-        }
     }
 
     private void Check(int result)
     {
         if (result != raw.SQLITE_OK)
             SqliteException.ThrowExceptionForRC(result, connection.Handle);
-    }
-
-    private object? Scalar(string sql)
-    {
-        try
-        {
-            using var command = connection.CreateCommand();
-            command.CommandText = sql;
-            return command.ExecuteScalar();
-        }
-        catch (SqliteException failure)
-        {
-            throw SqliteFailure.Translate(failure, path);
-        }
     }
 }
 

@@ -92,7 +92,7 @@ internal static class SqliteReplacement
 
     private static void Copy(string path, string copy, CancellationToken cancellationToken)
     {
-        using var from = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan);
+        using var from = RegularFile.OpenRead(path);
         using var to = new FileStream(copy, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, Share = FileShare.None, BufferSize = 0, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
         FileCopy.Copy(from, to.SafeFileHandle, cancellationToken);
         to.Flush(flushToDisk: true);

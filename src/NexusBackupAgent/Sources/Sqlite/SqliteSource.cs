@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Win32.SafeHandles;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
@@ -17,8 +16,8 @@ namespace NexusBackupAgent.Sources.Sqlite;
 /// <param name="indexLog">Told of page indexes that had to be made anew.</param>
 internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSpan busyTimeout, TimeProvider timeProvider, ILogger<PageIndexes>? indexLog = null) : IBackupSource
 {
-    // A file younger than this could change again without its time changing.
-    private static readonly TimeSpan Settled = TimeSpan.FromSeconds(1);
+    // Between its lock on the database and its lock on the -shm a program that opens both needs microseconds.
+    private static readonly TimeSpan Opening = TimeSpan.FromSeconds(1);
 
     private static readonly ArtifactFormat Database = new(".db.gz", ArtifactEncoding.Gzip) { Sidecars = [PageIndexes.Ending] };
     private static readonly ArtifactFormat Changes = new(".db-wal.gz", ArtifactEncoding.Gzip) { Sidecars = [PageIndexes.Ending] };
@@ -101,79 +100,33 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
 
     private async Task<SqliteSnapshot> OpenSnapshotAsync(DatabaseGate gate, CancellationToken cancellationToken)
     {
-        var file = SqliteFile.Inspect(path);
-        if (file.IsWal && await CopyClosedAsync(file, cancellationToken) is { } closed)
-            return closed;
-
-        var transaction = SqliteReadTransaction.Open(file.Path, timeProvider);
-        try
+        var started = timeProvider.GetTimestamp();
+        while (true)
         {
-            await transaction.BeginAsync(busyTimeout, cancellationToken);
-            if (transaction.JournalMode() == "wal")
-                return await WalSnapshot.OpenAsync(file, gate, transaction, busyTimeout, timeProvider, cancellationToken);
-            return CopyLocked(file, transaction, cancellationToken);
+            var database = await OpenDatabase.OpenAsync(path, busyTimeout, timeProvider, cancellationToken);
+            try
+            {
+                if (HiddenWal.Find(database, out var use) is { } hidden)
+                    throw hidden.Refusal(path);
+                if (use == DatabaseUse.Live)
+                    return await WalSnapshot.OpenAsync(database, gate, busyTimeout, timeProvider, cancellationToken);
+                if (use == DatabaseUse.AtRest && RestingCopy.TryMake(database, scratch, timeProvider.GetUtcNow(), cancellationToken) is { } copy)
+                    return copy;
+                if (use == DatabaseUse.Unclear && timeProvider.GetElapsedTime(started) > Opening)
+                    throw HiddenWal.Unclear(database).Refusal(path);
+                if (timeProvider.GetElapsedTime(started) > Opening + busyTimeout)
+                    throw new BackupException(FailureKind.SourceBusy, $"database '{path}' was opened or written each time that it was copied", "raise busyTimeout");
+                database.Dispose();
+            }
+            catch (Exception failure)
+            {
+                database.Dispose();
+                if (IoFailure.IsKnown(failure))
+                    throw IoFailure.Translate(failure, $"read database '{path}'", Path.GetDirectoryName(path)!);
+                throw;
+            }
+
+            await Task.Delay(OpenDatabase.BusyPause, timeProvider, cancellationToken);
         }
-        catch
-        {
-            transaction.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>
-    /// A database in WAL mode without a <c>-wal</c> file is open nowhere and complete in itself. It is copied without
-    /// opening it: SQLite would make <c>-wal</c> and <c>-shm</c> files that belong to the agent's user, and its application
-    /// might not be able to write those when it starts.
-    /// </summary>
-    /// <returns>Null when the database was opened in the meantime, or may have been.</returns>
-    private async Task<CopiedSnapshot?> CopyClosedAsync(SqliteFile file, CancellationToken cancellationToken)
-    {
-        var before = new FileInfo(file.Path);
-        if (File.Exists(file.WalPath) || timeProvider.GetUtcNow().UtcDateTime - before.LastWriteTimeUtc < Settled)
-            return null;
-
-        var capturedAt = timeProvider.GetUtcNow();
-        var copy = Copy(file, capturedAt, cancellationToken);
-        var after = new FileInfo(file.Path);
-        if (!File.Exists(file.WalPath) && after.LastWriteTimeUtc == before.LastWriteTimeUtc && after.Length == before.Length)
-            return copy;
-
-        await copy.DisposeAsync();
-        return null;
-    }
-
-    /// <summary>In rollback-journal mode the shared lock keeps writers out, so it is held only for the copy.</summary>
-    private CopiedSnapshot CopyLocked(SqliteFile file, SqliteReadTransaction transaction, CancellationToken cancellationToken)
-    {
-        var copy = Copy(file, timeProvider.GetUtcNow(), cancellationToken);
-        transaction.Dispose();
-        return copy;
-    }
-
-    private CopiedSnapshot Copy(SqliteFile file, DateTimeOffset capturedAt, CancellationToken cancellationToken)
-    {
-        var copy = scratch.NewFile();
-        try
-        {
-            // Closing this handle drops the process's lock on the database (POSIX), which is why nothing is read after it.
-            using var source = File.OpenHandle(file.Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan);
-            using var target = File.OpenHandle(copy, FileMode.Open, FileAccess.Write);
-            var length = FileCopy.Copy(source, target, cancellationToken);
-            return new CopiedSnapshot(copy, capturedAt, length, PageSizeOf(source, length));
-        }
-        catch (Exception failure)
-        {
-            File.Delete(copy);
-            if (IoFailure.IsKnown(failure))
-                throw IoFailure.Translate(failure, $"copy database '{file.Path}' to scratch space '{scratch.Path}'", scratch.Path);
-            throw;
-        }
-    }
-    // Only what was copied tells: the file may have been another one when it was first looked at.
-    private static int PageSizeOf(SafeFileHandle file, long length)
-    {
-        Span<byte> header = stackalloc byte[18];
-        var size = WalFormat.PageSizeOf(header[..RandomAccess.Read(file, header, 0)]);
-        return size > 0 && length % size == 0 ? size : 0;
     }
 }

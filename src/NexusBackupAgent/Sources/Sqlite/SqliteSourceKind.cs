@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources.Sqlite.Pages;
@@ -39,6 +40,9 @@ internal sealed class SqliteSourceKind : ISourceKind
 /// <param name="BusyTimeout">How long a locked database is waited for. Default 30 s; 0 s to 1 h.</param>
 internal sealed record SqliteSettings(ISourceKind Kind, string Name, string Path, TimeSpan BusyTimeout) : ISourceSettings
 {
+    // A program that opens a database is for a moment seen on it and not yet on its -wal.
+    private const int Looks = 50;
+
     public bool IsGroup => SqliteGlob.IsPattern(Path);
 
     public string Shown => Path;
@@ -83,6 +87,8 @@ internal sealed record SqliteSettings(ISourceKind Kind, string Name, string Path
     {
         if (FindObstacle(database) is var (problem, mend))
             yield return new ConfigurationProblem(PathKey, Line: 0, database, problem, mend);
+        else if (FindRisk(database) is var (risk, isError, better))
+            yield return new ConfigurationProblem(PathKey, Line: 0, database, risk, better, isError);
     }
 
     private ConfigurationProblem Warning(string value, string problem, string mend) => new(PathKey, Line: 0, value, problem, mend, IsError: false);
@@ -99,22 +105,58 @@ internal sealed record SqliteSettings(ISourceKind Kind, string Name, string Path
 
     private static (string Problem, string Mend)? FindObstacle(string database)
     {
-        if (Directory.Exists(database))
-            return ("is a directory, not a database file", "name the database file, or write a pattern such as data/*.db");
         try
         {
-            using var file = new FileStream(database, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+            using var file = new FileStream(RegularFile.OpenRead(database), FileAccess.Read, bufferSize: 0);
             return file.Length == 0 || IsDatabase(file)
                 ? null
                 : ("is encrypted, or no SQLite database", $"check the path (file '{database}'); an encrypted database can't be backed up page by page: have its application write a plain copy, and name that");
         }
-        catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
+        catch (NotRegularFileException directory) when (directory.Type == FileType.Directory)
+        {
+            return ("is a directory, not a database file", "name the database file, or write a pattern such as data/*.db");
+        }
+        catch (NotRegularFileException other)
+        {
+            return ($"is {other.Type.Name()}, not a database file", $"name the database file, or find out what made this: ls -l '{database}'");
+        }
+        catch (FileNotFoundException)
         {
             return ("the database does not exist", "check the path, and that its disk is mounted");
         }
-        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        catch (Exception refused) when (IoFailure.IsKnown(refused))
         {
             return ("the database may not be read by this user", $"give the agent's user read access: ls -l '{database}'");
+        }
+    }
+
+    /// <summary>What hides committed data from a backup, now or one day. It opens the database, as only a command may, not an agent amid its runs.</summary>
+    private static (string Problem, bool IsError, string Mend)? FindRisk(string database)
+    {
+        try
+        {
+            if (FileStatus.Of(database) is { Length: 0 })
+                return null; // its application may not have begun; the run tells
+            HiddenWal? unclear = null;
+            for (var look = 0; look < Looks; look++)
+            {
+                using var opened = OpenDatabase.Peek(database);
+                if (HiddenWal.Find(opened, out var use) is { } hidden)
+                    return (hidden.Problem, IsError: true, hidden.Mend);
+                if (use != DatabaseUse.Unclear)
+                    return HiddenWal.Risk(opened) is { } risk ? (risk.Problem, IsError: false, risk.Mend) : null;
+                unclear = HiddenWal.Unclear(opened);
+            }
+
+            return (unclear!.Problem, IsError: true, unclear.Mend);
+        }
+        catch (BackupException refused)
+        {
+            return ($"can't be backed up: {refused.Message}", IsError: true, refused.Hint);
+        }
+        catch (IOException)
+        {
+            return null; // a file system without locks: the run says so
         }
     }
 }

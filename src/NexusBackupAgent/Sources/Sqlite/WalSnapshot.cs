@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 
@@ -20,17 +21,17 @@ internal sealed class WalSnapshot : SqliteSnapshot
     private readonly string path;
     private readonly DatabaseGate gate;
     private readonly SqliteReadTransaction transaction;
-    private readonly WalFiles files;
+    private readonly OpenDatabase database;
     private readonly WalIndexHeader state;
     private readonly Dictionary<uint, uint> frames;
 
-    private WalSnapshot(string path, DatabaseGate gate, SqliteReadTransaction transaction, WalFiles files, WalIndexHeader state, DateTimeOffset capturedAt, long length)
+    private WalSnapshot(DatabaseGate gate, SqliteReadTransaction transaction, OpenDatabase database, WalIndexHeader state, DateTimeOffset capturedAt, long length)
         : base(capturedAt, length)
     {
-        this.path = path;
+        path = database.File.Path;
         this.gate = gate;
         this.transaction = transaction;
-        this.files = files;
+        this.database = database;
         this.state = state;
         PageSize = length % state.PageSize == 0 ? state.PageSize : 0;
         frames = NewestFrames();
@@ -38,11 +39,12 @@ internal sealed class WalSnapshot : SqliteSnapshot
 
     private long FrameSize => WalFormat.FrameHeaderSize + state.PageSize;
 
-    /// <summary>Takes over <paramref name="transaction"/>, which has begun, and <paramref name="gate"/>, and ends both when disposed.</summary>
-    public static async Task<WalSnapshot> OpenAsync(
-        SqliteFile file, DatabaseGate gate, SqliteReadTransaction transaction, TimeSpan busyTimeout, TimeProvider timeProvider, CancellationToken cancellationToken)
+    /// <summary>Takes over <paramref name="database"/> and <paramref name="gate"/>, which are disposed with it; where this fails they are not.</summary>
+    public static async Task<WalSnapshot> OpenAsync(OpenDatabase database, DatabaseGate gate, TimeSpan busyTimeout, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
-        var opened = WalFiles.Open(file);
+        var (file, wal, shm) = (database.File, database.Wal!, database.Shm!);
+        var (walBefore, shmBefore) = (FileStatus.Of(wal), FileStatus.Of(shm));
+        var transaction = SqliteReadTransaction.Open(file.Path, timeProvider);
         try
         {
             var started = timeProvider.GetTimestamp();
@@ -50,29 +52,44 @@ internal sealed class WalSnapshot : SqliteSnapshot
             {
                 // Which state did the transaction get? The one in the header, if no commit came while it began.
                 transaction.End();
-                var before = WalIndexHeader.Read(opened.Shm);
+                var before = WalIndexHeader.Read(shm);
+                if (before is { IsOfThisVersion: false })
+                    throw BadIndex(file.Path, "its -shm is of another version of SQLite's format");
                 await transaction.BeginAsync(busyTimeout, cancellationToken);
                 var capturedAt = timeProvider.GetUtcNow();
-                var after = WalIndexHeader.Read(opened.Shm);
-                var settled = WalIndexHeader.Read(opened.Shm);
-                if (before is { } first && after is { IsReady: true } header && settled is { } last && first.IsSameStateAs(header) && header.IsSameStateAs(last))
+                var after = WalIndexHeader.Read(shm);
+                var settled = WalIndexHeader.Read(shm);
+                if (before is { } first && after is { } header && settled is { } last && first.IsSameStateAs(header) && header.IsSameStateAs(last))
                 {
                     // A WAL that never held a frame says nothing of the database's size.
                     var known = header.PageSize > 0 ? header : header with { PageSize = file.PageSize };
-                    var length = known.PageCount > 0 ? (long)known.PageCount * known.PageSize : RandomAccess.GetLength(opened.Database);
-                    return new WalSnapshot(file.Path, gate, transaction, opened, known, capturedAt, length);
+                    var length = known.PageCount > 0 ? (long)known.PageCount * known.PageSize : RandomAccess.GetLength(database.Content);
+                    return new WalSnapshot(gate, transaction, database, known, capturedAt, length);
                 }
 
                 if (timeProvider.GetElapsedTime(started) > busyTimeout)
-                    throw new BackupException(FailureKind.SourceBusy, $"database '{file.Path}' committed without a pause for {busyTimeout.TotalSeconds:0.#} s", "raise busyTimeout");
+                {
+                    throw settled is null && after is null
+                        ? BadIndex(file.Path, "its -shm holds no valid index of the -wal")
+                        : new BackupException(FailureKind.SourceBusy, $"database '{file.Path}' committed without a pause for {busyTimeout.TotalSeconds:0.#} s", "raise busyTimeout");
+                }
+
                 cancellationToken.ThrowIfCancellationRequested();
             }
         }
         catch
         {
-            transaction.Dispose(); // before the files: closing any handle drops the process's locks on that file (POSIX)
-            opened.Dispose();
+            transaction.Dispose();
             throw;
+        }
+        finally
+        {
+            // SQLite, when it runs as root, gives both to the database's owner as it opens them.
+            if (walBefore is { } walOwner && shmBefore is { } shmOwner)
+            {
+                FileOwner.GiveBack(wal, walOwner);
+                FileOwner.GiveBack(shm, shmOwner);
+            }
         }
     }
 
@@ -91,8 +108,8 @@ internal sealed class WalSnapshot : SqliteSnapshot
 
     public override ValueTask DisposeAsync()
     {
-        transaction.Dispose();
-        files.Dispose();
+        transaction.Dispose(); // before the files: closing any handle drops SQLite's locks in this process on that file (POSIX)
+        database.Dispose();
         gate.Dispose();
         return ValueTask.CompletedTask;
     }
@@ -100,13 +117,13 @@ internal sealed class WalSnapshot : SqliteSnapshot
     private void ReadBlock(Span<byte> block, long offset)
     {
         var firstPage = (uint)(offset / state.PageSize) + 1;
-        var filled = Fill(files.Database, block, offset);
+        var filled = Fill(database.Content, block, offset);
         for (var position = 0; position < block.Length; position += state.PageSize)
         {
             var page = firstPage + (uint)(position / state.PageSize);
             if (frames.TryGetValue(page, out var frame))
             {
-                if (Fill(files.Wal, block.Slice(position, state.PageSize), FrameOffset(frame) + WalFormat.FrameHeaderSize) < state.PageSize)
+                if (Fill(database.Wal!, block.Slice(position, state.PageSize), FrameOffset(frame) + WalFormat.FrameHeaderSize) < state.PageSize)
                     throw Changed($"frame {frame} of its WAL is gone");
             }
             else if (position + state.PageSize > filled && page == WalFormat.LockPage(state.PageSize))
@@ -130,11 +147,13 @@ internal sealed class WalSnapshot : SqliteSnapshot
         Span<byte> header = stackalloc byte[WalFormat.FrameHeaderSize];
         for (var frame = 1u; frame <= state.LastFrame; frame++)
         {
-            if (Fill(files.Wal, header, FrameOffset(frame)) < header.Length || MemoryMarshal.Read<ulong>(header[WalFormat.FrameSalts..]) != state.Salt)
+            if (Fill(database.Wal!, header, FrameOffset(frame)) < header.Length || MemoryMarshal.Read<ulong>(header[WalFormat.FrameSalts..]) != state.Salt)
                 throw Changed($"frame {frame} of its WAL is not of this generation");
             newest[BinaryPrimitives.ReadUInt32BigEndian(header)] = frame;
         }
 
+        if (BinaryPrimitives.ReadUInt32BigEndian(header[4..]) != state.PageCount || !header[^WalChecksum.Size..].SequenceEqual(state.SumInFrame))
+            throw Changed($"frame {state.LastFrame} of its WAL is not the commit that its -shm names");
         return newest;
     }
 
@@ -144,7 +163,7 @@ internal sealed class WalSnapshot : SqliteSnapshot
         if (frames.Count == 0)
             return;
         Span<byte> header = stackalloc byte[WalFormat.HeaderSize];
-        if (Fill(files.Wal, header, 0) < header.Length || MemoryMarshal.Read<ulong>(header[WalFormat.Salts..]) != state.Salt)
+        if (Fill(database.Wal!, header, 0) < header.Length || MemoryMarshal.Read<ulong>(header[WalFormat.Salts..]) != state.Salt)
             throw Changed("its WAL was replaced while it was read");
     }
 
@@ -152,6 +171,9 @@ internal sealed class WalSnapshot : SqliteSnapshot
 
     private BackupException Changed(string how) =>
         new(FailureKind.Io, $"database '{path}' changed in a way that its locks forbid: {how}", "check that nothing deletes or replaces its -wal and -shm files while programs use it");
+
+    private static BackupException BadIndex(string path, string why) =>
+        new(FailureKind.SourceBusy, $"database '{path}' is open in WAL mode and can't be read: {why}", $"restart the programs that have it open (fuser -v '{path}'): the first that opens it builds its -shm anew");
 
     private static int Fill(SafeFileHandle file, Span<byte> bytes, long offset)
     {

@@ -179,6 +179,32 @@ public sealed class SqliteSnapshotTests : SqliteSourceFixture
         await SqliteSamples.AssertLedgerAsync(await CopyAsync());
     }
 
+    /// <summary>A journal of several databases counts while their super-journal is there. It may name any file, and SQLite deletes that one in the end: not so a reader.</summary>
+    [SkippableTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task The_super_journal_of_a_hot_journal_is_asked_for_and_stays(bool isThere)
+    {
+        await SqliteSamples.LedgerAsync(Database, "delete");
+        var writer = await SqliteSamples.HoldAsync(Database, "db.execute('PRAGMA cache_size=5')\ndb.execute('PRAGMA cache_spill=5')\ndb.execute('BEGIN')\ndb.execute(\"UPDATE debit SET amount = 0, filler = hex(randomblob(60))\")\nos.sync()");
+        await writer.KillAsync();
+        if (isThere)
+            await File.WriteAllTextAsync(Temp["somebody's"], "not a super-journal at all");
+        await Shell.RunAsync("python3", "-c", """
+            import struct, sys
+            name = sys.argv[2].encode()
+            with open(sys.argv[1], 'ab') as f:
+                f.write(struct.pack('>I', (1 << 30) // 4096 + 1) + name + struct.pack('>II', len(name), sum(name)) + bytes.fromhex('d9d505f920a163d7'))
+            """, Database + "-journal", Temp["somebody's"]);
+        await Shell.BashAsync($"cp -a '{Path.GetDirectoryName(Database)}' '{Temp["clone"]}'");
+
+        var copy = await CopyAsync();
+
+        Assert.Equal(isThere, File.Exists(Temp["somebody's"]));
+        Assert.Equal(await SqliteSamples.DumpAsync(Temp["clone/app.db"]), await SqliteSamples.DumpAsync(copy));
+        Assert.False(File.Exists(Temp["somebody's"])); // what SQLite does where it may: the journal was taken seriously
+    }
+
     [SkippableTheory]
     [InlineData("delete", "db.execute('BEGIN EXCLUSIVE')")]
     [InlineData("wal", "db.execute('PRAGMA locking_mode=EXCLUSIVE')\ndb.execute('BEGIN EXCLUSIVE')\ndb.execute('UPDATE total SET transfers = 1')")]
@@ -226,19 +252,11 @@ public sealed class SqliteSnapshotTests : SqliteSourceFixture
     [SkippableTheory]
     [InlineData("the same path")]
     [InlineData("a linked directory")]
-    [InlineData("a hard link")]
     public async Task Two_snapshots_of_one_database_in_one_process_do_not_disturb_each_other(string way)
     {
         await SqliteSamples.LedgerAsync(Database, "wal");
         await using var holder = await SqliteSamples.HoldAsync(Database, "db.execute('PRAGMA wal_autocheckpoint=0')\ndb.execute('UPDATE total SET transfers = 1')");
-        var secondPath = way switch
-        {
-            "a linked directory" => Path.Combine(Directory.CreateSymbolicLink(Temp["linked"], Path.GetDirectoryName(Database)!).FullName, "app.db"),
-            "a hard link" => Path.Combine(Path.GetDirectoryName(Database)!, "hard.db"),
-            _ => Database,
-        };
-        if (way == "a hard link")
-            await Shell.RunAsync("ln", Database, secondPath);
+        var secondPath = way == "the same path" ? Database : Path.Combine(Directory.CreateSymbolicLink(Temp["linked"], Path.GetDirectoryName(Database)!).FullName, "app.db");
         Task<string>? other = null;
         var copy = await CopyAsync(whileOpen: async () =>
         {
@@ -247,9 +265,7 @@ public sealed class SqliteSnapshotTests : SqliteSourceFixture
             await SqliteSamples.SqlAsync(Database, "UPDATE debit SET filler = 'new'; UPDATE total SET transfers = 2; PRAGMA busy_timeout = 1; PRAGMA wal_checkpoint(RESTART); UPDATE total SET transfers = 3;");
         });
         Assert.Equal(1, await SqliteSamples.AssertLedgerAsync(copy));
-        var second = await other!;
-        if (way != "a hard link") // SQLite looks for the WAL beside the name, so by that one it sees only what was checkpointed
-            Assert.Equal(3, await SqliteSamples.AssertLedgerAsync(second));
+        Assert.Equal(3, await SqliteSamples.AssertLedgerAsync(await other!));
     }
 
     [SkippableFact]

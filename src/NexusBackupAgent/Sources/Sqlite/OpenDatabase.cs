@@ -1,0 +1,167 @@
+using Microsoft.Win32.SafeHandles;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
+
+namespace NexusBackupAgent.Sources.Sqlite;
+
+/// <summary>How a database is used, as far as its locks tell.</summary>
+internal enum DatabaseUse
+{
+    /// <summary>Nobody has it open, or it is in rollback-journal mode: the files are all there is, and they stand still under the lock of a reader.</summary>
+    AtRest,
+
+    /// <summary>Programs have it open in WAL mode, with the <c>-wal</c> and <c>-shm</c> that lie beside it.</summary>
+    Live,
+
+    /// <summary>Somebody has it open in WAL mode, and not with what lies beside it: for a moment while it is opened; for longer, what is committed lies elsewhere.</summary>
+    Unclear,
+}
+
+/// <summary>
+/// A database and what lies beside it, open for reading. Nothing here changes or makes a file. When any handle of a file is
+/// closed, all locks of SQLite in this process on that file are gone (POSIX): a transaction on it ends before this is disposed.
+/// </summary>
+internal sealed class OpenDatabase : IDisposable
+{
+    // Short and even: SQLite's own back-off grows to 100 ms, which a busy writer can starve.
+    public static readonly TimeSpan BusyPause = TimeSpan.FromMilliseconds(2);
+
+    /// <summary>A <c>-wal</c> of this length or less holds no page.</summary>
+    private const int EmptyWal = WalFormat.HeaderSize;
+
+    private OpenDatabase(SqliteFile file, FileStatus status, SafeFileHandle content)
+    {
+        File = file;
+        Status = status;
+        Content = content;
+    }
+
+    public SqliteFile File { get; }
+
+    public FileStatus Status { get; }
+
+    public SafeFileHandle Content { get; }
+
+    /// <summary>Null where there is none.</summary>
+    public SafeFileHandle? Wal { get; private init; }
+
+    /// <summary>Null where there is none.</summary>
+    public SafeFileHandle? Shm { get; private init; }
+
+    /// <summary>Null where there is none.</summary>
+    public SafeFileHandle? Journal { get; private init; }
+
+    /// <summary>Whether the <c>-wal</c> may hold pages.</summary>
+    public bool HoldsWal => Wal is not null && RandomAccess.GetLength(Wal) > EmptyWal;
+
+    /// <summary>Whether SQLite would work with a WAL, which it does beside a <c>-wal</c> whatever the database file says.</summary>
+    public bool IsWal => File.IsWal || HoldsWal || IsIndexInUse;
+
+    public bool IsInUse => SqliteLocks.IsInUse(Content);
+
+    private bool IsIndexInUse => Wal is not null && Shm is not null && SqliteLocks.IsIndexInUse(Shm);
+
+    /// <summary>Whether a program that died left a rollback journal here: the database file holds half a transaction, which the journal undoes.</summary>
+    public bool HasHotJournal => Journal is not null && !SqliteLocks.IsReserved(Content) && RollbackJournal.IsHot(Journal);
+
+    public DatabaseUse Use => !IsWal || !IsInUse ? DatabaseUse.AtRest : IsIndexInUse ? DatabaseUse.Live : DatabaseUse.Unclear;
+
+    /// <summary>Opens a database and takes the lock of a reader.</summary>
+    /// <param name="path">The database.</param>
+    /// <param name="busyTimeout">How long a locked database is waited for.</param>
+    /// <exception cref="BackupException">It is none, or may not be read, or stayed locked.</exception>
+    public static async Task<OpenDatabase> OpenAsync(string path, TimeSpan busyTimeout, TimeProvider timeProvider, CancellationToken cancellationToken)
+    {
+        var started = timeProvider.GetTimestamp();
+        while (true)
+        {
+            var opened = Guard(path, () => OpenOnce(path, share: true));
+            if (opened is not null)
+                return opened;
+            if (timeProvider.GetElapsedTime(started) >= busyTimeout)
+                throw SqliteFailure.StayedLocked(path, busyTimeout);
+            await Task.Delay(BusyPause, timeProvider, cancellationToken);
+        }
+    }
+
+    /// <summary>Opens a database to look at it, without a lock.</summary>
+    /// <exception cref="BackupException">It is none, or may not be read.</exception>
+    public static OpenDatabase Peek(string path) => Guard(path, () => OpenOnce(path, share: false))!;
+
+    public void Dispose()
+    {
+        Content.Dispose();
+        Wal?.Dispose();
+        Shm?.Dispose();
+        Journal?.Dispose();
+    }
+
+    /// <returns>Null while a writer keeps readers out, or when another file took its place.</returns>
+    private static OpenDatabase? OpenOnce(string path, bool share)
+    {
+        var resolved = SqliteFile.Resolve(path);
+        var handles = new List<SafeFileHandle?> { RegularFile.OpenRead(resolved) };
+        try
+        {
+            var content = handles[0]!;
+            if (share && !(SqliteLocks.TryShare(content) && FileStatus.Of(resolved) is { } there && there.IsSameFileAs(FileStatus.Of(content)!.Value)))
+            {
+                content.Dispose();
+                return null;
+            }
+
+            var file = SqliteFile.Read(path, resolved, content);
+            foreach (var ending in (string[])["-wal", "-shm", "-journal"])
+                handles.Add(OpenBeside(resolved + ending));
+            return new OpenDatabase(file, FileStatus.Of(content)!.Value, content) { Wal = handles[1], Shm = handles[2], Journal = handles[3] };
+        }
+        catch
+        {
+            handles.ForEach(handle => handle?.Dispose());
+            throw;
+        }
+    }
+
+    private static SafeFileHandle? OpenBeside(string path)
+    {
+        try
+        {
+            return RegularFile.OpenRead(path);
+        }
+        catch (FileNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    private static OpenDatabase? Guard(string path, Func<OpenDatabase?> open)
+    {
+        var directory = System.IO.Path.GetDirectoryName(path) ?? path;
+        try
+        {
+            return open();
+        }
+        catch (FileNotFoundException missing)
+        {
+            throw new BackupException(
+                FailureKind.SourceMissing,
+                $"database '{path}' does not exist",
+                "mount its disk, or mend the path in the configuration; if a pattern found it once and it was retired, move its backups out of the store; if it is lost, nexus-backup diagnose leads to its restore",
+                missing);
+        }
+        catch (NotRegularFileException other)
+        {
+            throw new BackupException(
+                FailureKind.SourceInvalid,
+                other.Message,
+                other.Type == FileType.Directory
+                    ? "name the database file itself, or a glob such as *.db inside it"
+                    : $"name the database file itself; if this lies in the database's place, find out what made it (ls -la '{directory}') and move it away",
+                other);
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw IoFailure.Translate(failure, $"read database '{path}'", directory);
+        }
+    }
+}
