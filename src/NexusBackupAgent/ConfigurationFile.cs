@@ -1,5 +1,6 @@
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Hooks;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Stores;
@@ -18,7 +19,7 @@ internal static class ConfigurationFile
     {
         kinds ??= AgentKinds.Shipped;
         var problems = new ProblemList(AgentBinder.LevelsOf(kinds));
-        var file = Path.GetFullPath(path);
+        var file = KernelPath.Absolute(path, Environment.CurrentDirectory);
         var configuration = ConfigurationText.Read(file, problems) is { } root
             ? new AgentBinder(file, hostZone, kinds, problems).Bind(root)
             : null;
