@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace NexusBackupAgent.Platform;
 
@@ -12,13 +13,18 @@ namespace NexusBackupAgent.Platform;
 /// <param name="Length">Bytes.</param>
 /// <param name="Modified">Nanoseconds since 1970, as exact as the file system's clock (often 4 ms).</param>
 /// <param name="Changed">As that, of the content or of owner, mode and links; no program can set it.</param>
-internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong Inode, uint User, uint Group, bool IsRegular, ulong Length, long Modified, long Changed)
+/// <param name="Names">How many names it has (hard links).</param>
+/// <param name="Mode">Who may do what.</param>
+internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong Inode, uint User, uint Group, bool IsRegular, ulong Length, long Modified, long Changed, uint Names, UnixFileMode Mode)
 {
     private const int CurrentDirectory = -100; // AT_FDCWD
-    private const uint Wanted = 0x100 | 0x8 | 0x10 | 0x1 | 0x200 | 0x40 | 0x80; // STATX_INO | UID | GID | TYPE | SIZE | MTIME | CTIME
+    private const int NoLink = 0x100; // AT_SYMLINK_NOFOLLOW
+    private const int ItSelf = 0x1000; // AT_EMPTY_PATH
+    private const uint Wanted = 0x100 | 0x8 | 0x10 | 0x1 | 0x2 | 0x4 | 0x200 | 0x40 | 0x80; // STATX_INO | UID | GID | TYPE | MODE | NLINK | SIZE | MTIME | CTIME
 
     // struct statx has the same layout on every architecture.
     private const int StatxSize = 256;
+    private const int NamesOffset = 16;
     private const int UserOffset = 20;
     private const int GroupOffset = 24;
     private const int ModeOffset = 28;
@@ -31,16 +37,28 @@ internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong
 
     private const int TypeMask = 0xF000; // S_IFMT
     private const int Regular = 0x8000; // S_IFREG
+    private const int ModeMask = 0xFFF;
 
     /// <returns>Null where there is no file, or it can't be asked.</returns>
     public static FileStatus? Of(string path) => Of(CurrentDirectory, path);
 
     /// <param name="directory">An open directory's number, from which a relative path goes out.</param>
     /// <returns>Null where there is no file, or it can't be asked.</returns>
-    public static FileStatus? Of(int directory, string path)
+    public static FileStatus? Of(int directory, string path) => Ask(directory, path, flags: 0);
+
+    /// <summary>The same of a link itself, if the path is one.</summary>
+    public static FileStatus? OfNoLink(int directory, string path) => Ask(directory, path, NoLink);
+
+    /// <summary>The same of a link itself, if the path is one.</summary>
+    public static FileStatus? OfNoLink(string path) => Ask(CurrentDirectory, path, NoLink);
+
+    /// <summary>Of an open file or directory.</summary>
+    public static FileStatus? Of(SafeFileHandle opened) => Ask((int)opened.DangerousGetHandle(), "", ItSelf);
+
+    private static FileStatus? Ask(int directory, string path, int flags)
     {
         Span<byte> answer = stackalloc byte[StatxSize];
-        if (!OperatingSystem.IsLinux() || Statx(directory, path, 0, Wanted, ref MemoryMarshal.GetReference(answer)) != 0)
+        if (!OperatingSystem.IsLinux() || Statx(directory, path, flags, Wanted, ref MemoryMarshal.GetReference(answer)) != 0)
             return null;
         return new FileStatus(
             MemoryMarshal.Read<uint>(answer[MajorOffset..]),
@@ -51,7 +69,9 @@ internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong
             (MemoryMarshal.Read<ushort>(answer[ModeOffset..]) & TypeMask) == Regular,
             MemoryMarshal.Read<ulong>(answer[LengthOffset..]),
             Nanoseconds(answer[ModifiedOffset..]),
-            Nanoseconds(answer[ChangedOffset..]));
+            Nanoseconds(answer[ChangedOffset..]),
+            MemoryMarshal.Read<uint>(answer[NamesOffset..]),
+            (UnixFileMode)(MemoryMarshal.Read<ushort>(answer[ModeOffset..]) & ModeMask));
     }
 
     /// <summary>When its content, name, mode or owner last changed, UTC, to the millisecond.</summary>
@@ -71,6 +91,8 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
 {
     private const int PermissionDenied = 13; // EACCES
 
+    private const UnixFileMode NewDirectoryMode = (UnixFileMode)0x1ff; // less the umask
+
     // As the agent's other new files: a database holds everything, and nothing of it is for other users.
     private const UnixFileMode NewFileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
 
@@ -85,7 +107,7 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
 
     /// <exception cref="IOException">The file can't be asked.</exception>
     public static FileOwner Of(string path) =>
-        FileStatus.Of(path) is { } file ? new FileOwner(file.User, file.Group, File.GetUnixFileMode(path)) : throw new FileNotFoundException($"cannot look at '{path}'", path);
+        FileStatus.Of(path) is { } file ? new FileOwner(file.User, file.Group, file.Mode) : throw new FileNotFoundException($"cannot look at '{path}'", path);
 
     /// <summary>Of a new file in a directory: root makes it for whom the directory belongs to, others for themselves.</summary>
     public static FileOwner ForNewIn(string directory)
@@ -94,26 +116,7 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
         return Geteuid() == 0 ? owner with { Mode = NewFileMode } : new FileOwner(Geteuid(), Getegid(), NewFileMode);
     }
 
-    /// <exception cref="IOException">They could not be given.</exception>
-    public void GiveTo(string path)
-    {
-        if (FileStatus.Of(path) is { } file && (file.User != User || file.Group != Group) && Chown(path, User, Group) != 0)
-            throw new UnauthorizedAccessException($"chown {User}:{Group} '{path}': {Marshal.GetLastPInvokeErrorMessage()}");
-        File.SetUnixFileMode(path, Mode); // last: a change of owner may clear bits of it
-    }
-
-    /// <summary>
-    /// What root makes in somebody's directory is for that user: an agent of that user has to read what a command of root
-    /// wrote. As far as the file system lets; one over the network may not. A link is given away itself, never what it
-    /// leads to: in that directory its owner may have put it there.
-    /// </summary>
-    public static void Inherit(string path)
-    {
-        if (Geteuid() == 0 && FileStatus.Of(Path.GetDirectoryName(path)!) is { } directory && directory.User != 0)
-            _ = LinkChown(path, directory.User, directory.Group);
-    }
-
-    /// <summary>Makes a directory, and those above it, where they are missing; each <see cref="Inherit"/>s.</summary>
+    /// <summary>Makes a directory, and those above it, where they are missing; root makes each for whom the one above it belongs to.</summary>
     /// <exception cref="IOException">It can't be made.</exception>
     public static void MakeDirectory(string directory)
     {
@@ -121,8 +124,7 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
             return;
         if (Path.GetDirectoryName(directory) is { Length: > 0 } parent)
             MakeDirectory(parent);
-        Directory.CreateDirectory(directory);
-        Inherit(directory);
+        SafeFile.MakeDirectory(directory, NewDirectoryMode);
     }
 
     /// <summary>Whether this process may make and rename files in a directory.</summary>
@@ -144,12 +146,6 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
         var groups = new uint[Math.Max(count, 0)];
         return count > 0 && Getgroups(count, groups) == count ? groups : [];
     }
-
-    [LibraryImport("libc", EntryPoint = "chown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Chown(string path, uint user, uint group);
-
-    [LibraryImport("libc", EntryPoint = "lchown", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int LinkChown(string path, uint user, uint group);
 
     [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Access(string path, int mode);

@@ -25,6 +25,7 @@ internal static class IoFailure
         {
             _ when IsFull(exception) => (FailureKind.StoreFull, "no space left", $"free space there (df -h '{place}'; nexus-backup prune --dry-run shows what retention would remove), then run the command again"),
             IOException { HResult: ReadOnlyFileSystem } => (FailureKind.StoreUnavailable, "the file system is read-only", $"check the mount (findmnt -T '{place}') and remount it writable"),
+            UntrustedPlaceException => (FailureKind.Permission, exception.Message, $"look at it and whose it is (ls -la '{place}'), remove what does not belong there, then run the command again"),
             UnauthorizedAccessException => (FailureKind.Permission, "permission denied", $"check owner and mode (ls -la '{place}') for the user {SystemUser.Current.Name}"),
             FileNotFoundException or DirectoryNotFoundException => (FailureKind.StoreUnavailable, "it does not exist", $"check the path and that its disk is mounted (findmnt -T '{place}')"),
             _ => (FailureKind.Io, exception.Message, $"check the disk (dmesg | tail) and '{place}', then run the command again"),

@@ -17,12 +17,7 @@ internal sealed partial class UnfinishedFiles(FilePlace place, IReadOnlyList<str
     public string New()
     {
         var file = Hidden(RandomNumberGenerator.GetHexString(8, lowercase: true));
-        new FileStream(file, new FileStreamOptions
-        {
-            Mode = FileMode.CreateNew,
-            Access = FileAccess.Write,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        }).Dispose();
+        SafeFile.Create(file, UnixFileMode.UserRead | UnixFileMode.UserWrite).Dispose();
         return file;
     }
 
@@ -34,7 +29,7 @@ internal sealed partial class UnfinishedFiles(FilePlace place, IReadOnlyList<str
     public void Remove()
     {
         foreach (var left in Directory.EnumerateFiles(place.Directory, $".{place.Name}.*").Where(file => IsOne(Path.GetFileName(file))))
-            File.Delete(left);
+            SafeFile.Delete(left);
     }
 
     /// <summary>Whether a name is one that <see cref="New"/> or <see cref="For"/> gives for this place, or a companion of one.</summary>

@@ -40,7 +40,7 @@ internal sealed class SqliteFiles : IFileContent
         {
             if (link.Type == BackupType.Full)
             {
-                await using var content = new FileStream(file, FileMode.Open, FileAccess.Write, FileShare.None, bufferSize: 0);
+                await using var content = SafeFile.OpenStream(file, FileAccess.Write);
                 await link.CopyContentAsync(content, cancellationToken);
                 return;
             }
@@ -81,7 +81,7 @@ internal sealed record SqliteFile(string Path, long Length, int PageSize, bool I
         {
             if (Directory.Exists(path))
                 throw Invalid(path, "is a directory", "name the database file itself, or a glob such as *.db inside it");
-            var resolved = Resolve(path);
+            var resolved = KernelPath.Behind(path);
             using var file = new FileStream(resolved, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
             Span<byte> header = stackalloc byte[100];
             var read = file.ReadAtLeast(header, header.Length, throwOnEndOfStream: false);
@@ -104,19 +104,6 @@ internal sealed record SqliteFile(string Path, long Length, int PageSize, bool I
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
             throw IoFailure.Translate(failure, $"read database '{path}'", System.IO.Path.GetDirectoryName(path) ?? path);
-        }
-    }
-
-    /// <summary>Where symbolic links lead; the path itself where it cannot be followed.</summary>
-    private static string Resolve(string path)
-    {
-        try
-        {
-            return File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
-        }
-        catch (Exception failure) when (IoFailure.IsKnown(failure))
-        {
-            return path; // opening it says why
         }
     }
 

@@ -21,7 +21,7 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
 
     public IStoreInspection Inspection { get; } = new LocalStoreInspection(root);
 
-    private string Locate(string path) => Path.GetFullPath(Path.Combine(root, path));
+    private string Locate(string path) => KernelPath.Absolute(path, root);
 
     // Temporary name → write → flush the file → rename → flush the directory. With a leading dot no *.db.gz finds the temporary file.
     public async Task<StoredFile> PutAsync(string path, bool replace, Durability durability, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken)
@@ -33,9 +33,8 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
         {
             RequireRoot();
             CreateDirectories(directory);
-            await using (var file = new FileStream(partial, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.Read, BufferSize = 0, UnixCreateMode = NewFileMode }))
+            await using (var file = new FileStream(SafeFile.Create(partial, NewFileMode, inherit: true), FileAccess.Write, bufferSize: 0))
             {
-                FileOwner.Inherit(partial);
                 await using (var early = new EarlyWriteBack(file))
                     await write(early, cancellationToken);
                 if (durability != Durability.Later && file.Length > 0)
@@ -45,7 +44,7 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
             cancellationToken.ThrowIfCancellationRequested();
             if (!replace && File.Exists(target))
                 throw new IOException($"'{target}' exists already");
-            File.Move(partial, target, overwrite: true); // rename(2); without overwriting it may become a copy, which is neither whole nor durable
+            SafeFile.Replace(partial, target);
             if (durability == Durability.Now)
                 DurableDirectory.Sync(directory);
             return DirectoryListing.Describe(new FileInfo(target));
@@ -111,7 +110,7 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
             if (!File.Exists(source))
                 throw new FileNotFoundException($"there is no file '{source}'", source);
             CreateDirectories(Path.GetDirectoryName(target)!);
-            ExclusiveRename.Move(source, target);
+            SafeFile.Move(source, target);
             DurableDirectory.Sync(Path.GetDirectoryName(target)!);
             if (Path.GetDirectoryName(source) != Path.GetDirectoryName(target))
                 DurableDirectory.Sync(Path.GetDirectoryName(source)!);
@@ -130,7 +129,7 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
         {
             if (File.Exists(target))
             {
-                File.Delete(target);
+                SafeFile.Delete(target);
                 if (durability == Durability.Now)
                     DurableDirectory.Sync(Path.GetDirectoryName(target)!);
             }
@@ -200,8 +199,7 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
             return;
         var parent = Path.GetDirectoryName(directory)!;
         CreateDirectories(parent);
-        Directory.CreateDirectory(directory, NewDirectoryMode);
-        FileOwner.Inherit(directory);
+        SafeFile.MakeDirectory(directory, NewDirectoryMode);
         DurableDirectory.Sync(parent);
     }
 
@@ -209,7 +207,7 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
     {
         try
         {
-            File.Delete(partial);
+            SafeFile.Delete(partial);
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
