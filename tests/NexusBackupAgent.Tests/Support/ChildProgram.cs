@@ -79,6 +79,8 @@ internal static class ChildProgram
                 return 0;
             case ["restore", var root]:
                 return await TellAsync(async () => await RestoreAsync(root, _ => { }), "restored");
+            case ["restore-to", var root, var to]:
+                return await TellAsync(async () => await RestoreAsync(root, _ => { }, to), "restored");
             case ["restore-until", var root, var stage]:
                 await RestoreAsync(root, step =>
                 {
@@ -106,12 +108,12 @@ internal static class ChildProgram
     }
 
     /// <summary>Restores over the live database of a workbench, whose service needs no more than to be told.</summary>
-    private static async Task RestoreAsync(string root, Action<RestoreStep> told)
+    private static async Task RestoreAsync(string root, Action<RestoreStep> told, string? to = null)
     {
         using var bench = new Workbench(TimeProvider.System, root);
         var settings = RestoreSettings.None with { Before = [["true"]], After = [["true"]], Health = new Uri("http://127.0.0.1:1/"), HealthTimeout = TimeSpan.Zero };
         var record = await bench.Restores.RestoreAsync(
-            bench.Source with { Restore = settings }, new RestoreWish(), to: null, force: true, TimeSpan.Zero, new RestoreEvents(told, (_, _) => { }, _ => { }, _ => { }), CancellationToken.None);
+            bench.Source with { Restore = settings }, new RestoreWish(), to, force: true, TimeSpan.Zero, new RestoreEvents(told, (_, _) => { }, _ => { }, _ => { }), CancellationToken.None);
         if (record.Operation.Failure is { } failure && record.Outcome is null)
             throw new BackupException(failure.Kind, failure.Message, failure.Hint);
     }

@@ -72,6 +72,8 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
 
     public Task<Stream> OpenAsync(string path, CancellationToken cancellationToken) => Task.FromResult(Read<Stream>(path, target =>
     {
+        if (SafeFile.Distrust(target) is { } distrust)
+            throw distrust;
         var file = File.OpenHandle(target, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan | FileOptions.Asynchronous);
         PageCache.Forget(file); // what memory still holds of it would prove nothing of the disk
         var buffer = (int)Math.Clamp(RandomAccess.GetLength(file), 1, LargestBuffer);
