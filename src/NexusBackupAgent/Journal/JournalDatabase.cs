@@ -47,7 +47,7 @@ internal sealed class JournalDatabase : IDisposable
             var stranger = SafeFile.StrangerAround(file);
             try
             {
-                return Connect(file, stranger);
+                return ConnectTwice(file, stranger);
             }
             catch (SqliteException damage) when (SqliteError.IsDamage(damage))
             {
@@ -95,6 +95,19 @@ internal sealed class JournalDatabase : IDisposable
         writer.Dispose(); // last, so that it tidies up the -wal file
         return true;
     });
+
+    /// <summary>One reading is no proof of damage: SQLite takes a read that fails for it.</summary>
+    private static JournalDatabase ConnectTwice(string file, (uint User, uint Group)? stranger)
+    {
+        try
+        {
+            return Connect(file, stranger);
+        }
+        catch (SqliteException damage) when (SqliteError.IsDamage(damage))
+        {
+            return Connect(file, stranger);
+        }
+    }
 
     private static JournalDatabase Connect(string file, (uint User, uint Group)? stranger)
     {

@@ -52,7 +52,7 @@ internal sealed partial class FileLock : IDisposable
     {
         RandomAccess.SetLength(held, number);
         File.SetLastWriteTimeUtc(held, at.UtcDateTime);
-        RandomAccess.FlushToDisk(held);
+        DurableDirectory.Flush(held);
     }
 
     private static FileLock? TryAcquire(SafeFileHandle file, int mode)

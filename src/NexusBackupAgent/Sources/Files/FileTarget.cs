@@ -210,7 +210,7 @@ internal sealed class FileTarget : IRestoreTarget
     public static void Flush(string file)
     {
         using var written = SafeFile.Open(file, FileAccess.Write);
-        RandomAccess.FlushToDisk(written);
+        DurableDirectory.Flush(written);
     }
 
     public static void TryDelete(string file)
@@ -230,7 +230,7 @@ internal sealed class FileTarget : IRestoreTarget
         var owner = Owner;
         using var ready = SafeFile.Open(file, FileAccess.ReadWrite);
         SafeFile.Give(ready, owner);
-        RandomAccess.FlushToDisk(ready);
+        DurableDirectory.Flush(ready);
         return owner;
     }
 

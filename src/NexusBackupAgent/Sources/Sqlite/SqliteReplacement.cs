@@ -137,7 +137,7 @@ internal static class SqliteReplacement
         if (SystemUser.Current.IsRoot && FileStatus.Of(from) is { } original)
             SafeFile.Give(to, new FileOwner(original.User, original.Group, UnixFileMode.UserRead | UnixFileMode.UserWrite));
         FileCopy.Copy(from, to, cancellationToken);
-        RandomAccess.FlushToDisk(to);
+        DurableDirectory.Flush(to);
         if (!FileCopy.AreEqual(from, to, cancellationToken))
             throw new BackupException(FailureKind.Io, $"the copy '{copy}' is not the same as '{path}'", "find out whether somebody writes there, or check the disk (dmesg | tail), then run the command again");
     }

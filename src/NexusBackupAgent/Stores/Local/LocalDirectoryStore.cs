@@ -38,7 +38,7 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
                 await using (var early = new EarlyWriteBack(file))
                     await write(early, cancellationToken);
                 if (durability != Durability.Later && file.Length > 0)
-                    file.Flush(flushToDisk: true);
+                    DurableDirectory.Flush(file.SafeFileHandle);
             }
 
             cancellationToken.ThrowIfCancellationRequested();
