@@ -81,6 +81,14 @@ internal static class ChildProgram
                 return await TellAsync(async () => await RestoreAsync(root, _ => { }), "restored");
             case ["restore-to", var root, var to]:
                 return await TellAsync(async () => await RestoreAsync(root, _ => { }, to), "restored");
+            case ["restore-plan", var root]:
+                return await TellAsync(async () =>
+                {
+                    using var bench = new Workbench(TimeProvider.System, root);
+                    var preview = await bench.Restores.PreviewAsync(bench.Source, new RestoreWish(), to: null, force: true, CancellationToken.None);
+                    if (preview.Refusal is { } refusal)
+                        throw refusal;
+                });
             case ["restore-until", var root, var stage]:
                 await RestoreAsync(root, step =>
                 {

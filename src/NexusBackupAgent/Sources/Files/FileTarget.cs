@@ -53,7 +53,15 @@ internal sealed class FileTarget : IRestoreTarget
 
     public IReadOnlyList<FileUser> Users() => FileUsers.Of([.. AllFiles]);
 
-    public BackupException? Obstacle(IReadOnlyList<string> forbidden) => new RestoreObstacle(place, live, given, content.Companions, forbidden).To(this);
+    public BackupException? Obstacle(IReadOnlyList<string> forbidden) => new RestoreObstacle(place, live, given, content.Companions, forbidden).To(this) ?? WhyNoRename();
+
+    /// <summary>Tries with empty hidden files what will be done with the real ones: there are file systems that rename nothing, and nothing else tells.</summary>
+    private BackupException? WhyNoRename()
+    {
+        if (unfinished.TryRename() is not { } failure)
+            return null;
+        return new BackupException(FailureKind.Restore, $"cannot restore to '{Path}': its file system renames no file ({failure.Message})", $"restore to another one with --to (findmnt -T '{Directory}' shows what this is), stop the service, and copy the file from there", failure);
+    }
 
     public long RoomFor(long content) => content + Length;
 

@@ -21,6 +21,46 @@ internal sealed partial class UnfinishedFiles(FilePlace place, IReadOnlyList<str
         return file;
     }
 
+    /// <summary>Renames an empty file over another one.</summary>
+    /// <returns>Why that can't be done; null when it can, or nothing can be made there, which whoever has to make something is told.</returns>
+    public IOException? TryRename()
+    {
+        var made = new List<string>();
+        try
+        {
+            made.Add(New());
+            made.Add(New());
+        }
+        catch (Exception unmade) when (IoFailure.IsKnown(unmade))
+        {
+            made.ForEach(FileTarget.TryDelete);
+            return null;
+        }
+
+        try
+        {
+            SafeFile.Replace(made[0], made[1]);
+            SafeFile.Move(made[1], made[0]);
+            return null;
+        }
+        catch (FileNotFoundException)
+        {
+            return null; // a restore that began meanwhile has tidied up
+        }
+        catch (UnauthorizedAccessException refused)
+        {
+            return new IOException(refused.Message, refused);
+        }
+        catch (IOException refused)
+        {
+            return refused;
+        }
+        finally
+        {
+            made.ForEach(FileTarget.TryDelete);
+        }
+    }
+
     /// <summary>The name under which a safety copy is made.</summary>
     /// <param name="safety">What it is called once it is whole.</param>
     public string For(string safety) => Hidden(Path.GetFileName(safety)[(place.Name.Length + 1)..]);
