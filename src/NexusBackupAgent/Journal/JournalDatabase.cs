@@ -44,10 +44,10 @@ internal sealed class JournalDatabase : IDisposable
         try
         {
             FileOwner.MakeDirectory(stateDirectory);
-            var stranger = SafeFile.StrangerAround(file);
+            var owner = SafeFile.StrangerAround(file);
             try
             {
-                return ConnectTwice(file, stranger);
+                return ConnectTwice(file, owner);
             }
             catch (SqliteException damage) when (SqliteError.IsDamage(damage))
             {
@@ -58,7 +58,7 @@ internal sealed class JournalDatabase : IDisposable
                         SafeFile.Move(file + suffix, setAside + suffix);
                 }
 
-                return Connect(file, stranger);
+                return Connect(file, owner);
             }
         }
         catch (SqliteException failure)

@@ -24,7 +24,7 @@ internal sealed class ScratchDirectory(string path) : IDisposable
     private static readonly TimeSpan Making = TimeSpan.FromMinutes(1);
 
     private readonly Lock gate = new();
-    private string? lockFile;
+    private string? heldPath;
     private FileLock? held;
     private SafeFileHandle? own;
 
@@ -99,7 +99,7 @@ internal sealed class ScratchDirectory(string path) : IDisposable
                 return;
             own?.Dispose();
             using (held)
-                TryRemove(SubdirectoryOf(lockFile!));
+                TryRemove(SubdirectoryOf(heldPath!));
             (held, own) = (null, null);
         }
     }
@@ -176,11 +176,11 @@ internal sealed class ScratchDirectory(string path) : IDisposable
             MakeRoot();
             if (held is null)
             {
-                lockFile = System.IO.Path.Combine(Path, $"{Prefix}{Guid.NewGuid():N}{LockExtension}");
-                held = LockNew(lockFile);
+                heldPath = System.IO.Path.Combine(Path, $"{Prefix}{Guid.NewGuid():N}{LockExtension}");
+                held = LockNew(heldPath);
             }
 
-            var subdirectory = MakeDirectory(SubdirectoryOf(lockFile!));
+            var subdirectory = MakeDirectory(SubdirectoryOf(heldPath!));
             if (!SystemUser.Current.IsRoot || FileStatus.Of(Path) is not { User: not 0 })
                 return subdirectory;
             own ??= SafeFile.OpenDirectory(subdirectory);

@@ -117,7 +117,7 @@ internal sealed partial class SourceDiscovery(
             catalog,
             configured.Schedules.ToDictionary(schedule => schedule.Name, schedule => schedule.Retention, StringComparer.Ordinal),
             zone,
-            configured.CompressionLevel,
+            configured.Compression,
             configured.TimeLimit,
             configured.Retry.Attempts,
             configured.Retry.Delay)
