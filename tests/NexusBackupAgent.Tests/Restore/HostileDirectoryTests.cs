@@ -2,6 +2,7 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
+using NexusBackupAgent.Sources.Sqlite;
 using NexusBackupAgent.Stores;
 using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Tests.Support;
@@ -134,7 +135,7 @@ public sealed class HostileDirectoryTests : IDisposable
         }
     }
 
-    /// <summary>SQLite deletes a file that a journal names as its super-journal: with root's rights any file of the system.</summary>
+    /// <summary>A journal may name any file as its super-journal, and many a version of SQLite deletes that.</summary>
     [SkippableFact]
     public async Task A_planted_journal_has_root_delete_nothing()
     {
@@ -165,6 +166,29 @@ public sealed class HostileDirectoryTests : IDisposable
             await bench.RunAsync();
 
             await RequireUntouchedAsync(mode: "644");
+        }
+    }
+
+    /// <summary>SQLite opens, makes and deletes files by path: in somebody's directory with that user's rights and no more.</summary>
+    [SkippableTheory]
+    [InlineData("chown 65534 . app.db*; chmod 555 .", "may not write it there")]
+    [InlineData("chown 65534 .", "belongs to root, and its directory")]
+    public async Task Sqlite_works_there_with_the_owners_rights(string setup, string expected)
+    {
+        Need.Root();
+        var (bench, _) = await RestoreBench.WithBackupAsync("wal", root: temp.Path);
+        using (bench)
+        {
+            var killed = await SqliteSamples.HoldAsync(bench.Database, "db.execute('PRAGMA wal_autocheckpoint=0'); db.execute(\"INSERT INTO t (note) VALUES ('only in the WAL')\")");
+            await killed.KillAsync();
+            await Shell.BashAsync($"cd '{temp.Path}'; {setup}");
+
+            var refusal = Assert.Throws<BackupException>(() => SqliteReplacement.Settle(bench.Database));
+            var outcome = await bench.RestoreAsync();
+
+            Assert.Contains(expected, refusal.Message, StringComparison.Ordinal);
+            Assert.Contains(outcome.Place.SafetyCopy + "-wal", outcome.Place.SetAside);
+            Assert.Equal("1", await SqliteSamples.SqlAsync(outcome.Place.SafetyCopy!, "SELECT count(*) FROM t WHERE note = 'only in the WAL'"));
         }
     }
 
