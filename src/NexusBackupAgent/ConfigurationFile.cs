@@ -1,5 +1,6 @@
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Hooks;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Stores;
@@ -56,7 +57,7 @@ internal static class ConfigurationFile
     private static (AgentConfiguration? Draft, IReadOnlyList<ConfigurationProblem> Problems) Read(string path, TimeZoneInfo hostZone, AgentKinds kinds)
     {
         var problems = new ProblemList(AgentBinder.LevelsOf(kinds));
-        var file = Path.GetFullPath(path);
+        var file = KernelPath.Absolute(path, Environment.CurrentDirectory);
         var draft = ConfigurationText.Read(file, problems) is { } root ? new AgentBinder(file, hostZone, kinds, problems).Bind(root) : null;
         return (draft, problems.InFileOrder());
     }

@@ -1,4 +1,5 @@
 using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Stores;
 
@@ -17,13 +18,13 @@ internal static class DirectoryConflicts
         }
 
         WarnInsideStore("state", configuration.StateDirectory);
-        if (!PathText.IsInside(configuration.ScratchDirectory, configuration.StateDirectory))
+        if (!PathText.IsInside(KernelPath.Resolve(configuration.ScratchDirectory), KernelPath.Resolve(configuration.StateDirectory)))
             WarnInsideStore("scratch", configuration.ScratchDirectory);
 
         void WarnInsideStore(string key, string directory)
         {
             var places = configuration.Stores.Values.SelectMany(store => store.Places, (store, place) => (store.Name, Place: place));
-            foreach (var (store, place) in places.Where(store => PathText.IsInside(PathText.Resolve(directory), PathText.Resolve(store.Place))).Take(1))
+            foreach (var (store, place) in places.Where(store => PathText.IsInside(KernelPath.Resolve(directory), KernelPath.Resolve(store.Place))).Take(1))
             {
                 problems.Add(new ConfigurationProblem(key, root.Find(key)?.Line ?? 0, directory,
                     $"lies inside the store {store} ({place}), among the backups", "choose a directory outside every store", IsError: false));

@@ -21,7 +21,7 @@ internal static class SourcePlaces
     /// <summary>Sources that lie in a store, among the backups, and sources whose backups go with the same disk.</summary>
     public static IEnumerable<ConfigurationProblem> Check(AgentConfiguration configuration)
     {
-        var stores = configuration.Stores.Values.SelectMany(store => store.Places, (store, place) => (Store: store, Place: PathText.Resolve(place))).ToList();
+        var stores = configuration.Stores.Values.SelectMany(store => store.Places, (store, place) => (Store: store, Place: KernelPath.Resolve(place))).ToList();
         foreach (var source in configuration.Sources)
         {
             var places = MembersOf(source).Select(member => source.Settings.LocalPath(member.Source.Place)).OfType<string>().Distinct(StringComparer.Ordinal).ToList();

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Runbook;
 
 namespace NexusBackupAgent.Cli;
@@ -40,7 +41,7 @@ internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvide
     public static Option<bool> Json() => new("--json") { Description = "Print one JSON document on the output, and nothing else there" };
 
     /// <summary>A path as the user gave it, from the working directory on.</summary>
-    public string Resolve(string path) => Path.GetFullPath(path, directory);
+    public string Resolve(string path) => KernelPath.Absolute(path, directory);
 
     /// <exception cref="BackupException">There is none.</exception>
     public string FindConfiguration(ParseResult command)

@@ -60,7 +60,7 @@ internal sealed class CommandBinder(string baseDirectory)
     };
 
     /// <summary>A path is taken from the configuration file's directory, as every other; a bare name is looked for on PATH.</summary>
-    private string Locate(string program) => program.Contains('/') ? Path.GetFullPath(program, baseDirectory) : program;
+    private string Locate(string program) => program.Contains('/') ? KernelPath.Absolute(program, baseDirectory) : program;
 
     private static string AsList(string line) => $"[{string.Join(", ", line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))}]";
 }

@@ -1,15 +1,13 @@
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Configuration;
 
 /// <summary>Paths as the configuration writes them.</summary>
 internal static class PathText
 {
-    /// <summary>As many as the kernel follows before it gives up on a circle.</summary>
-    private const int MaximumLinks = 40;
-
     /// <summary>Absolute; a relative one is taken from the configuration file's directory.</summary>
     /// <exception cref="FormatException">Cannot be a path, or would not mean what it means to a shell.</exception>
     public static string Parse(string text, string baseDirectory)
@@ -18,7 +16,7 @@ internal static class PathText
             throw new FormatException("contains a control character");
         if (text == "~" || text.StartsWith("~/", StringComparison.Ordinal))
             throw new WrongTextException("begins with ~, which only a shell expands", "write the absolute path");
-        return Path.GetFullPath(text, baseDirectory);
+        return KernelPath.Absolute(text, baseDirectory);
     }
 
     /// <summary>A directory inside a store, with forward slashes; empty for the store itself.</summary>
@@ -41,36 +39,6 @@ internal static class PathText
     public static bool IsInside(string path, string directory) =>
         Path.GetRelativePath(directory, path) is var relative
         && relative != ".." && !relative.StartsWith("../", StringComparison.Ordinal);
-
-    /// <summary>
-    /// The path with every symbolic link on the way followed, as far as it exists:
-    /// two names of one directory become equal.
-    /// </summary>
-    public static string Resolve(string path) => Resolve(path, MaximumLinks);
-
-    private static string Resolve(string path, int linksLeft)
-    {
-        var resolved = "/";
-        foreach (var part in path.Split('/', StringSplitOptions.RemoveEmptyEntries))
-        {
-            var next = Path.Combine(resolved, part);
-            resolved = linksLeft > 0 && FollowLink(next) is { } target ? Resolve(target, linksLeft - 1) : next;
-        }
-
-        return resolved;
-    }
-
-    private static string? FollowLink(string path)
-    {
-        try
-        {
-            return new DirectoryInfo(path).ResolveLinkTarget(returnFinalTarget: false)?.FullName;
-        }
-        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
 }
 
 /// <summary>Names of stores, sources and schedules. They become metric labels, and parts of paths and file names.</summary>

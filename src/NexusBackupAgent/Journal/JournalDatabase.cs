@@ -22,8 +22,12 @@ internal sealed class JournalDatabase : IDisposable
 
     private readonly BackupException? refusal;
 
-    private JournalDatabase(string path, (SqliteConnection Writer, SqliteConnection Reader) connections, BackupException? refusal = null)
+    // In somebody's state directory root works with that user's rights: SQLite opens, makes and removes files there by path.
+    private readonly (uint User, uint Group)? stranger;
+
+    private JournalDatabase(string path, (SqliteConnection Writer, SqliteConnection Reader) connections, (uint User, uint Group)? stranger, BackupException? refusal = null)
     {
+        this.stranger = stranger;
         this.path = path;
         (writer, reader) = connections;
         this.refusal = refusal;
@@ -40,9 +44,10 @@ internal sealed class JournalDatabase : IDisposable
         try
         {
             FileOwner.MakeDirectory(stateDirectory);
+            var owner = SafeFile.StrangerAround(file);
             try
             {
-                return new JournalDatabase(file, JournalFile.Connect(file));
+                return ConnectTwice(file, owner);
             }
             catch (SqliteException damage) when (SqliteError.IsDamage(damage))
             {
@@ -50,10 +55,10 @@ internal sealed class JournalDatabase : IDisposable
                 foreach (var suffix in (string[])["", "-wal", "-shm"])
                 {
                     if (File.Exists(file + suffix))
-                        File.Move(file + suffix, setAside + suffix);
+                        SafeFile.Move(file + suffix, setAside + suffix);
                 }
 
-                return new JournalDatabase(file, JournalFile.Connect(file));
+                return Connect(file, owner);
             }
         }
         catch (SqliteException failure)
@@ -75,7 +80,7 @@ internal sealed class JournalDatabase : IDisposable
     {
         var file = Path.Combine(stateDirectory, "journal.db");
         var copy = JournalFile.InMemory(file) ?? JournalFile.InMemory(file: null)!;
-        return new JournalDatabase(file, (copy, copy), refusal);
+        return new JournalDatabase(file, (copy, copy), stranger: null, refusal);
     }
 
     /// <summary>Runs <paramref name="work"/> in one transaction that has the right to write from its start.</summary>
@@ -84,10 +89,30 @@ internal sealed class JournalDatabase : IDisposable
     /// <summary>Runs <paramref name="work"/>, which only reads, beside whoever writes.</summary>
     public T Read<T>(Func<SqliteTransaction, T> work) => Run(reader, reading, work, deferred: true);
 
-    public void Dispose()
+    public void Dispose() => ActingUser.As(stranger, () =>
     {
         reader.Dispose();
         writer.Dispose(); // last, so that it tidies up the -wal file
+        return true;
+    });
+
+    /// <summary>One reading is no proof of damage: SQLite takes a read that fails for it.</summary>
+    private static JournalDatabase ConnectTwice(string file, (uint User, uint Group)? stranger)
+    {
+        try
+        {
+            return Connect(file, stranger);
+        }
+        catch (SqliteException damage) when (SqliteError.IsDamage(damage))
+        {
+            return Connect(file, stranger);
+        }
+    }
+
+    private static JournalDatabase Connect(string file, (uint User, uint Group)? stranger)
+    {
+        JournalFile.Make(file);
+        return new JournalDatabase(file, ActingUser.As(stranger, () => JournalFile.Connect(file)), stranger);
     }
 
     private T Run<T>(SqliteConnection connection, Lock gate, Func<SqliteTransaction, T> work, bool deferred)
@@ -96,10 +121,13 @@ internal sealed class JournalDatabase : IDisposable
         {
             try
             {
-                using var transaction = connection.BeginTransaction(deferred);
-                var result = work(transaction);
-                transaction.Commit();
-                return result;
+                return ActingUser.As(stranger, () =>
+                {
+                    using var transaction = connection.BeginTransaction(deferred);
+                    var result = work(transaction);
+                    transaction.Commit();
+                    return result;
+                });
             }
             catch (SqliteException failure)
             {

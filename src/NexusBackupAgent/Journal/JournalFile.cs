@@ -7,6 +7,8 @@ namespace NexusBackupAgent.Journal;
 /// <summary>Opens the journal's SQLite file: for whom it is made, whether it is sound, its tables.</summary>
 internal static class JournalFile
 {
+    private const UnixFileMode NewFileMode = (UnixFileMode)0x1b6; // 0666, less the umask
+
     /// <summary>An open journal that is in no file.</summary>
     /// <param name="file">Copied, without what its -wal holds; null: an empty journal.</param>
     /// <returns>Null when the file is missing or of no use.</returns>
@@ -41,13 +43,12 @@ internal static class JournalFile
         return null;
     }
 
-    /// <summary>Opens the file, which is made when it is missing, and brings its tables to this version.</summary>
+    /// <summary>Opens the file, which <see cref="Make"/> made, and brings its tables to this version.</summary>
     /// <returns>One that writes, and one that can only read.</returns>
     /// <exception cref="SqliteException">It can't be used, or is damaged.</exception>
     /// <exception cref="BackupException">A newer agent wrote it.</exception>
     public static (SqliteConnection Writer, SqliteConnection Reader) Connect(string path)
     {
-        MakeFile(path);
         var text = new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = 10 }.ToString();
         var (writer, reader) = (new SqliteConnection(text), new SqliteConnection(text));
         SqliteTransaction? begin = null;
@@ -77,18 +78,17 @@ internal static class JournalFile
     }
 
     /// <summary>Makes the file when it is missing, for whom its directory belongs to; SQLite gives the files beside it the owner of this one.</summary>
-    private static void MakeFile(string path)
+    public static void Make(string path)
     {
-        if (File.Exists(path))
+        if (FileStatus.OfNoLink(path) is { IsRegular: true })
             return;
         try
         {
-            new FileStream(path, FileMode.CreateNew, FileAccess.Write).Dispose();
-            FileOwner.Inherit(path);
+            SafeFile.Create(path, NewFileMode, inherit: true).Dispose();
         }
-        catch (IOException) when (File.Exists(path))
+        catch (IOException taken) when (taken.HResult == Errno.Exists)
         {
-            // Another process was faster.
+            SafeFile.Open(path, FileAccess.Read).Dispose(); // another process was faster, or it is a link, and refused
         }
     }
 

@@ -11,7 +11,7 @@ internal static class FileDigest
     /// <exception cref="IOException">It can't be read.</exception>
     public static string Of(string path, CancellationToken cancellationToken)
     {
-        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0, FileOptions.SequentialScan);
+        using var file = SafeFile.OpenStream(path, FileAccess.Read);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var block = new byte[BlockSize];
         while (file.Read(block) is > 0 and var read)

@@ -1,6 +1,77 @@
-using NexusBackupAgent.Common;
-
 namespace NexusBackupAgent.Platform;
+
+/// <summary>
+/// Paths as the kernel walks them: a link's relative target goes out from where the link really lies, and <c>..</c> leads
+/// to the parent of what a link leads to. .NET works both out as text, and so can lead to another file.
+/// </summary>
+internal static class KernelPath
+{
+    /// <summary>As many as the kernel follows before it gives up on a circle.</summary>
+    private const int MostLinks = 40;
+
+    /// <summary>
+    /// An absolute path without <c>..</c> that leads where <paramref name="path"/> does. Links stay in it, so that it follows
+    /// them anew each time, except one that a <c>..</c> comes after: the answer to that is the kernel's of now.
+    /// </summary>
+    /// <param name="directory">Absolute; a relative path goes out from it.</param>
+    public static string Absolute(string path, string directory)
+    {
+        var at = "/";
+        foreach (var part in Parts(Path.Combine(directory, path)))
+            at = part != ".." ? Path.Combine(at, part) : Parent(LinkIn(at) is null ? at : Resolve(at));
+        return path.EndsWith('/') && at.Length > 1 ? at + "/" : at;
+    }
+
+    /// <summary>The path without any link: realpath(3) as far as it exists, and the rest as it is written. Two ways to one place become equal.</summary>
+    /// <param name="path">Absolute.</param>
+    public static string Resolve(string path) => Follow(path, _ => { });
+
+    /// <summary>The path, if it is no link itself; otherwise where it leads.</summary>
+    /// <param name="path">Absolute.</param>
+    public static string Behind(string path) => LinkIn(path) is null ? path : Resolve(path);
+
+    /// <param name="path">Absolute.</param>
+    /// <param name="seen">Told of each link on the way, by a path that has no other link in it.</param>
+    public static string Follow(string path, Action<string> seen)
+    {
+        var at = "/";
+        var left = new Stack<string>(Parts(path).Reverse());
+        for (var links = 0; left.TryPop(out var part);)
+        {
+            var next = part == ".." ? Parent(at) : Path.Combine(at, part);
+            if (part == ".." || links == MostLinks || LinkIn(next) is not { } target)
+            {
+                at = next;
+                continue;
+            }
+
+            links++;
+            seen(next);
+            at = target.StartsWith('/') ? "/" : at;
+            foreach (var step in Parts(target).Reverse())
+                left.Push(step);
+        }
+
+        return at;
+    }
+
+    private static IEnumerable<string> Parts(string path) => path.Split('/', StringSplitOptions.RemoveEmptyEntries).Where(part => part != ".");
+
+    private static string Parent(string path) => Path.GetDirectoryName(path) ?? "/";
+
+    /// <returns>What is written in a link; null where there is none, or none that this user can look at.</returns>
+    private static string? LinkIn(string path)
+    {
+        try
+        {
+            return new FileInfo(path).LinkTarget;
+        }
+        catch (Exception unreadable) when (IoFailure.IsKnown(unreadable))
+        {
+            return null; // who opens it is told why
+        }
+    }
+}
 
 /// <summary>Where a file is, or would be. Compared by what paths lead to, whatever links and mounts they go through, not by how they are written.</summary>
 /// <param name="path">Absolute.</param>
@@ -13,18 +84,7 @@ internal sealed class FilePlace(string path)
     public string Directory => System.IO.Path.GetDirectoryName(path)!;
 
     /// <summary>The place that a path's own symbolic links lead to, whether a file is there or not.</summary>
-    /// <exception cref="BackupException">They can't be followed.</exception>
-    public static FilePlace Behind(string path)
-    {
-        try
-        {
-            return new FilePlace(new FileInfo(path).LinkTarget is null ? path : File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path);
-        }
-        catch (Exception failure) when (IoFailure.IsKnown(failure))
-        {
-            throw IoFailure.Translate(failure, $"follow '{path}'", System.IO.Path.GetDirectoryName(path) ?? path);
-        }
-    }
+    public static FilePlace Behind(string path) => new(KernelPath.Behind(path));
 
     /// <summary>Whether both are the same file, or would be: the same name in the same directory.</summary>
     public bool IsSameAs(FilePlace other) => LeadToTheSame(path, other.Path) || (Name == other.Name && LeadToTheSame(Directory, other.Directory));
@@ -48,4 +108,29 @@ internal sealed class FilePlace(string path)
 
     private static bool LeadToTheSame(string path, string other) =>
         path == other || (FileStatus.Of(path) is { } here && FileStatus.Of(other) is { } there && here.IsSameFileAs(there));
+}
+
+/// <summary>What is mounted in this process's view.</summary>
+internal static class MountPoints
+{
+    private const int PointColumn = 4;
+
+    /// <summary>Whether a file or directory is a mount point of its own, as a container's bind mount of one file makes it.</summary>
+    /// <param name="path">Absolute.</param>
+    public static bool Has(string path)
+    {
+        try
+        {
+            var real = KernelPath.Resolve(path);
+            return File.ReadLines("/proc/self/mountinfo").Any(line => line.Split(' ') is { Length: > PointColumn } columns && Unescape(columns[PointColumn]) == real);
+        }
+        catch (Exception unasked) when (IoFailure.IsKnown(unasked))
+        {
+            return false; // the rename tells
+        }
+    }
+
+    /// <summary>Space, tab, line feed and backslash are written in octal: <c>\040</c>.</summary>
+    private static string Unescape(string text) => text
+        .Replace(@"\040", " ", StringComparison.Ordinal).Replace(@"\011", "\t", StringComparison.Ordinal).Replace(@"\012", "\n", StringComparison.Ordinal).Replace(@"\134", @"\", StringComparison.Ordinal);
 }

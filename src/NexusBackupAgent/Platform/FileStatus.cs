@@ -15,11 +15,13 @@ namespace NexusBackupAgent.Platform;
 /// <param name="Length">Bytes.</param>
 /// <param name="Modified">Nanoseconds since 1970, as exact as the file system's clock (often 4 ms).</param>
 /// <param name="Changed">As that, of the content or of owner, mode and links; no program can set it.</param>
-internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong Inode, uint User, uint Group, FileType Type, uint Names, bool IsMountPoint, ulong Length, long Modified, long Changed)
+/// <param name="Mode">Who may do what.</param>
+internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong Inode, uint User, uint Group, FileType Type, uint Names, bool IsMountPoint, ulong Length, long Modified, long Changed, UnixFileMode Mode)
 {
     private const int CurrentDirectory = -100; // AT_FDCWD
-    private const int EmptyPath = 0x1000; // AT_EMPTY_PATH
-    private const uint Wanted = 0x100 | 0x8 | 0x10 | 0x1 | 0x4 | 0x200 | 0x40 | 0x80; // STATX_INO | UID | GID | TYPE | NLINK | SIZE | MTIME | CTIME
+    private const int NoLink = 0x100; // AT_SYMLINK_NOFOLLOW
+    private const int ItSelf = 0x1000; // AT_EMPTY_PATH
+    private const uint Wanted = 0x100 | 0x8 | 0x10 | 0x1 | 0x2 | 0x4 | 0x200 | 0x40 | 0x80; // STATX_INO | UID | GID | TYPE | MODE | NLINK | SIZE | MTIME | CTIME
 
     // struct statx has the same layout on every architecture.
     private const int StatxSize = 256;
@@ -37,19 +39,25 @@ internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong
 
     private const int TypeMask = 0xF000; // S_IFMT
     private const ulong MountRoot = 0x2000; // STATX_ATTR_MOUNT_ROOT
+    private const int ModeMask = 0xFFF;
 
     /// <returns>Null where there is no file, or it can't be asked.</returns>
     public static FileStatus? Of(string path) => Of(CurrentDirectory, path);
 
     /// <param name="directory">An open directory's number, from which a relative path goes out.</param>
     /// <returns>Null where there is no file, or it can't be asked.</returns>
-    public static FileStatus? Of(int directory, string path) => Of(directory, path, flags: 0);
+    public static FileStatus? Of(int directory, string path) => Ask(directory, path, flags: 0);
 
-    /// <summary>Of an open file, whatever its path leads to by now.</summary>
-    /// <returns>Null where it can't be asked.</returns>
-    public static FileStatus? Of(SafeFileHandle file) => Of((int)file.DangerousGetHandle(), "", EmptyPath);
+    /// <summary>The same of a link itself, if the path is one.</summary>
+    public static FileStatus? OfNoLink(int directory, string path) => Ask(directory, path, NoLink);
 
-    private static FileStatus? Of(int directory, string path, int flags)
+    /// <summary>The same of a link itself, if the path is one.</summary>
+    public static FileStatus? OfNoLink(string path) => Ask(CurrentDirectory, path, NoLink);
+
+    /// <summary>Of an open file or directory.</summary>
+    public static FileStatus? Of(SafeFileHandle opened) => Ask((int)opened.DangerousGetHandle(), "", ItSelf);
+
+    private static FileStatus? Ask(int directory, string path, int flags)
     {
         Span<byte> answer = stackalloc byte[StatxSize];
         if (!OperatingSystem.IsLinux() || Statx(directory, path, flags, Wanted, ref MemoryMarshal.GetReference(answer)) != 0)
@@ -65,7 +73,8 @@ internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong
             (MemoryMarshal.Read<ulong>(answer[AttributesOffset..]) & MountRoot) != 0,
             MemoryMarshal.Read<ulong>(answer[LengthOffset..]),
             Nanoseconds(answer[ModifiedOffset..]),
-            Nanoseconds(answer[ChangedOffset..]));
+            Nanoseconds(answer[ChangedOffset..]),
+            (UnixFileMode)(MemoryMarshal.Read<ushort>(answer[ModeOffset..]) & ModeMask));
     }
 
     /// <summary>When its content, name, mode or owner last changed, UTC, to the millisecond.</summary>
@@ -105,6 +114,8 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
 {
     private const int PermissionDenied = 13; // EACCES
 
+    private const UnixFileMode NewDirectoryMode = (UnixFileMode)0x1ff; // less the umask
+
     // As the agent's other new files: a database holds everything, and nothing of it is for other users.
     private const UnixFileMode NewFileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
 
@@ -119,32 +130,13 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
 
     /// <exception cref="IOException">The file can't be asked.</exception>
     public static FileOwner Of(string path) =>
-        FileStatus.Of(path) is { } file ? new FileOwner(file.User, file.Group, File.GetUnixFileMode(path)) : throw new FileNotFoundException($"cannot look at '{path}'", path);
+        FileStatus.Of(path) is { } file ? new FileOwner(file.User, file.Group, file.Mode) : throw new FileNotFoundException($"cannot look at '{path}'", path);
 
     /// <summary>Of a new file in a directory: root makes it for whom the directory belongs to, others for themselves.</summary>
     public static FileOwner ForNewIn(string directory)
     {
         var owner = Of(directory);
         return Geteuid() == 0 ? owner with { Mode = NewFileMode } : new FileOwner(Geteuid(), Getegid(), NewFileMode);
-    }
-
-    /// <exception cref="IOException">They could not be given.</exception>
-    public void GiveTo(string path)
-    {
-        if (FileStatus.Of(path) is { } file && (file.User != User || file.Group != Group) && Chown(path, User, Group) != 0)
-            throw new UnauthorizedAccessException($"chown {User}:{Group} '{path}': {Marshal.GetLastPInvokeErrorMessage()}");
-        File.SetUnixFileMode(path, Mode); // last: a change of owner may clear bits of it
-    }
-
-    /// <summary>
-    /// What root makes in somebody's directory is for that user: an agent of that user has to read what a command of root
-    /// wrote. As far as the file system lets; one over the network may not. A link is given away itself, never what it
-    /// leads to: in that directory its owner may have put it there.
-    /// </summary>
-    public static void Inherit(string path)
-    {
-        if (Geteuid() == 0 && FileStatus.Of(Path.GetDirectoryName(path)!) is { } directory && directory.User != 0)
-            _ = LinkChown(path, directory.User, directory.Group);
     }
 
     /// <summary>Gives an open file back to whom it belonged to, if somebody else got it. As far as the file system lets.</summary>
@@ -154,7 +146,7 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
             _ = HandleChown(file, before.User, before.Group);
     }
 
-    /// <summary>Makes a directory, and those above it, where they are missing; each <see cref="Inherit"/>s.</summary>
+    /// <summary>Makes a directory, and those above it, where they are missing; root makes each for whom the one above it belongs to.</summary>
     /// <exception cref="IOException">It can't be made.</exception>
     public static void MakeDirectory(string directory)
     {
@@ -162,8 +154,7 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
             return;
         if (Path.GetDirectoryName(directory) is { Length: > 0 } parent)
             MakeDirectory(parent);
-        Directory.CreateDirectory(directory);
-        Inherit(directory);
+        SafeFile.MakeDirectory(directory, NewDirectoryMode);
     }
 
     /// <summary>Whether this process may make and rename files in a directory.</summary>
@@ -185,12 +176,6 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
         var groups = new uint[Math.Max(count, 0)];
         return count > 0 && Getgroups(count, groups) == count ? groups : [];
     }
-
-    [LibraryImport("libc", EntryPoint = "chown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Chown(string path, uint user, uint group);
-
-    [LibraryImport("libc", EntryPoint = "lchown", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int LinkChown(string path, uint user, uint group);
 
     [LibraryImport("libc", EntryPoint = "fchown")]
     private static partial int HandleChown(SafeFileHandle file, uint user, uint group);

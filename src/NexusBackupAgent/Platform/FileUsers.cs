@@ -37,7 +37,7 @@ internal static class FileUsers
     public static IReadOnlyList<FileUser> Of(IReadOnlyList<string> paths)
     {
         var files = paths.Select(FileStatus.Of).OfType<FileStatus>().ToList();
-        var deleted = paths.Select(path => path + Deleted).ToHashSet(StringComparer.Ordinal);
+        var deleted = paths.Select(path => KernelPath.Resolve(path) + Deleted).ToHashSet(StringComparer.Ordinal);
         var holders = Processes().SelectMany(process => Opened(process, files, deleted)).Concat(Locked(files)).ToList();
         var still = paths.Select(FileStatus.Of).OfType<FileStatus>().ToList(); // a -journal comes and goes, and another file gets its inode
         return [.. holders.Where(holder => holder.File is not { } file || still.Exists(file.IsSameFileAs))

@@ -14,31 +14,20 @@ internal sealed partial class FileLock : IDisposable
     private const int Exclusive = 2; // LOCK_EX
     private const int AtOnce = 4; // LOCK_NB
     private const int Release = 8; // LOCK_UN
-    private const int ReadWrite = 2; // O_RDWR
-    private const int Create = 0x40; // O_CREAT
-    private const int CloseOnExec = 0x80000; // O_CLOEXEC: a hook that outlives the agent must not keep its lock
-    private const int Everybody = 0x1b6; // 0666, less the umask
-
-    // errno values of Linux.
-    private const int Interrupted = 4; // EINTR
-    private const int WouldBlock = 11; // EWOULDBLOCK
-    private const int Denied = 13; // EACCES
-    private const int NotPermitted = 1; // EPERM
-    private const int Missing = 2; // ENOENT
-    private const int ReadOnlyFileSystem = 30; // EROFS
+    private const UnixFileMode Everybody = (UnixFileMode)0x1b6; // 0666, less the umask
 
     private readonly SafeFileHandle held;
 
     private FileLock(SafeFileHandle file) => held = file;
 
     /// <summary>The file itself, as the kernel has it open.</summary>
-    public FileStatus? Status => FileStatus.Of($"/proc/self/fd/{held.DangerousGetHandle()}");
+    public FileStatus? Status => FileStatus.Of(held);
 
     /// <summary>Opens a file, which is made when it is missing, and locks it until it is disposed.</summary>
     /// <returns>Null when somebody else holds it.</returns>
     /// <exception cref="IOException">It can't be opened, or its file system takes no locks: who went on then would not be alone.</exception>
     /// <exception cref="UnauthorizedAccessException">This user may not.</exception>
-    public static FileLock? TryAcquire(string path) => TryAcquire(Open(path, Create), Exclusive);
+    public static FileLock? TryAcquire(string path) => TryAcquire(Open(path, create: true), Exclusive);
 
     /// <summary>Whether somebody holds it now. Makes no file, and any number may ask at once: they do not take each other for its holder.</summary>
     /// <exception cref="IOException">As of <see cref="TryAcquire(string)"/>.</exception>
@@ -47,10 +36,10 @@ internal sealed partial class FileLock : IDisposable
     {
         try
         {
-            using var free = TryAcquire(Open(path, create: 0), Shared);
+            using var free = TryAcquire(Open(path, create: false), Shared);
             return free is null;
         }
-        catch (DirectoryNotFoundException)
+        catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
         {
             return false; // nobody ever made it
         }
@@ -63,16 +52,16 @@ internal sealed partial class FileLock : IDisposable
     {
         RandomAccess.SetLength(held, number);
         File.SetLastWriteTimeUtc(held, at.UtcDateTime);
-        RandomAccess.FlushToDisk(held);
+        DurableDirectory.Flush(held);
     }
 
     private static FileLock? TryAcquire(SafeFileHandle file, int mode)
     {
-        switch (Try(() => Lock(file, mode | AtOnce)))
+        switch (Errno.Of(() => Lock(file, mode | AtOnce)))
         {
             case 0:
                 return new FileLock(file);
-            case WouldBlock:
+            case Errno.Again:
                 file.Dispose();
                 return null;
             case var error:
@@ -93,41 +82,17 @@ internal sealed partial class FileLock : IDisposable
     }
 
     /// <summary>For writing, which NFS asks for; where that is not allowed, reading will do, so that root and the agent's user can share a file that either made.</summary>
-    private static SafeFileHandle Open(string path, int create)
+    private static SafeFileHandle Open(string path, bool create)
     {
-        SafeFileHandle file = new();
-        var error = Try(() => Opened(ReadWrite | create));
-        if (error is Denied or NotPermitted or ReadOnlyFileSystem && Try(() => Opened(flags: 0)) == 0)
-            error = 0;
-        return error switch
+        try
         {
-            0 => file,
-            Denied or NotPermitted => throw new UnauthorizedAccessException($"opening '{path}' is not permitted"),
-            Missing => throw new DirectoryNotFoundException($"'{Path.GetDirectoryName(path)}' does not exist"),
-            _ => throw new IOException($"{Marshal.GetPInvokeErrorMessage(error)} : '{path}'", error),
-        };
-
-        int Opened(int flags)
+            return create ? SafeFile.OpenOrCreate(path, Everybody) : SafeFile.Open(path, FileAccess.ReadWrite);
+        }
+        catch (Exception refused) when (refused is UnauthorizedAccessException or IOException { HResult: Errno.ReadOnly })
         {
-            file = OpenFile(path, flags | CloseOnExec, Everybody);
-            return file.IsInvalid ? -1 : 0;
+            return SafeFile.Open(path, FileAccess.Read);
         }
     }
-
-    /// <returns>0, or why not (errno).</returns>
-    private static int Try(Func<int> call)
-    {
-        while (call() < 0)
-        {
-            if (Marshal.GetLastPInvokeError() is not Interrupted and var error)
-                return error;
-        }
-
-        return 0;
-    }
-
-    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial SafeFileHandle OpenFile(string path, int flags, int mode);
 
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     private static partial int Lock(SafeFileHandle file, int operation);
@@ -155,11 +120,7 @@ internal sealed class RunLock : IDisposable
     public static RunLock? TryAcquire(string stateDirectory, string source) => On(stateDirectory, source, path =>
     {
         FileOwner.MakeDirectory(Path.GetDirectoryName(path)!);
-        var isNew = !File.Exists(path);
-        var opened = FileLock.TryAcquire(path);
-        if (isNew && opened is not null)
-            FileOwner.Inherit(path);
-        return opened is null ? null : new RunLock(opened, stateDirectory, source);
+        return FileLock.TryAcquire(path) is { } opened ? new RunLock(opened, stateDirectory, source) : null;
     });
 
     /// <summary>The failure of what needs a source that another run holds.</summary>

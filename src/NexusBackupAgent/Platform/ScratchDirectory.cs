@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Microsoft.Win32.SafeHandles;
 using NexusBackupAgent.Common;
 
 namespace NexusBackupAgent.Platform;
@@ -23,7 +24,9 @@ internal sealed class ScratchDirectory(string path) : IDisposable
     private static readonly TimeSpan Making = TimeSpan.FromMinutes(1);
 
     private readonly Lock gate = new();
-    private FileStream? held;
+    private string? heldPath;
+    private FileLock? held;
+    private SafeFileHandle? own;
 
     public string Path { get; } = path;
 
@@ -55,7 +58,7 @@ internal sealed class ScratchDirectory(string path) : IDisposable
     public string NewFile() => Guard("make a file in", () =>
     {
         var file = System.IO.Path.Combine(OwnSubdirectory(), Guid.NewGuid().ToString("N") + Extension);
-        Make(file).Dispose();
+        SafeFile.Create(file, Owner).Dispose();
         return file;
     });
 
@@ -94,9 +97,10 @@ internal sealed class ScratchDirectory(string path) : IDisposable
         {
             if (held is null)
                 return;
+            own?.Dispose();
             using (held)
-                TryRemove(SubdirectoryOf(held.Name));
-            held = null;
+                TryRemove(SubdirectoryOf(heldPath!));
+            (held, own) = (null, null);
         }
     }
 
@@ -134,9 +138,8 @@ internal sealed class ScratchDirectory(string path) : IDisposable
     {
         try
         {
-            if (Directory.Exists(subdirectory))
-                Directory.Delete(subdirectory, recursive: true);
-            File.Delete(subdirectory + LockExtension);
+            SafeFile.DeleteTree(subdirectory);
+            SafeFile.Delete(subdirectory + LockExtension);
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
@@ -146,16 +149,11 @@ internal sealed class ScratchDirectory(string path) : IDisposable
 
     private static string SubdirectoryOf(string lockFile) => lockFile[..^LockExtension.Length];
 
-    private static FileStream Make(string file)
+    private static string MakeDirectory(string directory)
     {
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.None, BufferSize = 0 };
-        if (!OperatingSystem.IsWindows())
-            options.UnixCreateMode = Owner;
-        return new FileStream(file, options);
+        SafeFile.MakeDirectory(directory, OwnersDirectory, inherit: false);
+        return directory;
     }
-
-    private static string MakeDirectory(string directory) =>
-        (OperatingSystem.IsWindows() ? Directory.CreateDirectory(directory) : Directory.CreateDirectory(directory, OwnersDirectory)).FullName;
 
     /// <summary>Makes the directory when it is missing. What root makes is for whom the directory above it belongs to, who has to use it as well.</summary>
     private void MakeRoot()
@@ -164,18 +162,38 @@ internal sealed class ScratchDirectory(string path) : IDisposable
             return;
         if (System.IO.Path.GetDirectoryName(Path) is { Length: > 0 } parent)
             FileOwner.MakeDirectory(parent);
-        MakeDirectory(Path);
-        FileOwner.Inherit(Path);
+        SafeFile.MakeDirectory(Path, OwnersDirectory);
     }
 
+    /// <summary>
+    /// Where this process makes its files. In a directory of somebody else root goes there through an open handle: whatever
+    /// its owner puts in the place of the subdirectory, root's files lie in root's own.
+    /// </summary>
     private string OwnSubdirectory()
     {
         lock (gate)
         {
             MakeRoot();
-            held ??= Make(System.IO.Path.Combine(Path, $"{Prefix}{Guid.NewGuid():N}{LockExtension}"));
-            return MakeDirectory(SubdirectoryOf(held.Name));
+            if (held is null)
+            {
+                heldPath = System.IO.Path.Combine(Path, $"{Prefix}{Guid.NewGuid():N}{LockExtension}");
+                held = LockNew(heldPath);
+            }
+
+            var subdirectory = MakeDirectory(SubdirectoryOf(heldPath!));
+            if (!SystemUser.Current.IsRoot || FileStatus.Of(Path) is not { User: not 0 })
+                return subdirectory;
+            own ??= SafeFile.OpenDirectory(subdirectory);
+            if (FileStatus.Of(own) is not { User: 0 })
+                throw new UntrustedPlaceException($"'{subdirectory}' is not the directory that was made there");
+            return $"/proc/{Environment.ProcessId}/fd/{own.DangerousGetHandle()}";
         }
+    }
+
+    private static FileLock LockNew(string path)
+    {
+        SafeFile.Create(path, Owner).Dispose();
+        return FileLock.TryAcquire(path) ?? throw new IOException($"'{path}' is locked by somebody else");
     }
 
     private T Guard<T>(string action, Func<T> work)
@@ -196,5 +214,5 @@ internal sealed class ScratchWorkspace(string path) : IDisposable
 {
     public string Path => path;
 
-    public void Dispose() => Directory.Delete(path, recursive: true);
+    public void Dispose() => SafeFile.DeleteTree(path);
 }

@@ -9,7 +9,7 @@ internal static class StateAccess
     public static BackupException Translate(Exception exception, string action, string stateDirectory)
     {
         var failure = IoFailure.Translate(exception, action, stateDirectory);
-        return failure.Kind == FailureKind.Permission ? new BackupException(failure.Kind, failure.Message, Mend(stateDirectory), exception) : failure;
+        return failure.Kind == FailureKind.Permission && exception is not UntrustedPlaceException ? new BackupException(failure.Kind, failure.Message, Mend(stateDirectory), exception) : failure;
     }
 
     /// <summary>The next step. It depends on the user: chown to another user would lock the agent out.</summary>

@@ -1,3 +1,4 @@
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Tests.Support;
@@ -35,14 +36,14 @@ public sealed class StateOwnerTests : IDisposable
     }
 
     [SkippableFact]
-    public async Task Root_gives_away_a_link_and_not_what_it_leads_to()
+    public async Task Root_refuses_a_journal_that_is_a_link()
     {
         Need.Root();
         await Shell.BashAsync($"mkdir '{temp.Path}/state'; ln -s '{temp.Path}/roots' '{temp.Path}/state/journal.db'; touch '{temp.Path}/roots'; chown 1234:4321 '{temp.Path}/state'");
 
-        FileOwner.Inherit(temp["state/journal.db"]);
+        Assert.Throws<BackupException>(() => JournalDatabase.Open(temp["state"], Some.Instant, out _));
 
-        Assert.Equal("0\n1234", await Shell.RunAsync("stat", "-c", "%u", temp["roots"], temp["state/journal.db"]));
+        Assert.Equal("0 0", await Shell.RunAsync("stat", "-c", "%u %s", temp["roots"]));
     }
 
     [SkippableFact]

@@ -1,5 +1,6 @@
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Restore;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Support;
 
@@ -145,6 +146,60 @@ public sealed class RestoreRefusalTests
             Directory.CreateDirectory(bench.Database);
 
             Assert.Contains("is a directory", (await bench.RefusalAsync()).Message, StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>As a container's mount of one file; nothing can be renamed over it.</summary>
+    [SkippableTheory]
+    [InlineData("")]
+    [InlineData("-wal")]
+    public async Task A_file_that_is_mounted_by_itself_is_found_before_the_service_is_stopped(string ending)
+    {
+        Need.Root();
+        var (bench, _) = await RestoreBench.WithBackupAsync();
+        using (bench)
+        {
+            var mounted = bench.Database + ending;
+            await Shell.BashAsync($"touch '{mounted}' '{bench.Directory}/other'; cp '{mounted}' '{bench.Directory}/other'");
+            var mount = await Shell.TryAsync("mount", "--bind", Path.Combine(bench.Directory, "other"), mounted);
+            Need.That(mount.ExitCode == 0, "needs the right to mount a file: " + mount.Error);
+            try
+            {
+                bench.Settings = RestoreSettings.None with { Before = [["touch", Path.Combine(bench.Directory, "stopped")]] };
+
+                var preview = await bench.PreviewAsync(force: true);
+                var refusal = await bench.RefusalAsync();
+
+                Assert.Equal(refusal.Message, preview.Refusal!.Message);
+                Assert.Contains($"'{mounted}' is mounted by itself", refusal.Message, StringComparison.Ordinal);
+                Assert.Equal(FailureKind.Restore, refusal.Kind);
+                Assert.False(File.Exists(Path.Combine(bench.Directory, "stopped")));
+            }
+            finally
+            {
+                await Shell.RunAsync("umount", "-l", mounted);
+            }
+        }
+    }
+
+    /// <summary>EXDEV, EPERM, ENOSYS: what file systems without rename say.</summary>
+    [SkippableTheory]
+    [InlineData(-18)]
+    [InlineData(-1)]
+    [InlineData(-38)]
+    public async Task A_file_system_without_rename_is_found_before_a_plan_promises_anything(int answer)
+    {
+        var (bench, _) = await RestoreBench.WithBackupAsync("delete");
+        using (bench)
+        {
+            var before = await bench.FingerprintAsync();
+
+            var (said, calls) = await Child.RunHamperedAsync(["--answer", "renameat", $"{answer}"], bench.Directory, "restore-plan", bench.Directory);
+
+            Assert.NotEmpty(calls); // the fault struck
+            Assert.StartsWith($"Restore: cannot restore to '{bench.Database}': its file system renames no file", said, StringComparison.Ordinal);
+            Assert.Equal(before, await bench.FingerprintAsync());
+            Assert.DoesNotContain(TempDirectory.FilesIn(bench.Directory), file => file.EndsWith(".restoring", StringComparison.Ordinal));
         }
     }
 

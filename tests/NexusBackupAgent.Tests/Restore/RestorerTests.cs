@@ -289,6 +289,25 @@ public sealed class RestorerTests
         }
     }
 
+    /// <summary>As text, the link's target would be a file of another program.</summary>
+    [SkippableFact]
+    public async Task A_relative_link_in_a_linked_directory_leads_to_what_the_application_opens()
+    {
+        var (bench, backedUp) = await RestoreBench.WithBackupAsync();
+        using (bench)
+        {
+            await Shell.BashAsync($"cd '{bench.Directory}'; mkdir -p app/shared releases/v2 releases/shared; mv app.db* releases/shared; ln -s ../shared/app.db releases/v2/app.db; ln -s ../releases/v2 app/current; ln -s app/current/app.db app.db; echo wrong > app/shared/app.db");
+
+            var live = await bench.RestoreAsync();
+            var elsewhere = await bench.RestoreAsync(to: Path.Combine(bench.Directory, "app/current/app.db"));
+
+            Assert.Equal(Path.Combine(bench.Directory, "releases/shared/app.db"), live.Place.Location);
+            Assert.Equal(live.Place.Location, elsewhere.Place.Location);
+            Assert.Equal(backedUp, await SqliteSamples.DumpAsync(bench.Database));
+            Assert.Equal("wrong\n", await File.ReadAllTextAsync(Path.Combine(bench.Directory, "app/shared/app.db")));
+        }
+    }
+
     [SkippableFact]
     public async Task Restoring_elsewhere_runs_no_command_and_leaves_the_live_one_alone_even_while_it_is_in_use()
     {

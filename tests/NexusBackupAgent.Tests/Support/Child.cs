@@ -76,11 +76,7 @@ internal static partial class Child
     /// <summary>Runs it until it ends, or is killed just before its n-th system call that changes a file of a directory; 0: never.</summary>
     private static async Task<TracedChild> RunAndKillAsync(int call, string directory, string[] arguments)
     {
-        Need.Tool("python3");
-        var script = Path.Combine(AppContext.BaseDirectory, "Support", "kill-at");
-        string[] counted = TestScope.IsWhole ? ["--writes"] : [];
-        var result = await Shell.TryAsync("python3", [script, .. counted, $"{call}", directory, Host, .. Launch, .. arguments]);
-        Need.That(result.ExitCode != TracedChild.NotAllowed, "needs the right to trace a program of its own: " + result.Error);
+        var result = await StrikeAsync(TestScope.IsWhole ? ["--writes"] : [], call, directory, arguments);
         Assert.True(result.ExitCode is 0 or TracedChild.Killed, result.Output + result.Error);
         return new TracedChild(result.ExitCode == TracedChild.Killed, result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
     }
@@ -90,11 +86,46 @@ internal static partial class Child
     public static async Task<(IReadOnlyList<string> Calls, string Output)> TraceAsync(string directory, params string[] arguments)
     {
         Need.Tool("python3");
-        var script = Path.Combine(AppContext.BaseDirectory, "Support", "kill-at");
+        var script = Path.Combine(AppContext.BaseDirectory, "Support", "strike-at");
         var result = await Shell.TryAsync("python3", [script, "--writes", "0", directory, Host, .. Launch, .. arguments]);
         Need.That(result.ExitCode != TracedChild.NotAllowed, "needs the right to trace a program of its own: " + result.Error);
         Assert.True(result.ExitCode == 0, result.Output + result.Error);
         return (result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries), result.Output);
+    }
+
+    /// <summary>Runs it while one of its system calls on files of a directory fails.</summary>
+    /// <param name="error">The error's name: <c>ENOSPC</c>.</param>
+    /// <param name="call">Which one, from 1; 0: none.</param>
+    /// <returns>What it said, and the calls that it made.</returns>
+    public static async Task<(string Output, IReadOnlyList<string> Calls)> RunFailingAsync(string error, int call, string directory, params string[] arguments)
+    {
+        var result = await StrikeAsync(["--fail", error], call, directory, arguments);
+        return (result.Output.TrimEnd(), result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    /// <summary>Runs it while somebody works against it in a directory before each of its system calls there.</summary>
+    /// <param name="command">A shell command.</param>
+    public static async Task<(string Output, IReadOnlyList<string> Calls)> RunAgainstAsync(string command, string directory, params string[] arguments)
+    {
+        var result = await StrikeAsync(["--do", command], call: 0, directory, arguments);
+        return (result.Output.TrimEnd(), result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    /// <summary>Runs it while one kind of system call on files of a directory moves nothing, or none moves more than so many bytes.</summary>
+    /// <param name="how"><c>--answer CALL NUMBER</c> or <c>--short BYTES</c>.</param>
+    public static async Task<(string Output, IReadOnlyList<string> Calls)> RunHamperedAsync(string[] how, string directory, params string[] arguments)
+    {
+        var result = await StrikeAsync(how, call: 0, directory, arguments);
+        return (result.Output.TrimEnd(), result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    private static async Task<ShellResult> StrikeAsync(string[] how, int call, string directory, string[] arguments)
+    {
+        Need.Tool("python3");
+        var script = Path.Combine(AppContext.BaseDirectory, "Support", "strike-at");
+        var result = await Shell.TryAsync("python3", [script, .. how, $"{call}", directory, Host, .. Launch, .. arguments]);
+        Need.That(result.ExitCode != TracedChild.NotAllowed, "needs the right to trace a program of its own: " + result.Error);
+        return result;
     }
 
     public static async Task<string> RunAsync(params string[] arguments)

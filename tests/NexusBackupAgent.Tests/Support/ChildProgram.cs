@@ -92,6 +92,16 @@ internal static class ChildProgram
                 return 0;
             case ["restore", var root]:
                 return await TellAsync(async () => await RestoreAsync(root, _ => { }), "restored");
+            case ["restore-to", var root, var to]:
+                return await TellAsync(async () => await RestoreAsync(root, _ => { }, to), "restored");
+            case ["restore-plan", var root]:
+                return await TellAsync(async () =>
+                {
+                    using var bench = new Workbench(TimeProvider.System, root);
+                    var preview = await bench.Restores.PreviewAsync(bench.Source, new RestoreWish(), to: null, force: true, CancellationToken.None);
+                    if (preview.Refusal is { } refusal)
+                        throw refusal;
+                });
             case ["restore-until", var root, var stage]:
                 await RestoreAsync(root, step =>
                 {
@@ -119,12 +129,12 @@ internal static class ChildProgram
     }
 
     /// <summary>Restores over the live database of a workbench, whose service needs no more than to be told.</summary>
-    private static async Task RestoreAsync(string root, Action<RestoreStep> told)
+    private static async Task RestoreAsync(string root, Action<RestoreStep> told, string? to = null)
     {
         using var bench = new Workbench(TimeProvider.System, root);
         var settings = RestoreSettings.None with { Before = [["true"]], After = [["true"]], Health = new Uri("http://127.0.0.1:1/"), HealthTimeout = TimeSpan.Zero };
         var record = await bench.Restores.RestoreAsync(
-            bench.Source with { Restore = settings }, new RestoreWish(), to: null, force: true, TimeSpan.Zero, new RestoreEvents(told, (_, _) => { }, _ => { }, _ => { }), CancellationToken.None);
+            bench.Source with { Restore = settings }, new RestoreWish(), to, force: true, TimeSpan.Zero, new RestoreEvents(told, (_, _) => { }, _ => { }, _ => { }), CancellationToken.None);
         if (record.Operation.Failure is { } failure && record.Outcome is null)
             throw new BackupException(failure.Kind, failure.Message, failure.Hint);
     }

@@ -5,7 +5,7 @@ namespace NexusBackupAgent.Tests.Support;
 /// <param name="Calls">For example <c>renameat2 store/.a.partial store/a</c>; the last one never happened if it was killed.</param>
 internal sealed record TracedChild(bool WasKilled, IReadOnlyList<string> Calls)
 {
-    /// <summary>The exit codes of <c>kill-at</c>.</summary>
+    /// <summary>The exit codes of <c>strike-at</c>.</summary>
     public const int Killed = 128 + 9;
 
     public const int NotAllowed = 75;

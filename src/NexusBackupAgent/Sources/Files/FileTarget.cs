@@ -8,6 +8,7 @@ namespace NexusBackupAgent.Sources.Files;
 internal sealed class FileTarget : IRestoreTarget
 {
     private readonly IFileContent content;
+    private readonly string given;
     private readonly FilePlace place;
     private readonly FilePlace live;
     private readonly UnfinishedFiles unfinished;
@@ -19,8 +20,8 @@ internal sealed class FileTarget : IRestoreTarget
     {
         this.content = content;
         live = FilePlace.Behind(livePath);
-        var given = to is not null && System.IO.Directory.Exists(to) ? System.IO.Path.Combine(to, System.IO.Path.GetFileName(livePath)) : to;
-        place = given is null ? live : FilePlace.Behind(given);
+        given = to is null ? livePath : System.IO.Directory.Exists(to) ? System.IO.Path.Combine(to, System.IO.Path.GetFileName(livePath)) : to;
+        place = to is null ? live : FilePlace.Behind(given);
         IsLive = place.IsSameAs(live);
         unfinished = new UnfinishedFiles(place, content.Companions);
     }
@@ -48,11 +49,19 @@ internal sealed class FileTarget : IRestoreTarget
     private IEnumerable<string> AllFiles => [Path, .. Companions];
 
     /// <summary>What a file that takes its place gets: the old one's, or a new file's.</summary>
-    public FileOwner Owner => Exists ? FileOwner.Of(Path) : FileOwner.ForNewIn(Directory);
+    public FileOwner Owner => FileStatus.OfNoLink(Path) is { IsRegular: true } old ? new FileOwner(old.User, old.Group, old.Mode) : FileOwner.ForNewIn(Directory);
 
     public IReadOnlyList<FileUser> Users() => FileUsers.Of([.. AllFiles]);
 
-    public BackupException? Obstacle(IReadOnlyList<string> forbidden) => new RestoreObstacle(place, live, content.Companions, forbidden).To(this);
+    public BackupException? Obstacle(IReadOnlyList<string> forbidden) => new RestoreObstacle(place, live, given, content.Companions, forbidden).To(this) ?? WhyNoRename();
+
+    /// <summary>Tries with empty hidden files what will be done with the real ones: there are file systems that rename nothing, and nothing else tells.</summary>
+    private BackupException? WhyNoRename()
+    {
+        if (unfinished.TryRename() is not { } failure)
+            return null;
+        return new BackupException(FailureKind.Restore, $"cannot restore to '{Path}': its file system renames no file ({failure.Message})", $"restore to another one with --to (findmnt -T '{Directory}' shows what this is), stop the service, and copy the file from there", failure);
+    }
 
     public long RoomFor(long content) => content + Length;
 
@@ -118,7 +127,7 @@ internal sealed class FileTarget : IRestoreTarget
                 foreach (var ending in saved.Beside.Append("")) // without what belongs beside it, nobody is to find it
                 {
                     MakeReady(copy + ending);
-                    ExclusiveRename.Move(copy + ending, safety + ending);
+                    SafeFile.Move(copy + ending, safety + ending);
                     made.Add(safety + ending);
                 }
             });
@@ -144,11 +153,11 @@ internal sealed class FileTarget : IRestoreTarget
         {
             if (kept.Contains(safety + ending))
             {
-                File.Delete(Path + ending);
+                SafeFile.Delete(Path + ending);
                 continue;
             }
 
-            ExclusiveRename.Move(Path + ending, safety + ending);
+            SafeFile.Move(Path + ending, safety + ending);
             moved.Add(safety + ending);
         }
 
@@ -165,7 +174,7 @@ internal sealed class FileTarget : IRestoreTarget
         {
             try
             {
-                Guard($"move '{file}' back beside", () => ExclusiveRename.Move(file, Path + file[safety.Length..]));
+                Guard($"move '{file}' back beside", () => SafeFile.Move(file, Path + file[safety.Length..]));
             }
             catch (BackupException failure)
             {
@@ -197,9 +206,9 @@ internal sealed class FileTarget : IRestoreTarget
     public void Replace(string file, bool isKept) => Guard("replace", () =>
     {
         if (isKept)
-            File.Move(file, Path, overwrite: true); // without overwriting it may become a copy, which is neither whole nor durable
+            SafeFile.Replace(file, Path);
         else
-            ExclusiveRename.Move(file, Path);
+            SafeFile.Move(file, Path);
     });
 
     /// <summary>Makes what was renamed survive a power cut.</summary>
@@ -208,15 +217,15 @@ internal sealed class FileTarget : IRestoreTarget
     /// <summary>Writes a file through to the disk.</summary>
     public static void Flush(string file)
     {
-        using var written = new FileStream(file, FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
-        written.Flush(flushToDisk: true);
+        using var written = SafeFile.Open(file, FileAccess.Write);
+        DurableDirectory.Flush(written);
     }
 
     public static void TryDelete(string file)
     {
         try
         {
-            File.Delete(file);
+            SafeFile.Delete(file);
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
@@ -227,8 +236,9 @@ internal sealed class FileTarget : IRestoreTarget
     private FileOwner MakeReady(string file)
     {
         var owner = Owner;
-        owner.GiveTo(file);
-        Flush(file);
+        using var ready = SafeFile.Open(file, FileAccess.ReadWrite);
+        SafeFile.Give(ready, owner);
+        DurableDirectory.Flush(ready);
         return owner;
     }
 

@@ -17,13 +17,48 @@ internal sealed partial class UnfinishedFiles(FilePlace place, IReadOnlyList<str
     public string New()
     {
         var file = Hidden(RandomNumberGenerator.GetHexString(8, lowercase: true));
-        new FileStream(file, new FileStreamOptions
-        {
-            Mode = FileMode.CreateNew,
-            Access = FileAccess.Write,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        }).Dispose();
+        SafeFile.Create(file, UnixFileMode.UserRead | UnixFileMode.UserWrite).Dispose();
         return file;
+    }
+
+    /// <summary>Renames an empty file over another one.</summary>
+    /// <returns>Why that can't be done; null when it can, or nothing can be made there, which whoever has to make something is told.</returns>
+    public IOException? TryRename()
+    {
+        var made = new List<string>();
+        try
+        {
+            made.Add(New());
+            made.Add(New());
+        }
+        catch (Exception unmade) when (IoFailure.IsKnown(unmade))
+        {
+            made.ForEach(FileTarget.TryDelete);
+            return null;
+        }
+
+        try
+        {
+            SafeFile.Replace(made[0], made[1]);
+            SafeFile.Move(made[1], made[0]);
+            return null;
+        }
+        catch (FileNotFoundException)
+        {
+            return null; // a restore that began meanwhile has tidied up
+        }
+        catch (UnauthorizedAccessException refused)
+        {
+            return new IOException(refused.Message, refused);
+        }
+        catch (IOException refused)
+        {
+            return refused;
+        }
+        finally
+        {
+            made.ForEach(FileTarget.TryDelete);
+        }
     }
 
     /// <summary>The name under which a safety copy is made.</summary>
@@ -34,7 +69,7 @@ internal sealed partial class UnfinishedFiles(FilePlace place, IReadOnlyList<str
     public void Remove()
     {
         foreach (var left in Directory.EnumerateFiles(place.Directory, $".{place.Name}.*").Where(file => IsOne(Path.GetFileName(file))))
-            File.Delete(left);
+            SafeFile.Delete(left);
     }
 
     /// <summary>Whether a name is one that <see cref="New"/> or <see cref="For"/> gives for this place, or a companion of one.</summary>

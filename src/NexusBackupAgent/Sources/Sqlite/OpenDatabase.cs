@@ -99,7 +99,7 @@ internal sealed class OpenDatabase : IDisposable
     /// <returns>Null while a writer keeps readers out, or when another file took its place.</returns>
     private static OpenDatabase? OpenOnce(string path, bool share)
     {
-        var resolved = SqliteFile.Resolve(path);
+        var resolved = KernelPath.Behind(path);
         var handles = new List<SafeFileHandle?> { RegularFile.OpenRead(resolved) };
         try
         {

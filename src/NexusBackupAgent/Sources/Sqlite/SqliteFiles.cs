@@ -40,7 +40,7 @@ internal sealed class SqliteFiles : IFileContent
         {
             if (link.Type == BackupType.Full)
             {
-                await using var content = new FileStream(file, FileMode.Open, FileAccess.Write, FileShare.None, bufferSize: 0);
+                await using var content = SafeFile.OpenStream(file, FileAccess.Write);
                 await link.CopyContentAsync(content, cancellationToken);
                 return;
             }
@@ -90,19 +90,6 @@ internal sealed record SqliteFile(string Path, long Length, int PageSize, bool I
             throw Invalid(path, "is not an SQLite database", $"check the path (file '{path}'); encrypted databases cannot be backed up page by page");
 
         return new SqliteFile(resolved, length, WalFormat.PageSizeOf(header), header[18] == 2 && header[19] == 2);
-    }
-
-    /// <summary>Where symbolic links lead; the path itself where it cannot be followed.</summary>
-    public static string Resolve(string path)
-    {
-        try
-        {
-            return File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
-        }
-        catch (Exception failure) when (IoFailure.IsKnown(failure))
-        {
-            return path; // opening it says why
-        }
     }
 
     private static BackupException Invalid(string path, string what, string hint) =>

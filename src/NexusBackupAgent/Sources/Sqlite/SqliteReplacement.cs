@@ -43,11 +43,49 @@ internal static class SqliteReplacement
         }
     }
 
-    /// <summary>Rolls back a hot journal, or moves the whole WAL into the database file, as the last program that closes it does.</summary>
-    /// <exception cref="BackupException">The database is damaged, in use, or can't be written.</exception>
+    /// <summary>
+    /// Rolls back a hot journal, or moves the whole WAL into the database file, as the last program that closes it does. Root
+    /// does it with the rights of whom the database belongs to: a journal may name any file, which SQLite then deletes.
+    /// </summary>
+    /// <exception cref="BackupException">The database is damaged, in use, or can't be written; or what lies beside it is not of its owner.</exception>
     public static void Settle(string path)
     {
         SqliteLibrary.Initialize();
+        if (!SystemUser.Current.IsRoot || FileStatus.OfNoLink(path) is not { } database || !IsAnothers(path))
+        {
+            SettleAsIs(path);
+            return;
+        }
+
+        if (database.User == 0)
+            throw NotBroughtIn(path, "the database belongs to root, and its directory or what lies there to somebody else");
+        try
+        {
+            ActingUser.As(database.User, database.Group, () =>
+            {
+                SettleAsIs(path);
+                return true;
+            });
+        }
+        catch (BackupException refused) when (refused.Kind == FailureKind.Permission)
+        {
+            throw NotBroughtIn(path, $"its owner, {new SystemUser(database.User).Name}, may not write it there");
+        }
+        catch (UnauthorizedAccessException refused)
+        {
+            throw NotBroughtIn(path, refused.Message);
+        }
+    }
+
+    /// <summary>Whether anybody but root owns the database, what lies beside it, or the directory.</summary>
+    private static bool IsAnothers(string path) =>
+        SqliteFiles.Beside.Select(ending => path + ending).Append(path).Append(Path.GetDirectoryName(path)!).Any(file => FileStatus.OfNoLink(file) is { User: not 0 });
+
+    private static BackupException NotBroughtIn(string path, string why) =>
+        new(FailureKind.SourceInvalid, $"what lies beside '{path}' was not brought into it: {why}", $"look whose the files are: ls -la '{Path.GetDirectoryName(path)}'");
+
+    private static void SettleAsIs(string path)
+    {
         try
         {
             using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadWrite, Pooling = false, DefaultTimeout = 1 }.ToString());
@@ -87,14 +125,20 @@ internal static class SqliteReplacement
     private static void DeleteCompanions(string copy)
     {
         foreach (var ending in SqliteFiles.Beside)
-            File.Delete(copy + ending);
+            SafeFile.Delete(copy + ending);
     }
 
+    /// <summary>Copies one file, flushes the copy, and reads both again: what replaces the original must not be less.</summary>
     private static void Copy(string path, string copy, CancellationToken cancellationToken)
     {
-        using var from = RegularFile.OpenRead(path);
-        using var to = new FileStream(copy, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, Share = FileShare.None, BufferSize = 0, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
-        FileCopy.Copy(from, to.SafeFileHandle, cancellationToken);
-        to.Flush(flushToDisk: true);
+        SafeFile.Delete(copy);
+        using var from = SafeFile.Open(path, FileAccess.Read);
+        using var to = SafeFile.Create(copy, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        if (SystemUser.Current.IsRoot && FileStatus.Of(from) is { } original)
+            SafeFile.Give(to, new FileOwner(original.User, original.Group, UnixFileMode.UserRead | UnixFileMode.UserWrite));
+        FileCopy.Copy(from, to, cancellationToken);
+        DurableDirectory.Flush(to);
+        if (!FileCopy.AreEqual(from, to, cancellationToken))
+            throw new BackupException(FailureKind.Io, $"the copy '{copy}' is not the same as '{path}'", "find out whether somebody writes there, or check the disk (dmesg | tail), then run the command again");
     }
 }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 
@@ -52,22 +53,57 @@ internal static partial class FileCopy
     private const int ChunkSize = 64 << 20; // between two looks at the token
     private const int BufferSize = 1 << 20;
 
+    /// <summary>
+    /// Copies to the end of the source. Only a read that gives nothing is the end: copy_file_range(2) gives nothing on some
+    /// kernels and file systems in the middle of a file, or refuses, and then it is read and written.
+    /// </summary>
     /// <returns>Bytes copied.</returns>
     /// <exception cref="IOException">Reading or writing failed, for example because the target is full.</exception>
     public static long Copy(SafeFileHandle source, SafeFileHandle target, CancellationToken cancellationToken)
     {
         var offset = 0L;
+        var inKernel = OperatingSystem.IsLinux();
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
             long from = offset, to = offset;
-            long copied = OperatingSystem.IsLinux() ? CopyFileRange(source, ref from, target, ref to, ChunkSize, 0) : -1;
-            if (copied < 0)
-                copied = CopyThroughBuffer(source, target, offset); // the two are on file systems that cannot; it reports real failures itself
-            if (copied == 0)
-                return offset;
+            long copied = inKernel ? CopyFileRange(source, ref from, target, ref to, ChunkSize, 0) : 0;
+            if (copied <= 0)
+            {
+                inKernel = copied < 0 && inKernel && Marshal.GetLastPInvokeError() == Errno.Interrupted;
+                copied = CopyThroughBuffer(source, target, offset); // it reports real failures itself
+                if (copied == 0)
+                    return offset;
+            }
+
             offset += copied;
         }
+    }
+
+    /// <summary>Whether two files hold the same, byte for byte.</summary>
+    /// <exception cref="IOException">One can't be read.</exception>
+    public static bool AreEqual(SafeFileHandle one, SafeFileHandle other, CancellationToken cancellationToken)
+    {
+        var (left, right) = (new byte[BufferSize], new byte[BufferSize]);
+        for (var offset = 0L; ;)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var length = ReadFully(one, left, offset);
+            if (ReadFully(other, right, offset) != length || !left.AsSpan(0, length).SequenceEqual(right.AsSpan(0, length)))
+                return false;
+            if (length == 0)
+                return true;
+            offset += length;
+        }
+    }
+
+    /// <returns>Less than the buffer holds only at the end of the file.</returns>
+    private static int ReadFully(SafeFileHandle file, byte[] buffer, long offset)
+    {
+        var length = 0;
+        while (length < buffer.Length && RandomAccess.Read(file, buffer.AsSpan(length), offset + length) is > 0 and var read)
+            length += read;
+        return length;
     }
 
     private static long CopyThroughBuffer(SafeFileHandle source, SafeFileHandle target, long offset)

@@ -1,5 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 
@@ -18,7 +19,7 @@ internal sealed class WalApplier : ForwardWriteStream
     /// <param name="path">A private copy of the database.</param>
     public WalApplier(string path)
     {
-        database = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
+        database = SafeFile.Open(path, FileAccess.ReadWrite);
         reader = new WalReader(RequirePageSize, frame => RandomAccess.Write(database, frame.Content.Span, (frame.Page - 1L) * pageSize));
     }
 

@@ -21,7 +21,7 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
 
     public IStoreInspection Inspection { get; } = new LocalStoreInspection(root);
 
-    private string Locate(string path) => Path.GetFullPath(Path.Combine(root, path));
+    private string Locate(string path) => KernelPath.Absolute(path, root);
 
     // Temporary name → write → flush the file → rename → flush the directory. With a leading dot no *.db.gz finds the temporary file.
     public async Task<StoredFile> PutAsync(string path, bool replace, Durability durability, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken)
@@ -33,19 +33,18 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
         {
             RequireRoot();
             CreateDirectories(directory);
-            await using (var file = new FileStream(partial, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.Read, BufferSize = 0, UnixCreateMode = NewFileMode }))
+            await using (var file = new FileStream(SafeFile.Create(partial, NewFileMode, inherit: true), FileAccess.Write, bufferSize: 0))
             {
-                FileOwner.Inherit(partial);
                 await using (var early = new EarlyWriteBack(file))
                     await write(early, cancellationToken);
                 if (durability != Durability.Later && file.Length > 0)
-                    file.Flush(flushToDisk: true);
+                    DurableDirectory.Flush(file.SafeFileHandle);
             }
 
             cancellationToken.ThrowIfCancellationRequested();
             if (!replace && File.Exists(target))
                 throw new IOException($"'{target}' exists already");
-            File.Move(partial, target, overwrite: true); // rename(2); without overwriting it may become a copy, which is neither whole nor durable
+            SafeFile.Replace(partial, target);
             if (durability == Durability.Now)
                 DurableDirectory.Sync(directory);
             return DirectoryListing.Describe(new FileInfo(target));
@@ -75,6 +74,8 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
 
     public Task<Stream> OpenAsync(string path, CancellationToken cancellationToken) => Task.FromResult(Read<Stream>(path, target =>
     {
+        if (SafeFile.Distrust(target) is { } distrust)
+            throw distrust;
         if (FileStatus.Of(target) is { IsRegular: false }) // whoever opens a pipe waits for its other end
             throw new IOException("it is a directory, a pipe or a device, and no file");
         var file = File.OpenHandle(target, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan | FileOptions.Asynchronous);
@@ -115,7 +116,7 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
             if (!File.Exists(source))
                 throw new FileNotFoundException($"there is no file '{source}'", source);
             CreateDirectories(Path.GetDirectoryName(target)!);
-            ExclusiveRename.Move(source, target);
+            SafeFile.Move(source, target);
             DurableDirectory.Sync(Path.GetDirectoryName(target)!);
             if (Path.GetDirectoryName(source) != Path.GetDirectoryName(target))
                 DurableDirectory.Sync(Path.GetDirectoryName(source)!);
@@ -134,7 +135,7 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
         {
             if (File.Exists(target))
             {
-                File.Delete(target);
+                SafeFile.Delete(target);
                 if (durability == Durability.Now)
                     DurableDirectory.Sync(Path.GetDirectoryName(target)!);
             }
@@ -204,8 +205,7 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
             return;
         var parent = Path.GetDirectoryName(directory)!;
         CreateDirectories(parent);
-        Directory.CreateDirectory(directory, NewDirectoryMode);
-        FileOwner.Inherit(directory);
+        SafeFile.MakeDirectory(directory, NewDirectoryMode);
         DurableDirectory.Sync(parent);
     }
 
@@ -213,7 +213,7 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
     {
         try
         {
-            File.Delete(partial);
+            SafeFile.Delete(partial);
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {

@@ -27,7 +27,7 @@ internal sealed class LocalStoreKind : IStoreKind
     {
         public IReadOnlyList<string> Places => [Path];
 
-        public string Identify(string directory) => PathText.Resolve(System.IO.Path.Combine(Path, directory));
+        public string Identify(string directory) => KernelPath.Resolve(System.IO.Path.Combine(Path, directory));
 
         public IBackupStore Open() => new LocalDirectoryStore(Name, Path);
 
@@ -59,5 +59,5 @@ internal sealed class LocalStoreInspection(string root) : IStoreInspection
 
     private string On(string path, params string[] words) => ToolProcess.Line([.. words, Locate(path)]);
 
-    private string Locate(string path) => Path.GetFullPath(Path.Combine(root, path));
+    private string Locate(string path) => KernelPath.Absolute(path, root);
 }
