@@ -54,7 +54,7 @@ internal static partial class FileNames
     {
         try
         {
-            return new DirectoryInfo(directory).EnumerateFileSystemInfos("*", new EnumerationOptions { IgnoreInaccessible = true, AttributesToSkip = 0 });
+            return new DirectoryInfo(directory).EnumerateFileSystemInfos("*", new EnumerationOptions { IgnoreInaccessible = true, AttributesToSkip = FileAttributes.None });
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Data;
 using Microsoft.Data.Sqlite;
-using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 using SQLitePCL;
 

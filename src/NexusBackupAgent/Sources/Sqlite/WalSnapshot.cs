@@ -44,18 +44,18 @@ internal sealed class WalSnapshot : SqliteSnapshot
     {
         var (file, wal, shm) = (database.File, database.Wal!, database.Shm!);
         var (walBefore, shmBefore) = (FileStatus.Of(wal), FileStatus.Of(shm));
-        var transaction = SqliteReadTransaction.Open(file.Path, timeProvider);
+        var reader = SqliteReadTransaction.Open(file.Path, timeProvider);
         try
         {
             var started = timeProvider.GetTimestamp();
             while (true)
             {
                 // Which state did the transaction get? The one in the header, if no commit came while it began.
-                transaction.End();
+                reader.End();
                 var before = WalIndexHeader.Read(shm);
                 if (before is { IsOfThisVersion: false })
                     throw BadIndex(file.Path, "its -shm is of another version of SQLite's format");
-                await transaction.BeginAsync(busyTimeout, cancellationToken);
+                await reader.BeginAsync(busyTimeout, cancellationToken);
                 var capturedAt = timeProvider.GetUtcNow();
                 var after = WalIndexHeader.Read(shm);
                 var settled = WalIndexHeader.Read(shm);
@@ -64,7 +64,7 @@ internal sealed class WalSnapshot : SqliteSnapshot
                     // A WAL that never held a frame says nothing of the database's size.
                     var known = header.PageSize > 0 ? header : header with { PageSize = file.PageSize };
                     var length = known.PageCount > 0 ? (long)known.PageCount * known.PageSize : RandomAccess.GetLength(database.Content);
-                    return new WalSnapshot(gate, transaction, database, known, capturedAt, length);
+                    return new WalSnapshot(gate, reader, database, known, capturedAt, length);
                 }
 
                 if (timeProvider.GetElapsedTime(started) > busyTimeout)
@@ -79,7 +79,7 @@ internal sealed class WalSnapshot : SqliteSnapshot
         }
         catch
         {
-            transaction.Dispose();
+            reader.Dispose();
             throw;
         }
         finally

@@ -162,7 +162,7 @@ public sealed class HiddenWalTests : SqliteSourceFixture
         Need.Tool("setpriv");
         await SqliteSamples.LedgerAsync(Database, "wal");
         await using var holder = await SqliteSamples.HoldAsync(Database, Commit);
-        await Shell.BashAsync(string.Format(System.Globalization.CultureInfo.InvariantCulture, script, Database) + $"; chmod 755 '{Temp.Path}' '{Temp["data"]}'; chmod 644 '{Temp["data"]}'/*; chmod 777 '{Scratch}'");
+        await Shell.BashAsync(script.Replace("{0}", Database, StringComparison.Ordinal) + $"; chmod 755 '{Temp.Path}' '{Temp["data"]}'; chmod 644 '{Temp["data"]}'/*; chmod 777 '{Scratch}'");
 
         var said = await Child.RunAsUserAsync("snapshot", Database, Scratch);
 

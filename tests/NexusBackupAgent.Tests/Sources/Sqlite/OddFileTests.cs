@@ -33,7 +33,7 @@ public sealed class OddFileTests : SqliteSourceFixture
             var database = Path.Combine(Temp.Sub(journalMode), "app.db");
             if (ending.Length > 0)
                 await SqliteSamples.LedgerAsync(database, journalMode);
-            await Shell.BashAsync(string.Format(System.Globalization.CultureInfo.InvariantCulture, make, database + ending));
+            await Shell.BashAsync(make.Replace("{0}", database + ending, StringComparison.Ordinal));
 
             var refusal = await RefusalAsync(database).WaitAsync(Soon);
 
@@ -48,7 +48,7 @@ public sealed class OddFileTests : SqliteSourceFixture
         using var place = new Workplace();
         Directory.CreateDirectory(place.In("data"));
         place.MakeDatabase("data/good.db");
-        await Shell.BashAsync($"cd '{place.In("data")}'; mkfifo a.db b.db; {string.Format(System.Globalization.CultureInfo.InvariantCulture, Socket, "s.db")}; cp good.db other.db; mkfifo other.db-wal");
+        await Shell.BashAsync($"cd '{place.In("data")}'; mkfifo a.db b.db; {Socket.Replace("{0}", "s.db", StringComparison.Ordinal)}; cp good.db other.db; mkfifo other.db-wal");
         place.Configure("tenants", "data/*.db");
 
         var run = await place.RunAsync("backup").WaitAsync(Soon);

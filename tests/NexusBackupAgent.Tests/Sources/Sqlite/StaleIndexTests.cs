@@ -32,7 +32,7 @@ public sealed class StaleIndexTests : SqliteSourceFixture
             for ending in ('', '-wal'): shutil.copy(sys.argv[1] + ending, '{place}/app.db' + ending)
             """);
         if (damage != Older)
-            await Shell.BashAsync(string.Format(System.Globalization.CultureInfo.InvariantCulture, damage, $"{place}/app.db-shm"));
+            await Shell.BashAsync(damage.Replace("{0}", $"{place}/app.db-shm", StringComparison.Ordinal));
         if (isReadOnly)
         {
             Need.Root();
@@ -79,7 +79,7 @@ public sealed class StaleIndexTests : SqliteSourceFixture
     {
         await SqliteSamples.LedgerAsync(Database, "wal");
         await using var holder = await SqliteSamples.HoldAsync(Database, "db.execute('PRAGMA wal_autocheckpoint=0')\nfor i in range(50): db.execute('UPDATE total SET transfers = transfers + 1')");
-        await Shell.BashAsync(string.Format(System.Globalization.CultureInfo.InvariantCulture, Zeroed, Database + "-shm"));
+        await Shell.BashAsync(Zeroed.Replace("{0}", Database + "-shm", StringComparison.Ordinal));
         Assert.Equal(50, await SqliteSamples.AssertLedgerAsync(await CopyAsync()));
     }
 
