@@ -27,6 +27,7 @@ internal static class RunCommand
         {
             format,
         };
+        command.Acts = _ => true;
         command.SetAction(async (parsed, cancellationToken) =>
         {
             context.Yield();
