@@ -115,7 +115,7 @@ internal sealed partial class SourceDiscovery(
             found.Name,
             source,
             catalog,
-            configured.Schedules.ToDictionary(schedule => schedule.Name, schedule => schedule.Retention, StringComparer.Ordinal),
+            configured.Schedules.ToDictionary(schedule => schedule.Name, schedule => schedule.RetentionIn(zone), StringComparer.Ordinal),
             zone,
             configured.CompressionLevel,
             configured.TimeLimit,
