@@ -1,5 +1,6 @@
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Hooks;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Stores;
@@ -36,6 +37,7 @@ internal static class ConfigurationFile
         .. CheckState(configuration.StateDirectory),
         .. configuration.Sources.SelectMany(source => source.Settings.Check()),
         .. SharedSources.Check(configuration),
+        .. configuration.Sources.SelectMany(source => CheckReaders(source, configuration.Stores[source.Store])),
         .. configuration.Sources.SelectMany(source => RestoreBinder.Check(source.Name, source.Restore).Concat(HookBinder.Check(source.Name, source.Hooks))),
     ];
 
@@ -45,6 +47,14 @@ internal static class ConfigurationFile
     public static IReadOnlyList<ConfigurationProblem> CheckCoverage(AgentConfiguration configuration, DateTimeOffset now) =>
         [.. configuration.Sources.SelectMany(source => ScheduleCoverage.Check(source, configuration.TimeZone, now))];
 
+    /// <summary>A group that the configuration names reads nothing of a source that its own group may not read.</summary>
+    private static IEnumerable<ConfigurationProblem> CheckReaders(SourceConfiguration source, IStoreSettings store) =>
+        from member in store.IsShared ? source.Settings.Find(before: []).Found : []
+        where !source.Settings.IsReadableByGroup(member.Place)
+        select new ConfigurationProblem(
+            KeyPath.Join("sources", source.Name, source.Settings.Kind.Key), Line: 0, member.Place,
+            $"its own group may not read it, so the group of store {store.Name} may not read its backups", $"let its group read it (chmod g+r '{member.Place}'), or leave it so", IsError: false);
+
     /// <summary>The agent makes the state directory when it is missing, so then its parent has to be writable.</summary>
     private static IEnumerable<ConfigurationProblem> CheckState(string path)
     {
@@ -53,6 +63,8 @@ internal static class ConfigurationFile
             existing = parent;
         if (DirectoryCheck.Find(existing, "the state directory") is var (problem, mend))
             yield return new ConfigurationProblem("state", Line: 0, path, problem, mend);
+        if (existing == path && (File.GetUnixFileMode(path) & FileOwner.OthersAccess) != UnixFileMode.None)
+            yield return new ConfigurationProblem("state", Line: 0, path, "other users may look into the state directory, and who may read a lock in it can hold it and stop every run", $"sudo chmod -R go= '{path}'", IsError: false);
     }
 }
 

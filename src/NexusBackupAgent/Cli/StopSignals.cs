@@ -1,5 +1,5 @@
-using System.Globalization;
 using System.Runtime.InteropServices;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Cli;
 
@@ -10,8 +10,6 @@ namespace NexusBackupAgent.Cli;
 /// </summary>
 internal sealed class StopSignals : IDisposable
 {
-    private const int HangUp = 1; // SIGHUP
-
     private readonly CancellationTokenSource stop = new();
     private readonly List<PosixSignalRegistration> registrations;
     private int demands;
@@ -19,7 +17,7 @@ internal sealed class StopSignals : IDisposable
     public StopSignals()
     {
         registrations = [PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop), PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop)];
-        if (!IsIgnored(HangUp))
+        if (!ToolProcess.IgnoresHangUp)
             registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGHUP, Stop));
     }
 
@@ -38,15 +36,5 @@ internal sealed class StopSignals : IDisposable
             return;
         signal.Cancel = true; // the process goes on, to its orderly end
         stop.Cancel();
-    }
-
-    /// <summary>Whether whoever started this process said so: <c>nohup</c> does, and means it.</summary>
-    private static bool IsIgnored(int signal)
-    {
-        const string Key = "SigIgn:";
-        return OperatingSystem.IsLinux()
-            && File.ReadLines("/proc/self/status").FirstOrDefault(line => line.StartsWith(Key, StringComparison.Ordinal)) is { } line
-            && ulong.TryParse(line.AsSpan(Key.Length).Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var ignored)
-            && (ignored & (1UL << (signal - 1))) != 0;
     }
 }

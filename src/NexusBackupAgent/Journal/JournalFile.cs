@@ -83,7 +83,7 @@ internal static class JournalFile
             return;
         try
         {
-            new FileStream(path, FileMode.CreateNew, FileAccess.Write).Dispose();
+            new FileStream(path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }).Dispose(); // SQLite gives the files beside it the same
             FileOwner.Inherit(path);
         }
         catch (IOException) when (File.Exists(path))

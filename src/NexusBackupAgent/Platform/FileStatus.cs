@@ -71,7 +71,13 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
 {
     private const int PermissionDenied = 13; // EACCES
 
-    // As the agent's other new files: a database holds everything, and nothing of it is for other users.
+    /// <summary>0700. Whoever may read a lock in it could hold that lock.</summary>
+    public const UnixFileMode OwnersDirectory = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    /// <summary>What nobody but the owner has in a private place.</summary>
+    public const UnixFileMode OthersAccess = (UnixFileMode)0x3f; // 0077
+
+    // A database holds everything, and nothing of it is for other users; its service may have it by its group.
     private const UnixFileMode NewFileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
 
     /// <summary>User and group as <c>chown</c> takes them: <c>nexus:nexus</c>.</summary>
@@ -113,7 +119,7 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
             _ = LinkChown(path, directory.User, directory.Group);
     }
 
-    /// <summary>Makes a directory, and those above it, where they are missing; each <see cref="Inherit"/>s.</summary>
+    /// <summary>Makes a directory, and those above it, where they are missing, for its owner alone; each <see cref="Inherit"/>s.</summary>
     /// <exception cref="IOException">It can't be made.</exception>
     public static void MakeDirectory(string directory)
     {
@@ -121,7 +127,7 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
             return;
         if (Path.GetDirectoryName(directory) is { Length: > 0 } parent)
             MakeDirectory(parent);
-        Directory.CreateDirectory(directory);
+        Directory.CreateDirectory(directory, OwnersDirectory);
         Inherit(directory);
     }
 
@@ -137,6 +143,9 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
         var (error, message) = (Marshal.GetLastPInvokeError(), Marshal.GetLastPInvokeErrorMessage());
         return error == PermissionDenied ? new UnauthorizedAccessException(message) : new IOException(message, error);
     }
+
+    /// <summary>Whether this process may give a file of its own to a group.</summary>
+    public static bool CanGiveTo(SystemGroup group) => Geteuid() == 0 || Getegid() == group.Id || Groups().Contains(group.Id);
 
     private static uint[] Groups()
     {

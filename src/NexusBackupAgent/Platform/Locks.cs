@@ -17,7 +17,7 @@ internal sealed partial class FileLock : IDisposable
     private const int ReadWrite = 2; // O_RDWR
     private const int Create = 0x40; // O_CREAT
     private const int CloseOnExec = 0x80000; // O_CLOEXEC: a hook that outlives the agent must not keep its lock
-    private const int Everybody = 0x1b6; // 0666, less the umask
+    private const int Owners = 0x180; // 0600: whoever may read a file may lock it, and keep everybody else waiting
 
     // errno values of Linux.
     private const int Interrupted = 4; // EINTR
@@ -109,7 +109,7 @@ internal sealed partial class FileLock : IDisposable
 
         int Opened(int flags)
         {
-            file = OpenFile(path, flags | CloseOnExec, Everybody);
+            file = OpenFile(path, flags | CloseOnExec, Owners);
             return file.IsInvalid ? -1 : 0;
         }
     }

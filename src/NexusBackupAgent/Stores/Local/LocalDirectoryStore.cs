@@ -6,16 +6,19 @@ using NexusBackupAgent.Platform;
 namespace NexusBackupAgent.Stores.Local;
 
 /// <summary>A store in a directory of this machine.</summary>
-internal sealed class LocalDirectoryStore(string name, string root) : IBackupStore
+/// <param name="readers">A group that may read what is written; null: nobody but the owner may.</param>
+internal sealed class LocalDirectoryStore(string name, string root, SystemGroup? readers = null) : IBackupStore
 {
-    // Backups hold everything that the database holds: nothing for other users.
-    private const UnixFileMode NewFileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
-    private const UnixFileMode NewDirectoryMode = NewFileMode | UnixFileMode.UserExecute | UnixFileMode.GroupExecute;
+    // Backups hold everything that the database holds: nothing for other users. A group gets its right once the file is its own.
+    private const UnixFileMode NewFileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const UnixFileMode NewDirectoryMode = NewFileMode | UnixFileMode.UserExecute;
 
     /// <summary>Bytes.</summary>
     private const int LargestBuffer = 1 << 17;
 
     public string Name { get; } = name;
+
+    public IBackupStore Privately => readers is null ? this : new LocalDirectoryStore(Name, root);
 
     public string Describe(string path) => Locate(path);
 
@@ -36,6 +39,8 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
             await using (var file = new FileStream(partial, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.Read, BufferSize = 0, UnixCreateMode = NewFileMode }))
             {
                 FileOwner.Inherit(partial);
+                if (readers?.TryTake(file.SafeFileHandle) == true)
+                    File.SetUnixFileMode(file.SafeFileHandle, NewFileMode | UnixFileMode.GroupRead);
                 await using (var early = new EarlyWriteBack(file))
                     await write(early, cancellationToken);
                 if (durability != Durability.Later && file.Length > 0)
@@ -194,7 +199,7 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
     }
 
     /// <summary>Makes what is missing below the root, each level durably.</summary>
-    private static void CreateDirectories(string directory)
+    private void CreateDirectories(string directory)
     {
         if (Directory.Exists(directory))
             return;
@@ -202,6 +207,8 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
         CreateDirectories(parent);
         Directory.CreateDirectory(directory, NewDirectoryMode);
         FileOwner.Inherit(directory);
+        if (readers?.TryTake(directory) == true)
+            File.SetUnixFileMode(directory, NewDirectoryMode | UnixFileMode.GroupRead | UnixFileMode.GroupExecute);
         DurableDirectory.Sync(parent);
     }
 
