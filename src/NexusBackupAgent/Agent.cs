@@ -101,6 +101,7 @@ internal sealed partial class Agent : IDisposable
     {
         scheduler?.Dispose();
         Turns.Dispose();
+        marks.Dispose();
         Journal.Dispose();
         scratch.Dispose();
     }

@@ -1,7 +1,14 @@
+using Microsoft.Extensions.Logging;
 using NexusBackupAgent;
 using NexusBackupAgent.Cli;
 using NexusBackupAgent.Platform;
 
 using var signals = new StopSignals();
 var context = new CommandContext(Terminal.OfProcess(), TimeProvider.System, Environment.CurrentDirectory) { Yield = ProcessPriority.Yield };
-return await new CommandLine(context, AgentHost.RunAsync).InvokeAsync(args, signals.Token);
+return await new CommandLine(context, ServeAsync).InvokeAsync(args, signals.Token);
+
+static async Task ServeAsync(AgentConfiguration configuration, TimeProvider timeProvider, ILoggerFactory loggers, Action<Uri>? listening, CancellationToken cancellationToken)
+{
+    using var spareMemory = new SpareMemory(timeProvider);
+    await AgentHost.RunAsync(configuration, timeProvider, loggers, listening, cancellationToken);
+}

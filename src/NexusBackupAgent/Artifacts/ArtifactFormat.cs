@@ -11,6 +11,14 @@ internal sealed record ArtifactFormat(string Extension, ArtifactEncoding Encodin
     public IReadOnlyList<string> Sidecars { get; init; } = [];
 }
 
+/// <summary>How gzip compresses.</summary>
+/// <param name="Level">1 (fast) to 9 (small).</param>
+/// <param name="IsSingleMember">One gzip member for readers that stop behind the first one; such a file inflates on one core.</param>
+internal readonly record struct Compression(int Level, bool IsSingleMember = false)
+{
+    public static implicit operator Compression(int level) => new(level);
+}
+
 /// <summary>How the content of an artifact is stored.</summary>
 internal enum ArtifactEncoding
 {
@@ -37,7 +45,7 @@ internal static class ArtifactEncodings
     /// <param name="header">Its first <see cref="HeaderSize"/> bytes, or all when it has fewer.</param>
     /// <returns>Null where the encoding does not tell.</returns>
     public static bool? IsOurs(this ArtifactEncoding encoding, ReadOnlySpan<byte> header) =>
-        encoding.IsSigned() ? GzipMember.TryReadLength(header, out _) : null;
+        encoding.IsSigned() ? GzipMember.IsOurs(header) : null;
 
     /// <summary>For people: <c>gzip</c>; one that is stored as it comes has no word of its own.</summary>
     public static string Shown(this ArtifactEncoding encoding) => encoding == ArtifactEncoding.None ? "encoding" : encoding.Word();

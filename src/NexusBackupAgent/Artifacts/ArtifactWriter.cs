@@ -15,37 +15,37 @@ internal static class ArtifactWriter
 {
     /// <param name="encoding">How the artifact is stored.</param>
     /// <param name="stored">Where the artifact goes; written in order.</param>
-    /// <param name="level">gzip level, 1 to 9.</param>
+    /// <param name="compression">How gzip compresses.</param>
     /// <param name="capture">Writes the content.</param>
     /// <param name="progress">Told the content bytes so far.</param>
     /// <param name="cancellationToken">Stops the pass; what was written is then incomplete.</param>
     /// <exception cref="Common.BackupException">This agent can't write the encoding.</exception>
     public static Task<ArtifactDigests> WriteAsync(
-        ArtifactEncoding encoding, Stream stored, int level, Func<Stream, CancellationToken, Task> capture, IProgress<long>? progress, CancellationToken cancellationToken) => encoding switch
+        ArtifactEncoding encoding, Stream stored, Compression compression, Func<Stream, CancellationToken, Task> capture, IProgress<long>? progress, CancellationToken cancellationToken) => encoding switch
     {
-        ArtifactEncoding.Gzip => WriteAsync(stored, level, capture, progress, cancellationToken),
+        ArtifactEncoding.Gzip => WriteAsync(stored, compression, capture, progress, cancellationToken),
         ArtifactEncoding.None => PlainArtifact.WriteAsync(stored, capture, progress, cancellationToken),
         _ => throw encoding.Unsupported(),
     };
 
     /// <summary>Writes gzip.</summary>
     /// <param name="stored">Where the artifact goes; written in order.</param>
-    /// <param name="level">gzip level, 1 to 9.</param>
+    /// <param name="compression">How gzip compresses.</param>
     /// <param name="capture">Writes the content.</param>
     /// <param name="progress">Told the content bytes so far, after each block.</param>
     /// <param name="cancellationToken">Stops the pass; what was written is then incomplete.</param>
     public static Task<ArtifactDigests> WriteAsync(
         Stream stored,
-        int level,
+        Compression compression,
         Func<Stream, CancellationToken, Task> capture,
         IProgress<long>? progress,
-        CancellationToken cancellationToken) => WriteAsync(GzipEngine.Fastest, stored, level, capture, progress, cancellationToken);
+        CancellationToken cancellationToken) => WriteAsync(GzipEngine.Fastest, stored, compression, capture, progress, cancellationToken);
 
     /// <summary>The same with a certain engine.</summary>
     public static async Task<ArtifactDigests> WriteAsync(
         GzipEngine engine,
         Stream stored,
-        int level,
+        Compression compression,
         Func<Stream, CancellationToken, Task> capture,
         IProgress<long>? progress,
         CancellationToken cancellationToken)
@@ -58,7 +58,7 @@ internal static class ArtifactWriter
 
         // The queue holds members in their order; its bound is the bound of memory.
         var queue = Channel.CreateBounded<Task<Block>>(new BoundedChannelOptions(Cores.Used) { SingleReader = true, SingleWriter = true });
-        var storing = StoreAsync(queue.Reader, stored, blocks, stop);
+        var storing = StoreAsync(queue.Reader, stored, compression.IsSingleMember ? new SingleMember() : null, blocks, stop);
 
         var content = new ContentStream(
             GzipMember.ContentSize,
@@ -97,7 +97,10 @@ internal static class ArtifactWriter
         Task<Block> CompressAsync(Block block) => crew.Do(codec =>
         {
             var member = blocks.Rent();
-            codec.Compress(block.Bytes.Span, member, level);
+            if (compression.IsSingleMember)
+                SingleMember.Compress(block.Bytes.Span, member, compression.Level);
+            else
+                codec.Compress(block.Bytes.Span, member, compression.Level);
             if (block.Length > 0)
                 blocks.Return(block);
             return member;
@@ -105,22 +108,31 @@ internal static class ArtifactWriter
     }
 
     private static async Task<ArtifactDigest> StoreAsync(
-        ChannelReader<Task<Block>> queue, Stream stored, BlockPool blocks, CancellationTokenSource stop)
+        ChannelReader<Task<Block>> queue, Stream stored, SingleMember? around, BlockPool blocks, CancellationTokenSource stop)
     {
         try
         {
             using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
             var length = 0L;
+            if (around is not null)
+                await AppendAsync(SingleMember.Header.ToArray());
             await foreach (var compressing in queue.ReadAllAsync(stop.Token))
             {
                 var member = await compressing;
-                hash.AppendData(member.Bytes.Span);
-                await stored.WriteAsync(member.Bytes, stop.Token);
-                length += member.Length;
+                await AppendAsync(around is null ? member.Bytes : around.Add(member));
                 blocks.Return(member);
             }
 
+            if (around is not null)
+                await AppendAsync(around.Trailer());
             return new ArtifactDigest(length, Hex(hash));
+
+            async Task AppendAsync(ReadOnlyMemory<byte> bytes)
+            {
+                hash.AppendData(bytes.Span);
+                await stored.WriteAsync(bytes, stop.Token);
+                length += bytes.Length;
+            }
         }
         catch
         {

@@ -21,12 +21,16 @@ internal static class GzipMember
     /// <summary>The longest member a reader accepts: what an incompressible block can grow to, with room.</summary>
     public const int MaximumSize = ContentSize + ContentSize / 8;
 
+    /// <summary>Whether a file that begins so was written by this agent.</summary>
+    public static bool IsOurs(ReadOnlySpan<byte> header) =>
+        header.Length >= HeaderSize && header[..4].SequenceEqual(Magic) && header[10..16].SequenceEqual(Extra);
+
     /// <summary>Reads the member's whole length from its first <see cref="HeaderSize"/> bytes.</summary>
     /// <returns>False when this is not a member that this agent wrote.</returns>
     public static bool TryReadLength(ReadOnlySpan<byte> header, out int length)
     {
         length = 0;
-        if (header.Length < HeaderSize || !header[..4].SequenceEqual(Magic) || !header[10..16].SequenceEqual(Extra))
+        if (!IsOurs(header))
             return false;
 
         var value = BinaryPrimitives.ReadUInt32LittleEndian(header[16..]);
@@ -54,6 +58,15 @@ internal static class GzipMember
         member[9] = 3; // Unix
         Extra.CopyTo(member[10..]);
         BinaryPrimitives.WriteUInt32LittleEndian(member[16..], (uint)member.Length);
+    }
+
+    /// <summary>The header of a member whose length is not known beforehand.</summary>
+    public static byte[] HeaderWithoutLength()
+    {
+        var header = new byte[HeaderSize];
+        WriteHeader(header);
+        header.AsSpan(16).Clear();
+        return header;
     }
 
     /// <summary>A member of no content, of which some compressors make none at all.</summary>

@@ -12,8 +12,8 @@ namespace NexusBackupAgent.Catalog;
 internal sealed record BackupLabel(string Schedule, BackupType Type, BackupId? Base = null);
 
 /// <summary>Stores what a capture writes and commits it: all of it, or nothing that counts.</summary>
-/// <param name="level">gzip level, 1 to 9.</param>
-internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, int level, TimeProvider timeProvider)
+/// <param name="compression">How gzip compresses.</param>
+internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, Compression compression, TimeProvider timeProvider)
 {
     /// <summary>How long what was written of a failed backup may take to go.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -23,7 +23,7 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
     public async Task<Backup> StoreAsync(ICapture capture, BackupLabel label, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         var artifact = await catalog.BeginAsync(label.Schedule, label.Type, capture.CapturedAt, cancellationToken);
-        var sink = new Sink(catalog, artifact, label.Type, level, progress);
+        var sink = new Sink(catalog, artifact, label.Type, compression, progress);
         try
         {
             await capture.WriteAsync(sink, cancellationToken);
@@ -69,7 +69,7 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
         Parts = sink.Parts,
     };
 
-    private sealed class Sink(BackupCatalog catalog, string artifact, BackupType type, int level, IProgress<long>? progress) : IArtifactSink
+    private sealed class Sink(BackupCatalog catalog, string artifact, BackupType type, Compression compression, IProgress<long>? progress) : IArtifactSink
     {
         private readonly List<BackupPart> parts = [];
 
@@ -87,7 +87,7 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
         public async Task<ArtifactDigests> WriteAsync(Func<Stream, CancellationToken, Task> content, IProgress<long>? progress, CancellationToken cancellationToken)
         {
             await catalog.WriteArtifactAsync(
-                artifact, async (stored, token) => Digests = await ArtifactWriter.WriteAsync(catalog.EncodingOf(type), stored, level, Guarded(content), progress, token), cancellationToken);
+                artifact, async (stored, token) => Digests = await ArtifactWriter.WriteAsync(catalog.EncodingOf(type), stored, compression, Guarded(content), progress, token), cancellationToken);
             IsWritten = true;
             return Digests;
         }
@@ -96,7 +96,7 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
         {
             var digests = default(ArtifactDigests);
             await catalog.WritePartAsync(
-                artifact, name, async (stored, token) => digests = await ArtifactWriter.WriteAsync(encoding, stored, level, Guarded(content), progress: null, token), cancellationToken);
+                artifact, name, async (stored, token) => digests = await ArtifactWriter.WriteAsync(encoding, stored, compression, Guarded(content), progress: null, token), cancellationToken);
             parts.Add(new BackupPart(name, encoding, digests.Content, digests.Stored));
             return digests;
         }

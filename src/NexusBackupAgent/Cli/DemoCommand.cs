@@ -96,7 +96,7 @@ internal static class DemoCommand
             $"ls -lt '{place.Backups}'/*.db.gz",
             $"(cd '{place.Backups}' && sha256sum -c {BackupFiles.Checksum(backup.File)})",
             $"gunzip -t '{file}' && echo OK",
-            $"gunzip -c '{file}' > /tmp/test.db && sqlite3 /tmp/test.db 'PRAGMA integrity_check'; rm -f /tmp/test.db",
+            $"(set -e; copy=$(mktemp); gunzip -c '{file}' > \"$copy\"; sqlite3 \"$copy\" 'PRAGMA integrity_check'; rm \"$copy\")",
         ])
             terminal.Line($"  {Readable.Plain(command)}");
         terminal.Output.WriteLine();

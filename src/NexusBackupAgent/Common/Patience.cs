@@ -16,9 +16,14 @@ internal static class Patience
     public static async Task<Task<T>> WatchAsync<T>(Func<Task<T>> work, TimeSpan toStop, TimeProvider timeProvider, CancellationToken stop)
     {
         var doing = Task.Run(work, CancellationToken.None);
-        using var ended = new CancellationTokenSource();
-        await Task.WhenAny(doing, RunOutAsync(toStop, timeProvider, stop, ended.Token));
-        await ended.CancelAsync();
+        using (var ended = new CancellationTokenSource())
+        {
+            var ranOut = RunOutAsync(toStop, timeProvider, stop, ended.Token);
+            await Task.WhenAny(doing, ranOut);
+            await ended.CancelAsync();
+            await ranOut;
+        }
+
         return doing;
     }
 

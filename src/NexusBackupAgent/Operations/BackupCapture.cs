@@ -41,7 +41,7 @@ internal sealed class BackupCapture(SpaceGuard space, BackupExaminer examiner, T
         var chain = @base is null ? null : CatalogLink.ChainOf(source.Catalog, @base, isJudged: false, progress: null);
         await using var capture = await source.Source.CaptureAsync(new CaptureRequest(type, chain, mayBeBase), cancellationToken);
         await space.RequireAsync(source.Catalog, type, capture.ScratchNeeded, cancellationToken);
-        return await new BackupWriter(source.Catalog, source.Source, source.CompressionLevel, timeProvider).StoreAsync(
+        return await new BackupWriter(source.Catalog, source.Source, source.Compression, timeProvider).StoreAsync(
             capture, new BackupLabel(schedule, type, @base?.Id), RunProgress.In(RunStage.Capture, capture.Length ?? 0, progress), cancellationToken);
     }
 

@@ -1,3 +1,4 @@
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Restore;
@@ -12,7 +13,7 @@ namespace NexusBackupAgent.Operations;
 /// <param name="Catalog">Its backups.</param>
 /// <param name="Retention">How long each schedule's backups are kept, by schedule name.</param>
 /// <param name="Zone">The zone of file names and calendar periods.</param>
-/// <param name="CompressionLevel">gzip level, 1 to 9.</param>
+/// <param name="Compression">How gzip compresses. Default level 6, members of 1 MiB.</param>
 /// <param name="TimeLimit">For one run, all attempts together.</param>
 /// <param name="Attempts">At least 1.</param>
 /// <param name="RetryDelay">Before the second attempt; doubles for each further one.</param>
@@ -22,7 +23,7 @@ internal sealed record ProtectedSource(
     BackupCatalog Catalog,
     IReadOnlyDictionary<string, RetentionPeriod> Retention,
     TimeZoneInfo Zone,
-    int CompressionLevel,
+    Compression Compression,
     TimeSpan TimeLimit,
     int Attempts,
     TimeSpan RetryDelay)

@@ -1,3 +1,4 @@
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Restore;
@@ -16,7 +17,7 @@ internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string ba
 
     private static readonly LevelKeys RetryKeys = new("sources.<name>.retry", "attempts", "delay");
 
-    private static readonly LevelKeys CompressionKeys = new("sources.<name>.compression", "level");
+    private static readonly LevelKeys CompressionKeys = new("sources.<name>.compression", "level", "method");
 
     private readonly LevelKeys keys = KeysOf(kinds);
 
@@ -48,7 +49,7 @@ internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string ba
             // The longest that a timer of the runtime waits is 49 days.
             section.Duration("timeLimit", TimeSpan.FromHours(6), TimeSpan.FromSeconds(1), TimeSpan.FromDays(30)),
             Retry(section),
-            CompressionLevel(section))
+            Compression(section))
         {
             Verify = ChoreBinder.BindVerify(section),
             Drill = ChoreBinder.BindDrill(section),
@@ -121,12 +122,25 @@ internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string ba
             section.Duration("delay", standard.Delay, TimeSpan.Zero, TimeSpan.FromHours(1)));
     }
 
-    private static int CompressionLevel(Section source)
+    private static Compression Compression(Section source)
     {
         const int Standard = 6;
-        if (source.FindSection("compression", "compression: {level: 6}") is not { } section)
-            return Standard;
+        if (source.Find("compression") is not { IsEmpty: false } field)
+            return new Compression(Standard);
+        if (field.Node is ScalarNode)
+            return new Compression(Standard, field.Parse(IsSingleMember, fallback: false, "gzip"));
+        if (field.Section("compression: {level: 6}") is not { } section)
+            return new Compression(Standard);
         CompressionKeys.ReportOthers(section);
-        return section.Number("level", Standard, least: 1, most: 9);
+        return new Compression(
+            section.Number("level", Standard, least: 1, most: 9),
+            section.Find("method")?.Parse(IsSingleMember, fallback: false, "gzip") ?? false);
     }
+
+    private static bool IsSingleMember(string method) => method switch
+    {
+        "gzip" => false,
+        "single-member" => true,
+        _ => throw new WrongTextException("is no way to compress", "write gzip, or single-member for readers that stop behind the first gzip member"),
+    };
 }

@@ -1,3 +1,4 @@
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Operations;
@@ -16,7 +17,7 @@ namespace NexusBackupAgent.Scheduling;
 /// <param name="Rpo">When the newest good backup is too old.</param>
 /// <param name="TimeLimit">How long one run may take. Default 6 h; above 0.</param>
 /// <param name="Retry">How often the agent tries a failed run.</param>
-/// <param name="CompressionLevel">gzip level 1 to 9. Default 6.</param>
+/// <param name="Compression">How gzip compresses. Default level 6, members of 1 MiB.</param>
 internal sealed record SourceConfiguration(
     string Name,
     ISourceSettings Settings,
@@ -26,7 +27,7 @@ internal sealed record SourceConfiguration(
     RpoConfiguration Rpo,
     TimeSpan TimeLimit,
     RetryConfiguration Retry,
-    int CompressionLevel)
+    Compression Compression)
 {
     /// <summary>When its backups are read back.</summary>
     public VerifySchedule Verify { get; init; } = VerifySchedule.Standard;

@@ -118,7 +118,7 @@ internal sealed partial class SourceDiscovery(
             catalog,
             configured.Schedules.ToDictionary(schedule => schedule.Name, schedule => schedule.RetentionIn(zone), StringComparer.Ordinal),
             zone,
-            configured.CompressionLevel,
+            configured.Compression,
             configured.TimeLimit,
             configured.Retry.Attempts,
             configured.Retry.Delay)

@@ -58,7 +58,7 @@ internal sealed class WorkLines(int maximumParallel, TimeSpan patience, TimeProv
             using var ended = new CancellationTokenSource();
             Task piece;
             lock (gate)
-                pieces.Add(piece = EndAsync(Task.Run(action), line, name));
+                pieces.Add(piece = EndAsync(Task.Run(action, CancellationToken.None), line, name));
             await Task.WhenAny(piece, Task.Delay(patience, timeProvider, ended.Token));
             await ended.CancelAsync();
         }

@@ -11,7 +11,7 @@ namespace NexusBackupAgent.Stores;
 /// by its configuration, is somebody's decision and gets remembered anew; so does every store once the state is lost.
 /// </summary>
 /// <param name="stateDirectory">Remembers.</param>
-internal sealed class StoreMarks(string stateDirectory)
+internal sealed class StoreMarks(string stateDirectory) : IDisposable
 {
     /// <summary>In the store itself. Neither <c>ls</c> nor a pattern of the runbook's shows it.</summary>
     public const string FileName = ".nexus-backup-store";
@@ -58,6 +58,8 @@ internal sealed class StoreMarks(string stateDirectory)
             return null;
         }
     }
+
+    public void Dispose() => alone.Dispose();
 
     private static async Task<string?> FindAsync(IBackupStore store, CancellationToken cancellationToken)
     {

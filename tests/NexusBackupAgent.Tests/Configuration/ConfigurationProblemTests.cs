@@ -40,6 +40,8 @@ public sealed class ConfigurationProblemTests
         { "retry: {delay: 61m}", "retry.delay", 8, "out of range (0s to 1h)", "between 0s and 1h" },
         { "compression: {level: 0}", "compression.level", 8, "out of range (1 to 9)", "level: 6" },
         { "compression: {level: 10}", "compression.level", 8, "out of range (1 to 9)", "level: 6" },
+        { "compression: multi-member", "compression", 8, "no way to compress", "write gzip, or single-member" },
+        { "compression: {method: zip}", "compression.method", 8, "no way to compress", "write gzip, or single-member" },
         { "rpo: {warning: 0h}", "rpo.warning", 8, "out of range", "between 1m" },
         { "rpo: {warning: 24h, critical: 24h}", "rpo", 8, "critical 24h is not above warning 24h", "rpo: {warning: 24h, critical: 48h}" },
         { "rpo: {emergency: 48h}", "rpo", 8, "emergency 48h is not above critical 48h", "rpo: {warning: 24h, critical: 48h, emergency: 50h}" },
@@ -84,7 +86,7 @@ public sealed class ConfigurationProblemTests
         { "restore: {health: localhost:6443}", "restore.health", 8, "not an http or https address", "https://localhost:6443/api/v1/health" },
         { "restore: {health: \"https://user:hidden@localhost:6443/health\"}", "restore.health", 8, "holds a user or password", "https://localhost:6443/api/v1/health" },
         { "restore: {healthInsecure: maybe}", "restore.healthInsecure", 8, "neither true nor false", "healthInsecure: true" },
-        { "restore: {helth: x}", "restore.helth", 8, "not a known key", "did you mean health?" },
+        { "restore: {helth: \"https://localhost/health\"}", "restore.helth", 8, "not a known key", "did you mean health?" },
 
         // Hooks.
         { "hooks: []", "hooks", 8, "a list where keys are expected", "hooks: {onFailure: [/usr/local/bin/notify" },

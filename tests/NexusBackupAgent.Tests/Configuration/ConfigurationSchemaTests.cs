@@ -64,7 +64,7 @@ public sealed class ConfigurationSchemaTests
         Assert.Equal(source.TimeLimit, Duration("source", "timeLimit"));
         Assert.Equal(source.Rpo, new RpoConfiguration(Duration("rpo", "warning"), Duration("rpo", "critical")) { Emergency = Duration("rpo", "emergency") });
         Assert.Equal(source.Retry, new RetryConfiguration(int.Parse(Default("retry", "attempts")), Duration("retry", "delay")));
-        Assert.Equal($"{source.CompressionLevel}", Default("compression", "level"));
+        Assert.Equal($"{source.Compression.Level}", Default("compression", "level"));
         Assert.Equal("full", Default("schedule", "type"));
         Assert.Equal((source.Verify.Cron.ToString(), source.Verify.Spread), (Default("verify", "cron"), Duration("verify", "spread")));
         Assert.Equal(source.Drill.Cron.ToString(), Default("drill", "cron"));

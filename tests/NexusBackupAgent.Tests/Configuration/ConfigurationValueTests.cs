@@ -1,3 +1,4 @@
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Sources.Sqlite;
@@ -30,7 +31,7 @@ public sealed class ConfigurationValueTests
         Assert.Equal(new RpoConfiguration(TimeSpan.FromHours(24), TimeSpan.FromHours(48)), source.Rpo);
         Assert.Equal(TimeSpan.FromHours(50), source.Rpo.Emergency);
         Assert.Equal(new RetryConfiguration(3, TimeSpan.FromSeconds(10)), source.Retry);
-        Assert.Equal((TimeSpan.FromSeconds(30), TimeSpan.FromHours(6), 6), (((SqliteSettings)source.Settings).BusyTimeout, source.TimeLimit, source.CompressionLevel));
+        Assert.Equal((TimeSpan.FromSeconds(30), TimeSpan.FromHours(6), 6), (((SqliteSettings)source.Settings).BusyTimeout, source.TimeLimit, source.Compression.Level));
         var schedule = Assert.Single(source.Schedules);
         Assert.Equal(("daily", "0 2 * * *", BackupType.Full), (schedule.Name, schedule.Cron.ToString(), schedule.Type));
     }
@@ -78,7 +79,7 @@ public sealed class ConfigurationValueTests
         Assert.Equal(["weekly", "daily"], source.Schedules.Select(schedule => schedule.Name));
         Assert.Equal(new RpoConfiguration(TimeSpan.FromHours(36), TimeSpan.FromDays(3)) { Emergency = TimeSpan.FromDays(4) }, source.Rpo);
         Assert.Equal(new RetryConfiguration(1, TimeSpan.FromHours(1)), source.Retry);
-        Assert.Equal((TimeSpan.Zero, TimeSpan.FromMinutes(90), 9), (((SqliteSettings)source.Settings).BusyTimeout, source.TimeLimit, source.CompressionLevel));
+        Assert.Equal((TimeSpan.Zero, TimeSpan.FromMinutes(90), 9), (((SqliteSettings)source.Settings).BusyTimeout, source.TimeLimit, source.Compression.Level));
     }
 
     [Fact]
@@ -95,6 +96,17 @@ public sealed class ConfigurationValueTests
         using var file = new SampleFile(SampleFile.WithSourceKeys("rpo:\nretry:\n  # attempts: 5\ncompression: ~"));
 
         Assert.Empty(file.Load().Problems);
+    }
+
+    [Theory]
+    [InlineData("compression: single-member", 6, true)]
+    [InlineData("compression: gzip", 6, false)]
+    [InlineData("compression: {method: single-member, level: 2}", 2, true)]
+    public void Compression_is_a_method_or_keys(string text, int level, bool isSingleMember)
+    {
+        using var file = new SampleFile(SampleFile.WithSourceKeys(text));
+
+        Assert.Equal(new Compression(level, isSingleMember), file.Load().Configuration!.Sources[0].Compression);
     }
 
     [Fact]

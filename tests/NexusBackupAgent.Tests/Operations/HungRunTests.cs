@@ -17,7 +17,7 @@ public sealed class HungRunTests : IDisposable
     {
         source = new ScriptedSource(clock, _ =>
         {
-            answers.Wait();
+            answers.Wait(CancellationToken.None); // as the kernel does
             return Task.CompletedTask;
         });
         bench = new Workbench(clock, source: source);

@@ -278,7 +278,7 @@ public abstract class BackupSourceContract : IDisposable
 
     private StoredChain ChainOf(Backup backup) => CatalogLink.ChainOf(Catalog, backup, isJudged: true, progress: null);
 
-    private BackupWriter WriterOf() => new(Catalog, Source, level: 6, clock);
+    private BackupWriter WriterOf() => new(Catalog, Source, compression: 6, clock);
 
     private async Task<RestoredPlace> RestoreAsync(Backup backup, string? to)
     {

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Artifacts.Deflate;
 using NexusBackupAgent.Cli;
@@ -22,6 +24,9 @@ internal static class ChildProgram
             case ["peak-memory", var engine, var mebibytes]:
                 await MoveAsync(GzipEngine.Available.Single(available => available.Name == engine), int.Parse(mebibytes, System.Globalization.CultureInfo.InvariantCulture));
                 Console.WriteLine(Process.GetCurrentProcess().PeakWorkingSet64);
+                return 0;
+            case ["return-memory"]:
+                ReturnMemory();
                 return 0;
             case ["store-write", var root]:
                 return await TellAsync(() => new LocalDirectoryStore("local", root).PutAsync("a", false, Durability.Now, (_, _) => Task.CompletedTask, CancellationToken.None));
@@ -129,6 +134,37 @@ internal static class ChildProgram
         }
 
         return 0;
+    }
+
+    /// <summary>Says how much memory is resident after work that holds nothing any more, and after each look at it from then on.</summary>
+    private static void ReturnMemory()
+    {
+        var clock = new ManualClock(Some.Instant);
+        using var memory = new SpareMemory(clock);
+        UseMemory(32 << 20);
+        Console.WriteLine(Environment.WorkingSet);
+        for (var look = 0; look < 2; look++)
+        {
+            clock.Advance(SpareMemory.Interval);
+            Console.WriteLine(Environment.WorkingSet);
+        }
+    }
+
+    /// <summary>Holds nothing any more of either memory when it returns, but the last piece of glibc's, below which glibc keeps the rest.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void UseMemory(int bytes)
+    {
+        Array.Fill(new byte[bytes], (byte)1);
+        var content = Some.Noise(1 << 10);
+        var pieces = new nint[bytes / content.Length];
+        for (var i = 0; i < pieces.Length; i++)
+        {
+            pieces[i] = Marshal.AllocHGlobal(content.Length);
+            Marshal.Copy(content, 0, pieces[i], content.Length);
+        }
+
+        foreach (var piece in pieces.AsSpan()[..^1])
+            Marshal.FreeHGlobal(piece);
     }
 
     private static async Task MoveAsync(GzipEngine engine, int mebibytes)

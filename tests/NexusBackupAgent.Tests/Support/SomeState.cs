@@ -28,7 +28,7 @@ internal static class SomeState
     };
 
     public static ProtectedSource Source(IReadOnlyDictionary<string, RetentionPeriod> retention) =>
-        new("itsm", Source: null!, Catalog: null!, retention, TimeZoneInfo.Utc, CompressionLevel: 6, TimeLimit: TimeSpan.FromHours(6), Attempts: 1, RetryDelay: TimeSpan.Zero);
+        new("itsm", Source: null!, Catalog: null!, retention, TimeZoneInfo.Utc, Compression: 6, TimeLimit: TimeSpan.FromHours(6), Attempts: 1, RetryDelay: TimeSpan.Zero);
 
     public static StoreStatus Store(double usedPercent, BackupException? failure = null)
     {

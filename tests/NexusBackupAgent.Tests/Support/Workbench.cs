@@ -53,7 +53,7 @@ internal sealed class Workbench : IDisposable
             CatalogUse.CatalogOf(Store, directory: ""),
             new Dictionary<string, RetentionPeriod>(StringComparer.Ordinal) { ["daily"] = RetentionPeriod.Parse("7d") },
             TimeZoneInfo.Utc,
-            CompressionLevel: 1,
+            Compression: 1,
             TimeLimit: TimeSpan.FromHours(1),
             Attempts: 3,
             RetryDelay: TimeSpan.FromMinutes(1));
