@@ -56,7 +56,8 @@ RUN groupadd --gid "${AGENT_UID}" nexus-backup \
  && useradd --uid "${AGENT_UID}" --gid "${AGENT_UID}" --no-create-home --home-dir /var/lib/nexus-backup \
       --shell /usr/sbin/nologin nexus-backup \
  && install -d -m 0755 /etc/nexus-backup \
- && install -d -m 0750 -o "${AGENT_UID}" -g "${AGENT_UID}" /var/lib/nexus-backup /backups /data
+ && install -d -m 0700 -o "${AGENT_UID}" -g "${AGENT_UID}" /var/lib/nexus-backup \
+ && install -d -m 0750 -o "${AGENT_UID}" -g "${AGENT_UID}" /backups /data
 
 COPY --from=build /app /opt/nexus-backup
 COPY deploy/container/health /usr/local/bin/nexus-backup-health

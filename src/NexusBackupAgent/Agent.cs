@@ -27,6 +27,7 @@ internal sealed partial class Agent : IDisposable
     private readonly OperationRunner runner;
     private readonly BackupVerifier verifier;
     private readonly BackupExaminer examiner;
+    private readonly StoreMarks marks;
     private JobScheduler? scheduler;
 
     private Agent(AgentConfiguration configuration, TimeProvider timeProvider, ILoggerFactory loggers, bool evenWithoutJournal)
@@ -41,6 +42,7 @@ internal sealed partial class Agent : IDisposable
         scratch.RemoveLeftovers(timeProvider.GetUtcNow());
         Turns = new SourceTurns(configuration.StateDirectory, timeProvider);
         runner = new OperationRunner(Turns, Journal, new HookRunner(Journal, timeProvider, loggers.CreateLogger<HookRunner>()), timeProvider);
+        marks = new StoreMarks(configuration.StateDirectory);
         verifier = new BackupVerifier(scratch, timeProvider);
         examiner = new BackupExaminer(new Quarantine(verifier, timeProvider), Journal, timeProvider, loggers.CreateLogger<BackupExaminer>());
         var discovery = new SourceDiscovery(configuration.Sources, configuration.TimeZone, Stores, configuration.Stores, scratch, timeProvider, loggers);
@@ -61,7 +63,7 @@ internal sealed partial class Agent : IDisposable
     public SourceRoster Roster { get; }
 
     public BackupOperation Backups => field ??= new BackupOperation(
-        runner, new BackupRunner(new BackupCapture(new SpaceGuard(scratch), examiner, TimeProvider), examiner, TimeProvider), Journal, loggers.CreateLogger<BackupOperation>());
+        runner, new BackupRunner(new BackupCapture(new SpaceGuard(scratch), examiner, TimeProvider), examiner, TimeProvider), marks, Journal, loggers.CreateLogger<BackupOperation>());
 
     public ReplacementOperation Replacements => field ??= new ReplacementOperation(Backups, Journal, TimeProvider, loggers.CreateLogger<ReplacementOperation>());
 
@@ -80,7 +82,7 @@ internal sealed partial class Agent : IDisposable
         runner, new SelfTest(verifier.VerifyAsync, SelfTestPartsOf(Configuration), scratch, TimeProvider), TimeProvider, loggers.CreateLogger<SelfTestOperation>());
 
     /// <summary>How the agent and its sources are.</summary>
-    public StateReader States => field ??= new StateReader(Journal, RestoreHistory, Stores, Configuration.StateDirectory, TimeProvider);
+    public StateReader States => field ??= new StateReader(Journal, RestoreHistory, Stores, marks, Configuration.StateDirectory, TimeProvider);
 
     /// <summary>Looks at a source as the runbook does.</summary>
     public Observer Observer => field ??= new Observer(Verifications, Turns, Configuration.ScratchDirectory, TimeProvider);
@@ -99,6 +101,7 @@ internal sealed partial class Agent : IDisposable
     {
         scheduler?.Dispose();
         Turns.Dispose();
+        marks.Dispose();
         Journal.Dispose();
         scratch.Dispose();
     }

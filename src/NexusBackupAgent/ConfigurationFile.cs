@@ -44,6 +44,7 @@ internal static class ConfigurationFile
         .. CheckState(configuration.StateDirectory),
         .. configuration.Sources.SelectMany(source => source.Settings.Check()),
         .. SourcePlaces.CheckShared(configuration),
+        .. configuration.Sources.SelectMany(source => CheckReaders(source, configuration.Stores.GetValueOrDefault(source.Store))),
         .. configuration.Sources.SelectMany(source => RestoreBinder.Check(source.Name, source.Restore).Concat(HookBinder.Check(source.Name, source.Hooks))),
     ];
 
@@ -52,6 +53,14 @@ internal static class ConfigurationFile
     /// <param name="now">The year after this instant is looked at.</param>
     public static IReadOnlyList<ConfigurationProblem> CheckCoverage(AgentConfiguration configuration, DateTimeOffset now) =>
         [.. configuration.Sources.SelectMany(source => ScheduleCoverage.Check(source, configuration.TimeZone, now))];
+
+    /// <summary>A group that the configuration names reads nothing of a source that its own group may not read.</summary>
+    private static IEnumerable<ConfigurationProblem> CheckReaders(SourceConfiguration source, IStoreSettings? store) =>
+        from member in store is { IsShared: true } ? source.Settings.Find(before: []).Found : []
+        where !source.Settings.IsReadableByGroup(member.Place)
+        select new ConfigurationProblem(
+            KeyPath.Join("sources", source.Name, source.Settings.Kind.Key), Line: 0, member.Place,
+            $"its own group may not read it, so the group of store {store!.Name} may not read its backups", $"let its group read it (chmod g+r '{member.Place}'), or leave it so", IsError: false);
 
     /// <returns>What was read, with defaults in the place of what is wrong; null when the text could not be read at all.</returns>
     private static (AgentConfiguration? Draft, IReadOnlyList<ConfigurationProblem> Problems) Read(string path, TimeZoneInfo hostZone, AgentKinds kinds)
@@ -70,6 +79,8 @@ internal static class ConfigurationFile
             existing = parent;
         if (DirectoryCheck.Find(existing, "the state directory") is var (problem, mend))
             yield return new ConfigurationProblem("state", Line: 0, path, problem, mend);
+        if (existing == path && (File.GetUnixFileMode(path) & FileOwner.OthersAccess) != UnixFileMode.None)
+            yield return new ConfigurationProblem("state", Line: 0, path, "other users may look into the state directory, and who may read a lock in it can hold it and stop every run", $"sudo chmod -R go= '{path}'", IsError: false);
     }
 }
 

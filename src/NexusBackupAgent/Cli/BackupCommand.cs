@@ -33,6 +33,7 @@ internal static class BackupCommand
         {
             names, type, json,
         };
+        command.Acts = _ => true;
         command.SetAction(async (parsed, cancellationToken) =>
         {
             context.Yield();

@@ -81,8 +81,14 @@ internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvide
     public Commands CommandsOf(ParseResult command) => new(command.GetValue(Config) is { } given ? Resolve(given) : null);
 
     /// <summary>Opens the agent as the configuration says, with its sources found.</summary>
-    public CommandSession OpenAgent(ParseResult command) =>
-        CommandSession.Open(LoadConfiguration(command), terminal, timeProvider, command.GetValue(Verbose));
+    /// <param name="needsState">Whether it is of no use to who may not look into the state directory: that is then the one line there is to say.</param>
+    public CommandSession OpenAgent(ParseResult command, bool needsState = false)
+    {
+        var configuration = LoadConfiguration(command);
+        if (needsState)
+            StateAccess.HasAgent(configuration.StateDirectory);
+        return CommandSession.Open(configuration, terminal, timeProvider, command.GetValue(Verbose));
+    }
 }
 
 /// <summary>An agent for the duration of one command.</summary>

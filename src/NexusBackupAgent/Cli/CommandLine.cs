@@ -53,15 +53,31 @@ internal sealed class CommandLine
                 EnableDefaultExceptionHandler = false,
                 ProcessTerminationTimeout = null, // the caller's token is cancelled by signals, from the first instant on
             };
-            return await command.InvokeAsync(settings, cancellationToken);
+            return TellLost(command, await command.InvokeAsync(settings, cancellationToken));
         }
         catch (Exception failure)
         {
             var code = Tell(failure);
             if (command.GetValue(context.Verbose))
                 context.Terminal.Error.WriteLine(failure);
-            return (int)code;
+            return TellLost(command, (int)code);
         }
+    }
+
+    /// <summary>Last of all that output is missing. The exit code stays what became of the work; only where the output was all there was to do is that a failure.</summary>
+    private int TellLost(ParseResult parsed, int code)
+    {
+        if (context.Terminal.Lost is not { } lost)
+            return code;
+        var isDone = code == (int)ExitCode.Done;
+        if (isDone && (parsed.CommandResult.Command as TaughtCommand)?.Acts(parsed) != true)
+        {
+            context.Terminal.Fail($"the output could not be written: {lost.Message}", "make room where it goes (df -h), then run the command again");
+            return (int)ExitCode.Unexpected;
+        }
+
+        context.Terminal.Warn($"{(isDone ? $"{parsed.CommandResult.Command.Name} did what it was asked to, but" : "besides,")} its output could not be written: {lost.Message}; nexus-backup status and list show what is there now");
+        return code;
     }
 
     /// <summary>Declares the command that is asked for; all of them only when the first word is none, for help, completion and a mistyped name.</summary>

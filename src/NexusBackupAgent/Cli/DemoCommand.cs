@@ -29,6 +29,7 @@ internal static class DemoCommand
         {
             exit, directory, size,
         };
+        command.Acts = _ => true;
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var place = DemoDirectory.Open(parsed.GetValue(directory) is { } given ? context.Resolve(given) : null);

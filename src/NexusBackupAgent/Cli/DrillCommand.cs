@@ -27,6 +27,7 @@ internal static class DrillCommand
         {
             names, json,
         };
+        command.Acts = _ => true;
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var session = context.OpenAgent(parsed);

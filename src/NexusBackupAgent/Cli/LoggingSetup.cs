@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Common;
 using Serilog;
 using Serilog.Core;
+using Serilog.Debugging;
 using Serilog.Events;
 using Serilog.Extensions.Logging;
 using Serilog.Formatting;
@@ -47,7 +48,16 @@ internal static class LoggingSetup
             .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
             .WriteTo.Sink(new WriterSink(terminal.Output, formatter));
         if (log.File is { } file)
+        {
+            var told = 0;
+            SelfLog.Enable(_ =>
+            {
+                if (Interlocked.Exchange(ref told, 1) == 0) // else a full disk would have a line for each line
+                    terminal.Warn($"the log file '{file}' can't be written; the log goes on here, on the output — next: see whether its disk is full or the directory refuses (df -h, ls -ld '{Path.GetDirectoryName(file)}')");
+            });
             setup.WriteTo.File(formatter, file, rollingInterval: RollingInterval.Day, retainedFileCountLimit: DaysKept);
+        }
+
         return Create(setup);
     }
 

@@ -25,6 +25,7 @@ internal static class PruneCommand
         {
             names, dryRun, json,
         };
+        command.Acts = parsed => !parsed.GetValue(dryRun);
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var session = context.OpenAgent(parsed);

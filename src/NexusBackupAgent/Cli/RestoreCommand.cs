@@ -41,6 +41,7 @@ internal static class RestoreCommand
             if (result.GetResult(to) is { Implicit: false } && string.IsNullOrWhiteSpace(result.GetValue(to)))
                 result.AddError("--to is empty: name a file or a directory, or leave it out to restore over the live source");
         });
+        command.Acts = parsed => !parsed.GetValue(dryRun);
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var session = context.OpenAgent(parsed);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Common;
 
 namespace NexusBackupAgent.Cli;
 
@@ -15,6 +16,9 @@ internal delegate Task ServeAgent(
 /// <summary><c>nexus-backup run</c>: the agent.</summary>
 internal static class RunCommand
 {
+    // What a stopped run leaves to do. With it the end comes before a service manager's patience is over (30 s and more).
+    private static readonly TimeSpan TimeForTheRest = TimeSpan.FromSeconds(10);
+
     public static Command Create(CommandContext context, ServeAgent serve)
     {
         var format = new Option<string>("--log-format") { Description = "text, the default: lines for people and journald; json: one object a line", HelpName = "FORMAT" };
@@ -27,13 +31,25 @@ internal static class RunCommand
         {
             format,
         };
+        command.Acts = _ => true;
         command.SetAction(async (parsed, cancellationToken) =>
         {
             context.Yield();
             var configuration = context.LoadConfiguration(parsed);
             using var loggers = LoggingSetup.ForService(
                 configuration.Log, parsed.GetValue(format) == "json" ? LogFormat.Json : LogFormat.Text, context.Terminal, configuration.TimeZone, parsed.GetValue(context.Verbose));
-            await serve(configuration, context.TimeProvider, loggers, listening: null, cancellationToken);
+            var serving = await Patience.WatchAsync(
+                async () =>
+                {
+                    await serve(configuration, context.TimeProvider, loggers, listening: null, cancellationToken);
+                    return ExitCode.Done;
+                },
+                Patience.ToStop + TimeForTheRest,
+                context.TimeProvider,
+                cancellationToken);
+            if (serving.IsCompleted)
+                return (int)await serving;
+            context.Terminal.Warn("the agent ends although something of it hangs in the kernel; what it was doing counts for nothing, and the next start says so");
             return (int)ExitCode.Done;
         });
         return command;

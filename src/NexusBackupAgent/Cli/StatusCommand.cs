@@ -23,7 +23,7 @@ internal static class StatusCommand
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            using var session = context.OpenAgent(parsed);
+            using var session = context.OpenAgent(parsed, needsState: true);
             var look = await session.Agent.States.ReadAsync(cancellationToken);
             var sources = new List<SourceState>();
             foreach (var source in session.Agent.Roster.Current)

@@ -26,6 +26,8 @@ internal sealed class TeachingHelp(HelpAction usual) : SynchronousCommandLineAct
           6  no such source or backup
           7  busy: another run of the source is under way
           8  the store or the scratch space is full
+        What a command printed may be lost (a full disk, a terminal that is gone). The code still says what became of the
+        work; a command that only prints ends with 1.
         """;
 
     public override bool ClearsParseErrors => true;
@@ -56,4 +58,7 @@ internal sealed class TeachingHelp(HelpAction usual) : SynchronousCommandLineAct
 internal sealed class TaughtCommand(string name, string description, params string[] examples) : Command(name, description)
 {
     public IReadOnlyList<string> Examples { get; } = examples;
+
+    /// <summary>Whether it does more than to print: then its exit code says what became of that, whatever happens to what it prints.</summary>
+    public Func<ParseResult, bool> Acts { get; set; } = _ => false;
 }

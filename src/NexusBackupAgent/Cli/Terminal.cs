@@ -1,3 +1,5 @@
+using System.Text;
+using NexusBackupAgent.Platform;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 
@@ -5,7 +7,8 @@ namespace NexusBackupAgent.Cli;
 
 /// <summary>
 /// Where a command prints: data on the output, diagnostics on the error output. Colours and moving bars only where
-/// somebody watches; a pipe or a file gets plain lines.
+/// somebody watches; a pipe or a file gets plain lines. Nothing that is printed here throws: what was begun is brought to its
+/// end whatever happens to the words about it, and <see cref="Lost"/> tells at the end.
 /// </summary>
 internal sealed class Terminal
 {
@@ -16,6 +19,7 @@ internal sealed class Terminal
     private const int WholeRow = 160;
 
     private readonly IAnsiConsole errorScreen;
+    private readonly Func<Exception?> lost;
 
     /// <param name="output">For data.</param>
     /// <param name="error">For diagnostics.</param>
@@ -23,12 +27,17 @@ internal sealed class Terminal
     /// <param name="errorIsWatched">Whether the error output is a terminal.</param>
     public Terminal(TextWriter output, TextWriter error, bool outputIsWatched, bool errorIsWatched)
     {
-        Output = output;
-        Error = error;
+        var (lasting, lastingError) = (new LastingWriter(output), new LastingWriter(error));
+        Output = lasting;
+        Error = lastingError;
+        lost = () => lasting.Failure;
         IsWatched = outputIsWatched;
-        Screen = ScreenOn(output, outputIsWatched);
-        errorScreen = ScreenOn(error, errorIsWatched);
+        Screen = ScreenOn(output, lasting, outputIsWatched);
+        errorScreen = ScreenOn(error, lastingError, errorIsWatched);
     }
+
+    /// <summary>Why data could not be written; null while all of it was.</summary>
+    public Exception? Lost => lost();
 
     /// <summary>Plain text of data.</summary>
     public TextWriter Output { get; }
@@ -75,7 +84,9 @@ internal sealed class Terminal
 
     private static string OneLine(string text) => text.ReplaceLineEndings(" ");
 
-    private static IAnsiConsole ScreenOn(TextWriter writer, bool isWatched)
+    /// <param name="writer">Whose terminal is looked at.</param>
+    /// <param name="lasting">What is written to.</param>
+    private static IAnsiConsole ScreenOn(TextWriter writer, LastingWriter lasting, bool isWatched)
     {
         var wantsColour = isWatched && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
         var screen = AnsiConsole.Create(new AnsiConsoleSettings
@@ -85,9 +96,59 @@ internal sealed class Terminal
             ColorSystem = wantsColour ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
             Interactive = isWatched ? InteractionSupport.Detect : InteractionSupport.No,
         });
+        screen.Profile.Out = new LastingScreen(screen.Profile.Out, lasting);
         if (!isWatched)
             screen.Profile.Width = Unlimited;
         return screen;
+    }
+
+    private sealed class LastingScreen(IAnsiConsoleOutput screen, TextWriter writer) : IAnsiConsoleOutput
+    {
+        public TextWriter Writer => writer;
+
+        public bool IsTerminal => screen.IsTerminal;
+
+        public int Width => screen.Width;
+
+        public int Height => screen.Height;
+
+        public void SetEncoding(Encoding encoding) => screen.SetEncoding(encoding);
+    }
+}
+
+/// <summary>
+/// Writes on as well as that goes. What can't be written, because the disk behind it is full or the terminal is gone, is lost and
+/// remembered; the next line is tried again, for a disk that was full may have room by then.
+/// </summary>
+internal sealed class LastingWriter(TextWriter writer) : TextWriter
+{
+    /// <summary>What the first failure was; null while there was none.</summary>
+    public Exception? Failure { get; private set; }
+
+    public override Encoding Encoding => writer.Encoding;
+
+    public override IFormatProvider FormatProvider => writer.FormatProvider;
+
+    public override void Write(char value) => Try(writer.Write, value);
+
+    public override void Write(char[] buffer, int index, int count) => Try(part => writer.Write(part.Array!, part.Offset, part.Count), new ArraySegment<char>(buffer, index, count));
+
+    public override void Write(string? value) => Try(writer.Write, value);
+
+    public override void WriteLine(string? value) => Try(writer.WriteLine, value);
+
+    public override void Flush() => Try(to => to.Flush(), writer);
+
+    private void Try<T>(Action<T> write, T what)
+    {
+        try
+        {
+            write(what);
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure) || failure is ObjectDisposedException)
+        {
+            Failure ??= failure;
+        }
     }
 }
 

@@ -40,6 +40,7 @@ internal static class VerifyCommand
         {
             names, all, noReplacement, selfTest, json,
         };
+        command.Acts = _ => true;
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var session = context.OpenAgent(parsed);

@@ -21,7 +21,7 @@ internal static class DirectoryCheck
         }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
         {
-            return ($"{what} is not writable by this user", $"make it writable: chown $(whoami) '{path}' && chmod 755 '{path}', or remount a read-only disk");
+            return ($"{what} is not writable by this user", $"make it writable: chown $(whoami) '{path}' && chmod u+rwx '{path}', or remount a read-only disk");
         }
     }
 }

@@ -7,7 +7,7 @@ namespace NexusBackupAgent.Journal;
 /// <summary>Opens the journal's SQLite file: for whom it is made, whether it is sound, its tables.</summary>
 internal static class JournalFile
 {
-    private const UnixFileMode NewFileMode = (UnixFileMode)0x1b6; // 0666, less the umask
+    private const UnixFileMode NewFileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite; // SQLite gives the files beside it the same
 
     /// <summary>An open journal that is in no file.</summary>
     /// <param name="file">Copied, without what its -wal holds; null: an empty journal.</param>

@@ -5,11 +5,13 @@ using NexusBackupAgent.Journal;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Sources;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Operations;
 
 /// <summary>Backs a source up. A run may take several attempts; each goes all the way, as <see cref="BackupRunner"/> says it.</summary>
-internal sealed partial class BackupOperation(OperationRunner runner, BackupRunner backups, OperationJournal journal, ILogger<BackupOperation> logger)
+/// <param name="marks">Know the stores again; null where nobody has to.</param>
+internal sealed partial class BackupOperation(OperationRunner runner, BackupRunner backups, StoreMarks? marks, OperationJournal journal, ILogger<BackupOperation> logger)
 {
     /// <summary>Runs one backup to its end. A failure is in the record, in the journal and in the log; it is not thrown.</summary>
     /// <param name="patience">How long another operation of the source that is under way is waited for.</param>
@@ -76,7 +78,7 @@ internal sealed partial class BackupOperation(OperationRunner runner, BackupRunn
                     words,
                     limited => runner.RetriedAsync(
                         source,
-                        attempt => AttemptAsync(begun, token => backups.RunAsync(source, schedule, type, progress, token), words, attempts, attempt),
+                        attempt => AttemptAsync(begun, token => RunMarkedAsync(source, schedule, type, progress, token), words, attempts, attempt),
                         (number, delay, reason) =>
                         {
                             attempts.Keep(attempt => journal.Record(begun.Id, attempt)); // now: the next one may be an hour away
@@ -92,6 +94,14 @@ internal sealed partial class BackupOperation(OperationRunner runner, BackupRunn
         var run = new RunRecord(operation, type, attempts.Count, outcome);
         Report(run);
         return new TurnEnd<RunRecord>(run, OperationRunner.News(source, operation, outcome?.Backup) with { Attempts = attempts.Count });
+    }
+
+    private async Task<BackupOutcome> RunMarkedAsync(
+        ProtectedSource source, string schedule, BackupType type, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    {
+        if (marks is not null)
+            await marks.RequireAsync(source.Catalog.Store, () => journal.LastSuccessOfEach(OperationKind.Backup).ContainsKey(source.Name), cancellationToken);
+        return await backups.RunAsync(source, schedule, type, progress, cancellationToken);
     }
 
     private async Task<BackupOutcome> AttemptAsync(

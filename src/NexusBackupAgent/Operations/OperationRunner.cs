@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
@@ -126,10 +127,22 @@ internal sealed class OperationRunner(SourceTurns turns, OperationJournal journa
             words,
             async () =>
             {
-                using var limit = new TimeLimit(source.TimeLimit, timeProvider, cancellationToken);
+                var limit = new TimeLimit(source.TimeLimit, timeProvider, cancellationToken);
+                var watched = await Patience.WatchAsync(() => work(limit.Token), Patience.ToStop, timeProvider, limit.Token);
+                _ = watched.ContinueWith(_ => limit.Dispose(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+                if (!watched.IsCompleted)
+                {
+                    var isExceeded = limit.IsExceeded;
+                    turns.Hangs(source.Name, watched);
+                    throw new BackupException(
+                        isExceeded ? FailureKind.TimedOut : FailureKind.Interrupted,
+                        $"{words.Name} {(isExceeded ? $"exceeded its time limit of {source.TimeLimit}" : "was stopped")} and hangs in the kernel, where nothing stops it; nothing else of this source is begun until it ends",
+                        $"see which disk does not answer (cat /proc/{Environment.ProcessId}/task/*/wchan; df; dmesg | tail), and mount it again; if that does not help, restart the agent");
+                }
+
                 try
                 {
-                    return await work(limit.Token);
+                    return await watched;
                 }
                 catch (Exception stopped) when (limit.IsExceeded && stopped is OperationCanceledException or BackupException { Kind: FailureKind.Interrupted })
                 {
@@ -220,6 +233,12 @@ internal sealed class SourceTurns(string stateDirectory, TimeProvider timeProvid
 
     private readonly SemaphoreSlim slots = new(MostParallel);
 
+    /// <summary>Work that was given up because it hangs in the kernel, by source.</summary>
+    private readonly ConcurrentDictionary<string, (Task Work, DateTimeOffset Since)> hanging = new(StringComparer.Ordinal);
+
+    /// <summary>Since when work of a source hangs that was given up, UTC. No other is begun in this process before it ends: each would hang as well.</summary>
+    public IReadOnlyDictionary<string, DateTimeOffset> Hanging => hanging.Where(work => !work.Value.Work.IsCompleted).ToDictionary(work => work.Key, work => work.Value.Since, StringComparer.Ordinal);
+
     public string StateDirectory => stateDirectory;
 
     /// <summary>
@@ -230,6 +249,8 @@ internal sealed class SourceTurns(string stateDirectory, TimeProvider timeProvid
     /// <returns>To be disposed when the work is done; null when another run held the lock for longer than that.</returns>
     public async Task<IDisposable?> TakeAsync(string source, TimeSpan lockTimeout, CancellationToken cancellationToken)
     {
+        if (IsHanging(source))
+            return null;
         await slots.WaitAsync(cancellationToken);
         var started = timeProvider.GetTimestamp();
         while (true)
@@ -255,7 +276,12 @@ internal sealed class SourceTurns(string stateDirectory, TimeProvider timeProvid
 
     /// <summary>Takes the source's lock alone, for work that is over at once.</summary>
     /// <returns>Null when somebody else holds it.</returns>
-    public RunLock? TryHold(string source) => RunLock.TryAcquire(stateDirectory, source);
+    public RunLock? TryHold(string source) => IsHanging(source) ? null : RunLock.TryAcquire(stateDirectory, source);
+
+    /// <summary>Notes work of a source that is given up.</summary>
+    public void Hangs(string source, Task work) => hanging[source] = (work, timeProvider.GetUtcNow());
+
+    private bool IsHanging(string source) => hanging.TryGetValue(source, out var work) && !work.Work.IsCompleted;
 
     /// <summary>Whether a run of the source is under way in any process: what looks like a leftover may then be at work.</summary>
     public bool IsUnderWay(string source) => RunLock.IsHeld(stateDirectory, source);

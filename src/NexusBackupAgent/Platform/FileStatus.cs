@@ -114,9 +114,13 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
 {
     private const int PermissionDenied = 13; // EACCES
 
-    private const UnixFileMode NewDirectoryMode = (UnixFileMode)0x1ff; // less the umask
+    /// <summary>0700. Whoever may read a lock in it could hold that lock.</summary>
+    public const UnixFileMode OwnersDirectory = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
-    // As the agent's other new files: a database holds everything, and nothing of it is for other users.
+    /// <summary>What nobody but the owner has in a private place.</summary>
+    public const UnixFileMode OthersAccess = (UnixFileMode)0x3f; // 0077
+
+    // A database holds everything, and nothing of it is for other users; its service may have it by its group.
     private const UnixFileMode NewFileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
 
     /// <summary>User and group as <c>chown</c> takes them: <c>nexus:nexus</c>.</summary>
@@ -146,7 +150,7 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
             _ = HandleChown(file, before.User, before.Group);
     }
 
-    /// <summary>Makes a directory, and those above it, where they are missing; root makes each for whom the one above it belongs to.</summary>
+    /// <summary>Makes a directory, and those above it, where they are missing, for its owner alone; root makes each for whom the one above it belongs to.</summary>
     /// <exception cref="IOException">It can't be made.</exception>
     public static void MakeDirectory(string directory)
     {
@@ -154,7 +158,7 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
             return;
         if (Path.GetDirectoryName(directory) is { Length: > 0 } parent)
             MakeDirectory(parent);
-        SafeFile.MakeDirectory(directory, NewDirectoryMode);
+        SafeFile.MakeDirectory(directory, OwnersDirectory);
     }
 
     /// <summary>Whether this process may make and rename files in a directory.</summary>
@@ -169,6 +173,9 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
         var (error, message) = (Marshal.GetLastPInvokeError(), Marshal.GetLastPInvokeErrorMessage());
         return error == PermissionDenied ? new UnauthorizedAccessException(message) : new IOException(message, error);
     }
+
+    /// <summary>Whether this process may give a file of its own to a group.</summary>
+    public static bool CanGiveTo(SystemGroup group) => Geteuid() == 0 || Getegid() == group.Id || Groups().Contains(group.Id);
 
     private static uint[] Groups()
     {

@@ -14,7 +14,7 @@ internal sealed partial class FileLock : IDisposable
     private const int Exclusive = 2; // LOCK_EX
     private const int AtOnce = 4; // LOCK_NB
     private const int Release = 8; // LOCK_UN
-    private const UnixFileMode Everybody = (UnixFileMode)0x1b6; // 0666, less the umask
+    private const UnixFileMode Owners = UnixFileMode.UserRead | UnixFileMode.UserWrite; // whoever may read a file may lock it, and keep everybody else waiting
 
     private readonly SafeFileHandle held;
 
@@ -86,7 +86,7 @@ internal sealed partial class FileLock : IDisposable
     {
         try
         {
-            return create ? SafeFile.OpenOrCreate(path, Everybody) : SafeFile.Open(path, FileAccess.ReadWrite);
+            return create ? SafeFile.OpenOrCreate(path, Owners) : SafeFile.Open(path, FileAccess.ReadWrite);
         }
         catch (Exception refused) when (refused is UnauthorizedAccessException or IOException { HResult: Errno.ReadOnly })
         {

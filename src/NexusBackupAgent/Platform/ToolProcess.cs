@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Globalization;
 using System.Text;
 using NexusBackupAgent.Common;
 
@@ -60,6 +61,19 @@ internal static class ToolProcess
                 throw;
             throw new BackupException(
                 FailureKind.TimedOut, $"'{shownAs ?? Line(command)}' did not end within {timeout.TotalSeconds:0.#} s and was killed", "run it by hand to see what it waits for", stopped);
+        }
+    }
+
+    /// <summary>Whether whoever started this process keeps a terminal that goes away from ending it: <c>nohup</c> does, and means it.</summary>
+    public static bool IgnoresHangUp
+    {
+        get
+        {
+            const string Key = "SigIgn:"; // a bit for each signal, and SIGHUP is the first
+            return OperatingSystem.IsLinux()
+                && File.ReadLines("/proc/self/status").FirstOrDefault(line => line.StartsWith(Key, StringComparison.Ordinal)) is { } line
+                && ulong.TryParse(line.AsSpan(Key.Length).Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var ignored)
+                && (ignored & 1) != 0;
         }
     }
 

@@ -14,6 +14,10 @@ internal sealed class LiveService(RestoreSettings settings, TimeProvider timePro
     /// <summary>For one answer.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
+    // How a program ends that the terminal's signals ended: Ctrl-C and a hang-up reach every program of the terminal, not this one alone.
+    private const int HungUp = 128 + 1;
+    private const int Interrupted = 128 + 2;
+
     private bool stopped;
 
     /// <summary>Runs the commands in order; the first that fails ends it.</summary>
@@ -27,7 +31,10 @@ internal sealed class LiveService(RestoreSettings settings, TimeProvider timePro
         }
     }
 
-    /// <summary>Runs every command, whatever becomes of the one before, if the service was stopped or has been given its data.</summary>
+    /// <summary>
+    /// Runs every command, whatever becomes of the one before, if the service was stopped or has been given its data. One that a
+    /// signal of the terminal ends is run once more: whoever stopped the restore did not ask for a stopped service.
+    /// </summary>
     /// <returns>The first failure; null when all is well.</returns>
     public async Task<BackupException?> StartAsync(bool always)
     {
@@ -37,7 +44,7 @@ internal sealed class LiveService(RestoreSettings settings, TimeProvider timePro
             events.Step(new RestoreStep(RestoreStage.Start, $"run {ToolProcess.Line(command)}"));
             try
             {
-                await RunAsync(command, CancellationToken.None); // whoever stopped the restore did not ask for a stopped service
+                await RunAsync(command, CancellationToken.None, evenIfSignalled: true);
             }
             catch (BackupException failure)
             {
@@ -69,9 +76,11 @@ internal sealed class LiveService(RestoreSettings settings, TimeProvider timePro
             $"look at its log (journalctl -n 50) and ask it by hand: curl -i{(settings.HealthInsecure ? "k" : "")} {WebAddress.Shown(url)}{(url.Query.Length > 0 ? " (with its query from restore.health)" : "")}");
     }
 
-    private async Task RunAsync(IReadOnlyList<string> command, CancellationToken cancellationToken)
+    private async Task RunAsync(IReadOnlyList<string> command, CancellationToken cancellationToken, bool evenIfSignalled = false)
     {
         var result = await ToolProcess.RunAsync(command, settings.CommandTimeout, timeProvider, cancellationToken);
+        if (evenIfSignalled && result.ExitCode is HungUp or Interrupted)
+            result = await ToolProcess.RunAsync(command, settings.CommandTimeout, timeProvider, cancellationToken);
         if (result.ExitCode != 0)
         {
             throw new BackupException(

@@ -36,6 +36,9 @@ internal readonly partial record struct RetentionPeriod
         Years,
     }
 
+    /// <summary>How many backups of its schedule a period of this length holds; 0 where nobody counted.</summary>
+    public int Holds { get; init; }
+
     /// <summary>Kept until deleted by hand.</summary>
     public static RetentionPeriod Forever { get; }
 

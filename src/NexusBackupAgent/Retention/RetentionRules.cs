@@ -13,11 +13,15 @@ internal sealed class RetentionRules
     private readonly Dictionary<string, Backup> newestGoodOfSchedule = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Backup> newestRestorableOfSchedule = new(StringComparer.Ordinal);
 
+    /// <summary>How many newer good backups of its schedule each has that can be restored: of those that can be restored themselves.</summary>
+    private readonly Dictionary<Backup, int> newer = new(ReferenceEqualityComparer.Instance);
+
     public RetentionRules(IReadOnlyList<Backup> newestFirst, IReadOnlyDictionary<string, RetentionPeriod> periods, DateTimeOffset now, TimeZoneInfo zone)
     {
         this.periods = periods;
         this.now = now;
         this.zone = zone;
+        var counts = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach (var backup in newestFirst.Where(backup => backup.State == BackupState.Good))
         {
             var isRestorable = backup.Bases.All(link => link.State == BackupState.Good);
@@ -26,8 +30,11 @@ internal sealed class RetentionRules
             if (IsByHand(backup))
                 continue; // It may vanish by hand as it came, so it covers nothing.
             newestGoodOfSchedule.TryAdd(backup.Schedule, backup);
-            if (isRestorable)
-                newestRestorableOfSchedule.TryAdd(backup.Schedule, backup);
+            if (!isRestorable)
+                continue;
+            newestRestorableOfSchedule.TryAdd(backup.Schedule, backup);
+            newer[backup] = counts.GetValueOrDefault(backup.Schedule);
+            counts[backup.Schedule] = newer[backup] + 1;
         }
     }
 
@@ -52,6 +59,8 @@ internal sealed class RetentionRules
             yield return $"retention of {backup.Schedule} is {period}: kept until deleted by hand";
         else if (now < expiresAt)
             yield return $"within its {period} until {Instants.InZone(expiresAt, zone)}";
+        else if (newer.TryGetValue(backup, out var count) && count < period.Holds)
+            yield return $"past its {period} since {Instants.InZone(expiresAt, zone)}, but one of the {period.Holds} newest good backups of schedule {backup.Schedule}, as many as {period} holds: kept until new ones have taken their place";
     }
 
     private static IEnumerable<string> ReasonsOfState(Backup backup)

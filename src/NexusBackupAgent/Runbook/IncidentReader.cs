@@ -66,6 +66,7 @@ internal static class IncidentReader
         EscalationCause.AgentDown or EscalationCause.SchedulerStuck => new Trouble(IncidentKind.Agent, agent.LastBeat!.Value, IsCurrent: true) { IsLastSeen = true },
         EscalationCause.RetentionOverdue => new Trouble(IncidentKind.Retention, source.Now, IsCurrent: true),
         EscalationCause.DrillFailed => new Trouble(IncidentKind.Restore, source.Now, IsCurrent: true),
+        EscalationCause.StoreDown when source.IsEmptied => null, // the same loss
         EscalationCause.DrillOverdue or EscalationCause.SelfTestFailed or EscalationCause.StoreDown or EscalationCause.FromFuture => new Trouble(IncidentKind.Other, source.Now, IsCurrent: true),
         _ => null, // failed runs, failed restores and corrupt backups have times of their own
     };

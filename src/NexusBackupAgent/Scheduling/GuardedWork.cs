@@ -4,9 +4,12 @@ using NexusBackupAgent.Common;
 namespace NexusBackupAgent.Scheduling;
 
 /// <summary>One line of work per source; what goes wrong in one stops no other. It is logged with its next step and shows in the metrics.</summary>
-internal sealed partial class GuardedWork(ILogger logger) : IDisposable
+internal sealed partial class GuardedWork(TimeProvider timeProvider, ILogger logger) : IDisposable
 {
-    private readonly WorkLines lines = new(maximumParallel: 16);
+    // What takes longer may hang in the kernel. Work that is only long loses nothing: its source's lock keeps other work away.
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
+
+    private readonly WorkLines lines = new(maximumParallel: 16, Patience, timeProvider);
 
     /// <summary>Puts work at the end of a source's line.</summary>
     /// <returns>False when work of that name is still waiting or being done.</returns>

@@ -24,7 +24,7 @@ internal sealed partial class JobScheduler(
     private readonly Timetable timetable = new(zone);
     private readonly Newcomers newcomers = new(roster, backups, chores, journal, zone);
     private readonly Heartbeat heartbeat = new(journal);
-    private readonly GuardedWork work = new(logger);
+    private readonly GuardedWork work = new(timeProvider, logger);
     private DateTimeOffset lastUpkeep;
 
     /// <summary>When the scheduler last looked at its schedules, UTC (metric <c>scheduler_heartbeat_timestamp_seconds</c>).</summary>

@@ -46,7 +46,25 @@ internal sealed record SourceConfiguration(
 /// <param name="Cron">When.</param>
 /// <param name="Type">Of each backup. Default: full.</param>
 /// <param name="Retention">How long.</param>
-internal sealed record ScheduleConfiguration(string Name, CronSchedule Cron, BackupType Type, RetentionPeriod Retention);
+internal sealed record ScheduleConfiguration(string Name, CronSchedule Cron, BackupType Type, RetentionPeriod Retention)
+{
+    /// <summary>Counted one by one up to here; a rhythm that is denser goes on as it began.</summary>
+    private const int MostCounted = 1000;
+
+    /// <summary>Some winter's day without a change of clocks near it, in a leap year.</summary>
+    private static readonly DateTimeOffset SomeDay = new(2000, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    /// <summary>The retention with how many of the schedule's backups it holds. The same whenever it is asked.</summary>
+    public RetentionPeriod RetentionIn(TimeZoneInfo zone)
+    {
+        if (Retention.ExpiresAt(SomeDay, zone) is not { } end)
+            return Retention;
+        var (count, last) = (0, SomeDay);
+        while (count < MostCounted && Cron.GetNextOccurrence(last, zone) is { } next && next <= end)
+            (count, last) = (count + 1, next);
+        return Retention with { Holds = count < MostCounted ? count : (int)Math.Min(int.MaxValue, count * ((end - SomeDay) / (last - SomeDay))) };
+    }
+}
 
 /// <param name="Warning">Level L1 beyond this age. Default 24 h.</param>
 /// <param name="Critical">Level L2 beyond this age. Default 48 h; above the warning.</param>

@@ -110,12 +110,13 @@ internal sealed partial class SourceDiscovery(
     {
         var source = configured.Settings.Open(found.Place, scratch, timeProvider, loggers);
         var directory = DirectoryOf(configured, configured.Settings.IsGroup ? found.Name : null);
-        var catalog = new BackupCatalog(stores[configured.Store], directory, found.Name, source.Kind, new ArtifactFormats(source.FormatOf), zone);
+        var store = configured.Settings.IsReadableByGroup(found.Place) ? stores[configured.Store] : stores[configured.Store].Privately; // a backup is never open to more than what it holds
+        var catalog = new BackupCatalog(store, directory, found.Name, source.Kind, new ArtifactFormats(source.FormatOf), zone);
         var protectedSource = new ProtectedSource(
             found.Name,
             source,
             catalog,
-            configured.Schedules.ToDictionary(schedule => schedule.Name, schedule => schedule.Retention, StringComparer.Ordinal),
+            configured.Schedules.ToDictionary(schedule => schedule.Name, schedule => schedule.RetentionIn(zone), StringComparer.Ordinal),
             zone,
             configured.Compression,
             configured.TimeLimit,

@@ -4,12 +4,14 @@ namespace NexusBackupAgent.Scheduling;
 /// Lines of work: what is in one line is done one after the other, lines side by side up to a bound.
 /// </summary>
 /// <param name="maximumParallel">How many pieces of work are done at once.</param>
-internal sealed class WorkLines(int maximumParallel) : IDisposable
+/// <param name="patience">How long a line and a place at work wait for one piece that hangs. It goes on by itself, and is not put in again before it has ended.</param>
+internal sealed class WorkLines(int maximumParallel, TimeSpan patience, TimeProvider timeProvider) : IDisposable
 {
     private readonly Lock gate = new();
     private readonly SemaphoreSlim slots = new(maximumParallel);
     private readonly Dictionary<string, Task> tails = new(StringComparer.Ordinal);
     private readonly HashSet<(string Line, string Name)> waiting = [];
+    private readonly List<Task> pieces = [];
 
     /// <summary>Puts work at the end of a line.</summary>
     /// <param name="line">The line.</param>
@@ -35,7 +37,7 @@ internal sealed class WorkLines(int maximumParallel) : IDisposable
         {
             Task[] tasks;
             lock (gate)
-                tasks = [.. tails.Values];
+                tasks = [.. tails.Values, .. pieces];
             await Task.WhenAll(tasks);
             lock (gate)
             {
@@ -53,13 +55,26 @@ internal sealed class WorkLines(int maximumParallel) : IDisposable
         await slots.WaitAsync();
         try
         {
-            await action();
+            using var ended = new CancellationTokenSource();
+            Task piece;
+            lock (gate)
+                pieces.Add(piece = EndAsync(Task.Run(action, CancellationToken.None), line, name));
+            await Task.WhenAny(piece, Task.Delay(patience, timeProvider, ended.Token));
+            await ended.CancelAsync();
         }
         finally
         {
             slots.Release();
-            lock (gate)
-                waiting.Remove((line, name));
+        }
+    }
+
+    private async Task EndAsync(Task piece, string line, string name)
+    {
+        await piece.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        lock (gate)
+        {
+            waiting.Remove((line, name));
+            pieces.RemoveAll(other => other.IsCompleted);
         }
     }
 }

@@ -74,6 +74,9 @@ internal interface ISourceSettings
     /// <param name="timeProvider">The clock.</param>
     IBackupSource Open(string place, ScratchDirectory scratch, TimeProvider timeProvider, ILoggerFactory loggers);
 
+    /// <summary>Whether its group may read what is protected. If not, nor may anybody read its backups but their owner.</summary>
+    bool IsReadableByGroup(string place) => false;
+
     /// <summary>What stands in the way of reading it now.</summary>
     IEnumerable<ConfigurationProblem> Check();
 }

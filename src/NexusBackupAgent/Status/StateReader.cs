@@ -8,11 +8,32 @@ namespace NexusBackupAgent.Status;
 
 /// <summary>Gathers from journal, stores and state directory what states are made of. Nothing else in Status, Runbook, Metrics and Http reads the journal.</summary>
 /// <param name="stores">By name.</param>
+/// <param name="marks">Know them again.</param>
 /// <param name="stateDirectory">Holds the agent's lock.</param>
 internal sealed class StateReader(
-    OperationJournal journal, RestoreHistory restores, IReadOnlyDictionary<string, IBackupStore> stores, string stateDirectory, TimeProvider timeProvider)
+    OperationJournal journal, RestoreHistory restores, IReadOnlyDictionary<string, IBackupStore> stores, StoreMarks marks, string stateDirectory, TimeProvider timeProvider)
 {
+    // A scrape has ten seconds.
+    private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(9);
+
     private readonly ListingMemory memory = new();
+    private readonly PatientLook stored = new(LongestLook, timeProvider);
+    private readonly PatientLook listed = new(LongestLook, timeProvider);
+
+    /// <summary>Lists a source's backups; a store that does not answer is a failure that says so.</summary>
+    /// <param name="mayTake">Whether it may take as long as it takes, as in a command that somebody waits for.</param>
+    internal Task<SourceListing> ListAsync(ScheduledSource source, bool withOrphans, bool mayTake, CancellationToken cancellationToken)
+    {
+        var catalog = source.Source.Catalog;
+        return mayTake
+            ? SourceListing.ReadAsync(catalog, withOrphans, cancellationToken)
+            : listed.AskAsync(source.Name, () => SourceListing.ReadAsync(catalog, withOrphans, cancellationToken), () => new SourceListing(Backups: null, Silent(catalog.Store)));
+    }
+
+    private static BackupException Silent(IBackupStore store) => new(
+        FailureKind.StoreUnavailable,
+        $"store '{store.Name}' at '{store.Describe("")}' does not answer: whoever asks it hangs in the kernel",
+        store.Inspection.CommandFor(StoreQuestion.IsTheDiskSound, "") is { } command ? $"see whether its disk or the network to it fails ({command})" : "see whether the way to it fails");
 
     /// <summary>One look by a command, beside an agent that may run or not.</summary>
     /// <exception cref="BackupException">The journal can't be read, or the state directory not be used.</exception>
@@ -77,7 +98,7 @@ internal sealed class StateReader(
     private Operation? SelfTest() => journal.LastOfEach(OperationKind.SelfTest).GetValueOrDefault("");
 
     private async Task<IReadOnlyDictionary<string, StoreStatus>> StoresAsync(CancellationToken cancellationToken) =>
-        (await Task.WhenAll(stores.Values.Select(store => StoreStatus.ReadAsync(store, cancellationToken)))).ToDictionary(store => store.Name, StringComparer.Ordinal);
+        (await Task.WhenAll(stores.Values.Select(store => stored.AskAsync(store.Name, () => StoreStatus.ReadAsync(store, marks, cancellationToken), () => new StoreStatus(store.Name, store.Describe(""), Space: null, Silent(store)))))).ToDictionary(store => store.Name, StringComparer.Ordinal);
 }
 
 /// <summary>What one look shows: the agent, and each source when it is asked for, all from one reading of the journal.</summary>
@@ -96,7 +117,7 @@ internal sealed record StateSnapshot(StateReader Reader, AgentState Agent, Journ
     /// <param name="now">Later than the look, when something was done to the backups in between; null: the instant of the look.</param>
     public async Task<SourceState> OfAsync(ScheduledSource source, CancellationToken cancellationToken, bool withOrphans = false, DateTimeOffset? now = null)
     {
-        var listing = await SourceListing.ReadAsync(source.Source.Catalog, withOrphans, cancellationToken);
+        var listing = await Reader.ListAsync(source, withOrphans, mayTake: Memory is null, cancellationToken);
         listing = Memory?.Remember(source.Name, listing) ?? listing;
         return new SourceState(source, listing, Records.Of(source.Name, () => Reader.HistoryOf(source, listing, Records)), StoreOf(source), now ?? Agent.Now)
         {

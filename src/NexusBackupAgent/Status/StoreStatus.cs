@@ -15,9 +15,9 @@ internal sealed record StoreStatus(string Name, string Path, StoreSpace? Space, 
     /// <summary>Nothing at all lies in it, as on a mount point without its disk; false when it can't be looked at.</summary>
     public bool IsBare { get; init; }
 
-    public static async Task<StoreStatus> ReadAsync(IBackupStore store, CancellationToken cancellationToken)
+    public static async Task<StoreStatus> ReadAsync(IBackupStore store, StoreMarks marks, CancellationToken cancellationToken)
     {
         var health = await store.GetHealthAsync(cancellationToken);
-        return new StoreStatus(store.Name, store.Describe(""), health.Space, health.Failure) { IsBare = health.IsBare };
+        return new StoreStatus(store.Name, store.Describe(""), health.Space, health.Failure ?? await marks.WhyNotAsync(store, cancellationToken)) { IsBare = health.IsBare };
     }
 }

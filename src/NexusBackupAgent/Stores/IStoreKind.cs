@@ -57,6 +57,9 @@ internal interface IStoreSettings
 
     IBackupStore Open();
 
+    /// <summary>Whether others than the owner of the backups may read them.</summary>
+    bool IsShared => false;
+
     /// <summary>What stands in the way of keeping backups there now.</summary>
     IEnumerable<ConfigurationProblem> Check();
 }

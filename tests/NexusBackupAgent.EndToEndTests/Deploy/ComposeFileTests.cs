@@ -166,7 +166,8 @@ public sealed partial class ComposeFileTests
         Assert.Equal(DeployedConfiguration.Mounts.Order(StringComparer.Ordinal), Mounts("agent").Where(mount => mount.Mode == "").Select(mount => mount.To).Order(StringComparer.Ordinal));
         Assert.Contains(Mounts("sample").Single(), Mounts("agent"));
         var dockerfile = System.IO.File.ReadAllText(Repository.File("Dockerfile"));
-        Assert.Contains("install -d -m 0750 -o \"${AGENT_UID}\" -g \"${AGENT_UID}\" /var/lib/nexus-backup /backups /data", dockerfile, StringComparison.Ordinal);
+        Assert.Contains("install -d -m 0700 -o \"${AGENT_UID}\" -g \"${AGENT_UID}\" /var/lib/nexus-backup ", dockerfile, StringComparison.Ordinal);
+        Assert.Contains("install -d -m 0750 -o \"${AGENT_UID}\" -g \"${AGENT_UID}\" /backups /data", dockerfile, StringComparison.Ordinal);
     }
 
     private static JsonNode Provisioned(string service, string target) =>

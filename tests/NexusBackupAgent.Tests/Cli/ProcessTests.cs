@@ -39,6 +39,7 @@ public sealed class ProcessTests : IDisposable
     [Theory]
     [InlineData("TERM")]
     [InlineData("INT")]
+    [InlineData("HUP")]
     public async Task The_agent_ends_well_when_it_is_told_to_stop(string signal)
     {
         await File.AppendAllTextAsync(place.Configuration, "listen: http://127.0.0.1:0\n");
@@ -118,6 +119,7 @@ public sealed class ProcessTests : IDisposable
     [Theory]
     [InlineData("TERM")]
     [InlineData("INT")]
+    [InlineData("HUP")]
     public async Task A_backup_that_is_told_to_stop_fails_and_leaves_nothing(string signal)
     {
         Grow("itsm.db", megabytes: 200);
@@ -153,7 +155,7 @@ public sealed class ProcessTests : IDisposable
 
     /// <summary>Through env, because a suite that was started in the background ignores SIGINT, and its children inherit that.</summary>
     private Process Start(params string[] arguments) => Process.Start(new ProcessStartInfo(
-        "env", ["--default-signal=INT", Path.Combine(AppContext.BaseDirectory, "nexus-backup"), .. arguments])
+        "env", ["--default-signal=INT,HUP", Path.Combine(AppContext.BaseDirectory, "nexus-backup"), .. arguments])
     {
         WorkingDirectory = place.Path,
         UseShellExecute = false,

@@ -11,9 +11,9 @@ public class ItsmYearTests
 {
     private static readonly Dictionary<string, RetentionPeriod> Periods = new(StringComparer.Ordinal)
     {
-        ["daily"] = RetentionPeriod.Parse("7d"),
-        ["weekly"] = RetentionPeriod.Parse("4w"),
-        ["monthly"] = RetentionPeriod.Parse("12mo"),
+        ["daily"] = RetentionPeriod.Parse("7d") with { Holds = 7 },
+        ["weekly"] = RetentionPeriod.Parse("4w") with { Holds = 4 },
+        ["monthly"] = RetentionPeriod.Parse("12mo") with { Holds = 12 },
     };
 
     /// <summary>The second year is the one in which everything expires.</summary>
@@ -51,7 +51,8 @@ public class ItsmYearTests
             kept = Prune(kept, Instant(later, 2, zone).AddMinutes(1), zone);
         }
 
-        Assert.Equal([newest], kept.Where(backup => backup.State == BackupState.Good));
+        Assert.Equal(7, kept.Count(backup => backup.State == BackupState.Good)); // as many as a week holds, however old
+        Assert.Contains(newest, kept);
         Assert.Equal(30, kept.Count(backup => backup.State == BackupState.Corrupt));
     }
 
@@ -74,6 +75,22 @@ public class ItsmYearTests
                 kept = RunAndPrune(kept, schedule, Instant(ahead, hour, zone), zone);
                 Assert.Subset(kept.ToHashSet(), before.ToHashSet());
             }
+        }
+    }
+
+    /// <summary>Too short a jump for <see cref="ClockCheck"/>, and long enough to make all of a month old.</summary>
+    [Fact]
+    public void A_clock_that_jumps_33_days_removes_no_more_than_came()
+    {
+        var zone = TimeZoneInfo.FindSystemTimeZoneById("Asia/Tokyo");
+        var day = new DateOnly(2027, 2, 14);
+        List<Backup> kept = [.. Enumerable.Range(0, 7).Select(age => SomeBackup.Good(Instant(day.AddDays(-age), 2, zone)))];
+        var before = kept.ToHashSet();
+        for (var later = 0; later < 8; later++)
+        {
+            kept = RunAndPrune(kept, "daily", Instant(day.AddDays(33 + later), 2, zone), zone);
+            Assert.Equal(7, kept.Count);
+            Assert.Equal(Math.Max(0, 6 - later), kept.Count(before.Contains));
         }
     }
 

@@ -18,6 +18,13 @@ public class RetentionPolicyProperties
         ["monthly"] = RetentionPeriod.Parse("12mo"),
     };
 
+    private static readonly Dictionary<string, RetentionPeriod> Counted = new(StringComparer.Ordinal)
+    {
+        ["daily"] = Periods["daily"] with { Holds = 7 },
+        ["weekly"] = Periods["weekly"] with { Holds = 4 },
+        ["monthly"] = Periods["monthly"] with { Holds = 12 },
+    };
+
     [Fact]
     public void Every_backup_gets_one_decision_with_a_reason() => Check((backups, decisions) =>
         decisions.Count == backups.Count
@@ -34,6 +41,28 @@ public class RetentionPolicyProperties
     [Fact]
     public void Nothing_within_its_period_is_ever_removed() => Check((_, decisions) =>
         Removed(decisions).All(backup => Periods[backup.Schedule].ExpiresAt(backup.CapturedAt, Berlin) <= Now));
+
+    /// <summary>However old they are: a clock that jumped, or an agent that was off for a year, makes nothing old that was not replaced.</summary>
+    [Fact]
+    public void Of_each_schedule_as_many_good_backups_stay_as_its_period_holds() => Prop.ForAll(
+        Sets(),
+        Gen.Choose(0, 24 * 365 * 3).ToArbitrary(),
+        (backups, jump) => RetentionPolicy.Decide(backups, Counted, Now.AddHours(jump), Berlin)
+            .Where(decision => decision.Backup.State == BackupState.Good && !decision.Backup.Manifest.Adopted && Counted.ContainsKey(decision.Backup.Schedule) && decision.Backup.Bases.All(@base => @base.State == BackupState.Good))
+            .GroupBy(decision => decision.Backup.Schedule)
+            .All(schedule => schedule.Take(Counted[schedule.Key].Holds).All(decision => decision.Keep)))
+        .Check(Config.QuickThrowOnFailure.WithMaxTest(500));
+
+    /// <summary>Beyond that number the period alone decides, as ever.</summary>
+    [Fact]
+    public void What_is_kept_for_its_number_would_go_without_it() => Check((backups, decisions) =>
+    {
+        var counted = RetentionPolicy.Decide(backups, Counted, Now, Berlin);
+        var more = Removed(decisions).Except(Removed(counted)).ToHashSet();
+        return Removed(counted).All(Removed(decisions).Contains)
+            && more.All(backup => counted.Single(decision => ReferenceEquals(decision.Backup, backup)).Reasons.All(reason =>
+                reason.Contains("until new ones have taken their place", StringComparison.Ordinal) || reason.Contains("builds on it", StringComparison.Ordinal)));
+    });
 
     [Fact]
     public void Only_good_backups_of_configured_schedules_and_what_builds_on_bad_ones_are_ever_removed() => Check((_, decisions) =>

@@ -45,6 +45,18 @@ public class RetentionPolicyTests
     }
 
     [Fact]
+    public void A_backup_past_its_period_is_kept_while_fewer_good_ones_came_after_it_than_the_period_holds()
+    {
+        var counted = new Dictionary<string, RetentionPeriod>(StringComparer.Ordinal) { ["daily"] = RetentionPeriod.Parse("7d") with { Holds = 3 } };
+        Backup[] backups = [Fresh, SomeBackup.Corrupt(Now.AddDays(-20)), DaysOld(33), DaysOld(34), DaysOld(35)];
+
+        var decisions = RetentionPolicy.Decide(backups, counted, Now, Tokyo);
+
+        Assert.Equal([true, true, true, true, false], decisions.Select(decision => decision.Keep));
+        Assert.Equal(["past its 7d since 2026-01-19 03:00 +09:00, but one of the 3 newest good backups of schedule daily, as many as 7d holds: kept until new ones have taken their place"], decisions[2].Reasons);
+    }
+
+    [Fact]
     public void The_period_ends_exactly_at_its_last_instant()
     {
         AssertRemoved(DaysOld(7), "past its 7d since 2026-02-14 03:00", Fresh);

@@ -41,7 +41,7 @@ internal sealed class Workbench : IDisposable
         Capture = new BackupCapture(new SpaceGuard(Scratch), Examiner, clock);
         Hooks = new HookRunner(Journal, clock, NullLogger<HookRunner>.Instance);
         Door = new OperationRunner(Turns, Journal, Hooks, clock);
-        Backups = new BackupOperation(Door, new BackupRunner(Capture, Examiner, clock), Journal, BackupsLog);
+        Backups = new BackupOperation(Door, new BackupRunner(Capture, Examiner, clock), marks: null, Journal, BackupsLog);
         Verifications = new VerifyOperation(Door, Examiner, Journal, NullLogger<VerifyOperation>.Instance);
         Replacements = new ReplacementOperation(Backups, Journal, clock, NullLogger<ReplacementOperation>.Instance);
         Restores = new RestoreOperation(Door, new Restorer(Verifier, clock), Journal, History, NullLogger<RestoreOperation>.Instance);

@@ -6,16 +6,19 @@ using NexusBackupAgent.Platform;
 namespace NexusBackupAgent.Stores.Local;
 
 /// <summary>A store in a directory of this machine.</summary>
-internal sealed class LocalDirectoryStore(string name, string root) : IBackupStore
+/// <param name="readers">A group that may read what is written; null: nobody but the owner may.</param>
+internal sealed class LocalDirectoryStore(string name, string root, SystemGroup? readers = null) : IBackupStore
 {
-    // Backups hold everything that the database holds: nothing for other users.
-    private const UnixFileMode NewFileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
-    private const UnixFileMode NewDirectoryMode = NewFileMode | UnixFileMode.UserExecute | UnixFileMode.GroupExecute;
+    // Backups hold everything that the database holds: nothing for other users. A group gets its right once the file is its own.
+    private const UnixFileMode NewFileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const UnixFileMode NewDirectoryMode = NewFileMode | UnixFileMode.UserExecute;
 
     /// <summary>Bytes.</summary>
     private const int LargestBuffer = 1 << 17;
 
     public string Name { get; } = name;
+
+    public IBackupStore Privately => readers is null ? this : new LocalDirectoryStore(Name, root);
 
     public string Describe(string path) => Locate(path);
 
@@ -35,6 +38,8 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
             CreateDirectories(directory);
             await using (var file = new FileStream(SafeFile.Create(partial, NewFileMode, inherit: true), FileAccess.Write, bufferSize: 0))
             {
+                if (readers?.TryTake(file.SafeFileHandle) == true)
+                    File.SetUnixFileMode(file.SafeFileHandle, NewFileMode | UnixFileMode.GroupRead);
                 await using (var early = new EarlyWriteBack(file))
                     await write(early, cancellationToken);
                 if (durability != Durability.Later && file.Length > 0)
@@ -199,13 +204,15 @@ internal sealed class LocalDirectoryStore(string name, string root) : IBackupSto
     }
 
     /// <summary>Makes what is missing below the root, each level durably.</summary>
-    private static void CreateDirectories(string directory)
+    private void CreateDirectories(string directory)
     {
         if (Directory.Exists(directory))
             return;
         var parent = Path.GetDirectoryName(directory)!;
         CreateDirectories(parent);
         SafeFile.MakeDirectory(directory, NewDirectoryMode);
+        if (readers?.TryTake(directory) == true)
+            File.SetUnixFileMode(directory, NewDirectoryMode | UnixFileMode.GroupRead | UnixFileMode.GroupExecute);
         DurableDirectory.Sync(parent);
     }
 

@@ -7,10 +7,11 @@ namespace NexusBackupAgent.Stores.Local;
 internal sealed class LocalStoreKind : IStoreKind
 {
     private const string PathExample = "backups";
+    private const string GroupKey = "group";
 
     public string Key => "path";
 
-    public IReadOnlyList<string> Options => [];
+    public IReadOnlyList<string> Options => [GroupKey];
 
     public IReadOnlyList<LevelKeys> Levels => [];
 
@@ -20,22 +21,70 @@ internal sealed class LocalStoreKind : IStoreKind
 
     public string Offer => $"a local directory: {Example}";
 
-    public IStoreSettings? Bind(string name, Section store, string baseDirectory) =>
-        store.Find(Key)?.Parse(text => PathText.Parse(text, baseDirectory), fallback: null, PathExample) is { } path ? new Settings(name, path) : null;
+    public IStoreSettings? Bind(string name, Section store, string baseDirectory)
+    {
+        var group = store.Find(GroupKey)?.Text("backup");
+        return store.Find(Key)?.Parse(text => PathText.Parse(text, baseDirectory), fallback: null, PathExample) is { } path ? new Settings(name, path, group) : null;
+    }
 
-    private sealed record Settings(string Name, string Path) : IStoreSettings
+    /// <param name="Group">The name or number of the group that may read the backups; null: none may.</param>
+    private sealed record Settings(string Name, string Path, string? Group) : IStoreSettings
     {
         public IReadOnlyList<string> Places => [Path];
 
         public string Identify(string directory) => KernelPath.Resolve(System.IO.Path.Combine(Path, directory));
 
-        public IBackupStore Open() => new LocalDirectoryStore(Name, Path);
+        public IBackupStore Open() => new LocalDirectoryStore(Name, Path, Readers);
+
+        public bool IsShared => Group is not null;
+
+        private SystemGroup? Readers => Group is null ? null : SystemGroup.Find(Group);
 
         public IEnumerable<ConfigurationProblem> Check()
         {
             if (DirectoryCheck.Find(Path, "the store's directory") is var (problem, mend))
                 yield return new ConfigurationProblem(KeyPath.Join("stores", Name, "path"), Line: 0, Path, problem, mend);
+            else if (WideFiles.FindIn(Path, Readers) is { } wide)
+                yield return Warning("path", Path, $"more users than {(Group is null ? "its owner" : $"its owner and the group {Group}")} may read '{wide}'", Mend());
+            if (Group is not null && Readers is null)
+                yield return Warning(GroupKey, Group, "there is no group of that name, so nobody but the owner may read the backups", $"make it: sudo groupadd --system '{Group}'");
+            else if (Readers is { IsMine: false })
+                yield return Warning(GroupKey, Group!, $"the user {SystemUser.Current.Name} is not in that group and can't give it its backups", $"sudo usermod --append --groups '{Group}' {SystemUser.Current.Name}, then start the agent again");
         }
+
+        private string Mend() => Group is null
+            ? $"sudo chmod -R go= '{Path}'"
+            : $"sudo chgrp -R '{Group}' '{Path}' && sudo chmod -R g=rX,o= '{Path}'";
+
+        private ConfigurationProblem Warning(string key, string value, string problem, string mend) =>
+            new(KeyPath.Join("stores", Name, key), Line: 0, value, problem, mend, IsError: false);
+    }
+}
+
+/// <summary>Files that more users may read than ought to: an earlier version made them, or somebody by hand.</summary>
+internal static class WideFiles
+{
+    /// <returns>The first that the directory holds at any depth; null where there is none, or it can't be looked at. None lies open where the directory itself is closed.</returns>
+    public static string? FindIn(string directory, SystemGroup? readers)
+    {
+        try
+        {
+            if (!IsWide(directory, readers))
+                return null;
+            var everything = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint, IgnoreInaccessible = true };
+            return Directory.EnumerateFiles(directory, "*", everything).FirstOrDefault(file => IsWide(file, readers));
+        }
+        catch (Exception refused) when (IoFailure.IsKnown(refused))
+        {
+            return null; // what can't be looked at is told elsewhere
+        }
+    }
+
+    private static bool IsWide(string path, SystemGroup? readers)
+    {
+        var others = File.GetUnixFileMode(path) & FileOwner.OthersAccess;
+        var isReaders = readers is { } group && FileStatus.Of(path)?.Group == group.Id;
+        return (others & ~(isReaders ? UnixFileMode.GroupRead | UnixFileMode.GroupExecute : UnixFileMode.None)) != UnixFileMode.None;
     }
 }
 

@@ -1,0 +1,146 @@
+using System.Security.Cryptography;
+using System.Text;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
+
+namespace NexusBackupAgent.Stores;
+
+/// <summary>
+/// Knows each store again. A store bears a mark, and the state directory remembers whose mark lies where: a mount point without
+/// its disk, another disk, or an emptied store has not that mark, and nothing is written there. The same store at another place,
+/// by its configuration, is somebody's decision and gets remembered anew; so does every store once the state is lost.
+/// </summary>
+/// <param name="stateDirectory">Remembers.</param>
+internal sealed class StoreMarks(string stateDirectory) : IDisposable
+{
+    /// <summary>In the store itself. Neither <c>ls</c> nor a pattern of the runbook's shows it.</summary>
+    public const string FileName = ".nexus-backup-store";
+
+    private const string Explanation = "The Nexus Backup Agent knows this store by the line above, and an empty mount point by its absence. Leave it here.";
+
+    private const UnixFileMode OwnersFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    private readonly SemaphoreSlim alone = new(1);
+
+    /// <summary>Asks for the store's mark before something is written; a store that nobody knows yet gets one.</summary>
+    /// <param name="hasHistory">Whether backups were kept there: then a store in which nothing lies is not a new one.</param>
+    /// <exception cref="BackupException">It is not the store that it was, or its mark can't be made or remembered.</exception>
+    public async Task RequireAsync(IBackupStore store, Func<bool> hasHistory, CancellationToken cancellationToken)
+    {
+        await alone.WaitAsync(cancellationToken);
+        try
+        {
+            var health = await store.GetHealthAsync(cancellationToken);
+            if (health.Down is not null)
+                return; // who writes hears why, in the store's own words
+            var (remembered, found) = (Remembered(store), await FindAsync(store, cancellationToken));
+            if (remembered is not { } known || known.Place != store.Describe(""))
+                Remember(store, found ?? await MakeAsync(store, isLost: remembered is null && health.IsBare && hasHistory(), cancellationToken));
+            else if (found != known.Mark)
+                throw NotIt(store, found);
+        }
+        finally
+        {
+            alone.Release();
+        }
+    }
+
+    /// <summary>Looks whether it is the store that it was, and changes nothing.</summary>
+    /// <returns>Null when it is, or nobody remembers, or it can't be told.</returns>
+    public async Task<BackupException?> WhyNotAsync(IBackupStore store, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return Remembered(store) is { } known && known.Place == store.Describe("") && await FindAsync(store, cancellationToken) is var found && found != known.Mark ? NotIt(store, found) : null;
+        }
+        catch (BackupException)
+        {
+            return null;
+        }
+    }
+
+    public void Dispose() => alone.Dispose();
+
+    private static async Task<string?> FindAsync(IBackupStore store, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return FirstLine(Encoding.UTF8.GetString(await store.ReadAsync(FileName, cancellationToken)));
+        }
+        catch (FileNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    private async Task<string> MakeAsync(IBackupStore store, bool isLost, CancellationToken cancellationToken)
+    {
+        if (isLost)
+            throw NotIt(store, found: null);
+        var mark = RandomNumberGenerator.GetHexString(32, lowercase: true);
+        try
+        {
+            await store.PutAsync(FileName, replace: false, Durability.Now, async (file, token) => await file.WriteAsync(Encoding.UTF8.GetBytes($"{mark}\n{Explanation}\n"), token), cancellationToken);
+            return mark;
+        }
+        catch (BackupException)
+        {
+            if (await FindAsync(store, cancellationToken) is { } others)
+                return others; // another process was faster
+            throw;
+        }
+    }
+
+    private BackupException NotIt(IBackupStore store, string? found)
+    {
+        var look = store.Inspection.CommandFor(StoreQuestion.WhichDisk, "") is { } command ? $" ({command})" : "";
+        return new BackupException(
+            FailureKind.StoreUnavailable,
+            $"store '{store.Name}' at '{store.Describe("")}' is not the one that its backups were kept in: {(found is null ? $"its mark {FileName} is missing, as on a mount point without its disk" : "it bears another store's mark")}; nothing is written there",
+            $"mount its disk{look}; if this is meant to be the store from now on, accept it: rm '{MemoryOf(store)}'");
+    }
+
+    private string MemoryOf(IBackupStore store) => Path.Combine(stateDirectory, "stores", store.Name);
+
+    /// <returns>Null where nobody remembers the store of that name.</returns>
+    private (string Mark, string Place)? Remembered(IBackupStore store) => On<(string, string)?>(store, memory =>
+        File.Exists(memory) && File.ReadAllLines(memory) is [var mark, var place, ..] ? (mark, place) : null);
+
+    /// <summary>Whole or not at all.</summary>
+    private void Remember(IBackupStore store, string mark) => On(store, memory =>
+    {
+        var partial = $"{memory}.{RandomNumberGenerator.GetHexString(8, lowercase: true)}.partial";
+        FileOwner.MakeDirectory(Path.GetDirectoryName(memory)!);
+        try
+        {
+            using (var file = new FileStream(SafeFile.Create(partial, OwnersFile, inherit: true), FileAccess.Write, bufferSize: 0))
+            {
+                file.Write(Encoding.UTF8.GetBytes($"{mark}\n{store.Describe("")}\n"));
+                file.Flush(flushToDisk: true);
+            }
+
+            SafeFile.Replace(partial, memory);
+        }
+        finally
+        {
+            SafeFile.Delete(partial);
+        }
+
+        return true;
+    });
+
+    private T On<T>(IBackupStore store, Func<string, T> work)
+    {
+        var memory = MemoryOf(store);
+        try
+        {
+            return work(memory);
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw StateAccess.Translate(failure, $"remember store '{store.Name}' in '{memory}'", stateDirectory);
+        }
+    }
+
+    private static string FirstLine(string text) => text.Split('\n', 2)[0].Trim();
+}

@@ -1,0 +1,102 @@
+using NexusBackupAgent.Tests.Support;
+
+namespace NexusBackupAgent.Tests.Cli;
+
+/// <summary>Who may read what the agent makes, and hold its locks, by the built executable under a shell that lets everybody do everything.</summary>
+public sealed class PrivateFilesTests : IDisposable
+{
+    private readonly Workplace place = Workplace.WithDatabase();
+
+    private static string Program => Path.Combine(AppContext.BaseDirectory, "nexus-backup");
+
+    public void Dispose() => place.Dispose();
+
+    [Theory]
+    [InlineData("644")]
+    [InlineData("600")]
+    public async Task All_that_it_makes_is_its_owners_alone_whatever_the_umask(string database)
+    {
+        await BackUpAsync(database);
+
+        Assert.Equal("700", await ModesAsync("state", "-type d"));
+        Assert.Equal("600", await ModesAsync("state", "-type f"));
+        Assert.Equal("600", await ModesAsync("backups/*", "-type f"));
+        Assert.Equal(["700"], (await ModesAsync("backups/*", "-type d")).Split('\n', StringSplitOptions.RemoveEmptyEntries).DefaultIfEmpty("700"));
+    }
+
+    /// <summary>The group that the configuration names reads the backups, unless the database's own group may not read that.</summary>
+    [SkippableTheory]
+    [InlineData("640", "640 games", "750 games")]
+    [InlineData("644", "640 games", "750 games")]
+    [InlineData("600", "600 root", "700 root")]
+    public async Task The_named_group_may_read_what_is_no_wider_than_the_database(string database, string files, string directories)
+    {
+        Need.Root();
+        await EditAsync("path: backups", "path: backups, group: games");
+        await EditAsync("directory: .", "directory: itsm");
+
+        await BackUpAsync(database);
+
+        Assert.Equal(files, await ModesAsync("backups/itsm", "-type f", "%m %g"));
+        Assert.Equal(directories, await ModesAsync("backups/itsm", "-type d", "%m %g"));
+        Assert.Equal(database == "600", (await CheckAsync()).Contains("its own group may not read it", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Wider_modes_are_told_with_the_command_that_mends_them()
+    {
+        await BackUpAsync("644");
+        Assert.DoesNotContain("warning", await CheckAsync(), StringComparison.Ordinal);
+        await Shell.BashAsync($"chmod -R go+rX '{place.Path}'");
+
+        var told = (await CheckAsync()).Split('\n').Where(line => line.StartsWith("warning: ", StringComparison.Ordinal)).ToList();
+
+        Assert.Contains(told, line => line.StartsWith("warning: state ", StringComparison.Ordinal) && line.EndsWith($"sudo chmod -R go= '{place.In("state")}'", StringComparison.Ordinal));
+        Assert.Contains(told, line => line.StartsWith("warning: stores.local.path ", StringComparison.Ordinal) && line.EndsWith($"sudo chmod -R go= '{place.Store}'", StringComparison.Ordinal));
+        foreach (var line in told)
+            await Shell.BashAsync(line[line.LastIndexOf("chmod", StringComparison.Ordinal)..]);
+        Assert.DoesNotContain("warning", await CheckAsync(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("nobody-has-this-name", "there is no group of that name", "groupadd --system 'nobody-has-this-name'")]
+    public async Task A_group_that_does_not_exist_opens_nothing_and_is_told(string group, string problem, string mend)
+    {
+        await EditAsync("path: backups", $"path: backups, group: {group}");
+
+        await BackUpAsync("644");
+        var said = await CheckAsync();
+
+        Assert.Equal("600", await ModesAsync("backups/*", "-type f"));
+        Assert.Contains(problem, said, StringComparison.Ordinal);
+        Assert.Contains(mend, said, StringComparison.Ordinal);
+    }
+
+    /// <summary>As that user: he tries to hold every lock, and asks for the status.</summary>
+    [SkippableFact]
+    public async Task Another_user_can_hold_no_lock_and_is_told_in_one_line_whom_to_ask_as()
+    {
+        Need.Root();
+        Need.Tool("setpriv");
+        await BackUpAsync("644");
+        await Shell.BashAsync($"chmod 755 '{place.Path}'; chown -R games: '{place.In("state")}'");
+
+        var held = await Shell.TryAsync("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", "bash", "-c", $"for lock in '{place.In("state")}'/locks/itsm.lock '{place.In("state")}'/journal.db; do flock -n \"$lock\" true && echo \"held $lock\"; done"]);
+        var status = await Child.RunAsUserAsync("command-with-errors", $"{Workplace.Now:O}", place.Path, "status");
+
+        Assert.Equal("", held.Output);
+        Assert.Equal(2, status.Split('\n').Length); // with the exit code
+        Assert.Matches("^error: .*permission denied — next: \\[E\\] run it as the agent's user, whose the state directory is: sudo -u games nexus-backup", status);
+    }
+
+    private Task BackUpAsync(string database) => Shell.BashAsync($"cd '{place.Path}' && chmod {database} itsm.db && umask 000 && '{Program}' backup");
+
+    private async Task<string> CheckAsync() => (await place.RunAsync("check-config")).Output;
+
+    private async Task EditAsync(string from, string to) =>
+        await File.WriteAllTextAsync(place.Configuration, (await File.ReadAllTextAsync(place.Configuration)).Replace(from, to, StringComparison.Ordinal));
+
+    /// <returns>Each that there is, once.</returns>
+    private Task<string> ModesAsync(string where, string what, string format = "%m") =>
+        Shell.BashAsync($"cd '{place.Path}' && shopt -s dotglob && find {where} {what} -printf '{format}\\n' | sort -u");
+}

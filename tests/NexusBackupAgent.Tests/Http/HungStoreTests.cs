@@ -1,0 +1,70 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using NexusBackupAgent.Tests.Cli;
+using NexusBackupAgent.Tests.Support;
+
+namespace NexusBackupAgent.Tests.Http;
+
+/// <summary>A disk that never answers under a running agent, by a real one: the built executable and a file system with nobody behind it.</summary>
+public sealed partial class HungStoreTests : IDisposable
+{
+    private readonly Workplace place = Workplace.WithDatabase();
+
+    public void Dispose() => place.Dispose();
+
+    [SkippableFact]
+    public async Task The_agent_says_which_source_is_stuck_backs_up_the_others_and_ends_when_it_is_told_to()
+    {
+        Need.Root();
+        place.MakeDatabase("other.db");
+        Directory.CreateDirectory(place.In("dead"));
+        await File.WriteAllTextAsync(place.Configuration, """
+            listen: http://127.0.0.1:0
+            stores: {local: {path: backups}, dead: {path: dead}}
+            sources:
+              itsm: {sqlite: itsm.db, store: dead, timeLimit: 1s, retry: {attempts: 1}, schedules: {every: {cron: "*/2 * * * * *", retention: 1h}}}
+              other: {sqlite: other.db, store: local, directory: ., schedules: {every: {cron: "*/2 * * * * *", retention: 1h}}}
+
+            """);
+        using var agent = Shell.Start("bash", "-c", $"cd '{place.Path}' && exec '{Path.Combine(AppContext.BaseDirectory, "nexus-backup")}' run");
+        var address = await AddressAsync(agent.StandardOutput);
+        var rest = agent.StandardOutput.ReadToEndAsync();
+        using var http = new HttpClient { BaseAddress = address };
+        await Eventually.TrueAsync(() => Directory.Exists(place.In("dead/itsm")), "a first backup");
+
+        using (HungFileSystem.Mount(place.In("dead")))
+        {
+            await Eventually.TrueAsync(async () => (await HealthAsync(http)).GetProperty("problems").EnumerateArray().Any(problem => problem.GetString()!.StartsWith("work of source 'itsm' has hung in the kernel since ", StringComparison.Ordinal)), "the health page says so");
+            var health = await HealthAsync(http);
+            Assert.Equal("failing", health.GetProperty("status").GetString());
+            Assert.Contains("does not answer", health.GetProperty("sources")[0].GetProperty("error").GetString(), StringComparison.Ordinal);
+            Assert.Contains("nexus_backup_store_up{store=\"dead\"} 0", await http.GetStringAsync("metrics"), StringComparison.Ordinal);
+            var before = Directory.GetFiles(place.Store, "*.manifest.json").Length;
+            await Eventually.TrueAsync(() => Directory.GetFiles(place.Store, "*.manifest.json").Length > before, "another backup of the other source");
+
+            await Shell.RunAsync("kill", agent.Id.ToString(CultureInfo.InvariantCulture));
+            using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+            await agent.WaitForExitAsync(patience.Token);
+        }
+
+        Assert.Equal(0, agent.ExitCode);
+        Assert.Contains("run_failed backup of itsm failed", await rest, StringComparison.Ordinal);
+    }
+
+    private static async Task<JsonElement> HealthAsync(HttpClient http) => JsonDocument.Parse(await (await http.GetAsync("api/v1/health")).Content.ReadAsStringAsync()).RootElement;
+
+    private static async Task<Uri> AddressAsync(StreamReader log)
+    {
+        while (await log.ReadLineAsync() is { } line)
+        {
+            if (Started().Match(line) is { Success: true } started)
+                return new Uri(started.Groups[1].Value);
+        }
+
+        throw new InvalidOperationException("the agent did not start");
+    }
+
+    [GeneratedRegex("agent started: (http://[^, ]+)")]
+    private static partial Regex Started();
+}
