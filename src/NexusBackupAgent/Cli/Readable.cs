@@ -14,7 +14,7 @@ internal static class Readable
     public static string Size(long bytes) => ValueText.Size(bytes);
 
     /// <summary>The two largest units: <c>3 d 4 h</c>, <c>5 min</c>, <c>12 s</c>. A negative one is in the future.</summary>
-    public static string Duration(TimeSpan span) => ValueText.Duration(span).English;
+    public static string Duration(TimeSpan span) => SpanText.Measured(span).English;
 
     /// <summary>Local time of a zone: <c>2026-02-14 02:00:00</c>.</summary>
     public static string Time(DateTimeOffset instant, TimeZoneInfo zone) =>

@@ -43,19 +43,11 @@ internal sealed record RestorePreview(
         $"'{target.Volume}' has {ByteCount.Text(available)} available and the restore needs {ByteCount.Text(needed)}{(target.Exists ? $": the {source.Noun.English} and the safety copy of the old one" : "")}",
         $"free space there (df -h '{target.Volume}'), or restore elsewhere with --to");
 
-    private static string Words(TimeSpan age) => age switch
-    {
-        { TotalMinutes: < 1 } => $"{(int)age.TotalSeconds} s",
-        { TotalHours: < 1 } => $"{(int)age.TotalMinutes} min",
-        { TotalDays: < 1 } => $"{(int)age.TotalHours} h {age.Minutes} min",
-        _ => $"{(int)age.TotalDays} d {age.Hours} h",
-    };
-
     /// <summary>That it exists and may not be replaced.</summary>
     public BackupException NotForced()
     {
         var since = Instants.InZone(Chosen.Backup.CapturedAt, Request.Zone);
-        var lost = Target.IsLive ? $"would lose everything since {since} ({Words(Age)})" : $"would replace it with the state of {since} ({Words(Age)} ago)";
+        var lost = Target.IsLive ? $"would lose everything since {since} ({SpanText.Measured(Age).English})" : $"would replace it with the state of {since} ({SpanText.Measured(Age).English} ago)";
         return new BackupException(
             FailureKind.Restore,
             $"'{Target.Location}' exists: restoring {Chosen.Backup.File} over it {lost}{(Users.Count > 0 ? $"; it is open in {RestoreTargetInUse.OpenIn(Users)}" : "")}",

@@ -44,10 +44,10 @@ internal static class DiagnosisTexts
     {
         if (seen.State.IsUnreadable)
             return ValueText.Unreadable;
-        var limit = ValueText.Hours(seen.State.Source.RpoWarning);
+        var limit = SpanText.Limit(seen.State.Source.RpoWarning);
         if (seen.State.NewestGood is not { } good)
             return new("none", "正常バックアップなし");
-        var (at, age) = (ValueText.Minute(good.CapturedAt, seen.Zone), ValueText.Duration(seen.Now - good.CapturedAt));
+        var (at, age) = (ValueText.Minute(good.CapturedAt, seen.Zone), SpanText.Measured(seen.Now - good.CapturedAt));
         return new($"{good.File}, {at}, {age.English} old (limit {limit.English})", $"{good.File}、{at}、{age.Japanese}経過（基準 {limit.Japanese}未満）");
     }
 
@@ -73,8 +73,8 @@ internal static class DiagnosisTexts
         { IsRunning: false, LastBeat: null } => new("not running, and none has run here yet", "停止中（稼働実績なし）"),
         { IsRunning: false, LastBeat: { } beat } => new($"not running since {ValueText.Minute(beat, seen.Zone)}", $"停止中（{ValueText.Minute(beat, seen.Zone)} 以降）"),
         { LastBeat: { } beat } when seen.Agent.IsStuck => new(
-            $"running, but its scheduler has stood still for {ValueText.Duration(seen.Now - beat).English}", $"プロセスは稼働中だが、スケジューラが{ValueText.Duration(seen.Now - beat).Japanese}停止"),
-        { LastBeat: { } beat } => new($"running, heartbeat {ValueText.Duration(seen.Now - beat).English} ago", $"稼働中（ハートビート {ValueText.Duration(seen.Now - beat).Japanese}前）"),
+            $"running, but its scheduler has stood still for {SpanText.Measured(seen.Now - beat).English}", $"プロセスは稼働中だが、スケジューラが{SpanText.Measured(seen.Now - beat).Japanese}停止"),
+        { LastBeat: { } beat } => new($"running, heartbeat {SpanText.Measured(seen.Now - beat).English} ago", $"稼働中（ハートビート {SpanText.Measured(seen.Now - beat).Japanese}前）"),
         _ => new("running, but its scheduler has never looked at its schedules", "プロセスは稼働中だが、スケジューラが未起動"),
     };
 

@@ -150,10 +150,10 @@ internal static class Escalation
         if (source.Late is { Schedule.Name: var late })
             yield return new(EscalationLevel.L1, EscalationCause.ScheduleOverdue, new($"schedule {late} did not start when it was due", $"スケジュール {late} が予定時刻に未実行"));
         if (source.Now - source.RunStartedAt > RunStuckAfter)
-            yield return new(EscalationLevel.L1, EscalationCause.RunStuck, new($"its run has not ended for {RunStuckAfter.TotalHours:0.##} h", $"バックアップ実行が{RunStuckAfter.TotalHours:0.##}時間以上終了していない"));
+            yield return new(EscalationLevel.L1, EscalationCause.RunStuck, new($"its run has not ended for {SpanText.Limit(RunStuckAfter).English}", $"バックアップ実行が{SpanText.Limit(RunStuckAfter).Japanese}以上終了していない"));
     }
 
-    private static Bilingual OlderThan(TimeSpan span) => new($"the newest good backup is older than {span.TotalHours:0.##} h", $"最新の正常バックアップから{span.TotalHours:0.##}時間以上経過");
+    private static Bilingual OlderThan(TimeSpan span) => SpanText.Limit(span) is var limit ? new($"the newest good backup is older than {limit.English}", $"最新の正常バックアップから{limit.Japanese}以上経過") : default;
 
     private static Bilingual Full(double percent) => new($"its store's disk is {percent:0} % full", $"格納先のディスク使用率 {percent:0}%");
 
