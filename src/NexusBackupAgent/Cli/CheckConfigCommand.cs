@@ -10,12 +10,12 @@ internal static class CheckConfigCommand
 {
     public static Command Create(CommandContext context)
     {
-        var json = CommandContext.Json();
+        var json = context.Json();
         var command = new TaughtCommand(
             "check-config",
-            "Find every problem at once: in the file, with the databases and stores that it names, and with schedules that cannot keep the RPO.",
-            "nexus-backup check-config",
-            "nexus-backup check-config --config new.yml --json")
+            context.Say("Find every problem at once: in the file, with the databases and stores that it names, and with schedules that cannot keep the RPO.", "すべての問題を一度に検出する: 設定ファイル、そこに書かれたデータベースと格納先、RPOを満たせないスケジュール。"),
+            new("nexus-backup check-config"),
+            new("nexus-backup check-config --config new.yml --json"))
         {
             json,
         };

@@ -61,6 +61,30 @@ internal sealed class Terminal
     /// <summary>A line of data that may be longer than the screen is wide.</summary>
     public void Line(string markup) => Screen.Write(new LongLine(markup));
 
+    /// <summary>Cells of a line on the output; a pipe has no end of a line.</summary>
+    public int Width => IsWatched ? Screen.Profile.Width : Unlimited;
+
+    /// <summary>A sentence, broken between its words where the screen ends.</summary>
+    /// <param name="mark">Before it, as markup; what follows its first line is indented as far.</param>
+    /// <param name="text">Without markup.</param>
+    /// <param name="next">The next command, which gets a line of its own on a screen, whole, so that it can be copied; null when there is none.</param>
+    public void Paragraph(string mark, string text, string? next = null, string nextWord = "next")
+    {
+        if (!IsWatched)
+        {
+            Line($"{mark}{Markup.Escape(text)}{(next is null ? "" : $" — {nextWord}: {Markup.Escape(next)}")}");
+            return;
+        }
+
+        var indent = Wrapping.Width(Markup.Remove(mark));
+        var lines = Wrapping.Lines(text, Math.Max(Width - indent, indent));
+        Line(mark + Markup.Escape(lines[0]));
+        foreach (var line in lines.Skip(1))
+            Line(new string(' ', indent) + Markup.Escape(line));
+        if (next is not null)
+            Line($"{new string(' ', indent)}{nextWord}: {Markup.Escape(next)}");
+    }
+
     /// <summary>A table. A narrow terminal wraps its lines by itself, so that a file name can be copied whole.</summary>
     public void Table(Table table)
     {

@@ -28,15 +28,23 @@ internal sealed record RestorePreview(
     /// <summary>Whether commands would stop the service.</summary>
     public bool StopsService => Target.IsLive && Request.Settings.Before.Count > 0;
 
+    /// <summary>Whether it begins with --force only: something would be replaced.</summary>
+    public bool NeedsForce => SafetyCopy is not null && !Request.Force;
+
+    /// <summary>Whether who types it has to stop a program first: somebody has it open, and no command stops them.</summary>
+    public bool NeedsStop => Users.Count > 0 && !StopsService;
+
     /// <summary>Why it would not even begin; null when it would.</summary>
     public BackupException? Refusal => this switch
     {
         _ when Obstacle is { } obstacle => obstacle,
-        { SafetyCopy: not null, Request.Force: false } => NotForced(),
-        { Users.Count: > 0, StopsService: false } => Target.InUse(Users),
-        _ when Needed > Available => NoRoom(Request.Source, Target, Needed, Available.Value),
-        _ => null,
+        { NeedsForce: true } => NotForced(),
+        { NeedsStop: true } => Target.InUse(Users),
+        _ => Impossible,
     };
+
+    /// <summary>Why it can't be done however it is asked for; null when it can.</summary>
+    public BackupException? Impossible => Obstacle ?? (Needed > Available ? NoRoom(Request.Source, Target, Needed, Available.Value) : null);
 
     public static BackupException NoRoom(IBackupSource source, IRestoreTarget target, long needed, long available) => new(
         FailureKind.StoreFull,

@@ -21,8 +21,8 @@ internal sealed class Commands(string? configuration)
 
     public string PruneDryRun(string source) => Of("prune", source, "--dry-run");
 
-    /// <summary>Without <c>--force</c> the plan ends as refused where something is in place.</summary>
-    public string RestoreDryRun(string source) => Of("restore", source, "--dry-run", "--force");
+    /// <summary>The plan says whether it takes <c>--force</c>.</summary>
+    public string RestoreDryRun(string source) => Of("restore", source, "--dry-run");
 
     /// <summary>By root, who may stop the service and give the file its owner.</summary>
     public string RestoreOverLive(string source) => $"sudo {Of("restore", source, "--force")}";

@@ -20,7 +20,7 @@ internal static class Escalation
 
     /// <returns>Everything that asks for a level, the highest first; none: the source is well protected, or new.</returns>
     public static IReadOnlyList<EscalationReason> Decide(SourceState source) =>
-        [.. OfBackups(source).Concat(OfRuns(source)).Concat(OfDrill(source)).Append(OfRestore(source)).Append(OfDisk(source.Store.Space?.UsedRatio)).OfType<EscalationReason>().OrderByDescending(reason => reason.Level)];
+        [.. OfBackups(source).Concat(OfRuns(source)).Append(OfUntaken(source)).Concat(OfDrill(source)).Append(OfRestore(source)).Append(OfDisk(source.Store.Space?.UsedRatio)).OfType<EscalationReason>().OrderByDescending(reason => reason.Level)];
 
     /// <summary>The highest level that a reason asks for.</summary>
     public static EscalationLevel Highest(IEnumerable<EscalationReason> reasons) =>
@@ -139,6 +139,11 @@ internal static class Escalation
             _ => null,
         };
     }
+
+    /// <summary>Backups by hand may be as good as they like: nothing makes the next one.</summary>
+    private static EscalationReason? OfUntaken(SourceState source) => source is { WasAgentSeen: false, IsAgentRunning: false, Source.Schedules.Count: > 0 }
+        ? new(EscalationLevel.L1, EscalationCause.Unknown, new("no agent has run here yet, so nothing makes the next backup", "エージェントの稼働実績なし（次回バックアップは実行されない）"))
+        : null;
 
     private static IEnumerable<EscalationReason> OfRuns(SourceState source)
     {
