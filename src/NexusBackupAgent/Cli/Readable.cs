@@ -52,7 +52,7 @@ internal static class Readable
         BackupState.Good => new(new Bilingual("good", "正常").In(language), "green"),
         BackupState.Unverified => new(new Bilingual("unverified", "未検証").In(language), "yellow"),
         BackupState.Corrupt => new(new Bilingual("corrupt", "破損").In(language), "red"),
-        _ => new(new Bilingual(state.Word(), "隔離").In(language), "red"),
+        _ => new(new Bilingual(state.Word(), "保全").In(language), "red"),
     };
 
     /// <summary>Whether something passed, as markup; a dash when that is not known.</summary>

@@ -25,7 +25,7 @@ internal static class StatusCommand
             "status",
             context.Say(
                 "One screen: each source's newest good backup, its age and level (OK, L1, L2, L3; NEW before the first backup), the next run, the last failure, the disks, and whether an agent runs. Exit code 0; with --check it tells the state.",
-                "1画面で表示: 各ソースの最新の正常バックアップ、経過時間、レベル（OK、L1、L2、L3。初回前はNEW）、次回実行、直近の失敗、ディスク、エージェントの稼働。終了コードは0。--check では状態を示す。"),
+                "1画面で表示: 各ソースの最新の正常バックアップ、経過時間、レベル（OK、L1、L2、L3、初回前はNEW）、次回実行、直近の失敗、ディスク、エージェントの稼働。終了コードは0。--check では状態を示す。"),
             new("nexus-backup status", context.Say("everything", "すべて")),
             new("nexus-backup status itsm", context.Say("one source", "1つのソース")),
             new("nexus-backup status --check", context.Say("silent while all is well; its exit code says what is not", "正常なら出力なし。異常は終了コードで示す")),
@@ -107,14 +107,14 @@ internal static class StatusCommand
             var mark = $"   {Readable.Plain(source.Name)}: ";
             if (agent.RefusalOf(source) is { } refusal)
             {
-                terminal.Paragraph(mark, In(DiagnosisTexts.Blind(agent, SystemUser.Current.Name, refusal)), commands.As(agent.OtherOwner!.Value, "status"), In(StatusText.Next));
+                terminal.Paragraph(mark, In(DiagnosisTexts.Blind(agent, SystemUser.Current.Name, refusal)), NextStep.Command(commands.As(agent.OtherOwner!.Value, "status")), In(StatusText.Next));
                 return;
             }
 
             foreach (var reason in source.Reasons)
                 terminal.Paragraph($"{Readable.Coloured(reason.Level)} {Readable.Plain(source.Name)}: ", In(reason.Reason));
             if (source is { ListFailure: { } unread, Store.Failure: null })
-                terminal.Paragraph(mark, In(Bilingual.Quoted(unread.Message)), unread.Hint, In(StatusText.Next));
+                terminal.Paragraph(mark, In(Bilingual.Quoted(unread.Message)), NextStep.Hint(unread.Hint), In(StatusText.Next));
             if (source.LastFailure is { } failure)
                 Tell(mark, StatusText.OfLastRun(failure, source, commands));
             if (source.LastDrill is { } drill)
@@ -129,7 +129,7 @@ internal static class StatusCommand
                 terminal.Paragraph(mark, In(StatusText.OfOrphan(orphan)));
         }
 
-        private void Tell(string mark, (Bilingual Text, string? Next) told) => terminal.Paragraph(mark, In(told.Text), told.Next, In(StatusText.Next));
+        private void Tell(string mark, (Bilingual Text, NextStep? Next) told) => terminal.Paragraph(mark, In(told.Text), told.Next, In(StatusText.Next));
 
         private void PrintStores()
         {
@@ -150,7 +150,7 @@ internal static class StatusCommand
             foreach (var store in agent.Stores.Values)
             {
                 if (store.Failure is { } failure && agent.Refusal(failure) is null)
-                    terminal.Paragraph($"{Readable.Coloured(store.Level)} ", In(Bilingual.Quoted(failure.Message)), failure.Hint, In(StatusText.Next));
+                    terminal.Paragraph($"{Readable.Coloured(store.Level)} ", In(Bilingual.Quoted(failure.Message)), NextStep.Hint(failure.Hint), In(StatusText.Next));
             }
         }
     }

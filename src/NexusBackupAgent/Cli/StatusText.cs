@@ -27,14 +27,14 @@ internal static class StatusText
     public static readonly Bilingual Unknown = new("unknown", "不明");
     public static readonly Bilingual None = new("none", "なし");
 
-    public static (Bilingual State, string? Next) OfAgent(AgentState agent, Commands commands, TimeZoneInfo zone)
+    public static (Bilingual State, NextStep? Next) OfAgent(AgentState agent, Commands commands, TimeZoneInfo zone)
     {
         return agent switch
         {
-            { IsStuck: true, LastBeat: { } beat } => (new($"running, but its scheduler has stopped since {At(beat)}", $"プロセスは稼働中、スケジューラは {At(beat)} から停止"), commands.RestartAgent()),
+            { IsStuck: true, LastBeat: { } beat } => (new($"running, but its scheduler has stopped since {At(beat)}", $"プロセスは稼働中、スケジューラは {At(beat)} から停止"), NextStep.Command(Commands.RestartService) with { Comment = commands.OrRestart }),
             { IsRunning: true } => (new("running", "稼働中"), null),
-            { LastBeat: null } => (new("not running, and no agent has run here yet: nothing starts the schedules", "停止中（稼働実績なし）。スケジュールは実行されない"), commands.StartAgent()),
-            { LastBeat: { } at } => (new($"not running since {At(at)}: nothing starts the schedules", $"{At(at)} から停止中。スケジュールは実行されない"), commands.StartAgent()),
+            { LastBeat: null } => (new("not running, and no agent has run here yet: nothing starts the schedules", "停止中（稼働実績なし）。スケジュールは実行されない"), NextStep.Command(Commands.StartService) with { Comment = commands.OrStart }),
+            { LastBeat: { } at } => (new($"not running since {At(at)}: nothing starts the schedules", $"{At(at)} から停止中。スケジュールは実行されない"), NextStep.Command(Commands.StartService) with { Comment = commands.OrStart }),
         };
 
         string At(DateTimeOffset instant) => $"{ValueText.Minute(instant, zone)} {Readable.Zone(zone, instant)}";
@@ -50,21 +50,21 @@ internal static class StatusText
     };
 
     /// <summary>With its time: what it met may be over. After a restore only a backup is left to do.</summary>
-    public static (Bilingual Text, string? Next) OfLastRun(RunFailure failure, SourceState source, Commands commands)
+    public static (Bilingual Text, NextStep? Next) OfLastRun(RunFailure failure, SourceState source, Commands commands)
     {
         var zone = source.Source.Source.Zone;
         var at = source.Activity?.LastRunAt is { } ended ? ValueText.Minute(ended, zone) : null;
         var told = new Bilingual($"last run{(at is null ? "" : $", {at}")}: {failure.Message}", $"前回の実行{(at is null ? "" : $"（{at}）")}: 「{failure.Message}」");
         return source.RestoredAt is { } restored
-            ? (new($"{told.English}; restored since, {ValueText.Minute(restored, zone)}", $"{told.Japanese}。その後 {ValueText.Minute(restored, zone)} にリストア済み"), commands.Backup(source.Name))
-            : (told, commands.HintOf(failure, source.Name));
+            ? (new($"{told.English}; restored since, {ValueText.Minute(restored, zone)}", $"{told.Japanese}。その後 {ValueText.Minute(restored, zone)} にリストア済み"), NextStep.Command(commands.Backup(source.Name)))
+            : (told, NextStep.Hint(commands.HintOf(failure, source.Name)));
     }
 
     /// <param name="at">When it ended.</param>
-    public static (Bilingual Text, string? Next) OfDrill(LastDrill drill, string source, Commands commands, string at)
+    public static (Bilingual Text, NextStep? Next) OfDrill(LastDrill drill, string source, Commands commands, string at)
     {
         if (!drill.Passed)
-            return (new($"restore drill of {at} failed: {drill.Reason}", $"{at} のリストア訓練が失敗: 「{drill.Reason}」"), commands.Of("drill", source));
+            return (new($"restore drill of {at} failed: {drill.Reason}", $"{at} のリストア訓練が失敗: 「{drill.Reason}」"), NextStep.Command(commands.Of("drill", source)));
         var took = Readable.Seconds(drill.Took);
         var age = drill.DataAge is { } old ? SpanText.Measured(old) : default;
         return (new(
@@ -72,17 +72,17 @@ internal static class StatusText
             $"{at} のリストア訓練: {took} で復元{(drill.DataAge is null ? "" : $"（{age.Japanese}前のデータ）")}"), null);
     }
 
-    public static (Bilingual Text, string? Next) OfHook(RunFailure hook) =>
-        (new($"the last hook failed: {hook.Message}", $"前回のフックが失敗: 「{hook.Message}」"), hook.Hint);
+    public static (Bilingual Text, NextStep? Next) OfHook(RunFailure hook) =>
+        (new($"the last hook failed: {hook.Message}", $"前回のフックが失敗: 「{hook.Message}」"), NextStep.Hint(hook.Hint));
 
     /// <summary>The one over the live source that nothing good followed; one elsewhere that died, which left nothing to mend but itself.</summary>
-    public static IEnumerable<(Bilingual Text, string? Next)> OfRestores(SourceState source, Commands commands)
+    public static IEnumerable<(Bilingual Text, NextStep? Next)> OfRestores(SourceState source, Commands commands)
     {
         var zone = source.Source.Source.Zone;
         if (source.FailedRestore is { } failed)
-            yield return (Ended(failed, zone), FailedRestore.InOneSentence(source.Name, source.Source.Source.Source, commands));
+            yield return (Ended(failed, zone), NextStep.Hint(FailedRestore.InOneSentence(source.Name, source.Source.Source.Source, commands)));
         if (source.RestoreToMend is { IsOverLive: false } elsewhere)
-            yield return (Ended(elsewhere, zone), "run that restore again");
+            yield return (Ended(elsewhere, zone), NextStep.Hint("run that restore again"));
     }
 
     public static Bilingual OfMissing(MissingBackups review, TimeZoneInfo zone)

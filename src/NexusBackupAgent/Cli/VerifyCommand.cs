@@ -32,7 +32,7 @@ internal static class VerifyCommand
         var json = context.Json();
         var command = new TaughtCommand(
             "verify",
-            context.Say("Read stored backups back: size, SHA-256, compression, and the source's own integrity check of the content. What two readings find corrupt is set aside as .bad and replaced by a new backup.", "格納済みバックアップを読み戻す: サイズ、SHA-256、圧縮、内容の整合性検査。2回の読取りで破損と判定したものは .bad に改名して隔離し、新しいバックアップで置き換える。"),
+            context.Say("Read stored backups back: size, SHA-256, compression, and the source's own integrity check of the content. What two readings find corrupt is set aside as .bad and replaced by a new backup.", "格納済みバックアップを読み戻す: サイズ、SHA-256、圧縮、内容の整合性検査。2回の読取りで破損と判定したものは .bad にリネームして保全し、新しいバックアップで置き換える。"),
             new("nexus-backup verify", context.Say("the newest backup of each source", "各ソースの最新")),
             new("nexus-backup verify itsm --all", context.Say("every backup of itsm", "itsm のすべて")),
             new("nexus-backup verify 20260214T020000Z-3f9a2c", context.Say("one backup", "1つのバックアップ")),

@@ -10,10 +10,18 @@ internal sealed class Commands(string? configuration)
 {
     public const string AgentLog = "journalctl -u nexus-backup --since '48 hours ago'";
 
-    /// <summary>Nobody knows whether the agent is installed as a service; the line can be pasted in both cases, because the rest is a comment for the shell.</summary>
-    public string StartAgent() => $"sudo systemctl start nexus-backup   # or, where it is no service: {Of("run")}";
+    public const string StartService = "sudo systemctl start nexus-backup";
 
-    public string RestartAgent() => $"sudo systemctl restart nexus-backup   # or, where it is no service: stop it, then {Of("run")}";
+    public const string RestartService = "sudo systemctl restart nexus-backup";
+
+    /// <summary>Nobody knows whether the agent is installed as a service; the line can be pasted in both cases, because the rest is a comment for the shell.</summary>
+    public string StartAgent() => $"{StartService}   {OrStart}";
+
+    public string RestartAgent() => $"{RestartService}   {OrRestart}";
+
+    public string OrStart => $"# or, where it is no service: {Of("run")}";
+
+    public string OrRestart => $"# or, where it is no service: stop it, then {Of("run")}";
 
     public string Backup(string source) => Of("backup", source);
 
