@@ -36,7 +36,7 @@ internal static partial class AgentHost
             FailureKind.Locked, $"another agent is running on '{configuration.File}'", "stop it first (systemctl stop nexus-backup), or use it: the commands work beside it");
         using var agent = Agent.Open(configuration, timeProvider, loggers);
         agent.Scheduler.FindSources(); // before the first scrape: a source that is missing from it would seem to be gone
-        foreach (var shared in SharedSources.Check(configuration))
+        foreach (var shared in SourcePlaces.CheckShared(configuration))
             DatabaseShared(logger, shared.Value!, shared.Problem, shared.Mend);
         await using var app = Build(agent, startedAt, loggers);
         await StartAsync(app, configuration, cancellationToken);

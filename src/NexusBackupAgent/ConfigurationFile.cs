@@ -16,13 +16,20 @@ internal static class ConfigurationFile
     /// <returns>The configuration, or null when a problem is an error; and the problems in the file's order.</returns>
     public static (AgentConfiguration? Configuration, IReadOnlyList<ConfigurationProblem> Problems) Load(string path, TimeZoneInfo hostZone, AgentKinds? kinds = null)
     {
-        kinds ??= AgentKinds.Shipped;
-        var problems = new ProblemList(AgentBinder.LevelsOf(kinds));
-        var file = Path.GetFullPath(path);
-        var configuration = ConfigurationText.Read(file, problems) is { } root
-            ? new AgentBinder(file, hostZone, kinds, problems).Bind(root)
-            : null;
-        return (problems.HasErrors ? null : configuration, problems.InFileOrder());
+        var (draft, problems) = Read(path, hostZone, kinds ?? AgentKinds.Shipped);
+        return (problems.Any(problem => problem.IsError) ? null : draft, problems);
+    }
+
+    /// <summary>All that can be told at once: of the file, and of what it names, also where the file itself has errors.</summary>
+    /// <param name="now">The year after this instant is looked at.</param>
+    public static IReadOnlyList<ConfigurationProblem> Check(string path, TimeZoneInfo hostZone, AgentKinds kinds, DateTimeOffset now)
+    {
+        var (draft, problems) = Read(path, hostZone, kinds);
+        if (draft is null)
+            return problems;
+        var errors = problems.Where(problem => problem.IsError).Select(problem => problem.Key).ToList();
+        var sound = draft with { Sources = [.. draft.Sources.Where(source => !errors.Exists(key => key == "timeZone" || KeyPath.IsBelow(key, "sources", source.Name)))] };
+        return [.. problems, .. CheckEnvironment(draft), .. SourcePlaces.Check(draft), .. CheckCoverage(sound, now)];
     }
 
     /// <summary>
@@ -35,7 +42,7 @@ internal static class ConfigurationFile
         .. configuration.Stores.Values.SelectMany(store => store.Check()),
         .. CheckState(configuration.StateDirectory),
         .. configuration.Sources.SelectMany(source => source.Settings.Check()),
-        .. SharedSources.Check(configuration),
+        .. SourcePlaces.CheckShared(configuration),
         .. configuration.Sources.SelectMany(source => RestoreBinder.Check(source.Name, source.Restore).Concat(HookBinder.Check(source.Name, source.Hooks))),
     ];
 
@@ -44,6 +51,15 @@ internal static class ConfigurationFile
     /// <param name="now">The year after this instant is looked at.</param>
     public static IReadOnlyList<ConfigurationProblem> CheckCoverage(AgentConfiguration configuration, DateTimeOffset now) =>
         [.. configuration.Sources.SelectMany(source => ScheduleCoverage.Check(source, configuration.TimeZone, now))];
+
+    /// <returns>What was read, with defaults in the place of what is wrong; null when the text could not be read at all.</returns>
+    private static (AgentConfiguration? Draft, IReadOnlyList<ConfigurationProblem> Problems) Read(string path, TimeZoneInfo hostZone, AgentKinds kinds)
+    {
+        var problems = new ProblemList(AgentBinder.LevelsOf(kinds));
+        var file = Path.GetFullPath(path);
+        var draft = ConfigurationText.Read(file, problems) is { } root ? new AgentBinder(file, hostZone, kinds, problems).Bind(root) : null;
+        return (draft, problems.InFileOrder());
+    }
 
     /// <summary>The agent makes the state directory when it is missing, so then its parent has to be writable.</summary>
     private static IEnumerable<ConfigurationProblem> CheckState(string path)

@@ -2,6 +2,7 @@ using System.CommandLine;
 using NexusBackupAgent.Artifacts.Deflate;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Documents;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Cli;
 
@@ -11,18 +12,26 @@ internal static class CheckConfigCommand
     public static Command Create(CommandContext context)
     {
         var json = context.Json();
+        var user = new Option<string?>("--as")
+        {
+            Description = context.Say("Check as this user, the service's: what that one may read and write counts. Only root may", "サービスの実行ユーザーとして確認する（そのユーザーの読み書き権限で判定）。rootのみ"),
+            HelpName = "USER",
+        };
         var command = new TaughtCommand(
             "check-config",
             context.Say("Find every problem at once: in the file, with the databases and stores that it names, and with schedules that cannot keep the RPO.", "すべての問題を一度に検出する: 設定ファイル、そこに書かれたデータベースと格納先、RPOを満たせないスケジュール。"),
             new("nexus-backup check-config"),
-            new("nexus-backup check-config --config new.yml --json"))
+            new("nexus-backup check-config --config new.yml --json"),
+            new("nexus-backup check-config --as nexus-backup", context.Say("as root: with what the service's user may read and write", "rootで実行: サービスの実行ユーザーの権限で確認")))
         {
-            json,
+            json, user,
         };
         command.SetAction(parsed =>
         {
             var file = context.FindConfiguration(parsed);
-            var problems = Problems(context, file);
+            if (parsed.GetValue(user) is { } name)
+                SystemUser.ActAs(name, $"sudo -u '{name}' nexus-backup check-config --config '{file}'");
+            var problems = ConfigurationFile.Check(file, context.TimeProvider.LocalTimeZone, context.Kinds, context.TimeProvider.GetUtcNow());
             if (parsed.GetValue(json))
                 JsonDocuments.Print(context.Terminal.Output, ConfigurationDocument.Of(file, problems), JsonDocuments.Readably.ConfigurationDocument);
             else
@@ -30,14 +39,6 @@ internal static class CheckConfigCommand
             return (int)(problems.Any(problem => problem.IsError) ? ExitCode.Usage : ExitCode.Done);
         });
         return command;
-    }
-
-    private static IReadOnlyList<ConfigurationProblem> Problems(CommandContext context, string file)
-    {
-        var (configuration, problems) = context.ReadConfiguration(file);
-        return configuration is null
-            ? problems
-            : [.. problems, .. ConfigurationFile.CheckEnvironment(configuration), .. ConfigurationFile.CheckCoverage(configuration, context.TimeProvider.GetUtcNow())];
     }
 
     private static void Print(Terminal terminal, string file, IReadOnlyList<ConfigurationProblem> problems)

@@ -139,6 +139,10 @@ internal static class KeyPath
         return path;
     }
 
+    /// <summary>Whether a path is the one of these names, or leads further down.</summary>
+    public static bool IsBelow(string path, params ReadOnlySpan<string> names) =>
+        Join("", names) is var above && (path == above || path.StartsWith(above + ".", StringComparison.Ordinal));
+
     private static string Quote(string name) =>
         name.Length > 0 && name.All(letter => char.IsLetterOrDigit(letter) || letter is '_' or '-') ? name : $"\"{name}\"";
 }

@@ -37,6 +37,9 @@ internal sealed class Section
 
     public Field? Find(string name) => fields.Find(field => field.Name == name);
 
+    /// <summary>Reads a misspelt key as the one that was meant, so that what stands below it is looked at as well.</summary>
+    public void ReadAs(Field misspelt, string name) => fields.Add(misspelt with { Name = name });
+
     /// <summary>A problem of the mapping as a whole, such as a key that is missing from it.</summary>
     public void Error(string problem, string mend) =>
         problems.Add(new ConfigurationProblem(Path, Line, Value: null, problem, mend));
@@ -105,21 +108,27 @@ internal sealed record LevelKeys(string Place, params IReadOnlyList<string> Used
     /// <summary>Reports the keys of a section that this version does not act on.</summary>
     public void ReportOthers(Section section)
     {
-        foreach (var field in section.Fields.Where(field => !Used.Contains(field.Name)))
+        foreach (var field in section.Fields.Where(field => !Used.Contains(field.Name)).ToList())
         {
             if (Ignored.Contains(field.Name))
                 field.Warning("has no effect in this version", "remove it, or leave it for a later version");
             else if (Unsupported.Contains(field.Name))
                 field.Error("is not supported by this version", Supported);
             else
-                field.Error("is not a known key", MendOf(field));
+                Misspelt(section, field);
         }
     }
 
-    private string MendOf(Field field)
+    private void Misspelt(Section section, Field field)
     {
-        if (NearestWord.Find(field.Name, Known) is { } nearest)
-            return $"did you mean {nearest}?";
+        var nearest = NearestWord.Find(field.Name, Known);
+        field.Error("is not a known key", nearest is null ? HomeOf(field) : $"did you mean {nearest}?");
+        if (nearest is not null && section.Find(nearest) is null)
+            section.ReadAs(field, nearest);
+    }
+
+    private string HomeOf(Field field)
+    {
         if (field.Problems.Levels.FirstOrDefault(other => other.Used.Contains(field.Name)) is { } home)
             return home.Place.Length == 0 ? "it belongs to the top level of the file" : $"it belongs below {home.Place}";
         return $"the keys here are {string.Join(", ", Used)}";

@@ -57,6 +57,10 @@ internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong
     /// <summary>When its content, name, mode or owner last changed, UTC, to the millisecond.</summary>
     public DateTimeOffset ChangedAt => DateTimeOffset.FromUnixTimeMilliseconds(Changed / 1_000_000);
 
+    /// <summary>Whether both are on one file system. False when either is not there.</summary>
+    public static bool AreOnOneDisk(string one, string other) =>
+        Of(one) is { } here && Of(other) is { } there && (here.Major, here.Minor) == (there.Major, there.Minor);
+
     public bool IsSameFileAs(FileStatus other) => (Major, Minor, Inode) == (other.Major, other.Minor, other.Inode);
 
     /// <param name="time">struct statx_timestamp: seconds, then nanoseconds.</param>

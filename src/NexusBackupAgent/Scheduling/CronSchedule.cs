@@ -50,11 +50,14 @@ internal sealed class CronSchedule
         rhythm = LocalAtOrAfter(Earliest) is { } first && LocalAtOrAfter(first + Second) is { } second ? second - first : null;
     }
 
+    /// <summary>Whether days of the month and days of the week are both named, so that a day has to be both. A week of the month (<c>1-7</c>) is meant so, and does not count.</summary>
+    public bool RestrictsBothDays { get; private init; }
+
     /// <exception cref="FormatException">The expression is wrong; the message names the field, the position (1-based column) and what is allowed.</exception>
     public static CronSchedule Parse(string expression)
     {
-        var (calendar, isInterval) = CronText.Read(expression);
-        return new CronSchedule(expression, calendar, isInterval);
+        var (calendar, isInterval, restrictsBothDays) = CronText.Read(expression);
+        return new CronSchedule(expression, calendar, isInterval) { RestrictsBothDays = restrictsBothDays };
     }
 
     /// <summary>The first occurrence strictly after <paramref name="after"/>, in UTC; null: none.</summary>

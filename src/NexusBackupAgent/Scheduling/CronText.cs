@@ -24,9 +24,9 @@ internal static partial class CronText
         new("day-of-week", 0, 7, " (0 and 7 are Sunday) or SUN to SAT", "SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"),
     ];
 
-    /// <returns>The local times named; and whether the expression is an interval, which happens in both passes of a repeated hour.</returns>
+    /// <returns>The local times named; whether the expression is an interval, which happens in both passes of a repeated hour; and whether it restricts both kinds of days, which many a reader takes for either.</returns>
     /// <exception cref="WrongTextException">See <see cref="CronSchedule.Parse"/>.</exception>
-    public static (CronExpression Calendar, bool IsInterval) Read(string expression)
+    public static (CronExpression Calendar, bool IsInterval, bool RestrictsBothDays) Read(string expression)
     {
         var words = Word().Matches(expression);
         if (words is [{ Value: ['@', ..] } macro])
@@ -38,12 +38,12 @@ internal static partial class CronText
             $"'{expression}' has {words.Count} fields", $"write 5 (minute hour day-of-month month day-of-week), 6 with seconds first, or one of {string.Join(", ", Macros)}", joint: ": ");
     }
 
-    private static (CronExpression Calendar, bool IsInterval) ReadFields(MatchCollection words)
+    private static (CronExpression Calendar, bool IsInterval, bool RestrictsBothDays) ReadFields(MatchCollection words)
     {
         var fields = words.Count == Fields.Length ? Fields : Fields[1..];
         var read = string.Join(' ', fields.Zip(words, (field, word) => field.Read(word.Value, word.Index + 1)));
         var isInterval = fields.Zip(words).Any(pair => TimeOfDay.Contains(pair.First) && pair.Second.Value.AsSpan().IndexOfAny("*-/") >= 0);
-        return (CronExpression.Parse(read, fields == Fields ? CronFormat.IncludeSeconds : CronFormat.Standard), isInterval);
+        return (CronExpression.Parse(read, fields == Fields ? CronFormat.IncludeSeconds : CronFormat.Standard), isInterval, words[^3].Value != "*" && words[^1].Value != "*" && !IsWeek(words[^3].Value));
     }
 
     /// <returns>The macro as Cronos writes it in fields.</returns>
@@ -51,6 +51,10 @@ internal static partial class CronText
         Macros.Contains(macro.Value, StringComparer.OrdinalIgnoreCase)
             ? CronExpression.Parse(macro.Value).ToString()
             : throw new WrongTextException($"macro at column {macro.Index + 1}: '{macro.Value}' is unknown", $"write one of {string.Join(", ", Macros)}");
+
+    /// <summary>Seven days in a row, as <c>8-14</c>: with a day of the week they are the way to say "the second Sunday".</summary>
+    private static bool IsWeek(string days) =>
+        days.Split('-') is [var first, var last] && int.TryParse(first, CultureInfo.InvariantCulture, out var from) && int.TryParse(last, CultureInfo.InvariantCulture, out var to) && to - from == 6;
 
     [GeneratedRegex(@"\S+")]
     private static partial Regex Word();

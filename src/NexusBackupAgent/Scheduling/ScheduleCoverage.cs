@@ -12,19 +12,27 @@ internal static class ScheduleCoverage
 
     public static IEnumerable<ConfigurationProblem> Check(SourceConfiguration source, TimeZoneInfo zone, DateTimeOffset now)
     {
-        if (source.Schedules.Count == 0)
-            return [];
-        var crons = source.Schedules.Select(schedule => schedule.Cron).ToArray();
-        var never = source.Schedules
-            .Where(schedule => schedule.Cron.GetNextOccurrence(now, zone) is null)
-            .Select(schedule => Warning(KeyPath.Join("sources", source.Name, "schedules", schedule.Name, "cron"), schedule.Cron.ToString(),
-                "never happens", "write a day that exists"));
-        if (LongestGap(crons, source.Rpo.Warning + Grace, zone, now) is not { } gap)
-            return never;
-        var (longest, warning) = (DurationText.Format(gap), DurationText.Format(source.Rpo.Warning));
-        return never.Append(Warning(KeyPath.Join("sources", source.Name, "rpo", "warning"), warning,
-            $"the schedules leave up to {longest} between two backups, longer than the {warning} that the RPO allows",
-            "schedule more often, or allow more"));
+        var path = KeyPath.Join("sources", source.Name);
+        (string Key, CronSchedule Cron)[] crons =
+        [
+            .. source.Schedules.Select(schedule => (KeyPath.Join(path, "schedules", schedule.Name, "cron"), schedule.Cron)),
+            (KeyPath.Join(path, "verify", "cron"), source.Verify.Cron), (KeyPath.Join(path, "drill", "cron"), source.Drill.Cron),
+        ];
+        foreach (var (key, cron) in crons)
+        {
+            if (cron.GetNextOccurrence(now, zone) is null)
+                yield return Warning(key, cron.ToString(), "never happens", "write a day that exists");
+            else if (cron.RestrictsBothDays)
+                yield return Warning(key, cron.ToString(), "happens only on days that match both, day of month and day of week", "write * in one of the two; for either, write two schedules");
+        }
+
+        if (source.Schedules.Count > 0 && LongestGap([.. source.Schedules.Select(schedule => schedule.Cron)], source.Rpo.Warning + Grace, zone, now) is { } gap)
+        {
+            var (longest, warning) = (DurationText.Format(gap), DurationText.Format(source.Rpo.Warning));
+            yield return Warning(KeyPath.Join(path, "rpo", "warning"), warning,
+                $"the schedules leave up to {longest} between two backups, longer than the {warning} that the RPO allows",
+                "schedule more often, or allow more");
+        }
     }
 
     /// <summary>
@@ -33,8 +41,8 @@ internal static class ScheduleCoverage
     /// </summary>
     private static TimeSpan? LongestGap(CronSchedule[] crons, TimeSpan limit, TimeZoneInfo zone, DateTimeOffset now)
     {
-        TimeSpan? longest = null;
         var at = Next(now);
+        var longest = at - now is { } first && first > Horizon ? first : (TimeSpan?)null; // nothing at all within the year
         while (at is { } from && from < now + Horizon)
         {
             at = crons.Max(cron => cron.GetPreviousOccurrence(from + limit, zone));

@@ -63,6 +63,9 @@ internal interface ISourceSettings
     /// <summary>Where the source of that name lies, or lay.</summary>
     string PlaceOf(string name);
 
+    /// <summary>The path on this machine where a place is, links followed; null where it is elsewhere.</summary>
+    string? LocalPath(string place);
+
     /// <summary>Equal for two places of this kind that are one and the same thing.</summary>
     string Identify(string place);
 

@@ -88,8 +88,8 @@ internal sealed class StoreKinds(params IReadOnlyList<IStoreKind> kinds)
     /// <returns>Null when it is not usable; that was reported.</returns>
     public IStoreSettings? Bind(string name, Section store, string baseDirectory)
     {
-        IReadOnlyList<IStoreKind> named = [.. kinds.Where(kind => store.Find(kind.Key) is not null)];
-        KeysOf(named is [_] ? named : kinds).ReportOthers(store);
+        KeysOf(Named() is [_] one ? one : kinds).ReportOthers(store);
+        var named = Named(); // a misspelt key counts as the one that was meant
         if (named is [var only])
             return only.Bind(name, store, baseDirectory);
         if (named.Count > 1)
@@ -97,6 +97,8 @@ internal sealed class StoreKinds(params IReadOnlyList<IStoreKind> kinds)
         else
             store.Error($"the store has no {string.Join(" or ", kinds.Select(kind => kind.Key))}", $"write {string.Join(", or ", kinds.Select(kind => kind.Teaching))}");
         return null;
+
+        IReadOnlyList<IStoreKind> Named() => [.. kinds.Where(kind => store.Find(kind.Key) is not null)];
     }
 
     private static LevelKeys KeysOf(IReadOnlyList<IStoreKind> kinds) => new("stores.<name>", [.. kinds.Select(kind => kind.Key), .. kinds.SelectMany(kind => kind.Options)]);

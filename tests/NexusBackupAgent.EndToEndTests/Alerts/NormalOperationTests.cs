@@ -4,7 +4,8 @@ namespace NexusBackupAgent.EndToEndTests.Alerts;
 
 /// <summary>
 /// No alert fires in a fortnight of either example installation, with the month's first, missed scrapes and restarts, where the
-/// clock is never changed, where an hour is gained and where one is lost.
+/// clock is never changed, where an hour is gained and where one is lost. Without <c>tests/run all</c> each fortnight is of one
+/// example: where the clock is changed, of the one whose runs are at night.
 /// </summary>
 public sealed class NormalOperationTests
 {
@@ -40,8 +41,10 @@ public sealed class NormalOperationTests
     {
         foreach (var (index, (name, zone, from)) in Fortnights.Index())
         {
-            yield return Agent("itsm-nexus.yml", $"itsm-{name}", zone, from, 5 + index, TimeSpan.FromMinutes(45), ["itsm"]);
-            yield return Agent("tenants.yml", $"tenants-{name}", zone, from, 15 + index, TimeSpan.FromMinutes(2), ["acme"]);
+            if (TestScope.IsWhole || zone != "Asia/Tokyo")
+                yield return Agent("itsm-nexus.yml", $"itsm-{name}", zone, from, 5 + index, TimeSpan.FromMinutes(45), ["itsm"]);
+            if (TestScope.IsWhole || zone == "Asia/Tokyo")
+                yield return Agent("tenants.yml", $"tenants-{name}", zone, from, 15 + index, TimeSpan.FromMinutes(2), ["acme"]);
         }
 
         yield return Agent("itsm-nexus.yml", "stopped", "Asia/Tokyo", Fortnights[0].From, 25, TimeSpan.FromMinutes(45), ["itsm"], runDays: 10);

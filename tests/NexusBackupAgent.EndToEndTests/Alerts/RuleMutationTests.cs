@@ -8,8 +8,6 @@ namespace NexusBackupAgent.EndToEndTests.Alerts;
 /// <param name="output">Gets the count of mutants, which <c>tests/run</c> shows.</param>
 public sealed partial class RuleMutationTests(ITestOutputHelper output)
 {
-    private static readonly bool IsWhole = Environment.GetEnvironmentVariable("NEXUS_BACKUP_TESTS") == "all";
-
     private static readonly string Mutate = Repository.File("tests", "alerts", "mutate");
 
     /// <summary>Of the rules that changed, or whose tests did, since that was last seen; <c>tests/run all</c> tries all.</summary>
@@ -19,13 +17,13 @@ public sealed partial class RuleMutationTests(ITestOutputHelper output)
         Require.Tool("promtool", "prometheus");
         Require.Tool("python3");
 
-        var result = await Tool.RunAsync(Mutate, IsWhole ? [] : ["--changed"]);
+        var result = await Tool.RunAsync(Mutate, TestScope.IsWhole ? [] : ["--changed"]);
 
         Assert.True(result.ExitCode == 0, result.Text);
         var count = Count().Match(result.Output);
         output.WriteLine(count.Value);
         Assert.Equal(count.Groups[1].Value, count.Groups[2].Value);
-        Assert.True(!IsWhole || int.Parse(count.Groups[1].Value, null) > 10 * RuleFile.Rules.Count, result.Text);
+        Assert.True(!TestScope.IsWhole || int.Parse(count.Groups[1].Value, null) > 10 * RuleFile.Rules.Count, result.Text);
     }
 
     /// <summary>The script itself: without the tests that see an alert, its mutants survive and are named.</summary>

@@ -19,7 +19,7 @@ public sealed class RulesTests
     {
         Require.Tool("promtool", "prometheus");
 
-        var results = await Task.WhenAll(RuleFile.TestFiles.Select(Promtool.TestAsync));
+        var results = await Task.WhenAll(RuleFile.TestFiles.Select(TestAsync));
 
         Assert.All(results, result => Assert.True(result.ExitCode == 0, result.Text));
     }
@@ -41,6 +41,13 @@ public sealed class RulesTests
             .Concat(Metrics.FromPrometheus);
 
         Assert.Empty(RuleFile.Rules.SelectMany(rule => Metrics.NamesIn(rule.Expr)).Except(known));
+    }
+
+    /// <summary>A file that nowhere says what an alert looks like asks only which fire.</summary>
+    private static async Task<ToolResult> TestAsync(string file)
+    {
+        var test = await File.ReadAllTextAsync(file);
+        return test.Contains("alert_rule_test", StringComparison.Ordinal) ? await Promtool.TestAsync(file) : await Promtool.TestWithoutTextsAsync(test);
     }
 
     private static string SeverityOf(string level) => level switch

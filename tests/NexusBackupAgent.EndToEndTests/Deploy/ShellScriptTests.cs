@@ -26,4 +26,17 @@ public sealed class ShellScriptTests
         var executable = await Tool.RunAsync("test", ["-x", script]);
         Assert.True(executable.ExitCode == 0, $"chmod +x {path}");
     }
+
+    /// <summary><see cref="TestScope"/> reads the variable.</summary>
+    [Theory]
+    [InlineData("all", "all|NexusBackupAgent.Tests NexusBackupAgent.EndToEndTests|")]
+    [InlineData("", "|NexusBackupAgent.Tests NexusBackupAgent.EndToEndTests|")]
+    public async Task With_all_nothing_is_left_out_of_the_tests(string argument, string expected)
+    {
+        var functions = (await File.ReadAllTextAsync(Repository.File("tests/run"))).Split("\nread_arguments \"$@\"\n")[0];
+
+        var run = await Tool.RunAsync("env", ["--unset=NEXUS_BACKUP_TESTS", "bash", "-c", $"{functions}\nread_arguments {argument}; echo \"${{NEXUS_BACKUP_TESTS:-}}|${{projects[*]}}|${{filter[*]}}\"", Repository.File("tests/run")]);
+
+        Assert.Equal((0, expected), (run.ExitCode, run.Output.TrimEnd()));
+    }
 }

@@ -306,7 +306,8 @@ public sealed class CommandTests : IDisposable
         var result = await place.RunAsync("check-config");
 
         Assert.Equal(0, result.Code);
-        Assert.Contains("no problems", result.Output, StringComparison.Ordinal);
+        Assert.Contains("usable, 1 warning", result.Output, StringComparison.Ordinal);
+        Assert.Contains("on the same disk as its store local", result.Output, StringComparison.Ordinal);
         Assert.Contains($"compression by {GzipEngine.Fastest.Name}", result.Output, StringComparison.Ordinal);
     }
 

@@ -86,7 +86,7 @@ public sealed class ConfigurationProblemTests
         { "restore: {health: localhost:6443}", "restore.health", 8, "not an http or https address", "https://localhost:6443/api/v1/health" },
         { "restore: {health: \"https://user:hidden@localhost:6443/health\"}", "restore.health", 8, "holds a user or password", "https://localhost:6443/api/v1/health" },
         { "restore: {healthInsecure: maybe}", "restore.healthInsecure", 8, "neither true nor false", "healthInsecure: true" },
-        { "restore: {helth: x}", "restore.helth", 8, "not a known key", "did you mean health?" },
+        { "restore: {helth: \"https://localhost/health\"}", "restore.helth", 8, "not a known key", "did you mean health?" },
 
         // Hooks.
         { "hooks: []", "hooks", 8, "a list where keys are expected", "hooks: {onFailure: [/usr/local/bin/notify" },

@@ -204,7 +204,9 @@ public sealed class IncrementCaptureTests : IncrementFixture
         await AssertIsDatabaseAsync(second);
         await CaptureAsync(BackupType.Full);
         await PokeAsync(LockPage + 9);
-        Assert.Contains("the page that holds SQLite's locks changed", await FullInsteadAsync(), StringComparison.Ordinal);
+        // Restored from a gigabyte once more only where time is no matter.
+        var reason = TestScope.IsWhole ? await FullInsteadAsync() : (await CaptureAsync(BackupType.Incremental)).FullBecause;
+        Assert.Contains("the page that holds SQLite's locks changed", reason, StringComparison.Ordinal);
     }
 
     [SkippableTheory]

@@ -11,7 +11,8 @@ public sealed class KilledRestoreTests
     public static TheoryData<string, string> EveryStep()
     {
         var steps = new TheoryData<string, string>();
-        foreach (var state in (string[])["wal", "delete"])
+        // Of "wal" the sweep below sees more.
+        foreach (var state in TestScope.IsWhole ? ["wal", "delete"] : (string[])["delete"])
         {
             foreach (var stage in Enum.GetNames<RestoreStage>())
                 steps.Add(state, stage);
@@ -49,7 +50,7 @@ public sealed class KilledRestoreTests
         await RestoreAgainAsync(temp.Path, old, restored);
     }
 
-    /// <summary>In the middle of a step too: before each of its system calls that change a file.</summary>
+    /// <summary>In the middle of a step too: before its system calls that change a file.</summary>
     [SkippableFact]
     public async Task Killed_anywhere_it_leaves_the_old_database_or_the_new_one_whole()
     {
@@ -57,15 +58,16 @@ public sealed class KilledRestoreTests
         var (old, restored) = await PrepareAsync(temp, "wal");
         var kept = 0;
 
-        var calls = await Child.KillEverywhereAsync(temp.Path, ["restore"], async (root, calls) =>
+        var calls = await Child.KillEverywhereAsync(temp.Path, ["restore"], async (root, call) =>
         {
             var now = await ViewAsync(Path.Combine(root, "app.db"));
-            Assert.True(now == old || now == restored, $"neither the old rows nor the restored ones before {calls[^1]}");
+            Assert.True(now == old || now == restored, $"neither the old rows nor the restored ones before {call}");
             kept += now == old ? 1 : 0;
             await RestoreAgainAsync(root, old, restored);
         });
 
         Assert.InRange(kept, 1, calls.Count - 1);
+        Assert.Contains(calls, call => call.StartsWith("rename", StringComparison.Ordinal) && call.EndsWith(".restoring app.db", StringComparison.Ordinal));
     }
 
     private static async Task<(string Old, string Restored)> PrepareAsync(TempDirectory temp, string state)

@@ -1,9 +1,10 @@
 using System.Diagnostics;
+using System.Text.RegularExpressions;
 
 namespace NexusBackupAgent.Tests.Support;
 
 /// <summary>Runs parts of the agent in a process of their own, to be measured, killed, or given to another user.</summary>
-internal static class Child
+internal static partial class Child
 {
     private static readonly string[] Launch = ["exec", typeof(Child).Assembly.Location];
 
@@ -21,28 +22,58 @@ internal static class Child
     public static Process Start(params string[] arguments) => Shell.Start(Host, [.. Launch, .. arguments]);
 
     /// <summary>
-    /// Starts it again and again, each time in a fresh copy of a directory, and kills it (SIGKILL) just before its first
-    /// system call that changes a file there, before its second, and so on, until it comes to its end.
+    /// Starts it again and again, each time in a fresh copy of a directory, and kills it (SIGKILL) just before a system call
+    /// that changes a file there: before each with <c>tests/run all</c>, otherwise before each that gives a file another name,
+    /// and the first of every other kind in each directory.
     /// </summary>
     /// <param name="prepared">What it finds.</param>
     /// <param name="arguments">The directory takes the place of the second one.</param>
-    /// <param name="check">Looks at what a kill left: where, and the calls, of which the last one did not happen.</param>
-    /// <returns>Every call that it makes when nothing stops it.</returns>
-    public static async Task<IReadOnlyList<string>> KillEverywhereAsync(string prepared, string[] arguments, Func<string, IReadOnlyList<string>, Task> check)
+    /// <param name="check">Looks at what a kill left: where, and the call that did not happen.</param>
+    /// <returns>Every call before which it was killed.</returns>
+    public static async Task<IReadOnlyList<string>> KillEverywhereAsync(string prepared, string[] arguments, Func<string, string, Task> check)
     {
-        for (var call = 1; ; call++)
+        var killed = new List<string>();
+        foreach (var point in TestScope.IsWhole ? Enumerable.Range(1, int.MaxValue) : OneOfEachKind((await RunAsync(0)).Calls))
+        {
+            if (!(await RunAsync(point)).WasKilled)
+                break;
+        }
+
+        Assert.Equal(TestScope.IsWhole, killed.Any(call => call.StartsWith("pwrite64 ", StringComparison.Ordinal)));
+        return killed;
+
+        async Task<TracedChild> RunAsync(int point)
         {
             using var copy = new TempDirectory();
             await Shell.RunAsync("cp", "-a", prepared + "/.", copy.Path);
-            var child = await RunAndKillAsync(call, copy.Path, [arguments[0], copy.Path, .. arguments[1..]]);
-            if (!child.WasKilled)
-                return child.Calls;
-            Assert.Equal(call, child.Calls.Count); // the kill struck where it was meant to
-            await check(copy.Path, child.Calls);
+            var child = await RunAndKillAsync(point, copy.Path, [arguments[0], copy.Path, .. arguments[1..]]);
+            if (child.WasKilled)
+            {
+                Assert.Equal(point, child.Calls.Count); // the kill struck where it was meant to
+                killed.Add(child.Calls[^1]);
+                await check(copy.Path, child.Calls[^1]);
+            }
+
+            return child;
         }
     }
 
-    /// <summary>Runs it until it ends, or is killed just before its n-th system call that changes a file of a directory.</summary>
+    /// <summary>Where a call is that gives another name, or the first of its kind: the system call with the directory, or with the file where no directory holds it.</summary>
+    internal static IEnumerable<int> OneOfEachKind(IReadOnlyList<string> calls)
+    {
+        var kinds = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var (index, call) in calls.Index())
+        {
+            var (name, path) = (call.Split(' ')[0], call.Split(' ')[1].Split('/'));
+            if (name.StartsWith("rename", StringComparison.Ordinal) || kinds.Add(path.Length > 1 ? $"{name} {path[0]} {path.Length}" : $"{name} {Random().Replace(path[0], "")}"))
+                yield return index + 1;
+        }
+    }
+
+    [GeneratedRegex("[0-9a-f]{8,}")]
+    private static partial Regex Random();
+
+    /// <summary>Runs it until it ends, or is killed just before its n-th system call that changes a file of a directory; 0: never.</summary>
     private static async Task<TracedChild> RunAndKillAsync(int call, string directory, string[] arguments)
     {
         Need.Tool("python3");

@@ -46,6 +46,8 @@ internal static class ForeignKinds
 
         public string PlaceOf(string name) => Directory;
 
+        public string? LocalPath(string place) => place;
+
         public string Identify(string place) => place;
 
         public IBackupSource Open(string place, ScratchDirectory scratch, TimeProvider timeProvider, ILoggerFactory loggers) => new TreeSource(place, timeProvider);

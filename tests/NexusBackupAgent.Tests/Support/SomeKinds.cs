@@ -52,6 +52,8 @@ internal static class SomeKinds
 
         public string PlaceOf(string name) => $"ledger of {(IsGroup ? name : Books[0])}";
 
+        public string? LocalPath(string place) => null;
+
         public string Identify(string place) => place;
 
         public IBackupSource Open(string place, ScratchDirectory scratch, TimeProvider timeProvider, ILoggerFactory loggers) => new ScriptedSource(timeProvider);

@@ -60,6 +60,8 @@ internal sealed record SqliteSettings(ISourceKind Kind, string Name, string Path
 
     public string PlaceOf(string name) => IsGroup ? SqliteGlob.PathOf(Path, name) : Path;
 
+    public string? LocalPath(string place) => PathText.Resolve(place);
+
     public string Identify(string place) => FileIdentity.Of(PathText.Resolve(place));
 
     public IBackupSource Open(string place, ScratchDirectory scratch, TimeProvider timeProvider, ILoggerFactory loggers) =>
