@@ -100,8 +100,8 @@ internal sealed partial class Agent : IDisposable
     public static IReadOnlyList<ScheduledSource> Find(AgentConfiguration configuration, TimeProvider timeProvider)
     {
         var stores = configuration.Stores.ToDictionary(entry => entry.Key, entry => entry.Value.Open(), StringComparer.Ordinal);
-        using var scratch = new ScratchDirectory(configuration.ScratchDirectory);
-        return new SourceDiscovery(configuration.Sources, configuration.TimeZone, stores, configuration.Stores, scratch, timeProvider, NullLoggerFactory.Instance).Find();
+        using var space = new ScratchDirectory(configuration.ScratchDirectory);
+        return new SourceDiscovery(configuration.Sources, configuration.TimeZone, stores, configuration.Stores, space, timeProvider, NullLoggerFactory.Instance).Find();
     }
 
     public void Dispose()

@@ -3,7 +3,6 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Runbook;
-using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Cli;
