@@ -29,7 +29,7 @@ COPY . .
 # The commit, which --version and the metric build_info tell: git's own files are not sent to the builder.
 ARG SOURCE_REVISION=
 RUN dotnet publish src/NexusBackupAgent --no-restore --configuration Release --runtime "$(cat /runtime-identifier)" \
-      -p:CppCompilerAndLinker="$(cat /compiler)" -p:SourceRevisionId="${SOURCE_REVISION}" --output /app
+      -p:CppCompilerAndLinker="$(cat /compiler)" -p:SourceRevisionId="${SOURCE_REVISION}" -p:ShipDocuments=false --output /app
 
 
 FROM ${RUNTIME_IMAGE} AS root

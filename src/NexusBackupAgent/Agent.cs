@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Journal;
@@ -96,6 +97,14 @@ internal sealed partial class Agent : IDisposable
     /// <exception cref="BackupException">The journal can't be used.</exception>
     public static Agent Open(AgentConfiguration configuration, TimeProvider timeProvider, ILoggerFactory loggers, bool evenWithoutJournal = false) =>
         new(configuration, timeProvider, loggers, evenWithoutJournal);
+
+    /// <summary>The sources as they are now, for who only asks what there is: no journal is opened, and nothing is made.</summary>
+    public static IReadOnlyList<ScheduledSource> Find(AgentConfiguration configuration, TimeProvider timeProvider)
+    {
+        var stores = configuration.Stores.ToDictionary(entry => entry.Key, entry => entry.Value.Open(), StringComparer.Ordinal);
+        using var space = new ScratchDirectory(configuration.ScratchDirectory);
+        return new SourceDiscovery(configuration.Sources, configuration.TimeZone, stores, configuration.Stores, space, timeProvider, NullLoggerFactory.Instance).Find();
+    }
 
     public void Dispose()
     {

@@ -15,21 +15,21 @@ internal static class BackupCommand
 {
     public static Command Create(CommandContext context)
     {
-        var names = SourceArguments.Several(context, "SOURCE", "The sources to back up. Default: all");
+        var names = SourceArguments.Several(context, "SOURCE", context.Say("The sources to back up. Default: all", "バックアップ対象のソース。既定: すべて"));
         var type = new Option<string?>("--type")
         {
-            Description = "full (the default), differential (what changed since the newest good full backup) or incremental (since the newest good one of any type); where there is none, a full one is made",
+            Description = context.Say("full (the default), differential (what changed since the newest good full backup) or incremental (since the newest good one of any type); where there is none, a full one is made", "full（既定）、differential（最新の正常なフルからの差分）、incremental（種別を問わず最新の正常なものからの増分）。基となるものがなければフルを取得"),
             HelpName = "TYPE",
         };
         type.CompletionSources.Add([.. Enum.GetValues<BackupType>().Select(word => word.Word())]);
-        var json = CommandContext.Json();
+        var json = context.Json();
         var command = new TaughtCommand(
             "backup",
-            "Back up now, verify what was stored, and apply retention. Manual backups are kept until somebody deletes them.",
-            "nexus-backup backup                           every source",
-            "nexus-backup backup itsm                      one source",
-            "nexus-backup backup itsm --type incremental   only what changed",
-            "nexus-backup backup itsm --json               for scripts: one record for each run")
+            context.Say("Back up now, verify what was stored, and apply retention. Manual backups are kept until somebody deletes them.", "今すぐバックアップし、格納したものを検証し、保持期間を適用する。手動バックアップは削除されるまで保持する。"),
+            new("nexus-backup backup", context.Say("every source", "全ソース")),
+            new("nexus-backup backup itsm", context.Say("one source", "1つのソース")),
+            new("nexus-backup backup itsm --type incremental", context.Say("only what changed", "変更分のみ")),
+            new("nexus-backup backup itsm --json", context.Say("for scripts: one record for each run", "スクリプト向け: 実行ごとに1レコード")))
         {
             names, type, json,
         };

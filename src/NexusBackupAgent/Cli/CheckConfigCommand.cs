@@ -11,14 +11,18 @@ internal static class CheckConfigCommand
 {
     public static Command Create(CommandContext context)
     {
-        var json = CommandContext.Json();
-        var user = new Option<string?>("--as") { Description = "Check as this user, the service's: what that one may read and write counts. Only root may", HelpName = "USER" };
+        var json = context.Json();
+        var user = new Option<string?>("--as")
+        {
+            Description = context.Say("Check as this user, the service's: what that one may read and write counts. Only root may", "サービスの実行ユーザーとして確認する（そのユーザーの読み書き権限で判定）。rootのみ"),
+            HelpName = "USER",
+        };
         var command = new TaughtCommand(
             "check-config",
-            "Find every problem at once: in the file, with the databases and stores that it names, and with schedules that cannot keep the RPO.",
-            "nexus-backup check-config",
-            "nexus-backup check-config --config new.yml --json",
-            "nexus-backup check-config --as nexus-backup       as root: with what the service's user may read and write")
+            context.Say("Find every problem at once: in the file, with the databases and stores that it names, and with schedules that cannot keep the RPO.", "すべての問題を一度に検出する: 設定ファイル、そこに書かれたデータベースと格納先、RPOを満たせないスケジュール。"),
+            new("nexus-backup check-config"),
+            new("nexus-backup check-config --config new.yml --json"),
+            new("nexus-backup check-config --as nexus-backup", context.Say("as root: with what the service's user may read and write", "rootで実行: サービスの実行ユーザーの権限で確認")))
         {
             json, user,
         };

@@ -12,22 +12,21 @@ internal static class ChecklistCommand
 {
     public static Command Create(CommandContext context)
     {
-        var names = SourceArguments.Several(context, "SOURCE", "The sources to check. Default: all");
-        var language = LanguageOption.Create();
-        var json = CommandContext.Json();
+        var names = SourceArguments.Several(context, "SOURCE", context.Say("The sources to check. Default: all", "確認対象のソース。既定: すべて"));
+        var json = context.Json();
         var command = new TaughtCommand(
             "checklist",
-            "The runbook's seven recovery checks (§6), each measured now; the newest backup is really read back. Exit code 0 only if all pass; 4 if the backup is damaged (checks 3 to 5), otherwise 3.",
-            "nexus-backup checklist                 every source",
-            "nexus-backup checklist itsm --lang ja  復旧確認チェックリスト")
+            context.Say($"The runbook's seven recovery checks, each measured now; the newest backup is really read back. Exit code 0 only if all pass; 4 if the backup is damaged (checks 3 to 5), otherwise 3. More: {RunbookPage.Of("checklist", Language.English)}", $"Runbookの復旧確認7項目を今測定する。最新のバックアップは実際に読み戻す。全項目合格なら終了コード0、バックアップ破損（項目3〜5）なら4、それ以外は3。詳細: {RunbookPage.Of("checklist", Language.Japanese)}"),
+            new("nexus-backup checklist", context.Say("every source", "全ソース")),
+            new("nexus-backup checklist itsm --lang ja", "復旧確認チェックリスト"))
         {
-            names, language, json,
+            names, json,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var session = context.OpenAgent(parsed, needsState: true);
             var sources = SourceArguments.ChooseSome(session.Agent.Roster.Current, parsed.GetValue(names)!);
-            var work = new Work(context.Terminal, session.Agent, context.CommandsOf(parsed), LanguageOption.Of(parsed, language), parsed.GetValue(json));
+            var work = new Work(context.Terminal, session.Agent, context.CommandsOf(parsed), context.Language, parsed.GetValue(json));
             return (int)await work.RunAsync(sources, cancellationToken);
         });
         return command;

@@ -18,14 +18,12 @@ internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvide
 
     private const string FileName = "nexus-backup.yml";
 
-    public Option<string?> Config { get; } = new("--config", "-c")
-    {
-        Description = $"The configuration file. Default: ./{FileName}, then {SystemFile}",
-        HelpName = "FILE",
-        Recursive = true,
-    };
+    public Option<string?> Config { get; } = new("--config", "-c") { HelpName = "FILE", Recursive = true };
 
-    public Option<bool> Verbose { get; } = new("--verbose") { Description = "Print stack traces of errors", Recursive = true };
+    public Option<bool> Verbose { get; } = new("--verbose") { Recursive = true };
+
+    /// <summary>The language of help and of what the night's commands say; without it that of the environment.</summary>
+    public Option<string?> Lang { get; } = LanguageOption.Create();
 
     public Terminal Terminal => terminal;
 
@@ -37,8 +35,22 @@ internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvide
     /// <summary>What sources and stores may be.</summary>
     public AgentKinds Kinds { get; init; } = AgentKinds.Shipped;
 
+    public Language Language { get; private set; } = Languages.Of(Environment.GetEnvironmentVariable);
+
+    /// <summary>A text of the help.</summary>
+    public string Say(string english, string japanese) => new Bilingual(english, japanese).In(Language);
+
+    /// <summary>Speaks the language that a command line asks for, from its help on.</summary>
+    public void Speak(IReadOnlyList<string> arguments)
+    {
+        Language = LanguageOption.Of(arguments) ?? Language;
+        Config.Description = Say($"The configuration file. Default: ./{FileName}, then {SystemFile}", $"設定ファイル。既定: ./{FileName}、次に {SystemFile}");
+        Verbose.Description = Say("Print stack traces of errors", "エラーのスタックトレースを出力する");
+        Lang.Description = Say("en or ja. Default: ja where the environment's language is Japanese, otherwise en", "en または ja。既定: 環境の言語が日本語なら ja、それ以外は en");
+    }
+
     /// <summary>A <c>--json</c> option for a command that prints data.</summary>
-    public static Option<bool> Json() => new("--json") { Description = "Print one JSON document on the output, and nothing else there" };
+    public Option<bool> Json() => new("--json") { Description = Say("Print one JSON document on the output, and nothing else there", "出力にJSON文書を1つだけ出力する") };
 
     /// <summary>A path as the user gave it, from the working directory on.</summary>
     public string Resolve(string path) => KernelPath.Absolute(path, directory);
@@ -130,17 +142,49 @@ internal sealed class CommandSession : IDisposable
 /// <summary>The option <c>--lang en|ja</c>; without it the language of the environment.</summary>
 internal static class LanguageOption
 {
+    private const string Name = "--lang";
+
     public static Option<string?> Create()
     {
-        var option = new Option<string?>("--lang") { Description = "en or ja. Default: ja where the environment's language is Japanese, otherwise en", HelpName = "LANG" };
-        option.AcceptOnlyFromAmong("en", "ja");
+        var option = new Option<string?>(Name) { HelpName = "LANG", Recursive = true };
+        option.OneOf("en", "ja");
         return option;
     }
 
-    public static Language Of(ParseResult parsed, Option<string?> option) => parsed.GetValue(option) switch
+    /// <summary>Before anything is parsed: the help is made in this language.</summary>
+    /// <returns>Null where nothing is asked for.</returns>
+    public static Language? Of(IReadOnlyList<string> arguments)
     {
-        "ja" => Language.Japanese,
-        "en" => Language.English,
-        _ => Languages.Of(Environment.GetEnvironmentVariable),
-    };
+        for (var index = 0; index < arguments.Count && arguments[index] != "--"; index++)
+        {
+            var word = arguments[index].StartsWith(Name + "=", StringComparison.Ordinal) ? arguments[index][(Name.Length + 1)..]
+                : arguments[index] == Name && index + 1 < arguments.Count ? arguments[index + 1]
+                : null;
+            switch (word)
+            {
+                case "ja":
+                    return Language.Japanese;
+                case "en":
+                    return Language.English;
+                default:
+                    break;
+            }
+        }
+
+        return null;
+    }
+}
+
+internal static class Choices
+{
+    /// <summary>Takes one of these words. The refusal is ours: the library's is of several lines.</summary>
+    public static void OneOf<T>(this Option<T> option, params string[] words)
+    {
+        option.CompletionSources.Add(words);
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: var given }] && !words.Contains(given, StringComparer.Ordinal))
+                result.AddError($"{option.Name} takes {string.Join(" or ", words)}, not '{given}'");
+        });
+    }
 }

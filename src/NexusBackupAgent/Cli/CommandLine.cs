@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
@@ -9,8 +10,6 @@ namespace NexusBackupAgent.Cli;
 /// <summary>The command line <c>nexus-backup</c>: its commands, and what becomes of their failures.</summary>
 internal sealed class CommandLine
 {
-    private const string Description = "Takes backups on a schedule, proves every one restorable, and tells Prometheus how well protected the data is.";
-
     private readonly CommandContext context;
     private readonly Dictionary<string, Func<Command>> commands;
 
@@ -41,6 +40,7 @@ internal sealed class CommandLine
     /// <returns>The exit code; every failure was told.</returns>
     public async Task<int> InvokeAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
     {
+        context.Speak(arguments);
         var command = Declare(arguments).Parse(arguments);
         if (command.Action is ParseErrorAction)
             return (int)TellUsage(command);
@@ -83,14 +83,17 @@ internal sealed class CommandLine
     /// <summary>Declares the command that is asked for; all of them only when the first word is none, for help, completion and a mistyped name.</summary>
     private RootCommand Declare(IReadOnlyList<string> arguments)
     {
-        var root = new RootCommand(Description);
+        var root = new RootCommand(context.Say(
+            "Takes backups on a schedule, proves every one restorable, and tells Prometheus how well protected the data is.",
+            "スケジュールに従ってバックアップを取得し、復元可能なことを毎回確かめ、データの保護状態をPrometheusに伝える。"));
         if (arguments is [var name, ..] && commands.TryGetValue(name, out var asked))
             root.Subcommands.Add(asked());
         else
             commands.Values.ToList().ForEach(create => root.Subcommands.Add(create()));
         root.Options.Add(context.Config);
         root.Options.Add(context.Verbose);
-        TeachingHelp.Install(root);
+        root.Options.Add(context.Lang);
+        TeachingHelp.Install(root, context);
         return root;
     }
 
@@ -108,9 +111,25 @@ internal sealed class CommandLine
         {
             context.Terminal.Fail($"{name} needs a {missing.Name}", $"{name} --help");
         }
+        else if (command is RootCommand && parsed.Tokens.Count == 0)
+        {
+            context.Terminal.Fail("nexus-backup needs a command", "nexus-backup --help lists them; nexus-backup demo tries it on a sample database");
+        }
+        else if (parsed.Errors.Select(error => error.SymbolResult).OfType<OptionResult>().FirstOrDefault(option => option.Tokens.Count < option.Option.Arity.MinimumNumberOfValues) is { Option: var empty })
+        {
+            context.Terminal.Fail($"{empty.Name} needs a value{(empty.HelpName is { } value ? $": {empty.Name} {value}" : "")}", $"{name} --help");
+        }
+        else if (parsed.Errors.Select(error => error.SymbolResult).OfType<OptionResult>().FirstOrDefault(option => option.Tokens.Count > option.Option.Arity.MaximumNumberOfValues) is { Option: var doubled })
+        {
+            context.Terminal.Fail($"{doubled.Name} is there more than once", $"{name} --help");
+        }
+        else if (command is RootCommand && !parsed.Errors.Any(error => error.SymbolResult is OptionResult))
+        {
+            context.Terminal.Fail("nexus-backup needs a command", $"{name} --help");
+        }
         else
         {
-            context.Terminal.Fail(parsed.Errors[0].Message.TrimEnd('.'), $"{name} --help");
+            context.Terminal.Fail((parsed.Errors.FirstOrDefault(error => error.SymbolResult is OptionResult) ?? parsed.Errors[0]).Message.TrimEnd('.'), $"{name} --help");
         }
 
         return ExitCode.Usage;

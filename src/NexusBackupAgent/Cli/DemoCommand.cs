@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
 using Spectre.Console;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Cli.Demo;
@@ -13,19 +15,14 @@ internal static class DemoCommand
 
     public static Command Create(CommandContext context, ServeAgent serve)
     {
-        var exit = new Option<bool>("--exit") { Description = "End after the first cycle instead of serving metrics" };
-        var directory = new Option<string?>("--directory") { Description = "Where to make the demo. Default: a new directory under the temporary one", HelpName = "DIR" };
-        var size = new Option<int>("--size") { Description = $"Size of the sample database in MiB, 1 to 10000. Default: {DefaultMegabytes}", HelpName = "MB", DefaultValueFactory = _ => DefaultMegabytes };
-        size.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() is < 1 or > 10_000)
-                result.AddError("--size takes 1 to 10000 MiB");
-        });
+        var exit = new Option<bool>("--exit") { Description = context.Say("End after the first cycle instead of serving metrics", "メトリクスを提供せず、最初の1周で終了する") };
+        var directory = new Option<string?>("--directory") { Description = context.Say("Where to make the demo. Default: a new directory under the temporary one", "デモの作成場所。既定: 一時ディレクトリ内の新しいディレクトリ"), HelpName = "DIR" };
+        var size = new Option<int>("--size") { Description = context.Say($"Size of the sample database in MiB, 1 to 10000. Default: {DefaultMegabytes}", $"サンプルデータベースの大きさ（MiB）、1〜10000。既定: {DefaultMegabytes}"), HelpName = "MB", DefaultValueFactory = _ => DefaultMegabytes, CustomParser = SizeOf };
         var command = new TaughtCommand(
             "demo",
-            "Try it: make a sample ITSM database, back it up, verify, restore it into scratch and compare, then back it up every minute and serve metrics until Ctrl-C.",
-            "nexus-backup demo",
-            "nexus-backup demo --exit --directory /tmp/try --size 500")
+            context.Say("Try it: make a sample ITSM database, back it up, verify, restore it into scratch and compare, then back it up every minute and serve metrics until Ctrl-C.", "試用: サンプルのITSMデータベースを作成し、バックアップ・検証・作業領域への復元・比較を行う。その後はCtrl-Cまで毎分バックアップし、メトリクスを提供する。"),
+            new("nexus-backup demo"),
+            new("nexus-backup demo --exit --directory /tmp/try --size 500"))
         {
             exit, directory, size,
         };
@@ -40,6 +37,14 @@ internal static class DemoCommand
             return (int)ExitCode.Done;
         });
         return command;
+    }
+
+    private static int SizeOf(ArgumentResult given)
+    {
+        if (int.TryParse(given.Tokens[0].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var megabytes) && megabytes is >= 1 and <= 10_000)
+            return megabytes;
+        given.AddError($"--size takes 1 to 10000 MiB, not '{given.Tokens[0].Value}'");
+        return DefaultMegabytes;
     }
 
     private static AgentConfiguration Configure(CommandContext context, DemoDirectory place)
@@ -90,7 +95,7 @@ internal static class DemoCommand
     {
         var file = Path.Combine(place.Backups, backup.File);
         terminal.Output.WriteLine();
-        terminal.Line("Check it by hand, without the agent (runbook §3.1):");
+        terminal.Line("Check it by hand, without the agent:");
         foreach (var command in (string[])
         [
             $"ls -lt '{place.Backups}'/*.db.gz",

@@ -1,8 +1,10 @@
 using System.CommandLine;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Cli;
 
@@ -11,22 +13,21 @@ internal static class DiagnoseCommand
 {
     public static Command Create(CommandContext context)
     {
-        var name = SourceArguments.AtMostOne(context, "Only this source. Default: all");
-        var language = LanguageOption.Create();
-        var json = CommandContext.Json();
+        var name = SourceArguments.AtMostOne(context, context.Say("Only this source. Default: all", "このソースのみ。既定: すべて"));
+        var json = context.Json();
         var command = new TaughtCommand(
             "diagnose",
-            "Walk the runbook's flowchart (§2) and name the cause with its evidence and the next command: [A] checksum, [B] scheduler, [C] disk, DB database, [E] permission, [F] unknown. Exit code 0 healthy, 4 for A, 8 for C, otherwise 3.",
-            "nexus-backup diagnose                  every source",
-            "nexus-backup diagnose itsm --lang ja   診断フローチャート")
+            context.Say($"Walk the runbook's flowchart and name the cause with its evidence and the next command: [A] checksum, [B] scheduler, [C] disk, DB database, [E] permission, [F] unknown. Exit code 0: no cause found; 4 for A, 8 for C, otherwise 3. More: {RunbookPage.Of("flowchart", Language.English)}", $"Runbookの診断フローチャートをたどり、原因・根拠・次のコマンドを示す: [A] チェックサム、[B] スケジューラ、[C] ディスク、DB データベース、[E] 権限、[F] 不明。終了コードは0: 原因なし、4: A、8: C、それ以外は3。詳細: {RunbookPage.Of("flowchart", Language.Japanese)}"),
+            new("nexus-backup diagnose", context.Say("every source", "全ソース")),
+            new("nexus-backup diagnose itsm --lang ja", "診断フローチャート"))
         {
-            name, language, json,
+            name, json,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var session = context.OpenAgent(parsed, needsState: true);
             var sources = SourceArguments.ChooseSome(session.Agent.Roster.Current, parsed.GetValue(name) is { } only ? [only] : []);
-            var work = new Work(context.Terminal, session.Agent, context.CommandsOf(parsed), LanguageOption.Of(parsed, language), parsed.GetValue(json));
+            var work = new Work(context.Terminal, session.Agent, context.CommandsOf(parsed), context.Language, parsed.GetValue(json));
             return (int)await work.RunAsync(sources, cancellationToken);
         });
         return command;
@@ -45,7 +46,7 @@ internal static class DiagnoseCommand
                 var diagnosis = Flowchart.Walk(seen, commands);
                 var log = diagnosis.Cause == Cause.Unknown ? await agent.LogSearch.FindAsync(source.Name, seen.Zone, cancellationToken) : [];
                 documents.Add(DiagnosisDocument.Of(diagnosis, log, language));
-                codes.Add(CodeOf(diagnosis.Cause));
+                codes.Add(CodeOf(diagnosis));
                 if (!json)
                     Print(diagnosis, log);
             }
@@ -55,9 +56,10 @@ internal static class DiagnoseCommand
             return ExitCodes.MostSevere(codes);
         }
 
-        private static ExitCode CodeOf(Cause cause) => cause switch
+        private static ExitCode CodeOf(Diagnosis diagnosis) => diagnosis.Cause switch
         {
             Cause.Healthy => ExitCode.Done,
+            Cause.None when diagnosis.Level <= EscalationLevel.L1 => ExitCode.Done,
             Cause.Checksum => ExitCode.VerificationFailed,
             Cause.Disk => ExitCode.StoreFull,
             _ => ExitCode.BackupFailed,
@@ -77,13 +79,17 @@ internal static class DiagnoseCommand
             foreach (var (command, index) in diagnosis.Next.Select((command, index) => (command, index + 1)))
                 terminal.Line($"  {DiagnosisTexts.Next.In(language)} {index}: {Readable.Plain(command)}");
             terminal.Line($"  [dim]{DiagnosisTexts.Runbook.In(language)}: {DiagnosisTexts.Link(diagnosis.Cause, language)}[/]");
+            if (ShippedFile.Find(RunbookPage.Name.In(language)) is { } page)
+                terminal.Line($"  [dim]{DiagnosisTexts.Runbook.In(language)}: {Readable.Plain(page)}[/]");
             terminal.Output.WriteLine();
         }
 
         private string Heading(Cause cause)
         {
             var (letter, title, _) = DiagnosisTexts.Of(cause);
-            return cause == Cause.Healthy ? $"[green]✓ {title.In(language)}[/]" : $"[red]✗ {Readable.Plain($"[{letter}]")} {Readable.Plain(title.In(language))}[/]";
+            if (cause is Cause.Healthy or Cause.None)
+                return cause == Cause.Healthy ? $"[green]✓ {title.In(language)}[/]" : $"[yellow]! {title.In(language)}[/]";
+            return $"[red]✗ {Readable.Plain($"[{letter}]")} {Readable.Plain(title.In(language))}[/]";
         }
     }
 }

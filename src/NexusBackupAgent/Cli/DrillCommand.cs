@@ -16,14 +16,14 @@ internal static class DrillCommand
 
     public static Command Create(CommandContext context)
     {
-        var names = SourceArguments.Several(context, "SOURCE", "The sources whose restore is practised. Default: all");
-        var json = CommandContext.Json();
+        var names = SourceArguments.Several(context, "SOURCE", context.Say("The sources whose restore is practised. Default: all", "リストア訓練の対象ソース。既定: すべて"));
+        var json = context.Json();
         var command = new TaughtCommand(
             "drill",
-            "Practise a restore: expand the newest good backup into scratch space, check it, ask it the configured probes, measure the time. The live source is not touched.",
-            "nexus-backup drill                  every source",
-            "nexus-backup drill itsm             one source",
-            "nexus-backup drill --json | jq -r '.[] | \"\\(.source) \\(.seconds)\"'")
+            context.Say("Practise a restore: expand the newest good backup into scratch space, check it, ask it the configured probes, measure the time. The live source is not touched.", "リストア訓練: 最新の正常バックアップを作業領域に展開し、検査し、設定した確認を行い、時間を計測する。稼働中のソースには触れない。"),
+            new("nexus-backup drill", context.Say("every source", "全ソース")),
+            new("nexus-backup drill itsm", context.Say("one source", "1つのソース")),
+            new("nexus-backup drill --json | jq -r '.[] | \"\\(.source) \\(.seconds)\"'"))
         {
             names, json,
         };

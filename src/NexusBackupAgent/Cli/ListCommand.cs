@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Spectre.Console;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
@@ -12,13 +11,13 @@ internal static class ListCommand
 {
     public static Command Create(CommandContext context)
     {
-        var name = SourceArguments.AtMostOne(context, "Only this source's backups. Default: all sources'");
-        var json = CommandContext.Json();
+        var name = SourceArguments.AtMostOne(context, context.Say("Only this source's backups. Default: all sources'", "このソースのバックアップのみ。既定: 全ソース"));
+        var json = context.Json();
         var command = new TaughtCommand(
             "list",
-            "List the backups, newest first, and files that belong to none.",
-            "nexus-backup list                                  all sources",
-            "nexus-backup list itsm --json | jq -r '.[0].file'  where the newest backup of itsm is")
+            context.Say("List the backups, newest first, and files that belong to none.", "バックアップを新しい順に一覧表示する。どのバックアップにも属さないファイルも示す。"),
+            new("nexus-backup list", context.Say("all sources", "全ソース")),
+            new("nexus-backup list itsm --json | jq -r '.[0].file'", context.Say("where the newest backup of itsm is", "itsm の最新バックアップの場所")))
         {
             name, json,
         };
@@ -28,6 +27,7 @@ internal static class ListCommand
             var sources = SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(name) is { } only ? [only] : []);
             var listed = new List<(BackupCatalog Catalog, Backup Backup, string? FullBecause)>();
             var codes = new List<ExitCode>();
+            var screen = new Screen(context.Terminal, context.TimeProvider.GetUtcNow(), context.Language);
             foreach (var source in sources.Select(source => source.Source))
             {
                 try
@@ -40,7 +40,7 @@ internal static class ListCommand
                     }
 
                     var (backups, orphans) = await source.Catalog.ListWithOrphansAsync(cancellationToken);
-                    Print(context, source, backups, orphans, fullBecause, session.Agent.Turns.IsUnderWay);
+                    screen.Print(source, backups, orphans.Where(orphan => orphan.Sweepable.Count == 0 || !session.Agent.Turns.IsUnderWay(source.Name)), fullBecause);
                 }
                 catch (BackupException failure)
                 {
@@ -56,71 +56,43 @@ internal static class ListCommand
         return command;
     }
 
-    private static void Print(
-        CommandContext context,
-        ProtectedSource source,
-        IReadOnlyList<Backup> backups,
-        IReadOnlyList<Orphan> orphans,
-        IReadOnlyDictionary<BackupId, string> fullBecause,
-        Func<string, bool> isUnderWay)
+    private sealed class Screen(Terminal terminal, DateTimeOffset now, Language language)
     {
-        var terminal = context.Terminal;
-        terminal.Line($"[bold]{Readable.Plain(source.Name)}[/]  {Readable.Plain(source.Catalog.Locate(""))}");
-        if (backups.Count == 0)
-            terminal.Line("  no backups yet");
-        else
-            PrintTable(terminal, backups, source.Zone, context.TimeProvider.GetUtcNow());
-        foreach (var reason in backups.Where(backup => fullBecause.ContainsKey(backup.Id)).GroupBy(backup => fullBecause[backup.Id], StringComparer.Ordinal))
-            terminal.Line($"  [dim]made full:[/] {Readable.Plain(string.Join(", ", reason.Select(backup => backup.File)))} (because {Readable.Plain(reason.Key)})");
-        foreach (var note in backups.Where(backup => backup.Verification?.Note is not null).GroupBy(backup => backup.Verification!.Note!, StringComparer.Ordinal))
-            terminal.Line($"  [yellow]note:[/] {Readable.Plain(string.Join(", ", note.Select(backup => backup.File)))} ({Readable.Plain(note.Key)})");
-        foreach (var backup in backups.Where(backup => backup.Unreadable is not null))
-            terminal.Line($"  [yellow]unknown:[/] {Readable.Plain(backup.File)} ({Readable.Plain(backup.Unreadable!.Message)})");
-        foreach (var trouble in backups.SelectMany(backup => backup.AllTroubles))
-            terminal.Line($"  [yellow]damaged:[/] {Readable.Plain(trouble.File)} ({Readable.Plain(trouble.Reason)}; {Readable.Plain(trouble.Remedy)})");
-        foreach (var reason in backups.Where(backup => backup.HasBrokenChain).GroupBy(backup => backup.BrokenChain!, StringComparer.Ordinal))
-            terminal.Line($"  [red]unrestorable:[/] {Readable.Plain(string.Join(", ", reason.Select(backup => backup.File)))} ({Readable.Plain(reason.Key)})");
-        foreach (var orphan in orphans.Where(orphan => orphan.Sweepable.Count == 0 || !isUnderWay(source.Name)))
-            terminal.Line($"  [yellow]no backup:[/] {Readable.Plain(orphan.File)} ({Readable.Plain(orphan.Reason)})");
-        terminal.Output.WriteLine();
-    }
-
-    private static void PrintTable(Terminal terminal, IReadOnlyList<Backup> backups, TimeZoneInfo zone, DateTimeOffset now)
-    {
-        if (terminal.IsWatched)
+        public void Print(ProtectedSource source, IReadOnlyList<Backup> backups, IEnumerable<Orphan> orphans, IReadOnlyDictionary<BackupId, string> fullBecause)
         {
-            terminal.Table(ScreenTable(backups, zone, now));
-            return;
+            terminal.Paragraph($"[bold]{Readable.Plain(source.Name)}[/]  ", source.Catalog.Locate(""));
+            if (backups.Count == 0)
+                terminal.Line(Readable.Plain("  " + In(new("no backups yet", "バックアップなし"))));
+            else
+                PrintTable(backups, source.Zone);
+            foreach (var reason in backups.Where(backup => fullBecause.ContainsKey(backup.Id)).GroupBy(backup => fullBecause[backup.Id], StringComparer.Ordinal))
+                Tell("dim", new("made full", "フルで取得"), $"{string.Join(", ", reason.Select(backup => backup.File))}{In(new($" (because {reason.Key})", $"（理由: 「{reason.Key}」）"))}");
+            foreach (var note in backups.Where(backup => backup.Verification?.Note is not null).GroupBy(backup => backup.Verification!.Note!, StringComparer.Ordinal))
+                Tell("yellow", new("note", "注記"), $"{string.Join(", ", note.Select(backup => backup.File))} ({note.Key})");
+            foreach (var backup in backups.Where(backup => backup.Unreadable is not null))
+                Tell("yellow", new("unknown", "不明"), $"{backup.File} ({backup.Unreadable!.Message})");
+            foreach (var trouble in backups.SelectMany(backup => backup.AllTroubles))
+                Tell("yellow", new("damaged", "損傷"), $"{trouble.File} ({trouble.Reason}; {trouble.Remedy})");
+            foreach (var reason in backups.Where(backup => backup.HasBrokenChain).GroupBy(backup => backup.BrokenChain!, StringComparer.Ordinal))
+                Tell("red", new("unrestorable", "復元不可"), $"{string.Join(", ", reason.Select(backup => backup.File))} ({reason.Key})");
+            foreach (var orphan in orphans)
+                Tell("yellow", new("no backup", "バックアップではない"), $"{orphan.File} ({orphan.Reason})");
+            terminal.Output.WriteLine();
         }
 
-        var table = new PlainTable(("file", false), ("captured", false), ("age", true), ("size", true), ("state", false), ("id", false));
-        foreach (var backup in backups)
-            table.Add(Cells(backup, zone, now));
-        table.Print(terminal.Output);
-    }
+        private string In(Bilingual text) => text.In(language);
 
-    private static Table ScreenTable(IReadOnlyList<Backup> backups, TimeZoneInfo zone, DateTimeOffset now)
-    {
-        var table = new Table().Border(TableBorder.None)
-            .AddColumn(Column("[dim]file[/]").PadLeft(2))
-            .AddColumn(Column("[dim]captured[/]"))
-            .AddColumn(Column("[dim]age[/]").RightAligned())
-            .AddColumn(Column("[dim]size[/]").RightAligned())
-            .AddColumn(Column("[dim]state[/]"))
-            .AddColumn(Column("[dim]id[/]"));
-        foreach (var backup in backups)
+        private void Tell(string colour, Bilingual what, string text) => terminal.Paragraph($"  [{colour}]{In(what)}:[/] ", text);
+
+        private void PrintTable(IReadOnlyList<Backup> backups, TimeZoneInfo zone)
         {
-            var cells = Cells(backup, zone, now);
-            table.AddRow(Readable.Plain(cells[0]), cells[1], cells[2], cells[3], Readable.Coloured(backup.State), Readable.Plain(cells[5]));
+            var times = Readable.Zone(zone, [.. backups.Select(backup => backup.CapturedAt)]);
+            var table = new FittedTable(
+                longest: 5,
+                new Column("id"), new Column($"{In(new("captured", "取得日時"))} {times}"), new Column(In(StatusText.Age), IsRight: true), new Column(In(new("size", "サイズ")), IsRight: true), new Column(In(new("state", "状態"))), new Column(In(new("file", "ファイル"))));
+            foreach (var backup in backups)
+                table.Add(backup.Id.Value, Readable.Time(backup.CapturedAt, zone), In(SpanText.Measured(now - backup.CapturedAt)), Readable.Size(backup.ActualLength), Readable.StateCell(backup.State, language), backup.File);
+            table.Print(terminal);
         }
-
-        return table;
     }
-
-    private static string[] Cells(Backup backup, TimeZoneInfo zone, DateTimeOffset now) =>
-    [
-        backup.File, Readable.Time(backup.CapturedAt, zone), Readable.Duration(now - backup.CapturedAt), Readable.Size(backup.ActualLength), backup.State.Word(), backup.Id.Value,
-    ];
-
-    private static TableColumn Column(string header) => new TableColumn(header).NoWrap().PadLeft(0).PadRight(2);
 }

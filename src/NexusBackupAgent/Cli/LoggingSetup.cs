@@ -33,6 +33,9 @@ internal static class LoggingSetup
     /// <summary>Stack traces of what the command tells as unexpected.</summary>
     private static readonly string[] Verbose = ["attempt_broke", "restore_broke", "drill_broke", "hook_broke"];
 
+    /// <summary>The framework's line about a start that failed. The command ends with one that says what to do.</summary>
+    private const string FailedStart = "HostedServiceStartupFaulted";
+
     /// <summary>For a command: warnings and errors on the error output.</summary>
     public static ILoggerFactory ForCommand(Terminal terminal, TimeZoneInfo zone, bool verbose) => Create(new LoggerConfiguration()
         .MinimumLevel.Warning()
@@ -46,6 +49,7 @@ internal static class LoggingSetup
         var setup = new LoggerConfiguration()
             .MinimumLevel.Is(Enum.Parse<LogEventLevel>(log.Level))
             .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
+            .Filter.ByExcluding(entry => LogEntry.EventName(entry) == FailedStart)
             .WriteTo.Sink(new WriterSink(terminal.Output, formatter));
         if (log.File is { } file)
         {

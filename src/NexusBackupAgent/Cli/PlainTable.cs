@@ -1,5 +1,4 @@
 using System.Text;
-using Spectre.Console.Rendering;
 
 namespace NexusBackupAgent.Cli;
 
@@ -25,7 +24,7 @@ internal sealed class PlainTable(params IReadOnlyList<(string Heading, bool IsRi
 
     public void Print(TextWriter output)
     {
-        var widths = columns.Select((_, column) => rows.Max(row => Width(row[column]))).ToArray();
+        var widths = columns.Select((_, column) => rows.Max(row => Wrapping.Width(row[column]))).ToArray();
         var text = new StringBuilder();
         foreach (var block in rows.Chunk(Block))
         {
@@ -40,14 +39,11 @@ internal sealed class PlainTable(params IReadOnlyList<(string Heading, bool IsRi
     {
         for (var column = 0; column < row.Length; column++)
         {
-            var padding = widths[column] - Width(row[column]);
+            var padding = widths[column] - Wrapping.Width(row[column]);
             var isRight = columns[column].IsRight;
             text.Append(' ', isRight ? padding : 0).Append(row[column]).Append(' ', isRight ? 0 : padding).Append(column < row.Length - 1 ? "  " : "");
         }
 
         text.AppendLine();
     }
-
-    /// <summary>In cells of a terminal: a Japanese letter takes two.</summary>
-    private static int Width(string text) => Ascii.IsValid(text) ? text.Length : new Segment(text).CellCount();
 }

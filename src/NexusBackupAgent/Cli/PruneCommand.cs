@@ -14,14 +14,14 @@ internal static class PruneCommand
 
     public static Command Create(CommandContext context)
     {
-        var names = SourceArguments.Several(context, "SOURCE", "The sources to prune. Default: all");
-        var dryRun = new Option<bool>("--dry-run") { Description = "Say what would be removed and why, and remove nothing" };
-        var json = CommandContext.Json();
+        var names = SourceArguments.Several(context, "SOURCE", context.Say("The sources to prune. Default: all", "対象のソース。既定: すべて"));
+        var dryRun = new Option<bool>("--dry-run") { Description = context.Say("Say what would be removed and why, and remove nothing", "削除対象と理由を表示するだけで、削除しない") };
+        var json = context.Json();
         var command = new TaughtCommand(
             "prune",
-            "Remove backups past their retention. Every decision is printed with its reasons; nothing is removed unless a newer verified backup covers it.",
-            "nexus-backup prune --dry-run      what would go, and why",
-            "nexus-backup prune itsm           remove it")
+            context.Say("Remove backups past their retention. Every decision is printed with its reasons; nothing is removed unless a newer verified backup covers it.", "保持期間を過ぎたバックアップを削除する。判断ごとに理由を表示する。より新しい検証済みバックアップがないものは削除しない。"),
+            new("nexus-backup prune --dry-run", context.Say("what would go, and why", "削除対象と理由")),
+            new("nexus-backup prune itsm", context.Say("remove it", "削除する")))
         {
             names, dryRun, json,
         };

@@ -11,17 +11,16 @@ internal static class ReportCommand
 {
     public static Command Create(CommandContext context)
     {
-        var name = SourceArguments.AtMostOne(context, "Only this source. Default: those with an incident in the last 7 days, or all when there is none");
-        var language = LanguageOption.Create();
-        var person = new Option<string?>("--operator") { Description = "Who handles it. Default: the user who typed the command", HelpName = "NAME" };
-        var json = CommandContext.Json();
+        var name = SourceArguments.AtMostOne(context, context.Say("Only this source. Default: those with an incident in the last 7 days, or all when there is none", "このソースのみ。既定: 過去7日間に障害があったもの。なければすべて"));
+        var person = new Option<string?>("--operator") { Description = context.Say("Who handles it. Default: the user who typed the command", "対応者。既定: コマンドを実行したユーザー"), HelpName = "NAME" };
+        var json = context.Json();
         var command = new TaughtCommand(
             "report",
-            "The runbook's escalation report (§4), filled in from the journal and the stores, ready to paste.",
-            "nexus-backup report",
-            "nexus-backup report itsm --lang ja --operator 山田   バックアップ障害報告")
+            context.Say($"The runbook's escalation report, filled in from the journal and the stores, ready to paste. More: {RunbookPage.Of("escalation", Language.English)}", $"Runbookのエスカレーション報告を履歴と格納先から記入し、そのまま貼り付けられる形で出力する。詳細: {RunbookPage.Of("escalation", Language.Japanese)}"),
+            new("nexus-backup report"),
+            new("nexus-backup report itsm --lang ja --operator 山田", "バックアップ障害報告"))
         {
-            name, language, person, json,
+            name, person, json,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -35,7 +34,7 @@ internal static class ReportCommand
                 incidents.RemoveAll(incident => incident.OccurredAt is null);
 
             var who = parsed.GetValue(person) ?? Environment.GetEnvironmentVariable("SUDO_USER") ?? SystemUser.Current.Name;
-            Print(context.Terminal, incidents, new IncidentReport(session.Agent.Configuration.TimeZone, who), who, LanguageOption.Of(parsed, language), parsed.GetValue(json));
+            Print(context.Terminal, incidents, new IncidentReport(session.Agent.Configuration.TimeZone, who), who, context.Language, parsed.GetValue(json));
             return (int)ExitCode.Done;
         });
         return command;

@@ -4,11 +4,12 @@ using NexusBackupAgent.Documents;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Restore;
+using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Scheduling;
 
 namespace NexusBackupAgent.Cli;
 
-/// <summary><c>nexus-backup restore SOURCE [--id ID|--at TIME] [--to PATH] [--dry-run] [--force]</c>: puts a backup in place (runbook §3.3).</summary>
+/// <summary><c>nexus-backup restore SOURCE [--id ID|--at TIME] [--to PATH] [--dry-run] [--force]</c>: puts a backup in place.</summary>
 internal static class RestoreCommand
 {
     /// <summary>A run that is nearly done is waited for.</summary>
@@ -16,21 +17,22 @@ internal static class RestoreCommand
 
     public static Command Create(CommandContext context)
     {
-        var name = SourceArguments.One(context, "The source to restore");
-        var id = new Option<string?>("--id") { Description = "This backup and no other: an id or a file name as list shows them", HelpName = "ID" };
-        var at = new Option<string?>("--at") { Description = "The newest captured at or before this time: 2026-02-14, '2026-02-14 02:00' (configured zone; to the end of that day, minute or second), or ISO 8601", HelpName = "TIME" };
-        var to = new Option<string?>("--to") { Description = "Restore to this file, or into this directory. Default: over the live source", HelpName = "PATH" };
-        var dryRun = new Option<bool>("--dry-run") { Description = "Print what would be done; touch nothing" };
-        var force = new Option<bool>("--force") { Description = "Replace an existing file; the old one is kept as <file>.pre_restore.<time>" };
-        var json = CommandContext.Json();
+        var name = SourceArguments.One(context, context.Say("The source to restore", "リストアするソース"));
+        var id = new Option<string?>("--id") { Description = context.Say("This backup and no other: an id or a file name as list shows them", "このバックアップのみ: list が示すIDまたはファイル名"), HelpName = "ID" };
+        SourceArguments.CompleteBackups(context, id, name);
+        var at = new Option<string?>("--at") { Description = context.Say("The newest captured at or before this time: 2026-02-14, '2026-02-14 02:00' (configured zone; to the end of that day, minute or second), or ISO 8601", "この時刻以前に取得した最新のもの: 2026-02-14、'2026-02-14 02:00'（設定のタイムゾーン。その日・分・秒の終わりまで）、またはISO 8601"), HelpName = "TIME" };
+        var to = new Option<string?>("--to") { Description = context.Say("Restore to this file, or into this directory. Default: over the live source", "このファイル、またはこのディレクトリへ復元する。既定: 稼働中のソースに上書き"), HelpName = "PATH" };
+        var dryRun = new Option<bool>("--dry-run") { Description = context.Say("Print what would be done; touch nothing", "実行内容を表示するだけで、何も変更しない") };
+        var force = new Option<bool>("--force") { Description = context.Say("Replace an existing file; the old one is kept as <file>.pre_restore.<time>", "既存のファイルを置き換える。元のファイルは <file>.pre_restore.<time> として残す") };
+        var json = context.Json();
         var command = new TaughtCommand(
             "restore",
-            "Restore the newest good backup, or another. It is checked before anything is touched; if it is bad, the next older one is tried. A live source is only replaced with --force, and kept beside.",
-            "nexus-backup restore itsm --dry-run --force             the plan: which backup, what would be lost",
-            "nexus-backup restore itsm --to /tmp/look.db             elsewhere, to look at it",
-            "nexus-backup restore itsm --force                       over the live source",
-            "nexus-backup restore itsm --at '2026-02-14 02:00' --to /tmp",
-            "nexus-backup restore itsm --id manual_20260214_093000.db.gz --force")
+            context.Say("Restore the newest good backup, or another. It is checked before anything is touched; if it is bad, the next older one is tried. A live source is only replaced with --force, and kept beside.", "最新の正常バックアップ、または指定のものを復元する。何かに触れる前に検査し、不良なら次に古いものを試す。稼働中のソースは --force のときだけ置き換え、元のものを隣に残す。"),
+            new("nexus-backup restore itsm --dry-run", context.Say("the plan: which backup, what would be lost", "計画: どのバックアップか、何が失われるか")),
+            new("nexus-backup restore itsm --to /tmp/look.db", context.Say("elsewhere, to look at it", "別の場所へ（内容の確認用）")),
+            new("nexus-backup restore itsm --force", context.Say("over the live source", "稼働中のソースに上書き")),
+            new("nexus-backup restore itsm --at '2026-02-14 02:00' --to /tmp"),
+            new("nexus-backup restore itsm --id manual_20260214_093000.db.gz --force"))
         {
             name, id, at, to, dryRun, force, json,
         };
@@ -49,7 +51,7 @@ internal static class RestoreCommand
             var source = SourceArguments.Choose(agent.Roster.Current, [parsed.GetValue(name)!])[0];
             var wish = new RestoreWish(parsed.GetValue(id), parsed.GetValue(at) is { } time ? ParseTime(time, source.Source.Zone) : null);
             var place = parsed.GetValue(to) is { } path ? context.Resolve(path) : null;
-            var work = new Work(context.Terminal, agent, source, parsed.GetValue(json));
+            var work = new Work(context.Terminal, agent, source, context.CommandsOf(parsed), parsed.GetValue(json));
             return (int)(parsed.GetValue(dryRun)
                 ? await work.PlanAsync(wish, place, parsed.GetValue(force), cancellationToken)
                 : await work.RestoreAsync(wish, place, parsed.GetValue(force), cancellationToken));
@@ -64,7 +66,7 @@ internal static class RestoreCommand
     private static DateTimeOffset ParseTime(string text, TimeZoneInfo zone) => RestoreTime.Parse(text, zone) ?? throw new BackupException(
         FailureKind.Configuration, $"--at '{text}' is no time", "write 2026-02-14, '2026-02-14 02:00' in the configured zone, or 2026-02-13T17:00:00Z");
 
-    private sealed class Work(Terminal terminal, Agent agent, ScheduledSource scheduled, bool json)
+    private sealed class Work(Terminal terminal, Agent agent, ScheduledSource scheduled, Commands commands, bool json)
     {
         private readonly ProtectedSource source = scheduled.Source;
 
@@ -80,11 +82,11 @@ internal static class RestoreCommand
                     Print(RestoreDocument.Of(preview, lastDrill));
                 else
                     RestorePlanText.Print(terminal, preview, lastDrill);
-                return preview.Refusal is { } refusal ? Tell(RunFailure.Of(refusal)) : ExitCode.Done;
+                return preview.Impossible is { } refusal ? Tell(RunFailure.Of(refusal)) : ExitCode.Done;
             }
             catch (BackupException failure)
             {
-                return Fail(failure);
+                return await FailAsync(failure, wish, cancellationToken);
             }
         }
 
@@ -98,13 +100,15 @@ internal static class RestoreCommand
             }
             catch (BackupException failure)
             {
-                return Fail(failure);
+                return await FailAsync(failure, wish, cancellationToken);
             }
 
             if (record.Outcome is { Backup: { Backup.Verification: { Passed: false }, Reason: var doubt } })
                 terminal.Warn($"what was restored was {doubt}");
             if (record.Outcome?.Backup.Backup.Verification?.Note is { } note)
                 terminal.Warn($"{source.Source.Inspection.CheckName} of what was restored: {note}");
+            if (await WithWhatFollowsAsync(record.Operation.Failure, wish, cancellationToken) is { } unrestorable)
+                record = record with { Operation = record.Operation with { Failure = unrestorable } };
             if (json)
                 Print(RestoreDocument.Of(source.Name, record, passedOver, agent.TimeProvider.GetUtcNow()));
             else if (record.Outcome is { } outcome)
@@ -148,11 +152,28 @@ internal static class RestoreCommand
 
         private void Print(RestoreDocument document) => JsonDocuments.Print(terminal.Output, document, JsonDocuments.Readably.RestoreDocument);
 
-        private ExitCode Fail(BackupException failure)
+        private async Task<ExitCode> FailAsync(BackupException failure, RestoreWish wish, CancellationToken cancellationToken)
         {
+            var told = await WithWhatFollowsAsync(RunFailure.Of(failure), wish, cancellationToken) ?? RunFailure.Of(failure);
             if (json)
-                Print(RestoreDocument.Of(source.Name, failure));
-            return Tell(RunFailure.Of(failure));
+                Print(RestoreDocument.Of(source.Name, told));
+            return Tell(told);
+        }
+
+        /// <summary>Where no backup is left, whether a new one is being made is the next question.</summary>
+        /// <returns>Null when there is one.</returns>
+        private async Task<RunFailure?> WithWhatFollowsAsync(RunFailure? failure, RestoreWish wish, CancellationToken cancellationToken)
+        {
+            if (failure is not { Kind: FailureKind.Verification } || wish is not { Id: null, At: null })
+                return null;
+            var noun = source.Source.Noun.English;
+            if (!source.Source.Inspection.Exists)
+                return failure with { Hint = $"no new backup can be made, because the {noun} is gone as well; {failure.Hint}" };
+            var works = (await agent.States.ReadAsync(cancellationToken)).Agent.Works;
+            var follows = works
+                ? $"the agent sets it aside and makes a new backup of what the {noun} holds now, if that is sound, within a minute; ask for it: {commands.Of("status", source.Name)}"
+                : $"no agent runs that would make a new backup of what the {noun} holds now; make one: {commands.Backup(source.Name)}, and set the corrupt one aside: {commands.VerifyAll(source.Name)}";
+            return failure with { Hint = $"{follows}. For the older state: {failure.Hint}" };
         }
 
         /// <summary>A failure that has no exit code of its own here is a failed restore.</summary>

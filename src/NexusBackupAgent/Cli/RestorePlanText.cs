@@ -43,10 +43,12 @@ internal static class RestorePlanText
         }
 
         foreach (var user in preview.Users)
-            yield return ("open in", $"process {user}");
+            yield return ("open in", $"process {user}{(preview.NeedsStop ? ": stop it before the restore, or the restore is refused" : "")}");
         foreach (var (name, text) in Service(preview))
             yield return (name, text);
         yield return ("room", $"{Readable.Size(preview.Needed)} needed{(backup.Manifest.IsCommitted ? "" : " or more: nobody knows the length of a hand-made backup")}, {(preview.Available is { } there ? Readable.Size(there) : "an unknown amount")} there");
+        if (preview.NeedsForce)
+            yield return ("to do it", "the same command with --force in place of --dry-run");
         yield return ("last drill", lastDrill switch
         {
             null => "no drill yet",

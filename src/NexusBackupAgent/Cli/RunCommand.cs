@@ -21,13 +21,13 @@ internal static class RunCommand
 
     public static Command Create(CommandContext context, ServeAgent serve)
     {
-        var format = new Option<string>("--log-format") { Description = "text, the default: lines for people and journald; json: one object a line", HelpName = "FORMAT" };
-        format.AcceptOnlyFromAmong("text", "json");
+        var format = new Option<string>("--log-format") { Description = context.Say("text, the default: lines for people and journald; json: one object a line", "text（既定）: 人とjournald向けの行。json: 1行に1オブジェクト"), HelpName = "FORMAT" };
+        format.OneOf("text", "json");
         var command = new TaughtCommand(
             "run",
-            "Run the agent: scheduled backups, /metrics and /api/v1/health, until Ctrl-C or SIGTERM.",
-            "nexus-backup run --config /etc/nexus-backup/nexus-backup.yml",
-            "nexus-backup run --log-format json")
+            context.Say("Run the agent: scheduled backups, /metrics and /api/v1/health, until Ctrl-C or SIGTERM.", "エージェントを実行する: スケジュールによるバックアップ、/metrics、/api/v1/health。Ctrl-CかSIGTERMまで。"),
+            new("nexus-backup run --config /etc/nexus-backup/nexus-backup.yml"),
+            new("nexus-backup run --log-format json"))
         {
             format,
         };

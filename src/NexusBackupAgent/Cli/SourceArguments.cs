@@ -23,8 +23,13 @@ internal static class SourceArguments
     private static void RefuseOptions(ArgumentResult result)
     {
         if (result.Tokens.FirstOrDefault(token => token.Value.StartsWith("--", StringComparison.Ordinal)) is { } token)
-            result.AddError($"there is no option '{token.Value}'");
+            result.AddError($"there is no option '{token.Value}'{(NearestWord.Find(token.Value, OptionsOf(result)) is { } nearest ? $"; did you mean '{nearest}'?" : "")}");
     }
+
+    private static IReadOnlyList<string> OptionsOf(ArgumentResult result) =>
+        result.Parent is CommandResult { Command: var command, Parent: var parent }
+            ? [.. command.Options.Concat((parent as CommandResult)?.Command.Options ?? []).Select(option => option.Name)]
+            : [];
 
     /// <summary>An argument of one source name or none, completed from the configuration.</summary>
     public static Argument<string?> AtMostOne(CommandContext context, string description)
@@ -70,18 +75,32 @@ internal static class SourceArguments
         return new BackupException(FailureKind.NotFound, $"there is no {what} '{name}'", hint);
     }
 
-    private static IEnumerable<CompletionItem> Complete(CommandContext context, CompletionContext completion)
+    /// <summary>The backups of the source that is named, newest first.</summary>
+    /// <param name="source">The argument that names it.</param>
+    public static void CompleteBackups(CommandContext context, Option<string?> id, Argument<string> source) =>
+        id.CompletionSources.Add(completion => Quietly(context, completion, configuration =>
+        {
+            var name = completion.ParseResult.GetValue(source);
+            var found = Agent.Find(configuration, context.TimeProvider).Where(candidate => candidate.Name == name);
+            return found.SelectMany(candidate => candidate.Source.Catalog.ListAsync(CancellationToken.None).GetAwaiter().GetResult())
+                .Select((backup, index) => new CompletionItem(backup.Id.Value, sortText: $"{index:D9}"));
+        }));
+
+    private static IEnumerable<CompletionItem> Complete(CommandContext context, CompletionContext completion) =>
+        Quietly(context, completion, configuration => configuration.Sources
+            .SelectMany(source => source.Settings.Find(before: []).Found)
+            .Select(source => new CompletionItem(source.Name)));
+
+    /// <summary>Somebody is typing: this is no moment for an error.</summary>
+    private static IReadOnlyList<CompletionItem> Quietly(CommandContext context, CompletionContext completion, Func<AgentConfiguration, IEnumerable<CompletionItem>> find)
     {
         try
         {
-            var (configuration, _) = context.ReadConfiguration(context.FindConfiguration(completion.ParseResult));
-            return [.. (configuration?.Sources ?? [])
-                .SelectMany(source => source.Settings.Find(before: []).Found)
-                .Select(source => new CompletionItem(source.Name))];
+            return context.ReadConfiguration(context.FindConfiguration(completion.ParseResult)).Configuration is { } configuration ? [.. find(configuration)] : [];
         }
         catch (Exception unavailable) when (unavailable is BackupException || IoFailure.IsKnown(unavailable))
         {
-            return []; // somebody is typing: this is no moment for an error
+            return [];
         }
     }
 }

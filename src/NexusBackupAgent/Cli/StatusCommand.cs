@@ -1,155 +1,195 @@
 using System.CommandLine;
-using Spectre.Console;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Runbook;
-using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Cli;
 
-/// <summary><c>nexus-backup status</c>: how well everything is protected, on one screen.</summary>
+/// <summary><c>nexus-backup status [SOURCE…] [--check]</c>: how well everything is protected, on one screen.</summary>
 internal static class StatusCommand
 {
     public static Command Create(CommandContext context)
     {
-        var json = CommandContext.Json();
+        var names = SourceArguments.Several(context, "SOURCE", context.Say("Only these sources. Default: all", "対象のソース。既定: すべて"));
+        var check = new Option<bool>("--check")
+        {
+            Description = context.Say(
+                "For scripts and cron: print nothing while every level is OK or NEW; otherwise a line for each reason, and the exit code of the most severe",
+                "スクリプト・cron向け: 全レベルがOKまたはNEWなら何も出力しない。それ以外は理由を1行ずつ出力し、最も重大な理由の終了コードで終わる"),
+        };
+        var json = context.Json();
         var command = new TaughtCommand(
             "status",
-            "One screen: each source's newest good backup, its age and level (OK, L1, L2, L3; NEW before the first backup), the next run, the last failure, the disks, and whether an agent runs.",
-            "nexus-backup status",
-            "nexus-backup status --json | jq -r .level")
+            context.Say(
+                "One screen: each source's newest good backup, its age and level (OK, L1, L2, L3; NEW before the first backup), the next run, the last failure, the disks, and whether an agent runs. Exit code 0; with --check it tells the state.",
+                "1画面で表示: 各ソースの最新の正常バックアップ、経過時間、レベル（OK、L1、L2、L3、初回前はNEW）、次回実行、直近の失敗、ディスク、エージェントの稼働。終了コードは0。--check では状態を示す。"),
+            new("nexus-backup status", context.Say("everything", "すべて")),
+            new("nexus-backup status itsm", context.Say("one source", "1つのソース")),
+            new("nexus-backup status --check", context.Say("silent while all is well; its exit code says what is not", "正常なら出力なし。異常は終了コードで示す")),
+            new("nexus-backup status --json | jq -r .level"))
         {
-            json,
+            names, check, json,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var session = context.OpenAgent(parsed, needsState: true);
             var look = await session.Agent.States.ReadAsync(cancellationToken);
             var sources = new List<SourceState>();
-            foreach (var source in session.Agent.Roster.Current)
-                sources.Add(await look.OfAsync(source, cancellationToken, withOrphans: true));
+            var isCheck = parsed.GetValue(check);
+            var chosen = isCheck ? SourceArguments.ChooseSome(session.Agent.Roster.Current, parsed.GetValue(names)!) : SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
+            foreach (var source in chosen)
+                sources.Add(await look.OfAsync(source, cancellationToken, withOrphans: !isCheck));
 
             var commands = context.CommandsOf(parsed);
+            var verdict = new StatusCheck(look.Agent, sources, context.Language);
             if (parsed.GetValue(json))
                 JsonDocuments.Print(context.Terminal.Output, StatusDocument.Of(look.Agent, sources, commands), JsonDocuments.Readably.StatusDocument);
+            else if (isCheck)
+                verdict.Print(context.Terminal);
             else
-                new Screen(context.Terminal, look.Agent, commands, session.Agent.Configuration.TimeZone).Print(sources);
-            return (int)ExitCode.Done;
+                new Screen(context.Terminal, look.Agent, commands, session.Agent.Configuration.TimeZone, context.Language).Print(sources);
+            return (int)(isCheck ? verdict.Code : ExitCode.Done);
         });
         return command;
     }
 
-    private sealed class Screen(Terminal terminal, AgentState agent, Commands commands, TimeZoneInfo zone)
+    private sealed class Screen(Terminal terminal, AgentState agent, Commands commands, TimeZoneInfo zone, Language language)
     {
         public void Print(IReadOnlyList<SourceState> sources)
         {
-            terminal.Line(AgentLine());
+            PrintAgent();
             foreach (var reason in agent.Reasons)
-                terminal.Line($"{Readable.Coloured(reason.Level)} {Readable.Plain(reason.Reason.English)}");
+                terminal.Paragraph($"{Readable.Coloured(reason.Level)} ", In(reason.Reason));
             terminal.Output.WriteLine();
-            terminal.Table(Sources(sources));
+            PrintSources(sources);
             foreach (var source in sources)
                 PrintDetails(source);
             terminal.Output.WriteLine();
-            terminal.Table(Stores());
-            foreach (var store in agent.Stores.Values)
-            {
-                if (store.Failure is { } failure)
-                    terminal.Line($"{Readable.Coloured(store.Level)} {Readable.Plain(failure.Message)} — next: {Readable.Plain(failure.Hint)}");
-            }
+            PrintStores();
         }
 
-        private string AgentLine() => agent switch
-        {
-            { IsStuck: true, LastBeat: { } beat } =>
-                $"agent [red]running, but its scheduler has stopped[/] since {Readable.Time(beat, zone)} — next: systemctl restart nexus-backup",
-            { IsRunning: true } => "agent [green]running[/]",
-            { LastBeat: null } => "[yellow]no agent[/] has run here yet — next: nexus-backup run (or systemctl start nexus-backup)",
-            { LastBeat: { } at } => $"agent [red]not running[/] since {Readable.Time(at, zone)} — next: systemctl start nexus-backup (or nexus-backup run)",
-        };
+        private string In(Bilingual text) => text.In(language);
 
-        private Table Sources(IReadOnlyList<SourceState> sources)
+        private string At(DateTimeOffset instant) => $"{ValueText.Minute(instant, zone)} {Readable.Zone(zone, instant)}";
+
+        private void PrintAgent()
         {
-            var table = Columns("source", "level", "newest good backup", "age", "backups", "next run");
+            var (state, next) = StatusText.OfAgent(agent, commands, zone);
+            var colour = agent switch { { Works: true } => "green", { IsRunning: false, LastBeat: null } => "yellow", _ => "red" };
+            terminal.Paragraph($"[{colour}]{In(StatusText.Agent)}[/]: ", In(state), next, In(StatusText.Next));
+        }
+
+        private void PrintSources(IReadOnlyList<SourceState> sources)
+        {
+            var label = Readable.Zone(zone, [.. sources.Select(source => source.NewestGood?.CapturedAt).Concat(sources.Select(source => source.NextRun)).OfType<DateTimeOffset>()]);
+            var table = new FittedTable(
+                longest: 0,
+                new Column(In(StatusText.Source)), new Column(In(StatusText.Level)), new Column($"{In(StatusText.NewestGood)} {label}"), new Column(In(StatusText.Age), IsRight: true), new Column(In(StatusText.Backups), IsRight: true), new Column(In(StatusText.NextRun)));
             foreach (var source in sources)
             {
-                var good = source.NewestGood;
-                table.AddRow(
-                    $"[bold]{Readable.Plain(source.Name)}[/]",
-                    Readable.Coloured(source.Level, source.IsNew),
-                    source.IsUnreadable ? ValueText.Unreadable.English : good is null ? "none" : Readable.Time(good.CapturedAt, zone),
-                    source.Age is { } age ? Readable.Duration(age) : "",
-                    source.IsUnreadable ? "?" : source.Backups.Count.ToString(System.Globalization.CultureInfo.InvariantCulture),
-                    source.Activity?.RunStartedAt is { } started ? $"running for {Readable.Duration(source.Now - started)}"
-                        : source.NextRun is { } next ? Readable.Time(next, zone) : "manual only");
+                table.Add(
+                    new Cell(source.Name, "bold"),
+                    Readable.LevelCell(agent.LevelOf(source), source.IsNew),
+                    source.IsUnreadable ? In(StatusText.Unknown) : source.NewestGood is { } good ? ValueText.Minute(good.CapturedAt, zone) : In(StatusText.None),
+                    source.Age is { } age ? In(SpanText.Measured(age)) : "",
+                    source.IsUnreadable ? "?" : source.Backups.Count,
+                    In(StatusText.Run(agent, source, zone)));
             }
 
-            return table;
+            table.Print(terminal);
         }
 
         private void PrintDetails(SourceState source)
         {
-            var name = Readable.Plain(source.Name);
-            foreach (var reason in source.Reasons)
-                terminal.Line($"{Readable.Coloured(reason.Level)} {name}: {Readable.Plain(reason.Reason.English)}");
-            if (source is { ListFailure: { } unread, Store.Failure: null })
-                terminal.Line($"   {name}: {Readable.Plain(unread.Message)} — next: {Readable.Plain(unread.Hint)}");
-            if (source.LastFailure is { } failure)
-                terminal.Line($"   {name}: {Readable.Plain(StatusText.OfLastRun(failure, source, commands))}");
-            if (source.LastDrill is { } drill)
-                terminal.Line($"   {name}: {Sentence(drill, name)}");
-            if (source.HookFailure is { } hook)
-                terminal.Line($"   {name}: the last hook failed: {Readable.Plain(hook.Message)} — next: {Readable.Plain(hook.Hint)}");
-            foreach (var restore in StatusText.OfRestores(source, commands))
-                terminal.Line($"[red]![/]  {name}: {Readable.Plain(restore)}");
-            foreach (var review in source.Reviews.Where(review => review.Missing.Count > 0))
-                terminal.Line($"   {name}: {Readable.Plain(Sentence(review))}");
-            foreach (var unknown in source.Backups.Where(backup => backup is { Unreadable: not null, IsSetAside: false }))
-                terminal.Line($"   {name}: {Readable.Plain(unknown.File)} is not known to be good: {Readable.Plain(unknown.Unreadable!.Message)} — next: {Readable.Plain(unknown.Unreadable.Hint)}");
-            foreach (var trouble in source.Backups.SelectMany(backup => backup.AllTroubles))
-                terminal.Line($"   {name}: {Readable.Plain(trouble.File)} is damaged: {Readable.Plain(trouble.Reason)} — next: {Readable.Plain(trouble.Remedy)}");
-            foreach (var orphan in source.Orphans)
-                terminal.Line($"   {name}: {Readable.Plain(orphan.File)} is no backup: {Readable.Plain(orphan.Reason)}");
-        }
-
-        private string Sentence(LastDrill drill, string name)
-        {
-            var at = $"restore drill of {Readable.Time(drill.EndedAt, zone)}";
-            if (!drill.Passed)
-                return $"[red]{at} failed[/]: {Readable.Plain(drill.Reason!)} — next: nexus-backup drill '{name}'";
-            var age = drill.DataAge is { } old ? $", of data that was {Readable.Duration(old)} old" : "";
-            return $"{at}: recovered in {Readable.Seconds(drill.Took)}{age}";
-        }
-
-        private string Sentence(MissingBackups review)
-        {
-            const int Most = 5;
-            var times = review.Missing.Take(Most).Select(at => TimeZoneInfo.ConvertTime(at, zone).ToString("yyyy-MM-dd HH:mm", System.Globalization.CultureInfo.InvariantCulture));
-            return $"{review.Missing.Count} of {review.Expected} {review.Schedule} backups {(review.Missing.Count == 1 ? "is" : "are")} missing: {string.Join(", ", times)}{(review.Missing.Count > Most ? ", …" : "")}";
-        }
-
-        private Table Stores()
-        {
-            var table = Columns("store", "level", "used", "available", "path");
-            foreach (var store in agent.Stores.Values)
+            var mark = $"   {Readable.Plain(source.Name)}: ";
+            if (agent.RefusalOf(source) is { } refusal)
             {
-                table.AddRow(
-                    Readable.Plain(store.Name),
-                    Readable.Coloured(store.Level),
-                    store.Space is { } space ? Readable.Percent(space.UsedRatio) : "?",
-                    store.Space is { } room ? Readable.Size(room.Available) : "?",
-                    Readable.Plain(store.Path));
+                terminal.Paragraph(mark, In(DiagnosisTexts.Blind(agent, SystemUser.Current.Name, refusal)), NextStep.Command(commands.As(agent.OtherOwner!.Value, "status")), In(StatusText.Next));
+                return;
             }
 
-            return table;
+            foreach (var reason in source.Reasons)
+                terminal.Paragraph($"{Readable.Coloured(reason.Level)} {Readable.Plain(source.Name)}: ", In(reason.Reason));
+            if (source is { ListFailure: { } unread, Store.Failure: null })
+                terminal.Paragraph(mark, In(Bilingual.Quoted(unread.Message)), NextStep.Hint(unread.Hint), In(StatusText.Next));
+            if (source.LastFailure is { } failure)
+                Tell(mark, StatusText.OfLastRun(failure, source, commands));
+            if (source.LastDrill is { } drill)
+                Tell(drill.Passed ? mark : $"[red]![/]  {Readable.Plain(source.Name)}: ", StatusText.OfDrill(drill, source.Name, commands, At(drill.EndedAt)));
+            if (source.HookFailure is { } hook)
+                Tell(mark, StatusText.OfHook(hook));
+            foreach (var restore in StatusText.OfRestores(source, commands))
+                Tell($"[red]![/]  {Readable.Plain(source.Name)}: ", restore);
+            foreach (var review in source.Reviews.Where(review => review.Missing.Count > 0))
+                terminal.Paragraph(mark, In(StatusText.OfMissing(review, zone)));
+            foreach (var unknown in source.Backups.Where(backup => backup is { Unreadable: not null, IsSetAside: false }))
+                Tell(mark, StatusText.OfUnknown(unknown));
+            foreach (var trouble in source.Backups.SelectMany(backup => backup.AllTroubles))
+                Tell(mark, StatusText.OfTrouble(trouble));
+            foreach (var orphan in source.Orphans)
+                terminal.Paragraph(mark, In(StatusText.OfOrphan(orphan)));
         }
 
-        private static Table Columns(params string[] headers)
+        private void Tell(string mark, (Bilingual Text, NextStep? Next) told) => terminal.Paragraph(mark, In(told.Text), told.Next, In(StatusText.Next));
+
+        private void PrintStores()
         {
-            var table = new Table().Border(TableBorder.None);
-            foreach (var header in headers)
-                table.AddColumn(new TableColumn($"[dim]{header}[/]").NoWrap().PadLeft(0).PadRight(2));
-            return table;
+            var table = new FittedTable(
+                longest: 4,
+                new Column(In(StatusText.Store)), new Column(In(StatusText.Level)), new Column(In(StatusText.Used), IsRight: true), new Column(In(StatusText.Available), IsRight: true), new Column(In(StatusText.Path)));
+            foreach (var store in agent.Stores.Values)
+            {
+                table.Add(
+                    store.Name,
+                    Readable.LevelCell(agent.Refusal(store.Failure) is null ? store.Level : null),
+                    store.Space is { } space ? Readable.Percent(space.UsedRatio) : "?",
+                    store.Space is { } room ? Readable.Size(room.Available) : "?",
+                    store.Path);
+            }
+
+            table.Print(terminal);
+            foreach (var store in agent.Stores.Values)
+            {
+                if (store.Failure is { } failure && agent.Refusal(failure) is null)
+                    terminal.Paragraph($"{Readable.Coloured(store.Level)} ", In(Bilingual.Quoted(failure.Message)), NextStep.Hint(failure.Hint), In(StatusText.Next));
+            }
         }
     }
+}
+
+/// <summary>What <c>status --check</c> says: nothing while all is well.</summary>
+internal sealed class StatusCheck(AgentState agent, IReadOnlyList<SourceState> sources, Language language)
+{
+    /// <summary>Of the most severe reason.</summary>
+    public ExitCode Code => ExitCodes.MostSevere([
+        .. Reasons.Select(reason => CodeOf(reason.Reason.Cause)),
+        .. agent.IsBlindOnAny(sources) ? (ExitCode[])[ExitCode.BackupFailed] : [],
+    ]);
+
+    private IEnumerable<(string Subject, EscalationReason Reason)> Reasons =>
+    [
+        .. agent.Reasons.Select(reason => ("agent", reason)),
+        .. sources.Where(source => agent.RefusalOf(source) is null).SelectMany(source => source.Reasons.Select(reason => (source.Name, reason))),
+    ];
+
+    public void Print(Terminal terminal)
+    {
+        foreach (var (subject, reason) in Reasons.OrderByDescending(told => told.Reason.Level))
+            terminal.Line($"{Readable.Coloured(reason.Level)} {Readable.Plain(subject)}: {Readable.Plain(reason.Reason.In(language))}");
+        foreach (var source in sources)
+        {
+            if (agent.RefusalOf(source) is { } refusal)
+                terminal.Line($"– {Readable.Plain(source.Name)}: {Readable.Plain(DiagnosisTexts.Blind(agent, SystemUser.Current.Name, refusal).In(language))}");
+        }
+    }
+
+    private static ExitCode CodeOf(EscalationCause cause) => cause switch
+    {
+        EscalationCause.Corrupt or EscalationCause.AllCorrupt or EscalationCause.SelfTestFailed => ExitCode.VerificationFailed,
+        EscalationCause.RestoreFailed or EscalationCause.DrillFailed or EscalationCause.DrillOverdue => ExitCode.RestoreFailed,
+        EscalationCause.StorageFull => ExitCode.StoreFull,
+        _ => ExitCode.BackupFailed,
+    };
 }

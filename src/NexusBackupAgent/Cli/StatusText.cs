@@ -1,34 +1,108 @@
+using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Runbook;
+using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Cli;
 
-/// <summary>What <c>status</c> says of a source's last run and last restore when they failed, with the next command.</summary>
+/// <summary>What <c>status</c> says, in both languages side by side, each with the next command.</summary>
 internal static class StatusText
 {
-    /// <summary>With its time: what it met may be over. After a restore only a backup is left to do.</summary>
-    public static string OfLastRun(RunFailure failure, SourceState source, Commands commands)
+    private const int MostTimes = 5;
+
+    public static readonly Bilingual Agent = new("agent", "エージェント");
+    public static readonly Bilingual Next = new("next", "次の対応");
+    public static readonly Bilingual Source = new("source", "ソース");
+    public static readonly Bilingual Level = new("level", "レベル");
+    public static readonly Bilingual NewestGood = new("newest good", "最新の正常");
+    public static readonly Bilingual Age = new("age", "経過");
+    public static readonly Bilingual Backups = new("backups", "件数");
+    public static readonly Bilingual NextRun = new("next run", "次回実行");
+    public static readonly Bilingual Store = new("store", "格納先");
+    public static readonly Bilingual Used = new("used", "使用率");
+    public static readonly Bilingual Available = new("available", "空き");
+    public static readonly Bilingual Path = new("path", "パス");
+    public static readonly Bilingual Unknown = new("unknown", "不明");
+    public static readonly Bilingual None = new("none", "なし");
+
+    public static (Bilingual State, NextStep? Next) OfAgent(AgentState agent, Commands commands, TimeZoneInfo zone)
     {
-        var zone = source.Source.Source.Zone;
-        var told = $"last run{(source.Activity?.LastRunAt is { } at ? $", {ValueText.Minute(at, zone)}" : "")}: {failure.Message}";
-        return source.RestoredAt is { } restored
-            ? $"{told}; restored since, {ValueText.Minute(restored, zone)} — next: {commands.Backup(source.Name)}"
-            : $"{told} — next: {commands.HintOf(failure, source.Name)}";
+        return agent switch
+        {
+            { IsStuck: true, LastBeat: { } beat } => (new($"running, but its scheduler has stopped since {At(beat)}", $"プロセスは稼働中、スケジューラは {At(beat)} から停止"), NextStep.Command(Commands.RestartService) with { Comment = commands.OrRestart }),
+            { IsRunning: true } => (new("running", "稼働中"), null),
+            { LastBeat: null } => (new("not running, and no agent has run here yet: nothing starts the schedules", "停止中（稼働実績なし）。スケジュールは実行されない"), NextStep.Command(Commands.StartService) with { Comment = commands.OrStart }),
+            { LastBeat: { } at } => (new($"not running since {At(at)}: nothing starts the schedules", $"{At(at)} から停止中。スケジュールは実行されない"), NextStep.Command(Commands.StartService) with { Comment = commands.OrStart }),
+        };
+
+        string At(DateTimeOffset instant) => $"{ValueText.Minute(instant, zone)} {Readable.Zone(zone, instant)}";
     }
 
+    /// <summary>When it runs next, or why it won't.</summary>
+    public static Bilingual Run(AgentState agent, SourceState source, TimeZoneInfo zone) => source switch
+    {
+        { RunStartedAt: { } started } => SpanText.Measured(source.Now - started) is var since ? new($"running for {since.English}", $"実行中（{since.Japanese}）") : default,
+        { NextRun: null } => new("manual only", "手動のみ"),
+        _ when !agent.Works => new("– (no agent)", "–（停止中）"),
+        { NextRun: { } next } => Bilingual.Same(ValueText.Minute(next, zone)),
+    };
+
+    /// <summary>With its time: what it met may be over. After a restore only a backup is left to do.</summary>
+    public static (Bilingual Text, NextStep? Next) OfLastRun(RunFailure failure, SourceState source, Commands commands)
+    {
+        var zone = source.Source.Source.Zone;
+        var at = source.Activity?.LastRunAt is { } ended ? ValueText.Minute(ended, zone) : null;
+        var told = new Bilingual($"last run{(at is null ? "" : $", {at}")}: {failure.Message}", $"前回の実行{(at is null ? "" : $"（{at}）")}: 「{failure.Message}」");
+        return source.RestoredAt is { } restored
+            ? (new($"{told.English}; restored since, {ValueText.Minute(restored, zone)}", $"{told.Japanese}。その後 {ValueText.Minute(restored, zone)} にリストア済み"), NextStep.Command(commands.Backup(source.Name)))
+            : (told, NextStep.Hint(commands.HintOf(failure, source.Name)));
+    }
+
+    /// <param name="at">When it ended.</param>
+    public static (Bilingual Text, NextStep? Next) OfDrill(LastDrill drill, string source, Commands commands, string at)
+    {
+        if (!drill.Passed)
+            return (new($"restore drill of {at} failed: {drill.Reason}", $"{at} のリストア訓練が失敗: 「{drill.Reason}」"), NextStep.Command(commands.Of("drill", source)));
+        var took = Readable.Seconds(drill.Took);
+        var age = drill.DataAge is { } old ? SpanText.Measured(old) : default;
+        return (new(
+            $"restore drill of {at}: recovered in {took}{(drill.DataAge is null ? "" : $", of data that was {age.English} old")}",
+            $"{at} のリストア訓練: {took} で復元{(drill.DataAge is null ? "" : $"（{age.Japanese}前のデータ）")}"), null);
+    }
+
+    public static (Bilingual Text, NextStep? Next) OfHook(RunFailure hook) =>
+        (new($"the last hook failed: {hook.Message}", $"前回のフックが失敗: 「{hook.Message}」"), NextStep.Hint(hook.Hint));
+
     /// <summary>The one over the live source that nothing good followed; one elsewhere that died, which left nothing to mend but itself.</summary>
-    public static IEnumerable<string> OfRestores(SourceState source, Commands commands)
+    public static IEnumerable<(Bilingual Text, NextStep? Next)> OfRestores(SourceState source, Commands commands)
     {
         var zone = source.Source.Source.Zone;
         if (source.FailedRestore is { } failed)
-            yield return $"{Ended(failed, zone)} — next: {FailedRestore.InOneSentence(source.Name, source.Source.Source.Source, commands)}";
+            yield return (Ended(failed, zone), NextStep.Hint(FailedRestore.InOneSentence(source.Name, source.Source.Source.Source, commands)));
         if (source.RestoreToMend is { IsOverLive: false } elsewhere)
-            yield return $"{Ended(elsewhere, zone)} — next: run that restore again";
+            yield return (Ended(elsewhere, zone), NextStep.Hint("run that restore again"));
     }
 
-    private static string Ended(Operation restore, TimeZoneInfo zone) => restore.Failure is { Kind: not FailureKind.Died } failure
-        ? $"a restore failed at {Readable.Time(restore.EndedAt!.Value, zone)} ({failure.Message})"
-        : $"a restore was interrupted at {Readable.Time(restore.StartedAt, zone)} ({restore.Detail})";
+    public static Bilingual OfMissing(MissingBackups review, TimeZoneInfo zone)
+    {
+        var times = string.Join(", ", review.Missing.Take(MostTimes).Select(at => ValueText.Minute(at, zone))) + (review.Missing.Count > MostTimes ? ", …" : "");
+        return new(
+            $"{review.Missing.Count} of {review.Expected} {review.Schedule} backups {(review.Missing.Count == 1 ? "is" : "are")} missing: {times}",
+            $"{review.Schedule} のバックアップ{review.Expected}件中{review.Missing.Count}件が欠落: {times}");
+    }
+
+    public static (Bilingual Text, NextStep? Next) OfUnknown(Backup backup) =>
+        (new($"{backup.File} is not known to be good: {backup.Unreadable!.Message}", $"{backup.File} が正常か不明: 「{backup.Unreadable.Message}」"), NextStep.Hint(backup.Unreadable.Hint));
+
+    public static (Bilingual Text, NextStep? Next) OfTrouble(SidecarTrouble trouble) =>
+        (new($"{trouble.File} is damaged: {trouble.Reason}", $"{trouble.File} が損傷: 「{trouble.Reason}」"), NextStep.Hint(trouble.Remedy));
+
+    public static Bilingual OfOrphan(Orphan orphan) =>
+        new($"{orphan.File} is no backup: {orphan.Reason}", $"{orphan.File} はバックアップではない: 「{orphan.Reason}」");
+
+    private static Bilingual Ended(Operation restore, TimeZoneInfo zone) => restore.Failure is { Kind: not FailureKind.Died } failure
+        ? Readable.Time(restore.EndedAt!.Value, zone) is var at ? new($"a restore failed at {at} ({failure.Message})", $"{at} にリストアが失敗（「{failure.Message}」）") : default
+        : Readable.Time(restore.StartedAt, zone) is var began ? new($"a restore was interrupted at {began} ({restore.Detail})", $"{began} 開始のリストアが中断（「{restore.Detail}」）") : default;
 }

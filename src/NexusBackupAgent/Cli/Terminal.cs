@@ -70,6 +70,40 @@ internal sealed class Terminal
     /// <summary>A line of data that may be longer than the screen is wide.</summary>
     public void Line(string markup) => Screen.Write(new LongLine(markup));
 
+    /// <summary>Cells of a line on the output; a pipe has no end of a line.</summary>
+    public int Width => IsWatched ? Screen.Profile.Width : Unlimited;
+
+    /// <summary>A sentence, broken between its words where the screen ends.</summary>
+    /// <param name="mark">Before it, as markup; what follows its first line is indented as far.</param>
+    /// <param name="text">Without markup.</param>
+    /// <param name="next">What to do next, which begins a line of its own on a screen; null when there is nothing.</param>
+    /// <param name="nextWord">Before that: <c>next</c> in the language of the text.</param>
+    public void Paragraph(string mark, string text, NextStep? next = null, string nextWord = "next")
+    {
+        if (!IsWatched)
+        {
+            Line($"{mark}{Markup.Escape(text)}{(next is null ? "" : $" — {nextWord}: {Markup.Escape(next.Text)}{(next.Comment is { } other ? "   " + Markup.Escape(other) : "")}")}");
+            return;
+        }
+
+        var indent = Wrapping.Width(Markup.Remove(mark));
+        Print(mark, text, indent);
+        if (next is { IsCommand: false })
+            Print($"{new string(' ', indent)}{nextWord}: ", next.Text, indent);
+        else if (next is not null)
+            Line($"{new string(' ', indent)}{nextWord}: {Markup.Escape(next.Text)}");
+        if (next?.Comment is { } comment)
+            Print(new string(' ', indent), comment, indent);
+    }
+
+    private void Print(string mark, string text, int indent)
+    {
+        var lines = Wrapping.Lines(text, Width - indent, Wrapping.Width(Markup.Remove(mark)) - indent);
+        Line(mark + Markup.Escape(lines[0]));
+        foreach (var line in lines.Skip(1))
+            Line(new string(' ', indent) + Markup.Escape(line));
+    }
+
     /// <summary>A table. A narrow terminal wraps its lines by itself, so that a file name can be copied whole.</summary>
     public void Table(Table table)
     {
@@ -150,6 +184,19 @@ internal sealed class LastingWriter(TextWriter writer) : TextWriter
             Failure ??= failure;
         }
     }
+}
+
+/// <summary>What to do next.</summary>
+/// <param name="Text">One line.</param>
+/// <param name="IsCommand">Whether it is a command, and stays whole so that it can be copied. If not, it is a sentence.</param>
+internal sealed record NextStep(string Text, bool IsCommand)
+{
+    /// <summary>A second way, which a screen shows below the command.</summary>
+    public string? Comment { get; init; }
+
+    public static NextStep Command(string line) => new(line, IsCommand: true);
+
+    public static NextStep Hint(string sentence) => new(sentence, IsCommand: false);
 }
 
 /// <summary>

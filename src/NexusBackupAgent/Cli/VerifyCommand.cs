@@ -25,18 +25,18 @@ internal static class VerifyCommand
 
     public static Command Create(CommandContext context)
     {
-        var names = SourceArguments.Several(context, "SOURCE|ID", "Sources, or identities or file names of backups. Default: all sources");
-        var all = new Option<bool>("--all") { Description = "Every backup of the sources, not only the newest of each" };
-        var noReplacement = new Option<bool>("--no-replacement") { Description = "Start no new backup in place of a corrupt one; a running agent does within a minute" };
-        var selfTest = new Option<bool>("--self-test") { Description = "Damage copies of a sample in scratch space and prove that each check finds what it ought to; no backup is touched" };
-        var json = CommandContext.Json();
+        var names = SourceArguments.Several(context, "SOURCE|ID", context.Say("Sources, or identities or file names of backups. Default: all sources", "ソース、またはバックアップのIDかファイル名。既定: 全ソース"));
+        var all = new Option<bool>("--all") { Description = context.Say("Every backup of the sources, not only the newest of each", "各ソースの最新だけでなく、すべてのバックアップ") };
+        var noReplacement = new Option<bool>("--no-replacement") { Description = context.Say("Start no new backup in place of a corrupt one; a running agent does within a minute", "破損バックアップの代替を取得しない（稼働中のエージェントは1分以内に取得する）") };
+        var selfTest = new Option<bool>("--self-test") { Description = context.Say("Damage copies of a sample in scratch space and prove that each check finds what it ought to; no backup is touched", "作業領域のサンプルのコピーを壊し、各検査が検出することを確かめる。バックアップには触れない") };
+        var json = context.Json();
         var command = new TaughtCommand(
             "verify",
-            "Read stored backups back: size, SHA-256, compression, and the source's own integrity check of the content. What two readings find corrupt is set aside as .bad and replaced by a new backup.",
-            "nexus-backup verify                              the newest backup of each source",
-            "nexus-backup verify itsm --all                   every backup of itsm",
-            "nexus-backup verify 20260214T020000Z-3f9a2c      one backup",
-            "nexus-backup verify --self-test                  prove that the checks find damage")
+            context.Say("Read stored backups back: size, SHA-256, compression, and the source's own integrity check of the content. What two readings find corrupt is set aside as .bad and replaced by a new backup.", "格納済みバックアップを読み戻す: サイズ、SHA-256、圧縮、内容の整合性検査。2回の読取りで破損と判定したものは .bad にリネームして保全し、新しいバックアップで置き換える。"),
+            new("nexus-backup verify", context.Say("the newest backup of each source", "各ソースの最新")),
+            new("nexus-backup verify itsm --all", context.Say("every backup of itsm", "itsm のすべて")),
+            new("nexus-backup verify 20260214T020000Z-3f9a2c", context.Say("one backup", "1つのバックアップ")),
+            new("nexus-backup verify --self-test", context.Say("prove that the checks find damage", "検査が破損を検出することを確かめる")))
         {
             names, all, noReplacement, selfTest, json,
         };

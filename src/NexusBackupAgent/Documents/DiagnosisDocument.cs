@@ -4,7 +4,7 @@ using NexusBackupAgent.Runbook;
 namespace NexusBackupAgent.Documents;
 
 /// <summary>One source as <c>diagnose --json</c> prints it.</summary>
-/// <param name="Cause"><c>healthy</c>, <c>A</c>, <c>B</c>, <c>C</c>, <c>DB</c>, <c>E</c> or <c>F</c>.</param>
+/// <param name="Cause"><c>healthy</c>, <c>none</c> (no box of the flowchart, yet a level), <c>A</c>, <c>B</c>, <c>C</c>, <c>DB</c>, <c>E</c> or <c>F</c>.</param>
 /// <param name="Level">Null when who looked may not see enough to name one.</param>
 /// <param name="Reasons">What asks for the level, the highest first.</param>
 /// <param name="Also">What else is wrong, as <paramref name="Cause"/> names it.</param>
@@ -25,18 +25,16 @@ internal sealed record DiagnosisDocument(
 {
     public static DiagnosisDocument Of(Diagnosis diagnosis, IReadOnlyList<string> log, Language language) => new(
         diagnosis.Source,
-        LetterOf(diagnosis.Cause),
+        DiagnosisTexts.Word(diagnosis.Cause),
         DiagnosisTexts.Of(diagnosis.Cause).Title.In(language),
         diagnosis.LevelWord,
         [.. diagnosis.Reasons.Select(reason => $"{reason.Level}: {reason.Reason.In(language)}")],
         diagnosis.Findings.Count == 0 ? null : diagnosis.Findings[0].Evidence.In(language),
-        [.. diagnosis.Findings.Skip(1).Select(finding => LetterOf(finding.Cause))],
+        [.. diagnosis.Findings.Skip(1).Select(finding => DiagnosisTexts.Word(finding.Cause))],
         [.. diagnosis.Steps.Select(step => new StepDocument(step.Number, step.Question.In(language), step.Passed, step.Evidence.In(language)))],
         diagnosis.Next,
         log,
         DiagnosisTexts.Link(diagnosis.Cause, language));
-
-    private static string LetterOf(Cause cause) => DiagnosisTexts.Of(cause).Letter is { Length: > 0 } letter ? letter : "healthy";
 }
 
 /// <param name="Passed">Null when it is not known.</param>

@@ -1,5 +1,6 @@
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Restore;
@@ -69,7 +70,7 @@ internal sealed record RestoreDocument(
 
     public static RestoreDocument Of(RestorePreview preview, LastDrill? lastDrill)
     {
-        var (backup, refusal) = (preview.Chosen.Backup, preview.Refusal);
+        var (backup, refusal) = (preview.Chosen.Backup, preview.Impossible);
         return new RestoreDocument(
             preview.Request.Name,
             "planned",
@@ -90,7 +91,7 @@ internal sealed record RestoreDocument(
     }
 
     /// <summary>Of a restore that did not begin.</summary>
-    public static RestoreDocument Of(string source, BackupException failure) => new(
+    public static RestoreDocument Of(string source, RunFailure failure) => new(
         source, "failed", Id: null, File: null, CapturedAt: null, AgeSeconds: null, Reason: null, Target: null, SafetyCopy: null, SetAside: [], Seconds: null, [], Plan: null, failure.Kind.CamelWord(), failure.Message, failure.Hint);
 }
 
@@ -105,6 +106,7 @@ internal sealed record PassedOverDocument(string Id, string File, string Reason)
 /// <param name="After">Commands, as a shell would be given them.</param>
 /// <param name="AvailableBytes">Null when that can't be asked.</param>
 /// <param name="LastDrillSeconds">Null when there was none.</param>
+/// <param name="NeedsForce">Whether the restore begins with <c>--force</c> only.</param>
 /// <param name="Chain">What is restored, in this order: the full one first, the backup itself last.</param>
 internal sealed record RestorePlanDocument(
     long OverwritesBytes,
@@ -115,7 +117,8 @@ internal sealed record RestorePlanDocument(
     long NeededBytes,
     long? AvailableBytes,
     double? LastDrillSeconds,
-    IReadOnlyList<string> Chain)
+    IReadOnlyList<string> Chain,
+    bool NeedsForce)
 {
     public static RestorePlanDocument Of(RestorePreview preview, LastDrill? lastDrill)
     {
@@ -129,7 +132,8 @@ internal sealed record RestorePlanDocument(
             preview.Needed,
             preview.Available,
             lastDrill is { Passed: true } ? Math.Round(lastDrill.Took.TotalSeconds, 3) : null,
-            [.. preview.Chosen.Backup.Chain.Reverse().Select(link => link.File)]);
+            [.. preview.Chosen.Backup.Chain.Reverse().Select(link => link.File)],
+            preview.NeedsForce);
     }
 }
 

@@ -7,14 +7,14 @@ using NexusBackupAgent.Status;
 namespace NexusBackupAgent.Documents;
 
 /// <summary>What <c>status --json</c> prints.</summary>
-/// <param name="Level">The highest of all: <c>OK</c>, <c>L1</c>, <c>L2</c> or <c>L3</c>.</param>
-internal sealed record StatusDocument(AgentDocument Agent, string Level, IReadOnlyList<SourceDocument> Sources, IReadOnlyList<StoreDocument> Stores)
+/// <param name="Level">The highest of all: <c>OK</c>, <c>L1</c>, <c>L2</c> or <c>L3</c>; null when who looks may not see enough to name one.</param>
+internal sealed record StatusDocument(AgentDocument Agent, string? Level, IReadOnlyList<SourceDocument> Sources, IReadOnlyList<StoreDocument> Stores)
 {
     /// <param name="commands">How the next command is written.</param>
     public static StatusDocument Of(AgentState agent, IReadOnlyList<SourceState> sources, Commands commands) => new(
         AgentDocument.Of(agent),
-        sources.Select(source => source.Level).Concat(agent.Stores.Values.Select(store => store.Level)).Append(agent.Level).Max().Label(),
-        [.. sources.Select(source => SourceDocument.Of(source, commands))],
+        agent.IsBlindOnAny(sources) ? null : agent.HighestWith(sources).Label(),
+        [.. sources.Select(source => SourceDocument.Of(agent, source, commands))],
         [.. agent.Stores.Values.Select(StoreDocument.Of)]);
 }
 
@@ -26,12 +26,12 @@ internal sealed record AgentDocument(bool Running, string? HeartbeatAt, string L
     public static AgentDocument Of(AgentState agent) => new(agent.IsRunning, agent.LastBeat is { } at ? JsonTime.Utc(at) : null, agent.Level.Label());
 }
 
-/// <param name="Level"><c>OK</c>, <c>NEW</c> (its first good backup is not made yet, nor due), <c>L1</c>, <c>L2</c> or <c>L3</c>.</param>
+/// <param name="Level"><c>OK</c>, <c>NEW</c> (its first good backup is not made yet, nor due), <c>L1</c>, <c>L2</c> or <c>L3</c>, of the source and its agent; null when who looks may not see enough to name one.</param>
 /// <param name="NewestGood">Null when there is none, or the store can't be read.</param>
 /// <param name="Backups">How many; null when the store can't be read.</param>
 internal sealed record SourceDocument(
     string Source,
-    string Level,
+    string? Level,
     IReadOnlyList<string> Reasons,
     BackupDocument? NewestGood,
     double? AgeSeconds,
@@ -45,12 +45,12 @@ internal sealed record SourceDocument(
     IReadOnlyList<OrphanDocument> Orphans,
     IReadOnlyList<MissingDocument> Missing)
 {
-    public static SourceDocument Of(SourceState source, Commands commands)
+    public static SourceDocument Of(AgentState agent, SourceState source, Commands commands)
     {
         var catalog = source.Source.Source.Catalog;
         return new SourceDocument(
             source.Name,
-            source.LevelWord,
+            agent.LevelWordOf(source),
             [.. source.Reasons.Select(reason => $"{reason.Level}: {reason.Reason.English}")],
             source.NewestGood is { } good ? BackupDocument.Of(catalog, good) : null,
             source.Age is { } age ? Math.Round(age.TotalSeconds) : null,

@@ -16,9 +16,12 @@ internal static class StateAccess
     public static string Mend(string stateDirectory)
     {
         var me = SystemUser.Current;
-        return OtherOwner(stateDirectory) is { IsRoot: false } owner
-            ? $"[E] run it as the agent's user, whose the state directory is: {ToolProcess.Line(["sudo", "-u", owner.ForSudo])} nexus-backup …"
-            : $"[E] run it as the agent's user; if that is {me.Name}, give it the state directory: sudo chown -R {me.Name} '{stateDirectory}'";
+        return OtherOwner(stateDirectory) switch
+        {
+            { IsRoot: false } owner => $"[E] run it as the agent's user, whose the state directory is: {ToolProcess.Line(["sudo", "-u", owner.ForSudo])} nexus-backup …",
+            { IsRoot: true } => $"[E] run it as root, whose the state directory is: sudo nexus-backup …; only if the agent itself runs as {me.Name}, root made it by mistake: sudo chown -R {me.Name} '{stateDirectory}'",
+            null => $"[E] run it as the agent's user; if that is {me.Name}, give it the state directory: sudo chown -R {me.Name} '{stateDirectory}'",
+        };
     }
 
     /// <returns>Who owns the state directory, if that is not who runs this; null when it is, or nothing tells.</returns>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Restore;
@@ -32,8 +33,8 @@ internal static class ProbeJudge
     {
         (null, null) => "any row",
         ({ } expect, null) => expect,
-        (null, { } age) => $"not older than {Hours(age)}",
-        ({ } expect, { } age) => $"{expect}, not older than {Hours(age)}",
+        (null, { } age) => $"not older than {SpanText.Limit(age).English}",
+        ({ } expect, { } age) => $"{expect}, not older than {SpanText.Limit(age).English}",
     };
 
     private static string? Mistake(Probe probe, ProbeAnswer answer, DateTimeOffset capturedAt)
@@ -55,7 +56,7 @@ internal static class ProbeJudge
             return $"it returned {text}, which is no time (ISO 8601, or Unix seconds or milliseconds)";
         if (instant - capturedAt > ClockTolerance)
             return $"it returned {text}, which is after the capture at {capturedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z; a time without offset is read as UTC";
-        return capturedAt - instant > maxAge ? $"it returned {text}, which is {Hours(capturedAt - instant)} before the capture" : null;
+        return capturedAt - instant > maxAge ? $"it returned {text}, which is {SpanText.Limit(capturedAt - instant).English} before the capture" : null;
     }
 
     private static DateTimeOffset? Instant(string text)
@@ -72,6 +73,4 @@ internal static class ProbeJudge
             ? DateTimeOffset.FromUnixTimeMilliseconds((long)milliseconds)
             : null;
     }
-
-    private static string Hours(TimeSpan span) => string.Create(CultureInfo.InvariantCulture, $"{span.TotalHours:0.##} h");
 }

@@ -95,7 +95,7 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
                 : newestFirst.Find(candidate => candidate.Backup.ManifestTrouble is not null) is { Backup: var unbelieved }
                 ? $"nexus-backup verify {unbelieved.File} says whether only its manifest is damaged, and how it is restored without; a copy of the store may have the manifest"
                 : at is null
-                    ? "look for a copy elsewhere and put it into the store's directory; a damaged one may be salvaged by hand (docs/runbook.md). This is level L3: escalate (runbook §4)"
+                    ? $"look for a copy elsewhere and put it into the store's directory; a damaged one may be salvaged by hand ({RunbookPage.Of("by-hand", Language.English)}). This is level L3: escalate, with what nexus-backup report '{source}' prints"
                     : $"leave --at out, or choose a later time (nexus-backup list '{source}')")
         {
             Brief = newestFirst is [var newest, _, ..] ? $"{none}{WhyNot(newest)}; and {newestFirst.Count - 1} more files" : null,

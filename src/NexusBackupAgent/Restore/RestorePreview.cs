@@ -28,34 +28,34 @@ internal sealed record RestorePreview(
     /// <summary>Whether commands would stop the service.</summary>
     public bool StopsService => Target.IsLive && Request.Settings.Before.Count > 0;
 
+    /// <summary>Whether it begins with --force only: something would be replaced.</summary>
+    public bool NeedsForce => SafetyCopy is not null && !Request.Force;
+
+    /// <summary>Whether who types it has to stop a program first: somebody has it open, and no command stops them.</summary>
+    public bool NeedsStop => Users.Count > 0 && !StopsService;
+
     /// <summary>Why it would not even begin; null when it would.</summary>
     public BackupException? Refusal => this switch
     {
         _ when Obstacle is { } obstacle => obstacle,
-        { SafetyCopy: not null, Request.Force: false } => NotForced(),
-        { Users.Count: > 0, StopsService: false } => Target.InUse(Users),
-        _ when Needed > Available => NoRoom(Request.Source, Target, Needed, Available.Value),
-        _ => null,
+        { NeedsForce: true } => NotForced(),
+        { NeedsStop: true } => Target.InUse(Users),
+        _ => Impossible,
     };
+
+    /// <summary>Why it can't be done however it is asked for; null when it can.</summary>
+    public BackupException? Impossible => Obstacle ?? (Needed > Available ? NoRoom(Request.Source, Target, Needed, Available.Value) : null);
 
     public static BackupException NoRoom(IBackupSource source, IRestoreTarget target, long needed, long available) => new(
         FailureKind.StoreFull,
         $"'{target.Volume}' has {ByteCount.Text(available)} available and the restore needs {ByteCount.Text(needed)}{(target.Exists ? $": the {source.Noun.English} and the safety copy of the old one" : "")}",
         $"free space there (df -h '{target.Volume}'), or restore elsewhere with --to");
 
-    private static string Words(TimeSpan age) => age switch
-    {
-        { TotalMinutes: < 1 } => $"{(int)age.TotalSeconds} s",
-        { TotalHours: < 1 } => $"{(int)age.TotalMinutes} min",
-        { TotalDays: < 1 } => $"{(int)age.TotalHours} h {age.Minutes} min",
-        _ => $"{(int)age.TotalDays} d {age.Hours} h",
-    };
-
     /// <summary>That it exists and may not be replaced.</summary>
     public BackupException NotForced()
     {
         var since = Instants.InZone(Chosen.Backup.CapturedAt, Request.Zone);
-        var lost = Target.IsLive ? $"would lose everything since {since} ({Words(Age)})" : $"would replace it with the state of {since} ({Words(Age)} ago)";
+        var lost = Target.IsLive ? $"would lose everything since {since} ({SpanText.Measured(Age).English})" : $"would replace it with the state of {since} ({SpanText.Measured(Age).English} ago)";
         return new BackupException(
             FailureKind.Restore,
             $"'{Target.Location}' exists: restoring {Chosen.Backup.File} over it {lost}{(Users.Count > 0 ? $"; it is open in {RestoreTargetInUse.OpenIn(Users)}" : "")}",

@@ -34,7 +34,7 @@ internal static class ChecklistTexts
     public static Bilingual Service(Observation seen) => seen.Agent switch
     {
         { IsRunning: false } => new("not running", "停止中"),
-        { LastBeat: { } beat } => ValueText.Duration(seen.Now - beat) is var age ? new($"active (running), heartbeat {age.English} ago", $"active (running)、ハートビート {age.Japanese}前") : default,
+        { LastBeat: { } beat } => SpanText.Measured(seen.Now - beat) is var age ? new($"active (running), heartbeat {age.English} ago", $"active (running)、ハートビート {age.Japanese}前") : default,
         _ => new("running, no heartbeat yet", "プロセス稼働中、ハートビートなし"),
     };
 
@@ -52,7 +52,7 @@ internal static class ChecklistTexts
                 : new($"{aside.File} was corrupt and is not replaced", $"{aside.File} が破損（代替バックアップ未取得）");
         if (seen.State.NewestGood is not { } good)
             return new("no good backup", "正常バックアップなし");
-        var (age, limit) = (ValueText.Duration(seen.Now - good.CapturedAt), ValueText.Hours(seen.State.Source.RpoWarning));
+        var (age, limit) = (SpanText.Measured(seen.Now - good.CapturedAt), SpanText.Limit(seen.State.Source.RpoWarning));
         return new($"{age.English} old (below {limit.English})", $"{age.Japanese}前（基準 {limit.Japanese}以内）");
     }
 

@@ -10,10 +10,18 @@ internal sealed class Commands(string? configuration)
 {
     public const string AgentLog = "journalctl -u nexus-backup --since '48 hours ago'";
 
-    /// <summary>Nobody knows whether the agent is installed as a service; the line can be pasted in both cases, because the rest is a comment for the shell.</summary>
-    public string StartAgent() => $"sudo systemctl start nexus-backup   # or, where it is no service: {Of("run")}";
+    public const string StartService = "sudo systemctl start nexus-backup";
 
-    public string RestartAgent() => $"sudo systemctl restart nexus-backup   # or, where it is no service: stop it, then {Of("run")}";
+    public const string RestartService = "sudo systemctl restart nexus-backup";
+
+    /// <summary>Nobody knows whether the agent is installed as a service; the line can be pasted in both cases, because the rest is a comment for the shell.</summary>
+    public string StartAgent() => $"{StartService}   {OrStart}";
+
+    public string RestartAgent() => $"{RestartService}   {OrRestart}";
+
+    public string OrStart => $"# or, where it is no service: {Of("run")}";
+
+    public string OrRestart => $"# or, where it is no service: stop it, then {Of("run")}";
 
     public string Backup(string source) => Of("backup", source);
 
@@ -21,8 +29,8 @@ internal sealed class Commands(string? configuration)
 
     public string PruneDryRun(string source) => Of("prune", source, "--dry-run");
 
-    /// <summary>Without <c>--force</c> the plan ends as refused where something is in place.</summary>
-    public string RestoreDryRun(string source) => Of("restore", source, "--dry-run", "--force");
+    /// <summary>The plan says whether it takes <c>--force</c>.</summary>
+    public string RestoreDryRun(string source) => Of("restore", source, "--dry-run");
 
     /// <summary>By root, who may stop the service and give the file its owner.</summary>
     public string RestoreOverLive(string source) => $"sudo {Of("restore", source, "--force")}";

@@ -9,6 +9,9 @@ internal enum Cause
     /// <summary>Nothing is wrong.</summary>
     Healthy,
 
+    /// <summary>No box of the flowchart is to blame: backups are made and can be restored. Something asks for a level all the same.</summary>
+    None,
+
     /// <summary>[A]: the newest backup is not what was stored.</summary>
     Checksum,
 
@@ -52,7 +55,7 @@ internal sealed record Finding(Cause Cause, Bilingual Evidence, IReadOnlyList<st
 /// <param name="Source">Its name.</param>
 /// <param name="Reasons">What asks for a level, the highest first.</param>
 /// <param name="Steps">The way through the flowchart.</param>
-/// <param name="Findings">What is wrong; the first is the cause. None: healthy.</param>
+/// <param name="Findings">What is wrong; the first is the cause.</param>
 internal sealed record Diagnosis(string Source, IReadOnlyList<EscalationReason> Reasons, IReadOnlyList<Step> Steps, IReadOnlyList<Finding> Findings)
 {
     /// <summary>Who has to act.</summary>
@@ -70,7 +73,7 @@ internal sealed record Diagnosis(string Source, IReadOnlyList<EscalationReason> 
     /// <summary>Commands for the reasons that no cause explains.</summary>
     public IReadOnlyList<string> Remedies { get; init; } = [];
 
-    public Cause Cause => Findings.Count == 0 ? Cause.Healthy : Findings[0].Cause;
+    public Cause Cause => Findings.Count > 0 ? Findings[0].Cause : Level == EscalationLevel.Ok ? Cause.Healthy : Cause.None;
 
     /// <summary>What to type, in order: first what hinders a backup is mended.</summary>
     public IReadOnlyList<string> Next => [.. Findings.OrderByDescending(IsObstacle).SelectMany(finding => finding.Next).Concat(Remedies).Distinct(StringComparer.Ordinal)];

@@ -1,6 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Status;
 using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Runbook;
@@ -21,12 +22,16 @@ internal static class DiagnosisTexts
     public static readonly Bilingual Also = new("also", "併発");
     public static readonly Bilingual Runbook = new("runbook", "Runbook");
 
-    /// <summary>Where the alerts lead, too: who reads this at 03:00 may have no checkout of the sources.</summary>
-    public static readonly Bilingual Pages = new(
-        "https://github.com/nexus-backup/nexus-backup-agent/blob/main/docs/runbook.md", "https://github.com/nexus-backup/nexus-backup-agent/blob/main/docs/runbook.ja.md");
-
     /// <summary>The section of the shipped runbook that says more.</summary>
-    public static string Link(Cause cause, Language language) => $"{Pages.In(language)}#{Of(cause).Anchor}";
+    public static string Link(Cause cause, Language language) => RunbookPage.Of(Of(cause).Anchor, language);
+
+    /// <summary>As documents write a cause.</summary>
+    public static string Word(Cause cause) => cause switch
+    {
+        Cause.Healthy => "healthy",
+        Cause.None => "none",
+        _ => Of(cause).Letter,
+    };
 
     public static (string Letter, Bilingual Title, string Anchor) Of(Cause cause) => cause switch
     {
@@ -37,6 +42,7 @@ internal static class DiagnosisTexts
         Cause.Permission => ("E", new("storage or permission error", "ファイル権限・格納先エラー"), "cause-e"),
         Cause.Mended => ("F", new("the last run failed, its cause is over → back up to prove it", "前回失敗の原因は解消済み → バックアップで確認"), "cause-f"),
         Cause.Unknown => ("F", new("unknown, analyse the log", "不明（ログ詳細分析）"), "cause-f"),
+        Cause.None => ("", new("no cause in the flowchart; what follows asks for a look", "フローチャート上の原因なし、以下を要確認"), "escalation"),
         _ => ("", new("healthy", "バックアップ正常"), "flowchart"),
     };
 
@@ -44,10 +50,10 @@ internal static class DiagnosisTexts
     {
         if (seen.State.IsUnreadable)
             return ValueText.Unreadable;
-        var limit = ValueText.Hours(seen.State.Source.RpoWarning);
+        var limit = SpanText.Limit(seen.State.Source.RpoWarning);
         if (seen.State.NewestGood is not { } good)
             return new("none", "正常バックアップなし");
-        var (at, age) = (ValueText.Minute(good.CapturedAt, seen.Zone), ValueText.Duration(seen.Now - good.CapturedAt));
+        var (at, age) = (ValueText.Minute(good.CapturedAt, seen.Zone), SpanText.Measured(seen.Now - good.CapturedAt));
         return new($"{good.File}, {at}, {age.English} old (limit {limit.English})", $"{good.File}、{at}、{age.Japanese}経過（基準 {limit.Japanese}未満）");
     }
 
@@ -73,8 +79,8 @@ internal static class DiagnosisTexts
         { IsRunning: false, LastBeat: null } => new("not running, and none has run here yet", "停止中（稼働実績なし）"),
         { IsRunning: false, LastBeat: { } beat } => new($"not running since {ValueText.Minute(beat, seen.Zone)}", $"停止中（{ValueText.Minute(beat, seen.Zone)} 以降）"),
         { LastBeat: { } beat } when seen.Agent.IsStuck => new(
-            $"running, but its scheduler has stood still for {ValueText.Duration(seen.Now - beat).English}", $"プロセスは稼働中だが、スケジューラが{ValueText.Duration(seen.Now - beat).Japanese}停止"),
-        { LastBeat: { } beat } => new($"running, heartbeat {ValueText.Duration(seen.Now - beat).English} ago", $"稼働中（ハートビート {ValueText.Duration(seen.Now - beat).Japanese}前）"),
+            $"running, but its scheduler has stood still for {SpanText.Measured(seen.Now - beat).English}", $"プロセスは稼働中だが、スケジューラが{SpanText.Measured(seen.Now - beat).Japanese}停止"),
+        { LastBeat: { } beat } => new($"running, heartbeat {SpanText.Measured(seen.Now - beat).English} ago", $"稼働中（ハートビート {SpanText.Measured(seen.Now - beat).Japanese}前）"),
         _ => new("running, but its scheduler has never looked at its schedules", "プロセスは稼働中だが、スケジューラが未起動"),
     };
 
@@ -128,9 +134,9 @@ internal static class DiagnosisTexts
             : new($"nothing is left in {place} although {succeeded}: is the right disk mounted?", $"バックアップ{count}件が成功しているのに {place} が空: 正しいディスクがマウントされているか？");
     }
 
-    public static Bilingual Blind(Observation seen) => new(
-        $"user {seen.User} may not see what the agent of user {seen.OtherOwner!.Value.Name} sees, so nothing is concluded: {seen.Refusal!.Message}",
-        $"ユーザー {seen.User} にはエージェント（ユーザー {seen.OtherOwner!.Value.Name}）の情報を参照する権限がなく、判定不能: 「{seen.Refusal!.Message}」");
+    public static Bilingual Blind(AgentState agent, string user, BackupException refusal) => new(
+        $"user {user} may not see what the agent of user {agent.OtherOwner!.Value.Name} sees, so nothing is concluded: {refusal.Message}",
+        $"ユーザー {user} にはエージェント（ユーザー {agent.OtherOwner!.Value.Name}）の情報を参照する権限がなく、判定不能: 「{refusal.Message}」");
 
     public static Bilingual LastRunOf(Observation seen) => seen.State switch
     {

@@ -76,7 +76,7 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
         return new Bilingual($"{kinds} (source {incident.Source})", $"{kinds}（対象: {incident.Source}）").In(language);
     }
 
-    /// <summary>Counts the hours since the last good backup, as the runbook does: they are what a restore would lose.</summary>
+    /// <summary>Counts the hours since the last good backup, as the runbook does: they are what a restore would lose. Below two hours the unit is a smaller one.</summary>
     private static Bilingual RpoOf(Incident incident)
     {
         if (incident.IsBeyondRpo is not { } isBeyond)
@@ -85,6 +85,8 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
             return new("within", "範囲内");
         if (incident.State.Age is not { } age)
             return new("exceeded (no good backup)", "超過（正常バックアップなし）");
+        if (age.TotalHours < 2)
+            return SpanText.Measured(age) is var since ? new($"exceeded ({since.English})", $"超過（{since.Japanese}）") : default;
         var hours = ((int)age.TotalHours).ToString(CultureInfo.InvariantCulture);
         return new($"exceeded ({hours} hours)", $"超過（{hours}時間）");
     }

@@ -1,7 +1,6 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Operations;
-using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Status;
 using NexusBackupAgent.Stores;
@@ -52,14 +51,8 @@ internal sealed record Observation(
     /// <summary>Whether it was restored since the last run ended.</summary>
     public bool IsRestored { get; init; }
 
-    /// <summary>The owner of the state directory, as whom the agent runs; null when that is the user who looked, or nobody can tell.</summary>
-    public SystemUser? OtherOwner { get; init; }
-
     /// <summary>Whether nothing at all lies in the store, as on a mount point without its disk.</summary>
     public bool IsStoreBare { get; init; }
-
-    /// <summary>Whether root looked. Root may see everything.</summary>
-    public bool IsRoot { get; init; }
 
     /// <summary>Looks at the store for people.</summary>
     public IStoreInspection StoreInspection => State.Source.Source.Catalog.Store.Inspection;
@@ -68,14 +61,13 @@ internal sealed record Observation(
     public string PathInStore => State.Source.Source.Catalog.PathOf("");
 
     /// <summary>The user who has to own what the agent uses.</summary>
-    public string AgentUser => OtherOwner?.Name ?? User;
+    public string AgentUser => Agent is { OtherOwner: { } owner } ? owner.Name : User;
 
     /// <summary>Whether this user may see less than the agent. Then a refusal says nothing about the agent.</summary>
-    public bool IsBlind => OtherOwner is not null && !IsRoot && Refusal is not null;
+    public bool IsBlind => Refusal is not null;
 
-    /// <summary>The first thing that this user may not read or write; null when there is none.</summary>
-    public BackupException? Refusal => ((BackupException?[])[Store.Failure, State.ListFailure, WriteFailure, ReadBack?.Failure, SourceFailure])
-        .FirstOrDefault(failure => failure?.Kind is FailureKind.Permission or FailureKind.Journal);
+    /// <summary>The first thing that this user may not read or write, and the agent may; null when there is none.</summary>
+    public BackupException? Refusal => RefusalBeside(Agent);
 
     /// <summary>Whether the next backup finds room, as far as its size and the room can be known.</summary>
     public bool HasRoom => WriteFailure is null && ReadBack?.Failure?.Kind != FailureKind.StoreFull && SourceFailure?.Kind != FailureKind.StoreFull
@@ -98,4 +90,6 @@ internal sealed record Observation(
 
     /// <summary>The same, about the place in the store where this source's backups lie.</summary>
     public IEnumerable<string> AskDirectory(StoreQuestion question) => StoreInspection.CommandFor(question, PathInStore) is { } command ? [command] : [];
+
+    private BackupException? RefusalBeside(AgentState agent) => agent.Refusal(Store.Failure, State.ListFailure, WriteFailure, ReadBack?.Failure, SourceFailure);
 }

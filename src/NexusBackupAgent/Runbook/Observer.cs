@@ -53,8 +53,6 @@ internal sealed class Observer(VerifyOperation verifications, SourceTurns turns,
             ScratchNeeded = scratchNeeded,
             IsRestored = state.Activity?.LastRunAt is { } lastRun && look.Reader.OperationsSince(source.Name, lastRun).Any(operation => operation.IsOverLive && operation.Succeeded),
             IsStoreBare = state.Store.IsBare,
-            IsRoot = SystemUser.Current.IsRoot,
-            OtherOwner = StateAccess.OtherOwner(turns.StateDirectory),
         };
     }
 

@@ -10,7 +10,7 @@ internal static class RefusedAccess
     public static Finding? Find(Observation seen, Commands commands)
     {
         if (seen.IsBlind)
-            return new Finding(Cause.Permission, DiagnosisTexts.Blind(seen), [commands.As(seen.OtherOwner!.Value, "diagnose", seen.Source)]);
+            return new Finding(Cause.Permission, DiagnosisTexts.Blind(seen.Agent, seen.User, seen.Refusal!), [commands.As(seen.Agent.OtherOwner!.Value, "diagnose", seen.Source)]);
         if (seen.State.IsEmptied)
             return new Finding(Cause.Permission, DiagnosisTexts.Emptied(seen), OfEmptied(seen, commands));
         if (OfStore(seen) is { } store)

@@ -1,4 +1,6 @@
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Status;
 
@@ -27,4 +29,30 @@ internal sealed record AgentState(DateTimeOffset Now, bool IsRunning, DateTimeOf
 
     /// <summary>Of the agent itself.</summary>
     public EscalationLevel Level => Escalation.Highest(Reasons);
+
+    /// <summary>The owner of the state directory, as whom the agent runs; null when that is the user who looks, or when nobody can tell.</summary>
+    public SystemUser? OtherOwner { get; init; }
+
+    /// <summary>Whether root looks. Root may see everything.</summary>
+    public bool IsRoot { get; init; }
+
+    /// <summary>The first refusal that says something of who looks and nothing of the agent; null when there is none.</summary>
+    public BackupException? Refusal(params IEnumerable<BackupException?> failures) =>
+        OtherOwner is null || IsRoot ? null : failures.FirstOrDefault(failure => failure?.Kind is FailureKind.Permission or FailureKind.Journal);
+
+    /// <summary>The same of a source.</summary>
+    public BackupException? RefusalOf(SourceState source) => Refusal(source.Store.Failure, source.ListFailure);
+
+    /// <summary>The only verdict on a source that anything shows: what its own state asks for, and what its agent's does.</summary>
+    /// <returns>Null when who looks may not see enough to name one.</returns>
+    public EscalationLevel? LevelOf(SourceState source) => RefusalOf(source) is not null ? null : Escalation.Highest(source.Reasons.Concat(Reasons));
+
+    public bool IsBlindOnAny(IEnumerable<SourceState> sources) => sources.Any(source => RefusalOf(source) is not null);
+
+    /// <summary>The highest of the agent, its stores and these sources, as far as who looks may see.</summary>
+    public EscalationLevel HighestWith(IEnumerable<SourceState> sources) =>
+        sources.Select(source => LevelOf(source) ?? EscalationLevel.Ok).Concat(Stores.Values.Where(store => Refusal(store.Failure) is null).Select(store => store.Level)).Append(Level).Max();
+
+    /// <summary>The same as people and documents read it.</summary>
+    public string? LevelWordOf(SourceState source) => LevelOf(source)?.Label(source.IsNew);
 }

@@ -20,7 +20,7 @@ internal static class Escalation
 
     /// <returns>Everything that asks for a level, the highest first; none: the source is well protected, or new.</returns>
     public static IReadOnlyList<EscalationReason> Decide(SourceState source) =>
-        [.. OfBackups(source).Concat(OfRuns(source)).Concat(OfDrill(source)).Append(OfRestore(source)).Append(OfDisk(source.Store.Space?.UsedRatio)).OfType<EscalationReason>().OrderByDescending(reason => reason.Level)];
+        [.. OfBackups(source).Concat(OfRuns(source)).Append(OfUntaken(source)).Concat(OfDrill(source)).Append(OfRestore(source)).Append(OfDisk(source.Store.Space?.UsedRatio)).OfType<EscalationReason>().OrderByDescending(reason => reason.Level)];
 
     /// <summary>The highest level that a reason asks for.</summary>
     public static EscalationLevel Highest(IEnumerable<EscalationReason> reasons) =>
@@ -140,6 +140,11 @@ internal static class Escalation
         };
     }
 
+    /// <summary>Backups by hand may be as good as they like: nothing makes the next one.</summary>
+    private static EscalationReason? OfUntaken(SourceState source) => source is { WasAgentSeen: false, IsAgentRunning: false, Source.Schedules.Count: > 0 }
+        ? new(EscalationLevel.L1, EscalationCause.Unknown, new("no agent has run here yet, so nothing makes the next backup", "エージェントの稼働実績なし（次回バックアップは実行されない）"))
+        : null;
+
     private static IEnumerable<EscalationReason> OfRuns(SourceState source)
     {
         var failures = source.Activity?.ConsecutiveFailures ?? 0;
@@ -150,10 +155,10 @@ internal static class Escalation
         if (source.Late is { Schedule.Name: var late })
             yield return new(EscalationLevel.L1, EscalationCause.ScheduleOverdue, new($"schedule {late} did not start when it was due", $"スケジュール {late} が予定時刻に未実行"));
         if (source.Now - source.RunStartedAt > RunStuckAfter)
-            yield return new(EscalationLevel.L1, EscalationCause.RunStuck, new($"its run has not ended for {RunStuckAfter.TotalHours:0.##} h", $"バックアップ実行が{RunStuckAfter.TotalHours:0.##}時間以上終了していない"));
+            yield return new(EscalationLevel.L1, EscalationCause.RunStuck, new($"its run has not ended for {SpanText.Limit(RunStuckAfter).English}", $"バックアップ実行が{SpanText.Limit(RunStuckAfter).Japanese}以上終了していない"));
     }
 
-    private static Bilingual OlderThan(TimeSpan span) => new($"the newest good backup is older than {span.TotalHours:0.##} h", $"最新の正常バックアップから{span.TotalHours:0.##}時間以上経過");
+    private static Bilingual OlderThan(TimeSpan span) => SpanText.Limit(span) is var limit ? new($"the newest good backup is older than {limit.English}", $"最新の正常バックアップから{limit.Japanese}以上経過") : default;
 
     private static Bilingual Full(double percent) => new($"its store's disk is {percent:0} % full", $"格納先のディスク使用率 {percent:0}%");
 

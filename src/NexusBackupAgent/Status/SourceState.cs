@@ -24,11 +24,14 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
     private SourceState(SourceState other)
     {
         (Source, Listing, Records, Store, Now) = other;
-        (IsAgentRunning, Plan) = (other.IsAgentRunning, other.Plan);
+        (IsAgentRunning, WasAgentSeen, Plan) = (other.IsAgentRunning, other.WasAgentSeen, other.Plan);
     }
 
     /// <summary>Whether an agent runs: without one, a run that the journal has under way died with it, or has a person before it.</summary>
     public bool IsAgentRunning { get; init; }
+
+    /// <summary>Whether an agent ever looked at schedules here.</summary>
+    public bool WasAgentSeen { get; init; } = true;
 
     /// <summary>When the scheduler of this process starts each schedule next, UTC, by source and schedule; null in a process that has none.</summary>
     public IReadOnlyDictionary<(string Source, string Schedule), DateTimeOffset>? Plan { get; init; }
@@ -139,13 +142,11 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
     /// <summary>What asks for a level, the highest first; none: the source is well protected, or new.</summary>
     public IReadOnlyList<EscalationReason> Reasons => reasons ??= Escalation.Decide(this);
 
+    /// <summary>Of the source alone. What is shown is <see cref="AgentState.LevelOf"/>.</summary>
     public EscalationLevel Level => Escalation.Highest(Reasons);
 
     /// <summary>Whether it has yet to make its first good backup and still has its first day (<c>rpo.warning</c>) for that.</summary>
     public bool IsNew => !IsUnreadable && NewestGood is null && SuccessfulRuns == 0 && Now - Activity?.AddedAt < Source.RpoWarning;
-
-    /// <summary>As people and documents read it: <c>OK</c>, <c>NEW</c>, <c>L1</c>, <c>L2</c>, <c>L3</c>. New is no level: whatever asks for one is told in its place.</summary>
-    public string LevelWord => Level.Label(IsNew);
 
     /// <summary>As the scheduler of this process has planned it, which may be past; where there is none, after this instant. UTC; null: never.</summary>
     public DateTimeOffset? NextRunOf(Schedule schedule) => Plan is null

@@ -40,7 +40,14 @@ internal sealed class StateReader(
     public async Task<StateSnapshot> ReadAsync(CancellationToken cancellationToken)
     {
         var (now, stores) = (timeProvider.GetUtcNow(), await StoresAsync(cancellationToken));
-        return new StateSnapshot(this, new AgentState(now, StateAccess.HasAgent(stateDirectory), journal.LastBeat()) { SelfTest = SelfTest(), Stores = stores }, ReadRecords());
+        var agent = new AgentState(now, StateAccess.HasAgent(stateDirectory), journal.LastBeat())
+        {
+            SelfTest = SelfTest(),
+            Stores = stores,
+            OtherOwner = StateAccess.OtherOwner(stateDirectory),
+            IsRoot = SystemUser.Current.IsRoot,
+        };
+        return new StateSnapshot(this, agent, ReadRecords());
     }
 
     /// <summary>One look by the agent itself. It remembers the backups that it has seen.</summary>
@@ -122,6 +129,7 @@ internal sealed record StateSnapshot(StateReader Reader, AgentState Agent, Journ
         return new SourceState(source, listing, Records.Of(source.Name, () => Reader.HistoryOf(source, listing, Records)), StoreOf(source), now ?? Agent.Now)
         {
             IsAgentRunning = Agent.IsRunning,
+            WasAgentSeen = Agent.LastBeat is not null,
             Plan = Plan,
         };
     }

@@ -19,7 +19,7 @@ public sealed partial class RunbookTests
 
         Assert.All(RuleFile.Alerts, rule =>
         {
-            Assert.Equal($"{DiagnosisTexts.Pages.English}#{rule.Alert!.ToLowerInvariant()}", rule.Annotations["runbook_url"]); // as diagnose links
+            Assert.Equal($"{RunbookPage.Pages.English}#{rule.Alert!.ToLowerInvariant()}", rule.Annotations["runbook_url"]); // as diagnose links
             Assert.Contains(rule.Alert.ToLowerInvariant(), anchors);
         });
     }
@@ -50,7 +50,7 @@ public sealed partial class RunbookTests
             Enum.GetValues<Cause>(),
             cause =>
             {
-                Assert.StartsWith(DiagnosisTexts.Pages.English + "#", DiagnosisTexts.Link(cause, Language.English), StringComparison.Ordinal);
+                Assert.StartsWith(RunbookPage.Pages.English + "#", DiagnosisTexts.Link(cause, Language.English), StringComparison.Ordinal);
                 Assert.Contains(DiagnosisTexts.Link(cause, Language.Japanese).Split('#')[1], AnchorsOf(Japanese));
             });
     }

@@ -14,6 +14,17 @@ public sealed class PublishedAgentTests
         Assert.Equal(["libe_sqlite3.so", "nexus-backup"], Directory.GetFiles(AgentProgram.Directory).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 
+    [SkippableTheory]
+    [InlineData("share/doc/nexus-backup/runbook.md", "docs/runbook.md")]
+    [InlineData("share/doc/nexus-backup/runbook.ja.md", "docs/runbook.ja.md")]
+    [InlineData("share/man/man1/nexus-backup.1", "deploy/man/nexus-backup.1")]
+    public async Task The_pages_for_the_night_are_published_with_it(string published, string source)
+    {
+        Require.That(AgentProgram.IsNative, AgentProgram.NotNative);
+
+        Assert.Equal(await File.ReadAllTextAsync(Repository.File(source)), await File.ReadAllTextAsync(Path.Combine(AgentProgram.Directory, published)));
+    }
+
     [Theory]
     [InlineData("", "", "")]
     [InlineData("-p:_IsPublishing=true", "true", "gcc")]

@@ -251,7 +251,7 @@ public sealed class CommandTests : IDisposable
 
         Assert.Contains("is not recorded; the database IS restored:", restore.Error, StringComparison.Ordinal);
         var source = (await place.RunAsync("status", "--json")).Json.GetProperty("sources")[0];
-        Assert.Equal((JsonValueKind.Null, "OK"), (source.GetProperty("restoreInterruptedAt").ValueKind, Text(source, "level")));
+        Assert.Equal((JsonValueKind.Null, 1), (source.GetProperty("restoreInterruptedAt").ValueKind, source.GetProperty("reasons").GetArrayLength())); // that no agent has run
     }
 
     [Fact]
@@ -318,6 +318,39 @@ public sealed class CommandTests : IDisposable
         var result = await place.RunAsync("[suggest:22]", "nexus-backup backup it");
 
         Assert.Equal("itsm", result.Output.Trim());
+    }
+
+    [Fact]
+    public async Task Ids_are_completed_from_the_store_newest_first_and_nothing_is_made()
+    {
+        await place.RunAsync("backup");
+        await place.RunAsync("backup");
+        var ids = (await place.RunAsync("list", "--json")).Json.EnumerateArray().Select(backup => Text(backup, "id"));
+        Directory.Delete(place.In("state"), recursive: true);
+
+        const string Line = "nexus-backup restore itsm --id ";
+        var result = await place.RunAsync($"[suggest:{Line.Length}]", Line);
+
+        Assert.Equal(ids, result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.False(Directory.Exists(place.In("state")));
+    }
+
+    [Theory]
+    [InlineData("--config ", "nexus-backup.yml")]
+    [InlineData("--config=nex", "nexus-backup.yml")]
+    [InlineData("restore itsm --to it", "itsm.db")]
+    public async Task Files_are_completed_by_the_shell_itself(string words, string file)
+    {
+        var said = await Shell.BashAsync($$"""
+            set +eu; cd '{{place.Path}}'; nexus-backup() { echo program; }
+            source '{{Configuration.RepositoryFile.Find("deploy/completion/nexus-backup.bash")}}'
+            COMP_LINE='nexus-backup {{words}}'; COMP_POINT=${#COMP_LINE}
+            read -ra COMP_WORDS <<<"${COMP_LINE//=/ = }"; [[ $COMP_LINE == *' ' ]] && COMP_WORDS+=('')
+            COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _nexus_backup; printf '%s\n' "${COMPREPLY[@]}"
+            """);
+
+        Assert.Contains(file, said.Split('\n'));
+        Assert.DoesNotContain("program", said, StringComparison.Ordinal);
     }
 
     [Theory]

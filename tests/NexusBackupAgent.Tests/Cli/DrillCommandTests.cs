@@ -90,7 +90,7 @@ public sealed class DrillCommandTests : IDisposable
         await place.RunAsync("drill");
 
         var screen = (await place.RunAsync("status")).Output;
-        Assert.Matches(@"itsm: restore drill of \S+ \S+: recovered in \d+\.\d+ s, of data that was \d+ s old", screen);
+        Assert.Matches(@"itsm: restore drill of \S+ \S+ \S+: recovered in \d+\.\d+ s, of data that was \d+ s old", screen);
         Assert.Contains("the last hook failed: hook 'sh' ended with exit code 4: no pager", screen, StringComparison.Ordinal);
 
         var source = (await place.RunAsync("status", "--json")).Json.GetProperty("sources")[0];

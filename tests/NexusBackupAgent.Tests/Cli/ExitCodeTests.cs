@@ -20,6 +20,23 @@ public sealed class ExitCodeTests : IDisposable
         Assert.Contains("did you mean '--json'", Assert.Single(result.Errors), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("error: nexus-backup needs a command — next: nexus-backup --help lists them; nexus-backup demo tries it on a sample database")]
+    [InlineData("error: nexus-backup needs a command — next: nexus-backup --help", "--verbose")]
+    [InlineData("error: --lang takes en or ja, not 'fr' — next: nexus-backup --help", "--lang", "fr")]
+    [InlineData("error: --lang takes en or ja, not 'fr' — next: nexus-backup status --help", "status", "--lang", "fr")]
+    [InlineData("error: --lang needs a value: --lang LANG — next: nexus-backup list --help", "list", "--lang")]
+    [InlineData("error: --config needs a value: --config FILE — next: nexus-backup list --help", "list", "--config")]
+    [InlineData("error: --config is there more than once — next: nexus-backup list --help", "list", "--config", "a", "--config", "b")]
+    [InlineData("error: --log-format takes text or json, not 'xml' — next: nexus-backup run --help", "run", "--log-format", "xml")]
+    [InlineData("error: --size takes 1 to 10000 MiB, not 'big' — next: nexus-backup demo --help", "demo", "--size", "big")]
+    public async Task Wrong_usage_is_told_in_one_line_of_our_own(string line, params string[] arguments)
+    {
+        var result = await place.RunAsync(arguments);
+
+        Assert.Equal((2, "", line + "\n"), (result.Code, result.Output, result.Error));
+    }
+
     [Fact]
     public async Task An_unknown_option_is_not_taken_for_a_source()
     {

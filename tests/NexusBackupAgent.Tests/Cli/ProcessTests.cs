@@ -36,6 +36,21 @@ public sealed class ProcessTests : IDisposable
         Assert.StartsWith("error: ", await process.StandardError.ReadToEndAsync(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_port_that_is_in_use_is_told_in_one_line_and_nothing_before_it()
+    {
+        using var other = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        other.Start();
+        await File.AppendAllTextAsync(place.Configuration, $"listen: http://{other.LocalEndpoint}\n");
+        using var process = Start("run");
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = await process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+
+        Assert.Equal((2, ""), (process.ExitCode, await output));
+        Assert.Equal($"error: cannot listen on http://{other.LocalEndpoint}/: the port is in use — next: see what uses it (ss -ltnp), or set another port in listen\n", error);
+    }
+
     [Theory]
     [InlineData("TERM")]
     [InlineData("INT")]

@@ -1,4 +1,5 @@
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Cli;
@@ -102,15 +103,73 @@ public sealed class RestoreCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task A_dry_run_ends_with_the_code_of_what_would_fail()
+    public async Task A_dry_run_prints_the_plan_and_ends_with_0_whether_or_not_something_would_be_overwritten()
     {
         await BackUpAndWriteAsync();
+        var over = await place.RunAsync("restore", "itsm", "--dry-run");
+        var forced = await place.RunAsync("restore", "itsm", "--dry-run", "--force");
+        var json = await place.RunAsync("restore", "itsm", "--dry-run", "--json");
+        var elsewhere = await place.RunAsync("restore", "itsm", "--dry-run", "--to", "look.db");
 
-        var result = await place.RunAsync("restore", "itsm", "--dry-run");
+        Assert.All((CommandResult[])[over, forced, json, elsewhere], result => Assert.Equal((0, ""), (result.Code, result.Error)));
+        Assert.Contains("--force", over.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("--force", forced.Output + elsewhere.Output, StringComparison.Ordinal);
+        Assert.True(json.Json.GetProperty("plan").GetProperty("needsForce").GetBoolean());
+    }
+
+    [Fact]
+    public async Task A_dry_run_ends_with_the_code_of_what_can_not_be_done()
+    {
+        await place.RunAsync("backup");
+
+        var result = await place.RunAsync("restore", "itsm", "--dry-run", "--to", "no/such/directory/x.db");
 
         Assert.Equal(5, result.Code);
-        Assert.Contains("--force", Assert.Single(result.Errors), StringComparison.Ordinal);
+        Assert.Contains("its directory does not exist", Assert.Single(result.Errors), StringComparison.Ordinal);
         Assert.Contains("nothing is touched", result.Output, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task A_dry_run_beside_the_running_service_says_what_has_to_be_stopped()
+    {
+        Need.Tool("sqlite3");
+        await BackUpAndWriteAsync();
+        using var service = Shell.Start("sqlite3", place.In("itsm.db"));
+        await service.StandardInput.WriteLineAsync("BEGIN; SELECT count(*) FROM incidents;");
+        await service.StandardInput.FlushAsync();
+        await service.StandardOutput.ReadLineAsync();
+
+        var planned = await place.RunAsync("restore", "itsm", "--dry-run");
+        var refused = await place.RunAsync("restore", "itsm", "--force");
+        service.Kill();
+
+        Assert.Equal((0, 5), (planned.Code, refused.Code));
+        Assert.Contains("stop it before the restore", planned.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Where_the_only_backup_is_corrupt_the_restore_says_who_makes_a_new_one()
+    {
+        await BackUpAndWriteAsync();
+        Damage(place.Artifact());
+
+        var alone = Assert.Single((await place.RunAsync("restore", "itsm", "--force")).Errors);
+        CommandResult beside;
+        using (RunLock.TryAcquire(place.In("state"), RunLock.Agent))
+        {
+            using (var database = JournalDatabase.Open(place.In("state"), Workplace.Now, out _))
+                new OperationJournal(database).Beat(place.Clock.GetUtcNow());
+            beside = await place.RunAsync("restore", "itsm", "--force");
+        }
+
+        File.Delete(place.In("itsm.db"));
+        var lost = Assert.Single((await place.RunAsync("restore", "itsm")).Errors);
+
+        Assert.Contains("no agent runs that would make a new backup", alone, StringComparison.Ordinal);
+        Assert.Contains("nexus-backup backup itsm", alone, StringComparison.Ordinal);
+        Assert.Contains("makes a new backup", Assert.Single(beside.Errors), StringComparison.Ordinal);
+        Assert.Contains("ask for it: nexus-backup status itsm", Assert.Single(beside.Errors), StringComparison.Ordinal);
+        Assert.Contains("no new backup can be made, because the database is gone as well", lost, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -106,5 +106,18 @@ internal sealed class Workplace : IDisposable
         return new CommandResult(code, output.ToString(), error.ToString());
     }
 
+    /// <summary>The same on a terminal of so many columns.</summary>
+    public async Task<CommandResult> OnScreenAsync(int columns, params string[] arguments)
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        var terminal = new Terminal(output, error, outputIsWatched: true, errorIsWatched: false);
+        terminal.Screen.Profile.Width = columns;
+        terminal.Screen.Profile.Capabilities.Ansi = false;
+        terminal.Screen.Profile.Capabilities.ColorSystem = Spectre.Console.ColorSystem.NoColors;
+        var code = await new CommandLine(new CommandContext(terminal, Clock, Path) { Kinds = Kinds }, AgentHost.RunAsync).InvokeAsync(arguments, CancellationToken.None);
+        return new CommandResult(code, output.ToString(), error.ToString());
+    }
+
     public void Dispose() => Directory.Delete(Path, recursive: true);
 }

@@ -34,7 +34,7 @@ public sealed class FailedRestoreTests : IDisposable
                 $"sudo fuser -v {Database}",
                 $"sqlite3 {Database} 'PRAGMA integrity_check'",
                 "nexus-backup backup itsm",
-                "nexus-backup restore itsm --dry-run --force",
+                "nexus-backup restore itsm --dry-run",
                 "sudo nexus-backup restore itsm --force",
             ],
             found.GetProperty("next").EnumerateArray().Select(command => command.GetString()!.Split("   # ")[0]));
@@ -69,7 +69,7 @@ public sealed class FailedRestoreTests : IDisposable
 
         var line = Assert.Single((await Place.RunAsync("status")).Output.Split('\n'), line => line.Contains(note, StringComparison.Ordinal));
 
-        string[] order = ["fuser -v", "PRAGMA integrity_check", "nexus-backup backup itsm", "nexus-backup restore itsm --dry-run --force", "sudo nexus-backup restore itsm --force"];
+        string[] order = ["fuser -v", "PRAGMA integrity_check", "nexus-backup backup itsm", "nexus-backup restore itsm --dry-run", "sudo nexus-backup restore itsm --force"];
         var places = order.Select(part => line.IndexOf(part, StringComparison.Ordinal)).ToList();
         Assert.DoesNotContain(-1, places);
         Assert.Equal(places.Order(), places);
@@ -119,7 +119,7 @@ public sealed class FailedRestoreTests : IDisposable
 
         var before = (await Place.RunAsync("status")).Output;
         Assert.Matches($"itsm: last run, 20..-..-.. ..:..: database '{Database}' does not exist — next: mount its disk", before);
-        Assert.Contains("(nexus-backup restore itsm --dry-run --force)", before, StringComparison.Ordinal);
+        Assert.Contains("(nexus-backup restore itsm --dry-run)", before, StringComparison.Ordinal);
         Assert.DoesNotContain("SOURCE", before + (await Place.RunAsync("status", "--json")).Output, StringComparison.Ordinal);
 
         Assert.Equal(0, (await Place.RunAsync("restore", "itsm", "--force")).Code);

@@ -25,6 +25,18 @@ public sealed class OtherUserTests : IDisposable
         Assert.Contains("exit code 3", said, StringComparison.Ordinal);
     }
 
+    [SkippableFact]
+    public async Task The_status_concludes_as_little()
+    {
+        var said = await AsAnotherUserAsync("755", "status");
+
+        Assert.Matches(@"\nitsm +– ", said);
+        Assert.Matches(@"\nlocal +– ", said);
+        Assert.Contains("sees, so nothing is concluded: ", said, StringComparison.Ordinal);
+        Assert.Contains(" — next: sudo -u '#1234' nexus-backup status\n", said, StringComparison.Ordinal);
+        Assert.DoesNotContain("chown", said, StringComparison.Ordinal);
+    }
+
     [SkippableTheory]
     [InlineData("diagnose")]
     [InlineData("status")]

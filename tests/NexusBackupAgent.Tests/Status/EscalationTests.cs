@@ -244,19 +244,19 @@ public sealed class EscalationTests
             SuccessfulRuns = new(hasSucceeded ? 1L : 0L),
         });
 
-        Assert.Equal(word, source.LevelWord);
+        Assert.Equal(word, source.Level.Label(source.IsNew));
     }
 
     [Fact]
     public void A_changed_copy_of_a_state_has_a_level_of_its_own()
     {
         var source = Known([BackupOf(1, passed: true)]);
-        Assert.Equal("OK", source.LevelWord);
+        Assert.Equal("OK", source.Level.Label(source.IsNew));
 
         var later = source with { Now = Now.AddDays(2) };
         var full = source with { Store = SomeState.Store(95) };
 
-        Assert.Equal(("L2", EscalationCause.Stale, EscalationCause.StorageFull), (later.LevelWord, later.Reasons[0].Cause, full.Reasons[0].Cause));
+        Assert.Equal(("L2", EscalationCause.Stale, EscalationCause.StorageFull), (later.Level.Label(later.IsNew), later.Reasons[0].Cause, full.Reasons[0].Cause));
     }
 
     /// <summary>Of a source that an agent has known for long.</summary>
