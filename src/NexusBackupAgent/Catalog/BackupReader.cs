@@ -147,8 +147,8 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
         if (read.Value is not { } manifest)
             return read;
         var damage = BackupFiles.Original(BackupFiles.ArtifactOfManifest(file.Name)!) != manifest.File ? $"it is the one of {manifest.File}"
-            : manifest.Source == source ? ManifestAgreement.ObjectionTo(manifest, kind, directory.Formats)
-            : null; // whose it is may be of another kind
+            : manifest.Source == source ? ManifestAgreement.ObjectionTo(manifest, directory.Formats)
+            : null; // whose it is may name its files otherwise
         return damage is null ? read : new Companion<BackupManifest>(Damage: damage);
     }
 }

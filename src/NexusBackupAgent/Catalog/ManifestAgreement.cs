@@ -26,15 +26,13 @@ internal static partial class ManifestAgreement
     private static readonly TimeSpan ZoneStep = TimeSpan.FromMinutes(15);
 
     /// <summary>Why it is not believed, as it follows a colon; null when nothing speaks against it.</summary>
-    /// <param name="kind">The source's kind.</param>
-    /// <param name="formats">How its artifacts are named.</param>
-    public static string? ObjectionTo(BackupManifest manifest, string kind, ArtifactFormats formats) => manifest switch
+    /// <param name="formats">How its source's artifacts are named. What kind it is of nobody asks: the configuration says that.</param>
+    public static string? ObjectionTo(BackupManifest manifest, ArtifactFormats formats) => manifest switch
     {
         { FormatVersion: < 1 } => $"there is no format version {manifest.FormatVersion}",
         _ when !Identity().IsMatch(manifest.Id.Value) => "its id is none",
         _ when !manifest.CapturedAt.IsPlausible() || !manifest.Id.IsOf(manifest.CapturedAt) => $"its id {manifest.Id} is not of the second that it says was captured ({manifest.CapturedAt.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'})",
         { Source: "" } or { Schedule: "" } => "it names no source or no schedule",
-        _ when manifest.Kind != kind => $"it says kind {manifest.Kind}, and its source is of kind {kind}",
         _ when NameObjection(manifest) is { } objection => objection,
         _ when !Enum.IsDefined(manifest.Type) || !Enum.IsDefined(manifest.Encoding) => "it names a type or an encoding that there is not",
         _ when formats.TryOf(manifest.Type) is { } format && !manifest.File.EndsWith(format.Extension, StringComparison.Ordinal) => $"it says type {manifest.Type.Word()}, and {manifest.File} is none by its name",

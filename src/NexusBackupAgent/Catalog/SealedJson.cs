@@ -33,7 +33,12 @@ internal static class SealedJson
     }
 
     /// <param name="open">Everything above the seal's line.</param>
-    public static byte[] Seal(ReadOnlySpan<byte> open) => [.. open, .. Opening, .. Encoding.ASCII.GetBytes(SealOf(open)), .. Closing];
+    public static byte[] Seal(ReadOnlySpan<byte> open)
+    {
+        Span<byte> seal = stackalloc byte[Digits];
+        SealOf(open, seal);
+        return [.. open, .. Opening, .. seal, .. Closing];
+    }
 
     /// <param name="lenient">Reads what bears its seal, and may be of a newer agent that knows more words.</param>
     /// <param name="strict">Reads what bears none.</param>
@@ -47,7 +52,9 @@ internal static class SealedJson
         if (!IsSealed(text))
             return Parse(text, strict);
         var open = text[..^TailLength];
-        if (!text.Slice(open.Length + Opening.Length, Digits).SequenceEqual(Encoding.ASCII.GetBytes(SealOf(open))))
+        Span<byte> seal = stackalloc byte[Digits];
+        SealOf(open, seal);
+        if (!text.Slice(open.Length + Opening.Length, Digits).SequenceEqual(seal))
             throw new InvalidDataException("its seal is not the SHA-256 of what stands above it");
         return Parse([.. open.TrimEnd(",\n"u8), .. End], lenient);
     }
@@ -55,7 +62,13 @@ internal static class SealedJson
     private static bool IsSealed(ReadOnlySpan<byte> text) =>
         text.Length > TailLength && text.EndsWith(Closing) && text[^TailLength..].StartsWith(Opening) && text[..^TailLength].EndsWith(",\n"u8);
 
-    private static string SealOf(ReadOnlySpan<byte> open) => Convert.ToHexStringLower(SHA256.HashData(open));
+    // A catalog may hold two hundred thousand such files: no texts on the way.
+    private static void SealOf(ReadOnlySpan<byte> open, Span<byte> seal)
+    {
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(open, hash);
+        Convert.TryToHexStringLower(hash, seal, out _);
+    }
 
     private static T Parse<T>(ReadOnlySpan<byte> json, JsonTypeInfo<T> type)
         where T : class

@@ -1,7 +1,6 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Sources;
-using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Verification;
 

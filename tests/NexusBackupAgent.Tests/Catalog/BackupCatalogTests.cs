@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using NexusBackupAgent.Catalog;
-using NexusBackupAgent.Common;
 using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Tests.Support;
 

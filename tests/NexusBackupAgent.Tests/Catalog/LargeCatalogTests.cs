@@ -1,7 +1,6 @@
 using System.Text.Json;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
-using NexusBackupAgent.Common;
 using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Tests.Support;
 

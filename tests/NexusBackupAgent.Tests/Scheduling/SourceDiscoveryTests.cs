@@ -158,7 +158,7 @@ public sealed class SourceDiscoveryTests : IDisposable
         var catalog = CatalogUse.CatalogOf(new LocalDirectoryStore("local", PathOf("backups")), directory: directory);
         var backup = await catalog.AddAsync([1, 2, 3]);
         var manifest = catalog.Locate(BackupFiles.Manifest(backup.File));
-        await File.WriteAllTextAsync(manifest, (await File.ReadAllTextAsync(manifest)).Replace("\"itsm\"", $"\"{source}\"", StringComparison.Ordinal));
+        await Sidecar.EditAsync(manifest, text => text.Replace("\"itsm\"", $"\"{source}\"", StringComparison.Ordinal));
     }
 
     private sealed class LogLines : ILoggerFactory, ILogger
