@@ -55,7 +55,7 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
             throw refusal;
         var started = timeProvider.GetTimestamp();
         var (target, settings) = (preview.Target, preview.Request.Settings);
-        var context = new RestoreContext(preview.Now, preview.Request.Zone, events.Step);
+        var context = new RestoreContext(preview.Now, preview.Request.Zone, events.Step) { MayReplace = preview.Request.Force };
         var service = new LiveService(target.IsLive ? settings : RestoreSettings.None, timeProvider, events);
         IPreparedRestore? prepared = null;
         RestoreCandidate restored;

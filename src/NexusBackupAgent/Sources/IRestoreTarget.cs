@@ -87,7 +87,11 @@ internal interface IPreparedRestore : IAsyncDisposable
 /// <param name="Now">Names the safety copy.</param>
 /// <param name="Zone">Of the time in that name.</param>
 /// <param name="Step">Told each step as it begins.</param>
-internal sealed record RestoreContext(DateTimeOffset Now, TimeZoneInfo Zone, Action<RestoreStep> Step);
+internal sealed record RestoreContext(DateTimeOffset Now, TimeZoneInfo Zone, Action<RestoreStep> Step)
+{
+    /// <summary>Whether what is there may be replaced; otherwise nothing may be.</summary>
+    public bool MayReplace { get; init; } = true;
+}
 
 /// <summary>What a restore put in place.</summary>
 /// <param name="Location">Where, for people.</param>

@@ -1,3 +1,4 @@
+using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Platform;
@@ -104,9 +105,31 @@ public sealed class HostileDirectoryTests : IDisposable
             var before = await OutsideAsync();
             var swap = $"if [ -L data ]; then rm data; mv real data; else mv data real; ln -s '{roots.Path}' data; chown -h {Attacker} data; fi";
 
-            await Child.RunAgainstAsync(swap, temp.Path, "restore-to", temp.Path, Path.Combine(data, "app.db"));
+            var (_, calls) = await Child.RunAgainstAsync(swap, temp.Path, "restore-to", temp.Path, Path.Combine(data, "app.db"));
 
+            Assert.NotEmpty(calls);
             Assert.Equal(before, await OutsideAsync());
+        }
+    }
+
+    /// <summary>Somebody makes the file that root restores to, in the moment before root does: it is neither replaced nor is root's file given to him.</summary>
+    [SkippableFact]
+    public async Task A_file_that_comes_in_the_last_moment_is_not_replaced_and_gets_nothing()
+    {
+        Need.Root();
+        var (bench, _) = await RestoreBench.WithBackupAsync("delete", root: temp.Path);
+        using (bench)
+        {
+            var to = temp["look.db"];
+            var chain = CatalogLink.ChainOf(bench.Bench.Source.Catalog, (await bench.Bench.BackupsAsync())[0], isJudged: false, progress: null);
+            await using var prepared = await bench.Bench.Source.Source.Target(to).PrepareAsync(chain, at: null, CancellationToken.None);
+            await Shell.BashAsync($"echo theirs > '{to}'; chown {Attacker} '{to}'");
+
+            var refusal = await Assert.ThrowsAsync<BackupException>(() => prepared.SaveAsync(new RestoreContext(Some.Instant, TimeZoneInfo.Utc, _ => { }) { MayReplace = false }, CancellationToken.None));
+
+            Assert.Contains("was made meanwhile", refusal.Message, StringComparison.Ordinal);
+            Assert.Equal("theirs\n", await File.ReadAllTextAsync(to));
+            Assert.Equal("0", await Shell.BashAsync($"stat -c %u '{temp.Path}'/.look.db.*.restoring"));
         }
     }
 

@@ -49,7 +49,9 @@ internal sealed class FileTarget : IRestoreTarget
     private IEnumerable<string> AllFiles => [Path, .. Companions];
 
     /// <summary>What a file that takes its place gets: the old one's, or a new file's.</summary>
-    public FileOwner Owner => FileStatus.OfNoLink(Path) is { IsRegular: true } old ? new FileOwner(old.User, old.Group, old.Mode) : FileOwner.ForNewIn(Directory);
+    public FileOwner Owner => OwnerAfter(FileStatus.OfNoLink(Path));
+
+    private FileOwner OwnerAfter(FileStatus? old) => old is { IsRegular: true } file ? new FileOwner(file.User, file.Group, file.Mode) : FileOwner.ForNewIn(Directory);
 
     public IReadOnlyList<FileUser> Users() => FileUsers.Of([.. AllFiles]);
 
@@ -102,7 +104,7 @@ internal sealed class FileTarget : IRestoreTarget
     }
 
     /// <summary>How it and its companions lie there now: who writes one of them changes that.</summary>
-    public IReadOnlyList<FileStatus?> Look() => [.. AllFiles.Select(FileStatus.Of)];
+    public IReadOnlyList<FileStatus?> Look() => [.. AllFiles.Select(FileStatus.OfNoLink)];
 
     /// <summary>A name for the safety copy that is not taken: <c>&lt;db&gt;.pre_restore.&lt;yyyyMMddHHmmss&gt;</c>, local time of the zone (runbook §3.3).</summary>
     public string SafetyName(DateTimeOffset now, TimeZoneInfo zone)
@@ -126,7 +128,7 @@ internal sealed class FileTarget : IRestoreTarget
             {
                 foreach (var ending in saved.Beside.Append("")) // without what belongs beside it, nobody is to find it
                 {
-                    MakeReady(copy + ending);
+                    MakeReady(copy + ending, Owner);
                     SafeFile.Move(copy + ending, safety + ending);
                     made.Add(safety + ending);
                 }
@@ -198,8 +200,9 @@ internal sealed class FileTarget : IRestoreTarget
     }
 
     /// <summary>Gives a file the old one's owner, group and mode, or those of a new file where there is none; what is left is to rename it.</summary>
+    /// <param name="old">What is there, as it was looked at; null: nothing.</param>
     /// <returns>What it was given.</returns>
-    public FileOwner Prepare(string file) => Guard("replace", () => MakeReady(file));
+    public FileOwner Prepare(string file, FileStatus? old) => Guard("replace", () => MakeReady(file, OwnerAfter(old)));
 
     /// <summary>Puts a prepared file in its place, in one step (rename(2)).</summary>
     /// <param name="isKept">Whether a safety copy was made of what is there; otherwise nothing may be there.</param>
@@ -233,9 +236,8 @@ internal sealed class FileTarget : IRestoreTarget
         }
     }
 
-    private FileOwner MakeReady(string file)
+    private static FileOwner MakeReady(string file, FileOwner owner)
     {
-        var owner = Owner;
         using var ready = SafeFile.Open(file, FileAccess.ReadWrite);
         SafeFile.Give(ready, owner);
         DurableDirectory.Flush(ready);

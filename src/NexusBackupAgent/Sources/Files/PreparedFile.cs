@@ -33,11 +33,13 @@ internal sealed class PreparedFile(FileTarget target, IFileContent content, stri
     /// </summary>
     public async Task SaveAsync(RestoreContext context, CancellationToken cancellationToken)
     {
-        owner = target.Prepare(file);
-        safety = target.SafetyName(context.Now, context.Zone);
         seen = target.Look();
-        if (!target.Exists)
-            return;
+        if (seen[0] is not null && !context.MayReplace)
+            throw new BackupException(FailureKind.Restore, $"'{target.Path}' was made meanwhile", $"see whose it is (ls -l '{target.Path}'); --force replaces it and keeps it as {target.SafetyForm}");
+        owner = target.Prepare(file, seen[0]);
+        safety = target.SafetyName(context.Now, context.Zone);
+        if (seen[0] is null)
+            return; // what comes there now is in the way of the rename
         context.Step(new RestoreStep(RestoreStage.Save, $"keep the old one as {safety}"));
         var saved = await target.SaveAsync(safety, cancellationToken);
         isSaved = true;
