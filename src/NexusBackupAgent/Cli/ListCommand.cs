@@ -67,6 +67,8 @@ internal static class ListCommand
                 PrintTable(backups, source.Zone);
             foreach (var reason in backups.Where(backup => fullBecause.ContainsKey(backup.Id)).GroupBy(backup => fullBecause[backup.Id], StringComparer.Ordinal))
                 Tell("dim", new("made full", "フルで取得"), $"{string.Join(", ", reason.Select(backup => backup.File))}{In(new($" (because {reason.Key})", $"（理由: 「{reason.Key}」）"))}");
+            foreach (var note in backups.Where(backup => backup.Verification?.Note is not null).GroupBy(backup => backup.Verification!.Note!, StringComparer.Ordinal))
+                Tell("yellow", new("note", "注記"), $"{string.Join(", ", note.Select(backup => backup.File))} ({note.Key})");
             foreach (var backup in backups.Where(backup => backup.Unreadable is not null))
                 Tell("yellow", new("unknown", "不明"), $"{backup.File} ({backup.Unreadable!.Message})");
             foreach (var reason in backups.Where(backup => backup.HasBrokenChain).GroupBy(backup => backup.BrokenChain!, StringComparer.Ordinal))

@@ -106,6 +106,8 @@ internal static class RestoreCommand
                 terminal.Warn($"what was restored was {doubt}");
             if (await WithWhatFollowsAsync(record.Operation.Failure, wish, cancellationToken) is { } unrestorable)
                 record = record with { Operation = record.Operation with { Failure = unrestorable } };
+            if (record.Outcome?.Backup.Backup.Verification?.Note is { } note)
+                terminal.Warn($"{source.Source.Inspection.CheckName} of what was restored: {note}");
             if (json)
                 Print(RestoreDocument.Of(source.Name, record, passedOver, agent.TimeProvider.GetUtcNow()));
             else if (record.Outcome is { } outcome)
