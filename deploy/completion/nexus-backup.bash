@@ -19,7 +19,10 @@ _nexus_backup() {
         # A name with a space or a quote is completed as the shell needs it written.
         [[ $suggestion == "$word"* ]] && COMPREPLY+=("$(printf %q "$suggestion")")
     done < <("${COMP_WORDS[0]}" "[suggest:$COMP_POINT]" "$COMP_LINE" 2>/dev/null)
-    [[ $before == --id ]] && compopt -o nosort 2>/dev/null # the newest first
+    if [[ $before == --id ]] && ((${#COMPREPLY[@]})); then # an id begins with its time: the newest first
+        compopt -o nosort 2>/dev/null
+        mapfile -t COMPREPLY < <(printf '%s\n' "${COMPREPLY[@]}" | sort -r)
+    fi
     return 0
 }
 complete -F _nexus_backup nexus-backup

@@ -75,7 +75,7 @@ internal static class SourceArguments
         return new BackupException(FailureKind.NotFound, $"there is no {what} '{name}'", hint);
     }
 
-    /// <summary>The backups of the source that is named, newest first.</summary>
+    /// <summary>The backups of the source that is named.</summary>
     /// <param name="source">The argument that names it.</param>
     public static void CompleteBackups(CommandContext context, Option<string?> id, Argument<string> source) =>
         id.CompletionSources.Add(completion => Quietly(context, completion, configuration =>
@@ -83,7 +83,7 @@ internal static class SourceArguments
             var name = completion.ParseResult.GetValue(source);
             var found = Agent.Find(configuration, context.TimeProvider).Where(candidate => candidate.Name == name);
             return found.SelectMany(candidate => candidate.Source.Catalog.ListAsync(CancellationToken.None).GetAwaiter().GetResult())
-                .Select((backup, index) => new CompletionItem(backup.Id.Value, sortText: $"{index:D9}"));
+                .Select(backup => new CompletionItem(backup.Id.Value));
         }));
 
     private static IEnumerable<CompletionItem> Complete(CommandContext context, CompletionContext completion) =>

@@ -321,7 +321,7 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
-    public async Task Ids_are_completed_from_the_store_newest_first_and_nothing_is_made()
+    public async Task Ids_are_completed_from_the_store_and_nothing_is_made()
     {
         await place.RunAsync("backup");
         await place.RunAsync("backup");
@@ -331,7 +331,7 @@ public sealed class CommandTests : IDisposable
         const string Line = "nexus-backup restore itsm --id ";
         var result = await place.RunAsync($"[suggest:{Line.Length}]", Line);
 
-        Assert.Equal(ids, result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(ids.Order(StringComparer.Ordinal), result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal));
         Assert.False(Directory.Exists(place.In("state")));
     }
 

@@ -39,7 +39,7 @@ public sealed class ForeignKindsTests : IDisposable
         var listed = (await place.RunAsync("list", "--json")).Json[0];
         Assert.Equal(("papers", "manual", "full", "good"), (Text(listed, "source"), Text(listed, "schedule"), Text(listed, "type"), Text(listed, "state")));
         var status = await place.RunAsync("status", "--json");
-        Assert.Equal((0, "OK"), (status.Code, Text(status.Json, "level")));
+        Assert.Equal((0, "L1"), (status.Code, Text(status.Json, "level")));
         Assert.Equal((0, ""), await SummaryAsync("verify"));
     }
 

@@ -70,6 +70,19 @@ public sealed class ServiceTests : IDisposable
     }
 
     [Fact]
+    public async Task A_failed_run_leaves_the_agent_ok_and_raises_the_level_that_health_tells()
+    {
+        await using var service = await RunningService.StartAsync(home, clock, Configuration); // its database does not exist
+        await ScrapeUntilAsync(service, "nexus_backup_consecutive_failures{source=\"itsm\"} 1");
+
+        var (status, health) = await HealthAsync(service);
+
+        var source = health.GetProperty("sources")[0];
+        Assert.Equal((HttpStatusCode.OK, "ok", "L1"), (status, health.GetProperty("status").GetString(), health.GetProperty("level").GetString()));
+        Assert.Equal(("L1", 1, false), (source.GetProperty("level").GetString(), source.GetProperty("consecutiveFailures").GetInt32(), source.GetProperty("lastRunSuccess").GetBoolean()));
+    }
+
+    [Fact]
     public async Task What_was_never_done_has_no_success_and_no_failure()
     {
         await using var service = await RunningService.StartAsync(home, clock, Configuration); // its database does not exist
