@@ -116,7 +116,7 @@ internal sealed class StoreMarks(string stateDirectory) : IDisposable
             using (var file = new FileStream(SafeFile.Create(partial, OwnersFile, inherit: true), FileAccess.Write, bufferSize: 0))
             {
                 file.Write(Encoding.UTF8.GetBytes($"{mark}\n{store.Describe("")}\n"));
-                file.Flush(flushToDisk: true);
+                DurableDirectory.Flush(file.SafeFileHandle);
             }
 
             SafeFile.Replace(partial, memory);

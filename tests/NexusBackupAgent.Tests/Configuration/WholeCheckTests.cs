@@ -7,6 +7,8 @@ namespace NexusBackupAgent.Tests.Configuration;
 /// <summary>What <c>check-config</c> tells at once, of a file with mistakes in it too.</summary>
 public sealed class WholeCheckTests
 {
+    private const UnixFileMode OwnersAlone = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
     private static readonly DateTimeOffset Now = new(2026, 2, 14, 3, 0, 0, TimeSpan.Zero);
 
     [Theory]
@@ -58,7 +60,7 @@ public sealed class WholeCheckTests
     public void A_database_on_the_disk_of_its_store_is_a_warning_and_one_among_the_backups_an_error()
     {
         using var file = new SampleFile(SampleFile.Minimal + "  other:\n    sqlite: link/other.db\n    schedules:\n      daily: {cron: \"0 2 * * *\", retention: 7d}\n");
-        var store = Directory.CreateDirectory(Path.Combine(file.Directory, "backups")).FullName;
+        var store = Directory.CreateDirectory(Path.Combine(file.Directory, "backups"), OwnersAlone).FullName;
         File.CreateSymbolicLink(Path.Combine(file.Directory, "link"), store);
         File.WriteAllText(Path.Combine(file.Directory, "itsm.db"), "");
         File.WriteAllText(Path.Combine(store, "other.db"), "");
@@ -75,7 +77,7 @@ public sealed class WholeCheckTests
     {
         Need.Root();
         using var file = new SampleFile(SampleFile.Minimal);
-        var store = Directory.CreateDirectory(Path.Combine(file.Directory, "backups")).FullName;
+        var store = Directory.CreateDirectory(Path.Combine(file.Directory, "backups"), OwnersAlone).FullName;
         File.WriteAllText(Path.Combine(file.Directory, "itsm.db"), "");
         await Shell.RunAsync("mount", "-t", "tmpfs", "tmpfs", store);
         try

@@ -135,7 +135,7 @@ public sealed class ChecklistTests : IDisposable
         await Place.RunAsync("backup");
         var earlier = TimeZoneInfo.ConvertTime(Workplace.Now.AddHours(-1), TimeZoneInfo.FindSystemTimeZoneById("Asia/Tokyo"));
         File.Move(Place.Artifact(), Path.Combine(Place.Store, $"manual_{earlier:yyyyMMdd_HHmmss}.db.gz"));
-        foreach (var companion in Directory.GetFiles(Place.Store).Where(file => !file.EndsWith(".gz", StringComparison.Ordinal)))
+        foreach (var companion in Directory.GetFiles(Place.Store, "manual_*").Where(file => !file.EndsWith(".gz", StringComparison.Ordinal)))
             File.Delete(companion);
         await Place.RunAsync("verify");
         await Place.RunAsync("backup");

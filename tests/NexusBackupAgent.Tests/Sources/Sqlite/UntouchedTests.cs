@@ -42,8 +42,10 @@ public sealed class UntouchedTests : IDisposable
 
         var (calls, said) = await Child.TraceAsync(Data, ["commands", place.Path, .. Commands]);
 
+        // A dry run of a restore tries a rename, with two hidden files of its own.
+        var others = calls.Where(call => !call.Split(' ')[1..].All(file => file.StartsWith(".app.db.", StringComparison.Ordinal) && file.EndsWith(".restoring", StringComparison.Ordinal)));
         // SQLite itself gives what lies beside an open database to the database's owner when it runs as root.
-        Assert.Empty(how == "open" ? calls.Where(call => !call.StartsWith("fchown ", StringComparison.Ordinal)) : calls);
+        Assert.Empty(how == "open" ? others.Where(call => !call.StartsWith("fchown ", StringComparison.Ordinal)) : others);
         Assert.Equal(before, await StateAsync(how == "open"));
         foreach (var done in Commands.Where(command => command is not ("diagnose" or "checklist" or "restore itsm --dry-run")))
             Assert.Contains($"\n{done}: 0\n", "\n" + said, StringComparison.Ordinal);
