@@ -87,7 +87,7 @@ internal static class SampleDatabase
             text.Title(), text.Paragraph(3), $"P{1 + text.Number(4)}", text.Pick("open", "assigned", "pending", "resolved", "closed", "closed", "closed"),
             1 + text.Number(assets), 1 + text.Number(users), id > 100 ? 1 + text.Number(incidents / 50) : null, At(id), At(id) + text.Number(400_000),
         ]);
-        Insert(connection, "comments", incidents * 3, id => [1 + (id / 3), 1 + text.Number(users), text.Paragraph(2), At(id / 3) + text.Number(90_000)], Report(0, 0.45));
+        Insert(connection, "comments", incidents * 3, id => [1 + ((id - 1) / 3), 1 + text.Number(users), text.Paragraph(2), At(id / 3) + text.Number(90_000)], Report(0, 0.45));
         Insert(connection, "audit_logs", incidents * 5, id =>
         [
             1 + text.Number(users), text.Pick("login", "view", "update", "assign", "resolve", "export"), text.Pick("incident", "change", "asset"), 1 + text.Number(incidents),
