@@ -28,3 +28,63 @@ internal sealed class TimeLimit : IDisposable
         limit.Dispose();
     }
 }
+
+/// <summary>
+/// For work that may hang in the kernel, on a network disk whose server is gone: no token reaches it there, and no thread
+/// gets away from it. Whoever waits does; the thread stays until the kernel lets it go, or the process ends.
+/// </summary>
+internal static class Patience
+{
+    /// <summary>How long what was told to stop has for that. What takes longer hangs.</summary>
+    public static readonly TimeSpan ToStop = TimeSpan.FromSeconds(15);
+
+    /// <summary>Does work on a thread of its own, and waits until it ends, or was told to stop and has not.</summary>
+    /// <param name="stop">Tells the work to stop.</param>
+    /// <param name="toStop">How long it has from then on.</param>
+    /// <returns>The work, which has ended unless it hangs; what it threw is in it.</returns>
+    public static async Task<Task<T>> WatchAsync<T>(Func<Task<T>> work, TimeSpan toStop, TimeProvider timeProvider, CancellationToken stop)
+    {
+        var doing = Task.Run(work, CancellationToken.None);
+        using (var ended = new CancellationTokenSource())
+        {
+            var ranOut = RunOutAsync(toStop, timeProvider, stop, ended.Token);
+            await Task.WhenAny(doing, ranOut);
+            await ended.CancelAsync();
+            await ranOut;
+        }
+
+        return doing;
+    }
+
+    private static async Task RunOutAsync(TimeSpan toStop, TimeProvider timeProvider, CancellationToken stop, CancellationToken ended)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, ended);
+        await Task.Delay(Timeout.InfiniteTimeSpan, timeProvider, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.Delay(toStop, timeProvider, ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+}
+
+/// <summary>Looks at what may never answer. Who asks again while one look hangs hears so at once: each scrape would cost a thread otherwise.</summary>
+/// <param name="patience">How long one look may take.</param>
+internal sealed class PatientLook(TimeSpan patience, TimeProvider timeProvider)
+{
+    private readonly System.Collections.Concurrent.ConcurrentDictionary<string, Task> hanging = new(StringComparer.Ordinal);
+
+    /// <param name="what">What is looked at; each for itself.</param>
+    /// <param name="silence">What to take for the answer where there is none.</param>
+    public async Task<T> AskAsync<T>(string what, Func<Task<T>> look, Func<T> silence)
+    {
+        if (hanging.TryGetValue(what, out var before) && !before.IsCompleted)
+            return silence();
+        var asked = Task.Run(look);
+        try
+        {
+            return await asked.WaitAsync(patience, timeProvider);
+        }
+        catch (TimeoutException) when (!asked.IsCompleted)
+        {
+            hanging[what] = asked;
+            return silence();
+        }
+    }
+}

@@ -1,0 +1,149 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace NexusBackupAgent.Platform;
+
+/// <summary>
+/// Opens files where others may have put something else. To open a named pipe means to wait for its writer, and to open a
+/// device may start it; so neither is ever opened here.
+/// </summary>
+internal static partial class RegularFile
+{
+    private const int ReadWithoutWaiting = 0x800 | 0x100 | 0x80000; // O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC
+    private const int NoEntry = 2; // ENOENT
+    private const int NoAccess = 13; // EACCES
+    private const int NotPermitted = 1; // EPERM
+    private const int NoDirectory = 20; // ENOTDIR
+
+    /// <summary>Opens a file for reading, without waiting and without changing anything but its time of access.</summary>
+    /// <exception cref="NotRegularFileException">Something else is there.</exception>
+    /// <exception cref="FileNotFoundException">Nothing is there.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
+    /// <exception cref="IOException">It can't be opened.</exception>
+    public static SafeFileHandle OpenRead(string path)
+    {
+        if (FileStatus.Of(path) is { IsRegular: false } other)
+            throw new NotRegularFileException(path, other.Type);
+        var handle = Open(path, ReadWithoutWaiting);
+        if (handle.IsInvalid)
+        {
+            var (error, message) = (Marshal.GetLastPInvokeError(), Marshal.GetLastPInvokeErrorMessage());
+            handle.Dispose();
+            throw error switch
+            {
+                NoEntry or NoDirectory => new FileNotFoundException(message, path),
+                NoAccess or NotPermitted => new UnauthorizedAccessException($"{message}: '{path}'"),
+                _ => new IOException($"{message}: '{path}'", error),
+            };
+        }
+
+        if (FileStatus.Of(handle) is { IsRegular: false } swapped)
+        {
+            handle.Dispose();
+            throw new NotRegularFileException(path, swapped.Type);
+        }
+
+        return handle;
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial SafeFileHandle Open(string path, int flags);
+}
+
+/// <summary>Where a file was expected there is a pipe, a socket, a device or a directory.</summary>
+internal sealed class NotRegularFileException(string path, FileType type) : IOException($"'{path}' is {type.Name()}, not a file")
+{
+    public FileType Type => type;
+}
+
+internal static class FileTypes
+{
+    /// <summary>With its article, as the end of a sentence.</summary>
+    public static string Name(this FileType type) => type switch
+    {
+        FileType.NamedPipe => "a named pipe",
+        FileType.CharacterDevice or FileType.BlockDevice => "a device",
+        FileType.Directory => "a directory",
+        FileType.Socket => "a socket",
+        FileType.SymbolicLink => "a symbolic link",
+        FileType.Regular => "a file",
+        _ => "neither a file nor a directory",
+    };
+}
+
+/// <summary>Makes renames and deletions in a directory survive a power cut (fsync of the directory, POSIX).</summary>
+internal static partial class DurableDirectory
+{
+    private const int ReadOnlyDirectory = 0x90000; // O_RDONLY | O_DIRECTORY | O_CLOEXEC on Linux x64; arm64 differs, see below
+    private const int ReadOnlyDirectoryArm64 = 0x84000;
+
+    /// <summary>Makes what was written to a file survive a power cut. .NET's own way passes over errors of the disk.</summary>
+    /// <exception cref="IOException">The disk or the file system refused: what was written may be lost.</exception>
+    public static void Flush(SafeFileHandle file) => Flush(file, shown: null);
+
+    /// <exception cref="IOException">The directory could not be synced.</exception>
+    public static void Sync(string path)
+    {
+        if (!OperatingSystem.IsLinux())
+            return;
+
+        var flags = RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? ReadOnlyDirectoryArm64 : ReadOnlyDirectory;
+        var descriptor = Open(path, flags);
+        if (descriptor.IsInvalid)
+        {
+            var error = Marshal.GetLastPInvokeError();
+            descriptor.Dispose();
+            throw Errno.Failure(error, path);
+        }
+
+        using (descriptor)
+            Flush(descriptor, path);
+    }
+
+    private static void Flush(SafeFileHandle file, string? shown)
+    {
+        // EINVAL: the file system has no notion of it, so there is nothing to lose.
+        if (Errno.Of(() => Fsync(file)) is not (0 or Errno.Invalid or Errno.Unsupported) and var error)
+            throw new IOException($"{Marshal.GetPInvokeErrorMessage(error)} : '{shown ?? File.ResolveLinkTarget($"/proc/self/fd/{file.DangerousGetHandle()}", returnFinalTarget: false)?.FullName}'", error);
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial SafeFileHandle Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int Fsync(SafeFileHandle file);
+}
+
+/// <summary>What the kernel is asked to do with the memory that it keeps of files. All of it is advice.</summary>
+internal static partial class PageCache
+{
+    private const int DoNotNeed = 4; // POSIX_FADV_DONTNEED, the same on every architecture that .NET runs on but s390x
+
+    private const uint StartWriting = 2; // SYNC_FILE_RANGE_WRITE
+
+    /// <summary>
+    /// Has what was written go to the disk while more is being made, without waiting for it. Flushing the file then finds
+    /// little left to wait for.
+    /// </summary>
+    public static void WriteBack(SafeFileHandle file, long offset, long length)
+    {
+        if (OperatingSystem.IsLinux() && Environment.Is64BitProcess)
+            _ = SyncFileRange(file, offset, length, StartWriting);
+    }
+
+    /// <summary>
+    /// Has the next read of a file come from the disk, not from memory (posix_fadvise with POSIX_FADV_DONTNEED): forgets what memory holds of an open file. It is advice: where the kernel keeps the pages all the same, for example
+    /// while another program maps them, the read comes from memory and nothing else changes.
+    /// </summary>
+    public static void Forget(SafeFileHandle file)
+    {
+        if (OperatingSystem.IsLinux() && Environment.Is64BitProcess && RuntimeInformation.ProcessArchitecture != Architecture.S390x)
+            _ = Advise(file, 0, 0, DoNotNeed); // 0 bytes from 0 on: the whole file
+    }
+
+    [LibraryImport("libc", EntryPoint = "sync_file_range")]
+    private static partial int SyncFileRange(SafeFileHandle file, long offset, long length, uint flags);
+
+    [LibraryImport("libc", EntryPoint = "posix_fadvise")]
+    private static partial int Advise(SafeFileHandle file, long offset, long length, int advice);
+}
