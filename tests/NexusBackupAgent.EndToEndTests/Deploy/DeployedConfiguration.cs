@@ -23,7 +23,7 @@ internal sealed class DeployedConfiguration : IDisposable
             Assert.Contains($": {mount}", text, StringComparison.Ordinal);
             text = text.Replace($": {mount}", $": {made.Of(mount)}", StringComparison.Ordinal);
             if (mount != "/data")
-                Directory.CreateDirectory(made.Of(mount));
+                Directory.CreateDirectory(made.Of(mount), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         }
 
         await File.WriteAllTextAsync(made.Of("nexus-backup.yml"), text);

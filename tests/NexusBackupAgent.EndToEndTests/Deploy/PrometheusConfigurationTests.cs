@@ -83,7 +83,7 @@ public sealed partial class PrometheusConfigurationTests : IDisposable
     private async Task<string> QuickAsync() => RelativePath().Replace(
         (await File.ReadAllTextAsync(layout.Configuration)).Replace("_interval: 30s", "_interval: 1s", StringComparison.Ordinal), layout.Of("/etc/prometheus/") + "$0");
 
-    [GeneratedRegex("^install (-b )?-m 644 (?<file>\\S+) (?<directory>/etc/prometheus/\\S*)$", RegexOptions.Multiline)]
+    [GeneratedRegex("^(\\[ -e \\S+ \\] \\|\\| )?install (-b )?-m 644 (?<file>\\S+) (?<directory>/etc/prometheus/\\S*)$", RegexOptions.Multiline)]
     private static partial Regex InstallLine();
 
     [GeneratedRegex(@"(rules|targets|alertmanagers)/\*\.yml")]

@@ -96,6 +96,8 @@ public sealed class UntouchedTests : IDisposable
         foreach (var file in Directory.EnumerateFileSystemEntries(Data).Append(Data).Order(StringComparer.Ordinal))
         {
             var status = FileStatus.Of(file)!.Value;
+            if (file == Data)
+                status = status with { Modified = 0, Changed = 0 }; // a dry run of a restore makes and removes files of its own
             if (isOpen && file != Database && status.IsRegular)
                 status = status with { Changed = 0 };
             if (isOpen && file.EndsWith("-shm", StringComparison.Ordinal))
