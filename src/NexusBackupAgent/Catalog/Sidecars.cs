@@ -21,7 +21,7 @@ internal enum VerificationCheck
 
 /// <param name="Check">Which check.</param>
 /// <param name="Passed">Whether it passed.</param>
-/// <param name="Detail">What was found, in words an operator reads; when passed, what could not be checked, mostly empty.</param>
+/// <param name="Detail">What was found, in words an operator reads; when passed, what could not be checked or is no damage, mostly empty.</param>
 internal sealed record CheckResult(VerificationCheck Check, bool Passed, string Detail);
 
 /// <summary>
@@ -54,6 +54,10 @@ internal sealed record VerificationResult(
     /// <summary>Whether the backup is what was captured, passes every other check, and only its <c>.sha256</c> file says otherwise.</summary>
     [JsonIgnore]
     public bool DoubtsOnlyChecksumFile => !Passed && IsAsCommitted && Checks.All(check => check.Passed || check.Check == VerificationCheck.Checksum);
+
+    /// <summary>What the checks that passed could not look at, or found that is no damage; null when there is nothing to say.</summary>
+    [JsonIgnore]
+    public string? Note => Checks.FirstOrDefault(check => check is { Passed: true, Detail.Length: > 0 })?.Detail;
 
     /// <summary>The first failed check in words, or null.</summary>
     [JsonIgnore]

@@ -27,6 +27,10 @@ internal sealed record BackupDocument(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? FullBecause { get; init; }
 
+    /// <summary>What its last reading could not check, or found that is no damage; absent when there is nothing to say.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Note { get; init; }
+
     /// <summary>Only where a command verifies.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<CheckDocument>? Checks { get; init; }
@@ -49,6 +53,7 @@ internal sealed record BackupDocument(
             backup.Verification is { } verification ? JsonTime.Utc(verification.VerifiedAt) : null)
         {
             BrokenChain = backup.BrokenChain,
+            Note = backup.Verification?.Note,
         };
     }
 }
