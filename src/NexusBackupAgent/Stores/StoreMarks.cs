@@ -100,7 +100,7 @@ internal sealed class StoreMarks(string stateDirectory) : IDisposable
             $"mount its disk{look}; if this is meant to be the store from now on, accept it: rm '{MemoryOf(store)}'");
     }
 
-    private string MemoryOf(IBackupStore store) => Path.Combine(stateDirectory, "stores", store.Name);
+    private string MemoryOf(IBackupStore store) => Path.Combine(stateDirectory, "store-marks", store.Name);
 
     /// <returns>Null where nobody remembers the store of that name.</returns>
     private (string Mark, string Place)? Remembered(IBackupStore store) => On<(string, string)?>(store, memory =>

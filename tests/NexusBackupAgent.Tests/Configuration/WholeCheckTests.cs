@@ -64,6 +64,7 @@ public sealed class WholeCheckTests
         File.CreateSymbolicLink(Path.Combine(file.Directory, "link"), store);
         File.WriteAllText(Path.Combine(file.Directory, "itsm.db"), "");
         File.WriteAllText(Path.Combine(store, "other.db"), "");
+        File.SetUnixFileMode(store, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
 
         var problems = Check(file);
 

@@ -110,7 +110,7 @@ public sealed class StoreMarkTests : IDisposable
     {
         await place.RunAsync("backup");
         File.Delete(Mark);
-        Directory.Delete(place.In("state/stores"), recursive: true);
+        Directory.Delete(place.In("state/store-marks"), recursive: true);
         Directory.Move(place.Store, Aside);
         Directory.CreateDirectory(place.Store);
 
