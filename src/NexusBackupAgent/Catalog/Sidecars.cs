@@ -17,7 +17,7 @@ internal enum VerificationCheck
 
 /// <param name="Check">Which check.</param>
 /// <param name="Passed">Whether it passed.</param>
-/// <param name="Detail">What was found, in words an operator reads; when passed, what could not be checked, mostly empty.</param>
+/// <param name="Detail">What was found, in words an operator reads; when passed, what could not be checked or is no damage, mostly empty.</param>
 internal sealed record CheckResult(VerificationCheck Check, bool Passed, string Detail);
 
 /// <summary>
@@ -60,6 +60,10 @@ internal sealed record VerificationResult(
         _ when Passed && !Checks.All(check => check.Passed) => "it says that all passed and names a check that did not",
         _ => null,
     };
+
+    /// <summary>What the checks that passed could not look at, or found that is no damage; null when there is nothing to say.</summary>
+    [JsonIgnore]
+    public string? Note => Checks.Where(check => check is { Passed: true, Detail.Length: > 0 }).Select(check => check.Detail).ToList() is { Count: > 0 } notes ? string.Join("; ", notes) : null;
 
     /// <summary>The first failed check in words, or null.</summary>
     [JsonIgnore]

@@ -69,6 +69,8 @@ internal static class BackupCommand
 
     private static void Tell(Terminal terminal, ProtectedSource source, RunRecord run, Commands commands, bool json)
     {
+        if (run.Outcome?.Backup.Verification?.Note is { } note)
+            terminal.Warn($"'{run.Source}' is backed up; {source.Source.Inspection.CheckName}: {note}");
         if (run.Failure is { } failure)
         {
             terminal.Fail($"backup of '{run.Source}' failed: {failure.Message}", commands.HintOf(failure, run.Source));

@@ -72,6 +72,8 @@ internal static class ListCommand
             PrintTable(terminal, backups, source.Zone, context.TimeProvider.GetUtcNow());
         foreach (var reason in backups.Where(backup => fullBecause.ContainsKey(backup.Id)).GroupBy(backup => fullBecause[backup.Id], StringComparer.Ordinal))
             terminal.Line($"  [dim]made full:[/] {Readable.Plain(string.Join(", ", reason.Select(backup => backup.File)))} (because {Readable.Plain(reason.Key)})");
+        foreach (var note in backups.Where(backup => backup.Verification?.Note is not null).GroupBy(backup => backup.Verification!.Note!, StringComparer.Ordinal))
+            terminal.Line($"  [yellow]note:[/] {Readable.Plain(string.Join(", ", note.Select(backup => backup.File)))} ({Readable.Plain(note.Key)})");
         foreach (var backup in backups.Where(backup => backup.Unreadable is not null))
             terminal.Line($"  [yellow]unknown:[/] {Readable.Plain(backup.File)} ({Readable.Plain(backup.Unreadable!.Message)})");
         foreach (var trouble in backups.SelectMany(backup => backup.AllTroubles))

@@ -102,6 +102,8 @@ internal static class RestoreCommand
 
             if (record.Outcome is { Backup: { Backup.Verification: { Passed: false }, Reason: var doubt } })
                 terminal.Warn($"what was restored was {doubt}");
+            if (record.Outcome?.Backup.Backup.Verification?.Note is { } note)
+                terminal.Warn($"{source.Source.Inspection.CheckName} of what was restored: {note}");
             if (json)
                 Print(RestoreDocument.Of(source.Name, record, passedOver, agent.TimeProvider.GetUtcNow()));
             else if (record.Outcome is { } outcome)

@@ -31,6 +31,10 @@ internal sealed record BackupDocument(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<SidecarTroubleDocument>? Troubles { get; init; }
 
+    /// <summary>What its last reading could not check, or found that is no damage; absent when there is nothing to say.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Note { get; init; }
+
     /// <summary>Only where a command verifies.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<CheckDocument>? Checks { get; init; }
@@ -54,6 +58,7 @@ internal sealed record BackupDocument(
         {
             BrokenChain = backup.BrokenChain,
             Troubles = SidecarTroubleDocument.Of(backup),
+            Note = backup.Verification?.Note,
         };
     }
 }

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Operations;
@@ -22,6 +23,10 @@ internal sealed record RunDocument(
     string? Message,
     string? Hint)
 {
+    /// <summary>What reading it back could not check, or found that is no damage; absent when there is nothing to say.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Note { get; init; }
+
     public static RunDocument Of(BackupCatalog catalog, RunRecord run)
     {
         var manifest = run.Outcome?.Backup.Manifest;
@@ -40,6 +45,9 @@ internal sealed record RunDocument(
             run.Failure?.Kind.CamelWord(),
             run.Failure?.Kind.Class().Word(),
             run.Failure?.Message,
-            run.Failure?.Hint);
+            run.Failure?.Hint)
+        {
+            Note = run.Outcome?.Backup.Verification?.Note,
+        };
     }
 }

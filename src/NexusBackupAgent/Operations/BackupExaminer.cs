@@ -43,6 +43,8 @@ internal sealed partial class BackupExaminer(
         var file = source.Catalog.Locate(BackupFiles.Original(found.File));
         if (examined.FirstReadingOnly is { } passing)
             ReadingErred(source.Name, file, passing);
+        if (found is { State: BackupState.Good, Verification.Note: { } note })
+            GoodWithNote(source.Name, file, note);
         if (examined.Refusal is { } refused)
             QuarantineRefused(source.Name, file, refused.Message, refused.Hint);
         else if (examined.WasSetAside)
@@ -69,6 +71,9 @@ internal sealed partial class BackupExaminer(
 
     [LoggerMessage(EventId = 1103, EventName = "reading_erred", Level = LogLevel.Warning, Message = "backup {File} of {Source} seemed damaged in a first reading and is good in a second one, so it counts as good; found first: {Reason}. Check memory, cables and the disk's log (dmesg | tail)")]
     private partial void ReadingErred(string source, string file, string reason);
+
+    [LoggerMessage(EventId = 1113, EventName = "backup_noted", Level = LogLevel.Information, Message = "backup {File} of {Source} is good; its check says: {Note}")]
+    private partial void GoodWithNote(string source, string file, string note);
 
     [LoggerMessage(EventId = 1104, EventName = "backup_quarantined", Level = LogLevel.Error, Message = "backup {File} of {Source} is corrupt and was set aside as {NewName}: {Reason}. Next: {Hint}")]
     private partial void Quarantined(string source, string file, string newName, string reason, string hint);

@@ -22,6 +22,9 @@ internal static class SqliteLibrary
 /// <summary>Opens a database file that nobody else uses.</summary>
 internal static class PrivateCopy
 {
+    // As of SQLite's C interface.
+    private const int QuotedTextInQueries = 1013;
+
     /// <summary>Immutable: SQLite needs no locks, writes nothing, and leaves no <c>-wal</c> or <c>-shm</c> beside it.</summary>
     public static SqliteConnection Open(string path)
     {
@@ -30,6 +33,7 @@ internal static class PrivateCopy
         try
         {
             connection.Open();
+            _ = raw.sqlite3_db_config(connection.Handle, QuotedTextInQueries, 1, out _); // most applications' SQLite takes "text" for 'text'
             return connection;
         }
         catch

@@ -66,6 +66,7 @@ internal static class ChecklistTexts
         {
             RecoveryCheck.Gzip => Bilingual.Same($"{read.Backup.File}: {ValueText.Size(read.Backup.ActualLength)}, {ValueText.Seconds(read.Took)}"),
             RecoveryCheck.Checksum => Bilingual.Same($"SHA-256 {read.Backup.Manifest.Stored.Shown()}"),
+            _ when result.Detail.Length > 0 => new($"{seen.Inspection.CheckName}: no damage; {result.Detail}", $"{seen.Inspection.CheckName}: 破損なし（「{result.Detail}」）"),
             _ => Bilingual.Same($"{seen.Inspection.CheckName}: ok, {ValueText.Size(read.Backup.Manifest.Restored?.Length ?? read.Backup.Manifest.Content.Length)}"),
         },
     };

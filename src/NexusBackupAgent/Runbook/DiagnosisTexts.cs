@@ -55,8 +55,8 @@ internal static class DiagnosisTexts
     {
         { Failure: { } failure } => new($"could not be read back: {failure.Message}", $"読み戻し不可: 「{failure.Message}」"),
         { IsGood: true } => new(
-            $"{read.Backup.File}: OK, {ValueText.Size(read.Backup.ActualLength)} read back in {ValueText.Seconds(read.Took)}",
-            $"{read.Backup.File}: 正常（{ValueText.Size(read.Backup.ActualLength)} を {ValueText.Seconds(read.Took)} で読み戻し）"),
+            $"{read.Backup.File}: OK, {ValueText.Size(read.Backup.ActualLength)} read back in {ValueText.Seconds(read.Took)}{(read.Backup.Verification?.Note is { } note ? $"; {note}" : "")}",
+            $"{read.Backup.File}: 正常（{ValueText.Size(read.Backup.ActualLength)} を {ValueText.Seconds(read.Took)} で読み戻し）{(read.Backup.Verification?.Note is { } same ? $"「{same}」" : "")}"),
         _ => Corrupt(read.Backup),
     };
 

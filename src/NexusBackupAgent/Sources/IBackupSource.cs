@@ -94,7 +94,7 @@ internal interface IArtifactSink
 }
 
 /// <summary>What a kind's own check of a stored backup found.</summary>
-/// <param name="Finding">What is wrong with the content; null when it is sound.</param>
+/// <param name="Finding">What is damaged; null when nothing is.</param>
 /// <param name="Restored">Of an increment: length and SHA-256 of what it gives together with all that it builds on. Null for a full one, whose content that is.</param>
-/// <param name="Note">What could not be checked, and why; null when all was.</param>
+/// <param name="Note">What could not be checked, and why, and what is wrong with the content and no damage: it is as its application left it. Null when there is nothing to say.</param>
 internal sealed record ContentCheck(string? Finding, ArtifactDigest? Restored = null, string? Note = null);

@@ -1,4 +1,5 @@
 using Microsoft.Data.Sqlite;
+using SQLitePCL;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 
@@ -13,7 +14,7 @@ internal static class SqliteFailure
         {
             SqliteError.Busy or SqliteError.Locked or SqliteError.Protocol => (FailureKind.SourceBusy, $"find the process that holds it (fuser -v '{path}') or raise busyTimeout"),
             SqliteError.Corrupt => (FailureKind.SourceCorrupt, $"check it (sqlite3 '{path}' 'PRAGMA integrity_check'); the older good backups are kept (nexus-backup list)"),
-            SqliteError.NotADatabase => (FailureKind.SourceInvalid, $"check the path (file '{path}')"),
+            SqliteError.NotADatabase or raw.SQLITE_ERROR => (FailureKind.SourceInvalid, $"check the path (file '{path}'); an encrypted database can't be backed up page by page"),
             SqliteError.Perm or SqliteError.ReadOnly or SqliteError.CannotOpen => (FailureKind.Permission, $"give the user {SystemUser.Current.Name} read access to the database and, in WAL mode, write access to its directory for '-shm' (ls -la '{Path.GetDirectoryName(path)}')"),
             SqliteError.Full => (FailureKind.StoreFull, $"free space on the database's disk (df -h '{Path.GetDirectoryName(path)}')"),
             SqliteError.IoError => (FailureKind.Io, "check the disk (dmesg | tail)"),

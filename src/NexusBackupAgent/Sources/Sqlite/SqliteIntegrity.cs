@@ -2,20 +2,35 @@ using Microsoft.Data.Sqlite;
 using SQLitePCL;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
+using NexusBackupAgent.Sources.Sqlite.Pages;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 
-/// <summary><c>PRAGMA integrity_check</c> on a private copy (runbook §3.1 step 4).</summary>
-internal static class SqliteIntegrity
+/// <summary>
+/// <c>PRAGMA integrity_check</c> on a private copy (runbook §3.1 step 4), told apart: what is damage of the file, what is sound
+/// and breaks a rule of its schema, and what only its application could check.
+/// </summary>
+internal sealed class SqliteIntegrity
 {
-    private const int Interrupted = 9;
-    private const int MostProblems = 3;
+    // Broken rules come once for each row, behind all damage to pages. What is behind so many is looked at in a second pass.
+    private const int FirstLook = 1000;
 
-    // What SQLite says of a schema that uses something its application adds to SQLite.
-    private const string NoCollation = "no such collation sequence: ";
-    private const string NoFunction = "unknown function: ";
+    // Different ones: a broken rule has one for all its rows, damage one for each.
+    private const int MostRows = 100_000;
 
-    /// <returns>No finding when the check says ok, otherwise its first ones; and what it had to leave out.</returns>
+    private readonly string path;
+    private readonly BareConnection bare;
+    private readonly SqliteSchema schema;
+    private readonly IntegrityReport report = new();
+
+    private SqliteIntegrity(string path, BareConnection bare, SqliteSchema schema)
+    {
+        this.path = path;
+        this.bare = bare;
+        this.schema = schema;
+    }
+
+    /// <returns>A finding for damage of the file alone; the rest is its note.</returns>
     /// <exception cref="BackupException">The copy could not be read; that is no finding.</exception>
     public static ContentCheck Check(string path, CancellationToken cancellationToken)
     {
@@ -23,12 +38,9 @@ internal static class SqliteIntegrity
             return new ContentCheck("it is empty (0 bytes), which is no database"); // SQLite would take it for one without tables
         try
         {
-            using var connection = PrivateCopy.Open(path);
-            using var interrupt = cancellationToken.Register(() => raw.sqlite3_interrupt(connection.Handle));
-            cancellationToken.ThrowIfCancellationRequested(); // an interrupt before the statement began has no effect
-            return Run(connection);
+            return Run(path, cancellationToken);
         }
-        catch (SqliteException interrupted) when (interrupted.SqliteErrorCode == Interrupted)
+        catch (SqliteException interrupted) when (interrupted.SqliteErrorCode == SqliteError.Interrupt)
         {
             cancellationToken.ThrowIfCancellationRequested();
             throw;
@@ -41,62 +53,147 @@ internal static class SqliteIntegrity
         {
             throw SqliteFailure.Translate(failure, path);
         }
-    }
-
-    private static ContentCheck Run(SqliteConnection connection)
-    {
-        try
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
-            return new ContentCheck(Run(connection, "integrity_check"));
-        }
-        catch (SqliteException) when (UnknownName(connection) is { } name)
-        {
-            return RunWithStandIns(connection, name);
+            throw IoFailure.Translate(failure, $"read database '{path}'", Path.GetDirectoryName(path)!);
         }
     }
 
     /// <summary>
-    /// Only the application has the collations and functions that its indexes and constraints are made with. With
-    /// stand-ins for them, everything but the order in indexes and the constraints can still be checked.
+    /// One connection has all that SQLite brings, and opens virtual tables. The others have no modules, and stand-ins for what
+    /// is missing, so that neither stops the check of everything else. Pages and rules are looked at side by side.
     /// </summary>
-    private static ContentCheck RunWithStandIns(SqliteConnection connection, (string? Collation, string? Function) unknown)
+    private static ContentCheck Run(string path, CancellationToken cancellationToken)
     {
-        var given = new HashSet<(string?, string?)>();
-        var missing = new List<string>();
-        while (true)
+        using var asItIs = PrivateCopy.Open(path);
+        using var stop = cancellationToken.Register(() => raw.sqlite3_interrupt(asItIs.Handle));
+        cancellationToken.ThrowIfCancellationRequested(); // an interrupt before the statement began has no effect
+        var found = SqliteSchema.Read(asItIs);
+        var asking = Task.Run(() => SqliteRules.Ask(path, found, cancellationToken), CancellationToken.None);
+        try
         {
-            given.Add(unknown);
-            missing.Add(unknown.Collation is { } collation ? $"the collation {collation}" : $"the function {unknown.Function}()");
-            if (unknown.Collation is { } order)
-                connection.CreateCollation(order, string.CompareOrdinal);
-            if (unknown.Function is { } function)
-                connection.CreateFunction(function, (object?[] _) => (object?)null, isDeterministic: true);
-            try
-            {
-                return new ContentCheck(Run(connection, "quick_check"), Note: $"not checked: indexes against their tables, and what needs {string.Join(" and ", missing)}, which only the application has");
-            }
-            catch (SqliteException) when (UnknownName(connection) is { } another && !given.Contains(another))
-            {
-                unknown = another;
-            }
+            using var connection = new BareConnection(path, found.Missing, cancellationToken);
+            var check = new SqliteIntegrity(path, connection, found);
+            check.Run(cancellationToken);
+            if (check.report.Damage is { } damage)
+                return new ContentCheck(damage);
+            check.report.Add(asking.GetAwaiter().GetResult());
+            foreach (var table in found.VirtualTables)
+                CheckVirtual(asItIs, table, check.report);
+            return new ContentCheck(check.report.Damage, Note: check.report.Note);
+        }
+        finally
+        {
+            Task.WaitAny([asking], CancellationToken.None); // the caller deletes the file
         }
     }
 
-    private static (string? Collation, string? Function)? UnknownName(SqliteConnection connection) => raw.sqlite3_errmsg(connection.Handle).utf8_to_string() switch
+    private void Run(CancellationToken cancellationToken)
     {
-        var reason when reason.StartsWith(NoCollation, StringComparison.Ordinal) => (reason[NoCollation.Length..], null),
-        var reason when reason.StartsWith(NoFunction, StringComparison.Ordinal) => (null, reason[NoFunction.Length..].TrimEnd('(', ')')),
-        _ => null,
-    };
+        var isWhole = CheckPages();
+        if (report.Damage is null && (!isWhole || schema.HasRootless))
+            CheckMap(cancellationToken);
+    }
 
-    private static string? Run(SqliteConnection connection, string pragma)
+    /// <returns>False when SQLite refused to check all tables at once.</returns>
+    private bool CheckPages()
     {
-        using var command = connection.CreateCommand();
-        command.CommandText = $"PRAGMA {pragma}({MostProblems})";
-        using var reader = command.ExecuteReader();
-        var findings = new List<string>();
-        while (reader.Read())
-            findings.Add(reader.GetString(0).ReplaceLineEndings(" ").Trim()); // one of several lines would break every table and template that shows it
-        return findings is ["ok"] ? null : string.Join("; ", findings);
+        try
+        {
+            if (!Sort($"PRAGMA integrity_check({FirstLook})", FirstLook))
+                Sort($"PRAGMA integrity_check({int.MaxValue})");
+            return true;
+        }
+        catch (SqliteException refused) when (refused.SqliteErrorCode == raw.SQLITE_ERROR)
+        {
+            foreach (var table in schema.Tables)
+                CheckAlone(table);
+            return false;
+        }
+    }
+
+    private void CheckAlone(SchemaTree table)
+    {
+        try
+        {
+            Sort($"PRAGMA integrity_check({SqliteSchema.Quote(table.Name)})");
+        }
+        catch (SqliteException refused) when (refused.SqliteErrorCode == raw.SQLITE_ERROR)
+        {
+            report.NotChecked($"table {table.Name} ({SqliteError.Reason(refused)})");
+        }
+    }
+
+    /// <summary>Takes the rows of a check into the report.</summary>
+    /// <returns>False when it came to none of them but so many broken rules that damage may lie behind: then it took nothing.</returns>
+    private bool Sort(string pragma, int most = int.MaxValue)
+    {
+        bare.StandIns.Forget();
+        var (rows, count) = (new Dictionary<string, long>(StringComparer.Ordinal), 0);
+        using (var command = bare.Connection.CreateCommand())
+        {
+            command.CommandText = pragma;
+            using var reader = command.ExecuteReader();
+            for (; rows.Count < MostRows && Read(reader, rows); count++)
+                rows[reader.GetString(0)] = rows.GetValueOrDefault(reader.GetString(0)) + 1;
+        }
+
+        if (rows.Count == 1)
+            rows.Remove("ok");
+        var sorted = IntegrityRows.Sort(rows, schema, rows.Count == 0 ? new(StringComparer.Ordinal) : schema.RulesOf(bare.Connection), bare.StandIns.Called);
+        if (count >= most && sorted.Damage.Count == 0)
+            return false;
+        report.Add(sorted);
+        return true;
+    }
+
+    /// <summary>What it said before it came to what it can't read says more than that it can't.</summary>
+    private static bool Read(SqliteDataReader reader, Dictionary<string, long> before)
+    {
+        try
+        {
+            return reader.Read();
+        }
+        catch (SqliteException damage) when (SqliteError.IsDamage(damage) && before.Count > 0)
+        {
+            before[SqliteError.Reason(damage)] = 1;
+            return false;
+        }
+    }
+
+    /// <summary>
+    /// With a view or a virtual table at the head of its list, SQLite takes the check for one of a single table, and leaves out
+    /// what is free, what is in use twice, and what is never used.
+    /// </summary>
+    private void CheckMap(CancellationToken cancellationToken)
+    {
+        Sort("PRAGMA integrity_check(sqlite_schema)"); // of one table, and the list of free pages
+        if (report.Damage is not null)
+            return;
+        using var command = bare.Connection.CreateCommand();
+        command.CommandText = "PRAGMA page_count";
+        foreach (var finding in PageMap.Check(path, (uint)(long)command.ExecuteScalar()!, schema.Trees.Select(tree => (tree.Name, tree.Root)).Prepend(("sqlite_schema", 1u)), cancellationToken))
+            report.Damaged(finding);
+    }
+
+    /// <summary>What a module says of its content is told, and is no damage: its pages are sound, and none of its rules is the file's.</summary>
+    private static void CheckVirtual(SqliteConnection connection, string table, IntegrityReport report)
+    {
+        try
+        {
+            using var command = connection.CreateCommand();
+            command.CommandText = $"PRAGMA table_xinfo({SqliteSchema.Quote(table)}); PRAGMA integrity_check({SqliteSchema.Quote(table)})"; // only the first fails for want of a module
+            using var reader = command.ExecuteReader();
+            reader.NextResult();
+            while (reader.Read())
+            {
+                if (reader.GetString(0) is var row and not "ok")
+                    report.Broken([(new BrokenRule(table, $"virtual table {table}: {IntegrityReport.OneLine(row)}"), 1)]);
+            }
+        }
+        catch (SqliteException refused) when (refused.SqliteErrorCode == raw.SQLITE_ERROR || SqliteError.IsDamage(refused))
+        {
+            report.NotChecked($"virtual table {table} ({SqliteError.Reason(refused)})");
+        }
     }
 }

@@ -26,12 +26,16 @@ internal static class SqliteProbe
     {
         try
         {
+            // An index of a collation that only the application has may serve an answer that does not depend on it.
+            var missing = MissingIn(path);
             using var connection = PrivateCopy.Open(path);
+            using var standIns = new StandIns(connection, missing);
             // Asked again and again: an interrupt that comes just before the statement begins would have no effect.
             raw.sqlite3_progress_handler(connection.Handle, OperationsBetweenLooks, _ => cancellationToken.IsCancellationRequested ? 1 : 0, null);
             raw.sqlite3_set_authorizer(connection.Handle, MayOnlyRead, null);
             using var statement = Prepare(connection.Handle!, sql);
-            return FirstRow(connection.Handle!, statement);
+            var answer = FirstRow(connection.Handle!, statement);
+            return standIns.Called is { Count: > 0 } called ? throw Refuse($"it needs {string.Join(" and ", called)}, which only the application has") : answer;
         }
         catch (BackupException)
         {
@@ -43,6 +47,12 @@ internal static class SqliteProbe
             cancellationToken.ThrowIfCancellationRequested();
             throw Refuse(SqliteError.Reason(failure));
         }
+    }
+
+    private static IReadOnlyList<SqlName> MissingIn(string path)
+    {
+        using var connection = PrivateCopy.Open(path);
+        return SqliteSchema.Read(connection).Missing;
     }
 
     private static int MayOnlyRead(object data, int action, string first, string second, string database, string inner) => action switch

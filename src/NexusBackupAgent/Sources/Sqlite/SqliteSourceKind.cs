@@ -87,14 +87,26 @@ internal sealed record SqliteSettings(ISourceKind Kind, string Name, string Path
 
     private ConfigurationProblem Warning(string value, string problem, string mend) => new(PathKey, Line: 0, value, problem, mend, IsError: false);
 
+    /// <summary>As much of the first page as every database has alike: an encrypted one may begin with a plain header (SQLite file format, §1.3 and §1.6).</summary>
+    private static bool IsDatabase(FileStream file)
+    {
+        Span<byte> start = stackalloc byte[101];
+        return file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length
+            && start.StartsWith("SQLite format 3\0"u8)
+            && start[21..24].SequenceEqual((ReadOnlySpan<byte>)[64, 32, 32])
+            && start[100] is 5 or 13; // the schema is a table
+    }
+
     private static (string Problem, string Mend)? FindObstacle(string database)
     {
         if (Directory.Exists(database))
             return ("is a directory, not a database file", "name the database file, or write a pattern such as data/*.db");
         try
         {
-            using var file = new FileStream(database, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 1);
-            return null;
+            using var file = new FileStream(database, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+            return file.Length == 0 || IsDatabase(file)
+                ? null
+                : ("is encrypted, or no SQLite database", $"check the path (file '{database}'); an encrypted database can't be backed up page by page: have its application write a plain copy, and name that");
         }
         catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
         {

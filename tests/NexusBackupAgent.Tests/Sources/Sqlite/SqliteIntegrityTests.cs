@@ -66,33 +66,6 @@ public sealed class SqliteIntegrityTests : IDisposable
         Assert.NotNull(Check("a.db"));
     }
 
-    [SkippableTheory]
-    [InlineData("CREATE TABLE t (x TEXT COLLATE japanese); CREATE INDEX i ON t (x); INSERT INTO t VALUES ('a'), ('b');", "the collation japanese")]
-    [InlineData("CREATE TABLE t (x TEXT CHECK (sound(x) > 0)); INSERT INTO t VALUES ('a'), ('b');", null)] // SQLite leaves this constraint out by itself, and does not tell
-    [InlineData("CREATE TABLE t (x TEXT); CREATE INDEX i ON t (sound(x)); INSERT INTO t VALUES ('a'), ('b');", "the function sound()")]
-    public async Task What_only_the_application_knows_is_left_out_of_the_check_and_told(string sql, string? missing)
-    {
-        Need.Tool("python3");
-        await Shell.RunAsync("python3", "-c", """
-            import sqlite3, sys
-            db = sqlite3.connect(sys.argv[1])
-            db.create_collation('japanese', lambda a, b: (a > b) - (a < b))
-            db.create_function('sound', 1, len, deterministic=True)
-            db.executescript(sys.argv[2])
-            """, temp["a.db"], sql);
-        Assert.Null(Check("a.db"));
-        var note = SqliteIntegrity.Check(temp["a.db"], CancellationToken.None).Note;
-        Assert.Equal(missing is null ? null : $"not checked: indexes against their tables, and what needs {missing}, which only the application has", note);
-
-        await using (var file = File.OpenWrite(temp["a.db"]))
-        {
-            file.Position = 4096;
-            file.Write(Some.Noise(4096));
-        }
-
-        Assert.NotNull(Check("a.db"));
-    }
-
     [SkippableFact]
     public async Task The_check_can_be_stopped()
     {
