@@ -55,10 +55,6 @@ internal sealed record VerificationResult(
     [JsonIgnore]
     public bool DoubtsOnlyChecksumFile => !Passed && IsAsCommitted && Checks.All(check => check.Passed || check.Check == VerificationCheck.Checksum);
 
-    /// <summary>What the checks that passed could not look at, or found that is no damage; null when there is nothing to say.</summary>
-    [JsonIgnore]
-    public string? Note => Checks.FirstOrDefault(check => check is { Passed: true, Detail.Length: > 0 })?.Detail;
-
     /// <summary>Why it says nothing of a backup, as it follows a colon; null when it does.</summary>
     public string? ObjectionFor(BackupId backup) => this switch
     {
@@ -68,6 +64,10 @@ internal sealed record VerificationResult(
         _ when Passed && !Checks.All(check => check.Passed) => "it says that all passed and names a check that did not",
         _ => null,
     };
+
+    /// <summary>What the checks that passed could not look at, or found that is no damage; null when there is nothing to say.</summary>
+    [JsonIgnore]
+    public string? Note => Checks.Where(check => check is { Passed: true, Detail.Length: > 0 }).Select(check => check.Detail).ToList() is { Count: > 0 } notes ? string.Join("; ", notes) : null;
 
     /// <summary>The first failed check in words, or null.</summary>
     [JsonIgnore]
