@@ -78,7 +78,9 @@ internal static class ConfigurationFile
         var existing = path;
         while (!Directory.Exists(existing) && Path.GetDirectoryName(existing) is { } parent)
             existing = parent;
-        if (DirectoryCheck.Find(existing, "the state directory") is var (problem, mend))
+        // What an earlier user made in it has to be this user's as well.
+        string[] parts = existing == path ? [path, .. new[] { "locks", "scratch", "store-marks" }.Select(part => Path.Combine(path, part)).Where(Directory.Exists)] : [existing];
+        if (parts.Select(part => DirectoryCheck.Find(part, "the state directory")).FirstOrDefault(found => found is not null) is var (problem, mend))
             yield return new ConfigurationProblem("state", Line: 0, path, problem, mend);
         if (existing == path && (File.GetUnixFileMode(path) & FileOwner.OthersAccess) != UnixFileMode.None)
             yield return new ConfigurationProblem("state", Line: 0, path, "other users may look into the state directory, and who may read a lock in it can hold it and stop every run", $"sudo chmod -R go= '{path}'", IsError: false);
