@@ -19,11 +19,14 @@ public sealed partial class HungStoreTests : IDisposable
         Need.Root();
         place.MakeDatabase("other.db");
         Directory.CreateDirectory(place.In("dead"));
+        Directory.CreateDirectory(place.In("tenants"));
+        place.MakeDatabase("tenants/first.db");
         await File.WriteAllTextAsync(place.Configuration, """
             listen: http://127.0.0.1:0
             stores: {local: {path: backups}, dead: {path: dead}}
             sources:
               itsm: {sqlite: itsm.db, store: dead, timeLimit: 1s, retry: {attempts: 1}, schedules: {every: {cron: "*/4 * * * * *", retention: 1h}}}
+              tenants: {sqlite: tenants/*.db, store: dead}
               other: {sqlite: other.db, store: local, directory: ., schedules: {every: {cron: "*/2 * * * * *", retention: 1h}}}
 
             """);
@@ -43,6 +46,11 @@ public sealed partial class HungStoreTests : IDisposable
             Assert.Contains("nexus_backup_store_up{store=\"dead\"} 0", await http.GetStringAsync("metrics"), StringComparison.Ordinal);
             var before = await BackupsAsync(http, "other");
             await Eventually.TrueAsync(async () => await BackupsAsync(http, "other") >= before + 2, "further backups of the other source");
+
+            place.MakeDatabase("tenants/second.db");
+            await Eventually.TrueAsync(async () => (await http.GetStringAsync("metrics")).Contains("{source=\"second\"", StringComparison.Ordinal), "the scheduler goes on looking for databases whose store hangs");
+            before = await BackupsAsync(http, "other");
+            await Eventually.TrueAsync(async () => await BackupsAsync(http, "other") > before, "another backup of the other source after that");
 
             await Shell.RunAsync("kill", agent.Id.ToString(CultureInfo.InvariantCulture));
             using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(2));
