@@ -110,7 +110,6 @@ internal sealed partial class Agent : IDisposable
     {
         scheduler?.Dispose();
         Turns.Dispose();
-        marks.Dispose();
         Journal.Dispose();
         scratch.Dispose();
     }
