@@ -139,8 +139,6 @@ internal enum FileType
 /// <summary>Owner, group and mode of a file, to be given to the one that takes its place.</summary>
 internal readonly partial record struct FileOwner(uint User, uint Group, UnixFileMode Mode)
 {
-    private const int PermissionDenied = 13; // EACCES
-
     /// <summary>0700. Whoever may read a lock in it could hold that lock.</summary>
     public const UnixFileMode OwnersDirectory = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
@@ -201,7 +199,7 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
         if (Access(directory, 3) == 0) // W_OK | X_OK
             return null;
         var (error, message) = (Marshal.GetLastPInvokeError(), Marshal.GetLastPInvokeErrorMessage());
-        return error == PermissionDenied ? new UnauthorizedAccessException(message) : new IOException(message, error);
+        return error == Errno.Denied ? new UnauthorizedAccessException(message) : new IOException(message, error);
     }
 
     /// <summary>Whether this process may give a file of its own to a group.</summary>

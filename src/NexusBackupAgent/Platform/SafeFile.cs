@@ -428,6 +428,8 @@ internal static class Errno
     public const int OtherDevice = 18; // EXDEV
     public const int NoDirectory = 20; // ENOTDIR
     public const int Invalid = 22; // EINVAL
+    public const int TooManyInSystem = 23; // ENFILE
+    public const int TooManyInProcess = 24; // EMFILE
     public const int NoSpace = 28; // ENOSPC
     public const int ReadOnly = 30; // EROFS
     public const int NoSuchCall = 38; // ENOSYS
