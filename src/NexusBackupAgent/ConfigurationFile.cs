@@ -82,9 +82,17 @@ internal static class ConfigurationFile
         string[] parts = existing == path ? [path, .. new[] { "locks", "scratch", "store-marks" }.Select(part => Path.Combine(path, part)).Where(Directory.Exists)] : [existing];
         if (parts.Select(part => DirectoryCheck.Find(part, "the state directory")).FirstOrDefault(found => found is not null) is var (problem, mend))
             yield return new ConfigurationProblem("state", Line: 0, path, problem, mend);
-        if (existing == path && (File.GetUnixFileMode(path) & FileOwner.OthersAccess) != UnixFileMode.None)
-            yield return new ConfigurationProblem("state", Line: 0, path, "other users may look into the state directory, and who may read a lock in it can hold it and stop every run", $"sudo chmod -R go= '{path}'", IsError: false);
+        if (existing == path && FileStatus.Of(path) is { OpenToOthers: not UnixFileMode.None } open)
+            yield return new ConfigurationProblem("state", Line: 0, path, "other users may look into the state directory, and who may read a lock in it can hold it and stop every run", Close(path, open), IsError: false);
     }
+
+    /// <summary>The command that closes the state directory to others, and not to the agent.</summary>
+    private static string Close(string path, FileStatus directory) => directory.Entry switch
+    {
+        DirectoryEntry.Owner => new SystemUser(directory.User).Close(path),
+        DirectoryEntry.Group => $"sudo chmod o= '{path}'",
+        _ => $"sudo chown {(SystemUser.Current.IsRoot ? "USER" : SystemUser.Current.Name)} '{path}' && sudo chmod go= '{path}'",
+    };
 }
 
 /// <summary>Reads the top level of the file.</summary>
