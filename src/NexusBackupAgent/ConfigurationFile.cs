@@ -42,6 +42,7 @@ internal static class ConfigurationFile
     public static IReadOnlyList<ConfigurationProblem> CheckEnvironment(AgentConfiguration configuration) =>
     [
         .. configuration.Stores.Values.SelectMany(store => store.Check()),
+        .. CheckMarks(configuration),
         .. CheckState(configuration.StateDirectory),
         .. configuration.Sources.SelectMany(source => source.Settings.Check()),
         .. SourcePlaces.CheckShared(configuration),
@@ -70,6 +71,16 @@ internal static class ConfigurationFile
         var file = KernelPath.Absolute(path, Environment.CurrentDirectory);
         var draft = ConfigurationText.Read(file, problems) is { } root ? new AgentBinder(file, hostZone, kinds, problems).Bind(root) : null;
         return (draft, problems.InFileOrder());
+    }
+
+    /// <summary>A mount point without its disk takes files as well: the mark tells.</summary>
+    private static IEnumerable<ConfigurationProblem> CheckMarks(AgentConfiguration configuration)
+    {
+        var marks = new StoreMarks(configuration.StateDirectory);
+        return from store in configuration.Stores.Values
+               let another = marks.WhyNotAsync(store.Open(), CancellationToken.None).GetAwaiter().GetResult()
+               where another is not null
+               select new ConfigurationProblem(KeyPath.Join("stores", store.Name), Line: 0, Value: null, another.Message, another.Hint);
     }
 
     /// <summary>The agent makes the state directory when it is missing, so then its parent has to be writable.</summary>
