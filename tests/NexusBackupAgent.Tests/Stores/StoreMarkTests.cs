@@ -180,5 +180,12 @@ public sealed class StoreMarkTests : IDisposable
         var status = (await place.RunAsync("status", "--json")).Json;
         Assert.Equal("L3", status.GetProperty("level").GetString());
         Assert.Contains("is not the one that its backups were kept in", (await place.RunAsync("status")).Output, StringComparison.Ordinal);
+        foreach (var command in (string[])["list", "verify", "prune --dry-run", "drill", "restore itsm --dry-run", "check-config"])
+        {
+            var told = await place.RunAsync(command.Split(' '));
+            Assert.Contains("is not the one that its backups were kept in", told.Error + told.Output, StringComparison.Ordinal);
+        }
+
+        Assert.Equal((3, 2), ((await place.RunAsync("list")).Code, (await place.RunAsync("check-config")).Code));
     }
 }
