@@ -118,7 +118,7 @@ internal sealed partial class SourceDiscovery(
     {
         var source = configured.Settings.Open(found.Place, scratch, timeProvider, loggers);
         var directory = DirectoryOf(configured, configured.Settings.IsGroup ? found.Name : null);
-        var store = configured.Settings.IsReadableByGroup(found.Place) ? stores[configured.Store] : stores[configured.Store].Privately; // a backup is never open to more than what it holds
+        var store = stores[configured.Store].SharedWhile(() => configured.Settings.IsReadableByGroup(found.Place)); // a backup is never open to more than what it holds
         var catalog = new BackupCatalog(store, directory, found.Name, source.Kind, new ArtifactFormats(source.FormatOf), zone);
         var protectedSource = new ProtectedSource(
             found.Name,

@@ -12,8 +12,9 @@ internal interface IBackupStore
     /// <summary>The configured name (metric label <c>store</c>).</summary>
     string Name { get; }
 
-    /// <summary>The same store for what nobody but its owner may read, whatever group the store is configured for.</summary>
-    IBackupStore Privately => this;
+    /// <summary>The same store for what the group that it is configured for may read only as long as something allows it.</summary>
+    /// <param name="mayGroupRead">Asked for each file that is written.</param>
+    IBackupStore SharedWhile(Func<bool> mayGroupRead) => this;
 
     /// <summary>Where <paramref name="path"/> lies, for people alone: an absolute path or a URL. Empty: the store itself.</summary>
     string Describe(string path);

@@ -42,6 +42,43 @@ public sealed class PrivateFilesTests : IDisposable
         Assert.Equal(database == "600", (await CheckAsync()).Contains("its own group may not read it", StringComparison.Ordinal));
     }
 
+    /// <summary>A disk that is mounted late, and a mode that changes under the running agent.</summary>
+    [SkippableFact]
+    public async Task Each_run_of_the_agent_asks_anew_whether_the_group_may_read()
+    {
+        Need.Root();
+        await EditAsync("path: backups", "path: backups, group: games");
+        await EditAsync("directory: .", "directory: itsm");
+        await EditAsync("0 2 * * *", "*/2 * * * * *");
+        await File.AppendAllTextAsync(place.Configuration, "\nlisten: http://127.0.0.1:0\n");
+        File.Move(place.In("itsm.db"), place.In("later.db"));
+        File.SetUnixFileMode(place.In("later.db"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
+        using var agent = Shell.Start("bash", "-c", $"cd '{place.Path}' && exec '{Program}' run");
+        try
+        {
+            while (await agent.StandardOutput.ReadLineAsync() is { } line && !line.Contains("run_failed", StringComparison.Ordinal))
+                Assert.DoesNotContain("run_succeeded", line, StringComparison.Ordinal);
+            _ = agent.StandardOutput.ReadToEndAsync();
+
+            File.Move(place.In("later.db"), place.In("itsm.db"));
+            await Eventually.TrueAsync(() => Manifests().Length > 0, "a backup of the database that came late");
+            Assert.Equal("640 games", await ModesAsync("backups/itsm", "-name '*.db.gz'", "%m %g"));
+            Assert.Equal("750 games", await ModesAsync("backups/itsm", "-type d", "%m %g"));
+
+            File.SetUnixFileMode(place.In("itsm.db"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            var before = Manifests();
+            await Eventually.TrueAsync(() => Manifests().Length >= before.Length + 2, "backups since it was closed");
+            Assert.Equal("600 root", await ModesAsync($"'{Manifests().Max(StringComparer.Ordinal)}'", "", "%m %g"));
+        }
+        finally
+        {
+            agent.Kill();
+            await agent.WaitForExitAsync();
+        }
+
+        string[] Manifests() => Directory.Exists(Path.Combine(place.Store, "itsm")) ? Directory.GetFiles(Path.Combine(place.Store, "itsm"), "*.manifest.json") : [];
+    }
+
     [Fact]
     public async Task Wider_modes_are_told_with_the_command_that_mends_them()
     {

@@ -69,7 +69,7 @@ internal sealed record SqliteSettings(ISourceKind Kind, string Name, string Path
 
     public string Identify(string place) => FileIdentity.Of(KernelPath.Resolve(place));
 
-    public bool IsReadableByGroup(string place) => File.Exists(place) && File.GetUnixFileMode(place).HasFlag(UnixFileMode.GroupRead);
+    public bool IsReadableByGroup(string place) => FileStatus.Of(place) is { } file && file.Mode.HasFlag(UnixFileMode.GroupRead);
 
     public IBackupSource Open(string place, ScratchDirectory scratch, TimeProvider timeProvider, ILoggerFactory loggers) =>
         new SqliteSource(place, scratch, BusyTimeout, timeProvider, loggers.CreateLogger<PageIndexes>());

@@ -7,7 +7,8 @@ namespace NexusBackupAgent.Stores.Local;
 
 /// <summary>A store in a directory of this machine.</summary>
 /// <param name="readers">A group that may read what is written; null: nobody but the owner may.</param>
-internal sealed class LocalDirectoryStore(string name, string root, SystemGroup? readers = null) : IBackupStore
+/// <param name="mayGroupRead">Whether that group may read what is written now; null: always.</param>
+internal sealed class LocalDirectoryStore(string name, string root, SystemGroup? readers = null, Func<bool>? mayGroupRead = null) : IBackupStore
 {
     // Backups hold everything that the database holds: nothing for other users. A group gets its right once the file is its own.
     private const UnixFileMode NewFileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -18,11 +19,13 @@ internal sealed class LocalDirectoryStore(string name, string root, SystemGroup?
 
     public string Name { get; } = name;
 
-    public IBackupStore Privately => readers is null ? this : new LocalDirectoryStore(Name, root);
+    public IBackupStore SharedWhile(Func<bool> mayGroupRead) => readers is null ? this : new LocalDirectoryStore(Name, root, readers, mayGroupRead);
 
     public string Describe(string path) => Locate(path);
 
     public IStoreInspection Inspection { get; } = new LocalStoreInspection(root);
+
+    private SystemGroup? Readers => readers is not null && mayGroupRead?.Invoke() != false ? readers : null;
 
     private string Locate(string path) => KernelPath.Absolute(path, root);
 
@@ -38,7 +41,7 @@ internal sealed class LocalDirectoryStore(string name, string root, SystemGroup?
             CreateDirectories(directory);
             await using (var file = new FileStream(SafeFile.Create(partial, NewFileMode, inherit: true), FileAccess.Write, bufferSize: 0))
             {
-                if (readers?.TryTake(file.SafeFileHandle) == true)
+                if (Readers?.TryTake(file.SafeFileHandle) == true)
                     File.SetUnixFileMode(file.SafeFileHandle, NewFileMode | UnixFileMode.GroupRead);
                 await using (var early = new EarlyWriteBack(file))
                     await write(early, cancellationToken);
@@ -212,7 +215,7 @@ internal sealed class LocalDirectoryStore(string name, string root, SystemGroup?
         var parent = Path.GetDirectoryName(directory)!;
         CreateDirectories(parent);
         SafeFile.MakeDirectory(directory, NewDirectoryMode);
-        if (readers?.TryTake(directory) == true)
+        if (Readers?.TryTake(directory) == true)
             File.SetUnixFileMode(directory, NewDirectoryMode | UnixFileMode.GroupRead | UnixFileMode.GroupExecute);
         DurableDirectory.Sync(parent);
     }
