@@ -69,7 +69,7 @@ internal static class RestingCopy
             throw hidden.Refusal(path);
         if (use != DatabaseUse.AtRest || FileStatus.Of(database.Content) is not { } now || now.Modified != database.Status.Modified || now.Length != database.Status.Length)
             return false;
-        if (!IsSameFile(database.Wal, FileStatus.Of(path + "-wal")))
+        if (!IsSameFile(database.Wal, FileStatus.Of(path + "-wal")) || database.HoldsWal != holding.Any(held => held.Ending == "-wal"))
             return false;
         return holding.All(held => IsSameContent(held.File, copy + held.Ending));
     }
