@@ -2,6 +2,7 @@ using Microsoft.Data.Sqlite;
 using Microsoft.Win32.SafeHandles;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
+using SQLitePCL;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 
@@ -33,7 +34,7 @@ internal static class RestingCopy
             if (File.Exists(copy + "-journal"))
                 RollbackJournal.Detach(copy + "-journal");
             if (holding.Length > 0)
-                length = Merge(copy, path);
+                length = Merge(copy, path, cancellationToken);
             RequireReadable(copy, path);
             isKept = true;
             return new CopiedSnapshot(copy, capturedAt, length, PageSizeOf(copy, length));
@@ -91,16 +92,26 @@ internal static class RestingCopy
 
     /// <summary>Lets SQLite roll back the journal and move the WAL into the copy. Alone with it, SQLite keeps the index in memory; a copy need not be durable.</summary>
     /// <returns>How long it is now.</returns>
-    private static long Merge(string copy, string path)
+    private static long Merge(string copy, string path, CancellationToken cancellationToken)
     {
         SqliteLibrary.Initialize();
         try
         {
             using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = copy, Mode = SqliteOpenMode.ReadWrite, Pooling = false, DefaultTimeout = 1 }.ToString());
             connection.Open();
+            using var stop = cancellationToken.Register(() => raw.sqlite3_interrupt(connection.Handle));
             using var command = connection.CreateCommand();
-            command.CommandText = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = OFF; SELECT count(*) FROM sqlite_master; PRAGMA wal_checkpoint(TRUNCATE)";
-            command.ExecuteNonQuery();
+            foreach (var statement in (string[])["PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = OFF; SELECT count(*) FROM sqlite_master", "PRAGMA wal_checkpoint(TRUNCATE)"])
+            {
+                cancellationToken.ThrowIfCancellationRequested(); // an interrupt before the statement began has no effect
+                command.CommandText = statement;
+                command.ExecuteNonQuery();
+            }
+        }
+        catch (SqliteException interrupted) when (interrupted.SqliteErrorCode == SqliteError.Interrupt)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            throw;
         }
         catch (SqliteException unknown) when (unknown.SqliteErrorCode == SqliteError.CannotOpen)
         {

@@ -91,6 +91,39 @@ public sealed class DisturbedCopyTests : SqliteSourceFixture
         Assert.Equal(3, disturbance.Times);
     }
 
+    /// <summary>An agent that is to stop does not wait for SQLite to move a long WAL.</summary>
+    [SkippableFact]
+    public async Task Bringing_in_what_a_dead_program_left_can_be_cancelled()
+    {
+        await SqliteSamples.LedgerAsync(Database, "wal");
+        await (await SqliteSamples.HoldAsync(Database, "db.execute('PRAGMA wal_autocheckpoint=0')\ndb.execute('CREATE TABLE t (x)')\nfor i in range(96): db.execute('INSERT INTO t VALUES (zeroblob(1000000))')")).KillAsync();
+        var length = new FileInfo(Database).Length;
+        var isCancelled = false;
+        for (var tries = 0; tries < 20 && !isCancelled; tries++) // it may be done before it is told
+            isCancelled = await IsCancelledAsync(length);
+        Assert.True(isCancelled, "each was moved to its end");
+    }
+
+    private async Task<bool> IsCancelledAsync(long length)
+    {
+        using var cancel = new CancellationTokenSource();
+        var copying = Task.Run(() => Source().OpenSnapshotAsync(cancel.Token));
+        await Eventually.TrueAsync(() => CopiesIn(Scratch).Any(copy => copy.Length > length), "SQLite moves the WAL into the copy");
+        await cancel.CancelAsync();
+        try
+        {
+            await (await copying).DisposeAsync();
+            return false;
+        }
+        catch (OperationCanceledException)
+        {
+            return true;
+        }
+    }
+
+    private static IEnumerable<FileInfo> CopiesIn(string scratch) =>
+        new DirectoryInfo(scratch).EnumerateFiles("*.scratch", SearchOption.AllDirectories).Where(copy => copy.Exists);
+
     private async Task<string> CopyDisturbedAsync(Disturbance disturbance)
     {
         using var scratch = new NexusBackupAgent.Platform.ScratchDirectory(Scratch);
