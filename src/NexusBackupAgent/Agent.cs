@@ -37,13 +37,13 @@ internal sealed partial class Agent : IDisposable
         logger = loggers.CreateLogger<Agent>();
         Configuration = configuration;
         TimeProvider = timeProvider;
+        marks = new StoreMarks(configuration.StateDirectory);
         Stores = configuration.Stores.ToDictionary(entry => entry.Key, entry => entry.Value.Open(), StringComparer.Ordinal);
         Journal = new OperationJournal(OpenJournal(evenWithoutJournal));
         scratch = new ScratchDirectory(configuration.ScratchDirectory);
         scratch.RemoveLeftovers(timeProvider.GetUtcNow());
         Turns = new SourceTurns(configuration.StateDirectory, timeProvider);
         runner = new OperationRunner(Turns, Journal, new HookRunner(Journal, timeProvider, loggers.CreateLogger<HookRunner>()), timeProvider);
-        marks = new StoreMarks(configuration.StateDirectory);
         verifier = new BackupVerifier(scratch, timeProvider);
         examiner = new BackupExaminer(new Quarantine(verifier, timeProvider), Journal, timeProvider, loggers.CreateLogger<BackupExaminer>());
         var discovery = new SourceDiscovery(configuration.Sources, configuration.TimeZone, Stores, configuration.Stores, scratch, timeProvider, loggers);
@@ -56,6 +56,10 @@ internal sealed partial class Agent : IDisposable
 
     /// <summary>By name.</summary>
     public IReadOnlyDictionary<string, IBackupStore> Stores { get; }
+
+    /// <summary>Why stores are not those that they were, for a command that looks into them.</summary>
+    public async Task<IReadOnlyList<BackupException>> OtherStoresAsync(CancellationToken cancellationToken) =>
+        [.. (await Task.WhenAll(Stores.Values.Select(store => marks.WhyNotAsync(store, cancellationToken)))).OfType<BackupException>()];
 
     public OperationJournal Journal { get; }
 
@@ -110,7 +114,6 @@ internal sealed partial class Agent : IDisposable
     {
         scheduler?.Dispose();
         Turns.Dispose();
-        marks.Dispose();
         Journal.Dispose();
         scratch.Dispose();
     }

@@ -42,6 +42,7 @@ internal static class ConfigurationFile
     public static IReadOnlyList<ConfigurationProblem> CheckEnvironment(AgentConfiguration configuration) =>
     [
         .. configuration.Stores.Values.SelectMany(store => store.Check()),
+        .. CheckMarks(configuration),
         .. CheckState(configuration.StateDirectory),
         .. configuration.Sources.SelectMany(source => source.Settings.Check()),
         .. SourcePlaces.CheckShared(configuration),
@@ -72,17 +73,37 @@ internal static class ConfigurationFile
         return (draft, problems.InFileOrder());
     }
 
+    /// <summary>A mount point without its disk takes files as well: the mark tells.</summary>
+    private static IEnumerable<ConfigurationProblem> CheckMarks(AgentConfiguration configuration)
+    {
+        var marks = new StoreMarks(configuration.StateDirectory);
+        return from store in configuration.Stores.Values
+               let another = marks.WhyNotAsync(store.Open(), CancellationToken.None).GetAwaiter().GetResult()
+               where another is not null
+               select new ConfigurationProblem(KeyPath.Join("stores", store.Name), Line: 0, Value: null, another.Message, another.Hint);
+    }
+
     /// <summary>The agent makes the state directory when it is missing, so then its parent has to be writable.</summary>
     private static IEnumerable<ConfigurationProblem> CheckState(string path)
     {
         var existing = path;
         while (!Directory.Exists(existing) && Path.GetDirectoryName(existing) is { } parent)
             existing = parent;
-        if (DirectoryCheck.Find(existing, "the state directory") is var (problem, mend))
+        // What an earlier user made in it has to be this user's as well.
+        string[] parts = existing == path ? [path, .. new[] { "locks", "scratch", "store-marks" }.Select(part => Path.Combine(path, part)).Where(Directory.Exists)] : [existing];
+        if (parts.Select(part => DirectoryCheck.Find(part, "the state directory")).FirstOrDefault(found => found is not null) is var (problem, mend))
             yield return new ConfigurationProblem("state", Line: 0, path, problem, mend);
-        if (existing == path && (File.GetUnixFileMode(path) & FileOwner.OthersAccess) != UnixFileMode.None)
-            yield return new ConfigurationProblem("state", Line: 0, path, "other users may look into the state directory, and who may read a lock in it can hold it and stop every run", $"sudo chmod -R go= '{path}'", IsError: false);
+        if (existing == path && FileStatus.Of(path) is { OpenToOthers: not UnixFileMode.None } open)
+            yield return new ConfigurationProblem("state", Line: 0, path, "other users may look into the state directory, and who may read a lock in it can hold it and stop every run", Close(path, open), IsError: false);
     }
+
+    /// <summary>The command that closes the state directory to others, and not to the agent.</summary>
+    private static string Close(string path, FileStatus directory) => directory.Entry switch
+    {
+        DirectoryEntry.Owner => new SystemUser(directory.User).Close(path),
+        DirectoryEntry.Group => $"sudo chmod o= '{path}'",
+        _ => $"sudo chown {(SystemUser.Current.IsRoot ? "USER" : SystemUser.Current.Name)} '{path}' && sudo chmod go= '{path}'",
+    };
 }
 
 /// <summary>Reads the top level of the file.</summary>

@@ -132,6 +132,16 @@ internal sealed class CommandSession : IDisposable
         }
     }
 
+    /// <summary>Warns of stores that are not those that they were: what the command does not find there may lie on a disk that is away.</summary>
+    /// <returns>Whether there is one.</returns>
+    public async Task<bool> WarnOfOtherStoresAsync(Terminal terminal, CancellationToken cancellationToken)
+    {
+        var others = await Agent.OtherStoresAsync(cancellationToken);
+        foreach (var other in others)
+            terminal.Warn($"{other.Message} — next: {other.Hint}");
+        return others.Count > 0;
+    }
+
     public void Dispose()
     {
         Agent.Dispose();

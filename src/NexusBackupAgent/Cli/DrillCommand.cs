@@ -31,6 +31,7 @@ internal static class DrillCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var session = context.OpenAgent(parsed);
+            await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
             var sources = SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
             if (sources.Count == 0)
                 throw SourceArguments.Nothing(toDo: "practise with");

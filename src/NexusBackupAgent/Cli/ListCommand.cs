@@ -24,9 +24,10 @@ internal static class ListCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var session = context.OpenAgent(parsed);
+            var isAway = await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
             var sources = SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(name) is { } only ? [only] : []);
             var listed = new List<(BackupCatalog Catalog, Backup Backup, string? FullBecause)>();
-            var codes = new List<ExitCode>();
+            List<ExitCode> codes = isAway ? [ExitCode.BackupFailed] : [];
             var screen = new Screen(context.Terminal, context.TimeProvider.GetUtcNow(), context.Language);
             foreach (var source in sources.Select(source => source.Source))
             {

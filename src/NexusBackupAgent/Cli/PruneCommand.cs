@@ -29,6 +29,7 @@ internal static class PruneCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var session = context.OpenAgent(parsed);
+            await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
             var sources = SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
             var work = new Work(context.Terminal, session.Agent, parsed.GetValue(dryRun), parsed.GetValue(json));
             return (int)await work.RunAsync([.. sources.Select(source => source.Source)], cancellationToken);

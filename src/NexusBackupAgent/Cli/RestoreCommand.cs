@@ -47,6 +47,7 @@ internal static class RestoreCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var session = context.OpenAgent(parsed);
+            await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
             var agent = session.Agent;
             var source = SourceArguments.Choose(agent.Roster.Current, [parsed.GetValue(name)!])[0];
             var wish = new RestoreWish(parsed.GetValue(id), parsed.GetValue(at) is { } time ? ParseTime(time, source.Source.Zone) : null);

@@ -49,7 +49,7 @@ internal static class RunCommand
                 cancellationToken);
             if (serving.IsCompleted)
                 return (int)await serving;
-            context.Terminal.Warn("the agent ends although something of it hangs in the kernel; what it was doing counts for nothing, and the next start says so");
+            context.Terminal.Warn("the agent ends although something of it has not stopped, probably because a disk does not answer; what it was doing counts for nothing, and the next start says so");
             return (int)ExitCode.Done;
         });
         return command;

@@ -44,6 +44,7 @@ internal static class VerifyCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var session = context.OpenAgent(parsed);
+            await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
             if (parsed.GetValue(selfTest))
                 return (int)await SelfTestCommand.RunAsync(context.Terminal, session.Agent, parsed.GetValue(json), cancellationToken);
             var work = new Work(context.Terminal, session.Agent, parsed.GetValue(json), parsed.GetValue(all), !parsed.GetValue(noReplacement));

@@ -1,3 +1,5 @@
+using NexusBackupAgent.Platform;
+
 namespace NexusBackupAgent.Configuration;
 
 /// <summary>Tries whether a directory takes files now.</summary>
@@ -19,9 +21,13 @@ internal static class DirectoryCheck
             using var file = new FileStream(probe, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose);
             return null;
         }
+        catch (IOException readOnly) when (readOnly.HResult == Errno.ReadOnly)
+        {
+            return ($"{what} is not writable: its file system is read-only", $"remount it writable (findmnt -T '{path}')");
+        }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
         {
-            return ($"{what} is not writable by this user", $"make it writable: chown $(whoami) '{path}' && chmod u+rwx '{path}', or remount a read-only disk");
+            return ($"{what} is not writable by this user, {SystemUser.Current.Name}", $"make it writable: sudo chown -R {SystemUser.Current.Name} '{path}' && sudo chmod u+rwx '{path}'");
         }
     }
 }

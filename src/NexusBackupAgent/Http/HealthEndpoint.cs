@@ -23,7 +23,7 @@ internal static class HealthEndpoint
         if (look.Agent.IsStuck)
             problems.Insert(0, $"the scheduler has not looked at its schedules since {look.Agent.LastBeat:O}; restart the agent and keep its log");
         foreach (var (name, since) in agent.Turns.Hanging)
-            problems.Add($"work of source '{name}' has hung in the kernel since {since:O}, where nothing stops it; see which disk does not answer (dmesg | tail), mount it again or restart the agent");
+            problems.Add($"work of source '{name}' has not stopped since {since:O}, probably because a disk does not answer; see which one (dmesg | tail), mount it again or restart the agent");
         var sources = new List<SourceState>();
         foreach (var source in agent.Roster.Current)
             sources.Add(await look.OfAsync(source, cancellationToken));

@@ -136,7 +136,7 @@ internal sealed class OperationRunner(SourceTurns turns, OperationJournal journa
                     turns.Hangs(source.Name, watched);
                     throw new BackupException(
                         isExceeded ? FailureKind.TimedOut : FailureKind.Interrupted,
-                        $"{words.Name} {(isExceeded ? $"exceeded its time limit of {source.TimeLimit}" : "was stopped")} and hangs in the kernel, where nothing stops it; nothing else of this source is begun until it ends",
+                        $"{words.Name} {(isExceeded ? $"exceeded its time limit of {source.TimeLimit}" : "was told to stop")} and has not stopped within {Patience.ToStop.TotalSeconds:0} s, probably because a disk does not answer; this agent begins nothing else of the source until it does",
                         $"see which disk does not answer (cat /proc/{Environment.ProcessId}/task/*/wchan; df; dmesg | tail), and mount it again; if that does not help, restart the agent");
                 }
 
@@ -233,7 +233,7 @@ internal sealed class SourceTurns(string stateDirectory, TimeProvider timeProvid
 
     private readonly SemaphoreSlim slots = new(MostParallel);
 
-    /// <summary>Work that was given up because it hangs in the kernel, by source.</summary>
+    /// <summary>Work that was given up because it does not stop, by source.</summary>
     private readonly ConcurrentDictionary<string, (Task Work, DateTimeOffset Since)> hanging = new(StringComparer.Ordinal);
 
     /// <summary>Since when work of a source hangs that was given up, UTC. No other is begun in this process before it ends: each would hang as well.</summary>

@@ -18,7 +18,7 @@ internal sealed record RestoreRecord(Operation Operation, RestoreOutcome? Outcom
 /// </summary>
 internal sealed partial class RestoreOperation(OperationRunner runner, Restorer restorer, OperationJournal journal, RestoreHistory history, ILogger<RestoreOperation> logger)
 {
-    /// <summary>What a restore would do; touches nothing and waits for nobody.</summary>
+    /// <summary>What a restore would do; changes nothing that is there and waits for nobody.</summary>
     /// <param name="to">Absolute; null: over the live one.</param>
     /// <exception cref="BackupException">There is nothing to restore, or the store can't be read.</exception>
     public Task<RestorePreview> PreviewAsync(ProtectedSource source, RestoreWish wish, string? to, bool force, CancellationToken cancellationToken) =>

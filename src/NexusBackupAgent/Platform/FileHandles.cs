@@ -10,10 +10,6 @@ namespace NexusBackupAgent.Platform;
 internal static partial class RegularFile
 {
     private const int ReadWithoutWaiting = 0x800 | 0x100 | 0x80000; // O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC
-    private const int NoEntry = 2; // ENOENT
-    private const int NoAccess = 13; // EACCES
-    private const int NotPermitted = 1; // EPERM
-    private const int NoDirectory = 20; // ENOTDIR
 
     /// <summary>Opens a file for reading, without waiting and without changing anything but its time of access.</summary>
     /// <exception cref="NotRegularFileException">Something else is there.</exception>
@@ -27,14 +23,9 @@ internal static partial class RegularFile
         var handle = Open(path, ReadWithoutWaiting);
         if (handle.IsInvalid)
         {
-            var (error, message) = (Marshal.GetLastPInvokeError(), Marshal.GetLastPInvokeErrorMessage());
+            var error = Marshal.GetLastPInvokeError();
             handle.Dispose();
-            throw error switch
-            {
-                NoEntry or NoDirectory => new FileNotFoundException(message, path),
-                NoAccess or NotPermitted => new UnauthorizedAccessException($"{message}: '{path}'"),
-                _ => new IOException($"{message}: '{path}'", error),
-            };
+            throw Errno.Failure(error == Errno.NoDirectory ? Errno.Missing : error, path); // no file is there in either case
         }
 
         if (FileStatus.Of(handle) is { IsRegular: false } swapped)

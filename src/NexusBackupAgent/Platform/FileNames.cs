@@ -1,10 +1,7 @@
-using System.Text;
-using System.Text.RegularExpressions;
-
 namespace NexusBackupAgent.Platform;
 
 /// <summary>By what other paths a file can be opened: hard links, and where a file that is mounted alone comes from.</summary>
-internal static partial class FileNames
+internal static class FileNames
 {
     // About a tenth of a second.
     private const int MostEntries = 20_000;
@@ -62,34 +59,15 @@ internal static partial class FileNames
         }
     }
 
-    /// <summary>Where the file of a mount can be seen by another mount of the same file system (proc(5), mountinfo).</summary>
+    /// <summary>Where the file of a mount can be seen by another mount of the same file system.</summary>
     private static IEnumerable<string> Origins(string path, FileStatus file)
     {
-        var mounts = Mounts();
-        if (mounts.FindLast(mount => mount.Point == path) is not { Root: { } root } own)
+        var mounts = Mount.All();
+        if (mounts.LastOrDefault(mount => mount.Point == path) is not { Root: var root } own)
             return [];
         return mounts
             .Where(mount => mount.Device == own.Device && mount.Point != path && (mount.Root == "/" || root == mount.Root || root.StartsWith(mount.Root + "/", StringComparison.Ordinal)))
             .Select(mount => (mount.Point.TrimEnd('/') + (mount.Root == "/" ? root : root[mount.Root.Length..])) is { Length: > 0 } origin ? origin : "/")
             .Where(origin => FileStatus.Of(origin) is { } there && there.IsSameFileAs(file));
     }
-
-    private static List<(string Device, string Root, string Point)> Mounts()
-    {
-        try
-        {
-            return [.. File.ReadLines("/proc/self/mountinfo", Encoding.UTF8)
-                .Select(line => line.Split(' ')).Where(words => words.Length > 4).Select(words => (words[2], Plain(words[3]), Plain(words[4])))];
-        }
-        catch (Exception hidden) when (IoFailure.IsKnown(hidden))
-        {
-            return [];
-        }
-    }
-
-    /// <summary>Spaces, tabs, line ends and backslashes are written as <c>\040</c>.</summary>
-    private static string Plain(string word) => Octal().Replace(word, code => ((char)Convert.ToInt32(code.Value[1..], fromBase: 8)).ToString());
-
-    [GeneratedRegex(@"\\[0-7]{3}")]
-    private static partial Regex Octal();
 }

@@ -1,3 +1,5 @@
+using System.Text.RegularExpressions;
+
 namespace NexusBackupAgent.Platform;
 
 /// <summary>
@@ -110,27 +112,36 @@ internal sealed class FilePlace(string path)
         path == other || (FileStatus.Of(path) is { } here && FileStatus.Of(other) is { } there && here.IsSameFileAs(there));
 }
 
-/// <summary>What is mounted in this process's view.</summary>
-internal static class MountPoints
+/// <summary>What is mounted in this process's view (proc(5), mountinfo).</summary>
+/// <param name="Device">Of the file system, as <c>8:1</c>.</param>
+/// <param name="Root">What of the file system is mounted.</param>
+/// <param name="Point">Where.</param>
+internal sealed partial record Mount(string Device, string Root, string Point)
 {
-    private const int PointColumn = 4;
-
-    /// <summary>Whether a file or directory is a mount point of its own, as a container's bind mount of one file makes it.</summary>
-    /// <param name="path">Absolute.</param>
-    public static bool Has(string path)
+    /// <returns>The later ones cover the earlier ones. None where the system hides them.</returns>
+    public static IReadOnlyList<Mount> All()
     {
         try
         {
-            var real = KernelPath.Resolve(path);
-            return File.ReadLines("/proc/self/mountinfo").Any(line => line.Split(' ') is { Length: > PointColumn } columns && Unescape(columns[PointColumn]) == real);
+            return [.. File.ReadLines("/proc/self/mountinfo").Select(line => line.Split(' ')).Where(words => words.Length > 4).Select(words => new Mount(words[2], Plain(words[3]), Plain(words[4])))];
         }
-        catch (Exception unasked) when (IoFailure.IsKnown(unasked))
+        catch (Exception hidden) when (IoFailure.IsKnown(hidden))
         {
-            return false; // the rename tells
+            return [];
         }
     }
 
-    /// <summary>Space, tab, line feed and backslash are written in octal: <c>\040</c>.</summary>
-    private static string Unescape(string text) => text
-        .Replace(@"\040", " ", StringComparison.Ordinal).Replace(@"\011", "\t", StringComparison.Ordinal).Replace(@"\012", "\n", StringComparison.Ordinal).Replace(@"\134", @"\", StringComparison.Ordinal);
+    /// <summary>Whether a file or directory is a mount point of its own, as a container's bind mount of one file makes it.</summary>
+    /// <param name="path">Absolute.</param>
+    public static bool IsAt(string path)
+    {
+        var real = KernelPath.Resolve(path);
+        return All().Any(mount => mount.Point == real);
+    }
+
+    /// <summary>Spaces, tabs, line ends and backslashes are written as <c>\040</c>.</summary>
+    private static string Plain(string word) => Octal().Replace(word, code => ((char)Convert.ToInt32(code.Value[1..], fromBase: 8)).ToString());
+
+    [GeneratedRegex(@"\\[0-7]{3}")]
+    private static partial Regex Octal();
 }

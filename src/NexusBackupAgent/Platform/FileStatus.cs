@@ -80,6 +80,25 @@ internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong
     /// <summary>When its content, name, mode or owner last changed, UTC, to the millisecond.</summary>
     public DateTimeOffset ChangedAt => DateTimeOffset.FromUnixTimeMilliseconds(Changed / 1_000_000);
 
+    /// <summary>How the agent gets into a directory and writes there. Root, who gets in everywhere, answers for an agent that is not root where that is likely.</summary>
+    public DirectoryEntry Entry
+    {
+        get
+        {
+            const UnixFileMode Others = UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+            var me = SystemUser.Current;
+            if (me.IsRoot ? User != 0 : User == me.Id)
+                return DirectoryEntry.Owner;
+            if (Mode.HasFlag(FileOwner.GroupAccess) && (me.IsRoot ? Group != 0 : new SystemGroup(Group).IsMine))
+                return DirectoryEntry.Group;
+            return me.IsRoot && !Mode.HasFlag(Others) ? DirectoryEntry.Owner : DirectoryEntry.Others;
+        }
+    }
+
+    /// <summary>What a directory lets others do. A group by which the agent itself gets in is none of them.</summary>
+    public UnixFileMode OpenToOthers =>
+        Mode & FileOwner.OthersAccess & ~(Entry == DirectoryEntry.Group ? FileOwner.GroupAccess : UnixFileMode.None);
+
     /// <summary>No directory, device, pipe or socket.</summary>
     public bool IsRegular => Type == FileType.Regular;
 
@@ -94,6 +113,14 @@ internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong
 
     [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Statx(int directory, string path, int flags, uint mask, ref byte answer);
+}
+
+/// <summary>By which of a directory's permissions the agent works there.</summary>
+internal enum DirectoryEntry
+{
+    Owner,
+    Group,
+    Others,
 }
 
 /// <summary>What a path leads to, as the type bits of its mode tell (S_IFMT).</summary>
@@ -112,13 +139,14 @@ internal enum FileType
 /// <summary>Owner, group and mode of a file, to be given to the one that takes its place.</summary>
 internal readonly partial record struct FileOwner(uint User, uint Group, UnixFileMode Mode)
 {
-    private const int PermissionDenied = 13; // EACCES
-
     /// <summary>0700. Whoever may read a lock in it could hold that lock.</summary>
     public const UnixFileMode OwnersDirectory = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     /// <summary>What nobody but the owner has in a private place.</summary>
     public const UnixFileMode OthersAccess = (UnixFileMode)0x3f; // 0077
+
+    /// <summary>All that a group may have in a directory: 0070.</summary>
+    public const UnixFileMode GroupAccess = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute;
 
     // A database holds everything, and nothing of it is for other users; its service may have it by its group.
     private const UnixFileMode NewFileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
@@ -171,7 +199,7 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
         if (Access(directory, 3) == 0) // W_OK | X_OK
             return null;
         var (error, message) = (Marshal.GetLastPInvokeError(), Marshal.GetLastPInvokeErrorMessage());
-        return error == PermissionDenied ? new UnauthorizedAccessException(message) : new IOException(message, error);
+        return error == Errno.Denied ? new UnauthorizedAccessException(message) : new IOException(message, error);
     }
 
     /// <summary>Whether this process may give a file of its own to a group.</summary>

@@ -5,15 +5,8 @@ namespace NexusBackupAgent.Platform;
 /// <summary>Turns what the operating system says into what an operator can act on.</summary>
 internal static class IoFailure
 {
-    // errno values of Linux; .NET keeps them in IOException.HResult.
-    private const int NoSpace = 28;
-    private const int ReadOnlyFileSystem = 30;
-    private const int QuotaExceeded = 122;
-    private const int TooManyInSystem = 23; // ENFILE
-    private const int TooManyInProcess = 24; // EMFILE
-
     /// <summary>Whether the file system or the user's quota has no room.</summary>
-    public static bool IsFull(Exception exception) => exception is IOException { HResult: NoSpace or QuotaExceeded };
+    public static bool IsFull(Exception exception) => exception is IOException { HResult: Errno.NoSpace or Errno.QuotaExceeded };
 
     /// <summary>Whether this is a failure of the file system that <see cref="Translate"/> can name.</summary>
     public static bool IsKnown(Exception exception) => exception is IOException or UnauthorizedAccessException;
@@ -25,10 +18,10 @@ internal static class IoFailure
     {
         var (kind, why, hint) = exception switch
         {
-            IOException { HResult: QuotaExceeded } => (FailureKind.StoreFull, "the quota is used up", $"free space or have the quota raised (quota -s; df -h '{place}'), then run the command again"),
-            IOException { HResult: TooManyInSystem or TooManyInProcess } => (FailureKind.Io, "too many files are open", "raise the limit (ulimit -n; LimitNOFILE= of the unit; sysctl fs.file-max), then run the command again"),
+            IOException { HResult: Errno.QuotaExceeded } => (FailureKind.StoreFull, "the quota is used up", $"free space or have the quota raised (quota -s; df -h '{place}'), then run the command again"),
+            IOException { HResult: Errno.TooManyInSystem or Errno.TooManyInProcess } => (FailureKind.Io, "too many files are open", "raise the limit (ulimit -n; LimitNOFILE= of the unit; sysctl fs.file-max), then run the command again"),
             _ when IsFull(exception) => (FailureKind.StoreFull, "no space left", $"free space there (df -h '{place}'; nexus-backup prune --dry-run shows what retention would remove), then run the command again"),
-            IOException { HResult: ReadOnlyFileSystem } => (FailureKind.StoreUnavailable, "the file system is read-only", $"check the mount (findmnt -T '{place}') and remount it writable"),
+            IOException { HResult: Errno.ReadOnly } => (FailureKind.StoreUnavailable, "the file system is read-only", $"check the mount (findmnt -T '{place}') and remount it writable"),
             UntrustedPlaceException => (FailureKind.Permission, exception.Message, $"look at it and whose it is (ls -la '{place}'), remove what does not belong there, then run the command again"),
             UnauthorizedAccessException => (FailureKind.Permission, "permission denied", $"check owner and mode (ls -la '{place}') for the user {SystemUser.Current.Name}"),
             FileNotFoundException or DirectoryNotFoundException => (FailureKind.StoreUnavailable, "it does not exist", $"check the path and that its disk is mounted (findmnt -T '{place}')"),

@@ -158,7 +158,7 @@ internal static partial class SafeFile
             throw Errno.Failure(error, path);
     }
 
-    /// <summary>Opens a directory itself, no link to one.</summary>
+    /// <summary>Opens a directory itself, no link to one, to be listed or synced.</summary>
     public static SafeFileHandle OpenDirectory(string path)
     {
         using var at = Place.Of(path);
@@ -233,7 +233,7 @@ internal static partial class SafeFile
             throw Errno.Failure(error, source);
     }
 
-    /// <summary>A name in an open directory.</summary>
+    /// <summary>A name in a directory that is open as a place alone (O_PATH): to be gone out from, not to be listed or synced.</summary>
     private sealed class Place : IDisposable
     {
         private readonly string path;
@@ -342,7 +342,8 @@ internal static partial class SafeFile
 
         private static SafeFileHandle OpenDirectory(SafeFileHandle? around, string name, string shown)
         {
-            var opened = around is null ? OpenAt(CurrentDirectory, name, Flag.Directory | Flag.CloseOnExec, 0) : OpenAt(around, name, Flag.Directory | Flag.NoFollow | Flag.CloseOnExec, 0);
+            const int OnTheWay = Flag.PathOnly | Flag.CloseOnExec; // who goes through a directory need not be let read it
+            var opened = around is null ? OpenAt(CurrentDirectory, name, OnTheWay | Flag.Directory, 0) : OpenAt(around, name, OnTheWay | Flag.Directory | Flag.NoFollow, 0);
             if (!opened.IsInvalid)
                 return opened;
             var error = Marshal.GetLastPInvokeError();
@@ -404,6 +405,7 @@ internal static partial class SafeFile
         public const int Exclusive = 0x80;
         public const int DoNotWait = 0x800; // O_NONBLOCK: nobody need be at the other end of a pipe
         public const int CloseOnExec = 0x80000;
+        public const int PathOnly = 0x200000; // O_PATH
 
         private static readonly bool IsArm = RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm;
 
@@ -426,6 +428,8 @@ internal static class Errno
     public const int OtherDevice = 18; // EXDEV
     public const int NoDirectory = 20; // ENOTDIR
     public const int Invalid = 22; // EINVAL
+    public const int TooManyInSystem = 23; // ENFILE
+    public const int TooManyInProcess = 24; // EMFILE
     public const int NoSpace = 28; // ENOSPC
     public const int ReadOnly = 30; // EROFS
     public const int NoSuchCall = 38; // ENOSYS

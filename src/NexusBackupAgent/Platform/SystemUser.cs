@@ -22,6 +22,11 @@ internal readonly partial record struct SystemUser(uint Id)
     /// <summary>As <c>sudo -u</c> takes it, which wants a sign before a number.</summary>
     public string ForSudo => NameOrNull() ?? string.Create(CultureInfo.InvariantCulture, $"#{Id}");
 
+    /// <summary>The command that closes to others what this user has in a directory, and leaves what is somebody else's: by that the agent may get in.</summary>
+    /// <param name="readers">The group that may go on reading; null: none.</param>
+    public string Close(string directory, string? readers = null) =>
+        $"sudo find '{directory}' -user '{Name}' ! -type l {(readers is null ? "-exec chmod go= {} +" : $"-exec chgrp '{readers}' {{}} + -exec chmod g=rX,o= {{}} +")}";
+
     /// <summary>Lets this process act as another user from now on, with that one's groups and nothing of root's.</summary>
     /// <param name="instead">What to run where this process may not.</param>
     /// <exception cref="BackupException">There is no such user, or this process is not root's.</exception>

@@ -5,7 +5,7 @@ using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Restore;
 
-/// <summary>What a restore would do, found out without touching anything.</summary>
+/// <summary>What a restore would do, found out without changing anything that is there.</summary>
 /// <param name="Request">What was asked for.</param>
 /// <param name="Plan">Which backups would be tried.</param>
 /// <param name="Target">What would be put in place.</param>

@@ -20,7 +20,7 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
     /// <summary>The agent's own directories and files, absolute: nothing is restored to there.</summary>
     public IReadOnlyList<string> Forbidden { get; init; } = [];
 
-    /// <summary>Finds out what a restore would do; touches nothing.</summary>
+    /// <summary>Finds out what a restore would do, and changes nothing that is there (see <see cref="IRestoreTarget.Obstacle"/>).</summary>
     /// <exception cref="BackupException">There is no backup to restore, or the store can't be read.</exception>
     public async Task<RestorePreview> PreviewAsync(RestoreRequest request, CancellationToken cancellationToken)
     {

@@ -25,6 +25,7 @@ internal sealed partial class SourceDiscovery(
 {
     private readonly ILogger logger = loggers.CreateLogger<SourceDiscovery>();
 
+    private readonly PatientLook looks = new(Patience.ToStop, timeProvider);
     private readonly HashSet<string> told = new(StringComparer.Ordinal);
     private readonly HashSet<string> unlisted = new(StringComparer.Ordinal);
     private Dictionary<string, Bound> known = new(StringComparer.Ordinal);
@@ -62,13 +63,16 @@ internal sealed partial class SourceDiscovery(
     }
 
     /// <summary>The names of the directories below the group's that may be those of its members.</summary>
-    private IEnumerable<string> BackedUp(SourceConfiguration group, IEnumerable<string> before)
+    private IReadOnlyCollection<string> BackedUp(SourceConfiguration group, IReadOnlyCollection<string> before)
     {
         try
         {
-            var others = sources.Where(source => source != group).Select(source => Identify(source.Store, DirectoryOf(source))).ToHashSet(StringComparer.Ordinal);
-            return stores[group.Store].ListDirectoriesAsync(DirectoryOf(group), CancellationToken.None).GetAwaiter().GetResult()
-                .Where(name => name != "lost+found" && !others.Contains(Identify(group.Store, DirectoryOf(group, name))));
+            return Ask<IReadOnlyCollection<string>>(group, async store =>
+            {
+                var others = sources.Where(source => source != group).Select(source => Identify(source.Store, DirectoryOf(source))).ToHashSet(StringComparer.Ordinal);
+                return (await store.ListDirectoriesAsync(DirectoryOf(group), CancellationToken.None))
+                    .Where(name => name != "lost+found" && !others.Contains(Identify(group.Store, DirectoryOf(group, name)))).ToList();
+            }, silence: before);
         }
         catch (BackupException)
         {
@@ -85,13 +89,17 @@ internal sealed partial class SourceDiscovery(
         {
             var catalog = (isKnown ? bound! : Bind(group, new FoundSource(name, group.Settings.PlaceOf(name)))).Scheduled.Source.Catalog;
             // A backup whose manifest can't be read may be one of it: in doubt the source is missed aloud.
-            return catalog.ListAsync(CancellationToken.None).GetAwaiter().GetResult().Any(backup => backup.Source == name && !backup.IsHandMade);
+            return Ask(group, async _ => (await catalog.ListAsync(CancellationToken.None)).Any(backup => backup.Source == name && !backup.IsHandMade), silence: true);
         }
         catch (BackupException)
         {
             return true; // a directory of backups that can't be looked into: its source is missed aloud too
         }
     }
+
+    /// <summary>Asks the group's store, which may hang in the kernel: the scheduler, which finds the sources, must not hang with it.</summary>
+    private T Ask<T>(SourceConfiguration group, Func<IBackupStore, Task<T>> question, T silence) =>
+        looks.AskAsync(group.Store, () => question(stores[group.Store]), () => silence).GetAwaiter().GetResult();
 
     private string Identify(string store, string directory) => places[store].Identify(directory);
 

@@ -27,7 +27,7 @@ internal interface IRestoreTarget
     /// <summary>Who has it open.</summary>
     IReadOnlyList<FileUser> Users();
 
-    /// <summary>What forbids to restore there, found out without touching anything; null when nothing does.</summary>
+    /// <summary>What forbids to restore there, null when nothing does. What is there stays as it is; empty hidden files beside it may be made, renamed and removed to find out.</summary>
     /// <param name="forbidden">Places of the agent's own, existing or not.</param>
     BackupException? Obstacle(IReadOnlyList<string> forbidden);
 

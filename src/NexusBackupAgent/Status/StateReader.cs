@@ -32,7 +32,7 @@ internal sealed class StateReader(
 
     private static BackupException Silent(IBackupStore store) => new(
         FailureKind.StoreUnavailable,
-        $"store '{store.Name}' at '{store.Describe("")}' does not answer: whoever asks it hangs in the kernel",
+        $"store '{store.Name}' at '{store.Describe("")}' does not answer",
         store.Inspection.CommandFor(StoreQuestion.IsTheDiskSound, "") is { } command ? $"see whether its disk or the network to it fails ({command})" : "see whether the way to it fails");
 
     /// <summary>One look by a command, beside an agent that may run or not.</summary>

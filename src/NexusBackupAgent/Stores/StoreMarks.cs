@@ -11,7 +11,7 @@ namespace NexusBackupAgent.Stores;
 /// by its configuration, is somebody's decision and gets remembered anew; so does every store once the state is lost.
 /// </summary>
 /// <param name="stateDirectory">Remembers.</param>
-internal sealed class StoreMarks(string stateDirectory) : IDisposable
+internal sealed class StoreMarks(string stateDirectory)
 {
     /// <summary>In the store itself. Neither <c>ls</c> nor a pattern of the runbook's shows it.</summary>
     public const string FileName = ".nexus-backup-store";
@@ -20,29 +20,19 @@ internal sealed class StoreMarks(string stateDirectory) : IDisposable
 
     private const UnixFileMode OwnersFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
-    private readonly SemaphoreSlim alone = new(1);
-
     /// <summary>Asks for the store's mark before something is written; a store that nobody knows yet gets one.</summary>
     /// <param name="hasHistory">Whether backups were kept there: then a store in which nothing lies is not a new one.</param>
     /// <exception cref="BackupException">It is not the store that it was, or its mark can't be made or remembered.</exception>
     public async Task RequireAsync(IBackupStore store, Func<bool> hasHistory, CancellationToken cancellationToken)
     {
-        await alone.WaitAsync(cancellationToken);
-        try
-        {
-            var health = await store.GetHealthAsync(cancellationToken);
-            if (health.Down is not null)
-                return; // who writes hears why, in the store's own words
-            var (remembered, found) = (Remembered(store), await FindAsync(store, cancellationToken));
-            if (remembered is not { } known || known.Place != store.Describe(""))
-                Remember(store, found ?? await MakeAsync(store, isLost: remembered is null && health.IsBare && hasHistory(), cancellationToken));
-            else if (found != known.Mark)
-                throw NotIt(store, found);
-        }
-        finally
-        {
-            alone.Release();
-        }
+        var health = await store.GetHealthAsync(cancellationToken);
+        if (health.Down is not null)
+            return; // who writes hears why, in the store's own words
+        var (remembered, found) = (Remembered(store), await FindAsync(store, cancellationToken)); // in this order: what is remembered was there before
+        if (remembered is not { } known || known.Place != store.Describe(""))
+            Remember(store, found ?? await MakeAsync(store, isLost: remembered is null && health.IsBare && hasHistory(), cancellationToken));
+        else if (found != known.Mark)
+            throw NotIt(store, found);
     }
 
     /// <summary>Looks whether it is the store that it was, and changes nothing.</summary>
@@ -59,8 +49,6 @@ internal sealed class StoreMarks(string stateDirectory) : IDisposable
         }
     }
 
-    public void Dispose() => alone.Dispose();
-
     private static async Task<string?> FindAsync(IBackupStore store, CancellationToken cancellationToken)
     {
         try
@@ -76,7 +64,11 @@ internal sealed class StoreMarks(string stateDirectory) : IDisposable
     private async Task<string> MakeAsync(IBackupStore store, bool isLost, CancellationToken cancellationToken)
     {
         if (isLost)
+        {
+            MakeMemory(store); // by the agent's user: the step that follows may be root's
             throw NotIt(store, found: null);
+        }
+
         var mark = RandomNumberGenerator.GetHexString(32, lowercase: true);
         try
         {
@@ -86,7 +78,7 @@ internal sealed class StoreMarks(string stateDirectory) : IDisposable
         catch (BackupException)
         {
             if (await FindAsync(store, cancellationToken) is { } others)
-                return others; // another process was faster
+                return others; // another source's run was faster, or another process
             throw;
         }
     }
@@ -97,20 +89,30 @@ internal sealed class StoreMarks(string stateDirectory) : IDisposable
         return new BackupException(
             FailureKind.StoreUnavailable,
             $"store '{store.Name}' at '{store.Describe("")}' is not the one that its backups were kept in: {(found is null ? $"its mark {FileName} is missing, as on a mount point without its disk" : "it bears another store's mark")}; nothing is written there",
-            $"mount its disk{look}; if this is meant to be the store from now on, accept it: rm '{MemoryOf(store)}'");
+            $"mount its disk{look}; if this is meant to be the store from now on, accept it: install -m 644 /dev/null '{MemoryOf(store)}'");
     }
 
     private string MemoryOf(IBackupStore store) => Path.Combine(stateDirectory, "store-marks", store.Name);
 
-    /// <returns>Null where nobody remembers the store of that name.</returns>
-    private (string Mark, string Place)? Remembered(IBackupStore store) => On<(string, string)?>(store, memory =>
-        File.Exists(memory) && File.ReadAllLines(memory) is [var mark, var place, ..] ? (mark, place) : null);
+    /// <returns>Null where nobody remembers the store of that name. A memory that somebody emptied is of no place: whatever lies there is accepted.</returns>
+    private (string Mark, string Place)? Remembered(IBackupStore store) => On<(string, string)?>(store, memory => !File.Exists(memory) ? null : File.ReadAllLines(memory) switch
+    {
+        [] => ("", ""),
+        [var mark, var place, ..] => (mark, place),
+        _ => null,
+    });
+
+    private void MakeMemory(IBackupStore store) => On(store, memory =>
+    {
+        FileOwner.MakeDirectory(Path.GetDirectoryName(memory)!);
+        return true;
+    });
 
     /// <summary>Whole or not at all.</summary>
     private void Remember(IBackupStore store, string mark) => On(store, memory =>
     {
         var partial = $"{memory}.{RandomNumberGenerator.GetHexString(8, lowercase: true)}.partial";
-        FileOwner.MakeDirectory(Path.GetDirectoryName(memory)!);
+        MakeMemory(store);
         try
         {
             using (var file = new FileStream(SafeFile.Create(partial, OwnersFile, inherit: true), FileAccess.Write, bufferSize: 0))

@@ -19,11 +19,14 @@ public sealed partial class HungStoreTests : IDisposable
         Need.Root();
         place.MakeDatabase("other.db");
         Directory.CreateDirectory(place.In("dead"));
+        Directory.CreateDirectory(place.In("tenants"));
+        place.MakeDatabase("tenants/first.db");
         await File.WriteAllTextAsync(place.Configuration, """
             listen: http://127.0.0.1:0
             stores: {local: {path: backups}, dead: {path: dead}}
             sources:
-              itsm: {sqlite: itsm.db, store: dead, timeLimit: 1s, retry: {attempts: 1}, schedules: {every: {cron: "*/2 * * * * *", retention: 1h}}}
+              itsm: {sqlite: itsm.db, store: dead, timeLimit: 1s, retry: {attempts: 1}, schedules: {every: {cron: "*/4 * * * * *", retention: 1h}}}
+              tenants: {sqlite: tenants/*.db, store: dead}
               other: {sqlite: other.db, store: local, directory: ., schedules: {every: {cron: "*/2 * * * * *", retention: 1h}}}
 
             """);
@@ -31,17 +34,23 @@ public sealed partial class HungStoreTests : IDisposable
         var address = await AddressAsync(agent.StandardOutput);
         var rest = agent.StandardOutput.ReadToEndAsync();
         using var http = new HttpClient { BaseAddress = address };
-        await Eventually.TrueAsync(() => Directory.Exists(place.In("dead/itsm")), "a first backup");
+        var made = await BackupsAsync(http, "itsm");
+        await Eventually.TrueAsync(async () => await BackupsAsync(http, "itsm") > made, "a backup on the disk that will die"); // now, between two runs: the next one asks for the store's mark first
 
         using (HungFileSystem.Mount(place.In("dead")))
         {
-            await Eventually.TrueAsync(async () => (await HealthAsync(http)).GetProperty("problems").EnumerateArray().Any(problem => problem.GetString()!.StartsWith("work of source 'itsm' has hung in the kernel since ", StringComparison.Ordinal)), "the health page says so");
+            await Eventually.TrueAsync(async () => (await HealthAsync(http)).GetProperty("problems").EnumerateArray().Any(problem => problem.GetString()!.StartsWith("work of source 'itsm' has not stopped since ", StringComparison.Ordinal)), "the health page says so");
             var health = await HealthAsync(http);
             Assert.Equal("failing", health.GetProperty("status").GetString());
             Assert.Contains("does not answer", health.GetProperty("sources")[0].GetProperty("error").GetString(), StringComparison.Ordinal);
             Assert.Contains("nexus_backup_store_up{store=\"dead\"} 0", await http.GetStringAsync("metrics"), StringComparison.Ordinal);
-            var before = Directory.GetFiles(place.Store, "*.manifest.json").Length;
-            await Eventually.TrueAsync(() => Directory.GetFiles(place.Store, "*.manifest.json").Length > before, "another backup of the other source");
+            var before = await BackupsAsync(http, "other");
+            await Eventually.TrueAsync(async () => await BackupsAsync(http, "other") >= before + 2, "further backups of the other source");
+
+            place.MakeDatabase("tenants/second.db");
+            await Eventually.TrueAsync(async () => (await http.GetStringAsync("metrics")).Contains("{source=\"second\"", StringComparison.Ordinal), "the scheduler goes on looking for databases whose store hangs");
+            before = await BackupsAsync(http, "other");
+            await Eventually.TrueAsync(async () => await BackupsAsync(http, "other") > before, "another backup of the other source after that");
 
             await Shell.RunAsync("kill", agent.Id.ToString(CultureInfo.InvariantCulture));
             using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(2));
@@ -51,6 +60,10 @@ public sealed partial class HungStoreTests : IDisposable
         Assert.Equal(0, agent.ExitCode);
         Assert.Contains("run_failed backup of itsm failed", await rest, StringComparison.Ordinal);
     }
+
+    /// <returns>How many backups of the source succeeded, as <c>/metrics</c> says.</returns>
+    private static async Task<int> BackupsAsync(HttpClient http, string source) =>
+        int.Parse(Regex.Match(await http.GetStringAsync("metrics"), $"nexus_backup_runs_total{{source=\"{source}\",schedule=\"every\",result=\"success\"}} ([0-9]+)").Groups[1].Value, CultureInfo.InvariantCulture);
 
     private static async Task<JsonElement> HealthAsync(HttpClient http) => JsonDocument.Parse(await (await http.GetAsync("api/v1/health")).Content.ReadAsStringAsync()).RootElement;
 

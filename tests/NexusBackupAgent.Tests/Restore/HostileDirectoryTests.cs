@@ -330,6 +330,36 @@ public sealed class HostileDirectoryTests : IDisposable
         Assert.Equal(before, await OutsideAsync());
     }
 
+    /// <summary>Somebody else's directory on the way lets the agent through, and not list it: a backup and a restore need no more. Root is one whom the kernel lets do nothing that others may not, as on a network disk.</summary>
+    [SkippableTheory]
+    [InlineData(Attacker, 0)]
+    [InlineData(0, Attacker)]
+    public async Task A_directory_on_the_way_need_only_be_let_through(int agent, int owner)
+    {
+        Need.Root();
+        Need.Tool("setpriv");
+        var way = temp.Sub("way");
+        var place = temp.Sub("way/place");
+        var (bench, _) = await RestoreBench.WithBackupAsync("wal", root: place);
+        bench.Dispose();
+        await Shell.BashAsync($"chmod 711 '{temp.Path}'; chown -R {agent}:{agent} '{place}'; chown {owner}:{owner} '{way}'; chmod 711 '{way}'");
+
+        Assert.Equal("Success", await Child.RunAsUserAsync(agent, ["backup", place, "Full"]));
+        Assert.Equal("restored", await Child.RunAsUserAsync(agent, ["restore", place]));
+    }
+
+    [SkippableFact]
+    public async Task A_directory_that_is_written_in_need_not_be_listed()
+    {
+        Need.Root();
+        Need.Tool("setpriv");
+        var state = temp.Sub("state");
+        Directory.CreateDirectory(Path.Combine(state, "locks"));
+        await Shell.BashAsync($"chmod 711 '{temp.Path}'; chown -R {Attacker} '{state}'; chmod 300 '{state}' '{state}/locks'");
+
+        Assert.Equal("ok", await Child.RunAsUserAsync("take-lock", state));
+    }
+
     /// <summary>All that somebody made beside the database becomes a link to root's file.</summary>
     private string Swap => $"cd '{temp.Path}'; for f in .app.db.* app.db-*; do if [ -e \"$f\" ] && [ ! -L \"$f\" ]; then mv -f \"$f\" \"taken-$f\"; ln -s '{Victim}' \"$f\"; chown -h {Attacker} \"$f\" \"taken-$f\"; fi; done; true";
 

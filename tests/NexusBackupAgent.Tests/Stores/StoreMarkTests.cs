@@ -1,4 +1,5 @@
 using NexusBackupAgent.Stores;
+using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Tests.Cli;
 using NexusBackupAgent.Tests.Support;
 
@@ -77,20 +78,46 @@ public sealed class StoreMarkTests : IDisposable
     }
 
     /// <summary>By the step that the message names, as it stands there.</summary>
-    [Fact]
-    public async Task Who_means_it_accepts_another_store_by_the_step_that_the_message_names()
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)] // backed up by an earlier version: no store is remembered yet
+    public async Task Who_means_it_accepts_another_store_by_the_step_that_the_message_names(bool holdsSomething, bool isUpgrade)
     {
         await place.RunAsync("backup");
+        if (isUpgrade)
+            Directory.Delete(place.In("state/store-marks"), recursive: true);
         Directory.Move(place.Store, Aside);
         Directory.CreateDirectory(place.Store);
-        await File.WriteAllTextAsync(Path.Combine(place.Store, "notes"), "a new disk");
-        var error = (await place.RunAsync("backup")).Error.TrimEnd();
+        if (holdsSomething)
+            await File.WriteAllTextAsync(Path.Combine(place.Store, "notes"), "a new disk");
+        var refused = await place.RunAsync("backup");
+        Assert.Equal(3, refused.Code);
+        var error = refused.Error.TrimEnd();
 
-        await Shell.BashAsync(error[error.LastIndexOf("rm ", StringComparison.Ordinal)..]);
+        await Shell.BashAsync(error[error.LastIndexOf("install ", StringComparison.Ordinal)..]);
 
         Assert.Equal(0, (await place.RunAsync("backup")).Code);
         Assert.True(File.Exists(Mark));
         Assert.DoesNotContain("is not the one", (await place.RunAsync("status")).Output, StringComparison.Ordinal);
+
+        Directory.Delete(place.Store, recursive: true); // accepted once, and not whatever comes
+        Directory.CreateDirectory(place.Store);
+        Assert.Equal(3, (await place.RunAsync("backup")).Code);
+    }
+
+    [Fact]
+    public async Task Sources_that_meet_a_new_store_at_once_agree_on_one_mark()
+    {
+        for (var round = 0; round < 50; round++)
+        {
+            var store = new LocalDirectoryStore("local", Directory.CreateDirectory(place.In($"new/{round}")).FullName);
+            var marks = new StoreMarks(place.In($"memory/{round}"));
+            await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(() => marks.RequireAsync(store, () => false, CancellationToken.None))));
+
+            await marks.RequireAsync(store, () => true, CancellationToken.None);
+            Assert.Null(await marks.WhyNotAsync(store, CancellationToken.None));
+        }
     }
 
     [Fact]
@@ -148,10 +175,17 @@ public sealed class StoreMarkTests : IDisposable
     {
         var said = await place.RunAsync("backup");
         Assert.Equal(3, said.Code);
-        Assert.Matches("^error: backup of 'itsm' failed: store 'local' at '[^']+' is not the one that its backups were kept in: its mark .nexus-backup-store is missing, as on a mount point without its disk; nothing is written there — next: mount its disk \\(findmnt -T [^)]+\\); if this is meant to be the store from now on, accept it: rm '[^']+'\n$", said.Error);
+        Assert.Matches("^error: backup of 'itsm' failed: store 'local' at '[^']+' is not the one that its backups were kept in: its mark .nexus-backup-store is missing, as on a mount point without its disk; nothing is written there — next: mount its disk \\(findmnt -T [^)]+\\); if this is meant to be the store from now on, accept it: install -m 644 /dev/null '[^']+'\n$", said.Error);
 
         var status = (await place.RunAsync("status", "--json")).Json;
         Assert.Equal("L3", status.GetProperty("level").GetString());
         Assert.Contains("is not the one that its backups were kept in", (await place.RunAsync("status")).Output, StringComparison.Ordinal);
+        foreach (var command in (string[])["list", "verify", "prune --dry-run", "drill", "restore itsm --dry-run", "check-config"])
+        {
+            var told = await place.RunAsync(command.Split(' '));
+            Assert.Contains("is not the one that its backups were kept in", told.Error + told.Output, StringComparison.Ordinal);
+        }
+
+        Assert.Equal((3, 2), ((await place.RunAsync("list")).Code, (await place.RunAsync("check-config")).Code));
     }
 }

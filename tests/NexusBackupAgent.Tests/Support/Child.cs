@@ -6,6 +6,8 @@ namespace NexusBackupAgent.Tests.Support;
 /// <summary>Runs parts of the agent in a process of their own, to be measured, killed, or given to another user.</summary>
 internal static partial class Child
 {
+    private const int Aborted = 128 + 6; // SIGABRT: it ran, and threw
+
     private static readonly string[] Launch = ["exec", typeof(Child).Assembly.Location];
 
     // A checkout may lie where only its owner may look.
@@ -150,13 +152,19 @@ internal static partial class Child
     /// <summary>Runs as a user without any rights. Skips where such a user can't reach .NET or the temporary directory.</summary>
     public static Task<string> RunAsUserAsync(params string[] arguments) => RunAsUserAsync(65534, arguments);
 
-    /// <summary>The same as a user of this number, who need not have a name.</summary>
+    /// <summary>The same as a user of this number, who need not have a name. Root too may then do no more with files than their modes let him.</summary>
     public static async Task<string> RunAsUserAsync(int user, string[] arguments)
     {
-        using var process = Shell.Start("setpriv", [$"--reuid={user}", $"--regid={user}", "--clear-groups", "env", "DOTNET_EnableDiagnostics=0", "HOME=/nonexistent", Host, "exec", await Readable.Value, .. arguments]);
+        using var process = Shell.Start(
+            "setpriv",
+            [
+                $"--reuid={user}", $"--regid={user}", "--clear-groups", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search",
+                "env", "DOTNET_EnableDiagnostics=0", "HOME=/nonexistent", Host, "exec", await Readable.Value, .. arguments,
+            ]);
         var error = process.StandardError.ReadToEndAsync();
         var output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
+        Assert.True(process.ExitCode != Aborted, await error);
         Skip.IfNot(process.ExitCode is 0, "needs a .NET and a temporary directory that other users may read: " + await error);
         return output.TrimEnd();
     }

@@ -3,7 +3,7 @@ using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Sources.Files;
 
-/// <summary>What forbids to put a restored file in a place, found out without touching anything.</summary>
+/// <summary>What forbids to put a restored file in a place, found out by looking alone.</summary>
 /// <param name="live">The source's own place.</param>
 /// <param name="given">How the place was named, links included.</param>
 /// <param name="companions">The endings of what belongs beside a database.</param>
@@ -24,7 +24,7 @@ internal sealed class RestoreObstacle(FilePlace place, FilePlace live, string gi
             return new(FailureKind.Restore, $"'{given}' is a symbolic link to '{path}', where nothing is", $"see whose it is (ls -l '{given}'), and name the file itself with --to");
         if (SafeFile.Distrust(given) is { } distrust)
             return new(FailureKind.Permission, $"cannot restore to '{given}': {distrust.Message}", "find out why it does; if that is meant, write the path without the link");
-        if (companions.Prepend("").FirstOrDefault(ending => MountPoints.Has(path + ending)) is { } mounted)
+        if (companions.Prepend("").FirstOrDefault(ending => Mount.IsAt(path + ending)) is { } mounted)
             return new(FailureKind.Restore, $"'{path}{mounted}' is mounted by itself, and what is mounted can't be replaced", $"mount its directory instead of the file, or restore elsewhere with --to and copy that into it while its service is stopped");
         if (!target.IsLive && Reserved() is { } owner)
             return new(FailureKind.Restore, $"cannot restore to '{path}': {owner}", "name a place of its own with --to, for example in /tmp");

@@ -27,9 +27,6 @@ internal static partial class SqliteLocks
     private const short ReadLock = 0; // F_RDLCK
     private const short WriteLock = 1; // F_WRLCK
     private const short NoLock = 2; // F_UNLCK
-    private const int Again = 11; // EAGAIN
-    private const int NoAccess = 13; // EACCES
-    private const int Unknown = 22; // EINVAL
 
     /// <summary>
     /// Takes the lock of a reader, which goes with the handle. While it is held no rollback journal is written back, no
@@ -74,12 +71,12 @@ internal static partial class SqliteLocks
         var asked = new FileLockRange { Type = type, Start = start, Length = 1 };
         if (Ask(file, SetLock, SetProcessLock, ref asked))
             return true;
-        return Marshal.GetLastPInvokeError() is Again or NoAccess ? false : throw Refused();
+        return Marshal.GetLastPInvokeError() is Errno.Again or Errno.Denied ? false : throw Refused();
     }
 
     /// <summary>A sandbox may know the locks of processes alone.</summary>
     private static bool Ask(SafeFileHandle file, int command, int sameForProcess, ref FileLockRange range) =>
-        Fcntl(file, command, ref range) == 0 || (Marshal.GetLastPInvokeError() == Unknown && Fcntl(file, sameForProcess, ref range) == 0);
+        Fcntl(file, command, ref range) == 0 || (Marshal.GetLastPInvokeError() == Errno.Invalid && Fcntl(file, sameForProcess, ref range) == 0);
 
     private static IOException Refused() => new($"its file system can't tell of locks ({Marshal.GetLastPInvokeErrorMessage()})");
 

@@ -47,9 +47,10 @@ internal sealed class LocalDirectoryStore(string name, string root, SystemGroup?
             }
 
             cancellationToken.ThrowIfCancellationRequested();
-            if (!replace && File.Exists(target))
-                throw new IOException($"'{target}' exists already");
-            SafeFile.Replace(partial, target);
+            if (replace)
+                SafeFile.Replace(partial, target);
+            else
+                SafeFile.Move(partial, target); // of two who write it at once, one is refused
             if (durability == Durability.Now)
                 DurableDirectory.Sync(directory);
             return DirectoryListing.Describe(new FileInfo(target));

@@ -44,17 +44,13 @@ internal sealed class LocalStoreKind : IStoreKind
         {
             if (DirectoryCheck.Find(Path, "the store's directory") is var (problem, mend))
                 yield return new ConfigurationProblem(KeyPath.Join("stores", Name, "path"), Line: 0, Path, problem, mend);
-            else if (WideFiles.FindIn(Path, Readers) is { } wide)
-                yield return Warning("path", Path, $"more users than {(Group is null ? "its owner" : $"its owner and the group {Group}")} may read '{wide}'", Mend());
+            else if (WideFiles.FindIn(Path, Readers) is var (wide, owner))
+                yield return Warning("path", Path, $"more users than {(Group is null ? "its owner" : $"its owner and the group {Group}")} may read '{wide}'", owner.Close(Path, Group));
             if (Group is not null && Readers is null)
                 yield return Warning(GroupKey, Group, "there is no group of that name, so nobody but the owner may read the backups", $"make it: sudo groupadd --system '{Group}'");
             else if (Readers is { IsMine: false })
                 yield return Warning(GroupKey, Group!, $"the user {SystemUser.Current.Name} is not in that group and can't give it its backups", $"sudo usermod --append --groups '{Group}' {SystemUser.Current.Name}, then start the agent again");
         }
-
-        private string Mend() => Group is null
-            ? $"sudo chmod -R go= '{Path}'"
-            : $"sudo chgrp -R '{Group}' '{Path}' && sudo chmod -R g=rX,o= '{Path}'";
 
         private ConfigurationProblem Warning(string key, string value, string problem, string mend) =>
             new(KeyPath.Join("stores", Name, key), Line: 0, value, problem, mend, IsError: false);
@@ -64,15 +60,21 @@ internal sealed class LocalStoreKind : IStoreKind
 /// <summary>Files that more users may read than ought to: an earlier version made them, or somebody by hand.</summary>
 internal static class WideFiles
 {
-    /// <returns>The first that the directory holds at any depth; null where there is none, or it can't be looked at. None lies open where the directory itself is closed.</returns>
-    public static string? FindIn(string directory, SystemGroup? readers)
+    /// <returns>The first that the directory holds at any depth, and whose files are to be closed; null where there is none, or it can't be looked at. None lies open where the directory itself is closed.</returns>
+    public static (string File, SystemUser Owner)? FindIn(string directory, SystemGroup? readers)
     {
         try
         {
-            if (!IsWide(directory, readers))
+            if (FileStatus.Of(directory) is not { } store || !IsWide(store, store.OpenToOthers, readers))
                 return null;
             var everything = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint, IgnoreInaccessible = true };
-            return Directory.EnumerateFiles(directory, "*", everything).FirstOrDefault(file => IsWide(file, readers));
+            foreach (var file in Directory.EnumerateFiles(directory, "*", everything))
+            {
+                if (FileStatus.Of(file) is { } status && IsWide(status, status.Mode & FileOwner.OthersAccess, readers) && Closer(store, status) is { } owner)
+                    return (file, owner);
+            }
+
+            return null;
         }
         catch (Exception refused) when (IoFailure.IsKnown(refused))
         {
@@ -80,11 +82,16 @@ internal static class WideFiles
         }
     }
 
-    private static bool IsWide(string path, SystemGroup? readers)
+    private static bool IsWide(FileStatus status, UnixFileMode open, SystemGroup? readers) =>
+        (open & ~(status.Group == readers?.Id ? UnixFileMode.GroupRead | UnixFileMode.GroupExecute : UnixFileMode.None)) != UnixFileMode.None;
+
+    /// <summary>Who closes his own files, the directory among them if it is his. Null: the agent may read the file only because it is open.</summary>
+    private static SystemUser? Closer(FileStatus store, FileStatus file)
     {
-        var others = File.GetUnixFileMode(path) & FileOwner.OthersAccess;
-        var isReaders = readers is { } group && FileStatus.Of(path)?.Group == group.Id;
-        return (others & ~(isReaders ? UnixFileMode.GroupRead | UnixFileMode.GroupExecute : UnixFileMode.None)) != UnixFileMode.None;
+        if (store.Entry == DirectoryEntry.Owner)
+            return new SystemUser(store.User);
+        var me = SystemUser.Current;
+        return (me.IsRoot ? file.User != 0 : file.User == me.Id) ? new SystemUser(file.User) : null;
     }
 }
 
