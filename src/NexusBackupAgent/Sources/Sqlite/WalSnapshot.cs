@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
-using Microsoft.Win32.SafeHandles;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 
