@@ -11,6 +11,9 @@ namespace NexusBackupAgent;
 /// <summary>Reads and checks <c>nexus-backup.yml</c>.</summary>
 internal static class ConfigurationFile
 {
+    /// <summary>What the state directory holds that a run writes into.</summary>
+    private static readonly string[] StateParts = ["locks", "scratch", "store-marks"];
+
     /// <summary>Reads and validates; all problems are reported at once. Looks at the file only, not at what it names.</summary>
     /// <param name="path">The file.</param>
     /// <param name="hostZone">The zone used when the file names none.</param>
@@ -90,7 +93,7 @@ internal static class ConfigurationFile
         while (!Directory.Exists(existing) && Path.GetDirectoryName(existing) is { } parent)
             existing = parent;
         // What an earlier user made in it has to be this user's as well.
-        string[] parts = existing == path ? [path, .. new[] { "locks", "scratch", "store-marks" }.Select(part => Path.Combine(path, part)).Where(Directory.Exists)] : [existing];
+        string[] parts = existing == path ? [path, .. StateParts.Select(part => Path.Combine(path, part)).Where(Directory.Exists)] : [existing];
         if (parts.Select(part => DirectoryCheck.Find(part, "the state directory")).FirstOrDefault(found => found is not null) is var (problem, mend))
             yield return new ConfigurationProblem("state", Line: 0, path, problem, mend);
         if (existing == path && FileStatus.Of(path) is { OpenToOthers: not UnixFileMode.None } open)
