@@ -90,7 +90,8 @@ internal static class ConfigurationFile
         while (!Directory.Exists(existing) && Path.GetDirectoryName(existing) is { } parent)
             existing = parent;
         // What an earlier user made in it has to be this user's as well.
-        string[] parts = existing == path ? [path, .. new[] { "locks", "scratch", "store-marks" }.Select(part => Path.Combine(path, part)).Where(Directory.Exists)] : [existing];
+        IEnumerable<string> inside = ["locks", "scratch", "store-marks"];
+        string[] parts = existing == path ? [path, .. inside.Select(part => Path.Combine(path, part)).Where(Directory.Exists)] : [existing];
         if (parts.Select(part => DirectoryCheck.Find(part, "the state directory")).FirstOrDefault(found => found is not null) is var (problem, mend))
             yield return new ConfigurationProblem("state", Line: 0, path, problem, mend);
         if (existing == path && FileStatus.Of(path) is { OpenToOthers: not UnixFileMode.None } open)
