@@ -49,13 +49,13 @@ internal static class StatusCommand
             else if (isCheck)
                 verdict.Print(context.Terminal);
             else
-                new Screen(context.Terminal, look.Agent, commands, session.Agent.Configuration.TimeZone, context.Language).Print(sources);
+                new Screen(context.Terminal, look.Agent, commands, session.Agent.Configuration.TimeZone, context.Language, session.Agent.Turns.IsUnderWay).Print(sources);
             return (int)(isCheck ? verdict.Code : ExitCode.Done);
         });
         return command;
     }
 
-    private sealed class Screen(Terminal terminal, AgentState agent, Commands commands, TimeZoneInfo zone, Language language)
+    private sealed class Screen(Terminal terminal, AgentState agent, Commands commands, TimeZoneInfo zone, Language language, Func<string, bool> isUnderWay)
     {
         public void Print(IReadOnlyList<SourceState> sources)
         {
@@ -114,6 +114,8 @@ internal static class StatusCommand
                 terminal.Paragraph($"{Readable.Coloured(reason.Level)} {Readable.Plain(source.Name)}: ", In(reason.Reason));
             if (source is { ListFailure: { } unread, Store.Failure: null })
                 terminal.Paragraph(mark, In(Bilingual.Quoted(unread.Message)), NextStep.Hint(unread.Hint), In(StatusText.Next));
+            if (source.Activity?.RunStartedAt is { } started)
+                Tell(mark, StatusText.OfBegunRun(source.Name, At(started), isUnderWay(source.Name), commands));
             if (source.LastFailure is { } failure)
                 Tell(mark, StatusText.OfLastRun(failure, source, commands));
             if (source.LastDrill is { } drill)

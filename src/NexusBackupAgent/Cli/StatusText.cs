@@ -72,6 +72,12 @@ internal static class StatusText
             $"{at} のリストア訓練: {took} で復元{(drill.DataAge is null ? "" : $"（{age.Japanese}前のデータ）")}"), null);
     }
 
+    /// <summary>A run that has begun and whose end the journal does not know.</summary>
+    /// <param name="isUnderWay">Whether a process holds the source's lock.</param>
+    public static (Bilingual Text, NextStep? Next) OfBegunRun(string source, string at, bool isUnderWay, Commands commands) => isUnderWay
+        ? (new($"a run is under way since {at}", $"{at} から実行中"), null)
+        : (new($"the run that began at {at} ended with its process (killed, or the power was lost)", $"{at} 開始の実行はプロセスとともに終わった（強制終了または停電）"), NextStep.Command(commands.Backup(source)));
+
     public static (Bilingual Text, NextStep? Next) OfHook(RunFailure hook) =>
         (new($"the last hook failed: {hook.Message}", $"前回のフックが失敗: 「{hook.Message}」"), NextStep.Hint(hook.Hint));
 

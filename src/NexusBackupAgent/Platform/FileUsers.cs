@@ -69,7 +69,8 @@ internal static class FileUsers
         {
             foreach (var descriptor in Directory.EnumerateFileSystemEntries($"/proc/{process}/fd"))
             {
-                if (FileStatus.Of(descriptor) is { IsRegular: true } file && new FileInfo(descriptor).LinkTarget is { } name)
+                // Of a program that opens and closes files, the same number may be another file's a moment later.
+                if (FileStatus.Of(descriptor) is { IsRegular: true } file && new FileInfo(descriptor).LinkTarget is { } name && FileStatus.Of(descriptor) is { } still && still.IsSameFileAs(file))
                     opened.Add(name.EndsWith(Deleted, StringComparison.Ordinal) && file.Names == 0 ? new OpenedFile(file, name[..^Deleted.Length], IsDeleted: true) : new OpenedFile(file, name, IsDeleted: false));
             }
         }

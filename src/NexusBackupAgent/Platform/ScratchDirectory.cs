@@ -167,7 +167,8 @@ internal sealed class ScratchDirectory(string path) : IDisposable
 
     /// <summary>
     /// Where this process makes its files. In a directory of somebody else root goes there through an open handle: whatever
-    /// its owner puts in the place of the subdirectory, root's files lie in root's own.
+    /// its owner puts in the place of the subdirectory, what root makes and deletes lies in root's own. Not so what SQLite opens:
+    /// it resolves the link and goes by the path, where that owner can lead it elsewhere.
     /// </summary>
     private string OwnSubdirectory()
     {

@@ -137,17 +137,9 @@ public sealed class ProcessTests : IDisposable
     [InlineData("HUP")]
     public async Task A_backup_that_is_told_to_stop_fails_and_leaves_nothing(string signal)
     {
-        Grow("itsm.db", megabytes: 200);
-        using var process = Start("backup");
         using var patience = new CancellationTokenSource(Patience);
-        using (var store = new FileSystemWatcher(place.Store, ".*.partial"))
-        {
-            var writing = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            store.Created += (_, file) => _ = file.Name!.Contains(".db.gz.", StringComparison.Ordinal) && !file.Name.Contains("pending", StringComparison.Ordinal) && writing.TrySetResult();
-            store.EnableRaisingEvents = true;
-            await writing.Task.WaitAsync(patience.Token);
-            Process.Start("kill", [$"-{signal}", $"{process.Id}"]).Dispose();
-        }
+        using var process = await StartWritingAsync(patience.Token);
+        Process.Start("kill", [$"-{signal}", $"{process.Id}"]).Dispose();
 
         await process.WaitForExitAsync(patience.Token);
 
@@ -155,6 +147,34 @@ public sealed class ProcessTests : IDisposable
         Assert.Contains("was stopped", await process.StandardError.ReadToEndAsync(patience.Token), StringComparison.Ordinal);
         Assert.Equal([place.In("backups/.nexus-backup-store")], Directory.GetFiles(place.Store)); // by which the agent knows the store again
         Assert.Empty(Directory.GetFiles(place.In("state/scratch")));
+    }
+
+    [Fact]
+    public async Task Status_tells_a_run_that_is_under_way_from_one_whose_process_was_killed()
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        using var process = await StartWritingAsync(patience.Token);
+
+        var during = (await place.RunAsync("status")).Output;
+        process.Kill();
+        await process.WaitForExitAsync(patience.Token);
+        var after = (await place.RunAsync("status")).Output;
+
+        Assert.Contains("a run is under way since", during, StringComparison.Ordinal);
+        Assert.Matches("the run that began at .* ended with its process .* nexus-backup backup itsm", after.ReplaceLineEndings(" "));
+    }
+
+    /// <summary>A backup of a database that takes a while, as soon as it writes into the store.</summary>
+    private async Task<Process> StartWritingAsync(CancellationToken cancellationToken)
+    {
+        Grow("itsm.db", megabytes: 200);
+        using var store = new FileSystemWatcher(place.Store, ".*.partial");
+        var writing = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        store.Created += (_, file) => _ = file.Name!.Contains(".db.gz.", StringComparison.Ordinal) && !file.Name.Contains("pending", StringComparison.Ordinal) && writing.TrySetResult();
+        store.EnableRaisingEvents = true;
+        var process = Start("backup");
+        await writing.Task.WaitAsync(cancellationToken);
+        return process;
     }
 
     /// <summary>Random bytes, so that a backup takes a while.</summary>

@@ -43,13 +43,13 @@ internal sealed class OpenDatabase : IDisposable
     public SafeFileHandle Content { get; }
 
     /// <summary>Null where there is none.</summary>
-    public SafeFileHandle? Wal { get; private init; }
+    public SafeFileHandle? Wal { get; private set; }
 
     /// <summary>Null where there is none.</summary>
-    public SafeFileHandle? Shm { get; private init; }
+    public SafeFileHandle? Shm { get; private set; }
 
     /// <summary>Null where there is none.</summary>
-    public SafeFileHandle? Journal { get; private init; }
+    public SafeFileHandle? Journal { get; private set; }
 
     /// <summary>Whether the <c>-wal</c> may hold pages.</summary>
     public bool HoldsWal => Wal is not null && RandomAccess.GetLength(Wal) > EmptyWal;
@@ -88,9 +88,23 @@ internal sealed class OpenDatabase : IDisposable
     /// <exception cref="BackupException">It is none, or may not be read.</exception>
     public static OpenDatabase Peek(string path) => Guard(path, () => OpenOnce(path, share: false))!;
 
+    /// <summary>Opens what lies beside it by now, in place of what lay there. The lock stays.</summary>
+    public void LookBeside()
+    {
+        CloseBeside();
+        Wal = OpenBeside(File.Path + "-wal");
+        Shm = OpenBeside(File.Path + "-shm");
+        Journal = OpenBeside(File.Path + "-journal");
+    }
+
     public void Dispose()
     {
         Content.Dispose();
+        CloseBeside();
+    }
+
+    private void CloseBeside()
+    {
         Wal?.Dispose();
         Shm?.Dispose();
         Journal?.Dispose();
@@ -100,24 +114,24 @@ internal sealed class OpenDatabase : IDisposable
     private static OpenDatabase? OpenOnce(string path, bool share)
     {
         var resolved = KernelPath.Behind(path);
-        var handles = new List<SafeFileHandle?> { RegularFile.OpenRead(resolved) };
+        var content = RegularFile.OpenRead(resolved);
+        OpenDatabase? opened = null;
         try
         {
-            var content = handles[0]!;
             if (share && !(SqliteLocks.TryShare(content) && FileStatus.Of(resolved) is { } there && there.IsSameFileAs(FileStatus.Of(content)!.Value)))
             {
                 content.Dispose();
                 return null;
             }
 
-            var file = SqliteFile.Read(path, resolved, content);
-            foreach (var ending in (string[])["-wal", "-shm", "-journal"])
-                handles.Add(OpenBeside(resolved + ending));
-            return new OpenDatabase(file, FileStatus.Of(content)!.Value, content) { Wal = handles[1], Shm = handles[2], Journal = handles[3] };
+            opened = new OpenDatabase(SqliteFile.Read(path, resolved, content), FileStatus.Of(content)!.Value, content);
+            opened.LookBeside();
+            return opened;
         }
         catch
         {
-            handles.ForEach(handle => handle?.Dispose());
+            opened?.Dispose();
+            content.Dispose();
             throw;
         }
     }

@@ -2,6 +2,7 @@ using Microsoft.Data.Sqlite;
 using Microsoft.Win32.SafeHandles;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
+using SQLitePCL;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 
@@ -12,8 +13,6 @@ namespace NexusBackupAgent.Sources.Sqlite;
 /// </summary>
 internal static class RestingCopy
 {
-    private const int BlockSize = 1 << 20;
-
     /// <param name="database">Locked; disposed when the copy is made, so that writers wait for nothing else.</param>
     /// <param name="capturedAt">The instant whose state this is, UTC.</param>
     /// <returns>Null when somebody opened the database meanwhile.</returns>
@@ -28,14 +27,14 @@ internal static class RestingCopy
             foreach (var (ending, file) in holding)
                 Copy(file, copy + ending, cancellationToken);
             var length = Copy(database.Content, copy, cancellationToken);
-            if (!IsAsItWas(database, holding, copy))
+            if (!IsAsItWas(database, holding, copy, cancellationToken))
                 return null;
 
             database.Dispose();
             if (File.Exists(copy + "-journal"))
                 RollbackJournal.Detach(copy + "-journal");
             if (holding.Length > 0)
-                length = Merge(copy, path);
+                length = Merge(copy, path, cancellationToken);
             RequireReadable(copy, path);
             isKept = true;
             return new CopiedSnapshot(copy, capturedAt, length, PageSizeOf(copy, length));
@@ -62,42 +61,26 @@ internal static class RestingCopy
     }
 
     /// <summary>Whether no program opened the database in WAL mode or wrote to it while it was copied. All others the lock keeps out.</summary>
-    private static bool IsAsItWas(OpenDatabase database, (string Ending, SafeFileHandle File)[] holding, string copy)
+    private static bool IsAsItWas(OpenDatabase database, (string Ending, SafeFileHandle File)[] holding, string copy, CancellationToken cancellationToken)
     {
         var path = database.File.Path;
         if (HiddenWal.Find(database, out var use) is { } hidden)
             throw hidden.Refusal(path);
         if (use != DatabaseUse.AtRest || FileStatus.Of(database.Content) is not { } now || now.Modified != database.Status.Modified || now.Length != database.Status.Length)
             return false;
-        if (!IsSameFile(database.Wal, FileStatus.Of(path + "-wal")))
+        if (!IsSameFile(database.Wal, FileStatus.Of(path + "-wal")) || database.HoldsWal != holding.Any(held => held.Ending == "-wal"))
             return false;
-        return holding.All(held => IsSameContent(held.File, copy + held.Ending));
+        return holding.All(held => IsSameContent(held.File, copy + held.Ending, cancellationToken));
     }
 
     private static bool IsSameFile(SafeFileHandle? opened, FileStatus? there) =>
         opened is null ? there is null : there is { } file && FileStatus.Of(opened) is { } ours && ours.IsSameFileAs(file);
 
     /// <summary>Compared by their bytes: a time of change is too coarse to tell.</summary>
-    private static bool IsSameContent(SafeFileHandle original, string copy)
+    private static bool IsSameContent(SafeFileHandle original, string copy, CancellationToken cancellationToken)
     {
         using var copied = File.OpenHandle(copy);
-        var (one, other) = (new byte[BlockSize], new byte[BlockSize]);
-        for (var offset = 0L; ; offset += BlockSize)
-        {
-            var (first, second) = (Fill(original, one, offset), Fill(copied, other, offset));
-            if (first != second || !one.AsSpan(0, first).SequenceEqual(other.AsSpan(0, second)))
-                return false;
-            if (first < BlockSize)
-                return true;
-        }
-    }
-
-    private static int Fill(SafeFileHandle file, Span<byte> bytes, long offset)
-    {
-        var total = 0;
-        while (total < bytes.Length && RandomAccess.Read(file, bytes[total..], offset + total) is > 0 and var read)
-            total += read;
-        return total;
+        return FileCopy.AreEqual(original, copied, cancellationToken);
     }
 
     private static long Copy(SafeFileHandle source, string target, CancellationToken cancellationToken)
@@ -109,16 +92,26 @@ internal static class RestingCopy
 
     /// <summary>Lets SQLite roll back the journal and move the WAL into the copy. Alone with it, SQLite keeps the index in memory; a copy need not be durable.</summary>
     /// <returns>How long it is now.</returns>
-    private static long Merge(string copy, string path)
+    private static long Merge(string copy, string path, CancellationToken cancellationToken)
     {
         SqliteLibrary.Initialize();
         try
         {
             using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = copy, Mode = SqliteOpenMode.ReadWrite, Pooling = false, DefaultTimeout = 1 }.ToString());
             connection.Open();
+            using var stop = cancellationToken.Register(() => raw.sqlite3_interrupt(connection.Handle));
             using var command = connection.CreateCommand();
-            command.CommandText = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = OFF; SELECT count(*) FROM sqlite_master; PRAGMA wal_checkpoint(TRUNCATE)";
-            command.ExecuteNonQuery();
+            foreach (var statement in (string[])["PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = OFF; SELECT count(*) FROM sqlite_master", "PRAGMA wal_checkpoint(TRUNCATE)"])
+            {
+                cancellationToken.ThrowIfCancellationRequested(); // an interrupt before the statement began has no effect
+                command.CommandText = statement;
+                command.ExecuteNonQuery();
+            }
+        }
+        catch (SqliteException interrupted) when (interrupted.SqliteErrorCode == SqliteError.Interrupt)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            throw;
         }
         catch (SqliteException unknown) when (unknown.SqliteErrorCode == SqliteError.CannotOpen)
         {

@@ -153,10 +153,10 @@ internal static partial class FileCopy
     }
 
     /// <returns>Less than the buffer holds only at the end of the file.</returns>
-    private static int ReadFully(SafeFileHandle file, byte[] buffer, long offset)
+    public static int ReadFully(SafeFileHandle file, Span<byte> buffer, long offset)
     {
         var length = 0;
-        while (length < buffer.Length && RandomAccess.Read(file, buffer.AsSpan(length), offset + length) is > 0 and var read)
+        while (length < buffer.Length && RandomAccess.Read(file, buffer[length..], offset + length) is > 0 and var read)
             length += read;
         return length;
     }

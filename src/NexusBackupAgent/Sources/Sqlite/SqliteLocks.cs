@@ -149,7 +149,7 @@ internal sealed record HiddenWal(string Problem, string Mend)
     {
         var names = holder.Files.Where(open => open.File.IsSameFileAs(database.Status)).Select(open => open.Path).ToHashSet(StringComparer.Ordinal);
         var wal = holder.Files.FirstOrDefault(open => open.Path.EndsWith("-wal", StringComparison.Ordinal)
-            && (names.Contains(open.Path[..^"-wal".Length]) || open.Path == database.File.Path + "-wal") && !IsOurs(database, open.File));
+            && (names.Contains(open.Path[..^"-wal".Length]) || open.Path == database.File.Path + "-wal") && !IsOurs(database, open.File) && !IsBeside(database, open.File));
         return wal switch
         {
             null => null,
@@ -180,6 +180,9 @@ internal sealed record HiddenWal(string Problem, string Mend)
     private static bool HasWal(OpenDatabase database, LockHolder holder) => holder.Files.Any(open => IsOurs(database, open.File));
 
     private static bool IsOurs(OpenDatabase database, FileStatus file) => database.Wal is { } wal && FileStatus.Of(wal) is { } ours && ours.IsSameFileAs(file);
+
+    /// <summary>Whether it lies beside the configured path now: the program may have made it after the database was looked at.</summary>
+    private static bool IsBeside(OpenDatabase database, FileStatus file) => FileStatus.Of(database.File.Path + "-wal") is { } there && there.IsSameFileAs(file);
 
     private static string StopCleanly(string program) =>
         $"let {program} close the database in an orderly way (stop its service, no kill -9): SQLite then moves what it committed into the database; then back up again, and let nothing delete a -wal or -shm while programs use the database";

@@ -19,6 +19,8 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
     // Between its lock on the database and its lock on the -shm a program that opens both needs microseconds.
     private static readonly TimeSpan Opening = TimeSpan.FromSeconds(1);
 
+    private const int MostCopies = 3;
+
     private static readonly ArtifactFormat Database = new(".db.gz", ArtifactEncoding.Gzip) { Sidecars = [PageIndexes.Ending] };
     private static readonly ArtifactFormat Changes = new(".db-wal.gz", ArtifactEncoding.Gzip) { Sidecars = [PageIndexes.Ending] };
 
@@ -98,24 +100,36 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
         }
     }
 
+    /// <summary>
+    /// A copy that somebody disturbed is not worth another one as long: the database is read as one that programs have open,
+    /// with the <c>-wal</c> and <c>-shm</c> that whoever disturbed it could not delete under the lock.
+    /// </summary>
     private async Task<SqliteSnapshot> OpenSnapshotAsync(DatabaseGate gate, CancellationToken cancellationToken)
     {
-        var started = timeProvider.GetTimestamp();
+        var disturbed = 0;
+        long? unclearSince = null;
         while (true)
         {
             var database = await OpenDatabase.OpenAsync(path, busyTimeout, timeProvider, cancellationToken);
             try
             {
-                if (HiddenWal.Find(database, out var use) is { } hidden)
-                    throw hidden.Refusal(path);
-                if (use == DatabaseUse.Live)
+                var use = UseOf(database);
+                if (use == DatabaseUse.AtRest)
+                {
+                    if (RestingCopy.TryMake(database, scratch, timeProvider.GetUtcNow(), cancellationToken) is { } copy)
+                        return copy;
+                    disturbed++;
+                    database.LookBeside();
+                    use = UseOf(database);
+                }
+
+                if (use == DatabaseUse.Live || (use == DatabaseUse.AtRest && database is { IsWal: true, Wal: not null, Shm: not null }))
                     return await WalSnapshot.OpenAsync(database, gate, busyTimeout, timeProvider, cancellationToken);
-                if (use == DatabaseUse.AtRest && RestingCopy.TryMake(database, scratch, timeProvider.GetUtcNow(), cancellationToken) is { } copy)
-                    return copy;
-                if (use == DatabaseUse.Unclear && timeProvider.GetElapsedTime(started) > Opening)
+                if (disturbed == MostCopies)
+                    throw new BackupException(FailureKind.SourceBusy, $"database '{path}' changed each of the {MostCopies} times that it was copied, in spite of its lock", $"find out what else than SQLite writes it (sudo fuser -v '{path}'), such as rsync, and let it do that at another time");
+                unclearSince = use == DatabaseUse.Unclear ? unclearSince ?? timeProvider.GetTimestamp() : null;
+                if (unclearSince is { } since && timeProvider.GetElapsedTime(since) > Opening)
                     throw HiddenWal.Unclear(database).Refusal(path);
-                if (timeProvider.GetElapsedTime(started) > Opening + busyTimeout)
-                    throw new BackupException(FailureKind.SourceBusy, $"database '{path}' was opened or written each time that it was copied", "raise busyTimeout");
                 database.Dispose();
             }
             catch (Exception failure)
@@ -129,4 +143,7 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
             await Task.Delay(OpenDatabase.BusyPause, timeProvider, cancellationToken);
         }
     }
+
+    private DatabaseUse UseOf(OpenDatabase database) =>
+        HiddenWal.Find(database, out var use) is { } hidden ? throw hidden.Refusal(path) : use;
 }

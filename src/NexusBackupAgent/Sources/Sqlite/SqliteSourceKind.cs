@@ -41,8 +41,8 @@ internal sealed class SqliteSourceKind : ISourceKind
 /// <param name="BusyTimeout">How long a locked database is waited for. Default 30 s; 0 s to 1 h.</param>
 internal sealed record SqliteSettings(ISourceKind Kind, string Name, string Path, TimeSpan BusyTimeout) : ISourceSettings
 {
-    // A program that opens a database is for a moment seen on it and not yet on its -wal.
-    private const int Looks = 50;
+    // A program that opens or closes a database is for a moment seen on it and not on its -wal; while it closes, for as long as its disk takes.
+    private const int Looks = 250;
 
     public bool IsGroup => SqliteGlob.IsPattern(Path);
 
@@ -140,18 +140,18 @@ internal sealed record SqliteSettings(ISourceKind Kind, string Name, string Path
         {
             if (FileStatus.Of(database) is { Length: 0 })
                 return null; // its application may not have begun; the run tells
-            HiddenWal? unclear = null;
+            HiddenWal? found = null;
             for (var look = 0; look < Looks; look++)
             {
                 using var opened = OpenDatabase.Peek(database);
-                if (HiddenWal.Find(opened, out var use) is { } hidden)
-                    return (hidden.Problem, IsError: true, hidden.Mend);
-                if (use != DatabaseUse.Unclear)
+                found = HiddenWal.Find(opened, out var use);
+                if (found is null && use != DatabaseUse.Unclear)
                     return HiddenWal.Risk(opened) is { } risk ? (risk.Problem, IsError: false, risk.Mend) : null;
-                unclear = HiddenWal.Unclear(opened);
+                found ??= HiddenWal.Unclear(opened);
+                Task.Delay(OpenDatabase.BusyPause, TimeProvider.System).Wait();
             }
 
-            return (unclear!.Problem, IsError: true, unclear.Mend);
+            return (found!.Problem, IsError: true, found.Mend);
         }
         catch (BackupException refused)
         {

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
-using Microsoft.Win32.SafeHandles;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 
@@ -117,13 +116,13 @@ internal sealed class WalSnapshot : SqliteSnapshot
     private void ReadBlock(Span<byte> block, long offset)
     {
         var firstPage = (uint)(offset / state.PageSize) + 1;
-        var filled = Fill(database.Content, block, offset);
+        var filled = FileCopy.ReadFully(database.Content, block, offset);
         for (var position = 0; position < block.Length; position += state.PageSize)
         {
             var page = firstPage + (uint)(position / state.PageSize);
             if (frames.TryGetValue(page, out var frame))
             {
-                if (Fill(database.Wal!, block.Slice(position, state.PageSize), FrameOffset(frame) + WalFormat.FrameHeaderSize) < state.PageSize)
+                if (FileCopy.ReadFully(database.Wal!, block.Slice(position, state.PageSize), FrameOffset(frame) + WalFormat.FrameHeaderSize) < state.PageSize)
                     throw Changed($"frame {frame} of its WAL is gone");
             }
             else if (position + state.PageSize > filled && page == WalFormat.LockPage(state.PageSize))
@@ -147,7 +146,7 @@ internal sealed class WalSnapshot : SqliteSnapshot
         Span<byte> header = stackalloc byte[WalFormat.FrameHeaderSize];
         for (var frame = 1u; frame <= state.LastFrame; frame++)
         {
-            if (Fill(database.Wal!, header, FrameOffset(frame)) < header.Length || MemoryMarshal.Read<ulong>(header[WalFormat.FrameSalts..]) != state.Salt)
+            if (FileCopy.ReadFully(database.Wal!, header, FrameOffset(frame)) < header.Length || MemoryMarshal.Read<ulong>(header[WalFormat.FrameSalts..]) != state.Salt)
                 throw Changed($"frame {frame} of its WAL is not of this generation");
             newest[BinaryPrimitives.ReadUInt32BigEndian(header)] = frame;
         }
@@ -163,7 +162,7 @@ internal sealed class WalSnapshot : SqliteSnapshot
         if (frames.Count == 0)
             return;
         Span<byte> header = stackalloc byte[WalFormat.HeaderSize];
-        if (Fill(database.Wal!, header, 0) < header.Length || MemoryMarshal.Read<ulong>(header[WalFormat.Salts..]) != state.Salt)
+        if (FileCopy.ReadFully(database.Wal!, header, 0) < header.Length || MemoryMarshal.Read<ulong>(header[WalFormat.Salts..]) != state.Salt)
             throw Changed("its WAL was replaced while it was read");
     }
 
@@ -174,12 +173,4 @@ internal sealed class WalSnapshot : SqliteSnapshot
 
     private static BackupException BadIndex(string path, string why) =>
         new(FailureKind.SourceBusy, $"database '{path}' is open in WAL mode and can't be read: {why}", $"restart the programs that have it open (fuser -v '{path}'): the first that opens it builds its -shm anew");
-
-    private static int Fill(SafeFileHandle file, Span<byte> bytes, long offset)
-    {
-        var total = 0;
-        while (total < bytes.Length && RandomAccess.Read(file, bytes[total..], offset + total) is > 0 and var read)
-            total += read;
-        return total;
-    }
 }
