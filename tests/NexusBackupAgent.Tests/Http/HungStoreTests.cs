@@ -47,10 +47,13 @@ public sealed partial class HungStoreTests : IDisposable
             var before = await BackupsAsync(http, "other");
             await Eventually.TrueAsync(async () => await BackupsAsync(http, "other") >= before + 2, "further backups of the other source");
 
-            place.MakeDatabase("tenants/second.db");
-            await Eventually.TrueAsync(async () => (await http.GetStringAsync("metrics")).Contains("{source=\"second\"", StringComparison.Ordinal), "the scheduler goes on looking for databases whose store hangs");
-            before = await BackupsAsync(http, "other");
-            await Eventually.TrueAsync(async () => await BackupsAsync(http, "other") > before, "another backup of the other source after that");
+            if (TestScope.IsWhole) // the next look for new databases is up to a minute away
+            {
+                place.MakeDatabase("tenants/second.db");
+                await Eventually.TrueAsync(async () => (await http.GetStringAsync("metrics")).Contains("{source=\"second\"", StringComparison.Ordinal), "the scheduler goes on looking for databases whose store hangs");
+                before = await BackupsAsync(http, "other");
+                await Eventually.TrueAsync(async () => await BackupsAsync(http, "other") > before, "another backup of the other source after that");
+            }
 
             await Shell.RunAsync("kill", agent.Id.ToString(CultureInfo.InvariantCulture));
             using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(2));
