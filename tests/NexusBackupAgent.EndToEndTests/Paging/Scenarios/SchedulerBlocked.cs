@@ -1,4 +1,5 @@
 using NexusBackupAgent.EndToEndTests.Support;
+using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.EndToEndTests.Paging.Scenarios;
 
