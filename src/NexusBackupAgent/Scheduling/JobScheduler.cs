@@ -54,7 +54,7 @@ internal sealed partial class JobScheduler(
             SchedulerStopping();
         }
 
-        await work.WhenIdleAsync();
+        await WhenIdleAsync();
     }
 
     /// <summary>Looks which sources there are now. What can't be listed must not stop the sources that are known.</summary>
@@ -69,6 +69,9 @@ internal sealed partial class JobScheduler(
             work.TellFailed("(sources)", $"cannot look for sources: {failure.Message}", "check owner and mode of the directories that the sources' patterns name; those found before go on");
         }
     }
+
+    /// <summary>Completes when no work waits or is under way.</summary>
+    public Task WhenIdleAsync() => work.WhenIdleAsync();
 
     public void Dispose() => work.Dispose();
 
