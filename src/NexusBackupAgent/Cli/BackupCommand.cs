@@ -39,9 +39,9 @@ internal static class BackupCommand
             context.Yield();
             var wanted = TypeOf(parsed.GetValue(type));
             using var session = context.OpenAgent(parsed);
-            var sources = SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
+            var sources = SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
             if (sources.Count == 0)
-                throw SourceArguments.Nothing(toDo: "back up");
+                throw SourceChoice.Nothing(toDo: "back up");
             return (int)await RunAsync(context.Terminal, session.Agent, sources, wanted, context.CommandsOf(parsed), parsed.GetValue(json), cancellationToken);
         });
         return command;

@@ -4,6 +4,7 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Retention;
+using NexusBackupAgent.Scheduling;
 
 namespace NexusBackupAgent.Cli;
 
@@ -30,7 +31,7 @@ internal static class PruneCommand
         {
             using var session = context.OpenAgent(parsed);
             await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
-            var sources = SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
+            var sources = SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
             var work = new Work(context.Terminal, session.Agent, parsed.GetValue(dryRun), parsed.GetValue(json));
             return (int)await work.RunAsync([.. sources.Select(source => source.Source)], cancellationToken);
         });
@@ -66,17 +67,13 @@ internal static class PruneCommand
         {
             // A dry run changes nothing, so it need not wait for a backup that is under way.
             var record = dryRun ? await agent.Prunings.PlanAsync(source, cancellationToken) : await agent.Prunings.RunAsync(source, LockTimeout, cancellationToken);
-            if (!dryRun && record.Doubtful is { } newest)
-                TellDoubtful(source, newest);
-            Tell(source, record.Decisions, record.Removed);
-        }
+            if (!dryRun && record.Refusal is { } refusal)
+            {
+                terminal.Fail(refusal.Message, refusal.Hint);
+                codes.Add(ExitCodes.Of(refusal.Kind));
+            }
 
-        private void TellDoubtful(ProtectedSource source, Backup newest)
-        {
-            terminal.Fail(
-                $"nothing of '{source.Name}' is removed: its newest backup {newest.File} is {newest.State.Word()}",
-                newest.State == BackupState.Unverified ? $"nexus-backup verify '{source.Name}'" : $"make a good one first: nexus-backup backup '{source.Name}'");
-            codes.Add(ExitCode.VerificationFailed);
+            Tell(source, record.Decisions, record.Removed);
         }
 
         private void Tell(ProtectedSource source, IReadOnlyList<RetentionDecision> decisions, IReadOnlyList<Backup> removed)

@@ -49,7 +49,7 @@ internal static class RestoreCommand
             using var session = context.OpenAgent(parsed);
             await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
             var agent = session.Agent;
-            var source = SourceArguments.Choose(agent.Roster.Current, [parsed.GetValue(name)!])[0];
+            var source = SourceChoice.Choose(agent.Roster.Current, [parsed.GetValue(name)!])[0];
             var wish = new RestoreWish(parsed.GetValue(id), parsed.GetValue(at) is { } time ? ParseTime(time, source.Source.Zone) : null);
             var place = parsed.GetValue(to) is { } path ? context.Resolve(path) : null;
             var work = new Work(context.Terminal, agent, source, context.CommandsOf(parsed), parsed.GetValue(json));
@@ -177,11 +177,10 @@ internal static class RestoreCommand
             return failure with { Hint = $"{follows}. For the older state: {failure.Hint}" };
         }
 
-        /// <summary>A failure that has no exit code of its own here is a failed restore.</summary>
         private ExitCode Tell(RunFailure failure)
         {
             terminal.Fail($"restore of '{source.Name}': {failure.Message}", failure.Hint);
-            return ExitCodes.Of(failure.Kind) is var code and (ExitCode.Unexpected or ExitCode.NotFound or ExitCode.Busy or ExitCode.StoreFull) ? code : ExitCode.RestoreFailed;
+            return ExitCodes.OfRestore(failure.Kind);
         }
     }
 }

@@ -6,6 +6,7 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
+using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Cli;
@@ -61,7 +62,7 @@ internal static class VerifyCommand
 
         public async Task<ExitCode> RunAsync(string[] names, CancellationToken cancellationToken)
         {
-            var choice = new BackupChoice(terminal, agent.Roster.Current, all, codes);
+            var choice = new BackupChoice(agent.Roster.Current, all, Tell);
             foreach (var (source, backup) in await choice.ChooseAsync(names, cancellationToken))
             {
                 try
@@ -83,6 +84,18 @@ internal static class VerifyCommand
             if (json)
                 JsonDocuments.Print(terminal.Output, [.. documents], JsonDocuments.Readably.IReadOnlyListBackupDocument);
             return ExitCodes.MostSevere(codes);
+        }
+
+        private void Tell(ChoiceTrouble trouble)
+        {
+            if (trouble.Hint is null)
+            {
+                terminal.Warn(trouble.Message);
+                return;
+            }
+
+            terminal.Fail(trouble.Message, trouble.Hint);
+            codes.Add(trouble.Code);
         }
 
         /// <summary>What is gone without a trace is told once; whoever deleted it by hand need not hear of it for ever.</summary>
