@@ -161,6 +161,7 @@ internal sealed class AgentBinder(string file, TimeZoneInfo hostZone, AgentKinds
             Certificate = CertificateFiles.Bind(root, baseDirectory),
             AllowInsecureHttp = root.Flag("allowInsecureHttp"),
             Access = AccessBinder.Bind(root),
+            Kinds = kinds,
         };
         CheckListen(root, configuration);
         stores.ReportUnsupported();
@@ -249,6 +250,9 @@ internal sealed record AgentConfiguration(
 
     /// <summary>Who may use the API.</summary>
     public AccessSettings Access { get; init; } = AccessSettings.None;
+
+    /// <summary>What its sources and stores may be.</summary>
+    public AgentKinds Kinds { get; init; } = AgentKinds.Shipped;
 
     public bool IsSecure => Listen.Scheme == Uri.UriSchemeHttps;
 

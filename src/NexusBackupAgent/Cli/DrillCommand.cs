@@ -35,12 +35,12 @@ internal static class DrillCommand
             var sources = SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
             if (sources.Count == 0)
                 throw SourceChoice.Nothing(toDo: "practise with");
-            return (int)await new Work(context.Terminal, session.Agent, parsed.GetValue(json)).RunAsync(sources, cancellationToken);
+            return (int)await new Work(context.Terminal, session.Agent, context.Asker, parsed.GetValue(json)).RunAsync(sources, cancellationToken);
         });
         return command;
     }
 
-    private sealed class Work(Terminal terminal, Agent agent, bool json)
+    private sealed class Work(Terminal terminal, Agent agent, Asker asker, bool json)
     {
         private readonly List<DrillDocument> documents = [];
         private readonly List<ExitCode> codes = [];
@@ -53,7 +53,7 @@ internal static class DrillCommand
                 try
                 {
                     var (operation, backup) = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress =>
-                        agent.Drills.RunAsync(source, progress, LockTimeout, cancellationToken));
+                        agent.Drills.RunAsync(source, progress, LockTimeout, cancellationToken, asker));
                     Tell(source, operation, backup);
                 }
                 catch (BackupException failure)

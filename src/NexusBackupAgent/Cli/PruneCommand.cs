@@ -2,6 +2,7 @@ using System.CommandLine;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Scheduling;
@@ -32,13 +33,13 @@ internal static class PruneCommand
             using var session = context.OpenAgent(parsed);
             await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
             var sources = SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
-            var work = new Work(context.Terminal, session.Agent, parsed.GetValue(dryRun), parsed.GetValue(json));
+            var work = new Work(context.Terminal, session.Agent, context.Asker, parsed.GetValue(dryRun), parsed.GetValue(json));
             return (int)await work.RunAsync([.. sources.Select(source => source.Source)], cancellationToken);
         });
         return command;
     }
 
-    private sealed class Work(Terminal terminal, Agent agent, bool dryRun, bool json)
+    private sealed class Work(Terminal terminal, Agent agent, Asker asker, bool dryRun, bool json)
     {
         private readonly List<DecisionDocument> documents = [];
         private readonly List<ExitCode> codes = [];
@@ -66,7 +67,7 @@ internal static class PruneCommand
         private async Task PruneAsync(ProtectedSource source, CancellationToken cancellationToken)
         {
             // A dry run changes nothing, so it need not wait for a backup that is under way.
-            var record = dryRun ? await agent.Prunings.PlanAsync(source, cancellationToken) : await agent.Prunings.RunAsync(source, LockTimeout, cancellationToken);
+            var record = dryRun ? await agent.Prunings.PlanAsync(source, cancellationToken) : await agent.Prunings.RunAsync(source, LockTimeout, cancellationToken, asker);
             if (!dryRun && record.Refusal is { } refusal)
             {
                 terminal.Fail(refusal.Message, refusal.Hint);

@@ -48,13 +48,13 @@ internal static class VerifyCommand
             await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
             if (parsed.GetValue(selfTest))
                 return (int)await SelfTestCommand.RunAsync(context.Terminal, session.Agent, parsed.GetValue(json), cancellationToken);
-            var work = new Work(context.Terminal, session.Agent, parsed.GetValue(json), parsed.GetValue(all), !parsed.GetValue(noReplacement));
+            var work = new Work(context.Terminal, session.Agent, context.Asker, parsed.GetValue(json), parsed.GetValue(all), !parsed.GetValue(noReplacement));
             return (int)await work.RunAsync(parsed.GetValue(names)!, cancellationToken);
         });
         return command;
     }
 
-    private sealed class Work(Terminal terminal, Agent agent, bool json, bool all, bool replace)
+    private sealed class Work(Terminal terminal, Agent agent, Asker asker, bool json, bool all, bool replace)
     {
         private readonly List<BackupDocument> documents = [];
         private readonly List<ExitCode> codes = [];
@@ -68,7 +68,7 @@ internal static class VerifyCommand
                 try
                 {
                     var verified = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress =>
-                        agent.Verifications.VerifyAsync(source, backup, LockTimeout, progress, cancellationToken));
+                        agent.Verifications.VerifyAsync(source, backup, LockTimeout, progress, cancellationToken, asker));
                     Tell(source, backup, verified);
                 }
                 catch (BackupException failure)

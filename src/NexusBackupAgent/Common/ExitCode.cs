@@ -51,6 +51,9 @@ internal static class ExitCodes
         _ => ExitCode.BackupFailed,
     };
 
+    /// <summary>Smaller for what is told before others.</summary>
+    public static int SeverityOf(ExitCode code) => Array.IndexOf(BySeverity, code);
+
     /// <summary>Of a restore: a failure that has no code of its own here is a failed restore.</summary>
     public static ExitCode OfRestore(FailureKind kind) =>
         Of(kind) is var code and (ExitCode.Unexpected or ExitCode.NotFound or ExitCode.Busy or ExitCode.StoreFull) ? code : ExitCode.RestoreFailed;
@@ -65,5 +68,5 @@ internal static class ExitCodes
 
     /// <returns>The most severe; <see cref="ExitCode.Done"/> when there is none.</returns>
     public static ExitCode MostSevere(IEnumerable<ExitCode> codes) =>
-        codes.DefaultIfEmpty(ExitCode.Done).MinBy(code => Array.IndexOf(BySeverity, code));
+        codes.DefaultIfEmpty(ExitCode.Done).MinBy(SeverityOf);
 }
