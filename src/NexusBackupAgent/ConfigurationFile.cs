@@ -112,7 +112,7 @@ internal static class ConfigurationFile
 /// <summary>Reads the top level of the file.</summary>
 internal sealed class AgentBinder(string file, TimeZoneInfo hostZone, AgentKinds kinds, ProblemList problems)
 {
-    private static readonly LevelKeys RootKeys = new("", "timeZone", "listen", "state", "scratch", "log", "stores", "sources") { Ignored = ["users"] };
+    private static readonly LevelKeys RootKeys = new("", "timeZone", "agent", "listen", "state", "scratch", "log", "stores", "sources") { Ignored = ["users"] };
 
     private static readonly LevelKeys LogKeys = new("log", "file", "level");
 
@@ -139,11 +139,16 @@ internal sealed class AgentBinder(string file, TimeZoneInfo hostZone, AgentKinds
             Directory(root, "scratch", "scratch", state),
             stores.Usable,
             BindSources(root, stores),
-            BindLog(root));
+            BindLog(root))
+        {
+            HasAgent = root.Find("agent")?.Parse(HasAgent, fallback: true, "none", "write none where cron or a timer starts the backups; leave the key out where nexus-backup run does") ?? true,
+        };
         stores.ReportUnsupported();
         DirectoryConflicts.Report(root, configuration, problems);
         return configuration;
     }
+
+    private static bool HasAgent(string text) => text == "none" ? false : throw new FormatException("is not a word for the agent");
 
     private List<SourceConfiguration> BindSources(Section root, StoreSet stores)
     {
@@ -202,6 +207,9 @@ internal sealed record AgentConfiguration(
     IReadOnlyList<SourceConfiguration> Sources,
     LogConfiguration Log)
 {
+    /// <summary>Whether <c>nexus-backup run</c> is to start the schedules; false (<c>agent: none</c>): cron or a timer does, with <c>backup --schedule</c>.</summary>
+    public bool HasAgent { get; init; } = true;
+
     /// <summary>Files and directories of this machine that are the agent's alone: no restore writes there.</summary>
     public IReadOnlyList<string> OwnPlaces => [File, StateDirectory, ScratchDirectory, .. Stores.Values.SelectMany(store => store.Places)];
 }
