@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Security.Cryptography;
 using System.Text;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Metrics;
@@ -89,26 +88,9 @@ internal static class Textfile
     /// <exception cref="BackupException">It can't be written; what was there is there.</exception>
     public static void Write(string path, byte[] metrics)
     {
-        var partial = Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.{RandomNumberGenerator.GetHexString(8, lowercase: true)}.partial");
         try
         {
-            try
-            {
-                using (var file = new FileStream(SafeFile.Create(partial, ReadableByAll), FileAccess.Write, bufferSize: 0))
-                {
-                    File.SetUnixFileMode(file.SafeFileHandle, ReadableByAll); // whatever the umask
-                    file.Write(metrics);
-                    DurableDirectory.Flush(file.SafeFileHandle);
-                }
-
-                SafeFile.Replace(partial, path);
-            }
-            finally
-            {
-                SafeFile.Delete(partial);
-            }
-
-            DurableDirectory.Sync(Path.GetDirectoryName(path)!);
+            SafeFile.WriteWhole(path, metrics, ReadableByAll);
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {
