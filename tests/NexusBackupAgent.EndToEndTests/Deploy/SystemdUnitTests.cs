@@ -50,8 +50,8 @@ public sealed class SystemdUnitTests : IDisposable
     }
 
     [SkippableTheory]
-    [InlineData("nexus-backup-metrics.service", 30)]
-    [InlineData("nexus-backup@.service", 30)]
+    [InlineData("nexus-backup-metrics.service", 20)]
+    [InlineData("nexus-backup@.service", 20)]
     public async Task What_a_timer_starts_is_locked_in_as_well(string service, int highest)
     {
         Require.Tool("systemd-analyze");
