@@ -1,4 +1,5 @@
 using NexusBackupAgent.Access;
+using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Platform;
@@ -63,6 +64,7 @@ internal static class ConfigurationFile
     [
         .. configuration.Stores.Values.SelectMany(store => store.Check()),
         .. CheckMarks(configuration),
+        .. configuration.Sources.SelectMany(source => CheckDirectories(source, configuration.Stores.GetValueOrDefault(source.Store))),
         .. CheckState(configuration.StateDirectory),
         .. configuration.Sources.SelectMany(source => source.Settings.Check()),
         .. SourcePlaces.CheckShared(configuration),
@@ -83,6 +85,12 @@ internal static class ConfigurationFile
         select new ConfigurationProblem(
             KeyPath.Join("sources", source.Name, source.Settings.Kind.Key), Line: 0, member.Place,
             $"its own group may not read it, so the group of store {store!.Name} may not read its backups", $"let its group read it (chmod g+r '{member.Place}'), or leave it so", IsError: false);
+
+    /// <summary>Where backups lie already, this user has to do more than to make new ones.</summary>
+    private static IEnumerable<ConfigurationProblem> CheckDirectories(SourceConfiguration source, IStoreSettings? store) =>
+        from member in store is null ? [] : source.Settings.Find(before: []).Found
+        from problem in store!.CheckDirectory(source.DirectoryOf(source.Settings.IsGroup ? member.Name : null), source.Settings.IsReadableByGroup(member.Place), BackupFiles.IsLikeOne)
+        select problem;
 
     /// <returns>What was read, with defaults in the place of what is wrong; null when the text could not be read at all.</returns>
     private static (AgentConfiguration? Draft, IReadOnlyList<ConfigurationProblem> Problems) Read(string path, TimeZoneInfo hostZone, AgentKinds kinds)
