@@ -109,7 +109,7 @@ internal sealed class WebServer : IDisposable
 
     private void MapAll(WebApplication app, AccessSettings access)
     {
-        MetricsEndpoint.Map(app, new AgentMetrics(agent.Roster, agent.States, agent.Scheduler, startedAt), access);
+        MetricsEndpoint.Map(app, new AgentMetrics(agent.Roster, agent.States, new AgentProcess(agent.Scheduler, startedAt)), access);
         HealthEndpoint.Map(app);
         OpenApi.Map(app);
         app.MapGet("/", (RequestDelegate)(context => context.Response.WriteAsync("Nexus Backup Agent\n/metrics\n/api/v1/health\n/docs\n", context.RequestAborted))).AllowAnonymous();
