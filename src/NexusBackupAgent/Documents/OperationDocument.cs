@@ -47,6 +47,10 @@ internal sealed record OperationDocument(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public ProgressDocument? Progress { get; init; }
 
+    /// <summary>What a restore that the API began put in place; only of one that has ended, while this agent remembers it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public RestoreDocument? Restore { get; init; }
+
     public static string UrlOf(string id) => $"/api/v1/runs/{id}";
 
     public static OperationDocument Of(Operation operation)

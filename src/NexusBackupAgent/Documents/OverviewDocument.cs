@@ -27,11 +27,12 @@ internal sealed record OverviewDocument(
     string? Running,
     FailureDocument? LastFailure,
     LastDrillDocument? LastDrill,
+    IReadOnlyList<MissingDocument> Missing,
     StoreDocument Disk,
     string? Error)
 {
     /// <param name="running">The number of the backup that is under way.</param>
-    public static OverviewDocument Of(AgentState agent, SourceState source, long? running)
+    public static OverviewDocument Of(AgentState agent, SourceState source, long? running, Language language)
     {
         var (scheduled, catalog) = (source.Source, source.Source.Source.Catalog);
         return new OverviewDocument(
@@ -39,7 +40,7 @@ internal sealed record OverviewDocument(
             scheduled.Source.Source.Kind,
             catalog.Store.Name,
             agent.LevelWordOf(source),
-            [.. source.Reasons.Select(reason => $"{reason.Level}: {reason.Reason.English}")],
+            [.. source.Reasons.Select(reason => $"{reason.Level}: {reason.Reason.In(language)}")],
             source.NewestGood is { } good ? BackupDocument.Of(catalog, good) : null,
             source.Age is { } age ? Math.Round(age.TotalSeconds) : null,
             source.IsUnreadable ? null : source.Backups.Count,
@@ -51,6 +52,7 @@ internal sealed record OverviewDocument(
             running is { } id ? $"{id}" : null,
             source.LastFailure is { } failure ? FailureDocument.Of(failure) : null,
             source.LastDrill is { } drill ? LastDrillDocument.Of(drill) : null,
+            [.. source.Reviews.Where(review => review.Missing.Count > 0).Select(MissingDocument.Of)],
             StoreDocument.Of(source.Store),
             source.ListFailure is { } unread ? $"{unread.Message}; next: {unread.Hint}" : null);
     }
