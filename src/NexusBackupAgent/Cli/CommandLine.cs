@@ -32,6 +32,7 @@ internal sealed class CommandLine
             ["diagnose"] = () => DiagnoseCommand.Create(context),
             ["checklist"] = () => ChecklistCommand.Create(context),
             ["report"] = () => ReportCommand.Create(context),
+            ["rules"] = () => RulesCommand.Create(context),
             ["check-config"] = () => CheckConfigCommand.Create(context),
             ["demo"] = () => DemoCommand.Create(context, serve),
         };

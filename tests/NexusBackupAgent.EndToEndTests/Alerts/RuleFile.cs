@@ -1,4 +1,5 @@
 using NexusBackupAgent.EndToEndTests.Support;
+using YamlDotNet.Core;
 using YamlDotNet.Serialization;
 using YamlDotNet.Serialization.NamingConventions;
 
@@ -32,10 +33,13 @@ internal static class RuleFile
     public static string Path => Repository.File("alerts", "nexus-backup.rules.yml");
 
     /// <summary>The promtool unit tests, all files.</summary>
-    public static IReadOnlyList<string> TestFiles => System.IO.Directory.GetFiles(Directory, "*.test.yml");
+    public static IReadOnlyList<string> TestFiles => System.IO.Directory.GetFiles(Repository.File("tests", "alerts"), "*.test.yml");
 
-    /// <summary>Records and alerts in the file's order.</summary>
-    public static IReadOnlyList<Rule> Rules { get; } = Read();
+    /// <summary>The groups in which a test of the rules evaluates them: what alerts are made of first.</summary>
+    public const string EvaluationOrder = "[nexus-backup.memory, nexus-backup.state, nexus-backup.runbook, nexus-backup.agent, nexus-backup.watchdog]";
+
+    /// <summary>Records and alerts in the file's order, what alerts are made of before them.</summary>
+    public static IReadOnlyList<Rule> Rules { get; } = [.. Read().OrderBy(rule => rule.Alert is not null)];
 
     /// <summary>The rules that alert; one name appears once for each of its levels.</summary>
     public static IEnumerable<Rule> Alerts => Rules.Where(rule => rule.Alert is not null);
@@ -43,7 +47,7 @@ internal static class RuleFile
     /// <summary>The file with the annotations left out, as JSON.</summary>
     public static string WithoutAnnotations()
     {
-        var file = new DeserializerBuilder().Build().Deserialize<Dictionary<string, List<Dictionary<string, object>>>>(System.IO.File.ReadAllText(Path));
+        var file = new DeserializerBuilder().Build().Deserialize<Dictionary<string, List<Dictionary<string, object>>>>(Merged());
         foreach (var rule in file["groups"].SelectMany(group => (List<object>)group["rules"]).Cast<Dictionary<object, object>>())
             rule.Remove("annotations");
         return new SerializerBuilder().JsonCompatible().Build().Serialize(file);
@@ -55,8 +59,11 @@ internal static class RuleFile
             .WithNamingConvention(UnderscoredNamingConvention.Instance)
             .IgnoreUnmatchedProperties()
             .Build();
-        return yaml.Deserialize<File>(System.IO.File.ReadAllText(Path)).Groups.SelectMany(group => group.Rules).ToList();
+        return yaml.Deserialize<File>(Merged()).Groups.SelectMany(group => group.Rules).ToList();
     }
+
+    /// <summary>What several alerts share (<c>&lt;&lt;: *name</c>) stands in each.</summary>
+    private static MergingParser Merged() => new(new Parser(new StringReader(System.IO.File.ReadAllText(Path))));
 
     private sealed class File
     {
