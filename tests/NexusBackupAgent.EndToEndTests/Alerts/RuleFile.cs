@@ -1,5 +1,4 @@
 using NexusBackupAgent.EndToEndTests.Support;
-using YamlDotNet.Core;
 using YamlDotNet.Serialization;
 using YamlDotNet.Serialization.NamingConventions;
 
@@ -45,13 +44,24 @@ internal static class RuleFile
     public static IEnumerable<Rule> Alerts => Rules.Where(rule => rule.Alert is not null);
 
     /// <summary>The file with the annotations left out, as JSON.</summary>
-    public static string WithoutAnnotations()
+    public static string WithoutAnnotations() => Json(withAnnotations: false);
+
+    /// <summary>What several alerts share (<c>&lt;&lt;: *name</c>) stands in each.</summary>
+    private static string Json(bool withAnnotations)
     {
-        var file = new DeserializerBuilder().Build().Deserialize<Dictionary<string, List<Dictionary<string, object>>>>(Merged());
-        foreach (var rule in file["groups"].SelectMany(group => (List<object>)group["rules"]).Cast<Dictionary<object, object>>())
-            rule.Remove("annotations");
+        var file = Merged(new DeserializerBuilder().Build().Deserialize<object>(System.IO.File.ReadAllText(Path)), withAnnotations ? null : "annotations");
         return new SerializerBuilder().JsonCompatible().Build().Serialize(file);
     }
+
+    /// <summary>YamlDotNet's own merging takes aliases only, and none that stands in what is merged.</summary>
+    private static object Merged(object node, string? without) => node switch
+    {
+        Dictionary<object, object> map => map.Where(entry => (string)entry.Key != without)
+            .SelectMany(entry => (string)entry.Key == "<<" ? (Dictionary<object, object>)Merged(entry.Value, without) : new Dictionary<object, object> { [entry.Key] = Merged(entry.Value, without) })
+            .ToDictionary(entry => entry.Key, entry => entry.Value),
+        List<object> list => list.ConvertAll(one => Merged(one, without)),
+        _ => node,
+    };
 
     private static List<Rule> Read()
     {
@@ -59,11 +69,8 @@ internal static class RuleFile
             .WithNamingConvention(UnderscoredNamingConvention.Instance)
             .IgnoreUnmatchedProperties()
             .Build();
-        return yaml.Deserialize<File>(Merged()).Groups.SelectMany(group => group.Rules).ToList();
+        return yaml.Deserialize<File>(Json(withAnnotations: true)).Groups.SelectMany(group => group.Rules).ToList();
     }
-
-    /// <summary>What several alerts share (<c>&lt;&lt;: *name</c>) stands in each.</summary>
-    private static MergingParser Merged() => new(new Parser(new StringReader(System.IO.File.ReadAllText(Path))));
 
     private sealed class File
     {

@@ -1,4 +1,5 @@
 using NexusBackupAgent.EndToEndTests.Support;
+using YamlDotNet.Serialization;
 
 namespace NexusBackupAgent.EndToEndTests.Alerts;
 
@@ -23,6 +24,16 @@ public sealed class RulesTests
         Assert.InRange(System.Text.Encoding.UTF8.GetByteCount(text), 1, 32 * 1024);
         Assert.All(RuleFile.Rules, rule => Assert.InRange(rule.Expr.Trim().Length, 1, 200));
         Assert.DoesNotContain(" for: ", text, StringComparison.Ordinal); // what Prometheus forgets when it restarts
+    }
+
+    /// <summary>Prometheus tells Alertmanager to wait for four intervals: of six minutes without it, and of the rest of an interval before and after, nothing is called over.</summary>
+    [Fact]
+    public void An_outage_of_six_minutes_is_shorter_than_what_Alertmanager_waits_for()
+    {
+        var groups = new DeserializerBuilder().Build().Deserialize<Dictionary<string, List<Dictionary<string, object>>>>(File.ReadAllText(RuleFile.Path))["groups"];
+
+        Assert.All((string[])["nexus-backup.runbook", "nexus-backup.agent"], name => Assert.Equal("4m", groups.Single(group => (string)group["name"] == name)["interval"]));
+        Assert.True(TimeSpan.FromMinutes(6) + (2 * TimeSpan.FromMinutes(4)) < 4 * TimeSpan.FromMinutes(4));
     }
 
     [SkippableFact]

@@ -5,7 +5,7 @@ using NexusBackupAgent.EndToEndTests.Alerts;
 namespace NexusBackupAgent.EndToEndTests.Paging;
 
 /// <summary>
-/// The shipped rules in a hurry: minutes become seconds, an hour ten seconds, a day twenty. Names, comparisons, labels and
+/// The shipped rules in a hurry: minutes become seconds, an hour ten seconds, a day a minute. Names, comparisons, labels and
 /// texts, and the thresholds of age, disk and failures, stay as they are.
 /// </summary>
 internal static partial class FastRules
@@ -26,7 +26,7 @@ internal static partial class FastRules
     {
         "m" => 1,
         "h" => 10,
-        _ => 20,
+        _ => 60,
     };
 
     [GeneratedRegex(@"(?<before>\b(?:interval|keep_firing_for): |\[|\boffset )(?<count>\d+)(?<unit>[mhd])(?<after>\b)")]
