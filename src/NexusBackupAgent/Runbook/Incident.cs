@@ -70,8 +70,8 @@ internal sealed record Incident(SourceState State, Trouble? First, IReadOnlyList
     /// <summary>Capture time of the newest good backup, UTC; null when there is none.</summary>
     public DateTimeOffset? LastGood => State.NewestGood?.CapturedAt;
 
-    /// <summary>Whether that is beyond the warning age, or there is none; null when the store can't be read: that no good backup was seen says nothing.</summary>
-    public bool? IsBeyondRpo => State.IsUnreadable ? null : !(State.Age < State.Source.RpoWarning);
+    /// <summary>What that means; null when nobody can tell.</summary>
+    public RpoStanding? Rpo => State.Rpo;
 
     /// <summary>Of its store, 0 to 1; null when the store does not tell.</summary>
     public double? DiskUsedRatio => State.Store.Space?.UsedRatio;

@@ -124,11 +124,15 @@ internal static class Escalation
 
     private static EscalationReason? OfAge(SourceState source)
     {
-        if (source.Age is { } age)
+        if (source.Age is not null)
         {
-            if (age >= source.Source.RpoCritical)
-                return new(EscalationLevel.L2, EscalationCause.Stale, OlderThan(source.Source.RpoCritical));
-            return age >= source.Source.RpoWarning ? new(EscalationLevel.L1, EscalationCause.Stale, OlderThan(source.Source.RpoWarning)) : null;
+            return source.Rpo switch
+            {
+                RpoStanding.Exceeded => new(EscalationLevel.L3, EscalationCause.Stale, Exceeded(source.Source.RpoEmergency)),
+                RpoStanding.Critical => new(EscalationLevel.L2, EscalationCause.Stale, OlderThan(source.Source.RpoCritical)),
+                RpoStanding.Warning => new(EscalationLevel.L1, EscalationCause.Stale, OlderThan(source.Source.RpoWarning)),
+                _ => null,
+            };
         }
 
         return source switch
@@ -157,6 +161,8 @@ internal static class Escalation
         if (source.Now - source.RunStartedAt > RunStuckAfter)
             yield return new(EscalationLevel.L1, EscalationCause.RunStuck, new($"its run has not ended for {SpanText.Limit(RunStuckAfter).English}", $"バックアップ実行が{SpanText.Limit(RunStuckAfter).Japanese}以上終了していない"));
     }
+
+    private static Bilingual Exceeded(TimeSpan span) => OlderThan(span) is var older ? new($"the RPO is exceeded: {older.English}", $"RPO超過: {older.Japanese}") : default;
 
     private static Bilingual OlderThan(TimeSpan span) => SpanText.Limit(span) is var limit ? new($"the newest good backup is older than {limit.English}", $"最新の正常バックアップから{limit.Japanese}以上経過") : default;
 

@@ -76,7 +76,7 @@ public sealed class TemplatesTests
         "StorageFull" => IncidentKind.Disk,
         "RetentionOverdue" => IncidentKind.Retention,
         "DrillFailed" or "RestoreFailed" => IncidentKind.Restore,
-        "AgentDown" or "AgentAbsent" or "AgentRestarting" or "SchedulerStuck" or "NothingProtected" => IncidentKind.Agent,
+        "AgentDown" or "SchedulerStuck" or "NothingProtected" => IncidentKind.Agent,
         _ => IncidentKind.Other,
     };
 

@@ -166,12 +166,12 @@ public sealed class ReportTests : IDisposable
     }
 
     [Fact]
-    public async Task A_new_source_without_a_backup_is_beyond_the_RPO_although_it_is_no_incident_yet()
+    public async Task A_source_that_nobody_knows_since_when_it_is_there_has_no_RPO_to_exceed()
     {
         var report = await ReportAsync();
 
-        Assert.True(report.GetProperty("rpoExceeded").GetBoolean());
-        Assert.Contains("■ RPO影響: 超過（正常バックアップなし）", (await Place.RunAsync("report", "--lang", "ja")).Output, StringComparison.Ordinal);
+        Assert.Equal((JsonValueKind.Null, JsonValueKind.Null), (report.GetProperty("rpo").ValueKind, report.GetProperty("rpoExceeded").ValueKind));
+        Assert.Contains("■ RPO影響: 不明", (await Place.RunAsync("report", "--lang", "ja")).Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -269,7 +269,7 @@ public sealed class ReportTests : IDisposable
 
         var text = (await Place.RunAsync("report", "--lang", "ja")).Output;
 
-        Assert.Contains("■ RPO影響: 超過（30時間）", text, StringComparison.Ordinal);
+        Assert.Contains("■ RPO影響: 警告しきい値超過（30時間）", text, StringComparison.Ordinal);
         Assert.Contains("■ 障害種別: 自動バックアップ未実行", text, StringComparison.Ordinal);
         Assert.Contains("■ 現在の状態: 対応中（L1）", text, StringComparison.Ordinal);
     }
