@@ -1,4 +1,4 @@
-using NexusBackupAgent.Cli;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Tests.Configuration;
 
 namespace NexusBackupAgent.Tests.Cli;
