@@ -4,7 +4,6 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Artifacts.Deflate;
@@ -69,7 +68,7 @@ internal static partial class AgentHost
         app.UseRouting();
         MetricsEndpoint.Map(app, new AgentMetrics(agent.Roster, agent.States, agent.Scheduler, startedAt));
         HealthEndpoint.Map(app, agent);
-        app.MapGet("/", (RequestDelegate)(context => context.Response.WriteAsync("Nexus Backup Agent\n/metrics\n/api/v1/health\n", context.RequestAborted)));
+        WebEndpoint.Map(app);
         return app;
     }
 
