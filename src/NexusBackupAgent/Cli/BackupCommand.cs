@@ -39,24 +39,25 @@ internal static class BackupCommand
             context.Yield();
             var wanted = TypeOf(parsed.GetValue(type));
             using var session = context.OpenAgent(parsed);
-            var sources = SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
+            var sources = SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
             if (sources.Count == 0)
-                throw SourceArguments.Nothing(toDo: "back up");
-            return (int)await RunAsync(context.Terminal, session.Agent, sources, wanted, context.CommandsOf(parsed), parsed.GetValue(json), cancellationToken);
+                throw SourceChoice.Nothing(toDo: "back up");
+            return (int)await RunAsync(context, session.Agent, sources, wanted, context.CommandsOf(parsed), parsed.GetValue(json), cancellationToken);
         });
         return command;
     }
 
     private static async Task<ExitCode> RunAsync(
-        Terminal terminal, Agent agent, IReadOnlyList<ScheduledSource> sources, BackupType type, Commands commands, bool json, CancellationToken cancellationToken)
+        CommandContext context, Agent agent, IReadOnlyList<ScheduledSource> sources, BackupType type, Commands commands, bool json, CancellationToken cancellationToken)
     {
+        var terminal = context.Terminal;
         var runs = new List<(BackupCatalog Catalog, RunRecord Run)>();
         foreach (var source in sources.Select(source => source.Source))
         {
             if (cancellationToken.IsCancellationRequested)
                 break;
             var run = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress =>
-                agent.Backups.RunAsync(source, BackupManifest.ManualSchedule, type, TimeSpan.Zero, progress, cancellationToken));
+                agent.Backups.RunAsync(source, BackupManifest.ManualSchedule, type, TimeSpan.Zero, progress, cancellationToken, context.Asker));
             runs.Add((source.Catalog, run));
             Tell(terminal, source, run, commands, json);
         }
