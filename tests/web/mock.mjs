@@ -1,6 +1,6 @@
 // The page on an agent that is played: to draw and look at it without building anything.
 //
-// usage: node tests/web/mock.mjs PORT [few|one|many|empty|bad] [viewer|operator|admin|nobody]
+// usage: node tests/web/mock.mjs PORT [few|one|team|many|empty|bad] [viewer|operator|admin|nobody]
 //
 // Its answers have the form of the documents in src/NexusBackupAgent/Documents.
 import { createServer } from 'node:http';
@@ -35,21 +35,22 @@ const source = (name, level = 'OK', more = {}) => ({
         { schedule: 'weekly', cron: '0 3 * * 0', type: 'full', retention: '4w', nextRun: ago(-60), lastSuccess: ago(171) },
         { schedule: 'monthly', cron: '0 4 1 * *', type: 'full', retention: '12mo', nextRun: ago(-300), lastSuccess: ago(900) }],
     lastFailure: null, lastDrill: { at: ago(80), result: 'success', seconds: 1.532, dataAgeSeconds: 240, id: 'x', message: null }, missing: [],
-    disk: { store: 'local', path: '/srv/itsm/backend/backups', level: 'OK', usedRatio: 0.614, sizeBytes: 5e11, availableBytes: 1.93e11, error: null, fullAt: ago(-24 * 41) }, ...more });
+    disk: { store: 'local', path: '/srv/itsm/backend/backups', level: 'OK', usedRatio: 0.614, sizeBytes: 5e11, availableBytes: 1.93e11, error: null }, ...more });
 
 const failure = { failure: 'databaseMissing', class: 'database', message: "the database '/srv/itsm/tenants/blue.db' does not exist", hint: 'put it back, or take the source out of nexus-backup.yml' };
 const scenes = {
     few: () => [source('itsm'), source('tenants/blue', 'L2', { ageSeconds: 52 * 3600, newestGood: backup('tenants/blue', 2), reasons: ['L2: the newest good backup is 52 h old, older than 48 h', 'L2: 3 runs in a row failed'], lastFailure: failure, lastDrill: null }),
-        source('tenants/green', 'L1', { reasons: ['L1: the disk is 83 % full'], disk: { usedRatio: 0.83, availableBytes: 8.1e10, fullAt: ago(-24 * 9) } }),
+        source('tenants/green', 'L1', { reasons: ['L1: the disk is 83 % full'], disk: { usedRatio: 0.83, availableBytes: 8.1e10 } }),
         source('<img src=x onerror=alert(1)>', 'NEW', { newestGood: null, ageSeconds: null, lastDrill: null, backups: 0 })],
     one: () => [source('itsm')],
+    team: () => [source('itsm'), source('crm', 'L1', { reasons: ['L1: one run failed'], lastFailure: failure }), source('wiki')],
     bad: () => [source('itsm', 'L3', { newestGood: null, ageSeconds: null, reasons: ['L3: every backup is corrupt'], lastFailure: failure })],
     many: () => Array.from({ length: 1000 }, (_, index) => source(`tenants/${String(index).padStart(4, '0')}`, index % 97 === 5 ? 'L1' : 'OK', index % 97 === 5 ? { reasons: ['L1: one run failed'] } : {})),
     empty: () => [],
 };
 const sources = scenes[scene]();
 const backupsOf = name => Array.from({ length: scene === 'many' && !name ? 10_000 : 14 }, (_, index) => backup(name || sources[index % sources.length].source, index, index === 5 ? 'corrupt' : 'good'));
-const days = () => Array.from({ length: 84 }, (_, index) => ({ date: ago((83 - index) * 24).slice(0, 10), state: index < 9 ? 'none' : index === 30 ? 'missing' : index === 52 || index === 53 ? 'failed' : index === 70 ? 'corrupt' : 'good', runs: 1, failures: 0 }));
+const days = () => Array.from({ length: 84 }, (_, index) => ({ date: ago((83 - index) * 24).slice(0, 10), state: index < 9 ? 'none' : index === 30 ? 'missing' : (index === 52 || index === 53) ? 'failed' : index === 70 && scene !== 'team' ? 'corrupt' : 'good', runs: 1, failures: 0 }));
 const run = (id, more = {}) => ({ id: String(id), url: `/api/v1/runs/${id}`, source: sources[0]?.source ?? 'itsm', kind: 'backup', schedule: 'daily', type: 'full', startedAt: ago(3 + id * 24), endedAt: ago(3 + id * 24 - 0.001), result: 'success', backup: '20261129T170000Z-aa51f2', message: null, hint: null, seconds: 3.42, by: 'scheduler', ...more });
 const runs = () => [run(1), run(2, { kind: 'drill', schedule: null, seconds: 1.5 }), run(3, { result: 'failure', backup: null, message: failure.message, hint: failure.hint }), run(4, { kind: 'verification', schedule: null }), run(5, { result: 'skipped' })];
 const started = new Map();

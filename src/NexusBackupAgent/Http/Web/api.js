@@ -49,9 +49,24 @@ export async function getPage(path, signal) {
     };
 }
 
+/** Lists of runs have no link: what comes after is what came before the last one. */
+export async function getRuns(path, signal) {
+    const items = await get(path, signal);
+    const [place, asked] = path.split('?');
+    const next = new URLSearchParams(asked);
+    next.set('before', items.at(-1)?.id ?? '');
+    return { items, next: items.length >= Number(next.get('limit')) ? `${place}?${next}` : null, total: null };
+}
+
 export async function whoAmI() {
     me.value = await get('auth/me').catch(problem => ({ user: null, role: null, can: [], reason: problem.message, hint: problem.hint }));
 }
+
+// A session lasts an hour, and is renewed while somebody has the page open.
+setInterval(() => {
+    const until = me.value?.user && me.value.expiresAt;
+    if (until && new Date(until) - Date.now() < 20 * 60_000) post('auth/renew').then(whoAmI, () => null);
+}, 60_000);
 
 /** Query parameters, without those that are empty. */
 export const query = values => new URLSearchParams(Object.entries(values).filter(([, value]) => value !== null && value !== undefined && value !== '')).toString();

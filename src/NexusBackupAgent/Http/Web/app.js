@@ -43,7 +43,7 @@ function Page() {
         <header class="bar"><a class="brand" href=${to()}><img src="/assets/icon.svg" alt="" width="24" height="24"/><span>Nexus Backup</span></a>
             ${!closed && html`<nav class="ways" aria-label=${t('nav')}>${WAYS.map(([key, href]) => html`<a href=${href} aria-current=${key === current ? 'page' : undefined}><${Glyph} name=${key}/><span>${t(`nav.${key}`)}</span></a>`)}</nav>`}
             <${UserMenu}/></header>
-        <main id="main">${me.value?.role && !me.value.user && me.value.reason && html`<p class="notice"><${StateIcon} state="NEW"/>${me.value.reason}</p>`}<${Place}/></main>`;
+        <main id="main">${me.value?.role && !me.value.user && html`<p class="notice"><${StateIcon} state="NEW"/><span>${t('nousers')}</span></p>`}<${Place}/></main>`;
 }
 
 render(html`<${Page}/>`, document.getElementById('page'));

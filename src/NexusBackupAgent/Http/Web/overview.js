@@ -6,7 +6,8 @@ import { StateIcon, tone } from './icons.js';
 import { Calendar } from './calendar.js';
 import { BackUpNow } from './actions.js';
 import { bytes, clock, duration, percent, relative } from './time.js';
-import { to } from './state.js';
+import { query } from './api.js';
+import { language, to } from './state.js';
 import { t } from './texts.js';
 
 const PAGE = 12;
@@ -40,11 +41,17 @@ export function RpoBar({ source }) {
         <p class="quiet"><span>${t('rpo.age', { age: duration(age) })}</span><span>${t('rpo.limits', { warning: duration(warning), critical: duration(critical) })}</span></p></div>`;
 }
 
+/** What the disk still holds, counted in backups like the newest. */
+function roomFor({ disk: { availableBytes }, newestGood }) {
+    const free = t('disk.free', { free: bytes(availableBytes) });
+    return newestGood?.sizeBytes > 0 && availableBytes !== null ? `${free} · ${t('disk.room', { number: Math.floor(availableBytes / newestGood.sizeBytes) })}` : free;
+}
+
 export function disk(source) {
     const { disk: space } = source;
     if (!space) return '—';
     if (space.error) return html`<${Badge} state="failure">${space.error}<//>`;
-    return html`<span class="figure">${percent(space.usedRatio)}</span> <span class="quiet">${space.fullAt ? t('disk.full', { when: relative(space.fullAt) }) : t('disk.free', { free: bytes(space.availableBytes) })}</span>`;
+    return html`<span class="figure">${percent(space.usedRatio)}</span> <span class="quiet">${roomFor(source)}</span>`;
 }
 
 export const recovery = source => (source.lastDrill
@@ -75,7 +82,7 @@ function Answer({ sources }) {
 }
 
 export function Overview() {
-    const { data, problem, reload } = useLoad('sources', { every: 15 });
+    const { data, problem, reload } = useLoad(`sources?${query({ lang: language.value })}`, { every: 15 });
     const [words, setWords] = useState('');
     const [page, setPage] = useState(0);
     const title = t('nav.overview');

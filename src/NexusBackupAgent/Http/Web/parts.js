@@ -67,7 +67,7 @@ const ROLE_OF = { backup: 'operator', verify: 'operator', drill: 'operator', dow
 /** Why somebody may not do that; null when they may. */
 export function refusal(action) {
     if (may(action)) return null;
-    if (!me.value?.user) return me.value?.reason ?? t('refused.nobody', { role: t(`role.${ROLE_OF[action]}`) });
+    if (!me.value?.user) return t('refused.nobody', { role: t(`role.${ROLE_OF[action]}`) });
     return t('refused.role', { role: t(`role.${ROLE_OF[action]}`), mine: t(`role.${me.value.role}`) });
 }
 

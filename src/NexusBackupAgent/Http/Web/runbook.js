@@ -1,7 +1,8 @@
 // What the runbook asks for: the recovery checks, the diagnosis, the report for those who are called.
+import { useState } from './vendor/hooks.js';
 import { html } from './html.js';
-import { query } from './api.js';
-import { Badge, Commands, Copy, Empty, Heading, Skeleton, Tabs, Trouble, useLoad } from './parts.js';
+import { post, query } from './api.js';
+import { Act, Badge, Commands, Copy, Empty, Heading, Skeleton, Tabs, Trouble, useLoad } from './parts.js';
 import { SourceChoice } from './backups.js';
 import { word } from './overview.js';
 import { go, language, route, to } from './state.js';
@@ -27,17 +28,38 @@ const Report = ({ rows }) => rows.map(row => html`
 const PLACES = { checklist: Checklist, diagnose: Diagnosis, report: Report };
 const SHOWN = 20;
 
+const Answers = ({ place, rows }) => (rows.length === 0 ? html`<${Empty} title=${t('empty.sources')}>${t('empty.sources.next')}<//>`
+    : html`<${PLACES[place]} rows=${rows.slice(0, SHOWN)}/>${rows.length > SHOWN && html`<p>${t('runbook.more', { number: rows.length - SHOWN })}</p>`}`);
+
+/** Checklist and diagnosis read a backup back, which the journal keeps: somebody has to ask for them. */
+function Asked({ place, source }) {
+    const [state, setState] = useState({ busy: false, rows: null, problem: null });
+    const ask = async () => {
+        setState({ busy: true, rows: null, problem: null });
+        try {
+            setState({ busy: false, rows: await post(`${place}?${query({ lang: language.value })}`, { source: source || undefined }), problem: null });
+        } catch (problem) {
+            setState({ busy: false, rows: null, problem });
+        }
+    };
+    return html`<div class="buttons"><${Act} action="verify" kind="primary" busy=${state.busy} onClick=${ask}>${t('runbook.check')}<//></div>
+        <div aria-live="polite" class="answers">${state.busy && html`<${Skeleton} lines=${8}/>`}
+        ${state.problem && html`<${Trouble} problem=${state.problem}/>`}
+        ${state.rows && html`<${Answers} place=${place} rows=${state.rows}/>`}</div>`;
+}
+
+function Written({ source }) {
+    const { data, problem, reload } = useLoad(`report?${query({ source, lang: language.value })}`);
+    if (problem) return html`<${Trouble} problem=${problem} again=${reload}/>`;
+    return data ? html`<${Answers} place="report" rows=${data}/>` : html`<${Skeleton} lines=${8}/>`;
+}
+
 export function Runbook({ place }) {
     const source = route.value.query.get('source') ?? '';
-    const { data, problem, reload } = useLoad(`${place}?${query({ source, lang: language.value })}`);
     return html`
         <${Heading} title=${t(`runbook.${place}`)}>${t('nav.runbook')}<//>
         <${Tabs} label=${t('nav.runbook')} current=${place} of=${Object.keys(PLACES).map(key => [key, t(`runbook.${key}`), to('runbook', key, { source })])}/>
         <div class="filters"><${SourceChoice} value=${source} onChange=${chosen => go('runbook', place, { source: chosen })}/></div>
         <p>${t(`runbook.${place}.text`)}</p>
-        ${problem && html`<${Trouble} problem=${problem} again=${reload}/>`}
-        ${!data && !problem && html`<${Skeleton} lines=${8}/>`}
-        ${data?.length === 0 && html`<${Empty} title=${t('empty.sources')}>${t('empty.sources.next')}<//>`}
-        ${data?.length > 0 && html`<${PLACES[place]} rows=${data.slice(0, SHOWN)}/>`}
-        ${data?.length > SHOWN && html`<p>${t('runbook.more', { number: data.length - SHOWN })}</p>`}`;
+        ${place === 'report' ? html`<${Written} source=${source}/>` : html`<${Asked} key=${`${place} ${source} ${language.value}`} place=${place} source=${source}/>`}`;
 }

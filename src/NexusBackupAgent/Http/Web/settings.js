@@ -63,7 +63,7 @@ function Audit() {
 
 const Account = () => html`<section class="card"><h2>${t('settings.account')}</h2>
     <${Facts} of=${[[t('column.user'), me.value.user ?? t('user.nobody')], [t('role'), me.value.role ? t(`role.${me.value.role}`) : '—'], [t('version'), me.value.version ?? '—'], [t('zone'), me.value.timeZone ?? '—']]}/>
-    ${me.value.reason && html`<p>${me.value.reason}</p>`}</section>${me.value.user && html`<${Token}/>`}`;
+    ${!me.value.user && html`<p>${t('nousers')}</p>`}</section>${me.value.user && html`<${Token}/>`}`;
 
 const PLACES = { backup: BackupNow, look: Look, account: Account, configuration: Configuration, audit: Audit };
 

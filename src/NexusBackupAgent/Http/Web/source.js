@@ -9,7 +9,7 @@ import { disk, nextRun, recovery, RpoBar, sentence, word } from './overview.js';
 import { BackupTable } from './backups.js';
 import { RunTable } from './runs.js';
 import { query } from './api.js';
-import { to } from './state.js';
+import { language, to } from './state.js';
 import { t } from './texts.js';
 
 const Schedules = ({ of }) => html`<${Table} caption=${t('schedules')} keyOf=${row => row.schedule} rows=${of} columns=${[
@@ -22,7 +22,7 @@ const Schedules = ({ of }) => html`<${Table} caption=${t('schedules')} keyOf=${r
 ]}/>`;
 
 export function Source({ name }) {
-    const one = useLoad(`sources/${encodeURIComponent(name)}`, { every: 15 });
+    const one = useLoad(`sources/${encodeURIComponent(name)}?${query({ lang: language.value })}`, { every: 15 });
     const backups = useLoad(`backups?${query({ source: name, limit: 500 })}`, { every: 60 });
     const runs = useLoad(`runs?${query({ source: name, limit: 10 })}`, { every: 15 });
     const ended = () => { one.reload(); backups.reload(); runs.reload(); };

@@ -59,8 +59,8 @@ const TEXTS = {
     'fact.kind': ['Kind', '種類'],
     'fact.store': ['Store', '保存先'],
     'fact.backups': ['Backups', 'バックアップ数'],
-    'disk.full': ['full {when}', '満杯の見込み: {when}'],
     'disk.free': ['{free} free', '空き {free}'],
+    'disk.room': ['room for {number} like the newest', '最新と同じ大きさで残り {number} 件分'],
     'drill.never': ['never drilled', '訓練なし'],
     'unplanned': ['nothing scheduled', '予定なし'],
     'calendar': ['The past 12 weeks', '過去 12 週間'],
@@ -148,8 +148,8 @@ const TEXTS = {
     'run': ['Run', '実行'],
     'run.open': ['The run', '実行の詳細'],
     'attempts': ['Attempts', '試行'],
-    'refused.nobody': ['Needs {role}: sign in', '権限が必要です（{role}）: サインインしてください'],
-    'refused.role': ['Needs {role}; you are {mine}', '必要な権限: {role}（現在: {mine}）'],
+    'refused.nobody': ['Needs the role {role}', '必要な権限: {role}'],
+    'refused.role': ['Needs the role {role}; yours is {mine}', '必要な権限: {role}（現在: {mine}）'],
 
     // backups
     'backup': ['Backup', 'バックアップ'],
@@ -214,11 +214,12 @@ const TEXTS = {
 
     // runbook
     'runbook.checklist': ['Recovery checks', '復旧確認チェックリスト'],
-    'runbook.checklist.text': ['The seven checks of §6; each says what was measured.', '§6 の 7 項目。それぞれ実測した内容を示します。'],
+    'runbook.checklist.text': ['The seven checks of §6; each says what was measured. They read the newest backup back.', '§6 の 7 項目。最新のバックアップを読み戻し、実測した内容を示します。'],
     'runbook.diagnose': ['Diagnosis', '診断'],
-    'runbook.diagnose.text': ['The flowchart, walked step by step, and the next commands.', '診断フローを順にたどった結果と、次のコマンドです。'],
+    'runbook.diagnose.text': ['The flowchart, walked step by step, and the next commands. It reads the newest backup back.', '診断フローを順にたどり、次のコマンドを示します。最新のバックアップを読み戻します。'],
     'runbook.report': ['Escalation report', 'エスカレーション報告'],
     'runbook.report.text': ['Filled in and ready to copy into a ticket or a mail.', '記入済みです。チケットやメールに貼り付けられます。'],
+    'runbook.check': ['Check now', '今すぐ確認'],
     'runbook.more': ['{number} more sources: choose one above.', '他に {number} 件のソースがあります。上で選択してください。'],
     'report.copy': ['Copy the report', '報告をコピー'],
     'passed': ['passed', '合格'],
@@ -246,6 +247,7 @@ const TEXTS = {
     'role.operator': ['operator', '運用者 (operator)'],
     'role.admin': ['admin', '管理者 (admin)'],
     'role.none': ['not signed in', 'サインインしていません'],
+    'nousers': ['Reading only: this agent has no users. Make a password’s hash with nexus-backup hash-password, write it under users: in the configuration, and restart the agent.', '閲覧のみ: ユーザーが設定されていません。nexus-backup hash-password でパスワードのハッシュを作り、設定ファイルの users: に書いてエージェントを再起動してください。'],
     'user.menu': ['User, language and colours', 'ユーザー・言語・配色'],
     'user.nobody': ['nobody', '未サインイン'],
     'signin': ['Sign in', 'サインイン'],

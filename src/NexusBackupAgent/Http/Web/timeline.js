@@ -35,7 +35,14 @@ export function Timeline({ backups, chosen, onChoose }) {
         const at = event.clientX - event.currentTarget.getBoundingClientRect().left;
         onChoose(points.reduce((best, one) => (Math.abs(x(age(one)) - at) < Math.abs(x(age(best)) - at) ? one : best)).id);
     };
-    const marks = MARKS.filter(mark => mark < oldest && (width > 480 || mark !== 21_600));
+    const drawn = new Set(); // of many that lie on one another, one
+    const shown = backups.filter(backup => {
+        const place = `${isRestorable(backup)} ${Math.round(x(age(backup)) / 3)}`;
+        if (backup.id !== chosen && drawn.has(place)) return false;
+        drawn.add(place);
+        return true;
+    });
+    const marks = MARKS.filter(mark => x(mark) > EDGE + 24 && (width > 480 || mark !== 21_600));
     const choosing = onChoose && points.length > 0;
     return html`<div class="timeline" ref=${frame}>
         ${choosing && html`<input class="unseen" type="range" min="0" max=${points.length - 1} value=${index} aria-label=${t('timeline.choose')}
@@ -45,7 +52,7 @@ export function Timeline({ backups, chosen, onChoose }) {
             <path class="axis" d="M${EDGE} ${BASE}H${width - EDGE}"/>
             ${marks.map(mark => html`<g class="mark"><path d="M${x(mark)} ${BASE - 5}v10"/><text x=${x(mark)} y=${HEIGHT - 8} text-anchor="middle">${duration(mark)}</text></g>`)}
             <text x=${width - EDGE} y=${HEIGHT - 8} text-anchor="end">${t('now')}</text>
-            ${backups.map(backup => html`<g key=${backup.id} class="point ${isRestorable(backup) ? backup.type : 'lost'} ${backup.id === chosen ? 'chosen' : ''}">
+            ${shown.map(backup => html`<g key=${backup.id} class="point ${isRestorable(backup) ? backup.type : 'lost'} ${backup.id === chosen ? 'chosen' : ''}">
                 <title>${clock(backup.capturedAt, true)} · ${t(`type.${backup.type}`)} · ${t(`state.${backup.state}`)}</title>
                 ${isRestorable(backup)
                     ? html`<circle cx=${x(age(backup))} cy=${BASE} r=${backup.id === chosen ? 8 : backup.type === 'full' ? 6 : 5}/>`

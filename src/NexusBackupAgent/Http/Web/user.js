@@ -30,7 +30,6 @@ export function SignIn() {
             <label class="field"><span>${t('username')}</span><input name="username" autocomplete="username" autocapitalize="none" spellcheck="false" required/></label>
             <label class="field"><span>${t('password')}</span><input name="password" type="password" autocomplete="current-password" required/></label>
             <button class="primary" disabled=${busy}>${t('signin')}</button>
-            ${me.value?.reason && html`<p class="quiet">${me.value.reason}</p>`}
         </form></div>`;
 }
 
@@ -62,7 +61,7 @@ export function UserMenu() {
     useEffect(() => menu.current?.removeAttribute('open'), [route.value]);
     const signOut = async () => { await post('auth/logout').catch(() => null); await whoAmI(); };
     return html`<details class="menu" ref=${menu}>
-        <summary aria-label=${t('user.menu')}><${Glyph} name="user"/><span>${me.value?.user ?? t('user.nobody')}</span></summary>
+        <summary><${Glyph} name="user"/><span>${me.value?.user ?? t('user.nobody')}</span><span class="unseen">${t('user.menu')}</span></summary>
         <div class="panel">
             <p><strong>${me.value?.user ?? t('user.nobody')}</strong><br/><span class="quiet">${me.value?.role ? t(`role.${me.value.role}`) : t('role.none')}</span></p>
             <div class="switch" role="group" aria-label=${t('language')}>${[['ja', '日本語'], ['en', 'English']].map(([key, word]) => html`<button lang=${key} aria-pressed=${language.value === key ? 'true' : 'false'} onClick=${() => language.keep(key)}>${word}</button>`)}</div>
