@@ -43,14 +43,14 @@ const scenes = {
         source('tenants/green', 'L1', { reasons: ['L1: the disk is 83 % full'], disk: { usedRatio: 0.83, availableBytes: 8.1e10 } }),
         source('<img src=x onerror=alert(1)>', 'NEW', { newestGood: null, ageSeconds: null, lastDrill: null, backups: 0 })],
     one: () => [source('itsm')],
-    team: () => [source('itsm'), source('crm', 'L1', { reasons: ['L1: one run failed'], lastFailure: failure }), source('wiki')],
+    team: () => [source('itsm'), source('crm', 'L1', { reasons: ['L1: one run failed'], lastFailure: failure }), source('wiki', 'OK', { ageSeconds: 17 * 3600, lastDrill: { at: ago(200), result: 'success', seconds: 0.8 } })],
     bad: () => [source('itsm', 'L3', { newestGood: null, ageSeconds: null, reasons: ['L3: every backup is corrupt'], lastFailure: failure })],
     many: () => Array.from({ length: 1000 }, (_, index) => source(`tenants/${String(index).padStart(4, '0')}`, index % 97 === 5 ? 'L1' : 'OK', index % 97 === 5 ? { reasons: ['L1: one run failed'] } : {})),
     empty: () => [],
 };
 const sources = scenes[scene]();
 const backupsOf = name => Array.from({ length: scene === 'many' && !name ? 10_000 : 14 }, (_, index) => backup(name || sources[index % sources.length].source, index, index === 5 ? 'corrupt' : 'good'));
-const days = () => Array.from({ length: 84 }, (_, index) => ({ date: ago((83 - index) * 24).slice(0, 10), state: index < 9 ? 'none' : index === 30 ? 'missing' : (index === 52 || index === 53) ? 'failed' : index === 70 && scene !== 'team' ? 'corrupt' : 'good', runs: 1, failures: 0 }));
+const days = name => Array.from({ length: 84 }, (_, index) => ({ date: ago((83 - index) * 24).slice(0, 10), state: index < 9 ? 'none' : index === 30 && name !== 'crm' ? 'missing' : (index === 52 || index === 82) && name !== 'itsm' ? 'failed' : index === 70 && scene !== 'team' ? 'corrupt' : 'good', runs: 1, failures: 0 }));
 const run = (id, more = {}) => ({ id: String(id), url: `/api/v1/runs/${id}`, source: sources[0]?.source ?? 'itsm', kind: 'backup', schedule: 'daily', type: 'full', startedAt: ago(3 + id * 24), endedAt: ago(3 + id * 24 - 0.001), result: 'success', backup: '20261129T170000Z-aa51f2', message: null, hint: null, seconds: 3.42, by: 'scheduler', ...more });
 const runs = () => [run(1), run(2, { kind: 'drill', schedule: null, seconds: 1.5 }), run(3, { result: 'failure', backup: null, message: failure.message, hint: failure.hint }), run(4, { kind: 'verification', schedule: null }), run(5, { result: 'skipped' })];
 const started = new Map();
@@ -65,7 +65,7 @@ function answer(request, url, body) {
         signedIn = true;
         return { token: 'eyJhbGciOiJIUzI1NiJ9.sample.sample', expiresAt: ago(-1), user: 'admin', role: 'admin' };
     }
-    if (what === 'sources' && part === 'days') return days();
+    if (what === 'sources' && part === 'days') return days(id);
     if (what === 'sources') return id ? sources.find(one => one.source === id) ?? [404, { detail: `no source '${id}'`, hint: 'see nexus-backup status' }] : sources;
     if (what === 'schedules') return sources.slice(0, 5).flatMap(one => one.schedules.map(schedule => ({ source: one.source, ...schedule })));
     if (what === 'backups' && id) return { backup: { ...backup('itsm', 0), id }, chain: ['weekly_20261129_030000.db.gz', 'daily_20261129_020000.db-wal.gz'], artifactUrl: `/api/v1/backups/${id}/artifact`, checksumUrl: `/api/v1/backups/${id}/sha256`, checks: [{ check: 'checksum', passed: true, detail: 'SHA-256 matches' }, { check: 'encoding', passed: true, detail: 'gzip decodes to the end' }, { check: 'integrity', passed: true, detail: 'ok' }], handRestore: ['sha256sum -c daily_20261129_020000.db.gz.sha256', 'gunzip -k daily_20261129_020000.db.gz', "sqlite3 daily_20261129_020000.db 'PRAGMA integrity_check'"] };

@@ -353,6 +353,26 @@ public sealed class WebTests(WebStage stage) : IClassFixture<WebStage>
         Assert.True(best is (< 1000, < 200), $"first content after {best.Content} ms, longest task {best.Longest} ms");
     }
 
+    [SkippableTheory]
+    [InlineData("")]
+    [InlineData("source/itsm")]
+    public async Task Nothing_jumps_while_it_loads(string place)
+    {
+        WebStage.RequireIt();
+        await using var visit = await stage.VisitAsync(place: place, before: async window =>
+        {
+            await window.AddInitScriptAsync("window.moved = []; new PerformanceObserver(list => { for (const one of list.getEntries()) window.moved.push(one.value); }).observe({ type: 'layout-shift', buffered: true });");
+            await window.RouteAsync("**/api/v1/**", async route =>
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System); // so that the skeletons are seen
+                await route.ContinueAsync();
+            });
+        });
+
+        Assert.InRange(await visit.Page.EvaluateAsync<double>("() => window.moved.reduce((sum, one) => sum + one, 0)"), 0, 0.1); // what web vitals call good
+        visit.AssertQuiet();
+    }
+
     [SkippableFact]
     public async Task The_libraries_are_those_of_their_packages()
     {

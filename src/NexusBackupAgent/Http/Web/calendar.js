@@ -41,8 +41,8 @@ const Legend = () => html`<ul class="legend">${STATES.map(state => html`<li>
 export function Calendar({ source, legend }) {
     const { data, problem } = useLoad(`sources/${encodeURIComponent(source)}/days?count=${DAYS}`, { every: 300 });
     if (problem && !data) return html`<p class="quiet">${problem.message}</p>`;
-    if (!data) return html`<${Skeleton} tall/>`;
-    if (data.length === 0) return html`<p class="quiet">${t('calendar.empty')}</p>`;
+    if (!data) return html`<div class="days"><${Skeleton} lines=${5}/></div>`;
+    if (data.length === 0) return html`<p class="days quiet">${t('calendar.empty')}</p>`;
     const bad = data.filter(one => ['failed', 'missing', 'corrupt'].includes(one.state)).reverse();
     return html`<div class="days"><${Days} days=${data}/>
         ${legend && html`<${Legend}/>`}

@@ -43,15 +43,14 @@ export function RpoBar({ source }) {
 
 /** What the disk still holds, counted in backups like the newest. */
 function roomFor({ disk: { availableBytes }, newestGood }) {
-    const free = t('disk.free', { free: bytes(availableBytes) });
-    return newestGood?.sizeBytes > 0 && availableBytes !== null ? `${free} · ${t('disk.room', { number: Math.floor(availableBytes / newestGood.sizeBytes) })}` : free;
+    return newestGood?.sizeBytes > 0 && availableBytes !== null ? t('disk.room', { number: Math.floor(availableBytes / newestGood.sizeBytes) }) : t('disk.free', { free: bytes(availableBytes) });
 }
 
 export function disk(source) {
     const { disk: space } = source;
     if (!space) return '—';
     if (space.error) return html`<${Badge} state="failure">${space.error}<//>`;
-    return html`<span class="figure">${percent(space.usedRatio)}</span> <span class="quiet">${roomFor(source)}</span>`;
+    return html`<span class="figure" title=${t('disk.free', { free: bytes(space.availableBytes) })}>${percent(space.usedRatio)}</span> <span class="quiet">${roomFor(source)}</span>`;
 }
 
 export const recovery = source => (source.lastDrill
@@ -86,7 +85,7 @@ export function Overview() {
     const [words, setWords] = useState('');
     const [page, setPage] = useState(0);
     const title = t('nav.overview');
-    if (!data) return html`<${Heading} title=${title}>${t('question')}<//>${problem ? html`<${Trouble} problem=${problem} again=${reload}/>` : html`<${Skeleton} lines=${1}/><div class="cards"><${Skeleton} tall/></div>`}`;
+    if (!data) return html`<${Heading} title=${title}>${t('question')}<//>${problem ? html`<${Trouble} problem=${problem} again=${reload}/>` : html`<div class="verdict idle"><${Skeleton} lines=${1}/></div><div class="cards">${[1, 2, 3].map(() => html`<div class="card source idle"><${Skeleton} lines=${14}/></div>`)}</div>`}`;
     if (data.length === 0) return html`<${Heading} title=${title}>${t('question')}<//><${Empty} title=${t('empty.sources')}>${t('empty.sources.next')}<//>`;
 
     const found = data.filter(source => source.source.toLowerCase().includes(words.toLowerCase())).sort((a, b) => rank(a) - rank(b) || (a.source < b.source ? -1 : 1));

@@ -60,7 +60,7 @@ const TEXTS = {
     'fact.store': ['Store', '保存先'],
     'fact.backups': ['Backups', 'バックアップ数'],
     'disk.free': ['{free} free', '空き {free}'],
-    'disk.room': ['room for {number} like the newest', '最新と同じ大きさで残り {number} 件分'],
+    'disk.room': ['room for {number} more', 'あと {number} 件分の空き'],
     'drill.never': ['never drilled', '訓練なし'],
     'unplanned': ['nothing scheduled', '予定なし'],
     'calendar': ['The past 12 weeks', '過去 12 週間'],
