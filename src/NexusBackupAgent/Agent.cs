@@ -73,6 +73,9 @@ internal sealed partial class Agent : IDisposable
     public BackupOperation Backups => field ??= new BackupOperation(
         runner, new BackupRunner(new BackupCapture(new SpaceGuard(scratch), examiner, TimeProvider), examiner, TimeProvider), marks, Journal, loggers.CreateLogger<BackupOperation>());
 
+    /// <summary>Where an agent is to run, its scheduler enters the sources.</summary>
+    public SourceRegister? Register => Configuration.HasAgent ? null : field ??= new SourceRegister(Backups, Journal, Configuration.TimeZone);
+
     public ReplacementOperation Replacements => field ??= new ReplacementOperation(Backups, Journal, TimeProvider, loggers.CreateLogger<ReplacementOperation>());
 
     public VerifyOperation Verifications => field ??= new VerifyOperation(runner, examiner, Journal, loggers.CreateLogger<VerifyOperation>());
@@ -90,7 +93,7 @@ internal sealed partial class Agent : IDisposable
         runner, new SelfTest(verifier.VerifyAsync, SelfTestPartsOf(Configuration), scratch, TimeProvider), TimeProvider, loggers.CreateLogger<SelfTestOperation>());
 
     /// <summary>How the agent and its sources are.</summary>
-    public StateReader States => field ??= new StateReader(Journal, RestoreHistory, Stores, marks, Configuration.StateDirectory, TimeProvider);
+    public StateReader States => field ??= new StateReader(Journal, RestoreHistory, Stores, marks, Configuration.StateDirectory, TimeProvider) { ExpectsAgent = Configuration.HasAgent };
 
     /// <summary>Looks at a source as the runbook does.</summary>
     public Observer Observer => field ??= new Observer(Verifications, Turns, Configuration.ScratchDirectory, TimeProvider);

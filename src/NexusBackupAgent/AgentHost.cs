@@ -30,6 +30,8 @@ internal static partial class AgentHost
     public static async Task RunAsync(
         AgentConfiguration configuration, TimeProvider timeProvider, ILoggerFactory loggers, Action<Uri>? listening, CancellationToken cancellationToken)
     {
+        if (!configuration.HasAgent)
+            throw new BackupException(FailureKind.Configuration, $"no agent is to run on '{configuration.File}', which says agent: none", "leave the schedules to cron or a timer (nexus-backup backup --schedule NAME), or take agent: none out of the file");
         var startedAt = timeProvider.GetUtcNow();
         var logger = loggers.CreateLogger("NexusBackupAgent.AgentHost");
         using var alone = await RunLock.AcquireAsync(configuration.StateDirectory, RunLock.Agent, LockPatience, timeProvider, cancellationToken) ?? throw new BackupException(

@@ -1,4 +1,5 @@
 using NexusBackupAgent.Access;
+using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Platform;
@@ -63,6 +64,7 @@ internal static class ConfigurationFile
     [
         .. configuration.Stores.Values.SelectMany(store => store.Check()),
         .. CheckMarks(configuration),
+        .. configuration.Sources.SelectMany(source => CheckDirectories(source, configuration.Stores.GetValueOrDefault(source.Store))),
         .. CheckState(configuration.StateDirectory),
         .. configuration.Sources.SelectMany(source => source.Settings.Check()),
         .. SourcePlaces.CheckShared(configuration),
@@ -83,6 +85,12 @@ internal static class ConfigurationFile
         select new ConfigurationProblem(
             KeyPath.Join("sources", source.Name, source.Settings.Kind.Key), Line: 0, member.Place,
             $"its own group may not read it, so the group of store {store!.Name} may not read its backups", $"let its group read it (chmod g+r '{member.Place}'), or leave it so", IsError: false);
+
+    /// <summary>Where backups lie already, this user has to do more than to make new ones.</summary>
+    private static IEnumerable<ConfigurationProblem> CheckDirectories(SourceConfiguration source, IStoreSettings? store) =>
+        from member in store is null ? [] : source.Settings.Find(before: []).Found
+        from problem in store!.CheckDirectory(source.DirectoryOf(source.Settings.IsGroup ? member.Name : null), source.Settings.IsReadableByGroup(member.Place), BackupFiles.IsLikeOne)
+        select problem;
 
     /// <returns>What was read, with defaults in the place of what is wrong; null when the text could not be read at all.</returns>
     private static (AgentConfiguration? Draft, IReadOnlyList<ConfigurationProblem> Problems) Read(string path, TimeZoneInfo hostZone, AgentKinds kinds)
@@ -129,7 +137,7 @@ internal static class ConfigurationFile
 /// <summary>Reads the top level of the file.</summary>
 internal sealed class AgentBinder(string file, TimeZoneInfo hostZone, AgentKinds kinds, ProblemList problems)
 {
-    private static readonly LevelKeys RootKeys = new("", "timeZone", "listen", "certificate", "allowInsecureHttp", "users", "tokens", "metrics", "state", "scratch", "log", "stores", "sources");
+    private static readonly LevelKeys RootKeys = new("", "timeZone", "agent", "listen", "certificate", "allowInsecureHttp", "users", "tokens", "metrics", "state", "scratch", "log", "stores", "sources");
 
     private static readonly LevelKeys LogKeys = new("log", "file", "level");
 
@@ -158,6 +166,7 @@ internal sealed class AgentBinder(string file, TimeZoneInfo hostZone, AgentKinds
             BindSources(root, stores),
             BindLog(root))
         {
+            HasAgent = root.Find("agent")?.Parse(HasAgent, fallback: true, "none", "write none where cron or a timer starts the backups; leave the key out where nexus-backup run does") ?? true,
             Certificate = CertificateFiles.Bind(root, baseDirectory),
             AllowInsecureHttp = root.Flag("allowInsecureHttp"),
             Access = AccessBinder.Bind(root),
@@ -168,6 +177,8 @@ internal sealed class AgentBinder(string file, TimeZoneInfo hostZone, AgentKinds
         DirectoryConflicts.Report(root, configuration, problems);
         return configuration;
     }
+
+    private static bool HasAgent(string text) => text == "none" ? false : throw new FormatException("is not a word for the agent");
 
     /// <summary>A password or a token that goes over a network in the clear is nobody's secret any more.</summary>
     private static void CheckListen(Section root, AgentConfiguration configuration)
@@ -242,6 +253,9 @@ internal sealed record AgentConfiguration(
     IReadOnlyList<SourceConfiguration> Sources,
     LogConfiguration Log)
 {
+    /// <summary>Whether <c>nexus-backup run</c> is to start the schedules; false (<c>agent: none</c>): cron or a timer does, with <c>backup --schedule</c>.</summary>
+    public bool HasAgent { get; init; } = true;
+
     /// <summary>Of <c>https</c>.</summary>
     public CertificateFiles? Certificate { get; init; }
 

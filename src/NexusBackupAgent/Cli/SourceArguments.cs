@@ -49,6 +49,21 @@ internal static class SourceArguments
         return argument;
     }
 
+    /// <summary>The refusal to do what no schedule says.</summary>
+    public static BackupException NoSchedule(string message, IReadOnlyList<ScheduledSource> sources, string schedule)
+    {
+        var names = sources.SelectMany(source => source.Schedules).Select(own => own.Name).Distinct(StringComparer.Ordinal).ToList();
+        var hint = NearestWord.Find(schedule, names) is { } nearest ? $"did you mean '{nearest}'?"
+            : names.Count == 0 ? "leave --schedule out: without it a backup is made by hand"
+            : $"the schedules are: {string.Join(", ", names)}";
+        return new BackupException(FailureKind.NotFound, message, hint);
+    }
+
+    /// <summary>The configured schedules.</summary>
+    public static void CompleteSchedules(CommandContext context, Option<string?> schedule) =>
+        schedule.CompletionSources.Add(completion => Quietly(context, completion, configuration => configuration.Sources
+            .SelectMany(source => source.Schedules).Select(own => own.Name).Distinct(StringComparer.Ordinal).Select(name => new CompletionItem(name))));
+
     /// <summary>The backups of the source that is named.</summary>
     /// <param name="source">The argument that names it.</param>
     public static void CompleteBackups(CommandContext context, Option<string?> id, Argument<string> source) =>

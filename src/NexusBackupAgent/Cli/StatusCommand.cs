@@ -78,7 +78,7 @@ internal static class StatusCommand
         private void PrintAgent()
         {
             var (state, next) = StatusText.OfAgent(agent, commands, zone);
-            var colour = agent switch { { Works: true } => "green", { IsRunning: false, LastBeat: null } => "yellow", _ => "red" };
+            var colour = agent switch { { StartsSchedules: true } => "green", { IsRunning: false, LastBeat: null } => "yellow", _ => "red" };
             terminal.Paragraph($"[{colour}]{In(StatusText.Agent)}[/]: ", In(state), next, In(StatusText.Next));
         }
 

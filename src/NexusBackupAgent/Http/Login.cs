@@ -36,7 +36,7 @@ internal static class Login
     public const string Cookie = "nexus-backup";
 
     /// <summary>No other site's page can send it: a request by cookie that changes something has to bear it.</summary>
-    public const string PageHeader = "X-Nexus-Backup";
+    public const string ForgeryHeader = "X-Nexus-Backup";
 
     private const string AnyScheme = "any";
     private const string UserScheme = JwtBearerDefaults.AuthenticationScheme;
@@ -91,8 +91,8 @@ internal static class Login
     public static async Task RefuseForgedAsync(HttpContext context, RequestDelegate next)
     {
         var changes = !HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method) && !HttpMethods.IsOptions(context.Request.Method);
-        if (changes && context.Request.Cookies.ContainsKey(Cookie) && BearerOf(context) is null && context.Request.Headers[PageHeader].Count == 0)
-            await Problems.Of(StatusCodes.Status403Forbidden, "a request by cookie that changes something has to come from the agent's own page", $"send {PageHeader}: page, or a bearer token").ExecuteAsync(context);
+        if (changes && context.Request.Cookies.ContainsKey(Cookie) && BearerOf(context) is null && context.Request.Headers[ForgeryHeader].Count == 0)
+            await Problems.Of(StatusCodes.Status403Forbidden, "a request by cookie that changes something has to come from the agent's own page", $"send {ForgeryHeader}: page, or a bearer token").ExecuteAsync(context);
         else
             await next(context);
     }
