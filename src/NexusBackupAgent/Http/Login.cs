@@ -158,7 +158,7 @@ internal static class Login
 
     private static CookieOptions CookieOf(HttpContext context) => new() { HttpOnly = true, Secure = context.Request.IsHttps, SameSite = SameSiteMode.Strict, Path = "/" };
 
-    private static Ok<MeDocument> Me(HttpContext context, Caller caller, AccessSettings access)
+    private static Ok<MeDocument> Me(HttpContext context, Caller caller, AccessSettings access, Agent agent)
     {
         string[] all = ["read", "backup", "verify", "drill", "download", "restore", "prune", "configure", "audit"];
         var can = (access.IsEmpty, caller.Role) switch
@@ -176,7 +176,7 @@ internal static class Login
             _ => null,
         };
         var expires = context.RequestServices.GetService<UserTokens>()?.ExpiresAt(context.User);
-        return TypedResults.Ok(new MeDocument(caller.User, caller.Role?.Word(), caller.Source, all[..can], expires is { } at ? JsonTime.Utc(at) : null, reason));
+        return TypedResults.Ok(new MeDocument(caller.User, caller.Role?.Word(), caller.Source, all[..can], expires is { } at ? JsonTime.Utc(at) : null, reason, agent.Configuration.TimeZone.Id, ThisAgent.Version));
     }
 }
 

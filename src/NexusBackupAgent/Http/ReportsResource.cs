@@ -87,7 +87,7 @@ internal static class ReportsResource
 
     private static IReadOnlyList<ScheduledSource> Some(Agent agent, Caller caller, string? source) => SourceChoice.ChooseSome(caller.SourcesOf(agent), source is null ? [] : [source]);
 
-    private static Language LanguageOf(HttpContext context, string? lang) => lang switch
+    internal static Language LanguageOf(HttpContext context, string? lang) => lang switch
     {
         "ja" => Language.Japanese,
         "en" => Language.English,
