@@ -17,7 +17,7 @@ public sealed class GuardianTests : IDisposable
         await File.WriteAllTextAsync(Path.Combine(run, "left.txt"), "by a test that failed");
         using var host = Start(run, $"""
             mkfifo '{run}/pipe'
-            setsid --fork '{Guardian.Program}' '{Guardian.Variable}={run}' '{run}' <'{run}/pipe'
+            setsid --fork '{Guardian.Program}' '{Guardian.Variable}={run}' '{run}' <'{run}/pipe' &
             exec 3>'{run}/pipe'
             export {Guardian.Variable}='{run}'
             sleep 3601 3>&- &
