@@ -54,6 +54,9 @@ internal sealed partial class Agent : IDisposable
 
     public TimeProvider TimeProvider { get; }
 
+    /// <summary>How the next command is written.</summary>
+    public Commands Commands => new(Configuration.File);
+
     /// <summary>By name.</summary>
     public IReadOnlyDictionary<string, IBackupStore> Stores { get; }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Text.RegularExpressions;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Stores;
 
@@ -100,7 +101,7 @@ internal sealed class DirectoryFiles(Dictionary<string, StoredFile> files, Artif
 }
 
 /// <summary>The names of a backup's files: <c>&lt;schedule&gt;_&lt;yyyyMMdd_HHmmss&gt;&lt;ext&gt;</c> and what lies beside it: the artifact's own name with a suffix.</summary>
-internal static class BackupFiles
+internal static partial class BackupFiles
 {
     public const string TimeFormat = "yyyyMMdd_HHmmss";
     private const string ManifestSuffix = ".manifest.json";
@@ -127,6 +128,12 @@ internal static class BackupFiles
 
         return new DateTimeOffset(local, zone.GetUtcOffset(local)).ToUniversalTime();
     }
+
+    /// <summary>Whether a name is like that of an artifact, or of what lies beside one.</summary>
+    public static bool IsLikeOne(string file) => LikeOne().IsMatch(file);
+
+    [GeneratedRegex(@"^[^.]+_[0-9]{8}_[0-9]{6}(-[0-9]+)?\.", RegexOptions.NonBacktracking)]
+    private static partial Regex LikeOne();
 
     public static string Checksum(string artifact) => artifact + ".sha256";
 

@@ -51,10 +51,10 @@ internal static class BackupCommand
             using var session = context.OpenAgent(parsed);
             return (int)await Textfile.AfterAsync(context, session.Agent, parsed.GetValue(textfile), async () =>
             {
-                var jobs = JobsOf(SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!), parsed.GetValue(names)!.Length > 0, parsed.GetValue(schedule), wanted);
+                var jobs = JobsOf(SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!), parsed.GetValue(names)!.Length > 0, parsed.GetValue(schedule), wanted);
                 if (session.Agent.Register is { } register)
                     await register.EnterAllAsync(session.Agent.Roster.Current, context.TimeProvider, cancellationToken);
-                return await RunAsync(context.Terminal, session.Agent, jobs, context.CommandsOf(parsed), parsed.GetValue(json), cancellationToken);
+                return await RunAsync(context, session.Agent, jobs, context.CommandsOf(parsed), parsed.GetValue(json), cancellationToken);
             });
         });
         return command;
@@ -64,7 +64,7 @@ internal static class BackupCommand
     private static IReadOnlyList<Job> JobsOf(IReadOnlyList<ScheduledSource> sources, bool areNamed, string? schedule, BackupType type)
     {
         if (sources.Count == 0)
-            throw SourceArguments.Nothing(toDo: "back up");
+            throw SourceChoice.Nothing(toDo: "back up");
         if (schedule is null)
             return [.. sources.Select(source => new Job(source.Source, BackupManifest.ManualSchedule, type, TimeSpan.Zero))];
         // A manual run that holds the lock is waited for, as the agent does: skipping a night for it would cost a restore point.
@@ -75,15 +75,16 @@ internal static class BackupCommand
     }
 
     private static async Task<ExitCode> RunAsync(
-        Terminal terminal, Agent agent, IReadOnlyList<Job> jobs, Commands commands, bool json, CancellationToken cancellationToken)
+        CommandContext context, Agent agent, IReadOnlyList<Job> jobs, Commands commands, bool json, CancellationToken cancellationToken)
     {
+        var terminal = context.Terminal;
         var runs = new List<(BackupCatalog Catalog, RunRecord Run)>();
         foreach (var (source, schedule, type, patience) in jobs)
         {
             if (cancellationToken.IsCancellationRequested)
                 break;
             var run = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress =>
-                agent.Backups.RunAsync(source, schedule, type, patience, progress, cancellationToken));
+                agent.Backups.RunAsync(source, schedule, type, patience, progress, cancellationToken, context.Asker));
             runs.Add((source.Catalog, run));
             Tell(terminal, source, run, commands, json);
         }

@@ -42,7 +42,13 @@ internal static class RestorePlanText
             yield return ("overwrites", "nothing");
         }
 
-        foreach (var user in preview.Users)
+        if (preview.HeldDeleted is { } held)
+        {
+            yield return ("not yet", $"{target.Location} {held.Problem}");
+            yield return ("first", held.Mend);
+        }
+
+        foreach (var user in preview.HeldDeleted is null ? preview.Users : [])
             yield return ("open in", $"process {user}{(preview.NeedsStop ? ": stop it before the restore, or the restore is refused" : "")}");
         foreach (var (name, text) in Service(preview))
             yield return (name, text);

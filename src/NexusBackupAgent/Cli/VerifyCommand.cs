@@ -6,6 +6,7 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
+using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Cli;
@@ -50,14 +51,14 @@ internal static class VerifyCommand
                 await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
                 if (parsed.GetValue(selfTest))
                     return await SelfTestCommand.RunAsync(context.Terminal, session.Agent, parsed.GetValue(json), cancellationToken);
-                var work = new Work(context.Terminal, session.Agent, parsed.GetValue(json), parsed.GetValue(all), !parsed.GetValue(noReplacement));
+                var work = new Work(context.Terminal, session.Agent, context.Asker, parsed.GetValue(json), parsed.GetValue(all), !parsed.GetValue(noReplacement));
                 return await work.RunAsync(parsed.GetValue(names)!, cancellationToken);
             });
         });
         return command;
     }
 
-    private sealed class Work(Terminal terminal, Agent agent, bool json, bool all, bool replace)
+    private sealed class Work(Terminal terminal, Agent agent, Asker asker, bool json, bool all, bool replace)
     {
         private readonly List<BackupDocument> documents = [];
         private readonly List<ExitCode> codes = [];
@@ -65,13 +66,13 @@ internal static class VerifyCommand
 
         public async Task<ExitCode> RunAsync(string[] names, CancellationToken cancellationToken)
         {
-            var choice = new BackupChoice(terminal, agent.Roster.Current, all, codes);
+            var choice = new BackupChoice(agent.Roster.Current, all, Tell);
             foreach (var (source, backup) in await choice.ChooseAsync(names, cancellationToken))
             {
                 try
                 {
                     var verified = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress =>
-                        agent.Verifications.VerifyAsync(source, backup, LockTimeout, progress, cancellationToken));
+                        agent.Verifications.VerifyAsync(source, backup, LockTimeout, progress, cancellationToken, asker));
                     Tell(source, backup, verified);
                 }
                 catch (BackupException failure)
@@ -87,6 +88,18 @@ internal static class VerifyCommand
             if (json)
                 JsonDocuments.Print(terminal.Output, [.. documents], JsonDocuments.Readably.IReadOnlyListBackupDocument);
             return ExitCodes.MostSevere(codes);
+        }
+
+        private void Tell(ChoiceTrouble trouble)
+        {
+            if (trouble.Hint is null)
+            {
+                terminal.Warn(trouble.Message);
+                return;
+            }
+
+            terminal.Fail(trouble.Message, trouble.Hint);
+            codes.Add(trouble.Code);
         }
 
         /// <summary>What is gone without a trace is told once; whoever deleted it by hand need not hear of it for ever.</summary>

@@ -11,10 +11,10 @@ internal sealed record FileUser(int Process, string Command)
     public override string ToString() => $"{Process} ({Command})";
 }
 
-/// <summary>A process that holds a lock on a file.</summary>
+/// <summary>A process that holds a file.</summary>
 /// <param name="User">The process.</param>
 /// <param name="Files">What it has open, that file too.</param>
-internal sealed record LockHolder(FileUser User, IReadOnlyList<OpenedFile> Files);
+internal sealed record FileHolder(FileUser User, IReadOnlyList<OpenedFile> Files);
 
 /// <summary>A file that a process has open.</summary>
 /// <param name="Path">By which name, as this process would see it; without the system's remark that it was deleted.</param>
@@ -45,7 +45,7 @@ internal static class FileUsers
     }
 
     /// <summary>The other processes that hold a lock on a file. One whose descriptors may not be looked into stays unseen.</summary>
-    public static IReadOnlyList<LockHolder> HoldersOf(FileStatus file)
+    public static IReadOnlyList<FileHolder> HoldersOf(FileStatus file)
     {
         // By the inode alone: some file systems tell another device here than of the file itself. What is open then decides.
         var inode = $":{file.Inode}";
@@ -58,9 +58,17 @@ internal static class FileUsers
                 processes.Add(process);
         }
 
-        return [.. processes.Select(process => (Process: process, Files: FilesOf(process))).Where(holder => holder.Files.Exists(open => open.File.IsSameFileAs(file)))
-            .Select(holder => new LockHolder(new FileUser(holder.Process, CommandOf(holder.Process)), holder.Files))];
+        return HoldersOf(processes, open => open.File.IsSameFileAs(file));
     }
+
+    /// <summary>The other processes that have a file open which has no name any more. One that may not be looked into stays unseen.</summary>
+    /// <param name="path">The name that it had, absolute, links followed.</param>
+    public static IReadOnlyList<FileHolder> HoldersOfDeleted(string path) =>
+        HoldersOf(Processes().Where(process => process != Environment.ProcessId).Order(), open => open.IsDeleted && open.Path == path);
+
+    private static List<FileHolder> HoldersOf(IEnumerable<int> processes, Predicate<OpenedFile> isMeant) =>
+        [.. processes.Select(process => (Process: process, Files: FilesOf(process))).Where(holder => holder.Files.Exists(isMeant))
+            .Select(holder => new FileHolder(new FileUser(holder.Process, CommandOf(holder.Process)), holder.Files))];
 
     private static List<OpenedFile> FilesOf(int process)
     {
@@ -69,8 +77,8 @@ internal static class FileUsers
         {
             foreach (var descriptor in Directory.EnumerateFileSystemEntries($"/proc/{process}/fd"))
             {
-                // Of a program that opens and closes files, the same number may be another file's a moment later.
-                if (FileStatus.Of(descriptor) is { IsRegular: true } file && new FileInfo(descriptor).LinkTarget is { } name && FileStatus.Of(descriptor) is { } still && still.IsSameFileAs(file))
+                // Of a program that opens and closes files, the same number may be another file's a moment later, or nobody's.
+                if (FileStatus.Of(descriptor) is { IsRegular: true } file && NameOf(descriptor) is { } name && FileStatus.Of(descriptor) is { } still && still.IsSameFileAs(file))
                     opened.Add(name.EndsWith(Deleted, StringComparison.Ordinal) && file.Names == 0 ? new OpenedFile(file, name[..^Deleted.Length], IsDeleted: true) : new OpenedFile(file, name, IsDeleted: false));
             }
         }
@@ -80,6 +88,18 @@ internal static class FileUsers
         }
 
         return opened;
+    }
+
+    private static string? NameOf(string descriptor)
+    {
+        try
+        {
+            return new FileInfo(descriptor).LinkTarget;
+        }
+        catch (Exception closed) when (IoFailure.IsKnown(closed))
+        {
+            return null;
+        }
     }
 
     private static IEnumerable<int> Processes() => Directory.Exists("/proc")

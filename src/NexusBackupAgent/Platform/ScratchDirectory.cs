@@ -167,8 +167,7 @@ internal sealed class ScratchDirectory(string path) : IDisposable
 
     /// <summary>
     /// Where this process makes its files. In a directory of somebody else root goes there through an open handle: whatever
-    /// its owner puts in the place of the subdirectory, what root makes and deletes lies in root's own. Not so what SQLite opens:
-    /// it resolves the link and goes by the path, where that owner can lead it elsewhere.
+    /// its owner puts in the place of the subdirectory, what root makes, deletes and has SQLite open (<see cref="PathAsGiven"/>) lies in root's own.
     /// </summary>
     private string OwnSubdirectory()
     {

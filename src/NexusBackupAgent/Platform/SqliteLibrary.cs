@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
@@ -15,6 +17,7 @@ internal static class SqliteLibrary
     private static string Load()
     {
         Batteries_V2.Init();
+        PathAsGiven.Register();
         return raw.sqlite3_libversion().utf8_to_string();
     }
 }
@@ -28,8 +31,7 @@ internal static class PrivateCopy
     /// <summary>Immutable: SQLite needs no locks, writes nothing, and leaves no <c>-wal</c> or <c>-shm</c> beside it.</summary>
     public static SqliteConnection Open(string path)
     {
-        SqliteLibrary.Initialize();
-        var connection = new SqliteConnection($"Data Source=file:{Uri.EscapeDataString(path).Replace("%2F", "/", StringComparison.Ordinal)}?immutable=1;Mode=ReadOnly;Pooling=False");
+        var connection = Connection(path, SqliteOpenMode.ReadOnly, "&immutable=1");
         try
         {
             connection.Open();
@@ -42,6 +44,66 @@ internal static class PrivateCopy
             throw;
         }
     }
+
+    /// <summary>To be written to. SQLite finds its <c>-wal</c> or <c>-journal</c> beside it.</summary>
+    /// <returns>Not yet open.</returns>
+    public static SqliteConnection ForWriting(string path, SqliteOpenMode mode = SqliteOpenMode.ReadWrite) => Connection(path, mode, "");
+
+    private static SqliteConnection Connection(string path, SqliteOpenMode mode, string parameters)
+    {
+        SqliteLibrary.Initialize();
+        var address = $"file:{Uri.EscapeDataString(path).Replace("%2F", "/", StringComparison.Ordinal)}?vfs={PathAsGiven.Name}{parameters}";
+        return new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = address, Mode = mode, Pooling = false, DefaultTimeout = 1 }.ToString());
+    }
+}
+
+/// <summary>
+/// SQLite's own way to files, but for one step: it opens a path as it is given. Otherwise it follows links itself first, and
+/// goes by what it found from then on: out of an open directory under <c>/proc</c>, to a path on which somebody else may
+/// have put another directory meanwhile.
+/// </summary>
+internal static unsafe partial class PathAsGiven
+{
+    public const string Name = "as-given";
+
+    // struct sqlite3_vfs of version 3 on 64-bit systems, in words: the first two hold three numbers.
+    private const int Words = 21;
+    private const int NextWord = 2;
+    private const int NameWord = 3;
+    private const int FullPathWord = 8;
+
+    private const int Ok = 0; // SQLITE_OK
+    private const int CannotOpen = 14; // SQLITE_CANTOPEN
+
+    /// <summary>Once for the process; SQLite keeps what it is given.</summary>
+    public static void Register()
+    {
+        var usual = (nint*)Find(0);
+        var ours = (nint*)NativeMemory.Alloc(Words, (nuint)sizeof(nint));
+        new ReadOnlySpan<nint>(usual, Words).CopyTo(new Span<nint>(ours, Words));
+        ours[NextWord] = 0;
+        ours[NameWord] = Marshal.StringToCoTaskMemUTF8(Name);
+        ours[FullPathWord] = (nint)(delegate* unmanaged[Cdecl]<nint, byte*, int, byte*, int>)&FullPath;
+        if (Register((nint)ours, isDefault: 0) != Ok)
+            throw new InvalidOperationException("SQLite takes no other way to files");
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static int FullPath(nint vfs, byte* path, int room, byte* full)
+    {
+        var given = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(path);
+        if (given.Length >= room)
+            return CannotOpen;
+        given.CopyTo(new Span<byte>(full, room));
+        full[given.Length] = 0;
+        return Ok;
+    }
+
+    [LibraryImport("e_sqlite3", EntryPoint = "sqlite3_vfs_find")]
+    private static partial nint Find(nint name);
+
+    [LibraryImport("e_sqlite3", EntryPoint = "sqlite3_vfs_register")]
+    private static partial int Register(nint vfs, int isDefault);
 }
 
 /// <summary>SQLite's primary result codes that the agent tells apart, and their words.</summary>

@@ -106,6 +106,10 @@ internal readonly partial record struct SystemGroup(uint Id)
     /// <summary>Whether this process may give its files to it.</summary>
     public bool IsMine => FileOwner.CanGiveTo(this);
 
+    /// <summary>Whether its members may list a directory and open what is in it, if they are nobody else.</summary>
+    public bool MayLookInto(FileStatus directory) => directory.Mode.HasFlag(
+        directory.Group == Id ? UnixFileMode.GroupRead | UnixFileMode.GroupExecute : UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+
     /// <summary>Lets the group have an open file, in the place of the group that it has.</summary>
     /// <returns>Whether that went: root may, others only for a group of theirs.</returns>
     public bool TryTake(SafeFileHandle file) => ChangeOwner(file, Nobody, Id) == 0;

@@ -20,6 +20,9 @@ internal sealed record RestorePreview(
     /// <summary>What forbids to restore there; null when nothing does.</summary>
     public required BackupException? Obstacle { get; init; }
 
+    /// <summary>What was deleted there and lives on in programs: to stop them would be the end of it. Null: nothing did.</summary>
+    public HeldDeleted? HeldDeleted { get; init; }
+
     public RestoreCandidate Chosen => Plan.Candidates[0];
 
     /// <summary>How old the restored state would be: what was written since would be lost.</summary>
@@ -38,6 +41,7 @@ internal sealed record RestorePreview(
     public BackupException? Refusal => this switch
     {
         _ when Obstacle is { } obstacle => obstacle,
+        { HeldDeleted: { } held } => new BackupException(FailureKind.SourceBusy, $"'{Target.Location}' {held.Problem}", held.Mend),
         { NeedsForce: true } => NotForced(),
         { NeedsStop: true } => Target.InUse(Users),
         _ => Impossible,

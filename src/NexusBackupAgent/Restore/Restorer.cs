@@ -39,6 +39,7 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
             now)
         {
             Obstacle = target.Obstacle(Forbidden),
+            HeldDeleted = target.IsLive ? request.Source.Inspection.HeldDeleted : null,
         };
     }
 

@@ -45,6 +45,9 @@ internal sealed record Observation(
     /// <summary>What restores kept of the live source, newest first.</summary>
     public IReadOnlyList<string> SafetyCopies { get; init; } = [];
 
+    /// <summary>What was deleted at its place and lives on in programs; null: nothing.</summary>
+    public HeldDeleted? HeldDeleted { get; init; }
+
     /// <summary>Bytes of scratch space that the check of a backup needs, as the trial of a capture told; 0 when it streams, or when no trial succeeded.</summary>
     public long ScratchNeeded { get; init; }
 

@@ -50,6 +50,7 @@ internal sealed class Observer(VerifyOperation verifications, SourceTurns turns,
             SystemUser.Current.Name)
         {
             SafetyCopies = inspection.SafetyCopies,
+            HeldDeleted = sourceFailure is { Kind: FailureKind.SourceMissing } ? inspection.HeldDeleted : null,
             ScratchNeeded = scratchNeeded,
             IsRestored = state.Activity?.LastRunAt is { } lastRun && look.Reader.OperationsSince(source.Name, lastRun).Any(operation => operation.IsOverLive && operation.Succeeded),
             IsStoreBare = state.Store.IsBare,

@@ -31,6 +31,7 @@ internal static class SourceTrouble
 
     private static IReadOnlyList<string> Next(FailureKind kind, Observation seen, Commands commands) => kind switch
     {
+        _ when seen.HeldDeleted is { } held => [held.Rescue, .. seen.Ask(SourceQuestion.WhatIsThere), .. seen.CanRestore ? [commands.RestoreDryRun(seen.Source)] : (string[])[]],
         FailureKind.SourceMissing or FailureKind.SourceInvalid or FailureKind.SourceCorrupt when !seen.CanRestore =>
             [.. seen.Ask(SourceQuestion.WhatIsThere), .. seen.SafetyCopies.Take(1).Select(seen.Inspection.CheckCommand), commands.Of("list", seen.Source)],
         FailureKind.SourceBusy => [.. seen.Ask(SourceQuestion.WhoUsesIt), commands.Backup(seen.Source)],

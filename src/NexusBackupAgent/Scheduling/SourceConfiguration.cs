@@ -29,6 +29,14 @@ internal sealed record SourceConfiguration(
     RetryConfiguration Retry,
     Compression Compression)
 {
+    /// <summary>Where in the store its backups lie.</summary>
+    /// <param name="member">One of those that it finds, where it may find many; null: of all of them together.</param>
+    public string DirectoryOf(string? member = null)
+    {
+        var directory = Directory ?? Name;
+        return member is null ? directory : directory.Length == 0 ? member : $"{directory}/{member}";
+    }
+
     /// <summary>When its backups are read back.</summary>
     public VerifySchedule Verify { get; init; } = VerifySchedule.Standard;
 

@@ -69,9 +69,9 @@ internal sealed partial class SourceDiscovery(
         {
             return Ask<IReadOnlyCollection<string>>(group, async store =>
             {
-                var others = sources.Where(source => source != group).Select(source => Identify(source.Store, DirectoryOf(source))).ToHashSet(StringComparer.Ordinal);
-                return (await store.ListDirectoriesAsync(DirectoryOf(group), CancellationToken.None))
-                    .Where(name => name != "lost+found" && !others.Contains(Identify(group.Store, DirectoryOf(group, name)))).ToList();
+                var others = sources.Where(source => source != group).Select(source => Identify(source.Store, source.DirectoryOf())).ToHashSet(StringComparer.Ordinal);
+                return (await store.ListDirectoriesAsync(group.DirectoryOf(), CancellationToken.None))
+                    .Where(name => name != "lost+found" && !others.Contains(Identify(group.Store, group.DirectoryOf(name)))).ToList();
             }, silence: before);
         }
         catch (BackupException)
@@ -103,12 +103,6 @@ internal sealed partial class SourceDiscovery(
 
     private string Identify(string store, string directory) => places[store].Identify(directory);
 
-    private static string DirectoryOf(SourceConfiguration configured, string? member = null)
-    {
-        var directory = configured.Directory ?? configured.Name;
-        return member is null ? directory : directory.Length == 0 ? member : $"{directory}/{member}";
-    }
-
     private Bound Bind(SourceConfiguration configured, FoundSource source) =>
         known.GetValueOrDefault(source.Name) is { } bound && bound.Configured == configured && bound.Source == source
             ? bound
@@ -117,7 +111,7 @@ internal sealed partial class SourceDiscovery(
     private ScheduledSource Compose(SourceConfiguration configured, FoundSource found)
     {
         var source = configured.Settings.Open(found.Place, scratch, timeProvider, loggers);
-        var directory = DirectoryOf(configured, configured.Settings.IsGroup ? found.Name : null);
+        var directory = configured.DirectoryOf(configured.Settings.IsGroup ? found.Name : null);
         var store = stores[configured.Store].SharedWhile(() => configured.Settings.IsReadableByGroup(found.Place)); // a backup is never open to more than what it holds
         var catalog = new BackupCatalog(store, directory, found.Name, source.Kind, new ArtifactFormats(source.FormatOf), zone);
         var protectedSource = new ProtectedSource(

@@ -1,3 +1,5 @@
+using NexusBackupAgent.Platform;
+
 namespace NexusBackupAgent.Sources;
 
 /// <summary>What an operator asks of a source that is in trouble; a kind of source knows the command for the shell that answers.</summary>
@@ -28,6 +30,9 @@ internal interface ISourceInspection
     /// <summary>What restores over it kept of what was there before, newest first, as people find it.</summary>
     IReadOnlyList<string> SafetyCopies { get; }
 
+    /// <summary>What was deleted at its place and lives on in programs; null where nothing did, or nobody may see.</summary>
+    HeldDeleted? HeldDeleted { get; }
+
     /// <summary>Its own check as people know it: <c>PRAGMA integrity_check</c>.</summary>
     string CheckName { get; }
 
@@ -36,4 +41,15 @@ internal interface ISourceInspection
 
     /// <summary>The command that tells whether one of its <see cref="SafetyCopies"/> is whole.</summary>
     string CheckCommand(string safetyCopy);
+}
+
+/// <summary>What was deleted while programs have it open: it ends with the last of them.</summary>
+/// <param name="Users">The programs.</param>
+/// <param name="Rescue">The command that saves it, while they run.</param>
+internal sealed record HeldDeleted(IReadOnlyList<FileUser> Users, string Rescue)
+{
+    /// <summary>Follows what it is called.</summary>
+    public string Problem => $"was deleted and is still open in {RestoreTargetInUse.OpenIn(Users)}: what that wrote since the last backup is nowhere else";
+
+    public string Mend => $"before anything ends {(Users.Count > 1 ? "them" : "it")}, save it: {Rescue}; if that ends with ok, stop {(Users.Count > 1 ? "them" : "it")} and put the saved file in its place, instead of a backup ({Common.RunbookPage.Of("deleted", Common.Language.English)})";
 }

@@ -62,6 +62,12 @@ internal interface IStoreSettings
 
     /// <summary>What stands in the way of keeping backups there now.</summary>
     IEnumerable<ConfigurationProblem> Check();
+
+    /// <summary>What stands in the way of this user in the directory of one source: he has to list it, write there, and read what lies there.</summary>
+    /// <param name="directory">Inside the store, with forward slashes; empty for the store itself.</param>
+    /// <param name="mayGroupRead">Whether those that <see cref="IsShared"/> speaks of may read the source's backups.</param>
+    /// <param name="isBackup">Whether a name is that of a file which belongs to a backup.</param>
+    IEnumerable<ConfigurationProblem> CheckDirectory(string directory, bool mayGroupRead, Func<string, bool> isBackup) => [];
 }
 
 /// <summary>The kinds of stores that an agent has.</summary>

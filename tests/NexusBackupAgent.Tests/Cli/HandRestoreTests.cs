@@ -126,6 +126,31 @@ public sealed class HandRestoreTests : IDisposable
         Assert.Equal("8000", await SqliteSamples.SqlAsync(place.In("itsm.db"), "SELECT count(*) FROM incidents"));
     }
 
+    [SkippableTheory]
+    [InlineData("runbook.md")]
+    [InlineData("runbook.ja.md")]
+    public async Task What_was_deleted_under_its_application_is_saved_as_diagnose_says_and_put_back(string page)
+    {
+        await place.RunAsync("backup");
+        await using (var application = await SqliteSamples.HoldAsync(place.In("itsm.db"), "db.execute('PRAGMA wal_autocheckpoint=0')\ndb.execute(\"INSERT INTO incidents (title) VALUES ('newest')\")"))
+        {
+            foreach (var ending in (string[])["", "-wal", "-shm"])
+                File.Delete(place.In("itsm.db" + ending));
+            var save = (await place.RunAsync("diagnose", "--json")).Json[0].GetProperty("next")[0].GetString()!;
+            Assert.Contains($"process {application.Id} ", (await place.RunAsync("restore", "itsm", "--force")).Error, StringComparison.Ordinal);
+            Assert.True((await BashAsync("sudo() { \"$@\"; }; " + save)).ExitCode == 0);
+            await application.KillAsync();
+        }
+
+        var saved = Path.GetFileName(Assert.Single(Directory.GetDirectories(place.Path, "itsm.db.rescued.*")));
+        var putBack = Block(page, "saved=").Replace("itsm.db.rescued.XXXXXX/itsm_nexus.db", saved + "/itsm.db", StringComparison.Ordinal);
+        var (first, second) = (await BashAsync(putBack), await BashAsync(putBack));
+
+        Assert.True(first.ExitCode == 0, first.Error);
+        Assert.NotEqual(0, second.ExitCode); // it is in place already
+        Assert.Equal("5001", await SqliteSamples.SqlAsync(place.In("itsm.db"), "SELECT count(*) FROM incidents"));
+    }
+
     /// <summary>A block of the page with the reader's own paths, backup and owner in it, and nothing else changed.</summary>
     private string Block(string page, string line)
     {

@@ -42,6 +42,22 @@ public sealed class PrivateFilesTests : IDisposable
         Assert.Equal(database == "600", (await CheckAsync()).Contains("its own group may not read it", StringComparison.Ordinal));
     }
 
+    [SkippableFact]
+    public async Task A_directory_that_was_made_while_the_database_was_private_is_told_once_it_is_not()
+    {
+        Need.Root();
+        await EditAsync("path: backups", "path: backups, group: games");
+        await EditAsync("directory: .", "directory: itsm");
+        await BackUpAsync("600");
+        await Shell.BashAsync($"cd '{place.Path}' && chmod 640 itsm.db && chmod 711 backups");
+
+        var told = Assert.Single((await CheckAsync()).Split('\n'), line => line.Contains("may not look into", StringComparison.Ordinal));
+        await DoAsync(told);
+
+        Assert.DoesNotContain("may not look into", await CheckAsync(), StringComparison.Ordinal);
+        Assert.Equal("750 games", await ModesAsync("backups/itsm", "-type d", "%m %g"));
+    }
+
     /// <summary>A disk that is mounted late, and a mode that changes under the running agent.</summary>
     [SkippableFact]
     public async Task Each_run_of_the_agent_asks_anew_whether_the_group_may_read()

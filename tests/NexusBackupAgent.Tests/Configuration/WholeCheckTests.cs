@@ -117,5 +117,35 @@ public sealed class WholeCheckTests
         Assert.Contains("there is no user 'no-such-user'", await Child.RunAsync("command-with-errors", "now", place.Path, "check-config", "--as", "no-such-user"), StringComparison.Ordinal);
     }
 
+    /// <summary>What root made in the store while it tried things out, the service can neither list nor read nor write.</summary>
+    [SkippableTheory]
+    [InlineData("chmod 700 backups/itsm", "may not be listed", "is not writable by this user")]
+    [InlineData("chmod 755 backups/itsm", "4 files of backups in", "is not writable by this user")]
+    [InlineData("chown nobody: backups/itsm; chmod 000 backups/itsm", "may not be listed", "is not writable by this user")]
+    [InlineData("chown nobody: backups/itsm", "4 files of backups in")]
+    [InlineData("chown -R nobody: backups/itsm; chmod 000 backups/itsm/*.sha256", "1 file of backups in")]
+    [InlineData("chown -R nobody: backups/itsm; touch backups/itsm/notes; chmod 600 backups/itsm/notes")]
+    public async Task As_the_service_s_user_it_looks_into_the_directories_of_the_sources(string setup, params string[] expected)
+    {
+        Need.Root();
+        using var place = Workplace.WithDatabase();
+        await File.WriteAllTextAsync(place.Configuration, (await File.ReadAllTextAsync(place.Configuration)).Replace("directory: .", "directory: itsm", StringComparison.Ordinal));
+        Assert.Equal(0, (await place.RunAsync("backup")).Code);
+        await Shell.BashAsync($"cd '{place.Path}'; chmod 711 .; chmod 644 nexus-backup.yml itsm.db; chown nobody: backups backups/.nexus-backup-store; chown -R nobody: state; {setup}");
+
+        var first = await ToldAsync();
+        for (var told = first; told.Count > 0; told = (await ToldAsync()) is var next && next.SequenceEqual(told) ? throw new InvalidOperationException(told[0]) : next)
+        {
+            foreach (var problem in told) // as it is printed, by root
+                await Shell.BashAsync("sudo() { \"$@\"; }; " + problem[problem.IndexOf("sudo ", StringComparison.Ordinal)..]);
+        }
+
+        Assert.Equal(expected.Length, first.Count);
+        Assert.All(expected, part => Assert.Contains(first, problem => problem.Contains(part, StringComparison.Ordinal)));
+
+        async Task<List<string>> ToldAsync() =>
+            [.. (await Child.RunAsync("command-with-errors", "now", place.Path, "check-config", "--as", "nobody")).Split('\n').Where(line => line.StartsWith("error: ", StringComparison.Ordinal))];
+    }
+
     private static IReadOnlyList<ConfigurationProblem> Check(SampleFile file) => ConfigurationFile.Check(file.Path, TimeZoneInfo.Utc, AgentKinds.Shipped, Now);
 }

@@ -317,6 +317,30 @@ public sealed class HostileDirectoryTests : IDisposable
         Assert.Equal(before, await OutsideAsync());
     }
 
+    /// <summary>The owner of the scratch space leads to root's other database whatever path SQLite goes by: it is neither written to, nor taken for the copy.</summary>
+    [SkippableTheory]
+    [InlineData("wal", "")]
+    [InlineData("delete", "; db.execute('PRAGMA cache_size=5'); db.execute('PRAGMA cache_spill=5'); db.execute('BEGIN'); db.execute(\"UPDATE t SET note = hex(randomblob(60))\"); os.sync()")]
+    public async Task Sqlite_works_on_roots_copies_in_scratch_space_that_somebody_else_swaps_all_the_time(string journalMode, string unfinished)
+    {
+        Need.Root();
+        await SqliteSamples.SqlAsync(roots["app.db"], $"PRAGMA journal_mode = {journalMode}; CREATE TABLE t (id INTEGER PRIMARY KEY, note TEXT); WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) INSERT INTO t SELECT i, 'x' FROM n");
+        await SqliteSamples.SqlAsync(roots["other.db"], "PRAGMA journal_mode = wal; CREATE TABLE other (x)");
+        var killed = await SqliteSamples.HoldAsync(roots["app.db"], $"db.execute('PRAGMA wal_autocheckpoint=0'); db.execute(\"INSERT INTO t (note) VALUES ('later')\"){unfinished}");
+        await killed.KillAsync();
+        var before = await OutsideAsync();
+        await Shell.BashAsync($"mkdir '{temp.Path}/scratch'; chown {Attacker} '{temp.Path}/scratch'; chmod 711 '{temp.Path}'");
+        // One moment root's own lies there, the next a directory that gives root's other database each name that is in use.
+        var swap = $"cd '{temp.Path}/scratch'; for d in nexus-backup-*; do case $d in *.lock|*.own) continue;; esac; "
+            + $"if [ -d $d.own ]; then rm -rf $d; mv $d.own $d; elif [ -d $d ]; then mv $d $d.own; mkdir $d; for f in $(ls $d.own); do ln -s '{roots["other.db"]}' $d/$f; done; chown -h {Attacker} $d; fi; done; true";
+
+        var (said, calls) = await Child.RunAgainstAsync(swap, temp["scratch"], "snapshot-rows", roots["app.db"], temp["scratch"]);
+
+        Assert.Contains(calls, call => call.Contains(".scratch", StringComparison.Ordinal));
+        Assert.Equal("2001", said);
+        Assert.Equal(before, await OutsideAsync());
+    }
+
     [SkippableFact]
     public async Task Leftovers_that_are_links_have_root_remove_nothing()
     {

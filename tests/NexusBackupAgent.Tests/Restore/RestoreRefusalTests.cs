@@ -60,7 +60,16 @@ public sealed class RestoreRefusalTests
             await using var user = await SqliteSamples.HoldAsync(bench.Database, "db.execute('SELECT 1 FROM t').fetchall()");
             File.Delete(bench.Database);
 
-            Assert.Contains($"open in process {user.Id} (", (await bench.RefusalAsync()).Message, StringComparison.Ordinal);
+            foreach (var before in (string[])["", "true"]) // a command that stops the program would be the end of its rows
+            {
+                bench.Settings = RestoreSettings.None with { Before = before.Length > 0 ? [[before]] : [] };
+                var refusal = await bench.RefusalAsync();
+                Assert.Contains($"open in process {user.Id} (", refusal.Message, StringComparison.Ordinal);
+                Assert.Contains("save it: sudo sh -euc ", refusal.Hint, StringComparison.Ordinal);
+            }
+
+            await user.KillAsync();
+            await bench.RestoreAsync();
         }
     }
 

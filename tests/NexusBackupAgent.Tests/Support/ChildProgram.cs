@@ -68,6 +68,21 @@ internal static class ChildProgram
                     await using var snapshot = await source.OpenSnapshotAsync(CancellationToken.None);
                     await snapshot.CopyToAsync(Stream.Null, CancellationToken.None);
                 });
+            case ["snapshot-rows", var database, var scratch]:
+                return await TellAsync(
+                    async () =>
+                    {
+                        using var space = new ScratchDirectory(scratch);
+                        var source = new SqliteSource(database, space, TimeSpan.FromSeconds(1), TimeProvider.System);
+                        await using var snapshot = await source.OpenSnapshotAsync(CancellationToken.None);
+                        var copy = space.NewFile();
+                        await using (var file = new FileStream(copy, FileMode.Open, FileAccess.Write))
+                            await snapshot.CopyToAsync(file, CancellationToken.None);
+                        using var connection = PrivateCopy.Open(copy);
+                        using var command = connection.CreateCommand();
+                        command.CommandText = "SELECT count(*) FROM t";
+                        return $"{command.ExecuteScalar()}";
+                    });
             case ["take-lock", var state]:
                 return await TellAsync(() => Task.Run(() => RunLock.TryAcquire(state, "itsm")?.Dispose()));
             case ["hold-lock", var state, var source]:
@@ -139,12 +154,17 @@ internal static class ChildProgram
             throw new BackupException(failure.Kind, failure.Message, failure.Hint);
     }
 
-    private static async Task<int> TellAsync(Func<Task> action, string done = "ok")
+    private static Task<int> TellAsync(Func<Task> action, string done = "ok") => TellAsync(async () =>
+    {
+        await action();
+        return done;
+    });
+
+    private static async Task<int> TellAsync(Func<Task<string>> answer)
     {
         try
         {
-            await action();
-            Console.WriteLine(done);
+            Console.WriteLine(await answer());
         }
         catch (BackupException failure)
         {

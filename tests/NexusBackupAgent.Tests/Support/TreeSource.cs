@@ -285,6 +285,8 @@ internal sealed class TreeInspection(string directory) : ISourceInspection
 
     public IReadOnlyList<string> SafetyCopies => [];
 
+    public HeldDeleted? HeldDeleted => null;
+
     public string CheckName => "seals";
 
     public string? CommandFor(SourceQuestion question) => question == SourceQuestion.WhatIsThere ? ToolProcess.Line(["ls", "-l", directory]) : null;

@@ -157,6 +157,8 @@ internal sealed class OpenDatabase : IDisposable
         }
         catch (FileNotFoundException missing)
         {
+            if (DeletedDatabase.Find(path) is { } held)
+                throw new BackupException(FailureKind.SourceMissing, $"database '{path}' {held.Problem}", held.Mend, missing);
             throw new BackupException(
                 FailureKind.SourceMissing,
                 $"database '{path}' does not exist",

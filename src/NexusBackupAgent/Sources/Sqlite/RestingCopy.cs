@@ -94,10 +94,9 @@ internal static class RestingCopy
     /// <returns>How long it is now.</returns>
     private static long Merge(string copy, string path, CancellationToken cancellationToken)
     {
-        SqliteLibrary.Initialize();
         try
         {
-            using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = copy, Mode = SqliteOpenMode.ReadWrite, Pooling = false, DefaultTimeout = 1 }.ToString());
+            using var connection = PrivateCopy.ForWriting(copy);
             connection.Open();
             using var stop = cancellationToken.Register(() => raw.sqlite3_interrupt(connection.Handle));
             using var command = connection.CreateCommand();

@@ -31,6 +31,8 @@ internal sealed class SqliteInspection(string path, IReadOnlyList<string> compan
         }
     }
 
+    public HeldDeleted? HeldDeleted => DeletedDatabase.Find(path);
+
     public string CheckName => Check;
 
     public string? CommandFor(SourceQuestion question) => question switch

@@ -145,7 +145,7 @@ internal sealed record HiddenWal(string Problem, string Mend)
         _ => null,
     };
 
-    private static HiddenWal? OfHolder(OpenDatabase database, LockHolder holder)
+    private static HiddenWal? OfHolder(OpenDatabase database, FileHolder holder)
     {
         var names = holder.Files.Where(open => open.File.IsSameFileAs(database.Status)).Select(open => open.Path).ToHashSet(StringComparer.Ordinal);
         var wal = holder.Files.FirstOrDefault(open => open.Path.EndsWith("-wal", StringComparison.Ordinal)
@@ -177,7 +177,7 @@ internal sealed record HiddenWal(string Problem, string Mend)
             : new HiddenWal($"is in WAL mode and has {database.Status.Names} names (hard links): whether a -wal with committed data lies beside another one can't be seen", $"configure the path that its program opens, and remove the other names (find / -xdev -samefile '{path}')");
     }
 
-    private static bool HasWal(OpenDatabase database, LockHolder holder) => holder.Files.Any(open => IsOurs(database, open.File));
+    private static bool HasWal(OpenDatabase database, FileHolder holder) => holder.Files.Any(open => IsOurs(database, open.File));
 
     private static bool IsOurs(OpenDatabase database, FileStatus file) => database.Wal is { } wal && FileStatus.Of(wal) is { } ours && ours.IsSameFileAs(file);
 

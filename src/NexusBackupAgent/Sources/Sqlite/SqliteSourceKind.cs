@@ -125,7 +125,7 @@ internal sealed record SqliteSettings(ISourceKind Kind, string Name, string Path
         }
         catch (FileNotFoundException)
         {
-            return ("the database does not exist", "check the path, and that its disk is mounted");
+            return DeletedDatabase.Find(database) is { } held ? ($"the database {held.Problem}", held.Mend) : ("the database does not exist", "check the path, and that its disk is mounted");
         }
         catch (Exception refused) when (IoFailure.IsKnown(refused))
         {

@@ -47,7 +47,7 @@ internal sealed class SqliteSpecimen : ISpecimen
     {
         try
         {
-            using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = database, Pooling = false }.ToString());
+            using var connection = PrivateCopy.ForWriting(database, SqliteOpenMode.ReadWriteCreate);
             connection.Open();
             using var command = connection.CreateCommand();
             command.CommandText = sql;

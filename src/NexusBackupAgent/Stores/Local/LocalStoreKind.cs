@@ -52,8 +52,63 @@ internal sealed class LocalStoreKind : IStoreKind
                 yield return Warning(GroupKey, Group!, $"the user {SystemUser.Current.Name} is not in that group and can't give it its backups", $"sudo usermod --append --groups '{Group}' {SystemUser.Current.Name}, then start the agent again");
         }
 
+        public IEnumerable<ConfigurationProblem> CheckDirectory(string directory, bool mayGroupRead, Func<string, bool> isBackup)
+        {
+            var (place, me) = (System.IO.Path.Combine(Path, directory), SystemUser.Current.Name);
+            if (!Directory.Exists(place))
+                yield break; // the first run makes it
+            if (directory.Length > 0 && DirectoryCheck.Find(place, "the source's directory in the store") is var (problem, mend))
+                yield return Error(place, problem, mend);
+            if (UnreadableFiles.In(place, isBackup) is not { } unreadable)
+                yield return Error(place, $"the directory may not be listed by this user, {me}", $"sudo chown {me} '{place}' && sudo chmod u+rwx '{place}'");
+            else if (unreadable is [var first, ..])
+                yield return Error(first, $"{unreadable.Count} file{(unreadable.Count == 1 ? "" : "s")} of backups in '{place}' may not be read by this user, {me}", $"sudo find '{place}' -maxdepth 1 -type f -name '*_????????_??????*' -exec chown {me} {{}} + -exec chmod u+rw {{}} +");
+            if (mayGroupRead && Readers is { } readers && FileStatus.Of(place) is { } status && !readers.MayLookInto(status))
+                yield return Warning(GroupKey, Group!, $"that group may not look into '{place}', which was made when the database was not to be read by its own group", $"sudo chgrp '{Group}' '{place}' && sudo chmod g=rx '{place}'");
+        }
+
+        private ConfigurationProblem Error(string value, string problem, string mend) => new(KeyPath.Join("stores", Name, "path"), Line: 0, value, problem, mend);
+
         private ConfigurationProblem Warning(string key, string value, string problem, string mend) =>
             new(KeyPath.Join("stores", Name, key), Line: 0, value, problem, mend, IsError: false);
+    }
+}
+
+/// <summary>Files that this user may not read: another one made them.</summary>
+internal static class UnreadableFiles
+{
+    /// <returns>In ordinal order; null when the directory may not be listed.</returns>
+    public static IReadOnlyList<string>? In(string directory, Func<string, bool> isMeant)
+    {
+        try
+        {
+            return [.. Directory.EnumerateFiles(directory).Where(file => isMeant(Path.GetFileName(file)) && !IsReadable(file)).Order(StringComparer.Ordinal)];
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return null;
+        }
+        catch (IOException)
+        {
+            return []; // who works there is told why
+        }
+    }
+
+    private static bool IsReadable(string file)
+    {
+        try
+        {
+            RegularFile.OpenRead(file).Dispose();
+            return true;
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return false;
+        }
+        catch (IOException)
+        {
+            return true; // gone, or no file: told elsewhere
+        }
     }
 }
 
