@@ -8,7 +8,7 @@ namespace NexusBackupAgent.EndToEndTests.Paging;
 internal sealed partial class Stage
 {
     // Far beyond what any step takes; a failed test says what was told by then.
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Patience = Tempo.Of(TimeSpan.FromMinutes(5));
 
     private readonly PagingDesk desk;
 

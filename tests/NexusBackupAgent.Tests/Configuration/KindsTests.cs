@@ -17,7 +17,7 @@ public sealed class KindsTests
         var (configuration, problems) = Load(file);
         Assert.Empty(problems);
 
-        using var agent = Agent.Open(configuration!, TimeProvider.System, NullLoggerFactory.Instance);
+        using var agent = Agent.Open(configuration!, Some.Clock, NullLoggerFactory.Instance);
         agent.Roster.Refresh();
 
         Assert.Equal(

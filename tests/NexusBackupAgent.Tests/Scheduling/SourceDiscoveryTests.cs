@@ -134,7 +134,7 @@ public sealed class SourceDiscoveryTests : IDisposable
         Directory.CreateDirectory(PathOf("backups"));
         var (configuration, problems) = file.Load();
         Assert.True(configuration is not null, string.Join('\n', problems));
-        agent = Agent.Open(configuration, TimeProvider.System, log);
+        agent = Agent.Open(configuration, Some.Clock, log);
     }
 
     private IReadOnlyList<ScheduledSource> Refresh()
