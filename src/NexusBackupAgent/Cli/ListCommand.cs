@@ -24,7 +24,7 @@ internal static class ListCommand
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            using var session = context.OpenAgent(parsed);
+            using var session = await context.OpenAgentAsync(parsed);
             var isAway = await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
             var sources = SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(name) is { } only ? [only] : []);
             var listed = new List<(BackupCatalog Catalog, Backup Backup, string? FullBecause)>();

@@ -35,7 +35,7 @@ internal static class StatusCommand
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            using var session = context.OpenAgent(parsed, needsState: true);
+            using var session = await context.OpenAgentAsync(parsed, needsState: true);
             var look = await session.Agent.States.ReadAsync(cancellationToken);
             var sources = new List<SourceState>();
             var isCheck = parsed.GetValue(check);

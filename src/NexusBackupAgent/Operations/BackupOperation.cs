@@ -101,7 +101,15 @@ internal sealed partial class BackupOperation(OperationRunner runner, BackupRunn
         ProtectedSource source, string schedule, BackupType type, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
         if (marks is not null)
-            await marks.RequireAsync(source.Catalog.Store, () => journal.LastSuccessOfEach(OperationKind.Backup).ContainsKey(source.Name), cancellationToken);
+        {
+            await source.Catalog.AskAsync(async () =>
+            {
+                await marks.RequireAsync(source.Catalog.Store, () => journal.LastSuccessOfEach(OperationKind.Backup).ContainsKey(source.Name), cancellationToken);
+                return true;
+            });
+        }
+
+        await source.AskAsync(() => Task.FromResult(source.Source.Inspection.Exists)); // else a run keeps its place at work until its time is over
         return await backups.RunAsync(source, schedule, type, progress, cancellationToken);
     }
 

@@ -120,9 +120,15 @@ internal sealed class OperationRunner(SourceTurns turns, OperationJournal journa
 
     /// <summary>Does work within the source's time limit; whatever it fails by, a <see cref="BackupException"/> says it.</summary>
     /// <param name="broke">Told of what nobody foresaw: only here is its stack trace still known.</param>
+    /// <param name="leave">Leaves work that hangs, and says more of it than that; null from it: the work ended after all.</param>
     /// <exception cref="BackupException">It failed, was stopped, or took too long (<see cref="FailureKind.TimedOut"/>).</exception>
     public Task<T> WithinLimitAsync<T>(
-        ProtectedSource source, OperationWords words, Func<CancellationToken, Task<T>> work, Action<Exception> broke, CancellationToken cancellationToken) =>
+        ProtectedSource source,
+        OperationWords words,
+        Func<CancellationToken, Task<T>> work,
+        Action<Exception> broke,
+        CancellationToken cancellationToken,
+        Func<Task, BackupException, Task<BackupException?>>? leave = null) =>
         ForeseenAsync(
             words,
             async () =>
@@ -133,11 +139,15 @@ internal sealed class OperationRunner(SourceTurns turns, OperationJournal journa
                 if (!watched.IsCompleted)
                 {
                     var isExceeded = limit.IsExceeded;
-                    turns.Hangs(source.Name, watched);
-                    throw new BackupException(
+                    var hung = new BackupException(
                         isExceeded ? FailureKind.TimedOut : FailureKind.Interrupted,
                         $"{words.Name} {(isExceeded ? $"exceeded its time limit of {source.TimeLimit}" : "was told to stop")} and has not stopped within {Patience.ToStop.TotalSeconds:0} s, probably because a disk does not answer; this agent begins nothing else of the source until it does",
                         $"see which disk does not answer (cat /proc/{Environment.ProcessId}/task/*/wchan; df; dmesg | tail), and mount it again; if that does not help, restart the agent");
+                    if ((leave is null ? hung : await leave(watched, hung)) is { } left)
+                    {
+                        turns.Hangs(source.Name, watched);
+                        throw left;
+                    }
                 }
 
                 try

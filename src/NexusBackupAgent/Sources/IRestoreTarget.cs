@@ -24,6 +24,9 @@ internal interface IRestoreTarget
     /// <summary>How safety copies are called there, for people.</summary>
     string SafetyForm { get; }
 
+    /// <summary>How what a restore had not finished is called there, for people.</summary>
+    string UnfinishedForm { get; }
+
     /// <summary>Who has it open.</summary>
     IReadOnlyList<FileUser> Users();
 

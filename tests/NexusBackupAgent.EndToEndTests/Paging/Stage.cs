@@ -24,6 +24,10 @@ internal sealed partial class Stage
 
     public RunningAgent Agent { get; }
 
+    /// <summary>Has Prometheus ask somebody else in the agent's name.</summary>
+    /// <param name="address">host:port.</param>
+    public void ScrapeInstead(string address) => desk.Scrape(Name, address);
+
     /// <summary>Starts an agent, has it scraped, and plays.</summary>
     public static async Task PlayAsync(Scenario scenario, PagingDesk desk)
     {

@@ -13,6 +13,9 @@ internal sealed partial class UnfinishedFiles(FilePlace place, IReadOnlyList<str
 {
     private const string Ending = ".restoring";
 
+    /// <summary>For people.</summary>
+    public string Form => Path.Combine(place.Directory, $".{place.Name}.*{Ending}");
+
     /// <summary>An empty file, which only this user may read.</summary>
     public string New()
     {
