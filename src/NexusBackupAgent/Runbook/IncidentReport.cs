@@ -23,9 +23,9 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
         var lines = new List<string>
         {
             In(Title),
-            In(new("■ Occurred: ", "■ 発生日時: ")) + OccurredOf(incident, language),
+            In(new("■ Occurred: ", "■ 発生日時: ")) + OccurredOf(incident, language) + In(ValueText.TimesIn(zone)),
             In(new("■ Kind: ", "■ 障害種別: ")) + KindsOf(incident, language),
-            In(new("■ Last good backup: ", "■ 最終正常バックアップ: ")) + (incident.LastGood is { } good ? ValueText.Minute(good, zone) : In(incident.IsBeyondRpo is null ? ValueText.Unreadable : new("none", "なし"))),
+            In(new("■ Last good backup: ", "■ 最終正常バックアップ: ")) + (incident.LastGood is { } good ? ValueText.Minute(good, zone) : In(incident.IsBeyondRpo is null ? ValueText.Unreadable : incident.State.Store.IsAnother ? ValueText.NotHere : new("none", "なし"))),
             In(new("■ RPO: ", "■ RPO影響: ")) + In(RpoOf(incident)),
             In(new("■ Disk used: ", "■ ディスク使用率: ")) + (incident.DiskUsedRatio is { } ratio ? ValueText.Percent(ratio) : In(new("unknown", "不明"))),
             In(new("■ Done so far:", "■ 実施済み対応:")),
@@ -44,6 +44,8 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
         IncidentKind.Disk => new("disk full", "ディスク容量不足"),
         IncidentKind.Retention => new("old backups not deleted", "古いバックアップ未削除"),
         IncidentKind.Manual => new("manual backup failed", "手動バックアップ失敗"),
+        IncidentKind.Drill => new("other (restore drill failed)", "その他（リストア訓練失敗）"),
+        IncidentKind.AnotherStore => new("other (not the store that its backups were kept in)", "その他（バックアップを保存してきた格納先ではない）"),
         IncidentKind.Lost => new("other (backups lost)", "その他（バックアップ消失）"),
         IncidentKind.Agent => new("other (agent stopped)", "その他（サービス停止）"),
         IncidentKind.Restore => new("restore failed", "リストア失敗"),
