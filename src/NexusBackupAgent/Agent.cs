@@ -68,7 +68,10 @@ internal sealed partial class Agent : IDisposable
     public SourceRoster Roster { get; }
 
     public BackupOperation Backups => field ??= new BackupOperation(
-        runner, new BackupRunner(new BackupCapture(new SpaceGuard(scratch), examiner, TimeProvider), examiner, TimeProvider), marks, Journal, loggers.CreateLogger<BackupOperation>());
+        runner, new BackupRunner(new BackupCapture(new SpaceGuard(scratch), examiner, TimeProvider), examiner, TimeProvider), marks, Journal, loggers.CreateLogger<BackupOperation>())
+    {
+        SourcesIn = store => Roster.Current.Where(source => source.Source.Catalog.Store.Name == store).Select(source => source.Name),
+    };
 
     public ReplacementOperation Replacements => field ??= new ReplacementOperation(Backups, Journal, TimeProvider, loggers.CreateLogger<ReplacementOperation>());
 

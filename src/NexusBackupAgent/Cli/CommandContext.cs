@@ -59,7 +59,7 @@ internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvide
     public string FindConfiguration(ParseResult command)
     {
         if (command.GetValue(Config) is { } given)
-            return Resolve(given);
+            return terminal.Configuration = Resolve(given);
         string[] places = [Path.Combine(directory, FileName), SystemFile];
         return places.FirstOrDefault(File.Exists) ?? throw new BackupException(
             FailureKind.Configuration,
@@ -123,6 +123,7 @@ internal sealed class CommandSession : IDisposable
         {
             var agent = Agent.Open(configuration, timeProvider, created, evenWithoutJournal: true);
             agent.Roster.Refresh();
+            agent.Turns.Waiting = (source, most) => terminal.Warn($"{agent.Turns.Busy(source).Message}; waiting for its end, {SpanText.Limit(most).English} at most");
             return new CommandSession(agent, created);
         }
         catch
