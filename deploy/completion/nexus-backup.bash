@@ -8,7 +8,7 @@ _nexus_backup() {
     [[ $word == "=" ]] && word=''
     [[ $before == "=" ]] && before="${COMP_WORDS[COMP_CWORD - 2]}"
     case $before in
-        -c | --config | --to | --directory)
+        -c | --config | --to | --directory | --textfile)
             compopt -o filenames 2>/dev/null
             if [[ $before == --directory ]]; then mapfile -t COMPREPLY < <(compgen -d -- "$word"); else mapfile -t COMPREPLY < <(compgen -f -- "$word"); fi
             return

@@ -54,6 +54,9 @@ internal sealed partial class Agent : IDisposable
 
     public TimeProvider TimeProvider { get; }
 
+    /// <summary>How the next command is written.</summary>
+    public Commands Commands => new(Configuration.File);
+
     /// <summary>By name.</summary>
     public IReadOnlyDictionary<string, IBackupStore> Stores { get; }
 
@@ -73,6 +76,9 @@ internal sealed partial class Agent : IDisposable
         SourcesIn = store => Roster.Current.Where(source => source.Source.Catalog.Store.Name == store).Select(source => source.Name),
     };
 
+    /// <summary>Where an agent is to run, its scheduler enters the sources.</summary>
+    public SourceRegister? Register => Configuration.HasAgent ? null : field ??= new SourceRegister(Backups, Journal, Configuration.TimeZone);
+
     public ReplacementOperation Replacements => field ??= new ReplacementOperation(Backups, Journal, TimeProvider, loggers.CreateLogger<ReplacementOperation>());
 
     public VerifyOperation Verifications => field ??= new VerifyOperation(runner, examiner, Journal, loggers.CreateLogger<VerifyOperation>());
@@ -90,7 +96,7 @@ internal sealed partial class Agent : IDisposable
         runner, new SelfTest(verifier.VerifyAsync, SelfTestPartsOf(Configuration), scratch, TimeProvider), TimeProvider, loggers.CreateLogger<SelfTestOperation>());
 
     /// <summary>How the agent and its sources are.</summary>
-    public StateReader States => field ??= new StateReader(Journal, RestoreHistory, Stores, marks, Configuration.StateDirectory, TimeProvider);
+    public StateReader States => field ??= new StateReader(Journal, RestoreHistory, Stores, marks, Configuration.StateDirectory, TimeProvider) { ExpectsAgent = Configuration.HasAgent };
 
     /// <summary>Looks at a source as the runbook does.</summary>
     public Observer Observer => field ??= new Observer(Verifications, Turns, Configuration.ScratchDirectory, TimeProvider);

@@ -30,6 +30,8 @@ internal static partial class AgentHost
     public static async Task RunAsync(
         AgentConfiguration configuration, TimeProvider timeProvider, ILoggerFactory loggers, Action<Uri>? listening, CancellationToken cancellationToken)
     {
+        if (!configuration.HasAgent)
+            throw new BackupException(FailureKind.Configuration, $"no agent is to run on '{configuration.File}', which says agent: none", "leave the schedules to cron or a timer (nexus-backup backup --schedule NAME), or take agent: none out of the file");
         var startedAt = timeProvider.GetUtcNow();
         var logger = loggers.CreateLogger("NexusBackupAgent.AgentHost");
         using var alone = await RunLock.AcquireAsync(configuration.StateDirectory, RunLock.Agent, LockPatience, timeProvider, cancellationToken) ?? throw new BackupException(
@@ -38,7 +40,10 @@ internal static partial class AgentHost
         agent.Scheduler.FindSources(); // before the first scrape: a source that is missing from it would seem to be gone
         foreach (var shared in SourcePlaces.CheckShared(configuration))
             DatabaseShared(logger, shared.Value!, shared.Problem, shared.Mend);
-        await using var app = Build(agent, startedAt, loggers);
+        if (configuration is { IsSecure: false, Listen.IsLoopback: false })
+            HttpInsecure(logger, configuration.Listen);
+        using var web = new WebServer(agent, startedAt, loggers, cancellationToken);
+        await using var app = web.Build();
         await StartAsync(app, configuration, cancellationToken);
 
         var address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
@@ -49,28 +54,9 @@ internal static partial class AgentHost
         var selfTests = agent.SelfTests.RunDailyAsync(cancellationToken);
         await agent.Scheduler.RunAsync(cancellationToken);
         await selfTests;
+        await web.Runs.WhenIdleAsync();
         await app.StopAsync(CancellationToken.None);
         AgentStopped(logger);
-    }
-
-    private static WebApplication Build(Agent agent, DateTimeOffset startedAt, ILoggerFactory loggers)
-    {
-        // Empty: neither environment variables nor files in the working directory configure this server.
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Services.AddSingleton(loggers);
-        builder.Services.AddRoutingCore();
-        MetricsEndpoint.AddCompression(builder.Services);
-        builder.WebHost.UseKestrelCore();
-        builder.WebHost.UseUrls(agent.Configuration.Listen.ToString());
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
-
-        var app = builder.Build();
-        app.UseResponseCompression();
-        app.UseRouting();
-        MetricsEndpoint.Map(app, new AgentMetrics(agent.Roster, agent.States, agent.Scheduler, startedAt));
-        HealthEndpoint.Map(app, agent);
-        app.MapGet("/", (RequestDelegate)(context => context.Response.WriteAsync("Nexus Backup Agent\n/metrics\n/api/v1/health\n", context.RequestAborted)));
-        return app;
     }
 
     private static async Task StartAsync(WebApplication app, AgentConfiguration configuration, CancellationToken cancellationToken)
@@ -94,6 +80,9 @@ internal static partial class AgentHost
 
     [LoggerMessage(EventId = 4, EventName = "compression_engine", Level = LogLevel.Information, Message = "compression by {Engine}")]
     private static partial void CompressionBy(ILogger logger, string engine);
+
+    [LoggerMessage(EventId = 5, EventName = "http_insecure", Level = LogLevel.Warning, Message = "{Address} is plain HTTP for other hosts: whoever is on the way reads what goes over it. Next: listen on https with a certificate (nexus-backup certificate), unless a proxy or the network itself protects it")]
+    private static partial void HttpInsecure(ILogger logger, Uri address);
 
     [LoggerMessage(EventId = 3, EventName = "database_shared", Level = LogLevel.Warning, Message = "{Path}: {Problem}. Next: {Mend}")]
     private static partial void DatabaseShared(ILogger logger, string path, string problem, string mend);

@@ -1,3 +1,4 @@
+using NexusBackupAgent.Access;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Hooks;
@@ -35,7 +36,23 @@ internal static class ConfigurationFile
             return problems;
         var errors = problems.Where(problem => problem.IsError).Select(problem => problem.Key).ToList();
         var sound = draft with { Sources = [.. draft.Sources.Where(source => !errors.Exists(key => key == "timeZone" || KeyPath.IsBelow(key, "sources", source.Name)))] };
-        return [.. problems, .. CheckEnvironment(draft), .. SourcePlaces.Check(draft), .. CheckCoverage(sound, now)];
+        return [.. problems, .. CheckHttp(draft, now), .. CheckEnvironment(draft), .. SourcePlaces.Check(draft), .. CheckCoverage(sound, now)];
+    }
+
+    /// <summary>What is wrong with the certificate, and what goes over the network in the clear.</summary>
+    private static IEnumerable<ConfigurationProblem> CheckHttp(AgentConfiguration configuration, DateTimeOffset now)
+    {
+        if (configuration is { IsSecure: true, Certificate: { } certificate })
+        {
+            foreach (var problem in certificate.Check(now))
+                yield return problem;
+        }
+
+        if (configuration is { IsSecure: false, Listen.IsLoopback: false, AllowInsecureHttp: true } && (!configuration.Access.IsEmpty || configuration.Access.Scrape is not null))
+        {
+            yield return new ConfigurationProblem(
+                "allowInsecureHttp", Line: 0, "true", "passwords and tokens go over plain HTTP, and whoever is on the way reads them", "write https://… and a certificate, unless a proxy or the network itself protects it", IsError: false);
+        }
     }
 
     /// <summary>
@@ -120,7 +137,7 @@ internal static class ConfigurationFile
 /// <summary>Reads the top level of the file.</summary>
 internal sealed class AgentBinder(string file, TimeZoneInfo hostZone, AgentKinds kinds, ProblemList problems)
 {
-    private static readonly LevelKeys RootKeys = new("", "timeZone", "listen", "state", "scratch", "log", "stores", "sources") { Ignored = ["users"] };
+    private static readonly LevelKeys RootKeys = new("", "timeZone", "agent", "listen", "certificate", "allowInsecureHttp", "users", "tokens", "metrics", "state", "scratch", "log", "stores", "sources");
 
     private static readonly LevelKeys LogKeys = new("log", "file", "level");
 
@@ -131,7 +148,7 @@ internal sealed class AgentBinder(string file, TimeZoneInfo hostZone, AgentKinds
     private readonly string baseDirectory = Path.GetDirectoryName(file)!;
 
     /// <summary>Every level of the file.</summary>
-    public static IReadOnlyList<LevelKeys> LevelsOf(AgentKinds kinds) => [RootKeys, LogKeys, .. kinds.Stores.Levels, .. SourceBinder.LevelsOf(kinds.Sources)];
+    public static IReadOnlyList<LevelKeys> LevelsOf(AgentKinds kinds) => [RootKeys, LogKeys, CertificateFiles.Keys, .. AccessBinder.Levels, .. kinds.Stores.Levels, .. SourceBinder.LevelsOf(kinds.Sources)];
 
     /// <returns>What the file says, with defaults in the place of what is wrong: of use only if no error was reported.</returns>
     public AgentConfiguration Bind(Section root)
@@ -147,10 +164,36 @@ internal sealed class AgentBinder(string file, TimeZoneInfo hostZone, AgentKinds
             Directory(root, "scratch", "scratch", state),
             stores.Usable,
             BindSources(root, stores),
-            BindLog(root));
+            BindLog(root))
+        {
+            HasAgent = root.Find("agent")?.Parse(HasAgent, fallback: true, "none", "write none where cron or a timer starts the backups; leave the key out where nexus-backup run does") ?? true,
+            Certificate = CertificateFiles.Bind(root, baseDirectory),
+            AllowInsecureHttp = root.Flag("allowInsecureHttp"),
+            Access = AccessBinder.Bind(root),
+            Kinds = kinds,
+        };
+        CheckListen(root, configuration);
         stores.ReportUnsupported();
         DirectoryConflicts.Report(root, configuration, problems);
         return configuration;
+    }
+
+    private static bool HasAgent(string text) => text == "none" ? false : throw new FormatException("is not a word for the agent");
+
+    /// <summary>A password or a token that goes over a network in the clear is nobody's secret any more.</summary>
+    private static void CheckListen(Section root, AgentConfiguration configuration)
+    {
+        if (root.Find("listen") is not { } listen)
+            return;
+        if (configuration.IsSecure)
+        {
+            if (root.Find("certificate") is null)
+                listen.Error("is https, and there is no certificate", "write certificate: {certificate: cert.pem, key: key.pem}; nexus-backup certificate makes a self-signed pair");
+        }
+        else if (!configuration.Listen.IsLoopback && !configuration.AllowInsecureHttp)
+        {
+            listen.Error("is plain HTTP for other hosts: whoever is on the way reads passwords, tokens and backups", "write https://… and a certificate (nexus-backup certificate makes one), or allowInsecureHttp: true where a proxy or the network itself protects it");
+        }
     }
 
     private List<SourceConfiguration> BindSources(Section root, StoreSet stores)
@@ -194,7 +237,7 @@ internal sealed class AgentBinder(string file, TimeZoneInfo hostZone, AgentKinds
 /// </summary>
 /// <param name="File">The configuration file's absolute path.</param>
 /// <param name="TimeZone">The zone of every cron expression and file name. Default: the host's.</param>
-/// <param name="Listen">Where HTTP listens. Default: http://127.0.0.1:9440. Only http and an address or host name with a port.</param>
+/// <param name="Listen">Where HTTP listens. Default: http://127.0.0.1:9440. http or https, and an address or host name with a port.</param>
 /// <param name="StateDirectory">The run journal's directory. Default: <c>state</c> beside the file.</param>
 /// <param name="ScratchDirectory">Where verification expands backups. Default: <c>scratch</c> inside the state directory.</param>
 /// <param name="Stores">By name.</param>
@@ -210,8 +253,25 @@ internal sealed record AgentConfiguration(
     IReadOnlyList<SourceConfiguration> Sources,
     LogConfiguration Log)
 {
+    /// <summary>Whether <c>nexus-backup run</c> is to start the schedules; false (<c>agent: none</c>): cron or a timer does, with <c>backup --schedule</c>.</summary>
+    public bool HasAgent { get; init; } = true;
+
+    /// <summary>Of <c>https</c>.</summary>
+    public CertificateFiles? Certificate { get; init; }
+
+    /// <summary>Whether plain HTTP may be heard by other hosts.</summary>
+    public bool AllowInsecureHttp { get; init; }
+
+    /// <summary>Who may use the API.</summary>
+    public AccessSettings Access { get; init; } = AccessSettings.None;
+
+    /// <summary>What its sources and stores may be.</summary>
+    public AgentKinds Kinds { get; init; } = AgentKinds.Shipped;
+
+    public bool IsSecure => Listen.Scheme == Uri.UriSchemeHttps;
+
     /// <summary>Files and directories of this machine that are the agent's alone: no restore writes there.</summary>
-    public IReadOnlyList<string> OwnPlaces => [File, StateDirectory, ScratchDirectory, .. Stores.Values.SelectMany(store => store.Places)];
+    public IReadOnlyList<string> OwnPlaces => [File, .. Certificate is null ? (string[])[] : [Certificate.Certificate, Certificate.Key], StateDirectory, ScratchDirectory, .. Stores.Values.SelectMany(store => store.Places)];
 }
 
 /// <param name="File">A rolling log file (daily, 30 days kept), or null.</param>

@@ -67,17 +67,16 @@ def alert_as_record(rule):
 
 def passes(rules):
     """Lists of rules, each list building only on those before it."""
-    waiting = [recorded(rule) for rule in rules if "record" in rule]
-    known = set()
+    waiting = [recorded(rule) for rule in rules if "record" in rule and "ALERTS" not in rule["expr"]]
     while waiting:
         names = {rule["record"] for rule in waiting}
         ready = [rule for rule in waiting if not names & set(re.findall(r"nexus_backup:[\w:]+", rule["expr"])) - {rule["record"]}]
         if not ready:
             sys.exit(f"records that wait for each other: {names}")
         yield ready
-        known |= {rule["record"] for rule in ready}
-        waiting = [rule for rule in waiting if rule["record"] not in known]
+        waiting = [rule for rule in waiting if rule not in ready]
     yield [alert_as_record(rule) for rule in rules if "alert" in rule]
+    yield [rule for rule in rules if "record" in rule and "ALERTS" in rule["expr"]]
 
 
 class Prometheus:

@@ -2,7 +2,8 @@
 //
 // usage: node render.mjs PROMETHEUS NOW OUTPUT-DIRECTORY DASHBOARD[?var-source=NAME&theme=light&width=1366&suffix=-x]...
 //   PROMETHEUS  its address      NOW  the browser's clock, Unix seconds      DASHBOARD  a file
-// Writes OUTPUT-DIRECTORY/NAME.png, and a JSON report to standard output: for each dashboard its problems, the page's text and the links of its tables.
+// Writes OUTPUT-DIRECTORY/NAME.png as it is at the first look and NAME-open.png with all rows open, and a JSON report to standard output: for each
+// dashboard its problems, the page's text and the links of its tables with all rows open, and the queries of both looks.
 import { createServer, request } from 'node:http';
 import { mkdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -13,6 +14,7 @@ import { chromium } from 'playwright-core';
 const [prometheus, now, output, ...dashboards] = process.argv.slice(2);
 const here = dirname(fileURLToPath(import.meta.url));
 const WIDTH = 1366; // pixels, a small laptop's, unless the dashboard asks for another
+const PHONE = 768; // narrower, panels are below each other, and tables scroll sideways
 const BAD = ['No data', 'NaN', 'undefined', 'Invalid date', '[object', 'unexpected error'];
 
 async function bundle() {
@@ -66,8 +68,8 @@ async function draw(browser, address, dashboard) {
   const parameters = new URLSearchParams(query);
   parameters.set('dashboard', fileOf(dashboard));
   parameters.set('theme', parameters.get('theme') ?? 'light');
-  const rows = JSON.parse(await readFile(fileOf(dashboard))).panels.map(panel => panel.gridPos.y + panel.gridPos.h);
-  const page = await browser.newPage({ viewport: { width: Number(parameters.get('width') ?? WIDTH), height: 120 + 38 * Math.max(...rows) }, timezoneId: 'Asia/Tokyo', locale: 'en-GB', reducedMotion: 'reduce' });
+  const width = Number(parameters.get('width') ?? WIDTH);
+  const page = await browser.newPage({ viewport: { width, height: 1000 }, timezoneId: 'Asia/Tokyo', locale: 'en-GB', reducedMotion: 'reduce' });
   const problems = [];
   page.on('pageerror', error => problems.push(`page error: ${error.message}`));
   // Fonts and a few icons come with Grafana's server only.
@@ -75,17 +77,28 @@ async function draw(browser, address, dashboard) {
   page.on('console', message => { if (message.type() === 'error' && !isOfServer(message.location().url)) problems.push(`console: ${message.text().slice(0, 300)} ${message.location().url}`); });
   await page.clock.setFixedTime(Number(now) * 1000);
   await page.goto(`${address}?${parameters}`);
-  await page.waitForFunction(() => window.test?.isDone(), null, { timeout: 60_000 }).catch(() => problems.push('the panels did not get their data within a minute'));
-  await page.waitForTimeout(1500); // uPlot draws after the layout has settled
   const name = `${basename(fileOf(dashboard), '.json')}${parameters.get('suffix') ?? ''}`;
-  await page.screenshot({ path: join(output, `${name}.png`) });
+  const cut = new Set();
+  const look = async suffix => {
+    await page.waitForFunction(() => window.test?.isDone(), null, { timeout: 60_000 }).catch(() => problems.push('the panels did not get their data within a minute'));
+    // As high as the page is; on a phone Grafana stacks the panels.
+    await page.setViewportSize({ width, height: await page.evaluate(() => Math.ceil(Math.max(...[...document.querySelectorAll('[data-griditem-key]')].map(item => item.getBoundingClientRect().bottom))) + 20) });
+    await page.waitForTimeout(1500); // uPlot draws after the layout has settled
+    await page.screenshot({ path: join(output, `${name}${suffix}.png`) });
+    if (width >= PHONE) for (const text of await page.evaluate(cutOff)) cut.add(text);
+    return page.evaluate(() => window.test?.queries.length ?? 0);
+  };
+  const atFirst = await look('');
+  await page.evaluate(() => window.test?.openAll());
+  await page.waitForTimeout(500);
+  await look('-open');
   const text = await page.evaluate(() => document.body.innerText);
   for (const bad of BAD) if (text.includes(bad)) problems.push(`the page says "${bad}"`);
-  for (const cut of await page.evaluate(cutOff)) problems.push(`cut off: ${cut}`);
+  for (const one of cut) problems.push(`cut off: ${one}`);
   const links = await page.evaluate(() => [...document.querySelectorAll('a[href*="/d/"]')].map(link => link.getAttribute('href')));
   const queries = await page.evaluate(() => window.test?.queries ?? []);
   await page.close();
-  return { dashboard: fileOf(dashboard), problems, text, links, queries };
+  return { dashboard: fileOf(dashboard), problems, text, links, queries, atFirst };
 }
 
 await mkdir(output, { recursive: true });

@@ -3,7 +3,7 @@
   fortnight  audit-log fails three nights in a row and is stale at the end; tenants-a failed twice in a row and recovered, and
              later one of its backups was found corrupt and set aside; for a day every backup of tenants-b was corrupt;
              tickets makes increments every six hours on a weekly full one, of which two failed in a row, and its last drill
-             failed; app1's store fills up past 80 %; app2 did not answer for two hours, and its clock drifts
+             failed; reports is NEW; app1's store fills up past 80 %; app2 did not answer for two hours, and its clock drifts
   healthy    two agents and three sources, and nothing ever went wrong
   single     one agent with one source, as the smallest installation has
   fleet      sixty sources of eight agents, some of them in trouble, two agents silent
@@ -32,6 +32,7 @@ def fortnight():
         Source(APP2, "tenants-a", [DAILY, WEEKLY], 96 * MIB, 1,
                failed=[days_before_end(9, 2), days_before_end(8, 2)], corrupted=(days_before_end(5, 2), days_before_end(3, 4.5))),
         Source(APP2, "tenants-b", [DAILY, WEEKLY], 210 * MIB, 2, lost=days_before_end(4, 4.5)),
+        Source(APP1, "reports", [DAILY], 40 * MIB, 1, added=days_before_end(0, 5)),
         Source(APP2, "tickets", [FULL, INCREMENTAL], 830 * MIB, 12, drill=False,
                failed=[days_before_end(3, 13), days_before_end(3, 19)]),
     ])

@@ -45,15 +45,15 @@ INCREMENTAL = Schedule("incremental", 7 * DAY, (1, 7, 13, 19), increment=True)
 class Source:
     """One source's story; `failed` and `corrupted` hold times of runs, `lost` when every backup was found corrupt."""
 
-    def __init__(self, agent, name, schedules, content, minutes, failed=(), corrupted=None, lost=None, rpo=24, drill=True):
+    def __init__(self, agent, name, schedules, content, minutes, failed=(), corrupted=None, lost=None, rpo=24, drill=True, added=START - 90 * DAY):
         self.agent, self.name, self.schedules, self.rpo = agent, name, schedules, rpo
-        self.drill_passes = drill
+        self.drill_passes, self.added = drill, added
         self.restored = days_before_end(8, 9.5) if failed else END + 1  # somebody mended the database that could not be backed up
         chance = random.Random(name)
         self.runs = []
         growth = content * 0.004
         for schedule in schedules:
-            for start in schedule.occurrences(START - 40 * DAY, END):
+            for start in schedule.occurrences(max(START - 40 * DAY, added), END):
                 age = (start - START) / DAY
                 size = content + growth * age + chance.uniform(0, growth * 2)
                 if schedule.increment:
@@ -67,13 +67,15 @@ class Source:
 
     def at(self, now):
         """All series of this source: (name, labels, value)."""
+        if now < self.added:
+            return
         ended = [run for run in self.runs if run["end"] <= now]
-        last_good = [run for run in ended if run["good"]][-1]
+        last_good = next((run for run in reversed(ended) if run["good"]), None)
         # Only a good run prunes.
         stored = [run for run in ended if run["good"] and last_good["end"] - run["start"] < run["schedule"].keep]
         good = [run for run in stored if not (run["corrupt_at"] and run["corrupt_at"] <= now)]
         aside = [run for run in stored if run not in good]
-        last, newest = ended[-1], good[-1] if good else None
+        last, newest = ended[-1] if ended else None, good[-1] if good else None
         chain = self.chain(good)
         failures = 0
         for run in reversed(ended):
@@ -83,14 +85,15 @@ class Source:
         yield "last_success_timestamp_seconds", {}, newest["start"] if newest else 0
         yield "last_success_age_seconds", {}, now - newest["start"] if newest else math.inf
         yield "stored_bytes", {}, sum(run["size"] for run in stored)
-        yield "last_backup_size_bytes", {}, stored[-1]["size"]
-        yield "last_backup_content_bytes", {}, stored[-1]["content"]
+        yield "last_backup_size_bytes", {}, stored[-1]["size"] if stored else 0
+        yield "last_backup_content_bytes", {}, stored[-1]["content"] if stored else 0
         yield "restore_chain_backups", {}, len(chain)
         yield "restore_chain_bytes", {}, sum(run["size"] for run in chain)
         yield "checksum_failures_total", {}, sum(1 for run in self.runs if run["corrupt_at"] and run["corrupt_at"] <= now)
-        yield "last_verification_timestamp_seconds", {}, max(last_good["end"], self.newest_daily(now, 4.5))
-        yield "last_run_timestamp_seconds", {}, last["end"]
-        yield "last_run_success", {}, int(last["good"])
+        yield "last_verification_timestamp_seconds", {}, max(last_good["end"], self.newest_daily(now, 4.5)) if last_good else 0
+        yield "last_run_timestamp_seconds", {}, last["end"] if last else 0
+        if last:  # what was never done has no success
+            yield "last_run_success", {}, int(last["good"])
         going = [run for run in self.runs if run["start"] <= now < run["end"]]
         yield "run_start_timestamp_seconds", {}, going[0]["start"] if going else 0
         yield "consecutive_failures", {}, failures
@@ -98,15 +101,15 @@ class Source:
         yield "future_backups", {}, 0
         restored = self.restored if self.restored <= now else 0
         yield "last_restore_timestamp_seconds", {}, restored
-        if restored:  # what was never done has no success
+        if restored:
             yield "last_restore_success", {}, 1
         for result, count in (("success", int(restored > 0)), ("failure", 0)):
             yield "restores_total", {"result": result}, count
         for threshold, hours in (("warning", self.rpo), ("critical", 2 * self.rpo), ("emergency", 2 * self.rpo + 2)):
             yield "rpo_seconds", {"threshold": threshold}, hours * HOUR
         yield "source_info", {"kind": "sqlite", "store": "local"}, 1
-        yield "source_added_timestamp_seconds", {}, START - 90 * DAY
-        took = last_good["end"] - last_good["start"]
+        yield "source_added_timestamp_seconds", {}, self.added
+        took = last_good["end"] - last_good["start"] if last_good else 0
         for stage, share in (("capture", 0.55), ("verify", 0.42), ("prune", 0.03)):
             yield "last_run_stage_duration_seconds", {"stage": stage}, took * share
         yield from self.checks(ended, now)
@@ -153,11 +156,14 @@ class Source:
 
     def drills(self, now):
         """Every Wednesday at 05:00."""
-        made = [day + 5 * HOUR for day in range(midnight(START - 14 * DAY), now, DAY) if local(day).weekday() == 2 and day + 5 * HOUR < now]
+        made = [day + 5 * HOUR for day in range(midnight(START - 14 * DAY), now, DAY) if local(day).weekday() == 2 and self.added < day + 5 * HOUR < now]
         passed = made if self.drill_passes else [time for time in made if time < END - 5 * DAY]
-        slow = random.Random(f"{self.name}{passed[-1]}").uniform(0.8, 1.2)
         for result, count in (("success", len(passed)), ("failure", len(made) - len(passed))):
             yield "drills_total", {"result": result}, count
-        yield "last_drill_timestamp_seconds", {}, made[-1] + 60
+        yield "last_drill_timestamp_seconds", {}, made[-1] + 60 if made else 0
+        if not made:
+            yield "last_drill_duration_seconds", {}, 0
+            return
         yield "last_drill_success", {}, int(made[-1] == passed[-1])
+        slow = random.Random(f"{self.name}{passed[-1]}").uniform(0.8, 1.2)
         yield "last_drill_duration_seconds", {}, 0.09 * (self.runs[-1]["end"] - self.runs[-1]["start"]) * slow + 6

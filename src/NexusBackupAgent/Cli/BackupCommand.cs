@@ -10,7 +10,7 @@ using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Cli;
 
-/// <summary><c>nexus-backup backup [SOURCE…] [--type T]</c>: backs up now.</summary>
+/// <summary><c>nexus-backup backup [SOURCE…] [--type T|--schedule S] [--textfile FILE]</c>: backs up now.</summary>
 internal static class BackupCommand
 {
     public static Command Create(CommandContext context)
@@ -22,6 +22,13 @@ internal static class BackupCommand
             HelpName = "TYPE",
         };
         type.CompletionSources.Add([.. Enum.GetValues<BackupType>().Select(word => word.Word())]);
+        var schedule = new Option<string?>("--schedule")
+        {
+            Description = context.Say("The backup of this schedule, as an agent would make it: its type, its name and its retention; default: of all sources that have it. For cron and timers", "このスケジュールのバックアップ（種別・名前・保持期間はエージェントの実行時と同じ）。既定: このスケジュールを持つ全ソース。cron・タイマー向け"),
+            HelpName = "NAME",
+        };
+        SourceArguments.CompleteSchedules(context, schedule);
+        var textfile = Textfile.Option(context);
         var json = context.Json();
         var command = new TaughtCommand(
             "backup",
@@ -29,42 +36,63 @@ internal static class BackupCommand
             new("nexus-backup backup", context.Say("every source", "全ソース")),
             new("nexus-backup backup itsm", context.Say("one source", "1つのソース")),
             new("nexus-backup backup itsm --type incremental", context.Say("only what changed", "変更分のみ")),
+            new("nexus-backup backup --schedule daily", context.Say("as cron does where no agent runs", "エージェントのないホストでcronが実行")),
             new("nexus-backup backup itsm --json", context.Say("for scripts: one record for each run", "スクリプト向け: 実行ごとに1レコード")))
         {
-            names, type, json,
+            names, type, schedule, textfile, json,
         };
         command.Acts = _ => true;
         command.SetAction(async (parsed, cancellationToken) =>
         {
             context.Yield();
             var wanted = TypeOf(parsed.GetValue(type));
+            if (parsed.GetValue(schedule) is not null && parsed.GetValue(type) is not null)
+                throw new BackupException(FailureKind.Configuration, "--type and --schedule do not go together", "leave --type out: the configuration says the schedule's type");
             using var session = context.OpenAgent(parsed);
-            var sources = SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
-            if (sources.Count == 0)
-                throw SourceArguments.Nothing(toDo: "back up");
-            return (int)await RunAsync(context.Terminal, session.Agent, sources, wanted, context.CommandsOf(parsed), parsed.GetValue(json), cancellationToken);
+            return (int)await Textfile.AfterAsync(context, session.Agent, parsed.GetValue(textfile), async () =>
+            {
+                var jobs = JobsOf(SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!), parsed.GetValue(names)!.Length > 0, parsed.GetValue(schedule), wanted);
+                if (session.Agent.Register is { } register)
+                    await register.EnterAllAsync(session.Agent.Roster.Current, context.TimeProvider, cancellationToken);
+                return await RunAsync(context, session.Agent, jobs, context.CommandsOf(parsed), parsed.GetValue(json), cancellationToken);
+            });
         });
         return command;
     }
 
-    private static async Task<ExitCode> RunAsync(
-        Terminal terminal, Agent agent, IReadOnlyList<ScheduledSource> sources, BackupType type, Commands commands, bool json, CancellationToken cancellationToken)
+    /// <param name="areNamed">Whether somebody named these sources: then each has to have the schedule.</param>
+    private static IReadOnlyList<Job> JobsOf(IReadOnlyList<ScheduledSource> sources, bool areNamed, string? schedule, BackupType type)
     {
+        if (sources.Count == 0)
+            throw SourceChoice.Nothing(toDo: "back up");
+        if (schedule is null)
+            return [.. sources.Select(source => new Job(source.Source, BackupManifest.ManualSchedule, type, TimeSpan.Zero))];
+        // A manual run that holds the lock is waited for, as the agent does: skipping a night for it would cost a restore point.
+        var jobs = sources.SelectMany(source => source.Schedules.Where(own => own.Name == schedule).Select(own => new Job(source.Source, own.Name, own.Type, source.Source.TimeLimit))).ToList();
+        if (areNamed && sources.FirstOrDefault(source => !jobs.Exists(job => job.Source.Name == source.Name)) is { } without)
+            throw SourceArguments.NoSchedule($"source '{without.Name}' has no schedule '{schedule}'", [without], schedule);
+        return jobs.Count > 0 ? jobs : throw SourceArguments.NoSchedule($"no source has a schedule '{schedule}'", sources, schedule);
+    }
+
+    private static async Task<ExitCode> RunAsync(
+        CommandContext context, Agent agent, IReadOnlyList<Job> jobs, Commands commands, bool json, CancellationToken cancellationToken)
+    {
+        var terminal = context.Terminal;
         var runs = new List<(BackupCatalog Catalog, RunRecord Run)>();
-        foreach (var source in sources.Select(source => source.Source))
+        foreach (var (source, schedule, type, patience) in jobs)
         {
             if (cancellationToken.IsCancellationRequested)
                 break;
             var run = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress =>
-                agent.Backups.RunAsync(source, BackupManifest.ManualSchedule, type, TimeSpan.Zero, progress, cancellationToken));
+                agent.Backups.RunAsync(source, schedule, type, patience, progress, cancellationToken, context.Asker));
             runs.Add((source.Catalog, run));
             Tell(terminal, source, run, commands, json);
         }
 
         if (json)
             JsonDocuments.Print(terminal.Output, [.. runs.Select(run => RunDocument.Of(run.Catalog, run.Run))], JsonDocuments.Readably.IReadOnlyListRunDocument);
-        if (runs.Count < sources.Count)
-            terminal.Warn($"stopped; not backed up: {string.Join(", ", sources.Skip(runs.Count).Select(source => source.Name))}");
+        if (runs.Count < jobs.Count)
+            terminal.Warn($"stopped; not backed up: {string.Join(", ", jobs.Skip(runs.Count).Select(job => job.Source.Name))}");
         return ExitCodes.MostSevere(runs.Select(run => run.Run.Failure is { } failure ? ExitCodes.Of(failure.Kind) : ExitCode.Done));
     }
 
@@ -105,4 +133,7 @@ internal static class BackupCommand
         ? BackupType.Full
         : EnumWord.Of<BackupType>(word) ?? throw new BackupException(
             FailureKind.Configuration, $"--type {word} is not a type of backup", $"write one of: {string.Join(", ", Enum.GetValues<BackupType>().Select(type => type.Word()))}");
+
+    /// <param name="Patience">How long another operation of the source that is under way is waited for.</param>
+    private sealed record Job(ProtectedSource Source, string Schedule, BackupType Type, TimeSpan Patience);
 }

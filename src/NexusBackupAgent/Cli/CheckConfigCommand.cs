@@ -1,5 +1,6 @@
 using System.CommandLine;
 using NexusBackupAgent.Artifacts.Deflate;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Platform;

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Runbook;
 
@@ -31,6 +32,12 @@ internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvide
 
     /// <summary>Lowers the priority of this process. Long commands for which nobody waits call it, so that they don't slow down the host's applications.</summary>
     public Action Yield { get; init; } = () => { };
+
+    /// <summary>What is sent to the command; null: somebody types.</summary>
+    public TextReader? Input { get; init; } = Console.IsInputRedirected ? Console.In : null;
+
+    /// <summary>Who types it, for the journal: behind sudo, the person.</summary>
+    public Asker Asker { get; } = new(Environment.GetEnvironmentVariable("SUDO_USER") is { Length: > 0 } person ? person : SystemUser.Current.Name, Address: null);
 
     /// <summary>What sources and stores may be.</summary>
     public AgentKinds Kinds { get; init; } = AgentKinds.Shipped;

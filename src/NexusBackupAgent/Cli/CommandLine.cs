@@ -32,7 +32,11 @@ internal sealed class CommandLine
             ["diagnose"] = () => DiagnoseCommand.Create(context),
             ["checklist"] = () => ChecklistCommand.Create(context),
             ["report"] = () => ReportCommand.Create(context),
+            ["metrics"] = () => MetricsCommand.Create(context),
+            ["audit"] = () => AuditCommand.Create(context),
             ["check-config"] = () => CheckConfigCommand.Create(context),
+            ["hash-password"] = () => HashPasswordCommand.Create(context),
+            ["certificate"] = () => CertificateCommand.Create(context),
             ["demo"] = () => DemoCommand.Create(context, serve),
         };
     }

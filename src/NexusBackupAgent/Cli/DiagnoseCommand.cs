@@ -26,7 +26,7 @@ internal static class DiagnoseCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var session = context.OpenAgent(parsed, needsState: true);
-            var sources = SourceArguments.ChooseSome(session.Agent.Roster.Current, parsed.GetValue(name) is { } only ? [only] : []);
+            var sources = SourceChoice.ChooseSome(session.Agent.Roster.Current, parsed.GetValue(name) is { } only ? [only] : []);
             var work = new Work(context.Terminal, session.Agent, context.CommandsOf(parsed), context.Language, parsed.GetValue(json));
             return (int)await work.RunAsync(sources, cancellationToken);
         });

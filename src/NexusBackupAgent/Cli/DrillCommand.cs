@@ -32,23 +32,15 @@ internal static class DrillCommand
         {
             using var session = context.OpenAgent(parsed);
             await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
-            var sources = SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
+            var sources = SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
             if (sources.Count == 0)
-                throw SourceArguments.Nothing(toDo: "practise with");
-            return (int)await new Work(context.Terminal, session.Agent, parsed.GetValue(json)).RunAsync(sources, cancellationToken);
+                throw SourceChoice.Nothing(toDo: "practise with");
+            return (int)await new Work(context.Terminal, session.Agent, context.Asker, parsed.GetValue(json)).RunAsync(sources, cancellationToken);
         });
         return command;
     }
 
-    /// <summary>A drill that fails because of a disk or a permission is a failed drill all the same.</summary>
-    private static ExitCode CodeOf(FailureKind kind) => ExitCodes.Of(kind) switch
-    {
-        ExitCode.BackupFailed when kind != FailureKind.Interrupted => ExitCode.RestoreFailed,
-        ExitCode.VerificationFailed => ExitCode.RestoreFailed,
-        var code => code,
-    };
-
-    private sealed class Work(Terminal terminal, Agent agent, bool json)
+    private sealed class Work(Terminal terminal, Agent agent, Asker asker, bool json)
     {
         private readonly List<DrillDocument> documents = [];
         private readonly List<ExitCode> codes = [];
@@ -61,7 +53,7 @@ internal static class DrillCommand
                 try
                 {
                     var (operation, backup) = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress =>
-                        agent.Drills.RunAsync(source, progress, LockTimeout, cancellationToken));
+                        agent.Drills.RunAsync(source, progress, LockTimeout, cancellationToken, asker));
                     Tell(source, operation, backup);
                 }
                 catch (BackupException failure)
@@ -100,7 +92,7 @@ internal static class DrillCommand
         private void Fail(ProtectedSource source, RunFailure failure)
         {
             terminal.Fail($"drill of '{source.Name}' failed: {failure.Message}", failure.Hint);
-            codes.Add(CodeOf(failure.Kind));
+            codes.Add(ExitCodes.OfDrill(failure.Kind));
         }
 
         private static string Mark(bool passed) => passed ? "[green]✓[/]" : "[red]✗[/]";

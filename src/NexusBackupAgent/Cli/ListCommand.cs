@@ -3,6 +3,7 @@ using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Operations;
+using NexusBackupAgent.Scheduling;
 
 namespace NexusBackupAgent.Cli;
 
@@ -25,7 +26,7 @@ internal static class ListCommand
         {
             using var session = context.OpenAgent(parsed);
             var isAway = await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
-            var sources = SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(name) is { } only ? [only] : []);
+            var sources = SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(name) is { } only ? [only] : []);
             var listed = new List<(BackupCatalog Catalog, Backup Backup, string? FullBecause)>();
             List<ExitCode> codes = isAway ? [ExitCode.BackupFailed] : [];
             var screen = new Screen(context.Terminal, context.TimeProvider.GetUtcNow(), context.Language, isAway);

@@ -2,8 +2,10 @@ using System.CommandLine;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Retention;
+using NexusBackupAgent.Scheduling;
 
 namespace NexusBackupAgent.Cli;
 
@@ -30,14 +32,14 @@ internal static class PruneCommand
         {
             using var session = context.OpenAgent(parsed);
             await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
-            var sources = SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
-            var work = new Work(context.Terminal, session.Agent, parsed.GetValue(dryRun), parsed.GetValue(json));
+            var sources = SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
+            var work = new Work(context.Terminal, session.Agent, context.Asker, parsed.GetValue(dryRun), parsed.GetValue(json));
             return (int)await work.RunAsync([.. sources.Select(source => source.Source)], cancellationToken);
         });
         return command;
     }
 
-    private sealed class Work(Terminal terminal, Agent agent, bool dryRun, bool json)
+    private sealed class Work(Terminal terminal, Agent agent, Asker asker, bool dryRun, bool json)
     {
         private readonly List<DecisionDocument> documents = [];
         private readonly List<ExitCode> codes = [];
@@ -65,18 +67,14 @@ internal static class PruneCommand
         private async Task PruneAsync(ProtectedSource source, CancellationToken cancellationToken)
         {
             // A dry run changes nothing, so it need not wait for a backup that is under way.
-            var record = dryRun ? await agent.Prunings.PlanAsync(source, cancellationToken) : await agent.Prunings.RunAsync(source, LockTimeout, cancellationToken);
-            if (!dryRun && record.Doubtful is { } newest)
-                TellDoubtful(source, newest);
-            Tell(source, record.Decisions, record.Removed);
-        }
+            var record = dryRun ? await agent.Prunings.PlanAsync(source, cancellationToken) : await agent.Prunings.RunAsync(source, LockTimeout, cancellationToken, asker);
+            if (!dryRun && record.Refusal is { } refusal)
+            {
+                terminal.Fail(refusal.Message, refusal.Hint);
+                codes.Add(ExitCodes.Of(refusal.Kind));
+            }
 
-        private void TellDoubtful(ProtectedSource source, Backup newest)
-        {
-            terminal.Fail(
-                $"nothing of '{source.Name}' is removed: its newest backup {newest.File} is {newest.State.Word()}",
-                newest.State == BackupState.Unverified ? $"nexus-backup verify '{source.Name}'" : $"make a good one first: nexus-backup backup '{source.Name}'");
-            codes.Add(ExitCode.VerificationFailed);
+            Tell(source, record.Decisions, record.Removed);
         }
 
         private void Tell(ProtectedSource source, IReadOnlyList<RetentionDecision> decisions, IReadOnlyList<Backup> removed)

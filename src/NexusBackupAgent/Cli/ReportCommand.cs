@@ -3,6 +3,7 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Runbook;
+using NexusBackupAgent.Scheduling;
 
 namespace NexusBackupAgent.Cli;
 
@@ -27,12 +28,8 @@ internal static class ReportCommand
             using var session = context.OpenAgent(parsed, needsState: true);
             var only = parsed.GetValue(name);
             var look = await session.Agent.States.ReadAsync(cancellationToken);
-            var incidents = new List<Incident>();
-            foreach (var source in SourceArguments.ChooseSome(session.Agent.Roster.Current, only is null ? [] : [only]))
-                incidents.Add(IncidentReader.Read(look, await look.OfAsync(source, cancellationToken)));
-            if (only is null && incidents.Exists(incident => incident.OccurredAt is not null))
-                incidents.RemoveAll(incident => incident.OccurredAt is null);
-
+            var sources = SourceChoice.ChooseSome(session.Agent.Roster.Current, only is null ? [] : [only]);
+            var incidents = await IncidentReader.ReadAsync(look, sources, areNamed: only is not null, cancellationToken);
             var who = parsed.GetValue(person) ?? Environment.GetEnvironmentVariable("SUDO_USER") ?? SystemUser.Current.Name;
             Print(context.Terminal, incidents, new IncidentReport(session.Agent.Configuration.TimeZone, who), who, context.Language, parsed.GetValue(json));
             return (int)ExitCode.Done;

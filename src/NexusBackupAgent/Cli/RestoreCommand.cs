@@ -49,10 +49,10 @@ internal static class RestoreCommand
             using var session = context.OpenAgent(parsed);
             await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
             var agent = session.Agent;
-            var source = SourceArguments.Choose(agent.Roster.Current, [parsed.GetValue(name)!])[0];
+            var source = SourceChoice.Choose(agent.Roster.Current, [parsed.GetValue(name)!])[0];
             var wish = new RestoreWish(parsed.GetValue(id), parsed.GetValue(at) is { } time ? ParseTime(time, source.Source.Zone) : null);
             var place = parsed.GetValue(to) is { } path ? context.Resolve(path) : null;
-            var work = new Work(context.Terminal, agent, source, context.CommandsOf(parsed), parsed.GetValue(json));
+            var work = new Work(context.Terminal, agent, context.Asker, source, context.CommandsOf(parsed), parsed.GetValue(json));
             return (int)(parsed.GetValue(dryRun)
                 ? await work.PlanAsync(wish, place, parsed.GetValue(force), cancellationToken)
                 : await work.RestoreAsync(wish, place, parsed.GetValue(force), cancellationToken));
@@ -67,7 +67,7 @@ internal static class RestoreCommand
     private static DateTimeOffset ParseTime(string text, TimeZoneInfo zone) => RestoreTime.Parse(text, zone) ?? throw new BackupException(
         FailureKind.Configuration, $"--at '{text}' is no time", "write 2026-02-14, '2026-02-14 02:00' in the configured zone, or 2026-02-13T17:00:00Z");
 
-    private sealed class Work(Terminal terminal, Agent agent, ScheduledSource scheduled, Commands commands, bool json)
+    private sealed class Work(Terminal terminal, Agent agent, Asker asker, ScheduledSource scheduled, Commands commands, bool json)
     {
         private readonly ProtectedSource source = scheduled.Source;
 
@@ -97,7 +97,7 @@ internal static class RestoreCommand
             try
             {
                 record = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress =>
-                    agent.Restores.RestoreAsync(source, wish, to, force, LockTimeout, Events(progress), cancellationToken));
+                    agent.Restores.RestoreAsync(source, wish, to, force, LockTimeout, Events(progress), cancellationToken, asker));
             }
             catch (BackupException failure)
             {
@@ -177,11 +177,10 @@ internal static class RestoreCommand
             return failure with { Hint = $"{follows}. For the older state: {failure.Hint}" };
         }
 
-        /// <summary>A failure that has no exit code of its own here is a failed restore.</summary>
         private ExitCode Tell(RunFailure failure)
         {
             terminal.Fail($"restore of '{source.Name}': {failure.Message}", failure.Hint);
-            return ExitCodes.Of(failure.Kind) is var code and (ExitCode.Unexpected or ExitCode.NotFound or ExitCode.Busy or ExitCode.StoreFull) ? code : ExitCode.RestoreFailed;
+            return ExitCodes.OfRestore(failure.Kind);
         }
     }
 }

@@ -3,6 +3,7 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Runbook;
+using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Cli;
@@ -38,7 +39,7 @@ internal static class StatusCommand
             var look = await session.Agent.States.ReadAsync(cancellationToken);
             var sources = new List<SourceState>();
             var isCheck = parsed.GetValue(check);
-            var chosen = isCheck ? SourceArguments.ChooseSome(session.Agent.Roster.Current, parsed.GetValue(names)!) : SourceArguments.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
+            var chosen = isCheck ? SourceChoice.ChooseSome(session.Agent.Roster.Current, parsed.GetValue(names)!) : SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
             foreach (var source in chosen)
                 sources.Add(await look.OfAsync(source, cancellationToken, withOrphans: !isCheck));
 
@@ -77,7 +78,7 @@ internal static class StatusCommand
         private void PrintAgent()
         {
             var (state, next) = StatusText.OfAgent(agent, commands, zone);
-            var colour = agent switch { { Works: true } => "green", { IsRunning: false, LastBeat: null } => "yellow", _ => "red" };
+            var colour = agent switch { { StartsSchedules: true } => "green", { IsRunning: false, LastBeat: null } => "yellow", _ => "red" };
             terminal.Paragraph($"[{colour}]{In(StatusText.Agent)}[/]: ", In(state), next, In(StatusText.Next));
         }
 

@@ -33,6 +33,7 @@ internal static class StatusText
         {
             { IsStuck: true, LastBeat: { } beat } => (new($"running, but its scheduler has stopped since {At(beat)}", $"プロセスは稼働中、スケジューラは {At(beat)} から停止"), NextStep.Command(Commands.RestartService) with { Comment = commands.OrRestart }),
             { IsRunning: true } => (new("running", "稼働中"), null),
+            { IsExpected: false } => (DiagnosisTexts.NoAgent, null),
             { LastBeat: null } => (new("not running, and no agent has run here yet: nothing starts the schedules", "停止中（稼働実績なし）。スケジュールは実行されない"), NextStep.Command(Commands.StartService) with { Comment = commands.OrStart }),
             { LastBeat: { } at } => (new($"not running since {At(at)}: nothing starts the schedules", $"{At(at)} から停止中。スケジュールは実行されない"), NextStep.Command(Commands.StartService) with { Comment = commands.OrStart }),
         };
@@ -45,7 +46,7 @@ internal static class StatusText
     {
         { RunStartedAt: { } started } => SpanText.Measured(source.Now - started) is var since ? new($"running for {since.English}", $"実行中（{since.Japanese}）") : default,
         { NextRun: null } => new("manual only", "手動のみ"),
-        _ when !agent.Works => new("– (no agent)", "–（停止中）"),
+        _ when !agent.StartsSchedules => new("– (no agent)", "–（停止中）"),
         { NextRun: { } next } => Bilingual.Same(ValueText.Minute(next, zone)),
     };
 

@@ -6,6 +6,7 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
+using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Cli;
@@ -29,6 +30,7 @@ internal static class VerifyCommand
         var all = new Option<bool>("--all") { Description = context.Say("Every backup of the sources, not only the newest of each", "各ソースの最新だけでなく、すべてのバックアップ") };
         var noReplacement = new Option<bool>("--no-replacement") { Description = context.Say("Start no new backup in place of a corrupt one; a running agent does within a minute", "破損バックアップの代替を取得しない（稼働中のエージェントは1分以内に取得する）") };
         var selfTest = new Option<bool>("--self-test") { Description = context.Say("Damage copies of a sample in scratch space and prove that each check finds what it ought to; no backup is touched", "作業領域のサンプルのコピーを壊し、各検査が検出することを確かめる。バックアップには触れない") };
+        var textfile = Textfile.Option(context);
         var json = context.Json();
         var command = new TaughtCommand(
             "verify",
@@ -38,22 +40,25 @@ internal static class VerifyCommand
             new("nexus-backup verify 20260214T020000Z-3f9a2c", context.Say("one backup", "1つのバックアップ")),
             new("nexus-backup verify --self-test", context.Say("prove that the checks find damage", "検査が破損を検出することを確かめる")))
         {
-            names, all, noReplacement, selfTest, json,
+            names, all, noReplacement, selfTest, textfile, json,
         };
         command.Acts = _ => true;
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var session = context.OpenAgent(parsed);
-            await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
-            if (parsed.GetValue(selfTest))
-                return (int)await SelfTestCommand.RunAsync(context.Terminal, session.Agent, parsed.GetValue(json), cancellationToken);
-            var work = new Work(context.Terminal, session.Agent, parsed.GetValue(json), parsed.GetValue(all), !parsed.GetValue(noReplacement));
-            return (int)await work.RunAsync(parsed.GetValue(names)!, cancellationToken);
+            return (int)await Textfile.AfterAsync(context, session.Agent, parsed.GetValue(textfile), async () =>
+            {
+                await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
+                if (parsed.GetValue(selfTest))
+                    return await SelfTestCommand.RunAsync(context.Terminal, session.Agent, parsed.GetValue(json), cancellationToken);
+                var work = new Work(context.Terminal, session.Agent, context.Asker, parsed.GetValue(json), parsed.GetValue(all), !parsed.GetValue(noReplacement));
+                return await work.RunAsync(parsed.GetValue(names)!, cancellationToken);
+            });
         });
         return command;
     }
 
-    private sealed class Work(Terminal terminal, Agent agent, bool json, bool all, bool replace)
+    private sealed class Work(Terminal terminal, Agent agent, Asker asker, bool json, bool all, bool replace)
     {
         private readonly List<BackupDocument> documents = [];
         private readonly List<ExitCode> codes = [];
@@ -61,13 +66,13 @@ internal static class VerifyCommand
 
         public async Task<ExitCode> RunAsync(string[] names, CancellationToken cancellationToken)
         {
-            var choice = new BackupChoice(terminal, agent.Roster.Current, all, codes);
+            var choice = new BackupChoice(agent.Roster.Current, all, Tell);
             foreach (var (source, backup) in await choice.ChooseAsync(names, cancellationToken))
             {
                 try
                 {
                     var verified = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress =>
-                        agent.Verifications.VerifyAsync(source, backup, LockTimeout, progress, cancellationToken));
+                        agent.Verifications.VerifyAsync(source, backup, LockTimeout, progress, cancellationToken, asker));
                     Tell(source, backup, verified);
                 }
                 catch (BackupException failure)
@@ -83,6 +88,18 @@ internal static class VerifyCommand
             if (json)
                 JsonDocuments.Print(terminal.Output, [.. documents], JsonDocuments.Readably.IReadOnlyListBackupDocument);
             return ExitCodes.MostSevere(codes);
+        }
+
+        private void Tell(ChoiceTrouble trouble)
+        {
+            if (trouble.Hint is null)
+            {
+                terminal.Warn(trouble.Message);
+                return;
+            }
+
+            terminal.Fail(trouble.Message, trouble.Hint);
+            codes.Add(trouble.Code);
         }
 
         /// <summary>What is gone without a trace is told once; whoever deleted it by hand need not hear of it for ever.</summary>

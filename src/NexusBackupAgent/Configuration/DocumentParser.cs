@@ -77,7 +77,7 @@ internal sealed class DocumentParser
         var entries = new List<MappingEntry>();
         while (!parser.TryConsume<MappingEnd>(out _))
         {
-            if (!parser.TryConsume<Scalar>(out var key))
+            if (!parser.TryConsume<YamlDotNet.Core.Events.Scalar>(out var key))
                 throw Refuse(parser.Current!, "a key must be plain text");
             entries.Add(new MappingEntry(key.Value, LineOf(key), ReadNode(depth + 1)));
         }
@@ -96,7 +96,7 @@ internal sealed class DocumentParser
 
     private ScalarNode ReadScalar()
     {
-        var scalar = parser.Consume<Scalar>();
+        var scalar = parser.Consume<YamlDotNet.Core.Events.Scalar>();
         var isNull = scalar is { Style: ScalarStyle.Plain, Value: "" or "~" or "null" or "Null" or "NULL" };
         return new ScalarNode(LineOf(scalar), scalar.Value, isNull);
     }

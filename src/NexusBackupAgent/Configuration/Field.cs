@@ -81,7 +81,7 @@ internal sealed record Field(string Path, string Name, int Line, DocumentNode No
         Problems.Add(new ConfigurationProblem(Path, Line, Written, problem, mend, IsError: false));
 
     /// <summary>Behind the host, an address may hold a secret, also below a key that is misspelt.</summary>
-    private static string WithoutPath(string text) =>
+    public static string WithoutPath(string text) =>
         Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Host.Length > 0 && (address.PathAndQuery.Length > 1 || address.UserInfo.Length > 0)
             ? $"{address.Scheme}://{address.Authority}/…"
             : text;

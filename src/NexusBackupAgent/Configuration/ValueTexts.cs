@@ -139,13 +139,11 @@ internal static class DurationText
 /// <summary>Where HTTP listens.</summary>
 internal static partial class ListenText
 {
-    /// <exception cref="FormatException">Not <c>http://HOST:PORT</c>.</exception>
+    /// <exception cref="FormatException">Neither <c>http://HOST:PORT</c> nor <c>https://HOST:PORT</c>.</exception>
     public static Uri Parse(string text)
     {
-        if (text.StartsWith("https:", StringComparison.OrdinalIgnoreCase))
-            throw new FormatException("https is not supported by this version");
-        if (!text.StartsWith("http:", StringComparison.OrdinalIgnoreCase) || !Uri.TryCreate(text, UriKind.Absolute, out var address))
-            throw new FormatException("is not an http address");
+        if (!WebAddress.HasScheme(text) || !Uri.TryCreate(text, UriKind.Absolute, out var address))
+            throw new FormatException("is not an http or https address");
         if (address.PathAndQuery != "/" || address.UserInfo.Length > 0 || address.Fragment.Length > 0)
             throw new FormatException("has more than a host and a port");
         if (!Port().IsMatch(text))

@@ -77,3 +77,26 @@ internal sealed record SidecarTroubleDocument(string File, string Reason)
 
 /// <summary>One check of a verification.</summary>
 internal sealed record CheckDocument(string Check, bool Passed, string Detail);
+
+/// <summary>One backup with all that the API knows of it.</summary>
+/// <param name="Chain">The files that a restore of it reads, in this order: the full one first.</param>
+/// <param name="HandRestore">Commands to get it back, for a shell on this host.</param>
+internal sealed record StoredBackupDocument(
+    BackupDocument Backup, IReadOnlyList<string> Chain, IReadOnlyList<CheckDocument> Checks, LastProofDocument? Drill, string ArtifactUrl, string ChecksumUrl, IReadOnlyList<string> HandRestore)
+{
+    public static StoredBackupDocument Of(BackupCatalog catalog, Backup backup, IReadOnlyList<string> handRestore)
+    {
+        var url = $"/api/v1/backups/{Uri.EscapeDataString(backup.Id.Value)}";
+        return new StoredBackupDocument(
+            BackupDocument.Of(catalog, backup),
+            [.. backup.Chain.Reverse().Select(link => link.File)],
+            [.. (backup.Verification?.Checks ?? []).Select(check => new CheckDocument(check.Check.Word(), check.Passed, check.Detail))],
+            backup.Drill is { } drill ? new LastProofDocument(JsonTime.Utc(drill.DrilledAt), drill.Passed, drill.Seconds) : null,
+            url + "/artifact",
+            url + "/sha256",
+            handRestore);
+    }
+}
+
+/// <param name="Seconds">How long the practised restore took.</param>
+internal sealed record LastProofDocument(string At, bool Passed, double Seconds);

@@ -19,6 +19,30 @@ namespace NexusBackupAgent.Documents;
 [JsonSerializable(typeof(IReadOnlyList<IncidentDocument>))]
 [JsonSerializable(typeof(SelfTestDocument))]
 [JsonSerializable(typeof(HealthDocument))]
+[JsonSerializable(typeof(IReadOnlyList<OperationDocument>))]
+[JsonSerializable(typeof(BegunDocument))]
+[JsonSerializable(typeof(OperationDocument[]))]
+[JsonSerializable(typeof(IReadOnlyList<AuditDocument>))]
+[JsonSerializable(typeof(IReadOnlyList<OverviewDocument>))]
+[JsonSerializable(typeof(IReadOnlyList<ScheduleDocument>))]
+[JsonSerializable(typeof(IReadOnlyList<DayDocument>))]
+[JsonSerializable(typeof(StoredBackupDocument))]
+[JsonSerializable(typeof(SessionDocument))]
+[JsonSerializable(typeof(MeDocument))]
+[JsonSerializable(typeof(LoginRequest))]
+[JsonSerializable(typeof(BackupRequest))]
+[JsonSerializable(typeof(VerifyRequest))]
+[JsonSerializable(typeof(SourceRequest))]
+[JsonSerializable(typeof(PruneRequest))]
+[JsonSerializable(typeof(RestorePlanRequest))]
+[JsonSerializable(typeof(PlannedDocument))]
+[JsonSerializable(typeof(RestoreOrder))]
+[JsonSerializable(typeof(SettingsDocument))]
+[JsonSerializable(typeof(int))]
+[JsonSerializable(typeof(long))]
+[JsonSerializable(typeof(bool))]
+[JsonSerializable(typeof(string))]
+[JsonSerializable(typeof(DateTimeOffset))]
 internal sealed partial class JsonDocuments : JsonSerializerContext
 {
     /// <summary>As a terminal shows them: Japanese names are letters, not escapes.</summary>
@@ -26,6 +50,13 @@ internal sealed partial class JsonDocuments : JsonSerializerContext
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
         WriteIndented = true,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
+
+    /// <summary>The same on one line, as an event of a stream.</summary>
+    public static readonly JsonDocuments InOneLine = new(new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     });
 

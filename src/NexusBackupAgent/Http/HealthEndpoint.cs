@@ -1,20 +1,41 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Http;
 
-/// <summary><c>GET /api/v1/health</c> (runbook §3.3): 200 while the agent works, 503 when its scheduler is stuck or its journal can't be used.</summary>
+/// <summary>
+/// <c>GET /api/v1/health</c> (runbook §3.3): 200 while the agent works, 503 when its scheduler is stuck or its journal can't be
+/// used. <c>/-/healthy</c> and <c>/-/ready</c> say the same in a word, as those of Prometheus do. None of them asks who wants to know.
+/// </summary>
 internal static class HealthEndpoint
 {
-    public static void Map(WebApplication app, Agent agent) => app.MapGet("/api/v1/health", (RequestDelegate)(async context =>
+    public static void Map(WebApplication app)
     {
-        var health = await ReadAsync(agent, context.RequestAborted);
-        context.Response.StatusCode = health.Problems.Count == 0 ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
-        await context.Response.WriteAsJsonAsync(health, JsonDocuments.Readably.HealthDocument, contentType: null, context.RequestAborted);
-    }));
+        app.MapGet("/-/healthy", (RequestDelegate)(context => context.Response.WriteAsync("Healthy.\n", context.RequestAborted))).AllowAnonymous();
+        app.MapGet("/-/ready", (RequestDelegate)(async context =>
+        {
+            var health = await ReadAsync(context.RequestServices.GetRequiredService<Agent>(), context.RequestAborted);
+            context.Response.StatusCode = StatusOf(health);
+            await context.Response.WriteAsync(health.Problems.Count == 0 ? "Ready.\n" : "Not ready.\n", context.RequestAborted);
+        })).AllowAnonymous();
+    }
+
+    public static void MapApi(IEndpointRouteBuilder api) =>
+        api.MapGet("health", AnswerAsync).AllowAnonymous().Described("How the agent is", "503 when its scheduler is stuck or its journal can't be used. Late or failed backups do not make the agent unhealthy; level tells of them.")
+            .Produces<HealthDocument>().Produces<HealthDocument>(StatusCodes.Status503ServiceUnavailable);
+
+    private static async Task<IResult> AnswerAsync(Agent agent, CancellationToken cancellationToken)
+    {
+        var health = await ReadAsync(agent, cancellationToken);
+        return TypedResults.Json(health, JsonDocuments.Readably.HealthDocument, statusCode: StatusOf(health));
+    }
+
+    private static int StatusOf(HealthDocument health) => health.Problems.Count == 0 ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
 
     public static async Task<HealthDocument> ReadAsync(Agent agent, CancellationToken cancellationToken)
     {

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.ResponseCompression;
 using Microsoft.Extensions.DependencyInjection;
+using NexusBackupAgent.Access;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Metrics;
 using Prometheus;
@@ -19,8 +20,8 @@ internal static class MetricsEndpoint
         compression.Providers.Add<GzipCompressionProvider>();
     });
 
-    public static void Map(WebApplication app, AgentMetrics metrics) =>
-        app.MapGet("/metrics", (RequestDelegate)(context => AnswerAsync(context, metrics)));
+    public static void Map(WebApplication app, AgentMetrics metrics, AccessSettings access) =>
+        Login.ProtectScrapes(app.MapGet("/metrics", (RequestDelegate)(context => AnswerAsync(context, metrics))), access);
 
     private static async Task AnswerAsync(HttpContext context, AgentMetrics metrics)
     {

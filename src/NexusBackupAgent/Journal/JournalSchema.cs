@@ -4,7 +4,7 @@ namespace NexusBackupAgent.Journal;
 internal static class JournalSchema
 {
     /// <summary>As <c>PRAGMA user_version</c> says it; 0 is an empty file.</summary>
-    public const int Version = 3;
+    public const int Version = 4;
 
     private const string Runs = """
         CREATE TABLE runs (
@@ -91,8 +91,14 @@ internal static class JournalSchema
         CREATE INDEX backups_by_schedule ON operations (source, schedule, started_at) WHERE kind = 'backup';
         """;
 
+    private const string WhoAsked = """
+        ALTER TABLE operations ADD COLUMN asked_by TEXT;
+        ALTER TABLE operations ADD COLUMN asked_from TEXT;
+        CREATE INDEX operations_asked ON operations (id) WHERE asked_by IS NOT NULL;
+        """;
+
     /// <summary>What each version did to the one before it.</summary>
-    private static readonly string[] Steps = [Runs, OperationsBesideRuns, RunsAmongOperations];
+    private static readonly string[] Steps = [Runs, OperationsBesideRuns, RunsAmongOperations, WhoAsked];
 
     /// <summary>The statements that bring a file of an older version to this one.</summary>
     public static string From(int version) => $"{string.Join('\n', Steps[version..])} PRAGMA user_version = {Version}";

@@ -57,6 +57,18 @@ internal sealed record RunFailure(FailureKind Kind, string Message, string Hint)
     public static RunFailure Of(BackupException exception) => new(exception.Kind, exception.Message, exception.Hint) { Brief = exception.Brief };
 }
 
+/// <summary>Who asked for an operation. Nobody did for what a schedule began.</summary>
+/// <param name="User">Who signed in, the name of a token, or the system's user of a command.</param>
+/// <param name="Address">Where the request came from; null for a command on this host.</param>
+internal sealed record Asker(string User, string? Address)
+{
+    /// <summary>Told the journal's number of what was begun.</summary>
+    public Action<long>? Noted { get; init; }
+
+    /// <summary>The same, without who is told.</summary>
+    public override string ToString() => Address is null ? User : $"{User} ({Address})";
+}
+
 /// <summary>One thing that was done to a source or its backups.</summary>
 /// <param name="Id">The journal's number of it; 0 while the journal does not have it.</param>
 /// <param name="Source">The source's name; empty for what concerns the agent as a whole.</param>
@@ -89,6 +101,9 @@ internal sealed record Operation(
 
     /// <summary>Of a restore: whether it began over the source's own place. One that was refused never began.</summary>
     public bool IsOverLive { get; init; }
+
+    /// <summary>Who asked for it; null when a schedule or the agent itself began it, and in journals of earlier versions.</summary>
+    public Asker? Asker { get; init; }
 
     /// <summary>Null while it is under way, or when its process died.</summary>
     public RunResult? Result => EndedAt is null ? null : IsSkipped ? RunResult.Skipped : Failure is null ? RunResult.Success : RunResult.Failure;

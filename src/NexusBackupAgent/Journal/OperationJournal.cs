@@ -67,13 +67,18 @@ internal sealed class OperationJournal(JournalDatabase database) : IDisposable
     /// <param name="operation">As it begins.</param>
     /// <param name="judge">How one that is still open ended, where its caller knows better; null: it died.</param>
     /// <returns>The operation's number.</returns>
-    public long Begin(Operation operation, Func<Operation, Operation>? judge = null) => Write(transaction =>
+    public long Begin(Operation operation, Func<Operation, Operation>? judge = null)
     {
-        OperationRows.CloseOpen(transaction, operation.Source, operation.Kind, judge ?? (open => open.Died(operation.StartedAt)));
-        if (operation.Kind == OperationKind.Backup)
-            OperationRows.TellSourceBegun(transaction, operation);
-        return OperationRows.Add(transaction, operation);
-    });
+        var id = Write(transaction =>
+        {
+            OperationRows.CloseOpen(transaction, operation.Source, operation.Kind, judge ?? (open => open.Died(operation.StartedAt)));
+            if (operation.Kind == OperationKind.Backup)
+                OperationRows.TellSourceBegun(transaction, operation);
+            return OperationRows.Add(transaction, operation);
+        });
+        operation.Asker?.Noted?.Invoke(id);
+        return id;
+    }
 
     /// <summary>Keeps an attempt of an open backup that another one follows.</summary>
     public void Record(long operation, Attempt attempt) => Write(transaction =>
@@ -98,12 +103,17 @@ internal sealed class OperationJournal(JournalDatabase database) : IDisposable
 
     /// <summary>Keeps an operation that has ended already, and counts it; in one step, because its caller need not hold the source's lock.</summary>
     /// <returns>The same with its number.</returns>
-    public Operation Record(Operation operation) => Write(transaction =>
+    public Operation Record(Operation operation)
     {
-        var recorded = operation with { Id = OperationRows.Add(transaction, operation) };
-        OperationRows.Close(transaction, recorded);
+        var recorded = Write(transaction =>
+        {
+            var recorded = operation with { Id = OperationRows.Add(transaction, operation) };
+            OperationRows.Close(transaction, recorded);
+            return recorded;
+        });
+        operation.Asker?.Noted?.Invoke(recorded.Id);
         return recorded;
-    });
+    }
 
     /// <summary>
     /// Counts the checks of a reading, with the next entry of any operation: the one that read has one to make, and a disk
@@ -150,6 +160,41 @@ internal sealed class OperationJournal(JournalDatabase database) : IDisposable
     /// <summary>What was done to a source from an instant on, oldest first; skipped backups and what is under way included.</summary>
     public IReadOnlyList<Operation> Since(string source, DateTimeOffset from) =>
         Find($"SELECT {Columns} FROM operations WHERE source = $source AND started_at >= $from ORDER BY id", ("$source", source), ("$from", Milliseconds(from)));
+
+    /// <summary>The operation of a number.</summary>
+    /// <returns>Null when there is none, or it is older than what is kept.</returns>
+    public Operation? Find(long id) => Find($"SELECT {Columns} FROM operations WHERE id = $id", ("$id", id)).FirstOrDefault();
+
+    /// <summary>The newest operations, newest first; hooks and self-tests are none that a person looks for.</summary>
+    /// <param name="source">Of this source; null: of all.</param>
+    /// <param name="before">Only those with a smaller number.</param>
+    public IReadOnlyList<Operation> Newest(string? source, int most, long before = long.MaxValue) => Find(
+        $"""
+        SELECT {Columns} FROM operations WHERE id < $before AND source = coalesce($source, source)
+            AND kind IN ('backup', 'verification', 'restore', 'drill', 'prune', 'quarantine') ORDER BY id DESC LIMIT $most
+        """,
+        ("$source", source), ("$before", before), ("$most", most));
+
+    /// <summary>The newest operations that somebody asked for, newest first.</summary>
+    public IReadOnlyList<Operation> Asked(int most, long before = long.MaxValue) => Find(
+        $"SELECT {Columns} FROM operations INDEXED BY operations_asked WHERE asked_by IS NOT NULL AND id < $before ORDER BY id DESC LIMIT $most", ("$before", before), ("$most", most));
+
+    /// <summary>The attempts of a backup that are kept, in order.</summary>
+    public IReadOnlyList<Attempt> Attempts(long operation) => database.Read(transaction => Query(
+        transaction,
+        "SELECT attempt, started_at, ended_at, failure, message, hint FROM attempts WHERE operation_id = $operation ORDER BY attempt",
+        row => new Attempt(row.GetInt32(0), Instant(row, 1)!.Value, Instant(row, 2)!.Value, Failure(row, 3)),
+        ("$operation", operation)));
+
+    /// <summary>When the source's backups ended from an instant on, oldest first, and how; those that were skipped or stopped on purpose are none.</summary>
+    public IReadOnlyList<(DateTimeOffset At, bool Succeeded)> EndedBackups(string source, DateTimeOffset from) => database.Read(transaction => Query(
+        transaction,
+        """
+        SELECT started_at, result IS 'success' FROM operations WHERE kind = 'backup' AND source = $source AND started_at >= $from
+            AND result IN ('success', 'failure') AND failure IS NOT 'Interrupted' ORDER BY started_at
+        """,
+        row => (Instant(row, 0)!.Value, row.GetBoolean(1)),
+        ("$source", source), ("$from", Milliseconds(from))));
 
     /// <summary>The runs that made a backup of the source, oldest first, without those whose backup is known to be set aside or gone.</summary>
     public IReadOnlyList<Operation> Made(string source) => Find(

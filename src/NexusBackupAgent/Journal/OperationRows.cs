@@ -14,7 +14,7 @@ internal static class OperationRows
 
     /// <summary>What <see cref="Read"/> reads.</summary>
     public const string Columns =
-        "id, source, kind, started_at, ended_at, backup_id, detail, failure, message, hint, schedule, type, result, over_live, full_because, stored_bytes, content_bytes, brief";
+        "id, source, kind, started_at, ended_at, backup_id, detail, failure, message, hint, schedule, type, result, over_live, full_because, stored_bytes, content_bytes, brief, asked_by, asked_from";
 
     public static Operation Read(SqliteDataReader row) => new(
         row.GetInt64(0),
@@ -33,6 +33,7 @@ internal static class OperationRows
         FullBecause = Text(row, 14),
         StoredBytes = row.IsDBNull(15) ? null : row.GetInt64(15),
         ContentBytes = row.IsDBNull(16) ? null : row.GetInt64(16),
+        Asker = Text(row, 18) is { } user ? new Asker(user, Text(row, 19)) : null,
     };
 
     /// <summary>Adds an operation that has not ended, and forgets those of long ago.</summary>
@@ -44,9 +45,9 @@ internal static class OperationRows
         Execute(transaction, "DELETE FROM operations WHERE started_at < $before", ("$before", before));
         Execute(
             transaction,
-            "INSERT INTO operations (source, kind, schedule, type, started_at, detail, over_live) VALUES ($source, $kind, $schedule, $type, $at, $detail, $live)",
+            "INSERT INTO operations (source, kind, schedule, type, started_at, detail, over_live, asked_by, asked_from) VALUES ($source, $kind, $schedule, $type, $at, $detail, $live, $user, $address)",
             ("$source", operation.Source), ("$kind", operation.Kind.Word()), ("$schedule", operation.Schedule), ("$type", operation.Type?.Word()), ("$at", Milliseconds(operation.StartedAt)),
-            ("$detail", operation.Detail), ("$live", operation.IsOverLive));
+            ("$detail", operation.Detail), ("$live", operation.IsOverLive), ("$user", operation.Asker?.User), ("$address", operation.Asker?.Address));
         return Query(transaction, "SELECT last_insert_rowid()", row => row.GetInt64(0))[0];
     }
 

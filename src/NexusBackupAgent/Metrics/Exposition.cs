@@ -23,6 +23,15 @@ internal sealed class Exposition
 
     public CollectorRegistry Registry { get; } = Prometheus.Metrics.NewCustomRegistry();
 
+    /// <summary>As text 0.0.4, without timestamps.</summary>
+    public async Task<byte[]> ToTextAsync(CancellationToken cancellationToken)
+    {
+        using var text = new MemoryStream();
+        await using (var spelt = new InfinityStream(text))
+            await Registry.CollectAndExportAsTextAsync(spelt, cancellationToken);
+        return text.ToArray();
+    }
+
     /// <param name="name">Without the prefix.</param>
     /// <param name="help">One sentence without quotes, backslashes and line breaks, which the writer does not escape.</param>
     /// <param name="labels">Names of the labels.</param>

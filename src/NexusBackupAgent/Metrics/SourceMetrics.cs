@@ -16,18 +16,21 @@ internal static class SourceMetrics
     private static readonly string[] RunResults = [.. Enum.GetValues<RunResult>().Select(result => result.Word())];
     private static readonly VerificationCheck[] Checks = Enum.GetValues<VerificationCheck>();
 
-    public static void Add(Exposition exposition, IReadOnlyList<SourceState> sources)
+    /// <param name="isScrape">Whether an agent answers Prometheus now. A file may be read much later: it has no age, and nobody who wrote it knows what runs next.</param>
+    public static void Add(Exposition exposition, IReadOnlyList<SourceState> sources, bool isScrape)
     {
-        AddBackups(exposition, [.. sources.Where(source => source.IsKnown)]);
+        IReadOnlyList<SourceState> known = [.. sources.Where(source => source.IsKnown)];
+        AddBackups(exposition, known);
         AddVerifications(exposition, sources);
         AddRuns(exposition, sources);
+        if (isScrape)
+            AddFleeting(exposition, known, sources);
         AddSettings(exposition, sources);
     }
 
     private static void AddBackups(Exposition exposition, IReadOnlyList<SourceState> sources)
     {
         Each("last_success_timestamp_seconds", "Capture time of the newest good backup; 0 when there is none.", source => Exposition.Seconds(source.NewestGood?.CapturedAt));
-        Each("last_success_age_seconds", "Age of the newest good backup; +Inf when there is none.", source => source.Age?.TotalSeconds ?? double.PositiveInfinity);
         exposition.Gauge("schedule_last_success_timestamp_seconds", "Capture time of the schedule's newest good backup; 0 when there is none.", ["source", "schedule"],
             from source in sources
             from schedule in source.Schedules
@@ -93,6 +96,13 @@ internal static class SourceMetrics
             from source in sources
             from stage in Stages(source.Activity)
             select new Sample(stage.Seconds, source.Name, stage.Name));
+    }
+
+    private static void AddFleeting(Exposition exposition, IReadOnlyList<SourceState> known, IReadOnlyList<SourceState> sources)
+    {
+        exposition.Gauge("last_success_age_seconds", "Age of the newest good backup; +Inf when there is none.", OfSource,
+            from source in known
+            select new Sample(source.Age?.TotalSeconds ?? double.PositiveInfinity, source.Name));
         exposition.Gauge("next_run_timestamp_seconds", "When the schedule runs next; 0 when it never does.", ["source", "schedule"],
             from source in sources
             from schedule in source.Source.Schedules

@@ -17,15 +17,16 @@ internal sealed partial class BackupOperation(OperationRunner runner, BackupRunn
 
     /// <summary>Runs one backup to its end. A failure is in the record, in the journal and in the log; it is not thrown.</summary>
     /// <param name="patience">How long another operation of the source that is under way is waited for.</param>
+    /// <param name="asker">Who asked for it; null: nobody.</param>
     /// <exception cref="BackupException">The journal or the lock could not be used at all.</exception>
     public Task<RunRecord> RunAsync(
-        ProtectedSource source, string schedule, BackupType type, TimeSpan patience, IProgress<RunProgress>? progress, CancellationToken cancellationToken) =>
+        ProtectedSource source, string schedule, BackupType type, TimeSpan patience, IProgress<RunProgress>? progress, CancellationToken cancellationToken, Asker? asker = null) =>
         runner.InTurnAsync(
             source,
             patience,
-            () => BackUpAsync(source, schedule, type, progress, cancellationToken),
+            () => BackUpAsync(source, schedule, type, progress, asker, cancellationToken),
             cancellationToken,
-            busy: () => new TurnEnd<RunRecord>(Skip(source, schedule, type)));
+            busy: () => new TurnEnd<RunRecord>(Skip(source, schedule, type, asker)));
 
     /// <summary>The same for a full backup that may have become needless by the time the source's turn comes.</summary>
     /// <param name="due">Asked in the source's turn: on which schedule to run, or null not to.</param>
@@ -39,17 +40,17 @@ internal sealed partial class BackupOperation(OperationRunner runner, BackupRunn
             {
                 if (await due(cancellationToken) is not { } schedule)
                     return new TurnEnd<RunRecord?>(null);
-                var end = await BackUpAsync(source, schedule, BackupType.Full, progress, cancellationToken);
+                var end = await BackUpAsync(source, schedule, BackupType.Full, progress, asker: null, cancellationToken);
                 return new TurnEnd<RunRecord?>(end.Result, end.News);
             },
             cancellationToken,
             busy: () => new TurnEnd<RunRecord?>(null));
 
     /// <summary>Keeps in the journal that a run was due and did not start, because the source is busy.</summary>
-    public RunRecord Skip(ProtectedSource source, string schedule, BackupType type)
+    public RunRecord Skip(ProtectedSource source, string schedule, BackupType type, Asker? asker = null)
     {
         var now = runner.Now;
-        var skipped = Operation.BegunBackup(source.Name, schedule, type, now) with { EndedAt = now, IsSkipped = true, Failure = RunFailure.Of(runner.Turns.Busy(source)) };
+        var skipped = Operation.BegunBackup(source.Name, schedule, type, now) with { EndedAt = now, IsSkipped = true, Failure = RunFailure.Of(runner.Turns.Busy(source)), Asker = asker };
         var run = new RunRecord(journal.Record(skipped), type, Attempts: 0, Outcome: null);
         RunSkipped(source.Name, schedule);
         return run;
@@ -67,11 +68,11 @@ internal sealed partial class BackupOperation(OperationRunner runner, BackupRunn
     }
 
     private async Task<TurnEnd<RunRecord>> BackUpAsync(
-        ProtectedSource source, string schedule, BackupType type, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+        ProtectedSource source, string schedule, BackupType type, IProgress<RunProgress>? progress, Asker? asker, CancellationToken cancellationToken)
     {
         var (attempts, words) = (new Attempts(), WordsOf(source));
         var (operation, outcome, _) = await runner.JournalledAsync(
-            Operation.BegunBackup(source.Name, schedule, type, runner.Now),
+            Operation.BegunBackup(source.Name, schedule, type, runner.Now) with { Asker = asker },
             begun =>
             {
                 RunStarted(source.Name, schedule, type.Word(), begun.Id);

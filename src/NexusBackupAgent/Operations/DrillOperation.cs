@@ -16,15 +16,16 @@ internal sealed partial class DrillOperation(OperationRunner runner, RestoreDril
 {
     /// <summary>Practises once. A failure is in the operation, in the journal and in the log; it is not thrown.</summary>
     /// <param name="patience">How long another operation of the source that is under way is waited for.</param>
+    /// <param name="asker">Who asked for it; null: nobody.</param>
     /// <exception cref="BackupException">The source is busy, or the journal or the lock could not be used at all.</exception>
-    public Task<DrillRecord> RunAsync(ProtectedSource source, IProgress<RunProgress>? progress, TimeSpan patience, CancellationToken cancellationToken) =>
-        runner.InTurnAsync(source, patience, () => PractiseAsync(source, progress, cancellationToken), cancellationToken);
+    public Task<DrillRecord> RunAsync(ProtectedSource source, IProgress<RunProgress>? progress, TimeSpan patience, CancellationToken cancellationToken, Asker? asker = null) =>
+        runner.InTurnAsync(source, patience, () => PractiseAsync(source, progress, asker, cancellationToken), cancellationToken);
 
-    private async Task<TurnEnd<DrillRecord>> PractiseAsync(ProtectedSource source, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    private async Task<TurnEnd<DrillRecord>> PractiseAsync(ProtectedSource source, IProgress<RunProgress>? progress, Asker? asker, CancellationToken cancellationToken)
     {
         Backup? backup = null;
         var (operation, _, _) = await runner.JournalledAsync<Backup>(
-            Operation.Begun(source.Name, OperationKind.Drill, runner.Now, "practising a restore"),
+            Operation.Begun(source.Name, OperationKind.Drill, runner.Now, "practising a restore") with { Asker = asker },
             async _ => backup = await runner.WithinLimitAsync(
                 source,
                 WordsOf(source),

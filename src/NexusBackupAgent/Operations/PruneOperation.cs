@@ -10,7 +10,14 @@ namespace NexusBackupAgent.Operations;
 /// <param name="Decisions">One for each backup, newest first.</param>
 /// <param name="Removed">None of a plan.</param>
 /// <param name="Doubtful">The newest backup when it is not known to be good: then nothing is removed. Null where nothing is to be removed anyway.</param>
-internal sealed record PruneRecord(IReadOnlyList<RetentionDecision> Decisions, IReadOnlyList<Backup> Removed, Backup? Doubtful);
+internal sealed record PruneRecord(IReadOnlyList<RetentionDecision> Decisions, IReadOnlyList<Backup> Removed, Backup? Doubtful)
+{
+    /// <summary>Why nothing is removed although something should be; null when that is not so.</summary>
+    public BackupException? Refusal => Doubtful is not { } newest ? null : new BackupException(
+        FailureKind.Verification,
+        $"nothing of '{newest.Source}' is removed: its newest backup {newest.File} is {newest.State.Word()}",
+        newest.State == BackupState.Unverified ? $"nexus-backup verify '{newest.Source}'" : $"make a good one first: nexus-backup backup '{newest.Source}'");
+}
 
 /// <summary>Applies retention by hand. Finding nothing to remove is no measure, and in no journal.</summary>
 internal sealed partial class PruneOperation(OperationRunner runner, ILogger<PruneOperation> logger)
@@ -27,8 +34,9 @@ internal sealed partial class PruneOperation(OperationRunner runner, ILogger<Pru
 
     /// <summary>Removes it.</summary>
     /// <param name="patience">How long another operation of the source that is under way is waited for.</param>
+    /// <param name="asker">Who asked for it; null: nobody.</param>
     /// <exception cref="BackupException">The source is busy, or the store or the journal can't be used.</exception>
-    public Task<PruneRecord> RunAsync(ProtectedSource source, TimeSpan patience, CancellationToken cancellationToken) => runner.InTurnAsync(
+    public Task<PruneRecord> RunAsync(ProtectedSource source, TimeSpan patience, CancellationToken cancellationToken, Asker? asker = null) => runner.InTurnAsync(
         source,
         patience,
         async () =>
@@ -36,14 +44,14 @@ internal sealed partial class PruneOperation(OperationRunner runner, ILogger<Pru
             var opened = await source.OpenAsync(cancellationToken);
             var plan = await PlanAsync(opened, cancellationToken);
             var going = plan.Decisions.Count(decision => !decision.Keep);
-            return new TurnEnd<PruneRecord>(going == 0 || plan.Doubtful is not null ? plan : plan with { Removed = await RemoveAsync(opened, plan.Decisions, going, cancellationToken) });
+            return new TurnEnd<PruneRecord>(going == 0 || plan.Doubtful is not null ? plan : plan with { Removed = await RemoveAsync(opened, plan.Decisions, going, asker, cancellationToken) });
         },
         cancellationToken);
 
-    private async Task<IReadOnlyList<Backup>> RemoveAsync(ProtectedSource source, IReadOnlyList<RetentionDecision> decisions, int going, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<Backup>> RemoveAsync(ProtectedSource source, IReadOnlyList<RetentionDecision> decisions, int going, Asker? asker, CancellationToken cancellationToken)
     {
         var (_, removed, failure) = await runner.JournalledAsync(
-            Operation.Begun(source.Name, OperationKind.Prune, runner.Now, $"removed {going} expired backups"),
+            Operation.Begun(source.Name, OperationKind.Prune, runner.Now, $"removed {going} expired backups") with { Asker = asker },
             _ => runner.WithinLimitAsync(source, WordsOf(source), token => Pruner.ApplyAsync(source.Catalog, decisions, token), broke => PruneBroke(broke, source.Name), cancellationToken),
             (ended, removed) => removed is null ? ended : ended with { Detail = $"removed {removed.Count} expired: {string.Join(", ", removed.Select(backup => backup.File))}" });
         return removed ?? throw failure!;

@@ -26,25 +26,28 @@ internal sealed partial class RestoreOperation(OperationRunner runner, Restorer 
 
     /// <summary>Restores. A failure on the way is in the record, in the journal and in the log; it is not thrown.</summary>
     /// <param name="patience">How long another operation of the source that is under way is waited for.</param>
+    /// <param name="asker">Who asked for it; null: nobody.</param>
+    /// <param name="holds">Asked in the source's turn whether what was planned is what was meant; throws when it is not.</param>
     /// <exception cref="BackupException">It did not begin: the source is busy, there is nothing to restore, or it is refused.</exception>
     public Task<RestoreRecord> RestoreAsync(
-        ProtectedSource source, RestoreWish wish, string? to, bool force, TimeSpan patience, RestoreEvents events, CancellationToken cancellationToken) =>
+        ProtectedSource source, RestoreWish wish, string? to, bool force, TimeSpan patience, RestoreEvents events, CancellationToken cancellationToken, Asker? asker = null, Action<RestorePreview>? holds = null) =>
         runner.InTurnAsync(
             source,
             patience,
-            () => PlanAndRestoreAsync(source, wish, to, force, events, cancellationToken),
+            () => PlanAndRestoreAsync(source, wish, to, force, events, asker, holds, cancellationToken),
             cancellationToken,
             unlockable: refused => RestoreUnlocked(source.Name, refused.Message, refused.Hint));
 
     private async Task<TurnEnd<RestoreRecord>> PlanAndRestoreAsync(
-        ProtectedSource source, RestoreWish wish, string? to, bool force, RestoreEvents events, CancellationToken cancellationToken)
+        ProtectedSource source, RestoreWish wish, string? to, bool force, RestoreEvents events, Asker? asker, Action<RestorePreview>? holds, CancellationToken cancellationToken)
     {
         var startedAt = runner.Now;
         RestorePreview? planned = null;
         try
         {
             planned = await PreviewAsync(await source.OpenAsync(cancellationToken), wish, to, force, cancellationToken);
-            return planned.Refusal is { } refusal ? throw refusal : await RestoreAsync(source, planned, startedAt, events, cancellationToken);
+            holds?.Invoke(planned);
+            return planned.Refusal is { } refusal ? throw refusal : await RestoreAsync(source, planned, startedAt, events, asker, cancellationToken);
         }
         catch (BackupException refusal) when (IsNews(planned, refusal))
         {
@@ -54,6 +57,7 @@ internal sealed partial class RestoreOperation(OperationRunner runner, Restorer 
                 EndedAt = runner.Now,
                 Backup = chosen?.Id,
                 Failure = RunFailure.Of(refusal),
+                Asker = asker,
             };
             var record = Record(source, refused, outcome: null, refusal);
             return new TurnEnd<RestoreRecord>(record, OperationRunner.News(source, record.Operation, chosen)) { Problem = ExceptionDispatchInfo.Capture(refusal) };
@@ -65,9 +69,9 @@ internal sealed partial class RestoreOperation(OperationRunner runner, Restorer 
         refusal.Kind is not (FailureKind.NotFound or FailureKind.Configuration)
         && (planned is null or { SafetyCopy: null } or { Request.Force: true } || planned.Obstacle is not null);
 
-    private async Task<TurnEnd<RestoreRecord>> RestoreAsync(ProtectedSource source, RestorePreview preview, DateTimeOffset startedAt, RestoreEvents events, CancellationToken cancellationToken)
+    private async Task<TurnEnd<RestoreRecord>> RestoreAsync(ProtectedSource source, RestorePreview preview, DateTimeOffset startedAt, RestoreEvents events, Asker? asker, CancellationToken cancellationToken)
     {
-        var restore = Operation.Begun(source.Name, OperationKind.Restore, startedAt, DetailOf(source, preview.Chosen.Backup.File, preview.Target.Location, preview.Target.IsLive)) with { IsOverLive = preview.Target.IsLive };
+        var restore = Operation.Begun(source.Name, OperationKind.Restore, startedAt, DetailOf(source, preview.Chosen.Backup.File, preview.Target.Location, preview.Target.IsLive)) with { IsOverLive = preview.Target.IsLive, Asker = asker };
         using var begun = await TryBeginAsync(restore, cancellationToken);
         restore = restore with { Id = begun?.Id ?? 0 };
         RestoreStarted(source.Name, preview.Chosen.Backup.File, preview.Target.Location, restore.Id);

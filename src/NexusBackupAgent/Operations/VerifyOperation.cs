@@ -22,10 +22,11 @@ internal sealed partial class VerifyOperation(OperationRunner runner, BackupExam
     /// The backup as it is now: good, quarantined, or corrupt when it could not be set aside. When what it builds on is
     /// damaged, that is what journal and hooks are told of; when that was known before, nothing was read.
     /// </returns>
+    /// <param name="asker">Who asked for it; null: nobody.</param>
     /// <exception cref="BackupException">The source is busy, or the backup could not be looked at.</exception>
     public Task<Backup> VerifyAsync(
-        ProtectedSource source, Backup backup, TimeSpan patience, IProgress<RunProgress>? progress, CancellationToken cancellationToken) =>
-        runner.InTurnAsync(source, patience, () => ReadBackAsync(source, backup, progress, cancellationToken), cancellationToken);
+        ProtectedSource source, Backup backup, TimeSpan patience, IProgress<RunProgress>? progress, CancellationToken cancellationToken, Asker? asker = null) =>
+        runner.InTurnAsync(source, patience, () => ReadBackAsync(source, backup, progress, asker, cancellationToken), cancellationToken);
 
     /// <summary>Brings the companions of an artifact that was renamed alone after it, under the source's lock.</summary>
     /// <exception cref="BackupException">The source is busy, or the store refuses.</exception>
@@ -65,7 +66,7 @@ internal sealed partial class VerifyOperation(OperationRunner runner, BackupExam
     }
 
     /// <returns>What was found, also when the journal refuses to keep it; then, and when nothing could be found, the problem says so.</returns>
-    private async Task<TurnEnd<Backup>> ReadBackAsync(ProtectedSource source, Backup backup, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    private async Task<TurnEnd<Backup>> ReadBackAsync(ProtectedSource source, Backup backup, IProgress<RunProgress>? progress, Asker? asker, CancellationToken cancellationToken)
     {
         var startedAt = runner.Now;
         Examination examined;
@@ -80,11 +81,11 @@ internal sealed partial class VerifyOperation(OperationRunner runner, BackupExam
         }
         catch (BackupException failure)
         {
-            var (unread, _) = Record(OperationOf(source, backup, startedAt, $"{backup.File} could not be read back", RunFailure.Of(failure)));
+            var (unread, _) = Record(OperationOf(source, backup, startedAt, $"{backup.File} could not be read back", RunFailure.Of(failure)) with { Asker = asker });
             return EndOf(source, backup, [(unread, backup)]) with { Problem = ExceptionDispatchInfo.Capture(failure) };
         }
 
-        var kept = WasRead(examined).Select(read => (Kept: Record(Report(source, read, startedAt)), Subject: read)).ToList();
+        var kept = WasRead(examined).Select(read => (Kept: Record(Report(source, read, startedAt) with { Asker = asker }), Subject: read)).ToList();
         return EndOf(source, examined.Backup, [.. kept.Select(read => (read.Kept.Operation, read.Subject))]) with
         {
             Problem = kept.Select(read => read.Kept.Unrecorded).FirstOrDefault(refusal => refusal is not null),

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
 
 namespace NexusBackupAgent.Platform;
@@ -108,6 +109,33 @@ internal static partial class SafeFile
         using var from = Place.Of(source);
         using var to = Place.Of(target);
         Rename(from, to, source);
+    }
+
+    /// <summary>Writes a file whole or not at all, over what was there; it survives a power cut. Beside it a hidden file is made, and taken away again.</summary>
+    /// <param name="mode">Of the file, whatever the umask.</param>
+    /// <exception cref="IOException">It can't be written; what was there is there.</exception>
+    /// <exception cref="UnauthorizedAccessException">This user may not; likewise.</exception>
+    public static void WriteWhole(string path, ReadOnlySpan<byte> content, UnixFileMode mode)
+    {
+        var directory = Path.GetDirectoryName(path)!;
+        var partial = Path.Combine(directory, $".{Path.GetFileName(path)}.{RandomNumberGenerator.GetHexString(8, lowercase: true)}.partial");
+        try
+        {
+            using (var file = new FileStream(Create(partial, mode, inherit: true), FileAccess.Write, bufferSize: 0))
+            {
+                File.SetUnixFileMode(file.SafeFileHandle, mode);
+                file.Write(content);
+                DurableDirectory.Flush(file.SafeFileHandle);
+            }
+
+            Replace(partial, path);
+        }
+        finally
+        {
+            Delete(partial);
+        }
+
+        DurableDirectory.Sync(directory);
     }
 
     /// <summary>Removes a file or a link; nothing happens where there is none.</summary>

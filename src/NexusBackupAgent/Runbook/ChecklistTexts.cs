@@ -33,6 +33,7 @@ internal static class ChecklistTexts
 
     public static Bilingual Service(Observation seen) => seen.Agent switch
     {
+        { IsExpected: false, IsRunning: false } => DiagnosisTexts.NoAgent,
         { IsRunning: false } => new("not running", "停止中"),
         { LastBeat: { } beat } => SpanText.Measured(seen.Now - beat) is var age ? new($"active (running), heartbeat {age.English} ago", $"active (running)、ハートビート {age.Japanese}前") : default,
         _ => new("running, no heartbeat yet", "プロセス稼働中、ハートビートなし"),
@@ -80,9 +81,9 @@ internal static class ChecklistTexts
 
     public static Bilingual Scheduler(Observation seen) => seen switch
     {
-        { WouldFail: { } failure } when seen.Agent.Works => new($"a run would fail: {failure.Message}", $"実行しても失敗する状態: 「{failure.Message}」"),
+        { WouldFail: { } failure } when seen.Agent.StartsSchedules => new($"a run would fail: {failure.Message}", $"実行しても失敗する状態: 「{failure.Message}」"),
         { State.Late: { } late } => DiagnosisTexts.Late(late.Schedule.Name, late.Due, seen.Zone),
-        { State.NextRun: { } next } when !seen.Agent.Works => DiagnosisTexts.NothingStarts(next, seen.Zone),
+        { State.NextRun: { } next } when !seen.Agent.StartsSchedules => DiagnosisTexts.NothingStarts(next, seen.Zone),
         { State.NextRun: { } next } => new($"next run {ValueText.Minute(next, seen.Zone)}", $"次回実行予定 {ValueText.Minute(next, seen.Zone)}"),
         _ => new("no next run", "次回実行予定なし"),
     };

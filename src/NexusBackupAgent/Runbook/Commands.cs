@@ -14,6 +14,9 @@ internal sealed class Commands(string? configuration)
 
     public const string RestartService = "sudo systemctl restart nexus-backup";
 
+    /// <summary>What starts the schedules where no agent runs.</summary>
+    public const string Timers = "systemctl list-timers 'nexus-backup*'   # or, where cron starts the backups: crontab -l";
+
     /// <summary>Nobody knows whether the agent is installed as a service; the line can be pasted in both cases, because the rest is a comment for the shell.</summary>
     public string StartAgent() => $"{StartService}   {OrStart}";
 

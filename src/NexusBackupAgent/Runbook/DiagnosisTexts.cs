@@ -18,6 +18,8 @@ internal static class DiagnosisTexts
     public static readonly Bilingual IsAccessGiven = new("permissions", "権限");
     public static readonly Bilingual DidTheLastRunSucceed = new("last run", "前回の実行結果");
 
+    public static readonly Bilingual NoAgent = new("none by configuration: cron or a timer starts the schedules", "なし（設定による）。スケジュールはcronまたはタイマーが起動");
+
     public static readonly Bilingual Next = new("next", "次の対応");
     public static readonly Bilingual Also = new("also", "併発");
     public static readonly Bilingual Runbook = new("runbook", "Runbook");
@@ -76,6 +78,7 @@ internal static class DiagnosisTexts
 
     public static Bilingual Agent(Observation seen) => seen.Agent switch
     {
+        { IsExpected: false, IsRunning: false } => NoAgent,
         { IsRunning: false, LastBeat: null } => new("not running, and none has run here yet", "停止中（稼働実績なし）"),
         { IsRunning: false, LastBeat: { } beat } => new($"not running since {ValueText.Minute(beat, seen.Zone)}", $"停止中（{ValueText.Minute(beat, seen.Zone)} 以降）"),
         { LastBeat: { } beat } when seen.Agent.IsStuck => new(
@@ -88,7 +91,7 @@ internal static class DiagnosisTexts
     {
         { Late: { } late } => Late(late.Schedule.Name, late.Due, seen.Zone),
         { Source.Schedules.Count: 0 } => new("manual backups only: no schedule is configured", "手動バックアップのみ（スケジュール設定なし）"),
-        { NextRun: { } next } when !seen.Agent.Works => NothingStarts(next, seen.Zone),
+        { NextRun: { } next } when !seen.Agent.StartsSchedules => NothingStarts(next, seen.Zone),
         { NextRun: { } next } => new($"next run {ValueText.Minute(next, seen.Zone)}", $"次回実行予定 {ValueText.Minute(next, seen.Zone)}"),
         _ => new("no schedule will ever run again", "次回実行予定なし"),
     };

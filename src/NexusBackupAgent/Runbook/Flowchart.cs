@@ -84,7 +84,7 @@ internal static class Flowchart
         else if (findings.FirstOrDefault(finding => finding.Cause == Cause.Checksum) is { } corrupt)
             steps.Add(new Step("A", DiagnosisTexts.IsItSound, Passed: false, corrupt.Evidence));
 
-        steps.Add(new Step("2", DiagnosisTexts.DoesTheAgentRun, seen.Agent.Works, DiagnosisTexts.Agent(seen)));
+        steps.Add(new Step("2", DiagnosisTexts.DoesTheAgentRun, seen.Agent.StartsSchedules, DiagnosisTexts.Agent(seen)));
         steps.Add(new Step("3B", DiagnosisTexts.IsAnythingScheduled, !findings.Any(finding => finding.Cause == Cause.Scheduler), DiagnosisTexts.Schedule(seen)));
         steps.Add(StepOf("3C", Cause.Disk, DiagnosisTexts.IsThereRoom, seen.Store.Space is not null, DiagnosisTexts.Room(seen)));
         steps.Add(StepOf("3DB", Cause.Database, DiagnosisTexts.DoesTheDatabaseOpen, seen.SourceFailure is null, DiagnosisTexts.Opens(seen)));

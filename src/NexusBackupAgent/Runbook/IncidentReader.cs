@@ -1,6 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Runbook;
@@ -8,6 +9,15 @@ namespace NexusBackupAgent.Runbook;
 /// <summary>Gathers from journal, catalog and store what the escalation template asks for.</summary>
 internal static class IncidentReader
 {
+    /// <summary>Of several sources; those without an incident are left out where one has any, unless each was named.</summary>
+    public static async Task<IReadOnlyList<Incident>> ReadAsync(StateSnapshot look, IReadOnlyList<ScheduledSource> sources, bool areNamed, CancellationToken cancellationToken)
+    {
+        var incidents = new List<Incident>();
+        foreach (var source in sources)
+            incidents.Add(Read(look, await look.OfAsync(source, cancellationToken)));
+        return areNamed || incidents.TrueForAll(incident => incident.OccurredAt is null) ? incidents : [.. incidents.Where(incident => incident.OccurredAt is not null)];
+    }
+
     public static Incident Read(StateSnapshot look, SourceState source)
     {
         var (reader, now) = (look.Reader, source.Now);

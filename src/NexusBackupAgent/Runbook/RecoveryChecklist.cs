@@ -28,8 +28,8 @@ internal static class RecoveryChecklist
     /// <returns>All seven, in the runbook's order.</returns>
     public static IReadOnlyList<CheckedItem> Decide(Observation seen, Commands commands)
     {
-        var (source, isUp) = (seen.State.Name, seen.Agent.Works);
-        var restart = seen.Agent.IsRunning ? commands.RestartAgent() : commands.StartAgent();
+        var (source, isUp) = (seen.State.Name, seen.Agent.StartsSchedules);
+        var restart = !seen.Agent.IsExpected ? Commands.Timers : seen.Agent.IsRunning ? commands.RestartAgent() : commands.StartAgent();
         var hasRoom = Escalation.OfStore(seen.Store.Failure is null, seen.Store.Space?.UsedRatio) is null;
         return
         [

@@ -22,7 +22,7 @@ internal sealed partial class JobScheduler(
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromMinutes(1);
 
     private readonly Timetable timetable = new(zone);
-    private readonly Newcomers newcomers = new(roster, backups, chores, journal, zone);
+    private readonly Newcomers newcomers = new(roster, new SourceRegister(backups, journal, zone), chores, journal, zone);
     private readonly Heartbeat heartbeat = new(journal);
     private readonly GuardedWork work = new(timeProvider, logger);
     private DateTimeOffset lastUpkeep;

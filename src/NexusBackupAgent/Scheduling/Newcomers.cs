@@ -2,14 +2,12 @@ using System.Collections.Concurrent;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
-using NexusBackupAgent.Operations;
-using NexusBackupAgent.Retention;
 
 namespace NexusBackupAgent.Scheduling;
 
-/// <summary>The sources that appeared since the agent looked last, and what the journal has to know of each before it counts as taken on.</summary>
+/// <summary>The sources that appeared since the agent looked last, and what each has missed.</summary>
 /// <param name="zone">The zone of the cron expressions.</param>
-internal sealed class Newcomers(SourceRoster roster, BackupOperation operation, ChoreRota chores, OperationJournal journal, TimeZoneInfo zone)
+internal sealed class Newcomers(SourceRoster roster, SourceRegister register, ChoreRota chores, OperationJournal journal, TimeZoneInfo zone)
 {
     private readonly HashSet<string> seen = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, bool> takenOn = new(StringComparer.Ordinal);
@@ -26,15 +24,12 @@ internal sealed class Newcomers(SourceRoster roster, BackupOperation operation, 
 
     public bool IsTakenOn(ScheduledSource source) => takenOn.ContainsKey(source.Name);
 
-    /// <summary>Closes what died with its process, and notes since when the source and its schedules are known.</summary>
+    /// <summary>Enters the source into the journal.</summary>
     /// <returns>What was missed, to be done now.</returns>
     /// <exception cref="BackupException">Its store or the journal can't be used; it is not taken on.</exception>
     public async Task<(IReadOnlyList<Schedule> Schedules, IReadOnlyList<Chore> Chores)> TakeOnAsync(ScheduledSource source, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        operation.CloseAbandoned(source.Name);
-        var backups = await source.Source.Catalog.ListAsync(cancellationToken);
-        var addedAt = journal.AddSource(source.Name, backups.Select(backup => backup.CapturedAt).Append(now).Min());
-        journal.NoteSchedules(source.Name, [.. source.Schedules.Select(schedule => Note(source, schedule, backups))], now, zone);
+        var (addedAt, backups) = await register.EnterAsync(source, now, cancellationToken);
         var due = CatchUp.Due(source.Schedules, backups, addedAt, schedule => journal.LastStarted(source.Name, schedule.Name), await StartBeforeLossAsync(source, backups, cancellationToken), now, zone);
         var missed = chores.Missed(source, addedAt, now);
         takenOn[source.Name] = true;
@@ -51,10 +46,4 @@ internal sealed class Newcomers(SourceRoster roster, BackupOperation operation, 
     /// <returns>The last run of a source that has no backups; null when it has some, never ran, or its store is bare.</returns>
     private async Task<(DateTimeOffset At, bool Succeeded)?> StartBeforeLossAsync(ScheduledSource source, IReadOnlyList<Backup> backups, CancellationToken cancellationToken) =>
         backups.Count == 0 && !(await source.Source.Catalog.Store.GetHealthAsync(cancellationToken)).IsBare && journal.LastStarts(source.Name, 1) is [var last, ..] ? last : null;
-
-    private static NotedSchedule Note(ScheduledSource source, Schedule schedule, IReadOnlyList<Backup> backups) => new(
-        schedule.Name,
-        schedule.Cron.ToString(),
-        source.Source.Retention.GetValueOrDefault(schedule.Name, RetentionPeriod.Forever),
-        backups.Where(backup => backup.Schedule == schedule.Name).Select(backup => (DateTimeOffset?)backup.CapturedAt).Min());
 }

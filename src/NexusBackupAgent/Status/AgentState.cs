@@ -13,10 +13,16 @@ internal sealed record AgentState(DateTimeOffset Now, bool IsRunning, DateTimeOf
     /// <summary>As long as the alert waits. The scheduler looks at its schedules at least every 15 seconds.</summary>
     public static readonly TimeSpan StuckAfter = TimeSpan.FromMinutes(10);
 
+    /// <summary>Whether there is to be an agent on this host; false (<c>agent: none</c>): cron or a timer starts the schedules.</summary>
+    public bool IsExpected { get; init; } = true;
+
     /// <summary>Whether it runs and starts nothing.</summary>
     public bool IsStuck => IsRunning && !(Now - LastBeat <= StuckAfter);
 
     public bool Works => IsRunning && !IsStuck;
+
+    /// <summary>Whether somebody starts the schedules: an agent that works or, where none is to run, cron. That cron does not, the schedules tell that are late.</summary>
+    public bool StartsSchedules => Works || !IsExpected;
 
     /// <summary>The last self-test that ended; null when none did.</summary>
     public Operation? SelfTest { get; init; }

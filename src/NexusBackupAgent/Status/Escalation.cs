@@ -46,10 +46,10 @@ internal static class Escalation
     private static EscalationReason OfAnotherStore(bool isEmergency) => new(
         isEmergency ? EscalationLevel.L3 : EscalationLevel.L2, isEmergency ? EscalationCause.None : EscalationCause.StoreDown, AnotherStore);
 
-    /// <returns>None when the agent works, or when none ever ran here: the commands work without one.</returns>
+    /// <returns>None when the agent works, when none is to run, or when none ever ran here: the commands work without one.</returns>
     public static IEnumerable<EscalationReason> OfAgent(AgentState agent)
     {
-        if (agent is { IsRunning: false, LastBeat: not null })
+        if (agent is { IsExpected: true, IsRunning: false, LastBeat: not null })
             yield return new(EscalationLevel.L2, EscalationCause.AgentDown, new("the agent is not running", "サービス（エージェント）停止中"));
         else if (agent is { LastBeat: not null, IsStuck: true })
             yield return new(EscalationLevel.L2, EscalationCause.SchedulerStuck, new("the agent's scheduler has stopped", "スケジューラ停止"));
@@ -151,7 +151,7 @@ internal static class Escalation
     }
 
     /// <summary>Backups by hand may be as good as they like: nothing makes the next one.</summary>
-    private static EscalationReason? OfUntaken(SourceState source) => source is { WasAgentSeen: false, IsAgentRunning: false, Source.Schedules.Count: > 0 }
+    private static EscalationReason? OfUntaken(SourceState source) => source is { IsAgentAwaited: true, Source.Schedules.Count: > 0 }
         ? new(EscalationLevel.L1, EscalationCause.Unknown, new("no agent has run here yet, so nothing makes the next backup", "エージェントの稼働実績なし（次回バックアップは実行されない）"))
         : null;
 

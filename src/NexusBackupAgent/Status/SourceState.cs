@@ -24,14 +24,14 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
     private SourceState(SourceState other)
     {
         (Source, Listing, Records, Store, Now) = other;
-        (IsAgentRunning, WasAgentSeen, Plan) = (other.IsAgentRunning, other.WasAgentSeen, other.Plan);
+        (IsAgentRunning, IsAgentAwaited, Plan) = (other.IsAgentRunning, other.IsAgentAwaited, other.Plan);
     }
 
     /// <summary>Whether an agent runs: without one, a run that the journal has under way died with it, or has a person before it.</summary>
     public bool IsAgentRunning { get; init; }
 
-    /// <summary>Whether an agent ever looked at schedules here.</summary>
-    public bool WasAgentSeen { get; init; } = true;
+    /// <summary>Whether an agent is to start its schedules and none ever did.</summary>
+    public bool IsAgentAwaited { get; init; }
 
     /// <summary>When the scheduler of this process starts each schedule next, UTC, by source and schedule; null in a process that has none.</summary>
     public IReadOnlyDictionary<(string Source, string Schedule), DateTimeOffset>? Plan { get; init; }

@@ -20,6 +20,9 @@ internal sealed class StateReader(
     private readonly PatientLook stored = new(LongestLook, timeProvider);
     private readonly PatientLook listed = new(LongestLook, timeProvider);
 
+    /// <summary>Whether an agent is to run on this host.</summary>
+    public bool ExpectsAgent { get; init; } = true;
+
     /// <summary>Lists a source's backups; a store that does not answer is a failure that says so.</summary>
     /// <param name="mayTake">Whether it may take as long as it takes, as in a command that somebody waits for.</param>
     internal Task<SourceListing> ListAsync(ScheduledSource source, bool withOrphans, bool mayTake, CancellationToken cancellationToken)
@@ -42,6 +45,7 @@ internal sealed class StateReader(
         var (now, stores) = (timeProvider.GetUtcNow(), await StoresAsync(cancellationToken));
         var agent = new AgentState(now, StateAccess.HasAgent(stateDirectory), journal.LastBeat())
         {
+            IsExpected = ExpectsAgent,
             SelfTest = SelfTest(),
             Stores = stores,
             OtherOwner = StateAccess.OtherOwner(stateDirectory),
@@ -49,6 +53,10 @@ internal sealed class StateReader(
         };
         return new StateSnapshot(this, agent, ReadRecords());
     }
+
+    /// <summary>The same by a command for which nobody waits: a store that does not answer soon is one that can't be read.</summary>
+    /// <exception cref="BackupException">The journal can't be read, or the state directory not be used.</exception>
+    public async Task<StateSnapshot> ReadOnceAsync(CancellationToken cancellationToken) => await ReadAsync(cancellationToken) with { Memory = memory };
 
     /// <summary>One look by the agent itself. It remembers the backups that it has seen.</summary>
     /// <exception cref="BackupException">The journal can't be read.</exception>
@@ -129,7 +137,7 @@ internal sealed record StateSnapshot(StateReader Reader, AgentState Agent, Journ
         return new SourceState(source, listing, Records.Of(source.Name, () => Reader.HistoryOf(source, listing, Records)), StoreOf(source), now ?? Agent.Now)
         {
             IsAgentRunning = Agent.IsRunning,
-            WasAgentSeen = Agent.LastBeat is not null,
+            IsAgentAwaited = Agent is { IsExpected: true, IsRunning: false, LastBeat: null },
             Plan = Plan,
         };
     }

@@ -16,6 +16,21 @@ public sealed partial class ExportedMetricsTests
         Assert.Equal(TypesIn(Metrics.SampleScrape), TypesIn(scrape));
     }
 
+    [SkippableFact]
+    public async Task A_command_prints_the_same_but_what_only_an_agent_knows_and_what_is_true_only_now()
+    {
+        Require.Tool("promtool", "prometheus");
+        await using var agent = await RunningAgent.StartAsync();
+
+        var printed = await agent.RunAsync("metrics");
+
+        Assert.True(printed.ExitCode == 0, printed.Text);
+        Assert.Equal(
+            ["last_success_age_seconds", "next_run_timestamp_seconds", "process_cpu_seconds_total", "process_open_fds", "process_resident_memory_bytes", "process_start_time_seconds", "scheduler_heartbeat_timestamp_seconds", "start_timestamp_seconds", "time_seconds"],
+            TypesIn(await agent.GetUntilAsync("metrics", _ => true)).Except(TypesIn(printed.Output)).Select(line => line.Split(' ')[2].Replace("nexus_backup_", "", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+        Assert.Empty(TypesIn(printed.Output).Except(TypesIn(Metrics.SampleScrape)));
+    }
+
     [Fact]
     public void What_is_planned_is_not_exported_yet() => Assert.Empty(Metrics.Planned.Intersect(Metrics.Exported));
 

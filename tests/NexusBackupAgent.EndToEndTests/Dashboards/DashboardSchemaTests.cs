@@ -23,10 +23,13 @@ public sealed class DashboardSchemaTests
         (string Right, string Wrong)[] mistakes =
         [
             ("\"graphMode\": \"none\"", "\"graphMode\": \"nothing\""),
-            ("\"cellHeight\"", "\"cellHight\""),
-            ("\"lineInterpolation\": \"stepAfter\"", "\"lineInterpolation\": \"step\""),
+            ("\"colWidth\"", "\"columnWidth\""),
+            ("\"showPoints\": \"never\"", "\"showPoints\": \"no\""),
+            ("\"textMode\": \"value_and_name\"", "\"textMode\": \"all\""),
+            ("\"collapsed\": true", "\"collapsed\": \"yes\""),
             ("\"id\": \"custom.width\"", "\"id\": \"custom.breadth\""),
             ("\"displayMode\": \"list\"", "\"displayMode\": \"lists\""),
+            ("\"instant\": true", "\"instantly\": true"),
             ("\"refresh\": 2", "\"refresh\": 20"),
             ("\"gridPos\"", "\"gridPosition\""),
             ("\"schemaVersion\": 42", "\"schemaVersion\": \"42\""),

@@ -22,22 +22,16 @@ public sealed class DashboardTests
     [MemberData(nameof(Dashboard.All), MemberType = typeof(Dashboard))]
     public void Panels_have_unique_numbers_and_do_not_overlap(string name)
     {
-        var panels = new Dashboard(name).Json.GetProperty("panels").EnumerateArray().ToList();
-        Assert.Distinct(panels.Select(panel => panel.GetProperty("id").GetInt32()));
+        var dashboard = new Dashboard(name);
+        Assert.Distinct(dashboard.Panels.Concat(dashboard.Rows).Select(panel => panel.GetProperty("id").GetInt32()));
 
-        var cells = panels.SelectMany(panel => Cells(panel.GetProperty("gridPos"))).ToList();
-        Assert.Distinct(cells);
-        Assert.All(cells, cell => Assert.InRange(cell.X, 0, 23));
-    }
-
-    [Theory]
-    [MemberData(nameof(Dashboard.English), MemberType = typeof(Dashboard))]
-    public void It_marks_the_alerts_of_what_is_chosen_in_the_colour_of_their_level(string name)
-    {
-        var marks = new Dashboard(name).Annotations.Select(mark => (Dashboard.ExpressionOf(mark.GetProperty("target")), mark.GetProperty("iconColor").GetString()));
-
-        static string Firing(string level) => $"ALERTS{{alertstate=\"firing\", service=\"nexus-backup\", job=~\"$job\", instance=~\"$instance|\", source=~\"$source|\", level=\"{level}\"}}";
-        Assert.Equal([(Firing("L1"), "yellow"), (Firing("L2"), "orange"), (Firing("L3"), "red")], marks);
+        // What is shown beside each other: everything at the first look, and the panels of each row.
+        foreach (var shown in dashboard.Rows.Select(row => row.GetProperty("panels")).Prepend(dashboard.Json.GetProperty("panels")))
+        {
+            var cells = shown.EnumerateArray().SelectMany(panel => Cells(panel.GetProperty("gridPos"))).ToList();
+            Assert.Distinct(cells);
+            Assert.All(cells, cell => Assert.InRange(cell.X, 0, 23));
+        }
     }
 
     [Fact]

@@ -7,13 +7,14 @@ namespace NexusBackupAgent.EndToEndTests.Dashboards;
 /// <summary>The dashboards with something to show: asked, and drawn by Grafana's own libraries in Chromium.</summary>
 public sealed class DashboardsOnAFortnightTests(DashboardHistory history) : IClassFixture<DashboardHistory>
 {
-    /// <summary>Each page once in English and once in Japanese, of different sources, and the pages of a build server are dark too.</summary>
+    /// <summary>Each page once in English and once in Japanese, of different sources; the pages of a build server are dark too, and one is on a phone.</summary>
     private static readonly string[] Pages =
     [
         "nexus-backup-overview.json",
         "nexus-backup-source.json?var-instance=app2:9440&var-source=tickets",
         "ja/nexus-backup-overview.json?suffix=-ja",
         "ja/nexus-backup-source.json?var-instance=app1:9440&var-source=audit-log&suffix=-ja&theme=dark",
+        "nexus-backup-source.json?var-instance=app1:9440&var-source=itsm&suffix=-phone&width=390",
     ];
 
     [SkippableFact]
@@ -51,23 +52,24 @@ public sealed class DashboardsOnAFortnightTests(DashboardHistory history) : ICla
         RequireHistory();
         NodeTools.RequireThem();
         Require.That(File.Exists("/usr/bin/chromium"), "chromium is not installed (apt-get install chromium)");
-        var pages = Pages.Select(page => Repository.File("dashboards", page));
+        var pages = Pages.Select(page => page.Split('?')).Select(page => new Dashboard(page[0]).Path + string.Concat(page.Skip(1).Select(options => $"?{options}")));
 
         var result = await NodeTools.RunAsync("render.mjs", [history.Prometheus.Address.ToString(), $"{history.End}", Repository.File("artifacts", "dashboards"), .. pages]);
 
         Assert.True(result.ExitCode == 0, result.Text);
         using var report = JsonDocument.Parse(result.Output);
-        Assert.All(report.RootElement.EnumerateArray(), IsWhole);
+        Assert.All(report.RootElement.EnumerateArray().Zip(Pages), page => IsWhole(page.First, new Dashboard(page.Second.Split('?')[0])));
     }
 
     /// <summary>No problem, no query without data, every title to be read, and a source's name leads to its page.</summary>
-    private static void IsWhole(JsonElement page)
+    private static void IsWhole(JsonElement page, Dashboard dashboard)
     {
         var file = page.GetProperty("dashboard").GetString()!;
         Assert.True(page.GetProperty("problems").GetArrayLength() == 0, $"{file}: {page.GetProperty("problems")}");
         Assert.All(page.GetProperty("queries").EnumerateArray(), query => Assert.True(query.GetProperty("series").GetInt32() > 0, $"{file}: nothing for {query}"));
         var text = page.GetProperty("text").GetString()!;
-        Assert.All(new Dashboard(Path.GetRelativePath(Repository.File("dashboards"), file)).Panels, panel => Assert.Contains(Dashboard.TitleOf(panel), text, StringComparison.Ordinal));
+        Assert.InRange(page.GetProperty("atFirst").GetInt32(), 1, DashboardBudgetTests.QueriesAtFirst);
+        Assert.All(dashboard.Panels, panel => Assert.Contains(Dashboard.TitleOf(panel), text, StringComparison.Ordinal));
         if (file.EndsWith("overview.json", StringComparison.Ordinal)) Assert.All(["app1:9440&var-source=audit-log", "app2:9440&var-source=tickets"], source => Assert.Contains(
             page.GetProperty("links").EnumerateArray(),
             link => link.GetString()!.Contains($"/d/nexus-backup-source?var-datasource=prometheus-of-the-test&var-job=nexus-backup&var-instance={source}&from=now-", StringComparison.Ordinal)));

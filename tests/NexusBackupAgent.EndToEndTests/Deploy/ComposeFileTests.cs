@@ -95,12 +95,6 @@ public sealed partial class ComposeFileTests
     }
 
     [Fact]
-    public void The_Japanese_dashboards_are_where_the_setting_leads() =>
-        Assert.All(
-            Services["grafana"]!["volumes"].Texts().Where(volume => volume.Contains("${DASHBOARDS:-.}", StringComparison.Ordinal)),
-            volume => Assert.True(Path.Exists(Path.Combine(Home, volume.Replace("${DASHBOARDS:-.}", "ja", StringComparison.Ordinal).Split(':')[0])), volume));
-
-    [Fact]
     public void Grafana_asks_the_Prometheus_of_this_file_under_the_usual_identifier()
     {
         var source = Provisioned("grafana", "/etc/grafana/provisioning/datasources/nexus-backup.yml")["datasources"]![0]!;

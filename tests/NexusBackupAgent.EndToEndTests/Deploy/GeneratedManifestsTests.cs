@@ -1,19 +1,12 @@
-using System.Text;
 using System.Text.Json.Nodes;
 using NexusBackupAgent.EndToEndTests.Support;
 
 namespace NexusBackupAgent.EndToEndTests.Deploy;
 
-/// <summary>Rules and dashboards as objects of Kubernetes: the plain files, and nothing else.</summary>
+/// <summary>Rules as an object of Kubernetes: the plain file, and nothing else.</summary>
 public sealed class GeneratedManifestsTests : IDisposable
 {
-    /// <summary>Bytes of a ConfigMap's data that Kubernetes takes.</summary>
-    private const int ConfigMapLimit = 1 << 20;
-
-    /// <summary>Bytes of all annotations of an object, one of which is the whole object where kubectl applies it without --server-side.</summary>
-    private const int AnnotationLimit = 262_144;
-
-    private static readonly string[] Generated = ["dashboards.yaml", "prometheusrule.yaml"];
+    private const string Generated = "prometheusrule.yaml";
 
     private readonly DirectoryInfo directory = Directory.CreateTempSubdirectory("nexus-backup-manifests-");
 
@@ -22,16 +15,13 @@ public sealed class GeneratedManifestsTests : IDisposable
     public void Dispose() => directory.Delete(recursive: true);
 
     [SkippableFact]
-    public async Task The_shipped_manifests_are_what_the_plain_files_make_today()
+    public async Task The_shipped_manifest_is_what_the_plain_file_makes_today()
     {
         await KubernetesTools.GenerateAsync(directory.FullName);
 
-        Assert.Equal(Generated, directory.GetFiles().Select(file => file.Name).Order(StringComparer.Ordinal));
-        foreach (var name in Generated)
-        {
-            var isSame = await File.ReadAllTextAsync(DeployedFile.Path("kubernetes", name)) == await File.ReadAllTextAsync(Path.Combine(directory.FullName, name));
-            Assert.True(isSame, $"deploy/kubernetes/{name} is out of date; run deploy/kubernetes/generate --to deploy/kubernetes");
-        }
+        Assert.Equal(Generated, Assert.Single(directory.GetFiles()).Name);
+        var isSame = await File.ReadAllTextAsync(DeployedFile.Path("kubernetes", Generated)) == await File.ReadAllTextAsync(Path.Combine(directory.FullName, Generated));
+        Assert.True(isSame, $"deploy/kubernetes/{Generated} is out of date; run deploy/kubernetes/generate --to deploy/kubernetes");
     }
 
     [Fact]
@@ -57,40 +47,14 @@ public sealed class GeneratedManifestsTests : IDisposable
         Assert.True(check.ExitCode == 0, check.Text);
     }
 
-    [Theory]
-    [InlineData("nexus-backup-overview")]
-    [InlineData("nexus-backup-source")]
-    public void A_dashboard_arrives_byte_for_byte_and_Grafana_finds_it(string dashboard)
-    {
-        var map = ConfigMaps().Single(map => map["metadata"]!["name"].Text() == $"dashboard-{dashboard}");
-
-        var (file, text) = Assert.Single(map["data"]!.AsObject());
-        Assert.Equal($"{dashboard}.json", file);
-        Assert.Equal(File.ReadAllText(Repository.File("dashboards", $"{dashboard}.json")), text.Text());
-        Assert.Equal("1", map["metadata"]!["labels"]!["grafana_dashboard"]!.GetValue<string>());
-    }
-
-    [Fact]
-    public void Every_object_fits_into_a_config_map_and_into_the_annotation_of_kubectl_apply()
-    {
-        Assert.Equal(Directory.GetFiles(Repository.File("dashboards"), "nexus-backup-*.json").Length, ConfigMaps().Count);
-        Assert.All(ConfigMaps(), map =>
-        {
-            Assert.InRange(Encoding.UTF8.GetByteCount(map["data"]!.AsObject().Single().Value.Text()), 1, ConfigMapLimit);
-            Assert.InRange(Encoding.UTF8.GetByteCount(map.ToJsonString()), 1, AnnotationLimit);
-        });
-    }
-
     [SkippableFact]
-    public async Task Links_lead_to_the_Grafana_that_is_named_and_the_dashboards_are_in_the_language_that_is_asked_for()
+    public async Task Links_lead_to_the_Grafana_that_is_named()
     {
-        await KubernetesTools.GenerateAsync(directory.FullName, "--grafana", "https://grafana.your.domain/", "--japanese");
+        await KubernetesTools.GenerateAsync(directory.FullName, "--grafana", "https://grafana.your.domain/");
 
         var rules = await File.ReadAllTextAsync(Path.Combine(directory.FullName, "prometheusrule.yaml"));
         Assert.Contains("https://grafana.your.domain/d/nexus-backup-overview", rules, StringComparison.Ordinal);
         Assert.DoesNotContain("grafana.example.org", rules, StringComparison.Ordinal);
-        var map = DeployedFile.ReadAll(Path.Combine(directory.FullName, "dashboards.yaml"))[0];
-        Assert.Equal(await File.ReadAllTextAsync(Repository.File("dashboards", "ja", "nexus-backup-overview.json")), map["data"]!["nexus-backup-overview.json"].Text());
     }
 
     [SkippableFact]
@@ -125,6 +89,4 @@ public sealed class GeneratedManifestsTests : IDisposable
         Assert.False(Directory.Exists(to));
         Assert.Equal(shipped, File.GetLastWriteTimeUtc(DeployedFile.Path("kubernetes", "prometheusrule.yaml")));
     }
-
-    private static IReadOnlyList<JsonNode> ConfigMaps() => DeployedFile.ReadAll(DeployedFile.Path("kubernetes", "dashboards.yaml"));
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using NexusBackupAgent.EndToEndTests.Support;
 
@@ -7,6 +8,9 @@ namespace NexusBackupAgent.EndToEndTests.Deploy;
 public sealed class KubernetesManifestsTests(WrongManifests wrongOnes) : IClassFixture<WrongManifests>, IDisposable
 {
     private readonly DirectoryInfo directory = Directory.CreateTempSubdirectory("nexus-backup-kubernetes-");
+
+    /// <summary>Bytes of all annotations of an object, one of which is the whole object where kubectl applies it without --server-side.</summary>
+    private const int AnnotationLimit = 262_144;
 
     public static TheoryData<string> Workloads => ["deployment.yaml", "sidecar.example.yaml", "restore.example.yaml"];
 
@@ -47,6 +51,27 @@ public sealed class KubernetesManifestsTests(WrongManifests wrongOnes) : IClassF
         await File.WriteAllTextAsync(file, built.Output);
         var configuration = DeployedFile.ReadAll(file).Single(item => item["kind"].Text() == "ConfigMap" && item["metadata"]!["name"].Text() == "nexus-backup");
         Assert.Equal(await File.ReadAllTextAsync(DeployedFile.Path("kubernetes", "nexus-backup.yml")), configuration["data"]!["nexus-backup.yml"].Text());
+    }
+
+    /// <summary>They are not copied anywhere: <c>deploy/kubernetes/dashboards</c> is a link to the directory, which is a kustomization of its own.</summary>
+    [SkippableTheory]
+    [InlineData("nexus-backup-overview")]
+    [InlineData("nexus-backup-source")]
+    public async Task A_dashboard_arrives_byte_for_byte_and_Grafana_finds_it(string dashboard)
+    {
+        Require.Tool("kubectl", "kubernetes-client");
+
+        var built = await Tool.RunAsync("kubectl", ["kustomize", DeployedFile.Path("kubernetes")]);
+
+        Assert.True(built.ExitCode == 0, built.Text);
+        var file = Path.Combine(directory.FullName, "all.yaml");
+        await File.WriteAllTextAsync(file, built.Output);
+        var map = DeployedFile.ReadAll(file).Single(item => item["kind"].Text() == "ConfigMap" && item["metadata"]!["name"].Text() == $"dashboard-{dashboard}");
+        var (name, text) = Assert.Single(map["data"]!.AsObject());
+        Assert.Equal($"{dashboard}.json", name);
+        Assert.Equal(await File.ReadAllTextAsync(Repository.File("dashboards", name)), text.Text());
+        Assert.Equal("1", map["metadata"]!["labels"]!["grafana_dashboard"]!.GetValue<string>());
+        Assert.InRange(Encoding.UTF8.GetByteCount(map.ToJsonString()), 1, AnnotationLimit);
     }
 
     [Theory]

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using NexusBackupAgent.EndToEndTests.Dashboards;
 using NexusBackupAgent.EndToEndTests.Support;
 
 namespace NexusBackupAgent.EndToEndTests.Deploy;
@@ -39,6 +40,18 @@ public sealed partial class KubernetesReadmeTests : IDisposable
     }
 
     [SkippableFact]
+    public async Task The_dashboards_become_Japanese_by_the_command_that_the_page_gives()
+    {
+        var command = Japanese().Match(await File.ReadAllTextAsync(DeployedFile.Path("kubernetes", "README.md"))).Groups[1].Value;
+        Assert.NotEmpty(command);
+
+        var objects = await FollowAsync(fit: null, command);
+
+        var text = objects.Single(item => item["metadata"]!["name"].Text() == "dashboard-nexus-backup-overview")["data"]!["nexus-backup-overview.json"].Text();
+        Assert.Equal(new Dashboard("ja/nexus-backup-overview.json").Text, text);
+    }
+
+    [SkippableFact]
     public async Task The_sidecar_takes_the_place_of_the_agents_own_pod()
     {
         var objects = await FollowAsync(kustomization => kustomization
@@ -74,16 +87,19 @@ public sealed partial class KubernetesReadmeTests : IDisposable
 
     /// <summary>Runs the commands before <c>kubectl</c> in a place of their own, and lets kubectl put the result together.</summary>
     /// <param name="fit">What the operator changes in <c>kustomization.yaml</c>.</param>
-    private async Task<IReadOnlyList<JsonNode>> FollowAsync(Func<string, string>? fit = null)
+    /// <param name="more">Commands that come last.</param>
+    private async Task<IReadOnlyList<JsonNode>> FollowAsync(Func<string, string>? fit = null, params string[] more)
     {
         Require.Tool("kubectl", "kubernetes-client");
         Require.Tool("python3");
         Directory.CreateSymbolicLink(Path.Combine(directory.FullName, "deploy"), Repository.File("deploy"));
+        Directory.CreateDirectory(Path.Combine(directory.FullName, "dashboards"));
+        foreach (var source in Directory.GetFiles(Repository.File("dashboards"))) File.Copy(source, Path.Combine(directory.FullName, "dashboards", Path.GetFileName(source)));
         var apply = (await File.ReadAllTextAsync(DeployedFile.Path("kubernetes", "README.md"))).Split("## Apply")[1].Split("\n### ")[0];
         var commands = Command().Matches(apply).Select(match => match.Groups["line"].Value).Where(line => !line.StartsWith("kubectl", StringComparison.Ordinal)).ToList();
         Assert.Equal(3, commands.Count);
 
-        var steps = await Tool.RunAsync("bash", ["-euc", string.Join('\n', commands)], directory.FullName);
+        var steps = await Tool.RunAsync("bash", ["-euc", string.Join('\n', [.. commands, .. more])], directory.FullName);
         Assert.True(steps.ExitCode == 0, steps.Text);
         var copy = Path.Combine(directory.FullName, "nexus-backup");
         if (fit is not null)
@@ -101,6 +117,9 @@ public sealed partial class KubernetesReadmeTests : IDisposable
 
     [GeneratedRegex(@"^   (?<line>(mkdir|cp|deploy\S*|kubectl) .*)$", RegexOptions.Multiline)]
     private static partial Regex Command();
+
+    [GeneratedRegex("`(sed -i -f dashboards/ja.sed [^`]+)`")]
+    private static partial Regex Japanese();
 
     [GeneratedRegex(@"labels: \[\{pairs: \{release: [a-z-]+\}\}\]")]
     private static partial Regex Sentence();

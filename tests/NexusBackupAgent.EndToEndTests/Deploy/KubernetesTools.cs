@@ -23,6 +23,6 @@ internal static class KubernetesTools
         Require.Tool("python3");
         var result = await Tool.RunAsync(DeployedFile.Path("kubernetes", "generate"), ["--to", directory, .. options]);
         Assert.True(result.ExitCode == 0, result.Text);
-        Assert.Equal("", result.Error); // no dashboard is too long for kubectl apply without --server-side
+        Assert.Equal("", result.Error);
     }
 }

@@ -31,6 +31,38 @@ public sealed class SystemdUnitTests : IDisposable
         Assert.Contains("ReadWritePath", verification.Error, StringComparison.Ordinal);
     }
 
+    [SkippableTheory]
+    [InlineData("nexus-backup-metrics.service", "nexus-backup-metrics.timer")]
+    [InlineData("nexus-backup@daily.service", "nexus-backup@daily.timer")]
+    public async Task Systemd_understands_every_line_of_what_a_host_without_an_agent_has(string service, string timer)
+    {
+        Require.Tool("systemd-analyze");
+        var template = Repository.File("deploy/systemd", service.Replace("@daily", "@", StringComparison.Ordinal));
+        var units = new[] { Path.Combine(directory.FullName, service), Path.Combine(directory.FullName, timer) };
+        var text = await File.ReadAllTextAsync(template);
+        await File.WriteAllTextAsync(units[0], text.Replace("ExecStart=/usr/local/bin/nexus-backup ", "ExecStart=/bin/true ", StringComparison.Ordinal).Replace("%i", "daily", StringComparison.Ordinal));
+        File.Copy(Repository.File("deploy/systemd", timer), units[1]);
+
+        var verification = await Tool.RunAsync("systemd-analyze", ["verify", .. units], timeout: Limit);
+
+        Assert.True(verification.ExitCode == 0, verification.Text);
+        Assert.Equal("", verification.Error);
+    }
+
+    [SkippableTheory]
+    [InlineData("nexus-backup-metrics.service", 20)]
+    [InlineData("nexus-backup@.service", 20)]
+    public async Task What_a_timer_starts_is_locked_in_as_well(string service, int highest)
+    {
+        Require.Tool("systemd-analyze");
+        var unit = Path.Combine(directory.FullName, service.Replace("@", "@daily", StringComparison.Ordinal));
+        File.Copy(Repository.File("deploy/systemd", service), unit);
+
+        var judgement = await Tool.RunAsync("systemd-analyze", ["security", "--offline=true", "--no-pager", $"--threshold={highest}", unit], timeout: Limit);
+
+        Assert.True(judgement.ExitCode == 0, judgement.Text);
+    }
+
     [SkippableFact]
     public async Task The_service_stays_as_hardened_as_it_is()
     {

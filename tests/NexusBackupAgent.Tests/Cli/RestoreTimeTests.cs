@@ -1,4 +1,5 @@
 using NexusBackupAgent.Cli;
+using NexusBackupAgent.Restore;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Cli;

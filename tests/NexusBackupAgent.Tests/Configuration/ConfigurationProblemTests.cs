@@ -151,7 +151,7 @@ public sealed class ConfigurationProblemTests
     {
         { "timezone: Asia/Tokyo", "timezone", "not a known key", "did you mean timeZone?" },
         { "schedules: {}", "schedules", "not a known key", "it belongs below sources.<name>" },
-        { "colour: red", "colour", "not a known key", "the keys here are timeZone, listen, state, scratch, log, stores, sources" },
+        { "colour: red", "colour", "not a known key", "the keys here are timeZone, agent, listen, state, scratch, log, stores, sources" },
         { "timeZone: Asia/Tokio", "timeZone", "did you mean Asia/Tokyo?", "IANA" },
         { "timeZone: Tokyo", "timeZone", "did you mean Asia/Tokyo?", "IANA" },
         { "timeZone: ../../../etc/passwd", "timeZone", "is not a time zone that this host knows", "Asia/Tokyo" },

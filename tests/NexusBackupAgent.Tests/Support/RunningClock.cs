@@ -11,5 +11,12 @@ internal sealed class RunningClock(DateTimeOffset start) : TimeProvider
     /// <summary>Sets it to another instant, from which it runs on.</summary>
     public void Set(DateTimeOffset now) => (instant, begun) = (now, System.GetTimestamp());
 
+    /// <summary>Sets it to what another clock shows, and never behind that one, however long it takes to ask.</summary>
+    public void Set(Func<DateTimeOffset> ask)
+    {
+        var asked = System.GetTimestamp();
+        (instant, begun) = (ask(), asked);
+    }
+
     public override DateTimeOffset GetUtcNow() => instant + System.GetElapsedTime(begun);
 }

@@ -9,7 +9,7 @@ const PROCESSORS = {
   displayName: data.displayNameOverrideProcessor, noValue: data.stringOverrideProcessor, thresholds: data.thresholdsOverrideProcessor,
   mappings: data.valueMappingsOverrideProcessor, links: data.dataLinksOverrideProcessor, color: data.identityOverrideProcessor,
 };
-const DEFAULTS = { color: { mode: 'thresholds' }, mappings: [], thresholds: { mode: 'absolute', steps: [{ value: -Infinity, color: 'green' }] } };
+const DEFAULTS = { color: { mode: 'thresholds' }, mappings: [], thresholds: { mode: 'absolute', steps: [{ value: -Infinity, color: 'green' }, { value: 80, color: 'red' }] } };
 
 const option = ([id, process]) => ({
   id, path: id, name: id, description: '', category: [''], editor: () => null, override: () => null, process, settings: {},

@@ -6,7 +6,7 @@ import { ThemeContext } from '@grafana/data';
 import * as scenes from '@grafana/scenes';
 import { GlobalStyles, PortalContainer } from '@grafana/ui';
 import { setUp } from './libraries.js';
-import { panelTypes, registerPanels } from './panels.jsx';
+import { panelTypes, registerPanels, withDefaults } from './panels.jsx';
 import { Prometheus, queries } from './prometheus.js';
 
 const parameters = new URLSearchParams(location.search);
@@ -20,25 +20,24 @@ function variableOf(model) {
 }
 
 function dataOf(panel) {
-  const queriesOf = new scenes.SceneQueryRunner({ datasource: panel.datasource, queries: panel.targets });
+  const queriesOf = new scenes.SceneQueryRunner({ datasource: panel.datasource, queries: panel.targets, minInterval: panel.interval });
   return panel.transformations ? new scenes.SceneDataTransformer({ $data: queriesOf, transformations: panel.transformations }) : queriesOf;
 }
 
 function panelOf(panel) {
   if (!panelTypes.includes(panel.type)) throw new Error(`panel type ${panel.type} is not known to the page`);
   const { x, y, w, h } = panel.gridPos;
-  const { title, description, fieldConfig, options } = panel;
-  return new scenes.SceneGridItem({ x, y, width: w, height: h, body: new scenes.VizPanel({ pluginId: panel.type, title, description, fieldConfig, options, $data: dataOf(panel) }) });
+  const { title, description, fieldConfig } = panel;
+  const options = withDefaults(panel.type, panel.options);
+  const $timeRange = panel.timeFrom && new scenes.SceneTimeRange({ from: `now-${panel.timeFrom}`, to: 'now', timeZone: 'browser' });
+  return new scenes.SceneGridItem({ x, y, width: w, height: h, body: new scenes.VizPanel({ pluginId: panel.type, title, description, fieldConfig, options, $timeRange, $data: dataOf(panel) }) });
 }
 
-/** Rows of the grid, each with the panels up to the next one. */
+/** Panels, and rows that hold theirs. What is closed asks nothing. */
 function gridOf(panels) {
-  const rows = [];
-  for (const panel of panels) {
-    if (panel.type === 'row') rows.push(new scenes.SceneGridRow({ title: panel.title, y: panel.gridPos.y, isCollapsible: true, isCollapsed: panel.collapsed, children: [] }));
-    else rows.at(-1).setState({ children: [...rows.at(-1).state.children, panelOf(panel)] });
-  }
-  return new scenes.SceneGridLayout({ isLazy: false, children: rows });
+  const rowOf = ({ title, gridPos, collapsed, panels: children }) =>
+    new scenes.SceneGridRow({ title, x: 0, y: gridPos.y, isCollapsible: true, isCollapsed: collapsed, children: children.map(panelOf) });
+  return new scenes.SceneGridLayout({ isLazy: false, children: panels.map(panel => (panel.type === 'row' ? rowOf(panel) : panelOf(panel))) });
 }
 
 function sceneOf(dashboard) {
@@ -65,7 +64,11 @@ createRoot(document.getElementById('root')).render(
     </ThemeContext.Provider>
   </MemoryRouter>,
 );
+const rows = scene.state.body.state.children.filter(child => child instanceof scenes.SceneGridRow);
+const isClosed = panel => rows.some(row => row.state.isCollapsed && row.state.children.includes(panel.parent));
+const panels = () => scenes.sceneGraph.findAllObjects(scene, object => object instanceof scenes.VizPanel && !isClosed(object));
 window.test = {
   queries,
-  isDone: () => scenes.sceneGraph.findAllObjects(scene, object => object instanceof scenes.VizPanel).every(panel => scenes.sceneGraph.getData(panel).state.data?.state === 'Done'),
+  isDone: () => panels().every(panel => scenes.sceneGraph.getData(panel).state.data?.state === 'Done'),
+openAll: () => rows.toReversed().forEach(row => scene.state.body.toggleRow(row)),
 };

@@ -24,7 +24,7 @@ async function ask(path, parameters) {
 }
 
 const number = text => ({ '+Inf': Infinity, '-Inf': -Infinity })[text] ?? Number(text);
-const legend = (template, labels) => template.replace(/{{\s*(\w+)\s*}}/g, (_, label) => labels[label] ?? '');
+const legend = (template = '', labels) => template.replace(/{{\s*(\w+)\s*}}/g, (_, label) => labels[label] ?? '');
 
 function tableOf(target, result, several) {
   const labels = [...new Set(result.flatMap(series => Object.keys(series.metric)))].filter(name => name !== '__name__').sort();
@@ -63,8 +63,10 @@ export class Prometheus extends RuntimeDataSource {
   }
 
   async frames(request, target) {
-    const from = request.range.from.valueOf() / 1000, to = request.range.to.valueOf() / 1000;
     const step = Math.max(request.intervalMs / 1000, SCRAPE_SECONDS);
+    // Grafana asks at whole steps of the local time: with a day, at midnights.
+    const ahead = request.range.to.utcOffset() * 60, whole = time => Math.floor((time.valueOf() / 1000 + ahead) / step) * step - ahead;
+    const from = whole(request.range.from), to = target.instant ? request.range.to.valueOf() / 1000 : whole(request.range.to);
     const macros = {
       $__rate_interval: `${Math.max(step + SCRAPE_SECONDS, 4 * SCRAPE_SECONDS)}s`,
       $__range: `${Math.round(to - from)}s`,

@@ -3,6 +3,7 @@
 import type * as Schema from '@grafana/schema';
 import type * as Stat from '@grafana/schema/dist/esm/raw/composable/stat/panelcfg/x/StatPanelCfg_types.gen';
 import type * as StateTimeline from '@grafana/schema/dist/esm/raw/composable/statetimeline/panelcfg/x/StateTimelinePanelCfg_types.gen';
+import type * as StatusHistory from '@grafana/schema/dist/esm/raw/composable/statushistory/panelcfg/x/StatusHistoryPanelCfg_types.gen';
 import type * as Table from '@grafana/schema/dist/esm/raw/composable/table/panelcfg/x/TablePanelCfg_types.gen';
 import type * as TimeSeries from '@grafana/schema/dist/esm/raw/composable/timeseries/panelcfg/x/TimeSeriesPanelCfg_types.gen';
 
@@ -13,15 +14,12 @@ type Json<T> = T extends string ? `${T}`
   : T extends object ? { [Key in keyof T]: Json<T[Key]> }
   : T;
 
-/** A query of Grafana's Prometheus plugin, whose types are not published. */
+/** A query of Grafana's Prometheus plugin, whose types are not published: over the shown range, or of one instant. The data source is the panel's. */
 interface PrometheusQuery {
   refId: string;
-  datasource: Schema.DataSourceRef;
-  editorMode: 'code';
   expr: string;
-  legendFormat: string;
-  instant: boolean;
-  range: boolean;
+  legendFormat?: string;
+  instant?: true;
   format?: 'table';
 }
 
@@ -54,33 +52,26 @@ type Transformation =
 
 type Panel<Type extends string, Options, Custom> = Omit<Json<Schema.Panel>, 'type' | 'options' | 'fieldConfig' | 'targets' | 'transformations'> & {
   type: Type;
-  options: Json<Options>;
-  fieldConfig: { defaults: Defaults<Json<Custom>>; overrides: Override<Json<Custom>>[] };
+  options?: Partial<Json<Options>>; // Grafana adds the panel's own defaults
+  fieldConfig: { defaults: Defaults<Partial<Json<Custom>>>; overrides: Override<Json<Custom>>[] };
   targets: PrometheusQuery[];
   transformations?: Transformation[];
 };
 
-type AnyPanel =
+/** Closed, it holds its panels. */
+type Row = Omit<Json<Schema.RowPanel>, 'panels'> & { panels: Shown[] };
+
+type Shown =
   | Panel<'stat', Stat.Options, Record<never, never>>
   | Panel<'table', Table.Options, Table.FieldConfig>
   | Panel<'timeseries', TimeSeries.Options, Schema.GraphFieldConfig>
   | Panel<'state-timeline', StateTimeline.Options, StateTimeline.FieldConfig>
-  | Json<Schema.RowPanel>;
+  | Panel<'status-history', StatusHistory.Options, StatusHistory.FieldConfig>;
 
-/** Grafana keeps the texts of a Prometheus annotation beside its query. */
-type Annotation = Omit<Json<Schema.AnnotationQuery>, 'target'> & {
-  target: { refId: 'Anno'; expr: string; interval: string };
-  titleFormat: string;
-  textFormat: string;
-  useValueForTime: boolean;
-};
-
-/** `definition` repeats a variable's query for Grafana's own list of variables. */
-type Variable = Json<Schema.VariableModel> & { definition?: string };
+type Variable = Partial<Json<Schema.VariableModel>> & { name: string; type: Schema.VariableType };
 
 export type Dashboard = Omit<Json<Schema.Dashboard>, 'panels' | 'annotations' | 'templating' | 'id'> & {
   id: null;
-  panels: AnyPanel[];
-  annotations: { list: Annotation[] };
+  panels: (Shown | Row)[];
   templating: { list: Variable[] };
 };

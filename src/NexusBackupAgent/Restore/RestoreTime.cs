@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace NexusBackupAgent.Cli;
+namespace NexusBackupAgent.Restore;
 
 /// <summary>
 /// An instant as an operator types it for <c>--at</c>: a date, a date and time in the configured zone, or ISO 8601 with an

@@ -1,7 +1,7 @@
 using System.Text;
-using NexusBackupAgent.Http;
+using NexusBackupAgent.Metrics;
 
-namespace NexusBackupAgent.Tests.Http;
+namespace NexusBackupAgent.Tests.Metrics;
 
 public class InfinityStreamTests
 {

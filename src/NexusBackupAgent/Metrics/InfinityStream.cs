@@ -1,6 +1,6 @@
 using NexusBackupAgent.Artifacts;
 
-namespace NexusBackupAgent.Http;
+namespace NexusBackupAgent.Metrics;
 
 /// <summary>
 /// Metrics as text on their way out. prometheus-net writes infinity as .NET does; Prometheus reads that too, but the format says <c>+Inf</c>, and

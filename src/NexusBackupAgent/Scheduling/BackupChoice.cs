@@ -1,16 +1,21 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Operations;
-using NexusBackupAgent.Scheduling;
 
-namespace NexusBackupAgent.Cli;
+namespace NexusBackupAgent.Scheduling;
+
+/// <summary>What keeps a source's backups from being chosen.</summary>
+/// <param name="Hint">Null: a warning, which stops nothing.</param>
+internal sealed record ChoiceTrouble(string Message, string? Hint, ExitCode Code)
+{
+    public static ChoiceTrouble Warning(string message) => new(message, Hint: null, ExitCode.Done);
+}
 
 /// <summary>The backups that somebody means who names sources and backups.</summary>
-/// <param name="terminal">Where sources without backups are told of.</param>
 /// <param name="sources">All of them.</param>
 /// <param name="all">Every backup of a source, not only the newest.</param>
-/// <param name="codes">Gets the code of each source that can't be listed, has only backups that were set aside, or was named and has none.</param>
-internal sealed class BackupChoice(Terminal terminal, IReadOnlyList<ScheduledSource> sources, bool all, List<ExitCode> codes)
+/// <param name="tell">Told of each source that can't be listed, has only backups that were set aside, or has none.</param>
+internal sealed class BackupChoice(IReadOnlyList<ScheduledSource> sources, bool all, Action<ChoiceTrouble> tell)
 {
     /// <summary>The sources that were meant as a whole, and could be listed.</summary>
     public List<ProtectedSource> Listed { get; } = [];
@@ -25,7 +30,7 @@ internal sealed class BackupChoice(Terminal terminal, IReadOnlyList<ScheduledSou
         var chosen = new List<(ProtectedSource, Backup)>();
         foreach (var name in names.Distinct(StringComparer.Ordinal))
         {
-            chosen.AddRange(SourceArguments.Find(sources, name) is { } source
+            chosen.AddRange(SourceChoice.Find(sources, name) is { } source
                 ? await OfSourcesAsync([source], named: true, cancellationToken)
                 : [await FindAsync(sources, name, cancellationToken)]);
         }
@@ -47,13 +52,12 @@ internal sealed class BackupChoice(Terminal terminal, IReadOnlyList<ScheduledSou
                 if (backups.Count == 0)
                     None(source.Name, listed, named);
                 else if (!all && listed.TakeWhile(backup => backup != backups[0]).Count(backup => backup.HasBrokenChain) is > 0 and var newer)
-                    terminal.Warn($"the newest {newer} of source '{source.Name}' can't be restored because {(newer == 1 ? "its base is" : "their bases are")} missing or damaged (nexus-backup list '{source.Name}')");
+                    tell(ChoiceTrouble.Warning($"the newest {newer} of source '{source.Name}' can't be restored because {(newer == 1 ? "its base is" : "their bases are")} missing or damaged (nexus-backup list '{source.Name}')"));
                 chosen.AddRange((all ? backups.OrderBy(backup => backup.Bases.Count) : backups.Take(1)).Select(backup => (source, backup))); // a damaged base is found before what builds on it
             }
             catch (BackupException failure)
             {
-                terminal.Fail($"cannot list '{source.Name}': {failure.Message}", failure.Hint);
-                codes.Add(ExitCodes.Of(failure.Kind));
+                tell(new ChoiceTrouble($"cannot list '{source.Name}': {failure.Message}", failure.Hint, ExitCodes.Of(failure.Kind)));
             }
         }
 
@@ -71,12 +75,11 @@ internal sealed class BackupChoice(Terminal terminal, IReadOnlyList<ScheduledSou
         var what = listed.Count == 0 ? "has no backups" : $"has no backups but {string.Join(", and ", useless.OfType<string>())}";
         if (!named && listed.Count == 0)
         {
-            terminal.Warn($"source '{source}' {what}");
+            tell(ChoiceTrouble.Warning($"source '{source}' {what}"));
             return;
         }
 
-        terminal.Fail($"source '{source}' {what}", $"make one: nexus-backup backup '{source}'");
-        codes.Add(listed.Count == 0 ? ExitCode.NotFound : ExitCode.VerificationFailed);
+        tell(new ChoiceTrouble($"source '{source}' {what}", $"make one: nexus-backup backup '{source}'", listed.Count == 0 ? ExitCode.NotFound : ExitCode.VerificationFailed));
     }
 
     private static async Task<(ProtectedSource, Backup)> FindAsync(IReadOnlyList<ScheduledSource> sources, string name, CancellationToken cancellationToken)
@@ -88,6 +91,6 @@ internal sealed class BackupChoice(Terminal terminal, IReadOnlyList<ScheduledSou
                 return (source, found);
         }
 
-        throw SourceArguments.Unknown(sources, name, "source or backup");
+        throw SourceChoice.Unknown(sources, name, "source or backup");
     }
 }

@@ -1,6 +1,4 @@
-using NexusBackupAgent.Common;
-
-namespace NexusBackupAgent.Cli;
+namespace NexusBackupAgent.Common;
 
 /// <summary>What a command tells its caller. The numbers are documented and never change.</summary>
 internal enum ExitCode
@@ -53,7 +51,22 @@ internal static class ExitCodes
         _ => ExitCode.BackupFailed,
     };
 
+    /// <summary>Smaller for what is told before others.</summary>
+    public static int SeverityOf(ExitCode code) => Array.IndexOf(BySeverity, code);
+
+    /// <summary>Of a restore: a failure that has no code of its own here is a failed restore.</summary>
+    public static ExitCode OfRestore(FailureKind kind) =>
+        Of(kind) is var code and (ExitCode.Unexpected or ExitCode.NotFound or ExitCode.Busy or ExitCode.StoreFull) ? code : ExitCode.RestoreFailed;
+
+    /// <summary>Of a drill: one that fails because of a disk or a permission is a failed drill all the same.</summary>
+    public static ExitCode OfDrill(FailureKind kind) => Of(kind) switch
+    {
+        ExitCode.BackupFailed when kind != FailureKind.Interrupted => ExitCode.RestoreFailed,
+        ExitCode.VerificationFailed => ExitCode.RestoreFailed,
+        var code => code,
+    };
+
     /// <returns>The most severe; <see cref="ExitCode.Done"/> when there is none.</returns>
     public static ExitCode MostSevere(IEnumerable<ExitCode> codes) =>
-        codes.DefaultIfEmpty(ExitCode.Done).MinBy(code => Array.IndexOf(BySeverity, code));
+        codes.DefaultIfEmpty(ExitCode.Done).MinBy(SeverityOf);
 }

@@ -1,0 +1,104 @@
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Routing;
+using NexusBackupAgent.Access;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Documents;
+using NexusBackupAgent.Journal;
+
+namespace NexusBackupAgent.Http;
+
+/// <summary>What was done, and what is being done; and what reads backups back.</summary>
+internal static class RunsResource
+{
+    private const int MostListed = 500;
+    private const int UsuallyListed = 50;
+
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
+
+    public static void Map(IEndpointRouteBuilder api)
+    {
+        api.MapGet("runs", List).Needs(Role.Viewer).Described("List what was done", $"Backups, verifications, drills, restores and prunes, newest first. limit: 1 to {MostListed}, {UsuallyListed} by default; before: the number of the last one of the page before.").Problems(400, 404, 503);
+        api.MapGet("runs/{id}", One).Needs(Role.Viewer).Described("One of them", "With its attempts, and while it is at work how far it is.").Problems(404, 503);
+        api.MapGet("runs/{id}/events", Events).Needs(Role.Viewer).Described("Watch one", "Server-sent events: progress, and at the end end with the run.").Produces<string>(StatusCodes.Status200OK, "text/event-stream").Problems(404, 503);
+    }
+
+    private static Results<Ok<IReadOnlyList<OperationDocument>>, ProblemHttpResult> List(string? source, int? limit, long? before, Agent agent, Caller caller, LiveRuns runs)
+    {
+        if (limit is < 1 or > MostListed)
+            return Problems.Of(StatusCodes.Status400BadRequest, $"limit is not from 1 to {MostListed}");
+        if (source is not null)
+            caller.Choose(agent, source);
+        var only = source ?? caller.Source;
+        IEnumerable<OperationDocument> waiting = before is null ? runs.Open.Where(run => run.Number is null && (only is null || run.Source == only)).Select(runs.Describe) : [];
+        return TypedResults.Ok<IReadOnlyList<OperationDocument>>([.. waiting, .. agent.Journal.Newest(only, limit ?? UsuallyListed, before ?? long.MaxValue).Select(OperationDocument.Of)]);
+    }
+
+    private static Ok<OperationDocument> One(string id, Agent agent, Caller caller, LiveRuns runs)
+    {
+        var document = Find(id, agent, caller, runs).Document;
+        return TypedResults.Ok(long.TryParse(document.Id, out var number) && document.Kind == OperationKind.Backup.Word()
+            ? document with { Attempts = [.. agent.Journal.Attempts(number).Select(AttemptDocument.Of)] }
+            : document);
+    }
+
+    private static ServerSentEventsResult<string> Events(string id, Agent agent, Caller caller, LiveRuns runs, CancellationToken cancellationToken)
+    {
+        var (_, live) = Find(id, agent, caller, runs);
+        return TypedResults.ServerSentEvents(live is null ? Look(id, agent, caller, runs, cancellationToken) : Watch(live, runs, agent.TimeProvider, cancellationToken));
+    }
+
+    private static async IAsyncEnumerable<SseItem<string>> Watch(LiveRun run, LiveRuns runs, TimeProvider timeProvider, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var last = timeProvider.GetTimestamp();
+        var isFirst = true;
+        while (!run.Ended.IsCompleted)
+        {
+            var moved = run.Moved;
+            if (run.Progress is { } progress && (isFirst || timeProvider.GetElapsedTime(last) >= Interval))
+            {
+                (last, isFirst) = (timeProvider.GetTimestamp(), false);
+                yield return new SseItem<string>(JsonSerializer.Serialize(progress, JsonDocuments.InOneLine.ProgressDocument), "progress");
+            }
+
+            await Task.WhenAny(moved, run.Ended).WaitAsync(cancellationToken);
+        }
+
+        yield return End(runs.Describe(run));
+    }
+
+    /// <summary>One that a schedule or a command began: the journal tells when it has ended.</summary>
+    private static async IAsyncEnumerable<SseItem<string>> Look(string id, Agent agent, Caller caller, LiveRuns runs, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, runs.Stopping);
+        while (true)
+        {
+            var document = Find(id, agent, caller, runs).Document;
+            if (document.EndedAt is not null)
+            {
+                yield return End(document);
+                yield break;
+            }
+
+            await Task.Delay(LookInterval, agent.TimeProvider, either.Token);
+        }
+    }
+
+    private static SseItem<string> End(OperationDocument document) => new(JsonSerializer.Serialize(document, JsonDocuments.InOneLine.OperationDocument), "end");
+
+    private static (OperationDocument Document, LiveRun? Live) Find(string id, Agent agent, Caller caller, LiveRuns runs)
+    {
+        var live = runs.Find(id);
+        var document = live is not null ? runs.Describe(live)
+            : long.TryParse(id, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number) && agent.Journal.Find(number) is { } operation ? OperationDocument.Of(operation)
+            : null;
+        return document is not null && (caller.Source is null || document.Source == caller.Source)
+            ? (document, live)
+            : throw new BackupException(FailureKind.NotFound, $"there is no run '{id}'", "GET /api/v1/runs lists them");
+    }
+}
