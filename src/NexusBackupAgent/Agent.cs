@@ -79,7 +79,10 @@ internal sealed partial class Agent : IDisposable
     public IReadOnlyList<BackupException> SilentPatterns => discovery.Silent;
 
     public BackupOperation Backups => field ??= new BackupOperation(
-        runner, new BackupRunner(new BackupCapture(new SpaceGuard(scratch), examiner, TimeProvider), examiner, TimeProvider), marks, Journal, loggers.CreateLogger<BackupOperation>());
+        runner, new BackupRunner(new BackupCapture(new SpaceGuard(scratch), examiner, TimeProvider), examiner, TimeProvider), marks, Journal, loggers.CreateLogger<BackupOperation>())
+    {
+        SourcesIn = store => Roster.Current.Where(source => source.Source.Catalog.Store.Name == store).Select(source => source.Name),
+    };
 
     /// <summary>Where an agent is to run, its scheduler enters the sources.</summary>
     public SourceRegister? Register => Configuration.HasAgent ? null : field ??= new SourceRegister(Backups, Journal, Configuration.TimeZone);

@@ -66,7 +66,7 @@ internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvide
     public string FindConfiguration(ParseResult command)
     {
         if (command.GetValue(Config) is { } given)
-            return Resolve(given);
+            return terminal.Configuration = Resolve(given);
         string[] places = [Path.Combine(directory, FileName), SystemFile];
         return places.FirstOrDefault(File.Exists) ?? throw new BackupException(
             FailureKind.Configuration,
@@ -135,6 +135,7 @@ internal sealed class CommandSession : IDisposable
                 () => throw new BackupException(
                     FailureKind.Io, $"the state directory '{configuration.StateDirectory}' does not answer, probably because its disk hangs", $"see which disk it is (findmnt; dmesg | tail), and mount it again; a copy of the configuration with another state: can restore meanwhile"));
             await agent.Roster.RefreshAsync();
+            agent.Turns.Waiting = (source, most) => terminal.Warn($"{agent.Turns.Busy(source).Message}; waiting for its end, {SpanText.Limit(most).English} at most");
             return new CommandSession(agent, created);
         }
         catch

@@ -40,6 +40,8 @@ internal static class DiagnoseCommand
             var documents = new List<DiagnosisDocument>();
             var look = await agent.States.ReadAsync(cancellationToken);
             var codes = new List<ExitCode>();
+            if (!json)
+                terminal.Line($"[dim]{Readable.Plain(ValueText.TimesIn(agent.Configuration.TimeZone).In(language).Trim())}[/]");
             foreach (var source in sources)
             {
                 var seen = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress => agent.Observer.ObserveAsync(look, source, evenStale: false, progress, cancellationToken));

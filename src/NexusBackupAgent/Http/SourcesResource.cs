@@ -30,7 +30,7 @@ internal static class SourcesResource
     private static async Task<Ok<StatusDocument>> StatusAsync(Agent agent, Caller caller, CancellationToken cancellationToken)
     {
         var look = await agent.States.ReadAsync(agent.Scheduler, cancellationToken);
-        return TypedResults.Ok(StatusDocument.Of(look.Agent, await StatesAsync(look, caller.SourcesOf(agent), cancellationToken), agent.Commands));
+        return TypedResults.Ok(StatusDocument.Of(look.Agent, await StatesAsync(look, caller.SourcesOf(agent), cancellationToken), agent.Commands, agent.Turns.IsUnderWay));
     }
 
     private static async Task<Ok<IReadOnlyList<OverviewDocument>>> ListAsync(string? lang, HttpContext context, Agent agent, Caller caller, CancellationToken cancellationToken) =>

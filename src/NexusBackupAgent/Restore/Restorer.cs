@@ -48,6 +48,7 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
             now)
         {
             Obstacle = target.Obstacle(Forbidden),
+            Leftovers = target.Leftovers,
             HeldDeleted = target.IsLive ? request.Source.Inspection.HeldDeleted : null,
         };
     }
@@ -73,6 +74,8 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
         IPreparedRestore? prepared = null;
         RestoreCandidate restored;
         using var alone = target.Lock();
+        if (preview.Leftovers.Count > 0)
+            events.Step(new RestoreStep(RestoreStage.Plan, $"removed what a restore left that was killed: {string.Join(", ", preview.Leftovers)}"));
         try
         {
             events.Step(new RestoreStep(RestoreStage.Plan, $"restore {preview.Chosen.Backup.File}{RestorePlan.With(preview.Chosen.Backup)} to {target.Location}: {preview.Chosen.Reason}"));

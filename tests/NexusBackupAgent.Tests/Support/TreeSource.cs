@@ -165,6 +165,8 @@ internal sealed class TreeTarget(string live, string? to) : IRestoreTarget
 
     public string UnfinishedForm => $"{place}.new";
 
+    public IReadOnlyList<string> Leftovers => [];
+
     public IReadOnlyList<FileUser> Users() => [];
 
     public BackupException? Obstacle(IReadOnlyList<string> forbidden) => forbidden.Contains(place)

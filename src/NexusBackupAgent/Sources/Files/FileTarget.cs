@@ -57,6 +57,8 @@ internal sealed class FileTarget : IRestoreTarget
 
     public IReadOnlyList<FileUser> Users() => FileUsers.Of([.. AllFiles]);
 
+    public IReadOnlyList<string> Leftovers => Guard("look beside", () => unfinished.All);
+
     public BackupException? Obstacle(IReadOnlyList<string> forbidden) => new RestoreObstacle(place, live, given, content.Companions, forbidden).To(this) ?? WhyNoRename();
 
     /// <summary>Tries with empty hidden files what will be done with the real ones: there are file systems that rename nothing, and nothing else tells.</summary>
