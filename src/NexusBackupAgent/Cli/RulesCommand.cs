@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Text;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 
 namespace NexusBackupAgent.Cli;

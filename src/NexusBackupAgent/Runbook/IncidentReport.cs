@@ -81,6 +81,7 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
     private static Bilingual NoGood(Incident incident) => incident.State switch
     {
         { IsUnreadable: true } => ValueText.Unreadable,
+        { Store.IsAnother: true } => ValueText.NotHere,
         { IsNew: true } => new("none yet (NEW)", "未取得（NEW）"),
         _ => new("none", "なし"),
     };

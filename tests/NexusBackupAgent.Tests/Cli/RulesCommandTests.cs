@@ -1,4 +1,5 @@
 using NexusBackupAgent.Cli;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Tests.Configuration;
 
 namespace NexusBackupAgent.Tests.Cli;
