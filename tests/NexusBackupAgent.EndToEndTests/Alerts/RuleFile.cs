@@ -44,12 +44,13 @@ internal static class RuleFile
     public static IEnumerable<Rule> Alerts => Rules.Where(rule => rule.Alert is not null);
 
     /// <summary>The file with the annotations left out, as JSON.</summary>
-    public static string WithoutAnnotations() => Json(withAnnotations: false);
+    public static string WithoutAnnotations() => Json(without: "annotations");
 
-    /// <summary>What several alerts share (<c>&lt;&lt;: *name</c>) stands in each.</summary>
-    private static string Json(bool withAnnotations)
+    /// <summary>The file as JSON. What several alerts share (<c>&lt;&lt;: *name</c>) stands in each.</summary>
+    /// <param name="without">A key that is left out wherever it stands.</param>
+    public static string Json(string? without = null)
     {
-        var file = Merged(new DeserializerBuilder().Build().Deserialize<object>(System.IO.File.ReadAllText(Path)), withAnnotations ? null : "annotations");
+        var file = Merged(new DeserializerBuilder().Build().Deserialize<object>(System.IO.File.ReadAllText(Path)), without);
         return new SerializerBuilder().JsonCompatible().Build().Serialize(file);
     }
 
@@ -69,7 +70,7 @@ internal static class RuleFile
             .WithNamingConvention(UnderscoredNamingConvention.Instance)
             .IgnoreUnmatchedProperties()
             .Build();
-        return yaml.Deserialize<File>(Json(withAnnotations: true)).Groups.SelectMany(group => group.Rules).ToList();
+        return yaml.Deserialize<File>(Json()).Groups.SelectMany(group => group.Rules).ToList();
     }
 
     private sealed class File
