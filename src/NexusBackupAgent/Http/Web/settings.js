@@ -56,7 +56,7 @@ function Audit() {
     const { data, problem } = useLoad(refusal('audit') ? null : 'audit?limit=100');
     return html`<${Refused} action="audit">${problem && html`<${Trouble} problem=${problem}/>`}
         ${data?.length === 0 && html`<${Empty} title=${t('settings.audit')}>${t('empty.audit')}<//>`}
-        ${data?.length > 0 && html`<${Table} caption=${t('settings.audit')} keyOf=${row => `${row.at} ${row.user} ${row.action} ${row.source}`} rows=${data} columns=${[
+        ${data?.length > 0 && html`<${Table} caption=${t('settings.audit')} keyOf=${row => row.id} rows=${data} columns=${[
             { name: t('column.at'), of: row => html`<${When} at=${row.at}/>` }, { name: t('column.user'), of: row => row.user }, { name: t('column.address'), of: row => row.address },
             { name: t('column.action'), of: row => row.action }, { name: t('column.source'), of: row => row.source ?? '' }, { name: t('column.result'), of: row => row.outcome }]}/>`}<//>`;
 }
