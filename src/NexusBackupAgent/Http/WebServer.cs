@@ -112,7 +112,7 @@ internal sealed class WebServer : IDisposable
         MetricsEndpoint.Map(app, new AgentMetrics(agent.Roster, agent.States, new AgentProcess(agent.Scheduler, startedAt)), access);
         HealthEndpoint.Map(app);
         OpenApi.Map(app);
-        app.MapGet("/", (RequestDelegate)(context => context.Response.WriteAsync("Nexus Backup Agent\n/metrics\n/api/v1/health\n/docs\n", context.RequestAborted))).AllowAnonymous();
+        WebEndpoint.Map(app);
         var api = app.MapGroup("/api/v1").RequireAuthorization(Role.Viewer.Word()); // of what says nothing else
         HealthEndpoint.MapApi(api);
         Login.Map(api);

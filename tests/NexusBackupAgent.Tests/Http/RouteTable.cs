@@ -17,6 +17,7 @@ public static class RouteTable
     [
         // who may what:                                                       nobody viewer operator admin
         new("GET", "/", "", 200, 200, 200, 200),
+        new("GET", "/assets/{**path}", "assets/app.js", 200, 200, 200, 200),
         new("GET", "/metrics", "metrics", 200, 200, 200, 200),
         new("GET", "/-/healthy", "-/healthy", 200, 200, 200, 200),
         new("GET", "/-/ready", "-/ready", 200, 200, 200, 200),
