@@ -15,7 +15,7 @@ public sealed class TlsTests : IDisposable
     private const string Secure = "certificate: {certificate: cert.pem, key: key.pem}\n";
 
     private readonly TempDirectory home = new();
-    private readonly ManualClock clock = new(TimeProvider.System.GetUtcNow());
+    private readonly ManualClock clock = new(new DateTimeOffset(2026, 2, 14, 1, 0, 0, TimeSpan.Zero));
 
     public TlsTests() => home.Sub("backups");
 
