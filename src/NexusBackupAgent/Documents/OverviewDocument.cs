@@ -27,11 +27,11 @@ internal sealed record OverviewDocument(
     string? Running,
     FailureDocument? LastFailure,
     LastDrillDocument? LastDrill,
+    IReadOnlyList<MissingDocument> Missing,
     StoreDocument Disk,
     string? Error)
 {
     /// <param name="running">The number of the backup that is under way.</param>
-    /// <param name="language">Of the reasons.</param>
     public static OverviewDocument Of(AgentState agent, SourceState source, long? running, Language language)
     {
         var (scheduled, catalog) = (source.Source, source.Source.Source.Catalog);
@@ -52,6 +52,7 @@ internal sealed record OverviewDocument(
             running is { } id ? $"{id}" : null,
             source.LastFailure is { } failure ? FailureDocument.Of(failure) : null,
             source.LastDrill is { } drill ? LastDrillDocument.Of(drill) : null,
+            [.. source.Reviews.Where(review => review.Missing.Count > 0).Select(MissingDocument.Of)],
             StoreDocument.Of(source.Store),
             source.ListFailure is { } unread ? $"{unread.Message}; next: {unread.Hint}" : null);
     }

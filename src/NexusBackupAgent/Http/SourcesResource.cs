@@ -21,8 +21,8 @@ internal static class SourcesResource
     public static void Map(IEndpointRouteBuilder api)
     {
         api.MapGet("status", StatusAsync).Needs(Role.Viewer).Described("Status", "The document of nexus-backup status --json.").Problems(503);
-        api.MapGet("sources", ListAsync).Needs(Role.Viewer).Described("List the sources", "Each with its level, its newest good backup and its schedules. lang: en or ja, of the reasons.").Problems(400, 503);
-        api.MapGet("sources/{source}", OneAsync).Needs(Role.Viewer).Described("One source", "As the list has it.").Problems(400, 404, 503);
+        api.MapGet("sources", ListAsync).Needs(Role.Viewer).Described("List the sources", "Each with its level, its newest good backup and its schedules. lang: of the reasons, en or ja.").Problems(503);
+        api.MapGet("sources/{source}", OneAsync).Needs(Role.Viewer).Described("One source", "As the list has it.").Problems(404, 503);
         api.MapGet("sources/{source}/days", DaysAsync).Needs(Role.Viewer).Described("The days of a source", $"One state for each of the last days in the configured zone, oldest first (the runbook's daily review). count: 1 to {MostDays}, {UsualDays} by default.").Problems(400, 404, 503);
         api.MapGet("schedules", SchedulesAsync).Needs(Role.Viewer).Described("List the schedules", "Of every source, with the next run.").Problems(503);
     }
@@ -34,10 +34,10 @@ internal static class SourcesResource
     }
 
     private static async Task<Ok<IReadOnlyList<OverviewDocument>>> ListAsync(string? lang, HttpContext context, Agent agent, Caller caller, CancellationToken cancellationToken) =>
-        TypedResults.Ok(await ReadAsync(agent, caller.SourcesOf(agent), ReportsResource.LanguageOf(context, lang), cancellationToken));
+        TypedResults.Ok(await ReadAsync(agent, caller.SourcesOf(agent), Caller.LanguageOf(context, lang), cancellationToken));
 
     private static async Task<Ok<OverviewDocument>> OneAsync(string source, string? lang, HttpContext context, Agent agent, Caller caller, CancellationToken cancellationToken) =>
-        TypedResults.Ok((await ReadAsync(agent, caller.Choose(agent, source), ReportsResource.LanguageOf(context, lang), cancellationToken))[0]);
+        TypedResults.Ok((await ReadAsync(agent, caller.Choose(agent, source), Caller.LanguageOf(context, lang), cancellationToken))[0]);
 
     private static async Task<Ok<IReadOnlyList<ScheduleDocument>>> SchedulesAsync(Agent agent, Caller caller, CancellationToken cancellationToken)
     {
