@@ -47,7 +47,7 @@ internal sealed record OperationDocument(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public ProgressDocument? Progress { get; init; }
 
-    /// <summary>What a restore that the API began put in place; only of one that has ended, while this agent remembers it.</summary>
+    /// <summary>Only of one restore that this agent carried out: what is where now, and the way back.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public RestoreDocument? Restore { get; init; }
 

@@ -32,6 +32,7 @@ internal sealed record OverviewDocument(
     string? Error)
 {
     /// <param name="running">The number of the backup that is under way.</param>
+    /// <param name="language">Of the reasons.</param>
     public static OverviewDocument Of(AgentState agent, SourceState source, long? running, Language language)
     {
         var (scheduled, catalog) = (source.Source, source.Source.Source.Catalog);

@@ -21,8 +21,8 @@ internal static class SourcesResource
     public static void Map(IEndpointRouteBuilder api)
     {
         api.MapGet("status", StatusAsync).Needs(Role.Viewer).Described("Status", "The document of nexus-backup status --json.").Problems(503);
-        api.MapGet("sources", ListAsync).Needs(Role.Viewer).Described("List the sources", "Each with its level, its newest good backup and its schedules. lang: of the reasons, en or ja.").Problems(503);
-        api.MapGet("sources/{source}", OneAsync).Needs(Role.Viewer).Described("One source", "As the list has it.").Problems(404, 503);
+        api.MapGet("sources", ListAsync).Needs(Role.Viewer).Described("List the sources", "Each with its level, its newest good backup and its schedules. lang: en or ja, of the reasons.").Problems(400, 503);
+        api.MapGet("sources/{source}", OneAsync).Needs(Role.Viewer).Described("One source", "As the list has it.").Problems(400, 404, 503);
         api.MapGet("sources/{source}/days", DaysAsync).Needs(Role.Viewer).Described("The days of a source", $"One state for each of the last days in the configured zone, oldest first (the runbook's daily review). count: 1 to {MostDays}, {UsualDays} by default.").Problems(400, 404, 503);
         api.MapGet("schedules", SchedulesAsync).Needs(Role.Viewer).Described("List the schedules", "Of every source, with the next run.").Problems(503);
     }
@@ -30,7 +30,7 @@ internal static class SourcesResource
     private static async Task<Ok<StatusDocument>> StatusAsync(Agent agent, Caller caller, CancellationToken cancellationToken)
     {
         var look = await agent.States.ReadAsync(agent.Scheduler, cancellationToken);
-        return TypedResults.Ok(StatusDocument.Of(look.Agent, await StatesAsync(look, caller.SourcesOf(agent), cancellationToken), agent.Commands));
+        return TypedResults.Ok(StatusDocument.Of(look.Agent, await StatesAsync(look, caller.SourcesOf(agent), cancellationToken), agent.Commands, agent.Turns.IsUnderWay));
     }
 
     private static async Task<Ok<IReadOnlyList<OverviewDocument>>> ListAsync(string? lang, HttpContext context, Agent agent, Caller caller, CancellationToken cancellationToken) =>

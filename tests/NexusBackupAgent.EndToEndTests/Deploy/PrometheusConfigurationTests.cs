@@ -15,6 +15,9 @@ public sealed partial class PrometheusConfigurationTests : IDisposable
             var file = install.Groups["file"].Value;
             layout.Add(Repository.File(file), Path.Combine(install.Groups["directory"].Value, Path.GetFileName(file)));
         }
+
+        // As "nexus-backup rules" prints them.
+        layout.Add(Repository.File("alerts", "nexus-backup.rules.yml"), "/etc/prometheus/rules/nexus-backup.rules.yml");
     }
 
     public void Dispose() => layout.Dispose();
