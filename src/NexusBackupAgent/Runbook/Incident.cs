@@ -24,8 +24,14 @@ internal enum IncidentKind
     /// <summary>手動バックアップ失敗.</summary>
     Manual,
 
+    /// <summary>その他: nothing was to be restored, and a drill failed.</summary>
+    Drill,
+
     /// <summary>その他: no backup is left of those that were made.</summary>
     Lost,
+
+    /// <summary>その他: the store is not the one that the backups were kept in.</summary>
+    AnotherStore,
 
     /// <summary>その他: the agent does not run, or starts nothing.</summary>
     Agent,

@@ -23,7 +23,7 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
         var lines = new List<string>
         {
             In(Title),
-            In(new("■ Occurred: ", "■ 発生日時: ")) + OccurredOf(incident, language),
+            In(new("■ Occurred: ", "■ 発生日時: ")) + OccurredOf(incident, language) + In(ValueText.TimesIn(zone)),
             In(new("■ Kind: ", "■ 障害種別: ")) + KindsOf(incident, language),
             In(new("■ Last good backup: ", "■ 最終正常バックアップ: ")) + (incident.LastGood is { } good ? ValueText.Minute(good, zone) : In(NoGood(incident))),
             In(new("■ RPO: ", "■ RPO影響: ")) + In(RpoOf(incident)),
@@ -44,6 +44,8 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
         IncidentKind.Disk => new("disk full", "ディスク容量不足"),
         IncidentKind.Retention => new("old backups not deleted", "古いバックアップ未削除"),
         IncidentKind.Manual => new("manual backup failed", "手動バックアップ失敗"),
+        IncidentKind.Drill => new("other (restore drill failed)", "その他（リストア訓練失敗）"),
+        IncidentKind.AnotherStore => new("other (not the store that its backups were kept in)", "その他（バックアップを保存してきた格納先ではない）"),
         IncidentKind.Lost => new("other (backups lost)", "その他（バックアップ消失）"),
         IncidentKind.Agent => new("other (agent stopped)", "その他（サービス停止）"),
         IncidentKind.Restore => new("restore failed", "リストア失敗"),
@@ -79,6 +81,7 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
     private static Bilingual NoGood(Incident incident) => incident.State switch
     {
         { IsUnreadable: true } => ValueText.Unreadable,
+        { Store.IsAnother: true } => ValueText.NotHere,
         { IsNew: true } => new("none yet (NEW)", "未取得（NEW）"),
         _ => new("none", "なし"),
     };

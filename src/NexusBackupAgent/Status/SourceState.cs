@@ -53,6 +53,9 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
     /// <summary>Whether nothing is left of what was made. A store whose disk is not mounted looks just so.</summary>
     public bool IsEmptied => !IsUnreadable && Backups.Count == 0 && SuccessfulRuns > 0;
 
+    /// <summary>Whether there is no good backup any more, as far as can be seen.</summary>
+    public bool IsWithoutGood => NewestGood is null && SuccessfulRuns > 0;
+
     /// <summary>The newest that was committed and not set aside.</summary>
     public Backup? Newest => Backups.FirstOrDefault(backup => backup.Manifest.IsCommitted && backup.State != BackupState.Quarantined);
 

@@ -18,7 +18,7 @@ internal sealed partial record NamedCommand(string Name, IReadOnlyList<string> O
     {
         using var output = new StringWriter();
         var terminal = new Terminal(output, output, outputIsWatched: false, errorIsWatched: false);
-        var context = new CommandContext(terminal, TimeProvider.System, Path.GetTempPath());
+        var context = new CommandContext(terminal, new NoClock(), Path.GetTempPath());
         var code = await new CommandLine(context, AgentHost.RunAsync).InvokeAsync([Name, "--help"], CancellationToken.None);
         var help = output.ToString();
         return code != 0 || !help.Contains($"nexus-backup {Name}", StringComparison.Ordinal)
@@ -27,6 +27,12 @@ internal sealed partial record NamedCommand(string Name, IReadOnlyList<string> O
     }
 
     public override string ToString() => string.Join(' ', [Name, .. Options]);
+
+    /// <summary>Help asks no clock.</summary>
+    private sealed class NoClock : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => throw new NotSupportedException();
+    }
 
     [GeneratedRegex(@"'\{\{.*?\}\}'")]
     private static partial Regex Template();

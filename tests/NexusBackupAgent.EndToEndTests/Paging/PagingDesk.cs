@@ -80,17 +80,22 @@ public sealed class PagingDesk : IAsyncLifetime
         try
         {
             var agent = await start();
-            lock (targets)
-            {
-                targets.Add(instance, agent.Address.Authority);
-                WriteTargets();
-            }
-
+            Scrape(instance, agent.Address.Authority);
             return agent;
         }
         finally
         {
             starting.Release();
+        }
+    }
+
+    /// <summary>Has Prometheus scrape this address under that label.</summary>
+    internal void Scrape(string instance, string address)
+    {
+        lock (targets)
+        {
+            targets[instance] = address;
+            WriteTargets();
         }
     }
 
@@ -104,9 +109,9 @@ public sealed class PagingDesk : IAsyncLifetime
     private string Configuration()
     {
         var rules = Path.Combine(home, "nexus-backup.rules.yml");
-        File.WriteAllText(rules, FastRules.Text);
+        File.WriteAllText(rules, Tempo.Slow(FastRules.Text, Tempo.Factor));
         return $$"""
-            global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}
+            global: {scrape_interval: {{Tempo.Factor}}s, scrape_timeout: {{Tempo.Factor}}s, evaluation_interval: {{Tempo.Factor}}s}
             rule_files: [{{rules}}]
             alerting: {alertmanagers: [{static_configs: [{targets: [{{alertmanager!.Address.Authority}}]}]}]}
             scrape_configs:

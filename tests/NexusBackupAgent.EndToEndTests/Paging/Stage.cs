@@ -8,7 +8,7 @@ namespace NexusBackupAgent.EndToEndTests.Paging;
 internal sealed partial class Stage
 {
     // Far beyond what any step takes; a failed test says what was told by then.
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Patience = Tempo.Of(TimeSpan.FromMinutes(5));
 
     private readonly PagingDesk desk;
 
@@ -23,6 +23,10 @@ internal sealed partial class Stage
     public string Name { get; }
 
     public RunningAgent Agent { get; }
+
+    /// <summary>Has Prometheus ask somebody else in the agent's name.</summary>
+    /// <param name="address">host:port.</param>
+    public void ScrapeInstead(string address) => desk.Scrape(Name, address);
 
     /// <summary>Starts an agent, has it scraped, and plays.</summary>
     public static async Task PlayAsync(Scenario scenario, PagingDesk desk)

@@ -75,7 +75,8 @@ public sealed class TemplatesTests
         "Corrupt" or "AllCorrupt" => IncidentKind.Corrupt,
         "StorageFull" => IncidentKind.Disk,
         "RetentionOverdue" => IncidentKind.Retention,
-        "DrillFailed" or "RestoreFailed" => IncidentKind.Restore,
+        "RestoreFailed" => IncidentKind.Restore,
+        "DrillFailed" => IncidentKind.Drill,
         "AgentDown" or "SchedulerStuck" or "NothingProtected" => IncidentKind.Agent,
         _ => IncidentKind.Other,
     };

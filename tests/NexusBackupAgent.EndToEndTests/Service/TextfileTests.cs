@@ -78,7 +78,7 @@ public sealed class TextfileTests : IDisposable
                 sqlite: itsm.db
                 retry: {attempts: 1}
                 schedules:
-                  daily: {cron: "0 2 * * *", retention: 7d}
+                  daily: {cron: "0 2 29 2 *", retention: 7d}
             """);
         var made = await Tool.RunAsync("sqlite3", [home["itsm.db"], "CREATE TABLE incidents (title TEXT); INSERT INTO incidents VALUES ('disk full');"]);
         Assert.True(made.ExitCode == 0, made.Text);

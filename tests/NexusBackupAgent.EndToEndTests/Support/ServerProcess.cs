@@ -56,7 +56,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     /// <summary>Kills it; its directory stays.</summary>
     public async Task KillAsync()
     {
-        if (!process.HasExited) process.Kill();
+        if (!process.HasExited) process.Kill(entireProcessTree: true);
         await process.WaitForExitAsync();
     }
 

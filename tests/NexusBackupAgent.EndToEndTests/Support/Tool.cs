@@ -48,7 +48,7 @@ internal static class Tool
     }
 
     /// <summary>Whether it ends before it and its children did nothing for so long.</summary>
-    private static async Task<bool> EndsAsync(Process process, TimeSpan limit)
+    public static async Task<bool> EndsAsync(Process process, TimeSpan limit)
     {
         var end = process.WaitForExitAsync();
         var (work, since) = (0L, TimeProvider.System.GetTimestamp());

@@ -89,7 +89,7 @@ public abstract class CatalogContract
         Assert.Equal((backup.Id, BackupState.Quarantined, true, false), (listed.Id, listed.State, listed.IsSetAside, listed.IsScattered));
         Assert.Equal(300, listed.Parts[0]!.Value.Length);
         Assert.Empty(await Catalog.FindOrphansAsync(CancellationToken.None));
-        Assert.Empty(await Catalog.SweepAsync(TimeProvider.System.GetUtcNow().AddYears(1), Grace, CancellationToken.None));
+        Assert.Empty(await Catalog.SweepAsync(FileSystemClock.Now.AddYears(1), Grace, CancellationToken.None));
 
         await Catalog.RemoveAsync(listed, CancellationToken.None);
         Assert.Empty(await FilesAsync());
@@ -118,7 +118,7 @@ public abstract class CatalogContract
         using var watched = new FaultyStore(Store, failing: 0, FaultTime.Before, staysDead: false);
 
         var session = await CatalogUse.CatalogOf(watched).OpenAsync(CancellationToken.None);
-        await session.SweepAsync(TimeProvider.System.GetUtcNow().AddYears(1), Grace, CancellationToken.None);
+        await session.SweepAsync(FileSystemClock.Now.AddYears(1), Grace, CancellationToken.None);
         var first = await session.PassAsync(await session.AddAsync(Some.Text(1000)));
         var second = await session.PassAsync(await session.AddInPartsAsync()); // of the same second: the name must differ
         Assert.NotNull(await session.ReadChecksumsAsync(first.File, CancellationToken.None));
@@ -187,7 +187,7 @@ public abstract class CatalogContract
         await PutAsync($".{Dump}.globals.sql.pending", "");
         var before = await FilesAsync();
 
-        Assert.Empty(await catalog.SweepAsync(TimeProvider.System.GetUtcNow().AddYears(1), Grace, CancellationToken.None));
+        Assert.Empty(await catalog.SweepAsync(FileSystemClock.Now.AddYears(1), Grace, CancellationToken.None));
         await catalog.AbandonAsync(Dump, isWritten: false, CancellationToken.None);
 
         Assert.Equal(before, await FilesAsync());
@@ -196,7 +196,7 @@ public abstract class CatalogContract
         Assert.Contains("delete it by hand", told.Reason, StringComparison.Ordinal);
 
         await Store.DeleteAsync("itsm/" + Dump, Durability.Now, CancellationToken.None); // a person did
-        await catalog.SweepAsync(TimeProvider.System.GetUtcNow().AddYears(1), Grace, CancellationToken.None);
+        await catalog.SweepAsync(FileSystemClock.Now.AddYears(1), Grace, CancellationToken.None);
         Assert.Empty(await FilesAsync());
     }
 
@@ -233,7 +233,7 @@ public abstract class CatalogContract
         Assert.Equal(older.Id, listed[^1].Id);
         Assert.All(listed, backup => Assert.True(backup.Manifest is { IsCommitted: true, Adopted: false } && backup.State != BackupState.Corrupt));
 
-        var now = TimeProvider.System.GetUtcNow();
+        var now = FileSystemClock.Now;
         Assert.Empty(await Catalog.SweepAsync(now + Grace - TimeSpan.FromMinutes(1), Grace, CancellationToken.None));
         await Catalog.SweepAsync(now + Grace + TimeSpan.FromMinutes(1), Grace, CancellationToken.None);
         Assert.Empty(await Catalog.FindOrphansAsync(CancellationToken.None));

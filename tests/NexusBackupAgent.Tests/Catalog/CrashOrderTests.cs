@@ -115,7 +115,7 @@ public sealed class CrashOrderTests : IDisposable
         foreach (var file in files)
             await File.WriteAllTextAsync(Path.Combine(Directory, file), "x");
 
-        await CatalogUse.CatalogOf(Store).SweepAsync(TimeProvider.System.GetUtcNow().AddYears(10), Grace, CancellationToken.None);
+        await CatalogUse.CatalogOf(Store).SweepAsync(FileSystemClock.Now.AddYears(10), Grace, CancellationToken.None);
 
         Assert.Equal(files.Order(StringComparer.Ordinal), TempDirectory.FilesIn(Directory));
     }
@@ -127,7 +127,7 @@ public sealed class CrashOrderTests : IDisposable
         foreach (var file in files)
             await File.WriteAllTextAsync(Path.Combine(Directory, file), "x");
 
-        await CatalogUse.CatalogOf(Store).SweepAsync(TimeProvider.System.GetUtcNow().AddYears(10), Grace, CancellationToken.None);
+        await CatalogUse.CatalogOf(Store).SweepAsync(FileSystemClock.Now.AddYears(10), Grace, CancellationToken.None);
 
         Assert.Equal(files.Order(StringComparer.Ordinal), TempDirectory.FilesIn(Directory));
     }
@@ -142,7 +142,7 @@ public sealed class CrashOrderTests : IDisposable
             await theirs.WriteAsync(Some.Text(1000));
         await Assert.ThrowsAsync<BackupException>(() => catalog.WriteArtifactAsync(artifact, (stream, token) => stream.WriteAsync(new byte[10], token).AsTask(), CancellationToken.None));
 
-        await catalog.SweepAsync(TimeProvider.System.GetUtcNow().AddDays(2), Grace, CancellationToken.None);
+        await catalog.SweepAsync(FileSystemClock.Now.AddDays(2), Grace, CancellationToken.None);
         Assert.Equal([artifact], TempDirectory.FilesIn(Directory));
 
         await File.WriteAllTextAsync(Path.Combine(Directory, BackupFiles.Pending(artifact)), "");
@@ -161,7 +161,7 @@ public sealed class CrashOrderTests : IDisposable
         await File.WriteAllTextAsync(Path.Combine(Directory, BackupFiles.Pending(Artifact)), "");
         var catalog = CatalogUse.CatalogOf(Store);
 
-        Assert.Empty(await catalog.SweepAsync(TimeProvider.System.GetUtcNow().AddDays(2), Grace, CancellationToken.None));
+        Assert.Empty(await catalog.SweepAsync(FileSystemClock.Now.AddDays(2), Grace, CancellationToken.None));
         await catalog.AbandonAsync(Artifact, isWritten: false, CancellationToken.None);
 
         Assert.Equal(Artifact, Assert.Single(await catalog.FindOrphansAsync(CancellationToken.None)).File);
@@ -245,7 +245,7 @@ public sealed class CrashOrderTests : IDisposable
     private async Task AssertSweptOnlyAfterGraceAsync()
     {
         var catalog = CatalogUse.CatalogOf(Store);
-        var now = TimeProvider.System.GetUtcNow();
+        var now = FileSystemClock.Now;
         var found = await catalog.FindOrphansAsync(CancellationToken.None);
         var before = TempDirectory.FilesIn(Directory);
 

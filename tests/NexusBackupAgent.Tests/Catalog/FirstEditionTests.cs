@@ -26,7 +26,7 @@ public sealed class FirstEditionTests : IDisposable
         var directory = temp.Sub("store");
         foreach (var file in Directory.EnumerateFiles(Path.Combine(AppContext.BaseDirectory, "Catalog", "FirstEdition")))
             File.Copy(file, Path.Combine(directory, Path.GetFileName(file)));
-        bench = new Workbench(TimeProvider.System, temp.Path);
+        bench = new Workbench(new RunningClock(new DateTimeOffset(2026, 11, 30, 3, 0, 0, TimeSpan.Zero)), temp.Path);
     }
 
     public void Dispose()

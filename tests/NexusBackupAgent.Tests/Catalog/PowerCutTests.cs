@@ -124,7 +124,7 @@ public sealed class PowerCutTests
     private static async Task SweepAsync(MemoryStore store)
     {
         var catalog = CatalogUse.CatalogOf(store);
-        await catalog.SweepAsync(TimeProvider.System.GetUtcNow().AddDays(2), TimeSpan.FromHours(24), CancellationToken.None);
+        await catalog.SweepAsync(FileSystemClock.Now.AddDays(2), TimeSpan.FromHours(24), CancellationToken.None);
         Assert.Empty(await catalog.FindOrphansAsync(CancellationToken.None));
     }
 }

@@ -107,7 +107,7 @@ public sealed class SetAsideTests : IDisposable
         await File.WriteAllTextAsync(Path.Combine(Directory, BackupFiles.Pending(Name)), "");
         await Shell.BashAsync($"cd '{Directory}'; mv {Name} {Name}.bad");
 
-        await Catalog.SweepAsync(TimeProvider.System.GetUtcNow().AddDays(2), TimeSpan.FromHours(24), CancellationToken.None);
+        await Catalog.SweepAsync(FileSystemClock.Now.AddDays(2), TimeSpan.FromHours(24), CancellationToken.None);
 
         Assert.Equal(backup.Id, Assert.Single(await Catalog.AllAsync()).Id);
         Assert.False(File.Exists(Path.Combine(Directory, BackupFiles.Pending(Name))));
@@ -123,7 +123,7 @@ public sealed class SetAsideTests : IDisposable
 
         var isThere = (step, time) is (1, _) or (2, nameof(FaultTime.Before));
         Assert.Equal(isThere ? 1 : 0, (await Catalog.AllAsync()).Count);
-        await Catalog.SweepAsync(TimeProvider.System.GetUtcNow().AddDays(2), TimeSpan.FromHours(24), CancellationToken.None);
+        await Catalog.SweepAsync(FileSystemClock.Now.AddDays(2), TimeSpan.FromHours(24), CancellationToken.None);
         Assert.Equal(isThere ? 4 : 0, TempDirectory.FilesIn(Directory).Count);
     }
 
@@ -132,7 +132,7 @@ public sealed class SetAsideTests : IDisposable
     private async Task AssertNothingIsSweptAsync()
     {
         var before = TempDirectory.FilesIn(Directory);
-        Assert.Empty(await Catalog.SweepAsync(TimeProvider.System.GetUtcNow().AddYears(1), TimeSpan.FromHours(24), CancellationToken.None));
+        Assert.Empty(await Catalog.SweepAsync(FileSystemClock.Now.AddYears(1), TimeSpan.FromHours(24), CancellationToken.None));
         Assert.Empty(await Catalog.FindOrphansAsync(CancellationToken.None));
         Assert.Equal(before, TempDirectory.FilesIn(Directory));
     }

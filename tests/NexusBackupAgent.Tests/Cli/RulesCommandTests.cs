@@ -1,3 +1,4 @@
+using NexusBackupAgent.Cli;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Tests.Configuration;
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.IO.Compression;
 using System.Net;
 using System.Net.Http.Headers;
@@ -142,7 +143,8 @@ public sealed class MetricsEndpointTests(ScrapedService service) : IClassFixture
         Assert.InRange(series["process_cpu_seconds_total"], 0.01, Environment.CpuUsage.TotalTime.TotalSeconds);
         Assert.InRange(series["process_resident_memory_bytes"], 10e6, 100e9);
         Assert.InRange(series["process_open_fds"], 5, 1e6);
-        Assert.InRange(DateTimeOffset.FromUnixTimeSeconds((long)series["process_start_time_seconds"]), TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddSeconds(1));
+        using var self = Process.GetCurrentProcess();
+        Assert.Equal(new DateTimeOffset(self.StartTime).ToUnixTimeMilliseconds() / 1000.0, series["process_start_time_seconds"], tolerance: 1);
     }
 
     [Fact]

@@ -13,7 +13,7 @@ public abstract class IncrementFixture : IDisposable
     private readonly TempDirectory temp = new();
     private int restores;
 
-    private protected IncrementFixture() => Bench = new Workbench(TimeProvider.System, temp.Path) { };
+    private protected IncrementFixture() => Bench = new Workbench(Some.Clock, temp.Path) { };
 
     private protected Workbench Bench { get; }
 

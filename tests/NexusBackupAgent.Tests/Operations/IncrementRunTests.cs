@@ -15,7 +15,7 @@ public sealed class IncrementRunTests
     [SkippableFact]
     public async Task A_run_that_became_full_says_why_everywhere()
     {
-        using var bench = new Workbench(TimeProvider.System);
+        using var bench = new Workbench(Some.Clock);
         await SqliteSamples.LedgerAsync(bench.Database, "wal");
 
         var run = await bench.RunAsync(BackupType.Incremental);
@@ -33,7 +33,7 @@ public sealed class IncrementRunTests
     [SkippableFact]
     public async Task A_run_that_made_what_was_asked_for_gives_no_reason()
     {
-        using var bench = new Workbench(TimeProvider.System);
+        using var bench = new Workbench(Some.Clock);
         await SqliteSamples.LedgerAsync(bench.Database, "wal");
         await bench.RunAsync();
         var run = await bench.RunAsync(BackupType.Differential);
@@ -46,7 +46,7 @@ public sealed class IncrementRunTests
     public async Task An_increment_that_the_store_has_no_room_for_leaves_nothing_and_harms_nothing()
     {
         await using var small = await SmallFileSystem.MountAsync("size=5m");
-        using var bench = new Workbench(TimeProvider.System, store: new LocalDirectoryStore("local", small.Path));
+        using var bench = new Workbench(Some.Clock, store: new LocalDirectoryStore("local", small.Path));
         await SqliteSamples.LedgerAsync(bench.Database, "wal");
         await bench.RunAsync(BackupType.Incremental);
         var before = TempDirectory.FilesIn(small.Path);
@@ -68,7 +68,7 @@ public sealed class IncrementRunTests
     {
         using var temp = new TempDirectory();
         await SqliteSamples.LedgerAsync(temp["app.db"], "wal");
-        using (var bench = new Workbench(TimeProvider.System, temp.Path))
+        using (var bench = new Workbench(Some.Clock, temp.Path))
         {
             await bench.RunAsync();
             await ChangeAsync(temp["app.db"], 0);
@@ -86,15 +86,15 @@ public sealed class IncrementRunTests
 
     private static async Task CheckChainAsync(string root, string call)
     {
-        using var after = new Workbench(TimeProvider.System, root);
-        after.Scratch.RemoveLeftovers(TimeProvider.System.GetUtcNow().AddMinutes(2));
+        using var after = new Workbench(Some.Clock, root);
+        after.Scratch.RemoveLeftovers(FileSystemClock.Now.AddMinutes(2));
         after.Journal.CloseAbandoned("itsm", after.Clock.GetUtcNow());
         foreach (var backup in await after.BackupsAsync())
             Assert.Equal((BackupState.Good, call), (backup.State == BackupState.Good ? backup.State : (await after.VerifyAsync(backup)).State, call));
 
         await ChangeAsync(after.Database, 2);
         Assert.Equal((RunResult.Success, BackupType.Incremental, call), await after.RunAsync(BackupType.Incremental) is var run ? (run.Result, run.TypeMade, call) : default);
-        await after.Source.Catalog.SweepAsync(TimeProvider.System.GetUtcNow().AddDays(2), BackupRunner.OrphanGrace, CancellationToken.None);
+        await after.Source.Catalog.SweepAsync(FileSystemClock.Now.AddDays(2), BackupRunner.OrphanGrace, CancellationToken.None);
         var backups = await after.BackupsAsync();
         Assert.Contains(backups, backup => backup.Bases.Count > 1);
         Assert.Equal((5 * backups.Count, call), (TempDirectory.FilesIn(after.StorePath).Count, call));

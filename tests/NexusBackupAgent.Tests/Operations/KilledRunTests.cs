@@ -14,7 +14,7 @@ public sealed class KilledRunTests
     {
         using var temp = new TempDirectory();
         await SqliteSamples.LedgerAsync(temp["app.db"], "wal");
-        using (var bench = new Workbench(TimeProvider.System, temp.Path))
+        using (var bench = new Workbench(Some.Clock, temp.Path))
             await bench.RunAsync();
         var interrupted = 0;
 
@@ -45,8 +45,8 @@ public sealed class KilledRunTests
     /// <returns>How many runs were found that had not ended.</returns>
     private static async Task<int> CheckAsync(string root, string call)
     {
-        using var after = new Workbench(TimeProvider.System, root);
-        after.Scratch.RemoveLeftovers(TimeProvider.System.GetUtcNow().AddMinutes(2));
+        using var after = new Workbench(Some.Clock, root);
+        after.Scratch.RemoveLeftovers(FileSystemClock.Now.AddMinutes(2));
         foreach (var backup in await after.BackupsAsync())
         {
             if (backup.State != BackupState.Good)
@@ -62,7 +62,7 @@ public sealed class KilledRunTests
 
         var sums = await Shell.BashAsync($"cd '{after.StorePath}'; sha256sum -c *.sha256 | grep -vc ': OK$' || true");
         Assert.Equal(("0", call), (sums, call));
-        await after.Source.Catalog.SweepAsync(TimeProvider.System.GetUtcNow().AddDays(2), BackupRunner.OrphanGrace, CancellationToken.None);
+        await after.Source.Catalog.SweepAsync(FileSystemClock.Now.AddDays(2), BackupRunner.OrphanGrace, CancellationToken.None);
         Assert.Equal((4 * (await after.BackupsAsync()).Count, call), (TempDirectory.FilesIn(after.StorePath).Count, call));
         return interrupted;
     }

@@ -11,7 +11,7 @@ public sealed class ScratchDirectoryTests : IDisposable
 
     private string Space => temp["scratch"];
 
-    private static DateTimeOffset Later => TimeProvider.System.GetUtcNow().AddMinutes(2);
+    private static DateTimeOffset Later => FileSystemClock.Now.AddMinutes(2);
 
     public void Dispose() => temp.Dispose();
 
@@ -77,7 +77,7 @@ public sealed class ScratchDirectoryTests : IDisposable
         File.WriteAllText(temp["scratch/nexus-backup-3.lock"], ""); // died before it made its subdirectory
         using var scratch = new ScratchDirectory(Space);
 
-        scratch.RemoveLeftovers(TimeProvider.System.GetUtcNow().AddSeconds(seconds));
+        scratch.RemoveLeftovers(FileSystemClock.Now.AddSeconds(seconds));
 
         Assert.Equal(stays ? 4 : 0, Directory.EnumerateFileSystemEntries(Space).Count());
     }

@@ -99,7 +99,7 @@ public sealed class ToolProcessTests : IDisposable
     public async Task A_program_whose_arguments_may_be_secrets_is_named_without_them()
     {
         var failure = await Assert.ThrowsAsync<BackupException>(() => ToolProcess.RunAsync(
-            ["sleep", "600.12345"], TimeSpan.FromMilliseconds(50), TimeProvider.System, CancellationToken.None, shownAs: "sleep"));
+            ["sleep", "600.12345"], TimeSpan.FromMilliseconds(50), Some.Clock, CancellationToken.None, shownAs: "sleep"));
 
         Assert.StartsWith("'sleep' did not end", failure.Message, StringComparison.Ordinal);
     }
@@ -108,7 +108,7 @@ public sealed class ToolProcessTests : IDisposable
     public async Task Being_stopped_kills_it_and_is_no_failure_of_its_own()
     {
         using var stop = new CancellationTokenSource();
-        var running = ToolProcess.RunAsync(["sh", "-c", "echo $$ > \"$OUT.tmp\"; mv \"$OUT.tmp\" \"$OUT\"; exec sleep 1000"], Long, TimeProvider.System, stop.Token, Out());
+        var running = ToolProcess.RunAsync(["sh", "-c", "echo $$ > \"$OUT.tmp\"; mv \"$OUT.tmp\" \"$OUT\"; exec sleep 1000"], Long, Some.Clock, stop.Token, Out());
         await Eventually.TrueAsync(() => File.Exists(home["out"]), "it runs");
         await stop.CancelAsync();
 
@@ -163,7 +163,7 @@ public sealed class ToolProcessTests : IDisposable
     public void A_command_is_shown_as_a_shell_would_need_it(string line, params string[] command) => Assert.Equal(line, ToolProcess.Line(command));
 
     private static Task<ToolResult> RunAsync(IReadOnlyList<string> command, IReadOnlyDictionary<string, string>? environment = null, string input = "") =>
-        ToolProcess.RunAsync(command, Long, TimeProvider.System, CancellationToken.None, environment, input);
+        ToolProcess.RunAsync(command, Long, Some.Clock, CancellationToken.None, environment, input);
 
     private Dictionary<string, string> Out() => new(StringComparer.Ordinal) { ["OUT"] = home["out"] };
 

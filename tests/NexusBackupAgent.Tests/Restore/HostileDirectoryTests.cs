@@ -349,7 +349,7 @@ public sealed class HostileDirectoryTests : IDisposable
         await Shell.BashAsync($"cd '{scratch}'; ln -s '{roots.Path}' nexus-backup-0; mkdir nexus-backup-1; ln -s '{roots.Path}' nexus-backup-1/in; chown -R -h {Attacker} .");
         var before = await OutsideAsync();
 
-        new ScratchDirectory(scratch).RemoveLeftovers(TimeProvider.System.GetUtcNow().AddHours(1));
+        new ScratchDirectory(scratch).RemoveLeftovers(FileSystemClock.Now.AddHours(1));
 
         Assert.Equal(before, await OutsideAsync());
     }

@@ -16,7 +16,7 @@ internal sealed class RestoreBench : IDisposable
 
     public RestoreBench(TimeProvider? clock = null, string? root = null, IBackupStore? store = null)
     {
-        Clock = clock ?? TimeProvider.System;
+        Clock = clock ?? Some.Clock;
         Bench = new Workbench(Clock, root, store);
     }
 

@@ -14,7 +14,7 @@ public sealed class RestorerTests
     {
         using var temp = new TempDirectory();
         var tree = temp["data/tree"];
-        using var bench = new Workbench(TimeProvider.System, temp.Path, source: new TreeSource(tree, TimeProvider.System));
+        using var bench = new Workbench(Some.Clock, temp.Path, source: new TreeSource(tree, Some.Clock));
         TreeSource.Make(tree, "first");
         Assert.Null((await bench.RunAsync()).Failure);
 

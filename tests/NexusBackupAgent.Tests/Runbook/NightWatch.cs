@@ -4,6 +4,7 @@ using NexusBackupAgent.Journal;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Cli;
+using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Runbook;
 
@@ -39,11 +40,7 @@ internal sealed class NightWatch : IDisposable
     /// <summary>Sets the clock to the time of the file system, which says when a file was renamed.</summary>
     public void GoByTheFileSystem()
     {
-        Place.Clock.Set(() =>
-        {
-            File.AppendAllText(Place.In("touched"), "now");
-            return new DateTimeOffset(File.GetLastWriteTimeUtc(Place.In("touched"))).AddSeconds(1); // the file system's clock ticks in hundredths
-        });
+        Place.Clock.Set(() => FileSystemClock.Now.AddSeconds(1)); // it ticks in hundredths
         Agent(beat: Place.Clock.GetUtcNow());
     }
 

@@ -185,6 +185,24 @@ public sealed class ReportTests : IDisposable
         Assert.Equal("recovered (OK)", Text(await ReportAsync(), "state"));
     }
 
+    [Fact]
+    public async Task A_failed_drill_is_called_one()
+    {
+        await Place.RunAsync("backup");
+        night.InJournal(journal => journal.Record(Failed("drill of a.db.gz", hours: 1) with { Kind = OperationKind.Drill }));
+
+        Assert.Equal(["other (restore drill failed)"], Strings(await ReportAsync(), "kinds"));
+    }
+
+    [Fact]
+    public async Task The_zone_of_the_times_stands_at_the_first()
+    {
+        await Place.RunAsync("backup");
+
+        Assert.Contains("■ 発生日時: -（時刻は Asia/Tokyo）\n", (await Place.RunAsync("report", "--lang", "ja")).Output, StringComparison.Ordinal);
+        Assert.StartsWith("(times in Asia/Tokyo)\n", (await Place.RunAsync("diagnose", "--lang", "en")).Output, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("restore of a.db.gz to /tmp/look.db")] // elsewhere
     [InlineData("restore to itsm.db: not begun")] // refused
@@ -236,7 +254,7 @@ public sealed class ReportTests : IDisposable
 
         var text = (await Place.RunAsync("report", "--lang", "ja")).Output;
 
-        Assert.Matches(@"■ 発生日時: \d{4}-\d\d-\d\d \d\d:\d\d 以降（最終確認）\n■ 障害種別: その他（サービス停止）", text);
+        Assert.Matches(@"■ 発生日時: \d{4}-\d\d-\d\d \d\d:\d\d 以降（最終確認）（時刻は Asia/Tokyo）\n■ 障害種別: その他（サービス停止）", text);
     }
 
     [Fact]
@@ -282,6 +300,4 @@ public sealed class ReportTests : IDisposable
     private async Task<JsonElement> ReportAsync() => (await Place.RunAsync("report", "--lang", "en", "--json")).Json[0];
 
     private static IEnumerable<string?> Strings(JsonElement element, string property) => element.GetProperty(property).EnumerateArray().Select(text => text.GetString());
-
-    private static string? Text(JsonElement element, string property) => element.GetProperty(property).GetString();
 }

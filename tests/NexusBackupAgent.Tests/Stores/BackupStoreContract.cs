@@ -1,6 +1,7 @@
 using System.Text;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Stores;
+using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Stores;
 
@@ -179,9 +180,9 @@ public abstract class BackupStoreContract
     [Fact]
     public async Task A_file_is_as_young_as_its_writing()
     {
-        var before = TimeProvider.System.GetUtcNow();
+        var before = FileSystemClock.Now;
         await WriteAsync("a", "1");
-        Assert.InRange(Assert.Single(await ListAsync("a")).ModifiedAt, before.AddSeconds(-2), TimeProvider.System.GetUtcNow().AddSeconds(2));
+        Assert.InRange(Assert.Single(await ListAsync("a")).ModifiedAt, before.AddSeconds(-2), FileSystemClock.Now.AddSeconds(2));
     }
 
     [Fact]

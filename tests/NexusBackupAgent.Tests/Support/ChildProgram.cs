@@ -34,11 +34,11 @@ internal static class ChildProgram
                 return await TellAsync(async () => throw (await new LocalDirectoryStore("local", root).GetHealthAsync(CancellationToken.None)).Refusal!);
             case ["problems", var file]:
                 var (configuration, problems) = ConfigurationFile.Load(file, TimeZoneInfo.Utc);
-                foreach (var problem in configuration is null ? problems : [.. problems, .. ConfigurationFile.CheckEnvironment(configuration)])
+                foreach (var problem in configuration is null ? problems : [.. problems, .. await ConfigurationFile.CheckEnvironmentAsync(configuration)])
                     Console.WriteLine(problem);
                 return 0;
             case [("command" or "command-with-errors") and var kind, var instant, var directory, .. var words]:
-                TimeProvider clock = instant == "now" ? TimeProvider.System : new RunningClock(DateTimeOffset.Parse(instant, System.Globalization.CultureInfo.InvariantCulture));
+                TimeProvider clock = instant == "now" ? Some.Clock : new RunningClock(DateTimeOffset.Parse(instant, System.Globalization.CultureInfo.InvariantCulture));
                 var terminal = new Terminal(Console.Out, kind == "command" ? Console.Error : Console.Out, outputIsWatched: false, errorIsWatched: false);
                 var code = await new CommandLine(new CommandContext(terminal, clock, directory), AgentHost.RunAsync).InvokeAsync(words, CancellationToken.None);
                 Console.WriteLine($"exit code {code}");
@@ -46,7 +46,7 @@ internal static class ChildProgram
             case ["commands", var directory, .. var lines]:
                 foreach (var line in lines)
                 {
-                    var context = new CommandContext(new Terminal(Console.Out, Console.Out, outputIsWatched: false, errorIsWatched: false), TimeProvider.System, directory);
+                    var context = new CommandContext(new Terminal(Console.Out, Console.Out, outputIsWatched: false, errorIsWatched: false), Some.Clock, directory);
                     Console.WriteLine($"\n{line}: {await new CommandLine(context, AgentHost.RunAsync).InvokeAsync(line.Split(' '), CancellationToken.None)}");
                 }
 
@@ -64,7 +64,7 @@ internal static class ChildProgram
                 return await TellAsync(async () =>
                 {
                     using var space = new ScratchDirectory(scratch);
-                    var source = new SqliteSource(database, space, TimeSpan.FromSeconds(1), TimeProvider.System);
+                    var source = new SqliteSource(database, space, TimeSpan.FromSeconds(1), Some.Clock);
                     await using var snapshot = await source.OpenSnapshotAsync(CancellationToken.None);
                     await snapshot.CopyToAsync(Stream.Null, CancellationToken.None);
                 });
@@ -102,7 +102,7 @@ internal static class ChildProgram
 
                 return 0;
             case ["backup", var root, var type]:
-                using (var bench = new Workbench(TimeProvider.System, root))
+                using (var bench = new Workbench(Some.Clock, root))
                     Console.WriteLine((await bench.RunAsync(Enum.Parse<BackupType>(type))).Result);
                 return 0;
             case ["restore", var root]:
@@ -112,7 +112,7 @@ internal static class ChildProgram
             case ["restore-plan", var root]:
                 return await TellAsync(async () =>
                 {
-                    using var bench = new Workbench(TimeProvider.System, root);
+                    using var bench = new Workbench(Some.Clock, root);
                     var preview = await bench.Restores.PreviewAsync(bench.Source, new RestoreWish(), to: null, force: true, CancellationToken.None);
                     if (preview.Refusal is { } refusal)
                         throw refusal;
@@ -146,7 +146,7 @@ internal static class ChildProgram
     /// <summary>Restores over the live database of a workbench, whose service needs no more than to be told.</summary>
     private static async Task RestoreAsync(string root, Action<RestoreStep> told, string? to = null)
     {
-        using var bench = new Workbench(TimeProvider.System, root);
+        using var bench = new Workbench(Some.Clock, root);
         var settings = RestoreSettings.None with { Before = [["true"]], After = [["true"]], Health = new Uri("http://127.0.0.1:1/"), HealthTimeout = TimeSpan.Zero };
         var record = await bench.Restores.RestoreAsync(
             bench.Source with { Restore = settings }, new RestoreWish(), to, force: true, TimeSpan.Zero, new RestoreEvents(told, (_, _) => { }, _ => { }, _ => { }), CancellationToken.None);

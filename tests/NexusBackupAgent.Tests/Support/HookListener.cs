@@ -95,7 +95,7 @@ internal sealed class HookListener : IDisposable
     private static X509Certificate2 SelfSigned()
     {
         using var key = ECDsa.Create();
-        return new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256).CreateSelfSigned(TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddDays(1));
+        return new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256).CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(150));
     }
 
     private static int Length(string head) => head.Split("\r\n")

@@ -58,7 +58,7 @@ internal sealed class MemoryStore(string name = "memory") : IBackupStore
             {
                 if (!replace && files.ContainsKey(path))
                     throw new BackupException(FailureKind.Io, $"cannot write '{Describe(path)}': it exists already", "choose another name");
-                var content = new Content(buffer.ToArray(), TimeProvider.System.GetUtcNow(), IsFlushed: durability != Durability.Later || buffer.Length == 0);
+                var content = new Content(buffer.ToArray(), FileSystemClock.Now, IsFlushed: durability != Durability.Later || buffer.Length == 0);
                 Do(new Change(path, content), durability);
                 return content.As(path);
             }

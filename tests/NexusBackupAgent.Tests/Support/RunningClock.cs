@@ -1,10 +1,17 @@
+using System.Globalization;
+
 namespace NexusBackupAgent.Tests.Support;
 
 /// <summary>A clock that shows an instant of the test's choice when it is made, and runs on from there as the system's does.</summary>
 internal sealed class RunningClock(DateTimeOffset start) : TimeProvider
 {
+    private const string Origin = "TESTS_CLOCK_ORIGIN";
+
     private DateTimeOffset instant = start;
     private long begun = System.GetTimestamp();
+
+    /// <summary>Began at <see cref="Some.Instant"/> with the first process of the test run; the processes that it starts have the same.</summary>
+    public static RunningClock Shared { get; } = new(Some.Instant) { begun = SharedOrigin() };
 
     public override TimeZoneInfo LocalTimeZone => TimeZoneInfo.Utc;
 
@@ -19,4 +26,14 @@ internal sealed class RunningClock(DateTimeOffset start) : TimeProvider
     }
 
     public override DateTimeOffset GetUtcNow() => instant + System.GetElapsedTime(begun);
+
+    /// <summary>Time since the computer started is the same in all processes.</summary>
+    private static long SharedOrigin()
+    {
+        if (long.TryParse(Environment.GetEnvironmentVariable(Origin), NumberStyles.None, CultureInfo.InvariantCulture, out var inherited))
+            return inherited;
+        var origin = System.GetTimestamp();
+        Environment.SetEnvironmentVariable(Origin, origin.ToString(CultureInfo.InvariantCulture));
+        return origin;
+    }
 }

@@ -9,6 +9,9 @@ internal static class Some
 {
     public static readonly DateTimeOffset Instant = new(2026, 2, 14, 2, 0, 0, TimeSpan.Zero);
 
+    /// <summary>Runs on from <see cref="Instant"/>, for what needs a clock that moves and not what it shows.</summary>
+    public static TimeProvider Clock => RunningClock.Shared;
+
     public static readonly TimeZoneInfo Tokyo = TimeZoneInfo.FindSystemTimeZoneById("Asia/Tokyo");
 
     /// <summary>Bytes that do not compress, always the same ones.</summary>

@@ -9,7 +9,7 @@ namespace NexusBackupAgent.Tests.Verification;
 /// <summary>Each kind of damage is found, and told from the others.</summary>
 public sealed class BackupVerifierTests : IDisposable
 {
-    private readonly Workbench bench = new(TimeProvider.System);
+    private readonly Workbench bench = new(Some.Clock);
 
     public void Dispose() => bench.Dispose();
 
@@ -173,7 +173,7 @@ public sealed class BackupVerifierTests : IDisposable
         var backup = await BackupAsync();
         await using var small = await SmallFileSystem.MountAsync("size=100k");
         using var scratch = new ScratchDirectory(small.Path);
-        var verifier = new NexusBackupAgent.Verification.BackupVerifier(scratch, TimeProvider.System);
+        var verifier = new NexusBackupAgent.Verification.BackupVerifier(scratch, Some.Clock);
         var full = await Assert.ThrowsAsync<BackupException>(() => verifier.VerifyAsync(bench.Source.Source, bench.Source.Catalog, backup, null, CancellationToken.None));
         Assert.Equal(FailureKind.StoreFull, full.Kind);
         Assert.Contains($"needs {backup.Manifest.Content.Length}", full.Message, StringComparison.Ordinal);
@@ -188,7 +188,7 @@ public sealed class BackupVerifierTests : IDisposable
         File.Delete(PathOf(backup) + ".manifest.json"); // with it, the lack of room is known before
         backup = Assert.Single(await bench.BackupsAsync());
         using var scratch = new ScratchDirectory(small.Path);
-        var verifier = new NexusBackupAgent.Verification.BackupVerifier(scratch, TimeProvider.System);
+        var verifier = new NexusBackupAgent.Verification.BackupVerifier(scratch, Some.Clock);
         var full = await Assert.ThrowsAsync<BackupException>(() => verifier.VerifyAsync(bench.Source.Source, bench.Source.Catalog, backup, null, CancellationToken.None));
         Assert.Equal(FailureKind.StoreFull, full.Kind);
         Assert.Empty(Directory.EnumerateFiles(small.Path, "*.scratch*", SearchOption.AllDirectories));

@@ -22,7 +22,7 @@ public sealed class SelfTestTests : IDisposable
     public SelfTestTests()
     {
         scratch = new ScratchDirectory(temp["scratch"]);
-        verifier = new BackupVerifier(scratch, TimeProvider.System);
+        verifier = new BackupVerifier(scratch, Some.Clock);
     }
 
     public void Dispose()
@@ -45,9 +45,9 @@ public sealed class SelfTestTests : IDisposable
     [InlineData(ArtifactEncoding.None, VerificationCheck.Integrity)]
     public async Task A_kind_without_increments_is_tested_in_its_own_encoding(object encoding, object ofACutStream)
     {
-        var parts = new SelfTestParts([directory => new TreeSpecimen(Path.Combine(directory, "tree"), TimeProvider.System, (ArtifactEncoding)encoding)], directory => new LocalDirectoryStore("self-test", directory));
+        var parts = new SelfTestParts([directory => new TreeSpecimen(Path.Combine(directory, "tree"), Some.Clock, (ArtifactEncoding)encoding)], directory => new LocalDirectoryStore("self-test", directory));
 
-        var results = await new SelfTest(verifier.VerifyAsync, parts, scratch, TimeProvider.System).RunAsync(CancellationToken.None);
+        var results = await new SelfTest(verifier.VerifyAsync, parts, scratch, Some.Clock).RunAsync(CancellationToken.None);
 
         Assert.Equal(17, results.Count);
         Assert.All(results, result => Assert.True(result.Passed, $"{result.Name}: {result.Detail}"));
@@ -87,7 +87,7 @@ public sealed class SelfTestTests : IDisposable
     [Fact]
     public async Task Its_result_is_in_the_journal_and_what_is_wrong_with_its_next_step()
     {
-        using var bench = new Workbench(new ManualClock(Some.Instant), temp.Path, source: new ScriptedSource(TimeProvider.System));
+        using var bench = new Workbench(new ManualClock(Some.Instant), temp.Path, source: new ScriptedSource(Some.Clock));
         VerifyBackup verify = (_, _, backup, _, _) => Task.FromResult(backup with { Verification = new VerificationResult(backup.Id, Some.Instant, backup.ActualLength, Passed: true, []) });
         var blind = new SelfTestOperation(bench.Door, TestOf(verify, scratch), bench.Clock, NullLogger<SelfTestOperation>.Instance);
         await blind.RunAsync(CancellationToken.None);
@@ -134,7 +134,7 @@ public sealed class SelfTestTests : IDisposable
 
     private static SelfTest TestOf(VerifyBackup verify, ScratchDirectory room) => new(
         verify,
-        new SelfTestParts([directory => new SqliteSpecimen(directory, room, TimeProvider.System)], directory => new LocalDirectoryStore("self-test", directory)),
+        new SelfTestParts([directory => new SqliteSpecimen(directory, room, Some.Clock)], directory => new LocalDirectoryStore("self-test", directory)),
         room,
-        TimeProvider.System);
+        Some.Clock);
 }

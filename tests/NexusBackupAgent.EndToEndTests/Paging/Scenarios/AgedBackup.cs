@@ -17,7 +17,7 @@ internal abstract class AgedBackup(int hours) : Scenario
     public override async Task PrepareAsync(RunningAgent agent)
     {
         await base.PrepareAsync(agent);
-        var madeAt = TimeProvider.System.GetUtcNow().AddHours(9 - hours); // in Japan, as the file's name says it
+        var madeAt = File.GetLastWriteTimeUtc(agent.ConfigurationFile).AddHours(9 - hours); // by the clock of the agent's host; in Japan, as the file's name says it
         var file = Path.Combine(agent.Store, $"manual_{madeAt.ToString("yyyyMMdd_HHmmss", CultureInfo.InvariantCulture)}.db.gz");
         await using (var gzip = new GZipStream(File.Create(file), CompressionLevel.Fastest))
             await gzip.WriteAsync(await File.ReadAllBytesAsync(agent.Database));

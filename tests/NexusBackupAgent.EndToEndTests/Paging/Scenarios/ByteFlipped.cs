@@ -9,7 +9,7 @@ internal sealed class ByteFlipped : Scenario
           itsm:
             sqlite: itsm.db
             directory: .
-            schedules: {daily: {cron: "0 2 * * *", retention: 7d}}
+            schedules: {daily: {cron: "0 2 29 2 *", retention: 7d}}
             verify: {cron: "*/15 * * * * *"}
         """;
 

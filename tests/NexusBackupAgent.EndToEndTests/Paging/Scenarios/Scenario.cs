@@ -19,7 +19,7 @@ internal abstract class Scenario
           itsm:
             sqlite: itsm.db
             directory: .
-            schedules: {daily: {cron: "0 2 * * *", retention: 7d}}
+            schedules: {daily: {cron: "0 2 29 2 *", retention: 7d}}
         """;
 
     /// <summary>Before the agent starts.</summary>

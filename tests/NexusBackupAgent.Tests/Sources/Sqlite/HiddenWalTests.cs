@@ -174,7 +174,7 @@ public sealed class HiddenWalTests : SqliteSourceFixture
     public async Task Agents_that_read_at_the_same_time_are_not_taken_for_programs()
     {
         await SqliteSamples.LedgerAsync(Database, "wal");
-        using var other = await OpenDatabase.OpenAsync(Database, TimeSpan.Zero, TimeProvider.System, CancellationToken.None);
+        using var other = await OpenDatabase.OpenAsync(Database, TimeSpan.Zero, Some.Clock, CancellationToken.None);
         await AssertSameBytesAsync(Database, await CopyAsync());
         Assert.Equal(DatabaseUse.AtRest, other.Use);
     }

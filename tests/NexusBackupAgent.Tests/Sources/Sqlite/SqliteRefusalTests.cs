@@ -122,7 +122,7 @@ public sealed class SqliteRefusalTests : SqliteSourceFixture
         await SqliteSamples.LedgerAsync(Database, "delete");
         await SqliteSamples.SqlAsync(Database, "INSERT INTO log (amount, note) VALUES (0, zeroblob(3000000))");
         using var scratch = new NexusBackupAgent.Platform.ScratchDirectory(small.Path);
-        var source = new NexusBackupAgent.Sources.Sqlite.SqliteSource(Database, scratch, TimeSpan.FromSeconds(1), TimeProvider.System);
+        var source = new NexusBackupAgent.Sources.Sqlite.SqliteSource(Database, scratch, TimeSpan.FromSeconds(1), Some.Clock);
 
         var full = await Assert.ThrowsAsync<BackupException>(() => source.OpenSnapshotAsync(CancellationToken.None));
 

@@ -26,7 +26,7 @@ public abstract class SqliteSourceFixture : IDisposable
     }
 
     private protected SqliteSource Source(string? path = null, double busySeconds = 20) =>
-        new(path ?? Database, scratch ??= new ScratchDirectory(Scratch), TimeSpan.FromSeconds(busySeconds), TimeProvider.System);
+        new(path ?? Database, scratch ??= new ScratchDirectory(Scratch), TimeSpan.FromSeconds(busySeconds), Some.Clock);
 
     /// <summary>Takes a snapshot and writes it to a file.</summary>
     private protected async Task<string> CopyAsync(string? path = null, Func<Task>? whileOpen = null)

@@ -78,7 +78,7 @@ public sealed class UntouchedTests : IDisposable
         await SqliteSamples.LedgerAsync(Database, "wal");
         var holder = await SqliteSamples.HoldAsync(Database, "db.execute('PRAGMA wal_autocheckpoint=0')\ndb.execute('UPDATE total SET transfers = 5')");
         using var scratch = new ScratchDirectory(place.In("scratch"));
-        var source = new NexusBackupAgent.Sources.Sqlite.SqliteSource(Database, scratch, TimeSpan.FromSeconds(1), TimeProvider.System);
+        var source = new NexusBackupAgent.Sources.Sqlite.SqliteSource(Database, scratch, TimeSpan.FromSeconds(1), Some.Clock);
         var wal = await File.ReadAllBytesAsync(Database + "-wal");
         var content = await File.ReadAllBytesAsync(Database);
         await using (await source.OpenSnapshotAsync(CancellationToken.None))
