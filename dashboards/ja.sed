@@ -18,7 +18,7 @@ s|: "Address of the agent, as Prometheus scrapes it\."|: "Prometheusがスクレ
 s|: "Source"|: "ソース"|g
 s|: "What is protected\."|: "保護対象。"|g
 s|: "Is the data safe?"|: "データは安全か"|g
-s|: "The highest level of the chosen sources: of the age of the newest good backup against each source's own thresholds, of failed runs and of corrupt backups\. NEW: no backup yet, and still within the first day\. L1 an operator, L2 the system administrator, L3 management\."|: "選択したソースの最も高いレベル。最新の正常バックアップの経過時間（各ソースのしきい値との比較）、失敗した実行、破損したバックアップによる。NEWは登録から間もなく、まだバックアップがないもの。L1は運用担当、L2はシステム管理者、L3は経営層。"|g
+s|: "The highest level of the chosen sources: of the age of the newest good backup against each source's own thresholds, of failed runs, of corrupt backups and of the firing alerts of sources\. Full stores and silent agents have tiles of their own\. NEW: no backup yet, and still within the first day\. L1 an operator, L2 the system administrator, L3 management\."|: "選択したソースの最も高いレベル。最新の正常バックアップの経過時間（各ソースのしきい値との比較）、失敗した実行、破損したバックアップ、ソースの発報中のアラートによる。格納先の容量と応答しないエージェントは別に示す。NEWは登録から間もなく、まだバックアップがないもの。L1は運用担当、L2はシステム管理者、L3は経営層。"|g
 s|: "No rules"|: "ルールなし"|g
 s|: "SAFE"|: "正常"|g
 s|: "Newest good backup"|: "最新の正常バックアップ"|g

@@ -25,6 +25,7 @@ internal sealed partial class Agent : IDisposable
     private readonly ILoggerFactory loggers;
     private readonly ILogger<Agent> logger;
     private readonly ScratchDirectory scratch;
+    private readonly SourceDiscovery discovery;
     private readonly OperationRunner runner;
     private readonly BackupVerifier verifier;
     private readonly BackupExaminer examiner;
@@ -46,8 +47,9 @@ internal sealed partial class Agent : IDisposable
         runner = new OperationRunner(Turns, Journal, new HookRunner(Journal, timeProvider, loggers.CreateLogger<HookRunner>()), timeProvider);
         verifier = new BackupVerifier(scratch, timeProvider);
         examiner = new BackupExaminer(new Quarantine(verifier, timeProvider), Journal, timeProvider, loggers.CreateLogger<BackupExaminer>());
-        var discovery = new SourceDiscovery(configuration.Sources, configuration.TimeZone, Stores, configuration.Stores, scratch, timeProvider, loggers);
-        Roster = new SourceRoster(_ => discovery.Find());
+        Looks = new PatientLook(Patience.ToAnswer, timeProvider);
+        discovery = new SourceDiscovery(configuration.Sources, configuration.TimeZone, Stores, configuration.Stores, scratch, Looks, timeProvider, loggers);
+        Roster = new SourceRoster(_ => discovery.FindAsync());
     }
 
     public AgentConfiguration Configuration { get; }
@@ -60,9 +62,9 @@ internal sealed partial class Agent : IDisposable
     /// <summary>By name.</summary>
     public IReadOnlyDictionary<string, IBackupStore> Stores { get; }
 
-    /// <summary>Why stores are not those that they were, for a command that looks into them.</summary>
+    /// <summary>Why stores are not those that they were, or do not answer, for a command that looks into them.</summary>
     public async Task<IReadOnlyList<BackupException>> OtherStoresAsync(CancellationToken cancellationToken) =>
-        [.. (await Task.WhenAll(Stores.Values.Select(store => marks.WhyNotAsync(store, cancellationToken)))).OfType<BackupException>()];
+        [.. (await Task.WhenAll(Stores.Values.Select(store => Looks.AskAsync(store.Describe(""), () => marks.WhyNotAsync(store, cancellationToken), store.Silent)))).OfType<BackupException>()];
 
     public OperationJournal Journal { get; }
 
@@ -70,8 +72,17 @@ internal sealed partial class Agent : IDisposable
 
     public SourceRoster Roster { get; }
 
+    /// <summary>At stores and at what sources name: neither may ever answer.</summary>
+    public PatientLook Looks { get; }
+
+    /// <summary>The patterns that did not answer the last time: what is new there is not seen.</summary>
+    public IReadOnlyList<BackupException> SilentPatterns => discovery.Silent;
+
     public BackupOperation Backups => field ??= new BackupOperation(
-        runner, new BackupRunner(new BackupCapture(new SpaceGuard(scratch), examiner, TimeProvider), examiner, TimeProvider), marks, Journal, loggers.CreateLogger<BackupOperation>());
+        runner, new BackupRunner(new BackupCapture(new SpaceGuard(scratch), examiner, TimeProvider), examiner, TimeProvider), marks, Journal, loggers.CreateLogger<BackupOperation>())
+    {
+        SourcesIn = store => Roster.Current.Where(source => source.Source.Catalog.Store.Name == store).Select(source => source.Name),
+    };
 
     /// <summary>Where an agent is to run, its scheduler enters the sources.</summary>
     public SourceRegister? Register => Configuration.HasAgent ? null : field ??= new SourceRegister(Backups, Journal, Configuration.TimeZone);
@@ -113,7 +124,8 @@ internal sealed partial class Agent : IDisposable
     {
         var stores = configuration.Stores.ToDictionary(entry => entry.Key, entry => entry.Value.Open(), StringComparer.Ordinal);
         using var space = new ScratchDirectory(configuration.ScratchDirectory);
-        return new SourceDiscovery(configuration.Sources, configuration.TimeZone, stores, configuration.Stores, space, timeProvider, NullLoggerFactory.Instance).Find();
+        var looks = new PatientLook(Patience.ToAnswer, timeProvider);
+        return new SourceDiscovery(configuration.Sources, configuration.TimeZone, stores, configuration.Stores, space, looks, timeProvider, NullLoggerFactory.Instance).FindAsync().GetAwaiter().GetResult();
     }
 
     public void Dispose()

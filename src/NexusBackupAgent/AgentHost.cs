@@ -9,6 +9,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Artifacts.Deflate;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Http;
 using NexusBackupAgent.Metrics;
 using NexusBackupAgent.Platform;
@@ -37,8 +38,8 @@ internal static partial class AgentHost
         using var alone = await RunLock.AcquireAsync(configuration.StateDirectory, RunLock.Agent, LockPatience, timeProvider, cancellationToken) ?? throw new BackupException(
             FailureKind.Locked, $"another agent is running on '{configuration.File}'", "stop it first (systemctl stop nexus-backup), or use it: the commands work beside it");
         using var agent = Agent.Open(configuration, timeProvider, loggers);
-        agent.Scheduler.FindSources(); // before the first scrape: a source that is missing from it would seem to be gone
-        foreach (var shared in SourcePlaces.CheckShared(configuration))
+        await agent.Scheduler.FindSourcesAsync(); // before the first scrape: a source that is missing from it would seem to be gone
+        foreach (var shared in await agent.Looks.AskAsync<IReadOnlyList<ConfigurationProblem>>("places of sources", () => Task.FromResult<IReadOnlyList<ConfigurationProblem>>([.. SourcePlaces.CheckShared(configuration)]), () => []))
             DatabaseShared(logger, shared.Value!, shared.Problem, shared.Mend);
         if (configuration is { IsSecure: false, Listen.IsLoopback: false })
             HttpInsecure(logger, configuration.Listen);

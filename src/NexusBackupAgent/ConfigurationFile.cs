@@ -1,5 +1,6 @@
 using NexusBackupAgent.Access;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Platform;
@@ -29,14 +30,15 @@ internal static class ConfigurationFile
 
     /// <summary>All that can be told at once: of the file, and of what it names, also where the file itself has errors.</summary>
     /// <param name="now">The year after this instant is looked at.</param>
-    public static IReadOnlyList<ConfigurationProblem> Check(string path, TimeZoneInfo hostZone, AgentKinds kinds, DateTimeOffset now)
+    public static async Task<IReadOnlyList<ConfigurationProblem>> CheckAsync(string path, TimeZoneInfo hostZone, AgentKinds kinds, DateTimeOffset now)
     {
         var (draft, problems) = Read(path, hostZone, kinds);
         if (draft is null)
             return problems;
         var errors = problems.Where(problem => problem.IsError).Select(problem => problem.Key).ToList();
         var sound = draft with { Sources = [.. draft.Sources.Where(source => !errors.Exists(key => key == "timeZone" || KeyPath.IsBelow(key, "sources", source.Name)))] };
-        return [.. problems, .. CheckHttp(draft, now), .. CheckEnvironment(draft), .. SourcePlaces.Check(draft), .. CheckCoverage(sound, now)];
+        var around = new EnvironmentCheck(draft);
+        return [.. problems, .. CheckHttp(draft, now), .. await around.RunAsync(), .. await around.AskAsync("where sources lie", SourcePlaces.Check), .. CheckCoverage(sound, now)];
     }
 
     /// <summary>What is wrong with the certificate, and what goes over the network in the clear.</summary>
@@ -60,23 +62,82 @@ internal static class ConfigurationFile
     /// name, commands that can't be run, secrets that are not there.
     /// Apart from <see cref="Load"/>, because the agent starts, and says so in its metrics, even when a store is not mounted yet.
     /// </summary>
-    public static IReadOnlyList<ConfigurationProblem> CheckEnvironment(AgentConfiguration configuration) =>
-    [
-        .. configuration.Stores.Values.SelectMany(store => store.Check()),
-        .. CheckMarks(configuration),
-        .. configuration.Sources.SelectMany(source => CheckDirectories(source, configuration.Stores.GetValueOrDefault(source.Store))),
-        .. CheckState(configuration.StateDirectory),
-        .. configuration.Sources.SelectMany(source => source.Settings.Check()),
-        .. SourcePlaces.CheckShared(configuration),
-        .. configuration.Sources.SelectMany(source => CheckReaders(source, configuration.Stores.GetValueOrDefault(source.Store))),
-        .. configuration.Sources.SelectMany(source => RestoreBinder.Check(source.Name, source.Restore).Concat(HookBinder.Check(source.Name, source.Hooks))),
-    ];
+    public static Task<IReadOnlyList<ConfigurationProblem>> CheckEnvironmentAsync(AgentConfiguration configuration) => new EnvironmentCheck(configuration).RunAsync();
 
     /// <summary>Warnings for sources whose schedules leave longer gaps than their RPO allows.</summary>
     /// <param name="configuration">A valid configuration.</param>
     /// <param name="now">The year after this instant is looked at.</param>
     public static IReadOnlyList<ConfigurationProblem> CheckCoverage(AgentConfiguration configuration, DateTimeOffset now) =>
         [.. configuration.Sources.SelectMany(source => ScheduleCoverage.Check(source, configuration.TimeZone, now))];
+
+    /// <summary>Looks at everything that a configuration names. What does not answer is told as that, and everything else is looked at all the same.</summary>
+    private sealed class EnvironmentCheck(AgentConfiguration configuration)
+    {
+        private readonly PatientLook looks = new(Patience.ToAnswer, TimeProvider.System);
+        private AgentConfiguration? answering;
+
+        public async Task<IReadOnlyList<ConfigurationProblem>> RunAsync()
+        {
+            var stores = configuration.Stores.Values.Select(store => LookAsync($"store {store.Name}", store.Check, () => AskAsync(store), () => Silent(store))).ToList();
+            var sources = configuration.Sources.Select(source => LookAsync($"source {source.Name}", source.Settings.Check, () => AskAsync(source), () => Silent(source))).ToList();
+            var state = LookAsync("state", () => CheckState(configuration.StateDirectory), AskState, () => Silent("state", configuration.StateDirectory));
+            await Task.WhenAll([.. stores, .. sources, state]); // at once: whoever waits does so for the slowest
+            answering = configuration with
+            {
+                Stores = configuration.Stores.Values.Where((_, place) => stores[place].Result.Answers).ToDictionary(store => store.Name, StringComparer.Ordinal),
+                Sources = [.. configuration.Sources.Where((_, place) => sources[place].Result.Answers)],
+            };
+            return
+            [
+                .. stores.SelectMany(store => store.Result.Problems),
+                .. (await state).Answers ? await AskAsync("the marks of the stores", CheckMarks) : [],
+                .. await AskAsync("the directories of the sources in the stores", draft => draft.Sources.SelectMany(source => CheckDirectories(source, draft.Stores.GetValueOrDefault(source.Store)))),
+                .. (await state).Problems,
+                .. sources.SelectMany(source => source.Result.Problems),
+                .. await AskAsync("whether sources are the same", SourcePlaces.CheckShared),
+                .. await AskAsync("who may read the sources", draft => draft.Sources.SelectMany(source => CheckReaders(source, draft.Stores.GetValueOrDefault(source.Store)))),
+                .. await AskAsync("the commands of sources", _ => configuration.Sources.SelectMany(source => RestoreBinder.Check(source.Name, source.Restore).Concat(HookBinder.Check(source.Name, source.Hooks)))),
+            ];
+        }
+
+        /// <summary>Looks at several things together: those that answered each for itself.</summary>
+        /// <param name="what">In words.</param>
+        public async Task<IReadOnlyList<ConfigurationProblem>> AskAsync(string what, Func<AgentConfiguration, IEnumerable<ConfigurationProblem>> check) => (await LookAsync(
+            what,
+            () => check(answering!),
+            () => Task.WhenAll([.. answering!.Stores.Values.Select(AskAsync), .. answering.Sources.Select(AskAsync)]),
+            () => new ConfigurationProblem("", Line: 0, Value: null, $"{what} could not be looked at, because a disk does not answer", "see which one (df; dmesg | tail), mount it again, and run this again"))).Problems;
+
+        private Task<(bool Answers, IReadOnlyList<ConfigurationProblem> Problems)> LookAsync(
+            string what, Func<IEnumerable<ConfigurationProblem>> check, Func<Task> question, Func<ConfigurationProblem> silent) =>
+            looks.AskAsync<(bool, IReadOnlyList<ConfigurationProblem>)>(what, () => Task.FromResult<(bool, IReadOnlyList<ConfigurationProblem>)>((true, [.. check()])), question, () => (false, [silent()]));
+
+        private static Task AskAsync(IStoreSettings store) => store.Open().GetHealthAsync(CancellationToken.None);
+
+        private static Task AskAsync(SourceConfiguration source)
+        {
+            foreach (var member in source.Settings.Find(before: []).Found)
+                source.Settings.LocalPath(member.Place);
+            return Task.CompletedTask;
+        }
+
+        private Task AskState()
+        {
+            Directory.Exists(configuration.StateDirectory);
+            return Task.CompletedTask;
+        }
+
+        private static ConfigurationProblem Silent(IStoreSettings store)
+        {
+            var silent = store.Open().Silent();
+            return new ConfigurationProblem(KeyPath.Join("stores", store.Name), Line: 0, Value: null, silent.Message, silent.Hint);
+        }
+
+        private static ConfigurationProblem Silent(SourceConfiguration source) => Silent(KeyPath.Join("sources", source.Name, source.Settings.Kind.Key), source.Settings.Shown);
+
+        private static ConfigurationProblem Silent(string key, string value) => new(
+            key, Line: 0, value, $"does not answer within {Patience.ToAnswer.TotalSeconds:0} s, probably because its disk hangs", "see which disk it is (findmnt; dmesg | tail), and mount it again");
+    }
 
     /// <summary>A group that the configuration names reads nothing of a source that its own group may not read.</summary>
     private static IEnumerable<ConfigurationProblem> CheckReaders(SourceConfiguration source, IStoreSettings? store) =>

@@ -1,3 +1,4 @@
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Scheduling;
@@ -5,31 +6,44 @@ using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent;
 
-/// <summary>Finds sources that would write into one another's directories, and working files inside a store.</summary>
+/// <summary>
+/// Finds sources that would write into one another's directories, and working files inside a store. Where a disk does not answer,
+/// paths are compared as they are written: no command is to hang because it reads its configuration.
+/// </summary>
 internal static class DirectoryConflicts
 {
     public static void Report(Section root, AgentConfiguration configuration, ProblemList problems)
     {
-        var targets = configuration.Sources.Select(source => new Target(source, configuration.Stores)).Where(target => target.Directory.Length > 0).ToArray();
+        var (targets, inside) = new PatientLook(Patience.ToAnswer, TimeProvider.System).AskAsync(
+            "places",
+            () => Task.FromResult(Look(configuration, (store, directory) => store.Identify(directory), KernelPath.Resolve)),
+            () => Look(configuration, (store, directory) => directory.Length == 0 ? $"/{store.Name}" : $"/{store.Name}/{directory}", path => path)).GetAwaiter().GetResult();
         for (var later = 1; later < targets.Length; later++)
         {
             foreach (var earlier in targets.Take(later))
                 Compare(root, earlier, targets[later]);
         }
 
-        WarnInsideStore("state", configuration.StateDirectory);
-        if (!PathText.IsInside(KernelPath.Resolve(configuration.ScratchDirectory), KernelPath.Resolve(configuration.StateDirectory)))
-            WarnInsideStore("scratch", configuration.ScratchDirectory);
-
-        void WarnInsideStore(string key, string directory)
+        foreach (var (key, directory, store, place) in inside)
         {
-            var places = configuration.Stores.Values.SelectMany(store => store.Places, (store, place) => (store.Name, Place: place));
-            foreach (var (store, place) in places.Where(store => PathText.IsInside(KernelPath.Resolve(directory), KernelPath.Resolve(store.Place))).Take(1))
-            {
-                problems.Add(new ConfigurationProblem(key, root.Find(key)?.Line ?? 0, directory,
-                    $"lies inside the store {store} ({place}), among the backups", "choose a directory outside every store", IsError: false));
-            }
+            problems.Add(new ConfigurationProblem(key, root.Find(key)?.Line ?? 0, directory,
+                $"lies inside the store {store} ({place}), among the backups", "choose a directory outside every store", IsError: false));
         }
+    }
+
+    /// <returns>The directories that the sources write to, and the working directories that lie in a store.</returns>
+    private static (Target[] Targets, IReadOnlyList<(string Key, string Directory, string Store, string Place)> Inside) Look(
+        AgentConfiguration configuration, Func<IStoreSettings, string, string> identify, Func<string, string> resolve)
+    {
+        var targets = from source in configuration.Sources
+                      where configuration.Stores.ContainsKey(source.Store) // what is not usable was reported
+                      select new Target(source, identify(configuration.Stores[source.Store], source.Directory ?? source.Name));
+        var places = configuration.Stores.Values.SelectMany(store => store.Places, (store, place) => (Store: store.Name, Place: place, Real: resolve(place))).ToList();
+        var (state, scratch) = (resolve(configuration.StateDirectory), resolve(configuration.ScratchDirectory));
+        return ([.. targets], [.. In("state", configuration.StateDirectory, state), .. PathText.IsInside(scratch, state) ? [] : In("scratch", configuration.ScratchDirectory, scratch)]);
+
+        IEnumerable<(string Key, string Directory, string Store, string Place)> In(string key, string directory, string real) =>
+            places.Where(store => PathText.IsInside(real, store.Real)).Select(store => (key, directory, store.Store, store.Place)).Take(1);
     }
 
     private static void Compare(Section root, Target earlier, Target later)
@@ -55,16 +69,17 @@ internal static class DirectoryConflicts
     }
 
     /// <summary>A source and the directory that it writes to; the members of a group write to directories below that.</summary>
-    private sealed class Target(SourceConfiguration source, IReadOnlyDictionary<string, IStoreSettings> stores)
+    /// <param name="directory">Equal for two directories that are one.</param>
+    private sealed class Target(SourceConfiguration source, string directory)
     {
         public SourceConfiguration Source { get; } = source;
 
         public bool IsGroup => Source.Settings.IsGroup;
 
-        /// <summary>Empty when the store is not usable, which was reported.</summary>
-        public string Directory { get; } = stores.GetValueOrDefault(source.Store)?.Identify(source.Directory ?? source.Name) ?? "";
+        public string Directory => directory;
 
-        private (string Around, string Name)? Place { get; } = stores.GetValueOrDefault(source.Store)?.Locate(source.Directory ?? source.Name);
+        /// <summary>The directory around it, and its own name; null where there is none around it.</summary>
+        private (string Around, string Name)? Place => directory.LastIndexOf('/') is > 0 and var end ? (directory[..end], directory[(end + 1)..]) : null;
 
         /// <summary>Each member of a group writes to a subdirectory of its own name.</summary>
         public bool MayHoldMemberNamedAs(Target other) =>

@@ -45,7 +45,8 @@ class Rules:
     """
 
     def __init__(self, path):
-        self.all = [rule for group in read(path)["groups"] for rule in group["rules"]]
+        # In the tests' group_eval_order: what alerts are made of before them.
+        self.all = sorted((rule for group in read(path)["groups"] for rule in group["rules"]), key=lambda rule: "alert" in rule)
         self.answers = answers(self.all)
         for rule in self.all:
             if "alert" in rule:
@@ -61,6 +62,8 @@ class Rules:
         """The alerts that a rule has a say in: itself, or those that are made of it."""
         if "alert" in rule:
             return [rule]
+        if "ALERTS" in rule["expr"]:
+            return [other for other in self.all if "alert" in other]
         return [other for other in self.all if "alert" in other and rule["record"] in self.needed_by(other)]
 
     def around(self, rule, group):
@@ -121,6 +124,8 @@ def names(expression):
 
 def cut(interval, group, rule, rules):
     """What a test group says of a rule; None if it says nothing."""
+    if "ALERTS" in rule["expr"] and not any(rule["record"] in names(check["expr"]) for check in group.get("promql_expr_test", [])):
+        return None
     around = rules.around(rule, group)
     alerts = {other["alert"] for other in around if "alert" in other}
     records = {other["record"] for other in around if "record" in other}

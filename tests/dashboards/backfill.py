@@ -48,16 +48,18 @@ def seconds(duration):
 def recorded(rule):
     """A recording rule that promtool can evaluate over the past."""
     name, expression = rule["record"], rule["expr"]
-    remembering = re.match(rf"(?s)\s*(?P<live>.*?)\s+or\s+\({re.escape(name)}\b(?P<rest>.*)", expression)
+    remembering = re.match(rf"(?s)\s*(?P<live>.*?)\s+or\s+\(last_over_time\({re.escape(name)}\[6h\]\)(?P<rest>.*)", expression)
     if remembering:
         live = remembering["live"]
         expression = f"{live} or (last_over_time(({live})[3d:10m]){remembering['rest']}"
+    # It counts the evaluations of twenty minutes, which are one a minute.
+    expression = expression.replace("count_over_time(nexus_backup:evaluated[20m]) > 3", "vector(1)")
     return {**rule, "expr": expression}
 
 
 def alert_as_record(rule):
     """ALERTS, firing, where the expression has held for the rule's time."""
-    expression = f"({rule['expr']})"
+    expression = f"({recorded({**rule, 'record': rule['alert']})['expr']})"
     held = seconds(rule.get("for", "0s")) // history.STEP
     if held > 1:
         expression = f"count_over_time({expression}[{held * history.STEP}s:{history.STEP}s]) >= {held}"

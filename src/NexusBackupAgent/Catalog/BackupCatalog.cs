@@ -37,6 +37,7 @@ internal class BackupCatalog
     private readonly BackupReader reader;
     private readonly OrphanSweep orphans;
     private readonly BackupRemoval removal;
+    private readonly PatientLook? looks;
 
     /// <param name="store">Where the files are.</param>
     /// <param name="directory">The source's directory in the store; empty for its root.</param>
@@ -44,29 +45,31 @@ internal class BackupCatalog
     /// <param name="formats">How its artifacts are named and encoded.</param>
     /// <param name="kind">The source's kind.</param>
     /// <param name="zone">The zone of the times in file names.</param>
-    public BackupCatalog(IBackupStore store, string directory, string source, string kind, ArtifactFormats formats, TimeZoneInfo zone)
-        : this(new SourceDirectory(store, directory, formats), source, kind, zone)
+    /// <param name="looks">Gives up a look at the store while it does not answer; null: no look is given up.</param>
+    public BackupCatalog(IBackupStore store, string directory, string source, string kind, ArtifactFormats formats, TimeZoneInfo zone, PatientLook? looks = null)
+        : this(new SourceDirectory(store, directory, formats), source, kind, zone, looks)
     {
     }
 
     /// <summary>The catalog as of one look at the directory. What the other one has read of unchanged files is known here too.</summary>
     private protected BackupCatalog(BackupCatalog other)
-        : this(other.files.Remembering(), other.reader, other.zone)
+        : this(other.files.Remembering(), other.reader, other.zone, other.looks)
     {
     }
 
-    private BackupCatalog(SourceDirectory files, string source, string kind, TimeZoneInfo zone)
-        : this(files, new BackupReader(files, source, kind, zone), zone)
+    private BackupCatalog(SourceDirectory files, string source, string kind, TimeZoneInfo zone, PatientLook? looks)
+        : this(files, new BackupReader(files, source, kind, zone), zone, looks)
     {
     }
 
-    private BackupCatalog(SourceDirectory files, BackupReader reader, TimeZoneInfo zone)
+    private BackupCatalog(SourceDirectory files, BackupReader reader, TimeZoneInfo zone, PatientLook? looks)
     {
         this.files = files;
         this.reader = reader;
         orphans = new OrphanSweep(files, reader, zone);
         removal = new BackupRemoval(this, files);
         this.zone = zone;
+        this.looks = looks;
         Source = reader.Source;
     }
 
@@ -85,18 +88,23 @@ internal class BackupCatalog
 
     public Task<Stream> OpenReadAsync(string file, CancellationToken cancellationToken) => files.OpenAsync(file, cancellationToken);
 
+    /// <summary>Asks something of the store, for as long as it answers at all.</summary>
+    /// <exception cref="BackupException">It does not.</exception>
+    public Task<T> AskAsync<T>(Func<Task<T>> question) =>
+        looks is null ? question() : looks.AskAsync(Store, question);
+
     /// <summary>Looks at the directory, once for a whole operation. The caller holds the source's lock for as long as it changes something.</summary>
     /// <exception cref="BackupException">The store can't be listed.</exception>
     public async Task<CatalogSession> OpenAsync(CancellationToken cancellationToken)
     {
         var session = new CatalogSession(this);
-        await ((BackupCatalog)session).files.ListAsync(cancellationToken);
+        await AskAsync(() => ((BackupCatalog)session).files.ListAsync(cancellationToken));
         return session;
     }
 
     /// <summary>All backups, newest first, hand-made ones included.</summary>
-    public async Task<IReadOnlyList<Backup>> ListAsync(CancellationToken cancellationToken) =>
-        await reader.ReadAsync(await files.ListAsync(cancellationToken), cancellationToken);
+    public Task<IReadOnlyList<Backup>> ListAsync(CancellationToken cancellationToken) =>
+        AskAsync<IReadOnlyList<Backup>>(async () => await reader.ReadAsync(await files.ListAsync(cancellationToken), cancellationToken));
 
     /// <summary>The same as the store tells it now, also to a session.</summary>
     public Task<IReadOnlyList<Backup>> ListAgainAsync(CancellationToken cancellationToken)
@@ -106,12 +114,12 @@ internal class BackupCatalog
     }
 
     /// <summary>All backups, newest first, and the files that belong to none, of one and the same look at the directory.</summary>
-    public async Task<(IReadOnlyList<Backup> Backups, IReadOnlyList<Orphan> Orphans)> ListWithOrphansAsync(CancellationToken cancellationToken)
+    public Task<(IReadOnlyList<Backup> Backups, IReadOnlyList<Orphan> Orphans)> ListWithOrphansAsync(CancellationToken cancellationToken) => AskAsync(async () =>
     {
         var found = await files.ListAsync(cancellationToken);
         var backups = await reader.ReadAsync(found, cancellationToken);
         return (backups, await orphans.FindAsync(found, cancellationToken));
-    }
+    });
 
     /// <summary>The backup as the store tells it now, by its file's name. A session looks at the directory anew for it: where damage is suspected, what was seen before is no witness.</summary>
     /// <exception cref="BackupException">It is gone (<see cref="FailureKind.NotFound"/>), or the store can't be listed.</exception>

@@ -30,9 +30,9 @@ internal static class AuditCommand
         {
             limit, json,
         };
-        command.SetAction(parsed =>
+        command.SetAction(async (parsed, _) =>
         {
-            using var session = context.OpenAgent(parsed, needsState: true);
+            using var session = await context.OpenAgentAsync(parsed, needsState: true);
             var asked = session.Agent.Journal.Asked(parsed.GetValue(limit));
             if (parsed.GetValue(json))
                 JsonDocuments.Print(context.Terminal.Output, [.. asked.Select(AuditDocument.Of)], JsonDocuments.Readably.IReadOnlyListAuditDocument);

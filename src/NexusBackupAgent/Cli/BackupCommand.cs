@@ -48,7 +48,7 @@ internal static class BackupCommand
             var wanted = TypeOf(parsed.GetValue(type));
             if (parsed.GetValue(schedule) is not null && parsed.GetValue(type) is not null)
                 throw new BackupException(FailureKind.Configuration, "--type and --schedule do not go together", "leave --type out: the configuration says the schedule's type");
-            using var session = context.OpenAgent(parsed);
+            using var session = await context.OpenAgentAsync(parsed);
             return (int)await Textfile.AfterAsync(context, session.Agent, parsed.GetValue(textfile), async () =>
             {
                 var jobs = JobsOf(SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!), parsed.GetValue(names)!.Length > 0, parsed.GetValue(schedule), wanted);

@@ -27,12 +27,12 @@ internal static class CheckConfigCommand
         {
             json, user,
         };
-        command.SetAction(parsed =>
+        command.SetAction(async (parsed, cancellationToken) =>
         {
             var file = context.FindConfiguration(parsed);
             if (parsed.GetValue(user) is { } name)
                 SystemUser.ActAs(name, $"sudo -u '{name}' nexus-backup check-config --config '{file}'");
-            var problems = ConfigurationFile.Check(file, context.TimeProvider.LocalTimeZone, context.Kinds, context.TimeProvider.GetUtcNow());
+            var problems = await ConfigurationFile.CheckAsync(file, context.TimeProvider.LocalTimeZone, context.Kinds, context.TimeProvider.GetUtcNow()).WaitAsync(cancellationToken);
             if (parsed.GetValue(json))
                 JsonDocuments.Print(context.Terminal.Output, ConfigurationDocument.Of(file, problems), JsonDocuments.Readably.ConfigurationDocument);
             else

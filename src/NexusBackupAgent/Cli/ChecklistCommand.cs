@@ -24,7 +24,7 @@ internal static class ChecklistCommand
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            using var session = context.OpenAgent(parsed, needsState: true);
+            using var session = await context.OpenAgentAsync(parsed, needsState: true);
             var sources = SourceChoice.ChooseSome(session.Agent.Roster.Current, parsed.GetValue(names)!);
             var work = new Work(context.Terminal, session.Agent, context.CommandsOf(parsed), context.Language, parsed.GetValue(json));
             return (int)await work.RunAsync(sources, cancellationToken);

@@ -66,7 +66,7 @@ internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvide
     public string FindConfiguration(ParseResult command)
     {
         if (command.GetValue(Config) is { } given)
-            return Resolve(given);
+            return terminal.Configuration = Resolve(given);
         string[] places = [Path.Combine(directory, FileName), SystemFile];
         return places.FirstOrDefault(File.Exists) ?? throw new BackupException(
             FailureKind.Configuration,
@@ -101,13 +101,8 @@ internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvide
 
     /// <summary>Opens the agent as the configuration says, with its sources found.</summary>
     /// <param name="needsState">Whether it is of no use to who may not look into the state directory: that is then the one line there is to say.</param>
-    public CommandSession OpenAgent(ParseResult command, bool needsState = false)
-    {
-        var configuration = LoadConfiguration(command);
-        if (needsState)
-            StateAccess.HasAgent(configuration.StateDirectory);
-        return CommandSession.Open(configuration, terminal, timeProvider, command.GetValue(Verbose));
-    }
+    public Task<CommandSession> OpenAgentAsync(ParseResult command, bool needsState = false) =>
+        CommandSession.OpenAsync(LoadConfiguration(command), terminal, timeProvider, command.GetValue(Verbose), needsState);
 }
 
 /// <summary>An agent for the duration of one command.</summary>
@@ -123,13 +118,24 @@ internal sealed class CommandSession : IDisposable
 
     public Agent Agent { get; }
 
-    public static CommandSession Open(AgentConfiguration configuration, Terminal terminal, TimeProvider timeProvider, bool verbose)
+    /// <param name="needsState">Whether it is of no use to who may not look into the state directory.</param>
+    public static async Task<CommandSession> OpenAsync(AgentConfiguration configuration, Terminal terminal, TimeProvider timeProvider, bool verbose, bool needsState = false)
     {
         var created = LoggingSetup.ForCommand(terminal, configuration.TimeZone, verbose);
         try
         {
-            var agent = Agent.Open(configuration, timeProvider, created, evenWithoutJournal: true);
-            agent.Roster.Refresh();
+            var agent = await new PatientLook(Patience.ToAnswer, timeProvider).AskAsync(
+                "state",
+                () =>
+                {
+                    if (needsState)
+                        StateAccess.HasAgent(configuration.StateDirectory);
+                    return Task.FromResult(Agent.Open(configuration, timeProvider, created, evenWithoutJournal: true));
+                },
+                () => throw new BackupException(
+                    FailureKind.Io, $"the state directory '{configuration.StateDirectory}' does not answer, probably because its disk hangs", $"see which disk it is (findmnt; dmesg | tail), and mount it again; a copy of the configuration with another state: can restore meanwhile"));
+            await agent.Roster.RefreshAsync();
+            agent.Turns.Waiting = (source, most) => terminal.Warn($"{agent.Turns.Busy(source).Message}; waiting for its end, {SpanText.Limit(most).English} at most");
             return new CommandSession(agent, created);
         }
         catch

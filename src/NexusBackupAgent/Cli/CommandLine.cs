@@ -33,6 +33,7 @@ internal sealed class CommandLine
             ["checklist"] = () => ChecklistCommand.Create(context),
             ["report"] = () => ReportCommand.Create(context),
             ["metrics"] = () => MetricsCommand.Create(context),
+            ["rules"] = () => RulesCommand.Create(context),
             ["audit"] = () => AuditCommand.Create(context),
             ["check-config"] = () => CheckConfigCommand.Create(context),
             ["hash-password"] = () => HashPasswordCommand.Create(context),

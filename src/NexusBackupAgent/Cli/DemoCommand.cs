@@ -63,7 +63,7 @@ internal static class DemoCommand
     {
         var started = context.TimeProvider.GetTimestamp();
         var isNew = await ProgressBar.ShowAsync(context.Terminal, "sample database", progress => place.MakeDatabase(megabytes, progress, cancellationToken));
-        using var session = CommandSession.Open(configuration, context.Terminal, context.TimeProvider, verbose);
+        using var session = await CommandSession.OpenAsync(configuration, context.Terminal, context.TimeProvider, verbose);
         var steps = new DemoSteps(context.Terminal, session.Agent, place);
         steps.Add(
             "sample database",

@@ -25,7 +25,7 @@ internal static class DiagnoseCommand
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            using var session = context.OpenAgent(parsed, needsState: true);
+            using var session = await context.OpenAgentAsync(parsed, needsState: true);
             var sources = SourceChoice.ChooseSome(session.Agent.Roster.Current, parsed.GetValue(name) is { } only ? [only] : []);
             var work = new Work(context.Terminal, session.Agent, context.CommandsOf(parsed), context.Language, parsed.GetValue(json));
             return (int)await work.RunAsync(sources, cancellationToken);
@@ -40,6 +40,8 @@ internal static class DiagnoseCommand
             var documents = new List<DiagnosisDocument>();
             var look = await agent.States.ReadAsync(cancellationToken);
             var codes = new List<ExitCode>();
+            if (!json)
+                terminal.Line($"[dim]{Readable.Plain(ValueText.TimesIn(agent.Configuration.TimeZone).In(language).Trim())}[/]");
             foreach (var source in sources)
             {
                 var seen = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress => agent.Observer.ObserveAsync(look, source, evenStale: false, progress, cancellationToken));

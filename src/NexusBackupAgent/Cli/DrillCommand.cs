@@ -30,7 +30,7 @@ internal static class DrillCommand
         command.Acts = _ => true;
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            using var session = context.OpenAgent(parsed);
+            using var session = await context.OpenAgentAsync(parsed);
             await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
             var sources = SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
             if (sources.Count == 0)

@@ -24,12 +24,12 @@ internal static class ListCommand
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            using var session = context.OpenAgent(parsed);
+            using var session = await context.OpenAgentAsync(parsed);
             var isAway = await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
             var sources = SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(name) is { } only ? [only] : []);
             var listed = new List<(BackupCatalog Catalog, Backup Backup, string? FullBecause)>();
             List<ExitCode> codes = isAway ? [ExitCode.BackupFailed] : [];
-            var screen = new Screen(context.Terminal, context.TimeProvider.GetUtcNow(), context.Language);
+            var screen = new Screen(context.Terminal, context.TimeProvider.GetUtcNow(), context.Language, isAway);
             foreach (var source in sources.Select(source => source.Source))
             {
                 try
@@ -58,13 +58,13 @@ internal static class ListCommand
         return command;
     }
 
-    private sealed class Screen(Terminal terminal, DateTimeOffset now, Language language)
+    private sealed class Screen(Terminal terminal, DateTimeOffset now, Language language, bool isAway)
     {
         public void Print(ProtectedSource source, IReadOnlyList<Backup> backups, IEnumerable<Orphan> orphans, IReadOnlyDictionary<BackupId, string> fullBecause)
         {
             terminal.Paragraph($"[bold]{Readable.Plain(source.Name)}[/]  ", source.Catalog.Locate(""));
             if (backups.Count == 0)
-                terminal.Line(Readable.Plain("  " + In(new("no backups yet", "バックアップなし"))));
+                terminal.Line(Readable.Plain("  " + In(isAway ? new("no backups here", "ここにはバックアップなし") : new("no backups yet", "バックアップなし"))));
             else
                 PrintTable(backups, source.Zone);
             foreach (var reason in backups.Where(backup => fullBecause.ContainsKey(backup.Id)).GroupBy(backup => fullBecause[backup.Id], StringComparer.Ordinal))

@@ -23,7 +23,7 @@ internal static class MetricsCommand
         command.Acts = parsed => parsed.GetValue(textfile) is not null;
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            using var session = context.OpenAgent(parsed, needsState: true);
+            using var session = await context.OpenAgentAsync(parsed, needsState: true);
             if (session.Agent.Register is { } register)
                 await register.EnterAllAsync(session.Agent.Roster.Current, context.TimeProvider, cancellationToken);
             var metrics = await Textfile.ComputeAsync(session.Agent, cancellationToken);

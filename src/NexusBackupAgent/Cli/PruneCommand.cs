@@ -30,7 +30,7 @@ internal static class PruneCommand
         command.Acts = parsed => !parsed.GetValue(dryRun);
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            using var session = context.OpenAgent(parsed);
+            using var session = await context.OpenAgentAsync(parsed);
             await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
             var sources = SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
             var work = new Work(context.Terminal, session.Agent, context.Asker, parsed.GetValue(dryRun), parsed.GetValue(json));

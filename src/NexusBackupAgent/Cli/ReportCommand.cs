@@ -25,7 +25,7 @@ internal static class ReportCommand
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            using var session = context.OpenAgent(parsed, needsState: true);
+            using var session = await context.OpenAgentAsync(parsed, needsState: true);
             var only = parsed.GetValue(name);
             var look = await session.Agent.States.ReadAsync(cancellationToken);
             var sources = SourceChoice.ChooseSome(session.Agent.Roster.Current, only is null ? [] : [only]);

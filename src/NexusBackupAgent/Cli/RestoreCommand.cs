@@ -46,7 +46,7 @@ internal static class RestoreCommand
         command.Acts = parsed => !parsed.GetValue(dryRun);
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            using var session = context.OpenAgent(parsed);
+            using var session = await context.OpenAgentAsync(parsed);
             await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
             var agent = session.Agent;
             var source = SourceChoice.Choose(agent.Roster.Current, [parsed.GetValue(name)!])[0];
@@ -168,7 +168,7 @@ internal static class RestoreCommand
             if (failure is not { Kind: FailureKind.Verification } || wish is not { Id: null, At: null })
                 return null;
             var noun = source.Source.Noun.English;
-            if (!source.Source.Inspection.Exists)
+            if (!source.IsThere())
                 return failure with { Hint = $"no new backup can be made, because the {noun} is gone as well; {failure.Hint}" };
             var works = (await agent.States.ReadAsync(cancellationToken)).Agent.Works;
             var follows = works

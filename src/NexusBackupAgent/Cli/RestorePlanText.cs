@@ -50,6 +50,8 @@ internal static class RestorePlanText
 
         foreach (var user in preview.HeldDeleted is null ? preview.Users : [])
             yield return ("open in", $"process {user}{(preview.NeedsStop ? ": stop it before the restore, or the restore is refused" : "")}");
+        foreach (var left in preview.Leftovers)
+            yield return ("removes", $"{left}, which a restore left that was killed");
         foreach (var (name, text) in Service(preview))
             yield return (name, text);
         yield return ("room", $"{Readable.Size(preview.Needed)} needed{(backup.Manifest.IsCommitted ? "" : " or more: nobody knows the length of a hand-made backup")}, {(preview.Available is { } there ? Readable.Size(there) : "an unknown amount")} there");

@@ -35,7 +35,7 @@ internal static class StatusCommand
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            using var session = context.OpenAgent(parsed, needsState: true);
+            using var session = await context.OpenAgentAsync(parsed, needsState: true);
             var look = await session.Agent.States.ReadAsync(cancellationToken);
             var sources = new List<SourceState>();
             var isCheck = parsed.GetValue(check);
@@ -46,7 +46,7 @@ internal static class StatusCommand
             var commands = context.CommandsOf(parsed);
             var verdict = new StatusCheck(look.Agent, sources, context.Language);
             if (parsed.GetValue(json))
-                JsonDocuments.Print(context.Terminal.Output, StatusDocument.Of(look.Agent, sources, commands), JsonDocuments.Readably.StatusDocument);
+                JsonDocuments.Print(context.Terminal.Output, StatusDocument.Of(look.Agent, sources, commands, session.Agent.Turns.IsUnderWay), JsonDocuments.Readably.StatusDocument);
             else if (isCheck)
                 verdict.Print(context.Terminal);
             else

@@ -87,7 +87,7 @@ internal static class StatusText
     {
         var zone = source.Source.Source.Zone;
         if (source.FailedRestore is { } failed)
-            yield return (Ended(failed, zone), NextStep.Hint(FailedRestore.InOneSentence(source.Name, source.Source.Source.Source, commands)));
+            yield return (Ended(failed, zone), NextStep.Hint(FailedRestore.InOneSentence(source.Source.Source, commands)));
         if (source.RestoreToMend is { IsOverLive: false } elsewhere)
             yield return (Ended(elsewhere, zone), NextStep.Hint("run that restore again"));
     }

@@ -45,7 +45,7 @@ internal static class VerifyCommand
         command.Acts = _ => true;
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            using var session = context.OpenAgent(parsed);
+            using var session = await context.OpenAgentAsync(parsed);
             return (int)await Textfile.AfterAsync(context, session.Agent, parsed.GetValue(textfile), async () =>
             {
                 await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);

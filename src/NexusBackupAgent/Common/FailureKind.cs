@@ -12,7 +12,7 @@ internal enum FailureKind
     /// <summary>Wrong command line or configuration.</summary>
     Configuration,
 
-    /// <summary>The source does not exist.</summary>
+    /// <summary>The source does not exist, or its disk does not answer.</summary>
     SourceMissing,
 
     /// <summary>The source exists and is not what it is configured as: a directory, an empty file, not a database.</summary>
@@ -36,7 +36,7 @@ internal enum FailureKind
     /// <summary>The store, or the scratch space, has no room.</summary>
     StoreFull,
 
-    /// <summary>The store does not exist or is read-only.</summary>
+    /// <summary>The store does not exist, is read-only, or does not answer.</summary>
     StoreUnavailable,
 
     /// <summary>What was stored is not what was captured, or can no longer be read back.</summary>

@@ -38,6 +38,9 @@ internal static class Patience
     /// <summary>How long what was told to stop has for that. What takes longer hangs.</summary>
     public static readonly TimeSpan ToStop = TimeSpan.FromSeconds(15);
 
+    /// <summary>How long a disk has for the answer to a question.</summary>
+    public static readonly TimeSpan ToAnswer = TimeSpan.FromSeconds(15);
+
     /// <summary>Does work on a thread of its own, and waits until it ends, or was told to stop and has not.</summary>
     /// <param name="stop">Tells the work to stop.</param>
     /// <param name="toStop">How long it has from then on.</param>
@@ -72,19 +75,44 @@ internal sealed class PatientLook(TimeSpan patience, TimeProvider timeProvider)
 
     /// <param name="what">What is looked at; each for itself.</param>
     /// <param name="silence">What to take for the answer where there is none.</param>
-    public async Task<T> AskAsync<T>(string what, Func<Task<T>> look, Func<T> silence)
+    /// <param name="evenLate">Whether the answer counts that a look gave up to wait for when it has come by now: what takes long each time would never be known otherwise.</param>
+    public async Task<T> AskAsync<T>(string what, Func<Task<T>> look, Func<T> silence, bool evenLate = false)
     {
-        if (hanging.TryGetValue(what, out var before) && !before.IsCompleted)
+        if (IsHanging(what))
+            return silence();
+        var asked = hanging.TryRemove(what, out var before) && evenLate ? (Task<T>)before : Task.Run(look);
+        return await EndsAsync(what, asked) ? await asked : silence();
+    }
+
+    /// <summary>The same for a look that may be long: it is waited for as long as what is looked at answers a small question.</summary>
+    public async Task<T> AskAsync<T>(string what, Func<Task<T>> look, Func<Task> question, Func<T> silence)
+    {
+        if (IsHanging(what))
             return silence();
         var asked = Task.Run(look);
-        try
+        while (!await HasEndedAsync(asked, patience / 3))
         {
-            return await asked.WaitAsync(patience, timeProvider);
+            if (!await EndsAsync(what, Task.Run(question)))
+                return silence();
         }
-        catch (TimeoutException) when (!asked.IsCompleted)
-        {
-            hanging[what] = asked;
-            return silence();
-        }
+
+        return await asked;
+    }
+
+    private bool IsHanging(string what) => hanging.TryGetValue(what, out var before) && !before.IsCompleted;
+
+    /// <summary>Waits for a look, and remembers it where it hangs.</summary>
+    private async Task<bool> EndsAsync(string what, Task asked)
+    {
+        if (await HasEndedAsync(asked, patience))
+            return true;
+        hanging[what] = asked;
+        return false;
+    }
+
+    private async Task<bool> HasEndedAsync(Task asked, TimeSpan within)
+    {
+        await asked.WaitAsync(within, timeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return asked.IsCompleted;
     }
 }

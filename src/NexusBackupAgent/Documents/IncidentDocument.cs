@@ -1,10 +1,12 @@
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Runbook;
+using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Documents;
 
 /// <summary>One source as <c>report --json</c> prints it.</summary>
-/// <param name="RpoExceeded">Null when the store can't be read.</param>
+/// <param name="Rpo"><c>new</c>, <c>within</c>, past the <c>warning</c> or the <c>critical</c> threshold, or <c>exceeded</c>; null when nobody can tell.</param>
+/// <param name="RpoExceeded">Whether that is <c>exceeded</c>.</param>
 /// <param name="Reasons">What asks for the level, the highest first.</param>
 /// <param name="Text">The filled template.</param>
 internal sealed record IncidentDocument(
@@ -14,6 +16,7 @@ internal sealed record IncidentDocument(
     IReadOnlyList<string> Kinds,
     string? LastGood,
     double? AgeSeconds,
+    string? Rpo,
     bool? RpoExceeded,
     double? DiskUsedRatio,
     IReadOnlyList<MeasureDocument> Measures,
@@ -29,7 +32,8 @@ internal sealed record IncidentDocument(
         [.. incident.Kinds.Select(kind => IncidentReport.NameOf(kind).In(language))],
         incident.LastGood is { } good ? JsonTime.Utc(good) : null,
         incident.State.Age is { } age ? Math.Round(age.TotalSeconds) : null,
-        incident.IsBeyondRpo,
+        incident.Rpo?.Word(),
+        incident.Rpo is { } rpo ? rpo == RpoStanding.Exceeded : null,
         incident.DiskUsedRatio,
         [.. incident.Measures.Select(measure => new MeasureDocument(JsonTime.Utc(measure.At), measure.What.In(language), measure.Succeeded, measure.Detail))],
         IncidentReport.StateOf(incident).In(language),

@@ -14,6 +14,7 @@ namespace NexusBackupAgent.Documents;
 [JsonSerializable(typeof(ConfigurationDocument))]
 [JsonSerializable(typeof(StatusDocument))]
 [JsonSerializable(typeof(RestoreDocument))]
+[JsonSerializable(typeof(IReadOnlyList<RestoreDocument>))]
 [JsonSerializable(typeof(IReadOnlyList<ChecklistDocument>))]
 [JsonSerializable(typeof(IReadOnlyList<DiagnosisDocument>))]
 [JsonSerializable(typeof(IReadOnlyList<IncidentDocument>))]

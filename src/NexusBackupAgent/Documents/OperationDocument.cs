@@ -47,6 +47,10 @@ internal sealed record OperationDocument(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public ProgressDocument? Progress { get; init; }
 
+    /// <summary>Only of one restore that this agent carried out: what is where now, and the way back.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public RestoreDocument? Restore { get; init; }
+
     public static string UrlOf(string id) => $"/api/v1/runs/{id}";
 
     public static OperationDocument Of(Operation operation)

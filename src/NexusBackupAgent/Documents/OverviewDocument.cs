@@ -31,7 +31,8 @@ internal sealed record OverviewDocument(
     string? Error)
 {
     /// <param name="running">The number of the backup that is under way.</param>
-    public static OverviewDocument Of(AgentState agent, SourceState source, long? running)
+    /// <param name="language">Of the reasons.</param>
+    public static OverviewDocument Of(AgentState agent, SourceState source, long? running, Language language)
     {
         var (scheduled, catalog) = (source.Source, source.Source.Source.Catalog);
         return new OverviewDocument(
@@ -39,7 +40,7 @@ internal sealed record OverviewDocument(
             scheduled.Source.Source.Kind,
             catalog.Store.Name,
             agent.LevelWordOf(source),
-            [.. source.Reasons.Select(reason => $"{reason.Level}: {reason.Reason.English}")],
+            [.. source.Reasons.Select(reason => $"{reason.Level}: {reason.Reason.In(language)}")],
             source.NewestGood is { } good ? BackupDocument.Of(catalog, good) : null,
             source.Age is { } age ? Math.Round(age.TotalSeconds) : null,
             source.IsUnreadable ? null : source.Backups.Count,

@@ -11,10 +11,11 @@ namespace NexusBackupAgent.Documents;
 internal sealed record StatusDocument(AgentDocument Agent, string? Level, IReadOnlyList<SourceDocument> Sources, IReadOnlyList<StoreDocument> Stores)
 {
     /// <param name="commands">How the next command is written.</param>
-    public static StatusDocument Of(AgentState agent, IReadOnlyList<SourceState> sources, Commands commands) => new(
+    /// <param name="isUnderWay">Whether a process holds the lock of a source.</param>
+    public static StatusDocument Of(AgentState agent, IReadOnlyList<SourceState> sources, Commands commands, Func<string, bool> isUnderWay) => new(
         AgentDocument.Of(agent),
         agent.IsBlindOnAny(sources) ? null : agent.HighestWith(sources).Label(),
-        [.. sources.Select(source => SourceDocument.Of(agent, source, commands))],
+        [.. sources.Select(source => SourceDocument.Of(agent, source, commands, isUnderWay(source.Name)))],
         [.. agent.Stores.Values.Select(StoreDocument.Of)]);
 }
 
@@ -29,6 +30,7 @@ internal sealed record AgentDocument(bool Running, string? HeartbeatAt, string L
 /// <param name="Level"><c>OK</c>, <c>NEW</c> (its first good backup is not made yet, nor due), <c>L1</c>, <c>L2</c> or <c>L3</c>, of the source and its agent; null when who looks may not see enough to name one.</param>
 /// <param name="NewestGood">Null when there is none, or the store can't be read.</param>
 /// <param name="Backups">How many; null when the store can't be read.</param>
+/// <param name="RunningSince">Null when none runs: also when the process that began one is gone.</param>
 internal sealed record SourceDocument(
     string Source,
     string? Level,
@@ -45,7 +47,7 @@ internal sealed record SourceDocument(
     IReadOnlyList<OrphanDocument> Orphans,
     IReadOnlyList<MissingDocument> Missing)
 {
-    public static SourceDocument Of(AgentState agent, SourceState source, Commands commands)
+    public static SourceDocument Of(AgentState agent, SourceState source, Commands commands, bool isUnderWay)
     {
         var catalog = source.Source.Source.Catalog;
         return new SourceDocument(
@@ -55,7 +57,7 @@ internal sealed record SourceDocument(
             source.NewestGood is { } good ? BackupDocument.Of(catalog, good) : null,
             source.Age is { } age ? Math.Round(age.TotalSeconds) : null,
             source.IsUnreadable ? null : source.Backups.Count,
-            source.Activity?.RunStartedAt is { } started ? JsonTime.Utc(started) : null,
+            isUnderWay && source.Activity?.RunStartedAt is { } started ? JsonTime.Utc(started) : null,
             source.NextRun is { } next ? JsonTime.Utc(next) : null,
             source.LastFailure is { } failure ? FailureDocument.Of(failure with { Hint = commands.HintOf(failure, source.Name) }) : null,
             source.LastDrill is { } drill ? LastDrillDocument.Of(drill) : null,

@@ -79,7 +79,7 @@ internal static partial class BackupsResource
     {
         var (source, backup) = await FindAsync(id, agent, caller, cancellationToken);
         if (!HttpMethods.IsHead(context.Request.Method) && context.Request.Headers.Range.Count == 0)
-            Fetched(loggers.CreateLogger("NexusBackupAgent.Http.BackupsResource"), caller.User ?? "", caller.Address, source.Name, backup.File);
+            Fetched(loggers.CreateLogger(nameof(BackupsResource)), caller.User ?? "", caller.Address, source.Name, backup.File);
         var tag = backup.Manifest.IsCommitted ? new EntityTagHeaderValue($"\"{backup.Manifest.Stored.Sha256}\"") : null;
         return TypedResults.Stream(await source.Catalog.OpenReadAsync(backup.File, cancellationToken), "application/octet-stream", backup.File, backup.Artifact.ModifiedAt, tag, enableRangeProcessing: true);
     }

@@ -45,6 +45,7 @@ internal static class HealthEndpoint
             problems.Insert(0, $"the scheduler has not looked at its schedules since {look.Agent.LastBeat:O}; restart the agent and keep its log");
         foreach (var (name, since) in agent.Turns.Hanging)
             problems.Add($"work of source '{name}' has not stopped since {since:O}, probably because a disk does not answer; see which one (dmesg | tail), mount it again or restart the agent");
+        problems.AddRange(agent.SilentPatterns.Select(silent => $"{silent.Message}; {silent.Hint}"));
         var sources = new List<SourceState>();
         foreach (var source in agent.Roster.Current)
             sources.Add(await look.OfAsync(source, cancellationToken));

@@ -153,9 +153,9 @@ internal sealed partial class LiveRuns(OperationJournal journal, TimeProvider ti
     /// <summary>How a run is now: as the journal has it, once it does.</summary>
     public OperationDocument Describe(LiveRun run)
     {
-        if (run.Number is { } number && journal.Find(number) is { } operation)
-            return OperationDocument.Of(operation) with { Ticket = run.Ticket, Progress = run.Progress };
         var end = run.Ended.IsCompletedSuccessfully ? run.Ended.Result : null;
+        if (run.Number is { } number && journal.Find(number) is { } operation)
+            return OperationDocument.Of(operation) with { Ticket = run.Ticket, Progress = run.Progress, Restore = end?.Document as RestoreDocument };
         var failure = end?.Failure;
         return new OperationDocument(
             run.Ticket,

@@ -36,7 +36,7 @@ internal static class Login
     public const string Cookie = "nexus-backup";
 
     /// <summary>No other site's page can send it: a request by cookie that changes something has to bear it.</summary>
-    public const string PageHeader = "X-Nexus-Backup";
+    public const string ForgeryHeader = "X-Nexus-Backup";
 
     private const string AnyScheme = "any";
     private const string UserScheme = JwtBearerDefaults.AuthenticationScheme;
@@ -91,8 +91,8 @@ internal static class Login
     public static async Task RefuseForgedAsync(HttpContext context, RequestDelegate next)
     {
         var changes = !HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method) && !HttpMethods.IsOptions(context.Request.Method);
-        if (changes && context.Request.Cookies.ContainsKey(Cookie) && BearerOf(context) is null && context.Request.Headers[PageHeader].Count == 0)
-            await Problems.Of(StatusCodes.Status403Forbidden, "a request by cookie that changes something has to come from the agent's own page", $"send {PageHeader}: page, or a bearer token").ExecuteAsync(context);
+        if (changes && context.Request.Cookies.ContainsKey(Cookie) && BearerOf(context) is null && context.Request.Headers[ForgeryHeader].Count == 0)
+            await Problems.Of(StatusCodes.Status403Forbidden, "a request by cookie that changes something has to come from the agent's own page", $"send {ForgeryHeader}: page, or a bearer token").ExecuteAsync(context);
         else
             await next(context);
     }
@@ -158,7 +158,7 @@ internal static class Login
 
     private static CookieOptions CookieOf(HttpContext context) => new() { HttpOnly = true, Secure = context.Request.IsHttps, SameSite = SameSiteMode.Strict, Path = "/" };
 
-    private static Ok<MeDocument> Me(HttpContext context, Caller caller, AccessSettings access)
+    private static Ok<MeDocument> Me(HttpContext context, Caller caller, AccessSettings access, Agent agent)
     {
         string[] all = ["read", "backup", "verify", "drill", "download", "restore", "prune", "configure", "audit"];
         var can = (access.IsEmpty, caller.Role) switch
@@ -176,7 +176,7 @@ internal static class Login
             _ => null,
         };
         var expires = context.RequestServices.GetService<UserTokens>()?.ExpiresAt(context.User);
-        return TypedResults.Ok(new MeDocument(caller.User, caller.Role?.Word(), caller.Source, all[..can], expires is { } at ? JsonTime.Utc(at) : null, reason));
+        return TypedResults.Ok(new MeDocument(caller.User, caller.Role?.Word(), caller.Source, all[..can], expires is { } at ? JsonTime.Utc(at) : null, reason, agent.Configuration.TimeZone.Id, ThisAgent.Version));
     }
 }
 

@@ -1,11 +1,12 @@
+using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.OpenApi;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Documents;
 
 namespace NexusBackupAgent.Http;
 
@@ -28,6 +29,17 @@ internal static class OpenApi
 {
     private const string Bearer = "bearer";
 
+    private static readonly Dictionary<Type, string> Examples = new()
+    {
+        [typeof(LoginRequest)] = """{"username": "admin", "password": "…"}""",
+        [typeof(BackupRequest)] = """{"source": "itsm", "type": "full"}""",
+        [typeof(VerifyRequest)] = """{"source": "itsm", "all": true}""",
+        [typeof(SourceRequest)] = """{"source": "itsm"}""",
+        [typeof(PruneRequest)] = """{"source": "itsm", "dryRun": true}""",
+        [typeof(RestorePlanRequest)] = """{"source": "itsm", "at": "2026-02-14 02:00"}""",
+        [typeof(RestoreOrder)] = """{"planId": "0123456789abcdef0123456789abcdef", "force": true, "confirm": "itsm"}""",
+    };
+
     public static void AddServices(IServiceCollection services) => services.AddOpenApi(options =>
     {
         options.AddDocumentTransformer((document, _, _) =>
@@ -44,6 +56,12 @@ internal static class OpenApi
             {
                 [Bearer] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = Bearer, Description = "The token of POST /api/v1/auth/login, or one of the configuration's tokens." },
             };
+            return Task.CompletedTask;
+        });
+        options.AddSchemaTransformer((schema, context, _) =>
+        {
+            if (Examples.TryGetValue(context.JsonTypeInfo.Type, out var example))
+                schema.Examples = [JsonNode.Parse(example)!];
             return Task.CompletedTask;
         });
         options.AddOperationTransformer((operation, context, _) =>

@@ -62,11 +62,11 @@ internal static class ReportsResource
         return TypedResults.Ok<IReadOnlyList<IncidentDocument>>([.. incidents.Select(incident => IncidentDocument.Of(incident, who, report.Text(incident, language), language))]);
     }
 
-    private static Ok<SettingsDocument> Config(Agent agent, Caller caller)
+    private static async Task<Ok<SettingsDocument>> Config(Agent agent, Caller caller)
     {
         RequireAll(caller, "the configuration");
         var configuration = agent.Configuration;
-        var problems = ConfigurationFile.Check(configuration.File, configuration.TimeZone, configuration.Kinds, agent.TimeProvider.GetUtcNow());
+        var problems = await ConfigurationFile.CheckAsync(configuration.File, configuration.TimeZone, configuration.Kinds, agent.TimeProvider.GetUtcNow());
         return TypedResults.Ok(new SettingsDocument(configuration.File, MaskedConfiguration.Read(configuration.File), ConfigurationDocument.Of(configuration.File, problems)));
     }
 
@@ -87,7 +87,7 @@ internal static class ReportsResource
 
     private static IReadOnlyList<ScheduledSource> Some(Agent agent, Caller caller, string? source) => SourceChoice.ChooseSome(caller.SourcesOf(agent), source is null ? [] : [source]);
 
-    private static Language LanguageOf(HttpContext context, string? lang) => lang switch
+    internal static Language LanguageOf(HttpContext context, string? lang) => lang switch
     {
         "ja" => Language.Japanese,
         "en" => Language.English,

@@ -124,5 +124,5 @@ internal static class RestoresResource
     private static string PathOf(string path) =>
         path.StartsWith('/') && !path.Split('/').Contains("..") && !NameText.HasControlCharacter(path)
             ? path
-            : throw new BackupException(FailureKind.Configuration, "to is not an absolute path without ..", "write for example /srv/restore/itsm.db");
+            : throw new BackupException(FailureKind.Configuration, "to is not an absolute path without ..", "write for example /srv/restore");
 }

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using NexusBackupAgent.Access;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Scheduling;
@@ -20,8 +21,8 @@ internal static class SourcesResource
     public static void Map(IEndpointRouteBuilder api)
     {
         api.MapGet("status", StatusAsync).Needs(Role.Viewer).Described("Status", "The document of nexus-backup status --json.").Problems(503);
-        api.MapGet("sources", ListAsync).Needs(Role.Viewer).Described("List the sources", "Each with its level, its newest good backup and its schedules.").Problems(503);
-        api.MapGet("sources/{source}", OneAsync).Needs(Role.Viewer).Described("One source", "As the list has it.").Problems(404, 503);
+        api.MapGet("sources", ListAsync).Needs(Role.Viewer).Described("List the sources", "Each with its level, its newest good backup and its schedules. lang: en or ja, of the reasons.").Problems(400, 503);
+        api.MapGet("sources/{source}", OneAsync).Needs(Role.Viewer).Described("One source", "As the list has it.").Problems(400, 404, 503);
         api.MapGet("sources/{source}/days", DaysAsync).Needs(Role.Viewer).Described("The days of a source", $"One state for each of the last days in the configured zone, oldest first (the runbook's daily review). count: 1 to {MostDays}, {UsualDays} by default.").Problems(400, 404, 503);
         api.MapGet("schedules", SchedulesAsync).Needs(Role.Viewer).Described("List the schedules", "Of every source, with the next run.").Problems(503);
     }
@@ -29,14 +30,14 @@ internal static class SourcesResource
     private static async Task<Ok<StatusDocument>> StatusAsync(Agent agent, Caller caller, CancellationToken cancellationToken)
     {
         var look = await agent.States.ReadAsync(agent.Scheduler, cancellationToken);
-        return TypedResults.Ok(StatusDocument.Of(look.Agent, await StatesAsync(look, caller.SourcesOf(agent), cancellationToken), agent.Commands));
+        return TypedResults.Ok(StatusDocument.Of(look.Agent, await StatesAsync(look, caller.SourcesOf(agent), cancellationToken), agent.Commands, agent.Turns.IsUnderWay));
     }
 
-    private static async Task<Ok<IReadOnlyList<OverviewDocument>>> ListAsync(Agent agent, Caller caller, CancellationToken cancellationToken) =>
-        TypedResults.Ok(await ReadAsync(agent, caller.SourcesOf(agent), cancellationToken));
+    private static async Task<Ok<IReadOnlyList<OverviewDocument>>> ListAsync(string? lang, HttpContext context, Agent agent, Caller caller, CancellationToken cancellationToken) =>
+        TypedResults.Ok(await ReadAsync(agent, caller.SourcesOf(agent), ReportsResource.LanguageOf(context, lang), cancellationToken));
 
-    private static async Task<Ok<OverviewDocument>> OneAsync(string source, Agent agent, Caller caller, CancellationToken cancellationToken) =>
-        TypedResults.Ok((await ReadAsync(agent, caller.Choose(agent, source), cancellationToken))[0]);
+    private static async Task<Ok<OverviewDocument>> OneAsync(string source, string? lang, HttpContext context, Agent agent, Caller caller, CancellationToken cancellationToken) =>
+        TypedResults.Ok((await ReadAsync(agent, caller.Choose(agent, source), ReportsResource.LanguageOf(context, lang), cancellationToken))[0]);
 
     private static async Task<Ok<IReadOnlyList<ScheduleDocument>>> SchedulesAsync(Agent agent, Caller caller, CancellationToken cancellationToken)
     {
@@ -53,11 +54,11 @@ internal static class SourcesResource
         return TypedResults.Ok(DaysOf(await look.OfAsync(chosen, cancellationToken), agent.Journal, count ?? UsualDays));
     }
 
-    private static async Task<IReadOnlyList<OverviewDocument>> ReadAsync(Agent agent, IReadOnlyList<ScheduledSource> sources, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<OverviewDocument>> ReadAsync(Agent agent, IReadOnlyList<ScheduledSource> sources, Language language, CancellationToken cancellationToken)
     {
         var look = await agent.States.ReadAsync(agent.Scheduler, cancellationToken);
         var running = agent.Journal.Open(OperationKind.Backup).GroupBy(run => run.Source, StringComparer.Ordinal).ToDictionary(runs => runs.Key, runs => runs.Max(run => run.Id), StringComparer.Ordinal);
-        return [.. (await StatesAsync(look, sources, cancellationToken)).Select(state => OverviewDocument.Of(look.Agent, state, running.TryGetValue(state.Name, out var id) ? id : null))];
+        return [.. (await StatesAsync(look, sources, cancellationToken)).Select(state => OverviewDocument.Of(look.Agent, state, running.TryGetValue(state.Name, out var id) ? id : null, language))];
     }
 
     private static async Task<IReadOnlyList<SourceState>> StatesAsync(StateSnapshot look, IReadOnlyList<ScheduledSource> sources, CancellationToken cancellationToken)

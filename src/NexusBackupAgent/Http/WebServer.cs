@@ -14,8 +14,10 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Access;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Metrics;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Http;
 
@@ -33,7 +35,7 @@ internal sealed class WebServer : IDisposable
 
     /// <param name="startedAt">When this process of the agent began, UTC.</param>
     /// <param name="stopping">Cancelled when the agent is told to stop.</param>
-    /// <exception cref="Common.BackupException">The certificate can't be used.</exception>
+    /// <exception cref="BackupException">The certificate can't be used.</exception>
     public WebServer(Agent agent, DateTimeOffset startedAt, ILoggerFactory loggers, CancellationToken stopping)
     {
         (this.agent, this.startedAt, this.loggers) = (agent, startedAt, loggers);
@@ -110,8 +112,8 @@ internal sealed class WebServer : IDisposable
         MetricsEndpoint.Map(app, new AgentMetrics(agent.Roster, agent.States, new AgentProcess(agent.Scheduler, startedAt)), access);
         HealthEndpoint.Map(app);
         OpenApi.Map(app);
-        app.MapGet("/", (RequestDelegate)(context => context.Response.WriteAsync("Nexus Backup Agent\n/metrics\n/api/v1/health\n/docs\n", context.RequestAborted))).AllowAnonymous();
-        var api = app.MapGroup("/api/v1").RequireAuthorization(Common.EnumWord.Word(Role.Viewer)); // of what says nothing else
+        WebEndpoint.Map(app);
+        var api = app.MapGroup("/api/v1").RequireAuthorization(Role.Viewer.Word()); // of what says nothing else
         HealthEndpoint.MapApi(api);
         Login.Map(api);
         SourcesResource.Map(api);
@@ -166,9 +168,9 @@ internal sealed partial class ServedCertificate : IDisposable
     private readonly ILogger<ServedCertificate> logger;
     private readonly Lock gate = new();
     private ServerCertificate current;
-    private (Platform.FileStatus? Certificate, Platform.FileStatus? Key) stamp;
+    private (FileStatus? Certificate, FileStatus? Key) stamp;
 
-    /// <exception cref="Common.BackupException">The files can't be used.</exception>
+    /// <exception cref="BackupException">The files can't be used.</exception>
     public ServedCertificate(CertificateFiles files, ILogger<ServedCertificate> logger)
     {
         (this.files, this.logger) = (files, logger);
@@ -194,7 +196,7 @@ internal sealed partial class ServedCertificate : IDisposable
                 current = files.Load(); // the old one may be in a handshake; the collector takes it
                 Reloaded(ServerCertificate.FingerprintOf(current.Leaf), current.Leaf.NotAfter.ToUniversalTime());
             }
-            catch (Common.BackupException unusable)
+            catch (BackupException unusable)
             {
                 NotReloaded(unusable.Message, unusable.Hint);
             }

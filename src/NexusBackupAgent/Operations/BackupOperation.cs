@@ -2,7 +2,6 @@ using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
-using NexusBackupAgent.Platform;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Stores;
@@ -13,6 +12,9 @@ namespace NexusBackupAgent.Operations;
 /// <param name="marks">Know the stores again; null where nobody has to.</param>
 internal sealed partial class BackupOperation(OperationRunner runner, BackupRunner backups, StoreMarks? marks, OperationJournal journal, ILogger<BackupOperation> logger)
 {
+    /// <summary>The names of the sources that a store has: what one of them kept there tells that the store is no new one for the others.</summary>
+    public Func<string, IEnumerable<string>> SourcesIn { get; init; } = _ => [];
+
     /// <summary>Runs one backup to its end. A failure is in the record, in the journal and in the log; it is not thrown.</summary>
     /// <param name="patience">How long another operation of the source that is under way is waited for.</param>
     /// <param name="asker">Who asked for it; null: nobody.</param>
@@ -48,7 +50,7 @@ internal sealed partial class BackupOperation(OperationRunner runner, BackupRunn
     public RunRecord Skip(ProtectedSource source, string schedule, BackupType type, Asker? asker = null)
     {
         var now = runner.Now;
-        var skipped = Operation.BegunBackup(source.Name, schedule, type, now) with { EndedAt = now, IsSkipped = true, Failure = RunFailure.Of(RunLock.Busy(source.Name)), Asker = asker };
+        var skipped = Operation.BegunBackup(source.Name, schedule, type, now) with { EndedAt = now, IsSkipped = true, Failure = RunFailure.Of(runner.Turns.Busy(source)), Asker = asker };
         var run = new RunRecord(journal.Record(skipped), type, Attempts: 0, Outcome: null);
         RunSkipped(source.Name, schedule);
         return run;
@@ -101,7 +103,16 @@ internal sealed partial class BackupOperation(OperationRunner runner, BackupRunn
         ProtectedSource source, string schedule, BackupType type, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
         if (marks is not null)
-            await marks.RequireAsync(source.Catalog.Store, () => journal.LastSuccessOfEach(OperationKind.Backup).ContainsKey(source.Name), cancellationToken);
+        {
+            var store = source.Catalog.Store;
+            await source.Catalog.AskAsync(async () =>
+            {
+                await marks.RequireAsync(store, () => SourcesIn(store.Name).Append(source.Name).Any(journal.LastSuccessOfEach(OperationKind.Backup).ContainsKey), cancellationToken);
+                return true;
+            });
+        }
+
+        await source.AskAsync(() => Task.FromResult(source.Source.Inspection.Exists)); // else a run keeps its place at work until its time is over
         return await backups.RunAsync(source, schedule, type, progress, cancellationToken);
     }
 

@@ -5,6 +5,7 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Platform;
+using NexusBackupAgent.Retention;
 using Polly;
 using Polly.Retry;
 
@@ -74,7 +75,7 @@ internal sealed class OperationRunner(SourceTurns turns, OperationJournal journa
             IDisposable? turn = null;
             try
             {
-                turn = await turns.TakeAsync(source.Name, patience, cancellationToken);
+                turn = await turns.TakeAsync(source.Name, patience, cancellationToken, () => turns.Waiting(source, patience));
             }
             catch (BackupException refused) when (unlockable is not null && refused.Kind is FailureKind.StoreFull or FailureKind.StoreUnavailable)
             {
@@ -83,7 +84,7 @@ internal sealed class OperationRunner(SourceTurns turns, OperationJournal journa
             }
 
             using (turn)
-                return turn is not null || !isLockable ? await work() : busy?.Invoke() ?? throw RunLock.Busy(source.Name);
+                return turn is not null || !isLockable ? await work() : busy?.Invoke() ?? throw turns.Busy(source);
         }
     }
 
@@ -120,9 +121,15 @@ internal sealed class OperationRunner(SourceTurns turns, OperationJournal journa
 
     /// <summary>Does work within the source's time limit; whatever it fails by, a <see cref="BackupException"/> says it.</summary>
     /// <param name="broke">Told of what nobody foresaw: only here is its stack trace still known.</param>
+    /// <param name="leave">Leaves work that hangs, and says more of it than that; null from it: the work ended after all.</param>
     /// <exception cref="BackupException">It failed, was stopped, or took too long (<see cref="FailureKind.TimedOut"/>).</exception>
     public Task<T> WithinLimitAsync<T>(
-        ProtectedSource source, OperationWords words, Func<CancellationToken, Task<T>> work, Action<Exception> broke, CancellationToken cancellationToken) =>
+        ProtectedSource source,
+        OperationWords words,
+        Func<CancellationToken, Task<T>> work,
+        Action<Exception> broke,
+        CancellationToken cancellationToken,
+        Func<Task, BackupException, Task<BackupException?>>? leave = null) =>
         ForeseenAsync(
             words,
             async () =>
@@ -133,11 +140,15 @@ internal sealed class OperationRunner(SourceTurns turns, OperationJournal journa
                 if (!watched.IsCompleted)
                 {
                     var isExceeded = limit.IsExceeded;
-                    turns.Hangs(source.Name, watched);
-                    throw new BackupException(
+                    var hung = new BackupException(
                         isExceeded ? FailureKind.TimedOut : FailureKind.Interrupted,
                         $"{words.Name} {(isExceeded ? $"exceeded its time limit of {source.TimeLimit}" : "was told to stop")} and has not stopped within {Patience.ToStop.TotalSeconds:0} s, probably because a disk does not answer; this agent begins nothing else of the source until it does",
                         $"see which disk does not answer (cat /proc/{Environment.ProcessId}/task/*/wchan; df; dmesg | tail), and mount it again; if that does not help, restart the agent");
+                    if ((leave is null ? hung : await leave(watched, hung)) is { } left)
+                    {
+                        turns.Hangs(source.Name, watched);
+                        throw left;
+                    }
                 }
 
                 try
@@ -241,13 +252,17 @@ internal sealed class SourceTurns(string stateDirectory, TimeProvider timeProvid
 
     public string StateDirectory => stateDirectory;
 
+    /// <summary>Told at once when somebody has to wait for another run of a source, and for how long at most.</summary>
+    public Action<ProtectedSource, TimeSpan> Waiting { get; set; } = (_, _) => { };
+
     /// <summary>
     /// Waits for a place at work and the source's lock, and for neither while it holds the other: a queue of due sources must
     /// not look busy to a command, nor another process's run keep other sources waiting.
     /// </summary>
     /// <param name="lockTimeout">How long another run of the source is waited for.</param>
+    /// <param name="waits">Called once, if it is.</param>
     /// <returns>To be disposed when the work is done; null when another run held the lock for longer than that.</returns>
-    public async Task<IDisposable?> TakeAsync(string source, TimeSpan lockTimeout, CancellationToken cancellationToken)
+    public async Task<IDisposable?> TakeAsync(string source, TimeSpan lockTimeout, CancellationToken cancellationToken, Action? waits = null)
     {
         if (IsHanging(source))
             return null;
@@ -269,6 +284,8 @@ internal sealed class SourceTurns(string stateDirectory, TimeProvider timeProvid
             slots.Release();
             if (timeProvider.GetElapsedTime(started) >= lockTimeout)
                 return null;
+            waits?.Invoke();
+            waits = null;
             await Task.Delay(RunLock.Poll, timeProvider, cancellationToken);
             await slots.WaitAsync(cancellationToken);
         }
@@ -276,7 +293,19 @@ internal sealed class SourceTurns(string stateDirectory, TimeProvider timeProvid
 
     /// <summary>Takes the source's lock alone, for work that is over at once.</summary>
     /// <returns>Null when somebody else holds it.</returns>
-    public RunLock? TryHold(string source) => IsHanging(source) ? null : RunLock.TryAcquire(stateDirectory, source);
+    public RunLock? TryHold(string source)
+    {
+        var held = IsHanging(source) ? null : RunLock.TryAcquire(stateDirectory, source);
+        held?.Begin(timeProvider.GetUtcNow());
+        return held;
+    }
+
+    /// <summary>The failure of what needs a source that another run holds, with who that is.</summary>
+    public BackupException Busy(ProtectedSource source)
+    {
+        var (process, since) = RunLock.HolderOf(stateDirectory, source.Name);
+        return RunLock.Busy(source.Name, process is null ? "" : $": process {process} works on it since {Instants.InZone(since!.Value, source.Zone)}");
+    }
 
     /// <summary>Notes work of a source that is given up.</summary>
     public void Hangs(string source, Task work) => hanging[source] = (work, timeProvider.GetUtcNow());

@@ -1,5 +1,6 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Retention;
@@ -28,6 +29,9 @@ internal sealed record ProtectedSource(
     int Attempts,
     TimeSpan RetryDelay)
 {
+    /// <summary>Gives up a look at the source while it does not answer; null: no look is given up.</summary>
+    public PatientLook? Looks { get; init; }
+
     /// <summary>What stops and starts the service that uses it.</summary>
     public RestoreSettings Restore { get; init; } = RestoreSettings.None;
 
@@ -39,7 +43,28 @@ internal sealed record ProtectedSource(
 
     public HookSettings Hooks { get; init; } = HookSettings.None;
 
+    /// <summary>Looks at the live source, for as long as it answers at all.</summary>
+    /// <exception cref="BackupException">It does not.</exception>
+    public Task<T> AskAsync<T>(Func<Task<T>> look) =>
+        Looks is null ? look() : Looks.AskAsync($"source {Name}", look, () => Task.FromResult(Source.Inspection.Exists), () => throw new BackupException(
+            FailureKind.SourceMissing,
+            $"{Source.Noun.English} '{Source.Location}' does not answer, probably because its disk hangs",
+            $"see whether its disk or the network to it fails{(Source.Inspection.CommandFor(SourceQuestion.WhichDisk) is { } command ? $" ({command}; dmesg | tail)" : "")}, and mount it again"));
+
+    /// <summary>Whether something is at its place; no while that does not answer.</summary>
+    public bool IsThere()
+    {
+        try
+        {
+            return AskAsync(() => Task.FromResult(Source.Inspection.Exists)).GetAwaiter().GetResult();
+        }
+        catch (BackupException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>The same source with a catalog that looks at the store now, once for a whole operation. The caller holds the source's lock.</summary>
-    /// <exception cref="Common.BackupException">The store can't be listed.</exception>
+    /// <exception cref="BackupException">The store can't be listed.</exception>
     public async Task<ProtectedSource> OpenAsync(CancellationToken cancellationToken) => this with { Catalog = await Catalog.OpenAsync(cancellationToken) };
 }

@@ -79,7 +79,7 @@ internal sealed partial class RestoreOperation(OperationRunner runner, Restorer 
         BackupException? failure;
         try
         {
-            outcome = await restorer.RestoreAsync(preview, Counting(source, events), cancellationToken);
+            outcome = await RestoreWithinLimitAsync(source, preview, events, cancellationToken);
             failure = outcome.Problem;
         }
         catch (BackupException failed)
@@ -97,6 +97,28 @@ internal sealed partial class RestoreOperation(OperationRunner runner, Restorer 
         };
         var record = Record(source, ended, outcome, failure, begun);
         return new TurnEnd<RestoreRecord>(record, OperationRunner.News(source, record.Operation, backup));
+    }
+
+    private Task<RestoreOutcome> RestoreWithinLimitAsync(ProtectedSource source, RestorePreview preview, RestoreEvents events, CancellationToken cancellationToken)
+    {
+        var ongoing = restorer.Begin(preview, Counting(source, events));
+        return runner.WithinLimitAsync(
+            source,
+            new OperationWords($"the restore of '{source.Name}'", $"restore '{preview.Target.Location}'", $"restoring '{preview.Target.Location}'", "nexus-backup restore", preview.Target.Volume) { AfterStop = "run the command again when it suits" },
+            async limited =>
+            {
+                try
+                {
+                    return await restorer.RestoreAsync(ongoing, limited);
+                }
+                catch (BackupException stopped) when (stopped.Kind == FailureKind.Interrupted && !cancellationToken.IsCancellationRequested)
+                {
+                    throw new BackupException(FailureKind.TimedOut, $"its time limit of {source.TimeLimit} is over: {stopped.Message}", "see what is slow (iostat -x 1), or raise timeLimit", stopped);
+                }
+            },
+            _ => { },
+            cancellationToken,
+            ongoing.LeaveAsync);
     }
 
     private static string DetailOf(ProtectedSource source, string file, string target, bool isLive) =>

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using NexusBackupAgent.Common;
 
 namespace NexusBackupAgent.Platform;
 
@@ -79,6 +80,9 @@ internal static class KernelPath
 /// <param name="path">Absolute.</param>
 internal sealed class FilePlace(string path)
 {
+    // A place that does not answer is none that does: whoever compares the two must not hang with it.
+    private static readonly PatientLook Looks = new(Patience.ToAnswer, TimeProvider.System);
+
     public string Path => path;
 
     public string Name => System.IO.Path.GetFileName(path);
@@ -88,13 +92,21 @@ internal sealed class FilePlace(string path)
     /// <summary>The place that a path's own symbolic links lead to, whether a file is there or not.</summary>
     public static FilePlace Behind(string path) => new(KernelPath.Behind(path));
 
-    /// <summary>Whether both are the same file, or would be: the same name in the same directory.</summary>
+    /// <summary>The same where it may not answer.</summary>
+    /// <returns>Null when it does not.</returns>
+    public static FilePlace? TryBehind(string path) => Ask(path, () =>
+    {
+        _ = FileStatus.Of(path);
+        return Behind(path);
+    });
+
+    /// <summary>Whether both are the same file, or would be: the same name in the same directory. This one answers.</summary>
     public bool IsSameAs(FilePlace other) => LeadToTheSame(path, other.Path) || (Name == other.Name && LeadToTheSame(Directory, other.Directory));
 
     /// <summary>Whether it is in a directory, however deep. False when there is none.</summary>
     public bool IsBelow(string directory)
     {
-        if (FileStatus.Of(directory) is not { } wanted)
+        if (Ask(directory, () => FileStatus.Of(directory)) is not { } wanted)
             return false;
         // ".." is followed by the kernel, so that symbolic links on the way do not deceive.
         for (var (at, above) = (Directory, Directory + "/.."); FileStatus.Of(at) is { } here; (at, above) = (above, above + "/.."))
@@ -108,8 +120,10 @@ internal sealed class FilePlace(string path)
         return false;
     }
 
+    private static T? Ask<T>(string path, Func<T?> look) => Looks.AskAsync(path, () => Task.FromResult(look()), () => default).GetAwaiter().GetResult();
+
     private static bool LeadToTheSame(string path, string other) =>
-        path == other || (FileStatus.Of(path) is { } here && FileStatus.Of(other) is { } there && here.IsSameFileAs(there));
+        path == other || (FileStatus.Of(path) is { } here && Ask(other, () => FileStatus.Of(other)) is { } there && here.IsSameFileAs(there));
 }
 
 /// <summary>What is mounted in this process's view (proc(5), mountinfo).</summary>

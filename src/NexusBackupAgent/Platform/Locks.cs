@@ -55,6 +55,19 @@ internal sealed partial class FileLock : IDisposable
         DurableDirectory.Flush(held);
     }
 
+    /// <summary>Lets the file tell since when it is locked, where this user may.</summary>
+    public void Begin(DateTimeOffset at)
+    {
+        try
+        {
+            File.SetLastWriteTimeUtc(held, at.UtcDateTime);
+        }
+        catch (Exception refused) when (IoFailure.IsKnown(refused))
+        {
+            // Another user's file: then nobody is told since when.
+        }
+    }
+
     private static FileLock? TryAcquire(SafeFileHandle file, int mode)
     {
         switch (Errno.Of(() => Lock(file, mode | AtOnce)))
@@ -124,9 +137,10 @@ internal sealed class RunLock : IDisposable
     });
 
     /// <summary>The failure of what needs a source that another run holds.</summary>
-    public static BackupException Busy(string source) => new(
+    /// <param name="by">Who holds it, as it follows that; empty when nobody can tell.</param>
+    public static BackupException Busy(string source, string by = "") => new(
         FailureKind.Locked,
-        $"another run of source '{source}' is under way",
+        $"another run of source '{source}' is under way{by}",
         "wait for it to end (nexus-backup status shows it), then run the command again");
 
     /// <summary>Takes the lock, waiting for whoever holds it.</summary>
@@ -144,6 +158,14 @@ internal sealed class RunLock : IDisposable
             await Task.Delay(Poll, timeProvider, cancellationToken);
         }
     }
+
+    /// <summary>Keeps since when it is held, as well as that goes: for who waits for it.</summary>
+    public void Begin(DateTimeOffset at) => file.Begin(at);
+
+    /// <summary>Who holds it, and since when.</summary>
+    /// <returns>The process is null when it may not be looked into, or has let go.</returns>
+    public static (FileUser? Process, DateTimeOffset? Since) HolderOf(string stateDirectory, string source) => On(stateDirectory, source, path =>
+        FileStatus.Of(path) is { } file && FileUsers.HoldersOf(file) is [{ User: var user }, ..] ? (user, DateTimeOffset.FromUnixTimeMilliseconds(file.Modified / 1_000_000)) : ((FileUser?)null, (DateTimeOffset?)null));
 
     /// <summary>Whether somebody holds it now. Touches nothing.</summary>
     public static bool IsHeld(string stateDirectory, string source) => On(stateDirectory, source, FileLock.IsHeld);

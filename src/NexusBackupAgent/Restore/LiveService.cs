@@ -12,13 +12,30 @@ internal sealed class LiveService(RestoreSettings settings, TimeProvider timePro
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
 
     /// <summary>For one answer.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ForAnswer = TimeSpan.FromSeconds(5);
 
     // How a program ends that the terminal's signals ended: Ctrl-C and a hang-up reach every program of the terminal, not this one alone.
     private const int HungUp = 128 + 1;
     private const int Interrupted = 128 + 2;
 
-    private bool stopped;
+    private volatile bool stopped;
+    private int starts;
+
+    /// <summary>Whether a command was run that stops it.</summary>
+    public bool IsStopped => stopped;
+
+    /// <summary>As they are typed.</summary>
+    public IReadOnlyList<string> StartCommands => [.. settings.After.Select(ToolProcess.Line)];
+
+    /// <summary>Waits for the work that starts it, for as long as its commands may take.</summary>
+    /// <returns>False at once where the work has not begun to.</returns>
+    public async Task<bool> HasBegunToStartAsync(Task work)
+    {
+        if (Volatile.Read(ref starts) == 0)
+            return false;
+        await work.WaitAsync((settings.CommandTimeout * 2 * settings.After.Count) + (settings.Health is null ? TimeSpan.Zero : settings.HealthTimeout) + Patience.ToStop, timeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return true;
+    }
 
     /// <summary>Runs the commands in order; the first that fails ends it.</summary>
     public async Task StopAsync(CancellationToken cancellationToken)
@@ -35,9 +52,11 @@ internal sealed class LiveService(RestoreSettings settings, TimeProvider timePro
     /// Runs every command, whatever becomes of the one before, if the service was stopped or has been given its data. One that a
     /// signal of the terminal ends is run once more: whoever stopped the restore did not ask for a stopped service.
     /// </summary>
-    /// <returns>The first failure; null when all is well.</returns>
+    /// <returns>The first failure; null when all is well, or somebody did so before: who left a restore that hung, or the restore itself.</returns>
     public async Task<BackupException?> StartAsync(bool always)
     {
+        if (Interlocked.Increment(ref starts) > 1)
+            return null;
         BackupException? failed = null;
         foreach (var command in always || stopped ? settings.After : [])
         {
@@ -93,7 +112,7 @@ internal sealed class LiveService(RestoreSettings settings, TimeProvider timePro
     /// <returns>Empty when it is well, otherwise what was heard instead.</returns>
     private async Task<string> AskAsync(HttpClient client, Uri url, CancellationToken cancellationToken)
     {
-        using var limit = new TimeLimit(Patience, timeProvider, cancellationToken);
+        using var limit = new TimeLimit(ForAnswer, timeProvider, cancellationToken);
         try
         {
             using var response = await client.GetAsync(url, HttpCompletionOption.ResponseHeadersRead, limit.Token);
@@ -105,7 +124,7 @@ internal sealed class LiveService(RestoreSettings settings, TimeProvider timePro
         }
         catch (OperationCanceledException) when (limit.IsExceeded)
         {
-            return $"no answer within {Patience.TotalSeconds:0} s";
+            return $"no answer within {ForAnswer.TotalSeconds:0} s";
         }
     }
 

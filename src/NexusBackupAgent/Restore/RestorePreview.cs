@@ -23,6 +23,9 @@ internal sealed record RestorePreview(
     /// <summary>What was deleted there and lives on in programs: to stop them would be the end of it. Null: nothing did.</summary>
     public HeldDeleted? HeldDeleted { get; init; }
 
+    /// <summary>What a restore left there that was killed; this one removes it.</summary>
+    public IReadOnlyList<string> Leftovers { get; init; } = [];
+
     public RestoreCandidate Chosen => Plan.Candidates[0];
 
     /// <summary>How old the restored state would be: what was written since would be lost.</summary>
@@ -55,6 +58,15 @@ internal sealed record RestorePreview(
         $"'{target.Volume}' has {ByteCount.Text(available)} available and the restore needs {ByteCount.Text(needed)}{(target.Exists ? $": the {source.Noun.English} and the safety copy of the old one" : "")}",
         $"free space there (df -h '{target.Volume}'), or restore elsewhere with --to");
 
+    /// <summary>What comes before the restore where somebody has it open.</summary>
+    private string Order => this switch
+    {
+        { NeedsStop: true, Target.IsLive: true } => "stop that first (systemctl stop …), or have restore.before stop it and restore.after start it; then ",
+        { NeedsStop: true } => "stop that first; then ",
+        { Users.Count: > 0, StopsService: true } => $"restore.before stops that first ({string.Join("; ", Request.Settings.Before.Select(ToolProcess.Line))}); ",
+        _ => "",
+    };
+
     /// <summary>That it exists and may not be replaced.</summary>
     public BackupException NotForced()
     {
@@ -63,6 +75,6 @@ internal sealed record RestorePreview(
         return new BackupException(
             FailureKind.Restore,
             $"'{Target.Location}' exists: restoring {Chosen.Backup.File} over it {lost}{(Users.Count > 0 ? $"; it is open in {RestoreTargetInUse.OpenIn(Users)}" : "")}",
-            $"--force does it and keeps the old one as {Target.SafetyForm}; --to PATH restores elsewhere; --dry-run shows the plan");
+            $"{Order}--force does it and keeps the old one as {Target.SafetyForm}; --to PATH restores elsewhere; --dry-run shows the plan");
     }
 }

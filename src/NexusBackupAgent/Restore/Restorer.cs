@@ -14,7 +14,7 @@ namespace NexusBackupAgent.Restore;
 internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvider)
 {
     // What is just ending (the service that was stopped, somebody's sqlite3) is waited for.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan UntilClosed = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(100);
 
     /// <summary>The agent's own directories and files, absolute: nothing is restored to there.</summary>
@@ -27,6 +27,15 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
         var now = timeProvider.GetUtcNow();
         var backups = await request.Catalog.ListAsync(cancellationToken);
         var plan = RestorePlan.Choose(request.Name, backups, request.Wish, now, request.Zone);
+        var place = request.To ?? request.Source.Location;
+        return await new PatientLook(2 * Patience.ToAnswer, timeProvider).AskAsync( // it looks at the live one too, which may hang alone
+            "target",
+            () => Task.FromResult(Look(request, plan, now)),
+            () => throw new BackupException(FailureKind.Io, $"'{place}', where the restore would go, does not answer, probably because its disk hangs; nothing was touched", "see which disk does not answer (findmnt; dmesg | tail), and mount it again, or restore to another one with --to"));
+    }
+
+    private RestorePreview Look(RestoreRequest request, RestorePlan plan, DateTimeOffset now)
+    {
         var target = request.Source.Target(request.To);
         return new RestorePreview(
             request,
@@ -39,6 +48,7 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
             now)
         {
             Obstacle = target.Obstacle(Forbidden),
+            Leftovers = target.Leftovers,
             HeldDeleted = target.IsLive ? request.Source.Inspection.HeldDeleted : null,
         };
     }
@@ -47,20 +57,25 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
     public static long RoomFor(Backup backup, IRestoreTarget target) =>
         target.RoomFor(backup.Manifest.IsCommitted ? backup.ExpandedLength : backup.ActualLength);
 
+    /// <summary>A restore that is about to begin.</summary>
+    public OngoingRestore Begin(RestorePreview preview, RestoreEvents events) => new(preview, events, timeProvider);
+
     /// <summary>Does what a preview says.</summary>
-    /// <param name="preview">Not older than the source's lock, which the caller holds.</param>
+    /// <param name="restore">Of a preview not older than the source's lock, which the caller holds.</param>
     /// <exception cref="BackupException">Nothing was restored: what was there before is there, and its service was started again if it was stopped.</exception>
-    public async Task<RestoreOutcome> RestoreAsync(RestorePreview preview, RestoreEvents events, CancellationToken cancellationToken)
+    public async Task<RestoreOutcome> RestoreAsync(OngoingRestore restore, CancellationToken cancellationToken)
     {
+        var (preview, service, events) = (restore.Preview, restore.Service, restore.EventsUntil(cancellationToken));
         if (preview.Refusal is { } refusal)
             throw refusal;
         var started = timeProvider.GetTimestamp();
-        var (target, settings) = (preview.Target, preview.Request.Settings);
+        var target = preview.Target;
         var context = new RestoreContext(preview.Now, preview.Request.Zone, events.Step) { MayReplace = preview.Request.Force };
-        var service = new LiveService(target.IsLive ? settings : RestoreSettings.None, timeProvider, events);
         IPreparedRestore? prepared = null;
         RestoreCandidate restored;
         using var alone = target.Lock();
+        if (preview.Leftovers.Count > 0)
+            events.Step(new RestoreStep(RestoreStage.Plan, $"removed what a restore left that was killed: {string.Join(", ", preview.Leftovers)}"));
         try
         {
             events.Step(new RestoreStep(RestoreStage.Plan, $"restore {preview.Chosen.Backup.File}{RestorePlan.With(preview.Chosen.Backup)} to {target.Location}: {preview.Chosen.Reason}"));
@@ -74,6 +89,7 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
             await prepared.SaveAsync(context, cancellationToken);
             await RequireUnusedAsync(target, cancellationToken); // who opened it while it was copied
             prepared.Switch(context);
+            restore.NoteSwitched();
         }
         catch (Exception failure)
         {
@@ -94,7 +110,7 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
         var started = timeProvider.GetTimestamp();
         while (target.Users() is { Count: > 0 } users)
         {
-            if (timeProvider.GetElapsedTime(started) >= Patience)
+            if (timeProvider.GetElapsedTime(started) >= UntilClosed)
                 throw target.InUse(users);
             await Task.Delay(Poll, timeProvider, cancellationToken);
         }
@@ -148,4 +164,69 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
         var back = place.SafetyCopy is null ? "" : $"; to go back, stop the service and: {place.WayBack}";
         return new BackupException(problem.Kind, $"the {noun} IS restored from {restored.Backup.File}, but {problem.Message}", problem.Hint + back, problem);
     }
+}
+
+/// <summary>How far a restore has come, for whoever has to leave it because a disk hangs: its own thread can't be asked then.</summary>
+internal sealed class OngoingRestore(RestorePreview preview, RestoreEvents events, TimeProvider timeProvider)
+{
+    private volatile RestoreStage stage = RestoreStage.Plan;
+    private volatile bool isSwitched;
+
+    public RestorePreview Preview => preview;
+
+    /// <summary>What uses the target.</summary>
+    public LiveService Service { get; } = new(preview.Target.IsLive ? preview.Request.Settings : RestoreSettings.None, timeProvider, events);
+
+    /// <summary>Notes that the new one has taken the old one's place.</summary>
+    public void NoteSwitched() => isSwitched = true;
+
+    /// <summary>The same events. Once it was told to stop, no step begins that touches what is there: who left it counts on that.</summary>
+    public RestoreEvents EventsUntil(CancellationToken stop) => events with
+    {
+        Step = step =>
+        {
+            stage = step.Stage;
+            if (step.Stage is RestoreStage.Settle or RestoreStage.MoveAside)
+                stop.ThrowIfCancellationRequested();
+            events.Step(step);
+        },
+    };
+
+    /// <summary>Leaves it, which was told to stop and has not: starts the service if it was stopped and what is there is known, and says what is left.</summary>
+    /// <param name="work">The restore itself. While it runs the commands of the service it does not hang: they have a limit of their own.</param>
+    /// <returns>Null when it ended after all.</returns>
+    public async Task<BackupException?> LeaveAsync(Task work, BackupException hung)
+    {
+        if (await Service.HasBegunToStartAsync(work))
+            return work.IsCompleted ? null : Left(hung, StateOf(), Service.StartCommands.Count > 0 ? "; whether its service runs is not known" : "", hung.Hint);
+        if (IsUnknown)
+        {
+            var start = Service.StartCommands is { Count: > 0 } commands ? $"; its service was not started, do so afterwards: {string.Join("; ", commands)}" : "";
+            return Left(hung, StateOf(), service: "", $"{hung.Hint}; then look which one is there (ls -la '{preview.Target.Volume}'){start}", FailureKind.Restore);
+        }
+
+        var wasStopped = Service.IsStopped;
+        var notStarted = await Service.StartAsync(always: isSwitched);
+        return notStarted is null
+            ? Left(hung, StateOf(), wasStopped ? "; its service was started again" : "", hung.Hint)
+            : Left(hung, StateOf(), $", but its service was not started again: {notStarted.Message}", $"{hung.Hint}; {notStarted.Hint}", FailureKind.Restore);
+    }
+
+    /// <summary>Between these two steps the old one, its companions and the new one change places.</summary>
+    private bool IsUnknown => !isSwitched && stage is RestoreStage.Settle or RestoreStage.MoveAside or RestoreStage.Replace;
+
+    private string StateOf()
+    {
+        var (noun, target) = (preview.Request.Source.Noun.English, preview.Target);
+        var old = preview.SafetyCopy is { } safety ? $"; the old one is kept as '{safety}'" : "";
+        if (isSwitched)
+            return $"the {noun} IS restored to '{target.Location}'{old}";
+        if (IsUnknown)
+            return $"the old {noun} or the restored one is at '{target.Location}', and nobody can tell which{old}";
+        var left = $"'{target.UnfinishedForm}' may be left beside it, which the next restore removes";
+        return preview.SafetyCopy is null ? $"nothing was put at '{target.Location}'; {left}"
+            : $"the old {noun} is untouched; {left}{(stage == RestoreStage.Save ? $", and a safety copy '{preview.SafetyCopy}'" : "")}";
+    }
+
+    private static BackupException Left(BackupException hung, string state, string service, string hint, FailureKind? kind = null) => new(kind ?? hung.Kind, $"{hung.Message}; {state}{service}", hint, hung);
 }

@@ -1,5 +1,6 @@
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
 using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Runbook;
@@ -25,13 +26,13 @@ internal static class FailedRestore
     }
 
     /// <summary>The same order in one sentence, for the screen that has one line for it.</summary>
-    public static string InOneSentence(string source, IBackupSource live, Commands commands)
+    public static string InOneSentence(ProtectedSource live, Commands commands)
     {
-        var inspection = live.Inspection;
-        if (!inspection.Exists)
+        var (source, inspection) = (live.Name, live.Source.Inspection);
+        if (!live.IsThere())
             return commands.Of("diagnose", source);
         var (use, check) = (inspection.CommandFor(SourceQuestion.WhoUsesIt), inspection.CommandFor(SourceQuestion.IsItWhole));
-        return $"does its service run{InBrackets(use)}, is the {live.Noun.English} whole{InBrackets(check)}? If it is: {commands.Backup(source)} (its good backup ends this); only if it is damaged: {commands.RestoreDryRun(source)}, then {commands.RestoreOverLive(source)}";
+        return $"does its service run{InBrackets(use)}, is the {live.Source.Noun.English} whole{InBrackets(check)}? If it is: {commands.Backup(source)} (its good backup ends this); only if it is damaged: {commands.RestoreDryRun(source)}, then {commands.RestoreOverLive(source)}";
     }
 
     /// <summary>Each line itself says when it is not to be pasted.</summary>

@@ -24,8 +24,14 @@ internal enum IncidentKind
     /// <summary>手動バックアップ失敗.</summary>
     Manual,
 
+    /// <summary>その他: nothing was to be restored, and a drill failed.</summary>
+    Drill,
+
     /// <summary>その他: no backup is left of those that were made.</summary>
     Lost,
+
+    /// <summary>その他: the store is not the one that the backups were kept in.</summary>
+    AnotherStore,
 
     /// <summary>その他: the agent does not run, or starts nothing.</summary>
     Agent,
@@ -70,8 +76,8 @@ internal sealed record Incident(SourceState State, Trouble? First, IReadOnlyList
     /// <summary>Capture time of the newest good backup, UTC; null when there is none.</summary>
     public DateTimeOffset? LastGood => State.NewestGood?.CapturedAt;
 
-    /// <summary>Whether that is beyond the warning age, or there is none; null when the store can't be read: that no good backup was seen says nothing.</summary>
-    public bool? IsBeyondRpo => State.IsUnreadable ? null : !(State.Age < State.Source.RpoWarning);
+    /// <summary>What that means; null when nobody can tell.</summary>
+    public RpoStanding? Rpo => State.Rpo;
 
     /// <summary>Of its store, 0 to 1; null when the store does not tell.</summary>
     public double? DiskUsedRatio => State.Store.Space?.UsedRatio;

@@ -67,6 +67,7 @@ internal static class IncidentReader
     private static Trouble? OfReason(EscalationReason reason, AgentState agent, SourceState source) => reason.Cause switch
     {
         EscalationCause.Stale => new Trouble(IncidentKind.NotRun, source.NewestGood!.CapturedAt + source.Source.RpoWarning, IsCurrent: true),
+        EscalationCause.None or EscalationCause.StoreDown when source is { IsUnreadable: false, Store.IsAnother: true } => new Trouble(IncidentKind.AnotherStore, source.Now, IsCurrent: true),
         EscalationCause.None when source.IsEmptied => new Trouble(IncidentKind.Lost, source.Now, IsCurrent: true),
         EscalationCause.None when source.SuccessfulRuns > 0 => null, // those that are corrupt have times of their own
         EscalationCause.None => new Trouble(IncidentKind.NotRun, source.Activity!.AddedAt + source.Source.RpoWarning, IsCurrent: true),
@@ -75,7 +76,7 @@ internal static class IncidentReader
         EscalationCause.StorageFull => new Trouble(IncidentKind.Disk, source.Now, IsCurrent: true),
         EscalationCause.AgentDown or EscalationCause.SchedulerStuck => new Trouble(IncidentKind.Agent, agent.LastBeat!.Value, IsCurrent: true) { IsLastSeen = true },
         EscalationCause.RetentionOverdue => new Trouble(IncidentKind.Retention, source.Now, IsCurrent: true),
-        EscalationCause.DrillFailed => new Trouble(IncidentKind.Restore, source.Now, IsCurrent: true),
+        EscalationCause.DrillFailed => new Trouble(IncidentKind.Drill, source.Now, IsCurrent: true),
         EscalationCause.StoreDown when source.IsEmptied => null, // the same loss
         EscalationCause.DrillOverdue or EscalationCause.SelfTestFailed or EscalationCause.StoreDown or EscalationCause.FromFuture => new Trouble(IncidentKind.Other, source.Now, IsCurrent: true),
         _ => null, // failed runs, failed restores and corrupt backups have times of their own

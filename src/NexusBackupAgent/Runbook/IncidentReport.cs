@@ -23,9 +23,9 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
         var lines = new List<string>
         {
             In(Title),
-            In(new("■ Occurred: ", "■ 発生日時: ")) + OccurredOf(incident, language),
+            In(new("■ Occurred: ", "■ 発生日時: ")) + OccurredOf(incident, language) + In(ValueText.TimesIn(zone)),
             In(new("■ Kind: ", "■ 障害種別: ")) + KindsOf(incident, language),
-            In(new("■ Last good backup: ", "■ 最終正常バックアップ: ")) + (incident.LastGood is { } good ? ValueText.Minute(good, zone) : In(incident.IsBeyondRpo is null ? ValueText.Unreadable : new("none", "なし"))),
+            In(new("■ Last good backup: ", "■ 最終正常バックアップ: ")) + (incident.LastGood is { } good ? ValueText.Minute(good, zone) : In(NoGood(incident))),
             In(new("■ RPO: ", "■ RPO影響: ")) + In(RpoOf(incident)),
             In(new("■ Disk used: ", "■ ディスク使用率: ")) + (incident.DiskUsedRatio is { } ratio ? ValueText.Percent(ratio) : In(new("unknown", "不明"))),
             In(new("■ Done so far:", "■ 実施済み対応:")),
@@ -44,6 +44,8 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
         IncidentKind.Disk => new("disk full", "ディスク容量不足"),
         IncidentKind.Retention => new("old backups not deleted", "古いバックアップ未削除"),
         IncidentKind.Manual => new("manual backup failed", "手動バックアップ失敗"),
+        IncidentKind.Drill => new("other (restore drill failed)", "その他（リストア訓練失敗）"),
+        IncidentKind.AnotherStore => new("other (not the store that its backups were kept in)", "その他（バックアップを保存してきた格納先ではない）"),
         IncidentKind.Lost => new("other (backups lost)", "その他（バックアップ消失）"),
         IncidentKind.Agent => new("other (agent stopped)", "その他（サービス停止）"),
         IncidentKind.Restore => new("restore failed", "リストア失敗"),
@@ -76,19 +78,33 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
         return new Bilingual($"{kinds} (source {incident.Source})", $"{kinds}（対象: {incident.Source}）").In(language);
     }
 
-    /// <summary>Counts the hours since the last good backup, as the runbook does: they are what a restore would lose. Below two hours the unit is a smaller one.</summary>
-    private static Bilingual RpoOf(Incident incident)
+    private static Bilingual NoGood(Incident incident) => incident.State switch
     {
-        if (incident.IsBeyondRpo is not { } isBeyond)
-            return new("unknown", "不明");
-        if (!isBeyond)
-            return new("within", "範囲内");
-        if (incident.State.Age is not { } age)
-            return new("exceeded (no good backup)", "超過（正常バックアップなし）");
+        { IsUnreadable: true } => ValueText.Unreadable,
+        { Store.IsAnother: true } => ValueText.NotHere,
+        { IsNew: true } => new("none yet (NEW)", "未取得（NEW）"),
+        _ => new("none", "なし"),
+    };
+
+    /// <summary>Only past the last threshold is the RPO exceeded; of the others it is said which one.</summary>
+    private static Bilingual RpoOf(Incident incident) => incident.Rpo switch
+    {
+        null => new("unknown", "不明"),
+        RpoStanding.New => new("NEW (no good backup yet)", "NEW（正常バックアップ未取得）"),
+        RpoStanding.Within => new("within", "範囲内"),
+        RpoStanding.Warning => With(new("past the warning threshold", "警告しきい値超過"), incident.State.Age!.Value),
+        RpoStanding.Critical => With(new("past the critical threshold", "危機しきい値超過"), incident.State.Age!.Value),
+        _ when incident.State.Age is { } age => With(new("exceeded", "超過"), age),
+        _ => new("exceeded (no good backup)", "超過（正常バックアップなし）"),
+    };
+
+    /// <summary>Counts the hours since the last good backup, as the runbook does: they are what a restore would lose. Below two hours the unit is a smaller one.</summary>
+    private static Bilingual With(Bilingual what, TimeSpan age)
+    {
         if (age.TotalHours < 2)
-            return SpanText.Measured(age) is var since ? new($"exceeded ({since.English})", $"超過（{since.Japanese}）") : default;
+            return SpanText.Measured(age) is var since ? new($"{what.English} ({since.English})", $"{what.Japanese}（{since.Japanese}）") : default;
         var hours = ((int)age.TotalHours).ToString(CultureInfo.InvariantCulture);
-        return new($"exceeded ({hours} hours)", $"超過（{hours}時間）");
+        return new($"{what.English} ({hours} hours)", $"{what.Japanese}（{hours}時間）");
     }
 
     private IEnumerable<Bilingual> MeasuresOf(Incident incident)

@@ -36,7 +36,7 @@ internal sealed class Observer(VerifyOperation verifications, SourceTurns turns,
         var state = await look.OfAsync(source, cancellationToken, now: timeProvider.GetUtcNow()); // what was set aside while it was read back is not of the future
         _ = state.Records.History.Value; // read now: who decides from an observation reads nothing
         var writeFailure = await TryWriteAsync(catalog, cancellationToken);
-        var (sourceFailure, scratchNeeded) = isBusy ? (null, 0) : await TryCaptureAsync(source.Source.Source, cancellationToken); // a run that is under way has opened it
+        var (sourceFailure, scratchNeeded) = isBusy ? (null, 0) : await TryCaptureAsync(source.Source, cancellationToken); // a run that is under way has opened it
         return new Observation(
             state,
             look.Agent,
@@ -49,8 +49,8 @@ internal sealed class Observer(VerifyOperation verifications, SourceTurns turns,
             SpaceOf(scratch),
             SystemUser.Current.Name)
         {
-            SafetyCopies = inspection.SafetyCopies,
-            HeldDeleted = sourceFailure is { Kind: FailureKind.SourceMissing } ? inspection.HeldDeleted : null,
+            SafetyCopies = await TryAskAsync(source.Source, () => inspection.SafetyCopies, []),
+            HeldDeleted = sourceFailure is { Kind: FailureKind.SourceMissing } ? await TryAskAsync(source.Source, () => inspection.HeldDeleted, null) : null,
             ScratchNeeded = scratchNeeded,
             IsRestored = state.Activity?.LastRunAt is { } lastRun && look.Reader.OperationsSince(source.Name, lastRun).Any(operation => operation.IsOverLive && operation.Succeeded),
             IsStoreBare = state.Store.IsBare,
@@ -87,9 +87,12 @@ internal sealed class Observer(VerifyOperation verifications, SourceTurns turns,
             // The agent makes the directory at its first run. If root made it here, the agent could not write to it.
             var directory = await IsThereAsync(catalog, cancellationToken) ? catalog.Directory + "/" : "";
             var trial = $"{directory}.nexus-backup-{Guid.NewGuid():N}.trial".TrimStart('/');
-            await catalog.Store.PutAsync(trial, replace: false, Durability.Now, (stream, token) => stream.WriteAsync(new byte[TrialLength], token).AsTask(), cancellationToken);
-            await catalog.Store.DeleteAsync(trial, Durability.Now, cancellationToken);
-            return null;
+            return await catalog.AskAsync<BackupException?>(async () =>
+            {
+                await catalog.Store.PutAsync(trial, replace: false, Durability.Now, (stream, token) => stream.WriteAsync(new byte[TrialLength], token).AsTask(), cancellationToken);
+                await catalog.Store.DeleteAsync(trial, Durability.Now, cancellationToken);
+                return null;
+            });
         }
         catch (BackupException failure)
         {
@@ -103,19 +106,34 @@ internal sealed class Observer(VerifyOperation verifications, SourceTurns turns,
             return true;
         var cut = catalog.Directory.LastIndexOf('/');
         var (above, name) = cut < 0 ? ("", catalog.Directory) : (catalog.Directory[..cut], catalog.Directory[(cut + 1)..]);
-        return (await catalog.Store.ListDirectoriesAsync(above, cancellationToken)).Contains(name, StringComparer.Ordinal);
+        return (await catalog.AskAsync(() => catalog.Store.ListDirectoriesAsync(above, cancellationToken))).Contains(name, StringComparer.Ordinal);
     }
 
-    private static async Task<(BackupException? Failure, long ScratchNeeded)> TryCaptureAsync(IBackupSource source, CancellationToken cancellationToken)
+    private static async Task<(BackupException? Failure, long ScratchNeeded)> TryCaptureAsync(ProtectedSource source, CancellationToken cancellationToken)
     {
         try
         {
-            await using var capture = await source.CaptureAsync(new CaptureRequest(BackupType.Full, Base: null, MayBeBase: false), cancellationToken);
-            return (null, capture.ScratchNeeded);
+            return await source.AskAsync<(BackupException?, long)>(async () =>
+            {
+                await using var capture = await source.Source.CaptureAsync(new CaptureRequest(BackupType.Full, Base: null, MayBeBase: false), cancellationToken);
+                return (null, capture.ScratchNeeded);
+            });
         }
         catch (BackupException failure)
         {
             return (failure, 0);
+        }
+    }
+
+    private static async Task<T> TryAskAsync<T>(ProtectedSource source, Func<T> look, T otherwise)
+    {
+        try
+        {
+            return await source.AskAsync(() => Task.FromResult(look()));
+        }
+        catch (BackupException)
+        {
+            return otherwise; // that its disk does not answer is told of the source
         }
     }
 

@@ -74,7 +74,7 @@ internal static class RecoveryChecklist
         if (seen.State.IsUnreadable)
             return Item(check, passed: false, ValueText.Unreadable, MendOfStore(seen, commands));
         if (seen.ReadBack is not { } read)
-            return Item(check, passed: false, ChecklistTexts.NoBackup, seen.State.IsEmptied ? MendOfStore(seen, commands) : commands.Backup(source));
+            return Item(check, passed: false, seen.Store.IsAnother ? ValueText.NotHere : ChecklistTexts.NoBackup, seen.State.IsEmptied ? MendOfStore(seen, commands) : commands.Backup(source));
         if (read.Failure is { } failure)
             return Item(check, passed: false, ChecklistTexts.NotReadBack(failure), commands.Of("verify", source));
         if (read.Backup.HasBrokenChain)

@@ -11,9 +11,15 @@ internal static class ValueText
     /// <summary>Shown where the answer is in a store that can't be read.</summary>
     public static readonly Bilingual Unreadable = new("unknown: the store cannot be read", "不明（格納先を読み取れない）");
 
+    /// <summary>Shown where none is in a store that is another one than it was.</summary>
+    public static readonly Bilingual NotHere = new("none here: not the store that its backups were kept in", "なし（バックアップを保存してきた格納先ではない）");
+
     /// <summary>As the runbook's template writes it: <c>2026-02-14 02:00</c>.</summary>
     public static string Minute(DateTimeOffset instant, TimeZoneInfo zone) =>
         TimeZoneInfo.ConvertTime(instant, zone).ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
+
+    /// <summary>Once, where the first time stands.</summary>
+    public static Bilingual TimesIn(TimeZoneInfo zone) => new($" (times in {zone.Id})", $"（時刻は {zone.Id}）");
 
     /// <summary>Rounded down, so that 79.9 % never reads as a threshold that was not reached.</summary>
     public static string Percent(double ratio) => string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(ratio * 100):0}%");

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Operations;
 
 namespace NexusBackupAgent.Scheduling;
 
@@ -9,11 +10,11 @@ internal sealed partial class GuardedWork(TimeProvider timeProvider, ILogger log
     // What takes longer may hang in the kernel. Work that is only long loses nothing: its source's lock keeps other work away.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
 
-    private readonly WorkLines lines = new(maximumParallel: 16, Patience, timeProvider);
+    private readonly WorkLines lines = new(places: 16, Patience, timeProvider);
 
-    /// <summary>Puts work at the end of a source's line.</summary>
+    /// <summary>Puts work at the end of a source's line. The sources of one store share their places: a dead store keeps no other waiting.</summary>
     /// <returns>False when work of that name is still waiting or being done.</returns>
-    public bool Enqueue(string source, string name, Func<Task> action) => lines.Enqueue(source, name, () => DoAsync(source, action));
+    public bool Enqueue(ProtectedSource source, string name, Func<Task> action) => lines.Enqueue(source.Name, source.Catalog.Store.Name, name, () => DoAsync(source.Name, action));
 
     /// <summary>Does it at once, beside the line.</summary>
     public async Task DoAsync(string source, Func<Task> action)

@@ -18,6 +18,9 @@ internal sealed partial class JobScheduler(
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan UpkeepInterval = TimeSpan.FromMinutes(1);
 
+    // More than a pattern has to answer. A look that takes longer goes on beside the loop, and the next upkeep sees what it found.
+    private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(20);
+
     // A clock may be slewed; a jump back further than this is somebody setting it.
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromMinutes(1);
 
@@ -25,6 +28,7 @@ internal sealed partial class JobScheduler(
     private readonly Newcomers newcomers = new(roster, new SourceRegister(backups, journal, zone), chores, journal, zone);
     private readonly Heartbeat heartbeat = new(journal);
     private readonly GuardedWork work = new(timeProvider, logger);
+    private readonly PatientLook looks = new(LongestLook, timeProvider);
     private DateTimeOffset lastUpkeep;
 
     /// <summary>When the scheduler last looked at its schedules, UTC (metric <c>scheduler_heartbeat_timestamp_seconds</c>).</summary>
@@ -42,10 +46,10 @@ internal sealed partial class JobScheduler(
         heartbeat.StartAt(timeProvider.GetUtcNow());
         try
         {
-            Upkeep(heartbeat.Last, cancellationToken);
+            await UpkeepAsync(heartbeat.Last, cancellationToken);
             while (true)
             {
-                var wait = Tick(cancellationToken);
+                var wait = await TickAsync(cancellationToken);
                 await Task.Delay(wait, timeProvider, cancellationToken);
             }
         }
@@ -57,12 +61,19 @@ internal sealed partial class JobScheduler(
         await WhenIdleAsync();
     }
 
-    /// <summary>Looks which sources there are now. What can't be listed must not stop the sources that are known.</summary>
-    public void FindSources()
+    /// <summary>Looks which sources there are now. What can't be listed, or never answers, must not stop the sources that are known.</summary>
+    public async Task FindSourcesAsync()
     {
         try
         {
-            roster.Refresh();
+            await looks.AskAsync(
+                "sources",
+                async () =>
+                {
+                    await roster.RefreshAsync();
+                    return true;
+                },
+                () => false);
         }
         catch (Exception failure) when (failure is BackupException || IoFailure.IsKnown(failure))
         {
@@ -75,13 +86,13 @@ internal sealed partial class JobScheduler(
 
     public void Dispose() => work.Dispose();
 
-    private TimeSpan Tick(CancellationToken cancellationToken)
+    private async Task<TimeSpan> TickAsync(CancellationToken cancellationToken)
     {
         var now = timeProvider.GetUtcNow();
         if (now < heartbeat.Last - ClockTolerance)
             RecomputeAfterClockMovedBack(now);
         if (now - lastUpkeep >= UpkeepInterval || now < lastUpkeep)
-            Upkeep(now, cancellationToken);
+            await UpkeepAsync(now, cancellationToken);
 
         foreach (var source in roster.Current)
         {
@@ -103,10 +114,10 @@ internal sealed partial class JobScheduler(
         return ((DateTimeOffset?[])[timetable.Earliest, chores.Earliest]).Min() is { } next ? TimeSpan.FromTicks(Math.Clamp((next - now).Ticks, TimeSpan.TicksPerMillisecond, LongestWait.Ticks)) : LongestWait;
     }
 
-    private void Upkeep(DateTimeOffset now, CancellationToken cancellationToken)
+    private async Task UpkeepAsync(DateTimeOffset now, CancellationToken cancellationToken)
     {
         lastUpkeep = now;
-        FindSources();
+        await FindSourcesAsync().WaitAsync(cancellationToken);
         var found = newcomers.Find();
         NoteNew([.. found.Select(source => source.Name)], now);
         foreach (var source in found)
@@ -118,8 +129,8 @@ internal sealed partial class JobScheduler(
         {
             var isKnown = newcomers.IsTakenOn(source);
             if (!isKnown)
-                work.Enqueue(source.Name, "start", () => StartAsync(source, now, cancellationToken));
-            work.Enqueue(source.Name, "upkeep", () => LookAfterAsync(source, isKnown, cancellationToken));
+                work.Enqueue(source.Source, "start", () => StartAsync(source, now, cancellationToken));
+            work.Enqueue(source.Source, "upkeep", () => LookAfterAsync(source, isKnown, cancellationToken));
         }
     }
 
@@ -168,7 +179,7 @@ internal sealed partial class JobScheduler(
     {
         var listed = await upkeep.LookAfterAsync(source.Source, cancellationToken);
         if (isKnown && await newcomers.AfterLossAsync(source, listed, timeProvider.GetUtcNow(), cancellationToken) is { } schedule
-            && work.Enqueue(source.Name, schedule.Name, () => RunAsync(source, schedule, cancellationToken)))
+            && work.Enqueue(source.Source, schedule.Name, () => RunAsync(source, schedule, cancellationToken)))
         {
             BackupsLost(source.Name, schedule.Name);
         }
@@ -176,7 +187,7 @@ internal sealed partial class JobScheduler(
 
     private void Enqueue(ScheduledSource source, Schedule schedule, CancellationToken cancellationToken)
     {
-        if (work.Enqueue(source.Name, schedule.Name, () => RunAsync(source, schedule, cancellationToken)))
+        if (work.Enqueue(source.Source, schedule.Name, () => RunAsync(source, schedule, cancellationToken)))
             return;
         _ = work.DoAsync(source.Name, () =>
         {
@@ -187,7 +198,7 @@ internal sealed partial class JobScheduler(
 
     // One that still waits or is under way when it is due again is not done twice. No schedule's name has a space.
     private void Enqueue(ScheduledSource source, Chore chore, CancellationToken cancellationToken) =>
-        work.Enqueue(source.Name, "chore " + chore.Name, () => chore.DoAsync(source, cancellationToken));
+        work.Enqueue(source.Source, "chore " + chore.Name, () => chore.DoAsync(source, cancellationToken));
 
     private async Task RunAsync(ScheduledSource source, Schedule schedule, CancellationToken cancellationToken)
     {

@@ -14,30 +14,40 @@ namespace NexusBackupAgent.Scheduling;
 /// <param name="stores">By name.</param>
 /// <param name="places">What the stores were opened from, by name.</param>
 /// <param name="scratch">Where sources may work.</param>
+/// <param name="looks">At stores and at what patterns name: neither may ever answer.</param>
 internal sealed partial class SourceDiscovery(
     IReadOnlyList<SourceConfiguration> sources,
     TimeZoneInfo zone,
     IReadOnlyDictionary<string, IBackupStore> stores,
     IReadOnlyDictionary<string, IStoreSettings> places,
     ScratchDirectory scratch,
+    PatientLook looks,
     TimeProvider timeProvider,
     ILoggerFactory loggers)
 {
     private readonly ILogger logger = loggers.CreateLogger<SourceDiscovery>();
 
-    private readonly PatientLook looks = new(Patience.ToStop, timeProvider);
     private readonly HashSet<string> told = new(StringComparer.Ordinal);
     private readonly HashSet<string> unlisted = new(StringComparer.Ordinal);
     private Dictionary<string, Bound> known = new(StringComparer.Ordinal);
+    private volatile IReadOnlyDictionary<SourceConfiguration, BackupException> silent = new Dictionary<SourceConfiguration, BackupException>();
+
+    /// <summary>The patterns that did not answer the last time: what was found before goes on, and what is new there is not seen.</summary>
+    public IReadOnlyList<BackupException> Silent => [.. silent.Values];
 
     /// <returns>The sources; one that is where it was is the same object as before.</returns>
-    public IReadOnlyList<ScheduledSource> Find()
+    public async Task<IReadOnlyList<ScheduledSource>> FindAsync()
     {
-        var found = new Dictionary<string, Bound>(StringComparer.Ordinal);
         // A source with a name of its own must not lose it to a file that appears somewhere.
-        foreach (var configured in sources.OrderBy(source => source.Settings.IsGroup))
+        var looked = await Task.WhenAll(sources.OrderBy(source => source.Settings.IsGroup).Select(LookAsync)); // at once: they may hang one and all
+        var found = new Dictionary<string, Bound>(StringComparer.Ordinal);
+        foreach (var (configured, members, failure) in looked)
         {
-            foreach (var source in configured.Settings.IsGroup ? MembersOf(configured) : configured.Settings.Find(before: []).Found)
+            foreach (var directory in members.Unlisted.Where(unlisted.Add))
+                SourcesUnlisted(configured.Settings.Shown, configured.Name, directory);
+            if (failure is not null && !silent.ContainsKey(configured))
+                SourcesSilent(failure.Message, failure.Hint);
+            foreach (var source in members.Found)
             {
                 if (!found.TryAdd(source.Name, Bind(configured, source)) && told.Add(source.Place))
                     NameTaken(source.Place, configured.Name, source.Name);
@@ -45,34 +55,45 @@ internal sealed partial class SourceDiscovery(
         }
 
         known = found;
+        silent = looked.Where(look => look.Failure is not null).ToDictionary(look => look.Configured, look => look.Failure!);
         return [.. found.Values.Select(bound => bound.Scheduled)];
     }
 
     /// <summary>The members of a group. One that was backed up and is gone is an error to report, not a source to forget.</summary>
-    private IEnumerable<FoundSource> MembersOf(SourceConfiguration group)
+    private async Task<Look> LookAsync(SourceConfiguration configured)
     {
-        var before = known.Values.Where(bound => bound.Configured == group).ToDictionary(bound => bound.Source.Name, bound => bound.Source, StringComparer.Ordinal);
-        var findings = group.Settings.Find(before.Values);
-        foreach (var directory in findings.Unlisted.Where(unlisted.Add))
-            SourcesUnlisted(group.Settings.Shown, group.Name, directory);
+        if (!configured.Settings.IsGroup)
+            return new Look(configured, configured.Settings.Find(before: []), Failure: null);
 
-        var gone = BackedUp(group, before.Keys).Except(findings.Found.Select(member => member.Name), StringComparer.Ordinal)
-            .Where(name => HasBackups(group, name))
-            .Select(name => before.GetValueOrDefault(name) ?? new FoundSource(name, group.Settings.PlaceOf(name)));
-        return [.. findings.Found, .. gone];
+        var before = known.Values.Where(bound => bound.Configured == configured).ToDictionary(bound => bound.Source.Name, bound => bound.Source, StringComparer.Ordinal);
+        var findings = await looks.AskAsync<SourceFindings?>($"sources {configured.Name}", () => Task.FromResult<SourceFindings?>(configured.Settings.Find(before.Values)), () => null, evenLate: true);
+        var failure = findings is null ? NoAnswer(configured) : null;
+        findings ??= new SourceFindings([.. before.Values], Unlisted: []);
+        var members = findings.Found.ToList();
+        foreach (var name in (await BackedUpAsync(configured, before.Keys)).Except(findings.Found.Select(member => member.Name), StringComparer.Ordinal))
+        {
+            if (await HasBackupsAsync(configured, name))
+                members.Add(before.GetValueOrDefault(name) ?? new FoundSource(name, configured.Settings.PlaceOf(name)));
+        }
+
+        return new Look(configured, findings with { Found = members }, failure);
     }
 
+    private static BackupException NoAnswer(SourceConfiguration group) => new(
+        FailureKind.SourceMissing,
+        $"'{group.Settings.Shown}' of {group.Name} does not answer, probably because a disk there hangs; the sources found before go on, and new ones are not seen",
+        "see which disk does not answer (df; dmesg | tail), and mount it again");
+
     /// <summary>The names of the directories below the group's that may be those of its members.</summary>
-    private IReadOnlyCollection<string> BackedUp(SourceConfiguration group, IReadOnlyCollection<string> before)
+    private async Task<IReadOnlyCollection<string>> BackedUpAsync(SourceConfiguration group, IReadOnlyCollection<string> before)
     {
+        var store = stores[group.Store];
+        var others = (await Task.WhenAll(sources.Where(source => source != group).GroupBy(source => source.Store, StringComparer.Ordinal).Select(DirectoriesInAsync))).SelectMany(directories => directories).ToHashSet(StringComparer.Ordinal);
         try
         {
-            return Ask<IReadOnlyCollection<string>>(group, async store =>
-            {
-                var others = sources.Where(source => source != group).Select(source => Identify(source.Store, source.DirectoryOf())).ToHashSet(StringComparer.Ordinal);
-                return (await store.ListDirectoriesAsync(group.DirectoryOf(), CancellationToken.None))
-                    .Where(name => name != "lost+found" && !others.Contains(Identify(group.Store, group.DirectoryOf(name)))).ToList();
-            }, silence: before);
+            return await looks.AskAsync<IReadOnlyCollection<string>>(store, async () =>
+                [.. (await store.ListDirectoriesAsync(group.DirectoryOf(), CancellationToken.None))
+                    .Where(name => name != "lost+found" && !others.Contains(Identify(group.Store, group.DirectoryOf(name))))]);
         }
         catch (BackupException)
         {
@@ -80,8 +101,20 @@ internal sealed partial class SourceDiscovery(
         }
     }
 
+    private async Task<IReadOnlyList<string>> DirectoriesInAsync(IGrouping<string, SourceConfiguration> ofStore)
+    {
+        try
+        {
+            return await looks.AskAsync<IReadOnlyList<string>>(stores[ofStore.Key], () => Task.FromResult<IReadOnlyList<string>>([.. ofStore.Select(source => Identify(source.Store, source.DirectoryOf()))]));
+        }
+        catch (BackupException)
+        {
+            return []; // nobody looks into a store that does not answer
+        }
+    }
+
     /// <summary>Whether the directory holds a backup that the agent committed for the source of that name.</summary>
-    private bool HasBackups(SourceConfiguration group, string name)
+    private async Task<bool> HasBackupsAsync(SourceConfiguration group, string name)
     {
         var bound = known.GetValueOrDefault(name);
         var isKnown = bound?.Configured == group;
@@ -89,17 +122,13 @@ internal sealed partial class SourceDiscovery(
         {
             var catalog = (isKnown ? bound! : Bind(group, new FoundSource(name, group.Settings.PlaceOf(name)))).Scheduled.Source.Catalog;
             // A backup whose manifest can't be read may be one of it: in doubt the source is missed aloud.
-            return Ask(group, async _ => (await catalog.ListAsync(CancellationToken.None)).Any(backup => backup.Source == name && !backup.IsHandMade), silence: true);
+            return (await catalog.ListAsync(CancellationToken.None)).Any(backup => backup.Source == name && !backup.IsHandMade);
         }
         catch (BackupException)
         {
             return true; // a directory of backups that can't be looked into: its source is missed aloud too
         }
     }
-
-    /// <summary>Asks the group's store, which may hang in the kernel: the scheduler, which finds the sources, must not hang with it.</summary>
-    private T Ask<T>(SourceConfiguration group, Func<IBackupStore, Task<T>> question, T silence) =>
-        looks.AskAsync(group.Store, () => question(stores[group.Store]), () => silence).GetAwaiter().GetResult();
 
     private string Identify(string store, string directory) => places[store].Identify(directory);
 
@@ -113,7 +142,7 @@ internal sealed partial class SourceDiscovery(
         var source = configured.Settings.Open(found.Place, scratch, timeProvider, loggers);
         var directory = configured.DirectoryOf(configured.Settings.IsGroup ? found.Name : null);
         var store = stores[configured.Store].SharedWhile(() => configured.Settings.IsReadableByGroup(found.Place)); // a backup is never open to more than what it holds
-        var catalog = new BackupCatalog(store, directory, found.Name, source.Kind, new ArtifactFormats(source.FormatOf), zone);
+        var catalog = new BackupCatalog(store, directory, found.Name, source.Kind, new ArtifactFormats(source.FormatOf), zone, looks);
         var protectedSource = new ProtectedSource(
             found.Name,
             source,
@@ -125,6 +154,7 @@ internal sealed partial class SourceDiscovery(
             configured.Retry.Attempts,
             configured.Retry.Delay)
         {
+            Looks = looks,
             Restore = configured.Restore,
             Probes = configured.Drill.Probes,
             Hooks = configured.Hooks,
@@ -148,18 +178,25 @@ internal sealed partial class SourceDiscovery(
     [LoggerMessage(EventId = 3003, EventName = "sources_unlisted", Level = LogLevel.Error, Message = "sources that match {Pattern} of {Group} may be missed: {Directory} can't be listed; those found before go on. Next: check its owner and mode, or narrow the pattern")]
     private partial void SourcesUnlisted(string pattern, string group, string directory);
 
+    [LoggerMessage(EventId = 3005, EventName = "sources_silent", Level = LogLevel.Error, Message = "{Reason}. Next: {Hint}")]
+    private partial void SourcesSilent(string reason, string hint);
+
+    /// <summary>What a configured source means now.</summary>
+    /// <param name="Failure">Why its pattern could not be looked at; null when it could.</param>
+    private sealed record Look(SourceConfiguration Configured, SourceFindings Members, BackupException? Failure);
+
     /// <summary>A source, what configured it, and where it was found.</summary>
     private sealed record Bound(SourceConfiguration Configured, FoundSource Source, ScheduledSource Scheduled);
 }
 
 /// <summary>The sources as they are now: a glob's matches come and go while the agent runs.</summary>
 /// <param name="discover">Lists them; given the current ones, so that what did not change stays the same object.</param>
-internal sealed class SourceRoster(Func<IReadOnlyList<ScheduledSource>, IReadOnlyList<ScheduledSource>> discover)
+internal sealed class SourceRoster(Func<IReadOnlyList<ScheduledSource>, Task<IReadOnlyList<ScheduledSource>>> discover)
 {
     private volatile IReadOnlyList<ScheduledSource> current = [];
 
     public IReadOnlyList<ScheduledSource> Current => current;
 
     /// <summary>Looks again.</summary>
-    public void Refresh() => current = discover(current);
+    public async Task RefreshAsync() => current = await discover(current);
 }

@@ -3,29 +3,32 @@ namespace NexusBackupAgent.Scheduling;
 /// <summary>
 /// Lines of work: what is in one line is done one after the other, lines side by side up to a bound.
 /// </summary>
-/// <param name="maximumParallel">How many pieces of work are done at once.</param>
+/// <param name="places">How many pieces of work are done at once of those that share them.</param>
 /// <param name="patience">How long a line and a place at work wait for one piece that hangs. It goes on by itself, and is not put in again before it has ended.</param>
-internal sealed class WorkLines(int maximumParallel, TimeSpan patience, TimeProvider timeProvider) : IDisposable
+internal sealed class WorkLines(int places, TimeSpan patience, TimeProvider timeProvider) : IDisposable
 {
     private readonly Lock gate = new();
-    private readonly SemaphoreSlim slots = new(maximumParallel);
+    private readonly Dictionary<string, SemaphoreSlim> slots = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Task> tails = new(StringComparer.Ordinal);
     private readonly HashSet<(string Line, string Name)> waiting = [];
     private readonly List<Task> pieces = [];
 
     /// <summary>Puts work at the end of a line.</summary>
     /// <param name="line">The line.</param>
+    /// <param name="sharing">With whom it shares its places: what hangs together keeps nobody else waiting.</param>
     /// <param name="name">What the work is; it is not put in twice.</param>
     /// <param name="action">The work; it handles its own failures.</param>
     /// <returns>False when work of that name is still waiting or being done.</returns>
-    public bool Enqueue(string line, string name, Func<Task> action)
+    public bool Enqueue(string line, string sharing, string name, Func<Task> action)
     {
         lock (gate)
         {
             if (!waiting.Add((line, name)))
                 return false;
             var before = tails.GetValueOrDefault(line, Task.CompletedTask);
-            tails[line] = Task.Run(() => DoAsync(before, line, name, action));
+            if (!slots.TryGetValue(sharing, out var shared))
+                slots.Add(sharing, shared = new SemaphoreSlim(places));
+            tails[line] = Task.Run(() => DoAsync(before, shared, line, name, action));
             return true;
         }
     }
@@ -47,12 +50,16 @@ internal sealed class WorkLines(int maximumParallel, TimeSpan patience, TimeProv
         }
     }
 
-    public void Dispose() => slots.Dispose();
+    public void Dispose()
+    {
+        foreach (var shared in slots.Values)
+            shared.Dispose();
+    }
 
-    private async Task DoAsync(Task before, string line, string name, Func<Task> action)
+    private async Task DoAsync(Task before, SemaphoreSlim shared, string line, string name, Func<Task> action)
     {
         await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await slots.WaitAsync();
+        await shared.WaitAsync();
         try
         {
             using var ended = new CancellationTokenSource();
@@ -64,7 +71,7 @@ internal sealed class WorkLines(int maximumParallel, TimeSpan patience, TimeProv
         }
         finally
         {
-            slots.Release();
+            shared.Release();
         }
     }
 

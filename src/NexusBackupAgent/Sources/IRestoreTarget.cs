@@ -24,8 +24,14 @@ internal interface IRestoreTarget
     /// <summary>How safety copies are called there, for people.</summary>
     string SafetyForm { get; }
 
+    /// <summary>How what a restore had not finished is called there, for people.</summary>
+    string UnfinishedForm { get; }
+
     /// <summary>Who has it open.</summary>
     IReadOnlyList<FileUser> Users();
+
+    /// <summary>What a restore left there that was killed, for people: <see cref="Lock"/> removes it. While another one is at work there, it is that one's.</summary>
+    IReadOnlyList<string> Leftovers { get; }
 
     /// <summary>What forbids to restore there, null when nothing does. What is there stays as it is; empty hidden files beside it may be made, renamed and removed to find out.</summary>
     /// <param name="forbidden">Places of the agent's own, existing or not.</param>

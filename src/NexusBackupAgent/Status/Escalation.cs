@@ -9,6 +9,9 @@ internal static class Escalation
     public const double DiskWarning = 0.8;
     public const double DiskCritical = 0.9;
 
+    /// <summary>The same words wherever it is told.</summary>
+    public static readonly Bilingual AnotherStore = new("its store is not the one that its backups were kept in", "格納先が、バックアップを保存してきたものではない");
+
     /// <summary>Drills are monthly by default: the longest month, and a week of grace.</summary>
     public static readonly TimeSpan DrillOverdueAfter = TimeSpan.FromDays(40);
 
@@ -39,6 +42,10 @@ internal static class Escalation
     public static EscalationReason? OfStore(bool isUp, double? usedRatio) =>
         isUp ? OfDisk(usedRatio) : new(EscalationLevel.L2, EscalationCause.StoreDown, new("its store cannot be used or cannot be written", "格納先が使用不可または書込み不可"));
 
+    /// <param name="isEmergency">Whether none of the good backups is seen there.</param>
+    private static EscalationReason OfAnotherStore(bool isEmergency) => new(
+        isEmergency ? EscalationLevel.L3 : EscalationLevel.L2, isEmergency ? EscalationCause.None : EscalationCause.StoreDown, AnotherStore);
+
     /// <returns>None when the agent works, when none is to run, or when none ever ran here: the commands work without one.</returns>
     public static IEnumerable<EscalationReason> OfAgent(AgentState agent)
     {
@@ -56,7 +63,10 @@ internal static class Escalation
 
     private static IEnumerable<EscalationReason> OfBackups(SourceState source)
     {
-        if (source.Store.Failure is not null || source.IsUnreadable)
+        var isAway = source is { IsUnreadable: false, Store.IsAnother: true };
+        if (isAway)
+            yield return OfAnotherStore(isEmergency: source.IsWithoutGood);
+        else if (source.Store.Failure is not null || source.IsUnreadable)
             yield return OfStore(isUp: false, usedRatio: null)!;
         if (source.IsUnreadable)
             yield break;
@@ -72,7 +82,7 @@ internal static class Escalation
             yield return new(EscalationLevel.L1, EscalationCause.FromFuture, new(
                 $"{future.File} was captured in the future, so a clock was or is wrong; nothing is pruned. Check the time (timedatectl); if it is right now, delete that backup by hand",
                 $"{future.File} の取得日時が未来（時計の異常）のため、自動削除を停止中。時刻を確認し（timedatectl）、現在正しければこのバックアップを手動で削除"));
-        if (OfAge(source) is { } ofAge)
+        if (!(isAway && source.IsWithoutGood) && OfAge(source) is { } ofAge) // the one reason is why of the other
             yield return ofAge;
         if (source.Overdue > 0)
             yield return new(EscalationLevel.L1, EscalationCause.RetentionOverdue, new($"{source.Overdue} {(source.Overdue == 1 ? "backup is" : "backups are")} past retention and not deleted", $"保持期間超過のバックアップ{source.Overdue}件が未削除"));
@@ -124,16 +134,20 @@ internal static class Escalation
 
     private static EscalationReason? OfAge(SourceState source)
     {
-        if (source.Age is { } age)
+        if (source.Age is not null)
         {
-            if (age >= source.Source.RpoCritical)
-                return new(EscalationLevel.L2, EscalationCause.Stale, OlderThan(source.Source.RpoCritical));
-            return age >= source.Source.RpoWarning ? new(EscalationLevel.L1, EscalationCause.Stale, OlderThan(source.Source.RpoWarning)) : null;
+            return source.Rpo switch
+            {
+                RpoStanding.Exceeded => new(EscalationLevel.L3, EscalationCause.Stale, Exceeded(source.Source.RpoEmergency)),
+                RpoStanding.Critical => new(EscalationLevel.L2, EscalationCause.Stale, OlderThan(source.Source.RpoCritical)),
+                RpoStanding.Warning => new(EscalationLevel.L1, EscalationCause.Stale, OlderThan(source.Source.RpoWarning)),
+                _ => null,
+            };
         }
 
         return source switch
         {
-            { SuccessfulRuns: > 0 } => new(EscalationLevel.L3, EscalationCause.None, new("there is no good backup any more", "正常バックアップが失われた")),
+            { IsWithoutGood: true } => new(EscalationLevel.L3, EscalationCause.None, new("there is no good backup any more", "正常バックアップが失われた")),
             { Activity: null } => new(EscalationLevel.L1, EscalationCause.Unknown, new("there is no good backup yet", "正常バックアップ未取得")), // whether it had its day is unknown
             { IsNew: false } => new(EscalationLevel.L3, EscalationCause.None, new("there is no good backup", "正常バックアップなし")),
             _ => null,
@@ -157,6 +171,8 @@ internal static class Escalation
         if (source.Now - source.RunStartedAt > RunStuckAfter)
             yield return new(EscalationLevel.L1, EscalationCause.RunStuck, new($"its run has not ended for {SpanText.Limit(RunStuckAfter).English}", $"バックアップ実行が{SpanText.Limit(RunStuckAfter).Japanese}以上終了していない"));
     }
+
+    private static Bilingual Exceeded(TimeSpan span) => OlderThan(span) is var older ? new($"the RPO is exceeded: {older.English}", $"RPO超過: {older.Japanese}") : default;
 
     private static Bilingual OlderThan(TimeSpan span) => SpanText.Limit(span) is var limit ? new($"the newest good backup is older than {limit.English}", $"最新の正常バックアップから{limit.Japanese}以上経過") : default;
 

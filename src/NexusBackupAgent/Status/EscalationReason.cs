@@ -26,6 +26,24 @@ internal static class EscalationLevels
         level != EscalationLevel.Ok ? level.ToString() : isNew ? "NEW" : "OK";
 }
 
+/// <summary>Where a source stands with its RPO (runbook §4); the words of <c>report --json</c>.</summary>
+internal enum RpoStanding
+{
+    /// <summary>No good backup yet, and still its first day for that.</summary>
+    New,
+
+    Within,
+
+    /// <summary>Past <c>rpo.warning</c>: L1.</summary>
+    Warning,
+
+    /// <summary>Past <c>rpo.critical</c>: L2.</summary>
+    Critical,
+
+    /// <summary>Past <c>rpo.emergency</c>, or there is no good backup: L3.</summary>
+    Exceeded,
+}
+
 /// <summary>What asks for a level; each but the last is the name of an alert without its <c>NexusBackup</c>.</summary>
 internal enum EscalationCause
 {

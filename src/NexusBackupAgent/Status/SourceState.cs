@@ -53,6 +53,9 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
     /// <summary>Whether nothing is left of what was made. A store whose disk is not mounted looks just so.</summary>
     public bool IsEmptied => !IsUnreadable && Backups.Count == 0 && SuccessfulRuns > 0;
 
+    /// <summary>Whether there is no good backup any more, as far as can be seen.</summary>
+    public bool IsWithoutGood => NewestGood is null && SuccessfulRuns > 0;
+
     /// <summary>The newest that was committed and not set aside.</summary>
     public Backup? Newest => Backups.FirstOrDefault(backup => backup.Manifest.IsCommitted && backup.State != BackupState.Quarantined);
 
@@ -147,6 +150,19 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
 
     /// <summary>Whether it has yet to make its first good backup and still has its first day (<c>rpo.warning</c>) for that.</summary>
     public bool IsNew => !IsUnreadable && NewestGood is null && SuccessfulRuns == 0 && Now - Activity?.AddedAt < Source.RpoWarning;
+
+    /// <summary>What the age of its newest good backup means; null when nobody can tell: the store can't be read, or no agent has noted yet when it was added.</summary>
+    public RpoStanding? Rpo => this switch
+    {
+        { IsUnreadable: true } => null,
+        { Age: { } age } when age >= Source.RpoEmergency => RpoStanding.Exceeded,
+        { Age: { } age } when age >= Source.RpoCritical => RpoStanding.Critical,
+        { Age: { } age } when age >= Source.RpoWarning => RpoStanding.Warning,
+        { Age: not null } => RpoStanding.Within,
+        { IsNew: true } => RpoStanding.New,
+        { Activity: null, SuccessfulRuns: 0 } => null,
+        _ => RpoStanding.Exceeded,
+    };
 
     /// <summary>As the scheduler of this process has planned it, which may be past; where there is none, after this instant. UTC; null: never.</summary>
     public DateTimeOffset? NextRunOf(Schedule schedule) => Plan is null

@@ -30,13 +30,8 @@ internal sealed class StateReader(
         var catalog = source.Source.Catalog;
         return mayTake
             ? SourceListing.ReadAsync(catalog, withOrphans, cancellationToken)
-            : listed.AskAsync(source.Name, () => SourceListing.ReadAsync(catalog, withOrphans, cancellationToken), () => new SourceListing(Backups: null, Silent(catalog.Store)));
+            : listed.AskAsync(source.Name, () => SourceListing.ReadAsync(catalog, withOrphans, cancellationToken), () => new SourceListing(Backups: null, catalog.Store.Silent()));
     }
-
-    private static BackupException Silent(IBackupStore store) => new(
-        FailureKind.StoreUnavailable,
-        $"store '{store.Name}' at '{store.Describe("")}' does not answer",
-        store.Inspection.CommandFor(StoreQuestion.IsTheDiskSound, "") is { } command ? $"see whether its disk or the network to it fails ({command})" : "see whether the way to it fails");
 
     /// <summary>One look by a command, beside an agent that may run or not.</summary>
     /// <exception cref="BackupException">The journal can't be read, or the state directory not be used.</exception>
@@ -113,7 +108,7 @@ internal sealed class StateReader(
     private Operation? SelfTest() => journal.LastOfEach(OperationKind.SelfTest).GetValueOrDefault("");
 
     private async Task<IReadOnlyDictionary<string, StoreStatus>> StoresAsync(CancellationToken cancellationToken) =>
-        (await Task.WhenAll(stores.Values.Select(store => stored.AskAsync(store.Name, () => StoreStatus.ReadAsync(store, marks, cancellationToken), () => new StoreStatus(store.Name, store.Describe(""), Space: null, Silent(store)))))).ToDictionary(store => store.Name, StringComparer.Ordinal);
+        (await Task.WhenAll(stores.Values.Select(store => stored.AskAsync(store.Name, () => StoreStatus.ReadAsync(store, marks, cancellationToken), () => new StoreStatus(store.Name, store.Describe(""), Space: null, store.Silent()))))).ToDictionary(store => store.Name, StringComparer.Ordinal);
 }
 
 /// <summary>What one look shows: the agent, and each source when it is asked for, all from one reading of the journal.</summary>

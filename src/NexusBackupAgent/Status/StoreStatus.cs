@@ -15,9 +15,13 @@ internal sealed record StoreStatus(string Name, string Path, StoreSpace? Space, 
     /// <summary>Nothing at all lies in it, as on a mount point without its disk; false when it can't be looked at.</summary>
     public bool IsBare { get; init; }
 
+    /// <summary>It works, and is not the one that its backups were kept in: a mount point without its disk, another disk, or an emptied store.</summary>
+    public bool IsAnother { get; init; }
+
     public static async Task<StoreStatus> ReadAsync(IBackupStore store, StoreMarks marks, CancellationToken cancellationToken)
     {
         var health = await store.GetHealthAsync(cancellationToken);
-        return new StoreStatus(store.Name, store.Describe(""), health.Space, health.Failure ?? await marks.WhyNotAsync(store, cancellationToken)) { IsBare = health.IsBare };
+        var another = health.Failure is null ? await marks.WhyNotAsync(store, cancellationToken) : null;
+        return new StoreStatus(store.Name, store.Describe(""), health.Space, health.Failure ?? another) { IsBare = health.IsBare, IsAnother = another is not null };
     }
 }

@@ -48,13 +48,6 @@ internal interface IStoreSettings
     /// <param name="directory">Inside the store, with forward slashes; empty for the store itself.</param>
     string Identify(string directory);
 
-    /// <summary>The same in two: the directory around it, and its own name. Null where there is none around it.</summary>
-    (string Around, string Name)? Locate(string directory)
-    {
-        var identity = Identify(directory);
-        return identity.LastIndexOf('/') is > 0 and var end ? (identity[..end], identity[(end + 1)..]) : null;
-    }
-
     IBackupStore Open();
 
     /// <summary>Whether others than the owner of the backups may read them.</summary>

@@ -1,3 +1,5 @@
+using NexusBackupAgent.Common;
+
 namespace NexusBackupAgent.Stores;
 
 /// <summary>What an operator asks of a store that is in trouble; a kind of store knows the command for the shell that answers.</summary>
@@ -52,6 +54,17 @@ internal sealed class NoStoreInspection : IStoreInspection
 
 internal static class StoreAdvice
 {
+    /// <summary>The failure of a store that hangs.</summary>
+    public static BackupException Silent(this IBackupStore store) => new(
+        FailureKind.StoreUnavailable,
+        $"store '{store.Name}' at '{store.Describe("")}' does not answer",
+        store.Inspection.CommandFor(StoreQuestion.IsTheDiskSound, "") is { } command ? $"see whether its disk or the network to it fails ({command})" : "see whether the way to it fails");
+
+    /// <summary>Asks something of a store, for as long as it answers at all.</summary>
+    /// <exception cref="BackupException">It does not.</exception>
+    public static Task<T> AskAsync<T>(this PatientLook looks, IBackupStore store, Func<Task<T>> question) =>
+        looks.AskAsync(store.Describe(""), question, () => store.GetHealthAsync(CancellationToken.None), () => throw store.Silent());
+
     /// <summary>What to look at when a store ruined what was written to it, as the beginning of a sentence.</summary>
     public static string CheckDisk(this IBackupStore store) =>
         store.Inspection.CommandFor(StoreQuestion.IsTheDiskSound, "") is { } command ? $"check the store's disk ({command})" : $"check store '{store.Name}'";

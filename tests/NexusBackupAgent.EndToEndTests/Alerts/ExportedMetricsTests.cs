@@ -31,9 +31,6 @@ public sealed partial class ExportedMetricsTests
         Assert.Empty(TypesIn(printed.Output).Except(TypesIn(Metrics.SampleScrape)));
     }
 
-    [Fact]
-    public void What_is_planned_is_not_exported_yet() => Assert.Empty(Metrics.Planned.Intersect(Metrics.Exported));
-
     private static IEnumerable<string> TypesIn(string scrape) => TypeLine().Matches(scrape).Select(line => line.Value).Order(StringComparer.Ordinal);
 
     [GeneratedRegex("^# TYPE .*$", RegexOptions.Multiline)]

@@ -23,7 +23,9 @@ public sealed partial class FormAgreesWithTheReportTests
         Failing with { Name = "a second below the threshold", Age = EscalationCondition.Warning - Second },
         Failing with { Name = "at the threshold", Age = EscalationCondition.Warning },
         Failing with { Name = "a second below the next hour", Age = EscalationCondition.Warning + 1 - Second },
-        Failing with { Name = "critical", Age = 27.5 },
+        Failing with { Name = "critical", Age = 10.5 },
+        Failing with { Name = "a second below the emergency", Age = EscalationCondition.Critical + 2 - Second },
+        Failing with { Name = "emergency", Age = EscalationCondition.Critical + 2 },
         Failing with { Name = "nothing good", Age = null, Good = 0 },
         Failing with { Name = "nothing good yet on its first day", Age = null, Good = 0, Added = 2 },
         Failing with { Name = "nothing ever seen in a store that is gone", Age = null, Good = 0, IsStoreUp = false },
@@ -84,16 +86,23 @@ public sealed partial class FormAgreesWithTheReportTests
     private static string Line(string report, string name) =>
         report.Split('\n').Single(line => line.StartsWith($"■ {name}: ", StringComparison.Ordinal))[(name.Length + 4)..];
 
-    private static string LastGood(string line) =>
-        line.StartsWith("unknown", StringComparison.Ordinal) ? "unknown" : line == "none" ? "none (itsm)" : $"{line} JST (itsm)";
+    private static string LastGood(string line) => line switch
+    {
+        _ when line.StartsWith("unknown", StringComparison.Ordinal) => "unknown",
+        "none" => "none (itsm)",
+        "none yet (NEW)" => "new (itsm)",
+        _ => $"{line} JST (itsm)",
+    };
 
     private static string Rpo(string line) => line switch
     {
-        "within" or "unknown" => line,
+        "unknown" => line,
+        "within" => "within (itsm)",
+        "NEW (no good backup yet)" => "new (itsm)",
         "exceeded (no good backup)" => "exceeded (itsm)",
-        _ => $"exceeded {int.Parse(Hours().Match(line).Groups[1].Value, CultureInfo.InvariantCulture)}h (itsm)",
+        _ => Hours().Match(line) is var hours ? $"{hours.Groups["what"].Value} {int.Parse(hours.Groups["hours"].Value, CultureInfo.InvariantCulture)}h (itsm)" : "",
     };
 
-    [GeneratedRegex(@"^exceeded \((\d+) hours\)$")]
+    [GeneratedRegex(@"^(?:past the )?(?<what>warning|critical|exceeded)(?: threshold)? \((?<hours>\d+) hours\)$")]
     private static partial Regex Hours();
 }

@@ -14,11 +14,8 @@ internal static partial class Metrics
     public static IReadOnlySet<string> Exported { get; } =
         TypeLine().Matches(SampleScrape).Select(match => match.Groups[1].Value).ToHashSet();
 
-    /// <summary>What a later version exports and the rules are ready for.</summary>
-    public static IReadOnlySet<string> Planned { get; } = new HashSet<string> { "nexus_backup_store_last_copy_timestamp_seconds" };
-
-    /// <summary>What Prometheus adds by itself.</summary>
-    public static IReadOnlySet<string> FromPrometheus { get; } = new HashSet<string> { "up", "ALERTS" };
+    /// <summary>What Prometheus adds by itself, and what node_exporter says of itself and its textfiles.</summary>
+    public static IReadOnlySet<string> FromPrometheus { get; } = new HashSet<string> { "up", "ALERTS", "node_exporter_build_info", "node_textfile_mtime_seconds" };
 
     /// <summary>Every series selector in an expression, <c>name{matchers}</c> without range.</summary>
     public static IEnumerable<string> SelectorsIn(string expression) =>
@@ -40,6 +37,6 @@ internal static partial class Metrics
     private static partial Regex TypeLine();
 
     // A brace inside a quoted matcher does not end the selector.
-    [GeneratedRegex(@"\b(nexus_backup[_:][\w:]*|up|ALERTS)\b(\{(?:[^}""]|""[^""]*"")*\})?")]
+    [GeneratedRegex(@"\b(nexus_backup[_:][\w:]*|node_exporter_build_info|node_textfile_mtime_seconds|up|ALERTS)\b(\{(?:[^}""]|""[^""]*"")*\})?")]
     private static partial Regex Selector();
 }

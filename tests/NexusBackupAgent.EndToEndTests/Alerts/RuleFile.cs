@@ -32,22 +32,36 @@ internal static class RuleFile
     public static string Path => Repository.File("alerts", "nexus-backup.rules.yml");
 
     /// <summary>The promtool unit tests, all files.</summary>
-    public static IReadOnlyList<string> TestFiles => System.IO.Directory.GetFiles(Directory, "*.test.yml");
+    public static IReadOnlyList<string> TestFiles => System.IO.Directory.GetFiles(Repository.File("tests", "alerts"), "*.test.yml");
 
-    /// <summary>Records and alerts in the file's order.</summary>
-    public static IReadOnlyList<Rule> Rules { get; } = Read();
+    /// <summary>The groups in which a test of the rules evaluates them: what alerts are made of first.</summary>
+    public const string EvaluationOrder = "[nexus-backup.memory, nexus-backup.state, nexus-backup.runbook, nexus-backup.agent, nexus-backup.watchdog]";
+
+    /// <summary>Records and alerts in the file's order, what alerts are made of before them.</summary>
+    public static IReadOnlyList<Rule> Rules { get; } = [.. Read().OrderBy(rule => rule.Alert is not null)];
 
     /// <summary>The rules that alert; one name appears once for each of its levels.</summary>
     public static IEnumerable<Rule> Alerts => Rules.Where(rule => rule.Alert is not null);
 
     /// <summary>The file with the annotations left out, as JSON.</summary>
-    public static string WithoutAnnotations()
+    public static string WithoutAnnotations() => Json(withAnnotations: false);
+
+    /// <summary>What several alerts share (<c>&lt;&lt;: *name</c>) stands in each.</summary>
+    private static string Json(bool withAnnotations)
     {
-        var file = new DeserializerBuilder().Build().Deserialize<Dictionary<string, List<Dictionary<string, object>>>>(System.IO.File.ReadAllText(Path));
-        foreach (var rule in file["groups"].SelectMany(group => (List<object>)group["rules"]).Cast<Dictionary<object, object>>())
-            rule.Remove("annotations");
+        var file = Merged(new DeserializerBuilder().Build().Deserialize<object>(System.IO.File.ReadAllText(Path)), withAnnotations ? null : "annotations");
         return new SerializerBuilder().JsonCompatible().Build().Serialize(file);
     }
+
+    /// <summary>YamlDotNet's own merging takes aliases only, and none that stands in what is merged.</summary>
+    private static object Merged(object node, string? without) => node switch
+    {
+        Dictionary<object, object> map => map.Where(entry => (string)entry.Key != without)
+            .SelectMany(entry => (string)entry.Key == "<<" ? (Dictionary<object, object>)Merged(entry.Value, without) : new Dictionary<object, object> { [entry.Key] = Merged(entry.Value, without) })
+            .ToDictionary(entry => entry.Key, entry => entry.Value),
+        List<object> list => list.ConvertAll(one => Merged(one, without)),
+        _ => node,
+    };
 
     private static List<Rule> Read()
     {
@@ -55,7 +69,7 @@ internal static class RuleFile
             .WithNamingConvention(UnderscoredNamingConvention.Instance)
             .IgnoreUnmatchedProperties()
             .Build();
-        return yaml.Deserialize<File>(System.IO.File.ReadAllText(Path)).Groups.SelectMany(group => group.Rules).ToList();
+        return yaml.Deserialize<File>(Json(withAnnotations: true)).Groups.SelectMany(group => group.Rules).ToList();
     }
 
     private sealed class File

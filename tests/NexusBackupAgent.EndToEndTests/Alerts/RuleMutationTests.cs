@@ -23,7 +23,7 @@ public sealed partial class RuleMutationTests(ITestOutputHelper output)
         var count = Count().Match(result.Output);
         output.WriteLine(count.Value);
         Assert.Equal(count.Groups[1].Value, count.Groups[2].Value);
-        Assert.True(!TestScope.IsWhole || int.Parse(count.Groups[1].Value, null) > 10 * RuleFile.Rules.Count, result.Text);
+        Assert.True(!TestScope.IsWhole || int.Parse(count.Groups[1].Value, null) > 8 * RuleFile.Rules.Count, result.Text);
     }
 
     /// <summary>The script itself: without the tests that see an alert, its mutants survive and are named.</summary>
@@ -33,7 +33,6 @@ public sealed partial class RuleMutationTests(ITestOutputHelper output)
         Require.Tool("promtool", "prometheus");
         Require.Tool("python3");
         using var copy = new TempFolder();
-        File.Copy(RuleFile.Path, copy[Path.GetFileName(RuleFile.Path)]);
 
         var result = await Tool.RunAsync(Mutate, ["--only", "NexusBackupStoreDown", copy.Path]);
 

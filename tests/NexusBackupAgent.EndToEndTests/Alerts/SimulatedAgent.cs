@@ -33,6 +33,7 @@ internal sealed class SimulatedAgent(string instance, DateTimeOffset from, int m
         yield return ("nexus_backup_time_seconds", "", at => (at - from).TotalSeconds + 20); // no two clocks agree
         yield return ("nexus_backup_scheduler_heartbeat_timestamp_seconds", "", at => (at - from).TotalSeconds + 5);
         yield return ("nexus_backup_start_timestamp_seconds", "", at => Restarts.Append(0).Where(step => step <= (at - from).TotalMinutes / Step).Max() * Step * 60);
+        yield return ("nexus_backup_build_info", ",version=\"1\",revision=\"a\"", _ => 1);
         yield return ("nexus_backup_self_test_success", "", _ => 1);
         yield return ("nexus_backup_last_self_test_timestamp_seconds", "", at => Math.Floor((at - from).TotalDays) * 86400);
         yield return ("nexus_backup_store_up", ",store=\"local\"", _ => 1);

@@ -11,8 +11,6 @@ namespace NexusBackupAgent.EndToEndTests.Alerts;
 /// <param name="lastRun">After it no run starts; null: all start.</param>
 internal sealed class SimulatedSource(string name, SourceConfiguration configured, TimeZoneInfo zone, DateTimeOffset from, TimeSpan run, DateTimeOffset? lastRun)
 {
-    private static readonly TimeSpan CopyTakes = TimeSpan.FromHours(3);
-
     private readonly IReadOnlyList<(DateTimeOffset Start, DateTimeOffset End)> runs = [.. RunsOf(configured, zone, from, run, lastRun)];
 
     /// <summary>Somebody needed an older state, and restored it.</summary>
@@ -37,7 +35,6 @@ internal sealed class SimulatedSource(string name, SourceConfiguration configure
         yield return Of("overdue_backups", at => Running(at) is not null && at > from.AddDays(7) ? 1 : 0); // removed when the run ends
         yield return Of("missing_backups", _ => 0, ",schedule=\"daily\"");
         yield return Of("future_backups", _ => 0);
-        yield return Of("store_last_copy_timestamp_seconds", at => Seconds(Last(at - CopyTakes)?.Start), ",store=\"offsite\"");
         yield return Of("last_drill_timestamp_seconds", at => Seconds(LastDrill(at)));
         yield return Of("last_drill_success", at => LastDrill(at) is null ? null : 1);
         yield return Of("last_restore_timestamp_seconds", at => at < restored ? 0 : Seconds(restored));

@@ -59,6 +59,7 @@ public sealed partial class ThresholdTests
         AssertRule("NexusBackupFailed/L2", $">= {FailuresInARow.L2}");
         AssertRule("NexusBackupStale/L1", "rpo_seconds:last_known{threshold=\"warning\"}");
         AssertRule("NexusBackupStale/L2", "rpo_seconds:last_known{threshold=\"critical\"}");
+        AssertRule("NexusBackupStale/L3", "rpo_seconds:last_known{threshold=\"emergency\"}");
         Assert.DoesNotContain(RuleFile.Alerts, rule => rule.Alert == "NexusBackupStale" && Hour().IsMatch(rule.Expr));
     }
 

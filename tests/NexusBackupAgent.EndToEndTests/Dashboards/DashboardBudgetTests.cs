@@ -54,8 +54,8 @@ public sealed class DashboardBudgetTests
 
     /// <summary>A tile that shows something else than the level has it in its legend, by which its colour is chosen.</summary>
     [Theory]
-    [InlineData("nexus-backup-overview.json", "Newest good backup 0123", "Failing 012", "Corrupt, past 7 days 013")]
-    [InlineData("nexus-backup-source.json", "Newest good backup 0123", "Corrupt, past 7 days 013")]
+    [InlineData("nexus-backup-overview.json", "Newest good backup 0123", "Failing 12", "Corrupt, past 7 days 13")]
+    [InlineData("nexus-backup-source.json", "Newest good backup 0123", "Corrupt, past 7 days 13")]
     public void A_tile_has_the_colour_of_its_level(string name, params string[] tiles)
     {
         var levelled = new Dashboard(name).Targets.Where(query => query.Target.TryGetProperty("legendFormat", out var legend) && legend.GetString() == "{{level}}").Select(query => query.Panel).ToList();
@@ -83,7 +83,7 @@ public sealed class DashboardBudgetTests
     {
         var columns = new Dashboard("nexus-backup-overview.json").OpenPanels.Single(panel => Dashboard.TitleOf(panel) == "Each source");
 
-        Assert.Equal("max by (job, instance, source) (nexus_backup:corrupt_backups:7d", Query("Corrupt")[..64]);
+        Assert.StartsWith("max by (job, instance, source) (nexus_backup:corrupt_backups:7d{", Query("Corrupt"), StringComparison.Ordinal);
         Assert.Contains("state=\"quarantined\"", Query("Set aside"), StringComparison.Ordinal);
         Assert.DoesNotContain(Column("Set aside").GetProperty("properties").EnumerateArray(), property => property.GetProperty("id").GetString() == "thresholds");
 

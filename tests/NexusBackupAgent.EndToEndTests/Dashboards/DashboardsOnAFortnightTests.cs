@@ -14,7 +14,7 @@ public sealed class DashboardsOnAFortnightTests(DashboardHistory history) : ICla
         "nexus-backup-source.json?var-instance=app2:9440&var-source=tickets",
         "ja/nexus-backup-overview.json?suffix=-ja",
         "ja/nexus-backup-source.json?var-instance=app1:9440&var-source=audit-log&suffix=-ja&theme=dark",
-        "nexus-backup-source.json?var-instance=app1:9440&var-source=itsm&suffix=-phone&width=390",
+        "nexus-backup-source.json?var-instance=app1:9440&var-source=audit-log&suffix=-phone&width=390",
     ];
 
     [SkippableFact]

@@ -81,7 +81,7 @@ public sealed partial class JapaneseEditionTests
             Leaves(member.Value, $"{place}/{member.Name}{(member.Name == "value" && element.TryGetProperty("id", out var id) ? $":{id}" : "")}")),
         JsonValueKind.Array => element.EnumerateArray().SelectMany((item, number) => Leaves(item, $"{place}/{number}")),
         JsonValueKind.String => [(place, element.GetString()!)],
-        _ => [(place, element.GetRawText())],
+        _ => [($"{place}=", element.GetRawText())], // no text, whatever its name
     };
 
     [GeneratedRegex(@"\{\{.*?\}\}|\$\{.*?\}")]

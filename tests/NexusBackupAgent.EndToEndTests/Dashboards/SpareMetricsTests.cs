@@ -11,6 +11,7 @@ public sealed class SpareMetricsTests
     /// <summary>Metrics that are exported for other purposes, each with its reason.</summary>
     private static readonly Dictionary<string, string> Spare = new()
     {
+        ["nexus_backup_last_success_age_seconds"] = "for people and scripts; the rules count the age of an agent that does not answer too",
         ["nexus_backup_restores_total"] = "for a report of months; the panels and the alert ask for the last restore",
         ["process_cpu_seconds_total"] = ForDashboardsOfProcesses,
         ["process_open_fds"] = ForDashboardsOfProcesses,

@@ -86,7 +86,7 @@ public sealed class PrometheusReadmeTests : IDisposable
         var result = await Tool.RunAsync(
             "bwrap",
             ["--dev-bind", "/", "/", "--bind", Etc, "/etc/prometheus", "--setenv", "USER", "operator",
-             "--setenv", "PATH", $"{Programs}:{Environment.GetEnvironmentVariable("PATH")}", "bash", "-euc", script],
+             "--setenv", "PATH", $"{Programs}:{AgentProgram.Directory}:{Environment.GetEnvironmentVariable("PATH")}", "bash", "-euc", script],
             Repository.Root);
         Assert.True(result.ExitCode == 0, result.Text);
         return result;

@@ -2,30 +2,21 @@ using System.Text.RegularExpressions;
 
 namespace NexusBackupAgent.EndToEndTests.Paging;
 
-/// <summary>The time of day in a test.</summary>
-public enum Daytime
-{
-    Day,
-    Night,
-}
-
 /// <summary>
-/// The shipped Alertmanager example, made to talk to this machine and in a hurry: groups wait a second, the heartbeat
-/// comes each second, and it is day (or night) all the time. Routes, inhibition, receivers and templates stay as they are, but each receiver
+/// The shipped Alertmanager example, made to talk to this machine and in a hurry: groups wait a second, and the heartbeat
+/// comes each second. Routes, inhibition, receivers and templates stay as they are, but each receiver
 /// that has no webhook gets one as well, so that a test sees what it was sent.
 /// </summary>
 internal static partial class FastAlertmanager
 {
     /// <param name="inbox">What takes webhooks and chat messages.</param>
     /// <param name="mail">host:port of what takes mail.</param>
-    /// <param name="daytime">Whether the nights never come or never end.</param>
-    public static string Configuration(Uri inbox, string mail, Daytime daytime = Daytime.Day)
+    public static string Configuration(Uri inbox, string mail)
     {
         var text = File.ReadAllText(ShippedFiles.Alertmanager)
             .Replace("- templates/nexus-backup.tmpl", $"- {ShippedFiles.Templates}", StringComparison.Ordinal);
         text = Wait().Replace(text, "$1: 1s");
         text = Heartbeat().Replace(text, "repeat_interval: 1s");
-        text = daytime == Daytime.Day ? Zone().Replace(text, "$0\n    years: ['1970']") : text.Replace("start_time: '20:00'", "start_time: '00:00'", StringComparison.Ordinal);
         text = MailServer().Replace(text, $"smtp_smarthost: {mail}\n  smtp_require_tls: false");
         var receivers = text.IndexOf("\nreceivers:\n", StringComparison.Ordinal);
         return text[..receivers] + Receiver().Replace(text[receivers..], receiver => Local(receiver, inbox));
@@ -43,9 +34,6 @@ internal static partial class FastAlertmanager
 
     [GeneratedRegex(@"\brepeat_interval: 50s\b")]
     private static partial Regex Heartbeat();
-
-    [GeneratedRegex(@"\blocation: .*")]
-    private static partial Regex Zone();
 
     [GeneratedRegex(@"\bsmtp_smarthost: .*")]
     private static partial Regex MailServer();

@@ -5,7 +5,7 @@ using NexusBackupAgent.EndToEndTests.Alerts;
 namespace NexusBackupAgent.EndToEndTests.Paging;
 
 /// <summary>
-/// The shipped rules in a hurry: minutes become seconds, an hour ten seconds, a day twenty. Names, comparisons, labels and
+/// The shipped rules in a hurry: minutes become seconds, an hour ten seconds, a day a minute. Names, comparisons, labels and
 /// texts, and the thresholds of age, disk and failures, stay as they are.
 /// </summary>
 internal static partial class FastRules
@@ -17,20 +17,24 @@ internal static partial class FastRules
 
     public static string Hurry(string rules)
     {
-        var fast = Duration().Replace(rules, match => $"{match.Groups["before"].Value}{Seconds(match)}s{match.Groups["after"].Value}");
-        return Heartbeat().Replace(fast, match => match.Groups["before"].Value + StuckAfter.ToString(CultureInfo.InvariantCulture));
+        var sooner = Heartbeat().Replace(rules, match => match.Groups["before"].Value + StuckAfter.ToString(CultureInfo.InvariantCulture));
+        sooner = Silence().Replace(sooner, match => match.Groups["before"].Value + "10");
+        return Duration().Replace(sooner, match => $"{match.Groups["before"].Value}{Seconds(match)}s");
     }
 
     private static int Seconds(Match duration) => int.Parse(duration.Groups["count"].Value, CultureInfo.InvariantCulture) * duration.Groups["unit"].Value switch
     {
         "m" => 1,
         "h" => 10,
-        _ => 20,
+        _ => 60,
     };
 
-    [GeneratedRegex(@"(?<before>\b(?:for|keep_firing_for): |\[)(?<count>\d+)(?<unit>[mhd])(?<after>\]|$)", RegexOptions.Multiline)]
+    [GeneratedRegex(@"(?<before>\b(?:interval|keep_firing_for): |\[|\boffset )(?<count>\d+)(?<unit>[mhd])(?<after>\b)")]
     private static partial Regex Duration();
 
-    [GeneratedRegex(@"(?<before>scheduler_(?:heartbeat_timestamp|idle)_seconds:last_known > )600\b")]
+    [GeneratedRegex(@"(?<before>scheduler_idle_seconds\[5m\]\) > )600\b")]
     private static partial Regex Heartbeat();
+
+    [GeneratedRegex(@"(?<before>agent_silence_seconds > )600\b")]
+    private static partial Regex Silence();
 }

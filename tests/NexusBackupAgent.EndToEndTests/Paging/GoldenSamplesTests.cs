@@ -19,7 +19,7 @@ public sealed partial class GoldenSamplesTests
             var (labels, annotations) = (Golden.Texts(alert!["labels"]), Golden.Texts(alert["annotations"]));
             var rule = RuleFile.Alerts.Single(rule => rule.Alert == labels["alertname"] && rule.Level == labels["level"]);
             Assert.All(rule.Labels, label => Assert.Equal(label.Value, labels[label.Key]));
-            var expected = rule.Annotations.Keys.Except(sample == Golden.Older ? OfTheForm : []).ToList();
+            var expected = rule.Annotations.Keys.Except(sample == Golden.Older ? [.. OfTheForm, "next"] : []).ToList();
             Assert.Equal(expected.Order(StringComparer.Ordinal), annotations.Keys.Order(StringComparer.Ordinal));
             Assert.All(expected.Except(OfTheForm), name => Assert.Matches(PatternOf(rule.Annotations[name], labels), annotations[name]));
         }
@@ -31,8 +31,8 @@ public sealed partial class GoldenSamplesTests
     {
         foreach (var annotations in Golden.Read(sample)["alerts"]!.AsArray().Select(alert => Golden.Texts(alert!["annotations"])).Where(_ => sample != Golden.Older))
         {
-            Assert.Matches(@"^(unknown|(none|\d{4}-\d\d-\d\d \d\d:\d\d JST) \(.+\))$", annotations["last_good"]);
-            Assert.Matches(@"^(unknown|within|exceeded( \d+h)? \(.+\))$", annotations["rpo"]);
+            Assert.Matches(@"^(unknown|(none|new|\d{4}-\d\d-\d\d \d\d:\d\d JST) \(.+\))$", annotations["last_good"]);
+            Assert.Matches(@"^(unknown|(new|within|warning \d+h|critical \d+h|exceeded( \d+h)?) \(.+\))$", annotations["rpo"]);
             Assert.Matches(@"^(unknown|\d+% \(.+\))$", annotations["disk_used"]);
         }
     }

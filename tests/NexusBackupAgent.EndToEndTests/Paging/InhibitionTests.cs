@@ -35,18 +35,18 @@ public sealed class InhibitionTests(MutingAlertmanager alertmanager) : IClassFix
     [InlineData("Failed L2 source=a", "Failed L1 source=a")]
     [InlineData("Stale L2 source=a", "Stale L1 source=a")]
     [InlineData("StorageFull L2 store=a", "StorageFull L1 store=a")]
+    [InlineData("Stale L3 source=a", "Stale L2 source=a")]
+    [InlineData("Stale L3 source=a", "Stale L1 source=a")]
+    [InlineData("Stale L3 source=a", "Failed L2 source=a")]
+    [InlineData("StoreDown L2 store=a", "StorageFull L1 store=a")]
+    [InlineData("AgentDown L2", "DrillOverdue L1 source=a")]
     [InlineData("AllCorrupt L3 source=a", "Corrupt L1 source=a")]
     [InlineData("AllCorrupt L3 source=a", "Failed L2 source=a")]
     [InlineData("None L3 source=a", "Missing L1 source=a schedule=daily")]
     [InlineData("AgentDown L2", "SchedulerStuck L2")]
     [InlineData("AgentDown L2", "ScheduleOverdue L1 source=a schedule=daily")]
     [InlineData("AgentDown L2", "ClockSkew L1")]
-    [InlineData("AgentDown L2", "AgentRestarting L1")]
-    [InlineData("AgentAbsent L1", "AgentRestarting L1")]
-    [InlineData("AgentAbsent L1", "ScheduleOverdue L1 source=a schedule=daily")]
-    [InlineData("AgentAbsent L1", "DrillOverdue L1 source=a")]
     [InlineData("SchedulerStuck L2", "ScheduleOverdue L1 source=a schedule=daily")]
-    [InlineData("StoreDown L2 store=a", "CopyLate L1 source=b store=a")]
     public async Task What_is_worse_or_the_cause_mutes_the_rest_of_the_same_thing(string cause, string effect) =>
         Assert.True(await IsMutedAsync(cause, effect, sameHost: true));
 
@@ -66,16 +66,11 @@ public sealed class InhibitionTests(MutingAlertmanager alertmanager) : IClassFix
     [InlineData("AgentDown L2", "Stale L2 source=a")]
     [InlineData("AgentDown L2", "AllCorrupt L3 source=a")]
     [InlineData("AgentDown L2", "SelfTestFailed L1")]
-    [InlineData("AgentAbsent L1", "StorageFull L1 store=a")]
-    [InlineData("AgentAbsent L1", "Stale L1 source=a")]
-    [InlineData("AgentAbsent L1", "Stale L2 source=a")]
-    [InlineData("AgentAbsent L1", "Failed L1 source=a")]
-    [InlineData("AgentAbsent L1", "AgentDown L2")]
-    [InlineData("AgentRestarting L1", "Failed L1 source=a")]
-    [InlineData("AgentRestarting L1", "AgentDown L2")]
     [InlineData("SchedulerStuck L2", "StorageFull L1 store=a")]
     [InlineData("StoreDown L2 store=a", "StorageFull L1 store=b")]
     [InlineData("Stale L1 source=a", "Stale L2 source=a")]
+    [InlineData("Stale L3 source=a", "Stale L2 source=b")]
+    [InlineData("Stale L3 source=a", "RestoreFailed L2 source=a")]
     [InlineData("Watchdog none", "Stale L1 source=a")]
     public async Task Nothing_mutes_what_is_no_part_of_it(string cause, string other) =>
         Assert.False(await IsMutedAsync(cause, other, sameHost: true));
@@ -85,9 +80,7 @@ public sealed class InhibitionTests(MutingAlertmanager alertmanager) : IClassFix
     [InlineData("StorageFull L2 store=a", "StorageFull L1 store=a")]
     [InlineData("AllCorrupt L3 source=a", "Corrupt L1 source=a")]
     [InlineData("AgentDown L2", "SchedulerStuck L2")]
-    [InlineData("AgentAbsent L1", "ScheduleOverdue L1 source=a schedule=daily")]
     [InlineData("SchedulerStuck L2", "ScheduleOverdue L1 source=a schedule=daily")]
-    [InlineData("StoreDown L2 store=a", "CopyLate L1 source=b store=a")]
     public async Task Nothing_mutes_anything_of_another_host(string cause, string other) =>
         Assert.False(await IsMutedAsync(cause, other, sameHost: false));
 
@@ -110,7 +103,7 @@ public sealed class InhibitionTests(MutingAlertmanager alertmanager) : IClassFix
     {
         Require.Tool("prometheus-alertmanager");
         var host = Guid.NewGuid().ToString("N");
-        var (cause, other) = (Labels("AgentAbsent L2", ""), Labels("ScheduleOverdue L1 source=a schedule=daily", host));
+        var (cause, other) = (Labels("NothingProtected L2", ""), Labels("ScheduleOverdue L1 source=a schedule=daily", host));
         await alertmanager.Server.FireAsync(cause, other);
         await alertmanager.Server.FireAsync(Labels(ControlCause, host), Labels(Control, host));
 

@@ -80,17 +80,22 @@ public sealed class PagingDesk : IAsyncLifetime
         try
         {
             var agent = await start();
-            lock (targets)
-            {
-                targets.Add(instance, agent.Address.Authority);
-                WriteTargets();
-            }
-
+            Scrape(instance, agent.Address.Authority);
             return agent;
         }
         finally
         {
             starting.Release();
+        }
+    }
+
+    /// <summary>Has Prometheus scrape this address under that label.</summary>
+    internal void Scrape(string instance, string address)
+    {
+        lock (targets)
+        {
+            targets[instance] = address;
+            WriteTargets();
         }
     }
 

@@ -34,7 +34,7 @@ public sealed class PagingTests(PagingDesk desk) : IClassFixture<PagingDesk>
     public Task A_host_that_comes_up_without_its_store_calls_the_administrator_and_not_management() => desk.EndOfAsync<StoreAway>();
 
     [SkippableFact]
-    public Task A_newest_backup_of_25_hours_is_told_to_the_chat() => desk.EndOfAsync<OlderThanADay>();
+    public Task A_newest_backup_of_26_hours_is_told_to_the_chat() => desk.EndOfAsync<OlderThanADay>();
 
     [SkippableFact]
     public Task A_newest_backup_of_49_hours_calls_the_administrator_and_nobody_else() => desk.EndOfAsync<OlderThanTwoDays>();

@@ -75,8 +75,9 @@ public sealed class TemplatesTests
         "Corrupt" or "AllCorrupt" => IncidentKind.Corrupt,
         "StorageFull" => IncidentKind.Disk,
         "RetentionOverdue" => IncidentKind.Retention,
-        "DrillFailed" or "RestoreFailed" => IncidentKind.Restore,
-        "AgentDown" or "AgentAbsent" or "AgentRestarting" or "SchedulerStuck" or "NothingProtected" => IncidentKind.Agent,
+        "RestoreFailed" => IncidentKind.Restore,
+        "DrillFailed" => IncidentKind.Drill,
+        "AgentDown" or "SchedulerStuck" or "NothingProtected" => IncidentKind.Agent,
         _ => IncidentKind.Other,
     };
 

@@ -11,12 +11,14 @@ internal sealed class PrometheusServer : IAsyncDisposable
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(3);
 
-    private readonly ServerProcess process;
+    private readonly Func<ServerProcess> start;
     private readonly HttpClient http;
+    private ServerProcess process;
 
-    private PrometheusServer(ServerProcess process, Uri address)
+    private PrometheusServer(Func<ServerProcess> start, Uri address)
     {
-        this.process = process;
+        this.start = start;
+        process = start();
         http = new HttpClient { BaseAddress = address };
     }
 
@@ -42,8 +44,8 @@ internal sealed class PrometheusServer : IAsyncDisposable
     /// <param name="configuration">As YAML.</param>
     /// <param name="readyWhen">An expression that returns data once it is ready.</param>
     /// <exception cref="InvalidOperationException">It ended, or was not ready in time; the message holds its log.</exception>
-    public static Task<PrometheusServer> StartConfiguredAsync(string configuration, string readyWhen) =>
-        StartAsync(Directory.CreateTempSubdirectory("nexus-backup-prometheus-").FullName, configuration, readyWhen);
+    public static Task<PrometheusServer> StartConfiguredAsync(string configuration, string readyWhen, params string[] options) =>
+        StartAsync(Directory.CreateTempSubdirectory("nexus-backup-prometheus-").FullName, configuration, readyWhen, options);
 
     /// <summary>Serves a database that was filled before; it scrapes nothing. Samples may be 15 minutes apart.</summary>
     /// <param name="home">Its directory, with the database in <c>data</c>; deleted at the end.</param>
@@ -56,9 +58,9 @@ internal sealed class PrometheusServer : IAsyncDisposable
         var file = Path.Combine(home, "prometheus.yml");
         await File.WriteAllTextAsync(file, configuration);
         var address = $"127.0.0.1:{ServerProcess.FreePort()}";
-        var started = ServerProcess.Start(
-            "prometheus", home, [$"--config.file={file}", $"--storage.tsdb.path={Path.Combine(home, "data")}", $"--web.listen-address={address}", .. options]);
-        var server = new PrometheusServer(started, new Uri($"http://{address}/"));
+        var server = new PrometheusServer(
+            () => ServerProcess.Start("prometheus", home, [$"--config.file={file}", $"--storage.tsdb.path={Path.Combine(home, "data")}", $"--web.listen-address={address}", .. options]),
+            new Uri($"http://{address}/"));
         try
         {
             await server.WaitForAsync(readyWhen);
@@ -69,6 +71,15 @@ internal sealed class PrometheusServer : IAsyncDisposable
             await server.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>Kills it, and starts it again on its database after a while.</summary>
+    public async Task RestartAsync(TimeSpan pause)
+    {
+        await process.KillAsync();
+        await Task.Delay(pause, TimeProvider.System);
+        process = start();
+        await WaitForAsync("vector(1)");
     }
 
     /// <summary>Evaluates an instant query, now unless told otherwise.</summary>

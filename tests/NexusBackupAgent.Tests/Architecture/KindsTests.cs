@@ -16,6 +16,7 @@ public partial class KindsTests
     /// <summary>Places that may, and why. A place that ends with <c>/</c> is a folder.</summary>
     private static readonly (string Place, string Rule, string Why)[] Exceptions =
     [
+        ("Access/Certificates.cs", Disk, "certificate and key are files of the host"),
         ("Agent.cs", Kind, "the self-test keeps its sample in a directory of the scratch, whatever stores there are"),
         ("Cli/CommandContext.cs", Disk, "looks for the configuration file"),
         ("Cli/RestoreCommand.cs", FileName, "examples of a command"),

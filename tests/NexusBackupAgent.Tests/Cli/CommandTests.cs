@@ -374,8 +374,6 @@ public sealed class CommandTests : IDisposable
         Assert.Contains(command, (await place.RunAsync("--help")).Output, StringComparison.Ordinal);
     }
 
-    private static string? Text(JsonElement element, string property) => element.GetProperty(property).GetString();
-
     /// <summary>Makes of a backup by hand one that the schedule would have made.</summary>
     private static async Task MakeDailyAsync(string artifact, int daysAgo)
     {

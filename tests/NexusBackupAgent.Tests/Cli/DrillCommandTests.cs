@@ -1,4 +1,3 @@
-using System.Text.Json;
 
 namespace NexusBackupAgent.Tests.Cli;
 
@@ -109,6 +108,4 @@ public sealed class DrillCommandTests : IDisposable
     }
 
     private void Configure(string keys) => File.AppendAllText(place.Configuration, $"    {keys}\n");
-
-    private static string? Text(JsonElement element, string property) => element.GetProperty(property).GetString();
 }

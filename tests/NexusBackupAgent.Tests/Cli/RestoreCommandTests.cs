@@ -88,6 +88,43 @@ public sealed class RestoreCommandTests : IDisposable
         Assert.Equal(before, await File.ReadAllBytesAsync(place.In("itsm.db")));
     }
 
+    [SkippableTheory]
+    [InlineData("", "stop that first (systemctl stop …), or have restore.before stop it and restore.after start it; then --force does it")]
+    [InlineData("    restore: {before: [[systemctl, stop, itsm]]}\n", "restore.before stops that first (systemctl stop itsm); --force does it")]
+    public async Task Where_a_program_has_it_open_the_refusal_names_the_order(string restore, string order)
+    {
+        await BackUpAndWriteAsync();
+        await File.AppendAllTextAsync(place.Configuration, restore);
+        await using var application = await SqliteSamples.HoldAsync(place.In("itsm.db"), "db.execute('SELECT count(*) FROM incidents').fetchall()");
+
+        Assert.Contains(order, Assert.Single((await place.RunAsync("restore", "itsm")).Errors), StringComparison.Ordinal);
+    }
+
+    /// <summary>What a person pastes works on the same agent.</summary>
+    [Fact]
+    public async Task The_command_of_a_hint_has_the_configuration_that_was_given()
+    {
+        File.Move(place.Configuration, place.In("other.yml"));
+
+        var refused = await place.RunAsync("restore", "itsm", "--config", "other.yml");
+
+        Assert.EndsWith($"make one: nexus-backup --config {place.In("other.yml")} backup 'itsm'", Assert.Single(refused.Errors), StringComparison.Ordinal);
+        Assert.Equal(0, (await place.RunAsync("--config", place.In("other.yml"), "backup", "itsm")).Code);
+    }
+
+    [Fact]
+    public async Task What_a_killed_restore_elsewhere_left_is_named_and_removed_by_the_next_one_there()
+    {
+        await place.RunAsync("backup");
+        var left = place.In(".look.db.0123abcd.restoring");
+        await File.WriteAllTextAsync(left, "half");
+
+        Assert.Contains($"removes     {left}, which a restore left", (await place.RunAsync("restore", "itsm", "--to", "look.db", "--dry-run")).Output, StringComparison.Ordinal);
+        Assert.True(File.Exists(left));
+        Assert.Contains($"removed what a restore left that was killed: {left}", (await place.RunAsync("restore", "itsm", "--to", "look.db")).Output, StringComparison.Ordinal);
+        Assert.False(File.Exists(left));
+    }
+
     [Fact]
     public async Task A_dry_run_prints_the_plan_and_touches_nothing()
     {

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Tests.Support;
@@ -120,8 +119,6 @@ public sealed class VerifyCommandTests : IDisposable
         Assert.InRange(missing.GetProperty("expected").GetInt32(), 2, 3); // within the hour after 02:00 the newest is waited for
         Assert.Matches("[23] of [23] daily backups are missing: 20[0-9-]+ 02:00, ", (await place.RunAsync("status")).Output);
     }
-
-    private static string? Text(JsonElement element, string property) => element.GetProperty(property).GetString();
 
     private async Task<string> DamagedAsync()
     {

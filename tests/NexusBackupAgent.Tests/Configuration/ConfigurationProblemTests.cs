@@ -147,22 +147,38 @@ public sealed class ConfigurationProblemTests
     }
 
     /// <summary>Text that is put before the minimal file.</summary>
+    private const string Hash = "pbkdf2-sha256$600000$AAAAAAAAAAAAAAAAAAAAAA==$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
     public static TheoryData<string, string, string, string> MistakesOfTheTopLevel => new()
     {
         { "timezone: Asia/Tokyo", "timezone", "not a known key", "did you mean timeZone?" },
         { "schedules: {}", "schedules", "not a known key", "it belongs below sources.<name>" },
-        { "colour: red", "colour", "not a known key", "the keys here are timeZone, agent, listen, state, scratch, log, stores, sources" },
+        { "colour: red", "colour", "not a known key", "the keys here are timeZone, agent, listen, certificate, allowInsecureHttp, users, tokens, metrics, state, scratch, log, stores, sources" },
         { "timeZone: Asia/Tokio", "timeZone", "did you mean Asia/Tokyo?", "IANA" },
         { "timeZone: Tokyo", "timeZone", "did you mean Asia/Tokyo?", "IANA" },
         { "timeZone: ../../../etc/passwd", "timeZone", "is not a time zone that this host knows", "Asia/Tokyo" },
         { "timeZone: zone.tab", "timeZone", "is not a time zone that this host knows", "Asia/Tokyo" },
         { "timeZone: \"a\\0b\"", "timeZone", "is not a time zone that this host knows", "Asia/Tokyo" },
         { "timeZone: JST", "timeZone", "is not a time zone that this host knows", "Asia/Tokyo" },
-        { "listen: https://0.0.0.0:9440", "listen", "https is not supported by this version", "http://127.0.0.1:9440" },
-        { "listen: 127.0.0.1:9440", "listen", "not an http address", "http://127.0.0.1:9440" },
-        { "listen: 9440", "listen", "not an http address", "http://127.0.0.1:9440" },
+        { "listen: https://0.0.0.0:9440", "listen", "there is no certificate", "nexus-backup certificate" },
+        { "listen: http://0.0.0.0:9440", "listen", "plain HTTP for other hosts", "allowInsecureHttp: true" },
+        { "listen: http://backup.example.com:9440", "listen", "plain HTTP for other hosts", "allowInsecureHttp: true" },
+        { "listen: ftp://127.0.0.1:21", "listen", "not an http or https address", "http://127.0.0.1:9440" },
+        { "certificate: {certificate: cert.pem}", "certificate", "has no key", "key: key.pem" },
+        { "certificate: {certificate: cert.pem, key: key.pem, chain: x}", "certificate.chain", "not a known key", "certificate, key" },
+        { "users: {admin: x}", "users.admin", "one value where keys are expected", "role: admin" },
+        { "users: {admin: {role: admin}}", "users.admin", "has no password", "nexus-backup hash-password" },
+        { "users: {admin: {password: secret-of-mine, role: admin}}", "users.admin.password", "no hash of a password", "nexus-backup hash-password" },
+        { "users: {admin: {password: \"pbkdf2-sha256$1000$AAAAAAAAAAAAAAAAAAAAAA==$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\", role: admin}}", "users.admin.password", "less than 600000", "nexus-backup hash-password" },
+        { $"users: {{admin: {{password: \"{Hash}\", role: root}}}}", "users.admin.role", "is no role", "viewer (reads), operator" },
+        { $"users: {{admin: {{password: \"{Hash}\"}}}}", "users.admin", "has no role", "viewer (reads), operator" },
+        { "tokens: {ci: {token: nxb_abc, role: viewer}}", "tokens.ci.token", "no hash of a token", "hash-password --token" },
+        { "metrics: {auth: {}}", "metrics.auth", "asks for nothing", "bearer" },
+        { $"metrics: {{auth: {{basic: {{user: \"a:b\", password: \"{Hash}\"}}}}}}", "metrics.auth.basic.user", "has a colon", "without a colon" },
+        { "listen: 127.0.0.1:9440", "listen", "not an http or https address", "http://127.0.0.1:9440" },
+        { "listen: 9440", "listen", "not an http or https address", "http://127.0.0.1:9440" },
         { "listen: http://localhost", "listen", "has no port", "http://127.0.0.1:9440" },
-        { "listen: http://localhost:99999", "listen", "not an http address", "http://127.0.0.1:9440" },
+        { "listen: http://localhost:99999", "listen", "not an http or https address", "http://127.0.0.1:9440" },
         { "listen: http://localhost:9440/metrics", "listen", "more than a host and a port", "http://127.0.0.1:9440" },
         { "state: ~/state", "state", "which only a shell expands", "write the absolute path" },
         { "state: \"a\\u0007b\"", "state", "control character", "state: state" },
@@ -243,7 +259,6 @@ public sealed class ConfigurationProblemTests
     }
 
     [Theory]
-    [InlineData("users: {admin: x}\n", "", "users", 1, "no effect in this version")]
     [InlineData("", "  offsite: {s3: {bucket: b}}\n", "stores.offsite.s3", 3, "no source uses this one")]
     [InlineData("state: backups/state\n", "", "state", 1, "lies inside the store local")]
     [InlineData("scratch: backups\n", "", "scratch", 1, "lies inside the store local")]

@@ -30,7 +30,7 @@ public sealed partial class ConfigurationReferenceTests
     {
         using var file = new SampleFile("""
             timezone: Asia/Tokyo
-            listen: https://0.0.0.0:9440
+            listen: http://0.0.0.0:9440
             stores: {local: {path: backups}}
             sources:
               itsm:

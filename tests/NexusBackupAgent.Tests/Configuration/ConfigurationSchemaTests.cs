@@ -13,6 +13,12 @@ public sealed class ConfigurationSchemaTests
     [Theory]
     [InlineData("", "")]
     [InlineData("log", "log")]
+    [InlineData("certificate", "certificate")]
+    [InlineData("users.<name>", "user")]
+    [InlineData("tokens.<name>", "token")]
+    [InlineData("metrics", "metrics")]
+    [InlineData("metrics.auth", "metricsAuth")]
+    [InlineData("metrics.auth.basic", "metricsBasic")]
     [InlineData("stores.<name>", "store")]
     [InlineData("sources.<name>", "source")]
     [InlineData("sources.<name>.schedules.<name>", "schedule")]
@@ -35,7 +41,7 @@ public sealed class ConfigurationSchemaTests
     }
 
     [Fact]
-    public void Every_level_of_the_reader_is_compared() => Assert.Equal(14, AgentBinder.LevelsOf(AgentKinds.Shipped).Count);
+    public void Every_level_of_the_reader_is_compared() => Assert.Equal(20, AgentBinder.LevelsOf(AgentKinds.Shipped).Count);
 
     [Fact]
     public void Every_key_of_the_schema_says_what_it_is_for()

@@ -42,6 +42,7 @@ public sealed class ConfigurationValueTests
         using var file = new SampleFile("""
             timeZone: Asia/Tokyo
             listen: http://0.0.0.0:80
+            allowInsecureHttp: true
             state: /var/lib/nexus-backup
             scratch: ../scratch
             log: {file: logs/agent.log, level: debug}
@@ -200,7 +201,7 @@ public sealed class ConfigurationValueTests
     [Fact]
     public void A_warning_stops_nothing()
     {
-        using var file = new SampleFile("users: {}\n" + SampleFile.Minimal);
+        using var file = new SampleFile("state: backups/state\n" + SampleFile.Minimal);
 
         var (configuration, problems) = file.Load();
 

@@ -153,7 +153,7 @@ public sealed class EnvironmentCheckTests : IDisposable
         File.WriteAllText(Database, "");
     }
 
-    private IReadOnlyList<ConfigurationProblem> Check() => ConfigurationFile.CheckEnvironment(file.Load().Configuration!);
+    private IReadOnlyList<ConfigurationProblem> Check() => ConfigurationFile.CheckEnvironmentAsync(file.Load().Configuration!).GetAwaiter().GetResult();
 
     private void AssertOnly(string key, string value, string problem, string mend, bool isError = true)
     {

@@ -11,14 +11,14 @@ public sealed class KindsTests
     private const string Schedules = "schedules: {daily: {cron: \"0 2 * * *\", retention: 7d}}";
 
     [Fact]
-    public void Sources_and_stores_of_two_kinds_make_one_agent()
+    public async Task Sources_and_stores_of_two_kinds_make_one_agent()
     {
         using var file = Write("itsm: {sqlite: itsm.db, store: attic}", "books: {ledger: {books: [a, b]}, store: local}", "cash: {ledger: {book: c}, store: attic}");
         var (configuration, problems) = Load(file);
         Assert.Empty(problems);
 
         using var agent = Agent.Open(configuration!, Some.Clock, NullLoggerFactory.Instance);
-        agent.Roster.Refresh();
+        await agent.Roster.RefreshAsync();
 
         Assert.Equal(
             [("itsm", "attic", "itsm"), ("cash", "attic", "cash"), ("a", "local", "books/a"), ("b", "local", "books/b")],
@@ -73,11 +73,11 @@ public sealed class KindsTests
     }
 
     [Fact]
-    public void The_environment_is_checked_by_each_kind()
+    public async Task The_environment_is_checked_by_each_kind()
     {
         using var file = Write("itsm: {sqlite: itsm.db, store: local}", "books: {ledger: {books: [lost, found]}, store: attic}", "again: {ledger: {book: found}, store: attic}");
 
-        var problems = ConfigurationFile.CheckEnvironment(Load(file).Configuration!);
+        var problems = await ConfigurationFile.CheckEnvironmentAsync(Load(file).Configuration!);
 
         Assert.Equal(["stores.local.path", "stores.attic.shelf", "sources.itsm.sqlite", "sources.books.ledger", "sources.again.ledger"], problems.Select(problem => problem.Key));
         Assert.Equal("source again is the same ledger as source found ('ledger of found'), which is backed up twice", problems[^1].Problem);

@@ -105,7 +105,7 @@ public sealed class OperationSettingsTests
     }
 
     [Fact]
-    public void A_program_or_a_secret_that_is_not_there_is_a_warning_of_the_environment()
+    public async Task A_program_or_a_secret_that_is_not_there_is_a_warning_of_the_environment()
     {
         using var file = new SampleFile(SampleFile.WithSourceKeys("""
             restore: {before: [no-such-program-here, stop], after: [true]}
@@ -118,7 +118,7 @@ public sealed class OperationSettingsTests
         File.WriteAllText(Path.Combine(file.Directory, "empty"), "\n");
         File.WriteAllText(Path.Combine(file.Directory, "good"), $" https://a.example/{Secret}\n");
 
-        var problems = ConfigurationFile.CheckEnvironment(file.Load().Configuration!);
+        var problems = await ConfigurationFile.CheckEnvironmentAsync(file.Load().Configuration!);
 
         Assert.All(problems, problem => Assert.False(problem.IsError));
         Assert.Equal(

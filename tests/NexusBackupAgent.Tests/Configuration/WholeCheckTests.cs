@@ -147,5 +147,5 @@ public sealed class WholeCheckTests
             [.. (await Child.RunAsync("command-with-errors", "now", place.Path, "check-config", "--as", "nobody")).Split('\n').Where(line => line.StartsWith("error: ", StringComparison.Ordinal))];
     }
 
-    private static IReadOnlyList<ConfigurationProblem> Check(SampleFile file) => ConfigurationFile.Check(file.Path, TimeZoneInfo.Utc, AgentKinds.Shipped, Now);
+    private static IReadOnlyList<ConfigurationProblem> Check(SampleFile file) => ConfigurationFile.CheckAsync(file.Path, TimeZoneInfo.Utc, AgentKinds.Shipped, Now).GetAwaiter().GetResult();
 }

@@ -13,7 +13,7 @@ internal sealed class RunningService : IAsyncDisposable
     private RunningService(AgentConfiguration configuration, ManualClock clock) =>
         running = Task.Run(() => AgentHost.RunAsync(configuration, clock, NullLoggerFactory.Instance, listening.SetResult, stop.Token));
 
-    public HttpClient Http { get; } = new();
+    public HttpClient Http { get; } = new(new SocketsHttpHandler { UseCookies = false });
 
     /// <summary>Starts in a directory with a configuration, to which <c>listen</c> is added, and waits until it answers.</summary>
     public static async Task<RunningService> StartAsync(TempDirectory home, ManualClock clock, string configuration, AgentKinds? kinds = null)

@@ -212,7 +212,7 @@ public sealed class DiagnosisTests : IDisposable
 
         var output = (await Place.RunAsync("diagnose", "--lang", "en")).Output;
 
-        Assert.StartsWith("itsm  ! no cause in the flowchart; what follows asks for a look  L1\n", output, StringComparison.Ordinal);
+        Assert.StartsWith("(times in Asia/Tokyo)\nitsm  ! no cause in the flowchart; what follows asks for a look  L1\n", output, StringComparison.Ordinal);
         Assert.Contains("  L1 a backup was set aside as corrupt within the last day", output, StringComparison.Ordinal);
     }
 
@@ -500,7 +500,7 @@ public sealed class DiagnosisTests : IDisposable
     private async Task<Observation> ObserveAsync()
     {
         var (configuration, _) = ConfigurationFile.Load(Place.Configuration, TimeZoneInfo.Utc);
-        using var session = CommandSession.Open(configuration!, new Terminal(TextWriter.Null, TextWriter.Null, outputIsWatched: false, errorIsWatched: false), Place.Clock, false);
+        using var session = await CommandSession.OpenAsync(configuration!, new Terminal(TextWriter.Null, TextWriter.Null, outputIsWatched: false, errorIsWatched: false), Place.Clock, false);
         return await session.Agent.Observer.ObserveAsync(await session.Agent.States.ReadAsync(CancellationToken.None), session.Agent.Roster.Current.Single(), evenStale: false, progress: null, CancellationToken.None);
     }
 
@@ -532,6 +532,4 @@ public sealed class DiagnosisTests : IDisposable
     private static async Task<string> ErrorOf(System.Diagnostics.Process process) => process.HasExited ? await process.StandardError.ReadToEndAsync() : "";
 
     private static List<string?> Next(JsonElement diagnosis) => [.. diagnosis.GetProperty("next").EnumerateArray().Select(command => command.GetString())];
-
-    private static string Text(JsonElement element, string property) => element.GetProperty(property).GetString() ?? "";
 }

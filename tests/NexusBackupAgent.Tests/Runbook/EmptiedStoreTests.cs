@@ -29,7 +29,7 @@ public sealed class EmptiedStoreTests : IAsyncLifetime
         var (found, code) = await night.DiagnoseAsync();
 
         Assert.Equal(("E", "L3", 3), (found.GetProperty("cause").GetString(), found.GetProperty("level").GetString(), code));
-        Assert.StartsWith("the store is empty although 2 backups succeeded: is its disk mounted?", found.GetProperty("evidence").GetString(), StringComparison.Ordinal);
+        Assert.StartsWith("its store is not the one that its backups were kept in; the store is empty although 2 backups succeeded: is its disk mounted?", found.GetProperty("evidence").GetString(), StringComparison.Ordinal);
         Assert.Equal(
             [$"findmnt -T {Place.Store}", $"ls -la {Place.Store}", "nexus-backup list itsm", "nexus-backup backup itsm"],
             found.GetProperty("next").EnumerateArray().Select(command => command.GetString()));
@@ -42,7 +42,7 @@ public sealed class EmptiedStoreTests : IAsyncLifetime
 
         var (found, _) = await night.DiagnoseAsync();
 
-        Assert.Equal($"nothing is left in {Place.Store} although 2 backups succeeded: is the right disk mounted?", found.GetProperty("evidence").GetString());
+        Assert.Equal($"its store is not the one that its backups were kept in; nothing is left in {Place.Store} although 2 backups succeeded: is the right disk mounted?", found.GetProperty("evidence").GetString());
     }
 
     [Fact]
@@ -55,11 +55,44 @@ public sealed class EmptiedStoreTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_report_names_the_loss()
+    public async Task All_commands_say_the_same_of_it_at_the_same_level()
+    {
+        const string Word = "is not the one that its backups were kept in";
+        foreach (var (command, reasons) in new[] { ("status", "sources"), ("diagnose", ""), ("report", "") })
+        {
+            var json = (await Place.RunAsync(command, "--lang", "en", "--json")).Json;
+            var source = (reasons.Length > 0 ? json.GetProperty(reasons) : json)[0];
+            Assert.Equal("L3", source.GetProperty("level").GetString());
+            Assert.EndsWith(Word, Assert.Single(source.GetProperty("reasons").EnumerateArray(), reason => reason.ToString().Contains("its store ", StringComparison.Ordinal) || reason.ToString().Contains("good backup any more", StringComparison.Ordinal)).GetString(), StringComparison.Ordinal);
+        }
+
+        var listed = await Place.RunAsync("list");
+        Assert.Contains(Word, listed.Error, StringComparison.Ordinal);
+        Assert.Contains("no backups here", listed.Output, StringComparison.Ordinal);
+        Assert.Matches("^L3 itsm: its store is not the one that its backups were kept in\n", (await Place.RunAsync("status", "--check", "--lang", "en")).Output);
+    }
+
+    /// <summary>Somebody deleted all of them, and the store is the one it was.</summary>
+    [Fact]
+    public async Task Backups_that_were_deleted_are_called_lost()
+    {
+        Directory.Delete(Place.Store);
+        Directory.Move(Place.In("unmounted"), Place.Store);
+        foreach (var file in Directory.GetFiles(Place.Store, "*_*"))
+            File.Delete(file);
+
+        var report = (await Place.RunAsync("report", "--lang", "en", "--json")).Json[0];
+
+        Assert.Equal(("other (backups lost)", "L3"), (Assert.Single(report.GetProperty("kinds").EnumerateArray()).GetString(), report.GetProperty("level").GetString()));
+    }
+
+    [Fact]
+    public async Task The_report_names_the_store()
     {
         var report = (await Place.RunAsync("report", "--lang", "en", "--json")).Json[0];
 
-        Assert.Equal("other (backups lost)", Assert.Single(report.GetProperty("kinds").EnumerateArray()).GetString());
+        Assert.Equal("other (not the store that its backups were kept in)", Assert.Single(report.GetProperty("kinds").EnumerateArray()).GetString());
+        Assert.Contains("■ Last good backup: none here: not the store that its backups were kept in", report.GetProperty("text").GetString(), StringComparison.Ordinal);
         Assert.Equal("waiting for escalation (L3)", report.GetProperty("state").GetString());
     }
 

@@ -151,6 +151,4 @@ public sealed class FailedRestoreTests : IDisposable
         else
             journal.Record(restore with { EndedAt = now, Failure = new RunFailure(FailureKind.Restore, "the rename was refused", "look") });
     }
-
-    private static string Text(JsonElement element, string property) => element.GetProperty(property).GetString()!;
 }

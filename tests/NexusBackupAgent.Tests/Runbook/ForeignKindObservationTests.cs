@@ -128,7 +128,7 @@ public sealed class ForeignKindObservationTests : IDisposable
     private async Task<Observation> ObserveAsync()
     {
         var (configuration, _) = ConfigurationFile.Load(place.Configuration, TimeZoneInfo.Utc, place.Kinds);
-        using var session = CommandSession.Open(configuration!, new Terminal(TextWriter.Null, TextWriter.Null, outputIsWatched: false, errorIsWatched: false), place.Clock, false);
+        using var session = await CommandSession.OpenAsync(configuration!, new Terminal(TextWriter.Null, TextWriter.Null, outputIsWatched: false, errorIsWatched: false), place.Clock, false);
         return await session.Agent.Observer.ObserveAsync(await session.Agent.States.ReadAsync(CancellationToken.None), session.Agent.Roster.Current.Single(), evenStale: false, progress: null, CancellationToken.None);
     }
 

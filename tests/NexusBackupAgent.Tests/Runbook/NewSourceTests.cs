@@ -31,7 +31,11 @@ public sealed class NewSourceTests : IDisposable
         var report = (await Place.RunAsync("report", "--json", "--lang", "en")).Json[0];
 
         Assert.Equal(("NEW", "new, no good backup yet (NEW)"), (LevelOf(report), report.GetProperty("state").GetString()));
-        Assert.Contains("■ 現在の状態: 新規・正常バックアップ未取得（NEW）", (await Place.RunAsync("report", "--lang", "ja")).Output, StringComparison.Ordinal);
+        Assert.Equal(("new", false), (report.GetProperty("rpo").GetString(), report.GetProperty("rpoExceeded").GetBoolean()));
+        var form = (await Place.RunAsync("report", "--lang", "ja")).Output;
+        Assert.Contains("■ 最終正常バックアップ: 未取得（NEW）", form, StringComparison.Ordinal);
+        Assert.Contains("■ RPO影響: NEW（正常バックアップ未取得）", form, StringComparison.Ordinal);
+        Assert.Contains("■ 現在の状態: 新規・正常バックアップ未取得（NEW）", form, StringComparison.Ordinal);
     }
 
     [Fact]

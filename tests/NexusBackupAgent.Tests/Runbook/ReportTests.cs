@@ -166,12 +166,12 @@ public sealed class ReportTests : IDisposable
     }
 
     [Fact]
-    public async Task A_new_source_without_a_backup_is_beyond_the_RPO_although_it_is_no_incident_yet()
+    public async Task A_source_that_nobody_knows_since_when_it_is_there_has_no_RPO_to_exceed()
     {
         var report = await ReportAsync();
 
-        Assert.True(report.GetProperty("rpoExceeded").GetBoolean());
-        Assert.Contains("■ RPO影響: 超過（正常バックアップなし）", (await Place.RunAsync("report", "--lang", "ja")).Output, StringComparison.Ordinal);
+        Assert.Equal((JsonValueKind.Null, JsonValueKind.Null), (report.GetProperty("rpo").ValueKind, report.GetProperty("rpoExceeded").ValueKind));
+        Assert.Contains("■ RPO影響: 不明", (await Place.RunAsync("report", "--lang", "ja")).Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -183,6 +183,24 @@ public sealed class ReportTests : IDisposable
 
         night.InJournal(journal => journal.Record(Done(OperationKind.Restore, 2, "restore of a.db.gz over the live database itsm.db; the old one is b") with { IsOverLive = true }));
         Assert.Equal("recovered (OK)", Text(await ReportAsync(), "state"));
+    }
+
+    [Fact]
+    public async Task A_failed_drill_is_called_one()
+    {
+        await Place.RunAsync("backup");
+        night.InJournal(journal => journal.Record(Failed("drill of a.db.gz", hours: 1) with { Kind = OperationKind.Drill }));
+
+        Assert.Equal(["other (restore drill failed)"], Strings(await ReportAsync(), "kinds"));
+    }
+
+    [Fact]
+    public async Task The_zone_of_the_times_stands_at_the_first()
+    {
+        await Place.RunAsync("backup");
+
+        Assert.Contains("■ 発生日時: -（時刻は Asia/Tokyo）\n", (await Place.RunAsync("report", "--lang", "ja")).Output, StringComparison.Ordinal);
+        Assert.StartsWith("(times in Asia/Tokyo)\n", (await Place.RunAsync("diagnose", "--lang", "en")).Output, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -236,7 +254,7 @@ public sealed class ReportTests : IDisposable
 
         var text = (await Place.RunAsync("report", "--lang", "ja")).Output;
 
-        Assert.Matches(@"■ 発生日時: \d{4}-\d\d-\d\d \d\d:\d\d 以降（最終確認）\n■ 障害種別: その他（サービス停止）", text);
+        Assert.Matches(@"■ 発生日時: \d{4}-\d\d-\d\d \d\d:\d\d 以降（最終確認）（時刻は Asia/Tokyo）\n■ 障害種別: その他（サービス停止）", text);
     }
 
     [Fact]
@@ -269,7 +287,7 @@ public sealed class ReportTests : IDisposable
 
         var text = (await Place.RunAsync("report", "--lang", "ja")).Output;
 
-        Assert.Contains("■ RPO影響: 超過（30時間）", text, StringComparison.Ordinal);
+        Assert.Contains("■ RPO影響: 警告しきい値超過（30時間）", text, StringComparison.Ordinal);
         Assert.Contains("■ 障害種別: 自動バックアップ未実行", text, StringComparison.Ordinal);
         Assert.Contains("■ 現在の状態: 対応中（L1）", text, StringComparison.Ordinal);
     }
@@ -282,6 +300,4 @@ public sealed class ReportTests : IDisposable
     private async Task<JsonElement> ReportAsync() => (await Place.RunAsync("report", "--lang", "en", "--json")).Json[0];
 
     private static IEnumerable<string?> Strings(JsonElement element, string property) => element.GetProperty(property).EnumerateArray().Select(text => text.GetString());
-
-    private static string? Text(JsonElement element, string property) => element.GetProperty(property).GetString();
 }

@@ -27,6 +27,29 @@ public sealed class JobSchedulerTests : IDisposable
         Assert.Equal(new DateTimeOffset(2026, 2, 15, 2, 0, 0, TimeSpan.Zero), agent.Scheduler.NextRuns[("itsm", "daily")]);
     }
 
+    /// <summary>A thread that waits for the test stands for one in the kernel.</summary>
+    [Fact]
+    public async Task A_look_for_sources_that_never_ends_keeps_no_schedule_waiting()
+    {
+        using var answers = new ManualResetEventSlim();
+        await using var agent = await StartedAsync();
+        var find = agent.Discover;
+        agent.Discover = current =>
+        {
+            answers.Wait(CancellationToken.None);
+            return find(current);
+        };
+
+        agent.Clock.Advance(Minute); // the next look
+        await Eventually.TrueAsync(() => !agent.Clock.IsAwaited(TimeSpan.FromSeconds(15)) && agent.Clock.IsAwaited(TimeSpan.FromSeconds(20)), "the scheduler waits for the look");
+        agent.Clock.Advance(TimeSpan.FromSeconds(20));
+        await agent.AdvanceAsync(Hour);
+
+        await agent.RunsAsync("itsm", "daily", 2);
+        Assert.InRange(agent.Scheduler.LastBeat, agent.Clock.GetUtcNow() - Minute, agent.Clock.GetUtcNow());
+        answers.Set();
+    }
+
     [Fact]
     public async Task An_agent_that_starts_after_all_backups_were_lost_makes_one_at_once()
     {

@@ -45,6 +45,29 @@ public sealed class SourceDiscoveryTests : IDisposable
         Assert.Equal(2, log.Lines.Count(line => line.Contains("is NOT protected", StringComparison.Ordinal)));
     }
 
+    [SkippableFact]
+    public async Task A_pattern_that_does_not_answer_keeps_its_sources_is_told_once_and_holds_up_no_other()
+    {
+        Need.Root();
+        Open("dead: {sqlite: dead/*.db", "tenants: {sqlite: data/*.db");
+        Make("dead/first.db");
+        Make("data/acme.db");
+        Refresh();
+        using (var disk = HungFileSystem.Mount(PathOf("dead")))
+        {
+            Make("data/nexus.db");
+            Assert.Equal(["first", "acme", "nexus"], Names());
+            var silent = Assert.Single(agent!.SilentPatterns);
+            Assert.StartsWith($"'{PathOf("dead/*.db")}' of dead does not answer", silent.Message, StringComparison.Ordinal);
+            Assert.Equal(["first", "acme", "nexus"], Names());
+            Assert.Single(log.Lines, line => line.Contains("does not answer", StringComparison.Ordinal));
+        }
+
+        Make("dead/second.db");
+        await Eventually.TrueAsync(() => Names().Contains("second"), "what is new there is found once it answers");
+        Assert.Empty(agent.SilentPatterns);
+    }
+
     [Fact]
     public async Task A_database_that_was_backed_up_and_is_gone_stays_a_source()
     {
@@ -139,7 +162,7 @@ public sealed class SourceDiscoveryTests : IDisposable
 
     private IReadOnlyList<ScheduledSource> Refresh()
     {
-        agent!.Roster.Refresh();
+        agent!.Roster.RefreshAsync().GetAwaiter().GetResult();
         return agent.Roster.Current;
     }
 

@@ -33,9 +33,11 @@ public sealed class EscalationTests
     [InlineData("24", 0, 0, 0, 0.10, 999, "L1")] // 24 h to 48 h: warning
     [InlineData("47.9", 0, 0, 0, 0.10, 999, "L1")]
     [InlineData("48", 0, 0, 0, 0.10, 999, "L2")] // above 48 h: critical
+    [InlineData("49.9", 0, 0, 0, 0.10, 999, "L2")]
+    [InlineData("50", 0, 0, 0, 0.10, 999, "L3")] // L2 has not mended it within its two hours: the RPO is exceeded
     [InlineData("900 10", 0, 0, 0, 0.10, 999, "Ok")] // the newest counts
     [InlineData("-8760 10", 0, 0, 0, 0.10, 999, "L1")] // one from the future: a clock is or was wrong
-    [InlineData("-8760 50", 0, 0, 0, 0.10, 999, "L2")] // and it hides nothing
+    [InlineData("-8760 49", 0, 0, 0, 0.10, 999, "L2")] // and it hides nothing
     [InlineData("-8760", 0, 0, 0, 0.10, 999, "L3")]
     [InlineData("", 0, 0, 0, 0.10, 23.9, "Ok")] // a new source has a day
     [InlineData("", 0, 0, 0, 0.10, 24, "L3")] // no good backup
@@ -214,8 +216,26 @@ public sealed class EscalationTests
         var reasons = source.Reasons;
 
         Assert.Equal(5, reasons.Count);
-        Assert.Equal(EscalationLevel.L2, reasons[0].Level);
-        Assert.Equal("the newest good backup is older than 48 h", reasons[0].Reason.English);
+        Assert.Equal(EscalationLevel.L3, reasons[0].Level);
+        Assert.Equal(("the RPO is exceeded: the newest good backup is older than 50 h", "RPO超過: 最新の正常バックアップから50時間以上経過"), (reasons[0].Reason.English, reasons[0].Reason.Japanese));
+    }
+
+    [Theory]
+    // hours of the newest good backup (NaN: none) | hours since the source was added (NaN: unknown) | a run once succeeded | standing
+    [InlineData(23.9, 999, true, "Within")]
+    [InlineData(24, 999, true, "Warning")]
+    [InlineData(48, 999, true, "Critical")]
+    [InlineData(50, 999, true, "Exceeded")]
+    [InlineData(double.NaN, 23.9, false, "New")]
+    [InlineData(double.NaN, 24, false, "Exceeded")]
+    [InlineData(double.NaN, 1, true, "Exceeded")]
+    [InlineData(double.NaN, double.NaN, false, "")]
+    public void Of_the_RPO_it_is_said_which_threshold_is_passed(double age, double added, bool hasSucceeded, string standing)
+    {
+        var source = SomeState.Of(double.IsNaN(age) ? [] : [BackupOf(age, passed: true)], Now)
+            .With(records => records with { Activity = double.IsNaN(added) ? null : SomeState.Activity(Now.AddHours(-added), failures: 0), SuccessfulRuns = new(hasSucceeded ? 1L : 0L) });
+
+        Assert.Equal(standing, source.Rpo.ToString());
     }
 
     [Theory]

@@ -149,6 +149,21 @@ public sealed class StoreMarkTests : IDisposable
         Assert.True(File.Exists(Mark));
     }
 
+    /// <summary>Where no mark is remembered yet, the history of any source tells that the store is no new one.</summary>
+    [Fact]
+    public async Task A_new_source_s_first_run_marks_no_bare_mount_point_on_which_others_have_a_history()
+    {
+        await place.RunAsync("backup");
+        Directory.Delete(place.In("state/store-marks"), recursive: true);
+        Directory.Move(place.Store, Aside);
+        Directory.CreateDirectory(place.Store);
+        place.MakeDatabase("new.db");
+        await File.AppendAllTextAsync(place.Configuration, "  new: {sqlite: new.db, retry: {attempts: 1}, schedules: {daily: {cron: \"0 2 * * *\", retention: 7d}}}\n");
+
+        Assert.Contains("is not the one that its backups were kept in", (await place.RunAsync("backup", "new")).Error, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFileSystemEntries(place.Store));
+    }
+
     [Fact]
     public async Task Without_any_state_the_store_is_read_and_written_as_on_another_machine()
     {

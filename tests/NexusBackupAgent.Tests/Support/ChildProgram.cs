@@ -34,7 +34,7 @@ internal static class ChildProgram
                 return await TellAsync(async () => throw (await new LocalDirectoryStore("local", root).GetHealthAsync(CancellationToken.None)).Refusal!);
             case ["problems", var file]:
                 var (configuration, problems) = ConfigurationFile.Load(file, TimeZoneInfo.Utc);
-                foreach (var problem in configuration is null ? problems : [.. problems, .. ConfigurationFile.CheckEnvironment(configuration)])
+                foreach (var problem in configuration is null ? problems : [.. problems, .. await ConfigurationFile.CheckEnvironmentAsync(configuration)])
                     Console.WriteLine(problem);
                 return 0;
             case [("command" or "command-with-errors") and var kind, var instant, var directory, .. var words]:

@@ -22,7 +22,7 @@ internal sealed class ManualAgent : IAsyncDisposable, ILogger<JobScheduler>, ILo
         var zoneOfAll = zone ?? TimeZoneInfo.Utc;
         var rounds = new VerificationRounds(bench.Verifications, bench.Replacements, bench.Journal, zoneOfAll, clock, NullLogger<VerificationRounds>.Instance);
         var rota = new ChoreRota(Chore.All(rounds, bench.Drills), bench.Journal, zoneOfAll, this);
-        Scheduler = new JobScheduler(new SourceRoster(current => Discover(current)), bench.Backups, new SourceUpkeep(bench.Backups, bench.Verifications, bench.Replacements, clock, this), rota, bench.Journal, zoneOfAll, clock, this);
+        Scheduler = new JobScheduler(new SourceRoster(current => Task.FromResult(Discover(current))), bench.Backups, new SourceUpkeep(bench.Backups, bench.Verifications, bench.Replacements, clock, this), rota, bench.Journal, zoneOfAll, clock, this);
     }
 
     public ManualClock Clock { get; }

@@ -163,6 +163,10 @@ internal sealed class TreeTarget(string live, string? to) : IRestoreTarget
 
     public string SafetyForm => $"{Path.GetFileName(place)}.pre_restore.<time>";
 
+    public string UnfinishedForm => $"{place}.new";
+
+    public IReadOnlyList<string> Leftovers => [];
+
     public IReadOnlyList<FileUser> Users() => [];
 
     public BackupException? Obstacle(IReadOnlyList<string> forbidden) => forbidden.Contains(place)

@@ -10,7 +10,7 @@ internal sealed class FileTarget : IRestoreTarget
     private readonly IFileContent content;
     private readonly string given;
     private readonly FilePlace place;
-    private readonly FilePlace live;
+    private readonly FilePlace? live; // null where its disk does not answer: then what does is another place
     private readonly UnfinishedFiles unfinished;
 
     /// <param name="content">What the kind knows of its files.</param>
@@ -19,10 +19,10 @@ internal sealed class FileTarget : IRestoreTarget
     public FileTarget(IFileContent content, string livePath, string? to)
     {
         this.content = content;
-        live = FilePlace.Behind(livePath);
+        live = to is null ? FilePlace.Behind(livePath) : FilePlace.TryBehind(livePath);
         given = to is null ? livePath : System.IO.Directory.Exists(to) ? System.IO.Path.Combine(to, System.IO.Path.GetFileName(livePath)) : to;
-        place = to is null ? live : FilePlace.Behind(given);
-        IsLive = place.IsSameAs(live);
+        place = to is null ? live! : FilePlace.Behind(given);
+        IsLive = live is not null && place.IsSameAs(live);
         unfinished = new UnfinishedFiles(place, content.Companions);
     }
 
@@ -36,6 +36,8 @@ internal sealed class FileTarget : IRestoreTarget
     public string Volume => Directory;
 
     public string SafetyForm => $"{place.Name}.pre_restore.<time>";
+
+    public string UnfinishedForm => unfinished.Form;
 
     public bool IsLive { get; }
 
@@ -54,6 +56,8 @@ internal sealed class FileTarget : IRestoreTarget
     private FileOwner OwnerAfter(FileStatus? old) => old is { IsRegular: true } file ? new FileOwner(file.User, file.Group, file.Mode) : FileOwner.ForNewIn(Directory);
 
     public IReadOnlyList<FileUser> Users() => FileUsers.Of([.. AllFiles]);
+
+    public IReadOnlyList<string> Leftovers => Guard("look beside", () => unfinished.All);
 
     public BackupException? Obstacle(IReadOnlyList<string> forbidden) => new RestoreObstacle(place, live, given, content.Companions, forbidden).To(this) ?? WhyNoRename();
 

@@ -4,11 +4,11 @@ using NexusBackupAgent.Platform;
 namespace NexusBackupAgent.Sources.Files;
 
 /// <summary>What forbids to put a restored file in a place, found out by looking alone.</summary>
-/// <param name="live">The source's own place.</param>
+/// <param name="live">The source's own place; null where it does not answer.</param>
 /// <param name="given">How the place was named, links included.</param>
 /// <param name="companions">The endings of what belongs beside a database.</param>
 /// <param name="forbidden">Directories and files, absolute, existing or not: the agent's own.</param>
-internal sealed class RestoreObstacle(FilePlace place, FilePlace live, string given, IReadOnlyList<string> companions, IReadOnlyList<string> forbidden)
+internal sealed class RestoreObstacle(FilePlace place, FilePlace? live, string given, IReadOnlyList<string> companions, IReadOnlyList<string> forbidden)
 {
     /// <returns>Null when nothing does.</returns>
     public BackupException? To(FileTarget target)
@@ -38,7 +38,7 @@ internal sealed class RestoreObstacle(FilePlace place, FilePlace live, string gi
     /// <summary>Whose place it is; null when it is free for a restore.</summary>
     private string? Reserved()
     {
-        if (companions.FirstOrDefault(ending => place.IsSameAs(new FilePlace(live.Path + ending))) is { } companion)
+        if (live is not null && companions.FirstOrDefault(ending => place.IsSameAs(new FilePlace(live.Path + ending))) is { } companion)
             return $"as {companion} it belongs to the database '{live.Path}'";
         return forbidden.FirstOrDefault(taken => place.IsSameAs(new FilePlace(taken)) || place.IsBelow(taken)) is { } own ? $"'{own}' belongs to the agent itself" : null;
     }

@@ -13,6 +13,9 @@ internal sealed partial class UnfinishedFiles(FilePlace place, IReadOnlyList<str
 {
     private const string Ending = ".restoring";
 
+    /// <summary>For people.</summary>
+    public string Form => Path.Combine(place.Directory, $".{place.Name}.*{Ending}");
+
     /// <summary>An empty file, which only this user may read.</summary>
     public string New()
     {
@@ -65,10 +68,14 @@ internal sealed partial class UnfinishedFiles(FilePlace place, IReadOnlyList<str
     /// <param name="safety">What it is called once it is whole.</param>
     public string For(string safety) => Hidden(Path.GetFileName(safety)[(place.Name.Length + 1)..]);
 
-    /// <summary>Removes all that lie there. A restore to <c>app.db</c> may be at work while <c>app</c> is restored beside it: its files are not among them.</summary>
+    /// <summary>All that lie there. A restore to <c>app.db</c> may be at work while <c>app</c> is restored beside it: its files are not among them.</summary>
+    public IReadOnlyList<string> All => Directory.Exists(place.Directory)
+        ? [.. Directory.EnumerateFiles(place.Directory, $".{place.Name}.*").Where(file => IsOne(Path.GetFileName(file))).Order(StringComparer.Ordinal)]
+        : [];
+
     public void Remove()
     {
-        foreach (var left in Directory.EnumerateFiles(place.Directory, $".{place.Name}.*").Where(file => IsOne(Path.GetFileName(file))))
+        foreach (var left in All)
             SafeFile.Delete(left);
     }
 

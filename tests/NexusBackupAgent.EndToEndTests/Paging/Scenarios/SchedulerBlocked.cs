@@ -1,43 +1,31 @@
 using NexusBackupAgent.EndToEndTests.Support;
-using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.EndToEndTests.Paging.Scenarios;
 
 /// <summary>
-/// A network disk that a pattern names hangs, and with it the scheduler, which looks for new databases there; the agent
-/// goes on answering. Then the disk fails, and the scheduler goes on without it.
+/// The scheduler stands still while the agent goes on answering. No fault that can be made from outside does that any more, so
+/// what the agent says now is served again and again, as its last heartbeat would be; then it is asked itself again.
 /// </summary>
 internal sealed class SchedulerBlocked : Scenario
 {
-    private HungFileSystem? disk;
-
-    public override string Sources => base.Sources + '\n' + """
-          tenants:
-            sqlite: tenants/*.db
-        """;
-
-    public override Task PrepareAsync(RunningAgent agent)
-    {
-        Directory.CreateDirectory(DiskOf(agent));
-        return base.PrepareAsync(agent);
-    }
+    private MetricsTarget? standstill;
 
     public override async Task PlayAsync(Stage stage)
     {
-        disk = HungFileSystem.Mount(DiskOf(stage.Agent));
+        standstill = await MetricsTarget.StartAsync(await stage.Agent.GetUntilAsync("metrics", _ => true));
+        stage.ScrapeInstead(standstill.Address);
         await stage.ToldAsync("system-administrator", "NexusBackupSchedulerStuck L2");
-        disk.Fail();
+        stage.ScrapeInstead(stage.Agent.Address.Authority);
         await stage.ToldAsync("system-administrator", "NexusBackupSchedulerStuck L2 over");
 
         await stage.ReadsAsync("oncall@example.org", "【L2】バックアップ障害: その他（サービス停止） エージェント", "NexusBackupSchedulerStuck");
         await stage.ToldNothingElseAsync(administrator: ["NexusBackupSchedulerStuck L2"]);
     }
 
-    public override Task CleanUpAsync()
+    public override async Task CleanUpAsync()
     {
-        disk?.Dispose();
-        return base.CleanUpAsync();
+        if (standstill is not null)
+            await standstill.DisposeAsync();
+        await base.CleanUpAsync();
     }
-
-    private static string DiskOf(RunningAgent agent) => Path.Combine(agent.Home, "tenants");
 }

@@ -1,8 +1,7 @@
-using NexusBackupAgent.Cli;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Tests.Support;
 
-namespace NexusBackupAgent.Tests.Cli;
+namespace NexusBackupAgent.Tests.Restore;
 
 public sealed class RestoreTimeTests
 {
