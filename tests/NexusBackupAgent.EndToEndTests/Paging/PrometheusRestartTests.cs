@@ -71,7 +71,7 @@ public sealed partial class PrometheusRestartTests
             ["time_seconds"] = now.ToUnixTimeSeconds(),
             ["scheduler_heartbeat_timestamp_seconds"] = now.ToUnixTimeSeconds(),
         };
-        return Sample().Replace(Metrics.SampleScrape, sample => values.TryGetValue(sample.Groups["name"].Value, out var value)
+        return Sample().Replace(Alerts.Metrics.SampleScrape, sample => values.TryGetValue(sample.Groups["name"].Value, out var value)
             ? $"nexus_backup_{sample.Groups["name"].Value}{sample.Groups["labels"].Value} {value.ToString(CultureInfo.InvariantCulture)}"
             : sample.Value);
     }
