@@ -66,7 +66,7 @@ class Expression:
             elif self.bracket[index] in ("", "("):
                 others = COMPARISONS.get(token) or ([FUNCTIONS[token]] if token in FUNCTIONS else [])
                 if token[0].isdigit():
-                    others = numbers(token)
+                    others = durations(token) if token[-1].isalpha() else numbers(token)  # of an offset
                 elif token in "+-":
                     others = ["-" if token == "+" else "+"]
             for other in others:

@@ -51,12 +51,16 @@ class Rules:
         for rule in self.all:
             if "alert" in rule:
                 rule["annotations"] = without(self.answers, rule["annotations"])
-        self.records = {rule["record"]: rule for rule in self.all if "record" in rule}
+        self.records = {}  # two rules may make one record, each a part of it
+        for rule in self.all:
+            if "record" in rule:
+                self.records.setdefault(rule["record"], []).append(rule)
 
     def needed_by(self, rule):
         """The names of the records that a rule is made of, through other records too."""
-        names = [name for name in self.records if name in words(rule["expr"]) and name != rule.get("record")]
-        return set(names).union(*(self.needed_by(self.records[name]) for name in names))
+        parts = [rule["expr"] for rule in self.records.get(rule.get("record"), [rule])]
+        names = [name for name in self.records if any(name in words(part) for part in parts) and name != rule.get("record")]
+        return set(names).union(*(self.needed_by(self.records[name][0]) for name in names))
 
     def alerts_of(self, rule):
         """The alerts that a rule has a say in: itself, or those that are made of it."""
@@ -75,7 +79,7 @@ class Rules:
         return [other for other in self.all if other in alerts or other.get("record") in records]
 
     def _can_fire(self, alert, given):
-        read = names(alert["expr"]).union(*(names(self.records[name]["expr"]) - {"up"} for name in self.needed_by(alert)))
+        read = names(alert["expr"]).union(*(names(part["expr"]) - {"up"} for name in self.needed_by(alert) for part in self.records[name]))
         return bool(read & given) or re.search(r"\b(absent|vector)\b", alert["expr"])
 
 
@@ -86,8 +90,8 @@ def words(expression):
 
 
 def title(rule):
-    """NexusBackupStale/L1, or a record's name."""
-    return rule["record"] if "record" in rule else f"{rule['alert']}/{rule['labels'].get('level', LEVELLESS)}"
+    """NexusBackupStale/L1, or a record's name with its own labels."""
+    return rule["record"] + "".join(f"/{value}" for value in rule.get("labels", {}).values()) if "record" in rule else f"{rule['alert']}/{rule['labels'].get('level', LEVELLESS)}"
 
 
 def read_tests(directory):

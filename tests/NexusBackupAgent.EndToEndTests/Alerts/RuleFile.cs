@@ -35,7 +35,7 @@ internal static class RuleFile
     public static IReadOnlyList<string> TestFiles => System.IO.Directory.GetFiles(Repository.File("tests", "alerts"), "*.test.yml");
 
     /// <summary>The groups in which a test of the rules evaluates them: what alerts are made of first.</summary>
-    public const string EvaluationOrder = "[nexus-backup.memory, nexus-backup.state, nexus-backup.runbook, nexus-backup.agent, nexus-backup.watchdog]";
+    public const string EvaluationOrder = "[nexus-backup.records, nexus-backup.runbook, nexus-backup.agent, nexus-backup.watchdog]";
 
     /// <summary>Records and alerts in the file's order, what alerts are made of before them.</summary>
     public static IReadOnlyList<Rule> Rules { get; } = [.. Read().OrderBy(rule => rule.Alert is not null)];
