@@ -25,11 +25,15 @@ internal sealed class PasswordHash
 
     private PasswordHash(int iterations, byte[] salt, byte[] hash) => (this.iterations, this.salt, this.hash) = (iterations, salt, hash);
 
-    /// <summary>What no password matches, for a user that does not exist: looking takes as long as for one that does.</summary>
-    public static PasswordHash Nobodys { get; } = new(LeastIterations, new byte[SaltLength], RandomNumberGenerator.GetBytes(HashLength));
+    /// <summary>How often the function is applied: what a comparison takes.</summary>
+    public int Iterations => iterations;
 
     /// <summary>Tells hashes apart without telling anything of them: another one after a change of password.</summary>
     public string Mark => Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes(ToString())).AsSpan(0, 9));
+
+    /// <summary>What no password matches, for a user that does not exist: looking takes as long as for those that do.</summary>
+    public static PasswordHash Nobodys(IEnumerable<PasswordHash> others) =>
+        new(others.Select(other => other.iterations).DefaultIfEmpty(LeastIterations).Max(), new byte[SaltLength], RandomNumberGenerator.GetBytes(HashLength));
 
     public static PasswordHash Of(string password)
     {

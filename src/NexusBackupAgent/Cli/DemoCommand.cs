@@ -33,7 +33,7 @@ internal static class DemoCommand
             var configuration = Configure(context, place);
             await CycleAsync(context, place, configuration, parsed.GetValue(size), parsed.GetValue(context.Verbose), cancellationToken);
             if (!parsed.GetValue(exit))
-                await ServeAsync(context, configuration, serve, parsed.GetValue(context.Verbose), cancellationToken);
+                await ServeAsync(context, place, configuration, serve, parsed.GetValue(context.Verbose), cancellationToken);
             return (int)ExitCode.Done;
         });
         return command;
@@ -108,13 +108,14 @@ internal static class DemoCommand
         terminal.Line($"Everything is in {Readable.Plain(place.Path)}; when you have seen enough: rm -r '{Readable.Plain(place.Path)}'");
     }
 
-    private static async Task ServeAsync(CommandContext context, AgentConfiguration configuration, ServeAgent serve, bool verbose, CancellationToken cancellationToken)
+    private static async Task ServeAsync(CommandContext context, DemoDirectory place, AgentConfiguration configuration, ServeAgent serve, bool verbose, CancellationToken cancellationToken)
     {
         var terminal = context.Terminal;
         terminal.Output.WriteLine();
         using var loggers = LoggingSetup.ForService(configuration.Log, LogFormat.Text, terminal, configuration.TimeZone, verbose);
         await serve(configuration, context.TimeProvider, loggers, address => terminal.Line(
-            $"Serving {address}, backing up every minute until Ctrl-C. In another terminal:\n"
+            $"Serving {address}, backing up every minute until Ctrl-C. Sign in as [bold]admin[/], password [bold]{place.Password}[/]\n"
+            + "In another terminal:\n"
             + $"  curl -s {address}metrics | grep nexus_backup\n"
             + $"  nexus-backup status --config '{Readable.Plain(configuration.File)}'\n"), cancellationToken);
     }

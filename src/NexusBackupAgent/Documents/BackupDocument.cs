@@ -80,7 +80,7 @@ internal sealed record CheckDocument(string Check, bool Passed, string Detail);
 
 /// <summary>One backup with all that the API knows of it.</summary>
 /// <param name="Chain">The files that a restore of it reads, in this order: the full one first.</param>
-/// <param name="HandRestore">Commands to get it back, for a shell on this host.</param>
+/// <param name="HandRestore">Commands that put it together with standard tools, where its files and those of its chain lie.</param>
 internal sealed record StoredBackupDocument(
     BackupDocument Backup, IReadOnlyList<string> Chain, IReadOnlyList<CheckDocument> Checks, LastProofDocument? Drill, string ArtifactUrl, string ChecksumUrl, IReadOnlyList<string> HandRestore)
 {

@@ -27,6 +27,7 @@ internal sealed record OverviewDocument(
     string? Running,
     FailureDocument? LastFailure,
     LastDrillDocument? LastDrill,
+    IReadOnlyList<MissingDocument> Missing,
     StoreDocument Disk,
     string? Error)
 {
@@ -52,6 +53,7 @@ internal sealed record OverviewDocument(
             running is { } id ? $"{id}" : null,
             source.LastFailure is { } failure ? FailureDocument.Of(failure) : null,
             source.LastDrill is { } drill ? LastDrillDocument.Of(drill) : null,
+            [.. source.Reviews.Where(review => review.Missing.Count > 0).Select(MissingDocument.Of)],
             StoreDocument.Of(source.Store),
             source.ListFailure is { } unread ? $"{unread.Message}; next: {unread.Hint}" : null);
     }

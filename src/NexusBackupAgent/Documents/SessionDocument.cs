@@ -12,9 +12,8 @@ internal sealed record SessionDocument(string Token, string ExpiresAt, string Us
 /// <param name="Source">The only source that the token is for; null: all.</param>
 /// <param name="Can">Words: <c>read</c>, <c>backup</c>, <c>verify</c>, <c>drill</c>, <c>download</c>, <c>restore</c>, <c>prune</c>, <c>configure</c>, <c>audit</c>.</param>
 /// <param name="Reason">Why not more; null when there is nothing to say.</param>
-/// <param name="TimeZone">The configured one: a page shows all times in it.</param>
-/// <param name="Version">Of the agent.</param>
-internal sealed record MeDocument(string? User, string? Role, string? Source, IReadOnlyList<string> Can, string? ExpiresAt, string? Reason, string TimeZone, string Version);
+/// <param name="TimeZone">Of the configuration; null when nothing may be read, as is the version.</param>
+internal sealed record MeDocument(string? User, string? Role, string? Source, IReadOnlyList<string> Can, string? ExpiresAt, string? Reason, string? TimeZone, string? Version);
 
 /// <summary>Somebody signs in.</summary>
 /// <param name="Session">Whether a browser keeps the session in a cookie.</param>

@@ -68,10 +68,11 @@ internal static partial class BackupsResource
     private static async Task<Ok<StoredBackupDocument>> OneAsync(string id, Agent agent, Caller caller, CancellationToken cancellationToken)
     {
         var (source, backup) = await FindAsync(id, agent, caller, cancellationToken);
+        IReadOnlyList<string> chain = [.. backup.Chain.Reverse().Select(link => link.File)];
         return TypedResults.Ok(StoredBackupDocument.Of(source.Catalog, backup,
         [
-            $"cd {ToolProcess.Line([source.Catalog.Locate("")])} && sha256sum -c {ToolProcess.Line([BackupFiles.Checksum(backup.File)])}",
-            agent.Commands.Of("restore", source.Name, "--id", backup.Id.Value, "--to", "/tmp"),
+            .. chain.Select(file => $"sha256sum -c {ToolProcess.Line([BackupFiles.Checksum(file)])}"),
+            .. source.Source.CommandsByHand(chain),
         ]));
     }
 

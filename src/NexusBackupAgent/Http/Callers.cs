@@ -62,6 +62,17 @@ internal sealed record Caller(string? User, Role? Role, string? Source, string A
         return new IPAddress(bytes) + "/64";
     }
 
+    /// <summary>The language that a request asks for.</summary>
+    /// <param name="lang">Its parameter; null: what the client prefers.</param>
+    /// <exception cref="BackupException">It is neither of the two.</exception>
+    public static Language LanguageOf(HttpContext context, string? lang) => lang switch
+    {
+        "ja" => Language.Japanese,
+        "en" => Language.English,
+        null => context.Request.Headers.AcceptLanguage.ToString().StartsWith("ja", StringComparison.OrdinalIgnoreCase) ? Language.Japanese : Language.English,
+        _ => throw new BackupException(FailureKind.Configuration, $"lang '{lang}' is no language of the agent", "write en or ja"),
+    };
+
     /// <summary>The sources that he may see.</summary>
     public IReadOnlyList<ScheduledSource> SourcesOf(Agent agent) =>
         Source is null ? agent.Roster.Current : [.. agent.Roster.Current.Where(source => source.Name == Source)];

@@ -158,7 +158,7 @@ internal static class Login
 
     private static CookieOptions CookieOf(HttpContext context) => new() { HttpOnly = true, Secure = context.Request.IsHttps, SameSite = SameSiteMode.Strict, Path = "/" };
 
-    private static Ok<MeDocument> Me(HttpContext context, Caller caller, AccessSettings access, Agent agent)
+    private static Ok<MeDocument> Me(HttpContext context, Caller caller, Agent agent, AccessSettings access)
     {
         string[] all = ["read", "backup", "verify", "drill", "download", "restore", "prune", "configure", "audit"];
         var can = (access.IsEmpty, caller.Role) switch
@@ -176,7 +176,7 @@ internal static class Login
             _ => null,
         };
         var expires = context.RequestServices.GetService<UserTokens>()?.ExpiresAt(context.User);
-        return TypedResults.Ok(new MeDocument(caller.User, caller.Role?.Word(), caller.Source, all[..can], expires is { } at ? JsonTime.Utc(at) : null, reason, agent.Configuration.TimeZone.Id, ThisAgent.Version));
+        return TypedResults.Ok(new MeDocument(caller.User, caller.Role?.Word(), caller.Source, all[..can], expires is { } at ? JsonTime.Utc(at) : null, reason, caller.Role is null ? null : agent.Configuration.TimeZone.Id, caller.Role is null ? null : ThisAgent.Version));
     }
 }
 
@@ -265,6 +265,9 @@ internal sealed partial class LoginAttempts(AccessSettings access, ILogger<Login
 
     private readonly ConcurrencyLimiter atOnce = new(new ConcurrencyLimiterOptions { PermitLimit = Limits.LoginsAtOnce, QueueLimit = 4 * Limits.LoginsAtOnce });
 
+    /// <summary>Compared with for a user that does not exist.</summary>
+    public PasswordHash Nobodys { get; } = PasswordHash.Nobodys(access.Users.Values.Select(user => user.Password));
+
     /// <returns>The user; none when name and password do not belong together, or there were too many attempts.</returns>
     public async Task<(UserAccount? User, bool TooMany)> TryAsync(LoginRequest login, string address, CancellationToken cancellationToken)
     {
@@ -283,7 +286,7 @@ internal sealed partial class LoginAttempts(AccessSettings access, ILogger<Login
         using var turn = await atOnce.AcquireAsync(permitCount: 1, cancellationToken);
         if (!turn.IsAcquired)
             return (null, TooMany: true);
-        if (await Task.Run(() => (user?.Password ?? PasswordHash.Nobodys).Matches(login.Password), cancellationToken) && user is not null)
+        if (await Task.Run(() => (user?.Password ?? Nobodys).Matches(login.Password), cancellationToken) && user is not null)
         {
             LoggedIn(user.Name, user.Role.Word(), address);
             return (user, TooMany: false);

@@ -29,7 +29,7 @@ internal static class ReportsResource
 
     private static async Task<Ok<IReadOnlyList<ChecklistDocument>>> ChecklistAsync(SourceRequest? checklist, string? lang, HttpContext context, Agent agent, Caller caller, CancellationToken cancellationToken)
     {
-        var (language, documents) = (LanguageOf(context, lang), new List<ChecklistDocument>());
+        var (language, documents) = (Caller.LanguageOf(context, lang), new List<ChecklistDocument>());
         var look = await agent.States.ReadAsync(agent.Scheduler, cancellationToken);
         foreach (var source in Some(agent, caller, checklist?.Source))
             documents.Add(ChecklistDocument.Of(source.Name, RecoveryChecklist.Decide(await agent.Observer.ObserveAsync(look, source, evenStale: true, progress: null, cancellationToken), agent.Commands), language));
@@ -38,7 +38,7 @@ internal static class ReportsResource
 
     private static async Task<Ok<IReadOnlyList<DiagnosisDocument>>> DiagnoseAsync(SourceRequest? diagnose, string? lang, HttpContext context, Agent agent, Caller caller, CancellationToken cancellationToken)
     {
-        var (language, documents) = (LanguageOf(context, lang), new List<DiagnosisDocument>());
+        var (language, documents) = (Caller.LanguageOf(context, lang), new List<DiagnosisDocument>());
         var look = await agent.States.ReadAsync(agent.Scheduler, cancellationToken);
         foreach (var source in Some(agent, caller, diagnose?.Source))
         {
@@ -53,7 +53,7 @@ internal static class ReportsResource
 
     private static async Task<Ok<IReadOnlyList<IncidentDocument>>> ReportAsync(string? source, string? lang, string? @operator, HttpContext context, Agent agent, Caller caller, CancellationToken cancellationToken)
     {
-        var (language, who) = (LanguageOf(context, lang), @operator ?? caller.User ?? "");
+        var (language, who) = (Caller.LanguageOf(context, lang), @operator ?? caller.User ?? "");
         if (NameText.HasControlCharacter(who) || who.Length > LongestName)
             throw new BackupException(FailureKind.Configuration, "operator is no name", $"write a name of at most {LongestName} characters");
         var look = await agent.States.ReadAsync(agent.Scheduler, cancellationToken);
@@ -86,12 +86,4 @@ internal static class ReportsResource
     }
 
     private static IReadOnlyList<ScheduledSource> Some(Agent agent, Caller caller, string? source) => SourceChoice.ChooseSome(caller.SourcesOf(agent), source is null ? [] : [source]);
-
-    internal static Language LanguageOf(HttpContext context, string? lang) => lang switch
-    {
-        "ja" => Language.Japanese,
-        "en" => Language.English,
-        null => context.Request.Headers.AcceptLanguage.ToString().StartsWith("ja", StringComparison.OrdinalIgnoreCase) ? Language.Japanese : Language.English,
-        _ => throw new BackupException(FailureKind.Configuration, $"lang '{lang}' is no language of the agent", "write en or ja"),
-    };
 }

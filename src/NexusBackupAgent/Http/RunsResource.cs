@@ -23,20 +23,23 @@ internal static class RunsResource
 
     public static void Map(IEndpointRouteBuilder api)
     {
-        api.MapGet("runs", List).Needs(Role.Viewer).Described("List what was done", $"Backups, verifications, drills, restores and prunes, newest first. limit: 1 to {MostListed}, {UsuallyListed} by default; before: the number of the last one of the page before.").Problems(400, 404, 503);
+        api.MapGet("runs", List).Needs(Role.Viewer).Described("List what was done", $"Backups, verifications, drills, restores and prunes, newest first. kind: one of these; limit: 1 to {MostListed}, {UsuallyListed} by default; before: the number of the last one of the page before.").Problems(400, 404, 503);
         api.MapGet("runs/{id}", One).Needs(Role.Viewer).Described("One of them", "With its attempts, and while it is at work how far it is.").Problems(404, 503);
         api.MapGet("runs/{id}/events", Events).Needs(Role.Viewer).Described("Watch one", "Server-sent events: progress, and at the end end with the run.").Produces<string>(StatusCodes.Status200OK, "text/event-stream").Problems(404, 503);
     }
 
-    private static Results<Ok<IReadOnlyList<OperationDocument>>, ProblemHttpResult> List(string? source, int? limit, long? before, Agent agent, Caller caller, LiveRuns runs)
+    private static Results<Ok<IReadOnlyList<OperationDocument>>, ProblemHttpResult> List(string? source, string? kind, int? limit, long? before, Agent agent, Caller caller, LiveRuns runs)
     {
         if (limit is < 1 or > MostListed)
             return Problems.Of(StatusCodes.Status400BadRequest, $"limit is not from 1 to {MostListed}");
+        var wanted = EnumWord.Of<OperationKind>(kind);
+        if (kind is not null && wanted is null)
+            return Problems.Of(StatusCodes.Status400BadRequest, $"'{kind}' is no kind of run", "one of: backup, verification, drill, restore, prune, quarantine");
         if (source is not null)
             caller.Choose(agent, source);
         var only = source ?? caller.Source;
-        IEnumerable<OperationDocument> waiting = before is null ? runs.Open.Where(run => run.Number is null && (only is null || run.Source == only)).Select(runs.Describe) : [];
-        return TypedResults.Ok<IReadOnlyList<OperationDocument>>([.. waiting, .. agent.Journal.Newest(only, limit ?? UsuallyListed, before ?? long.MaxValue).Select(OperationDocument.Of)]);
+        IEnumerable<OperationDocument> waiting = before is null ? runs.Open.Where(run => run.Number is null && (only is null || run.Source == only) && (wanted is null || run.Kind == wanted)).Select(runs.Describe) : [];
+        return TypedResults.Ok<IReadOnlyList<OperationDocument>>([.. waiting, .. agent.Journal.Newest(only, wanted, limit ?? UsuallyListed, before ?? long.MaxValue).Select(OperationDocument.Of)]);
     }
 
     private static Ok<OperationDocument> One(string id, Agent agent, Caller caller, LiveRuns runs)

@@ -34,10 +34,10 @@ internal static class SourcesResource
     }
 
     private static async Task<Ok<IReadOnlyList<OverviewDocument>>> ListAsync(string? lang, HttpContext context, Agent agent, Caller caller, CancellationToken cancellationToken) =>
-        TypedResults.Ok(await ReadAsync(agent, caller.SourcesOf(agent), ReportsResource.LanguageOf(context, lang), cancellationToken));
+        TypedResults.Ok(await ReadAsync(agent, caller.SourcesOf(agent), Caller.LanguageOf(context, lang), cancellationToken));
 
     private static async Task<Ok<OverviewDocument>> OneAsync(string source, string? lang, HttpContext context, Agent agent, Caller caller, CancellationToken cancellationToken) =>
-        TypedResults.Ok((await ReadAsync(agent, caller.Choose(agent, source), ReportsResource.LanguageOf(context, lang), cancellationToken))[0]);
+        TypedResults.Ok((await ReadAsync(agent, caller.Choose(agent, source), Caller.LanguageOf(context, lang), cancellationToken))[0]);
 
     private static async Task<Ok<IReadOnlyList<ScheduleDocument>>> SchedulesAsync(Agent agent, Caller caller, CancellationToken cancellationToken)
     {

@@ -64,9 +64,6 @@ internal sealed record Asker(string User, string? Address)
 {
     /// <summary>Told the journal's number of what was begun.</summary>
     public Action<long>? Noted { get; init; }
-
-    /// <summary>The same, without who is told.</summary>
-    public override string ToString() => Address is null ? User : $"{User} ({Address})";
 }
 
 /// <summary>One thing that was done to a source or its backups.</summary>

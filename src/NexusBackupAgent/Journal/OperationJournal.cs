@@ -167,13 +167,14 @@ internal sealed class OperationJournal(JournalDatabase database) : IDisposable
 
     /// <summary>The newest operations, newest first; hooks and self-tests are none that a person looks for.</summary>
     /// <param name="source">Of this source; null: of all.</param>
+    /// <param name="kind">Of this kind; null: of all.</param>
     /// <param name="before">Only those with a smaller number.</param>
-    public IReadOnlyList<Operation> Newest(string? source, int most, long before = long.MaxValue) => Find(
+    public IReadOnlyList<Operation> Newest(string? source, OperationKind? kind, int most, long before = long.MaxValue) => Find(
         $"""
         SELECT {Columns} FROM operations WHERE id < $before AND source = coalesce($source, source)
-            AND kind IN ('backup', 'verification', 'restore', 'drill', 'prune', 'quarantine') ORDER BY id DESC LIMIT $most
+            AND kind = coalesce($kind, kind) AND kind IN ('backup', 'verification', 'restore', 'drill', 'prune', 'quarantine') ORDER BY id DESC LIMIT $most
         """,
-        ("$source", source), ("$before", before), ("$most", most));
+        ("$source", source), ("$kind", kind?.Word()), ("$before", before), ("$most", most));
 
     /// <summary>The newest operations that somebody asked for, newest first.</summary>
     public IReadOnlyList<Operation> Asked(int most, long before = long.MaxValue) => Find(

@@ -43,6 +43,10 @@ internal interface IBackupSource
     Task<IReadOnlyList<(string Ending, string Reason)>> CheckSidecarsAsync(StoredLink link, ScratchDirectory scratch, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<(string, string)>>([]);
 
+    /// <summary>What a person types to put a backup together without the agent, where its files lie; empty where there is no such way.</summary>
+    /// <param name="chain">Names of the files that a restore of it reads, the full one first.</param>
+    IReadOnlyList<string> CommandsByHand(IReadOnlyList<string> chain) => [];
+
     /// <summary>Where a restore puts it.</summary>
     /// <param name="to">A place of its own, absolute; a directory of the scratch space makes a drill. Null: over the live one.</param>
     IRestoreTarget Target(string? to);

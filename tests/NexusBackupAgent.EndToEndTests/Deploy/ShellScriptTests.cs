@@ -10,6 +10,8 @@ public sealed class ShellScriptTests
     [InlineData("deploy/container/health")]
     [InlineData("deploy/deb/build")]
     [InlineData("tests/NexusBackupAgent.Benchmarks/compare")]
+    [InlineData("tests/NexusBackupAgent.EndToEndTests/Support/guardian")]
+    [InlineData("tests/clock")]
     [InlineData("tests/container/build")]
     [InlineData("tests/container/distribution")]
     [InlineData("tests/deb/try")]

@@ -16,7 +16,7 @@ public sealed class WrongManifests : IDisposable
         { "deployment.yaml", "{type: Recreate}", "{type: Recreated}" },
         { "deployment.yaml", "readOnlyRootFilesystem", "readOnlyRootFileSystem" },
         { "servicemonitor.yaml", "labeldrop", "droplabel" },
-        { "prometheusrule.yaml", "for: 5m", "for: 5 minutes" },
+        { "prometheusrule.yaml", "interval: 4m", "interval: 4 minutes" },
         { "networkpolicy.yaml", "podSelector:", "podSelectors:" },
     };
 

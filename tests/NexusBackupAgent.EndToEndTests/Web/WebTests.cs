@@ -72,6 +72,7 @@ public sealed class WebTests(WebStage stage) : IClassFixture<WebStage>
         await using var visit = await stage.VisitAsync("operator", "source/lost");
 
         await visit.Button("Back up now").ClickAsync();
+        await Expect(visit.Page.Locator(".verdict.small")).ToContainTextAsync("failure");
 
         var trouble = visit.Page.GetByRole(AriaRole.Alert).Filter(new LocatorFilterOptions { HasText = "<b>lost<script>alert(2)</script>.db" }).First;
         await Expect(trouble).ToBeVisibleAsync();

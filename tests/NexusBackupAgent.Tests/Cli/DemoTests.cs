@@ -1,3 +1,7 @@
+using System.Text.RegularExpressions;
+using NexusBackupAgent.Access;
+using NexusBackupAgent.Cli;
+
 namespace NexusBackupAgent.Tests.Cli;
 
 public sealed class DemoTests : IDisposable
@@ -32,6 +36,26 @@ public sealed class DemoTests : IDisposable
         await place.RunAsync("demo", "--exit", "--size", "1", "--directory", "b");
 
         Assert.Equal(await File.ReadAllBytesAsync(place.In("a/itsm_nexus.db")), await File.ReadAllBytesAsync(place.In("b/itsm_nexus.db")));
+    }
+
+    [Fact]
+    public async Task It_serves_with_a_user_whose_password_it_tells()
+    {
+        using var output = new StringWriter();
+        AgentConfiguration? served = null;
+        var context = new CommandContext(new Terminal(output, output, outputIsWatched: false, errorIsWatched: false), place.Clock, place.Path);
+        var line = new CommandLine(context, (configuration, _, _, listening, _) =>
+        {
+            served = configuration;
+            listening!(new Uri("http://127.0.0.1:9440/"));
+            return Task.CompletedTask;
+        });
+
+        Assert.Equal(0, await line.InvokeAsync(["demo", "--size", "1", "--directory", "try"], CancellationToken.None));
+
+        var told = Regex.Match(output.ToString(), "Serving http://127.0.0.1:9440/, .* Sign in as admin, password ([a-z0-9]{12})\n").Groups[1].Value;
+        Assert.True(served!.Access.Users["admin"].Password.Matches(told));
+        Assert.Equal(Role.Admin, served.Access.Users["admin"].Role);
     }
 
     [Fact]

@@ -1,3 +1,6 @@
+using NexusBackupAgent.Platform;
+using NexusBackupAgent.Sources;
+using NexusBackupAgent.Sources.Sqlite;
 using NexusBackupAgent.Tests.Configuration;
 using NexusBackupAgent.Tests.Support;
 
@@ -64,6 +67,32 @@ public sealed class HandRestoreTests : IDisposable
         Assert.Equal(before, await File.ReadAllBytesAsync(place.In("itsm.db-wal")));
         Assert.Empty(Directory.GetDirectories(place.Path, "itsm.db.aside.*"));
         Assert.Equal("8000", await SqliteSamples.SqlAsync(place.In("itsm.db"), "SELECT count(*) FROM incidents"));
+    }
+
+    [SkippableTheory]
+    [InlineData(0)]
+    [InlineData(2)]
+    public async Task What_the_API_says_to_type_puts_a_backup_together(int increments)
+    {
+        await place.RunAsync("backup", "--type", "full");
+        for (var hour = 1; hour <= increments; hour++)
+        {
+            await SqliteSamples.SqlAsync(place.In("itsm.db"), "INSERT INTO incidents (title) VALUES ('later')");
+            place.Clock.Set(Workplace.Now + TimeSpan.FromHours(hour));
+            Assert.Equal(0, (await place.RunAsync("backup", "--type", "incremental")).Code);
+        }
+
+        using var scratch = new ScratchDirectory(place.In("scratch"));
+        IBackupSource source = new SqliteSource(place.In("itsm.db"), scratch, TimeSpan.FromSeconds(1), place.Clock);
+        var store = Path.GetDirectoryName(place.Artifact())!;
+        var chain = Directory.GetFiles(store, "*.gz").Select(Path.GetFileName).Order(StringComparer.Ordinal).ToList();
+        var commands = source.CommandsByHand(chain!);
+
+        var result = await BashAsync($"set -eu; cd '{store}'; {string.Join("; ", commands)}");
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Equal(increments + 1, chain.Count);
+        Assert.Equal($"{5000 + increments}", await SqliteSamples.SqlAsync(Path.Combine(store, "restored.db"), "SELECT count(*) FROM incidents"));
     }
 
     [SkippableTheory]

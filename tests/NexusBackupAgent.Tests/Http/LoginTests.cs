@@ -114,6 +114,8 @@ public sealed class FewLoginsTests : IDisposable
         Assert.Equal("otto", (await attempts.TryAsync(new("otto", ApiService.Password), "192.0.2.8", CancellationToken.None)).User!.Name);
         Assert.Equal((null, false), await attempts.TryAsync(new("hunter2-typed-into-the-wrong-field", "x"), "192.0.2.9", CancellationToken.None));
 
+        Assert.Equal(configuration.Access.Users["anna"].Password.Iterations, attempts.Nobodys.Iterations); // looking for nobody takes as long
+
         var said = string.Join('\n', log.Lines);
         Assert.Contains("sign-in as anna from 192.0.2.7 failed", said, StringComparison.Ordinal);
         Assert.DoesNotContain("guess", said, StringComparison.Ordinal);

@@ -10,15 +10,15 @@ internal sealed class RunningService : IAsyncDisposable
     private readonly TaskCompletionSource<Uri> listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Task running;
 
-    private RunningService(AgentConfiguration configuration, ManualClock clock) =>
+    private RunningService(AgentConfiguration configuration, TimeProvider clock) =>
         running = Task.Run(() => AgentHost.RunAsync(configuration, clock, NullLoggerFactory.Instance, listening.SetResult, stop.Token));
 
-    public HttpClient Http { get; } = new(new SocketsHttpHandler { UseCookies = false });
+    public HttpClient Http { get; } = new(new SocketsHttpHandler { UseCookies = false, SslOptions = { RemoteCertificateValidationCallback = (_, _, _, _) => true } });
 
     /// <summary>Starts in a directory with a configuration, to which <c>listen</c> is added, and waits until it answers.</summary>
-    public static async Task<RunningService> StartAsync(TempDirectory home, ManualClock clock, string configuration, AgentKinds? kinds = null)
+    public static async Task<RunningService> StartAsync(TempDirectory home, TimeProvider clock, string configuration, AgentKinds? kinds = null, string scheme = "http")
     {
-        await File.WriteAllTextAsync(home["nexus-backup.yml"], "listen: http://127.0.0.1:0\n" + configuration);
+        await File.WriteAllTextAsync(home["nexus-backup.yml"], $"listen: {scheme}://127.0.0.1:0\n" + configuration);
         var (loaded, problems) = ConfigurationFile.Load(home["nexus-backup.yml"], TimeZoneInfo.Utc, kinds);
         Assert.True(loaded is not null, string.Join('\n', problems));
 

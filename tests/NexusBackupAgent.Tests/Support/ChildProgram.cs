@@ -73,7 +73,7 @@ internal static class ChildProgram
                     async () =>
                     {
                         using var space = new ScratchDirectory(scratch);
-                        var source = new SqliteSource(database, space, TimeSpan.FromSeconds(1), TimeProvider.System);
+                        var source = new SqliteSource(database, space, TimeSpan.FromSeconds(1), Some.Clock);
                         await using var snapshot = await source.OpenSnapshotAsync(CancellationToken.None);
                         var copy = space.NewFile();
                         await using (var file = new FileStream(copy, FileMode.Open, FileAccess.Write))

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using Microsoft.Data.Sqlite;
+using NexusBackupAgent.Access;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources.Sqlite;
@@ -22,6 +24,9 @@ internal sealed class DemoDirectory
     public string Database => System.IO.Path.Combine(Path, "itsm_nexus.db");
 
     public string Configuration => System.IO.Path.Combine(Path, "nexus-backup.yml");
+
+    /// <summary>Of the user <c>admin</c>, another one for each demonstration.</summary>
+    public string Password { get; } = RandomNumberGenerator.GetString("abcdefghjkmnpqrstuvwxyz23456789", 12);
 
     public string Backups => System.IO.Path.Combine(Path, "backups");
 
@@ -53,6 +58,8 @@ internal sealed class DemoDirectory
         var text = $$"""
             timeZone: Asia/Tokyo
             listen: http://127.0.0.1:{{FreePort()}}
+            users:
+              admin: {password: "{{PasswordHash.Of(Password)}}", role: admin}
             stores:
               local: {path: backups}
             sources:

@@ -17,8 +17,8 @@ export function useStart(path) {
             setState({ busy: false, problem: null, runs });
             return runs;
         } catch (problem) {
-            setState({ busy: false, problem, runs: null });
-            return null;
+            setState({ busy: false, problem: problem.runs ? null : problem, runs: problem.runs });
+            return problem.runs;
         }
     };
     return { ...state, start };

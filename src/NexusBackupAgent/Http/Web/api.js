@@ -8,7 +8,7 @@ export class Problem extends Error {
         super(document.detail ?? document.title ?? t('problem.status', { status }));
         this.status = status;
         this.hint = document.hint ?? null;
-        this.exitCode = document.exitCode ?? null;
+        this.runs = document.runs ?? null; // what was begun all the same, and has failed by now
     }
 }
 

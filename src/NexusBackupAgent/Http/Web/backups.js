@@ -71,7 +71,8 @@ export function Backup({ id }) {
             ${backup.brokenChain && html`<${Trouble} problem=${{ message: backup.brokenChain }}/>`}
             ${backup.troubles?.map(trouble => html`<${Trouble} problem=${{ message: `${trouble.file}: ${trouble.reason}` }}/>`)}</section>
         ${checks.length > 0 && html`<section class="card"><h2>${t('checks')}</h2><ul class="checks">${checks.map(check => html`<li><${Badge} state=${check.passed ? 'success' : 'failure'}>${check.check}<//> <span>${check.detail}</span></li>`)}</ul></section>`}
-        ${chain.length > 1 && html`<section class="card"><h2>${t('restore.chain')}</h2><ol class="chain">${chain.map(file => html`<li class="id">${file}</li>`)}</ol></section>`}
+        ${chain.length > 1 && html`<section class="card"><h2>${t('restore.chain')}</h2><ol class="chain">${chain.map(file => html`<li class="id">${file}</li>`)}</ol>
+            ${backup.base && html`<p>${t('column.chain')}: <a class="id" href=${to('backup', backup.base)}>${backup.base}</a></p>`}</section>`}
         <section class="card"><h2>${t('byhand')}</h2><p>${t('byhand.text')}</p>
             <div class="buttons"><${Download} href=${stored.artifactUrl}>${t('download')}<//><${Download} href=${stored.checksumUrl}>${t('download.sha256')}<//></div>
             ${stored.handRestore.length > 0 && html`<${Commands} lines=${stored.handRestore}/>`}

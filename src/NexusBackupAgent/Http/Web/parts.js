@@ -124,10 +124,10 @@ export const Table = ({ caption, columns, rows, keyOf }) => html`
     </table></div>`;
 
 /** One page of a list after the other, by the links that the agent gives. */
-export function usePages(first, read) {
+export function usePages(first, read, every = 0) {
     const [at, setAt] = useState({ first, trail: [first] });
     const trail = at.first === first ? at.trail : [first];
-    const page = useLoad(trail.at(-1), { read });
+    const page = useLoad(trail.at(-1), { read, every: trail.length === 1 ? every : 0 });
     const pager = html`
         <div class="pager">
             <button class="plain" disabled=${trail.length === 1} onClick=${() => setAt({ first, trail: trail.slice(0, -1) })}>${t('pager.before')}</button>

@@ -53,7 +53,7 @@ function Choose({ backups, chosen, setChosen, onPlan, busy }) {
         <fieldset><legend>${t('restore.where')}</legend>
             <label><input type="radio" name="place" checked=${place === 'live'} onChange=${() => setPlace('live')}/> ${t('restore.live')}</label>
             <label><input type="radio" name="place" checked=${place === 'other'} onChange=${() => setPlace('other')}/> ${t('restore.other')}</label>
-            ${place === 'other' && html`<label class="field"><span>${t('restore.path')}</span><input required value=${path} placeholder="/tmp/look.db" onInput=${event => setPath(event.target.value)}/></label>`}</fieldset>
+            ${place === 'other' && html`<label class="field narrow"><span>${t('restore.path')}</span><input required value=${path} placeholder="/tmp/look.db" onInput=${event => setPath(event.target.value)}/></label>`}</fieldset>
         <${Act} action="restore" kind="primary" busy=${busy} disabled=${!chosen}>${t('restore.plan')}<//>
     </form>`;
 }
@@ -93,7 +93,7 @@ export function Restore({ name }) {
         ${data?.length > 0 && !plan && html`<${Choose} backups=${data} chosen=${chosen} setChosen=${setChosen} onPlan=${makePlan} busy=${state.busy}/>`}
         ${plan && !run && html`<form class="card" onSubmit=${execute}><h2>${t('restore.step.plan')}</h2><${Plan} plan=${plan}/>
             ${plan.message ? html`<${Trouble} problem=${plan}/>` : html`
-                <label class="field"><span>${t('restore.type', { name })}</span><input value=${typed} autocomplete="off" spellcheck="false" onInput=${event => setTyped(event.target.value)}/></label>`}
+                <label class="field narrow"><span>${t('restore.type', { name })}</span><input value=${typed} autocomplete="off" spellcheck="false" onInput=${event => setTyped(event.target.value)}/></label>`}
             ${expired && html`<p>${t('restore.expired')}</p>`}
             <div class="buttons">${!plan.message && html`<button class="danger" disabled=${typed !== name || state.busy || expired}>${plan.plan.needsForce ? t('restore.overwrite') : t('restore.go')}</button>`}
                 <button type="button" class="plain" onClick=${() => setPlan(null)}>${t('restore.again')}</button></div></form>`}

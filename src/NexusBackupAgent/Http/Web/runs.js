@@ -10,7 +10,7 @@ import { go, route, to } from './state.js';
 import { t } from './texts.js';
 
 export const RunTable = ({ rows, single }) => html`<${Table} caption=${t('nav.runs')} keyOf=${row => row.id} rows=${rows} columns=${[
-    { name: t('column.started'), wide: true, of: row => html`<a href=${to('runs', row.id)}><${When} at=${row.startedAt}/></a>` },
+    { name: t('column.started'), wide: true, of: row => html`<a href=${to('runs', row.id)}><${When} at=${row.startedAt} ahead=${t('result.waiting')}/></a>` },
     !single && { name: t('column.source'), of: row => html`<a href=${to('source', row.source)}>${row.source}</a>` },
     { name: t('column.kind'), of: row => html`${t(`kind.${row.kind}`)}${row.schedule ? html` <span class="quiet">${row.schedule}</span>` : ''}` },
     { name: t('column.result'), of: row => html`<${Badge} state=${row.result}>${t(`result.${row.result}`)}<//>` },
@@ -21,7 +21,7 @@ export const RunTable = ({ rows, single }) => html`<${Table} caption=${t('nav.ru
 export function Runs() {
     const asked = route.value.query;
     const source = asked.get('source') ?? '';
-    const { data, problem, reload, pager } = usePages(`runs?${query({ source, limit: 50 })}`, getRuns);
+    const { data, problem, reload, pager } = usePages(`runs?${query({ source, limit: 50 })}`, getRuns, 5);
     return html`
         <${Heading} title=${t('nav.runs')}>${t('nav.runs')}<//>
         <div class="filters"><${SourceChoice} value=${source} onChange=${chosen => go('runs', { source: chosen })}/></div>

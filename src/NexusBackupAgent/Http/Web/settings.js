@@ -47,6 +47,7 @@ const Refused = ({ action, children }) => (refusal(action) ? html`<section class
 function Configuration() {
     const { data, problem } = useLoad(refusal('configure') ? null : 'config');
     return html`<${Refused} action="configure">${problem && html`<${Trouble} problem=${problem}/>`}
+        ${!data && !problem && html`<${Skeleton} lines=${8}/>`}
         ${data && html`<section class="card"><h2>${t('settings.configuration')}</h2>
             ${data.check.problems.map(one => html`<p><${Badge} state=${one.severity === 'error' ? 'failure' : 'L1'}>${one.key}<//> ${one.problem}; ${one.mend}</p>`)}
             <p class="id">${data.file}</p><pre tabindex="0">${JSON.stringify(data.settings, null, 2)}</pre></section>`}<//>`;
@@ -55,14 +56,15 @@ function Configuration() {
 function Audit() {
     const { data, problem } = useLoad(refusal('audit') ? null : 'audit?limit=100');
     return html`<${Refused} action="audit">${problem && html`<${Trouble} problem=${problem}/>`}
+        ${!data && !problem && html`<${Skeleton} lines=${8}/>`}
         ${data?.length === 0 && html`<${Empty} title=${t('settings.audit')}>${t('empty.audit')}<//>`}
-        ${data?.length > 0 && html`<${Table} caption=${t('settings.audit')} keyOf=${row => `${row.at} ${row.user} ${row.action} ${row.source}`} rows=${data} columns=${[
+        ${data?.length > 0 && html`<${Table} caption=${t('settings.audit')} keyOf=${row => row.id} rows=${data} columns=${[
             { name: t('column.at'), of: row => html`<${When} at=${row.at}/>` }, { name: t('column.user'), of: row => row.user }, { name: t('column.address'), of: row => row.address },
             { name: t('column.action'), of: row => row.action }, { name: t('column.source'), of: row => row.source ?? '' }, { name: t('column.result'), of: row => row.outcome }]}/>`}<//>`;
 }
 
 const Account = () => html`<section class="card"><h2>${t('settings.account')}</h2>
-    <${Facts} of=${[[t('column.user'), me.value.user ?? t('user.nobody')], [t('role'), me.value.role ? t(`role.${me.value.role}`) : '—'], [t('version'), me.value.version ?? '—'], [t('zone'), me.value.timeZone ?? '—']]}/>
+    <${Facts} of=${[[t('column.user'), me.value.user ?? t('user.nobody')], [t('role'), me.value.role ? t(`role.${me.value.role}`) : '—'], [t('version'), html`<span class="id">${me.value.version}</span>`], [t('zone'), me.value.timeZone ?? '—']]}/>
     ${!me.value.user && html`<p>${t('nousers')}</p>`}</section>${me.value.user && html`<${Token}/>`}`;
 
 const PLACES = { backup: BackupNow, look: Look, account: Account, configuration: Configuration, audit: Audit };

@@ -156,7 +156,7 @@ const TEXTS = {
     'backup.of': ['Backup of {source}', '{source} のバックアップ'],
     'checks': ['Checks', '検証内容'],
     'byhand': ['Restore by hand', '手動での復元'],
-    'byhand.text': ['With standard tools, without the agent: download both files into one directory and run', '標準ツールだけで復元できます。両方のファイルを同じディレクトリに置き、次を実行します。'],
+    'byhand.text': ['With standard tools, without the agent: download both files, and those that it builds on, into one directory, and run there', '標準ツールだけで復元できます。両方のファイルと、基になるバックアップのファイルを同じディレクトリに置き、そこで次を実行します。'],
     'schedules': ['Schedules', 'スケジュール'],
     'schedules.text': ['Schedules are changed in nexus-backup.yml.', 'スケジュールは nexus-backup.yml で変更します。'],
     'all.backups': ['All backups', 'すべてのバックアップ'],

@@ -41,9 +41,10 @@ export function Token() {
         form.reset();
     });
     return html`<form class="card" onSubmit=${submit}><h2>${t('token')}</h2><p>${t('token.text')}</p>
+        <input class="unseen" type="text" name="username" autocomplete="username" value=${me.value.user} readonly tabindex="-1" aria-hidden="true"/>
         ${problem && html`<${Trouble} problem=${problem}/>`}
-        <label class="field"><span>${t('password')}</span><input name="password" type="password" autocomplete="current-password" required/></label>
-        <button class="plain" disabled=${busy}>${t('token.make')}</button>
+        <label class="field narrow"><span>${t('password')}</span><input name="password" type="password" autocomplete="current-password" required/></label>
+        <div class="buttons"><button class="plain" disabled=${busy}>${t('token.make')}</button></div>
         ${token && html`<div class="commands"><pre tabindex="0">${token.token}</pre><${Copy} text=${token.token}/></div><p class="quiet">${t('token.until')} <${When} at=${token.expiresAt}/></p>`}</form>`;
 }
 

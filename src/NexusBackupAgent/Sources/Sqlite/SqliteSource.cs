@@ -41,6 +41,19 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
 
     public ArtifactFormat? FormatOf(BackupType type) => type == BackupType.Full ? Database : Changes;
 
+    /// <summary>As the runbook has them: an increment is the WAL of the database before it.</summary>
+    public IReadOnlyList<string> CommandsByHand(IReadOnlyList<string> chain) =>
+    [
+        $"gunzip -c {ToolProcess.Line([chain[0]])} > restored.db",
+        .. chain.Skip(1).SelectMany(file => (string[])
+        [
+            $"gunzip -c {ToolProcess.Line([file])} > restored.db-wal",
+            "sqlite3 restored.db 'PRAGMA wal_checkpoint(TRUNCATE)'",
+            "rm -f restored.db-wal restored.db-shm",
+        ]),
+        "sqlite3 restored.db 'PRAGMA integrity_check'",
+    ];
+
     public async Task<ICapture> CaptureAsync(CaptureRequest request, CancellationToken cancellationToken)
     {
         var earlier = request.Base is null ? null : await indexes.OpenAsync(request.Base, cancellationToken);
