@@ -1,10 +1,12 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace NexusBackupAgent.Platform;
 
 /// <summary>
 /// Gives memory back to the host when work is over. The collector looks at its heap only when something is allocated, and glibc keeps what its threads
-/// have freed: an agent that waits for the night would hold what its start, the self-test or a run needed for a second.
+/// have freed: an agent that waits for the night would hold what its start, the self-test or a run needed for a second. So it would with the parts
+/// of the program that only they needed.
 /// </summary>
 internal sealed partial class SpareMemory : IDisposable
 {
@@ -50,7 +52,47 @@ internal sealed partial class SpareMemory : IDisposable
         {
             // Not glibc; it alone has this function.
         }
+
+        if (Environment.ProcessPath is { } program)
+        {
+            foreach (var (start, length) in Unchanged(File.ReadLines("/proc/self/smaps"), program))
+                _ = Advise(start, length, DontNeed); // what refuses stays as it is
+        }
     }
+
+    /// <summary>
+    /// The parts of the program that are in memory as they are on disk. Who lets go of them reads what is needed again out of the kernel's cache, which may give the
+    /// rest to others. A part with a page of its own is none of them: the loader changed it. Nor is a library: one may be loaded at this moment.
+    /// </summary>
+    /// <param name="smaps">Lines of <c>/proc/PID/smaps</c> (proc(5)).</param>
+    /// <param name="program">Its file.</param>
+    internal static IEnumerable<(nint Start, nint Length)> Unchanged(IEnumerable<string> smaps, string program)
+    {
+        (nint Start, nint Length)? part = null;
+        foreach (var line in smaps)
+        {
+            if (char.IsAsciiHexDigitLower(line[0]))
+                part = PartOf(line, program);
+            else if (part is { } unchanged && line.StartsWith("Anonymous:", StringComparison.Ordinal) && line.EndsWith(" 0 kB", StringComparison.Ordinal))
+                yield return unchanged;
+        }
+    }
+
+    private static (nint Start, nint Length)? PartOf(string line, string program)
+    {
+        var columns = line.Split(' ', 6, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        if (columns.Length < 6 || columns[5] != program || columns[1] is not ['r', '-', _, 'p'])
+            return null;
+        var range = columns[0].Split('-');
+        var (start, end) = (nint.Parse(range[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture), nint.Parse(range[1], NumberStyles.HexNumber, CultureInfo.InvariantCulture));
+        return (start, end - start);
+    }
+
+    // madvise(2)
+    private const int DontNeed = 4;
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    private static partial int Advise(nint start, nint length, int advice);
 
     [LibraryImport("libc", EntryPoint = "malloc_trim")]
     private static partial int Trim(nuint spare);

@@ -33,6 +33,22 @@ public sealed class SpareMemoryTests : IDisposable
     }
 
     [Fact]
+    public void Of_the_program_only_what_nobody_changed_is_let_go_of()
+    {
+        string[] smaps =
+        [
+            "55d000001000-55d000003000 r-xp 00001000 fe:00 12  /usr/bin/nexus-backup", "Rss: 8 kB", "Anonymous:             0 kB", "VmFlags: rd ex",
+            "55d000003000-55d000004000 r--p 00003000 fe:00 12  /usr/bin/nexus-backup", "Anonymous:             4 kB", // relocated
+            "55d000004000-55d000005000 rw-p 00004000 fe:00 12  /usr/bin/nexus-backup", "Anonymous:             0 kB",
+            "55d000005000-55d000007000 rw-p 00000000 00:00 0 ", "Anonymous:             0 kB",
+            "7f0000000000-7f0000001000 r-xp 00000000 fe:00 13  /usr/lib/libc.so.6", "Anonymous:             0 kB",
+            "7f0000002000-7f0000003000 r--s 00000000 fe:00 12  /usr/bin/nexus-backup", "Anonymous:             0 kB",
+        ];
+
+        Assert.Equal([(new nint(0x55d000001000), new nint(0x2000))], SpareMemory.Unchanged(smaps, "/usr/bin/nexus-backup"));
+    }
+
+    [Fact]
     public async Task The_host_has_the_memory_of_past_work_again()
     {
         var resident = (await Child.RunAsync("return-memory")).Split('\n').Select(line => long.Parse(line, CultureInfo.InvariantCulture) / 1e6).ToList();
