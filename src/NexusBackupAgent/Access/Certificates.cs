@@ -44,14 +44,14 @@ internal sealed record CertificateFiles(string Certificate, string Key)
         using (loaded)
         {
             var problems = new List<ConfigurationProblem>();
-            var (from, until) = (loaded.Leaf.NotBefore.ToUniversalTime(), loaded.Leaf.NotAfter.ToUniversalTime());
+            var (from, until) = (new DateTimeOffset(loaded.Leaf.NotBefore).ToUniversalTime(), new DateTimeOffset(loaded.Leaf.NotAfter).ToUniversalTime());
             if (now > until)
                 problems.Add(new ConfigurationProblem(Certificates, Line: 0, Certificate, $"the certificate expired on {until:yyyy-MM-dd}", "have it renewed; a self-signed one: nexus-backup certificate --force"));
             else if (now < from)
                 problems.Add(new ConfigurationProblem(Certificates, Line: 0, Certificate, $"the certificate is valid from {from:yyyy-MM-dd} on", "see whether the clock is right (timedatectl)"));
             else if (until - now < Soon)
                 problems.Add(new ConfigurationProblem(Certificates, Line: 0, Certificate, $"the certificate expires on {until:yyyy-MM-dd}", "have it renewed; a self-signed one: nexus-backup certificate --force", IsError: false));
-            if (FileStatus.Of(Key) is { } key && (key.Mode & (UnixFileMode.OtherRead | UnixFileMode.OtherWrite)) != 0)
+            if (FileStatus.Of(Key) is { } key && (key.Mode & (UnixFileMode.OtherRead | UnixFileMode.OtherWrite)) != UnixFileMode.None)
                 problems.Add(new ConfigurationProblem("certificate.key", Line: 0, Key, "other users may read the key, and who has it can pass for this agent", $"chmod o= '{Key}'", IsError: false));
             return problems;
         }

@@ -37,18 +37,18 @@ internal sealed class PasswordHash
 
     public static PasswordHash Of(string password)
     {
-        var salt = RandomNumberGenerator.GetBytes(SaltLength);
-        return new PasswordHash(LeastIterations, salt, Derive(password, salt, LeastIterations));
+        var fresh = RandomNumberGenerator.GetBytes(SaltLength);
+        return new PasswordHash(LeastIterations, fresh, Derive(password, fresh, LeastIterations));
     }
 
     /// <exception cref="FormatException">It is none, or too weak.</exception>
     public static PasswordHash Parse(string text)
     {
-        if (text.Split('$') is not [Scheme, var count, var salt, var hash])
+        if (text.Split('$') is not [Scheme, var count, var saltText, var hashText])
             throw new FormatException("is no hash of a password");
         if (!int.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out var iterations) || iterations is < LeastIterations or > MostIterations)
             throw new FormatException($"is a hash of less than {LeastIterations} or more than {MostIterations} iterations");
-        if (Decode(salt) is not { Length: >= SaltLength } salted || Decode(hash) is not { Length: HashLength } hashed)
+        if (Decode(saltText) is not { Length: >= SaltLength } salted || Decode(hashText) is not { Length: HashLength } hashed)
             throw new FormatException("is a hash of a password that was cut or changed");
         return new PasswordHash(iterations, salted, hashed);
     }

@@ -1,6 +1,4 @@
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Retention;
-using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Documents;

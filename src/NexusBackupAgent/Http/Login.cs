@@ -138,7 +138,7 @@ internal static class Login
     {
         if (context.RequestServices.GetService<UserTokens>() is not { } tokens
             || !access.Users.TryGetValue(Caller.Of(context).User ?? "", out var user)
-            || tokens.SignedInAt(context.User) is not { } since)
+            || UserTokens.SignedInAt(context.User) is not { } since)
         {
             return Problems.Of(StatusCodes.Status403Forbidden, "only a user's token is renewed");
         }
@@ -175,7 +175,7 @@ internal static class Login
             (false, null) => "nobody is signed in",
             _ => null,
         };
-        var expires = context.RequestServices.GetService<UserTokens>()?.ExpiresAt(context.User);
+        var expires = UserTokens.ExpiresAt(context.User);
         return TypedResults.Ok(new MeDocument(caller.User, caller.Role?.Word(), caller.Source, all[..can], expires is { } at ? JsonTime.Utc(at) : null, reason, caller.Role is null ? null : agent.Configuration.TimeZone.Id, caller.Role is null ? null : ThisAgent.Version));
     }
 }
@@ -214,9 +214,9 @@ internal sealed class UserTokens(SigningKey key, AccessSettings access, TimeProv
         return (token, expires);
     }
 
-    public DateTimeOffset? SignedInAt(ClaimsPrincipal user) => InstantOf(user, SinceClaim);
+    public static DateTimeOffset? SignedInAt(ClaimsPrincipal user) => InstantOf(user, SinceClaim);
 
-    public DateTimeOffset? ExpiresAt(ClaimsPrincipal user) => InstantOf(user, JwtRegisteredClaimNames.Exp);
+    public static DateTimeOffset? ExpiresAt(ClaimsPrincipal user) => InstantOf(user, JwtRegisteredClaimNames.Exp);
 
     public void Configure(JwtBearerOptions options)
     {

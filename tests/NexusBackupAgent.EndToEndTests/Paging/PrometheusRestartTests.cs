@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using NexusBackupAgent.EndToEndTests.Support;
+using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.EndToEndTests.Paging;
 
@@ -57,7 +58,7 @@ public sealed partial class PrometheusRestartTests
     /// <summary>A healthy agent's metrics, but for a backup of 26 hours, a failed run and a disk at 85 %.</summary>
     private static string InTrouble()
     {
-        var now = TimeProvider.System.GetUtcNow();
+        var now = FileSystemClock.Now; // near enough to the clock of the programs that it starts
         var values = new Dictionary<string, double>(StringComparer.Ordinal)
         {
             ["last_success_timestamp_seconds"] = now.AddHours(-26).ToUnixTimeSeconds(),

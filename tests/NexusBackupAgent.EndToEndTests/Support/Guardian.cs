@@ -24,7 +24,7 @@ internal static class Guardian
     {
         var run = Directory.CreateTempSubdirectory("nexus-backup-end-to-end-").FullName;
         File.SetUnixFileMode(run, (UnixFileMode)0b001_111_111_111); // some programs run as another user
-        var start = new ProcessStartInfo("setsid", ["--fork", Program, $"{Variable}={run}", run]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("setsid", ["--fork", Program, $"{Variable}={run}", run]) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment.Remove(Variable);
         guardian = Process.Start(start);
         Environment.SetEnvironmentVariable(Variable, run);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text.Json;
 using Microsoft.Playwright;
 using NexusBackupAgent.Access;
 using NexusBackupAgent.EndToEndTests.Support;
@@ -66,6 +67,7 @@ public sealed class WebStage : IAsyncLifetime
             foreach (var name in (string[])["shaky.db", "odd.db"])
                 Assert.Equal(0, (await Tool.RunAsync("sqlite3", [Path.Combine(agent.Home, name), "CREATE TABLE t (x); INSERT INTO t VALUES (1);"])).ExitCode);
         });
+        await Agent.GetUntilAsync("api/v1/health", HasCaughtUp); // or it would be busy when a test asks for something
         playwright = await Playwright.CreateAsync();
         Browser = await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = Chromium, Args = ["--no-sandbox"] }); // root has no other way
     }
@@ -97,6 +99,13 @@ public sealed class WebStage : IAsyncLifetime
             await before(visit.Page);
         await visit.GoAsync(place);
         return visit;
+    }
+
+    private static bool HasCaughtUp(string health)
+    {
+        using var document = JsonDocument.Parse(health);
+        return document.RootElement.GetProperty("sources").EnumerateArray().All(source =>
+            !source.GetProperty("running").GetBoolean() && source.GetProperty("lastRunSuccess").ValueKind != JsonValueKind.Null);
     }
 
     private async Task<string> SignInAsync(string user)

@@ -121,7 +121,7 @@ public sealed class WebTests(WebStage stage) : IClassFixture<WebStage>
         await restore.ClickAsync();
 
         await Expect(visit.Page.GetByRole(AriaRole.Heading, new PageGetByRoleOptions { Name = "The way back" })).ToBeVisibleAsync();
-        var copy = Assert.Single(Directory.GetFiles(stage.Agent.Home, "itsm.db.pre_restore.*").Where(path => !path.EndsWith("-wal", StringComparison.Ordinal) && !path.EndsWith("-shm", StringComparison.Ordinal)));
+        var copy = Assert.Single(Directory.GetFiles(stage.Agent.Home, "itsm.db.pre_restore.*"), path => !path.EndsWith("-wal", StringComparison.Ordinal) && !path.EndsWith("-shm", StringComparison.Ordinal));
         await Expect(visit.Page.Locator("section").Filter(new LocatorFilterOptions { HasText = "The way back" })).ToContainTextAsync(copy);
         visit.AssertQuiet();
     }

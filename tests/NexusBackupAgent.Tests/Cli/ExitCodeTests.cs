@@ -1,4 +1,3 @@
-using NexusBackupAgent.Cli;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 

@@ -21,7 +21,7 @@ public sealed class LiveRunsTests : IDisposable
         var cleaned = new TaskCompletionSource();
         var run = runs.Start(OperationKind.Backup, "itsm", caller, async (_, stopping) =>
         {
-            await Task.Delay(Timeout.Infinite, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await cleaned.Task;
             stopping.ThrowIfCancellationRequested();
             return new RunEnd(null, null);

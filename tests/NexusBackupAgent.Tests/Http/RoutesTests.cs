@@ -201,8 +201,8 @@ public sealed partial class RoutesTests(ApiService service) : IClassFixture<ApiS
         File.WriteAllText(home["nexus-backup.yml"], ApiService.Access + ApiService.Sources);
         var (configuration, problems) = ConfigurationFile.Load(home["nexus-backup.yml"], TimeZoneInfo.Utc);
         Assert.True(configuration is not null, string.Join('\n', problems));
-        using var agent = Agent.Open(configuration, TimeProvider.System, NullLoggerFactory.Instance);
-        using var web = new WebServer(agent, TimeProvider.System.GetUtcNow(), NullLoggerFactory.Instance, CancellationToken.None);
+        using var agent = Agent.Open(configuration, Some.Clock, NullLoggerFactory.Instance);
+        using var web = new WebServer(agent, Some.Instant, NullLoggerFactory.Instance, CancellationToken.None);
         var app = web.Build();
         return [.. ((IEndpointRouteBuilder)app).DataSources.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()];
     }

@@ -13,7 +13,7 @@ internal sealed class RunningService : IAsyncDisposable
     private RunningService(AgentConfiguration configuration, TimeProvider clock) =>
         running = Task.Run(() => AgentHost.RunAsync(configuration, clock, NullLoggerFactory.Instance, listening.SetResult, stop.Token));
 
-    public HttpClient Http { get; } = new(new SocketsHttpHandler { UseCookies = false, SslOptions = { RemoteCertificateValidationCallback = (_, _, _, _) => true } });
+    public HttpClient Http { get; } = new(new SocketsHttpHandler { UseCookies = false, SslOptions = { RemoteCertificateValidationCallback = (_, shown, _, _) => shown is not null } });
 
     /// <summary>Starts in a directory with a configuration, to which <c>listen</c> is added, and waits until it answers.</summary>
     public static async Task<RunningService> StartAsync(TempDirectory home, TimeProvider clock, string configuration, AgentKinds? kinds = null, string scheme = "http")

@@ -1,4 +1,3 @@
-using System.Net.Http.Headers;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
@@ -183,7 +182,7 @@ public sealed class TlsTests : IDisposable
         await using var secure = new SslStream(socket.GetStream());
         try
         {
-            await secure.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = "127.0.0.1", EnabledSslProtocols = protocol, RemoteCertificateValidationCallback = (_, _, _, _) => true });
+            await secure.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = "127.0.0.1", EnabledSslProtocols = protocol, RemoteCertificateValidationCallback = (_, shown, _, _) => shown is not null });
             using var certificate = new X509Certificate2(secure.RemoteCertificate!);
             return ServerCertificate.FingerprintOf(certificate);
         }

@@ -143,7 +143,7 @@ public sealed partial class WebEndpointTests : IDisposable
 
         Assert.Empty(asked.Except(known));
         Assert.All(families, family => Assert.Contains(known, key => key.StartsWith(family, StringComparison.Ordinal)));
-        Assert.Empty(known.Except(asked).Where(key => !families.Any(family => key.StartsWith(family, StringComparison.Ordinal)) && !code.Contains($"'{key}'", StringComparison.Ordinal)));
+        Assert.DoesNotContain(known.Except(asked), key => !families.Any(family => key.StartsWith(family, StringComparison.Ordinal)) && !code.Contains($"'{key}'", StringComparison.Ordinal));
     }
 
     private static string Directory => Path.GetFullPath(Path.Combine(ThisDirectory(), "../../../src/NexusBackupAgent/Http/Web"));

@@ -1,13 +1,15 @@
 // What was done: each run with its outcome, and one while it goes on.
 import { html } from './html.js';
 import { getRuns, query, runPath } from './api.js';
-import { Badge, Empty, Facts, Heading, Skeleton, Table, Trouble, useLoad, usePages, When } from './parts.js';
+import { Badge, Choice, Empty, Facts, Heading, Skeleton, Table, Trouble, useLoad, usePages, When } from './parts.js';
 import { isOpen, Progress } from './actions.js';
 import { SourceChoice } from './backups.js';
 import { Result } from './restore.js';
 import { duration } from './time.js';
 import { go, route, to } from './state.js';
 import { t } from './texts.js';
+
+const KINDS = ['backup', 'verification', 'drill', 'restore', 'prune', 'quarantine'];
 
 export const RunTable = ({ rows, single }) => html`<${Table} caption=${t('nav.runs')} keyOf=${row => row.id} rows=${rows} columns=${[
     { name: t('column.started'), wide: true, of: row => html`<a href=${to('runs', row.id)}><${When} at=${row.startedAt} ahead=${t('result.waiting')}/></a>` },
@@ -20,11 +22,12 @@ export const RunTable = ({ rows, single }) => html`<${Table} caption=${t('nav.ru
 
 export function Runs() {
     const asked = route.value.query;
-    const source = asked.get('source') ?? '';
-    const { data, problem, reload, pager } = usePages(`runs?${query({ source, limit: 50 })}`, getRuns, 5);
+    const [source, kind] = [asked.get('source') ?? '', asked.get('kind') ?? ''];
+    const { data, problem, reload, pager } = usePages(`runs?${query({ source, kind, limit: 50 })}`, getRuns, 5);
     return html`
         <${Heading} title=${t('nav.runs')}>${t('nav.runs')}<//>
-        <div class="filters"><${SourceChoice} value=${source} onChange=${chosen => go('runs', { source: chosen })}/></div>
+        <div class="filters"><${SourceChoice} value=${source} onChange=${chosen => go('runs', { source: chosen, kind })}/>
+            <${Choice} name=${t('column.kind')} value=${kind} of=${[['', t('all')], ...KINDS.map(one => [one, t(`kind.${one}`)])]} onChange=${chosen => go('runs', { source, kind: chosen })}/></div>
         ${problem && html`<${Trouble} problem=${problem} again=${reload}/>`}
         ${!data && !problem && html`<${Skeleton} lines=${8}/>`}
         ${data && (data.items.length > 0 ? html`<${RunTable} rows=${data.items}/>${pager}` : html`<${Empty} title=${t('empty.runs')}>${t('empty.runs.next')}<//>`)}`;
