@@ -35,7 +35,7 @@ public sealed class SecureScrapeTests : IDisposable
 
             """);
 
-        await using var agent = ServerProcess.Start(AgentProgram.Path, home, ["run", "--config", In("nexus-backup.yml")]);
+        await using var agent = ServerProcess.Start(AgentProgram.Path, Directory.CreateDirectory(In("agent")).FullName, ["run", "--config", In("nexus-backup.yml")]);
         var login = kind == "bearer" ? $"authorization: {{credentials_file: {In("token")}}}" : $"basic_auth: {{username: prometheus, password_file: {In("password")}}}";
         await using var prometheus = await PrometheusServer.StartConfiguredAsync(
             $$"""

@@ -23,7 +23,7 @@ public sealed class BusySourceTests : IDisposable
         await place.RunAsync("backup");
         using var holder = await HoldAsync();
 
-        using var waiting = Child.Start(["command-with-errors", "now", place.Path, .. command.Split(' ')]);
+        using var waiting = Child.Start(["command-with-errors", $"{Workplace.Now:O}", place.Path, .. command.Split(' ')]);
         var first = await waiting.StandardOutput.ReadLineAsync();
         holder.StandardInput.Close();
         var rest = await waiting.StandardOutput.ReadToEndAsync();

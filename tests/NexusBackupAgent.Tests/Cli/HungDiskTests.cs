@@ -29,7 +29,7 @@ public sealed class HungStoreCommandsTests : IDisposable
             var silent = $"store 'dead' at '{place.Directory.In("dead")}' does not answer";
             (string[] Command, int Code)[] commands =
             [
-                (["list"], 3), (["verify"], 3), (["verify", "--all"], 3), (["prune", "--dry-run"], 3), (["backup", "itsm"], 3), (["drill", "itsm"], 5),
+                (["list"], 3), (["verify"], 3), (["verify", "--all"], 3), (["prune", "--dry-run"], 3), (["backup", "itsm"], 3),
                 (["status"], 0), (["diagnose"], 3), (["checklist"], 3), (["check-config"], 2), (["restore", "itsm", "--dry-run"], 5),
             ];
             var ended = Task.WhenAll(commands.Select(command => place.RunAsync(command.Command)));
@@ -37,6 +37,8 @@ public sealed class HungStoreCommandsTests : IDisposable
 
             Assert.Equal(commands.Select(command => (command.Command[0], command.Code)), (await ended).Select((command, at) => (commands[at].Command[0], command.Code)));
             Assert.All(await ended, command => Assert.Contains(silent, command.Flat(), StringComparison.Ordinal));
+            var drill = await place.RunAsync("drill", "itsm"); // beside the backup it may find the source busy
+            Assert.Equal((5, true), (drill.Code, drill.Flat().Contains(silent, StringComparison.Ordinal)));
             Assert.Contains("manual_", (await ended)[0].Output, StringComparison.Ordinal);
             Assert.Equal([0, 0, 3], sound.Select(command => command.Code));
         }
