@@ -144,11 +144,9 @@ internal sealed class OperationRunner(SourceTurns turns, OperationJournal journa
                         isExceeded ? FailureKind.TimedOut : FailureKind.Interrupted,
                         $"{words.Name} {(isExceeded ? $"exceeded its time limit of {source.TimeLimit}" : "was told to stop")} and has not stopped within {Patience.ToStop.TotalSeconds:0} s, probably because a disk does not answer; this agent begins nothing else of the source until it does",
                         $"see which disk does not answer (cat /proc/{Environment.ProcessId}/task/*/wchan; df; dmesg | tail), and mount it again; if that does not help, restart the agent");
+                    turns.Hangs(source.Name, watched); // before anything else can fail: nothing may begin beside it
                     if ((leave is null ? hung : await leave(watched, hung)) is { } left)
-                    {
-                        turns.Hangs(source.Name, watched);
                         throw left;
-                    }
                 }
 
                 try

@@ -53,10 +53,14 @@ internal sealed partial class SpareMemory : IDisposable
             // Not glibc; it alone has this function.
         }
 
-        if (Environment.ProcessPath is { } program)
+        try
         {
-            foreach (var (start, length) in Unchanged(File.ReadLines("/proc/self/smaps"), program))
+            foreach (var (start, length) in Unchanged(File.ReadLines("/proc/self/smaps"), Environment.ProcessPath ?? ""))
                 _ = Advise(start, length, DontNeed); // what refuses stays as it is
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            // No handle is free, or nobody may look: the parts stay in memory.
         }
     }
 

@@ -42,6 +42,7 @@ internal sealed class LiveService(RestoreSettings settings, TimeProvider timePro
     {
         foreach (var command in settings.Before)
         {
+            cancellationToken.ThrowIfCancellationRequested(); // who left a restore that hung has started the service by now
             stopped = true; // even one that fails may have stopped something
             events.Step(new RestoreStep(RestoreStage.Stop, $"run {ToolProcess.Line(command)}"));
             await RunAsync(command, cancellationToken);

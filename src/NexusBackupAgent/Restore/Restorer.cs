@@ -186,7 +186,7 @@ internal sealed class OngoingRestore(RestorePreview preview, RestoreEvents event
         Step = step =>
         {
             stage = step.Stage;
-            if (step.Stage is RestoreStage.Settle or RestoreStage.MoveAside)
+            if (step.Stage is RestoreStage.Settle or RestoreStage.MoveAside or RestoreStage.Replace)
                 stop.ThrowIfCancellationRequested();
             events.Step(step);
         },

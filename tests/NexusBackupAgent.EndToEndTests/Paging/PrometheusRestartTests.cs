@@ -42,12 +42,13 @@ public sealed partial class PrometheusRestartTests
 
         await target.DisposeAsync();
         Assert.True(await Eventually.IsAsync(() => Task.FromResult(Rung.All(alert => Told(inbox).Contains(alert))), Patience), string.Join(", ", Told(inbox)));
+        var before = Told(inbox).Count(); // a slow machine's first scrape comes after a first alert that nothing is protected
         await prometheus.RestartAsync(TimeSpan.FromSeconds(6));
 
         await prometheus.WaitForAsync("count(ALERTS{alertstate=\"firing\",level!=\"\"}) == 4", Patience);
         // Of what had not rung again Alertmanager would have said by now that it is over.
         await prometheus.WaitForAsync("count_over_time(ALERTS{alertname=\"NexusBackupAgentDown\",alertstate=\"firing\"}[60s] offset 1s) >= 15", Patience);
-        Assert.DoesNotContain(Told(inbox), told => told.EndsWith("over", StringComparison.Ordinal));
+        Assert.DoesNotContain(Told(inbox).Skip(before), told => told.EndsWith("over", StringComparison.Ordinal));
         Assert.Equal(Rung, (await alertmanager.AlertsAsync())
             .Select(alert => alert.GetProperty("labels")).Where(labels => labels.TryGetProperty("level", out _))
             .Select(labels => $"{labels.GetProperty("alertname").GetString()} {labels.GetProperty("level").GetString()}").Order(StringComparer.Ordinal));
