@@ -44,7 +44,7 @@ public sealed class NormalOperationTests
             if (TestScope.IsWhole || zone != "Asia/Tokyo")
                 yield return Agent("itsm-nexus.yml", $"itsm-{name}", zone, from, 5 + index, TimeSpan.FromMinutes(45), ["itsm"]);
             if (TestScope.IsWhole || zone == "Asia/Tokyo")
-                yield return Agent("tenants.yml", $"tenants-{name}", zone, from, 15 + index, TimeSpan.FromMinutes(2), ["acme"]);
+                yield return Agent("tenants.yml", $"tenants-{name}", zone, from, 17 + index, TimeSpan.FromMinutes(2), ["acme"]);
         }
 
         yield return Agent("itsm-nexus.yml", "stopped", "Asia/Tokyo", Fortnights[0].From, 25, TimeSpan.FromMinutes(45), ["itsm"], runDays: 10);
