@@ -66,7 +66,7 @@ internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvide
     public string FindConfiguration(ParseResult command)
     {
         if (command.GetValue(Config) is { } given)
-            return terminal.Configuration = Resolve(given);
+            return Resolve(given);
         string[] places = [Path.Combine(directory, FileName), SystemFile];
         return places.FirstOrDefault(File.Exists) ?? throw new BackupException(
             FailureKind.Configuration,

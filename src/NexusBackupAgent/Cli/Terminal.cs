@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.RegularExpressions;
 using NexusBackupAgent.Platform;
 using Spectre.Console;
 using Spectre.Console.Rendering;
@@ -11,7 +10,7 @@ namespace NexusBackupAgent.Cli;
 /// somebody watches; a pipe or a file gets plain lines. Nothing that is printed here throws: what was begun is brought to its
 /// end whatever happens to the words about it, and <see cref="Lost"/> tells at the end.
 /// </summary>
-internal sealed partial class Terminal
+internal sealed class Terminal
 {
     // Columns. A pipe has no width, so that one record stays one line.
     private const int Unlimited = 10_000;
@@ -40,17 +39,6 @@ internal sealed partial class Terminal
     /// <summary>Why data could not be written; null while all of it was.</summary>
     public Exception? Lost => lost();
 
-    /// <summary>The configuration that was given with <c>--config</c>; null: none. Who wrote a hint did not know of it.</summary>
-    public string? Configuration { get; set; }
-
-    /// <summary>A hint whose commands can be typed as they stand there.</summary>
-    private string ToType(string hint) => Configuration is null || hint.Contains("--config", StringComparison.Ordinal)
-        ? hint
-        : Commands().Replace(hint, command => $"{command.Value} {ToolProcess.Line(["--config", Configuration])}");
-
-    [GeneratedRegex("(?<![-\\w])nexus-backup(?= (run|backup|list|verify|restore|drill|prune|status|diagnose|checklist|report|check-config)\\b)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex Commands();
-
     /// <summary>Plain text of data.</summary>
     public TextWriter Output { get; }
 
@@ -70,7 +58,7 @@ internal sealed partial class Terminal
     }
 
     /// <summary>One line of what failed, on what, why, and what to do next.</summary>
-    public void Fail(string message, string hint) => Tell(isError: true, $"{message} — next: {ToType(hint)}");
+    public void Fail(string message, string hint) => Tell(isError: true, $"{message} — next: {hint}");
 
     /// <summary>One line of what deserves a look and stops nothing.</summary>
     public void Warn(string message) => Tell(isError: false, message);
@@ -94,16 +82,16 @@ internal sealed partial class Terminal
     {
         if (!IsWatched)
         {
-            Line($"{mark}{Markup.Escape(text)}{(next is null ? "" : $" — {nextWord}: {Markup.Escape(ToType(next.Text))}{(next.Comment is { } other ? "   " + Markup.Escape(other) : "")}")}");
+            Line($"{mark}{Markup.Escape(text)}{(next is null ? "" : $" — {nextWord}: {Markup.Escape(next.Text)}{(next.Comment is { } other ? "   " + Markup.Escape(other) : "")}")}");
             return;
         }
 
         var indent = Wrapping.Width(Markup.Remove(mark));
         Print(mark, text, indent);
         if (next is { IsCommand: false })
-            Print($"{new string(' ', indent)}{nextWord}: ", ToType(next.Text), indent);
+            Print($"{new string(' ', indent)}{nextWord}: ", next.Text, indent);
         else if (next is not null)
-            Line($"{new string(' ', indent)}{nextWord}: {Markup.Escape(ToType(next.Text))}");
+            Line($"{new string(' ', indent)}{nextWord}: {Markup.Escape(next.Text)}");
         if (next?.Comment is { } comment)
             Print(new string(' ', indent), comment, indent);
     }

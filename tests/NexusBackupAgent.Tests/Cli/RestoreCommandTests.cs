@@ -100,18 +100,6 @@ public sealed class RestoreCommandTests : IDisposable
         Assert.Contains(order, Assert.Single((await place.RunAsync("restore", "itsm")).Errors), StringComparison.Ordinal);
     }
 
-    /// <summary>What a person pastes works on the same agent.</summary>
-    [Fact]
-    public async Task The_command_of_a_hint_has_the_configuration_that_was_given()
-    {
-        File.Move(place.Configuration, place.In("other.yml"));
-
-        var refused = await place.RunAsync("restore", "itsm", "--config", "other.yml");
-
-        Assert.EndsWith($"make one: nexus-backup --config {place.In("other.yml")} backup 'itsm'", Assert.Single(refused.Errors), StringComparison.Ordinal);
-        Assert.Equal(0, (await place.RunAsync("--config", place.In("other.yml"), "backup", "itsm")).Code);
-    }
-
     [Fact]
     public async Task What_a_killed_restore_elsewhere_left_is_named_and_removed_by_the_next_one_there()
     {

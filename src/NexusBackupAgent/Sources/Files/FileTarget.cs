@@ -22,6 +22,7 @@ internal sealed class FileTarget : IRestoreTarget
         live = to is null ? FilePlace.Behind(livePath) : FilePlace.TryBehind(livePath);
         given = to is null ? livePath : System.IO.Directory.Exists(to) ? System.IO.Path.Combine(to, System.IO.Path.GetFileName(livePath)) : to;
         place = to is null ? live! : FilePlace.Behind(given);
+        live ??= FilePlace.TryBehind(livePath); // a disk that answered late has answered for both
         IsLive = live is not null && place.IsSameAs(live);
         unfinished = new UnfinishedFiles(place, content.Companions);
     }
