@@ -132,7 +132,7 @@ internal static class BackupCommand
     private static BackupType TypeOf(string? word) => word is null
         ? BackupType.Full
         : EnumWord.Of<BackupType>(word) ?? throw new BackupException(
-            FailureKind.Configuration, $"--type {word} is not a type of backup", $"write one of: {string.Join(", ", Enum.GetValues<BackupType>().Select(type => type.Word()))}");
+            FailureKind.Configuration, $"--type {word} is not a type of backup", $"write one of: {EnumWord.All<BackupType>()}");
 
     /// <param name="Patience">How long another operation of the source that is under way is waited for.</param>
     private sealed record Job(ProtectedSource Source, string Schedule, BackupType Type, TimeSpan Patience);

@@ -46,7 +46,7 @@ internal static class DiagnoseCommand
             {
                 var seen = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress => agent.Observer.ObserveAsync(look, source, evenStale: false, progress, cancellationToken));
                 var diagnosis = Flowchart.Walk(seen, commands);
-                var log = diagnosis.Cause == Cause.Unknown ? await agent.LogSearch.FindAsync(source.Name, seen.Zone, cancellationToken) : [];
+                var log = await agent.LogSearch.FindAsync(diagnosis, seen.Zone, cancellationToken);
                 documents.Add(DiagnosisDocument.Of(diagnosis, log, language));
                 codes.Add(CodeOf(diagnosis));
                 if (!json)

@@ -52,14 +52,13 @@ internal static class DrillCommand
                 cancellationToken.ThrowIfCancellationRequested();
                 try
                 {
-                    var (operation, backup) = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress =>
-                        agent.Drills.RunAsync(source, progress, LockTimeout, cancellationToken, asker));
-                    Tell(source, operation, backup);
+                    Tell(source, await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress =>
+                        agent.Drills.RunAsync(source, progress, LockTimeout, cancellationToken, asker)));
                 }
                 catch (BackupException failure)
                 {
                     var now = agent.TimeProvider.GetUtcNow(); // it never began, and is in no journal
-                    Tell(source, new Operation(0, source.Name, OperationKind.Drill, now, now, Backup: null, "", RunFailure.Of(failure)), backup: null);
+                    Tell(source, new DrillRecord(new Operation(0, source.Name, OperationKind.Drill, now, now, Backup: null, "", RunFailure.Of(failure)), Backup: null));
                 }
             }
 
@@ -68,13 +67,12 @@ internal static class DrillCommand
             return ExitCodes.MostSevere(codes);
         }
 
-        private void Tell(ProtectedSource source, Operation operation, Backup? backup)
+        private void Tell(ProtectedSource source, DrillRecord drill)
         {
-            var result = backup?.Drill is { } drill && drill.DrilledAt >= operation.StartedAt ? drill : null;
-            documents.Add(DrillDocument.Of(source, operation, backup, result));
-            if (!json && backup is not null && result is not null)
+            documents.Add(DrillDocument.Of(source, drill));
+            if (!json && drill is { Backup: { } backup, Result: { } result })
                 Print(source, backup, result);
-            if (operation.Failure is { } failure)
+            if (drill.Operation.Failure is { } failure)
                 Fail(source, failure);
         }
 

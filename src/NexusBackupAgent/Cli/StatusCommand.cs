@@ -37,11 +37,9 @@ internal static class StatusCommand
         {
             using var session = await context.OpenAgentAsync(parsed, needsState: true);
             var look = await session.Agent.States.ReadAsync(cancellationToken);
-            var sources = new List<SourceState>();
             var isCheck = parsed.GetValue(check);
             var chosen = isCheck ? SourceChoice.ChooseSome(session.Agent.Roster.Current, parsed.GetValue(names)!) : SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
-            foreach (var source in chosen)
-                sources.Add(await look.OfAsync(source, cancellationToken, withOrphans: !isCheck));
+            var sources = await look.OfAllAsync(chosen, cancellationToken, withOrphans: !isCheck);
 
             var commands = context.CommandsOf(parsed);
             var verdict = new StatusCheck(look.Agent, sources, context.Language);

@@ -131,10 +131,7 @@ internal static class VerifyCommand
         private void Tell(ProtectedSource source, Backup before, Backup backup)
         {
             var checks = backup.HasBrokenChain ? [] : backup.Verification!.Checks; // it was not read for what it builds on
-            documents.Add(BackupDocument.Of(source.Catalog, backup) with
-            {
-                Checks = [.. checks.Select(check => new CheckDocument(check.Check.Word(), check.Passed, check.Detail))],
-            });
+            documents.Add(BackupDocument.OfVerified(source.Catalog, backup));
             if (backup.State != BackupState.Good)
                 TellUnsound(source, before, backup);
             foreach (var trouble in backup.Troubles)

@@ -8,6 +8,10 @@ internal static class EnumWord
     public static string Word<T>(this T value)
         where T : struct, Enum => value.ToString().ToLowerInvariant();
 
+    /// <summary>All of them, for a hint: <c>full, differential, incremental</c>.</summary>
+    public static string All<T>()
+        where T : struct, Enum => string.Join(", ", Enum.GetValues<T>().Select(Word));
+
     /// <summary>The value that is written so; null when none is.</summary>
     public static T? Of<T>(string? word)
         where T : struct, Enum

@@ -61,6 +61,9 @@ internal sealed record BackupDocument(
             Troubles = SidecarTroubleDocument.Of(backup),
         };
     }
+
+    /// <summary>The same with what its verification just found. One that can't be restored for what it builds on was not read.</summary>
+    public static BackupDocument OfVerified(BackupCatalog catalog, Backup backup) => Of(catalog, backup) with { Checks = CheckDocument.Of(backup.HasBrokenChain ? null : backup.Verification) };
 }
 
 /// <param name="File">Its name in the directory of the backup.</param>
@@ -76,7 +79,12 @@ internal sealed record SidecarTroubleDocument(string File, string Reason)
 }
 
 /// <summary>One check of a verification.</summary>
-internal sealed record CheckDocument(string Check, bool Passed, string Detail);
+internal sealed record CheckDocument(string Check, bool Passed, string Detail)
+{
+    /// <summary>Those of a verification; none when there was none.</summary>
+    public static IReadOnlyList<CheckDocument> Of(VerificationResult? verification) =>
+        [.. (verification?.Checks ?? []).Select(check => new CheckDocument(check.Check.Word(), check.Passed, check.Detail))];
+}
 
 /// <summary>One backup with all that the API knows of it.</summary>
 /// <param name="Chain">The files that a restore of it reads, in this order: the full one first.</param>
@@ -90,7 +98,7 @@ internal sealed record StoredBackupDocument(
         return new StoredBackupDocument(
             BackupDocument.Of(catalog, backup),
             [.. backup.Chain.Reverse().Select(link => link.File)],
-            [.. (backup.Verification?.Checks ?? []).Select(check => new CheckDocument(check.Check.Word(), check.Passed, check.Detail))],
+            CheckDocument.Of(backup.Verification),
             backup.Drill is { } drill ? new LastProofDocument(JsonTime.Utc(drill.DrilledAt), drill.Passed, drill.Seconds) : null,
             url + "/artifact",
             url + "/sha256",

@@ -1,4 +1,3 @@
-using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
@@ -25,20 +24,23 @@ internal sealed record DrillDocument(
     string? Message,
     string? Hint)
 {
-    /// <param name="result">What was found; null when the drill did not get that far.</param>
-    public static DrillDocument Of(ProtectedSource source, Operation operation, Backup? backup, DrillResult? result) => new(
-        source.Name,
-        (operation.Succeeded ? RunResult.Success : RunResult.Failure).Word(),
-        backup?.Id.Value,
-        backup is null ? null : source.Catalog.Locate(backup.File),
-        backup is null ? null : JsonTime.Utc(backup.CapturedAt),
-        backup is null ? null : Math.Round(((result?.DrilledAt ?? operation.EndedAt!.Value) - backup.CapturedAt).TotalSeconds),
-        result?.Seconds,
-        [.. (result?.Probes ?? []).Select(probe => new ProbeDocument(probe.Sql, probe.Expectation, probe.Answer, probe.Passed, probe.Detail))],
-        operation.Failure?.Kind.CamelWord(),
-        operation.Failure?.Kind.Class().Word(),
-        operation.Failure?.Message,
-        operation.Failure?.Hint);
+    public static DrillDocument Of(ProtectedSource source, DrillRecord drill)
+    {
+        var ((operation, backup), result) = (drill, drill.Result);
+        return new DrillDocument(
+            source.Name,
+            (operation.Succeeded ? RunResult.Success : RunResult.Failure).Word(),
+            backup?.Id.Value,
+            backup is null ? null : source.Catalog.Locate(backup.File),
+            backup is null ? null : JsonTime.Utc(backup.CapturedAt),
+            backup is null ? null : Math.Round(((result?.DrilledAt ?? operation.EndedAt!.Value) - backup.CapturedAt).TotalSeconds),
+            result?.Seconds,
+            [.. (result?.Probes ?? []).Select(probe => new ProbeDocument(probe.Sql, probe.Expectation, probe.Answer, probe.Passed, probe.Detail))],
+            operation.Failure?.Kind.CamelWord(),
+            operation.Failure?.Kind.Class().Word(),
+            operation.Failure?.Message,
+            operation.Failure?.Hint);
+    }
 }
 
 /// <summary>One question of a drill.</summary>

@@ -35,12 +35,12 @@ internal static partial class BackupsResource
     private static async Task<Results<Ok<IReadOnlyList<BackupDocument>>, ProblemHttpResult>> ListAsync(
         string? source, string? schedule, string? state, int? limit, string? after, HttpContext context, Agent agent, Caller caller, CancellationToken cancellationToken)
     {
+        if (Problems.OfNumber("limit", limit, MostListed) is { } wrong)
+            return wrong;
         var most = limit ?? UsuallyListed;
-        if (most is < 1 or > MostListed)
-            return Problems.Of(StatusCodes.Status400BadRequest, $"limit is not from 1 to {MostListed}");
         var wanted = EnumWord.Of<BackupState>(state);
         if (state is not null && wanted is null)
-            return Problems.Of(StatusCodes.Status400BadRequest, $"'{state}' is no state of a backup", $"one of: {string.Join(", ", Enum.GetValues<BackupState>().Select(word => word.Word()))}");
+            return Problems.Of(StatusCodes.Status400BadRequest, $"'{state}' is no state of a backup", $"one of: {EnumWord.All<BackupState>()}");
 
         var listed = new List<(ProtectedSource Source, Backup Backup)>();
         foreach (var chosen in caller.Choose(agent, source))
@@ -95,7 +95,7 @@ internal static partial class BackupsResource
     private static async Task<IResult> BackUpAsync(BackupRequest? backup, bool? wait, Agent agent, Caller caller, LiveRuns runs, CancellationToken cancellationToken)
     {
         var type = backup?.Type is not { } word ? BackupType.Full : EnumWord.Of<BackupType>(word) ?? throw new BackupException(
-            FailureKind.Configuration, $"'{word}' is not a type of backup", $"write one of: {string.Join(", ", Enum.GetValues<BackupType>().Select(known => known.Word()))}");
+            FailureKind.Configuration, $"'{word}' is not a type of backup", $"write one of: {EnumWord.All<BackupType>()}");
         var sources = caller.Choose(agent, backup?.Source);
         if (sources.Count == 0)
             throw SourceChoice.Nothing(toDo: "back up");

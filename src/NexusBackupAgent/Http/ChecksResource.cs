@@ -45,11 +45,7 @@ internal static class ChecksResource
         {
             var patience = chosen.Count > 1 ? source.TimeLimit : LiveRuns.Patience; // they wait for each other
             var verified = await agent.Verifications.VerifyAsync(source, backup, patience, run, stopping, run.Asker);
-            var document = BackupDocument.Of(source.Catalog, verified) with
-            {
-                Checks = [.. (verified.HasBrokenChain ? [] : verified.Verification!.Checks).Select(check => new CheckDocument(check.Check.Word(), check.Passed, check.Detail))],
-            };
-            return new RunEnd(document, verified.State == BackupState.Good ? null : new RunFailure(
+            return new RunEnd(BackupDocument.OfVerified(source.Catalog, verified), verified.State == BackupState.Good ? null : new RunFailure(
                 FailureKind.Verification, $"backup '{source.Catalog.Locate(backup.File)}' of '{source.Name}' is {(verified.HasBrokenChain ? "not restorable" : "corrupt")}: {verified.Objection}", $"make a new one: nexus-backup backup '{source.Name}'"));
         }, besideOthers: chosen.Count > 1);
     }
@@ -63,9 +59,8 @@ internal static class ChecksResource
 
         LiveRun Start(ProtectedSource source) => runs.Start(OperationKind.Drill, source.Name, caller, async (run, stopping) =>
         {
-            var (operation, backup) = await agent.Drills.RunAsync(source, run, LiveRuns.Patience, stopping, run.Asker);
-            var result = backup?.Drill is { } done && done.DrilledAt >= operation.StartedAt ? done : null;
-            return new RunEnd(DrillDocument.Of(source, operation, backup, result), operation.Failure);
+            var practised = await agent.Drills.RunAsync(source, run, LiveRuns.Patience, stopping, run.Asker);
+            return new RunEnd(DrillDocument.Of(source, practised), practised.Operation.Failure);
         });
     }
 

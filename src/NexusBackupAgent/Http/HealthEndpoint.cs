@@ -46,10 +46,7 @@ internal static class HealthEndpoint
         foreach (var (name, since) in agent.Turns.Hanging)
             problems.Add($"work of source '{name}' has not stopped since {since:O}, probably because a disk does not answer; see which one (dmesg | tail), mount it again or restart the agent");
         problems.AddRange(agent.SilentPatterns.Select(silent => $"{silent.Message}; {silent.Hint}"));
-        var sources = new List<SourceState>();
-        foreach (var source in agent.Roster.Current)
-            sources.Add(await look.OfAsync(source, cancellationToken));
-        return HealthDocument.Of(look.Agent, [.. problems.Distinct(StringComparer.Ordinal)], sources);
+        return HealthDocument.Of(look.Agent, [.. problems.Distinct(StringComparer.Ordinal)], await look.OfAllAsync(agent.Roster.Current, cancellationToken));
     }
 
     private static async Task<StateSnapshot> LookAsync(Agent agent, List<string> problems, CancellationToken cancellationToken)

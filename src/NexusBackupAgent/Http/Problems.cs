@@ -39,6 +39,12 @@ internal static class Problems
     public static ProblemHttpResult Of(int status, string detail, string? hint = null) =>
         TypedResults.Problem(detail, statusCode: status, extensions: hint is null ? null : new Dictionary<string, object?>(StringComparer.Ordinal) { ["hint"] = hint });
 
+    /// <summary>A number that is not from 1 to the most that may be asked for; null when it is, or absent.</summary>
+    public static ProblemHttpResult? OfNumber(string name, int? number, int most) =>
+        number < 1 || number > most ? Of(StatusCodes.Status400BadRequest, $"{name} is not from 1 to {most}") : null;
+
+    public static ProblemHttpResult OfOtherMedia() => Of(StatusCodes.Status415UnsupportedMediaType, "the body is not JSON", "send Content-Type: application/json, or no body where it is optional");
+
     public static ProblemHttpResult OfLargeBody() => Of(StatusCodes.Status413PayloadTooLarge, $"the body has more than the {Limits.Body} bytes that one may have", "the API is described at /docs");
 
     public static int StatusOf(FailureKind kind) => kind switch
@@ -69,7 +75,7 @@ internal static class Problems
             StatusCodes.Status413PayloadTooLarge => OfLargeBody(),
             StatusCodes.Status404NotFound => Of(StatusCodes.Status404NotFound, $"there is nothing at {context.Request.Path}", "the API is described at /docs"),
             StatusCodes.Status405MethodNotAllowed => Of(StatusCodes.Status405MethodNotAllowed, $"{context.Request.Path} does not take {context.Request.Method}", "the API is described at /docs"),
-            StatusCodes.Status415UnsupportedMediaType => Of(StatusCodes.Status415UnsupportedMediaType, "the body is not JSON", "send Content-Type: application/json, or no body where it is optional"),
+            StatusCodes.Status415UnsupportedMediaType => OfOtherMedia(),
             StatusCodes.Status429TooManyRequests => Of(StatusCodes.Status429TooManyRequests, "too many requests from this address", "wait as long as Retry-After says"),
             var status => Of(status, $"the request failed with status {status}"),
         };
@@ -96,7 +102,7 @@ internal sealed partial class FailedRequests(ILogger<FailedRequests> logger) : I
             case BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge }:
                 return Problems.OfLargeBody();
             case BadHttpRequestException { StatusCode: StatusCodes.Status415UnsupportedMediaType }:
-                return Problems.Of(StatusCodes.Status415UnsupportedMediaType, "the body is not JSON", "send Content-Type: application/json, or no body where it is optional");
+                return Problems.OfOtherMedia();
             case BadHttpRequestException { InnerException: JsonException wrong }:
                 return Problems.Of(StatusCodes.Status400BadRequest, $"the body is not the JSON that this takes, at {wrong.Path ?? "$"}, line {wrong.LineNumber + 1}", "the API is described at /docs");
             case BadHttpRequestException bad:

@@ -44,7 +44,7 @@ internal static class ReportsResource
         {
             var seen = await agent.Observer.ObserveAsync(look, source, evenStale: false, progress: null, cancellationToken);
             var diagnosis = Flowchart.Walk(seen, agent.Commands);
-            var log = diagnosis.Cause == Cause.Unknown ? await agent.LogSearch.FindAsync(source.Name, seen.Zone, cancellationToken) : [];
+            var log = await agent.LogSearch.FindAsync(diagnosis, seen.Zone, cancellationToken);
             documents.Add(DiagnosisDocument.Of(diagnosis, log, language));
         }
 
@@ -73,8 +73,8 @@ internal static class ReportsResource
     private static Results<Ok<IReadOnlyList<AuditDocument>>, ProblemHttpResult> Audit(int? limit, long? before, Agent agent, Caller caller)
     {
         RequireAll(caller, "the audit");
-        return limit is < 1 or > MostAudited
-            ? Problems.Of(StatusCodes.Status400BadRequest, $"limit is not from 1 to {MostAudited}")
+        return Problems.OfNumber("limit", limit, MostAudited) is { } wrong
+            ? wrong
             : TypedResults.Ok<IReadOnlyList<AuditDocument>>([.. agent.Journal.Asked(limit ?? UsuallyAudited, before ?? long.MaxValue).Select(AuditDocument.Of)]);
     }
 

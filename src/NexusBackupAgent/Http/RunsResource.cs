@@ -30,8 +30,8 @@ internal static class RunsResource
 
     private static Results<Ok<IReadOnlyList<OperationDocument>>, ProblemHttpResult> List(string? source, string? kind, int? limit, long? before, Agent agent, Caller caller, LiveRuns runs)
     {
-        if (limit is < 1 or > MostListed)
-            return Problems.Of(StatusCodes.Status400BadRequest, $"limit is not from 1 to {MostListed}");
+        if (Problems.OfNumber("limit", limit, MostListed) is { } wrong)
+            return wrong;
         var wanted = EnumWord.Of<OperationKind>(kind);
         if (kind is not null && wanted is null)
             return Problems.Of(StatusCodes.Status400BadRequest, $"'{kind}' is no kind of run", "one of: backup, verification, drill, restore, prune, quarantine");

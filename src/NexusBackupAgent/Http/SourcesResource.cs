@@ -30,7 +30,7 @@ internal static class SourcesResource
     private static async Task<Ok<StatusDocument>> StatusAsync(Agent agent, Caller caller, CancellationToken cancellationToken)
     {
         var look = await agent.States.ReadAsync(agent.Scheduler, cancellationToken);
-        return TypedResults.Ok(StatusDocument.Of(look.Agent, await StatesAsync(look, caller.SourcesOf(agent), cancellationToken), agent.Commands, agent.Turns.IsUnderWay));
+        return TypedResults.Ok(StatusDocument.Of(look.Agent, await look.OfAllAsync(caller.SourcesOf(agent), cancellationToken), agent.Commands, agent.Turns.IsUnderWay));
     }
 
     private static async Task<Ok<IReadOnlyList<OverviewDocument>>> ListAsync(string? lang, HttpContext context, Agent agent, Caller caller, CancellationToken cancellationToken) =>
@@ -42,13 +42,13 @@ internal static class SourcesResource
     private static async Task<Ok<IReadOnlyList<ScheduleDocument>>> SchedulesAsync(Agent agent, Caller caller, CancellationToken cancellationToken)
     {
         var look = await agent.States.ReadAsync(agent.Scheduler, cancellationToken);
-        return TypedResults.Ok<IReadOnlyList<ScheduleDocument>>([.. (await StatesAsync(look, caller.SourcesOf(agent), cancellationToken)).SelectMany(ScheduleDocument.Of)]);
+        return TypedResults.Ok<IReadOnlyList<ScheduleDocument>>([.. (await look.OfAllAsync(caller.SourcesOf(agent), cancellationToken)).SelectMany(ScheduleDocument.Of)]);
     }
 
     private static async Task<Results<Ok<IReadOnlyList<DayDocument>>, ProblemHttpResult>> DaysAsync(string source, int? count, Agent agent, Caller caller, CancellationToken cancellationToken)
     {
-        if (count is < 1 or > MostDays)
-            return Problems.Of(StatusCodes.Status400BadRequest, $"count is not from 1 to {MostDays}");
+        if (Problems.OfNumber("count", count, MostDays) is { } wrong)
+            return wrong;
         var chosen = caller.Choose(agent, source)[0];
         var look = await agent.States.ReadAsync(agent.Scheduler, cancellationToken);
         return TypedResults.Ok(DaysOf(await look.OfAsync(chosen, cancellationToken), agent.Journal, count ?? UsualDays));
@@ -58,15 +58,7 @@ internal static class SourcesResource
     {
         var look = await agent.States.ReadAsync(agent.Scheduler, cancellationToken);
         var running = agent.Journal.Open(OperationKind.Backup).GroupBy(run => run.Source, StringComparer.Ordinal).ToDictionary(runs => runs.Key, runs => runs.Max(run => run.Id), StringComparer.Ordinal);
-        return [.. (await StatesAsync(look, sources, cancellationToken)).Select(state => OverviewDocument.Of(look.Agent, state, running.TryGetValue(state.Name, out var id) ? id : null, language))];
-    }
-
-    private static async Task<IReadOnlyList<SourceState>> StatesAsync(StateSnapshot look, IReadOnlyList<ScheduledSource> sources, CancellationToken cancellationToken)
-    {
-        var states = new List<SourceState>();
-        foreach (var source in sources)
-            states.Add(await look.OfAsync(source, cancellationToken));
-        return states;
+        return [.. (await look.OfAllAsync(sources, cancellationToken)).Select(state => OverviewDocument.Of(look.Agent, state, running.TryGetValue(state.Name, out var id) ? id : null, language))];
     }
 
     private static IReadOnlyList<DayDocument> DaysOf(SourceState source, OperationJournal journal, int count)

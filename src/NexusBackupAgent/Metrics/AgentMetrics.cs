@@ -16,9 +16,7 @@ internal sealed class AgentMetrics(SourceRoster roster, StateReader states, Agen
     public async Task<Exposition> CollectAsync(CancellationToken cancellationToken)
     {
         var look = process is null ? await states.ReadOnceAsync(cancellationToken) : await states.ReadAsync(process.Scheduler, cancellationToken);
-        var sources = new List<SourceState>();
-        foreach (var source in roster.Current)
-            sources.Add(await look.OfAsync(source, cancellationToken));
+        var sources = await look.OfAllAsync(roster.Current, cancellationToken);
 
         var exposition = new Exposition();
         SourceMetrics.Add(exposition, sources, isScrape: process is not null);

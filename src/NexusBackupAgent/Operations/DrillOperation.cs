@@ -9,7 +9,11 @@ namespace NexusBackupAgent.Operations;
 /// <summary>A restore drill as it ended.</summary>
 /// <param name="Operation">As the journal keeps it, with its failure.</param>
 /// <param name="Backup">With what was found: beside the backup that need not be, when the store is full or read-only. Null when there was none.</param>
-internal sealed record DrillRecord(Operation Operation, Backup? Backup);
+internal sealed record DrillRecord(Operation Operation, Backup? Backup)
+{
+    /// <summary>What was found; null when the drill did not get that far.</summary>
+    public DrillResult? Result => Backup?.Drill is { } result && result.DrilledAt >= Operation.StartedAt ? result : null;
+}
 
 /// <summary>Practises a restore of the newest good backup.</summary>
 internal sealed partial class DrillOperation(OperationRunner runner, RestoreDrill drill, OperationJournal journal, ILogger<DrillOperation> logger)

@@ -122,6 +122,16 @@ internal sealed record StateSnapshot(StateReader Reader, AgentState Agent, Journ
 
     public StoreStatus StoreOf(ScheduledSource source) => Agent.Stores[source.Source.Catalog.Store.Name];
 
+    /// <summary>Each of them, one after the other.</summary>
+    /// <param name="withOrphans">As of one.</param>
+    public async Task<List<SourceState>> OfAllAsync(IReadOnlyList<ScheduledSource> sources, CancellationToken cancellationToken, bool withOrphans = false)
+    {
+        var states = new List<SourceState>(sources.Count);
+        foreach (var source in sources)
+            states.Add(await OfAsync(source, cancellationToken, withOrphans));
+        return states;
+    }
+
     /// <summary>Lists the source's backups.</summary>
     /// <param name="withOrphans">Whether files that belong to no backup are looked for as well.</param>
     /// <param name="now">Later than the look, when something was done to the backups in between; null: the instant of the look.</param>
