@@ -161,13 +161,9 @@ internal static class SelfSigned
 
     private static void Write(string path, string text, UnixFileMode mode)
     {
-        var draft = path + ".new";
         try
         {
-            SafeFile.Delete(draft);
-            using (var file = new FileStream(SafeFile.Create(draft, mode, inherit: true), FileAccess.Write, bufferSize: 0))
-                file.Write(System.Text.Encoding.ASCII.GetBytes(text + "\n"));
-            SafeFile.Replace(draft, path);
+            SafeFile.WriteWhole(path, System.Text.Encoding.ASCII.GetBytes(text + "\n"), mode);
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
         {

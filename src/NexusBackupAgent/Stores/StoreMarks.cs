@@ -111,23 +111,8 @@ internal sealed class StoreMarks(string stateDirectory)
     /// <summary>Whole or not at all.</summary>
     private void Remember(IBackupStore store, string mark) => On(store, memory =>
     {
-        var partial = $"{memory}.{RandomNumberGenerator.GetHexString(8, lowercase: true)}.partial";
         MakeMemory(store);
-        try
-        {
-            using (var file = new FileStream(SafeFile.Create(partial, OwnersFile, inherit: true), FileAccess.Write, bufferSize: 0))
-            {
-                file.Write(Encoding.UTF8.GetBytes($"{mark}\n{store.Describe("")}\n"));
-                DurableDirectory.Flush(file.SafeFileHandle);
-            }
-
-            SafeFile.Replace(partial, memory);
-        }
-        finally
-        {
-            SafeFile.Delete(partial);
-        }
-
+        SafeFile.WriteWhole(memory, Encoding.UTF8.GetBytes($"{mark}\n{store.Describe("")}\n"), OwnersFile);
         return true;
     });
 
