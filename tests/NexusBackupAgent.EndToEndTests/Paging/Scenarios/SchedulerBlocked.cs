@@ -1,18 +1,24 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
 using NexusBackupAgent.EndToEndTests.Support;
+using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.EndToEndTests.Paging.Scenarios;
 
 /// <summary>
 /// The scheduler stands still while the agent goes on answering. No fault that can be made from outside does that any more, so
-/// what the agent says now is served again and again, as its last heartbeat would be; then it is asked itself again.
+/// what the agent says now is served again and again, with the heartbeat that it had and a clock that runs on; then it is asked
+/// itself again.
 /// </summary>
-internal sealed class SchedulerBlocked : Scenario
+internal sealed partial class SchedulerBlocked : Scenario
 {
     private MetricsTarget? standstill;
 
     public override async Task PlayAsync(Stage stage)
     {
-        standstill = await MetricsTarget.StartAsync(await stage.Agent.GetUntilAsync("metrics", _ => true));
+        var said = await stage.Agent.GetUntilAsync("metrics", _ => true);
+        Assert.Matches(Time(), said);
+        standstill = await MetricsTarget.StartAsync(() => Time().Replace(said, string.Create(CultureInfo.InvariantCulture, $"nexus_backup_time_seconds {FileSystemClock.Now.ToUnixTimeSeconds()}")));
         stage.ScrapeInstead(standstill.Address);
         await stage.ToldAsync("system-administrator", "NexusBackupSchedulerStuck L2");
         stage.ScrapeInstead(stage.Agent.Address.Authority);
@@ -28,4 +34,7 @@ internal sealed class SchedulerBlocked : Scenario
             await standstill.DisposeAsync();
         await base.CleanUpAsync();
     }
+
+    [GeneratedRegex(@"^nexus_backup_time_seconds \S+$", RegexOptions.Multiline)]
+    private static partial Regex Time();
 }
