@@ -27,6 +27,9 @@ internal static class LoggingSetup
 {
     private const int DaysKept = 30;
 
+    /// <summary>How many lines wait for a disk that is slow or hangs; what comes then is missing in the file.</summary>
+    private const int LinesInHand = 10_000;
+
     /// <summary>A command says itself how its runs, verifications, replacements, restores and drills ended; the log adds what else deserves a look.</summary>
     private static readonly string[] ToldByCommands = ["run_failed", "run_skipped", "verification_failed", "restore_failed", "backup_passed_over", "drill_failed", "backup_quarantined", "quarantine_refused", "replacing_backup"];
 
@@ -59,13 +62,25 @@ internal static class LoggingSetup
                 if (Interlocked.Exchange(ref told, 1) == 0) // else a full disk would have a line for each line
                     terminal.Warn($"the log file '{file}' can't be written; the log goes on here, on the output — next: see whether its disk is full or the directory refuses (df -h, ls -ld '{Path.GetDirectoryName(file)}')");
             });
-            setup.WriteTo.File(formatter, file, rollingInterval: RollingInterval.Day, retainedFileCountLimit: DaysKept);
+            setup.WriteTo.Async(log => log.File(formatter, file, rollingInterval: RollingInterval.Day, retainedFileCountLimit: DaysKept), LinesInHand);
         }
 
-        return Create(setup);
+        return new PatientLoggers(Create(setup));
     }
 
     private static SerilogLoggerFactory Create(LoggerConfiguration setup) => new(setup.CreateLogger(), dispose: true);
+
+    /// <summary>Ends although the log's disk hangs with lines in hand: all of them were on the output.</summary>
+    private sealed class PatientLoggers(ILoggerFactory loggers) : ILoggerFactory
+    {
+        private static readonly TimeSpan ToWriteTheRest = TimeSpan.FromSeconds(5);
+
+        public Microsoft.Extensions.Logging.ILogger CreateLogger(string categoryName) => loggers.CreateLogger(categoryName);
+
+        public void AddProvider(ILoggerProvider provider) => loggers.AddProvider(provider);
+
+        public void Dispose() => Task.Run(loggers.Dispose).Wait(ToWriteTheRest);
+    }
 
     private sealed class WriterSink(TextWriter writer, ITextFormatter formatter) : ILogEventSink
     {

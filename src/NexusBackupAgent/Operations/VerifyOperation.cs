@@ -32,7 +32,7 @@ internal sealed partial class VerifyOperation(OperationRunner runner, BackupExam
     /// <exception cref="BackupException">The source is busy, or the store refuses.</exception>
     public async Task GatherAsync(ProtectedSource source, Backup scattered, CancellationToken cancellationToken)
     {
-        using var held = runner.Turns.TryHold(source.Name) ?? throw RunLock.Busy(source.Name);
+        using var held = runner.Turns.TryHold(source.Name) ?? throw runner.Turns.Busy(source);
         try
         {
             await source.Catalog.GatherAsync(scattered, cancellationToken);

@@ -177,6 +177,29 @@ public sealed class LostTerminalTests : IAsyncLifetime
         Assert.Single((await error).Split('\n'), line => line.StartsWith("warning: the log file '/dev/full/agent.log' can't be written", StringComparison.Ordinal));
     }
 
+    [SkippableFact]
+    public async Task An_agent_whose_log_s_disk_hangs_goes_on_and_ends_well()
+    {
+        Need.Root();
+        Directory.CreateDirectory(place.In("dead"));
+        await File.AppendAllTextAsync(place.Configuration, "listen: http://127.0.0.1:0\nlog: {file: dead/agent.log}\n");
+        await File.WriteAllTextAsync(place.Configuration, (await File.ReadAllTextAsync(place.Configuration)).Replace("0 2 * * *", "*/2 * * * * *", StringComparison.Ordinal));
+        var before = Directory.GetFiles(place.Store, "*.manifest.json").Length;
+        using (HungFileSystem.Mount(place.In("dead")))
+        {
+            using var agent = Shell.Start("bash", "-c", $"cd '{place.Path}' && exec '{Program}' run");
+            var said = agent.StandardOutput.ReadToEndAsync();
+            await Eventually.TrueAsync(() => Directory.GetFiles(place.Store, "*.manifest.json").Length >= before + 2, "two runs of the agent");
+            Assert.Equal(0, (await place.RunAsync("diagnose", "itsm")).Code);
+
+            await Shell.RunAsync("kill", agent.Id.ToString(CultureInfo.InvariantCulture));
+            using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+            await agent.WaitForExitAsync(patience.Token);
+            Assert.Equal(0, agent.ExitCode);
+            Assert.Contains("run_succeeded backup of itsm succeeded", await said, StringComparison.Ordinal);
+        }
+    }
+
     private bool IsThere(string file) => File.Exists(place.In(file));
 
     private Task<ShellResult> BashAsync(string command, string prefix = "") =>
