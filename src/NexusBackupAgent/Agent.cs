@@ -78,6 +78,9 @@ internal sealed partial class Agent : IDisposable
     /// <summary>The patterns that did not answer the last time: what is new there is not seen.</summary>
     public IReadOnlyList<BackupException> SilentPatterns => discovery.Silent;
 
+    /// <summary>How far an operation is that this process has under way; null when it has not.</summary>
+    public RunMeter? MeterOf(long operation) => runner.MeterOf(operation);
+
     public BackupOperation Backups => field ??= new BackupOperation(
         runner, new BackupRunner(new BackupCapture(new SpaceGuard(scratch), examiner, TimeProvider), examiner, TimeProvider), marks, Journal, loggers.CreateLogger<BackupOperation>())
     {

@@ -35,12 +35,12 @@ const source = (name, level = 'OK', more = {}) => ({
         { schedule: 'weekly', cron: '0 3 * * 0', type: 'full', retention: '4w', nextRun: ago(-60), lastSuccess: ago(171) },
         { schedule: 'monthly', cron: '0 4 1 * *', type: 'full', retention: '12mo', nextRun: ago(-300), lastSuccess: ago(900) }],
     lastFailure: null, lastDrill: { at: ago(80), result: 'success', seconds: 1.532, dataAgeSeconds: 240, id: 'x', message: null }, missing: [],
-    disk: { store: 'local', path: '/srv/itsm/backend/backups', level: 'OK', usedRatio: 0.614, sizeBytes: 5e11, availableBytes: 1.93e11, error: null }, ...more });
+    disk: { store: 'local', path: '/srv/itsm/backend/backups', level: 'OK', usedRatio: 0.614, sizeBytes: 5e11, availableBytes: 1.93e11, error: null, forecast: { criticalOn: null, bytesPerDay: 4.1e6 } }, ...more });
 
 const failure = { failure: 'databaseMissing', class: 'database', message: "the database '/srv/itsm/tenants/blue.db' does not exist", hint: 'put it back, or take the source out of nexus-backup.yml' };
 const scenes = {
     few: () => [source('itsm'), source('tenants/blue', 'L2', { ageSeconds: 52 * 3600, newestGood: backup('tenants/blue', 2), reasons: ['L2: the newest good backup is 52 h old, older than 48 h', 'L2: 3 runs in a row failed'], lastFailure: failure, lastDrill: null }),
-        source('tenants/green', 'L1', { reasons: ['L1: the disk is 83 % full'], disk: { usedRatio: 0.83, availableBytes: 8.1e10 } }),
+        source('tenants/green', 'L1', { reasons: ['L1: the disk is 83 % full'], disk: { usedRatio: 0.83, availableBytes: 8.1e10, forecast: { criticalOn: ago(-24 * 47).slice(0, 10), bytesPerDay: 8.2e8 } } }),
         source('<img src=x onerror=alert(1)>', 'NEW', { newestGood: null, ageSeconds: null, lastDrill: null, backups: 0 })],
     one: () => [source('itsm')],
     team: () => [source('itsm'), source('crm', 'L1', { reasons: ['L1: one run failed'], lastFailure: failure }), source('wiki', 'OK', { ageSeconds: 17 * 3600, lastDrill: { at: ago(200), result: 'success', seconds: 0.8 } })],

@@ -42,19 +42,22 @@ internal static class StatusCommand
             var sources = await look.OfAllAsync(chosen, cancellationToken, withOrphans: !isCheck);
 
             var commands = context.CommandsOf(parsed);
+            IReadOnlyDictionary<string, StoreForecast> forecasts = isCheck
+                ? new Dictionary<string, StoreForecast>(StringComparer.Ordinal)
+                : await look.ForecastAsync(sources, session.Agent.Roster.Current, cancellationToken);
             var verdict = new StatusCheck(look.Agent, sources, context.Language);
             if (parsed.GetValue(json))
-                JsonDocuments.Print(context.Terminal.Output, StatusDocument.Of(look.Agent, sources, commands, session.Agent.Turns.IsUnderWay), JsonDocuments.Readably.StatusDocument);
+                JsonDocuments.Print(context.Terminal.Output, StatusDocument.Of(look.Agent, sources, commands, session.Agent.Turns.IsUnderWay, forecasts), JsonDocuments.Readably.StatusDocument);
             else if (isCheck)
                 verdict.Print(context.Terminal);
             else
-                new Screen(context.Terminal, look.Agent, commands, session.Agent.Configuration.TimeZone, context.Language, session.Agent.Turns.IsUnderWay).Print(sources);
+                new Screen(context.Terminal, look.Agent, commands, session.Agent.Configuration.TimeZone, context.Language, session.Agent.Turns.IsUnderWay, forecasts).Print(sources);
             return (int)(isCheck ? verdict.Code : ExitCode.Done);
         });
         return command;
     }
 
-    private sealed class Screen(Terminal terminal, AgentState agent, Commands commands, TimeZoneInfo zone, Language language, Func<string, bool> isUnderWay)
+    private sealed class Screen(Terminal terminal, AgentState agent, Commands commands, TimeZoneInfo zone, Language language, Func<string, bool> isUnderWay, IReadOnlyDictionary<string, StoreForecast> forecasts)
     {
         public void Print(IReadOnlyList<SourceState> sources)
         {
@@ -138,8 +141,8 @@ internal static class StatusCommand
         private void PrintStores()
         {
             var table = new FittedTable(
-                longest: 4,
-                new Column(In(StatusText.Store)), new Column(In(StatusText.Level)), new Column(In(StatusText.Used), IsRight: true), new Column(In(StatusText.Available), IsRight: true), new Column(In(StatusText.Path)));
+                longest: 5,
+                new Column(In(StatusText.Store)), new Column(In(StatusText.Level)), new Column(In(StatusText.Used), IsRight: true), new Column(In(StatusText.Available), IsRight: true), new Column(In(StatusText.Critical)), new Column(In(StatusText.Path)));
             foreach (var store in agent.Stores.Values)
             {
                 table.Add(
@@ -147,6 +150,7 @@ internal static class StatusCommand
                     Readable.LevelCell(agent.Refusal(store.Failure) is null ? store.Level : null),
                     store.Space is { } space ? Readable.Percent(space.UsedRatio) : "?",
                     store.Space is { } room ? Readable.Size(room.Available) : "?",
+                    In(StatusText.OfForecast(forecasts.GetValueOrDefault(store.Name), agent.Now, zone)),
                     store.Path);
             }
 

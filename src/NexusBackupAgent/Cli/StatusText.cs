@@ -23,6 +23,7 @@ internal static class StatusText
     public static readonly Bilingual Store = new("store", "格納先");
     public static readonly Bilingual Used = new("used", "使用率");
     public static readonly Bilingual Available = new("available", "空き");
+    public static readonly Bilingual Critical = new("90 % full", "90%到達見込み");
     public static readonly Bilingual Path = new("path", "パス");
     public static readonly Bilingual Unknown = new("unknown", "不明");
     public static readonly Bilingual None = new("none", "なし");
@@ -40,6 +41,15 @@ internal static class StatusText
 
         string At(DateTimeOffset instant) => $"{ValueText.Minute(instant, zone)} {Readable.Zone(zone, instant)}";
     }
+
+    /// <summary>When a store's disk is nearly full, if all goes on as it does.</summary>
+    public static Bilingual OfForecast(StoreForecast? forecast, DateTimeOffset now, TimeZoneInfo zone) => forecast switch
+    {
+        null => Bilingual.Same("?"),
+        { Days: null } => new("not in a year", "1年以内になし"),
+        { Days: 0 } => new("now", "到達済み"),
+        { Days: { } days } => Bilingual.Same(ValueText.Day(now.AddDays(days), zone)),
+    };
 
     /// <summary>When it runs next, or why it won't.</summary>
     public static Bilingual Run(AgentState agent, SourceState source, TimeZoneInfo zone) => source switch

@@ -99,6 +99,9 @@ internal sealed record AttemptDocument(int Number, string StartedAt, string Ende
 /// <param name="SecondsLeft">Of this stage, at the speed until now; null while that says nothing.</param>
 internal sealed record ProgressDocument(string Stage, double? Fraction, long Bytes, long? TotalBytes, double? BytesPerSecond, double? SecondsLeft)
 {
+    /// <returns>Null before the first byte.</returns>
+    public static ProgressDocument? Of(RunMeter meter) => meter.Last is var (progress, elapsed) ? Of(progress, elapsed) : null;
+
     /// <param name="elapsed">Since the stage began.</param>
     public static ProgressDocument Of(RunProgress progress, TimeSpan elapsed)
     {

@@ -7,6 +7,7 @@ namespace NexusBackupAgent.Documents;
 /// <param name="Level">As <c>status</c> tells it.</param>
 /// <param name="Backups">How many; null when the store can't be read.</param>
 /// <param name="Running">The journal's number of the backup that is under way; null when there is none.</param>
+/// <param name="HookFailure">Why the hooks that were told last failed; null when they did not.</param>
 /// <param name="Error">Why its backups can't be listed; null when they can.</param>
 internal sealed record OverviewDocument(
     string Source,
@@ -25,13 +26,15 @@ internal sealed record OverviewDocument(
     string? Running,
     FailureDocument? LastFailure,
     LastDrillDocument? LastDrill,
+    FailureDocument? HookFailure,
     IReadOnlyList<MissingDocument> Missing,
     StoreDocument Disk,
     string? Error)
 {
     /// <param name="running">The number of the backup that is under way.</param>
+    /// <param name="forecast">Of its store.</param>
     /// <param name="language">Of the reasons.</param>
-    public static OverviewDocument Of(AgentState agent, SourceState source, long? running, Language language)
+    public static OverviewDocument Of(AgentState agent, SourceState source, long? running, StoreForecast? forecast, Language language)
     {
         var (scheduled, catalog) = (source.Source, source.Source.Source.Catalog);
         return new OverviewDocument(
@@ -51,8 +54,9 @@ internal sealed record OverviewDocument(
             running is { } id ? $"{id}" : null,
             source.LastFailure is { } failure ? FailureDocument.Of(failure) : null,
             source.LastDrill is { } drill ? LastDrillDocument.Of(drill) : null,
+            source.HookFailure is { } hook ? FailureDocument.Of(hook) : null,
             [.. source.Reviews.Where(review => review.Missing.Count > 0).Select(MissingDocument.Of)],
-            StoreDocument.Of(source.Store),
+            StoreDocument.Of(source.Store, forecast, agent.Now),
             source.ListFailure is { } unread ? $"{unread.Message}; next: {unread.Hint}" : null);
     }
 }

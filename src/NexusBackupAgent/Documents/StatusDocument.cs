@@ -12,11 +12,12 @@ internal sealed record StatusDocument(AgentDocument Agent, string? Level, IReadO
 {
     /// <param name="commands">How the next command is written.</param>
     /// <param name="isUnderWay">Whether a process holds the lock of a source.</param>
-    public static StatusDocument Of(AgentState agent, IReadOnlyList<SourceState> sources, Commands commands, Func<string, bool> isUnderWay) => new(
+    /// <param name="forecasts">By store.</param>
+    public static StatusDocument Of(AgentState agent, IReadOnlyList<SourceState> sources, Commands commands, Func<string, bool> isUnderWay, IReadOnlyDictionary<string, StoreForecast> forecasts) => new(
         AgentDocument.Of(agent),
         agent.IsBlindOnAny(sources) ? null : agent.HighestWith(sources).Label(),
         [.. sources.Select(source => SourceDocument.Of(agent, source, commands, isUnderWay(source.Name)))],
-        [.. agent.Stores.Values.Select(StoreDocument.Of)]);
+        [.. agent.Stores.Values.Select(store => StoreDocument.Of(store, forecasts.GetValueOrDefault(store.Name), agent.Now))]);
 }
 
 /// <param name="Running">Whether an agent holds the agent's lock.</param>
@@ -86,8 +87,18 @@ internal sealed record FailureDocument(string Failure, string Class, string Mess
 internal sealed record OrphanDocument(string File, string Reason);
 
 /// <param name="Error">Why it can't be used; null when it can.</param>
-internal sealed record StoreDocument(string Store, string Path, string Level, double? UsedRatio, long? SizeBytes, long? AvailableBytes, string? Error)
+/// <param name="Forecast">Null when nobody can tell: no backup is there yet, or not all are known.</param>
+internal sealed record StoreDocument(string Store, string Path, string Level, double? UsedRatio, long? SizeBytes, long? AvailableBytes, string? Error, ForecastDocument? Forecast)
 {
-    public static StoreDocument Of(StoreStatus store) => new(
-        store.Name, store.Path, store.Level.Label(), store.Space?.UsedRatio, store.Space?.Size, store.Space?.Available, store.Failure?.Message);
+    public static StoreDocument Of(StoreStatus store, StoreForecast? forecast, DateTimeOffset now) => new(
+        store.Name, store.Path, store.Level.Label(), store.Space?.UsedRatio, store.Space?.Size, store.Space?.Available, store.Failure?.Message, forecast is null ? null : ForecastDocument.Of(forecast, now));
+}
+
+/// <summary>How a store's disk fills, if schedules, retention and growth stay as they are.</summary>
+/// <param name="CriticalOn">The day (UTC) on which it is 90 % full; null: not within a year.</param>
+/// <param name="BytesPerDay">By which the store grows, on average of the next 30 days.</param>
+internal sealed record ForecastDocument(string? CriticalOn, double BytesPerDay)
+{
+    public static ForecastDocument Of(StoreForecast forecast, DateTimeOffset now) => new(
+        forecast.Days is { } days ? now.UtcDateTime.AddDays(days).ToString("yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture) : null, Math.Round(forecast.BytesPerDay));
 }

@@ -20,9 +20,7 @@ internal sealed class LiveRun(string ticket, OperationKind kind, string source, 
 {
     private readonly TaskCompletionSource earnest = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<RunEnd> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly Lock gate = new();
-    private TaskCompletionSource moved = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private (RunProgress Progress, long StageStarted)? progress;
+    private readonly RunMeter meter = new(timeProvider);
     private DateTimeOffset? endedAt;
     private long number;
 
@@ -51,25 +49,14 @@ internal sealed class LiveRun(string ticket, OperationKind kind, string source, 
     public Task<RunEnd> Ended => ended.Task;
 
     /// <summary>Completes when there is something new to tell.</summary>
-    public Task Moved
-    {
-        get
-        {
-            lock (gate)
-                return moved.Task;
-        }
-    }
+    public Task Moved => meter.Moved;
+
+    public ProgressDocument? Progress => ended.Task.IsCompleted ? null : ProgressDocument.Of(meter);
 
     public void Report(RunProgress value)
     {
-        lock (gate)
-        {
-            var now = timeProvider.GetTimestamp();
-            progress = (value, progress is { } before && before.Progress.Stage == value.Stage && before.Progress.Done <= value.Done ? before.StageStarted : now);
-        }
-
+        meter.Report(value);
         earnest.TrySetResult();
-        Pulse();
     }
 
     public void End(RunEnd end)
@@ -77,30 +64,13 @@ internal sealed class LiveRun(string ticket, OperationKind kind, string source, 
         endedAt = timeProvider.GetUtcNow();
         ended.TrySetResult(end);
         earnest.TrySetResult();
-        Pulse();
-    }
-
-    public ProgressDocument? Progress
-    {
-        get
-        {
-            lock (gate)
-                return progress is var (last, started) && !ended.Task.IsCompleted ? ProgressDocument.Of(last, timeProvider.GetElapsedTime(started)) : null;
-        }
+        meter.Pulse();
     }
 
     private void Note(long id)
     {
         Interlocked.CompareExchange(ref number, id, 0); // of several readings the first is the backup that was asked for, or what it builds on
-        Pulse();
-    }
-
-    private void Pulse()
-    {
-        TaskCompletionSource told;
-        lock (gate)
-            (told, moved) = (moved, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
-        told.TrySetResult();
+        meter.Pulse();
     }
 }
 

@@ -25,7 +25,7 @@ internal static class RunsResource
     {
         api.MapGet("runs", List).Needs(Role.Viewer).Described("List what was done", $"Backups, verifications, drills, restores and prunes, newest first. kind: one of these; limit: 1 to {MostListed}, {UsuallyListed} by default; before: the number of the last one of the page before.").Problems(400, 404, 503);
         api.MapGet("runs/{id}", One).Needs(Role.Viewer).Described("One of them", "With its attempts, and while it is at work how far it is.").Problems(404, 503);
-        api.MapGet("runs/{id}/events", Events).Needs(Role.Viewer).Described("Watch one", "Server-sent events: progress, and at the end end with the run.").Produces<string>(StatusCodes.Status200OK, "text/event-stream").Problems(404, 503);
+        api.MapGet("runs/{id}/events", Events).Needs(Role.Viewer).Described("Watch one", "Server-sent events, whoever began it: progress, and at the end end with the run. Comments in between keep a proxy from ending it. What another process has at work tells no progress.").Produces<string>(StatusCodes.Status200OK, "text/event-stream").Problems(404, 503);
     }
 
     private static Results<Ok<IReadOnlyList<OperationDocument>>, ProblemHttpResult> List(string? source, string? kind, int? limit, long? before, Agent agent, Caller caller, LiveRuns runs)
@@ -50,10 +50,10 @@ internal static class RunsResource
             : document);
     }
 
-    private static ServerSentEventsResult<string> Events(string id, Agent agent, Caller caller, LiveRuns runs, CancellationToken cancellationToken)
+    private static EventStream Events(string id, Agent agent, Caller caller, LiveRuns runs, CancellationToken cancellationToken)
     {
         var (_, live) = Find(id, agent, caller, runs);
-        return TypedResults.ServerSentEvents(live is null ? Look(id, agent, caller, runs, cancellationToken) : Watch(live, runs, agent.TimeProvider, cancellationToken));
+        return new EventStream(live is null ? Look(id, agent, caller, runs, cancellationToken) : Watch(live, runs, agent.TimeProvider, cancellationToken), agent.TimeProvider);
     }
 
     private static async IAsyncEnumerable<SseItem<string>> Watch(LiveRun run, LiveRuns runs, TimeProvider timeProvider, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -66,7 +66,7 @@ internal static class RunsResource
             if (run.Progress is { } progress && (isFirst || timeProvider.GetElapsedTime(last) >= Interval))
             {
                 (last, isFirst) = (timeProvider.GetTimestamp(), false);
-                yield return new SseItem<string>(JsonSerializer.Serialize(progress, JsonDocuments.InOneLine.ProgressDocument), "progress");
+                yield return Of(progress);
             }
 
             await Task.WhenAny(moved, run.Ended).WaitAsync(cancellationToken);
@@ -75,10 +75,11 @@ internal static class RunsResource
         yield return End(runs.Describe(run));
     }
 
-    /// <summary>One that a schedule or a command began: the journal tells when it has ended.</summary>
+    /// <summary>One that a schedule or a command began: the journal tells when it has ended, and how far it is what this process has of it.</summary>
     private static async IAsyncEnumerable<SseItem<string>> Look(string id, Agent agent, Caller caller, LiveRuns runs, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, runs.Stopping);
+        ProgressDocument? told = null;
         while (true)
         {
             var document = Find(id, agent, caller, runs).Document;
@@ -88,9 +89,14 @@ internal static class RunsResource
                 yield break;
             }
 
-            await Task.Delay(LookInterval, agent.TimeProvider, either.Token);
+            var meter = agent.MeterOf(long.Parse(document.Id, System.Globalization.CultureInfo.InvariantCulture));
+            if (meter is not null && ProgressDocument.Of(meter) is { } progress && (progress.Stage, progress.Bytes) != (told?.Stage, told?.Bytes))
+                yield return Of(told = progress);
+            await Task.Delay(meter is null ? LookInterval : Interval, agent.TimeProvider, either.Token);
         }
     }
+
+    private static SseItem<string> Of(ProgressDocument progress) => new(JsonSerializer.Serialize(progress, JsonDocuments.InOneLine.ProgressDocument), "progress");
 
     private static SseItem<string> End(OperationDocument document) => new(JsonSerializer.Serialize(document, JsonDocuments.InOneLine.OperationDocument), "end");
 
@@ -98,7 +104,7 @@ internal static class RunsResource
     {
         var live = runs.Find(id);
         var document = live is not null ? runs.Describe(live)
-            : long.TryParse(id, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number) && agent.Journal.Find(number) is { } operation ? OperationDocument.Of(operation)
+            : long.TryParse(id, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number) && agent.Journal.Find(number) is { } operation ? OperationDocument.Of(operation) with { Progress = agent.MeterOf(number) is { } meter ? ProgressDocument.Of(meter) : null }
             : null;
         return document is not null && (caller.Source is null || document.Source == caller.Source)
             ? (document, live)

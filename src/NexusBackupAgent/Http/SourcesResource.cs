@@ -30,7 +30,8 @@ internal static class SourcesResource
     private static async Task<Ok<StatusDocument>> StatusAsync(Agent agent, Caller caller, CancellationToken cancellationToken)
     {
         var look = await agent.States.ReadAsync(agent.Scheduler, cancellationToken);
-        return TypedResults.Ok(StatusDocument.Of(look.Agent, await look.OfAllAsync(caller.SourcesOf(agent), cancellationToken), agent.Commands, agent.Turns.IsUnderWay));
+        var sources = await look.OfAllAsync(caller.SourcesOf(agent), cancellationToken);
+        return TypedResults.Ok(StatusDocument.Of(look.Agent, sources, agent.Commands, agent.Turns.IsUnderWay, await look.ForecastAsync(sources, agent.Roster.Current, cancellationToken)));
     }
 
     private static async Task<Ok<IReadOnlyList<OverviewDocument>>> ListAsync(string? lang, HttpContext context, Agent agent, Caller caller, CancellationToken cancellationToken) =>
@@ -58,7 +59,9 @@ internal static class SourcesResource
     {
         var look = await agent.States.ReadAsync(agent.Scheduler, cancellationToken);
         var running = agent.Journal.Open(OperationKind.Backup).GroupBy(run => run.Source, StringComparer.Ordinal).ToDictionary(runs => runs.Key, runs => runs.Max(run => run.Id), StringComparer.Ordinal);
-        return [.. (await look.OfAllAsync(sources, cancellationToken)).Select(state => OverviewDocument.Of(look.Agent, state, running.TryGetValue(state.Name, out var id) ? id : null, language))];
+        var states = await look.OfAllAsync(sources, cancellationToken);
+        var forecasts = await look.ForecastAsync(states, agent.Roster.Current, cancellationToken);
+        return [.. states.Select(state => OverviewDocument.Of(look.Agent, state, running.TryGetValue(state.Name, out var id) ? id : null, forecasts.GetValueOrDefault(state.Store.Name), language))];
     }
 
     private static IReadOnlyList<DayDocument> DaysOf(SourceState source, OperationJournal journal, int count)

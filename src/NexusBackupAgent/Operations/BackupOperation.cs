@@ -73,7 +73,7 @@ internal sealed partial class BackupOperation(OperationRunner runner, BackupRunn
         var (attempts, words) = (new Attempts(), WordsOf(source));
         var (operation, outcome, _) = await runner.JournalledAsync(
             Operation.BegunBackup(source.Name, schedule, type, runner.Now) with { Asker = asker },
-            begun =>
+            (begun, watched) =>
             {
                 RunStarted(source.Name, schedule, type.Word(), begun.Id);
                 return runner.WithinLimitAsync(
@@ -81,7 +81,7 @@ internal sealed partial class BackupOperation(OperationRunner runner, BackupRunn
                     words,
                     limited => runner.RetriedAsync(
                         source,
-                        attempt => AttemptAsync(begun, token => RunMarkedAsync(source, schedule, type, progress, token), words, attempts, attempt),
+                        attempt => AttemptAsync(begun, token => RunMarkedAsync(source, schedule, type, watched, token), words, attempts, attempt),
                         (number, delay, reason) =>
                         {
                             attempts.Keep(attempt => journal.Record(begun.Id, attempt)); // now: the next one may be an hour away
@@ -92,7 +92,8 @@ internal sealed partial class BackupOperation(OperationRunner runner, BackupRunn
                     cancellationToken);
             },
             EndOf,
-            (ended, outcome) => journal.End(ended, attempts.Last, outcome?.Seconds));
+            (ended, outcome) => journal.End(ended, attempts.Last, outcome?.Seconds),
+            progress);
 
         var run = new RunRecord(operation, type, attempts.Count, outcome);
         Report(run);

@@ -30,14 +30,14 @@ internal sealed partial class DrillOperation(OperationRunner runner, RestoreDril
         Backup? backup = null;
         var (operation, _, _) = await runner.JournalledAsync<Backup>(
             Operation.Begun(source.Name, OperationKind.Drill, runner.Now, "practising a restore") with { Asker = asker },
-            async _ => backup = await runner.WithinLimitAsync(
+            async (_, watched) => backup = await runner.WithinLimitAsync(
                 source,
                 WordsOf(source),
                 async token =>
                 {
                     var catalog = await source.Catalog.OpenAsync(token);
                     var chosen = backup = await drill.ChooseAsync(source.Name, catalog, token);
-                    return await drill.RunAsync(source.Source, catalog, chosen, source.Probes, RunProgress.In(RunStage.Verify, chosen.LengthToRead, progress), token);
+                    return await drill.RunAsync(source.Source, catalog, chosen, source.Probes, RunProgress.In(RunStage.Verify, chosen.LengthToRead, watched), token);
                 },
                 broke => DrillBroke(broke, source.Name),
                 cancellationToken),
@@ -47,7 +47,8 @@ internal sealed partial class DrillOperation(OperationRunner runner, RestoreDril
                     journal.Count(source.Name, drilled.Verification!);
                 var failure = drilled is null ? ended.Failure : FailureOf(source, drilled);
                 return ended with { Backup = backup?.Id, Failure = failure, Detail = DetailOf(backup, failure) };
-            });
+            },
+            progress: progress);
         Report(operation, backup);
         return new TurnEnd<DrillRecord>(new DrillRecord(operation, backup), OperationRunner.News(source, operation, backup));
     }

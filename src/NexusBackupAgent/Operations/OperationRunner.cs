@@ -44,10 +44,17 @@ internal sealed record OperationWords(string Name, string Action, string Failing
 /// </summary>
 internal sealed class OperationRunner(SourceTurns turns, OperationJournal journal, HookRunner hooks, TimeProvider timeProvider)
 {
+    private readonly ConcurrentDictionary<long, RunMeter> meters = [];
+
     public SourceTurns Turns => turns;
 
     /// <summary>UTC.</summary>
     public DateTimeOffset Now => timeProvider.GetUtcNow();
+
+    /// <summary>How far an operation is, whoever began it.</summary>
+    /// <param name="id">The journal's number.</param>
+    /// <returns>Null when it is not under way in this process.</returns>
+    public RunMeter? MeterOf(long id) => meters.GetValueOrDefault(id);
 
     /// <summary>What the hooks of a source are told of an operation that ended.</summary>
     /// <param name="backup">The backup that it made or was done with; null when there was none.</param>
@@ -90,23 +97,33 @@ internal sealed class OperationRunner(SourceTurns turns, OperationJournal journa
 
     /// <summary>Does work that the journal has from its beginning on, so that one whose process died is told. In the source's turn.</summary>
     /// <param name="begun">As it begins.</param>
-    /// <param name="work">Given the operation with its number; throws nothing but a <see cref="BackupException"/>.</param>
+    /// <param name="work">Given the operation with its number, and whom to tell how far it is; throws nothing but a <see cref="BackupException"/>.</param>
     /// <param name="end">The operation as it ended, completed with what was done; null when it failed.</param>
     /// <param name="close">Writes the end to the journal; null: as it is.</param>
+    /// <param name="progress">Told how far it is as well.</param>
     /// <returns>The operation as it ended, what was done, and what kept it from being done; one of the two is null.</returns>
     /// <exception cref="BackupException">The journal can't be written.</exception>
     public async Task<(Operation Operation, T? Outcome, BackupException? Failure)> JournalledAsync<T>(
-        Operation begun, Func<Operation, Task<T>> work, Func<Operation, T?, Operation> end, Action<Operation, T?>? close = null)
+        Operation begun, Func<Operation, IProgress<RunProgress>, Task<T>> work, Func<Operation, T?, Operation> end, Action<Operation, T?>? close = null, IProgress<RunProgress>? progress = null)
         where T : class
     {
         var open = begun with { Id = journal.Begin(begun) };
-        var (outcome, failure) = await TryAsync(() => work(open));
-        var ended = end(Ended(open, failure), outcome);
-        if (close is null)
-            journal.End(ended);
-        else
-            close(ended, outcome);
-        return (ended, outcome, failure);
+        var meter = meters[open.Id] = new RunMeter(timeProvider);
+        try
+        {
+            var (outcome, failure) = await TryAsync(() => work(open, progress is null ? meter : new BothProgress(meter, progress)));
+            var ended = end(Ended(open, failure), outcome);
+            if (close is null)
+                journal.End(ended);
+            else
+                close(ended, outcome);
+            return (ended, outcome, failure);
+        }
+        finally
+        {
+            meters.TryRemove(open.Id, out _);
+            meter.Pulse();
+        }
     }
 
     /// <summary>Does work that the journal has once it ended: outside of a turn no lock would say which one that is open died.</summary>
@@ -212,6 +229,15 @@ internal sealed class OperationRunner(SourceTurns turns, OperationJournal journa
             default:
                 broke(failure);
                 return new BackupException(FailureKind.Unexpected, $"{words.Failing} failed: {failure.Message}", $"run {words.Command} --verbose and report what it prints", failure);
+        }
+    }
+
+    private sealed class BothProgress(RunMeter meter, IProgress<RunProgress> other) : IProgress<RunProgress>
+    {
+        public void Report(RunProgress value)
+        {
+            meter.Report(value);
+            other.Report(value);
         }
     }
 

@@ -18,6 +18,8 @@ internal static class ValueText
     public static string Minute(DateTimeOffset instant, TimeZoneInfo zone) =>
         TimeZoneInfo.ConvertTime(instant, zone).ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
 
+    public static string Day(DateTimeOffset instant, TimeZoneInfo zone) => TimeZoneInfo.ConvertTime(instant, zone).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+
     /// <summary>Once, where the first time stands.</summary>
     public static Bilingual TimesIn(TimeZoneInfo zone) => new($" (times in {zone.Id})", $"（時刻は {zone.Id}）");
 

@@ -132,6 +132,20 @@ internal sealed record StateSnapshot(StateReader Reader, AgentState Agent, Journ
         return states;
     }
 
+    /// <summary>How the disks of stores fill. Whatever is kept in a store counts, also of sources that nobody asked for.</summary>
+    /// <param name="read">Those that were asked for; the forecast is of their stores.</param>
+    /// <param name="all">Every source.</param>
+    /// <returns>By store; none where nobody can tell.</returns>
+    public async Task<IReadOnlyDictionary<string, StoreForecast>> ForecastAsync(IReadOnlyList<SourceState> read, IReadOnlyList<ScheduledSource> all, CancellationToken cancellationToken)
+    {
+        var (known, stores) = (read.Select(source => source.Name).ToHashSet(StringComparer.Ordinal), read.Select(source => source.Store.Name).ToHashSet(StringComparer.Ordinal));
+        var others = await OfAllAsync([.. all.Where(source => !known.Contains(source.Name) && stores.Contains(StoreOf(source).Name))], cancellationToken);
+        return read.Concat(others).GroupBy(source => source.Store.Name, StringComparer.Ordinal)
+            .Select(sources => (Store: sources.Key, Forecast: StoreForecast.Of(Agent.Stores[sources.Key].Space, [.. sources])))
+            .Where(store => store.Forecast is not null)
+            .ToDictionary(store => store.Store, store => store.Forecast!, StringComparer.Ordinal);
+    }
+
     /// <summary>Lists the source's backups.</summary>
     /// <param name="withOrphans">Whether files that belong to no backup are looked for as well.</param>
     /// <param name="now">Later than the look, when something was done to the backups in between; null: the instant of the look.</param>

@@ -55,6 +55,7 @@ public sealed class WebStage : IAsyncLifetime
                 sqlite: "<b>lost<script>alert(2)</script>.db"
                 directory: lost
                 retry: {attempts: 1}
+                hooks: {onFailure: [sh, -c, "echo '<img src=y onerror=alert(3)>' >&2; exit 1"]}
                 schedules:
                   daily: {cron: "0 2 * * *", retention: 7d}
             users:
@@ -83,18 +84,20 @@ public sealed class WebStage : IAsyncLifetime
 
     /// <summary>Opens the page in a browser of its own.</summary>
     /// <param name="user">Signed in already; null: nobody.</param>
-    internal async Task<Visit> VisitAsync(string? user = "admin", string place = "", string locale = "en-GB", ColorScheme colours = ColorScheme.Light, int width = 1280, int height = 900, Func<IPage, Task>? before = null)
+    /// <param name="at">Another agent's; nobody signs in there.</param>
+    internal async Task<Visit> VisitAsync(string? user = "admin", string place = "", string locale = "en-GB", ColorScheme colours = ColorScheme.Light, int width = 1280, int height = 900, Func<IPage, Task>? before = null, Uri? at = null)
     {
+        var address = at ?? Agent.Address;
         var context = await Browser.NewContextAsync(new BrowserNewContextOptions
         {
-            BaseURL = Agent.Address.ToString(),
+            BaseURL = address.ToString(),
             Locale = locale,
             ColorScheme = colours,
             ViewportSize = new ViewportSize { Width = width, Height = height },
             StorageState = user is null ? null : await sessions.GetOrAdd(user, name => new Lazy<Task<string>>(() => SignInAsync(name))).Value,
         });
         context.SetDefaultTimeout(60_000);
-        var visit = new Visit(context, await context.NewPageAsync(), Agent.Address);
+        var visit = new Visit(context, await context.NewPageAsync(), address);
         if (before is not null)
             await before(visit.Page);
         await visit.GoAsync(place);

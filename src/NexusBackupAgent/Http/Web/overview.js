@@ -7,7 +7,7 @@ import { Calendar } from './calendar.js';
 import { BackUpNow } from './actions.js';
 import { bytes, clock, duration, percent, relative } from './time.js';
 import { query } from './api.js';
-import { language, to } from './state.js';
+import { language, now, to } from './state.js';
 import { t } from './texts.js';
 
 const PAGE = 12;
@@ -41,16 +41,27 @@ export function RpoBar({ source }) {
         <p class="quiet"><span>${t('rpo.age', { age: duration(age) })}</span><span>${t('rpo.limits', { warning: duration(warning), critical: duration(critical) })}</span></p></div>`;
 }
 
-/** What the disk still holds, counted in backups like the newest. */
-function roomFor({ disk: { availableBytes }, newestGood }) {
-    return newestGood?.sizeBytes > 0 && availableBytes !== null ? t('disk.room', { number: Math.floor(availableBytes / newestGood.sizeBytes) }) : t('disk.free', { free: bytes(availableBytes) });
+/** When it is nearly full, if all goes on as it does. */
+function forecast(space) {
+    if (!space.forecast) return t('disk.unknown');
+    const { criticalOn } = space.forecast;
+    if (!criticalOn) return t('disk.year');
+    return new Date(criticalOn) <= now.value ? t('disk.critical') : t('disk.on', { when: relative(criticalOn), date: criticalOn });
 }
 
-export function disk(source) {
+/** What is free, counted in backups like the newest too, and the growth that the forecast is made of. */
+const room = ({ disk: { availableBytes, forecast: growth }, newestGood }) => [
+    t('disk.free', { free: bytes(availableBytes) }),
+    newestGood?.sizeBytes > 0 && availableBytes !== null && t('disk.room', { number: Math.floor(availableBytes / newestGood.sizeBytes) }),
+    growth && t('disk.growth', { bytes: bytes(Math.abs(growth.bytesPerDay)), sign: growth.bytesPerDay < 0 ? '−' : '+' }),
+].filter(Boolean).join(' · ');
+
+/** @param whole Whether there is room for what it follows from */
+export function disk(source, whole) {
     const { disk: space } = source;
     if (!space) return '—';
     if (space.error) return html`<${Badge} state="failure">${space.error}<//>`;
-    return html`<span class="figure" title=${t('disk.free', { free: bytes(space.availableBytes) })}>${percent(space.usedRatio)}</span> <span class="quiet">${roomFor(source)}</span>`;
+    return html`<span class="figure" title=${room(source)}>${percent(space.usedRatio)}</span> <span class="quiet">${forecast(space)}</span>${whole && html`<span class="quiet">${room(source)}</span>`}`;
 }
 
 export const recovery = source => (source.lastDrill

@@ -38,8 +38,9 @@ export function Source({ name }) {
             <header><${StateIcon} state=${source.level} big/><div><p class="word">${word(source.level)}</p><p class="answer">${sentence(source)}</p></div></header>
             ${source.reasons?.length > 0 && html`<ul class="reasons">${source.reasons.map(reason => html`<li>${reason}</li>`)}</ul>`}
             ${source.lastFailure && html`<${Trouble} problem=${source.lastFailure}/>`}
+            ${source.hookFailure && html`<${Trouble} problem=${source.hookFailure}/>`}
             <${RpoBar} source=${source}/>
-            <${Facts} of=${[[t('fact.next'), nextRun(source)], [t('fact.recovery'), recovery(source)], [t('fact.disk'), disk(source)], [t('fact.kind'), source.kind], [t('fact.store'), source.store], [t('fact.backups'), source.backups ?? '—']]}/>
+            <${Facts} of=${[[t('fact.next'), nextRun(source)], [t('fact.recovery'), recovery(source)], [t('fact.disk'), disk(source, true)], [t('fact.kind'), source.kind], [t('fact.store'), source.store], [t('fact.backups'), source.backups ?? '—']]}/>
         </section>
         ${running && html`<section class="card" key=${running.id}><${LiveRun} run=${running} onEnd=${ended}/></section>`}
         <div class="columns">

@@ -29,16 +29,17 @@ export function duration(seconds) {
     if (seconds === null || seconds === undefined) return '—';
     const [unit, size] = unitOf(seconds);
     const value = seconds / size;
-    const digits = value < 10 && unit === 'second' ? 1 : value < 10 && unit === 'hour' ? 1 : 0;
+    const digits = value > 0 && value < 0.100 && unit === 'second' ? 2 : value < 10 && unit === 'second' ? 1 : value < 10 && unit === 'hour' ? 1 : 0;
     return format(Intl.NumberFormat, { style: 'unit', unit, unitDisplay: language.value === 'ja' ? 'short' : 'long', maximumFractionDigits: digits }).format(value);
 }
 
 /** 3 hours ago, in 2 days; of an instant beside now. */
 export function relative(iso) {
     if (!iso) return '';
-    const seconds = (new Date(iso) - now.value) / 1000;
+    const seconds = (new Date(iso) - Math.max(now.value, Date.now())) / 1000; // the page's clock ticks seldom: what has just begun is not ahead
     const [unit, size] = unitOf(seconds);
-    return format(Intl.RelativeTimeFormat, { numeric: 'always' }).format(Math.round(seconds / size) || 0, unit);
+    const count = Math.round(seconds / size) || 0;
+    return format(Intl.RelativeTimeFormat, { numeric: count === 0 ? 'auto' : 'always' }).format(count, unit);
 }
 
 export function bytes(count) {

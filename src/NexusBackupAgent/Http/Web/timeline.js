@@ -5,7 +5,7 @@ import { clock, duration, relative } from './time.js';
 import { now } from './state.js';
 import { t } from './texts.js';
 
-const HEIGHT = 64, EDGE = 16, BASE = 28;
+const HEIGHT = 64, EDGE = 16, BASE = 28, APART = 64;
 const MARKS = [3600, 21_600, 86_400, 604_800, 2_592_000, 31_536_000];
 
 export const isRestorable = backup => (backup.state === 'good' || backup.state === 'unverified') && !backup.brokenChain;
@@ -42,7 +42,8 @@ export function Timeline({ backups, chosen, onChoose }) {
         drawn.add(place);
         return true;
     });
-    const marks = MARKS.filter(mark => x(mark) > EDGE + 24 && (width > 480 || mark !== 21_600));
+    const marks = MARKS.filter(mark => x(mark) > EDGE + 24)
+        .reduce((kept, mark) => (kept.length > 0 && x(kept.at(-1)) - x(mark) < APART ? kept : [...kept, mark]), []); // their words don't touch
     const choosing = onChoose && points.length > 0;
     return html`<div class="timeline" ref=${frame}>
         ${choosing && html`<input class="unseen" type="range" min="0" max=${points.length - 1} value=${index} aria-label=${t('timeline.choose')}
