@@ -51,6 +51,16 @@ internal static class ChildProgram
                 }
 
                 return 0;
+            case ["commands-in-memory", var instant, var directory, .. var lines]:
+                foreach (var line in lines)
+                {
+                    var context = new CommandContext(new Terminal(TextWriter.Null, TextWriter.Null, outputIsWatched: false, errorIsWatched: false), new RunningClock(DateTimeOffset.Parse(instant, System.Globalization.CultureInfo.InvariantCulture)), directory);
+                    if (await new CommandLine(context, AgentHost.RunAsync).InvokeAsync(line.Split(' '), CancellationToken.None) is 1)
+                        Console.WriteLine($"{line} failed unexpectedly");
+                }
+
+                Console.WriteLine(Process.GetCurrentProcess().PeakWorkingSet64);
+                return 0;
             case ["glob", var pattern]:
                 var matches = SqliteGlob.Find(pattern, out var unreadable);
                 foreach (var match in matches)

@@ -3,7 +3,17 @@ namespace NexusBackupAgent.Tests.Support;
 /// <summary>A real directory of its own for one test, gone afterwards.</summary>
 internal sealed class TempDirectory : IDisposable
 {
-    public string Path { get; } = Directory.CreateTempSubdirectory("nexus-backup-test-").FullName;
+    public TempDirectory()
+        : this(Directory.CreateTempSubdirectory("nexus-backup-test-").FullName)
+    {
+    }
+
+    private TempDirectory(string path) => Path = path;
+
+    /// <summary>On the disk that holds this program: the temporary directory may lie in memory.</summary>
+    public static TempDirectory OnDisk() => new(Directory.CreateDirectory(System.IO.Path.Combine(AppContext.BaseDirectory, $"nexus-backup-test-{Guid.NewGuid():N}")).FullName);
+
+    public string Path { get; }
 
     /// <summary>The path of something in it.</summary>
     public string this[string name] => System.IO.Path.Combine(Path, name);
