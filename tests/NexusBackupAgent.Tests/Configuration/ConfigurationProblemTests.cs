@@ -103,7 +103,6 @@ public sealed class ConfigurationProblemTests
         { "hooks: {timeout: 2h}", "hooks.timeout", 8, "out of range", "between 1s and 1h" },
 
         // What other versions do.
-        { "postgres: {database: x}", "postgres", 8, "not supported by this version", "sqlite:" },
         { "s3: {bucket: x}", "s3", 8, "not supported by this version", "sqlite:" },
     };
 
