@@ -9,7 +9,8 @@ namespace NexusBackupAgent.Catalog;
 /// <param name="Schedule">The schedule that makes it, or <c>manual</c>.</param>
 /// <param name="Type">How much of the source it holds.</param>
 /// <param name="Base">The backup that it builds on; null for a full one.</param>
-internal sealed record BackupLabel(string Schedule, BackupType Type, BackupId? Base = null);
+/// <param name="Previous">The newest good one before it, which it may continue; null: there is none.</param>
+internal sealed record BackupLabel(string Schedule, BackupType Type, BackupId? Base = null, BackupId? Previous = null);
 
 /// <summary>Stores what a capture writes and commits it: all of it, or nothing that counts.</summary>
 /// <param name="compression">How gzip compresses.</param>
@@ -65,6 +66,7 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
         new Dictionary<string, string>(source.Tools, StringComparer.Ordinal) { ["nexus-backup"] = ThisAgent.Version })
     {
         Restored = sink.Restored,
+        Continues = capture.ContinuesPrevious ? label.Previous : null,
         Encoding = catalog.EncodingOf(label.Type),
         Parts = sink.Parts,
     };

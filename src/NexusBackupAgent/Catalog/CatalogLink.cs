@@ -53,7 +53,8 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
     /// <summary>The backup with all that it builds on.</summary>
     /// <param name="isJudged">Whether the backup itself is judged afterwards, and not only used.</param>
     /// <param name="progress">Told the stored bytes so far, of <see cref="Backup.LengthToRead"/>.</param>
-    public static StoredChain ChainOf(BackupCatalog catalog, Backup backup, bool isJudged, IProgress<long>? progress)
+    /// <param name="later">Those that continue it; null: none.</param>
+    public static StoredChain ChainOf(BackupCatalog catalog, Backup backup, bool isJudged, IProgress<long>? progress, IReadOnlyList<Backup>? later = null)
     {
         var done = 0L;
         var links = new List<StoredLink>();
@@ -65,7 +66,10 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
             done += link.StoredLength;
         }
 
-        return new StoredChain(links, backup.Manifest.IsCommitted ? backup.ExpandedLength : null);
+        return new StoredChain(links, backup.Manifest.IsCommitted ? backup.ExpandedLength : null)
+        {
+            Later = [.. (later ?? []).Select(link => new CatalogLink(catalog, link, isJudged: false, progress: null))],
+        };
     }
 
     public override async Task CopyContentAsync(Stream destination, CancellationToken cancellationToken)

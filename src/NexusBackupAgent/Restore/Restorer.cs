@@ -26,7 +26,7 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
     {
         var now = timeProvider.GetUtcNow();
         var backups = await request.Catalog.ListAsync(cancellationToken);
-        var plan = RestorePlan.Choose(request.Name, backups, request.Wish, now, request.Zone);
+        var plan = RestorePlan.Choose(request.Name, backups, request.Wish, now, request.Zone, request.Source.RecoversToInstants);
         var place = request.To ?? request.Source.Location;
         return await new PatientLook(2 * Patience.ToAnswer, timeProvider).AskAsync( // it looks at the live one too, which may hang alone
             "target",

@@ -54,8 +54,12 @@ internal interface IRestoreTarget
     /// <summary>Restores a backup beside it and checks it there.</summary>
     /// <param name="at">A later instant than the backup's that is to be restored to, for kinds that can; null: the backup's own.</param>
     /// <exception cref="DamagedLinkException">The backup, or one that it builds on, is not what was stored.</exception>
+    /// <exception cref="NotThatEarlyException">The backup was completed after the instant.</exception>
     Task<IPreparedRestore> PrepareAsync(StoredChain chain, DateTimeOffset? at, CancellationToken cancellationToken);
 }
+
+/// <summary>A backup was not yet complete at the instant that it is to be recovered to; an earlier one may lead there.</summary>
+internal sealed class NotThatEarlyException(string message, string hint) : BackupException(FailureKind.NotFound, message, hint);
 
 /// <summary>
 /// A restored source beside the place that it is to take. Order, so that a crash at any instant leaves the old one or the new one,

@@ -37,11 +37,20 @@ public abstract class BackupSourceContract : IDisposable
 
     public void Dispose()
     {
+        CleanUp();
         Assert.All(Directory.EnumerateFiles(Scratch.Path, "*", SearchOption.AllDirectories), file => Assert.EndsWith(".lock", file, StringComparison.Ordinal)); // whatever happened, nothing stays there
         Scratch.Dispose();
         temp.Dispose();
         GC.SuppressFinalize(this);
     }
+
+    /// <summary>Called when a test is over.</summary>
+    private protected virtual void CleanUp()
+    {
+    }
+
+    /// <summary>Has nothing be there, where there is something from the beginning.</summary>
+    private protected virtual Task PrepareMissingAsync() => Task.CompletedTask;
 
     /// <summary>Makes what is protected, in a state of its own for each text.</summary>
     private protected abstract Task MakeAsync(string text);
@@ -158,6 +167,7 @@ public abstract class BackupSourceContract : IDisposable
     [SkippableFact]
     public async Task A_missing_source_is_an_error_and_never_an_empty_backup()
     {
+        await PrepareMissingAsync();
         var missing = await Assert.ThrowsAsync<BackupException>(() => BackUpAsync());
         Assert.Equal(FailureKind.SourceMissing, missing.Kind);
         Assert.NotEmpty(missing.Hint);
