@@ -40,7 +40,7 @@ internal sealed class RestoreDrill(BackupVerifier verifier, ScratchDirectory scr
             var started = timeProvider.GetTimestamp();
             try
             {
-                (backup, prepared) = await new ConfirmedExpansion(verifier).RunAsync(source, catalog, backup, source.Target(place.Path), progress, _ => { }, cancellationToken);
+                (backup, prepared) = await new ConfirmedExpansion(verifier).RunAsync(source, catalog, backup, source.ForPractice(place.Path), progress, _ => { }, cancellationToken);
             }
             catch (DamagedBaseException damaged)
             {

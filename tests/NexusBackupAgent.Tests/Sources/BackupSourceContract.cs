@@ -37,7 +37,8 @@ public abstract class BackupSourceContract : IDisposable
 
     public void Dispose()
     {
-        Assert.All(Directory.EnumerateFiles(Scratch.Path, "*", SearchOption.AllDirectories), file => Assert.EndsWith(".lock", file, StringComparison.Ordinal)); // whatever happened, nothing stays there
+        if (Directory.Exists(Scratch.Path))
+            Assert.All(Directory.EnumerateFiles(Scratch.Path, "*", SearchOption.AllDirectories), file => Assert.EndsWith(".lock", file, StringComparison.Ordinal)); // whatever happened, nothing stays there
         Scratch.Dispose();
         temp.Dispose();
         GC.SuppressFinalize(this);
@@ -209,7 +210,7 @@ public abstract class BackupSourceContract : IDisposable
         await MakeAsync("second");
         var workspace = Scratch.NewDirectory();
         string? answer;
-        await using (var prepared = await Source.Target(workspace).PrepareAsync(ChainOf(backup), at: null, CancellationToken.None))
+        await using (var prepared = await Source.ForPractice(workspace).PrepareAsync(ChainOf(backup), at: null, CancellationToken.None))
         {
             answer = (await prepared.ProbeAsync(Question, CancellationToken.None)).Text;
             var refused = await Assert.ThrowsAsync<BackupException>(() => prepared.ProbeAsync("no question of any kind", CancellationToken.None));
@@ -295,6 +296,7 @@ public abstract class BackupSourceContract : IDisposable
         return prepared.Place;
     }
 
-    private string[] FilesBesideTheLiveOne() =>
+    /// <summary>The names of what lies beside the live one, and itself.</summary>
+    private protected virtual IReadOnlyList<string> FilesBesideTheLiveOne() =>
         [.. Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(Source.Location)!).Order(StringComparer.Ordinal)];
 }

@@ -109,7 +109,7 @@ internal sealed record PostgresSettings(ISourceKind Kind, string Name, PostgresA
         var tools = new PostgresTools(BinDirectory, timeProvider);
         return Physical is { } physical
             ? PhysicalOptions.Open(physical, Name, server, tools, scratch, timeProvider, loggers)
-            : new LogicalSource(server, tools, Logical, scratch, timeProvider);
+            : new LogicalSource(server, Logical.ScratchServer is { } other ? new PostgresServer(other, Credentials, scratch) : server, tools, Logical, scratch, timeProvider);
     }
 
     public IEnumerable<ConfigurationProblem> Check()
