@@ -83,8 +83,16 @@ internal sealed partial class PostgresTools(string? directory, TimeProvider time
 /// <param name="Said">The end of what it wrote on its error output.</param>
 internal sealed record PostgresToolEnd(string Tool, int ExitCode, string Said)
 {
-    /// <summary>What it said, in one line.</summary>
-    public string Line => string.Join("; ", Said.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).TakeLast(3));
+    /// <summary>What it said, in one line: what it calls an error, or else the last that it said.</summary>
+    public string Line
+    {
+        get
+        {
+            var lines = Said.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+            var errors = lines.Where(line => line.Contains(": error: ", StringComparison.Ordinal) || line.StartsWith("DETAIL:", StringComparison.Ordinal)).Take(2).ToList();
+            return string.Join("; ", errors.Count > 0 ? errors : lines.TakeLast(2));
+        }
+    }
 
     /// <summary>How it failed, for a message.</summary>
     public string Failure => ExitCode == 0 ? $"{Tool} ended with 0" : $"{Tool} ended with {ExitCode}{(Line.Length > 0 ? $": {Line}" : "")}";

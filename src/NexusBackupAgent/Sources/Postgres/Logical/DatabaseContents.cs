@@ -21,6 +21,11 @@ internal sealed record DatabaseContents(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Definitions { get; init; }
 
+    /// <summary>That a dump of chosen tables is without, and that have to be there before it is restored; null: the dump has its own.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Schemas { get; init; }
+
+    [JsonIgnore]
     public int ToolMajor => PostgresVersion.Major(Tool);
 
     /// <summary>The content of the part of a stored backup; null of one that somebody made by hand.</summary>

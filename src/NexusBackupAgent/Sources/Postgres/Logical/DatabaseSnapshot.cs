@@ -22,7 +22,7 @@ internal sealed class DatabaseSnapshot : IAsyncDisposable
     /// <summary>What makes rows fit a table or not.</summary>
     private const string DefinitionsSql = """
         SELECT pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(COALESCE(pg_catalog.string_agg(
-          pg_catalog.format('%I.%I.%I %s %s %s', n.nspname, c.relname, a.attname, a.attnum, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attgenerated), E'\n' ORDER BY c.oid, a.attnum), ''), 'UTF8')), 'hex')
+          pg_catalog.format('%I.%I.%I %s %s %s', n.nspname, c.relname, a.attname, a.attnum, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attgenerated), E'\n' ORDER BY n.nspname, c.relname, a.attnum), ''), 'UTF8')), 'hex')
         FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relkind IN ('r', 'p', 'S') AND c.relpersistence <> 't' AND a.attnum > 0 AND NOT a.attisdropped AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
         """;

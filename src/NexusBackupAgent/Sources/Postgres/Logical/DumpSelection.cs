@@ -8,6 +8,9 @@ namespace NexusBackupAgent.Sources.Postgres.Logical;
 /// <param name="HasLargeObjects">A dump of chosen schemas or tables is without.</param>
 internal sealed record DumpSelection(IReadOnlyList<string> Arguments, IReadOnlyList<Relation> Counted, IReadOnlyList<Relation> Dumped, bool HasLargeObjects, IReadOnlyList<string> Notes)
 {
+    /// <summary>Of chosen tables, whose dump is without their schemas; null: it has them.</summary>
+    public IReadOnlyList<string>? Schemas { get; private init; }
+
     /// <exception cref="BackupException">Something that the configuration names is not there.</exception>
     public static DumpSelection Of(LogicalOptions options, IReadOnlyList<Relation> relations, bool isStandby, string shown)
     {
@@ -47,10 +50,13 @@ internal sealed record DumpSelection(IReadOnlyList<string> Arguments, IReadOnlyL
             [.. chosen.Where(relation => relation.Kind != 'f' && !excluded.Contains(relation))],
             HasLargeObjects: options is { Schemas.Count: 0, Tables.Count: 0 },
             [
-                .. excluded.Count > 0 ? (string[])[$"without the rows of {DatabaseSnapshot.Names(excluded)}, as excludeTableData says"] : [],
+                .. excluded.Count > 0 ? (string[])[$"without the rows of {DatabaseSnapshot.Names(excluded)}, as the configuration says"] : [],
                 .. unlogged.Count > 0 ? (string[])[$"without the rows of {DatabaseSnapshot.Names(unlogged)}: unlogged tables are empty on a standby"] : [],
                 .. foreign.Count > 0 ? (string[])[$"without the rows of {DatabaseSnapshot.Names(foreign)}, which are on another server"] : [],
-            ]);
+            ])
+        {
+            Schemas = options.Tables.Count == 0 ? null : [.. chosen.Select(relation => relation.Schema).Where(schema => schema != "public").Distinct(StringComparer.Ordinal)],
+        };
     }
 
     private static List<Relation> WithPartitions(IReadOnlyList<Relation> relations, List<Relation> tables)

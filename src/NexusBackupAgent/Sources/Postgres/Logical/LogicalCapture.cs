@@ -12,7 +12,7 @@ internal sealed class LogicalCapture(PostgresServer server, string database, Dat
     public const string GlobalsPart = "globals.sql";
 
     /// <summary>Of <c>pg_dump</c>: docs/decisions.md has the measurements.</summary>
-    public const int CompressionLevel = 3;
+    public const int CompressionLevel = 1;
 
     private const int BufferSize = 1 << 17;
 
@@ -47,6 +47,7 @@ internal sealed class LogicalCapture(PostgresServer server, string database, Dat
             [.. plan.Selection.Notes, .. said.Length > 0 ? (string[])[$"pg_dump said: {said}"] : []])
         {
             Definitions = plan.Definitions,
+            Schemas = plan.Selection.Schemas,
         };
         await sink.WritePartAsync(DatabaseContents.Part, ArtifactEncoding.None, async (content, token) => await content.WriteAsync(contents.ToJson(), token), cancellationToken);
         if (plan.GlobalsTool is { } globals)

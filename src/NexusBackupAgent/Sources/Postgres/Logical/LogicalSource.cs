@@ -8,6 +8,7 @@ namespace NexusBackupAgent.Sources.Postgres.Logical;
 internal sealed class LogicalSource(PostgresServer server, PostgresServer practice, PostgresTools tools, LogicalOptions options, ScratchDirectory scratch, TimeProvider timeProvider) : IBackupSource
 {
     private static readonly ArtifactFormat Dump = new(".dump", ArtifactEncoding.None);
+    private static readonly ArtifactFormat RowsAlone = new(".data.dump", ArtifactEncoding.None);
 
     private IReadOnlyDictionary<string, string> used = new Dictionary<string, string>(StringComparer.Ordinal);
 
@@ -25,12 +26,20 @@ internal sealed class LogicalSource(PostgresServer server, PostgresServer practi
     /// <summary>Of the last capture.</summary>
     public IReadOnlyDictionary<string, string> Tools => used;
 
-    public ArtifactFormat? FormatOf(BackupType type) => type == BackupType.Full ? Dump : null;
+    /// <summary>A differential one holds all rows and no definition: what is restored of it goes into the tables of the full one.</summary>
+    public ArtifactFormat? FormatOf(BackupType type) => type switch
+    {
+        BackupType.Full => Dump,
+        BackupType.Differential => RowsAlone,
+        _ => null,
+    };
 
     public IReadOnlyList<string> CommandsByHand(IReadOnlyList<string> chain) =>
     [
-        $"createdb --template=template0 restored",
-        $"pg_restore --exit-on-error --dbname=restored {ToolProcess.Line([chain[0]])}",
+        "createdb --template=template0 restored",
+        .. chain.Count == 1
+            ? (string[])[Command(chain[0])]
+            : [Command("--section=pre-data", chain[0]), Command("--data-only", chain[1]), Command("--section=post-data", chain[0])],
     ];
 
     public async Task<ICapture> CaptureAsync(CaptureRequest request, CancellationToken cancellationToken)
@@ -41,12 +50,15 @@ internal sealed class LogicalSource(PostgresServer server, PostgresServer practi
         {
             var capturedAt = timeProvider.GetUtcNow();
             var major = snapshot.ServerVersion.Major;
-            var selection = DumpSelection.Of(options, snapshot.Relations, snapshot.IsStandby, server.Shown);
+            var definitions = await snapshot.DefinitionsAsync(cancellationToken);
+            if (request.Base is { } @base)
+                await RequireIncrementAsync(@base, snapshot, definitions, cancellationToken);
+            var selection = DumpSelection.Of(options.For(request.Type), snapshot.Relations, snapshot.IsStandby, server.Shown);
             DatabaseSnapshot.RequireReadable(selection.Dumped, server.Shown);
             var dump = await tools.FindAsync("pg_dump", major, ToolFit.SameOrNewer, cancellationToken);
             var globals = await tools.FindAsync("pg_dumpall", major, ToolFit.SameOrNewer, cancellationToken);
             used = new Dictionary<string, string>(StringComparer.Ordinal) { ["postgresql"] = $"{snapshot.ServerVersion}", ["pg_dump"] = dump.Version };
-            return new LogicalCapture(server, database, snapshot, new DumpPlan(dump, globals, selection, request.Type, Definitions: null), capturedAt);
+            return new LogicalCapture(server, database, snapshot, new DumpPlan(dump, globals, selection, request.Type, definitions), capturedAt);
         }
         catch
         {
@@ -57,10 +69,16 @@ internal sealed class LogicalSource(PostgresServer server, PostgresServer practi
 
     public async Task<ContentCheck> CheckAsync(StoredChain chain, ScratchDirectory scratch, CancellationToken cancellationToken)
     {
-        var contents = await DatabaseContents.ReadAsync(chain.Tip, cancellationToken);
-        var tool = await tools.FindAsync("pg_restore", contents?.ToolMajor ?? 0, ToolFit.Newest, cancellationToken);
-        var finding = await ArchiveReader.CheckAsync(chain.Tip, contents, tool, cancellationToken);
-        return new ContentCheck(finding, Note: contents is null ? "how many rows each table had is not known" : contents.Notes.Count > 0 ? string.Join("; ", contents.Notes) : null);
+        DatabaseContents? contents = null;
+        foreach (var link in chain.Links)
+        {
+            contents = await DatabaseContents.ReadAsync(link, cancellationToken);
+            var tool = await tools.FindAsync("pg_restore", contents?.ToolMajor ?? 0, ToolFit.Newest, cancellationToken);
+            if (await ArchiveReader.CheckAsync(link, contents, tool, cancellationToken) is { } finding)
+                return link == chain.Tip ? new ContentCheck(finding) : throw link.Refuse(finding);
+        }
+
+        return new ContentCheck(Finding: null, Note: contents is null ? "how many rows each table had is not known" : contents.Notes.Count > 0 ? string.Join("; ", contents.Notes) : null);
     }
 
     public string PlaceOf(string written, string? directory) => written;
@@ -68,4 +86,17 @@ internal sealed class LogicalSource(PostgresServer server, PostgresServer practi
     public IRestoreTarget Target(string? to) => new LogicalTarget(server, tools, scratch, server.Resolved.Database!, to);
 
     public IRestoreTarget ForPractice(string workspace) => new PracticeTarget(practice, tools, workspace);
+
+    private static string Command(params IReadOnlyList<string> arguments) => ToolProcess.Line(["pg_restore", "--exit-on-error", "--dbname=restored", .. arguments]);
+
+    /// <summary>Rows alone go into the tables that the full one defines, and nowhere else.</summary>
+    private static async Task RequireIncrementAsync(StoredChain @base, DatabaseSnapshot snapshot, string definitions, CancellationToken cancellationToken)
+    {
+        if (await DatabaseContents.ReadAsync(@base.Tip, cancellationToken) is not { Definitions: { } before })
+            throw new NoIncrementException($"{@base.Tip.Name} does not say what tables it has");
+        if (before != definitions)
+            throw new NoIncrementException($"the definitions of the tables changed since {@base.Tip.Name}, and a differential backup holds rows alone");
+        if (await snapshot.CountLargeObjectsAsync(cancellationToken) > 0)
+            throw new NoIncrementException("there are large objects, which a dump of rows alone does not bring back");
+    }
 }

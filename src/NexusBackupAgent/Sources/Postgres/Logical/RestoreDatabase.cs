@@ -21,19 +21,42 @@ internal static class RestoreDatabase
     {
         await using var connection = await server.OpenAsync(database, cancellationToken);
         await RequireExtensionsAsync(connection, server, contents, cancellationToken);
+        foreach (var schema in contents?.Schemas ?? [])
+            await connection.RowsAsync($"CREATE SCHEMA {SqlName.Quote(schema)}", cancellationToken);
         var tool = await tools.FindAsync("pg_restore", Math.Max(contents?.ToolMajor ?? 0, connection.PostgreSqlVersion.Major), ToolFit.SameOrNewer, cancellationToken);
         using var access = server.Access(database);
-        string[] arguments = ["--no-password", "--exit-on-error", $"--dbname={database}", .. isPractice ? ForPractice : []];
-        var end = await ArchiveReader.RunAsync(chain.Tip, tool, arguments, access, output => output.CopyToAsync(Stream.Null, cancellationToken), cancellationToken);
-        if (end.ExitCode != 0)
+        foreach (var (link, what) in await StepsAsync(chain, contents, cancellationToken))
         {
+            string[] arguments = ["--no-password", "--exit-on-error", $"--dbname={database}", .. what, .. isPractice ? ForPractice : []];
+            var end = await ArchiveReader.RunAsync(link, tool, arguments, access, output => output.CopyToAsync(Stream.Null, cancellationToken), cancellationToken);
+            if (end.ExitCode == 0)
+                continue;
             throw new BackupException(
-                FailureKind.Restore, $"{chain.Tip.Name} could not be restored on '{server.ShownOf(database)}': {end.Failure}",
+                FailureKind.Restore, $"{link.Name} could not be restored on '{server.ShownOf(database)}': {end.Failure}",
                 isPractice ? "the dump was read whole before: see what it needs that is not there (an extension, a role, a right); docs/postgresql.md has what a drill's role needs" : "restore its globals.sql first if roles are missing; the agent's role has to be a superuser, or a member of the roles that own things");
         }
 
         if (contents is not null)
             await CompareAsync(connection, server, chain.Tip, contents, cancellationToken);
+    }
+
+    /// <summary>
+    /// What is restored, in order. Of a differential one the tables come from the full one, the rows from itself, those that it
+    /// leaves out and the full one has from that, and last what is built on rows: indexes, foreign keys, triggers.
+    /// </summary>
+    private static async Task<IReadOnlyList<(StoredLink Link, string[] What)>> StepsAsync(StoredChain chain, DatabaseContents? contents, CancellationToken cancellationToken)
+    {
+        if (chain.Links.Count == 1)
+            return [(chain.Tip, [])];
+        var full = chain.Links[0];
+        var left = (await DatabaseContents.ReadAsync(full, cancellationToken))?.Tables.Where(table => contents?.Tables.Any(own => own.Quoted == table.Quoted) != true) ?? [];
+        return
+        [
+            (full, ["--section=pre-data"]),
+            (chain.Tip, ["--data-only"]),
+            .. left.Select(table => (full, (string[])["--data-only", $"--schema={table.Schema}", $"--table={table.Name}"])),
+            (full, ["--section=post-data"]),
+        ];
     }
 
     /// <summary>As the dumped one was.</summary>
