@@ -126,7 +126,7 @@ public sealed class DumpedDatabaseTests(PostgresCluster cluster) : IClassFixture
         await bench.DoAsync("verify", "--all");
         await bench.DoAsync("drill");
         await bench.DoAsync("restore", "shop", "--to", bench.Database + "_d");
-        Assert.Equal(["50|d2|new|49|before|51"], bench.Rows("SELECT count(*), min(name), max(name), (SELECT count(*) FROM files), (SELECT string_agg(line, ',') FROM audit_logs), (SELECT last_value FROM datasets_id_seq) FROM datasets", bench.Database + "_d"));
+        Assert.Equal(["50|d10|new|49|before|51"], bench.Rows("SELECT count(*), min(name), max(name), (SELECT count(*) FROM files), (SELECT string_agg(line, ',') FROM audit_logs), (SELECT last_value FROM datasets_id_seq) FROM datasets", bench.Database + "_d"));
         Assert.Equal(["1"], bench.Rows("SELECT count(*) FROM pg_constraint WHERE contype = 'f'", bench.Database + "_d"));
 
         bench.Execute("ALTER TABLE files ADD COLUMN size bigint");

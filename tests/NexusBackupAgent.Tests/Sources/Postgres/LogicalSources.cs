@@ -14,7 +14,7 @@ internal static class LogicalSources
     public static LogicalSource Of(string uri, ScratchDirectory scratch, TimeProvider clock, LogicalOptions? options = null, string? binDirectory = null, string? passwordFile = null)
     {
         var server = new PostgresServer(PostgresAddress.Parse(uri, "/"), new PostgresCredentials(passwordFile, ServiceFile: null), scratch);
-        return new LogicalSource(server, server, new PostgresTools(binDirectory ?? PostgresCluster.Binaries, TimeProvider.System), options ?? LogicalOptions.Everything, scratch, clock);
+        return new LogicalSource(server, server, new PostgresTools(binDirectory ?? PostgresCluster.Binaries, clock), options ?? LogicalOptions.Everything, scratch, clock);
     }
 
     /// <summary>A directory of PostgreSQL's tools, some of which do something else; <c>$REAL</c> is the real one.</summary>

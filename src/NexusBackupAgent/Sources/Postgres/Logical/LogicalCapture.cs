@@ -68,7 +68,7 @@ internal sealed class LogicalCapture(PostgresServer server, string database, Dat
             .. plan.Selection.Arguments,
         ];
         var said = "";
-        await sink.WriteAsync(
+        var written = await sink.WriteAsync(
             async (content, token) =>
             {
                 await using var tool = PostgresTool.Start(plan.Tool, arguments, access);
@@ -80,6 +80,8 @@ internal sealed class LogicalCapture(PostgresServer server, string database, Dat
             },
             sink.Progress,
             cancellationToken);
+        if (plan.Type != BackupType.Full)
+            sink.DeclareRestored(written.Content); // all rows are its own
         return said;
     }
 

@@ -78,7 +78,7 @@ internal sealed class LogicalSource(PostgresServer server, PostgresServer practi
                 return link == chain.Tip ? new ContentCheck(finding) : throw link.Refuse(finding);
         }
 
-        return new ContentCheck(Finding: null, Note: contents is null ? "how many rows each table had is not known" : contents.Notes.Count > 0 ? string.Join("; ", contents.Notes) : null);
+        return Passed(chain, contents);
     }
 
     public string PlaceOf(string written, string? directory) => written;
@@ -86,6 +86,12 @@ internal sealed class LogicalSource(PostgresServer server, PostgresServer practi
     public IRestoreTarget Target(string? to) => new LogicalTarget(server, tools, scratch, server.Resolved.Database!, to);
 
     public IRestoreTarget ForPractice(string workspace) => new PracticeTarget(practice, tools, workspace);
+
+    /// <summary>What is said of a backup with which nothing is wrong.</summary>
+    public static ContentCheck Passed(StoredChain chain, DatabaseContents? contents) => new(
+        Finding: null,
+        chain.Links.Count > 1 ? chain.Tip.Content : null,
+        contents is null ? "how many rows each table had is not known" : contents.Notes.Count > 0 ? string.Join("; ", contents.Notes) : null);
 
     private static string Command(params IReadOnlyList<string> arguments) => ToolProcess.Line(["pg_restore", "--exit-on-error", "--dbname=restored", .. arguments]);
 

@@ -80,7 +80,7 @@ internal sealed class LogicalTarget(PostgresServer server, PostgresTools tools, 
                 throw new BackupException(FailureKind.Locked, $"another restore to '{Location}' is under way", "wait until it is done, look at what it restored, then run the command again if that is not what you want");
             foreach (var left in LeftoversIn(connection)) // none that lives is at work here
                 RestoreDatabase.Drop(connection, left);
-            return connection;
+            return new HeldLock(connection, RestoreNames.LockOfTarget(name));
         }
         catch (Exception failure)
         {
@@ -103,7 +103,7 @@ internal sealed class LogicalTarget(PostgresServer server, PostgresTools tools, 
             if (contents is not null)
                 await SetPropertiesAsync(maintenance, restoring, contents.Database, cancellationToken);
             await AnalyzeAsync(restoring, cancellationToken);
-            return new PreparedDatabase(this, server, maintenance, restoring, contents);
+            return new PreparedDatabase(this, server, maintenance, restoring, LogicalSource.Passed(chain, contents));
         }
         catch (Exception failure)
         {
@@ -147,15 +147,33 @@ internal sealed class LogicalTarget(PostgresServer server, PostgresTools tools, 
     }
 }
 
+/// <summary>A lock of the server's, held by a connection: it ends with this process, and at once when this is disposed, not when the server notices.</summary>
+internal sealed class HeldLock(NpgsqlConnection connection, long key) : IDisposable
+{
+    public void Dispose()
+    {
+        try
+        {
+            connection.Rows($"SELECT pg_catalog.pg_advisory_unlock({key})");
+        }
+        catch (Exception gone) when (PostgresFailure.IsKnown(gone) || gone is InvalidOperationException)
+        {
+            // With the connection the lock is gone too.
+        }
+
+        connection.Dispose();
+    }
+}
+
 /// <summary>A restored database under a name of its own, until it takes another one's.</summary>
-internal sealed class PreparedDatabase(LogicalTarget target, PostgresServer server, NpgsqlConnection maintenance, string restoring, DatabaseContents? contents) : IPreparedRestore
+internal sealed class PreparedDatabase(LogicalTarget target, PostgresServer server, NpgsqlConnection maintenance, string restoring, ContentCheck check) : IPreparedRestore
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
     private string? safety;
     private bool isSwitched;
 
-    public ContentCheck Check => new(Finding: null, Note: contents is { Notes.Count: > 0 } ? string.Join("; ", contents.Notes) : null);
+    public ContentCheck Check => check;
 
     public RestoredPlace Place => new(target.Location, Owner: null, safety, [], safety is null ? "" : WayBack(safety));
 

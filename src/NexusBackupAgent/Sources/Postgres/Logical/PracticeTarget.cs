@@ -53,7 +53,7 @@ internal sealed class PracticeTarget(PostgresServer server, PostgresTools tools,
             await maintenance.RowsAsync(RestoreDatabase.CreateStatement(name, contents?.Database, maintenance.PostgreSqlVersion.Major), cancellationToken);
             made = name;
             await RestoreDatabase.FillAsync(server, tools, name, chain, contents, isPractice: true, cancellationToken);
-            return new Prepared(server, maintenance, name, contents);
+            return new Prepared(server, maintenance, name, LogicalSource.Passed(chain, contents));
         }
         catch (Exception failure)
         {
@@ -88,9 +88,9 @@ internal sealed class PracticeTarget(PostgresServer server, PostgresTools tools,
         }
     }
 
-    private sealed class Prepared(PostgresServer server, NpgsqlConnection maintenance, string name, DatabaseContents? contents) : IPreparedRestore
+    private sealed class Prepared(PostgresServer server, NpgsqlConnection maintenance, string name, ContentCheck check) : IPreparedRestore
     {
-        public ContentCheck Check => new(Finding: null, Note: contents is { Notes.Count: > 0 } ? string.Join("; ", contents.Notes) : null);
+        public ContentCheck Check => check;
 
         public RestoredPlace Place => throw new NotSupportedException("a drill puts nothing in place");
 
