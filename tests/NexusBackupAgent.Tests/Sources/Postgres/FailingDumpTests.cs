@@ -92,6 +92,8 @@ public sealed class FailingDumpTests(PostgresCluster cluster) : IClassFixture<Po
         bench.Configure(cluster.Uri(bench.Database, role));
         Assert.Contains("the agent's role may not read \"public\".\"secret\" of", await bench.RefusedAsync(3), StringComparison.Ordinal);
 
+        Assert.Contains("the agent's role may not read \"public\".\"secret\" of", (await bench.Place.RunAsync("check-config")).Output, StringComparison.Ordinal);
+
         bench.Execute($"GRANT pg_read_all_data TO {role}", "ALTER TABLE secret ENABLE ROW LEVEL SECURITY", "CREATE POLICY none ON secret USING (false)");
         Assert.Contains("row security hides rows of \"public\".\"secret\"", await bench.RefusedAsync(3), StringComparison.Ordinal);
 
@@ -111,7 +113,7 @@ public sealed class FailingDumpTests(PostgresCluster cluster) : IClassFixture<Po
         using var bench = await BenchAsync();
         bench.Configure(store: small.Path);
         Assert.Contains("no space left", await bench.RefusedAsync(8), StringComparison.Ordinal);
-        Assert.Empty(Directory.GetFiles(small.Path, "*", SearchOption.AllDirectories).Where(file => new FileInfo(file).Length > 4096));
+        Assert.DoesNotContain(Directory.GetFiles(small.Path, "*", SearchOption.AllDirectories), file => new FileInfo(file).Length > 4096);
         Assert.Equal(["0"], cluster.Rows("postgres", "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'nexus-backup'"));
         await bench.AllAreGoodAsync(count: 1);
     }

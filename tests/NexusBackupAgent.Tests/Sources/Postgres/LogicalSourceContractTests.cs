@@ -1,5 +1,4 @@
 using NexusBackupAgent.Sources;
-using NexusBackupAgent.Sources.Postgres;
 using NexusBackupAgent.Sources.Postgres.Logical;
 using NexusBackupAgent.Tests.Support;
 

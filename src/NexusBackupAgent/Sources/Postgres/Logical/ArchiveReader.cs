@@ -1,6 +1,5 @@
 using System.Text;
 using NexusBackupAgent.Artifacts;
-using NexusBackupAgent.Common;
 
 namespace NexusBackupAgent.Sources.Postgres.Logical;
 

@@ -50,8 +50,8 @@ internal sealed class DatabaseSnapshot : IAsyncDisposable
 
     public static async Task<DatabaseSnapshot> OpenAsync(PostgresServer server, string database, CancellationToken cancellationToken)
     {
-        var connection = await server.OpenAsync(database, cancellationToken);
-        var snapshot = new DatabaseSnapshot(connection, server.ShownOf(database));
+        var opened = await server.OpenAsync(database, cancellationToken);
+        var snapshot = new DatabaseSnapshot(opened, server.ShownOf(database));
         try
         {
             // Nothing that an administrator set for applications may end it in the middle, and no policy may hide rows in silence.

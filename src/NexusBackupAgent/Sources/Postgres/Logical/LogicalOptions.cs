@@ -1,4 +1,3 @@
-using Npgsql;
 using NexusBackupAgent.Configuration;
 
 namespace NexusBackupAgent.Sources.Postgres.Logical;
@@ -36,7 +35,12 @@ internal sealed record LogicalOptions(IReadOnlyList<TableName> ExcludeTableData,
     public LogicalOptions For(BackupType type) => type == BackupType.Full ? this : this with { ExcludeTableData = [.. ExcludeTableData, .. DifferentialExcludes] };
 
     /// <summary>What stands in the way on a server that answers.</summary>
-    public IEnumerable<(string Problem, string Mend, bool IsError)> Check(NpgsqlConnection connection, bool isGroup) => [];
+    /// <exception cref="Common.BackupException">The first of it.</exception>
+    public async Task RequireAsync(PostgresServer server, string database)
+    {
+        await using var snapshot = await DatabaseSnapshot.OpenAsync(server, database, CancellationToken.None);
+        DatabaseSnapshot.RequireReadable(DumpSelection.Of(this, snapshot.Relations, snapshot.IsStandby, server.Shown).Dumped, server.Shown);
+    }
 
     private static IReadOnlyList<string> Texts(Section source, string key, string example) =>
         source.Find(key) is { IsEmpty: false } field ? [.. field.OneOrMany().Select(item => item.Text(example)).OfType<string>()] : [];
