@@ -111,17 +111,37 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
         /// <summary>A read that fails is the source's failure; without this the store that is being written would tell it as its own.</summary>
         private Func<Stream, CancellationToken, Task> Guarded(Func<Stream, CancellationToken, Task> content) => async (stream, token) =>
         {
+            await using var told = new TellingStream(stream);
             try
             {
-                await content(stream, token);
+                await content(told, token);
             }
-            catch (Exception failure) when (IoFailure.IsKnown(failure))
+            catch (Exception failure) when (IoFailure.IsKnown(failure) && !ReferenceEquals(failure, told.Failure))
             {
                 if (IoFailure.IsFull(failure)) // reading fills nothing: it was what the kind makes beside it
                     throw new BackupException(FailureKind.StoreFull, "the scratch space is full", "free space there, or set scratch to a directory on a larger disk; then run the command again", failure);
                 throw new BackupException(FailureKind.Io, $"cannot read source '{catalog.Source}': {failure.Message}", "check the source's disk (dmesg | tail; smartctl -H), then run the backup again", failure);
             }
         };
+
+        /// <summary>Remembers why it could not be written to: what is stored as it comes goes straight to the store, whose failure that is.</summary>
+        private sealed class TellingStream(Stream inner) : ForwardWriteStream
+        {
+            public Exception? Failure { get; private set; }
+
+            public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+            {
+                try
+                {
+                    await inner.WriteAsync(buffer, cancellationToken);
+                }
+                catch (Exception failure)
+                {
+                    Failure = failure;
+                    throw;
+                }
+            }
+        }
     }
 }
 

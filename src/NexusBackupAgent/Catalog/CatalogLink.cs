@@ -156,7 +156,9 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
         }
     }
 
-    private string? Objection() => Reading!.Artifact.EncodingFailure ?? (isJudged ? Reading.Refusal : Reading.DamageOf(backup.Manifest));
+    /// <summary>What is stored as it comes has no encoding that would object first: its digest does.</summary>
+    private string? Objection() => Reading!.Artifact.EncodingFailure
+        ?? (isJudged && (backup.Manifest.Encoding != ArtifactEncoding.None || !backup.Manifest.IsCommitted) ? Reading.Refusal : Reading.DamageOf(backup.Manifest));
 
     /// <summary>
     /// Hands content on until that is refused, and takes the rest all the same, so that the digests of the whole are known:

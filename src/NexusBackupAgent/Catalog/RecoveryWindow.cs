@@ -47,5 +47,5 @@ internal sealed record RecoveryWindow(DateTimeOffset First, DateTimeOffset Last)
 
     private static bool IsUsable(Backup backup) => backup.State == BackupState.Good;
 
-    private static string Shown(DateTimeOffset instant, TimeZoneInfo zone) => TimeZoneInfo.ConvertTime(instant, zone).ToString("yyyy-MM-dd HH:mm:ss zzz", CultureInfo.InvariantCulture);
+    public static string Shown(DateTimeOffset instant, TimeZoneInfo zone) => TimeZoneInfo.ConvertTime(instant, zone).ToString("yyyy-MM-dd HH:mm:ss zzz", CultureInfo.InvariantCulture);
 }

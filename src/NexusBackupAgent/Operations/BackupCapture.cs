@@ -26,7 +26,7 @@ internal sealed class BackupCapture(SpaceGuard space, BackupExaminer examiner, T
         try
         {
             if (source.Source.FormatOf(type) is null)
-                throw new NoIncrementException($"a source of kind {source.Source.Kind} has full backups only");
+                throw new NoIncrementException($"a source of kind {source.Source.Kind} has no {type.Word()} backups");
             var @base = IncrementBase.Choose(type, await source.Catalog.ListAsync(cancellationToken), timeProvider.GetUtcNow());
             return new CapturedBackup(await StoreAsync(source, schedule, type, @base, mayBeBase: true, progress, cancellationToken), FullBecause: null);
         }

@@ -68,7 +68,7 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
 
         return candidates.Count > 0 ? new RestorePlan(candidates, passedOver) : throw new BackupException(
             FailureKind.NotFound,
-            $"source '{source}' can't be restored to {Instants.InZone(at, zone)}; it can be restored to any instant {RecoveryWindow.Text(newestFirst, zone)}",
+            $"source '{source}' can't be restored to {RecoveryWindow.Shown(at, zone)}; it can be restored to any instant {RecoveryWindow.Text(newestFirst, zone)}",
             "choose a time in there with --at, or leave it out to restore the newest backup");
     }
 

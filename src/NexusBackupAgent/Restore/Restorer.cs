@@ -202,7 +202,7 @@ internal sealed class OngoingRestore(RestorePreview preview, RestoreEvents event
         if (IsUnknown)
         {
             var start = Service.StartCommands is { Count: > 0 } commands ? $"; its service was not started, do so afterwards: {string.Join("; ", commands)}" : "";
-            return Left(hung, StateOf(), service: "", $"{hung.Hint}; then look which one is there (ls -la '{preview.Target.Volume}'){start}", FailureKind.Restore);
+            return Left(hung, StateOf(), service: "", $"{hung.Hint}; then look which one is there ({preview.Target.LookCommand}){start}", FailureKind.Restore);
         }
 
         var wasStopped = Service.IsStopped;

@@ -1,5 +1,6 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Sources;
@@ -50,9 +51,20 @@ internal interface IBackupSource
     /// <param name="chain">Names of the files that a restore of it reads, the full one first.</param>
     IReadOnlyList<string> CommandsByHand(IReadOnlyList<string> chain) => [];
 
+    /// <summary>The place that somebody names for a restore: a path; a name, where sources have names.</summary>
+    /// <param name="directory">Where it is typed; null: elsewhere, so that a path has to say all.</param>
+    /// <exception cref="BackupException">It is none.</exception>
+    string PlaceOf(string written, string? directory) => directory is not null ? KernelPath.Absolute(written, directory)
+        : written.StartsWith('/') && !written.Split('/').Contains("..") && !NameText.HasControlCharacter(written) ? written
+        : throw new BackupException(FailureKind.Configuration, "to is not an absolute path without ..", "write for example /srv/restore");
+
     /// <summary>Where a restore puts it.</summary>
-    /// <param name="to">A place of its own, absolute; a directory of the scratch space makes a drill. Null: over the live one.</param>
+    /// <param name="to">A place of its own, as <see cref="PlaceOf"/> gives it. Null: over the live one.</param>
     IRestoreTarget Target(string? to);
+
+    /// <summary>Where a drill restores it, for as long as the drill lasts.</summary>
+    /// <param name="workspace">A directory of the scratch space, for kinds that need one.</param>
+    IRestoreTarget ForPractice(string workspace) => Target(workspace);
 }
 
 /// <summary>What is to be captured.</summary>

@@ -9,8 +9,14 @@ internal interface IRestoreTarget
     /// <summary>For people.</summary>
     string Location { get; }
 
-    /// <summary>What a person asks for the free space there (<c>df -h</c>).</summary>
+    /// <summary>Where it is made, for people.</summary>
     string Volume { get; }
+
+    /// <summary>What a person types to see how much room is there; null where this kind has no such command.</summary>
+    string? SpaceCommand { get; }
+
+    /// <summary>What a person types to see what is there.</summary>
+    string LookCommand { get; }
 
     /// <summary>Whether it is the source's own place, whose service has to be stopped.</summary>
     bool IsLive { get; }

@@ -91,6 +91,7 @@ internal sealed class PostgresServer(PostgresAddress address, PostgresCredential
             CommandTimeout = 0,
             KeepAlive = 30, // a server that is gone is noticed while a tool works
             Pooling = false,
+            IncludeErrorDetail = true, // of statements that hold no data
             PersistSecurityInfo = false,
             SslMode = at.SslMode switch
             {
@@ -275,7 +276,10 @@ internal static class PostgresFailure
     private const string NoPrivilege = "42501";
     private const string StartingOrStopping = "57P03";
     private const string TooManyConnections = "53300";
+    private const string InUse = "55006";
     private const string DiskFull = "53100";
+    private const string DataCorrupted = "XX001";
+    private const string IndexCorrupted = "XX002";
 
     public static bool IsKnown(Exception failure) => failure is NpgsqlException or SocketException or TimeoutException or IOException;
 
@@ -288,9 +292,11 @@ internal static class PostgresFailure
         PostgresException { SqlState: NotAuthorized } refused => new BackupException(FailureKind.SourceRefused, $"'{shown}' refuses the agent's role: {refused.MessageText}", "check pg_hba.conf and the role on the server", refused),
         PostgresException { SqlState: NoPrivilege } refused => new BackupException(FailureKind.SourceRefused, $"the agent's role may not do that on '{shown}': {refused.MessageText}", "give it the rights that docs/postgresql.md names", refused),
         PostgresException { SqlState: StartingOrStopping or TooManyConnections } busy => new BackupException(FailureKind.SourceBusy, $"'{shown}' takes no connection now: {busy.MessageText}", "wait until the server has started, or raise max_connections", busy),
+        PostgresException { SqlState: InUse } busy => new BackupException(FailureKind.SourceBusy, $"'{shown}' is in use: {busy.MessageText}{(busy.Detail is { } why ? $" ({why})" : "")}", "end what uses it (pg_stat_activity, pg_prepared_xacts), then run the command again", busy),
         PostgresException { SqlState: DiskFull } full => new BackupException(FailureKind.SourceBusy, $"the disk of '{shown}' is full: {full.MessageText}", "free space on the server's disk", full),
+        PostgresException { SqlState: DataCorrupted or IndexCorrupted } corrupt => new BackupException(FailureKind.SourceCorrupt, $"'{shown}' is corrupt: {corrupt.MessageText}", "stop writing to it, copy the server's data directory away, and restore the newest good backup: nexus-backup restore", corrupt),
         PostgresException { SqlState: ['5', '7', 'P', ..] or ['0', '8', ..] } broke => new BackupException(FailureKind.SourceUnreachable, $"the server of '{shown}' broke off: {broke.MessageText}", "see why it was stopped (its log), start it, then run the command again", broke),
-        PostgresException other => new BackupException(FailureKind.SourceInvalid, $"'{shown}' refused a statement: {other.MessageText} (SQLSTATE {other.SqlState})", "see the server's log", other),
+        PostgresException other => new BackupException(FailureKind.SourceInvalid, $"'{shown}' refused a statement: {other.MessageText}{(other.Detail is { } detail ? $" ({detail})" : "")} (SQLSTATE {other.SqlState})", "see the server's log", other),
         NpgsqlException { InnerException: { } inner } => new BackupException(FailureKind.SourceUnreachable, $"the server of '{shown}' can't be reached: {inner.Message}", "check that it runs and listens there (pg_isready), and the network between", failure),
         _ when IsKnown(failure) => new BackupException(FailureKind.SourceUnreachable, $"the server of '{shown}' can't be reached: {failure.Message}", "check that it runs and listens there (pg_isready), and the network between", failure),
         _ => failure,

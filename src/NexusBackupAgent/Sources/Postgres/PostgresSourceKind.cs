@@ -109,7 +109,7 @@ internal sealed record PostgresSettings(ISourceKind Kind, string Name, PostgresA
         var tools = new PostgresTools(BinDirectory, timeProvider);
         return Physical is { } physical
             ? PhysicalOptions.Open(physical, Name, server, tools, scratch, timeProvider, loggers)
-            : new LogicalSource(server, tools, Logical, scratch, timeProvider);
+            : new LogicalSource(server, Logical.ScratchServer is { } other ? new PostgresServer(other, Credentials, scratch) : server, tools, Logical, scratch, timeProvider);
     }
 
     public IEnumerable<ConfigurationProblem> Check()
@@ -121,7 +121,10 @@ internal sealed record PostgresSettings(ISourceKind Kind, string Name, PostgresA
             var tools = new PostgresTools(BinDirectory, TimeProvider.System);
             foreach (var (program, fit) in Physical is null ? LogicalSource.Needed : PhysicalOptions.Needed)
                 tools.FindAsync(program, connection.PostgreSqlVersion.Major, fit, CancellationToken.None).GetAwaiter().GetResult();
-            problems.AddRange((Physical is null ? Logical.Check(connection, IsGroup) : PhysicalOptions.Check(Physical, connection)).Select(found => new ConfigurationProblem(PathKey, Line: 0, Shown, found.Problem, found.Mend, found.IsError)));
+            foreach (var place in Physical is null ? Find(before: []).Found.Select(found => found.Place) : [])
+                Logical.RequireAsync(Server(place), place).GetAwaiter().GetResult();
+            if (Physical is not null)
+                problems.AddRange(PhysicalOptions.Check(Physical, connection).Select(found => new ConfigurationProblem(PathKey, Line: 0, Shown, found.Problem, found.Mend, found.IsError)));
         }
         catch (BackupException failure)
         {

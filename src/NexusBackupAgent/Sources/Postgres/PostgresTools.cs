@@ -20,6 +20,9 @@ internal enum ToolFit
 
     /// <summary>The server's own: <c>pg_basebackup</c>.</summary>
     Same,
+
+    /// <summary>The newest that there is, and no older one than what made the file: it reads what every version wrote.</summary>
+    Newest,
 }
 
 /// <summary>PostgreSQL's own programs, of which several versions may be installed.</summary>
@@ -40,13 +43,14 @@ internal sealed partial class PostgresTools(string? directory, TimeProvider time
                 found.Add(tool);
         }
 
-        var fitting = found.Where(tool => fit == ToolFit.Same ? tool.Major == serverMajor : tool.Major >= serverMajor).OrderBy(tool => tool.Major).FirstOrDefault();
+        var able = found.Where(tool => fit == ToolFit.Same ? tool.Major == serverMajor : tool.Major >= serverMajor).OrderBy(tool => tool.Major).ToList();
+        var fitting = fit == ToolFit.Newest ? able.LastOrDefault() : able.FirstOrDefault();
         return fitting ?? throw new BackupException(
             FailureKind.Configuration,
             found.Count == 0
-                ? $"{program} is not installed, and a server of version {serverMajor} needs it"
-                : $"a server of version {serverMajor} needs {program} of version {serverMajor}{(fit == ToolFit.Same ? "" : " or newer")}, and there is {string.Join(", ", found.Select(tool => $"{tool.Version} ('{tool.Path}')"))}",
-            $"install it: apt-get install {PackageOf(program)}-{serverMajor}; or name its directory with binDirectory");
+                ? $"{program} is not installed{(serverMajor > 0 ? $", and version {serverMajor}{(fit == ToolFit.Same ? "" : " or newer")} is needed" : "")}"
+                : $"PostgreSQL {serverMajor} needs {program} of version {serverMajor}{(fit == ToolFit.Same ? "" : " or newer")}, and there is {string.Join(", ", found.Select(tool => $"{tool.Version} ('{tool.Path}')"))}",
+            $"install it: apt-get install {PackageOf(program)}{(serverMajor > 0 ? $"-{serverMajor}" : "")}; or name its directory with binDirectory");
     }
 
     private static string PackageOf(string program) => program is "initdb" or "postgres" or "pg_ctl" ? "postgresql" : "postgresql-client";
@@ -79,8 +83,16 @@ internal sealed partial class PostgresTools(string? directory, TimeProvider time
 /// <param name="Said">The end of what it wrote on its error output.</param>
 internal sealed record PostgresToolEnd(string Tool, int ExitCode, string Said)
 {
-    /// <summary>What it said, in one line.</summary>
-    public string Line => string.Join("; ", Said.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).TakeLast(3));
+    /// <summary>What it said, in one line: what it calls an error, or else the last that it said.</summary>
+    public string Line
+    {
+        get
+        {
+            var lines = Said.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+            var errors = lines.Where(line => line.Contains(": error: ", StringComparison.Ordinal) || line.StartsWith("DETAIL:", StringComparison.Ordinal)).Take(2).ToList();
+            return string.Join("; ", errors.Count > 0 ? errors : lines.TakeLast(2));
+        }
+    }
 
     /// <summary>How it failed, for a message.</summary>
     public string Failure => ExitCode == 0 ? $"{Tool} ended with 0" : $"{Tool} ended with {ExitCode}{(Line.Length > 0 ? $": {Line}" : "")}";

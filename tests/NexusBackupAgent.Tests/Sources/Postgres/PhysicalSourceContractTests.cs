@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Logging.Abstractions;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;

@@ -1,13 +1,9 @@
 using System.Globalization;
-using Microsoft.Extensions.Logging.Abstractions;
-using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Operations;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Sources;
-using NexusBackupAgent.Sources.Postgres.Physical;
 using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Tests.Support;
 using NexusBackupAgent.Verification;
@@ -22,15 +18,17 @@ public sealed class PointInTimeTests : IClassFixture<PostgresCluster>, IDisposab
     private readonly ScratchDirectory scratch;
     private readonly LocalDirectoryStore store;
     private readonly IBackupSource source;
+    private readonly RunningClock clock = new(Some.Instant);
 
     public PointInTimeTests(PostgresCluster cluster)
     {
         PostgresCluster.Require();
         this.cluster = cluster;
         File.SetUnixFileMode(temp.Path, (UnixFileMode)Convert.ToInt32("711", 8));
+        clock.Set(() => new DateTimeOffset(DateTime.Parse(cluster.Rows("postgres", "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")[0], CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal))); // instants are the server's
         scratch = new ScratchDirectory(temp.Sub("scratch"));
         store = new LocalDirectoryStore("local", temp.Sub("store"));
-        source = Physical.SourceOf(cluster, scratch, TimeProvider.System, $"test_{Guid.NewGuid():N}");
+        source = Physical.SourceOf(cluster, scratch, clock, $"test_{Guid.NewGuid():N}");
     }
 
     private BackupCatalog Catalog => new(store, "", "shop", source.Kind, new ArtifactFormats(source.FormatOf), TimeZoneInfo.Utc);
@@ -66,7 +64,7 @@ public sealed class PointInTimeTests : IClassFixture<PostgresCluster>, IDisposab
         var inside = committed.Where(mark => mark.At > first.CapturedAt.AddSeconds(1) && mark.At < last.CapturedAt).ToList();
         Assert.True(inside.Count > 20, $"{inside.Count} marks");
         var between = backups.Single(backup => backup.Manifest is { Type: BackupType.Full } && backup.Id != first.Id);
-        var points = (int[])[inside.Count / 5, inside.FindLastIndex(mark => mark.At < between.CapturedAt), inside.FindIndex(mark => mark.At > between.CapturedAt), inside.Count - 1];
+        var points = (int[])[inside.Count / 5, inside.FindLastIndex(mark => mark.At < between.CapturedAt), inside.FindIndex(mark => mark.At > between.CapturedAt), inside.Count - 2]; // the instants between a mark and the next
         foreach (var point in points)
         {
             var mark = inside[point];
@@ -118,13 +116,36 @@ public sealed class PointInTimeTests : IClassFixture<PostgresCluster>, IDisposab
     }
 
     [SkippableFact]
+    public async Task A_damaged_or_missing_piece_of_WAL_is_told_and_what_is_before_it_is_still_restored()
+    {
+        cluster.Execute("postgres", "DROP TABLE IF EXISTS kept", "CREATE TABLE kept AS SELECT 1 AS id");
+        var full = await BackUpAsync(BackupType.Full);
+        cluster.Execute("postgres", "UPDATE kept SET id = 2");
+        var second = await BackUpAsync(BackupType.Incremental);
+        cluster.Execute("postgres", "UPDATE kept SET id = 3");
+        var third = await BackUpAsync(BackupType.Incremental);
+        Damage.FlipBit(Path.Combine(temp["store"], third.File));
+
+        var to = Path.Combine(Path.GetDirectoryName(cluster.Data)!, $"kept-{Guid.NewGuid():N}");
+        var inside = second.CapturedAt + ((third.CapturedAt - second.CapturedAt) / 2);
+        var damaged = await Assert.ThrowsAsync<BackupException>(() => RestoreAsync(inside, to));
+        Assert.Contains(third.File, damaged.Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(to));
+
+        await RestoreAsync(second.CapturedAt, to);
+        Assert.Equal("2", Physical.RowsOf(cluster, to, "SELECT id FROM kept")[0]);
+        File.Delete(Path.Combine(temp["store"], second.File));
+        Assert.Equal(new RecoveryWindow(full.CapturedAt, full.CapturedAt), Assert.Single(RecoveryWindow.Of(await Catalog.ListAsync(CancellationToken.None))));
+    }
+
+    [SkippableFact]
     public async Task A_server_that_dies_in_the_middle_leaves_no_backup()
     {
         await using var capture = await source.CaptureAsync(new CaptureRequest(BackupType.Full, Base: null, MayBeBase: false), CancellationToken.None);
         cluster.Stop("immediate");
         try
         {
-            var failure = await Assert.ThrowsAsync<BackupException>(() => new BackupWriter(Catalog, source, compression: 1, TimeProvider.System).StoreAsync(capture, new BackupLabel("daily", BackupType.Full), progress: null, CancellationToken.None));
+            var failure = await Assert.ThrowsAsync<BackupException>(() => new BackupWriter(Catalog, source, compression: 1, clock).StoreAsync(capture, new BackupLabel("daily", BackupType.Full), progress: null, CancellationToken.None));
             Assert.Equal(FailureKind.SourceUnreachable, failure.Kind);
             Assert.Contains("pg_basebackup ended with 1", failure.Message, StringComparison.Ordinal);
             Assert.Empty(TempDirectory.FilesIn(temp["store"]));
@@ -143,15 +164,15 @@ public sealed class PointInTimeTests : IClassFixture<PostgresCluster>, IDisposab
         var request = new CaptureRequest(type, type == BackupType.Full ? null : chain, MayBeBase: true) { Previous = chain?.Tip };
         await using var capture = await source.CaptureAsync(request, CancellationToken.None);
         var label = new BackupLabel("daily", type, type == BackupType.Full ? null : newest!.Id, newest?.Id);
-        var stored = await new BackupWriter(Catalog, source, compression: 1, TimeProvider.System).StoreAsync(capture, label, progress: null, CancellationToken.None);
-        var verified = await new BackupVerifier(scratch, TimeProvider.System).VerifyAsync(source, Catalog, await Catalog.FindAgainAsync(stored, CancellationToken.None), progress: null, CancellationToken.None);
+        var stored = await new BackupWriter(Catalog, source, compression: 1, clock).StoreAsync(capture, label, progress: null, CancellationToken.None);
+        var verified = await new BackupVerifier(scratch, clock).VerifyAsync(source, Catalog, await Catalog.FindAgainAsync(stored, CancellationToken.None), progress: null, CancellationToken.None);
         Assert.True(verified.Verification!.Passed, verified.Verification.FirstFailure);
         return verified;
     }
 
     private async Task<RestoreOutcome> RestoreAsync(DateTimeOffset at, string to)
     {
-        var restorer = new Restorer(new BackupVerifier(scratch, TimeProvider.System), TimeProvider.System);
+        var restorer = new Restorer(new BackupVerifier(scratch, clock), clock);
         var request = new RestoreRequest("shop", source, Catalog, RestoreSettings.None, TimeZoneInfo.Utc, new RestoreWish(At: at), to, Force: false);
         var events = new RestoreEvents(_ => { }, (_, _) => { }, _ => { }, _ => { });
         return await restorer.RestoreAsync(restorer.Begin(await restorer.PreviewAsync(request, CancellationToken.None), events), CancellationToken.None);

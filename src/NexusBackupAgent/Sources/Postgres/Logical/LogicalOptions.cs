@@ -1,18 +1,18 @@
-using Npgsql;
 using NexusBackupAgent.Configuration;
 
 namespace NexusBackupAgent.Sources.Postgres.Logical;
 
 /// <summary>The keys of <c>method: logical</c>.</summary>
 /// <param name="ExcludeTableData">Tables whose rows are left out, as <see cref="TableName"/> reads them.</param>
-/// <param name="Schemas">Null: all.</param>
-/// <param name="Tables">Null: all.</param>
+/// <param name="DifferentialExcludes">Tables whose rows a differential backup leaves out besides; a restore takes them from the full one.</param>
+/// <param name="Schemas">Empty: all.</param>
+/// <param name="Tables">Empty: all.</param>
 /// <param name="ScratchServer">Where drills restore to; null: the server itself.</param>
-internal sealed record LogicalOptions(IReadOnlyList<TableName> ExcludeTableData, IReadOnlyList<string> Schemas, IReadOnlyList<TableName> Tables, PostgresAddress? ScratchServer)
+internal sealed record LogicalOptions(IReadOnlyList<TableName> ExcludeTableData, IReadOnlyList<TableName> DifferentialExcludes, IReadOnlyList<string> Schemas, IReadOnlyList<TableName> Tables, PostgresAddress? ScratchServer)
 {
-    public static LogicalOptions Everything { get; } = new([], [], [], ScratchServer: null);
+    public static LogicalOptions Everything { get; } = new([], [], [], [], ScratchServer: null);
 
-    public static IReadOnlyList<string> Keys => ["excludeTableData", "schemas", "tables", "scratchServer"];
+    public static IReadOnlyList<string> Keys => ["excludeTableData", "differentialExcludes", "schemas", "tables", "scratchServer"];
 
     /// <param name="isUsed">Whether the source's method is this one; its keys are read all the same.</param>
     public static LogicalOptions Bind(Section source, string baseDirectory, bool isUsed)
@@ -25,13 +25,22 @@ internal sealed record LogicalOptions(IReadOnlyList<TableName> ExcludeTableData,
 
         return new LogicalOptions(
             [.. Texts(source, "excludeTableData", "audit_logs").Select(TableName.Parse)],
+            [.. Texts(source, "differentialExcludes", "audit_logs").Select(TableName.Parse)],
             Texts(source, "schemas", "public"),
             [.. Texts(source, "tables", "public.orders").Select(TableName.Parse)],
-            source.Find("scratchServer") is { } field2 ? (field2 with { IsSecret = true }).Parse(text => PostgresAddress.Parse(text, baseDirectory), fallback: null, "postgresql://backup@scratch.example/postgres") : null);
+            source.Find("scratchServer") is { } server ? (server with { IsSecret = true }).Parse(text => PostgresAddress.Parse(text, baseDirectory), fallback: null, "postgresql://backup@scratch.example/postgres") : null);
     }
 
+    /// <summary>What is dumped for a type of backup.</summary>
+    public LogicalOptions For(BackupType type) => type == BackupType.Full ? this : this with { ExcludeTableData = [.. ExcludeTableData, .. DifferentialExcludes] };
+
     /// <summary>What stands in the way on a server that answers.</summary>
-    public IEnumerable<(string Problem, string Mend, bool IsError)> Check(NpgsqlConnection connection, bool isGroup) => [];
+    /// <exception cref="Common.BackupException">The first of it.</exception>
+    public async Task RequireAsync(PostgresServer server, string database)
+    {
+        await using var snapshot = await DatabaseSnapshot.OpenAsync(server, database, CancellationToken.None);
+        DatabaseSnapshot.RequireReadable(DumpSelection.Of(this, snapshot.Relations, snapshot.IsStandby, server.Shown).Dumped, server.Shown);
+    }
 
     private static IReadOnlyList<string> Texts(Section source, string key, string example) =>
         source.Find(key) is { IsEmpty: false } field ? [.. field.OneOrMany().Select(item => item.Text(example)).OfType<string>()] : [];

@@ -42,6 +42,10 @@ internal sealed partial class ClusterTarget : IRestoreTarget
 
     public string Volume => place is null ? "/" : IsDrill ? Path : place.Directory;
 
+    public string? SpaceCommand => ToolProcess.Line(["df", "-h", Volume]);
+
+    public string LookCommand => ToolProcess.Line(["sudo", "ls", "-la", Volume]);
+
     public bool IsLive => place is not null && live is not null && place.IsSameAs(live);
 
     public bool Exists => place is not null && Directory.Exists(Path) && Directory.EnumerateFileSystemEntries(Path).Any();

@@ -22,9 +22,9 @@ internal sealed class BaseBackupCapture(DateTimeOffset capturedAt, PostgresServe
     {
         var reading = new ClusterReading(sink: null, sums: false);
         await sink.WriteAsync((content, token) => WriteAsync(content, reading, token), sink.Progress, cancellationToken);
-        if (stretch is not null)
-            await sink.WritePartAsync(PhysicalSource.WalPart, ArtifactEncoding.Gzip, (content, token) => stretch.WriteAsync(content, scratch, token), cancellationToken);
         var end = EndOf(reading);
+        if (stretch is not null) // to the end of the backup, whose segment is closed: between the two, segments may come that neither holds otherwise
+            await sink.WritePartAsync(PhysicalSource.WalPart, ArtifactEncoding.Gzip, (content, token) => (stretch with { To = end.Last }).WriteAsync(content, scratch, token), cancellationToken);
         await sink.WriteSidecarAsync(WalEnds.Ending, (stored, token) => WalEnds.WriteAsync(stored, end, token), cancellationToken);
     }
 

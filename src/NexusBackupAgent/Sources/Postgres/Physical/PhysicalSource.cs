@@ -11,7 +11,7 @@ namespace NexusBackupAgent.Sources.Postgres.Physical;
 /// </summary>
 internal sealed class PhysicalSource(PostgresServer server, PostgresTools tools, PhysicalOptions options, ScratchDirectory scratch, TimeProvider timeProvider) : IBackupSource
 {
-    /// <summary>A further part of a full backup: the WAL from the end of the backup before it to its own beginning.</summary>
+    /// <summary>A further part of a full backup: the WAL from the end of the backup before it to its own end.</summary>
     public const string WalPart = "wal.tgz";
 
     private static readonly ArtifactFormat Archive = new(".tar.gz", ArtifactEncoding.Gzip) { Sidecars = [WalEnds.Ending] };

@@ -56,7 +56,7 @@ internal sealed class PreparedCluster(ClusterTarget target, PostgresTools tools,
         {
             server = await StartAsync(RecoverySettings(at), cancellationToken);
         }
-        catch (BackupException failure) when (at is { } instant && failure.Kind == FailureKind.Restore && ControlFile.Parse(await File.ReadAllBytesAsync(Path.Combine(DataPath, ControlFile.Path), cancellationToken)).IsInsideBackup)
+        catch (BackupException failure) when (at is { } instant && failure.Kind == FailureKind.Restore && ControlFile.Parse(File.ReadAllBytes(Path.Combine(DataPath, ControlFile.Path))).IsInsideBackup)
         {
             throw new NotThatEarlyException($"{chain.Links[0].Name} was still being written at {instant.ToUniversalTime():yyyy-MM-dd HH:mm:ss}Z", "choose a later time with --at");
         }
