@@ -158,7 +158,7 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
 
     /// <summary>What is stored as it comes has no encoding that would object first: its digest does.</summary>
     private string? Objection() => Reading!.Artifact.EncodingFailure
-        ?? (isJudged && (backup.Manifest.Encoding != ArtifactEncoding.None || !backup.Manifest.IsCommitted) ? Reading.Refusal : Reading.DamageOf(backup.Manifest));
+        ?? (isJudged && !(backup.Manifest is { IsCommitted: true, Encoding: ArtifactEncoding.None } manifest && Reading.Artifact.Stored != manifest.Stored) ? Reading.Refusal : Reading.DamageOf(backup.Manifest));
 
     /// <summary>
     /// Hands content on until that is refused, and takes the rest all the same, so that the digests of the whole are known:

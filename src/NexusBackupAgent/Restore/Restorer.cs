@@ -81,6 +81,7 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
             events.Step(new RestoreStep(RestoreStage.Plan, $"restore {preview.Chosen.Backup.File}{RestorePlan.With(preview.Chosen.Backup)} to {target.Location}: {preview.Chosen.Reason}"));
             preview.Plan.Newer.ToList().ForEach(events.PassedOver);
             (restored, prepared) = await new BackupExpansion(verifier, preview, events).RunAsync(cancellationToken);
+            await RequireAnswersAsync(preview, restored.Backup, prepared, cancellationToken);
             await service.StopAsync(cancellationToken);
             events.Step(new RestoreStep(RestoreStage.Look, $"look who has {target.Location} open"));
             await RequireUnusedAsync(target, cancellationToken);
@@ -103,6 +104,17 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
         var problem = await CompleteAsync(prepared, service, cancellationToken);
         var place = prepared.Place;
         return new RestoreOutcome(restored, place, timeProvider.GetElapsedTime(started), problem is null ? null : Restored(preview.Request.Source.Noun.English, restored, place, problem));
+    }
+
+    /// <summary>Asks the restored one what the configuration wants to know, while the live one still works.</summary>
+    private static async Task RequireAnswersAsync(RestorePreview preview, Backup backup, IPreparedRestore prepared, CancellationToken cancellationToken)
+    {
+        foreach (var probe in preview.Target.IsLive ? preview.Request.Settings.Probes : [])
+        {
+            var result = ProbeJudge.Judge(probe, await prepared.ProbeAsync(probe.Sql, cancellationToken), backup.CapturedAt);
+            if (!result.Passed)
+                throw new BackupException(FailureKind.Restore, $"{backup.File} can be restored, but restore.probe \"{probe.Sql}\" expects {result.Expectation}: {result.Detail}", "look at it beside the live one (--to), or restore another one (--id)");
+        }
     }
 
     private async Task RequireUnusedAsync(IRestoreTarget target, CancellationToken cancellationToken)

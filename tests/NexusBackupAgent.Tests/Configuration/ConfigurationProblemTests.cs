@@ -7,7 +7,7 @@ public sealed class ConfigurationProblemTests
     public static TheoryData<string, string, int, string, string> MistakesOfASource => new()
     {
         // Keys.
-        { "retension: 7d", "retension", 8, "not a known key", "the keys here are sqlite, store, directory" },
+        { "retension: 7d", "retension", 8, "not a known key", "the keys here are sqlite, postgres, store, directory" },
         { "shedules: {}", "shedules", 8, "not a known key", "did you mean schedules?" },
         { "busy_timeout: 10s", "busy_timeout", 8, "not a known key", "did you mean busyTimeout?" },
         { "BusyTimeout: 10s", "BusyTimeout", 8, "not a known key", "did you mean busyTimeout?" },

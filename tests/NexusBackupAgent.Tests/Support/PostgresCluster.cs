@@ -37,7 +37,7 @@ public sealed class PostgresCluster : IDisposable
         File.WriteAllText(passwords, Password + "\n");
         File.SetUnixFileMode(passwords, (UnixFileMode)Convert.ToInt32("644", 8));
         RunAsUser("initdb", "-D", Data, "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "-k", "--auth-local=trust", "--auth-host=scram-sha-256", "--pwfile", passwords, "--no-sync");
-        Configure("fsync = off", $"port = {Port}", "listen_addresses = '127.0.0.1'", $"unix_socket_directories = '{Sockets}'", "max_connections = 60", "wal_level = replica", "max_wal_senders = 8", "shared_buffers = 32MB", "timezone = 'UTC'", "log_line_prefix = '%m [%p] '");
+        Configure("fsync = off", $"port = {Port}", "listen_addresses = '127.0.0.1'", $"unix_socket_directories = '{Sockets}'", "max_connections = 60", "max_locks_per_transaction = 80", "wal_level = replica", "max_wal_senders = 8", "shared_buffers = 32MB", "timezone = 'UTC'", "log_line_prefix = '%m [%p] '");
         Start();
     }
 

@@ -92,6 +92,16 @@ public sealed class DumpedDatabaseTests(PostgresCluster cluster) : IClassFixture
     }
 
     [SkippableFact]
+    public async Task Thousands_of_tables_do_not_exhaust_the_servers_locks()
+    {
+        using var bench = new DatabaseBench(cluster);
+        bench.Execute("CREATE PROCEDURE make(first int) LANGUAGE plpgsql AS $$ BEGIN FOR i IN first .. first + 999 LOOP EXECUTE format('CREATE TABLE t_%s AS SELECT %s AS id', i, i); END LOOP; END $$");
+        bench.Execute("CALL make(0)", "CALL make(1000)", "CALL make(2000)", "CALL make(3000)", "CALL make(4000)");
+        await bench.DoAsync("backup");
+        Assert.Equal("5000", await Shell.BashAsync($"jq '[.tables[].rows] | add' '{Directory.GetFiles(bench.Store, "*.tables.json")[0]}'"));
+    }
+
+    [SkippableFact]
     public async Task Chosen_schemas_or_tables_alone_are_dumped()
     {
         using var bench = new DatabaseBench(cluster);

@@ -166,7 +166,7 @@ internal sealed partial class ClusterTarget : IRestoreTarget
         var root = KernelPath.Resolve(scratch!.Path);
         for (var way = directory; way.Length >= root.Length; way = System.IO.Path.GetDirectoryName(way)!)
         {
-            if (FileStatus.Of(way) is { User: 0 } status && (status.Mode & UnixFileMode.OtherExecute) == 0)
+            if (FileStatus.Of(way) is { User: 0 } status && !status.Mode.HasFlag(UnixFileMode.OtherExecute))
                 File.SetUnixFileMode(way, status.Mode | UnixFileMode.OtherExecute);
         }
     }

@@ -37,7 +37,7 @@ internal sealed record ServerUser(FileOwner? Owner)
     {
         for (var way = Owner is null ? null : path; way is not null; way = Path.GetDirectoryName(way))
         {
-            if (FileStatus.Of(way) is { } status && (status.Mode & (status.User == Owner!.Value.User ? UnixFileMode.UserExecute : UnixFileMode.OtherExecute)) == 0)
+            if (FileStatus.Of(way) is { } status && !status.Mode.HasFlag(status.User == Owner!.Value.User ? UnixFileMode.UserExecute : UnixFileMode.OtherExecute))
                 return way;
         }
 
@@ -121,17 +121,17 @@ internal sealed class PrivateServer : IAsyncDisposable
     public static async Task<PrivateServer> StartAsync(PostgresTools tools, ServerUser user, string data, IReadOnlyDictionary<string, string> settings, CancellationToken cancellationToken)
     {
         var control = await tools.FindAsync("pg_ctl", MajorOf(data), ToolFit.Same, cancellationToken);
-        var place = Directory.CreateTempSubdirectory(Socket).FullName; // a path of a socket may have 107 bytes
-        var sockets = SocketsIn(place);
+        var own = Directory.CreateTempSubdirectory(Socket).FullName; // a path of a socket may have 107 bytes
+        var sockets = SocketsIn(own);
         var log = Path.Combine(sockets, "log");
         PostgresToolRun Stop(string mode) => new(user.Command(control, ["-D", data, "-m", mode, "-w", "-t", Patient, "stop"]));
         try
         {
-            user.LetThrough(place);
+            user.LetThrough(own);
             Directory.CreateDirectory(sockets, FileOwner.OwnersDirectory);
-            var hba = Path.Combine(place, "hba.conf");
+            var hba = Path.Combine(own, "hba.conf");
             await File.WriteAllTextAsync(hba, "local all all trust\n", cancellationToken);
-            var config = Path.Combine(place, "server.conf");
+            var config = Path.Combine(own, "server.conf");
             await File.WriteAllTextAsync(config, "", cancellationToken);
             foreach (var file in (string[])[hba, config])
                 File.SetUnixFileMode(file, (UnixFileMode)0x1a4); // 0644 and nothing secret is in them
@@ -141,7 +141,7 @@ internal sealed class PrivateServer : IAsyncDisposable
             var start = new PostgresToolRun(user.Command(control, ["-D", data, "-l", log, "-w", "-t", Patient, "-o", ToolProcess.Line([.. options]), "start"]));
             if (await start.RunAsync(cancellationToken) != 0)
                 throw NotRecovered(log);
-            var started = new PrivateServer(user, place, data, Stop);
+            var started = new PrivateServer(user, own, data, Stop);
             await started.WaitAsync(log, cancellationToken);
             return started;
         }
@@ -149,7 +149,7 @@ internal sealed class PrivateServer : IAsyncDisposable
         {
             if (RunningServer.Find(data) is not null)
                 await Stop("immediate").RunAsync(CancellationToken.None);
-            user.Remove(place);
+            user.Remove(own);
             throw;
         }
     }
