@@ -155,7 +155,7 @@ internal sealed partial class Agent : IDisposable
 
     /// <summary>The self-test is made with a specimen of each kind that is protected.</summary>
     private SelfTestParts SelfTestPartsOf(AgentConfiguration configuration) => new(
-        [.. configuration.Sources.Select(source => source.Settings.Kind).Distinct().Select<ISourceKind, Func<string, ISpecimen>>(kind => directory => kind.NewSpecimen(directory, scratch, TimeProvider))],
+        [.. configuration.Sources.Select(source => source.Settings.Kind).Where(kind => kind.HasSpecimen).DefaultIfEmpty(SourceKinds.Shipped.WithSpecimen).Distinct().Select<ISourceKind, Func<string, ISpecimen>>(kind => directory => kind.NewSpecimen(directory, scratch, TimeProvider))],
         directory => new LocalDirectoryStore("self-test", directory));
 
     private JournalDatabase OpenJournal(bool evenWithoutJournal)

@@ -54,6 +54,13 @@ internal sealed record BackupManifest(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public ArtifactDigest? Restored { get; init; }
 
+    /// <summary>
+    /// The backup since which this one holds all that happened, so that any instant in between can be restored; null: it
+    /// holds its own state alone. Of an incremental one that is what it builds on.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public BackupId? Continues { get; init; }
+
     /// <summary>How the artifact is stored; a manifest of format version 1 does not say it and means gzip.</summary>
     public ArtifactEncoding Encoding { get; init; }
 

@@ -9,7 +9,8 @@ namespace NexusBackupAgent.Catalog;
 /// <param name="Schedule">The schedule that makes it, or <c>manual</c>.</param>
 /// <param name="Type">How much of the source it holds.</param>
 /// <param name="Base">The backup that it builds on; null for a full one.</param>
-internal sealed record BackupLabel(string Schedule, BackupType Type, BackupId? Base = null);
+/// <param name="Previous">The newest good one before it, which it may continue; null: there is none.</param>
+internal sealed record BackupLabel(string Schedule, BackupType Type, BackupId? Base = null, BackupId? Previous = null);
 
 /// <summary>Stores what a capture writes and commits it: all of it, or nothing that counts.</summary>
 /// <param name="compression">How gzip compresses.</param>
@@ -65,6 +66,7 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
         new Dictionary<string, string>(source.Tools, StringComparer.Ordinal) { ["nexus-backup"] = ThisAgent.Version })
     {
         Restored = sink.Restored,
+        Continues = capture.ContinuesPrevious ? label.Previous : null,
         Encoding = catalog.EncodingOf(label.Type),
         Parts = sink.Parts,
     };
@@ -109,17 +111,37 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
         /// <summary>A read that fails is the source's failure; without this the store that is being written would tell it as its own.</summary>
         private Func<Stream, CancellationToken, Task> Guarded(Func<Stream, CancellationToken, Task> content) => async (stream, token) =>
         {
+            await using var told = new TellingStream(stream);
             try
             {
-                await content(stream, token);
+                await content(told, token);
             }
-            catch (Exception failure) when (IoFailure.IsKnown(failure))
+            catch (Exception failure) when (IoFailure.IsKnown(failure) && !ReferenceEquals(failure, told.Failure))
             {
                 if (IoFailure.IsFull(failure)) // reading fills nothing: it was what the kind makes beside it
                     throw new BackupException(FailureKind.StoreFull, "the scratch space is full", "free space there, or set scratch to a directory on a larger disk; then run the command again", failure);
                 throw new BackupException(FailureKind.Io, $"cannot read source '{catalog.Source}': {failure.Message}", "check the source's disk (dmesg | tail; smartctl -H), then run the backup again", failure);
             }
         };
+
+        /// <summary>Remembers why it could not be written to: what is stored as it comes goes straight to the store, whose failure that is.</summary>
+        private sealed class TellingStream(Stream inner) : ForwardWriteStream
+        {
+            public Exception? Failure { get; private set; }
+
+            public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+            {
+                try
+                {
+                    await inner.WriteAsync(buffer, cancellationToken);
+                }
+                catch (Exception failure)
+                {
+                    Failure = failure;
+                    throw;
+                }
+            }
+        }
     }
 }
 

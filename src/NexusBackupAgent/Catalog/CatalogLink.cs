@@ -53,7 +53,8 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
     /// <summary>The backup with all that it builds on.</summary>
     /// <param name="isJudged">Whether the backup itself is judged afterwards, and not only used.</param>
     /// <param name="progress">Told the stored bytes so far, of <see cref="Backup.LengthToRead"/>.</param>
-    public static StoredChain ChainOf(BackupCatalog catalog, Backup backup, bool isJudged, IProgress<long>? progress)
+    /// <param name="later">Those that continue it; null: none.</param>
+    public static StoredChain ChainOf(BackupCatalog catalog, Backup backup, bool isJudged, IProgress<long>? progress, IReadOnlyList<Backup>? later = null)
     {
         var done = 0L;
         var links = new List<StoredLink>();
@@ -65,7 +66,10 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
             done += link.StoredLength;
         }
 
-        return new StoredChain(links, backup.Manifest.IsCommitted ? backup.ExpandedLength : null);
+        return new StoredChain(links, backup.Manifest.IsCommitted ? backup.ExpandedLength : null)
+        {
+            Later = [.. (later ?? []).Select(link => new CatalogLink(catalog, link, isJudged: false, progress: null))],
+        };
     }
 
     public override async Task CopyContentAsync(Stream destination, CancellationToken cancellationToken)
@@ -152,7 +156,9 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
         }
     }
 
-    private string? Objection() => Reading!.Artifact.EncodingFailure ?? (isJudged ? Reading.Refusal : Reading.DamageOf(backup.Manifest));
+    /// <summary>What is stored as it comes has no encoding that would object first: its digest does.</summary>
+    private string? Objection() => Reading!.Artifact.EncodingFailure
+        ?? (isJudged && !(backup.Manifest is { IsCommitted: true, Encoding: ArtifactEncoding.None } manifest && Reading.Artifact.Stored != manifest.Stored) ? Reading.Refusal : Reading.DamageOf(backup.Manifest));
 
     /// <summary>
     /// Hands content on until that is refused, and takes the rest all the same, so that the digests of the whole are known:

@@ -59,6 +59,9 @@ internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvide
     /// <summary>A <c>--json</c> option for a command that prints data.</summary>
     public Option<bool> Json() => new("--json") { Description = Say("Print one JSON document on the output, and nothing else there", "出力にJSON文書を1つだけ出力する") };
 
+    /// <summary>Where the command is typed.</summary>
+    public string WorkingDirectory => directory;
+
     /// <summary>A path as the user gave it, from the working directory on.</summary>
     public string Resolve(string path) => KernelPath.Absolute(path, directory);
 

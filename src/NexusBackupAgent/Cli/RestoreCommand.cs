@@ -51,7 +51,7 @@ internal static class RestoreCommand
             var agent = session.Agent;
             var source = SourceChoice.Choose(agent.Roster.Current, [parsed.GetValue(name)!])[0];
             var wish = new RestoreWish(parsed.GetValue(id), parsed.GetValue(at) is { } time ? ParseTime(time, source.Source.Zone) : null);
-            var place = parsed.GetValue(to) is { } path ? context.Resolve(path) : null;
+            var place = parsed.GetValue(to) is { } written ? source.Source.Source.PlaceOf(written, context.WorkingDirectory) : null;
             var work = new Work(context.Terminal, agent, context.Asker, source, context.CommandsOf(parsed), parsed.GetValue(json));
             return (int)(parsed.GetValue(dryRun)
                 ? await work.PlanAsync(wish, place, parsed.GetValue(force), cancellationToken)

@@ -76,7 +76,7 @@ internal static class RestorePlanText
             yield return ("before", ToolProcess.Line(command));
         foreach (var command in settings.After)
             yield return ("after", ToolProcess.Line(command));
-        if (settings.Health is { } health)
+        foreach (var health in settings.Health)
             yield return ("then", $"wait up to {settings.HealthTimeout.TotalSeconds:0} s for {WebAddress.Shown(health)}");
     }
 }

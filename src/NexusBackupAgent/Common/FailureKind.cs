@@ -68,11 +68,17 @@ internal enum FailureKind
 
     /// <summary>The state directory, where the journal is, has no room.</summary>
     StateFull,
+
+    /// <summary>The server that holds the source can't be reached, or broke off.</summary>
+    SourceUnreachable,
+
+    /// <summary>The server that holds the source refuses the agent: its password, or its rights.</summary>
+    SourceRefused,
 }
 
 internal static class FailureKinds
 {
     /// <summary>Whether the cause may pass by itself, so that another attempt is worth making.</summary>
     public static bool IsTransient(this FailureKind kind) =>
-        kind is FailureKind.SourceBusy or FailureKind.Io or FailureKind.Network;
+        kind is FailureKind.SourceBusy or FailureKind.SourceUnreachable or FailureKind.Io or FailureKind.Network;
 }

@@ -6,7 +6,6 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Routing;
 using NexusBackupAgent.Access;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
@@ -79,7 +78,7 @@ internal static class RestoresResource
     {
         var source = caller.Choose(agent, plan.Source)[0];
         var wish = WishOf(plan, source.Source.Zone);
-        var to = plan.To is { } path ? PathOf(path) : null;
+        var to = plan.To is { } written ? source.Source.Source.PlaceOf(written, directory: null) : null;
         var preview = await agent.Restores.PreviewAsync(source.Source, wish, to, force: true, cancellationToken);
         var drill = (await (await agent.States.ReadAsync(agent.Scheduler, cancellationToken)).OfAsync(source, cancellationToken)).LastDrill;
         var kept = plans.Keep(caller, source, wish, to, preview);
@@ -120,9 +119,4 @@ internal static class RestoresResource
         return new RestoreWish(plan.Id, plan.At is not { } at ? null : RestoreTime.Parse(at, zone) ?? throw new BackupException(
             FailureKind.Configuration, $"at '{at}' is no time", "write 2026-02-14, 2026-02-14 02:00 in the configured zone, or 2026-02-13T17:00:00Z"));
     }
-
-    private static string PathOf(string path) =>
-        path.StartsWith('/') && !path.Split('/').Contains("..") && !NameText.HasControlCharacter(path)
-            ? path
-            : throw new BackupException(FailureKind.Configuration, "to is not an absolute path without ..", "write for example /srv/restore");
 }

@@ -26,7 +26,7 @@ internal sealed class BackupCapture(SpaceGuard space, BackupExaminer examiner, T
         try
         {
             if (source.Source.FormatOf(type) is null)
-                throw new NoIncrementException($"a source of kind {source.Source.Kind} has full backups only");
+                throw new NoIncrementException($"a source of kind {source.Source.Kind} has no {type.Word()} backups");
             var @base = IncrementBase.Choose(type, await source.Catalog.ListAsync(cancellationToken), timeProvider.GetUtcNow());
             return new CapturedBackup(await StoreAsync(source, schedule, type, @base, mayBeBase: true, progress, cancellationToken), FullBecause: null);
         }
@@ -42,11 +42,16 @@ internal sealed class BackupCapture(SpaceGuard space, BackupExaminer examiner, T
         ProtectedSource source, string schedule, BackupType type, Backup? @base, bool mayBeBase, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
         var chain = @base is null ? null : CatalogLink.ChainOf(source.Catalog, @base, isJudged: false, progress: null);
-        await using var capture = await source.Source.CaptureAsync(new CaptureRequest(type, chain, mayBeBase), cancellationToken);
+        var previous = source.Source.RecoversToInstants ? @base ?? await NewestAsync(source, cancellationToken) : null;
+        var request = new CaptureRequest(type, chain, mayBeBase) { Previous = chain?.Tip ?? (previous is null ? null : CatalogLink.ChainOf(source.Catalog, previous, isJudged: false, progress: null).Tip) };
+        await using var capture = await source.Source.CaptureAsync(request, cancellationToken);
         await space.RequireAsync(source.Catalog, type, capture.ScratchNeeded, cancellationToken);
         return await new BackupWriter(source.Catalog, source.Source, source.Compression, timeProvider).StoreAsync(
-            capture, new BackupLabel(schedule, type, @base?.Id), RunProgress.In(RunStage.Capture, capture.Length ?? 0, progress), cancellationToken);
+            capture, new BackupLabel(schedule, type, @base?.Id, previous?.Id), RunProgress.In(RunStage.Capture, capture.Length ?? 0, progress), cancellationToken);
     }
+
+    private async Task<Backup?> NewestAsync(ProtectedSource source, CancellationToken cancellationToken) =>
+        (await source.Catalog.ListAsync(cancellationToken)).Where(backup => !backup.Manifest.Adopted).NewestGood(timeProvider.GetUtcNow());
 
     /// <summary>Before the full one that takes its place: one reading is no proof, and what a second one proves must not count as good.</summary>
     private async Task ExamineAsync(ProtectedSource source, Backup link, CancellationToken cancellationToken)

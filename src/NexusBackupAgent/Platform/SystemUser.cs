@@ -32,20 +32,22 @@ internal readonly partial record struct SystemUser(uint Id)
     /// <exception cref="BackupException">There is no such user, or this process is not root's.</exception>
     public static void ActAs(string name, string instead)
     {
-        uint id, group;
-        lock (Gate)
-        {
-            var entry = Getpwnam(name);
-            if (entry == 0)
-                throw new BackupException(FailureKind.Configuration, $"there is no user '{name}'", "name one that getent passwd shows");
-            // struct passwd: name, password, user, group.
-            (id, group) = ((uint)Marshal.ReadInt32(entry, 2 * nint.Size), (uint)Marshal.ReadInt32(entry, (2 * nint.Size) + sizeof(uint)));
-        }
-
+        var (id, group) = Find(name) ?? throw new BackupException(FailureKind.Configuration, $"there is no user '{name}'", "name one that getent passwd shows");
         if (id == Current.Id)
             return;
         if (!Current.IsRoot || Initgroups(name, group) != 0 || Setegid(group) != 0 || Seteuid(id) != 0)
             throw new BackupException(FailureKind.Configuration, $"user {Current.Name} may not act as '{name}'", instead);
+    }
+
+    /// <summary>The numbers of a user and its group; null where there is no such one.</summary>
+    public static (uint Id, uint Group)? Find(string name)
+    {
+        lock (Gate)
+        {
+            var entry = Getpwnam(name);
+            // struct passwd: name, password, user, group.
+            return entry == 0 ? null : ((uint)Marshal.ReadInt32(entry, 2 * nint.Size), (uint)Marshal.ReadInt32(entry, (2 * nint.Size) + sizeof(uint)));
+        }
     }
 
     private string? NameOrNull()

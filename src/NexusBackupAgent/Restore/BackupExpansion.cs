@@ -52,6 +52,7 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
                 request.Catalog,
                 backup,
                 preview.Target,
+                candidate.Instant,
                 new InPlaceProgress(done => events.Progress(done, candidate.Backup.LengthToRead)),
                 doubt => events.Step(new RestoreStep(RestoreStage.Expand, $"read {candidate.Backup.File} again, because one reading is no proof: {doubt}")),
                 cancellationToken);
@@ -63,6 +64,11 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
             damaged.Add(found.Base.Id);
             events.ReadBack(found.Base);
             PassOver(candidate with { Reason = found.Message });
+            return null;
+        }
+        catch (NotThatEarlyException early)
+        {
+            PassOver(candidate with { Reason = early.Message });
             return null;
         }
         catch (BackupException gone) when (gone.Kind == FailureKind.NotFound && request.Wish.Id is null)

@@ -11,16 +11,17 @@ namespace NexusBackupAgent.Restore;
 /// </summary>
 internal sealed class ConfirmedExpansion(BackupVerifier verifier)
 {
+    /// <param name="instant">Which later state of it is wanted; null: its own.</param>
     /// <param name="doubted">Told what the first of two readings found, before the second begins.</param>
     /// <returns>The backup with what its last reading found, and what is prepared; null when there was nothing to prepare it from.</returns>
     /// <exception cref="DamagedBaseException">Both readings found something damaged that it builds on.</exception>
     /// <exception cref="BackupException">It could not be looked at, or is gone.</exception>
     public async Task<(Backup Backup, IPreparedRestore? Prepared)> RunAsync(
-        IBackupSource source, BackupCatalog catalog, Backup backup, IRestoreTarget target, IProgress<long>? progress, Action<string> doubted, CancellationToken cancellationToken)
+        IBackupSource source, BackupCatalog catalog, Backup backup, IRestoreTarget target, LaterInstant? instant, IProgress<long>? progress, Action<string> doubted, CancellationToken cancellationToken)
     {
         try
         {
-            var (first, prepared) = await verifier.PrepareAsync(source, catalog, backup, target, progress, recordsDamage: false, cancellationToken);
+            var (first, prepared) = await verifier.PrepareAsync(source, catalog, backup, target, instant, progress, recordsDamage: false, cancellationToken);
             if (first.Verification is { Passed: true })
                 return (first, prepared);
             if (prepared is not null)
@@ -34,6 +35,6 @@ internal sealed class ConfirmedExpansion(BackupVerifier verifier)
 
         // From the list again: its manifest too may have been misread.
         var again = await catalog.FindAgainAsync(backup, cancellationToken);
-        return await verifier.PrepareAsync(source, catalog, again, target, progress, recordsDamage: true, cancellationToken);
+        return await verifier.PrepareAsync(source, catalog, again, target, instant, progress, recordsDamage: true, cancellationToken);
     }
 }

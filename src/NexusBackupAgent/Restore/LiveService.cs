@@ -33,7 +33,7 @@ internal sealed class LiveService(RestoreSettings settings, TimeProvider timePro
     {
         if (Volatile.Read(ref starts) == 0)
             return false;
-        await work.WaitAsync((settings.CommandTimeout * 2 * settings.After.Count) + (settings.Health is null ? TimeSpan.Zero : settings.HealthTimeout) + Patience.ToStop, timeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await work.WaitAsync((settings.CommandTimeout * 2 * settings.After.Count) + (settings.Health.Count * settings.HealthTimeout) + Patience.ToStop, timeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return true;
     }
 
@@ -75,12 +75,18 @@ internal sealed class LiveService(RestoreSettings settings, TimeProvider timePro
         return failed;
     }
 
-    /// <summary>Waits until the health URL answers with 2xx.</summary>
-    /// <returns>Null when it did, or there is none.</returns>
+    /// <summary>Waits until each health URL answers with 2xx.</summary>
+    /// <returns>Of the first that did not; null when all did, or there is none.</returns>
     public async Task<BackupException?> WaitForHealthAsync(CancellationToken cancellationToken)
     {
-        if (settings.Health is not { } url)
-            return null;
+        BackupException? unwell = null;
+        foreach (var url in settings.Health)
+            unwell ??= await WaitForHealthAsync(url, cancellationToken);
+        return unwell;
+    }
+
+    private async Task<BackupException?> WaitForHealthAsync(Uri url, CancellationToken cancellationToken)
+    {
         events.Step(new RestoreStep(RestoreStage.Health, $"wait for {WebAddress.Shown(url)}"));
         using var client = NewClient();
         var started = timeProvider.GetTimestamp();

@@ -32,15 +32,16 @@ internal sealed class RestoreDrill(BackupVerifier verifier, ScratchDirectory scr
     public async Task<Backup> RunAsync(
         IBackupSource source, BackupCatalog catalog, Backup backup, IReadOnlyList<Probe> probes, IProgress<long>? progress, CancellationToken cancellationToken)
     {
-        scratch.RequireRoom(backup.ExpandedLength);
         using var place = scratch.NewWorkspace();
+        var target = source.ForPractice(place.Path);
+        scratch.RequireRoom(target.RoomFor(backup.ExpandedLength));
         IPreparedRestore? prepared = null;
         try
         {
             var started = timeProvider.GetTimestamp();
             try
             {
-                (backup, prepared) = await new ConfirmedExpansion(verifier).RunAsync(source, catalog, backup, source.Target(place.Path), progress, _ => { }, cancellationToken);
+                (backup, prepared) = await new ConfirmedExpansion(verifier).RunAsync(source, catalog, backup, target, instant: null, progress, _ => { }, cancellationToken);
             }
             catch (DamagedBaseException damaged)
             {

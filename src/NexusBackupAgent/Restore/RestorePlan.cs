@@ -1,6 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Retention;
+using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent.Restore;
 
@@ -10,7 +11,11 @@ namespace NexusBackupAgent.Restore;
 internal sealed record RestoreWish(string? Id = null, DateTimeOffset? At = null);
 
 /// <summary>A backup, and why it is tried or passed over.</summary>
-internal sealed record RestoreCandidate(Backup Backup, string Reason);
+internal sealed record RestoreCandidate(Backup Backup, string Reason)
+{
+    /// <summary>The later state of it that is wanted; null: its own.</summary>
+    public LaterInstant? Instant { get; init; }
+}
 
 /// <summary>Which backups are tried, and in which order: newest first, as the runbook's loop does (§3.3).</summary>
 /// <param name="Candidates">In the order of trying; never empty.</param>
@@ -24,8 +29,9 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
     /// <param name="source">The source's name, for messages.</param>
     /// <param name="newestFirst">Its backups.</param>
     /// <param name="zone">Of the times in the reasons.</param>
+    /// <param name="recovers">Whether the source can be restored to instants between its backups: then <c>At</c> is met exactly.</param>
     /// <exception cref="BackupException">There is none such (<see cref="FailureKind.NotFound"/>), or all are known to be corrupt (<see cref="FailureKind.Verification"/>).</exception>
-    public static RestorePlan Choose(string source, IReadOnlyList<Backup> newestFirst, RestoreWish wish, DateTimeOffset now, TimeZoneInfo zone)
+    public static RestorePlan Choose(string source, IReadOnlyList<Backup> newestFirst, RestoreWish wish, DateTimeOffset now, TimeZoneInfo zone, bool recovers = false)
     {
         if (newestFirst.Count == 0)
             throw new BackupException(FailureKind.NotFound, $"source '{source}' has no backups", $"look whether its store is mounted and is the right one (nexus-backup check-config); make one: nexus-backup backup '{source}'");
@@ -35,10 +41,35 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
         var wanted = newestFirst.Where(backup => wish.At is not { } at || backup.CapturedAt <= at).ToList();
         if (wanted.Count == 0)
             throw TooEarly(source, newestFirst[^1], wish.At!.Value, zone);
+        if (recovers && wish.At is { } exact)
+            return Recovering(source, newestFirst, wanted, exact, now, zone);
         var judged = wanted.Select(backup => (Backup: backup, Objection: Objection(backup, now, zone))).ToList();
         var candidates = judged.Where(entry => entry.Objection is null).Select(entry => new RestoreCandidate(entry.Backup, Recommendation(entry.Backup, wish.At, zone))).ToList();
         var passedOver = judged.Where(entry => entry.Objection is not null).Select(entry => new RestoreCandidate(entry.Backup, entry.Objection!)).ToList();
         return candidates.Count > 0 ? new RestorePlan(candidates, passedOver) : throw NoneIsGood(source, passedOver, wish.At, zone);
+    }
+
+    /// <summary>From each backup before the instant as far as the backups behind it lead without a gap.</summary>
+    private static RestorePlan Recovering(string source, IReadOnlyList<Backup> newestFirst, List<Backup> wanted, DateTimeOffset at, DateTimeOffset now, TimeZoneInfo zone)
+    {
+        var (candidates, passedOver) = (new List<RestoreCandidate>(), new List<RestoreCandidate>());
+        foreach (var backup in wanted)
+        {
+            var through = RecoveryWindow.From(backup, newestFirst, at);
+            if (Objection(backup, now, zone) is { } objection)
+                passedOver.Add(new RestoreCandidate(backup, objection));
+            else if (backup.CapturedAt == at)
+                candidates.Add(new RestoreCandidate(backup, Recommendation(backup, at, zone)));
+            else if (through.Count > 0 && through[^1].CapturedAt >= at)
+                candidates.Add(new RestoreCandidate(backup, $"recovered to {Instants.InZone(at, zone)} with {string.Join(", ", through.Select(link => link.File))}") { Instant = new LaterInstant(at, through) });
+            else
+                passedOver.Add(new RestoreCandidate(backup, $"what is known behind it ends at {Instants.InZone((through.Count > 0 ? through[^1] : backup).CapturedAt, zone)}"));
+        }
+
+        return candidates.Count > 0 ? new RestorePlan(candidates, passedOver) : throw new BackupException(
+            FailureKind.NotFound,
+            $"source '{source}' can't be restored to {RecoveryWindow.Shown(at, zone)}; it can be restored to any instant {RecoveryWindow.Text(newestFirst, zone)}",
+            "choose a time in there with --at, or leave it out to restore the newest backup");
     }
 
     /// <summary>What is restored with it, in words; empty for a full one, which needs no other.</summary>

@@ -56,7 +56,7 @@ internal sealed record RestorePreview(
     public static BackupException NoRoom(IBackupSource source, IRestoreTarget target, long needed, long available) => new(
         FailureKind.StoreFull,
         $"'{target.Volume}' has {ByteCount.Text(available)} available and the restore needs {ByteCount.Text(needed)}{(target.Exists ? $": the {source.Noun.English} and the safety copy of the old one" : "")}",
-        $"free space there (df -h '{target.Volume}'), or restore elsewhere with --to");
+        $"free space there{(target.SpaceCommand is { } command ? $" ({command})" : "")}, or restore elsewhere with --to");
 
     /// <summary>What comes before the restore where somebody has it open.</summary>
     private string Order => this switch

@@ -6,19 +6,22 @@ namespace NexusBackupAgent.Restore;
 /// <param name="Before">Commands that stop its service, one argument list each, in order.</param>
 /// <param name="After">Commands that start it again.</param>
 /// <param name="CommandTimeout">For each command. Default 60 s.</param>
-/// <param name="Health">Answers with 2xx once the service works again; null: not asked.</param>
+/// <param name="Health">Each answers with 2xx once the service works again; empty: nothing is asked.</param>
 /// <param name="HealthTimeout">How long that is waited for. Default 60 s.</param>
 /// <param name="HealthInsecure">Accept any certificate, as <c>curl -k</c> does for a service with a self-signed one (runbook §3.3).</param>
 internal sealed record RestoreSettings(
     IReadOnlyList<IReadOnlyList<string>> Before,
     IReadOnlyList<IReadOnlyList<string>> After,
     TimeSpan CommandTimeout,
-    Uri? Health,
+    IReadOnlyList<Uri> Health,
     TimeSpan HealthTimeout,
     bool HealthInsecure)
 {
     /// <summary>No service to stop or start.</summary>
-    public static RestoreSettings None { get; } = new([], [], TimeSpan.FromSeconds(60), Health: null, TimeSpan.FromSeconds(60), HealthInsecure: false);
+    public static RestoreSettings None { get; } = new([], [], TimeSpan.FromSeconds(60), Health: [], TimeSpan.FromSeconds(60), HealthInsecure: false);
+
+    /// <summary>What the restored one is asked before it takes the live one's place.</summary>
+    public IReadOnlyList<Probe> Probes { get; init; } = [];
 }
 
 /// <summary>Reads and checks <c>restore:</c>.</summary>
@@ -27,7 +30,7 @@ internal static class RestoreBinder
     private const string HealthExample = "https://localhost:6443/api/v1/health";
 
     /// <summary>Its level of the file.</summary>
-    public static readonly LevelKeys Keys = new("sources.<name>.restore", "before", "after", "commandTimeout", "health", "healthTimeout", "healthInsecure");
+    public static readonly LevelKeys Keys = new("sources.<name>.restore", "before", "after", "commandTimeout", "health", "healthTimeout", "healthInsecure", "probe");
 
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
@@ -43,9 +46,12 @@ internal static class RestoreBinder
             section.Find("before") is { } before ? commands.Several(before, "[systemctl, stop, itsm]") : [],
             section.Find("after") is { } after ? commands.Several(after, "[systemctl, start, itsm]") : [],
             section.Duration("commandTimeout", standard.CommandTimeout, Second, Hour),
-            section.Find("health")?.Parse(Health, fallback: null!, HealthExample),
+            [.. section.Find("health") is { } health ? health.OneOrMany().Select(address => address.Parse(Health, fallback: null!, HealthExample)).OfType<Uri>() : []],
             section.Duration("healthTimeout", standard.HealthTimeout, Second, Hour),
-            section.Flag("healthInsecure"));
+            section.Flag("healthInsecure"))
+        {
+            Probes = ProbeBinder.Bind(section),
+        };
     }
 
     /// <summary>Warnings for programs that are not there.</summary>
@@ -61,7 +67,7 @@ internal static class RestoreBinder
         : throw new FormatException("holds a user or password, which is not sent; a health address needs none");
 }
 
-/// <summary>Reads <c>probe:</c> of a drill, one question or a list of them.</summary>
+/// <summary>Reads <c>probe:</c> of a drill or a restore, one question or a list of them.</summary>
 internal static class ProbeBinder
 {
     /// <summary>A whole probe, for the mend of a problem.</summary>
@@ -73,8 +79,8 @@ internal static class ProbeBinder
     /// <summary>Its level of the file.</summary>
     public static readonly LevelKeys Keys = new("sources.<name>.drill.probe", "sql", "expect", "maxAge");
 
-    public static IReadOnlyList<Probe> Bind(Section drill) =>
-        drill.Find("probe") is { IsEmpty: false } field ? [.. field.OneOrMany().Select(Bind).OfType<Probe>()] : [];
+    public static IReadOnlyList<Probe> Bind(Section above) =>
+        above.Find("probe") is { IsEmpty: false } field ? [.. field.OneOrMany().Select(Bind).OfType<Probe>()] : [];
 
     private static Probe? Bind(Field field)
     {

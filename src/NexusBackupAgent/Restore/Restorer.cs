@@ -26,7 +26,7 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
     {
         var now = timeProvider.GetUtcNow();
         var backups = await request.Catalog.ListAsync(cancellationToken);
-        var plan = RestorePlan.Choose(request.Name, backups, request.Wish, now, request.Zone);
+        var plan = RestorePlan.Choose(request.Name, backups, request.Wish, now, request.Zone, request.Source.RecoversToInstants);
         var place = request.To ?? request.Source.Location;
         return await new PatientLook(2 * Patience.ToAnswer, timeProvider).AskAsync( // it looks at the live one too, which may hang alone
             "target",
@@ -81,6 +81,7 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
             events.Step(new RestoreStep(RestoreStage.Plan, $"restore {preview.Chosen.Backup.File}{RestorePlan.With(preview.Chosen.Backup)} to {target.Location}: {preview.Chosen.Reason}"));
             preview.Plan.Newer.ToList().ForEach(events.PassedOver);
             (restored, prepared) = await new BackupExpansion(verifier, preview, events).RunAsync(cancellationToken);
+            await RequireAnswersAsync(preview, restored.Backup, prepared, cancellationToken);
             await service.StopAsync(cancellationToken);
             events.Step(new RestoreStep(RestoreStage.Look, $"look who has {target.Location} open"));
             await RequireUnusedAsync(target, cancellationToken);
@@ -103,6 +104,17 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
         var problem = await CompleteAsync(prepared, service, cancellationToken);
         var place = prepared.Place;
         return new RestoreOutcome(restored, place, timeProvider.GetElapsedTime(started), problem is null ? null : Restored(preview.Request.Source.Noun.English, restored, place, problem));
+    }
+
+    /// <summary>Asks the restored one what the configuration wants to know, while the live one still works.</summary>
+    private static async Task RequireAnswersAsync(RestorePreview preview, Backup backup, IPreparedRestore prepared, CancellationToken cancellationToken)
+    {
+        foreach (var probe in preview.Target.IsLive ? preview.Request.Settings.Probes : [])
+        {
+            var result = ProbeJudge.Judge(probe, await prepared.ProbeAsync(probe.Sql, cancellationToken), backup.CapturedAt);
+            if (!result.Passed)
+                throw new BackupException(FailureKind.Restore, $"{backup.File} can be restored, but restore.probe \"{probe.Sql}\" expects {result.Expectation}: {result.Detail}", "look at it beside the live one (--to), or restore another one (--id)");
+        }
     }
 
     private async Task RequireUnusedAsync(IRestoreTarget target, CancellationToken cancellationToken)
@@ -202,7 +214,7 @@ internal sealed class OngoingRestore(RestorePreview preview, RestoreEvents event
         if (IsUnknown)
         {
             var start = Service.StartCommands is { Count: > 0 } commands ? $"; its service was not started, do so afterwards: {string.Join("; ", commands)}" : "";
-            return Left(hung, StateOf(), service: "", $"{hung.Hint}; then look which one is there (ls -la '{preview.Target.Volume}'){start}", FailureKind.Restore);
+            return Left(hung, StateOf(), service: "", $"{hung.Hint}; then look which one is there ({preview.Target.LookCommand}){start}", FailureKind.Restore);
         }
 
         var wasStopped = Service.IsStopped;

@@ -11,7 +11,7 @@ internal static class LastFailure
     /// </summary>
     public static bool IsOver(Observation seen) => seen.State.LastFailure?.Kind switch
     {
-        FailureKind.SourceMissing or FailureKind.SourceInvalid or FailureKind.SourceBusy => seen.SourceFailure is null,
+        FailureKind.SourceMissing or FailureKind.SourceInvalid or FailureKind.SourceBusy or FailureKind.SourceUnreachable or FailureKind.SourceRefused => seen.SourceFailure is null,
         FailureKind.SourceCorrupt => seen is { SourceFailure: null, IsRestored: true },
         FailureKind.StoreFull => seen.HasRoom,
         FailureKind.StoreUnavailable => seen is { Store.Failure: null, State.IsUnreadable: false, WriteFailure: null },

@@ -1,5 +1,6 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Sources;
@@ -28,6 +29,9 @@ internal interface IBackupSource
     /// <summary>How artifacts of a type are named and encoded; null when this kind has no such type.</summary>
     ArtifactFormat? FormatOf(BackupType type);
 
+    /// <summary>Whether it can be restored to any instant between two backups of which the later one continues the earlier one.</summary>
+    bool RecoversToInstants => false;
+
     /// <summary>Holds a consistent state still; the caller disposes it.</summary>
     /// <exception cref="NoIncrementException">An increment of that base is not possible, and a full backup is.</exception>
     Task<ICapture> CaptureAsync(CaptureRequest request, CancellationToken cancellationToken);
@@ -47,16 +51,31 @@ internal interface IBackupSource
     /// <param name="chain">Names of the files that a restore of it reads, the full one first.</param>
     IReadOnlyList<string> CommandsByHand(IReadOnlyList<string> chain) => [];
 
+    /// <summary>The place that somebody names for a restore: a path; a name, where sources have names.</summary>
+    /// <param name="directory">Where it is typed; null: elsewhere, so that a path has to say all.</param>
+    /// <exception cref="BackupException">It is none.</exception>
+    string PlaceOf(string written, string? directory) => directory is not null ? KernelPath.Absolute(written, directory)
+        : written.StartsWith('/') && !written.Split('/').Contains("..") && !NameText.HasControlCharacter(written) ? written
+        : throw new BackupException(FailureKind.Configuration, "to is not an absolute path without ..", "write for example /srv/restore");
+
     /// <summary>Where a restore puts it.</summary>
-    /// <param name="to">A place of its own, absolute; a directory of the scratch space makes a drill. Null: over the live one.</param>
+    /// <param name="to">A place of its own, as <see cref="PlaceOf"/> gives it. Null: over the live one.</param>
     IRestoreTarget Target(string? to);
+
+    /// <summary>Where a drill restores it, for as long as the drill lasts.</summary>
+    /// <param name="workspace">A directory of the scratch space, for kinds that need one.</param>
+    IRestoreTarget ForPractice(string workspace) => Target(workspace);
 }
 
 /// <summary>What is to be captured.</summary>
 /// <param name="Type">All of the source, or what it has that <paramref name="Base"/> had not.</param>
 /// <param name="Base">The backup that an increment builds on; null for a full one.</param>
 /// <param name="MayBeBase">Whether increments may build on the new one: it then gets what they need to find the changes.</param>
-internal sealed record CaptureRequest(BackupType Type, StoredChain? Base, bool MayBeBase);
+internal sealed record CaptureRequest(BackupType Type, StoredChain? Base, bool MayBeBase)
+{
+    /// <summary>The newest good backup, of whatever type; null: there is none.</summary>
+    public StoredLink? Previous { get; init; }
+}
 
 /// <summary>A consistent state of a source, held until disposed.</summary>
 internal interface ICapture : IAsyncDisposable
@@ -69,6 +88,9 @@ internal interface ICapture : IAsyncDisposable
 
     /// <summary>Bytes of scratch space that a check of it needs; 0 when it streams.</summary>
     long ScratchNeeded { get; }
+
+    /// <summary>Whether the backup also holds all that happened since <see cref="CaptureRequest.Previous"/>, so that any instant in between can be restored.</summary>
+    bool ContinuesPrevious => false;
 
     /// <summary>Writes the state; called once.</summary>
     Task WriteAsync(IArtifactSink sink, CancellationToken cancellationToken);
@@ -110,6 +132,9 @@ internal sealed record StoredChain(IReadOnlyList<StoredLink> Links, long? Expand
 {
     /// <summary>The backup itself.</summary>
     public StoredLink Tip => Links[^1];
+
+    /// <summary>Backups that came after it, each continuing the one before it, up to the instant that is wanted; empty: the backup's own.</summary>
+    public IReadOnlyList<StoredLink> Later { get; init; } = [];
 }
 
 /// <summary>One stored backup: its content, decoded and compared with what was stored, and the small files of its kind's own.</summary>

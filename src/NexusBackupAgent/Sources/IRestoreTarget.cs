@@ -9,8 +9,14 @@ internal interface IRestoreTarget
     /// <summary>For people.</summary>
     string Location { get; }
 
-    /// <summary>What a person asks for the free space there (<c>df -h</c>).</summary>
+    /// <summary>Where it is made, for people.</summary>
     string Volume { get; }
+
+    /// <summary>What a person types to see how much room is there; null where this kind has no such command.</summary>
+    string? SpaceCommand { get; }
+
+    /// <summary>What a person types to see what is there.</summary>
+    string LookCommand { get; }
 
     /// <summary>Whether it is the source's own place, whose service has to be stopped.</summary>
     bool IsLive { get; }
@@ -54,8 +60,12 @@ internal interface IRestoreTarget
     /// <summary>Restores a backup beside it and checks it there.</summary>
     /// <param name="at">A later instant than the backup's that is to be restored to, for kinds that can; null: the backup's own.</param>
     /// <exception cref="DamagedLinkException">The backup, or one that it builds on, is not what was stored.</exception>
+    /// <exception cref="NotThatEarlyException">The backup was completed after the instant.</exception>
     Task<IPreparedRestore> PrepareAsync(StoredChain chain, DateTimeOffset? at, CancellationToken cancellationToken);
 }
+
+/// <summary>A backup was not yet complete at the instant that it is to be recovered to; an earlier one may lead there.</summary>
+internal sealed class NotThatEarlyException(string message, string hint) : BackupException(FailureKind.NotFound, message, hint);
 
 /// <summary>
 /// A restored source beside the place that it is to take. Order, so that a crash at any instant leaves the old one or the new one,

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
+using NexusBackupAgent.Sources.Postgres;
 using NexusBackupAgent.Sources.Sqlite;
 
 namespace NexusBackupAgent.Sources;
@@ -35,6 +36,9 @@ internal interface ISourceKind
     /// <param name="baseDirectory">Where relative paths begin.</param>
     /// <returns>Null when the source does not name this kind, or its value was reported.</returns>
     ISourceSettings? Bind(string name, Section source, string baseDirectory);
+
+    /// <summary>Whether the self-test can make a small real one: some kinds need a server for that.</summary>
+    bool HasSpecimen => true;
 
     /// <summary>Makes a small real one for the self-test of the checks.</summary>
     /// <param name="directory">Empty; everything is made in it.</param>
@@ -94,13 +98,16 @@ internal sealed record SourceFindings(IReadOnlyList<FoundSource> Found, IReadOnl
 internal sealed class SourceKinds(params IReadOnlyList<ISourceKind> kinds)
 {
     /// <summary>Kinds that a later version may have.</summary>
-    private static readonly string[] Planned = ["postgres", "s3"];
+    private static readonly string[] Planned = ["s3"];
 
     /// <summary>The registration: a new kind is one entry here.</summary>
-    public static SourceKinds Shipped { get; } = new(new SqliteSourceKind());
+    public static SourceKinds Shipped { get; } = new(new SqliteSourceKind(), new PostgresSourceKind());
 
     /// <summary>A key and value of a source that would be right.</summary>
     public string Example => kinds[0].Example;
+
+    /// <summary>What the self-test is made with where no configured kind has a specimen.</summary>
+    public ISourceKind WithSpecimen => kinds.First(kind => kind.HasSpecimen);
 
     public IEnumerable<string> Keys => kinds.Select(kind => kind.Key);
 

@@ -7,6 +7,10 @@ using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Verification;
 
+/// <summary>An instant behind a backup's own that is to be restored to.</summary>
+/// <param name="Through">The backups that lead there from it, each continuing the one before.</param>
+internal sealed record LaterInstant(DateTimeOffset At, IReadOnlyList<Backup> Through);
+
 /// <summary>
 /// Re-reads a stored backup: size, SHA-256, encoding, content hash, and the source's own check of the content
 /// (runbook §3.1 steps 3 and 4, §7). What it finds is kept beside the backup. A differential or incremental one is read with
@@ -33,10 +37,11 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
 
     /// <summary>The same while a restore is being prepared: after a passed verification its target has the content.</summary>
     /// <param name="target">Where it is prepared. How much room there is, the caller knows.</param>
+    /// <param name="instant">Which later state of it is wanted; null: its own.</param>
     /// <param name="recordsDamage">False for a reading that another one is to confirm.</param>
     /// <returns>The backup with its new state, and what is prepared; null when there was nothing to prepare it from.</returns>
     public async Task<(Backup Backup, IPreparedRestore? Prepared)> PrepareAsync(
-        IBackupSource source, BackupCatalog catalog, Backup backup, IRestoreTarget target, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken)
+        IBackupSource source, BackupCatalog catalog, Backup backup, IRestoreTarget target, LaterInstant? instant, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken)
     {
         if (Obstacle(catalog, backup) is { } obstacle)
             throw obstacle;
@@ -47,11 +52,12 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
                 source: null, // who restores needs none of its small files
                 catalog,
                 backup,
-                async chain => (prepared = await target.PrepareAsync(chain, at: null, cancellationToken)).Check,
+                async chain => (prepared = await target.PrepareAsync(chain, instant?.At, cancellationToken)).Check,
                 target.Volume,
                 progress,
                 recordsDamage,
-                cancellationToken);
+                cancellationToken,
+                instant?.Through);
             return (read, prepared);
         }
         catch
@@ -81,9 +87,9 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
     /// <param name="check">Reads the chain and makes the kind's own check.</param>
     /// <param name="place">Where that is done, for people.</param>
     private async Task<Backup> ReadBackAsync(
-        IBackupSource? source, BackupCatalog catalog, Backup backup, Func<StoredChain, Task<ContentCheck>> check, string place, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken)
+        IBackupSource? source, BackupCatalog catalog, Backup backup, Func<StoredChain, Task<ContentCheck>> check, string place, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken, IReadOnlyList<Backup>? later = null)
     {
-        var chain = CatalogLink.ChainOf(catalog, backup, isJudged: true, progress);
+        var chain = CatalogLink.ChainOf(catalog, backup, isJudged: true, progress, later);
         var (content, damaged) = await ReadAsync(chain, backup, check, cancellationToken);
         if (damaged is not null && damaged != chain.Tip)
             throw new DamagedBaseException(await FoundDamagedAsync(catalog, damaged, recordsDamage, cancellationToken), damaged.Location);

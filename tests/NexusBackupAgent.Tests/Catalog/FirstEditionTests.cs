@@ -121,7 +121,7 @@ public sealed class FirstEditionTests : IDisposable
     {
         var backup = Named(await bench.BackupsAsync(), file);
         var target = bench.Source.Source.Target(to);
-        var (expanded, prepared) = await bench.Verifier.PrepareAsync(bench.Source.Source, bench.Source.Catalog, backup, target, progress: null, recordsDamage: false, CancellationToken.None);
+        var (expanded, prepared) = await bench.Verifier.PrepareAsync(bench.Source.Source, bench.Source.Catalog, backup, target, instant: null, progress: null, recordsDamage: false, CancellationToken.None);
         Assert.Equal(BackupState.Good, expanded.State);
         var context = new RestoreContext(Some.Instant, TimeZoneInfo.Utc, _ => { });
         await prepared!.SaveAsync(context, CancellationToken.None);

@@ -268,6 +268,8 @@ public sealed class ExitCodeTests : IDisposable
     [InlineData(FailureKind.SourceInvalid, 3)]
     [InlineData(FailureKind.SourceCorrupt, 3)]
     [InlineData(FailureKind.SourceBusy, 3)]
+    [InlineData(FailureKind.SourceUnreachable, 3)]
+    [InlineData(FailureKind.SourceRefused, 3)]
     [InlineData(FailureKind.Permission, 3)]
     [InlineData(FailureKind.Io, 3)]
     [InlineData(FailureKind.StoreUnavailable, 3)]

@@ -1,5 +1,6 @@
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Retention;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Tests.Configuration;
 
@@ -10,6 +11,7 @@ public sealed class ConfigurationExampleTests
     [Theory]
     [InlineData("examples/itsm-nexus.yml")]
     [InlineData("examples/tenants.yml")]
+    [InlineData("examples/dataset-management.yml")]
     public void An_example_has_no_problem_and_schedules_that_keep_its_rpo(string path)
     {
         var (configuration, problems) = ConfigurationFile.Load(RepositoryFile.Find(path), TimeZoneInfo.Utc);
@@ -21,6 +23,7 @@ public sealed class ConfigurationExampleTests
     [Theory]
     [InlineData("examples/itsm-nexus.yml")]
     [InlineData("examples/tenants.yml")]
+    [InlineData("examples/dataset-management.yml")]
     public void An_example_names_the_schema_for_editors(string path)
     {
         var file = RepositoryFile.Find(path);
@@ -44,5 +47,19 @@ public sealed class ConfigurationExampleTests
             [("daily", "0 2 * * *", RetentionPeriod.Parse("7d")), ("weekly", "0 3 * * 0", RetentionPeriod.Parse("4w")), ("monthly", "0 4 1 * *", RetentionPeriod.Parse("12mo"))],
             source.Schedules.Select(schedule => (schedule.Name, schedule.Cron.ToString(), schedule.Retention)));
         Assert.Equal(new RpoConfiguration(TimeSpan.FromHours(24), TimeSpan.FromHours(48)), source.Rpo);
+    }
+
+    [Fact]
+    public void The_dataset_example_is_the_documents_block()
+    {
+        var source = Assert.Single(ConfigurationFile.Load(RepositoryFile.Find("examples/dataset-management.yml"), TimeZoneInfo.Utc).Configuration!.Sources);
+
+        Assert.Equal(
+            [
+                ("full_backup", "0 0 * * 0", BackupType.Full, RetentionPeriod.Parse("30d")),
+                ("differential_backup", "0 0 * * *", BackupType.Differential, RetentionPeriod.Parse("7d")),
+                ("incremental_backup", "0 */6 * * *", BackupType.Incremental, RetentionPeriod.Parse("3d")),
+            ],
+            source.Schedules.Select(schedule => (schedule.Name, schedule.Cron.ToString(), schedule.Type, schedule.Retention)));
     }
 }

@@ -7,7 +7,7 @@ public sealed class ConfigurationProblemTests
     public static TheoryData<string, string, int, string, string> MistakesOfASource => new()
     {
         // Keys.
-        { "retension: 7d", "retension", 8, "not a known key", "the keys here are sqlite, store, directory" },
+        { "retension: 7d", "retension", 8, "not a known key", "the keys here are sqlite, postgres, store, directory" },
         { "shedules: {}", "shedules", 8, "not a known key", "did you mean schedules?" },
         { "busy_timeout: 10s", "busy_timeout", 8, "not a known key", "did you mean busyTimeout?" },
         { "BusyTimeout: 10s", "BusyTimeout", 8, "not a known key", "did you mean busyTimeout?" },
@@ -103,7 +103,6 @@ public sealed class ConfigurationProblemTests
         { "hooks: {timeout: 2h}", "hooks.timeout", 8, "out of range", "between 1s and 1h" },
 
         // What other versions do.
-        { "postgres: {database: x}", "postgres", 8, "not supported by this version", "sqlite:" },
         { "s3: {bucket: x}", "s3", 8, "not supported by this version", "sqlite:" },
     };
 

@@ -42,7 +42,7 @@ public sealed class KindsTests
     [InlineData("s: {ledger: {book: a}, pages: 10, store: local}", "sources.s.pages", "out of range", "from 1 to 9")]
     [InlineData("s: {ledger: {book: a}, busyTimeout: 3s, store: local}", "sources.s.busyTimeout", "has no meaning for a source with ledger", "only a source with sqlite has it")]
     [InlineData("s: {ledger: {book: a}, room: b, store: local}", "sources.s.room", "is not a known key", "it belongs below stores.<name>.shelf")]
-    [InlineData("s: {postgres: x, store: local}", "sources.s.postgres", "is not supported by this version", "SQLite databases: sqlite: path/to/file.db, or ledgers: ledger: {book: accounts}")]
+    [InlineData("s: {s3: x, store: local}", "sources.s.s3", "is not supported by this version", "SQLite databases: sqlite: path/to/file.db, or ledgers: ledger: {book: accounts}")]
     public void A_mistake_in_a_source_is_told_by_the_kinds_that_there_are(string source, string key, string problem, string mend) =>
         AssertOnly(Write(source), key, problem, mend);
 

@@ -17,7 +17,7 @@ public sealed class OperationSettingsTests
         Assert.Equal(("30 4 * * *", TimeSpan.FromDays(7)), (source.Verify.Cron.ToString(), source.Verify.Spread));
         Assert.Equal("0 5 1 * *", source.Drill.Cron.ToString());
         Assert.Empty(source.Drill.Probes);
-        Assert.Equal((0, 0, null, false), (source.Restore.Before.Count, source.Restore.After.Count, source.Restore.Health, source.Restore.HealthInsecure));
+        Assert.Equal((0, 0, 0, false), (source.Restore.Before.Count, source.Restore.After.Count, source.Restore.Health.Count, source.Restore.HealthInsecure));
         Assert.Equal((0, 0, TimeSpan.FromSeconds(30)), (source.Hooks.OnFailure.Count, source.Hooks.OnSuccess.Count, source.Hooks.Timeout));
     }
 
@@ -61,7 +61,17 @@ public sealed class OperationSettingsTests
         var restore = Source("restore: {after: [a], commandTimeout: 90s, health: \"https://localhost:6443/api/v1/health\", healthTimeout: 2m, healthInsecure: true}").Restore;
 
         Assert.Equal((TimeSpan.FromSeconds(90), TimeSpan.FromMinutes(2), true), (restore.CommandTimeout, restore.HealthTimeout, restore.HealthInsecure));
-        Assert.Equal(new Uri("https://localhost:6443/api/v1/health"), restore.Health);
+        Assert.Equal([new Uri("https://localhost:6443/api/v1/health")], restore.Health);
+        Assert.Empty(restore.Probes);
+    }
+
+    [Fact]
+    public void A_restore_may_ask_several_addresses_and_questions()
+    {
+        var restore = Source("restore: {health: [\"https://a.example/health\", \"http://b.example/\"], probe: [{sql: SELECT 1}, {sql: SELECT 2, expect: \"2\"}]}").Restore;
+
+        Assert.Equal([new Uri("https://a.example/health"), new Uri("http://b.example/")], restore.Health);
+        Assert.Equal(["SELECT 1", "SELECT 2"], restore.Probes.Select(probe => probe.Sql));
     }
 
     [Theory]

@@ -42,6 +42,20 @@ public sealed class LiveServiceTests : IAsyncLifetime
     }
 
     [SkippableFact]
+    public async Task A_restored_one_that_gives_a_wrong_answer_takes_no_place_and_stops_nothing()
+    {
+        bench.Settings = RestoreSettings.None with { Before = [Says("stop")], Probes = [new Probe("SELECT count(*) FROM t WHERE note = 'written later'", ">= 1", MaxAge: null)] };
+
+        var refused = await bench.FailureAsync();
+
+        Assert.Contains("expects >= 1: it returned 0; the old database is untouched", refused.Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(Log));
+        bench.Settings = bench.Settings with { Probes = [new Probe("SELECT count(*) FROM t WHERE note = 'written later'", "0", MaxAge: null)] };
+        await bench.RestoreAsync();
+        Assert.Equal(backedUp, await SqliteSamples.DumpAsync(bench.Database));
+    }
+
+    [SkippableFact]
     public async Task A_service_that_has_the_database_open_is_stopped_by_its_command()
     {
         await using var service = await SqliteSamples.HoldAsync(bench.Database, "db.execute('SELECT count(*) FROM t').fetchall()");
@@ -137,7 +151,7 @@ public sealed class LiveServiceTests : IAsyncLifetime
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         var serving = AnswerAsync(listener, "503 Service Unavailable", "200 OK");
-        bench.Settings = RestoreSettings.None with { Health = new Uri($"http://{listener.LocalEndpoint}/api/v1/health") };
+        bench.Settings = RestoreSettings.None with { Health = [new Uri($"http://{listener.LocalEndpoint}/api/v1/health")] };
 
         await bench.RestoreAsync();
 
@@ -150,7 +164,7 @@ public sealed class LiveServiceTests : IAsyncLifetime
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         var serving = AnswerAsync(listener, "503 Service Unavailable");
-        bench.Settings = RestoreSettings.None with { After = [["false"]], Health = new Uri($"http://bob:hunter2@{listener.LocalEndpoint}/health?token=x7"), HealthTimeout = TimeSpan.Zero };
+        bench.Settings = RestoreSettings.None with { After = [["false"]], Health = [new Uri($"http://bob:hunter2@{listener.LocalEndpoint}/health?token=x7")], HealthTimeout = TimeSpan.Zero };
 
         var failure = (await bench.RunAsync()).Operation.Failure!;
 
@@ -170,7 +184,7 @@ public sealed class LiveServiceTests : IAsyncLifetime
         var (manual, _) = await RestoreBench.WithBackupAsync(clock: clock);
         using (manual)
         {
-            manual.Settings = RestoreSettings.None with { Health = closed, HealthTimeout = TimeSpan.FromMinutes(5) };
+            manual.Settings = RestoreSettings.None with { Health = [closed], HealthTimeout = TimeSpan.FromMinutes(5) };
 
             var running = Task.Run(() => manual.RunAsync());
             var passed = TimeSpan.Zero;
@@ -198,7 +212,7 @@ public sealed class LiveServiceTests : IAsyncLifetime
         await Eventually.TrueAsync(() => Answers(port), "the server listens");
         try
         {
-            bench.Settings = RestoreSettings.None with { Health = new Uri($"https://127.0.0.1:{port}/"), HealthTimeout = TimeSpan.Zero };
+            bench.Settings = RestoreSettings.None with { Health = [new Uri($"https://127.0.0.1:{port}/")], HealthTimeout = TimeSpan.Zero };
             Assert.Contains("certificate", (await bench.RunAsync()).Operation.Failure!.Message, StringComparison.Ordinal);
 
             bench.Settings = bench.Settings with { HealthInsecure = true };

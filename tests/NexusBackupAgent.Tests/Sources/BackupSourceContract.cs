@@ -37,11 +37,21 @@ public abstract class BackupSourceContract : IDisposable
 
     public void Dispose()
     {
-        Assert.All(Directory.EnumerateFiles(Scratch.Path, "*", SearchOption.AllDirectories), file => Assert.EndsWith(".lock", file, StringComparison.Ordinal)); // whatever happened, nothing stays there
+        CleanUp();
+        if (Directory.Exists(Scratch.Path))
+            Assert.All(Directory.EnumerateFiles(Scratch.Path, "*", SearchOption.AllDirectories), file => Assert.EndsWith(".lock", file, StringComparison.Ordinal)); // whatever happened, nothing stays there
         Scratch.Dispose();
         temp.Dispose();
         GC.SuppressFinalize(this);
     }
+
+    /// <summary>Called when a test is over.</summary>
+    private protected virtual void CleanUp()
+    {
+    }
+
+    /// <summary>Has nothing be there, where there is something from the beginning.</summary>
+    private protected virtual Task PrepareMissingAsync() => Task.CompletedTask;
 
     /// <summary>Makes what is protected, in a state of its own for each text.</summary>
     private protected abstract Task MakeAsync(string text);
@@ -158,6 +168,7 @@ public abstract class BackupSourceContract : IDisposable
     [SkippableFact]
     public async Task A_missing_source_is_an_error_and_never_an_empty_backup()
     {
+        await PrepareMissingAsync();
         var missing = await Assert.ThrowsAsync<BackupException>(() => BackUpAsync());
         Assert.Equal(FailureKind.SourceMissing, missing.Kind);
         Assert.NotEmpty(missing.Hint);
@@ -209,7 +220,7 @@ public abstract class BackupSourceContract : IDisposable
         await MakeAsync("second");
         var workspace = Scratch.NewDirectory();
         string? answer;
-        await using (var prepared = await Source.Target(workspace).PrepareAsync(ChainOf(backup), at: null, CancellationToken.None))
+        await using (var prepared = await Source.ForPractice(workspace).PrepareAsync(ChainOf(backup), at: null, CancellationToken.None))
         {
             answer = (await prepared.ProbeAsync(Question, CancellationToken.None)).Text;
             var refused = await Assert.ThrowsAsync<BackupException>(() => prepared.ProbeAsync("no question of any kind", CancellationToken.None));
@@ -224,12 +235,9 @@ public abstract class BackupSourceContract : IDisposable
     [SkippableFact]
     public async Task Increments_restore_to_each_point_and_need_what_they_build_on()
     {
-        if (Source.FormatOf(BackupType.Incremental) is null)
-        {
-            Assert.Null(Source.FormatOf(BackupType.Differential)); // one of both alone would be a mistake
+        if ((BackupType[])[BackupType.Incremental, BackupType.Differential] is var types && !Array.Exists(types, type => Source.FormatOf(type) is not null))
             return;
-        }
-
+        var type = Array.Find(types, type => Source.FormatOf(type) is not null);
         await MakeAsync("first");
         var states = new List<string> { await StateAsync() };
         var chain = new List<Backup> { await BackUpAsync() };
@@ -237,7 +245,7 @@ public abstract class BackupSourceContract : IDisposable
         {
             await MakeAsync(text);
             states.Add(await StateAsync());
-            chain.Add(await BackUpAsync(BackupType.Incremental, chain[^1]));
+            chain.Add(await BackUpAsync(type, Base()));
         }
 
         for (var point = 0; point < chain.Count; point++)
@@ -248,9 +256,12 @@ public abstract class BackupSourceContract : IDisposable
             Assert.Equal(states[point], await StateAsync());
         }
 
-        Damage.FlipBit(Path.Combine(Store, chain[1].File));
+        var @base = chain[^1].Bases[0];
+        Damage.FlipBit(Path.Combine(Store, @base.File));
         var damaged = await Assert.ThrowsAsync<DamagedLinkException>(() => CheckAsync(chain[2]));
-        Assert.Equal(chain[1].File, damaged.Link.Name);
+        Assert.Equal(@base.File, damaged.Link.Name);
+
+        Backup Base() => type == BackupType.Differential ? chain[0] : chain[^1];
     }
 
     [SkippableFact]
@@ -295,6 +306,7 @@ public abstract class BackupSourceContract : IDisposable
         return prepared.Place;
     }
 
-    private string[] FilesBesideTheLiveOne() =>
+    /// <summary>The names of what lies beside the live one, and itself.</summary>
+    private protected virtual IReadOnlyList<string> FilesBesideTheLiveOne() =>
         [.. Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(Source.Location)!).Order(StringComparer.Ordinal)];
 }

@@ -155,6 +155,10 @@ internal sealed class TreeTarget(string live, string? to) : IRestoreTarget
 
     public string Volume => Path.GetDirectoryName(place)!;
 
+    public string? SpaceCommand => null;
+
+    public string LookCommand => ToolProcess.Line(["ls", "-l", place]);
+
     public bool IsLive => place == live;
 
     public bool Exists => Directory.Exists(place);

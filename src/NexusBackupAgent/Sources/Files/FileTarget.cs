@@ -36,6 +36,10 @@ internal sealed class FileTarget : IRestoreTarget
 
     public string Volume => Directory;
 
+    public string SpaceCommand => $"df -h '{Directory}'";
+
+    public string LookCommand => $"ls -la '{Directory}'";
+
     public string SafetyForm => $"{place.Name}.pre_restore.<time>";
 
     public string UnfinishedForm => unfinished.Form;

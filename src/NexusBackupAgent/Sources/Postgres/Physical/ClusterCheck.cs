@@ -1,0 +1,66 @@
+using NexusBackupAgent.Artifacts;
+
+namespace NexusBackupAgent.Sources.Postgres.Physical;
+
+/// <summary>Where the files of a chain go while it is read.</summary>
+internal sealed record ClusterSinks(IClusterSink Data, IClusterSink Wal);
+
+/// <summary>What reading a chain gave.</summary>
+/// <param name="Control">Of the base backup.</param>
+internal sealed record ClusterFacts(ContentCheck Check, ControlFile? Control);
+
+/// <summary>Reads a base backup and the WAL that follows it, compares every file with its manifest, and follows the WAL without a gap.</summary>
+internal sealed class ClusterCheck(StoredChain chain)
+{
+    private readonly WalSequence sequence = new();
+    private WalEnd? end;
+    private ControlFile? control;
+    private string? finding;
+    private string? note;
+
+    /// <exception cref="DamagedLinkException">One of them is not what was stored, or does not fit.</exception>
+    public async Task<ContentCheck> RunAsync(ClusterSinks? sinks, CancellationToken cancellationToken) => (await ReadAsync(sinks, cancellationToken)).Check;
+
+    public async Task<ClusterFacts> ReadAsync(ClusterSinks? sinks, CancellationToken cancellationToken)
+    {
+        foreach (var link in chain.Links)
+            await JudgeAsync(link, () => link.Type == BackupType.Incremental ? ReadWalAsync(link.CopyContentAsync, sinks, cancellationToken) : ReadBaseAsync(link, sinks?.Data, cancellationToken));
+        foreach (var link in chain.Later)
+            await JudgeAsync(link, () => ReadWalAsync(link.Type == BackupType.Incremental ? link.CopyContentAsync : (stream, token) => link.CopyPartAsync(PhysicalSource.WalPart, stream, token), sinks, cancellationToken));
+        var restored = chain.Links.Count == 1 ? (ArtifactDigest?)null : WalCapture.RestoredOf([.. chain.Links.Select(link => link.Content!.Value)]);
+        return new ClusterFacts(new ContentCheck(finding, restored, note), control);
+    }
+
+    /// <summary>What is wrong with the backup itself is a finding; with another one, that is damaged.</summary>
+    private async Task JudgeAsync(StoredLink link, Func<Task> read)
+    {
+        try
+        {
+            await read();
+        }
+        catch (InvalidDataException odd) when (link == chain.Tip)
+        {
+            finding = odd.Message;
+        }
+        catch (InvalidDataException odd)
+        {
+            throw new DamagedLinkException(link, odd.Message);
+        }
+    }
+
+    private async Task ReadBaseAsync(StoredLink link, IClusterSink? sink, CancellationToken cancellationToken)
+    {
+        var reading = new ClusterReading(sink, sums: true);
+        await ClusterArchive.ReadAsync(link.CopyContentAsync, reading.LookAsync, cancellationToken);
+        control = reading.Control;
+        note = reading.Note;
+        if (reading.Finding() is { } found)
+            throw new InvalidDataException(found);
+        end = reading.End();
+        sequence.Add(end.Last);
+    }
+
+    private Task ReadWalAsync(Func<Stream, CancellationToken, Task> copy, ClusterSinks? sinks, CancellationToken cancellationToken) => end is null
+        ? Task.CompletedTask // what it builds on is refused
+        : ClusterArchive.ReadAsync(copy, (file, token) => WalArchive.LookAsync(file, sequence, end.Last.Size, end.SystemIdentifier, sinks?.Wal, token), cancellationToken);
+}

@@ -1,0 +1,113 @@
+using System.Security.Cryptography;
+using System.Text;
+using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
+
+namespace NexusBackupAgent.Sources.Postgres.Physical;
+
+/// <summary>Writes a base backup as pg_basebackup streams it, and the WAL that leads to it from the backup before.</summary>
+/// <param name="stretch">Null: there is none before, or its WAL is gone.</param>
+internal sealed class BaseBackupCapture(DateTimeOffset capturedAt, PostgresServer server, PostgresToolFile tool, WalStretch? stretch, ServerState state, ScratchDirectory scratch) : ICapture
+{
+    public DateTimeOffset CapturedAt => capturedAt;
+
+    public long? Length => null;
+
+    public long ScratchNeeded => stretch?.Length ?? 0;
+
+    public bool ContinuesPrevious => stretch is not null;
+
+    public async Task WriteAsync(IArtifactSink sink, CancellationToken cancellationToken)
+    {
+        var reading = new ClusterReading(sink: null, sums: false);
+        await sink.WriteAsync((content, token) => WriteAsync(content, reading, token), sink.Progress, cancellationToken);
+        var end = EndOf(reading);
+        if (stretch is not null) // to the end of the backup, whose segment is closed: between the two, segments may come that neither holds otherwise
+            await sink.WritePartAsync(PhysicalSource.WalPart, ArtifactEncoding.Gzip, (content, token) => (stretch with { To = end.Last }).WriteAsync(content, scratch, token), cancellationToken);
+        await sink.WriteSidecarAsync(WalEnds.Ending, (stored, token) => WalEnds.WriteAsync(stored, end, token), cancellationToken);
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private async Task WriteAsync(Stream content, ClusterReading reading, CancellationToken cancellationToken)
+    {
+        PostgresToolEnd? end = null;
+        try
+        {
+            await ClusterArchive.ReadAsync(async (passing, token) => end = await StreamAsync(new TeeStream(content, passing), token), reading.LookAsync, cancellationToken);
+        }
+        catch (InvalidDataException) when (end is { ExitCode: not 0 })
+        {
+            throw Failed(end);
+        }
+
+        // It ends so too when a page fails its checksum. Then all is there, and the check of the stored backup names the page.
+        if (end is { ExitCode: not 0 } && reading.PageFinding() is null)
+            throw Failed(end);
+    }
+
+    private async Task<PostgresToolEnd> StreamAsync(Stream target, CancellationToken cancellationToken)
+    {
+        using var access = server.Access();
+        await using var running = PostgresTool.Start(
+            tool,
+            ["--pgdata=-", "--format=tar", "--wal-method=fetch", "--checkpoint=fast", "--manifest-checksums=SHA256", "--label=nexus-backup", "--no-password"],
+            access);
+        await running.Output.CopyToAsync(target, 1 << 16, cancellationToken);
+        return await running.EndAsync(cancellationToken);
+    }
+
+    private BackupException Failed(PostgresToolEnd end) => new(
+        FailureKind.SourceUnreachable,
+        $"the base backup of '{server.Shown}' failed: {end.Failure}",
+        "check that the role may replicate (pg_hba.conf has to name the database replication) and that the server runs (its log), then run the backup again");
+
+    private WalEnd EndOf(ClusterReading reading)
+    {
+        try
+        {
+            var end = reading.End();
+            return end.SystemIdentifier == state.SystemIdentifier ? end : throw new InvalidDataException("it is of another cluster");
+        }
+        catch (InvalidDataException odd)
+        {
+            throw new BackupException(FailureKind.SourceInvalid, $"what pg_basebackup sent of '{server.Shown}' is no base backup: {odd.Message}", "run the backup again; if that is told again, look at the server's log", odd);
+        }
+    }
+}
+
+/// <summary>Writes the WAL since the backup before.</summary>
+internal sealed class WalCapture(DateTimeOffset capturedAt, WalStretch stretch, ulong systemIdentifier, StoredChain @base, ScratchDirectory scratch) : ICapture
+{
+    public DateTimeOffset CapturedAt => capturedAt;
+
+    public long? Length => stretch.Length;
+
+    public long ScratchNeeded => stretch.Length;
+
+    public bool ContinuesPrevious => true;
+
+    public async Task WriteAsync(IArtifactSink sink, CancellationToken cancellationToken)
+    {
+        var digests = await sink.WriteAsync((content, token) => stretch.WriteAsync(content, scratch, token), sink.Progress, cancellationToken);
+        sink.DeclareRestored(RestoredOf([.. @base.Links.Select(link => link.Content!.Value), digests.Content]));
+        await sink.WriteSidecarAsync(WalEnds.Ending, (stored, token) => WalEnds.WriteAsync(stored, new WalEnd(systemIdentifier, stretch.To), token), cancellationToken);
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    /// <summary>What a chain gives is known by what it consists of: recovery makes of the same files always the same cluster.</summary>
+    public static ArtifactDigest RestoredOf(IReadOnlyList<ArtifactDigest> contents) =>
+        new(contents.Sum(content => content.Length), Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(string.Join('\n', contents.Select(content => content.Sha256))))));
+}
+
+/// <summary>Writes to two streams.</summary>
+internal sealed class TeeStream(Stream one, Stream other) : ForwardWriteStream
+{
+    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        await one.WriteAsync(buffer, cancellationToken);
+        await other.WriteAsync(buffer, cancellationToken);
+    }
+}

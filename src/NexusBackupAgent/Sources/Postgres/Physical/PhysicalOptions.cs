@@ -1,0 +1,82 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Platform;
+
+namespace NexusBackupAgent.Sources.Postgres.Physical;
+
+/// <summary>The keys of <c>method: physical</c>.</summary>
+internal sealed partial record PhysicalOptions
+{
+    private const string StandardSlot = "nexus_backup";
+
+    /// <summary>The live cluster's data directory on this machine; null: not said, and then nothing is restored over it.</summary>
+    public string? DataDirectory { get; init; }
+
+    /// <summary>The replication slot that keeps the WAL on the server until a backup has it.</summary>
+    public string Slot { get; init; } = StandardSlot;
+
+    public static IReadOnlyList<string> Keys => ["dataDirectory", "slot"];
+
+    /// <summary>The tools that it runs.</summary>
+    public static IReadOnlyList<(string Program, ToolFit Fit)> Needed => [("pg_basebackup", ToolFit.Same), ("pg_receivewal", ToolFit.Same), ("postgres", ToolFit.Same)];
+
+    /// <param name="isUsed">Whether the source's method is this one; its keys are read all the same.</param>
+    public static PhysicalOptions Bind(Section source, string baseDirectory, bool isUsed)
+    {
+        var options = new PhysicalOptions
+        {
+            DataDirectory = source.Find("dataDirectory")?.Parse(text => PathText.Parse(text, baseDirectory), fallback: null!, "/var/lib/postgresql/15/main"),
+            Slot = source.Find("slot")?.Parse(ParseSlot, StandardSlot, StandardSlot) ?? StandardSlot,
+        };
+        foreach (var field in isUsed ? [] : Keys.Select(source.Find).OfType<Field>())
+            field.Error("has a meaning for method: physical alone", "remove it, or write method: physical");
+        return options;
+    }
+
+    public static IBackupSource Open(PhysicalOptions options, string name, PostgresServer server, PostgresTools tools, ScratchDirectory scratch, TimeProvider timeProvider, ILoggerFactory loggers) =>
+        new PhysicalSource(server, tools, options, scratch, timeProvider);
+
+    /// <summary>What stands in the way on a server that answers.</summary>
+    public static IEnumerable<(string Problem, string Mend, bool IsError)> Check(PhysicalOptions options, NpgsqlConnection connection)
+    {
+        using var command = new NpgsqlCommand(
+            """
+            SELECT pg_catalog.pg_is_in_recovery(),
+                   pg_catalog.current_setting('wal_level'),
+                   pg_catalog.current_setting('max_slot_wal_keep_size', true),
+                   (SELECT rolreplication OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user),
+                   pg_catalog.has_function_privilege('pg_catalog.pg_switch_wal()', 'EXECUTE'),
+                   pg_catalog.has_function_privilege('pg_catalog.pg_ls_waldir()', 'EXECUTE'),
+                   (SELECT count(*) FROM pg_catalog.pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')),
+                   current_user::text
+            """,
+            connection);
+        using var row = command.ExecuteReader();
+        row.Read();
+        var role = row.GetString(7);
+        if (row.GetBoolean(0))
+            yield return ("the server is a standby, which can't close a WAL segment", "name the primary", true);
+        if (row.GetString(1) == "minimal")
+            yield return ("wal_level is minimal, so that nothing can be recovered from its WAL", "set wal_level = replica, and restart the server", true);
+        if (!row.GetBoolean(3))
+            yield return ($"the role {role} may not replicate", $"ALTER ROLE \"{role}\" REPLICATION", true);
+        if (!row.GetBoolean(4))
+            yield return ($"the role {role} may not close a WAL segment", $"GRANT EXECUTE ON FUNCTION pg_switch_wal() TO \"{role}\"", true);
+        if (!row.GetBoolean(5))
+            yield return ($"the role {role} may not see which WAL the server has", $"GRANT pg_monitor TO \"{role}\"", true);
+        if (row.GetInt64(6) > 0)
+            yield return ("the cluster has tablespaces of its own, which physical backups do not take yet", "write method: logical", true);
+        if (!row.IsDBNull(2) && row.GetString(2) == "-1")
+            yield return ($"max_slot_wal_keep_size is not set: if no backup runs, the replication slot {options.Slot} fills the server's disk with WAL", "set it to what the disk can spare (ALTER SYSTEM SET max_slot_wal_keep_size = '20GB'; SELECT pg_reload_conf()); what it lets go the next backup tells, and is full", false);
+    }
+
+    private static string ParseSlot(string text) => SlotName().IsMatch(text)
+        ? text
+        : throw new WrongTextException("is no name of a replication slot", string.Create(CultureInfo.InvariantCulture, $"write lower-case letters, digits and _, for example {StandardSlot}"));
+
+    [GeneratedRegex(@"^[a-z0-9_]{1,63}\z")]
+    private static partial Regex SlotName();
+}

@@ -1,0 +1,81 @@
+using System.Text.Json;
+using NexusBackupAgent.Sources.Postgres.Logical;
+using NexusBackupAgent.Tests.Cli;
+using NexusBackupAgent.Tests.Support;
+
+namespace NexusBackupAgent.Tests.Sources.Postgres;
+
+/// <summary>The real command line on a database of a test's cluster.</summary>
+internal sealed class DatabaseBench : IDisposable
+{
+    private readonly PostgresCluster cluster;
+
+    public DatabaseBench(PostgresCluster cluster)
+    {
+        PostgresCluster.Require();
+        this.cluster = cluster;
+        Database = "shop_" + Guid.NewGuid().ToString("N")[..8];
+        cluster.Execute("postgres", $"CREATE DATABASE {Database}");
+        Configure();
+    }
+
+    public Workplace Place { get; } = new();
+
+    public string Database { get; }
+
+    public string Store => Place.In("backups/shop");
+
+    public static string Quote(string text) => JsonSerializer.Serialize(text);
+
+    /// <param name="uri">Null: the superuser's, on the socket.</param>
+    /// <param name="keys">More keys of the source, as YAML in one line.</param>
+    public void Configure(string? uri = null, string keys = "", string store = "backups") => File.WriteAllText(Place.Configuration, $$"""
+        timeZone: Asia/Tokyo
+        stores:
+          local: {path: {{store}}}
+        sources:
+          shop:
+            postgres: {{Quote(uri ?? cluster.Uri(Database))}}
+            retry: {attempts: 1}
+            schedules:
+              daily: {cron: "0 2 * * *", retention: 7d}
+            {{keys}}
+
+        """);
+
+    public async Task<CommandResult> DoAsync(params string[] arguments)
+    {
+        var result = await Place.RunAsync(arguments);
+        Assert.True(result.Code == 0, $"{string.Join(' ', arguments)}: {result.Code} {result.Output} {result.Error}");
+        return result;
+    }
+
+    /// <summary>A backup that fails, told in one line; the one before is still there, and still good.</summary>
+    public async Task<string> RefusedAsync(int code, params string[] arguments)
+    {
+        var result = await Place.RunAsync(arguments.Length == 0 ? ["backup"] : arguments);
+        Assert.True(code == result.Code, $"{result.Code}: {result.Output} {result.Error}");
+        return Assert.Single(result.Errors);
+    }
+
+    /// <summary>Nothing but whole backups is in the store, and each is good.</summary>
+    public async Task AllAreGoodAsync(int count)
+    {
+        Configure();
+        await DoAsync("verify", "--all");
+        var dumps = Directory.GetFiles(Store, "*.dump");
+        Assert.Equal(count, dumps.Length);
+        Assert.Empty(Directory.GetFiles(Store, "*.pending").Concat(Directory.GetFiles(Store, "*.bad")));
+    }
+
+    public IReadOnlyList<string> Rows(string sql, string? database = null) => cluster.Rows(database ?? Database, sql);
+
+    public void Execute(params string[] statements) => cluster.Execute(Database, statements);
+
+    /// <summary>Names of the databases that drills and restores make.</summary>
+    public IReadOnlyList<string> Leftovers() => cluster.Rows("postgres", "SELECT datname FROM pg_database WHERE datname LIKE 'nexus\\_backup\\_%' ORDER BY 1");
+
+    public IReadOnlyList<string> SafetyCopies() => [.. cluster.Rows("postgres", "SELECT datname FROM pg_database ORDER BY 1").Where(name => name.StartsWith(RestoreNames.SafetyPrefix(Database), StringComparison.Ordinal))];
+
+    public void Dispose() => Place.Dispose();
+}

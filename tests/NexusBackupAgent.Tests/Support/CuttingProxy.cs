@@ -1,0 +1,84 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace NexusBackupAgent.Tests.Support;
+
+/// <summary>A network between client and server, on loopback, that goes away once so many bytes came from the server.</summary>
+internal sealed class CuttingProxy : IDisposable
+{
+    private readonly TcpListener listener = new(IPAddress.Loopback, 0);
+    private readonly List<Socket> sockets = [];
+    private readonly int port;
+    private readonly Action<CuttingProxy> onReached;
+    private long left;
+    private int reached;
+
+    /// <param name="after">Bytes from the server.</param>
+    /// <param name="onReached">What happens then, once: <see cref="Cut"/>, or something to the server.</param>
+    public CuttingProxy(int port, long after, Action<CuttingProxy> onReached)
+    {
+        (this.port, left, this.onReached) = (port, after, onReached);
+        listener.Start();
+        _ = AcceptAsync();
+    }
+
+    public int Port => ((IPEndPoint)listener.LocalEndpoint).Port;
+
+    /// <summary>Whether it came so far: a fault that was never there proves nothing.</summary>
+    public bool WasReached => Volatile.Read(ref reached) != 0;
+
+    /// <summary>Ends every connection, and takes no new one.</summary>
+    public void Cut()
+    {
+        listener.Stop();
+        lock (sockets)
+        {
+            foreach (var socket in sockets)
+                socket.Dispose();
+        }
+    }
+
+    public void Dispose() => Cut();
+
+    private async Task AcceptAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                var client = await listener.AcceptSocketAsync();
+                var server = new Socket(SocketType.Stream, ProtocolType.Tcp);
+                await server.ConnectAsync(IPAddress.Loopback, port);
+                lock (sockets)
+                    sockets.AddRange([client, server]);
+                _ = PumpAsync(client, server, isFromServer: false);
+                _ = PumpAsync(server, client, isFromServer: true);
+            }
+        }
+        catch (Exception over) when (over is SocketException or ObjectDisposedException)
+        {
+            // It was cut.
+        }
+    }
+
+    private async Task PumpAsync(Socket from, Socket to, bool isFromServer)
+    {
+        var buffer = new byte[16384];
+        try
+        {
+            while (await from.ReceiveAsync(buffer) is > 0 and var read)
+            {
+                if (isFromServer && Interlocked.Add(ref left, -read) <= 0 && Interlocked.Exchange(ref reached, 1) == 0)
+                    onReached(this);
+                await to.SendAsync(buffer.AsMemory(0, read));
+            }
+
+            to.Shutdown(SocketShutdown.Send);
+        }
+        catch (Exception over) when (over is SocketException or ObjectDisposedException)
+        {
+            from.Dispose();
+            to.Dispose();
+        }
+    }
+}
