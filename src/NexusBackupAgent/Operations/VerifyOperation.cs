@@ -4,7 +4,6 @@ using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
-using NexusBackupAgent.Platform;
 using NexusBackupAgent.Stores;
 using NexusBackupAgent.Verification;
 
