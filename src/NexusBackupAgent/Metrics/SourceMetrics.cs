@@ -108,7 +108,7 @@ internal static class SourceMetrics
             from source in sources
             from schedule in source.Source.Schedules
             select new Sample(Exposition.Seconds(source.NextRunOf(schedule)), source.Name, schedule.Name));
-        AddStreams(exposition, [.. sources.Select(source => (source.Name, source.Source.Source.Source.Service?.State)).Where(stream => stream.State is not null).Select(stream => (stream.Name, stream.State!))]);
+        AddStreams(exposition, [.. sources.Where(source => source.Stream is not null).Select(source => (source.Name, source.Stream!))]);
     }
 
     /// <summary>Of the sources that have one.</summary>
@@ -118,7 +118,7 @@ internal static class SourceMetrics
         Each("stream_last_received_timestamp_seconds", "What the source changed before that time was received.", state => Exposition.Seconds(state.ReceivedUntil));
         Each("stream_lag_bytes", "Bytes that the source keeps because they were not received yet.", state => state.Lag);
         Each("stream_limit_bytes", "Bytes beyond which the source keeps no more, and a gap begins.", state => state.Limit);
-        exposition.Counter("stream_gaps_total", "Gaps in what was received, since the agent began; each is followed by a full backup.", OfSource, streams.Select(stream => new Sample(stream.State.Gaps, stream.Source)));
+        Each("stream_last_gap_timestamp_seconds", "When changes were last found lost, which a full backup follows; 0: never.", state => Exposition.Seconds(state.LastGapAt));
 
         void Each(string name, string help, Func<StreamState, double> value) => exposition.Gauge(name, help, OfSource, streams.Select(stream => new Sample(value(stream.State), stream.Source)));
     }

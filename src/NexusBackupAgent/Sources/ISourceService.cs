@@ -19,5 +19,5 @@ internal interface ISourceService
 /// <param name="ReceivedUntil">What was changed before that instant was received, or came before anything was to be; UTC.</param>
 /// <param name="Lag">Bytes that the source keeps because they were not received yet.</param>
 /// <param name="Limit">Bytes beyond which it keeps no more, and a gap begins.</param>
-/// <param name="Gaps">How many began since this process did.</param>
-internal sealed record StreamState(bool IsUp, DateTimeOffset ReceivedUntil, long Lag, long Limit, long Gaps);
+/// <param name="LastGapAt">When it was last found that changes were lost, UTC; null: never.</param>
+internal sealed record StreamState(bool IsUp, DateTimeOffset ReceivedUntil, long Lag, long Limit, DateTimeOffset? LastGapAt);

@@ -105,7 +105,7 @@ public sealed class SourceServicesTests : IAsyncDisposable
 
         public Action<BackupException>? OnGap { get; private set; }
 
-        public StreamState State => new(IsUp: !HasEnded, Some.Instant, Lag: 0, Limit: 1, Gaps: 0);
+        public StreamState State => new(IsUp: !HasEnded, Some.Instant, Lag: 0, Limit: 1, LastGapAt: null);
 
         public void Break() => work.SetException(new BackupException(FailureKind.SourceUnreachable, "the server broke off", "see its log"));
 

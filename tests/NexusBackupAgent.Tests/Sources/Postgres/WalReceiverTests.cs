@@ -124,7 +124,7 @@ public sealed class WalReceiverTests : IClassFixture<PostgresCluster>, IDisposab
         Turn(times: 2);
         Assert.NotNull((await BackUpAsync(source, BackupType.Incremental)).Manifest.Continues);
         Assert.Empty(gaps);
-        Assert.Equal(0, source.Service!.State.Gaps);
+        Assert.Null(source.Service!.State.LastGapAt);
     }
 
     [SkippableFact]
@@ -147,7 +147,8 @@ public sealed class WalReceiverTests : IClassFixture<PostgresCluster>, IDisposab
             var dropped = Assert.Single(gaps);
             Assert.Equal(FailureKind.SourceGap, dropped.Kind);
             Assert.Contains($"the replication slot {slot} was dropped", dropped.Message, StringComparison.Ordinal);
-            Assert.Equal(1, source.Service!.State.Gaps);
+            Assert.NotNull(source.Service!.State.LastGapAt);
+            Assert.Equal(source.Service.State.LastGapAt, NewSource().Service!.State.LastGapAt); // also after the agent's restart
             await Assert.ThrowsAsync<NoIncrementException>(() => BackUpAsync(source, BackupType.Incremental));
             Assert.Null((await BackUpAsync(source, BackupType.Full)).Manifest.Continues);
             Turn(times: 3);

@@ -1,5 +1,4 @@
 using System.Globalization;
-using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Sources.Postgres.Physical;
@@ -12,6 +11,7 @@ internal sealed class ReceivedWal(string directory)
 {
     private const string Partial = ".partial";
     private const string UntilFile = "received-until";
+    private const string GapFile = "last-gap";
 
     public string Path => directory;
 
@@ -66,7 +66,7 @@ internal sealed class ReceivedWal(string directory)
     /// <summary>Removes all: what comes next does not follow it.</summary>
     public void Clear()
     {
-        foreach (var name in Names().Where(name => name != UntilFile))
+        foreach (var name in Names().Where(name => name is not (UntilFile or GapFile)))
             SafeFile.Delete(System.IO.Path.Combine(directory, name));
     }
 
@@ -85,22 +85,28 @@ internal sealed class ReceivedWal(string directory)
     }
 
     /// <summary>Until when all was received, as it was last noted; null: never.</summary>
-    public DateTimeOffset? Until
+    public DateTimeOffset? Until => Noted(UntilFile);
+
+    /// <summary>When a gap was last found; null: never.</summary>
+    public DateTimeOffset? LastGapAt => Noted(GapFile);
+
+    public void NoteUntil(DateTimeOffset at) => Note(UntilFile, at);
+
+    public void NoteGap(DateTimeOffset at) => Note(GapFile, at);
+
+    private void Note(string file, DateTimeOffset at) => File.WriteAllText(System.IO.Path.Combine(directory, file), at.ToString("O", CultureInfo.InvariantCulture));
+
+    private DateTimeOffset? Noted(string file)
     {
-        get
+        try
         {
-            try
-            {
-                return DateTimeOffset.TryParseExact(File.ReadAllText(System.IO.Path.Combine(directory, UntilFile)), "O", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) ? at : null;
-            }
-            catch (Exception unread) when (IoFailure.IsKnown(unread))
-            {
-                return null;
-            }
+            return DateTimeOffset.TryParseExact(File.ReadAllText(System.IO.Path.Combine(directory, file)), "O", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) ? at : null;
+        }
+        catch (Exception unread) when (IoFailure.IsKnown(unread))
+        {
+            return null;
         }
     }
-
-    public void NoteUntil(DateTimeOffset at) => File.WriteAllText(System.IO.Path.Combine(directory, UntilFile), at.ToString("O", CultureInfo.InvariantCulture));
 
     /// <summary>Whether a file with the name of a segment is that segment: a place holder is none, nor is one of another size.</summary>
     private bool IsWhole(WalSegment segment) =>

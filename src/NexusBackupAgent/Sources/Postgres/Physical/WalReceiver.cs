@@ -25,7 +25,7 @@ internal sealed class WalReceiver(PostgresServer server, PostgresTools tools, Ph
     private (DateTimeOffset At, Lsn Position)? mark;
     private StreamState? state;
 
-    public StreamState State => state ??= new StreamState(IsUp: false, received.Until ?? timeProvider.GetUtcNow(), Lag: 0, options.SlotLimit, Gaps: 0);
+    public StreamState State => state ??= new StreamState(IsUp: false, received.Until ?? timeProvider.GetUtcNow(), Lag: 0, options.SlotLimit, received.LastGapAt);
 
     public async Task RunAsync(Action<BackupException> onGap, CancellationToken cancellationToken)
     {
@@ -147,9 +147,11 @@ internal sealed class WalReceiver(PostgresServer server, PostgresTools tools, Ph
     private void TellGap(string why, Action<BackupException> onGap)
     {
         var until = State.ReceivedUntil;
+        var now = timeProvider.GetUtcNow();
         received.Clear();
+        received.NoteGap(now);
         mark = null;
-        state = State with { Gaps = State.Gaps + 1 };
+        state = State with { LastGapAt = now };
         onGap(new BackupException(
             FailureKind.SourceGap,
             $"the WAL of '{server.Shown}' has a gap: {why}",
