@@ -1,5 +1,4 @@
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Operations;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Support;
