@@ -107,6 +107,11 @@ class Source:
             yield "restores_total", {"result": result}, count
         for threshold, hours in (("warning", self.rpo), ("critical", 2 * self.rpo), ("emergency", 2 * self.rpo + 2)):
             yield "rpo_seconds", {"threshold": threshold}, hours * HOUR
+        yield "stream_up", {}, 1
+        yield "stream_last_received_timestamp_seconds", {}, now - 5
+        yield "stream_lag_bytes", {}, 1 << 20
+        yield "stream_limit_bytes", {}, 1 << 34
+        yield "stream_last_gap_timestamp_seconds", {}, 0
         yield "source_info", {"kind": "sqlite", "store": "local"}, 1
         yield "source_added_timestamp_seconds", {}, self.added
         took = last_good["end"] - last_good["start"] if last_good else 0

@@ -14,9 +14,12 @@ internal sealed class BaseBackupCapture(DateTimeOffset capturedAt, PostgresServe
 
     public long? Length => null;
 
-    public long ScratchNeeded => stretch?.Length ?? 0;
+    public long ScratchNeeded => stretch?.ScratchNeeded ?? 0;
 
     public bool ContinuesPrevious => stretch is not null;
+
+    /// <summary>Has the server keep the WAL that the base backup needs; null: something else does.</summary>
+    public IAsyncDisposable? Hold { get; init; }
 
     public async Task WriteAsync(IArtifactSink sink, CancellationToken cancellationToken)
     {
@@ -28,7 +31,7 @@ internal sealed class BaseBackupCapture(DateTimeOffset capturedAt, PostgresServe
         await sink.WriteSidecarAsync(WalEnds.Ending, (stored, token) => WalEnds.WriteAsync(stored, end, token), cancellationToken);
     }
 
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    public ValueTask DisposeAsync() => Hold?.DisposeAsync() ?? ValueTask.CompletedTask;
 
     private async Task WriteAsync(Stream content, ClusterReading reading, CancellationToken cancellationToken)
     {
@@ -84,7 +87,7 @@ internal sealed class WalCapture(DateTimeOffset capturedAt, WalStretch stretch, 
 
     public long? Length => stretch.Length;
 
-    public long ScratchNeeded => stretch.Length;
+    public long ScratchNeeded => stretch.ScratchNeeded;
 
     public bool ContinuesPrevious => true;
 
