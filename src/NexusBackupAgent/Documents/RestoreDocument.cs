@@ -41,6 +41,9 @@ internal sealed record RestoreDocument(
     string? Mode = null,
     string? Chown = null)
 {
+    /// <summary>The instant that it was recovered to; null: the state is that of the backup.</summary>
+    public string? RecoveredTo { get; init; }
+
     public static RestoreDocument Of(string source, RestoreRecord record, IReadOnlyList<RestoreCandidate> passedOver, DateTimeOffset now)
     {
         var outcome = record.Outcome;
@@ -51,7 +54,7 @@ internal sealed record RestoreDocument(
             backup?.Id.Value,
             backup?.File,
             backup is null ? null : JsonTime.Utc(backup.CapturedAt),
-            backup is null ? null : Math.Round((now - backup.CapturedAt).TotalSeconds),
+            outcome is null ? null : Math.Round((now - outcome.Backup.RestoredTo).TotalSeconds),
             outcome?.Backup.Reason,
             outcome?.Place.Location,
             outcome?.Place.SafetyCopy,
@@ -65,7 +68,10 @@ internal sealed record RestoreDocument(
             record.NotRecorded,
             outcome?.Place.Owner?.Names,
             outcome?.Place.Owner?.Octal,
-            outcome?.Place.Chown);
+            outcome?.Place.Chown)
+        {
+            RecoveredTo = outcome?.Backup.Instant is { } instant ? JsonTime.Utc(instant.At) : null,
+        };
     }
 
     public static RestoreDocument Of(RestorePreview preview, LastDrill? lastDrill)
@@ -87,7 +93,10 @@ internal sealed record RestoreDocument(
             RestorePlanDocument.Of(preview, lastDrill),
             refusal?.Kind.CamelWord(),
             refusal?.Message,
-            refusal?.Hint);
+            refusal?.Hint)
+        {
+            RecoveredTo = preview.Chosen.Instant is { } instant ? JsonTime.Utc(instant.At) : null,
+        };
     }
 
     /// <summary>Of a restore that did not begin.</summary>
@@ -107,7 +116,7 @@ internal sealed record PassedOverDocument(string Id, string File, string Reason)
 /// <param name="AvailableBytes">Null when that can't be asked.</param>
 /// <param name="LastDrillSeconds">Null when there was none.</param>
 /// <param name="NeedsForce">Whether the restore begins with <c>--force</c> only.</param>
-/// <param name="Chain">What is restored, in this order: the full one first, the backup itself last.</param>
+/// <param name="Chain">What is restored, in this order: the full one first, then up to the backup itself, then those that it is recovered with.</param>
 internal sealed record RestorePlanDocument(
     long OverwritesBytes,
     IReadOnlyList<string> Before,
@@ -132,7 +141,7 @@ internal sealed record RestorePlanDocument(
             preview.Needed,
             preview.Available,
             lastDrill is { Passed: true } ? Math.Round(lastDrill.Took.TotalSeconds, 3) : null,
-            [.. preview.Chosen.Backup.Chain.Reverse().Select(link => link.File)],
+            [.. preview.Chosen.Backup.Chain.Reverse().Concat(preview.Chosen.Instant?.Through ?? []).Select(link => link.File)],
             preview.NeedsForce);
     }
 }

@@ -86,6 +86,9 @@ const TEXTS = {
     'timeline.newer': ['Newer', '次の時点'],
     'timeline.hint': ['Each dot is an instant that can be restored to; a cross cannot.', '点は復元できる時点、× は復元できないバックアップです。'],
 
+    'window.hint': ['A bar is a recoverable window: any instant in it can be restored to.', '帯は復旧可能期間です。その中の任意の時点に復元できます。'],
+    'window.from': ['{first} to {last}', '{first} ～ {last}'],
+
     // words of the agent
     'type.full': ['full', 'フル'],
     'type.differential': ['differential', '差分'],
@@ -184,6 +187,8 @@ const TEXTS = {
     'restore.step.confirm': ['Confirm', '確認'],
     'restore.step.watch': ['Watch', '実行中'],
     'restore.step.result': ['Result', '結果'],
+    'restore.instant': ['Or any instant within', 'または、次の期間内の任意の時点'],
+    'restore.instant.chosen': ['The state of {at}', '{at} の状態'],
     'restore.where': ['Where to', '復元先'],
     'restore.live': ['In its place: over the live one', '元の場所（現在のデータを上書き）'],
     'restore.other': ['Elsewhere, to look at it', '別の場所（確認用）'],
