@@ -11,7 +11,7 @@ namespace NexusBackupAgent.Documents;
 /// <summary>What <c>restore --json</c> prints.</summary>
 /// <param name="Result"><c>restored</c>, <c>failed</c>, or <c>planned</c> of a dry run.</param>
 /// <param name="AgeSeconds">How old the restored state is.</param>
-/// <param name="SafetyCopy">Where the old file is kept; null when there was none.</param>
+/// <param name="SafetyCopy">Where the old one is kept; null when there was none.</param>
 /// <param name="SetAside">Files beside the safety copy that belong to it; empty when there are none.</param>
 /// <param name="PassedOver">Newer backups that were not restored, and why.</param>
 /// <param name="Plan">Only of a dry run.</param>
@@ -110,7 +110,7 @@ internal sealed record PassedOverDocument(string Id, string File, string Reason)
         [.. candidates.Select(candidate => new PassedOverDocument(candidate.Backup.Id.Value, candidate.Backup.File, candidate.Reason))];
 }
 
-/// <param name="OverwritesBytes">Of the file that would be replaced, with its companions; 0 when there is none.</param>
+/// <param name="OverwritesBytes">Of what would be replaced, with its companions; 0 when there is nothing.</param>
 /// <param name="Before">Commands, as a shell would be given them.</param>
 /// <param name="After">Commands, as a shell would be given them.</param>
 /// <param name="AvailableBytes">Null when that can't be asked.</param>

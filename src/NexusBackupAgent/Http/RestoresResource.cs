@@ -69,7 +69,7 @@ internal static class RestoresResource
 {
     public static void Map(IEndpointRouteBuilder api)
     {
-        api.MapPost("restore/plan", PlanAsync).Needs(Role.Admin).Described("Plan a restore", "Touches nothing. id: one backup; at: the newest captured at or before that time, or, within one of the source's recoveryWindows, exactly that instant; neither: the newest good one. to: an absolute path on the agent's host, instead of the live source. The plan holds for 10 minutes.")
+        api.MapPost("restore/plan", PlanAsync).Needs(Role.Admin).Described("Plan a restore", "Touches nothing. id: one backup; at: the newest captured at or before that time, or, within one of the source's recoveryWindows, exactly that instant; neither: the newest good one. to: an absolute path on the agent's host, or of a database on a server the name of a new one, instead of the live source. The plan holds for 10 minutes.")
             .Problems(400, 404, 413, 415, 500, 503);
         api.MapPost("restore", RestoreAsync).Needs(Role.Admin).Described("Carry out a plan", "By its id. A plan that no longer holds is refused (409). force and confirm, the source's name, where something is replaced.")
             .Produces<BegunDocument>(StatusCodes.Status202Accepted).Produces<IReadOnlyList<RestoreDocument>>().Problems(400, 404, 409, 413, 415, 500, 503, 507);

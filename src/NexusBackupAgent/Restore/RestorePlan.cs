@@ -72,9 +72,9 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
             else if (backup.CapturedAt == at)
                 candidates.Add(new RestoreCandidate(backup, Recommendation(backup, at, zone)));
             else if (through.Count > 0)
-                candidates.Add(new RestoreCandidate(backup, $"recovered to {Instants.InZone(at, zone)} with {string.Join(", ", through.Select(link => link.File))}") { Instant = new LaterInstant(at, through) });
+                candidates.Add(new RestoreCandidate(backup, $"recovered to {RecoveryWindow.Shown(at, zone)} with {string.Join(", ", through.Select(link => link.File))}") { Instant = new LaterInstant(at, through) });
             else
-                passedOver.Add(new RestoreCandidate(backup, $"what is known behind it ends at {Instants.InZone(paths.End(backup), zone)}"));
+                passedOver.Add(new RestoreCandidate(backup, $"what is known behind it ends at {RecoveryWindow.Shown(paths.End(backup), zone)}"));
         }
 
         return candidates.Count > 0 ? new RestorePlan(candidates, passedOver) : throw new BackupException(

@@ -192,7 +192,7 @@ const TEXTS = {
     'restore.where': ['Where to', '復元先'],
     'restore.live': ['In its place: over the live one', '元の場所（現在のデータを上書き）'],
     'restore.other': ['Elsewhere, to look at it', '別の場所（確認用）'],
-    'restore.path': ['Path on the agent’s host', 'エージェントのホスト上のパス'],
+    'restore.path': ['Path on the agent’s host; of a database on a server, the name of a new one', 'エージェントのホスト上のパス（サーバー上の DB は新しい DB 名）'],
     'restore.plan': ['See the plan', '計画を見る'],
     'restore.from': ['State of', '復元する時点'],
     'restore.target': ['Target', '復元先'],
