@@ -148,6 +148,42 @@ public sealed class WebTests(WebStage stage) : IClassFixture<WebStage>
         visit.AssertQuiet();
     }
 
+    /// <summary>By its time, and by a click on the bar; the agent of this test has no source with a window, so its answer gets one.</summary>
+    [SkippableFact]
+    public async Task An_instant_within_the_recoverable_window_is_chosen_for_a_restore()
+    {
+        WebStage.RequireIt();
+        Assert.Equal(0, (await stage.Agent.RunAsync("backup", "itsm")).ExitCode);
+        var now = TimeProvider.System.GetUtcNow();
+        var (first, last) = (now.AddDays(-6), now.AddHours(-2));
+        var asked = new List<JsonElement>();
+        await using var visit = await stage.VisitAsync("admin", "restore/itsm", before: async window =>
+        {
+            await window.RouteAsync("**/api/v1/sources/itsm", async route =>
+            {
+                var answer = await route.FetchAsync();
+                await route.FulfillAsync(new RouteFulfillOptions { Response = answer, Body = (await answer.TextAsync()).Replace("\"recoveryWindows\":null", $$""""recoveryWindows":[{"first":"{{first:yyyy-MM-dd'T'HH:mm:ss'Z'}}","last":"{{last:yyyy-MM-dd'T'HH:mm:ss'Z'}}"}]""", StringComparison.Ordinal) });
+            });
+            await window.RouteAsync("**/api/v1/restore/plan", route =>
+            {
+                asked.Add(JsonDocument.Parse(route.Request.PostData!).RootElement);
+                return route.FulfillAsync(new RouteFulfillOptions { Status = 404, ContentType = "application/problem+json", Body = """{"detail":"not in this test"}""" });
+            });
+        });
+        var inside = (await visit.Page.GetByLabel("Or any instant within").GetAttributeAsync("max"))!;
+
+        await visit.Page.GetByLabel("Or any instant within").FillAsync(inside);
+        await Expect(visit.Page.GetByText($"The state of {inside.Replace('T', ' ')}")).ToBeVisibleAsync();
+        await visit.Page.RunAndWaitForResponseAsync(() => visit.Button("See the plan").ClickAsync(), "**/api/v1/restore/plan");
+        await visit.Page.Locator(".timeline .window").ClickAsync();
+        await visit.Page.RunAndWaitForResponseAsync(() => visit.Button("See the plan").ClickAsync(), "**/api/v1/restore/plan");
+
+        Assert.Equal(2, asked.Count);
+        Assert.All(asked, plan => Assert.False(plan.TryGetProperty("id", out _)));
+        Assert.Equal(inside, asked[0].GetProperty("at").GetString());
+        Assert.NotEqual(inside, asked[1].GetProperty("at").GetString());
+    }
+
     [SkippableFact]
     public async Task What_a_viewer_may_not_do_is_shown_with_the_reason_and_does_nothing()
     {

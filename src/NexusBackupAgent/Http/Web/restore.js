@@ -28,7 +28,7 @@ function Plan({ plan }) {
         <${Facts} of=${[
             [t('restore.from'), plan.recoveredTo ? clock(plan.recoveredTo, true) : html`<${When} at=${plan.capturedAt}/>`], [t('restore.target'), html`<span class="id">${plan.target}</span>`],
             [t('restore.lost'), t('restore.lost.text', { age: duration(plan.ageSeconds) })],
-            [t('restore.overwrites'), facts.overwritesBytes > 0 ? bytes(facts.overwritesBytes) : t('restore.overwrites.none')],
+            [t('restore.overwrites'), facts.overwritesBytes > 0 ? bytes(facts.overwritesBytes) : t(plan.safetyCopy ? 'restore.overwrites.there' : 'restore.overwrites.none')],
             [t('restore.last'), facts.lastDrillSeconds == null ? t('drill.never') : duration(facts.lastDrillSeconds)],
             [t('restore.room'), t('restore.room.text', { needed: bytes(facts.neededBytes), free: bytes(facts.availableBytes) })],
         ]}/>

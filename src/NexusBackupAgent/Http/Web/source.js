@@ -23,7 +23,7 @@ const Schedules = ({ of }) => html`<${Table} caption=${t('schedules')} keyOf=${r
 ]}/>`;
 
 /** Newest first, each in words. */
-const Windows = ({ of }) => of?.some(isStretch) && html`<p>${t('window.hint')}</p>
+const Windows = ({ of }) => of?.some(isStretch) && html`<p class="quiet">${t('window.hint')}</p>
     <ul class="windows">${of.filter(isStretch).map(window => html`<li>${t('window.from', { first: clock(window.first, true), last: clock(window.last, true) })}</li>`)}</ul>`;
 
 export function Source({ name }) {

@@ -199,6 +199,7 @@ const TEXTS = {
     'restore.lost': ['Lost', '失われるもの'],
     'restore.lost.text': ['what was written in the past {age}', '直近 {age} の更新'],
     'restore.overwrites': ['Overwrites', '上書き'],
+    'restore.overwrites.there': ['what is there', '現在のデータ'],
     'restore.overwrites.none': ['nothing', 'なし'],
     'restore.last': ['The last drill took', '前回の訓練の所要時間'],
     'restore.room': ['Room', '必要な容量'],
