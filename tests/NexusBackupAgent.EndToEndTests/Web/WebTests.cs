@@ -155,14 +155,14 @@ public sealed class WebTests(WebStage stage) : IClassFixture<WebStage>
         WebStage.RequireIt();
         Assert.Equal(0, (await stage.Agent.RunAsync("backup", "itsm")).ExitCode);
         var now = TimeProvider.System.GetUtcNow();
-        var (first, last) = (now.AddDays(-6), now.AddHours(-2));
+        var recoverable = $$"""{"first":"{{now.AddDays(-6):yyyy-MM-dd'T'HH:mm:ss'Z'}}","last":"{{now.AddHours(-2):yyyy-MM-dd'T'HH:mm:ss'Z'}}"}""";
         var asked = new List<JsonElement>();
         await using var visit = await stage.VisitAsync("admin", "restore/itsm", before: async window =>
         {
             await window.RouteAsync("**/api/v1/sources/itsm", async route =>
             {
                 var answer = await route.FetchAsync();
-                await route.FulfillAsync(new RouteFulfillOptions { Response = answer, Body = (await answer.TextAsync()).Replace("\"recoveryWindows\":null", $$""""recoveryWindows":[{"first":"{{first:yyyy-MM-dd'T'HH:mm:ss'Z'}}","last":"{{last:yyyy-MM-dd'T'HH:mm:ss'Z'}}"}]""", StringComparison.Ordinal) });
+                await route.FulfillAsync(new RouteFulfillOptions { Response = answer, Body = (await answer.TextAsync()).Replace("\"recoveryWindows\":null", $"\"recoveryWindows\":[{recoverable}]", StringComparison.Ordinal) });
             });
             await window.RouteAsync("**/api/v1/restore/plan", route =>
             {

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using NexusBackupAgent.Cli;
-using NexusBackupAgent.Platform;
 using NexusBackupAgent.Tests.Cli;
 using NexusBackupAgent.Tests.Configuration;
 using NexusBackupAgent.Tests.Http;
