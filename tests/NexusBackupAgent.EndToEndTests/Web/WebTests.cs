@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using NexusBackupAgent.Benchmarks.Data;
@@ -155,14 +156,15 @@ public sealed class WebTests(WebStage stage) : IClassFixture<WebStage>
         WebStage.RequireIt();
         Assert.Equal(0, (await stage.Agent.RunAsync("backup", "itsm")).ExitCode);
         var now = TimeProvider.System.GetUtcNow();
-        var recoverable = $$"""{"first":"{{now.AddDays(-6):yyyy-MM-dd'T'HH:mm:ss'Z'}}","last":"{{now.AddHours(-2):yyyy-MM-dd'T'HH:mm:ss'Z'}}"}""";
         var asked = new List<JsonElement>();
         await using var visit = await stage.VisitAsync("admin", "restore/itsm", before: async window =>
         {
             await window.RouteAsync("**/api/v1/sources/itsm", async route =>
             {
                 var answer = await route.FetchAsync();
-                await route.FulfillAsync(new RouteFulfillOptions { Response = answer, Body = (await answer.TextAsync()).Replace("\"recoveryWindows\":null", $"\"recoveryWindows\":[{recoverable}]", StringComparison.Ordinal) });
+                var source = JsonNode.Parse(await answer.TextAsync())!;
+                source["recoveryWindows"] = new JsonArray(new JsonObject { ["first"] = $"{now.AddDays(-6):yyyy-MM-dd'T'HH:mm:ss'Z'}", ["last"] = $"{now.AddHours(-2):yyyy-MM-dd'T'HH:mm:ss'Z'}" });
+                await route.FulfillAsync(new RouteFulfillOptions { Response = answer, Body = source.ToJsonString() });
             });
             await window.RouteAsync("**/api/v1/restore/plan", route =>
             {

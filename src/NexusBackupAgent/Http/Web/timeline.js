@@ -65,7 +65,7 @@ export function Timeline({ backups, windows, chosen, instant, onChoose, onInstan
             ${marks.map(mark => html`<g class="mark"><path d="M${x(mark)} ${BASE - 5}v10"/><text x=${x(mark)} y=${HEIGHT - 8} text-anchor="middle">${duration(mark)}</text></g>`)}
             <text x=${width - EDGE} y=${HEIGHT - 8} text-anchor="end">${t('now')}</text>
             ${bars.map(bar => html`<g class="window"><title>${t('window.from', { first: clock(bar.first, true), last: clock(bar.last, true) })}</title>
-                <path d="M${x(since(bar.first))} ${BASE}H${x(since(bar.last))}"/></g>`)}
+                <rect x=${x(since(bar.first))} y=${BASE - 6} width=${Math.max(2, x(since(bar.last)) - x(since(bar.first)))} height="12"/></g>`)}
             ${shown.map(backup => html`<g key=${backup.id} class="point ${isRestorable(backup) ? backup.type : 'lost'} ${backup.id === chosen ? 'chosen' : ''}">
                 <title>${clock(backup.capturedAt, true)} · ${t(`type.${backup.type}`)} · ${t(`state.${backup.state}`)}</title>
                 ${isRestorable(backup)
