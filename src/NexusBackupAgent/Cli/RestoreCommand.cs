@@ -142,7 +142,7 @@ internal static class RestoreCommand
 
         private string Sentence(RestoreOutcome outcome)
         {
-            var (backup, state) = (outcome.Backup.Backup, outcome.Backup.RestoredTo);
+            var (backup, state) = (outcome.Backup.Backup, outcome.Backup.StateOf);
             var age = agent.TimeProvider.GetUtcNow() - state;
             return $"{(outcome.Problem is null ? "[green]✓[/]" : "[yellow]![/]")} [bold]{Readable.Plain(source.Name)}[/] restored to {Readable.Plain(outcome.Place.Location)} from {Readable.Plain(backup.File)}: "
                 + $"the state of {Readable.Time(state, source.Zone)}, {Readable.Duration(age)} ago; {Readable.Seconds(outcome.Took)}"

@@ -36,7 +36,7 @@ internal static class RestorePlanText
         yield return ("to", target.Location);
         if (preview.SafetyCopy is { } safety)
         {
-            yield return ("overwrites", (target.Length > 0 ? Readable.Size(target.Length) : "what is there") + (target.IsLive ? $"; everything since {Readable.Time(preview.Chosen.RestoredTo, zone)} ({Readable.Duration(preview.Age)}) is then only in the safety copy" : ""));
+            yield return ("overwrites", (target.Length > 0 ? Readable.Size(target.Length) : "what is there") + (target.IsLive ? $"; everything since {Readable.Time(preview.Chosen.StateOf, zone)} ({Readable.Duration(preview.Age)}) is then only in the safety copy" : ""));
             yield return ("safety copy", $"{safety} (with the time of the restore)");
         }
         else

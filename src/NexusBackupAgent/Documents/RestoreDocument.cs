@@ -54,7 +54,7 @@ internal sealed record RestoreDocument(
             backup?.Id.Value,
             backup?.File,
             backup is null ? null : JsonTime.Utc(backup.CapturedAt),
-            outcome is null ? null : Math.Round((now - outcome.Backup.RestoredTo).TotalSeconds),
+            outcome is null ? null : Math.Round((now - outcome.Backup.StateOf).TotalSeconds),
             outcome?.Backup.Reason,
             outcome?.Place.Location,
             outcome?.Place.SafetyCopy,

@@ -26,7 +26,7 @@ internal sealed record PlannedRestore(string Id, DateTimeOffset ExpiresAt, strin
         {
             _ when now.Chosen.Backup.Id != Preview.Chosen.Backup.Id => $"it was to restore {Preview.Chosen.Backup.File}, and now it would be {now.Chosen.Backup.File}",
             _ when now.Chosen.Backup.Artifact != Preview.Chosen.Backup.Artifact => $"{Preview.Chosen.Backup.File} was changed since",
-            _ when now.Chosen.RestoredTo != Preview.Chosen.RestoredTo => $"it was to be the state of {JsonTime.Utc(Preview.Chosen.RestoredTo)}, and now it would be that of {JsonTime.Utc(now.Chosen.RestoredTo)}",
+            _ when now.Chosen.StateOf != Preview.Chosen.StateOf => $"it was to be the state of {JsonTime.Utc(Preview.Chosen.StateOf)}, and now it would be that of {JsonTime.Utc(now.Chosen.StateOf)}",
             _ when now.Target.Location != Preview.Target.Location => $"it was to restore to {Preview.Target.Location}, and now it would be {now.Target.Location}",
             _ when (now.SafetyCopy is null) != (Preview.SafetyCopy is null) => now.SafetyCopy is null ? "what was to be replaced is gone" : "something has taken the place where nothing was",
             _ => null,
@@ -115,7 +115,7 @@ internal static class RestoresResource
 
     /// <summary>What was shown. A backup that is made meanwhile makes the last known instant of a minute no other one.</summary>
     private static RestoreWish ExactlyOf(RestorePreview preview) => preview.Request.Wish is { At: not null } wish && preview.Request.Source.RecoversToInstants
-        ? wish with { At = preview.Chosen.RestoredTo, AtFrom = null }
+        ? wish with { At = preview.Chosen.StateOf, AtFrom = null }
         : preview.Request.Wish;
 
     private static RestoreWish WishOf(RestorePlanRequest plan, TimeZoneInfo zone)

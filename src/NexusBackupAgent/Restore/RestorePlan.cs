@@ -21,7 +21,7 @@ internal sealed record RestoreCandidate(Backup Backup, string Reason)
     public LaterInstant? Instant { get; init; }
 
     /// <summary>The instant whose state it gives.</summary>
-    public DateTimeOffset RestoredTo => Instant?.At ?? Backup.CapturedAt;
+    public DateTimeOffset StateOf => Instant?.At ?? Backup.CapturedAt;
 }
 
 /// <summary>Which backups are tried, and in which order: newest first, as the runbook's loop does (§3.3).</summary>

@@ -65,7 +65,7 @@ public sealed class RecoveryWindowTests
         var plan = Plan([A, B, C, D, E], 1.5);
 
         Assert.Equal(["1 < 2", "0 < 1 2"], plan.Candidates.Select(candidate => $"{candidate.Backup.File} < {string.Join(' ', candidate.Instant!.Through.Select(link => link.File))}"));
-        Assert.All(plan.Candidates, candidate => Assert.Equal(At(1.5), candidate.RestoredTo));
+        Assert.All(plan.Candidates, candidate => Assert.Equal(At(1.5), candidate.StateOf));
         Assert.Equal(["0"], Plan([A, B, C, D, E], 1.5, A.Id.Value).Candidates.Select(candidate => candidate.Backup.File)); // a plan that was shown is carried out as it was
     }
 
@@ -89,7 +89,7 @@ public sealed class RecoveryWindowTests
 
         var plan = RestorePlan.Choose("shop", [last, B, A], shown, At(3), TimeZoneInfo.Utc, recovers: true);
 
-        Assert.Equal((last.Id, last.CapturedAt), (plan.Candidates[0].Backup.Id, plan.Candidates[0].RestoredTo));
+        Assert.Equal((last.Id, last.CapturedAt), (plan.Candidates[0].Backup.Id, plan.Candidates[0].StateOf));
         Assert.Throws<BackupException>(() => RestorePlan.Choose("shop", [last, B, A], new RestoreWish(At: shown.At), At(3), TimeZoneInfo.Utc, recovers: true));
     }
 
