@@ -42,6 +42,8 @@ internal static class SourceMetrics
         Each("last_backup_content_bytes", "Uncompressed bytes of the newest backup; 0 when there is none.", source => source.Newest?.Manifest.Content.Length ?? 0);
         Each("restore_chain_backups", "Backups that a restore of the newest good one reads; 1 when it stands alone, 0 when there is none.", source => source.NewestGood?.Chain.Count() ?? 0);
         Each("restore_chain_bytes", "Stored bytes of those backups; 0 when there is none.", source => source.NewestGood?.LengthToRead ?? 0);
+        EndOfWindow("start", "First", window => window.First);
+        EndOfWindow("end", "Last", window => window.Last);
         Each("overdue_backups", "Backups past their retention that are still there.", source => source.Overdue);
         Each("future_backups", "Backups that are dated in the future: a clock is or was wrong.", source => source.FromFuture);
         exposition.Gauge("missing_backups", "Occurrences of the schedule within its retention that have no backup.", ["source", "schedule"],
@@ -49,6 +51,12 @@ internal static class SourceMetrics
             from review in source.Reviews
             select new Sample(review.Missing.Count, source.Name, review.Schedule));
         Each("last_verification_timestamp_seconds", "When a backup was last read back; 0 when none was.", source => Exposition.Seconds(source.Backups.Select(backup => backup.Verification?.VerifiedAt).Max()));
+
+        void EndOfWindow(string end, string which, Func<RecoveryWindow, DateTimeOffset> instant) => exposition.Gauge(
+            $"recovery_window_{end}_timestamp_seconds", $"{which} instant of the newest window within which the source can be restored to any instant; absent where only the states of its backups can be restored.", OfSource,
+            from source in sources
+            where source.Windows is { Count: > 0 }
+            select new Sample(Exposition.Seconds(instant(source.Windows![0])), source.Name));
 
         void Each(string name, string help, Func<SourceState, double> value) => exposition.Gauge(name, help, OfSource, sources.Select(source => new Sample(value(source), source.Name)));
     }

@@ -19,6 +19,7 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
 {
     private (Backup? Backup, bool IsFound) newestGood;
     private (int Count, bool IsCounted) overdue;
+    private (IReadOnlyList<RecoveryWindow>? Windows, bool AreFound) windows;
     private IReadOnlyList<EscalationReason>? reasons;
 
     /// <summary>A changed copy computes everything anew.</summary>
@@ -76,6 +77,17 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
 
     /// <summary>Of <see cref="NewestGood"/>.</summary>
     public TimeSpan? Age => Now - NewestGood?.CapturedAt;
+
+    /// <summary>Within which instants it can be restored to any, newest first; null: to those of its backups alone.</summary>
+    public IReadOnlyList<RecoveryWindow>? Windows
+    {
+        get
+        {
+            if (!windows.AreFound)
+                windows = (Source.Source.Source?.RecoversToInstants == true ? RecoveryWindow.Of([.. Backups.Where(backup => !backup.IsFromTheFuture(Now))]) : null, true);
+            return windows.Windows;
+        }
+    }
 
     /// <summary>Backups that the last prune should have removed and that are still there.</summary>
     public int Overdue

@@ -59,6 +59,8 @@ internal sealed class PhysicalSource(PostgresServer server, PostgresTools tools,
         var state = await ServerState.ReadAsync(connection, cancellationToken);
         if (state.Refusal(server.Shown) is { } refusal)
             throw refusal;
+        if (PhysicalOptions.Check(options, connection).FirstOrDefault(found => found.IsError) is { Problem: { } lacks, Mend: { } mend })
+            throw new BackupException(FailureKind.SourceRefused, $"'{server.Shown}': {lacks}", mend);
         var slot = await WalSlot.ReadAsync(connection, options.Slot, cancellationToken);
         var basebackup = await tools.FindAsync("pg_basebackup", major, ToolFit.Same, cancellationToken);
         used = new Dictionary<string, string>(StringComparer.Ordinal) { ["postgresql"] = connection.PostgreSqlVersion.ToString(), ["pg_basebackup"] = basebackup.Version };
