@@ -49,9 +49,9 @@ public sealed class PointInTimeTests : IClassFixture<PostgresCluster>, IDisposab
         var bench = Task.Run(() => cluster.RunAsUser("pgbench", "-h", cluster.Sockets, "-p", $"{cluster.Port}", "-U", "postgres", "-c", "2", "-R", "50", "-T", "20", "postgres"));
         var marking = Task.Run(() => Mark(stop.Token));
 
-        // full, incremental, incremental, full, incremental: so also between the last of one chain and the next full one
+        // also between the last of one chain and the next full or differential one, and from a differential one on
         var first = await BackUpAsync(BackupType.Full);
-        foreach (var type in (BackupType[])[BackupType.Incremental, BackupType.Incremental, BackupType.Incremental, BackupType.Full, BackupType.Incremental, BackupType.Incremental])
+        foreach (var type in (BackupType[])[BackupType.Incremental, BackupType.Differential, BackupType.Incremental, BackupType.Full, BackupType.Incremental, BackupType.Differential])
             await BackUpAsync(type);
         var last = await BackUpAsync(BackupType.Incremental);
         await stop.CancelAsync();
@@ -160,9 +160,10 @@ public sealed class PointInTimeTests : IClassFixture<PostgresCluster>, IDisposab
         var backups = await Catalog.ListAsync(CancellationToken.None);
         var newest = backups.Count == 0 ? null : backups.MaxBy(backup => backup.CapturedAt);
         var chain = newest is null ? null : CatalogLink.ChainOf(Catalog, newest, isJudged: false, progress: null);
-        var request = new CaptureRequest(type, type == BackupType.Full ? null : chain, MayBeBase: true) { Previous = chain?.Tip };
+        var on = type switch { BackupType.Full => null, BackupType.Differential => backups.Where(backup => backup.Manifest.Type == BackupType.Full).MaxBy(backup => backup.CapturedAt), _ => newest };
+        var request = new CaptureRequest(type, on is null ? null : CatalogLink.ChainOf(Catalog, on, isJudged: false, progress: null), MayBeBase: true) { Previous = chain?.Tip };
         await using var capture = await source.CaptureAsync(request, CancellationToken.None);
-        var label = new BackupLabel("daily", type, type == BackupType.Full ? null : newest!.Id, newest?.Id);
+        var label = new BackupLabel("daily", type, on?.Id, newest?.Id);
         var stored = await new BackupWriter(Catalog, source, compression: 1, clock).StoreAsync(capture, label, progress: null, CancellationToken.None);
         var verified = await new BackupVerifier(scratch, clock).VerifyAsync(source, Catalog, await Catalog.FindAgainAsync(stored, CancellationToken.None), progress: null, CancellationToken.None);
         Assert.True(verified.Verification!.Passed, verified.Verification.FirstFailure);

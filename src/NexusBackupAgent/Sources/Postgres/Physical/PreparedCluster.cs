@@ -14,6 +14,7 @@ internal sealed class PreparedCluster(ClusterTarget target, PostgresTools tools,
     public const string Data = "data";
 
     private const string Wal = "wal";
+    private const string Changes = "changes";
     private const string UnknownDatabase = "3D000";
 
     private static readonly TimeSpan ForCheck = TimeSpan.FromHours(24);
@@ -38,7 +39,7 @@ internal sealed class PreparedCluster(ClusterTarget target, PostgresTools tools,
         {
             SafeFile.MakeDirectory(DataPath, FileOwner.OwnersDirectory, inherit: false);
             SafeFile.MakeDirectory(WalPath, FileOwner.OwnersDirectory, inherit: false);
-            var facts = await new ClusterCheck(chain).ReadAsync(new ClusterSinks(new DirectorySink(DataPath), new DirectorySink(WalPath)), cancellationToken);
+            var facts = await new ClusterCheck(chain, () => Path.Combine(work, Changes)).ReadAsync(new ClusterSinks(new DirectorySink(DataPath), new DirectorySink(WalPath)), cancellationToken);
             Check = facts.Check;
             if (facts.Check.Finding is not null)
                 return;
