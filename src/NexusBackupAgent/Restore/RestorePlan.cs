@@ -1,6 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Retention;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent.Restore;
@@ -8,7 +9,11 @@ namespace NexusBackupAgent.Restore;
 /// <summary>Which backup is wanted. Both null: the newest.</summary>
 /// <param name="Id">An identity, or the name of the artifact; that one and no other.</param>
 /// <param name="At">The newest that was captured at or before this instant.</param>
-internal sealed record RestoreWish(string? Id = null, DateTimeOffset? At = null);
+internal sealed record RestoreWish(string? Id = null, DateTimeOffset? At = null)
+{
+    /// <summary>Parts of the source that go to another place than theirs.</summary>
+    public IReadOnlyList<PlaceMove> Moves { get; init; } = [];
+}
 
 /// <summary>A backup, and why it is tried or passed over.</summary>
 internal sealed record RestoreCandidate(Backup Backup, string Reason)

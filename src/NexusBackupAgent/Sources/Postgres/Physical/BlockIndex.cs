@@ -26,7 +26,7 @@ internal sealed class BlockIndex : IDisposable
 
     /// <summary>Whether it is compared block by block: the others are small or new each time, and stored as a whole.</summary>
     public static bool Compares(string path) =>
-        path is not (ControlFile.Path or ClusterManifest.Path or ClusterReading.BackupLabel) && !path.StartsWith(ClusterReading.WalPrefix, StringComparison.Ordinal);
+        path is not (ControlFile.Path or ClusterManifest.Path or ClusterReading.BackupLabel or TablespaceMap.Path) && !path.StartsWith(ClusterReading.WalPrefix, StringComparison.Ordinal);
 
     /// <summary>The one of a full backup, in scratch space until disposed.</summary>
     /// <exception cref="DamagedLinkException">The backup is not what was stored.</exception>

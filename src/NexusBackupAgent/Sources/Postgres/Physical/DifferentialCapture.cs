@@ -15,7 +15,7 @@ internal sealed class DifferentialCapture(DateTimeOffset capturedAt, BaseBackup 
 
     public long? Length => null;
 
-    public long ScratchNeeded => stretch?.Length ?? 0;
+    public long ScratchNeeded => (stretch?.Length ?? 0) + (backup.SpooledLength ?? 0);
 
     public bool ContinuesPrevious => stretch is not null;
 

@@ -15,7 +15,7 @@ internal sealed class BaseBackupCapture(DateTimeOffset capturedAt, BaseBackup ba
 
     public long? Length => null;
 
-    public long ScratchNeeded => stretch?.Length ?? 0;
+    public long ScratchNeeded => (stretch?.Length ?? 0) + (backup.SpooledLength ?? 0);
 
     public bool ContinuesPrevious => stretch is not null;
 
@@ -35,8 +35,11 @@ internal sealed class BaseBackupCapture(DateTimeOffset capturedAt, BaseBackup ba
 
 /// <summary>The cluster's files as pg_basebackup sends them.</summary>
 /// <param name="SystemIdentifier">Of the cluster that was asked.</param>
-internal sealed record BaseBackup(PostgresServer Server, PostgresToolFile Tool, ulong SystemIdentifier)
+internal sealed record BaseBackup(PostgresServer Server, PostgresToolFile Tool, ulong SystemIdentifier, ScratchDirectory Scratch)
 {
+    /// <summary>Bytes of a cluster with tablespaces of its own, which pg_basebackup can't stream: they pass through scratch space. Null: it has none.</summary>
+    public long? SpooledLength { get; init; }
+
     /// <summary>Has them sent, and read as they pass.</summary>
     /// <param name="copy">Gets the archive; null: nobody.</param>
     public async Task ReadAsync(Stream? copy, ClusterReading reading, CancellationToken cancellationToken)
@@ -81,12 +84,17 @@ internal sealed record BaseBackup(PostgresServer Server, PostgresToolFile Tool, 
     private async Task<PostgresToolEnd> StreamAsync(Stream target, CancellationToken cancellationToken)
     {
         using var access = Server.Access();
+        using var spool = SpooledLength is null ? null : Scratch.NewWorkspace();
+        var directory = spool is null ? "-" : Path.Combine(spool.Path, "base");
         await using var running = PostgresTool.Start(
             Tool,
-            ["--pgdata=-", "--format=tar", "--wal-method=fetch", "--checkpoint=fast", "--manifest-checksums=SHA256", "--label=nexus-backup", "--no-password"],
+            [$"--pgdata={directory}", "--format=tar", "--no-sync", "--no-clean", "--wal-method=fetch", "--checkpoint=fast", "--manifest-checksums=SHA256", "--label=nexus-backup", "--no-password"],
             access);
         await running.Output.CopyToAsync(target, 1 << 16, cancellationToken);
-        return await running.EndAsync(cancellationToken);
+        var end = await running.EndAsync(cancellationToken);
+        if (spool is not null && Directory.Exists(directory) && Directory.EnumerateFiles(directory, ClusterManifest.Path + "*").Any())
+            await TablespaceArchives.MergeAsync(directory, target, cancellationToken);
+        return end;
     }
 
     private BackupException Failed(PostgresToolEnd end) => new(

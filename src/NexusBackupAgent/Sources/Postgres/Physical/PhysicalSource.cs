@@ -77,7 +77,7 @@ internal sealed class PhysicalSource(PostgresServer server, PostgresTools tools,
         var capturedAt = timeProvider.GetUtcNow();
         if (stretch is not null)
             stretch = stretch with { To = await state.CloseSegmentAsync(connection, cancellationToken) };
-        var backup = new BaseBackup(server, basebackup, state.SystemIdentifier);
+        var backup = new BaseBackup(server, basebackup, state.SystemIdentifier, scratch) { SpooledLength = state.SpooledLength };
         return request.Type switch
         {
             BackupType.Full => new BaseBackupCapture(capturedAt, backup, stretch, request.MayBeBase, scratch),
@@ -92,7 +92,9 @@ internal sealed class PhysicalSource(PostgresServer server, PostgresTools tools,
     public async Task<IReadOnlyList<(string Ending, string Reason)>> CheckSidecarsAsync(StoredLink link, ScratchDirectory scratch, CancellationToken cancellationToken) =>
         await WalEnds.FaultOfAsync(link, cancellationToken) is { } fault ? [(WalEnds.Ending, fault)] : [];
 
-    public IRestoreTarget Target(string? to) => new ClusterTarget(tools, options.DataDirectory, to, scratch, Question, timeProvider);
+    public IRestoreTarget Target(string? to) => Target(to, []);
+
+    public IRestoreTarget Target(string? to, IReadOnlyList<PlaceMove> moves) => new ClusterTarget(tools, options.DataDirectory, to, scratch, Question, timeProvider) { Moves = moves };
 
     /// <summary>The database that probes are asked in.</summary>
     private string? Question => server.Resolved.Database;
@@ -139,7 +141,8 @@ internal sealed class PhysicalSource(PostgresServer server, PostgresTools tools,
 }
 
 /// <summary>What a server says of itself.</summary>
-internal sealed record ServerState(ulong SystemIdentifier, int SegmentSize, bool IsStandby, string WalLevel, long Tablespaces, bool HasSlot, string? SlotStatus)
+/// <param name="SpooledLength">Bytes of its tablespaces where it has some of its own; null: it has none.</param>
+internal sealed record ServerState(ulong SystemIdentifier, int SegmentSize, bool IsStandby, string WalLevel, long? SpooledLength, bool HasSlot, string? SlotStatus)
 {
     public static async Task<ServerState> ReadAsync(NpgsqlConnection connection, string slot, CancellationToken cancellationToken)
     {
@@ -149,14 +152,14 @@ internal sealed record ServerState(ulong SystemIdentifier, int SegmentSize, bool
                    (SELECT bytes_per_wal_segment FROM pg_catalog.pg_control_init()),
                    pg_catalog.pg_is_in_recovery(),
                    pg_catalog.current_setting('wal_level'),
-                   (SELECT count(*) FROM pg_catalog.pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')),
+                   (SELECT sum(pg_catalog.pg_tablespace_size(oid))::bigint FROM pg_catalog.pg_tablespace HAVING count(*) > 2),
                    (SELECT count(*) > 0 FROM pg_catalog.pg_replication_slots WHERE slot_name = $1),
                    (SELECT wal_status FROM pg_catalog.pg_replication_slots WHERE slot_name = $1)
             """,
             connection) { Parameters = { new() { Value = slot } } };
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         await row.ReadAsync(cancellationToken);
-        return new ServerState((ulong)row.GetInt64(0), row.GetInt32(1), row.GetBoolean(2), row.GetString(3), row.GetInt64(4), row.GetBoolean(5), await row.IsDBNullAsync(6, cancellationToken) ? null : row.GetString(6));
+        return new ServerState((ulong)row.GetInt64(0), row.GetInt32(1), row.GetBoolean(2), row.GetString(3), await row.IsDBNullAsync(4, cancellationToken) ? null : row.GetInt64(4), row.GetBoolean(5), await row.IsDBNullAsync(6, cancellationToken) ? null : row.GetString(6));
     }
 
     /// <summary>Why nothing can be captured; null when it can.</summary>
@@ -164,7 +167,6 @@ internal sealed record ServerState(ulong SystemIdentifier, int SegmentSize, bool
     {
         { IsStandby: true } => new BackupException(FailureKind.SourceInvalid, $"the server of '{shown}' is a standby, which can't close a WAL segment", "name the primary"),
         { WalLevel: "minimal" } => new BackupException(FailureKind.SourceInvalid, $"wal_level of '{shown}' is minimal, so that nothing can be recovered from its WAL", "set wal_level = replica, and restart the server"),
-        { Tablespaces: > 0 } => new BackupException(FailureKind.SourceInvalid, $"the cluster of '{shown}' has {Tablespaces} tablespaces of its own, which physical backups do not take yet", "write method: logical"),
         _ => null,
     };
 

@@ -8,6 +8,9 @@ internal sealed class StoredDifferential : IDisposable
 {
     private const int MostLine = 1 << 16;
 
+    /// <summary>What a base backup begins with, because the rest is understood by it.</summary>
+    private static readonly string[] First = [ClusterReading.BackupLabel, TablespaceMap.Path];
+
     private readonly Dictionary<string, long> lengths = new(StringComparer.Ordinal);
     private readonly Dictionary<string, List<StoredRun>> runs = new(StringComparer.Ordinal);
     private readonly List<string> directories = [];
@@ -63,6 +66,8 @@ internal sealed class StoredDifferential : IDisposable
     {
         var left = new HashSet<string>(lengths.Keys, StringComparer.Ordinal);
         InvalidDataException? objection = null;
+        foreach (var path in First.Where(left.Remove))
+            await look(Changed(path, lengths[path], Stream.Null, lengthBefore: 0), cancellationToken);
         await ClusterArchive.ReadAsync(full.CopyContentAsync, LookOnAsync, cancellationToken); // to its end: whether it is what was stored comes first
         if (objection is not null)
             throw new InvalidDataException(objection.Message, objection);
@@ -73,7 +78,7 @@ internal sealed class StoredDifferential : IDisposable
 
         async Task LookOnAsync(ArchiveFile file, CancellationToken token)
         {
-            if (objection is not null || removed.Contains(file.Path))
+            if (objection is not null || removed.Contains(file.Path) || First.Contains(file.Path))
                 return;
             try
             {
