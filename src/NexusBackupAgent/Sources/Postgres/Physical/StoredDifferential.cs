@@ -62,15 +62,13 @@ internal sealed class StoredDifferential : IDisposable
     /// <summary>Reads the cluster that it gives together with its full backup.</summary>
     /// <param name="look">Given each file, as if a full backup of that cluster were read.</param>
     /// <exception cref="InvalidDataException">They do not fit, or <paramref name="look"/> objected, though the full one is what was stored.</exception>
+    /// <exception cref="DamagedLinkException">The full one is not.</exception>
     public async Task ReadOnAsync(StoredLink full, Func<ArchiveFile, CancellationToken, Task> look, CancellationToken cancellationToken)
     {
         var left = new HashSet<string>(lengths.Keys, StringComparer.Ordinal);
-        InvalidDataException? objection = null;
         foreach (var path in First.Where(left.Remove))
             await look(Changed(path, lengths[path], Stream.Null, lengthBefore: 0), cancellationToken);
-        await ClusterArchive.ReadAsync(full.CopyContentAsync, LookOnAsync, cancellationToken); // to its end: whether it is what was stored comes first
-        if (objection is not null)
-            throw new InvalidDataException(objection.Message, objection);
+        await ClusterArchive.ReadAsync(full.CopyContentAsync, LookOnAsync, cancellationToken);
         foreach (var path in directories)
             await look(new ArchiveFile(path, IsDirectory: true, 0, Stream.Null), cancellationToken);
         foreach (var path in left)
@@ -78,16 +76,8 @@ internal sealed class StoredDifferential : IDisposable
 
         async Task LookOnAsync(ArchiveFile file, CancellationToken token)
         {
-            if (objection is not null || removed.Contains(file.Path) || First.Contains(file.Path))
-                return;
-            try
-            {
+            if (!removed.Contains(file.Path) && !First.Contains(file.Path))
                 await look(!file.IsDirectory && left.Remove(file.Path) ? Changed(file.Path, lengths[file.Path], file.Data, file.Length) : file, token);
-            }
-            catch (InvalidDataException odd)
-            {
-                objection = odd;
-            }
         }
     }
 
