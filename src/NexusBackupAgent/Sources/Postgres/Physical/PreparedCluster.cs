@@ -53,6 +53,7 @@ internal sealed class PreparedCluster(ClusterTarget target, PostgresTools tools,
                 return;
             (limits, segmentSize) = (facts.Control!.Limits, facts.Control.SegmentSize);
             await File.WriteAllTextAsync(Path.Combine(DataPath, "recovery.signal"), "", cancellationToken);
+            tablespaces.RequireKnown();
             tablespaces.Directories.ToList().ForEach(GiveAll);
             GiveAll(DataPath);
             GiveAll(WalPath);
@@ -152,7 +153,11 @@ internal sealed class PreparedCluster(ClusterTarget target, PostgresTools tools,
         }
     }
 
-    public void MakeDurable() => target.Guard("sync the directory of", () => DurableDirectory.Sync(target.Volume));
+    public void MakeDurable() => target.Guard("sync the directory of", () =>
+    {
+        tablespaces.MakeDurable();
+        DurableDirectory.Sync(target.Volume);
+    });
 
     public async ValueTask DisposeAsync()
     {

@@ -6,7 +6,6 @@ using System.Text.RegularExpressions;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
-using NexusBackupAgent.Sources.Files;
 
 namespace NexusBackupAgent.Sources.Postgres.Physical;
 
@@ -142,8 +141,7 @@ internal sealed class RestoredTablespaces(IReadOnlyList<PlaceMove> moves, string
     /// <exception cref="BackupException">One can't go where it would.</exception>
     public byte[] Make(IReadOnlyList<Tablespace> tablespaces, string data)
     {
-        if (moves.FirstOrDefault(move => !tablespaces.Any(one => one.Place == move.From)) is { } unknown)
-            throw new BackupException(FailureKind.Configuration, $"the backup has no tablespace '{unknown.From}'", tablespaces.Count == 0 ? "it has none; leave --tablespace out" : $"it has {string.Join(", ", tablespaces.Select(one => $"'{one.Place}'"))}");
+        RequireKnown(tablespaces);
         if (tablespaces.Count > 0)
             Directory.CreateDirectory(Path.Combine(data, TablespaceMap.Prefix), FileOwner.OwnersDirectory);
         foreach (var tablespace in tablespaces)
@@ -159,6 +157,10 @@ internal sealed class RestoredTablespaces(IReadOnlyList<PlaceMove> moves, string
         return TablespaceMap.Write(made.Select(one => one.Tablespace with { Place = Path.Combine(one.Work, Inner) }));
     }
 
+    /// <summary>The whole backup was read.</summary>
+    /// <exception cref="BackupException">It has none of a name that is to go elsewhere.</exception>
+    public void RequireKnown() => RequireKnown([.. made.Select(one => one.Tablespace)]);
+
     /// <summary>Has them take their places.</summary>
     public void Switch(string data)
     {
@@ -173,6 +175,13 @@ internal sealed class RestoredTablespaces(IReadOnlyList<PlaceMove> moves, string
             File.Delete(LinkOf(data, tablespace));
             File.CreateSymbolicLink(LinkOf(data, tablespace), target);
         }
+    }
+
+    /// <summary>Makes that survive a power cut.</summary>
+    public void MakeDurable()
+    {
+        foreach (var parent in switched.Select(target => Path.GetDirectoryName(target)!).Distinct(StringComparer.Ordinal))
+            DurableDirectory.Sync(parent);
     }
 
     /// <summary>Removes what took its place.</summary>
@@ -198,6 +207,12 @@ internal sealed class RestoredTablespaces(IReadOnlyList<PlaceMove> moves, string
             if (isOwn(work) && Directory.Exists(work))
                 user.Remove(work);
         }
+    }
+
+    private void RequireKnown(IReadOnlyList<Tablespace> tablespaces)
+    {
+        if (moves.FirstOrDefault(move => !tablespaces.Any(one => one.Place == move.From)) is { } unknown)
+            throw new BackupException(FailureKind.Configuration, $"the backup has no tablespace '{unknown.From}'", tablespaces.Count == 0 ? "it has none; leave --tablespace out" : $"it has {string.Join(", ", tablespaces.Select(one => $"'{one.Place}'"))}");
     }
 
     private static string LinkOf(string data, Tablespace tablespace) => Path.Combine(data, TablespaceMap.Prefix, tablespace.Oid);
