@@ -65,6 +65,11 @@ internal interface IBackupSource
     /// <param name="to">A place of its own, as <see cref="PlaceOf"/> gives it. Null: over the live one.</param>
     IRestoreTarget Target(string? to);
 
+    /// <summary>The same, where parts of a source lie in places of their own: each named one goes to another one.</summary>
+    /// <exception cref="BackupException">A source of this kind has no such parts.</exception>
+    IRestoreTarget Target(string? to, IReadOnlyList<PlaceMove> moves) => moves.Count == 0 ? Target(to) : throw new BackupException(
+        FailureKind.Configuration, $"a {Noun.English} has no tablespaces that could go elsewhere", "leave --tablespace out");
+
     /// <summary>Where a drill restores it, for as long as the drill lasts.</summary>
     /// <param name="workspace">A directory of the scratch space, for kinds that need one.</param>
     IRestoreTarget ForPractice(string workspace) => Target(workspace);

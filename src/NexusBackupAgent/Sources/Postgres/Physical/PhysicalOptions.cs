@@ -55,13 +55,12 @@ internal sealed partial record PhysicalOptions
                    (SELECT rolreplication OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user),
                    pg_catalog.has_function_privilege('pg_catalog.pg_switch_wal()', 'EXECUTE'),
                    pg_catalog.has_function_privilege('pg_catalog.pg_ls_waldir()', 'EXECUTE'),
-                   (SELECT count(*) FROM pg_catalog.pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')),
                    current_user::text
             """,
             connection);
         using var row = command.ExecuteReader();
         row.Read();
-        var role = row.GetString(7);
+        var role = row.GetString(6);
         if (row.GetBoolean(0))
             yield return ("the server is a standby, which can't close a WAL segment", "name the primary", true);
         if (row.GetString(1) == "minimal")
@@ -72,8 +71,6 @@ internal sealed partial record PhysicalOptions
             yield return ($"the role {role} may not close a WAL segment", $"GRANT EXECUTE ON FUNCTION pg_switch_wal() TO \"{role}\"", true);
         if (!row.GetBoolean(5))
             yield return ($"the role {role} may not see which WAL the server has", $"GRANT pg_monitor TO \"{role}\"", true);
-        if (row.GetInt64(6) > 0)
-            yield return ("the cluster has tablespaces of its own, which physical backups do not take yet", "write method: logical", true);
         if (!row.IsDBNull(2) && row.GetString(2) == "-1")
             yield return ($"max_slot_wal_keep_size is not set: if no backup runs, the replication slot {options.Slot} fills the server's disk with WAL", "set it to what the disk can spare (ALTER SYSTEM SET max_slot_wal_keep_size = '20GB'; SELECT pg_reload_conf()); what it lets go the next backup tells, and is full", false);
     }

@@ -6,15 +6,18 @@ using NexusBackupAgent.Platform;
 namespace NexusBackupAgent.Sources.Postgres.Physical;
 
 /// <summary>
-/// A whole cluster, file by file, with the WAL that leads from one backup to the next. A full backup is a base backup; an
-/// incremental one is the WAL since the backup before it, whatever type that is of.
+/// A whole cluster, file by file, with the WAL that leads from one backup to the next. A full backup is a base backup; a
+/// differential one is what a further base backup has that the full one has not; an incremental one is the WAL since the backup
+/// before it, whatever type that is of.
 /// </summary>
 internal sealed class PhysicalSource(PostgresServer server, PostgresTools tools, PhysicalOptions options, ScratchDirectory scratch, TimeProvider timeProvider) : IBackupSource
 {
-    /// <summary>A further part of a full backup: the WAL from the end of the backup before it to its own end.</summary>
+    /// <summary>A further part of a full or differential backup: the WAL from the end of the backup before it to its own end.</summary>
     public const string WalPart = "wal.tgz";
 
     private static readonly ArtifactFormat Archive = new(".tar.gz", ArtifactEncoding.Gzip) { Sidecars = [WalEnds.Ending] };
+
+    private static readonly ArtifactFormat Changes = new(".diff.tar.gz", ArtifactEncoding.Gzip) { Sidecars = [WalEnds.Ending] };
 
     private static readonly Bilingual Cluster = new("cluster", "クラスタ");
 
@@ -40,16 +43,28 @@ internal sealed class PhysicalSource(PostgresServer server, PostgresTools tools,
 
     public ISourceService? Service => Received is null ? null : service ??= new WalReceiver(server, tools, options, Received, timeProvider);
 
-    public ArtifactFormat? FormatOf(BackupType type) => type == BackupType.Differential ? null : Archive;
+    public ArtifactFormat? FormatOf(BackupType type) => type == BackupType.Differential ? Changes : Archive;
 
     public IReadOnlyList<string> CommandsByHand(IReadOnlyList<string> chain) =>
     [
-        "mkdir -m 700 data wal",
+        "umask 077; mkdir data wal changes",
         $"tar -xzf {ToolProcess.Line([chain[0]])} -C data",
-        .. chain.Skip(1).Select(file => $"tar -xzf {ToolProcess.Line([file])} -C wal"),
+        .. chain.Where(IsOfChanges).SelectMany(BringIn),
+        .. chain.Skip(1).Where(file => !IsOfChanges(file)).Select(file => $"tar -xzf {ToolProcess.Line([file])} -C wal"),
         "touch data/recovery.signal",
         $"echo \"restore_command = 'cp $PWD/wal/%f %p'\" >> data/postgresql.auto.conf",
         "pg_ctl -D data start",
+    ];
+
+    private static bool IsOfChanges(string file) => file.Contains(Changes.Extension, StringComparison.Ordinal);
+
+    /// <summary>A page of the documentation has the same.</summary>
+    private static IEnumerable<string> BringIn(string file) =>
+    [
+        $"tar -xzf {ToolProcess.Line([file])} -C changes",
+        @"(cd data; xargs -rd '\n' rm -rf -- < ../changes/removed; xargs -rd '\n' mkdir -p -- < ../changes/directories)",
+        @"(cd data; cat ../changes/blocks/*.list | while IFS=$'\t' read -r piece skip count seek file; do dd if=../changes/blocks/$piece of=""$file"" bs=8192 skip=$skip count=$count seek=$seek conv=notrunc status=none; done)",
+        @"(cd data; while IFS=$'\t' read -r length file; do truncate -s $length ""$file""; done < ../changes/lengths)",
     ];
 
     public async Task<ICapture> CaptureAsync(CaptureRequest request, CancellationToken cancellationToken)
@@ -64,8 +79,8 @@ internal sealed class PhysicalSource(PostgresServer server, PostgresTools tools,
         var slot = await WalSlot.ReadAsync(connection, options.Slot, cancellationToken);
         var basebackup = await tools.FindAsync("pg_basebackup", major, ToolFit.Same, cancellationToken);
         used = new Dictionary<string, string>(StringComparer.Ordinal) { ["postgresql"] = connection.PostgreSqlVersion.ToString(), ["pg_basebackup"] = basebackup.Version };
-        var stretch = request.Previous is null ? null : await FindStretchAsync(connection, state, slot, request.Previous, request.Type != BackupType.Full, major, cancellationToken);
-        if (request.Type != BackupType.Full && stretch is null)
+        var stretch = request.Previous is null ? null : await FindStretchAsync(connection, state, slot, request.Previous, request.Type == BackupType.Incremental, major, cancellationToken);
+        if (request.Type == BackupType.Incremental && stretch is null)
             throw new NoIncrementException("there is no backup whose WAL it could continue");
         if (request.MayBeBase || stretch is not null)
             slot = await slot.MakeAsync(connection, cancellationToken);
@@ -74,18 +89,24 @@ internal sealed class PhysicalSource(PostgresServer server, PostgresTools tools,
         var capturedAt = timeProvider.GetUtcNow();
         if (stretch is not null)
             stretch = stretch with { To = await state.CloseSegmentAsync(connection, cancellationToken) };
-        return request.Type == BackupType.Full
-            ? new BaseBackupCapture(capturedAt, server, basebackup, stretch, state, scratch) { Hold = await HoldAsync(slot, cancellationToken) }
-            : new WalCapture(capturedAt, stretch!, state.SystemIdentifier, request.Base!, scratch);
+        var backup = new BaseBackup(server, basebackup, state.SystemIdentifier, scratch) { SpooledLength = state.SpooledLength };
+        return request.Type switch
+        {
+            BackupType.Full => new BaseBackupCapture(capturedAt, backup, stretch, request.MayBeBase, scratch) { Hold = await HoldAsync(slot, cancellationToken) },
+            BackupType.Differential => new DifferentialCapture(capturedAt, backup, await IndexOfAsync(request.Base!.Tip, cancellationToken), request.Base.Tip, stretch, scratch) { Hold = await HoldAsync(slot, cancellationToken) },
+            _ => new WalCapture(capturedAt, stretch!, state.SystemIdentifier, request.Base!, scratch),
+        };
     }
 
     public async Task<ContentCheck> CheckAsync(StoredChain chain, ScratchDirectory scratch, CancellationToken cancellationToken) =>
-        await new ClusterCheck(chain).RunAsync(sinks: null, cancellationToken);
+        await new ClusterCheck(chain, scratch.NewFile).RunAsync(sinks: null, cancellationToken);
 
     public async Task<IReadOnlyList<(string Ending, string Reason)>> CheckSidecarsAsync(StoredLink link, ScratchDirectory scratch, CancellationToken cancellationToken) =>
         await WalEnds.FaultOfAsync(link, cancellationToken) is { } fault ? [(WalEnds.Ending, fault)] : [];
 
-    public IRestoreTarget Target(string? to) => new ClusterTarget(tools, options.DataDirectory, to, scratch, Question, timeProvider);
+    public IRestoreTarget Target(string? to) => Target(to, []);
+
+    public IRestoreTarget Target(string? to, IReadOnlyList<PlaceMove> moves) => new ClusterTarget(tools, options.DataDirectory, to, scratch, Question, timeProvider) { Moves = moves };
 
     /// <summary>The database that probes are asked in.</summary>
     private string? Question => server.Resolved.Database;
@@ -102,11 +123,28 @@ internal sealed class PhysicalSource(PostgresServer server, PostgresTools tools,
         }
     }
 
+    /// <exception cref="NoIncrementException">Nobody can tell what changed since.</exception>
+    private async Task<BlockIndex> IndexOfAsync(StoredLink full, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await BlockIndex.OfAsync(full, scratch, cancellationToken);
+        }
+        catch (DamagedLinkException damaged)
+        {
+            throw new NoIncrementException($"{full.Name}, on which it would build, is not as it was stored: {damaged.Message}", full);
+        }
+        catch (InvalidDataException odd)
+        {
+            throw new NoIncrementException($"what {full.Name} holds, on which it would build, can't be told: {odd.Message}");
+        }
+    }
+
     /// <returns>Null when the WAL does not go on from there, and that is no reason to fail.</returns>
     /// <exception cref="NoIncrementException">It does not, and has to.</exception>
     private async Task<WalStretch?> FindStretchAsync(NpgsqlConnection connection, ServerState state, WalSlot slot, StoredLink previous, bool isNeeded, int major, CancellationToken cancellationToken)
     {
-        var found = await WalEnds.OfAsync(previous, cancellationToken);
+        var found = await WalEnds.OfAsync(previous, scratch, cancellationToken);
         var reason = found.Why ?? await WhyNotFromAsync(connection, state, slot, found.End!, previous, cancellationToken);
         if (reason is not null)
             return isNeeded ? throw new NoIncrementException(reason, found.Damaged) : null;
@@ -161,7 +199,8 @@ internal sealed class PhysicalSource(PostgresServer server, PostgresTools tools,
 }
 
 /// <summary>What a server says of itself.</summary>
-internal sealed record ServerState(ulong SystemIdentifier, int SegmentSize, bool IsStandby, string WalLevel, long Tablespaces)
+/// <param name="SpooledLength">Bytes of its tablespaces where it has some of its own; null: it has none.</param>
+internal sealed record ServerState(ulong SystemIdentifier, int SegmentSize, bool IsStandby, string WalLevel, long? SpooledLength)
 {
     public static async Task<ServerState> ReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
@@ -171,12 +210,12 @@ internal sealed record ServerState(ulong SystemIdentifier, int SegmentSize, bool
                    (SELECT bytes_per_wal_segment FROM pg_catalog.pg_control_init()),
                    pg_catalog.pg_is_in_recovery(),
                    pg_catalog.current_setting('wal_level'),
-                   (SELECT count(*) FROM pg_catalog.pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global'))
+                   (SELECT sum(pg_catalog.pg_tablespace_size(oid))::bigint FROM pg_catalog.pg_tablespace HAVING count(*) > 2)
             """,
             connection);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         await row.ReadAsync(cancellationToken);
-        return new ServerState((ulong)row.GetInt64(0), row.GetInt32(1), row.GetBoolean(2), row.GetString(3), row.GetInt64(4));
+        return new ServerState((ulong)row.GetInt64(0), row.GetInt32(1), row.GetBoolean(2), row.GetString(3), await row.IsDBNullAsync(4, cancellationToken) ? null : row.GetInt64(4));
     }
 
     /// <summary>Why nothing can be captured; null when it can.</summary>
@@ -184,7 +223,6 @@ internal sealed record ServerState(ulong SystemIdentifier, int SegmentSize, bool
     {
         { IsStandby: true } => new BackupException(FailureKind.SourceInvalid, $"the server of '{shown}' is a standby, which can't close a WAL segment", "name the primary"),
         { WalLevel: "minimal" } => new BackupException(FailureKind.SourceInvalid, $"wal_level of '{shown}' is minimal, so that nothing can be recovered from its WAL", "set wal_level = replica, and restart the server"),
-        { Tablespaces: > 0 } => new BackupException(FailureKind.SourceInvalid, $"the cluster of '{shown}' has {Tablespaces} tablespaces of its own, which physical backups do not take yet", "write method: logical"),
         _ => null,
     };
 
