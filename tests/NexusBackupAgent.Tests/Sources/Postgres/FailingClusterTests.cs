@@ -31,6 +31,39 @@ public sealed class FailingClusterTests(PostgresCluster cluster) : IClassFixture
     }
 
     [SkippableFact]
+    public async Task A_server_that_writes_much_meanwhile_keeps_the_WAL_that_is_fetched_last()
+    {
+        using var bench = new DatabaseBench(cluster);
+        using var proxy = new CuttingProxy(cluster.Port, after: 8 << 20, _ =>
+        {
+            for (var segment = 0; segment < 4; segment++)
+                cluster.Execute("postgres", "SELECT txid_current()", "SELECT pg_switch_wal()", "CHECKPOINT");
+        });
+        bench.Configure(cluster.TcpUri(bench.Database, port: proxy.Port), $"{bench.Physical}\n    {bench.PasswordKeys()}");
+        await bench.DoAsync("backup");
+        Assert.True(proxy.WasReached);
+        await Eventually.TrueAsync(() => cluster.Rows("postgres", "SELECT slot_name FROM pg_replication_slots WHERE temporary").Count == 0, "nothing keeps WAL any more");
+        await bench.AllAreGoodAsync(count: 1, bench.Physical, "*.tar.gz");
+    }
+
+    [SkippableFact]
+    public async Task An_idle_server_is_not_waited_for_until_it_writes_again()
+    {
+        using var bench = await BenchAsync();
+        bench.Configure(keys: bench.Physical + "\n    timeLimit: 30s");
+        var writers = cluster.Rows("postgres", "SELECT pid FROM pg_stat_activity WHERE backend_type IN ('background writer', 'checkpointer', 'autovacuum launcher')");
+        await Shell.RunAsync("kill", ["-STOP", .. writers]);
+        try
+        {
+            await bench.DoAsync("backup", "--type", "incremental");
+        }
+        finally
+        {
+            await Shell.RunAsync("kill", ["-CONT", .. writers]);
+        }
+    }
+
+    [SkippableFact]
     public async Task A_role_is_told_which_right_it_lacks()
     {
         using var bench = await BenchAsync();
@@ -39,8 +72,8 @@ public sealed class FailingClusterTests(PostgresCluster cluster) : IClassFixture
         bench.Configure(cluster.Uri(bench.Database, role), bench.Physical);
         (string Lack, string Grant)[] rights =
         [
-            ("replicat", $"ALTER ROLE {role} REPLICATION"),
             ("pg_ls_waldir", $"GRANT pg_monitor TO {role}"),
+            ("replicat", $"ALTER ROLE {role} REPLICATION"),
             ("pg_switch_wal", $"GRANT EXECUTE ON FUNCTION pg_switch_wal() TO {role}"),
         ];
         foreach (var (lack, grant) in rights)

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Npgsql;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
@@ -8,7 +9,8 @@ namespace NexusBackupAgent.Sources.Postgres.Physical;
 
 /// <summary>Writes a base backup as pg_basebackup streams it, and the WAL that leads to it from the backup before.</summary>
 /// <param name="stretch">Null: there is none before, or its WAL is gone.</param>
-internal sealed class BaseBackupCapture(DateTimeOffset capturedAt, PostgresServer server, PostgresToolFile tool, WalStretch? stretch, ServerState state, ScratchDirectory scratch) : ICapture
+/// <param name="held">What the server writes meanwhile, which is fetched last; disposed with this.</param>
+internal sealed class BaseBackupCapture(DateTimeOffset capturedAt, PostgresServer server, PostgresToolFile tool, WalStretch? stretch, ServerState state, HeldWal held, ScratchDirectory scratch) : ICapture
 {
     public DateTimeOffset CapturedAt => capturedAt;
 
@@ -28,7 +30,7 @@ internal sealed class BaseBackupCapture(DateTimeOffset capturedAt, PostgresServe
         await sink.WriteSidecarAsync(WalEnds.Ending, (stored, token) => WalEnds.WriteAsync(stored, end, token), cancellationToken);
     }
 
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    public ValueTask DisposeAsync() => held.DisposeAsync();
 
     private async Task WriteAsync(Stream content, ClusterReading reading, CancellationToken cancellationToken)
     {
@@ -75,6 +77,33 @@ internal sealed class BaseBackupCapture(DateTimeOffset capturedAt, PostgresServe
             throw new BackupException(FailureKind.SourceInvalid, $"what pg_basebackup sent of '{server.Shown}' is no base backup: {odd.Message}", "run the backup again; if that is told again, look at the server's log", odd);
         }
     }
+}
+
+/// <summary>Has the server keep its WAL for as long as this lives: a busy one would remove what a base backup fetches at its end. The slot is temporary and goes with its connection.</summary>
+internal sealed class HeldWal : IAsyncDisposable
+{
+    private readonly NpgsqlConnection connection;
+
+    private HeldWal(NpgsqlConnection connection) => this.connection = connection;
+
+    /// <exception cref="NpgsqlException">The server does not do it.</exception>
+    public static async Task<HeldWal> TakeAsync(PostgresServer server, CancellationToken cancellationToken)
+    {
+        var connection = await server.OpenAsync(database: null, cancellationToken);
+        try
+        {
+            await using var command = new NpgsqlCommand("SELECT pg_catalog.pg_create_physical_replication_slot('nexus_backup_' || pg_catalog.pg_backend_pid(), true, true)", connection);
+            await command.ExecuteNonQueryAsync(cancellationToken);
+            return new HeldWal(connection);
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
+
+    public ValueTask DisposeAsync() => connection.DisposeAsync();
 }
 
 /// <summary>Writes the WAL since the backup before.</summary>

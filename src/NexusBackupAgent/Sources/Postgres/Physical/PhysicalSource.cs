@@ -47,6 +47,19 @@ internal sealed class PhysicalSource(PostgresServer server, PostgresTools tools,
 
     public async Task<ICapture> CaptureAsync(CaptureRequest request, CancellationToken cancellationToken)
     {
+        try
+        {
+            return await BeginAsync(request, cancellationToken);
+        }
+        catch (Exception failure) when (PostgresFailure.IsKnown(failure))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            throw PostgresFailure.Translate(failure, server.Shown);
+        }
+    }
+
+    private async Task<ICapture> BeginAsync(CaptureRequest request, CancellationToken cancellationToken)
+    {
         await using var connection = await OpenAsync(cancellationToken);
         var major = connection.PostgreSqlVersion.Major;
         var state = await ServerState.ReadAsync(connection, options.Slot, cancellationToken);
@@ -63,7 +76,7 @@ internal sealed class PhysicalSource(PostgresServer server, PostgresTools tools,
         if (stretch is not null)
             stretch = stretch with { To = await state.CloseSegmentAsync(connection, cancellationToken) };
         return request.Type == BackupType.Full
-            ? new BaseBackupCapture(capturedAt, server, basebackup, stretch, state, scratch)
+            ? new BaseBackupCapture(capturedAt, server, basebackup, stretch, state, await HeldWal.TakeAsync(server, cancellationToken), scratch)
             : new WalCapture(capturedAt, stretch!, state.SystemIdentifier, request.Base!, scratch);
     }
 
@@ -174,7 +187,7 @@ internal sealed record ServerState(ulong SystemIdentifier, int SegmentSize, bool
             {
                 await command.ExecuteNonQueryAsync(cancellationToken);
             }
-            catch (PostgresException refused)
+            catch (PostgresException refused) when (refused.SqlState is not (PostgresErrorCodes.DiskFull or PostgresErrorCodes.InsufficientPrivilege))
             {
                 throw new BackupException(FailureKind.SourceRefused, $"the server can't keep its WAL for the next backup: {refused.MessageText}", $"see its replication slots (SELECT * FROM pg_replication_slots) and max_replication_slots; the agent's is {slot}", refused);
             }
@@ -185,19 +198,12 @@ internal sealed record ServerState(ulong SystemIdentifier, int SegmentSize, bool
     /// <returns>That segment.</returns>
     public async Task<WalSegment> CloseSegmentAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        try
-        {
-            await using (var commit = new NpgsqlCommand("SELECT pg_catalog.txid_current()", connection))
-                await commit.ExecuteNonQueryAsync(cancellationToken);
-            await using var close = new NpgsqlCommand("SELECT pg_catalog.pg_switch_wal()::text, (SELECT timeline_id FROM pg_catalog.pg_control_checkpoint())", connection);
-            await using var row = await close.ExecuteReaderAsync(cancellationToken);
-            await row.ReadAsync(cancellationToken);
-            return WalSegment.Before((uint)row.GetInt32(1), Lsn.Parse(row.GetString(0)), SegmentSize);
-        }
-        catch (PostgresException refused)
-        {
-            throw PostgresFailure.Translate(refused, "the cluster");
-        }
+        await using (var commit = new NpgsqlCommand("SELECT pg_catalog.txid_current()", connection))
+            await commit.ExecuteNonQueryAsync(cancellationToken);
+        await using var close = new NpgsqlCommand("SELECT pg_catalog.pg_switch_wal()::text, (SELECT timeline_id FROM pg_catalog.pg_control_checkpoint())", connection);
+        await using var row = await close.ExecuteReaderAsync(cancellationToken);
+        await row.ReadAsync(cancellationToken);
+        return WalSegment.Before((uint)row.GetInt32(1), Lsn.Parse(row.GetString(0)), SegmentSize);
     }
 }
 
@@ -218,7 +224,8 @@ internal sealed record WalStretch(PostgresServer Server, PostgresToolFile Receiv
             known.SetLength(From.Size); // the receiver goes on behind the last whole segment that it finds
         using (var access = Server.Access())
         {
-            await using var tool = PostgresTool.Start(Receiver, ["--directory", place.Path, "--endpos", To.End.ToString(), "--no-loop", "--no-sync", "--no-password"], access);
+            // It ends behind the position that it is given: at the end itself it would wait until an idle server writes again.
+            await using var tool = PostgresTool.Start(Receiver, ["--directory", place.Path, "--endpos", new Lsn(To.End.Value - 1).ToString(), "--no-loop", "--no-sync", "--no-password"], access);
             var end = await tool.EndAsync(cancellationToken);
             if (end.ExitCode != 0)
                 throw new BackupException(FailureKind.SourceUnreachable, $"the WAL of '{Server.Shown}' can't be received: {end.Failure}", "check that the role may replicate (pg_hba.conf has to name the database replication), and the server's log");
