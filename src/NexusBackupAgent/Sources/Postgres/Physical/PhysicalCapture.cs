@@ -9,8 +9,7 @@ namespace NexusBackupAgent.Sources.Postgres.Physical;
 
 /// <summary>Writes a base backup as pg_basebackup streams it, and the WAL that leads to it from the backup before.</summary>
 /// <param name="stretch">Null: there is none before, or its WAL is gone.</param>
-/// <param name="held">What the server writes meanwhile, which is fetched last; disposed with this.</param>
-internal sealed class BaseBackupCapture(DateTimeOffset capturedAt, PostgresServer server, PostgresToolFile tool, WalStretch? stretch, ServerState state, HeldWal held, ScratchDirectory scratch) : ICapture
+internal sealed class BaseBackupCapture(DateTimeOffset capturedAt, PostgresServer server, PostgresToolFile tool, WalStretch? stretch, ServerState state, ScratchDirectory scratch) : ICapture
 {
     public DateTimeOffset CapturedAt => capturedAt;
 
@@ -30,7 +29,7 @@ internal sealed class BaseBackupCapture(DateTimeOffset capturedAt, PostgresServe
         await sink.WriteSidecarAsync(WalEnds.Ending, (stored, token) => WalEnds.WriteAsync(stored, end, token), cancellationToken);
     }
 
-    public ValueTask DisposeAsync() => held.DisposeAsync();
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     private async Task WriteAsync(Stream content, ClusterReading reading, CancellationToken cancellationToken)
     {
@@ -52,6 +51,7 @@ internal sealed class BaseBackupCapture(DateTimeOffset capturedAt, PostgresServe
     private async Task<PostgresToolEnd> StreamAsync(Stream target, CancellationToken cancellationToken)
     {
         using var access = server.Access();
+        await using var held = await HeldWal.TakeAsync(server, cancellationToken);
         await using var running = PostgresTool.Start(
             tool,
             ["--pgdata=-", "--format=tar", "--wal-method=fetch", "--checkpoint=fast", "--manifest-checksums=SHA256", "--label=nexus-backup", "--no-password"],
@@ -86,7 +86,7 @@ internal sealed class HeldWal : IAsyncDisposable
 
     private HeldWal(NpgsqlConnection connection) => this.connection = connection;
 
-    /// <exception cref="NpgsqlException">The server does not do it.</exception>
+    /// <exception cref="BackupException">The server does not do it.</exception>
     public static async Task<HeldWal> TakeAsync(PostgresServer server, CancellationToken cancellationToken)
     {
         var connection = await server.OpenAsync(database: null, cancellationToken);
@@ -96,10 +96,11 @@ internal sealed class HeldWal : IAsyncDisposable
             await command.ExecuteNonQueryAsync(cancellationToken);
             return new HeldWal(connection);
         }
-        catch
+        catch (Exception failure)
         {
             await connection.DisposeAsync();
-            throw;
+            cancellationToken.ThrowIfCancellationRequested();
+            throw PostgresFailure.Translate(failure, server.Shown);
         }
     }
 

@@ -76,7 +76,7 @@ internal sealed class PhysicalSource(PostgresServer server, PostgresTools tools,
         if (stretch is not null)
             stretch = stretch with { To = await state.CloseSegmentAsync(connection, cancellationToken) };
         return request.Type == BackupType.Full
-            ? new BaseBackupCapture(capturedAt, server, basebackup, stretch, state, await HeldWal.TakeAsync(server, cancellationToken), scratch)
+            ? new BaseBackupCapture(capturedAt, server, basebackup, stretch, state, scratch)
             : new WalCapture(capturedAt, stretch!, state.SystemIdentifier, request.Base!, scratch);
     }
 
