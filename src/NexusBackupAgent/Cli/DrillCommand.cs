@@ -82,7 +82,7 @@ internal static class DrillCommand
                 $"{Mark(result.Passed)} [bold]{Readable.Plain(source.Name)}[/] {Readable.Plain(source.Catalog.Locate(backup.File))}  "
                 + $"data {Readable.Duration(result.DrilledAt - backup.CapturedAt)} old, restored in [bold]{Readable.Seconds(TimeSpan.FromSeconds(result.Seconds))}[/]");
             if (backup.State == BackupState.Good)
-                terminal.Line($"  [green]✓[/] {Readable.Plain(source.Source.Inspection.CheckName + (backup.Verification?.Note is { } note ? $"; {note}" : ""))}");
+                terminal.Line($"  [green]✓[/] {Readable.Plain(source.Source.Inspection.DrillCheckName + (backup.Verification?.Note is { } note ? $"; {note}" : ""))}");
             foreach (var probe in result.Probes)
                 terminal.Line($"  {Mark(probe.Passed)} {Readable.Plain(probe.Sql)}: {Readable.Plain(probe.Answer ?? probe.Detail)} [dim](expected: {Readable.Plain(probe.Expectation)})[/]");
         }

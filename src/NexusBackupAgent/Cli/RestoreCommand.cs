@@ -143,9 +143,9 @@ internal static class RestoreCommand
         private string Sentence(RestoreOutcome outcome)
         {
             var backup = outcome.Backup.Backup;
-            var age = agent.TimeProvider.GetUtcNow() - backup.CapturedAt;
+            var age = agent.TimeProvider.GetUtcNow() - outcome.Backup.StateOf;
             return $"{(outcome.Problem is null ? "[green]✓[/]" : "[yellow]![/]")} [bold]{Readable.Plain(source.Name)}[/] restored to {Readable.Plain(outcome.Place.Location)} from {Readable.Plain(backup.File)}: "
-                + $"the state of {Readable.Time(backup.CapturedAt, source.Zone)}, {Readable.Duration(age)} ago; {Readable.Seconds(outcome.Took)}"
+                + $"the state of {Readable.Time(outcome.Backup.StateOf, source.Zone)}, {Readable.Duration(age)} ago; {Readable.Seconds(outcome.Took)}"
                 + (outcome.Place.Owner is { } owner ? $"; owner {Readable.Plain(owner.Names)}, mode {owner.Octal}" : "")
                 + (outcome.Place.SafetyCopy is { } safety ? $"; the old one is {Readable.Plain(safety)}" : "")
                 + (outcome.Place.SetAside.Count > 0 ? $"; set aside: {Readable.Plain(string.Join(", ", outcome.Place.SetAside))}" : "");

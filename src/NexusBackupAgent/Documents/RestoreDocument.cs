@@ -51,7 +51,7 @@ internal sealed record RestoreDocument(
             backup?.Id.Value,
             backup?.File,
             backup is null ? null : JsonTime.Utc(backup.CapturedAt),
-            backup is null ? null : Math.Round((now - backup.CapturedAt).TotalSeconds),
+            backup is null ? null : Math.Round((now - outcome!.Backup.StateOf).TotalSeconds),
             outcome?.Backup.Reason,
             outcome?.Place.Location,
             outcome?.Place.SafetyCopy,

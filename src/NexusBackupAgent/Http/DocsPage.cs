@@ -14,7 +14,7 @@ internal static class DocsPage
         <!doctype html>
         <html lang="en">
         <head><meta charset="utf-8"><title>Nexus Backup Agent: API</title><meta name="viewport" content="width=device-width, initial-scale=1"></head>
-        <body><script id="api-reference" data-url="/openapi/v1.json" data-configuration='{"withDefaultFonts":false,"telemetry":false,"hideClientButton":true}'></script><script src="/docs/scalar/scalar.js"></script></body>
+        <body><script id="api-reference" data-url="/openapi/v1.json" data-configuration='{"withDefaultFonts":false,"telemetry":false,"hideClientButton":true,"showDeveloperTools":"never","agent":{"disabled":true},"defaultOpenAllTags":true}'></script><script src="/docs/scalar/scalar.js"></script></body>
         </html>
 
         """;

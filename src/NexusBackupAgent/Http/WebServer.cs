@@ -114,14 +114,14 @@ internal sealed class WebServer : IDisposable
         OpenApi.Map(app);
         WebEndpoint.Map(app);
         var api = app.MapGroup("/api/v1").RequireAuthorization(Role.Viewer.Word()); // of what says nothing else
-        HealthEndpoint.MapApi(api);
-        Login.Map(api);
-        SourcesResource.Map(api);
-        BackupsResource.Map(api);
-        RunsResource.Map(api);
-        ChecksResource.Map(api);
-        RestoresResource.Map(api);
-        ReportsResource.Map(api);
+        HealthEndpoint.MapApi(api.MapGroup("").WithTags("Health"));
+        Login.Map(api.MapGroup("").WithTags("Users"));
+        SourcesResource.Map(api.MapGroup("").WithTags("Sources"));
+        BackupsResource.Map(api.MapGroup("").WithTags("Backups"));
+        RunsResource.Map(api.MapGroup("").WithTags("Runs"));
+        ChecksResource.Map(api.MapGroup("").WithTags("Checks"));
+        RestoresResource.Map(api.MapGroup("").WithTags("Restores"));
+        ReportsResource.Map(api.MapGroup("").WithTags("Reports"));
     }
 
     private void Listen(KestrelServerOptions kestrel)

@@ -15,6 +15,9 @@ internal sealed record RestoreCandidate(Backup Backup, string Reason)
 {
     /// <summary>The later state of it that is wanted; null: its own.</summary>
     public LaterInstant? Instant { get; init; }
+
+    /// <summary>Of what is restored.</summary>
+    public DateTimeOffset StateOf => Instant?.At ?? Backup.CapturedAt;
 }
 
 /// <summary>Which backups are tried, and in which order: newest first, as the runbook's loop does (§3.3).</summary>
@@ -61,7 +64,7 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
             else if (backup.CapturedAt == at)
                 candidates.Add(new RestoreCandidate(backup, Recommendation(backup, at, zone)));
             else if (through.Count > 0 && through[^1].CapturedAt >= at)
-                candidates.Add(new RestoreCandidate(backup, $"recovered to {Instants.InZone(at, zone)} with {string.Join(", ", through.Select(link => link.File))}") { Instant = new LaterInstant(at, through) });
+                candidates.Add(new RestoreCandidate(backup, $"recovered to {RecoveryWindow.Shown(at, zone)} with {string.Join(", ", through.Select(link => link.File))}") { Instant = new LaterInstant(at, through) });
             else
                 passedOver.Add(new RestoreCandidate(backup, $"what is known behind it ends at {Instants.InZone((through.Count > 0 ? through[^1] : backup).CapturedAt, zone)}"));
         }

@@ -29,7 +29,7 @@ internal sealed record RestorePreview(
     public RestoreCandidate Chosen => Plan.Candidates[0];
 
     /// <summary>How old the restored state would be: what was written since would be lost.</summary>
-    public TimeSpan Age => Now - Chosen.Backup.CapturedAt;
+    public TimeSpan Age => Now - Chosen.StateOf;
 
     /// <summary>Whether commands would stop the service.</summary>
     public bool StopsService => Target.IsLive && Request.Settings.Before.Count > 0;
@@ -70,7 +70,7 @@ internal sealed record RestorePreview(
     /// <summary>That it exists and may not be replaced.</summary>
     public BackupException NotForced()
     {
-        var since = Instants.InZone(Chosen.Backup.CapturedAt, Request.Zone);
+        var since = Instants.InZone(Chosen.StateOf, Request.Zone);
         var lost = Target.IsLive ? $"would lose everything since {since} ({SpanText.Measured(Age).English})" : $"would replace it with the state of {since} ({SpanText.Measured(Age).English} ago)";
         return new BackupException(
             FailureKind.Restore,

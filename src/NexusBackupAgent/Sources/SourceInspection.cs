@@ -36,6 +36,9 @@ internal interface ISourceInspection
     /// <summary>Its own check as people know it: <c>PRAGMA integrity_check</c>.</summary>
     string CheckName { get; }
 
+    /// <summary>What a drill does in place of it.</summary>
+    string DrillCheckName => CheckName;
+
     /// <returns>A command for the shell; null where this kind of source has none for the question.</returns>
     string? CommandFor(SourceQuestion question);
 

@@ -22,7 +22,7 @@ public sealed class ConfigurationSchemaTests
     [InlineData("sources: {s: {sqlite: a.db}}", "'stores' is a required property")]
     [InlineData("stores: {a: {path: x}}\nsources: {s: {sqlite: a.db}}\ntimezone: UTC", "'timezone' was unexpected")]
     [InlineData("stores: {a: {}}\nsources: {s: {sqlite: a.db}}", "'path' is a required property")]
-    [InlineData("stores: {a: {path: x}}\nsources: {s: {store: a}}", "'sqlite' is a required property")]
+    [InlineData("stores: {a: {path: x}}\nsources: {s: {store: a}}", "sources/s: {'store': 'a'} is not valid under any of the given schemas")]
     [InlineData("stores: {a: {path: x}}\nsources: {s: {sqlite: a.db, store: [a, b]}}", "sources/s/store")]
     [InlineData("stores: {a: {path: x}}\nsources: {s: {sqlite: a.db, directory: ../x}}", "sources/s/directory")]
     [InlineData("stores: {a: {path: x}}\nsources: {a/b: {sqlite: a.db}}", "'a/b' does not match")]

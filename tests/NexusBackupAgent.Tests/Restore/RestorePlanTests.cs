@@ -123,10 +123,42 @@ public sealed class RestorePlanTests
         Assert.Null(Assert.Throws<BackupException>(() => Choose([Corrupt(1)])).Brief);
     }
 
+    /// <summary>What comes after a backup leads from it to an instant of its own; the state that is restored is of that instant.</summary>
+    [Fact]
+    public void A_source_that_recovers_to_instants_gives_the_state_of_the_very_instant()
+    {
+        var first = Good(1);
+        var second = Continuing(Good(2), first);
+        var at = first.CapturedAt.AddHours(3).AddSeconds(7);
+
+        var chosen = Assert.Single(Choose([first, second], At(at), recovers: true).Candidates);
+
+        Assert.Equal("1.db.gz", chosen.Backup.File);
+        Assert.Equal(at, chosen.StateOf);
+        Assert.Equal(["2.db.gz"], chosen.Instant!.Through.Select(link => link.File));
+        Assert.Equal("recovered to 2026-02-15 05:00:07 +00:00 with 2.db.gz", chosen.Reason);
+        Assert.Equal(second.CapturedAt, Choose([first, second], At(second.CapturedAt), recovers: true).Candidates[0].StateOf);
+    }
+
+    [Fact]
+    public void An_instant_behind_the_last_backup_or_in_a_gap_is_refused_with_the_times_that_there_are()
+    {
+        Backup[] backups = [Good(1), Good(3)];
+        foreach (var at in (DateTimeOffset[])[backups[0].CapturedAt.AddHours(1), backups[1].CapturedAt.AddHours(1)])
+        {
+            var refusal = Assert.Throws<BackupException>(() => Choose(backups, At(at), recovers: true));
+
+            Assert.Equal(FailureKind.NotFound, refusal.Kind);
+            Assert.Contains("any instant from 2026-02-17 02:00:00 +00:00 to 2026-02-17 02:00:00 +00:00, or from 2026-02-15 02:00:00 +00:00 to 2026-02-15 02:00:00 +00:00", refusal.Message, StringComparison.Ordinal);
+        }
+    }
+
     private static RestoreWish At(DateTimeOffset at) => new(At: at);
 
-    private static RestorePlan Choose(Backup[] backups, RestoreWish? wish = null) => RestorePlan.Choose(
-        "itsm", [.. backups.OrderByDescending(backup => backup.CapturedAt)], wish ?? new RestoreWish(), Now, TimeZoneInfo.Utc);
+    private static RestorePlan Choose(Backup[] backups, RestoreWish? wish = null, bool recovers = false) => RestorePlan.Choose(
+        "itsm", [.. backups.OrderByDescending(backup => backup.CapturedAt)], wish ?? new RestoreWish(), Now, TimeZoneInfo.Utc, recovers);
+
+    private static Backup Continuing(Backup backup, Backup previous) => backup with { Manifest = backup.Manifest with { Continues = previous.Id } };
 
     private static Backup Unverified(int day)
     {

@@ -11,14 +11,14 @@ public sealed class DisturbedCopyTests : SqliteSourceFixture
     /// <summary>Connects, commits and closes without a pause, as the last one: then SQLite merges the WAL and deletes it, where no lock forbids that.</summary>
     private const string ShortConnections = """
         db.close()
-        import threading, time
+        import select, threading
         def connect():
             while True:
                 db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)
                 for statement in ['BEGIN IMMEDIATE', 'UPDATE debit SET amount = amount - 1 WHERE id = 7', 'UPDATE credit SET amount = amount + 1 WHERE id = 1990', 'UPDATE total SET transfers = transfers + 1', 'COMMIT']:
                     db.execute(statement)
                 db.close()
-                time.sleep(0.001)
+                select.select([], [], [], 0.001) # not time.sleep: it sleeps until an instant of a clock that tests/clock changes
         threading.Thread(target=connect, daemon=True).start()
         """;
 

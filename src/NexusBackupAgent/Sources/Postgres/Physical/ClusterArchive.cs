@@ -36,28 +36,39 @@ internal static class ClusterArchive
 
     private static async Task ReadAsync(PipeReader reader, Func<ArchiveFile, CancellationToken, Task> look, CancellationToken cancellationToken)
     {
+        await using var stream = reader.AsStream(leaveOpen: true);
         try
         {
-            await using var stream = reader.AsStream(leaveOpen: true);
-            await using var tar = new TarReader(stream, leaveOpen: true);
-            while (await tar.GetNextEntryAsync(copyData: false, cancellationToken) is { } entry)
-            {
-                if (entry.EntryType is TarEntryType.GlobalExtendedAttributes)
-                    continue;
-                await look(Checked(entry), cancellationToken);
-            }
-
-            await stream.CopyToAsync(Stream.Null, cancellationToken);
+            await LookAsync(stream, look, cancellationToken);
             await reader.CompleteAsync();
         }
         catch (Exception failure)
         {
-            var told = failure is EndOfStreamException or FormatException or NotSupportedException ? new InvalidDataException($"it is no archive: {failure.Message}", failure) : failure;
-            await reader.CompleteAsync(told); // whoever writes is told by that
-            if (ReferenceEquals(told, failure))
+            if (failure is not (InvalidDataException or EndOfStreamException or FormatException or NotSupportedException))
+            {
+                await reader.CompleteAsync(failure); // whoever writes is told by that
                 throw;
-            throw told;
+            }
+
+            // Whoever writes reads on to the end: it may find that this is not what was stored, and that says more.
+            await stream.CopyToAsync(Stream.Null, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await reader.CompleteAsync();
+            if (failure is InvalidDataException)
+                throw;
+            throw new InvalidDataException($"it is no archive: {failure.Message}", failure);
         }
+    }
+
+    private static async Task LookAsync(Stream stream, Func<ArchiveFile, CancellationToken, Task> look, CancellationToken cancellationToken)
+    {
+        await using var tar = new TarReader(stream, leaveOpen: true);
+        while (await tar.GetNextEntryAsync(copyData: false, cancellationToken) is { } entry)
+        {
+            if (entry.EntryType is not TarEntryType.GlobalExtendedAttributes)
+                await look(Checked(entry), cancellationToken);
+        }
+
+        await stream.CopyToAsync(Stream.Null, cancellationToken);
     }
 
     private static ArchiveFile Checked(TarEntry entry)

@@ -252,7 +252,9 @@ internal sealed class ClusterInspection(PostgresServer server, string? data) : I
 
     public HeldDeleted? HeldDeleted => null;
 
-    public string CheckName => "pg_amcheck";
+    public string CheckName => "backup_manifest, page checksums and WAL";
+
+    public string DrillCheckName => "recovery and pg_amcheck";
 
     public string? CommandFor(SourceQuestion question) => question switch
     {

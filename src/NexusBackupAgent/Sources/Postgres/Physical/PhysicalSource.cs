@@ -224,8 +224,9 @@ internal sealed record WalStretch(PostgresServer Server, PostgresToolFile Receiv
             known.SetLength(From.Size); // the receiver goes on behind the last whole segment that it finds
         using (var access = Server.Access())
         {
-            // It ends behind the position that it is given: at the end itself it would wait until an idle server writes again.
-            await using var tool = PostgresTool.Start(Receiver, ["--directory", place.Path, "--endpos", new Lsn(To.End.Value - 1).ToString(), "--no-loop", "--no-sync", "--no-password"], access);
+            // It stops behind this position and not at it: on an idle server the first byte of the next segment may be long in coming.
+            var last = new Lsn(To.End.Value - 1);
+            await using var tool = PostgresTool.Start(Receiver, ["--directory", place.Path, "--endpos", last.ToString(), "--no-loop", "--no-sync", "--no-password"], access);
             var end = await tool.EndAsync(cancellationToken);
             if (end.ExitCode != 0)
                 throw new BackupException(FailureKind.SourceUnreachable, $"the WAL of '{Server.Shown}' can't be received: {end.Failure}", "check that the role may replicate (pg_hba.conf has to name the database replication), and the server's log");
