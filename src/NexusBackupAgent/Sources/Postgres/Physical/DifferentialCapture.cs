@@ -19,9 +19,6 @@ internal sealed class DifferentialCapture(DateTimeOffset capturedAt, BaseBackup 
 
     public bool ContinuesPrevious => stretch is not null;
 
-    /// <summary>Has the server keep the WAL that the base backup needs; null: something else does.</summary>
-    public IAsyncDisposable? Hold { get; init; }
-
     public async Task WriteAsync(IArtifactSink sink, CancellationToken cancellationToken)
     {
         WalEnd? end = null;
@@ -33,7 +30,7 @@ internal sealed class DifferentialCapture(DateTimeOffset capturedAt, BaseBackup 
     public ValueTask DisposeAsync()
     {
         index.Dispose();
-        return Hold?.DisposeAsync() ?? ValueTask.CompletedTask;
+        return ValueTask.CompletedTask;
     }
 
     private async Task<WalEnd> WriteAsync(Stream content, CancellationToken cancellationToken)

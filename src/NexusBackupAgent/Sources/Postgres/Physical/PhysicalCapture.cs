@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Npgsql;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
@@ -19,9 +20,6 @@ internal sealed class BaseBackupCapture(DateTimeOffset capturedAt, BaseBackup ba
 
     public bool ContinuesPrevious => stretch is not null;
 
-    /// <summary>Has the server keep the WAL that the base backup needs; null: something else does.</summary>
-    public IAsyncDisposable? Hold { get; init; }
-
     public async Task WriteAsync(IArtifactSink sink, CancellationToken cancellationToken)
     {
         await using var index = mayBeBase ? BlockIndex.Draft.In(scratch) : null;
@@ -33,7 +31,7 @@ internal sealed class BaseBackupCapture(DateTimeOffset capturedAt, BaseBackup ba
         await BaseBackup.WriteWalAsync(sink, stretch, end, scratch, cancellationToken);
     }
 
-    public ValueTask DisposeAsync() => Hold?.DisposeAsync() ?? ValueTask.CompletedTask;
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }
 
 /// <summary>The cluster's files as pg_basebackup sends them.</summary>
@@ -87,6 +85,7 @@ internal sealed record BaseBackup(PostgresServer Server, PostgresToolFile Tool, 
     private async Task<PostgresToolEnd> StreamAsync(Stream target, CancellationToken cancellationToken)
     {
         using var access = Server.Access();
+        await using var held = await HeldWal.TakeAsync(Server, cancellationToken);
         using var spool = SpooledLength is null ? null : Scratch.NewWorkspace();
         var directory = spool is null ? "-" : Path.Combine(spool.Path, "base");
         await using var running = PostgresTool.Start(
@@ -104,6 +103,34 @@ internal sealed record BaseBackup(PostgresServer Server, PostgresToolFile Tool, 
         FailureKind.SourceUnreachable,
         $"the base backup of '{Server.Shown}' failed: {end.Failure}",
         "check that the role may replicate (pg_hba.conf has to name the database replication) and that the server runs (its log), then run the backup again");
+}
+
+/// <summary>Has the server keep its WAL for as long as this lives: a busy one would remove what a base backup fetches at its end. The slot is temporary and goes with its connection.</summary>
+internal sealed class HeldWal : IAsyncDisposable
+{
+    private readonly NpgsqlConnection connection;
+
+    private HeldWal(NpgsqlConnection connection) => this.connection = connection;
+
+    /// <exception cref="BackupException">The server does not do it.</exception>
+    public static async Task<HeldWal> TakeAsync(PostgresServer server, CancellationToken cancellationToken)
+    {
+        var connection = await server.OpenAsync(database: null, cancellationToken);
+        try
+        {
+            await using var command = new NpgsqlCommand("SELECT pg_catalog.pg_create_physical_replication_slot('nexus_backup_' || pg_catalog.pg_backend_pid(), true, true)", connection);
+            await command.ExecuteNonQueryAsync(cancellationToken);
+            return new HeldWal(connection);
+        }
+        catch (Exception failure)
+        {
+            await connection.DisposeAsync();
+            cancellationToken.ThrowIfCancellationRequested();
+            throw PostgresFailure.Translate(failure, server.Shown);
+        }
+    }
+
+    public ValueTask DisposeAsync() => connection.DisposeAsync();
 }
 
 /// <summary>Writes the WAL since the backup before.</summary>

@@ -69,6 +69,19 @@ internal sealed class PhysicalSource(PostgresServer server, PostgresTools tools,
 
     public async Task<ICapture> CaptureAsync(CaptureRequest request, CancellationToken cancellationToken)
     {
+        try
+        {
+            return await BeginAsync(request, cancellationToken);
+        }
+        catch (Exception failure) when (PostgresFailure.IsKnown(failure))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            throw PostgresFailure.Translate(failure, server.Shown);
+        }
+    }
+
+    private async Task<ICapture> BeginAsync(CaptureRequest request, CancellationToken cancellationToken)
+    {
         await using var connection = await OpenAsync(cancellationToken);
         var major = connection.PostgreSqlVersion.Major;
         var state = await ServerState.ReadAsync(connection, cancellationToken);
@@ -92,8 +105,8 @@ internal sealed class PhysicalSource(PostgresServer server, PostgresTools tools,
         var backup = new BaseBackup(server, basebackup, state.SystemIdentifier, scratch) { SpooledLength = state.SpooledLength };
         return request.Type switch
         {
-            BackupType.Full => new BaseBackupCapture(capturedAt, backup, stretch, request.MayBeBase, scratch) { Hold = await HoldAsync(slot, cancellationToken) },
-            BackupType.Differential => new DifferentialCapture(capturedAt, backup, await IndexOfAsync(request.Base!.Tip, cancellationToken), request.Base.Tip, stretch, scratch) { Hold = await HoldAsync(slot, cancellationToken) },
+            BackupType.Full => new BaseBackupCapture(capturedAt, backup, stretch, request.MayBeBase, scratch),
+            BackupType.Differential => new DifferentialCapture(capturedAt, backup, await IndexOfAsync(request.Base!.Tip, cancellationToken), request.Base.Tip, stretch, scratch),
             _ => new WalCapture(capturedAt, stretch!, state.SystemIdentifier, request.Base!, scratch),
         };
     }
@@ -178,24 +191,6 @@ internal sealed class PhysicalSource(PostgresServer server, PostgresTools tools,
             throw IoFailure.Translate(failure, $"remove WAL that a backup holds from '{Received!.Path}'", Received.Path);
         }
     }
-
-    /// <returns>A connection whose slot keeps the WAL of the base backup's own time; null where the lasting slot does, because nobody receives from it.</returns>
-    private async Task<IAsyncDisposable?> HoldAsync(WalSlot slot, CancellationToken cancellationToken)
-    {
-        if (slot.Reader is null)
-            return null;
-        var connection = await OpenAsync(cancellationToken);
-        try
-        {
-            await slot.HoldAsync(connection, cancellationToken);
-            return connection;
-        }
-        catch
-        {
-            await connection.DisposeAsync();
-            throw;
-        }
-    }
 }
 
 /// <summary>What a server says of itself.</summary>
@@ -230,19 +225,12 @@ internal sealed record ServerState(ulong SystemIdentifier, int SegmentSize, bool
     /// <returns>That segment.</returns>
     public async Task<WalSegment> CloseSegmentAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        try
-        {
-            await using (var commit = new NpgsqlCommand("SELECT pg_catalog.txid_current()", connection))
-                await commit.ExecuteNonQueryAsync(cancellationToken);
-            await using var close = new NpgsqlCommand("SELECT pg_catalog.pg_switch_wal()::text, (SELECT timeline_id FROM pg_catalog.pg_control_checkpoint())", connection);
-            await using var row = await close.ExecuteReaderAsync(cancellationToken);
-            await row.ReadAsync(cancellationToken);
-            return WalSegment.Before((uint)row.GetInt32(1), Lsn.Parse(row.GetString(0)), SegmentSize);
-        }
-        catch (PostgresException refused)
-        {
-            throw PostgresFailure.Translate(refused, "the cluster");
-        }
+        await using (var commit = new NpgsqlCommand("SELECT pg_catalog.txid_current()", connection))
+            await commit.ExecuteNonQueryAsync(cancellationToken);
+        await using var close = new NpgsqlCommand("SELECT pg_catalog.pg_switch_wal()::text, (SELECT timeline_id FROM pg_catalog.pg_control_checkpoint())", connection);
+        await using var row = await close.ExecuteReaderAsync(cancellationToken);
+        await row.ReadAsync(cancellationToken);
+        return WalSegment.Before((uint)row.GetInt32(1), Lsn.Parse(row.GetString(0)), SegmentSize);
     }
 }
 

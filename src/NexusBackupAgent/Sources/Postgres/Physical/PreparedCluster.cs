@@ -18,6 +18,7 @@ internal sealed class PreparedCluster(ClusterTarget target, PostgresTools tools,
 
     private const string Wal = "wal";
     private const string Changes = "changes";
+    private const int SyncsAtOnceSince = 14;
     private const string UnknownDatabase = "3D000";
 
     private static readonly TimeSpan ForCheck = TimeSpan.FromHours(24);
@@ -183,6 +184,8 @@ internal sealed class PreparedCluster(ClusterTarget target, PostgresTools tools,
         settings["max_prepared_transactions"] = Text(limits.PreparedTransactions);
         settings["max_locks_per_transaction"] = Text(limits.LocksPerTransaction);
         settings["fsync"] = target.IsDrill ? "off" : "on";
+        if (PrivateServer.MajorOf(DataPath) >= SyncsAtOnceSince && OperatingSystem.IsOSPlatformVersionAtLeast("Linux", 5, 8))
+            settings["recovery_init_sync_method"] = "syncfs"; // one flush, where the server otherwise flushes each file; older kernels don't tell of every failure
         return PrivateServer.StartAsync(tools, user, DataPath, settings, cancellationToken);
 
         static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Npgsql;
 using NexusBackupAgent.Common;
 
@@ -112,13 +111,6 @@ internal sealed record WalSlot(string Name, bool Exists, string? Status, int? Re
         }
     }
 
-    /// <summary>A slot that lasts as long as this connection: a base backup needs the WAL of its own time, also what is received meanwhile.</summary>
-    public async Task HoldAsync(NpgsqlConnection connection, CancellationToken cancellationToken) => await ExecuteAsync(
-        connection,
-        "SELECT pg_catalog.pg_create_physical_replication_slot($1, true, true)",
-        [$"{Name[..Math.Min(Name.Length, 50)]}_{RandomNumberGenerator.GetHexString(8, lowercase: true)}"],
-        cancellationToken);
-
     private async Task ExecuteAsync(NpgsqlConnection connection, string sql, IReadOnlyList<string> values, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = AskSeconds };
@@ -128,7 +120,7 @@ internal sealed record WalSlot(string Name, bool Exists, string? Status, int? Re
         {
             await command.ExecuteNonQueryAsync(cancellationToken);
         }
-        catch (PostgresException refused)
+        catch (PostgresException refused) when (refused.SqlState is not (PostgresErrorCodes.DiskFull or PostgresErrorCodes.InsufficientPrivilege))
         {
             throw new BackupException(FailureKind.SourceRefused, $"the server can't keep its WAL for the next backup: {refused.MessageText}", $"see its replication slots (SELECT * FROM pg_replication_slots) and max_replication_slots; the agent's is {Name}", refused);
         }
