@@ -118,6 +118,10 @@ public sealed partial class RoutesTests(ApiService service) : IClassFixture<ApiS
             using var answer = await service.SendAsync(row.Method, row.Path, ApiService.TokenOf("admin"), body);
             Assert.True((int)answer.StatusCode == status, $"{row}: {status} expected of {text[..Math.Min(text.Length, 20)]}…, and it is {(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync()}");
             Assert.DoesNotContain("NexusBackupAgent", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal); // no name of a type
+            Assert.Equal("application/problem+json", answer.Content.Headers.ContentType!.MediaType);
+            var problem = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
+            Assert.Equal(2, problem.GetProperty("exitCode").GetInt32()); // as of a wrong command line
+            Assert.NotEmpty(problem.GetProperty("hint").GetString()!);
         }
     }
 
