@@ -139,7 +139,7 @@ internal static class Physical
     /// <summary>Starts a restored cluster by PostgreSQL's own means, asks it, and stops it.</summary>
     public static IReadOnlyList<string> RowsOf(PostgresCluster cluster, string data, string sql)
     {
-        cluster.RunAsUser("pg_ctl", "-D", data, "-l", cluster.LogFile, "-w", "-t", "60", "-o", "-c port=5555", "start");
+        cluster.RunAsUser("pg_ctl", "-D", data, "-l", cluster.LogFile, "-w", "-t", "60", "-o", "-c port=5555 -c listen_addresses=''", "start");
         try
         {
             using var connection = new Npgsql.NpgsqlConnection($"Host={cluster.Sockets};Port=5555;Username=postgres;Database=postgres;Pooling=false");
