@@ -32,6 +32,9 @@ internal interface IBackupSource
     /// <summary>Whether it can be restored to any instant between two backups of which the later one continues the earlier one.</summary>
     bool RecoversToInstants => false;
 
+    /// <summary>What the agent keeps running beside its schedules; null: nothing. The same object each time.</summary>
+    ISourceService? Service => null;
+
     /// <summary>Holds a consistent state still; the caller disposes it.</summary>
     /// <exception cref="NoIncrementException">An increment of that base is not possible, and a full backup is.</exception>
     Task<ICapture> CaptureAsync(CaptureRequest request, CancellationToken cancellationToken);

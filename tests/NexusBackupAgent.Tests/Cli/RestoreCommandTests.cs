@@ -209,7 +209,7 @@ public sealed class RestoreCommandTests : IDisposable
         Assert.Contains("nexus-backup backup itsm", alone, StringComparison.Ordinal);
         Assert.Contains("makes a new backup", Assert.Single(beside.Errors), StringComparison.Ordinal);
         Assert.Contains("ask for it: nexus-backup status itsm", Assert.Single(beside.Errors), StringComparison.Ordinal);
-        Assert.Contains("no new backup can be made, because the database is gone as well", lost, StringComparison.Ordinal);
+        Assert.Contains("no new backup can be made, because the database is gone, or does not answer, as well", lost, StringComparison.Ordinal);
     }
 
     [Fact]

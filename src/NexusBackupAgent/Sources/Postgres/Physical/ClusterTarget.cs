@@ -245,6 +245,8 @@ internal sealed class ClusterInspection(PostgresServer server, string? data) : I
         }
     }
 
+    public bool IsServed => true;
+
     public IReadOnlyList<string> SafetyCopies
     {
         get
@@ -270,7 +272,9 @@ internal sealed class ClusterInspection(PostgresServer server, string? data) : I
     {
         SourceQuestion.WhatIsThere when data is not null => ToolProcess.Line(["sudo", "ls", "-la", data]),
         SourceQuestion.WhichDisk when data is not null => ToolProcess.Line(["findmnt", "-T", data]),
-        SourceQuestion.WhoMayReachIt when data is not null => ToolProcess.Line(["namei", "-l", data]),
+        SourceQuestion.WhoMayReachIt => ToolProcess.Line(["psql", server.Shown, "-c", "\\conninfo", "-c", "\\du"]),
+        SourceQuestion.DoesItsServerAnswer => ServerQuestions.Answers(server),
+        SourceQuestion.WhatSaysItsServer => ServerQuestions.Says(server),
         SourceQuestion.WhoUsesIt => ToolProcess.Line(["psql", server.Shown, "-c", "SELECT pid, usename, application_name, state FROM pg_stat_activity"]),
         SourceQuestion.IsItWhole => ToolProcess.Line(["pg_amcheck", "--all", server.Shown]),
         _ => null,

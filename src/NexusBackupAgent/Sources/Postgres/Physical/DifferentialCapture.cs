@@ -15,9 +15,12 @@ internal sealed class DifferentialCapture(DateTimeOffset capturedAt, BaseBackup 
 
     public long? Length => null;
 
-    public long ScratchNeeded => (stretch?.Length ?? 0) + (backup.SpooledLength ?? 0);
+    public long ScratchNeeded => (stretch?.ScratchNeeded ?? 0) + (backup.SpooledLength ?? 0);
 
     public bool ContinuesPrevious => stretch is not null;
+
+    /// <summary>Has the server keep the WAL that the base backup needs; null: something else does.</summary>
+    public IAsyncDisposable? Hold { get; init; }
 
     public async Task WriteAsync(IArtifactSink sink, CancellationToken cancellationToken)
     {
@@ -30,7 +33,7 @@ internal sealed class DifferentialCapture(DateTimeOffset capturedAt, BaseBackup 
     public ValueTask DisposeAsync()
     {
         index.Dispose();
-        return ValueTask.CompletedTask;
+        return Hold?.DisposeAsync() ?? ValueTask.CompletedTask;
     }
 
     private async Task<WalEnd> WriteAsync(Stream content, CancellationToken cancellationToken)

@@ -15,9 +15,12 @@ internal sealed class BaseBackupCapture(DateTimeOffset capturedAt, BaseBackup ba
 
     public long? Length => null;
 
-    public long ScratchNeeded => (stretch?.Length ?? 0) + (backup.SpooledLength ?? 0);
+    public long ScratchNeeded => (stretch?.ScratchNeeded ?? 0) + (backup.SpooledLength ?? 0);
 
     public bool ContinuesPrevious => stretch is not null;
+
+    /// <summary>Has the server keep the WAL that the base backup needs; null: something else does.</summary>
+    public IAsyncDisposable? Hold { get; init; }
 
     public async Task WriteAsync(IArtifactSink sink, CancellationToken cancellationToken)
     {
@@ -30,7 +33,7 @@ internal sealed class BaseBackupCapture(DateTimeOffset capturedAt, BaseBackup ba
         await BaseBackup.WriteWalAsync(sink, stretch, end, scratch, cancellationToken);
     }
 
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    public ValueTask DisposeAsync() => Hold?.DisposeAsync() ?? ValueTask.CompletedTask;
 }
 
 /// <summary>The cluster's files as pg_basebackup sends them.</summary>
@@ -110,7 +113,7 @@ internal sealed class WalCapture(DateTimeOffset capturedAt, WalStretch stretch, 
 
     public long? Length => stretch.Length;
 
-    public long ScratchNeeded => stretch.Length;
+    public long ScratchNeeded => stretch.ScratchNeeded;
 
     public bool ContinuesPrevious => true;
 

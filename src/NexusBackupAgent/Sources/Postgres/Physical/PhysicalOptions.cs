@@ -11,6 +11,7 @@ namespace NexusBackupAgent.Sources.Postgres.Physical;
 internal sealed partial record PhysicalOptions
 {
     private const string StandardSlot = "nexus_backup";
+    private const string StandardLimit = "16GB";
 
     /// <summary>The live cluster's data directory on this machine; null: not said, and then nothing is restored over it.</summary>
     public string? DataDirectory { get; init; }
@@ -18,7 +19,10 @@ internal sealed partial record PhysicalOptions
     /// <summary>The replication slot that keeps the WAL on the server until a backup has it.</summary>
     public string Slot { get; init; } = StandardSlot;
 
-    public static IReadOnlyList<string> Keys => ["dataDirectory", "slot"];
+    /// <summary>Bytes of WAL that the slot may have the server keep; beyond them the agent drops it.</summary>
+    public long SlotLimit { get; init; } = ParseSize(StandardLimit);
+
+    public static IReadOnlyList<string> Keys => ["dataDirectory", "slot", "slotLimit"];
 
     /// <summary>The tools that it runs.</summary>
     public static IReadOnlyList<(string Program, ToolFit Fit)> Needed => [("pg_basebackup", ToolFit.Same), ("pg_receivewal", ToolFit.Same), ("postgres", ToolFit.Same)];
@@ -30,6 +34,7 @@ internal sealed partial record PhysicalOptions
         {
             DataDirectory = source.Find("dataDirectory")?.Parse(text => PathText.Parse(text, baseDirectory), fallback: null!, "/var/lib/postgresql/15/main"),
             Slot = source.Find("slot")?.Parse(ParseSlot, StandardSlot, StandardSlot) ?? StandardSlot,
+            SlotLimit = source.Find("slotLimit")?.Parse(ParseSize, ParseSize(StandardLimit), StandardLimit) ?? ParseSize(StandardLimit),
         };
         foreach (var field in isUsed ? [] : Keys.Select(source.Find).OfType<Field>())
             field.Error("has a meaning for method: physical alone", "remove it, or write method: physical");
@@ -37,7 +42,7 @@ internal sealed partial record PhysicalOptions
     }
 
     public static IBackupSource Open(PhysicalOptions options, string name, PostgresServer server, PostgresTools tools, ScratchDirectory scratch, TimeProvider timeProvider, ILoggerFactory loggers) =>
-        new PhysicalSource(server, tools, options, scratch, timeProvider);
+        new PhysicalSource(server, tools, options, scratch, timeProvider) { Received = scratch.Lasting is { } lasting ? new ReceivedWal(Path.Combine(lasting, name)) : null };
 
     /// <summary>What stands in the way on a server that answers.</summary>
     public static IEnumerable<(string Problem, string Mend, bool IsError)> Check(PhysicalOptions options, NpgsqlConnection connection)
@@ -73,6 +78,14 @@ internal sealed partial record PhysicalOptions
     private static string ParseSlot(string text) => SlotName().IsMatch(text)
         ? text
         : throw new WrongTextException("is no name of a replication slot", string.Create(CultureInfo.InvariantCulture, $"write lower-case letters, digits and _, for example {StandardSlot}"));
+
+    /// <summary>As PostgreSQL writes sizes.</summary>
+    private static long ParseSize(string text) => Size().Match(text) is { Success: true } match
+        ? long.Parse(match.Groups["number"].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture) << (match.Groups["unit"].Value switch { "MB" => 20, "GB" => 30, _ => 40 })
+        : throw new WrongTextException("is no size", $"write a whole number with MB, GB or TB, for example {StandardLimit}");
+
+    [GeneratedRegex(@"^(?<number>[1-9][0-9]{0,5})(?<unit>[MGT]B)\z", RegexOptions.ExplicitCapture)]
+    private static partial Regex Size();
 
     [GeneratedRegex(@"^[a-z0-9_]{1,63}\z")]
     private static partial Regex SlotName();
