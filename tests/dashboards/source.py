@@ -100,6 +100,11 @@ class Source:
         if self.kind == "postgres" and good:  # physical backups: each holds the WAL since the one before it
             yield "recovery_window_start_timestamp_seconds", {}, good[0]["start"]
             yield "recovery_window_end_timestamp_seconds", {}, good[-1]["start"]
+            yield "stream_up", {}, 1
+            yield "stream_last_received_timestamp_seconds", {}, now - 5
+            yield "stream_lag_bytes", {}, 1 << 20
+            yield "stream_limit_bytes", {}, 1 << 34
+            yield "stream_last_gap_timestamp_seconds", {}, 0
         yield "overdue_backups", {}, 0
         yield "future_backups", {}, 0
         restored = self.restored if self.restored <= now else 0

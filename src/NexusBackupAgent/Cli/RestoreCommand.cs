@@ -3,9 +3,11 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Cli;
 
@@ -22,6 +24,7 @@ internal static class RestoreCommand
         SourceArguments.CompleteBackups(context, id, name);
         var at = new Option<string?>("--at") { Description = context.Say("The newest captured at or before this time, or, of a source with a recoverable window (see status), exactly that instant: 2026-02-14, '2026-02-14 02:00' (configured zone; to the end of that day, minute or second), or ISO 8601", "この時刻以前に取得した最新のもの、復旧可能期間（status参照）のあるソースではその時点そのもの: 2026-02-14、'2026-02-14 02:00'（設定のタイムゾーン。その日・分・秒の終わりまで）、またはISO 8601"), HelpName = "TIME" };
         var to = new Option<string?>("--to") { Description = context.Say("Restore to this file or directory; of a database on a server, to a new one of this name. Default: over the live source", "このファイルまたはディレクトリへ復元する。サーバー上のDBは、この名前の新しいDBへ。既定: 稼働中のソースに上書き"), HelpName = "PATH" };
+        var tablespaces = new Option<string[]>("--tablespace") { Description = context.Say("A tablespace of a cluster goes to another directory. Without it each goes where it was, if nothing is there. May be repeated", "クラスタのテーブル空間を別のディレクトリへ復元する。指定がなければ元の場所へ（何もない場合のみ）。複数指定可"), HelpName = "OLD=NEW" };
         var dryRun = new Option<bool>("--dry-run") { Description = context.Say("Print what would be done; touch nothing", "実行内容を表示するだけで、何も変更しない") };
         var force = new Option<bool>("--force") { Description = context.Say("Replace what is there; it is kept beside, as …pre_restore…<time>", "既存のものを置き換える。元のものは …pre_restore…<時刻> として残す") };
         var json = context.Json();
@@ -34,7 +37,7 @@ internal static class RestoreCommand
             new("nexus-backup restore itsm --at '2026-02-14 02:00' --to /tmp"),
             new("nexus-backup restore itsm --id manual_20260214_093000.db.gz --force"))
         {
-            name, id, at, to, dryRun, force, json,
+            name, id, at, to, tablespaces, dryRun, force, json,
         };
         command.Validators.Add(result =>
         {
@@ -50,7 +53,10 @@ internal static class RestoreCommand
             await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
             var agent = session.Agent;
             var source = SourceChoice.Choose(agent.Roster.Current, [parsed.GetValue(name)!])[0];
-            var wish = parsed.GetValue(at) is { } time ? ParseTime(time, source.Source.Zone) : new RestoreWish(parsed.GetValue(id));
+            var wish = (parsed.GetValue(at) is { } time ? ParseTime(time, source.Source.Zone) : new RestoreWish(parsed.GetValue(id))) with
+            {
+                Moves = [.. (parsed.GetValue(tablespaces) ?? []).Select(move => ParseMove(move, context.WorkingDirectory))],
+            };
             var place = parsed.GetValue(to) is { } written ? source.Source.Source.PlaceOf(written, context.WorkingDirectory) : null;
             var work = new Work(context.Terminal, agent, context.Asker, source, context.CommandsOf(parsed), parsed.GetValue(json));
             return (int)(parsed.GetValue(dryRun)
@@ -66,6 +72,11 @@ internal static class RestoreCommand
 
     private static RestoreWish ParseTime(string text, TimeZoneInfo zone) => RestoreTime.Parse(text, zone) ?? throw new BackupException(
         FailureKind.Configuration, $"--at '{text}' is no time", "write 2026-02-14, '2026-02-14 02:00' in the configured zone, or 2026-02-13T17:00:00Z");
+
+    /// <summary>A path may hold an equals sign; the new one is less likely to.</summary>
+    private static PlaceMove ParseMove(string text, string directory) => text.LastIndexOf('=') is > 0 and var at && text[0] == '/' && at < text.Length - 1
+        ? new PlaceMove(text[..at].TrimEnd('/'), KernelPath.Absolute(text[(at + 1)..], directory))
+        : throw new BackupException(FailureKind.Configuration, $"--tablespace '{text}' is no move", "write OLD=NEW, for example /srv/fast=/srv/restored_fast");
 
     private sealed class Work(Terminal terminal, Agent agent, Asker asker, ScheduledSource scheduled, Commands commands, bool json)
     {

@@ -1,6 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Metrics;
@@ -115,6 +116,19 @@ internal static class SourceMetrics
             from source in sources
             from schedule in source.Source.Schedules
             select new Sample(Exposition.Seconds(source.NextRunOf(schedule)), source.Name, schedule.Name));
+        AddStreams(exposition, [.. sources.Where(source => source.Stream is not null).Select(source => (source.Name, source.Stream!))]);
+    }
+
+    /// <summary>Of the sources that have one.</summary>
+    private static void AddStreams(Exposition exposition, IReadOnlyList<(string Source, StreamState State)> streams)
+    {
+        Each("stream_up", "Whether the source's changes are received as they are made.", state => Exposition.Flag(state.IsUp));
+        Each("stream_last_received_timestamp_seconds", "What the source changed before that time was received.", state => Exposition.Seconds(state.ReceivedUntil));
+        Each("stream_lag_bytes", "Bytes that the source keeps because they were not received yet.", state => state.Lag);
+        Each("stream_limit_bytes", "Bytes beyond which the source keeps no more, and a gap begins.", state => state.Limit);
+        Each("stream_last_gap_timestamp_seconds", "When changes were last found lost, which a full backup follows; 0: never.", state => Exposition.Seconds(state.LastGapAt));
+
+        void Each(string name, string help, Func<StreamState, double> value) => exposition.Gauge(name, help, OfSource, streams.Select(stream => new Sample(value(stream.State), stream.Source)));
     }
 
     private static (string Name, double Seconds)[] Stages(SourceActivity? activity) =>

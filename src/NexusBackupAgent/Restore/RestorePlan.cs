@@ -1,6 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Retention;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent.Restore;
@@ -12,6 +13,9 @@ internal sealed record RestoreWish(string? Id = null, DateTimeOffset? At = null)
 {
     /// <summary>The first instant of the day, minute or second of which <see cref="At"/> is the last; null: no more than that one is meant.</summary>
     public DateTimeOffset? AtFrom { get; init; }
+
+    /// <summary>Parts of the source that go to another place than theirs.</summary>
+    public IReadOnlyList<PlaceMove> Moves { get; init; } = [];
 }
 
 /// <summary>A backup, and why it is tried or passed over.</summary>

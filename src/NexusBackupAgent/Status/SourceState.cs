@@ -2,6 +2,7 @@ using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Status;
 
@@ -25,7 +26,7 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
     private SourceState(SourceState other)
     {
         (Source, Listing, Records, Store, Now) = other;
-        (IsAgentRunning, IsAgentAwaited, Plan) = (other.IsAgentRunning, other.IsAgentAwaited, other.Plan);
+        (IsAgentRunning, IsAgentAwaited, Plan, Stream) = (other.IsAgentRunning, other.IsAgentAwaited, other.Plan, other.Stream);
     }
 
     /// <summary>Whether an agent runs: without one, a run that the journal has under way died with it, or has a person before it.</summary>
@@ -36,6 +37,9 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
 
     /// <summary>When the scheduler of this process starts each schedule next, UTC, by source and schedule; null in a process that has none.</summary>
     public IReadOnlyDictionary<(string Source, string Schedule), DateTimeOffset>? Plan { get; init; }
+
+    /// <summary>How the agent receives its changes between backups; null: it does not, or no agent runs.</summary>
+    public StreamState? Stream { get; init; }
 
     public string Name => Source.Name;
 
