@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using NexusBackupAgent.Benchmarks.Data;
@@ -146,6 +147,43 @@ public sealed class WebTests(WebStage stage) : IClassFixture<WebStage>
         await Expect(visit.Page.GetByRole(AriaRole.Heading, new PageGetByRoleOptions { Name = "Result of the restore" })).ToBeVisibleAsync();
         Assert.True(File.Exists(path));
         visit.AssertQuiet();
+    }
+
+    /// <summary>By its time, and by a click on the bar; the agent of this test has no source with a window, so its answer gets one.</summary>
+    [SkippableFact]
+    public async Task An_instant_within_the_recoverable_window_is_chosen_for_a_restore()
+    {
+        WebStage.RequireIt();
+        Assert.Equal(0, (await stage.Agent.RunAsync("backup", "itsm")).ExitCode);
+        var now = TimeProvider.System.GetUtcNow();
+        var asked = new List<JsonElement>();
+        await using var visit = await stage.VisitAsync("admin", "restore/itsm", before: async window =>
+        {
+            await window.RouteAsync("**/api/v1/sources/itsm", async route =>
+            {
+                var answer = await route.FetchAsync();
+                var source = JsonNode.Parse(await answer.TextAsync())!;
+                source["recoveryWindows"] = new JsonArray(new JsonObject { ["first"] = $"{now.AddDays(-6):yyyy-MM-dd'T'HH:mm:ss'Z'}", ["last"] = $"{now.AddHours(-2):yyyy-MM-dd'T'HH:mm:ss'Z'}" });
+                await route.FulfillAsync(new RouteFulfillOptions { Response = answer, Body = source.ToJsonString() });
+            });
+            await window.RouteAsync("**/api/v1/restore/plan", route =>
+            {
+                asked.Add(JsonDocument.Parse(route.Request.PostData!).RootElement);
+                return route.FulfillAsync(new RouteFulfillOptions { Status = 404, ContentType = "application/problem+json", Body = """{"detail":"not in this test"}""" });
+            });
+        });
+        var inside = (await visit.Page.GetByLabel("Or any instant within").GetAttributeAsync("max"))!;
+
+        await visit.Page.GetByLabel("Or any instant within").FillAsync(inside);
+        await Expect(visit.Page.GetByText($"The state of {inside.Replace('T', ' ')}")).ToBeVisibleAsync();
+        await visit.Page.RunAndWaitForResponseAsync(() => visit.Button("See the plan").ClickAsync(), "**/api/v1/restore/plan");
+        await visit.Page.Locator(".timeline .window").ClickAsync();
+        await visit.Page.RunAndWaitForResponseAsync(() => visit.Button("See the plan").ClickAsync(), "**/api/v1/restore/plan");
+
+        Assert.Equal(2, asked.Count);
+        Assert.All(asked, plan => Assert.False(plan.TryGetProperty("id", out _)));
+        Assert.Equal(inside, asked[0].GetProperty("at").GetString());
+        Assert.NotEqual(inside, asked[1].GetProperty("at").GetString());
     }
 
     [SkippableFact]

@@ -318,3 +318,24 @@ internal static class PostgresFailure
         _ => failure,
     };
 }
+
+/// <summary>What an operator types to see how a server is.</summary>
+internal static class ServerQuestions
+{
+    public static string Answers(PostgresServer server) => ToolProcess.Line(["pg_isready", "-d", server.Shown]);
+
+    /// <returns>Null of a server on another host, or where nobody can tell.</returns>
+    public static string? Says(PostgresServer server)
+    {
+        try
+        {
+            return server.Resolved is { IsSocket: true } or { Host: null or "localhost" or "127.0.0.1" or "::1" }
+                ? "systemctl status 'postgresql*' --no-pager; tail -n 30 /var/log/postgresql/*.log"
+                : null;
+        }
+        catch (BackupException)
+        {
+            return null; // that the service file can't be read is told of the source
+        }
+    }
+}
