@@ -14,7 +14,7 @@ public abstract class ExpressionsReturnDataTests : IAsyncLifetime
     [
         "nexus_backup:unanswered", "nexus_backup:source_unread", "nexus_backup:backups_unknown", "nexus_backup:no_good_backup", "nexus_backup:first_start_over", "nexus_backup:new_source",
         "nexus_backup:none_level", "nexus_backup:clock_behind", "nexus_backup:run_start_timestamp_seconds", "nexus_backup:awaited_run", "nexus_backup:set_aside:1d", "nexus_backup:failed_runs:26h",
-        "nexus_backup:never_answered", "nexus_backup:unusable", "nexus_backup:level", "nexus_backup:firing", "nexus_backup:textfile_age_seconds", "nexus_backup:unprotected", "nexus_backup:agent_silence_seconds", "node_textfile_mtime_seconds", "node_exporter_build_info",
+        "nexus_backup:never_answered", "nexus_backup:unusable", "nexus_backup:level", "nexus_backup:firing", "nexus_backup:textfile_age_seconds", "nexus_backup:unprotected", "nexus_backup:untold", "nexus_backup:agent_silence_seconds", "node_textfile_mtime_seconds", "node_exporter_build_info",
     ];
 
     private PrometheusServer? prometheus;
