@@ -41,7 +41,7 @@ internal sealed partial class Agent : IDisposable
         marks = new StoreMarks(configuration.StateDirectory);
         Stores = configuration.Stores.ToDictionary(entry => entry.Key, entry => entry.Value.Open(), StringComparer.Ordinal);
         Journal = new OperationJournal(OpenJournal(evenWithoutJournal));
-        scratch = new ScratchDirectory(configuration.ScratchDirectory);
+        scratch = new ScratchDirectory(configuration.ScratchDirectory) { Lasting = Path.Combine(configuration.StateDirectory, "streams") };
         scratch.RemoveLeftovers(timeProvider.GetUtcNow());
         Turns = new SourceTurns(configuration.StateDirectory, timeProvider);
         runner = new OperationRunner(Turns, Journal, new HookRunner(Journal, timeProvider, loggers.CreateLogger<HookRunner>()), timeProvider);
@@ -115,6 +115,9 @@ internal sealed partial class Agent : IDisposable
     public LogSearch LogSearch => field ??= new LogSearch(States, Configuration.Log.File, TimeProvider);
 
     public JobScheduler Scheduler => scheduler ??= NewScheduler();
+
+    /// <summary>What runs beside the schedules.</summary>
+    public SourceServices Services => field ??= new SourceServices(Roster, Backups, TimeProvider, loggers.CreateLogger<SourceServices>());
 
     /// <summary>Opens the journal and finds the sources.</summary>
     /// <param name="evenWithoutJournal">Whether a journal that can't be used is only warned of: a command that restores or looks needs none, and whatever writes to it fails then.</param>

@@ -50,8 +50,10 @@ internal static partial class AgentHost
         listening?.Invoke(address);
 
         var selfTests = agent.SelfTests.RunDailyAsync(cancellationToken);
+        var services = agent.Services.RunAsync(cancellationToken);
         await agent.Scheduler.RunAsync(cancellationToken);
         await selfTests;
+        await services;
         await web.Runs.WhenIdleAsync();
         await app.StopAsync(CancellationToken.None);
         AgentStopped(logger);

@@ -1,6 +1,6 @@
 """What the dashboards are looked at with. The tests use the fortnight; the others are for a person who changes a panel.
 
-  fortnight  audit-log fails three nights in a row and is stale at the end; tenants-a failed twice in a row and recovered, and
+  fortnight  audit-log and tickets are clusters with a recoverable window, the others databases; audit-log fails three nights in a row and is stale at the end; tenants-a failed twice in a row and recovered, and
              later one of its backups was found corrupt and set aside; for a day every backup of tenants-b was corrupt;
              tickets makes increments every six hours on a weekly full one, of which two failed in a row, and its last drill
              failed; reports is NEW; app1's store fills up past 80 %; app2 did not answer for two hours, and its clock drifts
@@ -27,13 +27,13 @@ def fortnight():
     ]
     return Scene(agents, [
         Source(APP1, "itsm", [DAILY, WEEKLY, MONTHLY], 545 * MIB, 4),
-        Source(APP1, "audit-log", [DAILY, WEEKLY, MONTHLY], 1390 * MIB, 9,
+        Source(APP1, "audit-log", [DAILY, WEEKLY, MONTHLY], 1390 * MIB, 9, kind="postgres",
                failed=[days_before_end(2, 2), days_before_end(1, 2), days_before_end(0, 2), days_before_end(0, 3)]),
         Source(APP2, "tenants-a", [DAILY, WEEKLY], 96 * MIB, 1,
                failed=[days_before_end(9, 2), days_before_end(8, 2)], corrupted=(days_before_end(5, 2), days_before_end(3, 4.5))),
         Source(APP2, "tenants-b", [DAILY, WEEKLY], 210 * MIB, 2, lost=days_before_end(4, 4.5)),
         Source(APP1, "reports", [DAILY], 40 * MIB, 1, added=days_before_end(0, 5)),
-        Source(APP2, "tickets", [FULL, INCREMENTAL], 830 * MIB, 12, drill=False,
+        Source(APP2, "tickets", [FULL, INCREMENTAL], 830 * MIB, 12, drill=False, kind="postgres",
                failed=[days_before_end(3, 13), days_before_end(3, 19)]),
     ])
 

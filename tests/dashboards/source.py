@@ -45,8 +45,8 @@ INCREMENTAL = Schedule("incremental", 7 * DAY, (1, 7, 13, 19), increment=True)
 class Source:
     """One source's story; `failed` and `corrupted` hold times of runs, `lost` when every backup was found corrupt."""
 
-    def __init__(self, agent, name, schedules, content, minutes, failed=(), corrupted=None, lost=None, rpo=24, drill=True, added=START - 90 * DAY):
-        self.agent, self.name, self.schedules, self.rpo = agent, name, schedules, rpo
+    def __init__(self, agent, name, schedules, content, minutes, failed=(), corrupted=None, lost=None, rpo=24, drill=True, added=START - 90 * DAY, kind="sqlite"):
+        self.kind, self.agent, self.name, self.schedules, self.rpo = kind, agent, name, schedules, rpo
         self.drill_passes, self.added = drill, added
         self.restored = days_before_end(8, 9.5) if failed else END + 1  # somebody mended the database that could not be backed up
         chance = random.Random(name)
@@ -97,6 +97,14 @@ class Source:
         going = [run for run in self.runs if run["start"] <= now < run["end"]]
         yield "run_start_timestamp_seconds", {}, going[0]["start"] if going else 0
         yield "consecutive_failures", {}, failures
+        if self.kind == "postgres" and good:  # physical backups: each holds the WAL since the one before it
+            yield "recovery_window_start_timestamp_seconds", {}, good[0]["start"]
+            yield "recovery_window_end_timestamp_seconds", {}, good[-1]["start"]
+            yield "stream_up", {}, 1
+            yield "stream_last_received_timestamp_seconds", {}, now - 5
+            yield "stream_lag_bytes", {}, 1 << 20
+            yield "stream_limit_bytes", {}, 1 << 34
+            yield "stream_last_gap_timestamp_seconds", {}, 0
         yield "overdue_backups", {}, 0
         yield "future_backups", {}, 0
         restored = self.restored if self.restored <= now else 0
@@ -107,7 +115,7 @@ class Source:
             yield "restores_total", {"result": result}, count
         for threshold, hours in (("warning", self.rpo), ("critical", 2 * self.rpo), ("emergency", 2 * self.rpo + 2)):
             yield "rpo_seconds", {"threshold": threshold}, hours * HOUR
-        yield "source_info", {"kind": "sqlite", "store": "local"}, 1
+        yield "source_info", {"kind": self.kind, "store": "local"}, 1
         yield "source_added_timestamp_seconds", {}, self.added
         took = last_good["end"] - last_good["start"] if last_good else 0
         for stage, share in (("capture", 0.55), ("verify", 0.42), ("prune", 0.03)):

@@ -30,7 +30,7 @@ function backup(source, index, state = 'good') {
 }
 const source = (name, level = 'OK', more = {}) => ({
     source: name, kind: 'sqlite', store: 'local', level, reasons: [], newestGood: backup(name, 0), ageSeconds: 3 * 3600 + 240, rpo: { warningSeconds: 86_400, criticalSeconds: 172_800, emergencySeconds: 180_000 },
-    backups: 14, running: null, nextRun: ago(-5), schedules: [
+    backups: 14, recoveryWindows: name === 'itsm' ? [{ first: ago(171), last: ago(3) }, { first: ago(1620), last: ago(507) }] : null, running: null, nextRun: ago(-5), schedules: [
         { schedule: 'daily', cron: '0 2 * * *', type: 'full', retention: '7d', nextRun: ago(-5), lastSuccess: ago(3) },
         { schedule: 'weekly', cron: '0 3 * * 0', type: 'full', retention: '4w', nextRun: ago(-60), lastSuccess: ago(171) },
         { schedule: 'monthly', cron: '0 4 1 * *', type: 'full', retention: '12mo', nextRun: ago(-300), lastSuccess: ago(900) }],
@@ -77,7 +77,7 @@ function answer(request, url, body) {
     }
     if (what === 'runs' && id) return started.get(id) ?? runs().find(one => one.id === id) ?? [404, { detail: 'no such run' }];
     if (what === 'runs') return [...started.values(), ...runs()];
-    if (what === 'restore' && id === 'plan') return { planId: 'p1', expiresAt: ago(-1), plan: { source: body.source, result: 'planned', id: body.id, file: 'daily_20261129_020000.db.gz', capturedAt: ago(3), ageSeconds: 11_000, reason: 'the newest good backup', target: body.to ?? '/srv/itsm/backend/itsm_nexus.db', safetyCopy: '/srv/itsm/backend/itsm_nexus.db.pre_restore.20261130_100000', setAside: [], passedOver: [{ id: 'y', file: 'daily_20261130_020000.db.gz', reason: 'it is corrupt' }],
+    if (what === 'restore' && id === 'plan') return { planId: 'p1', expiresAt: ago(-1), plan: { source: body.source, result: 'planned', id: body.id, file: 'daily_20261129_020000.db.gz', capturedAt: ago(3), recoveredTo: body.at ? ago(2) : null, ageSeconds: 11_000, reason: 'the newest good backup', target: body.to ?? '/srv/itsm/backend/itsm_nexus.db', safetyCopy: '/srv/itsm/backend/itsm_nexus.db.pre_restore.20261130_100000', setAside: [], passedOver: [{ id: 'y', file: 'daily_20261130_020000.db.gz', reason: 'it is corrupt' }],
         plan: { overwritesBytes: 1.3e8, before: ['systemctl stop itsm-nexus'], after: ['systemctl start itsm-nexus'], openIn: [{ process: 4711, command: 'uvicorn' }], neededBytes: 2.6e8, availableBytes: 1.9e11, lastDrillSeconds: 1.532, chain: ['weekly_20261129_030000.db.gz', 'daily_20261129_020000.db-wal.gz'], needsForce: true } } };
     if (['backup', 'verify', 'drill', 'restore'].includes(what)) {
         const one = run(100 + started.size, { source: body.source ?? 'itsm', kind: { verify: 'verification' }[what] ?? what, result: 'running', startedAt: ago(0), endedAt: null, seconds: null });

@@ -3,9 +3,11 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Cli;
 
@@ -20,10 +22,11 @@ internal static class RestoreCommand
         var name = SourceArguments.One(context, context.Say("The source to restore", "リストアするソース"));
         var id = new Option<string?>("--id") { Description = context.Say("This backup and no other: an id or a file name as list shows them", "このバックアップのみ: list が示すIDまたはファイル名"), HelpName = "ID" };
         SourceArguments.CompleteBackups(context, id, name);
-        var at = new Option<string?>("--at") { Description = context.Say("The newest captured at or before this time: 2026-02-14, '2026-02-14 02:00' (configured zone; to the end of that day, minute or second), or ISO 8601", "この時刻以前に取得した最新のもの: 2026-02-14、'2026-02-14 02:00'（設定のタイムゾーン。その日・分・秒の終わりまで）、またはISO 8601"), HelpName = "TIME" };
-        var to = new Option<string?>("--to") { Description = context.Say("Restore to this file, or into this directory. Default: over the live source", "このファイル、またはこのディレクトリへ復元する。既定: 稼働中のソースに上書き"), HelpName = "PATH" };
+        var at = new Option<string?>("--at") { Description = context.Say("The newest captured at or before this time, or, of a source with a recoverable window (see status), exactly that instant: 2026-02-14, '2026-02-14 02:00' (configured zone; to the end of that day, minute or second), or ISO 8601", "この時刻以前に取得した最新のもの、復旧可能期間（status参照）のあるソースではその時点そのもの: 2026-02-14、'2026-02-14 02:00'（設定のタイムゾーン。その日・分・秒の終わりまで）、またはISO 8601"), HelpName = "TIME" };
+        var to = new Option<string?>("--to") { Description = context.Say("Restore to this file or directory; of a database on a server, to a new one of this name. Default: over the live source", "このファイルまたはディレクトリへ復元する。サーバー上のDBは、この名前の新しいDBへ。既定: 稼働中のソースに上書き"), HelpName = "PATH" };
+        var tablespaces = new Option<string[]>("--tablespace") { Description = context.Say("A tablespace of a cluster goes to another directory. Without it each goes where it was, if nothing is there. May be repeated", "クラスタのテーブル空間を別のディレクトリへ復元する。指定がなければ元の場所へ（何もない場合のみ）。複数指定可"), HelpName = "OLD=NEW" };
         var dryRun = new Option<bool>("--dry-run") { Description = context.Say("Print what would be done; touch nothing", "実行内容を表示するだけで、何も変更しない") };
-        var force = new Option<bool>("--force") { Description = context.Say("Replace an existing file; the old one is kept as <file>.pre_restore.<time>", "既存のファイルを置き換える。元のファイルは <file>.pre_restore.<time> として残す") };
+        var force = new Option<bool>("--force") { Description = context.Say("Replace what is there; it is kept beside, as …pre_restore…<time>", "既存のものを置き換える。元のものは …pre_restore…<時刻> として残す") };
         var json = context.Json();
         var command = new TaughtCommand(
             "restore",
@@ -34,7 +37,7 @@ internal static class RestoreCommand
             new("nexus-backup restore itsm --at '2026-02-14 02:00' --to /tmp"),
             new("nexus-backup restore itsm --id manual_20260214_093000.db.gz --force"))
         {
-            name, id, at, to, dryRun, force, json,
+            name, id, at, to, tablespaces, dryRun, force, json,
         };
         command.Validators.Add(result =>
         {
@@ -50,7 +53,10 @@ internal static class RestoreCommand
             await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
             var agent = session.Agent;
             var source = SourceChoice.Choose(agent.Roster.Current, [parsed.GetValue(name)!])[0];
-            var wish = new RestoreWish(parsed.GetValue(id), parsed.GetValue(at) is { } time ? ParseTime(time, source.Source.Zone) : null);
+            var wish = (parsed.GetValue(at) is { } time ? ParseTime(time, source.Source.Zone) : new RestoreWish(parsed.GetValue(id))) with
+            {
+                Moves = [.. (parsed.GetValue(tablespaces) ?? []).Select(move => ParseMove(move, context.WorkingDirectory))],
+            };
             var place = parsed.GetValue(to) is { } written ? source.Source.Source.PlaceOf(written, context.WorkingDirectory) : null;
             var work = new Work(context.Terminal, agent, context.Asker, source, context.CommandsOf(parsed), parsed.GetValue(json));
             return (int)(parsed.GetValue(dryRun)
@@ -64,8 +70,13 @@ internal static class RestoreCommand
     public static RestoreEvents Quietly(IProgress<RunProgress>? progress) => new(
         _ => { }, (done, total) => progress?.Report(new RunProgress(RunStage.Verify, done, total)), _ => { }, _ => { });
 
-    private static DateTimeOffset ParseTime(string text, TimeZoneInfo zone) => RestoreTime.Parse(text, zone) ?? throw new BackupException(
+    private static RestoreWish ParseTime(string text, TimeZoneInfo zone) => RestoreTime.Parse(text, zone) ?? throw new BackupException(
         FailureKind.Configuration, $"--at '{text}' is no time", "write 2026-02-14, '2026-02-14 02:00' in the configured zone, or 2026-02-13T17:00:00Z");
+
+    /// <summary>A path may hold an equals sign; the new one is less likely to.</summary>
+    private static PlaceMove ParseMove(string text, string directory) => text.LastIndexOf('=') is > 0 and var at && text[0] == '/' && at < text.Length - 1
+        ? new PlaceMove(text[..at].TrimEnd('/'), KernelPath.Absolute(text[(at + 1)..], directory))
+        : throw new BackupException(FailureKind.Configuration, $"--tablespace '{text}' is no move", "write OLD=NEW, for example /srv/fast=/srv/restored_fast");
 
     private sealed class Work(Terminal terminal, Agent agent, Asker asker, ScheduledSource scheduled, Commands commands, bool json)
     {
@@ -142,10 +153,10 @@ internal static class RestoreCommand
 
         private string Sentence(RestoreOutcome outcome)
         {
-            var backup = outcome.Backup.Backup;
-            var age = agent.TimeProvider.GetUtcNow() - outcome.Backup.StateOf;
+            var (backup, state) = (outcome.Backup.Backup, outcome.Backup.StateOf);
+            var age = agent.TimeProvider.GetUtcNow() - state;
             return $"{(outcome.Problem is null ? "[green]✓[/]" : "[yellow]![/]")} [bold]{Readable.Plain(source.Name)}[/] restored to {Readable.Plain(outcome.Place.Location)} from {Readable.Plain(backup.File)}: "
-                + $"the state of {Readable.Time(outcome.Backup.StateOf, source.Zone)}, {Readable.Duration(age)} ago; {Readable.Seconds(outcome.Took)}"
+                + $"the state of {Readable.Time(state, source.Zone)}, {Readable.Duration(age)} ago; {Readable.Seconds(outcome.Took)}"
                 + (outcome.Place.Owner is { } owner ? $"; owner {Readable.Plain(owner.Names)}, mode {owner.Octal}" : "")
                 + (outcome.Place.SafetyCopy is { } safety ? $"; the old one is {Readable.Plain(safety)}" : "")
                 + (outcome.Place.SetAside.Count > 0 ? $"; set aside: {Readable.Plain(string.Join(", ", outcome.Place.SetAside))}" : "");
@@ -169,7 +180,7 @@ internal static class RestoreCommand
                 return null;
             var noun = source.Source.Noun.English;
             if (!source.IsThere())
-                return failure with { Hint = $"no new backup can be made, because the {noun} is gone as well; {failure.Hint}" };
+                return failure with { Hint = $"no new backup can be made, because the {noun} is gone, or does not answer, as well; {failure.Hint}" };
             var works = (await agent.States.ReadAsync(cancellationToken)).Agent.Works;
             var follows = works
                 ? $"the agent sets it aside and makes a new backup of what the {noun} holds now, if that is sound, within a minute; ask for it: {commands.Of("status", source.Name)}"

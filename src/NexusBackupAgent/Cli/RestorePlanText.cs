@@ -28,13 +28,15 @@ internal static class RestorePlanText
         }
 
         yield return ("why", preview.Chosen.Reason);
-        yield return (preview.Chosen.Instant is null ? "captured" : "state of", $"{Readable.Time(preview.Chosen.StateOf, zone)}, {Readable.Duration(preview.Age)} ago");
+        yield return preview.Chosen.Instant is { } instant
+            ? ("state of", $"{Readable.Time(instant.At, zone)}, {Readable.Duration(preview.Age)} ago; the backup is of {Readable.Time(backup.CapturedAt, zone)}")
+            : ("captured", $"{Readable.Time(backup.CapturedAt, zone)}, {Readable.Duration(preview.Age)} ago");
         foreach (var passed in preview.Plan.Newer)
             yield return ("not", $"{passed.Backup.File}: {passed.Reason}");
         yield return ("to", target.Location);
         if (preview.SafetyCopy is { } safety)
         {
-            yield return ("overwrites", Readable.Size(target.Length) + (target.IsLive ? $"; everything since {Readable.Time(preview.Chosen.StateOf, zone)} ({Readable.Duration(preview.Age)}) is then only in the safety copy" : ""));
+            yield return ("overwrites", (target.Length > 0 ? Readable.Size(target.Length) : "what is there") + (target.IsLive ? $"; everything since {Readable.Time(preview.Chosen.StateOf, zone)} ({Readable.Duration(preview.Age)}) is then only in the safety copy" : ""));
             yield return ("safety copy", $"{safety} (with the time of the restore)");
         }
         else

@@ -114,6 +114,8 @@ internal static class StatusCommand
 
             foreach (var reason in source.Reasons)
                 terminal.Paragraph($"{Readable.Coloured(reason.Level)} {Readable.Plain(source.Name)}: ", In(reason.Reason));
+            if (source is { IsUnreadable: false, Windows: { Count: > 0 } windows })
+                terminal.Paragraph(mark, In(StatusText.OfWindows(windows, zone)));
             if (source is { ListFailure: { } unread, Store.Failure: null })
                 terminal.Paragraph(mark, In(Bilingual.Quoted(unread.Message)), NextStep.Hint(unread.Hint), In(StatusText.Next));
             if (source.Activity?.RunStartedAt is { } started)

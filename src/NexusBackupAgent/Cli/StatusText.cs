@@ -102,6 +102,18 @@ internal static class StatusText
             yield return (Ended(elsewhere, zone), NextStep.Hint("run that restore again"));
     }
 
+    /// <summary>What <c>restore --at</c> takes, newest first.</summary>
+    public static Bilingual OfWindows(IReadOnlyList<RecoveryWindow> windows, TimeZoneInfo zone)
+    {
+        var shown = windows.Take(MostTimes).Select(window => window.First == window.Last
+            ? Bilingual.Same(RecoveryWindow.Shown(window.First, zone))
+            : new Bilingual($"{RecoveryWindow.Shown(window.First, zone)} to {RecoveryWindow.Shown(window.Last, zone)}", $"{RecoveryWindow.Shown(window.First, zone)} ～ {RecoveryWindow.Shown(window.Last, zone)}")).ToList();
+        var rest = windows.Count > MostTimes ? ", …" : "";
+        return new(
+            $"recoverable to any instant: {string.Join(", or ", shown.Select(window => window.English))}{rest}",
+            $"復旧可能期間（任意の時点）: {string.Join("、", shown.Select(window => window.Japanese))}{rest}");
+    }
+
     public static Bilingual OfMissing(MissingBackups review, TimeZoneInfo zone)
     {
         var times = string.Join(", ", review.Missing.Take(MostTimes).Select(at => ValueText.Minute(at, zone))) + (review.Missing.Count > MostTimes ? ", …" : "");

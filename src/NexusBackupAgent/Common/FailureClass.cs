@@ -17,7 +17,7 @@ internal static class FailureClasses
 {
     public static FailureClass Class(this FailureKind kind) => kind switch
     {
-        FailureKind.SourceMissing or FailureKind.SourceInvalid or FailureKind.SourceCorrupt or FailureKind.SourceBusy or FailureKind.SourceUnreachable or FailureKind.SourceRefused => FailureClass.Database,
+        FailureKind.SourceMissing or FailureKind.SourceInvalid or FailureKind.SourceCorrupt or FailureKind.SourceBusy or FailureKind.SourceUnreachable or FailureKind.SourceRefused or FailureKind.SourceGap => FailureClass.Database,
         FailureKind.Permission or FailureKind.Io or FailureKind.Network or FailureKind.StoreFull or FailureKind.StateFull or FailureKind.StoreUnavailable or FailureKind.Verification => FailureClass.Storage,
         _ => FailureClass.Other,
     };

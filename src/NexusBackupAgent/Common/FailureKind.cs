@@ -72,8 +72,11 @@ internal enum FailureKind
     /// <summary>The server that holds the source can't be reached, or broke off.</summary>
     SourceUnreachable,
 
-    /// <summary>The server that holds the source refuses the agent: its password, or its rights.</summary>
+    /// <summary>The server that holds the source refuses the agent: its password, or its rights; or it does not prove who it is.</summary>
     SourceRefused,
+
+    /// <summary>What changed in the source between two backups was not received and is lost, so that no instant of that time can be restored.</summary>
+    SourceGap,
 }
 
 internal static class FailureKinds

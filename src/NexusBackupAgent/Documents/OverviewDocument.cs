@@ -6,6 +6,7 @@ namespace NexusBackupAgent.Documents;
 /// <summary>A source as the API lists it.</summary>
 /// <param name="Level">As <c>status</c> tells it.</param>
 /// <param name="Backups">How many; null when the store can't be read.</param>
+/// <param name="RecoveryWindows">As <c>status</c> tells them.</param>
 /// <param name="Running">The journal's number of the backup that is under way; null when there is none.</param>
 /// <param name="HookFailure">Why the hooks that were told last failed; null when they did not.</param>
 /// <param name="Error">Why its backups can't be listed; null when they can.</param>
@@ -18,6 +19,7 @@ internal sealed record OverviewDocument(
     BackupDocument? NewestGood,
     double? AgeSeconds,
     int? Backups,
+    IReadOnlyList<RecoveryWindowDocument>? RecoveryWindows,
     RpoDocument Rpo,
     string TimeZone,
     IReadOnlyList<ScheduleDocument> Schedules,
@@ -46,6 +48,7 @@ internal sealed record OverviewDocument(
             source.NewestGood is { } good ? BackupDocument.Of(catalog, good) : null,
             source.Age is { } age ? Math.Round(age.TotalSeconds) : null,
             source.IsUnreadable ? null : source.Backups.Count,
+            RecoveryWindowDocument.Of(source),
             new RpoDocument(scheduled.RpoWarning.TotalSeconds, scheduled.RpoCritical.TotalSeconds, scheduled.RpoEmergency.TotalSeconds),
             scheduled.Source.Zone.Id,
             ScheduleDocument.Of(source),

@@ -11,7 +11,7 @@ namespace NexusBackupAgent.Documents;
 /// <summary>What <c>restore --json</c> prints.</summary>
 /// <param name="Result"><c>restored</c>, <c>failed</c>, or <c>planned</c> of a dry run.</param>
 /// <param name="AgeSeconds">How old the restored state is.</param>
-/// <param name="SafetyCopy">Where the old file is kept; null when there was none.</param>
+/// <param name="SafetyCopy">Where the old one is kept; null when there was none.</param>
 /// <param name="SetAside">Files beside the safety copy that belong to it; empty when there are none.</param>
 /// <param name="PassedOver">Newer backups that were not restored, and why.</param>
 /// <param name="Plan">Only of a dry run.</param>
@@ -41,6 +41,9 @@ internal sealed record RestoreDocument(
     string? Mode = null,
     string? Chown = null)
 {
+    /// <summary>The instant that it was recovered to; null: the state is that of the backup.</summary>
+    public string? RecoveredTo { get; init; }
+
     public static RestoreDocument Of(string source, RestoreRecord record, IReadOnlyList<RestoreCandidate> passedOver, DateTimeOffset now)
     {
         var outcome = record.Outcome;
@@ -51,7 +54,7 @@ internal sealed record RestoreDocument(
             backup?.Id.Value,
             backup?.File,
             backup is null ? null : JsonTime.Utc(backup.CapturedAt),
-            backup is null ? null : Math.Round((now - outcome!.Backup.StateOf).TotalSeconds),
+            outcome is null ? null : Math.Round((now - outcome.Backup.StateOf).TotalSeconds),
             outcome?.Backup.Reason,
             outcome?.Place.Location,
             outcome?.Place.SafetyCopy,
@@ -65,7 +68,10 @@ internal sealed record RestoreDocument(
             record.NotRecorded,
             outcome?.Place.Owner?.Names,
             outcome?.Place.Owner?.Octal,
-            outcome?.Place.Chown);
+            outcome?.Place.Chown)
+        {
+            RecoveredTo = outcome?.Backup.Instant is { } instant ? JsonTime.Utc(instant.At) : null,
+        };
     }
 
     public static RestoreDocument Of(RestorePreview preview, LastDrill? lastDrill)
@@ -87,7 +93,10 @@ internal sealed record RestoreDocument(
             RestorePlanDocument.Of(preview, lastDrill),
             refusal?.Kind.CamelWord(),
             refusal?.Message,
-            refusal?.Hint);
+            refusal?.Hint)
+        {
+            RecoveredTo = preview.Chosen.Instant is { } instant ? JsonTime.Utc(instant.At) : null,
+        };
     }
 
     /// <summary>Of a restore that did not begin.</summary>
@@ -101,13 +110,13 @@ internal sealed record PassedOverDocument(string Id, string File, string Reason)
         [.. candidates.Select(candidate => new PassedOverDocument(candidate.Backup.Id.Value, candidate.Backup.File, candidate.Reason))];
 }
 
-/// <param name="OverwritesBytes">Of the file that would be replaced, with its companions; 0 when there is none.</param>
+/// <param name="OverwritesBytes">Of what would be replaced, with its companions; 0 when there is nothing.</param>
 /// <param name="Before">Commands, as a shell would be given them.</param>
 /// <param name="After">Commands, as a shell would be given them.</param>
 /// <param name="AvailableBytes">Null when that can't be asked.</param>
 /// <param name="LastDrillSeconds">Null when there was none.</param>
 /// <param name="NeedsForce">Whether the restore begins with <c>--force</c> only.</param>
-/// <param name="Chain">What is restored, in this order: the full one first, the backup itself last.</param>
+/// <param name="Chain">What is restored, in this order: the full one first, then up to the backup itself, then those that it is recovered with.</param>
 internal sealed record RestorePlanDocument(
     long OverwritesBytes,
     IReadOnlyList<string> Before,
@@ -132,7 +141,7 @@ internal sealed record RestorePlanDocument(
             preview.Needed,
             preview.Available,
             lastDrill is { Passed: true } ? Math.Round(lastDrill.Took.TotalSeconds, 3) : null,
-            [.. preview.Chosen.Backup.Chain.Reverse().Select(link => link.File)],
+            [.. preview.Chosen.Backup.Chain.Reverse().Concat(preview.Chosen.Instant?.Through ?? []).Select(link => link.File)],
             preview.NeedsForce);
     }
 }

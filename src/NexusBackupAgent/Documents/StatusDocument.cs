@@ -31,6 +31,7 @@ internal sealed record AgentDocument(bool Running, string? HeartbeatAt, string L
 /// <param name="Level"><c>OK</c>, <c>NEW</c> (its first good backup is not made yet, nor due), <c>L1</c>, <c>L2</c> or <c>L3</c>, of the source and its agent; null when who looks may not see enough to name one.</param>
 /// <param name="NewestGood">Null when there is none, or the store can't be read.</param>
 /// <param name="Backups">How many; null when the store can't be read.</param>
+/// <param name="RecoveryWindows">Within which instants it can be restored to any, newest first; null: to those of its backups alone, as with most kinds.</param>
 /// <param name="RunningSince">Null when none runs: also when the process that began one is gone.</param>
 internal sealed record SourceDocument(
     string Source,
@@ -39,6 +40,7 @@ internal sealed record SourceDocument(
     BackupDocument? NewestGood,
     double? AgeSeconds,
     int? Backups,
+    IReadOnlyList<RecoveryWindowDocument>? RecoveryWindows,
     string? RunningSince,
     string? NextRun,
     FailureDocument? LastFailure,
@@ -58,6 +60,7 @@ internal sealed record SourceDocument(
             source.NewestGood is { } good ? BackupDocument.Of(catalog, good) : null,
             source.Age is { } age ? Math.Round(age.TotalSeconds) : null,
             source.IsUnreadable ? null : source.Backups.Count,
+            RecoveryWindowDocument.Of(source),
             isUnderWay && source.Activity?.RunStartedAt is { } started ? JsonTime.Utc(started) : null,
             source.NextRun is { } next ? JsonTime.Utc(next) : null,
             source.LastFailure is { } failure ? FailureDocument.Of(failure with { Hint = commands.HintOf(failure, source.Name) }) : null,
@@ -67,6 +70,13 @@ internal sealed record SourceDocument(
             [.. source.Orphans.Select(orphan => new OrphanDocument(catalog.Locate(orphan.File), orphan.Reason))],
             [.. source.Reviews.Where(review => review.Missing.Count > 0).Select(MissingDocument.Of)]);
     }
+}
+
+/// <summary>A source can be restored to any instant from the first to the last.</summary>
+internal sealed record RecoveryWindowDocument(string First, string Last)
+{
+    public static IReadOnlyList<RecoveryWindowDocument>? Of(SourceState source) =>
+        source.Windows is { } windows ? [.. windows.Select(window => new RecoveryWindowDocument(JsonTime.Utc(window.First), JsonTime.Utc(window.Last)))] : null;
 }
 
 /// <summary>Backups of a schedule that should be there and are not.</summary>

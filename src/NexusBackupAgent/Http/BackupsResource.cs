@@ -26,8 +26,8 @@ internal static partial class BackupsResource
     {
         api.MapGet("backups", ListAsync).Needs(Role.Viewer).Described("List the backups", $"Newest first, as nexus-backup list --json has them. limit: 1 to {MostListed}, {UsuallyListed} by default; after: the id of the last one of the page before; the header Link names the next page, X-Total-Count tells how many there are.").Problems(400, 404, 503);
         api.MapGet("backups/{id}", OneAsync).Needs(Role.Viewer).Described("One backup", "With its checks, its chain and the commands to restore it by hand.").Problems(404, 503);
-        api.MapGet("backups/{id}/artifact", ArtifactAsync).Needs(Role.Operator).Described("Fetch the stored file", "As it lies in the store; takes Range.").Produces(StatusCodes.Status200OK, contentType: "application/octet-stream").Problems(404, 503);
-        api.MapGet("backups/{id}/sha256", ChecksumAsync).Needs(Role.Operator).Described("Fetch its .sha256 file", "For sha256sum -c beside the stored file.").Produces(StatusCodes.Status200OK, contentType: "text/plain").Problems(404, 503);
+        api.MapGet("backups/{id}/artifact", ArtifactAsync).Needs(Role.Operator).Described("Fetch the stored file", "As it lies in the store; takes Range.").Streams("application/octet-stream").Problems(404, 503);
+        api.MapGet("backups/{id}/sha256", ChecksumAsync).Needs(Role.Operator).Described("Fetch its .sha256 file", "For sha256sum -c beside the stored file; takes Range.").Streams("text/plain").Problems(404, 503);
         api.MapPost("backup", BackUpAsync).Needs(Role.Operator).Described("Back up now", "One source, or every source without a body. Answers 202 with the runs; with ?wait=true what came of them.")
             .Produces<BegunDocument>(StatusCodes.Status202Accepted).Produces<IReadOnlyList<RunDocument>>().Problems(400, 404, 409, 413, 415, 503, 507);
     }
@@ -89,7 +89,7 @@ internal static partial class BackupsResource
     {
         var (source, backup) = await FindAsync(id, agent, caller, cancellationToken);
         var file = BackupFiles.Checksum(backup.File);
-        return TypedResults.Stream(await source.Catalog.OpenReadAsync(file, cancellationToken), "text/plain; charset=utf-8", file);
+        return TypedResults.Stream(await source.Catalog.OpenReadAsync(file, cancellationToken), "text/plain; charset=utf-8", file, enableRangeProcessing: true);
     }
 
     private static async Task<IResult> BackUpAsync(BackupRequest? backup, bool? wait, Agent agent, Caller caller, LiveRuns runs, CancellationToken cancellationToken)

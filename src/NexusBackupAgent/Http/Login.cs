@@ -140,7 +140,7 @@ internal static class Login
             || !access.Users.TryGetValue(Caller.Of(context).User ?? "", out var user)
             || UserTokens.SignedInAt(context.User) is not { } since)
         {
-            return Problems.Of(StatusCodes.Status403Forbidden, "only a user's token is renewed");
+            return Problems.Of(StatusCodes.Status403Forbidden, "only a user's token is renewed", "a token of the configuration does not expire");
         }
 
         return tokens.Now - since > UserTokens.Longest

@@ -36,12 +36,16 @@ internal static class Problems
         return TypedResults.Problem(failure.Message, statusCode: status, extensions: extensions);
     }
 
-    public static ProblemHttpResult Of(int status, string detail, string? hint = null) =>
-        TypedResults.Problem(detail, statusCode: status, extensions: hint is null ? null : new Dictionary<string, object?>(StringComparer.Ordinal) { ["hint"] = hint });
+    /// <summary>Of a request that is refused before anything is done.</summary>
+    public static ProblemHttpResult Of(int status, string detail, string hint) => TypedResults.Problem(detail, statusCode: status, extensions: new Dictionary<string, object?>(StringComparer.Ordinal)
+    {
+        ["exitCode"] = (int)CodeOf(status),
+        ["hint"] = hint,
+    });
 
     /// <summary>A number that is not from 1 to the most that may be asked for; null when it is, or absent.</summary>
     public static ProblemHttpResult? OfNumber(string name, int? number, int most) =>
-        number < 1 || number > most ? Of(StatusCodes.Status400BadRequest, $"{name} is not from 1 to {most}") : null;
+        number < 1 || number > most ? Of(StatusCodes.Status400BadRequest, $"{name} is not from 1 to {most}", $"write for example {name}={Math.Min(most, 100)}") : null;
 
     public static ProblemHttpResult OfOtherMedia() => Of(StatusCodes.Status415UnsupportedMediaType, "the body is not JSON", "send Content-Type: application/json, or no body where it is optional");
 
@@ -56,6 +60,15 @@ internal static class Problems
         FailureKind.TimedOut => StatusCodes.Status504GatewayTimeout,
         FailureKind.Permission or FailureKind.Io or FailureKind.Network or FailureKind.StoreUnavailable or FailureKind.Journal or FailureKind.Interrupted => StatusCodes.Status503ServiceUnavailable,
         _ => StatusCodes.Status500InternalServerError,
+    };
+
+    /// <summary>What the command line would end with.</summary>
+    private static ExitCode CodeOf(int status) => status switch
+    {
+        StatusCodes.Status404NotFound => ExitCode.NotFound,
+        >= StatusCodes.Status500InternalServerError and not StatusCodes.Status503ServiceUnavailable => ExitCode.Unexpected,
+        StatusCodes.Status503ServiceUnavailable => ExitCode.BackupFailed,
+        _ => ExitCode.Usage,
     };
 
     /// <summary>What a status without a body says, in words.</summary>
@@ -77,7 +90,7 @@ internal static class Problems
             StatusCodes.Status405MethodNotAllowed => Of(StatusCodes.Status405MethodNotAllowed, $"{context.Request.Path} does not take {context.Request.Method}", "the API is described at /docs"),
             StatusCodes.Status415UnsupportedMediaType => OfOtherMedia(),
             StatusCodes.Status429TooManyRequests => Of(StatusCodes.Status429TooManyRequests, "too many requests from this address", "wait as long as Retry-After says"),
-            var status => Of(status, $"the request failed with status {status}"),
+            var status => Of(status, $"the request failed with status {status}", "the API is described at /docs"),
         };
     }
 }

@@ -26,6 +26,7 @@ internal sealed record PlannedRestore(string Id, DateTimeOffset ExpiresAt, strin
         {
             _ when now.Chosen.Backup.Id != Preview.Chosen.Backup.Id => $"it was to restore {Preview.Chosen.Backup.File}, and now it would be {now.Chosen.Backup.File}",
             _ when now.Chosen.Backup.Artifact != Preview.Chosen.Backup.Artifact => $"{Preview.Chosen.Backup.File} was changed since",
+            _ when now.Chosen.StateOf != Preview.Chosen.StateOf => $"it was to be the state of {JsonTime.Utc(Preview.Chosen.StateOf)}, and now it would be that of {JsonTime.Utc(now.Chosen.StateOf)}",
             _ when now.Target.Location != Preview.Target.Location => $"it was to restore to {Preview.Target.Location}, and now it would be {now.Target.Location}",
             _ when (now.SafetyCopy is null) != (Preview.SafetyCopy is null) => now.SafetyCopy is null ? "what was to be replaced is gone" : "something has taken the place where nothing was",
             _ => null,
@@ -68,7 +69,7 @@ internal static class RestoresResource
 {
     public static void Map(IEndpointRouteBuilder api)
     {
-        api.MapPost("restore/plan", PlanAsync).Needs(Role.Admin).Described("Plan a restore", "Touches nothing. id: one backup; at: the newest captured at or before that time; neither: the newest good one. to: an absolute path on the agent's host, instead of the live source. The plan holds for 10 minutes.")
+        api.MapPost("restore/plan", PlanAsync).Needs(Role.Admin).Described("Plan a restore", "Touches nothing. id: one backup; at: the newest captured at or before that time, or, within one of the source's recoveryWindows, exactly that instant; neither: the newest good one. to: an absolute path on the agent's host, or of a database on a server the name of a new one, instead of the live source. The plan holds for 10 minutes.")
             .Problems(400, 404, 413, 415, 500, 503);
         api.MapPost("restore", RestoreAsync).Needs(Role.Admin).Described("Carry out a plan", "By its id. A plan that no longer holds is refused (409). force and confirm, the source's name, where something is replaced.")
             .Produces<BegunDocument>(StatusCodes.Status202Accepted).Produces<IReadOnlyList<RestoreDocument>>().Problems(400, 404, 409, 413, 415, 500, 503, 507);
@@ -81,7 +82,7 @@ internal static class RestoresResource
         var to = plan.To is { } written ? source.Source.Source.PlaceOf(written, directory: null) : null;
         var preview = await agent.Restores.PreviewAsync(source.Source, wish, to, force: true, cancellationToken);
         var drill = (await (await agent.States.ReadAsync(agent.Scheduler, cancellationToken)).OfAsync(source, cancellationToken)).LastDrill;
-        var kept = plans.Keep(caller, source, wish, to, preview);
+        var kept = plans.Keep(caller, source, ExactlyOf(preview), to, preview);
         var document = RestoreDocument.Of(preview, drill);
         return TypedResults.Ok(new PlannedDocument(kept.Id, JsonTime.Utc(kept.ExpiresAt), document with { Plan = document.Plan! with { NeedsForce = preview.SafetyCopy is not null } }));
     }
@@ -106,17 +107,22 @@ internal static class RestoresResource
             var passedOver = new List<RestoreCandidate>();
             var events = new RestoreEvents(_ => { }, (done, total) => run.Report(new RunProgress(RunStage.Verify, done, total)), _ => { }, passedOver.Add);
             var record = await agent.Restores.RestoreAsync(
-                source, new RestoreWish(plan.Preview.Chosen.Backup.Id.Value), plan.To, order.Force, LiveRuns.Patience, events, stopping, run.Asker, plan.Require);
+                source, new RestoreWish(plan.Preview.Chosen.Backup.Id.Value, plan.Preview.Chosen.Instant?.At), plan.To, order.Force, LiveRuns.Patience, events, stopping, run.Asker, plan.Require);
             return new RunEnd(RestoreDocument.Of(source.Name, record, passedOver, agent.TimeProvider.GetUtcNow()), record.Operation.Failure);
         });
         return await runs.AnswerAsync<RestoreDocument>([run], wait ?? false, cancellationToken);
     }
 
+    /// <summary>What was shown. A backup that is made meanwhile makes the last known instant of a minute no other one.</summary>
+    private static RestoreWish ExactlyOf(RestorePreview preview) => preview.Request.Wish is { At: not null } wish && preview.Request.Source.RecoversToInstants
+        ? wish with { At = preview.Chosen.StateOf, AtFrom = null }
+        : preview.Request.Wish;
+
     private static RestoreWish WishOf(RestorePlanRequest plan, TimeZoneInfo zone)
     {
         if (plan is { Id: not null, At: not null })
             throw new BackupException(FailureKind.Configuration, "id and at exclude each other", "send one of them");
-        return new RestoreWish(plan.Id, plan.At is not { } at ? null : RestoreTime.Parse(at, zone) ?? throw new BackupException(
-            FailureKind.Configuration, $"at '{at}' is no time", "write 2026-02-14, 2026-02-14 02:00 in the configured zone, or 2026-02-13T17:00:00Z"));
+        return plan.At is not { } at ? new RestoreWish(plan.Id) : RestoreTime.Parse(at, zone) ?? throw new BackupException(
+            FailureKind.Configuration, $"at '{at}' is no time", "write 2026-02-14, 2026-02-14 02:00 in the configured zone, or 2026-02-13T17:00:00Z");
     }
 }

@@ -1,6 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Metrics;
@@ -41,6 +42,8 @@ internal static class SourceMetrics
         Each("last_backup_content_bytes", "Uncompressed bytes of the newest backup; 0 when there is none.", source => source.Newest?.Manifest.Content.Length ?? 0);
         Each("restore_chain_backups", "Backups that a restore of the newest good one reads; 1 when it stands alone, 0 when there is none.", source => source.NewestGood?.Chain.Count() ?? 0);
         Each("restore_chain_bytes", "Stored bytes of those backups; 0 when there is none.", source => source.NewestGood?.LengthToRead ?? 0);
+        EndOfWindow("start", "First", window => window.First);
+        EndOfWindow("end", "Last", window => window.Last);
         Each("overdue_backups", "Backups past their retention that are still there.", source => source.Overdue);
         Each("future_backups", "Backups that are dated in the future: a clock is or was wrong.", source => source.FromFuture);
         exposition.Gauge("missing_backups", "Occurrences of the schedule within its retention that have no backup.", ["source", "schedule"],
@@ -48,6 +51,12 @@ internal static class SourceMetrics
             from review in source.Reviews
             select new Sample(review.Missing.Count, source.Name, review.Schedule));
         Each("last_verification_timestamp_seconds", "When a backup was last read back; 0 when none was.", source => Exposition.Seconds(source.Backups.Select(backup => backup.Verification?.VerifiedAt).Max()));
+
+        void EndOfWindow(string end, string which, Func<RecoveryWindow, DateTimeOffset> instant) => exposition.Gauge(
+            $"recovery_window_{end}_timestamp_seconds", $"{which} instant of the newest window within which the source can be restored to any instant; absent where only the states of its backups can be restored.", OfSource,
+            from source in sources
+            where source.Windows is { Count: > 0 }
+            select new Sample(Exposition.Seconds(instant(source.Windows![0])), source.Name));
 
         void Each(string name, string help, Func<SourceState, double> value) => exposition.Gauge(name, help, OfSource, sources.Select(source => new Sample(value(source), source.Name)));
     }
@@ -107,6 +116,19 @@ internal static class SourceMetrics
             from source in sources
             from schedule in source.Source.Schedules
             select new Sample(Exposition.Seconds(source.NextRunOf(schedule)), source.Name, schedule.Name));
+        AddStreams(exposition, [.. sources.Where(source => source.Stream is not null).Select(source => (source.Name, source.Stream!))]);
+    }
+
+    /// <summary>Of the sources that have one.</summary>
+    private static void AddStreams(Exposition exposition, IReadOnlyList<(string Source, StreamState State)> streams)
+    {
+        Each("stream_up", "Whether the source's changes are received as they are made.", state => Exposition.Flag(state.IsUp));
+        Each("stream_last_received_timestamp_seconds", "What the source changed before that time was received.", state => Exposition.Seconds(state.ReceivedUntil));
+        Each("stream_lag_bytes", "Bytes that the source keeps because they were not received yet.", state => state.Lag);
+        Each("stream_limit_bytes", "Bytes beyond which the source keeps no more, and a gap begins.", state => state.Limit);
+        Each("stream_last_gap_timestamp_seconds", "When changes were last found lost, which a full backup follows; 0: never.", state => Exposition.Seconds(state.LastGapAt));
+
+        void Each(string name, string help, Func<StreamState, double> value) => exposition.Gauge(name, help, OfSource, streams.Select(stream => new Sample(value(stream.State), stream.Source)));
     }
 
     private static (string Name, double Seconds)[] Stages(SourceActivity? activity) =>

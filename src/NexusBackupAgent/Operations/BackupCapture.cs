@@ -42,8 +42,8 @@ internal sealed class BackupCapture(SpaceGuard space, BackupExaminer examiner, T
         ProtectedSource source, string schedule, BackupType type, Backup? @base, bool mayBeBase, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
         var chain = @base is null ? null : CatalogLink.ChainOf(source.Catalog, @base, isJudged: false, progress: null);
-        var previous = source.Source.RecoversToInstants ? @base ?? await NewestAsync(source, cancellationToken) : null;
-        var request = new CaptureRequest(type, chain, mayBeBase) { Previous = chain?.Tip ?? (previous is null ? null : CatalogLink.ChainOf(source.Catalog, previous, isJudged: false, progress: null).Tip) };
+        var previous = !source.Source.RecoversToInstants ? null : type == BackupType.Incremental ? @base : await NewestAsync(source, cancellationToken);
+        var request = new CaptureRequest(type, chain, mayBeBase) { Previous = previous is null ? null : CatalogLink.ChainOf(source.Catalog, previous, isJudged: false, progress: null).Tip };
         await using var capture = await source.Source.CaptureAsync(request, cancellationToken);
         await space.RequireAsync(source.Catalog, type, capture.ScratchNeeded, cancellationToken);
         return await new BackupWriter(source.Catalog, source.Source, source.Compression, timeProvider).StoreAsync(

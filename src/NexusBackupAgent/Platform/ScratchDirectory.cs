@@ -30,6 +30,9 @@ internal sealed class ScratchDirectory(string path) : IDisposable
 
     public string Path { get; } = path;
 
+    /// <summary>A directory elsewhere, for what has to outlive this process: what a source received and no backup holds yet. Null: there is none, because nobody may keep anything.</summary>
+    public string? Lasting { get; init; }
+
     /// <summary>Bytes that ordinary users may still use there.</summary>
     /// <exception cref="BackupException">The directory can't be made or looked at.</exception>
     public long Available => Guard("look at", () =>

@@ -1,14 +1,22 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Retention;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent.Restore;
 
 /// <summary>Which backup is wanted. Both null: the newest.</summary>
 /// <param name="Id">An identity, or the name of the artifact; that one and no other.</param>
-/// <param name="At">The newest that was captured at or before this instant.</param>
-internal sealed record RestoreWish(string? Id = null, DateTimeOffset? At = null);
+/// <param name="At">The newest that was captured at or before this instant. With an identity: that one, recovered to it.</param>
+internal sealed record RestoreWish(string? Id = null, DateTimeOffset? At = null)
+{
+    /// <summary>The first instant of the day, minute or second of which <see cref="At"/> is the last; null: no more than that one is meant.</summary>
+    public DateTimeOffset? AtFrom { get; init; }
+
+    /// <summary>Parts of the source that go to another place than theirs.</summary>
+    public IReadOnlyList<PlaceMove> Moves { get; init; } = [];
+}
 
 /// <summary>A backup, and why it is tried or passed over.</summary>
 internal sealed record RestoreCandidate(Backup Backup, string Reason)
@@ -16,7 +24,7 @@ internal sealed record RestoreCandidate(Backup Backup, string Reason)
     /// <summary>The later state of it that is wanted; null: its own.</summary>
     public LaterInstant? Instant { get; init; }
 
-    /// <summary>Of what is restored.</summary>
+    /// <summary>The instant whose state it gives.</summary>
     public DateTimeOffset StateOf => Instant?.At ?? Backup.CapturedAt;
 }
 
@@ -39,13 +47,16 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
         if (newestFirst.Count == 0)
             throw new BackupException(FailureKind.NotFound, $"source '{source}' has no backups", $"look whether its store is mounted and is the right one (nexus-backup check-config); make one: nexus-backup backup '{source}'");
         if (wish.Id is { } id)
-            return new RestorePlan([new RestoreCandidate(Restorable(source, Named(source, newestFirst, id)), "chosen by --id")], []);
+        {
+            var named = Restorable(source, Named(source, newestFirst, id));
+            return recovers && wish.At is not null ? Recovering(source, newestFirst, [named], wish, now, zone) : new RestorePlan([new RestoreCandidate(named, "chosen by --id")], []);
+        }
 
         var wanted = newestFirst.Where(backup => wish.At is not { } at || backup.CapturedAt <= at).ToList();
         if (wanted.Count == 0)
             throw TooEarly(source, newestFirst[^1], wish.At!.Value, zone);
-        if (recovers && wish.At is { } exact)
-            return Recovering(source, newestFirst, wanted, exact, now, zone);
+        if (recovers && wish.At is not null)
+            return Recovering(source, newestFirst, wanted, wish, now, zone);
         var judged = wanted.Select(backup => (Backup: backup, Objection: Objection(backup, now, zone))).ToList();
         var candidates = judged.Where(entry => entry.Objection is null).Select(entry => new RestoreCandidate(entry.Backup, Recommendation(entry.Backup, wish.At, zone))).ToList();
         var passedOver = judged.Where(entry => entry.Objection is not null).Select(entry => new RestoreCandidate(entry.Backup, entry.Objection!)).ToList();
@@ -53,26 +64,36 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
     }
 
     /// <summary>From each backup before the instant as far as the backups behind it lead without a gap.</summary>
-    private static RestorePlan Recovering(string source, IReadOnlyList<Backup> newestFirst, List<Backup> wanted, DateTimeOffset at, DateTimeOffset now, TimeZoneInfo zone)
+    private static RestorePlan Recovering(string source, IReadOnlyList<Backup> newestFirst, List<Backup> wanted, RestoreWish wish, DateTimeOffset now, TimeZoneInfo zone)
     {
         var (candidates, passedOver) = (new List<RestoreCandidate>(), new List<RestoreCandidate>());
-        foreach (var backup in wanted)
+        var (at, paths) = ExactInstant(newestFirst, wish);
+        foreach (var backup in wanted.Where(backup => backup.CapturedAt <= at))
         {
-            var through = RecoveryWindow.From(backup, newestFirst, at);
+            var through = paths.From(backup);
             if (Objection(backup, now, zone) is { } objection)
                 passedOver.Add(new RestoreCandidate(backup, objection));
             else if (backup.CapturedAt == at)
                 candidates.Add(new RestoreCandidate(backup, Recommendation(backup, at, zone)));
-            else if (through.Count > 0 && through[^1].CapturedAt >= at)
+            else if (through.Count > 0)
                 candidates.Add(new RestoreCandidate(backup, $"recovered to {RecoveryWindow.Shown(at, zone)} with {string.Join(", ", through.Select(link => link.File))}") { Instant = new LaterInstant(at, through) });
             else
-                passedOver.Add(new RestoreCandidate(backup, $"what is known behind it ends at {Instants.InZone((through.Count > 0 ? through[^1] : backup).CapturedAt, zone)}"));
+                passedOver.Add(new RestoreCandidate(backup, $"what is known behind it ends at {RecoveryWindow.Shown(paths.End(backup), zone)}"));
         }
 
         return candidates.Count > 0 ? new RestorePlan(candidates, passedOver) : throw new BackupException(
             FailureKind.NotFound,
             $"source '{source}' can't be restored to {RecoveryWindow.Shown(at, zone)}; it can be restored to any instant {RecoveryWindow.Text(newestFirst, zone)}",
             "choose a time in there with --at, or leave it out to restore the newest backup");
+    }
+
+    /// <summary>The last instant that is meant; where no backup leads so far, the last one in the day, minute or second that is known: who reads the end of a window in a list means it.</summary>
+    private static (DateTimeOffset At, RecoveryPaths Paths) ExactInstant(IReadOnlyList<Backup> newestFirst, RestoreWish wish)
+    {
+        var at = wish.At!.Value;
+        var paths = new RecoveryPaths(newestFirst, at);
+        var last = RecoveryWindow.Usable(newestFirst).LastOrDefault(backup => backup.CapturedAt <= at);
+        return paths.IsEmpty && last is not null && last.CapturedAt >= wish.AtFrom ? (last.CapturedAt, new RecoveryPaths(newestFirst, last.CapturedAt)) : (at, paths);
     }
 
     /// <summary>What is restored with it, in words; empty for a full one, which needs no other.</summary>

@@ -18,21 +18,23 @@ internal static class RestoreTime
         ("yyyy-MM-dd'T'HH:mm:ss", TimeSpan.FromSeconds(1)),
     ];
 
-    /// <returns>The last instant that is meant, UTC; null when the text is none.</returns>
-    public static DateTimeOffset? Parse(string text, TimeZoneInfo zone)
+    /// <returns>The wish for the last instant that is meant, UTC; null when the text is none.</returns>
+    public static RestoreWish? Parse(string text, TimeZoneInfo zone)
     {
         foreach (var (format, unit) in Formats)
         {
             if (DateTime.TryParseExact(text, format, CultureInfo.InvariantCulture, DateTimeStyles.None, out var local))
-                return InZone(local + unit, zone).AddTicks(-1);
+                return Within(InZone(local, zone), InZone(local + unit, zone));
             if (unit < TimeSpan.FromDays(1) && DateTimeOffset.TryParseExact(text, [format + "zzz", format + "'Z'"], CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var instant))
-                return (instant + unit).AddTicks(-1).ToUniversalTime();
+                return Within(instant.ToUniversalTime(), (instant + unit).ToUniversalTime());
         }
 
         return DateTimeOffset.TryParseExact(text, ["o", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFzzz", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'"], CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var exact)
-            ? exact.ToUniversalTime()
+            ? new RestoreWish(At: exact.ToUniversalTime())
             : null;
     }
+
+    private static RestoreWish Within(DateTimeOffset from, DateTimeOffset end) => new(At: end.AddTicks(-1)) { AtFrom = from };
 
     /// <summary>A local time that comes twice means the later one. One that a change of clocks skips is moved on by the length of the gap.</summary>
     private static DateTimeOffset InZone(DateTime local, TimeZoneInfo zone)

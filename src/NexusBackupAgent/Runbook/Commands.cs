@@ -35,7 +35,7 @@ internal sealed class Commands(string? configuration)
     /// <summary>The plan says whether it takes <c>--force</c>.</summary>
     public string RestoreDryRun(string source) => Of("restore", source, "--dry-run");
 
-    /// <summary>By root, who may stop the service and give the file its owner.</summary>
+    /// <summary>By root, who may stop the service and give what is restored its owner.</summary>
     public string RestoreOverLive(string source) => $"sudo {Of("restore", source, "--force")}";
 
     /// <summary>What to do about a failure. Who met it could not name the source in a command.</summary>

@@ -16,7 +16,7 @@ internal static class NextCommand
         EscalationCause.None or EscalationCause.Unknown or EscalationCause.Stale or EscalationCause.Failed => commands.Backup(seen.Source),
         EscalationCause.StoreDown => seen.AskStore(StoreQuestion.WhichDisk).FirstOrDefault(),
         EscalationCause.FromFuture => "timedatectl",
-        EscalationCause.AgentDown or EscalationCause.SchedulerStuck or EscalationCause.ScheduleOverdue or EscalationCause.RunStuck => commands.Status(),
+        EscalationCause.AgentDown or EscalationCause.SchedulerStuck or EscalationCause.ScheduleOverdue or EscalationCause.RunStuck or EscalationCause.StreamBehind => commands.Status(),
         _ => null,
     };
 }

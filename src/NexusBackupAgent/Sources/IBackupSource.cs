@@ -32,6 +32,9 @@ internal interface IBackupSource
     /// <summary>Whether it can be restored to any instant between two backups of which the later one continues the earlier one.</summary>
     bool RecoversToInstants => false;
 
+    /// <summary>What the agent keeps running beside its schedules; null: nothing. The same object each time.</summary>
+    ISourceService? Service => null;
+
     /// <summary>Holds a consistent state still; the caller disposes it.</summary>
     /// <exception cref="NoIncrementException">An increment of that base is not possible, and a full backup is.</exception>
     Task<ICapture> CaptureAsync(CaptureRequest request, CancellationToken cancellationToken);
@@ -61,6 +64,11 @@ internal interface IBackupSource
     /// <summary>Where a restore puts it.</summary>
     /// <param name="to">A place of its own, as <see cref="PlaceOf"/> gives it. Null: over the live one.</param>
     IRestoreTarget Target(string? to);
+
+    /// <summary>The same, where parts of a source lie in places of their own: each named one goes to another one.</summary>
+    /// <exception cref="BackupException">A source of this kind has no such parts.</exception>
+    IRestoreTarget Target(string? to, IReadOnlyList<PlaceMove> moves) => moves.Count == 0 ? Target(to) : throw new BackupException(
+        FailureKind.Configuration, $"a {Noun.English} has no tablespaces that could go elsewhere", "leave --tablespace out");
 
     /// <summary>Where a drill restores it, for as long as the drill lasts.</summary>
     /// <param name="workspace">A directory of the scratch space, for kinds that need one.</param>

@@ -3,6 +3,9 @@ using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Sources;
 
+/// <summary>A place that what is restored would take, and the one that it takes instead.</summary>
+internal sealed record PlaceMove(string From, string To);
+
 /// <summary>Where a restore puts a source: its own place, or another one. Whoever prepares a restore there leaves it as it is.</summary>
 internal interface IRestoreTarget
 {

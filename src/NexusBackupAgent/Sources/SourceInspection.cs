@@ -19,6 +19,12 @@ internal enum SourceQuestion
 
     /// <summary>Is it whole?</summary>
     IsItWhole,
+
+    /// <summary>Does the server that holds it answer?</summary>
+    DoesItsServerAnswer,
+
+    /// <summary>Does that server run, and what did it say last?</summary>
+    WhatSaysItsServer,
 }
 
 /// <summary>How a live source is found by who has to mend it. Looking changes nothing, and what can't be seen is no failure.</summary>
@@ -26,6 +32,9 @@ internal interface ISourceInspection
 {
     /// <summary>Whether something is there.</summary>
     bool Exists { get; }
+
+    /// <summary>Whether a server holds it: that may be away, refuse, or be set up wrongly, and no restore mends that.</summary>
+    bool IsServed => false;
 
     /// <summary>What restores over it kept of what was there before, newest first, as people find it.</summary>
     IReadOnlyList<string> SafetyCopies { get; }

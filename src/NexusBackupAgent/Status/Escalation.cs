@@ -21,9 +21,12 @@ internal static class Escalation
     /// <summary>As the alert counts: what was set aside stays as evidence, and must not keep a level up for ever.</summary>
     private static readonly TimeSpan SetAsideIsNews = TimeSpan.FromDays(1);
 
+    private const double StreamWarning = 0.5;
+    private const double StreamCritical = 0.8;
+
     /// <returns>Everything that asks for a level, the highest first; none: the source is well protected, or new.</returns>
     public static IReadOnlyList<EscalationReason> Decide(SourceState source) =>
-        [.. OfBackups(source).Concat(OfRuns(source)).Append(OfUntaken(source)).Concat(OfDrill(source)).Append(OfRestore(source)).Append(OfDisk(source.Store.Space?.UsedRatio)).OfType<EscalationReason>().OrderByDescending(reason => reason.Level)];
+        [.. OfBackups(source).Concat(OfRuns(source)).Append(OfUntaken(source)).Concat(OfDrill(source)).Append(OfRestore(source)).Append(OfStream(source)).Append(OfDisk(source.Store.Space?.UsedRatio)).OfType<EscalationReason>().OrderByDescending(reason => reason.Level)];
 
     /// <summary>The highest level that a reason asks for.</summary>
     public static EscalationLevel Highest(IEnumerable<EscalationReason> reasons) =>
@@ -100,6 +103,21 @@ internal static class Escalation
     private static EscalationReason? OfRestore(SourceState source) => source.FailedRestore is null
         ? null
         : new(EscalationLevel.L2, EscalationCause.RestoreFailed, new("the last restore over the live database failed", "直近のリストア（稼働中のDBへの復元）が失敗"));
+
+    /// <summary>As the alert counts: 1 is an hour late, or the limit of what the source keeps; a gap is news for a day.</summary>
+    private static EscalationReason? OfStream(SourceState source)
+    {
+        if (source.Stream is not { } stream)
+            return null;
+        var behind = Math.Max((source.Now - stream.ReceivedUntil) / TimeSpan.FromHours(1), (double)stream.Lag / stream.Limit);
+        return behind switch
+        {
+            >= StreamCritical => new(EscalationLevel.L2, EscalationCause.StreamBehind, new("changes between its backups are about to be lost", "バックアップ間の変更が失われるおそれ")),
+            >= StreamWarning => new(EscalationLevel.L1, EscalationCause.StreamBehind, new("changes between its backups are received late", "バックアップ間の変更の受信が遅延")),
+            _ when source.Now - stream.LastGapAt < TimeSpan.FromDays(1) => new(EscalationLevel.L1, EscalationCause.StreamBehind, new("changes between its backups were lost within the last day", "24時間以内にバックアップ間の変更が欠落")),
+            _ => null,
+        };
+    }
 
     private static EscalationReason? OfCorrupt(IReadOnlyList<Backup> backups, DateTimeOffset now)
     {

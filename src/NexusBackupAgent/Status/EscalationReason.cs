@@ -74,6 +74,9 @@ internal enum EscalationCause
     /// <summary>A backup lies in the future: a clock is or was wrong.</summary>
     FromFuture,
 
+    /// <summary>Changes between backups are received late, or some were lost.</summary>
+    StreamBehind,
+
     /// <summary>There is no good backup, and no agent has noted the source yet, so nobody knows since when.</summary>
     Unknown,
 }

@@ -2,6 +2,7 @@ using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Status;
 
@@ -18,13 +19,14 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
 {
     private (Backup? Backup, bool IsFound) newestGood;
     private (int Count, bool IsCounted) overdue;
+    private (IReadOnlyList<RecoveryWindow>? Windows, bool AreFound) windows;
     private IReadOnlyList<EscalationReason>? reasons;
 
     /// <summary>A changed copy computes everything anew.</summary>
     private SourceState(SourceState other)
     {
         (Source, Listing, Records, Store, Now) = other;
-        (IsAgentRunning, IsAgentAwaited, Plan) = (other.IsAgentRunning, other.IsAgentAwaited, other.Plan);
+        (IsAgentRunning, IsAgentAwaited, Plan, Stream) = (other.IsAgentRunning, other.IsAgentAwaited, other.Plan, other.Stream);
     }
 
     /// <summary>Whether an agent runs: without one, a run that the journal has under way died with it, or has a person before it.</summary>
@@ -35,6 +37,9 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
 
     /// <summary>When the scheduler of this process starts each schedule next, UTC, by source and schedule; null in a process that has none.</summary>
     public IReadOnlyDictionary<(string Source, string Schedule), DateTimeOffset>? Plan { get; init; }
+
+    /// <summary>How the agent receives its changes between backups; null: it does not, or no agent runs.</summary>
+    public StreamState? Stream { get; init; }
 
     public string Name => Source.Name;
 
@@ -72,6 +77,17 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
 
     /// <summary>Of <see cref="NewestGood"/>.</summary>
     public TimeSpan? Age => Now - NewestGood?.CapturedAt;
+
+    /// <summary>Within which instants it can be restored to any, newest first; null: to those of its backups alone.</summary>
+    public IReadOnlyList<RecoveryWindow>? Windows
+    {
+        get
+        {
+            if (!windows.AreFound)
+                windows = (Source.Source.Source?.RecoversToInstants == true ? RecoveryWindow.Of([.. Backups.Where(backup => !backup.IsFromTheFuture(Now))]) : null, true);
+            return windows.Windows;
+        }
+    }
 
     /// <summary>Backups that the last prune should have removed and that are still there.</summary>
     public int Overdue

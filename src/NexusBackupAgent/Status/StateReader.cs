@@ -158,6 +158,7 @@ internal sealed record StateSnapshot(StateReader Reader, AgentState Agent, Journ
             IsAgentRunning = Agent.IsRunning,
             IsAgentAwaited = Agent is { IsExpected: true, IsRunning: false, LastBeat: null },
             Plan = Plan,
+            Stream = Agent.IsRunning ? source.Source.Source.Service?.State : null,
         };
     }
 }

@@ -64,6 +64,13 @@ public sealed class EscalationAgreesWithTheRulesTests
         Healthy with { Name = "a restore failed after the newest backup", Restore = 0.5 },
         Healthy with { Name = "a restore failed where nothing good is left", Age = null, Good = 0, Restore = 2 },
         Healthy with { Name = "a backup from the future", IsFromFuture = true },
+        Healthy with { Name = "changes are received", Late = 1, Kept = 0.1 },
+        Healthy with { Name = "changes are received late", Late = 45 },
+        Healthy with { Name = "changes are received so late that they are lost soon", Late = 90 },
+        Healthy with { Name = "the source keeps many changes", Late = 1, Kept = 0.6 },
+        Healthy with { Name = "the source keeps almost as many changes as it may", Late = 1, Kept = 0.9 },
+        Healthy with { Name = "a gap was found", Late = 1, Gap = 5 },
+        Healthy with { Name = "a gap was found long ago", Late = 1, Gap = 25 },
         Healthy with { Name = "agent gone", IsAgentUp = false },
         Healthy with { Name = "scheduler stuck", IsStuck = true },
     ];
@@ -134,7 +141,7 @@ public sealed class EscalationAgreesWithTheRulesTests
         {
             { Cause: EscalationCause.AllCorrupt } => condition.Corrupt == 0 ? [(reason.Cause, reason.Level)] : [(reason.Cause, reason.Level), (EscalationCause.Corrupt, EscalationLevel.L1)],
             { Level: EscalationLevel.L3, Cause: EscalationCause.Stale } => [(reason.Cause, EscalationLevel.L1), (reason.Cause, EscalationLevel.L2), (reason.Cause, reason.Level)],
-            { Level: EscalationLevel.L2, Cause: EscalationCause.Stale or EscalationCause.Failed or EscalationCause.StorageFull } => [(reason.Cause, EscalationLevel.L1), (reason.Cause, reason.Level)],
+            { Level: EscalationLevel.L2, Cause: EscalationCause.Stale or EscalationCause.Failed or EscalationCause.StorageFull or EscalationCause.StreamBehind } => [(reason.Cause, EscalationLevel.L1), (reason.Cause, reason.Level)],
             _ => (IEnumerable<(EscalationCause, EscalationLevel)>)[(reason.Cause, reason.Level)],
         });
 
@@ -178,6 +185,9 @@ public sealed class EscalationAgreesWithTheRulesTests
             EscalationCondition.Now)
         {
             IsAgentRunning = condition.IsAgentUp,
+            Stream = condition.Late is { } minutes && condition.IsAgentUp
+                ? new StreamState(IsUp: true, EscalationCondition.Now.AddMinutes(-minutes), (long)(condition.Kept * 1000), Limit: 1000, condition.Gap is { } since ? EscalationCondition.Now.AddHours(-since) : null)
+                : null,
         };
     }
 

@@ -9,6 +9,9 @@ namespace NexusBackupAgent.EndToEndTests.Alerts;
 /// <param name="IsByHand">Whether somebody did that without any check.</param>
 /// <param name="Restore">Hours since a restore over the live database failed; null: none did.</param>
 /// <param name="Run">Hours of the run in flight; null: none.</param>
+/// <param name="Late">Minutes since all changes were received; null: it has no stream.</param>
+/// <param name="Kept">Of the limit of what the source keeps because it was not received.</param>
+/// <param name="Gap">Hours since a gap was found; null: none was.</param>
 /// <param name="IsStoreUp">Whether the store can be used. If not, the agent was restarted without it, at half time, and does not know the backups.</param>
 /// <param name="IsStoreKnown">Whether Prometheus saw them before that.</param>
 internal sealed record EscalationCondition(
@@ -32,7 +35,10 @@ internal sealed record EscalationCondition(
     double? Added = null,
     bool HasSucceeded = false,
     bool HasDrillFailed = false,
-    bool HasSelfTestFailed = false)
+    bool HasSelfTestFailed = false,
+    double? Late = null,
+    double Kept = 0,
+    double? Gap = null)
 {
     private const string Source = "job=\"nexus-backup\",instance=\"a\",source=\"itsm\"";
 
@@ -94,6 +100,14 @@ internal sealed record EscalationCondition(
         yield return ($"last_restore_timestamp_seconds{{{Source}}}", Restore is { } restore ? now - (restore * 3600) : 0);
         if (Restore is not null)
             yield return ($"last_restore_success{{{Source}}}", 0);
+        if (Late is { } late)
+        {
+            yield return ($"stream_last_received_timestamp_seconds{{{Source}}}", now - (late * 60));
+            yield return ($"stream_lag_bytes{{{Source}}}", Kept * 1000);
+            yield return ($"stream_limit_bytes{{{Source}}}", 1000);
+            yield return ($"stream_last_gap_timestamp_seconds{{{Source}}}", Gap is { } gap ? now - (gap * 3600) : 0);
+        }
+
         yield return ("last_self_test_timestamp_seconds{job=\"nexus-backup\",instance=\"a\"}", now - 7200);
         yield return ("self_test_success{job=\"nexus-backup\",instance=\"a\"}", HasSelfTestFailed ? 0 : 1);
         yield return ("disk_used_ratio{job=\"nexus-backup\",instance=\"a\",store=\"local\"}", Disk);

@@ -26,7 +26,7 @@ public sealed partial class ExportedMetricsTests
 
         Assert.True(printed.ExitCode == 0, printed.Text);
         Assert.Equal(
-            ["last_success_age_seconds", "next_run_timestamp_seconds", "process_cpu_seconds_total", "process_open_fds", "process_resident_memory_bytes", "process_start_time_seconds", "scheduler_heartbeat_timestamp_seconds", "start_timestamp_seconds", "time_seconds"],
+            ["last_success_age_seconds", "next_run_timestamp_seconds", "process_cpu_seconds_total", "process_open_fds", "process_resident_memory_bytes", "process_start_time_seconds", "scheduler_heartbeat_timestamp_seconds", "start_timestamp_seconds", "stream_lag_bytes", "stream_last_gap_timestamp_seconds", "stream_last_received_timestamp_seconds", "stream_limit_bytes", "stream_up", "time_seconds"],
             TypesIn(await agent.GetUntilAsync("metrics", _ => true)).Except(TypesIn(printed.Output)).Select(line => line.Split(' ')[2].Replace("nexus_backup_", "", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
         Assert.Empty(TypesIn(printed.Output).Except(TypesIn(Metrics.SampleScrape)));
     }

@@ -28,6 +28,21 @@ public sealed class RestoreCommandTests : IDisposable
         Assert.Contains("· put the restored file in place", result.Output, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("/srv/fast", "is no move", 2)]
+    [InlineData("fast=/srv/other", "is no move", 2)]
+    [InlineData("/srv/fast=/srv/other", "has no tablespaces", 5)]
+    public async Task A_move_that_is_none_or_that_the_source_can_not_make_is_refused(string move, string problem, int code)
+    {
+        await place.RunAsync("backup");
+
+        var result = await place.RunAsync("restore", "itsm", "--to", place.In("look.db"), "--tablespace", move);
+
+        Assert.Equal(code, result.Code);
+        Assert.Contains(problem, result.Error, StringComparison.Ordinal);
+        Assert.False(File.Exists(place.In("look.db")));
+    }
+
     [Fact]
     public async Task It_is_said_once_that_it_is_looked_who_has_it_open()
     {
@@ -194,7 +209,7 @@ public sealed class RestoreCommandTests : IDisposable
         Assert.Contains("nexus-backup backup itsm", alone, StringComparison.Ordinal);
         Assert.Contains("makes a new backup", Assert.Single(beside.Errors), StringComparison.Ordinal);
         Assert.Contains("ask for it: nexus-backup status itsm", Assert.Single(beside.Errors), StringComparison.Ordinal);
-        Assert.Contains("no new backup can be made, because the database is gone as well", lost, StringComparison.Ordinal);
+        Assert.Contains("no new backup can be made, because the database is gone, or does not answer, as well", lost, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -112,11 +112,14 @@ public sealed class ApiTests(ApiService service) : IClassFixture<ApiService>
         var bytes = await whole.Content.ReadAsByteArrayAsync();
         using var request = new HttpRequestMessage(HttpMethod.Get, url + "/artifact") { Headers = { Range = new RangeHeaderValue(10, 19), Authorization = new AuthenticationHeaderValue("Bearer", ApiService.TokenOf("operator")) } };
         using var part = await service.Http.SendAsync(request);
+        using var ofSum = new HttpRequestMessage(HttpMethod.Get, url + "/sha256") { Headers = { Range = new RangeHeaderValue(0, 63), Authorization = request.Headers.Authorization } };
+        using var hash = await service.Http.SendAsync(ofSum);
         using var sum = await service.SendAsync("GET", url + "/sha256", ApiService.TokenOf("operator"), body: (string?)null);
 
         Assert.Equal(await File.ReadAllBytesAsync(made.GetProperty("file").GetString()!), bytes);
         Assert.Equal(HttpStatusCode.PartialContent, part.StatusCode);
         Assert.Equal(bytes[10..20], await part.Content.ReadAsByteArrayAsync());
+        Assert.Equal((HttpStatusCode.PartialContent, made.GetProperty("sha256").GetString()), (hash.StatusCode, await hash.Content.ReadAsStringAsync()));
         using var temp = new TempDirectory();
         var name = whole.Content.Headers.ContentDisposition!.FileName!.Trim('"');
         await File.WriteAllBytesAsync(temp[name], bytes);

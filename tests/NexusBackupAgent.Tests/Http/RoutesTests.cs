@@ -118,6 +118,10 @@ public sealed partial class RoutesTests(ApiService service) : IClassFixture<ApiS
             using var answer = await service.SendAsync(row.Method, row.Path, ApiService.TokenOf("admin"), body);
             Assert.True((int)answer.StatusCode == status, $"{row}: {status} expected of {text[..Math.Min(text.Length, 20)]}…, and it is {(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync()}");
             Assert.DoesNotContain("NexusBackupAgent", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal); // no name of a type
+            Assert.Equal("application/problem+json", answer.Content.Headers.ContentType!.MediaType);
+            var problem = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
+            Assert.Equal(2, problem.GetProperty("exitCode").GetInt32()); // as of a wrong command line
+            Assert.NotEmpty(problem.GetProperty("hint").GetString()!);
         }
     }
 
@@ -139,8 +143,18 @@ public sealed partial class RoutesTests(ApiService service) : IClassFixture<ApiS
             Assert.Contains(each.Operation.GetProperty("responses").EnumerateObject(), response => response.Name[0] == '2');
             if (!isOpen)
                 Assert.Contains(each.Operation.GetProperty("responses").EnumerateObject(), response => response.Name == "401");
+            if (each.Operation.TryGetProperty("parameters", out var parameters))
+                Assert.All(parameters.EnumerateArray(), parameter => Assert.NotEmpty(parameter.GetProperty("description").GetString()!));
+            Assert.All(each.Operation.GetProperty("responses").EnumerateObject().Where(response => response.Name != "204"), response => Assert.NotEmpty(response.Value.GetProperty("content").EnumerateObject()));
+            Assert.All(each.Operation.GetProperty("responses").EnumerateObject().Where(response => response.Name[0] is '4' or '5' && each.Route != "GET /api/v1/health"), response =>
+                Assert.Equal("#/components/schemas/ProblemDetails", response.Value.GetProperty("content").GetProperty("application/problem+json").GetProperty("schema").GetProperty("$ref").GetString()));
         });
-        Assert.Equal("itsm", document.GetProperty("components").GetProperty("schemas").GetProperty("BackupRequest").GetProperty("examples")[0].GetProperty("source").GetString());
+        var schemas = document.GetProperty("components").GetProperty("schemas");
+        Assert.Equal("itsm", schemas.GetProperty("BackupRequest").GetProperty("examples")[0].GetProperty("source").GetString());
+        var problem = schemas.GetProperty("ProblemDetails");
+        Assert.All(["failure", "exitCode", "hint"], member => Assert.True(problem.GetProperty("properties").TryGetProperty(member, out _), member));
+        Assert.All(schemas.EnumerateObject().Where(schema => schema.Value.TryGetProperty("examples", out _)), schema => // no example has a member that the document lacks
+            Assert.Subset(schema.Value.GetProperty("properties").EnumerateObject().Select(member => member.Name).ToHashSet(), schema.Value.GetProperty("examples")[0].EnumerateObject().Select(member => member.Name).ToHashSet()));
     }
 
     [Fact]

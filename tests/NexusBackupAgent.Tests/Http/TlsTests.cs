@@ -2,6 +2,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
+using System.Text.RegularExpressions;
 using NexusBackupAgent.Access;
 using NexusBackupAgent.Cli;
 using NexusBackupAgent.Tests.Configuration;
@@ -10,7 +11,7 @@ using NexusBackupAgent.Tests.Support;
 namespace NexusBackupAgent.Tests.Http;
 
 /// <summary>https, with a certificate that the agent made itself, and the runbook's own commands against it.</summary>
-public sealed class TlsTests : IDisposable
+public sealed partial class TlsTests : IDisposable
 {
     private const string Secure = "certificate: {certificate: cert.pem, key: key.pem}\n";
 
@@ -31,7 +32,7 @@ public sealed class TlsTests : IDisposable
         await using var service = await StartAsync(ApiService.Access.Replace("anna:", "admin:", StringComparison.Ordinal).Replace("  admin: {token", "  boss: {token", StringComparison.Ordinal) + Secure + "stores: {local: {path: backups}}\nsources: {itsm: {sqlite: itsm.db, directory: .}}\n");
         // Only where port 6443 of localhost leads to is said here.
         await File.WriteAllTextAsync(home[".curlrc"], $"connect-to = localhost:6443:127.0.0.1:{service.Http.BaseAddress!.Port}\n");
-        var blocks = (await File.ReadAllTextAsync(RepositoryFile.Find("tests/NexusBackupAgent.Tests/Http/RB-BKP-001.ja.excerpt.md"))).Split("```bash\n")[1..].Select(block => block.Split("```")[0]).ToList();
+        var blocks = await ExcerptAsync();
 
         var login = await BashAsync(blocks[1]); // logs in, and backs up
         await MadeAsync(1);
@@ -48,6 +49,17 @@ public sealed class TlsTests : IDisposable
 
         Task MadeAsync(int count) => Eventually.TrueAsync(
             async () => (await service.Http.GetStringAsync("metrics")).Contains($"nexus_backup_runs_total{{source=\"itsm\",schedule=\"manual\",result=\"success\"}} {count}\n", StringComparison.Ordinal), $"{count} backups");
+    }
+
+    [SkippableFact]
+    public async Task The_lines_are_all_that_the_runbook_has_for_the_API()
+    {
+        var runbook = RepositoryFile.Find("../shared/runbook/RB-BKP-001.ja.md");
+        Skip.IfNot(File.Exists(runbook), "the runbook does not lie beside the project");
+
+        var commands = Curl().Matches(await File.ReadAllTextAsync(runbook)).Select(command => command.Value).Distinct();
+
+        Assert.Equal(commands.Order(StringComparer.Ordinal), (await ExcerptAsync()).SelectMany(block => Curl().Matches(block)).Select(command => command.Value).Distinct().Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -152,6 +164,13 @@ public sealed class TlsTests : IDisposable
         Assert.True(TokenHash.Parse(lines[1]).Matches(lines[0]));
         Assert.False(TokenHash.Parse(lines[1]).Matches(lines[0] + "x"));
     }
+
+    private static async Task<List<string>> ExcerptAsync() =>
+        [.. (await File.ReadAllTextAsync(RepositoryFile.Find("tests/NexusBackupAgent.Tests/Http/RB-BKP-001.ja.excerpt.md"))).Split("```bash\n")[1..].Select(block => block.Split("```")[0])];
+
+    /// <summary>A command with the lines that it goes on in.</summary>
+    [GeneratedRegex(@"(TOKEN=\$\()?curl [^\n]*(\\\n[^\n]*)*(?<!\\)", RegexOptions.ExplicitCapture)]
+    private static partial Regex Curl();
 
     private Task<RunningService> StartAsync(string configuration) => RunningService.StartAsync(home, clock, configuration, scheme: "https");
 

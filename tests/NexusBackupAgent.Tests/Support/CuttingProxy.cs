@@ -3,18 +3,20 @@ using System.Net.Sockets;
 
 namespace NexusBackupAgent.Tests.Support;
 
-/// <summary>A network between client and server, on loopback, that goes away once so many bytes came from the server.</summary>
+/// <summary>A network between client and server, on loopback, that goes away, or hangs, once so many bytes came from the server.</summary>
 internal sealed class CuttingProxy : IDisposable
 {
     private readonly TcpListener listener = new(IPAddress.Loopback, 0);
     private readonly List<Socket> sockets = [];
+    private readonly TaskCompletionSource hung = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly int port;
     private readonly Action<CuttingProxy> onReached;
+    private bool hangs;
     private long left;
     private int reached;
 
     /// <param name="after">Bytes from the server.</param>
-    /// <param name="onReached">What happens then, once: <see cref="Cut"/>, or something to the server.</param>
+    /// <param name="onReached">What happens then, once: <see cref="Cut"/>, <see cref="Hang"/>, or something to the server.</param>
     public CuttingProxy(int port, long after, Action<CuttingProxy> onReached)
     {
         (this.port, left, this.onReached) = (port, after, onReached);
@@ -38,7 +40,14 @@ internal sealed class CuttingProxy : IDisposable
         }
     }
 
-    public void Dispose() => Cut();
+    /// <summary>Passes nothing on any more, in either direction; connections stay, and new ones are taken.</summary>
+    public void Hang() => Volatile.Write(ref hangs, true);
+
+    public void Dispose()
+    {
+        Cut();
+        hung.TrySetResult();
+    }
 
     private async Task AcceptAsync()
     {
@@ -70,6 +79,8 @@ internal sealed class CuttingProxy : IDisposable
             {
                 if (isFromServer && Interlocked.Add(ref left, -read) <= 0 && Interlocked.Exchange(ref reached, 1) == 0)
                     onReached(this);
+                if (Volatile.Read(ref hangs))
+                    await hung.Task; // until nobody is there any more
                 await to.SendAsync(buffer.AsMemory(0, read));
             }
 

@@ -18,11 +18,22 @@ public sealed class PostgresCluster : IDisposable
     private const int Nobody = 65534;
 
     private readonly TempDirectory temp;
+    private readonly string? programs;
 
     public PostgresCluster()
+        : this(Binaries)
+    {
+    }
+
+    /// <param name="programs">Where the server's programs are; null: there is none, and nothing is made.</param>
+    /// <param name="data">The data directory, below one that everybody may go through; null: one of its own.</param>
+    /// <param name="settings">Besides the usual ones.</param>
+    internal PostgresCluster(string? programs, string? data = null, params string[] settings)
     {
         temp = new TempDirectory();
-        if (Binaries is null)
+        this.programs = programs;
+        Data = data ?? Path.Combine(temp.Path, "run", "data");
+        if (programs is null)
             return;
         File.SetUnixFileMode(temp.Path, (UnixFileMode)Convert.ToInt32("755", 8)); // the tests' own user goes through
         foreach (var directory in (string[])[Sockets, Path.Combine(temp.Path, "run")])
@@ -38,6 +49,7 @@ public sealed class PostgresCluster : IDisposable
         File.SetUnixFileMode(passwords, (UnixFileMode)Convert.ToInt32("644", 8));
         RunAsUser("initdb", "-D", Data, "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "-k", "--auth-local=trust", "--auth-host=scram-sha-256", "--pwfile", passwords, "--no-sync");
         Configure("fsync = off", $"port = {Port}", "listen_addresses = '127.0.0.1'", $"unix_socket_directories = '{Sockets}'", "max_connections = 60", "max_locks_per_transaction = 80", "wal_level = replica", "max_wal_senders = 8", "shared_buffers = 32MB", "timezone = 'UTC'", "log_line_prefix = '%m [%p] '");
+        Configure(settings);
         Start();
     }
 
@@ -48,7 +60,7 @@ public sealed class PostgresCluster : IDisposable
 
     public static int Major => int.Parse(Path.GetFileName(Path.GetDirectoryName(Binaries!)!), CultureInfo.InvariantCulture);
 
-    public string Data => Path.Combine(temp.Path, "run", "data");
+    public string Data { get; }
 
     public string Sockets => Path.Combine(temp.Path, "socket");
 
@@ -112,8 +124,8 @@ public sealed class PostgresCluster : IDisposable
     public string RunAsUser(string program, params string[] arguments)
     {
         var (file, all) = Environment.IsPrivilegedProcess
-            ? ("setpriv", (IReadOnlyList<string>)[$"--reuid={Nobody}", $"--regid={Nobody}", "--clear-groups", Path.Combine(Binaries!, program), .. arguments])
-            : (Path.Combine(Binaries!, program), arguments);
+            ? ("setpriv", (IReadOnlyList<string>)[$"--reuid={Nobody}", $"--regid={Nobody}", "--clear-groups", Path.Combine(programs!, program), .. arguments])
+            : (Path.Combine(programs!, program), arguments);
         // To a file: a server that is started inherits the output, and would hold a pipe open.
         var said = Path.Combine(temp.Path, $"said-{Guid.NewGuid():N}");
         using var process = Process.Start(new ProcessStartInfo("sh", ["-c", "out=$1; shift; exec \"$@\" >\"$out\" 2>&1 </dev/null", "sh", said, file, .. all]) { UseShellExecute = false, WorkingDirectory = temp.Path })!;
@@ -126,7 +138,7 @@ public sealed class PostgresCluster : IDisposable
 
     public void Dispose()
     {
-        if (Binaries is not null && File.Exists(Path.Combine(Data, "postmaster.pid")))
+        if (programs is not null && File.Exists(Path.Combine(Data, "postmaster.pid")))
             Stop("immediate");
         temp.Dispose();
     }

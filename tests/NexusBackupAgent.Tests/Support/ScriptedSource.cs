@@ -21,6 +21,8 @@ internal sealed class ScriptedSource(TimeProvider clock, params Func<Cancellatio
 
     public int Checked { get; set; }
 
+    public ISourceService? Service { get; init; }
+
     /// <summary>What it answers to any question.</summary>
     public Func<string, CancellationToken, Task<ProbeAnswer>> Answering { get; set; } = (_, _) => Task.FromResult(new ProbeAnswer(HasRow: true, "1000"));
 

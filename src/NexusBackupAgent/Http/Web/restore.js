@@ -3,9 +3,9 @@ import { useEffect, useState } from './vendor/hooks.js';
 import { html } from './html.js';
 import { get, post, query, runPath } from './api.js';
 import { Act, Badge, Commands, Empty, Facts, Heading, Skeleton, Trouble, useLoad, When } from './parts.js';
-import { isRestorable, Timeline } from './timeline.js';
+import { isRestorable, isStretch, Timeline } from './timeline.js';
 import { isOpen, Progress } from './actions.js';
-import { bytes, duration } from './time.js';
+import { bytes, clock, duration } from './time.js';
 import { now, route, to } from './state.js';
 import { t } from './texts.js';
 
@@ -18,7 +18,7 @@ export const Result = ({ restore }) => html`
     <section class="card"><h2>${t('restore.result')}</h2>
         <p><${Badge} state=${restore.result === 'restored' ? 'success' : 'failure'}>${t(`restore.${restore.result}`)}<//></p>
         ${restore.message && html`<${Trouble} problem=${restore}/>`}
-        <${Facts} of=${[[t('restore.target'), html`<span class="id">${restore.target ?? '—'}</span>`], [t('column.captured'), html`<${When} at=${restore.capturedAt}/>`], [t('column.duration'), duration(restore.seconds)]]}/>
+        <${Facts} of=${[[t('restore.target'), html`<span class="id">${restore.target ?? '—'}</span>`], [t('restore.from'), html`<${When} at=${restore.recoveredTo ?? restore.capturedAt}/>`], [t('column.duration'), duration(restore.seconds)]]}/>
         ${restore.safetyCopy && html`<h3>${t('restore.back')}</h3><p>${t('restore.back.text')}</p><${Commands} lines=${[restore.safetyCopy, ...(restore.setAside ?? [])]}/>`}
         ${restore.chown && html`<${Commands} lines=${[restore.chown]}/>`}</section>`;
 
@@ -26,9 +26,9 @@ function Plan({ plan }) {
     const { plan: facts } = plan;
     return html`
         <${Facts} of=${[
-            [t('restore.from'), html`<${When} at=${plan.capturedAt}/>`], [t('restore.target'), html`<span class="id">${plan.target}</span>`],
+            [t('restore.from'), plan.recoveredTo ? clock(plan.recoveredTo, true) : html`<${When} at=${plan.capturedAt}/>`], [t('restore.target'), html`<span class="id">${plan.target}</span>`],
             [t('restore.lost'), t('restore.lost.text', { age: duration(plan.ageSeconds) })],
-            [t('restore.overwrites'), facts.overwritesBytes > 0 ? bytes(facts.overwritesBytes) : t('restore.overwrites.none')],
+            [t('restore.overwrites'), facts.overwritesBytes > 0 ? bytes(facts.overwritesBytes) : t(plan.safetyCopy ? 'restore.overwrites.there' : 'restore.overwrites.none')],
             [t('restore.last'), facts.lastDrillSeconds == null ? t('drill.never') : duration(facts.lastDrillSeconds)],
             [t('restore.room'), t('restore.room.text', { needed: bytes(facts.neededBytes), free: bytes(facts.availableBytes) })],
         ]}/>
@@ -41,27 +41,41 @@ function Plan({ plan }) {
         ${facts.after?.length > 0 && html`<h3>${t('restore.after')}</h3><${Commands} lines=${facts.after}/>`}`;
 }
 
-function Choose({ backups, chosen, setChosen, onPlan, busy }) {
+/** An instant between two backups, to the second, in the configured zone, as the page and the agent write it. */
+const Instant = ({ windows, instant, setInstant }) => html`<label class="field narrow"><span>${t('restore.instant')}</span>
+    <input type="datetime-local" step="1" value=${instant ? local(instant) : ''} min=${local(windows.at(-1).first)} max=${local(windows[0].last)}
+        onInput=${event => setInstant(event.target.value.length === 16 ? `${event.target.value}:00` : event.target.value || null)}/>
+    <small class="quiet">${windows.map(window => t('window.from', { first: clock(window.first, true), last: clock(window.last, true) })).join(t('list.comma'))}</small></label>`;
+
+const local = at => (at.endsWith('Z') ? clock(at, true).replace(' ', 'T') : at);
+
+function Choose({ backups, windows, chosen, setChosen, instant, setInstant, onPlan, busy }) {
     const [place, setPlace] = useState('live');
     const [path, setPath] = useState('');
     const backup = backups.find(one => one.id === chosen);
+    const stretches = (windows ?? []).filter(isStretch);
     const submit = event => { event.preventDefault(); onPlan(place === 'live' ? null : path); };
+    const choose = id => { setInstant(null); setChosen(id); };
     return html`<form class="card" onSubmit=${submit}>
         <h2>${t('restore.step.choose')}</h2>
-        <${Timeline} backups=${backups} chosen=${chosen} onChoose=${setChosen}/>
-        <p class="chosen" aria-live="polite">${backup && html`<${When} at=${backup.capturedAt}/> <${Badge} state=${backup.state}>${t(`state.${backup.state}`)}<//> <span class="quiet">${t(`type.${backup.type}`)} · ${backup.schedule} · ${bytes(backup.sizeBytes)}</span>`}</p>
+        <${Timeline} backups=${backups} windows=${windows} chosen=${instant ? null : chosen} instant=${instant?.endsWith('Z') ? instant : null} onChoose=${choose} onInstant=${setInstant}/>
+        ${stretches.length > 0 && html`<${Instant} windows=${stretches} instant=${instant} setInstant=${setInstant}/>`}
+        <p class="chosen" aria-live="polite">${instant ? t('restore.instant.chosen', { at: local(instant).replace('T', ' ') })
+            : backup && html`<${When} at=${backup.capturedAt}/> <${Badge} state=${backup.state}>${t(`state.${backup.state}`)}<//> <span class="quiet">${t(`type.${backup.type}`)} · ${backup.schedule} · ${bytes(backup.sizeBytes)}</span>`}</p>
         <fieldset><legend>${t('restore.where')}</legend>
             <label><input type="radio" name="place" checked=${place === 'live'} onChange=${() => setPlace('live')}/> ${t('restore.live')}</label>
             <label><input type="radio" name="place" checked=${place === 'other'} onChange=${() => setPlace('other')}/> ${t('restore.other')}</label>
-            ${place === 'other' && html`<label class="field narrow"><span>${t('restore.path')}</span><input required value=${path} placeholder="/tmp/look.db" onInput=${event => setPath(event.target.value)}/></label>`}</fieldset>
-        <${Act} action="restore" kind="primary" busy=${busy} disabled=${!chosen}>${t('restore.plan')}<//>
+            ${place === 'other' && html`<label class="field narrow"><span>${t('restore.path')}</span><input required value=${path} placeholder="/srv/restored" onInput=${event => setPath(event.target.value)}/></label>`}</fieldset>
+        <${Act} action="restore" kind="primary" busy=${busy} disabled=${!chosen && !instant}>${t('restore.plan')}<//>
     </form>`;
 }
 
 export function Restore({ name }) {
     const wanted = route.value.query.get('id');
     const { data, problem: unread, reload } = useLoad(`backups?${query({ source: name, limit: 1000 })}`);
+    const source = useLoad(`sources/${encodeURIComponent(name)}`).data;
     const [chosen, setChosen] = useState(wanted);
+    const [instant, setInstant] = useState(null);
     const [plan, setPlan] = useState(null);
     const [typed, setTyped] = useState('');
     const [run, setRun] = useState(null);
@@ -72,7 +86,7 @@ export function Restore({ name }) {
         setState({ busy: true, problem: null });
         try { await work(); setState({ busy: false, problem: null }); } catch (problem) { setState({ busy: false, problem }); }
     };
-    const makePlan = path => attempt(async () => { setTyped(''); const { planId, expiresAt, plan: made } = await post('restore/plan', { source: name, id: chosen, to: path ?? undefined }); setPlan({ ...made, planId, expiresAt }); });
+    const makePlan = path => attempt(async () => { setTyped(''); const { planId, expiresAt, plan: made } = await post('restore/plan', { source: name, ...(instant ? { at: local(instant) } : { id: chosen }), to: path ?? undefined }); setPlan({ ...made, planId, expiresAt }); });
     const execute = event => {
         event.preventDefault();
         attempt(async () => {
@@ -90,7 +104,7 @@ export function Restore({ name }) {
         ${unread && !data && html`<${Trouble} problem=${unread} again=${reload}/>`}
         ${!data && !unread && html`<${Skeleton} tall/>`}
         ${data && data.length === 0 && html`<${Empty} title=${t('empty.backups')}>${t('empty.backups.next')}<//>`}
-        ${data?.length > 0 && !plan && html`<${Choose} backups=${data} chosen=${chosen} setChosen=${setChosen} onPlan=${makePlan} busy=${state.busy}/>`}
+        ${data?.length > 0 && !plan && html`<${Choose} backups=${data} windows=${source?.recoveryWindows} chosen=${chosen} setChosen=${setChosen} instant=${instant} setInstant=${setInstant} onPlan=${makePlan} busy=${state.busy}/>`}
         ${plan && !run && html`<form class="card" onSubmit=${execute}><h2>${t('restore.step.plan')}</h2><${Plan} plan=${plan}/>
             ${plan.message ? html`<${Trouble} problem=${plan}/>` : html`
                 <label class="field narrow"><span>${t('restore.type', { name })}</span><input value=${typed} autocomplete="off" spellcheck="false" onInput=${event => setTyped(event.target.value)}/></label>`}

@@ -3,12 +3,13 @@ import { html } from './html.js';
 import { Empty, Facts, Heading, Skeleton, Table, Trouble, useLoad, When } from './parts.js';
 import { StateIcon, tone } from './icons.js';
 import { Calendar } from './calendar.js';
-import { Timeline } from './timeline.js';
+import { isStretch, Timeline } from './timeline.js';
 import { BackUpNow, isOpen, LiveRun, StartButton } from './actions.js';
 import { disk, nextRun, recovery, RpoBar, sentence, word } from './overview.js';
 import { BackupTable } from './backups.js';
 import { RunTable } from './runs.js';
 import { query } from './api.js';
+import { clock } from './time.js';
 import { language, to } from './state.js';
 import { t } from './texts.js';
 
@@ -20,6 +21,10 @@ const Schedules = ({ of }) => html`<${Table} caption=${t('schedules')} keyOf=${r
     { name: t('column.next'), of: row => html`<${When} at=${row.nextRun}/>` },
     { name: t('column.lastgood'), of: row => html`<${When} at=${row.lastSuccess} ahead=${t('never')}/>` },
 ]}/>`;
+
+/** Newest first, each in words. */
+const Windows = ({ of }) => of?.some(isStretch) && html`<p class="quiet">${t('window.hint')}</p>
+    <ul class="windows">${of.filter(isStretch).map(window => html`<li>${t('window.from', { first: clock(window.first, true), last: clock(window.last, true) })}</li>`)}</ul>`;
 
 export function Source({ name }) {
     const one = useLoad(`sources/${encodeURIComponent(name)}?${query({ lang: language.value })}`, { every: 15 });
@@ -45,7 +50,7 @@ export function Source({ name }) {
         ${running && html`<section class="card" key=${running.id}><${LiveRun} run=${running} onEnd=${ended}/></section>`}
         <div class="columns">
             <section class="card"><h2>${t('calendar')}</h2><${Calendar} source=${name} legend/></section>
-            <section class="card"><h2>${t('timeline')}</h2>${backups.data ? (backups.data.length > 0 ? html`<${Timeline} backups=${backups.data}/><p class="quiet">${t('timeline.hint')}</p>` : html`<p class="quiet">${t('empty.backups.next')}</p>`) : html`<${Skeleton} tall/>`}</section>
+            <section class="card"><h2>${t('timeline')}</h2>${backups.data ? (backups.data.length > 0 ? html`<${Timeline} backups=${backups.data} windows=${source.recoveryWindows}/><p class="quiet">${t('timeline.hint')}</p><${Windows} of=${source.recoveryWindows}/>` : html`<p class="quiet">${t('empty.backups.next')}</p>`) : html`<${Skeleton} tall/>`}</section>
         </div>
         ${source.schedules?.length > 0 && html`<section><h2>${t('schedules')}</h2><${Schedules} of=${source.schedules}/></section>`}
         <section><h2>${t('nav.backups')}</h2>

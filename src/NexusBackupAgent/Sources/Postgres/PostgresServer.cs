@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Security.Authentication;
 using System.Text;
 using Npgsql;
 using NexusBackupAgent.Common;
@@ -79,6 +80,7 @@ internal sealed class PostgresServer(PostgresAddress address, PostgresCredential
     private NpgsqlConnection NewConnection(string? database)
     {
         var at = Resolved;
+        RequireFiles(at);
         var settings = new NpgsqlConnectionStringBuilder
         {
             Host = at.Host,
@@ -109,6 +111,15 @@ internal sealed class PostgresServer(PostgresAddress address, PostgresCredential
         var builder = new NpgsqlSlimDataSourceBuilder(settings.ConnectionString);
         builder.EnableTransportSecurity();
         return builder.Build().CreateConnection();
+    }
+
+    private static void RequireFiles(PostgresAddress at)
+    {
+        foreach (var (key, file) in ((string, string?)[])[("sslrootcert", at.SslRootCert), ("sslcert", at.SslCert), ("sslkey", at.SslKey)])
+        {
+            if (file is not null && !File.Exists(file))
+                throw new BackupException(FailureKind.Configuration, $"the file '{file}' ({key}) does not exist, or the agent may not look there", $"check {key} in the source's address, and whose it is (ls -l '{file}')");
+        }
     }
 
     private string? Password(PostgresAddress at)
@@ -278,6 +289,8 @@ internal static class PostgresFailure
     private const string TooManyConnections = "53300";
     private const string InUse = "55006";
     private const string DiskFull = "53100";
+    private const string NoneLeft = "53400";
+    private const string ReadOnly = "25006";
     private const string DataCorrupted = "XX001";
     private const string IndexCorrupted = "XX002";
 
@@ -292,13 +305,37 @@ internal static class PostgresFailure
         PostgresException { SqlState: NotAuthorized } refused => new BackupException(FailureKind.SourceRefused, $"'{shown}' refuses the agent's role: {refused.MessageText}", "check pg_hba.conf and the role on the server", refused),
         PostgresException { SqlState: NoPrivilege } refused => new BackupException(FailureKind.SourceRefused, $"the agent's role may not do that on '{shown}': {refused.MessageText}", "give it the rights that docs/postgresql.md names", refused),
         PostgresException { SqlState: StartingOrStopping or TooManyConnections } busy => new BackupException(FailureKind.SourceBusy, $"'{shown}' takes no connection now: {busy.MessageText}", "wait until the server has started, or raise max_connections", busy),
+        PostgresException { SqlState: NoneLeft } none => new BackupException(FailureKind.SourceRefused, $"'{shown}' has none left: {none.MessageText}", "raise what it names (max_replication_slots), and restart the server", none),
         PostgresException { SqlState: InUse } busy => new BackupException(FailureKind.SourceBusy, $"'{shown}' is in use: {busy.MessageText}{(busy.Detail is { } why ? $" ({why})" : "")}", "end what uses it (pg_stat_activity, pg_prepared_xacts), then run the command again", busy),
         PostgresException { SqlState: DiskFull } full => new BackupException(FailureKind.SourceBusy, $"the disk of '{shown}' is full: {full.MessageText}", "free space on the server's disk", full),
+        PostgresException { SqlState: ReadOnly } standby => new BackupException(FailureKind.SourceRefused, $"the server of '{shown}' is a standby, or takes no changes: {standby.MessageText}", "name another server: the primary in postgres, or one for drills alone in scratchServer", standby),
         PostgresException { SqlState: DataCorrupted or IndexCorrupted } corrupt => new BackupException(FailureKind.SourceCorrupt, $"'{shown}' is corrupt: {corrupt.MessageText}", "stop writing to it, copy the server's data directory away, and restore the newest good backup: nexus-backup restore", corrupt),
         PostgresException { SqlState: ['5', '7', 'P', ..] or ['0', '8', ..] } broke => new BackupException(FailureKind.SourceUnreachable, $"the server of '{shown}' broke off: {broke.MessageText}", "see why it was stopped (its log), start it, then run the command again", broke),
         PostgresException other => new BackupException(FailureKind.SourceInvalid, $"'{shown}' refused a statement: {other.MessageText}{(other.Detail is { } detail ? $" ({detail})" : "")} (SQLSTATE {other.SqlState})", "see the server's log", other),
+        NpgsqlException { InnerException: AuthenticationException unproved } => new BackupException(FailureKind.SourceRefused, $"the server of '{shown}' does not prove who it is: {unproved.Message}", "check sslrootcert, and that the server's certificate names the host as the source's address does", failure),
         NpgsqlException { InnerException: { } inner } => new BackupException(FailureKind.SourceUnreachable, $"the server of '{shown}' can't be reached: {inner.Message}", "check that it runs and listens there (pg_isready), and the network between", failure),
         _ when IsKnown(failure) => new BackupException(FailureKind.SourceUnreachable, $"the server of '{shown}' can't be reached: {failure.Message}", "check that it runs and listens there (pg_isready), and the network between", failure),
         _ => failure,
     };
+}
+
+/// <summary>What an operator types to see how a server is.</summary>
+internal static class ServerQuestions
+{
+    public static string Answers(PostgresServer server) => ToolProcess.Line(["pg_isready", "-d", server.Shown]);
+
+    /// <returns>Null of a server on another host, or where nobody can tell.</returns>
+    public static string? Says(PostgresServer server)
+    {
+        try
+        {
+            return server.Resolved is { IsSocket: true } or { Host: null or "localhost" or "127.0.0.1" or "::1" }
+                ? "systemctl status 'postgresql*' --no-pager; tail -n 30 /var/log/postgresql/*.log"
+                : null;
+        }
+        catch (BackupException)
+        {
+            return null; // that the service file can't be read is told of the source
+        }
+    }
 }

@@ -53,7 +53,7 @@ internal sealed partial class PostgresTools(string? directory, TimeProvider time
             $"install it: apt-get install {PackageOf(program)}{(serverMajor > 0 ? $"-{serverMajor}" : "")}; or name its directory with binDirectory");
     }
 
-    private static string PackageOf(string program) => program is "initdb" or "postgres" or "pg_ctl" ? "postgresql" : "postgresql-client";
+    private static string PackageOf(string program) => program is "initdb" or "postgres" or "pg_ctl" or "pg_waldump" ? "postgresql" : "postgresql-client";
 
     private IEnumerable<string> Candidates(string program)
     {

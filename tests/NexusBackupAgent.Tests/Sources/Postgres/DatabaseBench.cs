@@ -16,6 +16,7 @@ internal sealed class DatabaseBench : IDisposable
         this.cluster = cluster;
         Database = "shop_" + Guid.NewGuid().ToString("N")[..8];
         cluster.Execute("postgres", $"CREATE DATABASE {Database}");
+        File.SetUnixFileMode(Place.Path, (UnixFileMode)Convert.ToInt32("711", 8)); // the server's user goes through to scratch space
         Configure();
     }
 
@@ -25,12 +26,17 @@ internal sealed class DatabaseBench : IDisposable
 
     public string Store => Place.In("backups/shop");
 
+    /// <summary>Of physical backups: <see cref="Configure"/> takes these keys.</summary>
+    public string Physical => $"method: physical\n    slot: {Database}\n    dataDirectory: {cluster.Data}";
+
     public static string Quote(string text) => JsonSerializer.Serialize(text);
 
     /// <param name="uri">Null: the superuser's, on the socket.</param>
     /// <param name="keys">More keys of the source, as YAML in one line.</param>
-    public void Configure(string? uri = null, string keys = "", string store = "backups") => File.WriteAllText(Place.Configuration, $$"""
+    /// <param name="schedules">As YAML.</param>
+    public void Configure(string? uri = null, string keys = "", string store = "backups", string schedules = "daily: {cron: \"0 2 * * *\", retention: 7d}") => File.WriteAllText(Place.Configuration, $$"""
         timeZone: Asia/Tokyo
+        scratch: scratch
         stores:
           local: {path: {{store}}}
         sources:
@@ -38,7 +44,7 @@ internal sealed class DatabaseBench : IDisposable
             postgres: {{Quote(uri ?? cluster.Uri(Database))}}
             retry: {attempts: 1}
             schedules:
-              daily: {cron: "0 2 * * *", retention: 7d}
+              {{schedules.Replace("\n", "\n      ", StringComparison.Ordinal)}}
             {{keys}}
 
         """);
@@ -58,12 +64,20 @@ internal sealed class DatabaseBench : IDisposable
         return Assert.Single(result.Errors);
     }
 
-    /// <summary>Nothing but whole backups is in the store, and each is good.</summary>
-    public async Task AllAreGoodAsync(int count)
+    /// <summary>Writes a password into a file of its own, and says where it is.</summary>
+    public string PasswordKeys(string password = PostgresCluster.Password)
     {
-        Configure();
+        File.WriteAllText(Place.In("password"), password + "\n");
+        File.SetUnixFileMode(Place.In("password"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        return $"passwordFile: {Place.In("password")}";
+    }
+
+    /// <summary>Nothing but whole backups is in the store, and each is good.</summary>
+    public async Task AllAreGoodAsync(int count, string keys = "", string files = "*.dump")
+    {
+        Configure(keys: keys);
         await DoAsync("verify", "--all");
-        var dumps = Directory.GetFiles(Store, "*.dump");
+        var dumps = Directory.GetFiles(Store, files);
         Assert.Equal(count, dumps.Length);
         Assert.Empty(Directory.GetFiles(Store, "*.pending").Concat(Directory.GetFiles(Store, "*.bad")));
     }
@@ -77,5 +91,9 @@ internal sealed class DatabaseBench : IDisposable
 
     public IReadOnlyList<string> SafetyCopies() => [.. cluster.Rows("postgres", "SELECT datname FROM pg_database ORDER BY 1").Where(name => name.StartsWith(RestoreNames.SafetyPrefix(Database), StringComparison.Ordinal))];
 
-    public void Dispose() => Place.Dispose();
+    public void Dispose()
+    {
+        cluster.Execute("postgres", $"SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '{Database}'");
+        Place.Dispose();
+    }
 }

@@ -14,7 +14,7 @@ public sealed class FailingDumpTests(PostgresCluster cluster) : IClassFixture<Po
         using var bench = await BenchAsync();
         using (var proxy = new CuttingProxy(cluster.Port, after: 4 << 20, _ => cluster.Stop("immediate")))
         {
-            bench.Configure(cluster.TcpUri(bench.Database, port: proxy.Port), PasswordKeys(bench));
+            bench.Configure(cluster.TcpUri(bench.Database, port: proxy.Port), bench.PasswordKeys());
             var said = await bench.RefusedAsync(3);
             Assert.True(proxy.WasReached);
             Assert.Contains($"/{bench.Database}' ", said, StringComparison.Ordinal);
@@ -30,8 +30,19 @@ public sealed class FailingDumpTests(PostgresCluster cluster) : IClassFixture<Po
     {
         using var bench = await BenchAsync();
         using var proxy = new CuttingProxy(cluster.Port, after: 4 << 20, cut => cut.Cut());
-        bench.Configure(cluster.TcpUri(bench.Database, port: proxy.Port), PasswordKeys(bench));
+        bench.Configure(cluster.TcpUri(bench.Database, port: proxy.Port), bench.PasswordKeys());
         Assert.Contains("can't be reached", await bench.RefusedAsync(3), StringComparison.Ordinal);
+        Assert.True(proxy.WasReached);
+        await bench.AllAreGoodAsync(count: 1);
+    }
+
+    [SkippableFact]
+    public async Task A_network_that_hangs_in_the_middle_ends_with_the_time_limit()
+    {
+        using var bench = await BenchAsync();
+        using var proxy = new CuttingProxy(cluster.Port, after: 1 << 20, hung => hung.Hang());
+        bench.Configure(cluster.TcpUri(bench.Database, port: proxy.Port), bench.PasswordKeys() + "\n    timeLimit: 8s");
+        Assert.Contains("exceeded its time limit of", await bench.RefusedAsync(3), StringComparison.Ordinal);
         Assert.True(proxy.WasReached);
         await bench.AllAreGoodAsync(count: 1);
     }
@@ -57,12 +68,12 @@ public sealed class FailingDumpTests(PostgresCluster cluster) : IClassFixture<Po
     public async Task A_wrong_password_is_told_and_the_right_one_is_seen_by_nobody()
     {
         using var bench = await BenchAsync();
-        bench.Configure(cluster.TcpUri(bench.Database), PasswordKeys(bench, "wrong"));
+        bench.Configure(cluster.TcpUri(bench.Database), bench.PasswordKeys("wrong"));
         Assert.Contains("refuses the password of the agent's role", await bench.RefusedAsync(3), StringComparison.Ordinal);
 
         var seen = bench.Place.In("seen");
         var tools = LogicalSources.ToolsIn(bench.Place.In("tools"), ("pg_dump", $"{{ tr '\\0' '\\n' </proc/$$/environ; tr '\\0' ' ' </proc/$$/cmdline; stat -c 'mode %a' \"$PGPASSFILE\"; }} >'{seen}'; exec \"$REAL\" \"$@\""));
-        bench.Configure(cluster.TcpUri(bench.Database), PasswordKeys(bench) + $"\n    binDirectory: {tools}");
+        bench.Configure(cluster.TcpUri(bench.Database), bench.PasswordKeys() + $"\n    binDirectory: {tools}");
         await bench.DoAsync("backup");
         var told = await File.ReadAllTextAsync(seen);
         Assert.DoesNotContain("s3cret", told, StringComparison.Ordinal);
@@ -170,13 +181,6 @@ public sealed class FailingDumpTests(PostgresCluster cluster) : IClassFixture<Po
 
         await bench.DoAsync("drill");
         Assert.Empty(bench.Leftovers());
-    }
-
-    private static string PasswordKeys(DatabaseBench bench, string password = PostgresCluster.Password)
-    {
-        File.WriteAllText(bench.Place.In("password"), password + "\n");
-        File.SetUnixFileMode(bench.Place.In("password"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        return $"passwordFile: {bench.Place.In("password")}";
     }
 
     private async Task<DatabaseBench> BenchAsync()

@@ -21,7 +21,7 @@ internal static class LogicalSources
     public static string ToolsIn(string directory, params (string Tool, string Script)[] replaced)
     {
         Directory.CreateDirectory(directory);
-        foreach (var tool in (string[])["pg_dump", "pg_dumpall", "pg_restore"])
+        foreach (var tool in ((string[])["pg_dump", "pg_dumpall", "pg_restore"]).Union(replaced.Select(other => other.Tool)))
         {
             var real = Path.Combine(PostgresCluster.Binaries!, tool);
             var script = replaced.FirstOrDefault(other => other.Tool == tool).Script;

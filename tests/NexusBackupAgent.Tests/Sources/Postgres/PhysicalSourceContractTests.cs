@@ -137,12 +137,12 @@ internal static class Physical
     }
 
     /// <summary>Starts a restored cluster by PostgreSQL's own means, asks it, and stops it.</summary>
-    public static IReadOnlyList<string> RowsOf(PostgresCluster cluster, string data, string sql)
+    public static IReadOnlyList<string> RowsOf(PostgresCluster cluster, string data, string sql, string database = "postgres")
     {
-        cluster.RunAsUser("pg_ctl", "-D", data, "-l", cluster.LogFile, "-w", "-t", "60", "-o", "-c port=5555", "start");
+        cluster.RunAsUser("pg_ctl", "-D", data, "-l", cluster.LogFile, "-w", "-t", "60", "-o", "-c port=5555 -c listen_addresses=''", "start");
         try
         {
-            using var connection = new Npgsql.NpgsqlConnection($"Host={cluster.Sockets};Port=5555;Username=postgres;Database=postgres;Pooling=false");
+            using var connection = new Npgsql.NpgsqlConnection($"Host={cluster.Sockets};Port=5555;Username=postgres;Database={database};Pooling=false");
             connection.Open();
             using var command = new Npgsql.NpgsqlCommand(sql, connection) { AllResultTypesAreUnknown = true };
             using var reader = command.ExecuteReader();

@@ -25,7 +25,7 @@ public sealed class PointInTimeTests : IClassFixture<PostgresCluster>, IDisposab
         PostgresCluster.Require();
         this.cluster = cluster;
         File.SetUnixFileMode(temp.Path, (UnixFileMode)Convert.ToInt32("711", 8));
-        clock.Set(() => new DateTimeOffset(DateTime.Parse(cluster.Rows("postgres", "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")[0], CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal))); // instants are the server's
+        clock.Set(Now()); // instants are the server's; behind its clock by the time that its answer took, so that what follows a backup comes after its instant
         scratch = new ScratchDirectory(temp.Sub("scratch"));
         store = new LocalDirectoryStore("local", temp.Sub("store"));
         source = Physical.SourceOf(cluster, scratch, clock, $"test_{Guid.NewGuid():N}");
@@ -49,9 +49,9 @@ public sealed class PointInTimeTests : IClassFixture<PostgresCluster>, IDisposab
         var bench = Task.Run(() => cluster.RunAsUser("pgbench", "-h", cluster.Sockets, "-p", $"{cluster.Port}", "-U", "postgres", "-c", "2", "-R", "50", "-T", "20", "postgres"));
         var marking = Task.Run(() => Mark(stop.Token));
 
-        // full, incremental, incremental, full, incremental: so also between the last of one chain and the next full one
+        // also between the last of one chain and the next full or differential one, and from a differential one on
         var first = await BackUpAsync(BackupType.Full);
-        foreach (var type in (BackupType[])[BackupType.Incremental, BackupType.Incremental, BackupType.Incremental, BackupType.Full, BackupType.Incremental, BackupType.Incremental])
+        foreach (var type in (BackupType[])[BackupType.Incremental, BackupType.Differential, BackupType.Incremental, BackupType.Full, BackupType.Incremental, BackupType.Differential])
             await BackUpAsync(type);
         var last = await BackUpAsync(BackupType.Incremental);
         await stop.CancelAsync();
@@ -64,15 +64,19 @@ public sealed class PointInTimeTests : IClassFixture<PostgresCluster>, IDisposab
         Assert.True(inside.Count > 8, $"{inside.Count} marks");
         var between = backups.Single(backup => backup.Manifest is { Type: BackupType.Full } && backup.Id != first.Id);
         var points = (int[])[inside.Count / 5, inside.FindLastIndex(mark => mark.At < between.CapturedAt), inside.FindIndex(mark => mark.At > between.CapturedAt), inside.Count - 2]; // the instants between a mark and the next
+        var seed = Environment.TickCount;
+        var random = new Random(seed);
+        if (TestScope.IsWhole)
+            points = [.. points.Union(Enumerable.Range(0, 20).Select(_ => random.Next(inside.Count - 1)))];
         foreach (var point in points)
         {
             var mark = inside[point];
-            var at = mark.At.AddTicks((committed[committed.IndexOf(mark) + 1].At - mark.At).Ticks / 2);
+            var at = mark.At.AddTicks((committed[committed.IndexOf(mark) + 1].Before - mark.At).Ticks / 2);
             var to = Path.Combine(Path.GetDirectoryName(cluster.Data)!, $"at-{point}");
 
             var outcome = await RestoreAsync(at, to);
 
-            Assert.Equal(mark.Id.ToString(CultureInfo.InvariantCulture), Physical.RowsOf(cluster, to, "SELECT max(id) FROM marks")[0]);
+            Assert.Equal($"{mark.Id} {mark.Id} of {seed}", $"{Physical.RowsOf(cluster, to, "SELECT max(id) || ' ' || count(*) FROM marks")[0]} of {seed}");
             Assert.Equal(to, outcome.Place.Location);
             Directory.Delete(to, recursive: true);
         }
@@ -155,14 +159,17 @@ public sealed class PointInTimeTests : IClassFixture<PostgresCluster>, IDisposab
         }
     }
 
+    private DateTimeOffset Now() => new(DateTime.Parse(cluster.Rows("postgres", "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")[0], CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal));
+
     private async Task<Backup> BackUpAsync(BackupType type)
     {
         var backups = await Catalog.ListAsync(CancellationToken.None);
         var newest = backups.Count == 0 ? null : backups.MaxBy(backup => backup.CapturedAt);
         var chain = newest is null ? null : CatalogLink.ChainOf(Catalog, newest, isJudged: false, progress: null);
-        var request = new CaptureRequest(type, type == BackupType.Full ? null : chain, MayBeBase: true) { Previous = chain?.Tip };
+        var on = type switch { BackupType.Full => null, BackupType.Differential => backups.Where(backup => backup.Manifest.Type == BackupType.Full).MaxBy(backup => backup.CapturedAt), _ => newest };
+        var request = new CaptureRequest(type, on is null ? null : CatalogLink.ChainOf(Catalog, on, isJudged: false, progress: null), MayBeBase: true) { Previous = chain?.Tip };
         await using var capture = await source.CaptureAsync(request, CancellationToken.None);
-        var label = new BackupLabel("daily", type, type == BackupType.Full ? null : newest!.Id, newest?.Id);
+        var label = new BackupLabel("daily", type, on?.Id, newest?.Id);
         var stored = await new BackupWriter(Catalog, source, compression: 1, clock).StoreAsync(capture, label, progress: null, CancellationToken.None);
         var verified = await new BackupVerifier(scratch, clock).VerifyAsync(source, Catalog, await Catalog.FindAgainAsync(stored, CancellationToken.None), progress: null, CancellationToken.None);
         Assert.True(verified.Verification!.Passed, verified.Verification.FirstFailure);
@@ -177,17 +184,18 @@ public sealed class PointInTimeTests : IClassFixture<PostgresCluster>, IDisposab
         return await restorer.RestoreAsync(restorer.Begin(await restorer.PreviewAsync(request, CancellationToken.None), events), CancellationToken.None);
     }
 
-    /// <summary>Commits one row after the other, and tells when each was committed.</summary>
-    private List<(int Id, DateTimeOffset At)> Mark(CancellationToken stop)
+    /// <summary>Commits one row after the other, and tells between which instants each was committed.</summary>
+    private List<(int Id, DateTimeOffset Before, DateTimeOffset At)> Mark(CancellationToken stop)
     {
-        var marks = new List<(int, DateTimeOffset)>();
+        var marks = new List<(int, DateTimeOffset, DateTimeOffset)>();
         using var connection = cluster.Open();
         using var insert = new Npgsql.NpgsqlCommand("INSERT INTO marks DEFAULT VALUES RETURNING id", connection);
         using var now = new Npgsql.NpgsqlCommand("SELECT clock_timestamp()", connection);
         while (!stop.IsCancellationRequested)
         {
+            var before = new DateTimeOffset((DateTime)now.ExecuteScalar()!);
             var id = (int)insert.ExecuteScalar()!;
-            marks.Add((id, new DateTimeOffset((DateTime)now.ExecuteScalar()!)));
+            marks.Add((id, before, new DateTimeOffset((DateTime)now.ExecuteScalar()!)));
             stop.WaitHandle.WaitOne(20); // 50 a second
         }
 

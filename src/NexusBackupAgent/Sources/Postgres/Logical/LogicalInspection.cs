@@ -22,6 +22,8 @@ internal sealed class LogicalInspection(PostgresServer server) : ISourceInspecti
         }
     }
 
+    public bool IsServed => true;
+
     public IReadOnlyList<string> SafetyCopies
     {
         get
@@ -46,7 +48,8 @@ internal sealed class LogicalInspection(PostgresServer server) : ISourceInspecti
     public string? CommandFor(SourceQuestion question) => question switch
     {
         SourceQuestion.WhatIsThere => Psql(PostgresServer.Maintenance, "\\l+"),
-        SourceQuestion.WhichDisk => ToolProcess.Line(["pg_isready", "-d", server.Shown]),
+        SourceQuestion.WhichDisk or SourceQuestion.DoesItsServerAnswer => ServerQuestions.Answers(server),
+        SourceQuestion.WhatSaysItsServer => ServerQuestions.Says(server),
         SourceQuestion.WhoMayReachIt => Psql(database: null, "\\conninfo", "\\du"),
         SourceQuestion.WhoUsesIt => Psql(PostgresServer.Maintenance, $"SELECT pid, usename, application_name, state, query_start FROM pg_stat_activity WHERE datname = {SqlName.Text(server.Resolved.Database!)}"),
         SourceQuestion.IsItWhole => ToolProcess.Line(["pg_dump", "--format=custom", "--file=/dev/null", server.Shown]),

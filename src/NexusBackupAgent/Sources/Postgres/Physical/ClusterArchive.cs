@@ -71,11 +71,15 @@ internal static class ClusterArchive
         await stream.CopyToAsync(Stream.Null, cancellationToken);
     }
 
+    /// <summary>Whether a path stays below the directory that it is put into.</summary>
+    public static bool IsInside(string path) =>
+        path.Length > 0 && !path.StartsWith('/') && !path.Contains('\0') && !path.Split('/').Any(part => part is "" or "." or "..");
+
     private static ArchiveFile Checked(TarEntry entry)
     {
         var path = entry.Name.TrimEnd('/');
         path = path.StartsWith("./", StringComparison.Ordinal) ? path[2..] : path;
-        if (path.Length == 0 || path.StartsWith('/') || path.Contains('\0') || path.Split('/').Any(part => part is "" or "." or ".."))
+        if (!IsInside(path))
             throw new InvalidDataException($"it holds '{entry.Name}', which lies outside of a data directory");
         return entry.EntryType switch
         {

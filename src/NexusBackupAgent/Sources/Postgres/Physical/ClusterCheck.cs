@@ -9,8 +9,9 @@ internal sealed record ClusterSinks(IClusterSink Data, IClusterSink Wal);
 /// <param name="Control">Of the base backup.</param>
 internal sealed record ClusterFacts(ContentCheck Check, ControlFile? Control);
 
-/// <summary>Reads a base backup and the WAL that follows it, compares every file with its manifest, and follows the WAL without a gap.</summary>
-internal sealed class ClusterCheck(StoredChain chain)
+/// <summary>Reads a base backup, what changed since, and the WAL that follows it, compares every file with its manifest, and follows the WAL without a gap.</summary>
+/// <param name="newFile">Names a file for the blocks of a differential backup, which is removed when they are needed no more.</param>
+internal sealed class ClusterCheck(StoredChain chain, Func<string> newFile)
 {
     private readonly WalSequence sequence = new();
     private WalEnd? end;
@@ -23,8 +24,10 @@ internal sealed class ClusterCheck(StoredChain chain)
 
     public async Task<ClusterFacts> ReadAsync(ClusterSinks? sinks, CancellationToken cancellationToken)
     {
-        foreach (var link in chain.Links)
-            await JudgeAsync(link, () => link.Type == BackupType.Incremental ? ReadWalAsync(link.CopyContentAsync, sinks, cancellationToken) : ReadBaseAsync(link, sinks?.Data, cancellationToken));
+        var first = chain.Links.Count > 1 && chain.Links[1].Type == BackupType.Differential ? 1 : 0;
+        await JudgeAsync(chain.Links[first], () => ReadBaseAsync(chain.Links[first], first == 0 ? null : chain.Links[0], sinks?.Data, cancellationToken));
+        foreach (var link in chain.Links.Skip(first + 1))
+            await JudgeAsync(link, () => ReadWalAsync(link.CopyContentAsync, sinks, cancellationToken));
         foreach (var link in chain.Later)
             await JudgeAsync(link, () => ReadWalAsync(link.Type == BackupType.Incremental ? link.CopyContentAsync : (stream, token) => link.CopyPartAsync(PhysicalSource.WalPart, stream, token), sinks, cancellationToken));
         var restored = chain.Links.Count == 1 ? (ArtifactDigest?)null : WalCapture.RestoredOf([.. chain.Links.Select(link => link.Content!.Value)]);
@@ -48,10 +51,20 @@ internal sealed class ClusterCheck(StoredChain chain)
         }
     }
 
-    private async Task ReadBaseAsync(StoredLink link, IClusterSink? sink, CancellationToken cancellationToken)
+    /// <param name="full">What a differential one builds on; null: it is full itself.</param>
+    private async Task ReadBaseAsync(StoredLink link, StoredLink? full, IClusterSink? sink, CancellationToken cancellationToken)
     {
         var reading = new ClusterReading(sink, sums: true);
-        await ClusterArchive.ReadAsync(link.CopyContentAsync, reading.LookAsync, cancellationToken);
+        if (full is null)
+        {
+            await ClusterArchive.ReadAsync(link.CopyContentAsync, reading.LookAsync, cancellationToken);
+        }
+        else
+        {
+            using var changes = await StoredDifferential.ReadAsync(link, newFile(), cancellationToken);
+            await changes.ReadOnAsync(full, reading.LookAsync, cancellationToken);
+        }
+
         control = reading.Control;
         note = reading.Note;
         if (reading.Finding() is { } found)

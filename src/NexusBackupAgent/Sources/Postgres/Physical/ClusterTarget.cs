@@ -10,7 +10,9 @@ namespace NexusBackupAgent.Sources.Postgres.Physical;
 /// <summary>The data directory that a restore makes: beside it the backup is put together and recovered, then both change names.</summary>
 internal sealed partial class ClusterTarget : IRestoreTarget
 {
-    private const string Ending = ".restoring";
+    public const string Ending = ".restoring";
+
+    private const int OwnLength = 19; // .01234567.restoring
 
     private readonly PostgresTools tools;
     private readonly FilePlace? live;
@@ -32,6 +34,9 @@ internal sealed partial class ClusterTarget : IRestoreTarget
         place = to is null ? live : new FilePlace(KernelPath.Resolve(to));
         this.scratch = place?.Path.StartsWith(KernelPath.Resolve(scratch.Path) + "/", StringComparison.Ordinal) == true ? scratch : null;
     }
+
+    /// <summary>Where tablespaces go that do not go to their old place.</summary>
+    public IReadOnlyList<PlaceMove> Moves { get; init; } = [];
 
     /// <summary>Whether it is for practice alone.</summary>
     public bool IsDrill => scratch is not null;
@@ -101,7 +106,9 @@ internal sealed partial class ClusterTarget : IRestoreTarget
             foreach (var left in Leftovers)
             {
                 RunningServer.End(System.IO.Path.Combine(left, PreparedCluster.Data));
-                Guard("clean up beside", () => ServerUser.Choose(live?.Path).Remove(left));
+                var user = ServerUser.Choose(live?.Path);
+                Guard("clean up the tablespaces of", () => RestoredTablespaces.RemoveLeft(System.IO.Path.Combine(left, PreparedCluster.TablespaceNote), user, IsOwn));
+                Guard("clean up beside", () => user.Remove(left));
             }
 
             return alone;
@@ -171,6 +178,9 @@ internal sealed partial class ClusterTarget : IRestoreTarget
         }
     }
 
+    /// <summary>Whether a directory is one that a restore makes beside the place of a tablespace.</summary>
+    private static bool IsOwn(string directory) => System.IO.Path.GetFileName(directory) is ['.', .. { Length: > 0 } name] && OwnName().IsMatch(name[Math.Max(0, name.Length - OwnLength)..]);
+
     [GeneratedRegex(@"^\.[0-9a-f]{8}\.restoring\z", RegexOptions.ExplicitCapture)]
     private static partial Regex OwnName();
 }
@@ -235,6 +245,8 @@ internal sealed class ClusterInspection(PostgresServer server, string? data) : I
         }
     }
 
+    public bool IsServed => true;
+
     public IReadOnlyList<string> SafetyCopies
     {
         get
@@ -260,7 +272,9 @@ internal sealed class ClusterInspection(PostgresServer server, string? data) : I
     {
         SourceQuestion.WhatIsThere when data is not null => ToolProcess.Line(["sudo", "ls", "-la", data]),
         SourceQuestion.WhichDisk when data is not null => ToolProcess.Line(["findmnt", "-T", data]),
-        SourceQuestion.WhoMayReachIt when data is not null => ToolProcess.Line(["namei", "-l", data]),
+        SourceQuestion.WhoMayReachIt => ToolProcess.Line(["psql", server.Shown, "-c", "\\conninfo", "-c", "\\du"]),
+        SourceQuestion.DoesItsServerAnswer => ServerQuestions.Answers(server),
+        SourceQuestion.WhatSaysItsServer => ServerQuestions.Says(server),
         SourceQuestion.WhoUsesIt => ToolProcess.Line(["psql", server.Shown, "-c", "SELECT pid, usename, application_name, state FROM pg_stat_activity"]),
         SourceQuestion.IsItWhole => ToolProcess.Line(["pg_amcheck", "--all", server.Shown]),
         _ => null,

@@ -11,6 +11,7 @@ namespace NexusBackupAgent.Sources.Postgres.Physical;
 internal sealed partial record PhysicalOptions
 {
     private const string StandardSlot = "nexus_backup";
+    private const string StandardLimit = "16GB";
 
     /// <summary>The live cluster's data directory on this machine; null: not said, and then nothing is restored over it.</summary>
     public string? DataDirectory { get; init; }
@@ -18,7 +19,10 @@ internal sealed partial record PhysicalOptions
     /// <summary>The replication slot that keeps the WAL on the server until a backup has it.</summary>
     public string Slot { get; init; } = StandardSlot;
 
-    public static IReadOnlyList<string> Keys => ["dataDirectory", "slot"];
+    /// <summary>Bytes of WAL that the slot may have the server keep; beyond them the agent drops it.</summary>
+    public long SlotLimit { get; init; } = ParseSize(StandardLimit);
+
+    public static IReadOnlyList<string> Keys => ["dataDirectory", "slot", "slotLimit"];
 
     /// <summary>The tools that it runs.</summary>
     public static IReadOnlyList<(string Program, ToolFit Fit)> Needed => [("pg_basebackup", ToolFit.Same), ("pg_receivewal", ToolFit.Same), ("postgres", ToolFit.Same)];
@@ -30,6 +34,7 @@ internal sealed partial record PhysicalOptions
         {
             DataDirectory = source.Find("dataDirectory")?.Parse(text => PathText.Parse(text, baseDirectory), fallback: null!, "/var/lib/postgresql/15/main"),
             Slot = source.Find("slot")?.Parse(ParseSlot, StandardSlot, StandardSlot) ?? StandardSlot,
+            SlotLimit = source.Find("slotLimit")?.Parse(ParseSize, ParseSize(StandardLimit), StandardLimit) ?? ParseSize(StandardLimit),
         };
         foreach (var field in isUsed ? [] : Keys.Select(source.Find).OfType<Field>())
             field.Error("has a meaning for method: physical alone", "remove it, or write method: physical");
@@ -37,7 +42,7 @@ internal sealed partial record PhysicalOptions
     }
 
     public static IBackupSource Open(PhysicalOptions options, string name, PostgresServer server, PostgresTools tools, ScratchDirectory scratch, TimeProvider timeProvider, ILoggerFactory loggers) =>
-        new PhysicalSource(server, tools, options, scratch, timeProvider);
+        new PhysicalSource(server, tools, options, scratch, timeProvider) { Received = scratch.Lasting is { } lasting ? new ReceivedWal(Path.Combine(lasting, name)) : null };
 
     /// <summary>What stands in the way on a server that answers.</summary>
     public static IEnumerable<(string Problem, string Mend, bool IsError)> Check(PhysicalOptions options, NpgsqlConnection connection)
@@ -50,13 +55,12 @@ internal sealed partial record PhysicalOptions
                    (SELECT rolreplication OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user),
                    pg_catalog.has_function_privilege('pg_catalog.pg_switch_wal()', 'EXECUTE'),
                    pg_catalog.has_function_privilege('pg_catalog.pg_ls_waldir()', 'EXECUTE'),
-                   (SELECT count(*) FROM pg_catalog.pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')),
                    current_user::text
             """,
             connection);
         using var row = command.ExecuteReader();
         row.Read();
-        var role = row.GetString(7);
+        var role = row.GetString(6);
         if (row.GetBoolean(0))
             yield return ("the server is a standby, which can't close a WAL segment", "name the primary", true);
         if (row.GetString(1) == "minimal")
@@ -67,8 +71,6 @@ internal sealed partial record PhysicalOptions
             yield return ($"the role {role} may not close a WAL segment", $"GRANT EXECUTE ON FUNCTION pg_switch_wal() TO \"{role}\"", true);
         if (!row.GetBoolean(5))
             yield return ($"the role {role} may not see which WAL the server has", $"GRANT pg_monitor TO \"{role}\"", true);
-        if (row.GetInt64(6) > 0)
-            yield return ("the cluster has tablespaces of its own, which physical backups do not take yet", "write method: logical", true);
         if (!row.IsDBNull(2) && row.GetString(2) == "-1")
             yield return ($"max_slot_wal_keep_size is not set: if no backup runs, the replication slot {options.Slot} fills the server's disk with WAL", "set it to what the disk can spare (ALTER SYSTEM SET max_slot_wal_keep_size = '20GB'; SELECT pg_reload_conf()); what it lets go the next backup tells, and is full", false);
     }
@@ -76,6 +78,14 @@ internal sealed partial record PhysicalOptions
     private static string ParseSlot(string text) => SlotName().IsMatch(text)
         ? text
         : throw new WrongTextException("is no name of a replication slot", string.Create(CultureInfo.InvariantCulture, $"write lower-case letters, digits and _, for example {StandardSlot}"));
+
+    /// <summary>As PostgreSQL writes sizes.</summary>
+    private static long ParseSize(string text) => Size().Match(text) is { Success: true } match
+        ? long.Parse(match.Groups["number"].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture) << (match.Groups["unit"].Value switch { "MB" => 20, "GB" => 30, _ => 40 })
+        : throw new WrongTextException("is no size", $"write a whole number with MB, GB or TB, for example {StandardLimit}");
+
+    [GeneratedRegex(@"^(?<number>[1-9][0-9]{0,5})(?<unit>[MGT]B)\z", RegexOptions.ExplicitCapture)]
+    private static partial Regex Size();
 
     [GeneratedRegex(@"^[a-z0-9_]{1,63}\z")]
     private static partial Regex SlotName();

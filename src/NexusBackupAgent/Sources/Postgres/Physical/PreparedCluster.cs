@@ -13,14 +13,22 @@ internal sealed class PreparedCluster(ClusterTarget target, PostgresTools tools,
     /// <summary>The data directory in the working one.</summary>
     public const string Data = "data";
 
+    /// <summary>Says where tablespaces are made.</summary>
+    public const string TablespaceNote = "tablespaces.note";
+
     private const string Wal = "wal";
+    private const string Changes = "changes";
+    private const int SyncsAtOnceSince = 14;
     private const string UnknownDatabase = "3D000";
 
     private static readonly TimeSpan ForCheck = TimeSpan.FromHours(24);
 
+    private readonly RestoredTablespaces tablespaces = new(target.Moves, target.IsDrill ? Path.Combine(work, "tablespaces") : null, user, Path.Combine(work, TablespaceNote));
     private string? safety;
     private bool isMoved;
+    private bool isInPlace;
     private ClusterLimits limits = ClusterLimits.Standard;
+    private int segmentSize;
     private PrivateServer? server;
 
     public ContentCheck Check { get; private set; } = new(Finding: null);
@@ -38,12 +46,16 @@ internal sealed class PreparedCluster(ClusterTarget target, PostgresTools tools,
         {
             SafeFile.MakeDirectory(DataPath, FileOwner.OwnersDirectory, inherit: false);
             SafeFile.MakeDirectory(WalPath, FileOwner.OwnersDirectory, inherit: false);
-            var facts = await new ClusterCheck(chain).ReadAsync(new ClusterSinks(new DirectorySink(DataPath), new DirectorySink(WalPath)), cancellationToken);
+            if (target.IsDrill)
+                user.MakeWay(Path.Combine(work, "tablespaces"));
+            var facts = await new ClusterCheck(chain, () => Path.Combine(work, Changes)).ReadAsync(new ClusterSinks(new DirectorySink(DataPath, tablespaces), new DirectorySink(WalPath, tablespaces: null)), cancellationToken);
             Check = facts.Check;
             if (facts.Check.Finding is not null)
                 return;
-            limits = facts.Control!.Limits;
+            (limits, segmentSize) = (facts.Control!.Limits, facts.Control.SegmentSize);
             await File.WriteAllTextAsync(Path.Combine(DataPath, "recovery.signal"), "", cancellationToken);
+            tablespaces.RequireKnown();
+            tablespaces.Directories.ToList().ForEach(GiveAll);
             GiveAll(DataPath);
             GiveAll(WalPath);
         }
@@ -54,6 +66,8 @@ internal sealed class PreparedCluster(ClusterTarget target, PostgresTools tools,
 
         try
         {
+            foreach (var directory in (string[])[WalPath, Path.Combine(DataPath, "pg_wal")])
+                await TablespaceWal.RequireNoneAsync(tools, PrivateServer.MajorOf(DataPath), directory, segmentSize, timeProvider, cancellationToken);
             server = await StartAsync(RecoverySettings(at), cancellationToken);
         }
         catch (BackupException failure) when (at is { } instant && failure.Kind == FailureKind.Restore && ControlFile.Parse(File.ReadAllBytes(Path.Combine(DataPath, ControlFile.Path))).IsInsideBackup)
@@ -107,6 +121,7 @@ internal sealed class PreparedCluster(ClusterTarget target, PostgresTools tools,
             throw target.InUse(users);
         target.Guard("replace", () =>
         {
+            tablespaces.Switch(DataPath);
             if (safety is not null)
             {
                 SafeFile.Move(target.Path, safety);
@@ -118,6 +133,7 @@ internal sealed class PreparedCluster(ClusterTarget target, PostgresTools tools,
             }
 
             SafeFile.Move(DataPath, target.Path);
+            isInPlace = true;
         });
     }
 
@@ -125,6 +141,8 @@ internal sealed class PreparedCluster(ClusterTarget target, PostgresTools tools,
     {
         try
         {
+            if (!isInPlace)
+                target.Guard("clean up the tablespaces of", tablespaces.RollBack);
             if (isMoved && !target.Exists)
                 target.Guard("put back", () => SafeFile.Move(safety!, target.Path));
             safety = null;
@@ -136,11 +154,16 @@ internal sealed class PreparedCluster(ClusterTarget target, PostgresTools tools,
         }
     }
 
-    public void MakeDurable() => target.Guard("sync the directory of", () => DurableDirectory.Sync(target.Volume));
+    public void MakeDurable() => target.Guard("sync the directory of", () =>
+    {
+        tablespaces.MakeDurable();
+        DurableDirectory.Sync(target.Volume);
+    });
 
     public async ValueTask DisposeAsync()
     {
         await StopAsync();
+        tablespaces.Remove();
         user.Remove(work);
     }
 
@@ -161,6 +184,8 @@ internal sealed class PreparedCluster(ClusterTarget target, PostgresTools tools,
         settings["max_prepared_transactions"] = Text(limits.PreparedTransactions);
         settings["max_locks_per_transaction"] = Text(limits.LocksPerTransaction);
         settings["fsync"] = target.IsDrill ? "off" : "on";
+        if (PrivateServer.MajorOf(DataPath) >= SyncsAtOnceSince && OperatingSystem.IsOSPlatformVersionAtLeast("Linux", 5, 8))
+            settings["recovery_init_sync_method"] = "syncfs"; // one flush, where the server otherwise flushes each file; older kernels don't tell of every failure
         return PrivateServer.StartAsync(tools, user, DataPath, settings, cancellationToken);
 
         static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
@@ -239,13 +264,14 @@ internal sealed class PreparedCluster(ClusterTarget target, PostgresTools tools,
             SafeFile.Give(open, owner with { Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
         }
 
-        foreach (var below in Directory.EnumerateDirectories(directory))
+        foreach (var below in Directory.EnumerateDirectories(directory).Where(below => new DirectoryInfo(below).LinkTarget is null))
             GiveAll(below);
         user.Give(directory);
     }
 
     /// <summary>Makes the files of an archive in a directory of its own.</summary>
-    private sealed class DirectorySink(string root) : IClusterSink
+    /// <param name="tablespaces">Where they go; null: there are none.</param>
+    private sealed class DirectorySink(string root, RestoredTablespaces? tablespaces) : IClusterSink
     {
         private const UnixFileMode Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
@@ -259,6 +285,8 @@ internal sealed class PreparedCluster(ClusterTarget target, PostgresTools tools,
             }
 
             Directory.CreateDirectory(Path.GetDirectoryName(path)!, FileOwner.OwnersDirectory);
+            if (tablespaces is not null && file.Path == TablespaceMap.Path)
+                return new SmallFileStream(content => File.WriteAllBytes(path, tablespaces.Make(TablespaceMap.Parse(content), root)));
             return new FileStream(path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, BufferSize = 0, UnixCreateMode = Mode });
         }
     }

@@ -88,13 +88,13 @@ internal static class WalEnds
         JsonSerializer.SerializeAsync(target, end, PhysicalJson.Default.WalEnd, cancellationToken);
 
     /// <returns>Where it ends, or why nobody can tell.</returns>
-    public static async Task<(WalEnd? End, string? Why, StoredLink? Damaged)> OfAsync(StoredLink link, CancellationToken cancellationToken)
+    public static async Task<(WalEnd? End, string? Why, StoredLink? Damaged)> OfAsync(StoredLink link, ScratchDirectory scratch, CancellationToken cancellationToken)
     {
         try
         {
             if (await ReadAsync(link, cancellationToken) is { } known)
                 return (known, null, null);
-            var made = await MakeAsync(link, cancellationToken);
+            var made = await MakeAsync(link, scratch, cancellationToken);
             await KeepAsync(link, made, cancellationToken);
             return (made, null, null);
         }
@@ -153,9 +153,15 @@ internal static class WalEnds
         }
     }
 
-    private static async Task<WalEnd> MakeAsync(StoredLink link, CancellationToken cancellationToken)
+    private static async Task<WalEnd> MakeAsync(StoredLink link, ScratchDirectory scratch, CancellationToken cancellationToken)
     {
-        if (link.Type != BackupType.Incremental)
+        if (link.Type == BackupType.Differential)
+        {
+            using var changes = await StoredDifferential.ReadAsync(link, scratch.NewFile(), cancellationToken);
+            return await changes.EndAsync(cancellationToken);
+        }
+
+        if (link.Type == BackupType.Full)
         {
             var reading = new ClusterReading(sink: null, sums: false);
             await ClusterArchive.ReadAsync(link.CopyContentAsync, reading.LookAsync, cancellationToken);
