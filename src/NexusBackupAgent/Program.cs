@@ -3,6 +3,7 @@ using NexusBackupAgent;
 using NexusBackupAgent.Cli;
 using NexusBackupAgent.Platform;
 
+ProcessStart.Prepare(); // before anything opens a file
 using var signals = new StopSignals();
 var context = new CommandContext(Terminal.OfProcess(), TimeProvider.System, Environment.CurrentDirectory) { Yield = ProcessPriority.Yield };
 return await new CommandLine(context, ServeAsync).InvokeAsync(args, signals.Token);

@@ -1,4 +1,5 @@
 using System.Text;
+using NexusBackupAgent.Platform;
 using YamlDotNet.Core;
 
 namespace NexusBackupAgent.Configuration;
@@ -37,9 +38,9 @@ internal static class ConfigurationText
     {
         try
         {
-            if (!Directory.Exists(path))
+            if (FindOther(path) is not { } other)
                 return File.ReadAllBytes(path);
-            Fail(problems, 0, path, "is a directory, not a configuration file", "name the file: --config FILE");
+            Fail(problems, 0, path, $"is {other.Name()}, not a configuration file", "name the file: --config FILE");
         }
         catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -56,6 +57,12 @@ internal static class ConfigurationText
 
         return null;
     }
+
+    /// <summary>What lies there and would hang whoever opens it. A pipe that this process was given, <c>&lt;(…)</c> of a shell, is read as a file.</summary>
+    private static FileType? FindOther(string path) =>
+        FileStatus.Of(path) is { IsRegular: false, Type: var type } && !(type == FileType.NamedPipe && IsOwn(path)) && path != "/dev/null" ? type : null;
+
+    private static bool IsOwn(string path) => path == "/dev/stdin" || path.StartsWith("/dev/fd/", StringComparison.Ordinal) || path.StartsWith("/proc/self/fd/", StringComparison.Ordinal);
 
     private static string? Decode(byte[] bytes, ProblemList problems)
     {

@@ -206,6 +206,8 @@ internal static partial class SafeFile
                 break;
             case Errno.Exists when Directory.Exists(path):
                 return false;
+            case Errno.Exists:
+                throw new IOException($"'{path}' is no directory", Errno.NoDirectory);
             case var error:
                 throw Errno.Failure(error, path);
         }

@@ -28,7 +28,7 @@ internal static class ScheduleCoverage
 
         if (source.Schedules.Count > 0 && LongestGap([.. source.Schedules.Select(schedule => schedule.Cron)], source.Rpo.Warning + Grace, zone, now) is { } gap)
         {
-            var (longest, warning) = (DurationText.Format(gap), DurationText.Format(source.Rpo.Warning));
+            var (longest, warning) = (DurationText.Format(Rounded(gap)), DurationText.Format(source.Rpo.Warning));
             yield return Warning(KeyPath.Join(path, "rpo", "warning"), warning,
                 $"the schedules leave up to {longest} between two backups, longer than the {warning} that the RPO allows",
                 "schedule more often, or allow more");
@@ -57,6 +57,11 @@ internal static class ScheduleCoverage
 
         DateTimeOffset? Next(DateTimeOffset after) => crons.Min(cron => cron.GetNextOccurrence(after, zone));
     }
+
+    /// <summary>To what a person counts in: a gap from now on begins at any second.</summary>
+    private static TimeSpan Rounded(TimeSpan gap) => gap > TimeSpan.FromDays(2)
+        ? TimeSpan.FromDays(Math.Ceiling(gap.TotalDays))
+        : TimeSpan.FromMinutes(Math.Ceiling(gap.TotalMinutes));
 
     private static ConfigurationProblem Warning(string key, string value, string problem, string mend) =>
         new(key, Line: 0, value, problem, mend, IsError: false);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
@@ -155,7 +156,6 @@ public sealed class WebTests(WebStage stage) : IClassFixture<WebStage>
     {
         WebStage.RequireIt();
         Assert.Equal(0, (await stage.Agent.RunAsync("backup", "itsm")).ExitCode);
-        var now = TimeProvider.System.GetUtcNow();
         var asked = new List<JsonElement>();
         await using var visit = await stage.VisitAsync("admin", "restore/itsm", before: async window =>
         {
@@ -163,6 +163,7 @@ public sealed class WebTests(WebStage stage) : IClassFixture<WebStage>
             {
                 var answer = await route.FetchAsync();
                 var source = JsonNode.Parse(await answer.TextAsync())!;
+                var now = DateTimeOffset.Parse(source["newestGood"]!["capturedAt"]!.GetValue<string>(), CultureInfo.InvariantCulture);
                 source["recoveryWindows"] = new JsonArray(new JsonObject { ["first"] = $"{now.AddDays(-6):yyyy-MM-dd'T'HH:mm:ss'Z'}", ["last"] = $"{now.AddHours(-2):yyyy-MM-dd'T'HH:mm:ss'Z'}" });
                 await route.FulfillAsync(new RouteFulfillOptions { Response = answer, Body = source.ToJsonString() });
             });

@@ -68,6 +68,20 @@ public sealed class LostTerminalTests : IAsyncLifetime
         Assert.Matches("(?m)^error: the output could not be written: No space left on device[^\n]* — next: [^\n]+$", result.Error);
     }
 
+    /// <summary>The numbers of closed streams would go to the files that are opened next, and the words into these.</summary>
+    [Theory]
+    [InlineData(">&- 2>&-")]
+    [InlineData("<&- >&- 2>&-")]
+    [InlineData("<&- 2>&-")]
+    public async Task A_restore_without_any_streams_restores_and_starts_the_service(string closed)
+    {
+        var result = await BashAsync($"restore itsm --force {closed}");
+
+        Assert.Equal((0, true, true), (result.ExitCode, IsThere("stopped"), IsThere("started")));
+        Assert.Equal("0", await RowsAddedAsync());
+        Assert.Equal("ok", await SqliteAsync("PRAGMA integrity_check"));
+    }
+
     [Fact]
     public async Task A_reader_that_has_seen_enough_is_no_failure() => Assert.Equal(0, (await BashAsync("list | head -c 1 > /dev/null")).ExitCode);
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using NexusBackupAgent.Platform;
+using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Cli;
 
@@ -49,6 +50,36 @@ public sealed class ProcessTests : IDisposable
 
         Assert.Equal((2, ""), (process.ExitCode, await output));
         Assert.Equal($"error: cannot listen on http://{other.LocalEndpoint}/: the port is in use — next: see what uses it (ss -ltnp), or set another port in listen\n", error);
+    }
+
+    /// <summary>Nobody opens it for writing. A pipe that a shell gives is read.</summary>
+    [Fact]
+    public async Task A_named_pipe_in_place_of_the_configuration_is_refused_and_not_waited_for()
+    {
+        var pipe = Path.Combine(Path.GetDirectoryName(place.Configuration)!, "pipe.yml");
+        await Shell.RunAsync("mkfifo", pipe);
+        var program = Path.Combine(AppContext.BaseDirectory, "nexus-backup");
+
+        var refused = await Shell.TryAsync("timeout", "--signal=KILL", "60", program, "check-config", "--config", pipe);
+        var read = await Shell.TryAsync("bash", "-c", $"'{program}' check-config --config <(echo 'unknown: 1')");
+
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Contains("is a named pipe, not a configuration file; name the file: --config FILE", refused.Output + refused.Error, StringComparison.Ordinal);
+        Assert.Contains("unknown", read.Output + read.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_umask_that_takes_rights_from_the_owner_leaves_them()
+    {
+        var program = Path.Combine(AppContext.BaseDirectory, "nexus-backup");
+
+        var result = await Shell.TryAsync("bash", "-c", $"umask 0777; cd '{Path.GetDirectoryName(place.Configuration)}' && '{program}' backup --config '{place.Configuration}'");
+
+        Assert.Equal(0, result.ExitCode);
+        var made = await Shell.TryAsync("find", Path.GetDirectoryName(place.Configuration)!, "-newer", place.Configuration, "-type", "f", "!", "-perm", "-u=rw", "-print");
+        Assert.Equal("", made.Output);
+        var directories = await Shell.TryAsync("find", Path.GetDirectoryName(place.Configuration)!, "-type", "d", "!", "-perm", "-u=rwx", "-print");
+        Assert.Equal("", directories.Output);
     }
 
     [Theory]

@@ -127,9 +127,13 @@ internal sealed record SqliteSettings(ISourceKind Kind, string Name, string Path
         {
             return DeletedDatabase.Find(database) is { } held ? ($"the database {held.Problem}", held.Mend) : ("the database does not exist", "check the path, and that its disk is mounted");
         }
-        catch (Exception refused) when (IoFailure.IsKnown(refused))
+        catch (UnauthorizedAccessException)
         {
             return ("the database may not be read by this user", $"give the agent's user read access: ls -l '{database}'");
+        }
+        catch (IOException unreadable)
+        {
+            return ($"the database can't be read: {unreadable.Message}", $"check the path (ls -l '{database}') and the disk (dmesg | tail)");
         }
     }
 

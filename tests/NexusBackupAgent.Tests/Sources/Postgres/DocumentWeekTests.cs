@@ -43,7 +43,7 @@ public sealed class DocumentWeekTests(PostgresCluster cluster) : IClassFixture<P
         cluster.RunAsUser("pgbench", [.. at, "-i", "-s", "1", "-q", bench.Database]);
         bench.Execute("CREATE TABLE marks (id serial PRIMARY KEY)");
         var start = bench.Place.Clock.GetUtcNow();
-        using var busy = Process.Start(new ProcessStartInfo(Path.Combine(PostgresCluster.Binaries!, "pgbench"), [.. at, "-n", "-c", "1", "-R", "40", "-T", "3600", bench.Database]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var busy = Process.Start(new ProcessStartInfo(Path.Combine(PostgresCluster.Binaries!, "pgbench"), [.. at, "-n", "-c", "1", "-R", "40", "-T", "3600", bench.Database]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
         var (before, after, number) = (new Dictionary<string, int>(StringComparer.Ordinal), new Dictionary<string, int>(StringComparer.Ordinal), 0);
         var scheduled = new Dictionary<string, string>(StringComparer.Ordinal);
         try

@@ -67,7 +67,6 @@ public sealed class ServedSourceTests(PostgresCluster cluster) : IClassFixture<P
 
         var end = await AskAsync("POST", "api/v1/restore/plan", $$"""{"source":"shop","at":"{{last}}","to":"{{to}}-end"}""");
         Assert.Equal((JsonValueKind.Null, last), (end.GetProperty("plan").GetProperty("recoveredTo").ValueKind, end.GetProperty("plan").GetProperty("capturedAt").GetString()));
-        cluster.Execute("postgres", "SELECT pg_drop_replication_slot('shown')");
 
         async Task<string> BackUpAsync(string type)
         {

@@ -115,16 +115,16 @@ internal sealed class HeldWal : IAsyncDisposable
     /// <exception cref="BackupException">The server does not do it.</exception>
     public static async Task<HeldWal> TakeAsync(PostgresServer server, CancellationToken cancellationToken)
     {
-        var connection = await server.OpenAsync(database: null, cancellationToken);
+        var opened = await server.OpenAsync(database: null, cancellationToken);
         try
         {
-            await using var command = new NpgsqlCommand("SELECT pg_catalog.pg_create_physical_replication_slot('nexus_backup_' || pg_catalog.pg_backend_pid(), true, true)", connection);
+            await using var command = new NpgsqlCommand("SELECT pg_catalog.pg_create_physical_replication_slot('nexus_backup_' || pg_catalog.pg_backend_pid(), true, true)", opened);
             await command.ExecuteNonQueryAsync(cancellationToken);
-            return new HeldWal(connection);
+            return new HeldWal(opened);
         }
         catch (Exception failure)
         {
-            await connection.DisposeAsync();
+            await opened.DisposeAsync();
             cancellationToken.ThrowIfCancellationRequested();
             throw PostgresFailure.Translate(failure, server.Shown);
         }

@@ -101,7 +101,7 @@ internal sealed class PhysicalSource(PostgresServer server, PostgresTools tools,
             await ForgetAsync(connection, slot, stretch.From, cancellationToken);
         var capturedAt = timeProvider.GetUtcNow();
         if (stretch is not null)
-            stretch = stretch with { To = await state.CloseSegmentAsync(connection, cancellationToken) };
+            stretch = stretch with { To = await state.CloseSegmentAsync(connection, capturedAt, cancellationToken) };
         var backup = new BaseBackup(server, basebackup, state.SystemIdentifier, scratch) { SpooledLength = state.SpooledLength };
         return request.Type switch
         {
@@ -222,9 +222,12 @@ internal sealed record ServerState(ulong SystemIdentifier, int SegmentSize, bool
     };
 
     /// <summary>Commits once more, so that a recovery to any instant before finds where to stop, and closes the segment that it is in.</summary>
+    /// <param name="capturedAt">By the agent's clock. A server whose clock is behind is waited for, at most ten seconds: the commit comes later than this by its clock too.</param>
     /// <returns>That segment.</returns>
-    public async Task<WalSegment> CloseSegmentAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    public async Task<WalSegment> CloseSegmentAsync(NpgsqlConnection connection, DateTimeOffset capturedAt, CancellationToken cancellationToken)
     {
+        await using (var wait = new NpgsqlCommand("SELECT pg_catalog.pg_sleep(LEAST(10, GREATEST(0, EXTRACT(epoch FROM $1 - pg_catalog.clock_timestamp())))::double precision)", connection) { Parameters = { new() { Value = capturedAt.UtcDateTime } } })
+            await wait.ExecuteNonQueryAsync(cancellationToken);
         await using (var commit = new NpgsqlCommand("SELECT pg_catalog.txid_current()", connection))
             await commit.ExecuteNonQueryAsync(cancellationToken);
         await using var close = new NpgsqlCommand("SELECT pg_catalog.pg_switch_wal()::text, (SELECT timeline_id FROM pg_catalog.pg_control_checkpoint())", connection);
