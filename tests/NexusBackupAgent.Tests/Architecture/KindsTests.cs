@@ -28,6 +28,7 @@ public partial class KindsTests
         ("Cli/DemoCommand.cs", Disk, "tells how large the sample is"),
         ("Configuration/", Disk, "checks the paths that the file names"),
         ("ConfigurationFile.cs", Disk, "checks where the state directory goes"),
+        ("Http/OpenApi.cs", FileName, "examples of answers"),
         ("Hooks/HookUrl.cs", Disk, "an address may lie in a file, because it is a secret"),
         ("Journal/", Kind, "the journal is itself one SQLite database"),
         ("Journal/", FileName, "its own"),

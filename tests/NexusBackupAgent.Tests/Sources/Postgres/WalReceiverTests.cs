@@ -197,19 +197,6 @@ public sealed class WalReceiverTests : IClassFixture<PostgresCluster>, IDisposab
         Assert.True(first.IsRunning);
     }
 
-    [SkippableFact]
-    public async Task A_base_backup_keeps_the_WAL_of_its_own_time_while_it_is_received()
-    {
-        var source = NewSource();
-        await using var receiving = await StartAsync(source);
-        await using var capture = await source.CaptureAsync(new CaptureRequest(BackupType.Full, Base: null, MayBeBase: true), CancellationToken.None);
-
-        Assert.Equal("1", cluster.Rows("postgres", $"SELECT count(*) FROM pg_replication_slots WHERE temporary AND slot_name LIKE '{slot[..20]}%' AND restart_lsn IS NOT NULL")[0]);
-
-        await capture.DisposeAsync();
-        await Eventually.TrueAsync(() => cluster.Rows("postgres", "SELECT count(*) FROM pg_replication_slots WHERE temporary")[0] == "0", "the slot ends with it");
-    }
-
     private Receiving? running;
 
     private PhysicalSource NewSource(long limit = 1L << 40, string? directory = null) => new(

@@ -205,7 +205,7 @@ internal sealed record ServerState(ulong SystemIdentifier, int SegmentSize, bool
                    (SELECT bytes_per_wal_segment FROM pg_catalog.pg_control_init()),
                    pg_catalog.pg_is_in_recovery(),
                    pg_catalog.current_setting('wal_level'),
-                   (SELECT sum(pg_catalog.pg_tablespace_size(oid))::bigint FROM pg_catalog.pg_tablespace HAVING count(*) > 2)
+                   (SELECT sum(pg_catalog.pg_tablespace_size(oid))::bigint FROM pg_catalog.pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global'))
             """,
             connection);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
