@@ -35,6 +35,10 @@ internal sealed class SimulatedSource(string name, SourceConfiguration configure
         yield return Of("overdue_backups", at => Running(at) is not null && at > from.AddDays(7) ? 1 : 0); // removed when the run ends
         yield return Of("missing_backups", _ => 0, ",schedule=\"daily\"");
         yield return Of("future_backups", _ => 0);
+        yield return Of("stream_last_received_timestamp_seconds", at => Seconds(at));
+        yield return Of("stream_lag_bytes", _ => 1 << 20);
+        yield return Of("stream_limit_bytes", _ => 1L << 34);
+        yield return Of("stream_last_gap_timestamp_seconds", _ => -200_000); // the clock of these begins at 0, and 0 would be today
         yield return Of("last_drill_timestamp_seconds", at => Seconds(LastDrill(at)));
         yield return Of("last_drill_success", at => LastDrill(at) is null ? null : 1);
         yield return Of("last_restore_timestamp_seconds", at => at < restored ? 0 : Seconds(restored));

@@ -25,7 +25,7 @@ public sealed class MalformedSidecarTests : IDisposable
 
     public void Dispose() => place.Dispose();
 
-    public static TheoryData<int> Seeds => [.. Enumerable.Range(1, TestScope.IsWhole ? 60 : 4)];
+    public static TheoryData<int> Seeds => [.. Enumerable.Range(1, TestScope.IsWhole ? 60 : 2)];
 
     [SkippableTheory]
     [MemberData(nameof(Seeds))]

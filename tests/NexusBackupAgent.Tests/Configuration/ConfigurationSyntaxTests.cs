@@ -61,7 +61,7 @@ public sealed class ConfigurationSyntaxTests
                     select text.Remove(position, typed.Length == 0 ? 1 : 0).Insert(position, typed);
         using var file = new SampleFile("");
 
-        foreach (var slip in slips)
+        foreach (var slip in slips.Where((_, number) => TestScope.IsWhole || number % 4 == 0))
         {
             File.WriteAllText(file.Path, slip);
             var (configuration, problems) = file.Load();

@@ -32,9 +32,11 @@ public sealed class DocumentWeekTests(PostgresCluster cluster) : IClassFixture<P
     /// <summary>From Saturday noon: a week in <c>tests/run all</c>, otherwise until Monday morning.</summary>
     private static readonly TimeSpan Span = TestScope.IsWhole ? TimeSpan.FromDays(7) : TimeSpan.FromHours(42);
 
+    /// <summary>Whether the backups are physical: those restore for longer, and instants between them are <see cref="PointInTimeTests"/>'s.</summary>
+    public static TheoryData<bool> Methods => TestScope.IsWhole ? [false, true] : [false];
+
     [SkippableTheory]
-    [InlineData(false)]
-    [InlineData(true)]
+    [MemberData(nameof(Methods))]
     public async Task Every_restore_point_that_is_left_gives_what_was_committed_then(bool isPhysical)
     {
         using var bench = new DatabaseBench(cluster);
