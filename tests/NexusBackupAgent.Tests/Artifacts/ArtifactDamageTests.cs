@@ -72,7 +72,7 @@ public abstract class ArtifactDamageTests(string engine) : EngineTests(engine)
 
         // … and the trailer: checksum and length.
         positions = positions.Concat(borders.Skip(1).SelectMany(border => Enumerable.Range(border - 8, 8)));
-        foreach (var at in positions.Where(position => position < whole.Length))
+        foreach (var at in positions.Where((position, number) => position < whole.Length && (TestScope.IsWhole || number % 3 == 0)))
             await AssertFlipIsFoundAsync(whole, at);
     }
 
