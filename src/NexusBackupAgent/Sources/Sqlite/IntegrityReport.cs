@@ -116,9 +116,12 @@ internal sealed class IntegrityReport
     private readonly Dictionary<BrokenRule, long> broken = [];
     private readonly List<string> notChecked = [];
 
+    /// <summary>The statement that lists what is damaged.</summary>
+    public string Listing { get; set; } = "";
+
     /// <summary>The first finding, and how many more there are; null when the file is sound.</summary>
     public string? Damage => damage.Count == 0 ? null : damage.Sum(found => found.Count) - 1 is > 0 and var more
-        ? $"{damage[0].First} (and {more} more {(more == 1 ? "finding" : "findings")}: PRAGMA integrity_check of the expanded file lists them)"
+        ? $"{damage[0].First} (and {more} more {(more == 1 ? "finding" : "findings")}: {Listing} of the expanded file lists them)"
         : damage[0].First;
 
     /// <summary>What is no damage; null when there is nothing to say.</summary>

@@ -100,8 +100,8 @@ internal sealed class SqliteIntegrity
     {
         try
         {
-            if (!Sort($"PRAGMA integrity_check({FirstLook})", FirstLook))
-                Sort($"PRAGMA integrity_check({int.MaxValue})");
+            if (!Sort(table: null, FirstLook))
+                Sort(table: null);
             return true;
         }
         catch (SqliteException refused) when (refused.SqliteErrorCode == raw.SQLITE_ERROR)
@@ -116,7 +116,7 @@ internal sealed class SqliteIntegrity
     {
         try
         {
-            Sort($"PRAGMA integrity_check({SqliteSchema.Quote(table.Name)})");
+            Sort(table.Name);
         }
         catch (SqliteException refused) when (refused.SqliteErrorCode == raw.SQLITE_ERROR)
         {
@@ -125,14 +125,16 @@ internal sealed class SqliteIntegrity
     }
 
     /// <summary>Takes the rows of a check into the report.</summary>
+    /// <param name="table">Null: of all.</param>
     /// <returns>False when it came to none of them but so many broken rules that damage may lie behind: then it took nothing.</returns>
-    private bool Sort(string pragma, int most = int.MaxValue)
+    private bool Sort(string? table, int most = int.MaxValue)
     {
+        report.Listing = $"PRAGMA integrity_check{(table is null ? "" : $"({SqliteSchema.Quote(table)})")}";
         bare.StandIns.Forget();
         var rows = new IntegrityRows();
         using (var command = bare.Connection.CreateCommand())
         {
-            command.CommandText = pragma;
+            command.CommandText = table is null ? $"{report.Listing}({most})" : report.Listing;
             using var reader = command.ExecuteReader();
             while (rows.Kinds < MostRows && Read(reader, rows))
                 rows.Add(reader.GetString(0));
@@ -184,7 +186,7 @@ internal sealed class SqliteIntegrity
     /// </summary>
     private void CheckMap(CancellationToken cancellationToken)
     {
-        Sort("PRAGMA integrity_check(sqlite_schema)"); // of one table, and the list of free pages
+        Sort("sqlite_schema"); // of one table, and the list of free pages
         if (report.Damage is not null)
             return;
         using var command = bare.Connection.CreateCommand();
