@@ -29,6 +29,8 @@ internal sealed partial class UnfinishedFiles(FilePlace place, IReadOnlyList<str
     public IOException? TryRename()
     {
         var (made, before) = (new List<string>(), FileStatus.Of(place.Directory));
+        if (before is { IsAppendOnly: true })
+            return new IOException("its directory is append-only: lsattr -d"); // what is tried there stays
         try
         {
             try

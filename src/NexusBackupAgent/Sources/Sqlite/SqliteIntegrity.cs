@@ -146,24 +146,27 @@ internal sealed class SqliteIntegrity
         var sorted = rows.Sort(schema, rows.Kinds == 0 ? new(StringComparer.Ordinal) : schema.RulesOf(bare.Connection), called);
         if (rows.Count >= most && sorted.Damage.Count == 0)
             return false;
-        report.Add(sorted);
-        foreach (var place in sorted.Unclear.GroupBy(one => one.Tree, one => one.Rows))
-            Judge(place.Key, [.. place]);
+        var explained = sorted.Unclear.GroupBy(one => one.Tree, one => one.Rows).Where(place => IsExplained(place.Key, [.. place])).Select(place => place.Key.Name).ToHashSet(StringComparer.Ordinal);
+        report.Add(sorted with { Broken = [.. sorted.Broken.Where(one => one.Rule.Index is not { } index || !explained.Contains(index))] });
         return true;
     }
 
-    /// <summary>An application may give a function or a collation of SQLite's own another meaning. Then only keys that differ from their rows are damage.</summary>
-    private void Judge(SchemaTree tree, IReadOnlyList<FoundRows> rows)
+    /// <summary>
+    /// An application may give a function or a collation of SQLite's own another meaning. Then only keys that differ from their
+    /// rows are damage, and whether they are unique nobody else can say.
+    /// </summary>
+    private bool IsExplained(SchemaTree tree, IReadOnlyList<FoundRows> rows)
     {
         var order = KeyOrder.Of(bare.Connection, schema, tree);
         if (order.MayDiffer && (order.IsOfSomeRows || rows.All(found => found.First != IntegrityRows.WrongCount(tree))) && order.FitsRows(bare.Connection))
         {
             report.NotChecked(order.NotChecked);
-            return;
+            return true;
         }
 
         foreach (var found in rows)
             report.Damaged(found);
+        return false;
     }
 
     /// <summary>What it said before it came to what it can't read says more than that it can't.</summary>

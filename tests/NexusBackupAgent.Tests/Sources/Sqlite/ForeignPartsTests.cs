@@ -112,7 +112,7 @@ public sealed class ForeignPartsTests : IDisposable
     [InlineData("CREATE TABLE t (x TEXT); CREATE UNIQUE INDEX i ON t (x) WHERE upper(x) <> 'Ä' -- of some\n; INSERT INTO t VALUES ('ä'), ('b'), ('ö')", "index i of table t (it is not as SQLite's own function upper()")]
     [InlineData("CREATE TABLE t (x TEXT, y AS (upper(x))); CREATE INDEX i ON t (y, x); INSERT INTO t VALUES ('ä'), ('b'), ('ö')", "index i of table t (it is not as SQLite's own function upper()")]
     [InlineData("CREATE TABLE t (x TEXT); CREATE INDEX i ON t (x LIKE 'Ä%', x); INSERT INTO t VALUES ('ä'), ('b'), ('ö')", "index i of table t (it is not as SQLite's own function like()")]
-    [InlineData("CREATE TABLE t (rowid, x TEXT COLLATE NOCASE UNIQUE); INSERT INTO t (x) VALUES ('ab'), ('äc'), ('b'), ('öd'), ('p'), ('z')", "index sqlite_autoindex_t_1 of table t (it is not as SQLite's own collation nocase")]
+    [InlineData("CREATE TABLE t (rowid, x TEXT COLLATE NOCASE UNIQUE); INSERT INTO t (x) VALUES ('ab'), ('äc'), ('b'), ('j q'), ('J Q'), ('öd'), ('p'), ('z')", "index sqlite_autoindex_t_1 of table t (it is not as SQLite's own collation nocase")]
     [InlineData("CREATE TABLE t (x TEXT COLLATE NOCASE PRIMARY KEY, y) WITHOUT ROWID; INSERT INTO t VALUES ('ab', 1), ('äc', 1), ('b', 1), ('öd', 1), ('p', 1), ('z', 1)", "the order of table t (it is not as SQLite's own collation nocase")]
     public async Task What_an_application_has_in_place_of_SQLite_s_own_is_no_damage(string sql, string note)
     {
@@ -216,7 +216,7 @@ public sealed class ForeignPartsTests : IDisposable
             db.create_function('ÄSound', 1, len, deterministic=True)
             db.create_function('upper', 1, lambda x: x and x.upper(), deterministic=True)
             db.create_function('like', 2, lambda p, x: x.upper().startswith(p.upper()[:-1]), deterministic=True)
-            plain = lambda x: unicodedata.normalize('NFKD', x).casefold()
+            plain = lambda x: (unicodedata.normalize('NFKD', x.casefold()), x if ' ' in x else '') # two that SQLite takes for one
             db.create_collation('NOCASE', lambda a, b: (plain(a) > plain(b)) - (plain(a) < plain(b)))
             db.create_function('regexp', 2, lambda p, x: re.search(p, x) is not None, deterministic=True)
             db.execute('PRAGMA journal_mode=' + sys.argv[3])
@@ -235,7 +235,7 @@ public sealed class ForeignPartsTests : IDisposable
     {
         await SqliteSamples.SqlAsync(temp["a.db"], "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'word)', 'word) /* */ WHERE id <> 77') WHERE name = 'beside_by_word'");
         await SqliteSamples.SqlAsync(temp["a.db"], "REINDEX beside_by_word; PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE INDEX beside_by_word ON beside (word)' WHERE name = 'beside_by_word'");
-        Assert.Equal("wrong # of entries in index beside_by_word (and 1 more finding: PRAGMA integrity_check of the expanded file lists them)", Check().Finding);
+        Assert.Matches(@"^wrong # of entries in index beside_by_word \(and 1 more finding: PRAGMA integrity_check(\(""beside""\))? of the expanded file lists them\)\z", Check().Finding);
 
         var root = await SqliteSamples.SqlAsync(temp["a.db"], "SELECT rootpage FROM sqlite_schema WHERE name = 'beside'");
         await using (var file = File.OpenWrite(temp["a.db"]))
