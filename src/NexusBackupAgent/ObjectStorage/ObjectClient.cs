@@ -17,8 +17,8 @@ namespace NexusBackupAgent.ObjectStorage;
 /// <param name="ModifiedAt">UTC.</param>
 internal sealed record ListedObject(string Key, long Length, string ETag, DateTimeOffset ModifiedAt, string StorageClass);
 
-/// <summary>An object as the server tells it alone.</summary>
-internal sealed record ObjectHead(long Length, string ETag, DateTimeOffset ModifiedAt, ObjectAttributes Attributes, int Tags);
+/// <summary>An object as the server tells it alone; not its tags, which some servers do not even count here.</summary>
+internal sealed record ObjectHead(long Length, string ETag, DateTimeOffset ModifiedAt, ObjectAttributes Attributes);
 
 /// <summary>What goes with an object's content.</summary>
 internal sealed record ObjectAttributes
@@ -165,7 +165,7 @@ internal sealed class ObjectClient : IDisposable
                 Metadata = said.Metadata.Keys.ToDictionary(MetadataName, name => said.Metadata[name], StringComparer.Ordinal),
                 StorageClass = said.StorageClass?.Value,
             };
-            return new ObjectHead(said.ContentLength, Bare(said.ETag), Utc(said.LastModified), attributes, said.TagsCount ?? 0);
+            return new ObjectHead(said.ContentLength, Bare(said.ETag), Utc(said.LastModified), attributes);
         }
         catch (ObjectException failure) when (failure.Problem == ObjectProblem.NotFound)
         {
@@ -350,7 +350,7 @@ internal sealed class ObjectClient : IDisposable
     {
         var action = $"copy {from.Address.Describe(source.Key)} to {Address.Describe(key)}";
         var head = await from.HeadAsync(source.Key, cancellationToken) ?? throw failures.New(ObjectProblem.NotFound, action, "");
-        var tags = head.Tags > 0 ? await from.TagsAsync(source.Key, cancellationToken) : head.Attributes.Tags;
+        var tags = await from.TagsAsync(source.Key, cancellationToken);
         var upload = await BeginPartsAsync(key, head.Attributes with { Tags = tags, StorageClass = source.StorageClass }, cancellationToken);
         try
         {
