@@ -91,6 +91,9 @@ internal interface ICapture : IAsyncDisposable
     /// <summary>The instant whose state this is, UTC.</summary>
     DateTimeOffset CapturedAt { get; }
 
+    /// <summary>The first instant that a restore can lead to, UTC, where that is a later one because the source changes while it is written; known once it was. Null: <see cref="CapturedAt"/>.</summary>
+    DateTimeOffset? RestorableFrom => null;
+
     /// <summary>Bytes of the state that will be looked at; null: not known beforehand.</summary>
     long? Length { get; }
 
