@@ -97,7 +97,7 @@ internal sealed record BaseBackup(PostgresServer Server, PostgresToolFile Tool, 
         var directory = spool is null ? "-" : Path.Combine(spool.Path, "base");
         await using var running = PostgresTool.Start(
             Tool,
-            [$"--pgdata={directory}", "--format=tar", "--no-sync", "--no-clean", "--wal-method=fetch", "--checkpoint=fast", "--manifest-checksums=SHA256", "--label=nexus-backup", "--no-password"],
+            [$"--pgdata={directory}", "--format=tar", "--no-sync", "--no-clean", "--wal-method=fetch", "--checkpoint=fast", $"--manifest-checksums={Crc32C.Algorithm}", "--label=nexus-backup", "--no-password"],
             access);
         await running.Output.CopyToAsync(target, 1 << 16, cancellationToken);
         var end = await running.EndAsync(cancellationToken);
