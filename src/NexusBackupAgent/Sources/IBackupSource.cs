@@ -58,7 +58,7 @@ internal interface IBackupSource
     /// <param name="directory">Where it is typed; null: elsewhere, so that a path has to say all.</param>
     /// <exception cref="BackupException">It is none.</exception>
     string PlaceOf(string written, string? directory) => directory is not null ? KernelPath.Absolute(written, directory)
-        : written.StartsWith('/') && !written.Split('/').Contains("..") && !NameText.HasControlCharacter(written) ? written
+        : PlaceMove.IsPlace(written) ? written
         : throw new BackupException(FailureKind.Configuration, "to is not an absolute path without ..", "write for example /srv/restore");
 
     /// <summary>Where a restore puts it.</summary>
