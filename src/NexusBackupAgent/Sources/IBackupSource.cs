@@ -1,6 +1,5 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Sources;
