@@ -53,10 +53,10 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
         }
 
         var wanted = newestFirst.Where(backup => wish.At is not { } at || backup.CapturedAt <= at).ToList();
-        if (wanted.Count == 0)
-            throw TooEarly(source, newestFirst[^1], wish.At!.Value, zone);
         if (recovers && wish.At is not null)
             return Recovering(source, newestFirst, wanted, wish, now, zone);
+        if (wanted.Count == 0)
+            throw TooEarly(source, newestFirst[^1], wish.At!.Value, zone);
         var judged = wanted.Select(backup => (Backup: backup, Objection: Objection(backup, now, zone))).ToList();
         var candidates = judged.Where(entry => entry.Objection is null).Select(entry => new RestoreCandidate(entry.Backup, Recommendation(entry.Backup, wish.At, zone))).ToList();
         var passedOver = judged.Where(entry => entry.Objection is not null).Select(entry => new RestoreCandidate(entry.Backup, entry.Objection!)).ToList();

@@ -63,9 +63,13 @@ public sealed class PointInTimeTests : IClassFixture<PostgresCluster>, IDisposab
 
         // While the first one was written nothing leads to an instant, and the window does not claim that.
         Assert.True(first.RestorableFrom > first.CapturedAt);
-        var early = await Assert.ThrowsAsync<BackupException>(() => bench.RestoreAsync(first.RestorableFrom.AddTicks(-1), bench.NewPlace()));
-        Assert.Equal(FailureKind.NotFound, early.Kind);
-        Assert.Contains($"any instant from {RecoveryWindow.Shown(first.RestorableFrom, TimeZoneInfo.Utc)} to ", early.Message, StringComparison.Ordinal);
+        foreach (var at in (DateTimeOffset[])[first.RestorableFrom.AddTicks(-1), first.CapturedAt.AddDays(-1)])
+        {
+            var early = await Assert.ThrowsAsync<BackupException>(() => bench.RestoreAsync(at, bench.NewPlace()));
+            Assert.Equal(FailureKind.NotFound, early.Kind);
+            Assert.Contains($"any instant from {RecoveryWindow.Shown(first.RestorableFrom, TimeZoneInfo.Utc)} to ", early.Message, StringComparison.Ordinal);
+        }
+
         var late = await Assert.ThrowsAsync<BackupException>(() => bench.RestoreAsync(last.CapturedAt.AddMinutes(1), bench.NewPlace()));
         Assert.Equal(FailureKind.NotFound, late.Kind);
         Assert.Contains(last.CapturedAt.ToString("HH:mm:ss", CultureInfo.InvariantCulture), late.Message, StringComparison.Ordinal);
