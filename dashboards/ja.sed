@@ -188,7 +188,10 @@ s|: "Known since"|: "登録日時"|g
 s|docs/runbook\.md"|docs/runbook.ja.md"|
 s|: "Recoverable window"|: "復旧可能期間"|g
 s|: "From when to when a source can be restored to any instant (nexus-backup restore --at)\. Of several windows, with a gap between them, the newest; nexus-backup status names all\. Sources that are not here can be restored to their restore points\."|: "ソースを任意の時点に復旧できる期間（nexus-backup restore --at）。途切れて複数ある場合は最新のもの。すべてはnexus-backup statusに表示される。ここにないソースはリストアポイントにのみ復旧できる。"|g
+s|: "From when to when a source can be restored to any instant (nexus-backup restore --at)\. Of several windows, with a gap between them, the newest; nexus-backup status names all\. Received until, and what its server keeps because it was not received: of changes that the agent receives between backups\. Sources that are not here can be restored to their restore points\."|: "ソースを任意の時点に復旧できる期間（nexus-backup restore --at）。途切れて複数ある場合は最新のもの。すべてはnexus-backup statusに表示される。受信済みの時刻と、未受信のためサーバーが保持している量は、エージェントがバックアップ間に受信する変更のもの。ここにないソースはリストアポイントにのみ復旧できる。"|g
 s|: "Restore points only"|: "リストアポイントのみ"|g
 s|: "Any instant from"|: "復旧可能（開始）"|g
 s|: "to"|: "復旧可能（終了）"|g
 s|: "Its end is behind"|: "終了からの経過"|g
+s|: "Received until"|: "受信済み（時刻まで）"|g
+s|: "Kept back, of its limit"|: "未受信の保持量（上限比）"|g

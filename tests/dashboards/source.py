@@ -98,8 +98,8 @@ class Source:
         yield "run_start_timestamp_seconds", {}, going[0]["start"] if going else 0
         yield "consecutive_failures", {}, failures
         if self.kind == "postgres" and good:  # physical backups: each holds the WAL since the one before it
-            yield "recovery_window_start_timestamp_seconds", {}, good[0]["start"]
-            yield "recovery_window_end_timestamp_seconds", {}, good[-1]["start"]
+            yield "recovery_window_start_timestamp_seconds", {}, good[0]["end"]
+            yield "recovery_window_end_timestamp_seconds", {}, max(good[0]["end"], good[-1]["start"])
             yield "stream_up", {}, 1
             yield "stream_last_received_timestamp_seconds", {}, now - 5
             yield "stream_lag_bytes", {}, 1 << 20

@@ -90,10 +90,13 @@ internal static class ListCommand
         {
             var times = Readable.Zone(zone, [.. backups.Select(backup => backup.CapturedAt)]);
             var table = new FittedTable(
-                longest: 5,
-                new Column("id"), new Column($"{In(new("captured", "取得日時"))} {times}"), new Column(In(StatusText.Age), IsRight: true), new Column(In(new("size", "サイズ")), IsRight: true), new Column(In(new("state", "状態"))), new Column(In(new("file", "ファイル"))));
+                longest: 6,
+                new Column("id"), new Column($"{In(new("captured", "取得日時"))} {times}"), new Column(In(StatusText.Age), IsRight: true), new Column(In(new("size", "サイズ")), IsRight: true), new Column(In(new("state", "状態"))), new Column(In(new("type", "種別"))), new Column(In(new("file", "ファイル"))))
+            {
+                Beside = 1,
+            };
             foreach (var backup in backups)
-                table.Add(backup.Id.Value, Readable.Time(backup.CapturedAt, zone), In(SpanText.Measured(now - backup.CapturedAt)), Readable.Size(backup.ActualLength), Readable.StateCell(backup.State, language), backup.File);
+                table.Add(backup.Id.Value, Readable.Time(backup.CapturedAt, zone), In(SpanText.Measured(now - backup.CapturedAt)), Readable.Size(backup.ActualLength), Readable.StateCell(backup.State, language), backup.Manifest.Type.Word(), backup.File);
             table.Print(terminal);
         }
     }

@@ -34,6 +34,10 @@ internal static class RestorePlanText
         foreach (var passed in preview.Plan.Newer)
             yield return ("not", $"{passed.Backup.File}: {passed.Reason}");
         yield return ("to", target.Location);
+        foreach (var part in preview.Parts ?? [])
+            yield return ("tablespace", part.From == part.To ? $"{part.From}, where it was" : $"{part.From} → {part.To}");
+        if (preview.Parts is null)
+            yield return ("tablespaces", "not known before the backup is read: what tells them beside it is gone");
         if (preview.SafetyCopy is { } safety)
         {
             yield return ("overwrites", (target.Length > 0 ? Readable.Size(target.Length) : "what is there") + (target.IsLive ? $"; everything since {Readable.Time(preview.Chosen.StateOf, zone)} ({Readable.Duration(preview.Age)}) is then only in the safety copy" : ""));

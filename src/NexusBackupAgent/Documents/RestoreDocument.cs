@@ -129,6 +129,9 @@ internal sealed record RestorePlanDocument(
     IReadOnlyList<string> Chain,
     bool NeedsForce)
 {
+    /// <summary>Of a cluster: where each of the backup's goes; null when nobody can tell before the backup is read.</summary>
+    public IReadOnlyList<TablespaceDocument>? Tablespaces { get; init; }
+
     public static RestorePlanDocument Of(RestorePreview preview, LastDrill? lastDrill)
     {
         var settings = preview.Target.IsLive ? preview.Request.Settings : RestoreSettings.None;
@@ -142,8 +145,15 @@ internal sealed record RestorePlanDocument(
             preview.Available,
             lastDrill is { Passed: true } ? Math.Round(lastDrill.Took.TotalSeconds, 3) : null,
             [.. preview.Chosen.Backup.Chain.Reverse().Concat(preview.Chosen.Instant?.Through ?? []).Select(link => link.File)],
-            preview.NeedsForce);
+            preview.NeedsForce)
+        {
+            Tablespaces = preview.Parts is { } parts ? [.. parts.Select(part => new TablespaceDocument(part.From, part.To))] : null,
+        };
     }
 }
+
+/// <param name="From">Its directory when it was backed up.</param>
+/// <param name="To">The one that it gets.</param>
+internal sealed record TablespaceDocument(string From, string To);
 
 internal sealed record ProcessDocument(int Process, string Command);

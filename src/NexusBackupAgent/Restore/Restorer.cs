@@ -28,10 +28,11 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
         var backups = await request.Catalog.ListAsync(cancellationToken);
         var plan = RestorePlan.Choose(request.Name, backups, request.Wish, now, request.Zone, request.Source.RecoversToInstants);
         var place = request.To ?? request.Source.Location;
-        return await new PatientLook(2 * Patience.ToAnswer, timeProvider).AskAsync( // it looks at the live one too, which may hang alone
+        var preview = await new PatientLook(2 * Patience.ToAnswer, timeProvider).AskAsync( // it looks at the live one too, which may hang alone
             "target",
             () => Task.FromResult(Look(request, plan, now)),
             () => throw new BackupException(FailureKind.Io, $"'{place}', where the restore would go, does not answer, probably because its disk hangs; nothing was touched", "see which disk does not answer (findmnt; dmesg | tail), and mount it again, or restore to another one with --to"));
+        return preview with { Parts = await preview.Target.PartsAsync(CatalogLink.ChainOf(request.Catalog, preview.Chosen.Backup, isJudged: false, progress: null), cancellationToken) };
     }
 
     private RestorePreview Look(RestoreRequest request, RestorePlan plan, DateTimeOffset now)

@@ -205,6 +205,7 @@ const TEXTS = {
     'restore.room': ['Room', '必要な容量'],
     'restore.room.text': ['{needed} needed, {free} free', '必要 {needed}、空き {free}'],
     'restore.chain': ['Which backups, in this order', '使用するバックアップ（順番どおり）'],
+    'restore.tablespaces': ['Tablespaces', 'テーブル空間'],
     'restore.safety': ['The old one is kept beside it:', '現在のデータは次の場所に保存されます:'],
     'restore.passed': ['Newer ones that are not restored', '使用しない新しいバックアップ'],
     'restore.open': ['It is open in {programs}', '使用中のプロセス: {programs}'],
