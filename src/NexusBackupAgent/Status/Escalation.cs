@@ -1,12 +1,13 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Status;
 
 /// <summary>Decides who has to act, for everything that shows a level. Pure.</summary>
 internal static class Escalation
 {
-    public const double DiskWarning = 0.8;
+    public const double DiskWarning = StoreSpace.TightRatio;
     public const double DiskCritical = 0.9;
 
     /// <summary>The same words wherever it is told.</summary>

@@ -121,6 +121,11 @@ internal readonly record struct StoreSpace(long Size, long Free, long Available)
         return new StoreSpace(drive.TotalSize, drive.TotalFreeSpace, drive.AvailableFreeSpace);
     }
 
+    /// <summary>Above which share somebody has to look after it (runbook §3.2 [C]).</summary>
+    public const double TightRatio = 0.8;
+
+    public bool IsTight => UsedRatio >= TightRatio;
+
     /// <summary>Used ÷ (used + available to ordinary users), 0 to 1: <c>df</c>'s Use% before it rounds up.</summary>
     public double UsedRatio => Size - Free + Available is > 0 and var usable ? (double)(Size - Free) / usable : 0;
 }
