@@ -85,7 +85,7 @@ internal sealed class BackupCopy(SourceDirectory from, SourceDirectory to, Backu
         }
 
         if (isThere && !isMarked)
-            throw new BackupException(FailureKind.Io, $"cannot copy {target} to store '{to.Store.Name}': '{to.Describe(target)}' exists already and is another file", "see whose it is, and move it away; the copy is tried again by itself");
+            throw new BackupException(FailureKind.Verification, $"cannot copy {target} to store '{to.Store.Name}': '{to.Describe(target)}' exists already and is another file", "see whose it is, and move it away; the copy is tried again by itself");
         if (!isMarked)
             await to.MarkAsync(target, cancellationToken);
         await PutAsync(target, replace: isThere, Durability.Now, (file, token) => WriteAsync(source, stored, file, token), cancellationToken);
@@ -96,8 +96,11 @@ internal sealed class BackupCopy(SourceDirectory from, SourceDirectory to, Backu
     private async Task PutAsync(string target, bool replace, Durability durability, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken)
     {
         var wasUnclear = isUnclear;
-        isUnclear = true;
-        await to.PutAsync(target, replace, durability, write, cancellationToken);
+        await to.PutAsync(target, replace, durability, async (file, token) =>
+        {
+            await write(file, token);
+            isUnclear = true; // from here on it may be there, whatever the store says
+        }, cancellationToken);
         isUnclear = wasUnclear;
         written.Insert(0, target); // the last is the first to go
     }

@@ -134,15 +134,29 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
             {
                 var total = 2 * work.Owed.Sum(backup => backup.StoredLength); // each is read back
                 long done = 0;
+                var left = new HashSet<BackupId>();
+                BackupException? trouble = null;
                 foreach (var backup in work.Owed)
                 {
                     var before = done;
-                    await RequireRoomAsync(work.There.Catalog, backup, cancellationToken);
-                    copied.Add(await WithinLimitAsync(there, words, token => work.There.Catalog.CopyHereAsync(
-                        work.First, backup, timeProvider, new InPlaceProgress(read => watched.Report(new RunProgress(RunStage.Copy, before + read, total))), token), cancellationToken));
-                    done = before + (2 * backup.StoredLength);
+                    done += 2 * backup.StoredLength;
+                    try
+                    {
+                        if (backup.Bases.Any(link => left.Contains(link.Id)))
+                            continue; // what it builds on comes before it
+                        await RequireRoomAsync(work.There.Catalog, backup, cancellationToken);
+                        copied.Add(await WithinLimitAsync(there, words, token => work.There.Catalog.CopyHereAsync(
+                            work.First, backup, timeProvider, new InPlaceProgress(read => watched.Report(new RunProgress(RunStage.Copy, before + read, total))), token), cancellationToken));
+                    }
+                    catch (BackupException own) when (own.Kind is FailureKind.Verification or FailureKind.NotFound)
+                    {
+                        left.Add(backup.Id); // its own trouble keeps no other waiting
+                        trouble ??= own.Kind == FailureKind.NotFound ? null : own; // pruned, or removed by hand, since it was listed
+                    }
                 }
 
+                if (trouble is not null)
+                    throw trouble;
                 removed = await WithinLimitAsync(there, words, token => PruneAsync(work.There, token), cancellationToken);
                 return copied;
             },
