@@ -269,6 +269,26 @@ internal sealed record CopyTarget(BackupCatalog Catalog, IReadOnlyDictionary<str
     public string Store => Catalog.Store.Name;
 }
 
+/// <summary>Which stores hold a backup good. Of a store that can't be read nothing is told.</summary>
+/// <param name="first">The name of the first store.</param>
+/// <param name="copies">The good ones of the further stores.</param>
+internal sealed class BackupHolders(string first, IReadOnlyList<(string Store, IReadOnlySet<BackupId> Good)> copies)
+{
+    /// <returns>The first store first; none where it is good nowhere.</returns>
+    public IReadOnlyList<string> Of(Backup backup) =>
+        [.. backup.State == BackupState.Good ? (string[])[first] : [], .. copies.Where(copy => copy.Good.Contains(backup.Id)).Select(copy => copy.Store)];
+
+    /// <param name="list">Lists a further store; null where it can't be read.</param>
+    /// <returns>Null where the source has one store.</returns>
+    public static async Task<BackupHolders?> FindAsync(ProtectedSource source, Func<CopyTarget, Task<IReadOnlyList<Backup>?>> list)
+    {
+        if (source.Copies.Count == 0)
+            return null;
+        var listed = await Task.WhenAll(source.Copies.Select(async copy => (copy.Store, (IReadOnlySet<BackupId>)(await list(copy) ?? []).Where(backup => backup.State == BackupState.Good).Select(backup => backup.Id).ToHashSet())));
+        return new BackupHolders(source.Catalog.Store.Name, listed);
+    }
+}
+
 /// <summary>Backups that the first store does not let go yet, because another one has no copy.</summary>
 internal static class HeldForCopies
 {
