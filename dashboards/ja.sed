@@ -198,3 +198,5 @@ s|: "One store"|: "格納先は1つ"|g
 s|: "Newest good copy"|: "最新の正常なコピー"|g
 s|: "Not copied yet"|: "未コピー"|g
 s|: "Waits for"|: "待ち時間"|g
+s|: "Not met"|: "未充足"|g
+s|: "Met"|: "充足"|g

@@ -231,7 +231,6 @@ internal sealed class AgentBinder(string file, TimeZoneInfo hostZone, AgentKinds
             Certificate = CertificateFiles.Bind(root, baseDirectory),
             AllowInsecureHttp = root.Flag("allowInsecureHttp"),
             Access = AccessBinder.Bind(root),
-            OffsiteStores = stores.Offsite,
             Kinds = kinds,
         };
         CheckListen(root, configuration);
@@ -323,9 +322,6 @@ internal sealed record AgentConfiguration(
 
     /// <summary>Whether plain HTTP may be heard by other hosts.</summary>
     public bool AllowInsecureHttp { get; init; }
-
-    /// <summary>The stores at another site than the sources, by name.</summary>
-    public IReadOnlySet<string> OffsiteStores { get; init; } = new HashSet<string>();
 
     /// <summary>Who may use the API.</summary>
     public AccessSettings Access { get; init; } = AccessSettings.None;

@@ -38,6 +38,10 @@ internal sealed record OverviewDocument(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<CopiesDocument>? Copies { get; init; }
 
+    /// <summary>Whether 3-2-1 is met; absent where it has one store.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ThreeTwoOneDocument? ThreeTwoOne { get; init; }
+
     /// <param name="running">The number of the backup that is under way.</param>
     /// <param name="forecast">Of its store.</param>
     /// <param name="language">Of the reasons.</param>
@@ -68,6 +72,7 @@ internal sealed record OverviewDocument(
             source.ListFailure is { } unread ? $"{unread.Message}; next: {unread.Hint}" : null)
         {
             Copies = CopiesDocument.Of(source),
+            ThreeTwoOne = ThreeTwoOneDocument.Of(source.ThreeTwoOne),
         };
     }
 }

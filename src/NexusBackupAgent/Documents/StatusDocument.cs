@@ -55,6 +55,10 @@ internal sealed record SourceDocument(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<CopiesDocument>? Copies { get; init; }
 
+    /// <summary>Whether 3-2-1 is met; absent where it has one store.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ThreeTwoOneDocument? ThreeTwoOne { get; init; }
+
     public static SourceDocument Of(AgentState agent, SourceState source, Commands commands, bool isUnderWay)
     {
         var catalog = source.Source.Source.Catalog;
@@ -76,8 +80,18 @@ internal sealed record SourceDocument(
             [.. source.Reviews.Where(review => review.Missing.Count > 0).Select(MissingDocument.Of)])
         {
             Copies = CopiesDocument.Of(source),
+            ThreeTwoOne = ThreeTwoOneDocument.Of(source.ThreeTwoOne),
         };
     }
+}
+
+/// <summary>The rule 3-2-1 as it stands.</summary>
+/// <param name="Copies">With the live one.</param>
+/// <param name="Media">File systems and services on which they lie.</param>
+/// <param name="Offsite">How many are at another site.</param>
+internal sealed record ThreeTwoOneDocument(bool Met, int Copies, int Media, int Offsite)
+{
+    public static ThreeTwoOneDocument? Of(ThreeTwoOne? rule) => rule is null ? null : new(rule.IsMet, rule.Copies, rule.Media, rule.Offsite);
 }
 
 /// <summary>The copies of a source in one further store.</summary>

@@ -23,6 +23,10 @@ internal static class CopyMetrics
         Each("store_last_copy_timestamp_seconds", "Capture time of the newest good copy in a further store; 0 when there is none.", copy => Exposition.Seconds(copy.NewestGood?.CapturedAt));
         Each("store_owed_backups", "Good backups of the first store that a further one lacks and would keep.", copy => copy.Owed.Count);
         Each("store_owed_since_timestamp_seconds", "Capture time of the oldest backup that is newer than all copies in a further store and waits to be copied; 0 when none does.", copy => Exposition.Seconds(copy.WaitingSince));
+        exposition.Gauge("three_two_one", "1 if a source with several stores has three copies with the live one, on two media, one off site; 0 if not. A store whose copies are late does not count.", ["source"],
+            from source in sources
+            where source.IsKnown && source.ThreeTwoOne is not null
+            select new Sample(Exposition.Flag(source.ThreeTwoOne!.IsMet), source.Name));
         exposition.Counter("copies_total", "Copyings to a further store that ended, by result; one that found nothing to do is none.", ["source", "store", "result"],
             from copy in copies
             from result in Results.All

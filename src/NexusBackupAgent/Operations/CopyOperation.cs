@@ -267,6 +267,9 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
 internal sealed record CopyTarget(BackupCatalog Catalog, IReadOnlyDictionary<string, RetentionPeriod> Retention)
 {
     public string Store => Catalog.Store.Name;
+
+    /// <summary>Whether it is at another site than the source.</summary>
+    public bool IsOffsite { get; init; }
 }
 
 /// <summary>Which stores hold a backup good. Of a store that can't be read nothing is told.</summary>

@@ -46,6 +46,12 @@ internal sealed record ProtectedSource(
     /// <summary>Its further stores, in the order of the configuration.</summary>
     public IReadOnlyList<CopyTarget> Copies { get; init; } = [];
 
+    /// <summary>Whether its first store is at another site.</summary>
+    public bool IsOffsite { get; init; }
+
+    /// <summary>What the live one lies on: equal for what goes with one disk; null where that is not this machine's to know.</summary>
+    public Func<string?> Medium { get; init; } = () => null;
+
     /// <summary>The store, when this is the source as one of <see cref="Copies"/> has it; null: as its first store has it.</summary>
     public string? CopyStore { get; init; }
 

@@ -157,7 +157,9 @@ internal sealed partial class SourceDiscovery(
             Restore = configured.Restore,
             Probes = configured.Drill.Probes,
             Hooks = configured.Hooks,
-            Copies = [.. configured.Copies.Select(copy => new CopyTarget(CatalogIn(copy.Store), PeriodsOf(copy.Keep)))],
+            Copies = [.. configured.Copies.Select(copy => new CopyTarget(CatalogIn(copy.Store), PeriodsOf(copy.Keep)) { IsOffsite = places[copy.Store].IsOffsite })],
+            IsOffsite = places[configured.Store].IsOffsite,
+            Medium = () => configured.Settings.LocalPath(found.Place) is { } path ? FileStatus.DiskOf(path) : null,
             TakesIncrements = configured.Schedules.Any(schedule => schedule.Type != BackupType.Full),
         };
         return new ScheduledSource(

@@ -22,6 +22,8 @@ internal sealed class CopyState(ProtectedSource source, CopyTarget target, Sourc
 
     public string Name => Store.Name;
 
+    public bool IsOffsite => target.IsOffsite;
+
     public BackupCatalog Catalog => target.Catalog;
 
     /// <summary>Newest first; none while they are not known.</summary>

@@ -38,6 +38,9 @@ internal sealed class StateReader(
         ? SourceListing.ReadAsync(catalog, withOrphans, cancellationToken)
         : listed.AskAsync(name, () => SourceListing.ReadAsync(catalog, withOrphans, cancellationToken), () => new SourceListing(Backups: null, catalog.Store.Silent()));
 
+    /// <summary>What the live source lies on; null where nobody knows, or its disk does not answer.</summary>
+    internal Task<string?> MediumOfAsync(ProtectedSource source) => listed.AskAsync($"medium of {source.Name}", () => Task.FromResult(source.Medium()), () => null);
+
     /// <summary>One look by a command, beside an agent that may run or not.</summary>
     /// <exception cref="BackupException">The journal can't be read, or the state directory not be used.</exception>
     public async Task<StateSnapshot> ReadAsync(CancellationToken cancellationToken)
@@ -167,6 +170,7 @@ internal sealed record StateSnapshot(StateReader Reader, AgentState Agent, Journ
             IsAgentAwaited = Agent is { IsExpected: true, IsRunning: false, LastBeat: null },
             Plan = Plan,
             Copies = copies,
+            Medium = copies.Length == 0 ? null : await Reader.MediumOfAsync(source.Source),
             Stream = Agent.IsRunning ? source.Source.Source.Service?.State : null,
         };
     }

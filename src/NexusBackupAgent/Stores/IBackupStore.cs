@@ -79,6 +79,9 @@ internal enum Durability
 /// <param name="IsBare">Nothing at all lies in it, as on a mount point without its disk; false when that can't be told.</param>
 internal sealed record StoreHealth(BackupException? Down, BackupException? Refusal, StoreSpace? Space, bool IsBare)
 {
+    /// <summary>What it lies on: equal for what goes with one disk. Null: on nothing that anything else lies on, or nobody knows.</summary>
+    public string? Medium { get; init; }
+
     /// <summary>Why it can't be used, or not be written; null when nothing is wrong, as far as can be told without writing.</summary>
     public BackupException? Failure => Down ?? Refusal;
 }

@@ -53,7 +53,7 @@ internal interface IStoreSettings
     /// <summary>Whether others than the owner of the backups may read them.</summary>
     bool IsShared => false;
 
-    /// <summary>Whether a store of this kind lies at another site than the sources, unless the file says otherwise.</summary>
+    /// <summary>Whether it lies at another site than the sources: <see cref="StoreKinds.OffsiteKey"/> says so, or its kind does.</summary>
     bool IsOffsite => false;
 
     /// <summary>What stands in the way of keeping backups there now.</summary>
@@ -70,6 +70,9 @@ internal interface IStoreSettings
 /// <param name="kinds">The first one stands in the examples of messages.</param>
 internal sealed class StoreKinds(params IReadOnlyList<IStoreKind> kinds)
 {
+    /// <summary>A key of every kind.</summary>
+    public const string OffsiteKey = "offsite";
+
     /// <summary>Kinds that a later version may have.</summary>
     private static readonly string[] Planned = ["s3"];
 
@@ -106,7 +109,7 @@ internal sealed class StoreKinds(params IReadOnlyList<IStoreKind> kinds)
         IReadOnlyList<IStoreKind> Named() => [.. kinds.Where(kind => store.Find(kind.Key) is not null)];
     }
 
-    private static LevelKeys KeysOf(IReadOnlyList<IStoreKind> kinds) => new("stores.<name>", [.. kinds.Select(kind => kind.Key), .. kinds.SelectMany(kind => kind.Options), StoreSet.OffsiteKey]);
+    private static LevelKeys KeysOf(IReadOnlyList<IStoreKind> kinds) => new("stores.<name>", [.. kinds.Select(kind => kind.Key), .. kinds.SelectMany(kind => kind.Options), OffsiteKey]);
 }
 
 /// <summary>The stores of the file: those that can be used, and those that sources may name only to hear why not.</summary>
@@ -117,18 +120,11 @@ internal sealed class StoreSet
     private readonly Dictionary<string, IStoreSettings> usable = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Field> unsupported = new(StringComparer.Ordinal);
     private readonly HashSet<string> used = new(StringComparer.Ordinal);
-    private readonly HashSet<string> offsite = new(StringComparer.Ordinal);
     private readonly List<string> declared = [];
-
-    /// <summary>A key of every kind.</summary>
-    public const string OffsiteKey = "offsite";
 
     private StoreSet(StoreKinds kinds, string baseDirectory) => (this.kinds, this.baseDirectory) = (kinds, baseDirectory);
 
     public IReadOnlyDictionary<string, IStoreSettings> Usable => usable;
-
-    /// <summary>The names of those at another site than the sources: the file says so, or their kind does.</summary>
-    public IReadOnlySet<string> Offsite => offsite;
 
     public static StoreSet Bind(Section root, StoreKinds kinds, string baseDirectory)
     {
@@ -187,14 +183,7 @@ internal sealed class StoreSet
         if (kinds.FindUnsupported(section) is { } kind)
             unsupported[field.Name] = kind;
         else if (kinds.Bind(field.Name, section, baseDirectory) is { } store)
-            Use(store, section);
-    }
-
-    private void Use(IStoreSettings store, Section section)
-    {
-        usable[store.Name] = store;
-        if (section.Find(OffsiteKey) is null ? store.IsOffsite : section.Flag(OffsiteKey))
-            offsite.Add(store.Name);
+            usable[field.Name] = store;
     }
 
     private string? Only(Section source)

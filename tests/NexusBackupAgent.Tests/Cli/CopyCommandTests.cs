@@ -34,6 +34,9 @@ public sealed class CopyCommandTests : IDisposable
         var copies = (await place.RunAsync("status", "--json")).Json.GetProperty("sources")[0].GetProperty("copies")[0];
         Assert.Equal(("offsite", 1, 0), (copies.GetProperty("store").GetString(), copies.GetProperty("backups").GetInt32(), copies.GetProperty("owed").GetInt32()));
         Assert.Contains("store offsite has all backups it keeps, the newest of ", Unwrapped((await place.RunAsync("status")).Output), StringComparison.Ordinal);
+        var rule = (await place.RunAsync("status", "--json")).Json.GetProperty("sources")[0].GetProperty("threeTwoOne");
+        Assert.Equal((false, 3, 1, 1), (rule.GetProperty("met").GetBoolean(), rule.GetProperty("copies").GetInt32(), rule.GetProperty("media").GetInt32(), rule.GetProperty("offsite").GetInt32())); // one disk
+        Assert.Contains("3-2-1 is not met: 3 copies with the live one, on 1 medium, 1 off site", Unwrapped((await place.RunAsync("check-config")).Error + (await place.RunAsync("check-config")).Output), StringComparison.Ordinal);
         Assert.Contains("格納先 offsite: コピー済み", (await place.RunAsync("status", "--lang", "ja")).Output, StringComparison.Ordinal);
         Assert.Contains("offsite has all backups", (await place.RunAsync("copy", "itsm")).Output, StringComparison.Ordinal);
         var metrics = (await place.RunAsync("metrics")).Output;
@@ -41,7 +44,7 @@ public sealed class CopyCommandTests : IDisposable
             [
                 "nexus_backup_store_backups{source=\"itsm\",store=\"local\",state=\"good\"} 1\n", "nexus_backup_store_backups{source=\"itsm\",store=\"offsite\",state=\"good\"} 1\n",
                 "nexus_backup_store_owed_backups{source=\"itsm\",store=\"offsite\"} 0\n", "nexus_backup_copies_total{source=\"itsm\",store=\"offsite\",result=\"success\"} 1\n",
-                "nexus_backup_store_owed_since_timestamp_seconds{source=\"itsm\",store=\"offsite\"} 0\n", "nexus_backup_store_up{store=\"offsite\"} 1\n",
+                "nexus_backup_store_owed_since_timestamp_seconds{source=\"itsm\",store=\"offsite\"} 0\n", "nexus_backup_store_up{store=\"offsite\"} 1\n", "nexus_backup_three_two_one{source=\"itsm\"} 0\n",
             ],
             line => Assert.Contains(line, metrics, StringComparison.Ordinal));
     }

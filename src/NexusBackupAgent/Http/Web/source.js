@@ -60,7 +60,7 @@ export function Source({ name }) {
             <section class="card"><h2>${t('calendar')}</h2><${Calendar} source=${name} legend/></section>
             <section class="card"><h2>${t('timeline')}</h2>${backups.data ? (backups.data.length > 0 ? html`<${Timeline} backups=${backups.data} windows=${source.recoveryWindows}/><p class="quiet">${t('timeline.hint')}</p><${Windows} of=${source.recoveryWindows}/>` : html`<p class="quiet">${t('empty.backups.next')}</p>`) : html`<${Skeleton} tall/>`}</section>
         </div>
-        ${source.copies?.length > 0 && html`<section><h2>${t('copies')}</h2><${Copies} of=${source.copies}/></section>`}
+        ${source.copies?.length > 0 && html`<section><h2>${t('copies')}</h2>${source.threeTwoOne && html`<p>${t(source.threeTwoOne.met ? 'rule.met' : 'rule.unmet', source.threeTwoOne)}</p>`}<${Copies} of=${source.copies}/></section>`}
         ${source.schedules?.length > 0 && html`<section><h2>${t('schedules')}</h2><${Schedules} of=${source.schedules}/></section>`}
         <section><h2>${t('nav.backups')}</h2>
             ${backups.problem && !backups.data && html`<${Trouble} problem=${backups.problem} again=${backups.reload}/>`}

@@ -80,6 +80,8 @@ const TEXTS = {
     'day.corrupt': ['corrupt', '破損'],
     'day.none': ['nothing due', '予定なし'],
     'copies': ['Copies in further stores', '他の保存先のコピー'],
+    'rule.met': ['3-2-1 is met: {copies} copies with the live one, on {media} media, {offsite} off site.', '3-2-1 ルール: 充足（稼働中のものを含む {copies} つのコピー、媒体 {media} 種、遠隔地 {offsite} つ）。'],
+    'rule.unmet': ['3-2-1 is not met: {copies} copies with the live one, on {media} media, {offsite} off site.', '3-2-1 ルール: 未充足（稼働中のものを含む {copies} つのコピー、媒体 {media} 種、遠隔地 {offsite} つ）。'],
     'copies.fine': ['the last copying succeeded', '前回のコピーは成功'],
     'column.store': ['Store', '保存先'],
     'column.stores': ['Good in', '正常な保存先'],
