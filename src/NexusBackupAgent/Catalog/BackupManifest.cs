@@ -63,6 +63,10 @@ internal sealed record BackupManifest(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public BackupId? Continues { get; init; }
 
+    /// <summary>The first instant that it can be restored to, UTC: until then it was still being written. Null: <see cref="CapturedAt"/>.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? RestorableFrom { get; init; }
+
     /// <summary>How the artifact is stored; a manifest of format version 1 does not say it and means gzip.</summary>
     public ArtifactEncoding Encoding { get; init; }
 
@@ -182,6 +186,7 @@ internal static partial class ManifestAgreement
         { FormatVersion: < 1 } => $"there is no format version {manifest.FormatVersion}",
         _ when !Identity().IsMatch(manifest.Id.Value) => "its id is none",
         _ when !manifest.CapturedAt.IsPlausible() || !manifest.Id.IsOf(manifest.CapturedAt) => $"its id {manifest.Id} is not of the second that it says was captured ({manifest.CapturedAt.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'})",
+        { RestorableFrom: { } from } when !from.IsPlausible() || from < manifest.CapturedAt => "it says that it can be restored to an instant before the one that was captured",
         { Source: "" } or { Schedule: "" } => "it names no source or no schedule",
         _ when NameObjection(manifest) is { } objection => objection,
         _ when !Enum.IsDefined(manifest.Type) || !Enum.IsDefined(manifest.Encoding) => "it names a type or an encoding that there is not",

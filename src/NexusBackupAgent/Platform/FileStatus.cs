@@ -113,6 +113,9 @@ internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong
     public static bool AreOnOneDisk(string one, string other) =>
         Of(one) is { } here && Of(other) is { } there && (here.Major, here.Minor) == (there.Major, there.Minor);
 
+    /// <summary>Equal for what lies on one file system; null when it is not there.</summary>
+    public static string? DiskOf(string path) => Of(path) is { } status ? $"{status.Major}:{status.Minor}" : null;
+
     public bool IsSameFileAs(FileStatus other) => (Major, Minor, Inode) == (other.Major, other.Minor, other.Inode);
 
     /// <param name="time">struct statx_timestamp: seconds, then nanoseconds.</param>
