@@ -13,7 +13,7 @@ namespace NexusBackupAgent.Catalog;
 /// The small file <c>&lt;artifact&gt;.manifest.json</c> that commits a backup. No manifest, no backup; a manifest never changes,
 /// and its seal (<see cref="SealedJson"/>) shows when it did. It is believed when <see cref="ManifestAgreement"/> has no objection.
 /// </summary>
-/// <param name="FormatVersion">2; 1 knew neither <see cref="Encoding"/> nor <see cref="Parts"/>. A reader refuses a version that it does not know.</param>
+/// <param name="FormatVersion">2; 1 knew neither <see cref="Encoding"/> nor <see cref="Parts"/>, nor a seal. A reader refuses a version that it does not know.</param>
 /// <param name="Id">The backup's identity.</param>
 /// <param name="Source">The configured source's name.</param>
 /// <param name="Kind">What the source is: <c>sqlite</c>.</param>
@@ -43,6 +43,8 @@ internal sealed record BackupManifest(
 {
     /// <summary>The version that this agent writes.</summary>
     public const int CurrentFormatVersion = 2;
+
+    private const int FirstSealed = 2;
 
     /// <summary>The schedule name of a backup that no schedule made.</summary>
     public const string ManualSchedule = "manual";
@@ -83,6 +85,10 @@ internal sealed record BackupManifest(
     /// <summary>Bytes of the artifact and its further parts, as they were stored.</summary>
     [JsonIgnore]
     public long StoredLength => Stored.Length + Parts.Sum(part => part.Stored.Length);
+
+    /// <summary>Whether this one, and what stands beside it, was written with a seal: without one it is not what was written.</summary>
+    [JsonIgnore]
+    public bool IsSealed => IsCommitted && FormatVersion >= FirstSealed;
 
     /// <summary>False for a file made by hand that was not read back yet: its hashes are unknown.</summary>
     [JsonIgnore]

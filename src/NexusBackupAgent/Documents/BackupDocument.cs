@@ -39,6 +39,10 @@ internal sealed record BackupDocument(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<SidecarTroubleDocument>? Troubles { get; init; }
 
+    /// <summary>The stores in which it is good, the first one first; absent where the source has one store, or nobody asked.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Stores { get; init; }
+
     /// <summary>Only where a command verifies.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<CheckDocument>? Checks { get; init; }

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Journal;
@@ -44,6 +45,10 @@ internal sealed record RestoreDocument(
     /// <summary>The instant that it was recovered to; null: the state is that of the backup.</summary>
     public string? RecoveredTo { get; init; }
 
+    /// <summary>The further store that it was taken from; absent: the first.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Store { get; init; }
+
     public static RestoreDocument Of(string source, RestoreRecord record, IReadOnlyList<RestoreCandidate> passedOver, DateTimeOffset now)
     {
         var outcome = record.Outcome;
@@ -71,6 +76,7 @@ internal sealed record RestoreDocument(
             outcome?.Place.Chown)
         {
             RecoveredTo = outcome?.Backup.Instant is { } instant ? JsonTime.Utc(instant.At) : null,
+            Store = outcome?.Backup.Copy?.Store.Name,
         };
     }
 

@@ -21,6 +21,9 @@ internal sealed record RestoreWish(string? Id = null, DateTimeOffset? At = null)
 /// <summary>A backup, and why it is tried or passed over.</summary>
 internal sealed record RestoreCandidate(Backup Backup, string Reason)
 {
+    /// <summary>The further store that it is taken from; null: the first.</summary>
+    public BackupCatalog? Copy { get; init; }
+
     /// <summary>The later state of it that is wanted; null: its own.</summary>
     public LaterInstant? Instant { get; init; }
 
@@ -61,6 +64,18 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
         var candidates = judged.Where(entry => entry.Objection is null).Select(entry => new RestoreCandidate(entry.Backup, Recommendation(entry.Backup, wish.At, zone))).ToList();
         var passedOver = judged.Where(entry => entry.Objection is not null).Select(entry => new RestoreCandidate(entry.Backup, entry.Objection!)).ToList();
         return candidates.Count > 0 ? new RestorePlan(candidates, passedOver) : throw NoneIsGood(source, passedOver, wish.At, zone);
+    }
+
+    /// <summary>The plans of several stores as one: of each state the nearest store's backup is tried first, and the next one's when that is bad or away.</summary>
+    /// <param name="plans">In the order of the stores; the first store's catalog is null.</param>
+    /// <param name="away">Why stores gave no plan.</param>
+    public static RestorePlan Merge(IReadOnlyList<(BackupCatalog? Copy, RestorePlan Plan)> plans, IReadOnlyList<BackupException> away)
+    {
+        var why = away.Count == 0 ? "" : $", because {string.Join("; ", away.Select(store => store.Message))}";
+        var candidates = plans
+            .SelectMany(plan => plan.Plan.Candidates.Select(candidate => plan.Copy is null ? candidate : candidate with { Copy = plan.Copy, Reason = $"{candidate.Reason}; from store {plan.Copy.Store.Name}{why}" }))
+            .OrderByDescending(candidate => candidate.StateOf).ThenByDescending(candidate => candidate.Backup.CapturedAt); // stable: the stores stay in their order
+        return new RestorePlan([.. candidates], [.. plans.SelectMany(plan => plan.Plan.PassedOver.Select(passed => passed with { Copy = plan.Copy })).OrderByDescending(passed => passed.Backup.CapturedAt)]);
     }
 
     /// <summary>From each backup before the instant as far as the backups behind it lead without a gap.</summary>
