@@ -67,6 +67,24 @@ public sealed class LostTerminalTests : IAsyncLifetime
         Assert.Matches("(?m)^error: the output could not be written: No space left on device[^\n]* — next: [^\n]+$", result.Error);
     }
 
+    /// <summary>Without more ado the kernel kills who writes beyond a limit.</summary>
+    [Theory]
+    [InlineData("backup", 3)]
+    [InlineData("restore itsm --force", 5)]
+    public async Task A_limit_to_the_size_of_files_is_told_and_leaves_nothing_half_done(string command, int code)
+    {
+        await SqliteAsync("CREATE TABLE noise AS SELECT randomblob(3000000) AS x");
+        Assert.True(code == 3 || (await BashAsync("backup")).ExitCode == 0);
+        var before = await Shell.BashAsync($"cd '{place.Path}'; ls backups; sha256sum itsm.db");
+
+        var result = await BashAsync(command, prefix: "ulimit -f 1024; env DOTNET_EnableWriteXorExecute=0 "); // the runtime's own memory is a large file otherwise
+
+        Assert.Equal(code, result.ExitCode);
+        Assert.Matches("(?m)^error: [^\n]*no file may get that large there[^\n]* — next: [^\n]*ulimit -f[^\n]*$", result.Error);
+        Assert.DoesNotContain("unexpected", result.Error, StringComparison.Ordinal);
+        Assert.Equal(before, await Shell.BashAsync($"cd '{place.Path}'; ls backups; sha256sum itsm.db"));
+    }
+
     /// <summary>The numbers of closed streams would go to the files that are opened next, and the words into these.</summary>
     [Theory]
     [InlineData(">&- 2>&-")]
