@@ -32,7 +32,7 @@ public sealed partial class AnnotationsTests
     public void Each_alert_names_the_next_command() => Assert.All(RuleFile.Alerts, rule =>
     {
         Assert.EndsWith(".", rule.Annotations["summary"], StringComparison.Ordinal);
-        Assert.Matches(@"\bnexus-backup (run|backup|list|verify|restore|drill|prune|status|diagnose|check-config)\b", rule.Annotations["next"]);
+        Assert.Matches(@"\bnexus-backup (run|backup|list|verify|restore|drill|copy|prune|status|diagnose|check-config)\b", rule.Annotations["next"]);
     });
 
     [Fact]
