@@ -43,7 +43,7 @@ internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string ba
             field.Name,
             settings!,
             store!,
-            Directory(section, field),
+            Directory(section, field, settings),
             ScheduleBinder.Bind(section),
             Rpo(section),
             // The longest that a timer of the runtime waits is 49 days.
@@ -62,7 +62,7 @@ internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string ba
     private static LevelKeys KeysOf(SourceKinds kinds) => new(
         "sources.<name>",
         [
-            .. kinds.Keys, "store", "directory", "schedules", "rpo", .. kinds.Options,
+            .. kinds.Keys.Except(["directory"], StringComparer.Ordinal), "store", "directory", "schedules", "rpo", .. kinds.Options,
             "timeLimit", "retry", "compression", "verify", "drill", "restore", "hooks",
         ])
     {
@@ -70,9 +70,9 @@ internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string ba
         Supported = kinds.Supported,
     };
 
-    private static string? Directory(Section section, Field source)
+    private static string? Directory(Section section, Field source, ISourceSettings? settings)
     {
-        if (section.Find("directory") is { } field)
+        if (section.Find("directory") is { } field && settings?.Kind.Key != field.Name)
         {
             return field.Parse(PathText.ParseInsideStore, fallback: null, "itsm",
                 "write a directory below the store's path, for example directory: itsm, or directory: . for the path itself");
