@@ -43,7 +43,7 @@ internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string ba
             field.Name,
             settings!,
             store!,
-            Directory(section, field, settings),
+            Directory(section, field),
             ScheduleBinder.Bind(section),
             Rpo(section),
             // The longest that a timer of the runtime waits is 49 days.
@@ -70,9 +70,10 @@ internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string ba
         Supported = kinds.Supported,
     };
 
-    private static string? Directory(Section section, Field source, ISourceSettings? settings)
+    private string? Directory(Section section, Field source)
     {
-        if (section.Find("directory") is { } field && settings?.Kind.Key != field.Name)
+        // Alone it says what is backed up.
+        if (section.Find("directory") is { } field && kinds.Keys.Any(key => key != field.Name && section.Find(key) is not null))
         {
             return field.Parse(PathText.ParseInsideStore, fallback: null, "itsm",
                 "write a directory below the store's path, for example directory: itsm, or directory: . for the path itself");

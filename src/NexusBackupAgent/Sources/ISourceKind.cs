@@ -3,7 +3,7 @@ using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources.Postgres;
 using NexusBackupAgent.Sources.Sqlite;
-using NexusBackupAgent.Sources.Trees;
+using NexusBackupAgent.Sources.Directories;
 
 namespace NexusBackupAgent.Sources;
 
@@ -74,6 +74,9 @@ internal interface ISourceSettings
     /// <summary>The path on this machine where a place is, links followed; null where it is elsewhere.</summary>
     string? LocalPath(string place);
 
+    /// <summary>The same, of a source that consists of several places.</summary>
+    IReadOnlyList<string> LocalPaths(string place) => LocalPath(place) is { } one ? [one] : [];
+
     /// <summary>Equal for two places of this kind that are one and the same thing.</summary>
     string Identify(string place);
 
@@ -105,7 +108,7 @@ internal sealed class SourceKinds(params IReadOnlyList<ISourceKind> kinds)
     private static readonly string[] Planned = ["s3"];
 
     /// <summary>The registration: a new kind is one entry here.</summary>
-    public static SourceKinds Shipped { get; } = new(new SqliteSourceKind(), new PostgresSourceKind(), new TreeSourceKind());
+    public static SourceKinds Shipped { get; } = new(new SqliteSourceKind(), new PostgresSourceKind(), new DirectorySourceKind());
 
     /// <summary>A key and value of a source that would be right.</summary>
     public string Example => kinds[0].Example;

@@ -2,10 +2,10 @@ using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
 
-namespace NexusBackupAgent.Sources.Trees;
+namespace NexusBackupAgent.Sources.Directories;
 
 /// <summary><c>directory:</c>, one directory or a list of them, with all that is in them.</summary>
-internal sealed class TreeSourceKind : ISourceKind
+internal sealed class DirectorySourceKind : ISourceKind
 {
     public const string Word = "directory";
 
@@ -20,7 +20,7 @@ internal sealed class TreeSourceKind : ISourceKind
 
     public IReadOnlyList<LevelKeys> Levels => [];
 
-    public string Noun => TreeSource.Word.English;
+    public string Noun => DirectorySource.Word.English;
 
     public string Example => $"{Word}: {PathExample}";
 
@@ -38,7 +38,9 @@ internal sealed class TreeSourceKind : ISourceKind
         }
 
         var roots = field.OneOrMany().Select(item => item.Parse(text => ParseRoot(text, baseDirectory), fallback: null, PathExample)).ToList();
-        if (roots.Contains(null))
+        if (roots.Count == 0)
+            field.Error("names no directory", $"write for example {Example}");
+        if (roots.Count == 0 || roots.Contains(null))
             return null;
         var sorted = roots.OfType<string>().Order(Comparer<string>.Create(TreeEntry.Order)).ToList();
         for (var at = 1; at < sorted.Count; at++)
@@ -65,7 +67,7 @@ internal sealed class TreeSourceKind : ISourceKind
     }
 
     private static IReadOnlyList<string> Patterns(Section source, string key, string example) =>
-        source.Find(key) is { IsEmpty: false } field ? [.. field.OneOrMany().Select(item => item.Parse(TreePatterns.Parse, fallback: null, example)).OfType<string>()] : [];
+        source.Find(key) is { IsEmpty: false } field ? [.. field.OneOrMany().Select(item => item.Parse(TreePattern.Parse, fallback: null, example)).OfType<string>()] : [];
 
     private static bool SkipsUnreadable(Section source) => source.Find("unreadable")?.Parse(
         text => text switch
@@ -103,9 +105,11 @@ internal sealed record TreeSettings(ISourceKind Kind, string Name, IReadOnlyList
 
     public string? LocalPath(string place) => KernelPath.Resolve(Roots[0]);
 
+    public IReadOnlyList<string> LocalPaths(string place) => [.. Roots.Select(KernelPath.Resolve)];
+
     public string Identify(string place) => string.Join('\n', Roots.Select(root => FileIdentity.Of(KernelPath.Resolve(root))));
 
-    public IBackupSource Open(string place, ScratchDirectory scratch, TimeProvider timeProvider, ILoggerFactory loggers) => new TreeSource(Roots, Options, scratch, timeProvider);
+    public IBackupSource Open(string place, ScratchDirectory scratch, TimeProvider timeProvider, ILoggerFactory loggers) => new DirectorySource(Roots, Options, scratch, timeProvider);
 
     public IEnumerable<ConfigurationProblem> Check()
     {

@@ -1,7 +1,7 @@
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 
-namespace NexusBackupAgent.Sources.Trees;
+namespace NexusBackupAgent.Sources.Directories;
 
 /// <summary>What lies at a path, looked at without opening it.</summary>
 /// <param name="Place">Absolute.</param>
@@ -13,8 +13,8 @@ internal readonly record struct FoundFile(string Place, FileStatus Status)
 
 /// <summary>Goes through directories in the order of <see cref="TreeEntry.Order"/>.</summary>
 /// <param name="roots">Absolute, in that order.</param>
-/// <param name="unreadable">Told what may not be looked at.</param>
-internal sealed class TreeWalk(IReadOnlyList<string> roots, TreePatterns patterns, Action<string> unreadable)
+/// <param name="note">Told what can't be looked at, or went.</param>
+internal sealed class TreeWalk(IReadOnlyList<string> roots, TreePatterns patterns, Action<TreeOddity, string> note)
 {
     private static readonly EnumerationOptions All = new() { AttributesToSkip = 0, IgnoreInaccessible = false, ReturnSpecialDirectories = false };
 
@@ -43,9 +43,8 @@ internal sealed class TreeWalk(IReadOnlyList<string> roots, TreePatterns pattern
     {
         if (FileStatus.OfNoLink(place) is not { } status)
         {
-            if (place.Contains('\ufffd')) // bytes that are no UTF-8 are shown as this, and not found by it
-                unreadable(place[1..]);
-            yield break; // it went
+            note(place.Contains('\ufffd') ? TreeOddity.Misnamed : TreeOddity.Vanished, place[1..]); // bytes that are no UTF-8 are shown as this, and not found by it
+            yield break;
         }
 
         var isDirectory = status.Type == FileType.Directory;
@@ -69,11 +68,12 @@ internal sealed class TreeWalk(IReadOnlyList<string> roots, TreePatterns pattern
         }
         catch (DirectoryNotFoundException)
         {
-            return []; // it went
+            note(TreeOddity.Vanished, directory[1..]);
+            return [];
         }
         catch (UnauthorizedAccessException)
         {
-            unreadable(directory[1..]);
+            note(TreeOddity.Unreadable, directory[1..]);
             return [];
         }
     }

@@ -1,8 +1,11 @@
+using System.Buffers;
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 
-namespace NexusBackupAgent.Sources.Trees;
+namespace NexusBackupAgent.Sources.Directories;
 
 /// <summary>What an entry of a tree is.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<TreeEntryType>))]
@@ -57,13 +60,48 @@ internal sealed record TreeEntry(
         this with { Changed = 0, Inode = 0, IsStored = false, Attributes = null, UserName = null, GroupName = null } == before with { Changed = 0, Inode = 0, IsStored = false, Attributes = null, UserName = null, GroupName = null }
         && HasAttributesOf(before);
 
+    /// <summary>Its name for messages.</summary>
+    [JsonIgnore]
+    public string Shown => LineText.Of("/" + Path);
+
+    /// <summary>As people see it.</summary>
+    public CapturedFile ToStored() => new(
+        "/" + Path,
+        IsHardLink ? "hardLink" : Type switch { TreeEntryType.Directory => "directory", TreeEntryType.SymbolicLink => "link", _ => "file" },
+        Size,
+        DateTimeOffset.UnixEpoch.AddTicks(Modified / 100),
+        IsHardLink ? "/" + Target : Target,
+        Mode,
+        $"{UserName ?? User.ToString(CultureInfo.InvariantCulture)}:{GroupName ?? Group.ToString(CultureInfo.InvariantCulture)}",
+        Sha256);
+
+    /// <summary>What would be different if this took the place of what is there; null: nothing that is seen from outside.</summary>
+    /// <param name="owner">Whom it is given to; null: whose it was.</param>
+    public string? DifferenceFrom(FoundFile there, ChosenOwner? owner)
+    {
+        var status = there.Status;
+        var type = status.Type switch { FileType.Regular => TreeEntryType.File, FileType.Directory => TreeEntryType.Directory, FileType.SymbolicLink => TreeEntryType.SymbolicLink, _ => (TreeEntryType?)null };
+        if (type != Type)
+            return $"{status.Type.Name()} is there";
+        var different = new List<string>();
+        if (Type == TreeEntryType.File && !IsHardLink && ((long)status.Length != Size || status.Modified != Modified))
+            different.Add((long)status.Length != Size ? "content" : "time");
+        if (Type == TreeEntryType.SymbolicLink && new FileInfo(there.Place).LinkTarget != Target)
+            different.Add("content");
+        if (Type != TreeEntryType.SymbolicLink && (int)status.Mode != Mode)
+            different.Add("mode");
+        if ((status.User, status.Group) != (owner?.User ?? User, owner?.Group ?? Group))
+            different.Add("owner");
+        return different.Count > 0 ? string.Join(", ", different) : null;
+    }
+
     private bool HasAttributesOf(TreeEntry other)
     {
-        var (mine, theirs) = (Attributes ?? Nothing, other.Attributes ?? Nothing);
+        var (mine, theirs) = (Attributes ?? NoAttributes, other.Attributes ?? NoAttributes);
         return mine.Count == theirs.Count && mine.All(attribute => theirs.TryGetValue(attribute.Key, out var value) && value == attribute.Value);
     }
 
-    private static readonly IReadOnlyDictionary<string, string> Nothing = new Dictionary<string, string>(StringComparer.Ordinal);
+    public static readonly IReadOnlyDictionary<string, string> NoAttributes = new Dictionary<string, string>(StringComparer.Ordinal);
 
     /// <summary>How two paths follow each other where a directory's own entries come right behind it.</summary>
     public static int Order(string path, string other)
@@ -88,16 +126,20 @@ internal sealed record TreeNotes(IReadOnlyList<string> Specials, IReadOnlyList<s
 {
     private const int Shown = 3;
 
+    /// <summary>Files whose content is another one than before, although nothing says that they were written.</summary>
+    public IReadOnlyList<string> Decayed { get; init; } = [];
+
     public override string ToString() => string.Join("; ", new[]
     {
         Text(Specials, "special file was left out", "special files were left out"),
         Text(Unreadable, "could not be read and was left out", "could not be read and were left out"),
         Text(Changed, "changed each time it was read, so that what is stored of it is of several instants", "changed each time they were read, so that what is stored of them is of several instants"),
+        Text(Decayed, "has another content than before, although nothing says that it was written: see whether its disk decays", "have another content than before, although nothing says that they were written: see whether their disk decays"),
         Text(Vanished, "was deleted while it was read", "were deleted while they were read"),
     }.Where(text => text.Length > 0));
 
     private static string Text(IReadOnlyList<string> paths, string one, string many) => paths.Count == 0 ? ""
-        : $"{paths.Count} {(paths.Count == 1 ? one : many)}: {string.Join(", ", paths.Take(Shown).Select(path => "/" + path))}{(paths.Count > Shown ? ", …" : "")}";
+        : $"{paths.Count} {(paths.Count == 1 ? one : many)}: {string.Join(", ", paths.Take(Shown).Select(path => LineText.Of("/" + path)))}{(paths.Count > Shown ? ", …" : "")}";
 }
 
 /// <summary>A line of an inventory: an entry, or what ends it.</summary>
@@ -108,21 +150,44 @@ internal sealed record TreeLine(TreeEntry? Entry, TreeNotes? End);
 internal sealed partial class TreeJson : JsonSerializerContext;
 
 /// <summary>Writes an inventory, an entry a line, in the order of the tree.</summary>
-internal sealed class InventoryWriter(Stream target) : IAsyncDisposable
+internal sealed class InventoryWriter : IAsyncDisposable
 {
+    private const int Block = 1 << 16;
+
     private static readonly byte[] LineEnd = "\n"u8.ToArray();
+
+    private readonly Stream target;
+    private readonly ArrayBufferWriter<byte> lines = new(2 * Block);
+    private readonly Utf8JsonWriter json;
+
+    public InventoryWriter(Stream target) => (this.target, json) = (target, new Utf8JsonWriter(lines));
 
     public Task AddAsync(TreeEntry entry, CancellationToken cancellationToken) => WriteAsync(new TreeLine(entry, End: null), cancellationToken);
 
     /// <summary>An inventory without its end is no inventory.</summary>
-    public Task EndAsync(TreeNotes notes, CancellationToken cancellationToken) => WriteAsync(new TreeLine(Entry: null, notes), cancellationToken);
+    public async Task EndAsync(TreeNotes notes, CancellationToken cancellationToken)
+    {
+        await WriteAsync(new TreeLine(Entry: null, notes), cancellationToken);
+        await target.WriteAsync(lines.WrittenMemory, cancellationToken);
+        lines.ResetWrittenCount();
+    }
 
-    public ValueTask DisposeAsync() => target.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await json.DisposeAsync();
+        await target.DisposeAsync();
+    }
 
     private async Task WriteAsync(TreeLine line, CancellationToken cancellationToken)
     {
-        await JsonSerializer.SerializeAsync(target, line, TreeJson.Default.TreeLine, cancellationToken);
-        await target.WriteAsync(LineEnd, cancellationToken);
+        json.Reset();
+        JsonSerializer.Serialize(json, line, TreeJson.Default.TreeLine);
+        json.Flush();
+        lines.Write(LineEnd);
+        if (lines.WrittenCount < Block)
+            return;
+        await target.WriteAsync(lines.WrittenMemory, cancellationToken);
+        lines.ResetWrittenCount();
     }
 }
 
@@ -151,7 +216,7 @@ internal sealed class InventoryReader(Stream source) : IAsyncDisposable
             throw new InvalidDataException("its inventory has no end");
         var read = Parse(line);
         if (read.Entry is { } entry && last is not null && TreeEntry.Order(last, entry.Path) >= 0)
-            throw new InvalidDataException($"its inventory has '{entry.Path}' behind '{last}'");
+            throw new InvalidDataException($"its inventory has '{entry.Shown}' behind '{LineText.Of("/" + last)}'");
         (Current, End, last) = (read.Entry, read.End, read.Entry?.Path);
         if (End is not null && await lines.ReadLineAsync(cancellationToken) is not null)
             throw new InvalidDataException("its inventory goes on behind its end");

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using NexusBackupAgent.Platform;
 
-namespace NexusBackupAgent.Tests.Sources.Trees;
+namespace NexusBackupAgent.Tests.Sources.Directories;
 
 /// <summary>All that a person can see of a directory's files, as text to be compared.</summary>
 internal static class Listing

@@ -1,14 +1,15 @@
+using System.Runtime.CompilerServices;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 
-namespace NexusBackupAgent.Sources.Trees;
+namespace NexusBackupAgent.Sources.Directories;
 
 /// <summary>
 /// Directories with all that is in them. A backup is a tar archive that <c>tar -xzf … -C /</c> restores, and an inventory of the
 /// whole tree; a differential or incremental one holds what is new or changed since the one that it builds on.
 /// </summary>
-internal sealed class TreeSource(IReadOnlyList<string> roots, TreeOptions options, ScratchDirectory scratch, TimeProvider timeProvider) : IBackupSource
+internal sealed class DirectorySource(IReadOnlyList<string> roots, TreeOptions options, ScratchDirectory scratch, TimeProvider timeProvider) : IBackupSource
 {
     /// <summary>The part that lists the whole tree.</summary>
     public const string InventoryPart = "inventory.gz";
@@ -20,7 +21,7 @@ internal sealed class TreeSource(IReadOnlyList<string> roots, TreeOptions option
 
     private static readonly ArtifactFormat Archive = new(".tar.gz", ArtifactEncoding.Gzip);
 
-    public string Kind => TreeSourceKind.Word;
+    public string Kind => DirectorySourceKind.Word;
 
     public Bilingual Noun => Word;
 
@@ -40,7 +41,7 @@ internal sealed class TreeSource(IReadOnlyList<string> roots, TreeOptions option
                 throw new BackupException(FileStatus.OfNoLink(root) is null ? FailureKind.SourceMissing : FailureKind.SourceInvalid, $"directory '{root}' {problem}", mend);
         }
 
-        return Task.FromResult<ICapture>(new TreeCapture(roots, options, request.Base, scratch, timeProvider.GetUtcNow()));
+        return Task.FromResult<ICapture>(new TreeCapture(roots, options, request.Base, request.Previous, scratch, timeProvider.GetUtcNow()));
     }
 
     public async Task<ContentCheck> CheckAsync(StoredChain chain, ScratchDirectory scratch, CancellationToken cancellationToken)
@@ -51,15 +52,35 @@ internal sealed class TreeSource(IReadOnlyList<string> roots, TreeOptions option
 
     public IReadOnlyList<string> CommandsByHand(IReadOnlyList<string> chain) =>
     [
-        $"tar -xzpf {ToolProcess.Line([chain[0]])} -C /",
+        Unpack(chain[0]),
         .. chain.Skip(1).SelectMany(file => (string[])
         [
             $"gunzip -c {ToolProcess.Line([$"{file}.{DeletedPart}"])} | (cd / && xargs -0 -r rm -rf --)",
-            $"tar -xzpf {ToolProcess.Line([file])} -C /",
+            Unpack(file),
         ]),
     ];
 
-    public IRestoreTarget Target(string? to) => new TreeTarget(roots, options.Patterns, to, scratch);
+    private static string Unpack(string file) => $"tar --xattrs --xattrs-include='*' --acls -xzpf {ToolProcess.Line([file])} -C /";
+
+    public IRestoreTarget Target(string? to) => Target(to, RestoreChoices.None);
+
+    public IRestoreTarget Target(string? to, RestoreChoices choices) => new TreeTarget(roots, options.Patterns, to, choices.Require(Noun, files: true), scratch);
+
+    public bool HasFiles => true;
+
+    public IAsyncEnumerable<CapturedFile> FilesAsync(StoredLink link, string? pattern, CancellationToken cancellationToken) =>
+        FilesAsync(link, new TreeSelection(pattern is null ? [] : [pattern]), cancellationToken);
+
+    private async IAsyncEnumerable<CapturedFile> FilesAsync(StoredLink link, TreeSelection wanted, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using var workspace = scratch.NewWorkspace();
+        await using var inventory = await TreeReading.InventoryOfAsync(link, workspace.Path, cancellationToken);
+        for (; inventory.Current is { } entry; await inventory.MoveAsync(cancellationToken))
+        {
+            if (wanted.Takes(entry.Path))
+                yield return entry.ToStored();
+        }
+    }
 }
 
 internal sealed class TreeInspection(IReadOnlyList<string> roots) : ISourceInspection

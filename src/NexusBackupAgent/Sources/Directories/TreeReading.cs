@@ -1,17 +1,19 @@
 using System.Formats.Tar;
 using System.Security.Cryptography;
 using System.Text;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Sources.Files;
 
-namespace NexusBackupAgent.Sources.Trees;
+namespace NexusBackupAgent.Sources.Directories;
 
 /// <summary>What takes the entries of archives as they pass, and has a tree in the end.</summary>
 internal interface ITreeSink
 {
     /// <summary>Makes an entry, in place of one that an earlier archive made.</summary>
-    /// <param name="content">Of a file; read to its end.</param>
-    Task PlaceAsync(TreeEntry entry, Stream content, CancellationToken cancellationToken);
+    /// <param name="content">Of a file; read to its end, or not at all.</param>
+    /// <param name="hasHoles">Whether what is zeros in it takes no room.</param>
+    Task PlaceAsync(TreeEntry entry, Stream content, bool hasHoles, CancellationToken cancellationToken);
 
     /// <summary>Takes away what is not in the inventory, and gives all the rest what it has beside its content.</summary>
     Task CompleteAsync(InventoryReader inventory, CancellationToken cancellationToken);
@@ -62,24 +64,26 @@ internal sealed class TreeReading(StoredChain chain, string work)
     public static ArtifactDigest RestoredOf(IReadOnlyList<ArtifactDigest> contents) =>
         new(contents.Sum(content => content.Length), Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(string.Join('\n', contents.Select(content => content.Sha256))))));
 
-    /// <summary>Unpacks an inventory, so that it can be read beside something else.</summary>
-    /// <exception cref="InvalidDataException">The backup has none.</exception>
-    public static async Task<Stream> OpenInventoryAsync(StoredLink link, string work, CancellationToken cancellationToken)
-    {
-        if (!link.Parts.Contains(TreeSource.InventoryPart))
-            throw new InvalidDataException("it has no inventory");
-        var file = Path.Combine(work, $"inventory.{Guid.NewGuid():N}");
-        await using (var written = new FileStream(file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }))
-            await link.CopyPartAsync(TreeSource.InventoryPart, written, cancellationToken);
-        return new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.DeleteOnClose | FileOptions.SequentialScan);
-    }
-
-    private async Task<InventoryReader> InventoryOfAsync(StoredLink link, CancellationToken cancellationToken)
+    /// <summary>The inventory of a backup, at its first entry. It is unpacked, so that it can be read beside something else.</summary>
+    /// <exception cref="InvalidDataException">The backup has none, or it is no inventory.</exception>
+    public static async Task<InventoryReader> InventoryOfAsync(StoredLink link, string work, CancellationToken cancellationToken)
     {
         var inventory = new InventoryReader(await OpenInventoryAsync(link, work, cancellationToken));
         await inventory.MoveAsync(cancellationToken);
         return inventory;
     }
+
+    private static async Task<Stream> OpenInventoryAsync(StoredLink link, string work, CancellationToken cancellationToken)
+    {
+        if (!link.Parts.Contains(DirectorySource.InventoryPart))
+            throw new InvalidDataException("it has no inventory");
+        var file = Path.Combine(work, $"inventory.{Guid.NewGuid():N}");
+        await using (var written = new FileStream(file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }))
+            await link.CopyPartAsync(DirectorySource.InventoryPart, written, cancellationToken);
+        return new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.DeleteOnClose | FileOptions.SequentialScan);
+    }
+
+    private Task<InventoryReader> InventoryOfAsync(StoredLink link, CancellationToken cancellationToken) => InventoryOfAsync(link, work, cancellationToken);
 
     private async Task ReadAsync(StoredLink link, ITreeSink? sink, CancellationToken cancellationToken)
     {
@@ -91,11 +95,11 @@ internal sealed class TreeReading(StoredChain chain, string work)
             link.CopyContentAsync,
             async (found, token) =>
             {
-                var path = found.Name.TrimEnd('/');
+                var path = TreeTar.PathOf(found);
                 if (last is null || path != last.Path)
                 {
                     RequireRight();
-                    last = inventory.Current is { } next && next.Path == path ? next : throw new InvalidDataException($"it holds '/{path}', and its inventory {(inventory.Current is { } other ? $"'/{other.Path}'" : "nothing more")}");
+                    last = inventory.Current is { } next && next.Path == path ? next : throw new InvalidDataException($"it holds '{LineText.Of("/" + path)}', and its inventory {(inventory.Current is { } other ? $"'{other.Shown}'" : "nothing more")}");
                     await inventory.MoveAsync(token);
                     await SkipUnstoredAsync(inventory, token);
                 }
@@ -105,14 +109,14 @@ internal sealed class TreeReading(StoredChain chain, string work)
             cancellationToken);
         RequireRight();
         if (inventory.Current is { } missing)
-            throw new InvalidDataException($"it lacks '/{missing.Path}', which its inventory has");
+            throw new InvalidDataException($"it lacks '{missing.Shown}', which its inventory has");
         if (link == chain.Tip)
             notes = inventory.End;
 
         void RequireRight()
         {
             if (!isRight)
-                throw new InvalidDataException($"'/{last!.Path}' is not what its inventory has");
+                throw new InvalidDataException($"'{last!.Shown}' is not what its inventory has");
         }
     }
 
@@ -129,24 +133,24 @@ internal sealed class TreeReading(StoredChain chain, string work)
             TarEntryType.Directory => TreeEntryType.Directory,
             TarEntryType.SymbolicLink => TreeEntryType.SymbolicLink,
             TarEntryType.RegularFile or TarEntryType.V7RegularFile or TarEntryType.HardLink => TreeEntryType.File,
-            _ => throw new InvalidDataException($"'/{expected.Path}' is neither a file nor a directory nor a link"),
+            _ => throw new InvalidDataException($"'{expected.Shown}' is neither a file nor a directory nor a link"),
         };
         if (type != expected.Type || (found.EntryType == TarEntryType.HardLink) != expected.IsHardLink || (expected.Target is not null && found.LinkName != expected.Target))
-            throw new InvalidDataException($"'/{expected.Path}' is another kind of file than its inventory has, or leads elsewhere");
-        var looks = ((int)found.Mode, (uint)found.Uid, (uint)found.Gid, found.ModificationTime) == (expected.Mode, expected.User, expected.Group, TreeTimes.InArchive(expected.Modified));
+            throw new InvalidDataException($"'{expected.Shown}' is another kind of file than its inventory has, or leads elsewhere");
+        var looks = TreeTar.Looks(found, expected);
         if (type != TreeEntryType.File || expected.IsHardLink)
         {
             if (looks && sink is not null)
-                await sink.PlaceAsync(expected, Stream.Null, cancellationToken);
+                await sink.PlaceAsync(expected, Stream.Null, hasHoles: false, cancellationToken);
             return looks;
         }
 
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        await using var content = new HashedStream(found.DataStream ?? Stream.Null, hash);
+        var (stored, hasHoles) = TreeTar.ContentOf(found);
+        await using var content = new HashedStream(stored, hash);
         if (sink is not null)
-            await sink.PlaceAsync(expected, content, cancellationToken);
-        else
-            await content.CopyToAsync(Stream.Null, BlockSize, cancellationToken);
+            await sink.PlaceAsync(expected, content, hasHoles, cancellationToken);
+        await content.CopyToAsync(Stream.Null, BlockSize, cancellationToken); // what nobody took
         return looks && content.BytesRead == expected.Size && Convert.ToHexStringLower(hash.GetCurrentHash()) == expected.Sha256;
     }
 
@@ -162,49 +166,7 @@ internal sealed class TreeReading(StoredChain chain, string work)
             while (older.Current is { } passed && TreeEntry.Order(passed.Path, entry.Path) < 0)
                 await older.MoveAsync(cancellationToken);
             if (older.Current is not { } same || same.Path != entry.Path || !entry.IsSameAs(same))
-                throw new InvalidDataException($"it does not hold '/{entry.Path}', nor does {before.Name} as it was");
+                throw new InvalidDataException($"it does not hold '{entry.Shown}', nor does {before.Name} as it was");
         }
     }
-}
-
-/// <summary>Hashes what is read from another stream.</summary>
-internal sealed class HashedStream(Stream inner, IncrementalHash hash) : Stream
-{
-    public long BytesRead { get; private set; }
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
-    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
-    {
-        var read = await inner.ReadAsync(buffer, cancellationToken);
-        hash.AppendData(buffer.Span[..read]);
-        BytesRead += read;
-        return read;
-    }
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("It is read asynchronously.");
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 }
