@@ -31,7 +31,7 @@ internal static partial class FolderOrder
     public static IReadOnlyList<string> Folders { get; } =
     [
         Host, "Cli", "Http", Agent, "Metrics", "Documents", "Runbook", "Status", "Scheduling", "Operations", "Hooks", "Journal", "Restore",
-        "Verification", "Retention", "Catalog", "Sources", "Stores", "Artifacts", "Access", "Configuration", "Platform", "Common",
+        "Verification", "Retention", "Catalog", "Sources", "Stores", "Artifacts", "Access", "ObjectStorage", "Configuration", "Platform", "Common",
     ];
 
     /// <summary>Uses of a folder above that are still to be untangled; the list only shrinks.</summary>

@@ -34,6 +34,7 @@ public partial class KindsTests
         ("Journal/", FileName, "its own"),
         ("Journal/", Disk, "its own"),
         ("Metrics/ProcessMetrics.cs", Disk, "counts what this process has open"),
+        ("ObjectStorage/ObjectCredentials.cs", Disk, "keys lie in files"),
         ("Runbook/LogSearch.cs", Disk, "reads the agent's own log"),
         ("Runbook/Observer.cs", Disk, "measures the room for the state directory"),
     ];

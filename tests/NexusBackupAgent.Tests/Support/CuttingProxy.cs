@@ -40,6 +40,17 @@ internal sealed class CuttingProxy : IDisposable
         }
     }
 
+    /// <summary>Ends every connection, and takes new ones.</summary>
+    public void Drop()
+    {
+        lock (sockets)
+        {
+            foreach (var socket in sockets)
+                socket.Dispose();
+            sockets.Clear();
+        }
+    }
+
     /// <summary>Passes nothing on any more, in either direction; connections stay, and new ones are taken.</summary>
     public void Hang() => Volatile.Write(ref hangs, true);
 

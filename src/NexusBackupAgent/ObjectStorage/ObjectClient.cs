@@ -1,0 +1,519 @@
+using System.Net;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using Amazon;
+using Amazon.Runtime;
+using Amazon.S3;
+using Amazon.S3.Model;
+using Polly;
+using Polly.Retry;
+
+namespace NexusBackupAgent.ObjectStorage;
+
+/// <summary>An object as a list tells it.</summary>
+/// <param name="Key">Behind the address's prefix.</param>
+/// <param name="Length">Bytes.</param>
+/// <param name="ETag">Without quotes. Of content that came in one part, and that no key of the server's encrypts, its MD5.</param>
+/// <param name="ModifiedAt">UTC.</param>
+internal sealed record ListedObject(string Key, long Length, string ETag, DateTimeOffset ModifiedAt, string StorageClass);
+
+/// <summary>An object as the server tells it alone; not its tags, which some servers do not even count here.</summary>
+internal sealed record ObjectHead(long Length, string ETag, DateTimeOffset ModifiedAt, ObjectAttributes Attributes);
+
+/// <summary>What goes with an object's content.</summary>
+internal sealed record ObjectAttributes
+{
+    public static readonly ObjectAttributes None = new();
+
+    /// <summary>By name: <c>Content-Type</c>, <c>Cache-Control</c>, <c>Content-Disposition</c>, <c>Content-Encoding</c>, <c>Content-Language</c>, <c>Expires</c>.</summary>
+    public IReadOnlyDictionary<string, string> Headers { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>The users' own, by name without <c>x-amz-meta-</c>.</summary>
+    public IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    public IReadOnlyDictionary<string, string> Tags { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>Null: the server's usual one.</summary>
+    public string? StorageClass { get; init; }
+}
+
+/// <summary>When a request may change what is there.</summary>
+internal enum WriteCondition
+{
+    Always,
+
+    /// <summary>Only when nothing of that key is there.</summary>
+    IfAbsent,
+}
+
+/// <summary>
+/// Objects at one address, of any server that speaks S3. Keys stand behind the address's prefix. What fails and may succeed is
+/// tried again, later each time; requests under way are limited, and fewer while the server asks for that.
+/// Every failure is an <see cref="ObjectException"/>.
+/// </summary>
+internal sealed class ObjectClient : IDisposable
+{
+    /// <summary>Bytes that one request copies at most; larger objects are copied in parts.</summary>
+    public const long MostOfOneCopy = 5L << 30;
+
+    /// <summary>Bytes of a part of a copy: 10,000 parts at most make an object.</summary>
+    private const long PartOfCopy = 512L << 20;
+
+    /// <summary>A list's page, and objects of one deletion.</summary>
+    public const int MostOfOneList = 1000;
+
+    private const int Attempts = 6;
+
+    private static readonly TimeSpan ConnectTime = TimeSpan.FromSeconds(15);
+
+    /// <summary>A server that copies a large object answers when it is done.</summary>
+    private static readonly TimeSpan AnswerTime = TimeSpan.FromMinutes(15);
+
+    private readonly AmazonS3Client s3;
+    private readonly RequestGate gate;
+    private readonly ObjectFailures failures;
+    private readonly ResiliencePipeline retries;
+    private readonly long mostOfOneCopy;
+
+    static ObjectClient() => AWSConfigs.CorrectForClockSkew = false; // a clock that is wrong is told, not made up for
+
+    /// <param name="mostOfOneCopy">For tests.</param>
+    public ObjectClient(ObjectAddress address, ObjectRole role, TimeProvider timeProvider, long mostOfOneCopy = MostOfOneCopy)
+    {
+        (Address, Time, this.mostOfOneCopy) = (address, timeProvider, mostOfOneCopy);
+        failures = new ObjectFailures(address, role);
+        gate = new RequestGate(address.MostRequests);
+        var settings = new AmazonS3Config
+        {
+            ForcePathStyle = address.HasBucketInPath,
+            AuthenticationRegion = address.Region,
+            MaxErrorRetry = 0,
+            Timeout = AnswerTime,
+            RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,
+            ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED,
+            HttpClientFactory = new Connections(address.MostRequests),
+        };
+        if (address.Endpoint is null)
+            settings.RegionEndpoint = RegionEndpoint.GetBySystemName(address.Region);
+        else
+            settings.ServiceURL = address.Endpoint.GetLeftPart(UriPartial.Authority);
+        s3 = new AmazonS3Client(address.Credentials.Open(), settings);
+        retries = new ResiliencePipelineBuilder { TimeProvider = timeProvider }
+            .AddRetry(new RetryStrategyOptions
+            {
+                ShouldHandle = new PredicateBuilder().Handle<ObjectException>(failure => ObjectFailures.IsTransient(failure.Problem)),
+                MaxRetryAttempts = Attempts - 1,
+                BackoffType = DelayBackoffType.Exponential,
+                UseJitter = true,
+                Delay = TimeSpan.FromMilliseconds(200),
+                MaxDelay = TimeSpan.FromSeconds(10),
+            })
+            .Build();
+    }
+
+    public ObjectAddress Address { get; }
+
+    public ObjectFailures Failures => failures;
+
+    /// <summary>How many requests may be under way now.</summary>
+    public int RequestLimit => gate.Limit;
+
+    internal TimeProvider Time { get; }
+
+    public void Dispose() => s3.Dispose();
+
+    /// <summary>Asks for the bucket itself.</summary>
+    /// <exception cref="ObjectException">It is not there, or can't be listed.</exception>
+    public Task RequireBucketAsync(CancellationToken cancellationToken) => AskAsync(
+        $"list {Address.Shown}",
+        token => s3.ListObjectsV2Async(new ListObjectsV2Request { BucketName = Address.Bucket, Prefix = Address.Prefix, MaxKeys = 1 }, token),
+        cancellationToken);
+
+    /// <summary>All objects whose keys begin with something, in the order of their keys, page by page.</summary>
+    public async IAsyncEnumerable<ListedObject> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var page in PagesAsync(prefix, folder: false, cancellationToken))
+        {
+            foreach (var found in page.Objects)
+                yield return found;
+        }
+    }
+
+    /// <summary>What lies directly in a folder: objects and the names of folders, without <c>/</c>, both behind <paramref name="folder"/>.</summary>
+    /// <param name="folder">Empty, or ends with <c>/</c>.</param>
+    public async Task<(IReadOnlyList<ListedObject> Objects, IReadOnlyList<string> Folders)> ListFolderAsync(string folder, CancellationToken cancellationToken)
+    {
+        var (objects, folders) = (new List<ListedObject>(), new List<string>());
+        await foreach (var page in PagesAsync(folder, folder: true, cancellationToken))
+        {
+            objects.AddRange(page.Objects.Select(found => found with { Key = found.Key[folder.Length..] }));
+            folders.AddRange(page.Folders.Select(name => name[folder.Length..].TrimEnd('/')));
+        }
+
+        return (objects, folders);
+    }
+
+    /// <returns>Null when there is no such object.</returns>
+    public async Task<ObjectHead?> HeadAsync(string key, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var said = await AskAsync($"look at {Address.Describe(key)}", token => s3.GetObjectMetadataAsync(new GetObjectMetadataRequest { BucketName = Address.Bucket, Key = FullKey(key) }, token), cancellationToken);
+            var attributes = new ObjectAttributes
+            {
+                Headers = HeadersOf(said.Headers, said.ExpiresString),
+                Metadata = said.Metadata.Keys.ToDictionary(MetadataName, name => said.Metadata[name], StringComparer.Ordinal),
+                StorageClass = said.StorageClass?.Value,
+            };
+            return new ObjectHead(said.ContentLength, Bare(said.ETag), Utc(said.LastModified), attributes);
+        }
+        catch (ObjectException failure) when (failure.Problem == ObjectProblem.NotFound)
+        {
+            return null;
+        }
+    }
+
+    public async Task<IReadOnlyDictionary<string, string>> TagsAsync(string key, CancellationToken cancellationToken)
+    {
+        var said = await AskAsync($"read the tags of {Address.Describe(key)}", token => s3.GetObjectTaggingAsync(new GetObjectTaggingRequest { BucketName = Address.Bucket, Key = FullKey(key) }, token), cancellationToken);
+        return (said.Tagging ?? []).ToDictionary(tag => tag.Key, tag => tag.Value, StringComparer.Ordinal);
+    }
+
+    /// <summary>Reads an object; the stream goes on where it broke off.</summary>
+    /// <param name="etag">The object must still have; null: whichever is there.</param>
+    /// <param name="offset">Bytes that are left out.</param>
+    public async Task<ObjectReadStream> OpenAsync(string key, string? etag, CancellationToken cancellationToken, long offset = 0)
+    {
+        var stream = new ObjectReadStream(this, key, etag, offset);
+        await stream.StartAsync(cancellationToken);
+        return stream;
+    }
+
+    internal Task<GetObjectResponse> GetAsync(string key, string? etag, long offset, CancellationToken cancellationToken) => AskAsync(
+        $"read {Address.Describe(key)}",
+        token => s3.GetObjectAsync(
+            new GetObjectRequest { BucketName = Address.Bucket, Key = FullKey(key), EtagToMatch = etag is null ? null : Quoted(etag), ByteRange = offset == 0 ? null : new ByteRange($"bytes={offset}-") },
+            token),
+        cancellationToken);
+
+    /// <summary>Writes a small object in one request.</summary>
+    /// <returns>Its ETag.</returns>
+    public Task<string> PutAsync(string key, ReadOnlyMemory<byte> content, ObjectAttributes attributes, WriteCondition condition, CancellationToken cancellationToken) => AskAsync(
+        $"write {Address.Describe(key)}",
+        async token =>
+        {
+            using var body = Body(content);
+            var request = new PutObjectRequest
+            {
+                BucketName = Address.Bucket,
+                Key = FullKey(key),
+                InputStream = body,
+                AutoCloseStream = false,
+                MD5Digest = Digest(content.Span),
+                IfNoneMatch = condition == WriteCondition.IfAbsent ? "*" : null,
+                TagSet = TagsOf(attributes),
+            };
+            if (attributes.StorageClass is { } kept)
+                request.StorageClass = S3StorageClass.FindValue(kept);
+            Fill(request.Headers, request.Metadata, attributes);
+            return Bare((await s3.PutObjectAsync(request, token)).ETag);
+        },
+        cancellationToken);
+
+    /// <summary>Writes an object of any length, whole or not at all: one that does not end well leaves nothing.</summary>
+    /// <param name="write">Writes the content in order.</param>
+    public async Task<WrittenObject> WriteAsync(string key, Func<Stream, CancellationToken, Task> write, ObjectAttributes attributes, WriteCondition condition, CancellationToken cancellationToken)
+    {
+        await using var upload = new ObjectUpload(this, key, attributes, condition, cancellationToken);
+        await write(upload, cancellationToken);
+        return await upload.CompleteAsync();
+    }
+
+    /// <summary>Copies an object on the server; nothing of it comes through here. Its attributes go with it.</summary>
+    /// <param name="from">Another address at the same server.</param>
+    /// <param name="source">As it was listed: one that was changed meanwhile is not copied.</param>
+    /// <returns>The copy's ETag.</returns>
+    public async Task<string> CopyAsync(ObjectClient from, ListedObject source, string key, CancellationToken cancellationToken)
+    {
+        if (source.Length > mostOfOneCopy)
+            return await CopyPartsAsync(from, source, key, cancellationToken);
+        var action = $"copy {from.Address.Describe(source.Key)} to {Address.Describe(key)}";
+        var said = await AskAsync(
+            action,
+            token => s3.CopyObjectAsync(
+                new CopyObjectRequest
+                {
+                    SourceBucket = from.Address.Bucket,
+                    SourceKey = from.FullKey(source.Key),
+                    DestinationBucket = Address.Bucket,
+                    DestinationKey = FullKey(key),
+                    ETagToMatch = Quoted(source.ETag),
+                    MetadataDirective = S3MetadataDirective.COPY,
+                    TaggingDirective = TaggingDirective.COPY,
+                    StorageClass = S3StorageClass.FindValue(source.StorageClass),
+                },
+                token),
+            cancellationToken);
+        return await KnownAsync(key, said.ETag, cancellationToken);
+    }
+
+    /// <summary>Deletes an object; an absent one is success.</summary>
+    public Task DeleteAsync(string key, CancellationToken cancellationToken) => AskAsync(
+        $"delete {Address.Describe(key)}",
+        token => s3.DeleteObjectAsync(new DeleteObjectRequest { BucketName = Address.Bucket, Key = FullKey(key) }, token),
+        cancellationToken);
+
+    /// <summary>Deletes many objects, a thousand in one request; absent ones are success.</summary>
+    public async Task DeleteAsync(IEnumerable<string> keys, CancellationToken cancellationToken)
+    {
+        foreach (var page in keys.Chunk(MostOfOneList))
+        {
+            await AskAsync(
+                $"delete {page.Length} objects of {Address.Shown}",
+                token => s3.DeleteObjectsAsync(new DeleteObjectsRequest { BucketName = Address.Bucket, Quiet = true, Objects = [.. page.Select(key => new KeyVersion { Key = FullKey(key) })] }, token),
+                cancellationToken);
+        }
+    }
+
+    /// <summary>Ends the uploads in parts that nobody finished: their parts take room, and no list of objects shows them.</summary>
+    /// <param name="before">Younger ones are left to whoever makes them.</param>
+    /// <returns>How many.</returns>
+    public async Task<int> AbortUploadsAsync(string prefix, DateTimeOffset before, CancellationToken cancellationToken)
+    {
+        var ended = 0;
+        var request = new ListMultipartUploadsRequest { BucketName = Address.Bucket, Prefix = FullKey(prefix) };
+        ListMultipartUploadsResponse page;
+        do
+        {
+            page = await AskAsync($"list the unfinished uploads of {Address.Describe(prefix)}", token => s3.ListMultipartUploadsAsync(request, token), cancellationToken);
+            foreach (var upload in (page.MultipartUploads ?? []).Where(upload => Utc(upload.Initiated) < before))
+            {
+                await AbortAsync(upload.Key, upload.UploadId, cancellationToken);
+                ended++;
+            }
+
+            (request.KeyMarker, request.UploadIdMarker) = (page.NextKeyMarker, page.NextUploadIdMarker);
+        }
+        while (page.IsTruncated == true);
+        return ended;
+    }
+
+    internal Task<string> BeginPartsAsync(string key, ObjectAttributes attributes, CancellationToken cancellationToken) => AskAsync(
+        $"write {Address.Describe(key)}",
+        async token =>
+        {
+            var request = new InitiateMultipartUploadRequest { BucketName = Address.Bucket, Key = FullKey(key), TagSet = TagsOf(attributes) };
+            if (attributes.StorageClass is { } kept)
+                request.StorageClass = S3StorageClass.FindValue(kept);
+            Fill(request.Headers, request.Metadata, attributes);
+            return (await s3.InitiateMultipartUploadAsync(request, token)).UploadId;
+        },
+        cancellationToken);
+
+    internal Task<PartETag> PutPartAsync(string key, string upload, int number, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => AskAsync(
+        $"write {Address.Describe(key)}",
+        async token =>
+        {
+            using var body = Body(content);
+            var said = await s3.UploadPartAsync(
+                new UploadPartRequest { BucketName = Address.Bucket, Key = FullKey(key), UploadId = upload, PartNumber = number, InputStream = body, PartSize = content.Length, MD5Digest = Digest(content.Span) },
+                token);
+            return new PartETag(number, said.ETag);
+        },
+        cancellationToken);
+
+    internal async Task<string> CompletePartsAsync(string key, string upload, List<PartETag> parts, WriteCondition condition, CancellationToken cancellationToken)
+    {
+        var request = new CompleteMultipartUploadRequest { BucketName = Address.Bucket, Key = FullKey(key), UploadId = upload, PartETags = parts, IfNoneMatch = condition == WriteCondition.IfAbsent ? "*" : null };
+        var said = await AskAsync($"write {Address.Describe(key)}", token => s3.CompleteMultipartUploadAsync(request, token), cancellationToken);
+        return await KnownAsync(key, said.ETag, cancellationToken);
+    }
+
+    internal Task AbortPartsAsync(string key, string upload, CancellationToken cancellationToken) => AbortAsync(FullKey(key), upload, cancellationToken);
+
+    private async Task AbortAsync(string fullKey, string upload, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await AskAsync(
+                $"end an unfinished upload of s3://{Address.Bucket}/{fullKey}",
+                token => s3.AbortMultipartUploadAsync(new AbortMultipartUploadRequest { BucketName = Address.Bucket, Key = fullKey, UploadId = upload }, token),
+                cancellationToken);
+        }
+        catch (ObjectException failure) when (failure.Problem == ObjectProblem.NotFound)
+        {
+            // It was ended.
+        }
+    }
+
+    private async Task<string> CopyPartsAsync(ObjectClient from, ListedObject source, string key, CancellationToken cancellationToken)
+    {
+        var action = $"copy {from.Address.Describe(source.Key)} to {Address.Describe(key)}";
+        var head = await from.HeadAsync(source.Key, cancellationToken) ?? throw failures.New(ObjectProblem.NotFound, action, "");
+        var tags = await from.TagsAsync(source.Key, cancellationToken);
+        var upload = await BeginPartsAsync(key, head.Attributes with { Tags = tags, StorageClass = source.StorageClass }, cancellationToken);
+        try
+        {
+            var size = Math.Max(5L << 20, Math.Min(PartOfCopy, mostOfOneCopy));
+            while (source.Length / size >= 10_000)
+                size *= 2;
+            var parts = await Task.WhenAll(Enumerable.Range(0, (int)((source.Length + size - 1) / size)).Select(part => CopyPartAsync(part, size)));
+            return await CompletePartsAsync(key, upload, [.. parts], WriteCondition.Always, cancellationToken);
+        }
+        catch
+        {
+            await EndAsync(() => AbortPartsAsync(key, upload, CancellationToken.None));
+            throw;
+        }
+
+        Task<PartETag> CopyPartAsync(int part, long size) => AskAsync(
+            action,
+            async token =>
+            {
+                var said = await s3.CopyPartAsync(
+                    new CopyPartRequest
+                    {
+                        SourceBucket = from.Address.Bucket,
+                        SourceKey = from.FullKey(source.Key),
+                        DestinationBucket = Address.Bucket,
+                        DestinationKey = FullKey(key),
+                        UploadId = upload,
+                        PartNumber = part + 1,
+                        FirstByte = part * size,
+                        LastByte = Math.Min(source.Length, (part + 1) * size) - 1,
+                        ETagToMatch = [Quoted(source.ETag)],
+                    },
+                    token);
+                return new PartETag(part + 1, said.ETag);
+            },
+            cancellationToken);
+    }
+
+    /// <summary>Cleans up behind a failure, which is the one that is told.</summary>
+    internal static async Task EndAsync(Func<Task> cleaning)
+    {
+        try
+        {
+            await cleaning();
+        }
+        catch (ObjectException)
+        {
+            // What is left there is found by its age.
+        }
+    }
+
+    private async IAsyncEnumerable<(IReadOnlyList<ListedObject> Objects, IReadOnlyList<string> Folders)> PagesAsync(string prefix, bool folder, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var request = new ListObjectsV2Request { BucketName = Address.Bucket, Prefix = FullKey(prefix), Delimiter = folder ? "/" : null, MaxKeys = MostOfOneList, Encoding = EncodingType.Url };
+        ListObjectsV2Response page;
+        do
+        {
+            page = await AskAsync($"list {Address.Describe(prefix)}", token => s3.ListObjectsV2Async(request, token), cancellationToken);
+            var isEncoded = page.Encoding == EncodingType.Url;
+            yield return (
+                [.. (page.S3Objects ?? []).Select(found => new ListedObject(Behind(found.Key), found.Size ?? 0, Bare(found.ETag), Utc(found.LastModified), found.StorageClass?.Value ?? S3StorageClass.Standard.Value))],
+                [.. (page.CommonPrefixes ?? []).Select(Behind)]);
+            request.ContinuationToken = page.NextContinuationToken;
+
+            string Behind(string key) => (isEncoded ? WebUtility.UrlDecode(key) : key)[Address.Prefix.Length..];
+        }
+        while (page.IsTruncated == true);
+    }
+
+    private string FullKey(string key) => Address.Prefix + key;
+
+    /// <summary>One request, again while it may succeed.</summary>
+    private async Task<T> AskAsync<T>(string action, Func<CancellationToken, Task<T>> request, CancellationToken cancellationToken) =>
+        await retries.ExecuteAsync(async token => await AskOnceAsync(action, request, token), cancellationToken);
+
+    private async Task<T> AskOnceAsync<T>(string action, Func<CancellationToken, Task<T>> request, CancellationToken cancellationToken)
+    {
+        await gate.EnterAsync(cancellationToken);
+        var wasThrottled = false;
+        try
+        {
+            return await request(cancellationToken);
+        }
+        catch (Exception failure) when (ObjectFailures.IsKnown(failure) || (failure is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            var translated = failures.Translate(failure, action);
+            wasThrottled = translated.Problem == ObjectProblem.Throttled;
+            throw translated;
+        }
+        finally
+        {
+            gate.Leave(wasThrottled);
+        }
+    }
+
+    /// <summary>Some servers do not say in their answer what they made.</summary>
+    private async Task<string> KnownAsync(string key, string? etag, CancellationToken cancellationToken) =>
+        Bare(etag) is { Length: > 0 } said ? said : (await HeadAsync(key, cancellationToken))?.ETag ?? throw failures.New(ObjectProblem.NotFound, $"look at {Address.Describe(key)}", "");
+
+    private static MemoryStream Body(ReadOnlyMemory<byte> content) =>
+        System.Runtime.InteropServices.MemoryMarshal.TryGetArray(content, out var array) ? new MemoryStream(array.Array!, array.Offset, array.Count, writable: false) : new MemoryStream(content.ToArray(), writable: false);
+
+    private static string Digest(ReadOnlySpan<byte> content) => Convert.ToBase64String(ETags.Md5(content));
+
+    private static List<Tag>? TagsOf(ObjectAttributes attributes) => attributes.Tags.Count == 0 ? null : [.. attributes.Tags.Select(tag => new Tag { Key = tag.Key, Value = tag.Value })];
+
+    private static void Fill(HeadersCollection headers, MetadataCollection metadata, ObjectAttributes attributes)
+    {
+        foreach (var (name, value) in attributes.Headers)
+            headers[name] = value;
+        foreach (var (name, value) in attributes.Metadata)
+            metadata.Add(name, value);
+    }
+
+    private static Dictionary<string, string> HeadersOf(HeadersCollection said, string? expires)
+    {
+        var headers = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (name, value) in ((string, string?)[])[("Content-Type", said.ContentType), ("Cache-Control", said.CacheControl), ("Content-Disposition", said.ContentDisposition), ("Content-Encoding", said.ContentEncoding), ("Content-Language", said["Content-Language"]), ("Expires", expires)])
+        {
+            if (!string.IsNullOrEmpty(value))
+                headers.Add(name, value);
+        }
+
+        return headers;
+    }
+
+    private static string MetadataName(string name) => name.StartsWith("x-amz-meta-", StringComparison.OrdinalIgnoreCase) ? name["x-amz-meta-".Length..] : name;
+
+    private static string Bare(string? etag) => etag?.Trim('"') ?? "";
+
+    private static string Quoted(string etag) => $"\"{etag}\"";
+
+    private static DateTimeOffset Utc(DateTime? time) => time is { } known ? new DateTimeOffset(known.ToUniversalTime()) : DateTimeOffset.UnixEpoch;
+
+    /// <summary>Connections that are given up soon where nobody answers, and asked for again by name where an address changes.</summary>
+    private sealed class Connections(int most) : HttpClientFactory
+    {
+        public override HttpClient CreateHttpClient(IClientConfig clientConfig) => new(
+            new SocketsHttpHandler { ConnectTimeout = ConnectTime, PooledConnectionLifetime = TimeSpan.FromMinutes(10), MaxConnectionsPerServer = 2 * most, AllowAutoRedirect = false, UseCookies = false })
+        {
+            Timeout = AnswerTime,
+        };
+
+        public override bool UseSDKHttpClientCaching(IClientConfig clientConfig) => false;
+
+        public override bool DisposeHttpClientsAfterUse(IClientConfig clientConfig) => false;
+    }
+}
+
+/// <summary>The digests that S3 itself calls ETags. They tell damage and change, no attack: what the agent trusts is a SHA-256.</summary>
+internal static class ETags
+{
+    public const int DigestSize = 16;
+
+#pragma warning disable CA5351, MA0115 // S3 wants MD5
+    public static byte[] Md5(ReadOnlySpan<byte> content) => MD5.HashData(content);
+
+    public static IncrementalHash NewMd5() => IncrementalHash.CreateHash(HashAlgorithmName.MD5);
+#pragma warning restore CA5351, MA0115
+
+    /// <summary>Whether it can be the MD5 of the content: then it came in one part.</summary>
+    public static bool IsMd5(string etag) => etag.Length == 2 * DigestSize && etag.All(char.IsAsciiHexDigitLower);
+
+    /// <summary>Of content that came in parts.</summary>
+    public static string OfParts(IReadOnlyCollection<byte[]> parts) => $"{Convert.ToHexStringLower(Md5([.. parts.SelectMany(part => part)]))}-{parts.Count}";
+}

@@ -1,0 +1,106 @@
+using Amazon.S3.Model;
+
+namespace NexusBackupAgent.ObjectStorage;
+
+/// <summary>
+/// Reads an object from beginning to end. Where the connection breaks, or nothing comes for a minute, it asks for the rest of the
+/// same object: what is read belongs together, or reading fails.
+/// </summary>
+internal sealed class ObjectReadStream(ObjectClient client, string key, string? etag, long offset) : Stream
+{
+    /// <summary>How often it is asked for again without a byte coming.</summary>
+    private const int MostFailures = 5;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
+    private GetObjectResponse? response;
+    private long position = offset;
+    private int failed;
+
+    /// <summary>Of the object that is read.</summary>
+    public string ETag { get; private set; } = etag ?? "";
+
+    /// <summary>Bytes of the whole object.</summary>
+    public long ObjectLength { get; private set; }
+
+    public override bool CanRead => true;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => false;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => position;
+        set => throw new NotSupportedException();
+    }
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        response = await client.GetAsync(key, etag, position, cancellationToken);
+        ETag = response.ETag?.Trim('"') ?? "";
+        ObjectLength = position + response.ContentLength;
+    }
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        while (true)
+        {
+            try
+            {
+                response ??= await client.GetAsync(key, ETag, position, cancellationToken);
+                var read = await ReadPatientlyAsync(response.ResponseStream, buffer, cancellationToken);
+                if (read == 0 && position < ObjectLength && buffer.Length > 0)
+                    throw new EndOfStreamException($"it ended after {position} of {ObjectLength} bytes");
+                position += read;
+                if (read > 0)
+                    failed = 0;
+                return read;
+            }
+            catch (Exception failure) when (failure is not ObjectException && ObjectFailures.IsKnown(failure))
+            {
+                response?.Dispose();
+                response = null;
+                if (++failed > MostFailures)
+                    throw client.Failures.New(ObjectProblem.Unreachable, $"read {client.Address.Describe(key)}", failure.Message, failure);
+            }
+        }
+    }
+
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override int Read(byte[] buffer, int offset, int count) => ReadAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
+
+    public override void Flush()
+    {
+    }
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+            response?.Dispose();
+        base.Dispose(disposing);
+    }
+
+    private async Task<int> ReadPatientlyAsync(Stream body, Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(Patience, client.Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            return await body.ReadAsync(buffer, either.Token);
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw new TimeoutException($"nothing came for {Patience.TotalSeconds} s");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+using Amazon.S3.Model;
+
+namespace NexusBackupAgent.ObjectStorage;
+
+/// <summary>An object that was written.</summary>
+/// <param name="PartSize">Bytes of each of its parts but the last; 0: it came in one.</param>
+internal sealed record WrittenObject(string ETag, long Length, long PartSize);
+
+/// <summary>
+/// Takes an object's content in order and sends it in parts beside the writing. Nobody sees the object before
+/// <see cref="CompleteAsync"/>; disposed without it, nothing stays.
+/// </summary>
+internal sealed class ObjectUpload(ObjectClient client, string key, ObjectAttributes attributes, WriteCondition condition, CancellationToken cancellationToken) : Stream
+{
+    /// <summary>Bytes of a part. All parts have the same size, as some servers want it; 10,000 of them make 156 GiB.</summary>
+    public const int PartSize = 16 << 20;
+
+    /// <summary>Parts on their way while another one is filled.</summary>
+    private const int MostOnTheirWay = 3;
+
+    private readonly Queue<byte[]> free = new();
+    private readonly List<Task<PartETag>> parts = [];
+    private byte[] buffer = [];
+    private int filled;
+    private long length;
+    private string? upload;
+    private bool isComplete;
+
+    public override bool CanRead => false;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => true;
+
+    public override long Length => length;
+
+    public override long Position
+    {
+        get => length;
+        set => throw new NotSupportedException();
+    }
+
+    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> content, CancellationToken token = default)
+    {
+        while (content.Length > 0)
+        {
+            if (filled == PartSize)
+                await SendAsync();
+            Grow(content.Length);
+            var taken = Math.Min(content.Length, buffer.Length - filled);
+            content[..taken].CopyTo(buffer.AsMemory(filled));
+            (filled, length, content) = (filled + taken, length + taken, content[taken..]);
+        }
+    }
+
+    public override Task WriteAsync(byte[] content, int offset, int count, CancellationToken token) => WriteAsync(content.AsMemory(offset, count), token).AsTask();
+
+    public override void Write(byte[] content, int offset, int count) => WriteAsync(content.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
+
+    public override void Flush()
+    {
+    }
+
+    /// <summary>Makes the object appear.</summary>
+    public async Task<WrittenObject> CompleteAsync()
+    {
+        string etag;
+        if (upload is null)
+        {
+            etag = await client.PutAsync(key, buffer.AsMemory(0, filled), attributes, condition, cancellationToken);
+        }
+        else
+        {
+            if (filled > 0)
+                await SendAsync();
+            etag = await client.CompletePartsAsync(key, upload, [.. await Task.WhenAll(parts)], condition, cancellationToken);
+        }
+
+        isComplete = true;
+        return new WrittenObject(etag, length, upload is null ? 0 : PartSize);
+    }
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    public override async ValueTask DisposeAsync()
+    {
+        if (upload is not null && !isComplete)
+        {
+            await ((Task)Task.WhenAll(parts)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ObjectClient.EndAsync(() => client.AbortPartsAsync(key, upload, CancellationToken.None));
+        }
+
+        await base.DisposeAsync();
+    }
+
+    /// <summary>A small object needs no whole part's room.</summary>
+    private void Grow(int more)
+    {
+        if (filled < buffer.Length)
+            return;
+        byte[]? used = null;
+        lock (free)
+        {
+            if (buffer.Length == 0)
+                free.TryDequeue(out used);
+        }
+
+        if (used is not null)
+            buffer = used;
+        else
+            Array.Resize(ref buffer, (int)Math.Min(PartSize, Math.Max(Math.Max(65536L, 2L * buffer.Length), (long)filled + more)));
+    }
+
+    private async Task SendAsync()
+    {
+        upload ??= await client.BeginPartsAsync(key, attributes, cancellationToken);
+        if (parts.Count >= MostOnTheirWay)
+            await parts[^MostOnTheirWay];
+        var (content, count) = (buffer, filled);
+        (buffer, filled) = ([], 0);
+        parts.Add(SendPartAsync(parts.Count + 1, content, count));
+    }
+
+    private async Task<PartETag> SendPartAsync(int number, byte[] content, int count)
+    {
+        var sent = await client.PutPartAsync(key, upload!, number, content.AsMemory(0, count), cancellationToken);
+        lock (free)
+        {
+            if (content.Length == PartSize)
+                free.Enqueue(content);
+        }
+
+        return sent;
+    }
+}

@@ -1,0 +1,174 @@
+using System.Security.Cryptography;
+using System.Text;
+using Amazon.S3.Model;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.ObjectStorage;
+using NexusBackupAgent.Tests.Support;
+
+namespace NexusBackupAgent.Tests.ObjectStorage;
+
+/// <summary>The client of every kind that has to do with objects, with a real gateway.</summary>
+public sealed class ObjectClientTests
+{
+    /// <summary>Everything that a key may have.</summary>
+    public static readonly string[] OddKeys =
+        ["plain.txt", "a b+c%20d&e=f?g#h.txt", "日本語/ファイル.txt", "quote'\"<>\\|*.txt", "dots/../up.txt", "./here.txt", "double//slash.txt", "trailing/", "tab\tnewline\n.txt", "~tilde!$()[]{}^`;:@,.txt", "%2F%00%zz", " lead and trail "];
+
+    [SkippableFact]
+    public async Task Objects_of_any_name_are_written_listed_read_copied_and_deleted_with_all_that_goes_with_them()
+    {
+        S3Gateway.Require();
+        var gateway = await S3Gateway.SharedAsync();
+        using var first = new ObjectClient(gateway.Address(await gateway.NewBucketAsync(), "all of it/"), ObjectRole.Source, RunningClock.Shared);
+        using var second = new ObjectClient(gateway.Address(await gateway.NewBucketAsync()), ObjectRole.Store, RunningClock.Shared);
+        var attributes = new ObjectAttributes
+        {
+            Headers = new Dictionary<string, string> { ["Content-Type"] = "text/x-odd", ["Cache-Control"] = "max-age=3", ["Content-Disposition"] = "attachment", ["Content-Encoding"] = "identity", ["Content-Language"] = "ja" },
+            Metadata = new Dictionary<string, string> { ["owner"] = "somebody" },
+            Tags = new Dictionary<string, string> { ["class"] = "a b/c" },
+        };
+        foreach (var key in OddKeys)
+            await first.PutAsync(key, Encoding.UTF8.GetBytes(key), attributes, WriteCondition.IfAbsent, CancellationToken.None);
+
+        var listed = await first.ListAsync("", CancellationToken.None).ToListAsync();
+        Assert.Equal(OddKeys.Order(StringComparer.Ordinal), listed.Select(found => found.Key).Order(StringComparer.Ordinal));
+        foreach (var found in listed)
+            await second.CopyAsync(first, found, "copy/" + found.Key, CancellationToken.None);
+        foreach (var key in OddKeys)
+        {
+            var head = await second.HeadAsync("copy/" + key, CancellationToken.None);
+            Assert.Equal(attributes.Headers.OrderBy(header => header.Key), head!.Attributes.Headers.OrderBy(header => header.Key));
+            Assert.Equal(attributes.Metadata, head.Attributes.Metadata);
+            Assert.Equal(attributes.Tags, await second.TagsAsync("copy/" + key, CancellationToken.None));
+            await using var content = await second.OpenAsync("copy/" + key, head.ETag, CancellationToken.None);
+            Assert.Equal(key, await new StreamReader(content).ReadToEndAsync());
+        }
+
+        var (objects, folders) = await second.ListFolderAsync("copy/", CancellationToken.None);
+        Assert.Contains(objects, found => found.Key == "plain.txt");
+        Assert.Contains("日本語", folders);
+        var taken = await Assert.ThrowsAsync<ObjectException>(() => first.PutAsync("plain.txt", new byte[1], attributes, WriteCondition.IfAbsent, CancellationToken.None));
+        Assert.Equal(ObjectProblem.PreconditionFailed, taken.Problem);
+        await second.DeleteAsync(OddKeys.Select(key => "copy/" + key), CancellationToken.None);
+        Assert.Empty(await second.ListAsync("", CancellationToken.None).ToListAsync());
+        Assert.Null(await second.HeadAsync("copy/plain.txt", CancellationToken.None));
+    }
+
+    [SkippableFact]
+    public async Task A_large_object_is_written_and_copied_in_parts_and_one_that_is_cut_off_leaves_nothing()
+    {
+        S3Gateway.Require();
+        var gateway = await S3Gateway.SharedAsync();
+        var bucket = await gateway.NewBucketAsync();
+        using var client = new ObjectClient(gateway.Address(bucket), ObjectRole.Store, RunningClock.Shared, mostOfOneCopy: 6 << 20);
+        var content = RandomNumberGenerator.GetBytes((2 * ObjectUpload.PartSize) + 12345);
+        var attributes = ObjectAttributes.None with { Metadata = new Dictionary<string, string> { ["kept"] = "yes" }, Tags = new Dictionary<string, string> { ["t"] = "v" } };
+
+        var written = await client.WriteAsync("large", async (stream, token) => await stream.WriteAsync(content, token), attributes, WriteCondition.IfAbsent, CancellationToken.None);
+        Assert.Equal(ETags.OfParts([.. content.Chunk(ObjectUpload.PartSize).Select(part => ETags.Md5(part))]), written.ETag);
+        var listed = Assert.Single(await client.ListAsync("", CancellationToken.None).ToListAsync());
+        Assert.Equal((content.Length, written.ETag), (listed.Length, listed.ETag));
+        await client.CopyAsync(client, listed, "copied", CancellationToken.None);
+        await using (var copy = await client.OpenAsync("copied", etag: null, CancellationToken.None))
+            Assert.Equal(SHA256.HashData(content), await SHA256.HashDataAsync(copy));
+        var head = await client.HeadAsync("copied", CancellationToken.None);
+        Assert.Equal("yes", head!.Attributes.Metadata["kept"]);
+        Assert.Equal(attributes.Tags, await client.TagsAsync("copied", CancellationToken.None));
+        await using (var rest = await client.OpenAsync("large", written.ETag, CancellationToken.None, offset: content.Length - 5))
+            Assert.Equal(content[^5..], await ReadAllAsync(rest));
+
+        await Assert.ThrowsAsync<InvalidDataException>(() => client.WriteAsync(
+            "cut",
+            async (stream, token) =>
+            {
+                await stream.WriteAsync(content, token);
+                throw new InvalidDataException("it ended too early");
+            },
+            attributes,
+            WriteCondition.Always,
+            CancellationToken.None));
+        Assert.Null(await client.HeadAsync("cut", CancellationToken.None));
+        Assert.Empty((await gateway.Raw.ListMultipartUploadsAsync(new ListMultipartUploadsRequest { BucketName = bucket })).MultipartUploads ?? []);
+
+        await gateway.Raw.InitiateMultipartUploadAsync(new InitiateMultipartUploadRequest { BucketName = bucket, Key = "left by a kill" });
+        Assert.Equal(0, await client.AbortUploadsAsync("", listed.ModifiedAt - TimeSpan.FromHours(1), CancellationToken.None));
+        Assert.Equal(1, await client.AbortUploadsAsync("", listed.ModifiedAt + TimeSpan.FromHours(1), CancellationToken.None));
+        var changed = await Assert.ThrowsAsync<ObjectException>(() => client.CopyAsync(client, listed with { ETag = new string('0', 32), Length = 1 }, "never", CancellationToken.None));
+        Assert.Equal(ObjectProblem.PreconditionFailed, changed.Problem);
+    }
+
+    [SkippableFact]
+    public async Task Each_failure_is_told_by_its_own_kind_with_the_next_step()
+    {
+        S3Gateway.Require();
+        var gateway = await S3Gateway.SharedAsync();
+        var bucket = await gateway.NewBucketAsync();
+        var other = await gateway.NewUserAsync();
+
+        await ExpectAsync(gateway.Address("no-such-bucket-here"), ObjectProblem.BucketMissing, FailureKind.SourceMissing, FailureKind.StoreUnavailable);
+        await ExpectAsync(gateway.Address(bucket, credentials: gateway.Credentials(accessKey: "AKIDNOBODY")), ObjectProblem.WrongKey, FailureKind.SourceRefused, FailureKind.Permission);
+        await ExpectAsync(gateway.Address(bucket, credentials: gateway.Credentials(secretKey: "wrong")), ObjectProblem.WrongKey, FailureKind.SourceRefused, FailureKind.Permission);
+        await ExpectAsync(gateway.Address(bucket, credentials: gateway.Credentials(other.AccessKey, other.SecretKey)), ObjectProblem.AccessDenied, FailureKind.SourceRefused, FailureKind.Permission);
+        await ExpectAsync(gateway.Address(bucket, port: 1), ObjectProblem.Unreachable, FailureKind.SourceUnreachable, FailureKind.Network);
+
+        static async Task ExpectAsync(ObjectAddress address, ObjectProblem problem, FailureKind asSource, FailureKind asStore)
+        {
+            foreach (var (role, kind) in ((ObjectRole, FailureKind)[])[(ObjectRole.Source, asSource), (ObjectRole.Store, asStore)])
+            {
+                using var client = new ObjectClient(address, role, RunningClock.Shared);
+                var failure = await Assert.ThrowsAsync<ObjectException>(() => client.RequireBucketAsync(CancellationToken.None));
+                Assert.Equal((problem, kind), (failure.Problem, failure.Kind));
+                Assert.DoesNotContain('\n', failure.Message + failure.Hint);
+                Assert.DoesNotContain("secret", failure.Message, StringComparison.OrdinalIgnoreCase);
+            }
+        }
+    }
+
+    [SkippableFact]
+    public async Task A_read_goes_on_where_the_connection_broke()
+    {
+        S3Gateway.Require();
+        var gateway = await S3Gateway.SharedAsync();
+        var bucket = await gateway.NewBucketAsync();
+        var content = RandomNumberGenerator.GetBytes(3 << 20);
+        using (var direct = new ObjectClient(gateway.Address(bucket), ObjectRole.Store, RunningClock.Shared))
+            await direct.PutAsync("a", content, ObjectAttributes.None, WriteCondition.Always, CancellationToken.None);
+        using var proxy = new CuttingProxy(gateway.Endpoint.Port, after: 1 << 20, cut => cut.Drop());
+        using var client = new ObjectClient(gateway.Address(bucket, port: proxy.Port), ObjectRole.Store, RunningClock.Shared);
+
+        await using var stream = await client.OpenAsync("a", etag: null, CancellationToken.None);
+
+        Assert.Equal(content, await ReadAllAsync(stream));
+        Assert.True(proxy.WasReached);
+    }
+
+    [Fact]
+    public async Task The_gate_halves_when_the_server_asks_for_fewer_and_opens_again_slowly()
+    {
+        var gate = new RequestGate(8);
+        for (var request = 0; request < 8; request++)
+            await gate.EnterAsync(CancellationToken.None);
+        var ninth = gate.EnterAsync(CancellationToken.None);
+        Assert.False(ninth.IsCompleted);
+        gate.Leave(wasThrottled: true);
+        Assert.Equal(4, gate.Limit);
+        Assert.False(ninth.IsCompleted); // seven are under way, and four may
+        for (var request = 0; request < 4; request++)
+            gate.Leave(wasThrottled: false);
+        await ninth;
+        for (var request = 0; request < 16; request++)
+        {
+            gate.Leave(wasThrottled: false);
+            await gate.EnterAsync(CancellationToken.None);
+        }
+
+        Assert.Equal(5, gate.Limit);
+    }
+
+    private static async Task<byte[]> ReadAllAsync(Stream stream)
+    {
+        var all = new MemoryStream();
+        await stream.CopyToAsync(all);
+        return all.ToArray();
+    }
+}
