@@ -4,7 +4,6 @@ using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Restore;
-using NexusBackupAgent.Sources;
 using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Documents;

@@ -179,7 +179,7 @@ const TEXTS = {
     'all.backups': ['All backups', 'すべてのバックアップ'],
     'all.runs': ['All runs', 'すべての実行'],
     'empty.sources': ['Nothing is protected yet', '保護対象がまだありません'],
-    'empty.sources.next': ['Name a database under sources in nexus-backup.yml, run nexus-backup check-config, and start the agent again.', 'nexus-backup.yml の sources にデータベースを追加し、nexus-backup check-config を実行してからエージェントを再起動してください。'],
+    'empty.sources.next': ['Name a database or a directory under sources in nexus-backup.yml, run nexus-backup check-config, and start the agent again.', 'nexus-backup.yml の sources にデータベースまたはディレクトリを追加し、nexus-backup check-config を実行してからエージェントを再起動してください。'],
     'empty.backups': ['There is no backup yet', 'バックアップがまだありません'],
     'empty.backups.next': ['Press “Back up now”, or wait for the next run.', '「今すぐバックアップ」を押すか、次回の実行をお待ちください。'],
     'empty.filter': ['Nothing matches', '該当なし'],

@@ -15,9 +15,31 @@ internal sealed record TreeWork(TreePlace Place, string Work)
     /// <summary>Where the old one is kept; null: nothing is there.</summary>
     public string? Safety { get; set; }
 
-    public bool IsMoved { get; set; }
+    /// <summary>Whether the restored one has the safety copy's name for a moment.</summary>
+    public bool IsNamed { get; set; }
 
     public bool IsSwitched { get; set; }
+
+    /// <summary>Has the two change names. At every instant one of them has the place, where the file system can.</summary>
+    public void Exchange()
+    {
+        var (place, safety) = (Place.Path, Safety!);
+        if (SafeFile.TryExchange(safety, place))
+            return;
+        var aside = safety + ".aside";
+        SafeFile.Move(place, aside);
+        try
+        {
+            SafeFile.Move(safety, place);
+        }
+        catch
+        {
+            SafeFile.Move(aside, place);
+            throw;
+        }
+
+        SafeFile.Move(aside, safety);
+    }
 }
 
 /// <summary>Restored directories beside those whose places they take.</summary>
@@ -178,6 +200,9 @@ internal sealed class PreparedTree(TreeTarget target) : IPreparedRestore, ITreeS
             target.Guard("take over what is no part of the backup from", () => new TreeCarryOver(target, work).Run(cancellationToken));
         }
 
+        // What takes the place has to be on the disk before it does: a name may survive a power cut that its content does not.
+        target.Guard("sync the directory of", () => works.ForEach(work => DurableDirectory.SyncAll(work.Work)));
+
         return Task.CompletedTask;
     }
 
@@ -190,15 +215,17 @@ internal sealed class PreparedTree(TreeTarget target) : IPreparedRestore, ITreeS
             {
                 if (work.Safety is { } safety)
                 {
-                    SafeFile.Move(work.Place.Path, safety);
-                    work.IsMoved = true;
+                    SafeFile.Move(work.Made, safety);
+                    work.IsNamed = true;
+                    work.Exchange();
                 }
-                else if (Directory.Exists(work.Place.Path))
+                else
                 {
-                    Directory.Delete(work.Place.Path); // an empty one
+                    if (Directory.Exists(work.Place.Path))
+                        Directory.Delete(work.Place.Path); // an empty one
+                    SafeFile.Move(work.Made, work.Place.Path);
                 }
 
-                SafeFile.Move(work.Made, work.Place.Path);
                 work.IsSwitched = true;
             });
         }
@@ -211,25 +238,25 @@ internal sealed class PreparedTree(TreeTarget target) : IPreparedRestore, ITreeS
             foreach (var work in works)
             {
                 if (work.IsSwitched)
-                    target.Guard("take back", () => SafeFile.Move(work.Place.Path, work.Made));
+                    target.Guard("put back", () => TakeBack(work));
                 work.IsSwitched = false;
-                if (work.IsMoved)
-                    target.Guard("put back", () => SafeFile.Move(work.Safety!, work.Place.Path));
-                (work.IsMoved, work.Safety) = (false, null);
+                if (work.IsNamed)
+                    target.Guard("clean up beside", () => SafeFile.Move(work.Safety!, work.Made));
+                (work.IsNamed, work.Safety) = (false, null);
             }
 
             return null;
         }
         catch (BackupException failure)
         {
-            return new BackupException(failure.Kind, $"{failure.Message}; the old one is kept as '{string.Join("', '", works.Where(work => work.IsMoved).Select(work => work.Safety))}'", failure.Hint, failure);
+            return new BackupException(failure.Kind, $"{failure.Message}; the old one is kept as '{string.Join("', '", works.Where(work => work.IsSwitched).Select(work => work.Safety).OfType<string>())}'", failure.Hint, failure);
         }
     }
 
     public void MakeDurable() => target.Guard("sync the directory of", () =>
     {
         foreach (var work in works)
-            DurableDirectory.SyncAll(work.Place.Parent);
+            DurableDirectory.Sync(work.Place.Parent);
     });
 
     public ValueTask DisposeAsync()
@@ -237,6 +264,14 @@ internal sealed class PreparedTree(TreeTarget target) : IPreparedRestore, ITreeS
         foreach (var work in works.Where(work => Directory.Exists(work.Work)))
             SafeFile.DeleteTree(work.Work);
         return ValueTask.CompletedTask;
+    }
+
+    private static void TakeBack(TreeWork work)
+    {
+        if (work.Safety is not null)
+            work.Exchange();
+        else
+            SafeFile.Move(work.Place.Path, work.Made);
     }
 
     private void AddWork(TreePlace place)

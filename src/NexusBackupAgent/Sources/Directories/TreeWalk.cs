@@ -16,7 +16,7 @@ internal readonly record struct FoundFile(string Place, FileStatus Status)
 /// <param name="note">Told what can't be looked at, or went.</param>
 internal sealed class TreeWalk(IReadOnlyList<string> roots, TreePatterns patterns, Action<TreeOddity, string> note)
 {
-    private static readonly EnumerationOptions All = new() { AttributesToSkip = 0, IgnoreInaccessible = false, ReturnSpecialDirectories = false };
+    private static readonly EnumerationOptions All = new() { AttributesToSkip = FileAttributes.None, IgnoreInaccessible = false, ReturnSpecialDirectories = false };
 
     /// <exception cref="BackupException">A root is not there, or no directory.</exception>
     public IEnumerable<FoundFile> Files()

@@ -107,6 +107,31 @@ public sealed class DirectoryRestoreTests : IDisposable
         Assert.Equal("2", await File.ReadAllTextAsync(bench.Beside("elsewhere") + bench["b/two"]));
     }
 
+    [Fact]
+    public async Task A_restore_of_several_directories_that_is_taken_back_after_the_switch_leaves_the_old_ones_as_they_were()
+    {
+        bench.Write("a/one", "old");
+        bench.Write("b/two", "old");
+        bench.Roots = [bench["a"], bench["b"]];
+        var backup = await bench.BackUpAsync();
+        bench.Write("a/one", "newer");
+        Directory.Delete(bench["b"], recursive: true);
+        var now = Listing.Of(bench["a"]);
+        var target = bench.Source.Target(to: null);
+        using (target.Lock())
+        {
+            await using var prepared = await target.PrepareAsync(bench.ChainOf(backup), at: null, CancellationToken.None);
+            var context = new RestoreContext(Some.Instant, TimeZoneInfo.Utc, _ => { });
+            await prepared.SaveAsync(context, CancellationToken.None);
+            prepared.Switch(context);
+            Assert.Equal(("old", "old"), (await File.ReadAllTextAsync(bench["a/one"]), await File.ReadAllTextAsync(bench["b/two"])));
+            Assert.Null(prepared.RollBack());
+        }
+
+        Assert.Equal(now, Listing.Of(bench["a"]));
+        Assert.Equal(["a"], Directory.EnumerateFileSystemEntries(bench.Live).Select(Path.GetFileName));
+    }
+
     [SkippableFact]
     public async Task A_full_disk_in_the_middle_of_a_restore_leaves_the_old_files_and_nothing_beside_them()
     {

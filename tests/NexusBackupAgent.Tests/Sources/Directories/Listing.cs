@@ -7,7 +7,7 @@ namespace NexusBackupAgent.Tests.Sources.Directories;
 /// <summary>All that a person can see of a directory's files, as text to be compared.</summary>
 internal static class Listing
 {
-    public static string Of(string directory) => string.Join('\n', Directory.EnumerateFileSystemEntries(directory, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 })
+    public static string Of(string directory) => string.Join('\n', Directory.EnumerateFileSystemEntries(directory, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None })
         .Append(directory).Order(StringComparer.Ordinal).Select(path => Line(path, directory)));
 
     private static string Line(string path, string directory)
