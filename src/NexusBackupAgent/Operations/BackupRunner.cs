@@ -74,7 +74,8 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
                 return decisions;
 
             // The run looked at the store when it began, perhaps hours ago: what somebody moved or damaged since then must not be why others go.
-            decisions = Decide(source, await source.Catalog.ListAgainAsync(cancellationToken));
+            var stored = await source.Catalog.ListAgainAsync(cancellationToken);
+            decisions = Decide(source, stored, await HeldForCopies.FindAsync(source, stored, timeProvider.GetUtcNow(), cancellationToken));
             await Pruner.ApplyAsync(source.Catalog, decisions, cancellationToken);
             return decisions;
         }
@@ -89,8 +90,8 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
         }
     }
 
-    private IReadOnlyList<RetentionDecision> Decide(ProtectedSource source, IReadOnlyList<Backup> backups) =>
-        RetentionPolicy.Decide(backups, source.Retention, timeProvider.GetUtcNow(), source.Zone);
+    private IReadOnlyList<RetentionDecision> Decide(ProtectedSource source, IReadOnlyList<Backup> backups, IReadOnlyDictionary<BackupId, string>? held = null) =>
+        RetentionPolicy.Decide(backups, source.Retention, timeProvider.GetUtcNow(), source.Zone, held);
 
     private static async Task<BackupException> RefuseAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
     {

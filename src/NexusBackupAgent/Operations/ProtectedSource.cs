@@ -43,6 +43,24 @@ internal sealed record ProtectedSource(
 
     public HookSettings Hooks { get; init; } = HookSettings.None;
 
+    /// <summary>Its further stores, in the order of the configuration.</summary>
+    public IReadOnlyList<CopyTarget> Copies { get; init; } = [];
+
+    /// <summary>Whether its first store is at another site.</summary>
+    public bool IsOffsite { get; init; }
+
+    /// <summary>What the live one lies on: equal for what goes with one disk; null where that is not this machine's to know.</summary>
+    public Func<string?> Medium { get; init; } = () => null;
+
+    /// <summary>The store, when this is the source as one of <see cref="Copies"/> has it; null: as its first store has it.</summary>
+    public string? CopyStore { get; init; }
+
+    /// <summary>What is locked while something is done to it. Each further store has a turn of its own.</summary>
+    public string Turn => CopyStore is null ? Name : $"copies/{CopyStore}/{Name}"; // no source's name has a slash
+
+    /// <summary>The source with its backups in a further store.</summary>
+    public ProtectedSource In(CopyTarget copy) => this with { Catalog = copy.Catalog, Retention = copy.Retention, CopyStore = copy.Store, Copies = [] };
+
     /// <summary>Looks at the live source, for as long as it answers at all.</summary>
     /// <exception cref="BackupException">It does not.</exception>
     public Task<T> AskAsync<T>(Func<Task<T>> look) =>
