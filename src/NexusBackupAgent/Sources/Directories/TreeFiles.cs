@@ -76,6 +76,14 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
             using var file = TreeReadException.Guard(() => RegularFile.OpenRead(found.Place));
             if (FileStatus.Of(file) is not { } opened)
                 throw new TreeReadException(new FileNotFoundException($"'{found.Place}' is gone"));
+            if (FileStatus.OfNoLink(found.Place) is not { } named || !named.IsSameFileAs(opened))
+            {
+                // Something else has its name now, perhaps a link that leads elsewhere: that is not what was meant.
+                if (left > 0)
+                    continue;
+                throw new TreeReadException(new FileNotFoundException($"'{found.Place}' is another file each time"));
+            }
+
             entry = TreeReadException.Guard(() => Describe(found with { Status = opened })) with { Attributes = entry.Attributes };
             if (old is { Sha256: not null } && old.Size == entry.Size && entry.Size > 0)
             {

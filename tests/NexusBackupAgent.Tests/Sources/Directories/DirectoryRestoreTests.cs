@@ -112,7 +112,7 @@ public sealed class DirectoryRestoreTests : IDisposable
     {
         Need.Tool("tar");
         bench.Write("a", "a");
-        await Shell.BashAsync($"cd '{bench.Store}' && tar -czf manual_20260301_120000.tar.gz -C / '{bench.Live[1..]}' && sha256sum manual_20260301_120000.tar.gz > manual_20260301_120000.tar.gz.sha256");
+        await Shell.BashAsync($"cd '{bench.Store}' && tar -czf manual_20260213_120000.tar.gz -C / '{bench.Live[1..]}' && sha256sum manual_20260213_120000.tar.gz > manual_20260213_120000.tar.gz.sha256");
         for (var reading = 0; reading < 2; reading++) // found, and taken over
         {
             var verified = await bench.VerifyAsync(Assert.Single(await bench.Catalog.ListAsync(CancellationToken.None)));
