@@ -179,6 +179,15 @@ internal sealed class ObjectClient : IDisposable
         return (said.Tagging ?? []).ToDictionary(tag => tag.Key, tag => tag.Value, StringComparer.Ordinal);
     }
 
+    /// <summary>Some servers forget the tags of what comes in parts.</summary>
+    internal async Task PutTagsAsync(string key, IReadOnlyDictionary<string, string> tags, CancellationToken cancellationToken)
+    {
+        if (tags.Count == 0)
+            return;
+        var set = new Tagging { TagSet = [.. tags.Select(tag => new Tag { Key = tag.Key, Value = tag.Value })] };
+        await AskAsync($"write the tags of {Address.Describe(key)}", token => s3.PutObjectTaggingAsync(new PutObjectTaggingRequest { BucketName = Address.Bucket, Key = FullKey(key), Tagging = set }, token), cancellationToken);
+    }
+
     /// <summary>Reads an object; the stream goes on where it broke off.</summary>
     /// <param name="etag">The object must still have; null: whichever is there.</param>
     /// <param name="offset">Bytes that are left out.</param>
@@ -358,7 +367,9 @@ internal sealed class ObjectClient : IDisposable
             while (source.Length / size >= 10_000)
                 size *= 2;
             var parts = await Task.WhenAll(Enumerable.Range(0, (int)((source.Length + size - 1) / size)).Select(part => CopyPartAsync(part, size)));
-            return await CompletePartsAsync(key, upload, [.. parts], WriteCondition.Always, cancellationToken);
+            var etag = await CompletePartsAsync(key, upload, [.. parts], WriteCondition.Always, cancellationToken);
+            await PutTagsAsync(key, tags, cancellationToken);
+            return etag;
         }
         catch
         {

@@ -74,6 +74,8 @@ internal sealed class ObjectUpload(ObjectClient client, string key, ObjectAttrib
             if (filled > 0)
                 await SendAsync();
             etag = await client.CompletePartsAsync(key, upload, [.. await Task.WhenAll(parts)], condition, cancellationToken);
+            isComplete = true;
+            await client.PutTagsAsync(key, attributes.Tags, cancellationToken);
         }
 
         isComplete = true;

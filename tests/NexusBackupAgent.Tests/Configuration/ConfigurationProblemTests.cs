@@ -103,7 +103,7 @@ public sealed class ConfigurationProblemTests
         { "hooks: {timeout: 2h}", "hooks.timeout", 8, "out of range", "between 1s and 1h" },
 
         // What other versions do.
-        { "s3: {bucket: x}", "s3", 8, "not supported by this version", "sqlite:" },
+        { "s3: {bucket: photos}", "s3", 8, "does not say where its snapshots go", "snapshots: {bucket: photos-backup}" },
     };
 
     [Theory]
