@@ -263,7 +263,17 @@ internal sealed class ObjectClient : IDisposable
                 },
                 token),
             cancellationToken);
-        return await KnownAsync(key, said.ETag, cancellationToken);
+        var etag = await KnownAsync(key, said.ETag, cancellationToken);
+        if (etag != source.ETag)
+            await RequireSameAsync(from, source, action, cancellationToken);
+        return etag;
+    }
+
+    /// <summary>Some servers copy whatever is there, and do not ask for the ETag.</summary>
+    private async Task RequireSameAsync(ObjectClient from, ListedObject source, string action, CancellationToken cancellationToken)
+    {
+        if ((await from.HeadAsync(source.Key, cancellationToken))?.ETag != source.ETag)
+            throw failures.New(ObjectProblem.PreconditionFailed, action, "");
     }
 
     /// <summary>Deletes an object; an absent one is success.</summary>
@@ -369,6 +379,7 @@ internal sealed class ObjectClient : IDisposable
             var parts = await Task.WhenAll(Enumerable.Range(0, (int)((source.Length + size - 1) / size)).Select(part => CopyPartAsync(part, size)));
             var etag = await CompletePartsAsync(key, upload, [.. parts], WriteCondition.Always, cancellationToken);
             await PutTagsAsync(key, tags, cancellationToken);
+            await RequireSameAsync(from, source, action, cancellationToken);
             return etag;
         }
         catch

@@ -38,7 +38,7 @@ internal sealed class BucketBench : IDisposable
     }
 
     /// <param name="port">Of a proxy in front of the gateway.</param>
-    public void Configure(string? bucket = null, string? snapshots = null, int? port = null, string? accessKey = null, string? secretKey = null, string keys = "exclude: [\"*.tmp\", \"temp/*\"], verify: {readBack: all}")
+    public void Configure(string? bucket = null, string? snapshots = null, int? port = null, string? accessKey = null, string? secretKey = null, string keys = "exclude: [\"*.tmp\", \"temp/*\"]; verify: {readBack: all}")
     {
         var secret = Place.In("secret");
         File.WriteAllText(secret, (secretKey ?? Gateway.User.SecretKey) + "\n");
@@ -55,7 +55,7 @@ internal sealed class BucketBench : IDisposable
                   endpoint: {{endpoint.GetLeftPart(UriPartial.Authority)}}
                   credentials: {accessKey: {{accessKey ?? Gateway.User.AccessKey}}, secretKeyFile: secret}
                   snapshots: {bucket: {{snapshots ?? SnapshotBucket}}, prefix: nightly}
-                  {{keys.Replace(", ", "\n          ", StringComparison.Ordinal).Replace("[\"*.tmp\"\n          ", "[\"*.tmp\", ", StringComparison.Ordinal)}}
+                  {{keys.Replace("; ", "\n      ", StringComparison.Ordinal)}}
                 retry: {attempts: 1}
                 schedules:
                   full_backup: {cron: "0 0 * * 0", type: full, retention: 30d}
