@@ -106,9 +106,9 @@ internal sealed class ObjectReadStream(ObjectClient client, string key, string? 
         {
             return await body.ReadAsync(buffer, either.Token);
         }
-        catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException late) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            throw new TimeoutException($"nothing came for {Patience.TotalSeconds} s");
+            throw new TimeoutException($"nothing came for {Patience.TotalSeconds} s", late);
         }
     }
 }

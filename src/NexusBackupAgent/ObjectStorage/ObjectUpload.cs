@@ -55,7 +55,7 @@ internal sealed class ObjectUpload(ObjectClient client, string key, ObjectAttrib
 
     public override Task WriteAsync(byte[] content, int offset, int count, CancellationToken token) => WriteAsync(content.AsMemory(offset, count), token).AsTask();
 
-    public override void Write(byte[] content, int offset, int count) => WriteAsync(content.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
+    public override void Write(byte[] content, int offset, int count) => WriteAsync(content.AsMemory(offset, count), cancellationToken).AsTask().GetAwaiter().GetResult();
 
     public override void Flush()
     {

@@ -123,9 +123,9 @@ internal sealed record Inventory(InventoryHead Head, IReadOnlyList<InventoryLine
                 else
                     objects.Add(line);
             }
-            catch (JsonException)
+            catch (JsonException broken)
             {
-                throw new InvalidDataException($"its line {objects.Count + 2} is no JSON");
+                throw new InvalidDataException($"its line {objects.Count + 2} is no JSON", broken);
             }
         }
     }

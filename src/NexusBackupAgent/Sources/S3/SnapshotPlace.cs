@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using NexusBackupAgent.Common;
 using NexusBackupAgent.ObjectStorage;
 
 namespace NexusBackupAgent.Sources.S3;
