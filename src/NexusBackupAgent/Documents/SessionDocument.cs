@@ -42,7 +42,7 @@ internal sealed record PruneRequest(string? Source = null, bool DryRun = false);
 /// <param name="At">The newest captured at or before this time.</param>
 /// <param name="To">An absolute path; absent: over the live source.</param>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
-internal sealed record RestorePlanRequest(string Source, string? Id = null, string? At = null, string? To = null);
+internal sealed record RestorePlanRequest(string Source, string? Id = null, string? At = null, string? To = null, IReadOnlyList<string>? Paths = null, bool Delete = false, string? Owner = null);
 
 /// <summary>A plan that can be carried out until it expires.</summary>
 internal sealed record PlannedDocument(string PlanId, string ExpiresAt, RestoreDocument Plan);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
@@ -116,9 +117,28 @@ internal sealed class BucketSource(BucketPlaces places, BucketOptions options, S
         : written.StartsWith('/') && !written.Split('/').Contains("..") && !NameText.HasControlCharacter(written) ? written
         : throw new BackupException(FailureKind.Configuration, "to is neither a bucket nor an absolute path without ..", "write for example s3://restored/ or /srv/restore");
 
-    public IRestoreTarget Target(string? to) => to is null || BucketPlace.IsBucket(to)
-        ? new BucketTarget(places, to is null ? places.Live : BucketPlace.Parse(to, places.Live), options.Keys, scratch, deletes: to is null)
-        : new FolderTarget(places, to);
+    public IRestoreTarget Target(string? to) => Target(to, RestoreChoices.None);
+
+    public IRestoreTarget Target(string? to, RestoreChoices choices)
+    {
+        choices.Require(Noun, files: true);
+        if (choices.Owner is not null)
+            throw new BackupException(FailureKind.Configuration, "objects in a bucket have no owner that a restore could give them", "leave --owner out");
+        var selection = new KeySelection(choices.Paths);
+        return to is null || BucketPlace.IsBucket(to)
+            ? new BucketTarget(places, to is null ? places.Live : BucketPlace.Parse(to, places.Live), new RestoreScope(options.Keys, selection, choices.Deletes), scratch)
+            : new FolderTarget(places, to, selection);
+    }
+
+    public bool HasFiles => true;
+
+    public async IAsyncEnumerable<CapturedFile> FilesAsync(StoredLink link, string? pattern, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var wanted = new KeySelection(pattern is null ? [] : [pattern]);
+        var inventory = await Inventory.ReadAsync(new StoredChain([link], ExpandedLength: null), cancellationToken);
+        foreach (var line in inventory.Objects.Where(line => wanted.Has(line.Key!)))
+            yield return new CapturedFile(line.Key!, "object", line.Size, line.Modified ?? default, Target: null, Mode: null, Owner: null, Sha256: null);
+    }
 
     public IRestoreTarget ForPractice(string workspace) => new PracticeTarget(places, workspace, ReadingNow());
 

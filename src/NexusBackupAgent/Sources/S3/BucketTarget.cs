@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using NexusBackupAgent.Common;
@@ -38,13 +39,24 @@ internal static class PlaceLock
     }
 }
 
+/// <summary>Which objects a restore is about.</summary>
+/// <param name="Keys">Of the source: what is not backed up is not the restore's.</param>
+/// <param name="Selection">What was asked for.</param>
+/// <param name="Deletes">Whether what is there and was not backed up goes.</param>
+internal sealed record RestoreScope(KeyPatterns Keys, KeySelection Selection, bool Deletes)
+{
+    public Inventory Of(Inventory inventory) => inventory with { Objects = [.. inventory.Objects.Where(line => Selection.Has(line.Key!))] };
+
+    public bool Removes(string key) => Deletes && Selection.Has(key) && Keys.Has(key);
+}
+
 /// <summary>What a restore changes in a bucket.</summary>
 /// <param name="Added">Not there.</param>
 /// <param name="Replaced">There, and another one.</param>
 /// <param name="Removed">There, and not backed up.</param>
 internal sealed record BucketChanges(IReadOnlyList<InventoryLine> Added, IReadOnlyList<InventoryLine> Replaced, IReadOnlyList<ListedObject> Removed)
 {
-    public static async Task<BucketChanges> FindAsync(ObjectClient live, Inventory inventory, KeyPatterns keys, bool deletes, CancellationToken cancellationToken)
+    public static async Task<BucketChanges> FindAsync(ObjectClient live, Inventory inventory, RestoreScope scope, CancellationToken cancellationToken)
     {
         var (replaced, removed) = (new List<InventoryLine>(), new List<ListedObject>());
         var wanted = inventory.Objects.ToDictionary(line => line.Key!, StringComparer.Ordinal);
@@ -55,7 +67,7 @@ internal sealed record BucketChanges(IReadOnlyList<InventoryLine> Added, IReadOn
                 if (there.Length != line.Size || (there.ETag != line.ETag && there.ETag != line.CopyETag))
                     replaced.Add(line);
             }
-            else if (deletes && keys.Has(there.Key)) // what is not backed up is not the restore's
+            else if (scope.Removes(there.Key))
             {
                 removed.Add(there);
             }
@@ -71,8 +83,7 @@ internal sealed record BucketChanges(IReadOnlyList<InventoryLine> Added, IReadOn
 /// leaves some objects as they were, and the next one goes on.
 /// </summary>
 /// <param name="place">Where it goes.</param>
-/// <param name="deletes">Whether what is there and was not backed up goes.</param>
-internal sealed class BucketTarget(BucketPlaces places, ObjectAddress place, KeyPatterns keys, ScratchDirectory scratch, bool deletes) : IRestoreTarget
+internal sealed class BucketTarget(BucketPlaces places, ObjectAddress place, RestoreScope scope, ScratchDirectory scratch) : IRestoreTarget
 {
     public string Location => place.Shown;
 
@@ -121,14 +132,29 @@ internal sealed class BucketTarget(BucketPlaces places, ObjectAddress place, Key
 
     public IDisposable Lock() => PlaceLock.Take(scratch, $"{place.Shown} at {place.Server}");
 
+    public async IAsyncEnumerable<RestoreChange> ChangesAsync(StoredChain chain, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var inventory = scope.Of(await Inventory.ReadAsync(chain, cancellationToken));
+        using var live = new ObjectClient(place, ObjectRole.Source, places.TimeProvider);
+        var changes = await BucketChanges.FindAsync(live, inventory, scope, cancellationToken);
+        IEnumerable<RestoreChange> all =
+        [
+            .. changes.Added.Select(line => new RestoreChange(ChangeKind.Add, place.Describe(line.Key!), line.Size, What: null)),
+            .. changes.Replaced.Select(line => new RestoreChange(ChangeKind.Change, place.Describe(line.Key!), line.Size, "content")),
+            .. changes.Removed.Select(found => new RestoreChange(ChangeKind.Delete, place.Describe(found.Key), found.Length, What: null)),
+        ];
+        foreach (var change in all.OrderBy(change => change.Path, StringComparer.Ordinal))
+            yield return change;
+    }
+
     public async Task<IPreparedRestore> PrepareAsync(StoredChain chain, DateTimeOffset? at, CancellationToken cancellationToken)
     {
-        var inventory = await Inventory.ReadAsync(chain, cancellationToken);
+        var inventory = scope.Of(await Inventory.ReadAsync(chain, cancellationToken));
         var clients = (places with { Live = place }).Open();
         try
         {
-            var check = await new SnapshotCheck(clients.Snapshots, inventory).RunAsync(chain, ReadingTurn.None, cancellationToken);
-            return new PreparedBucket(clients, inventory, check, keys, deletes);
+            var check = await new SnapshotCheck(clients.Snapshots, inventory) { NamesExtra = false }.RunAsync(chain, ReadingTurn.None, cancellationToken);
+            return new PreparedBucket(clients, inventory, check, scope);
         }
         catch
         {
@@ -137,7 +163,7 @@ internal sealed class BucketTarget(BucketPlaces places, ObjectAddress place, Key
         }
     }
 
-    public static string SafetyFolder(DateTimeOffset now) => $"pre_restore.{SnapshotPlace.NameOf(now)}/";
+    public static string SafetyFolder(DateTimeOffset now) => $"pre_restore.{SnapshotPlace.NameOf(now)[..^1]}.{now.Millisecond:000}Z/";
 
     private T Ask<T>(Func<ObjectClient, Task<T>> question)
     {
@@ -147,7 +173,7 @@ internal sealed class BucketTarget(BucketPlaces places, ObjectAddress place, Key
 }
 
 /// <summary>The snapshot is what a restore would make beside the bucket: it is there, and was checked.</summary>
-internal sealed class PreparedBucket(BucketClients clients, Inventory inventory, ContentCheck check, KeyPatterns keys, bool deletes) : IPreparedRestore
+internal sealed class PreparedBucket(BucketClients clients, Inventory inventory, ContentCheck check, RestoreScope scope) : IPreparedRestore
 {
     private readonly ConcurrentDictionary<string, string> put = new(StringComparer.Ordinal);
     private readonly ConcurrentBag<string> removed = [];
@@ -163,7 +189,7 @@ internal sealed class PreparedBucket(BucketClients clients, Inventory inventory,
 
     public async Task SaveAsync(RestoreContext context, CancellationToken cancellationToken)
     {
-        changes = await BucketChanges.FindAsync(clients.Live, inventory, keys, deletes, cancellationToken);
+        changes = await BucketChanges.FindAsync(clients.Live, inventory, scope, cancellationToken);
         var going = changes.Replaced.Select(line => line.Key!).Concat(changes.Removed.Select(found => found.Key)).ToHashSet(StringComparer.Ordinal);
         if (going.Count == 0)
             return;

@@ -7,7 +7,7 @@ using NexusBackupAgent.Stores;
 namespace NexusBackupAgent.Sources.S3;
 
 /// <summary>A directory of this machine that objects are brought to. They are brought beside it; then the two change names.</summary>
-internal sealed class FolderTarget(BucketPlaces places, string directory) : IRestoreTarget
+internal sealed class FolderTarget(BucketPlaces places, string directory, KeySelection selection) : IRestoreTarget
 {
     private const string Unfinished = ".nexus-backup-restoring";
 
@@ -73,7 +73,8 @@ internal sealed class FolderTarget(BucketPlaces places, string directory) : IRes
 
     public async Task<IPreparedRestore> PrepareAsync(StoredChain chain, DateTimeOffset? at, CancellationToken cancellationToken)
     {
-        var inventory = await Inventory.ReadAsync(chain, cancellationToken);
+        var whole = await Inventory.ReadAsync(chain, cancellationToken);
+        var inventory = whole with { Objects = [.. whole.Objects.Where(line => selection.Has(line.Key!))] };
         var odd = inventory.Objects.Select(line => line.Key!).Where(key => !IsFileName(key)).ToList();
         if (odd.Count > 0)
             throw new BackupException(FailureKind.Restore, $"the names of {odd.Count} objects can't be those of files: {KeyText.Shown(odd)}", "restore to a bucket (--to s3://BUCKET/)");
@@ -82,7 +83,7 @@ internal sealed class FolderTarget(BucketPlaces places, string directory) : IRes
         using var clients = places.Open();
         try
         {
-            var check = await new SnapshotCheck(clients.Snapshots, inventory).RunAsync(chain, ReadingTurn.None, cancellationToken);
+            var check = await new SnapshotCheck(clients.Snapshots, inventory) { NamesExtra = false }.RunAsync(chain, ReadingTurn.None, cancellationToken);
             if (check.Finding is null)
             {
                 var limits = new ParallelOptions { MaxDegreeOfParallelism = places.Snapshots.MostRequests, CancellationToken = cancellationToken };

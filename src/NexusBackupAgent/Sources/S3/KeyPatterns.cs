@@ -21,7 +21,8 @@ internal sealed class KeyPatterns
     /// <summary>One pattern, or a list of them.</summary>
     public static IReadOnlyList<string> Bind(Section section, string key) => [.. (section.Find(key)?.OneOrMany() ?? []).Select(field => field.Text("*.tmp")).OfType<string>()];
 
-    private static Regex Expression(string pattern)
+    /// <summary>One pattern of the same form.</summary>
+    public static Regex Expression(string pattern)
     {
         var text = new StringBuilder("\\A");
         for (var at = 0; at < pattern.Length; at++)
@@ -40,4 +41,12 @@ internal sealed class KeyPatterns
 
         return new Regex(text.Append("\\z").ToString(), RegexOptions.Singleline | RegexOptions.CultureInvariant, Limit);
     }
+}
+
+/// <summary>Some objects of a backup, as an operator names them: a key, a folder, or a pattern.</summary>
+internal sealed class KeySelection(IReadOnlyList<string> wanted)
+{
+    private readonly IReadOnlyList<Regex> patterns = [.. wanted.Where(text => text.AsSpan().ContainsAny('*', '?', '[')).Select(KeyPatterns.Expression)];
+
+    public bool Has(string key) => wanted.Count == 0 || wanted.Any(text => key == text || key.StartsWith(text.EndsWith('/') ? text : text + "/", StringComparison.Ordinal)) || patterns.Any(pattern => pattern.IsMatch(key));
 }

@@ -15,6 +15,9 @@ internal sealed class SnapshotCheck(ObjectClient client, Inventory inventory)
     private readonly ConcurrentBag<string> ruined = [];
     private readonly ConcurrentBag<string> undecided = [];
 
+    /// <summary>Whether the inventory is whole, so that what lies in the snapshot besides is too much.</summary>
+    public bool NamesExtra { get; init; } = true;
+
     public async Task<ContentCheck> RunAsync(StoredChain chain, ReadingTurn turn, CancellationToken cancellationToken)
     {
         var (missing, changed, extra) = await CompareAsync(cancellationToken);
@@ -53,7 +56,7 @@ internal sealed class SnapshotCheck(ObjectClient client, Inventory inventory)
             {
                 if (!expected.Remove(copy.Key, out var line))
                 {
-                    if (folder.Key == inventory.Head.Snapshot)
+                    if (NamesExtra && folder.Key == inventory.Head.Snapshot)
                         extra.Add(copy.Key[folder.Key.Length..]);
                 }
                 else if ((copy.Length, copy.ETag) != (line.Size, line.CopyETag))

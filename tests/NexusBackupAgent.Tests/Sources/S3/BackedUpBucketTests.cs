@@ -54,6 +54,18 @@ public sealed class BackedUpBucketTests
         Assert.EndsWith("/plain.txt", kept.Key, StringComparison.Ordinal);
         Assert.Equal("", await bench.Gateway.AwsAsync("s3", "sync", "--dryrun", $"s3://{bench.SnapshotBucket}/nightly/{newer}", $"s3://{bench.LiveBucket}"));
 
+        // what would change is told; what was not backed up goes only when that is wanted, and never what is not backed up at all
+        await bench.PutAsync("later.txt", "not backed up");
+        await bench.PutAsync("plain.txt", "ruined again");
+        var plan = (await bench.DoAsync("restore", "files", "--dry-run", "--delete", "--force")).Output;
+        Assert.Contains("0 new, 1 changed, 1 deleted", plan, StringComparison.Ordinal);
+        Assert.Contains($"delete      s3://{bench.LiveBucket}/later.txt", plan, StringComparison.Ordinal);
+        await bench.DoAsync("restore", "files", "--path", "日本語", "--force");
+        Assert.Contains("later.txt", (await BucketBench.ObjectsAsync(bench.Live)).Keys);
+        await bench.DoAsync("restore", "files", "--delete", "--force");
+        Assert.Equal(second, await BucketBench.ObjectsAsync(bench.Live));
+        Assert.Contains("日本語/ファイル.txt", (await bench.DoAsync("list", "files", "--contents", increment.File, "日本語")).Output, StringComparison.Ordinal);
+
         // to a directory and to another bucket, and at the earlier point
         var other = await bench.Gateway.NewBucketAsync();
         await bench.DoAsync("restore", "files", "--id", full, "--to", $"s3://{other}/old");
