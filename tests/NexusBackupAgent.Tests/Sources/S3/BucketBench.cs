@@ -89,7 +89,7 @@ internal sealed class BucketBench : IDisposable
     public async Task<IReadOnlyList<(string File, string Type, string State)>> ListAsync()
     {
         using var listed = JsonDocument.Parse((await DoAsync("list", "--json")).Output);
-        return [.. listed.RootElement.EnumerateArray().Select(backup => (backup.GetProperty("file").GetString()!, backup.GetProperty("type").GetString()!, backup.GetProperty("state").GetString()!))];
+        return [.. listed.RootElement.EnumerateArray().Select(backup => (System.IO.Path.GetFileName(backup.GetProperty("file").GetString()!), backup.GetProperty("type").GetString()!, backup.GetProperty("state").GetString()!))];
     }
 
     public void Dispose()
