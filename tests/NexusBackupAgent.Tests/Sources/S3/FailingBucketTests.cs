@@ -1,7 +1,5 @@
 using System.Text;
-using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
-using NexusBackupAgent.Common;
 using NexusBackupAgent.ObjectStorage;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Retention;
