@@ -161,7 +161,7 @@ s|: "How the last run ended, and when\."|: "前回の実行の結果と終了時
 s|: "result"|: "結果"|g
 s|: "ended"|: "終了"|g
 s|: "Time per stage of the last run"|: "前回の実行の段階別所要時間"|g
-s|: "Where the time of the last successful run went\."|: "最後に成功した実行の段階別の所要時間。"|g
+s|: "Where the time of the last successful run went; copy is the last copying to further stores, which follows a run\."|: "最後に成功した実行の段階別の所要時間。copyは実行後に行う他の格納先への前回のコピー。"|g
 s|: "capturing"|: "取得"|g
 s|: "verifying"|: "検証"|g
 s|: "pruning"|: "削除"|g
@@ -188,7 +188,18 @@ s|: "Known since"|: "登録日時"|g
 s|docs/runbook\.md"|docs/runbook.ja.md"|
 s|: "Recoverable window"|: "復旧可能期間"|g
 s|: "From when to when a source can be restored to any instant (nexus-backup restore --at)\. Of several windows, with a gap between them, the newest; nexus-backup status names all\. Sources that are not here can be restored to their restore points\."|: "ソースを任意の時点に復旧できる期間（nexus-backup restore --at）。途切れて複数ある場合は最新のもの。すべてはnexus-backup statusに表示される。ここにないソースはリストアポイントにのみ復旧できる。"|g
+s|: "From when to when a source can be restored to any instant (nexus-backup restore --at)\. Of several windows, with a gap between them, the newest; nexus-backup status names all\. Received until, and what its server keeps because it was not received: of changes that the agent receives between backups\. Sources that are not here can be restored to their restore points\."|: "ソースを任意の時点に復旧できる期間（nexus-backup restore --at）。途切れて複数ある場合は最新のもの。すべてはnexus-backup statusに表示される。受信済みの時刻と、未受信のためサーバーが保持している量は、エージェントがバックアップ間に受信する変更のもの。ここにないソースはリストアポイントにのみ復旧できる。"|g
 s|: "Restore points only"|: "リストアポイントのみ"|g
 s|: "Any instant from"|: "復旧可能（開始）"|g
 s|: "to"|: "復旧可能（終了）"|g
 s|: "Its end is behind"|: "終了からの経過"|g
+s|: "Received until"|: "受信済み（時刻まで）"|g
+s|: "Kept back, of its limit"|: "未受信の保持量（上限比）"|g
+s|: "Copies"|: "他の格納先のコピー"|g
+s|: "What the further stores of a source hold\. What waits to be copied is late once it is older than the source's critical threshold\. Sources that are not here have one store\."|: "ソースの2番目以降の格納先の状況。未コピーのバックアップがソースの危機しきい値より古くなると遅延となる。ここにないソースの格納先は1つのみ。"|g
+s|: "One store"|: "格納先は1つ"|g
+s|: "Newest good copy"|: "最新の正常なコピー"|g
+s|: "Not copied yet"|: "未コピー"|g
+s|: "Waits for"|: "待ち時間"|g
+s|: "Not met"|: "未充足"|g
+s|: "Met"|: "充足"|g

@@ -90,7 +90,9 @@ internal sealed partial class Agent : IDisposable
     /// <summary>Where an agent is to run, its scheduler enters the sources.</summary>
     public SourceRegister? Register => Configuration.HasAgent ? null : field ??= new SourceRegister(Backups, Journal, Configuration.TimeZone);
 
-    public ReplacementOperation Replacements => field ??= new ReplacementOperation(Backups, Journal, TimeProvider, loggers.CreateLogger<ReplacementOperation>());
+    public ReplacementOperation Replacements => field ??= new ReplacementOperation(Backups, Journal, TimeProvider, loggers.CreateLogger<ReplacementOperation>()) { Copies = Copies };
+
+    public CopyOperation Copies => field ??= new CopyOperation(runner, examiner, marks, Journal, TimeProvider, loggers.CreateLogger<CopyOperation>());
 
     public VerifyOperation Verifications => field ??= new VerifyOperation(runner, examiner, Journal, loggers.CreateLogger<VerifyOperation>());
 
@@ -153,7 +155,8 @@ internal sealed partial class Agent : IDisposable
             Journal,
             Configuration.TimeZone,
             TimeProvider,
-            loggers.CreateLogger<JobScheduler>());
+            loggers.CreateLogger<JobScheduler>(),
+            new CopyRounds(Copies, TimeProvider));
     }
 
     /// <summary>The self-test is made with a specimen of each kind that is protected.</summary>

@@ -91,11 +91,11 @@ internal static class ConfigurationFile
             [
                 .. stores.SelectMany(store => store.Result.Problems),
                 .. (await state).Answers ? await AskAsync("the marks of the stores", CheckMarks) : [],
-                .. await AskAsync("the directories of the sources in the stores", draft => draft.Sources.SelectMany(source => CheckDirectories(source, draft.Stores.GetValueOrDefault(source.Store)))),
+                .. await AskAsync("the directories of the sources in the stores", draft => draft.Sources.SelectMany(source => source.Stores.SelectMany(store => CheckDirectories(source, draft.Stores.GetValueOrDefault(store))))),
                 .. (await state).Problems,
                 .. sources.SelectMany(source => source.Result.Problems),
                 .. await AskAsync("whether sources are the same", SourcePlaces.CheckShared),
-                .. await AskAsync("who may read the sources", draft => draft.Sources.SelectMany(source => CheckReaders(source, draft.Stores.GetValueOrDefault(source.Store)))),
+                .. await AskAsync("who may read the sources", draft => draft.Sources.SelectMany(source => source.Stores.SelectMany(store => CheckReaders(source, draft.Stores.GetValueOrDefault(store))))),
                 .. await AskAsync("the commands of sources", _ => configuration.Sources.SelectMany(source => RestoreBinder.Check(source.Name, source.Restore).Concat(HookBinder.Check(source.Name, source.Hooks)))),
             ];
         }

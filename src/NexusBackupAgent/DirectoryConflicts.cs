@@ -36,8 +36,9 @@ internal static class DirectoryConflicts
         AgentConfiguration configuration, Func<IStoreSettings, string, string> identify, Func<string, string> resolve)
     {
         var targets = from source in configuration.Sources
-                      where configuration.Stores.ContainsKey(source.Store) // what is not usable was reported
-                      select new Target(source, identify(configuration.Stores[source.Store], source.Directory ?? source.Name));
+                      from store in source.Stores
+                      where configuration.Stores.ContainsKey(store) // what is not usable was reported
+                      select new Target(source, identify(configuration.Stores[store], source.Directory ?? source.Name));
         var places = configuration.Stores.Values.SelectMany(store => store.Places, (store, place) => (Store: store.Name, Place: place, Real: resolve(place))).ToList();
         var (state, scratch) = (resolve(configuration.StateDirectory), resolve(configuration.ScratchDirectory));
         return ([.. targets], [.. In("state", configuration.StateDirectory, state), .. PathText.IsInside(scratch, state) ? [] : In("scratch", configuration.ScratchDirectory, scratch)]);
@@ -51,8 +52,10 @@ internal static class DirectoryConflicts
         var at = Locate(root, later.Source);
         if (earlier.IsGroup == later.IsGroup && earlier.Directory == later.Directory)
         {
-            at?.Error($"writes to the same directory as {earlier.Source.Name}: {later.Directory}",
-                "give each source a directory of its own, for example directory: " + later.Source.Name);
+            if (earlier.Source == later.Source)
+                at?.Error($"two of its stores are the same directory: {later.Directory}", "name stores that lie apart: a copy beside the original is lost with it");
+            else
+                at?.Error($"writes to the same directory as {earlier.Source.Name}: {later.Directory}", "give each source a directory of its own, for example directory: " + later.Source.Name);
         }
         else if (earlier.MayHoldMemberNamedAs(later) || later.MayHoldMemberNamedAs(earlier))
         {

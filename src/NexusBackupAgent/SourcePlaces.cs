@@ -2,6 +2,7 @@ using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Sources;
+using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent;
 
@@ -37,6 +38,11 @@ internal static class SourcePlaces
                 yield return new ConfigurationProblem(
                     key, Line: 0, around.Place, $"the store {around.Name} ({around.Root}) lies inside the {source.Settings.Kind.Noun}: each backup would hold those before it", "choose another directory for the store, or leave it out with exclude:", IsError: false);
             }
+            else if (source.Copies.Count > 0)
+            {
+                if (JudgeOf(configuration, source, places) is { IsMet: false } rule)
+                    yield return new ConfigurationProblem(KeyPath.Join("sources", source.Name, "store"), Line: 0, string.Join(", ", source.Stores), rule.Text.English, "three copies with the live one, on two media, one off site (offsite: true says that a store is)", IsError: false);
+            }
             else if (configuration.Stores.ContainsKey(source.Store)
                 && (from place in places from store in stores where store.Store.Name == source.Store && FileStatus.AreOnOneDisk(place, store.Place) select place).FirstOrDefault() is { } beside)
             {
@@ -46,6 +52,11 @@ internal static class SourcePlaces
             }
         }
     }
+
+    /// <summary>As it is once every store has its copies.</summary>
+    private static ThreeTwoOne JudgeOf(AgentConfiguration configuration, SourceConfiguration source, IReadOnlyList<string> places) => ThreeTwoOne.Of(
+        places.Select(FileStatus.DiskOf).FirstOrDefault() ?? "the source",
+        [.. source.Stores.Where(configuration.Stores.ContainsKey).Select(store => configuration.Stores[store]).Select(store => (store.Places.Select(FileStatus.DiskOf).FirstOrDefault() ?? store.Name, store.IsOffsite))]);
 
     private static IEnumerable<(string Entry, ISourceSettings Settings, FoundSource Source)> MembersOf(SourceConfiguration source) =>
         source.Settings.Find(before: []).Found.Select(member => (source.Name, source.Settings, member));

@@ -98,8 +98,16 @@ class Source:
         yield "run_start_timestamp_seconds", {}, going[0]["start"] if going else 0
         yield "consecutive_failures", {}, failures
         if self.kind == "postgres" and good:  # physical backups: each holds the WAL since the one before it
-            yield "recovery_window_start_timestamp_seconds", {}, good[0]["start"]
-            yield "recovery_window_end_timestamp_seconds", {}, good[-1]["start"]
+            yield "recovery_window_start_timestamp_seconds", {}, good[0]["end"]
+            yield "recovery_window_end_timestamp_seconds", {}, max(good[0]["end"], good[-1]["start"])
+            for store in ("local", "offsite"):  # a further store, whose copies are a run behind
+                kept = good if store == "local" else good[:-1]
+                yield "store_backups", {"store": store, "state": "good"}, len(kept)
+                yield "store_stored_bytes", {"store": store}, sum(run["size"] for run in kept)
+            yield "store_last_copy_timestamp_seconds", {"store": "offsite"}, good[-2]["start"] if len(good) > 1 else 0
+            yield "three_two_one", {}, 1
+            yield "store_owed_backups", {"store": "offsite"}, 1
+            yield "store_owed_since_timestamp_seconds", {"store": "offsite"}, good[-1]["start"]
             yield "stream_up", {}, 1
             yield "stream_last_received_timestamp_seconds", {}, now - 5
             yield "stream_lag_bytes", {}, 1 << 20
@@ -118,7 +126,7 @@ class Source:
         yield "source_info", {"kind": self.kind, "store": "local"}, 1
         yield "source_added_timestamp_seconds", {}, self.added
         took = last_good["end"] - last_good["start"] if last_good else 0
-        for stage, share in (("capture", 0.55), ("verify", 0.42), ("prune", 0.03)):
+        for stage, share in (("capture", 0.55), ("verify", 0.42), ("prune", 0.03), ("copy", 0.2 if self.kind == "postgres" else 0)):
             yield "last_run_stage_duration_seconds", {"stage": stage}, took * share
         yield from self.checks(ended, now)
         yield from self.drills(now)

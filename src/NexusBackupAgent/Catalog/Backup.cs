@@ -57,6 +57,9 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
 
     public DateTimeOffset CapturedAt => Manifest.CapturedAt;
 
+    /// <summary>The first instant that it can be restored to, whose state it is by itself.</summary>
+    public DateTimeOffset RestorableFrom => Manifest.RestorableFrom ?? CapturedAt;
+
     /// <summary>The artifact's size in bytes now; it differs from the committed one when somebody changed the file.</summary>
     public long ActualLength => Artifact.Length;
 

@@ -218,6 +218,15 @@ internal class BackupCatalog
         return backup with { Drill = result };
     }
 
+    /// <summary>Copies a good backup of another store here, under the same names, and reads the copy back. What it builds on is here.</summary>
+    /// <returns>The copy, which is good.</returns>
+    /// <exception cref="BackupException">Nothing that counts was added.</exception>
+    public async Task<Backup> CopyHereAsync(BackupCatalog from, Backup backup, TimeProvider timeProvider, IProgress<long>? progress, CancellationToken cancellationToken)
+    {
+        var replaces = (await ListAsync(cancellationToken)).Any(twin => twin.Id == backup.Id && twin.IsSetAside && twin.File == backup.Manifest.File);
+        return await new BackupCopy(from.files, files, backup, replaces, timeProvider, progress).RunAsync(cancellationToken);
+    }
+
     /// <summary>Takes a hand-made file into the catalog, now that it was read back.</summary>
     public async Task<Backup> AdoptAsync(Backup handMade, ArtifactDigest content, ArtifactDigest stored, CancellationToken cancellationToken)
     {

@@ -13,7 +13,7 @@ namespace NexusBackupAgent.Catalog;
 /// The small file <c>&lt;artifact&gt;.manifest.json</c> that commits a backup. No manifest, no backup; a manifest never changes,
 /// and its seal (<see cref="SealedJson"/>) shows when it did. It is believed when <see cref="ManifestAgreement"/> has no objection.
 /// </summary>
-/// <param name="FormatVersion">2; 1 knew neither <see cref="Encoding"/> nor <see cref="Parts"/>. A reader refuses a version that it does not know.</param>
+/// <param name="FormatVersion">2; 1 knew neither <see cref="Encoding"/> nor <see cref="Parts"/>, nor a seal. A reader refuses a version that it does not know.</param>
 /// <param name="Id">The backup's identity.</param>
 /// <param name="Source">The configured source's name.</param>
 /// <param name="Kind">What the source is: <c>sqlite</c>.</param>
@@ -44,6 +44,8 @@ internal sealed record BackupManifest(
     /// <summary>The version that this agent writes.</summary>
     public const int CurrentFormatVersion = 2;
 
+    private const int FirstSealed = 2;
+
     /// <summary>The schedule name of a backup that no schedule made.</summary>
     public const string ManualSchedule = "manual";
 
@@ -60,6 +62,10 @@ internal sealed record BackupManifest(
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public BackupId? Continues { get; init; }
+
+    /// <summary>The first instant that it can be restored to, UTC: until then it was still being written. Null: <see cref="CapturedAt"/>.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? RestorableFrom { get; init; }
 
     /// <summary>How the artifact is stored; a manifest of format version 1 does not say it and means gzip.</summary>
     public ArtifactEncoding Encoding { get; init; }
@@ -79,6 +85,10 @@ internal sealed record BackupManifest(
     /// <summary>Bytes of the artifact and its further parts, as they were stored.</summary>
     [JsonIgnore]
     public long StoredLength => Stored.Length + Parts.Sum(part => part.Stored.Length);
+
+    /// <summary>Whether this one, and what stands beside it, was written with a seal: without one it is not what was written.</summary>
+    [JsonIgnore]
+    public bool IsSealed => IsCommitted && FormatVersion >= FirstSealed;
 
     /// <summary>False for a file made by hand that was not read back yet: its hashes are unknown.</summary>
     [JsonIgnore]
@@ -176,6 +186,7 @@ internal static partial class ManifestAgreement
         { FormatVersion: < 1 } => $"there is no format version {manifest.FormatVersion}",
         _ when !Identity().IsMatch(manifest.Id.Value) => "its id is none",
         _ when !manifest.CapturedAt.IsPlausible() || !manifest.Id.IsOf(manifest.CapturedAt) => $"its id {manifest.Id} is not of the second that it says was captured ({manifest.CapturedAt.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'})",
+        { RestorableFrom: { } from } when !from.IsPlausible() || from < manifest.CapturedAt => "it says that it can be restored to an instant before the one that was captured",
         { Source: "" } or { Schedule: "" } => "it names no source or no schedule",
         _ when NameObjection(manifest) is { } objection => objection,
         _ when !Enum.IsDefined(manifest.Type) || !Enum.IsDefined(manifest.Encoding) => "it names a type or an encoding that there is not",

@@ -12,6 +12,8 @@ namespace NexusBackupAgent.Catalog;
 /// <param name="zone">The zone of the times in file names.</param>
 internal sealed class BackupReader(SourceDirectory directory, string source, string kind, TimeZoneInfo zone)
 {
+    private const string Unsealed = "its last line, the seal, is gone";
+
     /// <summary>The source's name.</summary>
     public string Source => source;
 
@@ -82,8 +84,8 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
         if (manifest.Source != source)
             return new Backup(manifest, directory.Path, artifact, Verification: null);
 
-        var verification = await CompanionAsync(files, artifact, BackupFiles.Verification, verifications, result => result.ObjectionFor(manifest.Id), cancellationToken);
-        var drill = await CompanionAsync(files, artifact, BackupFiles.Drill, drills, result => result.ObjectionFor(manifest.Id), cancellationToken);
+        var verification = await CompanionAsync(files, artifact, BackupFiles.Verification, verifications, manifest.IsSealed, result => result.ObjectionFor(manifest.Id), cancellationToken);
+        var drill = await CompanionAsync(files, artifact, BackupFiles.Drill, drills, manifest.IsSealed, result => result.ObjectionFor(manifest.Id), cancellationToken);
         var backup = new Backup(manifest, directory.Path, artifact, verification.Value)
         {
             Drill = drill.Value,
@@ -109,22 +111,23 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
         }.OfType<SidecarTrouble>()];
     }
 
-    /// <summary>A result beside a backup; one that speaks of another backup, or contradicts itself, is damaged.</summary>
+    /// <summary>A result beside a backup; one that speaks of another backup, contradicts itself, or lost its seal, is damaged.</summary>
+    /// <param name="isSealed">Whether it was written with a seal.</param>
     private static async ValueTask<Companion<T>> CompanionAsync<T>(
-        DirectoryFiles files, StoredFile artifact, Func<string, string> beside, CompanionReader<T> reader, Func<T, string?> objection, CancellationToken cancellationToken)
+        DirectoryFiles files, StoredFile artifact, Func<string, string> beside, CompanionReader<T> reader, bool isSealed, Func<T, string?> objection, CancellationToken cancellationToken)
         where T : class
     {
         if (!files.TryGetCompanion(artifact.Name, beside, out var file))
             return default;
         var read = await reader.ReadAsync(file.Value, cancellationToken);
-        return read.Value is { } value && objection(value) is { } damage ? new Companion<T>(Value: null, damage) : read;
+        return read.Value is { } value && (isSealed && !read.IsSealed ? Unsealed : objection(value)) is { } damage ? new Companion<T>(Value: null, damage) : read;
     }
 
     /// <summary>Of a result beside a damaged manifest nothing counts but that the backup was set aside.</summary>
     private async ValueTask<Backup> DamagedAsync(DirectoryFiles files, StoredFile artifact, string manifestFile, string damage, CancellationToken cancellationToken)
     {
         var damaged = handMade.Damaged(artifact, manifestFile, directory.Path, files.IsIncrement(artifact.Name), damage);
-        var verification = await CompanionAsync(files, artifact, BackupFiles.Verification, verifications, result => result.ObjectionFor(damaged.Id), cancellationToken);
+        var verification = await CompanionAsync(files, artifact, BackupFiles.Verification, verifications, isSealed: false, result => result.ObjectionFor(damaged.Id), cancellationToken);
         return verification.Value is { SetAside: true } setAside ? damaged with { Verification = setAside } : damaged;
     }
 
@@ -146,7 +149,8 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
 
         if (read.Value is not { } manifest)
             return read;
-        var damage = BackupFiles.Original(BackupFiles.ArtifactOfManifest(file.Name)!) != manifest.File ? $"it is the one of {manifest.File}"
+        var damage = manifest.IsSealed && !read.IsSealed ? Unsealed
+            : BackupFiles.Original(BackupFiles.ArtifactOfManifest(file.Name)!) != manifest.File ? $"it is the one of {manifest.File}"
             : manifest.Source == source ? ManifestAgreement.ObjectionTo(manifest, directory.Formats)
             : null; // whose it is may name its files otherwise
         return damage is null ? read : new Companion<BackupManifest>(Damage: damage);
@@ -158,7 +162,11 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
 /// <param name="Damage">Why it is not what it should be, as it follows a colon.</param>
 /// <param name="Failure">Why it can't be read now, which is no damage.</param>
 internal readonly record struct Companion<T>(T? Value = null, string? Damage = null, BackupException? Failure = null)
-    where T : class;
+    where T : class
+{
+    /// <summary>Whether it bears a seal that agrees.</summary>
+    public bool IsSealed { get; init; }
+}
 
 /// <summary>
 /// Reads one kind of the small files beside artifacts, and remembers each until its time or size changes: what was read
@@ -211,7 +219,7 @@ internal sealed class CompanionReader<T>(SourceDirectory directory, JsonTypeInfo
     {
         try
         {
-            return new Companion<T>(SealedJson.Read(text, sealedType, strictType));
+            return new Companion<T>(SealedJson.Read(text, sealedType, strictType, out var isSealed)) { IsSealed = isSealed };
         }
         catch (InvalidDataException wrong)
         {

@@ -66,6 +66,7 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
         new Dictionary<string, string>(source.Tools, StringComparer.Ordinal) { ["nexus-backup"] = ThisAgent.Version })
     {
         Restored = sink.Restored,
+        RestorableFrom = capture.RestorableFrom is { } from && from > capture.CapturedAt ? from.ToUniversalTime() : null,
         Continues = capture.ContinuesPrevious ? label.Previous : null,
         Encoding = catalog.EncodingOf(label.Type),
         Parts = sink.Parts,

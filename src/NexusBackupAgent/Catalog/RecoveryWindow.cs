@@ -3,8 +3,8 @@ using System.Globalization;
 namespace NexusBackupAgent.Catalog;
 
 /// <summary>Instants that a source can be restored to without a gap: from one backup on, through those that continue it.</summary>
-/// <param name="First">The state of the first backup.</param>
-/// <param name="Last">The state of the last one.</param>
+/// <param name="First">When the first backup was whole.</param>
+/// <param name="Last">When the last one was begun: all that came before is in it.</param>
 internal sealed record RecoveryWindow(DateTimeOffset First, DateTimeOffset Last)
 {
     /// <summary>The windows of a source, newest first. A backup that nothing continues is one of a single instant. Linear in the number of backups, but for their order.</summary>
@@ -18,10 +18,11 @@ internal sealed record RecoveryWindow(DateTimeOffset First, DateTimeOffset Last)
             if (backup.Manifest.Continues is not { } before || !windowOf.TryGetValue(before, out var index))
             {
                 index = windows.Count;
-                windows.Add(new RecoveryWindow(backup.CapturedAt, backup.CapturedAt));
+                windows.Add(new RecoveryWindow(backup.RestorableFrom, backup.RestorableFrom));
             }
 
-            windows[index] = windows[index] with { Last = backup.CapturedAt };
+            if (backup.CapturedAt > windows[index].Last)
+                windows[index] = windows[index] with { Last = backup.CapturedAt };
             windowOf.TryAdd(backup.Id, index);
         }
 
@@ -37,6 +38,10 @@ internal sealed record RecoveryWindow(DateTimeOffset First, DateTimeOffset Last)
 
     /// <summary>Oldest first.</summary>
     public static IEnumerable<Backup> Usable(IReadOnlyList<Backup> backups) => backups.Where(backup => backup.State == BackupState.Good).OrderBy(backup => backup.CapturedAt);
+
+    /// <summary>The last instant at or before another one that is known to be met; null: none is.</summary>
+    public static DateTimeOffset? LastInstant(IReadOnlyList<Backup> backups, DateTimeOffset at) =>
+        Usable(backups).Select(backup => backup.RestorableFrom).Concat(Of(backups).Select(window => window.Last)).Where(instant => instant <= at).Select(instant => (DateTimeOffset?)instant).Max();
 
     public static string Shown(DateTimeOffset instant, TimeZoneInfo zone) => TimeZoneInfo.ConvertTime(instant, zone).ToString("yyyy-MM-dd HH:mm:ss zzz", CultureInfo.InvariantCulture);
 }
@@ -58,7 +63,7 @@ internal sealed class RecoveryPaths
             Follow(last, byId, to);
         foreach (var backup in usable.Reverse())
         {
-            var end = End(backup);
+            var end = Reach(backup);
             if (Before(backup, byId) is { } before && !(ends.TryGetValue(before.Id, out var known) && known >= end))
                 ends[before.Id] = end;
         }
@@ -71,7 +76,10 @@ internal sealed class RecoveryPaths
     public IReadOnlyList<Backup> From(Backup backup) => paths.GetValueOrDefault(backup.Id, ArraySegment<Backup>.Empty);
 
     /// <summary>The last instant that the backups behind one lead to, or its own.</summary>
-    public DateTimeOffset End(Backup backup) => ends.TryGetValue(backup.Id, out var end) && end > backup.CapturedAt ? end : backup.CapturedAt;
+    public DateTimeOffset End(Backup backup) => Reach(backup) is var end && end > backup.RestorableFrom ? end : backup.RestorableFrom;
+
+    /// <summary>How far those before it lead through it.</summary>
+    private DateTimeOffset Reach(Backup backup) => ends.TryGetValue(backup.Id, out var end) && end > backup.CapturedAt ? end : backup.CapturedAt;
 
     /// <summary>Back from a backup that reaches the instant to the first one that leads to it. One that has a path keeps it: it is the shorter one.</summary>
     private void Follow(Backup last, Dictionary<BackupId, Backup> byId, DateTimeOffset to)

@@ -116,7 +116,7 @@ internal sealed record SidecarTrouble(string File, string Reason, string Remedy)
 /// <summary>
 /// The JSON of the small files beside an artifact, whose last line is a seal: the SHA-256 of every byte above that line, so that
 /// <c>head -n -2 FILE | sha256sum</c> shows it. What a disk or a hand changes in such a file is found before it is believed.
-/// Files of earlier versions bear none; of those each word is taken as strictly as the format allows.
+/// Beside a manifest of format version 1 they bear none; of those each word is taken as strictly as the format allows.
 /// </summary>
 internal static class SealedJson
 {
@@ -150,14 +150,16 @@ internal static class SealedJson
 
     /// <param name="lenient">Reads what bears its seal, and may be of a newer agent that knows more words.</param>
     /// <param name="strict">Reads what bears none.</param>
+    /// <param name="isSealed">Whether it bears a seal, which then agrees.</param>
     /// <exception cref="InvalidDataException">It is not what somebody wrote; the message says why, as it follows a colon.</exception>
-    public static T Read<T>(ReadOnlySpan<byte> text, JsonTypeInfo<T> lenient, JsonTypeInfo<T> strict)
+    public static T Read<T>(ReadOnlySpan<byte> text, JsonTypeInfo<T> lenient, JsonTypeInfo<T> strict, out bool isSealed)
         where T : class
     {
         if (text.StartsWith(Encoding.UTF8.Preamble)) // an editor put it there
             text = text[Encoding.UTF8.Preamble.Length..];
         text = text.TrimEnd(" \t\r\n"u8);
-        if (!IsSealed(text))
+        isSealed = IsSealed(text);
+        if (!isSealed)
             return Parse(text, strict);
         var open = text[..^TailLength];
         Span<byte> seal = stackalloc byte[Digits];

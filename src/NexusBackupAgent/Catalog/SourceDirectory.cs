@@ -148,6 +148,9 @@ internal sealed class ArtifactFormats
     public string? TraceOfAgent(string artifact, DirectoryFiles files) =>
         sidecars.Select(sidecar => artifact + sidecar).Append(BackupFiles.Drill(artifact)).Append(BackupFiles.Verification(artifact)).FirstOrDefault(files.Has);
 
+    /// <summary>How the small files of the kind's own beside an artifact end.</summary>
+    public IReadOnlyList<string> Sidecars => sidecars;
+
     public ArtifactFormat? TryOf(BackupType type) => byType.GetValueOrDefault(type);
 
     public ArtifactFormat Of(BackupType type) =>

@@ -3,6 +3,7 @@ using Spectre.Console;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Scheduling;
@@ -87,6 +88,8 @@ internal static class BackupCommand
                 agent.Backups.RunAsync(source, schedule, type, patience, progress, cancellationToken, context.Asker));
             runs.Add((source.Catalog, run));
             Tell(terminal, source, run, commands, json);
+            if (run.Result == RunResult.Success)
+                await CopyCommand.AfterRunAsync(context, agent, source, json, cancellationToken);
         }
 
         if (json)

@@ -27,6 +27,7 @@ internal sealed class CommandLine
             ["verify"] = () => VerifyCommand.Create(context),
             ["restore"] = () => RestoreCommand.Create(context),
             ["drill"] = () => DrillCommand.Create(context),
+            ["copy"] = () => CopyCommand.Create(context),
             ["prune"] = () => PruneCommand.Create(context),
             ["status"] = () => StatusCommand.Create(context),
             ["diagnose"] = () => DiagnoseCommand.Create(context),

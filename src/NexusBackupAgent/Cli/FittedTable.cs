@@ -21,6 +21,9 @@ internal sealed record Column(string Heading, bool IsRight = false);
 /// <param name="columns">All of them.</param>
 internal sealed class FittedTable(int longest, params IReadOnlyList<Column> columns)
 {
+    /// <summary>How many columns before the longest share its line below the rest.</summary>
+    public int Beside { get; init; }
+
     private const string Gap = "  ";
 
     private readonly List<Cell[]> rows = [];
@@ -45,7 +48,7 @@ internal sealed class FittedTable(int longest, params IReadOnlyList<Column> colu
             if (isWhole || longest > 0)
                 terminal.Line(Row(row, widths, isWhole));
             if (!isWhole)
-                terminal.Line((longest > 0 ? Gap : "") + Styled(row[longest]));
+                terminal.Line((longest > 0 ? Gap : "") + Cells(row, widths, [.. Enumerable.Range(longest - Beside, Beside + 1)]));
             if (!isWhole && longest == 0)
                 terminal.Line(Row(row, widths, isWhole));
         }
@@ -53,9 +56,13 @@ internal sealed class FittedTable(int longest, params IReadOnlyList<Column> colu
 
     private string Row(Cell[] cells, int[] widths, bool isWhole)
     {
-        var shown = Enumerable.Range(0, cells.Length).Where(index => isWhole || index != longest).ToList();
         var indent = isWhole || longest > 0 ? "" : Gap;
-        return indent + string.Join(Gap, shown.Select(index => Padded(index, isLast: index == shown[^1])));
+        return indent + Cells(cells, widths, [.. Enumerable.Range(0, cells.Length).Where(index => isWhole || index > longest || index < longest - Beside)]);
+    }
+
+    private string Cells(Cell[] cells, int[] widths, List<int> shown)
+    {
+        return string.Join(Gap, shown.Select(index => Padded(index, isLast: index == shown[^1])));
 
         string Padded(int index, bool isLast)
         {

@@ -44,7 +44,7 @@ internal static class ListCommand
                 return (int)ExitCode.Done;
             }
 
-            var listed = new List<(BackupCatalog Catalog, Backup Backup, string? FullBecause)>();
+            var listed = new List<(BackupCatalog Catalog, Backup Backup, string? FullBecause, BackupHolders? Holders)>();
             List<ExitCode> codes = isAway ? [ExitCode.BackupFailed] : [];
             var screen = new Screen(context.Terminal, context.TimeProvider.GetUtcNow(), context.Language, isAway);
             foreach (var source in sources.Select(source => source.Source))
@@ -52,14 +52,15 @@ internal static class ListCommand
                 try
                 {
                     var fullBecause = session.Agent.Journal.FullBecause(source.Name);
+                    var holders = await BackupHolders.FindAsync(source, copy => TryListAsync(context.Terminal, source, copy, cancellationToken));
                     if (parsed.GetValue(json))
                     {
-                        listed.AddRange((await source.Catalog.ListAsync(cancellationToken)).Select(backup => (source.Catalog, backup, fullBecause.GetValueOrDefault(backup.Id))));
+                        listed.AddRange((await source.Catalog.ListAsync(cancellationToken)).Select(backup => (source.Catalog, backup, fullBecause.GetValueOrDefault(backup.Id), holders)));
                         continue;
                     }
 
                     var (backups, orphans) = await source.Catalog.ListWithOrphansAsync(cancellationToken);
-                    screen.Print(source, backups, orphans.Where(orphan => orphan.Sweepable.Count == 0 || !session.Agent.Turns.IsUnderWay(source.Name)), fullBecause);
+                    screen.Print(source, backups, orphans.Where(orphan => orphan.Sweepable.Count == 0 || !session.Agent.Turns.IsUnderWay(source.Name)), fullBecause, holders);
                 }
                 catch (BackupException failure)
                 {
@@ -69,7 +70,7 @@ internal static class ListCommand
             }
 
             if (parsed.GetValue(json))
-                JsonArray.Print(context.Terminal.Output, listed, one => BackupDocument.Of(one.Catalog, one.Backup) with { FullBecause = one.FullBecause }, JsonDocuments.Readably.IReadOnlyListBackupDocument);
+                JsonArray.Print(context.Terminal.Output, listed, one => BackupDocument.Of(one.Catalog, one.Backup) with { FullBecause = one.FullBecause, Stores = one.Holders?.Of(one.Backup) }, JsonDocuments.Readably.IReadOnlyListBackupDocument);
             return (int)ExitCodes.MostSevere(codes);
         });
         return command;
@@ -115,15 +116,28 @@ internal static class ListCommand
         }
     }
 
+    private static async Task<IReadOnlyList<Backup>?> TryListAsync(Terminal terminal, ProtectedSource source, CopyTarget copy, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await copy.Catalog.ListAsync(cancellationToken);
+        }
+        catch (BackupException away)
+        {
+            terminal.Warn($"copies of '{source.Name}' in store '{copy.Store}' can't be listed: {away.Message}; {away.Hint}");
+            return null;
+        }
+    }
+
     private sealed class Screen(Terminal terminal, DateTimeOffset now, Language language, bool isAway)
     {
-        public void Print(ProtectedSource source, IReadOnlyList<Backup> backups, IEnumerable<Orphan> orphans, IReadOnlyDictionary<BackupId, string> fullBecause)
+        public void Print(ProtectedSource source, IReadOnlyList<Backup> backups, IEnumerable<Orphan> orphans, IReadOnlyDictionary<BackupId, string> fullBecause, BackupHolders? holders)
         {
             terminal.Paragraph($"[bold]{Readable.Plain(source.Name)}[/]  ", source.Catalog.Locate(""));
             if (backups.Count == 0)
                 terminal.Line(Readable.Plain("  " + In(isAway ? new("no backups here", "ここにはバックアップなし") : new("no backups yet", "バックアップなし"))));
             else
-                PrintTable(backups, source.Zone);
+                PrintTable(backups, source.Zone, holders);
             foreach (var reason in backups.Where(backup => fullBecause.ContainsKey(backup.Id)).GroupBy(backup => fullBecause[backup.Id], StringComparer.Ordinal))
                 Tell("dim", new("made full", "フルで取得"), $"{string.Join(", ", reason.Select(backup => backup.File))}{In(new($" (because {reason.Key})", $"（理由: 「{reason.Key}」）"))}");
             foreach (var note in backups.Where(backup => backup.Verification?.Note is not null).GroupBy(backup => backup.Verification!.Note!, StringComparer.Ordinal))
@@ -143,14 +157,25 @@ internal static class ListCommand
 
         private void Tell(string colour, Bilingual what, string text) => terminal.Paragraph($"  [{colour}]{In(what)}:[/] ", text);
 
-        private void PrintTable(IReadOnlyList<Backup> backups, TimeZoneInfo zone)
+        private void PrintTable(IReadOnlyList<Backup> backups, TimeZoneInfo zone, BackupHolders? holders)
         {
             var times = Readable.Zone(zone, [.. backups.Select(backup => backup.CapturedAt)]);
-            var table = new FittedTable(
-                longest: 5,
-                new Column("id"), new Column($"{In(new("captured", "取得日時"))} {times}"), new Column(In(StatusText.Age), IsRight: true), new Column(In(new("size", "サイズ")), IsRight: true), new Column(In(new("state", "状態"))), new Column(In(new("file", "ファイル"))));
+            Column[] columns =
+            [
+                new("id"), new($"{In(new("captured", "取得日時"))} {times}"), new(In(StatusText.Age), IsRight: true), new(In(new("size", "サイズ")), IsRight: true),
+                new(In(new("state", "状態"))), new(In(new("type", "種別"))), new(In(new("file", "ファイル"))),
+            ];
+            var table = new FittedTable(longest: 6, holders is null ? columns : [.. columns, new(In(new("good in", "正常な格納先")))]) { Beside = 1 };
             foreach (var backup in backups)
-                table.Add(backup.Id.Value, Readable.Time(backup.CapturedAt, zone), In(SpanText.Measured(now - backup.CapturedAt)), Readable.Size(backup.ActualLength), Readable.StateCell(backup.State, language), backup.File);
+            {
+                Cell[] cells =
+                [
+                    backup.Id.Value, Readable.Time(backup.CapturedAt, zone), In(SpanText.Measured(now - backup.CapturedAt)), Readable.Size(backup.ActualLength),
+                    Readable.StateCell(backup.State, language), backup.Manifest.Type.Word(), backup.File,
+                ];
+                table.Add(holders is null ? cells : [.. cells, string.Join(", ", holders.Of(backup))]);
+            }
+
             table.Print(terminal);
         }
     }

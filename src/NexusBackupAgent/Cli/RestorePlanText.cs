@@ -32,7 +32,7 @@ internal static class RestorePlanText
     private static IEnumerable<(string Name, string Text)> Lines(RestorePreview preview, LastDrill? lastDrill)
     {
         var (backup, target, zone) = (preview.Chosen.Backup, preview.Target, preview.Request.Zone);
-        yield return ("backup", $"{preview.Request.Catalog.Locate(backup.File)} ({backup.Id})");
+        yield return ("backup", $"{(preview.Chosen.Copy ?? preview.Request.Catalog).Locate(backup.File)} ({backup.Id})");
         if (backup.Bases is [.., var full])
         {
             yield return ("chain", $"{full.File} (full) + {backup.Bases.Count} {(backup.Bases.Count == 1 ? "increment" : "increments")}, each applied to the one before:");
@@ -47,6 +47,10 @@ internal static class RestorePlanText
         foreach (var passed in preview.Plan.Newer)
             yield return ("not", $"{passed.Backup.File}: {passed.Reason}");
         yield return ("to", target.Location);
+        foreach (var part in preview.Parts ?? [])
+            yield return ("tablespace", part.From == part.To ? $"{part.From}, where it was" : $"{part.From} → {part.To}");
+        if (preview.Parts is null)
+            yield return ("tablespaces", "not known before the backup is read: what tells them beside it is gone");
         if (preview.SafetyCopy is { } safety)
         {
             yield return ("overwrites", (target.Length > 0 ? Readable.Size(target.Length) : "what is there") + (target.IsLive ? $"; everything since {Readable.Time(preview.Chosen.StateOf, zone)} ({Readable.Duration(preview.Age)}) is then only in the safety copy" : ""));

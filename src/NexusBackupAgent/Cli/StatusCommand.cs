@@ -122,6 +122,10 @@ internal static class StatusCommand
                 Tell(mark, StatusText.OfBegunRun(source.Name, At(started), isUnderWay(source.Name), commands));
             if (source.LastFailure is { } failure)
                 Tell(mark, StatusText.OfLastRun(failure, source, commands));
+            foreach (var copy in source.Copies)
+                Tell(copy.Owed.Count > 0 || copy.Listing.Failure is not null ? $"[yellow]![/]  {Readable.Plain(source.Name)}: " : mark, StatusText.OfCopies(copy, source.Name, commands, zone));
+            if (source.ThreeTwoOne is { } rule)
+                terminal.Paragraph(mark, In(rule.Text));
             if (source.LastDrill is { } drill)
                 Tell(drill.Passed ? mark : $"[red]![/]  {Readable.Plain(source.Name)}: ", StatusText.OfDrill(drill, source.Name, commands, At(drill.EndedAt)));
             if (source.HookFailure is { } hook)

@@ -89,6 +89,22 @@ internal static class StatusText
         ? (new($"a run is under way since {at}", $"{at} から実行中"), null)
         : (new($"the run that began at {at} ended with its process (killed, or the power was lost)", $"{at} 開始の実行はプロセスとともに終わった（強制終了または停電）"), NextStep.Command(commands.Backup(source)));
 
+    /// <summary>How far a further store is.</summary>
+    public static (Bilingual Text, NextStep? Next) OfCopies(CopyState copy, string source, Commands commands, TimeZoneInfo zone)
+    {
+        var newest = copy.NewestGood is { } good ? ValueText.Minute(good.CapturedAt, zone) : null;
+        var state = copy switch
+        {
+            { Listing.Failure: { } away } => new Bilingual($"can't be read: {away.Message}", $"読み取り不可: 「{away.Message}」"),
+            { Owed.Count: 0 } => new($"has all backups it keeps{(newest is null ? "" : $", the newest of {newest}")}", $"コピー済み{(newest is null ? "" : $"（最新 {newest}）")}"),
+            { Owed.Count: var owed } => new($"lacks {owed} {(owed == 1 ? "backup" : "backups")}; {(newest is null ? "it has no good copy" : $"its newest copy is of {newest}")}", $"未コピー{owed}件（{(newest is null ? "正常なコピーなし" : $"最新のコピー {newest}")}）"),
+        };
+        var text = new Bilingual($"store {copy.Name} {state.English}", $"格納先 {copy.Name}: {state.Japanese}");
+        if (copy.Last?.Failure is { } failure && (copy.Owed.Count > 0 || copy.Listing.Failure is not null))
+            return (new($"{text.English}; the last copying failed: {failure.Message}", $"{text.Japanese}。前回のコピーが失敗: 「{failure.Message}」"), NextStep.Hint(failure.Hint));
+        return (text, copy.Owed.Count > 0 ? NextStep.Command(commands.Copy(source)) : null);
+    }
+
     public static (Bilingual Text, NextStep? Next) OfHook(RunFailure hook) =>
         (new($"the last hook failed: {hook.Message}", $"前回のフックが失敗: 「{hook.Message}」"), NextStep.Hint(hook.Hint));
 

@@ -20,6 +20,10 @@ internal sealed record BackupDocument(
     string State,
     string? VerifiedAt)
 {
+    /// <summary>The first instant that it can be restored to; absent when that is the one that was captured.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? RestorableFrom { get; init; }
+
     /// <summary>Why it can't be restored for what it builds on; absent when all of that is there.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? BrokenChain { get; init; }
@@ -35,6 +39,10 @@ internal sealed record BackupDocument(
     /// <summary>What is wrong with the small files beside it, its manifest included; absent when nothing is.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<SidecarTroubleDocument>? Troubles { get; init; }
+
+    /// <summary>The stores in which it is good, the first one first; absent where the source has one store, or nobody asked.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Stores { get; init; }
 
     /// <summary>Only where a command verifies.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -57,6 +65,7 @@ internal sealed record BackupDocument(
             backup.State.Word(),
             backup.Verification is { } verification ? JsonTime.Utc(verification.VerifiedAt) : null)
         {
+            RestorableFrom = manifest.RestorableFrom is { } from ? JsonTime.Utc(from) : null,
             BrokenChain = backup.BrokenChain,
             Note = backup.Verification?.Note,
             Troubles = SidecarTroubleDocument.Of(backup),

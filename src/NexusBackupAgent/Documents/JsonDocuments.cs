@@ -9,6 +9,7 @@ namespace NexusBackupAgent.Documents;
 /// <summary>The documents that <c>--json</c> prints and the API answers. The names and values of their fields are a contract.</summary>
 [JsonSerializable(typeof(IReadOnlyList<BackupDocument>))]
 [JsonSerializable(typeof(IReadOnlyList<RunDocument>))]
+[JsonSerializable(typeof(IReadOnlyList<CopyDocument>))]
 [JsonSerializable(typeof(IReadOnlyList<DrillDocument>))]
 [JsonSerializable(typeof(IReadOnlyList<DecisionDocument>))]
 [JsonSerializable(typeof(ConfigurationDocument))]

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Status;
 
@@ -33,6 +34,14 @@ internal sealed record OverviewDocument(
     StoreDocument Disk,
     string? Error)
 {
+    /// <summary>Its further stores; absent where it has one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<CopiesDocument>? Copies { get; init; }
+
+    /// <summary>Whether 3-2-1 is met; absent where it has one store.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ThreeTwoOneDocument? ThreeTwoOne { get; init; }
+
     /// <param name="running">The number of the backup that is under way.</param>
     /// <param name="forecast">Of its store.</param>
     /// <param name="language">Of the reasons.</param>
@@ -60,7 +69,11 @@ internal sealed record OverviewDocument(
             source.HookFailure is { } hook ? FailureDocument.Of(hook) : null,
             [.. source.Reviews.Where(review => review.Missing.Count > 0).Select(MissingDocument.Of)],
             StoreDocument.Of(source.Store, forecast, agent.Now),
-            source.ListFailure is { } unread ? $"{unread.Message}; next: {unread.Hint}" : null);
+            source.ListFailure is { } unread ? $"{unread.Message}; next: {unread.Hint}" : null)
+        {
+            Copies = CopiesDocument.Of(source),
+            ThreeTwoOne = ThreeTwoOneDocument.Of(source.ThreeTwoOne),
+        };
     }
 }
 

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Journal;
@@ -44,6 +45,10 @@ internal sealed record RestoreDocument(
     /// <summary>The instant that it was recovered to; null: the state is that of the backup.</summary>
     public string? RecoveredTo { get; init; }
 
+    /// <summary>The further store that it was taken from; absent: the first.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Store { get; init; }
+
     public static RestoreDocument Of(string source, RestoreRecord record, IReadOnlyList<RestoreCandidate> passedOver, DateTimeOffset now)
     {
         var outcome = record.Outcome;
@@ -71,6 +76,7 @@ internal sealed record RestoreDocument(
             outcome?.Place.Chown)
         {
             RecoveredTo = outcome?.Backup.Instant is { } instant ? JsonTime.Utc(instant.At) : null,
+            Store = outcome?.Backup.Copy?.Store.Name,
         };
     }
 
@@ -133,6 +139,9 @@ internal sealed record RestorePlanDocument(
     /// <summary>Null of a source that is replaced as a whole.</summary>
     public RestoreChangesDocument? Changes { get; init; }
 
+    /// <summary>Of a cluster: where each of the backup's goes; null when nobody can tell before the backup is read.</summary>
+    public IReadOnlyList<TablespaceDocument>? Tablespaces { get; init; }
+
     public static RestorePlanDocument Of(RestorePreview preview, LastDrill? lastDrill)
     {
         var settings = preview.Target.IsLive ? preview.Request.Settings : RestoreSettings.None;
@@ -146,7 +155,10 @@ internal sealed record RestorePlanDocument(
             preview.Available,
             lastDrill is { Passed: true } ? Math.Round(lastDrill.Took.TotalSeconds, 3) : null,
             [.. preview.Chosen.Backup.Chain.Reverse().Concat(preview.Chosen.Instant?.Through ?? []).Select(link => link.File)],
-            preview.NeedsForce);
+            preview.NeedsForce)
+        {
+            Tablespaces = preview.Parts is { } parts ? [.. parts.Select(part => new TablespaceDocument(part.From, part.To))] : null,
+        };
     }
 }
 
@@ -162,5 +174,9 @@ internal sealed record RestoreChangesDocument(int Added, int Changed, int Delete
 /// <param name="Change"><c>add</c>, <c>change</c> or <c>delete</c>.</param>
 /// <param name="What">What is different of one that changes: <c>content, mode</c>.</param>
 internal sealed record RestoreChangeDocument(string Change, string Path, long SizeBytes, string? What);
+
+/// <param name="From">Its directory when it was backed up.</param>
+/// <param name="To">The one that it gets.</param>
+internal sealed record TablespaceDocument(string From, string To);
 
 internal sealed record ProcessDocument(int Process, string Command);

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Runbook;
@@ -50,6 +51,14 @@ internal sealed record SourceDocument(
     IReadOnlyList<OrphanDocument> Orphans,
     IReadOnlyList<MissingDocument> Missing)
 {
+    /// <summary>Its further stores; absent where it has one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<CopiesDocument>? Copies { get; init; }
+
+    /// <summary>Whether 3-2-1 is met; absent where it has one store.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ThreeTwoOneDocument? ThreeTwoOne { get; init; }
+
     public static SourceDocument Of(AgentState agent, SourceState source, Commands commands, bool isUnderWay)
     {
         var catalog = source.Source.Source.Catalog;
@@ -68,8 +77,40 @@ internal sealed record SourceDocument(
             source.HookFailure is { } hook ? FailureDocument.Of(hook) : null,
             source.RestoreToMend is { } restore ? JsonTime.Utc(restore.StartedAt) : null,
             [.. source.Orphans.Select(orphan => new OrphanDocument(catalog.Locate(orphan.File), orphan.Reason))],
-            [.. source.Reviews.Where(review => review.Missing.Count > 0).Select(MissingDocument.Of)]);
+            [.. source.Reviews.Where(review => review.Missing.Count > 0).Select(MissingDocument.Of)])
+        {
+            Copies = CopiesDocument.Of(source),
+            ThreeTwoOne = ThreeTwoOneDocument.Of(source.ThreeTwoOne),
+        };
     }
+}
+
+/// <summary>The rule 3-2-1 as it stands.</summary>
+/// <param name="Copies">With the live one.</param>
+/// <param name="Media">File systems and services on which they lie.</param>
+/// <param name="Offsite">How many are at another site.</param>
+internal sealed record ThreeTwoOneDocument(bool Met, int Copies, int Media, int Offsite)
+{
+    public static ThreeTwoOneDocument? Of(ThreeTwoOne? rule) => rule is null ? null : new(rule.IsMet, rule.Copies, rule.Media, rule.Offsite);
+}
+
+/// <summary>The copies of a source in one further store.</summary>
+/// <param name="NewestGoodAt">Of the newest good copy; null when there is none, or the store can't be read.</param>
+/// <param name="Backups">How many are there; null when the store can't be read.</param>
+/// <param name="Owed">How many it lacks and would keep; null when that is not known.</param>
+/// <param name="LastFailure">Why the last copying failed; null when it did not.</param>
+internal sealed record CopiesDocument(string Store, string? NewestGoodAt, int? Backups, int? Owed, FailureDocument? LastFailure)
+{
+    /// <returns>Null where it has one store.</returns>
+    public static IReadOnlyList<CopiesDocument>? Of(SourceState source) => source.Copies.Count == 0 ? null :
+    [
+        .. source.Copies.Select(copy => new CopiesDocument(
+            copy.Name,
+            copy.NewestGood is { } newest ? JsonTime.Utc(newest.CapturedAt) : null,
+            copy.Listing.Failure is null ? copy.Backups.Count : null,
+            copy.IsKnown ? copy.Owed.Count : null,
+            copy.Last?.Failure is { } failure ? FailureDocument.Of(failure) : null)),
+    ];
 }
 
 /// <summary>A source can be restored to any instant from the first to the last.</summary>

@@ -44,13 +44,14 @@ internal static partial class BackupsResource
         if (state is not null && wanted is null)
             return Problems.Of(StatusCodes.Status400BadRequest, $"'{state}' is no state of a backup", $"one of: {EnumWord.All<BackupState>()}");
 
-        var listed = new List<(ProtectedSource Source, Backup Backup)>();
+        var listed = new List<(ProtectedSource Source, Backup Backup, BackupHolders? Holders)>();
         foreach (var chosen in caller.Choose(agent, source))
         {
             var listing = await agent.States.ListAsync(chosen, withOrphans: false, mayTake: false, cancellationToken);
             if (listing.Failure is { } failure && source is not null)
                 throw failure;
-            listed.AddRange((listing.Backups ?? []).Where(backup => (schedule is null || backup.Schedule == schedule) && (wanted is null || backup.State == wanted)).Select(backup => (chosen.Source, backup)));
+            var holders = await BackupHolders.FindAsync(chosen.Source, async copy => (await agent.States.ListAsync(chosen.Source, copy, withOrphans: false, mayTake: false, cancellationToken)).Backups);
+            listed.AddRange((listing.Backups ?? []).Where(backup => (schedule is null || backup.Schedule == schedule) && (wanted is null || backup.State == wanted)).Select(backup => (chosen.Source, backup, holders)));
         }
 
         var ordered = listed.OrderByDescending(one => one.Backup.CapturedAt).ThenByDescending(one => one.Backup.Id.Value, StringComparer.Ordinal).ToList();
@@ -61,7 +62,7 @@ internal static partial class BackupsResource
         context.Response.Headers["X-Total-Count"] = $"{ordered.Count}";
         if (start + page.Count < ordered.Count)
             context.Response.Headers.Link = $"<{NextPage(context.Request, "after", page[^1].Backup.Id.Value)}>; rel=\"next\"";
-        return TypedResults.Ok<IReadOnlyList<BackupDocument>>([.. page.Select(one => BackupDocument.Of(one.Source.Catalog, one.Backup))]);
+        return TypedResults.Ok<IReadOnlyList<BackupDocument>>([.. page.Select(one => BackupDocument.Of(one.Source.Catalog, one.Backup) with { Stores = one.Holders?.Of(one.Backup) })]);
     }
 
     private static string NextPage(HttpRequest request, string key, string from) =>

@@ -72,7 +72,7 @@ internal static class RestoresResource
 
     public static void Map(IEndpointRouteBuilder api)
     {
-        api.MapPost("restore/plan", PlanAsync).Needs(Role.Admin).Described("Plan a restore", "Touches nothing. id: one backup; at: the newest captured at or before that time, or, within one of the source's recoveryWindows, exactly that instant; neither: the newest good one. to: an absolute path on the agent's host, or of a database on a server the name of a new one, instead of the live source. Of directories: paths, the files or patterns that are restored (all without); delete, whether what was not backed up goes; owner, user:group. The plan holds for 10 minutes.")
+        api.MapPost("restore/plan", PlanAsync).Needs(Role.Admin).Described("Plan a restore", "Touches nothing. id: one backup; at: the newest captured at or before that time, or, within one of the source's recoveryWindows, exactly that instant; neither: the newest good one. to: an absolute path on the agent's host, or of a database on a server the name of a new one, instead of the live source. tablespaces: of a cluster, another directory for each that is not to go where it was, by its old one: {\"/srv/fast\": \"/srv/restored_fast\"}; the plan names all. Of directories: paths, the files or patterns that are restored (all without); delete, whether what was not backed up goes; owner, user:group. The plan holds for 10 minutes.")
             .Problems(400, 404, 413, 415, 500, 503);
         api.MapPost("restore", RestoreAsync).Needs(Role.Admin).Described("Carry out a plan", "By its id. A plan that no longer holds is refused (409). force and confirm, the source's name, where something is replaced.")
             .Produces<BegunDocument>(StatusCodes.Status202Accepted).Produces<IReadOnlyList<RestoreDocument>>().Problems(400, 404, 409, 413, 415, 500, 503, 507);
@@ -121,12 +121,22 @@ internal static class RestoresResource
         ? wish with { At = preview.Chosen.StateOf, AtFrom = null }
         : preview.Request.Wish;
 
+    private static PlaceMove MoveOf(string from, string to) => PlaceMove.IsPlace(from) && PlaceMove.IsPlace(to)
+        ? new PlaceMove(from.TrimEnd('/'), to)
+        : throw new BackupException(FailureKind.Configuration, $"tablespaces: '{from}' to '{to}' is no move from one absolute path without .. to another", "write for example {\"/srv/fast\": \"/srv/restored_fast\"}");
+
     private static RestoreWish WishOf(RestorePlanRequest plan, TimeZoneInfo zone)
     {
         if (plan is { Id: not null, At: not null })
             throw new BackupException(FailureKind.Configuration, "id and at exclude each other", "send one of them");
-        var wish = plan.At is not { } at ? new RestoreWish(plan.Id) : RestoreTime.Parse(at, zone) ?? throw new BackupException(
-            FailureKind.Configuration, $"at '{at}' is no time", "write 2026-02-14, 2026-02-14 02:00 in the configured zone, or 2026-02-13T17:00:00Z");
-        return wish with { Choices = new RestoreChoices { Paths = plan.Paths ?? [], Deletes = plan.Delete, Owner = plan.Owner } };
+        var choices = new RestoreChoices
+        {
+            Moves = [.. (plan.Tablespaces ?? new Dictionary<string, string>(StringComparer.Ordinal)).Select(move => MoveOf(move.Key, move.Value))],
+            Paths = plan.Paths ?? [],
+            Deletes = plan.Delete,
+            Owner = plan.Owner,
+        };
+        return (plan.At is not { } at ? new RestoreWish(plan.Id) : RestoreTime.Parse(at, zone) ?? throw new BackupException(
+            FailureKind.Configuration, $"at '{at}' is no time", "write 2026-02-14, 2026-02-14 02:00 in the configured zone, or 2026-02-13T17:00:00Z")) with { Choices = choices };
     }
 }

@@ -121,13 +121,13 @@ internal sealed class JournalDatabase : IDisposable
         {
             try
             {
-                return ActingUser.As(stranger, () =>
+                return ActingUser.As(stranger, () => SqliteError.Insist(connection, () =>
                 {
                     using var transaction = connection.BeginTransaction(deferred);
                     var result = work(transaction);
                     transaction.Commit();
                     return result;
-                });
+                }));
             }
             catch (SqliteException failure)
             {

@@ -51,30 +51,37 @@ internal static class JournalFile
     {
         var text = new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = 10 }.ToString();
         var (writer, reader) = (new SqliteConnection(text), new SqliteConnection(text));
-        SqliteTransaction? begin = null;
         try
         {
             writer.Open();
-            Run(writer, "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-            RequireSound(writer);
-            begin = writer.BeginTransaction(deferred: false);
-            var version = Convert.ToInt32(Scalar(writer, begin, "PRAGMA user_version"));
-            if (version > JournalSchema.Version)
-                throw new BackupException(FailureKind.Configuration, $"the run journal '{path}' was written by a newer agent", "update this agent, or give it another state directory");
-            if (version < JournalSchema.Version)
-                JournalSql.Execute(begin, JournalSchema.From(version));
-            begin.Commit();
+            SqliteError.Insist(writer, () =>
+            {
+                Run(writer, "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+                RequireSound(writer);
+                BringUpToDate(writer, path);
+                return true;
+            });
             reader.Open();
             Run(reader, "PRAGMA busy_timeout = 10000; PRAGMA query_only = ON");
             return (writer, reader);
         }
         catch
         {
-            begin?.Dispose();
             reader.Dispose();
             writer.Dispose();
             throw;
         }
+    }
+
+    private static void BringUpToDate(SqliteConnection writer, string path)
+    {
+        using var begin = writer.BeginTransaction(deferred: false);
+        var version = Convert.ToInt32(Scalar(writer, begin, "PRAGMA user_version"));
+        if (version > JournalSchema.Version)
+            throw new BackupException(FailureKind.Configuration, $"the run journal '{path}' was written by a newer agent", "update this agent, or give it another state directory");
+        if (version < JournalSchema.Version)
+            JournalSql.Execute(begin, JournalSchema.From(version));
+        begin.Commit();
     }
 
     /// <summary>Makes the file when it is missing, for whom its directory belongs to; SQLite gives the files beside it the owner of this one.</summary>

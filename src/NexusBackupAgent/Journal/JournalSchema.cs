@@ -4,7 +4,7 @@ namespace NexusBackupAgent.Journal;
 internal static class JournalSchema
 {
     /// <summary>As <c>PRAGMA user_version</c> says it; 0 is an empty file.</summary>
-    public const int Version = 4;
+    public const int Version = 5;
 
     private const string Runs = """
         CREATE TABLE runs (
@@ -97,8 +97,13 @@ internal static class JournalSchema
         CREATE INDEX operations_asked ON operations (id) WHERE asked_by IS NOT NULL;
         """;
 
+    private const string Copies = """
+        ALTER TABLE operations ADD COLUMN store TEXT;
+        ALTER TABLE sources ADD COLUMN copy_seconds REAL NOT NULL DEFAULT 0;
+        """;
+
     /// <summary>What each version did to the one before it.</summary>
-    private static readonly string[] Steps = [Runs, OperationsBesideRuns, RunsAmongOperations, WhoAsked];
+    private static readonly string[] Steps = [Runs, OperationsBesideRuns, RunsAmongOperations, WhoAsked, Copies];
 
     /// <summary>The statements that bring a file of an older version to this one.</summary>
     public static string From(int version) => $"{string.Join('\n', Steps[version..])} PRAGMA user_version = {Version}";

@@ -20,7 +20,11 @@ internal sealed record SourceActivity(
     DateTimeOffset? RunStartedAt,
     double CaptureSeconds,
     double VerifySeconds,
-    double PruneSeconds);
+    double PruneSeconds)
+{
+    /// <summary>Of the last copying to other stores that copied something and succeeded.</summary>
+    public double CopySeconds { get; init; }
+}
 
 /// <summary>The journal's figures at one instant, for all sources at once.</summary>
 /// <param name="Sources">By source name.</param>
@@ -37,9 +41,9 @@ internal sealed record JournalSnapshot(
     public static JournalSnapshot Read(SqliteTransaction transaction) => new(
         Query(
             transaction,
-            "SELECT name, added_at, last_run_at, last_run_success, consecutive_failures, run_started_at, capture_seconds, verify_seconds, prune_seconds FROM sources",
+            "SELECT name, added_at, last_run_at, last_run_success, consecutive_failures, run_started_at, capture_seconds, verify_seconds, prune_seconds, copy_seconds FROM sources",
             row => (Name: row.GetString(0), Activity: new SourceActivity(
-                Instant(row, 1)!.Value, Instant(row, 2), row.GetInt64(3) != 0, row.GetInt32(4), Instant(row, 5), row.GetDouble(6), row.GetDouble(7), row.GetDouble(8))))
+                Instant(row, 1)!.Value, Instant(row, 2), row.GetInt64(3) != 0, row.GetInt32(4), Instant(row, 5), row.GetDouble(6), row.GetDouble(7), row.GetDouble(8)) { CopySeconds = row.GetDouble(9) }))
             .ToDictionary(row => row.Name, row => row.Activity, StringComparer.Ordinal),
         Counts(transaction, "SELECT source, schedule, result, count FROM operation_counts WHERE kind = 'backup'"),
         // The first journals called the check of the encoding gzip.

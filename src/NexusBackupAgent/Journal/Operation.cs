@@ -33,6 +33,9 @@ internal enum OperationKind
 
     /// <summary>Somebody was told how an operation ended.</summary>
     Hook,
+
+    /// <summary>Backups were copied from one store to another, and what is expired there was removed.</summary>
+    Copy,
 }
 
 /// <summary>How an operation ended (metric label <c>result</c>).</summary>
@@ -95,6 +98,9 @@ internal sealed record Operation(
 
     /// <summary>Whether it did not start because the source was busy.</summary>
     public bool IsSkipped { get; init; }
+
+    /// <summary>Of what was done in another store than the source's first: which; of a copy the store that was written. Null: in the first.</summary>
+    public string? Store { get; init; }
 
     /// <summary>Of a restore: whether it began over the source's own place. One that was refused never began.</summary>
     public bool IsOverLive { get; init; }

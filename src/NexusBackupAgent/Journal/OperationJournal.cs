@@ -36,6 +36,12 @@ internal sealed class OperationJournal(JournalDatabase database) : IDisposable
             FROM operation_counts AS counted WHERE kind = $kind)
         """;
 
+    internal const string LastCopyOfEach = $"""
+        SELECT {Columns} FROM operations WHERE id IN (
+            SELECT (SELECT id FROM operations WHERE kind = 'copy' AND source = counted.source AND store = counted.schedule AND ended_at IS NOT NULL AND failure IS NOT 'Interrupted' ORDER BY id DESC LIMIT 1)
+            FROM operation_counts AS counted WHERE kind = 'copy')
+        """;
+
     // By name, because SQLite prefers the index of the kind: a year of them instead of the few that are open.
     internal const string OpenOfKind = $"SELECT {Columns} FROM operations INDEXED BY operations_open WHERE kind = $kind AND ended_at IS NULL";
 
@@ -71,7 +77,7 @@ internal sealed class OperationJournal(JournalDatabase database) : IDisposable
     {
         var id = Write(transaction =>
         {
-            OperationRows.CloseOpen(transaction, operation.Source, operation.Kind, judge ?? (open => open.Died(operation.StartedAt)));
+            OperationRows.CloseOpen(transaction, operation.Source, operation.Kind, judge ?? (open => open.Died(operation.StartedAt)), operation.Store);
             if (operation.Kind == OperationKind.Backup)
                 OperationRows.TellSourceBegun(transaction, operation);
             return OperationRows.Add(transaction, operation);
@@ -172,7 +178,7 @@ internal sealed class OperationJournal(JournalDatabase database) : IDisposable
     public IReadOnlyList<Operation> Newest(string? source, OperationKind? kind, int most, long before = long.MaxValue) => Find(
         $"""
         SELECT {Columns} FROM operations WHERE id < $before AND source = coalesce($source, source)
-            AND kind = coalesce($kind, kind) AND kind IN ('backup', 'verification', 'restore', 'drill', 'prune', 'quarantine') ORDER BY id DESC LIMIT $most
+            AND kind = coalesce($kind, kind) AND kind IN ('backup', 'verification', 'restore', 'drill', 'prune', 'quarantine', 'copy') ORDER BY id DESC LIMIT $most
         """,
         ("$source", source), ("$kind", kind?.Word()), ("$before", before), ("$most", most));
 
@@ -202,9 +208,29 @@ internal sealed class OperationJournal(JournalDatabase database) : IDisposable
         $"""
         SELECT {Columns} FROM operations WHERE kind = 'backup' AND source = $source AND result = 'success' AND backup_id IS NOT NULL AND backup_id NOT IN (
             SELECT backup_id FROM operations WHERE source = $source AND backup_id IS NOT NULL
-                AND (kind = 'quarantine' AND result = 'success' OR kind = 'verification' AND failure = 'NotFound')) ORDER BY id
+                AND store IS NULL AND (kind = 'quarantine' AND result = 'success' OR kind = 'verification' AND failure = 'NotFound')) ORDER BY id
         """,
         ("$source", source));
+
+    /// <summary>The newest copying to each store that ended, by source and store. Skips what somebody stopped.</summary>
+    public IReadOnlyDictionary<(string Source, string Store), Operation> LastCopies() => Find(LastCopyOfEach).ToDictionary(copy => (copy.Source, copy.Store!));
+
+    /// <summary>The copying to a store before an operation; null when there was none. Skips what somebody stopped.</summary>
+    public Operation? LastCopy(string source, string store, long before) => Find(
+        $"SELECT {Columns} FROM operations WHERE source = $source AND kind = 'copy' AND store = $store AND id < $before AND failure IS NOT 'Interrupted' ORDER BY id DESC LIMIT 1",
+        ("$source", source), ("$store", store), ("$before", before)).FirstOrDefault();
+
+    /// <summary>How often copying to each store ended, by source, store and result (<c>success</c>, <c>failure</c>); survives restarts.</summary>
+    public IReadOnlyDictionary<(string Source, string Store, string Result), long> CopyCounts() => database.Read(transaction => Query(
+        transaction, "SELECT source, schedule, result, count FROM operation_counts WHERE kind = 'copy'", row => (Key: (row.GetString(0), row.GetString(1), row.GetString(2)), Count: row.GetInt64(3)))
+        .ToDictionary(row => row.Key, row => row.Count));
+
+    /// <summary>Keeps how long the copying of a source took.</summary>
+    public void KeepCopy(string source, double seconds) => Write(transaction =>
+    {
+        OperationRows.KeepCopy(transaction, source, seconds);
+        return 0;
+    });
 
     /// <summary>How many operations of a kind ended, by source and result (<c>success</c>, <c>failure</c>); survives restarts.</summary>
     public IReadOnlyDictionary<(string Source, string Result), long> Counts(OperationKind kind) => database.Read(transaction => Query(

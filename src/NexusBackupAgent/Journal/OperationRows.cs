@@ -14,7 +14,7 @@ internal static class OperationRows
 
     /// <summary>What <see cref="Read"/> reads.</summary>
     public const string Columns =
-        "id, source, kind, started_at, ended_at, backup_id, detail, failure, message, hint, schedule, type, result, over_live, full_because, stored_bytes, content_bytes, brief, asked_by, asked_from";
+        "id, source, kind, started_at, ended_at, backup_id, detail, failure, message, hint, schedule, type, result, over_live, full_because, stored_bytes, content_bytes, brief, asked_by, asked_from, store";
 
     public static Operation Read(SqliteDataReader row) => new(
         row.GetInt64(0),
@@ -34,6 +34,7 @@ internal static class OperationRows
         StoredBytes = row.IsDBNull(15) ? null : row.GetInt64(15),
         ContentBytes = row.IsDBNull(16) ? null : row.GetInt64(16),
         Asker = Text(row, 18) is { } user ? new Asker(user, Text(row, 19)) : null,
+        Store = Text(row, 20),
     };
 
     /// <summary>Adds an operation that has not ended, and forgets those of long ago.</summary>
@@ -45,13 +46,13 @@ internal static class OperationRows
         Execute(transaction, "DELETE FROM operations WHERE started_at < $before", ("$before", before));
         Execute(
             transaction,
-            "INSERT INTO operations (source, kind, schedule, type, started_at, detail, over_live, asked_by, asked_from) VALUES ($source, $kind, $schedule, $type, $at, $detail, $live, $user, $address)",
+            "INSERT INTO operations (source, kind, schedule, type, started_at, detail, over_live, asked_by, asked_from, store) VALUES ($source, $kind, $schedule, $type, $at, $detail, $live, $user, $address, $store)",
             ("$source", operation.Source), ("$kind", operation.Kind.Word()), ("$schedule", operation.Schedule), ("$type", operation.Type?.Word()), ("$at", Milliseconds(operation.StartedAt)),
-            ("$detail", operation.Detail), ("$live", operation.IsOverLive), ("$user", operation.Asker?.User), ("$address", operation.Asker?.Address));
+            ("$detail", operation.Detail), ("$live", operation.IsOverLive), ("$user", operation.Asker?.User), ("$address", operation.Asker?.Address), ("$store", operation.Store));
         return Query(transaction, "SELECT last_insert_rowid()", row => row.GetInt64(0))[0];
     }
 
-    /// <summary>Writes an operation as it ended, and counts it.</summary>
+    /// <summary>Writes an operation as it ended, and counts it; copies by their store, where others have a schedule.</summary>
     public static void Close(SqliteTransaction transaction, Operation operation)
     {
         var failure = operation.Failure;
@@ -67,17 +68,17 @@ internal static class OperationRows
         Execute(
             transaction,
             "INSERT INTO operation_counts (kind, source, schedule, result, count) VALUES ($kind, $source, $schedule, $result, 1) ON CONFLICT DO UPDATE SET count = count + 1",
-            ("$kind", operation.Kind.Word()), ("$source", operation.Source), ("$schedule", operation.Schedule ?? ""), ("$result", operation.Result.Value.Word()));
+            ("$kind", operation.Kind.Word()), ("$source", operation.Source), ("$schedule", operation.Schedule ?? (operation.Kind == OperationKind.Copy ? operation.Store : null) ?? ""), ("$result", operation.Result.Value.Word()));
         if (operation is { Kind: OperationKind.Backup, IsSkipped: false })
             TellSource(transaction, operation);
     }
 
-    /// <summary>Closes those of a kind that a source has open, because their process died.</summary>
+    /// <summary>Closes those of a kind that a source has open in a store, because their process died.</summary>
     /// <param name="ended">How each ended.</param>
     /// <returns>How many there were.</returns>
-    public static int CloseOpen(SqliteTransaction transaction, string source, OperationKind kind, Func<Operation, Operation> ended)
+    public static int CloseOpen(SqliteTransaction transaction, string source, OperationKind kind, Func<Operation, Operation> ended, string? store = null)
     {
-        var open = Open(transaction, kind).Where(operation => operation.Source == source).ToList();
+        var open = Open(transaction, kind).Where(operation => operation.Source == source && operation.Store == store).ToList();
         foreach (var operation in open)
             Close(transaction, ended(operation));
         return open.Count;
@@ -103,6 +104,9 @@ internal static class OperationRows
         transaction,
         "UPDATE sources SET capture_seconds = $capture, verify_seconds = $verify, prune_seconds = $prune WHERE name = $source",
         ("$capture", stages.Capture), ("$verify", stages.Verify), ("$prune", stages.Prune), ("$source", source));
+
+    public static void KeepCopy(SqliteTransaction transaction, string source, double seconds) =>
+        Execute(transaction, "UPDATE sources SET copy_seconds = $copy WHERE name = $source", ("$copy", seconds), ("$source", source));
 
     public static void Count(SqliteTransaction transaction, string source, CheckResult check) => Execute(
         transaction,

@@ -20,9 +20,10 @@ internal sealed class AgentMetrics(SourceRoster roster, StateReader states, Agen
 
         var exposition = new Exposition();
         SourceMetrics.Add(exposition, sources, isScrape: process is not null);
+        CopyMetrics.Add(exposition, sources);
         DrillMetrics.Add(exposition, sources);
         RestoreMetrics.Add(exposition, sources);
-        StoreMetrics.Add(exposition, [.. look.Agent.Stores.Values], sources.Where(source => source.IsUnreadable).Select(source => source.Store.Name).ToHashSet(StringComparer.Ordinal));
+        StoreMetrics.Add(exposition, [.. look.Agent.Stores.Values], UnreadableStores(sources));
         AddOwn(exposition, look.Agent);
         if (process is not null)
         {
@@ -32,6 +33,12 @@ internal sealed class AgentMetrics(SourceRoster roster, StateReader states, Agen
 
         return exposition;
     }
+
+    private static HashSet<string> UnreadableStores(IReadOnlyList<SourceState> sources) =>
+    [
+        .. sources.Where(source => source.IsUnreadable).Select(source => source.Store.Name),
+        .. sources.SelectMany(source => source.Copies).Where(copy => copy.Listing.Failure is not null).Select(copy => copy.Name),
+    ];
 
     private static void AddProcess(Exposition exposition, AgentState agent, DateTimeOffset startedAt)
     {

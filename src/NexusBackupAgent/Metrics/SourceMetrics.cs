@@ -101,7 +101,7 @@ internal static class SourceMetrics
         exposition.Gauge("consecutive_failures", "Failed runs since the last success.", OfSource,
             from source in sources
             select new Sample(source.Activity?.ConsecutiveFailures ?? 0, source.Name));
-        exposition.Gauge("last_run_stage_duration_seconds", "Duration of each stage of the last successful run.", ["source", "stage"],
+        exposition.Gauge("last_run_stage_duration_seconds", "Duration of each stage of the last successful run; of copying to further stores, of the last that copied something.", ["source", "stage"],
             from source in sources
             from stage in Stages(source.Activity)
             select new Sample(stage.Seconds, source.Name, stage.Name));
@@ -132,7 +132,7 @@ internal static class SourceMetrics
     }
 
     private static (string Name, double Seconds)[] Stages(SourceActivity? activity) =>
-        [("capture", activity?.CaptureSeconds ?? 0), ("verify", activity?.VerifySeconds ?? 0), ("prune", activity?.PruneSeconds ?? 0)];
+        [("capture", activity?.CaptureSeconds ?? 0), ("verify", activity?.VerifySeconds ?? 0), ("prune", activity?.PruneSeconds ?? 0), ("copy", activity?.CopySeconds ?? 0)];
 
     private static void AddSettings(Exposition exposition, IReadOnlyList<SourceState> sources)
     {

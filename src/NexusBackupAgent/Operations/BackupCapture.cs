@@ -166,7 +166,7 @@ internal sealed partial class BackupExaminer(
         var (now, reason, before) = (timeProvider.GetUtcNow(), examined.Backup.Objection, BackupFiles.Original(examined.Backup.File));
         var detail = examined.WasSetAside ? $"{before} was set aside{(examined.Backup.File == before ? "" : $" as {examined.Backup.File}")}: {reason}" : $"{before} could not be set aside: {reason}";
         journal.Record(new Operation(
-            0, source.Name, OperationKind.Quarantine, now, now, examined.Backup.Id, detail, examined.Refusal is { } refusal ? RunFailure.Of(refusal) : null));
+            0, source.Name, OperationKind.Quarantine, now, now, examined.Backup.Id, detail, examined.Refusal is { } refusal ? RunFailure.Of(refusal) : null) { Store = source.CopyStore });
     }
 
     [LoggerMessage(EventId = 1103, EventName = "reading_erred", Level = LogLevel.Warning, Message = "backup {File} of {Source} seemed damaged in a first reading and is good in a second one, so it counts as good; found first: {Reason}. Check memory, cables and the disk's log (dmesg | tail)")]

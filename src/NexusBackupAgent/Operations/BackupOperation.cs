@@ -229,6 +229,9 @@ internal enum RunStage
     Capture,
     Verify,
     Prune,
+
+    /// <summary>To further stores, after the run.</summary>
+    Copy,
 }
 
 /// <summary>How far a run is.</summary>

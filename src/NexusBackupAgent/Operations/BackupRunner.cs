@@ -24,7 +24,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
         var watch = new StageWatch(timeProvider);
         source = await source.OpenAsync(cancellationToken);
         await source.Catalog.SweepAsync(timeProvider.GetUtcNow(), OrphanGrace, cancellationToken);
-        await Pruner.SettleAsync(source.Catalog, source.Source.Remains, Sweepable, cancellationToken);
+        await Pruner.SettleAsync(source.Catalog, source.Remains, Sweepable, cancellationToken);
 
         var captured = await capture.CaptureAsync(source, schedule, type, progress, cancellationToken);
         GiveBackBuffers(captured.Backup);
@@ -73,13 +73,14 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
             var decisions = Decide(source, await source.Catalog.ListAsync(cancellationToken));
             if (decisions.All(decision => decision.Keep))
             {
-                await Pruner.SettleAsync(source.Catalog, source.Source.Remains, Sweepable, cancellationToken);
+                await Pruner.SettleAsync(source.Catalog, source.Remains, Sweepable, cancellationToken);
                 return decisions;
             }
 
             // The run looked at the store when it began, perhaps hours ago: what somebody moved or damaged since then must not be why others go.
-            decisions = Decide(source, await source.Catalog.ListAgainAsync(cancellationToken));
-            await Pruner.ApplyAsync(source.Catalog, source.Source.Remains, Sweepable, decisions, cancellationToken);
+            var stored = await source.Catalog.ListAgainAsync(cancellationToken);
+            decisions = Decide(source, stored, await HeldForCopies.FindAsync(source, stored, timeProvider.GetUtcNow(), cancellationToken));
+            await Pruner.ApplyAsync(source.Catalog, source.Remains, Sweepable, decisions, cancellationToken);
             return decisions;
         }
         catch (BackupException failure)
@@ -93,14 +94,14 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
         }
     }
 
-    private IReadOnlyList<RetentionDecision> Decide(ProtectedSource source, IReadOnlyList<Backup> backups) =>
-        RetentionPolicy.Decide(backups, source.Retention, timeProvider.GetUtcNow(), source.Zone);
+    private IReadOnlyList<RetentionDecision> Decide(ProtectedSource source, IReadOnlyList<Backup> backups, IReadOnlyDictionary<BackupId, string>? held = null) =>
+        RetentionPolicy.Decide(backups, source.Retention, timeProvider.GetUtcNow(), source.Zone, held);
 
     /// <summary>What was begun before it and never finished is a crash's.</summary>
     private DateTimeOffset Sweepable => timeProvider.GetUtcNow() - OrphanGrace;
 
     private Task RemoveAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken) =>
-        Pruner.RemoveAsync(source.Catalog, source.Source.Remains, Sweepable, [backup], cancellationToken);
+        Pruner.RemoveAsync(source.Catalog, source.Remains, Sweepable, [backup], cancellationToken);
 
     private async Task<BackupException> RefuseAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
     {

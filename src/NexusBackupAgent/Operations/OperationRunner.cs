@@ -39,7 +39,7 @@ internal sealed record OperationWords(string Name, string Action, string Failing
 /// Runs operations on a source, for cron, HTTP and the command line: takes the source's turn, keeps the time limit, tries again
 /// what may pass, opens and closes the journal, gives a name to what nobody foresaw, and tells the hooks once the turn is given
 /// back. What is done in the turn, each operation says: <see cref="BackupOperation"/>, <see cref="VerifyOperation"/>,
-/// <see cref="RestoreOperation"/>, <see cref="DrillOperation"/>, <see cref="PruneOperation"/>, <see cref="SelfTestOperation"/>.
+/// <see cref="RestoreOperation"/>, <see cref="DrillOperation"/>, <see cref="PruneOperation"/>, <see cref="CopyOperation"/>, <see cref="SelfTestOperation"/>.
 /// Two that are short take the turn themselves: <see cref="VerifyOperation.GatherAsync"/> and <see cref="BackupOperation.CloseAbandoned"/>.
 /// </summary>
 internal sealed class OperationRunner(SourceTurns turns, OperationJournal journal, HookRunner hooks, TimeProvider timeProvider)
@@ -82,7 +82,7 @@ internal sealed class OperationRunner(SourceTurns turns, OperationJournal journa
             IDisposable? turn = null;
             try
             {
-                turn = await turns.TakeAsync(source.Name, patience, cancellationToken, () => turns.Waiting(source, patience));
+                turn = await turns.TakeAsync(source.Turn, patience, cancellationToken, () => turns.Waiting(source, patience), isCopy: source.CopyStore is not null);
             }
             catch (BackupException refused) when (unlockable is not null && refused.Kind is FailureKind.StoreFull or FailureKind.StoreUnavailable)
             {
@@ -161,7 +161,7 @@ internal sealed class OperationRunner(SourceTurns turns, OperationJournal journa
                         isExceeded ? FailureKind.TimedOut : FailureKind.Interrupted,
                         $"{words.Name} {(isExceeded ? $"exceeded its time limit of {source.TimeLimit}" : "was told to stop")} and has not stopped within {Patience.ToStop.TotalSeconds:0} s, probably because a disk does not answer; this agent begins nothing else of the source until it does",
                         $"see which disk does not answer (cat /proc/{Environment.ProcessId}/task/*/wchan; df; dmesg | tail), and mount it again; if that does not help, restart the agent");
-                    turns.Hangs(source.Name, watched); // before anything else can fail: nothing may begin beside it
+                    turns.Hangs(source.Turn, watched); // before anything else can fail: nothing may begin beside it
                     if ((leave is null ? hung : await leave(watched, hung)) is { } left)
                         throw left;
                 }
@@ -266,7 +266,10 @@ internal sealed class SourceTurns(string stateDirectory, TimeProvider timeProvid
     /// <summary>How many runs and verifications one process does at once: each uses all cores as it is.</summary>
     private const int MostParallel = 2;
 
-    private readonly SemaphoreSlim slots = new(MostParallel);
+    private readonly SemaphoreSlim runs = new(MostParallel);
+
+    /// <summary>Copies wait for stores more than they work, and no run is to wait for a slow store.</summary>
+    private readonly SemaphoreSlim copies = new(MostParallel);
 
     /// <summary>Work that was given up because it does not stop, by source.</summary>
     private readonly ConcurrentDictionary<string, (Task Work, DateTimeOffset Since)> hanging = new(StringComparer.Ordinal);
@@ -285,9 +288,11 @@ internal sealed class SourceTurns(string stateDirectory, TimeProvider timeProvid
     /// </summary>
     /// <param name="lockTimeout">How long another run of the source is waited for.</param>
     /// <param name="waits">Called once, if it is.</param>
+    /// <param name="isCopy">Whether it is a turn of a further store.</param>
     /// <returns>To be disposed when the work is done; null when another run held the lock for longer than that.</returns>
-    public async Task<IDisposable?> TakeAsync(string source, TimeSpan lockTimeout, CancellationToken cancellationToken, Action? waits = null)
+    public async Task<IDisposable?> TakeAsync(string source, TimeSpan lockTimeout, CancellationToken cancellationToken, Action? waits = null, bool isCopy = false)
     {
+        var slots = isCopy ? copies : runs;
         if (IsHanging(source))
             return null;
         await slots.WaitAsync(cancellationToken);
@@ -327,8 +332,8 @@ internal sealed class SourceTurns(string stateDirectory, TimeProvider timeProvid
     /// <summary>The failure of what needs a source that another run holds, with who that is.</summary>
     public BackupException Busy(ProtectedSource source)
     {
-        var (process, since) = RunLock.HolderOf(stateDirectory, source.Name);
-        return RunLock.Busy(source.Name, process is null ? "" : $": process {process} works on it since {Instants.InZone(since!.Value, source.Zone)}");
+        var (process, since) = RunLock.HolderOf(stateDirectory, source.Turn);
+        return RunLock.Busy(source.CopyStore is null ? source.Name : $"{source.Name}' in store '{source.CopyStore}", process is null ? "" : $": process {process} works on it since {Instants.InZone(since!.Value, source.Zone)}");
     }
 
     /// <summary>Notes work of a source that is given up.</summary>
@@ -339,7 +344,11 @@ internal sealed class SourceTurns(string stateDirectory, TimeProvider timeProvid
     /// <summary>Whether a run of the source is under way in any process: what looks like a leftover may then be at work.</summary>
     public bool IsUnderWay(string source) => RunLock.IsHeld(stateDirectory, source);
 
-    public void Dispose() => slots.Dispose();
+    public void Dispose()
+    {
+        runs.Dispose();
+        copies.Dispose();
+    }
 
     private sealed class Turn(RunLock held, SemaphoreSlim slots) : IDisposable
     {

@@ -27,7 +27,7 @@ internal sealed partial class PruneOperation(OperationRunner runner, ILogger<Pru
     public async Task<PruneRecord> PlanAsync(ProtectedSource source, CancellationToken cancellationToken)
     {
         var backups = await source.Catalog.ListAsync(cancellationToken);
-        var decisions = RetentionPolicy.Decide(backups, source.Retention, runner.Now, source.Zone);
+        var decisions = RetentionPolicy.Decide(backups, source.Retention, runner.Now, source.Zone, await HeldForCopies.FindAsync(source, backups, runner.Now, cancellationToken));
         var isDoubtful = decisions.Any(decision => !decision.Keep) && decisions[0].Backup.State != BackupState.Good;
         return new PruneRecord(decisions, [], isDoubtful ? decisions[0].Backup : null);
     }
@@ -52,7 +52,7 @@ internal sealed partial class PruneOperation(OperationRunner runner, ILogger<Pru
     {
         var (_, removed, failure) = await runner.JournalledAsync(
             Operation.Begun(source.Name, OperationKind.Prune, runner.Now, $"removed {going} expired backups") with { Asker = asker },
-            (_, _) => runner.WithinLimitAsync(source, WordsOf(source), token => Pruner.ApplyAsync(source.Catalog, source.Source.Remains, runner.Now - BackupRunner.OrphanGrace, decisions, token), broke => PruneBroke(broke, source.Name), cancellationToken),
+            (_, _) => runner.WithinLimitAsync(source, WordsOf(source), token => Pruner.ApplyAsync(source.Catalog, source.Remains, runner.Now - BackupRunner.OrphanGrace, decisions, token), broke => PruneBroke(broke, source.Name), cancellationToken),
             (ended, removed) => removed is null ? ended : ended with { Detail = $"removed {removed.Count} expired: {string.Join(", ", removed.Select(backup => backup.File))}" });
         return removed ?? throw failure!;
     }

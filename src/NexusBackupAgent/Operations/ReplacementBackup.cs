@@ -32,7 +32,7 @@ internal static class ReplacementBackup
         string noun, IReadOnlyList<Backup> backups, IReadOnlyDictionary<string, RetentionPeriod> retention, TimeZoneInfo zone, IReadOnlyList<(DateTimeOffset At, bool Succeeded)> lastStarts, DateTimeOffset now, string? diskCheck)
     {
         var starts = lastStarts.Where(start => start.At <= now).ToList();
-        var damaged = backups.Where(backup => IsDamaged(backup, backups) && FoundAt(backup) <= now).OrderByDescending(FoundAt).ToList();
+        var damaged = backups.Where(backup => IsDamaged(backup, backups) && FoundAt(backup) <= now && !backups.Any(other => other.Id == backup.Id && other.State == BackupState.Good)).OrderByDescending(FoundAt).ToList();
         if (damaged is not [var newest, ..])
             return NothingLost;
         if (newest.ShowsCorruptSource)

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Stores;
@@ -9,11 +10,16 @@ namespace NexusBackupAgent.Operations;
 /// <summary>Replaces a corrupt backup: one full run, on the lost backup's schedule, whatever its type was: what builds on it is lost with it.</summary>
 internal sealed partial class ReplacementOperation(BackupOperation backups, OperationJournal journal, TimeProvider timeProvider, ILogger<ReplacementOperation> logger)
 {
-    /// <summary>Makes the replacement if one is due.</summary>
+    /// <summary>Brings back from another store what is damaged in the first one; null: there is none.</summary>
+    public CopyOperation? Copies { get; init; }
+
+    /// <summary>Makes the replacement if one is due: of a copy in another store where there is one, else by a new run.</summary>
     /// <param name="patience">How long another operation of the source is waited for.</param>
     /// <returns>How that run ended; null when none is due, or the source is busy.</returns>
     public async Task<RunRecord?> RunIfDueAsync(ProtectedSource source, TimeSpan patience, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
+        if (Copies is not null)
+            await BringBackAsync(source, patience, cancellationToken);
         if ((await DecideAsync(source, cancellationToken)).Corrupt is null)
             return null; // without taking the lock, which a command may want at this moment
         return await backups.RunIfDueAsync(source, token => ScheduleAsync(source, token), patience, progress, cancellationToken);
@@ -30,6 +36,18 @@ internal sealed partial class ReplacementOperation(BackupOperation backups, Oper
             ? ReplacementBackup.Decide(
                 source.Source.Noun.English, stored, source.Retention, source.Zone, journal.LastStarts(source.Name, 2, BackupType.Full), timeProvider.GetUtcNow(), source.Catalog.Store.Inspection.CommandFor(StoreQuestion.IsTheDiskSound, ""))
             : ReplacementBackup.NothingLost;
+    }
+
+    private async Task BringBackAsync(ProtectedSource source, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Copies!.MendFirstAsync(source, patience, cancellationToken);
+        }
+        catch (BackupException busy) when (busy.Kind == FailureKind.Locked)
+        {
+            // At the next upkeep.
+        }
     }
 
     /// <returns>The schedule to run; null when another process made the replacement meanwhile.</returns>

@@ -22,7 +22,7 @@ internal sealed partial class RestoreOperation(OperationRunner runner, Restorer 
     /// <param name="to">Absolute; null: over the live one.</param>
     /// <exception cref="BackupException">There is nothing to restore, or the store can't be read.</exception>
     public Task<RestorePreview> PreviewAsync(ProtectedSource source, RestoreWish wish, string? to, bool force, CancellationToken cancellationToken) =>
-        restorer.PreviewAsync(new RestoreRequest(source.Name, source.Source, source.Catalog, source.Restore, source.Zone, wish, to, force), cancellationToken);
+        restorer.PreviewAsync(new RestoreRequest(source.Name, source.Source, source.Catalog, source.Restore, source.Zone, wish, to, force) { Copies = [.. source.Copies.Select(copy => copy.Catalog)] }, cancellationToken);
 
     /// <summary>Restores. A failure on the way is in the record, in the journal and in the log; it is not thrown.</summary>
     /// <param name="patience">How long another operation of the source that is under way is waited for.</param>
@@ -45,7 +45,7 @@ internal sealed partial class RestoreOperation(OperationRunner runner, Restorer 
         RestorePreview? planned = null;
         try
         {
-            planned = await PreviewAsync(await source.OpenAsync(cancellationToken), wish, to, force, cancellationToken);
+            planned = await PreviewAsync(await OpenAsync(source, cancellationToken), wish, to, force, cancellationToken);
             holds?.Invoke(planned);
             return planned.Refusal is { } refusal ? throw refusal : await RestoreAsync(source, planned, startedAt, events, asker, cancellationToken);
         }
@@ -64,6 +64,19 @@ internal sealed partial class RestoreOperation(OperationRunner runner, Restorer 
         }
     }
 
+    /// <summary>A first store that is away keeps nobody from restoring from another one.</summary>
+    private static async Task<ProtectedSource> OpenAsync(ProtectedSource source, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await source.OpenAsync(cancellationToken);
+        }
+        catch (BackupException) when (source.Copies.Count > 0)
+        {
+            return source; // whoever plans asks it again, and tells why not
+        }
+    }
+
     /// <summary>A name that does not exist, and a missing --force, are mistakes of who types; anything else keeps the data from coming back.</summary>
     private static bool IsNews(RestorePreview? planned, BackupException refusal) =>
         refusal.Kind is not (FailureKind.NotFound or FailureKind.Configuration)
@@ -71,7 +84,7 @@ internal sealed partial class RestoreOperation(OperationRunner runner, Restorer 
 
     private async Task<TurnEnd<RestoreRecord>> RestoreAsync(ProtectedSource source, RestorePreview preview, DateTimeOffset startedAt, RestoreEvents events, Asker? asker, CancellationToken cancellationToken)
     {
-        var restore = Operation.Begun(source.Name, OperationKind.Restore, startedAt, DetailOf(source, preview.Chosen.Backup.File, preview.Target.Location, preview.Target.IsLive)) with { IsOverLive = preview.Target.IsLive, Asker = asker };
+        var restore = Operation.Begun(source.Name, OperationKind.Restore, startedAt, DetailOf(source, preview.Chosen.Backup.File, preview.Chosen.Copy?.Store.Name, preview.Target.Location, preview.Target.IsLive)) with { IsOverLive = preview.Target.IsLive, Asker = asker };
         using var begun = await TryBeginAsync(restore, cancellationToken);
         restore = restore with { Id = begun?.Id ?? 0 };
         RestoreStarted(source.Name, preview.Chosen.Backup.File, preview.Target.Location, restore.Id);
@@ -121,11 +134,11 @@ internal sealed partial class RestoreOperation(OperationRunner runner, Restorer 
             ongoing.LeaveAsync);
     }
 
-    private static string DetailOf(ProtectedSource source, string file, string target, bool isLive) =>
-        $"restore of {file} {(isLive ? $"over the live {source.Source.Noun.English}" : "to")} {target}";
+    private static string DetailOf(ProtectedSource source, string file, string? store, string target, bool isLive) =>
+        $"restore of {file}{(store is null ? "" : $" from store {store}")} {(isLive ? $"over the live {source.Source.Noun.English}" : "to")} {target}";
 
     private static string DetailOf(ProtectedSource source, RestoreOutcome outcome, bool isLive) =>
-        $"{DetailOf(source, outcome.Backup.Backup.File, outcome.Place.Location, isLive)}; {(outcome.Place.SafetyCopy is null ? "there was nothing before" : $"the old one is {outcome.Place.SafetyCopy}")}"
+        $"{DetailOf(source, outcome.Backup.Backup.File, outcome.Backup.Copy?.Store.Name, outcome.Place.Location, isLive)}; {(outcome.Place.SafetyCopy is null ? "there was nothing before" : $"the old one is {outcome.Place.SafetyCopy}")}"
         + (outcome.Place.SetAside.Count > 0 ? $" with {string.Join(", ", outcome.Place.SetAside)}" : "");
 
     /// <returns>Null when the journal can't have it, or its lock not be made: that is told when it has ended.</returns>
@@ -185,7 +198,7 @@ internal sealed partial class RestoreOperation(OperationRunner runner, Restorer 
         },
         PassedOver = candidate =>
         {
-            BackupPassedOver(source.Name, source.Catalog.Locate(candidate.Backup.File), candidate.Reason);
+            BackupPassedOver(source.Name, (candidate.Copy ?? source.Catalog).Locate(candidate.Backup.File), candidate.Reason);
             events.PassedOver(candidate);
         },
     };

@@ -31,7 +31,7 @@ internal sealed partial class VerifyOperation(OperationRunner runner, BackupExam
     /// <exception cref="BackupException">The source is busy, or the store refuses.</exception>
     public async Task GatherAsync(ProtectedSource source, Backup scattered, CancellationToken cancellationToken)
     {
-        using var held = runner.Turns.TryHold(source.Name) ?? throw runner.Turns.Busy(source);
+        using var held = runner.Turns.TryHold(source.Turn) ?? throw runner.Turns.Busy(source);
         try
         {
             await source.Catalog.GatherAsync(scattered, cancellationToken);
@@ -148,7 +148,7 @@ internal sealed partial class VerifyOperation(OperationRunner runner, BackupExam
     }
 
     private Operation OperationOf(ProtectedSource source, Backup backup, DateTimeOffset startedAt, string detail, RunFailure? failure) =>
-        new(0, source.Name, OperationKind.Verification, startedAt, runner.Now, backup.Id, detail, failure);
+        new(0, source.Name, OperationKind.Verification, startedAt, runner.Now, backup.Id, detail, failure) { Store = source.CopyStore };
 
     /// <returns>The operation as it is kept, and what kept the journal from it: the hooks are told all the same.</returns>
     private (Operation Operation, ExceptionDispatchInfo? Unrecorded) Record(Operation operation)

@@ -39,6 +39,7 @@ internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong
 
     private const int TypeMask = 0xF000; // S_IFMT
     private const ulong MountRoot = 0x2000; // STATX_ATTR_MOUNT_ROOT
+    private const ulong AppendOnly = 0x20; // STATX_ATTR_APPEND
     private const int ModeMask = 0xFFF;
 
     /// <returns>Null where there is no file, or it can't be asked.</returns>
@@ -74,8 +75,14 @@ internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong
             MemoryMarshal.Read<ulong>(answer[LengthOffset..]),
             Nanoseconds(answer[ModifiedOffset..]),
             Nanoseconds(answer[ChangedOffset..]),
-            (UnixFileMode)(MemoryMarshal.Read<ushort>(answer[ModeOffset..]) & ModeMask));
+            (UnixFileMode)(MemoryMarshal.Read<ushort>(answer[ModeOffset..]) & ModeMask))
+        {
+            IsAppendOnly = (MemoryMarshal.Read<ulong>(answer[AttributesOffset..]) & AppendOnly) != 0,
+        };
     }
+
+    /// <summary>Whether files can be made in this directory, and neither renamed nor removed (<c>chattr +a</c>).</summary>
+    public bool IsAppendOnly { get; private init; }
 
     /// <summary>When its content, name, mode or owner last changed, UTC, to the millisecond.</summary>
     public DateTimeOffset ChangedAt => DateTimeOffset.FromUnixTimeMilliseconds(Changed / 1_000_000);
@@ -105,6 +112,9 @@ internal readonly partial record struct FileStatus(uint Major, uint Minor, ulong
     /// <summary>Whether both are on one file system. False when either is not there.</summary>
     public static bool AreOnOneDisk(string one, string other) =>
         Of(one) is { } here && Of(other) is { } there && (here.Major, here.Minor) == (there.Major, there.Minor);
+
+    /// <summary>Equal for what lies on one file system; null when it is not there.</summary>
+    public static string? DiskOf(string path) => Of(path) is { } status ? $"{status.Major}:{status.Minor}" : null;
 
     public bool IsSameFileAs(FileStatus other) => (Major, Minor, Inode) == (other.Major, other.Minor, other.Inode);
 

@@ -75,7 +75,7 @@ internal static class FileUsers
         var opened = new List<OpenedFile>();
         try
         {
-            foreach (var descriptor in Directory.EnumerateFileSystemEntries($"/proc/{process}/fd"))
+            foreach (var descriptor in Descriptors(process))
             {
                 // Of a program that opens and closes files, the same number may be another file's a moment later, or nobody's.
                 if (FileStatus.Of(descriptor) is { IsRegular: true } file && NameOf(descriptor) is { } name && FileStatus.Of(descriptor) is { } still && still.IsSameFileAs(file))
@@ -89,6 +89,10 @@ internal static class FileUsers
 
         return opened;
     }
+
+    /// <summary>By their other listing: .NET follows each of the links that the usual one is made of, and a computer has thousands.</summary>
+    private static IEnumerable<string> Descriptors(int process) =>
+        Directory.EnumerateFiles($"/proc/{process}/fdinfo").Select(number => $"/proc/{process}/fd/{Path.GetFileName(number)}");
 
     private static string? NameOf(string descriptor)
     {
@@ -112,11 +116,12 @@ internal static class FileUsers
         var opened = new List<(int, FileStatus?)>();
         try
         {
-            foreach (var descriptor in Directory.EnumerateFileSystemEntries($"/proc/{process}/fd"))
+            foreach (var descriptor in Descriptors(process))
             {
-                if (FileStatus.Of(descriptor) is { } open && files.Exists(open.IsSameFileAs))
+                var open = FileStatus.Of(descriptor);
+                if (open is { } file && files.Exists(file.IsSameFileAs))
                     opened.Add((process, open));
-                else if (File.ResolveLinkTarget(descriptor, returnFinalTarget: false) is { } link && deleted.Contains(link.FullName))
+                else if (open is null or { IsRegular: true } && NameOf(descriptor) is { } name && deleted.Contains(name)) // of thousands most are pipes and sockets
                     opened.Add((process, null));
             }
         }

@@ -8,6 +8,8 @@ internal static partial class ProcessStart
     private const int ReadOnly = 0; // O_RDONLY: programs that are started have it too
     private const int GetFlags = 1; // F_GETFD
     private const uint OwnersRights = 0b111_000_000;
+    private const int FileTooLarge = 25; // SIGXFSZ
+    private const nint Ignore = 1; // SIG_IGN: programs that are started ignore it too, and say what failed
 
     public static void Prepare()
     {
@@ -15,6 +17,7 @@ internal static partial class ProcessStart
             return;
         FillClosedStreams();
         LeaveOwnersRights();
+        _ = Signal(FileTooLarge, Ignore); // otherwise a limit (ulimit -f) kills, and nothing is told or cleaned up
     }
 
     /// <summary>
@@ -42,6 +45,9 @@ internal static partial class ProcessStart
 
     [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "signal")]
+    private static partial nint Signal(int signal, nint handler);
 
     [LibraryImport("libc", EntryPoint = "umask")]
     private static partial uint Umask(uint mask);

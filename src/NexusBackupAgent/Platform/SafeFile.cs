@@ -202,6 +202,17 @@ internal static partial class SafeFile
             throw Errno.Failure(error, path);
     }
 
+    /// <summary>Gives a directory the time back at which it was changed before; what was made and removed there since then left nothing.</summary>
+    /// <exception cref="IOException">It can't be opened, or its times are not this user's to give.</exception>
+    /// <exception cref="UnauthorizedAccessException">Likewise.</exception>
+    public static void GiveTimeBack(string path, FileStatus before)
+    {
+        const long Second = 1_000_000_000;
+        using var directory = OpenDirectory(path);
+        if (Errno.Of(() => SetTimes(directory, [0, LeaveTime, before.Modified / Second, before.Modified % Second])) is not 0 and var error)
+            throw Errno.Failure(error, path);
+    }
+
     /// <summary>Opens a directory itself, no link to one, to be listed or synced.</summary>
     public static SafeFileHandle OpenDirectory(string path)
     {
@@ -273,6 +284,20 @@ internal static partial class SafeFile
         }
     }
 
+    /// <summary>
+    /// Makes sure that a file which root opened for reading lies where no stranger led root: each link on the way is root's, or of
+    /// whose the file or its directory is. Otherwise a stranger has root copy what only root may read.
+    /// </summary>
+    /// <param name="path">By which it was opened, links included.</param>
+    /// <exception cref="UntrustedPlaceException">It does not.</exception>
+    public static void RequireTrusted(string path, SafeFileHandle opened)
+    {
+        if (!SystemUser.Current.IsRoot || FileStatus.Of(opened) is not { } file)
+            return;
+        using var at = Place.Of(path, followLast: true, file.User);
+        at.RequireIs(file);
+    }
+
     private static void Rename(Place from, Place to, string source)
     {
         if (Errno.Of(() => RenameAt(from.Directory, from.Name, to.Directory, to.Name)) is not 0 and var error)
@@ -285,30 +310,32 @@ internal static partial class SafeFile
         private readonly string path;
         private readonly FileStatus? directory;
 
-        private Place(string path, SafeFileHandle opened)
+        private Place(string path, string name, SafeFileHandle opened)
         {
             this.path = path;
+            Name = name;
             Directory = opened;
             directory = FileStatus.Of(opened);
         }
 
         public SafeFileHandle Directory { get; }
 
-        public string Name => Path.GetFileName(path);
+        public string Name { get; }
 
         /// <summary>Whose the directory is, when root works for somebody else.</summary>
         public FileStatus? Stranger => SystemUser.Current.IsRoot && directory is { User: not 0 } owned ? owned : null;
 
         /// <param name="followLast">Whether the last part is followed if it is a link; then the place is where that leads.</param>
-        public static Place Of(string path, bool followLast = false)
+        /// <param name="owner">Whose links may lead there as well.</param>
+        public static Place Of(string path, bool followLast = false, uint? owner = null)
         {
-            var above = Path.GetDirectoryName(path)!;
+            var (above, name) = (Path.GetDirectoryName(path)!, Path.GetFileName(path));
             var guides = new HashSet<uint>();
             var (real, opened) = (above, default(SafeFileHandle));
             if (SystemUser.Current.IsRoot && !above.StartsWith($"/proc/{Environment.ProcessId}/fd/", StringComparison.Ordinal)) // an open directory was looked at when it was opened
             {
                 real = KernelPath.Follow(followLast ? path : above, link => guides.UnionWith(GuideOf(link)));
-                real = followLast ? Path.GetDirectoryName(real)! : real;
+                (real, name) = followLast ? (Path.GetDirectoryName(real)!, Path.GetFileName(real)) : (real, name);
                 opened = OpenWithoutLinks(real, above);
             }
             else
@@ -316,9 +343,11 @@ internal static partial class SafeFile
                 opened = OpenDirectory(null, above, above);
             }
 
-            var place = new Place(path, opened);
+            var place = new Place(path, name, opened);
             try
             {
+                if (owner is { } trusted)
+                    guides.Remove(trusted);
                 place.RequireWayOf(real, guides);
                 return place;
             }
@@ -351,7 +380,7 @@ internal static partial class SafeFile
             var problem = FileStatus.Of(file) switch
             {
                 { IsRegular: false } => "is no regular file",
-                { Names: > 1 } linked when Stranger is { } owner && linked.User != owner.User => $"has a second name elsewhere, and is not of {new SystemUser(owner.User).Name}, whose directory it lies in",
+                { } linked => SecondName(linked),
                 _ => null,
             };
             if (problem is null)
@@ -364,7 +393,20 @@ internal static partial class SafeFile
             throw new UntrustedPlaceException($"'{path}' {problem}");
         }
 
+        /// <summary>Makes sure that an open file is the one that lies here.</summary>
+        public void RequireIs(FileStatus file)
+        {
+            if (Status() is not { } there || !there.IsSameFileAs(file))
+                throw new UntrustedPlaceException($"somebody put another file into the way to '{path}' while it was opened");
+            if (SecondName(file) is { } problem)
+                throw new UntrustedPlaceException($"'{path}' {problem}");
+        }
+
         public void Dispose() => Directory.Dispose();
+
+        private string? SecondName(FileStatus file) => file.Names > 1 && Stranger is { } owner && file.User != owner.User
+            ? $"has a second name elsewhere, and is not of {new SystemUser(owner.User).Name}, whose directory it lies in"
+            : null;
 
         /// <summary>A stranger's link may lead root to a directory of that stranger's, where he may do all that he has root do there, and to no other.</summary>
         private void RequireWayOf(string real, HashSet<uint> guides)
@@ -417,6 +459,7 @@ internal static partial class SafeFile
     private const int CurrentDirectory = -100; // AT_FDCWD
     private const int SetFlags = 4; // F_SETFL
     private const int RemoveDirectory = 0x200; // AT_REMOVEDIR
+    private const long LeaveTime = 0x3ffffffe; // UTIME_OMIT, in place of nanoseconds
 
     [LibraryImport("libc", EntryPoint = "openat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial SafeFileHandle OpenAt(int directory, string path, int flags, uint mode);
@@ -438,6 +481,10 @@ internal static partial class SafeFile
 
     [LibraryImport("libc", EntryPoint = "fchown", SetLastError = true)]
     private static partial int ChangeOwner(SafeFileHandle file, uint user, uint group);
+
+    /// <param name="times">Two of struct timespec, on 64-bit Linux: of access and of change.</param>
+    [LibraryImport("libc", EntryPoint = "futimens", SetLastError = true)]
+    private static partial int SetTimes(SafeFileHandle file, long[] times);
 
     [LibraryImport("libc", EntryPoint = "fcntl")]
     private static partial int Control(SafeFileHandle file, int command, int flags);
@@ -476,6 +523,7 @@ internal static class Errno
     public const int Invalid = 22; // EINVAL
     public const int TooManyInSystem = 23; // ENFILE
     public const int TooManyInProcess = 24; // EMFILE
+    public const int TooLarge = 27; // EFBIG
     public const int NoSpace = 28; // ENOSPC
     public const int ReadOnly = 30; // EROFS
     public const int NoSuchCall = 38; // ENOSYS

@@ -107,8 +107,10 @@ internal static unsafe partial class PathAsGiven
 }
 
 /// <summary>SQLite's primary result codes that the agent tells apart, and their words.</summary>
-internal static class SqliteError
+internal static partial class SqliteError
 {
+    private const int MostInterruptions = 100;
+
     public const int Perm = 3;
     public const int Busy = 5;
     public const int Locked = 6;
@@ -125,6 +127,29 @@ internal static class SqliteError
 
     /// <summary>Whether the content itself is damaged, as opposed to out of reach.</summary>
     public static bool IsDamage(SqliteException exception) => exception.SqliteErrorCode is Corrupt or NotADatabase;
+
+    /// <summary>
+    /// Does it again when a signal came while SQLite waited for the disk: of its system calls it repeats all but fsync. By then it
+    /// has undone what was not flushed, and writes that anew.
+    /// </summary>
+    /// <param name="work">A whole transaction.</param>
+    public static T Insist<T>(SqliteConnection connection, Func<T> work)
+    {
+        for (var left = MostInterruptions; ; left--)
+        {
+            try
+            {
+                return work();
+            }
+            catch (SqliteException failure) when (left > 0 && failure.SqliteErrorCode == IoError && SystemError(connection.Handle!.DangerousGetHandle()) == Errno.Interrupted)
+            {
+                // Once more.
+            }
+        }
+    }
+
+    [LibraryImport("e_sqlite3", EntryPoint = "sqlite3_system_errno")]
+    private static partial int SystemError(nint database);
 
     /// <summary>SQLite's words for the code: <c>database is locked</c>. Only an error of the statement itself is told by its own message.</summary>
     public static string Reason(SqliteException exception) => exception.SqliteErrorCode is raw.SQLITE_ERROR or raw.SQLITE_CONSTRAINT

@@ -14,7 +14,7 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
     private readonly List<RestoreCandidate> failed = [.. preview.Plan.PassedOver];
 
     // Found on the way; what builds on them need not be read.
-    private readonly HashSet<BackupId> damaged = [];
+    private readonly HashSet<(BackupCatalog? Copy, BackupId Id)> damaged = [];
 
     /// <returns>The backup that is prepared beside the target.</returns>
     /// <exception cref="BackupException">None is good; or one could not be looked at, which is no reason to restore an older one.</exception>
@@ -22,7 +22,7 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
     {
         foreach (var candidate in preview.Plan.Candidates)
         {
-            if (candidate.Backup.Bases.FirstOrDefault(link => damaged.Contains(link.Id)) is { } known)
+            if (candidate.Backup.Bases.FirstOrDefault(link => damaged.Contains((candidate.Copy, link.Id))) is { } known)
             {
                 PassOver(candidate with { Reason = $"{known.File}, which it needs, is damaged" });
                 continue;
@@ -37,7 +37,7 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
         if (request.Wish.Id is null)
             throw RestorePlan.NoneIsGood(request.Name, failed, request.Wish.At, request.Zone);
         throw new BackupException(
-            FailureKind.Verification, $"backup {failed[^1].Backup.File} of source '{request.Name}' {(damaged.Contains(failed[^1].Backup.Id) ? "is corrupt" : "cannot be restored")}: {failed[^1].Reason}", "leave --id out: then the newest good one is restored");
+            FailureKind.Verification, $"backup {failed[^1].Backup.File} of source '{request.Name}' {(damaged.Contains((failed[^1].Copy, failed[^1].Backup.Id)) ? "is corrupt" : "cannot be restored")}: {failed[^1].Reason}", "leave --id out: then the newest good one is restored");
     }
 
     /// <returns>Null when it is bad, or was deleted meanwhile.</returns>
@@ -49,7 +49,7 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
         {
             (backup, prepared) = await new ConfirmedExpansion(verifier).RunAsync(
                 request.Source,
-                request.Catalog,
+                candidate.Copy ?? request.Catalog,
                 backup,
                 preview.Target,
                 candidate.Instant,
@@ -61,7 +61,7 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
         }
         catch (DamagedBaseException found)
         {
-            damaged.Add(found.Base.Id);
+            damaged.Add((candidate.Copy, found.Base.Id));
             events.ReadBack(found.Base);
             PassOver(candidate with { Reason = found.Message });
             return null;
@@ -71,13 +71,19 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
             PassOver(candidate with { Reason = early.Message });
             return null;
         }
-        catch (BackupException gone) when (gone.Kind == FailureKind.NotFound && request.Wish.Id is null)
+        catch (BackupException gone) when (gone.Kind == FailureKind.NotFound && (request.Wish.Id is null || HasTwinAfter(candidate)))
         {
             PassOver(candidate with { Reason = backup.Bases.Count == 0 ? "it is gone" : gone.Message });
             return null;
         }
         catch (BackupException failure) when (failure.Kind is FailureKind.Io or FailureKind.Permission or FailureKind.Network or FailureKind.StoreUnavailable)
         {
+            if (HasTwinAfter(candidate))
+            {
+                PassOver(candidate with { Reason = failure.Message });
+                return null;
+            }
+
             var older = preview.Plan.Candidates.SkipWhile(other => other != candidate).Skip(1).FirstOrDefault();
             throw new BackupException(failure.Kind, failure.Message, failure.Hint + (older is null ? "" : $"; or restore an older one: --id {older.Backup.Id}"), failure);
         }
@@ -89,8 +95,8 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
             return (Doubted(candidate with { Backup = backup }, doubt.FirstFailure!), prepared);
         if (prepared is not null)
             await prepared.DisposeAsync();
-        damaged.Add(backup.Id);
-        PassOver(new RestoreCandidate(backup, RestorePlan.Finding(backup)));
+        damaged.Add((candidate.Copy, backup.Id));
+        PassOver(new RestoreCandidate(backup, RestorePlan.Finding(backup)) { Copy = candidate.Copy });
         return null;
     }
 
@@ -101,6 +107,10 @@ internal sealed class BackupExpansion(BackupVerifier verifier, RestorePreview pr
         events.Step(new RestoreStep(RestoreStage.Expand, $"go on: {reason}"));
         return chosen with { Reason = reason };
     }
+
+    /// <summary>Whether another store's copy of the same backup comes later.</summary>
+    private bool HasTwinAfter(RestoreCandidate candidate) =>
+        preview.Plan.Candidates.SkipWhile(other => other != candidate).Skip(1).Any(other => other.Backup.Id == candidate.Backup.Id);
 
     private void PassOver(RestoreCandidate candidate)
     {

@@ -21,11 +21,14 @@ internal sealed record RestoreWish(string? Id = null, DateTimeOffset? At = null)
 /// <summary>A backup, and why it is tried or passed over.</summary>
 internal sealed record RestoreCandidate(Backup Backup, string Reason)
 {
+    /// <summary>The further store that it is taken from; null: the first.</summary>
+    public BackupCatalog? Copy { get; init; }
+
     /// <summary>The later state of it that is wanted; null: its own.</summary>
     public LaterInstant? Instant { get; init; }
 
     /// <summary>The instant whose state it gives.</summary>
-    public DateTimeOffset StateOf => Instant?.At ?? Backup.CapturedAt;
+    public DateTimeOffset StateOf => Instant?.At ?? Backup.RestorableFrom;
 }
 
 /// <summary>Which backups are tried, and in which order: newest first, as the runbook's loop does (§3.3).</summary>
@@ -53,14 +56,26 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
         }
 
         var wanted = newestFirst.Where(backup => wish.At is not { } at || backup.CapturedAt <= at).ToList();
-        if (wanted.Count == 0)
-            throw TooEarly(source, newestFirst[^1], wish.At!.Value, zone);
         if (recovers && wish.At is not null)
             return Recovering(source, newestFirst, wanted, wish, now, zone);
+        if (wanted.Count == 0)
+            throw TooEarly(source, newestFirst[^1], wish.At!.Value, zone);
         var judged = wanted.Select(backup => (Backup: backup, Objection: Objection(backup, now, zone))).ToList();
         var candidates = judged.Where(entry => entry.Objection is null).Select(entry => new RestoreCandidate(entry.Backup, Recommendation(entry.Backup, wish.At, zone))).ToList();
         var passedOver = judged.Where(entry => entry.Objection is not null).Select(entry => new RestoreCandidate(entry.Backup, entry.Objection!)).ToList();
         return candidates.Count > 0 ? new RestorePlan(candidates, passedOver) : throw NoneIsGood(source, passedOver, wish.At, zone);
+    }
+
+    /// <summary>The plans of several stores as one: of each state the nearest store's backup is tried first, and the next one's when that is bad or away.</summary>
+    /// <param name="plans">In the order of the stores; the first store's catalog is null.</param>
+    /// <param name="away">Why stores gave no plan.</param>
+    public static RestorePlan Merge(IReadOnlyList<(BackupCatalog? Copy, RestorePlan Plan)> plans, IReadOnlyList<BackupException> away)
+    {
+        var why = away.Count == 0 ? "" : $", because {string.Join("; ", away.Select(store => store.Message))}";
+        var candidates = plans
+            .SelectMany(plan => plan.Plan.Candidates.Select(candidate => plan.Copy is null ? candidate : candidate with { Copy = plan.Copy, Reason = $"{candidate.Reason}; from store {plan.Copy.Store.Name}{why}" }))
+            .OrderByDescending(candidate => candidate.StateOf).ThenByDescending(candidate => candidate.Backup.CapturedAt); // stable: the stores stay in their order
+        return new RestorePlan([.. candidates], [.. plans.SelectMany(plan => plan.Plan.PassedOver.Select(passed => passed with { Copy = plan.Copy })).OrderByDescending(passed => passed.Backup.CapturedAt)]);
     }
 
     /// <summary>From each backup before the instant as far as the backups behind it lead without a gap.</summary>
@@ -73,7 +88,9 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
             var through = paths.From(backup);
             if (Objection(backup, now, zone) is { } objection)
                 passedOver.Add(new RestoreCandidate(backup, objection));
-            else if (backup.CapturedAt == at)
+            else if (backup.RestorableFrom > at)
+                passedOver.Add(new RestoreCandidate(backup, $"it was still being written then, until {RecoveryWindow.Shown(backup.RestorableFrom, zone)}"));
+            else if (backup.RestorableFrom == at)
                 candidates.Add(new RestoreCandidate(backup, Recommendation(backup, at, zone)));
             else if (through.Count > 0)
                 candidates.Add(new RestoreCandidate(backup, $"recovered to {RecoveryWindow.Shown(at, zone)} with {string.Join(", ", through.Select(link => link.File))}") { Instant = new LaterInstant(at, through) });
@@ -92,8 +109,7 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
     {
         var at = wish.At!.Value;
         var paths = new RecoveryPaths(newestFirst, at);
-        var last = RecoveryWindow.Usable(newestFirst).LastOrDefault(backup => backup.CapturedAt <= at);
-        return paths.IsEmpty && last is not null && last.CapturedAt >= wish.AtFrom ? (last.CapturedAt, new RecoveryPaths(newestFirst, last.CapturedAt)) : (at, paths);
+        return paths.IsEmpty && RecoveryWindow.LastInstant(newestFirst, at) is { } last && last >= wish.AtFrom ? (last, new RecoveryPaths(newestFirst, last)) : (at, paths);
     }
 
     /// <summary>What is restored with it, in words; empty for a full one, which needs no other.</summary>

@@ -26,6 +26,9 @@ internal sealed record RestorePreview(
     /// <summary>What a restore left there that was killed; this one removes it.</summary>
     public IReadOnlyList<string> Leftovers { get; init; } = [];
 
+    /// <summary>Parts that lie in places of their own; null when nobody can tell before the backup is read.</summary>
+    public IReadOnlyList<RestoredPart>? Parts { get; init; } = [];
+
     public RestoreCandidate Chosen => Plan.Candidates[0];
 
     /// <summary>How old the restored state would be: what was written since would be lost.</summary>
@@ -51,7 +54,7 @@ internal sealed record RestorePreview(
     };
 
     /// <summary>Why it can't be done however it is asked for; null when it can.</summary>
-    public BackupException? Impossible => Obstacle ?? (Needed > Available ? NoRoom(Request.Source, Target, Needed, Available.Value) : null);
+    public BackupException? Impossible => Obstacle ?? Parts?.Select(part => part.Obstacle).FirstOrDefault(obstacle => obstacle is not null) ?? (Needed > Available ? NoRoom(Request.Source, Target, Needed, Available.Value) : null);
 
     public static BackupException NoRoom(IBackupSource source, IRestoreTarget target, long needed, long available) => new(
         FailureKind.StoreFull,

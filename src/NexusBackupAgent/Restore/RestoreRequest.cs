@@ -13,4 +13,8 @@ namespace NexusBackupAgent.Restore;
 /// <param name="To">Absolute; null: over the live one.</param>
 /// <param name="Force">Whether an existing file is replaced.</param>
 internal sealed record RestoreRequest(
-    string Name, IBackupSource Source, BackupCatalog Catalog, RestoreSettings Settings, TimeZoneInfo Zone, RestoreWish Wish, string? To, bool Force);
+    string Name, IBackupSource Source, BackupCatalog Catalog, RestoreSettings Settings, TimeZoneInfo Zone, RestoreWish Wish, string? To, bool Force)
+{
+    /// <summary>Its copies in further stores, in the order of trying.</summary>
+    public IReadOnlyList<BackupCatalog> Copies { get; init; } = [];
+}

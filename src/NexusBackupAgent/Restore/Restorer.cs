@@ -25,13 +25,38 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
     public async Task<RestorePreview> PreviewAsync(RestoreRequest request, CancellationToken cancellationToken)
     {
         var now = timeProvider.GetUtcNow();
-        var backups = await request.Catalog.ListAsync(cancellationToken);
-        var plan = RestorePlan.Choose(request.Name, backups, request.Wish, now, request.Zone, request.Source.RecoversToInstants);
+        var plan = await PlanAsync(request, now, cancellationToken);
         var place = request.To ?? request.Source.Location;
-        return await new PatientLook(2 * Patience.ToAnswer, timeProvider).AskAsync( // it looks at the live one too, which may hang alone
+        var preview = await new PatientLook(2 * Patience.ToAnswer, timeProvider).AskAsync( // it looks at the live one too, which may hang alone
             "target",
             () => Task.FromResult(Look(request, plan, now)),
             () => throw new BackupException(FailureKind.Io, $"'{place}', where the restore would go, does not answer, probably because its disk hangs; nothing was touched", "see which disk does not answer (findmnt; dmesg | tail), and mount it again, or restore to another one with --to"));
+        return preview with { Parts = await preview.Target.PartsAsync(CatalogLink.ChainOf(request.Catalog, preview.Chosen.Backup, isJudged: false, progress: null), cancellationToken) };
+    }
+
+    /// <exception cref="BackupException">No store has a backup to restore; what the first one says of that.</exception>
+    private static async Task<RestorePlan> PlanAsync(RestoreRequest request, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var (plans, refusals) = (new List<(BackupCatalog? Copy, RestorePlan Plan)>(), new List<BackupException>());
+        foreach (var copy in request.Copies.Prepend(null))
+        {
+            try
+            {
+                var backups = await (copy ?? request.Catalog).ListAsync(cancellationToken);
+                plans.Add((copy, RestorePlan.Choose(request.Name, backups, request.Wish, now, request.Zone, request.Source.RecoversToInstants)));
+            }
+            catch (BackupException refused) when (request.Copies.Count > 0)
+            {
+                refusals.Add(refused);
+            }
+        }
+
+        return plans switch
+        {
+            [] => throw refusals[0],
+            [(null, var only)] => only,
+            _ => RestorePlan.Merge(plans, refusals),
+        };
     }
 
     private RestorePreview Look(RestoreRequest request, RestorePlan plan, DateTimeOffset now)

@@ -165,12 +165,14 @@ internal static class RetentionPolicy
     /// <param name="periods">The retention of each schedule by name; a schedule that is not named keeps for ever.</param>
     /// <param name="now">The instant to decide at.</param>
     /// <param name="zone">The zone of calendar periods (months, years) and of the times in the reasons.</param>
+    /// <param name="held">What something else asks to keep, and why; null: nothing.</param>
     /// <returns>One decision for each backup, newest first.</returns>
     public static IReadOnlyList<RetentionDecision> Decide(
         IReadOnlyCollection<Backup> backups,
         IReadOnlyDictionary<string, RetentionPeriod> periods,
         DateTimeOffset now,
-        TimeZoneInfo zone)
+        TimeZoneInfo zone,
+        IReadOnlyDictionary<BackupId, string>? held = null)
     {
         Backup[] newestFirst = [.. backups
             .OrderByDescending(backup => backup.CapturedAt)
@@ -180,7 +182,7 @@ internal static class RetentionPolicy
         // By reference: a backup whose files were copied by hand is here twice under one identity.
         var reasons = new Dictionary<Backup, List<string>>(ReferenceEqualityComparer.Instance);
         foreach (var backup in newestFirst)
-            reasons[backup] = [.. rules.ReasonsToKeep(backup), .. clock.ReasonsToKeep(backup)];
+            reasons[backup] = [.. rules.ReasonsToKeep(backup), .. clock.ReasonsToKeep(backup), .. held is not null && held.TryGetValue(backup.Id, out var why) ? (string[])[why] : []];
 
         KeepBases(newestFirst, reasons);
         return [.. newestFirst.Select(backup => reasons[backup] is { Count: > 0 } toKeep

@@ -26,6 +26,8 @@ internal sealed class Commands(string? configuration)
 
     public string OrRestart => $"# or, where it is no service: stop it, then {Of("run")}";
 
+    public string Copy(string source) => Of("copy", source);
+
     public string Backup(string source) => Of("backup", source);
 
     public string VerifyAll(string source) => Of("verify", source, "--all");

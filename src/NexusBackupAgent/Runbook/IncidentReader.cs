@@ -78,7 +78,7 @@ internal static class IncidentReader
         EscalationCause.RetentionOverdue => new Trouble(IncidentKind.Retention, source.Now, IsCurrent: true),
         EscalationCause.DrillFailed => new Trouble(IncidentKind.Drill, source.Now, IsCurrent: true),
         EscalationCause.StoreDown when source.IsEmptied => null, // the same loss
-        EscalationCause.DrillOverdue or EscalationCause.SelfTestFailed or EscalationCause.StoreDown or EscalationCause.FromFuture or EscalationCause.StreamBehind => new Trouble(IncidentKind.Other, source.Now, IsCurrent: true),
+        EscalationCause.DrillOverdue or EscalationCause.CopyLate or EscalationCause.SelfTestFailed or EscalationCause.StoreDown or EscalationCause.FromFuture or EscalationCause.StreamBehind => new Trouble(IncidentKind.Other, source.Now, IsCurrent: true),
         _ => null, // failed runs, failed restores and corrupt backups have times of their own
     };
 }

@@ -19,7 +19,7 @@ internal static class MeasuresTaken
 
     private static bool IsMeasure(Operation operation) => operation switch
     {
-        { Kind: OperationKind.Hook } => false,
+        { Kind: OperationKind.Hook } or { Kind: OperationKind.Copy, Asker: null } => false,
         { Kind: OperationKind.Backup } => operation.Schedule == BackupManifest.ManualSchedule,
         _ => true,
     };
@@ -46,6 +46,7 @@ internal static class MeasuresTaken
         OperationKind.Quarantine => new("corrupt backup set aside", "破損バックアップの保全（リネーム）"),
         OperationKind.Restore => new("restore", "リストア"),
         OperationKind.Drill => new("restore drill", "リストア訓練"),
+        OperationKind.Copy => new("copies to further stores", "他の格納先へのコピー"),
         OperationKind.Prune => new("expired backups removed", "保持期間超過バックアップの削除"),
         _ => Bilingual.Same(kind.ToString()),
     };

@@ -11,6 +11,7 @@ internal static class NextCommand
     {
         EscalationCause.DrillFailed or EscalationCause.DrillOverdue => commands.Of("drill", seen.Source),
         EscalationCause.Corrupt or EscalationCause.AllCorrupt => commands.VerifyAll(seen.Source),
+        EscalationCause.CopyLate => commands.Copy(seen.Source),
         EscalationCause.SelfTestFailed => commands.Of("verify", "--self-test"),
         EscalationCause.RetentionOverdue or EscalationCause.StorageFull => commands.PruneDryRun(seen.Source),
         EscalationCause.None or EscalationCause.Unknown or EscalationCause.Stale or EscalationCause.Failed => commands.Backup(seen.Source),

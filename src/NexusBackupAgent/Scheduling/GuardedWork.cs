@@ -14,7 +14,7 @@ internal sealed partial class GuardedWork(TimeProvider timeProvider, ILogger log
 
     /// <summary>Puts work at the end of a source's line. The sources of one store share their places: a dead store keeps no other waiting.</summary>
     /// <returns>False when work of that name is still waiting or being done.</returns>
-    public bool Enqueue(ProtectedSource source, string name, Func<Task> action) => lines.Enqueue(source.Name, source.Catalog.Store.Name, name, () => DoAsync(source.Name, action));
+    public bool Enqueue(ProtectedSource source, string name, Func<Task> action) => lines.Enqueue(source.Turn, source.Catalog.Store.Name, name, () => DoAsync(source.Name, action));
 
     /// <summary>Does it at once, beside the line.</summary>
     public async Task DoAsync(string source, Func<Task> action)

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
@@ -12,7 +13,7 @@ namespace NexusBackupAgent.Scheduling;
 /// </summary>
 /// <param name="zone">The zone of the cron expressions.</param>
 internal sealed partial class JobScheduler(
-    SourceRoster roster, BackupOperation backups, SourceUpkeep upkeep, ChoreRota chores, OperationJournal journal, TimeZoneInfo zone, TimeProvider timeProvider, ILogger<JobScheduler> logger) : IDisposable
+    SourceRoster roster, BackupOperation backups, SourceUpkeep upkeep, ChoreRota chores, OperationJournal journal, TimeZoneInfo zone, TimeProvider timeProvider, ILogger<JobScheduler> logger, CopyRounds? copies = null) : IDisposable
 {
     // Short enough to notice soon that the clock was set.
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(15);
@@ -178,6 +179,8 @@ internal sealed partial class JobScheduler(
     private async Task LookAfterAsync(ScheduledSource source, bool isKnown, CancellationToken cancellationToken)
     {
         var listed = await upkeep.LookAfterAsync(source.Source, cancellationToken);
+        foreach (var copy in copies?.Due(source.Source, listed) ?? [])
+            Enqueue(source.Source, copy, listed, cancellationToken);
         if (isKnown && await newcomers.AfterLossAsync(source, listed, timeProvider.GetUtcNow(), cancellationToken) is { } schedule
             && work.Enqueue(source.Source, schedule.Name, () => RunAsync(source, schedule, cancellationToken)))
         {
@@ -203,8 +206,17 @@ internal sealed partial class JobScheduler(
     private async Task RunAsync(ScheduledSource source, Schedule schedule, CancellationToken cancellationToken)
     {
         // A manual run that holds the lock is waited for: skipping a night for it would cost a restore point.
-        await backups.RunAsync(source.Source, schedule.Name, schedule.Type, source.Source.TimeLimit, progress: null, cancellationToken);
+        var run = await backups.RunAsync(source.Source, schedule.Name, schedule.Type, source.Source.TimeLimit, progress: null, cancellationToken);
         TellNext(source, schedule);
+        foreach (var copy in run.Result == RunResult.Success ? source.Source.Copies : [])
+            Enqueue(source.Source, copy, stored: null, cancellationToken);
+    }
+
+    /// <summary>In a line of its own: a slow store keeps no run of the source waiting.</summary>
+    private void Enqueue(ProtectedSource source, CopyTarget copy, IReadOnlyList<Backup>? stored, CancellationToken cancellationToken)
+    {
+        if (copies is not null)
+            work.Enqueue(source.In(copy), stored is null ? "copy after a run" : "copy", () => copies.RunAsync(source, copy, stored, cancellationToken));
     }
 
     private void RecomputeAfterClockMovedBack(DateTimeOffset now)

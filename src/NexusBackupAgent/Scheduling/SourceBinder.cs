@@ -2,6 +2,7 @@ using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Restore;
+using NexusBackupAgent.Retention;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Stores;
 
@@ -24,7 +25,7 @@ internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string ba
     /// <summary>The level of one source and all below it.</summary>
     public static IReadOnlyList<LevelKeys> LevelsOf(SourceKinds kinds) =>
     [
-        KeysOf(kinds), ScheduleBinder.Keys, RpoKeys, RetryKeys, CompressionKeys, ChoreBinder.VerifyKeys, ChoreBinder.DrillKeys, ProbeBinder.Keys,
+        KeysOf(kinds), StoreChoice.Keys, ScheduleBinder.Keys, RpoKeys, RetryKeys, CompressionKeys, ChoreBinder.VerifyKeys, ChoreBinder.DrillKeys, ProbeBinder.Keys,
         RestoreBinder.Keys, HookBinder.Keys, HookBinder.HookKeys, .. kinds.Levels,
     ];
 
@@ -38,25 +39,27 @@ internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string ba
 
         keys.ReportOthers(section);
         var settings = kinds.Bind(field.Name, section, baseDirectory);
-        var store = stores.Resolve(section, section.Find("store"));
+        var chosen = stores.Resolve(section, section.Find("store"));
+        var schedules = ScheduleBinder.Bind(section);
         var source = new SourceConfiguration(
             field.Name,
             settings!,
-            store!,
+            chosen.Count > 0 ? chosen[0].Store : null!,
             Directory(section, field),
-            ScheduleBinder.Bind(section),
+            schedules,
             Rpo(section),
             // The longest that a timer of the runtime waits is 49 days.
             section.Duration("timeLimit", TimeSpan.FromHours(6), TimeSpan.FromSeconds(1), TimeSpan.FromDays(30)),
             Retry(section),
             Compression(section))
         {
+            Copies = [.. chosen.Skip(1).Select(copy => new CopyConfiguration(copy.Store, Keep(copy.Keep, schedules)))],
             Verify = ChoreBinder.BindVerify(section),
             Drill = ChoreBinder.BindDrill(section),
             Restore = RestoreBinder.Bind(section, baseDirectory),
             Hooks = HookBinder.Bind(section, baseDirectory),
         };
-        return settings is null || store is null ? null : source;
+        return settings is null || chosen.Count == 0 ? null : source;
     }
 
     private static LevelKeys KeysOf(SourceKinds kinds) => new(
@@ -69,6 +72,19 @@ internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string ba
         Unsupported = kinds.Unsupported,
         Supported = kinds.Supported,
     };
+
+    private static Dictionary<string, RetentionPeriod> Keep(Field? field, IReadOnlyList<ScheduleConfiguration> schedules)
+    {
+        var periods = new Dictionary<string, RetentionPeriod>(StringComparer.Ordinal);
+        foreach (var key in field?.Section("keep: {daily: 90d}")?.Fields ?? [])
+        {
+            if (!schedules.Any(schedule => schedule.Name == key.Name))
+                key.Error("the source has no schedule of that name", NearestWord.Find(key.Name, [.. schedules.Select(schedule => schedule.Name)]) is { } nearest ? $"did you mean {nearest}?" : $"its schedules are {string.Join(", ", schedules.Select(schedule => schedule.Name))}");
+            periods[key.Name] = key.Parse(RetentionPeriod.Parse, RetentionPeriod.Forever, "90d");
+        }
+
+        return periods;
+    }
 
     private string? Directory(Section section, Field source)
     {

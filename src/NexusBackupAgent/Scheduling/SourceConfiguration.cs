@@ -37,6 +37,12 @@ internal sealed record SourceConfiguration(
         return member is null ? directory : directory.Length == 0 ? member : $"{directory}/{member}";
     }
 
+    /// <summary>The further stores, which get copies.</summary>
+    public IReadOnlyList<CopyConfiguration> Copies { get; init; } = [];
+
+    /// <summary>All its stores, the one that is written first.</summary>
+    public IEnumerable<string> Stores => Copies.Select(copy => copy.Store).Prepend(Store);
+
     /// <summary>When its backups are read back.</summary>
     public VerifySchedule Verify { get; init; } = VerifySchedule.Standard;
 
@@ -63,14 +69,16 @@ internal sealed record ScheduleConfiguration(string Name, CronSchedule Cron, Bac
     private static readonly DateTimeOffset SomeDay = new(2000, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     /// <summary>The retention with how many of the schedule's backups it holds. The same whenever it is asked.</summary>
-    public RetentionPeriod RetentionIn(TimeZoneInfo zone)
+    /// <param name="kept">In another store; null: in the first.</param>
+    public RetentionPeriod RetentionIn(TimeZoneInfo zone, RetentionPeriod? kept = null)
     {
-        if (Retention.ExpiresAt(SomeDay, zone) is not { } end)
-            return Retention;
+        var retention = kept ?? Retention;
+        if (retention.ExpiresAt(SomeDay, zone) is not { } end)
+            return retention;
         var (count, last) = (0, SomeDay);
         while (count < MostCounted && Cron.GetNextOccurrence(last, zone) is { } next && next <= end)
             (count, last) = (count + 1, next);
-        return Retention with { Holds = count < MostCounted ? count : (int)Math.Min(int.MaxValue, count * ((end - SomeDay) / (last - SomeDay))) };
+        return retention with { Holds = count < MostCounted ? count : (int)Math.Min(int.MaxValue, count * ((end - SomeDay) / (last - SomeDay))) };
     }
 }
 
@@ -81,6 +89,11 @@ internal sealed record RpoConfiguration(TimeSpan Warning, TimeSpan Critical)
     /// <summary>Level L3 beyond this age. Default: two hours above the critical; above it.</summary>
     public TimeSpan Emergency { get; init; } = Critical + ScheduledSource.CriticalTimeFrame;
 }
+
+/// <summary>A store that gets copies.</summary>
+/// <param name="Store">Its name.</param>
+/// <param name="Keep">How long copies of a schedule's backups are kept there; of one that is not named as long as in the first store.</param>
+internal sealed record CopyConfiguration(string Store, IReadOnlyDictionary<string, RetentionPeriod> Keep);
 
 /// <param name="Attempts">1 to 10. Default 3.</param>
 /// <param name="Delay">Before the second attempt; doubles for each further one. Default 10 s; 0 s to 1 h.</param>

@@ -3,6 +3,7 @@ using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Platform;
+using NexusBackupAgent.Retention;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Stores;
 
@@ -88,7 +89,7 @@ internal sealed partial class SourceDiscovery(
     private async Task<IReadOnlyCollection<string>> BackedUpAsync(SourceConfiguration group, IReadOnlyCollection<string> before)
     {
         var store = stores[group.Store];
-        var others = (await Task.WhenAll(sources.Where(source => source != group).GroupBy(source => source.Store, StringComparer.Ordinal).Select(DirectoriesInAsync))).SelectMany(directories => directories).ToHashSet(StringComparer.Ordinal);
+        var others = (await Task.WhenAll(sources.Where(source => source != group).SelectMany(source => source.Stores, (source, name) => (Store: name, Source: source)).GroupBy(other => other.Store, other => other.Source, StringComparer.Ordinal).Select(DirectoriesInAsync))).SelectMany(directories => directories).ToHashSet(StringComparer.Ordinal);
         try
         {
             return await looks.AskAsync<IReadOnlyCollection<string>>(store, async () =>
@@ -105,7 +106,7 @@ internal sealed partial class SourceDiscovery(
     {
         try
         {
-            return await looks.AskAsync<IReadOnlyList<string>>(stores[ofStore.Key], () => Task.FromResult<IReadOnlyList<string>>([.. ofStore.Select(source => Identify(source.Store, source.DirectoryOf()))]));
+            return await looks.AskAsync<IReadOnlyList<string>>(stores[ofStore.Key], () => Task.FromResult<IReadOnlyList<string>>([.. ofStore.Select(source => Identify(ofStore.Key, source.DirectoryOf()))]));
         }
         catch (BackupException)
         {
@@ -141,13 +142,11 @@ internal sealed partial class SourceDiscovery(
     {
         var source = configured.Settings.Open(found.Place, scratch, timeProvider, loggers);
         var directory = configured.DirectoryOf(configured.Settings.IsGroup ? found.Name : null);
-        var store = stores[configured.Store].SharedWhile(() => configured.Settings.IsReadableByGroup(found.Place)); // a backup is never open to more than what it holds
-        var catalog = new BackupCatalog(store, directory, found.Name, source.Kind, new ArtifactFormats(source.FormatOf), zone, looks);
         var protectedSource = new ProtectedSource(
             found.Name,
             source,
-            catalog,
-            configured.Schedules.ToDictionary(schedule => schedule.Name, schedule => schedule.RetentionIn(zone), StringComparer.Ordinal),
+            CatalogIn(configured.Store),
+            PeriodsOf(new Dictionary<string, RetentionPeriod>(StringComparer.Ordinal)),
             zone,
             configured.Compression,
             configured.TimeLimit,
@@ -158,6 +157,9 @@ internal sealed partial class SourceDiscovery(
             Restore = configured.Restore,
             Probes = configured.Drill.Probes,
             Hooks = configured.Hooks,
+            Copies = [.. configured.Copies.Select(copy => new CopyTarget(CatalogIn(copy.Store), PeriodsOf(copy.Keep)) { IsOffsite = places[copy.Store].IsOffsite })],
+            IsOffsite = places[configured.Store].IsOffsite,
+            Medium = () => configured.Settings.LocalPath(found.Place) is { } path ? FileStatus.DiskOf(path) : null,
             TakesIncrements = configured.Schedules.Any(schedule => schedule.Type != BackupType.Full),
         };
         return new ScheduledSource(
@@ -170,6 +172,13 @@ internal sealed partial class SourceDiscovery(
             Verify = configured.Verify,
             Drill = configured.Drill.Cron,
         };
+
+        BackupCatalog CatalogIn(string store) => new(
+            stores[store].SharedWhile(() => configured.Settings.IsReadableByGroup(found.Place)), // a backup is never open to more than what it holds
+            directory, found.Name, source.Kind, new ArtifactFormats(source.FormatOf), zone, looks);
+
+        Dictionary<string, RetentionPeriod> PeriodsOf(IReadOnlyDictionary<string, RetentionPeriod> keep) => configured.Schedules.ToDictionary(
+            schedule => schedule.Name, schedule => schedule.RetentionIn(zone, keep.TryGetValue(schedule.Name, out var kept) ? kept : null), StringComparer.Ordinal);
     }
 
     [LoggerMessage(EventId = 3002, EventName = "name_taken", Level = LogLevel.Error, Message = "{Path} of {Group} is NOT protected: another source is named {Source} already. Next: rename one of them")]

@@ -25,6 +25,8 @@ internal sealed partial class VerificationRounds(
             tally.Of = backups.Count(backup => backup.State != BackupState.Quarantined);
             foreach (var backup in chosen)
                 await VerifyAsync(source, backup, tally, cancellationToken);
+            foreach (var copy in source.Copies)
+                await VerifyCopiesAsync(source.In(copy), verify, startedAt, tally, cancellationToken);
             if (tally.Failure is not null)
                 await replacements.RunIfDueAsync(source, TimeSpan.Zero, progress: null, cancellationToken); // at once; a busy source gets it at the next upkeep
         }
@@ -39,6 +41,22 @@ internal sealed partial class VerificationRounds(
             // A round that was stopped is no round, and is caught up on.
             if (!cancellationToken.IsCancellationRequested)
                 Record(tally, startedAt);
+        }
+    }
+
+    /// <summary>What is corrupt there is copied anew within the hour. A store that is away, or being copied to, is left out: its copying tells.</summary>
+    private async Task VerifyCopiesAsync(ProtectedSource there, VerifySchedule verify, DateTimeOffset startedAt, Tally tally, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var copies = await there.Catalog.ListAsync(cancellationToken);
+            tally.Of += copies.Count(backup => backup.State != BackupState.Quarantined);
+            foreach (var copy in VerificationRound.Choose(copies, startedAt, verify.Cron.GetNextOccurrence(startedAt, zone), verify.Spread))
+                tally.Add(await verifications.VerifyAsync(there, copy, TimeSpan.Zero, progress: null, cancellationToken));
+        }
+        catch (BackupException left) when (left.Kind is not (FailureKind.Journal or FailureKind.StateFull))
+        {
+            ReadingFailed(there.Name, there.Catalog.Locate(""), left.Message, left.Hint);
         }
     }
 

@@ -1,6 +1,5 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Sources;
@@ -61,7 +60,7 @@ internal interface IBackupSource
     /// <param name="directory">Where it is typed; null: elsewhere, so that a path has to say all.</param>
     /// <exception cref="BackupException">It is none.</exception>
     string PlaceOf(string written, string? directory) => directory is not null ? KernelPath.Absolute(written, directory)
-        : written.StartsWith('/') && !written.Split('/').Contains("..") && !NameText.HasControlCharacter(written) ? written
+        : PlaceMove.IsPlace(written) ? written
         : throw new BackupException(FailureKind.Configuration, "to is not an absolute path without ..", "write for example /srv/restore");
 
     /// <summary>Where a restore puts it.</summary>
@@ -114,6 +113,9 @@ internal interface ICapture : IAsyncDisposable
 {
     /// <summary>The instant whose state this is, UTC.</summary>
     DateTimeOffset CapturedAt { get; }
+
+    /// <summary>The first instant that a restore can lead to, UTC, where that is a later one because the source changes while it is written; known once it was. Null: <see cref="CapturedAt"/>.</summary>
+    DateTimeOffset? RestorableFrom => null;
 
     /// <summary>Bytes of the state that will be looked at; null: not known beforehand.</summary>
     long? Length { get; }

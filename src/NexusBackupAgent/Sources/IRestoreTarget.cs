@@ -1,10 +1,21 @@
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Sources;
 
 /// <summary>A place that what is restored would take, and the one that it takes instead.</summary>
-internal sealed record PlaceMove(string From, string To);
+internal sealed record PlaceMove(string From, string To)
+{
+    /// <summary>Whether a text names a place on whatever machine it is read: an absolute path that leads nowhere else.</summary>
+    public static bool IsPlace(string text) => text.StartsWith('/') && !text.Split('/').Contains("..") && !NameText.HasControlCharacter(text);
+}
+
+/// <summary>A part of a backup that lies in a place of its own, as a tablespace does.</summary>
+/// <param name="From">Its place when it was backed up.</param>
+/// <param name="To">Where a restore puts it.</param>
+/// <param name="Obstacle">What forbids that; null when nothing does.</param>
+internal sealed record RestoredPart(string From, string To, BackupException? Obstacle);
 
 /// <summary>What of a backup is restored, and what becomes of what is there. Nothing of it: all, as it was backed up.</summary>
 internal sealed record RestoreChoices
@@ -89,6 +100,11 @@ internal interface IRestoreTarget
     /// <summary>What forbids to restore there, null when nothing does. What is there stays as it is; empty hidden files beside it may be made, renamed and removed to find out.</summary>
     /// <param name="forbidden">Places of the agent's own, existing or not.</param>
     BackupException? Obstacle(IReadOnlyList<string> forbidden);
+
+    /// <summary>The parts of a backup that lie in places of their own, as what is kept beside it tells them: the backup itself is not read.</summary>
+    /// <returns>Null when nobody can tell.</returns>
+    /// <exception cref="BackupException">A part that is to go elsewhere is none of its.</exception>
+    Task<IReadOnlyList<RestoredPart>?> PartsAsync(StoredChain chain, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<RestoredPart>?>([]);
 
     /// <summary>Bytes that a restore writes there, the safety copy included.</summary>
     /// <param name="content">Bytes of what is restored.</param>

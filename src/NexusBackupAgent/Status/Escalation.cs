@@ -1,12 +1,13 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Status;
 
 /// <summary>Decides who has to act, for everything that shows a level. Pure.</summary>
 internal static class Escalation
 {
-    public const double DiskWarning = 0.8;
+    public const double DiskWarning = StoreSpace.TightRatio;
     public const double DiskCritical = 0.9;
 
     /// <summary>The same words wherever it is told.</summary>
@@ -26,7 +27,7 @@ internal static class Escalation
 
     /// <returns>Everything that asks for a level, the highest first; none: the source is well protected, or new.</returns>
     public static IReadOnlyList<EscalationReason> Decide(SourceState source) =>
-        [.. OfBackups(source).Concat(OfRuns(source)).Append(OfUntaken(source)).Concat(OfDrill(source)).Append(OfRestore(source)).Append(OfStream(source)).Append(OfDisk(source.Store.Space?.UsedRatio)).OfType<EscalationReason>().OrderByDescending(reason => reason.Level)];
+        [.. OfBackups(source).Concat(OfRuns(source)).Append(OfUntaken(source)).Concat(OfCopies(source)).Concat(OfDrill(source)).Append(OfRestore(source)).Append(OfStream(source)).Append(OfDisk(source.Store.Space?.UsedRatio)).OfType<EscalationReason>().OrderByDescending(reason => reason.Level)];
 
     /// <summary>The highest level that a reason asks for.</summary>
     public static EscalationLevel Highest(IEnumerable<EscalationReason> reasons) =>
@@ -90,6 +91,14 @@ internal static class Escalation
         if (source.Overdue > 0)
             yield return new(EscalationLevel.L1, EscalationCause.RetentionOverdue, new($"{source.Overdue} {(source.Overdue == 1 ? "backup is" : "backups are")} past retention and not deleted", $"保持期間超過のバックアップ{source.Overdue}件が未削除"));
     }
+
+    /// <summary>As the alert counts: the store is as late as asks for L2 in the first store, where it asks for L1.</summary>
+    private static IEnumerable<EscalationReason> OfCopies(SourceState source) =>
+        from copy in source.Copies
+        where source.Now - copy.WaitingSince > source.Source.RpoCritical
+        let late = SpanText.Measured(source.Now - copy.WaitingSince!.Value)
+        select new EscalationReason(EscalationLevel.L1, EscalationCause.CopyLate, new(
+            $"copies to store {copy.Name} are late: {copy.Owed.Count} {(copy.Owed.Count == 1 ? "backup waits" : "backups wait")}, for {late.English}", $"格納先 {copy.Name} へのコピーが遅延（未コピー{copy.Owed.Count}件、{late.Japanese}経過）"));
 
     private static IEnumerable<EscalationReason> OfDrill(SourceState source)
     {

@@ -77,6 +77,9 @@ internal enum EscalationCause
     /// <summary>Changes between backups are received late, or some were lost.</summary>
     StreamBehind,
 
+    /// <summary>A further store lacks backups for too long.</summary>
+    CopyLate,
+
     /// <summary>There is no good backup, and no agent has noted the source yet, so nobody knows since when.</summary>
     Unknown,
 }

@@ -36,6 +36,12 @@ internal sealed record JournalRecords(
     /// <summary>Ended drills by source and result (<c>success</c>, <c>failure</c>).</summary>
     public IReadOnlyDictionary<(string Source, string Result), long> DrillCounts { get; init; } = new Dictionary<(string, string), long>();
 
+    /// <summary>The last copying that ended, by source and store.</summary>
+    public IReadOnlyDictionary<(string Source, string Store), Operation> LastCopies { get; init; } = new Dictionary<(string, string), Operation>();
+
+    /// <summary>Ended copyings by source, store and result (<c>success</c>, <c>failure</c>).</summary>
+    public IReadOnlyDictionary<(string Source, string Store, string Result), long> CopyCounts { get; init; } = new Dictionary<(string, string, string), long>();
+
     /// <summary>Ended restores, in the same way.</summary>
     public IReadOnlyDictionary<(string Source, string Result), long> RestoreCounts { get; init; } = new Dictionary<(string, string), long>();
 
@@ -112,6 +118,8 @@ internal sealed record SourceCounts(JournalRecords All, string Source)
     public long Verifications(VerificationCheck check, string result) => All.Log.Verifications.GetValueOrDefault((Source, check.Word(), result));
 
     public long Drills(string result) => All.DrillCounts.GetValueOrDefault((Source, result));
+
+    public long Copies(string store, string result) => All.CopyCounts.GetValueOrDefault((Source, store, result));
 
     public long Restores(string result) => All.RestoreCounts.GetValueOrDefault((Source, result));
 }

@@ -26,7 +26,7 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
     private SourceState(SourceState other)
     {
         (Source, Listing, Records, Store, Now) = other;
-        (IsAgentRunning, IsAgentAwaited, Plan, Stream) = (other.IsAgentRunning, other.IsAgentAwaited, other.Plan, other.Stream);
+        (IsAgentRunning, IsAgentAwaited, Plan, Stream, Copies, Medium) = (other.IsAgentRunning, other.IsAgentAwaited, other.Plan, other.Stream, other.Copies, other.Medium);
     }
 
     /// <summary>Whether an agent runs: without one, a run that the journal has under way died with it, or has a person before it.</summary>
@@ -40,6 +40,19 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
 
     /// <summary>How the agent receives its changes between backups; null: it does not, or no agent runs.</summary>
     public StreamState? Stream { get; init; }
+
+    /// <summary>Its further stores, in the order of the configuration.</summary>
+    public IReadOnlyList<CopyState> Copies { get; init; } = [];
+
+    /// <summary>What the live one lies on; null where nobody knows.</summary>
+    public string? Medium { get; init; }
+
+    /// <summary>Whether 3-2-1 is met; null of a source with one store, which it can't be. A store whose copies are late does not count.</summary>
+    public ThreeTwoOne? ThreeTwoOne => Copies.Count == 0 ? null : ThreeTwoOne.Of(Medium ?? "the source",
+    [
+        .. NewestGood is null ? [] : ((string, bool)[])[(Store.Medium ?? Store.Name, Source.Source.IsOffsite)],
+        .. Copies.Where(copy => copy.NewestGood is not null && !(Now - copy.WaitingSince > Source.RpoCritical)).Select(copy => (copy.Store.Medium ?? copy.Name, copy.IsOffsite)),
+    ]);
 
     public string Name => Source.Name;
 
@@ -95,7 +108,7 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
         get
         {
             if (!overdue.IsCounted)
-                overdue = (OverdueBackups.Count(Source.Source, Backups, Activity, Now), true);
+                overdue = (OverdueBackups.Count(Source.Source, Backups, Activity, Now, Copies.SelectMany(copy => copy.Held).Select(backup => backup.Id).Distinct().ToDictionary(id => id, _ => "not yet copied")), true);
             return overdue.Count;
         }
     }

@@ -1,5 +1,7 @@
+using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Stores;
@@ -25,13 +27,19 @@ internal sealed class StateReader(
 
     /// <summary>Lists a source's backups; a store that does not answer is a failure that says so.</summary>
     /// <param name="mayTake">Whether it may take as long as it takes, as in a command that somebody waits for.</param>
-    internal Task<SourceListing> ListAsync(ScheduledSource source, bool withOrphans, bool mayTake, CancellationToken cancellationToken)
-    {
-        var catalog = source.Source.Catalog;
-        return mayTake
-            ? SourceListing.ReadAsync(catalog, withOrphans, cancellationToken)
-            : listed.AskAsync(source.Name, () => SourceListing.ReadAsync(catalog, withOrphans, cancellationToken), () => new SourceListing(Backups: null, catalog.Store.Silent()));
-    }
+    internal Task<SourceListing> ListAsync(ScheduledSource source, bool withOrphans, bool mayTake, CancellationToken cancellationToken) =>
+        ListAsync(source.Name, source.Source.Catalog, withOrphans, mayTake, cancellationToken);
+
+    /// <summary>The same in one of its further stores.</summary>
+    internal Task<SourceListing> ListAsync(ProtectedSource source, CopyTarget copy, bool withOrphans, bool mayTake, CancellationToken cancellationToken) =>
+        ListAsync(source.In(copy).Turn, copy.Catalog, withOrphans, mayTake, cancellationToken);
+
+    private Task<SourceListing> ListAsync(string name, BackupCatalog catalog, bool withOrphans, bool mayTake, CancellationToken cancellationToken) => mayTake
+        ? SourceListing.ReadAsync(catalog, withOrphans, cancellationToken)
+        : listed.AskAsync(name, () => SourceListing.ReadAsync(catalog, withOrphans, cancellationToken), () => new SourceListing(Backups: null, catalog.Store.Silent()));
+
+    /// <summary>What the live source lies on; null where nobody knows, or its disk does not answer.</summary>
+    internal Task<string?> MediumOfAsync(ProtectedSource source) => listed.AskAsync($"medium of {source.Name}", () => Task.FromResult(source.Medium()), () => null);
 
     /// <summary>One look by a command, beside an agent that may run or not.</summary>
     /// <exception cref="BackupException">The journal can't be read, or the state directory not be used.</exception>
@@ -101,6 +109,8 @@ internal sealed class StateReader(
         journal.LastOfEach(OperationKind.Hook),
         restores.Read())
     {
+        LastCopies = journal.LastCopies(),
+        CopyCounts = journal.CopyCounts(),
         DrillCounts = journal.Counts(OperationKind.Drill),
         RestoreCounts = journal.Counts(OperationKind.Restore),
     };
@@ -153,12 +163,26 @@ internal sealed record StateSnapshot(StateReader Reader, AgentState Agent, Journ
     {
         var listing = await Reader.ListAsync(source, withOrphans, mayTake: Memory is null, cancellationToken);
         listing = Memory?.Remember(source.Name, listing) ?? listing;
+        var copies = await Task.WhenAll(source.Source.Copies.Select(copy => CopyOfAsync(source.Source, copy, listing, now ?? Agent.Now, cancellationToken)));
         return new SourceState(source, listing, Records.Of(source.Name, () => Reader.HistoryOf(source, listing, Records)), StoreOf(source), now ?? Agent.Now)
         {
             IsAgentRunning = Agent.IsRunning,
             IsAgentAwaited = Agent is { IsExpected: true, IsRunning: false, LastBeat: null },
             Plan = Plan,
+            Copies = copies,
+            Medium = copies.Length == 0 ? null : await Reader.MediumOfAsync(source.Source),
             Stream = Agent.IsRunning ? source.Source.Source.Service?.State : null,
+        };
+    }
+
+    private async Task<CopyState> CopyOfAsync(ProtectedSource source, CopyTarget copy, SourceListing first, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var listing = await Reader.ListAsync(source, copy, withOrphans: false, mayTake: Memory is null, cancellationToken);
+        return new CopyState(source, copy, first, now)
+        {
+            Store = Agent.Stores[copy.Store],
+            Listing = Memory?.Remember(source.In(copy).Turn, listing) ?? listing,
+            Last = Records.LastCopies.GetValueOrDefault((source.Name, copy.Store)),
         };
     }
 }

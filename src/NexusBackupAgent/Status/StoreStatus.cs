@@ -18,10 +18,13 @@ internal sealed record StoreStatus(string Name, string Path, StoreSpace? Space, 
     /// <summary>It works, and is not the one that its backups were kept in: a mount point without its disk, another disk, or an emptied store.</summary>
     public bool IsAnother { get; init; }
 
+    /// <summary>What it lies on: equal for what goes with one disk.</summary>
+    public string? Medium { get; init; }
+
     public static async Task<StoreStatus> ReadAsync(IBackupStore store, StoreMarks marks, CancellationToken cancellationToken)
     {
         var health = await store.GetHealthAsync(cancellationToken);
         var another = health.Failure is null ? await marks.WhyNotAsync(store, cancellationToken) : null;
-        return new StoreStatus(store.Name, store.Describe(""), health.Space, health.Failure ?? another) { IsBare = health.IsBare, IsAnother = another is not null };
+        return new StoreStatus(store.Name, store.Describe(""), health.Space, health.Failure ?? another) { IsBare = health.IsBare, IsAnother = another is not null, Medium = health.Medium };
     }
 }

@@ -79,6 +79,9 @@ internal enum Durability
 /// <param name="IsBare">Nothing at all lies in it, as on a mount point without its disk; false when that can't be told.</param>
 internal sealed record StoreHealth(BackupException? Down, BackupException? Refusal, StoreSpace? Space, bool IsBare)
 {
+    /// <summary>What it lies on: equal for what goes with one disk. Null: on nothing that anything else lies on, or nobody knows.</summary>
+    public string? Medium { get; init; }
+
     /// <summary>Why it can't be used, or not be written; null when nothing is wrong, as far as can be told without writing.</summary>
     public BackupException? Failure => Down ?? Refusal;
 }
@@ -120,6 +123,11 @@ internal readonly record struct StoreSpace(long Size, long Free, long Available)
         var drive = new DriveInfo(directory);
         return new StoreSpace(drive.TotalSize, drive.TotalFreeSpace, drive.AvailableFreeSpace);
     }
+
+    /// <summary>Above which share somebody has to look after it (runbook §3.2 [C]).</summary>
+    public const double TightRatio = 0.8;
+
+    public bool IsTight => UsedRatio >= TightRatio;
 
     /// <summary>Used ÷ (used + available to ordinary users), 0 to 1: <c>df</c>'s Use% before it rounds up.</summary>
     public double UsedRatio => Size - Free + Available is > 0 and var usable ? (double)(Size - Free) / usable : 0;

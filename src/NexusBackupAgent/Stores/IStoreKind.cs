@@ -53,6 +53,9 @@ internal interface IStoreSettings
     /// <summary>Whether others than the owner of the backups may read them.</summary>
     bool IsShared => false;
 
+    /// <summary>Whether it lies at another site than the sources: <see cref="StoreKinds.OffsiteKey"/> says so, or its kind does.</summary>
+    bool IsOffsite => false;
+
     /// <summary>What stands in the way of keeping backups there now.</summary>
     IEnumerable<ConfigurationProblem> Check();
 
@@ -67,6 +70,9 @@ internal interface IStoreSettings
 /// <param name="kinds">The first one stands in the examples of messages.</param>
 internal sealed class StoreKinds(params IReadOnlyList<IStoreKind> kinds)
 {
+    /// <summary>A key of every kind.</summary>
+    public const string OffsiteKey = "offsite";
+
     /// <summary>Kinds that a later version may have.</summary>
     private static readonly string[] Planned = ["s3"];
 
@@ -103,7 +109,7 @@ internal sealed class StoreKinds(params IReadOnlyList<IStoreKind> kinds)
         IReadOnlyList<IStoreKind> Named() => [.. kinds.Where(kind => store.Find(kind.Key) is not null)];
     }
 
-    private static LevelKeys KeysOf(IReadOnlyList<IStoreKind> kinds) => new("stores.<name>", [.. kinds.Select(kind => kind.Key), .. kinds.SelectMany(kind => kind.Options)]);
+    private static LevelKeys KeysOf(IReadOnlyList<IStoreKind> kinds) => new("stores.<name>", [.. kinds.Select(kind => kind.Key), .. kinds.SelectMany(kind => kind.Options), OffsiteKey]);
 }
 
 /// <summary>The stores of the file: those that can be used, and those that sources may name only to hear why not.</summary>
@@ -132,16 +138,26 @@ internal sealed class StoreSet
         return stores;
     }
 
-    /// <summary>The store that a source means.</summary>
+    /// <summary>The stores that a source means: the first is written, the others get copies.</summary>
     /// <param name="source">The source, for a store that it should have named.</param>
     /// <param name="field">Its <c>store</c> key; null: the only store there is.</param>
-    /// <returns>A name; null after reporting that there is none.</returns>
-    public string? Resolve(Section source, Field? field)
+    /// <returns>Empty after reporting that there is none, or that one of them is none.</returns>
+    public IReadOnlyList<StoreChoice> Resolve(Section source, Field? field)
     {
-        var name = field is null ? Only(source) : Named(field);
-        if (name is not null)
-            used.Add(name);
-        return name;
+        if (field is { Node: ListNode { Items.Count: 0 } })
+        {
+            field.Error("is an empty list", "name one store");
+            return [];
+        }
+
+        IReadOnlyList<StoreChoice?> chosen = field is null ? [Only(source) is { } only ? new StoreChoice(only, Keep: null) : null] : [.. field.OneOrMany().Select((item, place) => Choose(item, place))];
+        used.UnionWith(chosen.OfType<StoreChoice>().Select(choice => choice.Store));
+        if (chosen.Any(choice => choice is null))
+            return [];
+        if (chosen.GroupBy(choice => choice!.Store, StringComparer.Ordinal).FirstOrDefault(same => same.Count() > 1) is not { } twice)
+            return chosen!;
+        field!.Error($"names store {twice.Key} twice", "name each store once");
+        return [];
     }
 
     /// <summary>A store of a kind that this version does not have stops only those who use it. To be called after all sources.</summary>
@@ -177,18 +193,28 @@ internal sealed class StoreSet
         return declared.Count == 1 ? declared[0] : null;
     }
 
-    private string? Named(Field field)
+    /// <param name="place">In the list; 0 is the store that is written.</param>
+    private StoreChoice? Choose(Field field, int place)
     {
-        if (field.Node is ListNode { Items.Count: not 1 } list)
+        if (field.Node is not MappingNode)
+            return Named(field) is { } name ? new StoreChoice(name, Keep: null) : null;
+        if (field.Section(StoreChoice.Example) is not { } section)
+            return null;
+        StoreChoice.Keys.ReportOthers(section);
+        if (section.Find("store") is not { } named)
         {
-            if (list.Items.Count == 0)
-                field.Error("is an empty list", "name one store");
-            else
-                field.Error("copies to further stores are not supported by this version", "name one store");
+            section.Error("does not say which store", $"write for example {StoreChoice.Example}");
             return null;
         }
 
-        var single = field.Node is ListNode { Items: [var item] } ? field with { Node = item } : field;
+        var keep = section.Find("keep");
+        if (place == 0 && keep is not null)
+            keep.Error("belongs to a store that gets copies, and this is the store that is written", "the schedules say how long it keeps: retention");
+        return Named(named) is { } store ? new StoreChoice(store, keep) : null;
+    }
+
+    private string? Named(Field single)
+    {
         if (single.Text(declared.FirstOrDefault() ?? "local") is not { } name)
             return null;
         if (declared.Contains(name))
@@ -200,4 +226,15 @@ internal sealed class StoreSet
 
     private string Mend(string name) =>
         NearestWord.Find(name, declared) is { } nearest ? $"did you mean {nearest}?" : $"the stores are {string.Join(", ", declared)}";
+}
+
+/// <summary>A store that a source names.</summary>
+/// <param name="Store">Its name.</param>
+/// <param name="Keep">How long copies are kept there, by schedule, as it is written; null: as long as in the first store.</param>
+internal sealed record StoreChoice(string Store, Field? Keep)
+{
+    public const string Example = "store: [local, {store: offsite, keep: {daily: 90d}}]";
+
+    /// <summary>The level of one that is a mapping.</summary>
+    public static readonly LevelKeys Keys = new("sources.<name>.store", "store", "keep");
 }

@@ -125,5 +125,5 @@ internal sealed record SelfTestDamage(string Name, IReadOnlyList<VerificationChe
         JsonSerializer.Deserialize(await copy.ReadAsync(BackupFiles.Manifest(artifact)), CatalogJson.Readable.BackupManifest)!;
 
     private static Task WriteManifestAsync(SelfTestCopy copy, BackupManifest manifest) =>
-        copy.WriteAsync(BackupFiles.Manifest(copy.File), JsonSerializer.SerializeToUtf8Bytes(manifest, CatalogJson.Readable.BackupManifest));
+        copy.WriteAsync(BackupFiles.Manifest(copy.File), SealedJson.Write(manifest, CatalogJson.Readable.BackupManifest));
 }

@@ -71,6 +71,9 @@ public sealed class EscalationAgreesWithTheRulesTests
         Healthy with { Name = "the source keeps almost as many changes as it may", Late = 1, Kept = 0.9 },
         Healthy with { Name = "a gap was found", Late = 1, Gap = 5 },
         Healthy with { Name = "a gap was found long ago", Late = 1, Gap = 25 },
+        Healthy with { Name = "all is copied", Copied = 1 },
+        Healthy with { Name = "a backup waits to be copied", Copied = 3 },
+        Healthy with { Name = "copies are late", Good = 12, Copied = 12 },
         Healthy with { Name = "agent gone", IsAgentUp = false },
         Healthy with { Name = "scheduler stuck", IsStuck = true },
     ];
@@ -185,11 +188,20 @@ public sealed class EscalationAgreesWithTheRulesTests
             EscalationCondition.Now)
         {
             IsAgentRunning = condition.IsAgentUp,
+            Copies = condition.Copied is { } copied ? [CopiesOf(source, copied, [.. good])] : [],
             Stream = condition.Late is { } minutes && condition.IsAgentUp
                 ? new StreamState(IsUp: true, EscalationCondition.Now.AddMinutes(-minutes), (long)(condition.Kept * 1000), Limit: 1000, condition.Gap is { } since ? EscalationCondition.Now.AddHours(-since) : null)
                 : null,
         };
     }
+
+    private static CopyState CopiesOf(ProtectedSource source, double copied, IReadOnlyList<Backup> good) =>
+        new(source, new CopyTarget(Catalog: null!, new Dictionary<string, RetentionPeriod>(StringComparer.Ordinal)), new SourceListing(good), EscalationCondition.Now)
+        {
+            Store = new StoreStatus("offsite", "/o", Space: null, Failure: null),
+            Listing = new SourceListing([.. good.Where(backup => backup.CapturedAt <= EscalationCondition.Now.AddHours(-copied))]),
+            Last = Ended(OperationKind.Copy, hoursAgo: 1, failure: null),
+        };
 
     private static Operation Ended(OperationKind kind, double hoursAgo, RunFailure? failure)
     {

@@ -12,6 +12,7 @@ namespace NexusBackupAgent.EndToEndTests.Alerts;
 /// <param name="Late">Minutes since all changes were received; null: it has no stream.</param>
 /// <param name="Kept">Of the limit of what the source keeps because it was not received.</param>
 /// <param name="Gap">Hours since a gap was found; null: none was.</param>
+/// <param name="Copied">Hours of the newest copy in a further store; null: it has none.</param>
 /// <param name="IsStoreUp">Whether the store can be used. If not, the agent was restarted without it, at half time, and does not know the backups.</param>
 /// <param name="IsStoreKnown">Whether Prometheus saw them before that.</param>
 internal sealed record EscalationCondition(
@@ -38,7 +39,8 @@ internal sealed record EscalationCondition(
     bool HasSelfTestFailed = false,
     double? Late = null,
     double Kept = 0,
-    double? Gap = null)
+    double? Gap = null,
+    double? Copied = null)
 {
     private const string Source = "job=\"nexus-backup\",instance=\"a\",source=\"itsm\"";
 
@@ -107,6 +109,9 @@ internal sealed record EscalationCondition(
             yield return ($"stream_limit_bytes{{{Source}}}", 1000);
             yield return ($"stream_last_gap_timestamp_seconds{{{Source}}}", Gap is { } gap ? now - (gap * 3600) : 0);
         }
+
+        if (Copied is { } copied)
+            yield return ($"store_owed_since_timestamp_seconds{{{Source},store=\"offsite\"}}", copied > Age ? now - ((copied - 1) * 3600) : 0); // its backups are an hour apart
 
         yield return ("last_self_test_timestamp_seconds{job=\"nexus-backup\",instance=\"a\"}", now - 7200);
         yield return ("self_test_success{job=\"nexus-backup\",instance=\"a\"}", HasSelfTestFailed ? 0 : 1);

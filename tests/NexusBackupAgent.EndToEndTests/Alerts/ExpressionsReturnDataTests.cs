@@ -110,7 +110,7 @@ public sealed class ExpressionsReturnDataFromTheAgentTests : ExpressionsReturnDa
 
     protected override IReadOnlyList<string> NeverDone { get; } = ["last_drill", "last_restore", "self_test"];
 
-    protected override IReadOnlyList<string> NeverHad { get; } = ["stream", "recovery_window"];
+    protected override IReadOnlyList<string> NeverHad { get; } = ["stream", "recovery_window", "copy_waiting_since", "store_owed", "store_last_copy", "store_backups", "store_stored_bytes", "three_two_one", "copies_total"];
 
     protected override async Task<string> StartTargetAsync()
     {

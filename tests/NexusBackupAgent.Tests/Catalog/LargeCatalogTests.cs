@@ -1,4 +1,3 @@
-using System.Text.Json;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Stores.Local;
@@ -25,7 +24,7 @@ public sealed class LargeCatalogTests : IDisposable
             File.WriteAllText(file, "x");
             File.WriteAllBytes(
                 BackupFiles.Manifest(file),
-                JsonSerializer.SerializeToUtf8Bytes(Some.Manifest(Name(hour), new ArtifactDigests(Digest, Digest), at), CatalogJson.Readable.BackupManifest));
+                SealedJson.Write(Some.Manifest(Name(hour), new ArtifactDigests(Digest, Digest), at), CatalogJson.Readable.BackupManifest));
         }
     }
 
@@ -66,7 +65,7 @@ public sealed class LargeCatalogTests : IDisposable
     public async Task A_newer_agent_s_manifest_is_named_as_in_a_small_catalog()
     {
         var file = Path.Combine(temp.Sub("itsm"), BackupFiles.Manifest(Name(2000)));
-        await File.WriteAllTextAsync(file, (await File.ReadAllTextAsync(file)).Replace("\"formatVersion\": 2", "\"formatVersion\": 99", StringComparison.Ordinal));
+        await Sidecar.EditAsync(file, text => text.Replace("\"formatVersion\": 2", "\"formatVersion\": 99", StringComparison.Ordinal));
         var named = Assert.Single(await CatalogUse.CatalogOf(Store).AllAsync(), backup => backup.Unreadable is not null);
         Assert.Equal(Name(2000), named.File);
         Assert.Contains("newer agent", named.Unreadable!.Message, StringComparison.Ordinal);

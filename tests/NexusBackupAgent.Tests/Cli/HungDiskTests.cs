@@ -81,7 +81,7 @@ public sealed class HungSourceCommandsTests : IDisposable
             ];
             var ended = Task.WhenAll(commands.Select(command => place.RunAsync(command.Command)));
             var checking = place.RunAsync("check-config");
-            var sound = await Task.WhenAll(place.RunAsync("list"), place.RunAsync("status"), place.RunAsync("verify", "other"), place.RunAsync("backup", "other"), place.RunAsync("restore", "fourth", "--to", place.Directory.In("elsewhere.db")));
+            var sound = await Task.WhenAll(place.RunAsync("list"), place.RunAsync("status"), VerifyAndBackUpAsync(), place.RunAsync("restore", "fourth", "--to", place.Directory.In("elsewhere.db")));
 
             Assert.Equal(commands.Select(command => (command.Command[0], command.Code)), (await ended).Select((command, at) => (commands[at].Command[0], command.Code)));
             Assert.All(await ended, command => Assert.Contains($"'{place.Directory.In("dead/*.tenant")}' of tenants does not answer", command.Error, StringComparison.Ordinal));
@@ -94,6 +94,9 @@ public sealed class HungSourceCommandsTests : IDisposable
             Assert.Contains($"sources.tenants.sqlite \"{place.Directory.In("dead/*.tenant")}\": does not answer within 15 s", check.Flat(), StringComparison.Ordinal);
             Assert.Contains("sources.missing.sqlite", check.Output, StringComparison.Ordinal);
         }
+
+        // One after the other: on a busy machine the one outlasts the patience that the other has with the source's lock.
+        async Task<CommandResult> VerifyAndBackUpAsync() => await place.RunAsync("verify", "other") is { Code: not 0 } failed ? failed : await place.RunAsync("backup", "other");
     }
 }
 

@@ -239,6 +239,6 @@ public sealed class MalformedSidecarTests : IDisposable
         };
         await File.WriteAllBytesAsync(path, bytes);
         var isManifest = path.EndsWith(".manifest.json", StringComparison.Ordinal);
-        return new Damaged(artifact, Path.GetFileName(path), $"{name} = {(value.Length > 80 ? value[..80] : value)}, seal {seal}, was {was}", IsTold: seal == 0, IsStranger: isManifest && name == "source" && seal != 0);
+        return new Damaged(artifact, Path.GetFileName(path), $"{name} = {(value.Length > 80 ? value[..80] : value)}, seal {seal}, was {was}", IsTold: seal != 1, IsStranger: isManifest && name == "source" && seal == 1);
     }
 }

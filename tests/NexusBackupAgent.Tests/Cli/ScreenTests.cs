@@ -42,8 +42,8 @@ public sealed class ScreenTests : IDisposable
 
         Assert.Matches("^id +captured \\+09:00 +age +size +state$", narrow[1]);
         Assert.StartsWith(backup.Id, narrow[2], StringComparison.Ordinal);
-        Assert.Equal("  " + backup.File, narrow[3]);
-        Assert.Matches($"^{backup.Id} .* good +{backup.File}$", wide[2]);
+        Assert.Equal("  full  " + backup.File, narrow[3]);
+        Assert.Matches($"^{backup.Id} .* good +full +{backup.File}$", wide[2]);
     }
 
     [Fact]

@@ -51,9 +51,13 @@ public sealed class ConfigurationProblemTests
         // Stores and directories.
         { "store: locale", "store", 8, "no store of that name", "did you mean local?" },
         { "store: offsite", "store", 8, "no store of that name", "the stores are local" },
-        { "store: [local, offsite]", "store", 8, "copies to further stores are not supported by this version", "name one store" },
+        { "store: [local, offsite]", "store", 8, "no store of that name", "the stores are local" },
+        { "store: [local, local]", "store", 8, "names store local twice", "once" },
+        { "store: [local, {store: local, keep: {dayly: 90d}}]", "store", 8, "names store local twice", "once" },
+        { "store: {store: local, keep: {daily: 90d}}", "store.keep", 8, "this is the store that is written", "retention" },
+        { "store: [{keep: {daily: 90d}}]", "store", 8, "does not say which store", "store: [local, {store: offsite, keep: {daily: 90d}}]" },
         { "store: []", "store", 8, "empty list", "name one store" },
-        { "store: {name: local}", "store", 8, "a mapping where one value is expected", "store: local" },
+        { "store: {store: [local]}", "store.store", 8, "a list where one value is expected", "store: local" },
         { "directory: /mnt/backups", "directory", 8, "absolute path", "below the store's path" },
         { "directory: a/../../b", "directory", 8, "leads out of the store", "below the store's path" },
 

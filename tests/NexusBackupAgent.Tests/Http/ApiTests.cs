@@ -52,7 +52,9 @@ public sealed class ApiTests(ApiService service) : IClassFixture<ApiService>
         await Eventually.TrueAsync(
             () =>
             {
-                service.Clock.Advance(TimeSpan.FromMilliseconds(50)); // small steps: the patience with the other run ends before that with the answer, and has to be seen to
+                // Only while the lock is about to be tried again: the patience with the other run ends before that with the answer, and has to be seen to.
+                if (service.Clock.IsAwaited(RunLock.Poll))
+                    service.Clock.Advance(RunLock.Poll / 5);
                 return asking.IsCompleted;
             },
             "the patience with the other run is over");

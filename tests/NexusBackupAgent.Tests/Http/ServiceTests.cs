@@ -64,7 +64,7 @@ public sealed class ServiceTests : IDisposable
             .. from schedule in (string[])["daily", "manual"] from state in (string[])["unverified", "good", "corrupt", "quarantined"] select $"nexus_backup_backups{{source=\"itsm\",schedule=\"{schedule}\",state=\"{state}\"}} 0",
             .. from check in (string[])["checksum", "encoding", "integrity"] from result in (string[])["success", "failure"] select $"nexus_backup_verifications_total{{source=\"itsm\",check=\"{check}\",result=\"{result}\"}} 0",
             .. from result in (string[])["success", "skipped"] select $"nexus_backup_runs_total{{source=\"itsm\",schedule=\"daily\",result=\"{result}\"}} 0",
-            .. from stage in (string[])["capture", "verify", "prune"] select $"nexus_backup_last_run_stage_duration_seconds{{source=\"itsm\",stage=\"{stage}\"}} 0",
+            .. from stage in (string[])["capture", "verify", "prune", "copy"] select $"nexus_backup_last_run_stage_duration_seconds{{source=\"itsm\",stage=\"{stage}\"}} 0",
         ];
         Assert.Empty(expected.Except(series));
     }

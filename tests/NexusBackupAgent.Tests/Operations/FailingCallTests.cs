@@ -58,6 +58,31 @@ public sealed class FailingCallTests
         }
     }
 
+    /// <summary>SQLite takes a signal that comes while it waits for the disk for a failure of that disk.</summary>
+    [SkippableFact]
+    public async Task A_signal_while_the_journal_is_flushed_is_no_failure()
+    {
+        using var prepared = new TempDirectory();
+        await PrepareAsync(prepared);
+        string[] words = ["backup"];
+        var calls = (await TryAsync(prepared, "EINTR", call: 0, words)).Calls;
+        var flushes = Enumerable.Range(1, calls.Count).Where(call => IsFlush(calls[call - 1])).ToList();
+        Assert.InRange(flushes.Count, 2, 20);
+
+        foreach (var call in TestScope.IsWhole ? flushes : [flushes[0], flushes[^1]])
+        {
+            var (output, made, directory) = await TryAsync(prepared, "EINTR", call, words);
+            using (directory)
+            {
+                Assert.True(IsFlush(made[call - 1]), made[call - 1]);
+                Assert.True(output.EndsWith("exit code 0", StringComparison.Ordinal) && !output.Contains("error", StringComparison.Ordinal), output);
+                Assert.Equal("2", await SqliteSamples.SqlAsync(directory["state/journal.db"], "SELECT count(*) FROM operations WHERE kind = 'backup' AND result = 'success'"));
+            }
+        }
+
+        static bool IsFlush(string call) => call.Contains("sync state/journal.db", StringComparison.Ordinal);
+    }
+
     private static async Task<(int Code, string Said)> RequireTruthAsync(TempDirectory prepared, string error, int call, string[] words)
     {
         var (output, calls, directory) = await TryAsync(prepared, error, call, words);

@@ -236,6 +236,45 @@ public sealed class HostileDirectoryTests : IDisposable
         }
     }
 
+    /// <summary>What root copies goes where its reader may be another one: into a store, and with a restore back to the stranger.</summary>
+    [SkippableTheory]
+    [InlineData("ln -s $roots/app.db $theirs/app.db", "leads through a link of nobody")]
+    [InlineData("ln -s $roots $theirs/data", "leads through a link of nobody")]
+    [InlineData("cp $roots/app.db $theirs; ln -s $roots/app.db-wal $theirs/app.db-wal", "leads through a link of nobody")]
+    [InlineData("cp $roots/app.db $theirs; ln -s $roots/app.db-journal $theirs/app.db-journal", "leads through a link of nobody")]
+    [InlineData("ln $roots/app.db $theirs/app.db", "has a second name elsewhere")]
+    [InlineData("cp $roots/app.db $theirs/own.db; ln -s own.db $theirs/app.db; ln -s . $theirs/data", null)] // their own
+    [InlineData("cp $roots/app.db $theirs; chmod 711 $roots; ln -s $theirs/app.db $roots/to.db; chown -h 65534 $roots/to.db", null)]
+    public async Task A_strangers_link_does_not_have_root_back_up_what_is_not_theirs(string plant, string? expected)
+    {
+        Need.Root();
+        await SqliteSamples.SqlAsync(roots["app.db"], "PRAGMA journal_mode = wal; CREATE TABLE t (x); INSERT INTO t VALUES ('secret')");
+        await Shell.BashAsync($"""
+            roots='{roots.Path}'; theirs='{temp.Sub("theirs")}'; head -c 8192 /dev/urandom > $roots/app.db-wal; cp $roots/app.db-wal $roots/app.db-journal
+            {plant}
+            chown -h {Attacker} $theirs; cd $theirs; for f in *; do [ "$(stat -c %h "$f")" -gt 1 ] || chown -h {Attacker} "$f"; done
+            """);
+        using var scratch = new ScratchDirectory(roots.Sub("scratch"));
+        foreach (var path in (string[])[temp["theirs/data/app.db"], temp["theirs/app.db"], roots["to.db"]])
+        {
+            if (!File.Exists(path))
+                continue;
+            var source = new SqliteSource(path, scratch, TimeSpan.Zero, Some.Clock);
+            if (expected is null)
+            {
+                await (await source.OpenSnapshotAsync(CancellationToken.None)).DisposeAsync();
+                continue;
+            }
+
+            var refusal = await Assert.ThrowsAsync<BackupException>(async () => await source.OpenSnapshotAsync(CancellationToken.None));
+            Assert.Equal(FailureKind.Permission, refusal.Kind);
+            Assert.StartsWith($"database '{path}' is not read as root: ", refusal.Message, StringComparison.Ordinal);
+            Assert.Contains(expected, refusal.Message, StringComparison.Ordinal);
+            var told = new SqliteSettings(new SqliteSourceKind(), "itsm", path, TimeSpan.Zero).Check().Single(problem => problem.IsError);
+            Assert.Equal($"can't be backed up: {refusal.Message}", told.Problem);
+        }
+    }
+
     [SkippableFact]
     public async Task A_planted_lock_in_the_state_directory_has_root_make_nothing()
     {

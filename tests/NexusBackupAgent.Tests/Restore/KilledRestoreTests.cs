@@ -4,7 +4,7 @@ using NexusBackupAgent.Tests.Support;
 namespace NexusBackupAgent.Tests.Restore;
 
 /// <summary>A forced restore over a live database whose process is killed (SIGKILL).</summary>
-public sealed class KilledRestoreTests
+public sealed class KilledRestoreTests(KilledRestoreTests.OldStates states) : IClassFixture<KilledRestoreTests.OldStates>
 {
     private const int Killed = 128 + 9;
 
@@ -36,7 +36,7 @@ public sealed class KilledRestoreTests
     public async Task Killed_when_a_step_begins_it_leaves_the_old_database_or_the_new_one_whole(string oldState, string stage)
     {
         using var temp = new TempDirectory();
-        var (old, restored) = await PrepareAsync(temp, oldState);
+        var (old, restored) = await states.CopyAsync(oldState, temp);
 
         using (var child = Child.Start("restore-until", temp.Path, stage))
         {
@@ -55,7 +55,7 @@ public sealed class KilledRestoreTests
     public async Task Killed_anywhere_it_leaves_the_old_database_or_the_new_one_whole()
     {
         using var temp = new TempDirectory();
-        var (old, restored) = await PrepareAsync(temp, "wal");
+        var (old, restored) = await states.CopyAsync("wal", temp);
         var kept = 0;
 
         var calls = await Child.KillEverywhereAsync(temp.Path, ["restore"], async (root, call) =>
@@ -114,6 +114,32 @@ public sealed class KilledRestoreTests
 
         Assert.Equal(1, changed);
         File.WriteAllBytes(database, bytes);
+    }
+
+    /// <summary>What a restore finds, each made once.</summary>
+    public sealed class OldStates : IDisposable
+    {
+        private readonly Dictionary<string, (TempDirectory Place, string Old, string Restored)> made = new(StringComparer.Ordinal);
+
+        /// <returns>What an application would see before the restore, and after it.</returns>
+        internal async Task<(string Old, string Restored)> CopyAsync(string state, TempDirectory to)
+        {
+            if (!made.TryGetValue(state, out var one))
+            {
+                var place = new TempDirectory();
+                var (old, restored) = await PrepareAsync(place, state);
+                made[state] = one = (place, old, restored);
+            }
+
+            await Shell.RunAsync("cp", "-a", one.Place.Path + "/.", to.Path);
+            return (one.Old, one.Restored);
+        }
+
+        public void Dispose()
+        {
+            foreach (var (place, _, _) in made.Values)
+                place.Dispose();
+        }
     }
 
     /// <summary>All that an application finds when it starts, and as a comment whether it is sound.</summary>

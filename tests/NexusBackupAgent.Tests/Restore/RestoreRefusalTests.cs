@@ -191,6 +191,30 @@ public sealed class RestoreRefusalTests
         }
     }
 
+    /// <summary>What a trial makes there can't be removed again, so there is none.</summary>
+    [SkippableFact]
+    public async Task A_directory_that_is_only_added_to_is_found_without_a_trial()
+    {
+        Need.Root();
+        var (bench, _) = await RestoreBench.WithBackupAsync();
+        using (bench)
+        {
+            var data = Directory.CreateDirectory(Path.Combine(bench.Directory, "data")).FullName;
+            Skip.IfNot((await Shell.TryAsync("chattr", "+a", data)).ExitCode == 0, "needs a file system that knows append-only directories");
+            try
+            {
+                var refusal = await bench.RefusalAsync(to: Path.Combine(data, "app.db"));
+
+                Assert.Contains("its directory is append-only", refusal.Message, StringComparison.Ordinal);
+                Assert.Empty(TempDirectory.FilesIn(data));
+            }
+            finally
+            {
+                await Shell.RunAsync("chattr", "-a", data);
+            }
+        }
+    }
+
     /// <summary>EXDEV, EPERM, ENOSYS: what file systems without rename say.</summary>
     [SkippableTheory]
     [InlineData(-18)]

@@ -89,21 +89,24 @@ public sealed class ReplacementTests : IDisposable
         source.Finding = "page 7 is mad"; // which has the file read again, and by then it is ruined
         source.Checking = async token =>
         {
-            await Task.Delay(TimeSpan.FromSeconds(1), clock, token); // reading takes time
+            clock.SetWallClock(clock.GetUtcNow().AddSeconds(1)); // reading takes time
             foreach (var file in Directory.GetFiles(agent.StorePath("itsm"), "weekly_*.db.gz"))
                 await File.WriteAllTextAsync(file, "ruined", token);
         };
         await agent.SkipAsync(TimeSpan.FromHours(25.9));
         await agent.AdvanceAsync(TimeSpan.FromHours(0.1)); // Sunday the 15th, 03:00
+        await agent.RunsAsync("itsm", "weekly", 1, "failure");
 
         await Eventually.TrueAsync(
             async () =>
             {
                 await agent.AdvanceAsync(TimeSpan.FromSeconds(15));
+                await agent.Scheduler.WhenIdleAsync(); // on a clock that ran on, a run would come to the end of its time
                 return agent.Runs("itsm", "weekly", "failure") == 2;
             },
-            "the run and its replacement failed");
+            "its replacement failed");
         await agent.AdvanceAsync(TimeSpan.FromMinutes(20));
+        await agent.Scheduler.WhenIdleAsync();
         Assert.Equal(2, agent.Runs("itsm", "weekly", "failure"));
     }
 

@@ -15,9 +15,11 @@ internal static class Eventually
         var started = TimeProvider.System.GetTimestamp();
         while (!await condition())
         {
-            if (TimeProvider.System.GetElapsedTime(started) > Patience)
+            var waited = TimeProvider.System.GetElapsedTime(started);
+            if (waited > Patience)
                 Assert.Fail($"did not happen within {Patience.TotalSeconds} s: {what()}");
-            await Task.Delay(TimeSpan.FromMilliseconds(2), TimeProvider.System);
+            // What takes long is looked at less often: a look may be a request or a query.
+            await Task.Delay(TimeSpan.FromMilliseconds(Math.Clamp(waited.TotalMilliseconds / 20, 2, 20)), TimeProvider.System);
         }
     }
 }

@@ -35,6 +35,9 @@ internal sealed class FaultyStore(IBackupStore inner, int failing, FaultTime tim
     /// <summary>What reading from an open file throws; null: nothing.</summary>
     public Func<string, Exception?> Reading { get; set; } = _ => null;
 
+    /// <summary>Whether reading a file gives other bytes than were written.</summary>
+    public Func<string, bool> Rotten { get; set; } = _ => false;
+
     public static BackupException Fault { get; } = new(FailureKind.Io, "scripted fault", "");
 
     public string Describe(string path) => inner.Describe(path);
@@ -64,6 +67,7 @@ internal sealed class FaultyStore(IBackupStore inner, int failing, FaultTime tim
     public Task<Stream> OpenAsync(string path, CancellationToken cancellationToken) =>
         Opening(path) is { } refusal ? throw refusal
         : Reading(path) is { } failure ? Task.FromResult<Stream>(new FailingStream(failure))
+        : Rotten(path) ? RottenAsync(path, cancellationToken)
         : inner.OpenAsync(path, cancellationToken);
 
     public Task<IReadOnlyList<StoredFile>> ListAsync(string directory, CancellationToken cancellationToken)
@@ -77,6 +81,16 @@ internal sealed class FaultyStore(IBackupStore inner, int failing, FaultTime tim
     public Task<StoreHealth> GetHealthAsync(CancellationToken cancellationToken) => inner.GetHealthAsync(cancellationToken);
 
     public void Dispose() => Assert.True(Fired || failing == 0, $"the fault at change {failing} was never reached: {string.Join(", ", Log)}");
+
+    private async Task<Stream> RottenAsync(string path, CancellationToken cancellationToken)
+    {
+        await using var sound = await inner.OpenAsync(path, cancellationToken);
+        var bytes = new MemoryStream();
+        await sound.CopyToAsync(bytes, cancellationToken);
+        bytes.GetBuffer()[bytes.Length / 2] ^= 1;
+        bytes.Position = 0;
+        return bytes;
+    }
 
     private async Task<T> ChangeAsync<T>(string what, Func<Task<T>> change)
     {

@@ -44,6 +44,7 @@ internal sealed class Workbench : IDisposable
         Backups = new BackupOperation(Door, new BackupRunner(Capture, Examiner, clock), marks: null, Journal, BackupsLog);
         Verifications = new VerifyOperation(Door, Examiner, Journal, NullLogger<VerifyOperation>.Instance);
         Replacements = new ReplacementOperation(Backups, Journal, clock, NullLogger<ReplacementOperation>.Instance);
+        Copies = new CopyOperation(Door, Examiner, marks: null, Journal, clock, CopiesLog);
         Restores = new RestoreOperation(Door, new Restorer(Verifier, clock), Journal, History, NullLogger<RestoreOperation>.Instance);
         Prunings = new PruneOperation(Door, NullLogger<PruneOperation>.Instance);
         Drills = new DrillOperation(Door, new RestoreDrill(Verifier, Scratch, clock), Journal, NullLogger<DrillOperation>.Instance);
@@ -105,6 +106,11 @@ internal sealed class Workbench : IDisposable
     public HookRunner Hooks { get; }
 
     public PruneOperation Prunings { get; }
+
+    public CopyOperation Copies { get; }
+
+    /// <summary>What was said of copies.</summary>
+    public CollectedLog<CopyOperation> CopiesLog { get; } = new();
 
     public DrillOperation Drills { get; }
 

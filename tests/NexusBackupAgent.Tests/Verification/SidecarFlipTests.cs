@@ -63,7 +63,7 @@ public sealed class SidecarFlipTests : IAsyncLifetime
     public async Task A_manifest_of_an_earlier_version_which_bears_no_seal_is_bound_by_its_name_and_id()
     {
         foreach (var file in stored.Keys.Where(file => file.EndsWith(".json", StringComparison.Ordinal)))
-            await Sidecar.UnsealAsync(PathOf(file));
+            await Sidecar.AgeAsync(PathOf(file));
         Remember();
         var before = await LookAsync();
         Assert.Equal((newest.File, 1, false), (before.Restored, before.Removed.Count, before.IsTold));
@@ -85,18 +85,31 @@ public sealed class SidecarFlipTests : IAsyncLifetime
     [InlineData("\"type\": \"incremental\"", "\"type\": \"full\"")]
     [InlineData("\"restored\"", "\"restnred\"")]
     [InlineData("\"base\": \"2026", "\"base\": \"2126")]
-    [InlineData("\"formatVersion\": 2", "\"formatVersion\": 3")]
-    [InlineData("\"formatVersion\": 2", "\"formatVersion\": 0")]
+    [InlineData("\"formatVersion\": 1", "\"formatVersion\": 3")]
+    [InlineData("\"formatVersion\": 1", "\"formatVersion\": 0")]
     public async Task What_a_flip_makes_of_a_manifest_without_a_seal_is_refused_by_verify(string from, string to)
     {
         var manifest = PathOf(BackupFiles.Manifest(newest.File));
-        await Sidecar.UnsealAsync(manifest);
+        await Sidecar.AgeAsync(manifest);
         var text = await File.ReadAllTextAsync(manifest);
         Assert.Contains(from, text, StringComparison.Ordinal);
         await File.WriteAllTextAsync(manifest, text.Replace(from, to, StringComparison.Ordinal));
 
         Assert.True((await LookAsync()).IsTold);
         Assert.True(await IsFoundAsync(newest));
+    }
+
+    [Fact]
+    public async Task A_file_that_lost_its_whole_seal_is_refused()
+    {
+        foreach (var ending in (string[])[".manifest.json", ".verification.json"])
+        {
+            var file = PathOf(newest.File + ending);
+            await Sidecar.UnsealAsync(file);
+            Assert.True((await LookAsync()).IsTold, ending);
+            Assert.True(await IsFoundAsync(newest), ending);
+            PutBack();
+        }
     }
 
     [SkippableFact]

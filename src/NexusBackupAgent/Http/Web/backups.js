@@ -20,6 +20,7 @@ export const BackupTable = ({ rows, single }) => html`<${Table} caption=${t('nav
     { name: t('column.type'), of: row => t(`type.${row.type}`) },
     { name: t('column.size'), figure: true, of: row => bytes(row.sizeBytes) },
     { name: t('column.state'), of: row => html`<${StateBadge} backup=${row}/>` },
+    rows.some(row => row.stores) && { name: t('column.stores'), of: row => row.stores?.join(', ') },
     { name: t('column.proof'), wide: true, of: row => html`<${When} at=${row.verifiedAt} ahead=${t('proof.none')}/>` },
     { name: t('column.chain'), wide: true, of: row => (row.brokenChain ? html`<${Badge} state="failure">${row.brokenChain}<//>` : row.base ? html`<a class="id" href=${to('backup', row.base)}>${row.base}</a>` : html`<span class="quiet">${t('chain.none')}</span>`) },
 ].filter(Boolean)}/>`;

@@ -34,6 +34,7 @@ function Plan({ plan }) {
         ]}/>
         <p>${plan.reason}</p>
         <h3>${t('restore.chain')}</h3><ol class="chain">${facts.chain.map(file => html`<li class="id">${file}</li>`)}</ol>
+        ${facts.tablespaces?.length > 0 && html`<h3>${t('restore.tablespaces')}</h3><ul>${facts.tablespaces.map(one => html`<li><span class="id">${one.from}</span>${one.from !== one.to && html` → <span class="id">${one.to}</span>`}</li>`)}</ul>`}
         ${plan.safetyCopy && html`<p>${t('restore.safety')} <span class="id">${plan.safetyCopy}</span></p>`}
         ${plan.passedOver?.length > 0 && html`<h3>${t('restore.passed')}</h3><ul>${plan.passedOver.map(one => html`<li><span class="id">${one.file}</span>: ${one.reason}</li>`)}</ul>`}
         ${facts.openIn?.length > 0 && html`<${Trouble} problem=${{ message: t('restore.open', { programs: facts.openIn.map(one => `${one.command} (${one.process})`).join(', ') }), hint: t('restore.open.hint') }}/>`}

@@ -22,6 +22,14 @@ const Schedules = ({ of }) => html`<${Table} caption=${t('schedules')} keyOf=${r
     { name: t('column.lastgood'), of: row => html`<${When} at=${row.lastSuccess} ahead=${t('never')}/>` },
 ]}/>`;
 
+const Copies = ({ of }) => html`<${Table} caption=${t('copies')} keyOf=${row => row.store} rows=${of} columns=${[
+    { name: t('column.store'), of: row => row.store },
+    { name: t('column.newestcopy'), of: row => html`<${When} at=${row.newestGoodAt} ahead=${t('never')}/>` },
+    { name: t('column.backups'), figure: true, of: row => row.backups ?? '—' },
+    { name: t('column.owed'), figure: true, of: row => row.owed ?? '—' },
+    { name: t('column.copyfailure'), wide: true, of: row => (row.lastFailure ? html`<${Trouble} problem=${row.lastFailure}/>` : html`<span class="quiet">${t('copies.fine')}</span>`) },
+]}/>`;
+
 /** Newest first, each in words. */
 const Windows = ({ of }) => of?.some(isStretch) && html`<p class="quiet">${t('window.hint')}</p>
     <ul class="windows">${of.filter(isStretch).map(window => html`<li>${t('window.from', { first: clock(window.first, true), last: clock(window.last, true) })}</li>`)}</ul>`;
@@ -52,6 +60,7 @@ export function Source({ name }) {
             <section class="card"><h2>${t('calendar')}</h2><${Calendar} source=${name} legend/></section>
             <section class="card"><h2>${t('timeline')}</h2>${backups.data ? (backups.data.length > 0 ? html`<${Timeline} backups=${backups.data} windows=${source.recoveryWindows}/><p class="quiet">${t('timeline.hint')}</p><${Windows} of=${source.recoveryWindows}/>` : html`<p class="quiet">${t('empty.backups.next')}</p>`) : html`<${Skeleton} tall/>`}</section>
         </div>
+        ${source.copies?.length > 0 && html`<section><h2>${t('copies')}</h2>${source.threeTwoOne && html`<p>${t(source.threeTwoOne.met ? 'rule.met' : 'rule.unmet', source.threeTwoOne)}</p>`}<${Copies} of=${source.copies}/></section>`}
         ${source.schedules?.length > 0 && html`<section><h2>${t('schedules')}</h2><${Schedules} of=${source.schedules}/></section>`}
         <section><h2>${t('nav.backups')}</h2>
             ${backups.problem && !backups.data && html`<${Trouble} problem=${backups.problem} again=${backups.reload}/>`}

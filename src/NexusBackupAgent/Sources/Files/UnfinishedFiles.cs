@@ -24,24 +24,25 @@ internal sealed partial class UnfinishedFiles(FilePlace place, IReadOnlyList<str
         return file;
     }
 
-    /// <summary>Renames an empty file over another one.</summary>
+    /// <summary>Renames an empty file over another one, and leaves no trace of it.</summary>
     /// <returns>Why that can't be done; null when it can, or nothing can be made there, which whoever has to make something is told.</returns>
     public IOException? TryRename()
     {
-        var made = new List<string>();
+        var (made, before) = (new List<string>(), FileStatus.Of(place.Directory));
+        if (before is { IsAppendOnly: true })
+            return new IOException("its directory is append-only: lsattr -d"); // what is tried there stays
         try
         {
-            made.Add(New());
-            made.Add(New());
-        }
-        catch (Exception unmade) when (IoFailure.IsKnown(unmade))
-        {
-            made.ForEach(FileTarget.TryDelete);
-            return null;
-        }
+            try
+            {
+                made.Add(New());
+                made.Add(New());
+            }
+            catch (Exception unmade) when (IoFailure.IsKnown(unmade))
+            {
+                return null;
+            }
 
-        try
-        {
             SafeFile.Replace(made[0], made[1]);
             SafeFile.Move(made[1], made[0]);
             return null;
@@ -61,6 +62,20 @@ internal sealed partial class UnfinishedFiles(FilePlace place, IReadOnlyList<str
         finally
         {
             made.ForEach(FileTarget.TryDelete);
+            GiveTimeBack(before);
+        }
+    }
+
+    private void GiveTimeBack(FileStatus? before)
+    {
+        try
+        {
+            if (before is { } directory)
+                SafeFile.GiveTimeBack(place.Directory, directory);
+        }
+        catch (Exception kept) when (IoFailure.IsKnown(kept))
+        {
+            // Who may write in somebody's directory need not be let set its times.
         }
     }
 

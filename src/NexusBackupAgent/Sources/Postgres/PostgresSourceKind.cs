@@ -123,8 +123,8 @@ internal sealed record PostgresSettings(ISourceKind Kind, string Name, PostgresA
                 tools.FindAsync(program, connection.PostgreSqlVersion.Major, fit, CancellationToken.None).GetAwaiter().GetResult();
             foreach (var place in Physical is null ? Find(before: []).Found.Select(found => found.Place) : [])
                 Logical.RequireAsync(Server(place), place).GetAwaiter().GetResult();
-            if (Physical is not null)
-                problems.AddRange(PhysicalOptions.Check(Physical, connection).Select(found => new ConfigurationProblem(PathKey, Line: 0, Shown, found.Problem, found.Mend, found.IsError)));
+            if (Physical is { } physical)
+                problems.AddRange(ServerState.ReadAsync(connection, physical.Slot, CancellationToken.None).GetAwaiter().GetResult().Obstacles.Select(found => new ConfigurationProblem(PathKey, Line: 0, Shown, found.Problem, found.Mend, found.Kind is not null)));
         }
         catch (BackupException failure)
         {

@@ -13,39 +13,92 @@ internal sealed record BrokenRule(string Table, string Words, string? Index = nu
 /// <summary>What the rows of a check mean.</summary>
 /// <param name="Damage">As SQLite says it.</param>
 /// <param name="Broken">How many rows break each rule.</param>
+/// <param name="Unclear">What the place of a key tells, by its index or table; it is damage unless its application orders keys in another way.</param>
 /// <param name="NotChecked">What was gone through with stand-ins, so that nothing is known of it.</param>
-internal sealed record SortedRows(IReadOnlyList<string> Damage, IReadOnlyList<(BrokenRule Rule, long Rows)> Broken, IReadOnlyList<string> NotChecked);
+internal sealed record SortedRows(
+    IReadOnlyList<FoundRows> Damage, IReadOnlyList<(BrokenRule Rule, long Rows)> Broken, IReadOnlyList<(SchemaTree Tree, FoundRows Rows)> Unclear, IReadOnlyList<string> NotChecked);
 
-/// <summary>Tells the rows of <c>PRAGMA integrity_check</c> apart. Pure.</summary>
-internal static class IntegrityRows
+/// <summary>Rows of a check that tell the same of different rows of a table.</summary>
+/// <param name="First">As SQLite says it.</param>
+/// <param name="Count">How many there are.</param>
+internal readonly record struct FoundRows(string First, long Count = 1);
+
+/// <summary>The rows of <c>PRAGMA integrity_check</c>, as they come. There is one for each row that an index lacks; those of one kind are kept as one.</summary>
+internal sealed class IntegrityRows
 {
-    /// <param name="rows">Each with how often it came.</param>
+    private const string OfPages = "*** in database ";
+    private const string OfRow = "row ";
+
+    private readonly Dictionary<string, FoundRows> kinds = new(StringComparer.Ordinal);
+
+    public int Kinds => kinds.Count;
+
+    /// <summary>How many came.</summary>
+    public long Count { get; private set; }
+
+    public void Add(string row)
+    {
+        Count++;
+        // What is wrong with pages comes as one row, with a line for each finding below its head.
+        foreach (var line in row.StartsWith(OfPages, StringComparison.Ordinal) ? row.Split('\n', StringSplitOptions.RemoveEmptyEntries)[1..] : [row])
+        {
+            var kind = KindOf(line);
+            kinds[kind] = kinds.TryGetValue(kind, out var before) ? before with { Count = before.Count + 1 } : new FoundRows(line);
+        }
+    }
+
+    public void RemoveOk() => kinds.Remove("ok");
+
     /// <param name="rules">What is no damage, by the row that tells it.</param>
     /// <param name="called">What had a stand-in, which answers wrongly: what a table or an index that uses it seems to be, it may not be.</param>
-    public static SortedRows Sort(IReadOnlyDictionary<string, long> rows, SqliteSchema schema, Dictionary<string, BrokenRule> rules, HashSet<SqlName> called)
+    public SortedRows Sort(SqliteSchema schema, Dictionary<string, BrokenRule> rules, HashSet<SqlName> called)
     {
         var inDoubt = called.Count == 0 ? [] : schema.Trees.Where(tree => tree.Uses.Any(called.Contains)).ToList();
         var tables = inDoubt.Where(tree => tree.IsTable).Select(tree => tree.Name).ToHashSet(StringComparer.Ordinal);
         var indexes = schema.Trees.Where(tree => !tree.IsTable && tables.Contains(tree.Table)).Concat(inDoubt).Where(tree => !tree.IsTable).Select(tree => tree.Name).ToHashSet(StringComparer.Ordinal);
-        var (damage, broken) = (new List<string>(), new List<(BrokenRule, long)>());
-        foreach (var (row, count) in rows)
+        var (damage, broken, unclear) = (new List<FoundRows>(), new List<(BrokenRule, long)>(), new List<(SchemaTree, FoundRows)>());
+        foreach (var (row, found) in kinds)
         {
             if (rules.TryGetValue(row, out var rule))
             {
                 if (!tables.Contains(rule.Table) && !(rule.Index is { } index && indexes.Contains(index)))
-                    broken.Add((rule, count));
+                    broken.Add((rule, found.Count));
             }
-            else if (!IsOfIndex(row, indexes) && !tables.Any(table => row == $"row not in PRIMARY KEY order for {table}"))
+            else if (schema.Trees.FirstOrDefault(tree => TellsPlace(row, tree)) is { } tree)
             {
-                damage.Add(row);
+                if (!tables.Contains(tree.Name) && !indexes.Contains(tree.Name))
+                    unclear.Add((tree, found));
+            }
+            else if (!indexes.Any(index => IsOfIndex(row, index)))
+            {
+                damage.Add(found);
             }
         }
 
-        return new SortedRows(damage, broken, [.. inDoubt.Where(tree => tree.IsTable || !tables.Contains(tree.Table)).Select(tree => NotChecked(tree, called))]);
+        return new SortedRows(damage, broken, unclear, [.. inDoubt.Where(tree => tree.IsTable || !tables.Contains(tree.Table)).Select(tree => NotChecked(tree, called))]);
     }
 
+    /// <summary>Whether keys are not where this SQLite looks for them. An index may lack them, or be made in another order.</summary>
+    private static bool TellsPlace(string row, SchemaTree tree) => tree.IsTable
+        ? row == $"row not in PRIMARY KEY order for {tree.Name}"
+        : row == $"{OfRow}missing from index {tree.Name}" || row == $"{OfRow}values differ from index {tree.Name}" || row == WrongCount(tree);
+
+    /// <summary>Of an index of some rows, it may be the choice of them that differs.</summary>
+    public static string WrongCount(SchemaTree index) => $"wrong # of entries in index {index.Name}";
+
     /// <summary>Every row about what an index holds ends with its name.</summary>
-    private static bool IsOfIndex(string row, HashSet<string> indexes) => indexes.Any(index => row.EndsWith($" index {index}", StringComparison.Ordinal));
+    private static bool IsOfIndex(string row, string index) => row.EndsWith($" index {index}", StringComparison.Ordinal);
+
+    /// <returns>Without the number of the row that it tells of.</returns>
+    private static string KindOf(string line)
+    {
+        if (!line.StartsWith(OfRow, StringComparison.Ordinal))
+            return line;
+        var end = OfRow.Length;
+        while (end < line.Length && char.IsAsciiDigit(line[end]))
+            end++;
+        return end > OfRow.Length && end < line.Length && line[end] == ' ' ? OfRow + line[(end + 1)..] : line;
+    }
 
     private static string NotChecked(SchemaTree tree, HashSet<SqlName> called)
     {
@@ -57,15 +110,19 @@ internal static class IntegrityRows
 /// <summary>What a check found, as it is kept and told.</summary>
 internal sealed class IntegrityReport
 {
-    private const int MostDamage = 3;
     private const int MostNoted = 10;
 
-    private readonly List<string> damage = [];
+    private readonly List<FoundRows> damage = [];
     private readonly Dictionary<BrokenRule, long> broken = [];
     private readonly List<string> notChecked = [];
 
-    /// <summary>The first ones; null when the file is sound.</summary>
-    public string? Damage => damage.Count == 0 ? null : string.Join("; ", damage.Take(MostDamage));
+    /// <summary>The statement that lists what is damaged.</summary>
+    public string Listing { get; set; } = "";
+
+    /// <summary>The first finding, and how many more there are; null when the file is sound.</summary>
+    public string? Damage => damage.Count == 0 ? null : damage.Sum(found => found.Count) - 1 is > 0 and var more
+        ? $"{damage[0].First} (and {more} more {(more == 1 ? "finding" : "findings")}: {Listing} of the expanded file lists them)"
+        : damage[0].First;
 
     /// <summary>What is no damage; null when there is nothing to say.</summary>
     public string? Note
@@ -81,7 +138,7 @@ internal sealed class IntegrityReport
         }
     }
 
-    public void Damaged(string finding) => damage.Add(OneLine(finding));
+    public void Damaged(FoundRows found) => damage.Add(found with { First = OneLine(found.First) });
 
     public void Broken(IEnumerable<(BrokenRule Rule, long Rows)> rules)
     {

@@ -59,6 +59,9 @@ internal sealed class OpenDatabase : IDisposable
 
     public bool IsInUse => SqliteLocks.IsInUse(Content);
 
+    /// <summary>Whether a program keeps all others out: for a moment, or as long as it lives (<c>PRAGMA locking_mode = EXCLUSIVE</c>).</summary>
+    public bool IsHeldAlone => SqliteLocks.IsHeldAlone(Content);
+
     private bool IsIndexInUse => Wal is not null && Shm is not null && SqliteLocks.IsIndexInUse(Shm);
 
     /// <summary>Whether a program that died left a rollback journal here: the database file holds half a transaction, which the journal undoes.</summary>
@@ -124,6 +127,7 @@ internal sealed class OpenDatabase : IDisposable
                 return null;
             }
 
+            SafeFile.RequireTrusted(path, content);
             opened = new OpenDatabase(SqliteFile.Read(path, resolved, content), FileStatus.Of(content)!.Value, content);
             opened.LookBeside();
             return opened;
@@ -138,13 +142,21 @@ internal sealed class OpenDatabase : IDisposable
 
     private static SafeFileHandle? OpenBeside(string path)
     {
+        SafeFileHandle? file = null;
         try
         {
-            return RegularFile.OpenRead(path);
+            file = RegularFile.OpenRead(path);
+            SafeFile.RequireTrusted(path, file);
+            return file;
         }
         catch (FileNotFoundException)
         {
             return null;
+        }
+        catch
+        {
+            file?.Dispose();
+            throw;
         }
     }
 
@@ -164,6 +176,14 @@ internal sealed class OpenDatabase : IDisposable
                 $"database '{path}' does not exist",
                 "mount its disk, or mend the path in the configuration; if a pattern found it once and it was retired, move its backups out of the store; if it is lost, nexus-backup diagnose leads to its restore",
                 missing);
+        }
+        catch (UntrustedPlaceException reason)
+        {
+            throw new BackupException(
+                FailureKind.Permission,
+                $"database '{path}' is not read as root: {reason.Message}",
+                $"find out who laid that way, and why (namei -l '{path}'); if it is meant, configure the path that it leads to",
+                reason);
         }
         catch (NotRegularFileException other)
         {

@@ -11,7 +11,9 @@ internal readonly record struct SqlName(bool IsCollation, string Name)
             folded[index] = char.IsAsciiLetterUpper(from[index]) ? (char)(from[index] | 0x20) : from[index];
     });
 
-    public override string ToString() => IsCollation ? $"the collation {Name}" : $"the function {Name}()";
+    public string Words => IsCollation ? $"collation {Name}" : $"function {Name}()";
+
+    public override string ToString() => $"the {Words}";
 }
 
 /// <summary>Reads statements of a schema, as far as SQLite does not tell by other means what they say.</summary>
@@ -44,7 +46,7 @@ internal static class SqlText
             if (kind != Kind.Other && isCollate)
                 found.Add(new SqlName(IsCollation: true, token));
             isCollate = kind == Kind.Word && token == "collate";
-            if (kind == Kind.Word && token is "regexp" or "match")
+            if (kind == Kind.Word && token is "regexp" or "match" or "like" or "glob")
                 found.Add(new SqlName(IsCollation: false, token)); // these operators call a function
             last = kind is Kind.Word or Kind.Quoted ? token : null;
         }
@@ -77,6 +79,20 @@ internal static class SqlText
         }
 
         return checks;
+    }
+
+    /// <summary>Which rows an index is of: what follows its WHERE; null when it has none.</summary>
+    public static string? WhereIn(string sql)
+    {
+        var (position, depth) = (0, 0);
+        while (Next(sql, ref position, out var token) is var kind and not Kind.End)
+        {
+            if (kind == Kind.Word && token == "where" && depth == 0)
+                return sql[position..];
+            depth += kind == Kind.Other ? token switch { "(" => 1, ")" => -1, _ => 0 } : 0;
+        }
+
+        return null;
     }
 
     /// <param name="token">Names in lower case, without their quotes.</param>

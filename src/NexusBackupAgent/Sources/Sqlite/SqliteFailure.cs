@@ -11,7 +11,7 @@ internal static class SqliteFailure
     public static BackupException StayedLocked(string path, TimeSpan waited, Exception? cause = null) => new(
         FailureKind.SourceBusy,
         $"database '{path}' stayed locked for {waited.TotalSeconds:0.#} s",
-        $"find the process that holds it (fuser -v '{path}'), or raise busyTimeout",
+        $"find the process that holds it (fuser -v '{path}'): one with PRAGMA locking_mode = EXCLUSIVE has to work without, or to be stopped for the backup; for one in a long transaction raise busyTimeout",
         cause);
 
     public static BackupException Translate(SqliteException exception, string path)

@@ -100,8 +100,8 @@ internal sealed class SqliteIntegrity
     {
         try
         {
-            if (!Sort($"PRAGMA integrity_check({FirstLook})", FirstLook))
-                Sort($"PRAGMA integrity_check({int.MaxValue})");
+            if (!Sort(table: null, FirstLook))
+                Sort(table: null);
             return true;
         }
         catch (SqliteException refused) when (refused.SqliteErrorCode == raw.SQLITE_ERROR)
@@ -116,7 +116,7 @@ internal sealed class SqliteIntegrity
     {
         try
         {
-            Sort($"PRAGMA integrity_check({SqliteSchema.Quote(table.Name)})");
+            Sort(table.Name);
         }
         catch (SqliteException refused) when (refused.SqliteErrorCode == raw.SQLITE_ERROR)
         {
@@ -125,38 +125,60 @@ internal sealed class SqliteIntegrity
     }
 
     /// <summary>Takes the rows of a check into the report.</summary>
+    /// <param name="table">Null: of all.</param>
     /// <returns>False when it came to none of them but so many broken rules that damage may lie behind: then it took nothing.</returns>
-    private bool Sort(string pragma, int most = int.MaxValue)
+    private bool Sort(string? table, int most = int.MaxValue)
     {
+        report.Listing = $"PRAGMA integrity_check{(table is null ? "" : $"({SqliteSchema.Quote(table)})")}";
         bare.StandIns.Forget();
-        var (rows, count) = (new Dictionary<string, long>(StringComparer.Ordinal), 0);
+        var rows = new IntegrityRows();
         using (var command = bare.Connection.CreateCommand())
         {
-            command.CommandText = pragma;
+            command.CommandText = table is null ? $"{report.Listing}({most})" : report.Listing;
             using var reader = command.ExecuteReader();
-            for (; rows.Count < MostRows && Read(reader, rows); count++)
-                rows[reader.GetString(0)] = rows.GetValueOrDefault(reader.GetString(0)) + 1;
+            while (rows.Kinds < MostRows && Read(reader, rows))
+                rows.Add(reader.GetString(0));
         }
 
-        if (rows.Count == 1)
-            rows.Remove("ok");
-        var sorted = IntegrityRows.Sort(rows, schema, rows.Count == 0 ? new(StringComparer.Ordinal) : schema.RulesOf(bare.Connection), bare.StandIns.Called);
-        if (count >= most && sorted.Damage.Count == 0)
+        if (rows.Kinds == 1)
+            rows.RemoveOk();
+        var called = bare.StandIns.Called; // before anything else is asked
+        var sorted = rows.Sort(schema, rows.Kinds == 0 ? new(StringComparer.Ordinal) : schema.RulesOf(bare.Connection), called);
+        if (rows.Count >= most && sorted.Damage.Count == 0)
             return false;
-        report.Add(sorted);
+        var explained = sorted.Unclear.GroupBy(one => one.Tree, one => one.Rows).Where(place => IsExplained(place.Key, [.. place])).Select(place => place.Key.Name).ToHashSet(StringComparer.Ordinal);
+        report.Add(sorted with { Broken = [.. sorted.Broken.Where(one => one.Rule.Index is not { } index || !explained.Contains(index))] });
         return true;
     }
 
+    /// <summary>
+    /// An application may give a function or a collation of SQLite's own another meaning. Then only keys that differ from their
+    /// rows are damage, and whether they are unique nobody else can say.
+    /// </summary>
+    private bool IsExplained(SchemaTree tree, IReadOnlyList<FoundRows> rows)
+    {
+        var order = KeyOrder.Of(bare.Connection, schema, tree);
+        if (order.MayDiffer && (order.IsOfSomeRows || rows.All(found => found.First != IntegrityRows.WrongCount(tree))) && order.FitsRows(bare.Connection))
+        {
+            report.NotChecked(order.NotChecked);
+            return true;
+        }
+
+        foreach (var found in rows)
+            report.Damaged(found);
+        return false;
+    }
+
     /// <summary>What it said before it came to what it can't read says more than that it can't.</summary>
-    private static bool Read(SqliteDataReader reader, Dictionary<string, long> before)
+    private static bool Read(SqliteDataReader reader, IntegrityRows before)
     {
         try
         {
             return reader.Read();
         }
-        catch (SqliteException damage) when (SqliteError.IsDamage(damage) && before.Count > 0)
+        catch (SqliteException damage) when (SqliteError.IsDamage(damage) && before.Kinds > 0)
         {
-            before[SqliteError.Reason(damage)] = 1;
+            before.Add(SqliteError.Reason(damage));
             return false;
         }
     }
@@ -167,13 +189,14 @@ internal sealed class SqliteIntegrity
     /// </summary>
     private void CheckMap(CancellationToken cancellationToken)
     {
-        Sort("PRAGMA integrity_check(sqlite_schema)"); // of one table, and the list of free pages
+        Sort("sqlite_schema"); // of one table, and the list of free pages
         if (report.Damage is not null)
             return;
         using var command = bare.Connection.CreateCommand();
         command.CommandText = "PRAGMA page_count";
-        foreach (var finding in PageMap.Check(path, (uint)(long)command.ExecuteScalar()!, schema.Trees.Select(tree => (tree.Name, tree.Root)).Prepend(("sqlite_schema", 1u)), cancellationToken))
-            report.Damaged(finding);
+        var findings = PageMap.Check(path, (uint)(long)command.ExecuteScalar()!, schema.Trees.Select(tree => (tree.Name, tree.Root)).Prepend(("sqlite_schema", 1u)), cancellationToken);
+        if (findings.Count > 0) // nothing else lists them
+            report.Damaged(new FoundRows(string.Join("; ", findings)));
     }
 
     /// <summary>What a module says of its content is told, and is no damage: its pages are sound, and none of its rules is the file's.</summary>

@@ -52,15 +52,19 @@ internal static partial class SqliteLocks
     /// <summary>Whether a program reads or writes it now; in WAL mode, whether one has it open at all.</summary>
     public static bool IsInUse(SafeFileHandle database) => IsLocked(database, Shared + 1, SharedSize - 1);
 
+    /// <summary>Whether a program keeps readers out.</summary>
+    public static bool IsHeldAlone(SafeFileHandle database) => IsLocked(database, Shared + 1, SharedSize - 1, asking: ReadLock);
+
     /// <summary>Whether a program has begun to write, so that a journal beside it is that program's.</summary>
     public static bool IsReserved(SafeFileHandle database) => IsLocked(database, Reserved, 1);
 
     /// <summary>Whether a program uses this <c>-shm</c>.</summary>
     public static bool IsIndexInUse(SafeFileHandle shm) => IsLocked(shm, IndexInUse, 1);
 
-    private static bool IsLocked(SafeFileHandle file, long start, long length)
+    /// <param name="asking">Which lock would have to wait.</param>
+    private static bool IsLocked(SafeFileHandle file, long start, long length, short asking = WriteLock)
     {
-        var asked = new FileLockRange { Type = WriteLock, Start = start, Length = length };
+        var asked = new FileLockRange { Type = asking, Start = start, Length = length };
         if (!Ask(file, GetLock, GetProcessLock, ref asked))
             throw Refused();
         return asked.Type != NoLock;
@@ -126,6 +130,8 @@ internal sealed record HiddenWal(string Problem, string Mend)
     /// <summary>Of a database that somebody has had open for a while without what lies beside it.</summary>
     public static HiddenWal Unclear(OpenDatabase database)
     {
+        if (database.IsHeldAlone)
+            return HeldAlone(database);
         var path = database.File.Path;
         var status = database.Status;
         var (why, mend) = status switch
@@ -136,6 +142,10 @@ internal sealed record HiddenWal(string Problem, string Mend)
         };
         return new HiddenWal($"is open in WAL mode in a program that does not use what lies beside it: {why}", mend);
     }
+
+    /// <summary>Of a database that a program keeps to itself for a while: nothing is hidden, and nobody else can read it.</summary>
+    public static HiddenWal HeldAlone(OpenDatabase database) => new(
+        "is kept locked by a program that lets no other one read it", $"find it (sudo fuser -v '{database.File.Path}'): with PRAGMA locking_mode = EXCLUSIVE it does so until it ends, so let it work without, or stop it for the backup");
 
     /// <summary>What is no trouble now and will be; null: nothing.</summary>
     public static HiddenWal? Risk(OpenDatabase database) => database.Status switch

@@ -92,8 +92,12 @@ internal static class SqliteReplacement
             connection.Open();
             using var command = connection.CreateCommand();
             command.CommandText = "SELECT count(*) FROM sqlite_master; PRAGMA wal_checkpoint(TRUNCATE)";
-            using var reader = command.ExecuteReader();
-            if (reader.NextResult() && reader.Read() && reader.GetInt64(0) != 0)
+            var isBusy = SqliteError.Insist(connection, () =>
+            {
+                using var reader = command.ExecuteReader();
+                return reader.NextResult() && reader.Read() && reader.GetInt64(0) != 0;
+            });
+            if (isBusy)
                 throw new BackupException(FailureKind.SourceBusy, $"database '{path}' is in use: its WAL can't be merged into it", $"find the process that holds it (fuser -v '{path}') and stop it");
         }
         catch (SqliteException failure)

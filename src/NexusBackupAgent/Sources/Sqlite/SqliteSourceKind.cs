@@ -144,18 +144,19 @@ internal sealed record SqliteSettings(ISourceKind Kind, string Name, string Path
         {
             if (FileStatus.Of(database) is { Length: 0 })
                 return null; // its application may not have begun; the run tells
-            HiddenWal? found = null;
+            var (found, isError) = (default(HiddenWal), true);
             for (var look = 0; look < Looks; look++)
             {
                 using var opened = OpenDatabase.Peek(database);
                 found = HiddenWal.Find(opened, out var use);
-                if (found is null && use != DatabaseUse.Unclear)
+                isError = found is not null || opened.IsWal; // without a WAL a lock may be that of a long transaction
+                found ??= opened.IsHeldAlone ? HiddenWal.HeldAlone(opened) : use == DatabaseUse.Unclear ? HiddenWal.Unclear(opened) : null;
+                if (found is null)
                     return HiddenWal.Risk(opened) is { } risk ? (risk.Problem, IsError: false, risk.Mend) : null;
-                found ??= HiddenWal.Unclear(opened);
                 Task.Delay(OpenDatabase.BusyPause, TimeProvider.System).Wait();
             }
 
-            return (found!.Problem, IsError: true, found.Mend);
+            return (found!.Problem, isError, found.Mend);
         }
         catch (BackupException refused)
         {

@@ -167,7 +167,7 @@ internal sealed class LocalDirectoryStore(string name, string root, SystemGroup?
             isBare = RequireRoot();
             var space = StoreSpace.At(root);
             var refusal = FileOwner.WhyNotWriteIn(root) is { } refused ? IoFailure.Translate(refused, $"write in store '{Name}' at '{root}'", root) : null;
-            return new StoreHealth(Down: null, refusal, space, isBare);
+            return new StoreHealth(Down: null, refusal, space, isBare) { Medium = FileStatus.DiskOf(root) };
         }
         catch (BackupException down)
         {

@@ -23,8 +23,8 @@ internal sealed class LocalStoreKind : IStoreKind
 
     public IStoreSettings? Bind(string name, Section store, string baseDirectory)
     {
-        var group = store.Find(GroupKey)?.Text("backup");
-        return store.Find(Key)?.Parse(text => PathText.Parse(text, baseDirectory), fallback: null, PathExample) is { } path ? new Settings(name, path, group) : null;
+        var (group, isOffsite) = (store.Find(GroupKey)?.Text("backup"), store.Flag(StoreKinds.OffsiteKey));
+        return store.Find(Key)?.Parse(text => PathText.Parse(text, baseDirectory), fallback: null, PathExample) is { } path ? new Settings(name, path, group) { IsOffsite = isOffsite } : null;
     }
 
     /// <param name="Group">The name or number of the group that may read the backups; null: none may.</param>
@@ -37,6 +37,8 @@ internal sealed class LocalStoreKind : IStoreKind
         public IBackupStore Open() => new LocalDirectoryStore(Name, Path, Readers);
 
         public bool IsShared => Group is not null;
+
+        public bool IsOffsite { get; init; }
 
         private SystemGroup? Readers => Group is null ? null : SystemGroup.Find(Group);
 

@@ -61,10 +61,13 @@ internal sealed class DirectoryBench : IDisposable
         await using var capture = await Source.CaptureAsync(new CaptureRequest(type, on is null ? null : ChainOf(on), MayBeBase: true) { Previous = backups.Count == 0 ? null : ChainOf(backups[0]).Tip }, CancellationToken.None);
         clock.Advance(TimeSpan.FromHours(1));
         var stored = await new BackupWriter(Catalog, Source, compression: 1, clock).StoreAsync(capture, new BackupLabel("daily", type, on?.Id), progress: null, CancellationToken.None);
-        var verified = await new BackupVerifier(Scratch, clock).VerifyAsync(Source, Catalog, await Catalog.FindAgainAsync(stored, CancellationToken.None), progress: null, CancellationToken.None);
+        var verified = await VerifyAsync(stored);
         Assert.True(verified.Verification!.Passed, verified.Verification.FirstFailure);
         return verified;
     }
+
+    public async Task<Backup> VerifyAsync(Backup backup) =>
+        await new BackupVerifier(Scratch, clock).VerifyAsync(Source, Catalog, await Catalog.FindAgainAsync(backup, CancellationToken.None), progress: null, CancellationToken.None);
 
     public StoredChain ChainOf(Backup backup) => CatalogLink.ChainOf(Catalog, backup, isJudged: false, progress: null);
 

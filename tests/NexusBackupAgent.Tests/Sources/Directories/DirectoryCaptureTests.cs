@@ -1,5 +1,4 @@
 using NexusBackupAgent.Artifacts;
-using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Support;
@@ -99,7 +98,7 @@ public sealed class DirectoryFidelityTests : IDisposable
     /// <summary>tar's time has 100 nanoseconds, and of a name with a line break, a second; it knows no attributes that are no text.</summary>
     private static string WithoutWhatTarCannot(string listing) => string.Join('\n', listing.Split('\n')
         .Where(line => !line.Contains("break", StringComparison.Ordinal) && !line.StartsWith("in name", StringComparison.Ordinal))
-        .Select(line => System.Text.RegularExpressions.Regex.Replace(line, @"(?<= \d+:\d+ \d+)\d\d(?= )", "").Replace("user.binary=00ff0a ", "", StringComparison.Ordinal)));
+        .Select(line => System.Text.RegularExpressions.Regex.Replace(line, @"(?<= \d+:\d+ \d+)\d\d(?= )", "").Replace("user.binary=00ff0a", "", StringComparison.Ordinal)));
 
     private void MakeEverything()
     {

@@ -107,6 +107,23 @@ public sealed class DirectoryRestoreTests : IDisposable
         Assert.Equal("2", await File.ReadAllTextAsync(bench.Beside("elsewhere") + bench["b/two"]));
     }
 
+    [SkippableFact]
+    public async Task An_archive_that_somebody_made_by_hand_is_read_and_restored_by_hand()
+    {
+        Need.Tool("tar");
+        bench.Write("a", "a");
+        await Shell.BashAsync($"cd '{bench.Store}' && tar -czf manual_20260301_120000.tar.gz -C / '{bench.Live[1..]}' && sha256sum manual_20260301_120000.tar.gz > manual_20260301_120000.tar.gz.sha256");
+        for (var reading = 0; reading < 2; reading++) // found, and taken over
+        {
+            var verified = await bench.VerifyAsync(Assert.Single(await bench.Catalog.ListAsync(CancellationToken.None)));
+            Assert.True(verified.Verification!.Passed, verified.Verification.FirstFailure);
+            Assert.Contains("made by hand", verified.Verification.Note, StringComparison.Ordinal);
+        }
+
+        var refused = await Assert.ThrowsAsync<BackupException>(() => bench.RestoreAsync(bench.Beside("elsewhere")));
+        Assert.Contains("tar -xzpf ", refused.Hint, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_restore_of_several_directories_that_is_taken_back_after_the_switch_leaves_the_old_ones_as_they_were()
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using NexusBackupAgent.Sources.Postgres.Logical;
 using NexusBackupAgent.Tests.Cli;
@@ -56,11 +57,14 @@ internal sealed class DatabaseBench : IDisposable
         return result;
     }
 
-    /// <summary>A backup that fails, told in one line; the one before is still there, and still good.</summary>
+    /// <summary>What fails ends with its code and is told in one line. A backup that does is counted: one failure more, and one more in a row.</summary>
     public async Task<string> RefusedAsync(int code, params string[] arguments)
     {
+        var (failed, inRow) = arguments.Length == 0 ? await FailuresAsync() : default;
         var result = await Place.RunAsync(arguments.Length == 0 ? ["backup"] : arguments);
         Assert.True(code == result.Code, $"{result.Code}: {result.Output} {result.Error}");
+        if (arguments.Length == 0)
+            Assert.Equal((failed + 1, inRow + 1), await FailuresAsync());
         return Assert.Single(result.Errors);
     }
 
@@ -90,6 +94,16 @@ internal sealed class DatabaseBench : IDisposable
     public IReadOnlyList<string> Leftovers() => cluster.Rows("postgres", "SELECT datname FROM pg_database WHERE datname LIKE 'nexus\\_backup\\_%' ORDER BY 1");
 
     public IReadOnlyList<string> SafetyCopies() => [.. cluster.Rows("postgres", "SELECT datname FROM pg_database ORDER BY 1").Where(name => name.StartsWith(RestoreNames.SafetyPrefix(Database), StringComparison.Ordinal))];
+
+    private async Task<(double Failed, double InRow)> FailuresAsync()
+    {
+        var lines = (await DoAsync("metrics")).Output.Split('\n');
+        return (Sum("nexus_backup_runs_total{", ",result=\"failure\""), Sum("nexus_backup_consecutive_failures{"));
+
+        double Sum(string family, string label = "") => lines
+            .Where(line => line.StartsWith(family, StringComparison.Ordinal) && line.Contains(label, StringComparison.Ordinal))
+            .Sum(line => double.Parse(line[(line.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture));
+    }
 
     public void Dispose()
     {

@@ -76,7 +76,7 @@ public sealed class DifferentialTests : IClassFixture<PostgresCluster>, IDisposa
             stages.Add(await bench.BackUpAsync(type));
         }
 
-        Assert.Equal(new RecoveryWindow(full.CapturedAt, stages[^1].CapturedAt), Assert.Single(RecoveryWindow.Of(await bench.Catalog.ListAsync(CancellationToken.None))));
+        Assert.Equal(new RecoveryWindow(full.RestorableFrom, stages[^1].CapturedAt), Assert.Single(RecoveryWindow.Of(await bench.Catalog.ListAsync(CancellationToken.None))));
         Assert.Equal((full.Id, stages[2].Id, full.Id), (stages[2].Manifest.Base, stages[3].Manifest.Base, stages[4].Manifest.Base));
         var to = bench.NewPlace();
         await bench.RestoreAsync(to, new RestoreWish(Id: stages[3].Id.Value));

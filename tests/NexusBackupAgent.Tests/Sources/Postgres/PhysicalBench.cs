@@ -1,7 +1,11 @@
+using System.Globalization;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Sources;
+using NexusBackupAgent.Sources.Postgres;
+using NexusBackupAgent.Sources.Postgres.Physical;
 using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Tests.Configuration;
 using NexusBackupAgent.Tests.Support;
@@ -13,26 +17,63 @@ namespace NexusBackupAgent.Tests.Sources.Postgres;
 internal sealed class PhysicalBench : IDisposable
 {
     private readonly TempDirectory temp = new();
-    private readonly ManualClock clock = new(Some.Instant);
+    private readonly ManualClock? stepping;
+    private readonly string slot = $"test_{Guid.NewGuid():N}";
 
-    public PhysicalBench(PostgresCluster cluster)
+    /// <param name="isLive">Whether its clock is the server's, so that instants of both can be compared; otherwise each backup takes an hour.</param>
+    public PhysicalBench(PostgresCluster cluster, bool isLive = false)
     {
+        PostgresCluster.Require();
         Cluster = cluster;
         File.SetUnixFileMode(temp.Path, (UnixFileMode)Convert.ToInt32("711", 8)); // the server's user goes through
         Scratch = new ScratchDirectory(temp.Sub("scratch"));
         Store = temp.Sub("store");
-        Source = Physical.SourceOf(cluster, Scratch, clock, $"test_{Guid.NewGuid():N}");
+        stepping = isLive ? null : new ManualClock(Some.Instant);
+        Clock = stepping ?? (TimeProvider)new RunningClock(ServerTime()); // behind the server's by the time that its answer took, so that what follows a backup comes after its instant
+        Source = NewSource();
     }
 
     public PostgresCluster Cluster { get; }
+
+    public TimeProvider Clock { get; }
 
     public ScratchDirectory Scratch { get; }
 
     public string Store { get; }
 
-    public IBackupSource Source { get; }
+    /// <summary>The replication slot of its sources.</summary>
+    public string Slot => slot;
+
+    /// <summary>Where its sources keep what they receive.</summary>
+    public string Streams => Path.Combine(temp.Path, "streams", "shop");
+
+    /// <summary>What it backs up; another one on the same store takes its place when an agent is restarted, or the server is another one.</summary>
+    public IBackupSource Source { get; set; }
 
     public BackupCatalog Catalog => new(new LocalDirectoryStore("local", Store), "", "shop", Source.Kind, new ArtifactFormats(Source.FormatOf), TimeZoneInfo.Utc);
+
+    /// <param name="streams">Null: nothing is received.</param>
+    public PhysicalSource NewSource(string? streams = null, long limit = 1L << 40) => new(
+        new PostgresServer(PostgresAddress.Parse(Cluster.Uri("postgres"), "/"), new PostgresCredentials(PasswordFile: null, ServiceFile: null), Scratch),
+        new PostgresTools(directory: null, Clock),
+        new PhysicalOptions { DataDirectory = Cluster.Data, Slot = slot, SlotLimit = limit },
+        Scratch,
+        Clock) { Received = streams is null ? null : new ReceivedWal(streams) };
+
+    /// <summary>What its receivers told of.</summary>
+    public List<BackupException> Gaps { get; } = [];
+
+    /// <summary>Runs a source's service until it receives.</summary>
+    public async Task<Receiving> ReceiveAsync(PhysicalSource source)
+    {
+        var receiving = new Receiving(source, Gaps);
+        await Eventually.TrueAsync(() => source.Service!.State.IsUp || receiving.Running.IsCompleted, "it receives");
+        Assert.True(source.Service!.State.IsUp, receiving.Running.Exception?.ToString());
+        return receiving;
+    }
+
+    /// <summary>By the server's clock.</summary>
+    public DateTimeOffset ServerTime() => new(DateTime.Parse(Cluster.Rows("postgres", "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")[0], CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal));
 
     public string PathOf(Backup backup) => Path.Combine(Store, backup.File);
 
@@ -55,18 +96,23 @@ internal sealed class PhysicalBench : IDisposable
         var on = type == BackupType.Full ? null : type == BackupType.Differential ? backups.Where(backup => backup.Manifest.Type == BackupType.Full).MaxBy(backup => backup.CapturedAt) : newest;
         var request = new CaptureRequest(type, on is null ? null : ChainOf(on, isJudged: false), mayBeBase) { Previous = newest is null ? null : ChainOf(newest, isJudged: false).Tip };
         await using var capture = await Source.CaptureAsync(request, cancellationToken);
-        clock.Advance(TimeSpan.FromHours(1));
-        return await new BackupWriter(Catalog, Source, compression: 1, clock).StoreAsync(capture, new BackupLabel("daily", type, on?.Id, newest?.Id), progress: null, cancellationToken);
+        stepping?.Advance(TimeSpan.FromHours(1));
+        return await StoreAsync(capture, new BackupLabel("daily", type, on?.Id, newest?.Id), cancellationToken);
     }
 
+    public Task<Backup> StoreAsync(ICapture capture, BackupLabel label, CancellationToken cancellationToken = default) =>
+        new BackupWriter(Catalog, Source, compression: 1, Clock).StoreAsync(capture, label, progress: null, cancellationToken);
+
     public async Task<Backup> VerifyAsync(Backup backup) =>
-        await new BackupVerifier(Scratch, clock).VerifyAsync(Source, Catalog, await Catalog.FindAgainAsync(backup, CancellationToken.None), progress: null, CancellationToken.None);
+        await new BackupVerifier(Scratch, Clock).VerifyAsync(Source, Catalog, await Catalog.FindAgainAsync(backup, CancellationToken.None), progress: null, CancellationToken.None);
 
     public StoredChain ChainOf(Backup backup, bool isJudged = true) => CatalogLink.ChainOf(Catalog, backup, isJudged, progress: null);
 
+    public Task<RestoreOutcome> RestoreAsync(DateTimeOffset at, string to) => RestoreAsync(to, new RestoreWish(At: at));
+
     public async Task<RestoreOutcome> RestoreAsync(string to, RestoreWish? wish = null)
     {
-        var restorer = new Restorer(new BackupVerifier(Scratch, clock), clock);
+        var restorer = new Restorer(new BackupVerifier(Scratch, Clock), Clock);
         var request = new RestoreRequest("shop", Source, Catalog, RestoreSettings.None, TimeZoneInfo.Utc, wish ?? new RestoreWish(), to, Force: false);
         var events = new RestoreEvents(_ => { }, (_, _) => { }, _ => { }, _ => { });
         return await restorer.RestoreAsync(restorer.Begin(await restorer.PreviewAsync(request, CancellationToken.None), events), CancellationToken.None);
@@ -97,8 +143,27 @@ internal sealed class PhysicalBench : IDisposable
 
     public void Dispose()
     {
-        Cluster.Execute("postgres", "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots");
+        Cluster.Execute("postgres", "SELECT pg_terminate_backend(active_pid), pg_sleep(0.2) FROM pg_replication_slots WHERE active_pid IS NOT NULL", "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT temporary");
         Scratch.Dispose();
         temp.Dispose();
+    }
+}
+
+/// <summary>A service that runs until it is disposed.</summary>
+internal sealed class Receiving : IAsyncDisposable
+{
+    private readonly CancellationTokenSource stop = new();
+
+    public Receiving(PhysicalSource source, List<BackupException> gaps) => Running = Task.Run(() => source.Service!.RunAsync(gaps.Add, stop.Token));
+
+    public Task Running { get; }
+
+    public bool IsRunning => !Running.IsCompleted;
+
+    public async ValueTask DisposeAsync()
+    {
+        await stop.CancelAsync();
+        await Running.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        stop.Dispose();
     }
 }

@@ -1,44 +1,24 @@
 using System.Globalization;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Platform;
-using NexusBackupAgent.Restore;
 using NexusBackupAgent.Sources;
-using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Tests.Support;
-using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent.Tests.Sources.Postgres;
 
 /// <summary>A cluster that is written all the time is restored to instants between its backups, to the transaction.</summary>
 public sealed class PointInTimeTests : IClassFixture<PostgresCluster>, IDisposable
 {
-    private readonly TempDirectory temp = new();
     private readonly PostgresCluster cluster;
-    private readonly ScratchDirectory scratch;
-    private readonly LocalDirectoryStore store;
-    private readonly IBackupSource source;
-    private readonly RunningClock clock = new(Some.Instant);
+    private readonly PhysicalBench bench;
 
     public PointInTimeTests(PostgresCluster cluster)
     {
-        PostgresCluster.Require();
         this.cluster = cluster;
-        File.SetUnixFileMode(temp.Path, (UnixFileMode)Convert.ToInt32("711", 8));
-        clock.Set(Now()); // instants are the server's; behind its clock by the time that its answer took, so that what follows a backup comes after its instant
-        scratch = new ScratchDirectory(temp.Sub("scratch"));
-        store = new LocalDirectoryStore("local", temp.Sub("store"));
-        source = Physical.SourceOf(cluster, scratch, clock, $"test_{Guid.NewGuid():N}");
+        bench = new PhysicalBench(cluster, isLive: true);
     }
 
-    private BackupCatalog Catalog => new(store, "", "shop", source.Kind, new ArtifactFormats(source.FormatOf), TimeZoneInfo.Utc);
-
-    public void Dispose()
-    {
-        cluster.Execute("postgres", "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots");
-        scratch.Dispose();
-        temp.Dispose();
-    }
+    public void Dispose() => bench.Dispose();
 
     [SkippableFact]
     public async Task At_any_instant_the_restored_state_is_what_was_committed_by_then_no_more_and_no_less()
@@ -46,22 +26,21 @@ public sealed class PointInTimeTests : IClassFixture<PostgresCluster>, IDisposab
         cluster.Execute("postgres", "DROP TABLE IF EXISTS marks", "CREATE TABLE marks (id serial PRIMARY KEY, at timestamptz DEFAULT clock_timestamp(), pad text DEFAULT repeat('x', 500))");
         cluster.RunAsUser("pgbench", "-h", cluster.Sockets, "-p", $"{cluster.Port}", "-U", "postgres", "-i", "-s", "1", "-q", "postgres");
         using var stop = new CancellationTokenSource();
-        var bench = Task.Run(() => cluster.RunAsUser("pgbench", "-h", cluster.Sockets, "-p", $"{cluster.Port}", "-U", "postgres", "-c", "2", "-R", "50", "-T", "20", "postgres"));
+        var writing = Task.Run(() => cluster.RunAsUser("pgbench", "-h", cluster.Sockets, "-p", $"{cluster.Port}", "-U", "postgres", "-c", "2", "-R", "50", "-T", "20", "postgres"));
         var marking = Task.Run(() => Mark(stop.Token));
 
         // also between the last of one chain and the next full or differential one, and from a differential one on
-        var first = await BackUpAsync(BackupType.Full);
-        var complete = Now(); // while it was written there was none that leads to an instant
+        var first = await bench.BackUpAsync(BackupType.Full);
         foreach (var type in (BackupType[])[BackupType.Incremental, BackupType.Differential, BackupType.Incremental, BackupType.Full, BackupType.Incremental, BackupType.Differential])
-            await BackUpAsync(type);
-        var last = await BackUpAsync(BackupType.Incremental);
+            await bench.BackUpAsync(type);
+        var last = await bench.BackUpAsync(BackupType.Incremental);
         await stop.CancelAsync();
         var committed = await marking;
-        await bench;
+        await writing;
 
-        var backups = await Catalog.ListAsync(CancellationToken.None);
-        Assert.Equal(new RecoveryWindow(first.CapturedAt, last.CapturedAt), Assert.Single(RecoveryWindow.Of(backups)));
-        var inside = committed.Where(mark => mark.At > complete && mark.At < last.CapturedAt.AddSeconds(-1)).ToList(); // the two clocks differ by a little
+        var backups = await bench.Catalog.ListAsync(CancellationToken.None);
+        Assert.Equal(new RecoveryWindow(first.RestorableFrom, last.CapturedAt), Assert.Single(RecoveryWindow.Of(backups)));
+        var inside = committed.Where(mark => mark.Before > first.RestorableFrom && mark.At < last.CapturedAt.AddSeconds(-1)).ToList(); // the two clocks differ by a little
         Assert.True(inside.Count > 8, $"{inside.Count} marks");
         var between = backups.Single(backup => backup.Manifest is { Type: BackupType.Full } && backup.Id != first.Id);
         var points = (int[])[inside.Count / 5, inside.FindLastIndex(mark => mark.At < between.CapturedAt), inside.FindIndex(mark => mark.At > between.CapturedAt), inside.Count - 2]; // the instants between a mark and the next
@@ -73,16 +52,25 @@ public sealed class PointInTimeTests : IClassFixture<PostgresCluster>, IDisposab
         {
             var mark = inside[point];
             var at = mark.At.AddTicks((committed[committed.IndexOf(mark) + 1].Before - mark.At).Ticks / 2);
-            var to = Path.Combine(Path.GetDirectoryName(cluster.Data)!, $"at-{point}");
+            var to = bench.NewPlace();
 
-            var outcome = await RestoreAsync(at, to);
+            var outcome = await bench.RestoreAsync(at, to);
 
             Assert.Equal($"{mark.Id} {mark.Id} of {seed}", $"{Physical.RowsOf(cluster, to, "SELECT max(id) || ' ' || count(*) FROM marks")[0]} of {seed}");
             Assert.Equal(to, outcome.Place.Location);
             Directory.Delete(to, recursive: true);
         }
 
-        var late = await Assert.ThrowsAsync<BackupException>(() => RestoreAsync(last.CapturedAt.AddMinutes(1), Path.Combine(temp.Path, "late")));
+        // While the first one was written nothing leads to an instant, and the window does not claim that.
+        Assert.True(first.RestorableFrom > first.CapturedAt);
+        foreach (var at in (DateTimeOffset[])[first.RestorableFrom.AddTicks(-1), first.CapturedAt.AddDays(-1)])
+        {
+            var early = await Assert.ThrowsAsync<BackupException>(() => bench.RestoreAsync(at, bench.NewPlace()));
+            Assert.Equal(FailureKind.NotFound, early.Kind);
+            Assert.Contains($"any instant from {RecoveryWindow.Shown(first.RestorableFrom, TimeZoneInfo.Utc)} to ", early.Message, StringComparison.Ordinal);
+        }
+
+        var late = await Assert.ThrowsAsync<BackupException>(() => bench.RestoreAsync(last.CapturedAt.AddMinutes(1), bench.NewPlace()));
         Assert.Equal(FailureKind.NotFound, late.Kind);
         Assert.Contains(last.CapturedAt.ToString("HH:mm:ss", CultureInfo.InvariantCulture), late.Message, StringComparison.Ordinal);
     }
@@ -90,29 +78,29 @@ public sealed class PointInTimeTests : IClassFixture<PostgresCluster>, IDisposab
     [SkippableFact]
     public async Task A_gap_in_the_WAL_is_told_and_makes_the_next_backup_a_full_one()
     {
-        var full = await BackUpAsync(BackupType.Full);
+        var full = await bench.BackUpAsync(BackupType.Full);
         cluster.Execute("postgres", "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots");
         for (var i = 0; i < 3; i++)
             cluster.Execute("postgres", "SELECT txid_current()", "SELECT pg_switch_wal()", "CHECKPOINT");
 
-        var gap = await Assert.ThrowsAsync<NoIncrementException>(() => BackUpAsync(BackupType.Incremental));
+        var gap = await Assert.ThrowsAsync<NoIncrementException>(() => bench.BackUpAsync(BackupType.Incremental));
 
         Assert.Contains("gap", gap.Message, StringComparison.Ordinal);
         Assert.Contains("was dropped", gap.Message, StringComparison.Ordinal);
-        var next = await BackUpAsync(BackupType.Full);
+        var next = await bench.BackUpAsync(BackupType.Full);
         Assert.Null(next.Manifest.Continues);
-        Assert.Equal(2, RecoveryWindow.Of(await Catalog.ListAsync(CancellationToken.None)).Count);
-        Assert.Equal(next.Id, (await BackUpAsync(BackupType.Incremental)).Manifest.Continues);
+        Assert.Equal(2, RecoveryWindow.Of(await bench.Catalog.ListAsync(CancellationToken.None)).Count);
+        Assert.Equal(next.Id, (await bench.BackUpAsync(BackupType.Incremental)).Manifest.Continues);
         Assert.NotEqual(full.Id, next.Id);
     }
 
     [SkippableFact]
     public async Task A_full_backup_passes_PostgreSQLs_own_verification()
     {
-        var full = await BackUpAsync(BackupType.Full);
-        var by = Path.Combine(Path.GetDirectoryName(cluster.Data)!, $"hand-{Guid.NewGuid():N}");
+        var full = await bench.BackUpAsync(BackupType.Full);
+        var by = bench.NewPlace();
         Directory.CreateDirectory(by);
-        await Shell.RunAsync("tar", "-xzf", Path.Combine(temp["store"], full.File), "-C", by);
+        await Shell.RunAsync("tar", "-xzf", bench.PathOf(full), "-C", by);
         if (Environment.IsPrivilegedProcess)
             await Shell.RunAsync("chown", "-R", "65534:65534", by);
 
@@ -123,66 +111,41 @@ public sealed class PointInTimeTests : IClassFixture<PostgresCluster>, IDisposab
     public async Task A_damaged_or_missing_piece_of_WAL_is_told_and_what_is_before_it_is_still_restored()
     {
         cluster.Execute("postgres", "DROP TABLE IF EXISTS kept", "CREATE TABLE kept AS SELECT 1 AS id");
-        var full = await BackUpAsync(BackupType.Full);
+        var full = await bench.BackUpAsync(BackupType.Full);
         cluster.Execute("postgres", "UPDATE kept SET id = 2");
-        var second = await BackUpAsync(BackupType.Incremental);
+        var second = await bench.BackUpAsync(BackupType.Incremental);
         cluster.Execute("postgres", "UPDATE kept SET id = 3");
-        var third = await BackUpAsync(BackupType.Incremental);
-        Damage.FlipBit(Path.Combine(temp["store"], third.File));
+        var third = await bench.BackUpAsync(BackupType.Incremental);
+        Damage.FlipBit(bench.PathOf(third));
 
-        var to = Path.Combine(Path.GetDirectoryName(cluster.Data)!, $"kept-{Guid.NewGuid():N}");
+        var to = bench.NewPlace();
         var inside = second.CapturedAt + ((third.CapturedAt - second.CapturedAt) / 2);
-        var damaged = await Assert.ThrowsAsync<BackupException>(() => RestoreAsync(inside, to));
+        var damaged = await Assert.ThrowsAsync<BackupException>(() => bench.RestoreAsync(inside, to));
         Assert.Contains(third.File, damaged.Message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(to));
 
-        await RestoreAsync(second.CapturedAt, to);
+        await bench.RestoreAsync(second.CapturedAt, to);
         Assert.Equal("2", Physical.RowsOf(cluster, to, "SELECT id FROM kept")[0]);
-        File.Delete(Path.Combine(temp["store"], second.File));
-        Assert.Equal(new RecoveryWindow(full.CapturedAt, full.CapturedAt), Assert.Single(RecoveryWindow.Of(await Catalog.ListAsync(CancellationToken.None))));
+        File.Delete(bench.PathOf(second));
+        Assert.Equal(new RecoveryWindow(full.RestorableFrom, full.RestorableFrom), Assert.Single(RecoveryWindow.Of(await bench.Catalog.ListAsync(CancellationToken.None))));
     }
 
     [SkippableFact]
     public async Task A_server_that_dies_in_the_middle_leaves_no_backup()
     {
-        await using var capture = await source.CaptureAsync(new CaptureRequest(BackupType.Full, Base: null, MayBeBase: false), CancellationToken.None);
+        await using var capture = await bench.Source.CaptureAsync(new CaptureRequest(BackupType.Full, Base: null, MayBeBase: false), CancellationToken.None);
         cluster.Stop("immediate");
         try
         {
-            var failure = await Assert.ThrowsAsync<BackupException>(() => new BackupWriter(Catalog, source, compression: 1, clock).StoreAsync(capture, new BackupLabel("daily", BackupType.Full), progress: null, CancellationToken.None));
+            var failure = await Assert.ThrowsAsync<BackupException>(() => bench.StoreAsync(capture, new BackupLabel("daily", BackupType.Full)));
             Assert.Equal(FailureKind.SourceUnreachable, failure.Kind);
             Assert.StartsWith("the server of 'postgresql://postgres@/", failure.Message, StringComparison.Ordinal);
-            Assert.Empty(TempDirectory.FilesIn(temp["store"]));
+            Assert.Empty(TempDirectory.FilesIn(bench.Store));
         }
         finally
         {
             cluster.Start();
         }
-    }
-
-    private DateTimeOffset Now() => new(DateTime.Parse(cluster.Rows("postgres", "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")[0], CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal));
-
-    private async Task<Backup> BackUpAsync(BackupType type)
-    {
-        var backups = await Catalog.ListAsync(CancellationToken.None);
-        var newest = backups.Count == 0 ? null : backups.MaxBy(backup => backup.CapturedAt);
-        var chain = newest is null ? null : CatalogLink.ChainOf(Catalog, newest, isJudged: false, progress: null);
-        var on = type switch { BackupType.Full => null, BackupType.Differential => backups.Where(backup => backup.Manifest.Type == BackupType.Full).MaxBy(backup => backup.CapturedAt), _ => newest };
-        var request = new CaptureRequest(type, on is null ? null : CatalogLink.ChainOf(Catalog, on, isJudged: false, progress: null), MayBeBase: true) { Previous = chain?.Tip };
-        await using var capture = await source.CaptureAsync(request, CancellationToken.None);
-        var label = new BackupLabel("daily", type, on?.Id, newest?.Id);
-        var stored = await new BackupWriter(Catalog, source, compression: 1, clock).StoreAsync(capture, label, progress: null, CancellationToken.None);
-        var verified = await new BackupVerifier(scratch, clock).VerifyAsync(source, Catalog, await Catalog.FindAgainAsync(stored, CancellationToken.None), progress: null, CancellationToken.None);
-        Assert.True(verified.Verification!.Passed, verified.Verification.FirstFailure);
-        return verified;
-    }
-
-    private async Task<RestoreOutcome> RestoreAsync(DateTimeOffset at, string to)
-    {
-        var restorer = new Restorer(new BackupVerifier(scratch, clock), clock);
-        var request = new RestoreRequest("shop", source, Catalog, RestoreSettings.None, TimeZoneInfo.Utc, new RestoreWish(At: at), to, Force: false);
-        var events = new RestoreEvents(_ => { }, (_, _) => { }, _ => { }, _ => { });
-        return await restorer.RestoreAsync(restorer.Begin(await restorer.PreviewAsync(request, CancellationToken.None), events), CancellationToken.None);
     }
 
     /// <summary>Commits one row after the other, and tells between which instants each was committed.</summary>

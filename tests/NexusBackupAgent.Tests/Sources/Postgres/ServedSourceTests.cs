@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Text.Json;
 using NexusBackupAgent.Cli;
 using NexusBackupAgent.Tests.Cli;
@@ -23,6 +24,9 @@ public sealed class ServedSourceTests(PostgresCluster cluster) : IClassFixture<P
         Directory.CreateDirectory(home["scratch"], (UnixFileMode)Convert.ToInt32("711", 8));
         home.Sub("backups");
         cluster.Execute("postgres", "CREATE TABLE marks (id int)");
+        var fast = Path.Combine(Path.GetDirectoryName(cluster.Data)!, "fast");
+        await PhysicalBench.RunAsync($"mkdir '{fast}'");
+        cluster.Execute("postgres", $"CREATE TABLESPACE fast LOCATION '{fast}'", "CREATE TABLE elsewhere TABLESPACE fast AS SELECT 7 AS id");
         var clock = new RunningClock(ServerNow());
         var yaml = $$"""
             {{ApiService.Access}}
@@ -37,11 +41,12 @@ public sealed class ServedSourceTests(PostgresCluster cluster) : IClassFixture<P
                 retry: {attempts: 1}
             """;
         await using var service = await RunningService.StartAsync(home, clock, yaml);
-        var first = await BackUpAsync("full");
+        var full = await BackUpAsync("full");
+        var (begun, first) = (full.GetProperty("capturedAt").GetString()!, full.GetProperty("restorableFrom").GetString()!); // until then it was still being written
         cluster.Execute("postgres", "INSERT INTO marks VALUES (1)");
         var between = await NextSecondAsync();
         cluster.Execute("postgres", "INSERT INTO marks VALUES (2)");
-        var last = await BackUpAsync("incremental");
+        var last = (await BackUpAsync("incremental")).GetProperty("capturedAt").GetString()!;
 
         foreach (var path in (string[])["api/v1/sources/shop", "api/v1/status"])
         {
@@ -57,31 +62,44 @@ public sealed class ServedSourceTests(PostgresCluster cluster) : IClassFixture<P
         Assert.Contains($"復旧可能期間（任意の時点）: {Shown(first)} ～ {Shown(last)}", (await RunAsync(clock, "status", "--lang", "ja")).Output.ReplaceLineEndings(" "), StringComparison.Ordinal);
 
         var to = Path.Combine(Path.GetDirectoryName(cluster.Data)!, "asked");
-        var planned = await AskAsync("POST", "api/v1/restore/plan", $$"""{"source":"shop","at":"{{between}}","to":"{{to}}"}""");
+        foreach (var (moves, said) in (KeyValuePair<string, string>[])[new("""{"fast":"/srv/x"}""", "is no move"), new("""{"/srv/fast":"/srv/../etc"}""", "is no move"), new("""{"/srv/none":"/srv/x"}""", "no tablespace '/srv/none'")])
+            Assert.Contains(said, await AnswerAsync("api/v1/restore/plan", $$"""{"source":"shop","to":"{{to}}","tablespaces":{{moves}}}""", HttpStatusCode.BadRequest), StringComparison.Ordinal);
+        var impossible = (await AskAsync("POST", "api/v1/restore/plan", $$"""{"source":"shop","at":"{{between}}","to":"{{to}}"}""")).GetProperty("plan");
+        Assert.Contains($"the tablespace '{fast}' can't go to its old place", impossible.GetProperty("message").GetString(), StringComparison.Ordinal);
+        var planned = await AskAsync("POST", "api/v1/restore/plan", $$$"""{"source":"shop","at":"{{{between}}}","to":"{{{to}}}","tablespaces":{"{{{fast}}}":"{{{fast}}}-asked"}}""");
         var plan = planned.GetProperty("plan");
-        Assert.Equal((between, first), (plan.GetProperty("recoveredTo").GetString(), plan.GetProperty("capturedAt").GetString()));
+        Assert.Equal((between, begun), (plan.GetProperty("recoveredTo").GetString(), plan.GetProperty("capturedAt").GetString()));
+        var tablespace = Assert.Single(plan.GetProperty("plan").GetProperty("tablespaces").EnumerateArray());
+        Assert.Equal((fast, fast + "-asked"), (tablespace.GetProperty("from").GetString(), tablespace.GetProperty("to").GetString()));
+        Assert.Contains($"tablespace  {fast} → {fast}-asked", (await RunAsync(clock, "restore", "shop", "--to", to, "--tablespace", $"{fast}={fast}-asked", "--dry-run")).Output, StringComparison.Ordinal);
+        var described = JsonDocument.Parse(await service.Http.GetStringAsync("openapi/v1.json")).RootElement.GetProperty("components").GetProperty("schemas").GetProperty("RestorePlanRequest").GetProperty("properties");
+        Assert.Equal("string", described.GetProperty("tablespaces").GetProperty("additionalProperties").GetProperty("type").GetString());
         Assert.Equal(2, plan.GetProperty("plan").GetProperty("chain").GetArrayLength());
         var restored = await AskAsync("POST", "api/v1/restore?wait=true", $$"""{"planId":"{{planned.GetProperty("planId").GetString()}}"}""");
         Assert.Equal(("restored", between), (restored[0].GetProperty("result").GetString(), restored[0].GetProperty("recoveredTo").GetString()));
-        Assert.Equal("1", Physical.RowsOf(cluster, to, "SELECT max(id) FROM marks")[0]);
+        Assert.Equal("1 7", Physical.RowsOf(cluster, to, "SELECT max(id) || ' ' || (SELECT id FROM elsewhere) FROM marks")[0]);
 
         var end = await AskAsync("POST", "api/v1/restore/plan", $$"""{"source":"shop","at":"{{last}}","to":"{{to}}-end"}""");
         Assert.Equal((JsonValueKind.Null, last), (end.GetProperty("plan").GetProperty("recoveredTo").ValueKind, end.GetProperty("plan").GetProperty("capturedAt").GetString()));
 
-        async Task<string> BackUpAsync(string type)
+        async Task<JsonElement> BackUpAsync(string type)
         {
             var run = (await AskAsync("POST", "api/v1/backup?wait=true", $$"""{"source":"shop","type":"{{type}}"}"""))[0];
-            return (await AskAsync("GET", $"api/v1/backups/{run.GetProperty("id").GetString()}")).GetProperty("backup").GetProperty("capturedAt").GetString()!;
+            return (await AskAsync("GET", $"api/v1/backups/{run.GetProperty("id").GetString()}")).GetProperty("backup");
         }
 
-        async Task<JsonElement> AskAsync(string method, string path, string? body = null)
+        async Task<JsonElement> AskAsync(string method, string path, string? body = null) => JsonDocument.Parse(await SendAsync(method, path, body, HttpStatusCode.OK)).RootElement;
+
+        Task<string> AnswerAsync(string path, string body, HttpStatusCode code) => SendAsync("POST", path, body, code);
+
+        async Task<string> SendAsync(string method, string path, string? body, HttpStatusCode code)
         {
             using var request = new HttpRequestMessage(new HttpMethod(method), path) { Content = body is null ? null : ApiService.Json(body) };
             request.Headers.Authorization = new("Bearer", ApiService.TokenOf("admin"));
             using var answer = await service.Http.SendAsync(request);
             var text = await answer.Content.ReadAsStringAsync();
-            Assert.True(answer.IsSuccessStatusCode, $"{method} {path}: {(int)answer.StatusCode} {text}");
-            return JsonDocument.Parse(text).RootElement;
+            Assert.True(answer.StatusCode == code, $"{method} {path}: {(int)answer.StatusCode} {text}");
+            return text;
         }
     }
 

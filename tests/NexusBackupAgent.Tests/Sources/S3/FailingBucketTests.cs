@@ -1,6 +1,7 @@
 using System.Text;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.ObjectStorage;
+using NexusBackupAgent.Operations;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Sources;
@@ -96,6 +97,9 @@ public sealed class FailingBucketTests
         await life.Source.Remains!.ReleaseAsync([second.CapturedAt], CancellationToken.None);
         await Pruner.SettleAsync(life.Catalog, life.Source.Remains, young, CancellationToken.None);
         Assert.Null((await life.CheckAsync(second)).Finding);
+
+        // pruned in one store, and kept in another one
+        await new SharedRemains(life.Source.Remains, [life.Catalog]).ReleaseAsync([second.CapturedAt], CancellationToken.None);
 
         // a store in which nothing is found is no reason to remove anything that a backup once needed
         await life.Source.Remains.SettleAsync([], life.Clock.GetUtcNow() + TimeSpan.FromDays(9), CancellationToken.None);

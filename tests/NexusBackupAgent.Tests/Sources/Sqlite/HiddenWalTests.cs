@@ -152,6 +152,23 @@ public sealed class HiddenWalTests : SqliteSourceFixture
         Assert.Contains($"process {holder.Id} ", (await AssertHiddenAsync()).Message, StringComparison.Ordinal);
     }
 
+    [SkippableTheory]
+    [InlineData("wal", "db.execute('PRAGMA locking_mode=EXCLUSIVE')")] // from its first look on: it needs no -shm
+    [InlineData("wal", "db.execute('SELECT * FROM total').fetchall(); db.execute('PRAGMA locking_mode=EXCLUSIVE')")]
+    [InlineData("delete", "db.execute('PRAGMA locking_mode=EXCLUSIVE')")]
+    public async Task A_program_that_keeps_the_database_to_itself_is_told_as_that(string journalMode, string how)
+    {
+        await SqliteSamples.LedgerAsync(Database, journalMode);
+        await using var holder = await SqliteSamples.HoldAsync(Database, $"{how}; db.execute('UPDATE total SET transfers = transfers')");
+
+        var told = Assert.Single(Check());
+        var refusal = await RefusalAsync(busySeconds: 0.2);
+
+        Assert.Equal(("is kept locked by a program that lets no other one read it", journalMode == "wal"), (told.Problem, told.IsError));
+        Assert.Contains("stayed locked for 0.2 s", refusal.Message, StringComparison.Ordinal);
+        Assert.All((string[])[told.Mend, refusal.Hint], hint => Assert.Contains("PRAGMA locking_mode = EXCLUSIVE", hint, StringComparison.Ordinal));
+    }
+
     /// <summary>Locks tell of the program even who may not look into it.</summary>
     [SkippableTheory]
     [InlineData("rm -f '{0}-wal' '{0}-shm'", "was deleted or replaced")]

@@ -33,7 +33,7 @@ public sealed class SqliteIntegrityTests : IDisposable
     }
 
     [SkippableFact]
-    public async Task A_finding_is_one_line_although_SQLite_writes_several()
+    public async Task The_first_of_many_findings_is_told_and_how_many_more_there_are()
     {
         await SqliteSamples.LedgerAsync(temp["a.db"], "delete");
         await using (var file = File.OpenWrite(temp["a.db"]))
@@ -43,8 +43,7 @@ public sealed class SqliteIntegrityTests : IDisposable
         }
 
         var finding = Check("a.db")!;
-        Assert.Contains("page 14", finding, StringComparison.OrdinalIgnoreCase);
-        Assert.DoesNotContain("\n", finding, StringComparison.Ordinal);
+        Assert.Matches(@"^Tree \d+ page 14: [^;]* \(and [1-9]\d* more findings: PRAGMA integrity_check of the expanded file lists them\)\z", finding);
     }
 
     [SkippableFact]

@@ -42,8 +42,8 @@ public sealed class UntouchedTests : IDisposable
 
         var (calls, said) = await Child.TraceAsync(Data, ["commands", place.Path, .. Commands]);
 
-        // A dry run of a restore tries a rename, with two hidden files of its own.
-        var others = calls.Where(call => !call.Split(' ')[1..].All(file => file.StartsWith(".app.db.", StringComparison.Ordinal) && file.EndsWith(".restoring", StringComparison.Ordinal)));
+        // A dry run of a restore tries a rename, with two hidden files of its own, and gives the directory its time back.
+        var others = calls.Where(call => call != "utimensat ." && !call.Split(' ')[1..].All(file => file.StartsWith(".app.db.", StringComparison.Ordinal) && file.EndsWith(".restoring", StringComparison.Ordinal)));
         // SQLite itself gives what lies beside an open database to the database's owner when it runs as root.
         Assert.Empty(how == "open" ? others.Where(call => !call.StartsWith("fchown ", StringComparison.Ordinal)) : others);
         Assert.Equal(before, await StateAsync(how == "open"));
@@ -97,7 +97,7 @@ public sealed class UntouchedTests : IDisposable
         {
             var status = FileStatus.Of(file)!.Value;
             if (file == Data)
-                status = status with { Modified = 0, Changed = 0 }; // a dry run of a restore makes and removes files of its own
+                status = status with { Changed = 0 }; // a dry run of a restore makes and removes files of its own
             if (isOpen && file != Database && status.IsRegular)
                 status = status with { Changed = 0 };
             if (isOpen && file.EndsWith("-shm", StringComparison.Ordinal))

@@ -1,5 +1,4 @@
 using System.Formats.Tar;
-using System.Security.Cryptography;
 using NexusBackupAgent.Sources.Files;
 
 namespace NexusBackupAgent.Sources.Postgres.Physical;
@@ -46,7 +45,7 @@ internal interface IClusterSink
 
 /// <summary>Reads a base backup as it passes: sums of its files, pages that fail their checksum, the WAL in it, and what its manifest says.</summary>
 /// <param name="sink">Gets the files too; null: nobody.</param>
-/// <param name="sums">Whether the SHA-256 of each file is taken.</param>
+/// <param name="sums">Whether the checksum of each file is taken.</param>
 internal sealed class ClusterReading(IClusterSink? sink, bool sums)
 {
     private const int MostFaults = 3;
@@ -62,6 +61,7 @@ internal sealed class ClusterReading(IClusterSink? sink, bool sums)
     private readonly List<(string Path, uint Block, Lsn ChangedAt)> late = [];
     private long faultCount;
     private Lsn? start;
+    private IReadOnlyList<Tablespace> tablespaces = [];
 
     public IReadOnlyDictionary<string, FileSum> Files => files;
 
@@ -82,17 +82,18 @@ internal sealed class ClusterReading(IClusterSink? sink, bool sums)
 
         await using var copy = sink?.Open(file);
         var isPaged = RelationFile.TryParse(file.Path, out var number);
-        var kept = file.Path is ControlFile.Path or ClusterManifest.Path or BackupLabel ? new MemoryStream() : null;
+        var kept = file.Path is ControlFile.Path or ClusterManifest.Path or BackupLabel or TablespaceMap.Path ? new MemoryStream() : null;
         if (kept is not null && file.Length > MostManifest)
             throw new InvalidDataException($"{file.Path} is larger than any");
         if (file.Path.StartsWith(WalPrefix, StringComparison.Ordinal) && !file.Path.AsSpan(WalPrefix.Length).Contains('/'))
             WalNames.Add(file.Path[WalPrefix.Length..]);
-        using var hash = sums ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
+        var sum = new Crc32C();
         var length = 0L;
         while (await file.Data.ReadAtLeastAsync(block, block.Length, throwOnEndOfStream: false, cancellationToken) is > 0 and var read)
         {
             var bytes = block.AsMemory(0, read);
-            hash?.AppendData(bytes.Span);
+            if (sums)
+                sum.Add(bytes.Span);
             if (isPaged)
                 number = Check(file.Path, bytes.Span, number);
             kept?.Write(bytes.Span);
@@ -103,7 +104,7 @@ internal sealed class ClusterReading(IClusterSink? sink, bool sums)
 
         if (length != file.Length)
             throw new InvalidDataException($"{file.Path} is cut off");
-        files[file.Path] = new FileSum(length, hash is null ? "" : Convert.ToHexStringLower(hash.GetHashAndReset()));
+        files[file.Path] = new FileSum(length, sums ? sum.ToString() : "");
         if (kept is not null)
             Learn(file.Path, kept.ToArray());
     }
@@ -124,13 +125,14 @@ internal sealed class ClusterReading(IClusterSink? sink, bool sums)
     {
         var (timeline, end) = (Manifest ?? throw new InvalidDataException($"it has no {ClusterManifest.Path}")).WalEnd;
         var control = Control ?? throw new InvalidDataException($"it has no {ControlFile.Path}");
-        return new WalEnd(control.SystemIdentifier, WalSegment.Before(timeline, end, control.SegmentSize));
+        return new WalEnd(control.SystemIdentifier, WalSegment.Before(timeline, end, control.SegmentSize)) { Tablespaces = tablespaces };
     }
 
     /// <summary>What could not be looked at; null when all could.</summary>
     public string? Note => Control switch
     {
         { HasChecksums: false } => "the cluster has no page checksums (initdb --data-checksums, or pg_checksums --enable while it is stopped): damage of its pages is found by PostgreSQL alone",
+        _ when Manifest is { HasChecksums: false } => $"its {ClusterManifest.Path} has no {Crc32C.Algorithm} of each file, so that sizes alone were compared",
         { HasChecksums: null, Version: var version } => $"page checksums were not looked at: this agent does not know pg_control of version {version}",
         _ => null,
     };
@@ -197,6 +199,9 @@ internal sealed class ClusterReading(IClusterSink? sink, bool sums)
                 break;
             case ClusterManifest.Path:
                 Manifest = ClusterManifest.Parse(content);
+                break;
+            case TablespaceMap.Path:
+                tablespaces = TablespaceMap.Parse(content);
                 break;
             default:
                 start = StartOf(System.Text.Encoding.UTF8.GetString(content));

@@ -1,3 +1,7 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Numerics;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -5,7 +9,7 @@ using System.Text.Json.Serialization;
 
 namespace NexusBackupAgent.Sources.Postgres.Physical;
 
-/// <summary>The file <c>backup_manifest</c> that pg_basebackup writes: every file of a backup with its size and SHA-256, and the WAL that makes it consistent.</summary>
+/// <summary>The file <c>backup_manifest</c> that pg_basebackup writes: every file of a backup with its size and CRC-32C, and the WAL that makes it consistent.</summary>
 internal sealed record ClusterManifest(
     [property: JsonPropertyName("PostgreSQL-Backup-Manifest-Version")] int Version,
     [property: JsonPropertyName("Files")] IReadOnlyList<ManifestFile> Files,
@@ -58,14 +62,17 @@ internal sealed record ClusterManifest(
                 return $"{path} is missing, which its {Path} names";
             if (sum.Length != file.Size)
                 return $"{path} has {sum.Length} bytes, and {file.Size} by its {Path}";
-            if (file.Algorithm == "SHA256" && !string.Equals(file.Checksum, sum.Sha256, StringComparison.OrdinalIgnoreCase))
-                return $"{path} does not have the SHA-256 that its {Path} names";
+            if (file.Algorithm == Crc32C.Algorithm && !string.Equals(file.Checksum, sum.Crc32C, StringComparison.OrdinalIgnoreCase))
+                return $"{path} does not have the CRC-32C that its {Path} names";
         }
 
         return read.Keys.FirstOrDefault(path => !named.Contains(path) && path != Path && !path.StartsWith("pg_wal/", StringComparison.Ordinal)) is { } stranger
             ? $"{stranger} is not named by its {Path}"
             : null;
     }
+
+    /// <summary>Whether each file has a checksum that can be compared.</summary>
+    public bool HasChecksums => Files.All(file => file.Algorithm == Crc32C.Algorithm);
 
     /// <summary>Bytes of all its files.</summary>
     public long Length => Files.Sum(file => file.Size);
@@ -87,8 +94,30 @@ internal sealed record ManifestWal(
     [property: JsonPropertyName("Start-LSN")] string Start,
     [property: JsonPropertyName("End-LSN")] string End);
 
-/// <summary>Length and SHA-256 of a file as it was read.</summary>
-internal readonly record struct FileSum(long Length, string Sha256);
+/// <summary>Length and CRC-32C of a file as it was read.</summary>
+/// <param name="Crc32C">As the manifest writes it; empty where it was not taken.</param>
+internal readonly record struct FileSum(long Length, string Crc32C);
+
+/// <summary>The checksum that PostgreSQL's manifests have as a standard: processors have an instruction for it, and what is stored has a SHA-256 besides.</summary>
+internal struct Crc32C()
+{
+    /// <summary>As <c>--manifest-checksums</c> and the manifest name it.</summary>
+    public const string Algorithm = "CRC32C";
+
+    private uint sum = uint.MaxValue;
+
+    public void Add(ReadOnlySpan<byte> bytes)
+    {
+        var words = MemoryMarshal.Cast<byte, ulong>(bytes);
+        foreach (var word in words)
+            sum = BitOperations.Crc32C(sum, BitConverter.IsLittleEndian ? word : BinaryPrimitives.ReverseEndianness(word));
+        foreach (var rest in bytes[(words.Length * sizeof(ulong))..])
+            sum = BitOperations.Crc32C(sum, rest);
+    }
+
+    /// <summary>In hexadecimal digits, the lowest byte first.</summary>
+    public override readonly string ToString() => BinaryPrimitives.ReverseEndianness(~sum).ToString("x8", CultureInfo.InvariantCulture);
+}
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(ClusterManifest))]

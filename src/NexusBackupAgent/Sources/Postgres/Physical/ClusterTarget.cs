@@ -84,6 +84,14 @@ internal sealed partial class ClusterTarget : IRestoreTarget
         return null;
     }
 
+    public async Task<IReadOnlyList<RestoredPart>?> PartsAsync(StoredChain chain, CancellationToken cancellationToken) =>
+        await WalEnds.TablespacesOfAsync(chain.Links.Last(link => link.Type != BackupType.Incremental), cancellationToken) switch
+        {
+            null => null,
+            { Count: 0 } none => RestoredTablespaces.Plan(none, Moves, new ServerUser(Owner: null)),
+            var tablespaces => Guard("look at the places of the tablespaces of", () => RestoredTablespaces.Plan(tablespaces, Moves, ServerUser.Choose(live?.Path))),
+        };
+
     public long RoomFor(long content) => content;
 
     public long? Available() => Directory.Exists(Volume) ? Guard("look at the free space of", () => new DriveInfo(Volume).AvailableFreeSpace) : null;

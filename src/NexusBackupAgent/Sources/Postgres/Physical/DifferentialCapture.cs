@@ -13,6 +13,8 @@ internal sealed class DifferentialCapture(DateTimeOffset capturedAt, BaseBackup 
 {
     public DateTimeOffset CapturedAt => capturedAt;
 
+    public DateTimeOffset? RestorableFrom => backup.EndedAt;
+
     public long? Length => null;
 
     public long ScratchNeeded => (stretch?.ScratchNeeded ?? 0) + (backup.SpooledLength ?? 0);

@@ -14,6 +14,8 @@ internal sealed class BaseBackupCapture(DateTimeOffset capturedAt, BaseBackup ba
 {
     public DateTimeOffset CapturedAt => capturedAt;
 
+    public DateTimeOffset? RestorableFrom => backup.EndedAt;
+
     public long? Length => null;
 
     public long ScratchNeeded => (stretch?.ScratchNeeded ?? 0) + (backup.SpooledLength ?? 0);
@@ -40,6 +42,11 @@ internal sealed record BaseBackup(PostgresServer Server, PostgresToolFile Tool, 
 {
     /// <summary>Bytes of a cluster with tablespaces of its own, which pg_basebackup can't stream: they pass through scratch space. Null: it has none.</summary>
     public long? SpooledLength { get; init; }
+
+    public required TimeProvider Clock { get; init; }
+
+    /// <summary>When all of it was there: what was committed before is in it, half of it perhaps until then. Null: it is not.</summary>
+    public DateTimeOffset? EndedAt { get; private set; }
 
     /// <summary>Has them sent, and read as they pass.</summary>
     /// <param name="copy">Gets the archive; null: nobody.</param>
@@ -90,10 +97,11 @@ internal sealed record BaseBackup(PostgresServer Server, PostgresToolFile Tool, 
         var directory = spool is null ? "-" : Path.Combine(spool.Path, "base");
         await using var running = PostgresTool.Start(
             Tool,
-            [$"--pgdata={directory}", "--format=tar", "--no-sync", "--no-clean", "--wal-method=fetch", "--checkpoint=fast", "--manifest-checksums=SHA256", "--label=nexus-backup", "--no-password"],
+            [$"--pgdata={directory}", "--format=tar", "--no-sync", "--no-clean", "--wal-method=fetch", "--checkpoint=fast", $"--manifest-checksums={Crc32C.Algorithm}", "--label=nexus-backup", "--no-password"],
             access);
         await running.Output.CopyToAsync(target, 1 << 16, cancellationToken);
         var end = await running.EndAsync(cancellationToken);
+        EndedAt = Clock.GetUtcNow();
         if (spool is not null && Directory.Exists(directory) && Directory.EnumerateFiles(directory, ClusterManifest.Path + "*").Any())
             await TablespaceArchives.MergeAsync(directory, target, cancellationToken);
         return end;

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging;
-using Npgsql;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
 
@@ -43,37 +42,6 @@ internal sealed partial record PhysicalOptions
 
     public static IBackupSource Open(PhysicalOptions options, string name, PostgresServer server, PostgresTools tools, ScratchDirectory scratch, TimeProvider timeProvider, ILoggerFactory loggers) =>
         new PhysicalSource(server, tools, options, scratch, timeProvider) { Received = scratch.Lasting is { } lasting ? new ReceivedWal(Path.Combine(lasting, name)) : null };
-
-    /// <summary>What stands in the way on a server that answers.</summary>
-    public static IEnumerable<(string Problem, string Mend, bool IsError)> Check(PhysicalOptions options, NpgsqlConnection connection)
-    {
-        using var command = new NpgsqlCommand(
-            """
-            SELECT pg_catalog.pg_is_in_recovery(),
-                   pg_catalog.current_setting('wal_level'),
-                   pg_catalog.current_setting('max_slot_wal_keep_size', true),
-                   (SELECT rolreplication OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user),
-                   pg_catalog.has_function_privilege('pg_catalog.pg_switch_wal()', 'EXECUTE'),
-                   pg_catalog.has_function_privilege('pg_catalog.pg_ls_waldir()', 'EXECUTE'),
-                   current_user::text
-            """,
-            connection);
-        using var row = command.ExecuteReader();
-        row.Read();
-        var role = row.GetString(6);
-        if (row.GetBoolean(0))
-            yield return ("the server is a standby, which can't close a WAL segment", "name the primary", true);
-        if (row.GetString(1) == "minimal")
-            yield return ("wal_level is minimal, so that nothing can be recovered from its WAL", "set wal_level = replica, and restart the server", true);
-        if (!row.GetBoolean(3))
-            yield return ($"the role {role} may not replicate", $"ALTER ROLE \"{role}\" REPLICATION", true);
-        if (!row.GetBoolean(4))
-            yield return ($"the role {role} may not close a WAL segment", $"GRANT EXECUTE ON FUNCTION pg_switch_wal() TO \"{role}\"", true);
-        if (!row.GetBoolean(5))
-            yield return ($"the role {role} may not see which WAL the server has", $"GRANT pg_monitor TO \"{role}\"", true);
-        if (!row.IsDBNull(2) && row.GetString(2) == "-1")
-            yield return ($"max_slot_wal_keep_size is not set: if no backup runs, the replication slot {options.Slot} fills the server's disk with WAL", "set it to what the disk can spare (ALTER SYSTEM SET max_slot_wal_keep_size = '20GB'; SELECT pg_reload_conf()); what it lets go the next backup tells, and is full", false);
-    }
 
     private static string ParseSlot(string text) => SlotName().IsMatch(text)
         ? text

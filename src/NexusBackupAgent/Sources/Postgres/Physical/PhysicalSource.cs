@@ -84,11 +84,8 @@ internal sealed class PhysicalSource(PostgresServer server, PostgresTools tools,
     {
         await using var connection = await OpenAsync(cancellationToken);
         var major = connection.PostgreSqlVersion.Major;
-        var state = await ServerState.ReadAsync(connection, cancellationToken);
-        if (state.Refusal(server.Shown) is { } refusal)
-            throw refusal;
-        if (PhysicalOptions.Check(options, connection).FirstOrDefault(found => found.IsError) is { Problem: { } lacks, Mend: { } mend })
-            throw new BackupException(FailureKind.SourceRefused, $"'{server.Shown}': {lacks}", mend);
+        var state = await ServerState.ReadAsync(connection, options.Slot, cancellationToken);
+        state.RequireUsable(server.Shown);
         var slot = await WalSlot.ReadAsync(connection, options.Slot, cancellationToken);
         var basebackup = await tools.FindAsync("pg_basebackup", major, ToolFit.Same, cancellationToken);
         used = new Dictionary<string, string>(StringComparer.Ordinal) { ["postgresql"] = connection.PostgreSqlVersion.ToString(), ["pg_basebackup"] = basebackup.Version };
@@ -102,7 +99,7 @@ internal sealed class PhysicalSource(PostgresServer server, PostgresTools tools,
         var capturedAt = timeProvider.GetUtcNow();
         if (stretch is not null)
             stretch = stretch with { To = await state.CloseSegmentAsync(connection, capturedAt, cancellationToken) };
-        var backup = new BaseBackup(server, basebackup, state.SystemIdentifier, scratch) { SpooledLength = state.SpooledLength };
+        var backup = new BaseBackup(server, basebackup, state.SystemIdentifier, scratch) { SpooledLength = await ServerState.ReadTablespacesAsync(connection, cancellationToken), Clock = timeProvider };
         return request.Type switch
         {
             BackupType.Full => new BaseBackupCapture(capturedAt, backup, stretch, request.MayBeBase, scratch),
@@ -191,50 +188,6 @@ internal sealed class PhysicalSource(PostgresServer server, PostgresTools tools,
         {
             throw IoFailure.Translate(failure, $"remove WAL that a backup holds from '{Received!.Path}'", Received.Path);
         }
-    }
-}
-
-/// <summary>What a server says of itself.</summary>
-/// <param name="SpooledLength">Bytes of its tablespaces where it has some of its own; null: it has none.</param>
-internal sealed record ServerState(ulong SystemIdentifier, int SegmentSize, bool IsStandby, string WalLevel, long? SpooledLength)
-{
-    public static async Task<ServerState> ReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand(
-            """
-            SELECT (SELECT system_identifier FROM pg_catalog.pg_control_system()),
-                   (SELECT bytes_per_wal_segment FROM pg_catalog.pg_control_init()),
-                   pg_catalog.pg_is_in_recovery(),
-                   pg_catalog.current_setting('wal_level'),
-                   (SELECT sum(pg_catalog.pg_tablespace_size(oid))::bigint FROM pg_catalog.pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global'))
-            """,
-            connection);
-        await using var row = await command.ExecuteReaderAsync(cancellationToken);
-        await row.ReadAsync(cancellationToken);
-        return new ServerState((ulong)row.GetInt64(0), row.GetInt32(1), row.GetBoolean(2), row.GetString(3), await row.IsDBNullAsync(4, cancellationToken) ? null : row.GetInt64(4));
-    }
-
-    /// <summary>Why nothing can be captured; null when it can.</summary>
-    public BackupException? Refusal(string shown) => this switch
-    {
-        { IsStandby: true } => new BackupException(FailureKind.SourceInvalid, $"the server of '{shown}' is a standby, which can't close a WAL segment", "name the primary"),
-        { WalLevel: "minimal" } => new BackupException(FailureKind.SourceInvalid, $"wal_level of '{shown}' is minimal, so that nothing can be recovered from its WAL", "set wal_level = replica, and restart the server"),
-        _ => null,
-    };
-
-    /// <summary>Commits once more, so that a recovery to any instant before finds where to stop, and closes the segment that it is in.</summary>
-    /// <param name="capturedAt">By the agent's clock. A server whose clock is behind is waited for, at most ten seconds: the commit comes later than this by its clock too.</param>
-    /// <returns>That segment.</returns>
-    public async Task<WalSegment> CloseSegmentAsync(NpgsqlConnection connection, DateTimeOffset capturedAt, CancellationToken cancellationToken)
-    {
-        await using (var wait = new NpgsqlCommand("SELECT pg_catalog.pg_sleep(LEAST(10, GREATEST(0, EXTRACT(epoch FROM $1 - pg_catalog.clock_timestamp())))::double precision)", connection) { Parameters = { new() { Value = capturedAt.UtcDateTime } } })
-            await wait.ExecuteNonQueryAsync(cancellationToken);
-        await using (var commit = new NpgsqlCommand("SELECT pg_catalog.txid_current()", connection))
-            await commit.ExecuteNonQueryAsync(cancellationToken);
-        await using var close = new NpgsqlCommand("SELECT pg_catalog.pg_switch_wal()::text, (SELECT timeline_id FROM pg_catalog.pg_control_checkpoint())", connection);
-        await using var row = await close.ExecuteReaderAsync(cancellationToken);
-        await row.ReadAsync(cancellationToken);
-        return WalSegment.Before((uint)row.GetInt32(1), Lsn.Parse(row.GetString(0)), SegmentSize);
     }
 }
 

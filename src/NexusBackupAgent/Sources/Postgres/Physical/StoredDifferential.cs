@@ -56,6 +56,8 @@ internal sealed class StoredDifferential : IDisposable
         var reading = new ClusterReading(sink: null, sums: false);
         foreach (var path in (string[])[ControlFile.Path, ClusterManifest.Path])
             await reading.LookAsync(Changed(path, lengths.TryGetValue(path, out var length) ? length : throw new InvalidDataException($"it has no {path}"), Stream.Null, lengthBefore: 0), cancellationToken);
+        if (lengths.TryGetValue(TablespaceMap.Path, out var mapped))
+            await reading.LookAsync(Changed(TablespaceMap.Path, mapped, Stream.Null, lengthBefore: 0), cancellationToken);
         return reading.End();
     }
 

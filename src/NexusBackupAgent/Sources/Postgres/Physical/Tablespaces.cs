@@ -141,12 +141,14 @@ internal sealed class RestoredTablespaces(IReadOnlyList<PlaceMove> moves, string
     /// <exception cref="BackupException">One can't go where it would.</exception>
     public byte[] Make(IReadOnlyList<Tablespace> tablespaces, string data)
     {
-        RequireKnown(tablespaces);
+        var planned = practice is null ? Plan(tablespaces, moves, user) : [];
+        if (planned.Select(part => part.Obstacle).FirstOrDefault(found => found is not null) is { } obstacle)
+            throw obstacle;
         if (tablespaces.Count > 0)
             Directory.CreateDirectory(Path.Combine(data, TablespaceMap.Prefix), FileOwner.OwnersDirectory);
-        foreach (var tablespace in tablespaces)
+        foreach (var (index, tablespace) in tablespaces.Index())
         {
-            var (target, work) = practice is not null ? ("", Path.Combine(practice, tablespace.Oid)) : Beside(tablespace);
+            var (target, work) = practice is not null ? ("", Path.Combine(practice, tablespace.Oid)) : (planned[index].To, Beside(planned[index].To));
             File.AppendAllText(note, work + "\n");
             made.Add((tablespace, work, target));
             user.MakeWay(work);
@@ -159,7 +161,22 @@ internal sealed class RestoredTablespaces(IReadOnlyList<PlaceMove> moves, string
 
     /// <summary>The whole backup was read.</summary>
     /// <exception cref="BackupException">It has none of a name that is to go elsewhere.</exception>
-    public void RequireKnown() => RequireKnown([.. made.Select(one => one.Tablespace)]);
+    public void RequireKnown() => RequireKnown([.. made.Select(one => one.Tablespace)], moves);
+
+    /// <summary>Where each goes, and what forbids that.</summary>
+    /// <exception cref="BackupException">There is none of a name that is to go elsewhere.</exception>
+    public static IReadOnlyList<RestoredPart> Plan(IReadOnlyList<Tablespace> tablespaces, IReadOnlyList<PlaceMove> moves, ServerUser user)
+    {
+        RequireKnown(tablespaces, moves);
+        var planned = new List<RestoredPart>();
+        foreach (var (_, place) in tablespaces)
+        {
+            var target = moves.FirstOrDefault(one => one.From == place)?.To ?? place;
+            planned.Add(new RestoredPart(place, target, ObstacleTo(place, target, isTaken: planned.Exists(one => one.To == target), user)));
+        }
+
+        return planned;
+    }
 
     /// <summary>Has them take their places.</summary>
     public void Switch(string data)
@@ -209,7 +226,7 @@ internal sealed class RestoredTablespaces(IReadOnlyList<PlaceMove> moves, string
         }
     }
 
-    private void RequireKnown(IReadOnlyList<Tablespace> tablespaces)
+    private static void RequireKnown(IReadOnlyList<Tablespace> tablespaces, IReadOnlyList<PlaceMove> moves)
     {
         if (moves.FirstOrDefault(move => !tablespaces.Any(one => one.Place == move.From)) is { } unknown)
             throw new BackupException(FailureKind.Configuration, $"the backup has no tablespace '{unknown.From}'", tablespaces.Count == 0 ? "it has none; leave --tablespace out" : $"it has {string.Join(", ", tablespaces.Select(one => $"'{one.Place}'"))}");
@@ -228,29 +245,28 @@ internal sealed class RestoredTablespaces(IReadOnlyList<PlaceMove> moves, string
         SafeFile.DeleteTree(directory);
     }
 
-    private (string Target, string Work) Beside(Tablespace tablespace)
+    private static string Beside(string target) => Path.Combine(Path.GetDirectoryName(target)!, $".{Path.GetFileName(target)}.{RandomNumberGenerator.GetHexString(8, lowercase: true)}{ClusterTarget.Ending}");
+
+    private static BackupException? ObstacleTo(string place, string target, bool isTaken, ServerUser user)
     {
-        var move = moves.FirstOrDefault(one => one.From == tablespace.Place);
-        var target = move?.To ?? tablespace.Place;
-        if (ObstacleTo(target) is { } obstacle)
+        if (ReasonAgainst(target, isTaken) is { } reason)
         {
-            throw new BackupException(
+            return new BackupException(
                 FailureKind.Restore,
-                $"the tablespace '{tablespace.Place}' can't {(move is null ? "go to its old place" : $"go to '{target}'")}: {obstacle}",
-                $"name {(move is null ? "a" : "another")} place for it that is not there yet: --tablespace {ToolProcess.Line([$"{tablespace.Place}=/srv/restored"])}");
+                $"the tablespace '{place}' can't {(target == place ? "go to its old place" : $"go to '{target}'")}: {reason}",
+                $"name {(target == place ? "a" : "another")} place for it that is not there yet: --tablespace {ToolProcess.Line([$"{place}=/srv/restored"])}");
         }
 
-        var work = Path.Combine(Path.GetDirectoryName(target)!, $".{Path.GetFileName(target)}.{RandomNumberGenerator.GetHexString(8, lowercase: true)}{ClusterTarget.Ending}");
         return user.Obstacle(Path.GetDirectoryName(target)!) is { } closed
-            ? throw new BackupException(FailureKind.Permission, $"the tablespace '{tablespace.Place}' can't go to '{target}': the user as whom PostgreSQL runs can't go through '{closed}'", $"let others go through it (chmod o+x '{closed}'), or name another place with --tablespace")
-            : (target, work);
+            ? new BackupException(FailureKind.Permission, $"the tablespace '{place}' can't go to '{target}': the user as whom PostgreSQL runs can't go through '{closed}'", $"let others go through it (chmod o+x '{closed}'), or name another place with --tablespace")
+            : null;
     }
 
-    private string? ObstacleTo(string target)
+    private static string? ReasonAgainst(string target, bool isTaken)
     {
         if (File.Exists(target) || (Directory.Exists(target) && Directory.EnumerateFileSystemEntries(target).Any()))
             return $"there is something in '{target}'";
-        if (made.Exists(one => one.Target == target))
+        if (isTaken)
             return "another one goes there";
         if (Mount.IsAt(target))
             return "it is mounted by itself, and what is mounted can't be replaced";

@@ -138,4 +138,9 @@ internal sealed class WalSequence
 
 /// <summary>Where the WAL that a backup holds ends: the next one goes on from there.</summary>
 /// <param name="Last">The last segment that it holds.</param>
-internal sealed record WalEnd(ulong SystemIdentifier, WalSegment Last);
+internal sealed record WalEnd(ulong SystemIdentifier, WalSegment Last)
+{
+    /// <summary>Of the cluster that a full or differential backup holds; null: not noted.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<Tablespace>? Tablespaces { get; init; }
+}

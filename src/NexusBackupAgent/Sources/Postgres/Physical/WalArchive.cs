@@ -108,6 +108,9 @@ internal static class WalEnds
         }
     }
 
+    /// <summary>The tablespaces of the cluster that a full or differential backup holds; null: nobody noted them.</summary>
+    public static async Task<IReadOnlyList<Tablespace>?> TablespacesOfAsync(StoredLink link, CancellationToken cancellationToken) => (await ReadAsync(link, cancellationToken))?.Tablespaces;
+
     /// <summary>What is wrong with the one beside a backup; null when nothing is, or there is none.</summary>
     public static async Task<string?> FaultOfAsync(StoredLink link, CancellationToken cancellationToken)
     {

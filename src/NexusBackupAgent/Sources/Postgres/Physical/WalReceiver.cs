@@ -32,9 +32,8 @@ internal sealed class WalReceiver(PostgresServer server, PostgresTools tools, Ph
         try
         {
             await using var connection = await server.OpenAsync(database: null, cancellationToken);
-            var cluster = await ServerState.ReadAsync(connection, cancellationToken);
-            if (cluster.Refusal(server.Shown) is { } refusal)
-                throw refusal;
+            var cluster = await ServerState.ReadAsync(connection, options.Slot, cancellationToken);
+            cluster.RequireUsable(server.Shown);
             received.Make();
             await LookAsync(connection, onGap, cancellationToken);
             var tool = await tools.FindAsync("pg_receivewal", connection.PostgreSqlVersion.Major, ToolFit.Same, cancellationToken);

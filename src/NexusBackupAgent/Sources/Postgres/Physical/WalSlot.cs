@@ -58,11 +58,14 @@ internal sealed record WalSlot(string Name, bool Exists, string? Status, int? Re
             Text(4) is { } kept ? Lsn.Parse(kept) : null,
             Text(5) is { } received ? Lsn.Parse(received) : null,
             Lsn.Parse(row.GetString(6)),
-            Convert.ToUInt32(row.GetString(7)[..8], 16),
+            TimelineOf(row.GetString(7)),
             row.IsDBNull(8) || row.GetInt64(8) < 0 ? null : row.GetInt64(8) << 20);
 
         string? Text(int column) => row.IsDBNull(column) ? null : row.GetString(column);
     }
+
+    /// <param name="file">As pg_walfile_name() gives it.</param>
+    public static uint TimelineOf(string file) => Convert.ToUInt32(file[..8], 16);
 
     /// <summary>Whether the server still has a segment, or has not written as far yet.</summary>
     public static async Task<bool> HasAsync(NpgsqlConnection connection, WalSegment segment, CancellationToken cancellationToken)

@@ -1,0 +1,323 @@
+using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Journal;
+using NexusBackupAgent.Retention;
+using NexusBackupAgent.Stores;
+
+namespace NexusBackupAgent.Operations;
+
+/// <summary>What copying to one store did.</summary>
+/// <param name="Store">The store that was written.</param>
+/// <param name="Copied">In the order of copying.</param>
+/// <param name="Removed">What was past its retention there.</param>
+/// <param name="Failure">Why not all was done; null when all was. What was copied before it is copied.</param>
+internal sealed record CopyRecord(string Store, IReadOnlyList<Backup> Copied, IReadOnlyList<Backup> Removed, BackupException? Failure);
+
+/// <summary>
+/// Brings a source's further stores to where the first one is: copies what they lack, reads each copy back, and applies their
+/// own retention. Each store has a turn of its own: a slow one keeps neither runs nor other stores waiting, and one that is
+/// away fails nothing but its own copies, which are caught up later.
+/// </summary>
+/// <param name="marks">Know the stores again; null where nobody has to.</param>
+internal sealed partial class CopyOperation(OperationRunner runner, BackupExaminer examiner, StoreMarks? marks, OperationJournal journal, TimeProvider timeProvider, ILogger<CopyOperation> logger)
+{
+    /// <summary>Copies to all further stores at once. A failure is in the records, in the journal and in the log; it is not thrown.</summary>
+    /// <param name="patience">How long copying to a store that is under way is waited for.</param>
+    /// <param name="asker">Who asked for it; null: nobody.</param>
+    public async Task<IReadOnlyList<CopyRecord>> RunAsync(
+        ProtectedSource source, TimeSpan patience, IProgress<RunProgress>? progress, CancellationToken cancellationToken, Asker? asker = null) =>
+        await Task.WhenAll(source.Copies.Select(copy => RunAsync(source, copy, patience, progress, cancellationToken, asker)));
+
+    /// <summary>The same to one of them.</summary>
+    public async Task<CopyRecord> RunAsync(
+        ProtectedSource source, CopyTarget copy, TimeSpan patience, IProgress<RunProgress>? progress, CancellationToken cancellationToken, Asker? asker = null)
+    {
+        var there = source.In(copy);
+        try
+        {
+            return await runner.InTurnAsync(there, patience, () => CopyAsync(source, there, progress, asker, cancellationToken), cancellationToken);
+        }
+        catch (BackupException refused) // the store is busy, or the journal can't be written
+        {
+            return new CopyRecord(there.CopyStore!, [], [], refused);
+        }
+    }
+
+    /// <summary>
+    /// Takes back from another store, under its own name, what is damaged in the first one. In the turn of the source; what
+    /// was set aside stays as evidence.
+    /// </summary>
+    /// <returns>What was brought back.</returns>
+    /// <exception cref="BackupException">The source is busy, or the first store or the journal can't be used.</exception>
+    public async Task<IReadOnlyList<Backup>> MendFirstAsync(ProtectedSource source, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        if (source.Copies.Count == 0 || LostIn(await source.Catalog.ListAsync(cancellationToken)).Count == 0)
+            return [];
+        return await runner.InTurnAsync(source, patience, async () =>
+        {
+            var opened = await source.OpenAsync(cancellationToken);
+            var mended = new List<Backup>();
+            foreach (var copy in source.Copies)
+            {
+                var lost = LostIn(await opened.Catalog.ListAsync(cancellationToken));
+                if (lost.Count > 0)
+                    mended.AddRange(await BringBackAsync(opened, copy, lost, cancellationToken));
+            }
+
+            return new TurnEnd<IReadOnlyList<Backup>>(mended);
+        }, cancellationToken);
+    }
+
+    /// <summary>The ids of what was set aside and has no twin that is not.</summary>
+    private static HashSet<BackupId> LostIn(IReadOnlyList<Backup> backups)
+    {
+        var lost = backups.Where(backup => backup is { IsSetAside: true, ShowsCorruptSource: false, Manifest.IsCommitted: true }).Select(backup => backup.Id).ToHashSet();
+        lost.ExceptWith(backups.Where(backup => !backup.IsSetAside).Select(backup => backup.Id));
+        return lost;
+    }
+
+    private async Task<IReadOnlyList<Backup>> BringBackAsync(ProtectedSource first, CopyTarget from, HashSet<BackupId> lost, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<Backup> good;
+        try
+        {
+            good = [.. (await from.Catalog.ListAsync(cancellationToken)).Where(backup => lost.Contains(backup.Id) && CopyPlan.IsSound(backup)).OrderBy(backup => backup.CapturedAt)];
+        }
+        catch (BackupException)
+        {
+            return []; // its own copying tells that it is away
+        }
+
+        if (good.Count == 0)
+            return [];
+        var store = first.Catalog.Store.Name;
+        var (mended, words) = (new List<Backup>(), WordsOf(first, store));
+        var (operation, _, failure) = await runner.JournalledAsync(
+            Operation.Begun(first.Name, OperationKind.Copy, runner.Now, DetailOf(0, good.Count, 0, store)) with { Store = store },
+            async (_, _) =>
+            {
+                foreach (var backup in good)
+                    mended.Add(await WithinLimitAsync(first, words, token => first.Catalog.CopyHereAsync(from.Catalog, backup, timeProvider, progress: null, token), cancellationToken));
+                return mended;
+            },
+            (ended, _) => ended with { Detail = DetailOf(mended.Count, good.Count, 0, store) });
+        foreach (var backup in mended)
+            BroughtBack(first.Name, first.Catalog.Locate(backup.File), from.Catalog.Store.Name);
+        if (failure is not null)
+            CopyFailed(first.Name, store, failure.Kind, operation.Detail, failure.Message, failure.Hint);
+        return mended;
+    }
+
+    private async Task<TurnEnd<CopyRecord>> CopyAsync(ProtectedSource source, ProtectedSource there, IProgress<RunProgress>? progress, Asker? asker, CancellationToken cancellationToken)
+    {
+        var (store, words) = (there.CopyStore!, WordsOf(there, there.CopyStore!));
+        var begun = Operation.Begun(source.Name, OperationKind.Copy, runner.Now, $"copies to store {store}") with { Store = store, Asker = asker };
+        Work work;
+        try
+        {
+            work = await WithinLimitAsync(there, words, token => PrepareAsync(source, there, token), cancellationToken);
+        }
+        catch (BackupException away)
+        {
+            return End(source, journal.Record(begun with { EndedAt = runner.Now, Failure = RunFailure.Of(away) }), new CopyRecord(store, [], [], away));
+        }
+
+        if (!work.IsNeeded)
+            return new TurnEnd<CopyRecord>(new CopyRecord(store, [], [], Failure: null)); // nothing to do is in no journal
+        var started = timeProvider.GetTimestamp();
+        var (copied, removed) = (new List<Backup>(), (IReadOnlyList<Backup>)[]);
+        var (operation, _, failure) = await runner.JournalledAsync(
+            begun,
+            async (_, watched) =>
+            {
+                var total = 2 * work.Owed.Sum(backup => backup.StoredLength); // each is read back
+                long done = 0;
+                var left = new HashSet<BackupId>();
+                BackupException? trouble = null;
+                foreach (var backup in work.Owed)
+                {
+                    var before = done;
+                    done += 2 * backup.StoredLength;
+                    try
+                    {
+                        if (backup.Bases.Any(link => left.Contains(link.Id)))
+                            continue; // what it builds on comes before it
+                        await RequireRoomAsync(work.There.Catalog, backup, cancellationToken);
+                        copied.Add(await WithinLimitAsync(there, words, token => work.There.Catalog.CopyHereAsync(
+                            work.First, backup, timeProvider, new InPlaceProgress(read => watched.Report(new RunProgress(RunStage.Copy, before + read, total))), token), cancellationToken));
+                    }
+                    catch (BackupException own) when (own.Kind is FailureKind.Verification or FailureKind.NotFound)
+                    {
+                        left.Add(backup.Id); // its own trouble keeps no other waiting
+                        trouble ??= own.Kind == FailureKind.NotFound ? null : own; // pruned, or removed by hand, since it was listed
+                    }
+                }
+
+                if (trouble is not null)
+                    throw trouble;
+                removed = await WithinLimitAsync(there, words, token => PruneAsync(work.There, token), cancellationToken);
+                return copied;
+            },
+            (ended, _) => ended with { Detail = DetailOf(copied.Count, work.Owed.Count, removed.Count, store), StoredBytes = copied.Sum(backup => backup.StoredLength), Backup = copied.FirstOrDefault()?.Id },
+            (ended, _) =>
+            {
+                journal.End(ended);
+                if (ended.Failure is null && copied.Count > 0)
+                    journal.KeepCopy(source.Name, timeProvider.GetElapsedTime(started).TotalSeconds);
+            },
+            progress);
+        return End(source, operation, new CopyRecord(store, copied, removed, failure));
+    }
+
+    /// <summary>Looks at both stores, and reads what nobody knows the state of in this one.</summary>
+    private async Task<Work> PrepareAsync(ProtectedSource source, ProtectedSource there, CancellationToken cancellationToken)
+    {
+        if (marks is not null)
+        {
+            await there.Catalog.AskAsync(async () =>
+            {
+                await marks.RequireAsync(there.Catalog.Store, () => journal.CopyCounts().ContainsKey((source.Name, there.CopyStore!, RunResult.Success.Word())), cancellationToken);
+                return true;
+            });
+        }
+
+        var (first, opened) = (await source.Catalog.OpenAsync(cancellationToken), await there.OpenAsync(cancellationToken));
+        await opened.Catalog.SweepAsync(runner.Now, BackupRunner.OrphanGrace, cancellationToken);
+        foreach (var unknown in (await opened.Catalog.ListAsync(cancellationToken)).Where(copy => copy.State is BackupState.Corrupt or BackupState.Unverified && copy.Manifest.IsCommitted && copy.Unreadable is null).ToList())
+            await examiner.ExamineAsync(opened, unknown, progress: null, cancellationToken);
+        var copies = await opened.Catalog.ListAsync(cancellationToken);
+        var owed = CopyPlan.Owed(await first.ListAsync(cancellationToken), copies, there.Retention, runner.Now, there.Zone);
+        return new Work(first, opened, owed, owed.Count > 0 || ToRemove(opened, copies).Count > 0);
+    }
+
+    /// <summary>As the first store is pruned, by its own periods; on a doubt nothing goes.</summary>
+    private async Task<IReadOnlyList<Backup>> PruneAsync(ProtectedSource there, CancellationToken cancellationToken)
+    {
+        if (ToRemove(there, await there.Catalog.ListAsync(cancellationToken)).Count == 0)
+            return [];
+        var decisions = ToRemove(there, await there.Catalog.ListAgainAsync(cancellationToken));
+        return await Pruner.ApplyAsync(there.Catalog, there.Remains, runner.Now - BackupRunner.OrphanGrace, decisions, cancellationToken);
+    }
+
+    private List<RetentionDecision> ToRemove(ProtectedSource there, IReadOnlyList<Backup> copies)
+    {
+        var decisions = RetentionPolicy.Decide(copies, there.Retention, runner.Now, there.Zone);
+        return decisions is [{ Backup.State: BackupState.Good }, ..] ? [.. decisions.Where(decision => !decision.Keep)] : [];
+    }
+
+    private static async Task RequireRoomAsync(BackupCatalog catalog, Backup backup, CancellationToken cancellationToken)
+    {
+        if ((await catalog.Store.GetHealthAsync(cancellationToken)).Space is { } space && space.Available < backup.StoredLength)
+        {
+            var howFull = catalog.Store.Inspection.CommandFor(StoreQuestion.HowFull, catalog.PathOf("")) is { } command ? $" ({command})" : "";
+            throw new BackupException(
+                FailureKind.StoreFull,
+                $"store '{catalog.Store.Name}' has {ByteCount.Text(space.Available)} available and the copy of {backup.File} needs {ByteCount.Text(backup.StoredLength)}",
+                $"free space there{howFull}, or keep copies for a shorter time (keep); it is tried again by itself");
+        }
+    }
+
+    private Task<T> WithinLimitAsync<T>(ProtectedSource source, OperationWords words, Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken) =>
+        runner.WithinLimitAsync(source, words, work, broke => CopyBroke(broke, source.Name), cancellationToken);
+
+    /// <summary>Hooks hear of a failure once, and not again before a success: it is tried again by itself for as long as it takes.</summary>
+    private TurnEnd<CopyRecord> End(ProtectedSource source, Operation operation, CopyRecord record)
+    {
+        if (record.Failure is { } failure)
+            CopyFailed(source.Name, record.Store, failure.Kind, operation.Detail, failure.Message, failure.Hint);
+        else
+            CopySucceeded(source.Name, operation.Detail, operation.StoredBytes ?? 0, operation.Took.TotalSeconds);
+        var isNews = record.Failure is not null && journal.LastCopy(source.Name, record.Store, before: operation.Id) is not { Failure: not null };
+        return isNews ? new TurnEnd<CopyRecord>(record, OperationRunner.News(source, operation, backup: null)) : new TurnEnd<CopyRecord>(record);
+    }
+
+    private static string DetailOf(int copied, int owed, int removed, string store) =>
+        $"{(copied == owed ? $"{copied}" : $"{copied} of {owed}")} backup{(owed == 1 ? "" : "s")} copied to store {store}{(removed == 0 ? "" : $", {removed} expired there removed")}";
+
+    private static OperationWords WordsOf(ProtectedSource source, string store) => new(
+        $"copying source '{source.Name}' to store '{store}'", $"copy source '{source.Name}' to store '{store}'", $"copying source '{source.Name}' to store '{store}'", "nexus-backup copy", source.Catalog.Locate(""))
+    {
+        AfterStop = "what was copied before is whole; the rest is copied the next time",
+    };
+
+    /// <param name="First">Where backups are copied from.</param>
+    /// <param name="There">Where they go.</param>
+    /// <param name="Owed">In the order of copying.</param>
+    /// <param name="IsNeeded">Whether there is anything to do.</param>
+    private sealed record Work(BackupCatalog First, ProtectedSource There, IReadOnlyList<Backup> Owed, bool IsNeeded);
+
+    [LoggerMessage(EventId = 1601, EventName = "copy_succeeded", Level = LogLevel.Information, Message = "copying of {Source}: {Detail}, {StoredBytes} bytes, {Seconds:0.0} s, read back")]
+    private partial void CopySucceeded(string source, string detail, long storedBytes, double seconds);
+
+    [LoggerMessage(EventId = 1602, EventName = "copy_failed", Level = LogLevel.Error, Message = "copying of {Source} to store {Store} failed, cause {Failure} ({Detail}); its backups in the first store are as good as before, and it is tried again: {Reason}. Next: {Hint}")]
+    private partial void CopyFailed(string source, string store, FailureKind failure, string detail, string reason, string hint);
+
+    [LoggerMessage(EventId = 1603, EventName = "copy_broke", Level = LogLevel.Error, Message = "copying of {Source}: unexpected error")]
+    private partial void CopyBroke(Exception exception, string source);
+
+    [LoggerMessage(EventId = 1604, EventName = "copy_brought_back", Level = LogLevel.Warning, Message = "copying of {Source}: {File} was corrupt and is whole again, from its copy in store {Store}; the corrupt one is kept beside it")]
+    private partial void BroughtBack(string source, string file, string store);
+}
+
+/// <summary>A further store of a source, which gets copies.</summary>
+/// <param name="Catalog">The source's backups there.</param>
+/// <param name="Retention">How long each schedule's backups are kept there.</param>
+internal sealed record CopyTarget(BackupCatalog Catalog, IReadOnlyDictionary<string, RetentionPeriod> Retention)
+{
+    public string Store => Catalog.Store.Name;
+
+    /// <summary>Whether it is at another site than the source.</summary>
+    public bool IsOffsite { get; init; }
+}
+
+/// <summary>Which stores hold a backup good. Of a store that can't be read nothing is told.</summary>
+/// <param name="first">The name of the first store.</param>
+/// <param name="copies">The good ones of the further stores.</param>
+internal sealed class BackupHolders(string first, IReadOnlyList<(string Store, IReadOnlySet<BackupId> Good)> copies)
+{
+    /// <returns>The first store first; none where it is good nowhere.</returns>
+    public IReadOnlyList<string> Of(Backup backup) =>
+        [.. backup.State == BackupState.Good ? (string[])[first] : [], .. copies.Where(copy => copy.Good.Contains(backup.Id)).Select(copy => copy.Store)];
+
+    /// <param name="list">Lists a further store; null where it can't be read.</param>
+    /// <returns>Null where the source has one store.</returns>
+    public static async Task<BackupHolders?> FindAsync(ProtectedSource source, Func<CopyTarget, Task<IReadOnlyList<Backup>?>> list)
+    {
+        if (source.Copies.Count == 0)
+            return null;
+        var listed = await Task.WhenAll(source.Copies.Select(async copy => (copy.Store, (IReadOnlySet<BackupId>)(await list(copy) ?? []).Where(backup => backup.State == BackupState.Good).Select(backup => backup.Id).ToHashSet())));
+        return new BackupHolders(source.Catalog.Store.Name, listed);
+    }
+}
+
+/// <summary>Backups that the first store does not let go yet, because another one has no copy.</summary>
+internal static class HeldForCopies
+{
+    /// <param name="source">Whose first store is pruned.</param>
+    /// <param name="backups">What is there.</param>
+    /// <returns>Why each is held; none once the first store's disk is as full as asks for somebody: a store that stays away must not stop the backups themselves.</returns>
+    public static async Task<IReadOnlyDictionary<BackupId, string>> FindAsync(ProtectedSource source, IReadOnlyList<Backup> backups, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var held = new Dictionary<BackupId, string>();
+        if (source.Copies.Count == 0 || (await source.Catalog.Store.GetHealthAsync(cancellationToken)).Space is { IsTight: true })
+            return held;
+        foreach (var copy in source.Copies)
+        {
+            IReadOnlyList<Backup> copies = [];
+            try
+            {
+                copies = await copy.Catalog.ListAsync(cancellationToken);
+            }
+            catch (BackupException)
+            {
+                // What it lacks nobody knows, so all that it would keep counts as owed; its own copying tells that it is away.
+            }
+
+            foreach (var owed in CopyPlan.Owed(backups, copies, copy.Retention, now, source.Zone))
+                held.TryAdd(owed.Id, $"not yet copied to store {copy.Store}: kept until it is, or until the disk is {StoreSpace.TightRatio * 100:0} % full");
+        }
+
+        return held;
+    }
+}

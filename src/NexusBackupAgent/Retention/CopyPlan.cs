@@ -1,0 +1,44 @@
+using NexusBackupAgent.Catalog;
+
+namespace NexusBackupAgent.Retention;
+
+/// <summary>
+/// Which backups of a source's first store another one lacks. Pure. What the other store would remove at once is not missed
+/// there: so a shorter retention copies nothing twice, and a longer one keeps what the first store let go.
+/// </summary>
+internal static class CopyPlan
+{
+    /// <param name="first">The backups of the first store.</param>
+    /// <param name="copies">Those of the other one.</param>
+    /// <param name="periods">How long the other one keeps those of each schedule.</param>
+    /// <param name="now">The instant to decide at.</param>
+    /// <param name="zone">As of <see cref="RetentionPolicy"/>.</param>
+    /// <returns>The good ones that are owed, in the order of copying: the newest first, because it is worth most, and before each what it builds on.</returns>
+    public static IReadOnlyList<Backup> Owed(
+        IReadOnlyList<Backup> first, IReadOnlyList<Backup> copies, IReadOnlyDictionary<string, RetentionPeriod> periods, DateTimeOffset now, TimeZoneInfo zone)
+    {
+        var there = copies.Where(IsThere).Select(backup => backup.Id).ToHashSet();
+        var candidates = first.Where(backup => IsSound(backup) && !there.Contains(backup.Id)).DistinctBy(backup => backup.Id).ToList();
+        if (candidates.Count == 0)
+            return [];
+        var kept = RetentionPolicy.Decide([.. copies, .. candidates], periods, now, zone).Where(decision => decision.Keep).Select(decision => decision.Backup).ToHashSet(ReferenceEqualityComparer.Instance);
+        var owed = candidates.Where(kept.Contains).ToDictionary(backup => backup.Id);
+        var order = new List<Backup>(owed.Count);
+        foreach (var backup in owed.Values.OrderByDescending(backup => backup.CapturedAt).ThenByDescending(backup => backup.Id.Value, StringComparer.Ordinal).ToList())
+        {
+            foreach (var link in backup.Chain.Reverse())
+            {
+                if (owed.Remove(link.Id, out var next))
+                    order.Add(next);
+            }
+        }
+
+        return order;
+    }
+
+    /// <summary>Whether it is known to be good with all that it builds on: nothing else is copied.</summary>
+    public static bool IsSound(Backup backup) => backup.Manifest.IsCommitted && backup.Chain.All(link => link is { State: BackupState.Good, Manifest.IsCommitted: true });
+
+    /// <summary>What is not known to be bad there is not written again. One whose base is gone there is whole itself, and gets its base back.</summary>
+    private static bool IsThere(Backup copy) => copy is { IsSetAside: false, Manifest.IsCommitted: true } && (copy.HasBrokenChain || copy.State is BackupState.Good or BackupState.Unverified);
+}

@@ -1,0 +1,123 @@
+using System.Text.Json;
+using NexusBackupAgent.Tests.Support;
+
+namespace NexusBackupAgent.Tests.Cli;
+
+/// <summary>A source with a second store, by the command line alone: copied, told, restored from when the first one is bad or away, and caught up after an outage.</summary>
+public sealed class CopyCommandTests : IDisposable
+{
+    private readonly Workplace place = Workplace.WithDatabase();
+
+    public CopyCommandTests()
+    {
+        Directory.CreateDirectory(Offsite);
+        var text = File.ReadAllText(place.Configuration)
+            .Replace("  local: {path: backups}\n", "  local: {path: backups}\n  offsite: {path: offsite, offsite: true}\n", StringComparison.Ordinal)
+            .Replace("    directory: .\n", "    directory: .\n    store: [local, {store: offsite, keep: {daily: 90d}}]\n", StringComparison.Ordinal);
+        File.WriteAllText(place.Configuration, text);
+    }
+
+    private string Offsite => place.In("offsite");
+
+    public void Dispose() => place.Dispose();
+
+    [Fact]
+    public async Task A_backup_is_copied_as_standard_tools_read_it_and_every_screen_says_where_it_is()
+    {
+        var backup = await place.RunAsync("backup");
+
+        Assert.Equal((0, ""), (backup.Code, backup.Error));
+        Assert.Contains("1 copied to offsite", backup.Output, StringComparison.Ordinal);
+        Assert.Equal("OK", await Shell.BashAsync($"cd '{Offsite}' && sha256sum --quiet -c *.sha256 && gunzip -t *.db.gz && gunzip -c *.db.gz > ../copy.db && sqlite3 ../copy.db 'PRAGMA integrity_check' | tr a-z A-Z"));
+        Assert.Equal(["local", "offsite"], Strings((await place.RunAsync("list", "--json")).Json[0].GetProperty("stores")));
+        Assert.Contains("good in", (await place.RunAsync("list")).Output, StringComparison.Ordinal);
+        var copies = (await place.RunAsync("status", "--json")).Json.GetProperty("sources")[0].GetProperty("copies")[0];
+        Assert.Equal(("offsite", 1, 0), (copies.GetProperty("store").GetString(), copies.GetProperty("backups").GetInt32(), copies.GetProperty("owed").GetInt32()));
+        Assert.Contains("store offsite has all backups it keeps, the newest of ", Unwrapped((await place.RunAsync("status")).Output), StringComparison.Ordinal);
+        var rule = (await place.RunAsync("status", "--json")).Json.GetProperty("sources")[0].GetProperty("threeTwoOne");
+        Assert.Equal((false, 3, 1, 1), (rule.GetProperty("met").GetBoolean(), rule.GetProperty("copies").GetInt32(), rule.GetProperty("media").GetInt32(), rule.GetProperty("offsite").GetInt32())); // one disk
+        Assert.Contains("3-2-1 is not met: 3 copies with the live one, on 1 medium, 1 off site", Unwrapped((await place.RunAsync("check-config")).Error + (await place.RunAsync("check-config")).Output), StringComparison.Ordinal);
+        Assert.Contains("格納先 offsite: コピー済み", (await place.RunAsync("status", "--lang", "ja")).Output, StringComparison.Ordinal);
+        Assert.Contains("offsite has all backups", (await place.RunAsync("copy", "itsm")).Output, StringComparison.Ordinal);
+        var metrics = (await place.RunAsync("metrics")).Output;
+        Assert.All(
+            [
+                "nexus_backup_store_backups{source=\"itsm\",store=\"local\",state=\"good\"} 1\n", "nexus_backup_store_backups{source=\"itsm\",store=\"offsite\",state=\"good\"} 1\n",
+                "nexus_backup_store_owed_backups{source=\"itsm\",store=\"offsite\"} 0\n", "nexus_backup_copies_total{source=\"itsm\",store=\"offsite\",result=\"success\"} 1\n",
+                "nexus_backup_store_owed_since_timestamp_seconds{source=\"itsm\",store=\"offsite\"} 0\n", "nexus_backup_store_up{store=\"offsite\"} 1\n", "nexus_backup_three_two_one{source=\"itsm\"} 0\n",
+            ],
+            line => Assert.Contains(line, metrics, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_restore_takes_the_next_store_when_the_first_is_corrupt_or_away()
+    {
+        await place.RunAsync("backup");
+        Damage.FlipBit(place.Artifact());
+
+        var corrupt = await place.RunAsync("restore", "itsm", "--to", place.In("a.db"), "--json");
+
+        Assert.Equal(("restored", "offsite"), (corrupt.Json.GetProperty("result").GetString(), corrupt.Json.GetProperty("store").GetString()));
+        Assert.Contains("from store offsite", corrupt.Json.GetProperty("reason").GetString(), StringComparison.Ordinal);
+        Assert.NotEmpty(corrupt.Json.GetProperty("passedOver").EnumerateArray());
+        Directory.Move(place.Store, place.In("unmounted"));
+
+        var away = await place.RunAsync("restore", "itsm", "--to", place.In("b.db"), "--json");
+
+        Assert.Equal((0, "restored", "offsite"), (away.Code, away.Json.GetProperty("result").GetString(), away.Json.GetProperty("store").GetString()));
+        Assert.Contains("from store offsite, because store 'local' does not exist", away.Json.GetProperty("reason").GetString(), StringComparison.Ordinal);
+        Assert.Equal(await File.ReadAllBytesAsync(place.In("a.db")), await File.ReadAllBytesAsync(place.In("b.db")));
+        Assert.Equal("5000", await Shell.BashAsync($"sqlite3 '{place.In("b.db")}' 'SELECT count(*) FROM incidents'"));
+    }
+
+    [Fact]
+    public async Task An_outage_fails_no_backup_is_told_everywhere_and_caught_up()
+    {
+        await place.RunAsync("backup");
+        Directory.Move(Offsite, place.In("unmounted"));
+
+        var backup = await place.RunAsync("backup");
+
+        Assert.Equal(0, backup.Code);
+        Assert.Contains("'itsm' is backed up, but not copied to store 'offsite'", backup.Error, StringComparison.Ordinal);
+        Assert.Equal(3, (await place.RunAsync("copy", "--json")).Code);
+        var status = Unwrapped((await place.RunAsync("status")).Output);
+        Assert.Contains("store offsite can't be read: store 'offsite' does not exist", status, StringComparison.Ordinal);
+        Directory.Move(place.In("unmounted"), Offsite);
+        Assert.Contains("store offsite lacks 1 backup;", Unwrapped((await place.RunAsync("status")).Output), StringComparison.Ordinal);
+
+        var caughtUp = (await place.RunAsync("copy", "--json")).Json[0];
+
+        Assert.Equal(("success", 1), (caughtUp.GetProperty("result").GetString(), caughtUp.GetProperty("copied").GetArrayLength()));
+        Assert.Equal(2, Directory.GetFiles(Offsite, "*.db.gz").Length);
+    }
+
+    [Fact]
+    public async Task A_store_that_was_emptied_is_not_taken_for_a_new_one()
+    {
+        await place.RunAsync("backup");
+        Directory.Move(Offsite, place.In("unmounted"));
+        Directory.CreateDirectory(Offsite); // its mount point
+
+        var copy = await place.RunAsync("copy");
+
+        Assert.Equal(3, copy.Code);
+        Assert.Contains("store 'offsite'", copy.Errors[0], StringComparison.Ordinal);
+        Assert.Contains("is not the one that its backups were kept in", copy.Errors[0], StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFileSystemEntries(Offsite));
+    }
+
+    [Fact]
+    public async Task A_source_with_one_store_has_nothing_to_copy()
+    {
+        place.Configure("itsm", "itsm.db");
+
+        var copy = await place.RunAsync("copy", "itsm");
+
+        Assert.Equal((2, true), (copy.Code, copy.Error.Contains("has one store, so there is nothing to copy", StringComparison.Ordinal)));
+    }
+
+    private static IEnumerable<string?> Strings(JsonElement array) => array.EnumerateArray().Select(one => one.GetString());
+
+    private static string Unwrapped(string screen) => string.Join(' ', screen.Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries));
+}
