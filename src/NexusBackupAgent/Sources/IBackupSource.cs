@@ -34,6 +34,9 @@ internal interface IBackupSource
     /// <summary>What the agent keeps running beside its schedules; null: nothing. The same object each time.</summary>
     ISourceService? Service => null;
 
+    /// <summary>What captures of it keep elsewhere than in the store; null: nothing.</summary>
+    IRemains? Remains => null;
+
     /// <summary>Holds a consistent state still; the caller disposes it.</summary>
     /// <exception cref="NoIncrementException">An increment of that base is not possible, and a full backup is.</exception>
     Task<ICapture> CaptureAsync(CaptureRequest request, CancellationToken cancellationToken);
@@ -154,7 +157,11 @@ internal interface IArtifactSink
 /// <param name="Finding">What is damaged; null when nothing is.</param>
 /// <param name="Restored">Of an increment: length and SHA-256 of what it gives together with all that it builds on. Null for a full one, whose content that is.</param>
 /// <param name="Note">What could not be checked, and why, and what is wrong with the content and no damage: it is as its application left it. Null when there is nothing to say.</param>
-internal sealed record ContentCheck(string? Finding, ArtifactDigest? Restored = null, string? Note = null);
+internal sealed record ContentCheck(string? Finding, ArtifactDigest? Restored = null, string? Note = null)
+{
+    /// <summary>Whether the finding is of what lies elsewhere than in the artifact: that may be damaged although the artifact is as it was.</summary>
+    public bool IsOfElsewhere { get; init; }
+}
 
 /// <summary>A stored backup with all that it builds on, as its kind reads it.</summary>
 /// <param name="Links">The full one first, the backup itself last; never empty.</param>

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources.Postgres;
+using NexusBackupAgent.Sources.S3;
 using NexusBackupAgent.Sources.Sqlite;
 using NexusBackupAgent.Sources.Directories;
 
@@ -108,7 +109,7 @@ internal sealed class SourceKinds(params IReadOnlyList<ISourceKind> kinds)
     private static readonly string[] Planned = ["s3"];
 
     /// <summary>The registration: a new kind is one entry here.</summary>
-    public static SourceKinds Shipped { get; } = new(new SqliteSourceKind(), new PostgresSourceKind(), new DirectorySourceKind());
+    public static SourceKinds Shipped { get; } = new(new SqliteSourceKind(), new PostgresSourceKind(), new DirectorySourceKind(), new S3SourceKind());
 
     /// <summary>A key and value of a source that would be right.</summary>
     public string Example => kinds[0].Example;

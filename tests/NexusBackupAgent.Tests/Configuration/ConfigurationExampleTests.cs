@@ -54,7 +54,7 @@ public sealed class ConfigurationExampleTests
     {
         var sources = ConfigurationFile.Load(RepositoryFile.Find("examples/dataset-management.yml"), TimeZoneInfo.Utc).Configuration!.Sources;
 
-        Assert.Equal([("dataset_management", "postgres"), ("config", "directory"), ("logs", "directory")], sources.Select(source => (source.Name, source.Settings.Kind.Key)));
+        Assert.Equal([("dataset_management", "postgres"), ("config", "directory"), ("logs", "directory"), ("storage", "s3")], sources.Select(source => (source.Name, source.Settings.Kind.Key)));
         Assert.All(sources, source => Assert.Equal(
             [
                 ("full_backup", "0 0 * * 0", BackupType.Full, RetentionPeriod.Parse("30d")),

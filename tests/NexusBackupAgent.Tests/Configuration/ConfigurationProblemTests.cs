@@ -7,7 +7,7 @@ public sealed class ConfigurationProblemTests
     public static TheoryData<string, string, int, string, string> MistakesOfASource => new()
     {
         // Keys.
-        { "retension: 7d", "retension", 8, "not a known key", "the keys here are sqlite, postgres, store, directory" },
+        { "retension: 7d", "retension", 8, "not a known key", "the keys here are sqlite, postgres, s3, store, directory" },
         { "shedules: {}", "shedules", 8, "not a known key", "did you mean schedules?" },
         { "busy_timeout: 10s", "busy_timeout", 8, "not a known key", "did you mean busyTimeout?" },
         { "BusyTimeout: 10s", "BusyTimeout", 8, "not a known key", "did you mean busyTimeout?" },
@@ -105,9 +105,6 @@ public sealed class ConfigurationProblemTests
         { "hooks: {onFailure: {urlEnv: $HOOK}}", "hooks.onFailure.urlEnv", 8, "not the name of an environment variable", "urlEnv: HOOK_URL" },
         { "hooks: {onFailure: {urlFile: ~/hook}}", "hooks.onFailure.urlFile", 8, "which only a shell expands", "write the absolute path" },
         { "hooks: {timeout: 2h}", "hooks.timeout", 8, "out of range", "between 1s and 1h" },
-
-        // What other versions do.
-        { "s3: {bucket: x}", "s3", 8, "not supported by this version", "sqlite:" },
     };
 
     [Theory]
