@@ -117,7 +117,7 @@ internal static class ConfigurationFile
         private static Task AskAsync(SourceConfiguration source)
         {
             foreach (var member in source.Settings.Find(before: []).Found)
-                source.Settings.LocalPath(member.Place);
+                source.Settings.LocalPaths(member.Place);
             return Task.CompletedTask;
         }
 

@@ -25,13 +25,18 @@ internal static class SourcePlaces
         var stores = configuration.Stores.Values.SelectMany(store => store.Places, (store, place) => (Store: store, Place: KernelPath.Resolve(place))).ToList();
         foreach (var source in configuration.Sources)
         {
-            var places = MembersOf(source).Select(member => source.Settings.LocalPath(member.Source.Place)).OfType<string>().Distinct(StringComparer.Ordinal).ToList();
+            var places = MembersOf(source).SelectMany(member => source.Settings.LocalPaths(member.Source.Place)).Distinct(StringComparer.Ordinal).ToList();
             var key = KeyPath.Join("sources", source.Name, source.Settings.Kind.Key);
             var inside = (from place in places from store in stores where PathText.IsInside(place, store.Place) select (Place: place, store.Store.Name, Root: store.Place)).FirstOrDefault();
             if (inside.Place is not null)
             {
                 yield return new ConfigurationProblem(
                     key, Line: 0, inside.Place, $"the {source.Settings.Kind.Noun} lies inside the store {inside.Name} ({inside.Root}), among the backups", "move it, or choose another directory for the store");
+            }
+            else if ((from place in places from store in stores where PathText.IsInside(store.Place, place) select (Place: place, store.Store.Name, Root: store.Place)).FirstOrDefault() is { Place: not null } around)
+            {
+                yield return new ConfigurationProblem(
+                    key, Line: 0, around.Place, $"the store {around.Name} ({around.Root}) lies inside the {source.Settings.Kind.Noun}: each backup would hold those before it", "choose another directory for the store, or leave it out with exclude:", IsError: false);
             }
             else if (source.Copies.Count > 0)
             {

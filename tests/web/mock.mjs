@@ -68,7 +68,13 @@ function answer(request, url, body) {
     if (what === 'sources' && part === 'days') return days(id);
     if (what === 'sources') return id ? sources.find(one => one.source === id) ?? [404, { detail: `no source '${id}'`, hint: 'see nexus-backup status' }] : sources;
     if (what === 'schedules') return sources.slice(0, 5).flatMap(one => one.schedules.map(schedule => ({ source: one.source, ...schedule })));
-    if (what === 'backups' && id) return { backup: { ...backup('itsm', 0), id }, chain: ['weekly_20261129_030000.db.gz', 'daily_20261129_020000.db-wal.gz'], artifactUrl: `/api/v1/backups/${id}/artifact`, checksumUrl: `/api/v1/backups/${id}/sha256`, checks: [{ check: 'checksum', passed: true, detail: 'SHA-256 matches' }, { check: 'encoding', passed: true, detail: 'gzip decodes to the end' }, { check: 'integrity', passed: true, detail: 'ok' }], handRestore: ['sha256sum -c daily_20261129_020000.db.gz.sha256', 'gunzip -k daily_20261129_020000.db.gz', "sqlite3 daily_20261129_020000.db 'PRAGMA integrity_check'"] };
+    if (what === 'backups' && part === 'contents') {
+        const files = [...Array(130)].map((_, n) => ({ path: `/etc/dataset-management/conf.d/${n}.conf`, type: 'file', sizeBytes: n * 777, modifiedAt: ago(n), target: null, mode: '0640', owner: 'root:dataset', sha256: 'c8c7' })).filter(file => !url.searchParams.get('pattern') || file.path.includes(url.searchParams.get('pattern').replaceAll('*', '')));
+        const limit = Number(url.searchParams.get('limit') ?? 100), from = Number(url.searchParams.get('offset') ?? 0);
+        url.searchParams.set('offset', from + limit);
+        return [200, files.slice(from, from + limit), { 'X-Total-Count': files.length, ...(from + limit < files.length ? { Link: `<${url.pathname}${url.search}>; rel="next"` } : {}) }];
+    }
+    if (what === 'backups' && id) return { backup: { ...backup('itsm', 0), id }, chain: ['weekly_20261129_030000.db.gz', 'daily_20261129_020000.db-wal.gz'], artifactUrl: `/api/v1/backups/${id}/artifact`, checksumUrl: `/api/v1/backups/${id}/sha256`, contentsUrl: `/api/v1/backups/${id}/contents`, checks: [{ check: 'checksum', passed: true, detail: 'SHA-256 matches' }, { check: 'encoding', passed: true, detail: 'gzip decodes to the end' }, { check: 'integrity', passed: true, detail: 'ok' }], handRestore: ['sha256sum -c daily_20261129_020000.db.gz.sha256', 'gunzip -k daily_20261129_020000.db.gz', "sqlite3 daily_20261129_020000.db 'PRAGMA integrity_check'"] };
     if (what === 'backups') {
         const all = backupsOf(url.searchParams.get('source'));
         const limit = Number(url.searchParams.get('limit') ?? 100), from = Number(url.searchParams.get('after') ?? 0);

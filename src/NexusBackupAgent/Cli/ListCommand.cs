@@ -1,9 +1,12 @@
 using System.CommandLine;
+using System.Text.Json;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Operations;
+using NexusBackupAgent.Restore;
 using NexusBackupAgent.Scheduling;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Cli;
 
@@ -13,20 +16,34 @@ internal static class ListCommand
     public static Command Create(CommandContext context)
     {
         var name = SourceArguments.AtMostOne(context, context.Say("Only this source's backups. Default: all sources'", "このソースのバックアップのみ。既定: 全ソース"));
+        var contents = new Option<string[]>("--contents")
+        {
+            Description = context.Say("The files of this backup, or those that a path or pattern names; of sources that consist of files", "このバックアップに含まれるファイル。パスまたはパターンで絞り込める（ファイルからなるソース）"),
+            HelpName = "ID [PATTERN]",
+            Arity = new ArgumentArity(1, 2),
+            AllowMultipleArgumentsPerToken = true,
+        };
         var json = context.Json();
         var command = new TaughtCommand(
             "list",
             context.Say("List the backups, newest first, and files that belong to none.", "バックアップを新しい順に一覧表示する。どのバックアップにも属さないファイルも示す。"),
             new("nexus-backup list", context.Say("all sources", "全ソース")),
-            new("nexus-backup list itsm --json | jq -r '.[0].file'", context.Say("where the newest backup of itsm is", "itsm の最新バックアップの場所")))
+            new("nexus-backup list itsm --json | jq -r '.[0].file'", context.Say("where the newest backup of itsm is", "itsm の最新バックアップの場所")),
+            new("nexus-backup list --contents 20260213T170000Z-6c6db3 '*.conf'", context.Say("the files of a backup of a directory", "ディレクトリのバックアップに含まれるファイル")))
         {
-            name, json,
+            name, contents, json,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var session = await context.OpenAgentAsync(parsed);
             var isAway = await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
             var sources = SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(name) is { } only ? [only] : []);
+            if (parsed.GetValue(contents) is { Length: > 0 } wanted)
+            {
+                await new Contents(context.Terminal, parsed.GetValue(json)).PrintAsync([.. sources.Select(source => source.Source)], wanted[0], wanted.ElementAtOrDefault(1), cancellationToken);
+                return (int)ExitCode.Done;
+            }
+
             var listed = new List<(BackupCatalog Catalog, Backup Backup, string? FullBecause, BackupHolders? Holders)>();
             List<ExitCode> codes = isAway ? [ExitCode.BackupFailed] : [];
             var screen = new Screen(context.Terminal, context.TimeProvider.GetUtcNow(), context.Language, isAway);
@@ -57,6 +74,46 @@ internal static class ListCommand
             return (int)ExitCodes.MostSevere(codes);
         });
         return command;
+    }
+
+    /// <summary>The files of one backup.</summary>
+    private sealed class Contents(Terminal terminal, bool json)
+    {
+        public async Task PrintAsync(IReadOnlyList<ProtectedSource> sources, string id, string? pattern, CancellationToken cancellationToken)
+        {
+            var (source, backup) = await FindAsync(sources, id, cancellationToken);
+            var first = true;
+            await foreach (var file in BackupContents.Read(source.Source, source.Catalog, backup, pattern, cancellationToken))
+            {
+                if (json)
+                    terminal.Output.Write($"{(first ? "[" : ",")}{Environment.NewLine}  {JsonSerializer.Serialize(ContentDocument.Of(file), JsonDocuments.InOneLine.ContentDocument)}");
+                else
+                    terminal.Output.WriteLine(Line(file, source.Zone));
+                first = false;
+            }
+
+            if (json)
+                terminal.Output.WriteLine(first ? "[]" : Environment.NewLine + "]");
+        }
+
+        private static async Task<(ProtectedSource, Backup)> FindAsync(IReadOnlyList<ProtectedSource> sources, string id, CancellationToken cancellationToken)
+        {
+            foreach (var source in sources)
+            {
+                if ((await source.Catalog.ListAsync(cancellationToken)).FirstOrDefault(backup => backup.Id.Value == id || backup.File == id) is { } found)
+                    return (source, found);
+            }
+
+            throw new BackupException(FailureKind.NotFound, $"there is no backup '{id}'", "write an id or a file name as nexus-backup list shows them");
+        }
+
+        /// <summary>As <c>tar -tv</c> does.</summary>
+        private static string Line(CapturedFile file, TimeZoneInfo zone)
+        {
+            var type = file.Type switch { "directory" => 'd', "link" => 'l', "hardLink" => 'h', _ => '-' };
+            var mode = file.Mode is { } bits ? Convert.ToString(bits, 8).PadLeft(4, '0') : "";
+            return $"{type}{mode} {file.Owner,-15} {file.Bytes,12} {Readable.Time(file.Modified, zone)} {LineText.Of(file.Path)}{(file.Target is { } target ? $"{(file.Type == "link" ? " -> " : " link to ")}{LineText.Of(target)}" : "")}";
+        }
     }
 
     private static async Task<IReadOnlyList<Backup>?> TryListAsync(Terminal terminal, ProtectedSource source, CopyTarget copy, CancellationToken cancellationToken)

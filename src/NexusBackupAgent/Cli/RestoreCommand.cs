@@ -14,6 +14,9 @@ namespace NexusBackupAgent.Cli;
 /// <summary><c>nexus-backup restore SOURCE [--id ID|--at TIME] [--to PATH] [--dry-run] [--force]</c>: puts a backup in place.</summary>
 internal static class RestoreCommand
 {
+    private const int MostOnScreen = 1000;
+    private const int MostInDocument = 10_000;
+
     /// <summary>A run that is nearly done is waited for.</summary>
     private static readonly TimeSpan LockTimeout = TimeSpan.FromSeconds(10);
 
@@ -25,6 +28,9 @@ internal static class RestoreCommand
         var at = new Option<string?>("--at") { Description = context.Say("The newest captured at or before this time, or, of a source with a recoverable window (see status), exactly that instant: 2026-02-14, '2026-02-14 02:00' (configured zone; to the end of that day, minute or second), or ISO 8601", "この時刻以前に取得した最新のもの、復旧可能期間（status参照）のあるソースではその時点そのもの: 2026-02-14、'2026-02-14 02:00'（設定のタイムゾーン。その日・分・秒の終わりまで）、またはISO 8601"), HelpName = "TIME" };
         var to = new Option<string?>("--to") { Description = context.Say("Restore to this file or directory; of a database on a server, to a new one of this name. Default: over the live source", "このファイルまたはディレクトリへ復元する。サーバー上のDBは、この名前の新しいDBへ。既定: 稼働中のソースに上書き"), HelpName = "PATH" };
         var tablespaces = new Option<string[]>("--tablespace") { Description = context.Say("A tablespace of a cluster goes to another directory. Without it each goes where it was, if nothing is there. May be repeated", "クラスタのテーブル空間を別のディレクトリへ復元する。指定がなければ元の場所へ（何もない場合のみ）。複数指定可"), HelpName = "OLD=NEW" };
+        var paths = new Option<string[]>("--path") { Description = context.Say("Of directories: only this file, directory or pattern (/etc/app/app.conf, '*.conf'); everything else stays as it is. May be repeated", "ディレクトリ: このファイル・ディレクトリ・パターンのみ（/etc/app/app.conf、'*.conf'）。他はそのまま残す。複数指定可"), HelpName = "PATTERN" };
+        var delete = new Option<bool>("--delete") { Description = context.Say("Of directories: what is there and was not backed up goes; it is kept in the safety copy", "ディレクトリ: バックアップにないものを取り除く。安全コピーには残る") };
+        var owner = new Option<string?>("--owner") { Description = context.Say("Of directories: give everything to this user and group. Default: as it was backed up", "ディレクトリ: すべてをこのユーザーとグループの所有にする。既定: バックアップ時のまま"), HelpName = "USER:GROUP" };
         var dryRun = new Option<bool>("--dry-run") { Description = context.Say("Print what would be done; touch nothing", "実行内容を表示するだけで、何も変更しない") };
         var force = new Option<bool>("--force") { Description = context.Say("Replace what is there; it is kept beside, as …pre_restore…<time>", "既存のものを置き換える。元のものは …pre_restore…<時刻> として残す") };
         var json = context.Json();
@@ -35,9 +41,10 @@ internal static class RestoreCommand
             new("nexus-backup restore itsm --to /tmp/look.db", context.Say("elsewhere, to look at it", "別の場所へ（内容の確認用）")),
             new("nexus-backup restore itsm --force", context.Say("over the live source", "稼働中のソースに上書き")),
             new("nexus-backup restore itsm --at '2026-02-14 02:00' --to /tmp"),
-            new("nexus-backup restore itsm --id manual_20260214_093000.db.gz --force"))
+            new("nexus-backup restore itsm --id manual_20260214_093000.db.gz --force"),
+            new("nexus-backup restore config --path /etc/app/app.conf --to /tmp/look", context.Say("one file of a directory, to look at it", "ディレクトリのうち1ファイル（内容の確認用）")))
         {
-            name, id, at, to, tablespaces, dryRun, force, json,
+            name, id, at, to, tablespaces, paths, delete, owner, dryRun, force, json,
         };
         command.Validators.Add(result =>
         {
@@ -55,7 +62,13 @@ internal static class RestoreCommand
             var source = SourceChoice.Choose(agent.Roster.Current, [parsed.GetValue(name)!])[0];
             var wish = (parsed.GetValue(at) is { } time ? ParseTime(time, source.Source.Zone) : new RestoreWish(parsed.GetValue(id))) with
             {
-                Moves = [.. (parsed.GetValue(tablespaces) ?? []).Select(move => ParseMove(move, context.WorkingDirectory))],
+                Choices = new RestoreChoices
+                {
+                    Moves = [.. (parsed.GetValue(tablespaces) ?? []).Select(move => ParseMove(move, context.WorkingDirectory))],
+                    Paths = parsed.GetValue(paths) ?? [],
+                    Deletes = parsed.GetValue(delete),
+                    Owner = parsed.GetValue(owner),
+                },
             };
             var place = parsed.GetValue(to) is { } written ? source.Source.Source.PlaceOf(written, context.WorkingDirectory) : null;
             var work = new Work(context.Terminal, agent, context.Asker, source, context.CommandsOf(parsed), parsed.GetValue(json));
@@ -90,10 +103,11 @@ internal static class RestoreCommand
             {
                 var preview = await agent.Restores.PreviewAsync(source, wish, to, force, cancellationToken);
                 var lastDrill = (await (await agent.States.ReadAsync(cancellationToken)).OfAsync(scheduled, cancellationToken)).LastDrill;
+                var changes = await RestoreChanges.ReadAsync(preview, json ? MostInDocument : MostOnScreen, cancellationToken);
                 if (json)
-                    Print(RestoreDocument.Of(preview, lastDrill));
+                    Print(RestoreDocument.Of(preview, lastDrill, changes));
                 else
-                    RestorePlanText.Print(terminal, preview, lastDrill);
+                    RestorePlanText.Print(terminal, preview, lastDrill, changes);
                 return preview.Impossible is { } refusal ? Tell(RunFailure.Of(refusal)) : ExitCode.Done;
             }
             catch (BackupException failure)

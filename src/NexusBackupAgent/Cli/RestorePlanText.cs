@@ -2,6 +2,7 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Restore;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Status;
 
 namespace NexusBackupAgent.Cli;
@@ -9,11 +10,23 @@ namespace NexusBackupAgent.Cli;
 /// <summary>The plan of <c>restore --dry-run</c> on a screen.</summary>
 internal static class RestorePlanText
 {
-    public static void Print(Terminal terminal, RestorePreview preview, LastDrill? lastDrill)
+    /// <param name="changes">Null: the source is replaced as a whole.</param>
+    public static void Print(Terminal terminal, RestorePreview preview, LastDrill? lastDrill, RestoreChanges? changes)
     {
         terminal.Line($"[bold]Restore of {Readable.Plain(preview.Request.Name)}: the plan; nothing is touched[/]");
         foreach (var (name, text) in Lines(preview, lastDrill))
             terminal.Line($"  [dim]{name,-12}[/]{Readable.Plain(text)}");
+        if (changes is null)
+            return;
+        terminal.Line($"  [dim]{"changes",-12}[/]{changes.Added} new, {changes.Changed} changed, {changes.Deleted} deleted");
+        foreach (var change in changes.First)
+        {
+            var (colour, word) = change.Kind switch { ChangeKind.Add => ("green", "add"), ChangeKind.Change => ("yellow", "change"), _ => ("red", "delete") };
+            terminal.Line($"  [{colour}]{word,-12}[/]{Readable.Plain(LineText.Of(change.Path))}{(change.What is null ? "" : $" [dim]({Readable.Plain(change.What)})[/]")}");
+        }
+
+        if (changes.LeftOff > 0)
+            terminal.Line($"  [dim]{"",-12}[/]and {changes.LeftOff} more (--json shows more of them)");
     }
 
     private static IEnumerable<(string Name, string Text)> Lines(RestorePreview preview, LastDrill? lastDrill)

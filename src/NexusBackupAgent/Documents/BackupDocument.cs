@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Documents;
 
@@ -101,7 +102,10 @@ internal sealed record CheckDocument(string Check, bool Passed, string Detail)
 internal sealed record StoredBackupDocument(
     BackupDocument Backup, IReadOnlyList<string> Chain, IReadOnlyList<CheckDocument> Checks, LastProofDocument? Drill, string ArtifactUrl, string ChecksumUrl, IReadOnlyList<string> HandRestore)
 {
-    public static StoredBackupDocument Of(BackupCatalog catalog, Backup backup, IReadOnlyList<string> handRestore)
+    /// <summary>Where its files are listed; null of a source that is restored whole.</summary>
+    public string? ContentsUrl { get; init; }
+
+    public static StoredBackupDocument Of(BackupCatalog catalog, Backup backup, bool hasFiles, IReadOnlyList<string> handRestore)
     {
         var url = $"/api/v1/backups/{Uri.EscapeDataString(backup.Id.Value)}";
         return new StoredBackupDocument(
@@ -111,9 +115,22 @@ internal sealed record StoredBackupDocument(
             backup.Drill is { } drill ? new LastProofDocument(JsonTime.Utc(drill.DrilledAt), drill.Passed, drill.Seconds) : null,
             url + "/artifact",
             url + "/sha256",
-            handRestore);
+            handRestore)
+        {
+            ContentsUrl = hasFiles ? url + "/contents" : null,
+        };
     }
 }
 
 /// <param name="Seconds">How long the practised restore took.</param>
 internal sealed record LastProofDocument(string At, bool Passed, double Seconds);
+
+/// <summary>A file of a backup: a line of <c>list --contents</c>.</summary>
+/// <param name="Type"><c>file</c>, <c>directory</c>, <c>link</c>, or <c>hardLink</c>: a further name of a file.</param>
+/// <param name="Target">Where a link leads, or of which file it is a further name.</param>
+/// <param name="Mode">In octal.</param>
+internal sealed record ContentDocument(string Path, string Type, long SizeBytes, string ModifiedAt, string? Target, string? Mode, string? Owner, string? Sha256)
+{
+    public static ContentDocument Of(CapturedFile file) => new(
+        file.Path, file.Type, file.Bytes, JsonTime.Utc(file.Modified), file.Target, file.Mode is { } mode ? Convert.ToString(mode, 8).PadLeft(4, '0') : null, file.Owner, file.Sha256);
+}

@@ -29,6 +29,8 @@ namespace NexusBackupAgent.Documents;
 [JsonSerializable(typeof(IReadOnlyList<ScheduleDocument>))]
 [JsonSerializable(typeof(IReadOnlyList<DayDocument>))]
 [JsonSerializable(typeof(StoredBackupDocument))]
+[JsonSerializable(typeof(IReadOnlyList<ContentDocument>))]
+[JsonSerializable(typeof(ContentDocument))]
 [JsonSerializable(typeof(SessionDocument))]
 [JsonSerializable(typeof(MeDocument))]
 [JsonSerializable(typeof(LoginRequest))]

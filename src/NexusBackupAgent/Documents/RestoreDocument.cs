@@ -80,7 +80,8 @@ internal sealed record RestoreDocument(
         };
     }
 
-    public static RestoreDocument Of(RestorePreview preview, LastDrill? lastDrill)
+    /// <param name="changes">Null: the source is replaced as a whole, or nobody asked.</param>
+    public static RestoreDocument Of(RestorePreview preview, LastDrill? lastDrill, RestoreChanges? changes)
     {
         var (backup, refusal) = (preview.Chosen.Backup, preview.Impossible);
         return new RestoreDocument(
@@ -96,7 +97,7 @@ internal sealed record RestoreDocument(
             SetAside: [],
             Seconds: null,
             PassedOverDocument.Of(preview.Plan.PassedOver),
-            RestorePlanDocument.Of(preview, lastDrill),
+            RestorePlanDocument.Of(preview, lastDrill) with { Changes = changes is null ? null : RestoreChangesDocument.Of(changes) },
             refusal?.Kind.CamelWord(),
             refusal?.Message,
             refusal?.Hint)
@@ -135,6 +136,9 @@ internal sealed record RestorePlanDocument(
     IReadOnlyList<string> Chain,
     bool NeedsForce)
 {
+    /// <summary>Null of a source that is replaced as a whole.</summary>
+    public RestoreChangesDocument? Changes { get; init; }
+
     /// <summary>Of a cluster: where each of the backup's goes; null when nobody can tell before the backup is read.</summary>
     public IReadOnlyList<TablespaceDocument>? Tablespaces { get; init; }
 
@@ -157,6 +161,19 @@ internal sealed record RestorePlanDocument(
         };
     }
 }
+
+/// <summary>What a restore would change, file by file.</summary>
+/// <param name="LeftOff">How many of the changes are not listed.</param>
+internal sealed record RestoreChangesDocument(int Added, int Changed, int Deleted, int LeftOff, IReadOnlyList<RestoreChangeDocument> Files)
+{
+    public static RestoreChangesDocument Of(RestoreChanges changes) => new(
+        changes.Added, changes.Changed, changes.Deleted, changes.LeftOff,
+        [.. changes.First.Select(change => new RestoreChangeDocument(change.Kind.Word(), change.Path, change.Bytes, change.What))]);
+}
+
+/// <param name="Change"><c>add</c>, <c>change</c> or <c>delete</c>.</param>
+/// <param name="What">What is different of one that changes: <c>content, mode</c>.</param>
+internal sealed record RestoreChangeDocument(string Change, string Path, long SizeBytes, string? What);
 
 /// <param name="From">Its directory when it was backed up.</param>
 /// <param name="To">The one that it gets.</param>

@@ -43,7 +43,7 @@ internal sealed record PruneRequest(string? Source = null, bool DryRun = false);
 /// <param name="To">An absolute path; absent: over the live source.</param>
 /// <param name="Tablespaces">Of a cluster: the directory that each had, and the one that it gets; those that are not named go where they were.</param>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
-internal sealed record RestorePlanRequest(string Source, string? Id = null, string? At = null, string? To = null, IReadOnlyDictionary<string, string>? Tablespaces = null);
+internal sealed record RestorePlanRequest(string Source, string? Id = null, string? At = null, string? To = null, IReadOnlyDictionary<string, string>? Tablespaces = null, IReadOnlyList<string>? Paths = null, bool Delete = false, string? Owner = null);
 
 /// <summary>A plan that can be carried out until it expires.</summary>
 internal sealed record PlannedDocument(string PlanId, string ExpiresAt, RestoreDocument Plan);

@@ -11,6 +11,7 @@ using NexusBackupAgent.Documents;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Platform;
+using NexusBackupAgent.Restore;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Sources;
 
@@ -26,6 +27,7 @@ internal static partial class BackupsResource
     {
         api.MapGet("backups", ListAsync).Needs(Role.Viewer).Described("List the backups", $"Newest first, as nexus-backup list --json has them. limit: 1 to {MostListed}, {UsuallyListed} by default; after: the id of the last one of the page before; the header Link names the next page, X-Total-Count tells how many there are.").Problems(400, 404, 503);
         api.MapGet("backups/{id}", OneAsync).Needs(Role.Viewer).Described("One backup", "With its checks, its chain and the commands to restore it by hand.").Problems(404, 503);
+        api.MapGet("backups/{id}/contents", ContentsAsync).Needs(Role.Operator).Described("List the files of a backup", $"Of a source that consists of files, in the order of their paths. pattern: a path, a directory, or a pattern such as *.conf; limit: 1 to {MostListed}, {UsuallyListed} by default; offset: how many are passed over; the header Link names the next page, X-Total-Count tells how many there are.").Problems(400, 404, 503);
         api.MapGet("backups/{id}/artifact", ArtifactAsync).Needs(Role.Operator).Described("Fetch the stored file", "As it lies in the store; takes Range.").Streams("application/octet-stream").Problems(404, 503);
         api.MapGet("backups/{id}/sha256", ChecksumAsync).Needs(Role.Operator).Described("Fetch its .sha256 file", "For sha256sum -c beside the stored file; takes Range.").Streams("text/plain").Problems(404, 503);
         api.MapPost("backup", BackUpAsync).Needs(Role.Operator).Described("Back up now", "One source, or every source without a body. Answers 202 with the runs; with ?wait=true what came of them.")
@@ -59,22 +61,43 @@ internal static partial class BackupsResource
         var page = ordered.Skip(start).Take(most).ToList();
         context.Response.Headers["X-Total-Count"] = $"{ordered.Count}";
         if (start + page.Count < ordered.Count)
-            context.Response.Headers.Link = $"<{NextPage(context.Request, page[^1].Backup.Id.Value)}>; rel=\"next\"";
+            context.Response.Headers.Link = $"<{NextPage(context.Request, "after", page[^1].Backup.Id.Value)}>; rel=\"next\"";
         return TypedResults.Ok<IReadOnlyList<BackupDocument>>([.. page.Select(one => BackupDocument.Of(one.Source.Catalog, one.Backup) with { Stores = one.Holders?.Of(one.Backup) })]);
     }
 
-    private static string NextPage(HttpRequest request, string after) =>
-        request.Path + QueryString.Create([.. request.Query.Where(part => part.Key != "after").SelectMany(part => part.Value.Select(value => KeyValuePair.Create(part.Key, value))), KeyValuePair.Create("after", (string?)after)]);
+    private static string NextPage(HttpRequest request, string key, string from) =>
+        request.Path + QueryString.Create([.. request.Query.Where(part => part.Key != key).SelectMany(part => part.Value.Select(value => KeyValuePair.Create(part.Key, value))), KeyValuePair.Create(key, (string?)from)]);
 
     private static async Task<Ok<StoredBackupDocument>> OneAsync(string id, Agent agent, Caller caller, CancellationToken cancellationToken)
     {
         var (source, backup) = await FindAsync(id, agent, caller, cancellationToken);
         IReadOnlyList<string> chain = [.. backup.Chain.Reverse().Select(link => link.File)];
-        return TypedResults.Ok(StoredBackupDocument.Of(source.Catalog, backup,
+        return TypedResults.Ok(StoredBackupDocument.Of(source.Catalog, backup, source.Source.HasFiles,
         [
             .. chain.Select(file => $"sha256sum -c {ToolProcess.Line([BackupFiles.Checksum(file)])}"),
             .. source.Source.CommandsByHand(chain),
         ]));
+    }
+
+    private static async Task<Results<Ok<IReadOnlyList<ContentDocument>>, ProblemHttpResult>> ContentsAsync(
+        string id, string? pattern, int? limit, int? offset, HttpContext context, Agent agent, Caller caller, CancellationToken cancellationToken)
+    {
+        if (Problems.OfNumber("limit", limit, MostListed) is { } wrong)
+            return wrong;
+        if (offset < 0)
+            return Problems.Of(StatusCodes.Status400BadRequest, "offset is below 0", "write for example offset=100");
+        var (source, backup) = await FindAsync(id, agent, caller, cancellationToken);
+        var (page, most, count) = (new List<ContentDocument>(), limit ?? UsuallyListed, 0);
+        await foreach (var file in BackupContents.Read(source.Source, source.Catalog, backup, pattern is "" ? null : pattern, cancellationToken))
+        {
+            if (count++ >= (offset ?? 0) && page.Count < most)
+                page.Add(ContentDocument.Of(file));
+        }
+
+        context.Response.Headers["X-Total-Count"] = $"{count}";
+        if ((offset ?? 0) + page.Count is var next && next < count)
+            context.Response.Headers.Link = $"<{NextPage(context.Request, "offset", $"{next}")}>; rel=\"next\"";
+        return TypedResults.Ok<IReadOnlyList<ContentDocument>>(page);
     }
 
     private static async Task<IResult> ArtifactAsync(string id, HttpContext context, Agent agent, Caller caller, ILoggerFactory loggers, CancellationToken cancellationToken)

@@ -68,9 +68,11 @@ internal sealed class RestorePlans(TimeProvider timeProvider)
 /// <summary>Restores, in two steps: a plan to look at, then that plan and no other.</summary>
 internal static class RestoresResource
 {
+    private const int MostChanges = 1000;
+
     public static void Map(IEndpointRouteBuilder api)
     {
-        api.MapPost("restore/plan", PlanAsync).Needs(Role.Admin).Described("Plan a restore", "Touches nothing. id: one backup; at: the newest captured at or before that time, or, within one of the source's recoveryWindows, exactly that instant; neither: the newest good one. to: an absolute path on the agent's host, or of a database on a server the name of a new one, instead of the live source. tablespaces: of a cluster, another directory for each that is not to go where it was, by its old one: {\"/srv/fast\": \"/srv/restored_fast\"}; the plan names all. The plan holds for 10 minutes.")
+        api.MapPost("restore/plan", PlanAsync).Needs(Role.Admin).Described("Plan a restore", "Touches nothing. id: one backup; at: the newest captured at or before that time, or, within one of the source's recoveryWindows, exactly that instant; neither: the newest good one. to: an absolute path on the agent's host, or of a database on a server the name of a new one, instead of the live source. tablespaces: of a cluster, another directory for each that is not to go where it was, by its old one: {\"/srv/fast\": \"/srv/restored_fast\"}; the plan names all. Of directories: paths, the files or patterns that are restored (all without); delete, whether what was not backed up goes; owner, user:group. The plan holds for 10 minutes.")
             .Problems(400, 404, 413, 415, 500, 503);
         api.MapPost("restore", RestoreAsync).Needs(Role.Admin).Described("Carry out a plan", "By its id. A plan that no longer holds is refused (409). force and confirm, the source's name, where something is replaced.")
             .Produces<BegunDocument>(StatusCodes.Status202Accepted).Produces<IReadOnlyList<RestoreDocument>>().Problems(400, 404, 409, 413, 415, 500, 503, 507);
@@ -84,7 +86,7 @@ internal static class RestoresResource
         var preview = await agent.Restores.PreviewAsync(source.Source, wish, to, force: true, cancellationToken);
         var drill = (await (await agent.States.ReadAsync(agent.Scheduler, cancellationToken)).OfAsync(source, cancellationToken)).LastDrill;
         var kept = plans.Keep(caller, source, ExactlyOf(preview), to, preview);
-        var document = RestoreDocument.Of(preview, drill);
+        var document = RestoreDocument.Of(preview, drill, preview.Impossible is null ? await RestoreChanges.ReadAsync(preview, MostChanges, cancellationToken) : null);
         return TypedResults.Ok(new PlannedDocument(kept.Id, JsonTime.Utc(kept.ExpiresAt), document with { Plan = document.Plan! with { NeedsForce = preview.SafetyCopy is not null } }));
     }
 
@@ -108,7 +110,7 @@ internal static class RestoresResource
             var passedOver = new List<RestoreCandidate>();
             var events = new RestoreEvents(_ => { }, (done, total) => run.Report(new RunProgress(RunStage.Verify, done, total)), _ => { }, passedOver.Add);
             var record = await agent.Restores.RestoreAsync(
-                source, new RestoreWish(plan.Preview.Chosen.Backup.Id.Value, plan.Preview.Chosen.Instant?.At) { Moves = plan.Wish.Moves }, plan.To, order.Force, LiveRuns.Patience, events, stopping, run.Asker, plan.Require);
+                source, new RestoreWish(plan.Preview.Chosen.Backup.Id.Value, plan.Preview.Chosen.Instant?.At) { Choices = plan.Wish.Choices }, plan.To, order.Force, LiveRuns.Patience, events, stopping, run.Asker, plan.Require);
             return new RunEnd(RestoreDocument.Of(source.Name, record, passedOver, agent.TimeProvider.GetUtcNow()), record.Operation.Failure);
         });
         return await runs.AnswerAsync<RestoreDocument>([run], wait ?? false, cancellationToken);
@@ -127,8 +129,14 @@ internal static class RestoresResource
     {
         if (plan is { Id: not null, At: not null })
             throw new BackupException(FailureKind.Configuration, "id and at exclude each other", "send one of them");
-        var moves = (plan.Tablespaces ?? new Dictionary<string, string>(StringComparer.Ordinal)).Select(move => MoveOf(move.Key, move.Value)).ToList();
+        var choices = new RestoreChoices
+        {
+            Moves = [.. (plan.Tablespaces ?? new Dictionary<string, string>(StringComparer.Ordinal)).Select(move => MoveOf(move.Key, move.Value))],
+            Paths = plan.Paths ?? [],
+            Deletes = plan.Delete,
+            Owner = plan.Owner,
+        };
         return (plan.At is not { } at ? new RestoreWish(plan.Id) : RestoreTime.Parse(at, zone) ?? throw new BackupException(
-            FailureKind.Configuration, $"at '{at}' is no time", "write 2026-02-14, 2026-02-14 02:00 in the configured zone, or 2026-02-13T17:00:00Z")) with { Moves = moves };
+            FailureKind.Configuration, $"at '{at}' is no time", "write 2026-02-14, 2026-02-14 02:00 in the configured zone, or 2026-02-13T17:00:00Z")) with { Choices = choices };
     }
 }

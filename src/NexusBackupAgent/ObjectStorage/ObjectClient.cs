@@ -179,6 +179,15 @@ internal sealed class ObjectClient : IDisposable
         return (said.Tagging ?? []).ToDictionary(tag => tag.Key, tag => tag.Value, StringComparer.Ordinal);
     }
 
+    /// <summary>Some servers forget the tags of what comes in parts.</summary>
+    internal async Task PutTagsAsync(string key, IReadOnlyDictionary<string, string> tags, CancellationToken cancellationToken)
+    {
+        if (tags.Count == 0)
+            return;
+        var set = new Tagging { TagSet = [.. tags.Select(tag => new Tag { Key = tag.Key, Value = tag.Value })] };
+        await AskAsync($"write the tags of {Address.Describe(key)}", token => s3.PutObjectTaggingAsync(new PutObjectTaggingRequest { BucketName = Address.Bucket, Key = FullKey(key), Tagging = set }, token), cancellationToken);
+    }
+
     /// <summary>Reads an object; the stream goes on where it broke off.</summary>
     /// <param name="etag">The object must still have; null: whichever is there.</param>
     /// <param name="offset">Bytes that are left out.</param>
@@ -254,7 +263,17 @@ internal sealed class ObjectClient : IDisposable
                 },
                 token),
             cancellationToken);
-        return await KnownAsync(key, said.ETag, cancellationToken);
+        var etag = await KnownAsync(key, said.ETag, cancellationToken);
+        if (etag != source.ETag)
+            await RequireSameAsync(from, source, action, cancellationToken);
+        return etag;
+    }
+
+    /// <summary>Some servers copy whatever is there, and do not ask for the ETag.</summary>
+    private async Task RequireSameAsync(ObjectClient from, ListedObject source, string action, CancellationToken cancellationToken)
+    {
+        if ((await from.HeadAsync(source.Key, cancellationToken))?.ETag != source.ETag)
+            throw failures.New(ObjectProblem.PreconditionFailed, action, "");
     }
 
     /// <summary>Deletes an object; an absent one is success.</summary>
@@ -358,7 +377,10 @@ internal sealed class ObjectClient : IDisposable
             while (source.Length / size >= 10_000)
                 size *= 2;
             var parts = await Task.WhenAll(Enumerable.Range(0, (int)((source.Length + size - 1) / size)).Select(part => CopyPartAsync(part, size)));
-            return await CompletePartsAsync(key, upload, [.. parts], WriteCondition.Always, cancellationToken);
+            var etag = await CompletePartsAsync(key, upload, [.. parts], WriteCondition.Always, cancellationToken);
+            await PutTagsAsync(key, tags, cancellationToken);
+            await RequireSameAsync(from, source, action, cancellationToken);
+            return etag;
         }
         catch
         {

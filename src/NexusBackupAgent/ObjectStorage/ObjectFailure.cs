@@ -115,7 +115,7 @@ internal sealed class ObjectFailures(ObjectAddress address, ObjectRole role)
             HttpStatusCode.ServiceUnavailable or HttpStatusCode.TooManyRequests => ObjectProblem.Throttled,
             HttpStatusCode.InsufficientStorage => ObjectProblem.Full,
             >= HttpStatusCode.InternalServerError => ObjectProblem.Broken,
-            0 => ObjectProblem.Unreachable,
+            default(HttpStatusCode) => ObjectProblem.Unreachable,
             _ => ObjectProblem.Refused,
         },
     };

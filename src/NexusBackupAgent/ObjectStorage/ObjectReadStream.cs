@@ -23,6 +23,12 @@ internal sealed class ObjectReadStream(ObjectClient client, string key, string? 
     /// <summary>Bytes of the whole object.</summary>
     public long ObjectLength { get; private set; }
 
+    /// <summary>Whether the server says nothing that speaks against its ETag being a digest of the content.</summary>
+    public bool HasDigest { get; private set; }
+
+    /// <summary>What its uploader said its MD5 is, in base 64: some clients note that with what they upload in parts. Null: nothing.</summary>
+    public string? DeclaredMd5 { get; private set; }
+
     public override bool CanRead => true;
 
     public override bool CanSeek => false;
@@ -42,6 +48,8 @@ internal sealed class ObjectReadStream(ObjectClient client, string key, string? 
         response = await client.GetAsync(key, etag, position, cancellationToken);
         ETag = response.ETag?.Trim('"') ?? "";
         ObjectLength = position + response.ContentLength;
+        HasDigest = response.ServerSideEncryptionMethod is not { Value: "aws:kms" or "aws:kms:dsse" } && response.ServerSideEncryptionCustomerMethod is null or { Value: "" or "NONE" };
+        DeclaredMd5 = response.Metadata["md5chksum"];
     }
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
@@ -98,9 +106,9 @@ internal sealed class ObjectReadStream(ObjectClient client, string key, string? 
         {
             return await body.ReadAsync(buffer, either.Token);
         }
-        catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException late) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            throw new TimeoutException($"nothing came for {Patience.TotalSeconds} s");
+            throw new TimeoutException($"nothing came for {Patience.TotalSeconds} s", late);
         }
     }
 }

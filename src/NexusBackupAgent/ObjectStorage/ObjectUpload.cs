@@ -55,7 +55,7 @@ internal sealed class ObjectUpload(ObjectClient client, string key, ObjectAttrib
 
     public override Task WriteAsync(byte[] content, int offset, int count, CancellationToken token) => WriteAsync(content.AsMemory(offset, count), token).AsTask();
 
-    public override void Write(byte[] content, int offset, int count) => WriteAsync(content.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
+    public override void Write(byte[] content, int offset, int count) => WriteAsync(content.AsMemory(offset, count), cancellationToken).AsTask().GetAwaiter().GetResult();
 
     public override void Flush()
     {
@@ -74,6 +74,8 @@ internal sealed class ObjectUpload(ObjectClient client, string key, ObjectAttrib
             if (filled > 0)
                 await SendAsync();
             etag = await client.CompletePartsAsync(key, upload, [.. await Task.WhenAll(parts)], condition, cancellationToken);
+            isComplete = true;
+            await client.PutTagsAsync(key, attributes.Tags, cancellationToken);
         }
 
         isComplete = true;

@@ -24,6 +24,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
         var watch = new StageWatch(timeProvider);
         source = await source.OpenAsync(cancellationToken);
         await source.Catalog.SweepAsync(timeProvider.GetUtcNow(), OrphanGrace, cancellationToken);
+        await Pruner.SettleAsync(source.Catalog, source.Remains, Sweepable, cancellationToken);
 
         var captured = await capture.CaptureAsync(source, schedule, type, progress, cancellationToken);
         GiveBackBuffers(captured.Backup);
@@ -60,7 +61,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
         catch (BackupException full) when (full.Kind == FailureKind.StoreFull)
         {
             // What cannot be read back for want of room would only fill the disk further, run after run.
-            await source.Catalog.RemoveAsync(captured, CancellationToken.None);
+            await RemoveAsync(source, captured, CancellationToken.None);
             throw;
         }
     }
@@ -71,12 +72,15 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
         {
             var decisions = Decide(source, await source.Catalog.ListAsync(cancellationToken));
             if (decisions.All(decision => decision.Keep))
+            {
+                await Pruner.SettleAsync(source.Catalog, source.Remains, Sweepable, cancellationToken);
                 return decisions;
+            }
 
             // The run looked at the store when it began, perhaps hours ago: what somebody moved or damaged since then must not be why others go.
             var stored = await source.Catalog.ListAgainAsync(cancellationToken);
             decisions = Decide(source, stored, await HeldForCopies.FindAsync(source, stored, timeProvider.GetUtcNow(), cancellationToken));
-            await Pruner.ApplyAsync(source.Catalog, decisions, cancellationToken);
+            await Pruner.ApplyAsync(source.Catalog, source.Remains, Sweepable, decisions, cancellationToken);
             return decisions;
         }
         catch (BackupException failure)
@@ -93,7 +97,13 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
     private IReadOnlyList<RetentionDecision> Decide(ProtectedSource source, IReadOnlyList<Backup> backups, IReadOnlyDictionary<BackupId, string>? held = null) =>
         RetentionPolicy.Decide(backups, source.Retention, timeProvider.GetUtcNow(), source.Zone, held);
 
-    private static async Task<BackupException> RefuseAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
+    /// <summary>What was begun before it and never finished is a crash's.</summary>
+    private DateTimeOffset Sweepable => timeProvider.GetUtcNow() - OrphanGrace;
+
+    private Task RemoveAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken) =>
+        Pruner.RemoveAsync(source.Catalog, source.Remains, Sweepable, [backup], cancellationToken);
+
+    private async Task<BackupException> RefuseAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
     {
         var file = source.Catalog.Locate(backup.File);
         if (backup.HasBrokenChain)
@@ -120,7 +130,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
             .Where(other => other.Id != backup.Id && other.Schedule != BackupManifest.ManualSchedule && other.ShowsCorruptSource)
             .ToList();
         foreach (var between in damaged.SkipLast(1).Where(other => !backups.Any(above => above.Bases.Contains(other))))
-            await source.Catalog.RemoveAsync(between, cancellationToken);
+            await RemoveAsync(source, between, cancellationToken);
         return new BackupException(
             FailureKind.SourceCorrupt,
             $"the {source.Source.Noun.English} of source '{source.Name}' is corrupt: {backup.Verification!.FirstFailure}",

@@ -197,7 +197,7 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
         if (ToRemove(there, await there.Catalog.ListAsync(cancellationToken)).Count == 0)
             return [];
         var decisions = ToRemove(there, await there.Catalog.ListAgainAsync(cancellationToken));
-        return await Pruner.ApplyAsync(there.Catalog, decisions, cancellationToken);
+        return await Pruner.ApplyAsync(there.Catalog, there.Remains, runner.Now - BackupRunner.OrphanGrace, decisions, cancellationToken);
     }
 
     private List<RetentionDecision> ToRemove(ProtectedSource there, IReadOnlyList<Backup> copies)

@@ -59,7 +59,14 @@ internal sealed record ProtectedSource(
     public string Turn => CopyStore is null ? Name : $"copies/{CopyStore}/{Name}"; // no source's name has a slash
 
     /// <summary>The source with its backups in a further store.</summary>
-    public ProtectedSource In(CopyTarget copy) => this with { Catalog = copy.Catalog, Retention = copy.Retention, CopyStore = copy.Store, Copies = [] };
+    public ProtectedSource In(CopyTarget copy) => this with { Catalog = copy.Catalog, Retention = copy.Retention, CopyStore = copy.Store, Copies = [], Elsewhere = [Catalog, .. Copies.Where(other => other != copy).Select(other => other.Catalog)] };
+
+    /// <summary>The source's backups in its other stores, when this is the source as one of <see cref="Copies"/> has it; null: those of <see cref="Copies"/>.</summary>
+    public IReadOnlyList<BackupCatalog>? Elsewhere { get; init; }
+
+    /// <summary>What captures keep outside of the stores, for who removes backups in this store; null: nothing.</summary>
+    public IRemains? Remains => Source.Remains is not { } remains ? null
+        : (Elsewhere ?? [.. Copies.Select(copy => copy.Catalog)]) is { Count: > 0 } others ? new SharedRemains(remains, others) : remains;
 
     /// <summary>Looks at the live source, for as long as it answers at all.</summary>
     /// <exception cref="BackupException">It does not.</exception>
@@ -85,4 +92,37 @@ internal sealed record ProtectedSource(
     /// <summary>The same source with a catalog that looks at the store now, once for a whole operation. The caller holds the source's lock.</summary>
     /// <exception cref="BackupException">The store can't be listed.</exception>
     public async Task<ProtectedSource> OpenAsync(CancellationToken cancellationToken) => this with { Catalog = await Catalog.OpenAsync(cancellationToken) };
+}
+
+/// <summary>What captures keep outside of the stores, of a source with several stores: a copy in another one needs it as well.</summary>
+/// <param name="others">The source's backups in its other stores.</param>
+internal sealed class SharedRemains(IRemains remains, IReadOnlyList<BackupCatalog> others) : IRemains
+{
+    public async Task ReleaseAsync(IReadOnlyCollection<DateTimeOffset> captured, CancellationToken cancellationToken)
+    {
+        if (await KeptElsewhereAsync(cancellationToken) is { } kept)
+            await remains.ReleaseAsync([.. captured.Except(kept)], cancellationToken);
+    }
+
+    public async Task SettleAsync(IReadOnlyCollection<DateTimeOffset> captured, DateTimeOffset before, CancellationToken cancellationToken)
+    {
+        if (await KeptElsewhereAsync(cancellationToken) is { } kept)
+            await remains.SettleAsync([.. captured.Union(kept)], before, cancellationToken);
+    }
+
+    /// <returns>Null while a store is away: what nobody knows is not needed, stays.</returns>
+    private async Task<IReadOnlyCollection<DateTimeOffset>?> KeptElsewhereAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var kept = new HashSet<DateTimeOffset>();
+            foreach (var other in others)
+                kept.UnionWith((await other.ListAsync(cancellationToken)).Select(backup => backup.CapturedAt));
+            return kept;
+        }
+        catch (BackupException)
+        {
+            return null; // that the store is away its own copying tells
+        }
+    }
 }

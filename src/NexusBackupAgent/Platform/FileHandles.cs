@@ -91,6 +91,16 @@ internal static partial class DurableDirectory
             Flush(descriptor, path);
     }
 
+    /// <summary>Makes all that was written to a file system survive a power cut: of many small files faster than one by one (syncfs).</summary>
+    /// <param name="directory">On it.</param>
+    /// <exception cref="IOException">The disk refused.</exception>
+    public static void SyncAll(string directory)
+    {
+        using var opened = SafeFile.OpenDirectory(directory);
+        if (Errno.Of(() => SyncFileSystem(opened)) is not 0 and var error)
+            throw Errno.Failure(error, directory);
+    }
+
     private static void Flush(SafeFileHandle file, string? shown)
     {
         // EINVAL: the file system has no notion of it, so there is nothing to lose.
@@ -103,6 +113,9 @@ internal static partial class DurableDirectory
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int Fsync(SafeFileHandle file);
+
+    [LibraryImport("libc", EntryPoint = "syncfs", SetLastError = true)]
+    private static partial int SyncFileSystem(SafeFileHandle directory);
 }
 
 /// <summary>What the kernel is asked to do with the memory that it keeps of files. All of it is advice.</summary>

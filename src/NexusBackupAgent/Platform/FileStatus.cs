@@ -237,3 +237,10 @@ internal readonly partial record struct FileOwner(uint User, uint Group, UnixFil
     [LibraryImport("libc", EntryPoint = "getgroups")]
     private static partial int Getgroups(int size, [Out] uint[]? groups);
 }
+
+/// <summary>Which file a path leads to, as a key: device and inode.</summary>
+internal static class FileIdentity
+{
+    /// <returns>The same text for the same file; the path itself where the file can't be asked.</returns>
+    public static string Of(string path) => FileStatus.Of(path) is { } file ? $"{file.Major:x}:{file.Minor:x}:{file.Inode:x}" : path;
+}

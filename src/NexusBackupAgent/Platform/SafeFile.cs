@@ -101,6 +101,22 @@ internal static partial class SafeFile
         }
     }
 
+    /// <summary>Has two files or directories change names in one step (renameat2 with RENAME_EXCHANGE).</summary>
+    /// <returns>False: the file system knows no such step.</returns>
+    /// <exception cref="IOException">The file system refuses.</exception>
+    /// <exception cref="UnauthorizedAccessException">This user may not.</exception>
+    public static bool TryExchange(string one, string other)
+    {
+        using var from = Place.Of(one);
+        using var to = Place.Of(other);
+        return Errno.Of(() => RenameAt2(from.Directory, from.Name, to.Directory, to.Name, flags: 2)) switch
+        {
+            0 => true,
+            Errno.NoSuchCall or Errno.Invalid or Errno.Unsupported => false,
+            var error => throw Errno.Failure(error, one),
+        };
+    }
+
     /// <summary>Renames a file over another, in one step (rename(2)).</summary>
     /// <exception cref="IOException">The file system refuses.</exception>
     /// <exception cref="UnauthorizedAccessException">This user may not.</exception>

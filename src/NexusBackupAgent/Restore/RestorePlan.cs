@@ -14,8 +14,8 @@ internal sealed record RestoreWish(string? Id = null, DateTimeOffset? At = null)
     /// <summary>The first instant of the day, minute or second of which <see cref="At"/> is the last; null: no more than that one is meant.</summary>
     public DateTimeOffset? AtFrom { get; init; }
 
-    /// <summary>Parts of the source that go to another place than theirs.</summary>
-    public IReadOnlyList<PlaceMove> Moves { get; init; } = [];
+    /// <summary>What of it, and how.</summary>
+    public RestoreChoices Choices { get; init; } = RestoreChoices.None;
 }
 
 /// <summary>A backup, and why it is tried or passed over.</summary>

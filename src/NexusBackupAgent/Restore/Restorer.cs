@@ -61,7 +61,7 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
 
     private RestorePreview Look(RestoreRequest request, RestorePlan plan, DateTimeOffset now)
     {
-        var target = request.Source.Target(request.To, request.Wish.Moves);
+        var target = request.Source.Target(request.To, request.Wish.Choices);
         return new RestorePreview(
             request,
             plan,

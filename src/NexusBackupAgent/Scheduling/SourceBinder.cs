@@ -65,7 +65,7 @@ internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string ba
     private static LevelKeys KeysOf(SourceKinds kinds) => new(
         "sources.<name>",
         [
-            .. kinds.Keys, "store", "directory", "schedules", "rpo", .. kinds.Options,
+            .. kinds.Keys.Except(["directory"], StringComparer.Ordinal), "store", "directory", "schedules", "rpo", .. kinds.Options,
             "timeLimit", "retry", "compression", "verify", "drill", "restore", "hooks",
         ])
     {
@@ -86,9 +86,10 @@ internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string ba
         return periods;
     }
 
-    private static string? Directory(Section section, Field source)
+    private string? Directory(Section section, Field source)
     {
-        if (section.Find("directory") is { } field)
+        // Alone it says what is backed up.
+        if (section.Find("directory") is { } field && kinds.Keys.Any(key => key != field.Name && section.Find(key) is not null))
         {
             return field.Parse(PathText.ParseInsideStore, fallback: null, "itsm",
                 "write a directory below the store's path, for example directory: itsm, or directory: . for the path itself");

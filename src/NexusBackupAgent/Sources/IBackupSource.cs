@@ -34,6 +34,9 @@ internal interface IBackupSource
     /// <summary>What the agent keeps running beside its schedules; null: nothing. The same object each time.</summary>
     ISourceService? Service => null;
 
+    /// <summary>What captures of it keep elsewhere than in the store; null: nothing.</summary>
+    IRemains? Remains => null;
+
     /// <summary>Holds a consistent state still; the caller disposes it.</summary>
     /// <exception cref="NoIncrementException">An increment of that base is not possible, and a full backup is.</exception>
     Task<ICapture> CaptureAsync(CaptureRequest request, CancellationToken cancellationToken);
@@ -64,15 +67,36 @@ internal interface IBackupSource
     /// <param name="to">A place of its own, as <see cref="PlaceOf"/> gives it. Null: over the live one.</param>
     IRestoreTarget Target(string? to);
 
-    /// <summary>The same, where parts of a source lie in places of their own: each named one goes to another one.</summary>
-    /// <exception cref="BackupException">A source of this kind has no such parts.</exception>
-    IRestoreTarget Target(string? to, IReadOnlyList<PlaceMove> moves) => moves.Count == 0 ? Target(to) : throw new BackupException(
-        FailureKind.Configuration, $"a {Noun.English} has no tablespaces that could go elsewhere", "leave --tablespace out");
+    /// <summary>The same, of what was chosen.</summary>
+    /// <exception cref="BackupException">A source of this kind does not have what was chosen.</exception>
+    IRestoreTarget Target(string? to, RestoreChoices choices)
+    {
+        choices.Require(Noun);
+        return Target(to);
+    }
+
+    /// <summary>Whether its backups hold files that can be told apart.</summary>
+    bool HasFiles => false;
+
+    /// <summary>The files of a backup, in the order of their names, where <see cref="HasFiles"/>.</summary>
+    /// <param name="pattern">A file, a directory, or a pattern; null: all.</param>
+    /// <exception cref="BackupException">It is no pattern.</exception>
+    /// <exception cref="DamagedLinkException">What lists its files is not what was stored.</exception>
+    IAsyncEnumerable<CapturedFile> FilesAsync(StoredLink link, string? pattern, CancellationToken cancellationToken) => throw new NotSupportedException("it has no files");
 
     /// <summary>Where a drill restores it, for as long as the drill lasts.</summary>
     /// <param name="workspace">A directory of the scratch space, for kinds that need one.</param>
     IRestoreTarget ForPractice(string workspace) => Target(workspace);
 }
+
+/// <summary>A file of a backup, or what stands beside files.</summary>
+/// <param name="Path">As an operator writes it.</param>
+/// <param name="Type">In a word: <c>file</c>, <c>directory</c>, <c>link</c>.</param>
+/// <param name="Target">Where a link leads, or of which file it is a further name; null: no such.</param>
+/// <param name="Mode">Permission bits; null where it has none.</param>
+/// <param name="Owner">As <c>chown</c> takes it; null where it has none.</param>
+/// <param name="Sha256">Of its content; null where it has none.</param>
+internal sealed record CapturedFile(string Path, string Type, long Bytes, DateTimeOffset Modified, string? Target, int? Mode, string? Owner, string? Sha256);
 
 /// <summary>What is to be captured.</summary>
 /// <param name="Type">All of the source, or what it has that <paramref name="Base"/> had not.</param>
@@ -133,7 +157,11 @@ internal interface IArtifactSink
 /// <param name="Finding">What is damaged; null when nothing is.</param>
 /// <param name="Restored">Of an increment: length and SHA-256 of what it gives together with all that it builds on. Null for a full one, whose content that is.</param>
 /// <param name="Note">What could not be checked, and why, and what is wrong with the content and no damage: it is as its application left it. Null when there is nothing to say.</param>
-internal sealed record ContentCheck(string? Finding, ArtifactDigest? Restored = null, string? Note = null);
+internal sealed record ContentCheck(string? Finding, ArtifactDigest? Restored = null, string? Note = null)
+{
+    /// <summary>Whether the finding is of what lies elsewhere than in the artifact: that may be damaged although the artifact is as it was.</summary>
+    public bool IsOfElsewhere { get; init; }
+}
 
 /// <summary>A stored backup with all that it builds on, as its kind reads it.</summary>
 /// <param name="Links">The full one first, the backup itself last; never empty.</param>

@@ -17,6 +17,50 @@ internal sealed record PlaceMove(string From, string To)
 /// <param name="Obstacle">What forbids that; null when nothing does.</param>
 internal sealed record RestoredPart(string From, string To, BackupException? Obstacle);
 
+/// <summary>What of a backup is restored, and what becomes of what is there. Nothing of it: all, as it was backed up.</summary>
+internal sealed record RestoreChoices
+{
+    public static RestoreChoices None { get; } = new();
+
+    /// <summary>Parts of the source that go to another place than theirs.</summary>
+    public IReadOnlyList<PlaceMove> Moves { get; init; } = [];
+
+    /// <summary>Files, directories or patterns of them; empty: all.</summary>
+    public IReadOnlyList<string> Paths { get; init; } = [];
+
+    /// <summary>Whether what is there and was not backed up goes.</summary>
+    public bool Deletes { get; init; }
+
+    /// <summary>As <c>chown</c> takes it; null: as it was backed up.</summary>
+    public string? Owner { get; init; }
+
+    /// <summary>Whether it consists of files that can be told apart.</summary>
+    public bool IsOfFiles => Paths.Count > 0 || Deletes || Owner is not null;
+
+    /// <exception cref="BackupException">A source of this kind does not have what was chosen.</exception>
+    public RestoreChoices Require(Bilingual noun, bool moves = false, bool files = false)
+    {
+        if (!moves && Moves.Count > 0)
+            throw new BackupException(FailureKind.Configuration, $"a {noun.English} has no tablespaces that could go elsewhere", "leave --tablespace out");
+        if (!files && IsOfFiles)
+            throw new BackupException(FailureKind.Configuration, $"a {noun.English} is restored whole, as it was", "leave --path, --delete and --owner out");
+        return this;
+    }
+}
+
+/// <summary>What a restore would do to something that is there, or is not.</summary>
+internal enum ChangeKind
+{
+    Add,
+    Change,
+    Delete,
+}
+
+/// <param name="Path">As an operator writes it.</param>
+/// <param name="Bytes">Of what is restored, or goes.</param>
+/// <param name="What">What is different: <c>content, mode</c>; null where nothing is there, or nothing stays.</param>
+internal sealed record RestoreChange(ChangeKind Kind, string Path, long Bytes, string? What);
+
 /// <summary>Where a restore puts a source: its own place, or another one. Whoever prepares a restore there leaves it as it is.</summary>
 internal interface IRestoreTarget
 {
@@ -75,6 +119,10 @@ internal interface IRestoreTarget
     /// <summary>Keeps every other restore away from it until disposed, and removes what killed ones left.</summary>
     /// <exception cref="BackupException">Another restore to it is under way.</exception>
     IDisposable Lock();
+
+    /// <summary>What a restore of a backup would change there, in the order of their names. Null: this kind replaces all of it.</summary>
+    /// <exception cref="DamagedLinkException">What lists its files is not what was stored.</exception>
+    IAsyncEnumerable<RestoreChange>? ChangesAsync(StoredChain chain, CancellationToken cancellationToken) => null;
 
     /// <summary>Restores a backup beside it and checks it there.</summary>
     /// <param name="at">A later instant than the backup's that is to be restored to, for kinds that can; null: the backup's own.</param>

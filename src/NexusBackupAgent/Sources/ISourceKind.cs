@@ -2,7 +2,9 @@ using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources.Postgres;
+using NexusBackupAgent.Sources.S3;
 using NexusBackupAgent.Sources.Sqlite;
+using NexusBackupAgent.Sources.Directories;
 
 namespace NexusBackupAgent.Sources;
 
@@ -14,6 +16,9 @@ internal interface ISourceKind
 {
     /// <summary>The key in the configuration, and metric label <c>kind</c>: <c>sqlite</c>.</summary>
     string Key { get; }
+
+    /// <summary>Whether its key means something else beside the key of another kind.</summary>
+    bool YieldsToOthers => false;
 
     /// <summary>Its further keys beside that one: <c>busyTimeout</c>.</summary>
     IReadOnlyList<string> Options { get; }
@@ -70,6 +75,9 @@ internal interface ISourceSettings
     /// <summary>The path on this machine where a place is, links followed; null where it is elsewhere.</summary>
     string? LocalPath(string place);
 
+    /// <summary>The same, of a source that consists of several places.</summary>
+    IReadOnlyList<string> LocalPaths(string place) => LocalPath(place) is { } one ? [one] : [];
+
     /// <summary>Equal for two places of this kind that are one and the same thing.</summary>
     string Identify(string place);
 
@@ -101,7 +109,7 @@ internal sealed class SourceKinds(params IReadOnlyList<ISourceKind> kinds)
     private static readonly string[] Planned = ["s3"];
 
     /// <summary>The registration: a new kind is one entry here.</summary>
-    public static SourceKinds Shipped { get; } = new(new SqliteSourceKind(), new PostgresSourceKind());
+    public static SourceKinds Shipped { get; } = new(new SqliteSourceKind(), new PostgresSourceKind(), new DirectorySourceKind(), new S3SourceKind());
 
     /// <summary>A key and value of a source that would be right.</summary>
     public string Example => kinds[0].Example;
@@ -126,6 +134,8 @@ internal sealed class SourceKinds(params IReadOnlyList<ISourceKind> kinds)
     public ISourceSettings? Bind(string name, Section source, string baseDirectory)
     {
         IReadOnlyList<ISourceKind> named = [.. kinds.Where(kind => source.Find(kind.Key) is not null)];
+        if (named.Count > 1)
+            named = [.. named.Where(kind => !kind.YieldsToOthers)];
         if (named is [var only])
         {
             RefuseOptionsOfOthers(source, only);
@@ -143,9 +153,8 @@ internal sealed class SourceKinds(params IReadOnlyList<ISourceKind> kinds)
 
     private void ReportNone(Section source)
     {
-        var tree = source.Find("directory") is null ? "" : "; directory trees as sources are not supported by this version";
         source.Error(
-            $"does not say which {string.Join(" or ", kinds.Select(kind => kind.Noun).Distinct(StringComparer.Ordinal))} to back up{tree}",
+            $"does not say which {string.Join(" or ", kinds.Select(kind => kind.Noun).Distinct(StringComparer.Ordinal))} to back up",
             $"write for example {string.Join(" or ", kinds.Select(kind => kind.Example))}");
     }
 

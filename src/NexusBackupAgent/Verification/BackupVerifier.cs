@@ -104,7 +104,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         var isAsCommitted = backup.Manifest.IsCommitted && reading is { Artifact.EncodingFailure: null } && DamageOf(backup.Manifest, reading, content) is null;
         if (content is not null)
         {
-            if (content.Finding is { } finding && isAsCommitted && backup.Verification is { Passed: true })
+            if (content is { Finding: { } finding, IsOfElsewhere: false } && isAsCommitted && backup.Verification is { Passed: true })
                 throw HasPassedBefore(catalog.Locate(backup.File), place, finding);
             checks.Add(Result(VerificationCheck.Integrity, content.Finding, content.Note));
         }

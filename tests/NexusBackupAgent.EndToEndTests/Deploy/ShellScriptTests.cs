@@ -10,6 +10,7 @@ public sealed class ShellScriptTests
     [InlineData("deploy/container/health")]
     [InlineData("deploy/deb/build")]
     [InlineData("tests/NexusBackupAgent.Benchmarks/compare")]
+    [InlineData("tests/NexusBackupAgent.Benchmarks/compare-buckets")]
     [InlineData("tests/NexusBackupAgent.EndToEndTests/Support/guardian")]
     [InlineData("tests/clock")]
     [InlineData("tests/container/build")]
@@ -17,6 +18,7 @@ public sealed class ShellScriptTests
     [InlineData("tests/deb/try")]
     [InlineData("tests/reproducible")]
     [InlineData("tests/run")]
+    [InlineData("tests/s3/gateway")]
     public async Task A_script_is_executable_and_free_of_the_usual_traps(string path)
     {
         Require.Tool("shellcheck");

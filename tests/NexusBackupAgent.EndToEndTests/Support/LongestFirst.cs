@@ -18,7 +18,7 @@ public sealed class LongestFirst : ITestCollectionOrderer
     [
         .. ((Type[])
         [
-            typeof(PagingTests), typeof(DashboardsOnAFortnightTests), typeof(RulesTests), typeof(WebTests), typeof(PrometheusRestartTests), typeof(ContainerImageTests), typeof(ComposeUpTests),
+            typeof(PagingTests), typeof(DashboardsOnAFortnightTests), typeof(WebTests), typeof(PrometheusRestartTests), typeof(RulesTests), typeof(ContainerImageTests), typeof(ComposeUpTests),
         ]).Select(type => type.FullName!),
     ];
 

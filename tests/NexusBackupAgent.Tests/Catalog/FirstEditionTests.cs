@@ -104,7 +104,7 @@ public sealed class FirstEditionTests : IDisposable
     public async Task All_of_it_can_be_pruned_and_nothing_is_left()
     {
         var decisions = (await bench.BackupsAsync()).Select(backup => new RetentionDecision(backup, Keep: false, ["expired"])).ToList();
-        await Pruner.ApplyAsync(bench.Source.Catalog, decisions, CancellationToken.None);
+        await Pruner.ApplyAsync(bench.Source.Catalog, remains: null, default, decisions, CancellationToken.None);
         Assert.Empty(TempDirectory.FilesIn(bench.StorePath));
     }
 

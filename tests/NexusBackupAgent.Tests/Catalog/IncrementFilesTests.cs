@@ -82,7 +82,7 @@ public sealed class IncrementFilesTests : IDisposable
         var sibling = await IncrementAsync(full, hours: 3);
         var decisions = (await catalog.AllAsync()).Select(backup => new RetentionDecision(backup, Keep: false, ["expired"])).ToList();
 
-        var removed = await Pruner.ApplyAsync(catalog, decisions, CancellationToken.None);
+        var removed = await Pruner.ApplyAsync(catalog, remains: null, default, decisions, CancellationToken.None);
 
         Assert.Equal([tip.Id, middle.Id, sibling.Id, full.Id], removed.Select(backup => backup.Id));
         Assert.Empty(TempDirectory.FilesIn(temp.Path));

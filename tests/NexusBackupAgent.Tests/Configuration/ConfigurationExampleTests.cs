@@ -52,14 +52,15 @@ public sealed class ConfigurationExampleTests
     [Fact]
     public void The_dataset_example_is_the_documents_block()
     {
-        var source = Assert.Single(ConfigurationFile.Load(RepositoryFile.Find("examples/dataset-management.yml"), TimeZoneInfo.Utc).Configuration!.Sources);
+        var sources = ConfigurationFile.Load(RepositoryFile.Find("examples/dataset-management.yml"), TimeZoneInfo.Utc).Configuration!.Sources;
 
-        Assert.Equal(
+        Assert.Equal([("dataset_management", "postgres"), ("config", "directory"), ("logs", "directory"), ("storage", "s3")], sources.Select(source => (source.Name, source.Settings.Kind.Key)));
+        Assert.All(sources, source => Assert.Equal(
             [
                 ("full_backup", "0 0 * * 0", BackupType.Full, RetentionPeriod.Parse("30d")),
                 ("differential_backup", "0 0 * * *", BackupType.Differential, RetentionPeriod.Parse("7d")),
                 ("incremental_backup", "0 */6 * * *", BackupType.Incremental, RetentionPeriod.Parse("3d")),
             ],
-            source.Schedules.Select(schedule => (schedule.Name, schedule.Cron.ToString(), schedule.Type, schedule.Retention)));
+            source.Schedules.Select(schedule => (schedule.Name, schedule.Cron.ToString(), schedule.Type, schedule.Retention))));
     }
 }

@@ -7,7 +7,7 @@ public sealed class ConfigurationProblemTests
     public static TheoryData<string, string, int, string, string> MistakesOfASource => new()
     {
         // Keys.
-        { "retension: 7d", "retension", 8, "not a known key", "the keys here are sqlite, postgres, store, directory" },
+        { "retension: 7d", "retension", 8, "not a known key", "the keys here are sqlite, postgres, s3, store, directory" },
         { "shedules: {}", "shedules", 8, "not a known key", "did you mean schedules?" },
         { "busy_timeout: 10s", "busy_timeout", 8, "not a known key", "did you mean busyTimeout?" },
         { "BusyTimeout: 10s", "BusyTimeout", 8, "not a known key", "did you mean busyTimeout?" },
@@ -105,9 +105,6 @@ public sealed class ConfigurationProblemTests
         { "hooks: {onFailure: {urlEnv: $HOOK}}", "hooks.onFailure.urlEnv", 8, "not the name of an environment variable", "urlEnv: HOOK_URL" },
         { "hooks: {onFailure: {urlFile: ~/hook}}", "hooks.onFailure.urlFile", 8, "which only a shell expands", "write the absolute path" },
         { "hooks: {timeout: 2h}", "hooks.timeout", 8, "out of range", "between 1s and 1h" },
-
-        // What other versions do.
-        { "s3: {bucket: x}", "s3", 8, "not supported by this version", "sqlite:" },
     };
 
     [Theory]
@@ -214,7 +211,9 @@ public sealed class ConfigurationProblemTests
         { "stores: {a: {s3: {bucket: b}}}\nsources: {s: {sqlite: a.db, schedules: *d}}", "stores.a.s3", 1, "not supported by this version, and a source uses", "path: backups" },
         { "stores: {a: {path: x}, b: {path: y}}\nsources: {s: {sqlite: a.db, schedules: *d}}", "sources.s", 2, "does not say which store", "one of a, b" },
         { "stores: {a: {path: x}}\nsources:\n  s: {schedules: *d}", "sources.s", 3, "does not say which database", "sqlite: data/itsm.db" },
-        { "stores: {a: {path: x}}\nsources:\n  s: {directory: etc, schedules: *d}", "sources.s", 3, "directory trees as sources are not supported by this version", "sqlite:" },
+        { "stores: {a: {path: x}}\nsources:\n  s: {directory: [etc, etc/app], schedules: *d}", "sources.s.directory", 3, "is in", "name each directory once" },
+        { "stores: {a: {path: x}}\nsources:\n  s: {directory: etc, unreadable: maybe, schedules: *d}", "sources.s.unreadable", 3, "neither fail nor skip", "unreadable: skip" },
+        { "stores: {a: {path: x}}\nsources:\n  s: {directory: etc, exclude: \"../x\", schedules: *d}", "sources.s.exclude", 3, "no pattern of files", "temp/**" },
         { "stores: {a: {path: x}}\nsources:\n  s: a.db", "sources.s", 3, "one value where keys are expected", "s: {sqlite: data/itsm.db}" },
         { "stores: {a: {path: x}}\nsources:\n  s: {sqlite: data/, schedules: *d}", "sources.s.sqlite", 3, "names a directory", "sqlite: data/itsm.db" },
         { "stores: {a: {path: x}}\nsources:\n  s: {sqlite: data/**/a.db, schedules: *d}", "sources.s.sqlite", 3, "**", "sqlite: data/itsm.db" },

@@ -21,6 +21,11 @@ public sealed class ConfigurationSchemaTests
     [InlineData("metrics.auth.basic", "metricsBasic")]
     [InlineData("stores.<name>", "store")]
     [InlineData("sources.<name>", "source")]
+    [InlineData("sources.<name>.s3", "bucket")]
+    [InlineData("sources.<name>.s3.credentials", "credentials")]
+    [InlineData("sources.<name>.s3.snapshots", "snapshots")]
+    [InlineData("sources.<name>.s3.snapshots.credentials", "credentials")]
+    [InlineData("sources.<name>.s3.verify", "readBack")]
     [InlineData("sources.<name>.store", "storeChoice")]
     [InlineData("sources.<name>.schedules.<name>", "schedule")]
     [InlineData("sources.<name>.rpo", "rpo")]
@@ -42,7 +47,7 @@ public sealed class ConfigurationSchemaTests
     }
 
     [Fact]
-    public void Every_level_of_the_reader_is_compared() => Assert.Equal(21, AgentBinder.LevelsOf(AgentKinds.Shipped).Count);
+    public void Every_level_of_the_reader_is_compared() => Assert.Equal(26, AgentBinder.LevelsOf(AgentKinds.Shipped).Count);
 
     [Fact]
     public void Every_key_of_the_schema_says_what_it_is_for()

@@ -39,6 +39,7 @@ public static class RouteTable
         new("GET", "/api/v1/schedules", "api/v1/schedules", 401, 200, 200, 200),
         new("GET", "/api/v1/backups", "api/v1/backups", 401, 200, 200, 200),
         new("GET", "/api/v1/backups/{id}", $"api/v1/backups/{NoBackup}", 401, 404, 404, 404),
+        new("GET", "/api/v1/backups/{id}/contents", $"api/v1/backups/{NoBackup}/contents", 401, 403, 404, 404),
         new("GET", "/api/v1/backups/{id}/artifact", $"api/v1/backups/{NoBackup}/artifact", 401, 403, 404, 404),
         new("GET", "/api/v1/backups/{id}/sha256", $"api/v1/backups/{NoBackup}/sha256", 401, 403, 404, 404),
         new("POST", "/api/v1/backup", "api/v1/backup", 401, 403, 404, 404, """{"source":"none"}"""),

@@ -84,7 +84,7 @@ public sealed class PostgresCluster : IDisposable
 
     public NpgsqlConnection Open(string database = "postgres")
     {
-        var connection = new NpgsqlConnection($"Host={Sockets};Port={Port};Username=postgres;Database={database};Pooling=false");
+        var connection = new NpgsqlConnection($"Host={Sockets};Port={Port};Username=postgres;Database={database};Pooling=false;Command Timeout=0");
         connection.Open();
         return connection;
     }

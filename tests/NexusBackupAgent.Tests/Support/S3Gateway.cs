@@ -47,9 +47,9 @@ internal sealed class S3Gateway : IDisposable
     public static async Task<S3Gateway> StartAsync()
     {
         Require();
-        var directory = Directory.CreateTempSubdirectory("nexus-backup-test-s3-").FullName;
-        var process = Process.Start(new ProcessStartInfo("bash", [RepositoryFile.Find("tests/s3/gateway"), directory]) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true })!;
-        var gateway = new S3Gateway(process, directory);
+        var state = Directory.CreateTempSubdirectory("nexus-backup-test-s3-").FullName;
+        var running = Process.Start(new ProcessStartInfo("bash", [RepositoryFile.Find("tests/s3/gateway"), state]) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        var gateway = new S3Gateway(running, state);
         (gateway.Endpoint, gateway.User) = await gateway.HearAsync();
         return gateway;
     }

@@ -1,4 +1,5 @@
 // The backups: what there is, what proves it, what it builds on, and how to restore it by hand.
+import { useState } from './vendor/hooks.js';
 import { html } from './html.js';
 import { getPage, query } from './api.js';
 import { Badge, Choice, Commands, Copy, Empty, Facts, Heading, refusal, Skeleton, Table, Trouble, useLoad, usePages, When } from './parts.js';
@@ -54,6 +55,29 @@ function Download({ href, children }) {
     return html`<a class="button" href=${href} download>${children}</a>`;
 }
 
+/** The files of a backup, and the command that takes one of them out. */
+function Contents({ id, source }) {
+    const [pattern, setPattern] = useState('');
+    const [chosen, setChosen] = useState(null);
+    const why = refusal('download');
+    const { data, problem, reload, pager } = usePages(`backups/${encodeURIComponent(id)}/contents?${query({ pattern, limit: LIMIT })}`, getPage);
+    return html`<section class="card"><h2>${t('contents')}</h2>
+        ${why ? html`<p class="quiet">${why}</p>` : html`
+        <label class="field"><span>${t('contents.pattern')}</span><input value=${pattern} placeholder="*.conf" onChange=${event => setPattern(event.target.value.trim())}/></label>
+        ${problem && html`<${Trouble} problem=${problem} again=${reload}/>`}
+        ${!data && !problem && html`<${Skeleton} lines=${4}/>`}
+        ${data && (data.items.length === 0 ? html`<${Empty} title=${t('empty.filter')}>${t('empty.filter.next')}<//>` : html`<${Table} caption=${t('contents')} keyOf=${file => file.path} rows=${data.items} columns=${[
+            { name: t('contents.path'), wide: true, of: file => html`<button class="link id" onClick=${() => setChosen(file.path)}>${file.path}${file.target && ` → ${file.target}`}</button>` },
+            { name: t('column.size'), figure: true, of: file => (file.type === 'file' ? bytes(file.sizeBytes) : t(`contents.${file.type}`)) },
+            { name: t('contents.modified'), of: file => html`<${When} at=${file.modifiedAt}/>` },
+            { name: t('contents.owner'), of: file => `${file.owner ?? ''} ${file.mode ?? ''}` },
+        ]}/>${pager}`)}
+        ${chosen && html`<p>${t('contents.take')}</p><${Commands} lines=${[`nexus-backup restore ${quoted(source)} --id ${id} --path ${quoted(chosen)} --to ./restored`]}/>`}`}</section>`;
+}
+
+/** As a shell takes it. */
+const quoted = text => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
 export function Backup({ id }) {
     const { data: stored, problem, reload } = useLoad(`backups/${encodeURIComponent(id)}`);
     if (!stored) return html`<${Heading} title=${id}>${t('backup')}<//>${problem ? html`<${Trouble} problem=${problem} again=${reload}/>` : html`<${Skeleton} lines=${6}/>`}`;
@@ -74,6 +98,7 @@ export function Backup({ id }) {
         ${checks.length > 0 && html`<section class="card"><h2>${t('checks')}</h2><ul class="checks">${checks.map(check => html`<li><${Badge} state=${check.passed ? 'success' : 'failure'}>${check.check}<//> <span>${check.detail}</span></li>`)}</ul></section>`}
         ${chain.length > 1 && html`<section class="card"><h2>${t('restore.chain')}</h2><ol class="chain">${chain.map(file => html`<li class="id">${file}</li>`)}</ol>
             ${backup.base && html`<p>${t('column.chain')}: <a class="id" href=${to('backup', backup.base)}>${backup.base}</a></p>`}</section>`}
+        ${stored.contentsUrl && html`<${Contents} id=${id} source=${backup.source}/>`}
         <section class="card"><h2>${t('byhand')}</h2><p>${t('byhand.text')}</p>
             <div class="buttons"><${Download} href=${stored.artifactUrl}>${t('download')}<//><${Download} href=${stored.checksumUrl}>${t('download.sha256')}<//></div>
             ${stored.handRestore.length > 0 && html`<${Commands} lines=${stored.handRestore}/>`}

@@ -95,10 +95,3 @@ internal sealed record SqliteFile(string Path, long Length, int PageSize, bool I
     private static BackupException Invalid(string path, string what, string hint) =>
         new(FailureKind.SourceInvalid, $"'{path}' {what}", hint);
 }
-
-/// <summary>Which file a path leads to, as a key: device and inode.</summary>
-internal static class FileIdentity
-{
-    /// <returns>The same text for the same file; the path itself where the file can't be asked.</returns>
-    public static string Of(string path) => FileStatus.Of(path) is { } file ? $"{file.Major:x}:{file.Minor:x}:{file.Inode:x}" : path;
-}

@@ -163,7 +163,7 @@ public sealed class DifferentialTests : IClassFixture<PostgresCluster>, IDisposa
     {
         var full = await bench.BackUpAsync(BackupType.Full);
         var differential = await bench.BackUpAsync(BackupType.Differential);
-        var moved = await Assert.ThrowsAsync<BackupException>(() => bench.RestoreAsync(bench.NewPlace(), new RestoreWish { Moves = [new PlaceMove("/srv/fast", "/srv/other")] }));
+        var moved = await Assert.ThrowsAsync<BackupException>(() => bench.RestoreAsync(bench.NewPlace(), new RestoreWish { Choices = new() { Moves = [new PlaceMove("/srv/fast", "/srv/other")] } }));
         Assert.Contains("no tablespace", moved.Message, StringComparison.Ordinal);
         foreach (var file in Directory.GetFiles(bench.Store, full.File + "*"))
             File.Delete(file);

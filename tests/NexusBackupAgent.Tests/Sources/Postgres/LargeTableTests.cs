@@ -5,7 +5,7 @@ namespace NexusBackupAgent.Tests.Sources.Postgres;
 /// <summary>A table of 2 GB lies in several files, whose pages are counted from one to the next.</summary>
 public sealed class LargeTableTests(PostgresCluster cluster) : IClassFixture<PostgresCluster>
 {
-    private const string Sum = "SELECT count(*) || ' ' || sum(hashtext(line)) FROM wide";
+    private const string Sum = "SELECT count(*) || ' ' || sum(id) || ' ' || sum(length(line)) || (SELECT string_agg(line, ' ' ORDER BY id) FROM wide WHERE id IN (1, 270001, 539999)) FROM wide";
 
     [SkippableFact]
     public async Task A_table_of_two_gigabytes_is_dumped_and_drilled_and_a_cluster_with_it_restored_as_it_was_last()

@@ -142,7 +142,7 @@ internal static class Physical
         cluster.RunAsUser("pg_ctl", "-D", data, "-l", cluster.LogFile, "-w", "-t", "60", "-o", "-c port=5555 -c listen_addresses=''", "start");
         try
         {
-            using var connection = new Npgsql.NpgsqlConnection($"Host={cluster.Sockets};Port=5555;Username=postgres;Database={database};Pooling=false");
+            using var connection = new Npgsql.NpgsqlConnection($"Host={cluster.Sockets};Port=5555;Username=postgres;Database={database};Pooling=false;Command Timeout=0");
             connection.Open();
             using var command = new Npgsql.NpgsqlCommand(sql, connection) { AllResultTypesAreUnknown = true };
             using var reader = command.ExecuteReader();

@@ -204,9 +204,16 @@ public sealed class ServedSourceTests(PostgresCluster cluster) : IClassFixture<P
         cluster.Execute("postgres", "CREATE DATABASE dataset_management");
         cluster.Execute("dataset_management", "CREATE TABLE datasets (id int)", "INSERT INTO datasets SELECT generate_series(1, 50)", "CREATE TABLE audit_logs (line text)", "INSERT INTO audit_logs VALUES ('x')");
         var example = await File.ReadAllTextAsync(RepositoryFile.Find("examples/dataset-management.yml"));
-        await File.WriteAllTextAsync(home["nexus-backup.yml"], example
+        await File.WriteAllTextAsync(Path.Combine(home.Sub("etc"), "app.conf"), "port = 8080\n");
+        await File.WriteAllTextAsync(Path.Combine(home.Sub("opt"), "limits.json"), "{}");
+        await File.WriteAllTextAsync(Path.Combine(home.Sub("log"), "api.log"), "started\n");
+        await File.WriteAllTextAsync(home["nexus-backup.yml"], example.Split("\n  # Section 3.2")[0] // its bucket needs a server of its own
             .Replace("/var/lib/nexus-backup", home["state"], StringComparison.Ordinal)
             .Replace("/backup/db", home["backup"], StringComparison.Ordinal)
+            .Replace("/backup/config", home.Sub("files"), StringComparison.Ordinal)
+            .Replace("/etc/dataset-management", home.Sub("etc"), StringComparison.Ordinal)
+            .Replace("/opt/dataset-management/config", home.Sub("opt"), StringComparison.Ordinal)
+            .Replace("/var/log/dataset-management", home.Sub("log"), StringComparison.Ordinal)
             .Replace("@localhost/", $"@127.0.0.1:{cluster.Port}/", StringComparison.Ordinal)
             .Replace("/etc/nexus-backup/dataset_management.password", home["password"], StringComparison.Ordinal));
 
@@ -219,6 +226,22 @@ public sealed class ServedSourceTests(PostgresCluster cluster) : IClassFixture<P
             ["full", "differential", "full"],
             (await DoAsync("list", "dataset_management", "--json")).Json.EnumerateArray().Select(backup => backup.GetProperty("type").GetString()).Reverse());
         Assert.Contains("full instead of incremental", (await DoAsync("backup", "dataset_management", "--type", "incremental")).Output, StringComparison.Ordinal);
+
+        // Sections 3.3 and 4.3: configuration and logs are lost and come back.
+        await DoAsync("backup", "config", "logs");
+        await File.AppendAllTextAsync(home["log/api.log"], "stopped\n");
+        await DoAsync("backup", "config", "logs", "--type", "incremental");
+        foreach (var lost in (string[])["etc", "opt", "log"])
+            Directory.Delete(home[lost], recursive: true);
+        await DoAsync(Environment.IsPrivilegedProcess ? ["restore", "config", "--owner", "65534:65534"] : ["restore", "config"]);
+        await DoAsync("restore", "logs");
+        Assert.Equal(
+            ("port = 8080\n", "{}", "started\nstopped\n"),
+            (await File.ReadAllTextAsync(home["etc/app.conf"]), await File.ReadAllTextAsync(home["opt/limits.json"]), await File.ReadAllTextAsync(home["log/api.log"])));
+        var archive = Directory.GetFiles(home["files/config"], "*.tar.gz").MaxBy(file => new FileInfo(file).Length)!; // the full one
+        Assert.Contains(home["etc/app.conf"][1..], await Shell.RunAsync("tar", "-tzf", archive), StringComparison.Ordinal);
+        await DoAsync("verify", "--all");
+        await DoAsync("drill", "config", "logs");
 
         async Task<CommandResult> DoAsync(params string[] arguments)
         {

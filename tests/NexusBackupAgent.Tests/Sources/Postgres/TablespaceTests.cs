@@ -46,9 +46,9 @@ public sealed class TablespaceTests : IClassFixture<PostgresCluster>, IDisposabl
         var refused = await Assert.ThrowsAsync<BackupException>(() => bench.RestoreAsync(to));
         Assert.Contains(Old, refused.Message, StringComparison.Ordinal);
         Assert.Contains("--tablespace", refused.Hint, StringComparison.Ordinal);
-        var unknown = await Assert.ThrowsAsync<BackupException>(() => bench.RestoreAsync(to, new RestoreWish { Moves = [new PlaceMove("/srv/none", fast)] }));
+        var unknown = await Assert.ThrowsAsync<BackupException>(() => bench.RestoreAsync(to, new RestoreWish { Choices = new() { Moves = [new PlaceMove("/srv/none", fast)] } }));
         Assert.Contains(Old, unknown.Hint, StringComparison.Ordinal);
-        await bench.RestoreAsync(to, new RestoreWish { Moves = [new PlaceMove(Old, fast)] });
+        await bench.RestoreAsync(to, new RestoreWish { Choices = new() { Moves = [new PlaceMove(Old, fast)] } });
 
         Assert.Equal(fast, new DirectoryInfo(Assert.Single(Directory.GetDirectories(Path.Combine(to, "pg_tblspc")))).LinkTarget);
         Assert.Equal(live, Physical.RowsOf(cluster, to, Sums));
@@ -77,7 +77,7 @@ public sealed class TablespaceTests : IClassFixture<PostgresCluster>, IDisposabl
     {
         var full = await bench.BackUpAsync(BackupType.Full);
         var (to, fast) = (bench.NewPlace(), bench.NewPlace());
-        _ = await bench.Source.Target(to, [new PlaceMove(Old, fast)]).PrepareAsync(bench.ChainOf(full), at: null, CancellationToken.None); // and is not disposed
+        _ = await bench.Source.Target(to, new RestoreChoices { Moves = [new PlaceMove(Old, fast)] }).PrepareAsync(bench.ChainOf(full), at: null, CancellationToken.None); // and is not disposed
         Assert.Equal(2, Directory.GetDirectories(run, ".*.restoring").Length);
 
         bench.Source.Target(to).Lock().Dispose();

@@ -1,5 +1,5 @@
 using System.Formats.Tar;
-using System.IO.Pipelines;
+using NexusBackupAgent.Sources.Files;
 
 namespace NexusBackupAgent.Sources.Postgres.Physical;
 
@@ -14,61 +14,8 @@ internal static class ClusterArchive
     /// <param name="write">Writes the archive. What it throws is thrown on.</param>
     /// <param name="look">Given each file; what it leaves unread is skipped.</param>
     /// <exception cref="InvalidDataException">It is no archive, or names a place outside.</exception>
-    public static async Task ReadAsync(Func<Stream, CancellationToken, Task> write, Func<ArchiveFile, CancellationToken, Task> look, CancellationToken cancellationToken)
-    {
-        var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: 1 << 20, resumeWriterThreshold: 1 << 19, minimumSegmentSize: 1 << 16, useSynchronizationContext: false));
-        var reading = Task.Run(() => ReadAsync(pipe.Reader, look, cancellationToken), CancellationToken.None);
-        try
-        {
-            await write(pipe.Writer.AsStream(leaveOpen: true), cancellationToken);
-            await pipe.Writer.CompleteAsync();
-        }
-        catch (Exception failure)
-        {
-            await pipe.Writer.CompleteAsync(new EndOfStreamException("the archive ended", failure));
-            await ((Task)reading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            throw;
-        }
-
-        await reading;
-    }
-
-    private static async Task ReadAsync(PipeReader reader, Func<ArchiveFile, CancellationToken, Task> look, CancellationToken cancellationToken)
-    {
-        await using var stream = reader.AsStream(leaveOpen: true);
-        try
-        {
-            await LookAsync(stream, look, cancellationToken);
-            await reader.CompleteAsync();
-        }
-        catch (Exception failure)
-        {
-            if (failure is not (InvalidDataException or EndOfStreamException or FormatException or NotSupportedException))
-            {
-                await reader.CompleteAsync(failure); // whoever writes is told by that
-                throw;
-            }
-
-            // Whoever writes reads on to the end: it may find that this is not what was stored, and that says more.
-            await stream.CopyToAsync(Stream.Null, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await reader.CompleteAsync();
-            if (failure is InvalidDataException)
-                throw;
-            throw new InvalidDataException($"it is no archive: {failure.Message}", failure);
-        }
-    }
-
-    private static async Task LookAsync(Stream stream, Func<ArchiveFile, CancellationToken, Task> look, CancellationToken cancellationToken)
-    {
-        await using var tar = new TarReader(stream, leaveOpen: true);
-        while (await tar.GetNextEntryAsync(copyData: false, cancellationToken) is { } entry)
-        {
-            if (entry.EntryType is not TarEntryType.GlobalExtendedAttributes)
-                await look(Checked(entry), cancellationToken);
-        }
-
-        await stream.CopyToAsync(Stream.Null, cancellationToken);
-    }
+    public static Task ReadAsync(Func<Stream, CancellationToken, Task> write, Func<ArchiveFile, CancellationToken, Task> look, CancellationToken cancellationToken) =>
+        PassingTar.ReadAsync(write, (entry, token) => look(Checked(entry), token), cancellationToken);
 
     /// <summary>Whether a path stays below the directory that it is put into.</summary>
     public static bool IsInside(string path) =>

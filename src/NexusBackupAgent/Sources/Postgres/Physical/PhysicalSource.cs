@@ -114,9 +114,10 @@ internal sealed class PhysicalSource(PostgresServer server, PostgresTools tools,
     public async Task<IReadOnlyList<(string Ending, string Reason)>> CheckSidecarsAsync(StoredLink link, ScratchDirectory scratch, CancellationToken cancellationToken) =>
         await WalEnds.FaultOfAsync(link, cancellationToken) is { } fault ? [(WalEnds.Ending, fault)] : [];
 
-    public IRestoreTarget Target(string? to) => Target(to, []);
+    public IRestoreTarget Target(string? to) => Target(to, RestoreChoices.None);
 
-    public IRestoreTarget Target(string? to, IReadOnlyList<PlaceMove> moves) => new ClusterTarget(tools, options.DataDirectory, to, scratch, Question, timeProvider) { Moves = moves };
+    public IRestoreTarget Target(string? to, RestoreChoices choices) =>
+        new ClusterTarget(tools, options.DataDirectory, to, scratch, Question, timeProvider) { Moves = choices.Require(Noun, moves: true).Moves };
 
     /// <summary>The database that probes are asked in.</summary>
     private string? Question => server.Resolved.Database;

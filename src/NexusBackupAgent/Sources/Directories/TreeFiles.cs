@@ -1,0 +1,192 @@
+using System.Formats.Tar;
+using System.Globalization;
+using System.Security.Cryptography;
+using Microsoft.Win32.SafeHandles;
+using NexusBackupAgent.Platform;
+
+namespace NexusBackupAgent.Sources.Directories;
+
+/// <summary>What is to be backed up can't be read. Failures of where the backup goes are others.</summary>
+internal sealed class TreeReadException(Exception failure) : Exception(failure.Message, failure)
+{
+    public bool IsGone => InnerException is FileNotFoundException or DirectoryNotFoundException;
+
+    public static T Guard<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw new TreeReadException(failure);
+        }
+    }
+
+    public static async ValueTask<T> GuardAsync<T>(Func<ValueTask<T>> read)
+    {
+        try
+        {
+            return await read();
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw new TreeReadException(failure);
+        }
+    }
+}
+
+/// <summary>Puts files into an archive as they are found.</summary>
+/// <param name="note">Told what happened to one while it was read.</param>
+internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
+{
+    private const int Tries = 3;
+    private const int LargestInMemory = 1 << 20;
+    private const UnixFileMode Permissions = (UnixFileMode)0xfff;
+
+    private readonly Dictionary<(uint Major, uint Minor, ulong Inode), string> linked = [];
+    private readonly Dictionary<uint, string?> users = [];
+    private readonly Dictionary<uint, string?> groups = [];
+    private readonly byte[] small = GC.AllocateUninitializedArray<byte>(LargestInMemory);
+
+    /// <summary>Whether the archive has an entry.</summary>
+    public bool HasWritten { get; private set; }
+
+    /// <summary>Writes what has changed.</summary>
+    /// <param name="old">As the backup has it that this one builds on; null: not.</param>
+    /// <exception cref="TreeReadException">It can't be read, or is gone.</exception>
+    public async Task<TreeEntry> AddAsync(FoundFile found, TreeEntry? old, CancellationToken cancellationToken)
+    {
+        var entry = TreeReadException.Guard(() => Describe(found));
+        if (old is not null && entry.LooksLike(old))
+            return old with { IsStored = false };
+        entry = entry with { Attributes = TreeReadException.Guard(() => AttributesOf(found.Place)) };
+        if (entry.Type == TreeEntryType.File && !entry.IsHardLink)
+            return await AddFileAsync(found, entry, old, cancellationToken);
+        if (old is not null && entry.IsSameAs(old))
+            return entry with { IsStored = false };
+        await WriteAsync(TreeTar.Of(entry), cancellationToken);
+        return entry;
+    }
+
+    private async Task<TreeEntry> AddFileAsync(FoundFile found, TreeEntry entry, TreeEntry? old, CancellationToken cancellationToken)
+    {
+        for (var left = Tries - 1; ; left--)
+        {
+            using var file = TreeReadException.Guard(() => RegularFile.OpenRead(found.Place));
+            if (FileStatus.Of(file) is not { } opened)
+                throw new TreeReadException(new FileNotFoundException($"'{found.Place}' is gone"));
+            if (FileStatus.OfNoLink(found.Place) is not { } named || !named.IsSameFileAs(opened))
+            {
+                // Something else has its name now, perhaps a link that leads elsewhere: that is not what was meant.
+                if (left > 0)
+                    continue;
+                throw new TreeReadException(new FileNotFoundException($"'{found.Place}' is another file each time"));
+            }
+
+            entry = TreeReadException.Guard(() => Describe(found with { Status = opened })) with { Attributes = entry.Attributes };
+            if (old is { Sha256: not null } && old.Size == entry.Size && entry.Size > 0)
+            {
+                var same = entry with { Sha256 = await HashAsync(file, entry.Size, cancellationToken), IsStored = false };
+                if (same.IsSameAs(old) && IsStill(file, opened))
+                    return same;
+            }
+
+            if (entry.Size <= LargestInMemory)
+            {
+                var length = TreeReadException.Guard(() => Read(file, (int)entry.Size));
+                if (left > 0 && !(length == entry.Size && IsStill(file, opened)))
+                    continue;
+                entry = entry with { Size = length, Sha256 = Convert.ToHexStringLower(SHA256.HashData(small.AsSpan(0, length))) };
+                await WriteAsync(TreeTar.Of(entry, new MemoryStream(small, 0, length, writable: false)), cancellationToken);
+            }
+            else
+            {
+                var map = SparseMap.Of(file, entry.Size);
+                await using var content = new FileContentStream(file, entry.Size, map);
+                await WriteAsync(TreeTar.Of(entry, content, map), cancellationToken);
+                entry = entry with { Sha256 = content.Sha256 };
+                if (left > 0 && !IsStill(file, opened))
+                    continue; // the later of two entries of one name counts, for tar too
+            }
+
+            if (!IsStill(file, opened))
+                note(TreeOddity.Changed, found.Path);
+            return entry;
+        }
+    }
+
+    private async Task WriteAsync(TarEntry entry, CancellationToken cancellationToken)
+    {
+        HasWritten = true;
+        await tar.WriteEntryAsync(entry, cancellationToken);
+    }
+
+    private TreeEntry Describe(FoundFile found)
+    {
+        var status = found.Status;
+        var type = status.Type switch { FileType.Directory => TreeEntryType.Directory, FileType.SymbolicLink => TreeEntryType.SymbolicLink, _ => TreeEntryType.File };
+        return new TreeEntry(
+            found.Path,
+            type,
+            (int)(status.Mode & Permissions),
+            status.User,
+            status.Group,
+            NameOf(users, status.User, id => new SystemUser(id).Name),
+            NameOf(groups, status.Group, id => new SystemGroup(id).Name),
+            status.Modified,
+            status.Changed,
+            status.Inode,
+            type == TreeEntryType.File ? (long)status.Length : 0,
+            Sha256: null,
+            type == TreeEntryType.SymbolicLink ? new FileInfo(found.Place).LinkTarget ?? throw new FileNotFoundException($"'{found.Place}' is gone") : type == TreeEntryType.File ? FirstName(found) : null,
+            Attributes: null,
+            IsStored: true);
+    }
+
+    /// <summary>Of a file with several names, the one that came before.</summary>
+    private string? FirstName(FoundFile found)
+    {
+        var status = found.Status;
+        if (status.Names < 2)
+            return null;
+        var key = (status.Major, status.Minor, status.Inode);
+        if (linked.TryGetValue(key, out var first))
+            return first == found.Path ? null : first;
+        linked[key] = found.Path;
+        return null;
+    }
+
+    private static string? NameOf(Dictionary<uint, string?> known, uint id, Func<uint, string> ask)
+    {
+        if (known.TryGetValue(id, out var name))
+            return name;
+        name = ask(id);
+        return known[id] = name == id.ToString(CultureInfo.InvariantCulture) ? null : name;
+    }
+
+    private static Dictionary<string, string>? AttributesOf(string place)
+    {
+        var attributes = FileMetadata.AttributesOf(place);
+        return attributes.Count == 0 ? null : attributes.ToDictionary(attribute => attribute.Key, attribute => Convert.ToBase64String(attribute.Value), StringComparer.Ordinal);
+    }
+
+    private static bool IsStill(SafeFileHandle file, FileStatus before) =>
+        FileStatus.Of(file) is { } now && (now.Length, now.Modified, now.Changed) == (before.Length, before.Modified, before.Changed);
+
+    /// <summary>What grew meanwhile shows by its status.</summary>
+    private int Read(SafeFileHandle file, int size)
+    {
+        var length = 0;
+        while (length < size && RandomAccess.Read(file, small.AsSpan(length, size - length), length) is > 0 and var read)
+            length += read;
+        return length;
+    }
+
+    private static async Task<string> HashAsync(SafeFileHandle file, long length, CancellationToken cancellationToken)
+    {
+        await using var content = new FileContentStream(file, length, map: null);
+        await content.CopyToAsync(Stream.Null, 1 << 17, cancellationToken);
+        return content.Sha256;
+    }
+}

@@ -1,0 +1,80 @@
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
+
+namespace NexusBackupAgent.Sources.Directories;
+
+/// <summary>What lies at a path, looked at without opening it.</summary>
+/// <param name="Place">Absolute.</param>
+internal readonly record struct FoundFile(string Place, FileStatus Status)
+{
+    /// <summary>As the archive names it.</summary>
+    public string Path => Place[1..];
+}
+
+/// <summary>Goes through directories in the order of <see cref="TreeEntry.Order"/>.</summary>
+/// <param name="roots">Absolute, in that order.</param>
+/// <param name="note">Told what can't be looked at, or went.</param>
+internal sealed class TreeWalk(IReadOnlyList<string> roots, TreePatterns patterns, Action<TreeOddity, string> note)
+{
+    private static readonly EnumerationOptions All = new() { AttributesToSkip = FileAttributes.None, IgnoreInaccessible = false, ReturnSpecialDirectories = false };
+
+    /// <exception cref="BackupException">A root is not there, or no directory.</exception>
+    public IEnumerable<FoundFile> Files()
+    {
+        foreach (var root in roots)
+        {
+            if (Mistake(root) is var (problem, mend))
+                throw new BackupException(Directory.Exists(root) || File.Exists(root) ? FailureKind.SourceInvalid : FailureKind.SourceMissing, $"'{root}' {problem}", mend);
+            foreach (var file in Below(root, root))
+                yield return file;
+        }
+    }
+
+    /// <summary>Why a directory can't be backed up; null when nothing speaks against it.</summary>
+    public static (string Problem, string Mend)? Mistake(string root) => FileStatus.OfNoLink(root) switch
+    {
+        null => ("does not exist", "check the path, and that its disk is mounted"),
+        { Type: FileType.Directory } => null,
+        { Type: FileType.SymbolicLink } => ($"is a symbolic link to '{KernelPath.Resolve(root)}'", "name the directory that it leads to: a restore puts it there"),
+        { Type: var type } => ($"is {type.Name()}, not a directory", "name the directory that it is in, and include: the file"),
+    };
+
+    private IEnumerable<FoundFile> Below(string root, string place)
+    {
+        if (FileStatus.OfNoLink(place) is not { } status)
+        {
+            note(place.Contains('\ufffd') ? TreeOddity.Misnamed : TreeOddity.Vanished, place[1..]); // bytes that are no UTF-8 are shown as this, and not found by it
+            yield break;
+        }
+
+        var isDirectory = status.Type == FileType.Directory;
+        if (place.Length > root.Length && !patterns.Means(place[(root.Length + 1)..], isDirectory))
+            yield break;
+        yield return new FoundFile(place, status);
+        foreach (var name in isDirectory ? NamesIn(place) : [])
+        {
+            foreach (var file in Below(root, $"{place}/{name}"))
+                yield return file;
+        }
+    }
+
+    private List<string> NamesIn(string directory)
+    {
+        try
+        {
+            var names = Directory.EnumerateFileSystemEntries(directory, "*", All).Select(entry => Path.GetFileName(entry)).ToList();
+            names.Sort(StringComparer.Ordinal);
+            return names;
+        }
+        catch (DirectoryNotFoundException)
+        {
+            note(TreeOddity.Vanished, directory[1..]);
+            return [];
+        }
+        catch (UnauthorizedAccessException)
+        {
+            note(TreeOddity.Unreadable, directory[1..]);
+            return [];
+        }
+    }
+}

@@ -1,0 +1,188 @@
+using System.Runtime.CompilerServices;
+using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
+using NexusBackupAgent.ObjectStorage;
+using NexusBackupAgent.Platform;
+
+namespace NexusBackupAgent.Sources.S3;
+
+/// <summary>The two places of a bucket as a source: its own, and that of its snapshots.</summary>
+internal sealed record BucketPlaces(ObjectAddress Live, ObjectAddress Snapshots, TimeProvider TimeProvider)
+{
+    /// <summary>Whose a snapshot is.</summary>
+    public string Identity => $"{Live.Shown} at {Live.Server}";
+
+    /// <summary>Whether the server itself can copy between two places: nothing of an object comes through here.</summary>
+    public static bool CopiesAtServer(ObjectAddress from, ObjectAddress to) => from.Server == to.Server && from.Credentials == to.Credentials;
+
+    public BucketClients Open()
+    {
+        var live = new ObjectClient(Live, ObjectRole.Source, TimeProvider);
+        try
+        {
+            return new BucketClients(live, new ObjectClient(Snapshots, ObjectRole.Store, TimeProvider), Identity);
+        }
+        catch
+        {
+            live.Dispose();
+            throw;
+        }
+    }
+}
+
+/// <summary>Connections to both, for one operation.</summary>
+internal sealed class BucketClients(ObjectClient live, ObjectClient snapshots, string identity) : IDisposable
+{
+    public ObjectClient Live => live;
+
+    public ObjectClient Snapshots => snapshots;
+
+    public SnapshotPlace Place { get; } = new(snapshots, identity);
+
+    public void Dispose()
+    {
+        live.Dispose();
+        snapshots.Dispose();
+    }
+}
+
+/// <summary>How a bucket is backed up.</summary>
+/// <param name="ReadBack">Of each verification: the part of the objects that is read, 0 to 1. Each day another part, so that all are read in turn.</param>
+internal sealed record BucketOptions(KeyPatterns Keys, double ReadBack);
+
+/// <summary>
+/// A bucket, or what lies below a prefix of it. A backup is a snapshot in another bucket, whose objects any S3 client reads;
+/// in the store lies its inventory. An increment copies what changed, and its inventory names all.
+/// </summary>
+internal sealed class BucketSource(BucketPlaces places, BucketOptions options, ScratchDirectory scratch) : IBackupSource
+{
+    private static readonly ArtifactFormat Inventories = new(".inventory.jsonl.gz", ArtifactEncoding.Gzip);
+    private static readonly ArtifactFormat Increments = new(".changes.jsonl.gz", ArtifactEncoding.Gzip);
+
+    public string Kind => S3SourceKind.Word;
+
+    public Bilingual Noun => S3SourceKind.Bucket;
+
+    public string Location => places.Live.Shown;
+
+    public ISourceInspection Inspection => new BucketInspection(places);
+
+    public IReadOnlyDictionary<string, string> Tools { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    public IRemains Remains => new SnapshotRemains(places);
+
+    public ArtifactFormat? FormatOf(BackupType type) => type == BackupType.Full ? Inventories : Increments;
+
+    public IReadOnlyList<string> CommandsByHand(IReadOnlyList<string> chain) =>
+    [
+        $"gunzip -c {ToolProcess.Line([chain[^1]])} | jq -r 'select(.key) | [.at, .key] | @tsv' | while IFS=$'\\t' read -r at key; do aws {places.Snapshots.AwsOptions}s3 cp \"{places.Snapshots.Shown}$at$key\" \"s3://restored/$key\"; done",
+    ];
+
+    public async Task<ICapture> CaptureAsync(CaptureRequest request, CancellationToken cancellationToken)
+    {
+        var clients = places.Open();
+        try
+        {
+            await clients.Snapshots.RequireBucketAsync(cancellationToken);
+            var capturedAt = places.TimeProvider.GetUtcNow();
+            var objects = await clients.Live.ListAsync("", cancellationToken).Where(found => options.Keys.Has(found.Key)).ToListAsync(cancellationToken);
+            if (objects.Count == 0)
+            {
+                throw new BackupException(
+                    FailureKind.SourceMissing,
+                    $"{places.Live.Shown} holds no object that is to be backed up",
+                    $"look what is there (aws {places.Live.AwsOptions}s3 ls {places.Live.Shown}), and correct bucket:, prefix:, include: and exclude:");
+            }
+
+            var @base = request.Base is { } chain ? await BaseAsync(chain, cancellationToken) : null;
+            return new BucketCapture(clients, places, objects, @base, capturedAt);
+        }
+        catch
+        {
+            clients.Dispose();
+            throw;
+        }
+    }
+
+    public async Task<ContentCheck> CheckAsync(StoredChain chain, ScratchDirectory scratch, CancellationToken cancellationToken)
+    {
+        var inventory = await Inventory.ReadAsync(chain, cancellationToken);
+        using var clients = places.Open();
+        return await new SnapshotCheck(clients.Snapshots, inventory).RunAsync(chain, ReadingNow(), cancellationToken);
+    }
+
+    public string PlaceOf(string written, string? directory) => BucketPlace.IsBucket(written) ? written
+        : directory is not null ? KernelPath.Absolute(written, directory)
+        : written.StartsWith('/') && !written.Split('/').Contains("..") && !NameText.HasControlCharacter(written) ? written
+        : throw new BackupException(FailureKind.Configuration, "to is neither a bucket nor an absolute path without ..", "write for example s3://restored/ or /srv/restore");
+
+    public IRestoreTarget Target(string? to) => Target(to, RestoreChoices.None);
+
+    public IRestoreTarget Target(string? to, RestoreChoices choices)
+    {
+        choices.Require(Noun, files: true);
+        if (choices.Owner is not null)
+            throw new BackupException(FailureKind.Configuration, "objects in a bucket have no owner that a restore could give them", "leave --owner out");
+        var selection = new KeySelection(choices.Paths);
+        return to is null || BucketPlace.IsBucket(to)
+            ? new BucketTarget(places, to is null ? places.Live : BucketPlace.Parse(to, places.Live), new RestoreScope(options.Keys, selection, choices.Deletes), scratch)
+            : new FolderTarget(places, to, selection);
+    }
+
+    public bool HasFiles => true;
+
+    public async IAsyncEnumerable<CapturedFile> FilesAsync(StoredLink link, string? pattern, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var wanted = new KeySelection(pattern is null ? [] : [pattern]);
+        var inventory = await Inventory.ReadAsync(new StoredChain([link], ExpandedLength: null), cancellationToken);
+        foreach (var line in inventory.Objects.Where(line => wanted.Has(line.Key!)))
+            yield return new CapturedFile(line.Key!, "object", line.Size, line.Modified ?? default, Target: null, Mode: null, Owner: null, Sha256: null);
+    }
+
+    public IRestoreTarget ForPractice(string workspace) => new PracticeTarget(places, workspace, ReadingNow());
+
+    private ReadingTurn ReadingNow() => ReadingTurn.At(places.TimeProvider.GetUtcNow(), options.ReadBack);
+
+    private async Task<Inventory> BaseAsync(StoredChain chain, CancellationToken cancellationToken)
+    {
+        Inventory @base;
+        try
+        {
+            @base = await Inventory.ReadAsync(chain, cancellationToken);
+        }
+        catch (DamagedLinkException damaged)
+        {
+            throw new NoIncrementException($"{damaged.Link.Name} is damaged: {damaged.Message}", damaged.Link);
+        }
+
+        return @base.Head.Source == places.Live.Shown && @base.Head.Server == places.Live.Server && @base.Head.Snapshots == places.Snapshots.Shown
+            ? @base
+            : throw new NoIncrementException($"{chain.Tip.Name} is of another bucket, or its snapshot lies elsewhere");
+    }
+}
+
+/// <summary>Which objects it is the turn of to be read back: each day others, and all of them within some days.</summary>
+/// <param name="Turns">How many days that takes; 0: none is ever read.</param>
+/// <param name="Turn">Today's, from 0.</param>
+internal readonly record struct ReadingTurn(int Turns, int Turn)
+{
+    public static readonly ReadingTurn None = new(0, 0);
+
+    /// <param name="part">Of all objects, 0 to 1.</param>
+    public static ReadingTurn At(DateTimeOffset now, double part)
+    {
+        var turns = part <= 0 ? 0 : (int)Math.Ceiling(1 / part);
+        return turns == 0 ? None : new ReadingTurn(turns, (int)(now.ToUnixTimeSeconds() / (24 * 3600) % turns));
+    }
+
+    public bool Has(string key)
+    {
+        if (Turns == 0)
+            return false;
+        var hash = 2166136261u; // FNV-1a: the same in every process
+        foreach (var letter in key)
+            hash = (hash ^ letter) * 16777619;
+        return hash % (uint)Turns == (uint)Turn;
+    }
+}

@@ -1,0 +1,403 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using System.Text;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
+using NexusBackupAgent.ObjectStorage;
+using NexusBackupAgent.Platform;
+
+namespace NexusBackupAgent.Sources.S3;
+
+/// <summary>Buckets as an operator writes them: <c>s3://restored/2026/</c>.</summary>
+internal static class BucketPlace
+{
+    private const string Scheme = "s3://";
+
+    public static bool IsBucket(string written) => written.StartsWith(Scheme, StringComparison.Ordinal);
+
+    /// <param name="like">Says which server, and with which key.</param>
+    /// <exception cref="BackupException">It is none.</exception>
+    public static ObjectAddress Parse(string written, ObjectAddress like)
+    {
+        var (bucket, prefix) = written[Scheme.Length..].Split('/', 2) is [var first, var rest] ? (first, rest) : (written[Scheme.Length..], "");
+        return bucket.Length == 0 || NameText.HasControlCharacter(written)
+            ? throw new BackupException(FailureKind.Configuration, $"'{written}' is no place in a bucket", "write s3://BUCKET/ or s3://BUCKET/PREFIX/")
+            : like with { Bucket = bucket, Prefix = prefix.Length == 0 || prefix.EndsWith('/') ? prefix : prefix + "/" };
+    }
+}
+
+/// <summary>One restore at a time to a place.</summary>
+internal static class PlaceLock
+{
+    /// <exception cref="BackupException">Another one is under way.</exception>
+    public static IDisposable Take(ScratchDirectory scratch, string place)
+    {
+        _ = scratch.Available; // so that it is there
+        var file = Path.Combine(scratch.Path, $"restore-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(place)))[..16]}.lock");
+        return FileLock.TryAcquire(file) ?? throw new BackupException(FailureKind.Locked, $"another restore to '{place}' is under way", "wait until it is done, look at what it restored, then run the command again if that is not what you want");
+    }
+}
+
+/// <summary>Which objects a restore is about.</summary>
+/// <param name="Keys">Of the source: what is not backed up is not the restore's.</param>
+/// <param name="Selection">What was asked for.</param>
+/// <param name="Deletes">Whether what is there and was not backed up goes.</param>
+internal sealed record RestoreScope(KeyPatterns Keys, KeySelection Selection, bool Deletes)
+{
+    public Inventory Of(Inventory inventory) => inventory with { Objects = [.. inventory.Objects.Where(line => Selection.Has(line.Key!))] };
+
+    public bool Removes(string key) => Deletes && Selection.Has(key) && Keys.Has(key);
+}
+
+/// <summary>What a restore changes in a bucket.</summary>
+/// <param name="Added">Not there.</param>
+/// <param name="Replaced">There, and another one.</param>
+/// <param name="Removed">There, and not backed up.</param>
+internal sealed record BucketChanges(IReadOnlyList<InventoryLine> Added, IReadOnlyList<InventoryLine> Replaced, IReadOnlyList<ListedObject> Removed)
+{
+    public static async Task<BucketChanges> FindAsync(ObjectClient live, Inventory inventory, RestoreScope scope, CancellationToken cancellationToken)
+    {
+        var (replaced, removed) = (new List<InventoryLine>(), new List<ListedObject>());
+        var wanted = inventory.Objects.ToDictionary(line => line.Key!, StringComparer.Ordinal);
+        await foreach (var there in live.ListAsync("", cancellationToken))
+        {
+            if (wanted.Remove(there.Key, out var line))
+            {
+                if (there.Length != line.Size || (there.ETag != line.ETag && there.ETag != line.CopyETag))
+                    replaced.Add(line);
+            }
+            else if (scope.Removes(there.Key))
+            {
+                removed.Add(there);
+            }
+        }
+
+        return new BucketChanges([.. wanted.Values], replaced, removed);
+    }
+}
+
+/// <summary>
+/// A bucket, or what lies below a prefix of it. Objects that differ are copied from the snapshot, and those that are replaced or removed
+/// are kept in a folder beside the snapshots before. No server exchanges two buckets in one step: a restore that is killed in the middle
+/// leaves some objects as they were, and the next one goes on.
+/// </summary>
+/// <param name="place">Where it goes.</param>
+internal sealed class BucketTarget(BucketPlaces places, ObjectAddress place, RestoreScope scope, ScratchDirectory scratch) : IRestoreTarget
+{
+    public string Location => place.Shown;
+
+    public string Volume => place.Shown;
+
+    public string? SpaceCommand => null;
+
+    public string LookCommand => $"aws {place.AwsOptions}s3 ls --recursive {place.Shown}";
+
+    public bool IsLive => place == places.Live;
+
+    public bool Exists => Ask(live => live.ListAsync("", CancellationToken.None).AnyAsync().AsTask());
+
+    public long Length => Ask(live => live.ListAsync("", CancellationToken.None).Select(found => found.Length).SumAsync().AsTask());
+
+    public string SafetyForm => places.Snapshots.Describe("pre_restore.<time>/");
+
+    public string UnfinishedForm => place.Describe("*");
+
+    public IReadOnlyList<string> Leftovers => [];
+
+    public IReadOnlyList<FileUser> Users() => [];
+
+    public BackupException? Obstacle(IReadOnlyList<string> forbidden)
+    {
+        if (place.Server == places.Snapshots.Server && place.Bucket == places.Snapshots.Bucket && (place.Prefix.StartsWith(places.Snapshots.Prefix, StringComparison.Ordinal) || places.Snapshots.Prefix.StartsWith(place.Prefix, StringComparison.Ordinal)))
+            return new BackupException(FailureKind.Restore, $"'{Location}' holds the snapshots themselves", "name another bucket or prefix with --to");
+        try
+        {
+            using var live = new ObjectClient(place, ObjectRole.Source, places.TimeProvider);
+            live.RequireBucketAsync(CancellationToken.None).GetAwaiter().GetResult();
+            return null;
+        }
+        catch (BackupException failure)
+        {
+            return failure;
+        }
+    }
+
+    /// <summary>Nobody knows the room of a bucket.</summary>
+    public long RoomFor(long content) => 0;
+
+    public long? Available() => null;
+
+    public string SafetyName(DateTimeOffset now, TimeZoneInfo zone) => places.Snapshots.Describe(SafetyFolder(now));
+
+    public IDisposable Lock() => PlaceLock.Take(scratch, $"{place.Shown} at {place.Server}");
+
+    public async IAsyncEnumerable<RestoreChange> ChangesAsync(StoredChain chain, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var inventory = scope.Of(await Inventory.ReadAsync(chain, cancellationToken));
+        using var live = new ObjectClient(place, ObjectRole.Source, places.TimeProvider);
+        var changes = await BucketChanges.FindAsync(live, inventory, scope, cancellationToken);
+        IEnumerable<RestoreChange> all =
+        [
+            .. changes.Added.Select(line => new RestoreChange(ChangeKind.Add, place.Describe(line.Key!), line.Size, What: null)),
+            .. changes.Replaced.Select(line => new RestoreChange(ChangeKind.Change, place.Describe(line.Key!), line.Size, "content")),
+            .. changes.Removed.Select(found => new RestoreChange(ChangeKind.Delete, place.Describe(found.Key), found.Length, What: null)),
+        ];
+        foreach (var change in all.OrderBy(change => change.Path, StringComparer.Ordinal))
+            yield return change;
+    }
+
+    public async Task<IPreparedRestore> PrepareAsync(StoredChain chain, DateTimeOffset? at, CancellationToken cancellationToken)
+    {
+        var inventory = scope.Of(await Inventory.ReadAsync(chain, cancellationToken));
+        var clients = (places with { Live = place }).Open();
+        try
+        {
+            var check = await new SnapshotCheck(clients.Snapshots, inventory) { NamesExtra = false }.RunAsync(chain, ReadingTurn.None, cancellationToken);
+            return new PreparedBucket(clients, inventory, check, scope);
+        }
+        catch
+        {
+            clients.Dispose();
+            throw;
+        }
+    }
+
+    public static string SafetyFolder(DateTimeOffset now) => $"pre_restore.{SnapshotPlace.NameOf(now)[..^1]}.{now.Millisecond:000}Z/";
+
+    private T Ask<T>(Func<ObjectClient, Task<T>> question)
+    {
+        using var live = new ObjectClient(place, ObjectRole.Source, places.TimeProvider);
+        return Task.Run(() => question(live)).GetAwaiter().GetResult();
+    }
+}
+
+/// <summary>The snapshot is what a restore would make beside the bucket: it is there, and was checked.</summary>
+internal sealed class PreparedBucket(BucketClients clients, Inventory inventory, ContentCheck check, RestoreScope scope) : IPreparedRestore
+{
+    private readonly ConcurrentDictionary<string, string> put = new(StringComparer.Ordinal);
+    private readonly ConcurrentBag<string> removed = [];
+    private BucketChanges? changes;
+    private string? safety;
+
+    public ContentCheck Check => check;
+
+    public RestoredPlace Place => new(
+        clients.Live.Address.Shown, Owner: null, safety is null ? null : clients.Snapshots.Address.Describe(safety), [], safety is null ? "" : $"aws {clients.Live.Address.AwsOptions}s3 sync {clients.Snapshots.Address.Describe(safety)} {clients.Live.Address.Shown}");
+
+    public Task<ProbeAnswer> ProbeAsync(string question, CancellationToken cancellationToken) => ObjectProbe.AskAsync(clients.Snapshots, inventory, question, line => line.CopyKey, cancellationToken);
+
+    public async Task SaveAsync(RestoreContext context, CancellationToken cancellationToken)
+    {
+        changes = await BucketChanges.FindAsync(clients.Live, inventory, scope, cancellationToken);
+        var going = changes.Replaced.Select(line => line.Key!).Concat(changes.Removed.Select(found => found.Key)).ToHashSet(StringComparer.Ordinal);
+        if (going.Count == 0)
+            return;
+        if (!context.MayReplace)
+            throw new BackupException(FailureKind.Restore, $"{going.Count} objects in '{clients.Live.Address.Shown}' would be replaced: {KeyText.Shown(going)}", "--force replaces them and keeps them beside the snapshots");
+        var folder = BucketTarget.SafetyFolder(context.Now);
+        context.Step(new RestoreStep(RestoreStage.Save, $"keep {going.Count} objects that are replaced or removed in {clients.Snapshots.Address.Describe(folder)}"));
+        safety = folder;
+        var old = await clients.Live.ListAsync("", cancellationToken).Where(found => going.Contains(found.Key)).ToListAsync(cancellationToken);
+        await Parallel.ForEachAsync(old, Limits(cancellationToken), async (found, token) => await ObjectCopy.RunAsync(clients.Live, found, clients.Snapshots, folder + found.Key, token));
+    }
+
+    public void Switch(RestoreContext context)
+    {
+        var all = changes!;
+        context.Step(new RestoreStep(RestoreStage.Replace, $"copy {all.Added.Count + all.Replaced.Count} objects to {clients.Live.Address.Shown}{(all.Removed.Count > 0 ? $" and remove {all.Removed.Count}" : "")}"));
+        Wait(async () =>
+        {
+            await Parallel.ForEachAsync(all.Added.Concat(all.Replaced), Limits(CancellationToken.None), async (line, token) => await PutAsync(line, token));
+            all.Removed.ToList().ForEach(found => removed.Add(found.Key));
+            await clients.Live.DeleteAsync(all.Removed.Select(found => found.Key), CancellationToken.None);
+        });
+    }
+
+    public BackupException? RollBack()
+    {
+        if (changes is null || (put.IsEmpty && removed.IsEmpty))
+        {
+            return Attempt(async () =>
+            {
+                if (safety is not null)
+                    await clients.Snapshots.DeleteAsync(await clients.Snapshots.ListAsync(safety, CancellationToken.None).Select(found => found.Key).ToListAsync(), CancellationToken.None);
+                safety = null;
+            });
+        }
+
+        return Attempt(async () =>
+        {
+            var added = changes.Added.Select(line => line.Key!).Where(put.ContainsKey).ToList();
+            if (safety is not null)
+            {
+                var old = await clients.Snapshots.ListAsync(safety, CancellationToken.None).ToListAsync();
+                await Parallel.ForEachAsync(old, Limits(CancellationToken.None), async (found, token) => await ObjectCopy.RunAsync(clients.Snapshots, found, clients.Live, found.Key[safety.Length..], token));
+            }
+
+            await clients.Live.DeleteAsync(added, CancellationToken.None);
+        });
+    }
+
+    /// <summary>A server keeps what it said that it keeps; here it is asked once more what there is.</summary>
+    public void MakeDurable() => Wait(async () =>
+    {
+        var wrong = inventory.Objects.ToDictionary(line => line.Key!, StringComparer.Ordinal);
+        await foreach (var there in clients.Live.ListAsync("", CancellationToken.None))
+        {
+            if (wrong.TryGetValue(there.Key, out var line) && there.Length == line.Size && (there.ETag == line.ETag || there.ETag == line.CopyETag || there.ETag == put.GetValueOrDefault(there.Key)))
+                wrong.Remove(there.Key);
+        }
+
+        if (wrong.Count > 0)
+            throw new BackupException(FailureKind.Restore, $"{wrong.Count} objects in {clients.Live.Address.Shown} are not what was restored: {KeyText.Shown(wrong.Keys)}", "see who else writes there, then run the command again");
+    });
+
+    public ValueTask DisposeAsync()
+    {
+        clients.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private async Task PutAsync(InventoryLine line, CancellationToken cancellationToken)
+    {
+        put[line.Key!] = "";
+        var copy = new ListedObject(line.CopyKey, line.Size, line.CopyETag, line.Modified ?? default, line.Class ?? "STANDARD");
+        put[line.Key!] = await ObjectCopy.RunAsync(clients.Snapshots, copy, clients.Live, line.Key!, cancellationToken);
+    }
+
+    private BackupException? Attempt(Func<Task> work)
+    {
+        try
+        {
+            Wait(work);
+            return null;
+        }
+        catch (BackupException failure)
+        {
+            return new BackupException(FailureKind.Restore, $"some objects in '{clients.Live.Address.Shown}' are those of the backup and others the old ones: {failure.Message}", Place.WayBack.Length > 0 ? $"go back: {Place.WayBack}" : failure.Hint, failure);
+        }
+    }
+
+    private ParallelOptions Limits(CancellationToken cancellationToken) => new() { MaxDegreeOfParallelism = clients.Live.Address.MostRequests, CancellationToken = cancellationToken };
+
+    private static void Wait(Func<Task> work) => Task.Run(work).GetAwaiter().GetResult();
+}
+
+/// <summary>The question is a key; the answer is the first line of that object.</summary>
+internal static class ObjectProbe
+{
+    private const int LongestLine = 4096;
+
+    public static async Task<ProbeAnswer> AskAsync(ObjectClient client, Inventory inventory, string question, Func<InventoryLine, string> keyOf, CancellationToken cancellationToken)
+    {
+        var line = inventory.Objects.FirstOrDefault(line => line.Key == question)
+            ?? throw new BackupException(FailureKind.Restore, $"the probe could not be asked: there is no object '{KeyText.Shown(question)}' in the backup", "write the key of an object, for example catalog/index.json");
+        await using var content = await client.OpenAsync(keyOf(line), etag: null, cancellationToken);
+        var text = new byte[LongestLine];
+        var read = await content.ReadAtLeastAsync(text, LongestLine, throwOnEndOfStream: false, cancellationToken);
+        return new ProbeAnswer(HasRow: read > 0, read > 0 ? Encoding.UTF8.GetString(text, 0, read).Split('\n')[0].TrimEnd('\r') : null);
+    }
+}
+
+/// <summary>A folder beside the snapshots that a drill fills and removes. What a killed one left, a later run removes.</summary>
+/// <param name="workspace">The drill's directory, of which a bucket needs nothing.</param>
+internal sealed class PracticeTarget(BucketPlaces places, string workspace, ReadingTurn turn) : IRestoreTarget
+{
+    public string Location => places.Snapshots.Describe("drill.*/");
+
+    public string Volume => workspace;
+
+    public string? SpaceCommand => null;
+
+    public string LookCommand => $"aws {places.Snapshots.AwsOptions}s3 ls {places.Snapshots.Shown}";
+
+    public bool IsLive => false;
+
+    public bool Exists => false;
+
+    public long Length => 0;
+
+    public string SafetyForm => "";
+
+    public string UnfinishedForm => Location;
+
+    public IReadOnlyList<string> Leftovers => [];
+
+    public IReadOnlyList<FileUser> Users() => [];
+
+    public BackupException? Obstacle(IReadOnlyList<string> forbidden) => null;
+
+    public long RoomFor(long content) => 0;
+
+    public long? Available() => null;
+
+    public string SafetyName(DateTimeOffset now, TimeZoneInfo zone) => "";
+
+    public IDisposable Lock() => Stream.Null;
+
+    public async Task<IPreparedRestore> PrepareAsync(StoredChain chain, DateTimeOffset? at, CancellationToken cancellationToken)
+    {
+        var inventory = await Inventory.ReadAsync(chain, cancellationToken);
+        var clients = places.Open();
+        string? folder = null;
+        try
+        {
+            var check = await new SnapshotCheck(clients.Snapshots, inventory).RunAsync(chain, ReadingTurn.None, cancellationToken);
+            if (check.Finding is null)
+            {
+                var now = places.TimeProvider.GetUtcNow();
+                folder = await clients.Place.BeginAsync($"drill.{SnapshotPlace.NameOf(now)}", now, cancellationToken);
+                check = await RestoreAsync(chain, clients.Snapshots, inventory, folder, check, cancellationToken);
+            }
+
+            return new Prepared(clients, inventory, folder, check);
+        }
+        catch
+        {
+            if (folder is not null)
+                await ObjectClient.EndAsync(() => clients.Place.RemoveAsync(folder, CancellationToken.None));
+            clients.Dispose();
+            throw;
+        }
+    }
+
+    private async Task<ContentCheck> RestoreAsync(StoredChain chain, ObjectClient client, Inventory inventory, string folder, ContentCheck check, CancellationToken cancellationToken)
+    {
+        var restored = new ConcurrentBag<InventoryLine>();
+        var limits = new ParallelOptions { MaxDegreeOfParallelism = client.Address.MostRequests, CancellationToken = cancellationToken };
+        await Parallel.ForEachAsync(inventory.Objects, limits, async (line, token) =>
+        {
+            var etag = await client.CopyAsync(client, new ListedObject(line.CopyKey, line.Size, line.CopyETag, line.Modified ?? default, line.Class ?? "STANDARD"), folder + line.Key, token);
+            restored.Add(line with { At = folder, Copy = etag });
+        });
+        var found = await new SnapshotCheck(client, inventory with { Objects = [.. restored], Vanished = [] }).RunAsync(chain, turn, cancellationToken);
+        return check with { Finding = found.Finding };
+    }
+
+    private sealed class Prepared(BucketClients clients, Inventory inventory, string? folder, ContentCheck check) : IPreparedRestore
+    {
+        public ContentCheck Check => check;
+
+        public RestoredPlace Place => throw new NotSupportedException("a drill puts nothing in place");
+
+        public Task<ProbeAnswer> ProbeAsync(string question, CancellationToken cancellationToken) => ObjectProbe.AskAsync(clients.Snapshots, inventory, question, line => folder + line.Key, cancellationToken);
+
+        public Task SaveAsync(RestoreContext context, CancellationToken cancellationToken) => throw new NotSupportedException("a drill replaces nothing");
+
+        public void Switch(RestoreContext context) => throw new NotSupportedException("a drill replaces nothing");
+
+        public BackupException? RollBack() => null;
+
+        public void MakeDurable()
+        {
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            if (folder is not null)
+                await ObjectClient.EndAsync(() => clients.Place.RemoveAsync(folder, CancellationToken.None));
+            clients.Dispose();
+        }
+    }
+}

@@ -1,0 +1,165 @@
+using System.Globalization;
+using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
+using NexusBackupAgent.ObjectStorage;
+using NexusBackupAgent.Platform;
+
+namespace NexusBackupAgent.Sources.S3;
+
+/// <summary><c>s3:</c>, a bucket or what lies below a prefix of it.</summary>
+internal sealed class S3SourceKind : ISourceKind
+{
+    public const string Word = "s3";
+
+    private const string SnapshotsKey = "snapshots";
+
+    private const double UsualReadBack = 0.05;
+
+    public static readonly Bilingual Bucket = new("bucket", "バケット");
+
+    private static readonly LevelKeys Keys = new("sources.<name>.s3", [.. ObjectAddressBinder.Keys, "include", "exclude", SnapshotsKey, "verify"]);
+    private static readonly LevelKeys SnapshotKeys = new("sources.<name>.s3.snapshots", ObjectAddressBinder.Keys);
+    private static readonly LevelKeys VerifyKeys = new("sources.<name>.s3.verify", "readBack");
+
+    public string Key => Word;
+
+    public IReadOnlyList<string> Options => [];
+
+    public IReadOnlyList<LevelKeys> Levels => [Keys, .. ObjectAddressBinder.Levels(Keys.Place), SnapshotKeys, .. ObjectAddressBinder.Levels(SnapshotKeys.Place), VerifyKeys];
+
+    public string Noun => Bucket.English;
+
+    public string Example => "s3: {bucket: photos, snapshots: {bucket: photos-backup}}";
+
+    public string Offer => $"S3 buckets: {Example}";
+
+    public bool HasSpecimen => false;
+
+    public ISourceSettings? Bind(string name, Section source, string baseDirectory)
+    {
+        if (source.Find(Key)?.Section("{bucket: photos, snapshots: {bucket: photos-backup}}") is not { } section)
+            return null;
+        Keys.ReportOthers(section);
+        var live = ObjectAddressBinder.Bind(section, baseDirectory);
+        var keys = new KeyPatterns(KeyPatterns.Bind(section, "include"), KeyPatterns.Bind(section, "exclude"));
+        var verify = section.FindSection("verify", "{readBack: 5%}");
+        if (verify is not null)
+            VerifyKeys.ReportOthers(verify);
+        var readBack = verify?.Find("readBack")?.Parse(ParsePart, UsualReadBack, "5%") ?? UsualReadBack;
+        if (section.FindSection(SnapshotsKey, "{bucket: photos-backup}") is not { } place)
+        {
+            section.Error("does not say where its snapshots go", "write for example snapshots: {bucket: photos-backup}; the bucket has to be there");
+            return null;
+        }
+
+        SnapshotKeys.ReportOthers(place);
+        var snapshots = ObjectAddressBinder.Bind(place, baseDirectory, live);
+        if (live is null || snapshots is null)
+            return null;
+        if (live.Server == snapshots.Server && live.Bucket == snapshots.Bucket && (live.Prefix.StartsWith(snapshots.Prefix, StringComparison.Ordinal) || snapshots.Prefix.StartsWith(live.Prefix, StringComparison.Ordinal)))
+            place.Error("lies in what is backed up, so that each snapshot would hold the one before", "name another bucket, or another prefix");
+        return new BucketSettings(this, name, live, snapshots, new BucketOptions(keys, readBack));
+    }
+
+    public ISpecimen NewSpecimen(string directory, ScratchDirectory scratch, TimeProvider timeProvider) => throw new NotSupportedException("a bucket needs a server");
+
+    private static double ParsePart(string text) => text == "all" ? 1
+        : text.EndsWith('%') && double.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var part) && part is >= 0 and <= 100
+            ? part / 100
+            : throw new WrongTextException("is no part of the objects", "write a percentage, for example readBack: 5%, or all");
+}
+
+internal sealed record BucketSettings(ISourceKind Kind, string Name, ObjectAddress Live, ObjectAddress Snapshots, BucketOptions Options) : ISourceSettings
+{
+    public bool IsGroup => false;
+
+    public string Shown => Live.Shown;
+
+    public SourceFindings Find(IReadOnlyCollection<FoundSource> before) => new([new FoundSource(Name, Live.Shown)], Unlisted: []);
+
+    public bool CanName(string name) => false;
+
+    public string PlaceOf(string name) => Live.Shown;
+
+    public string? LocalPath(string place) => null;
+
+    public string Identify(string place) => $"{Live.Server}/{Live.Bucket}/{Live.Prefix}";
+
+    public IBackupSource Open(string place, ScratchDirectory scratch, TimeProvider timeProvider, ILoggerFactory loggers) => new BucketSource(new BucketPlaces(Live, Snapshots, timeProvider), Options, scratch);
+
+    public IEnumerable<ConfigurationProblem> Check()
+    {
+        var problems = new List<ConfigurationProblem>();
+        foreach (var (address, role, key) in ((ObjectAddress, ObjectRole, string)[])[(Live, ObjectRole.Source, Kind.Key), (Snapshots, ObjectRole.Store, $"{Kind.Key}.snapshots")])
+        {
+            try
+            {
+                using var client = new ObjectClient(address, role, TimeProvider.System);
+                client.RequireBucketAsync(CancellationToken.None).GetAwaiter().GetResult();
+            }
+            catch (BackupException failure)
+            {
+                problems.Add(new ConfigurationProblem(KeyPath.Join("sources", Name, key), Line: 0, address.Shown, failure.Message, failure.Hint));
+            }
+        }
+
+        return problems;
+    }
+}
+
+/// <summary>Looks at a bucket as an operator would.</summary>
+internal sealed class BucketInspection(BucketPlaces places) : ISourceInspection
+{
+    private string Aws => $"aws {places.Live.AwsOptions}";
+
+    public bool Exists
+    {
+        get
+        {
+            try
+            {
+                using var live = new ObjectClient(places.Live, ObjectRole.Source, places.TimeProvider);
+                Task.Run(() => live.RequireBucketAsync(CancellationToken.None)).GetAwaiter().GetResult();
+                return true;
+            }
+            catch (BackupException)
+            {
+                return false; // why, the trial of a capture tells
+            }
+        }
+    }
+
+    public bool IsServed => true;
+
+    public IReadOnlyList<string> SafetyCopies
+    {
+        get
+        {
+            try
+            {
+                using var client = new ObjectClient(places.Snapshots, ObjectRole.Store, places.TimeProvider);
+                var (_, folders) = Task.Run(() => client.ListFolderAsync("", CancellationToken.None)).GetAwaiter().GetResult();
+                return [.. folders.Where(folder => folder.StartsWith("pre_restore.", StringComparison.Ordinal)).OrderDescending(StringComparer.Ordinal).Select(folder => places.Snapshots.Describe(folder + "/"))];
+            }
+            catch (BackupException)
+            {
+                return []; // that the server does not answer is told of the bucket
+            }
+        }
+    }
+
+    public HeldDeleted? HeldDeleted => null;
+
+    public string CheckName => "the comparison with the inventory";
+
+    public string? CommandFor(SourceQuestion question) => question switch
+    {
+        SourceQuestion.WhatIsThere or SourceQuestion.IsItWhole => $"{Aws}s3 ls --recursive --summarize {places.Live.Shown}",
+        SourceQuestion.WhoMayReachIt => $"{Aws}s3api get-bucket-acl --bucket {places.Live.Bucket}",
+        SourceQuestion.WhichDisk or SourceQuestion.DoesItsServerAnswer => places.Live.Endpoint is { } endpoint ? ToolProcess.Line(["curl", "-sSI", $"{endpoint}"]) : $"{Aws}s3 ls",
+        _ => null,
+    };
+
+    public string CheckCommand(string safetyCopy) => $"aws {places.Snapshots.AwsOptions}s3 ls --recursive --summarize {safetyCopy}";
+}

@@ -1,0 +1,171 @@
+using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
+using NexusBackupAgent.Sources;
+using NexusBackupAgent.Sources.Directories;
+using NexusBackupAgent.Tests.Support;
+
+namespace NexusBackupAgent.Tests.Sources.Directories;
+
+/// <summary>What belongs to a backup of a directory, and what is said of the rest.</summary>
+public sealed class DirectoryCaptureTests : IDisposable
+{
+    private readonly DirectoryBench bench = new();
+
+    public void Dispose() => bench.Dispose();
+
+    [Theory]
+    [InlineData("", "*.tmp temp/**", "a.conf sub sub/deep sub/deep/b.conf sub/temp sub/temp/kept.conf temp")]
+    [InlineData("", "temp", "a.conf a.tmp sub sub/deep sub/deep/b.conf sub/deep/b.tmp")]
+    [InlineData("", "/temp *.tmp", "a.conf sub sub/deep sub/deep/b.conf sub/temp sub/temp/kept.conf")]
+    [InlineData("*.conf", "sub/deep/", "a.conf sub sub/temp sub/temp/kept.conf temp temp/gone.conf")]
+    [InlineData("sub/deep", "", "sub sub/deep sub/deep/b.conf sub/deep/b.tmp sub/temp temp")]
+    [InlineData("sub/**/b.*", "?.tmp", "sub sub/deep sub/deep/b.conf sub/temp temp")]
+    public async Task Patterns_say_what_belongs_to_it(string include, string exclude, string expected)
+    {
+        foreach (var name in (string[])["a.conf", "a.tmp", "sub/deep/b.conf", "sub/deep/b.tmp", "sub/temp/kept.conf", "temp/gone.conf"])
+            bench.Write(name, name);
+        bench.Options = new TreeOptions(include.Split(' ', StringSplitOptions.RemoveEmptyEntries), exclude.Split(' ', StringSplitOptions.RemoveEmptyEntries), SkipsUnreadable: false);
+        Assert.Equal(expected.Split(' '), (await bench.FilesAsync(await bench.BackUpAsync())).Skip(1));
+    }
+
+    [Fact]
+    public async Task What_cannot_be_read_fails_the_run_by_name_unless_it_may_be_skipped()
+    {
+        bench.Write("readable", "1");
+        await Shell.BashAsync($"printf x > '{bench.Live}'/$'\\xff.conf'");
+        var failed = await Assert.ThrowsAsync<BackupException>(() => bench.BackUpAsync());
+        Assert.Equal(FailureKind.SourceInvalid, failed.Kind);
+        Assert.Contains("app/\ufffd.conf", failed.Message, StringComparison.Ordinal);
+        Assert.Contains("unreadable: skip", failed.Hint, StringComparison.Ordinal);
+        Assert.Empty(await bench.Catalog.ListAsync(CancellationToken.None));
+
+        bench.Options = bench.Options with { SkipsUnreadable = true };
+        Assert.Contains("1 could not be read and was left out", (await bench.BackUpAsync()).Verification!.Note, StringComparison.Ordinal);
+        await Shell.RunAsync("rm", "-r", bench.Live); // .NET can't
+    }
+
+    [Fact]
+    public async Task A_file_that_changes_each_time_it_is_read_and_one_that_goes_are_named_and_the_archive_is_sound()
+    {
+        await File.WriteAllBytesAsync(bench["big.log"], new byte[3 << 20]);
+        bench.Write("zz", "goes");
+        var writes = 0;
+        var sink = new MeddlingSink(() =>
+        {
+            File.AppendAllText(bench["big.log"], "more");
+            if (++writes == 20) // in the middle of it
+                File.Delete(bench["zz"]);
+        });
+        await using (var capture = await bench.Source.CaptureAsync(new CaptureRequest(BackupType.Full, Base: null, MayBeBase: true), CancellationToken.None))
+            await capture.WriteAsync(sink, CancellationToken.None);
+
+        var inventory = new InventoryReader(new MemoryStream(sink.Parts[DirectorySource.InventoryPart]));
+        await inventory.MoveAsync(CancellationToken.None);
+        while (inventory.Current is not null)
+            await inventory.MoveAsync(CancellationToken.None);
+        Assert.Equal([bench["big.log"][1..]], inventory.End!.Changed);
+        Assert.Equal([bench["zz"][1..]], inventory.End.Vanished);
+        Assert.Contains("big.log", inventory.End.ToString(), StringComparison.Ordinal);
+        await File.WriteAllBytesAsync(bench.Beside("a.tar"), sink.Content);
+        Assert.Equal(3, (await Shell.RunAsync("tar", "-tf", bench.Beside("a.tar"))).Split('\n').Count(name => name.EndsWith("big.log", StringComparison.Ordinal))); // each try; the last one counts
+    }
+
+    [Fact]
+    public async Task A_whole_backup_names_a_file_whose_content_decayed()
+    {
+        bench.Write("photo", "whole");
+        var first = await bench.BackUpAsync();
+        Assert.Null(first.Verification!.Note);
+        // The disk gives other bytes though nobody wrote: told by an inventory that has another hash.
+        await using var capture = new TreeCapture([bench.Live], bench.Options, @base: null, new OtherHash(bench.ChainOf(first).Tip), bench.Scratch, Some.Instant);
+        var sink = new MeddlingSink(() => { });
+        await capture.WriteAsync(sink, CancellationToken.None);
+        Assert.Contains("\"decayed\":[\"" + bench["photo"][1..], System.Text.Encoding.UTF8.GetString(sink.Parts[DirectorySource.InventoryPart]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_store_that_fails_is_not_taken_for_a_file_that_cannot_be_read()
+    {
+        bench.Options = bench.Options with { SkipsUnreadable = true };
+        bench.Write("a", "a");
+        foreach (var failure in (Exception[])[new UnauthorizedAccessException("store"), new FileNotFoundException("store"), new IOException("store", Errno.NoSpace)])
+        {
+            await using var capture = await bench.Source.CaptureAsync(new CaptureRequest(BackupType.Full, Base: null, MayBeBase: true), CancellationToken.None);
+            Assert.Same(failure, await Assert.ThrowsAnyAsync<Exception>(() => capture.WriteAsync(new MeddlingSink(() => throw failure), CancellationToken.None)));
+        }
+    }
+
+    /// <summary>Takes everything into memory, and does something whenever content comes.</summary>
+    private sealed class MeddlingSink(Action meddle) : IArtifactSink
+    {
+        public byte[] Content { get; private set; } = [];
+
+        public Dictionary<string, byte[]> Parts { get; } = new(StringComparer.Ordinal);
+
+        public IProgress<long>? Progress => null;
+
+        public async Task<ArtifactDigests> WriteAsync(Func<Stream, CancellationToken, Task> content, IProgress<long>? progress, CancellationToken cancellationToken)
+        {
+            await using var taken = new MeddlingStream(meddle);
+            await content(taken, cancellationToken);
+            Content = taken.Taken.ToArray();
+            return default!;
+        }
+
+        public async Task<ArtifactDigests> WritePartAsync(string name, ArtifactEncoding encoding, Func<Stream, CancellationToken, Task> content, CancellationToken cancellationToken)
+        {
+            await using var taken = new MemoryStream();
+            await content(taken, cancellationToken);
+            Parts[name] = taken.ToArray();
+            return default!;
+        }
+
+        public Task WriteSidecarAsync(string ending, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public void DeclareRestored(ArtifactDigest restored) => throw new NotSupportedException();
+    }
+
+    private sealed class MeddlingStream(Action meddle) : ForwardWriteStream
+    {
+        public MemoryStream Taken { get; } = new();
+
+        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            meddle();
+            await Taken.WriteAsync(buffer, cancellationToken);
+        }
+    }
+
+    /// <summary>A backup whose inventory has another hash for each file.</summary>
+    private sealed class OtherHash(StoredLink link) : StoredLink
+    {
+        public override string Name => link.Name;
+
+        public override string Location => link.Location;
+
+        public override string Source => link.Source;
+
+        public override BackupType Type => link.Type;
+
+        public override ArtifactDigest? Content => link.Content;
+
+        public override IReadOnlyList<string> Parts => link.Parts;
+
+        public override Task CopyContentAsync(Stream destination, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public override async Task CopyPartAsync(string name, Stream destination, CancellationToken cancellationToken)
+        {
+            var lines = new MemoryStream();
+            await link.CopyPartAsync(name, lines, cancellationToken);
+            var text = System.Text.Encoding.UTF8.GetString(lines.ToArray());
+            await destination.WriteAsync(System.Text.Encoding.UTF8.GetBytes(System.Text.RegularExpressions.Regex.Replace(text, "\"sha256\":\"[0-9a-f]{64}", "\"sha256\":\"" + new string('0', 64))), cancellationToken);
+        }
+
+        public override DamagedLinkException Refuse(string reason) => throw new NotSupportedException();
+
+        public override Task<Stream> OpenSidecarAsync(string ending, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public override Task KeepSidecarAsync(string ending, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) => throw new NotSupportedException();
+    }
+}

@@ -1,0 +1,229 @@
+using System.Text;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.ObjectStorage;
+using NexusBackupAgent.Operations;
+using NexusBackupAgent.Platform;
+using NexusBackupAgent.Retention;
+using NexusBackupAgent.Sources;
+using NexusBackupAgent.Sources.S3;
+using NexusBackupAgent.Stores.Local;
+using NexusBackupAgent.Tests.Support;
+
+namespace NexusBackupAgent.Tests.Sources.S3;
+
+/// <summary>What goes wrong with buckets is told in one line; what somebody changes meanwhile is noticed.</summary>
+public sealed class FailingBucketTests
+{
+    [SkippableFact]
+    public async Task Each_failure_says_what_to_do_and_the_backup_before_it_stays_good()
+    {
+        using var bench = await BucketBench.NewAsync();
+        for (var number = 0; number < 60; number++)
+            await bench.PutAsync($"{number}", new string('x', 3000));
+        await bench.DoAsync("backup");
+        var snapshots = await BucketBench.ObjectsAsync(bench.Snapshots);
+
+        bench.Configure(bucket: "no-such-bucket");
+        Assert.Contains("there is no bucket no-such-bucket", await bench.RefusedAsync(3, "backup"), StringComparison.Ordinal);
+        bench.Configure(snapshots: "no-such-bucket");
+        Assert.Contains("there is no bucket no-such-bucket", await bench.RefusedAsync(3, "backup"), StringComparison.Ordinal);
+        bench.Configure(secretKey: "not the key");
+        Assert.Contains("correct access key and secret key", await bench.RefusedAsync(3, "backup"), StringComparison.Ordinal);
+        Assert.Contains("SignatureDoesNotMatch", (await bench.Place.RunAsync("check-config")).Output, StringComparison.Ordinal);
+        bench.Configure(keys: "include: nothing-has-this-name");
+        Assert.Contains("holds no object that is to be backed up", await bench.RefusedAsync(3, "backup"), StringComparison.Ordinal);
+
+        using (var proxy = new CuttingProxy(bench.Gateway.Endpoint.Port, after: 25_000, cut => cut.Cut()))
+        {
+            bench.Configure(port: proxy.Port);
+            Assert.Contains("can't be reached or broke off", await bench.RefusedAsync(3, "backup"), StringComparison.Ordinal);
+            Assert.True(proxy.WasReached);
+        }
+
+        using (var proxy = new CuttingProxy(bench.Gateway.Endpoint.Port, after: 25_000, cut => cut.Drop()))
+        {
+            bench.Configure(port: proxy.Port); // a network that comes back is no failure
+            await bench.DoAsync("backup");
+            Assert.True(proxy.WasReached);
+        }
+
+        bench.Configure();
+        await bench.DoAsync("verify", "--all");
+        var (kept, _) = await bench.Snapshots.ListFolderAsync("nightly/.nexus-backup/", CancellationToken.None);
+        Assert.Equal(3, kept.Count); // two backups, and the mark of what was cut off, by which a later run finds it
+        Assert.All(snapshots, before => Assert.Equal(before.Value, BucketBench.ObjectsAsync(bench.Snapshots, before.Key).GetAwaiter().GetResult().GetValueOrDefault(before.Key)));
+    }
+
+    [SkippableFact]
+    public async Task What_changes_while_it_is_copied_is_copied_again_and_what_is_deleted_is_named()
+    {
+        using var life = await SnapshotLife.NewAsync();
+        foreach (var key in (string[])["changed", "deleted", "same"])
+            await life.PutAsync(key, "listed");
+
+        var backup = await life.BackUpAsync(meanwhile: async () =>
+        {
+            await life.PutAsync("changed", "changed meanwhile");
+            await life.Live.DeleteAsync("deleted", CancellationToken.None);
+        });
+
+        Assert.Equal(["changed", "same"], (await life.FolderAsync(backup)).Keys);
+        var check = await life.CheckAsync(backup);
+        Assert.Null(check.Finding);
+        Assert.Contains("1 objects were deleted from the bucket before they could be copied: deleted", check.Note, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task Removing_a_backup_removes_its_own_objects_and_no_others()
+    {
+        using var life = await SnapshotLife.NewAsync();
+        await life.PutAsync("a", "1");
+        await life.PutAsync("b", "1");
+        var full = await life.BackUpAsync();
+        await life.PutAsync("b", "2");
+        var (first, second) = (await life.BackUpAsync(BackupType.Differential, full), await life.BackUpAsync(BackupType.Differential, full));
+        await life.Place.BeginAsync("killed", life.Clock.GetUtcNow(), CancellationToken.None);
+        await life.Snapshots.PutAsync("killed/a", new byte[1], ObjectAttributes.None, WriteCondition.Always, CancellationToken.None);
+        await life.Snapshots.PutAsync("20240321/a", new byte[1], ObjectAttributes.None, WriteCondition.Always, CancellationToken.None); // somebody's own
+        var young = life.Clock.GetUtcNow() - TimeSpan.FromHours(24);
+
+        await Pruner.RemoveAsync(life.Catalog, life.Source.Remains, young, [first], CancellationToken.None);
+
+        Assert.Equal(["20240321", SnapshotPlace.NameOf(full.CapturedAt), SnapshotPlace.NameOf(second.CapturedAt), "killed"], await life.FoldersAsync());
+        Assert.Equal(2, (await life.FolderAsync(full)).Count);
+        Assert.Null((await life.CheckAsync(second)).Finding);
+
+        // a crash between the note and the removal: the backup is there, and so is all that it needs
+        await life.Source.Remains!.ReleaseAsync([second.CapturedAt], CancellationToken.None);
+        await Pruner.SettleAsync(life.Catalog, life.Source.Remains, young, CancellationToken.None);
+        Assert.Null((await life.CheckAsync(second)).Finding);
+
+        // pruned in one store, and kept in another one
+        await new SharedRemains(life.Source.Remains, [life.Catalog]).ReleaseAsync([second.CapturedAt], CancellationToken.None);
+
+        // a store in which nothing is found is no reason to remove anything that a backup once needed
+        await life.Source.Remains.SettleAsync([], life.Clock.GetUtcNow() + TimeSpan.FromDays(9), CancellationToken.None);
+        Assert.Equal(["20240321", SnapshotPlace.NameOf(full.CapturedAt), SnapshotPlace.NameOf(second.CapturedAt)], await life.FoldersAsync());
+    }
+
+    [Theory]
+    [InlineData("503 Slow Down", "SlowDown", ObjectProblem.Throttled, 6)]
+    [InlineData("500 Internal Server Error", "InternalError", ObjectProblem.Broken, 6)]
+    [InlineData("403 Forbidden", "RequestTimeTooSkewed", ObjectProblem.ClockSkew, 1)]
+    [InlineData("403 Forbidden", "QuotaExceeded", ObjectProblem.Full, 1)]
+    internal async Task What_a_server_answers_is_tried_again_where_that_can_help(string status, string code, ObjectProblem problem, int requests)
+    {
+        var text = $"<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>no</Message></Error>";
+        using var server = new HookListener($"{status}\r\nContent-Type: application/xml\r\nContent-Length: {text.Length}\r\nConnection: close\r\n\r\n{text}");
+        using var temp = new TempDirectory();
+        await File.WriteAllTextAsync(temp["secret"], "secret");
+        var address = new ObjectAddress("bucket", "", new Uri($"http://{server.Host}"), "us-east-1", new ObjectCredentials(null, null, "AKID", temp["secret"], null), 8) { HasBucketInPath = true };
+        using var client = new ObjectClient(address, ObjectRole.Store, RunningClock.Shared);
+
+        var failure = await Assert.ThrowsAsync<ObjectException>(() => client.RequireBucketAsync(CancellationToken.None));
+
+        Assert.Equal((problem, requests), (failure.Problem, server.Requests.Count));
+        Assert.Equal(problem == ObjectProblem.Throttled ? 1 : 8, client.RequestLimit);
+    }
+
+    [Theory]
+    [InlineData("a/b.txt", true)]
+    [InlineData("folder/", true)]
+    [InlineData("../up", false)]
+    [InlineData("a/../../up", false)]
+    [InlineData("/absolute", false)]
+    [InlineData("a//b", false)]
+    [InlineData("./a", false)]
+    [InlineData("line\nbreak", false)]
+    public void A_key_becomes_a_file_only_below_the_directory(string key, bool isFile) => Assert.Equal(isFile, FolderTarget.IsFileName(key));
+
+    [Theory]
+    [InlineData("*.tmp", "deep/down/a.tmp", true)]
+    [InlineData("temp/*", "temp/a/b", true)]
+    [InlineData("temp/*", "x/temp/a", false)]
+    [InlineData("log-[0-9]?", "log-12", true)]
+    [InlineData("log-[!0-9]", "log-1", false)]
+    [InlineData("a.b", "aXb", false)]
+    public void Patterns_are_those_of_aws_s3_sync(string pattern, string key, bool isExcluded) => Assert.Equal(!isExcluded, new KeyPatterns([], [pattern]).Has(key));
+
+    [Fact]
+    public void In_as_many_days_as_the_part_asks_for_each_object_is_read_once()
+    {
+        for (var number = 0; number < 200; number++)
+            Assert.Single(Enumerable.Range(0, 20), day => ReadingTurn.At(Some.Instant + TimeSpan.FromDays(day), 0.05).Has($"key {number}"));
+    }
+}
+
+/// <summary>Backups of a bucket by the parts of the agent that make and remove them.</summary>
+internal sealed class SnapshotLife : IDisposable
+{
+    private readonly TempDirectory temp = new();
+    private readonly ScratchDirectory scratch;
+
+    private SnapshotLife(S3Gateway gateway, string live, string snapshots)
+    {
+        scratch = new ScratchDirectory(temp.Sub("scratch"));
+        temp.Sub("store");
+        var places = new BucketPlaces(gateway.Address(live), gateway.Address(snapshots), Clock);
+        Source = new BucketSource(places, new BucketOptions(new KeyPatterns([], []), ReadBack: 1), scratch);
+        Live = new ObjectClient(places.Live, ObjectRole.Source, RunningClock.Shared);
+        Snapshots = new ObjectClient(places.Snapshots, ObjectRole.Store, RunningClock.Shared);
+        Place = new SnapshotPlace(Snapshots, places.Identity);
+        Catalog = new BackupCatalog(new LocalDirectoryStore("local", temp["store"]), "", "life", Source.Kind, new ArtifactFormats(Source.FormatOf), TimeZoneInfo.Utc);
+    }
+
+    public ManualClock Clock { get; } = new(Some.Instant);
+
+    public IBackupSource Source { get; }
+
+    public ObjectClient Live { get; }
+
+    public ObjectClient Snapshots { get; }
+
+    public SnapshotPlace Place { get; }
+
+    public BackupCatalog Catalog { get; }
+
+    public static async Task<SnapshotLife> NewAsync()
+    {
+        S3Gateway.Require();
+        var gateway = await S3Gateway.SharedAsync();
+        return new SnapshotLife(gateway, await gateway.NewBucketAsync(), await gateway.NewBucketAsync());
+    }
+
+    public Task PutAsync(string key, string content) => Live.PutAsync(key, Encoding.UTF8.GetBytes(content), ObjectAttributes.None, WriteCondition.Always, CancellationToken.None);
+
+    /// <param name="meanwhile">Happens between listing and copying.</param>
+    public async Task<Backup> BackUpAsync(BackupType type = BackupType.Full, Backup? @base = null, Func<Task>? meanwhile = null)
+    {
+        var chain = @base is null ? null : CatalogLink.ChainOf(Catalog, @base, isJudged: false, progress: null);
+        await using var capture = await Source.CaptureAsync(new CaptureRequest(type, chain, MayBeBase: true), CancellationToken.None);
+        await (meanwhile?.Invoke() ?? Task.CompletedTask);
+        var stored = await new BackupWriter(Catalog, Source, compression: 6, Clock).StoreAsync(capture, new BackupLabel("daily", type, @base?.Id), progress: null, CancellationToken.None);
+        Clock.Advance(TimeSpan.FromHours(1));
+        var backup = await Catalog.FindAgainAsync(stored, CancellationToken.None);
+        await Pruner.SettleAsync(Catalog, Source.Remains, default, CancellationToken.None);
+        return backup;
+    }
+
+    public Task<ContentCheck> CheckAsync(Backup backup) => Source.CheckAsync(CatalogLink.ChainOf(Catalog, backup, isJudged: true, progress: null), scratch, CancellationToken.None);
+
+    /// <summary>The objects that a backup copied itself.</summary>
+    public async Task<IReadOnlyDictionary<string, string>> FolderAsync(Backup backup)
+    {
+        var folder = SnapshotPlace.NameOf(backup.CapturedAt) + "/";
+        return (await BucketBench.ObjectsAsync(Snapshots, folder)).ToDictionary(found => found.Key[folder.Length..], found => found.Value, StringComparer.Ordinal);
+    }
+
+    /// <summary>All folders, without that of the marks.</summary>
+    public async Task<IReadOnlyList<string>> FoldersAsync() =>
+        [.. (await Snapshots.ListFolderAsync("", CancellationToken.None)).Folders.Where(folder => folder != ".nexus-backup").Order(StringComparer.Ordinal)];
+
+    public void Dispose()
+    {
+        Live.Dispose();
+        Snapshots.Dispose();
+        scratch.Dispose();
+        temp.Dispose();
+    }
+}
