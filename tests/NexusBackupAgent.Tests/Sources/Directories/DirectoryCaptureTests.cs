@@ -75,13 +75,23 @@ public sealed class DirectoryCaptureTests : IDisposable
     public async Task A_whole_backup_names_a_file_whose_content_decayed()
     {
         bench.Write("photo", "whole");
-        var first = await bench.BackUpAsync();
-        Assert.Null(first.Verification!.Note);
-        // The disk gives other bytes though nobody wrote: told by an inventory that has another hash.
-        await using var capture = new TreeCapture([bench.Live], bench.Options, @base: null, new OtherHash(bench.ChainOf(first).Tip), bench.Scratch, Some.Instant);
-        var sink = new MeddlingSink(() => { });
-        await capture.WriteAsync(sink, CancellationToken.None);
-        Assert.Contains("\"decayed\":[\"" + bench["photo"][1..], System.Text.Encoding.UTF8.GetString(sink.Parts[DirectorySource.InventoryPart]), StringComparison.Ordinal);
+        var clock = new ManualClock(Some.Instant);
+        var source = new OtherBefore(new DirectorySource([bench.Live], bench.Options, bench.Scratch, clock));
+        using var workbench = new Workbench(clock, source: source);
+        var isProtected = workbench.Source with { Catalog = bench.Catalog };
+        await RunAsync();
+        await RunAsync();
+
+        var backups = await isProtected.Catalog.ListAsync(CancellationToken.None);
+        Assert.Equal(2, backups.Count);
+        Assert.Contains("has another content than before", backups[0].Verification!.Note, StringComparison.Ordinal);
+        Assert.Null(backups[1].Verification!.Note);
+
+        async Task RunAsync()
+        {
+            clock.Advance(TimeSpan.FromHours(1));
+            Assert.Null((await workbench.Backups.RunAsync(isProtected, "daily", BackupType.Full, TimeSpan.Zero, progress: null, CancellationToken.None)).Failure);
+        }
     }
 
     [Fact]
@@ -135,6 +145,31 @@ public sealed class DirectoryCaptureTests : IDisposable
             meddle();
             await Taken.WriteAsync(buffer, cancellationToken);
         }
+    }
+
+    /// <summary>The disk gives other bytes though nobody wrote: told by a backup before that has another hash.</summary>
+    private sealed class OtherBefore(IBackupSource source) : IBackupSource
+    {
+        public string Kind => source.Kind;
+
+        public Bilingual Noun => source.Noun;
+
+        public string Location => source.Location;
+
+        public ISourceInspection Inspection => source.Inspection;
+
+        public IReadOnlyDictionary<string, string> Tools => source.Tools;
+
+        public bool LooksBack => source.LooksBack;
+
+        public ArtifactFormat? FormatOf(BackupType type) => source.FormatOf(type);
+
+        public Task<ICapture> CaptureAsync(CaptureRequest request, CancellationToken cancellationToken) =>
+            source.CaptureAsync(request.Previous is { } previous ? request with { Previous = new OtherHash(previous) } : request, cancellationToken);
+
+        public Task<ContentCheck> CheckAsync(StoredChain chain, ScratchDirectory scratch, CancellationToken cancellationToken) => source.CheckAsync(chain, scratch, cancellationToken);
+
+        public IRestoreTarget Target(string? to) => source.Target(to);
     }
 
     /// <summary>A backup whose inventory has another hash for each file.</summary>
