@@ -18,6 +18,9 @@ internal sealed class TreeWalk(IReadOnlyList<string> roots, TreePatterns pattern
 {
     private static readonly EnumerationOptions All = new() { AttributesToSkip = FileAttributes.None, IgnoreInaccessible = false, ReturnSpecialDirectories = false };
 
+    /// <summary>Roots with nothing in them, once they were gone through.</summary>
+    public List<string> Bare { get; } = [];
+
     /// <exception cref="BackupException">A root is not there, or no directory.</exception>
     public IEnumerable<FoundFile> Files()
     {
@@ -51,19 +54,21 @@ internal sealed class TreeWalk(IReadOnlyList<string> roots, TreePatterns pattern
         if (place.Length > root.Length && !patterns.Means(place[(root.Length + 1)..], isDirectory))
             yield break;
         yield return new FoundFile(place, status);
-        foreach (var name in isDirectory ? NamesIn(place) : [])
+        foreach (var name in isDirectory ? NamesIn(place, isRoot: place.Length == root.Length) : [])
         {
             foreach (var file in Below(root, $"{place}/{name}"))
                 yield return file;
         }
     }
 
-    private List<string> NamesIn(string directory)
+    private List<string> NamesIn(string directory, bool isRoot)
     {
         try
         {
             var names = Directory.EnumerateFileSystemEntries(directory, "*", All).Select(entry => Path.GetFileName(entry)).ToList();
             names.Sort(StringComparer.Ordinal);
+            if (isRoot && names.Count == 0)
+                Bare.Add(directory);
             return names;
         }
         catch (DirectoryNotFoundException)

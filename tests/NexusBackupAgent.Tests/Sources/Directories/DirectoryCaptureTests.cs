@@ -95,6 +95,32 @@ public sealed class DirectoryCaptureTests : IDisposable
     }
 
     [Fact]
+    public async Task A_directory_that_lost_all_or_is_all_there_is_and_empty_is_taken_for_an_unmounted_one()
+    {
+        Directory.CreateDirectory(bench.Beside("live/empty"));
+        bench.Roots = [bench.Live, bench.Beside("live/empty")];
+        bench.Write("a", "a");
+        await bench.BackUpAsync(); // one that never had anything is no fault
+
+        File.Delete(bench["a"]);
+        await File.WriteAllTextAsync(bench.Beside("live/empty/new"), "new");
+        foreach (var type in (BackupType[])[BackupType.Full, BackupType.Incremental])
+        {
+            var lost = await Assert.ThrowsAsync<BackupException>(() => bench.BackUpAsync(type));
+            Assert.Equal((FailureKind.SourceMissing, $"directory '{bench.Live}' is empty, and was not in the backup before"), (lost.Kind, lost.Message));
+        }
+
+        File.Delete(bench.Beside("live/empty/new"));
+        await using (var first = await bench.Source.CaptureAsync(new CaptureRequest(BackupType.Full, Base: null, MayBeBase: true), CancellationToken.None))
+            Assert.Equal(FailureKind.SourceMissing, (await Assert.ThrowsAsync<BackupException>(() => first.WriteAsync(new MeddlingSink(() => { }), CancellationToken.None))).Kind);
+        Assert.Single(await bench.Catalog.ListAsync(CancellationToken.None));
+
+        bench.Write("a.tmp", "left out by choice");
+        bench.Options = bench.Options with { Exclude = ["*.tmp"] };
+        await bench.BackUpAsync();
+    }
+
+    [Fact]
     public async Task A_store_that_fails_is_not_taken_for_a_file_that_cannot_be_read()
     {
         bench.Options = bench.Options with { SkipsUnreadable = true };
