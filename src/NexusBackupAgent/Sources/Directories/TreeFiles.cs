@@ -59,7 +59,7 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
     {
         var entry = TreeReadException.Guard(() => Describe(found));
         if (old is not null && entry.LooksLike(old))
-            return old with { IsStored = false };
+            return Remember(old with { IsStored = false }, found.Status);
         entry = entry with { Attributes = TreeReadException.Guard(() => AttributesOf(found.Place)) };
         if (entry.Type == TreeEntryType.File && !entry.IsHardLink)
             return await AddFileAsync(found, entry, old, cancellationToken);
@@ -70,6 +70,20 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
     }
 
     private async Task<TreeEntry> AddFileAsync(FoundFile found, TreeEntry entry, TreeEntry? old, CancellationToken cancellationToken)
+    {
+        var tries = new ReadTries();
+        try
+        {
+            return await ReadFileAsync(found, entry, old, tries, cancellationToken);
+        }
+        catch (TreeReadException unread) when (unread.IsGone && tries.Written is { } written)
+        {
+            note(TreeOddity.Changed, found.Path); // the archive has it, as it was read before it went
+            return Remember(written, tries.Opened);
+        }
+    }
+
+    private async Task<TreeEntry> ReadFileAsync(FoundFile found, TreeEntry entry, TreeEntry? old, ReadTries tries, CancellationToken cancellationToken)
     {
         for (var left = Tries - 1; ; left--)
         {
@@ -84,12 +98,12 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
                 throw new TreeReadException(new FileNotFoundException($"'{found.Place}' is another file each time"));
             }
 
-            entry = TreeReadException.Guard(() => Describe(found with { Status = opened })) with { Attributes = entry.Attributes };
+            entry = TreeReadException.Guard(() => Describe(found with { Status = opened })) with { Attributes = entry.Attributes, Target = null };
             if (old is { Sha256: not null } && old.Size == entry.Size && entry.Size > 0)
             {
                 var same = entry with { Sha256 = await HashAsync(file, entry.Size, cancellationToken), IsStored = false };
                 if (same.IsSameAs(old) && IsStill(file, opened))
-                    return same;
+                    return Remember(same, opened);
             }
 
             if (entry.Size <= LargestInMemory)
@@ -106,13 +120,14 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
                 await using var content = new FileContentStream(file, entry.Size, map);
                 await WriteAsync(TreeTar.Of(entry, content, map), cancellationToken);
                 entry = entry with { Sha256 = content.Sha256 };
+                (tries.Written, tries.Opened) = (entry, opened);
                 if (left > 0 && !IsStill(file, opened))
                     continue; // the later of two entries of one name counts, for tar too
             }
 
             if (!IsStill(file, opened))
                 note(TreeOddity.Changed, found.Path);
-            return entry;
+            return Remember(entry, opened);
         }
     }
 
@@ -150,11 +165,15 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
         var status = found.Status;
         if (status.Names < 2)
             return null;
-        var key = (status.Major, status.Minor, status.Inode);
-        if (linked.TryGetValue(key, out var first))
-            return first == found.Path ? null : first;
-        linked[key] = found.Path;
-        return null;
+        return linked.TryGetValue((status.Major, status.Minor, status.Inode), out var first) && first != found.Path ? first : null;
+    }
+
+    /// <summary>Only what the backup has can be what another name leads to.</summary>
+    private TreeEntry Remember(TreeEntry entry, FileStatus status)
+    {
+        if (entry is { Type: TreeEntryType.File, IsHardLink: false } && status.Names > 1)
+            linked.TryAdd((status.Major, status.Minor, status.Inode), entry.Path);
+        return entry;
     }
 
     private static string? NameOf(Dictionary<uint, string?> known, uint id, Func<uint, string> ask)
@@ -188,5 +207,14 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
         await using var content = new FileContentStream(file, length, map: null);
         await content.CopyToAsync(Stream.Null, 1 << 17, cancellationToken);
         return content.Sha256;
+    }
+
+    /// <summary>What came of reading a file so far.</summary>
+    private sealed class ReadTries
+    {
+        /// <summary>As the archive has it already; null: not.</summary>
+        public TreeEntry? Written { get; set; }
+
+        public FileStatus Opened { get; set; }
     }
 }

@@ -121,6 +121,47 @@ public sealed class DirectoryCaptureTests : IDisposable
     }
 
     [Fact]
+    public async Task A_name_that_went_is_not_what_its_other_names_lead_to()
+    {
+        foreach (var name in (string[])["a", "b", "c"])
+            await Shell.BashAsync($"cd '{bench.Live}'; if [ -e first ]; then ln first {name}; else printf x > {name}; ln {name} first; fi");
+        var found = new FoundFile(bench["a"], FileStatus.OfNoLink(bench["a"])!.Value);
+        File.Delete(bench["a"]);
+        await using var tar = new System.Formats.Tar.TarWriter(new MemoryStream());
+        var files = new TreeFiles(tar, (_, _) => { });
+
+        Assert.True((await Assert.ThrowsAsync<TreeReadException>(() => files.AddAsync(found, old: null, CancellationToken.None))).IsGone);
+        var entries = new List<TreeEntry>();
+        foreach (var name in (string[])["b", "c"])
+            entries.Add(await files.AddAsync(new FoundFile(bench[name], FileStatus.OfNoLink(bench[name])!.Value), old: null, CancellationToken.None));
+        Assert.Equal([null, bench["b"][1..]], entries.Select(entry => entry.Target));
+    }
+
+    [Fact]
+    public async Task A_big_file_that_goes_while_it_is_read_is_kept_as_it_was_read()
+    {
+        await File.WriteAllBytesAsync(bench["big"], new byte[3 << 20]);
+        await Shell.BashAsync($"ln '{bench["big"]}' '{bench["name"]}'; ln '{bench["big"]}' '{bench["other"]}'");
+        var writes = 0;
+        var sink = new MeddlingSink(() =>
+        {
+            if (++writes == 20)
+                File.Delete(bench["big"]);
+        });
+        await using (var capture = await bench.Source.CaptureAsync(new CaptureRequest(BackupType.Full, Base: null, MayBeBase: true), CancellationToken.None))
+            await capture.WriteAsync(sink, CancellationToken.None);
+
+        Assert.True(writes > 20);
+        var entries = new List<(string, string?)>();
+        await using var inventory = new InventoryReader(new MemoryStream(sink.Parts[DirectorySource.InventoryPart]));
+        await inventory.MoveAsync(CancellationToken.None);
+        for (; inventory.Current is { } entry; await inventory.MoveAsync(CancellationToken.None))
+            entries.Add((entry.Path, entry.Target));
+        Assert.Equal([(bench.Live[1..], null), (bench["big"][1..], null), (bench["name"][1..], bench["big"][1..]), (bench["other"][1..], bench["big"][1..])], entries);
+        Assert.Equal([bench["big"][1..]], inventory.End!.Changed);
+    }
+
+    [Fact]
     public async Task A_store_that_fails_is_not_taken_for_a_file_that_cannot_be_read()
     {
         bench.Options = bench.Options with { SkipsUnreadable = true };

@@ -65,6 +65,19 @@ public sealed class HostileArchiveTests : IDisposable
     }
 
     [Fact]
+    public async Task A_further_name_of_a_file_that_the_backup_has_not_is_found_by_its_verification()
+    {
+        File_("file", "content");
+        Hard("further", $"{Root}/file");
+        Assert.True((await bench.VerifyAsync(await StoreAsync())).Verification!.Passed);
+
+        made.RemoveAt(0);
+        var verified = (await bench.VerifyAsync(await StoreAsync())).Verification!;
+        Assert.False(verified.Passed);
+        Assert.Contains($"it has a further name of '/{Root}/file', which is no file of it", verified.FirstFailure, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Names_that_other_systems_take_for_one_stay_apart_and_a_link_that_leads_out_is_only_a_link()
     {
         File_("A", "upper");
