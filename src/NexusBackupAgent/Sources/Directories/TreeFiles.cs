@@ -45,6 +45,7 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
     private const UnixFileMode Permissions = (UnixFileMode)0xfff;
 
     private readonly Dictionary<(uint Major, uint Minor, ulong Inode), string> linked = [];
+    private readonly Dictionary<string, string> realRoots = new(StringComparer.Ordinal);
     private readonly Dictionary<uint, string?> users = [];
     private readonly Dictionary<uint, string?> groups = [];
     private readonly byte[] small = GC.AllocateUninitializedArray<byte>(LargestInMemory);
@@ -90,7 +91,7 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
             using var file = TreeReadException.Guard(() => RegularFile.OpenRead(found.Place));
             if (FileStatus.Of(file) is not { } opened)
                 throw new TreeReadException(new FileNotFoundException($"'{found.Place}' is gone"));
-            if (FileStatus.OfNoLink(found.Place) is not { } named || !named.IsSameFileAs(opened))
+            if (FileStatus.OfNoLink(found.Place) is not { } named || !named.IsSameFileAs(opened) || !IsBelowRoot(found, file))
             {
                 // Something else has its name now, perhaps a link that leads elsewhere: that is not what was meant.
                 if (left > 0)
@@ -129,6 +130,16 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
                 note(TreeOddity.Changed, found.Path);
             return Remember(entry, opened);
         }
+    }
+
+    /// <summary>A directory on the way may be a link by now, which leads out of the source: what was opened tells where it lies.</summary>
+    private bool IsBelowRoot(FoundFile found, SafeFileHandle file)
+    {
+        if (found.Root is not { } root || Path.GetDirectoryName(root) is not { } above)
+            return true;
+        if (!realRoots.TryGetValue(root, out var real))
+            realRoots[root] = real = Path.Combine(KernelPath.Resolve(above), Path.GetFileName(root));
+        return new FileInfo(SafeFile.PathOf(file)).LinkTarget == real + found.Place[root.Length..];
     }
 
     private async Task WriteAsync(TarEntry entry, CancellationToken cancellationToken)

@@ -7,6 +7,9 @@ namespace NexusBackupAgent.Sources.Directories;
 /// <param name="Place">Absolute.</param>
 internal readonly record struct FoundFile(string Place, FileStatus Status)
 {
+    /// <summary>The directory of the source that it lies in; null: nobody walked there.</summary>
+    public string? Root { get; init; }
+
     /// <summary>As the archive names it.</summary>
     public string Path => Place[1..];
 }
@@ -53,7 +56,7 @@ internal sealed class TreeWalk(IReadOnlyList<string> roots, TreePatterns pattern
         var isDirectory = status.Type == FileType.Directory;
         if (place.Length > root.Length && !patterns.Means(place[(root.Length + 1)..], isDirectory))
             yield break;
-        yield return new FoundFile(place, status);
+        yield return new FoundFile(place, status) { Root = root };
         foreach (var name in isDirectory ? NamesIn(place, isRoot: place.Length == root.Length) : [])
         {
             foreach (var file in Below(root, $"{place}/{name}"))
