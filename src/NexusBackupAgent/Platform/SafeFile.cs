@@ -259,7 +259,7 @@ internal static partial class SafeFile
         if (!MakeDirectory(path, FileOwner.OwnersDirectory, inherit: false))
             throw Errno.Failure(Errno.Exists, path);
         var made = OpenDirectory(path);
-        if (!SystemUser.Current.IsRoot || (FileStatus.Of(made) is { User: 0 } own && (own.Mode & FileOwner.OthersAccess) == 0))
+        if (!SystemUser.Current.IsRoot || (FileStatus.Of(made) is { User: 0 } own && (own.Mode & FileOwner.OthersAccess) == UnixFileMode.None))
             return made;
         made.Dispose();
         throw new UntrustedPlaceException($"'{path}' is not the directory that was made there");

@@ -4,7 +4,6 @@ using System.Text;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Restore;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Sources.Directories;
 using NexusBackupAgent.Tests.Support;
@@ -108,10 +107,10 @@ public sealed class HostileArchiveTests : IDisposable
             if (step.Stage != RestoreStage.Look)
                 return;
             swapped++;
-            var made = Directory.EnumerateDirectories(Path.GetDirectoryName(bench.Live)!, ".app.*.restoring").Single();
-            Directory.Move(made, bench.Beside("taken"));
-            Directory.CreateDirectory(Path.Combine(made, "tree", "sub"));
-            File.WriteAllText(Path.Combine(made, "tree", "sub", "new"), "evil");
+            var beside = Directory.EnumerateDirectories(Path.GetDirectoryName(bench.Live)!, ".app.*.restoring").Single();
+            Directory.Move(beside, bench.Beside("taken"));
+            Directory.CreateDirectory(Path.Combine(beside, "tree", "sub"));
+            File.WriteAllText(Path.Combine(beside, "tree", "sub", "new"), "evil");
         });
 
         Assert.Equal(1, swapped);
