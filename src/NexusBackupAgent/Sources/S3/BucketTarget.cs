@@ -151,13 +151,16 @@ internal sealed class BucketTarget(BucketPlaces places, ObjectAddress place, Res
     {
         var inventory = scope.Of(await Inventory.ReadAsync(chain, cancellationToken));
         var clients = (places with { Live = place }).Open();
+        ObjectClient? copies = null;
         try
         {
-            var check = await new SnapshotCheck(clients.Snapshots, inventory) { NamesExtra = false }.RunAsync(chain, ReadingTurn.None, cancellationToken);
-            return new PreparedBucket(clients, inventory, check, scope);
+            copies = await places.OpenCopiesAsync(inventory, cancellationToken);
+            var check = await new SnapshotCheck(copies, inventory) { NamesExtra = false }.RunAsync(chain, ReadingTurn.None, cancellationToken);
+            return new PreparedBucket(clients, copies, inventory, check, scope);
         }
         catch
         {
+            copies?.Dispose();
             clients.Dispose();
             throw;
         }
@@ -173,7 +176,9 @@ internal sealed class BucketTarget(BucketPlaces places, ObjectAddress place, Res
 }
 
 /// <summary>The snapshot is what a restore would make beside the bucket: it is there, and was checked.</summary>
-internal sealed class PreparedBucket(BucketClients clients, Inventory inventory, ContentCheck check, RestoreScope scope) : IPreparedRestore
+/// <param name="clients">At the place that it goes to, and where what is replaced is kept.</param>
+/// <param name="copies">Where the backup's objects lie.</param>
+internal sealed class PreparedBucket(BucketClients clients, ObjectClient copies, Inventory inventory, ContentCheck check, RestoreScope scope) : IPreparedRestore
 {
     private readonly ConcurrentDictionary<string, string> put = new(StringComparer.Ordinal);
     private readonly ConcurrentBag<string> removed = [];
@@ -185,7 +190,7 @@ internal sealed class PreparedBucket(BucketClients clients, Inventory inventory,
     public RestoredPlace Place => new(
         clients.Live.Address.Shown, Owner: null, safety is null ? null : clients.Snapshots.Address.Describe(safety), [], safety is null ? "" : $"aws {clients.Live.Address.AwsOptions}s3 sync {clients.Snapshots.Address.Describe(safety)} {clients.Live.Address.Shown}");
 
-    public Task<ProbeAnswer> ProbeAsync(string question, CancellationToken cancellationToken) => ObjectProbe.AskAsync(clients.Snapshots, inventory, question, line => line.CopyKey, cancellationToken);
+    public Task<ProbeAnswer> ProbeAsync(string question, CancellationToken cancellationToken) => ObjectProbe.AskAsync(copies, inventory, question, line => line.CopyKey, cancellationToken);
 
     public async Task SaveAsync(RestoreContext context, CancellationToken cancellationToken)
     {
@@ -255,6 +260,7 @@ internal sealed class PreparedBucket(BucketClients clients, Inventory inventory,
 
     public ValueTask DisposeAsync()
     {
+        copies.Dispose();
         clients.Dispose();
         return ValueTask.CompletedTask;
     }
@@ -263,7 +269,7 @@ internal sealed class PreparedBucket(BucketClients clients, Inventory inventory,
     {
         put[line.Key!] = "";
         var copy = new ListedObject(line.CopyKey, line.Size, line.CopyETag, line.Modified ?? default, line.Class ?? "STANDARD");
-        put[line.Key!] = await ObjectCopy.RunAsync(clients.Snapshots, copy, clients.Live, line.Key!, cancellationToken);
+        put[line.Key!] = await ObjectCopy.RunAsync(copies, copy, clients.Live, line.Key!, cancellationToken);
     }
 
     private BackupException? Attempt(Func<Task> work)
@@ -343,12 +349,13 @@ internal sealed class PracticeTarget(BucketPlaces places, string workspace, Read
         string? folder = null;
         try
         {
-            var check = await new SnapshotCheck(clients.Snapshots, inventory).RunAsync(chain, ReadingTurn.None, cancellationToken);
+            using var copies = await places.OpenCopiesAsync(inventory, cancellationToken);
+            var check = await new SnapshotCheck(copies, inventory).RunAsync(chain, ReadingTurn.None, cancellationToken);
             if (check.Finding is null)
             {
                 var now = places.TimeProvider.GetUtcNow();
                 folder = await clients.Place.BeginAsync($"drill.{SnapshotPlace.NameOf(now)}", now, cancellationToken);
-                check = await RestoreAsync(chain, clients.Snapshots, inventory, folder, check, cancellationToken);
+                check = await RestoreAsync(chain, copies, clients.Snapshots, inventory, folder, check, cancellationToken);
             }
 
             return new Prepared(clients, inventory, folder, check);
@@ -362,13 +369,13 @@ internal sealed class PracticeTarget(BucketPlaces places, string workspace, Read
         }
     }
 
-    private async Task<ContentCheck> RestoreAsync(StoredChain chain, ObjectClient client, Inventory inventory, string folder, ContentCheck check, CancellationToken cancellationToken)
+    private async Task<ContentCheck> RestoreAsync(StoredChain chain, ObjectClient copies, ObjectClient client, Inventory inventory, string folder, ContentCheck check, CancellationToken cancellationToken)
     {
         var restored = new ConcurrentBag<InventoryLine>();
         var limits = new ParallelOptions { MaxDegreeOfParallelism = client.Address.MostRequests, CancellationToken = cancellationToken };
         await Parallel.ForEachAsync(inventory.Objects, limits, async (line, token) =>
         {
-            var etag = await client.CopyAsync(client, new ListedObject(line.CopyKey, line.Size, line.CopyETag, line.Modified ?? default, line.Class ?? "STANDARD"), folder + line.Key, token);
+            var etag = await client.CopyAsync(copies, new ListedObject(line.CopyKey, line.Size, line.CopyETag, line.Modified ?? default, line.Class ?? "STANDARD"), folder + line.Key, token);
             restored.Add(line with { At = folder, Copy = etag });
         });
         var found = await new SnapshotCheck(client, inventory with { Objects = [.. restored], Vanished = [] }).RunAsync(chain, turn, cancellationToken);

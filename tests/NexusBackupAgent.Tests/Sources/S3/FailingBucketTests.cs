@@ -106,6 +106,34 @@ public sealed class FailingBucketTests
         Assert.Equal(["20240321", SnapshotPlace.NameOf(full.CapturedAt), SnapshotPlace.NameOf(second.CapturedAt)], await life.FoldersAsync());
     }
 
+    [SkippableFact]
+    public async Task A_backup_stays_good_when_its_snapshots_go_to_another_place_from_now_on()
+    {
+        using var bench = await BucketBench.NewAsync();
+        await bench.PutAsync("a", "1");
+        await bench.DoAsync("backup", "--type", "full");
+        var elsewhere = await bench.Gateway.NewBucketAsync();
+
+        bench.Configure(snapshots: elsewhere);
+        await bench.DoAsync("verify", "--all");
+        await bench.DoAsync("drill");
+        await bench.PutAsync("a", "ruined");
+        await bench.DoAsync("restore", "files", "--force");
+        await bench.DoAsync("restore", "files", "--to", bench.Place.In("out"));
+        Assert.Equal("1", await File.ReadAllTextAsync(bench.Place.In("out/a")));
+        Assert.Equal("1", await bench.Gateway.AwsAsync("s3", "cp", $"s3://{bench.LiveBucket}/a", "-"));
+
+        // somebody brought the folders along, and the old bucket is gone
+        await bench.Gateway.AwsAsync("s3", "sync", $"s3://{bench.SnapshotBucket}", $"s3://{elsewhere}");
+        await bench.Gateway.AwsAsync("s3", "rb", "--force", $"s3://{bench.SnapshotBucket}");
+        await bench.DoAsync("verify", "--all");
+
+        // or did not: nothing is known about the backup
+        bench.Configure(snapshots: await bench.Gateway.NewBucketAsync());
+        Assert.Contains("which snapshots: names now", await bench.RefusedAsync(2, "verify", "--all"), StringComparison.Ordinal);
+        Assert.Equal("good", Assert.Single(await bench.ListAsync()).State);
+    }
+
     [Theory]
     [InlineData("503 Slow Down", "SlowDown", ObjectProblem.Throttled, 6)]
     [InlineData("500 Internal Server Error", "InternalError", ObjectProblem.Broken, 6)]
