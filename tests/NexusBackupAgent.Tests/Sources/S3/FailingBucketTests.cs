@@ -1,5 +1,6 @@
 using System.Text;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.ObjectStorage;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Platform;
@@ -134,6 +135,46 @@ public sealed class FailingBucketTests
         Assert.Equal("good", Assert.Single(await bench.ListAsync()).State);
     }
 
+    [SkippableFact]
+    public async Task A_restore_over_a_bucket_leaves_alone_what_somebody_writes_meanwhile()
+    {
+        using var life = await SnapshotLife.NewAsync();
+        await life.PutAsync("added", "1");
+        await life.PutAsync("replaced", "1");
+        var backup = await life.BackUpAsync();
+        await life.Live.DeleteAsync("added", CancellationToken.None);
+        await life.PutAsync("replaced", "2");
+        await life.PutAsync("removed", "2");
+        await life.PutAsync("removed too", "2");
+        var context = new RestoreContext(life.Clock.GetUtcNow(), TimeZoneInfo.Utc, _ => { });
+
+        await using (var restore = await PrepareAsync())
+        {
+            await restore.SaveAsync(context, CancellationToken.None);
+            await life.PutAsync("removed", "newer");
+            var failure = Assert.Throws<BackupException>(() => restore.Switch(context));
+            Assert.Contains("/removed was changed by somebody else", failure.Message, StringComparison.Ordinal);
+            Assert.Equal("added=1 removed=newer removed too=2 replaced=1", await life.LiveAsync());
+
+            await life.PutAsync("added", "newer");
+            Assert.Contains("stay as they are: added", restore.RollBack()!.Message, StringComparison.Ordinal);
+            Assert.Equal("added=newer removed=newer removed too=2 replaced=2", await life.LiveAsync());
+        }
+
+        await life.Live.DeleteAsync("added", CancellationToken.None);
+        await using (var restore = await PrepareAsync())
+        {
+            await restore.SaveAsync(context with { Now = context.Now.AddMinutes(1) }, CancellationToken.None);
+            await life.PutAsync("added", "newest");
+            Assert.Contains("/added was made by somebody else", Assert.Throws<BackupException>(() => restore.Switch(context)).Message, StringComparison.Ordinal);
+            Assert.Null(restore.RollBack());
+            Assert.Equal("added=newest removed=newer removed too=2 replaced=2", await life.LiveAsync());
+        }
+
+        Task<IPreparedRestore> PrepareAsync() =>
+            life.Source.Target(to: null, RestoreChoices.None with { Deletes = true }).PrepareAsync(life.ChainOf(backup), at: null, CancellationToken.None);
+    }
+
     [Theory]
     [InlineData("503 Slow Down", "SlowDown", ObjectProblem.Throttled, 6)]
     [InlineData("500 Internal Server Error", "InternalError", ObjectProblem.Broken, 6)]
@@ -234,7 +275,22 @@ internal sealed class SnapshotLife : IDisposable
         return backup;
     }
 
-    public Task<ContentCheck> CheckAsync(Backup backup) => Source.CheckAsync(CatalogLink.ChainOf(Catalog, backup, isJudged: true, progress: null), scratch, CancellationToken.None);
+    public StoredChain ChainOf(Backup backup) => CatalogLink.ChainOf(Catalog, backup, isJudged: true, progress: null);
+
+    /// <summary>What is in the bucket, for people.</summary>
+    public async Task<string> LiveAsync()
+    {
+        var texts = new List<string>();
+        await foreach (var found in Live.ListAsync("", CancellationToken.None))
+        {
+            await using var content = await Live.OpenAsync(found.Key, etag: null, CancellationToken.None);
+            texts.Add($"{found.Key}={await new StreamReader(content).ReadToEndAsync()}");
+        }
+
+        return string.Join(' ', texts);
+    }
+
+    public Task<ContentCheck> CheckAsync(Backup backup) => Source.CheckAsync(ChainOf(backup), scratch, CancellationToken.None);
 
     /// <summary>The objects that a backup copied itself.</summary>
     public async Task<IReadOnlyDictionary<string, string>> FolderAsync(Backup backup)
