@@ -114,6 +114,10 @@ internal sealed class BucketTarget(BucketPlaces places, ObjectAddress place, Res
     {
         if (place.Server == places.Snapshots.Server && place.Bucket == places.Snapshots.Bucket && (place.Prefix.StartsWith(places.Snapshots.Prefix, StringComparison.Ordinal) || places.Snapshots.Prefix.StartsWith(place.Prefix, StringComparison.Ordinal)))
             return new BackupException(FailureKind.Restore, $"'{Location}' holds the snapshots themselves", "name another bucket or prefix with --to");
+        if (!IsLive && place.Server == places.Live.Server && place.Bucket == places.Live.Bucket && (place.Prefix.StartsWith(places.Live.Prefix, StringComparison.Ordinal) || places.Live.Prefix.StartsWith(place.Prefix, StringComparison.Ordinal)))
+            return new BackupException(FailureKind.Restore, $"'{Location}' overlaps '{places.Live.Shown}', which is backed up", "name a place outside it with --to, or leave --to out");
+        if (!IsLive && scope.Deletes)
+            return new BackupException(FailureKind.Restore, $"--delete would remove all that is in '{Location}' and was never backed up from there", "leave --delete out; for the bucket itself, leave --to out");
         try
         {
             using var live = new ObjectClient(place, ObjectRole.Source, places.TimeProvider);

@@ -1,4 +1,5 @@
 using System.Text;
+using Amazon.S3.Model;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.ObjectStorage;
@@ -173,6 +174,27 @@ public sealed class FailingBucketTests
 
         Task<IPreparedRestore> PrepareAsync() =>
             life.Source.Target(to: null, RestoreChoices.None with { Deletes = true }).PrepareAsync(life.ChainOf(backup), at: null, CancellationToken.None);
+    }
+
+    [SkippableFact]
+    public async Task A_restore_elsewhere_spares_the_bucket_and_whatever_is_there()
+    {
+        using var bench = await BucketBench.NewAsync();
+        bench.Configure(keys: "prefix: 2026");
+        await bench.PutAsync("2026/a", "1");
+        await bench.PutAsync("another source's", "1");
+        await bench.DoAsync("backup");
+        var before = await BucketBench.ObjectsAsync(bench.Live);
+        var other = await bench.Gateway.NewBucketAsync();
+        await bench.Gateway.Raw.PutObjectAsync(new PutObjectRequest { BucketName = other, Key = "somebody's", ContentBody = "1" });
+
+        foreach (var place in (string[])["", "2026/sub/"])
+            Assert.Contains("overlaps", await bench.RefusedAsync(5, "restore", "files", "--to", $"s3://{bench.LiveBucket}/{place}", "--force"), StringComparison.Ordinal);
+        Assert.Contains("--delete would remove", await bench.RefusedAsync(5, "restore", "files", "--to", $"s3://{other}/", "--force", "--delete"), StringComparison.Ordinal);
+
+        Assert.Equal(before, await BucketBench.ObjectsAsync(bench.Live));
+        await bench.DoAsync("restore", "files", "--to", $"s3://{other}/", "--force");
+        Assert.Equal(["a", "somebody's"], (await bench.Gateway.AwsAsync("s3", "ls", "--recursive", $"s3://{other}")).Trim().Split('\n').Select(line => line.Split(' ', 4, StringSplitOptions.RemoveEmptyEntries)[3]));
     }
 
     [Theory]
