@@ -29,6 +29,8 @@ internal sealed class BucketCapture(BucketClients clients, BucketPlaces places, 
         try
         {
             var lines = await CopyAsync(folder, sink.Progress, cancellationToken);
+            if (lines.Count == 0)
+                throw places.HoldsNothing(); // all was deleted since it was listed
             var head = new InventoryHead(InventoryHead.CurrentFormat, places.Live.Shown, places.Live.Server, places.Snapshots.Shown, folder, capturedAt);
             var inventory = new Inventory(head, lines, [.. vanished.Order(StringComparer.Ordinal)]);
             var digests = await sink.WriteAsync(inventory.WriteAsync, progress: null, cancellationToken);

@@ -16,6 +16,12 @@ internal sealed record BucketPlaces(ObjectAddress Live, ObjectAddress Snapshots,
     /// <summary>Whether the server itself can copy between two places: nothing of an object comes through here.</summary>
     public static bool CopiesAtServer(ObjectAddress from, ObjectAddress to) => from.Server == to.Server && from.Credentials == to.Credentials;
 
+    /// <summary>That nothing is there is no backup.</summary>
+    public BackupException HoldsNothing() => new(
+        FailureKind.SourceMissing,
+        $"{Live.Shown} holds no object that is to be backed up",
+        $"look what is there (aws {Live.AwsOptions}s3 ls {Live.Shown}), and correct bucket:, prefix:, include: and exclude:");
+
     public BucketClients Open()
     {
         var live = new ObjectClient(Live, ObjectRole.Source, TimeProvider);
@@ -127,13 +133,7 @@ internal sealed class BucketSource(BucketPlaces places, BucketOptions options, S
             var capturedAt = places.TimeProvider.GetUtcNow();
             var objects = await clients.Live.ListAsync("", cancellationToken).Where(found => options.Keys.Has(found.Key)).ToListAsync(cancellationToken);
             if (objects.Count == 0)
-            {
-                throw new BackupException(
-                    FailureKind.SourceMissing,
-                    $"{places.Live.Shown} holds no object that is to be backed up",
-                    $"look what is there (aws {places.Live.AwsOptions}s3 ls {places.Live.Shown}), and correct bucket:, prefix:, include: and exclude:");
-            }
-
+                throw places.HoldsNothing();
             var @base = request.Base is { } chain ? await BaseAsync(chain, cancellationToken) : null;
             return new BucketCapture(clients, places, objects, @base, capturedAt);
         }

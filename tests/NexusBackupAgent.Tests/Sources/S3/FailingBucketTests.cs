@@ -73,6 +73,11 @@ public sealed class FailingBucketTests
         var check = await life.CheckAsync(backup);
         Assert.Null(check.Finding);
         Assert.Contains("1 objects were deleted from the bucket before they could be copied: deleted", check.Note, StringComparison.Ordinal);
+
+        // a bucket that is emptied while it is copied gives no backup, and leaves no folder
+        var emptied = await Assert.ThrowsAsync<BackupException>(() => life.BackUpAsync(meanwhile: () => life.Live.DeleteAsync(["changed", "same"], CancellationToken.None)));
+        Assert.Equal(FailureKind.SourceMissing, emptied.Kind);
+        Assert.Equal([SnapshotPlace.NameOf(backup.CapturedAt)], await life.FoldersAsync());
     }
 
     [SkippableFact]
