@@ -92,6 +92,9 @@ public sealed class FailingBucketTests
         await life.Place.BeginAsync("killed", life.Clock.GetUtcNow(), CancellationToken.None);
         await life.Snapshots.PutAsync("killed/a", new byte[1], ObjectAttributes.None, WriteCondition.Always, CancellationToken.None);
         await life.Snapshots.PutAsync("20240321/a", new byte[1], ObjectAttributes.None, WriteCondition.Always, CancellationToken.None); // somebody's own
+        var raw = (await S3Gateway.SharedAsync()).Raw;
+        foreach (var key in (string[])["killed/large", "20240321/large"])
+            await raw.InitiateMultipartUploadAsync(new InitiateMultipartUploadRequest { BucketName = life.Snapshots.Address.Bucket, Key = key });
         var young = life.Clock.GetUtcNow() - TimeSpan.FromHours(24);
 
         await Pruner.RemoveAsync(life.Catalog, life.Source.Remains, young, [first], CancellationToken.None);
@@ -110,6 +113,7 @@ public sealed class FailingBucketTests
 
         // a store in which nothing is found is no reason to remove anything that a backup once needed
         await life.Source.Remains.SettleAsync([], life.Clock.GetUtcNow() + TimeSpan.FromDays(9), CancellationToken.None);
+        Assert.Equal(["20240321/large"], (await raw.ListMultipartUploadsAsync(new ListMultipartUploadsRequest { BucketName = life.Snapshots.Address.Bucket })).MultipartUploads.Select(upload => upload.Key));
         Assert.Equal(["20240321", SnapshotPlace.NameOf(full.CapturedAt), SnapshotPlace.NameOf(second.CapturedAt)], await life.FoldersAsync());
     }
 
