@@ -80,15 +80,15 @@ internal sealed class FolderTarget(BucketPlaces places, string directory, KeySel
             throw new BackupException(FailureKind.Restore, $"the names of {odd.Count} objects can't be those of files: {KeyText.Shown(odd)}", "restore to a bucket (--to s3://BUCKET/)");
         if (StoreSpace.At(Volume).Available is var available && inventory.Bytes > available)
             throw new BackupException(FailureKind.StoreFull, $"'{Volume}' has {ByteCount.Text(available)} available and the restore needs {ByteCount.Text(inventory.Bytes)}", $"free space there ({SpaceCommand}), or restore elsewhere with --to");
-        using var clients = places.Open();
+        using var copies = await places.OpenCopiesAsync(inventory, cancellationToken);
         try
         {
-            var check = await new SnapshotCheck(clients.Snapshots, inventory) { NamesExtra = false }.RunAsync(chain, ReadingTurn.None, cancellationToken);
+            var check = await new SnapshotCheck(copies, inventory) { NamesExtra = false }.RunAsync(chain, ReadingTurn.None, cancellationToken);
             if (check.Finding is null)
             {
                 var limits = new ParallelOptions { MaxDegreeOfParallelism = places.Snapshots.MostRequests, CancellationToken = cancellationToken };
                 Directory.CreateDirectory(UnfinishedForm);
-                await Parallel.ForEachAsync(inventory.Objects, limits, async (line, token) => await BringAsync(clients.Snapshots, line, token));
+                await Parallel.ForEachAsync(inventory.Objects, limits, async (line, token) => await BringAsync(copies, line, token));
             }
 
             return new Prepared(this, check);
