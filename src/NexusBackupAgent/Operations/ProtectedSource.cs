@@ -5,6 +5,7 @@ using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Sources;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Operations;
 
@@ -64,9 +65,12 @@ internal sealed record ProtectedSource(
     /// <summary>The source's backups in its other stores, when this is the source as one of <see cref="Copies"/> has it; null: those of <see cref="Copies"/>.</summary>
     public IReadOnlyList<BackupCatalog>? Elsewhere { get; init; }
 
+    /// <summary>Know its stores again; null where nobody has to.</summary>
+    public StoreMarks? Marks { get; init; }
+
     /// <summary>What captures keep outside of the stores, for who removes backups in this store; null: nothing.</summary>
     public IRemains? Remains => Source.Remains is not { } remains ? null
-        : (Elsewhere ?? [.. Copies.Select(copy => copy.Catalog)]) is { Count: > 0 } others ? new SharedRemains(remains, others) : remains;
+        : (Elsewhere ?? [.. Copies.Select(copy => copy.Catalog)]) is { Count: > 0 } others ? new SharedRemains(remains, others, Marks) : remains;
 
     /// <summary>Looks at the live source, for as long as it answers at all.</summary>
     /// <exception cref="BackupException">It does not.</exception>
@@ -96,7 +100,8 @@ internal sealed record ProtectedSource(
 
 /// <summary>What captures keep outside of the stores, of a source with several stores: a copy in another one needs it as well.</summary>
 /// <param name="others">The source's backups in its other stores.</param>
-internal sealed class SharedRemains(IRemains remains, IReadOnlyList<BackupCatalog> others) : IRemains
+/// <param name="marks">Know the stores again: what is not found on a mount point without its disk may be needed all the same. Null where nobody has to.</param>
+internal sealed class SharedRemains(IRemains remains, IReadOnlyList<BackupCatalog> others, StoreMarks? marks) : IRemains
 {
     public async Task ReleaseAsync(IReadOnlyCollection<DateTimeOffset> captured, CancellationToken cancellationToken)
     {
@@ -110,14 +115,19 @@ internal sealed class SharedRemains(IRemains remains, IReadOnlyList<BackupCatalo
             await remains.SettleAsync([.. captured.Union(kept)], before, cancellationToken);
     }
 
-    /// <returns>Null while a store is away: what nobody knows is not needed, stays.</returns>
+    /// <returns>Null while a store is away, or seems to be: what nobody knows is not needed, stays.</returns>
     private async Task<IReadOnlyCollection<DateTimeOffset>?> KeptElsewhereAsync(CancellationToken cancellationToken)
     {
         try
         {
             var kept = new HashSet<DateTimeOffset>();
             foreach (var other in others)
+            {
                 kept.UnionWith((await other.ListAsync(cancellationToken)).Select(backup => backup.CapturedAt));
+                if (await other.AskAsync(() => WhyUnknownAsync(other.Store, cancellationToken)) is not null)
+                    return null;
+            }
+
             return kept;
         }
         catch (BackupException)
@@ -125,4 +135,13 @@ internal sealed class SharedRemains(IRemains remains, IReadOnlyList<BackupCatalo
             return null; // that the store is away its own copying tells
         }
     }
+
+    /// <summary>Why a listing of a store tells nothing; null when it does. A mount point without its disk can be listed as well.</summary>
+    private async Task<BackupException?> WhyUnknownAsync(IBackupStore store, CancellationToken cancellationToken) =>
+        marks is not null && await marks.WhyNotAsync(store, cancellationToken) is { } another ? another
+        : (await store.GetHealthAsync(cancellationToken)).IsBare ? new BackupException(
+            FailureKind.StoreUnavailable,
+            $"store '{store.Name}' at '{store.Describe("")}' is empty, as a mount point without its disk is",
+            "mount its disk; one that is new gets its copies with: nexus-backup copy")
+        : null;
 }
