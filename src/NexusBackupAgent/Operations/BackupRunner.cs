@@ -100,8 +100,11 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
     /// <summary>What was begun before it and never finished is a crash's.</summary>
     private DateTimeOffset Sweepable => timeProvider.GetUtcNow() - OrphanGrace;
 
-    private Task RemoveAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken) =>
-        Pruner.RemoveAsync(source.Catalog, source.Remains, Sweepable, [backup], cancellationToken);
+    private async Task RemoveAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
+    {
+        if (source.Remains is not SharedRemains shared || await shared.WhyKeepAsync(cancellationToken) is null) // else it goes when it expires
+            await Pruner.RemoveAsync(source.Catalog, source.Remains, Sweepable, [backup], cancellationToken);
+    }
 
     private async Task<BackupException> RefuseAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
     {

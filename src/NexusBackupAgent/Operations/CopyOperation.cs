@@ -188,21 +188,21 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
             await examiner.ExamineAsync(opened, unknown, progress: null, cancellationToken);
         var copies = await opened.Catalog.ListAsync(cancellationToken);
         var owed = CopyPlan.Owed(await first.ListAsync(cancellationToken), copies, there.Retention, runner.Now, there.Zone);
-        return new Work(first, opened, owed, owed.Count > 0 || ToRemove(opened, copies).Count > 0);
+        return new Work(first, opened, owed, owed.Count > 0 || (await ToRemoveAsync(opened, copies, cancellationToken)).Count > 0);
     }
 
     /// <summary>As the first store is pruned, by its own periods; on a doubt nothing goes.</summary>
     private async Task<IReadOnlyList<Backup>> PruneAsync(ProtectedSource there, CancellationToken cancellationToken)
     {
-        if (ToRemove(there, await there.Catalog.ListAsync(cancellationToken)).Count == 0)
+        if ((await ToRemoveAsync(there, await there.Catalog.ListAsync(cancellationToken), cancellationToken)).Count == 0)
             return [];
-        var decisions = ToRemove(there, await there.Catalog.ListAgainAsync(cancellationToken));
+        var decisions = await ToRemoveAsync(there, await there.Catalog.ListAgainAsync(cancellationToken), cancellationToken);
         return await Pruner.ApplyAsync(there.Catalog, there.Remains, runner.Now - BackupRunner.OrphanGrace, decisions, cancellationToken);
     }
 
-    private List<RetentionDecision> ToRemove(ProtectedSource there, IReadOnlyList<Backup> copies)
+    private async Task<IReadOnlyList<RetentionDecision>> ToRemoveAsync(ProtectedSource there, IReadOnlyList<Backup> copies, CancellationToken cancellationToken)
     {
-        var decisions = RetentionPolicy.Decide(copies, there.Retention, runner.Now, there.Zone);
+        var decisions = RetentionPolicy.Decide(copies, there.Retention, runner.Now, there.Zone, await HeldForCopies.FindAsync(there, copies, runner.Now, cancellationToken));
         return decisions is [{ Backup.State: BackupState.Good }, ..] ? [.. decisions.Where(decision => !decision.Keep)] : [];
     }
 
@@ -291,14 +291,16 @@ internal sealed class BackupHolders(string first, IReadOnlyList<(string Store, I
     }
 }
 
-/// <summary>Backups that the first store does not let go yet, because another one has no copy.</summary>
+/// <summary>Backups that a store does not let go yet: the first one because another one has no copy, and any because another one may need their snapshots and is away.</summary>
 internal static class HeldForCopies
 {
-    /// <param name="source">Whose first store is pruned.</param>
+    /// <param name="source">With the store that is pruned.</param>
     /// <param name="backups">What is there.</param>
     /// <returns>Why each is held; none once the first store's disk is as full as asks for somebody: a store that stays away must not stop the backups themselves.</returns>
     public static async Task<IReadOnlyDictionary<BackupId, string>> FindAsync(ProtectedSource source, IReadOnlyList<Backup> backups, DateTimeOffset now, CancellationToken cancellationToken)
     {
+        if (source.Remains is SharedRemains shared && await shared.WhyKeepAsync(cancellationToken) is { } unknown)
+            return backups.Select(backup => backup.Id).Distinct().ToDictionary(id => id, _ => $"a copy may need its snapshot, and {unknown.Message}");
         var held = new Dictionary<BackupId, string>();
         if (source.Copies.Count == 0 || (await source.Catalog.Store.GetHealthAsync(cancellationToken)).Space is { IsTight: true })
             return held;

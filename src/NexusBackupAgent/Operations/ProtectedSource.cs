@@ -103,20 +103,27 @@ internal sealed record ProtectedSource(
 /// <param name="marks">Know the stores again: what is not found on a mount point without its disk may be needed all the same. Null where nobody has to.</param>
 internal sealed class SharedRemains(IRemains remains, IReadOnlyList<BackupCatalog> others, StoreMarks? marks) : IRemains
 {
+    /// <exception cref="BackupException">A store is away: a backup that was removed now could never be released any more.</exception>
     public async Task ReleaseAsync(IReadOnlyCollection<DateTimeOffset> captured, CancellationToken cancellationToken)
     {
-        if (await KeptElsewhereAsync(cancellationToken) is { } kept)
-            await remains.ReleaseAsync([.. captured.Except(kept)], cancellationToken);
+        var (kept, unknown) = await KeptElsewhereAsync(cancellationToken);
+        if (unknown is not null)
+            throw new BackupException(FailureKind.StoreUnavailable, $"no backup is removed whose snapshot a copy may need: {unknown.Message}", unknown.Hint, unknown);
+        await remains.ReleaseAsync([.. captured.Except(kept)], cancellationToken);
     }
 
     public async Task SettleAsync(IReadOnlyCollection<DateTimeOffset> captured, DateTimeOffset before, CancellationToken cancellationToken)
     {
-        if (await KeptElsewhereAsync(cancellationToken) is { } kept)
+        var (kept, unknown) = await KeptElsewhereAsync(cancellationToken);
+        if (unknown is null) // that a store is away its own copying tells
             await remains.SettleAsync([.. captured.Union(kept)], before, cancellationToken);
     }
 
-    /// <returns>Null while a store is away, or seems to be: what nobody knows is not needed, stays.</returns>
-    private async Task<IReadOnlyCollection<DateTimeOffset>?> KeptElsewhereAsync(CancellationToken cancellationToken)
+    /// <summary>Why nothing may go now; null when it may.</summary>
+    public async Task<BackupException?> WhyKeepAsync(CancellationToken cancellationToken) => (await KeptElsewhereAsync(cancellationToken)).Unknown;
+
+    /// <returns>What is kept there; while a store is away, or seems to be, why that is unknown: what nobody knows is not needed, stays.</returns>
+    private async Task<(IReadOnlyCollection<DateTimeOffset> Kept, BackupException? Unknown)> KeptElsewhereAsync(CancellationToken cancellationToken)
     {
         try
         {
@@ -124,15 +131,15 @@ internal sealed class SharedRemains(IRemains remains, IReadOnlyList<BackupCatalo
             foreach (var other in others)
             {
                 kept.UnionWith((await other.ListAsync(cancellationToken)).Select(backup => backup.CapturedAt));
-                if (await other.AskAsync(() => WhyUnknownAsync(other.Store, cancellationToken)) is not null)
-                    return null;
+                if (await other.AskAsync(() => WhyUnknownAsync(other.Store, cancellationToken)) is { } unknown)
+                    return ([], unknown);
             }
 
-            return kept;
+            return (kept, Unknown: null);
         }
-        catch (BackupException)
+        catch (BackupException away)
         {
-            return null; // that the store is away its own copying tells
+            return ([], away);
         }
     }
 

@@ -1,4 +1,5 @@
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Sources;
@@ -42,14 +43,46 @@ public sealed class SharedRemainsTests : IDisposable
         var gone = await GoneEverywhereAsync();
         Unmount("offsite", left);
 
-        await TryReleaseAsync(gone);
+        Assert.Contains("'offsite'", await TryReleaseAsync(gone), StringComparison.Ordinal);
         await source.Remains!.SettleAsync([], clock.GetUtcNow(), CancellationToken.None);
         Assert.Empty(remains.Released);
         Assert.Equal(0, remains.Settled);
 
         Mount("offsite");
-        await TryReleaseAsync(gone);
+        Assert.Null(await TryReleaseAsync(gone));
         Assert.Equal([gone[^1]], remains.Released); // not the one that its copy needs
+    }
+
+    [Fact]
+    public async Task While_one_store_is_away_no_backup_goes_from_another_and_later_each_goes_with_what_it_kept()
+    {
+        for (var day = 0; day < 3; day++)
+            await DayAsync();
+        var captured = (await bench.BackupsAsync()).Select(backup => backup.CapturedAt).ToList();
+        Assert.Equal(2, (await CopiesAsync()).Count); // the oldest went there alone, and its snapshot stays for the first store
+        Assert.Empty(remains.Released);
+
+        Unmount("offsite", "lost+found");
+        clock.Advance(TimeSpan.FromDays(20));
+        var run = await RunAsync();
+        Assert.Equal((null, 4), (run.Failure, (await bench.BackupsAsync()).Count)); // the store that is away fails no run
+        var plan = await bench.Prunings.RunAsync(source, TimeSpan.Zero, CancellationToken.None);
+        Assert.Empty(plan.Removed);
+        Assert.Contains("a copy may need its snapshot, and store 'offsite'", plan.Decisions[^1].Reasons[^1], StringComparison.Ordinal);
+        Mount("offsite");
+
+        // the first store's disk is not mounted: copies stay as well
+        Unmount("bench/store", "");
+        Assert.Null((await CopyAsync()).Failure);
+        Assert.Equal(2, (await CopiesAsync()).Count);
+        Mount("bench/store");
+        Assert.Empty(remains.Released);
+
+        await CopyAsync();
+        await bench.Prunings.RunAsync(source, TimeSpan.Zero, CancellationToken.None);
+        Assert.Single(await bench.BackupsAsync());
+        Assert.Single(await CopiesAsync());
+        Assert.Equal(captured.Order(), remains.Released.Distinct().Order());
     }
 
     /// <returns>The instants of a backup that has a copy, and of one that never was.</returns>
@@ -59,16 +92,32 @@ public sealed class SharedRemainsTests : IDisposable
         return [Assert.Single(await bench.BackupsAsync()).CapturedAt, clock.GetUtcNow() + TimeSpan.FromMinutes(1)];
     }
 
-    private async Task TryReleaseAsync(IReadOnlyCollection<DateTimeOffset> captured) => await source.Remains!.ReleaseAsync(captured, CancellationToken.None);
+    /// <returns>Why not.</returns>
+    private async Task<string?> TryReleaseAsync(IReadOnlyCollection<DateTimeOffset> captured)
+    {
+        try
+        {
+            await source.Remains!.ReleaseAsync(captured, CancellationToken.None);
+            return null;
+        }
+        catch (BackupException refused) when (refused.Kind == FailureKind.StoreUnavailable)
+        {
+            return refused.Message;
+        }
+    }
 
     private async Task DayAsync()
     {
         clock.Advance(TimeSpan.FromDays(1));
-        Assert.Null((await bench.Backups.RunAsync(source, "daily", BackupType.Full, TimeSpan.Zero, progress: null, CancellationToken.None)).Failure);
+        Assert.Null((await RunAsync()).Failure);
         await CopyAsync();
         foreach (var catalog in source.Copies.Select(copy => copy.Catalog).Prepend(source.Catalog))
             await marks.RequireAsync(catalog.Store, () => false, CancellationToken.None);
     }
+
+    private Task<RunRecord> RunAsync() => bench.Backups.RunAsync(source, "daily", BackupType.Full, TimeSpan.Zero, progress: null, CancellationToken.None);
+
+    private Task<IReadOnlyList<Backup>> CopiesAsync() => source.Copies[0].Catalog.AllAsync();
 
     private async Task<CopyRecord> CopyAsync() => Assert.Single(await bench.Copies.RunAsync(source, TimeSpan.Zero, progress: null, CancellationToken.None));
 
