@@ -72,7 +72,7 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
     /// <summary>The ids of what was set aside and has no twin that is not.</summary>
     private static HashSet<BackupId> LostIn(IReadOnlyList<Backup> backups)
     {
-        var lost = backups.Where(backup => backup is { IsSetAside: true, ShowsCorruptSource: false, Manifest.IsCommitted: true }).Select(backup => backup.Id).ToHashSet();
+        var lost = backups.Where(backup => backup is { IsSetAside: true, ShowsCorruptSource: false, IsDamagedElsewhere: false, Manifest.IsCommitted: true }).Select(backup => backup.Id).ToHashSet();
         lost.ExceptWith(backups.Where(backup => !backup.IsSetAside).Select(backup => backup.Id));
         return lost;
     }

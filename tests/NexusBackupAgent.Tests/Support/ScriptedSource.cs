@@ -83,7 +83,7 @@ internal sealed class ScriptedSource(TimeProvider clock, params Func<Cancellatio
         Checked++;
         if (Checking is not null)
             await Checking(cancellationToken);
-        return new ContentCheck(Finding);
+        return new ContentCheck(Finding) { IsOfElsewhere = Remains is not null };
     }
 
     private sealed class Capture(DateTimeOffset capturedAt) : ICapture

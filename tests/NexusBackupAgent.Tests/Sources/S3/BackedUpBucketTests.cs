@@ -83,7 +83,33 @@ public sealed class BackedUpBucketTests
         var damaged = await bench.RefusedAsync(4, "verify");
         Assert.Contains("1 missing: new.txt", damaged, StringComparison.Ordinal);
         Assert.Contains("1 changed since they were copied: plain.txt", damaged, StringComparison.Ordinal);
-        Assert.Equal(["corrupt", "good"], (await bench.ListAsync()).Select(backup => backup.State.Replace("quarantined", "corrupt", StringComparison.Ordinal)));
+        // the bucket itself is whole, so a full backup has taken its place
+        Assert.Equal(["good", "corrupt", "good"], (await bench.ListAsync()).Select(backup => backup.State.Replace("quarantined", "corrupt", StringComparison.Ordinal)));
+    }
+
+    [SkippableFact]
+    public async Task What_is_lost_from_a_snapshot_is_no_damage_of_the_bucket_and_the_next_backup_is_full()
+    {
+        using var bench = await BucketBench.NewAsync();
+        await bench.PutAsync("kept", "first");
+        await bench.PutAsync("changed", "first");
+        await bench.DoAsync("backup", "--type", "full");
+        await bench.PutAsync("changed", "second");
+        await bench.DoAsync("backup", "--type", "incremental");
+        var copy = Assert.Single(await BucketBench.ObjectsAsync(bench.Snapshots), found => found.Key.EndsWith("/kept", StringComparison.Ordinal)).Key;
+        await bench.Snapshots.DeleteAsync(copy, CancellationToken.None);
+        var left = await BucketBench.ObjectsAsync(bench.Snapshots);
+        await bench.PutAsync("changed", "third");
+
+        var refused = await bench.RefusedAsync(4, "backup", "--type", "incremental");
+
+        Assert.Contains("its snapshot is not whole: of 2 objects", refused, StringComparison.Ordinal);
+        Assert.Contains("1 missing: kept", refused, StringComparison.Ordinal);
+        Assert.All(await bench.ListAsync(), backup => Assert.Equal("quarantined", backup.State)); // all of them name what is lost
+        Assert.Equal(3, (await bench.ListAsync()).Count);
+        await bench.DoAsync("backup", "--type", "incremental");
+        Assert.Equal(("full", "good"), ((await bench.ListAsync())[0].Type, (await bench.ListAsync())[0].State));
+        Assert.Empty(left.Keys.Where(key => !key.Contains(".nexus-backup/", StringComparison.Ordinal)).Except((await BucketBench.ObjectsAsync(bench.Snapshots)).Keys)); // the only copies of what they hold
     }
 
     [SkippableFact]
