@@ -144,8 +144,8 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
                         if (backup.Bases.Any(link => left.Contains(link.Id)))
                             continue; // what it builds on comes before it
                         await RequireRoomAsync(work.There.Catalog, backup, cancellationToken);
-                        copied.Add(await WithinLimitAsync(there, words, token => work.There.Catalog.CopyHereAsync(
-                            work.First, backup, timeProvider, new InPlaceProgress(read => watched.Report(new RunProgress(RunStage.Copy, before + read, total))), token), cancellationToken));
+                        var report = new InPlaceProgress(read => watched.Report(new RunProgress(RunStage.Copy, before + read, total)));
+                        copied.Add(await WithinLimitAsync(there, words, token => CopyAsync(work, backup, report, token), cancellationToken));
                     }
                     catch (BackupException own) when (own.Kind is FailureKind.Verification or FailureKind.NotFound)
                     {
@@ -168,6 +168,19 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
             },
             progress);
         return End(source, operation, new CopyRecord(store, copied, removed, failure));
+    }
+
+    /// <returns>The copy, which is good.</returns>
+    private async Task<Backup> CopyAsync(Work work, Backup backup, IProgress<long> progress, CancellationToken cancellationToken)
+    {
+        var copy = await work.There.Catalog.CopyHereAsync(work.First, backup, timeProvider, progress, cancellationToken);
+        if (work.There.Source.Remains is null)
+            return copy;
+        var examined = await examiner.ExamineAsync(work.There, copy, progress: null, cancellationToken); // its bytes were compared, and not what they name
+        return examined.State == BackupState.Good ? examined : throw new BackupException(
+            FailureKind.Verification,
+            $"the copy of {backup.File} in store '{work.There.CopyStore}' does not count: {examined.Objection}",
+            $"nexus-backup verify {backup.Id} reads the backup itself and sets it aside");
     }
 
     /// <summary>Looks at both stores, and reads what nobody knows the state of in this one.</summary>

@@ -16,13 +16,15 @@ public sealed class SharedRemainsTests : IDisposable
     private readonly TempDirectory home = new();
     private readonly NotedRemains remains = new();
     private readonly StoreMarks marks;
+    private readonly ScriptedSource scripted;
     private readonly Workbench bench;
     private readonly ProtectedSource source;
 
     public SharedRemainsTests()
     {
         marks = new StoreMarks(home.Sub("memory"));
-        bench = new Workbench(clock, home.Sub("bench"), source: new ScriptedSource(clock) { Remains = remains });
+        scripted = new ScriptedSource(clock) { Remains = remains };
+        bench = new Workbench(clock, home.Sub("bench"), source: scripted);
         var offsite = new LocalDirectoryStore("offsite", home.Sub("offsite"));
         var periods = new Dictionary<string, RetentionPeriod>(StringComparer.Ordinal) { ["daily"] = RetentionPeriod.Parse("2d") };
         source = bench.Source with { Marks = marks, Copies = [new CopyTarget(CatalogUse.CatalogOf(offsite, directory: ""), periods)] };
@@ -83,6 +85,35 @@ public sealed class SharedRemainsTests : IDisposable
         Assert.Single(await bench.BackupsAsync());
         Assert.Single(await CopiesAsync());
         Assert.Equal(captured.Order(), remains.Released.Distinct().Order());
+    }
+
+    [Fact]
+    public async Task A_copy_is_good_only_once_what_it_names_was_looked_at_and_what_is_lost_there_no_copy_brings_back()
+    {
+        await DayAsync();
+        var first = Assert.Single(await bench.BackupsAsync());
+
+        // who can't look keeps the time of the last look
+        clock.Advance(TimeSpan.FromHours(1));
+        foreach (var file in Directory.GetFiles(home["offsite"]))
+            File.Delete(file);
+        scripted.Checking = ScriptedSource.Fails(FailureKind.Network);
+        Assert.Equal(FailureKind.Network, (await CopyAsync()).Failure!.Kind);
+        Assert.Equal(first.Verification!.VerifiedAt, Assert.Single(await CopiesAsync()).Verification!.VerifiedAt);
+        scripted.Checking = null;
+
+        // lost between the run and its copy
+        clock.Advance(TimeSpan.FromDays(1));
+        var lost = (await RunAsync()).Outcome!.Backup;
+        scripted.Finding = "1 missing: a";
+        var copy = await CopyAsync();
+        Assert.Contains($"the copy of {lost.File} in store 'offsite' does not count: 1 missing: a", copy.Failure!.Message, StringComparison.Ordinal);
+        Assert.Equal(BackupState.Quarantined, Assert.Single(await CopiesAsync(), other => other.Id == lost.Id).State);
+        Assert.Null((await CopyAsync()).Failure); // it is not tried each hour again
+
+        // nor is a copy brought back: its twin names the same
+        Assert.Equal(BackupState.Quarantined, (await bench.Verifications.VerifyAsync(source, lost, TimeSpan.Zero, progress: null, CancellationToken.None)).State);
+        Assert.Empty(await bench.Copies.MendFirstAsync(source, TimeSpan.Zero, CancellationToken.None));
     }
 
     /// <returns>The instants of a backup that has a copy, and of one that never was.</returns>
