@@ -113,6 +113,26 @@ public sealed class BackedUpBucketTests
     }
 
     [SkippableFact]
+    public async Task Copies_of_an_inventory_are_no_copies_of_the_bucket()
+    {
+        using var bench = await BucketBench.NewAsync();
+        var text = (await File.ReadAllTextAsync(bench.Place.Configuration))
+            .Replace("  local: {path: backups}\n", "  local: {path: backups}\n  offsite: {path: offsite}\n", StringComparison.Ordinal)
+            .Replace("    retry: {attempts: 1}\n", "    retry: {attempts: 1}\n    store: [local, offsite]\n", StringComparison.Ordinal);
+        await File.WriteAllTextAsync(bench.Place.Configuration, text);
+        Directory.CreateDirectory(bench.Place.In("offsite"));
+        await bench.PutAsync("a", "1");
+
+        var configured = await bench.DoAsync("check-config");
+        Assert.Contains("1 copied to offsite", (await bench.DoAsync("backup")).Output, StringComparison.Ordinal);
+
+        Assert.DoesNotContain("3-2-1", configured.Output + configured.Error + (await bench.Place.RunAsync("status")).Output, StringComparison.Ordinal);
+        var source = (await bench.Place.RunAsync("status", "--json")).Json.GetProperty("sources")[0];
+        Assert.Equal(1, source.GetProperty("copies")[0].GetProperty("backups").GetInt32());
+        Assert.False(source.TryGetProperty("threeTwoOne", out _));
+    }
+
+    [SkippableFact]
     public async Task A_directory_takes_what_is_in_a_bucket_and_other_clients_agree()
     {
         Need.Tool("rclone");
