@@ -109,7 +109,7 @@ public sealed class FailingBucketTests
         Assert.Null((await life.CheckAsync(second)).Finding);
 
         // pruned in one store, and kept in another one
-        await new SharedRemains(life.Source.Remains, [life.Catalog]).ReleaseAsync([second.CapturedAt], CancellationToken.None);
+        await new SharedRemains(life.Source.Remains, [life.Catalog], marks: null).ReleaseAsync([second.CapturedAt], CancellationToken.None);
 
         // a store in which nothing is found is no reason to remove anything that a backup once needed
         await life.Source.Remains.SettleAsync([], life.Clock.GetUtcNow() + TimeSpan.FromDays(9), CancellationToken.None);
