@@ -48,7 +48,7 @@ internal sealed partial class Agent : IDisposable
         verifier = new BackupVerifier(scratch, timeProvider);
         examiner = new BackupExaminer(new Quarantine(verifier, timeProvider), Journal, timeProvider, loggers.CreateLogger<BackupExaminer>());
         Looks = new PatientLook(Patience.ToAnswer, timeProvider);
-        discovery = new SourceDiscovery(configuration.Sources, configuration.TimeZone, Stores, configuration.Stores, scratch, Looks, timeProvider, loggers);
+        discovery = new SourceDiscovery(configuration.Sources, configuration.TimeZone, Stores, configuration.Stores, scratch, Looks, timeProvider, loggers) { Marks = marks };
         Roster = new SourceRoster(_ => discovery.FindAsync());
     }
 

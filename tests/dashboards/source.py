@@ -105,6 +105,8 @@ class Source:
                 yield "store_backups", {"store": store, "state": "good"}, len(kept)
                 yield "store_stored_bytes", {"store": store}, sum(run["size"] for run in kept)
             yield "store_last_copy_timestamp_seconds", {"store": "offsite"}, good[-2]["start"] if len(good) > 1 else 0
+            for result, count in (("success", len(good) - 1), ("failure", 0)):
+                yield "copies_total", {"store": "offsite", "result": result}, max(count, 0)
             yield "three_two_one", {}, 1
             yield "store_owed_backups", {"store": "offsite"}, 1
             yield "store_owed_since_timestamp_seconds", {"store": "offsite"}, good[-1]["start"]

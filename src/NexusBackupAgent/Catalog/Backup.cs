@@ -114,7 +114,10 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     /// <summary>Stored as it was captured, and what was captured is damaged: another capture would hold the same.</summary>
     public bool ShowsCorruptSource =>
         this is { State: BackupState.Corrupt or BackupState.Quarantined, Manifest.IsCommitted: true, Verification: { Passed: false } result }
-        && result.Checks.All(check => check.Passed || check.Check == VerificationCheck.Integrity);
+        && result.Checks.All(check => check.Passed || check is { Check: VerificationCheck.Integrity, IsOfElsewhere: false });
+
+    /// <summary>What it keeps elsewhere than in the store is damaged: a copy of what lies in the store mends nothing, and whatever builds on the same is damaged too.</summary>
+    public bool IsDamagedElsewhere => Verification is { Passed: false } result && result.Checks.Any(check => check is { Passed: false, IsOfElsewhere: true });
 
     /// <summary>Whether each further part is there with the length that it was stored with.</summary>
     private bool HasPartsAsStored => Manifest.Parts.Select(part => (long?)part.Stored.Length).SequenceEqual(Parts.Select(part => part?.Length));

@@ -48,7 +48,9 @@ internal sealed class BackupCopy(SourceDirectory from, SourceDirectory to, Backu
                 await CopySmallAsync(backup.File + sidecar, artifact + sidecar, Durability.Later, cancellationToken);
             if (!await CopySmallAsync(BackupFiles.Checksum(backup.File), BackupFiles.Checksum(artifact), Durability.NameLater, cancellationToken))
                 await ChecksumFile.WriteAsync(to, manifest, cancellationToken);
-            var result = backup.Verification! with { VerifiedAt = timeProvider.GetUtcNow(), StoredLength = manifest.Stored.Length, SetAside = false };
+            var verified = backup.Verification!;
+            var verifiedAt = verified.Checks.Any(check => check.IsOfElsewhere) ? verified.VerifiedAt : timeProvider.GetUtcNow(); // what lies elsewhere nobody looked at now
+            var result = verified with { VerifiedAt = verifiedAt, StoredLength = manifest.Stored.Length, SetAside = false };
             await PutAsync(
                 BackupFiles.Verification(artifact), replace: true, Durability.NameLater, (file, token) => file.WriteAsync(SealedJson.Write(result, CatalogJson.Readable.VerificationResult), token).AsTask(), cancellationToken);
             isCommitting = true;

@@ -22,7 +22,12 @@ internal enum VerificationCheck
 /// <param name="Check">Which check.</param>
 /// <param name="Passed">Whether it passed.</param>
 /// <param name="Detail">What was found, in words an operator reads; when passed, what could not be checked or is no damage, mostly empty.</param>
-internal sealed record CheckResult(VerificationCheck Check, bool Passed, string Detail);
+internal sealed record CheckResult(VerificationCheck Check, bool Passed, string Detail)
+{
+    /// <summary>Whether it looked at what lies elsewhere than in the artifact, as the objects of a snapshot do: damage there is not the source's.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsOfElsewhere { get; init; }
+}
 
 /// <summary>
 /// What re-reading a stored backup showed, kept as <c>&lt;artifact&gt;.verification.json</c> beside it.

@@ -38,7 +38,7 @@ internal sealed record OverviewDocument(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<CopiesDocument>? Copies { get; init; }
 
-    /// <summary>Whether 3-2-1 is met; absent where it has one store.</summary>
+    /// <summary>Whether 3-2-1 is met; absent where it has one store, or its content lies in none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public ThreeTwoOneDocument? ThreeTwoOne { get; init; }
 

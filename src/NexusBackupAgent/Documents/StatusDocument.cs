@@ -55,7 +55,7 @@ internal sealed record SourceDocument(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<CopiesDocument>? Copies { get; init; }
 
-    /// <summary>Whether 3-2-1 is met; absent where it has one store.</summary>
+    /// <summary>Whether 3-2-1 is met; absent where it has one store, or its content lies in none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public ThreeTwoOneDocument? ThreeTwoOne { get; init; }
 

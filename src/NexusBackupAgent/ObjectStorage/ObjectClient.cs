@@ -231,9 +231,10 @@ internal sealed class ObjectClient : IDisposable
 
     /// <summary>Writes an object of any length, whole or not at all: one that does not end well leaves nothing.</summary>
     /// <param name="write">Writes the content in order.</param>
-    public async Task<WrittenObject> WriteAsync(string key, Func<Stream, CancellationToken, Task> write, ObjectAttributes attributes, WriteCondition condition, CancellationToken cancellationToken)
+    /// <param name="length">Its bytes; 0: nobody knows, and 156 GiB may come.</param>
+    public async Task<WrittenObject> WriteAsync(string key, Func<Stream, CancellationToken, Task> write, ObjectAttributes attributes, WriteCondition condition, CancellationToken cancellationToken, long length = 0)
     {
-        await using var upload = new ObjectUpload(this, key, attributes, condition, cancellationToken);
+        await using var upload = new ObjectUpload(this, key, attributes, condition, length, cancellationToken);
         await write(upload, cancellationToken);
         return await upload.CompleteAsync();
     }

@@ -10,13 +10,18 @@ internal sealed record WrittenObject(string ETag, long Length, long PartSize);
 /// Takes an object's content in order and sends it in parts beside the writing. Nobody sees the object before
 /// <see cref="CompleteAsync"/>; disposed without it, nothing stays.
 /// </summary>
-internal sealed class ObjectUpload(ObjectClient client, string key, ObjectAttributes attributes, WriteCondition condition, CancellationToken cancellationToken) : Stream
+/// <param name="expected">Bytes that will come; 0: nobody knows, and 156 GiB may.</param>
+internal sealed class ObjectUpload(ObjectClient client, string key, ObjectAttributes attributes, WriteCondition condition, long expected, CancellationToken cancellationToken) : Stream
 {
-    /// <summary>Bytes of a part. All parts have the same size, as some servers want it; 10,000 of them make 156 GiB.</summary>
+    /// <summary>Bytes of a part, unless the object is too long for that.</summary>
     public const int PartSize = 16 << 20;
 
-    /// <summary>Parts on their way while another one is filled.</summary>
-    private const int MostOnTheirWay = 3;
+    private const int MostParts = 10_000;
+
+    private readonly int partSize = PartSizeOf(expected);
+
+    /// <summary>Parts on their way while another one is filled: fewer where they are large.</summary>
+    private readonly int mostOnTheirWay = PartSizeOf(expected) == PartSize ? 3 : 1;
 
     private readonly Queue<byte[]> free = new();
     private readonly List<Task<PartETag>> parts = [];
@@ -25,6 +30,15 @@ internal sealed class ObjectUpload(ObjectClient client, string key, ObjectAttrib
     private long length;
     private string? upload;
     private bool isComplete;
+
+    /// <summary>All parts have the same size, as some servers want it: a usual one, so that others can compute the ETag.</summary>
+    public static int PartSizeOf(long length)
+    {
+        var size = (long)PartSize;
+        while (size < 1 << 30 && length / size >= MostParts)
+            size *= 2;
+        return (int)size;
+    }
 
     public override bool CanRead => false;
 
@@ -44,7 +58,7 @@ internal sealed class ObjectUpload(ObjectClient client, string key, ObjectAttrib
     {
         while (content.Length > 0)
         {
-            if (filled == PartSize)
+            if (filled == partSize)
                 await SendAsync();
             Grow(content.Length);
             var taken = Math.Min(content.Length, buffer.Length - filled);
@@ -79,7 +93,7 @@ internal sealed class ObjectUpload(ObjectClient client, string key, ObjectAttrib
         }
 
         isComplete = true;
-        return new WrittenObject(etag, length, upload is null ? 0 : PartSize);
+        return new WrittenObject(etag, length, upload is null ? 0 : partSize);
     }
 
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
@@ -114,14 +128,14 @@ internal sealed class ObjectUpload(ObjectClient client, string key, ObjectAttrib
         if (used is not null)
             buffer = used;
         else
-            Array.Resize(ref buffer, (int)Math.Min(PartSize, Math.Max(Math.Max(65536L, 2L * buffer.Length), (long)filled + more)));
+            Array.Resize(ref buffer, (int)Math.Min(partSize, Math.Max(Math.Max(65536L, 2L * buffer.Length), (long)filled + more)));
     }
 
     private async Task SendAsync()
     {
         upload ??= await client.BeginPartsAsync(key, attributes, cancellationToken);
-        if (parts.Count >= MostOnTheirWay)
-            await parts[^MostOnTheirWay];
+        if (parts.Count >= mostOnTheirWay)
+            await parts[^mostOnTheirWay];
         var (content, count) = (buffer, filled);
         (buffer, filled) = ([], 0);
         parts.Add(SendPartAsync(parts.Count + 1, content, count));
@@ -132,7 +146,7 @@ internal sealed class ObjectUpload(ObjectClient client, string key, ObjectAttrib
         var sent = await client.PutPartAsync(key, upload!, number, content.AsMemory(0, count), cancellationToken);
         lock (free)
         {
-            if (content.Length == PartSize)
+            if (content.Length == partSize)
                 free.Enqueue(content);
         }
 

@@ -100,8 +100,11 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
     /// <summary>What was begun before it and never finished is a crash's.</summary>
     private DateTimeOffset Sweepable => timeProvider.GetUtcNow() - OrphanGrace;
 
-    private Task RemoveAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken) =>
-        Pruner.RemoveAsync(source.Catalog, source.Remains, Sweepable, [backup], cancellationToken);
+    private async Task RemoveAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
+    {
+        if (source.Remains is not SharedRemains shared || await shared.WhyKeepAsync(cancellationToken) is null) // else it goes when it expires
+            await Pruner.RemoveAsync(source.Catalog, source.Remains, Sweepable, [backup], cancellationToken);
+    }
 
     private async Task<BackupException> RefuseAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
     {
@@ -112,6 +115,17 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
                 FailureKind.Verification,
                 $"backup '{file}' does not count, because {backup.Objection}",
                 $"{source.Catalog.Store.CheckDisk()}, then run nexus-backup backup --type full, as a running agent does within a minute");
+        }
+
+        if (backup.IsDamagedElsewhere)
+        {
+            // What it took over from a base is that one's damage: while the base counts as good, each increment would fail.
+            foreach (var @base in backup.Bases.Reverse())
+                await ReexamineAsync(source, @base, cancellationToken);
+            return new BackupException(
+                FailureKind.Verification,
+                $"backup '{file}' does not count, because its snapshot is not whole: {backup.Objection}",
+                $"see who changes or removes what lies there; {(backup.Bases.Count == 0 ? "then run nexus-backup backup again" : "then run nexus-backup backup --type full, as a running agent does within a minute")}");
         }
 
         if (!backup.ShowsCorruptSource)
@@ -135,6 +149,18 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
             FailureKind.SourceCorrupt,
             $"the {source.Source.Noun.English} of source '{source.Name}' is corrupt: {backup.Verification!.FirstFailure}",
             $"the older good backups are kept (nexus-backup list '{source.Name}'); '{file}' holds the damaged state for analysis and does not count");
+    }
+
+    private async Task ReexamineAsync(ProtectedSource source, Backup @base, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await examiner.ExamineAsync(source, @base, progress: null, cancellationToken);
+        }
+        catch (BackupException)
+        {
+            // It can't be looked at now; the next run that fails for it, or the next verification, looks again.
+        }
     }
 
     private sealed class StageWatch(TimeProvider timeProvider)

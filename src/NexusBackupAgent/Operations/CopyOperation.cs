@@ -72,7 +72,7 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
     /// <summary>The ids of what was set aside and has no twin that is not.</summary>
     private static HashSet<BackupId> LostIn(IReadOnlyList<Backup> backups)
     {
-        var lost = backups.Where(backup => backup is { IsSetAside: true, ShowsCorruptSource: false, Manifest.IsCommitted: true }).Select(backup => backup.Id).ToHashSet();
+        var lost = backups.Where(backup => backup is { IsSetAside: true, ShowsCorruptSource: false, IsDamagedElsewhere: false, Manifest.IsCommitted: true }).Select(backup => backup.Id).ToHashSet();
         lost.ExceptWith(backups.Where(backup => !backup.IsSetAside).Select(backup => backup.Id));
         return lost;
     }
@@ -144,8 +144,8 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
                         if (backup.Bases.Any(link => left.Contains(link.Id)))
                             continue; // what it builds on comes before it
                         await RequireRoomAsync(work.There.Catalog, backup, cancellationToken);
-                        copied.Add(await WithinLimitAsync(there, words, token => work.There.Catalog.CopyHereAsync(
-                            work.First, backup, timeProvider, new InPlaceProgress(read => watched.Report(new RunProgress(RunStage.Copy, before + read, total))), token), cancellationToken));
+                        var report = new InPlaceProgress(read => watched.Report(new RunProgress(RunStage.Copy, before + read, total)));
+                        copied.Add(await WithinLimitAsync(there, words, token => CopyAsync(work, backup, report, token), cancellationToken));
                     }
                     catch (BackupException own) when (own.Kind is FailureKind.Verification or FailureKind.NotFound)
                     {
@@ -170,6 +170,19 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
         return End(source, operation, new CopyRecord(store, copied, removed, failure));
     }
 
+    /// <returns>The copy, which is good.</returns>
+    private async Task<Backup> CopyAsync(Work work, Backup backup, IProgress<long> progress, CancellationToken cancellationToken)
+    {
+        var copy = await work.There.Catalog.CopyHereAsync(work.First, backup, timeProvider, progress, cancellationToken);
+        if (work.There.Source.Remains is null)
+            return copy;
+        var examined = await examiner.ExamineAsync(work.There, copy, progress: null, cancellationToken); // its bytes were compared, and not what they name
+        return examined.State == BackupState.Good ? examined : throw new BackupException(
+            FailureKind.Verification,
+            $"the copy of {backup.File} in store '{work.There.CopyStore}' does not count: {examined.Objection}",
+            $"nexus-backup verify {backup.Id} reads the backup itself and sets it aside");
+    }
+
     /// <summary>Looks at both stores, and reads what nobody knows the state of in this one.</summary>
     private async Task<Work> PrepareAsync(ProtectedSource source, ProtectedSource there, CancellationToken cancellationToken)
     {
@@ -188,21 +201,21 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
             await examiner.ExamineAsync(opened, unknown, progress: null, cancellationToken);
         var copies = await opened.Catalog.ListAsync(cancellationToken);
         var owed = CopyPlan.Owed(await first.ListAsync(cancellationToken), copies, there.Retention, runner.Now, there.Zone);
-        return new Work(first, opened, owed, owed.Count > 0 || ToRemove(opened, copies).Count > 0);
+        return new Work(first, opened, owed, owed.Count > 0 || (await ToRemoveAsync(opened, copies, cancellationToken)).Count > 0);
     }
 
     /// <summary>As the first store is pruned, by its own periods; on a doubt nothing goes.</summary>
     private async Task<IReadOnlyList<Backup>> PruneAsync(ProtectedSource there, CancellationToken cancellationToken)
     {
-        if (ToRemove(there, await there.Catalog.ListAsync(cancellationToken)).Count == 0)
+        if ((await ToRemoveAsync(there, await there.Catalog.ListAsync(cancellationToken), cancellationToken)).Count == 0)
             return [];
-        var decisions = ToRemove(there, await there.Catalog.ListAgainAsync(cancellationToken));
+        var decisions = await ToRemoveAsync(there, await there.Catalog.ListAgainAsync(cancellationToken), cancellationToken);
         return await Pruner.ApplyAsync(there.Catalog, there.Remains, runner.Now - BackupRunner.OrphanGrace, decisions, cancellationToken);
     }
 
-    private List<RetentionDecision> ToRemove(ProtectedSource there, IReadOnlyList<Backup> copies)
+    private async Task<IReadOnlyList<RetentionDecision>> ToRemoveAsync(ProtectedSource there, IReadOnlyList<Backup> copies, CancellationToken cancellationToken)
     {
-        var decisions = RetentionPolicy.Decide(copies, there.Retention, runner.Now, there.Zone);
+        var decisions = RetentionPolicy.Decide(copies, there.Retention, runner.Now, there.Zone, await HeldForCopies.FindAsync(there, copies, runner.Now, cancellationToken));
         return decisions is [{ Backup.State: BackupState.Good }, ..] ? [.. decisions.Where(decision => !decision.Keep)] : [];
     }
 
@@ -291,14 +304,16 @@ internal sealed class BackupHolders(string first, IReadOnlyList<(string Store, I
     }
 }
 
-/// <summary>Backups that the first store does not let go yet, because another one has no copy.</summary>
+/// <summary>Backups that a store does not let go yet: the first one because another one has no copy, and any because another one may need their snapshots and is away.</summary>
 internal static class HeldForCopies
 {
-    /// <param name="source">Whose first store is pruned.</param>
+    /// <param name="source">With the store that is pruned.</param>
     /// <param name="backups">What is there.</param>
     /// <returns>Why each is held; none once the first store's disk is as full as asks for somebody: a store that stays away must not stop the backups themselves.</returns>
     public static async Task<IReadOnlyDictionary<BackupId, string>> FindAsync(ProtectedSource source, IReadOnlyList<Backup> backups, DateTimeOffset now, CancellationToken cancellationToken)
     {
+        if (source.Remains is SharedRemains shared && await shared.WhyKeepAsync(cancellationToken) is { } unknown)
+            return backups.Select(backup => backup.Id).Distinct().ToDictionary(id => id, _ => $"a copy may need its snapshot, and {unknown.Message}");
         var held = new Dictionary<BackupId, string>();
         if (source.Copies.Count == 0 || (await source.Catalog.Store.GetHealthAsync(cancellationToken)).Space is { IsTight: true })
             return held;

@@ -5,6 +5,7 @@ using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Sources;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Operations;
 
@@ -64,9 +65,12 @@ internal sealed record ProtectedSource(
     /// <summary>The source's backups in its other stores, when this is the source as one of <see cref="Copies"/> has it; null: those of <see cref="Copies"/>.</summary>
     public IReadOnlyList<BackupCatalog>? Elsewhere { get; init; }
 
+    /// <summary>Know its stores again; null where nobody has to.</summary>
+    public StoreMarks? Marks { get; init; }
+
     /// <summary>What captures keep outside of the stores, for who removes backups in this store; null: nothing.</summary>
     public IRemains? Remains => Source.Remains is not { } remains ? null
-        : (Elsewhere ?? [.. Copies.Select(copy => copy.Catalog)]) is { Count: > 0 } others ? new SharedRemains(remains, others) : remains;
+        : (Elsewhere ?? [.. Copies.Select(copy => copy.Catalog)]) is { Count: > 0 } others ? new SharedRemains(remains, others, Marks) : remains;
 
     /// <summary>Looks at the live source, for as long as it answers at all.</summary>
     /// <exception cref="BackupException">It does not.</exception>
@@ -96,33 +100,55 @@ internal sealed record ProtectedSource(
 
 /// <summary>What captures keep outside of the stores, of a source with several stores: a copy in another one needs it as well.</summary>
 /// <param name="others">The source's backups in its other stores.</param>
-internal sealed class SharedRemains(IRemains remains, IReadOnlyList<BackupCatalog> others) : IRemains
+/// <param name="marks">Know the stores again: what is not found on a mount point without its disk may be needed all the same. Null where nobody has to.</param>
+internal sealed class SharedRemains(IRemains remains, IReadOnlyList<BackupCatalog> others, StoreMarks? marks) : IRemains
 {
+    /// <exception cref="BackupException">A store is away: a backup that was removed now could never be released any more.</exception>
     public async Task ReleaseAsync(IReadOnlyCollection<DateTimeOffset> captured, CancellationToken cancellationToken)
     {
-        if (await KeptElsewhereAsync(cancellationToken) is { } kept)
-            await remains.ReleaseAsync([.. captured.Except(kept)], cancellationToken);
+        var (kept, unknown) = await KeptElsewhereAsync(cancellationToken);
+        if (unknown is not null)
+            throw new BackupException(FailureKind.StoreUnavailable, $"no backup is removed whose snapshot a copy may need: {unknown.Message}", unknown.Hint, unknown);
+        await remains.ReleaseAsync([.. captured.Except(kept)], cancellationToken);
     }
 
     public async Task SettleAsync(IReadOnlyCollection<DateTimeOffset> captured, DateTimeOffset before, CancellationToken cancellationToken)
     {
-        if (await KeptElsewhereAsync(cancellationToken) is { } kept)
+        var (kept, unknown) = await KeptElsewhereAsync(cancellationToken);
+        if (unknown is null) // that a store is away its own copying tells
             await remains.SettleAsync([.. captured.Union(kept)], before, cancellationToken);
     }
 
-    /// <returns>Null while a store is away: what nobody knows is not needed, stays.</returns>
-    private async Task<IReadOnlyCollection<DateTimeOffset>?> KeptElsewhereAsync(CancellationToken cancellationToken)
+    /// <summary>Why nothing may go now; null when it may.</summary>
+    public async Task<BackupException?> WhyKeepAsync(CancellationToken cancellationToken) => (await KeptElsewhereAsync(cancellationToken)).Unknown;
+
+    /// <returns>What is kept there; while a store is away, or seems to be, why that is unknown: what nobody knows is not needed, stays.</returns>
+    private async Task<(IReadOnlyCollection<DateTimeOffset> Kept, BackupException? Unknown)> KeptElsewhereAsync(CancellationToken cancellationToken)
     {
         try
         {
             var kept = new HashSet<DateTimeOffset>();
             foreach (var other in others)
+            {
                 kept.UnionWith((await other.ListAsync(cancellationToken)).Select(backup => backup.CapturedAt));
-            return kept;
+                if (await other.AskAsync(() => WhyUnknownAsync(other.Store, cancellationToken)) is { } unknown)
+                    return ([], unknown);
+            }
+
+            return (kept, Unknown: null);
         }
-        catch (BackupException)
+        catch (BackupException away)
         {
-            return null; // that the store is away its own copying tells
+            return ([], away);
         }
     }
+
+    /// <summary>Why a listing of a store tells nothing; null when it does. A mount point without its disk can be listed as well.</summary>
+    private async Task<BackupException?> WhyUnknownAsync(IBackupStore store, CancellationToken cancellationToken) =>
+        marks is not null && await marks.WhyNotAsync(store, cancellationToken) is { } another ? another
+        : (await store.GetHealthAsync(cancellationToken)).IsBare ? new BackupException(
+            FailureKind.StoreUnavailable,
+            $"store '{store.Name}' at '{store.Describe("")}' is empty, as a mount point without its disk is",
+            "mount its disk; one that is new gets its copies with: nexus-backup copy")
+        : null;
 }

@@ -39,6 +39,9 @@ internal static class CopyPlan
     /// <summary>Whether it is known to be good with all that it builds on: nothing else is copied.</summary>
     public static bool IsSound(Backup backup) => backup.Manifest.IsCommitted && backup.Chain.All(link => link is { State: BackupState.Good, Manifest.IsCommitted: true });
 
-    /// <summary>What is not known to be bad there is not written again. One whose base is gone there is whole itself, and gets its base back.</summary>
-    private static bool IsThere(Backup copy) => copy is { IsSetAside: false, Manifest.IsCommitted: true } && (copy.HasBrokenChain || copy.State is BackupState.Good or BackupState.Unverified);
+    /// <summary>
+    /// What is not known to be bad there is not written again. One whose base is gone there is whole itself, and gets its base back.
+    /// Where what lies elsewhere is damaged, another copy would be no better.
+    /// </summary>
+    private static bool IsThere(Backup copy) => copy.IsDamagedElsewhere || copy is { IsSetAside: false, Manifest.IsCommitted: true } && (copy.HasBrokenChain || copy.State is BackupState.Good or BackupState.Unverified);
 }

@@ -33,6 +33,9 @@ internal sealed partial class SourceDiscovery(
     private Dictionary<string, Bound> known = new(StringComparer.Ordinal);
     private volatile IReadOnlyDictionary<SourceConfiguration, BackupException> silent = new Dictionary<SourceConfiguration, BackupException>();
 
+    /// <summary>Know the stores again; null where nothing is written or removed.</summary>
+    public StoreMarks? Marks { get; init; }
+
     /// <summary>The patterns that did not answer the last time: what was found before goes on, and what is new there is not seen.</summary>
     public IReadOnlyList<BackupException> Silent => [.. silent.Values];
 
@@ -154,6 +157,7 @@ internal sealed partial class SourceDiscovery(
             configured.Retry.Delay)
         {
             Looks = looks,
+            Marks = Marks,
             Restore = configured.Restore,
             Probes = configured.Drill.Probes,
             Hooks = configured.Hooks,

@@ -42,6 +42,9 @@ internal interface ISourceKind
     /// <returns>Null when the source does not name this kind, or its value was reported.</returns>
     ISourceSettings? Bind(string name, Section source, string baseDirectory);
 
+    /// <summary>Whether what it captures lies elsewhere than in the stores, so that copies of its backups are no further copies of it.</summary>
+    bool KeepsElsewhere => false;
+
     /// <summary>Whether the self-test can make a small real one: some kinds need a server for that.</summary>
     bool HasSpecimen => true;
 

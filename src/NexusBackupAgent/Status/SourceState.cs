@@ -47,8 +47,8 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
     /// <summary>What the live one lies on; null where nobody knows.</summary>
     public string? Medium { get; init; }
 
-    /// <summary>Whether 3-2-1 is met; null of a source with one store, which it can't be. A store whose copies are late does not count.</summary>
-    public ThreeTwoOne? ThreeTwoOne => Copies.Count == 0 ? null : ThreeTwoOne.Of(Medium ?? "the source",
+    /// <summary>Whether 3-2-1 is met; null of a source with one store, which it can't be, and of one whose content lies in none. A store whose copies are late does not count.</summary>
+    public ThreeTwoOne? ThreeTwoOne => Copies.Count == 0 || Source.Source.Source?.Remains is not null ? null : ThreeTwoOne.Of(Medium ?? "the source",
     [
         .. NewestGood is null ? [] : ((string, bool)[])[(Store.Medium ?? Store.Name, Source.Source.IsOffsite)],
         .. Copies.Where(copy => copy.NewestGood is not null && !(Now - copy.WaitingSince > Source.RpoCritical)).Select(copy => (copy.Store.Medium ?? copy.Name, copy.IsOffsite)),

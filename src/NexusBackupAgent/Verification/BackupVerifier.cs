@@ -106,7 +106,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         {
             if (content is { Finding: { } finding, IsOfElsewhere: false } && isAsCommitted && backup.Verification is { Passed: true })
                 throw HasPassedBefore(catalog.Locate(backup.File), place, finding);
-            checks.Add(Result(VerificationCheck.Integrity, content.Finding, content.Note));
+            checks.Add(Result(VerificationCheck.Integrity, content.Finding, content.Note) with { IsOfElsewhere = content.IsOfElsewhere });
         }
 
         var result = new VerificationResult(

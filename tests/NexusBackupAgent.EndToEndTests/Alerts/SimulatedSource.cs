@@ -39,6 +39,7 @@ internal sealed class SimulatedSource(string name, SourceConfiguration configure
         yield return Of("stream_lag_bytes", _ => 1 << 20);
         yield return Of("stream_limit_bytes", _ => 1L << 34);
         yield return Of("stream_last_gap_timestamp_seconds", _ => -200_000); // the clock of these begins at 0, and 0 would be today
+        yield return Of("store_owed_since_timestamp_seconds", at => Seconds(at), ",store=\"offsite\""); // copies are made at once
         yield return Of("last_drill_timestamp_seconds", at => Seconds(LastDrill(at)));
         yield return Of("last_drill_success", at => LastDrill(at) is null ? null : 1);
         yield return Of("last_restore_timestamp_seconds", at => at < restored ? 0 : Seconds(restored));

@@ -23,7 +23,7 @@ public sealed class ConfigurationSchemaTests
     [InlineData("stores: {a: {path: x}}\nsources: {s: {sqlite: a.db}}\ntimezone: UTC", "'timezone' was unexpected")]
     [InlineData("stores: {a: {}}\nsources: {s: {sqlite: a.db}}", "'path' is a required property")]
     [InlineData("stores: {a: {path: x}}\nsources: {s: {store: a}}", "sources/s: {'store': 'a'} is not valid under any of the given schemas")]
-    [InlineData("stores: {a: {path: x}}\nsources: {s: {sqlite: a.db, store: [a, b]}}", "sources/s/store")]
+    [InlineData("stores: {a: {path: x}}\nsources: {s: {sqlite: a.db, store: [a, {keep: {daily: 90d}}]}}", "sources/s/store")]
     [InlineData("stores: {a: {path: x}}\nsources: {s: {sqlite: a.db, directory: ../x}}", "sources/s/directory")]
     [InlineData("stores: {a: {path: x}}\nsources: {a/b: {sqlite: a.db}}", "'a/b' does not match")]
     [InlineData("stores: {a: {path: x}}\nsources: {s: {sqlite: a.db, schedules: {manual: {cron: '@daily', retention: 7d}}}}", "sources/s/schedules")]

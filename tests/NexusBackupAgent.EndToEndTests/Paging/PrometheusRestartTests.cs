@@ -64,6 +64,7 @@ public sealed partial class PrometheusRestartTests
         {
             ["last_success_timestamp_seconds"] = now.AddHours(-26).ToUnixTimeSeconds(),
             ["consecutive_failures"] = 1,
+            ["store_owed_since_timestamp_seconds"] = 0,
             ["disk_used_ratio"] = 0.85,
             ["next_run_timestamp_seconds"] = now.AddHours(3).ToUnixTimeSeconds(),
             ["run_start_timestamp_seconds"] = 0,

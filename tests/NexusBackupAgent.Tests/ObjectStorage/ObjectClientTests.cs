@@ -3,6 +3,7 @@ using System.Text;
 using Amazon.S3.Model;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.ObjectStorage;
+using NexusBackupAgent.Sources.S3;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.ObjectStorage;
@@ -95,6 +96,41 @@ public sealed class ObjectClientTests
         Assert.Equal(1, await client.AbortUploadsAsync("", listed.ModifiedAt + TimeSpan.FromHours(1), CancellationToken.None));
         var changed = await Assert.ThrowsAsync<ObjectException>(() => client.CopyAsync(client, listed with { ETag = new string('0', 32), Length = 1 }, "never", CancellationToken.None));
         Assert.Equal(ObjectProblem.PreconditionFailed, changed.Problem);
+    }
+
+    [Theory]
+    [InlineData(0, 16)]
+    [InlineData(10_000L * (16 << 20), 32)]
+    [InlineData(5L << 40, 1024)]
+    public void Ten_thousand_parts_make_any_object(long length, int size)
+    {
+        Assert.Equal(size << 20, ObjectUpload.PartSizeOf(length));
+        Assert.InRange(length / ObjectUpload.PartSizeOf(length), 0, 9999);
+    }
+
+    [SkippableFact]
+    public async Task Few_large_objects_pass_through_at_once_and_small_ones_beside_them()
+    {
+        S3Gateway.Require();
+        var gateway = await S3Gateway.SharedAsync();
+        var bucket = await gateway.NewBucketAsync();
+        using var from = new ObjectClient(gateway.Address(bucket), ObjectRole.Source, RunningClock.Shared);
+        using var to = new ObjectClient(gateway.Address(bucket, "copy/"), ObjectRole.Store, RunningClock.Shared); // another key: the server does not copy
+        await from.PutAsync("large", new byte[ObjectCopy.Large], ObjectAttributes.None, WriteCondition.Always, CancellationToken.None);
+        await from.PutAsync("small", new byte[10], ObjectAttributes.None, WriteCondition.Always, CancellationToken.None);
+        var objects = await from.ListAsync("", CancellationToken.None).ToDictionaryAsync(found => found.Key, StringComparer.Ordinal);
+        for (var taken = 0; taken < ObjectCopy.LargeStreams.Limit; taken++)
+            await ObjectCopy.LargeStreams.EnterAsync(CancellationToken.None);
+
+        var waiting = ObjectCopy.RunAsync(from, objects["large"], to, "large", CancellationToken.None);
+        for (var copies = 0; copies < 10; copies++)
+            await ObjectCopy.RunAsync(from, objects["small"], to, $"small {copies}", CancellationToken.None);
+        Assert.Null(await to.HeadAsync("large", CancellationToken.None));
+
+        for (var taken = 0; taken < ObjectCopy.LargeStreams.Limit; taken++)
+            ObjectCopy.LargeStreams.Leave(wasThrottled: false);
+        await waiting;
+        Assert.Equal(ObjectCopy.Large, (await to.HeadAsync("large", CancellationToken.None))!.Length);
     }
 
     [SkippableFact]

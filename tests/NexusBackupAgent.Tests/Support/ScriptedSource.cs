@@ -23,6 +23,8 @@ internal sealed class ScriptedSource(TimeProvider clock, params Func<Cancellatio
 
     public ISourceService? Service { get; init; }
 
+    public IRemains? Remains { get; init; }
+
     /// <summary>What it answers to any question.</summary>
     public Func<string, CancellationToken, Task<ProbeAnswer>> Answering { get; set; } = (_, _) => Task.FromResult(new ProbeAnswer(HasRow: true, "1000"));
 
@@ -81,7 +83,7 @@ internal sealed class ScriptedSource(TimeProvider clock, params Func<Cancellatio
         Checked++;
         if (Checking is not null)
             await Checking(cancellationToken);
-        return new ContentCheck(Finding);
+        return new ContentCheck(Finding) { IsOfElsewhere = Remains is not null };
     }
 
     private sealed class Capture(DateTimeOffset capturedAt) : ICapture

@@ -29,6 +29,8 @@ internal sealed class BucketCapture(BucketClients clients, BucketPlaces places, 
         try
         {
             var lines = await CopyAsync(folder, sink.Progress, cancellationToken);
+            if (lines.Count == 0)
+                throw places.HoldsNothing(); // all was deleted since it was listed
             var head = new InventoryHead(InventoryHead.CurrentFormat, places.Live.Shown, places.Live.Server, places.Snapshots.Shown, folder, capturedAt);
             var inventory = new Inventory(head, lines, [.. vanished.Order(StringComparer.Ordinal)]);
             var digests = await sink.WriteAsync(inventory.WriteAsync, progress: null, cancellationToken);
@@ -109,6 +111,12 @@ internal sealed class BucketCapture(BucketClients clients, BucketPlaces places, 
 /// <summary>Copies one object with all that goes with it.</summary>
 internal static class ObjectCopy
 {
+    /// <summary>Bytes of an object that is large to hold.</summary>
+    public const long Large = 4 << 20;
+
+    /// <summary>Large objects that pass through at once: four parts of each are held.</summary>
+    public static readonly RequestGate LargeStreams = new(3);
+
     /// <param name="source">As it was listed: another one under its key is not copied.</param>
     /// <returns>The copy's ETag.</returns>
     public static Task<string> RunAsync(ObjectClient from, ListedObject source, ObjectClient to, string key, CancellationToken cancellationToken) =>
@@ -132,10 +140,25 @@ internal static class ObjectCopy
 
     private static async Task<string> StreamAsync(ObjectClient from, ListedObject source, ObjectClient to, string key, CancellationToken cancellationToken)
     {
+        if (source.Length < Large)
+            return await PassAsync(from, source, to, key, cancellationToken);
+        await LargeStreams.EnterAsync(cancellationToken);
+        try
+        {
+            return await PassAsync(from, source, to, key, cancellationToken);
+        }
+        finally
+        {
+            LargeStreams.Leave(wasThrottled: false);
+        }
+    }
+
+    private static async Task<string> PassAsync(ObjectClient from, ListedObject source, ObjectClient to, string key, CancellationToken cancellationToken)
+    {
         var head = await from.HeadAsync(source.Key, cancellationToken) ?? throw from.Failures.New(ObjectProblem.NotFound, $"read {from.Address.Describe(KeyText.Shown(source.Key))}", "");
         var attributes = head.Attributes with { Tags = await from.TagsAsync(source.Key, cancellationToken), StorageClass = source.StorageClass };
         await using var content = await from.OpenAsync(source.Key, source.ETag, cancellationToken);
-        return (await to.WriteAsync(key, (destination, token) => ReadAsync(content, destination, from, source.Key, token), attributes, WriteCondition.Always, cancellationToken)).ETag;
+        return (await to.WriteAsync(key, (destination, token) => ReadAsync(content, destination, from, source.Key, token), attributes, WriteCondition.Always, cancellationToken, source.Length)).ETag;
     }
 }
 

@@ -16,6 +16,12 @@ internal sealed record BucketPlaces(ObjectAddress Live, ObjectAddress Snapshots,
     /// <summary>Whether the server itself can copy between two places: nothing of an object comes through here.</summary>
     public static bool CopiesAtServer(ObjectAddress from, ObjectAddress to) => from.Server == to.Server && from.Credentials == to.Credentials;
 
+    /// <summary>That nothing is there is no backup.</summary>
+    public BackupException HoldsNothing() => new(
+        FailureKind.SourceMissing,
+        $"{Live.Shown} holds no object that is to be backed up",
+        $"look what is there (aws {Live.AwsOptions}s3 ls {Live.Shown}), and correct bucket:, prefix:, include: and exclude:");
+
     public BucketClients Open()
     {
         var live = new ObjectClient(Live, ObjectRole.Source, TimeProvider);
@@ -28,6 +34,45 @@ internal sealed record BucketPlaces(ObjectAddress Live, ObjectAddress Snapshots,
             live.Dispose();
             throw;
         }
+    }
+
+    /// <summary>
+    /// Opens the place where a backup's objects lie: that of the configuration, or the one that the inventory names, when the
+    /// configuration named that when the backup was made.
+    /// </summary>
+    /// <exception cref="BackupException">They lie in neither. That says nothing about the backup.</exception>
+    public async Task<ObjectClient> OpenCopiesAsync(Inventory inventory, CancellationToken cancellationToken)
+    {
+        if (inventory.Head.Snapshots == Snapshots.Shown || inventory.Objects.Count == 0)
+            return new ObjectClient(Snapshots, ObjectRole.Store, TimeProvider);
+        BackupException? why = null;
+        ObjectAddress[] places = [BucketPlace.Parse(inventory.Head.Snapshots, Snapshots), Snapshots];
+        foreach (var place in places)
+        {
+            var client = new ObjectClient(place, ObjectRole.Store, TimeProvider);
+            try
+            {
+                if (await client.ListAsync(inventory.Objects[0].At!, cancellationToken).AnyAsync(cancellationToken))
+                    return client;
+                client.Dispose();
+            }
+            catch (ObjectException failure) when (failure.Problem is ObjectProblem.BucketMissing or ObjectProblem.AccessDenied)
+            {
+                client.Dispose();
+                why ??= failure;
+            }
+            catch
+            {
+                client.Dispose();
+                throw;
+            }
+        }
+
+        throw new BackupException(
+            FailureKind.Configuration,
+            $"the backup's objects lie neither in {inventory.Head.Snapshots}, where they were copied to, nor in {Snapshots.Shown}, which snapshots: names now",
+            $"look for {inventory.Objects[0].At} (aws {Snapshots.AwsOptions}s3 ls {inventory.Head.Snapshots}), and correct snapshots: or bring them to {Snapshots.Shown}",
+            why);
     }
 }
 
@@ -88,13 +133,7 @@ internal sealed class BucketSource(BucketPlaces places, BucketOptions options, S
             var capturedAt = places.TimeProvider.GetUtcNow();
             var objects = await clients.Live.ListAsync("", cancellationToken).Where(found => options.Keys.Has(found.Key)).ToListAsync(cancellationToken);
             if (objects.Count == 0)
-            {
-                throw new BackupException(
-                    FailureKind.SourceMissing,
-                    $"{places.Live.Shown} holds no object that is to be backed up",
-                    $"look what is there (aws {places.Live.AwsOptions}s3 ls {places.Live.Shown}), and correct bucket:, prefix:, include: and exclude:");
-            }
-
+                throw places.HoldsNothing();
             var @base = request.Base is { } chain ? await BaseAsync(chain, cancellationToken) : null;
             return new BucketCapture(clients, places, objects, @base, capturedAt);
         }
@@ -108,8 +147,8 @@ internal sealed class BucketSource(BucketPlaces places, BucketOptions options, S
     public async Task<ContentCheck> CheckAsync(StoredChain chain, ScratchDirectory scratch, CancellationToken cancellationToken)
     {
         var inventory = await Inventory.ReadAsync(chain, cancellationToken);
-        using var clients = places.Open();
-        return await new SnapshotCheck(clients.Snapshots, inventory).RunAsync(chain, ReadingNow(), cancellationToken);
+        using var copies = await places.OpenCopiesAsync(inventory, cancellationToken);
+        return await new SnapshotCheck(copies, inventory).RunAsync(chain, ReadingNow(), cancellationToken);
     }
 
     public string PlaceOf(string written, string? directory) => BucketPlace.IsBucket(written) ? written

@@ -50,22 +50,25 @@ internal sealed record RestoreScope(KeyPatterns Keys, KeySelection Selection, bo
     public bool Removes(string key) => Deletes && Selection.Has(key) && Keys.Has(key);
 }
 
+/// <summary>An object of the backup, and the one that has its key.</summary>
+internal sealed record ReplacedObject(InventoryLine Line, ListedObject There);
+
 /// <summary>What a restore changes in a bucket.</summary>
 /// <param name="Added">Not there.</param>
 /// <param name="Replaced">There, and another one.</param>
 /// <param name="Removed">There, and not backed up.</param>
-internal sealed record BucketChanges(IReadOnlyList<InventoryLine> Added, IReadOnlyList<InventoryLine> Replaced, IReadOnlyList<ListedObject> Removed)
+internal sealed record BucketChanges(IReadOnlyList<InventoryLine> Added, IReadOnlyList<ReplacedObject> Replaced, IReadOnlyList<ListedObject> Removed)
 {
     public static async Task<BucketChanges> FindAsync(ObjectClient live, Inventory inventory, RestoreScope scope, CancellationToken cancellationToken)
     {
-        var (replaced, removed) = (new List<InventoryLine>(), new List<ListedObject>());
+        var (replaced, removed) = (new List<ReplacedObject>(), new List<ListedObject>());
         var wanted = inventory.Objects.ToDictionary(line => line.Key!, StringComparer.Ordinal);
         await foreach (var there in live.ListAsync("", cancellationToken))
         {
             if (wanted.Remove(there.Key, out var line))
             {
                 if (there.Length != line.Size || (there.ETag != line.ETag && there.ETag != line.CopyETag))
-                    replaced.Add(line);
+                    replaced.Add(new ReplacedObject(line, there));
             }
             else if (scope.Removes(there.Key))
             {
@@ -111,6 +114,10 @@ internal sealed class BucketTarget(BucketPlaces places, ObjectAddress place, Res
     {
         if (place.Server == places.Snapshots.Server && place.Bucket == places.Snapshots.Bucket && (place.Prefix.StartsWith(places.Snapshots.Prefix, StringComparison.Ordinal) || places.Snapshots.Prefix.StartsWith(place.Prefix, StringComparison.Ordinal)))
             return new BackupException(FailureKind.Restore, $"'{Location}' holds the snapshots themselves", "name another bucket or prefix with --to");
+        if (!IsLive && place.Server == places.Live.Server && place.Bucket == places.Live.Bucket && (place.Prefix.StartsWith(places.Live.Prefix, StringComparison.Ordinal) || places.Live.Prefix.StartsWith(place.Prefix, StringComparison.Ordinal)))
+            return new BackupException(FailureKind.Restore, $"'{Location}' overlaps '{places.Live.Shown}', which is backed up", "name a place outside it with --to, or leave --to out");
+        if (!IsLive && scope.Deletes)
+            return new BackupException(FailureKind.Restore, $"--delete would remove all that is in '{Location}' and was never backed up from there", "leave --delete out; for the bucket itself, leave --to out");
         try
         {
             using var live = new ObjectClient(place, ObjectRole.Source, places.TimeProvider);
@@ -140,7 +147,7 @@ internal sealed class BucketTarget(BucketPlaces places, ObjectAddress place, Res
         IEnumerable<RestoreChange> all =
         [
             .. changes.Added.Select(line => new RestoreChange(ChangeKind.Add, place.Describe(line.Key!), line.Size, What: null)),
-            .. changes.Replaced.Select(line => new RestoreChange(ChangeKind.Change, place.Describe(line.Key!), line.Size, "content")),
+            .. changes.Replaced.Select(found => new RestoreChange(ChangeKind.Change, place.Describe(found.There.Key), found.Line.Size, "content")),
             .. changes.Removed.Select(found => new RestoreChange(ChangeKind.Delete, place.Describe(found.Key), found.Length, What: null)),
         ];
         foreach (var change in all.OrderBy(change => change.Path, StringComparer.Ordinal))
@@ -151,13 +158,16 @@ internal sealed class BucketTarget(BucketPlaces places, ObjectAddress place, Res
     {
         var inventory = scope.Of(await Inventory.ReadAsync(chain, cancellationToken));
         var clients = (places with { Live = place }).Open();
+        ObjectClient? copies = null;
         try
         {
-            var check = await new SnapshotCheck(clients.Snapshots, inventory) { NamesExtra = false }.RunAsync(chain, ReadingTurn.None, cancellationToken);
-            return new PreparedBucket(clients, inventory, check, scope);
+            copies = await places.OpenCopiesAsync(inventory, cancellationToken);
+            var check = await new SnapshotCheck(copies, inventory) { NamesExtra = false }.RunAsync(chain, ReadingTurn.None, cancellationToken);
+            return new PreparedBucket(clients, copies, inventory, check, scope);
         }
         catch
         {
+            copies?.Dispose();
             clients.Dispose();
             throw;
         }
@@ -173,7 +183,9 @@ internal sealed class BucketTarget(BucketPlaces places, ObjectAddress place, Res
 }
 
 /// <summary>The snapshot is what a restore would make beside the bucket: it is there, and was checked.</summary>
-internal sealed class PreparedBucket(BucketClients clients, Inventory inventory, ContentCheck check, RestoreScope scope) : IPreparedRestore
+/// <param name="clients">At the place that it goes to, and where what is replaced is kept.</param>
+/// <param name="copies">Where the backup's objects lie.</param>
+internal sealed class PreparedBucket(BucketClients clients, ObjectClient copies, Inventory inventory, ContentCheck check, RestoreScope scope) : IPreparedRestore
 {
     private readonly ConcurrentDictionary<string, string> put = new(StringComparer.Ordinal);
     private readonly ConcurrentBag<string> removed = [];
@@ -185,21 +197,20 @@ internal sealed class PreparedBucket(BucketClients clients, Inventory inventory,
     public RestoredPlace Place => new(
         clients.Live.Address.Shown, Owner: null, safety is null ? null : clients.Snapshots.Address.Describe(safety), [], safety is null ? "" : $"aws {clients.Live.Address.AwsOptions}s3 sync {clients.Snapshots.Address.Describe(safety)} {clients.Live.Address.Shown}");
 
-    public Task<ProbeAnswer> ProbeAsync(string question, CancellationToken cancellationToken) => ObjectProbe.AskAsync(clients.Snapshots, inventory, question, line => line.CopyKey, cancellationToken);
+    public Task<ProbeAnswer> ProbeAsync(string question, CancellationToken cancellationToken) => ObjectProbe.AskAsync(copies, inventory, question, line => line.CopyKey, cancellationToken);
 
     public async Task SaveAsync(RestoreContext context, CancellationToken cancellationToken)
     {
         changes = await BucketChanges.FindAsync(clients.Live, inventory, scope, cancellationToken);
-        var going = changes.Replaced.Select(line => line.Key!).Concat(changes.Removed.Select(found => found.Key)).ToHashSet(StringComparer.Ordinal);
+        var going = changes.Replaced.Select(found => found.There).Concat(changes.Removed).ToList();
         if (going.Count == 0)
             return;
         if (!context.MayReplace)
-            throw new BackupException(FailureKind.Restore, $"{going.Count} objects in '{clients.Live.Address.Shown}' would be replaced: {KeyText.Shown(going)}", "--force replaces them and keeps them beside the snapshots");
+            throw new BackupException(FailureKind.Restore, $"{going.Count} objects in '{clients.Live.Address.Shown}' would be replaced: {KeyText.Shown([.. going.Select(found => found.Key)])}", "--force replaces them and keeps them beside the snapshots");
         var folder = BucketTarget.SafetyFolder(context.Now);
         context.Step(new RestoreStep(RestoreStage.Save, $"keep {going.Count} objects that are replaced or removed in {clients.Snapshots.Address.Describe(folder)}"));
         safety = folder;
-        var old = await clients.Live.ListAsync("", cancellationToken).Where(found => going.Contains(found.Key)).ToListAsync(cancellationToken);
-        await Parallel.ForEachAsync(old, Limits(cancellationToken), async (found, token) => await ObjectCopy.RunAsync(clients.Live, found, clients.Snapshots, folder + found.Key, token));
+        await Parallel.ForEachAsync(going, Limits(cancellationToken), async (found, token) => await ObjectCopy.RunAsync(clients.Live, found, clients.Snapshots, folder + found.Key, token));
     }
 
     public void Switch(RestoreContext context)
@@ -208,9 +219,14 @@ internal sealed class PreparedBucket(BucketClients clients, Inventory inventory,
         context.Step(new RestoreStep(RestoreStage.Replace, $"copy {all.Added.Count + all.Replaced.Count} objects to {clients.Live.Address.Shown}{(all.Removed.Count > 0 ? $" and remove {all.Removed.Count}" : "")}"));
         Wait(async () =>
         {
-            await Parallel.ForEachAsync(all.Added.Concat(all.Replaced), Limits(CancellationToken.None), async (line, token) => await PutAsync(line, token));
-            all.Removed.ToList().ForEach(found => removed.Add(found.Key));
-            await clients.Live.DeleteAsync(all.Removed.Select(found => found.Key), CancellationToken.None);
+            var puts = all.Added.Select(line => (Line: line, Old: (string?)null)).Concat(all.Replaced.Select(found => (found.Line, Old: (string?)found.There.ETag)));
+            await Parallel.ForEachAsync(puts, Limits(CancellationToken.None), async (next, token) => await PutAsync(next.Line, next.Old, token));
+            foreach (var page in all.Removed.Chunk(ObjectClient.MostOfOneList))
+            {
+                await Parallel.ForEachAsync(page, Limits(CancellationToken.None), async (found, token) => await RequireAsync(found.Key, found.ETag, token));
+                page.ToList().ForEach(found => removed.Add(found.Key));
+                await clients.Live.DeleteAsync(page.Select(found => found.Key), CancellationToken.None);
+            }
         });
     }
 
@@ -228,14 +244,23 @@ internal sealed class PreparedBucket(BucketClients clients, Inventory inventory,
 
         return Attempt(async () =>
         {
-            var added = changes.Added.Select(line => line.Key!).Where(put.ContainsKey).ToList();
-            if (safety is not null)
+            var before = changes.Replaced.Select(found => found.There).Concat(changes.Removed).ToDictionary(found => found.Key, StringComparer.Ordinal);
+            var kept = safety is null ? [] : await clients.Snapshots.ListAsync(safety, CancellationToken.None).ToDictionaryAsync(found => found.Key[safety.Length..], StringComparer.Ordinal);
+            var others = new ConcurrentBag<string>();
+            await Parallel.ForEachAsync(put.Keys.Concat(removed), Limits(CancellationToken.None), async (key, token) =>
             {
-                var old = await clients.Snapshots.ListAsync(safety, CancellationToken.None).ToListAsync();
-                await Parallel.ForEachAsync(old, Limits(CancellationToken.None), async (found, token) => await ObjectCopy.RunAsync(clients.Snapshots, found, clients.Live, found.Key[safety.Length..], token));
-            }
-
-            await clients.Live.DeleteAsync(added, CancellationToken.None);
+                var now = (await clients.Live.HeadAsync(key, token))?.ETag;
+                if (now == before.GetValueOrDefault(key)?.ETag)
+                    return; // it was not reached
+                if (!IsOwn(key, now))
+                    others.Add(key);
+                else if (kept.TryGetValue(key, out var old))
+                    await ObjectCopy.RunAsync(clients.Snapshots, old, clients.Live, key, token);
+                else
+                    await clients.Live.DeleteAsync(key, token);
+            });
+            if (!others.IsEmpty)
+                throw new BackupException(FailureKind.Restore, $"{others.Count} objects were changed by somebody else meanwhile and stay as they are: {KeyText.Shown(others)}", "see who else writes there");
         });
     }
 
@@ -255,15 +280,36 @@ internal sealed class PreparedBucket(BucketClients clients, Inventory inventory,
 
     public ValueTask DisposeAsync()
     {
+        copies.Dispose();
         clients.Dispose();
         return ValueTask.CompletedTask;
     }
 
-    private async Task PutAsync(InventoryLine line, CancellationToken cancellationToken)
+    /// <param name="old">The ETag of the object that it replaces.</param>
+    private async Task PutAsync(InventoryLine line, string? old, CancellationToken cancellationToken)
     {
+        await RequireAsync(line.Key!, old, cancellationToken);
         put[line.Key!] = "";
         var copy = new ListedObject(line.CopyKey, line.Size, line.CopyETag, line.Modified ?? default, line.Class ?? "STANDARD");
-        put[line.Key!] = await ObjectCopy.RunAsync(clients.Snapshots, copy, clients.Live, line.Key!, cancellationToken);
+        put[line.Key!] = await ObjectCopy.RunAsync(copies, copy, clients.Live, line.Key!, cancellationToken);
+    }
+
+    /// <summary>Nothing is replaced or deleted that was written since it was listed: no copy of it is kept.</summary>
+    /// <param name="etag">As it was listed; null: nothing was there.</param>
+    private async Task RequireAsync(string key, string? etag, CancellationToken cancellationToken)
+    {
+        var now = (await clients.Live.HeadAsync(key, cancellationToken))?.ETag;
+        if (now != etag)
+            throw new BackupException(FailureKind.Restore, $"{clients.Live.Address.Describe(KeyText.Shown(key))} was {(now is null ? "deleted" : etag is null ? "made" : "changed")} by somebody else during the restore", "see who else writes there, then run the command again");
+    }
+
+    /// <summary>Whether what is there is what this restore made of it.</summary>
+    /// <param name="now">Its ETag; null: nothing is there.</param>
+    private bool IsOwn(string key, string? now)
+    {
+        if (!put.TryGetValue(key, out var etag))
+            return now is null;
+        return now is not null && (etag.Length > 0 ? now == etag : inventory.Objects.Any(line => line.Key == key && (now == line.ETag || now == line.CopyETag)));
     }
 
     private BackupException? Attempt(Func<Task> work)
@@ -343,12 +389,13 @@ internal sealed class PracticeTarget(BucketPlaces places, string workspace, Read
         string? folder = null;
         try
         {
-            var check = await new SnapshotCheck(clients.Snapshots, inventory).RunAsync(chain, ReadingTurn.None, cancellationToken);
+            using var copies = await places.OpenCopiesAsync(inventory, cancellationToken);
+            var check = await new SnapshotCheck(copies, inventory).RunAsync(chain, ReadingTurn.None, cancellationToken);
             if (check.Finding is null)
             {
                 var now = places.TimeProvider.GetUtcNow();
                 folder = await clients.Place.BeginAsync($"drill.{SnapshotPlace.NameOf(now)}", now, cancellationToken);
-                check = await RestoreAsync(chain, clients.Snapshots, inventory, folder, check, cancellationToken);
+                check = await RestoreAsync(chain, copies, clients.Snapshots, inventory, folder, check, cancellationToken);
             }
 
             return new Prepared(clients, inventory, folder, check);
@@ -362,13 +409,13 @@ internal sealed class PracticeTarget(BucketPlaces places, string workspace, Read
         }
     }
 
-    private async Task<ContentCheck> RestoreAsync(StoredChain chain, ObjectClient client, Inventory inventory, string folder, ContentCheck check, CancellationToken cancellationToken)
+    private async Task<ContentCheck> RestoreAsync(StoredChain chain, ObjectClient copies, ObjectClient client, Inventory inventory, string folder, ContentCheck check, CancellationToken cancellationToken)
     {
         var restored = new ConcurrentBag<InventoryLine>();
         var limits = new ParallelOptions { MaxDegreeOfParallelism = client.Address.MostRequests, CancellationToken = cancellationToken };
         await Parallel.ForEachAsync(inventory.Objects, limits, async (line, token) =>
         {
-            var etag = await client.CopyAsync(client, new ListedObject(line.CopyKey, line.Size, line.CopyETag, line.Modified ?? default, line.Class ?? "STANDARD"), folder + line.Key, token);
+            var etag = await client.CopyAsync(copies, new ListedObject(line.CopyKey, line.Size, line.CopyETag, line.Modified ?? default, line.Class ?? "STANDARD"), folder + line.Key, token);
             restored.Add(line with { At = folder, Copy = etag });
         });
         var found = await new SnapshotCheck(client, inventory with { Objects = [.. restored], Vanished = [] }).RunAsync(chain, turn, cancellationToken);

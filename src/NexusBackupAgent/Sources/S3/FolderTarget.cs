@@ -82,16 +82,16 @@ internal sealed class FolderTarget(BucketPlaces places, string directory, KeySel
             throw new BackupException(FailureKind.Restore, $"the names of {odd.Count} objects can't be those of files: {KeyText.Shown(odd)}", "restore to a bucket (--to s3://BUCKET/)");
         if (StoreSpace.At(Volume).Available is var available && inventory.Bytes > available)
             throw new BackupException(FailureKind.StoreFull, $"'{Volume}' has {ByteCount.Text(available)} available and the restore needs {ByteCount.Text(inventory.Bytes)}", $"free space there ({SpaceCommand}), or restore elsewhere with --to");
-        using var clients = places.Open();
+        using var copies = await places.OpenCopiesAsync(inventory, cancellationToken);
         WorkFolder? work = null;
         try
         {
-            var check = await new SnapshotCheck(clients.Snapshots, inventory) { NamesExtra = false }.RunAsync(chain, ReadingTurn.None, cancellationToken);
+            var check = await new SnapshotCheck(copies, inventory) { NamesExtra = false }.RunAsync(chain, ReadingTurn.None, cancellationToken);
             if (check.Finding is null)
             {
                 var limits = new ParallelOptions { MaxDegreeOfParallelism = places.Snapshots.MostRequests, CancellationToken = cancellationToken };
                 work = new WorkFolder($"{directory}{Unfinished}.{RandomNumberGenerator.GetHexString(8, lowercase: true)}");
-                await Parallel.ForEachAsync(inventory.Objects, limits, async (line, token) => await BringAsync(work.Made, clients.Snapshots, line, token));
+                await Parallel.ForEachAsync(inventory.Objects, limits, async (line, token) => await BringAsync(work.Made, copies, line, token));
             }
 
             return new Prepared(this, work, check);

@@ -34,6 +34,8 @@ internal sealed class S3SourceKind : ISourceKind
 
     public string Offer => $"S3 buckets: {Example}";
 
+    public bool KeepsElsewhere => true;
+
     public bool HasSpecimen => false;
 
     public ISourceSettings? Bind(string name, Section source, string baseDirectory)

@@ -72,6 +72,7 @@ internal sealed class SnapshotPlace(ObjectClient client, string source) : IRemai
             }
             else if (mark.State == SnapshotState.Released || (mark.State == SnapshotState.Begun && mark.CapturedAt < before))
             {
+                await client.AbortUploadsAsync(name + "/", DateTimeOffset.MaxValue, cancellationToken); // a killed run's, of large objects
                 await RemoveAsync(name + "/", cancellationToken);
             }
         }

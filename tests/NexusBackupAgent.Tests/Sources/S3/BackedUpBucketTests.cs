@@ -85,7 +85,53 @@ public sealed class BackedUpBucketTests
         var damaged = await bench.RefusedAsync(4, "verify");
         Assert.Contains("1 missing: new.txt", damaged, StringComparison.Ordinal);
         Assert.Contains("1 changed since they were copied: plain.txt", damaged, StringComparison.Ordinal);
-        Assert.Equal(["corrupt", "good"], (await bench.ListAsync()).Select(backup => backup.State.Replace("quarantined", "corrupt", StringComparison.Ordinal)));
+        // the bucket itself is whole, so a full backup has taken its place
+        Assert.Equal(["good", "corrupt", "good"], (await bench.ListAsync()).Select(backup => backup.State.Replace("quarantined", "corrupt", StringComparison.Ordinal)));
+    }
+
+    [SkippableFact]
+    public async Task What_is_lost_from_a_snapshot_is_no_damage_of_the_bucket_and_the_next_backup_is_full()
+    {
+        using var bench = await BucketBench.NewAsync();
+        await bench.PutAsync("kept", "first");
+        await bench.PutAsync("changed", "first");
+        await bench.DoAsync("backup", "--type", "full");
+        await bench.PutAsync("changed", "second");
+        await bench.DoAsync("backup", "--type", "incremental");
+        var copy = Assert.Single(await BucketBench.ObjectsAsync(bench.Snapshots), found => found.Key.EndsWith("/kept", StringComparison.Ordinal)).Key;
+        await bench.Snapshots.DeleteAsync(copy, CancellationToken.None);
+        var left = await BucketBench.ObjectsAsync(bench.Snapshots);
+        await bench.PutAsync("changed", "third");
+
+        var refused = await bench.RefusedAsync(4, "backup", "--type", "incremental");
+
+        Assert.Contains("its snapshot is not whole: of 2 objects", refused, StringComparison.Ordinal);
+        Assert.Contains("1 missing: kept", refused, StringComparison.Ordinal);
+        Assert.All(await bench.ListAsync(), backup => Assert.Equal("quarantined", backup.State)); // all of them name what is lost
+        Assert.Equal(3, (await bench.ListAsync()).Count);
+        await bench.DoAsync("backup", "--type", "incremental");
+        Assert.Equal(("full", "good"), ((await bench.ListAsync())[0].Type, (await bench.ListAsync())[0].State));
+        Assert.Empty(left.Keys.Where(key => !key.Contains(".nexus-backup/", StringComparison.Ordinal)).Except((await BucketBench.ObjectsAsync(bench.Snapshots)).Keys)); // the only copies of what they hold
+    }
+
+    [SkippableFact]
+    public async Task Copies_of_an_inventory_are_no_copies_of_the_bucket()
+    {
+        using var bench = await BucketBench.NewAsync();
+        var text = (await File.ReadAllTextAsync(bench.Place.Configuration))
+            .Replace("  local: {path: backups}\n", "  local: {path: backups}\n  offsite: {path: offsite}\n", StringComparison.Ordinal)
+            .Replace("    retry: {attempts: 1}\n", "    retry: {attempts: 1}\n    store: [local, offsite]\n", StringComparison.Ordinal);
+        await File.WriteAllTextAsync(bench.Place.Configuration, text);
+        Directory.CreateDirectory(bench.Place.In("offsite"));
+        await bench.PutAsync("a", "1");
+
+        var configured = await bench.DoAsync("check-config");
+        Assert.Contains("1 copied to offsite", (await bench.DoAsync("backup")).Output, StringComparison.Ordinal);
+
+        Assert.DoesNotContain("3-2-1", configured.Output + configured.Error + (await bench.Place.RunAsync("status")).Output, StringComparison.Ordinal);
+        var source = (await bench.Place.RunAsync("status", "--json")).Json.GetProperty("sources")[0];
+        Assert.Equal(1, source.GetProperty("copies")[0].GetProperty("backups").GetInt32());
+        Assert.False(source.TryGetProperty("threeTwoOne", out _));
     }
 
     [SkippableFact]

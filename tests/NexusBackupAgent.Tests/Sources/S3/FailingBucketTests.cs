@@ -1,5 +1,7 @@
 using System.Text;
+using Amazon.S3.Model;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.ObjectStorage;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Platform;
@@ -71,6 +73,11 @@ public sealed class FailingBucketTests
         var check = await life.CheckAsync(backup);
         Assert.Null(check.Finding);
         Assert.Contains("1 objects were deleted from the bucket before they could be copied: deleted", check.Note, StringComparison.Ordinal);
+
+        // a bucket that is emptied while it is copied gives no backup, and leaves no folder
+        var emptied = await Assert.ThrowsAsync<BackupException>(() => life.BackUpAsync(meanwhile: () => life.Live.DeleteAsync(["changed", "same"], CancellationToken.None)));
+        Assert.Equal(FailureKind.SourceMissing, emptied.Kind);
+        Assert.Equal([SnapshotPlace.NameOf(backup.CapturedAt)], await life.FoldersAsync());
     }
 
     [SkippableFact]
@@ -85,6 +92,9 @@ public sealed class FailingBucketTests
         await life.Place.BeginAsync("killed", life.Clock.GetUtcNow(), CancellationToken.None);
         await life.Snapshots.PutAsync("killed/a", new byte[1], ObjectAttributes.None, WriteCondition.Always, CancellationToken.None);
         await life.Snapshots.PutAsync("20240321/a", new byte[1], ObjectAttributes.None, WriteCondition.Always, CancellationToken.None); // somebody's own
+        var raw = (await S3Gateway.SharedAsync()).Raw;
+        foreach (var key in (string[])["killed/large", "20240321/large"])
+            await raw.InitiateMultipartUploadAsync(new InitiateMultipartUploadRequest { BucketName = life.Snapshots.Address.Bucket, Key = key });
         var young = life.Clock.GetUtcNow() - TimeSpan.FromHours(24);
 
         await Pruner.RemoveAsync(life.Catalog, life.Source.Remains, young, [first], CancellationToken.None);
@@ -99,11 +109,101 @@ public sealed class FailingBucketTests
         Assert.Null((await life.CheckAsync(second)).Finding);
 
         // pruned in one store, and kept in another one
-        await new SharedRemains(life.Source.Remains, [life.Catalog]).ReleaseAsync([second.CapturedAt], CancellationToken.None);
+        await new SharedRemains(life.Source.Remains, [life.Catalog], marks: null).ReleaseAsync([second.CapturedAt], CancellationToken.None);
 
         // a store in which nothing is found is no reason to remove anything that a backup once needed
         await life.Source.Remains.SettleAsync([], life.Clock.GetUtcNow() + TimeSpan.FromDays(9), CancellationToken.None);
+        Assert.Equal(["20240321/large"], (await raw.ListMultipartUploadsAsync(new ListMultipartUploadsRequest { BucketName = life.Snapshots.Address.Bucket })).MultipartUploads.Select(upload => upload.Key));
         Assert.Equal(["20240321", SnapshotPlace.NameOf(full.CapturedAt), SnapshotPlace.NameOf(second.CapturedAt)], await life.FoldersAsync());
+    }
+
+    [SkippableFact]
+    public async Task A_backup_stays_good_when_its_snapshots_go_to_another_place_from_now_on()
+    {
+        using var bench = await BucketBench.NewAsync();
+        await bench.PutAsync("a", "1");
+        await bench.DoAsync("backup", "--type", "full");
+        var elsewhere = await bench.Gateway.NewBucketAsync();
+
+        bench.Configure(snapshots: elsewhere);
+        await bench.DoAsync("verify", "--all");
+        await bench.DoAsync("drill");
+        await bench.PutAsync("a", "ruined");
+        await bench.DoAsync("restore", "files", "--force");
+        await bench.DoAsync("restore", "files", "--to", bench.Place.In("out"));
+        Assert.Equal("1", await File.ReadAllTextAsync(bench.Place.In("out/a")));
+        Assert.Equal("1", await bench.Gateway.AwsAsync("s3", "cp", $"s3://{bench.LiveBucket}/a", "-"));
+
+        // somebody brought the folders along, and the old bucket is gone
+        await bench.Gateway.AwsAsync("s3", "sync", $"s3://{bench.SnapshotBucket}", $"s3://{elsewhere}");
+        await bench.Gateway.AwsAsync("s3", "rb", "--force", $"s3://{bench.SnapshotBucket}");
+        await bench.DoAsync("verify", "--all");
+
+        // or did not: nothing is known about the backup
+        bench.Configure(snapshots: await bench.Gateway.NewBucketAsync());
+        Assert.Contains("which snapshots: names now", await bench.RefusedAsync(2, "verify", "--all"), StringComparison.Ordinal);
+        Assert.Equal("good", Assert.Single(await bench.ListAsync()).State);
+    }
+
+    [SkippableFact]
+    public async Task A_restore_over_a_bucket_leaves_alone_what_somebody_writes_meanwhile()
+    {
+        using var life = await SnapshotLife.NewAsync();
+        await life.PutAsync("added", "1");
+        await life.PutAsync("replaced", "1");
+        var backup = await life.BackUpAsync();
+        await life.Live.DeleteAsync("added", CancellationToken.None);
+        await life.PutAsync("replaced", "2");
+        await life.PutAsync("removed", "2");
+        await life.PutAsync("removed too", "2");
+        var context = new RestoreContext(life.Clock.GetUtcNow(), TimeZoneInfo.Utc, _ => { });
+
+        await using (var restore = await PrepareAsync())
+        {
+            await restore.SaveAsync(context, CancellationToken.None);
+            await life.PutAsync("removed", "newer");
+            var failure = Assert.Throws<BackupException>(() => restore.Switch(context));
+            Assert.Contains("/removed was changed by somebody else", failure.Message, StringComparison.Ordinal);
+            Assert.Equal("added=1 removed=newer removed too=2 replaced=1", await life.LiveAsync());
+
+            await life.PutAsync("added", "newer");
+            Assert.Contains("stay as they are: added", restore.RollBack()!.Message, StringComparison.Ordinal);
+            Assert.Equal("added=newer removed=newer removed too=2 replaced=2", await life.LiveAsync());
+        }
+
+        await life.Live.DeleteAsync("added", CancellationToken.None);
+        await using (var restore = await PrepareAsync())
+        {
+            await restore.SaveAsync(context with { Now = context.Now.AddMinutes(1) }, CancellationToken.None);
+            await life.PutAsync("added", "newest");
+            Assert.Contains("/added was made by somebody else", Assert.Throws<BackupException>(() => restore.Switch(context)).Message, StringComparison.Ordinal);
+            Assert.Null(restore.RollBack());
+            Assert.Equal("added=newest removed=newer removed too=2 replaced=2", await life.LiveAsync());
+        }
+
+        Task<IPreparedRestore> PrepareAsync() =>
+            life.Source.Target(to: null, RestoreChoices.None with { Deletes = true }).PrepareAsync(life.ChainOf(backup), at: null, CancellationToken.None);
+    }
+
+    [SkippableFact]
+    public async Task A_restore_elsewhere_spares_the_bucket_and_whatever_is_there()
+    {
+        using var bench = await BucketBench.NewAsync();
+        bench.Configure(keys: "prefix: 2026");
+        await bench.PutAsync("2026/a", "1");
+        await bench.PutAsync("another source's", "1");
+        await bench.DoAsync("backup");
+        var before = await BucketBench.ObjectsAsync(bench.Live);
+        var other = await bench.Gateway.NewBucketAsync();
+        await bench.Gateway.Raw.PutObjectAsync(new PutObjectRequest { BucketName = other, Key = "somebody's", ContentBody = "1" });
+
+        foreach (var place in (string[])["", "2026/sub/"])
+            Assert.Contains("overlaps", await bench.RefusedAsync(5, "restore", "files", "--to", $"s3://{bench.LiveBucket}/{place}", "--force"), StringComparison.Ordinal);
+        Assert.Contains("--delete would remove", await bench.RefusedAsync(5, "restore", "files", "--to", $"s3://{other}/", "--force", "--delete"), StringComparison.Ordinal);
+
+        Assert.Equal(before, await BucketBench.ObjectsAsync(bench.Live));
+        await bench.DoAsync("restore", "files", "--to", $"s3://{other}/", "--force");
+        Assert.Equal(["a", "somebody's"], (await bench.Gateway.AwsAsync("s3", "ls", "--recursive", $"s3://{other}")).Trim().Split('\n').Select(line => line.Split(' ', 4, StringSplitOptions.RemoveEmptyEntries)[3]));
     }
 
     [Theory]
@@ -206,7 +306,22 @@ internal sealed class SnapshotLife : IDisposable
         return backup;
     }
 
-    public Task<ContentCheck> CheckAsync(Backup backup) => Source.CheckAsync(CatalogLink.ChainOf(Catalog, backup, isJudged: true, progress: null), scratch, CancellationToken.None);
+    public StoredChain ChainOf(Backup backup) => CatalogLink.ChainOf(Catalog, backup, isJudged: true, progress: null);
+
+    /// <summary>What is in the bucket, for people.</summary>
+    public async Task<string> LiveAsync()
+    {
+        var texts = new List<string>();
+        await foreach (var found in Live.ListAsync("", CancellationToken.None))
+        {
+            await using var content = await Live.OpenAsync(found.Key, etag: null, CancellationToken.None);
+            texts.Add($"{found.Key}={await new StreamReader(content).ReadToEndAsync()}");
+        }
+
+        return string.Join(' ', texts);
+    }
+
+    public Task<ContentCheck> CheckAsync(Backup backup) => Source.CheckAsync(ChainOf(backup), scratch, CancellationToken.None);
 
     /// <summary>The objects that a backup copied itself.</summary>
     public async Task<IReadOnlyDictionary<string, string>> FolderAsync(Backup backup)
