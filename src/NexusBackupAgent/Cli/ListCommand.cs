@@ -81,9 +81,9 @@ internal static class ListCommand
     {
         public async Task PrintAsync(IReadOnlyList<ProtectedSource> sources, string id, string? pattern, CancellationToken cancellationToken)
         {
-            var (source, backup) = await FindAsync(sources, id, cancellationToken);
+            var (source, catalog, backup) = await FindAsync(sources, id, cancellationToken);
             var first = true;
-            await foreach (var file in BackupContents.Read(source.Source, source.Catalog, backup, pattern, cancellationToken))
+            await foreach (var file in BackupContents.Read(source.Source, catalog, backup, pattern, cancellationToken))
             {
                 if (json)
                     terminal.Output.Write($"{(first ? "[" : ",")}{Environment.NewLine}  {JsonSerializer.Serialize(ContentDocument.Of(file), JsonDocuments.InOneLine.ContentDocument)}");
@@ -96,15 +96,24 @@ internal static class ListCommand
                 terminal.Output.WriteLine(first ? "[]" : Environment.NewLine + "]");
         }
 
-        private static async Task<(ProtectedSource, Backup)> FindAsync(IReadOnlyList<ProtectedSource> sources, string id, CancellationToken cancellationToken)
+        /// <summary>In the first stores, then where copies are: one that is away need not be the one that has it.</summary>
+        private static async Task<(ProtectedSource, BackupCatalog, Backup)> FindAsync(IReadOnlyList<ProtectedSource> sources, string id, CancellationToken cancellationToken)
         {
-            foreach (var source in sources)
+            BackupException? away = null;
+            foreach (var (source, catalog) in sources.Select(source => (source, source.Catalog)).Concat(sources.SelectMany(source => source.Copies.Select(copy => (source, copy.Catalog)))))
             {
-                if ((await source.Catalog.ListAsync(cancellationToken)).FirstOrDefault(backup => backup.Id.Value == id || backup.File == id) is { } found)
-                    return (source, found);
+                try
+                {
+                    if ((await catalog.ListAsync(cancellationToken)).FirstOrDefault(backup => backup.Id.Value == id || backup.File == id) is { } found)
+                        return (source, catalog, found);
+                }
+                catch (BackupException unlisted)
+                {
+                    away ??= unlisted;
+                }
             }
 
-            throw new BackupException(FailureKind.NotFound, $"there is no backup '{id}'", "write an id or a file name as nexus-backup list shows them");
+            throw away ?? new BackupException(FailureKind.NotFound, $"there is no backup '{id}'", "write an id or a file name as nexus-backup list shows them");
         }
 
         /// <summary>As <c>tar -tv</c> does.</summary>

@@ -32,7 +32,7 @@ internal static class RestorePlanText
     private static IEnumerable<(string Name, string Text)> Lines(RestorePreview preview, LastDrill? lastDrill)
     {
         var (backup, target, zone) = (preview.Chosen.Backup, preview.Target, preview.Request.Zone);
-        yield return ("backup", $"{(preview.Chosen.Copy ?? preview.Request.Catalog).Locate(backup.File)} ({backup.Id})");
+        yield return ("backup", $"{preview.ChosenCatalog.Locate(backup.File)} ({backup.Id})");
         if (backup.Bases is [.., var full])
         {
             yield return ("chain", $"{full.File} (full) + {backup.Bases.Count} {(backup.Bases.Count == 1 ? "increment" : "increments")}, each applied to the one before:");

@@ -42,7 +42,7 @@ internal sealed class BackupCapture(SpaceGuard space, BackupExaminer examiner, T
         ProtectedSource source, string schedule, BackupType type, Backup? @base, bool mayBeBase, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
         var chain = @base is null ? null : CatalogLink.ChainOf(source.Catalog, @base, isJudged: false, progress: null);
-        var previous = !source.Source.RecoversToInstants ? null : type == BackupType.Incremental ? @base : await NewestAsync(source, cancellationToken);
+        var previous = !source.Source.LooksBack ? null : type == BackupType.Incremental ? @base : await NewestAsync(source, cancellationToken);
         var request = new CaptureRequest(type, chain, mayBeBase) { Previous = previous is null ? null : CatalogLink.ChainOf(source.Catalog, previous, isJudged: false, progress: null).Tip };
         await using var capture = await source.Source.CaptureAsync(request, cancellationToken);
         await space.RequireAsync(source.Catalog, type, capture.ScratchNeeded, cancellationToken);

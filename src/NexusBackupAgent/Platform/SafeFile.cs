@@ -248,6 +248,26 @@ internal static partial class SafeFile
         return true;
     }
 
+    /// <summary>
+    /// Makes a directory for this user alone, which must not be there, and holds it open. Below the handle nobody else gets in, whatever
+    /// becomes of its name: not even who owns the directory that it lies in.
+    /// </summary>
+    /// <exception cref="IOException">It can't be made, or another one took its place.</exception>
+    /// <exception cref="UnauthorizedAccessException">This user may not.</exception>
+    public static SafeFileHandle MakeOwnDirectory(string path)
+    {
+        if (!MakeDirectory(path, FileOwner.OwnersDirectory, inherit: false))
+            throw Errno.Failure(Errno.Exists, path);
+        var made = OpenDirectory(path);
+        if (!SystemUser.Current.IsRoot || (FileStatus.Of(made) is { User: 0 } own && (own.Mode & FileOwner.OthersAccess) == UnixFileMode.None))
+            return made;
+        made.Dispose();
+        throw new UntrustedPlaceException($"'{path}' is not the directory that was made there");
+    }
+
+    /// <summary>Where an open directory is for calls that want a path, whatever becomes of its name.</summary>
+    public static string PathOf(SafeFileHandle directory) => $"/proc/{Environment.ProcessId}/fd/{directory.DangerousGetHandle()}";
+
     /// <summary>Gives a file, which only this process writes, an owner and a mode.</summary>
     /// <exception cref="UnauthorizedAccessException">They could not be given.</exception>
     public static void Give(SafeFileHandle file, FileOwner owner)

@@ -16,7 +16,7 @@ internal sealed record RestoreChanges(IReadOnlyList<RestoreChange> First, int Ad
     public static async Task<RestoreChanges?> ReadAsync(RestorePreview preview, int most, CancellationToken cancellationToken)
     {
         var backup = preview.Chosen.Backup;
-        if (preview.Target.ChangesAsync(CatalogLink.ChainOf(preview.Request.Catalog, backup, isJudged: false, progress: null), cancellationToken) is not { } changes)
+        if (preview.Target.ChangesAsync(CatalogLink.ChainOf(preview.ChosenCatalog, backup, isJudged: false, progress: null), cancellationToken) is not { } changes)
             return null;
         var (first, counts) = (new List<RestoreChange>(), new int[3]);
         await foreach (var change in BackupContents.Guard(changes, backup))

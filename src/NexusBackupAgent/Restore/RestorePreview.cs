@@ -1,3 +1,4 @@
+using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Retention;
@@ -30,6 +31,9 @@ internal sealed record RestorePreview(
     public IReadOnlyList<RestoredPart>? Parts { get; init; } = [];
 
     public RestoreCandidate Chosen => Plan.Candidates[0];
+
+    /// <summary>Where the chosen backup is.</summary>
+    public BackupCatalog ChosenCatalog => Chosen.Copy ?? Request.Catalog;
 
     /// <summary>How old the restored state would be: what was written since would be lost.</summary>
     public TimeSpan Age => Now - Chosen.StateOf;

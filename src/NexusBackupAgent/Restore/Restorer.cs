@@ -31,7 +31,7 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
             "target",
             () => Task.FromResult(Look(request, plan, now)),
             () => throw new BackupException(FailureKind.Io, $"'{place}', where the restore would go, does not answer, probably because its disk hangs; nothing was touched", "see which disk does not answer (findmnt; dmesg | tail), and mount it again, or restore to another one with --to"));
-        return preview with { Parts = await preview.Target.PartsAsync(CatalogLink.ChainOf(request.Catalog, preview.Chosen.Backup, isJudged: false, progress: null), cancellationToken) };
+        return preview with { Parts = await preview.Target.PartsAsync(CatalogLink.ChainOf(preview.ChosenCatalog, preview.Chosen.Backup, isJudged: false, progress: null), cancellationToken) };
     }
 
     /// <exception cref="BackupException">No store has a backup to restore; what the first one says of that.</exception>

@@ -31,6 +31,9 @@ internal interface IBackupSource
     /// <summary>Whether it can be restored to any instant between two backups of which the later one continues the earlier one.</summary>
     bool RecoversToInstants => false;
 
+    /// <summary>Whether a capture looks at <see cref="CaptureRequest.Previous"/>.</summary>
+    bool LooksBack => RecoversToInstants;
+
     /// <summary>What the agent keeps running beside its schedules; null: nothing. The same object each time.</summary>
     ISourceService? Service => null;
 

@@ -71,6 +71,35 @@ public sealed class CopyCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Files_of_a_copy_are_listed_and_compared_while_the_first_store_is_away()
+    {
+        Directory.CreateDirectory(place.In("docs"));
+        await File.WriteAllTextAsync(place.In("docs/app.conf"), "backed up");
+        await File.WriteAllTextAsync(place.Configuration, $$"""
+            stores:
+              local: {path: backups}
+              offsite: {path: offsite, offsite: true}
+            sources:
+              docs:
+                directory: {{place.In("docs")}}
+                store: [local, offsite]
+                schedules:
+                  daily: {cron: "0 2 * * *", retention: 7d}
+
+            """);
+        await place.RunAsync("backup");
+        var id = (await place.RunAsync("list", "--json")).Json[0].GetProperty("id").GetString()!;
+        Directory.Move(place.Store, place.In("unmounted"));
+        await File.WriteAllTextAsync(place.In("docs/app.conf"), "changed since");
+
+        var contents = await place.RunAsync("list", "--contents", id);
+        Assert.Contains("docs/app.conf", contents.Output, StringComparison.Ordinal);
+        var plan = await place.RunAsync("restore", "docs", "--dry-run", "--json");
+        Assert.Equal((0, 0), (contents.Code, plan.Code));
+        Assert.Contains("docs/app.conf", plan.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_outage_fails_no_backup_is_told_everywhere_and_caught_up()
     {
         await place.RunAsync("backup");

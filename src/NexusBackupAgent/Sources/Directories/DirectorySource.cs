@@ -68,6 +68,9 @@ internal sealed class DirectorySource(IReadOnlyList<string> roots, TreeOptions o
 
     public bool HasFiles => true;
 
+    /// <summary>What decayed, and a directory that lost all, show by what was there before.</summary>
+    public bool LooksBack => true;
+
     public IAsyncEnumerable<CapturedFile> FilesAsync(StoredLink link, string? pattern, CancellationToken cancellationToken) =>
         FilesAsync(link, new TreeSelection(pattern is null ? [] : [pattern]), cancellationToken);
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using Microsoft.Win32.SafeHandles;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 
@@ -7,10 +8,14 @@ namespace NexusBackupAgent.Sources.Directories;
 
 /// <summary>A directory as it is restored, beside the place that it takes.</summary>
 /// <param name="Work">The directory of its own that it is made in.</param>
-internal sealed record TreeWork(TreePlace Place, string Work)
+/// <param name="Opened">The same, held open: its name is anybody's who owns the directory around it.</param>
+internal sealed record TreeWork(TreePlace Place, string Work, SafeFileHandle Opened) : IDisposable
 {
+    /// <summary>The way into it that nobody else can turn.</summary>
+    public string Inside { get; } = SafeFile.PathOf(Opened);
+
     /// <summary>What takes the place.</summary>
-    public string Made { get; } = Path.Combine(Work, "tree");
+    public string Made { get; } = Path.Combine(SafeFile.PathOf(Opened), "tree");
 
     /// <summary>Where the old one is kept; null: nothing is there.</summary>
     public string? Safety { get; set; }
@@ -19,6 +24,15 @@ internal sealed record TreeWork(TreePlace Place, string Work)
     public bool IsNamed { get; set; }
 
     public bool IsSwitched { get; set; }
+
+    public void Dispose()
+    {
+        using (Opened)
+        {
+            if (FileStatus.OfNoLink(Work) is { } named && FileStatus.Of(Opened) is { } own && named.IsSameFileAs(own))
+                SafeFile.DeleteTree(Work);
+        }
+    }
 
     /// <summary>Has the two change names. At every instant one of them has the place, where the file system can.</summary>
     public void Exchange()
@@ -71,7 +85,7 @@ internal sealed class PreparedTree(TreeTarget target) : IPreparedRestore, ITreeS
             foreach (var place in target.Places)
                 AddWork(place);
             await ChooseAsync(chain, cancellationToken);
-            Check = await new TreeReading(chain, works[0].Work).RunAsync(this, cancellationToken);
+            Check = await new TreeReading(chain, works[0].Inside).RunAsync(this, cancellationToken);
             if (notGiven > 0)
                 Check = Check with { Note = $"{(Check.Note is { } note ? note + "; " : "")}{notGiven} owners, or attributes, could not be given: that needs root" };
         }
@@ -201,7 +215,7 @@ internal sealed class PreparedTree(TreeTarget target) : IPreparedRestore, ITreeS
         }
 
         // What takes the place has to be on the disk before it does: a name may survive a power cut that its content does not.
-        target.Guard("sync the directory of", () => works.ForEach(work => DurableDirectory.SyncAll(work.Work)));
+        target.Guard("sync the directory of", () => works.ForEach(work => DurableDirectory.SyncAll(work.Made)));
 
         return Task.CompletedTask;
     }
@@ -261,8 +275,7 @@ internal sealed class PreparedTree(TreeTarget target) : IPreparedRestore, ITreeS
 
     public ValueTask DisposeAsync()
     {
-        foreach (var work in works.Where(work => Directory.Exists(work.Work)))
-            SafeFile.DeleteTree(work.Work);
+        works.ForEach(work => work.Dispose());
         return ValueTask.CompletedTask;
     }
 
@@ -276,7 +289,7 @@ internal sealed class PreparedTree(TreeTarget target) : IPreparedRestore, ITreeS
 
     private void AddWork(TreePlace place)
     {
-        var work = new TreeWork(place, target.NewWork(place));
+        var work = target.NewWork(place);
         works.Add(work);
         target.Guard("make a directory beside", () => SafeFile.MakeDirectory(work.Made, FileOwner.OwnersDirectory, inherit: false));
     }
@@ -299,7 +312,7 @@ internal sealed class PreparedTree(TreeTarget target) : IPreparedRestore, ITreeS
     private async Task LookAtInventoryAsync(StoredChain chain, CancellationToken cancellationToken)
     {
         var meant = new HashSet<TreeWork>();
-        await using var inventory = await TreeReading.InventoryOfAsync(chain.Tip, works[0].Work, cancellationToken);
+        await using var inventory = await TreeReading.InventoryOfAsync(chain.Tip, works[0].Inside, cancellationToken);
         for (; inventory.Current is { } entry; await inventory.MoveAsync(cancellationToken))
         {
             RequireName(entry.Path);
@@ -310,7 +323,7 @@ internal sealed class PreparedTree(TreeTarget target) : IPreparedRestore, ITreeS
                 $"{chain.Tip.Name} holds '{entry.Shown}', which is in none of the directories that the configuration names now: {target.Location}",
                 "restore to another place (--to DIR), or name what to restore (--path)"));
             if (entry.IsHardLink && !target.Selection.Takes(entry.Target!) && WorkOf(entry.Target!) is { } lender)
-                lent.TryAdd(entry.Target!, Path.Combine(lender.Work, $"lent.{lent.Count.ToString(CultureInfo.InvariantCulture)}"));
+                lent.TryAdd(entry.Target!, Path.Combine(lender.Inside, $"lent.{lent.Count.ToString(CultureInfo.InvariantCulture)}"));
         }
 
         if (meant.Count == 0)
@@ -321,10 +334,10 @@ internal sealed class PreparedTree(TreeTarget target) : IPreparedRestore, ITreeS
                 "see what it holds (nexus-backup list --contents ID), or restore an older one (--id, --at)");
         }
 
-        foreach (var untouched in works.Where(work => !meant.Contains(work) && !lent.Values.Any(path => path.StartsWith(work.Work + "/", StringComparison.Ordinal))).ToList())
+        foreach (var untouched in works.Where(work => !meant.Contains(work) && !lent.Values.Any(path => path.StartsWith(work.Inside + "/", StringComparison.Ordinal))).ToList())
         {
-            SafeFile.DeleteTree(untouched.Work);
             works.Remove(untouched);
+            untouched.Dispose();
         }
     }
 
@@ -355,7 +368,7 @@ internal sealed class PreparedTree(TreeTarget target) : IPreparedRestore, ITreeS
         var parent = Path.GetDirectoryName(path)!;
         if (parent == realParent)
             return;
-        var top = works.Select(work => work.Work).First(work => path.StartsWith(work + "/", StringComparison.Ordinal));
+        var top = works.Select(work => work.Inside).First(inside => path.StartsWith(inside + "/", StringComparison.Ordinal));
         if (parent.Length > top.Length)
         {
             RequireRealParent(parent, make);

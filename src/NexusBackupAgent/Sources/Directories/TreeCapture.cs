@@ -43,11 +43,13 @@ internal sealed class TreeCapture(IReadOnlyList<string> roots, TreeOptions optio
         await using var before = @base is not null ? await PreviousTree.OpenAsync(@base.Tip, work, cancellationToken) : await PreviousTree.TryOpenAsync(previous, work, cancellationToken);
         await using var deleted = new FileStream(deletedFile, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16);
         await using var inventory = new InventoryWriter(new FileStream(inventoryFile, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16));
+        var emptied = new HashSet<string>(StringComparer.Ordinal);
         bool isEmpty;
         await using (var tar = new TarWriter(content, TarEntryFormat.Pax, leaveOpen: true))
         {
             var files = new TreeFiles(tar, Note);
-            foreach (var found in new TreeWalk(roots, options.Patterns, Note).Files())
+            var walk = new TreeWalk(roots, options.Patterns, Note);
+            foreach (var found in walk.Files())
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 if (found.Status.Type is not (FileType.Regular or FileType.Directory or FileType.SymbolicLink))
@@ -56,7 +58,7 @@ internal sealed class TreeCapture(IReadOnlyList<string> roots, TreeOptions optio
                     continue;
                 }
 
-                await before.MoveToAsync(found.Path, path => DeleteAsync(deleted, path, cancellationToken), cancellationToken);
+                await before.MoveToAsync(found.Path, GoneAsync, cancellationToken);
                 var old = before.At(found.Path);
                 if (await EntryAsync(files, found, @base is null ? null : old, cancellationToken) is not { } entry)
                     continue; // it is not there any more, and gone from the inventory
@@ -68,7 +70,8 @@ internal sealed class TreeCapture(IReadOnlyList<string> roots, TreeOptions optio
                 await inventory.AddAsync(entry, cancellationToken);
             }
 
-            await before.MoveToAsync(path: null, path => DeleteAsync(deleted, path, cancellationToken), cancellationToken);
+            await before.MoveToAsync(path: null, GoneAsync, cancellationToken);
+            RequireFilled(walk.Bare, emptied);
             isEmpty = !files.HasWritten;
         }
 
@@ -76,6 +79,13 @@ internal sealed class TreeCapture(IReadOnlyList<string> roots, TreeOptions optio
             await content.WriteAsync(new byte[EndOfArchive], cancellationToken); // the library writes none, and no reader takes nothing for an archive
 
         await inventory.EndAsync(new TreeNotes(oddities[TreeOddity.Special], [.. oddities[TreeOddity.Unreadable], .. oddities[TreeOddity.Misnamed]], oddities[TreeOddity.Changed], oddities[TreeOddity.Vanished]) { Decayed = oddities[TreeOddity.Decayed] }, cancellationToken);
+
+        async Task GoneAsync(string path)
+        {
+            if (roots.FirstOrDefault(root => path.StartsWith(root[1..] + "/", StringComparison.Ordinal)) is { } root)
+                emptied.Add(root);
+            await DeleteAsync(deleted, path, cancellationToken);
+        }
     }
 
     private async Task<TreeEntry?> EntryAsync(TreeFiles files, FoundFile found, TreeEntry? old, CancellationToken cancellationToken)
@@ -104,6 +114,19 @@ internal sealed class TreeCapture(IReadOnlyList<string> roots, TreeOptions optio
     {
         if (oddities[oddity].Count < MostListed)
             oddities[oddity].Add(path);
+    }
+
+    /// <summary>The empty place of a disk that is not mounted is no state of what lies on that disk.</summary>
+    /// <param name="bare">Roots with nothing in them.</param>
+    /// <param name="emptied">Roots that had something before that is gone.</param>
+    private void RequireFilled(IReadOnlyList<string> bare, IReadOnlySet<string> emptied)
+    {
+        if (bare.FirstOrDefault(root => bare.Count == roots.Count || emptied.Contains(root)) is not { } root)
+            return;
+        throw new BackupException(
+            FailureKind.SourceMissing,
+            $"directory '{root}' is empty{(emptied.Contains(root) ? ", and was not in the backup before" : "")}",
+            $"mount its disk ({ToolProcess.Line(["findmnt", "-T", root])} shows what is mounted there); if it is meant to be empty, put a file into it, or take it out of the configuration");
     }
 
     /// <summary>A backup without what can't be read is not whole. All of it is named, so that it is mended at once.</summary>

@@ -45,6 +45,7 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
     private const UnixFileMode Permissions = (UnixFileMode)0xfff;
 
     private readonly Dictionary<(uint Major, uint Minor, ulong Inode), string> linked = [];
+    private readonly Dictionary<string, string> realRoots = new(StringComparer.Ordinal);
     private readonly Dictionary<uint, string?> users = [];
     private readonly Dictionary<uint, string?> groups = [];
     private readonly byte[] small = GC.AllocateUninitializedArray<byte>(LargestInMemory);
@@ -59,7 +60,7 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
     {
         var entry = TreeReadException.Guard(() => Describe(found));
         if (old is not null && entry.LooksLike(old))
-            return old with { IsStored = false };
+            return Remember(old with { IsStored = false }, found.Status);
         entry = entry with { Attributes = TreeReadException.Guard(() => AttributesOf(found.Place)) };
         if (entry.Type == TreeEntryType.File && !entry.IsHardLink)
             return await AddFileAsync(found, entry, old, cancellationToken);
@@ -71,12 +72,26 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
 
     private async Task<TreeEntry> AddFileAsync(FoundFile found, TreeEntry entry, TreeEntry? old, CancellationToken cancellationToken)
     {
+        var tries = new ReadTries();
+        try
+        {
+            return await ReadFileAsync(found, entry, old, tries, cancellationToken);
+        }
+        catch (TreeReadException unread) when (unread.IsGone && tries.Written is { } written)
+        {
+            note(TreeOddity.Changed, found.Path); // the archive has it, as it was read before it went
+            return Remember(written, tries.Opened);
+        }
+    }
+
+    private async Task<TreeEntry> ReadFileAsync(FoundFile found, TreeEntry entry, TreeEntry? old, ReadTries tries, CancellationToken cancellationToken)
+    {
         for (var left = Tries - 1; ; left--)
         {
             using var file = TreeReadException.Guard(() => RegularFile.OpenRead(found.Place));
             if (FileStatus.Of(file) is not { } opened)
                 throw new TreeReadException(new FileNotFoundException($"'{found.Place}' is gone"));
-            if (FileStatus.OfNoLink(found.Place) is not { } named || !named.IsSameFileAs(opened))
+            if (FileStatus.OfNoLink(found.Place) is not { } named || !named.IsSameFileAs(opened) || !IsBelowRoot(found, file))
             {
                 // Something else has its name now, perhaps a link that leads elsewhere: that is not what was meant.
                 if (left > 0)
@@ -84,12 +99,12 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
                 throw new TreeReadException(new FileNotFoundException($"'{found.Place}' is another file each time"));
             }
 
-            entry = TreeReadException.Guard(() => Describe(found with { Status = opened })) with { Attributes = entry.Attributes };
+            entry = TreeReadException.Guard(() => Describe(found with { Status = opened })) with { Attributes = entry.Attributes, Target = null };
             if (old is { Sha256: not null } && old.Size == entry.Size && entry.Size > 0)
             {
                 var same = entry with { Sha256 = await HashAsync(file, entry.Size, cancellationToken), IsStored = false };
                 if (same.IsSameAs(old) && IsStill(file, opened))
-                    return same;
+                    return Remember(same, opened);
             }
 
             if (entry.Size <= LargestInMemory)
@@ -106,14 +121,25 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
                 await using var content = new FileContentStream(file, entry.Size, map);
                 await WriteAsync(TreeTar.Of(entry, content, map), cancellationToken);
                 entry = entry with { Sha256 = content.Sha256 };
+                (tries.Written, tries.Opened) = (entry, opened);
                 if (left > 0 && !IsStill(file, opened))
                     continue; // the later of two entries of one name counts, for tar too
             }
 
             if (!IsStill(file, opened))
                 note(TreeOddity.Changed, found.Path);
-            return entry;
+            return Remember(entry, opened);
         }
+    }
+
+    /// <summary>A directory on the way may be a link by now, which leads out of the source: what was opened tells where it lies.</summary>
+    private bool IsBelowRoot(FoundFile found, SafeFileHandle file)
+    {
+        if (found.Root is not { } root || Path.GetDirectoryName(root) is not { } above)
+            return true;
+        if (!realRoots.TryGetValue(root, out var real))
+            realRoots[root] = real = Path.Combine(KernelPath.Resolve(above), Path.GetFileName(root));
+        return new FileInfo(SafeFile.PathOf(file)).LinkTarget == real + found.Place[root.Length..];
     }
 
     private async Task WriteAsync(TarEntry entry, CancellationToken cancellationToken)
@@ -150,11 +176,15 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
         var status = found.Status;
         if (status.Names < 2)
             return null;
-        var key = (status.Major, status.Minor, status.Inode);
-        if (linked.TryGetValue(key, out var first))
-            return first == found.Path ? null : first;
-        linked[key] = found.Path;
-        return null;
+        return linked.TryGetValue((status.Major, status.Minor, status.Inode), out var first) && first != found.Path ? first : null;
+    }
+
+    /// <summary>Only what the backup has can be what another name leads to.</summary>
+    private TreeEntry Remember(TreeEntry entry, FileStatus status)
+    {
+        if (entry is { Type: TreeEntryType.File, IsHardLink: false } && status.Names > 1)
+            linked.TryAdd((status.Major, status.Minor, status.Inode), entry.Path);
+        return entry;
     }
 
     private static string? NameOf(Dictionary<uint, string?> known, uint id, Func<uint, string> ask)
@@ -188,5 +218,14 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
         await using var content = new FileContentStream(file, length, map: null);
         await content.CopyToAsync(Stream.Null, 1 << 17, cancellationToken);
         return content.Sha256;
+    }
+
+    /// <summary>What came of reading a file so far.</summary>
+    private sealed class ReadTries
+    {
+        /// <summary>As the archive has it already; null: not.</summary>
+        public TreeEntry? Written { get; set; }
+
+        public FileStatus Opened { get; set; }
     }
 }

@@ -122,7 +122,8 @@ internal sealed class TreeReading(StoredChain chain, string work)
     private async Task ReadAsync(StoredLink link, ITreeSink? sink, CancellationToken cancellationToken)
     {
         await using var inventory = await InventoryOfAsync(link, cancellationToken);
-        await SkipUnstoredAsync(inventory, cancellationToken);
+        var linked = new HashSet<string>(StringComparer.Ordinal);
+        await SkipUnstoredAsync(cancellationToken);
         TreeEntry? last = null;
         var isRight = true;
         await PassingTar.ReadAsync(
@@ -135,7 +136,7 @@ internal sealed class TreeReading(StoredChain chain, string work)
                     RequireRight();
                     last = inventory.Current is { } next && next.Path == path ? next : throw new InvalidDataException($"it holds '{LineText.Of("/" + path)}', and its inventory {(inventory.Current is { } other ? $"'{other.Shown}'" : "nothing more")}");
                     await inventory.MoveAsync(token);
-                    await SkipUnstoredAsync(inventory, token);
+                    await SkipUnstoredAsync(token);
                 }
 
                 isRight = await IsAsync(found, last, sink, token); // of several entries of one name the last one counts
@@ -144,8 +145,20 @@ internal sealed class TreeReading(StoredChain chain, string work)
         RequireRight();
         if (inventory.Current is { } missing)
             throw new InvalidDataException($"it lacks '{missing.Shown}', which its inventory has");
+        await RequireFirstNamesAsync(link, linked, cancellationToken);
         if (link == chain.Tip)
             notes = inventory.End;
+
+        async Task SkipUnstoredAsync(CancellationToken token)
+        {
+            for (; inventory.Current is { } entry; await inventory.MoveAsync(token))
+            {
+                if (entry is { IsHardLink: true, Target: { } first })
+                    linked.Add(first);
+                if (entry.IsStored)
+                    return;
+            }
+        }
 
         void RequireRight()
         {
@@ -154,10 +167,20 @@ internal sealed class TreeReading(StoredChain chain, string work)
         }
     }
 
-    private static async Task SkipUnstoredAsync(InventoryReader inventory, CancellationToken cancellationToken)
+    /// <summary>What has a further name has to be a file of the same backup.</summary>
+    private async Task RequireFirstNamesAsync(StoredLink link, HashSet<string> firstNames, CancellationToken cancellationToken)
     {
-        while (inventory.Current is { IsStored: false })
-            await inventory.MoveAsync(cancellationToken);
+        if (firstNames.Count == 0)
+            return;
+        await using var inventory = await InventoryOfAsync(link, cancellationToken);
+        for (; inventory.Current is { } entry; await inventory.MoveAsync(cancellationToken))
+        {
+            if (entry is { Type: TreeEntryType.File, IsHardLink: false })
+                firstNames.Remove(entry.Path);
+        }
+
+        if (firstNames.FirstOrDefault() is { } missing)
+            throw new InvalidDataException($"it has a further name of '{LineText.Of("/" + missing)}', which is no file of it");
     }
 
     private static async Task<bool> IsAsync(TarEntry found, TreeEntry expected, ITreeSink? sink, CancellationToken cancellationToken)

@@ -191,11 +191,10 @@ internal sealed partial class TreeTarget : IRestoreTarget
     }
 
     /// <summary>Makes the directory beside a place in which the restored one grows.</summary>
-    public string NewWork(TreePlace place) => Guard("make a directory beside", () =>
+    public TreeWork NewWork(TreePlace place) => Guard("make a directory beside", () =>
     {
         var work = Path.Combine(IsDrill ? place.Path : place.Parent, $".{place.Name}.{RandomNumberGenerator.GetHexString(8, lowercase: true)}{Ending}");
-        SafeFile.MakeDirectory(work, FileOwner.OwnersDirectory, inherit: false);
-        return work;
+        return new TreeWork(place, work, SafeFile.MakeOwnDirectory(work));
     });
 
     public void Guard(string action, Action work) => Guard(action, () =>

@@ -7,6 +7,9 @@ namespace NexusBackupAgent.Sources.Directories;
 /// <param name="Place">Absolute.</param>
 internal readonly record struct FoundFile(string Place, FileStatus Status)
 {
+    /// <summary>The directory of the source that it lies in; null: nobody walked there.</summary>
+    public string? Root { get; init; }
+
     /// <summary>As the archive names it.</summary>
     public string Path => Place[1..];
 }
@@ -17,6 +20,9 @@ internal readonly record struct FoundFile(string Place, FileStatus Status)
 internal sealed class TreeWalk(IReadOnlyList<string> roots, TreePatterns patterns, Action<TreeOddity, string> note)
 {
     private static readonly EnumerationOptions All = new() { AttributesToSkip = FileAttributes.None, IgnoreInaccessible = false, ReturnSpecialDirectories = false };
+
+    /// <summary>Roots with nothing in them, once they were gone through.</summary>
+    public List<string> Bare { get; } = [];
 
     /// <exception cref="BackupException">A root is not there, or no directory.</exception>
     public IEnumerable<FoundFile> Files()
@@ -50,20 +56,22 @@ internal sealed class TreeWalk(IReadOnlyList<string> roots, TreePatterns pattern
         var isDirectory = status.Type == FileType.Directory;
         if (place.Length > root.Length && !patterns.Means(place[(root.Length + 1)..], isDirectory))
             yield break;
-        yield return new FoundFile(place, status);
-        foreach (var name in isDirectory ? NamesIn(place) : [])
+        yield return new FoundFile(place, status) { Root = root };
+        foreach (var name in isDirectory ? NamesIn(place, isRoot: place.Length == root.Length) : [])
         {
             foreach (var file in Below(root, $"{place}/{name}"))
                 yield return file;
         }
     }
 
-    private List<string> NamesIn(string directory)
+    private List<string> NamesIn(string directory, bool isRoot)
     {
         try
         {
             var names = Directory.EnumerateFileSystemEntries(directory, "*", All).Select(entry => Path.GetFileName(entry)).ToList();
             names.Sort(StringComparer.Ordinal);
+            if (isRoot && names.Count == 0)
+                Bare.Add(directory);
             return names;
         }
         catch (DirectoryNotFoundException)

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using Microsoft.Win32.SafeHandles;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.ObjectStorage;
@@ -27,9 +29,9 @@ internal sealed class FolderTarget(BucketPlaces places, string directory, KeySel
 
     public string SafetyForm => $"{directory}.pre_restore.<time>";
 
-    public string UnfinishedForm => directory + Unfinished;
+    public string UnfinishedForm => $"{directory}{Unfinished}.*";
 
-    public IReadOnlyList<string> Leftovers => Directory.Exists(UnfinishedForm) ? [UnfinishedForm] : [];
+    public IReadOnlyList<string> Leftovers => Directory.Exists(Volume) ? [.. Directory.EnumerateDirectories(Volume, $"{Path.GetFileName(directory)}{Unfinished}*").Order(StringComparer.Ordinal)] : [];
 
     public IReadOnlyList<FileUser> Users() => [];
 
@@ -61,8 +63,8 @@ internal sealed class FolderTarget(BucketPlaces places, string directory, KeySel
         {
             var held = FileLock.TryAcquire(directory + Unfinished + ".lock")
                 ?? throw new BackupException(FailureKind.Locked, $"another restore to '{directory}' is under way", "wait until it is done");
-            if (Directory.Exists(UnfinishedForm))
-                SafeFile.DeleteTree(UnfinishedForm);
+            foreach (var left in Leftovers)
+                SafeFile.DeleteTree(left);
             return new HeldPlace(held, directory + Unfinished + ".lock");
         }
         catch (Exception failure) when (IoFailure.IsKnown(failure))
@@ -81,22 +83,22 @@ internal sealed class FolderTarget(BucketPlaces places, string directory, KeySel
         if (StoreSpace.At(Volume).Available is var available && inventory.Bytes > available)
             throw new BackupException(FailureKind.StoreFull, $"'{Volume}' has {ByteCount.Text(available)} available and the restore needs {ByteCount.Text(inventory.Bytes)}", $"free space there ({SpaceCommand}), or restore elsewhere with --to");
         using var copies = await places.OpenCopiesAsync(inventory, cancellationToken);
+        WorkFolder? work = null;
         try
         {
             var check = await new SnapshotCheck(copies, inventory) { NamesExtra = false }.RunAsync(chain, ReadingTurn.None, cancellationToken);
             if (check.Finding is null)
             {
                 var limits = new ParallelOptions { MaxDegreeOfParallelism = places.Snapshots.MostRequests, CancellationToken = cancellationToken };
-                Directory.CreateDirectory(UnfinishedForm);
-                await Parallel.ForEachAsync(inventory.Objects, limits, async (line, token) => await BringAsync(copies, line, token));
+                work = new WorkFolder($"{directory}{Unfinished}.{RandomNumberGenerator.GetHexString(8, lowercase: true)}");
+                await Parallel.ForEachAsync(inventory.Objects, limits, async (line, token) => await BringAsync(work.Made, copies, line, token));
             }
 
-            return new Prepared(this, check);
+            return new Prepared(this, work, check);
         }
         catch (Exception failure)
         {
-            if (Directory.Exists(UnfinishedForm))
-                SafeFile.DeleteTree(UnfinishedForm);
+            work?.Dispose();
             if (IoFailure.IsKnown(failure))
                 throw IoFailure.Translate(failure, $"restore to '{directory}'", Volume);
             throw;
@@ -107,9 +109,9 @@ internal sealed class FolderTarget(BucketPlaces places, string directory, KeySel
     public static bool IsFileName(string key) => !NameText.HasControlCharacter(key) && key.TrimEnd('/') is { Length: > 0 } path && key.Length - path.Length <= 1
         && !Array.Exists(path.Split('/'), part => part is "" or "." or ".." || NameText.IsTooLongForFileName(part));
 
-    private async Task BringAsync(ObjectClient client, InventoryLine line, CancellationToken cancellationToken)
+    private static async Task BringAsync(string made, ObjectClient client, InventoryLine line, CancellationToken cancellationToken)
     {
-        var path = Path.Combine(UnfinishedForm, line.Key!);
+        var path = Path.Combine(made, line.Key!);
         if (line.Key!.EndsWith('/'))
         {
             Directory.CreateDirectory(path);
@@ -127,6 +129,32 @@ internal sealed class FolderTarget(BucketPlaces places, string directory, KeySel
             File.SetLastWriteTimeUtc(path, modified.UtcDateTime);
     }
 
+    /// <summary>What is restored, in a directory beside its place into which nobody else gets, whatever becomes of that one's name.</summary>
+    private sealed class WorkFolder : IDisposable
+    {
+        private readonly string path;
+        private readonly SafeFileHandle opened;
+
+        public WorkFolder(string path)
+        {
+            (this.path, opened) = (path, SafeFile.MakeOwnDirectory(path));
+            Made = Path.Combine(SafeFile.PathOf(opened), "tree");
+            Directory.CreateDirectory(Made);
+        }
+
+        /// <summary>What takes the place.</summary>
+        public string Made { get; }
+
+        public void Dispose()
+        {
+            using (opened)
+            {
+                if (FileStatus.OfNoLink(path) is { } named && FileStatus.Of(opened) is { } own && named.IsSameFileAs(own))
+                    SafeFile.DeleteTree(path);
+            }
+        }
+    }
+
     private sealed class HeldPlace(FileLock held, string file) : IDisposable
     {
         public void Dispose()
@@ -136,7 +164,8 @@ internal sealed class FolderTarget(BucketPlaces places, string directory, KeySel
         }
     }
 
-    private sealed class Prepared(FolderTarget target, ContentCheck check) : IPreparedRestore
+    /// <param name="work">Null: nothing was brought, because of what the check found.</param>
+    private sealed class Prepared(FolderTarget target, WorkFolder? work, ContentCheck check) : IPreparedRestore
     {
         private string? safety;
         private bool isMoved;
@@ -147,8 +176,8 @@ internal sealed class FolderTarget(BucketPlaces places, string directory, KeySel
 
         public async Task<ProbeAnswer> ProbeAsync(string question, CancellationToken cancellationToken)
         {
-            var file = Path.Combine(target.UnfinishedForm, question);
-            if (!IsFileName(question) || !File.Exists(file))
+            var file = Path.Combine(work?.Made ?? "", question);
+            if (work is null || !IsFileName(question) || !File.Exists(file))
                 throw new BackupException(FailureKind.Restore, $"the probe could not be asked: there is no object '{KeyText.Shown(question)}' in the backup", "write the key of an object");
             using var text = File.OpenText(file);
             var line = await text.ReadLineAsync(cancellationToken);
@@ -157,6 +186,7 @@ internal sealed class FolderTarget(BucketPlaces places, string directory, KeySel
 
         public Task SaveAsync(RestoreContext context, CancellationToken cancellationToken)
         {
+            Guard(() => DurableDirectory.SyncAll(work!.Made)); // a name may survive a power cut that the content does not
             if (!target.Exists)
                 return Task.CompletedTask;
             if (!context.MayReplace)
@@ -173,11 +203,11 @@ internal sealed class FolderTarget(BucketPlaces places, string directory, KeySel
             {
                 if (safety is not null)
                 {
-                    Directory.Move(target.Location, safety);
+                    SafeFile.Move(target.Location, safety);
                     isMoved = true;
                 }
 
-                Directory.Move(target.UnfinishedForm, target.Location);
+                SafeFile.Move(work!.Made, target.Location);
             });
         }
 
@@ -186,7 +216,7 @@ internal sealed class FolderTarget(BucketPlaces places, string directory, KeySel
             try
             {
                 if (isMoved && !target.Exists)
-                    Guard(() => Directory.Move(safety!, target.Location));
+                    Guard(() => SafeFile.Move(safety!, target.Location));
                 safety = null;
                 return null;
             }
@@ -200,8 +230,7 @@ internal sealed class FolderTarget(BucketPlaces places, string directory, KeySel
 
         public ValueTask DisposeAsync()
         {
-            if (Directory.Exists(target.UnfinishedForm))
-                SafeFile.DeleteTree(target.UnfinishedForm);
+            work?.Dispose();
             return ValueTask.CompletedTask;
         }
 

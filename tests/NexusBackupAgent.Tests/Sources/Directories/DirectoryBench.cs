@@ -71,10 +71,10 @@ internal sealed class DirectoryBench : IDisposable
 
     public StoredChain ChainOf(Backup backup) => CatalogLink.ChainOf(Catalog, backup, isJudged: false, progress: null);
 
-    public async Task<RestoreOutcome> RestoreAsync(string? to = null, RestoreChoices? choices = null, Backup? backup = null, bool force = true)
+    public async Task<RestoreOutcome> RestoreAsync(string? to = null, RestoreChoices? choices = null, Backup? backup = null, bool force = true, Action<RestoreStep>? at = null)
     {
         var restorer = new Restorer(new BackupVerifier(Scratch, clock), clock) { Forbidden = [Store, Scratch.Path] };
-        var events = new RestoreEvents(_ => { }, (_, _) => { }, _ => { }, _ => { });
+        var events = new RestoreEvents(at ?? (_ => { }), (_, _) => { }, _ => { }, _ => { });
         clock.Advance(TimeSpan.FromSeconds(1));
         return await restorer.RestoreAsync(restorer.Begin(await restorer.PreviewAsync(Request(to, choices, backup, force), CancellationToken.None), events), CancellationToken.None);
     }

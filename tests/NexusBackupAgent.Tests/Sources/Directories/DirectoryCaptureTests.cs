@@ -75,13 +75,90 @@ public sealed class DirectoryCaptureTests : IDisposable
     public async Task A_whole_backup_names_a_file_whose_content_decayed()
     {
         bench.Write("photo", "whole");
-        var first = await bench.BackUpAsync();
-        Assert.Null(first.Verification!.Note);
-        // The disk gives other bytes though nobody wrote: told by an inventory that has another hash.
-        await using var capture = new TreeCapture([bench.Live], bench.Options, @base: null, new OtherHash(bench.ChainOf(first).Tip), bench.Scratch, Some.Instant);
-        var sink = new MeddlingSink(() => { });
-        await capture.WriteAsync(sink, CancellationToken.None);
-        Assert.Contains("\"decayed\":[\"" + bench["photo"][1..], System.Text.Encoding.UTF8.GetString(sink.Parts[DirectorySource.InventoryPart]), StringComparison.Ordinal);
+        var clock = new ManualClock(Some.Instant);
+        var source = new OtherBefore(new DirectorySource([bench.Live], bench.Options, bench.Scratch, clock));
+        using var workbench = new Workbench(clock, source: source);
+        var isProtected = workbench.Source with { Catalog = bench.Catalog };
+        await RunAsync();
+        await RunAsync();
+
+        var backups = await isProtected.Catalog.ListAsync(CancellationToken.None);
+        Assert.Equal(2, backups.Count);
+        Assert.Contains("has another content than before", backups[0].Verification!.Note, StringComparison.Ordinal);
+        Assert.Null(backups[1].Verification!.Note);
+
+        async Task RunAsync()
+        {
+            clock.Advance(TimeSpan.FromHours(1));
+            Assert.Null((await workbench.Backups.RunAsync(isProtected, "daily", BackupType.Full, TimeSpan.Zero, progress: null, CancellationToken.None)).Failure);
+        }
+    }
+
+    [Fact]
+    public async Task A_directory_that_lost_all_or_is_all_there_is_and_empty_is_taken_for_an_unmounted_one()
+    {
+        Directory.CreateDirectory(bench.Beside("live/empty"));
+        bench.Roots = [bench.Live, bench.Beside("live/empty")];
+        bench.Write("a", "a");
+        await bench.BackUpAsync(); // one that never had anything is no fault
+
+        File.Delete(bench["a"]);
+        await File.WriteAllTextAsync(bench.Beside("live/empty/new"), "new");
+        foreach (var type in (BackupType[])[BackupType.Full, BackupType.Incremental])
+        {
+            var lost = await Assert.ThrowsAsync<BackupException>(() => bench.BackUpAsync(type));
+            Assert.Equal((FailureKind.SourceMissing, $"directory '{bench.Live}' is empty, and was not in the backup before"), (lost.Kind, lost.Message));
+        }
+
+        File.Delete(bench.Beside("live/empty/new"));
+        await using (var first = await bench.Source.CaptureAsync(new CaptureRequest(BackupType.Full, Base: null, MayBeBase: true), CancellationToken.None))
+            Assert.Equal(FailureKind.SourceMissing, (await Assert.ThrowsAsync<BackupException>(() => first.WriteAsync(new MeddlingSink(() => { }), CancellationToken.None))).Kind);
+        Assert.Single(await bench.Catalog.ListAsync(CancellationToken.None));
+
+        bench.Write("a.tmp", "left out by choice");
+        bench.Options = bench.Options with { Exclude = ["*.tmp"] };
+        await bench.BackUpAsync();
+    }
+
+    [Fact]
+    public async Task A_name_that_went_is_not_what_its_other_names_lead_to()
+    {
+        foreach (var name in (string[])["a", "b", "c"])
+            await Shell.BashAsync($"cd '{bench.Live}'; if [ -e first ]; then ln first {name}; else printf x > {name}; ln {name} first; fi");
+        var found = new FoundFile(bench["a"], FileStatus.OfNoLink(bench["a"])!.Value);
+        File.Delete(bench["a"]);
+        await using var tar = new System.Formats.Tar.TarWriter(new MemoryStream());
+        var files = new TreeFiles(tar, (_, _) => { });
+
+        Assert.True((await Assert.ThrowsAsync<TreeReadException>(() => files.AddAsync(found, old: null, CancellationToken.None))).IsGone);
+        var entries = new List<TreeEntry>();
+        foreach (var name in (string[])["b", "c"])
+            entries.Add(await files.AddAsync(new FoundFile(bench[name], FileStatus.OfNoLink(bench[name])!.Value), old: null, CancellationToken.None));
+        Assert.Equal([null, bench["b"][1..]], entries.Select(entry => entry.Target));
+    }
+
+    [Fact]
+    public async Task A_big_file_that_goes_while_it_is_read_is_kept_as_it_was_read()
+    {
+        await File.WriteAllBytesAsync(bench["big"], new byte[3 << 20]);
+        await Shell.BashAsync($"ln '{bench["big"]}' '{bench["name"]}'; ln '{bench["big"]}' '{bench["other"]}'");
+        var writes = 0;
+        var sink = new MeddlingSink(() =>
+        {
+            if (++writes == 20)
+                File.Delete(bench["big"]);
+        });
+        await using (var capture = await bench.Source.CaptureAsync(new CaptureRequest(BackupType.Full, Base: null, MayBeBase: true), CancellationToken.None))
+            await capture.WriteAsync(sink, CancellationToken.None);
+
+        Assert.True(writes > 20);
+        var entries = new List<(string, string?)>();
+        await using var inventory = new InventoryReader(new MemoryStream(sink.Parts[DirectorySource.InventoryPart]));
+        await inventory.MoveAsync(CancellationToken.None);
+        for (; inventory.Current is { } entry; await inventory.MoveAsync(CancellationToken.None))
+            entries.Add((entry.Path, entry.Target));
+        Assert.Equal([(bench.Live[1..], null), (bench["big"][1..], null), (bench["name"][1..], bench["big"][1..]), (bench["other"][1..], bench["big"][1..])], entries);
+        Assert.Equal([bench["big"][1..]], inventory.End!.Changed);
     }
 
     [Fact]
@@ -135,6 +212,31 @@ public sealed class DirectoryCaptureTests : IDisposable
             meddle();
             await Taken.WriteAsync(buffer, cancellationToken);
         }
+    }
+
+    /// <summary>The disk gives other bytes though nobody wrote: told by a backup before that has another hash.</summary>
+    private sealed class OtherBefore(IBackupSource source) : IBackupSource
+    {
+        public string Kind => source.Kind;
+
+        public Bilingual Noun => source.Noun;
+
+        public string Location => source.Location;
+
+        public ISourceInspection Inspection => source.Inspection;
+
+        public IReadOnlyDictionary<string, string> Tools => source.Tools;
+
+        public bool LooksBack => source.LooksBack;
+
+        public ArtifactFormat? FormatOf(BackupType type) => source.FormatOf(type);
+
+        public Task<ICapture> CaptureAsync(CaptureRequest request, CancellationToken cancellationToken) =>
+            source.CaptureAsync(request.Previous is { } previous ? request with { Previous = new OtherHash(previous) } : request, cancellationToken);
+
+        public Task<ContentCheck> CheckAsync(StoredChain chain, ScratchDirectory scratch, CancellationToken cancellationToken) => source.CheckAsync(chain, scratch, cancellationToken);
+
+        public IRestoreTarget Target(string? to) => source.Target(to);
     }
 
     /// <summary>A backup whose inventory has another hash for each file.</summary>

@@ -10,7 +10,7 @@ using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Sources.Directories;
 
-/// <summary>Who can write into the store can't have a restore write anywhere but at its destination.</summary>
+/// <summary>Who can write into the store can't have a restore write anywhere but at its destination, nor can who owns the directories around it.</summary>
 public sealed class HostileArchiveTests : IDisposable
 {
     private readonly DirectoryBench bench = new();
@@ -65,6 +65,19 @@ public sealed class HostileArchiveTests : IDisposable
     }
 
     [Fact]
+    public async Task A_further_name_of_a_file_that_the_backup_has_not_is_found_by_its_verification()
+    {
+        File_("file", "content");
+        Hard("further", $"{Root}/file");
+        Assert.True((await bench.VerifyAsync(await StoreAsync())).Verification!.Passed);
+
+        made.RemoveAt(0);
+        var verified = (await bench.VerifyAsync(await StoreAsync())).Verification!;
+        Assert.False(verified.Passed);
+        Assert.Contains($"it has a further name of '/{Root}/file', which is no file of it", verified.FirstFailure, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Names_that_other_systems_take_for_one_stay_apart_and_a_link_that_leads_out_is_only_a_link()
     {
         File_("A", "upper");
@@ -78,6 +91,48 @@ public sealed class HostileArchiveTests : IDisposable
         Assert.Equal(("upper", "lower", "decomposed", "composed"), (Read("A"), Read("a"), Read("re\u0301sume\u0301"), Read("r\u00e9sum\u00e9")));
         Assert.Equal("untouched", await File.ReadAllTextAsync(Outside));
         Assert.Equal(Outside, new FileInfo(bench.Beside("elsewhere") + bench["link"]).LinkTarget);
+    }
+
+    /// <summary>Who owns the directory around it gives what root makes another name, and puts his own in its place.</summary>
+    [Fact]
+    public async Task What_a_restore_makes_is_its_own_whatever_becomes_of_its_name()
+    {
+        bench.Write("sub/new", "backed up");
+        await bench.BackUpAsync();
+        Directory.Delete(bench["sub"], recursive: true);
+        bench.Write("left", "no part of the backup");
+        var swapped = 0;
+        await bench.RestoreAsync(at: step =>
+        {
+            if (step.Stage != RestoreStage.Look)
+                return;
+            swapped++;
+            var beside = Directory.EnumerateDirectories(Path.GetDirectoryName(bench.Live)!, ".app.*.restoring").Single();
+            Directory.Move(beside, bench.Beside("taken"));
+            Directory.CreateDirectory(Path.Combine(beside, "tree", "sub"));
+            File.WriteAllText(Path.Combine(beside, "tree", "sub", "new"), "evil");
+        });
+
+        Assert.Equal(1, swapped);
+        Assert.Equal(("old", "backed up", "no part of the backup"), (await File.ReadAllTextAsync(bench["old"]), await File.ReadAllTextAsync(bench["sub/new"]), await File.ReadAllTextAsync(bench["left"])));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(bench.Beside("taken")));
+    }
+
+    /// <summary>Who owns a directory of a source puts a link in its place once it was listed.</summary>
+    [Fact]
+    public async Task A_capture_reads_no_file_through_a_link_that_somebody_put_in_its_way()
+    {
+        bench.Write("sub/file", "mine");
+        var found = new TreeWalk([bench.Live], TreePatterns.All, (_, _) => { }).Files().Single(file => file.Path.EndsWith("sub/file", StringComparison.Ordinal));
+        using var archive = new MemoryStream();
+        await using var tar = new TarWriter(archive);
+        var files = new TreeFiles(tar, (_, _) => { });
+        Assert.Equal(Hash("mine"), (await files.AddAsync(found, old: null, CancellationToken.None)).Sha256);
+        Directory.Delete(bench["sub"], recursive: true);
+        Directory.CreateSymbolicLink(bench["sub"], Path.GetDirectoryName(Outside)!);
+
+        Assert.True((await Assert.ThrowsAsync<TreeReadException>(() => files.AddAsync(found, old: null, CancellationToken.None))).IsGone);
+        Assert.DoesNotContain("untouched", Encoding.UTF8.GetString(archive.ToArray()), StringComparison.Ordinal);
     }
 
     private static string WithoutLock(string listing, string before) => string.Join('\n', listing.Split('\n').Where(line => !line.StartsWith("/.app.restore.lock", StringComparison.Ordinal)

@@ -1,4 +1,6 @@
+using NexusBackupAgent.Catalog;
 using NexusBackupAgent.ObjectStorage;
+using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.ObjectStorage;
 using NexusBackupAgent.Tests.Support;
 
@@ -147,5 +149,36 @@ public sealed class BackedUpBucketTests
         Assert.True(compared.ExitCode == 0, compared.Error);
         Assert.Equal(5, (await bench.Place.RunAsync("restore", "files", "--to", bench.Place.In("out"))).Code);
         await bench.DoAsync("restore", "files", "--to", bench.Place.In("out"), "--force");
+    }
+
+    /// <summary>Who owns the directory around it gives what root makes another name, and puts his own in its place.</summary>
+    [SkippableFact]
+    public async Task What_is_brought_to_a_directory_is_the_restores_own_whatever_becomes_of_its_name()
+    {
+        using var life = await SnapshotLife.NewAsync();
+        using var temp = new TempDirectory();
+        await life.PutAsync("a/b.txt", "backed up");
+        var backup = await life.BackUpAsync();
+        var target = life.Source.Target(temp["out"]);
+        var context = new RestoreContext(Some.Instant, TimeZoneInfo.Utc, _ => { });
+        using (target.Lock())
+        {
+            await using var prepared = await target.PrepareAsync(CatalogLink.ChainOf(life.Catalog, backup, isJudged: false, progress: null), at: null, CancellationToken.None);
+            var made = Assert.Single(target.Leftovers);
+            Directory.Move(made, temp["taken"]);
+            foreach (var place in (string[])["a", "tree/a"])
+            {
+                Directory.CreateDirectory(Path.Combine(made, place));
+                await File.WriteAllTextAsync(Path.Combine(made, place, "b.txt"), "evil");
+            }
+
+            await prepared.SaveAsync(context, CancellationToken.None);
+            prepared.Switch(context);
+            prepared.MakeDurable();
+        }
+
+        Assert.Equal("backed up", await File.ReadAllTextAsync(temp["out/a/b.txt"]));
+        using (target.Lock())
+            Assert.Empty(target.Leftovers);
     }
 }
