@@ -92,7 +92,7 @@ internal sealed record BackupManifest(
 
     /// <summary>False for a file made by hand that was not read back yet: its hashes are unknown.</summary>
     [JsonIgnore]
-    public bool IsCommitted => Stored.Sha256.Length > 0;
+    public bool IsCommitted => Stored is { Sha256: { Length: > 0 } }; // a damaged manifest may lack both
 }
 
 /// <summary>What a manifest of any version says of itself.</summary>
