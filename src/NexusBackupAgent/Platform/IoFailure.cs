@@ -14,6 +14,26 @@ internal static class IoFailure
     /// <summary>Whether a limit of the file system or of the process forbids a file to grow (EFBIG). .NET makes that a wrong argument of its own call.</summary>
     private static bool IsTooLarge(Exception exception) => exception is IOException { HResult: Errno.TooLarge } or ArgumentOutOfRangeException { ParamName: "value" };
 
+    /// <summary>Does what may fail in the file system, and says of a failure what <see cref="Translate"/> does.</summary>
+    public static T Guard<T>(string action, string place, Func<T> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (Exception failure) when (IsKnown(failure))
+        {
+            throw Translate(failure, action, place);
+        }
+    }
+
+    /// <inheritdoc cref="Guard{T}"/>
+    public static void Guard(string action, string place, Action work) => Guard(action, place, () =>
+    {
+        work();
+        return 0;
+    });
+
     /// <param name="exception">What was caught.</param>
     /// <param name="action">What was being done, as a clause: <c>write the backup to /backups/x</c>.</param>
     /// <param name="place">The directory or file system to look at.</param>

@@ -199,17 +199,7 @@ internal sealed class ScratchDirectory(string path) : IDisposable
         return FileLock.TryAcquire(path) ?? throw new IOException($"'{path}' is locked by somebody else");
     }
 
-    private T Guard<T>(string action, Func<T> work)
-    {
-        try
-        {
-            return work();
-        }
-        catch (Exception failure) when (IoFailure.IsKnown(failure))
-        {
-            throw IoFailure.Translate(failure, $"{action} scratch space '{Path}'", Path);
-        }
-    }
+    private T Guard<T>(string action, Func<T> work) => IoFailure.Guard($"{action} scratch space '{Path}'", Path, work);
 }
 
 /// <summary>A directory of the scratch space.</summary>

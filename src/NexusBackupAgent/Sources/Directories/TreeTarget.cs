@@ -197,23 +197,9 @@ internal sealed partial class TreeTarget : IRestoreTarget
         return new TreeWork(place, work, SafeFile.MakeOwnDirectory(work));
     });
 
-    public void Guard(string action, Action work) => Guard(action, () =>
-    {
-        work();
-        return 0;
-    });
+    public void Guard(string action, Action work) => IoFailure.Guard($"{action} '{Location}'", Volume, work);
 
-    public T Guard<T>(string action, Func<T> work)
-    {
-        try
-        {
-            return work();
-        }
-        catch (Exception failure) when (IoFailure.IsKnown(failure))
-        {
-            throw IoFailure.Translate(failure, $"{action} '{Location}'", Volume);
-        }
-    }
+    public T Guard<T>(string action, Func<T> work) => IoFailure.Guard($"{action} '{Location}'", Volume, work);
 
     private BackupException? Obstacle(TreePlace place, IReadOnlyList<string> forbidden)
     {

@@ -253,21 +253,7 @@ internal sealed class FileTarget : IRestoreTarget
         return owner;
     }
 
-    private void Guard(string action, Action work) => Guard(action, () =>
-    {
-        work();
-        return 0;
-    });
+    private void Guard(string action, Action work) => IoFailure.Guard($"{action} '{Path}'", Directory, work);
 
-    private T Guard<T>(string action, Func<T> work)
-    {
-        try
-        {
-            return work();
-        }
-        catch (Exception failure) when (IoFailure.IsKnown(failure))
-        {
-            throw IoFailure.Translate(failure, $"{action} '{Path}'", Directory);
-        }
-    }
+    private T Guard<T>(string action, Func<T> work) => IoFailure.Guard($"{action} '{Path}'", Directory, work);
 }

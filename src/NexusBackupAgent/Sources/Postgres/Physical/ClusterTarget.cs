@@ -145,23 +145,9 @@ internal sealed partial class ClusterTarget : IRestoreTarget
         }
     }
 
-    public T Guard<T>(string action, Func<T> work)
-    {
-        try
-        {
-            return work();
-        }
-        catch (Exception failure) when (IoFailure.IsKnown(failure))
-        {
-            throw IoFailure.Translate(failure, $"{action} '{Path}'", Volume);
-        }
-    }
+    public T Guard<T>(string action, Func<T> work) => IoFailure.Guard($"{action} '{Path}'", Volume, work);
 
-    public void Guard(string action, Action work) => Guard(action, () =>
-    {
-        work();
-        return 0;
-    });
+    public void Guard(string action, Action work) => IoFailure.Guard($"{action} '{Path}'", Volume, work);
 
     private string NewDirectory(ServerUser user)
     {
