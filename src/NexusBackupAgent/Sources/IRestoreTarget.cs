@@ -131,6 +131,69 @@ internal interface IRestoreTarget
     Task<IPreparedRestore> PrepareAsync(StoredChain chain, DateTimeOffset? at, CancellationToken cancellationToken);
 }
 
+/// <summary>What is the same for every place.</summary>
+internal static class RestoreTargets
+{
+    /// <summary>What is there was made after the restore was asked for, and nobody allowed to replace it.</summary>
+    /// <exception cref="BackupException">It was.</exception>
+    public static void RequireMayReplace(this IRestoreTarget target, RestoreContext context)
+    {
+        if (!context.MayReplace)
+            throw new BackupException(FailureKind.Restore, $"'{target.Location}' was made meanwhile", $"see whose it is ({target.LookCommand}); --force replaces it and keeps it as {target.SafetyForm}");
+    }
+
+    /// <summary>Names the safety copy of what is there, and tells of it.</summary>
+    /// <exception cref="BackupException">It was made meanwhile.</exception>
+    public static string NameSafetyCopy(this IRestoreTarget target, RestoreContext context)
+    {
+        target.RequireMayReplace(context);
+        var safety = target.SafetyName(context.Now, context.Zone);
+        context.Step(new RestoreStep(RestoreStage.Save, $"keep the old one as {safety}"));
+        return safety;
+    }
+}
+
+/// <summary>
+/// A place at a server that a drill makes and removes: nothing is there before, and nothing has to be kept. What a killed drill left, a later one removes.
+/// </summary>
+/// <param name="workspace">The drill's directory, of which such a place needs nothing.</param>
+internal abstract class DrillPlace(string workspace) : IRestoreTarget
+{
+    public abstract string Location { get; }
+
+    public string Volume => workspace;
+
+    public string? SpaceCommand => null;
+
+    public abstract string LookCommand { get; }
+
+    public bool IsLive => false;
+
+    public bool Exists => false;
+
+    public long Length => 0;
+
+    public string SafetyForm => "";
+
+    public abstract string UnfinishedForm { get; }
+
+    public IReadOnlyList<string> Leftovers => [];
+
+    public IReadOnlyList<FileUser> Users() => [];
+
+    public BackupException? Obstacle(IReadOnlyList<string> forbidden) => null;
+
+    public long RoomFor(long content) => 0;
+
+    public long? Available() => null;
+
+    public string SafetyName(DateTimeOffset now, TimeZoneInfo zone) => "";
+
+    public abstract IDisposable Lock();
+
+    public abstract Task<IPreparedRestore> PrepareAsync(StoredChain chain, DateTimeOffset? at, CancellationToken cancellationToken);
+}
+
 /// <summary>A backup was not yet complete at the instant that it is to be recovered to; an earlier one may lead there.</summary>
 internal sealed class NotThatEarlyException(string message, string hint) : BackupException(FailureKind.NotFound, message, hint);
 

@@ -205,8 +205,8 @@ internal sealed class PreparedTree(TreeTarget target) : IPreparedRestore, ITreeS
 
     public Task SaveAsync(RestoreContext context, CancellationToken cancellationToken)
     {
-        if (target.Exists && !context.MayReplace)
-            throw new BackupException(FailureKind.Restore, $"'{target.Location}' was made meanwhile", $"see whose it is ({target.LookCommand}); --force replaces it and keeps it as {target.SafetyForm}");
+        if (target.Exists)
+            target.RequireMayReplace(context);
         foreach (var work in works.Where(work => work.Place.IsThere))
         {
             work.Safety = work.Place.SafetyName(context.Now, context.Zone);

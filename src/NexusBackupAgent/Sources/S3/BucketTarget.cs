@@ -348,41 +348,17 @@ internal static class ObjectProbe
 
 /// <summary>A folder beside the snapshots that a drill fills and removes. What a killed one left, a later run removes.</summary>
 /// <param name="workspace">The drill's directory, of which a bucket needs nothing.</param>
-internal sealed class PracticeTarget(BucketPlaces places, string workspace, ReadingTurn turn) : IRestoreTarget
+internal sealed class PracticeTarget(BucketPlaces places, string workspace, ReadingTurn turn) : DrillPlace(workspace)
 {
-    public string Location => places.Snapshots.Describe("drill.*/");
+    public override string Location => places.Snapshots.Describe("drill.*/");
 
-    public string Volume => workspace;
+    public override string LookCommand => $"aws {places.Snapshots.AwsOptions}s3 ls {places.Snapshots.Shown}";
 
-    public string? SpaceCommand => null;
+    public override string UnfinishedForm => Location;
 
-    public string LookCommand => $"aws {places.Snapshots.AwsOptions}s3 ls {places.Snapshots.Shown}";
+    public override IDisposable Lock() => Stream.Null;
 
-    public bool IsLive => false;
-
-    public bool Exists => false;
-
-    public long Length => 0;
-
-    public string SafetyForm => "";
-
-    public string UnfinishedForm => Location;
-
-    public IReadOnlyList<string> Leftovers => [];
-
-    public IReadOnlyList<FileUser> Users() => [];
-
-    public BackupException? Obstacle(IReadOnlyList<string> forbidden) => null;
-
-    public long RoomFor(long content) => 0;
-
-    public long? Available() => null;
-
-    public string SafetyName(DateTimeOffset now, TimeZoneInfo zone) => "";
-
-    public IDisposable Lock() => Stream.Null;
-
-    public async Task<IPreparedRestore> PrepareAsync(StoredChain chain, DateTimeOffset? at, CancellationToken cancellationToken)
+    public override async Task<IPreparedRestore> PrepareAsync(StoredChain chain, DateTimeOffset? at, CancellationToken cancellationToken)
     {
         var inventory = await Inventory.ReadAsync(chain, cancellationToken);
         var clients = places.Open();

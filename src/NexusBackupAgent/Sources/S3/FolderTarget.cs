@@ -189,10 +189,7 @@ internal sealed class FolderTarget(BucketPlaces places, string directory, KeySel
             Guard(() => DurableDirectory.SyncAll(work!.Made)); // a name may survive a power cut that the content does not
             if (!target.Exists)
                 return Task.CompletedTask;
-            if (!context.MayReplace)
-                throw new BackupException(FailureKind.Restore, $"'{target.Location}' was made meanwhile", $"see whose it is ({target.LookCommand}); --force replaces it and keeps it as {target.SafetyForm}");
-            safety = target.SafetyName(context.Now, context.Zone);
-            context.Step(new RestoreStep(RestoreStage.Save, $"keep the old one as {safety}"));
+            safety = target.NameSafetyCopy(context);
             return Task.CompletedTask;
         }
 
@@ -234,16 +231,6 @@ internal sealed class FolderTarget(BucketPlaces places, string directory, KeySel
             return ValueTask.CompletedTask;
         }
 
-        private void Guard(Action work)
-        {
-            try
-            {
-                work();
-            }
-            catch (Exception failure) when (IoFailure.IsKnown(failure))
-            {
-                throw IoFailure.Translate(failure, $"restore to '{target.Location}'", target.Volume);
-            }
-        }
+        private void Guard(Action work) => IoFailure.Guard($"restore to '{target.Location}'", target.Volume, work);
     }
 }

@@ -183,10 +183,7 @@ internal sealed class PreparedDatabase(LogicalTarget target, PostgresServer serv
     {
         if (!Guard(() => RestoreDatabase.Exists(maintenance, target.Name)))
             return Task.CompletedTask;
-        if (!context.MayReplace)
-            throw new BackupException(FailureKind.Restore, $"'{target.Location}' was made meanwhile", $"see whose it is ({target.LookCommand}); --force replaces it and keeps it as {target.SafetyForm}");
-        safety = target.SafetyName(context.Now, context.Zone);
-        context.Step(new RestoreStep(RestoreStage.Save, $"keep the old one as {safety}"));
+        safety = target.NameSafetyCopy(context);
         return Task.CompletedTask;
     }
 

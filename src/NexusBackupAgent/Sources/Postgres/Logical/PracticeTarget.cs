@@ -6,41 +6,17 @@ namespace NexusBackupAgent.Sources.Postgres.Logical;
 
 /// <summary>A database that a drill makes and drops. What a killed one left, the next one drops.</summary>
 /// <param name="workspace">The drill's directory, of which a database needs nothing.</param>
-internal sealed class PracticeTarget(PostgresServer server, PostgresTools tools, string workspace) : IRestoreTarget
+internal sealed class PracticeTarget(PostgresServer server, PostgresTools tools, string workspace) : DrillPlace(workspace)
 {
-    public string Location => server.Shown;
+    public override string Location => server.Shown;
 
-    public string Volume => workspace;
+    public override string LookCommand => ToolProcess.Line(["psql", "-l", server.ShownOf(PostgresServer.Maintenance)]);
 
-    public string? SpaceCommand => null;
+    public override string UnfinishedForm => $"{DatabasePattern.Own}drill_*";
 
-    public string LookCommand => ToolProcess.Line(["psql", "-l", server.ShownOf(PostgresServer.Maintenance)]);
+    public override IDisposable Lock() => server.Open(PostgresServer.Maintenance);
 
-    public bool IsLive => false;
-
-    public bool Exists => false;
-
-    public long Length => 0;
-
-    public string SafetyForm => "";
-
-    public string UnfinishedForm => $"{DatabasePattern.Own}drill_*";
-
-    public IReadOnlyList<string> Leftovers => [];
-
-    public IReadOnlyList<FileUser> Users() => [];
-
-    public BackupException? Obstacle(IReadOnlyList<string> forbidden) => null;
-
-    public long RoomFor(long content) => 0;
-
-    public long? Available() => null;
-
-    public string SafetyName(DateTimeOffset now, TimeZoneInfo zone) => "";
-
-    public IDisposable Lock() => server.Open(PostgresServer.Maintenance);
-
-    public async Task<IPreparedRestore> PrepareAsync(StoredChain chain, DateTimeOffset? at, CancellationToken cancellationToken)
+    public override async Task<IPreparedRestore> PrepareAsync(StoredChain chain, DateTimeOffset? at, CancellationToken cancellationToken)
     {
         var maintenance = await server.OpenAsync(PostgresServer.Maintenance, cancellationToken);
         string? made = null;
