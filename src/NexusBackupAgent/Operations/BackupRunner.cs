@@ -102,7 +102,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
 
     private async Task RemoveAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
     {
-        if (source.Remains is not SharedRemains shared || await shared.WhyKeepAsync(cancellationToken) is null) // else it goes when it expires
+        if (source.Remains is not { } remains || await remains.WhyKeepAsync(cancellationToken) is null) // else it goes when it expires
             await Pruner.RemoveAsync(source.Catalog, source.Remains, Sweepable, [backup], cancellationToken);
     }
 

@@ -312,7 +312,7 @@ internal static class HeldForCopies
     /// <returns>Why each is held; none once the first store's disk is as full as asks for somebody: a store that stays away must not stop the backups themselves.</returns>
     public static async Task<IReadOnlyDictionary<BackupId, string>> FindAsync(ProtectedSource source, IReadOnlyList<Backup> backups, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        if (source.Remains is SharedRemains shared && await shared.WhyKeepAsync(cancellationToken) is { } unknown)
+        if (source.Remains is { } remains && await remains.WhyKeepAsync(cancellationToken) is { } unknown)
             return backups.Select(backup => backup.Id).Distinct().ToDictionary(id => id, _ => $"a copy may need its snapshot, and {unknown.Message}");
         var held = new Dictionary<BackupId, string>();
         if (source.Copies.Count == 0 || (await source.Catalog.Store.GetHealthAsync(cancellationToken)).Space is { IsTight: true })

@@ -1,3 +1,5 @@
+using NexusBackupAgent.Common;
+
 namespace NexusBackupAgent.Sources;
 
 /// <summary>
@@ -10,6 +12,9 @@ internal interface IRemains
     /// <summary>Notes that backups are about to be removed. Done before the first of their files goes; that it was done can be taken back by <see cref="SettleAsync"/> alone.</summary>
     /// <param name="captured">Their instants.</param>
     Task ReleaseAsync(IReadOnlyCollection<DateTimeOffset> captured, CancellationToken cancellationToken);
+
+    /// <summary>Why no backup may be removed now; null when it may.</summary>
+    Task<BackupException?> WhyKeepAsync(CancellationToken cancellationToken) => Task.FromResult<BackupException?>(null);
 
     /// <summary>Removes what no backup needs any more: released, or begun before an instant and never committed.</summary>
     /// <param name="captured">The instants of all backups that there are, whatever their state.</param>
