@@ -40,7 +40,7 @@ internal static class SourcePlaces
             }
             else if (source.Copies.Count > 0)
             {
-                if (!source.Settings.Kind.KeepsElsewhere && JudgeOf(configuration, source, places) is { IsMet: false } rule)
+                if (!source.Settings.KeepsElsewhere && JudgeOf(configuration, source, places) is { IsMet: false } rule)
                     yield return new ConfigurationProblem(KeyPath.Join("sources", source.Name, "store"), Line: 0, string.Join(", ", source.Stores), rule.Text.English, "three copies with the live one, on two media, one off site (offsite: true says that a store is)", IsError: false);
             }
             else if (configuration.Stores.ContainsKey(source.Store)

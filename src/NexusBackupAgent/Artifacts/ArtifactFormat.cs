@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using NexusBackupAgent.Common;
 
 namespace NexusBackupAgent.Artifacts;
@@ -61,6 +63,10 @@ internal static class ArtifactEncodings
 internal readonly record struct ArtifactDigest(long Length, string Sha256)
 {
     private const int ShownDigits = 12;
+
+    /// <summary>What a chain of backups gives together, told by what each of them holds.</summary>
+    public static ArtifactDigest OfChain(IReadOnlyList<ArtifactDigest> contents) =>
+        new(contents.Sum(content => content.Length), Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(string.Join('\n', contents.Select(content => content.Sha256))))));
 
     /// <summary>The SHA-256 as messages show it: its beginning tells two apart, and leaves room for what else is said.</summary>
     public string Shown() => Show(Sha256);

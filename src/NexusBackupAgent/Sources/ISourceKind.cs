@@ -42,9 +42,6 @@ internal interface ISourceKind
     /// <returns>Null when the source does not name this kind, or its value was reported.</returns>
     ISourceSettings? Bind(string name, Section source, string baseDirectory);
 
-    /// <summary>Whether what it captures lies elsewhere than in the stores, so that copies of its backups are no further copies of it.</summary>
-    bool KeepsElsewhere => false;
-
     /// <summary>Whether the self-test can make a small real one: some kinds need a server for that.</summary>
     bool HasSpecimen => true;
 
@@ -88,6 +85,9 @@ internal interface ISourceSettings
     /// <param name="scratch">Where it may work.</param>
     /// <param name="timeProvider">The clock.</param>
     IBackupSource Open(string place, ScratchDirectory scratch, TimeProvider timeProvider, ILoggerFactory loggers);
+
+    /// <summary>Whether what is captured lies elsewhere than in the stores, so that copies of its backups are no further copies of it.</summary>
+    bool KeepsElsewhere => false;
 
     /// <summary>Whether its group may read what is protected. If not, nor may anybody read its backups but their owner.</summary>
     bool IsReadableByGroup(string place) => false;

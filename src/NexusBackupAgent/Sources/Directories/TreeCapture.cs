@@ -33,7 +33,7 @@ internal sealed class TreeCapture(IReadOnlyList<string> roots, TreeOptions optio
         if (@base is null)
             return;
         await sink.WritePartAsync(DirectorySource.DeletedPart, ArtifactEncoding.Gzip, (content, token) => CopyAsync(deleted, content, token), cancellationToken);
-        sink.DeclareRestored(TreeReading.RestoredOf([.. @base.Links.Select(link => link.Content!.Value), digests.Content]));
+        sink.DeclareRestored(ArtifactDigest.OfChain([.. @base.Links.Select(link => link.Content!.Value), digests.Content]));
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;

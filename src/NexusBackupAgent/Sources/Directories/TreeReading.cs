@@ -1,6 +1,5 @@
 using System.Formats.Tar;
 using System.Security.Cryptography;
-using System.Text;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
@@ -59,7 +58,7 @@ internal sealed class TreeReading(StoredChain chain, string work)
             await sink.CompleteAsync(inventory, cancellationToken);
         }
 
-        var restored = chain.Links.Count == 1 ? (ArtifactDigest?)null : RestoredOf([.. chain.Links.Select(link => link.Content!.Value)]);
+        var restored = chain.Links.Count == 1 ? (ArtifactDigest?)null : ArtifactDigest.OfChain([.. chain.Links.Select(link => link.Content!.Value)]);
         return new ContentCheck(finding, restored, notes?.ToString() is { Length: > 0 } note ? note : null);
     }
 
@@ -93,10 +92,6 @@ internal sealed class TreeReading(StoredChain chain, string work)
 
         return new ContentCheck(Finding: null, Note: $"it was made by hand: its archive of {count} {(count == 1 ? "entry" : "entries")} can be read, and no inventory says what it ought to hold");
     }
-
-    /// <summary>What a chain gives is known by what it consists of.</summary>
-    public static ArtifactDigest RestoredOf(IReadOnlyList<ArtifactDigest> contents) =>
-        new(contents.Sum(content => content.Length), Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(string.Join('\n', contents.Select(content => content.Sha256))))));
 
     /// <summary>The inventory of a backup, at its first entry. It is unpacked, so that it can be read beside something else.</summary>
     /// <exception cref="InvalidDataException">The backup has none, or it is no inventory.</exception>

@@ -9,9 +9,6 @@ namespace NexusBackupAgent.Sources.S3;
 /// <param name="base">What an increment builds on; null: all is copied.</param>
 internal sealed class BucketCapture(BucketClients clients, BucketPlaces places, IReadOnlyList<ListedObject> objects, Inventory? @base, DateTimeOffset capturedAt) : ICapture
 {
-    /// <summary>How often an object that changes while it is copied is copied again.</summary>
-    private const int MostCopies = 4;
-
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
     private readonly ConcurrentBag<string> vanished = [];
@@ -84,24 +81,50 @@ internal sealed class BucketCapture(BucketClients clients, BucketPlaces places, 
     /// <returns>Null when it was deleted since it was listed.</returns>
     private async Task<InventoryLine?> CopyAsync(ListedObject found, string folder, CancellationToken cancellationToken)
     {
-        for (var copies = 1; ; copies++)
+        var line = await ChangingObject.ReadAsync(
+            clients.Live,
+            found,
+            async now =>
+            {
+                var etag = await ObjectCopy.RunAsync(clients.Live, now, clients.Snapshots, folder + now.Key, cancellationToken);
+                return new InventoryLine(now.Key, now.Length, now.ETag, now.ModifiedAt, now.StorageClass, folder, etag == now.ETag ? null : etag);
+            },
+            cancellationToken);
+        if (line is null)
+        {
+            vanished.Add(found.Key);
+            await clients.Snapshots.DeleteAsync(folder + found.Key, cancellationToken);
+        }
+
+        return line;
+    }
+}
+
+/// <summary>An object that somebody may change while it is read.</summary>
+internal static class ChangingObject
+{
+    /// <summary>How often one that changes meanwhile is read again.</summary>
+    private const int MostReads = 4;
+
+    /// <param name="found">As it was listed.</param>
+    /// <param name="read">Reads it as it is now, or finds that it is another one.</param>
+    /// <returns>Null when it was deleted since it was listed.</returns>
+    /// <exception cref="BackupException">It was another one each time.</exception>
+    public static async Task<T?> ReadAsync<T>(ObjectClient client, ListedObject found, Func<ListedObject, Task<T>> read, CancellationToken cancellationToken)
+        where T : class
+    {
+        for (var reads = 1; ; reads++)
         {
             try
             {
-                var etag = await ObjectCopy.RunAsync(clients.Live, found, clients.Snapshots, folder + found.Key, cancellationToken);
-                return new InventoryLine(found.Key, found.Length, found.ETag, found.ModifiedAt, found.StorageClass, folder, etag == found.ETag ? null : etag);
+                return await read(found);
             }
             catch (ObjectException changed) when (changed.Problem is ObjectProblem.PreconditionFailed or ObjectProblem.NotFound)
             {
-                if (await clients.Live.HeadAsync(found.Key, cancellationToken) is not { } now)
-                {
-                    vanished.Add(found.Key);
-                    await clients.Snapshots.DeleteAsync(folder + found.Key, cancellationToken);
+                if (await client.HeadAsync(found.Key, cancellationToken) is not { } now)
                     return null;
-                }
-
-                if (copies == MostCopies)
-                    throw new BackupException(FailureKind.SourceBusy, $"{places.Live.Describe(KeyText.Shown(found.Key))} was changed {MostCopies} times while it was copied", "exclude it, or back up at a time when it rests", changed);
+                if (reads == MostReads)
+                    throw new BackupException(FailureKind.SourceBusy, $"{client.Address.Describe(KeyText.Shown(found.Key))} was changed {MostReads} times while it was copied", "exclude it, or back up at a time when it rests", changed);
                 found = found with { Length = now.Length, ETag = now.ETag, ModifiedAt = now.ModifiedAt, StorageClass = now.Attributes.StorageClass ?? found.StorageClass };
             }
         }

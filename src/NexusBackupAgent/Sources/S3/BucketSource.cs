@@ -8,8 +8,20 @@ using NexusBackupAgent.Platform;
 namespace NexusBackupAgent.Sources.S3;
 
 /// <summary>The two places of a bucket as a source: its own, and that of its snapshots.</summary>
+/// <param name="Snapshots">Of one whose backups are archives: where a restore keeps what it replaces.</param>
 internal sealed record BucketPlaces(ObjectAddress Live, ObjectAddress Snapshots, TimeProvider TimeProvider)
 {
+    /// <summary>The folder in a bucket that is the agent's own, where there is no place of snapshots.</summary>
+    public const string OwnFolder = ".nexus-backup/";
+
+    /// <summary>Whether a backup is an archive in the store.</summary>
+    public bool IsArchived { get; private init; }
+
+    public static BucketPlaces OfArchives(ObjectAddress live, TimeProvider timeProvider) => new(live, live with { Prefix = live.Prefix + OwnFolder }, timeProvider) { IsArchived = true };
+
+    /// <summary>The same of another place that a restore goes to.</summary>
+    public BucketPlaces At(ObjectAddress place) => IsArchived ? OfArchives(place, TimeProvider) : this with { Live = place };
+
     /// <summary>Whose a snapshot is.</summary>
     public string Identity => $"{Live.Shown} at {Live.Server}";
 
@@ -43,10 +55,10 @@ internal sealed record BucketPlaces(ObjectAddress Live, ObjectAddress Snapshots,
     /// <exception cref="BackupException">They lie in neither. That says nothing about the backup.</exception>
     public async Task<ObjectClient> OpenCopiesAsync(Inventory inventory, CancellationToken cancellationToken)
     {
-        if (inventory.Head.Snapshots == Snapshots.Shown || inventory.Objects.Count == 0)
+        if (inventory.Head.Snapshots is not { } written || written == Snapshots.Shown || inventory.Objects.Count == 0)
             return new ObjectClient(Snapshots, ObjectRole.Store, TimeProvider);
         BackupException? why = null;
-        ObjectAddress[] places = [BucketPlace.Parse(inventory.Head.Snapshots, Snapshots), Snapshots];
+        ObjectAddress[] places = [BucketPlace.Parse(written, Snapshots), Snapshots];
         foreach (var place in places)
         {
             var client = new ObjectClient(place, ObjectRole.Store, TimeProvider);
@@ -70,8 +82,8 @@ internal sealed record BucketPlaces(ObjectAddress Live, ObjectAddress Snapshots,
 
         throw new BackupException(
             FailureKind.Configuration,
-            $"the backup's objects lie neither in {inventory.Head.Snapshots}, where they were copied to, nor in {Snapshots.Shown}, which snapshots: names now",
-            $"look for {inventory.Objects[0].At} (aws {Snapshots.AwsOptions}s3 ls {inventory.Head.Snapshots}), and correct snapshots: or bring them to {Snapshots.Shown}",
+            $"the backup's objects lie neither in {written}, where they were copied to, nor in {Snapshots.Shown}, which snapshots: names now",
+            $"look for {inventory.Objects[0].At} (aws {Snapshots.AwsOptions}s3 ls {written}), and correct snapshots: or bring them to {Snapshots.Shown}",
             why);
     }
 }
@@ -97,13 +109,17 @@ internal sealed class BucketClients(ObjectClient live, ObjectClient snapshots, s
 internal sealed record BucketOptions(KeyPatterns Keys, double ReadBack);
 
 /// <summary>
-/// A bucket, or what lies below a prefix of it. A backup is a snapshot in another bucket, whose objects any S3 client reads;
-/// in the store lies its inventory. An increment copies what changed, and its inventory names all.
+/// A bucket, or what lies below a prefix of it. A backup is a snapshot in another bucket, whose objects any S3 client reads, and
+/// in the store lies its inventory; or it is an archive in the store, with its inventory beside it. An increment has what changed, and its inventory names all.
 /// </summary>
 internal sealed class BucketSource(BucketPlaces places, BucketOptions options, ScratchDirectory scratch) : IBackupSource
 {
+    private static readonly ArtifactFormat Archives = new(".tar.gz", ArtifactEncoding.Gzip);
     private static readonly ArtifactFormat Inventories = new(".inventory.jsonl.gz", ArtifactEncoding.Gzip);
     private static readonly ArtifactFormat Increments = new(".changes.jsonl.gz", ArtifactEncoding.Gzip);
+
+    /// <summary>What the agent itself keeps in the bucket is nothing of it.</summary>
+    private readonly KeyPatterns keys = places.IsArchived ? options.Keys.Without(BucketPlaces.OwnFolder) : options.Keys;
 
     public string Kind => S3SourceKind.Word;
 
@@ -115,11 +131,11 @@ internal sealed class BucketSource(BucketPlaces places, BucketOptions options, S
 
     public IReadOnlyDictionary<string, string> Tools { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
-    public IRemains Remains => new SnapshotRemains(places);
+    public IRemains? Remains => places.IsArchived ? null : new SnapshotRemains(places);
 
-    public ArtifactFormat? FormatOf(BackupType type) => type == BackupType.Full ? Inventories : Increments;
+    public ArtifactFormat? FormatOf(BackupType type) => places.IsArchived ? Archives : type == BackupType.Full ? Inventories : Increments;
 
-    public IReadOnlyList<string> CommandsByHand(IReadOnlyList<string> chain) =>
+    public IReadOnlyList<string> CommandsByHand(IReadOnlyList<string> chain) => places.IsArchived ? BucketArchive.CommandsByHand(chain) :
     [
         $"gunzip -c {ToolProcess.Line([chain[^1]])} | jq -r 'select(.key) | [.at, .key] | @tsv' | while IFS=$'\\t' read -r at key; do aws {places.Snapshots.AwsOptions}s3 cp \"{places.Snapshots.Shown}$at$key\" \"s3://restored/$key\"; done",
     ];
@@ -131,11 +147,11 @@ internal sealed class BucketSource(BucketPlaces places, BucketOptions options, S
         {
             await clients.Snapshots.RequireBucketAsync(cancellationToken);
             var capturedAt = places.TimeProvider.GetUtcNow();
-            var objects = await clients.Live.ListAsync("", cancellationToken).Where(found => options.Keys.Has(found.Key)).ToListAsync(cancellationToken);
+            var objects = await clients.Live.ListAsync("", cancellationToken).Where(found => keys.Has(found.Key)).ToListAsync(cancellationToken);
             if (objects.Count == 0)
                 throw places.HoldsNothing();
             var @base = request.Base is { } chain ? await BaseAsync(chain, cancellationToken) : null;
-            return new BucketCapture(clients, places, objects, @base, capturedAt);
+            return places.IsArchived ? new ArchiveCapture(clients, places, objects, request.Base, @base, capturedAt) : new BucketCapture(clients, places, objects, @base, capturedAt);
         }
         catch
         {
@@ -146,6 +162,8 @@ internal sealed class BucketSource(BucketPlaces places, BucketOptions options, S
 
     public async Task<ContentCheck> CheckAsync(StoredChain chain, ScratchDirectory scratch, CancellationToken cancellationToken)
     {
+        if (places.IsArchived)
+            return (await new ArchiveReading(chain).RunAsync(sink: null, cancellationToken)).Check;
         var inventory = await Inventory.ReadAsync(chain, cancellationToken);
         using var copies = await places.OpenCopiesAsync(inventory, cancellationToken);
         return await new SnapshotCheck(copies, inventory).RunAsync(chain, ReadingNow(), cancellationToken);
@@ -165,7 +183,7 @@ internal sealed class BucketSource(BucketPlaces places, BucketOptions options, S
             throw new BackupException(FailureKind.Configuration, "objects in a bucket have no owner that a restore could give them", "leave --owner out");
         var selection = new KeySelection(choices.Paths);
         return to is null || BucketPlace.IsBucket(to)
-            ? new BucketTarget(places, to is null ? places.Live : BucketPlace.Parse(to, places.Live), new RestoreScope(options.Keys, selection, choices.Deletes), scratch)
+            ? new BucketTarget(places, to is null ? places.Live : BucketPlace.Parse(to, places.Live), new RestoreScope(keys, selection, choices.Deletes), scratch)
             : new FolderTarget(places, to, selection);
     }
 
@@ -176,15 +194,17 @@ internal sealed class BucketSource(BucketPlaces places, BucketOptions options, S
         var wanted = new KeySelection(pattern is null ? [] : [pattern]);
         var inventory = await Inventory.ReadAsync(new StoredChain([link], ExpandedLength: null), cancellationToken);
         foreach (var line in inventory.Objects.Where(line => wanted.Has(line.Key!)))
-            yield return new CapturedFile(line.Key!, "object", line.Size, line.Modified ?? default, Target: null, Mode: null, Owner: null, Sha256: null);
+            yield return new CapturedFile(line.Key!, "object", line.Size, line.Modified ?? default, Target: null, Mode: null, Owner: null, line.Sha256);
     }
 
-    public IRestoreTarget ForPractice(string workspace) => new PracticeTarget(places, workspace, ReadingNow());
+    public IRestoreTarget ForPractice(string workspace) => places.IsArchived ? FolderTarget.ForPractice(places, workspace) : new PracticeTarget(places, workspace, ReadingNow());
 
     private ReadingTurn ReadingNow() => ReadingTurn.At(places.TimeProvider.GetUtcNow(), options.ReadBack);
 
     private async Task<Inventory> BaseAsync(StoredChain chain, CancellationToken cancellationToken)
     {
+        if (places.IsArchived && !BucketArchive.Has(chain.Tip))
+            throw new NoIncrementException($"{chain.Tip.Name} has no inventory");
         Inventory @base;
         try
         {
@@ -195,7 +215,7 @@ internal sealed class BucketSource(BucketPlaces places, BucketOptions options, S
             throw new NoIncrementException($"{damaged.Link.Name} is damaged: {damaged.Message}", damaged.Link);
         }
 
-        return @base.Head.Source == places.Live.Shown && @base.Head.Server == places.Live.Server && @base.Head.Snapshots == places.Snapshots.Shown
+        return @base.Head.Source == places.Live.Shown && @base.Head.Server == places.Live.Server && @base.Head.Snapshots == (places.IsArchived ? null : places.Snapshots.Shown)
             ? @base
             : throw new NoIncrementException($"{chain.Tip.Name} is of another bucket, or its snapshot lies elsewhere");
     }

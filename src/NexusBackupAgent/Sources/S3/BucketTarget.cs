@@ -45,7 +45,8 @@ internal static class PlaceLock
 /// <param name="Deletes">Whether what is there and was not backed up goes.</param>
 internal sealed record RestoreScope(KeyPatterns Keys, KeySelection Selection, bool Deletes)
 {
-    public Inventory Of(Inventory inventory) => inventory with { Objects = [.. inventory.Objects.Where(line => Selection.Has(line.Key!))] };
+    /// <exception cref="BackupException">Nothing was chosen.</exception>
+    public Inventory Of(Inventory inventory, StoredChain chain) => Selection.Of(inventory, chain);
 
     public bool Removes(string key) => Deletes && Selection.Has(key) && Keys.Has(key);
 }
@@ -88,6 +89,8 @@ internal sealed record BucketChanges(IReadOnlyList<InventoryLine> Added, IReadOn
 /// <param name="place">Where it goes.</param>
 internal sealed class BucketTarget(BucketPlaces places, ObjectAddress place, RestoreScope scope, ScratchDirectory scratch) : IRestoreTarget
 {
+    private readonly BucketPlaces there = places.At(place);
+
     public string Location => place.Shown;
 
     public string Volume => place.Shown;
@@ -98,11 +101,11 @@ internal sealed class BucketTarget(BucketPlaces places, ObjectAddress place, Res
 
     public bool IsLive => place == places.Live;
 
-    public bool Exists => Ask(live => live.ListAsync("", CancellationToken.None).AnyAsync().AsTask());
+    public bool Exists => Ask(live => Listed(live).AnyAsync().AsTask());
 
-    public long Length => Ask(live => live.ListAsync("", CancellationToken.None).Select(found => found.Length).SumAsync().AsTask());
+    public long Length => Ask(live => Listed(live).Select(found => found.Length).SumAsync().AsTask());
 
-    public string SafetyForm => places.Snapshots.Describe("pre_restore.<time>/");
+    public string SafetyForm => there.Snapshots.Describe("pre_restore.<time>/");
 
     public string UnfinishedForm => place.Describe("*");
 
@@ -112,7 +115,7 @@ internal sealed class BucketTarget(BucketPlaces places, ObjectAddress place, Res
 
     public BackupException? Obstacle(IReadOnlyList<string> forbidden)
     {
-        if (place.Server == places.Snapshots.Server && place.Bucket == places.Snapshots.Bucket && (place.Prefix.StartsWith(places.Snapshots.Prefix, StringComparison.Ordinal) || places.Snapshots.Prefix.StartsWith(place.Prefix, StringComparison.Ordinal)))
+        if (!places.IsArchived && place.Server == places.Snapshots.Server && place.Bucket == places.Snapshots.Bucket && (place.Prefix.StartsWith(places.Snapshots.Prefix, StringComparison.Ordinal) || places.Snapshots.Prefix.StartsWith(place.Prefix, StringComparison.Ordinal)))
             return new BackupException(FailureKind.Restore, $"'{Location}' holds the snapshots themselves", "name another bucket or prefix with --to");
         if (!IsLive && place.Server == places.Live.Server && place.Bucket == places.Live.Bucket && (place.Prefix.StartsWith(places.Live.Prefix, StringComparison.Ordinal) || places.Live.Prefix.StartsWith(place.Prefix, StringComparison.Ordinal)))
             return new BackupException(FailureKind.Restore, $"'{Location}' overlaps '{places.Live.Shown}', which is backed up", "name a place outside it with --to, or leave --to out");
@@ -135,13 +138,13 @@ internal sealed class BucketTarget(BucketPlaces places, ObjectAddress place, Res
 
     public long? Available() => null;
 
-    public string SafetyName(DateTimeOffset now, TimeZoneInfo zone) => places.Snapshots.Describe(SafetyFolder(now));
+    public string SafetyName(DateTimeOffset now, TimeZoneInfo zone) => there.Snapshots.Describe(SafetyFolder(now));
 
     public IDisposable Lock() => PlaceLock.Take(scratch, $"{place.Shown} at {place.Server}");
 
     public async IAsyncEnumerable<RestoreChange> ChangesAsync(StoredChain chain, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var inventory = scope.Of(await Inventory.ReadAsync(chain, cancellationToken));
+        var inventory = scope.Of(await Inventory.ReadAsync(chain, cancellationToken), chain);
         using var live = new ObjectClient(place, ObjectRole.Source, places.TimeProvider);
         var changes = await BucketChanges.FindAsync(live, inventory, scope, cancellationToken);
         IEnumerable<RestoreChange> all =
@@ -156,8 +159,10 @@ internal sealed class BucketTarget(BucketPlaces places, ObjectAddress place, Res
 
     public async Task<IPreparedRestore> PrepareAsync(StoredChain chain, DateTimeOffset? at, CancellationToken cancellationToken)
     {
-        var inventory = scope.Of(await Inventory.ReadAsync(chain, cancellationToken));
-        var clients = (places with { Live = place }).Open();
+        if (places.IsArchived)
+            return await UnpackAsync(chain, cancellationToken);
+        var inventory = scope.Of(await Inventory.ReadAsync(chain, cancellationToken), chain);
+        var clients = there.Open();
         ObjectClient? copies = null;
         try
         {
@@ -172,6 +177,38 @@ internal sealed class BucketTarget(BucketPlaces places, ObjectAddress place, Res
             throw;
         }
     }
+
+    /// <summary>What differs is brought to a folder beside the objects; then it goes on as a snapshot does.</summary>
+    private async Task<IPreparedRestore> UnpackAsync(StoredChain chain, CancellationToken cancellationToken)
+    {
+        var clients = there.Open();
+        ArchiveUpload? upload = null;
+        try
+        {
+            var reading = new ArchiveReading(chain);
+            HashSet<string> wanted = [];
+            if (BucketArchive.Has(chain.Tip))
+            {
+                var changes = await BucketChanges.FindAsync(clients.Live, scope.Of(await Inventory.ReadAsync(chain, cancellationToken), chain), scope, cancellationToken);
+                wanted = changes.Added.Select(line => line.Key!).Concat(changes.Replaced.Select(found => found.Line.Key!)).ToHashSet(StringComparer.Ordinal);
+            }
+
+            upload = await ArchiveUpload.BeginAsync(clients, places.TimeProvider.GetUtcNow(), cancellationToken);
+            var (check, whole) = await reading.RunAsync((line, content, token) => wanted.Contains(line.Key!) ? upload.AddAsync(line, content, token) : Task.CompletedTask, cancellationToken);
+            await upload.CompleteAsync();
+            return new PreparedBucket(clients, new ObjectClient(there.Snapshots, ObjectRole.Store, places.TimeProvider), upload.Of(scope.Of(whole!, chain)), check, scope) { Unpacked = upload };
+        }
+        catch
+        {
+            if (upload is not null)
+                await upload.DisposeAsync();
+            clients.Dispose();
+            throw;
+        }
+    }
+
+    private IAsyncEnumerable<ListedObject> Listed(ObjectClient live) =>
+        live.ListAsync("", CancellationToken.None).Where(found => !places.IsArchived || !found.Key.StartsWith(BucketPlaces.OwnFolder, StringComparison.Ordinal));
 
     public static string SafetyFolder(DateTimeOffset now) => $"pre_restore.{SnapshotPlace.NameOf(now)[..^1]}.{now.Millisecond:000}Z/";
 
@@ -189,6 +226,10 @@ internal sealed class PreparedBucket(BucketClients clients, ObjectClient copies,
 {
     private readonly ConcurrentDictionary<string, string> put = new(StringComparer.Ordinal);
     private readonly ConcurrentBag<string> removed = [];
+
+    /// <summary>What was brought from an archive, for as long as this lasts; null: the snapshot is what is copied from.</summary>
+    public ArchiveUpload? Unpacked { get; init; }
+
     private BucketChanges? changes;
     private string? safety;
 
@@ -197,11 +238,13 @@ internal sealed class PreparedBucket(BucketClients clients, ObjectClient copies,
     public RestoredPlace Place => new(
         clients.Live.Address.Shown, Owner: null, safety is null ? null : clients.Snapshots.Address.Describe(safety), [], safety is null ? "" : $"aws {clients.Live.Address.AwsOptions}s3 sync {clients.Snapshots.Address.Describe(safety)} {clients.Live.Address.Shown}");
 
-    public Task<ProbeAnswer> ProbeAsync(string question, CancellationToken cancellationToken) => ObjectProbe.AskAsync(copies, inventory, question, line => line.CopyKey, cancellationToken);
+    public Task<ProbeAnswer> ProbeAsync(string question, CancellationToken cancellationToken) => ObjectProbe.AskAsync(inventory, question, line => IsCopied(line) ? (copies, line.CopyKey) : (clients.Live, line.Key!), cancellationToken);
 
     public async Task SaveAsync(RestoreContext context, CancellationToken cancellationToken)
     {
         changes = await BucketChanges.FindAsync(clients.Live, inventory, scope, cancellationToken);
+        if (changes.Added.Concat(changes.Replaced.Select(found => found.Line)).FirstOrDefault(line => !IsCopied(line)) is { } changed)
+            throw Meddled(changed.Key!, "changed");
         var going = changes.Replaced.Select(found => found.There).Concat(changes.Removed).ToList();
         if (going.Count == 0)
             return;
@@ -278,11 +321,12 @@ internal sealed class PreparedBucket(BucketClients clients, ObjectClient copies,
             throw new BackupException(FailureKind.Restore, $"{wrong.Count} objects in {clients.Live.Address.Shown} are not what was restored: {KeyText.Shown(wrong.Keys)}", "see who else writes there, then run the command again");
     });
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
+        if (Unpacked is not null)
+            await Unpacked.DisposeAsync();
         copies.Dispose();
         clients.Dispose();
-        return ValueTask.CompletedTask;
     }
 
     /// <param name="old">The ETag of the object that it replaces.</param>
@@ -300,8 +344,14 @@ internal sealed class PreparedBucket(BucketClients clients, ObjectClient copies,
     {
         var now = (await clients.Live.HeadAsync(key, cancellationToken))?.ETag;
         if (now != etag)
-            throw new BackupException(FailureKind.Restore, $"{clients.Live.Address.Describe(KeyText.Shown(key))} was {(now is null ? "deleted" : etag is null ? "made" : "changed")} by somebody else during the restore", "see who else writes there, then run the command again");
+            throw Meddled(key, now is null ? "deleted" : etag is null ? "made" : "changed");
     }
+
+    /// <summary>Of an archive only what differed when it was unpacked is beside the bucket.</summary>
+    private bool IsCopied(InventoryLine line) => Unpacked is null || line.At is not null;
+
+    private BackupException Meddled(string key, string what) =>
+        new(FailureKind.Restore, $"{clients.Live.Address.Describe(KeyText.Shown(key))} was {what} by somebody else during the restore", "see who else writes there, then run the command again");
 
     /// <summary>Whether what is there is what this restore made of it.</summary>
     /// <param name="now">Its ETag; null: nothing is there.</param>
@@ -330,16 +380,71 @@ internal sealed class PreparedBucket(BucketClients clients, ObjectClient copies,
     private static void Wait(Func<Task> work) => Task.Run(work).GetAwaiter().GetResult();
 }
 
+/// <summary>Objects of an archive that are brought to a folder in a bucket, many small ones at once.</summary>
+/// <param name="folder">With <c>/</c>.</param>
+internal sealed class ArchiveUpload(BucketClients clients, string folder) : IAsyncDisposable
+{
+    private readonly ConcurrentDictionary<string, string> etags = new(StringComparer.Ordinal);
+    private readonly List<Task> underWay = [];
+
+    /// <summary>Takes a folder, and removes those of killed restores.</summary>
+    public static async Task<ArchiveUpload> BeginAsync(BucketClients clients, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        await clients.Place.SettleAsync([], now, cancellationToken);
+        return new ArchiveUpload(clients, await clients.Place.BeginAsync($"restoring.{SnapshotPlace.NameOf(now)}", now, cancellationToken));
+    }
+
+    public async Task AddAsync(InventoryLine line, Stream content, CancellationToken cancellationToken)
+    {
+        if (line.Size >= BucketArchive.Small)
+        {
+            etags[line.Key!] = (await clients.Snapshots.WriteAsync(folder + line.Key, (upload, token) => content.CopyToAsync(upload, 1 << 17, token), line.Attributes, WriteCondition.Always, cancellationToken, line.Size)).ETag;
+            return;
+        }
+
+        while (underWay.Count >= clients.Live.Address.MostRequests)
+        {
+            var done = await Task.WhenAny(underWay);
+            underWay.Remove(done);
+            await done;
+        }
+
+        var held = new byte[line.Size];
+        await content.ReadExactlyAsync(held, cancellationToken);
+        underWay.Add(PutAsync(line, held, cancellationToken));
+    }
+
+    public async Task CompleteAsync()
+    {
+        await Task.WhenAll(underWay);
+        underWay.Clear();
+    }
+
+    /// <summary>The same inventory, with the places of what was brought.</summary>
+    public Inventory Of(Inventory inventory) =>
+        inventory with { Objects = [.. inventory.Objects.Select(line => etags.TryGetValue(line.Key!, out var etag) ? line with { At = folder, Copy = etag } : line)] };
+
+    public async ValueTask DisposeAsync()
+    {
+        await ((Task)Task.WhenAll(underWay)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await ObjectClient.EndAsync(() => clients.Place.RemoveAsync(folder, CancellationToken.None));
+    }
+
+    private async Task PutAsync(InventoryLine line, byte[] content, CancellationToken cancellationToken) =>
+        etags[line.Key!] = await clients.Snapshots.PutAsync(folder + line.Key, content, line.Attributes, WriteCondition.Always, cancellationToken);
+}
+
 /// <summary>The question is a key; the answer is the first line of that object.</summary>
 internal static class ObjectProbe
 {
     private const int LongestLine = 4096;
 
-    public static async Task<ProbeAnswer> AskAsync(ObjectClient client, Inventory inventory, string question, Func<InventoryLine, string> keyOf, CancellationToken cancellationToken)
+    public static async Task<ProbeAnswer> AskAsync(Inventory inventory, string question, Func<InventoryLine, (ObjectClient Client, string Key)> find, CancellationToken cancellationToken)
     {
         var line = inventory.Objects.FirstOrDefault(line => line.Key == question)
             ?? throw new BackupException(FailureKind.Restore, $"the probe could not be asked: there is no object '{KeyText.Shown(question)}' in the backup", "write the key of an object, for example catalog/index.json");
-        await using var content = await client.OpenAsync(keyOf(line), etag: null, cancellationToken);
+        var (client, key) = find(line);
+        await using var content = await client.OpenAsync(key, etag: null, cancellationToken);
         var text = new byte[LongestLine];
         var read = await content.ReadAtLeastAsync(text, LongestLine, throwOnEndOfStream: false, cancellationToken);
         return new ProbeAnswer(HasRow: read > 0, read > 0 ? Encoding.UTF8.GetString(text, 0, read).Split('\n')[0].TrimEnd('\r') : null);
@@ -404,7 +509,7 @@ internal sealed class PracticeTarget(BucketPlaces places, string workspace, Read
 
         public RestoredPlace Place => throw new NotSupportedException("a drill puts nothing in place");
 
-        public Task<ProbeAnswer> ProbeAsync(string question, CancellationToken cancellationToken) => ObjectProbe.AskAsync(clients.Snapshots, inventory, question, line => folder + line.Key, cancellationToken);
+        public Task<ProbeAnswer> ProbeAsync(string question, CancellationToken cancellationToken) => ObjectProbe.AskAsync(inventory, question, line => (clients.Snapshots, folder + line.Key), cancellationToken);
 
         public Task SaveAsync(RestoreContext context, CancellationToken cancellationToken) => throw new NotSupportedException("a drill replaces nothing");
 

@@ -9,9 +9,13 @@ using NexusBackupAgent.Stores;
 namespace NexusBackupAgent.Sources.S3;
 
 /// <summary>A directory of this machine that objects are brought to. They are brought beside it; then the two change names.</summary>
-internal sealed class FolderTarget(BucketPlaces places, string directory, KeySelection selection) : IRestoreTarget
+/// <param name="isDrill">Whether it is for practice alone: what can't be called by its key has the name that its archive gives it, and each file is read back.</param>
+internal sealed class FolderTarget(BucketPlaces places, string directory, KeySelection selection, bool isDrill = false) : IRestoreTarget
 {
     private const string Unfinished = ".nexus-backup-restoring";
+
+    /// <param name="workspace">The drill's directory.</param>
+    public static FolderTarget ForPractice(BucketPlaces places, string workspace) => new(places, Path.Combine(workspace, "drill"), new KeySelection([]), isDrill: true);
 
     public string Location => directory;
 
@@ -75,26 +79,18 @@ internal sealed class FolderTarget(BucketPlaces places, string directory, KeySel
 
     public async Task<IPreparedRestore> PrepareAsync(StoredChain chain, DateTimeOffset? at, CancellationToken cancellationToken)
     {
-        var whole = await Inventory.ReadAsync(chain, cancellationToken);
-        var inventory = whole with { Objects = [.. whole.Objects.Where(line => selection.Has(line.Key!))] };
-        var odd = inventory.Objects.Select(line => line.Key!).Where(key => !IsFileName(key)).ToList();
-        if (odd.Count > 0)
-            throw new BackupException(FailureKind.Restore, $"the names of {odd.Count} objects can't be those of files: {KeyText.Shown(odd)}", "restore to a bucket (--to s3://BUCKET/)");
+        if (places.IsArchived && !BucketArchive.Has(chain.Tip))
+            await new ArchiveReading(chain).RunAsync((_, _, _) => Task.CompletedTask, cancellationToken); // which says why it is not restored
+        var inventory = selection.Of(await Inventory.ReadAsync(chain, cancellationToken), chain);
+        RequireFileNames(inventory);
         if (StoreSpace.At(Volume).Available is var available && inventory.Bytes > available)
             throw new BackupException(FailureKind.StoreFull, $"'{Volume}' has {ByteCount.Text(available)} available and the restore needs {ByteCount.Text(inventory.Bytes)}", $"free space there ({SpaceCommand}), or restore elsewhere with --to");
-        using var copies = await places.OpenCopiesAsync(inventory, cancellationToken);
         WorkFolder? work = null;
         try
         {
-            var check = await new SnapshotCheck(copies, inventory) { NamesExtra = false }.RunAsync(chain, ReadingTurn.None, cancellationToken);
-            if (check.Finding is null)
-            {
-                var limits = new ParallelOptions { MaxDegreeOfParallelism = places.Snapshots.MostRequests, CancellationToken = cancellationToken };
-                work = new WorkFolder($"{directory}{Unfinished}.{RandomNumberGenerator.GetHexString(8, lowercase: true)}");
-                await Parallel.ForEachAsync(inventory.Objects, limits, async (line, token) => await BringAsync(work.Made, copies, line, token));
-            }
-
-            return new Prepared(this, work, check);
+            work = new WorkFolder($"{directory}{Unfinished}.{RandomNumberGenerator.GetHexString(8, lowercase: true)}");
+            var check = places.IsArchived ? await UnpackAsync(chain, inventory, work.Made, cancellationToken) : await FetchAsync(chain, inventory, work.Made, cancellationToken);
+            return new Prepared(this, work, inventory, check);
         }
         catch (Exception failure)
         {
@@ -109,21 +105,72 @@ internal sealed class FolderTarget(BucketPlaces places, string directory, KeySel
     public static bool IsFileName(string key) => !NameText.HasControlCharacter(key) && key.TrimEnd('/') is { Length: > 0 } path && key.Length - path.Length <= 1
         && !Array.Exists(path.Split('/'), part => part is "" or "." or ".." || NameText.IsTooLongForFileName(part));
 
-    private static async Task BringAsync(string made, ObjectClient client, InventoryLine line, CancellationToken cancellationToken)
+    private async Task<ContentCheck> FetchAsync(StoredChain chain, Inventory inventory, string made, CancellationToken cancellationToken)
     {
-        var path = Path.Combine(made, line.Key!);
-        if (line.Key!.EndsWith('/'))
+        using var copies = await places.OpenCopiesAsync(inventory, cancellationToken);
+        var check = await new SnapshotCheck(copies, inventory) { NamesExtra = false }.RunAsync(chain, ReadingTurn.None, cancellationToken);
+        if (check.Finding is not null)
+            return check;
+        var limits = new ParallelOptions { MaxDegreeOfParallelism = places.Snapshots.MostRequests, CancellationToken = cancellationToken };
+        await Parallel.ForEachAsync(
+            inventory.Objects,
+            limits,
+            async (line, token) => await BringAsync(
+                made,
+                line,
+                async file =>
+                {
+                    await using var content = await copies.OpenAsync(line.CopyKey, line.CopyETag, token);
+                    await ObjectCopy.ReadAsync(content, file, copies, line.Key!, token);
+                }));
+        return check;
+    }
+
+    private async Task<ContentCheck> UnpackAsync(StoredChain chain, Inventory inventory, string made, CancellationToken cancellationToken)
+    {
+        var wanted = inventory.Objects.Select(line => line.Key!).ToHashSet(StringComparer.Ordinal);
+        var (check, _) = await new ArchiveReading(chain).RunAsync((line, content, token) => wanted.Contains(line.Key!) ? BringAsync(made, line, file => content.CopyToAsync(file, 1 << 17, token)) : Task.CompletedTask, cancellationToken);
+        if (!isDrill || check.Finding is not null)
+            return check;
+        foreach (var line in inventory.Objects.Where(line => !line.Key!.EndsWith('/')))
+        {
+            await using var file = File.OpenRead(Path.Combine(made, NameOf(line)));
+            if (file.Length != line.Size || Convert.ToHexStringLower(await SHA256.HashDataAsync(file, cancellationToken)) != line.Sha256)
+                return check with { Finding = $"'{KeyText.Shown(line.Key!)}' was not restored as it was" };
+        }
+
+        return check;
+    }
+
+    private string NameOf(InventoryLine line) => isDrill ? line.EntryName : line.Key!;
+
+    /// <exception cref="BackupException">A directory can't have all these files.</exception>
+    private void RequireFileNames(Inventory inventory)
+    {
+        if (isDrill)
+            return;
+        const string Hint = "restore to a bucket (--to s3://BUCKET/), or choose what to restore (--path)";
+        var odd = inventory.Objects.Select(line => line.Key!).Where(key => !IsFileName(key)).ToList();
+        if (odd.Count > 0)
+            throw new BackupException(FailureKind.Restore, $"the names of {odd.Count} objects can't be those of files: {KeyText.Shown(odd)}", Hint);
+        var directories = inventory.Objects.SelectMany(line => BucketArchive.DirectoriesOf(line.Key!)).ToHashSet(StringComparer.Ordinal);
+        var both = inventory.Objects.Select(line => line.Key!).Where(directories.Contains).ToList();
+        if (both.Count > 0)
+            throw new BackupException(FailureKind.Restore, $"{both.Count} objects would be files and directories at once, because the keys of others go on behind theirs: {KeyText.Shown(both)}", Hint);
+    }
+
+    private async Task BringAsync(string made, InventoryLine line, Func<FileStream, Task> write)
+    {
+        var path = Path.Combine(made, NameOf(line));
+        if (NameOf(line).EndsWith('/'))
         {
             Directory.CreateDirectory(path);
             return;
         }
 
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        await using (var content = await client.OpenAsync(line.CopyKey, line.CopyETag, cancellationToken))
         await using (var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write))
-        {
-            await ObjectCopy.ReadAsync(content, file, client, line.Key!, cancellationToken);
-        }
+            await write(file);
 
         if (line.Modified is { } modified)
             File.SetLastWriteTimeUtc(path, modified.UtcDateTime);
@@ -165,7 +212,7 @@ internal sealed class FolderTarget(BucketPlaces places, string directory, KeySel
     }
 
     /// <param name="work">Null: nothing was brought, because of what the check found.</param>
-    private sealed class Prepared(FolderTarget target, WorkFolder? work, ContentCheck check) : IPreparedRestore
+    private sealed class Prepared(FolderTarget target, WorkFolder work, Inventory inventory, ContentCheck check) : IPreparedRestore
     {
         private string? safety;
         private bool isMoved;
@@ -176,8 +223,9 @@ internal sealed class FolderTarget(BucketPlaces places, string directory, KeySel
 
         public async Task<ProbeAnswer> ProbeAsync(string question, CancellationToken cancellationToken)
         {
-            var file = Path.Combine(work?.Made ?? "", question);
-            if (work is null || !IsFileName(question) || !File.Exists(file))
+            var asked = inventory.Objects.FirstOrDefault(line => line.Key == question);
+            var file = asked is null ? "" : Path.Combine(work.Made, target.NameOf(asked));
+            if (!File.Exists(file))
                 throw new BackupException(FailureKind.Restore, $"the probe could not be asked: there is no object '{KeyText.Shown(question)}' in the backup", "write the key of an object");
             using var text = File.OpenText(file);
             var line = await text.ReadLineAsync(cancellationToken);
@@ -186,7 +234,7 @@ internal sealed class FolderTarget(BucketPlaces places, string directory, KeySel
 
         public Task SaveAsync(RestoreContext context, CancellationToken cancellationToken)
         {
-            Guard(() => DurableDirectory.SyncAll(work!.Made)); // a name may survive a power cut that the content does not
+            Guard(() => DurableDirectory.SyncAll(work.Made)); // a name may survive a power cut that the content does not
             if (!target.Exists)
                 return Task.CompletedTask;
             safety = target.NameSafetyCopy(context);
@@ -204,7 +252,7 @@ internal sealed class FolderTarget(BucketPlaces places, string directory, KeySel
                     isMoved = true;
                 }
 
-                SafeFile.Move(work!.Made, target.Location);
+                SafeFile.Move(work.Made, target.Location);
             });
         }
 
@@ -227,7 +275,7 @@ internal sealed class FolderTarget(BucketPlaces places, string directory, KeySel
 
         public ValueTask DisposeAsync()
         {
-            work?.Dispose();
+            work.Dispose();
             return ValueTask.CompletedTask;
         }
 

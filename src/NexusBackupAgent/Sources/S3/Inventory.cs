@@ -1,22 +1,23 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.ObjectStorage;
 
 namespace NexusBackupAgent.Sources.S3;
 
 /// <summary>The first line of an inventory.</summary>
 /// <param name="Source">What was backed up: <c>s3://photos/</c>.</param>
 /// <param name="Server">Where that is.</param>
-/// <param name="Snapshots">Where the copies are; each object's <see cref="InventoryLine.At"/> and key follow.</param>
+/// <param name="Snapshots">Where the copies are; each object's <see cref="InventoryLine.At"/> and key follow. Null: archives have the objects.</param>
 /// <param name="Snapshot">The folder with the copies that this backup made itself.</param>
-internal sealed record InventoryHead(int Format, string Source, string Server, string Snapshots, string Snapshot, DateTimeOffset CapturedAt)
+internal sealed record InventoryHead(int Format, string Source, string Server, string? Snapshots, string? Snapshot, DateTimeOffset CapturedAt)
 {
     public const int CurrentFormat = 1;
 }
 
 /// <summary>A further line: an object; the last one: how many there are.</summary>
 /// <param name="Modified">When the object in the source was last changed.</param>
-/// <param name="At">The folder with its copy, of this backup or of one that it builds on; ends with <c>/</c>.</param>
+/// <param name="At">The folder with its copy, of this backup or of one that it builds on; ends with <c>/</c>. Null: an archive has it.</param>
 /// <param name="Copy">The copy's ETag, where it is not the object's own.</param>
 internal sealed record InventoryLine(string? Key, long Size, [property: JsonPropertyName("etag")] string? ETag, DateTimeOffset? Modified, string? Class, string? At, string? Copy)
 {
@@ -28,6 +29,30 @@ internal sealed record InventoryLine(string? Key, long Size, [property: JsonProp
 
     /// <summary>Of the last line: what was listed and deleted before it could be copied.</summary>
     public IReadOnlyList<string>? Vanished { get; init; }
+
+    /// <summary>Of an object in an archive: which one of its chain has it, the full one being 0.</summary>
+    public int? Archive { get; init; }
+
+    /// <summary>Its name in the archive, where that is not its key.</summary>
+    public string? Entry { get; init; }
+
+    /// <summary>Of an object in an archive.</summary>
+    public string? Sha256 { get; init; }
+
+    /// <summary>What goes with an object in an archive; null: nothing.</summary>
+    public IReadOnlyDictionary<string, string>? Headers { get; init; }
+
+    public IReadOnlyDictionary<string, string>? Metadata { get; init; }
+
+    public IReadOnlyDictionary<string, string>? Tags { get; init; }
+
+    [JsonIgnore]
+    public string EntryName => Entry ?? Key!;
+
+    [JsonIgnore]
+    public ObjectAttributes Attributes => new() { Headers = Headers ?? Nothing, Metadata = Metadata ?? Nothing, Tags = Tags ?? Nothing, StorageClass = Class };
+
+    private static readonly IReadOnlyDictionary<string, string> Nothing = new Dictionary<string, string>(StringComparer.Ordinal);
 
     [JsonIgnore]
     public string CopyETag => Copy ?? ETag!;
@@ -70,10 +95,14 @@ internal sealed record Inventory(InventoryHead Head, IReadOnlyList<InventoryLine
         }
     }
 
-    /// <summary>Reads that of a backup, once all that it builds on was read: nothing counts that is not what was stored.</summary>
+    /// <summary>
+    /// Reads that of a backup. Where it is the artifact, all that it builds on is read before: nothing counts that is not what was stored.
+    /// </summary>
     /// <exception cref="DamagedLinkException">One of them is not.</exception>
     public static async Task<Inventory> ReadAsync(StoredChain chain, CancellationToken cancellationToken)
     {
+        if (BucketArchive.Has(chain.Tip))
+            return await BucketArchive.InventoryOfAsync(chain.Tip, cancellationToken);
         foreach (var link in chain.Links.SkipLast(1))
             await link.CopyContentAsync(Stream.Null, cancellationToken);
         await using var reader = new Reader();
@@ -81,7 +110,7 @@ internal sealed record Inventory(InventoryHead Head, IReadOnlyList<InventoryLine
         return reader.Whole ?? throw chain.Tip.Refuse("it is no whole inventory of objects");
     }
 
-    private sealed class Reader : ForwardWriteStream
+    public sealed class Reader : ForwardWriteStream
     {
         private readonly MemoryStream rest = new();
         private readonly List<InventoryLine> objects = [];
@@ -116,7 +145,7 @@ internal sealed record Inventory(InventoryHead Head, IReadOnlyList<InventoryLine
                 }
 
                 var line = JsonSerializer.Deserialize(text, InventoryJson.Default.InventoryLine);
-                if (end is not null || line is null || (line.Key is null && line.Objects is null) || (line.Key is not null && (line.At is null || line.ETag is null)))
+                if (end is not null || line is null || (line.Key is null && line.Objects is null) || (line.Key is not null && (line.ETag is null || !IsFound(line))))
                     throw new InvalidDataException($"its line {objects.Count + 2} is none of an inventory");
                 if (line.Key is null)
                     end = line;
@@ -128,6 +157,8 @@ internal sealed record Inventory(InventoryHead Head, IReadOnlyList<InventoryLine
                 throw new InvalidDataException($"its line {objects.Count + 2} is no JSON", broken);
             }
         }
+
+        private bool IsFound(InventoryLine line) => head!.Snapshots is null ? line is { Archive: >= 0, Sha256: not null, At: null } : line.At is not null;
     }
 }
 

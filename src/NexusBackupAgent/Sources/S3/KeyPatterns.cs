@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.RegularExpressions;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 
 namespace NexusBackupAgent.Sources.S3;
@@ -14,7 +15,15 @@ internal sealed class KeyPatterns
 
     /// <param name="include">Empty: all.</param>
     /// <param name="exclude">Of those that are included.</param>
-    public KeyPatterns(IReadOnlyList<string> include, IReadOnlyList<string> exclude) => (this.include, this.exclude) = ([.. include.Select(Expression)], [.. exclude.Select(Expression)]);
+    public KeyPatterns(IReadOnlyList<string> include, IReadOnlyList<string> exclude)
+        : this([.. include.Select(Expression)], [.. exclude.Select(Expression)])
+    {
+    }
+
+    private KeyPatterns(Regex[] include, Regex[] exclude) => (this.include, this.exclude) = (include, exclude);
+
+    /// <param name="folder">Of which nothing counts.</param>
+    public KeyPatterns Without(string folder) => new(include, [.. exclude, Expression(folder + "*")]);
 
     public bool Has(string key) => (include.Length == 0 || Array.Exists(include, pattern => pattern.IsMatch(key))) && !Array.Exists(exclude, pattern => pattern.IsMatch(key));
 
@@ -47,6 +56,17 @@ internal sealed class KeyPatterns
 internal sealed class KeySelection(IReadOnlyList<string> wanted)
 {
     private readonly IReadOnlyList<Regex> patterns = [.. wanted.Where(text => text.AsSpan().ContainsAny('*', '?', '[')).Select(KeyPatterns.Expression)];
+
+    /// <summary>What of a backup is meant.</summary>
+    /// <exception cref="BackupException">Nothing is.</exception>
+    public Inventory Of(Inventory inventory, StoredChain chain)
+    {
+        var chosen = inventory with { Objects = [.. inventory.Objects.Where(line => Has(line.Key!))] };
+        return chosen.Objects.Count > 0 ? chosen : throw new BackupException(
+            FailureKind.Restore,
+            $"{chain.Tip.Name} holds nothing that --path names",
+            "see what it holds (nexus-backup list --contents ID), or restore an older one (--id, --at)");
+    }
 
     public bool Has(string key) => wanted.Count == 0 || wanted.Any(text => key == text || key.StartsWith(text.EndsWith('/') ? text : text + "/", StringComparison.Ordinal)) || patterns.Any(pattern => pattern.IsMatch(key));
 }

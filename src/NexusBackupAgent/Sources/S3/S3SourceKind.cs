@@ -34,8 +34,6 @@ internal sealed class S3SourceKind : ISourceKind
 
     public string Offer => $"S3 buckets: {Example}";
 
-    public bool KeepsElsewhere => true;
-
     public bool HasSpecimen => false;
 
     public ISourceSettings? Bind(string name, Section source, string baseDirectory)
@@ -49,12 +47,15 @@ internal sealed class S3SourceKind : ISourceKind
         if (verify is not null)
             VerifyKeys.ReportOthers(verify);
         var readBack = verify?.Find("readBack")?.Parse(ParsePart, UsualReadBack, "5%") ?? UsualReadBack;
-        if (section.FindSection(SnapshotsKey, "{bucket: photos-backup}") is not { } place)
+        if (section.Find(SnapshotsKey) is null)
         {
-            section.Error("does not say where its snapshots go", "write for example snapshots: {bucket: photos-backup}; the bucket has to be there");
-            return null;
+            if (verify is not null)
+                verify.Error("has no meaning without snapshots:, because a verification reads all of an archive", "remove it");
+            return live is null ? null : new BucketSettings(this, name, live, Snapshots: null, new BucketOptions(keys, readBack));
         }
 
+        if (section.FindSection(SnapshotsKey, "{bucket: photos-backup}") is not { } place)
+            return null;
         SnapshotKeys.ReportOthers(place);
         var snapshots = ObjectAddressBinder.Bind(place, baseDirectory, live);
         if (live is null || snapshots is null)
@@ -72,8 +73,11 @@ internal sealed class S3SourceKind : ISourceKind
             : throw new WrongTextException("is no part of the objects", "write a percentage, for example readBack: 5%, or all");
 }
 
-internal sealed record BucketSettings(ISourceKind Kind, string Name, ObjectAddress Live, ObjectAddress Snapshots, BucketOptions Options) : ISourceSettings
+/// <param name="Snapshots">Null: its backups are archives in the store.</param>
+internal sealed record BucketSettings(ISourceKind Kind, string Name, ObjectAddress Live, ObjectAddress? Snapshots, BucketOptions Options) : ISourceSettings
 {
+    public bool KeepsElsewhere => Snapshots is not null;
+
     public bool IsGroup => false;
 
     public string Shown => Live.Shown;
@@ -88,13 +92,16 @@ internal sealed record BucketSettings(ISourceKind Kind, string Name, ObjectAddre
 
     public string Identify(string place) => $"{Live.Server}/{Live.Bucket}/{Live.Prefix}";
 
-    public IBackupSource Open(string place, ScratchDirectory scratch, TimeProvider timeProvider, ILoggerFactory loggers) => new BucketSource(new BucketPlaces(Live, Snapshots, timeProvider), Options, scratch);
+    public IBackupSource Open(string place, ScratchDirectory scratch, TimeProvider timeProvider, ILoggerFactory loggers) => new BucketSource(
+        Snapshots is null ? BucketPlaces.OfArchives(Live, timeProvider) : new BucketPlaces(Live, Snapshots, timeProvider), Options, scratch);
 
     public IEnumerable<ConfigurationProblem> Check()
     {
         var problems = new List<ConfigurationProblem>();
-        foreach (var (address, role, key) in ((ObjectAddress, ObjectRole, string)[])[(Live, ObjectRole.Source, Kind.Key), (Snapshots, ObjectRole.Store, $"{Kind.Key}.snapshots")])
+        foreach (var (address, role, key) in ((ObjectAddress?, ObjectRole, string)[])[(Live, ObjectRole.Source, Kind.Key), (Snapshots, ObjectRole.Store, $"{Kind.Key}.snapshots")])
         {
+            if (address is null)
+                continue;
             try
             {
                 using var client = new ObjectClient(address, role, TimeProvider.System);

@@ -30,6 +30,9 @@ internal sealed class BucketBench : IDisposable
 
     public string Store => Place.In("backups/files");
 
+    /// <summary>Whether the backups are archives in the store; takes effect when it is configured.</summary>
+    public bool IsArchived { get; set; }
+
     public static async Task<BucketBench> NewAsync(S3Gateway? gateway = null)
     {
         S3Gateway.Require();
@@ -54,7 +57,7 @@ internal sealed class BucketBench : IDisposable
                   bucket: {{bucket ?? LiveBucket}}
                   endpoint: {{endpoint.GetLeftPart(UriPartial.Authority)}}
                   credentials: {accessKey: {{accessKey ?? Gateway.User.AccessKey}}, secretKeyFile: secret}
-                  snapshots: {bucket: {{snapshots ?? SnapshotBucket}}, prefix: nightly}
+                  {{(IsArchived ? "" : $$"""snapshots: {bucket: {{snapshots ?? SnapshotBucket}}, prefix: nightly}""")}}
                   {{keys.Replace("; ", "\n      ", StringComparison.Ordinal)}}
                 retry: {attempts: 1}
                 schedules:

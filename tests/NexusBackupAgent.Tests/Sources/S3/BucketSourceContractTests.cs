@@ -7,8 +7,14 @@ using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Sources.S3;
 
+/// <summary>A bucket whose backups are archives in the store keeps to the same contract.</summary>
+public sealed class ArchivedBucketContractTests : BucketSourceContractTests
+{
+    private protected override BucketPlaces Places => BucketPlaces.OfArchives(base.Places.Live, Clock);
+}
+
 /// <summary>A bucket keeps to the contract of every kind.</summary>
-public sealed class BucketSourceContractTests : BackupSourceContract
+public class BucketSourceContractTests : BackupSourceContract
 {
     private readonly Lazy<(string Live, string Snapshots, string Other)> buckets = new(() =>
     {
@@ -18,8 +24,9 @@ public sealed class BucketSourceContractTests : BackupSourceContract
 
     private static S3Gateway Gateway => Task.Run(S3Gateway.SharedAsync).GetAwaiter().GetResult();
 
-    private protected override IBackupSource Source => new BucketSource(
-        new BucketPlaces(Gateway.Address(buckets.Value.Live, "lives here/"), Gateway.Address(buckets.Value.Snapshots, "snapshots/"), Clock), new BucketOptions(new KeyPatterns([], ["*.tmp"]), ReadBack: 1), Scratch);
+    private protected virtual BucketPlaces Places => new(Gateway.Address(buckets.Value.Live, "lives here/"), Gateway.Address(buckets.Value.Snapshots, "snapshots/"), Clock);
+
+    private protected override IBackupSource Source => new BucketSource(Places, new BucketOptions(new KeyPatterns([], ["*.tmp"]), ReadBack: 1), Scratch);
 
     private protected override string Elsewhere => $"s3://{buckets.Value.Other}/restored/";
 
@@ -49,7 +56,7 @@ public sealed class BucketSourceContractTests : BackupSourceContract
     {
         using var client = Client(BucketPlace.Parse(at ?? Source.Location, Gateway.Address("any")));
         var state = new StringBuilder();
-        await foreach (var found in client.ListAsync("", CancellationToken.None).Where(found => !found.Key.EndsWith(".tmp", StringComparison.Ordinal)))
+        await foreach (var found in client.ListAsync("", CancellationToken.None).Where(found => !found.Key.EndsWith(".tmp", StringComparison.Ordinal) && !found.Key.StartsWith(BucketPlaces.OwnFolder, StringComparison.Ordinal)))
         {
             await using var content = await client.OpenAsync(found.Key, etag: null, CancellationToken.None);
             state.Append(found.Key).Append('=').Append(await new StreamReader(content).ReadToEndAsync());
@@ -60,7 +67,7 @@ public sealed class BucketSourceContractTests : BackupSourceContract
 
     private protected override IReadOnlyList<string> FilesBesideTheLiveOne()
     {
-        using var client = Client(Gateway.Address(buckets.Value.Snapshots, "snapshots/"));
+        using var client = Client(Places.Snapshots);
         return [.. Task.Run(() => client.ListFolderAsync("", CancellationToken.None)).GetAwaiter().GetResult().Folders];
     }
 

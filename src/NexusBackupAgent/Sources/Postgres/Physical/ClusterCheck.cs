@@ -30,7 +30,7 @@ internal sealed class ClusterCheck(StoredChain chain, Func<string> newFile)
             await JudgeAsync(link, () => ReadWalAsync(link.CopyContentAsync, sinks, cancellationToken));
         foreach (var link in chain.Later)
             await JudgeAsync(link, () => ReadWalAsync(link.Type == BackupType.Incremental ? link.CopyContentAsync : (stream, token) => link.CopyPartAsync(PhysicalSource.WalPart, stream, token), sinks, cancellationToken));
-        var restored = chain.Links.Count == 1 ? (ArtifactDigest?)null : WalCapture.RestoredOf([.. chain.Links.Select(link => link.Content!.Value)]);
+        var restored = chain.Links.Count == 1 ? (ArtifactDigest?)null : ArtifactDigest.OfChain([.. chain.Links.Select(link => link.Content!.Value)]);
         return new ClusterFacts(new ContentCheck(finding, restored, note), control);
     }
 

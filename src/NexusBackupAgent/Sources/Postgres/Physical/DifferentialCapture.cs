@@ -25,7 +25,7 @@ internal sealed class DifferentialCapture(DateTimeOffset capturedAt, BaseBackup 
     {
         WalEnd? end = null;
         var digests = await sink.WriteAsync(async (content, token) => end = await WriteAsync(content, token), sink.Progress, cancellationToken);
-        sink.DeclareRestored(WalCapture.RestoredOf([full.Content!.Value, digests.Content]));
+        sink.DeclareRestored(ArtifactDigest.OfChain([full.Content!.Value, digests.Content]));
         await BaseBackup.WriteWalAsync(sink, stretch, end!, scratch, cancellationToken);
     }
 

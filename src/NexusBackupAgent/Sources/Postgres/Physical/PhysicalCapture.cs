@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using Npgsql;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
@@ -155,15 +153,11 @@ internal sealed class WalCapture(DateTimeOffset capturedAt, WalStretch stretch, 
     public async Task WriteAsync(IArtifactSink sink, CancellationToken cancellationToken)
     {
         var digests = await sink.WriteAsync((content, token) => stretch.WriteAsync(content, scratch, token), sink.Progress, cancellationToken);
-        sink.DeclareRestored(RestoredOf([.. @base.Links.Select(link => link.Content!.Value), digests.Content]));
+        sink.DeclareRestored(ArtifactDigest.OfChain([.. @base.Links.Select(link => link.Content!.Value), digests.Content]));
         await sink.WriteSidecarAsync(WalEnds.Ending, (stored, token) => WalEnds.WriteAsync(stored, new WalEnd(systemIdentifier, stretch.To), token), cancellationToken);
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
-
-    /// <summary>What a chain gives is known by what it consists of: recovery makes of the same files always the same cluster.</summary>
-    public static ArtifactDigest RestoredOf(IReadOnlyList<ArtifactDigest> contents) =>
-        new(contents.Sum(content => content.Length), Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(string.Join('\n', contents.Select(content => content.Sha256))))));
 }
 
 /// <summary>Writes to two streams.</summary>
