@@ -21,6 +21,12 @@ internal static class RestorePlanText
         terminal.Line($"  [dim]{"changes",-12}[/]{changes.Added} new, {changes.Changed} changed, {changes.Deleted} deleted");
         foreach (var change in changes.First)
         {
+            if (change.Line is { } line)
+            {
+                terminal.Line(Readable.Plain(LineText.Of(line)));
+                continue;
+            }
+
             var (colour, word) = change.Kind switch { ChangeKind.Add => ("green", "add"), ChangeKind.Change => ("yellow", "change"), _ => ("red", "delete") };
             terminal.Line($"  [{colour}]{word,-12}[/]{Readable.Plain(LineText.Of(change.Path))}{(change.What is null ? "" : $" [dim]({Readable.Plain(change.What)})[/]")}");
         }

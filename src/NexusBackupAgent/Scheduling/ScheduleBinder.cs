@@ -16,7 +16,7 @@ internal static class ScheduleBinder
     private const string RetentionExample = "7d";
 
     /// <summary>The level of one schedule.</summary>
-    public static readonly LevelKeys Keys = new("sources.<name>.schedules.<name>", "cron", "type", "retention");
+    public static readonly LevelKeys Keys = new("sources.<name>.schedules.<name>", "cron", "type", "retention", "verify");
 
     public static IReadOnlyList<ScheduleConfiguration> Bind(Section source)
     {
@@ -38,6 +38,7 @@ internal static class ScheduleBinder
         var cron = Required(section, "cron", CronExample)?.Parse(CronSchedule.Parse, fallback: null!, CronExample);
         var retention = Required(section, "retention", RetentionExample)?.Parse(RetentionPeriod.Parse, fallback: default, RetentionExample);
         var type = section.Find("type")?.Parse(ParseType, BackupType.Full, "full") ?? BackupType.Full;
+        CheckVerify(section.Find("verify"), type);
         return cron is null || retention is null ? null : new ScheduleConfiguration(field.Name, cron, type, retention.Value);
     }
 
@@ -50,6 +51,14 @@ internal static class ScheduleBinder
             field.Error($"a schedule's name has 1 to {NameText.MaximumLength} characters", Mend);
         else if (!field.Name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '_' or '-'))
             field.Error("a schedule's name begins file names and has only letters, digits, _ and -", Mend);
+    }
+
+    /// <summary>It says what each full backup does: it reads all content and compares it with that of the backup before.</summary>
+    private static void CheckVerify(Field? field, BackupType type)
+    {
+        const string Mend = "leave it out, or write it at a schedule of type full";
+        if (field?.Parse(text => text == "content" ? text : throw new WrongTextException("is no way to verify a schedule's backups", "write verify: content, or leave it out; the source's verify: says when"), fallback: null!, "content") is not null && type != BackupType.Full)
+            field.Error($"is what a full backup does: a {type.Word()} one reads what changed", Mend);
     }
 
     private static Field? Required(Section schedule, string name, string example)

@@ -59,7 +59,11 @@ internal enum ChangeKind
 /// <param name="Path">As an operator writes it.</param>
 /// <param name="Bytes">Of what is restored, or goes.</param>
 /// <param name="What">What is different: <c>content, mode</c>; null where nothing is there, or nothing stays.</param>
-internal sealed record RestoreChange(ChangeKind Kind, string Path, long Bytes, string? What);
+internal sealed record RestoreChange(ChangeKind Kind, string Path, long Bytes, string? What)
+{
+    /// <summary>The line in which the usual tool of its kind would say it; null: there is none.</summary>
+    public string? Line { get; init; }
+}
 
 /// <summary>Where a restore puts a source: its own place, or another one. Whoever prepares a restore there leaves it as it is.</summary>
 internal interface IRestoreTarget

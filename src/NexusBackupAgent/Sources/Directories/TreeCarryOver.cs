@@ -80,8 +80,16 @@ internal sealed class TreeCarryOver(TreeTarget target, TreeWork work)
     /// <summary>What went meanwhile need not be taken over; anything else would be lost.</summary>
     private static void NoteLeft(TreeOddity oddity, string path)
     {
+        if (oddity == TreeOddity.Misnamed)
+        {
+            throw new BackupException(
+                FailureKind.Restore,
+                $"'{LineText.Of("/" + path)}' has a name that is no UTF-8, is no part of the backup, and would stay behind in the safety copy",
+                "rename it (convmv -r -f latin1 -t utf8 --notest) or take it away, or restore elsewhere with --to; then run the command again");
+        }
+
         if (oddity != TreeOddity.Vanished)
-            throw new IOException($"'{LineText.Of("/" + path)}' can't be listed, or has a name that is no UTF-8, and would stay behind in the safety copy");
+            throw new BackupException(FailureKind.Permission, $"'{LineText.Of("/" + path)}' can't be listed, and what is in it would stay behind in the safety copy", "run the command as root, or restore elsewhere with --to");
     }
 
     private void LookLike(string live, FileStatus status, string there)

@@ -49,7 +49,8 @@ internal sealed class TreeWalk(IReadOnlyList<string> roots, TreePatterns pattern
     {
         if (FileStatus.OfNoLink(place) is not { } status)
         {
-            note(place.Contains('\ufffd') ? TreeOddity.Misnamed : TreeOddity.Vanished, place[1..]); // bytes that are no UTF-8 are shown as this, and not found by it
+            if (place.Length == root.Length || patterns.Means(place[(root.Length + 1)..], isDirectory: true)) // nobody knows what it is
+                note(place.Contains('\ufffd') ? TreeOddity.Misnamed : TreeOddity.Vanished, place[1..]); // bytes that are no UTF-8 are shown as this, and not found by it
             yield break;
         }
 

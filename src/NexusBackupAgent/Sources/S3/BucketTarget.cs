@@ -149,12 +149,17 @@ internal sealed class BucketTarget(BucketPlaces places, ObjectAddress place, Res
         var changes = await BucketChanges.FindAsync(live, inventory, scope, cancellationToken);
         IEnumerable<RestoreChange> all =
         [
-            .. changes.Added.Select(line => new RestoreChange(ChangeKind.Add, place.Describe(line.Key!), line.Size, What: null)),
-            .. changes.Replaced.Select(found => new RestoreChange(ChangeKind.Change, place.Describe(found.There.Key), found.Line.Size, "content")),
-            .. changes.Removed.Select(found => new RestoreChange(ChangeKind.Delete, place.Describe(found.Key), found.Length, What: null)),
+            .. changes.Added.Select(line => new RestoreChange(ChangeKind.Add, place.Describe(line.Key!), line.Size, What: null) { Line = Copied(line) }),
+            .. changes.Replaced.Select(found => new RestoreChange(ChangeKind.Change, place.Describe(found.There.Key), found.Line.Size, "content") { Line = Copied(found.Line) }),
+            .. changes.Removed.Select(found => new RestoreChange(ChangeKind.Delete, place.Describe(found.Key), found.Length, What: null) { Line = $"(dryrun) delete: {place.Describe(found.Key)}" }),
         ];
         foreach (var change in all.OrderBy(change => change.Path, StringComparer.Ordinal))
             yield return change;
+
+        // as aws s3 sync --dryrun does
+        string Copied(InventoryLine line) => line.Archive is { } index
+            ? $"(dryrun) upload: {chain.Links[index].Name}/{line.EntryName} to {place.Describe(line.Key!)}"
+            : $"(dryrun) copy: {inventory.Head.Snapshots}{line.CopyKey} to {place.Describe(line.Key!)}";
     }
 
     public async Task<IPreparedRestore> PrepareAsync(StoredChain chain, DateTimeOffset? at, CancellationToken cancellationToken)

@@ -42,6 +42,12 @@ public sealed class DirectoryCaptureTests : IDisposable
 
         bench.Options = bench.Options with { SkipsUnreadable = true };
         Assert.Contains("1 could not be read and was left out", (await bench.BackUpAsync()).Verification!.Note, StringComparison.Ordinal);
+
+        bench.Options = new TreeOptions([], ["*.conf"], SkipsUnreadable: false);
+        Assert.Null((await bench.BackUpAsync()).Verification!.Note); // nothing that was to be backed up
+        var kept = await Assert.ThrowsAsync<BackupException>(() => bench.RestoreAsync());
+        Assert.Contains("would stay behind in the safety copy", kept.Message, StringComparison.Ordinal);
+        Assert.Contains("convmv", kept.Hint, StringComparison.Ordinal);
         await Shell.RunAsync("rm", "-r", bench.Live); // .NET can't
     }
 

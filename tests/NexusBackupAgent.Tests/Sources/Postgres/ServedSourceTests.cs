@@ -195,19 +195,30 @@ public sealed class ServedSourceTests(PostgresCluster cluster) : IClassFixture<P
     }
 
     [SkippableFact]
-    public async Task The_example_of_the_dataset_document_runs_as_it_stands()
+    public async Task All_that_the_dataset_document_protects_comes_back_from_nothing_by_the_example_as_it_stands()
     {
         PostgresCluster.Require();
+        S3Gateway.Require();
+        Need.Tool("aws");
+        var gateway = await S3Gateway.SharedAsync();
+        var (storage, backups) = (await gateway.NewBucketAsync(), await gateway.NewBucketAsync());
+        using var api = new HookListener("200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         home.Sub("backup");
-        File.WriteAllText(home["password"], PostgresCluster.Password + "\n");
-        File.SetUnixFileMode(home["password"], UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        foreach (var (file, text) in (KeyValuePair<string, string>[])[new("password", PostgresCluster.Password + "\n"), new("credentials", $"[backup]\naws_access_key_id = {gateway.User.AccessKey}\naws_secret_access_key = {gateway.User.SecretKey}\n")])
+        {
+            File.WriteAllText(home[file], text);
+            File.SetUnixFileMode(home[file], UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        }
+
         cluster.Execute("postgres", "CREATE DATABASE dataset_management");
         cluster.Execute("dataset_management", "CREATE TABLE datasets (id int)", "INSERT INTO datasets SELECT generate_series(1, 50)", "CREATE TABLE audit_logs (line text)", "INSERT INTO audit_logs VALUES ('x')");
-        var example = await File.ReadAllTextAsync(RepositoryFile.Find("examples/dataset-management.yml"));
         await File.WriteAllTextAsync(Path.Combine(home.Sub("etc"), "app.conf"), "port = 8080\n");
         await File.WriteAllTextAsync(Path.Combine(home.Sub("opt"), "limits.json"), "{}");
         await File.WriteAllTextAsync(Path.Combine(home.Sub("log"), "api.log"), "started\n");
-        await File.WriteAllTextAsync(home["nexus-backup.yml"], example.Split("\n  # Section 3.2")[0] // its bucket needs a server of its own
+        foreach (var (key, text) in (KeyValuePair<string, string>[])[new("images/1.png", "one"), new("images/2.png", "two"), new("画像/3.png", "three"), new("part.tmp", "x"), new("temp/x", "x")])
+            await gateway.Raw.PutObjectAsync(new() { BucketName = storage, Key = key, ContentBody = text });
+        var example = await File.ReadAllTextAsync(RepositoryFile.Find("examples/dataset-management.yml"));
+        await File.WriteAllTextAsync(home["nexus-backup.yml"], example
             .Replace("/var/lib/nexus-backup", home["state"], StringComparison.Ordinal)
             .Replace("/backup/db", home["backup"], StringComparison.Ordinal)
             .Replace("/backup/config", home.Sub("files"), StringComparison.Ordinal)
@@ -215,7 +226,13 @@ public sealed class ServedSourceTests(PostgresCluster cluster) : IClassFixture<P
             .Replace("/opt/dataset-management/config", home.Sub("opt"), StringComparison.Ordinal)
             .Replace("/var/log/dataset-management", home.Sub("log"), StringComparison.Ordinal)
             .Replace("@localhost/", $"@127.0.0.1:{cluster.Port}/", StringComparison.Ordinal)
-            .Replace("/etc/nexus-backup/dataset_management.password", home["password"], StringComparison.Ordinal));
+            .Replace("/etc/nexus-backup/dataset_management.password", home["password"], StringComparison.Ordinal)
+            .Replace("bucket: dataset-management-storage\n      region: ap-northeast-1", $"bucket: {storage}\n      endpoint: {gateway.Endpoint.GetLeftPart(UriPartial.Authority)}", StringComparison.Ordinal)
+            .Replace("bucket: dataset-management-backup", $"bucket: {backups}", StringComparison.Ordinal)
+            .Replace("{profile: backup}", $"{{profile: backup, file: {home["credentials"]}}}", StringComparison.Ordinal)
+            .Replace("[systemctl, stop, dataset-management-api]", $"[touch, {home["stopped"]}]", StringComparison.Ordinal)
+            .Replace("[systemctl, start, dataset-management-api]", $"[touch, {home["started"]}]", StringComparison.Ordinal)
+            .Replace("https://api.example.com/health", $"http://{api.Host}/health", StringComparison.Ordinal));
 
         await DoAsync("check-config");
         foreach (var type in (string[])["full", "differential", "incremental"])
@@ -226,22 +243,44 @@ public sealed class ServedSourceTests(PostgresCluster cluster) : IClassFixture<P
             ["full", "differential", "full"],
             (await DoAsync("list", "dataset_management", "--json")).Json.EnumerateArray().Select(backup => backup.GetProperty("type").GetString()).Reverse());
         Assert.Contains("full instead of incremental", (await DoAsync("backup", "dataset_management", "--type", "incremental")).Output, StringComparison.Ordinal);
-
-        // Sections 3.3 and 4.3: configuration and logs are lost and come back.
-        await DoAsync("backup", "config", "logs");
+        await DoAsync("backup", "config", "logs", "storage");
         await File.AppendAllTextAsync(home["log/api.log"], "stopped\n");
-        await DoAsync("backup", "config", "logs", "--type", "incremental");
-        foreach (var lost in (string[])["etc", "opt", "log"])
+        await gateway.Raw.PutObjectAsync(new() { BucketName = storage, Key = "images/2.png", ContentBody = "two again" });
+        await DoAsync("backup", "config", "logs", "storage", "--type", "incremental");
+        await DoAsync("backup", "storage", "--type", "full");
+
+        // Nothing is left, of the agent's own state neither.
+        cluster.Execute("postgres", "DROP DATABASE dataset_management");
+        foreach (var lost in (string[])["etc", "opt", "log", "state"])
             Directory.Delete(home[lost], recursive: true);
+        await gateway.AwsAsync("s3", "rb", "--force", $"s3://{storage}");
+        await gateway.AwsAsync("s3", "mb", $"s3://{storage}");
+
+        await DoAsync("restore", "dataset_management");
         await DoAsync(Environment.IsPrivilegedProcess ? ["restore", "config", "--owner", "65534:65534"] : ["restore", "config"]);
         await DoAsync("restore", "logs");
+        var snapshot = (await gateway.AwsAsync("s3", "ls", $"s3://{backups}/")).Split('\n').Select(line => line.Trim()).Last(line => line.StartsWith("PRE 2", StringComparison.Ordinal))["PRE ".Length..];
+        Assert.Equal(
+            (await gateway.AwsAsync("s3", "sync", $"s3://{backups}/{snapshot}", $"s3://{storage}", "--dryrun")).Trim().Split('\n').Order(StringComparer.Ordinal),
+            (await DoAsync("restore", "storage", "--dry-run")).Output.Split('\n').Where(line => line.StartsWith("(dryrun)", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+        await DoAsync("restore", "storage");
+
+        // Sections 3.3, 4 and 5, by the document's own commands.
+        Assert.True(File.Exists(home["stopped"]) && File.Exists(home["started"]) && api.Requests.Count > 0);
+        Assert.Equal(["50 1"], cluster.Rows("dataset_management", "SELECT count(*) || ' ' || (SELECT count(*) FROM audit_logs) FROM datasets"));
+        foreach (var dump in Directory.GetFiles(home["backup/dataset_management"], "*.dump"))
+            Assert.Contains("TABLE DATA public datasets", await Shell.RunAsync("pg_restore", "-l", dump), StringComparison.Ordinal);
         Assert.Equal(
             ("port = 8080\n", "{}", "started\nstopped\n"),
             (await File.ReadAllTextAsync(home["etc/app.conf"]), await File.ReadAllTextAsync(home["opt/limits.json"]), await File.ReadAllTextAsync(home["log/api.log"])));
         var archive = Directory.GetFiles(home["files/config"], "*.tar.gz").MaxBy(file => new FileInfo(file).Length)!; // the full one
         Assert.Contains(home["etc/app.conf"][1..], await Shell.RunAsync("tar", "-tzf", archive), StringComparison.Ordinal);
+        Assert.Equal("", await gateway.AwsAsync("s3", "sync", $"s3://{backups}/{snapshot}", $"s3://{storage}", "--dryrun"));
+        Assert.Equal("", await gateway.AwsAsync("s3", "sync", $"s3://{backups}/{snapshot}", $"s3://{storage}", "--delete", "--dryrun"));
+        Assert.Equal("two again", await gateway.AwsAsync("s3", "cp", $"s3://{storage}/images/2.png", "-"));
+        Assert.DoesNotContain("tmp", await gateway.AwsAsync("s3", "ls", "--recursive", $"s3://{storage}"), StringComparison.Ordinal);
         await DoAsync("verify", "--all");
-        await DoAsync("drill", "config", "logs");
+        await DoAsync("drill", "config", "logs", "storage");
 
         async Task<CommandResult> DoAsync(params string[] arguments)
         {

@@ -61,7 +61,7 @@ public sealed class BackedUpBucketTests
         await bench.PutAsync("plain.txt", "ruined again");
         var plan = (await bench.DoAsync("restore", "files", "--dry-run", "--delete", "--force")).Output;
         Assert.Contains("0 new, 1 changed, 1 deleted", plan, StringComparison.Ordinal);
-        Assert.Contains($"delete      s3://{bench.LiveBucket}/later.txt", plan, StringComparison.Ordinal);
+        Assert.Contains($"\n(dryrun) delete: s3://{bench.LiveBucket}/later.txt\n", plan, StringComparison.Ordinal);
         await bench.DoAsync("restore", "files", "--path", "日本語", "--force");
         Assert.Contains("later.txt", (await BucketBench.ObjectsAsync(bench.Live)).Keys);
         await bench.DoAsync("restore", "files", "--delete", "--force");
