@@ -74,7 +74,7 @@ s|: "Each source against its own threshold: above 100 % it is stale\."|: "各ソ
 s|: "Duration of the last run"|: "前回の実行の所要時間"|g
 s|: "How long each source's last successful run took, all stages together; the source's own dashboard shows them apart\."|: "各ソースで最後に成功した実行の所要時間（全段階の合計）。段階別の内訳はソース別ダッシュボードにある。"|g
 s|: "Proofs"|: "検証状況"|g
-s|: "What was proven of each source: when stored backups were last read back and what that found in the shown period; restore drills, which restore the newest good backup into scratch space and probe it, and what the last one that passed took; restores over the live database\. An alert comes when a drill fails, and when the last one is 40 days old\."|: "各ソースの検証状況。最終検証は保存中のバックアップを最後に読み戻してからの時間、検査不合格は表示期間の件数。訓練は最新の正常バックアップを作業領域にリストアして確認するもので、復旧時間は最後に合格した訓練の実測値。本番リストアは稼働中のデータベースへのリストア。訓練が失敗したとき、または最後の訓練から40日たつとアラートが出る。"|g
+s|: "What was proven of each source: when stored backups were last read back and what that found in the shown period; restore drills, which restore the newest good backup into scratch space and probe it, and what the last one that passed took; restores over the live source\. An alert comes when a drill fails, and when the last one is 40 days old\."|: "各ソースの検証状況。最終検証は保存中のバックアップを最後に読み戻してからの時間、検査不合格は表示期間の件数。訓練は最新の正常バックアップを作業領域にリストアして確認するもので、復旧時間は最後に合格した訓練の実測値。本番リストアは稼働中のデータベースへのリストア。訓練が失敗したとき、または最後の訓練から40日たつとアラートが出る。"|g
 s|: "Verified"|: "最終検証"|g
 s|: "not done"|: "未実施"|g
 s|: "Failed checks"|: "検査不合格"|g

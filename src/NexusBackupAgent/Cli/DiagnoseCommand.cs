@@ -69,13 +69,13 @@ internal static class DiagnoseCommand
 
         private void Print(Diagnosis diagnosis, IReadOnlyList<string> log)
         {
-            terminal.Line($"[bold]{Readable.Plain(diagnosis.Source)}[/]  {Heading(diagnosis.Cause)}  {(diagnosis.IsBlind ? "[yellow]–[/]" : Readable.Coloured(diagnosis.Level, diagnosis.IsNew))}");
+            terminal.Line($"[bold]{Readable.Plain(diagnosis.Source)}[/]  {Heading(diagnosis.Cause, diagnosis.Noun)}  {(diagnosis.IsBlind ? "[yellow]–[/]" : Readable.Coloured(diagnosis.Level, diagnosis.IsNew))}");
             foreach (var reason in diagnosis.Reasons)
                 terminal.Line($"  {Readable.Coloured(reason.Level)} {Readable.Plain(reason.Reason.In(language))}");
             foreach (var step in diagnosis.Steps)
                 terminal.Line($"  {Readable.Mark(step.Passed)} {Readable.Plain($"[{step.Number}]")} {Readable.Plain(step.Question.In(language))}: {Readable.Plain(step.Evidence.In(language))}");
             foreach (var also in diagnosis.Findings.Skip(1))
-                terminal.Line($"  {DiagnosisTexts.Also.In(language)}: {Heading(also.Cause)}: {Readable.Plain(also.Evidence.In(language))}");
+                terminal.Line($"  {DiagnosisTexts.Also.In(language)}: {Heading(also.Cause, diagnosis.Noun)}: {Readable.Plain(also.Evidence.In(language))}");
             foreach (var line in log)
                 terminal.Line($"  [dim]{Readable.Plain(line)}[/]");
             foreach (var (command, index) in diagnosis.Next.Select((command, index) => (command, index + 1)))
@@ -86,9 +86,9 @@ internal static class DiagnoseCommand
             terminal.Output.WriteLine();
         }
 
-        private string Heading(Cause cause)
+        private string Heading(Cause cause, Bilingual noun)
         {
-            var (letter, title, _) = DiagnosisTexts.Of(cause);
+            var (letter, title) = (DiagnosisTexts.Of(cause).Letter, DiagnosisTexts.TitleOf(cause, noun));
             if (cause is Cause.Healthy or Cause.None)
                 return cause == Cause.Healthy ? $"[green]✓ {title.In(language)}[/]" : $"[yellow]! {title.In(language)}[/]";
             return $"[red]✗ {Readable.Plain($"[{letter}]")} {Readable.Plain(title.In(language))}[/]";

@@ -26,7 +26,7 @@ internal sealed record DiagnosisDocument(
     public static DiagnosisDocument Of(Diagnosis diagnosis, IReadOnlyList<string> log, Language language) => new(
         diagnosis.Source,
         DiagnosisTexts.Word(diagnosis.Cause),
-        DiagnosisTexts.Of(diagnosis.Cause).Title.In(language),
+        DiagnosisTexts.TitleOf(diagnosis.Cause, diagnosis.Noun).In(language),
         diagnosis.LevelWord,
         [.. diagnosis.Reasons.Select(reason => $"{reason.Level}: {reason.Reason.In(language)}")],
         diagnosis.Findings.Count == 0 ? null : diagnosis.Findings[0].Evidence.In(language),

@@ -53,10 +53,11 @@ internal sealed record Finding(Cause Cause, Bilingual Evidence, IReadOnlyList<st
 
 /// <summary>The end of the flowchart for one source.</summary>
 /// <param name="Source">Its name.</param>
+/// <param name="Noun">What it is.</param>
 /// <param name="Reasons">What asks for a level, the highest first.</param>
 /// <param name="Steps">The way through the flowchart.</param>
 /// <param name="Findings">What is wrong; the first is the cause.</param>
-internal sealed record Diagnosis(string Source, IReadOnlyList<EscalationReason> Reasons, IReadOnlyList<Step> Steps, IReadOnlyList<Finding> Findings)
+internal sealed record Diagnosis(string Source, Bilingual Noun, IReadOnlyList<EscalationReason> Reasons, IReadOnlyList<Step> Steps, IReadOnlyList<Finding> Findings)
 {
     /// <summary>Who has to act.</summary>
     public EscalationLevel Level => Escalation.Highest(Reasons);

@@ -14,7 +14,6 @@ internal static class DiagnosisTexts
     public static readonly Bilingual DoesTheAgentRun = new("agent running", "サービス稼働確認");
     public static readonly Bilingual IsAnythingScheduled = new("scheduler", "スケジューラ");
     public static readonly Bilingual IsThereRoom = new("disk space", "ディスク容量");
-    public static readonly Bilingual DoesTheDatabaseOpen = new("database", "DB接続");
     public static readonly Bilingual IsAccessGiven = new("permissions", "権限");
     public static readonly Bilingual DidTheLastRunSucceed = new("last run", "前回の実行結果");
 
@@ -23,6 +22,12 @@ internal static class DiagnosisTexts
     public static readonly Bilingual Next = new("next", "次の対応");
     public static readonly Bilingual Also = new("also", "併発");
     public static readonly Bilingual Runbook = new("runbook", "Runbook");
+
+    public static Bilingual DoesItOpen(Bilingual noun) => new(noun.English, $"{noun.Japanese}接続");
+
+    /// <summary>What a cause is called where it is found.</summary>
+    /// <param name="noun">What the source is.</param>
+    public static Bilingual TitleOf(Cause cause, Bilingual noun) => cause == Cause.Database ? new($"{noun.English} error", $"{noun.Japanese}接続エラー") : Of(cause).Title;
 
     /// <summary>The section of the shipped runbook that says more.</summary>
     public static string Link(Cause cause, Language language) => RunbookPage.Of(Of(cause).Anchor, language);

@@ -15,7 +15,7 @@ internal static class Flowchart
         if (seen.IsBlind)
         {
             var refused = RefusedAccess.Find(seen, commands)!;
-            return new Diagnosis(seen.Source, [], [new Step("3E", DiagnosisTexts.IsAccessGiven, Passed: false, refused.Evidence)], [refused]) { IsBlind = true };
+            return new Diagnosis(seen.Source, seen.Noun, [], [new Step("3E", DiagnosisTexts.IsAccessGiven, Passed: false, refused.Evidence)], [refused]) { IsBlind = true };
         }
 
         var findings = new List<Finding?>
@@ -32,7 +32,7 @@ internal static class Flowchart
 
         var reasons = new[] { Unrestorable(seen, findings) }.OfType<EscalationReason>()
             .Concat(seen.State.Reasons).Concat(seen.Agent.Reasons).OrderByDescending(reason => reason.Level).ToList();
-        return new Diagnosis(seen.Source, reasons, Steps(seen, findings), findings)
+        return new Diagnosis(seen.Source, seen.Noun, reasons, Steps(seen, findings), findings)
         {
             IsNew = seen.State.IsNew,
             Remedies = findings.Count > 0 ? [] : [.. reasons.Select(reason => NextCommand.For(reason.Cause, seen, commands)).OfType<string>().Distinct(StringComparer.Ordinal)],
@@ -87,7 +87,7 @@ internal static class Flowchart
         steps.Add(new Step("2", DiagnosisTexts.DoesTheAgentRun, seen.Agent.StartsSchedules, DiagnosisTexts.Agent(seen)));
         steps.Add(new Step("3B", DiagnosisTexts.IsAnythingScheduled, !findings.Any(finding => finding.Cause == Cause.Scheduler), DiagnosisTexts.Schedule(seen)));
         steps.Add(StepOf("3C", Cause.Disk, DiagnosisTexts.IsThereRoom, seen.Store.Space is not null, DiagnosisTexts.Room(seen)));
-        steps.Add(StepOf("3DB", Cause.Database, DiagnosisTexts.DoesTheDatabaseOpen, seen.SourceFailure is null, DiagnosisTexts.Opens(seen)));
+        steps.Add(StepOf("3DB", Cause.Database, DiagnosisTexts.DoesItOpen(seen.Noun), seen.SourceFailure is null, DiagnosisTexts.Opens(seen)));
         steps.Add(StepOf("3E", Cause.Permission, DiagnosisTexts.IsAccessGiven, seen.WriteFailure is null, DiagnosisTexts.Access(seen)));
         steps.Add(new Step("3", DiagnosisTexts.DidTheLastRunSucceed, seen.State.Activity?.LastRunAt is null ? null : seen.State.LastFailure is null, DiagnosisTexts.LastRunOf(seen)));
         return steps;
