@@ -71,6 +71,8 @@ internal sealed class ObjectReadStream(ObjectClient client, string key, string? 
             {
                 response?.Dispose();
                 response = null;
+                if (position == ObjectLength) // all came, and the SDK's digest of it is another one: there is no rest to ask for
+                    throw client.Failures.New(ObjectProblem.Damaged, $"read {client.Address.Describe(key)}", "its MD5 is not the one that its ETag says", failure);
                 if (++failed > MostFailures)
                     throw client.Failures.New(ObjectProblem.Unreachable, $"read {client.Address.Describe(key)}", failure.Message, failure);
             }

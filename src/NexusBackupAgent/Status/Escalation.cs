@@ -111,9 +111,9 @@ internal static class Escalation
 
     private static EscalationReason? OfRestore(SourceState source) => source.FailedRestore is null
         ? null
-        : new(EscalationLevel.L2, EscalationCause.RestoreFailed, OfNoun(source.Source.Source.Source.Noun));
+        : new(EscalationLevel.L2, EscalationCause.RestoreFailed, new($"the last restore over the live {Noun(source).English} failed", $"直近のリストア（稼働中の{Noun(source).Japanese}への復元）が失敗"));
 
-    private static Bilingual OfNoun(Bilingual noun) => new($"the last restore over the live {noun.English} failed", $"直近のリストア（稼働中の{noun.Japanese}への復元）が失敗");
+    private static Bilingual Noun(SourceState source) => source.Source.Source.Source?.Noun ?? new("source", "ソース");
 
     /// <summary>As the alert counts: 1 is an hour late, or the limit of what the source keeps; a gap is news for a day.</summary>
     private static EscalationReason? OfStream(SourceState source)

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace NexusBackupAgent.Tests.Support;
 
-/// <summary>A network between client and server, on loopback, that goes away, or hangs, once so many bytes came from the server.</summary>
+/// <summary>A network between client and server, on loopback, that goes away, hangs or spoils a byte, once so many bytes came from the server.</summary>
 internal sealed class CuttingProxy : IDisposable
 {
     private readonly TcpListener listener = new(IPAddress.Loopback, 0);
@@ -12,11 +12,12 @@ internal sealed class CuttingProxy : IDisposable
     private readonly int port;
     private readonly Action<CuttingProxy> onReached;
     private bool hangs;
+    private int spoils;
     private long left;
     private int reached;
 
     /// <param name="after">Bytes from the server.</param>
-    /// <param name="onReached">What happens then, once: <see cref="Cut"/>, <see cref="Hang"/>, or something to the server.</param>
+    /// <param name="onReached">What happens then, once: <see cref="Cut"/>, <see cref="Hang"/>, <see cref="Spoil"/>, or something to the server.</param>
     public CuttingProxy(int port, long after, Action<CuttingProxy> onReached)
     {
         (this.port, left, this.onReached) = (port, after, onReached);
@@ -54,6 +55,9 @@ internal sealed class CuttingProxy : IDisposable
     /// <summary>Passes nothing on any more, in either direction; connections stay, and new ones are taken.</summary>
     public void Hang() => Volatile.Write(ref hangs, true);
 
+    /// <summary>Changes one bit of what the server sent, and passes it on.</summary>
+    public void Spoil() => Interlocked.Exchange(ref spoils, 1);
+
     public void Dispose()
     {
         Cut();
@@ -90,6 +94,8 @@ internal sealed class CuttingProxy : IDisposable
             {
                 if (isFromServer && Interlocked.Add(ref left, -read) <= 0 && Interlocked.Exchange(ref reached, 1) == 0)
                     onReached(this);
+                if (isFromServer && Interlocked.Exchange(ref spoils, 0) == 1)
+                    buffer[read - 1] ^= 4;
                 if (Volatile.Read(ref hangs))
                     await hung.Task; // until nobody is there any more
                 await to.SendAsync(buffer.AsMemory(0, read));

@@ -259,7 +259,8 @@ public sealed class ServedSourceTests(PostgresCluster cluster) : IClassFixture<P
         await DoAsync("restore", "dataset_management");
         await DoAsync(Environment.IsPrivilegedProcess ? ["restore", "config", "--owner", "65534:65534"] : ["restore", "config"]);
         await DoAsync("restore", "logs");
-        var snapshot = (await gateway.AwsAsync("s3", "ls", $"s3://{backups}/")).Split('\n').Select(line => line.Trim()).Last(line => line.StartsWith("PRE 2", StringComparison.Ordinal))["PRE ".Length..];
+        var newest = (await DoAsync("list", "storage", "--json")).Json[0].GetProperty("file").GetString()!;
+        var snapshot = JsonDocument.Parse((await Shell.RunAsync("gunzip", "-c", Path.Combine(home["files/storage"], Path.GetFileName(newest)))).Split('\n')[0]).RootElement.GetProperty("snapshot").GetString();
         Assert.Equal(
             (await gateway.AwsAsync("s3", "sync", $"s3://{backups}/{snapshot}", $"s3://{storage}", "--dryrun")).Trim().Split('\n').Order(StringComparer.Ordinal),
             (await DoAsync("restore", "storage", "--dry-run")).Output.Split('\n').Where(line => line.StartsWith("(dryrun)", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
