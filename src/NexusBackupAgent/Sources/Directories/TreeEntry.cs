@@ -195,8 +195,11 @@ internal sealed class InventoryWriter : IAsyncDisposable
 internal sealed class InventoryReader(Stream source) : IAsyncDisposable
 {
     private const int LongestLine = 1 << 22;
+    private const int Block = 1 << 16;
 
-    private readonly StreamReader lines = new(source, bufferSize: 1 << 16);
+    private byte[] buffer = new byte[Block];
+    private int begin;
+    private int end;
     private string? last;
 
     /// <summary>The next entry; null at the end.</summary>
@@ -206,29 +209,43 @@ internal sealed class InventoryReader(Stream source) : IAsyncDisposable
     public TreeNotes? End { get; private set; }
 
     /// <exception cref="InvalidDataException">It is no inventory, or ends in the middle.</exception>
-    public async Task MoveAsync(CancellationToken cancellationToken)
+    public async ValueTask MoveAsync(CancellationToken cancellationToken)
     {
         Current = null;
         if (End is not null)
             return;
-        var line = await lines.ReadLineAsync(cancellationToken);
-        if (line is null || line.Length > LongestLine)
-            throw new InvalidDataException("its inventory has no end");
-        var read = Parse(line);
+        var length = await FindLineAsync(cancellationToken) ?? throw new InvalidDataException("its inventory has no end");
+        var read = Parse(buffer.AsSpan(begin, length));
+        begin += length + 1;
         if (read.Entry is { } entry && last is not null && TreeEntry.Order(last, entry.Path) >= 0)
             throw new InvalidDataException($"its inventory has '{entry.Shown}' behind '{LineText.Of("/" + last)}'");
         (Current, End, last) = (read.Entry, read.End, read.Entry?.Path);
-        if (End is not null && await lines.ReadLineAsync(cancellationToken) is not null)
+        if (End is not null && (begin < end || await source.ReadAsync(buffer, cancellationToken) > 0))
             throw new InvalidDataException("its inventory goes on behind its end");
     }
 
-    public ValueTask DisposeAsync()
+    public ValueTask DisposeAsync() => source.DisposeAsync();
+
+    /// <returns>Bytes of the line that begins where the last one ended; null: it does not end.</returns>
+    private async ValueTask<int?> FindLineAsync(CancellationToken cancellationToken)
     {
-        lines.Dispose();
-        return ValueTask.CompletedTask;
+        for (var seen = 0; ;)
+        {
+            if (buffer.AsSpan(begin + seen, end - begin - seen).IndexOf((byte)'\n') is >= 0 and var more)
+                return seen + more;
+            seen = end - begin;
+            if (seen > LongestLine)
+                return null;
+            var room = seen > buffer.Length / 2 ? new byte[2 * buffer.Length] : buffer;
+            buffer.AsSpan(begin, seen).CopyTo(room);
+            (buffer, begin, end) = (room, 0, seen);
+            if (await source.ReadAsync(buffer.AsMemory(end), cancellationToken) is not (> 0 and var read))
+                return null;
+            end += read;
+        }
     }
 
-    private static TreeLine Parse(string line)
+    private static TreeLine Parse(ReadOnlySpan<byte> line)
     {
         try
         {
