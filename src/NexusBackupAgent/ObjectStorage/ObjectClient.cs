@@ -159,13 +159,7 @@ internal sealed class ObjectClient : IDisposable
         try
         {
             var said = await AskAsync($"look at {Address.Describe(key)}", token => s3.GetObjectMetadataAsync(new GetObjectMetadataRequest { BucketName = Address.Bucket, Key = FullKey(key) }, token), cancellationToken);
-            var attributes = new ObjectAttributes
-            {
-                Headers = HeadersOf(said.Headers, said.ExpiresString),
-                Metadata = said.Metadata.Keys.ToDictionary(MetadataName, name => said.Metadata[name], StringComparer.Ordinal),
-                StorageClass = said.StorageClass?.Value,
-            };
-            return new ObjectHead(said.ContentLength, Bare(said.ETag), Utc(said.LastModified), attributes);
+            return new ObjectHead(said.ContentLength, Bare(said.ETag), Utc(said.LastModified), AttributesOf(said.Headers, said.Metadata, said.ExpiresString, said.StorageClass));
         }
         catch (ObjectException failure) when (failure.Problem == ObjectProblem.NotFound)
         {
@@ -487,6 +481,14 @@ internal sealed class ObjectClient : IDisposable
         foreach (var (name, value) in attributes.Metadata)
             metadata.Add(name, value);
     }
+
+    /// <summary>What a server tells of an object beside its content; its tags are asked for by themselves.</summary>
+    internal static ObjectAttributes AttributesOf(HeadersCollection headers, MetadataCollection metadata, string? expires, S3StorageClass? storageClass) => new()
+    {
+        Headers = HeadersOf(headers, expires),
+        Metadata = metadata.Keys.ToDictionary(MetadataName, name => metadata[name], StringComparer.Ordinal),
+        StorageClass = storageClass?.Value,
+    };
 
     private static Dictionary<string, string> HeadersOf(HeadersCollection said, string? expires)
     {

@@ -29,6 +29,9 @@ internal sealed class ObjectReadStream(ObjectClient client, string key, string? 
     /// <summary>What its uploader said its MD5 is, in base 64: some clients note that with what they upload in parts. Null: nothing.</summary>
     public string? DeclaredMd5 { get; private set; }
 
+    /// <summary>What goes with its content, without its tags.</summary>
+    public ObjectAttributes Attributes { get; private set; } = ObjectAttributes.None;
+
     public override bool CanRead => true;
 
     public override bool CanSeek => false;
@@ -49,6 +52,7 @@ internal sealed class ObjectReadStream(ObjectClient client, string key, string? 
         ETag = response.ETag?.Trim('"') ?? "";
         ObjectLength = position + response.ContentLength;
         HasDigest = response.ServerSideEncryptionMethod is not { Value: "aws:kms" or "aws:kms:dsse" } && response.ServerSideEncryptionCustomerMethod is null or { Value: "" or "NONE" };
+        Attributes = ObjectClient.AttributesOf(response.Headers, response.Metadata, response.ExpiresString, response.StorageClass);
         DeclaredMd5 = response.Metadata["md5chksum"];
     }
 

@@ -172,14 +172,8 @@ internal sealed class ArchiveCapture(BucketClients clients, BucketPlaces places,
     private bool IsUnchanged(InventoryLine known, ListedObject found) => (known.Size, known.ETag, known.Modified, known.EntryName) == (found.Length, found.ETag, found.ModifiedAt, names[found.Key]);
 
     /// <returns>Null when it was deleted since it was listed.</returns>
-    private Task<ReadObject?> ReadAsync(ListedObject found, CancellationToken cancellationToken) => ChangingObject.ReadAsync(clients.Live, found, async now =>
-    {
-        var head = await clients.Live.HeadAsync(now.Key, cancellationToken);
-        if (head is null || head.ETag != now.ETag)
-            throw clients.Live.Failures.New(ObjectProblem.PreconditionFailed, $"read {places.Live.Describe(now.Key)}", "");
-        var attributes = head.Attributes with { Tags = await clients.Live.TagsAsync(now.Key, cancellationToken), StorageClass = now.StorageClass };
-        return await ReadObject.OpenAsync(clients.Live, now, attributes, cancellationToken);
-    }, cancellationToken);
+    private Task<ReadObject?> ReadAsync(ListedObject found, CancellationToken cancellationToken) =>
+        ChangingObject.ReadAsync(clients.Live, found, now => ReadObject.OpenAsync(clients.Live, now, cancellationToken), cancellationToken);
 
     private async Task<InventoryLine> WriteAsync(TarWriter tar, ReadObject read, CancellationToken cancellationToken)
     {
@@ -224,16 +218,25 @@ internal sealed class ArchiveCapture(BucketClients clients, BucketPlaces places,
 /// <param name="Found">As it was when it was opened.</param>
 internal sealed record ReadObject(ListedObject Found, ObjectAttributes Attributes, ArchivedContent Content) : IAsyncDisposable
 {
-    public static async Task<ReadObject> OpenAsync(ObjectClient client, ListedObject found, ObjectAttributes attributes, CancellationToken cancellationToken)
+    public static async Task<ReadObject> OpenAsync(ObjectClient client, ListedObject found, CancellationToken cancellationToken)
     {
         var opened = await client.OpenAsync(found.Key, found.ETag, cancellationToken);
-        if (found.Length >= BucketArchive.Small)
-            return new ReadObject(found, attributes, new ArchivedContent(opened, found.Length, opened.HasDigest));
-        await using (opened)
+        try
         {
+            if (opened.ETag != found.ETag || opened.ObjectLength != found.Length) // some servers do not look at a condition
+                throw client.Failures.New(ObjectProblem.PreconditionFailed, $"read {client.Address.Describe(KeyText.Shown(found.Key))}", "");
+            var attributes = opened.Attributes with { Tags = await client.TagsAsync(found.Key, cancellationToken), StorageClass = found.StorageClass };
+            if (found.Length >= BucketArchive.Small)
+                return new ReadObject(found, attributes, new ArchivedContent(opened, found.Length, opened.HasDigest));
             var held = new byte[found.Length];
             await opened.ReadExactlyAsync(held, cancellationToken);
+            await opened.DisposeAsync();
             return new ReadObject(found, attributes, new ArchivedContent(new MemoryStream(held, writable: false), found.Length, opened.HasDigest));
+        }
+        catch
+        {
+            await opened.DisposeAsync();
+            throw;
         }
     }
 

@@ -178,9 +178,8 @@ internal static class ObjectCopy
 
     private static async Task<string> PassAsync(ObjectClient from, ListedObject source, ObjectClient to, string key, CancellationToken cancellationToken)
     {
-        var head = await from.HeadAsync(source.Key, cancellationToken) ?? throw from.Failures.New(ObjectProblem.NotFound, $"read {from.Address.Describe(KeyText.Shown(source.Key))}", "");
-        var attributes = head.Attributes with { Tags = await from.TagsAsync(source.Key, cancellationToken), StorageClass = source.StorageClass };
         await using var content = await from.OpenAsync(source.Key, source.ETag, cancellationToken);
+        var attributes = content.Attributes with { Tags = await from.TagsAsync(source.Key, cancellationToken), StorageClass = source.StorageClass };
         return (await to.WriteAsync(key, (destination, token) => ReadAsync(content, destination, from, source.Key, token), attributes, WriteCondition.Always, cancellationToken, source.Length)).ETag;
     }
 }
