@@ -71,7 +71,7 @@ internal static class BucketArchive
 
     private static bool IsPlain(string key, long length) => FolderTarget.IsFileName(key) && !key.StartsWith(OddFolder, StringComparison.Ordinal) && (length == 0 || !key.EndsWith('/'));
 
-    private static string Unpack(string file) => $"tar -xzf {ToolProcess.Line([file])} -C restored";
+    private static string Unpack(string file) => $"{ArtifactEncodings.UnpackCommand(file)} -C restored";
 }
 
 /// <summary>Writes the objects of a bucket into an archive, or those that are new or changed since another backup.</summary>
@@ -368,7 +368,7 @@ internal sealed class ArchiveReading(StoredChain chain)
             throw new BackupException(
                 FailureKind.Restore,
                 $"{link.Name} was made by hand and has no inventory, so nothing can be compared with it",
-                $"restore it by hand (tar -xzf {ToolProcess.Line([link.Location])}, then aws s3 sync), or name another backup (--id)");
+                $"restore it by hand ({ArtifactEncodings.UnpackCommand(link.Location)}, then aws s3 sync), or name another backup (--id)");
         }
 
         try
