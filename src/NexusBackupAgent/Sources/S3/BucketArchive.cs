@@ -44,7 +44,7 @@ internal static class BucketArchive
     {
         var directories = new HashSet<string>(StringComparer.Ordinal);
         foreach (var found in objects.Where(found => IsPlain(found.Key, found.Length)))
-            DirectoriesOf(found.Key).TakeWhile(directories.Add).Count();
+            directories.UnionWith(DirectoriesOf(found.Key));
         return objects.ToDictionary(
             found => found.Key,
             found => IsPlain(found.Key, found.Length) && !directories.Contains(found.Key) ? found.Key : OddFolder + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(found.Key)))[..OddNameLength],

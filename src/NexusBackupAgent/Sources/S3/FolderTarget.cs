@@ -2,7 +2,6 @@ using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
-using NexusBackupAgent.ObjectStorage;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Stores;
 
