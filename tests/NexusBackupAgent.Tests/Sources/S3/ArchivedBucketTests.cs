@@ -100,38 +100,27 @@ public sealed class ArchivedBucketTests
     }
 
     [SkippableFact]
-    public async Task What_comes_spoiled_or_not_at_all_from_the_server_is_no_backup_and_what_broke_off_is_read_on()
+    public async Task What_comes_spoiled_from_the_server_is_no_backup_and_the_one_before_stays_good()
     {
-        using var gateway = await S3Gateway.StartAsync();
-        using var bench = await BucketBench.NewAsync(gateway);
+        using var bench = await BucketBench.NewAsync();
         bench.IsArchived = true;
         bench.Configure(keys: "requests: 2");
-        var large = new byte[24 << 20]; // more than the kernel holds for a server that is gone
+        var large = new byte[3 << 20];
         new Random(7).NextBytes(large);
         await bench.Live.PutAsync("large", large, ObjectAttributes.None, WriteCondition.Always, CancellationToken.None);
         await bench.PutAsync("small", "1");
         await bench.DoAsync("backup");
 
-        Assert.Contains("its MD5 is not the one that its ETag says", await ThroughAsync(proxy => proxy.Spoil(), code: 3), StringComparison.Ordinal);
-        Assert.Contains("can't be reached or broke off", await ThroughAsync(_ => gateway.StopAsync().GetAwaiter().GetResult(), code: 3), StringComparison.Ordinal);
-        Assert.Single(await bench.ListAsync());
-        await gateway.StartAgainAsync();
-        await ThroughAsync(proxy => proxy.Drop(), code: 0);
+        using (var proxy = new CuttingProxy(bench.Gateway.Endpoint.Port, after: 1 << 20, spoilt => spoilt.Spoil()))
+        {
+            bench.Configure(port: proxy.Port, keys: "requests: 2");
+            Assert.Contains("its MD5 is not the one that its ETag says", await bench.RefusedAsync(3, "backup", "--type", "full"), StringComparison.Ordinal);
+            Assert.True(proxy.WasReached);
+        }
 
         bench.Configure(keys: "requests: 2");
         await bench.DoAsync("verify", "--all");
-        Assert.Equal(["good", "good"], (await bench.ListAsync()).Select(backup => backup.State));
-        Assert.Equal(2, Directory.EnumerateFiles(bench.Store, "*.tar.gz").Count()); // nothing half written stays
-
-        async Task<string> ThroughAsync(Action<CuttingProxy> then, int code)
-        {
-            using var proxy = new CuttingProxy(gateway.Endpoint.Port, after: 1 << 20, then);
-            bench.Configure(port: proxy.Port, keys: "requests: 2");
-            var result = await bench.Place.RunAsync("backup", "--type", "full");
-            Assert.True(proxy.WasReached);
-            Assert.True(code == result.Code, $"{result.Code}: {result.Output} {result.Error}");
-            return result.Error;
-        }
+        Assert.Equal("good", Assert.Single(await bench.ListAsync()).State);
     }
 
     private static Task<List<string>> BackedUpAsync(BucketBench bench) => BackedUpAsync(bench.Live);
