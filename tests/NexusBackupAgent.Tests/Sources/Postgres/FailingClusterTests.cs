@@ -1,3 +1,4 @@
+using System.Globalization;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Sources.Postgres;
@@ -121,6 +122,48 @@ public sealed class FailingClusterTests(PostgresCluster cluster) : IClassFixture
     }
 
     [SkippableFact]
+    public async Task WAL_that_is_gone_on_the_server_or_from_the_store_or_damaged_there_is_told_and_the_window_shrinks_with_it()
+    {
+        using var bench = await BenchAsync();
+        bench.Place.Clock.Set(bench.Place.Clock.GetUtcNow().AddHours(6));
+        await bench.DoAsync("backup", "--type", "incremental");
+
+        // Somebody drops the slot, and the server recycles what it kept.
+        cluster.Execute("postgres", $"SELECT pg_drop_replication_slot('{bench.Database}')");
+        for (var segment = 0; segment < 4; segment++)
+            cluster.Execute("postgres", "SELECT txid_current()", "SELECT pg_switch_wal()", "CHECKPOINT");
+        bench.Place.Clock.Set(bench.Place.Clock.GetUtcNow().AddHours(6));
+        var said = await bench.DoAsync("backup", "--type", "incremental");
+        Assert.Matches("full instead of incremental.*gap.*was dropped", (said.Output + said.Error).ReplaceLineEndings(" "));
+        Assert.Equal(2, (await WindowsAsync(bench)).Count);
+
+        var ends = new List<string> { (await WindowsAsync(bench))[0] };
+        for (var increment = 0; increment < 2; increment++)
+        {
+            bench.Place.Clock.Set(bench.Place.Clock.GetUtcNow().AddHours(6));
+            await bench.DoAsync("backup", "--type", "incremental");
+            ends.Add((await WindowsAsync(bench))[0]);
+        }
+
+        Assert.Equal(3, ends.Distinct().Count());
+        var (damaged, lost) = (Artifact(0), Artifact(1));
+        Damage.FlipBit(damaged);
+        Assert.Contains(Path.GetFileName(damaged), await bench.RefusedAsync(4, "verify", "--all"), StringComparison.Ordinal);
+        Assert.Equal(ends[1], (await WindowsAsync(bench))[0]);
+        Assert.Equal(1, await bench.MetricAsync("backups", "state=\"quarantined\""));
+
+        File.Delete(lost);
+        Assert.Equal(ends[0], (await WindowsAsync(bench))[0]);
+        var to = Path.Combine(Path.GetDirectoryName(cluster.Data)!, bench.Database);
+        var late = await bench.Place.RunAsync("restore", "shop", "--at", ends[1], "--to", to);
+        Assert.Equal(6, late.Code);
+        Assert.Contains("any instant from", Assert.Single(late.Errors), StringComparison.Ordinal);
+        await bench.DoAsync("restore", "shop", "--to", to);
+
+        string Artifact(int fromEnd) => Directory.GetFiles(bench.Store, "*.tar.gz").Order(StringComparer.Ordinal).Reverse().ElementAt(fromEnd);
+    }
+
+    [SkippableFact]
     public async Task A_store_that_fills_up_ends_the_base_backup_and_keeps_nothing_of_it()
     {
         await using var small = await SmallFileSystem.MountAsync("size=2m");
@@ -130,6 +173,14 @@ public sealed class FailingClusterTests(PostgresCluster cluster) : IClassFixture
         Assert.DoesNotContain(Directory.GetFiles(small.Path, "*", SearchOption.AllDirectories), file => new FileInfo(file).Length > 4096);
         await Eventually.TrueAsync(() => cluster.Rows("postgres", Senders)[0] == "0", "nothing that was started for it goes on");
         await bench.AllAreGoodAsync(count: 1, bench.Physical, "*.tar.gz");
+    }
+
+    /// <summary>Where the recoverable windows end, the newest first; the metric says the same of that one.</summary>
+    private static async Task<IReadOnlyList<string>> WindowsAsync(DatabaseBench bench)
+    {
+        var windows = (await bench.DoAsync("status", "--json")).Json.GetProperty("sources")[0].GetProperty("recoveryWindows").EnumerateArray().Select(window => window.GetProperty("last").GetString()!).ToList();
+        Assert.Equal(DateTimeOffset.Parse(windows[0], CultureInfo.InvariantCulture).ToUnixTimeSeconds(), Math.Floor(await bench.MetricAsync("recovery_window_end_timestamp_seconds")));
+        return windows;
     }
 
     private async Task<DatabaseBench> BenchAsync()
