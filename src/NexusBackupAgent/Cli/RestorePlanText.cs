@@ -1,5 +1,4 @@
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Sources;

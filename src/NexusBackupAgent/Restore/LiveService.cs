@@ -1,6 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
 

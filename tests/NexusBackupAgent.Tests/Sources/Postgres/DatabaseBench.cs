@@ -116,7 +116,7 @@ internal sealed class DatabaseBench : IDisposable
 
     public void Dispose()
     {
-        cluster.Execute("postgres", $"SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '{Database}'");
+        cluster.DropSlotsAsync($"slot_name = '{Database}'").GetAwaiter().GetResult();
         Place.Dispose();
     }
 }

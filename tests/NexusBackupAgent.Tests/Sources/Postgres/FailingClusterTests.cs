@@ -129,7 +129,7 @@ public sealed class FailingClusterTests(PostgresCluster cluster) : IClassFixture
         await bench.DoAsync("backup", "--type", "incremental");
 
         // Somebody drops the slot, and the server recycles what it kept.
-        cluster.Execute("postgres", $"SELECT pg_drop_replication_slot('{bench.Database}')");
+        await cluster.DropSlotsAsync($"slot_name = '{bench.Database}'");
         for (var segment = 0; segment < 4; segment++)
             cluster.Execute("postgres", "SELECT txid_current()", "SELECT pg_switch_wal()", "CHECKPOINT");
         bench.Place.Clock.Set(bench.Place.Clock.GetUtcNow().AddHours(6));

@@ -137,7 +137,7 @@ public sealed class ServedSourceTests(PostgresCluster cluster) : IClassFixture<P
         await IsDiagnosedAsync("GRANT pg_read_all_data|REPLICATION", "psql postgresql://keeper@", "nexus-backup check-config");
         cluster.Execute("postgres", "GRANT pg_read_all_data TO keeper", "ALTER ROLE keeper REPLICATION");
         Assert.Equal(0, (await RunAsync(Some.Clock, "backup")).Code);
-        cluster.Execute("postgres", "SELECT pg_drop_replication_slot('asked')");
+        await cluster.DropSlotsAsync("slot_name = 'asked'");
 
         // While it lasts, and after the run that met it.
         async Task IsDiagnosedAsync(string evidence, params string[] next)
