@@ -93,6 +93,10 @@ internal class BackupCatalog
     public Task<T> AskAsync<T>(Func<Task<T>> question) =>
         looks is null ? question() : looks.AskAsync(Store, question);
 
+    /// <summary>Keeps other machines from writing beside this one; null where the store has nothing that could.</summary>
+    /// <exception cref="BackupException">Another one writes there (<see cref="FailureKind.Locked"/>).</exception>
+    public Task<IAsyncDisposable?> HoldAsync(CancellationToken cancellationToken) => Store.HoldAsync(Directory, cancellationToken);
+
     /// <summary>Looks at the directory, once for a whole operation. The caller holds the source's lock for as long as it changes something.</summary>
     /// <exception cref="BackupException">The store can't be listed.</exception>
     public async Task<CatalogSession> OpenAsync(CancellationToken cancellationToken)

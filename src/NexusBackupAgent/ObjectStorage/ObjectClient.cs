@@ -124,9 +124,13 @@ internal sealed class ObjectClient : IDisposable
 
     /// <summary>Asks for the bucket itself.</summary>
     /// <exception cref="ObjectException">It is not there, or can't be listed.</exception>
-    public Task RequireBucketAsync(CancellationToken cancellationToken) => AskAsync(
+    public Task RequireBucketAsync(CancellationToken cancellationToken) => HasAnyAsync(cancellationToken);
+
+    /// <summary>Whether an object is there.</summary>
+    /// <exception cref="ObjectException">The bucket is not there, or can't be listed.</exception>
+    public Task<bool> HasAnyAsync(CancellationToken cancellationToken) => AskAsync(
         $"list {Address.Shown}",
-        token => s3.ListObjectsV2Async(new ListObjectsV2Request { BucketName = Address.Bucket, Prefix = Address.Prefix, MaxKeys = 1 }, token),
+        async token => (await s3.ListObjectsV2Async(new ListObjectsV2Request { BucketName = Address.Bucket, Prefix = Address.Prefix, MaxKeys = 1 }, token)).S3Objects is [_, ..],
         cancellationToken);
 
     /// <summary>All objects whose keys begin with something, in the order of their keys, page by page.</summary>
@@ -206,8 +210,9 @@ internal sealed class ObjectClient : IDisposable
         cancellationToken);
 
     /// <summary>Writes a small object in one request.</summary>
+    /// <param name="replaced">The ETag of the only object that it may replace; null: as <paramref name="condition"/> says.</param>
     /// <returns>Its ETag.</returns>
-    public Task<string> PutAsync(string key, ReadOnlyMemory<byte> content, ObjectAttributes attributes, WriteCondition condition, CancellationToken cancellationToken) => AskAsync(
+    public Task<string> PutAsync(string key, ReadOnlyMemory<byte> content, ObjectAttributes attributes, WriteCondition condition, CancellationToken cancellationToken, string? replaced = null) => AskAsync(
         $"write {Address.Describe(key)}",
         async token =>
         {
@@ -220,6 +225,7 @@ internal sealed class ObjectClient : IDisposable
                 AutoCloseStream = false,
                 MD5Digest = Digest(content.Span),
                 IfNoneMatch = condition == WriteCondition.IfAbsent ? "*" : null,
+                IfMatch = replaced, // bare: Ceph compares it with quotes and all
                 TagSet = TagsOf(attributes),
             };
             if (attributes.StorageClass is { } kept)
@@ -347,6 +353,13 @@ internal sealed class ObjectClient : IDisposable
         var request = new CompleteMultipartUploadRequest { BucketName = Address.Bucket, Key = FullKey(key), UploadId = upload, PartETags = parts, IfNoneMatch = condition == WriteCondition.IfAbsent ? "*" : null };
         var said = await AskAsync($"write {Address.Describe(key)}", token => s3.CompleteMultipartUploadAsync(request, token), cancellationToken);
         return await KnownAsync(key, said.ETag, cancellationToken);
+    }
+
+    /// <summary>Ceph completes an upload whatever is there: it heeds the condition only of what comes in one part.</summary>
+    internal async Task RequireAbsentAsync(string key, CancellationToken cancellationToken)
+    {
+        if (await HeadAsync(key, cancellationToken) is not null)
+            throw failures.New(ObjectProblem.PreconditionFailed, $"write {Address.Describe(key)}", "");
     }
 
     internal Task AbortPartsAsync(string key, string upload, CancellationToken cancellationToken) => AbortAsync(FullKey(key), upload, cancellationToken);

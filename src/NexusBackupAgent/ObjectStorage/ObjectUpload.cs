@@ -87,7 +87,10 @@ internal sealed class ObjectUpload(ObjectClient client, string key, ObjectAttrib
         {
             if (filled > 0)
                 await SendAsync();
-            etag = await client.CompletePartsAsync(key, upload, [.. await Task.WhenAll(parts)], condition, cancellationToken);
+            var sent = await Task.WhenAll(parts);
+            if (condition == WriteCondition.IfAbsent)
+                await client.RequireAbsentAsync(key, cancellationToken);
+            etag = await client.CompletePartsAsync(key, upload, [.. sent], condition, cancellationToken);
             isComplete = true;
             await client.PutTagsAsync(key, attributes.Tags, cancellationToken);
         }

@@ -113,6 +113,7 @@ internal sealed partial class BackupOperation(OperationRunner runner, BackupRunn
             });
         }
 
+        await using var alone = await source.Catalog.HoldAsync(cancellationToken);
         await source.AskAsync(() => Task.FromResult(source.Source.Inspection.Exists)); // else a run keeps its place at work until its time is over
         return await backups.RunAsync(source, schedule, type, progress, cancellationToken);
     }

@@ -97,6 +97,7 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
             Operation.Begun(first.Name, OperationKind.Copy, runner.Now, DetailOf(0, good.Count, 0, store)) with { Store = store },
             async (_, _) =>
             {
+                await using var alone = await first.Catalog.HoldAsync(cancellationToken);
                 foreach (var backup in good)
                     mended.Add(await WithinLimitAsync(first, words, token => first.Catalog.CopyHereAsync(from.Catalog, backup, timeProvider, progress: null, token), cancellationToken));
                 return mended;
@@ -131,6 +132,7 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
             begun,
             async (_, watched) =>
             {
+                await using var alone = await work.There.Catalog.HoldAsync(cancellationToken);
                 var total = 2 * work.Owed.Sum(backup => backup.StoredLength); // each is read back
                 long done = 0;
                 var left = new HashSet<BackupId>();

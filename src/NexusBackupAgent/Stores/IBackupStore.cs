@@ -55,6 +55,17 @@ internal interface IBackupStore
     /// <param name="durability">Of the deletion; there is no content to speak of.</param>
     Task DeleteAsync(string path, Durability durability, CancellationToken cancellationToken);
 
+    /// <summary>Ends what writers that died left unfinished in a directory and no listing shows: nothing where listings show it (<see cref="StoredFile.IsUnfinished"/>).</summary>
+    /// <param name="before">Younger ones are left to whoever writes them.</param>
+    Task EndUnfinishedAsync(string directory, DateTimeOffset before, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>Keeps other machines from writing in a directory until it is disposed; null where the store has nothing that could.</summary>
+    /// <exception cref="BackupException">Another one writes there (<see cref="FailureKind.Locked"/>).</exception>
+    Task<IAsyncDisposable?> HoldAsync(string directory, CancellationToken cancellationToken) => Task.FromResult<IAsyncDisposable?>(null);
+
+    /// <summary>How many small files are best read side by side: where each one is a way to a server and back.</summary>
+    int ReadsAtOnce => 1;
+
     /// <summary>How the store is, as far as can be told without writing to it. Never throws for what it finds.</summary>
     Task<StoreHealth> GetHealthAsync(CancellationToken cancellationToken);
 }

@@ -19,8 +19,6 @@ internal sealed class LocalStoreKind : IStoreKind
 
     public string Teaching => $"its directory, for example {Example}";
 
-    public string Offer => $"a local directory: {Example}";
-
     public IStoreSettings? Bind(string name, Section store, string baseDirectory)
     {
         var (group, isOffsite) = (store.Find(GroupKey)?.Text("backup"), store.Flag(StoreKinds.OffsiteKey));
