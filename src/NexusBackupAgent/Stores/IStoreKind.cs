@@ -87,7 +87,16 @@ internal sealed class StoreKinds(params IReadOnlyList<IStoreKind> kinds)
         KeysOf(Named() is [_] one ? one : kinds).ReportOthers(store);
         var named = Named(); // a misspelt key counts as the one that was meant
         if (named is [var only])
+        {
+            foreach (var other in kinds.Where(other => other != only))
+            {
+                foreach (var field in other.Options.Except(only.Options, StringComparer.Ordinal).Select(store.Find).OfType<Field>())
+                    field.Error($"has no meaning for a store with {only.Key}", $"remove it; only a store with {other.Key} has it");
+            }
+
             return only.Bind(name, store, baseDirectory);
+        }
+
         if (named.Count > 1)
             store.Error($"the store has {string.Join(" and ", named.Select(kind => kind.Key))}, and a store is of one kind", "keep one of them; make another store for the other");
         else
@@ -97,7 +106,7 @@ internal sealed class StoreKinds(params IReadOnlyList<IStoreKind> kinds)
         IReadOnlyList<IStoreKind> Named() => [.. kinds.Where(kind => store.Find(kind.Key) is not null)];
     }
 
-    private static LevelKeys KeysOf(IReadOnlyList<IStoreKind> kinds) => new("stores.<name>", [.. kinds.Select(kind => kind.Key), .. kinds.SelectMany(kind => kind.Options), OffsiteKey]);
+    private LevelKeys KeysOf(IReadOnlyList<IStoreKind> named) => new("stores.<name>", [.. named.Select(kind => kind.Key), .. kinds.SelectMany(kind => kind.Options), OffsiteKey]);
 }
 
 /// <summary>The stores of the file.</summary>
