@@ -166,6 +166,8 @@ internal sealed class LocalStoreInspection(string root) : IStoreInspection
 
     public IReadOnlyList<string> Handover(string path, string user) => [On(path, "sudo", "chown", "-R", user), On(path, "sudo", "chmod", "u+rwx")];
 
+    public (string? Like, string Mend) Emptied => ("as on a mount point without its disk", $"mount its disk ({CommandFor(StoreQuestion.WhichDisk, "")})");
+
     public string? Rename(string from, string to) => $"mv '{Locate(from)}' '{Locate(to)}'";
 
     private string On(string path, params string[] words) => ToolProcess.Line([.. words, Locate(path)]);

@@ -62,6 +62,8 @@ internal sealed class S3StoreInspection(ObjectAddress address) : IStoreInspectio
     /// <summary>Rights are the key's, not a user's of this machine.</summary>
     public IReadOnlyList<string> Handover(string path, string user) => [];
 
+    public (string? Like, string Mend) Emptied => (null, $"correct bucket:, prefix: or endpoint: ({CommandFor(StoreQuestion.WhatIsThere, "")} shows what is there)");
+
     public string? Rename(string from, string to) => null;
 
     private string Aws(params string[] words) => $"aws {address.AwsOptions}{ToolProcess.Line(words)}";
