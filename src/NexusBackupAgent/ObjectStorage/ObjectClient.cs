@@ -64,6 +64,9 @@ internal sealed class ObjectClient : IDisposable
 
     private const int Attempts = 6;
 
+    /// <summary>How long what is left over may take to go: whoever waits has failed already.</summary>
+    private static readonly TimeSpan CleaningPatience = TimeSpan.FromSeconds(30);
+
     private static readonly TimeSpan ConnectTime = TimeSpan.FromSeconds(15);
 
     /// <summary>A server that copies a large object answers when it is done.</summary>
@@ -304,7 +307,7 @@ internal sealed class ObjectClient : IDisposable
     /// <summary>Ends the uploads in parts that nobody finished: their parts take room, and no list of objects shows them.</summary>
     /// <param name="before">Younger ones are left to whoever makes them.</param>
     /// <returns>How many.</returns>
-    public async Task<int> AbortUploadsAsync(string prefix, DateTimeOffset before, CancellationToken cancellationToken)
+    public async Task<int> AbortUploadsAsync(string prefix, DateTimeOffset before, CancellationToken cancellationToken, Func<string, bool>? isMeant = null)
     {
         var ended = 0;
         var request = new ListMultipartUploadsRequest { BucketName = Address.Bucket, Prefix = FullKey(prefix) };
@@ -312,7 +315,7 @@ internal sealed class ObjectClient : IDisposable
         do
         {
             page = await AskAsync($"list the unfinished uploads of {Address.Describe(prefix)}", token => s3.ListMultipartUploadsAsync(request, token), cancellationToken);
-            foreach (var upload in (page.MultipartUploads ?? []).Where(upload => Utc(upload.Initiated) < before))
+            foreach (var upload in (page.MultipartUploads ?? []).Where(upload => Utc(upload.Initiated) < before && isMeant?.Invoke(upload.Key[FullKey(prefix).Length..]) != false))
             {
                 await AbortAsync(upload.Key, upload.UploadId, cancellationToken);
                 ended++;
@@ -398,7 +401,7 @@ internal sealed class ObjectClient : IDisposable
         }
         catch
         {
-            await EndAsync(() => AbortPartsAsync(key, upload, CancellationToken.None));
+            await EndAsync(token => AbortPartsAsync(key, upload, token));
             throw;
         }
 
@@ -426,13 +429,14 @@ internal sealed class ObjectClient : IDisposable
     }
 
     /// <summary>Cleans up behind a failure, which is the one that is told.</summary>
-    internal static async Task EndAsync(Func<Task> cleaning)
+    internal async Task EndAsync(Func<CancellationToken, Task> cleaning)
     {
+        using var brief = new CancellationTokenSource(CleaningPatience, Time);
         try
         {
-            await cleaning();
+            await cleaning(brief.Token);
         }
-        catch (ObjectException)
+        catch (Exception left) when (left is ObjectException or OperationCanceledException)
         {
             // What is left there is found by its age.
         }

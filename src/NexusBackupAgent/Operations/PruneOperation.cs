@@ -56,11 +56,8 @@ internal sealed partial class PruneOperation(OperationRunner runner, ILogger<Pru
             (ended, removed) => removed is null ? ended : ended with { Detail = $"removed {removed.Count} expired: {string.Join(", ", removed.Select(backup => backup.File))}" });
         return removed ?? throw failure!;
 
-        async Task<IReadOnlyList<Backup>> ApplyAsync(CancellationToken token)
-        {
-            await using var alone = await source.Catalog.HoldAsync(token);
-            return await Pruner.ApplyAsync(source.Catalog, source.Remains, runner.Now - BackupRunner.OrphanGrace, decisions, token);
-        }
+        Task<IReadOnlyList<Backup>> ApplyAsync(CancellationToken token) => source.Catalog.AloneAsync(
+            alone => Pruner.ApplyAsync(source.Catalog, source.Remains, runner.Now - BackupRunner.OrphanGrace, decisions, alone), token);
     }
 
     private static OperationWords WordsOf(ProtectedSource source) => new(

@@ -78,9 +78,9 @@ internal sealed class FaultyStore(IBackupStore inner, int failing, FaultTime tim
 
     public Task<IReadOnlyList<string>> ListDirectoriesAsync(string directory, CancellationToken cancellationToken) => inner.ListDirectoriesAsync(directory, cancellationToken);
 
-    public Task EndUnfinishedAsync(string directory, DateTimeOffset before, CancellationToken cancellationToken) => inner.EndUnfinishedAsync(directory, before, cancellationToken);
+    public Task EndUnfinishedAsync(string directory, Func<string, bool> isOurs, DateTimeOffset before, CancellationToken cancellationToken) => inner.EndUnfinishedAsync(directory, isOurs, before, cancellationToken);
 
-    public Task<IAsyncDisposable?> HoldAsync(string directory, CancellationToken cancellationToken) => inner.HoldAsync(directory, cancellationToken);
+    public Task<IStoreHold?> HoldAsync(string directory, CancellationToken cancellationToken) => inner.HoldAsync(directory, cancellationToken);
 
     public int ReadsAtOnce => inner.ReadsAtOnce;
 

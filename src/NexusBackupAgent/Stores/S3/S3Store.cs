@@ -96,11 +96,11 @@ internal sealed class S3Store(string name, ObjectAddress address, TimeProvider t
 
     public Task DeleteAsync(string path, Durability durability, CancellationToken cancellationToken) => Client.DeleteAsync(path, cancellationToken);
 
-    public async Task EndUnfinishedAsync(string directory, DateTimeOffset before, CancellationToken cancellationToken)
+    public async Task EndUnfinishedAsync(string directory, Func<string, bool> isOurs, DateTimeOffset before, CancellationToken cancellationToken)
     {
         try
         {
-            await Client.AbortUploadsAsync(FolderOf(directory), before, cancellationToken);
+            await Client.AbortUploadsAsync(FolderOf(directory), before, cancellationToken, name => !name.Contains('/', StringComparison.Ordinal) && isOurs(name)); // a bucket may be shared
         }
         catch (ObjectException refused) when (refused.Problem is ObjectProblem.AccessDenied or ObjectProblem.Refused)
         {
@@ -108,7 +108,7 @@ internal sealed class S3Store(string name, ObjectAddress address, TimeProvider t
         }
     }
 
-    public async Task<IAsyncDisposable?> HoldAsync(string directory, CancellationToken cancellationToken) => await WriterLease.TakeAsync(Client, Name, FolderOf(directory), timeProvider, cancellationToken);
+    public async Task<IStoreHold?> HoldAsync(string directory, CancellationToken cancellationToken) => await WriterLease.TakeAsync(Client, Name, FolderOf(directory), timeProvider, cancellationToken);
 
     public async Task<StoreHealth> GetHealthAsync(CancellationToken cancellationToken)
     {

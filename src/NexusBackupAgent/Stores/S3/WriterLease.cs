@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -12,21 +13,28 @@ namespace NexusBackupAgent.Stores.S3;
 /// of this machine end with their process; this one ends when nobody renews it, or at once where the same machine sees that
 /// the process is gone. Clocks may differ as far as S3 itself allows.
 /// </summary>
-internal sealed class WriterLease : IAsyncDisposable
+internal sealed class WriterLease : IStoreHold
 {
     /// <summary>The object in the folder.</summary>
     public const string FileName = ".nexus-backup-writer";
 
-    /// <summary>How long it holds without being renewed: longer than the quarter of an hour by which a clock may be wrong for S3.</summary>
-    public static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(20);
+    /// <summary>How long it holds without being renewed.</summary>
+    public static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(45);
 
     private static readonly TimeSpan Renewal = TimeSpan.FromMinutes(4);
+
+    /// <summary>By how much the clocks of two machines may differ: each by a quarter of an hour from the server's, before that refuses it.</summary>
+    private static readonly TimeSpan ClockDifference = TimeSpan.FromMinutes(30);
+
+    /// <summary>Of the leases that this process holds or is about to.</summary>
+    private static readonly ConcurrentDictionary<string, bool> Mine = new(StringComparer.Ordinal);
 
     private readonly ObjectClient client;
     private readonly string key;
     private readonly TimeProvider timeProvider;
     private readonly Holder me;
     private readonly CancellationTokenSource over = new();
+    private readonly CancellationTokenSource lost = new();
     private readonly Task renewing;
     private string etag;
 
@@ -36,11 +44,28 @@ internal sealed class WriterLease : IAsyncDisposable
         renewing = RenewAsync();
     }
 
+    public CancellationToken Lost => lost.Token;
+
     /// <param name="folder">Empty, or ends with <c>/</c>.</param>
     /// <exception cref="BackupException">Another one holds it (<see cref="FailureKind.Locked"/>), or the store refuses.</exception>
     public static async Task<WriterLease> TakeAsync(ObjectClient client, string store, string folder, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
-        var (key, me) = (folder + FileName, Holder.Me());
+        var me = Holder.Me();
+        Mine[me.Nonce] = true;
+        try
+        {
+            return await TakeAsync(client, store, folder, me, timeProvider, cancellationToken);
+        }
+        catch
+        {
+            Mine.TryRemove(me.Nonce, out _);
+            throw;
+        }
+    }
+
+    private static async Task<WriterLease> TakeAsync(ObjectClient client, string store, string folder, Holder me, TimeProvider timeProvider, CancellationToken cancellationToken)
+    {
+        var key = folder + FileName;
         for (var attempt = 1; ; attempt++)
         {
             try
@@ -56,7 +81,8 @@ internal sealed class WriterLease : IAsyncDisposable
                         $"wait until it is done: one that died gives way at {holder.Until.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}; if two agents have the same source, give one of them another directory");
                 }
 
-                return new WriterLease(client, key, timeProvider, me, await WriteAsync(client, key, me, timeProvider, found?.ETag, cancellationToken));
+                await WriteAsync(client, key, me, timeProvider, found?.ETag, cancellationToken);
+                // A server that heeds no condition lets all of them write it: the last one has it.
             }
             catch (ObjectException faster) when (faster.Problem is ObjectProblem.PreconditionFailed or ObjectProblem.NotFound && attempt < 3)
             {
@@ -70,30 +96,28 @@ internal sealed class WriterLease : IAsyncDisposable
         await over.CancelAsync();
         await renewing;
         over.Dispose();
-        await ObjectClient.EndAsync(async () =>
+        lost.Dispose();
+        await client.EndAsync(async token =>
         {
-            if (await FindAsync(client, key, CancellationToken.None) is var (holder, _) && holder.Nonce == me.Nonce)
-                await client.DeleteAsync(key, CancellationToken.None);
+            if (await FindAsync(client, key, token) is var (holder, _) && holder.Nonce == me.Nonce)
+                await client.DeleteAsync(key, token);
         });
+        Mine.TryRemove(me.Nonce, out _); // what could not be removed is nobody's now
     }
 
     private async Task RenewAsync()
     {
         try
         {
-            while (true)
+            var renewed = timeProvider.GetTimestamp();
+            while (!lost.IsCancellationRequested)
             {
                 await Task.Delay(Renewal, timeProvider, over.Token);
-                try
-                {
-                    etag = await WriteAsync(client, key, me, timeProvider, etag, over.Token);
-                }
-                catch (BackupException)
-                {
-                    // The next time may succeed, and there are several before it ends. Whoever writes hears why the store is away.
-                    if (await FindOrNotAsync() is var (holder, mine) && holder.Nonce == me.Nonce)
-                        etag = mine; // the answer was lost on the way
-                }
+                var now = timeProvider.GetTimestamp();
+                if (await TryRenewAsync())
+                    renewed = now;
+                else if (timeProvider.GetElapsedTime(renewed) >= Lifetime - ClockDifference)
+                    await lost.CancelAsync(); // for the clock of another machine it may be over
             }
         }
         catch (OperationCanceledException)
@@ -102,16 +126,35 @@ internal sealed class WriterLease : IAsyncDisposable
         }
     }
 
-    private async Task<(Holder Holder, string ETag)?> FindOrNotAsync()
+    private async Task<bool> TryRenewAsync()
     {
         try
         {
-            return await FindAsync(client, key, over.Token);
+            etag = await WriteAsync(client, key, me, timeProvider, etag, over.Token);
+            return true;
         }
         catch (BackupException)
         {
-            return null;
+            // The next time may succeed, and there are several before it ends. Whoever writes hears why the store is away.
         }
+
+        try
+        {
+            var found = await FindAsync(client, key, over.Token);
+            if (found is var (holder, mine) && holder.Nonce == me.Nonce)
+            {
+                etag = mine; // the answer was lost on the way
+                return true;
+            }
+
+            await lost.CancelAsync(); // another one has it, or somebody took it away
+        }
+        catch (BackupException)
+        {
+            // The same.
+        }
+
+        return false;
     }
 
     private static Task<string> WriteAsync(ObjectClient client, string key, Holder me, TimeProvider timeProvider, string? replaced, CancellationToken cancellationToken) => client.PutAsync(
@@ -150,6 +193,6 @@ internal sealed class WriterLease : IAsyncDisposable
         public byte[] ToBytes() => Encoding.UTF8.GetBytes(string.Create(
             CultureInfo.InvariantCulture, $"{Nonce}\n{Until.UtcDateTime:O}\n{Host}\n{Place}\n{Process}\nA Nexus Backup Agent writes here now. The others wait until that time.\n"));
 
-        public bool IsAlive(DateTimeOffset now, Holder me) => now < Until && !(Place == me.Place && Place.Length > 0 && !ProcessPlace.IsAlive(Process));
+        public bool IsAlive(DateTimeOffset now, Holder me) => now < Until && !(Place == me.Place && Place.Length > 0 && !(Process == me.Process ? Mine.ContainsKey(Nonce) : ProcessPlace.IsAlive(Process)));
     }
 }

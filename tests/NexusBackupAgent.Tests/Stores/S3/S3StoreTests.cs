@@ -61,15 +61,17 @@ public sealed class S3StoreTests : BackupStoreContract
     [SkippableFact]
     public async Task What_a_killed_upload_left_is_in_no_listing_and_is_ended_once_it_is_old()
     {
-        foreach (var key in (string[])["d/a.db.gz", "other/b.db.gz"])
+        foreach (var key in (string[])["d/a.db.gz", "other/b.db.gz", "d/e/c.db.gz", "d/film.mp4"])
             await Gateway.Raw.InitiateMultipartUploadAsync(new InitiateMultipartUploadRequest { BucketName = BucketName, Key = Prefix + key });
         var (yesterday, tomorrow) = (FileSystemClock.Now.AddDays(-1), FileSystemClock.Now.AddDays(1));
 
         Assert.Empty(await Store.ListAsync("d", CancellationToken.None));
-        await Store.EndUnfinishedAsync("d", yesterday, CancellationToken.None);
-        Assert.Equal(2, (await UploadsAsync()).Count);
-        await Store.EndUnfinishedAsync("d", tomorrow, CancellationToken.None);
-        Assert.Equal([Prefix + "other/b.db.gz"], (await UploadsAsync()).Select(upload => upload.Key));
+        await Store.EndUnfinishedAsync("d", IsOurs, yesterday, CancellationToken.None);
+        Assert.Equal(4, (await UploadsAsync()).Count);
+        await Store.EndUnfinishedAsync("d", IsOurs, tomorrow, CancellationToken.None);
+        Assert.Equal([Prefix + "d/e/c.db.gz", Prefix + "d/film.mp4", Prefix + "other/b.db.gz"], (await UploadsAsync()).Select(upload => upload.Key).Order(StringComparer.Ordinal)); // a bucket may be shared
+
+        static bool IsOurs(string name) => name.EndsWith(".db.gz", StringComparison.Ordinal);
     }
 
     [SkippableFact]
@@ -120,12 +122,30 @@ public sealed class S3StoreTests : BackupStoreContract
         Assert.Contains("process 1 on far writes in store", (await TryHoldAsync(machines[1])).Failure!.Message, StringComparison.Ordinal);
         clock.Advance(TimeSpan.FromMinutes(21));
         await (await TryHoldAsync(machines[1])).Lease!.DisposeAsync();
+
+        // one of this process that could not be given back
+        await WriteAsync("d/" + WriterLease.FileName, first.Replace("2026", "9999", StringComparison.Ordinal));
+        await (await TryHoldAsync(machines[3])).Lease!.DisposeAsync();
+
+        // and one that another machine takes from who holds it
+        var robbed = (await TryHoldAsync(machines[4])).Lease!;
+        Assert.False(robbed.Lost.IsCancellationRequested);
+        await WriteAsync("d/" + WriterLease.FileName, $"other\n{clock.GetUtcNow().AddMinutes(20):O}\nfar\nelsewhere\n1\n");
+        await Eventually.TrueAsync(
+            () =>
+            {
+                clock.Advance(TimeSpan.FromMinutes(1));
+                return robbed.Lost.IsCancellationRequested;
+            },
+            "whoever writes is told");
+        await robbed.DisposeAsync();
+        Assert.Contains("far", await NoteAsync(), StringComparison.Ordinal); // not taken from the other one
         await WriteAsync("d/" + WriterLease.FileName, first.Replace($"\n{Environment.ProcessId}\n", "\n0\n", StringComparison.Ordinal).Replace("2026", "9999", StringComparison.Ordinal));
         await (await TryHoldAsync(machines[2])).Lease!.DisposeAsync();
 
         async Task<string> NoteAsync() => Encoding.UTF8.GetString(await Store.ReadAsync("d/" + WriterLease.FileName, CancellationToken.None));
 
-        static async Task<(IAsyncDisposable? Lease, BackupException? Failure)> TryHoldAsync(S3Store machine)
+        static async Task<(IStoreHold? Lease, BackupException? Failure)> TryHoldAsync(S3Store machine)
         {
             try
             {
