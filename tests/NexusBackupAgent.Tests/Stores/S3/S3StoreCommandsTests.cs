@@ -117,7 +117,7 @@ public sealed class S3StoreCommandsTests : IDisposable
             Assert.Single(await UploadsAsync()); // an hour ago it might have been somebody's
 
             // the server goes away in the middle, and comes back
-            using (var proxy = new CuttingProxy(gateway.Endpoint.Port, after: ObjectUpload.PartSize + 1_000_000, _ => gateway.StopAsync().GetAwaiter().GetResult(), isFromClient: true))
+            using (var proxy = new CuttingProxy(gateway.Endpoint.Port, after: ObjectUpload.PartSize + 1_000_000, _ => Task.Run(gateway.StopAsync).GetAwaiter().GetResult(), isFromClient: true))
             {
                 Configure(place, "offsite", proxy.Port);
                 var cut = await place.RunAsync("backup");
