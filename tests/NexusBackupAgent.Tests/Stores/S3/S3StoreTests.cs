@@ -130,7 +130,7 @@ public sealed class S3StoreTests : BackupStoreContract
         // and one that another machine takes from who holds it
         var robbed = (await TryHoldAsync(machines[4])).Lease!;
         Assert.False(robbed.Lost.IsCancellationRequested);
-        await WriteAsync("d/" + WriterLease.FileName, $"other\n{clock.GetUtcNow().AddMinutes(20):O}\nfar\nelsewhere\n1\n");
+        await WriteAsync("d/" + WriterLease.FileName, $"other\n{clock.GetUtcNow().AddMinutes(20):O}\nfar\nelsewhere\n1\n", replace: true);
         await Eventually.TrueAsync(
             () =>
             {
@@ -140,7 +140,7 @@ public sealed class S3StoreTests : BackupStoreContract
             "whoever writes is told");
         await robbed.DisposeAsync();
         Assert.Contains("far", await NoteAsync(), StringComparison.Ordinal); // not taken from the other one
-        await WriteAsync("d/" + WriterLease.FileName, first.Replace($"\n{Environment.ProcessId}\n", "\n0\n", StringComparison.Ordinal).Replace("2026", "9999", StringComparison.Ordinal));
+        await WriteAsync("d/" + WriterLease.FileName, first.Replace($"\n{Environment.ProcessId}\n", "\n0\n", StringComparison.Ordinal).Replace("2026", "9999", StringComparison.Ordinal), replace: true);
         await (await TryHoldAsync(machines[2])).Lease!.DisposeAsync();
 
         async Task<string> NoteAsync() => Encoding.UTF8.GetString(await Store.ReadAsync("d/" + WriterLease.FileName, CancellationToken.None));
