@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -22,6 +23,9 @@ internal sealed class WriterLease : IAsyncDisposable
 
     private static readonly TimeSpan Renewal = TimeSpan.FromMinutes(4);
 
+    /// <summary>What this process takes or holds. One of its own that is not here could not be given back, because the server was away.</summary>
+    private static readonly ConcurrentDictionary<string, bool> Held = new(StringComparer.Ordinal);
+
     private readonly ObjectClient client;
     private readonly string key;
     private readonly TimeProvider timeProvider;
@@ -40,15 +44,30 @@ internal sealed class WriterLease : IAsyncDisposable
     /// <exception cref="BackupException">Another one holds it (<see cref="FailureKind.Locked"/>), or the store refuses.</exception>
     public static async Task<WriterLease> TakeAsync(ObjectClient client, string store, string folder, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
-        var (key, me) = (folder + FileName, Holder.Me());
+        var self = Holder.Me();
+        Held[self.Nonce] = true; // before anybody can see it
+        try
+        {
+            return await TakeAsync(client, store, folder, self, timeProvider, cancellationToken);
+        }
+        catch
+        {
+            Held.TryRemove(self.Nonce, out _);
+            throw;
+        }
+    }
+
+    private static async Task<WriterLease> TakeAsync(ObjectClient client, string store, string folder, Holder self, TimeProvider timeProvider, CancellationToken cancellationToken)
+    {
+        var file = folder + FileName;
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                var found = await FindAsync(client, key, cancellationToken);
-                if (found is var (taken, mine) && taken.Nonce == me.Nonce)
-                    return new WriterLease(client, key, timeProvider, me, mine); // its answer was lost on the way
-                if (found is var (holder, _) && holder.IsAlive(timeProvider.GetUtcNow(), me))
+                var found = await FindAsync(client, file, cancellationToken);
+                if (found is var (taken, mine) && taken.Nonce == self.Nonce)
+                    return new WriterLease(client, file, timeProvider, self, mine); // its answer was lost on the way
+                if (found is var (holder, _) && holder.IsAlive(timeProvider.GetUtcNow(), self))
                 {
                     throw new BackupException(
                         FailureKind.Locked,
@@ -56,7 +75,7 @@ internal sealed class WriterLease : IAsyncDisposable
                         $"wait until it is done: one that died gives way at {holder.Until.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}; if two agents have the same source, give one of them another directory");
                 }
 
-                return new WriterLease(client, key, timeProvider, me, await WriteAsync(client, key, me, timeProvider, found?.ETag, cancellationToken));
+                return new WriterLease(client, file, timeProvider, self, await WriteAsync(client, file, self, timeProvider, found?.ETag, cancellationToken));
             }
             catch (ObjectException faster) when (faster.Problem is ObjectProblem.PreconditionFailed or ObjectProblem.NotFound && attempt < 3)
             {
@@ -75,6 +94,7 @@ internal sealed class WriterLease : IAsyncDisposable
             if (await FindAsync(client, key, CancellationToken.None) is var (holder, _) && holder.Nonce == me.Nonce)
                 await client.DeleteAsync(key, CancellationToken.None);
         });
+        Held.TryRemove(me.Nonce, out _);
     }
 
     private async Task RenewAsync()
@@ -150,6 +170,6 @@ internal sealed class WriterLease : IAsyncDisposable
         public byte[] ToBytes() => Encoding.UTF8.GetBytes(string.Create(
             CultureInfo.InvariantCulture, $"{Nonce}\n{Until.UtcDateTime:O}\n{Host}\n{Place}\n{Process}\nA Nexus Backup Agent writes here now. The others wait until that time.\n"));
 
-        public bool IsAlive(DateTimeOffset now, Holder me) => now < Until && !(Place == me.Place && Place.Length > 0 && !ProcessPlace.IsAlive(Process));
+        public bool IsAlive(DateTimeOffset now, Holder me) => now < Until && !(Place == me.Place && Place.Length > 0 && !(Process == me.Process ? Held.ContainsKey(Nonce) : ProcessPlace.IsAlive(Process)));
     }
 }
