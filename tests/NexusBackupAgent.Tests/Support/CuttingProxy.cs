@@ -74,7 +74,17 @@ internal sealed class CuttingProxy : IDisposable
             {
                 var client = await listener.AcceptSocketAsync();
                 var server = new Socket(SocketType.Stream, ProtocolType.Tcp);
-                await server.ConnectAsync(IPAddress.Loopback, port);
+                try
+                {
+                    await server.ConnectAsync(IPAddress.Loopback, port);
+                }
+                catch (SocketException) // the server is gone, and the client is to see that
+                {
+                    client.Dispose();
+                    server.Dispose();
+                    continue;
+                }
+
                 lock (sockets)
                     sockets.AddRange([client, server]);
                 _ = PumpAsync(client, server, isFromServer: false);
