@@ -234,7 +234,6 @@ internal sealed class AgentBinder(string file, TimeZoneInfo hostZone, AgentKinds
             Kinds = kinds,
         };
         CheckListen(root, configuration);
-        stores.ReportUnsupported();
         DirectoryConflicts.Report(root, configuration, problems);
         return configuration;
     }

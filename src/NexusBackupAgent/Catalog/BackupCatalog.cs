@@ -93,6 +93,27 @@ internal class BackupCatalog
     public Task<T> AskAsync<T>(Func<Task<T>> question) =>
         looks is null ? question() : looks.AskAsync(Store, question);
 
+    /// <summary>Does something while no other machine writes here, as far as the store can see to that.</summary>
+    /// <exception cref="BackupException">Another one writes here (<see cref="FailureKind.Locked"/>), or began to meanwhile.</exception>
+    public async Task<T> AloneAsync<T>(Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+    {
+        await using var hold = await Store.HoldAsync(Directory, cancellationToken);
+        if (hold is null)
+            return await work(cancellationToken);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, hold.Lost);
+        try
+        {
+            return await work(stop.Token);
+        }
+        catch (OperationCanceledException) when (hold.Lost.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw new BackupException(
+                FailureKind.StoreUnavailable,
+                $"another machine may write in '{Locate("")}' by now, so this was stopped",
+                "see that the store can be reached all the time; if two agents have the same source, give one of them another directory");
+        }
+    }
+
     /// <summary>Looks at the directory, once for a whole operation. The caller holds the source's lock for as long as it changes something.</summary>
     /// <exception cref="BackupException">The store can't be listed.</exception>
     public async Task<CatalogSession> OpenAsync(CancellationToken cancellationToken)

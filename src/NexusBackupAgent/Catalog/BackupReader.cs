@@ -28,7 +28,10 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
     {
         StoredFile[] artifacts = [.. files.Artifacts];
         var found = new Backup?[artifacts.Length];
-        await Sections.DoAsync(artifacts.Length, ReadSectionAsync, cancellationToken);
+        if (directory.Store.ReadsAtOnce is > 1 and var many)
+            await Parallel.ForAsync(0, artifacts.Length, new ParallelOptions { MaxDegreeOfParallelism = many, CancellationToken = cancellationToken }, (place, token) => ReadSectionAsync(place, place + 1, token));
+        else
+            await Sections.DoAsync(artifacts.Length, ReadSectionAsync, cancellationToken);
         var backups = new List<Backup>(found.Length);
         var strangers = new Dictionary<BackupId, string>();
         foreach (var backup in found.OfType<Backup>())

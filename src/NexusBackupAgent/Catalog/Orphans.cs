@@ -21,6 +21,7 @@ internal sealed class OrphanSweep(SourceDirectory directory, BackupReader reader
     public async Task<IReadOnlyList<Orphan>> SweepAsync(DateTimeOffset now, TimeSpan grace, CancellationToken cancellationToken)
     {
         var swept = new List<Orphan>();
+        await directory.Store.EndUnfinishedAsync(directory.Path, directory.Formats.Mentions, now - grace, cancellationToken);
         var files = await directory.ListAsync(cancellationToken);
         foreach (var orphan in await FindAsync(files, cancellationToken))
         {

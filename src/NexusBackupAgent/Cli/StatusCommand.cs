@@ -144,6 +144,9 @@ internal static class StatusCommand
 
         private void Tell(string mark, (Bilingual Text, NextStep? Next) told) => terminal.Paragraph(mark, In(told.Text), told.Next, In(StatusText.Next));
 
+        /// <summary>A store that answers, and tells no room, has no disk.</summary>
+        private static string Unknown(StoreStatus store) => store.Failure is null ? "–" : "?";
+
         private void PrintStores()
         {
             var table = new FittedTable(
@@ -154,8 +157,8 @@ internal static class StatusCommand
                 table.Add(
                     store.Name,
                     Readable.LevelCell(agent.Refusal(store.Failure) is null ? store.Level : null),
-                    store.Space is { } space ? Readable.Percent(space.UsedRatio) : "?",
-                    store.Space is { } room ? Readable.Size(room.Available) : "?",
+                    store.Space is { } space ? Readable.Percent(space.UsedRatio) : Unknown(store),
+                    store.Space is { } room ? Readable.Size(room.Available) : Unknown(store),
                     In(StatusText.OfForecast(forecasts.GetValueOrDefault(store.Name), agent.Now, zone)),
                     store.Path);
             }

@@ -64,6 +64,9 @@ internal sealed class ObjectClient : IDisposable
 
     private const int Attempts = 6;
 
+    /// <summary>How long what is left over may take to go: whoever waits has failed already.</summary>
+    private static readonly TimeSpan CleaningPatience = TimeSpan.FromSeconds(30);
+
     private static readonly TimeSpan ConnectTime = TimeSpan.FromSeconds(15);
 
     /// <summary>A server that copies a large object answers when it is done.</summary>
@@ -124,9 +127,13 @@ internal sealed class ObjectClient : IDisposable
 
     /// <summary>Asks for the bucket itself.</summary>
     /// <exception cref="ObjectException">It is not there, or can't be listed.</exception>
-    public Task RequireBucketAsync(CancellationToken cancellationToken) => AskAsync(
+    public Task RequireBucketAsync(CancellationToken cancellationToken) => HasAnyAsync(cancellationToken);
+
+    /// <summary>Whether an object is there.</summary>
+    /// <exception cref="ObjectException">The bucket is not there, or can't be listed.</exception>
+    public Task<bool> HasAnyAsync(CancellationToken cancellationToken) => AskAsync(
         $"list {Address.Shown}",
-        token => s3.ListObjectsV2Async(new ListObjectsV2Request { BucketName = Address.Bucket, Prefix = Address.Prefix, MaxKeys = 1 }, token),
+        async token => (await s3.ListObjectsV2Async(new ListObjectsV2Request { BucketName = Address.Bucket, Prefix = Address.Prefix, MaxKeys = 1 }, token)).S3Objects is [_, ..],
         cancellationToken);
 
     /// <summary>All objects whose keys begin with something, in the order of their keys, page by page.</summary>
@@ -200,8 +207,9 @@ internal sealed class ObjectClient : IDisposable
         cancellationToken);
 
     /// <summary>Writes a small object in one request.</summary>
+    /// <param name="replaced">The ETag of the only object that it may replace; null: as <paramref name="condition"/> says.</param>
     /// <returns>Its ETag.</returns>
-    public Task<string> PutAsync(string key, ReadOnlyMemory<byte> content, ObjectAttributes attributes, WriteCondition condition, CancellationToken cancellationToken) => AskAsync(
+    public Task<string> PutAsync(string key, ReadOnlyMemory<byte> content, ObjectAttributes attributes, WriteCondition condition, CancellationToken cancellationToken, string? replaced = null) => AskAsync(
         $"write {Address.Describe(key)}",
         async token =>
         {
@@ -214,6 +222,7 @@ internal sealed class ObjectClient : IDisposable
                 AutoCloseStream = false,
                 MD5Digest = Digest(content.Span),
                 IfNoneMatch = condition == WriteCondition.IfAbsent ? "*" : null,
+                IfMatch = replaced, // bare: Ceph compares it with quotes and all
                 TagSet = TagsOf(attributes),
             };
             if (attributes.StorageClass is { } kept)
@@ -292,7 +301,7 @@ internal sealed class ObjectClient : IDisposable
     /// <summary>Ends the uploads in parts that nobody finished: their parts take room, and no list of objects shows them.</summary>
     /// <param name="before">Younger ones are left to whoever makes them.</param>
     /// <returns>How many.</returns>
-    public async Task<int> AbortUploadsAsync(string prefix, DateTimeOffset before, CancellationToken cancellationToken)
+    public async Task<int> AbortUploadsAsync(string prefix, DateTimeOffset before, CancellationToken cancellationToken, Func<string, bool>? isMeant = null)
     {
         var ended = 0;
         var request = new ListMultipartUploadsRequest { BucketName = Address.Bucket, Prefix = FullKey(prefix) };
@@ -300,7 +309,7 @@ internal sealed class ObjectClient : IDisposable
         do
         {
             page = await AskAsync($"list the unfinished uploads of {Address.Describe(prefix)}", token => s3.ListMultipartUploadsAsync(request, token), cancellationToken);
-            foreach (var upload in (page.MultipartUploads ?? []).Where(upload => Utc(upload.Initiated) < before))
+            foreach (var upload in (page.MultipartUploads ?? []).Where(upload => Utc(upload.Initiated) < before && isMeant?.Invoke(upload.Key[FullKey(prefix).Length..]) != false))
             {
                 await AbortAsync(upload.Key, upload.UploadId, cancellationToken);
                 ended++;
@@ -343,6 +352,13 @@ internal sealed class ObjectClient : IDisposable
         return await KnownAsync(key, said.ETag, cancellationToken);
     }
 
+    /// <summary>Ceph completes an upload whatever is there: it heeds the condition only of what comes in one part.</summary>
+    internal async Task RequireAbsentAsync(string key, CancellationToken cancellationToken)
+    {
+        if (await HeadAsync(key, cancellationToken) is not null)
+            throw failures.New(ObjectProblem.PreconditionFailed, $"write {Address.Describe(key)}", "");
+    }
+
     internal Task AbortPartsAsync(string key, string upload, CancellationToken cancellationToken) => AbortAsync(FullKey(key), upload, cancellationToken);
 
     private async Task AbortAsync(string fullKey, string upload, CancellationToken cancellationToken)
@@ -379,7 +395,7 @@ internal sealed class ObjectClient : IDisposable
         }
         catch
         {
-            await EndAsync(() => AbortPartsAsync(key, upload, CancellationToken.None));
+            await EndAsync(token => AbortPartsAsync(key, upload, token));
             throw;
         }
 
@@ -407,13 +423,14 @@ internal sealed class ObjectClient : IDisposable
     }
 
     /// <summary>Cleans up behind a failure, which is the one that is told.</summary>
-    internal static async Task EndAsync(Func<Task> cleaning)
+    internal async Task EndAsync(Func<CancellationToken, Task> cleaning)
     {
+        using var brief = new CancellationTokenSource(CleaningPatience, Time);
         try
         {
-            await cleaning();
+            await cleaning(brief.Token);
         }
-        catch (ObjectException)
+        catch (Exception left) when (left is ObjectException or OperationCanceledException)
         {
             // What is left there is found by its age.
         }

@@ -114,6 +114,7 @@ internal sealed class ObjectFailures(ObjectAddress address, ObjectRole role)
             HttpStatusCode.PreconditionFailed or HttpStatusCode.NotModified => ObjectProblem.PreconditionFailed,
             HttpStatusCode.ServiceUnavailable or HttpStatusCode.TooManyRequests => ObjectProblem.Throttled,
             HttpStatusCode.InsufficientStorage => ObjectProblem.Full,
+            HttpStatusCode.NotImplemented => ObjectProblem.Refused,
             >= HttpStatusCode.InternalServerError => ObjectProblem.Broken,
             default(HttpStatusCode) => ObjectProblem.Unreachable,
             _ => ObjectProblem.Refused,

@@ -1,4 +1,5 @@
 using Amazon.S3.Model;
+using NexusBackupAgent.Common;
 
 namespace NexusBackupAgent.ObjectStorage;
 
@@ -87,7 +88,10 @@ internal sealed class ObjectUpload(ObjectClient client, string key, ObjectAttrib
         {
             if (filled > 0)
                 await SendAsync();
-            etag = await client.CompletePartsAsync(key, upload, [.. await Task.WhenAll(parts)], condition, cancellationToken);
+            var sent = await Task.WhenAll(parts);
+            if (condition == WriteCondition.IfAbsent)
+                await client.RequireAbsentAsync(key, cancellationToken);
+            etag = await client.CompletePartsAsync(key, upload, [.. sent], condition, cancellationToken);
             isComplete = true;
             await client.PutTagsAsync(key, attributes.Tags, cancellationToken);
         }
@@ -107,7 +111,7 @@ internal sealed class ObjectUpload(ObjectClient client, string key, ObjectAttrib
         if (upload is not null && !isComplete)
         {
             await ((Task)Task.WhenAll(parts)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await ObjectClient.EndAsync(() => client.AbortPartsAsync(key, upload, CancellationToken.None));
+            await client.EndAsync(token => client.AbortPartsAsync(key, upload, token));
         }
 
         await base.DisposeAsync();
@@ -131,8 +135,17 @@ internal sealed class ObjectUpload(ObjectClient client, string key, ObjectAttrib
             Array.Resize(ref buffer, (int)Math.Min(partSize, Math.Max(Math.Max(65536L, 2L * buffer.Length), (long)filled + more)));
     }
 
+    /// <exception cref="BackupException">It is longer than an object in parts of this size may be.</exception>
     private async Task SendAsync()
     {
+        if (parts.Count == MostParts)
+        {
+            throw new BackupException(
+                FailureKind.StoreUnavailable,
+                $"cannot write {client.Address.Describe(key)}: it is longer than {(long)MostParts * partSize >> 30} GiB, which one object of {MostParts} parts takes",
+                "keep so large a backup in a directory, or back up its parts as sources of their own");
+        }
+
         upload ??= await client.BeginPartsAsync(key, attributes, cancellationToken);
         if (parts.Count >= mostOnTheirWay)
             await parts[^mostOnTheirWay];

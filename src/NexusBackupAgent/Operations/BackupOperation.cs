@@ -113,8 +113,13 @@ internal sealed partial class BackupOperation(OperationRunner runner, BackupRunn
             });
         }
 
-        await source.AskAsync(() => Task.FromResult(source.Source.Inspection.Exists)); // else a run keeps its place at work until its time is over
-        return await backups.RunAsync(source, schedule, type, progress, cancellationToken);
+        return await source.Catalog.AloneAsync(
+            async token =>
+            {
+                await source.AskAsync(() => Task.FromResult(source.Source.Inspection.Exists)); // else a run keeps its place at work until its time is over
+                return await backups.RunAsync(source, schedule, type, progress, token);
+            },
+            cancellationToken);
     }
 
     private async Task<BackupOutcome> AttemptAsync(

@@ -95,12 +95,14 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
         var (mended, words) = (new List<Backup>(), WordsOf(first, store));
         var (operation, _, failure) = await runner.JournalledAsync(
             Operation.Begun(first.Name, OperationKind.Copy, runner.Now, DetailOf(0, good.Count, 0, store)) with { Store = store },
-            async (_, _) =>
-            {
-                foreach (var backup in good)
-                    mended.Add(await WithinLimitAsync(first, words, token => first.Catalog.CopyHereAsync(from.Catalog, backup, timeProvider, progress: null, token), cancellationToken));
-                return mended;
-            },
+            (_, _) => first.Catalog.AloneAsync(
+                async alone =>
+                {
+                    foreach (var backup in good)
+                        mended.Add(await WithinLimitAsync(first, words, token => first.Catalog.CopyHereAsync(from.Catalog, backup, timeProvider, progress: null, token), alone));
+                    return mended;
+                },
+                cancellationToken),
             (ended, _) => ended with { Detail = DetailOf(mended.Count, good.Count, 0, store) });
         foreach (var backup in mended)
             BroughtBack(first.Name, first.Catalog.Locate(backup.File), from.Catalog.Store.Name);
@@ -129,36 +131,38 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
         var (copied, removed) = (new List<Backup>(), (IReadOnlyList<Backup>)[]);
         var (operation, _, failure) = await runner.JournalledAsync(
             begun,
-            async (_, watched) =>
-            {
-                var total = 2 * work.Owed.Sum(backup => backup.StoredLength); // each is read back
-                long done = 0;
-                var left = new HashSet<BackupId>();
-                BackupException? trouble = null;
-                foreach (var backup in work.Owed)
+            (_, watched) => work.There.Catalog.AloneAsync(
+                async alone =>
                 {
-                    var before = done;
-                    done += 2 * backup.StoredLength;
-                    try
+                    var total = 2 * work.Owed.Sum(backup => backup.StoredLength); // each is read back
+                    long done = 0;
+                    var left = new HashSet<BackupId>();
+                    BackupException? trouble = null;
+                    foreach (var backup in work.Owed)
                     {
-                        if (backup.Bases.Any(link => left.Contains(link.Id)))
-                            continue; // what it builds on comes before it
-                        await RequireRoomAsync(work.There.Catalog, backup, cancellationToken);
-                        var report = new InPlaceProgress(read => watched.Report(new RunProgress(RunStage.Copy, before + read, total)));
-                        copied.Add(await WithinLimitAsync(there, words, token => CopyAsync(work, backup, report, token), cancellationToken));
+                        var before = done;
+                        done += 2 * backup.StoredLength;
+                        try
+                        {
+                            if (backup.Bases.Any(link => left.Contains(link.Id)))
+                                continue; // what it builds on comes before it
+                            await RequireRoomAsync(work.There.Catalog, backup, alone);
+                            var report = new InPlaceProgress(read => watched.Report(new RunProgress(RunStage.Copy, before + read, total)));
+                            copied.Add(await WithinLimitAsync(there, words, token => CopyAsync(work, backup, report, token), alone));
+                        }
+                        catch (BackupException own) when (own.Kind is FailureKind.Verification or FailureKind.NotFound)
+                        {
+                            left.Add(backup.Id); // its own trouble keeps no other waiting
+                            trouble ??= own.Kind == FailureKind.NotFound ? null : own; // pruned, or removed by hand, since it was listed
+                        }
                     }
-                    catch (BackupException own) when (own.Kind is FailureKind.Verification or FailureKind.NotFound)
-                    {
-                        left.Add(backup.Id); // its own trouble keeps no other waiting
-                        trouble ??= own.Kind == FailureKind.NotFound ? null : own; // pruned, or removed by hand, since it was listed
-                    }
-                }
 
-                if (trouble is not null)
-                    throw trouble;
-                removed = await WithinLimitAsync(there, words, token => PruneAsync(work.There, token), cancellationToken);
-                return copied;
-            },
+                    if (trouble is not null)
+                        throw trouble;
+                    removed = await WithinLimitAsync(there, words, token => PruneAsync(work.There, token), alone);
+                    return copied;
+                },
+                cancellationToken),
             (ended, _) => ended with { Detail = DetailOf(copied.Count, work.Owed.Count, removed.Count, store), StoredBytes = copied.Sum(backup => backup.StoredLength), Backup = copied.FirstOrDefault()?.Id },
             (ended, _) =>
             {

@@ -148,7 +148,7 @@ internal sealed class SharedRemains(IRemains remains, IReadOnlyList<BackupCatalo
         marks is not null && await marks.WhyNotAsync(store, cancellationToken) is { } another ? another
         : (await store.GetHealthAsync(cancellationToken)).IsBare ? new BackupException(
             FailureKind.StoreUnavailable,
-            $"store '{store.Name}' at '{store.Describe("")}' is empty, as a mount point without its disk is",
-            "mount its disk; one that is new gets its copies with: nexus-backup copy")
+            $"store '{store.Name}' at '{store.Describe("")}' is empty{(store.Inspection.Emptied.Like is { } like ? $", {like}" : "")}",
+            $"{store.Inspection.Emptied.Mend}; one that is new gets its copies with: nexus-backup copy")
         : null;
 }

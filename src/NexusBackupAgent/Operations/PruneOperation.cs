@@ -52,9 +52,12 @@ internal sealed partial class PruneOperation(OperationRunner runner, ILogger<Pru
     {
         var (_, removed, failure) = await runner.JournalledAsync(
             Operation.Begun(source.Name, OperationKind.Prune, runner.Now, $"removed {going} expired backups") with { Asker = asker },
-            (_, _) => runner.WithinLimitAsync(source, WordsOf(source), token => Pruner.ApplyAsync(source.Catalog, source.Remains, runner.Now - BackupRunner.OrphanGrace, decisions, token), broke => PruneBroke(broke, source.Name), cancellationToken),
+            (_, _) => runner.WithinLimitAsync(source, WordsOf(source), ApplyAsync, broke => PruneBroke(broke, source.Name), cancellationToken),
             (ended, removed) => removed is null ? ended : ended with { Detail = $"removed {removed.Count} expired: {string.Join(", ", removed.Select(backup => backup.File))}" });
         return removed ?? throw failure!;
+
+        Task<IReadOnlyList<Backup>> ApplyAsync(CancellationToken token) => source.Catalog.AloneAsync(
+            alone => Pruner.ApplyAsync(source.Catalog, source.Remains, runner.Now - BackupRunner.OrphanGrace, decisions, alone), token);
     }
 
     private static OperationWords WordsOf(ProtectedSource source) => new(

@@ -111,6 +111,27 @@ internal sealed partial class FileLock : IDisposable
     private static partial int Lock(SafeFileHandle file, int operation);
 }
 
+/// <summary>Within which a number means one process, for who reads it elsewhere: this machine, since it was started, and this container.</summary>
+internal static class ProcessPlace
+{
+    /// <summary>Empty when it can't be told.</summary>
+    public static string Current => field ??= Read();
+
+    public static bool IsAlive(int process) => Directory.Exists($"/proc/{process}");
+
+    private static string Read()
+    {
+        try
+        {
+            return $"{File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim()} {new FileInfo("/proc/self/ns/pid").LinkTarget}";
+        }
+        catch (Exception unknown) when (IoFailure.IsKnown(unknown))
+        {
+            return "";
+        }
+    }
+}
+
 /// <summary>
 /// One run per source at a time, across processes: a <see cref="FileLock"/> on a file that stays.
 /// </summary>

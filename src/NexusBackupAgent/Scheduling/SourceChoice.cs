@@ -42,7 +42,7 @@ internal static class SourceChoice
     /// <summary>What to do when a source's first store fails, where another one has copies.</summary>
     /// <param name="command">What failed: <c>list</c>.</param>
     public static string HintOf(ProtectedSource source, FailureKind failure, string hint, string command) =>
-        source.Copies is [var copy, ..] && failure is FailureKind.StoreUnavailable ? $"nexus-backup {command} '{source.Name}' --store '{copy.Store}' takes the copies; {hint}" : hint;
+        source.Copies is [var copy, ..] && failure is FailureKind.StoreUnavailable or FailureKind.Network or FailureKind.Permission ? $"nexus-backup {command} '{source.Name}' --store '{copy.Store}' takes the copies; {hint}" : hint;
 
     /// <summary>The refusal to pass for success where there is no source at all.</summary>
     /// <param name="toDo">What nothing is there for: <c>back up</c>.</param>

@@ -2,6 +2,13 @@ using NexusBackupAgent.Common;
 
 namespace NexusBackupAgent.Stores;
 
+/// <summary>A directory in which no other machine writes until this is disposed.</summary>
+internal interface IStoreHold : IAsyncDisposable
+{
+    /// <summary>Cancelled when it can't be kept any longer: whoever writes has to stop.</summary>
+    CancellationToken Lost { get; }
+}
+
 /// <summary>
 /// Where artifacts and their small companions are kept. Paths are relative, with forward slashes, and mean nothing outside
 /// the store: no path of a disk leaves it.
@@ -54,6 +61,18 @@ internal interface IBackupStore
     /// <summary>Deletes a file. An absent one is success.</summary>
     /// <param name="durability">Of the deletion; there is no content to speak of.</param>
     Task DeleteAsync(string path, Durability durability, CancellationToken cancellationToken);
+
+    /// <summary>Ends what writers that died left unfinished in a directory and no listing shows: nothing where listings show it (<see cref="StoredFile.IsUnfinished"/>).</summary>
+    /// <param name="isOurs">Whether a file of that name in the directory would be the agent's.</param>
+    /// <param name="before">Younger ones are left to whoever writes them.</param>
+    Task EndUnfinishedAsync(string directory, Func<string, bool> isOurs, DateTimeOffset before, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>Keeps other machines from writing in a directory until it is disposed; null where the store has nothing that could.</summary>
+    /// <exception cref="BackupException">Another one writes there (<see cref="FailureKind.Locked"/>).</exception>
+    Task<IStoreHold?> HoldAsync(string directory, CancellationToken cancellationToken) => Task.FromResult<IStoreHold?>(null);
+
+    /// <summary>How many small files are best read side by side: where each one is a way to a server and back.</summary>
+    int ReadsAtOnce => 1;
 
     /// <summary>How the store is, as far as can be told without writing to it. Never throws for what it finds.</summary>
     Task<StoreHealth> GetHealthAsync(CancellationToken cancellationToken);

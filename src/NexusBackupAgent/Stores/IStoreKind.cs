@@ -1,5 +1,6 @@
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Stores.Local;
+using NexusBackupAgent.Stores.S3;
 
 namespace NexusBackupAgent.Stores;
 
@@ -23,9 +24,6 @@ internal interface IStoreKind
 
     /// <summary>What to write for a store of it: <c>its directory, for example path: backups</c>.</summary>
     string Teaching { get; }
-
-    /// <summary>What to use where another kind is not supported: <c>a local directory: path: backups</c>.</summary>
-    string Offer { get; }
 
     /// <summary>Reads its keys and reports every problem in them.</summary>
     /// <param name="name">The store's name.</param>
@@ -73,24 +71,14 @@ internal sealed class StoreKinds(params IReadOnlyList<IStoreKind> kinds)
     /// <summary>A key of every kind.</summary>
     public const string OffsiteKey = "offsite";
 
-    /// <summary>Kinds that a later version may have.</summary>
-    private static readonly string[] Planned = ["s3"];
-
     /// <summary>The registration: a new kind is one entry here.</summary>
-    public static StoreKinds Shipped { get; } = new(new LocalStoreKind());
+    public static StoreKinds Shipped { get; } = new(new LocalStoreKind(), new S3StoreKind());
 
     /// <summary>A key and value of a store that would be right.</summary>
     public string Example => kinds[0].Example;
 
     /// <summary>The level of one store, and all below it.</summary>
     public IReadOnlyList<LevelKeys> Levels => [KeysOf(kinds), .. kinds.SelectMany(kind => kind.Levels)];
-
-    /// <summary>The mend of an unsupported kind.</summary>
-    public string Supported => $"keep backups in {string.Join(", or ", kinds.Select(kind => kind.Offer))}";
-
-    /// <summary>The key of a kind that a later version may have.</summary>
-    public Field? FindUnsupported(Section store) =>
-        Planned.Except(kinds.Select(kind => kind.Key), StringComparer.Ordinal).Select(store.Find).FirstOrDefault(field => field is not null);
 
     /// <summary>Reads a store.</summary>
     /// <returns>Null when it is not usable; that was reported.</returns>
@@ -99,7 +87,16 @@ internal sealed class StoreKinds(params IReadOnlyList<IStoreKind> kinds)
         KeysOf(Named() is [_] one ? one : kinds).ReportOthers(store);
         var named = Named(); // a misspelt key counts as the one that was meant
         if (named is [var only])
+        {
+            foreach (var other in kinds.Where(other => other != only))
+            {
+                foreach (var field in other.Options.Except(only.Options, StringComparer.Ordinal).Select(store.Find).OfType<Field>())
+                    field.Error($"has no meaning for a store with {only.Key}", $"remove it; only a store with {other.Key} has it");
+            }
+
             return only.Bind(name, store, baseDirectory);
+        }
+
         if (named.Count > 1)
             store.Error($"the store has {string.Join(" and ", named.Select(kind => kind.Key))}, and a store is of one kind", "keep one of them; make another store for the other");
         else
@@ -109,17 +106,15 @@ internal sealed class StoreKinds(params IReadOnlyList<IStoreKind> kinds)
         IReadOnlyList<IStoreKind> Named() => [.. kinds.Where(kind => store.Find(kind.Key) is not null)];
     }
 
-    private static LevelKeys KeysOf(IReadOnlyList<IStoreKind> kinds) => new("stores.<name>", [.. kinds.Select(kind => kind.Key), .. kinds.SelectMany(kind => kind.Options), OffsiteKey]);
+    private LevelKeys KeysOf(IReadOnlyList<IStoreKind> named) => new("stores.<name>", [.. named.Select(kind => kind.Key), .. kinds.SelectMany(kind => kind.Options), OffsiteKey]);
 }
 
-/// <summary>The stores of the file: those that can be used, and those that sources may name only to hear why not.</summary>
+/// <summary>The stores of the file.</summary>
 internal sealed class StoreSet
 {
     private readonly StoreKinds kinds;
     private readonly string baseDirectory;
     private readonly Dictionary<string, IStoreSettings> usable = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, Field> unsupported = new(StringComparer.Ordinal);
-    private readonly HashSet<string> used = new(StringComparer.Ordinal);
     private readonly List<string> declared = [];
 
     private StoreSet(StoreKinds kinds, string baseDirectory) => (this.kinds, this.baseDirectory) = (kinds, baseDirectory);
@@ -151,26 +146,12 @@ internal sealed class StoreSet
         }
 
         IReadOnlyList<StoreChoice?> chosen = field is null ? [Only(source) is { } only ? new StoreChoice(only, Keep: null) : null] : [.. field.OneOrMany().Select((item, place) => Choose(item, place))];
-        used.UnionWith(chosen.OfType<StoreChoice>().Select(choice => choice.Store));
         if (chosen.Any(choice => choice is null))
             return [];
         if (chosen.GroupBy(choice => choice!.Store, StringComparer.Ordinal).FirstOrDefault(same => same.Count() > 1) is not { } twice)
             return chosen!;
         field!.Error($"names store {twice.Key} twice", "name each store once");
         return [];
-    }
-
-    /// <summary>A store of a kind that this version does not have stops only those who use it. To be called after all sources.</summary>
-    public void ReportUnsupported()
-    {
-        foreach (var (name, field) in unsupported)
-        {
-            var problem = $"{field.Name.ToUpperInvariant()} stores are not supported by this version";
-            if (used.Contains(name))
-                field.Error($"{problem}, and a source uses this one", kinds.Supported);
-            else
-                field.Warning($"{problem}; no source uses this one", kinds.Supported);
-        }
     }
 
     private void Add(Field field)
@@ -180,9 +161,7 @@ internal sealed class StoreSet
             field.Error($"the store's name {mistake}", "write a short name, for example local");
         if (field.Section($"{field.Name}: {{{kinds.Example}}}") is not { } section)
             return;
-        if (kinds.FindUnsupported(section) is { } kind)
-            unsupported[field.Name] = kind;
-        else if (kinds.Bind(field.Name, section, baseDirectory) is { } store)
+        if (kinds.Bind(field.Name, section, baseDirectory) is { } store)
             usable[field.Name] = store;
     }
 

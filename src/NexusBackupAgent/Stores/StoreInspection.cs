@@ -36,6 +36,9 @@ internal interface IStoreInspection
     /// <summary>The commands that let a user of this machine use a place; none where users of this machine own nothing.</summary>
     IReadOnlyList<string> Handover(string path, string user);
 
+    /// <summary>What it is like when all its files are missing at once (<c>as on a mount point without its disk</c>), null where it is like nothing; and what brings them back.</summary>
+    (string? Like, string Mend) Emptied { get; }
+
     /// <summary>The command that gives a file another name; null where the store knows no such thing.</summary>
     string? Rename(string from, string to);
 }
@@ -48,6 +51,8 @@ internal sealed class NoStoreInspection : IStoreInspection
     public string? CommandFor(StoreQuestion question, string path) => null;
 
     public IReadOnlyList<string> Handover(string path, string user) => [];
+
+    public (string? Like, string Mend) Emptied => (null, "see why it is not the one that it was");
 
     public string? Rename(string from, string to) => null;
 }

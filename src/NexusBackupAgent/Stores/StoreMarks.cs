@@ -85,11 +85,11 @@ internal sealed class StoreMarks(string stateDirectory)
 
     private BackupException NotIt(IBackupStore store, string? found)
     {
-        var look = store.Inspection.CommandFor(StoreQuestion.WhichDisk, "") is { } command ? $" ({command})" : "";
+        var (like, mend) = store.Inspection.Emptied;
         return new BackupException(
             FailureKind.StoreUnavailable,
-            $"store '{store.Name}' at '{store.Describe("")}' is not the one that its backups were kept in: {(found is null ? $"its mark {FileName} is missing, as on a mount point without its disk" : "it bears another store's mark")}; nothing is written there",
-            $"mount its disk{look}; if this is meant to be the store from now on, accept it: install -m 644 /dev/null '{MemoryOf(store)}'");
+            $"store '{store.Name}' at '{store.Describe("")}' is not the one that its backups were kept in: {(found is null ? $"its mark {FileName} is missing{(like is null ? "" : $", {like}")}" : "it bears another store's mark")}; nothing is written there",
+            $"{mend}; if this is meant to be the store from now on, accept it: install -m 644 /dev/null '{MemoryOf(store)}'");
     }
 
     private string MemoryOf(IBackupStore store) => Path.Combine(stateDirectory, "store-marks", store.Name);

@@ -208,11 +208,13 @@ public sealed class ConfigurationProblemTests
         { "stores: {a: {path: x}}\nsources: [a]", "sources", 2, "a list where keys are expected", "sources: {itsm:" },
         { "sources: {s: {sqlite: a.db, schedules: *d}}", "", 1, "there are no stores", "stores: {local: {path: backups}}" },
         { "stores:\nsources: {s: {sqlite: a.db, schedules: *d}}", "", 1, "there are no stores", "stores: {local" },
-        { "stores: {a: {}}\nsources: {s: {sqlite: a.db, schedules: *d}}", "stores.a", 1, "has no path", "path: backups" },
+        { "stores: {a: {}}\nsources: {s: {sqlite: a.db, schedules: *d}}", "stores.a", 1, "has no path or s3", "path: backups" },
         { "stores: {a: backups}\nsources: {s: {sqlite: a.db, schedules: *d}}", "stores.a", 1, "one value where keys are expected", "a: {path: backups}" },
         { "stores: {a: {path: x, pth: y}}\nsources: {s: {sqlite: a.db, schedules: *d}}", "stores.a.pth", 1, "not a known key", "did you mean path?" },
         { "stores: {.a: {path: x}}\nsources: {s: {sqlite: a.db, schedules: *d}}", "stores.\".a\"", 1, "begins with a dot", "for example local" },
-        { "stores: {a: {s3: {bucket: b}}}\nsources: {s: {sqlite: a.db, schedules: *d}}", "stores.a.s3", 1, "not supported by this version, and a source uses", "path: backups" },
+        { "stores: {a: {s3: {prefix: x}}}\nsources: {s: {sqlite: a.db, schedules: *d}}", "stores.a.s3", 1, "does not say which bucket", "bucket: photos" },
+        { "stores: {a: {s3: {bucket: abc, region: r, endpont: \"http://x\"}}}\nsources: {s: {sqlite: a.db, schedules: *d}}", "stores.a.s3.endpont", 1, "not a known key", "did you mean endpoint?" },
+        { "stores: {a: {s3: {bucket: abc}, group: x}}\nsources: {s: {sqlite: a.db, schedules: *d}}", "stores.a.group", 1, "has no meaning for a store with s3", "only a store with path has it" },
         { "stores: {a: {path: x}, b: {path: y}}\nsources: {s: {sqlite: a.db, schedules: *d}}", "sources.s", 2, "does not say which store", "one of a, b" },
         { "stores: {a: {path: x}}\nsources:\n  s: {schedules: *d}", "sources.s", 3, "does not say which database", "sqlite: data/itsm.db" },
         { "stores: {a: {path: x}}\nsources:\n  s: {directory: [etc, etc/app], schedules: *d}", "sources.s.directory", 3, "is in", "name each directory once" },
@@ -268,7 +270,6 @@ public sealed class ConfigurationProblemTests
     }
 
     [Theory]
-    [InlineData("", "  offsite: {s3: {bucket: b}}\n", "stores.offsite.s3", 3, "no source uses this one")]
     [InlineData("state: backups/state\n", "", "state", 1, "lies inside the store local")]
     [InlineData("scratch: backups\n", "", "scratch", 1, "lies inside the store local")]
     public void What_may_be_meant_so_is_a_warning(string before, string store, string key, int line, string problem)

@@ -20,6 +20,8 @@ public sealed class ConfigurationSchemaTests
     [InlineData("metrics.auth", "metricsAuth")]
     [InlineData("metrics.auth.basic", "metricsBasic")]
     [InlineData("stores.<name>", "store")]
+    [InlineData("stores.<name>.s3", "storeBucket")]
+    [InlineData("stores.<name>.s3.credentials", "credentials")]
     [InlineData("sources.<name>", "source")]
     [InlineData("sources.<name>.s3", "bucket")]
     [InlineData("sources.<name>.s3.credentials", "credentials")]
@@ -48,7 +50,7 @@ public sealed class ConfigurationSchemaTests
     }
 
     [Fact]
-    public void Every_level_of_the_reader_is_compared() => Assert.Equal(27, AgentBinder.LevelsOf(AgentKinds.Shipped).Count);
+    public void Every_level_of_the_reader_is_compared() => Assert.Equal(29, AgentBinder.LevelsOf(AgentKinds.Shipped).Count);
 
     [Fact]
     public void Every_key_of_the_schema_says_what_it_is_for()

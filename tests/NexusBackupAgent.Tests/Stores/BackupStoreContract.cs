@@ -15,7 +15,7 @@ public abstract class BackupStoreContract
 
     private protected virtual bool TellsSpace => true;
 
-    [Theory]
+    [SkippableTheory]
     [InlineData("a.db.gz")]
     [InlineData("itsm/a.db.gz")]
     [InlineData("tenants/東京 支店/a 'b' \"c\" #1?%20.db.gz")]
@@ -28,21 +28,21 @@ public abstract class BackupStoreContract
         Assert.Equal((Path.GetFileName(path), 5), (file.Name, file.Length));
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_file_may_be_empty()
     {
         await WriteAsync("empty", "");
         Assert.Equal(0, Assert.Single(await ListAsync("empty")).Length);
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_writer_that_fails_leaves_nothing_and_its_own_exception()
     {
         await Assert.ThrowsAsync<InvalidTimeZoneException>(() => Store.PutAsync("d/a", replace: false, Durability.Now, WriteHalfAndThrow, CancellationToken.None));
         Assert.Empty(await ListAsync("d/a"));
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_writer_that_fails_leaves_the_file_that_was_there()
     {
         await WriteAsync("a", "before");
@@ -51,7 +51,7 @@ public abstract class BackupStoreContract
         Assert.Single(await ListAsync("a"));
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task Cancelling_leaves_nothing()
     {
         using var stop = new CancellationTokenSource();
@@ -68,7 +68,7 @@ public abstract class BackupStoreContract
         Assert.Empty(await ListAsync("a"));
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task Nothing_is_seen_of_a_file_before_it_is_whole()
     {
         await Store.PutAsync(
@@ -85,7 +85,7 @@ public abstract class BackupStoreContract
         Assert.Equal(10, Assert.Single(await ListAsync("a.db.gz")).Length);
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_file_is_replaced_only_when_asked_to()
     {
         await WriteAsync("a", "first");
@@ -98,7 +98,7 @@ public abstract class BackupStoreContract
         Assert.Single(await ListAsync("a"));
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task Listing_tells_files_of_one_directory_hidden_ones_included()
     {
         await WriteAsync("d/a", "1");
@@ -110,14 +110,14 @@ public abstract class BackupStoreContract
         Assert.Equal(["d"], await Store.ListDirectoriesAsync("", CancellationToken.None));
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task An_absent_directory_holds_nothing()
     {
         Assert.Empty(await Store.ListAsync("none/such", CancellationToken.None));
         Assert.Empty(await Store.ListDirectoriesAsync("none/such", CancellationToken.None));
     }
 
-    [Theory]
+    [SkippableTheory]
     [InlineData("d/a", "d/a.bad")]
     [InlineData("d/a 'b' 東京", "other/sub/c")]
     [InlineData("a", "b")]
@@ -135,7 +135,7 @@ public abstract class BackupStoreContract
         Assert.Equal(before with { Name = Path.GetFileName(to), ChangedAt = after.ChangedAt }, after); // it is as old as it was, and was renamed now
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task Moving_never_replaces_a_file()
     {
         await WriteAsync("d/a", "mine");
@@ -149,7 +149,7 @@ public abstract class BackupStoreContract
         Assert.Equal(("mine", "theirs"), (await ReadAsync("d/a"), await ReadAsync("d/b")));
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task Moving_what_is_absent_says_so()
     {
         await WriteAsync("d/a", "1");
@@ -160,7 +160,7 @@ public abstract class BackupStoreContract
         Assert.Equal("a", Assert.Single(await ListAsync("d/a")).Name);
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task Deleting_what_is_absent_is_success()
     {
         await WriteAsync("d/a", "1");
@@ -170,14 +170,14 @@ public abstract class BackupStoreContract
         Assert.Empty(await ListAsync("d/a"));
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task Opening_what_is_absent_says_so()
     {
         await WriteAsync("d/a", "1");
         await Assert.ThrowsAsync<FileNotFoundException>(() => Store.OpenAsync("d/b", CancellationToken.None));
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_file_is_as_young_as_its_writing()
     {
         var before = FileSystemClock.Now;
@@ -185,7 +185,7 @@ public abstract class BackupStoreContract
         Assert.InRange(Assert.Single(await ListAsync("a")).ModifiedAt, before.AddSeconds(-2), FileSystemClock.Now.AddSeconds(2));
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_small_file_is_read_at_once_and_an_absent_one_says_so()
     {
         await WriteAsync("d/a", "hello");
@@ -194,7 +194,7 @@ public abstract class BackupStoreContract
         await Assert.ThrowsAsync<FileNotFoundException>(() => Store.ReadAsync("none/such", CancellationToken.None));
     }
 
-    [Theory]
+    [SkippableTheory]
     [InlineData(nameof(Durability.Now))]
     [InlineData(nameof(Durability.NameLater))]
     [InlineData(nameof(Durability.Later))]
@@ -209,7 +209,7 @@ public abstract class BackupStoreContract
         Assert.Empty(await ListAsync("d/a"));
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_put_tells_of_the_file_what_a_listing_does()
     {
         var put = await Store.PutAsync("d/a", replace: false, Durability.Now, (stream, token) => stream.WriteAsync(new byte[7], token).AsTask(), CancellationToken.None);
@@ -217,7 +217,7 @@ public abstract class BackupStoreContract
         Assert.Equal(("a", 7, false), (put.Name, put.Length, put.IsUnfinished));
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task What_is_open_stays_whole_while_it_is_replaced()
     {
         await WriteAsync("a", "before");
@@ -226,7 +226,7 @@ public abstract class BackupStoreContract
         Assert.Equal("before", await reader.ReadToEndAsync());
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_healthy_store_is_up_and_writable_and_bare_only_as_long_as_nothing_lies_in_it()
     {
         var empty = await Store.GetHealthAsync(CancellationToken.None);
@@ -235,7 +235,7 @@ public abstract class BackupStoreContract
         Assert.False((await Store.GetHealthAsync(CancellationToken.None)).IsBare);
     }
 
-    [Fact]
+    [SkippableFact]
     public void Places_are_described_apart() =>
         Assert.Equal(3, new[] { Store.Describe(""), Store.Describe("d"), Store.Describe("d/a") }.Where(text => text.Length > 0).Distinct(StringComparer.Ordinal).Count());
 

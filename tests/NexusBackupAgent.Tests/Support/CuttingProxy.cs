@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace NexusBackupAgent.Tests.Support;
 
-/// <summary>A network between client and server, on loopback, that goes away, hangs or spoils a byte, once so many bytes came from the server.</summary>
+/// <summary>A network between client and server, on loopback, that goes away, hangs or spoils a byte, once so many bytes came from one of them.</summary>
 internal sealed class CuttingProxy : IDisposable
 {
     private readonly TcpListener listener = new(IPAddress.Loopback, 0);
@@ -14,13 +14,16 @@ internal sealed class CuttingProxy : IDisposable
     private bool hangs;
     private int spoils;
     private long left;
+    private readonly bool isFromClient;
     private int reached;
+    private int requests;
 
     /// <param name="after">Bytes from the server.</param>
     /// <param name="onReached">What happens then, once: <see cref="Cut"/>, <see cref="Hang"/>, <see cref="Spoil"/>, or something to the server.</param>
-    public CuttingProxy(int port, long after, Action<CuttingProxy> onReached)
+    /// <param name="isFromClient">Whether the client's bytes are counted instead.</param>
+    public CuttingProxy(int port, long after, Action<CuttingProxy> onReached, bool isFromClient = false)
     {
-        (this.port, left, this.onReached) = (port, after, onReached);
+        (this.port, left, this.onReached, this.isFromClient) = (port, after, onReached, isFromClient);
         listener.Start();
         _ = AcceptAsync();
     }
@@ -29,6 +32,9 @@ internal sealed class CuttingProxy : IDisposable
 
     /// <summary>Whether it came so far: a fault that was never there proves nothing.</summary>
     public bool WasReached => Volatile.Read(ref reached) != 0;
+
+    /// <summary>How often a client asked for something (HTTP's GET).</summary>
+    public int Gets => Volatile.Read(ref requests);
 
     /// <summary>Ends every connection, and takes no new one.</summary>
     public void Cut()
@@ -72,7 +78,17 @@ internal sealed class CuttingProxy : IDisposable
             {
                 var client = await listener.AcceptSocketAsync();
                 var server = new Socket(SocketType.Stream, ProtocolType.Tcp);
-                await server.ConnectAsync(IPAddress.Loopback, port);
+                try
+                {
+                    await server.ConnectAsync(IPAddress.Loopback, port);
+                }
+                catch (SocketException) // the server is gone, and the client is to see that
+                {
+                    client.Dispose();
+                    server.Dispose();
+                    continue;
+                }
+
                 lock (sockets)
                     sockets.AddRange([client, server]);
                 _ = PumpAsync(client, server, isFromServer: false);
@@ -92,7 +108,9 @@ internal sealed class CuttingProxy : IDisposable
         {
             while (await from.ReceiveAsync(buffer) is > 0 and var read)
             {
-                if (isFromServer && Interlocked.Add(ref left, -read) <= 0 && Interlocked.Exchange(ref reached, 1) == 0)
+                if (!isFromServer && buffer.AsSpan(0, read).StartsWith("GET "u8))
+                    Interlocked.Increment(ref requests);
+                if (isFromServer != isFromClient && Interlocked.Add(ref left, -read) <= 0 && Interlocked.Exchange(ref reached, 1) == 0)
                     onReached(this);
                 if (isFromServer && Interlocked.Exchange(ref spoils, 0) == 1)
                     buffer[read - 1] ^= 4;

@@ -78,6 +78,12 @@ internal sealed class FaultyStore(IBackupStore inner, int failing, FaultTime tim
 
     public Task<IReadOnlyList<string>> ListDirectoriesAsync(string directory, CancellationToken cancellationToken) => inner.ListDirectoriesAsync(directory, cancellationToken);
 
+    public Task EndUnfinishedAsync(string directory, Func<string, bool> isOurs, DateTimeOffset before, CancellationToken cancellationToken) => inner.EndUnfinishedAsync(directory, isOurs, before, cancellationToken);
+
+    public Task<IStoreHold?> HoldAsync(string directory, CancellationToken cancellationToken) => inner.HoldAsync(directory, cancellationToken);
+
+    public int ReadsAtOnce => inner.ReadsAtOnce;
+
     public Task<StoreHealth> GetHealthAsync(CancellationToken cancellationToken) => inner.GetHealthAsync(cancellationToken);
 
     public void Dispose() => Assert.True(Fired || failing == 0, $"the fault at change {failing} was never reached: {string.Join(", ", Log)}");

@@ -68,8 +68,6 @@ internal static class ForeignKinds
 
         public string Teaching => Example;
 
-        public string Offer => "memory: memory: main";
-
         public IStoreSettings? Bind(string name, Section store, string baseDirectory) =>
             store.Find(Key)?.Text("main") is { } which ? new Memory(name, stores.Single(known => known.Name == which)) : null;
     }

@@ -75,8 +75,6 @@ internal static class SomeKinds
 
         public string Teaching => $"its room, for example {Example}";
 
-        public string Offer => $"a room: {Example}";
-
         public IStoreSettings? Bind(string name, Section store, string baseDirectory)
         {
             if (store.FindSection(Key, Example) is not { } section)

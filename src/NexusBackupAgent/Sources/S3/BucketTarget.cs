@@ -489,7 +489,7 @@ internal sealed class PracticeTarget(BucketPlaces places, string workspace, Read
         catch
         {
             if (folder is not null)
-                await ObjectClient.EndAsync(() => clients.Place.RemoveAsync(folder, CancellationToken.None));
+                await clients.Place.Client.EndAsync(token => clients.Place.RemoveAsync(folder, token));
             clients.Dispose();
             throw;
         }
@@ -529,7 +529,7 @@ internal sealed class PracticeTarget(BucketPlaces places, string workspace, Read
         public async ValueTask DisposeAsync()
         {
             if (folder is not null)
-                await ObjectClient.EndAsync(() => clients.Place.RemoveAsync(folder, CancellationToken.None));
+                await clients.Place.Client.EndAsync(token => clients.Place.RemoveAsync(folder, token));
             clients.Dispose();
         }
     }

@@ -19,8 +19,6 @@ internal sealed class LocalStoreKind : IStoreKind
 
     public string Teaching => $"its directory, for example {Example}";
 
-    public string Offer => $"a local directory: {Example}";
-
     public IStoreSettings? Bind(string name, Section store, string baseDirectory)
     {
         var (group, isOffsite) = (store.Find(GroupKey)?.Text("backup"), store.Flag(StoreKinds.OffsiteKey));
@@ -167,6 +165,8 @@ internal sealed class LocalStoreInspection(string root) : IStoreInspection
     };
 
     public IReadOnlyList<string> Handover(string path, string user) => [On(path, "sudo", "chown", "-R", user), On(path, "sudo", "chmod", "u+rwx")];
+
+    public (string? Like, string Mend) Emptied => ("as on a mount point without its disk", $"mount its disk ({CommandFor(StoreQuestion.WhichDisk, "")})");
 
     public string? Rename(string from, string to) => $"mv '{Locate(from)}' '{Locate(to)}'";
 
