@@ -1,4 +1,6 @@
+using NexusBackupAgent.Artifacts.Zstd;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Artifacts;
 
@@ -9,14 +11,26 @@ internal sealed record ArtifactFormat(string Extension, ArtifactEncoding Encodin
 {
     /// <summary>What the small files of the kind's own beside such an artifact end with, behind its name: <c>.pages</c>.</summary>
     public IReadOnlyList<string> Sidecars { get; init; } = [];
+
+    /// <summary>The same, compressed by another method; what is stored as it comes stays as it is.</summary>
+    public ArtifactFormat In(ArtifactEncoding method) => Encoding == method || Encoding == ArtifactEncoding.None
+        ? this
+        : this with { Extension = Extension[..^Encoding.Extension().Length] + method.Extension(), Encoding = method };
 }
 
-/// <summary>How gzip compresses.</summary>
-/// <param name="Level">1 (fast) to 9 (small).</param>
+/// <summary>How artifacts are compressed.</summary>
+/// <param name="Level">As the method's own tool counts: gzip from 1 (fast) to 9 (small), zstd to 19.</param>
 /// <param name="IsSingleMember">One gzip member for readers that stop behind the first one; such a file inflates on one core.</param>
-internal readonly record struct Compression(int Level, bool IsSingleMember = false)
+/// <param name="Method">gzip, or zstd.</param>
+internal readonly record struct Compression(int Level, bool IsSingleMember = false, ArtifactEncoding Method = ArtifactEncoding.Gzip)
 {
     public static implicit operator Compression(int level) => new(level);
+
+    /// <summary>As it comes when nothing else is said.</summary>
+    public static Compression Standard(ArtifactEncoding method) => new(method == ArtifactEncoding.Zstd ? 3 : 6, Method: method);
+
+    /// <summary>For a file in a certain encoding: another method than the chosen one works as it comes.</summary>
+    public Compression In(ArtifactEncoding encoding) => encoding == Method ? this : Standard(encoding);
 }
 
 /// <summary>How the content of an artifact is stored.</summary>
@@ -25,7 +39,7 @@ internal enum ArtifactEncoding
     /// <summary>A row of gzip members. The first value: manifests of format version 1 name none and mean this.</summary>
     Gzip,
 
-    /// <summary>Zstandard frames. Manifests may name it; this agent neither writes nor reads it yet.</summary>
+    /// <summary>A row of Zstandard frames.</summary>
     Zstd,
 
     /// <summary>As it comes: the stored bytes are the content.</summary>
@@ -38,23 +52,32 @@ internal static class ArtifactEncodings
     /// <summary>Bytes from an artifact's beginning that <see cref="IsOurs"/> looks at.</summary>
     public const int HeaderSize = GzipMember.HeaderSize;
 
+    /// <summary>The methods of compression, of which a source's configuration chooses one.</summary>
+    public static IReadOnlyList<ArtifactEncoding> Methods { get; } = [ArtifactEncoding.Gzip, ArtifactEncoding.Zstd];
+
+    /// <summary>What the name of a compressed file ends with.</summary>
+    public static string Extension(this ArtifactEncoding method) => method == ArtifactEncoding.Zstd ? ".zst" : ".gz";
+
+    /// <summary>The command that writes a file's content to its output.</summary>
+    public static string ExpandCommand(string file) => $"{(IsZstd(file) ? "zstd -dc" : "gunzip -c")} {ToolProcess.Line([file])}";
+
+    /// <summary>The command that unpacks an archive.</summary>
+    /// <param name="options">Of tar, in letters: <c>p</c>.</param>
+    public static string UnpackCommand(string file, string options = "") => $"tar {(IsZstd(file) ? $"--zstd -x{options}f" : $"-xz{options}f")} {ToolProcess.Line([file])}";
+
+    private static bool IsZstd(string file) => file.EndsWith(ArtifactEncoding.Zstd.Extension(), StringComparison.Ordinal);
+
     /// <summary>Whether an artifact's first bytes tell who wrote it.</summary>
-    public static bool IsSigned(this ArtifactEncoding encoding) => encoding == ArtifactEncoding.Gzip;
+    public static bool IsSigned(this ArtifactEncoding encoding) => encoding != ArtifactEncoding.None;
 
     /// <summary>Whether an agent wrote an artifact.</summary>
     /// <param name="header">Its first <see cref="HeaderSize"/> bytes, or all when it has fewer.</param>
     /// <returns>Null where the encoding does not tell.</returns>
     public static bool? IsOurs(this ArtifactEncoding encoding, ReadOnlySpan<byte> header) =>
-        encoding.IsSigned() ? GzipMember.IsOurs(header) : null;
+        encoding switch { ArtifactEncoding.Gzip => GzipMember.IsOurs(header), ArtifactEncoding.Zstd => ZstdFrame.IsOurs(header), _ => null };
 
     /// <summary>For people: <c>gzip</c>; one that is stored as it comes has no word of its own.</summary>
     public static string Shown(this ArtifactEncoding encoding) => encoding == ArtifactEncoding.None ? "encoding" : encoding.Word();
-
-    /// <summary>The refusal of an encoding that this agent can neither write nor read.</summary>
-    public static BackupException Unsupported(this ArtifactEncoding encoding) => new(
-        FailureKind.Verification,
-        $"this agent can't write or read artifacts in the encoding {encoding.Word()}",
-        $"update the agent; without it: {(encoding == ArtifactEncoding.Zstd ? "zstd -d expands the file" : "see the manifest beside the file")}");
 }
 
 /// <summary>Length in bytes and SHA-256 (64 lower-case hexadecimal digits) of a stream of bytes.</summary>

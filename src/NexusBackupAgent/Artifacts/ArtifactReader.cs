@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Threading.Channels;
@@ -14,8 +13,8 @@ namespace NexusBackupAgent.Artifacts;
 internal sealed record ArtifactReading(ArtifactDigest Stored, ArtifactDigest? Content, string? EncodingFailure);
 
 /// <summary>
-/// Reads an artifact in one pass: store → SHA-256 → inflate on all cores → SHA-256 → content.
-/// Reads every gzip file; one that this agent did not write is inflated on one core.
+/// Reads an artifact in one pass: store → SHA-256 → expand on all cores → SHA-256 → content.
+/// Reads every file of its encoding; one that this agent did not write is expanded on one core.
 /// </summary>
 internal static class ArtifactReader
 {
@@ -25,12 +24,10 @@ internal static class ArtifactReader
     /// <param name="progress">Told the stored bytes so far.</param>
     /// <param name="cancellationToken">Stops reading.</param>
     /// <exception cref="IOException">The artifact could not be read, or the content not written; neither is damage.</exception>
-    /// <exception cref="Common.BackupException">This agent can't read the encoding.</exception>
     public static Task<ArtifactReading> ReadAsync(ArtifactEncoding encoding, Stream stored, Stream content, IProgress<long>? progress, CancellationToken cancellationToken) => encoding switch
     {
-        ArtifactEncoding.Gzip => ReadAsync(stored, content, progress, cancellationToken),
         ArtifactEncoding.None => PlainArtifact.ReadAsync(stored, content, progress, cancellationToken),
-        _ => throw encoding.Unsupported(),
+        _ => ReadAsync(FrameEngine.Of(encoding), stored, content, progress, cancellationToken),
     };
 
     /// <summary>Reads gzip.</summary>
@@ -44,14 +41,14 @@ internal static class ArtifactReader
 
     /// <summary>The same with a certain engine.</summary>
     public static async Task<ArtifactReading> ReadAsync(
-        GzipEngine engine, Stream stored, Stream content, IProgress<long>? progress, CancellationToken cancellationToken)
+        FrameEngine engine, Stream stored, Stream content, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         using var hashing = new HashingStream(stored, progress);
         ArtifactDigest? contentDigest = null;
         string? failure = null;
         try
         {
-            contentDigest = await InflateAsync(engine, hashing, content, cancellationToken);
+            contentDigest = await ExpandAsync(engine, hashing, content, cancellationToken);
         }
         catch (InvalidDataException damage)
         {
@@ -63,7 +60,7 @@ internal static class ArtifactReader
         return new ArtifactReading(hashing.Digest, contentDigest, failure);
     }
 
-    private static async Task<ArtifactDigest> InflateAsync(GzipEngine engine, Stream stored, Stream content, CancellationToken cancellationToken)
+    private static async Task<ArtifactDigest> ExpandAsync(FrameEngine engine, Stream stored, Stream content, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var blocks = new BlockPool();
@@ -74,13 +71,13 @@ internal static class ArtifactReader
         {
             // Not stopped by damage: a read that is cancelled half way may have moved on in the file, and what it skipped would
             // be missing in the digest of what is stored.
-            await foreach (var inflating in MembersAsync(stored, crew, blocks, cancellationToken))
-                await queue.Writer.WriteAsync(inflating, stop.Token);
+            await foreach (var expanding in FramesAsync(engine, stored, crew, blocks, cancellationToken))
+                await queue.Writer.WriteAsync(expanding, stop.Token);
             queue.Writer.Complete();
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            queue.Writer.TryComplete(); // a damaged member, or content that could not be written: awaiting tells which
+            queue.Writer.TryComplete(); // a damaged frame, or content that could not be written: awaiting tells which
         }
         catch (Exception reason)
         {
@@ -90,11 +87,11 @@ internal static class ArtifactReader
         return await writing;
     }
 
-    /// <summary>Each member's content in order, inflating ahead; or blocks of content where members do not say their length.</summary>
-    private static async IAsyncEnumerable<Task<Block>> MembersAsync(
-        Stream stored, CodecCrew crew, BlockPool blocks, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>Each frame's content in order, expanding ahead; or blocks of content where frames do not say their length.</summary>
+    private static async IAsyncEnumerable<Task<Block>> FramesAsync(
+        FrameEngine engine, Stream stored, CodecCrew crew, BlockPool blocks, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var header = new byte[GzipMember.HeaderSize];
+        var header = new byte[ArtifactEncodings.HeaderSize];
         var any = false;
         while (true)
         {
@@ -102,60 +99,31 @@ internal static class ArtifactReader
             if (read == 0)
                 break;
             any = true;
-            if (!GzipMember.TryReadLength(header.AsSpan(0, read), out var length))
+            if (!engine.TryReadLength(header.AsSpan(0, read), out var length))
             {
-                await foreach (var block in ForeignAsync(header.AsMemory(0, read), stored, blocks, cancellationToken))
-                    yield return block;
+                await foreach (var block in engine.ExpandForeignAsync(header.AsMemory(0, read), stored, blocks, cancellationToken))
+                    yield return Task.FromResult(block);
                 yield break;
             }
 
-            var member = blocks.Rent();
-            member.Length = length;
-            header.CopyTo(member.Buffer, 0);
-            var rest = member.Buffer.AsMemory(header.Length, length - header.Length);
+            var frame = blocks.Rent();
+            frame.Length = length;
+            header.CopyTo(frame.Buffer, 0);
+            var rest = frame.Buffer.AsMemory(header.Length, length - header.Length);
             if (await stored.ReadAtLeastAsync(rest, rest.Length, throwOnEndOfStream: false, cancellationToken) < rest.Length)
-                throw new InvalidDataException("the file ends in the middle of a gzip member");
-            yield return crew.Do(codec => Inflate(codec, member, blocks));
+                throw new InvalidDataException($"the file ends in the middle of a {engine.Frame}");
+            yield return crew.Do(codec => Expand(codec, frame, blocks));
         }
 
         if (!any)
             throw new InvalidDataException("the file is empty");
     }
 
-    private static async IAsyncEnumerable<Task<Block>> ForeignAsync(
-        ReadOnlyMemory<byte> head, Stream rest, BlockPool blocks,
-        [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        if (head.Length < 4 || head.Span[0] != 0x1f || head.Span[1] != 0x8b)
-            throw new InvalidDataException("the file is not in gzip format");
-
-        using var gzip = new GZipStream(new SurroundedStream(head, rest, GzipSentinel.Member), CompressionMode.Decompress, leaveOpen: true);
-        var block = GC.AllocateUninitializedArray<byte>(GzipMember.ContentSize);
-        var held = 0; // what may be the sentinel is held back until more follows
-        while (true)
-        {
-            var read = await gzip.ReadAtLeastAsync(block.AsMemory(held), block.Length - held, throwOnEndOfStream: false, cancellationToken);
-            var filled = held + read;
-            var isLast = filled < block.Length;
-            if (isLast)
-                GzipSentinel.Require(block.AsSpan(0, filled));
-
-            held = GzipSentinel.Content.Length;
-            var inflated = blocks.Rent();
-            inflated.Length = filled - held;
-            block.AsSpan(0, inflated.Length).CopyTo(inflated.Buffer);
-            yield return Task.FromResult(inflated);
-            if (isLast)
-                yield break;
-            block.AsSpan(filled - held).CopyTo(block);
-        }
-    }
-
-    private static Block Inflate(GzipCodec codec, Block member, BlockPool blocks)
+    private static Block Expand(FrameCodec codec, Block frame, BlockPool blocks)
     {
         var content = blocks.Rent();
-        codec.Inflate(member, content);
-        blocks.Return(member);
+        codec.Expand(frame, content);
+        blocks.Return(frame);
         return content;
     }
 
@@ -166,9 +134,9 @@ internal static class ArtifactReader
         {
             using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
             var length = 0L;
-            await foreach (var inflating in queue.ReadAllAsync(stop.Token))
+            await foreach (var expanding in queue.ReadAllAsync(stop.Token))
             {
-                var block = await inflating;
+                var block = await expanding;
                 hash.AppendData(block.Bytes.Span);
                 await content.WriteAsync(block.Bytes, stop.Token);
                 length += block.Length;

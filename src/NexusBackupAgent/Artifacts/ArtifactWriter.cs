@@ -9,23 +9,21 @@ namespace NexusBackupAgent.Artifacts;
 internal readonly record struct ArtifactDigests(ArtifactDigest Content, ArtifactDigest Stored);
 
 /// <summary>
-/// Writes an artifact in one pass with bounded memory: content → SHA-256 → gzip members on all cores → SHA-256 → store.
+/// Writes an artifact in one pass with bounded memory: content → SHA-256 → frames on all cores → SHA-256 → store.
 /// </summary>
 internal static class ArtifactWriter
 {
     /// <param name="encoding">How the artifact is stored.</param>
     /// <param name="stored">Where the artifact goes; written in order.</param>
-    /// <param name="compression">How gzip compresses.</param>
+    /// <param name="compression">How it is compressed.</param>
     /// <param name="capture">Writes the content.</param>
     /// <param name="progress">Told the content bytes so far.</param>
     /// <param name="cancellationToken">Stops the pass; what was written is then incomplete.</param>
-    /// <exception cref="Common.BackupException">This agent can't write the encoding.</exception>
     public static Task<ArtifactDigests> WriteAsync(
         ArtifactEncoding encoding, Stream stored, Compression compression, Func<Stream, CancellationToken, Task> capture, IProgress<long>? progress, CancellationToken cancellationToken) => encoding switch
     {
-        ArtifactEncoding.Gzip => WriteAsync(stored, compression, capture, progress, cancellationToken),
         ArtifactEncoding.None => PlainArtifact.WriteAsync(stored, capture, progress, cancellationToken),
-        _ => throw encoding.Unsupported(),
+        _ => WriteAsync(FrameEngine.Of(encoding), stored, compression.In(encoding), capture, progress, cancellationToken),
     };
 
     /// <summary>Writes gzip.</summary>
@@ -43,7 +41,7 @@ internal static class ArtifactWriter
 
     /// <summary>The same with a certain engine.</summary>
     public static async Task<ArtifactDigests> WriteAsync(
-        GzipEngine engine,
+        FrameEngine engine,
         Stream stored,
         Compression compression,
         Func<Stream, CancellationToken, Task> capture,

@@ -1,21 +1,20 @@
 using System.Collections.Concurrent;
-using NexusBackupAgent.Artifacts.Deflate;
 using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Artifacts;
 
-/// <summary>The threads of one pass, each with a codec of its own, which compress or inflate members side by side.</summary>
+/// <summary>The threads of one pass, each with a codec of its own, which compress or expand frames side by side.</summary>
 internal sealed class CodecCrew : IAsyncDisposable
 {
     private readonly BlockingCollection<Job> jobs = [];
     private readonly Task[] members;
 
     /// <summary>Starts <see cref="Cores.Used"/> threads.</summary>
-    public CodecCrew(GzipEngine engine) => members = [.. Enumerable.Range(0, Cores.Used).Select(_ => Join(engine.NewCodec()))];
+    public CodecCrew(FrameEngine engine) => members = [.. Enumerable.Range(0, Cores.Used).Select(_ => Join(engine.NewCodec()))];
 
     /// <summary>Has work done by the next free thread.</summary>
     /// <returns>Its result, or what it threw.</returns>
-    public Task<Block> Do(Func<GzipCodec, Block> work)
+    public Task<Block> Do(Func<FrameCodec, Block> work)
     {
         var job = new Job(work);
         jobs.Add(job);
@@ -30,7 +29,7 @@ internal sealed class CodecCrew : IAsyncDisposable
         jobs.Dispose();
     }
 
-    private Task Join(GzipCodec codec)
+    private Task Join(FrameCodec codec)
     {
         var left = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var thread = new Thread(() =>
@@ -42,18 +41,18 @@ internal sealed class CodecCrew : IAsyncDisposable
             }
 
             left.SetResult();
-        }) { IsBackground = true, Name = "gzip" };
+        }) { IsBackground = true, Name = "codec" };
         thread.Start();
         return left.Task;
     }
 
-    private sealed class Job(Func<GzipCodec, Block> work)
+    private sealed class Job(Func<FrameCodec, Block> work)
     {
         private readonly TaskCompletionSource<Block> result = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public Task<Block> Result => result.Task;
 
-        public void Do(GzipCodec codec)
+        public void Do(FrameCodec codec)
         {
             try
             {
@@ -67,7 +66,7 @@ internal sealed class CodecCrew : IAsyncDisposable
     }
 }
 
-/// <summary>A buffer for one gzip member or its content, used again and again.</summary>
+/// <summary>A buffer for one frame or its content, used again and again.</summary>
 /// <param name="buffer">Of <see cref="Size"/> bytes.</param>
 internal sealed class Block(byte[] buffer)
 {

@@ -190,7 +190,7 @@ internal static partial class ManifestAgreement
         { Source: "" } or { Schedule: "" } => "it names no source or no schedule",
         _ when NameObjection(manifest) is { } objection => objection,
         _ when !Enum.IsDefined(manifest.Type) || !Enum.IsDefined(manifest.Encoding) => "it names a type or an encoding that there is not",
-        _ when formats.TryOf(manifest.Type) is { } format && !manifest.File.EndsWith(format.Extension, StringComparison.Ordinal) => $"it says type {manifest.Type.Word()}, and {manifest.File} is none by its name",
+        _ when !formats.MayBe(manifest.Type, manifest.File) => $"it says type {manifest.Type.Word()}, and {manifest.File} is none by its name",
         _ when manifest.Base is null != (manifest.Type == BackupType.Full) => manifest.Base is null ? "it does not say what it builds on" : "it is full and builds on another one",
         { Base: { } id } when !Identity().IsMatch(id.Value) => "the id of what it builds on is none",
         _ when !IsDigest(manifest.Content) || !IsDigest(manifest.Stored) || manifest.Restored is { } restored && !IsDigest(restored) => "one of its lengths or SHA-256 can't be one",

@@ -13,7 +13,7 @@ namespace NexusBackupAgent.Catalog;
 internal sealed record BackupLabel(string Schedule, BackupType Type, BackupId? Base = null, BackupId? Previous = null);
 
 /// <summary>Stores what a capture writes and commits it: all of it, or nothing that counts.</summary>
-/// <param name="compression">How gzip compresses.</param>
+/// <param name="compression">How artifacts are compressed.</param>
 internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, Compression compression, TimeProvider timeProvider)
 {
     /// <summary>How long what was written of a failed backup may take to go.</summary>

@@ -121,18 +121,19 @@ internal sealed class ArtifactFormats
     private readonly string[] ofIncrementsAlone;
 
     /// <param name="formatOf">As the source tells it; null for a type that it does not have.</param>
-    public ArtifactFormats(Func<BackupType, ArtifactFormat?> formatOf)
+    /// <param name="method">How new ones are compressed. Those of the other methods are artifacts all the same.</param>
+    public ArtifactFormats(Func<BackupType, ArtifactFormat?> formatOf, ArtifactEncoding method = ArtifactEncoding.Gzip)
     {
         foreach (var type in Enum.GetValues<BackupType>())
         {
             if (formatOf(type) is { } format)
-                byType[type] = format;
+                byType[type] = format.In(method);
         }
 
         sidecars = [.. byType.Values.SelectMany(format => format.Sidecars).Distinct(StringComparer.Ordinal)];
-        all = [.. byType.Values.Distinct().OrderByDescending(format => format.Extension.Length)];
-        ofIncrementsAlone = [.. byType.Where(pair => pair.Key != BackupType.Full).Select(pair => pair.Value.Extension)
-            .Where(extension => byType.GetValueOrDefault(BackupType.Full)?.Extension != extension).Distinct(StringComparer.Ordinal)];
+        all = [.. byType.Values.SelectMany(InAllMethods).DistinctBy(format => format.Extension).OrderByDescending(format => format.Extension.Length)];
+        ofIncrementsAlone = [.. byType.Where(pair => pair.Key != BackupType.Full && pair.Value != byType.GetValueOrDefault(BackupType.Full))
+            .SelectMany(pair => InAllMethods(pair.Value)).Select(format => format.Extension).Distinct(StringComparer.Ordinal)];
     }
 
     /// <summary>Every file of a backup in the order of deleting: the manifest first, the artifact last but for the marks.</summary>
@@ -151,10 +152,13 @@ internal sealed class ArtifactFormats
     /// <summary>How the small files of the kind's own beside an artifact end.</summary>
     public IReadOnlyList<string> Sidecars => sidecars;
 
-    public ArtifactFormat? TryOf(BackupType type) => byType.GetValueOrDefault(type);
-
+    /// <summary>How a new artifact of a type is named and encoded.</summary>
     public ArtifactFormat Of(BackupType type) =>
-        TryOf(type) ?? throw new NotSupportedException($"a source of this kind has no {type.Word()} backups");
+        byType.GetValueOrDefault(type) ?? throw new NotSupportedException($"a source of this kind has no {type.Word()} backups");
+
+    /// <summary>Whether a name, as it was stored, may be that of a backup of a type: any may, where the source has no such type any more.</summary>
+    public bool MayBe(BackupType type, string name) =>
+        !byType.TryGetValue(type, out var format) || InAllMethods(format).Any(known => name.EndsWith(known.Extension, StringComparison.Ordinal));
 
     /// <summary>Whether a name, as it was stored, is that of an artifact.</summary>
     public bool IsArtifact(string name) => FormatOf(name) is not null;
@@ -183,6 +187,8 @@ internal sealed class ArtifactFormats
 
     /// <summary>The artifact that a file is, or is a further part of, as it was stored or set aside.</summary>
     public string ArtifactOf(string file) => ArtifactOfPart(file) is { } artifact && BackupFiles.OtherName(artifact) != file ? artifact : file;
+
+    private static IEnumerable<ArtifactFormat> InAllMethods(ArtifactFormat format) => ArtifactEncodings.Methods.Select(format.In);
 
     private ArtifactFormat? FormatOf(string name) => Array.Find(all, format => name.EndsWith(format.Extension, StringComparison.Ordinal));
 }

@@ -17,6 +17,7 @@ internal static class DrillCommand
     public static Command Create(CommandContext context)
     {
         var names = SourceArguments.Several(context, "SOURCE", context.Say("The sources whose restore is practised. Default: all", "リストア訓練の対象ソース。既定: すべて"));
+        var store = SourceArguments.Store(context);
         var json = context.Json();
         var command = new TaughtCommand(
             "drill",
@@ -25,14 +26,14 @@ internal static class DrillCommand
             new("nexus-backup drill itsm", context.Say("one source", "1つのソース")),
             new("nexus-backup drill --json | jq -r '.[] | \"\\(.source) \\(.seconds)\"'"))
         {
-            names, json,
+            names, store, json,
         };
         command.Acts = _ => true;
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var session = await context.OpenAgentAsync(parsed);
             await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
-            var sources = SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
+            var sources = SourceChoice.In(SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!), parsed.GetValue(store));
             if (sources.Count == 0)
                 throw SourceChoice.Nothing(toDo: "practise with");
             return (int)await new Work(context.Terminal, session.Agent, context.Asker, parsed.GetValue(json)).RunAsync(sources, cancellationToken);
@@ -89,7 +90,7 @@ internal static class DrillCommand
 
         private void Fail(ProtectedSource source, RunFailure failure)
         {
-            terminal.Fail($"drill of '{source.Name}' failed: {failure.Message}", failure.Hint);
+            terminal.Fail($"drill of '{source.Name}' failed: {failure.Message}", SourceChoice.HintOf(source, failure.Kind, failure.Hint, "drill"));
             codes.Add(ExitCodes.OfDrill(failure.Kind));
         }
 

@@ -23,6 +23,7 @@ internal static class ListCommand
             Arity = new ArgumentArity(1, 2),
             AllowMultipleArgumentsPerToken = true,
         };
+        var store = SourceArguments.Store(context);
         var json = context.Json();
         var command = new TaughtCommand(
             "list",
@@ -31,13 +32,13 @@ internal static class ListCommand
             new("nexus-backup list itsm --json | jq -r '.[0].file'", context.Say("where the newest backup of itsm is", "itsm の最新バックアップの場所")),
             new("nexus-backup list --contents 20260213T170000Z-6c6db3 '*.conf'", context.Say("the files of a backup of a directory", "ディレクトリのバックアップに含まれるファイル")))
         {
-            name, contents, json,
+            name, contents, store, json,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var session = await context.OpenAgentAsync(parsed);
             var isAway = await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
-            var sources = SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(name) is { } only ? [only] : []);
+            var sources = SourceChoice.In(SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(name) is { } only ? [only] : []), parsed.GetValue(store));
             if (parsed.GetValue(contents) is { Length: > 0 } wanted)
             {
                 await new Contents(context.Terminal, parsed.GetValue(json)).PrintAsync([.. sources.Select(source => source.Source)], wanted[0], wanted.ElementAtOrDefault(1), cancellationToken);
@@ -64,7 +65,7 @@ internal static class ListCommand
                 }
                 catch (BackupException failure)
                 {
-                    context.Terminal.Fail($"cannot list '{source.Name}': {failure.Message}", failure.Hint);
+                    context.Terminal.Fail($"cannot list '{source.Name}': {failure.Message}", SourceChoice.HintOf(source, failure.Kind, failure.Hint, "list"));
                     codes.Add(ExitCodes.Of(failure.Kind));
                 }
             }

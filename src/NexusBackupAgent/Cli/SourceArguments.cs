@@ -49,6 +49,15 @@ internal static class SourceArguments
         return argument;
     }
 
+    /// <summary>The option that has a command look into another store than each source's first.</summary>
+    public static Option<string?> Store(CommandContext context)
+    {
+        var option = new Option<string?>("--store") { HelpName = "NAME", Description = context.Say("What is kept in this store. Default: each source's first", "この格納先のもの。既定: 各ソースの先頭の格納先") };
+        option.CompletionSources.Add(completion => Quietly(context, completion, configuration => configuration.Sources
+            .SelectMany(source => source.Copies.Select(copy => copy.Store).Prepend(source.Store)).Distinct(StringComparer.Ordinal).Select(name => new CompletionItem(name))));
+        return option;
+    }
+
     /// <summary>The refusal to do what no schedule says.</summary>
     public static BackupException NoSchedule(string message, IReadOnlyList<ScheduledSource> sources, string schedule)
     {

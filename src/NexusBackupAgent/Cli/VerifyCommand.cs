@@ -30,6 +30,7 @@ internal static class VerifyCommand
         var all = new Option<bool>("--all") { Description = context.Say("Every backup of the sources, not only the newest of each", "各ソースの最新だけでなく、すべてのバックアップ") };
         var noReplacement = new Option<bool>("--no-replacement") { Description = context.Say("Start no new backup in place of a corrupt one; a running agent does within a minute", "破損バックアップの代替を取得しない（稼働中のエージェントは1分以内に取得する）") };
         var selfTest = new Option<bool>("--self-test") { Description = context.Say("Damage copies of a sample in scratch space and prove that each check finds what it ought to; no backup is touched", "作業領域のサンプルのコピーを壊し、各検査が検出することを確かめる。バックアップには触れない") };
+        var store = SourceArguments.Store(context);
         var textfile = Textfile.Option(context);
         var json = context.Json();
         var command = new TaughtCommand(
@@ -40,7 +41,7 @@ internal static class VerifyCommand
             new("nexus-backup verify 20260214T020000Z-3f9a2c", context.Say("one backup", "1つのバックアップ")),
             new("nexus-backup verify --self-test", context.Say("prove that the checks find damage", "検査が破損を検出することを確かめる")))
         {
-            names, all, noReplacement, selfTest, textfile, json,
+            names, all, store, noReplacement, selfTest, textfile, json,
         };
         command.Acts = _ => true;
         command.SetAction(async (parsed, cancellationToken) =>
@@ -52,7 +53,7 @@ internal static class VerifyCommand
                 if (parsed.GetValue(selfTest))
                     return await SelfTestCommand.RunAsync(context.Terminal, session.Agent, parsed.GetValue(json), cancellationToken);
                 var work = new Work(context.Terminal, session.Agent, context.Asker, parsed.GetValue(json), parsed.GetValue(all), !parsed.GetValue(noReplacement));
-                return await work.RunAsync(parsed.GetValue(names)!, cancellationToken);
+                return await work.RunAsync(SourceChoice.In(session.Agent.Roster.Current, parsed.GetValue(store)), parsed.GetValue(names)!, cancellationToken);
             });
         });
         return command;
@@ -64,9 +65,9 @@ internal static class VerifyCommand
         private readonly List<ExitCode> codes = [];
         private readonly HashSet<ProtectedSource> bereft = [];
 
-        public async Task<ExitCode> RunAsync(string[] names, CancellationToken cancellationToken)
+        public async Task<ExitCode> RunAsync(IReadOnlyList<ScheduledSource> sources, string[] names, CancellationToken cancellationToken)
         {
-            var choice = new BackupChoice(agent.Roster.Current, all, Tell);
+            var choice = new BackupChoice(sources, all, Tell);
             foreach (var (source, backup) in await choice.ChooseAsync(names, cancellationToken))
             {
                 try
@@ -81,9 +82,9 @@ internal static class VerifyCommand
                 }
             }
 
-            foreach (var source in all ? choice.Listed : [])
+            foreach (var source in all ? choice.Listed.Where(source => source.CopyStore is null) : []) // the journal knows what the first store has
                 await TellLostAsync(source, cancellationToken);
-            foreach (var source in replace ? bereft : [])
+            foreach (var source in replace ? bereft.Where(source => source.CopyStore is null) : [])
                 await ReplaceAsync(source, cancellationToken);
             if (json)
                 JsonDocuments.Print(terminal.Output, [.. documents], JsonDocuments.Readably.IReadOnlyListBackupDocument);

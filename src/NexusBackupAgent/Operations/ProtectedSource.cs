@@ -15,7 +15,7 @@ namespace NexusBackupAgent.Operations;
 /// <param name="Catalog">Its backups.</param>
 /// <param name="Retention">How long each schedule's backups are kept, by schedule name.</param>
 /// <param name="Zone">The zone of file names and calendar periods.</param>
-/// <param name="Compression">How gzip compresses. Default level 6, members of 1 MiB.</param>
+/// <param name="Compression">How artifacts are compressed. Default: gzip, level 6.</param>
 /// <param name="TimeLimit">For one run, all attempts together.</param>
 /// <param name="Attempts">At least 1.</param>
 /// <param name="RetryDelay">Before the second attempt; doubles for each further one.</param>

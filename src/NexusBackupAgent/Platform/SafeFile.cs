@@ -309,13 +309,17 @@ internal static partial class SafeFile
     /// whose the file or its directory is. Otherwise a stranger has root copy what only root may read.
     /// </summary>
     /// <param name="path">By which it was opened, links included.</param>
+    /// <returns>False: by now the path leads to another file, or to none. Its application may have replaced it; it is opened again.</returns>
     /// <exception cref="UntrustedPlaceException">It does not.</exception>
-    public static void RequireTrusted(string path, SafeFileHandle opened)
+    public static bool IsTrusted(string path, SafeFileHandle opened)
     {
         if (!SystemUser.Current.IsRoot || FileStatus.Of(opened) is not { } file)
-            return;
+            return true;
         using var at = Place.Of(path, followLast: true, file.User);
-        at.RequireIs(file);
+        if (at.Status() is not { } there || !there.IsSameFileAs(file))
+            return false;
+        at.RequireOneName(file);
+        return true;
     }
 
     private static void Rename(Place from, Place to, string source)
@@ -413,11 +417,9 @@ internal static partial class SafeFile
             throw new UntrustedPlaceException($"'{path}' {problem}");
         }
 
-        /// <summary>Makes sure that an open file is the one that lies here.</summary>
-        public void RequireIs(FileStatus file)
+        /// <summary>Makes sure that a file which lies here is not somebody else's by a second name.</summary>
+        public void RequireOneName(FileStatus file)
         {
-            if (Status() is not { } there || !there.IsSameFileAs(file))
-                throw new UntrustedPlaceException($"somebody put another file into the way to '{path}' while it was opened");
             if (SecondName(file) is { } problem)
                 throw new UntrustedPlaceException($"'{path}' {problem}");
         }

@@ -78,7 +78,7 @@ internal sealed record Observation(
         && (ScratchNeeded == 0 || ScratchSpace?.Available >= ScratchNeeded);
 
     /// <summary>Whether a restore would find a backup to try. While the store can't be read, it is assumed that it would.</summary>
-    public bool CanRestore => State.IsUnreadable || State.Backups.Any(backup => backup.State is BackupState.Good or BackupState.Unverified);
+    public bool CanRestore => State.IsUnreadable || State.Copies.Select(copy => copy.Backups).Prepend(State.Backups).Any(backups => backups.Any(backup => backup.State is BackupState.Good or BackupState.Unverified));
 
     /// <summary>Why a run would fail now; null when the trials succeeded.</summary>
     public BackupException? WouldFail => WriteFailure ?? SourceFailure;

@@ -57,7 +57,7 @@ internal sealed class BackupChoice(IReadOnlyList<ScheduledSource> sources, bool 
             }
             catch (BackupException failure)
             {
-                tell(new ChoiceTrouble($"cannot list '{source.Name}': {failure.Message}", failure.Hint, ExitCodes.Of(failure.Kind)));
+                tell(new ChoiceTrouble($"cannot list '{source.Name}': {failure.Message}", SourceChoice.HintOf(source, failure.Kind, failure.Hint, "verify"), ExitCodes.Of(failure.Kind)));
             }
         }
 

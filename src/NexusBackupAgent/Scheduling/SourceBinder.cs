@@ -141,23 +141,23 @@ internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string ba
 
     private static Compression Compression(Section source)
     {
-        const int Standard = 6;
+        var standard = Artifacts.Compression.Standard(ArtifactEncoding.Gzip);
         if (source.Find("compression") is not { IsEmpty: false } field)
-            return new Compression(Standard);
+            return standard;
         if (field.Node is ScalarNode)
-            return new Compression(Standard, field.Parse(IsSingleMember, fallback: false, "gzip"));
+            return field.Parse(Method, standard, "gzip");
         if (field.Section("compression: {level: 6}") is not { } section)
-            return new Compression(Standard);
+            return standard;
         CompressionKeys.ReportOthers(section);
-        return new Compression(
-            section.Number("level", Standard, least: 1, most: 9),
-            section.Find("method")?.Parse(IsSingleMember, fallback: false, "gzip") ?? false);
+        var method = section.Find("method")?.Parse(Method, standard, "gzip") ?? standard;
+        return method with { Level = section.Number("level", method.Level, least: 1, most: method.Method == ArtifactEncoding.Zstd ? 19 : 9) };
     }
 
-    private static bool IsSingleMember(string method) => method switch
+    private static Compression Method(string method) => method switch
     {
-        "gzip" => false,
-        "single-member" => true,
-        _ => throw new WrongTextException("is no way to compress", "write gzip, or single-member for readers that stop behind the first gzip member"),
+        "gzip" => Artifacts.Compression.Standard(ArtifactEncoding.Gzip),
+        "single-member" => Artifacts.Compression.Standard(ArtifactEncoding.Gzip) with { IsSingleMember = true },
+        "zstd" => Artifacts.Compression.Standard(ArtifactEncoding.Zstd),
+        _ => throw new WrongTextException("is no way to compress", "write gzip, zstd, or single-member for readers that stop behind the first gzip member"),
     };
 }

@@ -1,5 +1,6 @@
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Operations;
 
 namespace NexusBackupAgent.Scheduling;
 
@@ -15,6 +16,33 @@ internal static class SourceChoice
     /// <exception cref="BackupException">There is no source of a name, or none at all.</exception>
     public static IReadOnlyList<ScheduledSource> ChooseSome(IReadOnlyList<ScheduledSource> sources, IReadOnlyList<string> names) =>
         Choose(sources, names) is { Count: > 0 } some ? some : throw Nothing(toDo: "look at");
+
+    /// <summary>The sources as one of their stores has them: those that are kept there.</summary>
+    /// <param name="store">Null: as the first store of each has it.</param>
+    /// <exception cref="BackupException">None is kept in a store of that name.</exception>
+    public static IReadOnlyList<ScheduledSource> In(IReadOnlyList<ScheduledSource> sources, string? store)
+    {
+        if (store is null)
+            return sources;
+        var there = sources.Select(source => In(source, store)).OfType<ScheduledSource>().ToList();
+        if (there.Count > 0)
+            return there;
+        var stores = sources.SelectMany(source => source.Source.Copies.Select(copy => copy.Store).Prepend(source.Source.Catalog.Store.Name)).Distinct(StringComparer.Ordinal).ToList();
+        throw new BackupException(
+            FailureKind.NotFound,
+            $"no source is kept in a store '{store}'",
+            NearestWord.Find(store, stores) is { } nearest ? $"did you mean '{nearest}'?" : $"the stores are: {string.Join(", ", stores)}");
+    }
+
+    private static ScheduledSource? In(ScheduledSource scheduled, string store) =>
+        scheduled.Source.Catalog.Store.Name == store ? scheduled
+        : scheduled.Source.Copies.FirstOrDefault(copy => copy.Store == store) is { } copy ? scheduled with { Source = scheduled.Source.In(copy) }
+        : null;
+
+    /// <summary>What to do when a source's first store fails, where another one has copies.</summary>
+    /// <param name="command">What failed: <c>list</c>.</param>
+    public static string HintOf(ProtectedSource source, FailureKind failure, string hint, string command) =>
+        source.Copies is [var copy, ..] && failure is FailureKind.StoreUnavailable ? $"nexus-backup {command} '{source.Name}' --store '{copy.Store}' takes the copies; {hint}" : hint;
 
     /// <summary>The refusal to pass for success where there is no source at all.</summary>
     /// <param name="toDo">What nothing is there for: <c>back up</c>.</param>

@@ -17,7 +17,7 @@ namespace NexusBackupAgent.Scheduling;
 /// <param name="Rpo">When the newest good backup is too old.</param>
 /// <param name="TimeLimit">How long one run may take. Default 6 h; above 0.</param>
 /// <param name="Retry">How often the agent tries a failed run.</param>
-/// <param name="Compression">How gzip compresses. Default level 6, members of 1 MiB.</param>
+/// <param name="Compression">How artifacts are compressed. Default: gzip, level 6.</param>
 internal sealed record SourceConfiguration(
     string Name,
     ISourceSettings Settings,

@@ -71,6 +71,30 @@ public sealed class CopyCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Copies_are_listed_read_back_and_practised_with_by_the_name_of_their_store()
+    {
+        await place.RunAsync("backup");
+        Directory.Move(place.Store, place.In("unmounted"));
+        foreach (var command in (string[])["list", "verify", "drill"])
+        {
+            var refused = await place.RunAsync(command, "itsm");
+            Assert.NotEqual(0, refused.Code);
+            Assert.Contains($"nexus-backup {command} 'itsm' --store 'offsite' takes the copies", refused.Error, StringComparison.Ordinal);
+        }
+
+        var copies = await place.RunAsync("list", "--store", "offsite", "--json");
+        Assert.Equal(("good", Offsite), (copies.Json[0].GetProperty("state").GetString(), Path.GetDirectoryName(copies.Json[0].GetProperty("file").GetString())));
+        Assert.Equal(0, (await place.RunAsync("verify", "--all", "--store", "offsite")).Code);
+        Assert.Equal(0, (await place.RunAsync("drill", "itsm", "--store", "offsite")).Code);
+        Assert.DoesNotContain("no backup can be restored", (await place.RunAsync("diagnose")).Output, StringComparison.Ordinal);
+
+        Damage.FlipBit(Assert.Single(Directory.GetFiles(Offsite, "*.db.gz")));
+        Assert.Equal(4, (await place.RunAsync("verify", "--store", "offsite")).Code);
+        Assert.Empty(Directory.GetFiles(Offsite, "*.db.gz")); // set aside, and no run replaces a copy
+        Assert.Contains("did you mean 'offsite'?", (await place.RunAsync("list", "--store", "ofsite")).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Files_of_a_copy_are_listed_and_compared_while_the_first_store_is_away()
     {
         Directory.CreateDirectory(place.In("docs"));

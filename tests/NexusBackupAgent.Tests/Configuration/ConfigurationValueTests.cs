@@ -103,11 +103,13 @@ public sealed class ConfigurationValueTests
     [InlineData("compression: single-member", 6, true)]
     [InlineData("compression: gzip", 6, false)]
     [InlineData("compression: {method: single-member, level: 2}", 2, true)]
-    public void Compression_is_a_method_or_keys(string text, int level, bool isSingleMember)
+    [InlineData("compression: zstd", 3, false, "zstd")]
+    [InlineData("compression: {method: zstd, level: 19}", 19, false, "zstd")]
+    public void Compression_is_a_method_or_keys(string text, int level, bool isSingleMember, string method = "gzip")
     {
         using var file = new SampleFile(SampleFile.WithSourceKeys(text));
 
-        Assert.Equal(new Compression(level, isSingleMember), file.Load().Configuration!.Sources[0].Compression);
+        Assert.Equal(new Compression(level, isSingleMember, Enum.Parse<ArtifactEncoding>(method, ignoreCase: true)), file.Load().Configuration!.Sources[0].Compression);
     }
 
     [Fact]

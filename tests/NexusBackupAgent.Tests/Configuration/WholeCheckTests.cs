@@ -87,7 +87,7 @@ public sealed class WholeCheckTests
         }
         finally
         {
-            await Shell.RunAsync("umount", store);
+            await Shell.RunAsync("umount", "-l", store);
         }
     }
 

@@ -36,7 +36,7 @@ public sealed class MountTests : IDisposable
         }
         finally
         {
-            await Shell.RunAsync("umount", mounted);
+            await Shell.RunAsync("umount", "-l", mounted);
         }
     }
 }

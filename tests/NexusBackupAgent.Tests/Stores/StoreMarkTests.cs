@@ -33,7 +33,7 @@ public sealed class StoreMarkTests : IDisposable
             }
             finally
             {
-                await Shell.RunAsync("umount", place.Store);
+                await Shell.RunAsync("umount", "-l", place.Store);
             }
 
             await AssertRefusedAsync();
@@ -47,7 +47,7 @@ public sealed class StoreMarkTests : IDisposable
             }
             finally
             {
-                await Shell.RunAsync("umount", place.Store);
+                await Shell.RunAsync("umount", "-l", place.Store);
             }
         }
     }

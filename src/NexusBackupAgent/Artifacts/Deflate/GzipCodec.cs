@@ -1,12 +1,13 @@
+using System.IO.Compression;
+using System.Runtime.CompilerServices;
+
 namespace NexusBackupAgent.Artifacts.Deflate;
 
 /// <summary>Compresses and inflates one member at a time; each thread has its own.</summary>
-internal abstract class GzipCodec : IDisposable
+internal abstract class GzipCodec : FrameCodec
 {
-    /// <summary>Compresses into <paramref name="member"/>, replacing what it holds.</summary>
-    /// <param name="content">At most <see cref="GzipMember.ContentSize"/> bytes.</param>
     /// <param name="level">As gzip counts: 1 (fast) to 9 (small).</param>
-    public void Compress(ReadOnlySpan<byte> content, Block member, int level)
+    public sealed override void Compress(ReadOnlySpan<byte> content, Block member, int level)
     {
         if (content.IsEmpty)
         {
@@ -20,16 +21,11 @@ internal abstract class GzipCodec : IDisposable
         GzipMember.WriteHeader(member.Buffer.AsSpan(0, member.Length));
     }
 
-    /// <summary>Inflates into <paramref name="content"/>, replacing what it holds.</summary>
-    /// <param name="member">A whole member with this agent's header.</param>
-    /// <exception cref="InvalidDataException">The member is damaged.</exception>
-    public void Inflate(Block member, Block content)
+    public sealed override void Expand(Block member, Block content)
     {
         content.Length = GzipMember.ReadContentLength(member.Bytes.Span);
         InflateInto(member, content);
     }
-
-    public abstract void Dispose();
 
     /// <summary>Writes a plain member: ten bytes of header, data, trailer.</summary>
     /// <returns>Its length.</returns>
@@ -41,9 +37,7 @@ internal abstract class GzipCodec : IDisposable
 }
 
 /// <summary>What compresses and inflates members. All make and read the same format.</summary>
-/// <param name="Name">For people.</param>
-/// <param name="NewCodec">Makes one for a thread.</param>
-internal sealed record GzipEngine(string Name, Func<GzipCodec> NewCodec)
+internal sealed class GzipEngine(string name, Func<GzipCodec> newCodec) : FrameEngine
 {
     private static readonly GzipEngine Zlib = new(".NET's zlib", () => new ZlibCodec());
 
@@ -61,4 +55,39 @@ internal sealed record GzipEngine(string Name, Func<GzipCodec> NewCodec)
     public static string Description => Fastest == Zlib
         ? $"{Zlib.Name}; about twice as fast with libdeflate installed (apt-get install libdeflate0)"
         : Fastest.Name;
+
+    public override string Name => name;
+
+    public override string Frame => "gzip member";
+
+    public override FrameCodec NewCodec() => newCodec();
+
+    public override bool TryReadLength(ReadOnlySpan<byte> header, out int length) => GzipMember.TryReadLength(header, out length);
+
+    public override async IAsyncEnumerable<Block> ExpandForeignAsync(ReadOnlyMemory<byte> head, Stream rest, BlockPool blocks, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        if (head.Length < 4 || head.Span[0] != 0x1f || head.Span[1] != 0x8b)
+            throw new InvalidDataException("the file is not in gzip format");
+
+        using var gzip = new GZipStream(new SurroundedStream(head, rest, GzipSentinel.Member), CompressionMode.Decompress, leaveOpen: true);
+        var block = GC.AllocateUninitializedArray<byte>(GzipMember.ContentSize);
+        var held = 0; // what may be the sentinel is held back until more follows
+        while (true)
+        {
+            var read = await gzip.ReadAtLeastAsync(block.AsMemory(held), block.Length - held, throwOnEndOfStream: false, cancellationToken);
+            var filled = held + read;
+            var isLast = filled < block.Length;
+            if (isLast)
+                GzipSentinel.Require(block.AsSpan(0, filled));
+
+            held = GzipSentinel.Content.Length;
+            var inflated = blocks.Rent();
+            inflated.Length = filled - held;
+            block.AsSpan(0, inflated.Length).CopyTo(inflated.Buffer);
+            yield return inflated;
+            if (isLast)
+                yield break;
+            block.AsSpan(filled - held).CopyTo(block);
+        }
+    }
 }

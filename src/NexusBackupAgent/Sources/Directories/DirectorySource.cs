@@ -60,7 +60,7 @@ internal sealed class DirectorySource(IReadOnlyList<string> roots, TreeOptions o
         ]),
     ];
 
-    private static string Unpack(string file) => $"tar --xattrs --xattrs-include='*' --acls -xzpf {ToolProcess.Line([file])} -C /";
+    private static string Unpack(string file) => $"{ArtifactEncodings.UnpackCommand(file, "p")} --xattrs --xattrs-include='*' --acls -C /";
 
     public IRestoreTarget Target(string? to) => Target(to, RestoreChoices.None);
 

@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using System.Text;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources.Files;
 
 namespace NexusBackupAgent.Sources.Directories;
@@ -71,7 +70,7 @@ internal sealed class TreeReading(StoredChain chain, string work)
             throw new BackupException(
                 FailureKind.Restore,
                 $"{link.Name} was made by hand and has no inventory, so nothing can be compared with it",
-                $"restore it by hand (tar -xzpf {ToolProcess.Line([link.Location])} -C /), or name another backup (--id)");
+                $"restore it by hand ({ArtifactEncodings.UnpackCommand(link.Location, "p")} -C /), or name another backup (--id)");
         }
 
         var count = 0;

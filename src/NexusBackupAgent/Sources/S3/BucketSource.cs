@@ -121,7 +121,7 @@ internal sealed class BucketSource(BucketPlaces places, BucketOptions options, S
 
     public IReadOnlyList<string> CommandsByHand(IReadOnlyList<string> chain) =>
     [
-        $"gunzip -c {ToolProcess.Line([chain[^1]])} | jq -r 'select(.key) | [.at, .key] | @tsv' | while IFS=$'\\t' read -r at key; do aws {places.Snapshots.AwsOptions}s3 cp \"{places.Snapshots.Shown}$at$key\" \"s3://restored/$key\"; done",
+        $"{ArtifactEncodings.ExpandCommand(chain[^1])} | jq -r 'select(.key) | [.at, .key] | @tsv' | while IFS=$'\\t' read -r at key; do aws {places.Snapshots.AwsOptions}s3 cp \"{places.Snapshots.Shown}$at$key\" \"s3://restored/$key\"; done",
     ];
 
     public async Task<ICapture> CaptureAsync(CaptureRequest request, CancellationToken cancellationToken)

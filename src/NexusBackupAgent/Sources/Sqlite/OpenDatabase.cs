@@ -29,6 +29,8 @@ internal sealed class OpenDatabase : IDisposable
     /// <summary>A <c>-wal</c> of this length or less holds no page.</summary>
     private const int EmptyWal = WalFormat.HeaderSize;
 
+    private const int MostReplacements = 100;
+
     private OpenDatabase(SqliteFile file, FileStatus status, SafeFileHandle content)
     {
         File = file;
@@ -89,7 +91,7 @@ internal sealed class OpenDatabase : IDisposable
 
     /// <summary>Opens a database to look at it, without a lock.</summary>
     /// <exception cref="BackupException">It is none, or may not be read.</exception>
-    public static OpenDatabase Peek(string path) => Guard(path, () => OpenOnce(path, share: false))!;
+    public static OpenDatabase Peek(string path) => Guard(path, () => Settled(path, () => OpenOnce(path, share: false)))!;
 
     /// <summary>Opens what lies beside it by now, in place of what lay there. The lock stays.</summary>
     public void LookBeside()
@@ -121,13 +123,12 @@ internal sealed class OpenDatabase : IDisposable
         OpenDatabase? opened = null;
         try
         {
-            if (share && !(SqliteLocks.TryShare(content) && FileStatus.Of(resolved) is { } there && there.IsSameFileAs(FileStatus.Of(content)!.Value)))
+            if ((share && !(SqliteLocks.TryShare(content) && FileStatus.Of(resolved) is { } there && there.IsSameFileAs(FileStatus.Of(content)!.Value))) || !SafeFile.IsTrusted(path, content))
             {
                 content.Dispose();
                 return null;
             }
 
-            SafeFile.RequireTrusted(path, content);
             opened = new OpenDatabase(SqliteFile.Read(path, resolved, content), FileStatus.Of(content)!.Value, content);
             opened.LookBeside();
             return opened;
@@ -142,22 +143,45 @@ internal sealed class OpenDatabase : IDisposable
 
     private static SafeFileHandle? OpenBeside(string path)
     {
-        SafeFileHandle? file = null;
         try
         {
-            file = RegularFile.OpenRead(path);
-            SafeFile.RequireTrusted(path, file);
-            return file;
+            return Settled(path, () => OpenBesideOnce(path));
         }
         catch (FileNotFoundException)
         {
             return null;
         }
-        catch
+    }
+
+    /// <returns>Null when another file took its place.</returns>
+    private static SafeFileHandle? OpenBesideOnce(string path)
+    {
+        var file = RegularFile.OpenRead(path);
+        var isTrusted = false;
+        try
         {
-            file?.Dispose();
-            throw;
+            isTrusted = SafeFile.IsTrusted(path, file);
+            return isTrusted ? file : null;
         }
+        finally
+        {
+            if (!isTrusted)
+                file.Dispose();
+        }
+    }
+
+    /// <summary>SQLite takes a <c>-wal</c> away and makes a new one at any moment, so what was replaced while it was opened is opened again.</summary>
+    /// <exception cref="UntrustedPlaceException">It was replaced each time, which no application does.</exception>
+    private static T Settled<T>(string path, Func<T?> open)
+        where T : class
+    {
+        for (var tries = 0; tries < MostReplacements; tries++)
+        {
+            if (open() is { } opened)
+                return opened;
+        }
+
+        throw new UntrustedPlaceException($"'{path}' was replaced each of the {MostReplacements} times that it was opened");
     }
 
     private static OpenDatabase? Guard(string path, Func<OpenDatabase?> open)

@@ -44,10 +44,10 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
     /// <summary>As the runbook has them: an increment is the WAL of the database before it.</summary>
     public IReadOnlyList<string> CommandsByHand(IReadOnlyList<string> chain) =>
     [
-        $"gunzip -c {ToolProcess.Line([chain[0]])} > restored.db",
+        $"{ArtifactEncodings.ExpandCommand(chain[0])} > restored.db",
         .. chain.Skip(1).SelectMany(file => (string[])
         [
-            $"gunzip -c {ToolProcess.Line([file])} > restored.db-wal",
+            $"{ArtifactEncodings.ExpandCommand(file)} > restored.db-wal",
             "sqlite3 restored.db 'PRAGMA wal_checkpoint(TRUNCATE)'",
             "rm -f restored.db-wal restored.db-shm",
         ]),

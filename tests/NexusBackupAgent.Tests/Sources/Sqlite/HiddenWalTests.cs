@@ -117,7 +117,7 @@ public sealed class HiddenWalTests : SqliteSourceFixture
         }
         finally
         {
-            await Shell.RunAsync("umount", Database);
+            await Shell.RunAsync("umount", "-l", Database);
         }
     }
 

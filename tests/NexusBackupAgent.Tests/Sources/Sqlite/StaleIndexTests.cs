@@ -46,7 +46,7 @@ public sealed class StaleIndexTests : SqliteSourceFixture
         finally
         {
             if (isReadOnly)
-                await Shell.RunAsync("umount", place);
+                await Shell.RunAsync("umount", "-l", place);
         }
     }
 

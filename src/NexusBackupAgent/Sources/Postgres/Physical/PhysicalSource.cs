@@ -48,20 +48,20 @@ internal sealed class PhysicalSource(PostgresServer server, PostgresTools tools,
     public IReadOnlyList<string> CommandsByHand(IReadOnlyList<string> chain) =>
     [
         "umask 077; mkdir data wal changes",
-        $"tar -xzf {ToolProcess.Line([chain[0]])} -C data",
+        $"{ArtifactEncodings.UnpackCommand(chain[0])} -C data",
         .. chain.Where(IsOfChanges).SelectMany(BringIn),
-        .. chain.Skip(1).Where(file => !IsOfChanges(file)).Select(file => $"tar -xzf {ToolProcess.Line([file])} -C wal"),
+        .. chain.Skip(1).Where(file => !IsOfChanges(file)).Select(file => $"{ArtifactEncodings.UnpackCommand(file)} -C wal"),
         "touch data/recovery.signal",
         $"echo \"restore_command = 'cp $PWD/wal/%f %p'\" >> data/postgresql.auto.conf",
         "pg_ctl -D data start",
     ];
 
-    private static bool IsOfChanges(string file) => file.Contains(Changes.Extension, StringComparison.Ordinal);
+    private static bool IsOfChanges(string file) => ArtifactEncodings.Methods.Any(method => file.Contains(Changes.In(method).Extension, StringComparison.Ordinal));
 
     /// <summary>A page of the documentation has the same.</summary>
     private static IEnumerable<string> BringIn(string file) =>
     [
-        $"tar -xzf {ToolProcess.Line([file])} -C changes",
+        $"{ArtifactEncodings.UnpackCommand(file)} -C changes",
         @"(cd data; xargs -rd '\n' rm -rf -- < ../changes/removed; xargs -rd '\n' mkdir -p -- < ../changes/directories)",
         @"(cd data; cat ../changes/blocks/*.list | while IFS=$'\t' read -r piece skip count seek file; do dd if=../changes/blocks/$piece of=""$file"" bs=8192 skip=$skip count=$count seek=$seek conv=notrunc status=none; done)",
         @"(cd data; while IFS=$'\t' read -r length file; do truncate -s $length ""$file""; done < ../changes/lengths)",
