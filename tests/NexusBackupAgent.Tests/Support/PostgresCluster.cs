@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
@@ -17,10 +16,6 @@ public sealed class PostgresCluster : IDisposable
     public const string Password = "s3cret:pass\\word";
 
     private const int Nobody = 65534;
-
-    // A cluster that was just made, for each server's programs: making one takes a second of work, and copying it next to none.
-    // So all have one identity, as a cluster and its copies have.
-    private static readonly ConcurrentDictionary<string, Lazy<string>> Fresh = new(StringComparer.Ordinal);
 
     private readonly TempDirectory temp;
     private readonly string? programs;
@@ -41,10 +36,18 @@ public sealed class PostgresCluster : IDisposable
         if (programs is null)
             return;
         File.SetUnixFileMode(temp.Path, (UnixFileMode)Convert.ToInt32("755", 8)); // the tests' own user goes through
-        MakeOwn(Sockets);
-        MakeOwn(Path.Combine(temp.Path, "run"));
+        foreach (var directory in (string[])[Sockets, Path.Combine(temp.Path, "run")])
+        {
+            Directory.CreateDirectory(directory);
+            if (Environment.IsPrivilegedProcess)
+                Shell.RunAsync("chown", $"{Nobody}:{Nobody}", directory).GetAwaiter().GetResult();
+        }
+
         Port = FreePort();
-        Shell.RunAsync("cp", "-a", Fresh.GetOrAdd(programs, _ => new Lazy<string>(() => Initialize(programs))).Value, Data).GetAwaiter().GetResult();
+        var passwords = Path.Combine(temp.Path, "run", "initial");
+        File.WriteAllText(passwords, Password + "\n");
+        File.SetUnixFileMode(passwords, (UnixFileMode)Convert.ToInt32("644", 8));
+        RunAsUser("initdb", "-D", Data, "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "-k", "--auth-local=trust", "--auth-host=scram-sha-256", "--pwfile", passwords, "--no-sync");
         Configure("fsync = off", $"port = {Port}", "listen_addresses = '127.0.0.1'", $"unix_socket_directories = '{Sockets}'", "max_connections = 60", "max_locks_per_transaction = 80", "wal_level = replica", "max_wal_senders = 8", "shared_buffers = 32MB", "timezone = 'UTC'", "log_line_prefix = '%m [%p] '");
         Configure(settings);
         Start();
@@ -135,49 +138,26 @@ public sealed class PostgresCluster : IDisposable
     public void Stop(string mode = "fast") => RunAsUser("pg_ctl", "-D", Data, "-m", mode, "-w", "-t", "60", "stop");
 
     /// <summary>Runs one of the server's programs as the cluster's user.</summary>
-    public string RunAsUser(string program, params string[] arguments) => RunAsUser(Path.Combine(programs!, program), temp.Path, arguments);
+    public string RunAsUser(string program, params string[] arguments)
+    {
+        var (file, all) = Environment.IsPrivilegedProcess
+            ? ("setpriv", (IReadOnlyList<string>)[$"--reuid={Nobody}", $"--regid={Nobody}", "--clear-groups", Path.Combine(programs!, program), .. arguments])
+            : (Path.Combine(programs!, program), arguments);
+        // To a file: a server that is started inherits the output, and would hold a pipe open.
+        var said = Path.Combine(temp.Path, $"said-{Guid.NewGuid():N}");
+        using var process = Process.Start(new ProcessStartInfo("sh", ["-c", "out=$1; shift; exec \"$@\" >\"$out\" 2>&1 </dev/null", "sh", said, file, .. all]) { UseShellExecute = false, WorkingDirectory = temp.Path })!;
+        process.WaitForExit();
+        var text = File.ReadAllText(said);
+        File.Delete(said);
+        Assert.True(process.ExitCode == 0, $"{program}: {text}");
+        return text;
+    }
 
     public void Dispose()
     {
         if (programs is not null && File.Exists(Path.Combine(Data, "postmaster.pid")))
             Stop("immediate");
         temp.Dispose();
-    }
-
-    private static string Initialize(string programs)
-    {
-        var home = Directory.CreateTempSubdirectory("nexus-backup-test-cluster-").FullName;
-        AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(home, recursive: true);
-        File.SetUnixFileMode(home, (UnixFileMode)Convert.ToInt32("755", 8));
-        var (passwords, data) = (Path.Combine(home, "initial"), Path.Combine(home, "run", "data"));
-        File.WriteAllText(passwords, Password + "\n");
-        File.SetUnixFileMode(passwords, (UnixFileMode)Convert.ToInt32("644", 8));
-        MakeOwn(Path.Combine(home, "run"));
-        RunAsUser(Path.Combine(programs, "initdb"), home, ["-D", data, "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "-k", "--auth-local=trust", "--auth-host=scram-sha-256", "--pwfile", passwords, "--no-sync"]);
-        return data;
-    }
-
-    /// <summary>A directory of the clusters' user.</summary>
-    private static void MakeOwn(string directory)
-    {
-        Directory.CreateDirectory(directory);
-        if (Environment.IsPrivilegedProcess)
-            Shell.RunAsync("chown", $"{Nobody}:{Nobody}", directory).GetAwaiter().GetResult();
-    }
-
-    private static string RunAsUser(string program, string home, string[] arguments)
-    {
-        var (file, all) = Environment.IsPrivilegedProcess
-            ? ("setpriv", (IReadOnlyList<string>)[$"--reuid={Nobody}", $"--regid={Nobody}", "--clear-groups", program, .. arguments])
-            : (program, arguments);
-        // To a file: a server that is started inherits the output, and would hold a pipe open.
-        var said = Path.Combine(home, $"said-{Guid.NewGuid():N}");
-        using var process = Process.Start(new ProcessStartInfo("sh", ["-c", "out=$1; shift; exec \"$@\" >\"$out\" 2>&1 </dev/null", "sh", said, file, .. all]) { UseShellExecute = false, WorkingDirectory = home })!;
-        process.WaitForExit();
-        var text = File.ReadAllText(said);
-        File.Delete(said);
-        Assert.True(process.ExitCode == 0, $"{Path.GetFileName(program)}: {text}");
-        return text;
     }
 
     private static int FreePort()
