@@ -51,6 +51,7 @@ class Rules:
         for rule in self.all:
             if "alert" in rule:
                 rule["annotations"] = without(self.answers, rule["annotations"])
+        self.needs, self.reads = {}, {}  # of each rule, by its id: asked again for every test
         self.records = {}  # two rules may make one record, each a part of it
         for rule in self.all:
             if "record" in rule:
@@ -58,6 +59,11 @@ class Rules:
 
     def needed_by(self, rule):
         """The names of the records that a rule is made of, through other records too."""
+        if id(rule) not in self.needs:
+            self.needs[id(rule)] = self._needed_by(rule)
+        return self.needs[id(rule)]
+
+    def _needed_by(self, rule):
         parts = [rule["expr"] for rule in self.records.get(rule.get("record"), [rule])]
         names = [name for name in self.records if any(name in words(part) for part in parts) and name != rule.get("record")]
         return set(names).union(*(self.needed_by(self.records[name][0]) for name in names))
@@ -72,15 +78,16 @@ class Rules:
 
     def around(self, rule, group):
         """What has to be evaluated to see what a rule does in a test, in the file's order: alerts without a series there can't fire."""
-        given = {re.match(r"[\w:]+", series["series"]).group() for series in group["input_series"]}
+        given = {metric(series) for series in group["input_series"]}
         served = {alert["alert"] for alert in self.alerts_of(rule)}
         alerts = [other for other in self.all if other.get("alert") in served and self._can_fire(other, given)]
         records = set().union(*(self.needed_by(other) for other in alerts), self.needed_by(rule), {rule.get("record")}) - {None}
         return [other for other in self.all if other in alerts or other.get("record") in records]
 
     def _can_fire(self, alert, given):
-        read = names(alert["expr"]).union(*(names(part["expr"]) - {"up"} for name in self.needed_by(alert) for part in self.records[name]))
-        return bool(read & given) or re.search(r"\b(absent|vector)\b", alert["expr"])
+        if id(alert) not in self.reads:
+            self.reads[id(alert)] = names(alert["expr"]).union(*(names(part["expr"]) - {"up"} for name in self.needed_by(alert) for part in self.records[name]))
+        return bool(self.reads[id(alert)] & given) or re.search(r"\b(absent|vector)\b", alert["expr"])
 
 
 @functools.cache
@@ -111,7 +118,7 @@ class Test:
         self.fires = any(check["exp_alerts"] for check in checks) or any(check["exp_samples"] for check in samples)
         self.evaluations = max(seconds(check["eval_time"]) for check in checks + samples) / seconds(interval)
         read = set().union(*(names(rule["expr"]) for rule in rules))
-        series = [one for one in group["input_series"] if re.match(r"[\w:]+", one["series"]).group() in read]
+        series = [one for one in group["input_series"] if metric(one) in read]
         document = {**group, "input_series": series, "alert_rule_test": checks, "promql_expr_test": samples}
         self.text = json.dumps({"rule_files": ["rules.yml"], "evaluation_interval": interval, "tests": [document]}, default=str)
 
@@ -121,9 +128,20 @@ def seconds(duration):
     return sum(float(count) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit] for count, unit in re.findall(r"(\d+)([smhd])", duration))
 
 
+@functools.cache
 def names(expression):
     """Metrics, records and words of an expression."""
-    return set(re.findall(r"[A-Za-z_:][\w:]*", expression))
+    return frozenset(re.findall(r"[A-Za-z_:][\w:]*", expression))
+
+
+def metric(series):
+    """The metric of an input series."""
+    return named(series["series"])
+
+
+@functools.cache
+def named(series):
+    return re.match(r"[\w:]+", series).group()
 
 
 def cut(interval, group, rule, rules):

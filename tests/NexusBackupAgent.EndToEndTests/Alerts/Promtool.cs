@@ -8,7 +8,10 @@ internal static class Promtool
     // Much of its work is on garbage; memory is cheaper.
     private static readonly Dictionary<string, string> Environment = new(StringComparer.Ordinal) { ["GOGC"] = "400" };
 
-    public static Task<ToolResult> TestAsync(string file) => Tool.RunAsync("promtool", ["test", "rules", file], environment: Environment);
+    // It only computes: the other tests, which watch programs by the clock, go first; within a session by "nice", between sessions by what Linux calls autogroup.
+    private const string Patiently = "{ echo 5 > /proc/self/autogroup; } 2> /dev/null; exec nice -n 10 promtool test rules \"$1\"";
+
+    public static Task<ToolResult> TestAsync(string file) => Tool.RunAsync("setsid", ["--wait", "sh", "-c", Patiently, "sh", file], environment: Environment);
 
     /// <summary>
     /// Runs a test that asks which alerts fire, not what they say: the rules come without annotations, whose rendering at

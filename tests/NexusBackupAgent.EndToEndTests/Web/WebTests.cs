@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using NexusBackupAgent.Benchmarks.Data;
+using NexusBackupAgent.EndToEndTests.Paging;
 using NexusBackupAgent.EndToEndTests.Support;
 using NexusBackupAgent.Tests.Support;
 using static Microsoft.Playwright.Assertions;
@@ -556,7 +557,9 @@ public sealed class WebTests(WebStage stage) : IClassFixture<WebStage>
             });
         // A second for what is seen first; the agent's answer gets more, because it shares the computer's cores with all other tests.
         var best = (Content: double.MaxValue, Sources: double.MaxValue, Longest: double.MaxValue);
-        for (var tries = 0; tries < 5 && best is not (< 1000, < 5000, < 200); tries++)
+        var answered = Tempo.Of(TimeSpan.FromSeconds(5)).TotalMilliseconds;
+        bool IsUsable() => best is (< 1000, _, < 200) && best.Sources < answered;
+        for (var tries = 0; tries < 5 && !IsUsable(); tries++)
         {
             await using var visit = await stage.VisitAsync(user: null, at: agent.Address, before: window =>
                 window.AddInitScriptAsync("window.longest = 0; new PerformanceObserver(list => { for (const one of list.getEntries()) window.longest = Math.max(window.longest, one.duration); }).observe({ type: 'longtask', buffered: true });"));
@@ -574,7 +577,7 @@ public sealed class WebTests(WebStage stage) : IClassFixture<WebStage>
             visit.AssertQuiet();
         }
 
-        Assert.True(best is (< 1000, < 5000, < 200), $"first content after {best.Content} ms, sources after {best.Sources} ms, longest task {best.Longest} ms");
+        Assert.True(IsUsable(), $"first content after {best.Content} ms, sources after {best.Sources} ms, longest task {best.Longest} ms");
     }
 
     /// <summary>Draws what the README shows, from an agent with twelve weeks behind it, and the other looks of the page, into artifacts/page.</summary>

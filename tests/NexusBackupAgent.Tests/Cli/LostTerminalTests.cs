@@ -198,7 +198,7 @@ public sealed class LostTerminalTests : IAsyncLifetime
     {
         await File.AppendAllTextAsync(place.Configuration, "listen: http://127.0.0.1:0\nlog: {file: /dev/full/agent.log}\n");
         var before = Directory.GetFiles(place.Store, "*.db.gz").Length;
-        await File.WriteAllTextAsync(place.Configuration, (await File.ReadAllTextAsync(place.Configuration)).Replace("0 2 * * *", "* * * * *", StringComparison.Ordinal));
+        await File.WriteAllTextAsync(place.Configuration, (await File.ReadAllTextAsync(place.Configuration)).Replace("0 2 * * *", "*/2 * * * * *", StringComparison.Ordinal));
         using var agent = Shell.Start("bash", "-c", $"cd '{place.Path}' && exec '{Program}' run > /dev/full");
         var error = agent.StandardError.ReadToEndAsync();
 
