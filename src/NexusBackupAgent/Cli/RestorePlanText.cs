@@ -1,5 +1,4 @@
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Sources;
@@ -96,6 +95,6 @@ internal static class RestorePlanText
         foreach (var command in settings.After)
             yield return ("after", ToolProcess.Line(command));
         foreach (var health in settings.Health)
-            yield return ("then", $"wait up to {settings.HealthTimeout.TotalSeconds:0} s for {WebAddress.Shown(health)}");
+            yield return ("then", $"wait up to {settings.HealthTimeout.TotalSeconds:0} s for {health.Shown}");
     }
 }

@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Platform;
@@ -149,7 +148,7 @@ internal sealed record RestorePlanDocument(
             preview.Target.Length,
             [.. settings.Before.Select(ToolProcess.Line)],
             [.. settings.After.Select(ToolProcess.Line)],
-            settings.Health.Count == 0 ? null : string.Join(", ", settings.Health.Select(WebAddress.Shown)),
+            settings.Health.Count == 0 ? null : string.Join(", ", settings.Health.Select(question => question.Shown)),
             [.. preview.Users.Select(user => new ProcessDocument(user.Process, user.Command))],
             preview.Needed,
             preview.Available,

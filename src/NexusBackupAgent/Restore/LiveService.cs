@@ -1,6 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
 
@@ -33,7 +32,7 @@ internal sealed class LiveService(RestoreSettings settings, TimeProvider timePro
     {
         if (Volatile.Read(ref starts) == 0)
             return false;
-        await work.WaitAsync((settings.CommandTimeout * 2 * settings.After.Count) + (settings.Health.Count * settings.HealthTimeout) + Patience.ToStop, timeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await work.WaitAsync((settings.CommandTimeout * 2 * settings.After.Count) + (settings.Health.Count * (settings.HealthTimeout + settings.CommandTimeout)) + Patience.ToStop, timeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return true;
     }
 
@@ -75,31 +74,37 @@ internal sealed class LiveService(RestoreSettings settings, TimeProvider timePro
         return failed;
     }
 
-    /// <summary>Waits until each health URL answers with 2xx.</summary>
-    /// <returns>Of the first that did not; null when all did, or there is none.</returns>
+    /// <summary>Waits until each of <see cref="RestoreSettings.Health"/> is well.</summary>
+    /// <returns>Of the first that was not; null when all were, or there is none.</returns>
     public async Task<BackupException?> WaitForHealthAsync(CancellationToken cancellationToken)
     {
         BackupException? unwell = null;
-        foreach (var url in settings.Health)
-            unwell ??= await WaitForHealthAsync(url, cancellationToken);
+        foreach (var question in settings.Health)
+            unwell ??= await WaitForHealthAsync(question, cancellationToken);
         return unwell;
     }
 
-    private async Task<BackupException?> WaitForHealthAsync(Uri url, CancellationToken cancellationToken)
+    private async Task<BackupException?> WaitForHealthAsync(HealthCheck question, CancellationToken cancellationToken)
     {
-        events.Step(new RestoreStep(RestoreStage.Health, $"wait for {WebAddress.Shown(url)}"));
+        events.Step(new RestoreStep(RestoreStage.Health, $"wait for {question.Shown}"));
         using var client = NewClient();
         var started = timeProvider.GetTimestamp();
         string answer;
-        while ((answer = await AskAsync(client, url, cancellationToken)).Length > 0 && timeProvider.GetElapsedTime(started) < settings.HealthTimeout)
+        while ((answer = question.Address is { } url ? await AskAsync(client, url, cancellationToken) : await AskAsync(question.Command, cancellationToken)).Length > 0
+            && timeProvider.GetElapsedTime(started) < settings.HealthTimeout)
+        {
             await Task.Delay(Poll, timeProvider, cancellationToken);
+        }
+
         if (answer.Length == 0)
             return null;
-
-        return new BackupException(
-            FailureKind.Restore,
-            $"the service did not answer {WebAddress.Shown(url)} with 2xx within {settings.HealthTimeout.TotalSeconds:0.#} s: {answer}",
-            $"look at its log (journalctl -n 50) and ask it by hand: curl -i{(settings.HealthInsecure ? "k" : "")} {WebAddress.Shown(url)}{(url.Query.Length > 0 ? " (with its query from restore.health)" : "")}");
+        var within = $"within {settings.HealthTimeout.TotalSeconds:0.#} s: {answer}";
+        return question.Address is { } address
+            ? new BackupException(
+                FailureKind.Restore,
+                $"the service did not answer {question.Shown} with 2xx {within}",
+                $"look at its log (journalctl -n 50) and ask it by hand: curl -i{(settings.HealthInsecure ? "k" : "")} {question.Shown}{(address.Query.Length > 0 ? " (with its query from restore.health)" : "")}")
+            : new BackupException(FailureKind.Restore, $"'{question.Shown}' did not end with 0 {within}", "run it by hand, and look at the log of what it asks (journalctl -n 50)");
     }
 
     private async Task RunAsync(IReadOnlyList<string> command, CancellationToken cancellationToken, bool evenIfSignalled = false)
@@ -132,6 +137,20 @@ internal sealed class LiveService(RestoreSettings settings, TimeProvider timePro
         catch (OperationCanceledException) when (limit.IsExceeded)
         {
             return $"no answer within {ForAnswer.TotalSeconds:0} s";
+        }
+    }
+
+    /// <returns>Empty when it ended with 0, otherwise what came instead.</returns>
+    private async Task<string> AskAsync(IReadOnlyList<string> command, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var result = await ToolProcess.RunAsync(command, settings.CommandTimeout, timeProvider, cancellationToken);
+            return result.ExitCode == 0 ? "" : $"it ends with {result.ExitCode}{(result.LastLine.Length > 0 ? $": {result.LastLine}" : "")}";
+        }
+        catch (BackupException failure)
+        {
+            return failure.Message;
         }
     }
 

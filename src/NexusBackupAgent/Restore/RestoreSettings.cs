@@ -1,4 +1,5 @@
 using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Restore;
 
@@ -6,14 +7,14 @@ namespace NexusBackupAgent.Restore;
 /// <param name="Before">Commands that stop its service, one argument list each, in order.</param>
 /// <param name="After">Commands that start it again.</param>
 /// <param name="CommandTimeout">For each command. Default 60 s.</param>
-/// <param name="Health">Each answers with 2xx once the service works again; empty: nothing is asked.</param>
+/// <param name="Health">What tells that the service works again; empty: nothing is asked.</param>
 /// <param name="HealthTimeout">How long that is waited for. Default 60 s.</param>
 /// <param name="HealthInsecure">Accept any certificate, as <c>curl -k</c> does for a service with a self-signed one (runbook §3.3).</param>
 internal sealed record RestoreSettings(
     IReadOnlyList<IReadOnlyList<string>> Before,
     IReadOnlyList<IReadOnlyList<string>> After,
     TimeSpan CommandTimeout,
-    IReadOnlyList<Uri> Health,
+    IReadOnlyList<HealthCheck> Health,
     TimeSpan HealthTimeout,
     bool HealthInsecure)
 {
@@ -24,6 +25,19 @@ internal sealed record RestoreSettings(
     public IReadOnlyList<Probe> Probes { get; init; } = [];
 }
 
+/// <summary>A question to what uses a live source: an address that answers with 2xx, or a command that ends with 0.</summary>
+/// <param name="Address">Null: it is a command.</param>
+internal sealed record HealthCheck(Uri? Address, IReadOnlyList<string> Command)
+{
+    public HealthCheck(Uri address)
+        : this(address, [])
+    {
+    }
+
+    /// <summary>For people: without what an address may hold that is secret.</summary>
+    public string Shown => Address is null ? ToolProcess.Line(Command) : WebAddress.Shown(Address);
+}
+
 /// <summary>Reads and checks <c>restore:</c>.</summary>
 internal static class RestoreBinder
 {
@@ -31,6 +45,11 @@ internal static class RestoreBinder
 
     /// <summary>Its level of the file.</summary>
     public static readonly LevelKeys Keys = new("sources.<name>.restore", "before", "after", "commandTimeout", "health", "healthTimeout", "healthInsecure", "probe");
+
+    /// <summary>The level of a question that is a mapping.</summary>
+    public static readonly LevelKeys HealthKeys = new("sources.<name>.restore.health", "command");
+
+    private const string HealthCommand = "[pg_isready, --dbname=shop]";
 
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
@@ -46,7 +65,7 @@ internal static class RestoreBinder
             section.Find("before") is { } before ? commands.Several(before, "[systemctl, stop, itsm]") : [],
             section.Find("after") is { } after ? commands.Several(after, "[systemctl, start, itsm]") : [],
             section.Duration("commandTimeout", standard.CommandTimeout, Second, Hour),
-            [.. section.Find("health") is { } health ? health.OneOrMany().Select(address => address.Parse(Health, fallback: null!, HealthExample)).OfType<Uri>() : []],
+            [.. section.Find("health") is { } health ? health.OneOrMany().Select(question => Health(question, commands)).OfType<HealthCheck>() : []],
             section.Duration("healthTimeout", standard.HealthTimeout, Second, Hour),
             section.Flag("healthInsecure"))
         {
@@ -59,10 +78,25 @@ internal static class RestoreBinder
     [
         .. CommandBinder.FindMissing(restore.Before, KeyPath.Join("sources", source, "restore", "before")),
         .. CommandBinder.FindMissing(restore.After, KeyPath.Join("sources", source, "restore", "after")),
+        .. CommandBinder.FindMissing(restore.Health.Where(question => question.Address is null).Select(question => question.Command), KeyPath.Join("sources", source, "restore", "health")),
     ];
 
+    /// <returns>Null after a report.</returns>
+    private static HealthCheck? Health(Field question, CommandBinder commands)
+    {
+        if (question.Node is not MappingNode)
+            return question.Parse<HealthCheck?>(text => new HealthCheck(HealthAddress(text)), fallback: null, HealthExample);
+        if (question.Section($"health: {{command: {HealthCommand}}}") is not { } section)
+            return null;
+        HealthKeys.ReportOthers(section);
+        if (section.Find("command") is { } command)
+            return commands.One(command, HealthCommand) is { } words ? new HealthCheck(Address: null, words) : null;
+        section.Error("it asks nothing: it has no command", $"write for example command: {HealthCommand}");
+        return null;
+    }
+
     /// <summary>The agent would never send a password in the address, but messages would show it.</summary>
-    private static Uri Health(string text) => WebAddress.Parse(text) is { UserInfo: "" } address
+    private static Uri HealthAddress(string text) => WebAddress.Parse(text) is { UserInfo: "" } address
         ? address
         : throw new FormatException("holds a user or password, which is not sent; a health address needs none");
 }

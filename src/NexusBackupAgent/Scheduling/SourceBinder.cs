@@ -26,7 +26,7 @@ internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string ba
     public static IReadOnlyList<LevelKeys> LevelsOf(SourceKinds kinds) =>
     [
         KeysOf(kinds), StoreChoice.Keys, ScheduleBinder.Keys, RpoKeys, RetryKeys, CompressionKeys, ChoreBinder.VerifyKeys, ChoreBinder.DrillKeys, ProbeBinder.Keys,
-        RestoreBinder.Keys, HookBinder.Keys, HookBinder.HookKeys, .. kinds.Levels,
+        RestoreBinder.Keys, RestoreBinder.HealthKeys, HookBinder.Keys, HookBinder.HookKeys, .. kinds.Levels,
     ];
 
     /// <returns>Null when a part is missing without which there is no source; that was reported.</returns>

@@ -187,6 +187,36 @@ public sealed class WebTests(WebStage stage) : IClassFixture<WebStage>
         Assert.NotEqual(inside, asked[1].GetProperty("at").GetString());
     }
 
+    /// <summary>The agent of this test has no cluster, so its plan gets a tablespace.</summary>
+    [SkippableFact]
+    public async Task A_tablespace_is_given_another_place_and_planned_anew_before_anything_is_restored()
+    {
+        WebStage.RequireIt();
+        Assert.Equal(0, (await stage.Agent.RunAsync("backup", "itsm")).ExitCode);
+        var asked = new List<JsonNode>();
+        await using var visit = await stage.VisitAsync("admin", "restore/itsm", before: window => window.RouteAsync("**/api/v1/restore/plan", async route =>
+        {
+            asked.Add(JsonNode.Parse(route.Request.PostData!)!);
+            var request = JsonNode.Parse(route.Request.PostData!)!.AsObject();
+            request.Remove("tablespaces");
+            var answer = await route.FetchAsync(new RouteFetchOptions { PostData = System.Text.Encoding.UTF8.GetBytes(request.ToJsonString()) });
+            var planned = JsonNode.Parse(await answer.TextAsync())!;
+            planned["plan"]!["plan"]!["tablespaces"] = new JsonArray(new JsonObject { ["from"] = "/srv/fast", ["to"] = asked[^1]["tablespaces"]?["/srv/fast"]?.GetValue<string>() ?? "/srv/fast" });
+            await route.FulfillAsync(new RouteFulfillOptions { Response = answer, Body = planned.ToJsonString() });
+        }));
+        await visit.Button("See the plan").ClickAsync();
+        await Expect(visit.Button("Overwrite and restore")).ToBeVisibleAsync();
+
+        await visit.Page.GetByLabel("/srv/fast →").FillAsync("/srv/restored_fast");
+        await Expect(visit.Button("Overwrite and restore")).ToHaveCountAsync(0);
+        await visit.Button("See the plan with these places").ClickAsync();
+
+        await Expect(visit.Button("Overwrite and restore")).ToBeVisibleAsync();
+        Assert.Equal("/srv/restored_fast", asked[^1]["tablespaces"]!["/srv/fast"]!.GetValue<string>());
+        Assert.Null(asked[0]["tablespaces"]);
+        Assert.Equal(asked[0]["id"]!.GetValue<string>(), asked[^1]["id"]!.GetValue<string>());
+    }
+
     [SkippableFact]
     public async Task What_a_viewer_may_not_do_is_shown_with_the_reason_and_does_nothing()
     {

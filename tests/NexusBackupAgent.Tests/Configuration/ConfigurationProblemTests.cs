@@ -90,6 +90,9 @@ public sealed class ConfigurationProblemTests
         { "restore: {commandTimeout: 0s}", "restore.commandTimeout", 8, "out of range", "between 1s and 1h" },
         { "restore: {health: localhost:6443}", "restore.health", 8, "not an http or https address", "https://localhost:6443/api/v1/health" },
         { "restore: {health: \"https://user:hidden@localhost:6443/health\"}", "restore.health", 8, "holds a user or password", "https://localhost:6443/api/v1/health" },
+        { "restore: {health: {comand: [a]}}", "restore.health.comand", 8, "not a known key", "did you mean command?" },
+        { "restore: {health: [{command: a b}]}", "restore.health.command", 8, "never a shell string", "write command: [a, b]" },
+        { "restore: {health: {}}", "restore.health", 8, "has no command", "write for example command: [pg_isready" },
         { "restore: {healthInsecure: maybe}", "restore.healthInsecure", 8, "neither true nor false", "healthInsecure: true" },
         { "restore: {helth: \"https://localhost/health\"}", "restore.helth", 8, "not a known key", "did you mean health?" },
 

@@ -37,6 +37,7 @@ public sealed class ConfigurationSchemaTests
     [InlineData("sources.<name>.restore", "restore")]
     [InlineData("sources.<name>.hooks", "hooks")]
     [InlineData("sources.<name>.hooks.onFailure", "hook")]
+    [InlineData("sources.<name>.restore.health", "healthCommand")]
     public void The_schema_has_the_keys_that_the_reader_knows(string place, string definition)
     {
         var level = AgentBinder.LevelsOf(AgentKinds.Shipped).Single(level => level.Place == place);
@@ -47,7 +48,7 @@ public sealed class ConfigurationSchemaTests
     }
 
     [Fact]
-    public void Every_level_of_the_reader_is_compared() => Assert.Equal(26, AgentBinder.LevelsOf(AgentKinds.Shipped).Count);
+    public void Every_level_of_the_reader_is_compared() => Assert.Equal(27, AgentBinder.LevelsOf(AgentKinds.Shipped).Count);
 
     [Fact]
     public void Every_key_of_the_schema_says_what_it_is_for()

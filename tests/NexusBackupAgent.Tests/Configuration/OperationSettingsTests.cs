@@ -61,16 +61,16 @@ public sealed class OperationSettingsTests
         var restore = Source("restore: {after: [a], commandTimeout: 90s, health: \"https://localhost:6443/api/v1/health\", healthTimeout: 2m, healthInsecure: true}").Restore;
 
         Assert.Equal((TimeSpan.FromSeconds(90), TimeSpan.FromMinutes(2), true), (restore.CommandTimeout, restore.HealthTimeout, restore.HealthInsecure));
-        Assert.Equal([new Uri("https://localhost:6443/api/v1/health")], restore.Health);
+        Assert.Equal([new Uri("https://localhost:6443/api/v1/health")], restore.Health.Select(question => question.Address));
         Assert.Empty(restore.Probes);
     }
 
     [Fact]
-    public void A_restore_may_ask_several_addresses_and_questions()
+    public void A_restore_may_ask_several_addresses_commands_and_questions()
     {
-        var restore = Source("restore: {health: [\"https://a.example/health\", \"http://b.example/\"], probe: [{sql: SELECT 1}, {sql: SELECT 2, expect: \"2\"}]}").Restore;
+        var restore = Source("restore: {health: [\"https://a.example/health\", {command: [pg_isready, -q]}, \"http://b.example/\"], probe: [{sql: SELECT 1}, {sql: SELECT 2, expect: \"2\"}]}").Restore;
 
-        Assert.Equal([new Uri("https://a.example/health"), new Uri("http://b.example/")], restore.Health);
+        Assert.Equal(["https://a.example/health", "pg_isready -q", "http://b.example/"], restore.Health.Select(question => question.Shown));
         Assert.Equal(["SELECT 1", "SELECT 2"], restore.Probes.Select(probe => probe.Sql));
     }
 

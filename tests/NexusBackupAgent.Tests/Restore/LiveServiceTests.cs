@@ -151,7 +151,7 @@ public sealed class LiveServiceTests : IAsyncLifetime
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         var serving = AnswerAsync(listener, "503 Service Unavailable", "200 OK");
-        bench.Settings = RestoreSettings.None with { Health = [new Uri($"http://{listener.LocalEndpoint}/api/v1/health")] };
+        bench.Settings = RestoreSettings.None with { Health = [new HealthCheck(new Uri($"http://{listener.LocalEndpoint}/api/v1/health"))] };
 
         await bench.RestoreAsync();
 
@@ -164,7 +164,7 @@ public sealed class LiveServiceTests : IAsyncLifetime
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         var serving = AnswerAsync(listener, "503 Service Unavailable");
-        bench.Settings = RestoreSettings.None with { After = [["false"]], Health = [new Uri($"http://bob:hunter2@{listener.LocalEndpoint}/health?token=x7")], HealthTimeout = TimeSpan.Zero };
+        bench.Settings = RestoreSettings.None with { After = [["false"]], Health = [new HealthCheck(new Uri($"http://bob:hunter2@{listener.LocalEndpoint}/health?token=x7"))], HealthTimeout = TimeSpan.Zero };
 
         var failure = (await bench.RunAsync()).Operation.Failure!;
 
@@ -184,7 +184,7 @@ public sealed class LiveServiceTests : IAsyncLifetime
         var (manual, _) = await RestoreBench.WithBackupAsync(clock: clock);
         using (manual)
         {
-            manual.Settings = RestoreSettings.None with { Health = [closed], HealthTimeout = TimeSpan.FromMinutes(5) };
+            manual.Settings = RestoreSettings.None with { Health = [new HealthCheck(closed)], HealthTimeout = TimeSpan.FromMinutes(5) };
 
             var running = Task.Run(() => manual.RunAsync());
             var passed = TimeSpan.Zero;
@@ -203,6 +203,21 @@ public sealed class LiveServiceTests : IAsyncLifetime
     }
 
     [SkippableFact]
+    public async Task A_command_that_does_not_end_with_0_is_named_with_what_it_said()
+    {
+        var marker = Path.Combine(bench.Directory, "ready");
+        bench.Settings = RestoreSettings.None with { Health = [new HealthCheck(Address: null, ["sh", "-c", $"[ -e '{marker}' ] || {{ touch '{marker}'; exit 2; }}"])] };
+        await bench.RestoreAsync(); // the second time it is well
+
+        bench.Settings = RestoreSettings.None with { Health = [new HealthCheck(Address: null, ["sh", "-c", "echo no response; exit 2"])], HealthTimeout = TimeSpan.Zero };
+        var failure = (await bench.RunAsync()).Operation.Failure!;
+
+        Assert.Contains("the database IS restored", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("did not end with 0 within 0 s: it ends with 2: no response", failure.Message, StringComparison.Ordinal);
+        Assert.StartsWith("run it by hand", failure.Hint, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
     public async Task A_self_signed_certificate_is_accepted_only_when_that_is_configured()
     {
         Need.Tool("openssl");
@@ -212,7 +227,7 @@ public sealed class LiveServiceTests : IAsyncLifetime
         await Eventually.TrueAsync(() => Answers(port), "the server listens");
         try
         {
-            bench.Settings = RestoreSettings.None with { Health = [new Uri($"https://127.0.0.1:{port}/")], HealthTimeout = TimeSpan.Zero };
+            bench.Settings = RestoreSettings.None with { Health = [new HealthCheck(new Uri($"https://127.0.0.1:{port}/"))], HealthTimeout = TimeSpan.Zero };
             Assert.Contains("certificate", (await bench.RunAsync()).Operation.Failure!.Message, StringComparison.Ordinal);
 
             bench.Settings = bench.Settings with { HealthInsecure = true };

@@ -314,7 +314,7 @@ public sealed class RestorerTests
         var (bench, backedUp) = await RestoreBench.WithBackupAsync();
         using (bench)
         {
-            bench.Settings = RestoreSettings.None with { Before = [["false"]], After = [["false"]], Health = [new Uri("http://127.0.0.1:1/")] };
+            bench.Settings = RestoreSettings.None with { Before = [["false"]], After = [["false"]], Health = [new HealthCheck(new Uri("http://127.0.0.1:1/"))] };
             await using var user = await SqliteSamples.HoldAsync(bench.Database, "db.execute('SELECT count(*) FROM t').fetchall()");
             var to = Path.Combine(bench.Directory, "copy.db");
 

@@ -157,7 +157,7 @@ internal static class ChildProgram
     private static async Task RestoreAsync(string root, Action<RestoreStep> told, string? to = null)
     {
         using var bench = new Workbench(Some.Clock, root);
-        var settings = RestoreSettings.None with { Before = [["true"]], After = [["true"]], Health = [new Uri("http://127.0.0.1:1/")], HealthTimeout = TimeSpan.Zero };
+        var settings = RestoreSettings.None with { Before = [["true"]], After = [["true"]], Health = [new HealthCheck(new Uri("http://127.0.0.1:1/"))], HealthTimeout = TimeSpan.Zero };
         var record = await bench.Restores.RestoreAsync(
             bench.Source with { Restore = settings }, new RestoreWish(), to, force: true, TimeSpan.Zero, new RestoreEvents(told, (_, _) => { }, _ => { }, _ => { }), CancellationToken.None);
         if (record.Operation.Failure is { } failure && record.Outcome is null)

@@ -112,6 +112,23 @@ public sealed class PostgresCluster : IDisposable
         return rows;
     }
 
+    /// <summary>Drops replication slots. Whoever receives from one is ended first; a session ends a moment after that, and a temporary slot goes with its own.</summary>
+    /// <param name="which">A condition on their names.</param>
+    public Task DropSlotsAsync(string which = "true") => Eventually.TrueAsync(
+        () =>
+        {
+            try
+            {
+                Execute("postgres", $"SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE NOT temporary AND {which}", $"SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT temporary AND {which}");
+                return true;
+            }
+            catch (PostgresException busy) when (busy.SqlState == PostgresErrorCodes.ObjectInUse)
+            {
+                return false;
+            }
+        },
+        "nobody has the replication slots");
+
     /// <summary>Adds lines to postgresql.conf; they count after a restart or reload.</summary>
     public void Configure(params string[] lines) => File.AppendAllLines(Path.Combine(Data, "postgresql.conf"), lines);
 

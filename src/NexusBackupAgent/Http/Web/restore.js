@@ -22,7 +22,7 @@ export const Result = ({ restore }) => html`
         ${restore.safetyCopy && html`<h3>${t('restore.back')}</h3><p>${t('restore.back.text')}</p><${Commands} lines=${[restore.safetyCopy, ...(restore.setAside ?? [])]}/>`}
         ${restore.chown && html`<${Commands} lines=${[restore.chown]}/>`}</section>`;
 
-function Plan({ plan }) {
+function Plan({ plan, places, setPlaces }) {
     const { plan: facts } = plan;
     return html`
         <${Facts} of=${[
@@ -34,7 +34,8 @@ function Plan({ plan }) {
         ]}/>
         <p>${plan.reason}</p>
         <h3>${t('restore.chain')}</h3><ol class="chain">${facts.chain.map(file => html`<li class="id">${file}</li>`)}</ol>
-        ${facts.tablespaces?.length > 0 && html`<h3>${t('restore.tablespaces')}</h3><ul>${facts.tablespaces.map(one => html`<li><span class="id">${one.from}</span>${one.from !== one.to && html` → <span class="id">${one.to}</span>`}</li>`)}</ul>`}
+        ${facts.tablespaces?.length > 0 && html`<h3>${t('restore.tablespaces')}</h3>${facts.tablespaces.map(one => html`
+            <label class="field"><span class="id">${one.from} →</span><input class="id" required value=${places[one.from] ?? one.to} spellcheck="false" onInput=${event => setPlaces({ ...places, [one.from]: event.target.value })}/></label>`)}`}
         ${plan.safetyCopy && html`<p>${t('restore.safety')} <span class="id">${plan.safetyCopy}</span></p>`}
         ${plan.passedOver?.length > 0 && html`<h3>${t('restore.passed')}</h3><ul>${plan.passedOver.map(one => html`<li><span class="id">${one.file}</span>: ${one.reason}</li>`)}</ul>`}
         ${facts.openIn?.length > 0 && html`<${Trouble} problem=${{ message: t('restore.open', { programs: facts.openIn.map(one => `${one.command} (${one.process})`).join(', ') }), hint: t('restore.open.hint') }}/>`}
@@ -78,6 +79,7 @@ export function Restore({ name }) {
     const [chosen, setChosen] = useState(wanted);
     const [instant, setInstant] = useState(null);
     const [plan, setPlan] = useState(null);
+    const [places, setPlaces] = useState({}); // of tablespaces, where they are to go elsewhere
     const [typed, setTyped] = useState('');
     const [run, setRun] = useState(null);
     const [state, setState] = useState({ busy: false, problem: null });
@@ -87,7 +89,15 @@ export function Restore({ name }) {
         setState({ busy: true, problem: null });
         try { await work(); setState({ busy: false, problem: null }); } catch (problem) { setState({ busy: false, problem }); }
     };
-    const makePlan = path => attempt(async () => { setTyped(''); const { planId, expiresAt, plan: made } = await post('restore/plan', { source: name, ...(instant ? { at: local(instant) } : { id: chosen }), to: path ?? undefined }); setPlan({ ...made, planId, expiresAt }); });
+    const makePlan = (path, tablespaces) => attempt(async () => {
+        setTyped('');
+        const { planId, expiresAt, plan: made } = await post('restore/plan', { source: name, ...(instant ? { at: local(instant) } : { id: chosen }), to: path ?? undefined, tablespaces });
+        setPlan({ ...made, planId, expiresAt, path });
+        setPlaces({});
+    });
+    const planned = plan?.plan?.tablespaces ?? [];
+    const isMoved = planned.some(one => (places[one.from] ?? one.to) !== one.to);
+    const movePlan = () => makePlan(plan.path, Object.fromEntries(planned.map(one => [one.from, places[one.from] ?? one.to]).filter(([from, place]) => from !== place)));
     const execute = event => {
         event.preventDefault();
         attempt(async () => {
@@ -106,11 +116,11 @@ export function Restore({ name }) {
         ${!data && !unread && html`<${Skeleton} tall/>`}
         ${data && data.length === 0 && html`<${Empty} title=${t('empty.backups')}>${t('empty.backups.next')}<//>`}
         ${data?.length > 0 && !plan && html`<${Choose} backups=${data} windows=${source?.recoveryWindows} chosen=${chosen} setChosen=${setChosen} instant=${instant} setInstant=${setInstant} onPlan=${makePlan} busy=${state.busy}/>`}
-        ${plan && !run && html`<form class="card" onSubmit=${execute}><h2>${t('restore.step.plan')}</h2><${Plan} plan=${plan}/>
-            ${plan.message ? html`<${Trouble} problem=${plan}/>` : html`
+        ${plan && !run && html`<form class="card" onSubmit=${execute}><h2>${t('restore.step.plan')}</h2><${Plan} plan=${plan} places=${places} setPlaces=${setPlaces}/>
+            ${isMoved ? html`<p><button type="button" disabled=${state.busy} onClick=${movePlan}>${t('restore.tablespaces.plan')}</button></p>` : plan.message ? html`<${Trouble} problem=${plan}/>` : html`
                 <label class="field narrow"><span>${t('restore.type', { name })}</span><input value=${typed} autocomplete="off" spellcheck="false" onInput=${event => setTyped(event.target.value)}/></label>`}
             ${expired && html`<p>${t('restore.expired')}</p>`}
-            <div class="buttons">${!plan.message && html`<button class="danger" disabled=${typed !== name || state.busy || expired}>${plan.plan.needsForce ? t('restore.overwrite') : t('restore.go')}</button>`}
+            <div class="buttons">${!plan.message && !isMoved && html`<button class="danger" disabled=${typed !== name || state.busy || expired}>${plan.plan.needsForce ? t('restore.overwrite') : t('restore.go')}</button>`}
                 <button type="button" class="plain" onClick=${() => setPlan(null)}>${t('restore.again')}</button></div></form>`}
         ${run && (isOpen(run) ? html`<section class="card"><${Progress} run=${run} onEnd=${ended}/></section>`
             : html`<section class="card"><p><${Badge} state=${run.result}>${t(`result.${run.result}`)}<//></p>${run.message && html`<${Trouble} problem=${run}/>`}<p><a href=${to('runs', run.id)}>${t('run.open')}</a></p></section>`)}

@@ -227,6 +227,7 @@ const TEXTS = {
     'restore.room.text': ['{needed} needed, {free} free', '必要 {needed}、空き {free}'],
     'restore.chain': ['Which backups, in this order', '使用するバックアップ（順番どおり）'],
     'restore.tablespaces': ['Tablespaces', 'テーブル空間'],
+    'restore.tablespaces.plan': ['See the plan with these places', 'この場所で計画を見る'],
     'restore.safety': ['The old one is kept beside it:', '現在のデータは次の場所に保存されます:'],
     'restore.passed': ['Newer ones that are not restored', '使用しない新しいバックアップ'],
     'restore.open': ['It is open in {programs}', '使用中のプロセス: {programs}'],

@@ -57,14 +57,14 @@ internal sealed class DatabaseBench : IDisposable
         return result;
     }
 
-    /// <summary>What fails ends with its code and is told in one line. A backup that does is counted: one failure more, and one more in a row.</summary>
+    /// <summary>What fails ends with its code, is told in one line, and is counted once: a backup also as one failure more in a row.</summary>
     public async Task<string> RefusedAsync(int code, params string[] arguments)
     {
-        var (failed, inRow) = arguments.Length == 0 ? await FailuresAsync() : default;
-        var result = await Place.RunAsync(arguments.Length == 0 ? ["backup"] : arguments);
+        arguments = arguments.Length == 0 ? ["backup"] : arguments;
+        var (failed, inRow) = await FailuresAsync(arguments[0]);
+        var result = await Place.RunAsync(arguments);
         Assert.True(code == result.Code, $"{result.Code}: {result.Output} {result.Error}");
-        if (arguments.Length == 0)
-            Assert.Equal((failed + 1, inRow + 1), await FailuresAsync());
+        Assert.Equal((failed + 1, arguments[0] == "backup" ? inRow + 1 : inRow), await FailuresAsync(arguments[0]));
         return Assert.Single(result.Errors);
     }
 
@@ -95,19 +95,28 @@ internal sealed class DatabaseBench : IDisposable
 
     public IReadOnlyList<string> SafetyCopies() => [.. cluster.Rows("postgres", "SELECT datname FROM pg_database ORDER BY 1").Where(name => name.StartsWith(RestoreNames.SafetyPrefix(Database), StringComparison.Ordinal))];
 
-    private async Task<(double Failed, double InRow)> FailuresAsync()
-    {
-        var lines = (await DoAsync("metrics")).Output.Split('\n');
-        return (Sum("nexus_backup_runs_total{", ",result=\"failure\""), Sum("nexus_backup_consecutive_failures{"));
+    /// <summary>The sum of a family's values, or of those that have a label.</summary>
+    public async Task<double> MetricAsync(string family, string label = "") => Sum((await DoAsync("metrics")).Output, family, label);
 
-        double Sum(string family, string label = "") => lines
-            .Where(line => line.StartsWith(family, StringComparison.Ordinal) && line.Contains(label, StringComparison.Ordinal))
-            .Sum(line => double.Parse(line[(line.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture));
+    private async Task<(double Failed, double InRow)> FailuresAsync(string command)
+    {
+        var metrics = (await DoAsync("metrics")).Output;
+        var (family, label) = command switch
+        {
+            "backup" => ("runs_total", "result=\"failure\""),
+            "verify" => ("checksum_failures_total", ""),
+            _ => ($"{command}s_total", "result=\"failure\""),
+        };
+        return (Sum(metrics, family, label), Sum(metrics, "consecutive_failures", ""));
     }
+
+    private static double Sum(string metrics, string family, string label) => metrics.Split('\n')
+        .Where(line => line.StartsWith($"nexus_backup_{family}{{", StringComparison.Ordinal) && line.Contains(label, StringComparison.Ordinal))
+        .Sum(line => double.Parse(line[(line.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture));
 
     public void Dispose()
     {
-        cluster.Execute("postgres", $"SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '{Database}'");
+        cluster.DropSlotsAsync($"slot_name = '{Database}'").GetAwaiter().GetResult();
         Place.Dispose();
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Sources.Postgres;
@@ -121,6 +122,53 @@ public sealed class FailingClusterTests(PostgresCluster cluster) : IClassFixture
     }
 
     [SkippableFact]
+    public async Task WAL_that_is_gone_on_the_server_or_from_the_store_or_damaged_there_is_told_and_the_window_says_what_is_left()
+    {
+        using var bench = await BenchAsync();
+        bench.Place.Clock.Set(bench.Place.Clock.GetUtcNow().AddHours(6));
+        await bench.DoAsync("backup", "--type", "incremental");
+
+        // Somebody drops the slot, and the server recycles what it kept.
+        await cluster.DropSlotsAsync($"slot_name = '{bench.Database}'");
+        for (var segment = 0; segment < 4; segment++)
+            cluster.Execute("postgres", "SELECT txid_current()", "SELECT pg_switch_wal()", "CHECKPOINT");
+        bench.Place.Clock.Set(bench.Place.Clock.GetUtcNow().AddHours(6));
+        var said = await bench.DoAsync("backup", "--type", "incremental");
+        Assert.Matches("full instead of incremental.*gap.*was dropped", (said.Output + said.Error).ReplaceLineEndings(" "));
+        var anew = (await bench.DoAsync("list", "--json")).Json[0].GetProperty("id").GetString()!;
+        Assert.Equal(2, (await WindowsAsync(bench)).Count);
+
+        var ends = new List<string>();
+        for (var increment = 0; increment < 2; increment++)
+        {
+            bench.Place.Clock.Set(bench.Place.Clock.GetUtcNow().AddHours(6));
+            await bench.DoAsync("backup", "--type", "incremental");
+            ends.Add((await WindowsAsync(bench))[0]);
+        }
+
+        // A damaged one is set aside, and the full backup that takes its place goes on where the one before it ends.
+        var (damaged, lost) = (Artifact(0), Artifact(1));
+        Damage.FlipBit(damaged);
+        Assert.Contains(Path.GetFileName(damaged), await bench.RefusedAsync(4, "verify", "--all"), StringComparison.Ordinal);
+        Assert.Equal(1, await bench.MetricAsync("backups", "state=\"quarantined\""));
+        var windows = await WindowsAsync(bench);
+        Assert.Equal(2, windows.Count);
+        Assert.True(string.CompareOrdinal(windows[0], ends[1]) > 0, $"{windows[0]} and {ends[1]}");
+
+        // What somebody deletes is the end of one window, and what is behind it another one.
+        File.Delete(lost);
+        Assert.Equal(3, (await WindowsAsync(bench)).Count);
+        var place = Path.Combine(Path.GetDirectoryName(cluster.Data)!, bench.Database);
+        var late = await bench.Place.RunAsync("restore", "shop", "--at", ends[0], "--to", place);
+        Assert.Equal(6, late.Code);
+        Assert.Contains("any instant from", Assert.Single(late.Errors), StringComparison.Ordinal);
+        await bench.DoAsync("restore", "shop", "--to", place + "_newest");
+        await bench.DoAsync("restore", "shop", "--id", anew, "--to", place);
+
+        string Artifact(int fromEnd) => Directory.GetFiles(bench.Store, "*.tar.gz").Order(StringComparer.Ordinal).Reverse().ElementAt(fromEnd);
+    }
+
+    [SkippableFact]
     public async Task A_store_that_fills_up_ends_the_base_backup_and_keeps_nothing_of_it()
     {
         await using var small = await SmallFileSystem.MountAsync("size=2m");
@@ -130,6 +178,14 @@ public sealed class FailingClusterTests(PostgresCluster cluster) : IClassFixture
         Assert.DoesNotContain(Directory.GetFiles(small.Path, "*", SearchOption.AllDirectories), file => new FileInfo(file).Length > 4096);
         await Eventually.TrueAsync(() => cluster.Rows("postgres", Senders)[0] == "0", "nothing that was started for it goes on");
         await bench.AllAreGoodAsync(count: 1, bench.Physical, "*.tar.gz");
+    }
+
+    /// <summary>Where the recoverable windows end, the newest first; the metric says the same of that one.</summary>
+    private static async Task<IReadOnlyList<string>> WindowsAsync(DatabaseBench bench)
+    {
+        var windows = (await bench.DoAsync("status", "--json")).Json.GetProperty("sources")[0].GetProperty("recoveryWindows").EnumerateArray().Select(window => window.GetProperty("last").GetString()!).ToList();
+        Assert.Equal(DateTimeOffset.Parse(windows[0], CultureInfo.InvariantCulture).ToUnixTimeSeconds(), Math.Floor(await bench.MetricAsync("recovery_window_end_timestamp_seconds")));
+        return windows;
     }
 
     private async Task<DatabaseBench> BenchAsync()

@@ -55,7 +55,7 @@ public sealed class OddServerTests(PostgresCluster cluster) : IClassFixture<Post
         bench.Execute("CREATE TABLE orders AS SELECT i AS id FROM generate_series(1, 1000) i");
         bench.Configure(keys: keys);
         await bench.DoAsync("backup");
-        full.Execute("postgres", "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots");
+        await full.DropSlotsAsync();
 
         await Shell.TryAsync("dd", "if=/dev/zero", $"of={Path.Combine(small.Path, "filler")}", "bs=64k", "status=none"); // until there is no room
         var said = await bench.RefusedAsync(3);

@@ -147,7 +147,7 @@ internal sealed class PhysicalBench : IDisposable
 
     public void Dispose()
     {
-        Cluster.Execute("postgres", "SELECT pg_terminate_backend(active_pid), pg_sleep(0.2) FROM pg_replication_slots WHERE active_pid IS NOT NULL", "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT temporary");
+        Cluster.DropSlotsAsync().GetAwaiter().GetResult();
         Scratch.Dispose();
         temp.Dispose();
     }

@@ -79,7 +79,7 @@ public sealed class PointInTimeTests : IClassFixture<PostgresCluster>, IDisposab
     public async Task A_gap_in_the_WAL_is_told_and_makes_the_next_backup_a_full_one()
     {
         var full = await bench.BackUpAsync(BackupType.Full);
-        cluster.Execute("postgres", "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots");
+        await cluster.DropSlotsAsync();
         for (var i = 0; i < 3; i++)
             cluster.Execute("postgres", "SELECT txid_current()", "SELECT pg_switch_wal()", "CHECKPOINT");
 

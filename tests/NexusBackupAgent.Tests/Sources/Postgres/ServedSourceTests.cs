@@ -137,7 +137,7 @@ public sealed class ServedSourceTests(PostgresCluster cluster) : IClassFixture<P
         await IsDiagnosedAsync("GRANT pg_read_all_data|REPLICATION", "psql postgresql://keeper@", "nexus-backup check-config");
         cluster.Execute("postgres", "GRANT pg_read_all_data TO keeper", "ALTER ROLE keeper REPLICATION");
         Assert.Equal(0, (await RunAsync(Some.Clock, "backup")).Code);
-        cluster.Execute("postgres", "SELECT pg_drop_replication_slot('asked')");
+        await cluster.DropSlotsAsync("slot_name = 'asked'");
 
         // While it lasts, and after the run that met it.
         async Task IsDiagnosedAsync(string evidence, params string[] next)
@@ -204,6 +204,9 @@ public sealed class ServedSourceTests(PostgresCluster cluster) : IClassFixture<P
         cluster.Execute("postgres", "CREATE DATABASE dataset_management");
         cluster.Execute("dataset_management", "CREATE TABLE datasets (id int)", "INSERT INTO datasets SELECT generate_series(1, 50)", "CREATE TABLE audit_logs (line text)", "INSERT INTO audit_logs VALUES ('x')");
         var example = await File.ReadAllTextAsync(RepositoryFile.Find("examples/dataset-management.yml"));
+        using var api = new HookListener("200 OK");
+        await File.WriteAllTextAsync(home["aws"], $"#!/bin/sh\necho \"$@\" >>'{home["asked"]}'\n[ ! -e '{home["unreachable"]}' ]\n"); // for the bucket only a server of its own could answer
+        File.SetUnixFileMode(home["aws"], UnixFileMode.UserRead | UnixFileMode.UserExecute);
         await File.WriteAllTextAsync(Path.Combine(home.Sub("etc"), "app.conf"), "port = 8080\n");
         await File.WriteAllTextAsync(Path.Combine(home.Sub("opt"), "limits.json"), "{}");
         await File.WriteAllTextAsync(Path.Combine(home.Sub("log"), "api.log"), "started\n");
@@ -215,7 +218,13 @@ public sealed class ServedSourceTests(PostgresCluster cluster) : IClassFixture<P
             .Replace("/opt/dataset-management/config", home.Sub("opt"), StringComparison.Ordinal)
             .Replace("/var/log/dataset-management", home.Sub("log"), StringComparison.Ordinal)
             .Replace("@localhost/", $"@127.0.0.1:{cluster.Port}/", StringComparison.Ordinal)
-            .Replace("/etc/nexus-backup/dataset_management.password", home["password"], StringComparison.Ordinal));
+            .Replace("/etc/nexus-backup/dataset_management.password", home["password"], StringComparison.Ordinal)
+            .Replace("systemctl, stop, dataset-management-api", "true", StringComparison.Ordinal)
+            .Replace("systemctl, start, dataset-management-api", "true", StringComparison.Ordinal)
+            .Replace("      health:", "      healthTimeout: 1s\n      health:", StringComparison.Ordinal)
+            .Replace("https://api.example.com", "http://" + api.Host, StringComparison.Ordinal)
+            .Replace("--host=localhost", $"--host={cluster.Sockets}, --port={cluster.Port}", StringComparison.Ordinal)
+            .Replace("[aws,", $"[{home["aws"]},", StringComparison.Ordinal));
 
         await DoAsync("check-config");
         foreach (var type in (string[])["full", "differential", "incremental"])
@@ -226,6 +235,18 @@ public sealed class ServedSourceTests(PostgresCluster cluster) : IClassFixture<P
             ["full", "differential", "full"],
             (await DoAsync("list", "dataset_management", "--json")).Json.EnumerateArray().Select(backup => backup.GetProperty("type").GetString()).Reverse());
         Assert.Contains("full instead of incremental", (await DoAsync("backup", "dataset_management", "--type", "incremental")).Output, StringComparison.Ordinal);
+
+        // Sections 4.1 and 5.2: the four questions after a restore, of which one is answered badly then.
+        cluster.Execute("dataset_management", "DELETE FROM datasets");
+        await DoAsync("restore", "dataset_management", "--force");
+        Assert.StartsWith("GET /health ", Assert.Single(api.Requests), StringComparison.Ordinal);
+        Assert.Equal(["s3api head-bucket --bucket=dataset-management-storage --profile=backup"], await File.ReadAllLinesAsync(home["asked"]));
+        Assert.Equal(["50"], cluster.Rows("dataset_management", "SELECT count(*) FROM datasets"));
+        await File.WriteAllTextAsync(home["unreachable"], "");
+        var unwell = await RunAsync(Some.Clock, "restore", "dataset_management", "--force");
+        Assert.Equal(5, unwell.Code);
+        Assert.Contains("IS restored", unwell.Error, StringComparison.Ordinal);
+        Assert.Contains("head-bucket --bucket=dataset-management-storage --profile=backup' did not end with 0", unwell.Error, StringComparison.Ordinal);
 
         // Sections 3.3 and 4.3: configuration and logs are lost and come back.
         await DoAsync("backup", "config", "logs");

@@ -117,7 +117,7 @@ public sealed class WalReceiverTests : IClassFixture<PostgresCluster>, IDisposab
         }
 
         await EndReceiverAsync();
-        cluster.Execute("postgres", $"SELECT pg_drop_replication_slot('{bench.Slot}')");
+        await cluster.DropSlotsAsync($"slot_name = '{bench.Slot}'");
         Turn(times: 5);
         cluster.Execute("postgres", "CHECKPOINT");
         await using (await StartAsync(source))

@@ -122,6 +122,8 @@ internal sealed class PreparedCluster(ClusterTarget target, PostgresTools tools,
         target.Guard("replace", () =>
         {
             tablespaces.Switch(DataPath);
+            if (safety is not null && TryExchange(safety))
+                return;
             if (safety is not null)
             {
                 SafeFile.Move(target.Path, safety);
@@ -135,6 +137,24 @@ internal sealed class PreparedCluster(ClusterTarget target, PostgresTools tools,
             SafeFile.Move(DataPath, target.Path);
             isInPlace = true;
         });
+    }
+
+    /// <summary>Has the two change names in one step, so that at each instant there is a cluster in the place. Until then the new one has the old one's new name, and nothing that a later restore removes.</summary>
+    /// <returns>False: the file system knows no such step.</returns>
+    private bool TryExchange(string name)
+    {
+        SafeFile.Move(DataPath, name);
+        try
+        {
+            isInPlace = SafeFile.TryExchange(name, target.Path);
+        }
+        finally
+        {
+            if (!isInPlace)
+                SafeFile.Move(name, DataPath);
+        }
+
+        return isInPlace;
     }
 
     public BackupException? RollBack()
