@@ -159,9 +159,13 @@ internal sealed partial class Agent : IDisposable
             new CopyRounds(Copies, TimeProvider));
     }
 
-    /// <summary>The self-test is made with a specimen of each kind that is protected.</summary>
+    /// <summary>The self-test is made with a specimen of each kind that is protected, compressed by each method in use.</summary>
     private SelfTestParts SelfTestPartsOf(AgentConfiguration configuration) => new(
-        [.. configuration.Sources.Select(source => source.Settings.Kind).Where(kind => kind.HasSpecimen).DefaultIfEmpty(SourceKinds.Shipped.WithSpecimen).Distinct().Select<ISourceKind, Func<string, ISpecimen>>(kind => directory => kind.NewSpecimen(directory, scratch, TimeProvider))],
+        [
+            .. from kind in configuration.Sources.Select(source => source.Settings.Kind).Where(kind => kind.HasSpecimen).DefaultIfEmpty(SourceKinds.Shipped.WithSpecimen).Distinct()
+               from method in configuration.Methods
+               select new SelfTestSpecimen(directory => kind.NewSpecimen(directory, scratch, TimeProvider), method),
+        ],
         directory => new LocalDirectoryStore("self-test", directory));
 
     private JournalDatabase OpenJournal(bool evenWithoutJournal)

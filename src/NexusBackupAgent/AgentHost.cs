@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using NexusBackupAgent.Artifacts.Deflate;
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Http;
@@ -46,7 +46,8 @@ internal static partial class AgentHost
 
         var address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
         AgentStarted(logger, address, configuration.File, configuration.Sources.Count);
-        CompressionBy(logger, GzipEngine.Description);
+        foreach (var method in configuration.Methods)
+            CompressionBy(logger, FrameEngine.Of(method).Description);
         listening?.Invoke(address);
 
         var selfTests = agent.SelfTests.RunDailyAsync(cancellationToken);

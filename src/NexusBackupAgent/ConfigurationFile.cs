@@ -1,4 +1,5 @@
 using NexusBackupAgent.Access;
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
@@ -327,6 +328,9 @@ internal sealed record AgentConfiguration(
 
     /// <summary>What its sources and stores may be.</summary>
     public AgentKinds Kinds { get; init; } = AgentKinds.Shipped;
+
+    /// <summary>The methods by which its sources compress.</summary>
+    public IReadOnlyList<ArtifactEncoding> Methods => [.. Sources.Select(source => source.Compression.Method).DefaultIfEmpty(ArtifactEncoding.Gzip).Distinct()];
 
     public bool IsSecure => Listen.Scheme == Uri.UriSchemeHttps;
 

@@ -60,14 +60,14 @@ internal static class ArtifactEncodings
     /// <summary>What the name of a compressed file ends with.</summary>
     public static string Extension(this ArtifactEncoding method) => method == ArtifactEncoding.Zstd ? ".zst" : ".gz";
 
-    /// <summary>The command that writes a file's content to its output.</summary>
-    public static string ExpandCommand(string file) => $"{(IsZstd(file) ? "zstd -dc" : "gunzip -c")} {ToolProcess.Line([file])}";
+    /// <summary>The command that writes a file's content to its output. It is given one that was set aside without its name, whose ending it would refuse.</summary>
+    public static string ExpandCommand(string file) => $"{(IsZstd(file) ? "zstd -dc" : "gunzip -c")} {(SetAsideName.Is(file) ? "< " : "")}{ToolProcess.Line([file])}";
 
     /// <summary>The command that unpacks an archive.</summary>
     /// <param name="options">Of tar, in letters: <c>p</c>.</param>
     public static string UnpackCommand(string file, string options = "") => $"tar {(IsZstd(file) ? $"--zstd -x{options}f" : $"-xz{options}f")} {ToolProcess.Line([file])}";
 
-    private static bool IsZstd(string file) => file.EndsWith(ArtifactEncoding.Zstd.Extension(), StringComparison.Ordinal);
+    private static bool IsZstd(string file) => SetAsideName.Original(file).EndsWith(ArtifactEncoding.Zstd.Extension(), StringComparison.Ordinal);
 
     /// <summary>Whether an artifact's first bytes tell who wrote it.</summary>
     public static bool IsSigned(this ArtifactEncoding encoding) => encoding != ArtifactEncoding.None;
@@ -80,6 +80,22 @@ internal static class ArtifactEncodings
 
     /// <summary>For people: <c>gzip</c>; one that is stored as it comes has no word of its own.</summary>
     public static string Shown(this ArtifactEncoding encoding) => encoding == ArtifactEncoding.None ? "encoding" : encoding.Word();
+}
+
+/// <summary>The name of a corrupt artifact, as the runbook has it (§3.2 [A]): no <c>*.db.gz</c> finds it.</summary>
+internal static class SetAsideName
+{
+    private const string Suffix = ".bad";
+
+    public static string Of(string artifact) => artifact + Suffix;
+
+    public static bool Is(string artifact) => artifact.EndsWith(Suffix, StringComparison.Ordinal);
+
+    /// <summary>Whether a name is that of an artifact which was set aside, or of what lies beside one.</summary>
+    public static bool IsOfOne(string file) => file.Contains(Suffix, StringComparison.Ordinal);
+
+    /// <summary>The name under which an artifact was stored, whether or not it was set aside since.</summary>
+    public static string Original(string artifact) => Is(artifact) ? artifact[..^Suffix.Length] : artifact;
 }
 
 /// <summary>Length in bytes and SHA-256 (64 lower-case hexadecimal digits) of a stream of bytes.</summary>

@@ -12,6 +12,9 @@ internal abstract class FrameEngine
     /// <summary>For people.</summary>
     public abstract string Name { get; }
 
+    /// <summary>What compresses, and what to do for a faster one.</summary>
+    public virtual string Description => Name;
+
     /// <summary>What the encoding calls a frame, with its own name: <c>gzip member</c>.</summary>
     public abstract string Frame { get; }
 

@@ -106,7 +106,6 @@ internal static partial class BackupFiles
     public const string TimeFormat = "yyyyMMdd_HHmmss";
     private const string ManifestSuffix = ".manifest.json";
     private const string PendingSuffix = ".pending";
-    private const string SetAsideSuffix = ".bad";
 
     /// <param name="duplicate">0, or the number that tells apart backups of the same second: <c>daily_20260214_020000-1.db.gz</c>.</param>
     public static string Artifact(string schedule, DateTimeOffset capturedAt, TimeZoneInfo zone, int duplicate, string extension)
@@ -144,15 +143,15 @@ internal static partial class BackupFiles
     public static string Drill(string artifact) => artifact + ".drill.json";
 
     /// <summary>What a corrupt artifact is renamed to, as the runbook does (§3.2 [A]): no <c>*.db.gz</c> finds it.</summary>
-    public static string SetAside(string artifact) => artifact + SetAsideSuffix;
+    public static string SetAside(string artifact) => SetAsideName.Of(artifact);
 
-    public static bool IsSetAside(string artifact) => artifact.EndsWith(SetAsideSuffix, StringComparison.Ordinal);
+    public static bool IsSetAside(string artifact) => SetAsideName.Is(artifact);
 
     /// <summary>Whether a name is that of an artifact which was set aside, or of what lies beside one.</summary>
-    public static bool IsOfSetAside(string file) => file.Contains(SetAsideSuffix, StringComparison.Ordinal);
+    public static bool IsOfSetAside(string file) => SetAsideName.IsOfOne(file);
 
     /// <summary>The name under which an artifact was stored, whether or not it was set aside since.</summary>
-    public static string Original(string artifact) => IsSetAside(artifact) ? artifact[..^SetAsideSuffix.Length] : artifact;
+    public static string Original(string artifact) => SetAsideName.Original(artifact);
 
     /// <summary>The other one of an artifact's two names.</summary>
     public static string OtherName(string artifact) => IsSetAside(artifact) ? Original(artifact) : SetAside(artifact);

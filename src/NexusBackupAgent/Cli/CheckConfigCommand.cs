@@ -1,5 +1,5 @@
 using System.CommandLine;
-using NexusBackupAgent.Artifacts.Deflate;
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Documents;
@@ -36,13 +36,13 @@ internal static class CheckConfigCommand
             if (parsed.GetValue(json))
                 JsonDocuments.Print(context.Terminal.Output, ConfigurationDocument.Of(file, problems), JsonDocuments.Readably.ConfigurationDocument);
             else
-                Print(context.Terminal, file, problems);
+                Print(context.Terminal, file, problems, context.ReadConfiguration(file).Configuration?.Methods ?? []);
             return (int)(problems.Any(problem => problem.IsError) ? ExitCode.Usage : ExitCode.Done);
         });
         return command;
     }
 
-    private static void Print(Terminal terminal, string file, IReadOnlyList<ConfigurationProblem> problems)
+    private static void Print(Terminal terminal, string file, IReadOnlyList<ConfigurationProblem> problems, IReadOnlyList<ArtifactEncoding> methods)
     {
         foreach (var problem in problems)
             terminal.Line(Terminal.Coloured(problem.IsError, problem.Text));
@@ -53,7 +53,8 @@ internal static class CheckConfigCommand
             { Errors: 0 } => $"[yellow]✓[/] {Readable.Plain(file)}: usable, {Count(document.Warnings, "warning")}",
             _ => $"[red]✗[/] {Readable.Plain(file)}: {Count(document.Errors, "error")}, {Count(document.Warnings, "warning")}",
         });
-        terminal.Line($"compression by {Readable.Plain(GzipEngine.Description)}");
+        foreach (var method in methods)
+            terminal.Line($"compression by {Readable.Plain(FrameEngine.Of(method).Description)}");
     }
 
     private static string Count(int count, string what) => $"{count} {what}{(count == 1 ? "" : "s")}";

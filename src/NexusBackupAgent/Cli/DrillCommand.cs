@@ -33,7 +33,7 @@ internal static class DrillCommand
         {
             using var session = await context.OpenAgentAsync(parsed);
             await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
-            var sources = SourceChoice.In(SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!), parsed.GetValue(store));
+            var sources = SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!, parsed.GetValue(store));
             if (sources.Count == 0)
                 throw SourceChoice.Nothing(toDo: "practise with");
             return (int)await new Work(context.Terminal, session.Agent, context.Asker, parsed.GetValue(json)).RunAsync(sources, cancellationToken);

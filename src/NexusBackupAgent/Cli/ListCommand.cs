@@ -38,7 +38,7 @@ internal static class ListCommand
         {
             using var session = await context.OpenAgentAsync(parsed);
             var isAway = await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
-            var sources = SourceChoice.In(SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(name) is { } only ? [only] : []), parsed.GetValue(store));
+            var sources = SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(name) is { } only ? [only] : [], parsed.GetValue(store));
             if (parsed.GetValue(contents) is { Length: > 0 } wanted)
             {
                 await new Contents(context.Terminal, parsed.GetValue(json)).PrintAsync([.. sources.Select(source => source.Source)], wanted[0], wanted.ElementAtOrDefault(1), cancellationToken);
@@ -61,7 +61,7 @@ internal static class ListCommand
                     }
 
                     var (backups, orphans) = await source.Catalog.ListWithOrphansAsync(cancellationToken);
-                    screen.Print(source, backups, orphans.Where(orphan => orphan.Sweepable.Count == 0 || !session.Agent.Turns.IsUnderWay(source.Name)), fullBecause, holders);
+                    screen.Print(source, backups, orphans.Where(orphan => orphan.Sweepable.Count == 0 || !session.Agent.Turns.IsUnderWay(source.Turn)), fullBecause, holders);
                 }
                 catch (BackupException failure)
                 {

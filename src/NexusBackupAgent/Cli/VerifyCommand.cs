@@ -53,7 +53,7 @@ internal static class VerifyCommand
                 if (parsed.GetValue(selfTest))
                     return await SelfTestCommand.RunAsync(context.Terminal, session.Agent, parsed.GetValue(json), cancellationToken);
                 var work = new Work(context.Terminal, session.Agent, context.Asker, parsed.GetValue(json), parsed.GetValue(all), !parsed.GetValue(noReplacement));
-                return await work.RunAsync(SourceChoice.In(session.Agent.Roster.Current, parsed.GetValue(store)), parsed.GetValue(names)!, cancellationToken);
+                return await work.RunAsync(session.Agent.Roster.Current, parsed.GetValue(store), parsed.GetValue(names)!, cancellationToken);
             });
         });
         return command;
@@ -65,9 +65,9 @@ internal static class VerifyCommand
         private readonly List<ExitCode> codes = [];
         private readonly HashSet<ProtectedSource> bereft = [];
 
-        public async Task<ExitCode> RunAsync(IReadOnlyList<ScheduledSource> sources, string[] names, CancellationToken cancellationToken)
+        public async Task<ExitCode> RunAsync(IReadOnlyList<ScheduledSource> sources, string? store, string[] names, CancellationToken cancellationToken)
         {
-            var choice = new BackupChoice(sources, all, Tell);
+            var choice = new BackupChoice(sources, all, Tell, store);
             foreach (var (source, backup) in await choice.ChooseAsync(names, cancellationToken))
             {
                 try
@@ -154,7 +154,7 @@ internal static class VerifyCommand
             if (backup is { HasBrokenChain: true, BrokenChain: { } reason })
             {
                 codes.Add(ExitCode.VerificationFailed);
-                terminal.Fail($"backup '{now}' of '{source.Name}' cannot be restored: {reason}", $"what can be is in nexus-backup list '{source.Name}'");
+                terminal.Fail($"backup '{now}' of '{source.Name}' cannot be restored: {reason}", $"what can be is in {source.ListCommand}");
                 if (before.BrokenChain is null)
                     bereft.Add(source);
                 return;
@@ -176,13 +176,13 @@ internal static class VerifyCommand
             else if (before.IsSetAside)
                 terminal.Fail(message, "it was set aside before; delete it when it is no longer needed for analysis");
             else
-                terminal.Fail($"{message}; {(backup.File == before.File ? "it is set aside under its own name, and no restore uses it" : $"it is kept as '{now}'")}", $"{source.Catalog.Store.CheckDisk()}; what is good is in nexus-backup list '{source.Name}'");
+                terminal.Fail($"{message}; {(backup.File == before.File ? "it is set aside under its own name, and no restore uses it" : $"it is kept as '{now}'")}", $"{source.Catalog.Store.CheckDisk()}; what is good is in {source.ListCommand}{(source.CopyStore is null ? "" : $"; {source.MakeNew}")}");
             if (backup.IsSetAside && !before.IsSetAside)
                 bereft.Add(source);
         }
 
         private RunFailure? Refusal(ProtectedSource source, Backup backup) =>
-            agent.Journal.Last(source.Name, OperationKind.Quarantine) is { } last && last.Backup == backup.Id ? last.Failure : null;
+            agent.Journal.Last(source.Name, OperationKind.Quarantine, source.CopyStore) is { } last && last.Backup == backup.Id ? last.Failure : null;
 
         private async Task ReplaceAsync(ProtectedSource source, CancellationToken cancellationToken)
         {

@@ -15,18 +15,18 @@ internal sealed class OperationJournal(JournalDatabase database) : IDisposable
 {
     private const string Columns = OperationRows.Columns;
 
-    internal const string LastOfKind = $"SELECT {Columns} FROM operations WHERE source = $source AND kind = $kind ORDER BY id DESC LIMIT 1";
+    internal const string LastOfKind = $"SELECT {Columns} FROM operations WHERE source = $source AND kind = $kind AND store IS $store ORDER BY id DESC LIMIT 1";
 
     // Whoever ended one is in the counts: looking up the last of each costs nothing, going through a year of them does.
     internal const string LastEndedOfEach = $"""
         SELECT {Columns} FROM operations WHERE id IN (
-            SELECT (SELECT id FROM operations WHERE kind = $kind AND source = counted.source AND ended_at IS NOT NULL AND (failure IS NOT 'Interrupted' OR kind = 'hook') ORDER BY id DESC LIMIT 1)
+            SELECT (SELECT id FROM operations WHERE kind = $kind AND source = counted.source AND store IS NULL AND ended_at IS NOT NULL AND (failure IS NOT 'Interrupted' OR kind = 'hook') ORDER BY id DESC LIMIT 1)
             FROM operation_counts AS counted WHERE kind = $kind)
         """;
 
     internal const string LastSucceededOfEach = $"""
         SELECT {Columns} FROM operations WHERE id IN (
-            SELECT (SELECT id FROM operations WHERE kind = $kind AND source = counted.source AND result = 'success' ORDER BY id DESC LIMIT 1)
+            SELECT (SELECT id FROM operations WHERE kind = $kind AND source = counted.source AND store IS NULL AND result = 'success' ORDER BY id DESC LIMIT 1)
             FROM operation_counts AS counted WHERE kind = $kind AND result = 'success')
         """;
 
@@ -152,12 +152,14 @@ internal sealed class OperationJournal(JournalDatabase database) : IDisposable
     public IReadOnlyList<Operation> Open(OperationKind kind) => database.Read(transaction => OperationRows.Open(transaction, kind));
 
     /// <summary>The newest operation of a kind, ended or not.</summary>
-    public Operation? Last(string source, OperationKind kind) => Find(LastOfKind, ("$source", source), ("$kind", kind.Word())).FirstOrDefault();
+    /// <param name="store">In this further store; null: what belongs to the first one, or to none.</param>
+    public Operation? Last(string source, OperationKind kind, string? store = null) =>
+        Find(LastOfKind, ("$source", source), ("$kind", kind.Word()), ("$store", store)).FirstOrDefault();
 
-    /// <summary>The newest operation of a kind that ended, of every source that had one, by source. Skips what somebody stopped. A stopped hook counts: it told nobody.</summary>
+    /// <summary>The newest operation of a kind that ended, of every source that had one, by source; in further stores none counts. Skips what somebody stopped. A stopped hook counts: it told nobody.</summary>
     public IReadOnlyDictionary<string, Operation> LastOfEach(OperationKind kind) => BySource(LastEndedOfEach, kind);
 
-    /// <summary>The newest operation of a kind that succeeded, of every source that had one, by source.</summary>
+    /// <summary>The newest operation of a kind that succeeded, of every source that had one, by source; in further stores none counts.</summary>
     public IReadOnlyDictionary<string, Operation> LastSuccessOfEach(OperationKind kind) => BySource(LastSucceededOfEach, kind);
 
     /// <summary>The newest restore over its live source that began and ended, of every source that had one, by source. What was stopped on purpose says nothing.</summary>

@@ -52,7 +52,7 @@ internal static class OperationRows
         return Query(transaction, "SELECT last_insert_rowid()", row => row.GetInt64(0))[0];
     }
 
-    /// <summary>Writes an operation as it ended, and counts it; copies by their store, where others have a schedule.</summary>
+    /// <summary>Writes an operation as it ended, and counts it; copies by their store, where others have a schedule. Drills of copies are not counted: the figures of drills are the first store's.</summary>
     public static void Close(SqliteTransaction transaction, Operation operation)
     {
         var failure = operation.Failure;
@@ -65,6 +65,8 @@ internal static class OperationRows
             ("$at", Milliseconds(operation.EndedAt!.Value)), ("$result", operation.Result!.Value.Word()), ("$failure", failure?.Kind.ToString()), ("$message", failure?.Message), ("$brief", failure?.Brief), ("$hint", failure?.Hint),
             ("$backup", operation.Backup?.Value), ("$detail", operation.Detail), ("$type", operation.Type?.Word()), ("$live", operation.IsOverLive), ("$because", operation.FullBecause),
             ("$stored", operation.StoredBytes), ("$content", operation.ContentBytes), ("$id", operation.Id));
+        if (operation is { Kind: OperationKind.Drill, Store: not null })
+            return;
         Execute(
             transaction,
             "INSERT INTO operation_counts (kind, source, schedule, result, count) VALUES ($kind, $source, $schedule, $result, 1) ON CONFLICT DO UPDATE SET count = count + 1",

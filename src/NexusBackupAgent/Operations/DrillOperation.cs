@@ -29,14 +29,14 @@ internal sealed partial class DrillOperation(OperationRunner runner, RestoreDril
     {
         Backup? backup = null;
         var (operation, _, _) = await runner.JournalledAsync<Backup>(
-            Operation.Begun(source.Name, OperationKind.Drill, runner.Now, "practising a restore") with { Asker = asker },
+            Operation.Begun(source.Name, OperationKind.Drill, runner.Now, "practising a restore") with { Store = source.CopyStore, Asker = asker },
             async (_, watched) => backup = await runner.WithinLimitAsync(
                 source,
                 WordsOf(source),
                 async token =>
                 {
                     var catalog = await source.Catalog.OpenAsync(token);
-                    var chosen = backup = await drill.ChooseAsync(source.Name, catalog, token);
+                    var chosen = backup = await ChooseAsync(source, catalog, token);
                     return await drill.RunAsync(source.Source, catalog, chosen, source.Probes, RunProgress.In(RunStage.Verify, chosen.LengthToRead, watched), token);
                 },
                 broke => DrillBroke(broke, source.Name),
@@ -53,6 +53,19 @@ internal sealed partial class DrillOperation(OperationRunner runner, RestoreDril
         return new TurnEnd<DrillRecord>(new DrillRecord(operation, backup), OperationRunner.News(source, operation, backup));
     }
 
+    /// <summary>What would be restored now.</summary>
+    /// <exception cref="BackupException">There is none (<see cref="FailureKind.NotFound"/>), or none is good (<see cref="FailureKind.Verification"/>).</exception>
+    private async Task<Backup> ChooseAsync(ProtectedSource source, BackupCatalog catalog, CancellationToken cancellationToken)
+    {
+        var backups = await catalog.ListAsync(cancellationToken);
+        return backups.NewestGood(runner.Now) ?? throw (backups.Count == 0
+            ? new BackupException(FailureKind.NotFound, $"source '{source.Name}' has no backup{source.InCopyStore} to restore", source.MakeOne)
+            : new BackupException(
+                FailureKind.Verification,
+                $"none of the {backups.Count} backups of source '{source.Name}'{source.InCopyStore} is good",
+                $"see what is wrong with them (nexus-backup verify '{source.Name}' --all{source.StoreOption}), and {source.MakeNew}"));
+    }
+
     private OperationWords WordsOf(ProtectedSource source) => new(
         $"the drill of source '{source.Name}'", $"practise a restore of source '{source.Name}'", $"the drill of source '{source.Name}'", "nexus-backup drill", runner.Turns.StateDirectory)
     {
@@ -67,7 +80,7 @@ internal sealed partial class DrillOperation(OperationRunner runner, RestoreDril
             return null;
         return backup.State == BackupState.Good
             ? new RunFailure(FailureKind.Restore, $"'{file}' was restored, and {backup.Drill.Reason}", "look at the data of the backup and of the source; if they are right, mend drill.probe")
-            : new RunFailure(FailureKind.Verification, $"'{file}': {backup.Drill.Reason}", $"keep it for analysis and make a new one: nexus-backup backup '{source.Name}'");
+            : new RunFailure(FailureKind.Verification, $"'{file}': {backup.Drill.Reason}", $"keep it for analysis and {source.MakeNew}");
     }
 
     private static string DetailOf(Backup? backup, RunFailure? failure) => backup switch

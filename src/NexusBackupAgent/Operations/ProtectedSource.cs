@@ -56,6 +56,21 @@ internal sealed record ProtectedSource(
     /// <summary>The store, when this is the source as one of <see cref="Copies"/> has it; null: as its first store has it.</summary>
     public string? CopyStore { get; init; }
 
+    /// <summary>What a command needs besides the source's name to look at these backups; empty for the first store.</summary>
+    public string StoreOption => CopyStore is null ? "" : $" --store '{CopyStore}'";
+
+    /// <summary>For messages: where these backups are; empty for the first store.</summary>
+    public string InCopyStore => CopyStore is null ? "" : $" in store '{CopyStore}'";
+
+    /// <summary>The command that lists these backups.</summary>
+    public string ListCommand => $"nexus-backup list '{Name}'{StoreOption}";
+
+    /// <summary>The next step where there is no backup.</summary>
+    public string MakeOne => CopyStore is null ? $"make one: nexus-backup backup '{Name}'" : $"copy there what the other store has: nexus-backup copy '{Name}'";
+
+    /// <summary>The next step where one is damaged.</summary>
+    public string MakeNew => CopyStore is null ? $"make a new one: nexus-backup backup '{Name}'" : $"copy it anew from the other store: nexus-backup copy '{Name}'";
+
     /// <summary>What is locked while something is done to it. Each further store has a turn of its own.</summary>
     public string Turn => CopyStore is null ? Name : $"copies/{CopyStore}/{Name}"; // no source's name has a slash
 

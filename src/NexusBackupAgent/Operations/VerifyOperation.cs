@@ -144,7 +144,7 @@ internal sealed partial class VerifyOperation(OperationRunner runner, BackupExam
         var (file, reason) = (source.Catalog.Locate(verified.File), verified.Objection);
         VerificationFailed(source.Name, file, reason);
         return OperationOf(source, verified, startedAt, $"{verified.File} was read back and is corrupt: {reason}{BackupExaminer.UnkeptOf(verified)}", new RunFailure(
-            FailureKind.Verification, $"backup '{file}' is corrupt: {reason}", $"make a new one: nexus-backup backup '{source.Name}'"));
+            FailureKind.Verification, $"backup '{file}' is corrupt: {reason}", source.MakeNew));
     }
 
     private Operation OperationOf(ProtectedSource source, Backup backup, DateTimeOffset startedAt, string detail, RunFailure? failure) =>

@@ -14,18 +14,6 @@ namespace NexusBackupAgent.Restore;
 /// <param name="scratch">Where the backup is restored to, and removed from whatever happens.</param>
 internal sealed class RestoreDrill(BackupVerifier verifier, ScratchDirectory scratch, TimeProvider timeProvider)
 {
-    /// <summary>What would be restored now.</summary>
-    /// <param name="name">The source's.</param>
-    /// <exception cref="BackupException">There is none (<see cref="FailureKind.NotFound"/>), or none is good (<see cref="FailureKind.Verification"/>).</exception>
-    public async Task<Backup> ChooseAsync(string name, BackupCatalog catalog, CancellationToken cancellationToken)
-    {
-        var backups = await catalog.ListAsync(cancellationToken);
-        return backups.NewestGood(timeProvider.GetUtcNow()) ?? throw new BackupException(
-            backups.Count == 0 ? FailureKind.NotFound : FailureKind.Verification,
-            backups.Count == 0 ? $"source '{name}' has no backup to restore" : $"none of the {backups.Count} backups of source '{name}' is good",
-            backups.Count == 0 ? $"make one: nexus-backup backup '{name}'" : $"see what is wrong with them (nexus-backup verify '{name}' --all), and make a new one: nexus-backup backup '{name}'");
-    }
-
     /// <summary>Restores a backup, asks, and measures.</summary>
     /// <returns>The backup with the result, which is also kept beside it, where the store lets. Damage and wrong answers are results.</returns>
     /// <exception cref="BackupException">There was no way to look at it.</exception>

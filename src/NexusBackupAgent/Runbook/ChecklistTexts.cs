@@ -24,7 +24,7 @@ internal static class ChecklistTexts
     {
         RecoveryCheck.Service => new("service runs", "サービス稼働"),
         RecoveryCheck.NewestBackup => new("newest backup", "最新バックアップ"),
-        RecoveryCheck.Gzip => new("gzip", "gzip整合性"),
+        RecoveryCheck.Gzip => new("gzip or zstd", "gzip・zstd整合性"),
         RecoveryCheck.Checksum => new("checksum", "チェックサム"),
         RecoveryCheck.DatabaseIntegrity => new("database integrity", "DB整合性"),
         RecoveryCheck.Disk => new("disk space", "ディスク容量"),

@@ -17,6 +17,28 @@ internal static class SourceChoice
     public static IReadOnlyList<ScheduledSource> ChooseSome(IReadOnlyList<ScheduledSource> sources, IReadOnlyList<string> names) =>
         Choose(sources, names) is { Count: > 0 } some ? some : throw Nothing(toDo: "look at");
 
+    /// <summary>The same as one of their stores has them.</summary>
+    /// <param name="store">Null: as the first store of each has it.</param>
+    /// <exception cref="BackupException">There is no source of a name, or one that was named is not kept there, or none at all is.</exception>
+    public static IReadOnlyList<ScheduledSource> Choose(IReadOnlyList<ScheduledSource> sources, IReadOnlyList<string> names, string? store) =>
+        names.Count == 0 ? In(sources, store) : [.. Choose(sources, names).Select(source => In(source, store))];
+
+    /// <summary>A source that was named, as one of its stores has it.</summary>
+    /// <param name="store">Null: as its first store has it.</param>
+    /// <exception cref="BackupException">It is not kept in a store of that name.</exception>
+    public static ScheduledSource In(ScheduledSource source, string? store)
+    {
+        if (store is null)
+            return source;
+        if (There(source, store) is { } there)
+            return there;
+        var stores = StoresOf(source);
+        throw new BackupException(
+            FailureKind.NotFound,
+            $"source '{source.Name}' is not kept in store '{store}'",
+            NearestWord.Find(store, stores) is { } nearest ? $"did you mean '{nearest}'?" : $"its stores are: {string.Join(", ", stores)}");
+    }
+
     /// <summary>The sources as one of their stores has them: those that are kept there.</summary>
     /// <param name="store">Null: as the first store of each has it.</param>
     /// <exception cref="BackupException">None is kept in a store of that name.</exception>
@@ -24,17 +46,19 @@ internal static class SourceChoice
     {
         if (store is null)
             return sources;
-        var there = sources.Select(source => In(source, store)).OfType<ScheduledSource>().ToList();
+        var there = sources.Select(source => There(source, store)).OfType<ScheduledSource>().ToList();
         if (there.Count > 0)
             return there;
-        var stores = sources.SelectMany(source => source.Source.Copies.Select(copy => copy.Store).Prepend(source.Source.Catalog.Store.Name)).Distinct(StringComparer.Ordinal).ToList();
+        var stores = sources.SelectMany(StoresOf).Distinct(StringComparer.Ordinal).ToList();
         throw new BackupException(
             FailureKind.NotFound,
             $"no source is kept in a store '{store}'",
             NearestWord.Find(store, stores) is { } nearest ? $"did you mean '{nearest}'?" : $"the stores are: {string.Join(", ", stores)}");
     }
 
-    private static ScheduledSource? In(ScheduledSource scheduled, string store) =>
+    private static List<string> StoresOf(ScheduledSource source) => [source.Source.Catalog.Store.Name, .. source.Source.Copies.Select(copy => copy.Store)];
+
+    private static ScheduledSource? There(ScheduledSource scheduled, string store) =>
         scheduled.Source.Catalog.Store.Name == store ? scheduled
         : scheduled.Source.Copies.FirstOrDefault(copy => copy.Store == store) is { } copy ? scheduled with { Source = scheduled.Source.In(copy) }
         : null;

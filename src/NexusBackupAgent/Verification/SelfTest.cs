@@ -31,17 +31,17 @@ internal sealed class SelfTest(VerifyBackup verify, SelfTestParts parts, Scratch
     public async Task<IReadOnlyList<SelfTestResult>> RunAsync(CancellationToken cancellationToken)
     {
         var results = new List<SelfTestResult>();
-        foreach (var newSpecimen in parts.NewSpecimens)
-            results.AddRange(await RunAsync(newSpecimen, cancellationToken));
+        foreach (var specimen in parts.NewSpecimens)
+            results.AddRange(await RunAsync(specimen, cancellationToken));
         return results;
     }
 
-    private async Task<IReadOnlyList<SelfTestResult>> RunAsync(Func<string, ISpecimen> newSpecimen, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<SelfTestResult>> RunAsync(SelfTestSpecimen specimen, CancellationToken cancellationToken)
     {
         scratch.RequireRoom(SelfTestSample.RoomNeeded);
         try
         {
-            using var sample = await SelfTestSample.MakeAsync(newSpecimen, parts, scratch, timeProvider, cancellationToken);
+            using var sample = await SelfTestSample.MakeAsync(specimen, parts, scratch, timeProvider, cancellationToken);
             var results = new List<SelfTestResult>();
             foreach (var damage in SelfTestDamage.AllOf(sample.Source, sample.Source.Noun.English))
                 results.Add(await TryAsync(damage, sample, cancellationToken));

@@ -1,3 +1,4 @@
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
@@ -6,9 +7,13 @@ using NexusBackupAgent.Stores;
 namespace NexusBackupAgent.Verification;
 
 /// <summary>What the self-test is made with.</summary>
-/// <param name="NewSpecimens">Each makes a small real source of a kind in an empty directory.</param>
+/// <param name="NewSpecimens">The small real sources that are damaged.</param>
 /// <param name="NewStore">Makes a store in an empty directory.</param>
-internal sealed record SelfTestParts(IReadOnlyList<Func<string, ISpecimen>> NewSpecimens, Func<string, IBackupStore> NewStore);
+internal sealed record SelfTestParts(IReadOnlyList<SelfTestSpecimen> NewSpecimens, Func<string, IBackupStore> NewStore);
+
+/// <summary>A small real source of a kind, and how its backups are compressed.</summary>
+/// <param name="New">Makes it in an empty directory.</param>
+internal sealed record SelfTestSpecimen(Func<string, ISpecimen> New, ArtifactEncoding Method = ArtifactEncoding.Gzip);
 
 /// <summary>A copy of the sample's backups in a store of its own, to be damaged.</summary>
 /// <param name="Catalog">Reads it.</param>
@@ -31,21 +36,22 @@ internal sealed class SelfTestSample : IDisposable
     public const long RoomNeeded = 32L << 20;
 
     private const string Name = "self-test";
-    private const int Level = 6;
 
     private readonly ScratchWorkspace place;
     private readonly ScratchWorkspace room;
     private readonly IBackupStore store;
     private readonly SelfTestParts parts;
+    private readonly ArtifactEncoding method;
     private string[] artifacts = [];
 
-    private SelfTestSample(Func<string, ISpecimen> newSpecimen, SelfTestParts parts, ScratchDirectory scratch)
+    private SelfTestSample(SelfTestSpecimen specimen, SelfTestParts parts, ScratchDirectory scratch)
     {
         this.parts = parts;
         place = scratch.NewWorkspace();
         room = scratch.NewWorkspace();
         store = parts.NewStore(room.Path);
-        Specimen = newSpecimen(place.Path);
+        method = specimen.Method;
+        Specimen = specimen.New(place.Path);
     }
 
     public IBackupSource Source => Specimen.Source;
@@ -53,9 +59,9 @@ internal sealed class SelfTestSample : IDisposable
     private ISpecimen Specimen { get; }
 
     public static async Task<SelfTestSample> MakeAsync(
-        Func<string, ISpecimen> newSpecimen, SelfTestParts parts, ScratchDirectory scratch, TimeProvider timeProvider, CancellationToken cancellationToken)
+        SelfTestSpecimen specimen, SelfTestParts parts, ScratchDirectory scratch, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
-        var sample = new SelfTestSample(newSpecimen, parts, scratch);
+        var sample = new SelfTestSample(specimen, parts, scratch);
         try
         {
             await sample.BackUpAsync(timeProvider, cancellationToken);
@@ -94,7 +100,7 @@ internal sealed class SelfTestSample : IDisposable
     private async Task BackUpAsync(TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         var catalog = CatalogOf(store);
-        var writer = new BackupWriter(catalog, Source, Level, timeProvider);
+        var writer = new BackupWriter(catalog, Source, Compression.Standard(method), timeProvider);
         var older = await StoreAsync("older");
         Specimen.Change();
         var newer = await StoreAsync("newer");
@@ -113,5 +119,5 @@ internal sealed class SelfTestSample : IDisposable
         }
     }
 
-    private BackupCatalog CatalogOf(IBackupStore of) => new(of, "", Name, Source.Kind, new ArtifactFormats(Source.FormatOf), TimeZoneInfo.Utc);
+    private BackupCatalog CatalogOf(IBackupStore of) => new(of, "", Name, Source.Kind, new ArtifactFormats(Source.FormatOf, method), TimeZoneInfo.Utc);
 }

@@ -6,6 +6,14 @@ namespace NexusBackupAgent.Tests.Artifacts;
 public class ArtifactEncodingTests
 {
     [Theory]
+    [InlineData("a.db.gz", "gunzip -c a.db.gz", "tar -xzf a.db.gz")]
+    [InlineData("a.db.gz.bad", "gunzip -c < a.db.gz.bad", "tar -xzf a.db.gz.bad")]
+    [InlineData("a.db.zst", "zstd -dc a.db.zst", "tar --zstd -xf a.db.zst")]
+    [InlineData("a.db.zst.bad", "zstd -dc < a.db.zst.bad", "tar --zstd -xf a.db.zst.bad")]
+    public void What_was_set_aside_is_expanded_as_it_was_stored(string file, string expand, string unpack) =>
+        Assert.Equal((expand, unpack), (ArtifactEncodings.ExpandCommand(file), ArtifactEncodings.UnpackCommand(file)));
+
+    [Theory]
     [InlineData(nameof(ArtifactEncoding.Gzip), 0)]
     [InlineData(nameof(ArtifactEncoding.Gzip), 3_000_000)]
     [InlineData(nameof(ArtifactEncoding.Zstd), 0)]

@@ -86,12 +86,53 @@ public sealed class CopyCommandTests : IDisposable
         Assert.Equal(("good", Offsite), (copies.Json[0].GetProperty("state").GetString(), Path.GetDirectoryName(copies.Json[0].GetProperty("file").GetString())));
         Assert.Equal(0, (await place.RunAsync("verify", "--all", "--store", "offsite")).Code);
         Assert.Equal(0, (await place.RunAsync("drill", "itsm", "--store", "offsite")).Code);
+        Assert.Contains("nexus_backup_drills_total{source=\"itsm\",result=\"success\"} 0\n", (await place.RunAsync("metrics")).Output, StringComparison.Ordinal); // of the first store
         Assert.DoesNotContain("no backup can be restored", (await place.RunAsync("diagnose")).Output, StringComparison.Ordinal);
 
         Damage.FlipBit(Assert.Single(Directory.GetFiles(Offsite, "*.db.gz")));
-        Assert.Equal(4, (await place.RunAsync("verify", "--store", "offsite")).Code);
+        var corrupt = await place.RunAsync("verify", "--store", "offsite");
+        Assert.Equal(4, corrupt.Code);
+        Assert.Contains("nexus-backup list 'itsm' --store 'offsite'; copy it anew from the other store: nexus-backup copy 'itsm'", Unwrapped(corrupt.Error), StringComparison.Ordinal);
+        Assert.Contains("nexus-backup copy 'itsm'", (await place.RunAsync("drill", "itsm", "--store", "offsite")).Error, StringComparison.Ordinal);
+        Assert.Contains("nexus-backup copy 'itsm'", (await place.RunAsync("verify", "itsm", "--store", "offsite")).Error, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFiles(Offsite, "*.db.gz")); // set aside, and no run replaces a copy
         Assert.Contains("did you mean 'offsite'?", (await place.RunAsync("list", "--store", "ofsite")).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_source_that_is_named_is_not_left_out_for_another_store()
+    {
+        Directory.CreateDirectory(place.In("logs"));
+        await File.WriteAllTextAsync(place.In("logs/app.log"), "started");
+        await File.AppendAllTextAsync(place.Configuration, $"  logs:\n    directory: {place.In("logs")}\n    store: local\n    schedules:\n      daily: {{cron: \"0 2 * * *\", retention: 7d}}\n");
+        Assert.Equal(0, (await place.RunAsync("backup")).Code);
+
+        foreach (var command in (string[][])[["list", "logs"], ["verify", "itsm", "logs"], ["drill", "itsm", "logs"]])
+        {
+            var refused = await place.RunAsync([.. command, "--store", "offsite"]);
+            Assert.Equal(6, refused.Code);
+            Assert.Contains("source 'logs' is not kept in store 'offsite'", refused.Error, StringComparison.Ordinal);
+            Assert.Contains("its stores are: local", refused.Error, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(0, (await place.RunAsync("verify", "--store", "offsite")).Code); // all that are there
+    }
+
+    [Fact]
+    public async Task What_is_corrupt_in_the_first_store_is_brought_back_from_the_copy_in_zstd()
+    {
+        await File.WriteAllTextAsync(place.Configuration, (await File.ReadAllTextAsync(place.Configuration)).Replace("    directory: .\n", "    directory: .\n    compression: zstd\n", StringComparison.Ordinal));
+        Assert.Equal(0, (await place.RunAsync("backup")).Code);
+        var artifact = Assert.Single(Directory.GetFiles(place.Store, "*.db.zst"));
+        var before = await File.ReadAllBytesAsync(artifact);
+        Assert.Equal(before, await File.ReadAllBytesAsync(Assert.Single(Directory.GetFiles(Offsite, "*.db.zst"))));
+        Damage.FlipBit(artifact);
+
+        Assert.Equal(4, (await place.RunAsync("verify")).Code);
+
+        Assert.Equal(before, await File.ReadAllBytesAsync(artifact));
+        Assert.Single(Directory.GetFiles(place.Store, "*.db.zst.bad"));
+        Assert.Equal(0, (await place.RunAsync("verify", "itsm")).Code);
     }
 
     [Fact]

@@ -72,6 +72,31 @@ public sealed class ZstdCommandTests : IDisposable
         await DoAsync("restore", "itsm", "--to", place.In("restored.db"));
     }
 
+    [SkippableFact]
+    public async Task What_needs_more_memory_than_a_file_gets_is_told_and_not_taken_for_damaged()
+    {
+        Need.Tool("zstd");
+        await Shell.BashAsync($"cd '{place.Path}'; sqlite3 itsm.db \".backup 'copy.db'\"; cat copy.db | zstd -q --long=28 > backups/manual_20260214_093000.db.zst");
+
+        var refused = await place.RunAsync("verify", "--all");
+
+        Assert.Equal(3, refused.Code);
+        Assert.Contains("a window of more than 128 MiB", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("zstd -dc --long=31 FILE | zstd > NEW", refused.Error, StringComparison.Ordinal);
+        Assert.Single(Directory.GetFiles(place.Store, "*.db.zst"));
+        Assert.Empty(Directory.GetFiles(place.Store, "*.bad"));
+        await Shell.BashAsync($"cd '{place.Store}'; zstd -qdc --long=31 *.db.zst | zstd -q > new; mv new *.db.zst");
+        await DoAsync("verify", "--all");
+    }
+
+    [Fact]
+    public async Task What_compresses_is_told_of_the_methods_in_use_alone()
+    {
+        Use("zstd");
+        var told = (await place.RunAsync("check-config")).Output.Split('\n').Where(line => line.StartsWith("compression by ", StringComparison.Ordinal));
+        Assert.Equal(["compression by ZstdSharp (zstd)"], told);
+    }
+
     private string[] Artifacts() => [.. Directory.GetFiles(place.Store).Where(file => file.EndsWith(".gz", StringComparison.Ordinal) || file.EndsWith(".zst", StringComparison.Ordinal))];
 
     private Task ChangeAsync(string title) => SqliteSamples.SqlAsync(place.In("itsm.db"), $"UPDATE incidents SET title = '{title}' WHERE id = 7");

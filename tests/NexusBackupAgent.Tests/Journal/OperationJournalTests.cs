@@ -51,6 +51,22 @@ public sealed class OperationJournalTests : IDisposable
     }
 
     [Fact]
+    public void What_is_done_in_a_further_store_says_nothing_of_the_first_one()
+    {
+        var failed = journal.Record(An(OperationKind.Drill, at: 0) with { Failure = new RunFailure(FailureKind.Restore, "no", "mend") });
+        var open = journal.Begin(Begun(OperationKind.Drill, 10));
+        var ofCopy = journal.Record(An(OperationKind.Drill, at: 20) with { Store = "offsite" });
+        var openThere = journal.Begin(Begun(OperationKind.Drill, 30) with { Store = "offsite" });
+
+        Assert.Equal([open, openThere], journal.Open(OperationKind.Drill).Select(operation => operation.Id).Order());
+        Assert.Equal((open, openThere), (journal.Last("itsm", OperationKind.Drill)!.Id, journal.Last("itsm", OperationKind.Drill, "offsite")!.Id));
+        Assert.Equal(failed, Assert.Single(journal.LastOfEach(OperationKind.Drill)).Value);
+        Assert.Empty(journal.LastSuccessOfEach(OperationKind.Drill));
+        Assert.Equal([("itsm", "failure")], journal.Counts(OperationKind.Drill).Keys);
+        Assert.Equal("offsite", journal.Find(ofCopy.Id)!.Store);
+    }
+
+    [Fact]
     public void Of_the_restores_only_those_over_the_live_database_tell_how_the_last_one_went()
     {
         var failure = new RunFailure(FailureKind.Restore, "no", "mend");
@@ -105,7 +121,7 @@ public sealed class OperationJournalTests : IDisposable
     public void Asking_for_the_last_or_the_open_one_goes_through_no_year_of_operations(string query)
     {
         var plan = database.Read(transaction => JournalSql.Query(
-            transaction, $"EXPLAIN QUERY PLAN {query}", row => row.GetString(3), ("$source", "itsm"), ("$kind", OperationKind.Drill.Word())));
+            transaction, $"EXPLAIN QUERY PLAN {query}", row => row.GetString(3), ("$source", "itsm"), ("$kind", OperationKind.Drill.Word()), ("$store", null)));
 
         Assert.Contains(plan, step => step.Contains("(kind=? AND source=?)", StringComparison.Ordinal) || step.Contains("operations_open", StringComparison.Ordinal));
         Assert.DoesNotContain(plan, step => (step.StartsWith("SCAN operations", StringComparison.Ordinal) && !step.EndsWith("operations_open", StringComparison.Ordinal)) || step.Contains("TEMP B-TREE", StringComparison.Ordinal));

@@ -274,7 +274,7 @@ public sealed class DrillOperationTests : IDisposable
         using var scratch = new ScratchDirectory(small.Path);
         await Shell.BashAsync($"head -c 60000 /dev/zero > '{small.Path}/full'; head -c 60000 /dev/zero >> '{small.Path}/full' || true");
         var drill = new RestoreDrill(bench.Verifier, scratch, clock);
-        var backup = await drill.ChooseAsync("itsm", bench.Source.Catalog, CancellationToken.None);
+        var backup = Assert.Single(await bench.BackupsAsync());
 
         var full = await Assert.ThrowsAsync<BackupException>(() => drill.RunAsync(bench.Source.Source, bench.Source.Catalog, backup, [], progress: null, CancellationToken.None));
 

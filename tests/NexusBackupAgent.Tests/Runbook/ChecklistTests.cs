@@ -171,7 +171,7 @@ public sealed class ChecklistTests : IDisposable
         var lines = (await Place.RunAsync("checklist", "--lang", "ja")).Output.Split('\n');
 
         Assert.Contains("全7項目合格", lines[0], StringComparison.Ordinal);
-        foreach (var name in (string[])["サービス稼働", "最新バックアップ", "gzip整合性", "チェックサム", "DB整合性", "ディスク容量", "スケジューラ"])
+        foreach (var name in (string[])["サービス稼働", "最新バックアップ", "gzip・zstd整合性", "チェックサム", "DB整合性", "ディスク容量", "スケジューラ"])
             Assert.Contains(lines, line => line.Contains(name, StringComparison.Ordinal));
         Assert.Single(lines.Skip(2).Take(7).Select(line => CellsBefore(line, "合格")).Distinct());
     }

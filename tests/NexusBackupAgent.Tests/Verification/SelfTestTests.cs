@@ -31,10 +31,12 @@ public sealed class SelfTestTests : IDisposable
         temp.Dispose();
     }
 
-    [Fact]
-    public async Task Every_kind_of_damage_is_found_by_the_check_that_ought_to_and_a_sound_copy_passes()
+    [Theory]
+    [InlineData(ArtifactEncoding.Gzip)]
+    [InlineData(ArtifactEncoding.Zstd)]
+    public async Task Every_kind_of_damage_is_found_by_the_check_that_ought_to_and_a_sound_copy_passes(object method)
     {
-        var results = await RunAsync(verifier.VerifyAsync);
+        var results = await TestOf(verifier.VerifyAsync, scratch, (ArtifactEncoding)method).RunAsync(CancellationToken.None);
         Assert.Equal(21, results.Count);
         Assert.All(results, result => Assert.True(result.Passed, $"{result.Name}: {result.Detail}"));
         Assert.Empty(Directory.EnumerateFileSystemEntries(Assert.Single(Directory.GetDirectories(scratch.Path))));
@@ -45,7 +47,7 @@ public sealed class SelfTestTests : IDisposable
     [InlineData(ArtifactEncoding.None, VerificationCheck.Integrity)]
     public async Task A_kind_without_increments_is_tested_in_its_own_encoding(object encoding, object ofACutStream)
     {
-        var parts = new SelfTestParts([directory => new TreeSpecimen(Path.Combine(directory, "tree"), Some.Clock, (ArtifactEncoding)encoding)], directory => new LocalDirectoryStore("self-test", directory));
+        var parts = new SelfTestParts([new(directory => new TreeSpecimen(Path.Combine(directory, "tree"), Some.Clock, (ArtifactEncoding)encoding))], directory => new LocalDirectoryStore("self-test", directory));
 
         var results = await new SelfTest(verifier.VerifyAsync, parts, scratch, Some.Clock).RunAsync(CancellationToken.None);
 
@@ -132,9 +134,9 @@ public sealed class SelfTestTests : IDisposable
 
     private Task<IReadOnlyList<SelfTestResult>> RunAsync(VerifyBackup verify) => TestOf(verify, scratch).RunAsync(CancellationToken.None);
 
-    private static SelfTest TestOf(VerifyBackup verify, ScratchDirectory room) => new(
+    private static SelfTest TestOf(VerifyBackup verify, ScratchDirectory room, ArtifactEncoding method = ArtifactEncoding.Gzip) => new(
         verify,
-        new SelfTestParts([directory => new SqliteSpecimen(directory, room, Some.Clock)], directory => new LocalDirectoryStore("self-test", directory)),
+        new SelfTestParts([new(directory => new SqliteSpecimen(directory, room, Some.Clock), method)], directory => new LocalDirectoryStore("self-test", directory)),
         room,
         Some.Clock);
 }

@@ -51,10 +51,7 @@ internal sealed class GzipEngine(string name, Func<GzipCodec> newCodec) : FrameE
     /// <summary>The one that is used.</summary>
     public static GzipEngine Fastest => Available[0];
 
-    /// <summary>The one that is used, and what to do for a faster one.</summary>
-    public static string Description => Fastest == Zlib
-        ? $"{Zlib.Name}; about twice as fast with libdeflate installed (apt-get install libdeflate0)"
-        : Fastest.Name;
+    public override string Description => this == Zlib ? $"{Name}; about twice as fast with libdeflate installed (apt-get install libdeflate0)" : Name;
 
     public override string Name => name;
 

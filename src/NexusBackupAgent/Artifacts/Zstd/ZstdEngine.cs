@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using NexusBackupAgent.Common;
 using ZstdSharp;
 using ZstdSharp.Unsafe;
 
@@ -17,6 +18,8 @@ internal sealed class ZstdEngine : FrameEngine
     }
 
     public override string Name => "ZstdSharp";
+
+    public override string Description => $"{Name} (zstd)";
 
     public override string Frame => "zstd frame";
 
@@ -45,9 +48,13 @@ internal sealed class ZstdEngine : FrameEngine
         {
             return await content.ReadAtLeastAsync(block.Buffer.AsMemory(0, GzipMember.ContentSize), GzipMember.ContentSize, throwOnEndOfStream: false, cancellationToken);
         }
-        catch (ZstdException damage)
+        catch (ZstdException found)
         {
-            throw ZstdCodec.Damage(damage);
+            throw ZstdCodec.Failure(found, isForeign: true);
+        }
+        catch (OutOfMemoryException none)
+        {
+            throw ZstdCodec.TooLarge(none);
         }
         catch (EndOfStreamException early)
         {
@@ -82,13 +89,25 @@ internal sealed class ZstdCodec : FrameCodec
             if (content.Length != (int)claimed)
                 throw new InvalidDataException($"a zstd frame holds {content.Length} bytes of content and claims {claimed}");
         }
-        catch (ZstdException damage)
+        catch (ZstdException found)
         {
-            throw Damage(damage);
+            throw Failure(found, isForeign: false);
         }
     }
 
-    public static InvalidDataException Damage(ZstdException found) => new($"the zstd data is damaged: {found.Message}", found);
+    /// <summary>A window of another program's choice, or a machine without memory, is no damage. Our own frames need no window.</summary>
+    public static Exception Failure(ZstdException found, bool isForeign) => found.Code switch
+    {
+        ZSTD_ErrorCode.ZSTD_error_memory_allocation => TooLarge(found),
+        ZSTD_ErrorCode.ZSTD_error_frameParameter_windowTooLarge when isForeign => TooLarge(found),
+        _ => new InvalidDataException($"the zstd data is damaged: {found.Message}", found),
+    };
+
+    public static BackupException TooLarge(Exception found) => new(
+        FailureKind.Io,
+        "to expand it takes more memory than there is for it: it was compressed with a window of more than 128 MiB (zstd --long=28 and more), or this machine has no memory left",
+        "if the memory suffices, compress it anew and write the .sha256 anew: zstd -dc --long=31 FILE | zstd > NEW",
+        found);
 
     public override void Dispose()
     {

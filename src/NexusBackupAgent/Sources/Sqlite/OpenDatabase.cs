@@ -74,13 +74,18 @@ internal sealed class OpenDatabase : IDisposable
     /// <summary>Opens a database and takes the lock of a reader.</summary>
     /// <param name="path">The database.</param>
     /// <param name="busyTimeout">How long a locked database is waited for.</param>
-    /// <exception cref="BackupException">It is none, or may not be read, or stayed locked.</exception>
+    /// <exception cref="BackupException">It is none, or may not be read, or stayed locked, or was replaced too often.</exception>
     public static async Task<OpenDatabase> OpenAsync(string path, TimeSpan busyTimeout, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         var started = timeProvider.GetTimestamp();
+        var replacements = 0;
         while (true)
         {
-            var opened = Guard(path, () => OpenOnce(path, share: true));
+            var opened = Guard(path, () => OpenOnce(path, share: true, onReplaced: () =>
+            {
+                if (++replacements >= MostReplacements)
+                    throw ReplacedEachTime(path);
+            }));
             if (opened is not null)
                 return opened;
             if (timeProvider.GetElapsedTime(started) >= busyTimeout)
@@ -116,15 +121,22 @@ internal sealed class OpenDatabase : IDisposable
     }
 
     /// <returns>Null while a writer keeps readers out, or when another file took its place.</returns>
-    private static OpenDatabase? OpenOnce(string path, bool share)
+    private static OpenDatabase? OpenOnce(string path, bool share, Action? onReplaced = null)
     {
         var resolved = KernelPath.Behind(path);
         var content = RegularFile.OpenRead(resolved);
         OpenDatabase? opened = null;
         try
         {
-            if ((share && !(SqliteLocks.TryShare(content) && FileStatus.Of(resolved) is { } there && there.IsSameFileAs(FileStatus.Of(content)!.Value))) || !SafeFile.IsTrusted(path, content))
+            if (share && !(SqliteLocks.TryShare(content) && FileStatus.Of(resolved) is { } there && there.IsSameFileAs(FileStatus.Of(content)!.Value)))
             {
+                content.Dispose();
+                return null;
+            }
+
+            if (!SafeFile.IsTrusted(path, content))
+            {
+                onReplaced?.Invoke();
                 content.Dispose();
                 return null;
             }
@@ -181,8 +193,10 @@ internal sealed class OpenDatabase : IDisposable
                 return opened;
         }
 
-        throw new UntrustedPlaceException($"'{path}' was replaced each of the {MostReplacements} times that it was opened");
+        throw ReplacedEachTime(path);
     }
+
+    private static UntrustedPlaceException ReplacedEachTime(string path) => new($"'{path}' was replaced each of the {MostReplacements} times that it was opened");
 
     private static OpenDatabase? Guard(string path, Func<OpenDatabase?> open)
     {

@@ -1,3 +1,4 @@
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
@@ -35,9 +36,12 @@ internal sealed class DirectoryBench : IDisposable
 
     public TreeOptions Options { get; set; } = new([], [], SkipsUnreadable: false);
 
+    /// <summary>How its backups are compressed.</summary>
+    public ArtifactEncoding Method { get; set; } = ArtifactEncoding.Gzip;
+
     public IBackupSource Source => new DirectorySource(Roots, Options, Scratch, clock);
 
-    public BackupCatalog Catalog => new(new LocalDirectoryStore("local", Store), "", "app", Source.Kind, new ArtifactFormats(Source.FormatOf), TimeZoneInfo.Utc);
+    public BackupCatalog Catalog => new(new LocalDirectoryStore("local", Store), "", "app", Source.Kind, new ArtifactFormats(Source.FormatOf, Method), TimeZoneInfo.Utc);
 
     /// <summary>The path of something in the live directory.</summary>
     public string this[string name] => Path.Combine(Live, name);

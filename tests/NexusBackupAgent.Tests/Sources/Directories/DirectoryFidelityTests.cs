@@ -1,4 +1,5 @@
 using System.Globalization;
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Tests.Support;
@@ -41,12 +42,14 @@ public sealed class DirectoryFidelityTests : IDisposable
     }
 
     [SkippableTheory]
-    [InlineData(nameof(BackupType.Incremental))]
-    [InlineData(nameof(BackupType.Differential))]
-    public async Task Increments_come_back_by_hand_as_the_agent_restores_them(string word)
+    [InlineData(nameof(BackupType.Incremental), nameof(ArtifactEncoding.Zstd))]
+    [InlineData(nameof(BackupType.Differential), nameof(ArtifactEncoding.Gzip))]
+    public async Task Increments_come_back_by_hand_as_the_agent_restores_them(string word, string method)
     {
         var type = Enum.Parse<BackupType>(word);
+        bench.Method = Enum.Parse<ArtifactEncoding>(method);
         Need.Root();
+        Need.Tool(method.ToLowerInvariant());
         MakeEverything();
         await bench.BackUpAsync();
         bench.Write("new/file", "new");

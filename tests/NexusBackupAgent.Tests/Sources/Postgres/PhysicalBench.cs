@@ -1,4 +1,5 @@
 using System.Globalization;
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
@@ -50,7 +51,10 @@ internal sealed class PhysicalBench : IDisposable
     /// <summary>What it backs up; another one on the same store takes its place when an agent is restarted, or the server is another one.</summary>
     public IBackupSource Source { get; set; }
 
-    public BackupCatalog Catalog => new(new LocalDirectoryStore("local", Store), "", "shop", Source.Kind, new ArtifactFormats(Source.FormatOf), TimeZoneInfo.Utc);
+    /// <summary>How its backups are compressed.</summary>
+    public ArtifactEncoding Method { get; set; } = ArtifactEncoding.Gzip;
+
+    public BackupCatalog Catalog => new(new LocalDirectoryStore("local", Store), "", "shop", Source.Kind, new ArtifactFormats(Source.FormatOf, Method), TimeZoneInfo.Utc);
 
     /// <param name="streams">Null: nothing is received.</param>
     public PhysicalSource NewSource(string? streams = null, long limit = 1L << 40) => new(
