@@ -432,7 +432,7 @@ internal sealed class ArchiveUpload(BucketClients clients, string folder) : IAsy
     public async ValueTask DisposeAsync()
     {
         await ((Task)Task.WhenAll(underWay)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await ObjectClient.EndAsync(() => clients.Place.RemoveAsync(folder, CancellationToken.None));
+        await clients.Place.Client.EndAsync(token => clients.Place.RemoveAsync(folder, token));
     }
 
     private async Task PutAsync(InventoryLine line, byte[] content, CancellationToken cancellationToken) =>

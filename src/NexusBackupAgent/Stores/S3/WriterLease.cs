@@ -50,30 +50,30 @@ internal sealed class WriterLease : IStoreHold
     /// <exception cref="BackupException">Another one holds it (<see cref="FailureKind.Locked"/>), or the store refuses.</exception>
     public static async Task<WriterLease> TakeAsync(ObjectClient client, string store, string folder, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
-        var me = Holder.Me();
-        Mine[me.Nonce] = true;
+        var self = Holder.Me();
+        Mine[self.Nonce] = true;
         try
         {
-            return await TakeAsync(client, store, folder, me, timeProvider, cancellationToken);
+            return await TakeAsync(client, store, folder, self, timeProvider, cancellationToken);
         }
         catch
         {
-            Mine.TryRemove(me.Nonce, out _);
+            Mine.TryRemove(self.Nonce, out _);
             throw;
         }
     }
 
-    private static async Task<WriterLease> TakeAsync(ObjectClient client, string store, string folder, Holder me, TimeProvider timeProvider, CancellationToken cancellationToken)
+    private static async Task<WriterLease> TakeAsync(ObjectClient client, string store, string folder, Holder self, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
-        var key = folder + FileName;
+        var file = folder + FileName;
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                var found = await FindAsync(client, key, cancellationToken);
-                if (found is var (taken, mine) && taken.Nonce == me.Nonce)
-                    return new WriterLease(client, key, timeProvider, me, mine); // its answer was lost on the way
-                if (found is var (holder, _) && holder.IsAlive(timeProvider.GetUtcNow(), me))
+                var found = await FindAsync(client, file, cancellationToken);
+                if (found is var (taken, mine) && taken.Nonce == self.Nonce)
+                    return new WriterLease(client, file, timeProvider, self, mine); // its answer was lost on the way
+                if (found is var (holder, _) && holder.IsAlive(timeProvider.GetUtcNow(), self))
                 {
                     throw new BackupException(
                         FailureKind.Locked,
@@ -81,7 +81,7 @@ internal sealed class WriterLease : IStoreHold
                         $"wait until it is done: one that died gives way at {holder.Until.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}; if two agents have the same source, give one of them another directory");
                 }
 
-                await WriteAsync(client, key, me, timeProvider, found?.ETag, cancellationToken);
+                await WriteAsync(client, file, self, timeProvider, found?.ETag, cancellationToken);
                 // A server that heeds no condition lets all of them write it: the last one has it.
             }
             catch (ObjectException faster) when (faster.Problem is ObjectProblem.PreconditionFailed or ObjectProblem.NotFound && attempt < 3)
