@@ -21,7 +21,7 @@ public sealed class ConfigurationSchemaTests
     [SkippableTheory]
     [InlineData("sources: {s: {sqlite: a.db}}", "'stores' is a required property")]
     [InlineData("stores: {a: {path: x}}\nsources: {s: {sqlite: a.db}}\ntimezone: UTC", "'timezone' was unexpected")]
-    [InlineData("stores: {a: {}}\nsources: {s: {sqlite: a.db}}", "'path' is a required property")]
+    [InlineData("stores: {a: {}}\nsources: {s: {sqlite: a.db}}", "stores/a: {} is not valid under any of the given schemas")]
     [InlineData("stores: {a: {path: x}}\nsources: {s: {store: a}}", "sources/s: {'store': 'a'} is not valid under any of the given schemas")]
     [InlineData("stores: {a: {path: x}}\nsources: {s: {sqlite: a.db, store: [a, {keep: {daily: 90d}}]}}", "sources/s/store")]
     [InlineData("stores: {a: {path: x}}\nsources: {s: {sqlite: a.db, directory: ../x}}", "sources/s/directory")]
