@@ -17,13 +17,24 @@ public sealed class FailingCallTests
     /// <summary>Of those that make or change what must not be lost.</summary>
     private static readonly string[] Written = ["pwrite64", "fsync", "ftruncate", "renameat", "renameat2", "fchmod", "fchown"];
 
-    [SkippableTheory]
-    [InlineData("backup")]
-    [InlineData("restore itsm --force")]
-    [InlineData("verify itsm --all --no-replacement")]
-    [InlineData("prune")]
-    public async Task A_call_that_fails_ends_in_one_true_line(string command)
+    /// <summary>Commands, each with the errors that its calls fail with in turn; or with each error at every call.</summary>
+    public static TheoryData<string, string> Sweeps()
     {
+        var sweeps = new TheoryData<string, string>();
+        foreach (var command in (string[])["backup", "restore itsm --force", "verify itsm --all --no-replacement", "prune"])
+        {
+            foreach (var errors in TestScope.IsWhole ? Errors : [string.Join(' ', Errors)])
+                sweeps.Add(command, errors);
+        }
+
+        return sweeps;
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Sweeps))]
+    public async Task A_call_that_fails_ends_in_one_true_line(string command, string inTurn)
+    {
+        var errors = inTurn.Split(' ');
         using var prepared = new TempDirectory();
         await PrepareAsync(prepared);
         var words = command.Split(' ');
@@ -32,7 +43,7 @@ public sealed class FailingCallTests
 
         var step = TestScope.IsWhole ? 1 : Math.Max(whole / 7, 1);
         for (var call = 1; call <= whole; call += step)
-            await RequireTruthAsync(prepared, Errors[call / step % Errors.Length], call, words);
+            await RequireTruthAsync(prepared, errors[call / step % errors.Length], call, words);
     }
 
     /// <summary>The calls that the promise of a restore rests on, each of them.</summary>
