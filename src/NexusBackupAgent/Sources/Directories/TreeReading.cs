@@ -31,7 +31,12 @@ internal sealed class TreeReading(StoredChain chain, string work)
     public async Task<ContentCheck> RunAsync(ITreeSink? sink, CancellationToken cancellationToken)
     {
         if (chain.Links is [var foreign] && !foreign.Parts.Contains(DirectorySource.InventoryPart))
-            return await ReadForeignAsync(foreign, sink, cancellationToken);
+        {
+            return sink is null
+                ? await HandMadeArchive.CheckAsync(foreign, count => $"its archive of {count} {(count == 1 ? "entry" : "entries")}", cancellationToken)
+                : throw HandMadeArchive.Refusal(foreign, $"{ArtifactEncodings.UnpackCommand(foreign.Location, "p")} -C /");
+        }
+
         for (var index = 0; index < chain.Links.Count; index++)
         {
             var (link, before) = (chain.Links[index], index > 0 ? chain.Links[index - 1] : null);
@@ -59,37 +64,6 @@ internal sealed class TreeReading(StoredChain chain, string work)
 
         var restored = chain.Links.Count == 1 ? (ArtifactDigest?)null : ArtifactDigest.OfChain([.. chain.Links.Select(link => link.Content!.Value)]);
         return new ContentCheck(finding, restored, notes?.ToString() is { Length: > 0 } note ? note : null);
-    }
-
-    /// <summary>An archive that somebody made by hand: nothing says what it ought to hold.</summary>
-    private static async Task<ContentCheck> ReadForeignAsync(StoredLink link, ITreeSink? sink, CancellationToken cancellationToken)
-    {
-        if (sink is not null)
-        {
-            throw new BackupException(
-                FailureKind.Restore,
-                $"{link.Name} was made by hand and has no inventory, so nothing can be compared with it",
-                $"restore it by hand ({ArtifactEncodings.UnpackCommand(link.Location, "p")} -C /), or name another backup (--id)");
-        }
-
-        var count = 0;
-        try
-        {
-            await PassingTar.ReadAsync(
-                link.CopyContentAsync,
-                (_, _) =>
-                {
-                    count++;
-                    return Task.CompletedTask;
-                },
-                cancellationToken);
-        }
-        catch (InvalidDataException odd)
-        {
-            return new ContentCheck(odd.Message);
-        }
-
-        return new ContentCheck(Finding: null, Note: $"it was made by hand: its archive of {count} {(count == 1 ? "entry" : "entries")} can be read, and no inventory says what it ought to hold");
     }
 
     /// <summary>The inventory of a backup, at its first entry. It is unpacked, so that it can be read beside something else.</summary>

@@ -298,7 +298,12 @@ internal sealed class ArchiveReading(StoredChain chain)
     public async Task<(ContentCheck Check, Inventory? Inventory)> RunAsync(Func<InventoryLine, Stream, CancellationToken, Task>? sink, CancellationToken cancellationToken)
     {
         if (!BucketArchive.Has(chain.Tip))
-            return (await ReadForeignAsync(chain.Tip, sink is not null, cancellationToken), Inventory: null);
+        {
+            return sink is null
+                ? (await HandMadeArchive.CheckAsync(chain.Tip, _ => "its archive", cancellationToken), Inventory: null)
+                : throw HandMadeArchive.Refusal(chain.Tip, $"{ArtifactEncodings.UnpackCommand(chain.Tip.Location)}, then aws s3 sync");
+        }
+
         var whole = await BucketArchive.InventoryOfAsync(chain.Tip, cancellationToken);
         var missing = whole.Objects.ToDictionary(line => line.Key!, StringComparer.Ordinal);
         var ruined = new List<string>();
@@ -358,29 +363,6 @@ internal sealed class ArchiveReading(StoredChain chain)
             cancellationToken);
         if (expected.Count > 0)
             throw new InvalidDataException($"it lacks {expected.Count} objects that its inventory has: {KeyText.Shown([.. expected.Values.Select(line => line.Key!)])}");
-    }
-
-    /// <summary>An archive that somebody made by hand: nothing says what it ought to hold.</summary>
-    private static async Task<ContentCheck> ReadForeignAsync(StoredLink link, bool isRestored, CancellationToken cancellationToken)
-    {
-        if (isRestored)
-        {
-            throw new BackupException(
-                FailureKind.Restore,
-                $"{link.Name} was made by hand and has no inventory, so nothing can be compared with it",
-                $"restore it by hand ({ArtifactEncodings.UnpackCommand(link.Location)}, then aws s3 sync), or name another backup (--id)");
-        }
-
-        try
-        {
-            await PassingTar.ReadAsync(link.CopyContentAsync, (_, _) => Task.CompletedTask, cancellationToken);
-        }
-        catch (InvalidDataException odd)
-        {
-            return new ContentCheck(odd.Message);
-        }
-
-        return new ContentCheck(Finding: null, Note: "it was made by hand: its archive can be read, and no inventory says what it ought to hold");
     }
 
     private sealed class Md5Stream(Stream inner, IncrementalHash md5) : ForwardReadStream

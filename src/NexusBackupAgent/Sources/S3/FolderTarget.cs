@@ -210,7 +210,6 @@ internal sealed class FolderTarget(BucketPlaces places, string directory, KeySel
         }
     }
 
-    /// <param name="work">Null: nothing was brought, because of what the check found.</param>
     private sealed class Prepared(FolderTarget target, WorkFolder work, Inventory inventory, ContentCheck check) : IPreparedRestore
     {
         private string? safety;
