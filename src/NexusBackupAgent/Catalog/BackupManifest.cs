@@ -5,6 +5,7 @@ using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Catalog;
@@ -67,6 +68,10 @@ internal sealed record BackupManifest(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public DateTimeOffset? RestorableFrom { get; init; }
 
+    /// <summary>Where the source was, for whoever has nothing but the store; null: an earlier agent did not say it, or the kind does not.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public BackupOrigin? Origin { get; init; }
+
     /// <summary>How the artifact is stored; a manifest of format version 1 does not say it and means gzip.</summary>
     public ArtifactEncoding Encoding { get; init; }
 
@@ -95,6 +100,12 @@ internal sealed record BackupManifest(
     public bool IsCommitted => Stored is { Sha256: { Length: > 0 } }; // a damaged manifest may lack both
 }
 
+/// <summary>Where a source was when it was backed up. Nothing decides by it: it is written for <see cref="StoreSurvey"/>, and whoever may write to the store may have forged it.</summary>
+/// <param name="Host">The machine's name.</param>
+/// <param name="TimeZone">Of the times in file names.</param>
+/// <param name="Configuration">The kind's own keys, without secrets.</param>
+internal sealed record BackupOrigin(string Host, string TimeZone, MappingNode Configuration);
+
 /// <summary>What a manifest of any version says of itself.</summary>
 internal sealed record ManifestFormat(int FormatVersion);
 
@@ -112,7 +123,7 @@ internal sealed record BackupPart(string Name, ArtifactEncoding Encoding, Artifa
     UseStringEnumConverter = true,
     RespectRequiredConstructorParameters = true, // a file that lacks something is damaged
     RespectNullableAnnotations = true,
-    Converters = [typeof(BackupIdConverter), typeof(LowerCaseEnumConverter<BackupType>), typeof(LowerCaseEnumConverter<ArtifactEncoding>), typeof(VerificationCheckConverter)])]
+    Converters = [typeof(DocumentConverter), typeof(BackupIdConverter), typeof(LowerCaseEnumConverter<BackupType>), typeof(LowerCaseEnumConverter<ArtifactEncoding>), typeof(VerificationCheckConverter)])]
 [JsonSerializable(typeof(BackupManifest))]
 [JsonSerializable(typeof(ManifestFormat))]
 [JsonSerializable(typeof(VerificationResult))]
@@ -138,6 +149,73 @@ internal sealed class BackupIdConverter : JsonConverter<BackupId>
 
     public override void Write(Utf8JsonWriter writer, BackupId value, JsonSerializerOptions options) =>
         writer.WriteStringValue(value.Value);
+}
+
+/// <summary>A part of a configuration is written as the object that it is.</summary>
+internal sealed class DocumentConverter : JsonConverter<MappingNode>
+{
+    public override MappingNode Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        Node(ref reader) as MappingNode ?? throw new JsonException("a part of a configuration is an object");
+
+    public override void Write(Utf8JsonWriter writer, MappingNode value, JsonSerializerOptions options) => Write(writer, value);
+
+    private static void Write(Utf8JsonWriter writer, DocumentNode node)
+    {
+        switch (node)
+        {
+            case MappingNode mapping:
+                writer.WriteStartObject();
+                foreach (var entry in mapping.Entries)
+                {
+                    writer.WritePropertyName(entry.Key);
+                    Write(writer, entry.Value);
+                }
+
+                writer.WriteEndObject();
+                break;
+            case ListNode list:
+                writer.WriteStartArray();
+                foreach (var item in list.Items)
+                    Write(writer, item);
+                writer.WriteEndArray();
+                break;
+            case ScalarNode { IsNull: false } scalar:
+                writer.WriteStringValue(scalar.Text);
+                break;
+            default:
+                writer.WriteNullValue();
+                break;
+        }
+    }
+
+    /// <summary>The depth of JSON is bounded by its reader.</summary>
+    private static DocumentNode Node(ref Utf8JsonReader reader)
+    {
+        switch (reader.TokenType)
+        {
+            case JsonTokenType.StartObject:
+                var entries = new List<MappingEntry>();
+                while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+                {
+                    var key = reader.GetString()!;
+                    reader.Read();
+                    entries.Add(new MappingEntry(key, Line: 0, Node(ref reader)));
+                }
+
+                return new MappingNode(Line: 0, entries);
+            case JsonTokenType.StartArray:
+                var items = new List<DocumentNode>();
+                while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+                    items.Add(Node(ref reader));
+                return new ListNode(Line: 0, items);
+            case JsonTokenType.String:
+                return new ScalarNode(Line: 0, reader.GetString()!, IsNull: false);
+            case JsonTokenType.Null:
+                return new ScalarNode(Line: 0, "", IsNull: true);
+            default:
+                throw new JsonException("a part of a configuration holds texts");
+        }
+    }
 }
 
 /// <summary>Words in files, API and metrics are lower case.</summary>

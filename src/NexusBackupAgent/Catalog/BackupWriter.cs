@@ -14,7 +14,8 @@ internal sealed record BackupLabel(string Schedule, BackupType Type, BackupId? B
 
 /// <summary>Stores what a capture writes and commits it: all of it, or nothing that counts.</summary>
 /// <param name="compression">How artifacts are compressed.</param>
-internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, Compression compression, TimeProvider timeProvider)
+/// <param name="origin">Where the source is; null: that is nobody's to know.</param>
+internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, Compression compression, TimeProvider timeProvider, BackupOrigin? origin = null)
 {
     /// <summary>How long what was written of a failed backup may take to go.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -68,6 +69,7 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
         Restored = sink.Restored,
         RestorableFrom = capture.RestorableFrom is { } from && from > capture.CapturedAt ? from.ToUniversalTime() : null,
         Continues = capture.ContinuesPrevious ? label.Previous : null,
+        Origin = origin,
         Encoding = catalog.EncodingOf(label.Type),
         Parts = sink.Parts,
     };

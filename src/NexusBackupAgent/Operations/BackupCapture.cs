@@ -46,7 +46,7 @@ internal sealed class BackupCapture(SpaceGuard space, BackupExaminer examiner, T
         var request = new CaptureRequest(type, chain, mayBeBase) { Previous = previous is null ? null : CatalogLink.ChainOf(source.Catalog, previous, isJudged: false, progress: null).Tip };
         await using var capture = await source.Source.CaptureAsync(request, cancellationToken);
         await space.RequireAsync(source.Catalog, type, capture.ScratchNeeded, cancellationToken);
-        return await new BackupWriter(source.Catalog, source.Source, source.Compression, timeProvider).StoreAsync(
+        return await new BackupWriter(source.Catalog, source.Source, source.Compression, timeProvider, source.Origin).StoreAsync(
             capture, new BackupLabel(schedule, type, @base?.Id, previous?.Id), RunProgress.In(RunStage.Capture, capture.Length ?? 0, progress), cancellationToken);
     }
 

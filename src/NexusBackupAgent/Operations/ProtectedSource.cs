@@ -50,6 +50,9 @@ internal sealed record ProtectedSource(
     /// <summary>Whether its first store is at another site.</summary>
     public bool IsOffsite { get; init; }
 
+    /// <summary>Where it is, for its manifests; null: its kind keeps nothing of that.</summary>
+    public BackupOrigin? Origin { get; init; }
+
     /// <summary>What the live one lies on: equal for what goes with one disk; null where that is not this machine's to know.</summary>
     public Func<string?> Medium { get; init; } = () => null;
 

@@ -7,6 +7,7 @@ namespace NexusBackupAgent.Stores.S3;
 /// <summary><c>s3:</c>, a bucket or what lies below a prefix of it.</summary>
 internal sealed class S3StoreKind : IStoreKind
 {
+    private const string Scheme = "s3://";
     private const string Value = "{bucket: nexus-backups, endpoint: \"https://s3.example\"}";
 
     private static readonly LevelKeys Keys = new("stores.<name>.s3", [.. ObjectAddressBinder.Keys]);
@@ -20,6 +21,35 @@ internal sealed class S3StoreKind : IStoreKind
     public string Example => $"{Key}: {Value}";
 
     public string Teaching => $"its bucket, for example {Example}";
+
+    public IReadOnlyList<AddressOption> AddressOptions =>
+    [
+        new("--endpoint", "URL", new("Of a bucket: the server, with scheme, host and port. Default: Amazon's own", "バケット: サーバー（スキーム・ホスト・ポート）。既定: Amazon")),
+        new("--region", "REGION", new("Of a bucket. Default: us-east-1", "バケット: リージョン。既定: us-east-1")),
+        new("--profile", "NAME", new("Of a bucket: a profile in ~/.aws/credentials, or in --credentials-file. Default: what the environment or the machine's role gives", "バケット: ~/.aws/credentials または --credentials-file のプロファイル。既定: 環境変数またはマシンのロール")),
+        new("--credentials-file", "FILE", new("Of a bucket: a file in the form of ~/.aws/credentials", "バケット: ~/.aws/credentials 形式のファイル")),
+        new("--access-key", "KEY", new("Of a bucket: with --secret-key-file or --secret-key-env", "バケット: アクセスキー。--secret-key-file か --secret-key-env と併用")),
+        new("--secret-key-file", "FILE", new("Of a bucket: a file that holds the secret key alone", "バケット: シークレットキーだけを書いたファイル")),
+        new("--secret-key-env", "NAME", new("Of a bucket: the environment variable that holds the secret key", "バケット: シークレットキーを持つ環境変数の名前")),
+    ];
+
+    public MappingNode? Recognise(string address, IReadOnlyDictionary<string, string> options, string directory)
+    {
+        if (!address.StartsWith(Scheme, StringComparison.Ordinal))
+            return null;
+        var (bucket, prefix) = address[Scheme.Length..].Split('/', 2) switch { [var alone] => (alone, ""), var parts => (parts[0], parts[1]) };
+        var credentials = DocumentText.Mapping(
+            ("profile", Given("--profile")), ("file", File("--credentials-file")), ("accessKey", Given("--access-key")), ("secretKeyFile", File("--secret-key-file")), ("secretKeyEnv", Given("--secret-key-env")));
+        return DocumentText.Mapping((Key, DocumentText.Mapping(
+            ("bucket", new ScalarNode(Line: 0, bucket, IsNull: false)),
+            ("prefix", DocumentText.Value(prefix)),
+            ("endpoint", Given("--endpoint")),
+            ("region", Given("--region")),
+            ("credentials", credentials.Entries.Count == 0 ? null : credentials))));
+
+        DocumentNode? Given(string option) => options.TryGetValue(option, out var value) ? new ScalarNode(Line: 0, value, IsNull: false) : null;
+        DocumentNode? File(string option) => options.TryGetValue(option, out var path) ? DocumentText.Value(KernelPath.Absolute(path, directory)) : null;
+    }
 
     public IStoreSettings? Bind(string name, Section store, string baseDirectory)
     {
@@ -43,8 +73,8 @@ internal sealed class S3StoreKind : IStoreKind
 
         public IEnumerable<ConfigurationProblem> Check()
         {
-            var health = Open().GetHealthAsync(CancellationToken.None).GetAwaiter().GetResult();
-            return health.Failure is { } failure ? [new ConfigurationProblem(KeyPath.Join("stores", Name, "s3"), Line: 0, Address.Shown, failure.Message, failure.Hint)] : [];
+            var (key, health) = (KeyPath.Join("stores", Name, "s3"), Open().GetHealthAsync(CancellationToken.None).GetAwaiter().GetResult());
+            return [.. Address.Credentials.Check(key), .. health.Failure is { } failure ? (ConfigurationProblem[])[new ConfigurationProblem(key, Line: 0, Address.Shown, failure.Message, failure.Hint)] : []];
         }
     }
 }
