@@ -10,7 +10,11 @@ namespace NexusBackupAgent.Catalog;
 /// <param name="Type">How much of the source it holds.</param>
 /// <param name="Base">The backup that it builds on; null for a full one.</param>
 /// <param name="Previous">The newest good one before it, which it may continue; null: there is none.</param>
-internal sealed record BackupLabel(string Schedule, BackupType Type, BackupId? Base = null, BackupId? Previous = null);
+internal sealed record BackupLabel(string Schedule, BackupType Type, BackupId? Base = null, BackupId? Previous = null)
+{
+    /// <summary>Nobody is to delete it before, where the store has locks; null: it may go at any time.</summary>
+    public DateTimeOffset? LockedUntil { get; init; }
+}
 
 /// <summary>Stores what a capture writes and commits it: all of it, or nothing that counts.</summary>
 /// <param name="compression">How artifacts are compressed.</param>
@@ -25,11 +29,11 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
     public async Task<Backup> StoreAsync(ICapture capture, BackupLabel label, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         var artifact = await catalog.BeginAsync(label.Schedule, label.Type, capture.CapturedAt, cancellationToken);
-        var sink = new Sink(catalog, artifact, label.Type, compression, progress);
+        var sink = new Sink(catalog, artifact, label, compression, progress);
         try
         {
             await capture.WriteAsync(sink, cancellationToken);
-            return await catalog.CommitAsync(ManifestOf(capture, label, artifact, sink), cancellationToken);
+            return await catalog.CommitAsync(ManifestOf(capture, label, artifact, sink), cancellationToken, label.LockedUntil);
         }
         catch
         {
@@ -74,7 +78,7 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
         Parts = sink.Parts,
     };
 
-    private sealed class Sink(BackupCatalog catalog, string artifact, BackupType type, Compression compression, IProgress<long>? progress) : IArtifactSink
+    private sealed class Sink(BackupCatalog catalog, string artifact, BackupLabel label, Compression compression, IProgress<long>? progress) : IArtifactSink
     {
         private readonly List<BackupPart> parts = [];
 
@@ -92,7 +96,7 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
         public async Task<ArtifactDigests> WriteAsync(Func<Stream, CancellationToken, Task> content, IProgress<long>? progress, CancellationToken cancellationToken)
         {
             await catalog.WriteArtifactAsync(
-                artifact, async (stored, token) => Digests = await ArtifactWriter.WriteAsync(catalog.EncodingOf(type), stored, compression, Guarded(content), progress, token), cancellationToken);
+                artifact, async (stored, token) => Digests = await ArtifactWriter.WriteAsync(catalog.EncodingOf(label.Type), stored, compression, Guarded(content), progress, token), cancellationToken, label.LockedUntil);
             IsWritten = true;
             return Digests;
         }
@@ -101,13 +105,13 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
         {
             var digests = default(ArtifactDigests);
             await catalog.WritePartAsync(
-                artifact, name, async (stored, token) => digests = await ArtifactWriter.WriteAsync(encoding, stored, compression, Guarded(content), progress: null, token), cancellationToken);
+                artifact, name, async (stored, token) => digests = await ArtifactWriter.WriteAsync(encoding, stored, compression, Guarded(content), progress: null, token), cancellationToken, label.LockedUntil);
             parts.Add(new BackupPart(name, encoding, digests.Content, digests.Stored));
             return digests;
         }
 
         public Task WriteSidecarAsync(string ending, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>
-            catalog.WriteSidecarAsync(artifact, ending, write, cancellationToken);
+            catalog.WriteSidecarAsync(artifact, ending, write, cancellationToken, label.LockedUntil);
 
         public void DeclareRestored(ArtifactDigest restored) => Restored = restored;
 

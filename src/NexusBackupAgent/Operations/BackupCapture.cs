@@ -47,7 +47,7 @@ internal sealed class BackupCapture(SpaceGuard space, BackupExaminer examiner, T
         await using var capture = await source.Source.CaptureAsync(request, cancellationToken);
         await space.RequireAsync(source.Catalog, type, capture.ScratchNeeded, cancellationToken);
         return await new BackupWriter(source.Catalog, source.Source, source.Compression, timeProvider, source.Origin).StoreAsync(
-            capture, new BackupLabel(schedule, type, @base?.Id, previous?.Id), RunProgress.In(RunStage.Capture, capture.Length ?? 0, progress), cancellationToken);
+            capture, new BackupLabel(schedule, type, @base?.Id, previous?.Id) { LockedUntil = source.LockedUntil(schedule, capture.CapturedAt) }, RunProgress.In(RunStage.Capture, capture.Length ?? 0, progress), cancellationToken);
     }
 
     private async Task<Backup?> NewestAsync(ProtectedSource source, CancellationToken cancellationToken) =>

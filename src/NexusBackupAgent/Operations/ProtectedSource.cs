@@ -111,6 +111,18 @@ internal sealed record ProtectedSource(
         }
     }
 
+    /// <summary>
+    /// Until when a backup is not to be deleted: the end of its retention in this store. One that is kept until somebody deletes it
+    /// has none, and is locked as long as the one of its schedules that is kept longest.
+    /// </summary>
+    public DateTimeOffset LockedUntil(string schedule, DateTimeOffset capturedAt) =>
+        (Retention.TryGetValue(schedule, out var period) ? period.ExpiresAt(capturedAt, Zone) : null)
+        ?? Retention.Values.Select(other => other.ExpiresAt(capturedAt, Zone)).Max()
+        ?? capturedAt + ShortestLock;
+
+    /// <summary>Where nothing of a source ever expires.</summary>
+    private static readonly TimeSpan ShortestLock = TimeSpan.FromDays(30);
+
     /// <summary>The same source with a catalog that looks at the store now, once for a whole operation. The caller holds the source's lock.</summary>
     /// <exception cref="BackupException">The store can't be listed.</exception>
     public async Task<ProtectedSource> OpenAsync(CancellationToken cancellationToken) => this with { Catalog = await Catalog.OpenAsync(cancellationToken) };

@@ -9,13 +9,16 @@ namespace NexusBackupAgent.Stores.S3;
 /// temporary name and no rename; what a killed upload leaves is in no listing, and <see cref="EndUnfinishedAsync"/> ends it.
 /// All changes are durable and seen by everybody at once.
 /// </summary>
-internal sealed class S3Store(string name, ObjectAddress address, TimeProvider timeProvider) : IBackupStore
+/// <param name="word">How files that are written to be kept are locked; null: they are not.</param>
+internal sealed class S3Store(string name, ObjectAddress address, TimeProvider timeProvider, ObjectLockWord? word = null) : IBackupStore
 {
     /// <summary>Metadata of an object: which write made it. An answer that was lost on its way is no reason to take one's own object for another's.</summary>
     private const string WriteKey = "nexus-backup-write";
 
     private readonly Lock gate = new();
     private ObjectClient? client;
+    private DateTimeOffset? until;
+    private S3Store? unlocked;
 
     public string Name { get; } = name;
 
@@ -28,17 +31,33 @@ internal sealed class S3Store(string name, ObjectAddress address, TimeProvider t
     {
         get
         {
+            if (unlocked is not null)
+                return unlocked.Client;
             lock (gate)
                 return client ??= new ObjectClient(address, ObjectRole.Store, timeProvider);
         }
     }
+
+    /// <summary>Of what is written; null: none.</summary>
+    private ObjectLock? Lock => until is { } end && word is { } kept && end > timeProvider.GetUtcNow() ? new ObjectLock(kept, ToSecond(end)) : null; // the server takes no instant that is past
+
+    public IBackupStore LockedUntil(DateTimeOffset until) => word is null ? this : new S3Store(Name, address, timeProvider, word) { until = until, unlocked = unlocked ?? this };
+
+    public async Task<DateTimeOffset?> LockOfAsync(string path, CancellationToken cancellationToken) =>
+        word is not null && (await Client.HeadAsync(path, cancellationToken))?.LockedUntil is { } end && end > timeProvider.GetUtcNow() ? end : null;
+
+    public Task ExtendLockAsync(string path, DateTimeOffset until, CancellationToken cancellationToken) =>
+        word is { } kept && until > timeProvider.GetUtcNow() ? Client.ExtendLockAsync(path, new ObjectLock(kept, ToSecond(until)), cancellationToken) : Task.CompletedTask;
+
+    /// <summary>Never before the instant itself.</summary>
+    private static DateTimeOffset ToSecond(DateTimeOffset instant) => DateTimeOffset.FromUnixTimeSeconds((instant.UtcTicks - DateTimeOffset.UnixEpoch.Ticks + TimeSpan.TicksPerSecond - 1) / TimeSpan.TicksPerSecond);
 
     public string Describe(string path) => address.Describe(path);
 
     public async Task<StoredFile> PutAsync(string path, bool replace, Durability durability, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken)
     {
         var mine = RandomNumberGenerator.GetHexString(32, lowercase: true);
-        var attributes = ObjectAttributes.None with { Metadata = new Dictionary<string, string>(StringComparer.Ordinal) { [WriteKey] = mine } };
+        var attributes = ObjectAttributes.None with { Metadata = new Dictionary<string, string>(StringComparer.Ordinal) { [WriteKey] = mine }, Lock = Lock };
         try
         {
             await Client.WriteAsync(path, WriteAsync, attributes, replace ? WriteCondition.Always : WriteCondition.IfAbsent, cancellationToken);

@@ -8,9 +8,11 @@ namespace NexusBackupAgent.Stores.S3;
 internal sealed class S3StoreKind : IStoreKind
 {
     private const string Scheme = "s3://";
+    private const string LockKey = "objectLock";
+    private const string Probe = ".nexus-backup-probe"; // no object has that name
     private const string Value = "{bucket: nexus-backups, endpoint: \"https://s3.example\"}";
 
-    private static readonly LevelKeys Keys = new("stores.<name>.s3", [.. ObjectAddressBinder.Keys]);
+    private static readonly LevelKeys Keys = new("stores.<name>.s3", [.. ObjectAddressBinder.Keys, LockKey]);
 
     public string Key => "s3";
 
@@ -57,16 +59,25 @@ internal sealed class S3StoreKind : IStoreKind
         if (store.Find(Key)?.Section(Value) is not { } section)
             return null;
         Keys.ReportOthers(section);
-        return ObjectAddressBinder.Bind(section, baseDirectory) is { } address ? new Settings(name, address) { IsOffsite = isOffsite ?? address.Endpoint is null } : null;
+        var word = section.Find(LockKey)?.Parse<ObjectLockWord?>(ParseWord, fallback: null, "governance");
+        return ObjectAddressBinder.Bind(section, baseDirectory) is { } address ? new Settings(name, address, word) { IsOffsite = isOffsite ?? address.Endpoint is null } : null;
     }
 
-    private sealed record Settings(string Name, ObjectAddress Address) : IStoreSettings
+    private static ObjectLockWord? ParseWord(string text) => text switch
+    {
+        "governance" => ObjectLockWord.Governance,
+        "compliance" => ObjectLockWord.Compliance,
+        _ => throw new WrongTextException("is neither governance nor compliance", "write governance, whose locks somebody with the right to can take away, or compliance, whose locks nobody can"),
+    };
+
+    /// <param name="Word">How backups are locked; null: they are not.</param>
+    private sealed record Settings(string Name, ObjectAddress Address, ObjectLockWord? Word) : IStoreSettings
     {
         public IReadOnlyList<string> Places => [];
 
         public string Identify(string directory) => $"{Address.Server}/{Address.Bucket}/{Address.Prefix}{directory}".TrimEnd('/');
 
-        public IBackupStore Open() => new S3Store(Name, Address, TimeProvider.System);
+        public IBackupStore Open() => new S3Store(Name, Address, TimeProvider.System, Word);
 
         /// <summary>Amazon's own is; where another server stands, only its owner knows.</summary>
         public bool IsOffsite { get; init; }
@@ -74,7 +85,45 @@ internal sealed class S3StoreKind : IStoreKind
         public IEnumerable<ConfigurationProblem> Check()
         {
             var (key, health) = (KeyPath.Join("stores", Name, "s3"), Open().GetHealthAsync(CancellationToken.None).GetAwaiter().GetResult());
-            return [.. Address.Credentials.Check(key), .. health.Failure is { } failure ? (ConfigurationProblem[])[new ConfigurationProblem(key, Line: 0, Address.Shown, failure.Message, failure.Hint)] : []];
+            return [.. Address.Credentials.Check(key), .. health.Failure is { } failure ? (ConfigurationProblem[])[new ConfigurationProblem(key, Line: 0, Address.Shown, failure.Message, failure.Hint)] : CheckLocks(key)];
+        }
+
+        /// <summary>What a stolen key could do.</summary>
+        private IEnumerable<ConfigurationProblem> CheckLocks(string key)
+        {
+            using var client = new ObjectClient(Address, ObjectRole.Store, TimeProvider.System);
+            var (canLock, keepsVersions) = (Ask(client.CanLockAsync), Ask(client.KeepsVersionsAsync));
+            var policy = $"give it this policy alone: {S3StorePolicy.For(Address, Word is not null)}";
+            if (Word is not null && canLock == false)
+            {
+                yield return new ConfigurationProblem(
+                    KeyPath.Join(key, LockKey), Line: 0, Address.Bucket, "the bucket has no Object Lock, so that no backup can be written", $"make a bucket that has it (aws {Address.AwsOptions}s3api create-bucket --object-lock-enabled-for-bucket --bucket NAME), or take {LockKey} out");
+                yield break;
+            }
+
+            if (Word is not null && canLock is null)
+                yield return Warning("the key may not ask whether the bucket has Object Lock", policy);
+            if (Word is null && canLock != true && keepsVersions == false)
+                yield return Warning("versioning is off and there is no Object Lock: what somebody with the key deletes is gone for good", "take a bucket with Object Lock and write objectLock: governance, or turn on versioning");
+            else if (Word is null && canLock == true)
+                yield return Warning($"the bucket has Object Lock, and {LockKey} is not set: no backup is locked", $"write {LockKey}: governance");
+            if (keepsVersions == true && Ask(token => client.MayDeleteVersionsAsync(Probe, past: Word == ObjectLockWord.Governance, token)) == true)
+                yield return Warning($"the key may delete older versions{(Word == ObjectLockWord.Governance ? ", and past their lock" : "")}, which the agent never does: whoever steals it destroys backups", policy);
+
+            ConfigurationProblem Warning(string problem, string mend) => new(key, Line: 0, Address.Shown, problem, mend, IsError: false);
+        }
+
+        /// <returns>Null when the key may not ask, or the server does not know.</returns>
+        private static bool? Ask(Func<CancellationToken, Task<bool>> question)
+        {
+            try
+            {
+                return question(CancellationToken.None).GetAwaiter().GetResult();
+            }
+            catch (ObjectException)
+            {
+                return null;
+            }
         }
     }
 }
@@ -85,6 +134,7 @@ internal sealed class S3StoreInspection(ObjectAddress address) : IStoreInspectio
     public string? CommandFor(StoreQuestion question, string path) => question switch
     {
         StoreQuestion.WhichDisk or StoreQuestion.WhatIsThere or StoreQuestion.WhoseIsIt => Aws("s3", "ls", Folder(path)),
+        StoreQuestion.WhatWasDeleted => Aws("s3api", "list-object-versions", "--bucket", address.Bucket, "--prefix", address.Prefix + Below(path), "--query", "DeleteMarkers[?IsLatest].[LastModified,Key,VersionId]", "--output", "text"),
         StoreQuestion.HowFull => Aws("s3", "ls", "--recursive", "--summarize", Folder(path)),
         _ => null,
     };
@@ -92,11 +142,13 @@ internal sealed class S3StoreInspection(ObjectAddress address) : IStoreInspectio
     /// <summary>Rights are the key's, not a user's of this machine.</summary>
     public IReadOnlyList<string> Handover(string path, string user) => [];
 
-    public (string? Like, string Mend) Emptied => (null, $"correct bucket:, prefix: or endpoint: ({CommandFor(StoreQuestion.WhatIsThere, "")} shows what is there)");
+    public (string? Like, string Mend) Emptied => (null, $"correct bucket:, prefix: or endpoint: ({CommandFor(StoreQuestion.WhatIsThere, "")} shows what is there); what was deleted in a bucket that keeps versions: {CommandFor(StoreQuestion.WhatWasDeleted, "")}");
 
     public string? Rename(string from, string to) => null;
 
     private string Aws(params string[] words) => $"aws {address.AwsOptions}{ToolProcess.Line(words)}";
 
-    private string Folder(string path) => address.Describe(path.Length == 0 ? "" : path + "/");
+    private string Folder(string path) => address.Describe(Below(path));
+
+    private static string Below(string path) => path.Length == 0 ? "" : path + "/";
 }
