@@ -59,7 +59,7 @@ internal sealed record VerificationResult(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool IsAsCommitted { get; init; }
 
-    /// <summary>What was read for it; null when an earlier agent wrote it, which always read the whole and compared no fingerprint.</summary>
+    /// <summary>What was read, when it passed; null also when an earlier agent wrote it, which always read the whole and compared no fingerprint.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public Proof? Proof { get; init; }
 

@@ -122,7 +122,8 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         }
 
         var result = new VerificationResult(
-            backup.Id, timeProvider.GetUtcNow(), reading.Artifact.Stored.Length, checks.TrueForAll(check => check.Passed), checks) { IsAsCommitted = isAsCommitted, Proof = proof };
+            backup.Id, timeProvider.GetUtcNow(), reading.Artifact.Stored.Length, checks.TrueForAll(check => check.Passed), checks) { IsAsCommitted = isAsCommitted };
+        result = result with { Proof = result.Passed ? proof : null };
         backup = backup with
         {
             DoubtsOnlyManifest = backup.ManifestTrouble is not null && content is { Finding: null } && reading.Artifact.EncodingFailure is null
