@@ -91,6 +91,9 @@ internal sealed record Observation(
     /// <summary>The command that answers a question about the store as a whole; none where its kind has no such command.</summary>
     public IEnumerable<string> AskStore(StoreQuestion question) => StoreInspection.CommandFor(question, "") is { } command ? [command] : [];
 
+    /// <summary>The same, about one of its further stores; null where its kind has no such command.</summary>
+    public string? AskFurther(string store, StoreQuestion question) => State.Copies.First(copy => copy.Name == store).Catalog.Store.Inspection.CommandFor(question, "");
+
     /// <summary>The same, about the place in the store where this source's backups lie.</summary>
     public IEnumerable<string> AskDirectory(StoreQuestion question) => StoreInspection.CommandFor(question, PathInStore) is { } command ? [command] : [];
 

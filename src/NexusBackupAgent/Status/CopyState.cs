@@ -1,4 +1,5 @@
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Retention;
@@ -21,6 +22,9 @@ internal sealed class CopyState(ProtectedSource source, CopyTarget target, Sourc
     public Operation? Last { get; init; }
 
     public string Name => Store.Name;
+
+    /// <summary>Why copies can't be read or written there now, or it is another store; null when they can.</summary>
+    public BackupException? Away => Store.Failure ?? Listing.Failure;
 
     public bool IsOffsite => target.IsOffsite;
 

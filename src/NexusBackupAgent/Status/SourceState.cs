@@ -47,11 +47,11 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
     /// <summary>What the live one lies on; null where nobody knows.</summary>
     public string? Medium { get; init; }
 
-    /// <summary>Whether 3-2-1 is met; null of a source with one store, which it can't be, and of one whose content lies in none. A store whose copies are late does not count.</summary>
+    /// <summary>Whether 3-2-1 is met; null of a source with one store, which it can't be, and of one whose content lies in none. A store that can't be read now, or whose copies are late, does not count.</summary>
     public ThreeTwoOne? ThreeTwoOne => Copies.Count == 0 || Source.Source.Source?.Remains is not null ? null : ThreeTwoOne.Of(Medium ?? "the source",
     [
-        .. NewestGood is null ? [] : ((string, bool)[])[(Store.Medium ?? Store.Name, Source.Source.IsOffsite)],
-        .. Copies.Where(copy => copy.NewestGood is not null && !(Now - copy.WaitingSince > Source.RpoCritical)).Select(copy => (copy.Store.Medium ?? copy.Name, copy.IsOffsite)),
+        .. NewestGood is null || IsUnreadable ? [] : ((string, bool)[])[(Store.Medium ?? Store.Name, Source.Source.IsOffsite)],
+        .. Copies.Where(copy => copy is { NewestGood: not null, Listing.Failure: null } && !(Now - copy.WaitingSince > Source.RpoCritical)).Select(copy => (copy.Store.Medium ?? copy.Name, copy.IsOffsite)),
     ]);
 
     public string Name => Source.Name;

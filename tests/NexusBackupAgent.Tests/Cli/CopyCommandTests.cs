@@ -1,4 +1,5 @@
 using System.Text.Json;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Cli;
@@ -177,6 +178,7 @@ public sealed class CopyCommandTests : IDisposable
         Assert.Equal(3, (await place.RunAsync("copy", "--json")).Code);
         var status = Unwrapped((await place.RunAsync("status")).Output);
         Assert.Contains("store offsite can't be read: store 'offsite' does not exist", status, StringComparison.Ordinal);
+        await AwayIsToldEverywhereAsync("store offsite cannot be used or cannot be written: store 'offsite' does not exist", "findmnt -T ");
         Directory.Move(place.In("unmounted"), Offsite);
         Assert.Contains("store offsite lacks 1 backup;", Unwrapped((await place.RunAsync("status")).Output), StringComparison.Ordinal);
 
@@ -199,6 +201,29 @@ public sealed class CopyCommandTests : IDisposable
         Assert.Contains("store 'offsite'", copy.Errors[0], StringComparison.Ordinal);
         Assert.Contains("is not the one that its backups were kept in", copy.Errors[0], StringComparison.Ordinal);
         Assert.Empty(Directory.GetFileSystemEntries(Offsite));
+        await AwayIsToldEverywhereAsync("store offsite is not the one that its copies were kept in", "findmnt -T ");
+    }
+
+    /// <summary>Backups are made as before, and the copies are as much in danger as anybody who reads any of these has to know.</summary>
+    private async Task AwayIsToldEverywhereAsync(string reason, string next)
+    {
+        using (var state = new OperationJournal(JournalDatabase.Open(place.In("state"), Workplace.Now, out _)))
+            state.Beat(place.Clock.GetUtcNow());
+        var check = await place.RunAsync("status", "--check", "--lang", "en");
+        Assert.Equal(3, check.Code);
+        Assert.Contains($"L2 itsm: {reason}", check.Output, StringComparison.Ordinal);
+        var source = (await place.RunAsync("status", "--json", "--lang", "en")).Json.GetProperty("sources")[0];
+        Assert.Equal("L2", source.GetProperty("level").GetString());
+        Assert.False(source.GetProperty("threeTwoOne").GetProperty("met").GetBoolean());
+        var diagnosis = await place.RunAsync("diagnose", "--json", "--lang", "en");
+        Assert.Contains(reason, diagnosis.Output, StringComparison.Ordinal);
+        Assert.Equal("L2", diagnosis.Json[0].GetProperty("level").GetString());
+        var checklist = await place.RunAsync("checklist", "--json", "--lang", "en");
+        var disk = checklist.Json[0].GetProperty("checks")[5];
+        Assert.Equal((3, false), (checklist.Code, disk.GetProperty("passed").GetBoolean()));
+        Assert.StartsWith(reason, disk.GetProperty("measured").GetString(), StringComparison.Ordinal);
+        Assert.StartsWith(next, disk.GetProperty("next").GetString(), StringComparison.Ordinal);
+        Assert.Contains(reason, (await place.RunAsync("report", "--lang", "en")).Output, StringComparison.Ordinal);
     }
 
     [Fact]
