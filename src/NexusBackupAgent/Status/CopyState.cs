@@ -12,6 +12,7 @@ namespace NexusBackupAgent.Status;
 internal sealed class CopyState(ProtectedSource source, CopyTarget target, SourceListing first, DateTimeOffset now)
 {
     private IReadOnlyList<Backup>? owed;
+    private IReadOnlyList<Backup>? returnable;
 
     public required StoreStatus Store { get; init; }
 
@@ -40,6 +41,9 @@ internal sealed class CopyState(ProtectedSource source, CopyTarget target, Sourc
 
     /// <summary>Good backups of the first store that it lacks and would keep; none while they are not known.</summary>
     public IReadOnlyList<Backup> Owed => owed ??= IsKnown ? OwedTo(Backups) : [];
+
+    /// <summary>What <c>copy</c> brings back to a first store that lost its backups; none while they are not known.</summary>
+    public IReadOnlyList<Backup> Returnable => returnable ??= IsKnown && Listing.Failure is null ? CopyPlan.Returnable(first.Backups!, Backups, source.Retention, now, source.Zone) : [];
 
     /// <summary>The capture of the oldest one that is newer than all copies; null when none waits. Before the first copying ended nothing is late.</summary>
     public DateTimeOffset? WaitingSince => Last is null ? null : Owed.Where(backup => NewestGood is not { } newest || backup.CapturedAt > newest.CapturedAt).Select(backup => (DateTimeOffset?)backup.CapturedAt).Min();

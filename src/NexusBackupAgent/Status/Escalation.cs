@@ -69,7 +69,7 @@ internal static class Escalation
     {
         var isAway = source is { IsUnreadable: false, Store.IsAnother: true };
         if (isAway)
-            yield return OfAnotherStore(isEmergency: source.IsWithoutGood);
+            yield return OfAnotherStore(isEmergency: source.IsWithoutGood).With(source.CopiesText);
         else if (source.Store.Failure is not null || source.IsUnreadable)
             yield return OfStore(isUp: false, usedRatio: null)!;
         if (source.IsUnreadable)
@@ -195,7 +195,7 @@ internal static class Escalation
 
         return source switch
         {
-            { IsWithoutGood: true } => new(EscalationLevel.L3, EscalationCause.None, new("there is no good backup any more", "正常バックアップが失われた")),
+            { IsWithoutGood: true } => new EscalationReason(EscalationLevel.L3, EscalationCause.None, new("there is no good backup any more", "正常バックアップが失われた")).With(source.CopiesText),
             { Activity: null } => new(EscalationLevel.L1, EscalationCause.Unknown, new("there is no good backup yet", "正常バックアップ未取得")), // whether it had its day is unknown
             { IsNew: false } => new(EscalationLevel.L3, EscalationCause.None, new("there is no good backup", "正常バックアップなし")),
             _ => null,

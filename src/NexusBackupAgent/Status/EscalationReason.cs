@@ -92,4 +92,8 @@ internal sealed record EscalationReason(EscalationLevel Level, EscalationCause C
 {
     /// <summary>The further store that it is about; null: the first one, or none.</summary>
     public string? FurtherStore { get; init; }
+
+    /// <summary>The same with what softens it.</summary>
+    /// <param name="more">Empty: nothing does.</param>
+    public EscalationReason With(Bilingual more) => more.English.Length == 0 ? this : this with { Reason = new($"{Reason.English}; {more.English}", $"{Reason.Japanese}。{more.Japanese}") };
 }
