@@ -9,8 +9,7 @@ namespace NexusBackupAgent.Stores.S3;
 /// temporary name and no rename; what a killed upload leaves is in no listing, and <see cref="EndUnfinishedAsync"/> ends it.
 /// All changes are durable and seen by everybody at once.
 /// </summary>
-/// <param name="word">How files that are written to be kept are locked; null: they are not.</param>
-internal sealed class S3Store(string name, ObjectAddress address, TimeProvider timeProvider, ObjectLockWord? word = null) : IBackupStore
+internal sealed class S3Store(string name, ObjectAddress address, TimeProvider timeProvider, StoreSurroundings? around = null, Pace? pace = null) : IBackupStore
 {
     /// <summary>Metadata of an object: which write made it. An answer that was lost on its way is no reason to take one's own object for another's.</summary>
     private const string WriteKey = "nexus-backup-write";
@@ -21,6 +20,9 @@ internal sealed class S3Store(string name, ObjectAddress address, TimeProvider t
     private S3Store? unlocked;
 
     public string Name { get; } = name;
+
+    /// <summary>How files that are written to be kept are locked; null: they are not.</summary>
+    public ObjectLockWord? Locks { get; init; }
 
     public IStoreInspection Inspection { get; } = new S3StoreInspection(address);
 
@@ -34,20 +36,20 @@ internal sealed class S3Store(string name, ObjectAddress address, TimeProvider t
             if (unlocked is not null)
                 return unlocked.Client;
             lock (gate)
-                return client ??= new ObjectClient(address, ObjectRole.Store, timeProvider);
+                return client ??= new ObjectClient(address, ObjectRole.Store, timeProvider) { Pace = pace, Silent = (failure, attempt, attempts) => around?.Told(new StoreSilence(Name, failure, attempt, attempts)) };
         }
     }
 
     /// <summary>Of what is written; null: none.</summary>
-    private ObjectLock? Lock => until is { } end && word is { } kept && end > timeProvider.GetUtcNow() ? new ObjectLock(kept, ToSecond(end)) : null; // the server takes no instant that is past
+    private ObjectLock? Lock => until is { } end && Locks is { } kept && end > timeProvider.GetUtcNow() ? new ObjectLock(kept, ToSecond(end)) : null; // the server takes no instant that is past
 
-    public IBackupStore LockedUntil(DateTimeOffset until) => word is null ? this : new S3Store(Name, address, timeProvider, word) { until = until, unlocked = unlocked ?? this };
+    public IBackupStore LockedUntil(DateTimeOffset until) => Locks is null ? this : new S3Store(Name, address, timeProvider, around, pace) { Locks = Locks, until = until, unlocked = unlocked ?? this };
 
     public async Task<DateTimeOffset?> LockOfAsync(string path, CancellationToken cancellationToken) =>
-        word is not null && (await Client.HeadAsync(path, cancellationToken))?.LockedUntil is { } end && end > timeProvider.GetUtcNow() ? end : null;
+        Locks is not null && (await Client.HeadAsync(path, cancellationToken))?.LockedUntil is { } end && end > timeProvider.GetUtcNow() ? end : null;
 
     public Task ExtendLockAsync(string path, DateTimeOffset until, CancellationToken cancellationToken) =>
-        word is { } kept && until > timeProvider.GetUtcNow() ? Client.ExtendLockAsync(path, new ObjectLock(kept, ToSecond(until)), cancellationToken) : Task.CompletedTask;
+        Locks is { } kept && until > timeProvider.GetUtcNow() ? Client.ExtendLockAsync(path, new ObjectLock(kept, ToSecond(until)), cancellationToken) : Task.CompletedTask;
 
     /// <summary>Never before the instant itself.</summary>
     private static DateTimeOffset ToSecond(DateTimeOffset instant) => DateTimeOffset.FromUnixTimeSeconds((instant.UtcTicks - DateTimeOffset.UnixEpoch.Ticks + TimeSpan.TicksPerSecond - 1) / TimeSpan.TicksPerSecond);

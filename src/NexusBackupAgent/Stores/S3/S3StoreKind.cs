@@ -1,3 +1,4 @@
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.ObjectStorage;
 using NexusBackupAgent.Platform;
@@ -60,7 +61,7 @@ internal sealed class S3StoreKind : IStoreKind
             return null;
         Keys.ReportOthers(section);
         var word = section.Find(LockKey)?.Parse<ObjectLockWord?>(ParseWord, fallback: null, "governance");
-        return ObjectAddressBinder.Bind(section, baseDirectory) is { } address ? new Settings(name, address, word) { IsOffsite = isOffsite ?? address.Endpoint is null } : null;
+        return ObjectAddressBinder.Bind(section, baseDirectory) is { } address ? new Settings(name, address, word) { IsOffsite = isOffsite ?? address.Endpoint is null, Bandwidth = BandwidthBinder.Bind(store) } : null;
     }
 
     private static ObjectLockWord? ParseWord(string text) => text switch
@@ -77,10 +78,12 @@ internal sealed class S3StoreKind : IStoreKind
 
         public string Identify(string directory) => $"{Address.Server}/{Address.Bucket}/{Address.Prefix}{directory}".TrimEnd('/');
 
-        public IBackupStore Open() => new S3Store(Name, Address, TimeProvider.System, Word);
+        public IBackupStore Open(StoreSurroundings? around = null) => new S3Store(Name, Address, TimeProvider.System, around, around?.PaceOf(Bandwidth)) { Locks = Word };
 
         /// <summary>Amazon's own is; where another server stands, only its owner knows.</summary>
         public bool IsOffsite { get; init; }
+
+        public IReadOnlyList<BandwidthLimit> Bandwidth { get; init; } = [];
 
         public IEnumerable<ConfigurationProblem> Check()
         {

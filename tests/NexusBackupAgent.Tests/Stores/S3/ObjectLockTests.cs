@@ -118,7 +118,7 @@ public sealed class ObjectLockTests : IDisposable
         var gateway = await S3Gateway.SharedAsync();
         var bucket = await gateway.NewLockedBucketAsync();
         var until = FileSystemClock.Now.AddHours(1);
-        var store = new S3Store("offsite", gateway.Address(bucket, Prefix), new RunningClock(FileSystemClock.Now), ObjectLockWord.Compliance);
+        var store = new S3Store("offsite", gateway.Address(bucket, Prefix), new RunningClock(FileSystemClock.Now)) { Locks = ObjectLockWord.Compliance };
         foreach (var (path, length) in ((string, int)[])[("d/small", 10), ("d/large", ObjectUpload.PartSize + 1)])
         {
             await store.LockedUntil(until).PutAsync(path, replace: false, Durability.Now, (stream, token) => stream.WriteAsync(new byte[length], token).AsTask(), CancellationToken.None);
@@ -209,7 +209,7 @@ public sealed class LockedStoreTests : BackupStoreContract
     private IBackupStore? store;
 
     private protected override IBackupStore Store =>
-        store ??= new S3Store("offsite", address.Value, new RunningClock(FileSystemClock.Now), ObjectLockWord.Governance).LockedUntil(FileSystemClock.Now.AddHours(1));
+        store ??= new S3Store("offsite", address.Value, new RunningClock(FileSystemClock.Now)) { Locks = ObjectLockWord.Governance }.LockedUntil(FileSystemClock.Now.AddHours(1));
 
     private protected override bool Renames => false;
 
@@ -220,7 +220,7 @@ public sealed class LockedStoreTests : BackupStoreContract
     public async Task A_lease_is_renewed_taken_over_and_lost_as_anywhere()
     {
         var clock = new ManualClock(Some.Instant);
-        var machine = new S3Store("offsite", address.Value, clock, ObjectLockWord.Governance);
+        var machine = new S3Store("offsite", address.Value, clock) { Locks = ObjectLockWord.Governance };
         var held = (await machine.HoldAsync("d", CancellationToken.None))!;
         await Assert.ThrowsAsync<BackupException>(() => new S3Store("offsite", address.Value, clock).HoldAsync("d", CancellationToken.None));
         for (var time = 0; time < 2; time++)
