@@ -104,7 +104,7 @@ internal sealed partial class Agent : IDisposable
 
     public DrillOperation Drills => field ??= new DrillOperation(runner, new RestoreDrill(verifier, scratch, TimeProvider), Journal, loggers.CreateLogger<DrillOperation>());
 
-    public PruneOperation Prunings => field ??= new PruneOperation(runner, loggers.CreateLogger<PruneOperation>());
+    public PruneOperation Prunings => field ??= new PruneOperation(runner, examiner, loggers.CreateLogger<PruneOperation>());
 
     public SelfTestOperation SelfTests => field ??= new SelfTestOperation(
         runner, new SelfTest(verifier.VerifyAsync, SelfTestPartsOf(Configuration), scratch, TimeProvider), TimeProvider, loggers.CreateLogger<SelfTestOperation>());

@@ -119,6 +119,12 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     /// <summary>What it keeps elsewhere than in the store is damaged: a copy of what lies in the store mends nothing, and whatever builds on the same is damaged too.</summary>
     public bool IsDamagedElsewhere => Verification is { Passed: false } result && result.Checks.Any(check => check is { Passed: false, IsOfElsewhere: true });
 
+    /// <summary>What shows that it is good; null when it is not.</summary>
+    public Proof? Proof => State == BackupState.Good ? Verification!.Proof ?? Catalog.Proof.Whole : null;
+
+    /// <summary>Whether it is good, and was expanded with all that it builds on.</summary>
+    public bool IsProvenWhole => Proof == Catalog.Proof.Whole;
+
     /// <summary>Whether each further part is there with the length that it was stored with.</summary>
     private bool HasPartsAsStored => Manifest.Parts.Select(part => (long?)part.Stored.Length).SequenceEqual(Parts.Select(part => part?.Length));
 

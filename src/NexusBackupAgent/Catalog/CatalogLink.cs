@@ -48,6 +48,8 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
 
     public override ArtifactDigest? Content => backup.Manifest.IsCommitted ? backup.Manifest.Content : null;
 
+    public override string? Fingerprint => backup.Manifest.Fingerprint;
+
     public override IReadOnlyList<string> Parts => backup.Manifest.PartNames;
 
     /// <summary>The backup with all that it builds on.</summary>

@@ -19,6 +19,16 @@ internal enum VerificationCheck
     Integrity,
 }
 
+/// <summary>How much of a chain was read for a result.</summary>
+internal enum Proof
+{
+    /// <summary>The increment alone: with the hashes of what it builds on, which were proven when that was read, it gives what was captured.</summary>
+    Chain,
+
+    /// <summary>All that a restore reads, expanded, and looked at by the source's own check.</summary>
+    Whole,
+}
+
 /// <param name="Check">Which check.</param>
 /// <param name="Passed">Whether it passed.</param>
 /// <param name="Detail">What was found, in words an operator reads; when passed, what could not be checked or is no damage, mostly empty.</param>
@@ -48,6 +58,10 @@ internal sealed record VerificationResult(
     /// <summary>Whether the bytes, stored and expanded, are those that the manifest tells of.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool IsAsCommitted { get; init; }
+
+    /// <summary>What was read, when it passed; null also when an earlier agent wrote it, which always read the whole and compared no fingerprint.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public Proof? Proof { get; init; }
 
     /// <summary>
     /// Whether the backup was set aside, on a store that can't rename a file to say so. Where files can be renamed, the

@@ -183,7 +183,7 @@ internal static class ListCommand
                 Cell[] cells =
                 [
                     backup.Id.Value, Readable.Time(backup.CapturedAt, zone), In(SpanText.Measured(now - backup.CapturedAt)), Readable.Size(backup.ActualLength),
-                    Readable.StateCell(backup.State, language), backup.Manifest.Type.Word(), backup.File,
+                    Readable.StateCell(backup, language), backup.Manifest.Type.Word(), backup.File,
                 ];
                 table.Add(holders is null ? cells : [.. cells, string.Join(", ", holders.Of(backup))]);
             }

@@ -122,6 +122,12 @@ internal static class StatusText
             yield return (Ended(elsewhere, zone), NextStep.Hint("run that restore again"));
     }
 
+    /// <summary>That the newest good backup was not expanded yet with what it builds on.</summary>
+    /// <param name="expanded">The newest that was; null: none.</param>
+    public static Bilingual OfProof(Backup? expanded, TimeZoneInfo zone) => expanded is null
+        ? new("newest good backup proven by its chain; none was expanded yet", "最新の正常なバックアップは差分のみ検証済み。全体を展開して検証したものはまだない")
+        : new($"newest good backup proven by its chain; newest that was expanded whole: {ValueText.Minute(expanded.CapturedAt, zone)}", $"最新の正常なバックアップは差分のみ検証済み。全体を展開して検証した最新: {ValueText.Minute(expanded.CapturedAt, zone)}");
+
     /// <summary>What <c>restore --at</c> takes, newest first.</summary>
     public static Bilingual OfWindows(IReadOnlyList<RecoveryWindow> windows, TimeZoneInfo zone)
     {

@@ -20,6 +20,10 @@ internal sealed record BackupDocument(
     string State,
     string? VerifiedAt)
 {
+    /// <summary>Of a good one: <c>whole</c> when it was expanded with all that it builds on, <c>chain</c> when it alone was read; absent otherwise.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Proof { get; init; }
+
     /// <summary>The first instant that it can be restored to; absent when that is the one that was captured.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? RestorableFrom { get; init; }
@@ -65,6 +69,7 @@ internal sealed record BackupDocument(
             backup.State.Word(),
             backup.Verification is { } verification ? JsonTime.Utc(verification.VerifiedAt) : null)
         {
+            Proof = backup.Proof?.Word(),
             RestorableFrom = manifest.RestorableFrom is { } from ? JsonTime.Utc(from) : null,
             BrokenChain = backup.BrokenChain,
             Note = backup.Verification?.Note,

@@ -236,6 +236,7 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
     /// <summary>As the first store is pruned, by its own periods; on a doubt nothing goes.</summary>
     private async Task<IReadOnlyList<Backup>> PruneAsync(ProtectedSource there, CancellationToken cancellationToken)
     {
+        await CoverProof.CompleteAsync(examiner, there, runner.Now, cancellationToken);
         if ((await ToRemoveAsync(there, await there.Catalog.ListAsync(cancellationToken), cancellationToken)).Count == 0)
             return [];
         var decisions = await ToRemoveAsync(there, await there.Catalog.ListAgainAsync(cancellationToken), cancellationToken);

@@ -28,12 +28,13 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
     /// <exception cref="DamagedBaseException">What it builds on seems damaged, so nothing is known of this one.</exception>
     public Task<Backup> VerifyAsync(
         IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken) =>
-        VerifyAsync(source, catalog, backup, progress, recordsDamage: true, cancellationToken);
+        VerifyAsync(source, catalog, backup, Proof.Whole, progress, recordsDamage: true, cancellationToken);
 
     /// <summary>The same, but damage is not recorded: for a reading that another one is to confirm.</summary>
+    /// <param name="enough">With <see cref="Proof.Chain"/> what an increment builds on is not read again, where its kind can do without.</param>
     public Task<Backup> GlanceAsync(
-        IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken) =>
-        VerifyAsync(source, catalog, backup, progress, recordsDamage: false, cancellationToken);
+        IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken, Proof enough = Proof.Whole) =>
+        VerifyAsync(source, catalog, backup, enough, progress, recordsDamage: false, cancellationToken);
 
     /// <summary>The same while a restore is being prepared: after a passed verification its target has the content.</summary>
     /// <param name="target">Where it is prepared. How much room there is, the caller knows.</param>
@@ -52,7 +53,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
                 source: null, // who restores needs none of its small files
                 catalog,
                 backup,
-                async chain => (prepared = await target.PrepareAsync(chain, instant?.At, cancellationToken)).Check,
+                async chain => ((prepared = await target.PrepareAsync(chain, instant?.At, cancellationToken)).Check, Proof.Whole),
                 target.Volume,
                 progress,
                 recordsDamage,
@@ -78,19 +79,30 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
     };
 
     private Task<Backup> VerifyAsync(
-        IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken) =>
-        backup.Unreadable is { } unreadable
-            ? Task.FromException<Backup>(unreadable)
-            : ReadBackAsync(source, catalog, backup, chain => source.CheckAsync(chain, scratch, cancellationToken), scratch.Path, progress, recordsDamage, cancellationToken);
+        IBackupSource source, BackupCatalog catalog, Backup backup, Proof enough, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken)
+    {
+        if (backup.Unreadable is { } unreadable)
+            return Task.FromException<Backup>(unreadable);
+        return ReadBackAsync(source, catalog, backup, CheckAsync, scratch.Path, progress, recordsDamage, cancellationToken);
+
+        async Task<(ContentCheck, Proof)> CheckAsync(StoredChain chain) =>
+            enough == Proof.Chain && StandsOnProof(backup) && await source.ProveAsync(chain, scratch, cancellationToken) is { } proven
+                ? (proven, Proof.Chain)
+                : (await source.CheckAsync(chain, scratch, cancellationToken), Proof.Whole);
+    }
+
+    /// <summary>Whether the fingerprint of what an increment builds on was compared with its content: by expanding it, or by the same on what that builds on.</summary>
+    private static bool StandsOnProof(Backup backup) =>
+        backup is { IsSetAside: false, Manifest.Fingerprint: not null, Bases: [{ State: BackupState.Good, Manifest.Fingerprint: not null, Verification: { Passed: true, Proof: not null } }, ..] };
 
     /// <param name="source">Looks at the small files of its kind's own as well; null: nobody does.</param>
     /// <param name="check">Reads the chain and makes the kind's own check.</param>
     /// <param name="place">Where that is done, for people.</param>
     private async Task<Backup> ReadBackAsync(
-        IBackupSource? source, BackupCatalog catalog, Backup backup, Func<StoredChain, Task<ContentCheck>> check, string place, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken, IReadOnlyList<Backup>? later = null)
+        IBackupSource? source, BackupCatalog catalog, Backup backup, Func<StoredChain, Task<(ContentCheck Content, Proof Proof)>> check, string place, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken, IReadOnlyList<Backup>? later = null)
     {
         var chain = CatalogLink.ChainOf(catalog, backup, isJudged: true, progress, later);
-        var (content, damaged) = await ReadAsync(chain, backup, check, cancellationToken);
+        var (content, proof, damaged) = await ReadAsync(chain, backup, check, cancellationToken);
         if (damaged is not null && damaged != chain.Tip)
             throw new DamagedBaseException(await FoundDamagedAsync(catalog, damaged, recordsDamage, cancellationToken), damaged.Location);
         var reading = ((CatalogLink)chain.Tip).Reading!;
@@ -102,15 +114,16 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
             Result(VerificationCheck.Encoding, reading.Artifact.EncodingFailure),
         };
         var isAsCommitted = backup.Manifest.IsCommitted && reading is { Artifact.EncodingFailure: null } && DamageOf(backup.Manifest, reading, content) is null;
-        if (content is not null)
+        if (content is not null && proof == Proof.Whole)
         {
-            if (content is { Finding: { } finding, IsOfElsewhere: false } && isAsCommitted && backup.Verification is { Passed: true })
+            if (content is { Finding: { } finding, IsOfElsewhere: false } && isAsCommitted && backup.Verification is { Passed: true, Proof: not Proof.Chain })
                 throw HasPassedBefore(catalog.Locate(backup.File), place, finding);
             checks.Add(Result(VerificationCheck.Integrity, content.Finding, content.Note) with { IsOfElsewhere = content.IsOfElsewhere });
         }
 
         var result = new VerificationResult(
             backup.Id, timeProvider.GetUtcNow(), reading.Artifact.Stored.Length, checks.TrueForAll(check => check.Passed), checks) { IsAsCommitted = isAsCommitted };
+        result = result with { Proof = result.Passed ? proof : null };
         backup = backup with
         {
             DoubtsOnlyManifest = backup.ManifestTrouble is not null && content is { Finding: null } && reading.Artifact.EncodingFailure is null
@@ -124,25 +137,25 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
 
     /// <summary>Has the kind read the chain, and reads what it left out: nothing counts that was not read.</summary>
     /// <returns>What its check found, or which of them is damaged; neither when the backup is judged by its own bytes alone, because what it builds on is not there.</returns>
-    private static async Task<(ContentCheck? Content, CatalogLink? Damaged)> ReadAsync(
-        StoredChain chain, Backup backup, Func<StoredChain, Task<ContentCheck>> check, CancellationToken cancellationToken)
+    private static async Task<(ContentCheck? Content, Proof Proof, CatalogLink? Damaged)> ReadAsync(
+        StoredChain chain, Backup backup, Func<StoredChain, Task<(ContentCheck Content, Proof Proof)>> check, CancellationToken cancellationToken)
     {
         try
         {
             var hasAll = backup.BrokenChain is null && (backup.Manifest.Type == BackupType.Full || backup.Bases.Count > 0);
-            var content = hasAll ? await check(chain) : null;
-            foreach (var link in chain.Links.Cast<CatalogLink>())
+            var (content, proof) = hasAll ? await check(chain) : (Content: null, Proof.Whole);
+            foreach (var link in proof == Proof.Chain ? [(CatalogLink)chain.Tip] : chain.Links.Cast<CatalogLink>())
                 await link.ReadRestAsync(cancellationToken);
             if (!hasAll)
                 _ = chain.Tip.Refuse("what it builds on is not there");
-            return (content, Damaged: null);
+            return (content, proof, Damaged: null);
         }
         catch (DamagedLinkException damaged)
         {
             var link = (CatalogLink)damaged.Link;
             if (link.Reading is null) // a part of it is damaged; its own bytes are judged all the same
                 await link.CopyContentAsync(Stream.Null, cancellationToken);
-            return (Content: null, link);
+            return (Content: null, Proof.Whole, link);
         }
     }
 
@@ -223,6 +236,9 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
     private static string? DamageOf(BackupManifest manifest, LinkReading reading, ContentCheck? content) => content switch
     {
         _ when reading.DamageOf(manifest) is { } damage => damage,
+        { Fingerprint: null } when manifest.Fingerprint is not null => "its check did not tell what it gives with what it builds on",
+        { Fingerprint: { } fingerprint } when fingerprint != manifest.Fingerprint => manifest.Base is null ? "its pieces are not those that were captured" : "with what it builds on it gives other pieces than were captured",
+        { Fingerprint: not null, Restored: null } => null, // the same of the same state
         { Restored: null } when manifest.Restored is not null => "its check did not tell what it gives with what it builds on",
         { Restored: { } restored } when restored != manifest.Restored =>
             $"with what it builds on it gives {restored.Length} bytes, SHA-256 {restored.Shown()}, and what was captured had {manifest.Restored?.Length} bytes, {manifest.Restored?.Shown()}",
