@@ -66,6 +66,15 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     /// <summary>Somebody made the file by hand, and no reading back has taken it into the catalog yet.</summary>
     public bool IsHandMade => Manifest is { Adopted: true, IsCommitted: false };
 
+    /// <summary>Somebody made the file by hand and encrypted it, and no key is here to look into it: until one is, nobody knows what it is.</summary>
+    public bool AwaitsKey { get; init; }
+
+    /// <summary>Whether it is encrypted.</summary>
+    public bool IsEncrypted => Manifest.Encryption is not null;
+
+    /// <summary>What is proven of one that counts as good.</summary>
+    public BackupProof Proof => Verification?.Proof ?? BackupProof.Content;
+
     /// <summary>The artifact's name in <see cref="Directory"/> now; the manifest says under which it was stored.</summary>
     public string File => Artifact.Name;
 

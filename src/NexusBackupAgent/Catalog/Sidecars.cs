@@ -19,6 +19,19 @@ internal enum VerificationCheck
     Integrity,
 }
 
+/// <summary>What a reading, and those before it of the same bytes, proved of a backup.</summary>
+internal enum BackupProof
+{
+    /// <summary>What lies in the store was expanded and checked.</summary>
+    Content,
+
+    /// <summary>What was captured was checked before it was encrypted, and the store holds what came out of that.</summary>
+    Captured,
+
+    /// <summary>The store holds what was stored. Inside of it nobody looked.</summary>
+    StoredBytes,
+}
+
 /// <param name="Check">Which check.</param>
 /// <param name="Passed">Whether it passed.</param>
 /// <param name="Detail">What was found, in words an operator reads; when passed, what could not be checked or is no damage, mostly empty.</param>
@@ -45,6 +58,10 @@ internal sealed record VerificationResult(
     bool Passed,
     IReadOnlyList<CheckResult> Checks)
 {
+    /// <summary>What is proven; anything less than the content only of an encrypted one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public BackupProof Proof { get; init; }
+
     /// <summary>Whether the bytes, stored and expanded, are those that the manifest tells of.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool IsAsCommitted { get; init; }

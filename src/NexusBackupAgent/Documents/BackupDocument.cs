@@ -32,6 +32,14 @@ internal sealed record BackupDocument(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? FullBecause { get; init; }
 
+    /// <summary>To whom it is encrypted, as <c>age-keygen -y</c> prints it; empty where that is not known, absent when it is not encrypted.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Recipients { get; init; }
+
+    /// <summary>What is proven of an encrypted one: <c>content</c>, <c>captured</c> (the content before it was encrypted, and the stored bytes), <c>storedBytes</c>; absent of others, and of what was never read back.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Proof { get; init; }
+
     /// <summary>What its last reading could not check, or found that is no damage; absent when there is nothing to say.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Note { get; init; }
@@ -67,6 +75,8 @@ internal sealed record BackupDocument(
         {
             RestorableFrom = manifest.RestorableFrom is { } from ? JsonTime.Utc(from) : null,
             BrokenChain = backup.BrokenChain,
+            Recipients = manifest.Encryption?.Recipients,
+            Proof = backup is { IsEncrypted: true, Verification.Passed: true } ? backup.Proof.CamelWord() : null,
             Note = backup.Verification?.Note,
             Troubles = SidecarTroubleDocument.Of(backup),
         };

@@ -1,4 +1,5 @@
 using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Artifacts.Age;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
@@ -73,15 +74,17 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
     {
         { BrokenChain: { } reason } => new BackupException(
             FailureKind.Verification, $"'{catalog.Locate(backup.File)}' cannot be restored: {reason}", $"choose another one that nexus-backup list '{backup.Source}' calls good"),
+        { IsEncrypted: true } when CatalogLink.ChainOf(catalog, backup, isJudged: false, progress: null).Links.Cast<CatalogLink>().FirstOrDefault(link => !link.IsOpen) is { } closed =>
+            ArtifactKeys.Missing(closed.Location, closed.Backup.Manifest.Encryption!.Recipients),
         { Unreadable: { } unreadable } when !backup.Manifest.IsCommitted || (backup.Manifest.Type != BackupType.Full && backup.Bases.Count == 0) => unreadable,
         _ => null,
     };
 
     private Task<Backup> VerifyAsync(
         IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken) =>
-        backup.Unreadable is { } unreadable
-            ? Task.FromException<Backup>(unreadable)
-            : ReadBackAsync(source, catalog, backup, chain => source.CheckAsync(chain, scratch, cancellationToken), scratch.Path, progress, recordsDamage, cancellationToken);
+        backup.Unreadable is { } unreadable ? Task.FromException<Backup>(unreadable)
+        : backup.AwaitsKey ? Task.FromException<Backup>(ArtifactKeys.Missing(catalog.Locate(backup.File), []))
+        : ReadBackAsync(source, catalog, backup, chain => source.CheckAsync(chain, scratch, cancellationToken), scratch.Path, progress, recordsDamage, cancellationToken);
 
     /// <param name="source">Looks at the small files of its kind's own as well; null: nobody does.</param>
     /// <param name="check">Reads the chain and makes the kind's own check.</param>
@@ -96,10 +99,11 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         var reading = ((CatalogLink)chain.Tip).Reading!;
         var noted = await catalog.ReadChecksumsAsync(backup.File, cancellationToken);
         var unclear = UnclearOf(noted, backup);
+        var proof = ProofOf(chain, content);
         var checks = new List<CheckResult>
         {
             Result(VerificationCheck.Checksum, ChecksumFinding(noted, backup, reading, content), unclear is null ? null : $"its .sha256 file tells nothing: {unclear}"),
-            Result(VerificationCheck.Encoding, reading.Artifact.EncodingFailure),
+            Result(VerificationCheck.Encoding, reading.Artifact.EncodingFailure, NoteOf(proof, backup)),
         };
         var isAsCommitted = backup.Manifest.IsCommitted && reading is { Artifact.EncodingFailure: null } && DamageOf(backup.Manifest, reading, content) is null;
         if (content is not null)
@@ -110,10 +114,14 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         }
 
         var result = new VerificationResult(
-            backup.Id, timeProvider.GetUtcNow(), reading.Artifact.Stored.Length, checks.TrueForAll(check => check.Passed), checks) { IsAsCommitted = isAsCommitted };
+            backup.Id, timeProvider.GetUtcNow(), reading.Artifact.Stored.Length, checks.TrueForAll(check => check.Passed), checks)
+        {
+            IsAsCommitted = isAsCommitted,
+            Proof = isAsCommitted && backup.Verification is { Passed: true, Proof: var before } && before < proof ? before : proof, // what was proven of the same bytes stays so
+        };
         backup = backup with
         {
-            DoubtsOnlyManifest = backup.ManifestTrouble is not null && content is { Finding: null } && reading.Artifact.EncodingFailure is null
+            DoubtsOnlyManifest = backup.ManifestTrouble is not null && (content is { Finding: null } || proof == BackupProof.StoredBytes) && reading.Artifact.EncodingFailure is null
                 && noted?.Of(NamesOf(backup.File)).Sha256 == reading.Artifact.Stored.Sha256,
             Troubles = await TroublesAsync(source, catalog, backup, chain.Tip, unclear, cancellationToken),
         };
@@ -130,7 +138,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         try
         {
             var hasAll = backup.BrokenChain is null && (backup.Manifest.Type == BackupType.Full || backup.Bases.Count > 0);
-            var content = hasAll ? await check(chain) : null;
+            var content = hasAll && chain.Links.Cast<CatalogLink>().All(link => link.IsOpen) ? await check(chain) : null;
             foreach (var link in chain.Links.Cast<CatalogLink>())
                 await link.ReadRestAsync(cancellationToken);
             if (!hasAll)
@@ -141,7 +149,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         {
             var link = (CatalogLink)damaged.Link;
             if (link.Reading is null) // a part of it is damaged; its own bytes are judged all the same
-                await link.CopyContentAsync(Stream.Null, cancellationToken);
+                await link.ReadArtifactAsync(cancellationToken);
             return (Content: null, link);
         }
     }
@@ -174,6 +182,21 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         FailureKind.Io,
         $"cannot check '{file}': it holds exactly what was captured and has passed this check before, and now the check of its copy in '{expandedIn}' says: {finding}; so the copy's disk, the memory or what checks it is at fault, not the backup",
         $"check that disk and the memory (dmesg | tail; df -h '{expandedIn}') and whether what checks it was updated, set scratch to another disk, then run the command again");
+
+    private static BackupProof ProofOf(StoredChain chain, ContentCheck? content)
+    {
+        var links = chain.Links.Cast<CatalogLink>().ToList();
+        return links.Exists(link => !link.IsOpen) ? BackupProof.StoredBytes
+            : content is not null && links.Exists(link => link.IsJustMade) ? BackupProof.Captured
+            : BackupProof.Content;
+    }
+
+    private static string? NoteOf(BackupProof proof, Backup backup) => proof switch
+    {
+        BackupProof.StoredBytes => $"it is encrypted{(backup.Manifest.Encryption is { Recipients: { Count: > 0 } recipients } ? $" to {AgeRecipient.Shown(recipients)}" : "")} and no key is here, so only the stored bytes were read; the rest proves: nexus-backup verify {backup.Id} --identity FILE",
+        BackupProof.Captured => "its content was checked before it was encrypted, and the stored bytes are those that age wrote; that a key opens them proves a drill with --identity FILE",
+        _ => null,
+    };
 
     private static CheckResult Result(VerificationCheck check, string? finding, string? note = null) => new(check, finding is null, finding ?? note ?? "");
 

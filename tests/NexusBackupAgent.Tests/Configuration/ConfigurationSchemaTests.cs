@@ -33,6 +33,8 @@ public sealed class ConfigurationSchemaTests
     [InlineData("sources.<name>.rpo", "rpo")]
     [InlineData("sources.<name>.retry", "retry")]
     [InlineData("sources.<name>.compression", "compression")]
+    [InlineData("sources.<name>.encryption", "encryption")]
+    [InlineData("sources.<name>.encryption.age", "age")]
     [InlineData("sources.<name>.verify", "verify")]
     [InlineData("sources.<name>.drill", "drill")]
     [InlineData("sources.<name>.drill.probe", "probe")]
@@ -50,7 +52,7 @@ public sealed class ConfigurationSchemaTests
     }
 
     [Fact]
-    public void Every_level_of_the_reader_is_compared() => Assert.Equal(29, AgentBinder.LevelsOf(AgentKinds.Shipped).Count);
+    public void Every_level_of_the_reader_is_compared() => Assert.Equal(31, AgentBinder.LevelsOf(AgentKinds.Shipped).Count);
 
     [Fact]
     public void Every_key_of_the_schema_says_what_it_is_for()
