@@ -74,6 +74,10 @@ internal static class ArtifactEncodings
         ? $"{EncryptedName.DecryptCommand(file)} | {(IsZstd(file) ? "zstd -dc" : "gunzip -c")}"
         : $"{(IsZstd(file) ? "zstd -dc" : "gunzip -c")} {(SetAsideName.Is(file) ? "< " : "")}{ToolProcess.Line([file])}";
 
+    /// <summary>The same of a further part of a backup, which is gzip.</summary>
+    public static string ExpandPartCommand(string file, string part) =>
+        EncryptedName.Is(file) ? $"{EncryptedName.DecryptCommand(EncryptedName.Of($"{file}.{part}"))} | gunzip -c" : $"gunzip -c {ToolProcess.Line([$"{file}.{part}"])}";
+
     /// <summary>The command that unpacks an archive.</summary>
     /// <param name="options">Of tar, in letters: <c>p</c>.</param>
     public static string UnpackCommand(string file, string options = "")

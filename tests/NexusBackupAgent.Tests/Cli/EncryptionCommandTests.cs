@@ -33,7 +33,7 @@ public sealed class EncryptionCommandTests : IDisposable
         Assert.Equal([".db-wal.gz.age", ".db-wal.gz.age", ".db.gz.age"], Artifacts().Select(file => Path.GetFileName(file)[Path.GetFileName(file).IndexOf('.', StringComparison.Ordinal)..]).Order(StringComparer.Ordinal));
         Assert.All(Directory.GetFiles(place.Store).Where(file => file.EndsWith(".age", StringComparison.Ordinal) || file.EndsWith(".pages", StringComparison.Ordinal)), file => Assert.Equal("age-encryption.org/v1", File.ReadLines(file, Encoding.Latin1).First()));
         Assert.Equal(3, Directory.GetFiles(place.Store, "*.pages").Length);
-        await Shell.BashAsync($"cd '{place.Store}'; sha256sum --quiet -c *.sha256; ! grep -rqa 'SQLite format 3' . && ! grep -rqaP '\\x1f\\x8b\\x08\\x04' .");
+        await Shell.BashAsync($"cd '{place.Store}'; sha256sum --quiet -c *.sha256; ! grep -rqa 'SQLite format 3' . && ! grep -rqaP '\\x1f\\x8b\\x08\\x04\\x00{4}' .");
         Assert.Empty(Directory.EnumerateFiles(place.In("state/scratch"), "*", SearchOption.AllDirectories));
         var recipient = await Shell.RunAsync("age-keygen", "-y", Key);
         Assert.All(Directory.GetFiles(place.Store, "*.manifest.json"), manifest => Assert.Contains($"\"{recipient}\"", File.ReadAllText(manifest), StringComparison.Ordinal));
@@ -45,6 +45,8 @@ public sealed class EncryptionCommandTests : IDisposable
         Assert.Equal([("good", "storedBytes"), ("good", "storedBytes"), ("good", "captured")], await ProofsAsync());
         Assert.Contains("no key is here, so only the stored bytes were read", (await place.RunAsync("verify")).Output, StringComparison.Ordinal);
         Assert.Contains("nobody looked inside; no drill with the key has passed yet", Unwrapped((await place.RunAsync("status")).Output), StringComparison.Ordinal);
+        var integrity = (await place.RunAsync("checklist", "itsm", "--lang", "en", "--json")).Json[0].GetProperty("checks")[4];
+        Assert.Equal((true, "encrypted, no key here; its full backup was checked before it was encrypted"), (integrity.GetProperty("passed").GetBoolean(), integrity.GetProperty("measured").GetString()));
         Assert.Contains("内容は未検査", (await place.RunAsync("list", "--lang", "ja")).Output, StringComparison.Ordinal);
 
         // Without the key, and with a wrong one.

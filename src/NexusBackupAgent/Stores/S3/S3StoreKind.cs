@@ -9,7 +9,9 @@ internal sealed class S3StoreKind : IStoreKind
 {
     private const string Value = "{bucket: nexus-backups, endpoint: \"https://s3.example\"}";
 
-    private static readonly LevelKeys Keys = new("stores.<name>.s3", [.. ObjectAddressBinder.Keys]);
+    private static readonly LevelKeys Keys = new("stores.<name>.s3", [.. ObjectAddressBinder.Keys, "sse"]);
+
+    private static readonly string[] ServerEncryptions = ["AES256", "aws:kms"];
 
     public string Key => "s3";
 
@@ -27,8 +29,12 @@ internal sealed class S3StoreKind : IStoreKind
         if (store.Find(Key)?.Section(Value) is not { } section)
             return null;
         Keys.ReportOthers(section);
-        return ObjectAddressBinder.Bind(section, baseDirectory) is { } address ? new Settings(name, address) { IsOffsite = isOffsite ?? address.Endpoint is null } : null;
+        return ObjectAddressBinder.Bind(section, baseDirectory) is { } address ? new Settings(name, address with { ServerEncryption = section.Find("sse")?.Parse<string?>(ServerEncryption, fallback: null, "AES256") }) { IsOffsite = isOffsite ?? address.Endpoint is null } : null;
     }
+
+    private static string ServerEncryption(string text) => ServerEncryptions.Contains(text, StringComparer.Ordinal)
+        ? text
+        : throw new WrongTextException("is no way in which a server encrypts", "write AES256 or aws:kms; encryption at a source encrypts before anything leaves the machine");
 
     private sealed record Settings(string Name, ObjectAddress Address) : IStoreSettings
     {
