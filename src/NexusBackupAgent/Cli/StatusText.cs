@@ -101,10 +101,10 @@ internal static class StatusText
     /// <summary>What is proven of the newest good backup, and what a key would prove.</summary>
     public static (Bilingual Text, NextStep? Next) OfEncrypted(Backup newest, SourceState source)
     {
-        var isProven = source.Backups.Any(backup => backup is { IsEncrypted: true, Drill.Passed: true });
+        var isProven = source.LastDrill is { Passed: true } || source.Backups.Any(backup => backup is { IsEncrypted: true, Drill.Passed: true });
         var (proof, recipients) = (OfProof(newest.Proof), AgeRecipient.Shown(newest.Manifest.Encryption!.Recipients));
         return (new(
-            $"encrypted to {recipients}; {proof.English}{(isProven ? "" : "; no drill with the key has passed yet")}",
+            $"encrypted to {recipients}; {proof.English}{(isProven ? "" : "; none has passed a drill with the key")}",
             $"暗号化済み（{recipients}）。{proof.Japanese}{(isProven ? "" : "。鍵によるリストア訓練は未実施")}"), isProven ? null : NextStep.Hint($"nexus-backup drill '{source.Name}' --identity FILE, where the key is"));
     }
 

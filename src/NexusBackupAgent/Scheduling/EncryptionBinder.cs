@@ -72,7 +72,7 @@ internal sealed class EncryptionBinder(string baseDirectory)
         {
             yield return new ConfigurationProblem(
                 KeyPath.Join("sources", source.Name, "encryption"), Line: 0, Value: null,
-                "no restore drill with the key has passed yet: whoever loses the key loses every backup, and nobody has seen that it opens one",
+                "none of its backups has passed a restore drill with the key: whoever loses the key loses every backup, and nobody has seen that it opens one",
                 $"keep the key in two places that are not this machine; after the first backup, where the key is: nexus-backup drill '{source.Name}' --identity FILE",
                 IsError: false);
         }

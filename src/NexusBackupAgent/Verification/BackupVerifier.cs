@@ -74,7 +74,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
     {
         { BrokenChain: { } reason } => new BackupException(
             FailureKind.Verification, $"'{catalog.Locate(backup.File)}' cannot be restored: {reason}", $"choose another one that nexus-backup list '{backup.Source}' calls good"),
-        { IsEncrypted: true } when CatalogLink.ChainOf(catalog, backup, isJudged: false, progress: null).Links.Cast<CatalogLink>().FirstOrDefault(link => !link.IsOpen) is { } closed =>
+        _ when backup.Chain.Any(link => link.IsEncrypted) && CatalogLink.ChainOf(catalog, backup, isJudged: false, progress: null).Links.Cast<CatalogLink>().FirstOrDefault(link => !link.IsOpen) is { } closed =>
             ArtifactKeys.Missing(closed.Location, closed.Backup.Manifest.Encryption!.Recipients),
         { Unreadable: { } unreadable } when !backup.Manifest.IsCommitted || (backup.Manifest.Type != BackupType.Full && backup.Bases.Count == 0) => unreadable,
         _ => null,

@@ -44,7 +44,7 @@ public sealed class EncryptionCommandTests : IDisposable
         await DoAsync("verify", "--all");
         Assert.Equal([("good", "storedBytes"), ("good", "storedBytes"), ("good", "captured")], await ProofsAsync());
         Assert.Contains("no key is here, so only the stored bytes were read", (await place.RunAsync("verify")).Output, StringComparison.Ordinal);
-        Assert.Contains("nobody looked inside; no drill with the key has passed yet", Unwrapped((await place.RunAsync("status")).Output), StringComparison.Ordinal);
+        Assert.Contains("nobody looked inside; none has passed a drill with the key", Unwrapped((await place.RunAsync("status")).Output), StringComparison.Ordinal);
         var integrity = (await place.RunAsync("checklist", "itsm", "--lang", "en", "--json")).Json[0].GetProperty("checks")[4];
         Assert.Equal((true, "encrypted, no key here; its full backup was checked before it was encrypted"), (integrity.GetProperty("passed").GetBoolean(), integrity.GetProperty("measured").GetString()));
         Assert.Contains("内容は未検査", (await place.RunAsync("list", "--lang", "ja")).Output, StringComparison.Ordinal);
@@ -67,7 +67,7 @@ public sealed class EncryptionCommandTests : IDisposable
         // With the key.
         await DoAsync("drill", "--identity", "key.txt");
         Assert.DoesNotContain("loses every backup", (await place.RunAsync("check-config")).Output, StringComparison.Ordinal);
-        Assert.DoesNotContain("no drill", (await place.RunAsync("status")).Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("has passed a drill", (await place.RunAsync("status")).Output, StringComparison.Ordinal);
         await DoAsync("verify", "--all", "--identity", Key);
         Assert.Equal([("good", "content"), ("good", "content"), ("good", "content")], await ProofsAsync());
         await DoAsync("restore", "itsm", "--to", place.In("restored.db"), "--identity", "key.txt");
@@ -92,6 +92,13 @@ public sealed class EncryptionCommandTests : IDisposable
     {
         await EncryptAsync();
         await DoAsync("backup", "--type", "full");
+        var manifest = Assert.Single(Directory.GetFiles(place.Store, "*.manifest.json"));
+        var committed = await File.ReadAllBytesAsync(manifest);
+        Damage.FlipBit(manifest);
+        var doubted = await place.RunAsync("verify", "--no-replacement");
+        Assert.Equal(4, doubted.Code);
+        Assert.Contains("only its manifest is damaged, so it is left where it is", doubted.Error, StringComparison.Ordinal);
+        await File.WriteAllBytesAsync(manifest, committed);
         Damage.FlipBit(Assert.Single(Artifacts()));
 
         Assert.Equal(4, (await place.RunAsync("verify")).Code);
@@ -112,7 +119,7 @@ public sealed class EncryptionCommandTests : IDisposable
     }
 
     [SkippableTheory]
-    [InlineData("head -c 1000 | /usr/bin/age \"$@\"; kill -9 $$", "age was killed by signal 9")]
+    [InlineData("exec 3<&0; exec /usr/bin/age \"$@\" < <(head -c 1000 <&3; kill -9 $$)", "age was killed by signal 9")]
     [InlineData("/usr/bin/age \"$@\" | (head -c 500; cat > /dev/null)", "age wrote 500 bytes, and ")]
     [InlineData("exec /usr/bin/age --encrypt --recipient $NOBODY", "age ended with ")]
     [InlineData("exec cat", "what age wrote is no such file")]

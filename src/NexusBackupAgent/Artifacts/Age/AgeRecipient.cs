@@ -7,7 +7,8 @@ namespace NexusBackupAgent.Artifacts.Age;
 internal static class AgeRecipient
 {
     private const string Letters = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
-    private const string Prefix = "age1";
+    public const string Prefix = "age1";
+
     private const int ExpectedLength = 62; // 256 bits in letters of five, and six letters of checksum
     private const int MostShown = 12;
 

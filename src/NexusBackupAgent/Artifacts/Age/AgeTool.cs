@@ -55,7 +55,7 @@ internal sealed class AgeTool : RunningTool
     public static async Task<IReadOnlyList<string>> RecipientsOfAsync(string? directory, string identity, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         var told = await ToolProcess.RunAsync([Find(directory, keys: true), "-y", identity], ForKey, timeProvider, cancellationToken);
-        return told.ExitCode == 0 ? [.. told.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)] : [];
+        return told.ExitCode == 0 ? [.. told.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Where(line => line.StartsWith(AgeRecipient.Prefix, StringComparison.Ordinal))] : [];
     }
 
     /// <summary>Makes a key in a new file that only this user may read.</summary>
