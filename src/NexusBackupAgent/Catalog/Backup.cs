@@ -72,9 +72,6 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     /// <summary>Whether it is encrypted.</summary>
     public bool IsEncrypted => Manifest.Encryption is not null;
 
-    /// <summary>What is proven of one that counts as good.</summary>
-    public BackupProof Proof => Verification?.Proof ?? BackupProof.Content;
-
     /// <summary>The artifact's name in <see cref="Directory"/> now; the manifest says under which it was stored.</summary>
     public string File => Artifact.Name;
 
@@ -127,6 +124,12 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
 
     /// <summary>What it keeps elsewhere than in the store is damaged: a copy of what lies in the store mends nothing, and whatever builds on the same is damaged too.</summary>
     public bool IsDamagedElsewhere => Verification is { Passed: false } result && result.Checks.Any(check => check is { Passed: false, IsOfElsewhere: true });
+
+    /// <summary>What shows that it is good; null when it is not.</summary>
+    public Proof? Proof => State == BackupState.Good ? Verification!.Proof ?? Catalog.Proof.Whole : null;
+
+    /// <summary>Whether it is good, and was expanded with all that it builds on; of an encrypted one whose key is elsewhere, whether it was checked before that.</summary>
+    public bool IsProvenWhole => Proof is Catalog.Proof.Captured or Catalog.Proof.Whole;
 
     /// <summary>Whether each further part is there with the length that it was stored with.</summary>
     private bool HasPartsAsStored => Manifest.Parts.Select(part => (long?)part.Stored.Length).SequenceEqual(Parts.Select(part => part?.Length));

@@ -57,6 +57,13 @@ internal sealed record BackupManifest(
     public ArtifactDigest? Restored { get; init; }
 
     /// <summary>
+    /// What the hashes of the pieces of the captured state give together, as its kind reckons it; null where it does not, or an
+    /// earlier agent wrote this. With it an increment is proven without expanding what it builds on.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Fingerprint { get; init; }
+
+    /// <summary>
     /// The backup since which this one holds all that happened, so that any instant in between can be restored; null: it
     /// holds its own state alone. Of an incremental one that is what it builds on.
     /// </summary>
@@ -120,7 +127,7 @@ internal sealed record BackupPart(string Name, ArtifactEncoding Encoding, Artifa
     UseStringEnumConverter = true,
     RespectRequiredConstructorParameters = true, // a file that lacks something is damaged
     RespectNullableAnnotations = true,
-    Converters = [typeof(BackupIdConverter), typeof(LowerCaseEnumConverter<BackupType>), typeof(LowerCaseEnumConverter<ArtifactEncoding>), typeof(LowerCaseEnumConverter<BackupProof>), typeof(VerificationCheckConverter)])]
+    Converters = [typeof(BackupIdConverter), typeof(LowerCaseEnumConverter<BackupType>), typeof(LowerCaseEnumConverter<Proof>), typeof(LowerCaseEnumConverter<ArtifactEncoding>), typeof(VerificationCheckConverter)])]
 [JsonSerializable(typeof(BackupManifest))]
 [JsonSerializable(typeof(ManifestFormat))]
 [JsonSerializable(typeof(VerificationResult))]
@@ -203,7 +210,7 @@ internal static partial class ManifestAgreement
         _ when manifest.Encryption is not null != EncryptedName.Is(manifest.File) => $"it says that {manifest.File} is {(manifest.Encryption is null ? "not " : "")}encrypted, and its name says otherwise",
         { Encryption.Recipients: { } recipients } when recipients.Any(recipient => recipient is null) => "one of its recipients is none",
         { Base: { } id } when !Identity().IsMatch(id.Value) => "the id of what it builds on is none",
-        _ when !IsDigest(manifest.Content) || !IsDigest(manifest.Stored) || manifest.Restored is { } restored && !IsDigest(restored) => "one of its lengths or SHA-256 can't be one",
+        _ when !IsDigest(manifest.Content) || !IsDigest(manifest.Stored) || manifest.Restored is { } restored && !IsDigest(restored) || manifest.Fingerprint is { } fingerprint && !IsSha256(fingerprint) => "one of its lengths or SHA-256 can't be one",
         _ => PartsObjection(manifest),
     };
 
@@ -240,7 +247,9 @@ internal static partial class ManifestAgreement
     }
 
     private static bool IsDigest(ArtifactDigest digest) =>
-        digest.Length is >= 0 and <= LargestLength && digest.Sha256 is { Length: Digits } sha256 && sha256.All(char.IsAsciiHexDigitLower);
+        digest.Length is >= 0 and <= LargestLength && IsSha256(digest.Sha256);
+
+    private static bool IsSha256(string? sha256) => sha256 is { Length: Digits } && sha256.All(char.IsAsciiHexDigitLower);
 
     private static DateTime WholeSecond(DateTimeOffset instant) => new(instant.UtcTicks - (instant.UtcTicks % TimeSpan.TicksPerSecond));
 

@@ -67,6 +67,7 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
         new Dictionary<string, string>(source.Tools, StringComparer.Ordinal) { ["nexus-backup"] = ThisAgent.Version })
     {
         Restored = sink.Restored,
+        Fingerprint = sink.Fingerprint,
         RestorableFrom = capture.RestorableFrom is { } from && from > capture.CapturedAt ? from.ToUniversalTime() : null,
         Continues = capture.ContinuesPrevious ? label.Previous : null,
         Encoding = catalog.EncodingOf(label.Type),
@@ -91,6 +92,8 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
 
         /// <summary>Of an increment, known once it was captured.</summary>
         public ArtifactDigest? Restored { get; private set; }
+
+        public string? Fingerprint { get; private set; }
 
         public async Task<ArtifactDigests> WriteAsync(Func<Stream, CancellationToken, Task> content, IProgress<long>? progress, CancellationToken cancellationToken)
         {
@@ -122,6 +125,8 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
             catalog.WriteSidecarAsync(artifact, ending, write, cancellationToken);
 
         public void DeclareRestored(ArtifactDigest restored) => Restored = restored;
+
+        public void DeclareFingerprint(string sha256) => Fingerprint = sha256;
 
         /// <summary>A read that fails is the source's failure; without this the store that is being written would tell it as its own.</summary>
         private Func<Stream, CancellationToken, Task> Guarded(Func<Stream, CancellationToken, Task> content) => async (stream, token) =>

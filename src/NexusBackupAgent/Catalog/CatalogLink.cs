@@ -52,6 +52,8 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
 
     public override ArtifactDigest? Content => backup.Manifest.IsCommitted ? backup.Manifest.Content : null;
 
+    public override string? Fingerprint => backup.Manifest.Fingerprint;
+
     /// <summary>Of an encrypted one each part is encrypted too, and its kind need not know.</summary>
     public override IReadOnlyList<string> Parts => backup.IsEncrypted ? [.. backup.Manifest.PartNames.Select(EncryptedName.Plain)] : backup.Manifest.PartNames;
 

@@ -19,17 +19,20 @@ internal enum VerificationCheck
     Integrity,
 }
 
-/// <summary>What a reading, and those before it of the same bytes, proved of a backup.</summary>
-internal enum BackupProof
+/// <summary>What shows that a backup is good, the least first.</summary>
+internal enum Proof
 {
-    /// <summary>What lies in the store was expanded and checked.</summary>
-    Content,
+    /// <summary>The store holds what was stored. It is encrypted, and inside of it nobody looked.</summary>
+    StoredBytes,
 
-    /// <summary>What was captured was checked before it was encrypted, and the store holds what came out of that.</summary>
+    /// <summary>The increment alone: with the hashes of what it builds on, which were proven when that was read, it gives what was captured.</summary>
+    Chain,
+
+    /// <summary>What was captured was checked before it was encrypted, of an increment as <see cref="Chain"/> does, and the store holds what came out of that. No key is here that shows more.</summary>
     Captured,
 
-    /// <summary>The store holds what was stored. Inside of it nobody looked.</summary>
-    StoredBytes,
+    /// <summary>All that a restore reads, expanded, and looked at by the source's own check.</summary>
+    Whole,
 }
 
 /// <param name="Check">Which check.</param>
@@ -58,13 +61,13 @@ internal sealed record VerificationResult(
     bool Passed,
     IReadOnlyList<CheckResult> Checks)
 {
-    /// <summary>What is proven; anything less than the content only of an encrypted one.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
-    public BackupProof Proof { get; init; }
-
     /// <summary>Whether the bytes, stored and expanded, are those that the manifest tells of.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool IsAsCommitted { get; init; }
+
+    /// <summary>What was read, when it passed; null also when an earlier agent wrote it, which always read the whole and compared no fingerprint.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public Proof? Proof { get; init; }
 
     /// <summary>
     /// Whether the backup was set aside, on a store that can't rename a file to say so. Where files can be renamed, the

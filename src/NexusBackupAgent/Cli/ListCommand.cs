@@ -146,17 +146,19 @@ internal static class ListCommand
         {
             terminal.Paragraph($"[bold]{Readable.Plain(source.Name)}[/]  ", source.Catalog.Locate(""));
             if (backups.Count == 0)
-                terminal.Line(Readable.Plain("  " + In(isAway ? new("no backups here", "ここにはバックアップなし") : new("no backups yet", "バックアップなし"))));
+                terminal.Line(Readable.Plain("  " + In(isAway || holders?.Further.Count > 0 ? new("no backups here", "ここにはバックアップなし") : new("no backups yet", "バックアップなし"))));
             else
                 PrintTable(backups, source.Zone, holders);
+            foreach (var (store, good) in backups.Any(backup => backup.State == BackupState.Good) ? [] : holders?.Further ?? [])
+                Tell("yellow", new("copies", "コピー"), In(new($"store {store} has {good} good; nexus-backup list '{source.Name}' --store '{store}' lists them, nexus-backup copy '{source.Name}' brings them back", $"格納先 {store} に正常バックアップ{good}件。一覧: nexus-backup list '{source.Name}' --store '{store}'、復旧: nexus-backup copy '{source.Name}'")));
             foreach (var reason in backups.Where(backup => fullBecause.ContainsKey(backup.Id)).GroupBy(backup => fullBecause[backup.Id], StringComparer.Ordinal))
                 Tell("dim", new("made full", "フルで取得"), $"{string.Join(", ", reason.Select(backup => backup.File))}{In(new($" (because {reason.Key})", $"（理由: 「{reason.Key}」）"))}");
             foreach (var note in backups.Where(backup => backup.Verification?.Note is not null).GroupBy(backup => backup.Verification!.Note!, StringComparer.Ordinal))
                 Tell("yellow", new("note", "注記"), $"{string.Join(", ", note.Select(backup => backup.File))} ({note.Key})");
             foreach (var backup in backups.Where(backup => backup.Unreadable is not null))
                 Tell("yellow", new("unknown", "不明"), $"{backup.File} ({backup.Unreadable!.Message})");
-            foreach (var proof in backups.Where(backup => backup is { IsEncrypted: true, State: BackupState.Good }).GroupBy(backup => backup.Proof).OrderBy(group => group.Key))
-                Tell("dim", new("encrypted", "暗号化"), $"{proof.Count()} ({In(StatusText.OfProof(proof.Key))})");
+            foreach (var proof in backups.Where(backup => backup is { IsEncrypted: true, State: BackupState.Good }).GroupBy(backup => backup.Proof).OrderByDescending(group => group.Key))
+                Tell("dim", new("encrypted", "暗号化"), $"{proof.Count()} ({In(StatusText.OfEncrypted(proof.Key))})");
             foreach (var closed in backups.Where(backup => backup.AwaitsKey))
                 Tell("yellow", new("unknown", "不明"), $"{closed.File} ({ArtifactKeys.Missing(closed.File, []).Message}; nexus-backup verify {closed.Id} --identity FILE)");
             foreach (var trouble in backups.SelectMany(backup => backup.AllTroubles))
@@ -186,7 +188,7 @@ internal static class ListCommand
                 Cell[] cells =
                 [
                     backup.Id.Value, Readable.Time(backup.CapturedAt, zone), In(SpanText.Measured(now - backup.CapturedAt)), Readable.Size(backup.ActualLength),
-                    Readable.StateCell(backup.State, language), backup.Manifest.Type.Word(), backup.File,
+                    Readable.StateCell(backup, language), backup.Manifest.Type.Word(), backup.File,
                 ];
                 table.Add(holders is null ? cells : [.. cells, string.Join(", ", holders.Of(backup))]);
             }

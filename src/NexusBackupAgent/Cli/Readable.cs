@@ -47,12 +47,13 @@ internal static class Readable
     };
 
     /// <summary>The same as a cell of a table.</summary>
-    public static Cell StateCell(BackupState state, Language language) => state switch
+    public static Cell StateCell(Backup backup, Language language) => backup.State switch
     {
+        BackupState.Good when backup.Proof == Proof.Chain => new(new Bilingual("good (chain)", "正常（差分のみ検証）").In(language), "green"),
         BackupState.Good => new(new Bilingual("good", "正常").In(language), "green"),
         BackupState.Unverified => new(new Bilingual("unverified", "未検証").In(language), "yellow"),
         BackupState.Corrupt => new(new Bilingual("corrupt", "破損").In(language), "red"),
-        _ => new(new Bilingual(state.Word(), "保全").In(language), "red"),
+        var state => new(new Bilingual(state.Word(), "保全").In(language), "red"),
     };
 
     /// <summary>Whether something passed, as markup; a dash when that is not known.</summary>

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Platform;
@@ -116,6 +117,8 @@ internal static class StatusCommand
                 terminal.Paragraph($"{Readable.Coloured(reason.Level)} {Readable.Plain(source.Name)}: ", In(reason.Reason));
             if (source is { IsUnreadable: false, Windows: { Count: > 0 } windows })
                 terminal.Paragraph(mark, In(StatusText.OfWindows(windows, zone)));
+            if (source.NewestGood is { Proof: Proof.Chain })
+                terminal.Paragraph(mark, In(StatusText.OfProof(source.NewestProvenWhole, zone)));
             if (source is { ListFailure: { } unread, Store.Failure: null })
                 terminal.Paragraph(mark, In(Bilingual.Quoted(unread.Message)), NextStep.Hint(unread.Hint), In(StatusText.Next));
             if (source.Activity?.RunStartedAt is { } started)
@@ -123,7 +126,7 @@ internal static class StatusCommand
             if (source.LastFailure is { } failure)
                 Tell(mark, StatusText.OfLastRun(failure, source, commands));
             foreach (var copy in source.Copies)
-                Tell(copy.Owed.Count > 0 || copy.Listing.Failure is not null ? $"[yellow]![/]  {Readable.Plain(source.Name)}: " : mark, StatusText.OfCopies(copy, source.Name, commands, zone));
+                Tell(copy.Owed.Count > 0 || copy.Returnable.Count > 0 || copy.Away is not null ? $"[yellow]![/]  {Readable.Plain(source.Name)}: " : mark, StatusText.OfCopies(copy, source.Name, commands, zone));
             if (source.NewestGood is { IsEncrypted: true } encrypted)
                 Tell(mark, StatusText.OfEncrypted(encrypted, source));
             if (source.ThreeTwoOne is { } rule)

@@ -91,10 +91,10 @@ internal static class StatusText
         : (new($"the run that began at {at} ended with its process (killed, or the power was lost)", $"{at} 開始の実行はプロセスとともに終わった（強制終了または停電）"), NextStep.Command(commands.Backup(source)));
 
     /// <summary>What is proven of encrypted backups.</summary>
-    public static Bilingual OfProof(BackupProof proof) => proof switch
+    public static Bilingual OfEncrypted(Proof? proof) => proof switch
     {
-        BackupProof.Content => new("read back and opened with a key", "読み戻し、鍵で開いて検査済み"),
-        BackupProof.Captured => new("stored bytes read back; content checked before it was encrypted", "格納バイトを読み戻し済み。内容は暗号化前に検査済み"),
+        Proof.Whole or Proof.Chain => new("read back and opened with a key", "読み戻し、鍵で開いて検査済み"),
+        Proof.Captured => new("stored bytes read back; content checked before it was encrypted", "格納バイトを読み戻し済み。内容は暗号化前に検査済み"),
         _ => new("stored bytes read back; nobody looked inside", "格納バイトのみ読み戻し済み。内容は未検査"),
     };
 
@@ -102,7 +102,7 @@ internal static class StatusText
     public static (Bilingual Text, NextStep? Next) OfEncrypted(Backup newest, SourceState source)
     {
         var isProven = source.LastDrill is { Passed: true } || source.Backups.Any(backup => backup is { IsEncrypted: true, Drill.Passed: true });
-        var (proof, recipients) = (OfProof(newest.Proof), AgeRecipient.Shown(newest.Manifest.Encryption!.Recipients));
+        var (proof, recipients) = (OfEncrypted(newest.Proof), AgeRecipient.Shown(newest.Manifest.Encryption!.Recipients));
         return (new(
             $"encrypted to {recipients}; {proof.English}{(isProven ? "" : "; none has passed a drill with the key")}",
             $"暗号化済み（{recipients}）。{proof.Japanese}{(isProven ? "" : "。鍵によるリストア訓練は未実施")}"), isProven ? null : NextStep.Hint($"nexus-backup drill '{source.Name}' --identity FILE, where the key is"));
@@ -114,14 +114,18 @@ internal static class StatusText
         var newest = copy.NewestGood is { } good ? ValueText.Minute(good.CapturedAt, zone) : null;
         var state = copy switch
         {
-            { Listing.Failure: { } away } => new Bilingual($"can't be read: {away.Message}", $"読み取り不可: 「{away.Message}」"),
+            { Listing.Failure: { } unread } => new Bilingual($"can't be read: {unread.Message}", $"読み取り不可: 「{unread.Message}」"),
+            { Away: { } away } => new Bilingual($"can't be used: {away.Message}", $"使用不可: 「{away.Message}」"),
+            { Returnable.Count: > 0 and var lost } => new($"has {lost} good {(lost == 1 ? "backup" : "backups")} that the first store lost, the newest of {newest}", $"最初の格納先で失われた正常バックアップ{lost}件あり（最新 {newest}）"),
             { Owed.Count: 0 } => new($"has all backups it keeps{(newest is null ? "" : $", the newest of {newest}")}", $"コピー済み{(newest is null ? "" : $"（最新 {newest}）")}"),
             { Owed.Count: var owed } => new($"lacks {owed} {(owed == 1 ? "backup" : "backups")}; {(newest is null ? "it has no good copy" : $"its newest copy is of {newest}")}", $"未コピー{owed}件（{(newest is null ? "正常なコピーなし" : $"最新のコピー {newest}")}）"),
         };
         var text = new Bilingual($"store {copy.Name} {state.English}", $"格納先 {copy.Name}: {state.Japanese}");
-        if (copy.Last?.Failure is { } failure && (copy.Owed.Count > 0 || copy.Listing.Failure is not null))
+        if (copy.Away is { } now)
+            return (text, NextStep.Hint(now.Hint));
+        if (copy.Last?.Failure is { } failure && copy.Owed.Count > 0)
             return (new($"{text.English}; the last copying failed: {failure.Message}", $"{text.Japanese}。前回のコピーが失敗: 「{failure.Message}」"), NextStep.Hint(failure.Hint));
-        return (text, copy.Owed.Count > 0 ? NextStep.Command(commands.Copy(source)) : null);
+        return (text, copy.Owed.Count > 0 || copy.Returnable.Count > 0 ? NextStep.Command(commands.Copy(source)) : null);
     }
 
     public static (Bilingual Text, NextStep? Next) OfHook(RunFailure hook) =>
@@ -136,6 +140,12 @@ internal static class StatusText
         if (source.RestoreToMend is { IsOverLive: false } elsewhere)
             yield return (Ended(elsewhere, zone), NextStep.Hint("run that restore again"));
     }
+
+    /// <summary>That the newest good backup was not expanded yet with what it builds on.</summary>
+    /// <param name="expanded">The newest that was; null: none.</param>
+    public static Bilingual OfProof(Backup? expanded, TimeZoneInfo zone) => expanded is null
+        ? new("newest good backup proven by its chain; none was expanded yet", "最新の正常なバックアップは差分のみ検証済み。全体を展開して検証したものはまだない")
+        : new($"newest good backup proven by its chain; newest that was expanded whole: {ValueText.Minute(expanded.CapturedAt, zone)}", $"最新の正常なバックアップは差分のみ検証済み。全体を展開して検証した最新: {ValueText.Minute(expanded.CapturedAt, zone)}");
 
     /// <summary>What <c>restore --at</c> takes, newest first.</summary>
     public static Bilingual OfWindows(IReadOnlyList<RecoveryWindow> windows, TimeZoneInfo zone)

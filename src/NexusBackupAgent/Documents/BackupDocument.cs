@@ -20,6 +20,10 @@ internal sealed record BackupDocument(
     string State,
     string? VerifiedAt)
 {
+    /// <summary>Of a good one: <c>whole</c> when it was expanded with all that it builds on, <c>chain</c> when it alone was read; of an encrypted one also <c>captured</c>, when its content was checked before that and its stored bytes since, and <c>storedBytes</c>; absent otherwise.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Proof { get; init; }
+
     /// <summary>The first instant that it can be restored to; absent when that is the one that was captured.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? RestorableFrom { get; init; }
@@ -35,10 +39,6 @@ internal sealed record BackupDocument(
     /// <summary>To whom it is encrypted, as <c>age-keygen -y</c> prints it; empty where that is not known, absent when it is not encrypted.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<string>? Recipients { get; init; }
-
-    /// <summary>What is proven of an encrypted one: <c>content</c>, <c>captured</c> (the content before it was encrypted, and the stored bytes), <c>storedBytes</c>; absent of others, and of what was never read back.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public string? Proof { get; init; }
 
     /// <summary>What its last reading could not check, or found that is no damage; absent when there is nothing to say.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -73,10 +73,10 @@ internal sealed record BackupDocument(
             backup.State.Word(),
             backup.Verification is { } verification ? JsonTime.Utc(verification.VerifiedAt) : null)
         {
+            Proof = backup.Proof?.CamelWord(),
             RestorableFrom = manifest.RestorableFrom is { } from ? JsonTime.Utc(from) : null,
             BrokenChain = backup.BrokenChain,
             Recipients = manifest.Encryption?.Recipients,
-            Proof = backup is { IsEncrypted: true, Verification.Passed: true } ? backup.Proof.CamelWord() : null,
             Note = backup.Verification?.Note,
             Troubles = SidecarTroubleDocument.Of(backup),
         };

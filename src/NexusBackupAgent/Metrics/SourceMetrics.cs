@@ -32,6 +32,7 @@ internal static class SourceMetrics
     private static void AddBackups(Exposition exposition, IReadOnlyList<SourceState> sources)
     {
         Each("last_success_timestamp_seconds", "Capture time of the newest good backup; 0 when there is none.", source => Exposition.Seconds(source.NewestGood?.CapturedAt));
+        Each("last_whole_success_timestamp_seconds", "Capture time of the newest good backup that was expanded with all that it builds on; 0 when there is none.", source => Exposition.Seconds(source.NewestProvenWhole?.CapturedAt));
         exposition.Gauge("schedule_last_success_timestamp_seconds", "Capture time of the schedule's newest good backup; 0 when there is none.", ["source", "schedule"],
             from source in sources
             from schedule in source.Schedules

@@ -124,13 +124,14 @@ internal sealed partial class BackupExaminer(
     /// The backup as it is now: good, quarantined (also when its chain is broken), or corrupt when it could not be set aside.
     /// </returns>
     /// <exception cref="BackupException">It could not be looked at.</exception>
-    public async Task<Backup> ExamineAsync(ProtectedSource source, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken) =>
-        (await ExamineChainAsync(source, backup, progress, cancellationToken)).Backup;
+    /// <param name="enough">What a first reading that finds no damage has to prove.</param>
+    public async Task<Backup> ExamineAsync(ProtectedSource source, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken, Proof enough = Proof.Whole) =>
+        (await ExamineChainAsync(source, backup, progress, cancellationToken, enough)).Backup;
 
     /// <summary>The same, told with what came of examining one that it builds on, if that was what seemed damaged.</summary>
-    public async Task<Examination> ExamineChainAsync(ProtectedSource source, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken)
+    public async Task<Examination> ExamineChainAsync(ProtectedSource source, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken, Proof enough = Proof.Whole)
     {
-        var examined = await quarantine.ExamineAsync(source.Source, source.Catalog, backup, progress, cancellationToken);
+        var examined = await quarantine.ExamineAsync(source.Source, source.Catalog, backup, progress, cancellationToken, enough);
         for (var @base = examined.Base; @base is not null; @base = @base.Base)
             Keep(source, @base);
         if (backup.State != BackupState.Quarantined) // its damage was counted when it was set aside

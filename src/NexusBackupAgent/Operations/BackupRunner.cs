@@ -33,6 +33,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
 
         var backup = await VerifyAsync(source, captured.Backup, progress, cancellationToken);
         GiveBackBuffers(captured.Backup);
+        backup = await ExpandCoverAsync(source, backup, cancellationToken);
         watch.Done(RunStage.Verify);
 
         // Only here: in doubt, nothing is deleted.
@@ -54,7 +55,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
         try
         {
             var report = RunProgress.In(RunStage.Verify, captured.LengthToRead, progress);
-            var backup = await examiner.ExamineAsync(source, captured, report, cancellationToken);
+            var backup = await examiner.ExamineAsync(source, captured, report, cancellationToken, Proof.Chain); // what it builds on is expanded by verifications, and before retention counts on this one
             if (backup.State != BackupState.Good)
                 throw await RefuseAsync(source, backup, cancellationToken);
             return backup.NotRecorded is { } unknown ? throw unknown : backup; // nobody would know that it is good
@@ -65,6 +66,22 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
             await RemoveAsync(source, captured, CancellationToken.None);
             throw;
         }
+    }
+
+    /// <summary>What retention is about to count on may be the new backup itself: if that is no good when it is expanded, the run failed.</summary>
+    private async Task<Backup> ExpandCoverAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var read = await CoverProof.CompleteAsync(examiner, source, timeProvider.GetUtcNow(), cancellationToken);
+            backup = read.FirstOrDefault(cover => cover.Id == backup.Id) ?? backup;
+        }
+        catch (BackupException failure)
+        {
+            throw NotPruned(source, backup, failure);
+        }
+
+        return backup.State == BackupState.Good ? backup : throw await RefuseAsync(source, backup, cancellationToken);
     }
 
     private async Task<IReadOnlyList<RetentionDecision>> PruneAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
@@ -86,14 +103,16 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
         }
         catch (BackupException failure)
         {
-            // Not to be tried again: the backup itself is there and good.
-            throw new BackupException(
-                failure.Kind.IsTransient() ? FailureKind.StoreUnavailable : failure.Kind,
-                $"backup '{source.Catalog.Locate(backup.File)}' is good, but expired ones could not be removed: {failure.Message}",
-                failure.Hint,
-                failure);
+            throw NotPruned(source, backup, failure);
         }
     }
+
+    // Not to be tried again: the backup itself is there and good.
+    private static BackupException NotPruned(ProtectedSource source, Backup backup, BackupException failure) => new(
+        failure.Kind.IsTransient() ? FailureKind.StoreUnavailable : failure.Kind,
+        $"backup '{source.Catalog.Locate(backup.File)}' is good, but expired ones could not be removed: {failure.Message}",
+        failure.Hint,
+        failure);
 
     private IReadOnlyList<RetentionDecision> Decide(ProtectedSource source, IReadOnlyList<Backup> backups, IReadOnlyDictionary<BackupId, string>? held = null) =>
         RetentionPolicy.Decide(backups, source.Retention, timeProvider.GetUtcNow(), source.Zone, held);

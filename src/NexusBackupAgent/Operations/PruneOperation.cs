@@ -20,7 +20,7 @@ internal sealed record PruneRecord(IReadOnlyList<RetentionDecision> Decisions, I
 }
 
 /// <summary>Applies retention by hand. Finding nothing to remove is no measure, and in no journal.</summary>
-internal sealed partial class PruneOperation(OperationRunner runner, ILogger<PruneOperation> logger)
+internal sealed partial class PruneOperation(OperationRunner runner, BackupExaminer examiner, ILogger<PruneOperation> logger)
 {
     /// <summary>What would be removed; touches nothing and waits for nobody.</summary>
     /// <exception cref="BackupException">The store can't be read.</exception>
@@ -42,6 +42,7 @@ internal sealed partial class PruneOperation(OperationRunner runner, ILogger<Pru
         async () =>
         {
             var opened = await source.OpenAsync(cancellationToken);
+            await CoverProof.CompleteAsync(examiner, opened, runner.Now, cancellationToken);
             var plan = await PlanAsync(opened, cancellationToken);
             var going = plan.Decisions.Count(decision => !decision.Keep);
             return new TurnEnd<PruneRecord>(going == 0 || plan.Doubtful is not null ? plan : plan with { Removed = await RemoveAsync(opened, plan.Decisions, going, asker, cancellationToken) });

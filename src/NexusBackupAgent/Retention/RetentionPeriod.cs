@@ -190,6 +190,25 @@ internal static class RetentionPolicy
             : new RetentionDecision(backup, Keep: false, [rules.ReasonToRemove(backup)]))];
     }
 
+    /// <summary>
+    /// What has to be expanded whole before retention goes on: backups that would cover expired ones, and were proven by their chain
+    /// alone. Nothing goes on the strength of that.
+    /// </summary>
+    public static IReadOnlyList<Backup> ToExpand(
+        IReadOnlyCollection<Backup> backups, IReadOnlyDictionary<string, RetentionPeriod> periods, DateTimeOffset now, TimeZoneInfo zone, IReadOnlyDictionary<BackupId, string>? held = null)
+    {
+        var unexpanded = backups.Where(backup => backup.Proof == Proof.Chain && backup.Bases.All(link => link.State == BackupState.Good)).ToList();
+        if (unexpanded.Count == 0)
+            return [];
+        var going = Removed(backups);
+        var supposed = Removed([.. backups.Select(backup => backup.Proof == Proof.Chain ? backup with { Verification = backup.Verification! with { Proof = Proof.Whole } } : backup)]);
+        return [.. supposed.Where(backup => !going.Contains(backup)).Select(backup => backup.Schedule).Distinct(StringComparer.Ordinal)
+            .Select(schedule => unexpanded.Where(backup => backup.Schedule == schedule).MaxBy(backup => backup.CapturedAt)).OfType<Backup>()];
+
+        HashSet<(string File, string Schedule)> Removed(IReadOnlyCollection<Backup> of) =>
+            [.. Decide(of, periods, now, zone, held).Where(decision => !decision.Keep).Select(decision => (decision.Backup.File, decision.Backup.Schedule))];
+    }
+
     /// <summary>Whatever a kept backup builds on, directly or through others, is kept with it; of two copies both.</summary>
     private static void KeepBases(IReadOnlyList<Backup> newestFirst, Dictionary<Backup, List<string>> reasons)
     {

@@ -11,7 +11,10 @@ internal sealed class RetentionRules
     private readonly BackupId? newestGood;
     private readonly BackupId? newestRestorable;
     private readonly Dictionary<string, Backup> newestGoodOfSchedule = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, Backup> newestRestorableOfSchedule = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Backup> covers = new(StringComparer.Ordinal);
+
+    /// <summary>Of each schedule the newest that can be restored and was not expanded: it may take the place of others once it was.</summary>
+    private readonly Dictionary<string, Backup> newestUnexpanded = new(StringComparer.Ordinal);
 
     /// <summary>How many newer good backups of its schedule each has that can be restored: of those that can be restored themselves.</summary>
     private readonly Dictionary<Backup, int> newer = new(ReferenceEqualityComparer.Instance);
@@ -32,7 +35,10 @@ internal sealed class RetentionRules
             newestGoodOfSchedule.TryAdd(backup.Schedule, backup);
             if (!isRestorable)
                 continue;
-            newestRestorableOfSchedule.TryAdd(backup.Schedule, backup);
+            if (backup.IsProvenWhole)
+                covers.TryAdd(backup.Schedule, backup);
+            else
+                newestUnexpanded.TryAdd(backup.Schedule, backup);
             newer[backup] = counts.GetValueOrDefault(backup.Schedule);
             counts[backup.Schedule] = newer[backup] + 1;
         }
@@ -45,7 +51,7 @@ internal sealed class RetentionRules
     /// <summary>Why a backup that no rule keeps may go.</summary>
     public string ReasonToRemove(Backup backup) =>
         $"past its {periods[backup.Schedule]} since {Instants.InZone(ExpiresAt(backup)!.Value, zone)}; "
-        + $"{newestRestorableOfSchedule[backup.Schedule].File} is newer and good";
+        + $"{covers[backup.Schedule].File} is newer and good";
 
     private IEnumerable<string> ReasonsOfSchedule(Backup backup)
     {
@@ -87,15 +93,17 @@ internal sealed class RetentionRules
         if (newestGoodOfSchedule.TryGetValue(backup.Schedule, out var good) && good.Id == backup.Id)
             yield return $"the newest good backup of schedule {backup.Schedule}";
         else if (!IsCovered(backup))
-            yield return $"no newer good backup of schedule {backup.Schedule} covers it";
+            yield return newestUnexpanded.TryGetValue(backup.Schedule, out var unexpanded) && unexpanded.CapturedAt > backup.CapturedAt
+                ? $"what is newer of schedule {backup.Schedule} covers it only once its whole chain was expanded ({unexpanded.File})"
+                : $"no newer good backup of schedule {backup.Schedule} covers it";
     }
 
     private static bool IsByHand(Backup backup) =>
         backup.Manifest.Adopted || backup.Schedule == BackupManifest.ManualSchedule;
 
-    /// <summary>Whether the same schedule has a newer backup that is good with everything it builds on.</summary>
+    /// <summary>Whether the same schedule has a newer backup that is good with everything it builds on, and was expanded with it.</summary>
     private bool IsCovered(Backup backup) =>
-        newestRestorableOfSchedule.TryGetValue(backup.Schedule, out var cover) && cover.CapturedAt > backup.CapturedAt;
+        covers.TryGetValue(backup.Schedule, out var cover) && cover.CapturedAt > backup.CapturedAt;
 
     private DateTimeOffset? ExpiresAt(Backup backup) => periods[backup.Schedule].ExpiresAt(backup.CapturedAt, zone);
 }

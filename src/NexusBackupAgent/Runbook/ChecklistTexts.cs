@@ -52,7 +52,7 @@ internal static class ChecklistTexts
                 ? new($"{aside.File} can't be restored and is not replaced: {aside.Objection}", $"{aside.File} は復元不可（代替バックアップ未取得）: 「{aside.Objection}」")
                 : new($"{aside.File} was corrupt and is not replaced", $"{aside.File} が破損（代替バックアップ未取得）");
         if (seen.State.NewestGood is not { } good)
-            return new("no good backup", "正常バックアップなし");
+            return seen.State.CopiesText is { English.Length: > 0 } copies ? new($"no good backup; {copies.English}", $"正常バックアップなし。{copies.Japanese}") : new("no good backup", "正常バックアップなし");
         var (age, limit) = (SpanText.Measured(seen.Now - good.CapturedAt), SpanText.Limit(seen.State.Source.RpoWarning));
         return new($"{age.English} old (below {limit.English})", $"{age.Japanese}前（基準 {limit.Japanese}以内）");
     }
@@ -61,9 +61,9 @@ internal static class ChecklistTexts
 
     public static Bilingual Content(Observation seen, RecoveryCheck check, ReadBack read, CheckResult? result) => result switch
     {
-        null when read.Backup is { State: BackupState.Good, IsEncrypted: true } => read.Backup.Chain.Last().Proof == BackupProof.StoredBytes
+        null when read.Backup is { State: BackupState.Good, IsEncrypted: true } => !read.Backup.IsProvenWhole
             ? new("not tried: it is encrypted, and no key is here", "未実施（暗号化されており、鍵がないため）")
-            : new("encrypted, no key here; its full backup was checked before it was encrypted", "暗号化済み・鍵なし。フルバックアップは暗号化前に検査済み"),
+            : new("encrypted, no key here; it was checked before it was encrypted", "暗号化済み・鍵なし。暗号化前に検査済み"),
         null => new($"not tried: {read.Backup.Manifest.Encoding.Shown()} is damaged", $"未実施（{read.Backup.Manifest.Encoding.Shown()}破損のため）"),
         { Passed: false } => Bilingual.Quoted(result.Detail),
         _ => check switch

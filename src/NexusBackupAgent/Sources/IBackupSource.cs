@@ -49,6 +49,15 @@ internal interface IBackupSource
     /// <exception cref="DamagedLinkException">One of them is not what was stored.</exception>
     Task<ContentCheck> CheckAsync(StoredChain chain, ScratchDirectory scratch, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Reads an increment alone, and shows that it gives what was captured together with what it builds on, whose
+    /// <see cref="StoredLink.Fingerprint"/> was compared with its content when that was read. What a state means to its application nobody looks at.
+    /// </summary>
+    /// <param name="scratch">Room for small files.</param>
+    /// <returns>Null when that can't be shown so; then <see cref="CheckAsync"/> tells.</returns>
+    /// <exception cref="DamagedLinkException">It is not what was stored.</exception>
+    Task<ContentCheck?> ProveAsync(StoredChain chain, ScratchDirectory scratch, CancellationToken cancellationToken) => Task.FromResult<ContentCheck?>(null);
+
     /// <summary>Looks whether the small files of the kind's own beside a backup are what they should be. One that is missing is no trouble.</summary>
     /// <param name="scratch">Room to expand in, for kinds that have to.</param>
     /// <returns>What each damaged one ends with behind the artifact's name, and what is wrong with it.</returns>
@@ -154,6 +163,10 @@ internal interface IArtifactSink
 
     /// <summary>Says what a restore of an increment gives, together with all that it builds on.</summary>
     void DeclareRestored(ArtifactDigest restored);
+
+    /// <summary>Says what the hashes of the state's pieces give together, where the kind can tell that of an increment without expanding what it builds on.</summary>
+    /// <param name="sha256">In hexadecimal.</param>
+    void DeclareFingerprint(string sha256);
 }
 
 /// <summary>What a kind's own check of a stored backup found.</summary>
@@ -162,6 +175,9 @@ internal interface IArtifactSink
 /// <param name="Note">What could not be checked, and why, and what is wrong with the content and no damage: it is as its application left it. Null when there is nothing to say.</param>
 internal sealed record ContentCheck(string? Finding, ArtifactDigest? Restored = null, string? Note = null)
 {
+    /// <summary>As <see cref="IArtifactSink.DeclareFingerprint"/> has it, of what was read now; null where that declared none.</summary>
+    public string? Fingerprint { get; init; }
+
     /// <summary>Whether the finding is of what lies elsewhere than in the artifact: that may be damaged although the artifact is as it was.</summary>
     public bool IsOfElsewhere { get; init; }
 }
@@ -194,6 +210,9 @@ internal abstract class StoredLink
 
     /// <summary>Of the content as it was committed; null of a file that somebody made by hand and that was not read back yet.</summary>
     public abstract ArtifactDigest? Content { get; }
+
+    /// <summary>As its capture declared it (<see cref="IArtifactSink.DeclareFingerprint"/>); null when it did not.</summary>
+    public virtual string? Fingerprint => null;
 
     /// <summary>The names of its further parts.</summary>
     public abstract IReadOnlyList<string> Parts { get; }

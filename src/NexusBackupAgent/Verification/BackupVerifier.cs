@@ -29,12 +29,13 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
     /// <exception cref="DamagedBaseException">What it builds on seems damaged, so nothing is known of this one.</exception>
     public Task<Backup> VerifyAsync(
         IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken) =>
-        VerifyAsync(source, catalog, backup, progress, recordsDamage: true, cancellationToken);
+        VerifyAsync(source, catalog, backup, Proof.Whole, progress, recordsDamage: true, cancellationToken);
 
     /// <summary>The same, but damage is not recorded: for a reading that another one is to confirm.</summary>
+    /// <param name="enough">With <see cref="Proof.Chain"/> what an increment builds on is not read again, where its kind can do without.</param>
     public Task<Backup> GlanceAsync(
-        IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken) =>
-        VerifyAsync(source, catalog, backup, progress, recordsDamage: false, cancellationToken);
+        IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken, Proof enough = Proof.Whole) =>
+        VerifyAsync(source, catalog, backup, enough, progress, recordsDamage: false, cancellationToken);
 
     /// <summary>The same while a restore is being prepared: after a passed verification its target has the content.</summary>
     /// <param name="target">Where it is prepared. How much room there is, the caller knows.</param>
@@ -53,7 +54,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
                 source: null, // who restores needs none of its small files
                 catalog,
                 backup,
-                async chain => (prepared = await target.PrepareAsync(chain, instant?.At, cancellationToken)).Check,
+                async chain => ((prepared = await target.PrepareAsync(chain, instant?.At, cancellationToken)).Check, Proof.Whole),
                 target.Volume,
                 progress,
                 recordsDamage,
@@ -81,47 +82,61 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
     };
 
     private Task<Backup> VerifyAsync(
-        IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken) =>
-        backup.Unreadable is { } unreadable ? Task.FromException<Backup>(unreadable)
-        : backup.AwaitsKey ? Task.FromException<Backup>(ArtifactKeys.Missing(catalog.Locate(backup.File), []))
-        : ReadBackAsync(source, catalog, backup, chain => source.CheckAsync(chain, scratch, cancellationToken), scratch.Path, progress, recordsDamage, cancellationToken);
+        IBackupSource source, BackupCatalog catalog, Backup backup, Proof enough, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken)
+    {
+        if (backup.Unreadable is { } unreadable)
+            return Task.FromException<Backup>(unreadable);
+        if (backup.AwaitsKey)
+            return Task.FromException<Backup>(ArtifactKeys.Missing(catalog.Locate(backup.File), []));
+        return ReadBackAsync(source, catalog, backup, CheckAsync, scratch.Path, progress, recordsDamage, cancellationToken);
+
+        async Task<(ContentCheck?, Proof)> CheckAsync(StoredChain chain) =>
+            enough == Proof.Chain && StandsOnProof(backup) && await source.ProveAsync(chain, scratch, cancellationToken) is { } proven ? (proven, Proof.Chain)
+            : chain.Links.Cast<CatalogLink>().All(link => link.IsOpen) ? (await source.CheckAsync(chain, scratch, cancellationToken), Proof.Whole)
+            : (null, Proof.StoredBytes);
+    }
+
+    /// <summary>Whether the fingerprint of what an increment builds on was compared with its content: by expanding it, or by the same on what that builds on.</summary>
+    private static bool StandsOnProof(Backup backup) =>
+        backup is { IsSetAside: false, Manifest.Fingerprint: not null, Bases: [{ State: BackupState.Good, Manifest.Fingerprint: not null, Verification: { Passed: true, Proof: not (null or Proof.StoredBytes) } }, ..] };
 
     /// <param name="source">Looks at the small files of its kind's own as well; null: nobody does.</param>
     /// <param name="check">Reads the chain and makes the kind's own check.</param>
     /// <param name="place">Where that is done, for people.</param>
     private async Task<Backup> ReadBackAsync(
-        IBackupSource? source, BackupCatalog catalog, Backup backup, Func<StoredChain, Task<ContentCheck>> check, string place, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken, IReadOnlyList<Backup>? later = null)
+        IBackupSource? source, BackupCatalog catalog, Backup backup, Func<StoredChain, Task<(ContentCheck? Content, Proof Proof)>> check, string place, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken, IReadOnlyList<Backup>? later = null)
     {
         var chain = CatalogLink.ChainOf(catalog, backup, isJudged: true, progress, later);
-        var (content, damaged) = await ReadAsync(chain, backup, check, cancellationToken);
+        var (content, proof, damaged) = await ReadAsync(chain, backup, check, cancellationToken);
         if (damaged is not null && damaged != chain.Tip)
             throw new DamagedBaseException(await FoundDamagedAsync(catalog, damaged, recordsDamage, cancellationToken), damaged.Location);
         var reading = ((CatalogLink)chain.Tip).Reading!;
         var noted = await catalog.ReadChecksumsAsync(backup.File, cancellationToken);
         var unclear = UnclearOf(noted, backup);
-        var proof = ProofOf(chain, content);
+        var isWhole = content is not null && proof == Proof.Whole;
+        if (content is not null && ((CatalogLink)chain.Tip).IsJustMade)
+            proof = Proof.Captured;
         var checks = new List<CheckResult>
         {
             Result(VerificationCheck.Checksum, ChecksumFinding(noted, backup, reading, content), unclear is null ? null : $"its .sha256 file tells nothing: {unclear}"),
             Result(VerificationCheck.Encoding, reading.Artifact.EncodingFailure, NoteOf(proof, backup)),
         };
         var isAsCommitted = backup.Manifest.IsCommitted && reading is { Artifact.EncodingFailure: null } && DamageOf(backup.Manifest, reading, content) is null;
-        if (content is not null)
+        if (isWhole)
         {
-            if (content is { Finding: { } finding, IsOfElsewhere: false } && isAsCommitted && backup.Verification is { Passed: true })
+            if (content is { Finding: { } finding, IsOfElsewhere: false } && isAsCommitted && backup.Verification is { Passed: true, Proof: null or Proof.Whole })
                 throw HasPassedBefore(catalog.Locate(backup.File), place, finding);
-            checks.Add(Result(VerificationCheck.Integrity, content.Finding, content.Note) with { IsOfElsewhere = content.IsOfElsewhere });
+            checks.Add(Result(VerificationCheck.Integrity, content!.Finding, content.Note) with { IsOfElsewhere = content.IsOfElsewhere });
         }
 
         var result = new VerificationResult(
-            backup.Id, timeProvider.GetUtcNow(), reading.Artifact.Stored.Length, checks.TrueForAll(check => check.Passed), checks)
-        {
-            IsAsCommitted = isAsCommitted,
-            Proof = isAsCommitted && backup.Verification is { Passed: true, Proof: var before } && before < proof ? before : proof, // what was proven of the same bytes stays so
-        };
+            backup.Id, timeProvider.GetUtcNow(), reading.Artifact.Stored.Length, checks.TrueForAll(check => check.Passed), checks) { IsAsCommitted = isAsCommitted };
+        if (proof == Proof.StoredBytes && isAsCommitted && backup.Verification is { Passed: true, Proof: { } before } && before > proof)
+            proof = before; // what was proven of the same bytes stays so
+        result = result with { Proof = result.Passed ? proof : null };
         backup = backup with
         {
-            DoubtsOnlyManifest = backup.ManifestTrouble is not null && (content is { Finding: null } || proof == BackupProof.StoredBytes) && reading.Artifact.EncodingFailure is null
+            DoubtsOnlyManifest = backup.ManifestTrouble is not null && (content is { Finding: null } || proof == Proof.StoredBytes) && reading.Artifact.EncodingFailure is null
                 && noted?.Of(NamesOf(backup.File)).Sha256 == reading.Artifact.Stored.Sha256,
             Troubles = await TroublesAsync(source, catalog, backup, chain.Tip, unclear, cancellationToken),
         };
@@ -132,25 +147,25 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
 
     /// <summary>Has the kind read the chain, and reads what it left out: nothing counts that was not read.</summary>
     /// <returns>What its check found, or which of them is damaged; neither when the backup is judged by its own bytes alone, because what it builds on is not there.</returns>
-    private static async Task<(ContentCheck? Content, CatalogLink? Damaged)> ReadAsync(
-        StoredChain chain, Backup backup, Func<StoredChain, Task<ContentCheck>> check, CancellationToken cancellationToken)
+    private static async Task<(ContentCheck? Content, Proof Proof, CatalogLink? Damaged)> ReadAsync(
+        StoredChain chain, Backup backup, Func<StoredChain, Task<(ContentCheck? Content, Proof Proof)>> check, CancellationToken cancellationToken)
     {
         try
         {
             var hasAll = backup.BrokenChain is null && (backup.Manifest.Type == BackupType.Full || backup.Bases.Count > 0);
-            var content = hasAll && chain.Links.Cast<CatalogLink>().All(link => link.IsOpen) ? await check(chain) : null;
-            foreach (var link in chain.Links.Cast<CatalogLink>())
+            var (content, proof) = !hasAll ? (Content: null, Proof.Whole) : ((CatalogLink)chain.Tip).IsOpen ? await check(chain) : (Content: null, Proof.StoredBytes);
+            foreach (var link in proof == Proof.Chain ? [(CatalogLink)chain.Tip] : chain.Links.Cast<CatalogLink>())
                 await link.ReadRestAsync(cancellationToken);
             if (!hasAll)
                 _ = chain.Tip.Refuse("what it builds on is not there");
-            return (content, Damaged: null);
+            return (content, proof, Damaged: null);
         }
         catch (DamagedLinkException damaged)
         {
             var link = (CatalogLink)damaged.Link;
             if (link.Reading is null) // a part of it is damaged; its own bytes are judged all the same
                 await link.ReadArtifactAsync(cancellationToken);
-            return (Content: null, link);
+            return (Content: null, Proof.Whole, link);
         }
     }
 
@@ -183,18 +198,10 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         $"cannot check '{file}': it holds exactly what was captured and has passed this check before, and now the check of its copy in '{expandedIn}' says: {finding}; so the copy's disk, the memory or what checks it is at fault, not the backup",
         $"check that disk and the memory (dmesg | tail; df -h '{expandedIn}') and whether what checks it was updated, set scratch to another disk, then run the command again");
 
-    private static BackupProof ProofOf(StoredChain chain, ContentCheck? content)
+    private static string? NoteOf(Proof proof, Backup backup) => proof switch
     {
-        var links = chain.Links.Cast<CatalogLink>().ToList();
-        return links.Exists(link => !link.IsOpen) ? BackupProof.StoredBytes
-            : content is not null && links.Exists(link => link.IsJustMade) ? BackupProof.Captured
-            : BackupProof.Content;
-    }
-
-    private static string? NoteOf(BackupProof proof, Backup backup) => proof switch
-    {
-        BackupProof.StoredBytes => $"it is encrypted{(backup.Manifest.Encryption is { Recipients: { Count: > 0 } recipients } ? $" to {AgeRecipient.Shown(recipients)}" : "")} and no key is here, so only the stored bytes were read; the rest proves: nexus-backup verify {backup.Id} --identity FILE",
-        BackupProof.Captured => "its content was checked before it was encrypted, and the stored bytes are those that age wrote; that a key opens them proves a drill with --identity FILE",
+        Proof.StoredBytes => $"it is encrypted{(backup.Manifest.Encryption is { Recipients: { Count: > 0 } recipients } ? $" to {AgeRecipient.Shown(recipients)}" : "")} and no key is here, so only the stored bytes were read; the rest proves: nexus-backup verify {backup.Id} --identity FILE",
+        Proof.Captured => "its content was checked before it was encrypted, and the stored bytes are those that age wrote; that a key opens them proves a drill with --identity FILE",
         _ => null,
     };
 
@@ -246,6 +253,9 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
     private static string? DamageOf(BackupManifest manifest, LinkReading reading, ContentCheck? content) => content switch
     {
         _ when reading.DamageOf(manifest) is { } damage => damage,
+        { Fingerprint: null } when manifest.Fingerprint is not null => "its check did not tell what it gives with what it builds on",
+        { Fingerprint: { } fingerprint } when fingerprint != manifest.Fingerprint => manifest.Base is null ? "its pieces are not those that were captured" : "with what it builds on it gives other pieces than were captured",
+        { Fingerprint: not null, Restored: null } => null, // the same of the same state
         { Restored: null } when manifest.Restored is not null => "its check did not tell what it gives with what it builds on",
         { Restored: { } restored } when restored != manifest.Restored =>
             $"with what it builds on it gives {restored.Length} bytes, SHA-256 {restored.Shown()}, and what was captured had {manifest.Restored?.Length} bytes, {manifest.Restored?.Shown()}",

@@ -29,10 +29,11 @@ internal sealed class Quarantine(BackupVerifier verifier, TimeProvider timeProvi
     /// Reads a backup back, twice when it seems damaged, and sets it aside when it is. When it is one that it builds on that
     /// seems damaged, the same is done with that one.
     /// </summary>
+    /// <param name="enough">Of the first reading; the one that confirms its damage is always of the whole.</param>
     /// <returns>Without a reading of its own when its chain is broken.</returns>
     /// <exception cref="BackupException">It could not be looked at, or is gone.</exception>
     public async Task<Examination> ExamineAsync(
-        IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken)
+        IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken, Proof enough = Proof.Whole)
     {
         if (backup.Unreadable is { } unreadable)
             throw unreadable;
@@ -42,7 +43,7 @@ internal sealed class Quarantine(BackupVerifier verifier, TimeProvider timeProvi
             return new Examination(backup);
         try
         {
-            return await ReadTwiceAsync(source, catalog, backup, progress, cancellationToken);
+            return await ReadTwiceAsync(source, catalog, backup, enough, progress, cancellationToken);
         }
         catch (DamagedBaseException found)
         {
@@ -57,15 +58,15 @@ internal sealed class Quarantine(BackupVerifier verifier, TimeProvider timeProvi
         var examined = await ExamineAsync(source, catalog, await catalog.FindAgainAsync(@base, cancellationToken), progress, cancellationToken);
         var again = await catalog.FindAgainAsync(backup, cancellationToken);
         if (examined.Backup.State == BackupState.Good) // that reading erred
-            return await ReadTwiceAsync(source, catalog, again, progress, cancellationToken) with { Base = examined };
+            return await ReadTwiceAsync(source, catalog, again, Proof.Whole, progress, cancellationToken) with { Base = examined };
         return new Examination(again with { BrokenChain = again.BrokenChain ?? $"{BackupFiles.Original(@base.File)}, which it needs, is corrupt: {examined.Backup.Objection}" }) { Base = examined };
     }
 
     private async Task<Examination> ReadTwiceAsync(
-        IBackupSource source, BackupCatalog catalog, Backup backup, IProgress<long>? progress, CancellationToken cancellationToken)
+        IBackupSource source, BackupCatalog catalog, Backup backup, Proof enough, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         backup = await GatherAsync(catalog, backup, cancellationToken);
-        var first = await verifier.GlanceAsync(source, catalog, backup, progress, cancellationToken);
+        var first = await verifier.GlanceAsync(source, catalog, backup, progress, cancellationToken, enough);
         if (!IsDamaged(first))
             return new Examination(first);
 

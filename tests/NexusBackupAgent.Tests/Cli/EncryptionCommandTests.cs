@@ -40,14 +40,14 @@ public sealed class EncryptionCommandTests : IDisposable
         Assert.All(Directory.GetFiles(place.Store, "*.json"), text => Assert.DoesNotContain("AGE-SECRET", File.ReadAllText(text), StringComparison.Ordinal));
 
         // What is said of it.
-        Assert.Equal([("good", "storedBytes"), ("good", "storedBytes"), ("good", "captured")], await ProofsAsync());
+        Assert.Equal([("good", "captured"), ("good", "captured"), ("good", "captured")], await ProofsAsync());
         await DoAsync("verify", "--all");
-        Assert.Equal([("good", "storedBytes"), ("good", "storedBytes"), ("good", "captured")], await ProofsAsync());
+        Assert.Equal([("good", "captured"), ("good", "captured"), ("good", "captured")], await ProofsAsync());
         Assert.Contains("no key is here, so only the stored bytes were read", (await place.RunAsync("verify")).Output, StringComparison.Ordinal);
-        Assert.Contains("nobody looked inside; none has passed a drill with the key", Unwrapped((await place.RunAsync("status")).Output), StringComparison.Ordinal);
+        Assert.Contains("content checked before it was encrypted; none has passed a drill with the key", Unwrapped((await place.RunAsync("status")).Output), StringComparison.Ordinal);
         var integrity = (await place.RunAsync("checklist", "itsm", "--lang", "en", "--json")).Json[0].GetProperty("checks")[4];
-        Assert.Equal((true, "encrypted, no key here; its full backup was checked before it was encrypted"), (integrity.GetProperty("passed").GetBoolean(), integrity.GetProperty("measured").GetString()));
-        Assert.Contains("内容は未検査", (await place.RunAsync("list", "--lang", "ja")).Output, StringComparison.Ordinal);
+        Assert.Equal((true, "encrypted, no key here; it was checked before it was encrypted"), (integrity.GetProperty("passed").GetBoolean(), integrity.GetProperty("measured").GetString()));
+        Assert.Contains("内容は暗号化前に検査済み", (await place.RunAsync("list", "--lang", "ja")).Output, StringComparison.Ordinal);
 
         // Without the key, and with a wrong one.
         foreach (var (command, code) in (IEnumerable<(string[], int)>)[(["drill"], 5), (["restore", "itsm", "--to", place.In("no.db")], 5)])
@@ -62,14 +62,14 @@ public sealed class EncryptionCommandTests : IDisposable
         Assert.Contains("it is the key of age1", wrong.Error, StringComparison.Ordinal);
         Assert.Equal(3, (await place.RunAsync("verify", "--identity", OtherKey)).Code);
         Assert.False(File.Exists(place.In("no.db")));
-        Assert.Equal([("good", "storedBytes"), ("good", "storedBytes"), ("good", "captured")], await ProofsAsync());
+        Assert.Equal([("good", "captured"), ("good", "captured"), ("good", "captured")], await ProofsAsync());
 
         // With the key.
         await DoAsync("drill", "--identity", "key.txt");
         Assert.DoesNotContain("loses every backup", (await place.RunAsync("check-config")).Output, StringComparison.Ordinal);
         Assert.DoesNotContain("has passed a drill", (await place.RunAsync("status")).Output, StringComparison.Ordinal);
         await DoAsync("verify", "--all", "--identity", Key);
-        Assert.Equal([("good", "content"), ("good", "content"), ("good", "content")], await ProofsAsync());
+        Assert.Equal([("good", "whole"), ("good", "whole"), ("good", "whole")], await ProofsAsync());
         await DoAsync("restore", "itsm", "--to", place.In("restored.db"), "--identity", "key.txt");
         Assert.Equal("second", await TitleAsync("restored.db"));
 
@@ -83,7 +83,7 @@ public sealed class EncryptionCommandTests : IDisposable
         await EncryptAsync("identityFile: key.txt");
         await ChangeAsync("third");
         await DoAsync("backup", "--type", "differential");
-        Assert.Equal(("good", "content"), (await ProofsAsync())[0]);
+        Assert.Equal(("good", "chain"), (await ProofsAsync())[0]);
         await DoAsync("drill");
     }
 
@@ -156,7 +156,7 @@ public sealed class EncryptionCommandTests : IDisposable
 
         await DoAsync("verify", "--identity", "key.txt");
 
-        Assert.Equal([("good", "content")], await ProofsAsync());
+        Assert.Equal([("good", "whole")], await ProofsAsync());
         await Shell.BashAsync($"cd '{place.Store}'; age -d -i ../key.txt manual_20260214_093000.db.gz.age > manual_20260214_093000.db.gz");
         await DoAsync("verify", "--all");
         Assert.Equal(2, (await ProofsAsync()).Count); // the opened one is another backup, and no part of the encrypted one is taken for its own

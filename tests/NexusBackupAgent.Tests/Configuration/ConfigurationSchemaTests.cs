@@ -52,7 +52,7 @@ public sealed class ConfigurationSchemaTests
     }
 
     [Fact]
-    public void Every_level_of_the_reader_is_compared() => Assert.Equal(31, AgentBinder.LevelsOf(AgentKinds.Shipped).Count);
+    public void Every_level_of_the_reader_is_compared() => Assert.Equal(32, AgentBinder.LevelsOf(AgentKinds.Shipped).Count);
 
     [Fact]
     public void Every_key_of_the_schema_says_what_it_is_for()

@@ -1,3 +1,4 @@
+using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Sources;
@@ -54,7 +55,7 @@ public sealed class ChainReplacementTests
     }
 
     [SkippableFact]
-    public async Task A_run_that_finds_its_base_damaged_fails_and_the_full_backup_follows()
+    public async Task A_base_that_was_damaged_since_it_was_proven_is_found_when_the_whole_is_read_and_a_full_backup_follows()
     {
         using var temp = new TempDirectory();
         FaultyStore? store = null;
@@ -68,10 +69,12 @@ public sealed class ChainReplacementTests
         };
 
         var run = await bench.RunAsync("daily", BackupType.Incremental);
+        var read = await bench.VerifyAsync(run.Outcome!.Backup);
         bench.Clock.Advance(TimeSpan.FromMinutes(1));
         var replacement = await ReplaceAsync(bench);
 
-        Assert.Contains($"does not count, because {chain[0].File}, which it needs, is corrupt", run.Failure!.Message, StringComparison.Ordinal);
+        Assert.Equal((Proof.Chain, BackupState.Quarantined), (run.Outcome.Backup.Proof!.Value, read.State));
+        Assert.StartsWith($"{chain[0].File}, which it needs, is corrupt", read.BrokenChain, StringComparison.Ordinal);
         Assert.Equal((null, BackupType.Full), (replacement!.Failure, replacement.Outcome!.Backup.Manifest.Type));
     }
 

@@ -46,7 +46,7 @@ internal sealed class Workbench : IDisposable
         Replacements = new ReplacementOperation(Backups, Journal, clock, NullLogger<ReplacementOperation>.Instance);
         Copies = new CopyOperation(Door, Examiner, marks: null, Journal, clock, CopiesLog);
         Restores = new RestoreOperation(Door, new Restorer(Verifier, clock), Journal, History, NullLogger<RestoreOperation>.Instance);
-        Prunings = new PruneOperation(Door, NullLogger<PruneOperation>.Instance);
+        Prunings = new PruneOperation(Door, Examiner, NullLogger<PruneOperation>.Instance);
         Drills = new DrillOperation(Door, new RestoreDrill(Verifier, Scratch, clock), Journal, NullLogger<DrillOperation>.Instance);
         Source = new ProtectedSource(
             "itsm",

@@ -18,7 +18,8 @@ public sealed class ChainVerificationTests
 
         Assert.Equal(chain.Take(3).Reverse().Select(backup => backup.Id), listed.Bases.Select(backup => backup.Id));
         Assert.Equal(chain[0].Id, listed.Bases[2].Id);
-        Assert.Equal([VerificationCheck.Checksum, VerificationCheck.Encoding, VerificationCheck.Integrity], listed.Verification!.Checks.Select(check => check.Check));
+        Assert.Equal(Proof.Chain, listed.Proof);
+        Assert.Equal([VerificationCheck.Checksum, VerificationCheck.Encoding], listed.Verification!.Checks.Select(check => check.Check));
         Assert.All(await bench.StatesOldestFirstAsync(), state => Assert.Equal(BackupState.Good, state));
     }
 

@@ -5,6 +5,7 @@ namespace NexusBackupAgent.Sources.Sqlite;
 /// <summary>Notes the pages of a whole database.</summary>
 internal sealed class DatabaseIndexer(PageIndexDraft index, Stream passOn) : PageIndexer(passOn)
 {
+    private readonly StateFingerprint state = new();
     private byte[]? page;
     private int filled;
     private uint last;
@@ -12,7 +13,7 @@ internal sealed class DatabaseIndexer(PageIndexDraft index, Stream passOn) : Pag
     public override void Complete()
     {
         if (page is { Length: > 0 } && filled == 0)
-            index.Complete(page.Length, last);
+            index.Complete(page.Length, last, state.Complete(page.Length));
     }
 
     protected override void Read(ReadOnlySpan<byte> content)
@@ -24,7 +25,7 @@ internal sealed class DatabaseIndexer(PageIndexDraft index, Stream passOn) : Pag
         {
             if (filled == 0 && content.Length >= page.Length)
             {
-                index.Add(++last, PageHash.Of(content[..page.Length]));
+                Add(content[..page.Length]);
                 content = content[page.Length..];
                 continue;
             }
@@ -34,7 +35,21 @@ internal sealed class DatabaseIndexer(PageIndexDraft index, Stream passOn) : Pag
             content = content[count..];
             filled = (filled + count) % page.Length;
             if (filled == 0)
-                index.Add(++last, PageHash.Of(page));
+                Add(page);
         }
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+            state.Dispose();
+        base.Dispose(disposing);
+    }
+
+    private void Add(ReadOnlySpan<byte> whole)
+    {
+        var hash = PageHash.Of(whole);
+        index.Add(++last, hash);
+        state.Add(hash);
     }
 }

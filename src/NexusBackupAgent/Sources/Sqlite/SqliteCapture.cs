@@ -21,6 +21,8 @@ internal sealed class SqliteCapture(SqliteSnapshot snapshot, PageHistory? earlie
     public async Task WriteAsync(IArtifactSink sink, CancellationToken cancellationToken)
     {
         var digests = earlier is null ? await WriteFullAsync(sink, cancellationToken) : await WriteChangesAsync(earlier, index!, sink, cancellationToken);
+        if (index is { Fingerprint: { } fingerprint })
+            sink.DeclareFingerprint(fingerprint);
         if (index is { IsComplete: true })
             await sink.WriteSidecarAsync(PageIndexes.Ending, (stored, token) => index.WriteToAsync(stored, digests.Content.Sha256, token), cancellationToken);
     }

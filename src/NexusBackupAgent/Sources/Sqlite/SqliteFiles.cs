@@ -3,6 +3,7 @@ using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources.Files;
+using NexusBackupAgent.Sources.Sqlite.Pages;
 
 namespace NexusBackupAgent.Sources.Sqlite;
 
@@ -20,9 +21,10 @@ internal sealed class SqliteFiles : IFileContent
         foreach (var link in chain.Links)
             await ExpandAsync(link, file, cancellationToken);
         var checking = Task.Run(() => SqliteIntegrity.Check(file, cancellationToken), CancellationToken.None);
-        var digesting = chain.Links.Count == 1 ? Task.FromResult<ArtifactDigest?>(null) : Task.Run<ArtifactDigest?>(() => DigestOf(file, cancellationToken), CancellationToken.None);
-        await Task.WhenAll(checking, digesting); // both read the same file, each on a core of its own
-        return await checking with { Restored = await digesting };
+        var hashing = Task.Run(() => HashesOf(chain, file, cancellationToken), CancellationToken.None);
+        await Task.WhenAll(checking, hashing); // both read the same file, each on a core of its own
+        var (fingerprint, restored) = await hashing;
+        return await checking with { Restored = restored, Fingerprint = fingerprint };
     }
 
     public Task<ProbeAnswer> ProbeAsync(string file, string question, CancellationToken cancellationToken) =>
@@ -60,7 +62,15 @@ internal sealed class SqliteFiles : IFileContent
         }
     }
 
-    private static ArtifactDigest DigestOf(string file, CancellationToken cancellationToken) => new(new FileInfo(file).Length, FileDigest.Of(file, cancellationToken));
+    /// <summary>What the restored state is compared with, besides the digest of a full backup's content.</summary>
+    private static (string? Fingerprint, ArtifactDigest? Restored) HashesOf(StoredChain chain, string file, CancellationToken cancellationToken)
+    {
+        var isIncrement = chain.Links.Count > 1;
+        if (chain.Tip.Fingerprint is null)
+            return (null, isIncrement ? new ArtifactDigest(new FileInfo(file).Length, FileDigest.Of(file, cancellationToken)) : null);
+        var (fingerprint, sha256) = StateFingerprint.OfFile(file, isIncrement, cancellationToken);
+        return (fingerprint, sha256 is null ? null : new ArtifactDigest(new FileInfo(file).Length, sha256));
+    }
 }
 
 /// <summary>What the first 100 bytes of a database file say (SQLite file format, §1.3).</summary>

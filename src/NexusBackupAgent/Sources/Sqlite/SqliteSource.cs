@@ -90,6 +90,8 @@ internal sealed class SqliteSource(string path, ScratchDirectory scratch, TimeSp
         }
     }
 
+    public Task<ContentCheck?> ProveAsync(StoredChain chain, ScratchDirectory scratch, CancellationToken cancellationToken) => indexes.ProveAsync(chain, cancellationToken);
+
     public async Task<IReadOnlyList<(string Ending, string Reason)>> CheckSidecarsAsync(StoredLink link, ScratchDirectory scratch, CancellationToken cancellationToken) =>
         await indexes.FaultOfAsync(link, cancellationToken) is { } fault ? [(PageIndexes.Ending, fault)] : [];
 

@@ -26,13 +26,14 @@ internal sealed class WalCapture(PageHistory earlier, PageIndexDraft index, Stre
     /// <exception cref="NoIncrementException">The state can't be made of the earlier one.</exception>
     public async Task<ArtifactDigest> RunAsync(SqliteSnapshot snapshot, IProgress<long>? progress, CancellationToken cancellationToken)
     {
+        using var fingerprint = new StateFingerprint();
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var length = 0L;
         var buffer = GC.AllocateUninitializedArray<byte>(BlockSize);
         var content = new ContentStream(BlockSize, () => buffer, async (block, filled, token) =>
         {
             // Two hashes of every byte are the work here: one core makes the pages', the other the state's.
-            var comparing = Task.Run(() => CompareAsync(block.AsMemory(0, filled), token), CancellationToken.None);
+            var comparing = Task.Run(() => CompareAsync(block.AsMemory(0, filled), fingerprint, token), CancellationToken.None);
             if (HoldsLockPage(length, filled))
                 await comparing; // it may change the block
             hash.AppendData(block, 0, filled);
@@ -46,13 +47,13 @@ internal sealed class WalCapture(PageHistory earlier, PageIndexDraft index, Stre
         if (!wal.HoldsAny)
             await AddAsync(emptiestOf.Page, emptiest, PageHash.Of(emptiest), cancellationToken); // nothing changed, and a transaction needs a page
         await wal.CompleteAsync(last, cancellationToken);
-        index.Complete(pageSize, last);
+        index.Complete(pageSize, last, fingerprint.Complete(pageSize));
         return new ArtifactDigest(length, Convert.ToHexStringLower(hash.GetHashAndReset()));
     }
 
     private bool HoldsLockPage(long offset, int length) => (lockPage - 1L) * pageSize is var at && at >= offset && at < offset + length;
 
-    private async Task CompareAsync(Memory<byte> block, CancellationToken cancellationToken)
+    private async Task CompareAsync(Memory<byte> block, StateFingerprint state, CancellationToken cancellationToken)
     {
         for (var offset = 0; offset < block.Length; offset += pageSize)
         {
@@ -62,11 +63,13 @@ internal sealed class WalCapture(PageHistory earlier, PageIndexDraft index, Stre
             if (last == lockPage)
             {
                 SettleLockPage(page.Span, isKnown ? before : null);
+                state.Add(isKnown ? before : PageHash.Of(page.Span));
                 continue;
             }
 
             Remember(page.Span);
             var hash = PageHash.Of(page.Span);
+            state.Add(hash);
             if (!isKnown || hash != before)
                 await AddAsync(last, page, hash, cancellationToken);
         }

@@ -1,3 +1,4 @@
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.ObjectStorage;
 using NexusBackupAgent.Platform;
@@ -29,7 +30,9 @@ internal sealed class S3StoreKind : IStoreKind
         if (store.Find(Key)?.Section(Value) is not { } section)
             return null;
         Keys.ReportOthers(section);
-        return ObjectAddressBinder.Bind(section, baseDirectory) is { } address ? new Settings(name, address with { ServerEncryption = section.Find("sse")?.Parse<string?>(ServerEncryption, fallback: null, "AES256") }) { IsOffsite = isOffsite ?? address.Endpoint is null } : null;
+        return ObjectAddressBinder.Bind(section, baseDirectory) is { } address
+            ? new Settings(name, address with { ServerEncryption = section.Find("sse")?.Parse<string?>(ServerEncryption, fallback: null, "AES256") }) { IsOffsite = isOffsite ?? address.Endpoint is null, Bandwidth = BandwidthBinder.Bind(store) }
+            : null;
     }
 
     private static string ServerEncryption(string text) => ServerEncryptions.Contains(text, StringComparer.Ordinal)
@@ -42,10 +45,12 @@ internal sealed class S3StoreKind : IStoreKind
 
         public string Identify(string directory) => $"{Address.Server}/{Address.Bucket}/{Address.Prefix}{directory}".TrimEnd('/');
 
-        public IBackupStore Open() => new S3Store(Name, Address, TimeProvider.System);
+        public IBackupStore Open(StoreSurroundings? around = null) => new S3Store(Name, Address, TimeProvider.System, around, around?.PaceOf(Bandwidth));
 
         /// <summary>Amazon's own is; where another server stands, only its owner knows.</summary>
         public bool IsOffsite { get; init; }
+
+        public IReadOnlyList<BandwidthLimit> Bandwidth { get; init; } = [];
 
         public IEnumerable<ConfigurationProblem> Check()
         {

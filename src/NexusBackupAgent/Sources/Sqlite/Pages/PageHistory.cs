@@ -17,13 +17,7 @@ internal sealed class PageHistory : IDisposable
     {
         indexes = newestFirst;
         limits = new uint[newestFirst.Count];
-        var smallest = uint.MaxValue;
-        for (var age = 0; age < newestFirst.Count; age++)
-        {
-            // What was beyond the end of a later state is gone, even if a still later one is that long again.
-            limits[age] = smallest = Math.Min(smallest, newestFirst[age].Header.PageCount);
-            Advance(age);
-        }
+        Begin();
     }
 
     /// <summary>Bytes.</summary>
@@ -56,10 +50,42 @@ internal sealed class PageHistory : IDisposable
         return false;
     }
 
+    /// <summary>Of the state, as the indexes have it; then goes back to before the first page.</summary>
+    /// <returns>Null when nothing is known of one of its pages.</returns>
+    public string? Fingerprint()
+    {
+        using var fingerprint = new StateFingerprint();
+        for (var page = 1u; page <= PageCount; page++)
+        {
+            if (TryFind(page, out var hash))
+                fingerprint.Add(hash);
+            else if (page == WalFormat.LockPage(PageSize)) // no increment can hold it: where the file grew over it, it is empty
+                fingerprint.Add(PageHash.Of(new byte[PageSize]));
+            else
+                return null;
+        }
+
+        Begin();
+        return fingerprint.Complete(PageSize);
+    }
+
     public void Dispose()
     {
         foreach (var index in indexes)
             index.Dispose();
+    }
+
+    private void Begin()
+    {
+        next.Clear();
+        var smallest = uint.MaxValue;
+        for (var age = 0; age < indexes.Count; age++)
+        {
+            // What was beyond the end of a later state is gone, even if a still later one is that long again.
+            limits[age] = smallest = Math.Min(smallest, indexes[age].Header.PageCount);
+            indexes[age].Rewind();
+            Advance(age);
+        }
     }
 
     private void Advance(int age)

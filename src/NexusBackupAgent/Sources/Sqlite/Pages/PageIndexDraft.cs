@@ -32,10 +32,14 @@ internal sealed class PageIndexDraft : IDisposable
         file.Write(entry);
     }
 
+    /// <summary>Of the state that the artifact holds, or makes of what it builds on; null until it is known.</summary>
+    public string? Fingerprint { get; private set; }
+
     /// <summary>Says that all pages were added.</summary>
     /// <param name="size">Bytes of each.</param>
     /// <param name="count">Pages of the state.</param>
-    public void Complete(int size, uint count) => (pageSize, pageCount) = (size, count);
+    /// <param name="fingerprint">Of the state; null where nobody reckoned it.</param>
+    public void Complete(int size, uint count, string? fingerprint = null) => (pageSize, pageCount, Fingerprint) = (size, count, fingerprint);
 
     /// <summary>Writes the finished index.</summary>
     /// <param name="target">Written in order; not disposed.</param>

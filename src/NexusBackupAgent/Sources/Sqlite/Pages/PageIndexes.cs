@@ -26,12 +26,81 @@ internal sealed partial class PageIndexes(ScratchDirectory scratch, ILogger<Page
     /// <exception cref="NoIncrementException">Nobody can tell that.</exception>
     public async Task<PageHistory> OpenAsync(StoredChain chain, CancellationToken cancellationToken)
     {
+        var found = await OpenAsync(chain, OpenOneAsync, cancellationToken);
+        if (IsOf(chain, found))
+            return found;
+        found.Dispose(); // each is whole by its own hash, and together they are of another state
+        var made = await OpenAsync(chain, (link, token) => MakeAndKeepAsync(link, LogLevel.Warning, "it is not of the state that was captured", token), cancellationToken);
+        if (IsOf(chain, made))
+            return made;
+        made.Dispose();
+        throw new NoIncrementException($"the pages of {chain.Tip.Name}, on which it would build, are not those that were captured", chain.Tip);
+    }
+
+    /// <summary>
+    /// Reads an increment alone. Its pages, and the hashes of those of what it builds on, give the fingerprint of its state;
+    /// the indexes that tell these hashes are those of the state under it by that one's own fingerprint.
+    /// </summary>
+    /// <returns>Null when the indexes beside what it builds on can't tell that.</returns>
+    /// <exception cref="DamagedLinkException">It is not what was stored.</exception>
+    public async Task<ContentCheck?> ProveAsync(StoredChain chain, CancellationToken cancellationToken)
+    {
+        var below = new StoredChain([.. chain.Links.SkipLast(1)], ExpandedLength: null);
+        var indexes = await TryOpenStoredAsync(below, cancellationToken);
+        try
+        {
+            if (indexes.Count < below.Links.Count || below.Tip.Fingerprint is null || !IsOf(below, new PageHistory(indexes)))
+                return null;
+            if (await IndexAsync(chain.Tip, cancellationToken) is not { } tip)
+                return null;
+            indexes.Insert(0, tip);
+            // Pages of another size, or none that is known where the state has one, give a fingerprint that is none.
+            var fingerprint = indexes[0].Header.PageSize == indexes[1].Header.PageSize ? new PageHistory(indexes).Fingerprint() : null;
+            return new ContentCheck(Finding: null) { Fingerprint = fingerprint ?? "" };
+        }
+        finally
+        {
+            indexes.ForEach(index => index.Dispose());
+        }
+    }
+
+    /// <returns>Fewer than there are links when one is missing or of no use.</returns>
+    private async Task<List<PageIndex>> TryOpenStoredAsync(StoredChain chain, CancellationToken cancellationToken)
+    {
         var indexes = new List<PageIndex>();
         try
         {
             foreach (var link in chain.Links.Reverse())
             {
-                indexes.Add(await OpenOneAsync(link, cancellationToken));
+                indexes.Add(await OpenStoredAsync(link, cancellationToken));
+                if (indexes[^1].Header.PageSize != indexes[0].Header.PageSize)
+                    throw new InvalidDataException("it has pages of another size");
+            }
+        }
+        catch (Exception reason) when (reason is InvalidDataException or FileNotFoundException or BackupException || IoFailure.IsKnown(reason))
+        {
+            indexes.ForEach(index => index.Dispose());
+            indexes.Clear();
+        }
+        catch
+        {
+            indexes.ForEach(index => index.Dispose());
+            throw;
+        }
+
+        return indexes;
+    }
+
+    private static bool IsOf(StoredChain chain, PageHistory history) => chain.Tip.Fingerprint is not { } fingerprint || history.Fingerprint() == fingerprint;
+
+    private static async Task<PageHistory> OpenAsync(StoredChain chain, Func<StoredLink, CancellationToken, Task<PageIndex>> open, CancellationToken cancellationToken)
+    {
+        var indexes = new List<PageIndex>();
+        try
+        {
+            foreach (var link in chain.Links.Reverse())
+            {
+                indexes.Add(await open(link, cancellationToken));
                 if (indexes[^1].Header.PageSize != indexes[0].Header.PageSize)
                     throw new NoIncrementException($"{link.Name} and {chain.Tip.Name} have pages of different sizes");
             }
@@ -80,23 +149,26 @@ internal sealed partial class PageIndexes(ScratchDirectory scratch, ILogger<Page
         }
         catch (Exception reason) when (reason is InvalidDataException or FileNotFoundException || (reason is BackupException || IoFailure.IsKnown(reason)) && !IsFull(reason))
         {
-            var index = await MakeAsync(link, cancellationToken);
-            var isMissing = reason is FileNotFoundException;
-            IndexMade(isMissing ? LogLevel.Information : LogLevel.Warning, link.Source, link.Location, isMissing ? "it is missing" : reason.Message);
-            await KeepAsync(link, index, cancellationToken);
-            return index;
+            return reason is FileNotFoundException
+                ? await MakeAndKeepAsync(link, LogLevel.Information, "it is missing", cancellationToken)
+                : await MakeAndKeepAsync(link, LogLevel.Warning, reason.Message, cancellationToken);
         }
+    }
+
+    private async Task<PageIndex> MakeAndKeepAsync(StoredLink link, LogLevel level, string reason, CancellationToken cancellationToken)
+    {
+        var index = await MakeAsync(link, cancellationToken);
+        IndexMade(level, link.Source, link.Location, reason);
+        await KeepAsync(link, index, cancellationToken);
+        return index;
     }
 
     /// <summary>Reads the backup, and by that also proves that it is what was stored.</summary>
     private async Task<PageIndex> MakeAsync(StoredLink link, CancellationToken cancellationToken)
     {
-        using var draft = NewDraft();
         try
         {
-            await using PageIndexer pages = link.Type == BackupType.Full ? new DatabaseIndexer(draft, Stream.Null) : new WalIndexer(draft, Stream.Null);
-            await link.CopyContentAsync(pages, cancellationToken);
-            pages.Complete();
+            return await IndexAsync(link, cancellationToken) ?? throw new NoIncrementException($"{link.Name}, on which it would build, does not consist of whole pages", link);
         }
         catch (DamagedLinkException damaged)
         {
@@ -106,10 +178,28 @@ internal sealed partial class PageIndexes(ScratchDirectory scratch, ILogger<Page
         {
             throw new NoIncrementException($"{link.Name}, on which it would build, can't be read: {failure.Message}");
         }
+    }
 
-        if (!draft.IsComplete)
-            throw new NoIncrementException($"{link.Name}, on which it would build, does not consist of whole pages", link);
-        return await TakeAsync((target, token) => draft.WriteToAsync(target, ContentOf(link), token), link, cancellationToken);
+    /// <summary>Reads the backup, and hashes each page that it holds.</summary>
+    /// <returns>Null when it does not consist of whole pages.</returns>
+    /// <exception cref="DamagedLinkException">It is not what was stored.</exception>
+    private async Task<PageIndex?> IndexAsync(StoredLink link, CancellationToken cancellationToken)
+    {
+        using var draft = NewDraft();
+        await using (PageIndexer pages = link.Type == BackupType.Full ? new DatabaseIndexer(draft, Stream.Null) : new WalIndexer(draft, Stream.Null))
+        {
+            await link.CopyContentAsync(pages, cancellationToken);
+            try
+            {
+                pages.Complete();
+            }
+            catch (InvalidDataException refused)
+            {
+                throw link.Refuse(refused.Message);
+            }
+        }
+
+        return !draft.IsComplete ? null : await TakeAsync((target, token) => draft.WriteToAsync(target, ContentOf(link), token), link, cancellationToken);
     }
 
     private async Task<PageIndex> TakeAsync(Func<Stream, CancellationToken, Task> write, StoredLink link, CancellationToken cancellationToken)
