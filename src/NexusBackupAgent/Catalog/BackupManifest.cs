@@ -29,9 +29,9 @@ namespace NexusBackupAgent.Catalog;
 internal sealed record BackupManifest(
     int FormatVersion,
     BackupId Id,
-    string Source,
-    string Kind,
-    string Schedule,
+    [property: JsonConverter(typeof(RepeatedTextConverter))] string Source,
+    [property: JsonConverter(typeof(RepeatedTextConverter))] string Kind,
+    [property: JsonConverter(typeof(RepeatedTextConverter))] string Schedule,
     BackupType Type,
     BackupId? Base,
     DateTimeOffset CapturedAt,
@@ -39,7 +39,7 @@ internal sealed record BackupManifest(
     ArtifactDigest Content,
     ArtifactDigest Stored,
     bool Adopted,
-    IReadOnlyDictionary<string, string> Tools)
+    [property: JsonConverter(typeof(RepeatedVersionsConverter))] IReadOnlyDictionary<string, string> Tools)
 {
     /// <summary>The version that this agent writes.</summary>
     public const int CurrentFormatVersion = 2;
@@ -123,6 +123,7 @@ internal sealed record BackupPart(string Name, ArtifactEncoding Encoding, Artifa
 [JsonSerializable(typeof(BackupManifest))]
 [JsonSerializable(typeof(ManifestFormat))]
 [JsonSerializable(typeof(VerificationResult))]
+[JsonSerializable(typeof(CheckResult))]
 [JsonSerializable(typeof(DrillResult))]
 internal sealed partial class CatalogJson : JsonSerializerContext
 {
@@ -141,10 +142,21 @@ internal sealed partial class CatalogJson : JsonSerializerContext
 internal sealed class BackupIdConverter : JsonConverter<BackupId>
 {
     public override BackupId Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        new(reader.GetString() ?? throw new JsonException("a backup id is a string"));
+        new(TextOf(ref reader) ?? throw new JsonException("a backup id is a string"));
 
     public override void Write(Utf8JsonWriter writer, BackupId value, JsonSerializerOptions options) =>
         writer.WriteStringValue(value.Value);
+
+    /// <summary>What lies beside a manifest names the same, and is read after it.</summary>
+    private static string? TextOf(ref Utf8JsonReader reader)
+    {
+        if (reader.TokenType == JsonTokenType.String && last is not null && reader.ValueTextEquals(last))
+            return last;
+        return last = reader.GetString();
+    }
+
+    [ThreadStatic]
+    private static string? last;
 }
 
 /// <summary>Words in files, API and metrics are lower case.</summary>
