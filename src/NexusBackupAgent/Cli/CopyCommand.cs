@@ -18,7 +18,7 @@ internal static class CopyCommand
         var json = context.Json();
         var command = new TaughtCommand(
             "copy",
-            context.Say("Copy to the further stores of a source what they lack, read each copy back, and apply their retention. The agent does so by itself after each run.", "ソースの2番目以降の格納先に不足しているバックアップをコピーし、読み戻して検証し、その保持期間を適用する。エージェントは実行のたびに自動で行う。"),
+            context.Say("Copy to the further stores of a source what they lack, read each copy back, and apply their retention. The agent does so by itself after each run. First it brings back to the first store, from good copies, what is damaged there and what it lost with its disk.", "ソースの2番目以降の格納先に不足しているバックアップをコピーし、読み戻して検証し、その保持期間を適用する。エージェントは実行のたびに自動で行う。その前に、最初の格納先で破損したもの、ディスクとともに失われたものを正常なコピーから戻す。"),
             new("nexus-backup copy", context.Say("every source", "全ソース")),
             new("nexus-backup copy itsm", context.Say("one source", "1つのソース")))
         {
@@ -39,7 +39,11 @@ internal static class CopyCommand
             foreach (var source in sources)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                var records = await ShowAsync(context, session.Agent, source, LockTimeout, parsed.GetValue(json), cancellationToken);
+                IReadOnlyList<CopyRecord> records =
+                [
+                    .. await MendAsync(context, session.Agent, source, parsed.GetValue(json), cancellationToken),
+                    .. await ShowAsync(context, session.Agent, source, LockTimeout, parsed.GetValue(json), cancellationToken),
+                ];
                 documents.AddRange(records.Select(record => CopyDocument.Of(source.Name, record)));
                 foreach (var failure in records.Select(record => record.Failure).OfType<BackupException>())
                     codes.Add(ExitCodes.Of(failure.Kind));
@@ -69,12 +73,27 @@ internal static class CopyCommand
     private static Task<IReadOnlyList<CopyRecord>> ShowAsync(CommandContext context, Agent agent, ProtectedSource source, TimeSpan patience, bool json, CancellationToken cancellationToken) =>
         RunProgressBars.ShowAsync(context.Terminal, source.Name, !json, progress => agent.Copies.RunAsync(source, patience, progress, cancellationToken, context.Asker));
 
+    /// <summary>What the first store lost comes first: copying goes from there.</summary>
+    private static async Task<IReadOnlyList<CopyRecord>> MendAsync(CommandContext context, Agent agent, ProtectedSource source, bool json, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await RunProgressBars.ShowAsync(context.Terminal, source.Name, !json, progress => agent.Copies.MendFirstAsync(source, LockTimeout, evenLost: true, progress, cancellationToken, context.Asker));
+        }
+        catch (BackupException refused)
+        {
+            return [new CopyRecord(source.Catalog.Store.Name, [], [], refused)];
+        }
+    }
+
     private static void Tell(Terminal terminal, ProtectedSource source, IReadOnlyList<CopyRecord> records, bool json)
     {
         foreach (var record in json ? [] : records.Where(record => record.Failure is null))
         {
             var removed = record.Removed.Count == 0 ? "" : $", {record.Removed.Count} expired removed";
-            terminal.Line(record.Copied.Count == 0
+            terminal.Line(record.From is { } from
+                ? $"[green]✓[/] [bold]{Readable.Plain(source.Name)}[/] {record.Copied.Count} brought back to {Readable.Plain(record.Store)} from {Readable.Plain(from)}  {Readable.Size(record.Copied.Sum(backup => backup.StoredLength))}, [green]read back[/]"
+                : record.Copied.Count == 0
                 ? $"[green]✓[/] [bold]{Readable.Plain(source.Name)}[/] {Readable.Plain(record.Store)} has all backups{removed}"
                 : $"[green]✓[/] [bold]{Readable.Plain(source.Name)}[/] {record.Copied.Count} copied to {Readable.Plain(record.Store)}  {Readable.Size(record.Copied.Sum(backup => backup.StoredLength))}, [green]read back[/]{removed}");
         }

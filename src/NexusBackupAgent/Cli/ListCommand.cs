@@ -145,9 +145,11 @@ internal static class ListCommand
         {
             terminal.Paragraph($"[bold]{Readable.Plain(source.Name)}[/]  ", source.Catalog.Locate(""));
             if (backups.Count == 0)
-                terminal.Line(Readable.Plain("  " + In(isAway ? new("no backups here", "ここにはバックアップなし") : new("no backups yet", "バックアップなし"))));
+                terminal.Line(Readable.Plain("  " + In(isAway || holders?.Further.Count > 0 ? new("no backups here", "ここにはバックアップなし") : new("no backups yet", "バックアップなし"))));
             else
                 PrintTable(backups, source.Zone, holders);
+            foreach (var (store, good) in backups.Any(backup => backup.State == BackupState.Good) ? [] : holders?.Further ?? [])
+                Tell("yellow", new("copies", "コピー"), In(new($"store {store} has {good} good; nexus-backup list '{source.Name}' --store '{store}' lists them, nexus-backup copy '{source.Name}' brings them back", $"格納先 {store} に正常バックアップ{good}件。一覧: nexus-backup list '{source.Name}' --store '{store}'、復旧: nexus-backup copy '{source.Name}'")));
             foreach (var reason in backups.Where(backup => fullBecause.ContainsKey(backup.Id)).GroupBy(backup => fullBecause[backup.Id], StringComparer.Ordinal))
                 Tell("dim", new("made full", "フルで取得"), $"{string.Join(", ", reason.Select(backup => backup.File))}{In(new($" (because {reason.Key})", $"（理由: 「{reason.Key}」）"))}");
             foreach (var note in backups.Where(backup => backup.Verification?.Note is not null).GroupBy(backup => backup.Verification!.Note!, StringComparer.Ordinal))

@@ -169,7 +169,7 @@ internal static class RestoreCommand
         {
             var (backup, state) = (outcome.Backup.Backup, outcome.Backup.StateOf);
             var age = agent.TimeProvider.GetUtcNow() - state;
-            return $"{(outcome.Problem is null ? "[green]✓[/]" : "[yellow]![/]")} [bold]{Readable.Plain(source.Name)}[/] restored to {Readable.Plain(outcome.Place.Location)} from {Readable.Plain(backup.File)}: "
+            return $"{(outcome.Problem is null ? "[green]✓[/]" : "[yellow]![/]")} [bold]{Readable.Plain(source.Name)}[/] restored to {Readable.Plain(outcome.Place.Location)} from {Readable.Plain(backup.File)}{(outcome.Backup.Copy is { } copy ? $" in store {Readable.Plain(copy.Store.Name)}" : "")}: "
                 + $"the state of {Readable.Time(state, source.Zone)}, {Readable.Duration(age)} ago; {Readable.Seconds(outcome.Took)}"
                 + (outcome.Place.Owner is { } owner ? $"; owner {Readable.Plain(owner.Names)}, mode {owner.Octal}" : "")
                 + (outcome.Place.SafetyCopy is { } safety ? $"; the old one is {Readable.Plain(safety)}" : "")

@@ -19,7 +19,7 @@ internal static class RunProgressBars
             return await work(null);
         return await terminal.Screen.Progress()
             .AutoClear(enabled: true)
-            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new SizeColumn())
+            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new SizeColumn(), new RateColumn(), new RemainingTimeColumn())
             .StartAsync(screen => work(new Bars(screen, label)));
     }
 
@@ -28,6 +28,13 @@ internal static class RunProgressBars
     {
         public override IRenderable Render(RenderOptions options, ProgressTask task, TimeSpan deltaTime) =>
             new Text($"{Readable.Size((long)task.Value)} / {Readable.Size((long)task.MaxValue)}");
+    }
+
+    /// <summary>Empty before anything moved.</summary>
+    private sealed class RateColumn : ProgressColumn
+    {
+        public override IRenderable Render(RenderOptions options, ProgressTask task, TimeSpan deltaTime) =>
+            new Text(task.Speed is > 0 and var speed ? $"{Readable.Size((long)speed)}/s" : "");
     }
 
     private sealed class Bars(ProgressContext screen, string label) : IProgress<RunProgress>

@@ -95,14 +95,18 @@ internal static class StatusText
         var newest = copy.NewestGood is { } good ? ValueText.Minute(good.CapturedAt, zone) : null;
         var state = copy switch
         {
-            { Listing.Failure: { } away } => new Bilingual($"can't be read: {away.Message}", $"読み取り不可: 「{away.Message}」"),
+            { Listing.Failure: { } unread } => new Bilingual($"can't be read: {unread.Message}", $"読み取り不可: 「{unread.Message}」"),
+            { Away: { } away } => new Bilingual($"can't be used: {away.Message}", $"使用不可: 「{away.Message}」"),
+            { Returnable.Count: > 0 and var lost } => new($"has {lost} good {(lost == 1 ? "backup" : "backups")} that the first store lost, the newest of {newest}", $"最初の格納先で失われた正常バックアップ{lost}件あり（最新 {newest}）"),
             { Owed.Count: 0 } => new($"has all backups it keeps{(newest is null ? "" : $", the newest of {newest}")}", $"コピー済み{(newest is null ? "" : $"（最新 {newest}）")}"),
             { Owed.Count: var owed } => new($"lacks {owed} {(owed == 1 ? "backup" : "backups")}; {(newest is null ? "it has no good copy" : $"its newest copy is of {newest}")}", $"未コピー{owed}件（{(newest is null ? "正常なコピーなし" : $"最新のコピー {newest}")}）"),
         };
         var text = new Bilingual($"store {copy.Name} {state.English}", $"格納先 {copy.Name}: {state.Japanese}");
-        if (copy.Last?.Failure is { } failure && (copy.Owed.Count > 0 || copy.Listing.Failure is not null))
+        if (copy.Away is { } now)
+            return (text, NextStep.Hint(now.Hint));
+        if (copy.Last?.Failure is { } failure && copy.Owed.Count > 0)
             return (new($"{text.English}; the last copying failed: {failure.Message}", $"{text.Japanese}。前回のコピーが失敗: 「{failure.Message}」"), NextStep.Hint(failure.Hint));
-        return (text, copy.Owed.Count > 0 ? NextStep.Command(commands.Copy(source)) : null);
+        return (text, copy.Owed.Count > 0 || copy.Returnable.Count > 0 ? NextStep.Command(commands.Copy(source)) : null);
     }
 
     public static (Bilingual Text, NextStep? Next) OfHook(RunFailure hook) =>

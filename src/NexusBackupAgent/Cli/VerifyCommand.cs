@@ -184,10 +184,24 @@ internal static class VerifyCommand
         private RunFailure? Refusal(ProtectedSource source, Backup backup) =>
             agent.Journal.Last(source.Name, OperationKind.Quarantine, source.CopyStore) is { } last && last.Backup == backup.Id ? last.Failure : null;
 
+        /// <summary>Good news: standard output is the document's alone when there is one.</summary>
+        private void Say(string news)
+        {
+            if (json)
+                terminal.Warn(news);
+            else
+                terminal.Line($"[green]✓[/] {Readable.Plain(news)}");
+        }
+
         private async Task ReplaceAsync(ProtectedSource source, CancellationToken cancellationToken)
         {
+            var mended = new List<CopyRecord>();
             var run = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress =>
-                agent.Replacements.RunIfDueAsync(source, LockTimeout, progress, cancellationToken));
+                agent.Replacements.RunIfDueAsync(source, LockTimeout, progress, cancellationToken, mended.Add));
+            foreach (var (backup, from) in mended.SelectMany(record => record.Copied, (record, backup) => (backup, record.From)))
+                Say($"'{source.Catalog.Locate(backup.File)}' of '{source.Name}' is whole again, from its copy in store '{from}'");
+            if (run is null && mended.Exists(record => record.Copied.Count > 0))
+                return; // that is what replaces it
             if (run is null)
                 terminal.Warn($"no new backup of '{source.Name}' was started: {await agent.Replacements.WhyNotAsync(source, cancellationToken)}");
             else if (run.Failure is { } failure)

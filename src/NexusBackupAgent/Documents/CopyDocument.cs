@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
@@ -12,6 +13,10 @@ namespace NexusBackupAgent.Documents;
 internal sealed record CopyDocument(
     string Source, string Store, string Result, IReadOnlyList<string> Copied, long SizeBytes, int Removed, string? Failure, string? Class, string? Message, string? Hint)
 {
+    /// <summary>The further store that the first one got back its own from; absent: it was copied to a further one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? From { get; init; }
+
     public static CopyDocument Of(string source, CopyRecord record) => new(
         source,
         record.Store,
@@ -22,5 +27,8 @@ internal sealed record CopyDocument(
         record.Failure?.Kind.CamelWord(),
         record.Failure?.Kind.Class().Word(),
         record.Failure?.Message,
-        record.Failure?.Hint);
+        record.Failure?.Hint)
+    {
+        From = record.From,
+    };
 }

@@ -5,6 +5,7 @@ using Amazon;
 using Amazon.Runtime;
 using Amazon.S3;
 using Amazon.S3.Model;
+using NexusBackupAgent.Common;
 using Polly;
 using Polly.Retry;
 
@@ -64,12 +65,15 @@ internal sealed class ObjectClient : IDisposable
 
     private const int Attempts = 6;
 
-    /// <summary>How long what is left over may take to go: whoever waits has failed already.</summary>
-    private static readonly TimeSpan CleaningPatience = TimeSpan.FromSeconds(30);
+    /// <summary>How long what is left over may take to go: whoever waits has failed already, or was told to stop.</summary>
+    private static readonly TimeSpan CleaningPatience = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long nothing may move in a request, or while its answer is awaited.</summary>
+    internal static readonly TimeSpan UsualPatience = TimeSpan.FromMinutes(1);
 
     private static readonly TimeSpan ConnectTime = TimeSpan.FromSeconds(15);
 
-    /// <summary>A server that copies a large object answers when it is done.</summary>
+    /// <summary>A server that copies a large object, or puts one together, answers when it is done.</summary>
     private static readonly TimeSpan AnswerTime = TimeSpan.FromMinutes(15);
 
     private readonly AmazonS3Client s3;
@@ -91,7 +95,7 @@ internal sealed class ObjectClient : IDisposable
             ForcePathStyle = address.HasBucketInPath,
             AuthenticationRegion = address.Region,
             MaxErrorRetry = 0,
-            Timeout = AnswerTime,
+            Timeout = Timeout.InfiniteTimeSpan, // each request has a watch of its own
             RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,
             ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED,
             HttpClientFactory = new Connections(address.MostRequests),
@@ -110,11 +114,26 @@ internal sealed class ObjectClient : IDisposable
                 UseJitter = true,
                 Delay = TimeSpan.FromMilliseconds(200),
                 MaxDelay = TimeSpan.FromSeconds(10),
+                OnRetry = retry =>
+                {
+                    if (retry.Outcome.Exception is ObjectException { Problem: ObjectProblem.Silent } failure)
+                        Silent?.Invoke(failure, retry.AttemptNumber + 1, Attempts);
+                    return ValueTask.CompletedTask;
+                },
             })
             .Build();
     }
 
     public ObjectAddress Address { get; }
+
+    /// <summary>Of what is sent and read; null: as fast as it goes.</summary>
+    public Pace? Pace { get; init; }
+
+    /// <summary>Told of an attempt that ended because nothing moved, and is followed by another one: its number, and how many there are at most.</summary>
+    public Action<ObjectException, int, int>? Silent { get; init; }
+
+    /// <summary>For tests.</summary>
+    internal TimeSpan Patience { get; init; } = UsualPatience;
 
     public ObjectFailures Failures => failures;
 
@@ -211,9 +230,9 @@ internal sealed class ObjectClient : IDisposable
     /// <returns>Its ETag.</returns>
     public Task<string> PutAsync(string key, ReadOnlyMemory<byte> content, ObjectAttributes attributes, WriteCondition condition, CancellationToken cancellationToken, string? replaced = null) => AskAsync(
         $"write {Address.Describe(key)}",
-        async token =>
+        async (watch, token) =>
         {
-            using var body = Body(content);
+            using var body = new ObjectBody(content, watch, Pace);
             var request = new PutObjectRequest
             {
                 BucketName = Address.Bucket,
@@ -266,7 +285,8 @@ internal sealed class ObjectClient : IDisposable
                     StorageClass = S3StorageClass.FindValue(source.StorageClass),
                 },
                 token),
-            cancellationToken);
+            cancellationToken,
+            AnswerTime);
         var etag = await KnownAsync(key, said.ETag, cancellationToken);
         if (etag != source.ETag)
             await RequireSameAsync(from, source, action, cancellationToken);
@@ -294,7 +314,8 @@ internal sealed class ObjectClient : IDisposable
             await AskAsync(
                 $"delete {page.Length} objects of {Address.Shown}",
                 token => s3.DeleteObjectsAsync(new DeleteObjectsRequest { BucketName = Address.Bucket, Quiet = true, Objects = [.. page.Select(key => new KeyVersion { Key = FullKey(key) })] }, token),
-                cancellationToken);
+                cancellationToken,
+                AnswerTime);
         }
     }
 
@@ -335,9 +356,9 @@ internal sealed class ObjectClient : IDisposable
 
     internal Task<PartETag> PutPartAsync(string key, string upload, int number, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => AskAsync(
         $"write {Address.Describe(key)}",
-        async token =>
+        async (watch, token) =>
         {
-            using var body = Body(content);
+            using var body = new ObjectBody(content, watch, Pace);
             var said = await s3.UploadPartAsync(
                 new UploadPartRequest { BucketName = Address.Bucket, Key = FullKey(key), UploadId = upload, PartNumber = number, InputStream = body, PartSize = content.Length, MD5Digest = Digest(content.Span) },
                 token);
@@ -348,7 +369,7 @@ internal sealed class ObjectClient : IDisposable
     internal async Task<string> CompletePartsAsync(string key, string upload, List<PartETag> parts, WriteCondition condition, CancellationToken cancellationToken)
     {
         var request = new CompleteMultipartUploadRequest { BucketName = Address.Bucket, Key = FullKey(key), UploadId = upload, PartETags = parts, IfNoneMatch = condition == WriteCondition.IfAbsent ? "*" : null };
-        var said = await AskAsync($"write {Address.Describe(key)}", token => s3.CompleteMultipartUploadAsync(request, token), cancellationToken);
+        var said = await AskAsync($"write {Address.Describe(key)}", token => s3.CompleteMultipartUploadAsync(request, token), cancellationToken, AnswerTime);
         return await KnownAsync(key, said.ETag, cancellationToken);
     }
 
@@ -419,7 +440,8 @@ internal sealed class ObjectClient : IDisposable
                     token);
                 return new PartETag(part + 1, said.ETag);
             },
-            cancellationToken);
+            cancellationToken,
+            AnswerTime);
     }
 
     /// <summary>Cleans up behind a failure, which is the one that is told.</summary>
@@ -457,16 +479,25 @@ internal sealed class ObjectClient : IDisposable
     private string FullKey(string key) => Address.Prefix + key;
 
     /// <summary>One request, again while it may succeed.</summary>
-    private async Task<T> AskAsync<T>(string action, Func<CancellationToken, Task<T>> request, CancellationToken cancellationToken) =>
-        await retries.ExecuteAsync(async token => await AskOnceAsync(action, request, token), cancellationToken);
+    /// <param name="patience">How long its answer may take; null: as long as any.</param>
+    private Task<T> AskAsync<T>(string action, Func<CancellationToken, Task<T>> request, CancellationToken cancellationToken, TimeSpan? patience = null) =>
+        AskAsync(action, (_, token) => request(token), cancellationToken, patience);
 
-    private async Task<T> AskOnceAsync<T>(string action, Func<CancellationToken, Task<T>> request, CancellationToken cancellationToken)
+    private async Task<T> AskAsync<T>(string action, Func<SilenceWatch, CancellationToken, Task<T>> request, CancellationToken cancellationToken, TimeSpan? patience = null) =>
+        await retries.ExecuteAsync(async token => await AskOnceAsync(action, request, patience ?? Patience, token), cancellationToken);
+
+    private async Task<T> AskOnceAsync<T>(string action, Func<SilenceWatch, CancellationToken, Task<T>> request, TimeSpan patience, CancellationToken cancellationToken)
     {
         await gate.EnterAsync(cancellationToken);
         var wasThrottled = false;
+        using var watch = new SilenceWatch(patience, Time, cancellationToken);
         try
         {
-            return await request(cancellationToken);
+            return await request(watch, watch.Token);
+        }
+        catch (Exception cut) when (watch.IsOver)
+        {
+            throw failures.New(ObjectProblem.Silent, action, watch.Text, cut);
         }
         catch (Exception failure) when (ObjectFailures.IsKnown(failure) || (failure is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
@@ -483,9 +514,6 @@ internal sealed class ObjectClient : IDisposable
     /// <summary>Some servers do not say in their answer what they made.</summary>
     private async Task<string> KnownAsync(string key, string? etag, CancellationToken cancellationToken) =>
         Bare(etag) is { Length: > 0 } said ? said : (await HeadAsync(key, cancellationToken))?.ETag ?? throw failures.New(ObjectProblem.NotFound, $"look at {Address.Describe(key)}", "");
-
-    private static MemoryStream Body(ReadOnlyMemory<byte> content) =>
-        System.Runtime.InteropServices.MemoryMarshal.TryGetArray(content, out var array) ? new MemoryStream(array.Array!, array.Offset, array.Count, writable: false) : new MemoryStream(content.ToArray(), writable: false);
 
     private static string Digest(ReadOnlySpan<byte> content) => Convert.ToBase64String(ETags.Md5(content));
 
@@ -533,7 +561,7 @@ internal sealed class ObjectClient : IDisposable
         public override HttpClient CreateHttpClient(IClientConfig clientConfig) => new(
             new SocketsHttpHandler { ConnectTimeout = ConnectTime, PooledConnectionLifetime = TimeSpan.FromMinutes(10), MaxConnectionsPerServer = 2 * most, AllowAutoRedirect = false, UseCookies = false })
         {
-            Timeout = AnswerTime,
+            Timeout = System.Threading.Timeout.InfiniteTimeSpan,
         };
 
         public override bool UseSDKHttpClientCaching(IClientConfig clientConfig) => false;

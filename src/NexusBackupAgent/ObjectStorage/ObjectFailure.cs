@@ -11,6 +11,9 @@ internal enum ObjectProblem
     /// <summary>The server can't be reached, broke off, or does not go on.</summary>
     Unreachable,
 
+    /// <summary>The server is there and does not go on.</summary>
+    Silent,
+
     /// <summary>The server failed by itself.</summary>
     Broken,
 
@@ -60,7 +63,7 @@ internal sealed class ObjectException(ObjectProblem problem, FailureKind kind, s
 internal sealed class ObjectFailures(ObjectAddress address, ObjectRole role)
 {
     /// <summary>Whether another attempt may succeed.</summary>
-    public static bool IsTransient(ObjectProblem problem) => problem is ObjectProblem.Unreachable or ObjectProblem.Broken or ObjectProblem.Throttled or ObjectProblem.Damaged;
+    public static bool IsTransient(ObjectProblem problem) => problem is ObjectProblem.Unreachable or ObjectProblem.Silent or ObjectProblem.Broken or ObjectProblem.Throttled or ObjectProblem.Damaged;
 
     /// <summary>Whether <see cref="Translate"/> can name it.</summary>
     public static bool IsKnown(Exception exception) => exception is AmazonServiceException or AmazonClientException or HttpRequestException or IOException or SocketException or TimeoutException;
@@ -76,6 +79,7 @@ internal sealed class ObjectFailures(ObjectAddress address, ObjectRole role)
         var (why, hint) = problem switch
         {
             ObjectProblem.Unreachable => ($"{server} can't be reached or broke off: {reason}", $"see whether it runs and can be reached (curl -sS {address.Endpoint?.ToString() ?? "https://s3.amazonaws.com/"}), then run the command again"),
+            ObjectProblem.Silent => ($"{server} does not go on: {reason}", $"see whether it hangs, or the line to it is cut (curl -sS {address.Endpoint?.ToString() ?? "https://s3.amazonaws.com/"}), then run the command again"),
             ObjectProblem.Broken => ($"{server} failed: {reason}", "see the server's log, then run the command again"),
             ObjectProblem.Throttled => ($"{server} asks for fewer requests, also after waiting: {reason}", "lower requests: below s3:, or run it when less goes on"),
             ObjectProblem.WrongKey => ($"{server} does not accept the {address.Credentials.Shown}: {reason}", "correct access key and secret key (credentials: below s3:)"),
@@ -125,10 +129,10 @@ internal sealed class ObjectFailures(ObjectAddress address, ObjectRole role)
 
     private FailureKind KindOf(ObjectProblem problem) => (role, problem) switch
     {
-        (ObjectRole.Source, ObjectProblem.Unreachable or ObjectProblem.Broken or ObjectProblem.Throttled) => FailureKind.SourceUnreachable,
+        (ObjectRole.Source, ObjectProblem.Unreachable or ObjectProblem.Silent or ObjectProblem.Broken or ObjectProblem.Throttled) => FailureKind.SourceUnreachable,
         (ObjectRole.Source, ObjectProblem.WrongKey or ObjectProblem.AccessDenied or ObjectProblem.ClockSkew or ObjectProblem.Refused) => FailureKind.SourceRefused,
         (ObjectRole.Source, ObjectProblem.BucketMissing or ObjectProblem.NotFound) => FailureKind.SourceMissing,
-        (_, ObjectProblem.Unreachable or ObjectProblem.Broken or ObjectProblem.Throttled) => FailureKind.Network,
+        (_, ObjectProblem.Unreachable or ObjectProblem.Silent or ObjectProblem.Broken or ObjectProblem.Throttled) => FailureKind.Network,
         (_, ObjectProblem.WrongKey or ObjectProblem.AccessDenied or ObjectProblem.ClockSkew) => FailureKind.Permission,
         (_, ObjectProblem.BucketMissing or ObjectProblem.Refused) => FailureKind.StoreUnavailable,
         (_, ObjectProblem.NotFound) => FailureKind.NotFound,

@@ -11,8 +11,6 @@ internal sealed class ObjectReadStream(ObjectClient client, string key, string? 
     /// <summary>How often it is asked for again without a byte coming.</summary>
     private const int MostFailures = 5;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
-
     private GetObjectResponse? response;
     private long position = offset;
     private int failed;
@@ -69,6 +67,8 @@ internal sealed class ObjectReadStream(ObjectClient client, string key, string? 
                 position += read;
                 if (read > 0)
                     failed = 0;
+                if (client.Pace is { } pace)
+                    await pace.TakeAsync(read, cancellationToken);
                 return read;
             }
             catch (Exception failure) when (failure is not ObjectException && ObjectFailures.IsKnown(failure))
@@ -77,8 +77,11 @@ internal sealed class ObjectReadStream(ObjectClient client, string key, string? 
                 response = null;
                 if (position == ObjectLength) // all came, and the SDK's digest of it is another one: there is no rest to ask for
                     throw client.Failures.New(ObjectProblem.Damaged, $"read {client.Address.Describe(key)}", "its MD5 is not the one that its ETag says", failure);
+                var problem = client.Failures.New(failure is TimeoutException ? ObjectProblem.Silent : ObjectProblem.Unreachable, $"read {client.Address.Describe(key)}", failure.Message, failure);
                 if (++failed > MostFailures)
-                    throw client.Failures.New(ObjectProblem.Unreachable, $"read {client.Address.Describe(key)}", failure.Message, failure);
+                    throw problem;
+                if (problem.Problem == ObjectProblem.Silent)
+                    client.Silent?.Invoke(problem, failed, MostFailures + 1);
             }
         }
     }
@@ -106,15 +109,14 @@ internal sealed class ObjectReadStream(ObjectClient client, string key, string? 
 
     private async Task<int> ReadPatientlyAsync(Stream body, Memory<byte> buffer, CancellationToken cancellationToken)
     {
-        using var limit = new CancellationTokenSource(Patience, client.Time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        using var watch = new SilenceWatch(client.Patience, client.Time, cancellationToken);
         try
         {
-            return await body.ReadAsync(buffer, either.Token);
+            return await body.ReadAsync(client.Pace is { } pace ? buffer[..Math.Min(buffer.Length, pace.Piece)] : buffer, watch.Token);
         }
-        catch (OperationCanceledException late) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException late) when (watch.IsOver)
         {
-            throw new TimeoutException($"nothing came for {Patience.TotalSeconds} s", late);
+            throw new TimeoutException($"{watch.Text}, {position} of {ObjectLength} bytes came", late);
         }
     }
 }

@@ -12,7 +12,11 @@ namespace NexusBackupAgent.Operations;
 /// <param name="Copied">In the order of copying.</param>
 /// <param name="Removed">What was past its retention there.</param>
 /// <param name="Failure">Why not all was done; null when all was. What was copied before it is copied.</param>
-internal sealed record CopyRecord(string Store, IReadOnlyList<Backup> Copied, IReadOnlyList<Backup> Removed, BackupException? Failure);
+internal sealed record CopyRecord(string Store, IReadOnlyList<Backup> Copied, IReadOnlyList<Backup> Removed, BackupException? Failure)
+{
+    /// <summary>The further store that the first one got back its own from; null: it was copied to a further one.</summary>
+    public string? From { get; init; }
+}
 
 /// <summary>
 /// Brings a source's further stores to where the first one is: copies what they lack, reads each copy back, and applies their
@@ -45,70 +49,87 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
     }
 
     /// <summary>
-    /// Takes back from another store, under its own name, what is damaged in the first one. In the turn of the source; what
-    /// was set aside stays as evidence.
+    /// Takes back from the other stores, under its own name, what is damaged in the first one, and what it lost with its disk.
+    /// In the turn of the source; what was set aside stays as evidence.
     /// </summary>
-    /// <returns>What was brought back.</returns>
+    /// <param name="evenLost">Whether what the first store lost with its disk comes back: somebody asked for it.</param>
+    /// <returns>What was brought back, by the store that it came from.</returns>
     /// <exception cref="BackupException">The source is busy, or the first store or the journal can't be used.</exception>
-    public async Task<IReadOnlyList<Backup>> MendFirstAsync(ProtectedSource source, TimeSpan patience, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<CopyRecord>> MendFirstAsync(ProtectedSource source, TimeSpan patience, bool evenLost, IProgress<RunProgress>? progress, CancellationToken cancellationToken, Asker? asker = null)
     {
-        if (source.Copies.Count == 0 || LostIn(await source.Catalog.ListAsync(cancellationToken)).Count == 0)
+        if (source.Copies.Count == 0 || (!evenLost && DamagedIn(await source.Catalog.ListAsync(cancellationToken)).Count == 0))
             return [];
         return await runner.InTurnAsync(source, patience, async () =>
         {
             var opened = await source.OpenAsync(cancellationToken);
-            var mended = new List<Backup>();
+            var mended = new List<CopyRecord>();
             foreach (var copy in source.Copies)
             {
-                var lost = LostIn(await opened.Catalog.ListAsync(cancellationToken));
-                if (lost.Count > 0)
-                    mended.AddRange(await BringBackAsync(opened, copy, lost, cancellationToken));
+                if (await BringBackAsync(opened, copy, evenLost, progress, asker, cancellationToken) is { } record)
+                    mended.Add(record);
             }
 
-            return new TurnEnd<IReadOnlyList<Backup>>(mended);
+            return new TurnEnd<IReadOnlyList<CopyRecord>>(mended);
         }, cancellationToken);
     }
 
     /// <summary>The ids of what was set aside and has no twin that is not.</summary>
-    private static HashSet<BackupId> LostIn(IReadOnlyList<Backup> backups)
+    private static HashSet<BackupId> DamagedIn(IReadOnlyList<Backup> backups)
     {
         var lost = backups.Where(backup => backup is { IsSetAside: true, ShowsCorruptSource: false, IsDamagedElsewhere: false, Manifest.IsCommitted: true }).Select(backup => backup.Id).ToHashSet();
         lost.ExceptWith(backups.Where(backup => !backup.IsSetAside).Select(backup => backup.Id));
         return lost;
     }
 
-    private async Task<IReadOnlyList<Backup>> BringBackAsync(ProtectedSource first, CopyTarget from, HashSet<BackupId> lost, CancellationToken cancellationToken)
+    /// <returns>Null where that store has nothing to give.</returns>
+    private async Task<CopyRecord?> BringBackAsync(ProtectedSource first, CopyTarget from, bool evenLost, IProgress<RunProgress>? progress, Asker? asker, CancellationToken cancellationToken)
     {
         IReadOnlyList<Backup> good;
         try
         {
-            good = [.. (await from.Catalog.ListAsync(cancellationToken)).Where(backup => lost.Contains(backup.Id) && CopyPlan.IsSound(backup)).OrderBy(backup => backup.CapturedAt)];
+            var (here, there) = (await first.Catalog.ListAsync(cancellationToken), await from.Catalog.ListAsync(cancellationToken));
+            var damaged = DamagedIn(here);
+            good =
+            [
+                .. evenLost ? CopyPlan.Returnable(here, there, first.Retention, runner.Now, first.Zone) : [],
+                .. there.Where(backup => damaged.Contains(backup.Id) && CopyPlan.IsSound(backup)).OrderBy(backup => backup.CapturedAt),
+            ];
         }
         catch (BackupException)
         {
-            return []; // its own copying tells that it is away
+            return null; // its own copying tells that it is away
         }
 
         if (good.Count == 0)
-            return [];
+            return null;
+        await RequireMarkAsync(first.Catalog, () => journal.LastSuccessOfEach(OperationKind.Backup).ContainsKey(first.Name), cancellationToken);
         var store = first.Catalog.Store.Name;
         var (mended, words) = (new List<Backup>(), WordsOf(first, store));
         var (operation, _, failure) = await runner.JournalledAsync(
-            Operation.Begun(first.Name, OperationKind.Copy, runner.Now, DetailOf(0, good.Count, 0, store)) with { Store = store },
-            (_, _) => first.Catalog.AloneAsync(
+            Operation.Begun(first.Name, OperationKind.Copy, runner.Now, DetailOf(0, good.Count, 0, store)) with { Store = store, Asker = asker },
+            (_, watched) => first.Catalog.AloneAsync(
                 async alone =>
                 {
+                    var (done, total) = (0L, 2 * good.Sum(backup => backup.StoredLength)); // each is read back
                     foreach (var backup in good)
-                        mended.Add(await WithinLimitAsync(first, words, token => first.Catalog.CopyHereAsync(from.Catalog, backup, timeProvider, progress: null, token), alone));
+                    {
+                        var before = done;
+                        done += 2 * backup.StoredLength;
+                        await RequireRoomAsync(first.Catalog, backup, alone);
+                        var report = new InPlaceProgress(read => watched.Report(new RunProgress(RunStage.Copy, before + read, total)));
+                        mended.Add(await WithinLimitAsync(first, words, token => first.Catalog.CopyHereAsync(from.Catalog, backup, timeProvider, report, token), alone));
+                    }
+
                     return mended;
                 },
                 cancellationToken),
-            (ended, _) => ended with { Detail = DetailOf(mended.Count, good.Count, 0, store) });
+            (ended, _) => ended with { Detail = DetailOf(mended.Count, good.Count, 0, store) },
+            progress: progress);
         foreach (var backup in mended)
             BroughtBack(first.Name, first.Catalog.Locate(backup.File), from.Catalog.Store.Name);
         if (failure is not null)
             CopyFailed(first.Name, store, failure.Kind, operation.Detail, failure.Message, failure.Hint);
-        return mended;
+        return new CopyRecord(store, mended, [], failure) { From = from.Store };
     }
 
     private async Task<TurnEnd<CopyRecord>> CopyAsync(ProtectedSource source, ProtectedSource there, IProgress<RunProgress>? progress, Asker? asker, CancellationToken cancellationToken)
@@ -190,15 +211,7 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
     /// <summary>Looks at both stores, and reads what nobody knows the state of in this one.</summary>
     private async Task<Work> PrepareAsync(ProtectedSource source, ProtectedSource there, CancellationToken cancellationToken)
     {
-        if (marks is not null)
-        {
-            await there.Catalog.AskAsync(async () =>
-            {
-                await marks.RequireAsync(there.Catalog.Store, () => journal.CopyCounts().ContainsKey((source.Name, there.CopyStore!, RunResult.Success.Word())), cancellationToken);
-                return true;
-            });
-        }
-
+        await RequireMarkAsync(there.Catalog, () => journal.CopyCounts().ContainsKey((source.Name, there.CopyStore!, RunResult.Success.Word())), cancellationToken);
         var (first, opened) = (await source.Catalog.OpenAsync(cancellationToken), await there.OpenAsync(cancellationToken));
         await opened.Catalog.SweepAsync(runner.Now, BackupRunner.OrphanGrace, cancellationToken);
         foreach (var unknown in (await opened.Catalog.ListAsync(cancellationToken)).Where(copy => copy.State is BackupState.Corrupt or BackupState.Unverified && copy.Manifest.IsCommitted && copy.Unreadable is null).ToList())
@@ -206,6 +219,18 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
         var copies = await opened.Catalog.ListAsync(cancellationToken);
         var owed = CopyPlan.Owed(await first.ListAsync(cancellationToken), copies, there.Retention, runner.Now, there.Zone);
         return new Work(first, opened, owed, owed.Count > 0 || (await ToRemoveAsync(opened, copies, cancellationToken)).Count > 0);
+    }
+
+    /// <exception cref="BackupException">It is not the store that it was.</exception>
+    private async Task RequireMarkAsync(BackupCatalog catalog, Func<bool> hasHistory, CancellationToken cancellationToken)
+    {
+        if (marks is null)
+            return;
+        await catalog.AskAsync(async () =>
+        {
+            await marks.RequireAsync(catalog.Store, hasHistory, cancellationToken);
+            return true;
+        });
     }
 
     /// <summary>As the first store is pruned, by its own periods; on a doubt nothing goes.</summary>
@@ -274,7 +299,7 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
     [LoggerMessage(EventId = 1603, EventName = "copy_broke", Level = LogLevel.Error, Message = "copying of {Source}: unexpected error")]
     private partial void CopyBroke(Exception exception, string source);
 
-    [LoggerMessage(EventId = 1604, EventName = "copy_brought_back", Level = LogLevel.Warning, Message = "copying of {Source}: {File} was corrupt and is whole again, from its copy in store {Store}; the corrupt one is kept beside it")]
+    [LoggerMessage(EventId = 1604, EventName = "copy_brought_back", Level = LogLevel.Warning, Message = "copying of {Source}: {File} was corrupt or lost and is whole again, from its copy in store {Store}; a corrupt one is kept beside it")]
     private partial void BroughtBack(string source, string file, string store);
 }
 
@@ -294,6 +319,9 @@ internal sealed record CopyTarget(BackupCatalog Catalog, IReadOnlyDictionary<str
 /// <param name="copies">The good ones of the further stores.</param>
 internal sealed class BackupHolders(string first, IReadOnlyList<(string Store, IReadOnlySet<BackupId> Good)> copies)
 {
+    /// <summary>The further stores that hold good ones, and how many.</summary>
+    public IReadOnlyList<(string Store, int Good)> Further => [.. copies.Where(copy => copy.Good.Count > 0).Select(copy => (copy.Store, copy.Good.Count))];
+
     /// <returns>The first store first; none where it is good nowhere.</returns>
     public IReadOnlyList<string> Of(Backup backup) =>
         [.. backup.State == BackupState.Good ? (string[])[first] : [], .. copies.Where(copy => copy.Good.Contains(backup.Id)).Select(copy => copy.Store)];

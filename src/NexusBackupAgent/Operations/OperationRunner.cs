@@ -6,6 +6,7 @@ using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Retention;
+using NexusBackupAgent.Stores;
 using Polly;
 using Polly.Retry;
 
@@ -157,10 +158,11 @@ internal sealed class OperationRunner(SourceTurns turns, OperationJournal journa
                 if (!watched.IsCompleted)
                 {
                     var isExceeded = limit.IsExceeded;
+                    var (awaited, look) = Awaited(source.Catalog.Store);
                     var hung = new BackupException(
                         isExceeded ? FailureKind.TimedOut : FailureKind.Interrupted,
-                        $"{words.Name} {(isExceeded ? $"exceeded its time limit of {source.TimeLimit}" : "was told to stop")} and has not stopped within {Patience.ToStop.TotalSeconds:0} s, probably because a disk does not answer; this agent begins nothing else of the source until it does",
-                        $"see which disk does not answer (cat /proc/{Environment.ProcessId}/task/*/wchan; df; dmesg | tail), and mount it again; if that does not help, restart the agent");
+                        $"{words.Name} {(isExceeded ? $"exceeded its time limit of {source.TimeLimit}" : "was told to stop")} and has not stopped within {Patience.ToStop.TotalSeconds:0} s, probably because {awaited} does not answer; this agent begins nothing else of the source until it does",
+                        $"{look}; if that does not help, restart the agent");
                     turns.Hangs(source.Turn, watched); // before anything else can fail: nothing may begin beside it
                     if ((leave is null ? hung : await leave(watched, hung)) is { } left)
                         throw left;
@@ -176,6 +178,15 @@ internal sealed class OperationRunner(SourceTurns turns, OperationJournal journa
                 }
             },
             broke);
+
+    /// <summary>What work that does not stop waits for, as far as can be told, and what to look at: a store without a disk, or else some disk.</summary>
+    private static (string Awaited, string Look) Awaited(IBackupStore? store)
+    {
+        var disk = $"see which disk does not answer (cat /proc/{Environment.ProcessId}/task/*/wchan; df; dmesg | tail), and mount it again";
+        return store is null || store.Inspection.CommandFor(StoreQuestion.IsTheDiskSound, "") is not null
+            ? ("a disk", disk)
+            : ($"store '{store.Name}' at '{store.Describe("")}', or a disk,", $"{store.Silent().Hint}; or {disk}");
+    }
 
     /// <summary>The same without a limit.</summary>
     public static async Task<T> ForeseenAsync<T>(OperationWords words, Func<Task<T>> work, Action<Exception> broke)

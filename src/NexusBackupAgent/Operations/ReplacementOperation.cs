@@ -15,11 +15,12 @@ internal sealed partial class ReplacementOperation(BackupOperation backups, Oper
 
     /// <summary>Makes the replacement if one is due: of a copy in another store where there is one, else by a new run.</summary>
     /// <param name="patience">How long another operation of the source is waited for.</param>
+    /// <param name="broughtBack">Told what came back from another store.</param>
     /// <returns>How that run ended; null when none is due, or the source is busy.</returns>
-    public async Task<RunRecord?> RunIfDueAsync(ProtectedSource source, TimeSpan patience, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    public async Task<RunRecord?> RunIfDueAsync(ProtectedSource source, TimeSpan patience, IProgress<RunProgress>? progress, CancellationToken cancellationToken, Action<CopyRecord>? broughtBack = null)
     {
-        if (Copies is not null)
-            await BringBackAsync(source, patience, cancellationToken);
+        foreach (var record in Copies is null ? [] : await BringBackAsync(source, patience, cancellationToken))
+            broughtBack?.Invoke(record);
         if ((await DecideAsync(source, cancellationToken)).Corrupt is null)
             return null; // without taking the lock, which a command may want at this moment
         return await backups.RunIfDueAsync(source, token => ScheduleAsync(source, token), patience, progress, cancellationToken);
@@ -38,15 +39,15 @@ internal sealed partial class ReplacementOperation(BackupOperation backups, Oper
             : ReplacementBackup.NothingLost;
     }
 
-    private async Task BringBackAsync(ProtectedSource source, TimeSpan patience, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<CopyRecord>> BringBackAsync(ProtectedSource source, TimeSpan patience, CancellationToken cancellationToken)
     {
         try
         {
-            await Copies!.MendFirstAsync(source, patience, cancellationToken);
+            return await Copies!.MendFirstAsync(source, patience, evenLost: false, progress: null, cancellationToken);
         }
         catch (BackupException busy) when (busy.Kind == FailureKind.Locked)
         {
-            // At the next upkeep.
+            return []; // at the next upkeep
         }
     }
 

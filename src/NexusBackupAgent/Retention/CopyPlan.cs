@@ -36,6 +36,19 @@ internal static class CopyPlan
         return order;
     }
 
+    /// <summary>
+    /// What the first store lost with its disk and would keep, and another one has: the good copies that are older than
+    /// everything in the first store. What somebody deleted there between others stays away.
+    /// </summary>
+    /// <param name="periods">How long the first store keeps those of each schedule.</param>
+    /// <returns>In the order of copying.</returns>
+    public static IReadOnlyList<Backup> Returnable(
+        IReadOnlyList<Backup> first, IReadOnlyList<Backup> copies, IReadOnlyDictionary<string, RetentionPeriod> periods, DateTimeOffset now, TimeZoneInfo zone)
+    {
+        var oldest = first.Select(backup => backup.CapturedAt).DefaultIfEmpty(DateTimeOffset.MaxValue).Min();
+        return [.. Owed(copies, first, periods, now, zone).Where(backup => backup.CapturedAt < oldest)];
+    }
+
     /// <summary>Whether it is known to be good with all that it builds on: nothing else is copied.</summary>
     public static bool IsSound(Backup backup) => backup.Manifest.IsCommitted && backup.Chain.All(link => link is { State: BackupState.Good, Manifest.IsCommitted: true });
 

@@ -52,7 +52,7 @@ internal static class ChecklistTexts
                 ? new($"{aside.File} can't be restored and is not replaced: {aside.Objection}", $"{aside.File} は復元不可（代替バックアップ未取得）: 「{aside.Objection}」")
                 : new($"{aside.File} was corrupt and is not replaced", $"{aside.File} が破損（代替バックアップ未取得）");
         if (seen.State.NewestGood is not { } good)
-            return new("no good backup", "正常バックアップなし");
+            return seen.State.CopiesText is { English.Length: > 0 } copies ? new($"no good backup; {copies.English}", $"正常バックアップなし。{copies.Japanese}") : new("no good backup", "正常バックアップなし");
         var (age, limit) = (SpanText.Measured(seen.Now - good.CapturedAt), SpanText.Limit(seen.State.Source.RpoWarning));
         return new($"{age.English} old (below {limit.English})", $"{age.Japanese}前（基準 {limit.Japanese}以内）");
     }

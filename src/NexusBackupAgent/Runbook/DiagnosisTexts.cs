@@ -138,9 +138,12 @@ internal static class DiagnosisTexts
         var (count, place) = (seen.State.SuccessfulRuns, seen.Directory);
         var succeeded = $"{count} {(count == 1 ? "backup" : "backups")} succeeded";
         var another = seen.Store.IsAnother ? new Bilingual($"{Escalation.AnotherStore.English}; ", $"{Escalation.AnotherStore.Japanese}。") : default;
-        return seen.IsStoreBare
-            ? new($"{another.English}the store is empty although {succeeded}: is its disk mounted? Back up only when it is", $"{another.Japanese}バックアップ{count}件が成功しているのに格納先が空: ディスクはマウントされているか？ バックアップはマウント確認後に実行")
+        var text = seen.IsStoreBare
+            ? new Bilingual($"{another.English}the store is empty although {succeeded}: is its disk mounted? Back up only when it is", $"{another.Japanese}バックアップ{count}件が成功しているのに格納先が空: ディスクはマウントされているか？ バックアップはマウント確認後に実行")
             : new($"{another.English}nothing is left in {place} although {succeeded}: is the right disk mounted?", $"{another.Japanese}バックアップ{count}件が成功しているのに {place} が空: 正しいディスクがマウントされているか？");
+        return seen.State.CopiesText is { English.Length: > 0 } copies ? new($"{text.English} {Sentence(copies.English)}", $"{text.Japanese} {copies.Japanese}") : text;
+
+        static string Sentence(string words) => char.ToUpperInvariant(words[0]) + words[1..];
     }
 
     public static Bilingual Blind(AgentState agent, string user, BackupException refusal) => new(

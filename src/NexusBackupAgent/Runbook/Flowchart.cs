@@ -35,7 +35,7 @@ internal static class Flowchart
         return new Diagnosis(seen.Source, seen.Noun, reasons, Steps(seen, findings), findings)
         {
             IsNew = seen.State.IsNew,
-            Remedies = findings.Count > 0 ? [] : [.. reasons.Select(reason => NextCommand.For(reason.Cause, seen, commands)).OfType<string>().Distinct(StringComparer.Ordinal)],
+            Remedies = findings.Count > 0 ? [] : [.. reasons.Select(reason => NextCommand.For(reason, seen, commands)).OfType<string>().Distinct(StringComparer.Ordinal)],
         };
     }
 

@@ -14,7 +14,7 @@ internal static class LastFailure
         FailureKind.SourceMissing or FailureKind.SourceInvalid or FailureKind.SourceBusy or FailureKind.SourceUnreachable or FailureKind.SourceRefused => seen.SourceFailure is null,
         FailureKind.SourceCorrupt => seen is { SourceFailure: null, IsRestored: true },
         FailureKind.StoreFull => seen.HasRoom,
-        FailureKind.StoreUnavailable => seen is { Store.Failure: null, State.IsUnreadable: false, WriteFailure: null },
+        FailureKind.StoreUnavailable or FailureKind.Network => seen is { Store.Failure: null, State.IsUnreadable: false, WouldFail: null },
         _ => false,
     };
 

@@ -7,8 +7,9 @@ namespace NexusBackupAgent.Runbook;
 internal static class NextCommand
 {
     /// <returns>Null when no command helps.</returns>
-    public static string? For(EscalationCause cause, Observation seen, Commands commands) => cause switch
+    public static string? For(EscalationReason reason, Observation seen, Commands commands) => reason.Cause switch
     {
+        EscalationCause.StoreDown or EscalationCause.StorageFull when reason.FurtherStore is { } further => seen.AskFurther(further, reason.Cause == EscalationCause.StoreDown ? StoreQuestion.WhichDisk : StoreQuestion.HowFull) ?? commands.CheckConfig(),
         EscalationCause.DrillFailed or EscalationCause.DrillOverdue => commands.Of("drill", seen.Source),
         EscalationCause.Corrupt or EscalationCause.AllCorrupt => commands.VerifyAll(seen.Source),
         EscalationCause.CopyLate => commands.Copy(seen.Source),

@@ -80,6 +80,9 @@ internal sealed record Observation(
     /// <summary>Whether a restore would find a backup to try. While the store can't be read, it is assumed that it would.</summary>
     public bool CanRestore => State.IsUnreadable || State.Copies.Select(copy => copy.Backups).Prepend(State.Backups).Any(backups => backups.Any(backup => backup.State is BackupState.Good or BackupState.Unverified));
 
+    /// <summary>Whether a further store has good backups that the first one lost.</summary>
+    public bool CanReturn => State.Copies.Any(copy => copy.Returnable.Count > 0);
+
     /// <summary>Why a run would fail now; null when the trials succeeded.</summary>
     public BackupException? WouldFail => WriteFailure ?? SourceFailure;
 
@@ -90,6 +93,9 @@ internal sealed record Observation(
 
     /// <summary>The command that answers a question about the store as a whole; none where its kind has no such command.</summary>
     public IEnumerable<string> AskStore(StoreQuestion question) => StoreInspection.CommandFor(question, "") is { } command ? [command] : [];
+
+    /// <summary>The same, about one of its further stores; null where its kind has no such command.</summary>
+    public string? AskFurther(string store, StoreQuestion question) => State.Copies.First(copy => copy.Name == store).Catalog.Store.Inspection.CommandFor(question, "");
 
     /// <summary>The same, about the place in the store where this source's backups lie.</summary>
     public IEnumerable<string> AskDirectory(StoreQuestion question) => StoreInspection.CommandFor(question, PathInStore) is { } command ? [command] : [];

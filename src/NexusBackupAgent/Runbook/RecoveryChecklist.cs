@@ -31,6 +31,7 @@ internal static class RecoveryChecklist
         var (source, isUp) = (seen.State.Name, seen.Agent.StartsSchedules);
         var restart = !seen.Agent.IsExpected ? Commands.Timers : seen.Agent.IsRunning ? commands.RestartAgent() : commands.StartAgent();
         var hasRoom = Escalation.OfStore(seen.Store.Failure is null, seen.Store.Space?.UsedRatio) is null;
+        var further = seen.State.Reasons.FirstOrDefault(reason => reason.FurtherStore is not null);
         return
         [
             Item(RecoveryCheck.Service, isUp, ChecklistTexts.Service(seen), restart),
@@ -38,7 +39,9 @@ internal static class RecoveryChecklist
             OfContent(seen, RecoveryCheck.Gzip, VerificationCheck.Encoding, commands),
             OfContent(seen, RecoveryCheck.Checksum, VerificationCheck.Checksum, commands),
             OfContent(seen, RecoveryCheck.DatabaseIntegrity, VerificationCheck.Integrity, commands),
-            Item(RecoveryCheck.Disk, hasRoom, ChecklistTexts.Disk(seen.Store), seen.Store.Failure is null ? commands.PruneDryRun(source) : MendOfStore(seen, commands)),
+            hasRoom && further is not null
+                ? Item(RecoveryCheck.Disk, passed: false, further.Reason, NextCommand.For(further, seen, commands)!)
+                : Item(RecoveryCheck.Disk, hasRoom, ChecklistTexts.Disk(seen.Store), seen.Store.Failure is null ? commands.PruneDryRun(source) : MendOfStore(seen, commands)),
             Item(RecoveryCheck.Scheduler, isUp && seen is { WouldFail: null, State: { NextRun: not null, Late: null } }, ChecklistTexts.Scheduler(seen), NextOfScheduler(seen, isUp, restart, commands)),
         ];
     }

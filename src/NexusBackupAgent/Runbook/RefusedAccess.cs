@@ -15,20 +15,23 @@ internal static class RefusedAccess
             return new Finding(Cause.Permission, DiagnosisTexts.Emptied(seen), OfEmptied(seen, commands));
         if (OfStore(seen) is { } store)
             return new Finding(Cause.Permission, Bilingual.Quoted(store.Message), Next(store.Kind, seen, commands));
-        if (seen.SourceFailure is { Kind: FailureKind.Permission } refused)
-            return new Finding(Cause.Permission, Bilingual.Quoted($"{refused.Message}; {refused.Hint}"), OfSource(seen, commands));
-        return seen.State.LastFailure is { Kind: FailureKind.Permission or FailureKind.StoreUnavailable } last && !LastFailure.IsOver(seen)
+        if (seen.SourceFailure is { } refused && IsOfStorage(refused.Kind))
+            return new Finding(Cause.Permission, Bilingual.Quoted($"{refused.Message}; {refused.Hint}"), OfSource(refused.Kind, seen, commands));
+        return seen.State.LastFailure is { } last && IsOfStorage(last.Kind) && !LastFailure.IsOver(seen)
             ? new Finding(Cause.Permission, DiagnosisTexts.LastRun(last), [.. seen.AskDirectory(StoreQuestion.WhatIsThere), commands.Backup(seen.Source)]) { IsPast = true }
             : null;
     }
 
     private static BackupException? OfStore(Observation seen) => ((BackupException?[])[seen.Store.Failure, seen.State.ListFailure, seen.WriteFailure, seen.ReadBack?.Failure])
-        .FirstOrDefault(failure => failure?.Kind is FailureKind.Permission or FailureKind.StoreUnavailable);
+        .FirstOrDefault(failure => failure is not null && IsOfStorage(failure.Kind));
+
+    /// <summary>Refused, not there, or out of reach.</summary>
+    private static bool IsOfStorage(FailureKind kind) => kind is FailureKind.Permission or FailureKind.StoreUnavailable or FailureKind.Network;
 
     /// <summary>Refused is the store as a whole, or else the source's directory in it.</summary>
     private static string[] Next(FailureKind kind, Observation seen, Commands commands)
     {
-        if (kind == FailureKind.StoreUnavailable)
+        if (kind != FailureKind.Permission)
             return [.. seen.AskStore(StoreQuestion.WhichDisk), .. seen.AskStore(StoreQuestion.WhoseIsIt), commands.Backup(seen.Source)];
         return seen.Store.Failure is null
             ? [.. seen.AskDirectory(StoreQuestion.WhatIsThere), .. seen.StoreInspection.Handover(seen.PathInStore, seen.AgentUser), commands.Backup(seen.Source)]
@@ -37,9 +40,9 @@ internal static class RefusedAccess
 
     /// <summary>First the operator finds out whether the disk is mounted: what is stored on the bare mount point would lie hidden below it.</summary>
     private static string[] OfEmptied(Observation seen, Commands commands) =>
-        [.. seen.AskStore(StoreQuestion.WhichDisk), .. seen.AskStore(StoreQuestion.WhatIsThere), commands.Of("list", seen.Source), commands.Backup(seen.Source)];
+        [.. seen.AskStore(StoreQuestion.WhichDisk), .. seen.AskStore(StoreQuestion.WhatIsThere), commands.Of("list", seen.Source), .. seen.CanReturn ? [commands.Copy(seen.Source)] : (string[])[], commands.Backup(seen.Source)];
 
-    /// <summary>The application decides who owns its data: the operator only looks.</summary>
-    private static string[] OfSource(Observation seen, Commands commands) =>
-        [.. seen.Ask(SourceQuestion.WhoMayReachIt), commands.Backup(seen.Source)];
+    /// <summary>The application decides who owns its data: the operator only looks. What else a capture needs, and does not find, is in the configuration.</summary>
+    private static string[] OfSource(FailureKind kind, Observation seen, Commands commands) =>
+        [.. kind == FailureKind.Permission ? seen.Ask(SourceQuestion.WhoMayReachIt) : [commands.CheckConfig()], commands.Backup(seen.Source)];
 }

@@ -1,4 +1,5 @@
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Retention;
@@ -11,6 +12,7 @@ namespace NexusBackupAgent.Status;
 internal sealed class CopyState(ProtectedSource source, CopyTarget target, SourceListing first, DateTimeOffset now)
 {
     private IReadOnlyList<Backup>? owed;
+    private IReadOnlyList<Backup>? returnable;
 
     public required StoreStatus Store { get; init; }
 
@@ -21,6 +23,9 @@ internal sealed class CopyState(ProtectedSource source, CopyTarget target, Sourc
     public Operation? Last { get; init; }
 
     public string Name => Store.Name;
+
+    /// <summary>Why copies can't be read or written there now, or it is another store; null when they can.</summary>
+    public BackupException? Away => Store.Failure ?? Listing.Failure;
 
     public bool IsOffsite => target.IsOffsite;
 
@@ -36,6 +41,9 @@ internal sealed class CopyState(ProtectedSource source, CopyTarget target, Sourc
 
     /// <summary>Good backups of the first store that it lacks and would keep; none while they are not known.</summary>
     public IReadOnlyList<Backup> Owed => owed ??= IsKnown ? OwedTo(Backups) : [];
+
+    /// <summary>What <c>copy</c> brings back to a first store that lost its backups; none while they are not known.</summary>
+    public IReadOnlyList<Backup> Returnable => returnable ??= IsKnown && Listing.Failure is null ? CopyPlan.Returnable(first.Backups!, Backups, source.Retention, now, source.Zone) : [];
 
     /// <summary>The capture of the oldest one that is newer than all copies; null when none waits. Before the first copying ended nothing is late.</summary>
     public DateTimeOffset? WaitingSince => Last is null ? null : Owed.Where(backup => NewestGood is not { } newest || backup.CapturedAt > newest.CapturedAt).Select(backup => (DateTimeOffset?)backup.CapturedAt).Min();

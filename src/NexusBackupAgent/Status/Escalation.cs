@@ -69,7 +69,7 @@ internal static class Escalation
     {
         var isAway = source is { IsUnreadable: false, Store.IsAnother: true };
         if (isAway)
-            yield return OfAnotherStore(isEmergency: source.IsWithoutGood);
+            yield return OfAnotherStore(isEmergency: source.IsWithoutGood).With(source.CopiesText);
         else if (source.Store.Failure is not null || source.IsUnreadable)
             yield return OfStore(isUp: false, usedRatio: null)!;
         if (source.IsUnreadable)
@@ -92,13 +92,32 @@ internal static class Escalation
             yield return new(EscalationLevel.L1, EscalationCause.RetentionOverdue, new($"{source.Overdue} {(source.Overdue == 1 ? "backup is" : "backups are")} past retention and not deleted", $"保持期間超過のバックアップ{source.Overdue}件が未削除"));
     }
 
-    /// <summary>As the alert counts: the store is as late as asks for L2 in the first store, where it asks for L1.</summary>
     private static IEnumerable<EscalationReason> OfCopies(SourceState source) =>
-        from copy in source.Copies
-        where source.Now - copy.WaitingSince > source.Source.RpoCritical
-        let late = SpanText.Measured(source.Now - copy.WaitingSince!.Value)
-        select new EscalationReason(EscalationLevel.L1, EscalationCause.CopyLate, new(
-            $"copies to store {copy.Name} are late: {copy.Owed.Count} {(copy.Owed.Count == 1 ? "backup waits" : "backups wait")}, for {late.English}", $"格納先 {copy.Name} へのコピーが遅延（未コピー{copy.Owed.Count}件、{late.Japanese}経過）"));
+        source.Copies.SelectMany(copy => ((EscalationReason?[])[OfFurtherStore(copy, source.Store), OfCopying(copy, source)]).OfType<EscalationReason>().Select(reason => reason with { FurtherStore = copy.Name }));
+
+    /// <summary>A further store counts as the first one does, by the same alerts. What lies on one disk with the first store is full once.</summary>
+    private static EscalationReason? OfFurtherStore(CopyState copy, StoreStatus first) => copy switch
+    {
+        { Store: { IsAnother: true } } => new(EscalationLevel.L2, EscalationCause.StoreDown, new($"store {copy.Name} is not the one that its copies were kept in", $"格納先 {copy.Name} が、コピーを保存してきたものではない")),
+        { Away: { } away } => new(EscalationLevel.L2, EscalationCause.StoreDown, new($"store {copy.Name} cannot be used or cannot be written: {away.Message}", $"格納先 {copy.Name} が使用不可または書込み不可: 「{away.Message}」")),
+        { Store: { Space.UsedRatio: var used, Medium: var medium } } when medium is null || medium != first.Medium => OfDisk(used) is { } full ? full with { Reason = Full(copy.Name, Math.Floor(used * 100)) } : null,
+        _ => null,
+    };
+
+    /// <summary>As the alert counts: the store is as late as asks for L2 in the first store, where it asks for L1. That the last copying failed is told before.</summary>
+    private static EscalationReason? OfCopying(CopyState copy, SourceState source)
+    {
+        var waiting = new Bilingual($"{copy.Owed.Count} {(copy.Owed.Count == 1 ? "backup waits" : "backups wait")}", $"未コピー{copy.Owed.Count}件");
+        if (source.Now - copy.WaitingSince > source.Source.RpoCritical)
+        {
+            var late = SpanText.Measured(source.Now - copy.WaitingSince!.Value);
+            return new(EscalationLevel.L1, EscalationCause.CopyLate, new($"copies to store {copy.Name} are late: {waiting.English}, for {late.English}", $"格納先 {copy.Name} へのコピーが遅延（{waiting.Japanese}、{late.Japanese}経過）"));
+        }
+
+        return copy is { Away: null, Owed.Count: > 0, Last.Failure: { } failure }
+            ? new(EscalationLevel.L1, EscalationCause.CopyLate, new($"the last copying to store {copy.Name} failed, and {waiting.English}: {failure.Message}", $"格納先 {copy.Name} への前回のコピーが失敗（{waiting.Japanese}）: 「{failure.Message}」"))
+            : null;
+    }
 
     private static IEnumerable<EscalationReason> OfDrill(SourceState source)
     {
@@ -176,7 +195,7 @@ internal static class Escalation
 
         return source switch
         {
-            { IsWithoutGood: true } => new(EscalationLevel.L3, EscalationCause.None, new("there is no good backup any more", "正常バックアップが失われた")),
+            { IsWithoutGood: true } => new EscalationReason(EscalationLevel.L3, EscalationCause.None, new("there is no good backup any more", "正常バックアップが失われた")).With(source.CopiesText),
             { Activity: null } => new(EscalationLevel.L1, EscalationCause.Unknown, new("there is no good backup yet", "正常バックアップ未取得")), // whether it had its day is unknown
             { IsNew: false } => new(EscalationLevel.L3, EscalationCause.None, new("there is no good backup", "正常バックアップなし")),
             _ => null,
@@ -206,6 +225,8 @@ internal static class Escalation
     private static Bilingual OlderThan(TimeSpan span) => SpanText.Limit(span) is var limit ? new($"the newest good backup is older than {limit.English}", $"最新の正常バックアップから{limit.Japanese}以上経過") : default;
 
     private static Bilingual Full(double percent) => new($"its store's disk is {percent:0} % full", $"格納先のディスク使用率 {percent:0}%");
+
+    private static Bilingual Full(string store, double percent) => new($"the disk of store {store} is {percent:0} % full", $"格納先 {store} のディスク使用率 {percent:0}%");
 
     private static Bilingual SetAside(string those, int count) => new($"{those} set aside as corrupt within the last day", $"24時間以内に破損バックアップ{count}件を保全（リネーム）");
 }

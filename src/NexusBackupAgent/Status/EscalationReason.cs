@@ -77,7 +77,7 @@ internal enum EscalationCause
     /// <summary>Changes between backups are received late, or some were lost.</summary>
     StreamBehind,
 
-    /// <summary>A further store lacks backups for too long.</summary>
+    /// <summary>A further store lacks backups for too long, or the last copying to it failed.</summary>
     CopyLate,
 
     /// <summary>There is no good backup, and no agent has noted the source yet, so nobody knows since when.</summary>
@@ -88,4 +88,12 @@ internal enum EscalationCause
 /// <param name="Level">Which.</param>
 /// <param name="Cause">What.</param>
 /// <param name="Reason">The same in words for an operator.</param>
-internal sealed record EscalationReason(EscalationLevel Level, EscalationCause Cause, Bilingual Reason);
+internal sealed record EscalationReason(EscalationLevel Level, EscalationCause Cause, Bilingual Reason)
+{
+    /// <summary>The further store that it is about; null: the first one, or none.</summary>
+    public string? FurtherStore { get; init; }
+
+    /// <summary>The same with what softens it.</summary>
+    /// <param name="more">Empty: nothing does.</param>
+    public EscalationReason With(Bilingual more) => more.English.Length == 0 ? this : this with { Reason = new($"{Reason.English}; {more.English}", $"{Reason.Japanese}。{more.Japanese}") };
+}

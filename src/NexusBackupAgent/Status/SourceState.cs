@@ -1,6 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Retention;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Sources;
 
@@ -47,12 +48,27 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
     /// <summary>What the live one lies on; null where nobody knows.</summary>
     public string? Medium { get; init; }
 
-    /// <summary>Whether 3-2-1 is met; null of a source with one store, which it can't be, and of one whose content lies in none. A store whose copies are late does not count.</summary>
+    /// <summary>Whether 3-2-1 is met; null of a source with one store, which it can't be, and of one whose content lies in none. A store that can't be read now, or whose copies are late, does not count.</summary>
     public ThreeTwoOne? ThreeTwoOne => Copies.Count == 0 || Source.Source.Source?.Remains is not null ? null : ThreeTwoOne.Of(Medium ?? "the source",
     [
-        .. NewestGood is null ? [] : ((string, bool)[])[(Store.Medium ?? Store.Name, Source.Source.IsOffsite)],
-        .. Copies.Where(copy => copy.NewestGood is not null && !(Now - copy.WaitingSince > Source.RpoCritical)).Select(copy => (copy.Store.Medium ?? copy.Name, copy.IsOffsite)),
+        .. NewestGood is null || IsUnreadable ? [] : ((string, bool)[])[(Store.Medium ?? Store.Name, Source.Source.IsOffsite)],
+        .. Copies.Where(copy => copy is { NewestGood: not null, Listing.Failure: null } && !(Now - copy.WaitingSince > Source.RpoCritical)).Select(copy => (copy.Store.Medium ?? copy.Name, copy.IsOffsite)),
     ]);
+
+    /// <summary>Which further stores have what the first one lost; empty where none has, or it lost nothing.</summary>
+    public Bilingual CopiesText
+    {
+        get
+        {
+            var holders = NewestGood is not null ? [] : Copies.Where(copy => copy is { NewestGood: not null, Listing.Failure: null }).ToList();
+            if (holders.Count == 0)
+                return Bilingual.Same("");
+            var good = holders.Select(copy => (copy.Name, Count: copy.Backups.Count(backup => backup.State == BackupState.Good), Newest: Instants.InZone(copy.NewestGood!.CapturedAt, Source.Source.Zone))).ToList();
+            return new(
+                string.Join("; ", good.Select(copy => $"store {copy.Name} has {copy.Count} good {(copy.Count == 1 ? "backup" : "backups")}, the newest of {copy.Newest}")),
+                string.Join("。", good.Select(copy => $"格納先 {copy.Name} に正常バックアップ{copy.Count}件あり（最新 {copy.Newest}）")));
+        }
+    }
 
     public string Name => Source.Name;
 

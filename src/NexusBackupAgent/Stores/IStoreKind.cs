@@ -1,3 +1,4 @@
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Stores.S3;
@@ -33,6 +34,21 @@ internal interface IStoreKind
     IStoreSettings? Bind(string name, Section store, string baseDirectory);
 }
 
+/// <summary>What a store works with.</summary>
+/// <param name="Zone">Of the hours in the configuration.</param>
+/// <param name="Told">Hears what is tried again because nothing moved, and how often at most.</param>
+internal sealed record StoreSurroundings(TimeProvider TimeProvider, TimeZoneInfo Zone, Action<StoreSilence> Told)
+{
+    /// <returns>Null where nothing is limited.</returns>
+    public Pace? PaceOf(IReadOnlyList<BandwidthLimit> limits) => limits.Count == 0 ? null : new Pace(limits, Zone, TimeProvider);
+}
+
+/// <summary>A server that did not go on.</summary>
+/// <param name="Store">The store's name.</param>
+/// <param name="Attempt">The one that ended so.</param>
+/// <param name="Attempts">At most.</param>
+internal sealed record StoreSilence(string Store, BackupException Failure, int Attempt, int Attempts);
+
 /// <summary>One configured store.</summary>
 internal interface IStoreSettings
 {
@@ -46,7 +62,8 @@ internal interface IStoreSettings
     /// <param name="directory">Inside the store, with forward slashes; empty for the store itself.</param>
     string Identify(string directory);
 
-    IBackupStore Open();
+    /// <param name="around">Null: nothing is limited, and nobody is told.</param>
+    IBackupStore Open(StoreSurroundings? around = null);
 
     /// <summary>Whether others than the owner of the backups may read them.</summary>
     bool IsShared => false;
@@ -78,7 +95,7 @@ internal sealed class StoreKinds(params IReadOnlyList<IStoreKind> kinds)
     public string Example => kinds[0].Example;
 
     /// <summary>The level of one store, and all below it.</summary>
-    public IReadOnlyList<LevelKeys> Levels => [KeysOf(kinds), .. kinds.SelectMany(kind => kind.Levels)];
+    public IReadOnlyList<LevelKeys> Levels => [KeysOf(kinds), BandwidthBinder.Keys, .. kinds.SelectMany(kind => kind.Levels)];
 
     /// <summary>Reads a store.</summary>
     /// <returns>Null when it is not usable; that was reported.</returns>
@@ -106,7 +123,7 @@ internal sealed class StoreKinds(params IReadOnlyList<IStoreKind> kinds)
         IReadOnlyList<IStoreKind> Named() => [.. kinds.Where(kind => store.Find(kind.Key) is not null)];
     }
 
-    private LevelKeys KeysOf(IReadOnlyList<IStoreKind> named) => new("stores.<name>", [.. named.Select(kind => kind.Key), .. kinds.SelectMany(kind => kind.Options), OffsiteKey]);
+    private LevelKeys KeysOf(IReadOnlyList<IStoreKind> named) => new("stores.<name>", [.. named.Select(kind => kind.Key), .. kinds.SelectMany(kind => kind.Options), OffsiteKey, BandwidthBinder.Key]);
 }
 
 /// <summary>The stores of the file.</summary>

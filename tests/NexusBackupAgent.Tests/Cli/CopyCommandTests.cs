@@ -1,4 +1,5 @@
 using System.Text.Json;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Cli;
@@ -128,8 +129,11 @@ public sealed class CopyCommandTests : IDisposable
         Assert.Equal(before, await File.ReadAllBytesAsync(Assert.Single(Directory.GetFiles(Offsite, "*.db.zst"))));
         Damage.FlipBit(artifact);
 
-        Assert.Equal(4, (await place.RunAsync("verify")).Code);
+        var verify = await place.RunAsync("verify");
 
+        Assert.Equal(4, verify.Code);
+        Assert.Contains("is whole again, from its copy in store 'offsite'", verify.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("no new backup", verify.Output + verify.Error, StringComparison.Ordinal); // none is needed
         Assert.Equal(before, await File.ReadAllBytesAsync(artifact));
         Assert.Single(Directory.GetFiles(place.Store, "*.db.zst.bad"));
         Assert.Equal(0, (await place.RunAsync("verify", "itsm")).Code);
@@ -177,6 +181,7 @@ public sealed class CopyCommandTests : IDisposable
         Assert.Equal(3, (await place.RunAsync("copy", "--json")).Code);
         var status = Unwrapped((await place.RunAsync("status")).Output);
         Assert.Contains("store offsite can't be read: store 'offsite' does not exist", status, StringComparison.Ordinal);
+        await AwayIsToldEverywhereAsync("store offsite cannot be used or cannot be written: store 'offsite' does not exist", "findmnt -T ");
         Directory.Move(place.In("unmounted"), Offsite);
         Assert.Contains("store offsite lacks 1 backup;", Unwrapped((await place.RunAsync("status")).Output), StringComparison.Ordinal);
 
@@ -199,6 +204,69 @@ public sealed class CopyCommandTests : IDisposable
         Assert.Contains("store 'offsite'", copy.Errors[0], StringComparison.Ordinal);
         Assert.Contains("is not the one that its backups were kept in", copy.Errors[0], StringComparison.Ordinal);
         Assert.Empty(Directory.GetFileSystemEntries(Offsite));
+        await AwayIsToldEverywhereAsync("store offsite is not the one that its copies were kept in", "findmnt -T ");
+    }
+
+    [Fact]
+    public async Task A_first_store_that_lost_everything_is_told_of_its_copies_and_gets_them_back_once_its_disk_is_accepted()
+    {
+        await place.RunAsync("backup");
+        await place.RunAsync("backup");
+        Directory.Move(place.Store, place.In("broken"));
+        Directory.CreateDirectory(place.Store); // the mount point, or the new disk: nobody can tell yet
+        const string Held = "store offsite has 2 good";
+
+        Assert.Contains($"{Held}; nexus-backup list 'itsm' --store 'offsite' lists them, nexus-backup copy 'itsm' brings them back", Unwrapped((await place.RunAsync("list", "--lang", "en")).Output), StringComparison.Ordinal);
+        Assert.Contains($"L3 itsm: its store is not the one that its backups were kept in; {Held} backups, the newest of ", (await place.RunAsync("status", "--check", "--lang", "en")).Output, StringComparison.Ordinal);
+        Assert.Contains("has 2 good backups that the first store lost", Unwrapped((await place.RunAsync("status", "--lang", "en")).Output), StringComparison.Ordinal);
+        var found = (await place.RunAsync("diagnose", "--json", "--lang", "en")).Json[0];
+        Assert.Contains("Store offsite has 2 good backups", found.GetProperty("evidence").GetString(), StringComparison.Ordinal);
+        Assert.Contains("nexus-backup copy itsm", Strings(found.GetProperty("next")));
+        Assert.Contains(Held, (await place.RunAsync("checklist", "--json", "--lang", "en")).Json[0].GetProperty("checks")[1].GetProperty("measured").GetString(), StringComparison.Ordinal);
+        Assert.Contains(" in store offsite: ", Unwrapped((await place.RunAsync("restore", "itsm", "--to", place.In("look.db"))).Output), StringComparison.Ordinal);
+        var refused = await place.RunAsync("copy");
+        Assert.Equal(3, refused.Code);
+        Assert.Contains("store 'local'", refused.Errors[0], StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFileSystemEntries(place.Store)); // the disk may be missing alone
+
+        await Shell.RunAsync("install", "-m", "644", "/dev/null", place.In("state/store-marks/local"));
+        Assert.Equal(0, (await place.RunAsync("backup")).Code); // the agent goes on at once
+        var returned = await place.RunAsync("copy", "--json");
+
+        Assert.Equal(0, returned.Code);
+        var first = returned.Json[0];
+        Assert.Equal(("local", "offsite", 2), (first.GetProperty("store").GetString(), first.GetProperty("from").GetString(), first.GetProperty("copied").GetArrayLength()));
+        Assert.Equal(3, (await place.RunAsync("list", "--json")).Json.GetArrayLength());
+        Assert.Equal(0, (await place.RunAsync("verify", "--all")).Code);
+        foreach (var artifact in Directory.GetFiles(place.In("broken"), "*.db.gz"))
+            Assert.Equal(await File.ReadAllBytesAsync(artifact), await File.ReadAllBytesAsync(Path.Combine(place.Store, Path.GetFileName(artifact))));
+
+        var unwanted = Path.GetFileName(Directory.GetFiles(place.Store, "*.db.gz").Order(StringComparer.Ordinal).ElementAt(1));
+        foreach (var file in Directory.GetFiles(place.Store, unwanted + "*"))
+            File.Delete(file);
+        Assert.DoesNotContain("brought back", (await place.RunAsync("copy")).Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>Backups are made as before, and the copies are as much in danger as anybody who reads any of these has to know.</summary>
+    private async Task AwayIsToldEverywhereAsync(string reason, string next)
+    {
+        using (var state = new OperationJournal(JournalDatabase.Open(place.In("state"), Workplace.Now, out _)))
+            state.Beat(place.Clock.GetUtcNow());
+        var check = await place.RunAsync("status", "--check", "--lang", "en");
+        Assert.Equal(3, check.Code);
+        Assert.Contains($"L2 itsm: {reason}", check.Output, StringComparison.Ordinal);
+        var source = (await place.RunAsync("status", "--json", "--lang", "en")).Json.GetProperty("sources")[0];
+        Assert.Equal("L2", source.GetProperty("level").GetString());
+        Assert.False(source.GetProperty("threeTwoOne").GetProperty("met").GetBoolean());
+        var diagnosis = await place.RunAsync("diagnose", "--json", "--lang", "en");
+        Assert.Contains(reason, diagnosis.Output, StringComparison.Ordinal);
+        Assert.Equal("L2", diagnosis.Json[0].GetProperty("level").GetString());
+        var checklist = await place.RunAsync("checklist", "--json", "--lang", "en");
+        var disk = checklist.Json[0].GetProperty("checks")[5];
+        Assert.Equal((3, false), (checklist.Code, disk.GetProperty("passed").GetBoolean()));
+        Assert.StartsWith(reason, disk.GetProperty("measured").GetString(), StringComparison.Ordinal);
+        Assert.StartsWith(next, disk.GetProperty("next").GetString(), StringComparison.Ordinal);
+        Assert.Contains(reason, (await place.RunAsync("report", "--lang", "en")).Output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -178,6 +178,93 @@ public sealed class ObjectClientTests
         Assert.True(proxy.WasReached);
     }
 
+    /// <summary>A server that hangs is not waited for until the whole request's time is over, and only the part that did not come is sent again.</summary>
+    [SkippableFact]
+    public async Task An_upload_in_which_nothing_moves_is_told_and_its_part_alone_is_sent_again()
+    {
+        S3Gateway.Require();
+        var gateway = await S3Gateway.SharedAsync();
+        var bucket = await gateway.NewBucketAsync();
+        var content = RandomNumberGenerator.GetBytes((2 * ObjectUpload.PartSize) + 12345);
+        using var proxy = new CuttingProxy(gateway.Endpoint.Port, after: ObjectUpload.PartSize + (4 << 20), hung => hung.Freeze(), isFromClient: true);
+        var told = new List<(ObjectException Failure, int Attempt)>();
+        using var client = new ObjectClient(gateway.Address(bucket, port: proxy.Port), ObjectRole.Store, RunningClock.Shared)
+        {
+            Patience = TimeSpan.FromSeconds(3),
+            Silent = (failure, attempt, _) =>
+            {
+                lock (told)
+                    told.Add((failure, attempt));
+            },
+        };
+
+        await client.WriteAsync("a", async (stream, token) => await stream.WriteAsync(content, token), ObjectAttributes.None, WriteCondition.IfAbsent, CancellationToken.None);
+
+        Assert.True(proxy.WasReached);
+        Assert.NotEmpty(told);
+        Assert.All(told, one => Assert.Contains("does not go on: nothing moved for 3 s", one.Failure.Message, StringComparison.Ordinal));
+        Assert.InRange(proxy.Sent, content.Length, content.Length + (2 * ObjectUpload.PartSize) + (1 << 20)); // the parts that were under way
+        await using var stream = await client.OpenAsync("a", etag: null, CancellationToken.None);
+        Assert.Equal(content, await ReadAllAsync(stream));
+    }
+
+    [SkippableFact]
+    public async Task A_read_in_which_nothing_moves_goes_on_from_the_byte_it_reached()
+    {
+        S3Gateway.Require();
+        var gateway = await S3Gateway.SharedAsync();
+        var bucket = await gateway.NewBucketAsync();
+        var content = RandomNumberGenerator.GetBytes(24 << 20); // more than the buffers of the way
+        using (var direct = new ObjectClient(gateway.Address(bucket), ObjectRole.Store, RunningClock.Shared))
+            await direct.PutAsync("a", content, ObjectAttributes.None, WriteCondition.Always, CancellationToken.None);
+        using var proxy = new CuttingProxy(gateway.Endpoint.Port, after: 16 << 20, hung => hung.Freeze());
+        var told = 0;
+        using var client = new ObjectClient(gateway.Address(bucket, port: proxy.Port), ObjectRole.Store, RunningClock.Shared) { Patience = TimeSpan.FromSeconds(3), Silent = (_, _, _) => told++ };
+
+        await using (var stream = await client.OpenAsync("a", etag: null, CancellationToken.None))
+            Assert.Equal(content, await ReadAllAsync(stream));
+
+        Assert.True(proxy.WasReached);
+        Assert.True(told > 0);
+        Assert.InRange(proxy.Received, content.Length, content.Length + (12 << 20)); // not from the beginning
+    }
+
+    /// <summary>Real bytes, to a real server, on a clock that a test moves: so many in an hour of that clock, and no more.</summary>
+    [SkippableFact]
+    public async Task What_is_sent_and_read_keeps_to_the_limit_of_the_hour()
+    {
+        S3Gateway.Require();
+        var gateway = await S3Gateway.SharedAsync();
+        var clock = new ManualClock(new DateTimeOffset(2026, 2, 14, 7, 59, 50, TimeSpan.Zero));
+        var pace = new Pace([new BandwidthLimit(50_000, new TimeOnly(8, 0), new TimeOnly(18, 0)), new BandwidthLimit(200_000, TimeOnly.MinValue, TimeOnly.MinValue)], TimeZoneInfo.Utc, clock);
+        using var client = new ObjectClient(gateway.Address(await gateway.NewBucketAsync()), ObjectRole.Store, RunningClock.Shared) { Pace = pace };
+        var content = RandomNumberGenerator.GetBytes(2_500_000);
+
+        var sending = client.PutAsync("a", content, ObjectAttributes.None, WriteCondition.Always, CancellationToken.None);
+        Assert.InRange(await PassAsync(sending), 15, 21); // 2 MB in 10 s, the rest in 10 s more
+        var reading = Task.Run(async () =>
+        {
+            await using var stream = await client.OpenAsync("a", etag: null, CancellationToken.None);
+            return await ReadAllAsync(stream);
+        });
+        Assert.InRange(await PassAsync(reading), 45, 51); // 50 s at 50 kB/s
+        Assert.Equal(content, await reading);
+
+        // Time passes only while the transfer waits for it.
+        async Task<double> PassAsync(Task transfer)
+        {
+            var began = clock.GetTimestamp();
+            while (!transfer.IsCompleted)
+            {
+                await Eventually.TrueAsync(() => transfer.IsCompleted || clock.IsAwaited(TimeSpan.FromMinutes(1)), "the transfer waits, or is done");
+                if (!transfer.IsCompleted)
+                    clock.Advance(TimeSpan.FromMilliseconds(50));
+            }
+
+            return clock.GetElapsedTime(began).TotalSeconds;
+        }
+    }
+
     [Fact]
     public async Task The_gate_halves_when_the_server_asks_for_fewer_and_opens_again_slowly()
     {

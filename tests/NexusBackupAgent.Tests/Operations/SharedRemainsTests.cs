@@ -113,7 +113,7 @@ public sealed class SharedRemainsTests : IDisposable
 
         // nor is a copy brought back: its twin names the same
         Assert.Equal(BackupState.Quarantined, (await bench.Verifications.VerifyAsync(source, lost, TimeSpan.Zero, progress: null, CancellationToken.None)).State);
-        Assert.Empty(await bench.Copies.MendFirstAsync(source, TimeSpan.Zero, CancellationToken.None));
+        Assert.Empty(await bench.Copies.MendFirstAsync(source, TimeSpan.Zero, evenLost: false, progress: null, CancellationToken.None));
     }
 
     /// <returns>The instants of a backup that has a copy, and of one that never was.</returns>

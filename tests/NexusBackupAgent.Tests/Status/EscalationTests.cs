@@ -2,6 +2,8 @@ using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
+using NexusBackupAgent.Retention;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Status;
@@ -280,6 +282,39 @@ public sealed class EscalationTests
     }
 
     /// <summary>Of a source that an agent has known for long.</summary>
+    [Theory]
+    // medium of the further store | its disk (%) | copies fail | waits (h) | level and what says why
+    [InlineData("/dev/sdb", 10, false, 0, "Ok", "")]
+    [InlineData("/dev/sdb", 85, false, 0, "L1", "the disk of store offsite is 85 % full")]
+    [InlineData("/dev/sdb", 95, false, 0, "L2", "the disk of store offsite is 95 % full")]
+    [InlineData("/dev/sda", 95, false, 0, "Ok", "")] // the first store's own disk, which is told of that
+    [InlineData("/dev/sdb", 10, true, 1, "L1", "the last copying to store offsite failed, and 1 backup waits: no room")]
+    [InlineData("/dev/sdb", 10, true, 0, "Ok", "")] // what failed was made up for by hand
+    [InlineData("/dev/sdb", 10, true, 60, "L1", "copies to store offsite are late: 1 backup waits, for 2 d 12 h")]
+    public void A_further_store_asks_for_a_level_as_the_first_does(string medium, double disk, bool fails, int waits, string level, string said)
+    {
+        var good = BackupOf(1, passed: true);
+        IReadOnlyList<Backup> first = waits > 0 ? [good with { Manifest = good.Manifest with { CapturedAt = Now.AddHours(-waits) } }] : [good];
+        var known = Known([good]);
+        var source = known with
+        {
+            Store = SomeState.Store(10) with { Medium = "/dev/sda" },
+            Copies =
+            [
+                new CopyState(known.Source.Source, new CopyTarget(Catalog: null!, new Dictionary<string, RetentionPeriod>(StringComparer.Ordinal)), new SourceListing(first), Now)
+                {
+                    Store = SomeState.Store(disk) with { Name = "offsite", Medium = medium },
+                    Listing = new SourceListing(waits > 0 ? [] : [good]),
+                    Last = SomeState.Ended(OperationKind.Copy, Now, fails) with { Failure = fails ? new RunFailure(FailureKind.StoreFull, "no room", "free some") : null },
+                },
+            ],
+        };
+
+        Assert.Equal(level, source.Level.ToString());
+        Assert.Equal(said, source.Reasons.SingleOrDefault()?.Reason.English ?? "");
+        Assert.All(source.Reasons, reason => Assert.Equal("offsite", reason.FurtherStore));
+    }
+
     private static SourceState Known(IReadOnlyList<Backup>? backups, double days = 9) =>
         SomeState.Of(backups, Now).With(records => records with { Activity = SomeState.Activity(Now.AddDays(-days)) });
 

@@ -12,6 +12,10 @@ internal sealed class CuttingProxy : IDisposable
     private readonly int port;
     private readonly Action<CuttingProxy> onReached;
     private bool hangs;
+    private int taken;
+    private int frozen;
+    private long sent;
+    private long received;
     private int spoils;
     private long left;
     private readonly bool isFromClient;
@@ -61,6 +65,15 @@ internal sealed class CuttingProxy : IDisposable
     /// <summary>Passes nothing on any more, in either direction; connections stay, and new ones are taken.</summary>
     public void Hang() => Volatile.Write(ref hangs, true);
 
+    /// <summary>Passes nothing on any more on the connections that there are; new ones work.</summary>
+    public void Freeze() => Volatile.Write(ref frozen, Volatile.Read(ref taken));
+
+    /// <summary>Bytes that came from the server.</summary>
+    public long Received => Interlocked.Read(ref received);
+
+    /// <summary>Bytes that came from the client.</summary>
+    public long Sent => Interlocked.Read(ref sent);
+
     /// <summary>Changes one bit of what the server sent, and passes it on.</summary>
     public void Spoil() => Interlocked.Exchange(ref spoils, 1);
 
@@ -91,8 +104,9 @@ internal sealed class CuttingProxy : IDisposable
 
                 lock (sockets)
                     sockets.AddRange([client, server]);
-                _ = PumpAsync(client, server, isFromServer: false);
-                _ = PumpAsync(server, client, isFromServer: true);
+                var number = Interlocked.Increment(ref taken);
+                _ = PumpAsync(client, server, isFromServer: false, number);
+                _ = PumpAsync(server, client, isFromServer: true, number);
             }
         }
         catch (Exception over) when (over is SocketException or ObjectDisposedException)
@@ -101,20 +115,21 @@ internal sealed class CuttingProxy : IDisposable
         }
     }
 
-    private async Task PumpAsync(Socket from, Socket to, bool isFromServer)
+    private async Task PumpAsync(Socket from, Socket to, bool isFromServer, int number)
     {
         var buffer = new byte[16384];
         try
         {
             while (await from.ReceiveAsync(buffer) is > 0 and var read)
             {
+                Interlocked.Add(ref isFromServer ? ref received : ref sent, read);
                 if (!isFromServer && buffer.AsSpan(0, read).StartsWith("GET "u8))
                     Interlocked.Increment(ref requests);
                 if (isFromServer != isFromClient && Interlocked.Add(ref left, -read) <= 0 && Interlocked.Exchange(ref reached, 1) == 0)
                     onReached(this);
                 if (isFromServer && Interlocked.Exchange(ref spoils, 0) == 1)
                     buffer[read - 1] ^= 4;
-                if (Volatile.Read(ref hangs))
+                if (Volatile.Read(ref hangs) || number <= Volatile.Read(ref frozen))
                     await hung.Task; // until nobody is there any more
                 await to.SendAsync(buffer.AsMemory(0, read));
             }

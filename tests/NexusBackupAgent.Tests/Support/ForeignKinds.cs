@@ -78,7 +78,7 @@ internal static class ForeignKinds
 
         public string Identify(string directory) => $"{Store.Name}:/{directory}".TrimEnd('/');
 
-        public IBackupStore Open() => Store;
+        public IBackupStore Open(StoreSurroundings? around = null) => Store;
 
         public IEnumerable<ConfigurationProblem> Check() => [];
     }

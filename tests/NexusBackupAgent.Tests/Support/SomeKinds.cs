@@ -90,7 +90,7 @@ internal static class SomeKinds
 
         public string Identify(string directory) => $"shelf:{Room}/{directory}".TrimEnd('/');
 
-        public IBackupStore Open() => new LocalDirectoryStore(Name, Directory);
+        public IBackupStore Open(StoreSurroundings? around = null) => new LocalDirectoryStore(Name, Directory);
 
         public IEnumerable<ConfigurationProblem> Check() =>
             [new(KeyPath.Join("stores", Name, "shelf"), Line: 0, Room, "the room is locked", "ask for the key", IsError: false)];

@@ -39,7 +39,7 @@ internal sealed record BucketPlaces(ObjectAddress Live, ObjectAddress Snapshots,
         var live = new ObjectClient(Live, ObjectRole.Source, TimeProvider);
         try
         {
-            return new BucketClients(live, new ObjectClient(Snapshots, ObjectRole.Store, TimeProvider), Identity);
+            return new BucketClients(live, new ObjectClient(Snapshots, IsArchived ? ObjectRole.Source : ObjectRole.Store, TimeProvider), Identity);
         }
         catch
         {
@@ -145,11 +145,12 @@ internal sealed class BucketSource(BucketPlaces places, BucketOptions options, S
         var clients = places.Open();
         try
         {
-            await clients.Snapshots.RequireBucketAsync(cancellationToken);
             var capturedAt = places.TimeProvider.GetUtcNow();
             var objects = await clients.Live.ListAsync("", cancellationToken).Where(found => keys.Has(found.Key)).ToListAsync(cancellationToken);
             if (objects.Count == 0)
                 throw places.HoldsNothing();
+            if (!places.IsArchived)
+                await clients.Snapshots.RequireBucketAsync(cancellationToken); // after its own: a server that both share is the source's first
             var @base = request.Base is { } chain ? await BaseAsync(chain, cancellationToken) : null;
             return places.IsArchived ? new ArchiveCapture(clients, places, objects, request.Base, @base, capturedAt) : new BucketCapture(clients, places, objects, @base, capturedAt);
         }

@@ -19,7 +19,10 @@ internal sealed class LocalDirectoryStore(string name, string root, SystemGroup?
 
     public string Name { get; } = name;
 
-    public IBackupStore SharedWhile(Func<bool> mayGroupRead) => readers is null ? this : new LocalDirectoryStore(Name, root, readers, mayGroupRead);
+    public IBackupStore SharedWhile(Func<bool> mayGroupRead) => readers is null ? this : new LocalDirectoryStore(Name, root, readers, mayGroupRead) { Pace = Pace };
+
+    /// <summary>Of what is written and read; null: as fast as it goes.</summary>
+    public Pace? Pace { get; init; }
 
     public string Describe(string path) => Locate(path);
 
@@ -44,7 +47,7 @@ internal sealed class LocalDirectoryStore(string name, string root, SystemGroup?
                 if (Readers?.TryTake(file.SafeFileHandle) == true)
                     File.SetUnixFileMode(file.SafeFileHandle, NewFileMode | UnixFileMode.GroupRead);
                 await using (var early = new EarlyWriteBack(file))
-                    await write(early, cancellationToken);
+                    await write(Pace is null ? early : new PacedStream(early, Pace), cancellationToken);
                 if (durability != Durability.Later && file.Length > 0)
                     DurableDirectory.Flush(file.SafeFileHandle);
             }
@@ -90,7 +93,8 @@ internal sealed class LocalDirectoryStore(string name, string root, SystemGroup?
         var file = File.OpenHandle(target, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan | FileOptions.Asynchronous);
         PageCache.Forget(file); // what memory still holds of it would prove nothing of the disk
         var buffer = (int)Math.Clamp(RandomAccess.GetLength(file), 1, LargestBuffer);
-        return new FileStream(file, FileAccess.Read, buffer, isAsync: true);
+        var stream = new FileStream(file, FileAccess.Read, buffer, isAsync: true);
+        return Pace is null ? stream : new PacedStream(stream, Pace);
     }));
 
     private T Read<T>(string path, Func<string, T> read)

@@ -1,3 +1,4 @@
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
 
@@ -22,7 +23,7 @@ internal sealed class LocalStoreKind : IStoreKind
     public IStoreSettings? Bind(string name, Section store, string baseDirectory)
     {
         var (group, isOffsite) = (store.Find(GroupKey)?.Text("backup"), store.Flag(StoreKinds.OffsiteKey));
-        return store.Find(Key)?.Parse(text => PathText.Parse(text, baseDirectory), fallback: null, PathExample) is { } path ? new Settings(name, path, group) { IsOffsite = isOffsite } : null;
+        return store.Find(Key)?.Parse(text => PathText.Parse(text, baseDirectory), fallback: null, PathExample) is { } path ? new Settings(name, path, group) { IsOffsite = isOffsite, Bandwidth = BandwidthBinder.Bind(store) } : null;
     }
 
     /// <param name="Group">The name or number of the group that may read the backups; null: none may.</param>
@@ -32,11 +33,13 @@ internal sealed class LocalStoreKind : IStoreKind
 
         public string Identify(string directory) => KernelPath.Resolve(System.IO.Path.Combine(Path, directory));
 
-        public IBackupStore Open() => new LocalDirectoryStore(Name, Path, Readers);
+        public IBackupStore Open(StoreSurroundings? around = null) => new LocalDirectoryStore(Name, Path, Readers) { Pace = around?.PaceOf(Bandwidth) };
 
         public bool IsShared => Group is not null;
 
         public bool IsOffsite { get; init; }
+
+        public IReadOnlyList<BandwidthLimit> Bandwidth { get; init; } = [];
 
         private SystemGroup? Readers => Group is null ? null : SystemGroup.Find(Group);
 

@@ -9,7 +9,7 @@ namespace NexusBackupAgent.Stores.S3;
 /// temporary name and no rename; what a killed upload leaves is in no listing, and <see cref="EndUnfinishedAsync"/> ends it.
 /// All changes are durable and seen by everybody at once.
 /// </summary>
-internal sealed class S3Store(string name, ObjectAddress address, TimeProvider timeProvider) : IBackupStore
+internal sealed class S3Store(string name, ObjectAddress address, TimeProvider timeProvider, StoreSurroundings? around = null, Pace? pace = null) : IBackupStore
 {
     /// <summary>Metadata of an object: which write made it. An answer that was lost on its way is no reason to take one's own object for another's.</summary>
     private const string WriteKey = "nexus-backup-write";
@@ -29,7 +29,7 @@ internal sealed class S3Store(string name, ObjectAddress address, TimeProvider t
         get
         {
             lock (gate)
-                return client ??= new ObjectClient(address, ObjectRole.Store, timeProvider);
+                return client ??= new ObjectClient(address, ObjectRole.Store, timeProvider) { Pace = pace, Silent = (failure, attempt, attempts) => around?.Told(new StoreSilence(Name, failure, attempt, attempts)) };
         }
     }
 

@@ -1,3 +1,4 @@
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.ObjectStorage;
 using NexusBackupAgent.Platform;
@@ -27,7 +28,7 @@ internal sealed class S3StoreKind : IStoreKind
         if (store.Find(Key)?.Section(Value) is not { } section)
             return null;
         Keys.ReportOthers(section);
-        return ObjectAddressBinder.Bind(section, baseDirectory) is { } address ? new Settings(name, address) { IsOffsite = isOffsite ?? address.Endpoint is null } : null;
+        return ObjectAddressBinder.Bind(section, baseDirectory) is { } address ? new Settings(name, address) { IsOffsite = isOffsite ?? address.Endpoint is null, Bandwidth = BandwidthBinder.Bind(store) } : null;
     }
 
     private sealed record Settings(string Name, ObjectAddress Address) : IStoreSettings
@@ -36,10 +37,12 @@ internal sealed class S3StoreKind : IStoreKind
 
         public string Identify(string directory) => $"{Address.Server}/{Address.Bucket}/{Address.Prefix}{directory}".TrimEnd('/');
 
-        public IBackupStore Open() => new S3Store(Name, Address, TimeProvider.System);
+        public IBackupStore Open(StoreSurroundings? around = null) => new S3Store(Name, Address, TimeProvider.System, around, around?.PaceOf(Bandwidth));
 
         /// <summary>Amazon's own is; where another server stands, only its owner knows.</summary>
         public bool IsOffsite { get; init; }
+
+        public IReadOnlyList<BandwidthLimit> Bandwidth { get; init; } = [];
 
         public IEnumerable<ConfigurationProblem> Check()
         {

@@ -56,6 +56,49 @@ public sealed class FailingBucketTests
         Assert.All(snapshots, before => Assert.Equal(before.Value, BucketBench.ObjectsAsync(bench.Snapshots, before.Key).GetAwaiter().GetResult().GetValueOrDefault(before.Key)));
     }
 
+    [SkippableTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_diagnosis_names_what_a_capture_needs_and_does_not_find(bool archived)
+    {
+        using var bench = await BucketBench.NewAsync();
+        bench.IsArchived = archived;
+        const string All = "exclude: \"*.tmp\"";
+        bench.Configure(keys: All);
+        await bench.PutAsync("a", "one");
+        await bench.DoAsync("backup");
+        Assert.Equal("B", await CauseAsync("")); // nothing is wrong but that no agent runs
+
+        bench.Configure(bucket: "no-such-bucket", keys: All);
+        await bench.RefusedAsync(3, "backup");
+        Assert.Equal("DB", await CauseAsync("there is no bucket no-such-bucket"));
+
+        using (var proxy = new CuttingProxy(bench.Gateway.Endpoint.Port, after: 0, cut => cut.Cut()))
+        {
+            bench.Configure(port: proxy.Port, keys: All);
+            await bench.RefusedAsync(3, "backup");
+            Assert.Equal("DB", await CauseAsync("can't be reached or broke off"));
+            Assert.True(proxy.WasReached);
+        }
+
+        if (!archived)
+        {
+            bench.Configure(snapshots: "no-such-bucket", keys: All);
+            await bench.RefusedAsync(3, "backup");
+            Assert.Equal("E", await CauseAsync("there is no bucket no-such-bucket"));
+        }
+
+        bench.Configure(keys: All);
+        Assert.Equal("B", await CauseAsync("")); // its cause is over
+
+        async Task<string?> CauseAsync(string evidence)
+        {
+            var diagnosis = (await bench.Place.RunAsync("diagnose", "--json", "--lang", "en")).Json[0];
+            Assert.Contains(evidence, $"{diagnosis.GetProperty("evidence")}", StringComparison.Ordinal);
+            return diagnosis.GetProperty("cause").GetString();
+        }
+    }
+
     [SkippableFact]
     public async Task What_changes_while_it_is_copied_is_copied_again_and_what_is_deleted_is_named()
     {

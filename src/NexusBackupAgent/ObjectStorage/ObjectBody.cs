@@ -1,0 +1,88 @@
+using NexusBackupAgent.Common;
+
+namespace NexusBackupAgent.ObjectStorage;
+
+/// <summary>Ends a request in which nothing has moved for some time, however long it takes as a whole.</summary>
+internal sealed class SilenceWatch : IDisposable
+{
+    private readonly TimeSpan patience;
+    private readonly CancellationToken caller;
+    private readonly CancellationTokenSource over;
+    private readonly CancellationTokenSource either;
+
+    public SilenceWatch(TimeSpan patience, TimeProvider timeProvider, CancellationToken caller)
+    {
+        (this.patience, this.caller) = (patience, caller);
+        over = new CancellationTokenSource(patience, timeProvider);
+        either = CancellationTokenSource.CreateLinkedTokenSource(over.Token, caller);
+    }
+
+    public CancellationToken Token => either.Token;
+
+    /// <summary>Whether it was the silence that ended the request, and not who asked for it.</summary>
+    public bool IsOver => over.IsCancellationRequested && !caller.IsCancellationRequested;
+
+    /// <summary>For people.</summary>
+    public string Text => $"nothing moved for {patience.TotalSeconds:0} s";
+
+    /// <summary>Something moved: the time begins anew.</summary>
+    public void Pulse() => over.CancelAfter(patience);
+
+    public void Dispose()
+    {
+        either.Dispose();
+        over.Dispose();
+    }
+}
+
+/// <summary>What a request sends, at a pace. That it is taken shows that the line goes on: the connection takes no more than it can send.</summary>
+internal sealed class ObjectBody(ReadOnlyMemory<byte> content, SilenceWatch watch, Pace? pace) : Stream
+{
+    private int position;
+
+    public override bool CanRead => true;
+
+    /// <summary>A client that signs what it sends reads it twice.</summary>
+    public override bool CanSeek => true;
+
+    public override bool CanWrite => false;
+
+    public override long Length => content.Length;
+
+    public override long Position
+    {
+        get => position;
+        set => position = checked((int)value);
+    }
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        var most = pace is null ? buffer.Length : Math.Min(buffer.Length, pace.Piece);
+        if (pace is not null)
+            await pace.TakeAsync(Math.Min(most, content.Length - position), cancellationToken);
+        return Read(buffer.Span[..most]);
+    }
+
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+
+    public override int Read(Span<byte> buffer)
+    {
+        watch.Pulse();
+        var count = Math.Min(buffer.Length, content.Length - position);
+        content.Span.Slice(position, count).CopyTo(buffer);
+        position += count;
+        return count;
+    }
+
+    public override long Seek(long offset, SeekOrigin origin) => Position = origin switch { SeekOrigin.Begin => offset, SeekOrigin.Current => position + offset, _ => content.Length + offset };
+
+    public override void Flush()
+    {
+    }
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+}
