@@ -30,9 +30,9 @@ namespace NexusBackupAgent.Catalog;
 internal sealed record BackupManifest(
     int FormatVersion,
     BackupId Id,
-    string Source,
-    string Kind,
-    string Schedule,
+    [property: JsonConverter(typeof(RepeatedTextConverter))] string Source,
+    [property: JsonConverter(typeof(RepeatedTextConverter))] string Kind,
+    [property: JsonConverter(typeof(RepeatedTextConverter))] string Schedule,
     BackupType Type,
     BackupId? Base,
     DateTimeOffset CapturedAt,
@@ -40,7 +40,7 @@ internal sealed record BackupManifest(
     ArtifactDigest Content,
     ArtifactDigest Stored,
     bool Adopted,
-    IReadOnlyDictionary<string, string> Tools)
+    [property: JsonConverter(typeof(RepeatedVersionsConverter))] IReadOnlyDictionary<string, string> Tools)
 {
     /// <summary>The version that this agent writes.</summary>
     public const int CurrentFormatVersion = 2;
@@ -142,6 +142,7 @@ internal sealed record BackupPart(string Name, ArtifactEncoding Encoding, Artifa
 [JsonSerializable(typeof(BackupManifest))]
 [JsonSerializable(typeof(ManifestFormat))]
 [JsonSerializable(typeof(VerificationResult))]
+[JsonSerializable(typeof(CheckResult))]
 [JsonSerializable(typeof(DrillResult))]
 internal sealed partial class CatalogJson : JsonSerializerContext
 {
@@ -160,10 +161,21 @@ internal sealed partial class CatalogJson : JsonSerializerContext
 internal sealed class BackupIdConverter : JsonConverter<BackupId>
 {
     public override BackupId Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        new(reader.GetString() ?? throw new JsonException("a backup id is a string"));
+        new(TextOf(ref reader) ?? throw new JsonException("a backup id is a string"));
 
     public override void Write(Utf8JsonWriter writer, BackupId value, JsonSerializerOptions options) =>
         writer.WriteStringValue(value.Value);
+
+    /// <summary>What lies beside a manifest names the same, and is read after it.</summary>
+    private static string? TextOf(ref Utf8JsonReader reader)
+    {
+        if (reader.TokenType == JsonTokenType.String && last is not null && reader.ValueTextEquals(last))
+            return last;
+        return last = reader.GetString();
+    }
+
+    [ThreadStatic]
+    private static string? last;
 }
 
 /// <summary>A part of a configuration is written as the object that it is.</summary>
