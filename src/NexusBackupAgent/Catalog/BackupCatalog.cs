@@ -1,4 +1,5 @@
 using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Artifacts.Age;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
@@ -46,24 +47,26 @@ internal class BackupCatalog
     /// <param name="kind">The source's kind.</param>
     /// <param name="zone">The zone of the times in file names.</param>
     /// <param name="looks">Gives up a look at the store while it does not answer; null: no look is given up.</param>
-    public BackupCatalog(IBackupStore store, string directory, string source, string kind, ArtifactFormats formats, TimeZoneInfo zone, PatientLook? looks = null)
-        : this(new SourceDirectory(store, directory, formats), source, kind, zone, looks)
+    /// <param name="keys">Encrypt and open its artifacts; null: none is encrypted, and what is stays closed.</param>
+    public BackupCatalog(IBackupStore store, string directory, string source, string kind, ArtifactFormats formats, TimeZoneInfo zone, PatientLook? looks = null, ArtifactKeys? keys = null)
+        : this(new SourceDirectory(store, directory, formats), source, kind, zone, looks, keys)
     {
     }
 
     /// <summary>The catalog as of one look at the directory. What the other one has read of unchanged files is known here too.</summary>
     private protected BackupCatalog(BackupCatalog other)
-        : this(other.files.Remembering(), other.reader, other.zone, other.looks)
+        : this(other.files.Remembering(), other.reader, other.zone, other.looks, other.Keys)
     {
     }
 
-    private BackupCatalog(SourceDirectory files, string source, string kind, TimeZoneInfo zone, PatientLook? looks)
-        : this(files, new BackupReader(files, source, kind, zone), zone, looks)
+    private BackupCatalog(SourceDirectory files, string source, string kind, TimeZoneInfo zone, PatientLook? looks, ArtifactKeys? keys)
+        : this(files, new BackupReader(files, source, kind, zone) { HasKey = keys?.Identity is not null }, zone, looks, keys)
     {
     }
 
-    private BackupCatalog(SourceDirectory files, BackupReader reader, TimeZoneInfo zone, PatientLook? looks)
+    private BackupCatalog(SourceDirectory files, BackupReader reader, TimeZoneInfo zone, PatientLook? looks, ArtifactKeys? keys)
     {
+        Keys = keys;
         this.files = files;
         this.reader = reader;
         orphans = new OrphanSweep(files, reader, zone);
@@ -77,6 +80,16 @@ internal class BackupCatalog
     public string Source { get; }
 
     public IBackupStore Store => files.Store;
+
+    /// <summary>Encrypt and open its artifacts; null: none is encrypted, and what is stays closed.</summary>
+    public ArtifactKeys? Keys { get; }
+
+    /// <summary>What artifacts hold that the run under way encrypted; null: it encrypts none, or opens them again with a key.</summary>
+    public PlainCopies? PlainCopies { get; private set; }
+
+    /// <summary>From now on what is written stays readable here until that is disposed.</summary>
+    /// <returns>Null where that is not needed.</returns>
+    public PlainCopies? KeepPlainCopies() => PlainCopies = Keys?.NewPlainCopies();
 
     public string Directory => files.Path;
 
@@ -182,7 +195,19 @@ internal class BackupCatalog
 
     /// <summary>Keeps a small file of the kind's own beside an artifact, in place of the one that was there. It needs no flush: one that a power cut damages is made anew from the artifact.</summary>
     public Task WriteSidecarAsync(string artifact, string ending, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken, DateTimeOffset? lockedUntil = null) =>
-        files.PutAsync(artifact + ending, replace: true, Durability.Later, write, cancellationToken, lockedUntil);
+        EncryptedName.Is(artifact) && Keys is null ? Task.CompletedTask // it would show what the artifact hides
+        : files.PutAsync(artifact + ending, replace: true, Durability.Later, EncryptedName.Is(artifact) ? (stored, token) => Keys!.EncryptSmallAsync(stored, write, token) : write, cancellationToken, lockedUntil);
+
+    /// <summary>Opens such a file.</summary>
+    /// <exception cref="FileNotFoundException">There is none, or no key of this machine opens it.</exception>
+    public async Task<Stream> OpenSidecarAsync(string artifact, string ending, CancellationToken cancellationToken)
+    {
+        var stored = await OpenReadAsync(artifact + ending, cancellationToken);
+        if (!EncryptedName.Is(artifact))
+            return stored;
+        await using (stored)
+            return Keys is null ? throw new FileNotFoundException("no key opens it", Locate(artifact + ending)) : await Keys.OpenSmallAsync(Locate(artifact + ending), stored, cancellationToken);
+    }
 
     /// <summary>Writes a further part of the same backup: whole or absent. The manifest that is committed must name it.</summary>
     /// <param name="part">What tells it from the others; see <see cref="BackupPart.Name"/>.</param>

@@ -28,8 +28,9 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
     /// <exception cref="BackupException">Nothing was added.</exception>
     public async Task<Backup> StoreAsync(ICapture capture, BackupLabel label, IProgress<long>? progress, CancellationToken cancellationToken)
     {
+        var recipients = catalog.Keys?.Encryption?.ReadRecipients();
         var artifact = await catalog.BeginAsync(label.Schedule, label.Type, capture.CapturedAt, cancellationToken);
-        var sink = new Sink(catalog, artifact, label, compression, progress);
+        var sink = new Sink(catalog, artifact, label, compression, recipients, progress);
         try
         {
             await capture.WriteAsync(sink, cancellationToken);
@@ -76,11 +77,15 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
         Continues = capture.ContinuesPrevious ? label.Previous : null,
         Origin = origin,
         Encoding = catalog.EncodingOf(label.Type),
+        Encryption = sink.Recipients is { } recipients ? new BackupEncryption(recipients) : null,
         Parts = sink.Parts,
     };
 
-    private sealed class Sink(BackupCatalog catalog, string artifact, BackupLabel label, Compression compression, IProgress<long>? progress) : IArtifactSink
+    /// <param name="recipients">To whom everything is encrypted; null: nothing is.</param>
+    private sealed class Sink(BackupCatalog catalog, string artifact, BackupLabel label, Compression compression, IReadOnlyList<string>? recipients, IProgress<long>? progress) : IArtifactSink
     {
+        public IReadOnlyList<string>? Recipients => recipients;
+
         private readonly List<BackupPart> parts = [];
 
         public IProgress<long>? Progress => progress;
@@ -99,7 +104,7 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
         public async Task<ArtifactDigests> WriteAsync(Func<Stream, CancellationToken, Task> content, IProgress<long>? progress, CancellationToken cancellationToken)
         {
             await catalog.WriteArtifactAsync(
-                artifact, async (stored, token) => Digests = await ArtifactWriter.WriteAsync(catalog.EncodingOf(label.Type), stored, compression, Guarded(content), progress, token), cancellationToken, label.LockedUntil);
+                artifact, async (stored, token) => Digests = await EncodeAsync(artifact, catalog.EncodingOf(label.Type), stored, content, progress, token), cancellationToken, label.LockedUntil);
             IsWritten = true;
             return Digests;
         }
@@ -107,10 +112,19 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
         public async Task<ArtifactDigests> WritePartAsync(string name, ArtifactEncoding encoding, Func<Stream, CancellationToken, Task> content, CancellationToken cancellationToken)
         {
             var digests = default(ArtifactDigests);
+            var part = recipients is null ? name : EncryptedName.Of(name);
             await catalog.WritePartAsync(
-                artifact, name, async (stored, token) => digests = await ArtifactWriter.WriteAsync(encoding, stored, compression, Guarded(content), progress: null, token), cancellationToken, label.LockedUntil);
-            parts.Add(new BackupPart(name, encoding, digests.Content, digests.Stored));
+                artifact, part, async (stored, token) => digests = await EncodeAsync(BackupFiles.Part(artifact, part), encoding, stored, content, progress: null, token), cancellationToken, label.LockedUntil);
+            parts.Add(new BackupPart(part, encoding, digests.Content, digests.Stored));
             return digests;
+        }
+
+        private Task<ArtifactDigests> EncodeAsync(
+            string file, ArtifactEncoding encoding, Stream stored, Func<Stream, CancellationToken, Task> content, IProgress<long>? progress, CancellationToken cancellationToken)
+        {
+            return recipients is null
+                ? ArtifactWriter.WriteAsync(encoding, stored, compression, Guarded(content), progress, cancellationToken)
+                : catalog.Keys!.EncryptAsync(recipients, catalog.PlainCopies, file, stored, (plain, token) => ArtifactWriter.WriteAsync(encoding, plain, compression, Guarded(content), progress, token), cancellationToken);
         }
 
         public Task WriteSidecarAsync(string ending, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>

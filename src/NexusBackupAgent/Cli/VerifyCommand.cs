@@ -20,7 +20,7 @@ internal static class VerifyCommand
     private static (VerificationCheck Check, string Words)[] ChecksOf(ProtectedSource source, Backup backup) =>
     [
         (VerificationCheck.Checksum, "size and SHA-256"),
-        (VerificationCheck.Encoding, backup.Manifest.Encoding.Shown()),
+        (VerificationCheck.Encoding, backup switch { { IsEncrypted: false } => backup.Manifest.Encoding.Shown(), { Proof: Proof.StoredBytes } => "age", _ => $"age, {backup.Manifest.Encoding.Shown()}" }),
         (VerificationCheck.Integrity, source.Source.Inspection.CheckName),
     ];
 
@@ -41,7 +41,7 @@ internal static class VerifyCommand
             new("nexus-backup verify 20260214T020000Z-3f9a2c", context.Say("one backup", "1つのバックアップ")),
             new("nexus-backup verify --self-test", context.Say("prove that the checks find damage", "検査が破損を検出することを確かめる")))
         {
-            names, all, store, noReplacement, selfTest, textfile, json,
+            names, all, store, context.Identity, noReplacement, selfTest, textfile, json,
         };
         command.Acts = _ => true;
         command.SetAction(async (parsed, cancellationToken) =>

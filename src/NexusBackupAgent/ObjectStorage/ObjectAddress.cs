@@ -11,6 +11,9 @@ internal sealed record ObjectAddress(string Bucket, string Prefix, Uri? Endpoint
     /// <summary>Whether the bucket stands in the path rather than in the host's name.</summary>
     public bool HasBucketInPath { get; init; }
 
+    /// <summary>How the server is asked to encrypt what is written: <c>AES256</c>, <c>aws:kms</c>; null: as the bucket says.</summary>
+    public string? ServerEncryption { get; init; }
+
     /// <summary>For people, and as other clients write it; no secret is in it.</summary>
     public string Shown => Describe("");
 

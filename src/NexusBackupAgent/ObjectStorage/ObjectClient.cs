@@ -267,6 +267,7 @@ internal sealed class ObjectClient : IDisposable
                 IfNoneMatch = condition == WriteCondition.IfAbsent ? "*" : null,
                 IfMatch = replaced, // bare: Ceph compares it with quotes and all
                 TagSet = TagsOf(attributes),
+                ServerSideEncryptionMethod = ServerEncryption,
             };
             if (attributes.StorageClass is { } kept)
                 request.StorageClass = S3StorageClass.FindValue(kept);
@@ -423,11 +424,13 @@ internal sealed class ObjectClient : IDisposable
         return ended;
     }
 
+    private ServerSideEncryptionMethod? ServerEncryption => Address.ServerEncryption is { } method ? ServerSideEncryptionMethod.FindValue(method) : null;
+
     internal Task<string> BeginPartsAsync(string key, ObjectAttributes attributes, CancellationToken cancellationToken) => AskAsync(
         $"write {Address.Describe(key)}",
         async token =>
         {
-            var request = new InitiateMultipartUploadRequest { BucketName = Address.Bucket, Key = FullKey(key), TagSet = TagsOf(attributes) };
+            var request = new InitiateMultipartUploadRequest { BucketName = Address.Bucket, Key = FullKey(key), TagSet = TagsOf(attributes), ServerSideEncryptionMethod = ServerEncryption };
             if (attributes.StorageClass is { } kept)
                 request.StorageClass = S3StorageClass.FindValue(kept);
             if (attributes.Lock is { } locked)

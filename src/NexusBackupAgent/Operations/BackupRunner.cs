@@ -23,6 +23,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
     {
         var watch = new StageWatch(timeProvider);
         source = await source.OpenAsync(cancellationToken);
+        using var plain = source.Catalog.KeepPlainCopies();
         await source.Catalog.SweepAsync(timeProvider.GetUtcNow(), OrphanGrace, cancellationToken);
         await Pruner.SettleAsync(source.Catalog, source.Remains, Sweepable, cancellationToken);
 

@@ -96,6 +96,9 @@ internal interface ISourceSettings
     /// <summary>Whether what is captured lies elsewhere than in the stores, so that copies of its backups are no further copies of it.</summary>
     bool KeepsElsewhere => false;
 
+    /// <summary>Whether a capture of a differential or incremental backup reads what the one that it builds on holds, and not only the small files beside it.</summary>
+    bool IncrementsReadBase => true;
+
     /// <summary>Whether its group may read what is protected. If not, nor may anybody read its backups but their owner.</summary>
     bool IsReadableByGroup(string place) => false;
 

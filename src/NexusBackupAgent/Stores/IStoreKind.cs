@@ -87,6 +87,9 @@ internal interface IStoreSettings
     /// <summary>What stands in the way of keeping backups there now.</summary>
     IEnumerable<ConfigurationProblem> Check();
 
+    /// <summary>What its place lacks of what every store needs, found by trying it; part of <see cref="Check"/>.</summary>
+    IEnumerable<ConfigurationProblem> Try() => [];
+
     /// <summary>What stands in the way of this user in the directory of one source: he has to list it, write there, and read what lies there.</summary>
     /// <param name="directory">Inside the store, with forward slashes; empty for the store itself.</param>
     /// <param name="mayGroupRead">Whether those that <see cref="IsShared"/> speaks of may read the source's backups.</param>

@@ -64,7 +64,7 @@ internal static class BucketArchive
         Unpack(chain[0]),
         .. chain.Skip(1).SelectMany(file => (string[])
         [
-            $"gunzip -c {ToolProcess.Line([$"{file}.{DeletedPart}"])} | (cd restored && xargs -0 -r rm -f --)",
+            $"{ArtifactEncodings.ExpandPartCommand(file, DeletedPart)} | (cd restored && xargs -0 -r rm -f --)",
             Unpack(file),
         ]),
     ];

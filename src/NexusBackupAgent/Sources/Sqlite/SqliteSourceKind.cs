@@ -71,6 +71,8 @@ internal sealed record SqliteSettings(ISourceKind Kind, string Name, string Path
 
     public string Identify(string place) => FileIdentity.Of(KernelPath.Resolve(place));
 
+    public bool IncrementsReadBase => false; // the hashes of its pages lie beside it
+
     public bool IsReadableByGroup(string place) => FileStatus.Of(place) is { } file && file.Mode.HasFlag(UnixFileMode.GroupRead);
 
     public IBackupSource Open(string place, ScratchDirectory scratch, TimeProvider timeProvider, ILoggerFactory loggers) =>

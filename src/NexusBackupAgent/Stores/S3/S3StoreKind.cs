@@ -13,7 +13,9 @@ internal sealed class S3StoreKind : IStoreKind
     private const string Probe = ".nexus-backup-probe"; // no object has that name
     private const string Value = "{bucket: nexus-backups, endpoint: \"https://s3.example\"}";
 
-    private static readonly LevelKeys Keys = new("stores.<name>.s3", [.. ObjectAddressBinder.Keys, LockKey]);
+    private static readonly LevelKeys Keys = new("stores.<name>.s3", [.. ObjectAddressBinder.Keys, LockKey, "sse"]);
+
+    private static readonly string[] ServerEncryptions = ["AES256", "aws:kms"];
 
     public string Key => "s3";
 
@@ -61,8 +63,14 @@ internal sealed class S3StoreKind : IStoreKind
             return null;
         Keys.ReportOthers(section);
         var word = section.Find(LockKey)?.Parse<ObjectLockWord?>(ParseWord, fallback: null, "governance");
-        return ObjectAddressBinder.Bind(section, baseDirectory) is { } address ? new Settings(name, address, word) { IsOffsite = isOffsite ?? address.Endpoint is null, Bandwidth = BandwidthBinder.Bind(store) } : null;
+        return ObjectAddressBinder.Bind(section, baseDirectory) is { } address
+            ? new Settings(name, address with { ServerEncryption = section.Find("sse")?.Parse<string?>(ServerEncryption, fallback: null, "AES256") }, word) { IsOffsite = isOffsite ?? address.Endpoint is null, Bandwidth = BandwidthBinder.Bind(store) }
+            : null;
     }
+
+    private static string ServerEncryption(string text) => ServerEncryptions.Contains(text, StringComparer.Ordinal)
+        ? text
+        : throw new WrongTextException("is no way in which a server encrypts", "write AES256 or aws:kms; encryption at a source encrypts before anything leaves the machine");
 
     private static ObjectLockWord? ParseWord(string text) => text switch
     {
