@@ -14,14 +14,17 @@ namespace NexusBackupAgent.Catalog;
 /// <param name="Keys">The kind's own keys: those of its origin, or an example where there is none.</param>
 /// <param name="Place">For people; null: no manifest says it.</param>
 /// <param name="Backups">Newest first.</param>
-internal sealed record SurveyedSource(string Name, ISourceKind Kind, string Directory, BackupOrigin? Origin, MappingNode Keys, string? Place, IReadOnlyList<Backup> Backups);
+internal sealed record SurveyedSource(string Name, ISourceKind Kind, string Directory, BackupOrigin? Origin, MappingNode Keys, string? Place, IReadOnlyList<Backup> Backups)
+{
+    public DateTimeOffset? NewestAt => Backups is [var newest, ..] ? newest.CapturedAt : null;
+}
 
 /// <param name="Sources">In the order of their names.</param>
 /// <param name="Troubles">What lies there and could not be taken, and why.</param>
 internal sealed record SurveyedStore(IReadOnlyList<SurveyedSource> Sources, IReadOnlyList<BackupException> Troubles)
 {
     /// <summary>Of the file names: as the newest backup that knows it says; null where none does.</summary>
-    public string? TimeZone => Sources.Where(source => source.Origin is not null).MaxBy(source => source.Backups.FirstOrDefault()?.CapturedAt)?.Origin!.TimeZone;
+    public string? TimeZone => Sources.Where(source => source.Origin is not null).MaxBy(source => source.NewestAt)?.Origin!.TimeZone;
 }
 
 /// <summary>Finds the sources of a store by what lies there, for whoever has nothing but the store.</summary>
@@ -202,7 +205,7 @@ internal sealed class StoreSurvey(IBackupStore store, SourceKinds kinds, TimePro
     {
         foreach (var same in found.GroupBy(source => source.Name, StringComparer.Ordinal))
         {
-            var newest = same.MaxBy(source => source.Backups.FirstOrDefault()?.CapturedAt)!;
+            var newest = same.MaxBy(source => source.NewestAt)!;
             foreach (var other in same.Where(source => source != newest))
                 Without($"source {other.Name} lies in '{store.Describe(other.Directory)}' as well as in '{store.Describe(newest.Directory)}', which has the newer backup", "for the other one, name its place as the store, with another --to");
             yield return newest;

@@ -1,5 +1,4 @@
 using NexusBackupAgent.Catalog;
-using NexusBackupAgent.Common;
 
 namespace NexusBackupAgent.Documents;
 
