@@ -76,10 +76,14 @@ internal sealed class SourceDirectory(IBackupStore store, string path, ArtifactF
         }
     }
 
+    /// <summary>Locks a file for longer, where the store has locks.</summary>
+    public Task ExtendLockAsync(string file, DateTimeOffset until, CancellationToken cancellationToken) => store.ExtendLockAsync(PathOf(file), until, cancellationToken);
+
     /// <summary>Writes a file, whole or not at all.</summary>
-    public Task PutAsync(string file, bool replace, Durability durability, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) => ChangeAsync(async () =>
+    /// <param name="lockedUntil">Nobody is to delete it before, where the store has locks; null: it may go at any time.</param>
+    public Task PutAsync(string file, bool replace, Durability durability, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken, DateTimeOffset? lockedUntil = null) => ChangeAsync(async () =>
     {
-        var stored = await store.PutAsync(PathOf(file), replace, durability, write, cancellationToken);
+        var stored = await (lockedUntil is { } until ? store.LockedUntil(until) : store).PutAsync(PathOf(file), replace, durability, write, cancellationToken);
         seen?.Put(stored);
         return true;
     });
@@ -91,12 +95,12 @@ internal sealed class SourceDirectory(IBackupStore store, string path, ArtifactF
     public Task MarkAsync(string file, CancellationToken cancellationToken) =>
         PutTextAsync(BackupFiles.Pending(file), "", Durability.Later, cancellationToken); // empty: even a full disk has room for its name
 
-    public Task PutTextAsync(string file, string text, Durability durability, CancellationToken cancellationToken) =>
-        PutAsync(file, replace: true, durability, (stream, token) => stream.WriteAsync(Encoding.UTF8.GetBytes(text), token).AsTask(), cancellationToken);
+    public Task PutTextAsync(string file, string text, Durability durability, CancellationToken cancellationToken, DateTimeOffset? lockedUntil = null) =>
+        PutAsync(file, replace: true, durability, (stream, token) => stream.WriteAsync(Encoding.UTF8.GetBytes(text), token).AsTask(), cancellationToken, lockedUntil);
 
     /// <summary>Writes it with a seal.</summary>
-    public Task PutJsonAsync<T>(string file, T value, JsonTypeInfo<T> type, Durability durability, CancellationToken cancellationToken) =>
-        PutAsync(file, replace: true, durability, (stream, token) => stream.WriteAsync(SealedJson.Write(value, type), token).AsTask(), cancellationToken);
+    public Task PutJsonAsync<T>(string file, T value, JsonTypeInfo<T> type, Durability durability, CancellationToken cancellationToken, DateTimeOffset? lockedUntil = null) =>
+        PutAsync(file, replace: true, durability, (stream, token) => stream.WriteAsync(SealedJson.Write(value, type), token).AsTask(), cancellationToken, lockedUntil);
 
     private async Task<T> ChangeAsync<T>(Func<Task<T>> change)
     {

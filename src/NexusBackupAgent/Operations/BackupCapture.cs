@@ -52,8 +52,8 @@ internal sealed class BackupCapture(SpaceGuard space, BackupExaminer examiner, T
         await using var capture = await source.Source.CaptureAsync(request, cancellationToken);
         var copies = source.Catalog.PlainCopies is null ? 0 : SpaceGuard.Estimate(await source.Catalog.ListAsync(cancellationToken), type);
         await space.RequireAsync(source.Catalog, type, capture.ScratchNeeded + copies, cancellationToken);
-        return await new BackupWriter(source.Catalog, source.Source, source.Compression, timeProvider).StoreAsync(
-            capture, new BackupLabel(schedule, type, @base?.Id, previous?.Id), RunProgress.In(RunStage.Capture, capture.Length ?? 0, progress), cancellationToken);
+        return await new BackupWriter(source.Catalog, source.Source, source.Compression, timeProvider, source.Origin).StoreAsync(
+            capture, new BackupLabel(schedule, type, @base?.Id, previous?.Id) { LockedUntil = source.LockedUntil(schedule, capture.CapturedAt) }, RunProgress.In(RunStage.Capture, capture.Length ?? 0, progress), cancellationToken);
     }
 
     private async Task<Backup?> NewestAsync(ProtectedSource source, CancellationToken cancellationToken) =>

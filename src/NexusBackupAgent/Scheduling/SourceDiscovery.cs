@@ -170,6 +170,7 @@ internal sealed partial class SourceDiscovery(
             Hooks = configured.Hooks,
             Copies = [.. configured.Copies.Select(copy => new CopyTarget(CatalogIn(copy.Store), PeriodsOf(copy.Keep)) { IsOffsite = places[copy.Store].IsOffsite })],
             IsOffsite = places[configured.Store].IsOffsite,
+            Origin = configured.Settings.OriginOf(found.Place) is { } keys ? new BackupOrigin(Environment.MachineName, zone.Id, keys) : null,
             Medium = () => configured.Settings.LocalPath(found.Place) is { } path ? FileStatus.DiskOf(path) : null,
             TakesIncrements = configured.Schedules.Any(schedule => schedule.Type != BackupType.Full),
         };

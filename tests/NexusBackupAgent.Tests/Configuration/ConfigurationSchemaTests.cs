@@ -28,6 +28,7 @@ public sealed class ConfigurationSchemaTests
     [InlineData("sources.<name>.s3.snapshots", "snapshots")]
     [InlineData("sources.<name>.s3.snapshots.credentials", "credentials")]
     [InlineData("sources.<name>.s3.verify", "readBack")]
+    [InlineData("stores.<name>.bandwidth", "bandwidth")]
     [InlineData("sources.<name>.store", "storeChoice")]
     [InlineData("sources.<name>.schedules.<name>", "schedule")]
     [InlineData("sources.<name>.rpo", "rpo")]

@@ -65,6 +65,8 @@ internal sealed record SqliteSettings(ISourceKind Kind, string Name, string Path
 
     public string PlaceOf(string name) => IsGroup ? SqliteGlob.PathOf(Path, name) : Path;
 
+    public MappingNode OriginOf(string place) => DocumentText.Mapping((Kind.Key, DocumentText.Value(place)));
+
     public string? LocalPath(string place) => KernelPath.Resolve(place);
 
     public string Identify(string place) => FileIdentity.Of(KernelPath.Resolve(place));
