@@ -4,7 +4,6 @@ using System.Text;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.ObjectStorage;
-using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources.Files;
 
 namespace NexusBackupAgent.Sources.S3;
