@@ -1,6 +1,5 @@
 using System.Text;
 using NexusBackupAgent.Artifacts.Age;
-using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Tests.Support;
 
