@@ -22,7 +22,7 @@ internal sealed class BackupCopy(SourceDirectory from, SourceDirectory to, Backu
     private const int BufferSize = 1 << 20;
 
     /// <summary>How long what was written of a failed copy may take to go.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     private readonly string artifact = backup.Manifest.File;
     private readonly List<string> written = [];

@@ -22,7 +22,7 @@ internal sealed record BackupLabel(string Schedule, BackupType Type, BackupId? B
 internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, Compression compression, TimeProvider timeProvider, BackupOrigin? origin = null)
 {
     /// <summary>How long what was written of a failed backup may take to go.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     /// <param name="progress">Told the bytes of the state that were looked at.</param>
     /// <exception cref="BackupException">Nothing was added.</exception>

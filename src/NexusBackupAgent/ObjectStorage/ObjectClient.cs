@@ -90,7 +90,7 @@ internal sealed class ObjectClient : IDisposable
     private const string NoVersion = "null";
 
     /// <summary>How long what is left over may take to go: whoever waits has failed already, or was told to stop.</summary>
-    private static readonly TimeSpan CleaningPatience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan CleaningPatience = TimeSpan.FromSeconds(3);
 
     /// <summary>How long nothing may move in a request, or while its answer is awaited.</summary>
     internal static readonly TimeSpan UsualPatience = TimeSpan.FromMinutes(1);
@@ -155,6 +155,9 @@ internal sealed class ObjectClient : IDisposable
 
     /// <summary>Told of an attempt that ended because nothing moved, and is followed by another one: its number, and how many there are at most.</summary>
     public Action<ObjectException, int, int>? Silent { get; init; }
+
+    /// <summary>Whose objects they are, for people: <c>store 'offsite'</c>; null: the server says enough.</summary>
+    public string? Owner { get; init; }
 
     /// <summary>For tests.</summary>
     internal TimeSpan Patience { get; init; } = UsualPatience;
@@ -284,8 +287,15 @@ internal sealed class ObjectClient : IDisposable
     public async Task<WrittenObject> WriteAsync(string key, Func<Stream, CancellationToken, Task> write, ObjectAttributes attributes, WriteCondition condition, CancellationToken cancellationToken, long length = 0)
     {
         await using var upload = new ObjectUpload(this, key, attributes, condition, length, cancellationToken);
-        await write(upload, cancellationToken);
-        return await upload.CompleteAsync();
+        try
+        {
+            await write(upload, cancellationToken);
+            return await upload.CompleteAsync();
+        }
+        catch (OperationCanceledException stopped) when (cancellationToken.IsCancellationRequested && stopped is not StoppedWaitingException && upload.IsUnderWay)
+        {
+            throw Stopped($"write {Address.Describe(key)}", stopped, cancellationToken); // who makes the content heard of it sooner
+        }
     }
 
     /// <summary>Copies an object on the server; nothing of it comes through here. Its attributes go with it.</summary>
@@ -585,6 +595,10 @@ internal sealed class ObjectClient : IDisposable
         {
             throw failures.New(ObjectProblem.Silent, action, watch.Text, cut);
         }
+        catch (OperationCanceledException stopped) when (cancellationToken.IsCancellationRequested)
+        {
+            throw Stopped(watch.Quiet is { TotalSeconds: >= 2 and var seconds } ? $"{action}; nothing had moved for {seconds:0} s" : action, stopped, cancellationToken);
+        }
         catch (Exception failure) when (ObjectFailures.IsKnown(failure) || (failure is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             var translated = failures.Translate(failure, action);
@@ -596,6 +610,8 @@ internal sealed class ObjectClient : IDisposable
             gate.Leave(wasThrottled);
         }
     }
+
+    private StoppedWaitingException Stopped(string action, Exception cause, CancellationToken stop) => new($"{Owner ?? Address.Server} ({action})", cause, stop);
 
     /// <summary>Some servers do not say in their answer what they made.</summary>
     private async Task<string> KnownAsync(string key, string? etag, CancellationToken cancellationToken) =>

@@ -41,6 +41,9 @@ internal sealed class ObjectUpload(ObjectClient client, string key, ObjectAttrib
         return (int)size;
     }
 
+    /// <summary>Whether a part is on its way, or did not come.</summary>
+    public bool IsUnderWay => parts.Exists(part => !part.IsCompletedSuccessfully);
+
     public override bool CanRead => false;
 
     public override bool CanSeek => false;

@@ -1,5 +1,4 @@
 using NexusBackupAgent.Common;
-using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Stores;
 using NexusBackupAgent.Tests.Cli;
 using NexusBackupAgent.Tests.Support;

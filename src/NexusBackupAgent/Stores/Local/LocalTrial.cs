@@ -1,4 +1,3 @@
-using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.Stores.Local;

@@ -226,8 +226,13 @@ public sealed class LockedStoreTests : BackupStoreContract
         for (var time = 0; time < 2; time++)
         {
             var before = await NoteAsync();
-            clock.Advance(TimeSpan.FromMinutes(5));
-            await Eventually.TrueAsync(async () => await NoteAsync() != before, "the lease is renewed");
+            await Eventually.TrueAsync(
+                async () =>
+                {
+                    clock.Advance(TimeSpan.FromMinutes(1)); // it may not wait yet
+                    return await NoteAsync() != before;
+                },
+                "the lease is renewed");
         }
 
         await held.DisposeAsync();
