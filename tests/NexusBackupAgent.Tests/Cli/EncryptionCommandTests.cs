@@ -78,6 +78,11 @@ public sealed class EncryptionCommandTests : IDisposable
         await Shell.BashAsync($"cd '{place.Path}'; age -d -i key.txt '{full}' | gunzip > data.db; sqlite3 data.db 'PRAGMA integrity_check'");
         Assert.Equal("メールが届かない 7", await TitleAsync("data.db"));
 
+        // On a new machine, from the store and the key alone.
+        await DoAsync("recover", place.Store, "--to", place.In("new.yml"));
+        await DoAsync("restore", "itsm", "--config", place.In("new.yml"), "--to", place.In("recovered.db"), "--identity", "key.txt");
+        Assert.Equal("second", await TitleAsync("recovered.db"));
+
         // A machine that has the key checks what it stored, and increments go on.
         await EncryptAsync("identityFile: key.txt");
         await ChangeAsync("third");
