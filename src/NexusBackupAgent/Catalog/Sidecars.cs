@@ -19,11 +19,17 @@ internal enum VerificationCheck
     Integrity,
 }
 
-/// <summary>How much of a chain was read for a result.</summary>
+/// <summary>What shows that a backup is good, the least first.</summary>
 internal enum Proof
 {
+    /// <summary>The store holds what was stored. It is encrypted, and inside of it nobody looked.</summary>
+    StoredBytes,
+
     /// <summary>The increment alone: with the hashes of what it builds on, which were proven when that was read, it gives what was captured.</summary>
     Chain,
+
+    /// <summary>What was captured was checked before it was encrypted, of an increment as <see cref="Chain"/> does, and the store holds what came out of that. No key is here that shows more.</summary>
+    Captured,
 
     /// <summary>All that a restore reads, expanded, and looked at by the source's own check.</summary>
     Whole,
@@ -53,7 +59,7 @@ internal sealed record VerificationResult(
     DateTimeOffset VerifiedAt,
     long StoredLength,
     bool Passed,
-    IReadOnlyList<CheckResult> Checks)
+    [property: JsonConverter(typeof(RepeatedChecksConverter))] IReadOnlyList<CheckResult> Checks)
 {
     /// <summary>Whether the bytes, stored and expanded, are those that the manifest tells of.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
@@ -143,6 +149,7 @@ internal static class SealedJson
     public const long Largest = 1 << 20;
 
     private const int Digits = 64;
+    private const int MostOnStack = 4096;
 
     private static readonly byte[] End = "\n}"u8.ToArray();
     private static readonly byte[] Opening = "  \"seal\": \""u8.ToArray();
@@ -185,7 +192,11 @@ internal static class SealedJson
         SealOf(open, seal);
         if (!text.Slice(open.Length + Opening.Length, Digits).SequenceEqual(seal))
             throw new InvalidDataException("its seal is not the SHA-256 of what stands above it");
-        return Parse([.. open.TrimEnd(",\n"u8), .. End], lenient);
+        open = open.TrimEnd(",\n"u8);
+        Span<byte> json = open.Length + End.Length is var length && length <= MostOnStack ? stackalloc byte[length] : new byte[length];
+        open.CopyTo(json);
+        End.CopyTo(json[open.Length..]);
+        return Parse<T>(json, lenient);
     }
 
     private static bool IsSealed(ReadOnlySpan<byte> text) =>

@@ -23,6 +23,15 @@ internal interface IBackupStore
     /// <param name="mayGroupRead">Asked for each file that is written.</param>
     IBackupStore SharedWhile(Func<bool> mayGroupRead) => this;
 
+    /// <summary>The same store for files that nobody is to delete or replace before an instant, where it has locks and its configuration asks for them.</summary>
+    IBackupStore LockedUntil(DateTimeOffset until) => this;
+
+    /// <summary>Until when a file can't be deleted; null: it can.</summary>
+    Task<DateTimeOffset?> LockOfAsync(string path, CancellationToken cancellationToken) => Task.FromResult<DateTimeOffset?>(null);
+
+    /// <summary>Locks a file until at least an instant, where <see cref="LockedUntil"/> has an effect. An absent one is success.</summary>
+    Task ExtendLockAsync(string path, DateTimeOffset until, CancellationToken cancellationToken) => Task.CompletedTask;
+
     /// <summary>Where <paramref name="path"/> lies, for people alone: an absolute path or a URL. Empty: the store itself.</summary>
     string Describe(string path);
 
@@ -105,14 +114,36 @@ internal sealed record StoreHealth(BackupException? Down, BackupException? Refus
     public BackupException? Failure => Down ?? Refusal;
 }
 
-/// <summary>A file in a store.</summary>
-/// <param name="Name">Without directory.</param>
-/// <param name="Length">Bytes.</param>
-/// <param name="ModifiedAt">UTC, as the store tells it.</param>
-internal readonly record struct StoredFile(string Name, long Length, DateTimeOffset ModifiedAt)
+/// <summary>A file in a store. A listing may hold four hundred thousand of them, so times take no more room than they need.</summary>
+internal readonly record struct StoredFile
 {
+    private readonly long modified;
+    private readonly long changed;
+
+    /// <param name="name">Without directory.</param>
+    /// <param name="length">Bytes.</param>
+    /// <param name="modifiedAt">As the store tells it.</param>
+    public StoredFile(string name, long length, DateTimeOffset modifiedAt) => (Name, Length, modified) = (name, length, modifiedAt.UtcTicks);
+
+    /// <summary>Without directory.</summary>
+    public string Name { get; init; }
+
+    /// <summary>Bytes.</summary>
+    public long Length { get; init; }
+
+    /// <summary>UTC, as the store tells it.</summary>
+    public DateTimeOffset ModifiedAt
+    {
+        get => new(modified, TimeSpan.Zero);
+        init => modified = value.UtcTicks;
+    }
+
     /// <summary>When its content, name, mode or owner last changed, UTC; null when the store does not tell. A rename leaves <see cref="ModifiedAt"/> as it was.</summary>
-    public DateTimeOffset? ChangedAt { get; init; }
+    public DateTimeOffset? ChangedAt
+    {
+        get => changed == 0 ? null : new DateTimeOffset(changed, TimeSpan.Zero);
+        init => changed = value?.UtcTicks ?? 0;
+    }
 
     /// <summary>Whether it is a file that the store is writing under another name, or was when its process died.</summary>
     public bool IsUnfinished { get; init; }

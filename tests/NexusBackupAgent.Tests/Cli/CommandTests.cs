@@ -80,7 +80,7 @@ public sealed class CommandTests : IDisposable
 
         Assert.Equal(2, backups.Count);
         Assert.Equal(
-            ["id", "source", "schedule", "type", "base", "capturedAt", "file", "sizeBytes", "contentBytes", "sha256", "state", "verifiedAt"],
+            ["id", "source", "schedule", "type", "base", "capturedAt", "file", "sizeBytes", "contentBytes", "sha256", "state", "verifiedAt", "proof"],
             backups[0].EnumerateObject().Select(property => property.Name));
         Assert.Equal(backups.OrderByDescending(backup => Text(backup, "capturedAt"), StringComparer.Ordinal), backups);
         Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", Text(backups[0], "capturedAt"));

@@ -34,6 +34,8 @@ public sealed class ConfigurationSchemaTests
     [InlineData("sources.<name>.rpo", "rpo")]
     [InlineData("sources.<name>.retry", "retry")]
     [InlineData("sources.<name>.compression", "compression")]
+    [InlineData("sources.<name>.encryption", "encryption")]
+    [InlineData("sources.<name>.encryption.age", "age")]
     [InlineData("sources.<name>.verify", "verify")]
     [InlineData("sources.<name>.drill", "drill")]
     [InlineData("sources.<name>.drill.probe", "probe")]
@@ -51,7 +53,7 @@ public sealed class ConfigurationSchemaTests
     }
 
     [Fact]
-    public void Every_level_of_the_reader_is_compared() => Assert.Equal(30, AgentBinder.LevelsOf(AgentKinds.Shipped).Count);
+    public void Every_level_of_the_reader_is_compared() => Assert.Equal(32, AgentBinder.LevelsOf(AgentKinds.Shipped).Count);
 
     [Fact]
     public void Every_key_of_the_schema_says_what_it_is_for()

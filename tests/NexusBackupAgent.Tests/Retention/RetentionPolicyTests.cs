@@ -242,6 +242,22 @@ public class RetentionPolicyTests
     public void A_gap_of_one_schedule_protects_no_other() =>
         AssertRemoved(DaysOld(8), "past its 7d", Fresh, SomeBackup.Good(Now, "weekly"), SomeBackup.Good(Now.AddDays(-90), "weekly"));
 
+    [Fact]
+    public void What_was_proven_by_its_chain_alone_covers_nothing_and_is_expanded_where_it_would()
+    {
+        var (old, weekly) = (DaysOld(8), SomeBackup.Good(Now.AddDays(-2), "weekly"));
+        var increment = SomeBackup.Good(Now.AddHours(-1), "daily", weekly);
+        var unexpanded = increment with { Verification = increment.Verification! with { Proof = Proof.Chain } };
+
+        AssertKept(old, $"what is newer of schedule daily covers it only once its whole chain was expanded ({unexpanded.File})", unexpanded, weekly);
+        AssertRemoved(old, "is newer and good", increment, weekly);
+        Assert.Equal([unexpanded.Id], ToExpand(old, unexpanded, weekly).Select(backup => backup.Id));
+        Assert.Empty(ToExpand(old, increment, weekly));
+        Assert.Empty(ToExpand(DaysOld(3), unexpanded, weekly)); // nothing is past its period
+
+        static IReadOnlyList<Backup> ToExpand(params IReadOnlyCollection<Backup> backups) => RetentionPolicy.ToExpand(BackupChains.Link([.. backups]), Periods, Now, Tokyo);
+    }
+
     private static Backup DaysOld(int days) => SomeBackup.Good(Now.AddDays(-days));
 
     private static IReadOnlyList<RetentionDecision> Decide(params IReadOnlyCollection<Backup> backups) =>

@@ -20,6 +20,10 @@ internal sealed class LocalStoreKind : IStoreKind
 
     public string Teaching => $"its directory, for example {Example}";
 
+    /// <summary>Any path; what looks like a URL is none.</summary>
+    public MappingNode? Recognise(string address, IReadOnlyDictionary<string, string> options, string directory) =>
+        address.Contains("://", StringComparison.Ordinal) ? null : DocumentText.Mapping((Key, DocumentText.Value(KernelPath.Absolute(address, directory))));
+
     public IStoreSettings? Bind(string name, Section store, string baseDirectory)
     {
         var (group, isOffsite) = (store.Find(GroupKey)?.Text("backup"), store.Flag(StoreKinds.OffsiteKey));
