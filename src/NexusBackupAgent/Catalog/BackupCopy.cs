@@ -21,8 +21,8 @@ internal sealed class BackupCopy(SourceDirectory from, SourceDirectory to, Backu
 {
     private const int BufferSize = 1 << 20;
 
-    /// <summary>How long what was written of a failed copy may take to go.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    /// <summary>How long what was written of a failed copy may take to go; a run that is told to stop while its store hangs has a few seconds in all.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
     private readonly string artifact = backup.Manifest.File;
     private readonly List<string> written = [];

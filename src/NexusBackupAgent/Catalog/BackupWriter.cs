@@ -21,8 +21,8 @@ internal sealed record BackupLabel(string Schedule, BackupType Type, BackupId? B
 /// <param name="origin">Where the source is; null: that is nobody's to know.</param>
 internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, Compression compression, TimeProvider timeProvider, BackupOrigin? origin = null)
 {
-    /// <summary>How long what was written of a failed backup may take to go.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    /// <summary>How long what was written of a failed backup may take to go; a run that is told to stop while its store hangs has a few seconds in all.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
     /// <param name="progress">Told the bytes of the state that were looked at.</param>
     /// <exception cref="BackupException">Nothing was added.</exception>

@@ -139,7 +139,7 @@ public sealed class S3StoreCommandsTests : IDisposable
                 await stop.CancelAsync();
                 var stopped = await running;
                 Assert.NotEqual(0, stopped.Code);
-                Assert.True(Assert.Single(stopped.Errors).Contains(" was stopped while it waited for store 'offsite' (", StringComparison.Ordinal), stopped.Error);
+                Assert.Matches("(was stopped while it waited for|probably because) store 'offsite' ", Assert.Single(stopped.Errors)); // the latter where the machine is too slow for the former
             }
 
             await gateway.StopAsync();
