@@ -49,7 +49,7 @@ internal sealed partial class Agent : IDisposable
         verifier = new BackupVerifier(scratch, timeProvider);
         examiner = new BackupExaminer(new Quarantine(verifier, timeProvider), Journal, timeProvider, loggers.CreateLogger<BackupExaminer>());
         Looks = new PatientLook(Patience.ToAnswer, timeProvider);
-        discovery = new SourceDiscovery(configuration.Sources, configuration.TimeZone, Stores, configuration.Stores, scratch, Looks, timeProvider, loggers) { Marks = marks };
+        discovery = new SourceDiscovery(configuration.Sources, configuration.TimeZone, Stores, configuration.Stores, scratch, Looks, timeProvider, loggers) { Marks = marks, MachineKey = configuration.MachineKey, Identity = configuration.Identity };
         Roster = new SourceRoster(_ => discovery.FindAsync());
     }
 
@@ -134,7 +134,7 @@ internal sealed partial class Agent : IDisposable
         var stores = configuration.Stores.ToDictionary(entry => entry.Key, entry => entry.Value.Open(), StringComparer.Ordinal);
         using var space = new ScratchDirectory(configuration.ScratchDirectory);
         var looks = new PatientLook(Patience.ToAnswer, timeProvider);
-        return new SourceDiscovery(configuration.Sources, configuration.TimeZone, stores, configuration.Stores, space, looks, timeProvider, NullLoggerFactory.Instance).FindAsync().GetAwaiter().GetResult();
+        return new SourceDiscovery(configuration.Sources, configuration.TimeZone, stores, configuration.Stores, space, looks, timeProvider, NullLoggerFactory.Instance) { MachineKey = configuration.MachineKey, Identity = configuration.Identity }.FindAsync().GetAwaiter().GetResult();
     }
 
     public void Dispose()

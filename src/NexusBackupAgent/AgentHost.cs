@@ -10,6 +10,7 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Http;
 using NexusBackupAgent.Platform;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent;
 
@@ -38,6 +39,8 @@ internal static partial class AgentHost
         await agent.Scheduler.FindSourcesAsync(); // before the first scrape: a source that is missing from it would seem to be gone
         foreach (var shared in await agent.Looks.AskAsync<IReadOnlyList<ConfigurationProblem>>("places of sources", () => Task.FromResult<IReadOnlyList<ConfigurationProblem>>([.. SourcePlaces.CheckShared(configuration)]), () => []))
             DatabaseShared(logger, shared.Value!, shared.Problem, shared.Mend);
+        foreach (var lacking in (await Task.WhenAll(configuration.Stores.Values.Select(store => TryAsync(agent, store)))).SelectMany(found => found))
+            StoreLacks(logger, lacking.Value!, lacking.Problem, lacking.Mend);
         if (configuration is { IsSecure: false, Listen.IsLoopback: false })
             HttpInsecure(logger, configuration.Listen);
         using var web = new WebServer(agent, startedAt, loggers, cancellationToken);
@@ -59,6 +62,12 @@ internal static partial class AgentHost
         await app.StopAsync(CancellationToken.None);
         AgentStopped(logger);
     }
+
+    /// <summary>What a store's place lacks. Nothing is made where nothing lies, which may be a mount point without its disk.</summary>
+    private static Task<IReadOnlyList<ConfigurationProblem>> TryAsync(Agent agent, IStoreSettings store) => agent.Looks.AskAsync<IReadOnlyList<ConfigurationProblem>>(
+        $"trial of store {store.Name}",
+        async () => await agent.Stores[store.Name].GetHealthAsync(CancellationToken.None) is { Failure: null, IsBare: false } ? [.. store.Try()] : [],
+        () => []);
 
     private static async Task StartAsync(WebApplication app, AgentConfiguration configuration, CancellationToken cancellationToken)
     {
@@ -87,6 +96,9 @@ internal static partial class AgentHost
 
     [LoggerMessage(EventId = 3, EventName = "database_shared", Level = LogLevel.Warning, Message = "{Path}: {Problem}. Next: {Mend}")]
     private static partial void DatabaseShared(ILogger logger, string path, string problem, string mend);
+
+    [LoggerMessage(EventId = 6, EventName = "store_lacks", Level = LogLevel.Warning, Message = "store at {Path}: {Problem}. Next: {Mend}")]
+    private static partial void StoreLacks(ILogger logger, string path, string problem, string mend);
 
     [LoggerMessage(EventId = 2, EventName = "agent_stopped", Level = LogLevel.Information, Message = "agent stopped")]
     private static partial void AgentStopped(ILogger logger);

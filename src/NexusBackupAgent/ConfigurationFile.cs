@@ -98,6 +98,7 @@ internal static class ConfigurationFile
                 .. await AskAsync("whether sources are the same", SourcePlaces.CheckShared),
                 .. await AskAsync("who may read the sources", draft => draft.Sources.SelectMany(source => source.Stores.SelectMany(store => CheckReaders(source, draft.Stores.GetValueOrDefault(store))))),
                 .. await AskAsync("the commands of sources", _ => configuration.Sources.SelectMany(source => RestoreBinder.Check(source.Name, source.Restore).Concat(HookBinder.Check(source.Name, source.Hooks)))),
+                .. configuration.Sources.Any(source => source.Encryption is not null) ? await AskAsync("the keys of encrypted backups", CheckKeys) : [],
             ];
         }
 
@@ -153,6 +154,13 @@ internal static class ConfigurationFile
         from member in store is null ? [] : source.Settings.Find(before: []).Found
         from problem in store!.CheckDirectory(source.DirectoryOf(source.Settings.IsGroup ? member.Name : null), source.Settings.IsReadableByGroup(member.Place), BackupFiles.IsLikeOne)
         select problem;
+
+    private static IEnumerable<ConfigurationProblem> CheckKeys(AgentConfiguration configuration)
+    {
+        var found = Agent.Find(configuration, TimeProvider.System);
+        return configuration.Sources.SelectMany(source => EncryptionBinder.Check(
+            source, [.. found.Where(member => member.Name == source.Name || source.Settings.CanName(member.Name)).SelectMany(member => member.Source.Copies.Select(copy => copy.Catalog).Prepend(member.Source.Catalog))]));
+    }
 
     /// <returns>What was read, with defaults in the place of what is wrong; null when the text could not be read at all.</returns>
     private static (AgentConfiguration? Draft, IReadOnlyList<ConfigurationProblem> Problems) Read(string path, TimeZoneInfo hostZone, AgentKinds kinds)
@@ -328,6 +336,12 @@ internal sealed record AgentConfiguration(
 
     /// <summary>What its sources and stores may be.</summary>
     public AgentKinds Kinds { get; init; } = AgentKinds.Shipped;
+
+    /// <summary>The file with the key that a command was given; null: none.</summary>
+    public string? Identity { get; init; }
+
+    /// <summary>The file that holds the key of this machine, which opens small files beside encrypted artifacts, and no artifact.</summary>
+    public string MachineKey => Path.Combine(StateDirectory, "keys", "small-files.key");
 
     /// <summary>The methods by which its sources compress.</summary>
     public IReadOnlyList<ArtifactEncoding> Methods => [.. Sources.Select(source => source.Compression.Method).DefaultIfEmpty(ArtifactEncoding.Gzip).Distinct()];

@@ -14,6 +14,15 @@ internal sealed record ArtifactFormat(string Extension, ArtifactEncoding Encodin
     /// <summary>What the small files of the kind's own beside such an artifact end with, behind its name: <c>.pages</c>.</summary>
     public IReadOnlyList<string> Sidecars { get; init; } = [];
 
+    /// <summary>Whether such artifacts are encrypted: their names say it, behind what they hold.</summary>
+    public bool IsEncrypted { get; private init; }
+
+    /// <summary>The same, encrypted.</summary>
+    public ArtifactFormat Encrypted() => IsEncrypted ? this : this with { Extension = Extension + EncryptedName.Ending, IsEncrypted = true };
+
+    /// <summary>The same, as it was before.</summary>
+    public ArtifactFormat Decrypted() => IsEncrypted ? this with { Extension = EncryptedName.Plain(Extension), IsEncrypted = false } : this;
+
     /// <summary>The same, compressed by another method; what is stored as it comes stays as it is.</summary>
     public ArtifactFormat In(ArtifactEncoding method) => Encoding == method || Encoding == ArtifactEncoding.None
         ? this
@@ -61,13 +70,23 @@ internal static class ArtifactEncodings
     public static string Extension(this ArtifactEncoding method) => method == ArtifactEncoding.Zstd ? ".zst" : ".gz";
 
     /// <summary>The command that writes a file's content to its output. It is given one that was set aside without its name, whose ending it would refuse.</summary>
-    public static string ExpandCommand(string file) => $"{(IsZstd(file) ? "zstd -dc" : "gunzip -c")} {(SetAsideName.Is(file) ? "< " : "")}{ToolProcess.Line([file])}";
+    public static string ExpandCommand(string file) => EncryptedName.Is(file)
+        ? $"{EncryptedName.DecryptCommand(file)} | {(IsZstd(file) ? "zstd -dc" : "gunzip -c")}"
+        : $"{(IsZstd(file) ? "zstd -dc" : "gunzip -c")} {(SetAsideName.Is(file) ? "< " : "")}{ToolProcess.Line([file])}";
+
+    /// <summary>The same of a further part of a backup, which is gzip.</summary>
+    public static string ExpandPartCommand(string file, string part) =>
+        EncryptedName.Is(file) ? $"{EncryptedName.DecryptCommand(EncryptedName.Of($"{file}.{part}"))} | gunzip -c" : $"gunzip -c {ToolProcess.Line([$"{file}.{part}"])}";
 
     /// <summary>The command that unpacks an archive.</summary>
     /// <param name="options">Of tar, in letters: <c>p</c>.</param>
-    public static string UnpackCommand(string file, string options = "") => $"tar {(IsZstd(file) ? $"--zstd -x{options}f" : $"-xz{options}f")} {ToolProcess.Line([file])}";
+    public static string UnpackCommand(string file, string options = "")
+    {
+        var tar = $"tar {(IsZstd(file) ? $"--zstd -x{options}f" : $"-xz{options}f")}";
+        return EncryptedName.Is(file) ? $"{EncryptedName.DecryptCommand(file)} | {tar} -" : $"{tar} {ToolProcess.Line([file])}";
+    }
 
-    private static bool IsZstd(string file) => SetAsideName.Original(file).EndsWith(ArtifactEncoding.Zstd.Extension(), StringComparison.Ordinal);
+    private static bool IsZstd(string file) => EncryptedName.Plain(SetAsideName.Original(file)).EndsWith(ArtifactEncoding.Zstd.Extension(), StringComparison.Ordinal);
 
     /// <summary>Whether an artifact's first bytes tell who wrote it.</summary>
     public static bool IsSigned(this ArtifactEncoding encoding) => encoding != ArtifactEncoding.None;
@@ -80,6 +99,23 @@ internal static class ArtifactEncodings
 
     /// <summary>For people: <c>gzip</c>; one that is stored as it comes has no word of its own.</summary>
     public static string Shown(this ArtifactEncoding encoding) => encoding == ArtifactEncoding.None ? "encoding" : encoding.Word();
+}
+
+/// <summary>The name of an encrypted artifact: that of what it holds, and <c>.age</c>.</summary>
+internal static class EncryptedName
+{
+    public const string Ending = ".age";
+
+    public static string Of(string artifact) => artifact + Ending;
+
+    /// <summary>Whether a name, as it was stored or set aside, is that of an encrypted artifact.</summary>
+    public static bool Is(string artifact) => SetAsideName.Original(artifact).EndsWith(Ending, StringComparison.Ordinal);
+
+    /// <summary>The name of what it holds, as it was stored.</summary>
+    public static string Plain(string artifact) => artifact.EndsWith(Ending, StringComparison.Ordinal) ? artifact[..^Ending.Length] : artifact;
+
+    /// <summary>The command that writes what it holds to its output.</summary>
+    public static string DecryptCommand(string file) => $"age -d -i key.txt {ToolProcess.Line([file])}";
 }
 
 /// <summary>The name of a corrupt artifact, as the runbook has it (§3.2 [A]): no <c>*.db.gz</c> finds it.</summary>

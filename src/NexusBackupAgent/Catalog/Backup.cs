@@ -66,6 +66,12 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     /// <summary>Somebody made the file by hand, and no reading back has taken it into the catalog yet.</summary>
     public bool IsHandMade => Manifest is { Adopted: true, IsCommitted: false };
 
+    /// <summary>Somebody made the file by hand and encrypted it, and no key is here to look into it: until one is, nobody knows what it is.</summary>
+    public bool AwaitsKey { get; init; }
+
+    /// <summary>Whether it is encrypted.</summary>
+    public bool IsEncrypted => Manifest.Encryption is not null;
+
     /// <summary>The artifact's name in <see cref="Directory"/> now; the manifest says under which it was stored.</summary>
     public string File => Artifact.Name;
 
@@ -122,8 +128,8 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     /// <summary>What shows that it is good; null when it is not.</summary>
     public Proof? Proof => State == BackupState.Good ? Verification!.Proof ?? Catalog.Proof.Whole : null;
 
-    /// <summary>Whether it is good, and was expanded with all that it builds on.</summary>
-    public bool IsProvenWhole => Proof == Catalog.Proof.Whole;
+    /// <summary>Whether it is good, and was expanded with all that it builds on; of an encrypted one whose key is elsewhere, whether it was checked before that.</summary>
+    public bool IsProvenWhole => Proof is Catalog.Proof.Captured or Catalog.Proof.Whole;
 
     /// <summary>Whether each further part is there with the length that it was stored with.</summary>
     private bool HasPartsAsStored => Manifest.Parts.Select(part => (long?)part.Stored.Length).SequenceEqual(Parts.Select(part => part?.Length));

@@ -1,4 +1,5 @@
 using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Artifacts.Age;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
@@ -46,24 +47,26 @@ internal class BackupCatalog
     /// <param name="kind">The source's kind.</param>
     /// <param name="zone">The zone of the times in file names.</param>
     /// <param name="looks">Gives up a look at the store while it does not answer; null: no look is given up.</param>
-    public BackupCatalog(IBackupStore store, string directory, string source, string kind, ArtifactFormats formats, TimeZoneInfo zone, PatientLook? looks = null)
-        : this(new SourceDirectory(store, directory, formats), source, kind, zone, looks)
+    /// <param name="keys">Encrypt and open its artifacts; null: none is encrypted, and what is stays closed.</param>
+    public BackupCatalog(IBackupStore store, string directory, string source, string kind, ArtifactFormats formats, TimeZoneInfo zone, PatientLook? looks = null, ArtifactKeys? keys = null)
+        : this(new SourceDirectory(store, directory, formats), source, kind, zone, looks, keys)
     {
     }
 
     /// <summary>The catalog as of one look at the directory. What the other one has read of unchanged files is known here too.</summary>
     private protected BackupCatalog(BackupCatalog other)
-        : this(other.files.Remembering(), other.reader, other.zone, other.looks)
+        : this(other.files.Remembering(), other.reader, other.zone, other.looks, other.Keys)
     {
     }
 
-    private BackupCatalog(SourceDirectory files, string source, string kind, TimeZoneInfo zone, PatientLook? looks)
-        : this(files, new BackupReader(files, source, kind, zone), zone, looks)
+    private BackupCatalog(SourceDirectory files, string source, string kind, TimeZoneInfo zone, PatientLook? looks, ArtifactKeys? keys)
+        : this(files, new BackupReader(files, source, kind, zone) { HasKey = keys?.Identity is not null }, zone, looks, keys)
     {
     }
 
-    private BackupCatalog(SourceDirectory files, BackupReader reader, TimeZoneInfo zone, PatientLook? looks)
+    private BackupCatalog(SourceDirectory files, BackupReader reader, TimeZoneInfo zone, PatientLook? looks, ArtifactKeys? keys)
     {
+        Keys = keys;
         this.files = files;
         this.reader = reader;
         orphans = new OrphanSweep(files, reader, zone);
@@ -77,6 +80,16 @@ internal class BackupCatalog
     public string Source { get; }
 
     public IBackupStore Store => files.Store;
+
+    /// <summary>Encrypt and open its artifacts; null: none is encrypted, and what is stays closed.</summary>
+    public ArtifactKeys? Keys { get; }
+
+    /// <summary>What artifacts hold that the run under way encrypted; null: it encrypts none, or opens them again with a key.</summary>
+    public PlainCopies? PlainCopies { get; private set; }
+
+    /// <summary>From now on what is written stays readable here until that is disposed.</summary>
+    /// <returns>Null where that is not needed.</returns>
+    public PlainCopies? KeepPlainCopies() => PlainCopies = Keys?.NewPlainCopies();
 
     public string Directory => files.Path;
 
@@ -176,32 +189,46 @@ internal class BackupCatalog
     public ArtifactEncoding EncodingOf(BackupType type) => files.Formats.Of(type).Encoding;
 
     /// <summary>Writes the artifact itself: whole or absent.</summary>
-    public Task WriteArtifactAsync(string artifact, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>
-        files.PutAsync(artifact, replace: false, Durability.Now, write, cancellationToken);
+    /// <param name="lockedUntil">As of all files of the backup: nobody is to delete it before, where the store has locks.</param>
+    public Task WriteArtifactAsync(string artifact, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken, DateTimeOffset? lockedUntil = null) =>
+        files.PutAsync(artifact, replace: false, Durability.Now, write, cancellationToken, lockedUntil);
 
     /// <summary>Keeps a small file of the kind's own beside an artifact, in place of the one that was there. It needs no flush: one that a power cut damages is made anew from the artifact.</summary>
-    public Task WriteSidecarAsync(string artifact, string ending, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>
-        files.PutAsync(artifact + ending, replace: true, Durability.Later, write, cancellationToken);
+    public Task WriteSidecarAsync(string artifact, string ending, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken, DateTimeOffset? lockedUntil = null) =>
+        EncryptedName.Is(artifact) && Keys is null ? Task.CompletedTask // it would show what the artifact hides
+        : files.PutAsync(artifact + ending, replace: true, Durability.Later, EncryptedName.Is(artifact) ? (stored, token) => Keys!.EncryptSmallAsync(stored, write, token) : write, cancellationToken, lockedUntil);
+
+    /// <summary>Opens such a file.</summary>
+    /// <exception cref="FileNotFoundException">There is none, or no key of this machine opens it.</exception>
+    public async Task<Stream> OpenSidecarAsync(string artifact, string ending, CancellationToken cancellationToken)
+    {
+        var stored = await OpenReadAsync(artifact + ending, cancellationToken);
+        if (!EncryptedName.Is(artifact))
+            return stored;
+        await using (stored)
+            return Keys is null ? throw new FileNotFoundException("no key opens it", Locate(artifact + ending)) : await Keys.OpenSmallAsync(Locate(artifact + ending), stored, cancellationToken);
+    }
 
     /// <summary>Writes a further part of the same backup: whole or absent. The manifest that is committed must name it.</summary>
     /// <param name="part">What tells it from the others; see <see cref="BackupPart.Name"/>.</param>
-    public async Task WritePartAsync(string artifact, string part, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken)
+    public async Task WritePartAsync(string artifact, string part, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken, DateTimeOffset? lockedUntil = null)
     {
         var file = BackupFiles.Part(artifact, part);
         if (files.Formats.CompanionsOf(artifact).Append(BackupFiles.SetAside(artifact)).Contains(file, StringComparer.Ordinal))
             throw new ArgumentException($"a part can't be named {part}: that is what a backup's own files are called", nameof(part));
         await files.MarkAsync(file, cancellationToken);
-        await files.PutAsync(file, replace: false, Durability.Now, write, cancellationToken);
+        await files.PutAsync(file, replace: false, Durability.Now, write, cancellationToken, lockedUntil);
     }
 
     /// <summary>Makes a written artifact a backup.</summary>
     /// <returns>The backup with all that it builds on.</returns>
     /// <exception cref="BackupException">What it builds on is gone or set aside by now, or the store refuses.</exception>
-    public async Task<Backup> CommitAsync(BackupManifest manifest, CancellationToken cancellationToken)
+    public async Task<Backup> CommitAsync(BackupManifest manifest, CancellationToken cancellationToken, DateTimeOffset? lockedUntil = null)
     {
         var @base = manifest.Base is { } id ? await RequireBaseAsync(id, manifest.File, cancellationToken) : null;
-        await ChecksumFile.WriteAsync(files, manifest, cancellationToken);
-        await WriteManifestAsync(manifest, cancellationToken);
+        await ExtendLocksAsync(@base, lockedUntil, cancellationToken);
+        await ChecksumFile.WriteAsync(files, manifest, cancellationToken, lockedUntil);
+        await WriteManifestAsync(manifest, cancellationToken, lockedUntil);
         await files.DeleteAsync(BackupFiles.MarksOf(manifest.File, manifest.PartNames), cancellationToken);
         return new Backup(manifest, Directory, new StoredFile(manifest.File, manifest.Stored.Length, manifest.CapturedAt), Verification: null)
         {
@@ -242,11 +269,30 @@ internal class BackupCatalog
     /// <summary>Copies a good backup of another store here, under the same names, and reads the copy back. What it builds on is here.</summary>
     /// <returns>The copy, which is good.</returns>
     /// <exception cref="BackupException">Nothing that counts was added.</exception>
-    public async Task<Backup> CopyHereAsync(BackupCatalog from, Backup backup, TimeProvider timeProvider, IProgress<long>? progress, CancellationToken cancellationToken)
+    public async Task<Backup> CopyHereAsync(BackupCatalog from, Backup backup, TimeProvider timeProvider, IProgress<long>? progress, CancellationToken cancellationToken, DateTimeOffset? lockedUntil = null)
     {
-        var replaces = (await ListAsync(cancellationToken)).Any(twin => twin.Id == backup.Id && twin.IsSetAside && twin.File == backup.Manifest.File);
-        return await new BackupCopy(from.files, files, backup, replaces, timeProvider, progress).RunAsync(cancellationToken);
+        var here = await ListAsync(cancellationToken);
+        var replaces = here.Any(twin => twin.Id == backup.Id && twin.IsSetAside && twin.File == backup.Manifest.File);
+        await ExtendLocksAsync(here.FirstOrDefault(@base => @base.Id == backup.Manifest.Base), lockedUntil, cancellationToken);
+        return await new BackupCopy(from.files, files, backup, replaces, timeProvider, progress, lockedUntil).RunAsync(cancellationToken);
     }
+
+    /// <summary>Until when a backup can't be deleted; null: it can, or nobody knows.</summary>
+    public async Task<DateTimeOffset?> LockOfAsync(Backup backup, CancellationToken cancellationToken) =>
+        (await Task.WhenAll(LockedFilesOf(backup).Select(file => Store.LockOfAsync(files.PathOf(file), cancellationToken)))).Max();
+
+    /// <summary>What a backup builds on is locked as long as the backup itself.</summary>
+    private async Task ExtendLocksAsync(Backup? @base, DateTimeOffset? lockedUntil, CancellationToken cancellationToken)
+    {
+        if (lockedUntil is not { } until)
+            return;
+        foreach (var file in (@base?.Chain ?? []).SelectMany(LockedFilesOf))
+            await files.ExtendLockAsync(file, until, cancellationToken);
+    }
+
+    /// <summary>Without which it can't be restored or is not known.</summary>
+    private static IEnumerable<string> LockedFilesOf(Backup backup) =>
+        [backup.File, BackupFiles.Manifest(backup.File), BackupFiles.Checksum(backup.File), .. backup.Manifest.PartNames.Select(part => BackupFiles.Part(backup.File, part))];
 
     /// <summary>Takes a hand-made file into the catalog, now that it was read back.</summary>
     public async Task<Backup> AdoptAsync(Backup handMade, ArtifactDigest content, ArtifactDigest stored, CancellationToken cancellationToken)
@@ -356,8 +402,8 @@ internal class BackupCatalog
         }
     }
 
-    private Task WriteManifestAsync(BackupManifest manifest, CancellationToken cancellationToken) =>
-        files.PutJsonAsync(BackupFiles.Manifest(manifest.File), manifest, CatalogJson.Readable.BackupManifest, Durability.Now, cancellationToken);
+    private Task WriteManifestAsync(BackupManifest manifest, CancellationToken cancellationToken, DateTimeOffset? lockedUntil = null) =>
+        files.PutJsonAsync(BackupFiles.Manifest(manifest.File), manifest, CatalogJson.Readable.BackupManifest, Durability.Now, cancellationToken, lockedUntil);
 }
 
 /// <summary>

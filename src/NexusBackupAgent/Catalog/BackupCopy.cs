@@ -16,12 +16,13 @@ namespace NexusBackupAgent.Catalog;
 /// <param name="from">Where it is good.</param>
 /// <param name="to">Where it is not yet. The caller holds the turn of that store's copies.</param>
 /// <param name="replaces">Whether it lies there corrupt under its own name, in a store that can't rename: a sound one takes its place.</param>
-internal sealed class BackupCopy(SourceDirectory from, SourceDirectory to, Backup backup, bool replaces, TimeProvider timeProvider, IProgress<long>? progress)
+/// <param name="lockedUntil">Nobody is to delete it before, where the store has locks; null: it may go at any time.</param>
+internal sealed class BackupCopy(SourceDirectory from, SourceDirectory to, Backup backup, bool replaces, TimeProvider timeProvider, IProgress<long>? progress, DateTimeOffset? lockedUntil = null)
 {
     private const int BufferSize = 1 << 20;
 
     /// <summary>How long what was written of a failed copy may take to go.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     private readonly string artifact = backup.Manifest.File;
     private readonly List<string> written = [];
@@ -47,12 +48,12 @@ internal sealed class BackupCopy(SourceDirectory from, SourceDirectory to, Backu
             foreach (var sidecar in to.Formats.Sidecars)
                 await CopySmallAsync(backup.File + sidecar, artifact + sidecar, Durability.Later, cancellationToken);
             if (!await CopySmallAsync(BackupFiles.Checksum(backup.File), BackupFiles.Checksum(artifact), Durability.NameLater, cancellationToken))
-                await ChecksumFile.WriteAsync(to, manifest, cancellationToken);
+                await ChecksumFile.WriteAsync(to, manifest, cancellationToken, lockedUntil);
             var verified = backup.Verification!;
             var verifiedAt = verified.Checks.Any(check => check.IsOfElsewhere) ? verified.VerifiedAt : timeProvider.GetUtcNow(); // what lies elsewhere nobody looked at now
             var result = verified with { VerifiedAt = verifiedAt, StoredLength = manifest.Stored.Length, SetAside = false };
             await PutAsync(
-                BackupFiles.Verification(artifact), replace: true, Durability.NameLater, (file, token) => file.WriteAsync(SealedJson.Write(result, CatalogJson.Readable.VerificationResult), token).AsTask(), cancellationToken);
+                BackupFiles.Verification(artifact), replace: true, Durability.NameLater, (file, token) => file.WriteAsync(SealedJson.Write(result, CatalogJson.Readable.VerificationResult), token).AsTask(), cancellationToken, isLocked: false);
             isCommitting = true;
             if (!await CopySmallAsync(BackupFiles.Manifest(backup.File), BackupFiles.Manifest(artifact), Durability.Now, cancellationToken))
                 throw Gone(BackupFiles.Manifest(backup.File));
@@ -95,14 +96,14 @@ internal sealed class BackupCopy(SourceDirectory from, SourceDirectory to, Backu
             throw new BackupException(FailureKind.Verification, $"'{to.Describe(target)}' reads otherwise than it was written, so the copy does not count", to.Store.CheckDisk());
     }
 
-    private async Task PutAsync(string target, bool replace, Durability durability, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken)
+    private async Task PutAsync(string target, bool replace, Durability durability, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken, bool isLocked = true)
     {
         var wasUnclear = isUnclear;
         await to.PutAsync(target, replace, durability, async (file, token) =>
         {
             await write(file, token);
             isUnclear = true; // from here on it may be there, whatever the store says
-        }, cancellationToken);
+        }, cancellationToken, isLocked ? lockedUntil : null);
         isUnclear = wasUnclear;
         written.Insert(0, target); // the last is the first to go
     }

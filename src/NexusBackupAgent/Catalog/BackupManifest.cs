@@ -5,6 +5,7 @@ using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Catalog;
@@ -74,8 +75,16 @@ internal sealed record BackupManifest(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public DateTimeOffset? RestorableFrom { get; init; }
 
+    /// <summary>Where the source was, for whoever has nothing but the store; null: an earlier agent did not say it, or the kind does not.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public BackupOrigin? Origin { get; init; }
+
     /// <summary>How the artifact is stored; a manifest of format version 1 does not say it and means gzip.</summary>
     public ArtifactEncoding Encoding { get; init; }
+
+    /// <summary>To whom the artifact and its parts are encrypted; null: they are not.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public BackupEncryption? Encryption { get; init; }
 
     /// <summary>Further files of the same backup, without which it is none. Whatever is done to the artifact is done to them.</summary>
     // Absent is null here: generated readers know nothing of an initial value.
@@ -102,6 +111,16 @@ internal sealed record BackupManifest(
     public bool IsCommitted => Stored is { Sha256: { Length: > 0 } }; // a damaged manifest may lack both
 }
 
+/// <summary>Where a source was when it was backed up. Nothing decides by it: it is written for <see cref="StoreSurvey"/>, and whoever may write to the store may have forged it.</summary>
+/// <param name="Host">The machine's name.</param>
+/// <param name="TimeZone">Of the times in file names.</param>
+/// <param name="Configuration">The kind's own keys, without secrets.</param>
+internal sealed record BackupOrigin(string Host, string TimeZone, MappingNode Configuration);
+
+/// <summary>How a backup is encrypted, by age.</summary>
+/// <param name="Recipients">The public part of each key that opens it, <c>age1…</c>, as <c>age-keygen -y</c> prints it; empty of a file that somebody made by hand.</param>
+internal sealed record BackupEncryption(IReadOnlyList<string> Recipients);
+
 /// <summary>What a manifest of any version says of itself.</summary>
 internal sealed record ManifestFormat(int FormatVersion);
 
@@ -119,7 +138,7 @@ internal sealed record BackupPart(string Name, ArtifactEncoding Encoding, Artifa
     UseStringEnumConverter = true,
     RespectRequiredConstructorParameters = true, // a file that lacks something is damaged
     RespectNullableAnnotations = true,
-    Converters = [typeof(BackupIdConverter), typeof(LowerCaseEnumConverter<BackupType>), typeof(LowerCaseEnumConverter<Proof>), typeof(LowerCaseEnumConverter<ArtifactEncoding>), typeof(VerificationCheckConverter)])]
+    Converters = [typeof(DocumentConverter), typeof(BackupIdConverter), typeof(LowerCaseEnumConverter<BackupType>), typeof(LowerCaseEnumConverter<Proof>), typeof(LowerCaseEnumConverter<ArtifactEncoding>), typeof(VerificationCheckConverter)])]
 [JsonSerializable(typeof(BackupManifest))]
 [JsonSerializable(typeof(ManifestFormat))]
 [JsonSerializable(typeof(VerificationResult))]
@@ -157,6 +176,73 @@ internal sealed class BackupIdConverter : JsonConverter<BackupId>
 
     [ThreadStatic]
     private static string? last;
+}
+
+/// <summary>A part of a configuration is written as the object that it is.</summary>
+internal sealed class DocumentConverter : JsonConverter<MappingNode>
+{
+    public override MappingNode Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        Node(ref reader) as MappingNode ?? throw new JsonException("a part of a configuration is an object");
+
+    public override void Write(Utf8JsonWriter writer, MappingNode value, JsonSerializerOptions options) => Write(writer, value);
+
+    private static void Write(Utf8JsonWriter writer, DocumentNode node)
+    {
+        switch (node)
+        {
+            case MappingNode mapping:
+                writer.WriteStartObject();
+                foreach (var entry in mapping.Entries)
+                {
+                    writer.WritePropertyName(entry.Key);
+                    Write(writer, entry.Value);
+                }
+
+                writer.WriteEndObject();
+                break;
+            case ListNode list:
+                writer.WriteStartArray();
+                foreach (var item in list.Items)
+                    Write(writer, item);
+                writer.WriteEndArray();
+                break;
+            case ScalarNode { IsNull: false } scalar:
+                writer.WriteStringValue(scalar.Text);
+                break;
+            default:
+                writer.WriteNullValue();
+                break;
+        }
+    }
+
+    /// <summary>The depth of JSON is bounded by its reader.</summary>
+    private static DocumentNode Node(ref Utf8JsonReader reader)
+    {
+        switch (reader.TokenType)
+        {
+            case JsonTokenType.StartObject:
+                var entries = new List<MappingEntry>();
+                while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+                {
+                    var key = reader.GetString()!;
+                    reader.Read();
+                    entries.Add(new MappingEntry(key, Line: 0, Node(ref reader)));
+                }
+
+                return new MappingNode(Line: 0, entries);
+            case JsonTokenType.StartArray:
+                var items = new List<DocumentNode>();
+                while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+                    items.Add(Node(ref reader));
+                return new ListNode(Line: 0, items);
+            case JsonTokenType.String:
+                return new ScalarNode(Line: 0, reader.GetString()!, IsNull: false);
+            case JsonTokenType.Null:
+                return new ScalarNode(Line: 0, "", IsNull: true);
+            default:
+                throw new JsonException("a part of a configuration holds texts");
+        }
+    }
 }
 
 /// <summary>Words in files, API and metrics are lower case.</summary>
@@ -211,6 +297,8 @@ internal static partial class ManifestAgreement
         _ when !Enum.IsDefined(manifest.Type) || !Enum.IsDefined(manifest.Encoding) => "it names a type or an encoding that there is not",
         _ when !formats.MayBe(manifest.Type, manifest.File) => $"it says type {manifest.Type.Word()}, and {manifest.File} is none by its name",
         _ when manifest.Base is null != (manifest.Type == BackupType.Full) => manifest.Base is null ? "it does not say what it builds on" : "it is full and builds on another one",
+        _ when manifest.Encryption is not null != EncryptedName.Is(manifest.File) => $"it says that {manifest.File} is {(manifest.Encryption is null ? "not " : "")}encrypted, and its name says otherwise",
+        { Encryption.Recipients: { } recipients } when recipients.Any(recipient => recipient is null) => "one of its recipients is none",
         { Base: { } id } when !Identity().IsMatch(id.Value) => "the id of what it builds on is none",
         _ when !IsDigest(manifest.Content) || !IsDigest(manifest.Stored) || manifest.Restored is { } restored && !IsDigest(restored) || manifest.Fingerprint is { } fingerprint && !IsSha256(fingerprint) => "one of its lengths or SHA-256 can't be one",
         _ => PartsObjection(manifest),

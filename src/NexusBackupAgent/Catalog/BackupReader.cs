@@ -17,6 +17,9 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
     /// <summary>The source's name.</summary>
     public string Source => source;
 
+    /// <summary>Whether a key is here that may open what is encrypted.</summary>
+    public bool HasKey { get; init; }
+
     private readonly CompanionReader<BackupManifest> manifests = new(directory, CatalogJson.Readable.BackupManifest, CatalogJson.Strict.BackupManifest);
     private readonly CompanionReader<ManifestFormat> formats = new(directory, CatalogJson.Readable.ManifestFormat, CatalogJson.Readable.ManifestFormat);
     private readonly CompanionReader<VerificationResult> verifications = new(directory, CatalogJson.Readable.VerificationResult, CatalogJson.Strict.VerificationResult);
@@ -93,6 +96,7 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
         {
             Drill = drill.Value,
             Unreadable = verification.Failure,
+            AwaitsKey = !HasKey && manifest is { Encryption: not null, Adopted: true, IsCommitted: false },
             Parts = manifest.Parts.Count == 0 ? [] : [.. manifest.PartNames.Select(part => files.PartOf(artifact.Name, part))],
         };
         return backup.IsSetAside ? backup : backup with { Troubles = TroublesOf(files, backup, verification.Damage, drill.Damage ?? drill.Failure?.Message) };

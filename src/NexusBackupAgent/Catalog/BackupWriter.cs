@@ -10,25 +10,31 @@ namespace NexusBackupAgent.Catalog;
 /// <param name="Type">How much of the source it holds.</param>
 /// <param name="Base">The backup that it builds on; null for a full one.</param>
 /// <param name="Previous">The newest good one before it, which it may continue; null: there is none.</param>
-internal sealed record BackupLabel(string Schedule, BackupType Type, BackupId? Base = null, BackupId? Previous = null);
+internal sealed record BackupLabel(string Schedule, BackupType Type, BackupId? Base = null, BackupId? Previous = null)
+{
+    /// <summary>Nobody is to delete it before, where the store has locks; null: it may go at any time.</summary>
+    public DateTimeOffset? LockedUntil { get; init; }
+}
 
 /// <summary>Stores what a capture writes and commits it: all of it, or nothing that counts.</summary>
 /// <param name="compression">How artifacts are compressed.</param>
-internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, Compression compression, TimeProvider timeProvider)
+/// <param name="origin">Where the source is; null: that is nobody's to know.</param>
+internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, Compression compression, TimeProvider timeProvider, BackupOrigin? origin = null)
 {
     /// <summary>How long what was written of a failed backup may take to go.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     /// <param name="progress">Told the bytes of the state that were looked at.</param>
     /// <exception cref="BackupException">Nothing was added.</exception>
     public async Task<Backup> StoreAsync(ICapture capture, BackupLabel label, IProgress<long>? progress, CancellationToken cancellationToken)
     {
+        var recipients = catalog.Keys?.Encryption?.ReadRecipients();
         var artifact = await catalog.BeginAsync(label.Schedule, label.Type, capture.CapturedAt, cancellationToken);
-        var sink = new Sink(catalog, artifact, label.Type, compression, progress);
+        var sink = new Sink(catalog, artifact, label, compression, recipients, progress);
         try
         {
             await capture.WriteAsync(sink, cancellationToken);
-            return await catalog.CommitAsync(ManifestOf(capture, label, artifact, sink), cancellationToken);
+            return await catalog.CommitAsync(ManifestOf(capture, label, artifact, sink), cancellationToken, label.LockedUntil);
         }
         catch
         {
@@ -69,12 +75,17 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
         Fingerprint = sink.Fingerprint,
         RestorableFrom = capture.RestorableFrom is { } from && from > capture.CapturedAt ? from.ToUniversalTime() : null,
         Continues = capture.ContinuesPrevious ? label.Previous : null,
+        Origin = origin,
         Encoding = catalog.EncodingOf(label.Type),
+        Encryption = sink.Recipients is { } recipients ? new BackupEncryption(recipients) : null,
         Parts = sink.Parts,
     };
 
-    private sealed class Sink(BackupCatalog catalog, string artifact, BackupType type, Compression compression, IProgress<long>? progress) : IArtifactSink
+    /// <param name="recipients">To whom everything is encrypted; null: nothing is.</param>
+    private sealed class Sink(BackupCatalog catalog, string artifact, BackupLabel label, Compression compression, IReadOnlyList<string>? recipients, IProgress<long>? progress) : IArtifactSink
     {
+        public IReadOnlyList<string>? Recipients => recipients;
+
         private readonly List<BackupPart> parts = [];
 
         public IProgress<long>? Progress => progress;
@@ -93,7 +104,7 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
         public async Task<ArtifactDigests> WriteAsync(Func<Stream, CancellationToken, Task> content, IProgress<long>? progress, CancellationToken cancellationToken)
         {
             await catalog.WriteArtifactAsync(
-                artifact, async (stored, token) => Digests = await ArtifactWriter.WriteAsync(catalog.EncodingOf(type), stored, compression, Guarded(content), progress, token), cancellationToken);
+                artifact, async (stored, token) => Digests = await EncodeAsync(artifact, catalog.EncodingOf(label.Type), stored, content, progress, token), cancellationToken, label.LockedUntil);
             IsWritten = true;
             return Digests;
         }
@@ -101,14 +112,23 @@ internal sealed class BackupWriter(BackupCatalog catalog, IBackupSource source, 
         public async Task<ArtifactDigests> WritePartAsync(string name, ArtifactEncoding encoding, Func<Stream, CancellationToken, Task> content, CancellationToken cancellationToken)
         {
             var digests = default(ArtifactDigests);
+            var part = recipients is null ? name : EncryptedName.Of(name);
             await catalog.WritePartAsync(
-                artifact, name, async (stored, token) => digests = await ArtifactWriter.WriteAsync(encoding, stored, compression, Guarded(content), progress: null, token), cancellationToken);
-            parts.Add(new BackupPart(name, encoding, digests.Content, digests.Stored));
+                artifact, part, async (stored, token) => digests = await EncodeAsync(BackupFiles.Part(artifact, part), encoding, stored, content, progress: null, token), cancellationToken, label.LockedUntil);
+            parts.Add(new BackupPart(part, encoding, digests.Content, digests.Stored));
             return digests;
         }
 
+        private Task<ArtifactDigests> EncodeAsync(
+            string file, ArtifactEncoding encoding, Stream stored, Func<Stream, CancellationToken, Task> content, IProgress<long>? progress, CancellationToken cancellationToken)
+        {
+            return recipients is null
+                ? ArtifactWriter.WriteAsync(encoding, stored, compression, Guarded(content), progress, cancellationToken)
+                : catalog.Keys!.EncryptAsync(recipients, catalog.PlainCopies, file, stored, (plain, token) => ArtifactWriter.WriteAsync(encoding, plain, compression, Guarded(content), progress, token), cancellationToken);
+        }
+
         public Task WriteSidecarAsync(string ending, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>
-            catalog.WriteSidecarAsync(artifact, ending, write, cancellationToken);
+            catalog.WriteSidecarAsync(artifact, ending, write, cancellationToken, label.LockedUntil);
 
         public void DeclareRestored(ArtifactDigest restored) => Restored = restored;
 

@@ -1,4 +1,5 @@
 using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Artifacts.Age;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
@@ -30,6 +31,9 @@ internal sealed record LinkReading(ArtifactReading Artifact, string? Refusal)
 /// <param name="isJudged">Whether somebody judges it by all its digests afterwards: then only content that can't be had, or does not fit, ends the reading.</param>
 internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJudged, IProgress<long>? progress) : StoredLink
 {
+    /// <summary>Where content goes that can't be had: only the stored bytes are read.</summary>
+    private static readonly Stream Closed = new ClosedStream();
+
     private readonly HashSet<string> readParts = new(StringComparer.Ordinal);
     private string? partDamage;
 
@@ -50,7 +54,14 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
 
     public override string? Fingerprint => backup.Manifest.Fingerprint;
 
-    public override IReadOnlyList<string> Parts => backup.Manifest.PartNames;
+    /// <summary>Of an encrypted one each part is encrypted too, and its kind need not know.</summary>
+    public override IReadOnlyList<string> Parts => backup.IsEncrypted ? [.. backup.Manifest.PartNames.Select(EncryptedName.Plain)] : backup.Manifest.PartNames;
+
+    /// <summary>Whether its content can be had: of an encrypted one only with a key, or while it is being made.</summary>
+    public bool IsOpen => !backup.IsEncrypted || catalog.Keys?.Identity is not null || IsJustMade;
+
+    /// <summary>Whether its content is the one that was captured, and not that of what lies in the store.</summary>
+    public bool IsJustMade => backup.IsEncrypted && catalog.Keys?.Identity is null && catalog.PlainCopies is { } copies && copies.Has(backup.Manifest.File);
 
     /// <summary>The backup with all that it builds on.</summary>
     /// <param name="isJudged">Whether the backup itself is judged afterwards, and not only used.</param>
@@ -85,12 +96,13 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
 
     public override async Task CopyPartAsync(string name, Stream destination, CancellationToken cancellationToken)
     {
-        var part = backup.Manifest.Parts.FirstOrDefault(part => part.Name == name) ?? throw DamagedPart($"its manifest names no part {name}");
+        var stored = backup.IsEncrypted ? EncryptedName.Of(name) : name;
+        var part = backup.Manifest.Parts.FirstOrDefault(part => part.Name == stored) ?? throw DamagedPart($"its manifest names no part {name}");
         var accepting = new AcceptingStream(destination);
         ArtifactReading reading;
         try
         {
-            reading = await ReadAsync(BackupFiles.Part(backup.File, name), part.Encoding, accepting, told: null, cancellationToken);
+            reading = await ReadAsync(BackupFiles.Part(backup.File, part.Name), part.Encoding, accepting, told: null, cancellationToken);
         }
         catch (BackupException gone) when (gone.Kind == FailureKind.NotFound)
         {
@@ -100,21 +112,25 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
         readParts.Add(name);
         if (reading.EncodingFailure is { } undecodable)
             throw DamagedPart($"its part {name}: {undecodable}");
-        if (reading.Stored != part.Stored || reading.Content != part.Content)
+        if (reading.Stored != part.Stored || (reading.Content != part.Content && destination != Closed))
             throw DamagedPart($"its part {name} has {reading.Stored.Length} bytes, SHA-256 {reading.Stored.Shown()}, and was stored with {part.Stored.Length} bytes, {part.Stored.Shown()}");
         if (accepting.Refusal is { } refusal)
             throw DamagedPart($"its part {name}: {refusal}");
     }
 
-    /// <summary>Reads what nobody read yet: nothing counts that was not read.</summary>
+    /// <summary>Reads what nobody read yet: nothing counts that was not read. Of what no key opens the stored bytes are read.</summary>
     /// <exception cref="DamagedLinkException">It is not what was stored.</exception>
     public async Task ReadRestAsync(CancellationToken cancellationToken)
     {
         if (Reading is null)
-            await CopyContentAsync(Stream.Null, cancellationToken);
+            await ReadArtifactAsync(cancellationToken);
         foreach (var name in Parts.Where(name => !readParts.Contains(name)))
-            await CopyPartAsync(name, Stream.Null, cancellationToken);
+            await CopyPartAsync(name, IsOpen ? Stream.Null : Closed, cancellationToken);
     }
+
+    /// <summary>The same of the artifact alone.</summary>
+    /// <exception cref="DamagedLinkException">It is not what was stored.</exception>
+    public Task ReadArtifactAsync(CancellationToken cancellationToken) => CopyContentAsync(IsOpen ? Stream.Null : Closed, cancellationToken);
 
     public override DamagedLinkException Refuse(string reason)
     {
@@ -123,7 +139,7 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
     }
 
     public override Task<Stream> OpenSidecarAsync(string ending, CancellationToken cancellationToken) =>
-        catalog.OpenReadAsync(backup.File + ending, cancellationToken);
+        catalog.OpenSidecarAsync(backup.File, ending, cancellationToken);
 
     public override Task KeepSidecarAsync(string ending, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>
         catalog.WriteSidecarAsync(backup.File, ending, write, cancellationToken);
@@ -141,6 +157,8 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
         var location = catalog.Locate(file);
         try
         {
+            if (backup.Manifest.Encryption is { } encryption)
+                return await ReadEncryptedAsync(file, encoding, encryption, destination, told, cancellationToken);
             await using var stored = await catalog.OpenReadAsync(file, cancellationToken);
             return await ArtifactReader.ReadAsync(encoding, stored, destination, told, cancellationToken);
         }
@@ -158,6 +176,29 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
         }
     }
 
+    /// <summary>With a key it is decrypted. Without one every stored byte is read, and the content comes from what the run that makes it still has, if it has it.</summary>
+    private async Task<ArtifactReading> ReadEncryptedAsync(
+        string file, ArtifactEncoding encoding, BackupEncryption encryption, AcceptingStream destination, IProgress<long>? told, CancellationToken cancellationToken)
+    {
+        if (catalog.Keys is { Identity: not null } keys)
+            return await keys.ReadAsync(catalog.Locate(file), encryption.Recipients, StoredOf(file), encoding, () => catalog.OpenReadAsync(file, cancellationToken), destination, told, cancellationToken);
+        if (!IsJustMade && !destination.IsClosed)
+            throw ArtifactKeys.Missing(catalog.Locate(file), encryption.Recipients);
+        AgePass pass;
+        await using (var stored = await catalog.OpenReadAsync(file, cancellationToken))
+            pass = await AgeStream.PassAsync(stored, told, cancellationToken);
+        if (pass.HeaderFailure(encryption.Recipients) is { } failure)
+            return new ArtifactReading(pass.Stored, Content: null, failure);
+        if (!IsJustMade)
+            return new ArtifactReading(pass.Stored, Content: null, EncodingFailure: null);
+        await using var plain = catalog.PlainCopies!.Open(file);
+        return await ArtifactReader.ReadAsync(encoding, plain, destination, progress: null, cancellationToken) with { Stored = pass.Stored };
+    }
+
+    private ArtifactDigest? StoredOf(string file) => !backup.Manifest.IsCommitted ? null
+        : file == backup.File ? backup.Manifest.Stored
+        : backup.Manifest.Parts.First(part => BackupFiles.Part(backup.File, part.Name) == file).Stored;
+
     /// <summary>What is stored as it comes has no encoding that would object first: its digest does.</summary>
     private string? Objection() => Reading!.Artifact.EncodingFailure
         ?? (isJudged && !(backup.Manifest is { IsCommitted: true, Encoding: ArtifactEncoding.None } manifest && Reading.Artifact.Stored != manifest.Stored) ? Reading.Refusal : Reading.DamageOf(backup.Manifest));
@@ -168,6 +209,9 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
     /// </summary>
     private sealed class AcceptingStream(Stream destination) : ForwardWriteStream
     {
+        /// <summary>Whether nobody wants the content.</summary>
+        public bool IsClosed => destination == Closed;
+
         /// <summary>Why the content was refused; null as long as it was not.</summary>
         public string? Refusal { get; private set; }
 
@@ -191,5 +235,10 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
                 throw;
             }
         }
+    }
+
+    private sealed class ClosedStream : ForwardWriteStream
+    {
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => ValueTask.CompletedTask;
     }
 }

@@ -50,12 +50,13 @@ internal static partial class ChecksumFile
     /// <summary>Bytes; ten thousand lines have room in it, and no larger file is read.</summary>
     private const long Largest = 1 << 20;
 
-    public static Task WriteAsync(SourceDirectory directory, BackupManifest manifest, CancellationToken cancellationToken) =>
+    public static Task WriteAsync(SourceDirectory directory, BackupManifest manifest, CancellationToken cancellationToken, DateTimeOffset? lockedUntil = null) =>
         directory.PutTextAsync(
             BackupFiles.Checksum(manifest.File),
             string.Concat(manifest.Parts.Select(part => Line(part.Stored, BackupFiles.Part(manifest.File, part.Name))).Prepend(Line(manifest.Stored, manifest.File))),
             Durability.NameLater,
-            cancellationToken);
+            cancellationToken,
+            lockedUntil);
 
     private static string Line(ArtifactDigest stored, string file) => $"{stored.Sha256}  {file}\n";
 

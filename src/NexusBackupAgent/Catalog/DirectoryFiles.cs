@@ -91,7 +91,7 @@ internal sealed class DirectoryFiles(Dictionary<string, StoredFile> files, Artif
     public bool IsCommitted(string file) => IsCommittedArtifact(formats.ArtifactOf(file));
 
     /// <summary>Whether an artifact is here, and its encoding leaves no sign of who wrote it.</summary>
-    public bool IsUnsigned(string artifact) => Has(artifact) && formats.EncodingOf(BackupFiles.Original(artifact)) is { } encoding && !encoding.IsSigned();
+    public bool IsUnsigned(string artifact) => Has(artifact) && formats.IsArtifact(BackupFiles.Original(artifact)) && !formats.IsSigned(BackupFiles.Original(artifact));
 
     private bool IsCommittedArtifact(string artifact) => ((string[])[artifact, BackupFiles.OtherName(artifact)])
         .Any(name => Has(name) && TryGetCompanion(name, BackupFiles.Manifest, out _));

@@ -68,7 +68,8 @@ internal sealed class OrphanSweep(SourceDirectory directory, BackupReader reader
             var header = new byte[ArtifactEncodings.HeaderSize];
             await using var stored = await directory.OpenAsync(artifact, cancellationToken);
             var read = await stored.ReadAtLeastAsync(header, header.Length, throwOnEndOfStream: false, cancellationToken);
-            return directory.Formats.EncodingOf(BackupFiles.Original(artifact))?.IsOurs(header.AsSpan(0, read)) switch
+            var name = BackupFiles.Original(artifact);
+            return (directory.Formats.IsSigned(name) ? directory.Formats.EncodingOf(name)?.IsOurs(header.AsSpan(0, read)) : null) switch
             {
                 true => directory.Formats.AllOf(artifact),
                 false => [BackupFiles.Pending(artifact)],
@@ -153,6 +154,7 @@ internal sealed class HandMadeBackups(string source, string kind, ArtifactFormat
             new Dictionary<string, string>(StringComparer.Ordinal))
         {
             Encoding = formats.EncodingOf(file) ?? ArtifactEncoding.Gzip,
+            Encryption = EncryptedName.Is(file) ? new BackupEncryption([]) : null,
         };
     }
 

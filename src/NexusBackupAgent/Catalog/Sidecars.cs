@@ -19,11 +19,17 @@ internal enum VerificationCheck
     Integrity,
 }
 
-/// <summary>How much of a chain was read for a result.</summary>
+/// <summary>What shows that a backup is good, the least first.</summary>
 internal enum Proof
 {
+    /// <summary>The store holds what was stored. It is encrypted, and inside of it nobody looked.</summary>
+    StoredBytes,
+
     /// <summary>The increment alone: with the hashes of what it builds on, which were proven when that was read, it gives what was captured.</summary>
     Chain,
+
+    /// <summary>What was captured was checked before it was encrypted, of an increment as <see cref="Chain"/> does, and the store holds what came out of that. No key is here that shows more.</summary>
+    Captured,
 
     /// <summary>All that a restore reads, expanded, and looked at by the source's own check.</summary>
     Whole,

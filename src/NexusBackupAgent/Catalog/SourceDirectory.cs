@@ -76,10 +76,14 @@ internal sealed class SourceDirectory(IBackupStore store, string path, ArtifactF
         }
     }
 
+    /// <summary>Locks a file for longer, where the store has locks.</summary>
+    public Task ExtendLockAsync(string file, DateTimeOffset until, CancellationToken cancellationToken) => store.ExtendLockAsync(PathOf(file), until, cancellationToken);
+
     /// <summary>Writes a file, whole or not at all.</summary>
-    public Task PutAsync(string file, bool replace, Durability durability, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) => ChangeAsync(async () =>
+    /// <param name="lockedUntil">Nobody is to delete it before, where the store has locks; null: it may go at any time.</param>
+    public Task PutAsync(string file, bool replace, Durability durability, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken, DateTimeOffset? lockedUntil = null) => ChangeAsync(async () =>
     {
-        var stored = await store.PutAsync(PathOf(file), replace, durability, write, cancellationToken);
+        var stored = await (lockedUntil is { } until ? store.LockedUntil(until) : store).PutAsync(PathOf(file), replace, durability, write, cancellationToken);
         seen?.Put(stored);
         return true;
     });
@@ -91,12 +95,12 @@ internal sealed class SourceDirectory(IBackupStore store, string path, ArtifactF
     public Task MarkAsync(string file, CancellationToken cancellationToken) =>
         PutTextAsync(BackupFiles.Pending(file), "", Durability.Later, cancellationToken); // empty: even a full disk has room for its name
 
-    public Task PutTextAsync(string file, string text, Durability durability, CancellationToken cancellationToken) =>
-        PutAsync(file, replace: true, durability, (stream, token) => stream.WriteAsync(Encoding.UTF8.GetBytes(text), token).AsTask(), cancellationToken);
+    public Task PutTextAsync(string file, string text, Durability durability, CancellationToken cancellationToken, DateTimeOffset? lockedUntil = null) =>
+        PutAsync(file, replace: true, durability, (stream, token) => stream.WriteAsync(Encoding.UTF8.GetBytes(text), token).AsTask(), cancellationToken, lockedUntil);
 
     /// <summary>Writes it with a seal.</summary>
-    public Task PutJsonAsync<T>(string file, T value, JsonTypeInfo<T> type, Durability durability, CancellationToken cancellationToken) =>
-        PutAsync(file, replace: true, durability, (stream, token) => stream.WriteAsync(SealedJson.Write(value, type), token).AsTask(), cancellationToken);
+    public Task PutJsonAsync<T>(string file, T value, JsonTypeInfo<T> type, Durability durability, CancellationToken cancellationToken, DateTimeOffset? lockedUntil = null) =>
+        PutAsync(file, replace: true, durability, (stream, token) => stream.WriteAsync(SealedJson.Write(value, type), token).AsTask(), cancellationToken, lockedUntil);
 
     private async Task<T> ChangeAsync<T>(Func<Task<T>> change)
     {
@@ -122,18 +126,19 @@ internal sealed class ArtifactFormats
 
     /// <param name="formatOf">As the source tells it; null for a type that it does not have.</param>
     /// <param name="method">How new ones are compressed. Those of the other methods are artifacts all the same.</param>
-    public ArtifactFormats(Func<BackupType, ArtifactFormat?> formatOf, ArtifactEncoding method = ArtifactEncoding.Gzip)
+    /// <param name="encrypts">Whether new ones are encrypted. The others are artifacts all the same.</param>
+    public ArtifactFormats(Func<BackupType, ArtifactFormat?> formatOf, ArtifactEncoding method = ArtifactEncoding.Gzip, bool encrypts = false)
     {
         foreach (var type in Enum.GetValues<BackupType>())
         {
             if (formatOf(type) is { } format)
-                byType[type] = format.In(method);
+                byType[type] = encrypts ? format.In(method).Encrypted() : format.In(method);
         }
 
         sidecars = [.. byType.Values.SelectMany(format => format.Sidecars).Distinct(StringComparer.Ordinal)];
-        all = [.. byType.Values.SelectMany(InAllMethods).DistinctBy(format => format.Extension).OrderByDescending(format => format.Extension.Length)];
+        all = [.. byType.Values.SelectMany(InAllForms).DistinctBy(format => format.Extension).OrderByDescending(format => format.Extension.Length)];
         ofIncrementsAlone = [.. byType.Where(pair => pair.Key != BackupType.Full && pair.Value != byType.GetValueOrDefault(BackupType.Full))
-            .SelectMany(pair => InAllMethods(pair.Value)).Select(format => format.Extension).Distinct(StringComparer.Ordinal)];
+            .SelectMany(pair => InAllForms(pair.Value)).Select(format => format.Extension).Distinct(StringComparer.Ordinal)];
     }
 
     /// <summary>Every file of a backup in the order of deleting: the manifest first, the artifact last but for the marks.</summary>
@@ -158,7 +163,7 @@ internal sealed class ArtifactFormats
 
     /// <summary>Whether a name, as it was stored, may be that of a backup of a type: any may, where the source has no such type any more.</summary>
     public bool MayBe(BackupType type, string name) =>
-        !byType.TryGetValue(type, out var format) || InAllMethods(format).Any(known => name.EndsWith(known.Extension, StringComparison.Ordinal));
+        !byType.TryGetValue(type, out var format) || InAllForms(format).Any(known => name.EndsWith(known.Extension, StringComparison.Ordinal));
 
     /// <summary>Whether a name, as it was stored, is that of an artifact.</summary>
     public bool IsArtifact(string name) => FormatOf(name) is not null;
@@ -172,6 +177,9 @@ internal sealed class ArtifactFormats
     /// <summary>How an artifact of that name, as it was stored, would be encoded; null when the name is no artifact's.</summary>
     public ArtifactEncoding? EncodingOf(string name) => FormatOf(name)?.Encoding;
 
+    /// <summary>Whether the first bytes of an artifact of that name, as it was stored, tell whether an agent wrote it: inside of an encrypted one nobody sees.</summary>
+    public bool IsSigned(string name) => FormatOf(name) is { IsEncrypted: false, Encoding: var encoding } && encoding.IsSigned();
+
     /// <summary>The artifact, by the name under which it was stored, of which a file would be a further part; null when its name is no part's.</summary>
     public string? ArtifactOfPart(string file)
     {
@@ -179,7 +187,7 @@ internal sealed class ArtifactFormats
         {
             var end = file.IndexOf(format.Extension + ".", StringComparison.Ordinal) + format.Extension.Length;
             if (end > format.Extension.Length)
-                return file[..end];
+                return !format.IsEncrypted && IsEncryptedTwin(file, end) ? null : file[..end];
         }
 
         return null;
@@ -188,7 +196,15 @@ internal sealed class ArtifactFormats
     /// <summary>The artifact that a file is, or is a further part of, as it was stored or set aside.</summary>
     public string ArtifactOf(string file) => ArtifactOfPart(file) is { } artifact && BackupFiles.OtherName(artifact) != file ? artifact : file;
 
-    private static IEnumerable<ArtifactFormat> InAllMethods(ArtifactFormat format) => ArtifactEncodings.Methods.Select(format.In);
+    private static IEnumerable<ArtifactFormat> InAllForms(ArtifactFormat format)
+    {
+        var plain = format.IsEncrypted ? format.Decrypted() : format;
+        return ArtifactEncodings.Methods.Select(plain.In).SelectMany(known => (ArtifactFormat[])[known, known.Encrypted()]);
+    }
+
+    /// <summary>Whether a name is that of an encrypted artifact, which a plain one of the same time may lie beside, and no part of that.</summary>
+    private static bool IsEncryptedTwin(string file, int end) =>
+        string.CompareOrdinal(file, end, EncryptedName.Ending, 0, EncryptedName.Ending.Length) == 0 && (file.Length == end + EncryptedName.Ending.Length || file[end + EncryptedName.Ending.Length] == '.');
 
     private ArtifactFormat? FormatOf(string name) => Array.Find(all, format => name.EndsWith(format.Extension, StringComparison.Ordinal));
 }

@@ -21,6 +21,9 @@ internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvide
 
     public Option<string?> Config { get; } = new("--config", "-c") { HelpName = "FILE", Recursive = true };
 
+    /// <summary>The key for commands that look into encrypted backups.</summary>
+    public Option<string?> Identity { get; } = new("--identity") { HelpName = "FILE" };
+
     public Option<bool> Verbose { get; } = new("--verbose") { Recursive = true };
 
     /// <summary>The language of help and of what the night's commands say; without it that of the environment.</summary>
@@ -52,6 +55,7 @@ internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvide
     {
         Language = LanguageOption.Of(arguments) ?? Language;
         Config.Description = Say($"The configuration file. Default: ./{FileName}, then {SystemFile}", $"設定ファイル。既定: ./{FileName}、次に {SystemFile}");
+        Identity.Description = Say("The file with the key that opens encrypted backups, as age-keygen wrote it. Default: encryption.age.identityFile", "暗号化バックアップを開く鍵のファイル（age-keygenが書いたもの）。既定: encryption.age.identityFile");
         Verbose.Description = Say("Print stack traces of errors", "エラーのスタックトレースを出力する");
         Lang.Description = Say("en or ja. Default: ja where the environment's language is Japanese, otherwise en", "en または ja。既定: 環境の言語が日本語なら ja、それ以外は en");
     }
@@ -105,7 +109,7 @@ internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvide
     /// <summary>Opens the agent as the configuration says, with its sources found.</summary>
     /// <param name="needsState">Whether it is of no use to who may not look into the state directory: that is then the one line there is to say.</param>
     public Task<CommandSession> OpenAgentAsync(ParseResult command, bool needsState = false) =>
-        CommandSession.OpenAsync(LoadConfiguration(command), terminal, timeProvider, command.GetValue(Verbose), needsState);
+        CommandSession.OpenAsync(LoadConfiguration(command) with { Identity = command.GetValue(Identity) is { } key ? Resolve(key) : null }, terminal, timeProvider, command.GetValue(Verbose), needsState);
 }
 
 /// <summary>An agent for the duration of one command.</summary>

@@ -38,6 +38,7 @@ internal sealed class CommandLine
             ["audit"] = () => AuditCommand.Create(context),
             ["check-config"] = () => CheckConfigCommand.Create(context),
             ["hash-password"] = () => HashPasswordCommand.Create(context),
+            ["recover"] = () => RecoverCommand.Create(context),
             ["certificate"] = () => CertificateCommand.Create(context),
             ["demo"] = () => DemoCommand.Create(context, serve),
         };

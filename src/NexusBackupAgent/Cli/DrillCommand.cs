@@ -26,7 +26,7 @@ internal static class DrillCommand
             new("nexus-backup drill itsm", context.Say("one source", "1つのソース")),
             new("nexus-backup drill --json | jq -r '.[] | \"\\(.source) \\(.seconds)\"'"))
         {
-            names, store, json,
+            names, store, context.Identity, json,
         };
         command.Acts = _ => true;
         command.SetAction(async (parsed, cancellationToken) =>

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using NexusBackupAgent.Artifacts.Age;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
@@ -32,7 +33,7 @@ internal static class ListCommand
             new("nexus-backup list itsm --json | jq -r '.[0].file'", context.Say("where the newest backup of itsm is", "itsm の最新バックアップの場所")),
             new("nexus-backup list --contents 20260213T170000Z-6c6db3 '*.conf'", context.Say("the files of a backup of a directory", "ディレクトリのバックアップに含まれるファイル")))
         {
-            name, contents, store, json,
+            name, contents, store, context.Identity, json,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -156,6 +157,10 @@ internal static class ListCommand
                 Tell("yellow", new("note", "注記"), $"{string.Join(", ", note.Select(backup => backup.File))} ({note.Key})");
             foreach (var backup in backups.Where(backup => backup.Unreadable is not null))
                 Tell("yellow", new("unknown", "不明"), $"{backup.File} ({backup.Unreadable!.Message})");
+            foreach (var proof in backups.Where(backup => backup is { IsEncrypted: true, State: BackupState.Good }).GroupBy(backup => backup.Proof).OrderByDescending(group => group.Key))
+                Tell("dim", new("encrypted", "暗号化"), $"{proof.Count()} ({In(StatusText.OfEncrypted(proof.Key))})");
+            foreach (var closed in backups.Where(backup => backup.AwaitsKey))
+                Tell("yellow", new("unknown", "不明"), $"{closed.File} ({ArtifactKeys.Missing(closed.File, []).Message}; nexus-backup verify {closed.Id} --identity FILE)");
             foreach (var trouble in backups.SelectMany(backup => backup.AllTroubles))
                 Tell("yellow", new("damaged", "損傷"), $"{trouble.File} ({trouble.Reason}; {trouble.Remedy})");
             foreach (var reason in backups.Where(backup => backup.HasBrokenChain).GroupBy(backup => backup.BrokenChain!, StringComparer.Ordinal))

@@ -44,7 +44,7 @@ internal static class RestoreCommand
             new("nexus-backup restore itsm --id manual_20260214_093000.db.gz --force"),
             new("nexus-backup restore config --path /etc/app/app.conf --to /tmp/look", context.Say("one file of a directory, to look at it", "ディレクトリのうち1ファイル（内容の確認用）")))
         {
-            name, id, at, to, tablespaces, paths, delete, owner, dryRun, force, json,
+            name, id, at, to, tablespaces, paths, delete, owner, context.Identity, dryRun, force, json,
         };
         command.Validators.Add(result =>
         {

@@ -1,3 +1,4 @@
+using NexusBackupAgent.Artifacts.Age;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
@@ -88,6 +89,24 @@ internal static class StatusText
     public static (Bilingual Text, NextStep? Next) OfBegunRun(string source, string at, bool isUnderWay, Commands commands) => isUnderWay
         ? (new($"a run is under way since {at}", $"{at} から実行中"), null)
         : (new($"the run that began at {at} ended with its process (killed, or the power was lost)", $"{at} 開始の実行はプロセスとともに終わった（強制終了または停電）"), NextStep.Command(commands.Backup(source)));
+
+    /// <summary>What is proven of encrypted backups.</summary>
+    public static Bilingual OfEncrypted(Proof? proof) => proof switch
+    {
+        Proof.Whole or Proof.Chain => new("read back and opened with a key", "読み戻し、鍵で開いて検査済み"),
+        Proof.Captured => new("stored bytes read back; content checked before it was encrypted", "格納バイトを読み戻し済み。内容は暗号化前に検査済み"),
+        _ => new("stored bytes read back; nobody looked inside", "格納バイトのみ読み戻し済み。内容は未検査"),
+    };
+
+    /// <summary>What is proven of the newest good backup, and what a key would prove.</summary>
+    public static (Bilingual Text, NextStep? Next) OfEncrypted(Backup newest, SourceState source)
+    {
+        var isProven = source.LastDrill is { Passed: true } || source.Backups.Any(backup => backup is { IsEncrypted: true, Drill.Passed: true });
+        var (proof, recipients) = (OfEncrypted(newest.Proof), AgeRecipient.Shown(newest.Manifest.Encryption!.Recipients));
+        return (new(
+            $"encrypted to {recipients}; {proof.English}{(isProven ? "" : "; none has passed a drill with the key")}",
+            $"暗号化済み（{recipients}）。{proof.Japanese}{(isProven ? "" : "。鍵によるリストア訓練は未実施")}"), isProven ? null : NextStep.Hint($"nexus-backup drill '{source.Name}' --identity FILE, where the key is"));
+    }
 
     /// <summary>How far a further store is.</summary>
     public static (Bilingual Text, NextStep? Next) OfCopies(CopyState copy, string source, Commands commands, TimeZoneInfo zone)

@@ -20,7 +20,7 @@ internal static class VerifyCommand
     private static (VerificationCheck Check, string Words)[] ChecksOf(ProtectedSource source, Backup backup) =>
     [
         (VerificationCheck.Checksum, "size and SHA-256"),
-        (VerificationCheck.Encoding, backup.Manifest.Encoding.Shown()),
+        (VerificationCheck.Encoding, backup switch { { IsEncrypted: false } => backup.Manifest.Encoding.Shown(), { Proof: Proof.StoredBytes } => "age", _ => $"age, {backup.Manifest.Encoding.Shown()}" }),
         (VerificationCheck.Integrity, source.Source.Inspection.CheckName),
     ];
 
@@ -41,7 +41,7 @@ internal static class VerifyCommand
             new("nexus-backup verify 20260214T020000Z-3f9a2c", context.Say("one backup", "1つのバックアップ")),
             new("nexus-backup verify --self-test", context.Say("prove that the checks find damage", "検査が破損を検出することを確かめる")))
         {
-            names, all, store, noReplacement, selfTest, textfile, json,
+            names, all, store, context.Identity, noReplacement, selfTest, textfile, json,
         };
         command.Acts = _ => true;
         command.SetAction(async (parsed, cancellationToken) =>
@@ -112,7 +112,7 @@ internal static class VerifyCommand
                 foreach (var half in lost.Halves)
                 {
                     codes.Add(ExitCode.VerificationFailed);
-                    terminal.Fail($"half of a backup of '{source.Name}' is gone: '{source.Catalog.Locate(half.File)}' is {half.Reason}", "a copy of the store may have the other half: put it back under its name");
+                    terminal.Fail($"half of a backup of '{source.Name}' is gone: '{source.Catalog.Locate(half.File)}' is {half.Reason}", $"a copy of the store may have the other half: put it back under its name{Deleted(source)}");
                 }
 
                 if (lost.Whole.Count == 0)
@@ -120,7 +120,7 @@ internal static class VerifyCommand
                 codes.Add(ExitCode.VerificationFailed);
                 terminal.Fail(
                     $"{(lost.Whole.Count == 1 ? "a backup" : $"{lost.Whole.Count} backups")} of '{source.Name}' that the journal knows {(lost.Whole.Count == 1 ? "is" : "are")} gone, or lost the manifest and counts as made by hand, and retention removed none of them: {string.Join(", ", lost.Whole.Select(run => run.Backup))}",
-                    "if somebody deleted them by hand, nothing is to be done, and this is told only now; if not, find out who did: a copy of the store may have them");
+                    "if somebody deleted them by hand, nothing is to be done, and this is told only now; if not, find out who did: a copy of the store may have them" + Deleted(source));
                 agent.Verifications.AcknowledgeLost(source, lost);
             }
             catch (BackupException failure)
@@ -128,6 +128,10 @@ internal static class VerifyCommand
                 Fail($"cannot look for lost backups of '{source.Name}': {failure.Message}", failure);
             }
         }
+
+        /// <summary>Where the store keeps what was deleted.</summary>
+        private static string Deleted(ProtectedSource source) =>
+            source.Catalog.Store.Inspection.CommandFor(StoreQuestion.WhatWasDeleted, source.Catalog.Directory) is { } command ? $"; what was deleted in a bucket that keeps versions: {command}" : "";
 
         private void Tell(ProtectedSource source, Backup before, Backup backup)
         {

@@ -77,11 +77,17 @@ internal enum FailureKind
 
     /// <summary>What changed in the source between two backups was not received and is lost, so that no instant of that time can be restored.</summary>
     SourceGap,
+
+    /// <summary>The tool that encrypts failed, or was ended.</summary>
+    Encryption,
+
+    /// <summary>The key that opens an encrypted backup is not here, or the one that is here opens another one.</summary>
+    KeyMissing,
 }
 
 internal static class FailureKinds
 {
     /// <summary>Whether the cause may pass by itself, so that another attempt is worth making.</summary>
     public static bool IsTransient(this FailureKind kind) =>
-        kind is FailureKind.SourceBusy or FailureKind.SourceUnreachable or FailureKind.Io or FailureKind.Network;
+        kind is FailureKind.SourceBusy or FailureKind.SourceUnreachable or FailureKind.Io or FailureKind.Network or FailureKind.Encryption;
 }

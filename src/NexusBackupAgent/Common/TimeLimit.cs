@@ -29,6 +29,16 @@ internal sealed class TimeLimit : IDisposable
     }
 }
 
+/// <summary>Work was told to stop, and waited for somebody at that moment.</summary>
+/// <param name="awaited">For people: <c>store 'offsite' (write s3://backups/a)</c>.</param>
+internal sealed class StoppedWaitingException(string awaited, Exception cause, CancellationToken stop) : OperationCanceledException($"it was stopped while it waited for {awaited}", cause, stop)
+{
+    public string Awaited => awaited;
+
+    /// <returns>The end of a sentence about what was stopped; empty where it waited for nobody in particular.</returns>
+    public static string While(Exception stopped) => stopped is StoppedWaitingException waiting ? $" while it waited for {waiting.Awaited}" : "";
+}
+
 /// <summary>
 /// For work that may hang in the kernel, on a network disk whose server is gone: no token reaches it there, and no thread
 /// gets away from it. Whoever waits does; the thread stays until the kernel lets it go, or the process ends.

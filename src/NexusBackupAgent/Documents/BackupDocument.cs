@@ -20,7 +20,7 @@ internal sealed record BackupDocument(
     string State,
     string? VerifiedAt)
 {
-    /// <summary>Of a good one: <c>whole</c> when it was expanded with all that it builds on, <c>chain</c> when it alone was read; absent otherwise.</summary>
+    /// <summary>Of a good one: <c>whole</c> when it was expanded with all that it builds on, <c>chain</c> when it alone was read; of an encrypted one also <c>captured</c>, when its content was checked before that and its stored bytes since, and <c>storedBytes</c>; absent otherwise.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Proof { get; init; }
 
@@ -35,6 +35,10 @@ internal sealed record BackupDocument(
     /// <summary>Why it is full although something else was asked for, as far as the journal remembers; absent when it is what was asked for. Only in a list.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? FullBecause { get; init; }
+
+    /// <summary>To whom it is encrypted, as <c>age-keygen -y</c> prints it; empty where that is not known, absent when it is not encrypted.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Recipients { get; init; }
 
     /// <summary>What its last reading could not check, or found that is no damage; absent when there is nothing to say.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -69,9 +73,10 @@ internal sealed record BackupDocument(
             backup.State.Word(),
             backup.Verification is { } verification ? JsonTime.Utc(verification.VerifiedAt) : null)
         {
-            Proof = backup.Proof?.Word(),
+            Proof = backup.Proof?.CamelWord(),
             RestorableFrom = manifest.RestorableFrom is { } from ? JsonTime.Utc(from) : null,
             BrokenChain = backup.BrokenChain,
+            Recipients = manifest.Encryption?.Recipients,
             Note = backup.Verification?.Note,
             Troubles = SidecarTroubleDocument.Of(backup),
         };

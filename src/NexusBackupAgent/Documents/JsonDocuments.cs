@@ -19,6 +19,7 @@ namespace NexusBackupAgent.Documents;
 [JsonSerializable(typeof(IReadOnlyList<ChecklistDocument>))]
 [JsonSerializable(typeof(IReadOnlyList<DiagnosisDocument>))]
 [JsonSerializable(typeof(IReadOnlyList<IncidentDocument>))]
+[JsonSerializable(typeof(RecoveryDocument))]
 [JsonSerializable(typeof(SelfTestDocument))]
 [JsonSerializable(typeof(HealthDocument))]
 [JsonSerializable(typeof(IReadOnlyList<OperationDocument>))]

@@ -58,7 +58,7 @@ internal static class Problems
         FailureKind.Locked => StatusCodes.Status409Conflict,
         FailureKind.StoreFull or FailureKind.StateFull => StatusCodes.Status507InsufficientStorage,
         FailureKind.TimedOut => StatusCodes.Status504GatewayTimeout,
-        FailureKind.Permission or FailureKind.Io or FailureKind.Network or FailureKind.StoreUnavailable or FailureKind.Journal or FailureKind.Interrupted => StatusCodes.Status503ServiceUnavailable,
+        FailureKind.Permission or FailureKind.Io or FailureKind.Network or FailureKind.StoreUnavailable or FailureKind.Journal or FailureKind.Interrupted or FailureKind.KeyMissing => StatusCodes.Status503ServiceUnavailable,
         _ => StatusCodes.Status500InternalServerError,
     };
 

@@ -11,6 +11,9 @@ internal sealed record ObjectAddress(string Bucket, string Prefix, Uri? Endpoint
     /// <summary>Whether the bucket stands in the path rather than in the host's name.</summary>
     public bool HasBucketInPath { get; init; }
 
+    /// <summary>How the server is asked to encrypt what is written: <c>AES256</c>, <c>aws:kms</c>; null: as the bucket says.</summary>
+    public string? ServerEncryption { get; init; }
+
     /// <summary>For people, and as other clients write it; no secret is in it.</summary>
     public string Shown => Describe("");
 
@@ -48,13 +51,23 @@ internal static class ObjectAddressBinder
         if (section.Find("bucket") is null)
             section.Error("does not say which bucket", "write for example bucket: photos");
         var prefix = section.Find("prefix")?.Parse(ParsePrefix, fallback: "", "2026/") ?? "";
-        var endpoint = section.Find("endpoint")?.Parse(ParseEndpoint, fallback: null!, "https://s3.example") ?? outer?.Endpoint;
+        var endpoint = section.Find("endpoint") is { } server ? server.Parse(ParseEndpoint, fallback: null, "https://s3.example") : outer?.Endpoint;
+        var isLost = endpoint is null && section.Find("endpoint") is not null; // without it another server would be asked
         var region = section.Find("region")?.Text("us-east-1") ?? outer?.Region ?? "us-east-1";
         var inPath = section.Find("pathStyle") is not null ? section.Flag("pathStyle") : outer?.HasBucketInPath ?? endpoint is not null;
         var credentials = section.FindSection("credentials", "{profile: backup}") is { } found ? BindCredentials(found, baseDirectory) : outer?.Credentials ?? ObjectCredentials.OfTheMachine;
         var requests = section.Number("requests", outer?.MostRequests ?? UsualRequests, least: 1, most: 256);
-        return bucket is null ? null : new ObjectAddress(bucket, prefix, endpoint, region, credentials, requests) { HasBucketInPath = inPath };
+        return bucket is null || isLost ? null : new ObjectAddress(bucket, prefix, endpoint, region, credentials, requests) { HasBucketInPath = inPath };
     }
+
+    /// <summary>The same keys of an address that is known. Of its credentials those that name where they are kept.</summary>
+    public static MappingNode Write(ObjectAddress address) => DocumentText.Mapping(
+        ("bucket", DocumentText.Value(address.Bucket)),
+        ("prefix", DocumentText.Value(address.Prefix)),
+        ("endpoint", DocumentText.Value(address.Endpoint?.GetLeftPart(UriPartial.Authority))),
+        ("region", DocumentText.Value(address.Region)),
+        ("pathStyle", address.HasBucketInPath == (address.Endpoint is not null) ? null : DocumentText.Value(address.HasBucketInPath ? "true" : "false")),
+        ("credentials", address.Credentials is { Profile: null, ProfileFile: null } ? null : DocumentText.Mapping(("profile", DocumentText.Value(address.Credentials.Profile)), ("file", DocumentText.Value(address.Credentials.ProfileFile)))));
 
     private static ObjectCredentials BindCredentials(Section section, string baseDirectory)
     {
@@ -85,7 +98,7 @@ internal static class ObjectAddressBinder
         return NameText.HasControlCharacter(prefix) ? throw new FormatException("contains a control character") : prefix.Length == 0 || prefix.EndsWith('/') ? prefix : prefix + "/";
     }
 
-    private static Uri ParseEndpoint(string text) => Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Scheme is "http" or "https" && address.UserInfo.Length == 0 && address.PathAndQuery == "/"
+    private static Uri? ParseEndpoint(string text) => Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Scheme is "http" or "https" && address.UserInfo.Length == 0 && address.PathAndQuery == "/"
         ? address
         : throw new WrongTextException("is no address of a server", "write scheme, host and port alone, for example https://s3.example");
 }

@@ -9,10 +9,12 @@ internal sealed class SilenceWatch : IDisposable
     private readonly CancellationToken caller;
     private readonly CancellationTokenSource over;
     private readonly CancellationTokenSource either;
+    private readonly TimeProvider timeProvider;
+    private long moved;
 
     public SilenceWatch(TimeSpan patience, TimeProvider timeProvider, CancellationToken caller)
     {
-        (this.patience, this.caller) = (patience, caller);
+        (this.patience, this.timeProvider, this.caller, moved) = (patience, timeProvider, caller, timeProvider.GetTimestamp());
         over = new CancellationTokenSource(patience, timeProvider);
         either = CancellationTokenSource.CreateLinkedTokenSource(over.Token, caller);
     }
@@ -26,7 +28,14 @@ internal sealed class SilenceWatch : IDisposable
     public string Text => $"nothing moved for {patience.TotalSeconds:0} s";
 
     /// <summary>Something moved: the time begins anew.</summary>
-    public void Pulse() => over.CancelAfter(patience);
+    public void Pulse()
+    {
+        Volatile.Write(ref moved, timeProvider.GetTimestamp());
+        over.CancelAfter(patience);
+    }
+
+    /// <summary>Since when nothing moved.</summary>
+    public TimeSpan Quiet => timeProvider.GetElapsedTime(Volatile.Read(ref moved));
 
     public void Dispose()
     {

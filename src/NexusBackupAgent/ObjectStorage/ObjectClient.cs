@@ -19,7 +19,25 @@ namespace NexusBackupAgent.ObjectStorage;
 internal sealed record ListedObject(string Key, long Length, string ETag, DateTimeOffset ModifiedAt, string StorageClass);
 
 /// <summary>An object as the server tells it alone; not its tags, which some servers do not even count here.</summary>
-internal sealed record ObjectHead(long Length, string ETag, DateTimeOffset ModifiedAt, ObjectAttributes Attributes);
+internal sealed record ObjectHead(long Length, string ETag, DateTimeOffset ModifiedAt, ObjectAttributes Attributes)
+{
+    /// <summary>Until when this version of it can't be deleted; null: it can, or the key may not ask.</summary>
+    public DateTimeOffset? LockedUntil { get; init; }
+}
+
+/// <summary>Who may take a lock away before its end.</summary>
+internal enum ObjectLockWord
+{
+    /// <summary>Whoever has the right to.</summary>
+    Governance,
+
+    /// <summary>Nobody.</summary>
+    Compliance,
+}
+
+/// <summary>Keeps a version of an object from being deleted or replaced.</summary>
+/// <param name="Until">To the second.</param>
+internal sealed record ObjectLock(ObjectLockWord Word, DateTimeOffset Until);
 
 /// <summary>What goes with an object's content.</summary>
 internal sealed record ObjectAttributes
@@ -36,6 +54,9 @@ internal sealed record ObjectAttributes
 
     /// <summary>Null: the server's usual one.</summary>
     public string? StorageClass { get; init; }
+
+    /// <summary>Of what is written; null: none, or the bucket's usual one.</summary>
+    public ObjectLock? Lock { get; init; }
 }
 
 /// <summary>When a request may change what is there.</summary>
@@ -65,8 +86,11 @@ internal sealed class ObjectClient : IDisposable
 
     private const int Attempts = 6;
 
+    /// <summary>What was written while the bucket kept no versions: a name that every server takes.</summary>
+    private const string NoVersion = "null";
+
     /// <summary>How long what is left over may take to go: whoever waits has failed already, or was told to stop.</summary>
-    private static readonly TimeSpan CleaningPatience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan CleaningPatience = TimeSpan.FromSeconds(3);
 
     /// <summary>How long nothing may move in a request, or while its answer is awaited.</summary>
     internal static readonly TimeSpan UsualPatience = TimeSpan.FromMinutes(1);
@@ -132,6 +156,9 @@ internal sealed class ObjectClient : IDisposable
     /// <summary>Told of an attempt that ended because nothing moved, and is followed by another one: its number, and how many there are at most.</summary>
     public Action<ObjectException, int, int>? Silent { get; init; }
 
+    /// <summary>Whose objects they are, for people: <c>store 'offsite'</c>; null: the server says enough.</summary>
+    public string? Owner { get; init; }
+
     /// <summary>For tests.</summary>
     internal TimeSpan Patience { get; init; } = UsualPatience;
 
@@ -185,7 +212,7 @@ internal sealed class ObjectClient : IDisposable
         try
         {
             var said = await AskAsync($"look at {Address.Describe(key)}", token => s3.GetObjectMetadataAsync(new GetObjectMetadataRequest { BucketName = Address.Bucket, Key = FullKey(key) }, token), cancellationToken);
-            return new ObjectHead(said.ContentLength, Bare(said.ETag), Utc(said.LastModified), AttributesOf(said.Headers, said.Metadata, said.ExpiresString, said.StorageClass));
+            return new ObjectHead(said.ContentLength, Bare(said.ETag), Utc(said.LastModified), AttributesOf(said.Headers, said.Metadata, said.ExpiresString, said.StorageClass)) { LockedUntil = LockOf(said.ObjectLockRetainUntilDate) };
         }
         catch (ObjectException failure) when (failure.Problem == ObjectProblem.NotFound)
         {
@@ -243,9 +270,12 @@ internal sealed class ObjectClient : IDisposable
                 IfNoneMatch = condition == WriteCondition.IfAbsent ? "*" : null,
                 IfMatch = replaced, // bare: Ceph compares it with quotes and all
                 TagSet = TagsOf(attributes),
+                ServerSideEncryptionMethod = ServerEncryption,
             };
             if (attributes.StorageClass is { } kept)
                 request.StorageClass = S3StorageClass.FindValue(kept);
+            if (attributes.Lock is { } locked)
+                (request.ObjectLockMode, request.ObjectLockRetainUntilDate) = (ModeOf(locked.Word), locked.Until.UtcDateTime);
             Fill(request.Headers, request.Metadata, attributes);
             return Bare((await s3.PutObjectAsync(request, token)).ETag);
         },
@@ -257,8 +287,15 @@ internal sealed class ObjectClient : IDisposable
     public async Task<WrittenObject> WriteAsync(string key, Func<Stream, CancellationToken, Task> write, ObjectAttributes attributes, WriteCondition condition, CancellationToken cancellationToken, long length = 0)
     {
         await using var upload = new ObjectUpload(this, key, attributes, condition, length, cancellationToken);
-        await write(upload, cancellationToken);
-        return await upload.CompleteAsync();
+        try
+        {
+            await write(upload, cancellationToken);
+            return await upload.CompleteAsync();
+        }
+        catch (OperationCanceledException stopped) when (cancellationToken.IsCancellationRequested && stopped is not StoppedWaitingException && upload.IsUnderWay)
+        {
+            throw Stopped($"write {Address.Describe(key)}", stopped, cancellationToken); // who makes the content heard of it sooner
+        }
     }
 
     /// <summary>Copies an object on the server; nothing of it comes through here. Its attributes go with it.</summary>
@@ -319,6 +356,61 @@ internal sealed class ObjectClient : IDisposable
         }
     }
 
+    /// <summary>Locks the newest version of an object for longer; a lock is never shortened.</summary>
+    public async Task ExtendLockAsync(string key, ObjectLock wanted, CancellationToken cancellationToken)
+    {
+        if (await HeadAsync(key, cancellationToken) is not { } head || head.LockedUntil >= wanted.Until)
+            return;
+        await AskAsync(
+            $"lock {Address.Describe(key)}",
+            token => s3.PutObjectRetentionAsync(
+                new PutObjectRetentionRequest { BucketName = Address.Bucket, Key = FullKey(key), Retention = new ObjectLockRetention { Mode = RetentionOf(wanted.Word), RetainUntilDate = wanted.Until.UtcDateTime } }, token),
+            cancellationToken);
+    }
+
+    /// <summary>Whether objects of the bucket can be locked.</summary>
+    /// <exception cref="ObjectException">The key may not ask, or the server does not know.</exception>
+    public async Task<bool> CanLockAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var said = await AskAsync($"read the lock of bucket {Address.Bucket}", token => s3.GetObjectLockConfigurationAsync(new GetObjectLockConfigurationRequest { BucketName = Address.Bucket }, token), cancellationToken);
+            return said.ObjectLockConfiguration?.ObjectLockEnabled == ObjectLockEnabled.Enabled;
+        }
+        catch (ObjectException none) when (none.Problem == ObjectProblem.NotFound)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Whether what is deleted or replaced stays as an older version.</summary>
+    /// <exception cref="ObjectException">The key may not ask, or the server does not know.</exception>
+    public async Task<bool> KeepsVersionsAsync(CancellationToken cancellationToken) =>
+        (await AskAsync($"read the versioning of bucket {Address.Bucket}", token => s3.GetBucketVersioningAsync(new GetBucketVersioningRequest { BucketName = Address.Bucket }, token), cancellationToken)).VersioningConfig?.Status == VersionStatus.Enabled;
+
+    /// <summary>Whether the key may delete older versions for good. It asks for the deletion of one that there is not.</summary>
+    /// <param name="key">Of no object.</param>
+    /// <param name="past">Whether past a lock of governance.</param>
+    public async Task<bool> MayDeleteVersionsAsync(string key, bool past, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await AskAsync(
+                $"ask for the rights in bucket {Address.Bucket}",
+                token => s3.DeleteObjectAsync(new DeleteObjectRequest { BucketName = Address.Bucket, Key = FullKey(key), VersionId = NoVersion, BypassGovernanceRetention = past }, token),
+                cancellationToken);
+            return true;
+        }
+        catch (ObjectException refused) when (refused.Problem == ObjectProblem.AccessDenied)
+        {
+            return false;
+        }
+        catch (ObjectException unknown) when (!ObjectFailures.IsTransient(unknown.Problem))
+        {
+            return true; // it was looked for
+        }
+    }
+
     /// <summary>Ends the uploads in parts that nobody finished: their parts take room, and no list of objects shows them.</summary>
     /// <param name="before">Younger ones are left to whoever makes them.</param>
     /// <returns>How many.</returns>
@@ -342,13 +434,17 @@ internal sealed class ObjectClient : IDisposable
         return ended;
     }
 
+    private ServerSideEncryptionMethod? ServerEncryption => Address.ServerEncryption is { } method ? ServerSideEncryptionMethod.FindValue(method) : null;
+
     internal Task<string> BeginPartsAsync(string key, ObjectAttributes attributes, CancellationToken cancellationToken) => AskAsync(
         $"write {Address.Describe(key)}",
         async token =>
         {
-            var request = new InitiateMultipartUploadRequest { BucketName = Address.Bucket, Key = FullKey(key), TagSet = TagsOf(attributes) };
+            var request = new InitiateMultipartUploadRequest { BucketName = Address.Bucket, Key = FullKey(key), TagSet = TagsOf(attributes), ServerSideEncryptionMethod = ServerEncryption };
             if (attributes.StorageClass is { } kept)
                 request.StorageClass = S3StorageClass.FindValue(kept);
+            if (attributes.Lock is { } locked)
+                (request.ObjectLockMode, request.ObjectLockRetainUntilDate) = (ModeOf(locked.Word), locked.Until.UtcDateTime);
             Fill(request.Headers, request.Metadata, attributes);
             return (await s3.InitiateMultipartUploadAsync(request, token)).UploadId;
         },
@@ -373,7 +469,7 @@ internal sealed class ObjectClient : IDisposable
         return await KnownAsync(key, said.ETag, cancellationToken);
     }
 
-    /// <summary>Ceph completes an upload whatever is there: it heeds the condition only of what comes in one part.</summary>
+    /// <summary>Ceph completes an upload whatever is there: it heeds the condition only of what comes in one part, and not where the bucket keeps versions.</summary>
     internal async Task RequireAbsentAsync(string key, CancellationToken cancellationToken)
     {
         if (await HeadAsync(key, cancellationToken) is not null)
@@ -499,6 +595,10 @@ internal sealed class ObjectClient : IDisposable
         {
             throw failures.New(ObjectProblem.Silent, action, watch.Text, cut);
         }
+        catch (OperationCanceledException stopped) when (cancellationToken.IsCancellationRequested)
+        {
+            throw Stopped(watch.Quiet is { TotalSeconds: >= 2 and var seconds } ? $"{action}; nothing had moved for {seconds:0} s" : action, stopped, cancellationToken);
+        }
         catch (Exception failure) when (ObjectFailures.IsKnown(failure) || (failure is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             var translated = failures.Translate(failure, action);
@@ -510,6 +610,8 @@ internal sealed class ObjectClient : IDisposable
             gate.Leave(wasThrottled);
         }
     }
+
+    private StoppedWaitingException Stopped(string action, Exception cause, CancellationToken stop) => new($"{Owner ?? Address.Server} ({action})", cause, stop);
 
     /// <summary>Some servers do not say in their answer what they made.</summary>
     private async Task<string> KnownAsync(string key, string? etag, CancellationToken cancellationToken) =>
@@ -546,6 +648,12 @@ internal sealed class ObjectClient : IDisposable
 
         return headers;
     }
+
+    private static ObjectLockMode ModeOf(ObjectLockWord word) => word == ObjectLockWord.Governance ? ObjectLockMode.Governance : ObjectLockMode.Compliance;
+
+    private static ObjectLockRetentionMode RetentionOf(ObjectLockWord word) => word == ObjectLockWord.Governance ? ObjectLockRetentionMode.Governance : ObjectLockRetentionMode.Compliance;
+
+    private static DateTimeOffset? LockOf(DateTime? until) => until is { Year: > 1970 } known ? Utc(known) : null;
 
     private static string MetadataName(string name) => name.StartsWith("x-amz-meta-", StringComparison.OrdinalIgnoreCase) ? name["x-amz-meta-".Length..] : name;
 

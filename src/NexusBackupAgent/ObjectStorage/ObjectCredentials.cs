@@ -2,6 +2,7 @@ using Amazon.Runtime;
 using Amazon.Runtime.CredentialManagement;
 using Amazon.Runtime.Credentials;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
 
 namespace NexusBackupAgent.ObjectStorage;
@@ -12,6 +13,8 @@ namespace NexusBackupAgent.ObjectStorage;
 /// <param name="SecretKeyFile">Holds the secret key alone.</param>
 internal sealed record ObjectCredentials(string? Profile, string? ProfileFile, string? AccessKey, string? SecretKeyFile, string? SecretKeyVariable)
 {
+    private const UnixFileMode Others = UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+
     /// <summary>Environment, default profile, or the role of the machine: whichever is there.</summary>
     public static readonly ObjectCredentials OfTheMachine = new(null, null, null, null, null);
 
@@ -19,6 +22,14 @@ internal sealed record ObjectCredentials(string? Profile, string? ProfileFile, s
     public string Shown => AccessKey is not null ? $"key {AccessKey}"
         : Profile is not null || ProfileFile is not null ? $"profile {Profile ?? "default"}{(ProfileFile is null ? "" : $" in '{ProfileFile}'")}"
         : "environment, default profile or role of this machine";
+
+    /// <summary>A warning where more users than its owner may read the file that holds the secret. A group may be the agent's own.</summary>
+    /// <param name="path">The key of the address in the configuration.</param>
+    public IEnumerable<ConfigurationProblem> Check(string path)
+    {
+        if ((SecretKeyFile ?? ProfileFile) is { } file && FileStatus.Of(file) is { IsRegular: true } status && (status.Mode & Others) != UnixFileMode.None)
+            yield return new ConfigurationProblem(KeyPath.Join(path, "credentials", SecretKeyFile is null ? "file" : "secretKeyFile"), Line: 0, file, "every user of this machine may read the secret key in it", $"chmod o= '{file}'", IsError: false);
+    }
 
     /// <exception cref="BackupException">There are none.</exception>
     public AWSCredentials Open()

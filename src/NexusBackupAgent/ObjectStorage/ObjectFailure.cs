@@ -106,7 +106,7 @@ internal sealed class ObjectFailures(ObjectAddress address, ObjectRole role)
         "InvalidAccessKeyId" or "SignatureDoesNotMatch" or "InvalidToken" or "ExpiredToken" => ObjectProblem.WrongKey,
         "RequestTimeTooSkewed" or "RequestExpired" => ObjectProblem.ClockSkew,
         "NoSuchBucket" => ObjectProblem.BucketMissing,
-        "NoSuchKey" or "NoSuchUpload" or "NoSuchVersion" => ObjectProblem.NotFound,
+        "NoSuchKey" or "NoSuchUpload" or "NoSuchVersion" or "ObjectLockConfigurationNotFoundError" => ObjectProblem.NotFound,
         "SlowDown" or "Throttling" or "ThrottlingException" or "TooManyRequests" or "RequestLimitExceeded" => ObjectProblem.Throttled,
         "BadDigest" or "InvalidDigest" or "XAmzContentSHA256Mismatch" or "IncompleteBody" or "RequestTimeout" => ObjectProblem.Damaged,
         "QuotaExceeded" => ObjectProblem.Full,

@@ -41,6 +41,9 @@ internal sealed class ObjectUpload(ObjectClient client, string key, ObjectAttrib
         return (int)size;
     }
 
+    /// <summary>Whether a part is on its way, or did not come.</summary>
+    public bool IsUnderWay => parts.Exists(part => !part.IsCompletedSuccessfully);
+
     public override bool CanRead => false;
 
     public override bool CanSeek => false;
@@ -80,6 +83,8 @@ internal sealed class ObjectUpload(ObjectClient client, string key, ObjectAttrib
     public async Task<WrittenObject> CompleteAsync()
     {
         string etag;
+        if (condition == WriteCondition.IfAbsent)
+            await client.RequireAbsentAsync(key, cancellationToken);
         if (upload is null)
         {
             etag = await client.PutAsync(key, buffer.AsMemory(0, filled), attributes, condition, cancellationToken);
@@ -89,11 +94,11 @@ internal sealed class ObjectUpload(ObjectClient client, string key, ObjectAttrib
             if (filled > 0)
                 await SendAsync();
             var sent = await Task.WhenAll(parts);
-            if (condition == WriteCondition.IfAbsent)
-                await client.RequireAbsentAsync(key, cancellationToken);
             etag = await client.CompletePartsAsync(key, upload, [.. sent], condition, cancellationToken);
             isComplete = true;
             await client.PutTagsAsync(key, attributes.Tags, cancellationToken);
+            if (attributes.Lock is { } wanted)
+                await client.ExtendLockAsync(key, wanted, cancellationToken); // Ceph forgets the lock of what comes in parts
         }
 
         isComplete = true;

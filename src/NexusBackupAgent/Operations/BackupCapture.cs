@@ -21,8 +21,9 @@ internal sealed class BackupCapture(SpaceGuard space, BackupExaminer examiner, T
     public async Task<CapturedBackup> CaptureAsync(
         ProtectedSource source, string schedule, BackupType type, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
+        var isClosed = source.Catalog.PlainCopies is not null; // what an increment needs can't be made from it later
         if (type == BackupType.Full)
-            return new CapturedBackup(await StoreAsync(source, schedule, type, @base: null, source.TakesIncrements, progress, cancellationToken), FullBecause: null);
+            return new CapturedBackup(await StoreAsync(source, schedule, type, @base: null, source.TakesIncrements || isClosed, progress, cancellationToken), FullBecause: null);
         try
         {
             if (source.Source.FormatOf(type) is null)
@@ -36,6 +37,10 @@ internal sealed class BackupCapture(SpaceGuard space, BackupExaminer examiner, T
                 await ExamineAsync(source, damaged.Backup, cancellationToken);
             return new CapturedBackup(await StoreAsync(source, schedule, BackupType.Full, @base: null, mayBeBase: true, progress, cancellationToken), reason.Message);
         }
+        catch (BackupException closed) when (closed.Kind == FailureKind.KeyMissing)
+        {
+            return new CapturedBackup(await StoreAsync(source, schedule, BackupType.Full, @base: null, mayBeBase: true, progress, cancellationToken), closed.Message);
+        }
     }
 
     private async Task<Backup> StoreAsync(
@@ -45,9 +50,10 @@ internal sealed class BackupCapture(SpaceGuard space, BackupExaminer examiner, T
         var previous = !source.Source.LooksBack ? null : type == BackupType.Incremental ? @base : await NewestAsync(source, cancellationToken);
         var request = new CaptureRequest(type, chain, mayBeBase) { Previous = previous is null ? null : CatalogLink.ChainOf(source.Catalog, previous, isJudged: false, progress: null).Tip };
         await using var capture = await source.Source.CaptureAsync(request, cancellationToken);
-        await space.RequireAsync(source.Catalog, type, capture.ScratchNeeded, cancellationToken);
-        return await new BackupWriter(source.Catalog, source.Source, source.Compression, timeProvider).StoreAsync(
-            capture, new BackupLabel(schedule, type, @base?.Id, previous?.Id), RunProgress.In(RunStage.Capture, capture.Length ?? 0, progress), cancellationToken);
+        var copies = source.Catalog.PlainCopies is null ? 0 : SpaceGuard.Estimate(await source.Catalog.ListAsync(cancellationToken), type);
+        await space.RequireAsync(source.Catalog, type, capture.ScratchNeeded + copies, cancellationToken);
+        return await new BackupWriter(source.Catalog, source.Source, source.Compression, timeProvider, source.Origin).StoreAsync(
+            capture, new BackupLabel(schedule, type, @base?.Id, previous?.Id) { LockedUntil = source.LockedUntil(schedule, capture.CapturedAt) }, RunProgress.In(RunStage.Capture, capture.Length ?? 0, progress), cancellationToken);
     }
 
     private async Task<Backup?> NewestAsync(ProtectedSource source, CancellationToken cancellationToken) =>

@@ -23,6 +23,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
     {
         var watch = new StageWatch(timeProvider);
         source = await source.OpenAsync(cancellationToken);
+        using var plain = source.Catalog.KeepPlainCopies();
         await source.Catalog.SweepAsync(timeProvider.GetUtcNow(), OrphanGrace, cancellationToken);
         await Pruner.SettleAsync(source.Catalog, source.Remains, Sweepable, cancellationToken);
 
@@ -87,7 +88,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
     {
         try
         {
-            var decisions = Decide(source, await source.Catalog.ListAsync(cancellationToken));
+            var decisions = RetentionPolicy.Decide(await source.Catalog.ListAsync(cancellationToken), source.Retention, timeProvider.GetUtcNow(), source.Zone);
             if (decisions.All(decision => decision.Keep))
             {
                 await Pruner.SettleAsync(source.Catalog, source.Remains, Sweepable, cancellationToken);
@@ -96,7 +97,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
 
             // The run looked at the store when it began, perhaps hours ago: what somebody moved or damaged since then must not be why others go.
             var stored = await source.Catalog.ListAgainAsync(cancellationToken);
-            decisions = Decide(source, stored, await HeldForCopies.FindAsync(source, stored, timeProvider.GetUtcNow(), cancellationToken));
+            decisions = await RetentionDecisions.OfAsync(source, stored, timeProvider.GetUtcNow(), cancellationToken);
             await Pruner.ApplyAsync(source.Catalog, source.Remains, Sweepable, decisions, cancellationToken);
             return decisions;
         }
@@ -112,9 +113,6 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
         $"backup '{source.Catalog.Locate(backup.File)}' is good, but expired ones could not be removed: {failure.Message}",
         failure.Hint,
         failure);
-
-    private IReadOnlyList<RetentionDecision> Decide(ProtectedSource source, IReadOnlyList<Backup> backups, IReadOnlyDictionary<BackupId, string>? held = null) =>
-        RetentionPolicy.Decide(backups, source.Retention, timeProvider.GetUtcNow(), source.Zone, held);
 
     /// <summary>What was begun before it and never finished is a crash's.</summary>
     private DateTimeOffset Sweepable => timeProvider.GetUtcNow() - OrphanGrace;

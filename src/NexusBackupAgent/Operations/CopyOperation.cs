@@ -117,7 +117,7 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
                         done += 2 * backup.StoredLength;
                         await RequireRoomAsync(first.Catalog, backup, alone);
                         var report = new InPlaceProgress(read => watched.Report(new RunProgress(RunStage.Copy, before + read, total)));
-                        mended.Add(await WithinLimitAsync(first, words, token => first.Catalog.CopyHereAsync(from.Catalog, backup, timeProvider, report, token), alone));
+                        mended.Add(await WithinLimitAsync(first, words, token => first.Catalog.CopyHereAsync(from.Catalog, backup, timeProvider, report, token, first.LockedUntil(backup.Schedule, backup.CapturedAt)), alone));
                     }
 
                     return mended;
@@ -198,7 +198,7 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
     /// <returns>The copy, which is good.</returns>
     private async Task<Backup> CopyAsync(Work work, Backup backup, IProgress<long> progress, CancellationToken cancellationToken)
     {
-        var copy = await work.There.Catalog.CopyHereAsync(work.First, backup, timeProvider, progress, cancellationToken);
+        var copy = await work.There.Catalog.CopyHereAsync(work.First, backup, timeProvider, progress, cancellationToken, work.There.LockedUntil(backup.Schedule, backup.CapturedAt));
         if (work.There.Source.Remains is null)
             return copy;
         var examined = await examiner.ExamineAsync(work.There, copy, progress: null, cancellationToken); // its bytes were compared, and not what they name
@@ -245,7 +245,7 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
 
     private async Task<IReadOnlyList<RetentionDecision>> ToRemoveAsync(ProtectedSource there, IReadOnlyList<Backup> copies, CancellationToken cancellationToken)
     {
-        var decisions = RetentionPolicy.Decide(copies, there.Retention, runner.Now, there.Zone, await HeldForCopies.FindAsync(there, copies, runner.Now, cancellationToken));
+        var decisions = await RetentionDecisions.OfAsync(there, copies, runner.Now, cancellationToken);
         return decisions is [{ Backup.State: BackupState.Good }, ..] ? [.. decisions.Where(decision => !decision.Keep)] : [];
     }
 
@@ -334,6 +334,21 @@ internal sealed class BackupHolders(string first, IReadOnlyList<(string Store, I
             return null;
         var listed = await Task.WhenAll(source.Copies.Select(async copy => (copy.Store, (IReadOnlySet<BackupId>)(await list(copy) ?? []).Where(backup => backup.State == BackupState.Good).Select(backup => backup.Id).ToHashSet())));
         return new BackupHolders(source.Catalog.Store.Name, listed);
+    }
+}
+
+/// <summary>What retention keeps and removes in a store, with all that holds a backup besides.</summary>
+internal static class RetentionDecisions
+{
+    /// <returns>One for each backup, newest first.</returns>
+    public static async Task<IReadOnlyList<RetentionDecision>> OfAsync(ProtectedSource source, IReadOnlyList<Backup> backups, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var held = await HeldForCopies.FindAsync(source, backups, now, cancellationToken);
+        var decisions = RetentionPolicy.Decide(backups, source.Retention, now, source.Zone, held);
+        var locks = await Task.WhenAll(decisions.Where(decision => !decision.Keep).Select(async decision => (decision.Backup.Id, Until: await source.Catalog.LockOfAsync(decision.Backup, cancellationToken))));
+        var locked = locks.Where(found => found.Until is not null).DistinctBy(found => found.Id).ToDictionary(
+            found => found.Id, found => $"locked in store {source.Catalog.Store.Name} until {Instants.InZone(found.Until!.Value, source.Zone)}: removed once the lock has ended");
+        return locked.Count == 0 ? decisions : RetentionPolicy.Decide(backups, source.Retention, now, source.Zone, locked.Concat(held.Where(other => !locked.ContainsKey(other.Key))).ToDictionary(pair => pair.Key, pair => pair.Value));
     }
 }
 

@@ -21,9 +21,11 @@ internal sealed partial class DrillOperation(OperationRunner runner, RestoreDril
     /// <summary>Practises once. A failure is in the operation, in the journal and in the log; it is not thrown.</summary>
     /// <param name="patience">How long another operation of the source that is under way is waited for.</param>
     /// <param name="asker">Who asked for it; null: nobody.</param>
-    /// <exception cref="BackupException">The source is busy, or the journal or the lock could not be used at all.</exception>
+    /// <exception cref="BackupException">No key is here, so it was not begun; the source is busy, or the journal or the lock could not be used at all.</exception>
     public Task<DrillRecord> RunAsync(ProtectedSource source, IProgress<RunProgress>? progress, TimeSpan patience, CancellationToken cancellationToken, Asker? asker = null) =>
-        runner.InTurnAsync(source, patience, () => PractiseAsync(source, progress, asker, cancellationToken), cancellationToken);
+        source.Catalog.Keys is { Encryption: not null, Identity: null } ? Task.FromException<DrillRecord>(new BackupException(
+            FailureKind.KeyMissing, $"the backups of source '{source.Name}' are encrypted, and no key that opens them is on this machine", $"where the key is: nexus-backup drill '{source.Name}' --identity FILE; or name it in encryption.age.identityFile"))
+        : runner.InTurnAsync(source, patience, () => PractiseAsync(source, progress, asker, cancellationToken), cancellationToken);
 
     private async Task<TurnEnd<DrillRecord>> PractiseAsync(ProtectedSource source, IProgress<RunProgress>? progress, Asker? asker, CancellationToken cancellationToken)
     {

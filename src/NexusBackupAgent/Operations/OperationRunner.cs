@@ -234,7 +234,7 @@ internal sealed class OperationRunner(SourceTurns turns, OperationJournal journa
             case BackupException known:
                 return known;
             case OperationCanceledException:
-                return new BackupException(FailureKind.Interrupted, $"{words.Name} was stopped", words.AfterStop ?? "", failure);
+                return new BackupException(FailureKind.Interrupted, $"{words.Name} was stopped{StoppedWaitingException.While(failure)}", words.AfterStop ?? "", failure);
             case var io when IoFailure.IsKnown(io):
                 return IoFailure.Translate(io, words.Action, words.Place);
             default:

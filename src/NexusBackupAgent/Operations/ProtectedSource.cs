@@ -50,6 +50,9 @@ internal sealed record ProtectedSource(
     /// <summary>Whether its first store is at another site.</summary>
     public bool IsOffsite { get; init; }
 
+    /// <summary>Where it is, for its manifests; null: its kind keeps nothing of that.</summary>
+    public BackupOrigin? Origin { get; init; }
+
     /// <summary>What the live one lies on: equal for what goes with one disk; null where that is not this machine's to know.</summary>
     public Func<string?> Medium { get; init; } = () => null;
 
@@ -107,6 +110,18 @@ internal sealed record ProtectedSource(
             return false;
         }
     }
+
+    /// <summary>
+    /// Until when a backup is not to be deleted: the end of its retention in this store. One that is kept until somebody deletes it
+    /// has none, and is locked as long as the one of its schedules that is kept longest.
+    /// </summary>
+    public DateTimeOffset LockedUntil(string schedule, DateTimeOffset capturedAt) =>
+        (Retention.TryGetValue(schedule, out var period) ? period.ExpiresAt(capturedAt, Zone) : null)
+        ?? Retention.Values.Select(other => other.ExpiresAt(capturedAt, Zone)).Max()
+        ?? capturedAt + ShortestLock;
+
+    /// <summary>Where nothing of a source ever expires.</summary>
+    private static readonly TimeSpan ShortestLock = TimeSpan.FromDays(30);
 
     /// <summary>The same source with a catalog that looks at the store now, once for a whole operation. The caller holds the source's lock.</summary>
     /// <exception cref="BackupException">The store can't be listed.</exception>

@@ -27,7 +27,7 @@ internal sealed partial class PruneOperation(OperationRunner runner, BackupExami
     public async Task<PruneRecord> PlanAsync(ProtectedSource source, CancellationToken cancellationToken)
     {
         var backups = await source.Catalog.ListAsync(cancellationToken);
-        var decisions = RetentionPolicy.Decide(backups, source.Retention, runner.Now, source.Zone, await HeldForCopies.FindAsync(source, backups, runner.Now, cancellationToken));
+        var decisions = await RetentionDecisions.OfAsync(source, backups, runner.Now, cancellationToken);
         var isDoubtful = decisions.Any(decision => !decision.Keep) && decisions[0].Backup.State != BackupState.Good;
         return new PruneRecord(decisions, [], isDoubtful ? decisions[0].Backup : null);
     }

@@ -72,6 +72,9 @@ internal static partial class DurableDirectory
     /// <exception cref="IOException">The disk or the file system refused: what was written may be lost.</exception>
     public static void Flush(SafeFileHandle file) => Flush(file, shown: null);
 
+    /// <summary>Whether the file system knows what it is to keep something over a power cut. One that fails at it knows it.</summary>
+    public static bool Knows(SafeFileHandle file) => Errno.Of(() => Fsync(file)) is not (Errno.Invalid or Errno.Unsupported or Errno.NoSuchCall);
+
     /// <exception cref="IOException">The directory could not be synced.</exception>
     public static void Sync(string path)
     {

@@ -184,7 +184,7 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
         var known = failure switch
         {
             BackupException foreseen => foreseen,
-            OperationCanceledException => new BackupException(FailureKind.Interrupted, $"the restore of '{preview.Request.Name}' was stopped", "run the command again when it suits", failure),
+            OperationCanceledException => new BackupException(FailureKind.Interrupted, $"the restore of '{preview.Request.Name}' was stopped{StoppedWaitingException.While(failure)}", "run the command again when it suits", failure),
             _ when IoFailure.IsKnown(failure) => IoFailure.Translate(failure, $"restore '{preview.Target.Location}'", preview.Target.Volume),
             _ => new BackupException(FailureKind.Unexpected, $"restoring '{preview.Target.Location}' failed: {failure.Message}", "run the command again with --verbose and report what it prints", failure),
         };

@@ -25,7 +25,7 @@ internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string ba
     /// <summary>The level of one source and all below it.</summary>
     public static IReadOnlyList<LevelKeys> LevelsOf(SourceKinds kinds) =>
     [
-        KeysOf(kinds), StoreChoice.Keys, ScheduleBinder.Keys, RpoKeys, RetryKeys, CompressionKeys, ChoreBinder.VerifyKeys, ChoreBinder.DrillKeys, ProbeBinder.Keys,
+        KeysOf(kinds), StoreChoice.Keys, ScheduleBinder.Keys, RpoKeys, RetryKeys, CompressionKeys, EncryptionBinder.Keys, EncryptionBinder.AgeKeys, ChoreBinder.VerifyKeys, ChoreBinder.DrillKeys, ProbeBinder.Keys,
         RestoreBinder.Keys, RestoreBinder.HealthKeys, HookBinder.Keys, HookBinder.HookKeys, .. kinds.Levels,
     ];
 
@@ -56,6 +56,7 @@ internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string ba
             Copies = [.. chosen.Skip(1).Select(copy => new CopyConfiguration(copy.Store, Keep(copy.Keep, schedules)))],
             Verify = ChoreBinder.BindVerify(section),
             Drill = ChoreBinder.BindDrill(section),
+            Encryption = new EncryptionBinder(baseDirectory).Bind(section, settings, schedules),
             Restore = RestoreBinder.Bind(section, baseDirectory),
             Hooks = HookBinder.Bind(section, baseDirectory),
         };
@@ -66,7 +67,7 @@ internal sealed class SourceBinder(SourceKinds kinds, StoreSet stores, string ba
         "sources.<name>",
         [
             .. kinds.Keys.Except(["directory"], StringComparer.Ordinal), "store", "directory", "schedules", "rpo", .. kinds.Options,
-            "timeLimit", "retry", "compression", "verify", "drill", "restore", "hooks",
+            "timeLimit", "retry", "compression", "encryption", "verify", "drill", "restore", "hooks",
         ])
     {
         Unsupported = kinds.Unsupported,

@@ -1,4 +1,5 @@
 using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Artifacts.Age;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Hooks;
 using NexusBackupAgent.Operations;
@@ -42,6 +43,9 @@ internal sealed record SourceConfiguration(
 
     /// <summary>All its stores, the one that is written first.</summary>
     public IEnumerable<string> Stores => Copies.Select(copy => copy.Store).Prepend(Store);
+
+    /// <summary>To whom its artifacts are encrypted; null: to nobody.</summary>
+    public Encryption? Encryption { get; init; }
 
     /// <summary>When its backups are read back.</summary>
     public VerifySchedule Verify { get; init; } = VerifySchedule.Standard;

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using NexusBackupAgent.Artifacts.Age;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Operations;
@@ -32,6 +33,12 @@ internal sealed partial class SourceDiscovery(
     private readonly HashSet<string> unlisted = new(StringComparer.Ordinal);
     private Dictionary<string, Bound> known = new(StringComparer.Ordinal);
     private volatile IReadOnlyDictionary<SourceConfiguration, BackupException> silent = new Dictionary<SourceConfiguration, BackupException>();
+
+    /// <summary>The file that holds the key of this machine, for the small files beside encrypted artifacts.</summary>
+    public required string MachineKey { get; init; }
+
+    /// <summary>The file that holds a key which opens artifacts, in place of the sources' own; null: those.</summary>
+    public string? Identity { get; init; }
 
     /// <summary>Know the stores again; null where nothing is written or removed.</summary>
     public StoreMarks? Marks { get; init; }
@@ -163,6 +170,7 @@ internal sealed partial class SourceDiscovery(
             Hooks = configured.Hooks,
             Copies = [.. configured.Copies.Select(copy => new CopyTarget(CatalogIn(copy.Store), PeriodsOf(copy.Keep)) { IsOffsite = places[copy.Store].IsOffsite })],
             IsOffsite = places[configured.Store].IsOffsite,
+            Origin = configured.Settings.OriginOf(found.Place) is { } keys ? new BackupOrigin(Environment.MachineName, zone.Id, keys) : null,
             Medium = () => configured.Settings.LocalPath(found.Place) is { } path ? FileStatus.DiskOf(path) : null,
             TakesIncrements = configured.Schedules.Any(schedule => schedule.Type != BackupType.Full),
         };
@@ -174,12 +182,13 @@ internal sealed partial class SourceDiscovery(
         {
             RpoEmergency = configured.Rpo.Emergency,
             Verify = configured.Verify,
-            Drill = configured.Drill.Cron,
+            Drill = configured.Encryption is { IdentityFile: null } ? null : configured.Drill.Cron, // without a key each would fail
         };
 
         BackupCatalog CatalogIn(string store) => new(
             stores[store].SharedWhile(() => configured.Settings.IsReadableByGroup(found.Place)), // a backup is never open to more than what it holds
-            directory, found.Name, source.Kind, new ArtifactFormats(source.FormatOf, configured.Compression.Method), zone, looks);
+            directory, found.Name, source.Kind, new ArtifactFormats(source.FormatOf, configured.Compression.Method, encrypts: configured.Encryption is not null), zone, looks,
+            new ArtifactKeys(scratch, MachineKey, timeProvider) { Encryption = configured.Encryption, Identity = Identity ?? configured.Encryption?.IdentityFile });
 
         Dictionary<string, RetentionPeriod> PeriodsOf(IReadOnlyDictionary<string, RetentionPeriod> keep) => configured.Schedules.ToDictionary(
             schedule => schedule.Name, schedule => schedule.RetentionIn(zone, keep.TryGetValue(schedule.Name, out var kept) ? kept : null), StringComparer.Ordinal);

@@ -38,7 +38,7 @@ internal sealed partial class SourceUpkeep(
     private async Task SettleAsync(ProtectedSource source, IReadOnlyList<Backup> backups, CancellationToken cancellationToken)
     {
         var now = timeProvider.GetUtcNow();
-        var open = backups.Where(backup =>
+        var open = backups.Where(backup => !backup.AwaitsKey).Where(backup =>
             backup.IsScattered || WasFoundCorrupt(backup) || (backup.State is BackupState.Unverified or BackupState.Corrupt && now - backup.Artifact.ModifiedAt >= HandMadeSettles));
         var before = failed.GetValueOrDefault(source.Name);
         var still = new Dictionary<string, FailedTry>(StringComparer.Ordinal); // forgets what is gone or was verified elsewhere

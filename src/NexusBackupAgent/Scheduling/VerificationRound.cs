@@ -17,7 +17,7 @@ internal static class VerificationRound
     /// <returns>The newest first, then those read longest ago; what others build on before those, so that damage is found once.</returns>
     public static IReadOnlyList<Backup> Choose(IReadOnlyCollection<Backup> backups, DateTimeOffset now, DateTimeOffset? next, TimeSpan spread)
     {
-        var stored = backups.Where(backup => backup.State != BackupState.Quarantined).ToList();
+        var stored = backups.Where(backup => backup.State != BackupState.Quarantined && !backup.AwaitsKey).ToList();
         if (stored.Count == 0)
             return [];
 

@@ -42,6 +42,10 @@ internal interface ISourceKind
     /// <returns>Null when the source does not name this kind, or its value was reported.</returns>
     ISourceSettings? Bind(string name, Section source, string baseDirectory);
 
+    /// <summary>The keys of a source of which a backup is all that is known: the example of its place, and beside it what the backup's name tells.</summary>
+    /// <param name="artifact">The backup's file.</param>
+    MappingNode ExampleFor(string artifact) => (MappingNode)DocumentParser.Parse(Example)!;
+
     /// <summary>Whether the self-test can make a small real one: some kinds need a server for that.</summary>
     bool HasSpecimen => true;
 
@@ -78,6 +82,9 @@ internal interface ISourceSettings
     /// <summary>The same, of a source that consists of several places.</summary>
     IReadOnlyList<string> LocalPaths(string place) => LocalPath(place) is { } one ? [one] : [];
 
+    /// <summary>Its own keys for the source of that place alone, so that whoever has a backup of it can configure a restore. No secret is in it. Null: this kind keeps none.</summary>
+    MappingNode? OriginOf(string place) => null;
+
     /// <summary>Equal for two places of this kind that are one and the same thing.</summary>
     string Identify(string place);
 
@@ -88,6 +95,9 @@ internal interface ISourceSettings
 
     /// <summary>Whether what is captured lies elsewhere than in the stores, so that copies of its backups are no further copies of it.</summary>
     bool KeepsElsewhere => false;
+
+    /// <summary>Whether a capture of a differential or incremental backup reads what the one that it builds on holds, and not only the small files beside it.</summary>
+    bool IncrementsReadBase => true;
 
     /// <summary>Whether its group may read what is protected. If not, nor may anybody read its backups but their owner.</summary>
     bool IsReadableByGroup(string place) => false;
@@ -125,6 +135,9 @@ internal sealed class SourceKinds(params IReadOnlyList<ISourceKind> kinds)
     public IEnumerable<string> Options => kinds.SelectMany(kind => kind.Options).Distinct(StringComparer.Ordinal);
 
     public IEnumerable<LevelKeys> Levels => kinds.SelectMany(kind => kind.Levels);
+
+    /// <returns>Null where there is no such kind.</returns>
+    public ISourceKind? Find(string key) => kinds.FirstOrDefault(kind => kind.Key == key);
 
     /// <summary>Keys of kinds that a later version may have.</summary>
     public IReadOnlyList<string> Unsupported => [.. Planned.Except(Keys, StringComparer.Ordinal)];

@@ -23,6 +23,15 @@ internal interface IBackupStore
     /// <param name="mayGroupRead">Asked for each file that is written.</param>
     IBackupStore SharedWhile(Func<bool> mayGroupRead) => this;
 
+    /// <summary>The same store for files that nobody is to delete or replace before an instant, where it has locks and its configuration asks for them.</summary>
+    IBackupStore LockedUntil(DateTimeOffset until) => this;
+
+    /// <summary>Until when a file can't be deleted; null: it can.</summary>
+    Task<DateTimeOffset?> LockOfAsync(string path, CancellationToken cancellationToken) => Task.FromResult<DateTimeOffset?>(null);
+
+    /// <summary>Locks a file until at least an instant, where <see cref="LockedUntil"/> has an effect. An absent one is success.</summary>
+    Task ExtendLockAsync(string path, DateTimeOffset until, CancellationToken cancellationToken) => Task.CompletedTask;
+
     /// <summary>Where <paramref name="path"/> lies, for people alone: an absolute path or a URL. Empty: the store itself.</summary>
     string Describe(string path);
 

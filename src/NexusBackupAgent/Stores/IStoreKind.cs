@@ -26,6 +26,15 @@ internal interface IStoreKind
     /// <summary>What to write for a store of it: <c>its directory, for example path: backups</c>.</summary>
     string Teaching { get; }
 
+    /// <summary>What a command line says beside an address of it.</summary>
+    IReadOnlyList<AddressOption> AddressOptions => [];
+
+    /// <summary>The keys of the store at an address as a command line has it.</summary>
+    /// <param name="options">Values of <see cref="AddressOptions"/> by name; those that were not given are absent.</param>
+    /// <param name="directory">Where relative paths begin.</param>
+    /// <returns>Null when it is no address of this kind.</returns>
+    MappingNode? Recognise(string address, IReadOnlyDictionary<string, string> options, string directory) => null;
+
     /// <summary>Reads its keys and reports every problem in them.</summary>
     /// <param name="name">The store's name.</param>
     /// <param name="store">The store's section, which names this kind.</param>
@@ -33,6 +42,10 @@ internal interface IStoreKind
     /// <returns>Null when its value was reported.</returns>
     IStoreSettings? Bind(string name, Section store, string baseDirectory);
 }
+
+/// <param name="Name">With dashes: <c>--region</c>.</param>
+/// <param name="Value">What stands for its value in the help.</param>
+internal sealed record AddressOption(string Name, string Value, Bilingual Help);
 
 /// <summary>What a store works with.</summary>
 /// <param name="Zone">Of the hours in the configuration.</param>
@@ -73,6 +86,9 @@ internal interface IStoreSettings
 
     /// <summary>What stands in the way of keeping backups there now.</summary>
     IEnumerable<ConfigurationProblem> Check();
+
+    /// <summary>What its place lacks of what every store needs, found by trying it; part of <see cref="Check"/>.</summary>
+    IEnumerable<ConfigurationProblem> Try() => [];
 
     /// <summary>What stands in the way of this user in the directory of one source: he has to list it, write there, and read what lies there.</summary>
     /// <param name="directory">Inside the store, with forward slashes; empty for the store itself.</param>
@@ -121,6 +137,25 @@ internal sealed class StoreKinds(params IReadOnlyList<IStoreKind> kinds)
         return null;
 
         IReadOnlyList<IStoreKind> Named() => [.. kinds.Where(kind => store.Find(kind.Key) is not null)];
+    }
+
+    /// <summary>Of every kind.</summary>
+    public IReadOnlyList<AddressOption> AddressOptions => [.. kinds.SelectMany(kind => kind.AddressOptions)];
+
+    /// <summary>The keys of the store at an address as a command line has it.</summary>
+    /// <exception cref="BackupException">It is no address of a store, or options go with it that its kind does not have.</exception>
+    public MappingNode Recognise(string address, IReadOnlyDictionary<string, string> options, string directory)
+    {
+        foreach (var kind in kinds)
+        {
+            if (kind.Recognise(address, options, directory) is not { } store)
+                continue;
+            if (options.Keys.FirstOrDefault(given => !kind.AddressOptions.Any(known => known.Name == given)) is { } foreign)
+                throw new BackupException(FailureKind.Configuration, $"{foreign} has no meaning for the store '{address}'", "leave it out");
+            return store;
+        }
+
+        throw new BackupException(FailureKind.Configuration, $"'{address}' is no address of a store", $"write {string.Join(", or ", kinds.Select(kind => kind.Teaching))}");
     }
 
     private LevelKeys KeysOf(IReadOnlyList<IStoreKind> named) => new("stores.<name>", [.. named.Select(kind => kind.Key), .. kinds.SelectMany(kind => kind.Options), OffsiteKey, BandwidthBinder.Key]);

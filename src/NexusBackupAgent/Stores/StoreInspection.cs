@@ -14,6 +14,9 @@ internal enum StoreQuestion
     /// <summary>What lies there, and whose is it?</summary>
     WhatIsThere,
 
+    /// <summary>What was deleted there and can be brought back?</summary>
+    WhatWasDeleted,
+
     /// <summary>Whose is the place itself?</summary>
     WhoseIsIt,
 

@@ -1,4 +1,5 @@
 using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Artifacts.Age;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
@@ -74,6 +75,8 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
     {
         { BrokenChain: { } reason } => new BackupException(
             FailureKind.Verification, $"'{catalog.Locate(backup.File)}' cannot be restored: {reason}", $"choose another one that nexus-backup list '{backup.Source}' calls good"),
+        _ when backup.Chain.Any(link => link.IsEncrypted) && CatalogLink.ChainOf(catalog, backup, isJudged: false, progress: null).Links.Cast<CatalogLink>().FirstOrDefault(link => !link.IsOpen) is { } closed =>
+            ArtifactKeys.Missing(closed.Location, closed.Backup.Manifest.Encryption!.Recipients),
         { Unreadable: { } unreadable } when !backup.Manifest.IsCommitted || (backup.Manifest.Type != BackupType.Full && backup.Bases.Count == 0) => unreadable,
         _ => null,
     };
@@ -83,23 +86,25 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
     {
         if (backup.Unreadable is { } unreadable)
             return Task.FromException<Backup>(unreadable);
+        if (backup.AwaitsKey)
+            return Task.FromException<Backup>(ArtifactKeys.Missing(catalog.Locate(backup.File), []));
         return ReadBackAsync(source, catalog, backup, CheckAsync, scratch.Path, progress, recordsDamage, cancellationToken);
 
-        async Task<(ContentCheck, Proof)> CheckAsync(StoredChain chain) =>
-            enough == Proof.Chain && StandsOnProof(backup) && await source.ProveAsync(chain, scratch, cancellationToken) is { } proven
-                ? (proven, Proof.Chain)
-                : (await source.CheckAsync(chain, scratch, cancellationToken), Proof.Whole);
+        async Task<(ContentCheck?, Proof)> CheckAsync(StoredChain chain) =>
+            enough == Proof.Chain && StandsOnProof(backup) && await source.ProveAsync(chain, scratch, cancellationToken) is { } proven ? (proven, Proof.Chain)
+            : chain.Links.Cast<CatalogLink>().All(link => link.IsOpen) ? (await source.CheckAsync(chain, scratch, cancellationToken), Proof.Whole)
+            : (null, Proof.StoredBytes);
     }
 
     /// <summary>Whether the fingerprint of what an increment builds on was compared with its content: by expanding it, or by the same on what that builds on.</summary>
     private static bool StandsOnProof(Backup backup) =>
-        backup is { IsSetAside: false, Manifest.Fingerprint: not null, Bases: [{ State: BackupState.Good, Manifest.Fingerprint: not null, Verification: { Passed: true, Proof: not null } }, ..] };
+        backup is { IsSetAside: false, Manifest.Fingerprint: not null, Bases: [{ State: BackupState.Good, Manifest.Fingerprint: not null, Verification: { Passed: true, Proof: not (null or Proof.StoredBytes) } }, ..] };
 
     /// <param name="source">Looks at the small files of its kind's own as well; null: nobody does.</param>
     /// <param name="check">Reads the chain and makes the kind's own check.</param>
     /// <param name="place">Where that is done, for people.</param>
     private async Task<Backup> ReadBackAsync(
-        IBackupSource? source, BackupCatalog catalog, Backup backup, Func<StoredChain, Task<(ContentCheck Content, Proof Proof)>> check, string place, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken, IReadOnlyList<Backup>? later = null)
+        IBackupSource? source, BackupCatalog catalog, Backup backup, Func<StoredChain, Task<(ContentCheck? Content, Proof Proof)>> check, string place, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken, IReadOnlyList<Backup>? later = null)
     {
         var chain = CatalogLink.ChainOf(catalog, backup, isJudged: true, progress, later);
         var (content, proof, damaged) = await ReadAsync(chain, backup, check, cancellationToken);
@@ -108,25 +113,30 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         var reading = ((CatalogLink)chain.Tip).Reading!;
         var noted = await catalog.ReadChecksumsAsync(backup.File, cancellationToken);
         var unclear = UnclearOf(noted, backup);
+        var isWhole = content is not null && proof == Proof.Whole;
+        if (content is not null && ((CatalogLink)chain.Tip).IsJustMade)
+            proof = Proof.Captured;
         var checks = new List<CheckResult>
         {
             Result(VerificationCheck.Checksum, ChecksumFinding(noted, backup, reading, content), unclear is null ? null : $"its .sha256 file tells nothing: {unclear}"),
-            Result(VerificationCheck.Encoding, reading.Artifact.EncodingFailure),
+            Result(VerificationCheck.Encoding, reading.Artifact.EncodingFailure, NoteOf(proof, backup)),
         };
         var isAsCommitted = backup.Manifest.IsCommitted && reading is { Artifact.EncodingFailure: null } && DamageOf(backup.Manifest, reading, content) is null;
-        if (content is not null && proof == Proof.Whole)
+        if (isWhole)
         {
-            if (content is { Finding: { } finding, IsOfElsewhere: false } && isAsCommitted && backup.Verification is { Passed: true, Proof: not Proof.Chain })
+            if (content is { Finding: { } finding, IsOfElsewhere: false } && isAsCommitted && backup.Verification is { Passed: true, Proof: null or Proof.Whole })
                 throw HasPassedBefore(catalog.Locate(backup.File), place, finding);
-            checks.Add(Result(VerificationCheck.Integrity, content.Finding, content.Note) with { IsOfElsewhere = content.IsOfElsewhere });
+            checks.Add(Result(VerificationCheck.Integrity, content!.Finding, content.Note) with { IsOfElsewhere = content.IsOfElsewhere });
         }
 
         var result = new VerificationResult(
             backup.Id, timeProvider.GetUtcNow(), reading.Artifact.Stored.Length, checks.TrueForAll(check => check.Passed), checks) { IsAsCommitted = isAsCommitted };
+        if (proof == Proof.StoredBytes && isAsCommitted && backup.Verification is { Passed: true, Proof: { } before } && before > proof)
+            proof = before; // what was proven of the same bytes stays so
         result = result with { Proof = result.Passed ? proof : null };
         backup = backup with
         {
-            DoubtsOnlyManifest = backup.ManifestTrouble is not null && content is { Finding: null } && reading.Artifact.EncodingFailure is null
+            DoubtsOnlyManifest = backup.ManifestTrouble is not null && (content is { Finding: null } || proof == Proof.StoredBytes) && reading.Artifact.EncodingFailure is null
                 && noted?.Of(NamesOf(backup.File)).Sha256 == reading.Artifact.Stored.Sha256,
             Troubles = await TroublesAsync(source, catalog, backup, chain.Tip, unclear, cancellationToken),
         };
@@ -138,12 +148,12 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
     /// <summary>Has the kind read the chain, and reads what it left out: nothing counts that was not read.</summary>
     /// <returns>What its check found, or which of them is damaged; neither when the backup is judged by its own bytes alone, because what it builds on is not there.</returns>
     private static async Task<(ContentCheck? Content, Proof Proof, CatalogLink? Damaged)> ReadAsync(
-        StoredChain chain, Backup backup, Func<StoredChain, Task<(ContentCheck Content, Proof Proof)>> check, CancellationToken cancellationToken)
+        StoredChain chain, Backup backup, Func<StoredChain, Task<(ContentCheck? Content, Proof Proof)>> check, CancellationToken cancellationToken)
     {
         try
         {
             var hasAll = backup.BrokenChain is null && (backup.Manifest.Type == BackupType.Full || backup.Bases.Count > 0);
-            var (content, proof) = hasAll ? await check(chain) : (Content: null, Proof.Whole);
+            var (content, proof) = !hasAll ? (Content: null, Proof.Whole) : ((CatalogLink)chain.Tip).IsOpen ? await check(chain) : (Content: null, Proof.StoredBytes);
             foreach (var link in proof == Proof.Chain ? [(CatalogLink)chain.Tip] : chain.Links.Cast<CatalogLink>())
                 await link.ReadRestAsync(cancellationToken);
             if (!hasAll)
@@ -154,7 +164,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         {
             var link = (CatalogLink)damaged.Link;
             if (link.Reading is null) // a part of it is damaged; its own bytes are judged all the same
-                await link.CopyContentAsync(Stream.Null, cancellationToken);
+                await link.ReadArtifactAsync(cancellationToken);
             return (Content: null, Proof.Whole, link);
         }
     }
@@ -187,6 +197,13 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         FailureKind.Io,
         $"cannot check '{file}': it holds exactly what was captured and has passed this check before, and now the check of its copy in '{expandedIn}' says: {finding}; so the copy's disk, the memory or what checks it is at fault, not the backup",
         $"check that disk and the memory (dmesg | tail; df -h '{expandedIn}') and whether what checks it was updated, set scratch to another disk, then run the command again");
+
+    private static string? NoteOf(Proof proof, Backup backup) => proof switch
+    {
+        Proof.StoredBytes => $"it is encrypted{(backup.Manifest.Encryption is { Recipients: { Count: > 0 } recipients } ? $" to {AgeRecipient.Shown(recipients)}" : "")} and no key is here, so only the stored bytes were read; the rest proves: nexus-backup verify {backup.Id} --identity FILE",
+        Proof.Captured => "its content was checked before it was encrypted, and the stored bytes are those that age wrote; that a key opens them proves a drill with --identity FILE",
+        _ => null,
+    };
 
     private static CheckResult Result(VerificationCheck check, string? finding, string? note = null) => new(check, finding is null, finding ?? note ?? "");
 

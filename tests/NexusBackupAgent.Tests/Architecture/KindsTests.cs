@@ -18,6 +18,7 @@ public partial class KindsTests
     [
         ("Access/Certificates.cs", Disk, "certificate and key are files of the host"),
         ("Agent.cs", Kind, "the self-test keeps its sample in a directory of the scratch, whatever stores there are"),
+        ("Artifacts/Age/", Disk, "keys and recipients lie in files, and what is encrypted is checked in the scratch space"),
         ("Cli/CommandContext.cs", Disk, "looks for the configuration file"),
         ("Cli/RestoreCommand.cs", FileName, "examples of a command"),
         ("Cli/Demo/", Kind, "makes a sample database of that kind"),

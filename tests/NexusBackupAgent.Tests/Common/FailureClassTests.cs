@@ -7,7 +7,7 @@ public sealed class FailureClassTests
     [Theory]
     [InlineData(nameof(FailureClass.Database), "SourceMissing SourceInvalid SourceCorrupt SourceBusy SourceUnreachable SourceRefused SourceGap")]
     [InlineData(nameof(FailureClass.Storage), "Permission Io Network StoreFull StateFull StoreUnavailable Verification")]
-    [InlineData(nameof(FailureClass.Other), "Unexpected Configuration Restore NotFound Locked TimedOut Interrupted Died Journal Hook")]
+    [InlineData(nameof(FailureClass.Other), "Unexpected Configuration Restore NotFound Locked TimedOut Interrupted Died Journal Hook Encryption KeyMissing")]
     public void A_failure_is_about_the_database_the_storage_or_something_else(string expected, string kinds) =>
         Assert.All(kinds.Split(' '), kind => Assert.Equal(expected, Enum.Parse<FailureKind>(kind).Class().ToString()));
 

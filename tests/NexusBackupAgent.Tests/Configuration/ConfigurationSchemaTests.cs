@@ -28,11 +28,14 @@ public sealed class ConfigurationSchemaTests
     [InlineData("sources.<name>.s3.snapshots", "snapshots")]
     [InlineData("sources.<name>.s3.snapshots.credentials", "credentials")]
     [InlineData("sources.<name>.s3.verify", "readBack")]
+    [InlineData("stores.<name>.bandwidth", "bandwidth")]
     [InlineData("sources.<name>.store", "storeChoice")]
     [InlineData("sources.<name>.schedules.<name>", "schedule")]
     [InlineData("sources.<name>.rpo", "rpo")]
     [InlineData("sources.<name>.retry", "retry")]
     [InlineData("sources.<name>.compression", "compression")]
+    [InlineData("sources.<name>.encryption", "encryption")]
+    [InlineData("sources.<name>.encryption.age", "age")]
     [InlineData("sources.<name>.verify", "verify")]
     [InlineData("sources.<name>.drill", "drill")]
     [InlineData("sources.<name>.drill.probe", "probe")]
@@ -50,7 +53,7 @@ public sealed class ConfigurationSchemaTests
     }
 
     [Fact]
-    public void Every_level_of_the_reader_is_compared() => Assert.Equal(29, AgentBinder.LevelsOf(AgentKinds.Shipped).Count);
+    public void Every_level_of_the_reader_is_compared() => Assert.Equal(32, AgentBinder.LevelsOf(AgentKinds.Shipped).Count);
 
     [Fact]
     public void Every_key_of_the_schema_says_what_it_is_for()

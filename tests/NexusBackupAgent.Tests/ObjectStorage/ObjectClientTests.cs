@@ -288,6 +288,25 @@ public sealed class ObjectClientTests
         Assert.Equal(5, gate.Limit);
     }
 
+    [Theory]
+    [InlineData("AES256")]
+    [InlineData("aws:kms")]
+    public async Task A_server_is_asked_to_encrypt_whether_an_object_comes_in_one_part_or_in_many(string method)
+    {
+        using var server = new HookListener("200 OK\r\nETag: \"00000000000000000000000000000000\"\r\nContent-Length: 0");
+        using var temp = new TempDirectory();
+        await File.WriteAllTextAsync(temp["secret"], "secret");
+        var address = new ObjectAddress("bucket", "", new Uri($"http://{server.Host}"), "us-east-1", new ObjectCredentials(null, null, "AKID", temp["secret"], null), 1) { HasBucketInPath = true, ServerEncryption = method };
+        using var client = new ObjectClient(address, ObjectRole.Store, RunningClock.Shared);
+
+        await client.PutAsync("one", new byte[10], new ObjectAttributes(), WriteCondition.Always, CancellationToken.None);
+        await Record.ExceptionAsync(() => client.BeginPartsAsync("many", new ObjectAttributes(), CancellationToken.None)); // this server names no upload
+
+        Assert.Contains(server.Requests, request => request.StartsWith("PUT /bucket/one", StringComparison.Ordinal));
+        Assert.Contains(server.Requests, request => request.StartsWith("POST /bucket/many?uploads", StringComparison.Ordinal));
+        Assert.All(server.Requests, request => Assert.Contains($"x-amz-server-side-encryption: {method}\r\n", request, StringComparison.OrdinalIgnoreCase));
+    }
+
     private static async Task<byte[]> ReadAllAsync(Stream stream)
     {
         var all = new MemoryStream();

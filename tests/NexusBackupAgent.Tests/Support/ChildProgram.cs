@@ -32,6 +32,10 @@ internal static class ChildProgram
                 return await TellAsync(() => new LocalDirectoryStore("local", root).PutAsync("a", false, Durability.Now, (_, _) => Task.CompletedTask, CancellationToken.None));
             case ["store-writable", var root]:
                 return await TellAsync(async () => throw (await new LocalDirectoryStore("local", root).GetHealthAsync(CancellationToken.None)).Refusal!);
+            case ["store-trial", var root]:
+                foreach (var lacking in new LocalTrial(root, FileSystemClock.Now).Run())
+                    Console.WriteLine($"{(lacking.IsError ? "error" : "warning")}: {lacking.Problem}");
+                return 0;
             case ["problems", var file]:
                 var (configuration, problems) = ConfigurationFile.Load(file, TimeZoneInfo.Utc);
                 foreach (var problem in configuration is null ? problems : [.. problems, .. await ConfigurationFile.CheckEnvironmentAsync(configuration)])

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Amazon.Runtime;
 using Amazon.S3;
+using Amazon.S3.Model;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.ObjectStorage;
 using NexusBackupAgent.Tests.Configuration;
@@ -19,6 +20,7 @@ internal sealed class S3Gateway : IDisposable
     private static readonly Lazy<Task<S3Gateway>> Shared = new(StartAsync);
     private static int buckets;
 
+    private readonly SemaphoreSlim talking = new(1);
     private readonly Process process;
     private readonly string directory;
 
@@ -29,13 +31,15 @@ internal sealed class S3Gateway : IDisposable
     public S3User User { get; private set; } = null!;
 
     /// <summary>Asks without anything of the agent's.</summary>
-    public AmazonS3Client Raw => field ??= new AmazonS3Client(new BasicAWSCredentials(User.AccessKey, User.SecretKey), new AmazonS3Config
+    public AmazonS3Client Raw => field ??= As(User);
+
+    private AmazonS3Config Settings => new()
     {
         ServiceURL = Endpoint.GetLeftPart(UriPartial.Authority),
         ForcePathStyle = true,
         RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,
         ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED,
-    });
+    };
 
     public static Task<S3Gateway> SharedAsync() => Shared.Value;
 
@@ -57,9 +61,28 @@ internal sealed class S3Gateway : IDisposable
     /// <summary>Another user, who owns nothing.</summary>
     public async Task<S3User> NewUserAsync()
     {
-        await TellAsync("user");
-        return (await HearAsync()).User;
+        await talking.WaitAsync(); // one question at a time
+        try
+        {
+            await TellAsync("user");
+            return (await HearAsync()).User;
+        }
+        finally
+        {
+            talking.Release();
+        }
     }
+
+    /// <returns>The name of a new bucket whose objects can be locked, and which therefore keeps versions.</returns>
+    public async Task<string> NewLockedBucketAsync()
+    {
+        var name = $"locked-{Environment.ProcessId}-{Interlocked.Increment(ref buckets)}";
+        await Raw.PutBucketAsync(new PutBucketRequest { BucketName = name, ObjectLockEnabledForBucket = true });
+        return name;
+    }
+
+    /// <summary>As <see cref="Raw"/>, with the key of somebody else.</summary>
+    public AmazonS3Client As(S3User user) => new(new BasicAWSCredentials(user.AccessKey, user.SecretKey), Settings);
 
     /// <summary>As a crash does.</summary>
     public async Task StopAsync()
@@ -107,6 +130,7 @@ internal sealed class S3Gateway : IDisposable
 
     public void Dispose()
     {
+        talking.Dispose();
         process.StandardInput.Close();
         process.WaitForExit();
         process.Dispose();

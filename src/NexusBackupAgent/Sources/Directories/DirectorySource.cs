@@ -55,7 +55,7 @@ internal sealed class DirectorySource(IReadOnlyList<string> roots, TreeOptions o
         Unpack(chain[0]),
         .. chain.Skip(1).SelectMany(file => (string[])
         [
-            $"gunzip -c {ToolProcess.Line([$"{file}.{DeletedPart}"])} | (cd / && xargs -0 -r rm -rf --)",
+            $"{ArtifactEncodings.ExpandPartCommand(file, DeletedPart)} | (cd / && xargs -0 -r rm -rf --)",
             Unpack(file),
         ]),
     ];

@@ -103,6 +103,9 @@ internal sealed record TreeSettings(ISourceKind Kind, string Name, IReadOnlyList
 
     public string PlaceOf(string name) => Shown;
 
+    public MappingNode OriginOf(string place) => DocumentText.Mapping(
+        (Kind.Key, Roots is [var only] ? DocumentText.Value(only) : DocumentText.Values(Roots)), ("include", DocumentText.Values(Options.Include)), ("exclude", DocumentText.Values(Options.Exclude)));
+
     public string? LocalPath(string place) => KernelPath.Resolve(Roots[0]);
 
     public IReadOnlyList<string> LocalPaths(string place) => [.. Roots.Select(KernelPath.Resolve)];

@@ -38,6 +38,12 @@ internal sealed record PostgresAddress(string? Host, int? Port, string? User, st
     /// <summary>For people, as it can be typed.</summary>
     public string Shown => $"postgresql://{(User is null ? "" : Uri.EscapeDataString(User) + "@")}{(IsSocket ? "" : HostText)}{(Port is null || IsSocket ? "" : $":{Port}")}/{(Database is null ? "" : IsPattern ? Database : Escape(Database))}{Query}";
 
+    /// <summary>All of it, as a configuration has it.</summary>
+    public string Written => ((string Key, string? Value)[])[("sslmode", SslMode), ("sslrootcert", SslRootCert), ("sslcert", SslCert), ("sslkey", SslKey), ("passfile", PassFile)] switch
+    {
+        var all => all.Where(pair => pair.Value is not null).Aggregate(Shown, (text, pair) => $"{text}{(text.Contains('?') ? '&' : '?')}{pair.Key}={Uri.EscapeDataString(pair.Value!)}"),
+    };
+
     private string HostText => Host?.Contains(':') == true ? $"[{Host}]" : Host ?? "";
 
     private string Query

@@ -49,6 +49,9 @@ internal sealed class PostgresSourceKind : ISourceKind
         return new PostgresSettings(this, name, address, credentials, tools) { Logical = logical, Physical = method == Physical ? physical : null };
     }
 
+    public MappingNode ExampleFor(string artifact) => DocumentText.Mapping(
+        (Key, DocumentText.Value(PostgresAddress.Example)), ("method", artifact.Contains(".tar.", StringComparison.Ordinal) ? DocumentText.Value(Physical) : null));
+
     public bool HasSpecimen => false;
 
     public ISpecimen NewSpecimen(string directory, ScratchDirectory scratch, TimeProvider timeProvider) => throw new NotSupportedException("a database needs a server");
@@ -87,6 +90,13 @@ internal sealed record PostgresSettings(ISourceKind Kind, string Name, PostgresA
     public bool CanName(string name) => IsGroup && DatabasePattern.Matches(Address.Database!, name);
 
     public string PlaceOf(string name) => IsGroup ? name : Address.Database ?? "";
+
+    public MappingNode OriginOf(string place) => DocumentText.Mapping(
+        (Kind.Key, DocumentText.Value((Address with { Database = place.Length == 0 ? Address.Database : place, IsPattern = false }).Written)),
+        ("method", Physical is null ? null : DocumentText.Value("physical")),
+        ("dataDirectory", DocumentText.Value(Physical?.DataDirectory)),
+        ("passwordFile", DocumentText.Value(Credentials.PasswordFile)),
+        ("serviceFile", DocumentText.Value(Credentials.ServiceFile)));
 
     public string? LocalPath(string place) => null;
 

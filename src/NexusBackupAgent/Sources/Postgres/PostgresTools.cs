@@ -1,7 +1,4 @@
-using System.ComponentModel;
-using System.Diagnostics;
 using System.Globalization;
-using System.Text;
 using System.Text.RegularExpressions;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
@@ -98,91 +95,33 @@ internal sealed record PostgresToolEnd(string Tool, int ExitCode, string Said)
     public string Failure => ExitCode == 0 ? $"{Tool} ended with 0" : $"{Tool} ended with {ExitCode}{(Line.Length > 0 ? $": {Line}" : "")}";
 }
 
-/// <summary>A tool that runs: a stream in, a stream out, and what it says. Disposing it kills one that still runs, with its children.</summary>
-internal sealed class PostgresTool : IAsyncDisposable
+/// <summary>One of them that runs.</summary>
+internal sealed class PostgresTool : RunningTool
 {
-    private const int MostSaid = 16 << 10;
-
-    private readonly Process process;
     private readonly string name;
-    private readonly StringBuilder said = new();
-    private readonly Task listening;
 
-    private PostgresTool(Process process, string name)
-    {
-        this.process = process;
-        this.name = name;
-        listening = ListenAsync();
-    }
-
-    public Stream Input => process.StandardInput.BaseStream;
-
-    public Stream Output => process.StandardOutput.BaseStream;
-
-    public int ProcessId => process.Id;
+    private PostgresTool(PostgresToolFile tool, IReadOnlyList<string> arguments, PostgresToolAccess? access)
+        : base(tool.Path, arguments, environment => Set(environment, access)) => name = Path.GetFileName(tool.Path);
 
     /// <param name="access">Null: it connects to nothing.</param>
     /// <exception cref="BackupException">It can't be started.</exception>
-    public static PostgresTool Start(PostgresToolFile tool, IReadOnlyList<string> arguments, PostgresToolAccess? access)
-    {
-        var start = new ProcessStartInfo(tool.Path, arguments) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, StandardErrorEncoding = Encoding.UTF8 };
-        foreach (var variable in start.Environment.Keys.Where(key => key.StartsWith("PG", StringComparison.Ordinal)).ToList())
-            start.Environment.Remove(variable); // a password, or another server
-        foreach (var (key, value) in access?.Environment ?? new Dictionary<string, string?>(StringComparer.Ordinal))
-        {
-            if (value is not null)
-                start.Environment[key] = value;
-        }
-
-        try
-        {
-            return new PostgresTool(Process.Start(start)!, Path.GetFileName(tool.Path));
-        }
-        catch (Exception failure) when (failure is Win32Exception or InvalidOperationException)
-        {
-            throw new BackupException(FailureKind.Configuration, $"cannot run '{tool.Path}': {failure.Message}", "check that it is installed and executable", failure);
-        }
-    }
+    public static PostgresTool Start(PostgresToolFile tool, IReadOnlyList<string> arguments, PostgresToolAccess? access) => new(tool, arguments, access);
 
     /// <summary>Waits for its end.</summary>
     public async Task<PostgresToolEnd> EndAsync(CancellationToken cancellationToken)
     {
-        await process.WaitForExitAsync(cancellationToken);
-        await listening.WaitAsync(cancellationToken);
-        lock (said)
-            return new PostgresToolEnd(name, process.ExitCode, said.ToString());
+        var (exitCode, said) = await WaitAsync(cancellationToken);
+        return new PostgresToolEnd(name, exitCode, said);
     }
 
-    public async ValueTask DisposeAsync()
+    private static void Set(IDictionary<string, string?> environment, PostgresToolAccess? access)
     {
-        if (!process.HasExited)
+        foreach (var variable in environment.Keys.Where(key => key.StartsWith("PG", StringComparison.Ordinal)).ToList())
+            environment.Remove(variable); // a password, or another server
+        foreach (var (key, value) in access?.Environment ?? new Dictionary<string, string?>(StringComparer.Ordinal))
         {
-            try
-            {
-                process.Kill(entireProcessTree: true);
-            }
-            catch (Exception over) when (over is InvalidOperationException or Win32Exception or AggregateException)
-            {
-                // It ended by itself.
-            }
-
-            await process.WaitForExitAsync();
-        }
-
-        process.Dispose();
-    }
-
-    private async Task ListenAsync()
-    {
-        var buffer = new char[1024];
-        while (await process.StandardError.ReadAsync(buffer) is > 0 and var read)
-        {
-            lock (said)
-            {
-                said.Append(buffer, 0, read);
-                if (said.Length > MostSaid)
-                    said.Remove(0, said.Length - MostSaid);
-            }
+            if (value is not null)
+                environment[key] = value;
         }
     }
 }

@@ -4,7 +4,6 @@ using System.Text;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.ObjectStorage;
-using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources.Files;
 
 namespace NexusBackupAgent.Sources.S3;
@@ -64,7 +63,7 @@ internal static class BucketArchive
         Unpack(chain[0]),
         .. chain.Skip(1).SelectMany(file => (string[])
         [
-            $"gunzip -c {ToolProcess.Line([$"{file}.{DeletedPart}"])} | (cd restored && xargs -0 -r rm -f --)",
+            $"{ArtifactEncodings.ExpandPartCommand(file, DeletedPart)} | (cd restored && xargs -0 -r rm -f --)",
             Unpack(file),
         ]),
     ];

@@ -36,13 +36,17 @@ internal sealed class S3SourceKind : ISourceKind
 
     public bool HasSpecimen => false;
 
+    public MappingNode ExampleFor(string artifact) => DocumentText.Mapping((Key, DocumentText.Mapping(
+        ("bucket", DocumentText.Value("photos")), (SnapshotsKey, artifact.Contains(".tar.", StringComparison.Ordinal) ? null : DocumentText.Mapping(("bucket", DocumentText.Value("photos-backup")))))));
+
     public ISourceSettings? Bind(string name, Section source, string baseDirectory)
     {
         if (source.Find(Key)?.Section("{bucket: photos, snapshots: {bucket: photos-backup}}") is not { } section)
             return null;
         Keys.ReportOthers(section);
         var live = ObjectAddressBinder.Bind(section, baseDirectory);
-        var keys = new KeyPatterns(KeyPatterns.Bind(section, "include"), KeyPatterns.Bind(section, "exclude"));
+        var (include, exclude) = (KeyPatterns.Bind(section, "include"), KeyPatterns.Bind(section, "exclude"));
+        var keys = new KeyPatterns(include, exclude);
         var verify = section.FindSection("verify", "{readBack: 5%}");
         if (verify is not null)
             VerifyKeys.ReportOthers(verify);
@@ -51,7 +55,7 @@ internal sealed class S3SourceKind : ISourceKind
         {
             if (verify is not null)
                 verify.Error("has no meaning without snapshots:, because a verification reads all of an archive", "remove it");
-            return live is null ? null : new BucketSettings(this, name, live, Snapshots: null, new BucketOptions(keys, readBack));
+            return live is null ? null : new BucketSettings(this, name, live, Snapshots: null, new BucketOptions(keys, readBack)) { Include = include, Exclude = exclude };
         }
 
         if (section.FindSection(SnapshotsKey, "{bucket: photos-backup}") is not { } place)
@@ -62,7 +66,7 @@ internal sealed class S3SourceKind : ISourceKind
             return null;
         if (live.Server == snapshots.Server && live.Bucket == snapshots.Bucket && (live.Prefix.StartsWith(snapshots.Prefix, StringComparison.Ordinal) || snapshots.Prefix.StartsWith(live.Prefix, StringComparison.Ordinal)))
             place.Error("lies in what is backed up, so that each snapshot would hold the one before", "name another bucket, or another prefix");
-        return new BucketSettings(this, name, live, snapshots, new BucketOptions(keys, readBack));
+        return new BucketSettings(this, name, live, snapshots, new BucketOptions(keys, readBack)) { Include = include, Exclude = exclude };
     }
 
     public ISpecimen NewSpecimen(string directory, ScratchDirectory scratch, TimeProvider timeProvider) => throw new NotSupportedException("a bucket needs a server");
@@ -76,6 +80,10 @@ internal sealed class S3SourceKind : ISourceKind
 /// <param name="Snapshots">Null: its backups are archives in the store.</param>
 internal sealed record BucketSettings(ISourceKind Kind, string Name, ObjectAddress Live, ObjectAddress? Snapshots, BucketOptions Options) : ISourceSettings
 {
+    public IReadOnlyList<string> Include { get; init; } = [];
+
+    public IReadOnlyList<string> Exclude { get; init; } = [];
+
     public bool KeepsElsewhere => Snapshots is not null;
 
     public bool IsGroup => false;
@@ -87,6 +95,15 @@ internal sealed record BucketSettings(ISourceKind Kind, string Name, ObjectAddre
     public bool CanName(string name) => false;
 
     public string PlaceOf(string name) => Live.Shown;
+
+    public MappingNode OriginOf(string place) => DocumentText.Mapping((Kind.Key, new MappingNode(Line: 0,
+    [
+        .. ObjectAddressBinder.Write(Live).Entries,
+        .. DocumentText.Mapping(
+            ("include", DocumentText.Values(Include)),
+            ("exclude", DocumentText.Values(Exclude)),
+            ("snapshots", Snapshots is null ? null : ObjectAddressBinder.Write(Snapshots))).Entries,
+    ])));
 
     public string? LocalPath(string place) => null;
 
@@ -102,6 +119,7 @@ internal sealed record BucketSettings(ISourceKind Kind, string Name, ObjectAddre
         {
             if (address is null)
                 continue;
+            problems.AddRange(address.Credentials.Check(KeyPath.Join("sources", Name, Kind.Key)).Except(problems));
             try
             {
                 using var client = new ObjectClient(address, role, TimeProvider.System);

@@ -65,9 +65,13 @@ internal sealed record SqliteSettings(ISourceKind Kind, string Name, string Path
 
     public string PlaceOf(string name) => IsGroup ? SqliteGlob.PathOf(Path, name) : Path;
 
+    public MappingNode OriginOf(string place) => DocumentText.Mapping((Kind.Key, DocumentText.Value(place)));
+
     public string? LocalPath(string place) => KernelPath.Resolve(place);
 
     public string Identify(string place) => FileIdentity.Of(KernelPath.Resolve(place));
+
+    public bool IncrementsReadBase => false; // the hashes of its pages lie beside it
 
     public bool IsReadableByGroup(string place) => FileStatus.Of(place) is { } file && file.Mode.HasFlag(UnixFileMode.GroupRead);
 

@@ -20,6 +20,10 @@ internal sealed class LocalStoreKind : IStoreKind
 
     public string Teaching => $"its directory, for example {Example}";
 
+    /// <summary>Any path; what looks like a URL is none.</summary>
+    public MappingNode? Recognise(string address, IReadOnlyDictionary<string, string> options, string directory) =>
+        address.Contains("://", StringComparison.Ordinal) ? null : DocumentText.Mapping((Key, DocumentText.Value(KernelPath.Absolute(address, directory))));
+
     public IStoreSettings? Bind(string name, Section store, string baseDirectory)
     {
         var (group, isOffsite) = (store.Find(GroupKey)?.Text("backup"), store.Flag(StoreKinds.OffsiteKey));
@@ -49,11 +53,17 @@ internal sealed class LocalStoreKind : IStoreKind
                 yield return new ConfigurationProblem(KeyPath.Join("stores", Name, "path"), Line: 0, Path, problem, mend);
             else if (WideFiles.FindIn(Path, Readers) is var (wide, owner))
                 yield return Warning("path", Path, $"more users than {(Group is null ? "its owner" : $"its owner and the group {Group}")} may read '{wide}'", owner.Close(Path, Group));
+            foreach (var lacking in Try())
+                yield return lacking;
             if (Group is not null && Readers is null)
                 yield return Warning(GroupKey, Group, "there is no group of that name, so nobody but the owner may read the backups", $"make it: sudo groupadd --system '{Group}'");
             else if (Readers is { IsMine: false })
                 yield return Warning(GroupKey, Group!, $"the user {SystemUser.Current.Name} is not in that group and can't give it its backups", $"sudo usermod --append --groups '{Group}' {SystemUser.Current.Name}, then start the agent again");
         }
+
+        public IEnumerable<ConfigurationProblem> Try() => Directory.Exists(Path)
+            ? new LocalTrial(Path, TimeProvider.System.GetUtcNow()).Run().Select(lacking => new ConfigurationProblem(KeyPath.Join("stores", Name, "path"), Line: 0, Path, lacking.Problem, lacking.Mend, lacking.IsError))
+            : [];
 
         public IEnumerable<ConfigurationProblem> CheckDirectory(string directory, bool mayGroupRead, Func<string, bool> isBackup)
         {

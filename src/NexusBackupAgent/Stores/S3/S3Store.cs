@@ -16,8 +16,13 @@ internal sealed class S3Store(string name, ObjectAddress address, TimeProvider t
 
     private readonly Lock gate = new();
     private ObjectClient? client;
+    private DateTimeOffset? until;
+    private S3Store? unlocked;
 
     public string Name { get; } = name;
+
+    /// <summary>How files that are written to be kept are locked; null: they are not.</summary>
+    public ObjectLockWord? Locks { get; init; }
 
     public IStoreInspection Inspection { get; } = new S3StoreInspection(address);
 
@@ -28,17 +33,33 @@ internal sealed class S3Store(string name, ObjectAddress address, TimeProvider t
     {
         get
         {
+            if (unlocked is not null)
+                return unlocked.Client;
             lock (gate)
-                return client ??= new ObjectClient(address, ObjectRole.Store, timeProvider) { Pace = pace, Silent = (failure, attempt, attempts) => around?.Told(new StoreSilence(Name, failure, attempt, attempts)) };
+                return client ??= new ObjectClient(address, ObjectRole.Store, timeProvider) { Owner = $"store '{Name}'", Pace = pace, Silent = (failure, attempt, attempts) => around?.Told(new StoreSilence(Name, failure, attempt, attempts)) };
         }
     }
+
+    /// <summary>Of what is written; null: none.</summary>
+    private ObjectLock? Lock => until is { } end && Locks is { } kept && end > timeProvider.GetUtcNow() ? new ObjectLock(kept, ToSecond(end)) : null; // the server takes no instant that is past
+
+    public IBackupStore LockedUntil(DateTimeOffset until) => Locks is null ? this : new S3Store(Name, address, timeProvider, around, pace) { Locks = Locks, until = until, unlocked = unlocked ?? this };
+
+    public async Task<DateTimeOffset?> LockOfAsync(string path, CancellationToken cancellationToken) =>
+        Locks is not null && (await Client.HeadAsync(path, cancellationToken))?.LockedUntil is { } end && end > timeProvider.GetUtcNow() ? end : null;
+
+    public Task ExtendLockAsync(string path, DateTimeOffset until, CancellationToken cancellationToken) =>
+        Locks is { } kept && until > timeProvider.GetUtcNow() ? Client.ExtendLockAsync(path, new ObjectLock(kept, ToSecond(until)), cancellationToken) : Task.CompletedTask;
+
+    /// <summary>Never before the instant itself.</summary>
+    private static DateTimeOffset ToSecond(DateTimeOffset instant) => DateTimeOffset.FromUnixTimeSeconds((instant.UtcTicks - DateTimeOffset.UnixEpoch.Ticks + TimeSpan.TicksPerSecond - 1) / TimeSpan.TicksPerSecond);
 
     public string Describe(string path) => address.Describe(path);
 
     public async Task<StoredFile> PutAsync(string path, bool replace, Durability durability, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken)
     {
         var mine = RandomNumberGenerator.GetHexString(32, lowercase: true);
-        var attributes = ObjectAttributes.None with { Metadata = new Dictionary<string, string>(StringComparer.Ordinal) { [WriteKey] = mine } };
+        var attributes = ObjectAttributes.None with { Metadata = new Dictionary<string, string>(StringComparer.Ordinal) { [WriteKey] = mine }, Lock = Lock };
         try
         {
             await Client.WriteAsync(path, WriteAsync, attributes, replace ? WriteCondition.Always : WriteCondition.IfAbsent, cancellationToken);

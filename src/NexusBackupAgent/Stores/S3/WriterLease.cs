@@ -157,8 +157,22 @@ internal sealed class WriterLease : IStoreHold
         return false;
     }
 
-    private static Task<string> WriteAsync(ObjectClient client, string key, Holder me, TimeProvider timeProvider, string? replaced, CancellationToken cancellationToken) => client.PutAsync(
-        key, (me with { Until = timeProvider.GetUtcNow() + Lifetime }).ToBytes(), ObjectAttributes.None, replaced is null ? WriteCondition.IfAbsent : WriteCondition.Always, cancellationToken, replaced);
+    /// <param name="replaced">The ETag of the lease that it takes the place of; null: there is none.</param>
+    private static async Task<string> WriteAsync(ObjectClient client, string key, Holder me, TimeProvider timeProvider, string? replaced, CancellationToken cancellationToken)
+    {
+        var lease = (me with { Until = timeProvider.GetUtcNow() + Lifetime }).ToBytes();
+        try
+        {
+            return await client.PutAsync(key, lease, ObjectAttributes.None, replaced is null ? WriteCondition.IfAbsent : WriteCondition.Always, cancellationToken, replaced);
+        }
+        catch (ObjectException refused) when (refused.Problem == ObjectProblem.PreconditionFailed && replaced is not null)
+        {
+            // In a bucket that keeps versions Ceph finds no ETag the one that was asked for. Where it is, who writes last has the lease.
+            if (await FindAsync(client, key, cancellationToken) is not var (_, there) || there != replaced)
+                throw;
+            return await client.PutAsync(key, lease, ObjectAttributes.None, WriteCondition.Always, cancellationToken);
+        }
+    }
 
     private static async Task<(Holder Holder, string ETag)?> FindAsync(ObjectClient client, string key, CancellationToken cancellationToken)
     {

@@ -67,10 +67,12 @@ public sealed class DifferentialTests : IClassFixture<PostgresCluster>, IDisposa
     }
 
     [SkippableFact]
-    public async Task What_follows_builds_on_it_and_no_stretch_of_time_is_lost_in_zstd_either()
+    public async Task What_follows_builds_on_it_and_no_stretch_of_time_is_lost_in_zstd_encrypted_either()
     {
         Need.Tool("zstd");
+        Need.Tool("age");
         bench.Method = ArtifactEncoding.Zstd;
+        var key = await bench.EncryptAsync();
         var full = await bench.BackUpAsync(BackupType.Full);
         var stages = new List<Backup> { full };
         foreach (var type in (BackupType[])[BackupType.Incremental, BackupType.Differential, BackupType.Incremental, BackupType.Differential])
@@ -87,11 +89,12 @@ public sealed class DifferentialTests : IClassFixture<PostgresCluster>, IDisposa
 
         // By hand, as it is printed, up to the start of the server, which needs a port of its own here.
         string[] chain = [.. stages[3].Chain.Reverse().Select(link => link.File)];
-        Assert.All(chain, file => Assert.EndsWith(".tar.zst", file, StringComparison.Ordinal));
+        Assert.All(chain, file => Assert.EndsWith(".tar.zst.age", file, StringComparison.Ordinal));
         var place = bench.NewPlace();
         await PhysicalBench.RunAsync($"mkdir '{place}'");
         foreach (var file in chain)
             await Shell.RunAsync("install", "-m", "644", Path.Combine(bench.Store, file), Path.Combine(place, file));
+        await Shell.RunAsync("install", "-m", "644", key, Path.Combine(place, "key.txt"));
         await PhysicalBench.RunAsync($"cd '{place}'; {string.Join("; ", bench.Source.CommandsByHand(chain).SkipLast(1))}");
         Assert.Equal("4", Physical.RowsOf(cluster, Path.Combine(place, "data"), "SELECT id FROM state")[0]);
     }

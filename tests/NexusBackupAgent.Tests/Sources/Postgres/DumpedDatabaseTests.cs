@@ -59,6 +59,30 @@ public sealed class DumpedDatabaseTests(PostgresCluster cluster) : IClassFixture
     }
 
     [SkippableFact]
+    public async Task An_encrypted_dump_is_checked_before_it_is_encrypted_and_comes_back_with_the_key_or_by_hand()
+    {
+        Need.Tool("age");
+        using var bench = new DatabaseBench(cluster);
+        bench.Execute("CREATE TABLE orders AS SELECT generate_series(1, 1234) AS id, 'geheim'::text AS note");
+        await Shell.BashAsync($"cd '{bench.Place.Path}'; age-keygen -o key.txt; age-keygen -y key.txt > recipients");
+        const string Encrypted = "encryption: {age: {recipientsFile: recipients}}";
+        bench.Configure(keys: Encrypted, schedules: "daily: {cron: \"0 2 * * *\", type: differential, retention: 7d}");
+        Assert.Contains("reads what the one before it holds", (await bench.Place.RunAsync("check-config")).Output, StringComparison.Ordinal);
+        bench.Configure(keys: Encrypted);
+
+        await bench.DoAsync("backup");
+        Assert.Contains("full instead of differential", (await bench.DoAsync("backup", "--type", "differential")).Output, StringComparison.Ordinal);
+
+        Assert.Equal(["captured", "captured"], (await bench.DoAsync("list", "--json")).Json.EnumerateArray().Select(backup => backup.GetProperty("proof").GetString()));
+        await Shell.BashAsync($"cd '{bench.Store}'; sha256sum --quiet -c *.sha256; ! grep -rqa -e geheim -e PGDMP -e 'CREATE ROLE' .; ls *.dump.age.globals.sql.age *.dump.age.tables.json.age");
+        await bench.DoAsync("restore", "shop", "--to", bench.Database + "_key", "--identity", "key.txt");
+        cluster.Execute("postgres", $"CREATE DATABASE {bench.Database}_hand");
+        var dump = Directory.GetFiles(bench.Store, "*.dump.age").Order(StringComparer.Ordinal).First();
+        await Shell.BashAsync($"age -d -i '{bench.Place.In("key.txt")}' '{dump}' > '{bench.Place.In("hand.dump")}'; pg_restore --exit-on-error '--dbname={cluster.Uri(bench.Database + "_hand")}' '{bench.Place.In("hand.dump")}'");
+        Assert.All((string[])["_key", "_hand"], to => Assert.Equal("1234", bench.Rows("SELECT count(*) FROM orders WHERE note = 'geheim'", bench.Database + to)[0]));
+    }
+
+    [SkippableFact]
     public async Task The_dump_is_read_by_the_documents_own_commands_and_tells_its_rows()
     {
         using var bench = new DatabaseBench(cluster);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Artifacts.Age;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
@@ -34,6 +35,8 @@ internal sealed class PhysicalBench : IDisposable
         Source = NewSource();
     }
 
+    private string? key;
+
     public PostgresCluster Cluster { get; }
 
     public TimeProvider Clock { get; }
@@ -54,7 +57,15 @@ internal sealed class PhysicalBench : IDisposable
     /// <summary>How its backups are compressed.</summary>
     public ArtifactEncoding Method { get; set; } = ArtifactEncoding.Gzip;
 
-    public BackupCatalog Catalog => new(new LocalDirectoryStore("local", Store), "", "shop", Source.Kind, new ArtifactFormats(Source.FormatOf, Method), TimeZoneInfo.Utc);
+    public BackupCatalog Catalog => new(new LocalDirectoryStore("local", Store), "", "shop", Source.Kind, new ArtifactFormats(Source.FormatOf, Method, encrypts: key is not null), TimeZoneInfo.Utc, keys: key is null ? null : new ArtifactKeys(Scratch, Path.Combine(temp.Path, "machine.key"), Clock) { Encryption = new Encryption([], Path.Combine(temp.Path, "recipients"), key, BinDirectory: null), Identity = key });
+
+    /// <summary>From now on what it backs up is encrypted, to a key in a file.</summary>
+    public async Task<string> EncryptAsync()
+    {
+        key = Path.Combine(temp.Path, "key.txt");
+        await Shell.BashAsync($"cd '{temp.Path}'; age-keygen -o key.txt; age-keygen -y key.txt > recipients");
+        return key;
+    }
 
     /// <param name="streams">Null: nothing is received.</param>
     public PhysicalSource NewSource(string? streams = null, long limit = 1L << 40) => new(

@@ -127,6 +127,23 @@ public sealed class S3StoreCommandsTests : IDisposable
             }
 
             Configure(place, "offsite");
+            await gateway.StartAgainAsync();
+
+            // it hangs, and somebody stops the run: what it waits for is not waited for
+            using (var proxy = new CuttingProxy(gateway.Endpoint.Port, after: ObjectUpload.PartSize + 1_000_000, network => network.Hang(), isFromClient: true))
+            using (var stop = new CancellationTokenSource())
+            {
+                Configure(place, "offsite", proxy.Port);
+                var running = place.RunAsync(stop.Token, "backup");
+                await Eventually.TrueAsync(() => proxy.WasReached, "the upload is under way");
+                await stop.CancelAsync();
+                var stopped = await running;
+                Assert.NotEqual(0, stopped.Code);
+                Assert.True(Assert.Single(stopped.Errors).Contains(" was stopped while it waited for store 'offsite' (", StringComparison.Ordinal), stopped.Error);
+            }
+
+            await gateway.StopAsync();
+            Configure(place, "offsite");
             var away = await place.RunAsync("list");
             Assert.Contains("can't be reached or broke off", Assert.Single(away.Errors), StringComparison.Ordinal);
             await gateway.StartAgainAsync();

@@ -93,7 +93,12 @@ internal sealed class LogicalSource(PostgresServer server, PostgresServer practi
         chain.Links.Count > 1 ? chain.Tip.Content : null,
         contents is null ? "how many rows each table had is not known" : contents.Notes.Count > 0 ? string.Join("; ", contents.Notes) : null);
 
-    private static string Command(params IReadOnlyList<string> arguments) => ToolProcess.Line(["pg_restore", "--exit-on-error", "--dbname=restored", .. arguments]);
+    /// <param name="words">Its options, and the file behind them.</param>
+    private static string Command(params IReadOnlyList<string> words)
+    {
+        string[] command = ["pg_restore", "--exit-on-error", "--dbname=restored"];
+        return EncryptedName.Is(words[^1]) ? $"{EncryptedName.DecryptCommand(words[^1])} | {ToolProcess.Line([.. command, .. words.SkipLast(1)])}" : ToolProcess.Line([.. command, .. words]);
+    }
 
     /// <summary>Rows alone go into the tables that the full one defines, and nowhere else.</summary>
     private static async Task RequireIncrementAsync(StoredChain @base, DatabaseSnapshot snapshot, string definitions, CancellationToken cancellationToken)

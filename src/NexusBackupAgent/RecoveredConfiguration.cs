@@ -1,0 +1,97 @@
+using System.Text;
+using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Platform;
+using NexusBackupAgent.Stores;
+
+namespace NexusBackupAgent;
+
+/// <summary>
+/// The configuration of a new machine, made of what a store tells. It restores. It has no schedules, so that nothing is backed up,
+/// and nothing removed, by a machine that may stand beside the old one.
+/// </summary>
+internal static class RecoveredConfiguration
+{
+    /// <summary>The store's name in it.</summary>
+    public const string StoreName = "recovered";
+
+    private const UnixFileMode OwnersFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    /// <summary>The store at an address as a command line has it, as the new configuration will have it.</summary>
+    /// <param name="keys">What the configuration says of it.</param>
+    /// <exception cref="BackupException">It is none.</exception>
+    public static IStoreSettings Bind(AgentKinds kinds, MappingNode keys)
+    {
+        var problems = new ProblemList(AgentBinder.LevelsOf(kinds));
+        var store = kinds.Stores.Bind(StoreName, new Section(KeyPath.Join("stores", StoreName), line: 0, keys, problems), "/");
+        var errors = problems.InFileOrder().Where(problem => problem.IsError).ToList();
+        return store is not null && errors.Count == 0 ? store : throw new BackupException(
+            FailureKind.Configuration, $"the store can't be used: {string.Join("; ", errors.Select(problem => problem.Text))}", "nexus-backup recover --help has examples");
+    }
+
+    /// <param name="store">Its keys.</param>
+    /// <param name="shown">Its address, for people.</param>
+    public static string Write(SurveyedStore found, MappingNode store, string shown, DateTimeOffset now)
+    {
+        var text = new StringBuilder();
+        Line($"# Made by nexus-backup recover from {LineText.Of(shown)}, {now.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC.");
+        Line("# Who may write to the store may have written what this file says: look at each place before something is restored there.");
+        Line("# No source has schedules: nothing is backed up, and no backup is removed. To protect a source again, write its schedules:");
+        Line("# and take agent: none out, where nexus-backup run shall start them (docs/configuration.md).");
+        Line(found.TimeZone is { } zone ? $"timeZone: {DocumentText.Scalar(zone)}" : "# timeZone: Asia/Tokyo   # that of the lost machine; no manifest says it");
+        Line("agent: none");
+        Line("stores:");
+        Line($"  {StoreName}:");
+        Lines(store, "    ");
+        Line("sources:");
+        foreach (var source in found.Sources)
+        {
+            Line($"  {DocumentText.Scalar(source.Name)}:");
+            if (source.Origin is { } origin)
+            {
+                Line($"    # on {LineText.Of(origin.Host)} when it was last backed up");
+                Lines(source.Keys, "    ");
+            }
+            else
+            {
+                Line($"    # no manifest says where it was: write it here, for example {source.Kind.Example}");
+                Lines(source.Keys with { Entries = [.. source.Keys.Entries.Select(entry => entry.Key == source.Kind.Key ? entry with { Value = new ScalarNode(Line: 0, "", IsNull: true) } : entry)] }, "    ");
+            }
+
+            if (source.Directory != source.Name)
+                Line($"    directory: {DocumentText.Scalar(source.Directory.Length == 0 ? "." : source.Directory)}");
+        }
+
+        return text.ToString();
+
+        void Line(string line) => text.Append(line).Append('\n');
+        void Lines(MappingNode keys, string indent) => DocumentText.Lines(keys, indent).ToList().ForEach(Line);
+    }
+
+    /// <summary>Makes the file, for its owner alone.</summary>
+    /// <exception cref="BackupException">It exists already, or can't be made.</exception>
+    public static void Save(string file, string text)
+    {
+        try
+        {
+            using var made = SafeFile.Create(file, OwnersFile);
+            try
+            {
+                RandomAccess.Write(made, Encoding.UTF8.GetBytes(text), fileOffset: 0);
+            }
+            catch
+            {
+                SafeFile.Delete(file);
+                throw;
+            }
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw FileStatus.Of(file) is null ? IoFailure.Translate(failure, $"make '{file}'", file) : Taken(file, failure);
+        }
+    }
+
+    public static BackupException Taken(string file, Exception? cause = null) =>
+        new(FailureKind.Configuration, $"'{file}' exists already, and is not overwritten", "name another file: --to FILE", cause);
+}

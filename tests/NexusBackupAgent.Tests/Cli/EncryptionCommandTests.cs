@@ -1,0 +1,245 @@
+using System.Text;
+using NexusBackupAgent.Artifacts.Age;
+using NexusBackupAgent.Configuration;
+using NexusBackupAgent.Tests.Support;
+
+namespace NexusBackupAgent.Tests.Cli;
+
+/// <summary>A source whose backups are encrypted to a key that is not on the machine, with the real tool, from the configuration to the restored database.</summary>
+public sealed class EncryptionCommandTests : IDisposable
+{
+    private readonly Workplace place = Workplace.WithDatabase();
+
+    public void Dispose() => place.Dispose();
+
+    private string Key => place.In("key.txt");
+
+    private string OtherKey => place.In("other.txt");
+
+    [SkippableFact]
+    public async Task Without_a_key_backups_are_made_and_proven_as_far_as_can_be_and_with_it_they_are_restored()
+    {
+        await EncryptAsync();
+        Assert.Contains("whoever loses the key loses every backup", (await place.RunAsync("check-config")).Output, StringComparison.Ordinal);
+
+        await DoAsync("backup", "--type", "full");
+        await ChangeAsync("first");
+        await DoAsync("backup", "--type", "incremental");
+        await ChangeAsync("second");
+        await DoAsync("backup", "--type", "incremental");
+
+        // What lies in the store: nothing that was captured, and what its own tools check.
+        Assert.Equal([".db-wal.gz.age", ".db-wal.gz.age", ".db.gz.age"], Artifacts().Select(file => Path.GetFileName(file)[Path.GetFileName(file).IndexOf('.', StringComparison.Ordinal)..]).Order(StringComparer.Ordinal));
+        Assert.All(Directory.GetFiles(place.Store).Where(file => file.EndsWith(".age", StringComparison.Ordinal) || file.EndsWith(".pages", StringComparison.Ordinal)), file => Assert.Equal("age-encryption.org/v1", File.ReadLines(file, Encoding.Latin1).First()));
+        Assert.Equal(3, Directory.GetFiles(place.Store, "*.pages").Length);
+        await Shell.BashAsync($"cd '{place.Store}'; sha256sum --quiet -c *.sha256; ! grep -rqa 'SQLite format 3' . && ! grep -rqaP '\\x1f\\x8b\\x08\\x04\\x00{4}' .");
+        Assert.Empty(Directory.EnumerateFiles(place.In("state/scratch"), "*", SearchOption.AllDirectories));
+        var recipient = await Shell.RunAsync("age-keygen", "-y", Key);
+        Assert.All(Directory.GetFiles(place.Store, "*.manifest.json"), manifest => Assert.Contains($"\"{recipient}\"", File.ReadAllText(manifest), StringComparison.Ordinal));
+        Assert.All(Directory.GetFiles(place.Store, "*.json"), text => Assert.DoesNotContain("AGE-SECRET", File.ReadAllText(text), StringComparison.Ordinal));
+
+        // What is said of it.
+        Assert.Equal([("good", "captured"), ("good", "captured"), ("good", "captured")], await ProofsAsync());
+        await DoAsync("verify", "--all");
+        Assert.Equal([("good", "captured"), ("good", "captured"), ("good", "captured")], await ProofsAsync());
+        Assert.Contains("no key is here, so only the stored bytes were read", (await place.RunAsync("verify")).Output, StringComparison.Ordinal);
+        Assert.Contains("content checked before it was encrypted; none has passed a drill with the key", Unwrapped((await place.RunAsync("status")).Output), StringComparison.Ordinal);
+        var integrity = (await place.RunAsync("checklist", "itsm", "--lang", "en", "--json")).Json[0].GetProperty("checks")[4];
+        Assert.Equal((true, "encrypted, no key here; it was checked before it was encrypted"), (integrity.GetProperty("passed").GetBoolean(), integrity.GetProperty("measured").GetString()));
+        Assert.Contains("内容は暗号化前に検査済み", (await place.RunAsync("list", "--lang", "ja")).Output, StringComparison.Ordinal);
+
+        // Without the key, and with a wrong one.
+        foreach (var (command, code) in (IEnumerable<(string[], int)>)[(["drill"], 5), (["restore", "itsm", "--to", place.In("no.db")], 5)])
+        {
+            var refused = await place.RunAsync(command);
+            Assert.Equal(code, refused.Code);
+            Assert.Contains("--identity FILE", refused.Error, StringComparison.Ordinal);
+        }
+
+        var wrong = await place.RunAsync("restore", "itsm", "--to", place.In("no.db"), "--identity", "other.txt");
+        Assert.Equal(5, wrong.Code);
+        Assert.Contains("it is the key of age1", wrong.Error, StringComparison.Ordinal);
+        Assert.Equal(3, (await place.RunAsync("verify", "--identity", OtherKey)).Code);
+        Assert.False(File.Exists(place.In("no.db")));
+        Assert.Equal([("good", "captured"), ("good", "captured"), ("good", "captured")], await ProofsAsync());
+
+        // With the key.
+        await DoAsync("drill", "--identity", "key.txt");
+        Assert.DoesNotContain("loses every backup", (await place.RunAsync("check-config")).Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("has passed a drill", (await place.RunAsync("status")).Output, StringComparison.Ordinal);
+        await DoAsync("verify", "--all", "--identity", Key);
+        Assert.Equal([("good", "whole"), ("good", "whole"), ("good", "whole")], await ProofsAsync());
+        await DoAsync("restore", "itsm", "--to", place.In("restored.db"), "--identity", "key.txt");
+        Assert.Equal("second", await TitleAsync("restored.db"));
+
+        // By hand, as the documents say.
+        var chain = Artifacts().OrderBy(File.GetLastWriteTimeUtc).ThenBy(file => file, StringComparer.Ordinal).ToList();
+        var full = Assert.Single(chain, file => file.EndsWith(".db.gz.age", StringComparison.Ordinal));
+        await Shell.BashAsync($"cd '{place.Path}'; age -d -i key.txt '{full}' | gunzip > data.db; sqlite3 data.db 'PRAGMA integrity_check'");
+        Assert.Equal("メールが届かない 7", await TitleAsync("data.db"));
+
+        // A machine that has the key checks what it stored, and increments go on.
+        await EncryptAsync("identityFile: key.txt");
+        await ChangeAsync("third");
+        await DoAsync("backup", "--type", "differential");
+        Assert.Equal(("good", "chain"), (await ProofsAsync())[0]);
+        await DoAsync("drill");
+    }
+
+    [SkippableFact]
+    public async Task Damage_is_found_without_the_key_and_a_machine_without_its_own_key_makes_a_full_backup()
+    {
+        await EncryptAsync();
+        await DoAsync("backup", "--type", "full");
+        var manifest = Assert.Single(Directory.GetFiles(place.Store, "*.manifest.json"));
+        var committed = await File.ReadAllBytesAsync(manifest);
+        Damage.FlipBit(manifest);
+        var doubted = await place.RunAsync("verify", "--no-replacement");
+        Assert.Equal(4, doubted.Code);
+        Assert.Contains("only its manifest is damaged, so it is left where it is", doubted.Error, StringComparison.Ordinal);
+        await File.WriteAllBytesAsync(manifest, committed);
+        Damage.FlipBit(Assert.Single(Artifacts()));
+
+        Assert.Equal(4, (await place.RunAsync("verify")).Code);
+
+        Assert.Single(Directory.GetFiles(place.Store, "*.db.gz.age.bad"));
+        var replaced = Assert.Single(Artifacts());
+        Damage.FlipBit(replaced);
+        Assert.Equal(5, (await place.RunAsync("restore", "itsm", "--to", place.In("no.db"), "--identity", "key.txt")).Code);
+        Directory.Delete(place.In("state"), recursive: true);
+        await DoAsync("backup", "--type", "full");
+        Directory.Delete(place.In("state"), recursive: true);
+
+        await DoAsync("backup", "--type", "incremental");
+
+        var newest = (await place.RunAsync("list", "--json")).Json[0];
+        Assert.Equal("full", newest.GetProperty("type").GetString());
+        Assert.Contains("no key that opens it is on this machine", newest.GetProperty("fullBecause").GetString(), StringComparison.Ordinal);
+    }
+
+    [SkippableTheory]
+    [InlineData("exec 3<&0; exec /usr/bin/age \"$@\" < <(head -c 1000 <&3; kill -9 $$)", "age was killed by signal 9")]
+    [InlineData("/usr/bin/age \"$@\" | (head -c 500; cat > /dev/null)", "age wrote 500 bytes, and ")]
+    [InlineData("exec /usr/bin/age --encrypt --recipient $NOBODY", "age ended with ")]
+    [InlineData("exec cat", "what age wrote is no such file")]
+    [InlineData(null, "age is not installed in")]
+    public async Task Nothing_counts_of_what_age_did_not_write_whole(string? age, string reason)
+    {
+        Directory.CreateDirectory(place.In("bin"));
+        if (age is not null)
+        {
+            await File.WriteAllTextAsync(place.In("bin/age"), $"#!/bin/bash\n{age}\n");
+            File.SetUnixFileMode(place.In("bin/age"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+
+        await EncryptAsync("binDirectory: bin");
+
+        var failed = await place.RunAsync("backup");
+
+        Assert.Equal(age is null ? 2 : 3, failed.Code);
+        Assert.Contains(reason, failed.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain(Directory.GetFiles(place.Store), file => Path.GetFileName(file).Contains("manual_", StringComparison.Ordinal));
+        Assert.Empty((await place.RunAsync("list", "--json")).Json.EnumerateArray());
+        Assert.Empty(Directory.EnumerateFiles(place.In("state/scratch"), "*", SearchOption.AllDirectories));
+    }
+
+    [SkippableFact]
+    public async Task What_somebody_encrypted_by_hand_waits_for_the_key()
+    {
+        await EncryptAsync();
+        await Shell.BashAsync($"cd '{place.Path}'; sqlite3 itsm.db \".backup 'copy.db'\"; gzip -c copy.db | age -r $(age-keygen -y key.txt) > backups/manual_20260214_093000.db.gz.age; cd backups; sha256sum manual_20260214_093000.db.gz.age > manual_20260214_093000.db.gz.age.sha256");
+
+        Assert.Equal("unverified", (await place.RunAsync("list", "--json")).Json[0].GetProperty("state").GetString());
+        Assert.Contains("manual_20260214_093000.db.gz.age", (await place.RunAsync("list")).Output, StringComparison.Ordinal);
+        Assert.Equal(3, (await place.RunAsync("verify")).Code);
+
+        await DoAsync("verify", "--identity", "key.txt");
+
+        Assert.Equal([("good", "whole")], await ProofsAsync());
+        await Shell.BashAsync($"cd '{place.Store}'; age -d -i ../key.txt manual_20260214_093000.db.gz.age > manual_20260214_093000.db.gz");
+        await DoAsync("verify", "--all");
+        Assert.Equal(2, (await ProofsAsync()).Count); // the opened one is another backup, and no part of the encrypted one is taken for its own
+        await DoAsync("restore", "itsm", "--id", "manual_20260214_093000.db.gz.age", "--to", place.In("restored.db"), "--identity", "key.txt");
+    }
+
+    [SkippableFact]
+    public async Task Directories_are_encrypted_with_their_lists_and_copied_and_restored_by_hand_too()
+    {
+        await MakeKeysAsync();
+        Directory.CreateDirectory(place.In("conf"));
+        Directory.CreateDirectory(place.In("offsite"));
+        await File.WriteAllTextAsync(place.In("conf/password-of-the-mail-server"), "geheim");
+        await File.WriteAllTextAsync(place.Configuration, $$"""
+            stores: {local: {path: backups}, offsite: {path: offsite, offsite: true} }
+            sources:
+              config:
+                directory: [{{place.In("conf")}}]
+                store: [local, offsite]
+                retry: {attempts: 1}
+                encryption: {age: {recipientsFile: recipients.txt} }
+                schedules: {daily: {cron: "0 2 * * *", retention: 7d} }
+            """);
+
+        await DoAsync("backup");
+
+        await Shell.BashAsync($"cd '{place.Path}'; for store in backups offsite; do (cd $store/config; sha256sum --quiet -c *.sha256); ! grep -rqa -e geheim -e password-of $store; ! ls $store/config | grep -q 'inventory.gz$'; done");
+        var artifact = Assert.Single(Directory.GetFiles(place.In("backups/config"), "*.tar.gz.age"));
+        await Shell.BashAsync($"cd '{place.Path}'; mkdir by-hand; age -d -i key.txt '{artifact}' | tar -xzpf - -C by-hand; grep -rq geheim by-hand");
+        Assert.Equal(5, (await place.RunAsync("restore", "config", "--to", place.In("restored"))).Code);
+        Damage.FlipBit(artifact);
+        await DoAsync("restore", "config", "--to", place.In("restored"), "--identity", "key.txt"); // from the other store
+        Assert.Equal("geheim", await Shell.BashAsync($"cat $(find '{place.In("restored")}' -name 'password-of*')"));
+        Assert.Contains("password-of-the-mail-server", (await place.RunAsync("list", "--contents", (await place.RunAsync("list", "--json")).Json[0].GetProperty("id").GetString()!, "--identity", "key.txt")).Output, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task A_recipient_with_a_wrong_letter_is_none_and_a_secret_key_is_shown_to_nobody()
+    {
+        await MakeKeysAsync();
+        var recipient = await Shell.RunAsync("age-keygen", "-y", Key);
+        Assert.Equal(recipient, AgeRecipient.Parse(recipient));
+        for (var at = 4; at < recipient.Length; at++)
+        {
+            var wrong = recipient[..at] + (recipient[at] == 'q' ? 'p' : 'q') + recipient[(at + 1)..];
+            Assert.Throws<WrongTextException>(() => AgeRecipient.Parse(wrong));
+        }
+
+        var secret = (await File.ReadAllLinesAsync(Key)).Single(line => line.StartsWith("AGE-", StringComparison.Ordinal));
+        File.AppendAllText(place.Configuration, $"    encryption: {{age: {{recipients: [{secret}]}}}}\n");
+        var refused = await place.RunAsync("check-config");
+        Assert.Equal(2, refused.Code);
+        Assert.Contains("is a secret key", refused.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain(secret[20..], refused.Output + refused.Error, StringComparison.Ordinal);
+    }
+
+    private static string Unwrapped(string text) => string.Join(' ', text.Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries));
+
+    private string[] Artifacts() => Directory.GetFiles(place.Store, "*.age");
+
+    private Task ChangeAsync(string title) => SqliteSamples.SqlAsync(place.In("itsm.db"), $"UPDATE incidents SET title = '{title}' WHERE id = 7");
+
+    private Task<string> TitleAsync(string file) => SqliteSamples.SqlAsync(place.In(file), "SELECT title FROM incidents WHERE id = 7");
+
+    private async Task<IReadOnlyList<(string, string)>> ProofsAsync() =>
+        [.. (await place.RunAsync("list", "--json")).Json.EnumerateArray().Select(backup => (backup.GetProperty("state").GetString()!, backup.TryGetProperty("proof", out var proof) ? proof.GetString()! : "none"))];
+
+    private async Task DoAsync(params string[] arguments)
+    {
+        var done = await place.RunAsync(arguments);
+        Assert.True(done.Code == 0, $"{string.Join(' ', arguments)}: {done.Code} {done.Error}");
+    }
+
+    private async Task MakeKeysAsync()
+    {
+        Need.Tool("age");
+        if (!File.Exists(Key))
+            await Shell.BashAsync($"cd '{place.Path}'; age-keygen -o key.txt; age-keygen -o other.txt; (echo '# who restores'; age-keygen -y key.txt) > recipients.txt");
+    }
+
+    private async Task EncryptAsync(string further = "")
+    {
+        await MakeKeysAsync();
+        place.Configure("itsm", "itsm.db");
+        File.AppendAllText(place.Configuration, $"    encryption: {{age: {{recipients: [{await Shell.RunAsync("age-keygen", "-y", Key)}]{(further.Length == 0 ? "" : $", {further}")}}}}}\n");
+    }
+}
