@@ -49,7 +49,7 @@ internal sealed class PlantedBackups
             BackupManifest.CurrentFormatVersion, id, source, "sqlite", Schedule, BackupType.Full, Base: null, capturedAt, file, content, stored, Adopted: false,
             new Dictionary<string, string>(StringComparer.Ordinal) { ["nexus-backup"] = "0.1.0", ["sqlite"] = "3.40.1" });
         var verification = new VerificationResult(
-            id, capturedAt.AddSeconds(1), stored.Length, Passed: true, [.. Enum.GetValues<VerificationCheck>().Select(check => new CheckResult(check, Passed: true, Detail: ""))]);
+            id, capturedAt.AddSeconds(1), stored.Length, Passed: true, [.. Enum.GetValues<VerificationCheck>().Select(check => new CheckResult(check, Passed: true, Detail: ""))]) { Proof = Proof.Whole };
         File.WriteAllBytes(path, artifact);
         File.WriteAllText(BackupFiles.Checksum(path), $"{stored.Sha256}  {file}\n");
         File.WriteAllBytes(BackupFiles.Manifest(path), SealedJson.Write(manifest, CatalogJson.Readable.BackupManifest));
