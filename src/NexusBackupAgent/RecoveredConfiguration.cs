@@ -59,6 +59,13 @@ internal static class RecoveredConfiguration
                 Lines(source.Keys with { Entries = [.. source.Keys.Entries.Select(entry => entry.Key == source.Kind.Key ? entry with { Value = new ScalarNode(Line: 0, "", IsNull: true) } : entry)] }, "    ");
             }
 
+            // Whoever may write to the store may name a recipient of his own: so it is for a person to take over.
+            if (source.Backups is [{ Manifest.Encryption: { Recipients: { Count: > 0 } recipients } }, ..])
+            {
+                Line("    # its newest backup is encrypted, and restored with --identity FILE; to go on so, look whether these are your recipients:");
+                Line($"    # encryption: {{age: {{recipients: [{string.Join(", ", recipients.Select(DocumentText.Scalar))}]}}}}");
+            }
+
             if (source.Directory != source.Name)
                 Line($"    directory: {DocumentText.Scalar(source.Directory.Length == 0 ? "." : source.Directory)}");
         }

@@ -71,6 +71,10 @@ public sealed class EncryptionCommandTests : IDisposable
         Assert.Equal([("good", "whole"), ("good", "whole"), ("good", "whole")], await ProofsAsync());
         await DoAsync("restore", "itsm", "--to", place.In("restored.db"), "--identity", "key.txt");
         Assert.Equal("second", await TitleAsync("restored.db"));
+        await DoAsync("recover", "backups", "--to", "recovered.yml"); // on a new machine the key is all that is needed
+        Assert.Contains($"# encryption: {{age: {{recipients: [{recipient.Trim()}]}}}}", await File.ReadAllTextAsync(place.In("recovered.yml")), StringComparison.Ordinal);
+        await DoAsync("restore", "itsm", "--to", place.In("new.db"), "--identity", "key.txt", "--config", "recovered.yml");
+        Assert.Equal("second", await TitleAsync("new.db"));
 
         // By hand, as the documents say.
         var chain = Artifacts().OrderBy(File.GetLastWriteTimeUtc).ThenBy(file => file, StringComparer.Ordinal).ToList();

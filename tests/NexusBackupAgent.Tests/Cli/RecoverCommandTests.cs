@@ -5,7 +5,6 @@ using Amazon.S3.Model;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Sources;
-using NexusBackupAgent.Stores;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Cli;
