@@ -84,6 +84,8 @@ internal sealed class BackupCopy(SourceDirectory from, SourceDirectory to, Backu
         if (isThere && await ReadBackAsync(target, cancellationToken) == stored)
         {
             isUnclear = true; // an earlier try came so far, or somebody put it there
+            if (lockedUntil is { } until)
+                await to.ExtendLockAsync(target, until, cancellationToken); // that try may have ended before it was locked
             return;
         }
 

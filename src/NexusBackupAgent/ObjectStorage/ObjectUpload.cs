@@ -83,10 +83,9 @@ internal sealed class ObjectUpload(ObjectClient client, string key, ObjectAttrib
     public async Task<WrittenObject> CompleteAsync()
     {
         string etag;
-        if (condition == WriteCondition.IfAbsent)
-            await client.RequireAbsentAsync(key, cancellationToken);
         if (upload is null)
         {
+            await LookAsync();
             etag = await client.PutAsync(key, buffer.AsMemory(0, filled), attributes, condition, cancellationToken);
         }
         else
@@ -94,6 +93,7 @@ internal sealed class ObjectUpload(ObjectClient client, string key, ObjectAttrib
             if (filled > 0)
                 await SendAsync();
             var sent = await Task.WhenAll(parts);
+            await LookAsync(); // last of all: parts take a while, and another one may have come meanwhile
             etag = await client.CompletePartsAsync(key, upload, [.. sent], condition, cancellationToken);
             isComplete = true;
             await client.PutTagsAsync(key, attributes.Tags, cancellationToken);
@@ -103,6 +103,8 @@ internal sealed class ObjectUpload(ObjectClient client, string key, ObjectAttrib
 
         isComplete = true;
         return new WrittenObject(etag, length, upload is null ? 0 : partSize);
+
+        Task LookAsync() => condition == WriteCondition.IfAbsent ? client.RequireAbsentAsync(key, cancellationToken) : Task.CompletedTask;
     }
 
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();

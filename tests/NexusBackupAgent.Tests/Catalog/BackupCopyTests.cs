@@ -111,7 +111,9 @@ public sealed class BackupCopyTests : IDisposable
         Assert.Equal([backup.File], TempDirectory.FilesIn(Path.Combine(temp["offsite"], "itsm")));
 
         File.Copy(Path.Combine(temp["local"], "itsm", backup.File), taken, overwrite: true);
-        Assert.Equal(BackupState.Good, (await CopyAsync(backup, Offsite)).State);
+        using var watched = new FaultyStore(Offsite, failing: 0, FaultTime.Before, staysDead: false);
+        Assert.Equal(BackupState.Good, (await CatalogUse.CatalogOf(watched).CopyHereAsync(first, backup, Some.Clock, progress: null, CancellationToken.None, Some.Instant.AddDays(1))).State);
+        Assert.Equal(["itsm/" + backup.File], watched.Locked); // whoever wrote it may have ended before it was locked
     }
 
     /// <summary>A good backup in two parts, with a file of the kind's own beside it.</summary>

@@ -50,6 +50,15 @@ internal sealed class FaultyStore(IBackupStore inner, int failing, FaultTime tim
     public Task<StoredFile> PutAsync(string path, bool replace, Durability durability, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>
         ChangeAsync("write " + path, () => inner.PutAsync(path, replace, durability, write, cancellationToken));
 
+    /// <summary>What was to be locked for longer.</summary>
+    public List<string> Locked { get; } = [];
+
+    public Task ExtendLockAsync(string path, DateTimeOffset until, CancellationToken cancellationToken)
+    {
+        Locked.Add(path);
+        return inner.ExtendLockAsync(path, until, cancellationToken);
+    }
+
     public Task<bool> TryRenameAsync(string from, string to, CancellationToken cancellationToken) =>
         ChangeAsync($"move {from} {to}", () => inner.TryRenameAsync(from, to, cancellationToken));
 
