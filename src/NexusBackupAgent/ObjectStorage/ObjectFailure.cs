@@ -35,6 +35,9 @@ internal enum ObjectProblem
     /// <summary>The object is not the one that was asked for, or one is there and none was expected.</summary>
     PreconditionFailed,
 
+    /// <summary>Another request for the same object is under way, and the server heeds that: who comes later looks again.</summary>
+    Conflict,
+
     /// <summary>What arrived is not what was sent.</summary>
     Damaged,
 
@@ -88,6 +91,7 @@ internal sealed class ObjectFailures(ObjectAddress address, ObjectRole role)
             ObjectProblem.ClockSkew => ($"this machine's clock differs too much from that of {server}", "set the clock (timedatectl; chronyc tracking), then run the command again"),
             ObjectProblem.NotFound => ("there is no such object", $"look what is there (aws {address.AwsOptions}s3 ls {address.Shown})"),
             ObjectProblem.PreconditionFailed => ("it was changed or made meanwhile", "run the command again"),
+            ObjectProblem.Conflict => ("another request changes it at the same time", "see who else writes there, then run the command again"),
             ObjectProblem.Damaged => ($"what arrived is not what was sent: {reason}", "see whether the network or a proxy damages data, then run the command again"),
             ObjectProblem.Full => ($"the quota is used up: {reason}", $"free space in bucket {address.Bucket}, or have its quota raised"),
             _ => ($"{server} refuses: {reason}", "correct bucket:, endpoint:, region: or pathStyle: below s3:"),
@@ -110,7 +114,7 @@ internal sealed class ObjectFailures(ObjectAddress address, ObjectRole role)
         "SlowDown" or "Throttling" or "ThrottlingException" or "TooManyRequests" or "RequestLimitExceeded" => ObjectProblem.Throttled,
         "BadDigest" or "InvalidDigest" or "XAmzContentSHA256Mismatch" or "IncompleteBody" or "RequestTimeout" => ObjectProblem.Damaged,
         "QuotaExceeded" => ObjectProblem.Full,
-        "ConditionalRequestConflict" or "OperationAborted" => ObjectProblem.PreconditionFailed,
+        "ConditionalRequestConflict" or "OperationAborted" => ObjectProblem.Conflict,
         _ => said.StatusCode switch
         {
             HttpStatusCode.Forbidden or HttpStatusCode.Unauthorized => ObjectProblem.AccessDenied,

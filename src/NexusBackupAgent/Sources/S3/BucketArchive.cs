@@ -191,7 +191,7 @@ internal sealed class ArchiveCapture(BucketClients clients, BucketPlaces places,
         {
             await tar.WriteEntryAsync(entry, cancellationToken);
         }
-        catch (ObjectException changed) when (changed.Problem is ObjectProblem.PreconditionFailed or ObjectProblem.NotFound)
+        catch (ObjectException changed) when (changed.Problem is ObjectProblem.PreconditionFailed or ObjectProblem.Conflict or ObjectProblem.NotFound)
         {
             throw Changed(found, changed); // half of it is in the archive
         }

@@ -119,7 +119,7 @@ internal static class ChangingObject
             {
                 return await read(found);
             }
-            catch (ObjectException changed) when (changed.Problem is ObjectProblem.PreconditionFailed or ObjectProblem.NotFound)
+            catch (ObjectException changed) when (changed.Problem is ObjectProblem.PreconditionFailed or ObjectProblem.Conflict or ObjectProblem.NotFound)
             {
                 if (await client.HeadAsync(found.Key, cancellationToken) is not { } now)
                     return null;

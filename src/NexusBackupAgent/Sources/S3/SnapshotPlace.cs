@@ -37,7 +37,7 @@ internal sealed class SnapshotPlace(ObjectClient client, string source) : IRemai
                 await PutAsync(name, new SnapshotMark(source, capturedAt, SnapshotState.Begun), WriteCondition.IfAbsent, cancellationToken);
                 return name + "/";
             }
-            catch (ObjectException taken) when (taken.Problem == ObjectProblem.PreconditionFailed)
+            catch (ObjectException taken) when (taken.Problem is ObjectProblem.PreconditionFailed or ObjectProblem.Conflict)
             {
                 // Another source's of the same second.
             }

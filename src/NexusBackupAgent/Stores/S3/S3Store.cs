@@ -64,11 +64,13 @@ internal sealed class S3Store(string name, ObjectAddress address, TimeProvider t
         {
             await Client.WriteAsync(path, WriteAsync, attributes, replace ? WriteCondition.Always : WriteCondition.IfAbsent, cancellationToken);
         }
-        catch (ObjectException failure) when (failure.Problem is ObjectProblem.PreconditionFailed or ObjectProblem.NotFound)
+        catch (ObjectException failure) when (failure.Problem is ObjectProblem.PreconditionFailed or ObjectProblem.Conflict or ObjectProblem.NotFound)
         {
             // A request that was sent again finds the upload completed, or the object there: by the first one, it may be.
             if ((await Client.HeadAsync(path, cancellationToken))?.Attributes.Metadata.GetValueOrDefault(WriteKey) != mine)
                 throw failure.Problem == ObjectProblem.PreconditionFailed ? Exists(path, failure) : failure;
+            if (attributes.Lock is { } wanted)
+                await Client.ExtendLockAsync(path, wanted, cancellationToken); // what follows the completion did not happen
         }
 
         // As a listing tells it: an object asked for alone has a time without fractions.

@@ -26,6 +26,9 @@ internal sealed class WriterLease : IStoreHold
     /// <summary>By how much the clocks of two machines may differ: each by a quarter of an hour from the server's, before that refuses it.</summary>
     private static readonly TimeSpan ClockDifference = TimeSpan.FromMinutes(30);
 
+    /// <summary>Between what was written without a condition and the look that says who has it: another machine may have looked before and write now.</summary>
+    private static readonly TimeSpan Settling = TimeSpan.FromSeconds(5);
+
     /// <summary>Of the leases that this process holds or is about to.</summary>
     private static readonly ConcurrentDictionary<string, bool> Mine = new(StringComparer.Ordinal);
 
@@ -81,10 +84,11 @@ internal sealed class WriterLease : IStoreHold
                         $"wait until it is done: one that died gives way at {holder.Until.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}; if two agents have the same source, give one of them another directory");
                 }
 
-                await WriteAsync(client, file, self, timeProvider, found?.ETag, cancellationToken);
+                if (!(await WriteAsync(client, file, self, timeProvider, found?.ETag, cancellationToken)).WasAlone)
+                    await Task.Delay(Settling, timeProvider, cancellationToken);
                 // A server that heeds no condition lets all of them write it: the last one has it.
             }
-            catch (ObjectException faster) when (faster.Problem is ObjectProblem.PreconditionFailed or ObjectProblem.NotFound && attempt < 3)
+            catch (ObjectException faster) when (faster.Problem is ObjectProblem.PreconditionFailed or ObjectProblem.Conflict or ObjectProblem.NotFound && attempt < 3)
             {
                 // Another one took it, or gave it back, meanwhile.
             }
@@ -130,7 +134,7 @@ internal sealed class WriterLease : IStoreHold
     {
         try
         {
-            etag = await WriteAsync(client, key, me, timeProvider, etag, over.Token);
+            (etag, _) = await WriteAsync(client, key, me, timeProvider, etag, over.Token);
             return true;
         }
         catch (BackupException)
@@ -158,19 +162,20 @@ internal sealed class WriterLease : IStoreHold
     }
 
     /// <param name="replaced">The ETag of the lease that it takes the place of; null: there is none.</param>
-    private static async Task<string> WriteAsync(ObjectClient client, string key, Holder me, TimeProvider timeProvider, string? replaced, CancellationToken cancellationToken)
+    /// <returns>Its ETag, and whether the server saw to it that nobody else wrote meanwhile.</returns>
+    private static async Task<(string ETag, bool WasAlone)> WriteAsync(ObjectClient client, string key, Holder me, TimeProvider timeProvider, string? replaced, CancellationToken cancellationToken)
     {
         var lease = (me with { Until = timeProvider.GetUtcNow() + Lifetime }).ToBytes();
         try
         {
-            return await client.PutAsync(key, lease, ObjectAttributes.None, replaced is null ? WriteCondition.IfAbsent : WriteCondition.Always, cancellationToken, replaced);
+            return (await client.PutAsync(key, lease, ObjectAttributes.None, replaced is null ? WriteCondition.IfAbsent : WriteCondition.Always, cancellationToken, replaced), WasAlone: true);
         }
         catch (ObjectException refused) when (refused.Problem == ObjectProblem.PreconditionFailed && replaced is not null)
         {
             // In a bucket that keeps versions Ceph finds no ETag the one that was asked for. Where it is, who writes last has the lease.
             if (await FindAsync(client, key, cancellationToken) is not var (_, there) || there != replaced)
                 throw;
-            return await client.PutAsync(key, lease, ObjectAttributes.None, WriteCondition.Always, cancellationToken);
+            return (await client.PutAsync(key, lease, ObjectAttributes.None, WriteCondition.Always, cancellationToken), WasAlone: false);
         }
     }
 

@@ -158,6 +158,46 @@ public sealed class S3StoreTests : BackupStoreContract
         }
     }
 
+    /// <summary>Two machines that want it at the same instant, one of them scripted.</summary>
+    [Fact]
+    public async Task A_lease_that_another_machine_takes_at_the_same_time_is_that_ones()
+    {
+        var clock = new ManualClock(Some.Instant);
+        string Lease(int minutes, string host) => $"other\n{clock.GetUtcNow().AddMinutes(minutes):O}\n{host}\nelsewhere\n1\n";
+        var (heedsConditions, looks, stored) = (true, 0, Lease(-1, "dead"));
+        using var server = new ScriptedServer(request =>
+        {
+            if (!request.Line.StartsWith("PUT ", StringComparison.Ordinal))
+            {
+                if (heedsConditions && ++looks == 3)
+                    stored = Lease(20, "faster"); // what was under way is there now
+                return new("200 OK", stored, $"ETag: \"{stored.GetHashCode(StringComparison.Ordinal):x}\"");
+            }
+
+            if (request.Headers.ContainsKey("if-match"))
+                return heedsConditions ? ScriptedAnswer.Error("409 Conflict", "ConditionalRequestConflict") : ScriptedAnswer.Error("412 Precondition Failed", "PreconditionFailed");
+            stored = request.Body;
+            return new("200 OK", "", "ETag: \"mine\"");
+        });
+        using var temp = new TempDirectory();
+        await File.WriteAllTextAsync(temp["secret"], "secret");
+        var machine = new S3Store("offsite", new ObjectAddress("b", "", server.Address, "us-east-1", new ObjectCredentials(null, null, "AKID", temp["secret"], null), 4) { HasBucketInPath = true }, clock);
+
+        // the server heeds conditions, and another request was first
+        var refused = await Assert.ThrowsAsync<BackupException>(() => machine.HoldAsync("d", CancellationToken.None));
+        Assert.Contains("process 1 on faster writes in store", refused.Message, StringComparison.Ordinal);
+        Assert.All(server.Requests.Where(request => request.Line.StartsWith("PUT ", StringComparison.Ordinal)), request => Assert.Contains("if-match", request.Headers.Keys));
+
+        // it does not, and another one writes after it
+        (heedsConditions, stored) = (false, Lease(-1, "dead"));
+        var taking = machine.HoldAsync("d", CancellationToken.None);
+        await Eventually.TrueAsync(() => taking.IsCompleted || clock.IsAwaited(TimeSpan.FromSeconds(5)), "it waits for others");
+        Assert.False(taking.IsCompleted);
+        stored = Lease(20, "later");
+        clock.Advance(TimeSpan.FromSeconds(5));
+        Assert.Contains("process 1 on later writes in store", (await Assert.ThrowsAsync<BackupException>(() => taking)).Message, StringComparison.Ordinal);
+    }
+
     [SkippableFact]
     public async Task A_bucket_that_is_not_there_is_no_empty_store()
     {
