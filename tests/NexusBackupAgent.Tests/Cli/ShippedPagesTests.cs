@@ -38,6 +38,18 @@ public sealed partial class ShippedPagesTests : IDisposable
     [InlineData("deploy/man/nexus-backup.1")]
     public void No_page_refers_to_a_number_of_a_section(string page) => Assert.DoesNotMatch(@"(?<!RFC \d+ )§", File.ReadAllText(RepositoryFile.Find(page)));
 
+    [Theory]
+    [InlineData("deploy/deb/build", @"(?<=for page in |md )[a-z.-]+\.md(?=[ ;])")]
+    [InlineData("src/NexusBackupAgent/NexusBackupAgent.csproj", @"(?<=\.\./docs/)[a-z.-]+\.md")]
+    public void Every_page_that_a_shipped_page_links_to_ships_too(string list, string name)
+    {
+        var shipped = Regex.Matches(File.ReadAllText(RepositoryFile.Find(list)), name, RegexOptions.None, TimeSpan.FromSeconds(10)).Select(match => match.Value).Distinct(StringComparer.Ordinal).ToList();
+
+        Assert.True(shipped.Count > 10);
+        Assert.All(shipped, page => Assert.All(
+            PageLink().Matches(File.ReadAllText(RepositoryFile.Find($"docs/{page}"))).Select(match => match.Groups[1].Value), linked => Assert.Contains(linked, shipped)));
+    }
+
     [Fact]
     public void The_documents_that_the_product_implements_are_named() =>
         Assert.Contains("RB-BKP-001", File.ReadAllText(RepositoryFile.Find("docs/how-it-works.md")), StringComparison.Ordinal);
@@ -47,6 +59,9 @@ public sealed partial class ShippedPagesTests : IDisposable
     [InlineData("deploy/systemd/README.md")]
     public void What_protects_SQLite_claims_no_other_kind(string file) =>
         Assert.DoesNotMatch("(?i)postgres|object stores?|other sources", File.ReadAllText(RepositoryFile.Find(file)));
+
+    [GeneratedRegex(@"\]\(([A-Za-z.-]+\.md)[)#]")]
+    private static partial Regex PageLink();
 
     [GeneratedRegex(@"docs/(runbook[a-z.]*\.md)#([a-z-]+)")]
     private static partial Regex Link();
