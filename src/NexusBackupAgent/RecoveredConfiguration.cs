@@ -36,7 +36,8 @@ internal static class RecoveredConfiguration
     {
         var text = new StringBuilder();
         Line($"# Made by nexus-backup recover from {LineText.Of(shown)}, {now.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC.");
-        Line("# Who may write to the store may have written what this file says: look at each place before something is restored there.");
+        Line("# Who may write to the store may have written what this file says. Look at each place, server and password file before any other");
+        Line("# command: check-config already connects to them, and sends what a password file holds. Take out what is not yours.");
         Line("# No source has schedules: nothing is backed up, and no backup is removed. To protect a source again, write its schedules:");
         Line("# and take agent: none out, where nexus-backup run shall start them (docs/configuration.md).");
         Line(found.TimeZone is { } zone ? $"timeZone: {DocumentText.Scalar(zone)}" : "# timeZone: Asia/Tokyo   # that of the lost machine; no manifest says it");

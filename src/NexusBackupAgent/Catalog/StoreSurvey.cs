@@ -20,7 +20,7 @@ internal sealed record SurveyedSource(string Name, ISourceKind Kind, string Dire
 }
 
 /// <param name="Sources">In the order of their names.</param>
-/// <param name="Troubles">What lies there and could not be taken, and why.</param>
+/// <param name="Troubles">What lies there and could not be taken, or not as a key of the configuration, and why.</param>
 internal sealed record SurveyedStore(IReadOnlyList<SurveyedSource> Sources, IReadOnlyList<BackupException> Troubles)
 {
     /// <summary>Of the file names: as the newest backup that knows it says; null where none does.</summary>
@@ -181,6 +181,14 @@ internal sealed class StoreSurvey(IBackupStore store, SourceKinds kinds, TimePro
         using var scratch = new ScratchDirectory(Path.GetTempPath()); // nothing is made there
         var formats = new ArtifactFormats(settings.Open(settings.PlaceOf(name), scratch, timeProvider, NullLoggerFactory.Instance).FormatOf);
         var backups = await new BackupCatalog(store, directory, name, kind.Key, formats, TimeZoneInfo.Utc).ListAsync(cancellationToken);
+        if (backups is [{ IsEncrypted: true }, ..])
+        {
+            troubles.Add(new BackupException(
+                FailureKind.Configuration,
+                $"the backups of source {name} in '{where}' are encrypted, and new ones would not be: who may write to the store may have named their recipients, so they are only a comment",
+                "restore with --identity FILE; before you back it up again, look whether the recipients in the comment are yours, and make its line a key"));
+        }
+
         return known?.OriginOf(known.PlaceOf(name)) is { } keys // what its kind writes itself, and nothing else that a manifest may hold
             ? new SurveyedSource(name, kind, directory, source.Origin, keys, known.Shown, backups)
             : new SurveyedSource(name, kind, directory, Origin: null, kind.ExampleFor(source.Newest.File), Place: null, backups);

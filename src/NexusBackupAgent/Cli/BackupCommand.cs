@@ -103,6 +103,8 @@ internal static class BackupCommand
     {
         if (run.Outcome?.Backup.Verification?.Note is { } note)
             terminal.Warn($"'{run.Source}' is backed up; {source.Source.Inspection.CheckName}: {note}");
+        if (run.Outcome is { Backup.IsEncrypted: false } made && made.Decisions.Any(decision => decision is { Keep: true, Backup.IsEncrypted: true }))
+            terminal.Warn($"'{run.Source}' is backed up, and this backup is not encrypted; stored ones are: write encryption: as it was, or leave it so");
         if (run.Failure is { } failure)
         {
             terminal.Fail($"backup of '{run.Source}' failed: {failure.Message}", commands.HintOf(failure, run.Source));

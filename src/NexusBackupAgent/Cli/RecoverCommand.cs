@@ -54,9 +54,9 @@ internal static class RecoverCommand
     }
 
     private static NextStep NextOf(SurveyedStore found, Commands commands, DateTimeOffset now) =>
-        found.Sources.Any(source => source.Origin is null) || found.Sources.FirstOrDefault(source => source.Backups.NewestGood(now) is not null) is not { } first
+        found.Sources.Any(source => source.Origin is null) || found.Sources.Select(source => source.Backups.NewestGood(now)).FirstOrDefault(newest => newest is not null) is not { } first
             ? new NextStep(commands.CheckConfig(), IsCommand: true)
-            : new NextStep(commands.RestoreDryRun(first.Name), IsCommand: true);
+            : new NextStep(first.IsEncrypted ? commands.RestoreDryRunWithKey(first.Manifest.Source) : commands.RestoreDryRun(first.Manifest.Source), IsCommand: true);
 
     private static void Print(CommandContext context, SurveyedStore found, string store, string file, NextStep next, DateTimeOffset now)
     {

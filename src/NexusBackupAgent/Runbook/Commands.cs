@@ -37,6 +37,8 @@ internal sealed class Commands(string? configuration)
     /// <summary>The plan says whether it takes <c>--force</c>.</summary>
     public string RestoreDryRun(string source) => Of("restore", source, "--dry-run");
 
+    public string RestoreDryRunWithKey(string source) => Of("restore", source, "--dry-run", "--identity", "FILE");
+
     /// <summary>By root, who may stop the service and give what is restored its owner.</summary>
     public string RestoreOverLive(string source) => $"sudo {Of("restore", source, "--force")}";
 

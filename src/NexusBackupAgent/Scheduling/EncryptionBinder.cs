@@ -1,9 +1,11 @@
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Artifacts.Age;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Scheduling;
 
@@ -75,6 +77,30 @@ internal sealed class EncryptionBinder(string baseDirectory)
                 "none of its backups has passed a restore drill with the key: whoever loses the key loses every backup, and nobody has seen that it opens one",
                 $"keep the key in two places that are not this machine; after the first backup, where the key is: nexus-backup drill '{source.Name}' --identity FILE",
                 IsError: false);
+        }
+    }
+
+    /// <summary>Of a source that is not to be encrypted: whether its backups were.</summary>
+    public static IEnumerable<ConfigurationProblem> CheckPlain(string source, IEnumerable<(IBackupStore Store, string Directory)> places)
+    {
+        if (places.Any(place => HoldsEncrypted(place.Store, place.Directory)))
+        {
+            yield return new ConfigurationProblem(
+                KeyPath.Join("sources", source, "encryption"), Line: 0, Value: null,
+                "stored backups are encrypted, new ones are not", "write encryption: as it was, or leave it so: this ends when the last of those backups is removed", IsError: false);
+        }
+    }
+
+    /// <summary>By their names, so that it takes one listing.</summary>
+    private static bool HoldsEncrypted(IBackupStore store, string directory)
+    {
+        try
+        {
+            return store.ListAsync(directory, CancellationToken.None).GetAwaiter().GetResult().Any(file => BackupFiles.ArtifactOfManifest(file.Name) is { } artifact && EncryptedName.Is(artifact));
+        }
+        catch (Exception unread) when (IoFailure.IsKnown(unread) || unread is BackupException)
+        {
+            return false; // that the store can't be read its own check tells
         }
     }
 

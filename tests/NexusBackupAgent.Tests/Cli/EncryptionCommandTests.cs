@@ -71,7 +71,9 @@ public sealed class EncryptionCommandTests : IDisposable
         Assert.Equal([("good", "whole"), ("good", "whole"), ("good", "whole")], await ProofsAsync());
         await DoAsync("restore", "itsm", "--to", place.In("restored.db"), "--identity", "key.txt");
         Assert.Equal("second", await TitleAsync("restored.db"));
-        await DoAsync("recover", "backups", "--to", "recovered.yml"); // on a new machine the key is all that is needed
+        var recovered = await place.RunAsync("recover", "backups", "--to", "recovered.yml"); // on a new machine the key is all that is needed
+        Assert.Contains("restore itsm --dry-run --identity FILE --config", Unwrapped(recovered.Output), StringComparison.Ordinal);
+        Assert.Contains("are encrypted, and new ones would not be", Unwrapped(recovered.Error), StringComparison.Ordinal);
         Assert.Contains($"# encryption: {{age: {{recipients: [{recipient.Trim()}]}}}}", await File.ReadAllTextAsync(place.In("recovered.yml")), StringComparison.Ordinal);
         await DoAsync("restore", "itsm", "--to", place.In("new.db"), "--identity", "key.txt", "--config", "recovered.yml");
         Assert.Equal("second", await TitleAsync("new.db"));
@@ -93,6 +95,11 @@ public sealed class EncryptionCommandTests : IDisposable
         await DoAsync("backup", "--type", "differential");
         Assert.Equal(("good", "chain"), (await ProofsAsync())[0]);
         await DoAsync("drill");
+
+        // Who loses encryption from the configuration hears of it.
+        place.Configure("itsm", "itsm.db");
+        Assert.Contains("stored backups are encrypted, new ones are not", Unwrapped((await place.RunAsync("check-config")).Output), StringComparison.Ordinal);
+        Assert.Contains("this backup is not encrypted; stored ones are", Unwrapped((await place.RunAsync("backup")).Error), StringComparison.Ordinal);
     }
 
     [SkippableFact]

@@ -146,6 +146,7 @@ public sealed class RecoverCommandTests : IDisposable
         Assert.DoesNotContain(problems, problem => problem.IsError);
         Assert.Equal("/srv/x: \"y\" # {restore: no}", Assert.Single(configuration!.Sources, source => source.Name == "itsm").Settings.Shown);
         Assert.DoesNotContain("evil: true\n", await File.ReadAllTextAsync(place.In("forged.yml")), StringComparison.Ordinal);
+        Assert.Contains("check-config already connects to them", await File.ReadAllTextAsync(place.In("forged.yml")), StringComparison.Ordinal);
         Assert.DoesNotContain("hooks", await File.ReadAllTextAsync(place.In("forged.yml")), StringComparison.Ordinal);
 
         // a newer agent wrote it
