@@ -42,7 +42,7 @@ public sealed class EncryptionCommandTests : IDisposable
         Assert.Equal([("good", "captured"), ("good", "captured"), ("good", "captured")], await ProofsAsync());
         await DoAsync("verify", "--all");
         Assert.Equal([("good", "captured"), ("good", "captured"), ("good", "captured")], await ProofsAsync());
-        Assert.Contains("no key is here, so only the stored bytes were read", (await place.RunAsync("verify")).Output, StringComparison.Ordinal);
+        Assert.Contains("no key that opens it is here, so only the stored bytes were read", (await place.RunAsync("verify")).Output, StringComparison.Ordinal);
         Assert.Contains("content checked before it was encrypted; none has passed a drill with the key", Unwrapped((await place.RunAsync("status")).Output), StringComparison.Ordinal);
         var integrity = (await place.RunAsync("checklist", "itsm", "--lang", "en", "--json")).Json[0].GetProperty("checks")[4];
         Assert.Equal((true, "encrypted, no key here; it was checked before it was encrypted"), (integrity.GetProperty("passed").GetBoolean(), integrity.GetProperty("measured").GetString()));
@@ -93,6 +93,38 @@ public sealed class EncryptionCommandTests : IDisposable
         await DoAsync("backup", "--type", "differential");
         Assert.Equal(("good", "chain"), (await ProofsAsync())[0]);
         await DoAsync("drill");
+    }
+
+    [SkippableFact]
+    public async Task A_configured_key_that_opens_nothing_is_as_good_as_none()
+    {
+        await EncryptAsync("identityFile: other.txt");
+        var refused = await place.RunAsync("check-config");
+        Assert.Equal(2, refused.Code);
+        Assert.Contains("it is the key of age1", refused.Output, StringComparison.Ordinal);
+
+        await DoAsync("backup", "--type", "full");
+        await ChangeAsync("first");
+        await DoAsync("backup", "--type", "incremental");
+
+        Assert.Equal([("good", "captured"), ("good", "captured")], await ProofsAsync());
+        Assert.Equal(5, (await place.RunAsync("restore", "itsm", "--to", place.In("no.db"))).Code);
+
+        // The other key comes: what is encrypted to the first one stays good, and is read as far as can be.
+        await Shell.BashAsync($"cd '{place.Path}'; cp key.txt first.txt; cp other.txt key.txt");
+        await EncryptAsync("identityFile: key.txt");
+        Assert.Equal(0, (await place.RunAsync("check-config")).Code);
+        await DoAsync("verify", "--all");
+        await DoAsync("backup", "--type", "full");
+        Assert.Equal([("good", "whole"), ("good", "captured"), ("good", "captured")], await ProofsAsync());
+
+        // Neither a key that nobody can read without a terminal, nor one that is away, keeps a backup from being made.
+        File.Delete(Key);
+        await DoAsync("backup", "--type", "full");
+        await Shell.BashAsync($"echo nothing > '{Key}'");
+        Assert.Contains("age-keygen -y reads no key in it", (await place.RunAsync("check-config")).Output, StringComparison.Ordinal);
+        await DoAsync("backup", "--type", "full");
+        Assert.Equal([("good", "captured"), ("good", "captured"), ("good", "whole")], (await ProofsAsync()).Take(3));
     }
 
     [SkippableFact]
