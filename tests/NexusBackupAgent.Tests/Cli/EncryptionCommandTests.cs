@@ -156,6 +156,18 @@ public sealed class EncryptionCommandTests : IDisposable
         var newest = (await place.RunAsync("list", "--json")).Json[0];
         Assert.Equal("full", newest.GetProperty("type").GetString());
         Assert.Contains("no key that opens it is on this machine", newest.GetProperty("fullBecause").GetString(), StringComparison.Ordinal);
+
+        // Written wrong, and noted so: only the right key tells.
+        await Shell.BashAsync($"""
+            cd '{place.Store}'; file={newest.GetProperty("file").GetString()}; file=$(basename $file); was=$(sha256sum < $file | cut -c1-64)
+            age -d -i ../key.txt $file | age -r $(age-keygen -y ../other.txt) > ../wrong; cat ../wrong > $file
+            sed -i "s/$was/$(sha256sum < $file | cut -c1-64)/" $file.sha256 $file.manifest.json
+            """);
+        await DoAsync("verify");
+        var undecrypted = await place.RunAsync("verify", "--identity", "key.txt", "--no-replacement");
+        Assert.Equal(4, undecrypted.Code);
+        Assert.Contains("it does not decrypt", undecrypted.Error, StringComparison.Ordinal);
+        await DoAsync("restore", "itsm", "--to", place.In("older.db"), "--identity", "key.txt");
     }
 
     [SkippableTheory]

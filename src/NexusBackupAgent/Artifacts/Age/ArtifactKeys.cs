@@ -70,7 +70,7 @@ internal sealed class ArtifactKeys(ScratchDirectory scratch, string machineKey, 
     /// <param name="recipients">To whom it was encrypted; empty: not known.</param>
     /// <param name="expected">Of what was stored; null: not known.</param>
     /// <returns>Damage is a result.</returns>
-    /// <exception cref="BackupException">The key is not here, or another one; or the tool failed.</exception>
+    /// <exception cref="BackupException">The key is not here, or another one, or cannot be told from another one; or the tool failed.</exception>
     public async Task<ArtifactReading> ReadAsync(
         string location, IReadOnlyList<string> recipients, ArtifactDigest? expected, ArtifactEncoding encoding, Func<Task<Stream>> open, Stream content, IProgress<long>? progress, CancellationToken cancellationToken)
     {
@@ -84,7 +84,7 @@ internal sealed class ArtifactKeys(ScratchDirectory scratch, string machineKey, 
         {
             null => inner with { Stored = pass.Stored },
             { WasKilled: true } => throw new BackupException(FailureKind.Encryption, $"'{location}' could not be decrypted: {failure.Reason}", "see what ended it (dmesg | tail), then run the command again"),
-            _ when pass.Header is not null && (expected is null ? inner.Stored.Length == 0 : pass.Stored == expected) => throw Other(location, identity, failure.Reason),
+            _ when pass.Header is not null && (expected is null ? inner.Stored.Length == 0 : pass.Stored == expected) && !await IsShownToFitAsync(recipients, cancellationToken) => throw Other(location, identity, failure.Reason),
             _ => new ArtifactReading(pass.Stored, Content: null, $"it does not decrypt: {failure.Reason}"),
         };
     }
@@ -166,6 +166,13 @@ internal sealed class ArtifactKeys(ScratchDirectory scratch, string machineKey, 
         var own = await AgeTool.RecipientsOfAsync(BinDirectory, Identity, timeProvider, cancellationToken);
         told = (file, own);
         return own;
+    }
+
+    /// <summary>Whether the key is the right one and can still be read: then it is the file that does not decrypt.</summary>
+    private async Task<bool> IsShownToFitAsync(IReadOnlyList<string> recipients, CancellationToken cancellationToken)
+    {
+        told = null;
+        return IsOneOf(await OwnAsync(cancellationToken), recipients);
     }
 
     private static bool IsOneOf(IReadOnlyList<string> own, IReadOnlyList<string> recipients) => own.Intersect(recipients, StringComparer.Ordinal).Any();
