@@ -128,6 +128,10 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     /// <summary>What shows that it is good; null when it is not.</summary>
     public Proof? Proof => State == BackupState.Good ? Verification!.Proof ?? Catalog.Proof.Whole : null;
 
+    /// <summary>Whether a drill opened it with the key of one of these recipients.</summary>
+    public bool ProvesKeyOf(IReadOnlyList<string> recipients) =>
+        this is { Drill.Passed: true, Manifest.Encryption: { } encryption } && encryption.Recipients.Intersect(recipients, StringComparer.Ordinal).Any();
+
     /// <summary>Whether it is good, and was expanded with all that it builds on; of an encrypted one whose key is elsewhere, whether it was checked before that.</summary>
     public bool IsProvenWhole => Proof is Catalog.Proof.Captured or Catalog.Proof.Whole;
 

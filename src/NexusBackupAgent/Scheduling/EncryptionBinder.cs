@@ -71,7 +71,7 @@ internal sealed class EncryptionBinder(string baseDirectory)
                 yield return new ConfigurationProblem(path, Line: 0, identity, "other users may read or write the key", $"chmod 600 '{identity}'", IsError: false);
         }
 
-        if (!HasPassedDrill(catalogs))
+        if (!HasPassedDrill(catalogs, encryption.KnownRecipients()))
         {
             yield return new ConfigurationProblem(
                 KeyPath.Join("sources", source.Name, "encryption"), Line: 0, Value: null,
@@ -81,13 +81,13 @@ internal sealed class EncryptionBinder(string baseDirectory)
         }
     }
 
-    private static bool HasPassedDrill(IReadOnlyList<BackupCatalog> catalogs)
+    private static bool HasPassedDrill(IReadOnlyList<BackupCatalog> catalogs, IReadOnlyList<string> recipients)
     {
         foreach (var catalog in catalogs)
         {
             try
             {
-                if (catalog.ListAsync(CancellationToken.None).GetAwaiter().GetResult().Any(backup => backup is { IsEncrypted: true, Drill.Passed: true }))
+                if (catalog.ListAsync(CancellationToken.None).GetAwaiter().GetResult().Any(backup => backup.ProvesKeyOf(recipients)))
                     return true;
             }
             catch (BackupException)

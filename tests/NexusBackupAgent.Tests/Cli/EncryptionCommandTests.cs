@@ -128,6 +128,30 @@ public sealed class EncryptionCommandTests : IDisposable
     }
 
     [SkippableFact]
+    public async Task A_drill_proves_the_key_of_what_it_opened_and_no_other()
+    {
+        place.Configure("itsm", "itsm.db");
+        await DoAsync("backup", "--type", "full");
+        await DoAsync("drill");
+        await EncryptAsync();
+        await DoAsync("backup", "--type", "full");
+        await AssertProvenAsync(false); // what was drilled is not encrypted
+
+        await DoAsync("drill", "--identity", "key.txt");
+        await AssertProvenAsync(true);
+
+        await Shell.BashAsync($"cd '{place.Path}'; cp other.txt key.txt");
+        await EncryptAsync();
+        await AssertProvenAsync(false);
+
+        async Task AssertProvenAsync(bool isProven)
+        {
+            Assert.Equal(isProven, !(await place.RunAsync("check-config")).Output.Contains("loses every backup", StringComparison.Ordinal));
+            Assert.Equal(isProven, !Unwrapped((await place.RunAsync("status")).Output).Contains("none has passed a drill with the key", StringComparison.Ordinal));
+        }
+    }
+
+    [SkippableFact]
     public async Task Damage_is_found_without_the_key_and_a_machine_without_its_own_key_makes_a_full_backup()
     {
         await EncryptAsync();

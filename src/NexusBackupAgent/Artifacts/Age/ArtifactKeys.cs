@@ -12,6 +12,19 @@ internal sealed record Encryption(IReadOnlyList<string> Recipients, string? Reci
 {
     /// <exception cref="BackupException">The file can't be read, or names none.</exception>
     public IReadOnlyList<string> ReadRecipients() => RecipientsFile is null ? Recipients : [.. AgeRecipient.ReadFile(RecipientsFile).Distinct(StringComparer.Ordinal)];
+
+    /// <summary>The same; empty where they can't be read.</summary>
+    public IReadOnlyList<string> KnownRecipients()
+    {
+        try
+        {
+            return ReadRecipients();
+        }
+        catch (BackupException)
+        {
+            return [];
+        }
+    }
 }
 
 /// <summary>
