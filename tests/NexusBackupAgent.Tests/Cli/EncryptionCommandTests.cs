@@ -162,6 +162,8 @@ public sealed class EncryptionCommandTests : IDisposable
         var doubted = await place.RunAsync("verify", "--no-replacement");
         Assert.Equal(4, doubted.Code);
         Assert.Contains("only its manifest is damaged, so it is left where it is", doubted.Error, StringComparison.Ordinal);
+        await File.WriteAllTextAsync(manifest, Encoding.UTF8.GetString(committed).Replace("\"age1", "\"--age1", StringComparison.Ordinal));
+        Assert.Contains("one of its recipients is none", Unwrapped((await place.RunAsync("verify", "--no-replacement")).Error), StringComparison.Ordinal);
         await File.WriteAllBytesAsync(manifest, committed);
         Damage.FlipBit(Assert.Single(Artifacts()));
 
