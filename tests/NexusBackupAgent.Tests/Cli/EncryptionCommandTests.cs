@@ -110,6 +110,15 @@ public sealed class EncryptionCommandTests : IDisposable
         Assert.Equal([("good", "captured"), ("good", "captured")], await ProofsAsync());
         Assert.Equal(5, (await place.RunAsync("restore", "itsm", "--to", place.In("no.db"))).Code);
 
+        // A small file that is damaged is told, and not taken for one of another machine.
+        var pages = Directory.GetFiles(place.Store, "*.pages")[0];
+        var stored = await File.ReadAllBytesAsync(pages);
+        await File.WriteAllBytesAsync(pages, [(byte)'x', .. stored]);
+        var told = await place.RunAsync("verify", "--all");
+        Assert.Equal(4, told.Code);
+        Assert.Contains("is not what it should be: it does not decrypt", Unwrapped(told.Error), StringComparison.Ordinal);
+        await File.WriteAllBytesAsync(pages, stored);
+
         // The other key comes: what is encrypted to the first one stays good, and is read as far as can be.
         await Shell.BashAsync($"cd '{place.Path}'; cp key.txt first.txt; cp other.txt key.txt");
         await EncryptAsync("identityFile: key.txt");

@@ -125,7 +125,9 @@ internal sealed class ArtifactKeys(ScratchDirectory scratch, string machineKey, 
     }
 
     /// <summary>Opens such a file.</summary>
-    /// <exception cref="FileNotFoundException">This machine has no key that opens it, or it is damaged: it is as if there were none.</exception>
+    /// <exception cref="FileNotFoundException">This machine has no key that opens it: it is as if there were none.</exception>
+    /// <exception cref="InvalidDataException">It is damaged.</exception>
+    /// <exception cref="BackupException">Something ended the tool, which says nothing of the file.</exception>
     public async Task<Stream> OpenSmallAsync(string location, Stream stored, CancellationToken cancellationToken)
     {
         if (!File.Exists(machineKey))
@@ -135,7 +137,13 @@ internal sealed class ArtifactKeys(ScratchDirectory scratch, string machineKey, 
         {
             var reading = await AgeStream.ReadAsync(BinDirectory, machineKey, ArtifactEncoding.None, stored, opened, progress: null, cancellationToken);
             if (reading.Failure is { } failure)
-                throw new FileNotFoundException($"it does not decrypt: {failure.Reason}", location);
+            {
+                // With another key, as of a machine whose state was lost, nothing comes out; once something did, the key is the right one.
+                throw failure.WasKilled ? new BackupException(FailureKind.Encryption, $"'{location}' could not be decrypted: {failure.Reason}", "see what ended it (dmesg | tail), then run the command again")
+                    : reading.Pass.Header is null || reading.Inner.Stored.Length > 0 ? new InvalidDataException($"it does not decrypt: {failure.Reason}")
+                    : new FileNotFoundException($"it does not decrypt: {failure.Reason}", location);
+            }
+
             opened.Position = 0;
             return opened;
         }
