@@ -141,7 +141,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         }
 
         var result = new VerificationResult(
-            backup.Id, timeProvider.GetUtcNow(), reading.Artifact.Stored.Length, checks.TrueForAll(check => check.Passed), checks) { IsAsCommitted = isAsCommitted };
+            backup.Id, timeProvider.GetUtcNow(), reading.Artifact.Stored.Length, checks.TrueForAll(check => check.Passed), checks) { IsAsCommitted = isAsCommitted, IsOfStoredBytes = reading.Artifact is { Content: null, EncodingFailure: null } };
         if (proof == Proof.StoredBytes && isAsCommitted && backup.Verification is { Passed: true, Proof: { } before } && before > proof)
             proof = before; // what was proven of the same bytes stays so
         result = result with { Proof = result.Passed ? proof : null };
