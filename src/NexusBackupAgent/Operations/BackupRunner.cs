@@ -55,7 +55,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
         try
         {
             var report = RunProgress.In(RunStage.Verify, captured.LengthToRead, progress);
-            var backup = await examiner.ExamineAsync(source, captured, report, cancellationToken, Proof.Chain); // what it builds on is expanded by verifications, and before retention counts on this one
+            var backup = await examiner.ExamineAsync(source, captured, report, cancellationToken, await EnoughAsync(source, cancellationToken));
             if (backup.State != BackupState.Good)
                 throw await RefuseAsync(source, backup, cancellationToken);
             return backup.NotRecorded is { } unknown ? throw unknown : backup; // nobody would know that it is good
@@ -67,6 +67,21 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
             throw;
         }
     }
+
+    /// <summary>
+    /// What it builds on is expanded by verifications, and before retention counts on this one. But once the source is known to be
+    /// corrupt, each run asks whether it still is, until one finds that it is not.
+    /// </summary>
+    private static async Task<Proof> EnoughAsync(ProtectedSource source, CancellationToken cancellationToken)
+    {
+        var backups = await source.Catalog.ListAsync(cancellationToken);
+        var corrupt = backups.Where(backup => backup.ShowsCorruptSource).MaxBy(backup => backup.CapturedAt);
+        return corrupt is null || backups.Any(backup => backup.CapturedAt > corrupt.CapturedAt && ShowsSoundSource(backup)) ? Proof.Chain : Proof.Whole;
+    }
+
+    // Where no key is, only a full one is asked that, before it is encrypted.
+    private static bool ShowsSoundSource(Backup backup) =>
+        backup is { Proof: Proof.Whole } or { Proof: Proof.Captured, Manifest.Type: BackupType.Full };
 
     /// <summary>What retention is about to count on may be the new backup itself: if that is no good when it is expanded, the run failed.</summary>
     private async Task<Backup> ExpandCoverAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)

@@ -3,6 +3,7 @@ using System.IO.Compression;
 using System.Security.Cryptography;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Sources;
@@ -152,17 +153,35 @@ public sealed class ChainProofTests
     }
 
     [SkippableFact]
-    public async Task A_damaged_database_is_found_when_the_whole_is_read_and_not_taken_for_an_error_of_the_reader()
+    public async Task A_damaged_database_is_found_when_the_whole_is_read_and_each_run_fails_from_then_on_until_it_is_sound()
     {
         var (bench, _) = await ChainBench.WithAsync(increments: 0);
         using var _ = bench;
+        var sound = await File.ReadAllBytesAsync(bench.Bench.Database);
         await SqliteSamples.SqlAsync(bench.Bench.Database, "PRAGMA writable_schema = ON; DELETE FROM t WHERE id > 2900; UPDATE sqlite_schema SET rootpage = 3 WHERE name = 't'");
-        var run = await bench.RunAsync("daily", BackupType.Incremental);
-        Assert.Equal(Proof.Chain, run.Outcome!.Backup.Proof);
+        foreach (var hour in (int[])[1, 2])
+        {
+            var run = await bench.RunAsync("daily", BackupType.Incremental);
+            Assert.Equal(Proof.Chain, run.Outcome!.Backup.Proof); // nobody knows yet
+            bench.Clock.Advance(TimeSpan.FromHours(hour));
+        }
 
-        var read = await bench.VerifyAsync(run.Outcome.Backup);
+        var read = await bench.VerifyAsync((await bench.Bench.BackupsAsync())[0]);
 
         Assert.Equal((BackupState.Quarantined, true), (read.State, read.ShowsCorruptSource));
+        foreach (var type in (BackupType[])[BackupType.Incremental, BackupType.Differential])
+        {
+            Assert.Equal(FailureKind.SourceCorrupt, (await bench.RunAsync("daily", type)).Failure?.Kind);
+            bench.Clock.Advance(TimeSpan.FromHours(1));
+        }
+
+        await File.WriteAllBytesAsync(bench.Bench.Database, sound);
+        foreach (var proof in (Proof[])[Proof.Whole, Proof.Chain])
+        {
+            await SqliteSamples.SqlAsync(bench.Bench.Database, "UPDATE t SET note = hex(randomblob(40)) WHERE id % 500 = 7");
+            Assert.Equal(proof, (await bench.RunAsync("daily", BackupType.Incremental)).Outcome?.Backup.Proof);
+            bench.Clock.Advance(TimeSpan.FromHours(1));
+        }
     }
 
     [SkippableTheory]
