@@ -215,13 +215,49 @@ public sealed class ChainProofTests
             Assert.Equal([cover.Outcome.Backup.Id, next.Outcome!.Backup.Id, weekly.Outcome!.Backup.Id], left);
         }
 
-        async Task<RunRecord> RunAsync(string schedule, BackupType type)
+        Task<RunRecord> RunAsync(string schedule, BackupType type) => MakeAsync(bench, source, schedule, type);
+    }
+
+    [SkippableTheory]
+    [InlineData(true, "does not count, because")]
+    [InlineData(false, "is good, but expired ones could not be removed: '")]
+    public async Task A_run_that_finds_the_cover_of_another_schedule_corrupt_fails_and_removes_nothing(bool buildsOnIt, string failure)
+    {
+        using var bench = await ChainBench.CreateAsync();
+        var (source, old, full) = await WithUnexpandedCoverAsync(bench);
+        Damage.FlipBit(bench.Stored(full));
+
+        var run = await MakeAsync(bench, source, "hourly", buildsOnIt ? BackupType.Incremental : BackupType.Full);
+
+        Assert.Equal(FailureKind.Verification, run.Failure?.Kind);
+        Assert.Contains(failure, run.Failure!.Message, StringComparison.Ordinal);
+        Assert.Contains($"{full.File}, which it needs, is corrupt", run.Failure.Message, StringComparison.Ordinal);
+        Assert.Equal(BackupState.Good, (await bench.FindAsync(old)).State);
+    }
+
+    /// <summary>A daily backup that has expired since the last run, and a newer one that covers it once it was expanded, with the full one that this builds on.</summary>
+    private static async Task<(ProtectedSource Source, Backup Old, Backup Full)> WithUnexpandedCoverAsync(ChainBench bench)
+    {
+        var source = bench.Source with
         {
-            await SqliteSamples.SqlAsync(bench.Bench.Database, "UPDATE t SET note = hex(randomblob(40)) WHERE id % 500 = 7");
-            var run = await bench.Bench.Backups.RunAsync(source, schedule, type, TimeSpan.Zero, progress: null, CancellationToken.None);
-            bench.Clock.Advance(TimeSpan.FromHours(1));
-            return run;
-        }
+            Retention = new Dictionary<string, RetentionPeriod>(StringComparer.Ordinal) { ["hourly"] = RetentionPeriod.Parse("2d"), ["daily"] = RetentionPeriod.Parse("7d"), ["weekly"] = RetentionPeriod.Parse("4w") },
+        };
+        await MakeAsync(bench, source, "weekly", BackupType.Full);
+        var old = await MakeAsync(bench, source, "daily", BackupType.Differential);
+        bench.Clock.Advance(TimeSpan.FromDays(7) - TimeSpan.FromHours(3));
+        var full = await MakeAsync(bench, source, "weekly", BackupType.Full);
+        var cover = await MakeAsync(bench, source, "daily", BackupType.Differential);
+        Assert.Equal(Proof.Chain, cover.Outcome!.Backup.Proof);
+        bench.Clock.Advance(TimeSpan.FromHours(3));
+        return (source, old.Outcome!.Backup, full.Outcome!.Backup);
+    }
+
+    private static async Task<RunRecord> MakeAsync(ChainBench bench, ProtectedSource source, string schedule, BackupType type)
+    {
+        await SqliteSamples.SqlAsync(bench.Bench.Database, "UPDATE t SET note = hex(randomblob(40)) WHERE id % 500 = 7");
+        var run = await bench.Bench.Backups.RunAsync(source, schedule, type, TimeSpan.Zero, progress: null, CancellationToken.None);
+        bench.Clock.Advance(TimeSpan.FromHours(1));
+        return run;
     }
 
     private static Task<Backup> GlanceAsync(ChainBench bench, Backup backup, Proof enough) =>
