@@ -4,11 +4,13 @@ using System.Security.Cryptography;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Sources.Sqlite;
 using NexusBackupAgent.Sources.Sqlite.Pages;
+using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Verification;
@@ -233,6 +235,41 @@ public sealed class ChainProofTests
         Assert.Contains(failure, run.Failure!.Message, StringComparison.Ordinal);
         Assert.Contains($"{full.File}, which it needs, is corrupt", run.Failure.Message, StringComparison.Ordinal);
         Assert.Equal(BackupState.Good, (await bench.FindAsync(old)).State);
+    }
+
+    [SkippableTheory]
+    [InlineData(null)]
+    [InlineData("rotten")]
+    [InlineData("full store")]
+    public async Task Pruning_by_hand_expands_what_covers_and_tells_what_it_found(string? trouble)
+    {
+        await using var disk = trouble == "full store" ? await SmallFileSystem.MountAsync("size=4m") : null;
+        using var bench = await ChainBench.CreateAsync(disk is null ? null : _ => new LocalDirectoryStore("local", disk.Path));
+        var (source, old, full) = await WithUnexpandedCoverAsync(bench);
+        if (trouble == "rotten")
+            Damage.FlipBit(bench.Stored(full));
+        if (disk is not null)
+            await Shell.TryAsync("dd", "if=/dev/zero", $"of={disk.Path}/filler", "bs=4k");
+
+        var plan = await bench.Bench.Prunings.PlanAsync(source, CancellationToken.None);
+        Assert.Equal(old.Id, Assert.Single(plan.Depending).Id);
+        Assert.Contains("nexus-backup prune expands that first", plan.Decisions.Single(decision => decision.Backup.Id == old.Id).Reasons[^1], StringComparison.Ordinal);
+
+        if (trouble == "rotten")
+        {
+            var failure = await Assert.ThrowsAsync<BackupException>(PruneAsync);
+            Assert.Equal(FailureKind.Verification, failure.Kind);
+            Assert.Contains($"{full.File}, which it needs, is corrupt", failure.Message, StringComparison.Ordinal);
+            Assert.Equal(BackupState.Good, (await bench.FindAsync(old)).State);
+        }
+        else
+        {
+            Assert.Equal(old.Id, Assert.Single((await PruneAsync()).Removed).Id);
+        }
+
+        Assert.Equal(trouble != "rotten", bench.Bench.Journal.Last("itsm", OperationKind.Prune)!.Succeeded);
+
+        Task<PruneRecord> PruneAsync() => bench.Bench.Prunings.RunAsync(source, TimeSpan.Zero, CancellationToken.None);
     }
 
     /// <summary>A daily backup that has expired since the last run, and a newer one that covers it once it was expanded, with the full one that this builds on.</summary>
