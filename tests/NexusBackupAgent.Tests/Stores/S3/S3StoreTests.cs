@@ -171,13 +171,13 @@ public sealed class S3StoreTests : BackupStoreContract
             {
                 if (heedsConditions && ++looks == 3)
                     stored = Lease(20, "faster"); // what was under way is there now
-                return new("200 OK", stored, $"ETag: \"{stored.GetHashCode(StringComparison.Ordinal):x}\"");
+                return new("200 OK", stored, $"ETag: \"{stored.GetHashCode(StringComparison.Ordinal):x}-1\"");
             }
 
             if (request.Headers.ContainsKey("if-match"))
                 return heedsConditions ? ScriptedAnswer.Error("409 Conflict", "ConditionalRequestConflict") : ScriptedAnswer.Error("412 Precondition Failed", "PreconditionFailed");
             stored = request.Body;
-            return new("200 OK", "", "ETag: \"mine\"");
+            return new("200 OK", "", "ETag: \"mine-1\"");
         });
         using var temp = new TempDirectory();
         await File.WriteAllTextAsync(temp["secret"], "secret");
