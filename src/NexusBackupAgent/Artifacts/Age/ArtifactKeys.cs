@@ -35,7 +35,7 @@ internal sealed record Encryption(IReadOnlyList<string> Recipients, string? Reci
 /// <param name="machineKey">The file that holds the key of this machine; it is made when it is first needed.</param>
 internal sealed class ArtifactKeys(ScratchDirectory scratch, string machineKey, TimeProvider timeProvider)
 {
-    private (FileStatus File, IReadOnlyList<string> Recipients)? told;
+    private Told? told;
 
     /// <summary>How new artifacts are encrypted; null: they are not.</summary>
     public Encryption? Encryption { get; init; }
@@ -185,7 +185,7 @@ internal sealed class ArtifactKeys(ScratchDirectory scratch, string machineKey, 
         if (told is { } known && known.File == file)
             return known.Recipients;
         var own = await AgeTool.RecipientsOfAsync(BinDirectory, Identity, timeProvider, cancellationToken);
-        told = (file, own);
+        told = new Told(file, own);
         return own;
     }
 
@@ -200,6 +200,9 @@ internal sealed class ArtifactKeys(ScratchDirectory scratch, string machineKey, 
 
     private static BackupException Other(string location, string identity, string reason) => new(
         FailureKind.KeyMissing, $"the key in '{identity}' does not open '{location}': {reason}", "find the key of a recipient that its manifest names (age-keygen -y FILE shows whose a key is), and name it with --identity FILE");
+
+    /// <summary>Whose keys a file held as it was.</summary>
+    private sealed record Told(FileStatus File, IReadOnlyList<string> Recipients);
 
     /// <summary>Writes to age, and the same to a copy in the scratch space.</summary>
     private sealed class DoubledStream(Stream first, Stream copy, string place) : ForwardWriteStream
