@@ -74,17 +74,18 @@ internal static class PruneCommand
                 codes.Add(ExitCodes.Of(refusal.Kind));
             }
 
-            Tell(source, record.Decisions, record.Removed);
+            Tell(source, record);
         }
 
-        private void Tell(ProtectedSource source, IReadOnlyList<RetentionDecision> decisions, IReadOnlyList<Backup> removed)
+        private void Tell(ProtectedSource source, PruneRecord record)
         {
+            var (decisions, removed) = (record.Decisions, record.Removed);
             documents.AddRange(decisions.Select(decision => DecisionDocument.Of(source.Catalog, decision, removed.Contains(decision.Backup))));
             if (json)
                 return;
 
             var going = decisions.Count(decision => !decision.Keep);
-            terminal.Line($"[bold]{Readable.Plain(source.Name)}[/]  {decisions.Count - going} kept, {(dryRun ? $"{going} would be removed" : $"{removed.Count} removed")}");
+            terminal.Line($"[bold]{Readable.Plain(source.Name)}[/]  {decisions.Count - going} kept, {(dryRun ? $"{going} would be removed{(record.Depending.Count == 0 ? "" : $", {record.Depending.Count} of those kept as well, if what covers them is good when it is expanded")}" : $"{removed.Count} removed")}");
             foreach (var decision in decisions)
                 terminal.Line(Sentence(decision, removed.Contains(decision.Backup)));
             terminal.Output.WriteLine();

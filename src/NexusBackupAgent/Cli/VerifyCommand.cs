@@ -20,7 +20,7 @@ internal static class VerifyCommand
     private static (VerificationCheck Check, string Words)[] ChecksOf(ProtectedSource source, Backup backup) =>
     [
         (VerificationCheck.Checksum, "size and SHA-256"),
-        (VerificationCheck.Encoding, backup switch { { IsEncrypted: false } => backup.Manifest.Encoding.Shown(), { Proof: Proof.StoredBytes } => "age", _ => $"age, {backup.Manifest.Encoding.Shown()}" }),
+        (VerificationCheck.Encoding, backup switch { { IsEncrypted: false } => backup.Manifest.Encoding.Shown(), { Verification.IsOfStoredBytes: true } => "age", _ => $"age, {backup.Manifest.Encoding.Shown()}" }),
         (VerificationCheck.Integrity, source.Source.Inspection.CheckName),
     ];
 

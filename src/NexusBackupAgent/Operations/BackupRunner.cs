@@ -23,7 +23,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
     {
         var watch = new StageWatch(timeProvider);
         source = await source.OpenAsync(cancellationToken);
-        using var plain = source.Catalog.KeepPlainCopies();
+        using var plain = await source.Catalog.KeepPlainCopiesAsync(cancellationToken);
         await source.Catalog.SweepAsync(timeProvider.GetUtcNow(), OrphanGrace, cancellationToken);
         await Pruner.SettleAsync(source.Catalog, source.Remains, Sweepable, cancellationToken);
 
@@ -33,11 +33,11 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
 
         var backup = await VerifyAsync(source, captured.Backup, progress, cancellationToken);
         GiveBackBuffers(captured.Backup);
-        backup = await ExpandCoverAsync(source, backup, cancellationToken);
+        (backup, var proven) = await ExpandCoverAsync(source, backup, cancellationToken);
         watch.Done(RunStage.Verify);
 
         // Only here: in doubt, nothing is deleted.
-        var decisions = await PruneAsync(source, backup, cancellationToken);
+        var decisions = await PruneAsync(source, backup, proven, cancellationToken);
         watch.Done(RunStage.Prune);
         return new BackupOutcome(backup, decisions, watch.Stages) { FullBecause = captured.FullBecause };
     }
@@ -55,7 +55,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
         try
         {
             var report = RunProgress.In(RunStage.Verify, captured.LengthToRead, progress);
-            var backup = await examiner.ExamineAsync(source, captured, report, cancellationToken, Proof.Chain); // what it builds on is expanded by verifications, and before retention counts on this one
+            var backup = await examiner.ExamineAsync(source, captured, report, cancellationToken, await EnoughAsync(source, cancellationToken));
             if (backup.State != BackupState.Good)
                 throw await RefuseAsync(source, backup, cancellationToken);
             return backup.NotRecorded is { } unknown ? throw unknown : backup; // nobody would know that it is good
@@ -68,27 +68,50 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
         }
     }
 
-    /// <summary>What retention is about to count on may be the new backup itself: if that is no good when it is expanded, the run failed.</summary>
-    private async Task<Backup> ExpandCoverAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
+    /// <summary>
+    /// What it builds on is expanded by verifications, and before retention counts on this one. But once the source is known to be
+    /// corrupt, each run asks whether it still is, until one finds that it is not.
+    /// </summary>
+    private static async Task<Proof> EnoughAsync(ProtectedSource source, CancellationToken cancellationToken)
     {
+        var backups = await source.Catalog.ListAsync(cancellationToken);
+        var corrupt = backups.Where(backup => backup.ShowsCorruptSource).MaxBy(backup => backup.CapturedAt);
+        return corrupt is null || backups.Any(backup => backup.CapturedAt > corrupt.CapturedAt && ShowsSoundSource(backup)) ? Proof.Chain : Proof.Whole;
+    }
+
+    // Where no key is, only a full one is asked that, before it is encrypted.
+    private static bool ShowsSoundSource(Backup backup) =>
+        backup is { Proof: Proof.Whole } or { Proof: Proof.Captured, Manifest.Type: BackupType.Full };
+
+    /// <summary>What retention is about to count on may be the new backup itself, or what that builds on: if the new one is no good when that is expanded, the run failed.</summary>
+    private async Task<(Backup Backup, CoverProof Proven)> ExpandCoverAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
+    {
+        CoverProof proven;
+        BackupException? refusal;
         try
         {
-            var read = await CoverProof.CompleteAsync(examiner, source, timeProvider.GetUtcNow(), cancellationToken);
-            backup = read.FirstOrDefault(cover => cover.Id == backup.Id) ?? backup;
+            proven = await CoverProof.CompleteAsync(examiner, source, timeProvider.GetUtcNow(), cancellationToken);
+            refusal = proven.Refusal(source);
+            if (proven.Read.FirstOrDefault(cover => cover.Id == backup.Id) is { } itself)
+                backup = itself;
+            else if (refusal is not null)
+                backup = await source.Catalog.FindAsync(backup, cancellationToken); // its chain may be broken now
         }
         catch (BackupException failure)
         {
             throw NotPruned(source, backup, failure);
         }
 
-        return backup.State == BackupState.Good ? backup : throw await RefuseAsync(source, backup, cancellationToken);
+        if (backup.State != BackupState.Good)
+            throw await RefuseAsync(source, backup, cancellationToken);
+        return refusal is null ? (backup, proven) : throw NotPruned(source, backup, refusal);
     }
 
-    private async Task<IReadOnlyList<RetentionDecision>> PruneAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<RetentionDecision>> PruneAsync(ProtectedSource source, Backup backup, CoverProof proven, CancellationToken cancellationToken)
     {
         try
         {
-            var decisions = RetentionPolicy.Decide(await source.Catalog.ListAsync(cancellationToken), source.Retention, timeProvider.GetUtcNow(), source.Zone);
+            var decisions = RetentionPolicy.Decide(proven.LaidOver(await source.Catalog.ListAsync(cancellationToken)), source.Retention, timeProvider.GetUtcNow(), source.Zone);
             if (decisions.All(decision => decision.Keep))
             {
                 await Pruner.SettleAsync(source.Catalog, source.Remains, Sweepable, cancellationToken);
@@ -96,7 +119,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
             }
 
             // The run looked at the store when it began, perhaps hours ago: what somebody moved or damaged since then must not be why others go.
-            var stored = await source.Catalog.ListAgainAsync(cancellationToken);
+            var stored = proven.LaidOver(await source.Catalog.ListAgainAsync(cancellationToken));
             decisions = await RetentionDecisions.OfAsync(source, stored, timeProvider.GetUtcNow(), cancellationToken);
             await Pruner.ApplyAsync(source.Catalog, source.Remains, Sweepable, decisions, cancellationToken);
             return decisions;

@@ -257,10 +257,12 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
     /// <summary>As the first store is pruned, by its own periods; on a doubt nothing goes.</summary>
     private async Task<IReadOnlyList<Backup>> PruneAsync(ProtectedSource there, CancellationToken cancellationToken)
     {
-        await CoverProof.CompleteAsync(examiner, there, runner.Now, cancellationToken);
-        if ((await ToRemoveAsync(there, await there.Catalog.ListAsync(cancellationToken), cancellationToken)).Count == 0)
+        var proven = await CoverProof.CompleteAsync(examiner, there, runner.Now, cancellationToken);
+        if (proven.Refusal(there) is { } refusal)
+            throw refusal;
+        if ((await ToRemoveAsync(there, proven.LaidOver(await there.Catalog.ListAsync(cancellationToken)), cancellationToken)).Count == 0)
             return [];
-        var decisions = await ToRemoveAsync(there, await there.Catalog.ListAgainAsync(cancellationToken), cancellationToken);
+        var decisions = await ToRemoveAsync(there, proven.LaidOver(await there.Catalog.ListAgainAsync(cancellationToken)), cancellationToken);
         return await Pruner.ApplyAsync(there.Catalog, there.Remains, runner.Now - BackupRunner.OrphanGrace, decisions, cancellationToken);
     }
 

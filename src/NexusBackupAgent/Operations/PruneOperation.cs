@@ -12,6 +12,9 @@ namespace NexusBackupAgent.Operations;
 /// <param name="Doubtful">The newest backup when it is not known to be good: then nothing is removed. Null where nothing is to be removed anyway.</param>
 internal sealed record PruneRecord(IReadOnlyList<RetentionDecision> Decisions, IReadOnlyList<Backup> Removed, Backup? Doubtful)
 {
+    /// <summary>What is kept by the decisions, and goes if what covers it proves good once <c>prune</c> expanded that. A record of what was done has none.</summary>
+    public IReadOnlyList<Backup> Depending { get; init; } = [];
+
     /// <summary>Why nothing is removed although something should be; null when that is not so.</summary>
     public BackupException? Refusal => Doubtful is not { } newest ? null : new BackupException(
         FailureKind.Verification,
@@ -27,6 +30,27 @@ internal sealed partial class PruneOperation(OperationRunner runner, BackupExami
     public async Task<PruneRecord> PlanAsync(ProtectedSource source, CancellationToken cancellationToken)
     {
         var backups = await source.Catalog.ListAsync(cancellationToken);
+        var plan = await DecideAsync(source, backups, cancellationToken);
+        var supposed = CoverProof.Suppose(source, backups, runner.Now);
+        if (supposed.Read.Count == 0)
+            return plan;
+        var kept = plan.Decisions.Where(decision => decision.Keep).Select(decision => decision.Backup.File).ToHashSet(StringComparer.Ordinal);
+        var going = (await DecideAsync(source, supposed.LaidOver(backups), cancellationToken)).Decisions
+            .Where(decision => !decision.Keep && kept.Contains(decision.Backup.File))
+            .ToDictionary(decision => decision.Backup.File, StringComparer.Ordinal);
+        return plan with
+        {
+            Decisions = [.. plan.Decisions.Select(decision => !going.ContainsKey(decision.Backup.File) ? decision : decision with
+            {
+                Reasons = [.. decision.Reasons, "nexus-backup prune expands that first, and removes this one if it is good"],
+            })],
+            Depending = [.. plan.Decisions.Select(decision => decision.Backup).Where(backup => going.ContainsKey(backup.File))],
+            Doubtful = plan.Doubtful ?? (going.Count > 0 && backups[0].State != BackupState.Good ? backups[0] : null),
+        };
+    }
+
+    private async Task<PruneRecord> DecideAsync(ProtectedSource source, IReadOnlyList<Backup> backups, CancellationToken cancellationToken)
+    {
         var decisions = await RetentionDecisions.OfAsync(source, backups, runner.Now, cancellationToken);
         var isDoubtful = decisions.Any(decision => !decision.Keep) && decisions[0].Backup.State != BackupState.Good;
         return new PruneRecord(decisions, [], isDoubtful ? decisions[0].Backup : null);
@@ -42,23 +66,39 @@ internal sealed partial class PruneOperation(OperationRunner runner, BackupExami
         async () =>
         {
             var opened = await source.OpenAsync(cancellationToken);
-            await CoverProof.CompleteAsync(examiner, opened, runner.Now, cancellationToken);
             var plan = await PlanAsync(opened, cancellationToken);
-            var going = plan.Decisions.Count(decision => !decision.Keep);
-            return new TurnEnd<PruneRecord>(going == 0 || plan.Doubtful is not null ? plan : plan with { Removed = await RemoveAsync(opened, plan.Decisions, going, asker, cancellationToken) });
+            var going = plan.Decisions.Count(decision => !decision.Keep) + plan.Depending.Count;
+            return new TurnEnd<PruneRecord>(going == 0 || plan.Doubtful is not null ? plan : await RemoveAsync(opened, plan, going, asker, cancellationToken));
         },
         cancellationToken);
 
-    private async Task<IReadOnlyList<Backup>> RemoveAsync(ProtectedSource source, IReadOnlyList<RetentionDecision> decisions, int going, Asker? asker, CancellationToken cancellationToken)
+    private async Task<PruneRecord> RemoveAsync(ProtectedSource source, PruneRecord plan, int going, Asker? asker, CancellationToken cancellationToken)
     {
-        var (_, removed, failure) = await runner.JournalledAsync(
+        var (_, done, failure) = await runner.JournalledAsync(
             Operation.Begun(source.Name, OperationKind.Prune, runner.Now, $"removed {going} expired backups") with { Asker = asker },
-            (_, _) => runner.WithinLimitAsync(source, WordsOf(source), ApplyAsync, broke => PruneBroke(broke, source.Name), cancellationToken),
-            (ended, removed) => removed is null ? ended : ended with { Detail = $"removed {removed.Count} expired: {string.Join(", ", removed.Select(backup => backup.File))}" });
-        return removed ?? throw failure!;
+            (_, _) => runner.WithinLimitAsync(source, WordsOf(source), DoAsync, broke => PruneBroke(broke, source.Name), cancellationToken),
+            (ended, done) => done is null ? ended : ended with { Detail = $"removed {done.Removed.Count} expired{(done.Removed.Count == 0 ? "" : $": {string.Join(", ", done.Removed.Select(backup => backup.File))}")}" });
+        return done ?? throw failure!;
 
-        Task<IReadOnlyList<Backup>> ApplyAsync(CancellationToken token) => source.Catalog.AloneAsync(
-            alone => Pruner.ApplyAsync(source.Catalog, source.Remains, runner.Now - BackupRunner.OrphanGrace, decisions, alone), token);
+        async Task<PruneRecord> DoAsync(CancellationToken token)
+        {
+            var now = plan.Depending.Count == 0 ? plan : await ExpandAsync(source, token);
+            return now.Doubtful is not null ? now : now with
+            {
+                Removed = await source.Catalog.AloneAsync(
+                    alone => Pruner.ApplyAsync(source.Catalog, source.Remains, runner.Now - BackupRunner.OrphanGrace, now.Decisions, alone), token),
+            };
+        }
+    }
+
+    /// <summary>What is decided once that was expanded on which it depends.</summary>
+    /// <exception cref="BackupException">That is no good, or could not be looked at.</exception>
+    private async Task<PruneRecord> ExpandAsync(ProtectedSource source, CancellationToken cancellationToken)
+    {
+        var proven = await CoverProof.CompleteAsync(examiner, source, runner.Now, cancellationToken);
+        if (proven.Refusal(source) is { } refusal)
+            throw refusal;
+        return await DecideAsync(source, proven.LaidOver(await source.Catalog.ListAgainAsync(cancellationToken)), cancellationToken);
     }
 
     private static OperationWords WordsOf(ProtectedSource source) => new(

@@ -3,11 +3,14 @@ using System.IO.Compression;
 using System.Security.Cryptography;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Common;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Sources.Sqlite;
 using NexusBackupAgent.Sources.Sqlite.Pages;
+using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Verification;
@@ -152,17 +155,35 @@ public sealed class ChainProofTests
     }
 
     [SkippableFact]
-    public async Task A_damaged_database_is_found_when_the_whole_is_read_and_not_taken_for_an_error_of_the_reader()
+    public async Task A_damaged_database_is_found_when_the_whole_is_read_and_each_run_fails_from_then_on_until_it_is_sound()
     {
         var (bench, _) = await ChainBench.WithAsync(increments: 0);
         using var _ = bench;
+        var sound = await File.ReadAllBytesAsync(bench.Bench.Database);
         await SqliteSamples.SqlAsync(bench.Bench.Database, "PRAGMA writable_schema = ON; DELETE FROM t WHERE id > 2900; UPDATE sqlite_schema SET rootpage = 3 WHERE name = 't'");
-        var run = await bench.RunAsync("daily", BackupType.Incremental);
-        Assert.Equal(Proof.Chain, run.Outcome!.Backup.Proof);
+        foreach (var hour in (int[])[1, 2])
+        {
+            var run = await bench.RunAsync("daily", BackupType.Incremental);
+            Assert.Equal(Proof.Chain, run.Outcome!.Backup.Proof); // nobody knows yet
+            bench.Clock.Advance(TimeSpan.FromHours(hour));
+        }
 
-        var read = await bench.VerifyAsync(run.Outcome.Backup);
+        var read = await bench.VerifyAsync((await bench.Bench.BackupsAsync())[0]);
 
         Assert.Equal((BackupState.Quarantined, true), (read.State, read.ShowsCorruptSource));
+        foreach (var type in (BackupType[])[BackupType.Incremental, BackupType.Differential])
+        {
+            Assert.Equal(FailureKind.SourceCorrupt, (await bench.RunAsync("daily", type)).Failure?.Kind);
+            bench.Clock.Advance(TimeSpan.FromHours(1));
+        }
+
+        await File.WriteAllBytesAsync(bench.Bench.Database, sound);
+        foreach (var proof in (Proof[])[Proof.Whole, Proof.Chain])
+        {
+            await SqliteSamples.SqlAsync(bench.Bench.Database, "UPDATE t SET note = hex(randomblob(40)) WHERE id % 500 = 7");
+            Assert.Equal(proof, (await bench.RunAsync("daily", BackupType.Incremental)).Outcome?.Backup.Proof);
+            bench.Clock.Advance(TimeSpan.FromHours(1));
+        }
     }
 
     [SkippableTheory]
@@ -196,13 +217,84 @@ public sealed class ChainProofTests
             Assert.Equal([cover.Outcome.Backup.Id, next.Outcome!.Backup.Id, weekly.Outcome!.Backup.Id], left);
         }
 
-        async Task<RunRecord> RunAsync(string schedule, BackupType type)
+        Task<RunRecord> RunAsync(string schedule, BackupType type) => MakeAsync(bench, source, schedule, type);
+    }
+
+    [SkippableTheory]
+    [InlineData(true, "does not count, because")]
+    [InlineData(false, "is good, but expired ones could not be removed: '")]
+    public async Task A_run_that_finds_the_cover_of_another_schedule_corrupt_fails_and_removes_nothing(bool buildsOnIt, string failure)
+    {
+        using var bench = await ChainBench.CreateAsync();
+        var (source, old, full) = await WithUnexpandedCoverAsync(bench);
+        Damage.FlipBit(bench.Stored(full));
+
+        var run = await MakeAsync(bench, source, "hourly", buildsOnIt ? BackupType.Incremental : BackupType.Full);
+
+        Assert.Equal(FailureKind.Verification, run.Failure?.Kind);
+        Assert.Contains(failure, run.Failure!.Message, StringComparison.Ordinal);
+        Assert.Contains($"{full.File}, which it needs, is corrupt", run.Failure.Message, StringComparison.Ordinal);
+        Assert.Equal(BackupState.Good, (await bench.FindAsync(old)).State);
+    }
+
+    [SkippableTheory]
+    [InlineData(null)]
+    [InlineData("rotten")]
+    [InlineData("full store")]
+    public async Task Pruning_by_hand_expands_what_covers_and_tells_what_it_found(string? trouble)
+    {
+        await using var disk = trouble == "full store" ? await SmallFileSystem.MountAsync("size=4m") : null;
+        using var bench = await ChainBench.CreateAsync(disk is null ? null : _ => new LocalDirectoryStore("local", disk.Path));
+        var (source, old, full) = await WithUnexpandedCoverAsync(bench);
+        if (trouble == "rotten")
+            Damage.FlipBit(bench.Stored(full));
+        if (disk is not null)
+            await Shell.TryAsync("dd", "if=/dev/zero", $"of={disk.Path}/filler", "bs=4k");
+
+        var plan = await bench.Bench.Prunings.PlanAsync(source, CancellationToken.None);
+        Assert.Equal(old.Id, Assert.Single(plan.Depending).Id);
+        Assert.Contains("nexus-backup prune expands that first", plan.Decisions.Single(decision => decision.Backup.Id == old.Id).Reasons[^1], StringComparison.Ordinal);
+
+        if (trouble == "rotten")
         {
-            await SqliteSamples.SqlAsync(bench.Bench.Database, "UPDATE t SET note = hex(randomblob(40)) WHERE id % 500 = 7");
-            var run = await bench.Bench.Backups.RunAsync(source, schedule, type, TimeSpan.Zero, progress: null, CancellationToken.None);
-            bench.Clock.Advance(TimeSpan.FromHours(1));
-            return run;
+            var failure = await Assert.ThrowsAsync<BackupException>(PruneAsync);
+            Assert.Equal(FailureKind.Verification, failure.Kind);
+            Assert.Contains($"{full.File}, which it needs, is corrupt", failure.Message, StringComparison.Ordinal);
+            Assert.Equal(BackupState.Good, (await bench.FindAsync(old)).State);
         }
+        else
+        {
+            Assert.Equal(old.Id, Assert.Single((await PruneAsync()).Removed).Id);
+        }
+
+        Assert.Equal(trouble != "rotten", bench.Bench.Journal.Last("itsm", OperationKind.Prune)!.Succeeded);
+
+        Task<PruneRecord> PruneAsync() => bench.Bench.Prunings.RunAsync(source, TimeSpan.Zero, CancellationToken.None);
+    }
+
+    /// <summary>A daily backup that has expired since the last run, and a newer one that covers it once it was expanded, with the full one that this builds on.</summary>
+    private static async Task<(ProtectedSource Source, Backup Old, Backup Full)> WithUnexpandedCoverAsync(ChainBench bench)
+    {
+        var source = bench.Source with
+        {
+            Retention = new Dictionary<string, RetentionPeriod>(StringComparer.Ordinal) { ["hourly"] = RetentionPeriod.Parse("2d"), ["daily"] = RetentionPeriod.Parse("7d"), ["weekly"] = RetentionPeriod.Parse("4w") },
+        };
+        await MakeAsync(bench, source, "weekly", BackupType.Full);
+        var old = await MakeAsync(bench, source, "daily", BackupType.Differential);
+        bench.Clock.Advance(TimeSpan.FromDays(7) - TimeSpan.FromHours(3));
+        var full = await MakeAsync(bench, source, "weekly", BackupType.Full);
+        var cover = await MakeAsync(bench, source, "daily", BackupType.Differential);
+        Assert.Equal(Proof.Chain, cover.Outcome!.Backup.Proof);
+        bench.Clock.Advance(TimeSpan.FromHours(3));
+        return (source, old.Outcome!.Backup, full.Outcome!.Backup);
+    }
+
+    private static async Task<RunRecord> MakeAsync(ChainBench bench, ProtectedSource source, string schedule, BackupType type)
+    {
+        await SqliteSamples.SqlAsync(bench.Bench.Database, "UPDATE t SET note = hex(randomblob(40)) WHERE id % 500 = 7");
+        var run = await bench.Bench.Backups.RunAsync(source, schedule, type, TimeSpan.Zero, progress: null, CancellationToken.None);
+        bench.Clock.Advance(TimeSpan.FromHours(1));
+        return run;
     }
 
     private static Task<Backup> GlanceAsync(ChainBench bench, Backup backup, Proof enough) =>
