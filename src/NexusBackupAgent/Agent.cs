@@ -38,7 +38,7 @@ internal sealed partial class Agent : IDisposable
         logger = loggers.CreateLogger<Agent>();
         Configuration = configuration;
         TimeProvider = timeProvider;
-        marks = new StoreMarks(configuration.StateDirectory);
+        marks = new StoreMarks(configuration.StateDirectory, timeProvider);
         var around = new StoreSurroundings(timeProvider, configuration.TimeZone, silence => StoreSilent(silence.Store, silence.Attempt, silence.Attempts, silence.Failure.Message));
         Stores = configuration.Stores.ToDictionary(entry => entry.Key, entry => entry.Value.Open(around), StringComparer.Ordinal);
         Journal = new OperationJournal(OpenJournal(evenWithoutJournal));

@@ -184,7 +184,7 @@ internal static class ConfigurationFile
     /// <summary>A mount point without its disk takes files as well: the mark tells.</summary>
     private static IEnumerable<ConfigurationProblem> CheckMarks(AgentConfiguration configuration)
     {
-        var marks = new StoreMarks(configuration.StateDirectory);
+        var marks = new StoreMarks(configuration.StateDirectory, TimeProvider.System);
         return from store in configuration.Stores.Values
                let another = marks.WhyNotAsync(store.Open(), CancellationToken.None).GetAwaiter().GetResult()
                where another is not null

@@ -267,14 +267,15 @@ internal class BackupCatalog
     }
 
     /// <summary>Copies a good backup of another store here, under the same names, and reads the copy back. What it builds on is here.</summary>
+    /// <param name="fromOption">What a command needs to look at the other store; empty for the first one.</param>
     /// <returns>The copy, which is good.</returns>
     /// <exception cref="BackupException">Nothing that counts was added.</exception>
-    public async Task<Backup> CopyHereAsync(BackupCatalog from, Backup backup, TimeProvider timeProvider, IProgress<long>? progress, CancellationToken cancellationToken, DateTimeOffset? lockedUntil = null)
+    public async Task<Backup> CopyHereAsync(BackupCatalog from, Backup backup, TimeProvider timeProvider, IProgress<long>? progress, CancellationToken cancellationToken, DateTimeOffset? lockedUntil = null, string fromOption = "")
     {
         var here = await ListAsync(cancellationToken);
         var replaces = here.Any(twin => twin.Id == backup.Id && twin.IsSetAside && twin.File == backup.Manifest.File);
         await ExtendLocksAsync(here.FirstOrDefault(@base => @base.Id == backup.Manifest.Base), lockedUntil, cancellationToken);
-        return await new BackupCopy(from.files, files, backup, replaces, timeProvider, progress, lockedUntil).RunAsync(cancellationToken);
+        return await new BackupCopy(from.files, files, backup, replaces, timeProvider, progress, lockedUntil, fromOption).RunAsync(cancellationToken);
     }
 
     /// <summary>Until when a backup can't be deleted; null: it can, or nobody knows.</summary>

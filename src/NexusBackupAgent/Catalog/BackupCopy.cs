@@ -17,7 +17,8 @@ namespace NexusBackupAgent.Catalog;
 /// <param name="to">Where it is not yet. The caller holds the turn of that store's copies.</param>
 /// <param name="replaces">Whether it lies there corrupt under its own name, in a store that can't rename: a sound one takes its place.</param>
 /// <param name="lockedUntil">Nobody is to delete it before, where the store has locks; null: it may go at any time.</param>
-internal sealed class BackupCopy(SourceDirectory from, SourceDirectory to, Backup backup, bool replaces, TimeProvider timeProvider, IProgress<long>? progress, DateTimeOffset? lockedUntil = null)
+/// <param name="fromOption">What a command needs to look at where it is good.</param>
+internal sealed class BackupCopy(SourceDirectory from, SourceDirectory to, Backup backup, bool replaces, TimeProvider timeProvider, IProgress<long>? progress, DateTimeOffset? lockedUntil = null, string fromOption = "")
 {
     private const int BufferSize = 1 << 20;
 
@@ -115,7 +116,7 @@ internal sealed class BackupCopy(SourceDirectory from, SourceDirectory to, Backu
     {
         var read = await PassAsync(from, source, (bytes, token) => target.WriteAsync(bytes, token), cancellationToken);
         if (read != stored)
-            throw new BackupException(FailureKind.Verification, $"'{from.Describe(source)}' is not what was stored there any more, and is not copied", $"nexus-backup verify {backup.Id} reads it back and sets it aside");
+            throw new BackupException(FailureKind.Verification, $"'{from.Describe(source)}' is not what was stored there any more, and is not copied", $"nexus-backup verify {backup.Id}{fromOption} reads it back and sets it aside");
     }
 
     private Task<ArtifactDigest> ReadBackAsync(string file, CancellationToken cancellationToken) =>

@@ -50,27 +50,24 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
 
     /// <summary>
     /// Takes back from the other stores, under its own name, what is damaged in the first one, and what it lost with its disk.
-    /// In the turn of the source; what was set aside stays as evidence.
+    /// The turn of the source is taken where there is something to take back, and for each backup with what it builds on:
+    /// runs go on in between. What was set aside stays as evidence.
     /// </summary>
     /// <param name="evenLost">Whether what the first store lost with its disk comes back: somebody asked for it.</param>
     /// <returns>What was brought back, by the store that it came from.</returns>
-    /// <exception cref="BackupException">The source is busy, or the first store or the journal can't be used.</exception>
+    /// <exception cref="BackupException">The source is busy and nothing came back, or the first store or the journal can't be used.</exception>
     public async Task<IReadOnlyList<CopyRecord>> MendFirstAsync(ProtectedSource source, TimeSpan patience, bool evenLost, IProgress<RunProgress>? progress, CancellationToken cancellationToken, Asker? asker = null)
     {
         if (source.Copies.Count == 0 || (!evenLost && DamagedIn(await source.Catalog.ListAsync(cancellationToken)).Count == 0))
             return [];
-        return await runner.InTurnAsync(source, patience, async () =>
+        var mended = new List<CopyRecord>();
+        foreach (var copy in source.Copies)
         {
-            var opened = await source.OpenAsync(cancellationToken);
-            var mended = new List<CopyRecord>();
-            foreach (var copy in source.Copies)
-            {
-                if (await BringBackAsync(opened, copy, evenLost, progress, asker, cancellationToken) is { } record)
-                    mended.Add(record);
-            }
+            if (await BringBackAsync(source, copy, patience, evenLost, progress, asker, cancellationToken) is { } record)
+                mended.Add(record);
+        }
 
-            return new TurnEnd<IReadOnlyList<CopyRecord>>(mended);
-        }, cancellationToken);
+        return mended;
     }
 
     /// <summary>The ids of what was set aside and has no twin that is not.</summary>
@@ -82,16 +79,17 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
     }
 
     /// <returns>Null where that store has nothing to give.</returns>
-    private async Task<CopyRecord?> BringBackAsync(ProtectedSource first, CopyTarget from, bool evenLost, IProgress<RunProgress>? progress, Asker? asker, CancellationToken cancellationToken)
+    private async Task<CopyRecord?> BringBackAsync(ProtectedSource first, CopyTarget from, TimeSpan patience, bool evenLost, IProgress<RunProgress>? progress, Asker? asker, CancellationToken cancellationToken)
     {
         IReadOnlyList<Backup> good;
+        var here = await first.Catalog.ListAsync(cancellationToken);
         try
         {
-            var (here, there) = (await first.Catalog.ListAsync(cancellationToken), await from.Catalog.ListAsync(cancellationToken));
+            var there = await from.Catalog.ListAsync(cancellationToken);
             var damaged = DamagedIn(here);
             good =
             [
-                .. evenLost ? CopyPlan.Returnable(here, there, first.Retention, runner.Now, first.Zone) : [],
+                .. evenLost ? CopyPlan.Returnable(here, await StoreMarks.MadeAtAsync(first.Catalog.Store, cancellationToken), there, first.Retention, runner.Now, first.Zone) : [],
                 .. there.Where(backup => damaged.Contains(backup.Id) && CopyPlan.IsSound(backup)).OrderBy(backup => backup.CapturedAt),
             ];
         }
@@ -104,32 +102,76 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
             return null;
         await RequireMarkAsync(first.Catalog, () => journal.LastSuccessOfEach(OperationKind.Backup).ContainsKey(first.Name), cancellationToken);
         var store = first.Catalog.Store.Name;
-        var (mended, words) = (new List<Backup>(), WordsOf(first, store));
-        var (operation, _, failure) = await runner.JournalledAsync(
-            Operation.Begun(first.Name, OperationKind.Copy, runner.Now, DetailOf(0, good.Count, 0, store)) with { Store = store, Asker = asker },
-            (_, watched) => first.Catalog.AloneAsync(
-                async alone =>
+        var begun = Operation.Begun(first.Name, OperationKind.Copy, runner.Now, DetailOf(0, good.Count, 0, store)) with { Store = store, Asker = asker };
+        var (series, words) = (new Series(from.Catalog, first.In(from).StoreOption, good), WordsOf(first, store));
+        var failure = (BackupException?)null;
+        try
+        {
+            foreach (var chain in ByChain(good))
+            {
+                await runner.InTurnAsync(first, patience, async () =>
                 {
-                    var (done, total) = (0L, 2 * good.Sum(backup => backup.StoredLength)); // each is read back
-                    foreach (var backup in good)
-                    {
-                        var before = done;
-                        done += 2 * backup.StoredLength;
-                        await RequireRoomAsync(first.Catalog, backup, alone);
-                        var report = new InPlaceProgress(read => watched.Report(new RunProgress(RunStage.Copy, before + read, total)));
-                        mended.Add(await WithinLimitAsync(first, words, token => first.Catalog.CopyHereAsync(from.Catalog, backup, timeProvider, report, token, first.LockedUntil(backup.Schedule, backup.CapturedAt)), alone));
-                    }
+                    var opened = await first.OpenAsync(cancellationToken);
+                    return new TurnEnd<Series>(await opened.Catalog.AloneAsync(alone => CopyEachAsync(series, opened, chain, words, progress, alone), cancellationToken));
+                }, cancellationToken);
+            }
+        }
+        catch (BackupException refused) when (refused.Kind != FailureKind.Locked || series.Copied.Count > 0)
+        {
+            failure = refused;
+        }
 
-                    return mended;
-                },
-                cancellationToken),
-            (ended, _) => ended with { Detail = DetailOf(mended.Count, good.Count, 0, store) },
-            progress: progress);
-        foreach (var backup in mended)
+        failure ??= series.Trouble;
+        var operation = journal.Record(begun with { EndedAt = runner.Now, Detail = DetailOf(series.Copied.Count, good.Count, 0, store), Failure = failure is null ? null : RunFailure.Of(failure) });
+        foreach (var backup in series.Copied)
             BroughtBack(first.Name, first.Catalog.Locate(backup.File), from.Catalog.Store.Name);
         if (failure is not null)
             CopyFailed(first.Name, store, failure.Kind, operation.Detail, failure.Message, failure.Hint);
-        return new CopyRecord(store, mended, [], failure) { From = from.Store };
+        return new CopyRecord(store, series.Copied, [], failure) { From = from.Store };
+    }
+
+    /// <returns>Each with what it builds on, which comes before it: one without the other would not be kept.</returns>
+    private static List<List<Backup>> ByChain(IReadOnlyList<Backup> backups)
+    {
+        var chains = new List<List<Backup>>();
+        foreach (var backup in backups)
+        {
+            if (chains is [.., var last] && backup.Bases.Any(link => last.Exists(before => before.Id == link.Id)))
+                last.Add(backup);
+            else
+                chains.Add([backup]);
+        }
+
+        return chains;
+    }
+
+    /// <summary>Copies one after the other. The trouble that one has itself keeps no other waiting, but what builds on it.</summary>
+    private async Task<Series> CopyEachAsync(Series series, ProtectedSource to, IReadOnlyList<Backup> backups, OperationWords words, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+    {
+        foreach (var backup in backups)
+        {
+            var before = series.Done;
+            series.Done += 2 * backup.StoredLength; // it is read back
+            try
+            {
+                if (backup.Bases.Any(link => series.Left.Contains(link.Id)))
+                {
+                    series.Left.Add(backup.Id);
+                    continue;
+                }
+
+                await RequireRoomAsync(to.Catalog, backup, cancellationToken);
+                var report = new InPlaceProgress(read => progress?.Report(new RunProgress(RunStage.Copy, before + read, series.Total)));
+                series.Copied.Add(await WithinLimitAsync(to, words, token => CopyAsync(series, to, backup, report, token), cancellationToken));
+            }
+            catch (BackupException own) when (own.Kind is FailureKind.Verification or FailureKind.NotFound)
+            {
+                series.Left.Add(backup.Id);
+                series.Trouble ??= own.Kind == FailureKind.NotFound ? null : own; // pruned, or removed by hand, since it was listed
+            }
+        }
+
+        return series;
     }
 
     private async Task<TurnEnd<CopyRecord>> CopyAsync(ProtectedSource source, ProtectedSource there, IProgress<RunProgress>? progress, Asker? asker, CancellationToken cancellationToken)
@@ -149,36 +191,15 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
         if (!work.IsNeeded)
             return new TurnEnd<CopyRecord>(new CopyRecord(store, [], [], Failure: null)); // nothing to do is in no journal
         var started = timeProvider.GetTimestamp();
-        var (copied, removed) = (new List<Backup>(), (IReadOnlyList<Backup>)[]);
+        var (series, removed) = (new Series(work.First, "", work.Owed), (IReadOnlyList<Backup>)[]);
+        var copied = series.Copied;
         var (operation, _, failure) = await runner.JournalledAsync(
             begun,
             (_, watched) => work.There.Catalog.AloneAsync(
                 async alone =>
                 {
-                    var total = 2 * work.Owed.Sum(backup => backup.StoredLength); // each is read back
-                    long done = 0;
-                    var left = new HashSet<BackupId>();
-                    BackupException? trouble = null;
-                    foreach (var backup in work.Owed)
-                    {
-                        var before = done;
-                        done += 2 * backup.StoredLength;
-                        try
-                        {
-                            if (backup.Bases.Any(link => left.Contains(link.Id)))
-                                continue; // what it builds on comes before it
-                            await RequireRoomAsync(work.There.Catalog, backup, alone);
-                            var report = new InPlaceProgress(read => watched.Report(new RunProgress(RunStage.Copy, before + read, total)));
-                            copied.Add(await WithinLimitAsync(there, words, token => CopyAsync(work, backup, report, token), alone));
-                        }
-                        catch (BackupException own) when (own.Kind is FailureKind.Verification or FailureKind.NotFound)
-                        {
-                            left.Add(backup.Id); // its own trouble keeps no other waiting
-                            trouble ??= own.Kind == FailureKind.NotFound ? null : own; // pruned, or removed by hand, since it was listed
-                        }
-                    }
-
-                    if (trouble is not null)
+                    await CopyEachAsync(series, work.There, work.Owed, words, watched, alone);
+                    if (series.Trouble is { } trouble)
                         throw trouble;
                     removed = await WithinLimitAsync(there, words, token => PruneAsync(work.There, token), alone);
                     return copied;
@@ -196,16 +217,16 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
     }
 
     /// <returns>The copy, which is good.</returns>
-    private async Task<Backup> CopyAsync(Work work, Backup backup, IProgress<long> progress, CancellationToken cancellationToken)
+    private async Task<Backup> CopyAsync(Series series, ProtectedSource to, Backup backup, IProgress<long> progress, CancellationToken cancellationToken)
     {
-        var copy = await work.There.Catalog.CopyHereAsync(work.First, backup, timeProvider, progress, cancellationToken, work.There.LockedUntil(backup.Schedule, backup.CapturedAt));
-        if (work.There.Source.Remains is null)
+        var copy = await to.Catalog.CopyHereAsync(series.From, backup, timeProvider, progress, cancellationToken, to.LockedUntil(backup.Schedule, backup.CapturedAt), series.FromOption);
+        if (to.Source.Remains is null)
             return copy;
-        var examined = await examiner.ExamineAsync(work.There, copy, progress: null, cancellationToken); // its bytes were compared, and not what they name
+        var examined = await examiner.ExamineAsync(to, copy, progress: null, cancellationToken); // its bytes were compared, and not what they name
         return examined.State == BackupState.Good ? examined : throw new BackupException(
             FailureKind.Verification,
-            $"the copy of {backup.File} in store '{work.There.CopyStore}' does not count: {examined.Objection}",
-            $"nexus-backup verify {backup.Id} reads the backup itself and sets it aside");
+            $"the copy of {backup.File} in store '{to.Catalog.Store.Name}' does not count: {examined.Objection}",
+            $"nexus-backup verify {backup.Id}{series.FromOption} reads the backup itself and sets it aside");
     }
 
     /// <summary>Looks at both stores, and reads what nobody knows the state of in this one.</summary>
@@ -285,6 +306,29 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
     {
         AfterStop = "what was copied before is whole; the rest is copied the next time",
     };
+
+    /// <summary>Backups that are copied one after the other, and what came of it so far.</summary>
+    /// <param name="from">Where they are good.</param>
+    /// <param name="fromOption">What a command needs to look at them there.</param>
+    /// <param name="backups">In the order of copying.</param>
+    private sealed class Series(BackupCatalog from, string fromOption, IReadOnlyList<Backup> backups)
+    {
+        public BackupCatalog From => from;
+
+        public string FromOption => fromOption;
+
+        public List<Backup> Copied { get; } = [];
+
+        /// <summary>Those that are not copied for a reason of their own.</summary>
+        public HashSet<BackupId> Left { get; } = [];
+
+        /// <summary>The first reason that somebody has to hear.</summary>
+        public BackupException? Trouble { get; set; }
+
+        public long Done { get; set; }
+
+        public long Total { get; } = 2 * backups.Sum(backup => backup.StoredLength);
+    }
 
     /// <param name="First">Where backups are copied from.</param>
     /// <param name="There">Where they go.</param>

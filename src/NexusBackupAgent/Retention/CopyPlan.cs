@@ -37,16 +37,18 @@ internal static class CopyPlan
     }
 
     /// <summary>
-    /// What the first store lost with its disk and would keep, and another one has: the good copies that are older than
-    /// everything in the first store. What somebody deleted there between others stays away.
+    /// What the first store lost with its disk and would keep, and another one has: the good copies of what was captured
+    /// before it became the store that it is, or all where nothing is left. What somebody deleted there since stays away. The
+    /// limit is the store's, and not that of what came back already: so an interruption leaves the rest returnable.
     /// </summary>
+    /// <param name="firstMadeAt">When the first store got its mark; null: nobody knows.</param>
     /// <param name="periods">How long the first store keeps those of each schedule.</param>
     /// <returns>In the order of copying.</returns>
     public static IReadOnlyList<Backup> Returnable(
-        IReadOnlyList<Backup> first, IReadOnlyList<Backup> copies, IReadOnlyDictionary<string, RetentionPeriod> periods, DateTimeOffset now, TimeZoneInfo zone)
+        IReadOnlyList<Backup> first, DateTimeOffset? firstMadeAt, IReadOnlyList<Backup> copies, IReadOnlyDictionary<string, RetentionPeriod> periods, DateTimeOffset now, TimeZoneInfo zone)
     {
-        var oldest = first.Select(backup => backup.CapturedAt).DefaultIfEmpty(DateTimeOffset.MaxValue).Min();
-        return [.. Owed(copies, first, periods, now, zone).Where(backup => backup.CapturedAt < oldest)];
+        var owed = Owed(copies, first, periods, now, zone);
+        return first.Count == 0 ? owed : [.. owed.Where(backup => backup.CapturedAt < firstMadeAt)];
     }
 
     /// <summary>Whether it is known to be good with all that it builds on: nothing else is copied.</summary>

@@ -19,6 +19,9 @@ internal sealed class CopyState(ProtectedSource source, CopyTarget target, Sourc
     /// <summary>What the source's directory there shows.</summary>
     public required SourceListing Listing { get; init; }
 
+    /// <summary>When the first store got its mark; null: nobody knows.</summary>
+    public DateTimeOffset? FirstMadeAt { get; init; }
+
     /// <summary>The last copying that ended; null when none did.</summary>
     public Operation? Last { get; init; }
 
@@ -43,7 +46,7 @@ internal sealed class CopyState(ProtectedSource source, CopyTarget target, Sourc
     public IReadOnlyList<Backup> Owed => owed ??= IsKnown ? OwedTo(Backups) : [];
 
     /// <summary>What <c>copy</c> brings back to a first store that lost its backups; none while they are not known.</summary>
-    public IReadOnlyList<Backup> Returnable => returnable ??= IsKnown && Listing.Failure is null ? CopyPlan.Returnable(first.Backups!, Backups, source.Retention, now, source.Zone) : [];
+    public IReadOnlyList<Backup> Returnable => returnable ??= IsKnown && Listing.Failure is null ? CopyPlan.Returnable(first.Backups!, FirstMadeAt, Backups, source.Retention, now, source.Zone) : [];
 
     /// <summary>The capture of the oldest one that is newer than all copies; null when none waits. Before the first copying ended nothing is late.</summary>
     public DateTimeOffset? WaitingSince => Last is null ? null : Owed.Where(backup => NewestGood is not { } newest || backup.CapturedAt > newest.CapturedAt).Select(backup => (DateTimeOffset?)backup.CapturedAt).Min();

@@ -181,6 +181,7 @@ internal sealed record StateSnapshot(StateReader Reader, AgentState Agent, Journ
         return new CopyState(source, copy, first, now)
         {
             Store = Agent.Stores[copy.Store],
+            FirstMadeAt = Agent.Stores[source.Catalog.Store.Name].MadeAt,
             Listing = Memory?.Remember(source.In(copy).Turn, listing) ?? listing,
             Last = Records.LastCopies.GetValueOrDefault((source.Name, copy.Store)),
         };

@@ -21,10 +21,13 @@ internal sealed record StoreStatus(string Name, string Path, StoreSpace? Space, 
     /// <summary>What it lies on: equal for what goes with one disk.</summary>
     public string? Medium { get; init; }
 
+    /// <summary>When it got its mark, UTC; null: nobody knows.</summary>
+    public DateTimeOffset? MadeAt { get; init; }
+
     public static async Task<StoreStatus> ReadAsync(IBackupStore store, StoreMarks marks, CancellationToken cancellationToken)
     {
         var health = await store.GetHealthAsync(cancellationToken);
         var another = health.Failure is null ? await marks.WhyNotAsync(store, cancellationToken) : null;
-        return new StoreStatus(store.Name, store.Describe(""), health.Space, health.Failure ?? another) { IsBare = health.IsBare, IsAnother = another is not null, Medium = health.Medium };
+        return new StoreStatus(store.Name, store.Describe(""), health.Space, health.Failure ?? another) { IsBare = health.IsBare, IsAnother = another is not null, Medium = health.Medium, MadeAt = health.Failure is null ? await StoreMarks.MadeAtAsync(store, cancellationToken) : null };
     }
 }

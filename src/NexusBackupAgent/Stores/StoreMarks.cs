@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using NexusBackupAgent.Common;
@@ -11,12 +12,15 @@ namespace NexusBackupAgent.Stores;
 /// by its configuration, is somebody's decision and gets remembered anew; so does every store once the state is lost.
 /// </summary>
 /// <param name="stateDirectory">Remembers.</param>
-internal sealed class StoreMarks(string stateDirectory)
+internal sealed class StoreMarks(string stateDirectory, TimeProvider timeProvider)
 {
     /// <summary>In the store itself. Neither <c>ls</c> nor a pattern of the runbook's shows it.</summary>
     public const string FileName = ".nexus-backup-store";
 
     private const string Explanation = "The Nexus Backup Agent knows this store by the line above, and an empty mount point by its absence. Leave it here.";
+
+    /// <summary>Begins the line that says since when it bears it: by the clock of the captures, and whoever copies the store takes it along.</summary>
+    private const string Made = "made ";
 
     private const UnixFileMode OwnersFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
@@ -49,11 +53,28 @@ internal sealed class StoreMarks(string stateDirectory)
         }
     }
 
-    private static async Task<string?> FindAsync(IBackupStore store, CancellationToken cancellationToken)
+    /// <returns>When the store got its mark, UTC: what was captured before, it lost, or never had. Null when it has none, or of an earlier build, or can't be read.</returns>
+    public static async Task<DateTimeOffset?> MadeAtAsync(IBackupStore store, CancellationToken cancellationToken)
     {
         try
         {
-            return FirstLine(Encoding.UTF8.GetString(await store.ReadAsync(FileName, cancellationToken)));
+            return (await ReadAsync(store, cancellationToken))?.Split('\n').Where(line => line.StartsWith(Made, StringComparison.Ordinal))
+                .Select(line => DateTimeOffset.TryParse(line[Made.Length..], CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind, out var at) ? at : (DateTimeOffset?)null).FirstOrDefault();
+        }
+        catch (BackupException)
+        {
+            return null;
+        }
+    }
+
+    private static async Task<string?> FindAsync(IBackupStore store, CancellationToken cancellationToken) =>
+        await ReadAsync(store, cancellationToken) is { } text ? FirstLine(text) : null;
+
+    private static async Task<string?> ReadAsync(IBackupStore store, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return Encoding.UTF8.GetString(await store.ReadAsync(FileName, cancellationToken));
         }
         catch (FileNotFoundException)
         {
@@ -72,7 +93,7 @@ internal sealed class StoreMarks(string stateDirectory)
         var mark = RandomNumberGenerator.GetHexString(32, lowercase: true);
         try
         {
-            await store.PutAsync(FileName, replace: false, Durability.Now, async (file, token) => await file.WriteAsync(Encoding.UTF8.GetBytes($"{mark}\n{Explanation}\n"), token), cancellationToken);
+            await store.PutAsync(FileName, replace: false, Durability.Now, async (file, token) => await file.WriteAsync(Encoding.UTF8.GetBytes($"{mark}\n{Explanation}\n{Made}{timeProvider.GetUtcNow():O}\n"), token), cancellationToken);
             return mark;
         }
         catch (BackupException)

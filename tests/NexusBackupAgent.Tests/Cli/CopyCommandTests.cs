@@ -241,7 +241,7 @@ public sealed class CopyCommandTests : IDisposable
         foreach (var artifact in Directory.GetFiles(place.In("broken"), "*.db.gz"))
             Assert.Equal(await File.ReadAllBytesAsync(artifact), await File.ReadAllBytesAsync(Path.Combine(place.Store, Path.GetFileName(artifact))));
 
-        var unwanted = Path.GetFileName((await place.RunAsync("list", "--json")).Json[1].GetProperty("file").GetString()!); // not the oldest
+        var unwanted = Path.GetFileName((await place.RunAsync("list", "--json")).Json[0].GetProperty("file").GetString()!); // the only one that was made since
         foreach (var file in Directory.GetFiles(place.Store, unwanted + "*"))
             File.Delete(file);
         Assert.DoesNotContain("brought back", (await place.RunAsync("copy")).Output, StringComparison.Ordinal);

@@ -140,6 +140,37 @@ public sealed class CopyOperationTests : IDisposable
     }
 
     [Fact]
+    public async Task What_a_replaced_first_store_lost_comes_back_over_broken_lines_and_past_rotten_copies_and_what_was_deleted_since_does_not()
+    {
+        source = source with { Copies = [source.Copies[0]] };
+        var lost = new List<Backup>();
+        for (var day = 0; day < 3; day++)
+            lost.Add((await DayAsync()).Run.Outcome!.Backup);
+        using (bench.Turns.TryHold(source.Turn))
+            Assert.Empty(await MendAsync()); // nothing is lost, so nobody is waited for
+        clock.Advance(TimeSpan.FromHours(1));
+        foreach (var file in Directory.GetFiles(bench.StorePath))
+            File.Delete(file);
+        await new StoreMarks(home.Sub("memory"), clock).RequireAsync(bench.Store, () => false, CancellationToken.None);
+        var since = (await DayAsync()).Run.Outcome!.Backup;
+
+        offsite.Opening = path => path == lost[1].File ? new BackupException(FailureKind.StoreUnavailable, "store 'offsite' does not answer", "mount it") : null;
+        var broken = Assert.Single(await MendAsync());
+        Assert.Equal((lost[2].Id, FailureKind.StoreUnavailable), (Assert.Single(broken.Copied).Id, broken.Failure!.Kind));
+
+        offsite.Opening = _ => null;
+        await RotAsync(source.Copies[0].Catalog, lost[1]);
+        foreach (var file in Directory.GetFiles(bench.StorePath, since.File + "*"))
+            File.Delete(file); // by hand, the oldest that was made since
+        var resumed = Assert.Single(await MendAsync());
+
+        Assert.Equal((lost[0].Id, FailureKind.Verification), (Assert.Single(resumed.Copied).Id, resumed.Failure!.Kind));
+        Assert.StartsWith($"nexus-backup verify {lost[1].Id} --store 'offsite' ", resumed.Failure.Hint, StringComparison.Ordinal);
+        Assert.Equal([lost[2].Id, lost[0].Id], (await bench.BackupsAsync()).Select(backup => backup.Id));
+        Assert.Equal("1 of 2 backups copied to store local", bench.Journal.LastCopies()[("itsm", "local")].Detail);
+    }
+
+    [Fact]
     public async Task A_slow_store_keeps_no_run_waiting_and_nobody_copies_beside_it()
     {
         await DayAsync();
@@ -160,6 +191,8 @@ public sealed class CopyOperationTests : IDisposable
         clock.Advance(TimeSpan.FromDays(1));
         return (await bench.Backups.RunAsync(source, "daily", BackupType.Full, TimeSpan.Zero, progress: null, CancellationToken.None), await CopyAsync());
     }
+
+    private Task<IReadOnlyList<CopyRecord>> MendAsync() => bench.Copies.MendFirstAsync(source, TimeSpan.Zero, evenLost: true, progress: null, CancellationToken.None);
 
     private Task<IReadOnlyList<CopyRecord>> CopyAsync() => bench.Copies.RunAsync(source, TimeSpan.Zero, progress: null, CancellationToken.None);
 

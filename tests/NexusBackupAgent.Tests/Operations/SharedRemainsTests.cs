@@ -22,7 +22,7 @@ public sealed class SharedRemainsTests : IDisposable
 
     public SharedRemainsTests()
     {
-        marks = new StoreMarks(home.Sub("memory"));
+        marks = new StoreMarks(home.Sub("memory"), clock);
         scripted = new ScriptedSource(clock) { Remains = remains };
         bench = new Workbench(clock, home.Sub("bench"), source: scripted);
         var offsite = new LocalDirectoryStore("offsite", home.Sub("offsite"));

@@ -112,7 +112,7 @@ public sealed class StoreMarkTests : IDisposable
         for (var round = 0; round < 50; round++)
         {
             var store = new LocalDirectoryStore("local", Directory.CreateDirectory(place.In($"new/{round}")).FullName);
-            var marks = new StoreMarks(place.In($"memory/{round}"));
+            var marks = new StoreMarks(place.In($"memory/{round}"), place.Clock);
             await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(() => marks.RequireAsync(store, () => false, CancellationToken.None))));
 
             await marks.RequireAsync(store, () => true, CancellationToken.None);

@@ -56,7 +56,7 @@ internal static class SomeState
 
     /// <summary>What a journal has, read as the agent reads it.</summary>
     public static JournalRecords Records(OperationJournal journal, RestoreHistory restores) =>
-        new StateReader(journal, restores, new Dictionary<string, IBackupStore>(StringComparer.Ordinal), new StoreMarks(""), stateDirectory: "", Some.Clock).ReadRecords();
+        new StateReader(journal, restores, new Dictionary<string, IBackupStore>(StringComparer.Ordinal), new StoreMarks("", Some.Clock), stateDirectory: "", Some.Clock).ReadRecords();
 
     public static SourceActivity Activity(DateTimeOffset addedAt, int failures = 0, DateTimeOffset? runStartedAt = null) =>
         new(addedAt, LastRunAt: null, LastRunSucceeded: false, failures, runStartedAt, CaptureSeconds: 0, VerifySeconds: 0, PruneSeconds: 0);

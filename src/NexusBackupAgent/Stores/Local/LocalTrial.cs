@@ -13,26 +13,35 @@ internal sealed record Shortcoming(string Problem, string Mend, bool IsError);
 /// <param name="now">This machine's time, UTC.</param>
 internal sealed class LocalTrial(string directory, DateTimeOffset now)
 {
+    private const string Stem = ".nexus-backup-trial-";
+
     /// <summary>More than the granules of any file system, and than a server's clock should be wrong.</summary>
     private static readonly TimeSpan ClockDifference = TimeSpan.FromMinutes(5);
+
+    /// <summary>No trial takes so long.</summary>
+    private static readonly TimeSpan Longest = TimeSpan.FromHours(1);
 
     /// <summary>File systems of removable disks that hold no larger file.</summary>
     private static readonly string[] SmallFormats = ["msdos", "vfat", "fat"];
 
-    private readonly string stem = Path.Combine(directory, $".nexus-backup-trial-{Guid.NewGuid():N}");
+    private readonly string stem = Path.Combine(directory, $"{Stem}{Guid.NewGuid():N}");
 
     /// <returns>Everything that is missing; none where the directory can't be written at all, which is told elsewhere.</returns>
     public IReadOnlyList<Shortcoming> Run()
     {
         var (kept, next) = (stem + ".kept", stem + ".next");
-        var odd = $"{stem} 'ü日本' a:b.db.gz.manifest.json";
+        var odd = $"{stem} 'ü日本' a:b";
+        var found = new List<Shortcoming>();
         try
         {
-            return [.. Try(kept, next, odd)];
+            ForgetOld();
+            foreach (var lacking in Try(kept, next, odd))
+                found.Add(lacking);
+            return found;
         }
         catch (Exception refused) when (IoFailure.IsKnown(refused))
         {
-            return [];
+            return found;
         }
         finally
         {
@@ -117,10 +126,17 @@ internal sealed class LocalTrial(string directory, DateTimeOffset now)
             Write(odd, 3);
             return Directory.EnumerateFiles(directory, Path.GetFileName(stem) + "*").Contains(odd, StringComparer.Ordinal);
         }
-        catch (Exception refused) when (IoFailure.IsKnown(refused))
+        catch (Exception refused) when (IoFailure.IsKnown(refused) && !IoFailure.IsFull(refused))
         {
             return false;
         }
+    }
+
+    /// <summary>What trials left that were killed. One that is under way now leaves younger ones.</summary>
+    private void ForgetOld()
+    {
+        foreach (var file in Directory.GetFiles(directory, Stem + "*").Where(file => now - TimeOf(file) > Longest))
+            Forget(file);
     }
 
     private static void Forget(string path)
