@@ -128,8 +128,15 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     /// <summary>What shows that it is good; null when it is not.</summary>
     public Proof? Proof => State == BackupState.Good ? Verification!.Proof ?? Catalog.Proof.Whole : null;
 
-    /// <summary>Whether it is good, and was expanded with all that it builds on; of an encrypted one whose key is elsewhere, whether it was checked before that.</summary>
-    public bool IsProvenWhole => Proof is Catalog.Proof.Captured or Catalog.Proof.Whole;
+    /// <summary>Whether a drill opened it with the key of one of these recipients.</summary>
+    public bool ProvesKeyOf(IReadOnlyList<string> recipients) =>
+        this is { Drill.Passed: true, Manifest.Encryption: { } encryption } && encryption.Recipients.Intersect(recipients, StringComparer.Ordinal).Any();
+
+    /// <summary>Whether it is good, and was expanded with all that it builds on; of a full one whose key is elsewhere, whether that was done before it was encrypted.</summary>
+    public bool IsProvenWhole => Proof is Catalog.Proof.Whole || this is { Proof: Catalog.Proof.Captured, Manifest.Type: BackupType.Full };
+
+    /// <summary>Whether it is good, and all that can be checked of it here was: so retention counts on it. Of an encrypted increment whose key is elsewhere that is less than the whole.</summary>
+    public bool IsCheckedInside => Proof is Catalog.Proof.Captured or Catalog.Proof.Whole;
 
     /// <summary>Whether each further part is there with the length that it was stored with.</summary>
     private bool HasPartsAsStored => Manifest.Parts.Select(part => (long?)part.Stored.Length).SequenceEqual(Parts.Select(part => part?.Length));

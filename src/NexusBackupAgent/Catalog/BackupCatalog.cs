@@ -89,7 +89,7 @@ internal class BackupCatalog
 
     /// <summary>From now on what is written stays readable here until that is disposed.</summary>
     /// <returns>Null where that is not needed.</returns>
-    public PlainCopies? KeepPlainCopies() => PlainCopies = Keys?.NewPlainCopies();
+    public async Task<PlainCopies?> KeepPlainCopiesAsync(CancellationToken cancellationToken) => PlainCopies = Keys is null ? null : await Keys.NewPlainCopiesAsync(cancellationToken);
 
     public string Directory => files.Path;
 

@@ -298,7 +298,7 @@ internal static partial class ManifestAgreement
         _ when !formats.MayBe(manifest.Type, manifest.File) => $"it says type {manifest.Type.Word()}, and {manifest.File} is none by its name",
         _ when manifest.Base is null != (manifest.Type == BackupType.Full) => manifest.Base is null ? "it does not say what it builds on" : "it is full and builds on another one",
         _ when manifest.Encryption is not null != EncryptedName.Is(manifest.File) => $"it says that {manifest.File} is {(manifest.Encryption is null ? "not " : "")}encrypted, and its name says otherwise",
-        { Encryption.Recipients: { } recipients } when recipients.Any(recipient => recipient is null) => "one of its recipients is none",
+        { Encryption.Recipients: { } recipients } when recipients.Any(recipient => recipient is null || !Recipient().IsMatch(recipient)) => "one of its recipients is none",
         { Base: { } id } when !Identity().IsMatch(id.Value) => "the id of what it builds on is none",
         _ when !IsDigest(manifest.Content) || !IsDigest(manifest.Stored) || manifest.Restored is { } restored && !IsDigest(restored) || manifest.Fingerprint is { } fingerprint && !IsSha256(fingerprint) => "one of its lengths or SHA-256 can't be one",
         _ => PartsObjection(manifest),
@@ -342,6 +342,10 @@ internal static partial class ManifestAgreement
     private static bool IsSha256(string? sha256) => sha256 is { Length: Digits } && sha256.All(char.IsAsciiHexDigitLower);
 
     private static DateTime WholeSecond(DateTimeOffset instant) => new(instant.UtcTicks - (instant.UtcTicks % TimeSpan.TicksPerSecond));
+
+    /// <summary>What is shown to people and written into a configuration, so it holds nothing that means something there.</summary>
+    [GeneratedRegex(@"^age1[0-9a-z]{1,2000}\z")]
+    private static partial Regex Recipient();
 
     [GeneratedRegex(@"^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}\z")]
     private static partial Regex Identity();

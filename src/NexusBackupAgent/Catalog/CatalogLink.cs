@@ -57,11 +57,12 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
     /// <summary>Of an encrypted one each part is encrypted too, and its kind need not know.</summary>
     public override IReadOnlyList<string> Parts => backup.IsEncrypted ? [.. backup.Manifest.PartNames.Select(EncryptedName.Plain)] : backup.Manifest.PartNames;
 
-    /// <summary>Whether its content can be had: of an encrypted one only with a key, or while it is being made.</summary>
-    public bool IsOpen => !backup.IsEncrypted || catalog.Keys?.Identity is not null || IsJustMade;
+    /// <summary>Whether its content can be had: of an encrypted one only with its key, or while it is being made.</summary>
+    public async Task<bool> IsOpenAsync(CancellationToken cancellationToken) =>
+        backup.Manifest.Encryption is not { } encryption || IsJustMade || (catalog.Keys is { } keys && await keys.OpensAsync(encryption.Recipients, cancellationToken));
 
     /// <summary>Whether its content is the one that was captured, and not that of what lies in the store.</summary>
-    public bool IsJustMade => backup.IsEncrypted && catalog.Keys?.Identity is null && catalog.PlainCopies is { } copies && copies.Has(backup.Manifest.File);
+    public bool IsJustMade => backup.IsEncrypted && catalog.PlainCopies is { } copies && copies.Has(backup.Manifest.File);
 
     /// <summary>The backup with all that it builds on.</summary>
     /// <param name="isJudged">Whether the backup itself is judged afterwards, and not only used.</param>
@@ -124,13 +125,14 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
     {
         if (Reading is null)
             await ReadArtifactAsync(cancellationToken);
+        var isOpen = await IsOpenAsync(cancellationToken);
         foreach (var name in Parts.Where(name => !readParts.Contains(name)))
-            await CopyPartAsync(name, IsOpen ? Stream.Null : Closed, cancellationToken);
+            await CopyPartAsync(name, isOpen ? Stream.Null : Closed, cancellationToken);
     }
 
     /// <summary>The same of the artifact alone.</summary>
     /// <exception cref="DamagedLinkException">It is not what was stored.</exception>
-    public Task ReadArtifactAsync(CancellationToken cancellationToken) => CopyContentAsync(IsOpen ? Stream.Null : Closed, cancellationToken);
+    public async Task ReadArtifactAsync(CancellationToken cancellationToken) => await CopyContentAsync(await IsOpenAsync(cancellationToken) ? Stream.Null : Closed, cancellationToken);
 
     public override DamagedLinkException Refuse(string reason)
     {
@@ -180,10 +182,10 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
     private async Task<ArtifactReading> ReadEncryptedAsync(
         string file, ArtifactEncoding encoding, BackupEncryption encryption, AcceptingStream destination, IProgress<long>? told, CancellationToken cancellationToken)
     {
-        if (catalog.Keys is { Identity: not null } keys)
+        if (!IsJustMade && catalog.Keys is { } keys && await keys.OpensAsync(encryption.Recipients, cancellationToken))
             return await keys.ReadAsync(catalog.Locate(file), encryption.Recipients, StoredOf(file), encoding, () => catalog.OpenReadAsync(file, cancellationToken), destination, told, cancellationToken);
         if (!IsJustMade && !destination.IsClosed)
-            throw ArtifactKeys.Missing(catalog.Locate(file), encryption.Recipients);
+            throw await RefusalAsync(catalog, file, encryption.Recipients, cancellationToken);
         AgePass pass;
         await using (var stored = await catalog.OpenReadAsync(file, cancellationToken))
             pass = await AgeStream.PassAsync(stored, told, cancellationToken);
@@ -194,6 +196,12 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
         await using var plain = catalog.PlainCopies!.Open(file);
         return await ArtifactReader.ReadAsync(encoding, plain, destination, progress: null, cancellationToken) with { Stored = pass.Stored };
     }
+
+    /// <summary>Why what is closed can't be had.</summary>
+    public Task<BackupException> RefusalAsync(CancellationToken cancellationToken) => RefusalAsync(catalog, backup.File, backup.Manifest.Encryption?.Recipients ?? [], cancellationToken);
+
+    private static Task<BackupException> RefusalAsync(BackupCatalog catalog, string file, IReadOnlyList<string> recipients, CancellationToken cancellationToken) =>
+        catalog.Keys?.RefusalAsync(catalog.Locate(file), recipients, cancellationToken) ?? Task.FromResult(ArtifactKeys.Missing(catalog.Locate(file), recipients));
 
     private ArtifactDigest? StoredOf(string file) => !backup.Manifest.IsCommitted ? null
         : file == backup.File ? backup.Manifest.Stored

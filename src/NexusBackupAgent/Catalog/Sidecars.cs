@@ -65,6 +65,10 @@ internal sealed record VerificationResult(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool IsAsCommitted { get; init; }
 
+    /// <summary>Whether this reading took the stored bytes alone, whatever others had proven before: no key was here.</summary>
+    [JsonIgnore]
+    public bool IsOfStoredBytes { get; init; }
+
     /// <summary>What was read, when it passed; null also when an earlier agent wrote it, which always read the whole and compared no fingerprint.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public Proof? Proof { get; init; }

@@ -101,7 +101,8 @@ internal static class StatusText
     /// <summary>What is proven of the newest good backup, and what a key would prove.</summary>
     public static (Bilingual Text, NextStep? Next) OfEncrypted(Backup newest, SourceState source)
     {
-        var isProven = source.LastDrill is { Passed: true } || source.Backups.Any(backup => backup is { IsEncrypted: true, Drill.Passed: true });
+        var configured = source.Source.Source.Catalog.Keys?.Encryption?.KnownRecipients() ?? newest.Manifest.Encryption!.Recipients;
+        var isProven = source.Backups.Any(backup => backup.ProvesKeyOf(configured));
         var (proof, recipients) = (OfEncrypted(newest.Proof), AgeRecipient.Shown(newest.Manifest.Encryption!.Recipients));
         return (new(
             $"encrypted to {recipients}; {proof.English}{(isProven ? "" : "; none has passed a drill with the key")}",

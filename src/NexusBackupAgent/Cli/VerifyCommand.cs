@@ -20,7 +20,7 @@ internal static class VerifyCommand
     private static (VerificationCheck Check, string Words)[] ChecksOf(ProtectedSource source, Backup backup) =>
     [
         (VerificationCheck.Checksum, "size and SHA-256"),
-        (VerificationCheck.Encoding, backup switch { { IsEncrypted: false } => backup.Manifest.Encoding.Shown(), { Proof: Proof.StoredBytes } => "age", _ => $"age, {backup.Manifest.Encoding.Shown()}" }),
+        (VerificationCheck.Encoding, backup switch { { IsEncrypted: false } => backup.Manifest.Encoding.Shown(), { Verification.IsOfStoredBytes: true } => "age", _ => $"age, {backup.Manifest.Encoding.Shown()}" }),
         (VerificationCheck.Integrity, source.Source.Inspection.CheckName),
     ];
 
@@ -49,20 +49,21 @@ internal static class VerifyCommand
             using var session = await context.OpenAgentAsync(parsed);
             return (int)await Textfile.AfterAsync(context, session.Agent, parsed.GetValue(textfile), async () =>
             {
-                await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
+                var isAway = await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
                 if (parsed.GetValue(selfTest))
                     return await SelfTestCommand.RunAsync(context.Terminal, session.Agent, parsed.GetValue(json), cancellationToken);
-                var work = new Work(context.Terminal, session.Agent, context.Asker, parsed.GetValue(json), parsed.GetValue(all), !parsed.GetValue(noReplacement));
+                var work = new Work(context.Terminal, session.Agent, context.Asker, parsed.GetValue(json), parsed.GetValue(all), !parsed.GetValue(noReplacement), isAway);
                 return await work.RunAsync(session.Agent.Roster.Current, parsed.GetValue(store), parsed.GetValue(names)!, cancellationToken);
             });
         });
         return command;
     }
 
-    private sealed class Work(Terminal terminal, Agent agent, Asker asker, bool json, bool all, bool replace)
+    /// <param name="isAway">Whether a store is not the one that it was: what is not found there is not lost for good.</param>
+    private sealed class Work(Terminal terminal, Agent agent, Asker asker, bool json, bool all, bool replace, bool isAway)
     {
         private readonly List<BackupDocument> documents = [];
-        private readonly List<ExitCode> codes = [];
+        private readonly List<ExitCode> codes = isAway ? [ExitCode.BackupFailed] : [];
         private readonly HashSet<ProtectedSource> bereft = [];
 
         public async Task<ExitCode> RunAsync(IReadOnlyList<ScheduledSource> sources, string? store, string[] names, CancellationToken cancellationToken)
@@ -121,7 +122,8 @@ internal static class VerifyCommand
                 terminal.Fail(
                     $"{(lost.Whole.Count == 1 ? "a backup" : $"{lost.Whole.Count} backups")} of '{source.Name}' that the journal knows {(lost.Whole.Count == 1 ? "is" : "are")} gone, or lost the manifest and counts as made by hand, and retention removed none of them: {string.Join(", ", lost.Whole.Select(run => run.Backup))}",
                     "if somebody deleted them by hand, nothing is to be done, and this is told only now; if not, find out who did: a copy of the store may have them" + Deleted(source));
-                agent.Verifications.AcknowledgeLost(source, lost);
+                if (!isAway)
+                    agent.Verifications.AcknowledgeLost(source, lost);
             }
             catch (BackupException failure)
             {

@@ -23,7 +23,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
     {
         var watch = new StageWatch(timeProvider);
         source = await source.OpenAsync(cancellationToken);
-        using var plain = source.Catalog.KeepPlainCopies();
+        using var plain = await source.Catalog.KeepPlainCopiesAsync(cancellationToken);
         await source.Catalog.SweepAsync(timeProvider.GetUtcNow(), OrphanGrace, cancellationToken);
         await Pruner.SettleAsync(source.Catalog, source.Remains, Sweepable, cancellationToken);
 

@@ -35,7 +35,7 @@ internal sealed class RetentionRules
             newestGoodOfSchedule.TryAdd(backup.Schedule, backup);
             if (!isRestorable)
                 continue;
-            if (backup.IsProvenWhole)
+            if (backup.IsCheckedInside)
                 covers.TryAdd(backup.Schedule, backup);
             else
                 newestUnexpanded.TryAdd(backup.Schedule, backup);

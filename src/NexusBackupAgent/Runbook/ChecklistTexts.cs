@@ -61,7 +61,7 @@ internal static class ChecklistTexts
 
     public static Bilingual Content(Observation seen, RecoveryCheck check, ReadBack read, CheckResult? result) => result switch
     {
-        null when read.Backup is { State: BackupState.Good, IsEncrypted: true } => !read.Backup.IsProvenWhole
+        null when read.Backup is { State: BackupState.Good, IsEncrypted: true } => !read.Backup.IsCheckedInside
             ? new("not tried: it is encrypted, and no key is here", "未実施（暗号化されており、鍵がないため）")
             : new("encrypted, no key here; it was checked before it was encrypted", "暗号化済み・鍵なし。暗号化前に検査済み"),
         null => new($"not tried: {read.Backup.Manifest.Encoding.Shown()} is damaged", $"未実施（{read.Backup.Manifest.Encoding.Shown()}破損のため）"),

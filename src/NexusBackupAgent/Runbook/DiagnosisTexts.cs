@@ -141,7 +141,7 @@ internal static class DiagnosisTexts
         var text = seen.IsStoreBare
             ? new Bilingual($"{another.English}the store is empty although {succeeded}: is its disk mounted? Back up only when it is", $"{another.Japanese}バックアップ{count}件が成功しているのに格納先が空: ディスクはマウントされているか？ バックアップはマウント確認後に実行")
             : new($"{another.English}nothing is left in {place} although {succeeded}: is the right disk mounted?", $"{another.Japanese}バックアップ{count}件が成功しているのに {place} が空: 正しいディスクがマウントされているか？");
-        return seen.State.CopiesText is { English.Length: > 0 } copies ? new($"{text.English} {Sentence(copies.English)}", $"{text.Japanese} {copies.Japanese}") : text;
+        return seen.State.CopiesText is { English.Length: > 0 } copies ? new($"{text.English}{(text.English.EndsWith('?') ? "" : ".")} {Sentence(copies.English)}", $"{text.Japanese} {copies.Japanese}") : text;
 
         static string Sentence(string words) => char.ToUpperInvariant(words[0]) + words[1..];
     }

@@ -83,7 +83,7 @@ internal static class RecoveryChecklist
         if (read.Backup.HasBrokenChain)
             return Item(check, passed: false, DiagnosisTexts.Reading(read), commands.Backup(source));
         var result = read.Backup.Verification?.Checks.FirstOrDefault(candidate => candidate.Check == stored);
-        var passed = result?.Passed ?? (read.Backup is { IsEncrypted: true, IsProvenWhole: true }); // nobody opened it, and it was checked before
+        var passed = result?.Passed ?? (read.Backup is { IsEncrypted: true, IsCheckedInside: true }); // nobody opened it, and it was checked before
         return Item(check, passed, ChecklistTexts.Content(seen, check, read, result), commands.Backup(source));
     }
 

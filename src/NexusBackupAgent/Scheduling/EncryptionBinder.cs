@@ -57,18 +57,21 @@ internal sealed class EncryptionBinder(string baseDirectory)
     {
         if (source.Encryption is not { } encryption)
             yield break;
-        foreach (var (key, failure) in Failures(encryption))
+        var failures = Failures(encryption).ToList();
+        foreach (var (key, failure) in failures)
             yield return new ConfigurationProblem(KeyPath.Join("sources", source.Name, "encryption", "age", key), Line: 0, Value: null, failure.Message, failure.Hint);
         if (encryption.IdentityFile is { } identity)
         {
             var path = KeyPath.Join("sources", source.Name, "encryption", "age", "identityFile");
             if (FileStatus.Of(identity) is not { } found)
                 yield return new ConfigurationProblem(path, Line: 0, identity, "there is no such file, so drills and restores fail", "put the file there that age-keygen wrote, or leave the key out: then drills and restores take --identity FILE", IsError: false);
+            else if (failures.Count == 0 && KeyObjection(encryption, identity) is var (reason, hint))
+                yield return new ConfigurationProblem(path, Line: 0, identity, reason, hint);
             else if ((found.Mode & Others) != UnixFileMode.None)
                 yield return new ConfigurationProblem(path, Line: 0, identity, "other users may read or write the key", $"chmod 600 '{identity}'", IsError: false);
         }
 
-        if (!HasPassedDrill(catalogs))
+        if (!HasPassedDrill(catalogs, encryption.KnownRecipients()))
         {
             yield return new ConfigurationProblem(
                 KeyPath.Join("sources", source.Name, "encryption"), Line: 0, Value: null,
@@ -78,13 +81,13 @@ internal sealed class EncryptionBinder(string baseDirectory)
         }
     }
 
-    private static bool HasPassedDrill(IReadOnlyList<BackupCatalog> catalogs)
+    private static bool HasPassedDrill(IReadOnlyList<BackupCatalog> catalogs, IReadOnlyList<string> recipients)
     {
         foreach (var catalog in catalogs)
         {
             try
             {
-                if (catalog.ListAsync(CancellationToken.None).GetAwaiter().GetResult().Any(backup => backup is { IsEncrypted: true, Drill.Passed: true }))
+                if (catalog.ListAsync(CancellationToken.None).GetAwaiter().GetResult().Any(backup => backup.ProvesKeyOf(recipients)))
                     return true;
             }
             catch (BackupException)
@@ -94,6 +97,22 @@ internal sealed class EncryptionBinder(string baseDirectory)
         }
 
         return false;
+    }
+
+    /// <summary>A key here that opens no backup would be as good as none, and nobody would know it before the restore.</summary>
+    private static (string Reason, string Hint)? KeyObjection(Encryption encryption, string identity)
+    {
+        try
+        {
+            var own = AgeTool.RecipientsOfAsync(encryption.BinDirectory, identity, TimeProvider.System, CancellationToken.None).GetAwaiter().GetResult();
+            return own.Count == 0 ? ("age-keygen -y reads no key in it, as when a passphrase protects it or this user may not read it", "name a key that needs no passphrase and that the agent's user may read, or leave it out: then drills and restores take --identity FILE")
+                : own.Intersect(encryption.ReadRecipients(), StringComparer.Ordinal).Any() ? null
+                : ($"it is the key of {AgeRecipient.Shown(own)}, and the backups are encrypted to {AgeRecipient.Shown(encryption.ReadRecipients())}", "name the key of one of the recipients, or add its recipient (age-keygen -y FILE shows it)");
+        }
+        catch (BackupException failure)
+        {
+            return (failure.Message, failure.Hint);
+        }
     }
 
     private static IEnumerable<(string Key, BackupException Failure)> Failures(Encryption encryption)

@@ -188,7 +188,7 @@ internal sealed partial class SourceDiscovery(
         BackupCatalog CatalogIn(string store) => new(
             stores[store].SharedWhile(() => configured.Settings.IsReadableByGroup(found.Place)), // a backup is never open to more than what it holds
             directory, found.Name, source.Kind, new ArtifactFormats(source.FormatOf, configured.Compression.Method, encrypts: configured.Encryption is not null), zone, looks,
-            new ArtifactKeys(scratch, MachineKey, timeProvider) { Encryption = configured.Encryption, Identity = Identity ?? configured.Encryption?.IdentityFile });
+            new ArtifactKeys(scratch, MachineKey, timeProvider) { Encryption = configured.Encryption, Identity = Identity ?? configured.Encryption?.IdentityFile, IsGiven = Identity is not null });
 
         Dictionary<string, RetentionPeriod> PeriodsOf(IReadOnlyDictionary<string, RetentionPeriod> keep) => configured.Schedules.ToDictionary(
             schedule => schedule.Name, schedule => schedule.RetentionIn(zone, keep.TryGetValue(schedule.Name, out var kept) ? kept : null), StringComparer.Ordinal);

@@ -104,7 +104,7 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
         }
     }
 
-    /// <summary>The newest good backup that was expanded with all that it builds on; null: there is none.</summary>
+    /// <summary>The newest good backup that was expanded with all that it builds on, if only before it was encrypted; null: there is none.</summary>
     public Backup? NewestProvenWhole => Backups.Where(backup => backup.IsProvenWhole).NewestGood(Now);
 
     /// <summary>Of <see cref="NewestGood"/>.</summary>

@@ -45,7 +45,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
     public async Task<(Backup Backup, IPreparedRestore? Prepared)> PrepareAsync(
         IBackupSource source, BackupCatalog catalog, Backup backup, IRestoreTarget target, LaterInstant? instant, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken)
     {
-        if (Obstacle(catalog, backup) is { } obstacle)
+        if (await ObstacleAsync(catalog, backup, cancellationToken) is { } obstacle)
             throw obstacle;
         IPreparedRestore? prepared = null;
         try
@@ -71,28 +71,39 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
     }
 
     /// <summary>Who needs the content can do without the last result, but neither without the manifest nor without what it builds on.</summary>
-    private static BackupException? Obstacle(BackupCatalog catalog, Backup backup) => backup switch
+    private static async Task<BackupException?> ObstacleAsync(BackupCatalog catalog, Backup backup, CancellationToken cancellationToken) => backup switch
     {
         { BrokenChain: { } reason } => new BackupException(
             FailureKind.Verification, $"'{catalog.Locate(backup.File)}' cannot be restored: {reason}", $"choose another one that nexus-backup list '{backup.Source}' calls good"),
-        _ when backup.Chain.Any(link => link.IsEncrypted) && CatalogLink.ChainOf(catalog, backup, isJudged: false, progress: null).Links.Cast<CatalogLink>().FirstOrDefault(link => !link.IsOpen) is { } closed =>
-            ArtifactKeys.Missing(closed.Location, closed.Backup.Manifest.Encryption!.Recipients),
+        _ when backup.Chain.Any(link => link.IsEncrypted) && await ClosedAsync(CatalogLink.ChainOf(catalog, backup, isJudged: false, progress: null), cancellationToken) is { } closed => await closed.RefusalAsync(cancellationToken),
         { Unreadable: { } unreadable } when !backup.Manifest.IsCommitted || (backup.Manifest.Type != BackupType.Full && backup.Bases.Count == 0) => unreadable,
         _ => null,
     };
 
-    private Task<Backup> VerifyAsync(
+    /// <summary>The first whose content can't be had; null: all of it can.</summary>
+    private static async Task<CatalogLink?> ClosedAsync(StoredChain chain, CancellationToken cancellationToken)
+    {
+        foreach (var link in chain.Links.Cast<CatalogLink>())
+        {
+            if (!await link.IsOpenAsync(cancellationToken))
+                return link;
+        }
+
+        return null;
+    }
+
+    private async Task<Backup> VerifyAsync(
         IBackupSource source, BackupCatalog catalog, Backup backup, Proof enough, IProgress<long>? progress, bool recordsDamage, CancellationToken cancellationToken)
     {
         if (backup.Unreadable is { } unreadable)
-            return Task.FromException<Backup>(unreadable);
-        if (backup.AwaitsKey)
-            return Task.FromException<Backup>(ArtifactKeys.Missing(catalog.Locate(backup.File), []));
-        return ReadBackAsync(source, catalog, backup, CheckAsync, scratch.Path, progress, recordsDamage, cancellationToken);
+            throw unreadable;
+        if (backup is { IsHandMade: true, IsEncrypted: true } && await ClosedAsync(CatalogLink.ChainOf(catalog, backup, isJudged: false, progress: null), cancellationToken) is { } unknown)
+            throw await unknown.RefusalAsync(cancellationToken);
+        return await ReadBackAsync(source, catalog, backup, CheckAsync, scratch.Path, progress, recordsDamage, cancellationToken);
 
         async Task<(ContentCheck?, Proof)> CheckAsync(StoredChain chain) =>
             enough == Proof.Chain && StandsOnProof(backup) && await source.ProveAsync(chain, scratch, cancellationToken) is { } proven ? (proven, Proof.Chain)
-            : chain.Links.Cast<CatalogLink>().All(link => link.IsOpen) ? (await source.CheckAsync(chain, scratch, cancellationToken), Proof.Whole)
+            : await ClosedAsync(chain, cancellationToken) is null ? (await source.CheckAsync(chain, scratch, cancellationToken), Proof.Whole)
             : (null, Proof.StoredBytes);
     }
 
@@ -130,7 +141,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         }
 
         var result = new VerificationResult(
-            backup.Id, timeProvider.GetUtcNow(), reading.Artifact.Stored.Length, checks.TrueForAll(check => check.Passed), checks) { IsAsCommitted = isAsCommitted };
+            backup.Id, timeProvider.GetUtcNow(), reading.Artifact.Stored.Length, checks.TrueForAll(check => check.Passed), checks) { IsAsCommitted = isAsCommitted, IsOfStoredBytes = reading.Artifact is { Content: null, EncodingFailure: null } };
         if (proof == Proof.StoredBytes && isAsCommitted && backup.Verification is { Passed: true, Proof: { } before } && before > proof)
             proof = before; // what was proven of the same bytes stays so
         result = result with { Proof = result.Passed ? proof : null };
@@ -153,7 +164,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         try
         {
             var hasAll = backup.BrokenChain is null && (backup.Manifest.Type == BackupType.Full || backup.Bases.Count > 0);
-            var (content, proof) = !hasAll ? (Content: null, Proof.Whole) : ((CatalogLink)chain.Tip).IsOpen ? await check(chain) : (Content: null, Proof.StoredBytes);
+            var (content, proof) = !hasAll ? (Content: null, Proof.Whole) : await ((CatalogLink)chain.Tip).IsOpenAsync(cancellationToken) ? await check(chain) : (Content: null, Proof.StoredBytes);
             foreach (var link in proof == Proof.Chain ? [(CatalogLink)chain.Tip] : chain.Links.Cast<CatalogLink>())
                 await link.ReadRestAsync(cancellationToken);
             if (!hasAll)
@@ -200,7 +211,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
 
     private static string? NoteOf(Proof proof, Backup backup) => proof switch
     {
-        Proof.StoredBytes => $"it is encrypted{(backup.Manifest.Encryption is { Recipients: { Count: > 0 } recipients } ? $" to {AgeRecipient.Shown(recipients)}" : "")} and no key is here, so only the stored bytes were read; the rest proves: nexus-backup verify {backup.Id} --identity FILE",
+        Proof.StoredBytes => $"it is encrypted{(backup.Manifest.Encryption is { Recipients: { Count: > 0 } recipients } ? $" to {AgeRecipient.Shown(recipients)}" : "")} and no key that opens it is here, so only the stored bytes were read; the rest proves: nexus-backup verify {backup.Id} --identity FILE",
         Proof.Captured => "its content was checked before it was encrypted, and the stored bytes are those that age wrote; that a key opens them proves a drill with --identity FILE",
         _ => null,
     };

@@ -13,6 +13,7 @@ public sealed class SpareMetricsTests
     {
         ["nexus_backup_copies_total"] = "for a report of months; the panel and the alert ask what is not copied",
         ["nexus_backup_last_success_age_seconds"] = "for people and scripts; the rules count the age of an agent that does not answer too",
+        ["nexus_backup_last_whole_success_timestamp_seconds"] = "for people and scripts; a verification that is overdue or failed is what the panel and the alert ask for",
         ["nexus_backup_restores_total"] = "for a report of months; the panels and the alert ask for the last restore",
         ["nexus_backup_store_backups"] = "for people and scripts; the panel and the alert ask what is not copied",
         ["nexus_backup_stream_up"] = "for people and scripts; the alert asks how late changes are, which says the same",

@@ -42,7 +42,9 @@ public sealed class EncryptionCommandTests : IDisposable
         Assert.Equal([("good", "captured"), ("good", "captured"), ("good", "captured")], await ProofsAsync());
         await DoAsync("verify", "--all");
         Assert.Equal([("good", "captured"), ("good", "captured"), ("good", "captured")], await ProofsAsync());
-        Assert.Contains("no key is here, so only the stored bytes were read", (await place.RunAsync("verify")).Output, StringComparison.Ordinal);
+        var read = Unwrapped((await place.RunAsync("verify")).Output);
+        Assert.Contains("no key that opens it is here, so only the stored bytes were read", read, StringComparison.Ordinal);
+        Assert.Contains("✓ age; it is encrypted to", read, StringComparison.Ordinal); // and not gzip, which nobody saw
         Assert.Contains("content checked before it was encrypted; none has passed a drill with the key", Unwrapped((await place.RunAsync("status")).Output), StringComparison.Ordinal);
         var integrity = (await place.RunAsync("checklist", "itsm", "--lang", "en", "--json")).Json[0].GetProperty("checks")[4];
         Assert.Equal((true, "encrypted, no key here; it was checked before it was encrypted"), (integrity.GetProperty("passed").GetBoolean(), integrity.GetProperty("measured").GetString()));
@@ -96,6 +98,71 @@ public sealed class EncryptionCommandTests : IDisposable
     }
 
     [SkippableFact]
+    public async Task A_configured_key_that_opens_nothing_is_as_good_as_none()
+    {
+        await EncryptAsync("identityFile: other.txt");
+        var refused = await place.RunAsync("check-config");
+        Assert.Equal(2, refused.Code);
+        Assert.Contains("it is the key of age1", refused.Output, StringComparison.Ordinal);
+
+        await DoAsync("backup", "--type", "full");
+        await ChangeAsync("first");
+        await DoAsync("backup", "--type", "incremental");
+
+        Assert.Equal([("good", "captured"), ("good", "captured")], await ProofsAsync());
+        Assert.Equal(5, (await place.RunAsync("restore", "itsm", "--to", place.In("no.db"))).Code);
+
+        // A small file that is damaged is told, and not taken for one of another machine.
+        var pages = Directory.GetFiles(place.Store, "*.pages")[0];
+        var stored = await File.ReadAllBytesAsync(pages);
+        await File.WriteAllBytesAsync(pages, [(byte)'x', .. stored]);
+        var told = await place.RunAsync("verify", "--all");
+        Assert.Equal(4, told.Code);
+        Assert.Contains("is not what it should be: it does not decrypt", Unwrapped(told.Error), StringComparison.Ordinal);
+        await File.WriteAllBytesAsync(pages, stored);
+
+        // The other key comes: what is encrypted to the first one stays good, and is read as far as can be.
+        await Shell.BashAsync($"cd '{place.Path}'; cp key.txt first.txt; cp other.txt key.txt");
+        await EncryptAsync("identityFile: key.txt");
+        Assert.Equal(0, (await place.RunAsync("check-config")).Code);
+        await DoAsync("verify", "--all");
+        await DoAsync("backup", "--type", "full");
+        Assert.Equal([("good", "whole"), ("good", "captured"), ("good", "captured")], await ProofsAsync());
+
+        // Neither a key that nobody can read without a terminal, nor one that is away, keeps a backup from being made.
+        File.Delete(Key);
+        await DoAsync("backup", "--type", "full");
+        await Shell.BashAsync($"echo nothing > '{Key}'");
+        Assert.Contains("age-keygen -y reads no key in it", (await place.RunAsync("check-config")).Output, StringComparison.Ordinal);
+        await DoAsync("backup", "--type", "full");
+        Assert.Equal([("good", "captured"), ("good", "captured"), ("good", "whole")], (await ProofsAsync()).Take(3));
+    }
+
+    [SkippableFact]
+    public async Task A_drill_proves_the_key_of_what_it_opened_and_no_other()
+    {
+        place.Configure("itsm", "itsm.db");
+        await DoAsync("backup", "--type", "full");
+        await DoAsync("drill");
+        await EncryptAsync();
+        await DoAsync("backup", "--type", "full");
+        await AssertProvenAsync(false); // what was drilled is not encrypted
+
+        await DoAsync("drill", "--identity", "key.txt");
+        await AssertProvenAsync(true);
+
+        await Shell.BashAsync($"cd '{place.Path}'; cp other.txt key.txt");
+        await EncryptAsync();
+        await AssertProvenAsync(false);
+
+        async Task AssertProvenAsync(bool isProven)
+        {
+            Assert.Equal(isProven, !(await place.RunAsync("check-config")).Output.Contains("loses every backup", StringComparison.Ordinal));
+            Assert.Equal(isProven, !Unwrapped((await place.RunAsync("status")).Output).Contains("none has passed a drill with the key", StringComparison.Ordinal));
+        }
+    }
+
+    [SkippableFact]
     public async Task Damage_is_found_without_the_key_and_a_machine_without_its_own_key_makes_a_full_backup()
     {
         await EncryptAsync();
@@ -106,6 +173,8 @@ public sealed class EncryptionCommandTests : IDisposable
         var doubted = await place.RunAsync("verify", "--no-replacement");
         Assert.Equal(4, doubted.Code);
         Assert.Contains("only its manifest is damaged, so it is left where it is", doubted.Error, StringComparison.Ordinal);
+        await File.WriteAllTextAsync(manifest, Encoding.UTF8.GetString(committed).Replace("\"age1", "\"--age1", StringComparison.Ordinal));
+        Assert.Contains("one of its recipients is none", Unwrapped((await place.RunAsync("verify", "--no-replacement")).Error), StringComparison.Ordinal);
         await File.WriteAllBytesAsync(manifest, committed);
         Damage.FlipBit(Assert.Single(Artifacts()));
 
@@ -124,6 +193,18 @@ public sealed class EncryptionCommandTests : IDisposable
         var newest = (await place.RunAsync("list", "--json")).Json[0];
         Assert.Equal("full", newest.GetProperty("type").GetString());
         Assert.Contains("no key that opens it is on this machine", newest.GetProperty("fullBecause").GetString(), StringComparison.Ordinal);
+
+        // Written wrong, and noted so: only the right key tells.
+        await Shell.BashAsync($"""
+            cd '{place.Store}'; file={newest.GetProperty("file").GetString()}; file=$(basename $file); was=$(sha256sum < $file | cut -c1-64)
+            age -d -i ../key.txt $file | age -r $(age-keygen -y ../other.txt) > ../wrong; cat ../wrong > $file
+            sed -i "s/$was/$(sha256sum < $file | cut -c1-64)/" $file.sha256 $file.manifest.json
+            """);
+        await DoAsync("verify");
+        var undecrypted = await place.RunAsync("verify", "--identity", "key.txt", "--no-replacement");
+        Assert.Equal(4, undecrypted.Code);
+        Assert.Contains("it does not decrypt", undecrypted.Error, StringComparison.Ordinal);
+        await DoAsync("restore", "itsm", "--to", place.In("older.db"), "--identity", "key.txt");
     }
 
     [SkippableTheory]

@@ -255,6 +255,11 @@ public class RetentionPolicyTests
         Assert.Empty(ToExpand(old, increment, weekly));
         Assert.Empty(ToExpand(DaysOld(3), unexpanded, weekly)); // nothing is past its period
 
+        // What was checked before it was encrypted covers; of an increment that was not the whole.
+        var captured = increment with { Verification = increment.Verification! with { Proof = Proof.Captured } };
+        AssertRemoved(old, "is newer and good", captured, weekly);
+        Assert.Equal((false, true), (captured.IsProvenWhole, (weekly with { Verification = weekly.Verification! with { Proof = Proof.Captured } }).IsProvenWhole));
+
         static IReadOnlyList<Backup> ToExpand(params IReadOnlyCollection<Backup> backups) => RetentionPolicy.ToExpand(BackupChains.Link([.. backups]), Periods, Now, Tokyo);
     }
 

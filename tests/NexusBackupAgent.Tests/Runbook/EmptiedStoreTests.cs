@@ -46,6 +46,18 @@ public sealed class EmptiedStoreTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_verification_fails_each_time_and_calls_nothing_lost_for_good()
+    {
+        for (var time = 0; time < 2; time++)
+            Assert.Equal(4, (await Place.RunAsync("verify", "--all")).Code);
+        Assert.Equal(3, (await Place.RunAsync("verify")).Code);
+
+        Directory.Delete(Place.Store);
+        Directory.Move(Place.In("unmounted"), Place.Store);
+        Assert.Equal(0, (await Place.RunAsync("verify", "--all")).Code);
+    }
+
+    [Fact]
     public async Task The_checklist_asks_for_the_mount_too()
     {
         var checks = (await Place.RunAsync("checklist", "--lang", "en", "--json")).Json[0].GetProperty("checks");

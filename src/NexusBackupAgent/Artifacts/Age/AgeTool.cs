@@ -4,7 +4,7 @@ using NexusBackupAgent.Platform;
 namespace NexusBackupAgent.Artifacts.Age;
 
 /// <summary>How age ended, when not well.</summary>
-/// <param name="WasKilled">Whether a signal ended it: then it says nothing of the file or the key.</param>
+/// <param name="WasKilled">Whether a signal or a fault of its own ended it: then it says nothing of the file or the key.</param>
 /// <param name="Reason">In words: <c>age ended with 1: …</c>.</param>
 internal sealed record AgeFailure(bool WasKilled, string Reason);
 
@@ -13,6 +13,7 @@ internal sealed class AgeTool : RunningTool
 {
     private const string Name = "age";
     private const string KeyTool = "age-keygen";
+    private const int Refused = 1; // whatever it tells by itself
     private const int FirstSignal = 128;
 
     private static readonly TimeSpan ForKey = TimeSpan.FromSeconds(30);
@@ -39,7 +40,7 @@ internal sealed class AgeTool : RunningTool
         var line = said.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).FirstOrDefault();
         return exitCode > FirstSignal
             ? new AgeFailure(WasKilled: true, $"{Name} was killed by signal {exitCode - FirstSignal}")
-            : new AgeFailure(WasKilled: false, $"{Name} ended with {exitCode}{(line is null ? "" : $": {line}")}");
+            : new AgeFailure(WasKilled: exitCode != Refused, $"{Name} ended with {exitCode}{(line is null ? "" : $": {line}")}");
     }
 
     /// <exception cref="BackupException">It is not installed.</exception>

@@ -12,6 +12,19 @@ internal sealed record Encryption(IReadOnlyList<string> Recipients, string? Reci
 {
     /// <exception cref="BackupException">The file can't be read, or names none.</exception>
     public IReadOnlyList<string> ReadRecipients() => RecipientsFile is null ? Recipients : [.. AgeRecipient.ReadFile(RecipientsFile).Distinct(StringComparer.Ordinal)];
+
+    /// <summary>The same; empty where they can't be read.</summary>
+    public IReadOnlyList<string> KnownRecipients()
+    {
+        try
+        {
+            return ReadRecipients();
+        }
+        catch (BackupException)
+        {
+            return [];
+        }
+    }
 }
 
 /// <summary>
@@ -22,17 +35,35 @@ internal sealed record Encryption(IReadOnlyList<string> Recipients, string? Reci
 /// <param name="machineKey">The file that holds the key of this machine; it is made when it is first needed.</param>
 internal sealed class ArtifactKeys(ScratchDirectory scratch, string machineKey, TimeProvider timeProvider)
 {
+    private (FileStatus File, IReadOnlyList<string> Recipients)? told;
+
     /// <summary>How new artifacts are encrypted; null: they are not.</summary>
     public Encryption? Encryption { get; init; }
 
     /// <summary>The file that holds a key which opens artifacts; null: there is none here.</summary>
     public string? Identity { get; init; }
 
+    /// <summary>Whether a command was given that file for what it does: then it is tried, and its failure is the command's. One that is configured has to fit.</summary>
+    public bool IsGiven { get; init; }
+
     private string? BinDirectory => Encryption?.BinDirectory;
 
     /// <summary>Room for what an artifact holds before it is encrypted, where no key can open it again to check it.</summary>
     /// <returns>Null where that is not needed.</returns>
-    public PlainCopies? NewPlainCopies() => Encryption is not null && Identity is null ? new PlainCopies(scratch) : null;
+    /// <exception cref="BackupException">Who is to open it can't be read, or the tool is missing.</exception>
+    public async Task<PlainCopies?> NewPlainCopiesAsync(CancellationToken cancellationToken) =>
+        Encryption is not null && !IsOneOf(await OwnAsync(cancellationToken), Encryption.ReadRecipients()) ? new PlainCopies(scratch) : null;
+
+    /// <summary>Whether a key here is to open what was encrypted to <paramref name="recipients"/> (empty: not known). A configured key that is another one, is not there or can't be read is as good as none.</summary>
+    public async Task<bool> OpensAsync(IReadOnlyList<string> recipients, CancellationToken cancellationToken) =>
+        Identity is not null && (IsGiven || (await OwnAsync(cancellationToken) is { Count: > 0 } own && (recipients.Count == 0 || IsOneOf(own, recipients))));
+
+    /// <summary>Why no key here opens it.</summary>
+    public async Task<BackupException> RefusalAsync(string location, IReadOnlyList<string> recipients, CancellationToken cancellationToken) =>
+        Identity is null ? Missing(location, recipients)
+        : !File.Exists(Identity) ? new BackupException(FailureKind.KeyMissing, $"'{location}' is encrypted, and there is no key file '{Identity}'", "name the file that age-keygen wrote with --identity FILE, or mend encryption.age.identityFile")
+        : await OwnAsync(cancellationToken) is { Count: > 0 } own ? Other(location, Identity, $"it is the key of {AgeRecipient.Shown(own)}, and the backup is encrypted to {AgeRecipient.Shown(recipients)}")
+        : Other(location, Identity, "age-keygen -y does not read it, as when a passphrase protects it");
 
     /// <summary>Encrypts an artifact into a stream.</summary>
     /// <param name="copies">Gets the same before it is encrypted; null: nobody wants that.</param>
@@ -52,19 +83,21 @@ internal sealed class ArtifactKeys(ScratchDirectory scratch, string machineKey, 
     /// <param name="recipients">To whom it was encrypted; empty: not known.</param>
     /// <param name="expected">Of what was stored; null: not known.</param>
     /// <returns>Damage is a result.</returns>
-    /// <exception cref="BackupException">The key is not here, or another one; or the tool failed.</exception>
+    /// <exception cref="BackupException">The key is not here, or another one, or cannot be told from another one; or the tool failed.</exception>
     public async Task<ArtifactReading> ReadAsync(
         string location, IReadOnlyList<string> recipients, ArtifactDigest? expected, ArtifactEncoding encoding, Func<Task<Stream>> open, Stream content, IProgress<long>? progress, CancellationToken cancellationToken)
     {
-        var identity = Identity ?? throw Missing(location, recipients);
-        await RequireFitAsync(location, identity, recipients, cancellationToken);
+        var identity = Identity is not null && File.Exists(Identity) ? Identity : throw await RefusalAsync(location, recipients, cancellationToken);
+        var own = await OwnAsync(cancellationToken);
+        if (own.Count > 0 && recipients.Count > 0 && !IsOneOf(own, recipients))
+            throw await RefusalAsync(location, recipients, cancellationToken);
         await using var stored = await open();
         var (pass, inner, failure) = await AgeStream.ReadAsync(BinDirectory, identity, encoding, stored, content, progress, cancellationToken);
         return failure switch
         {
             null => inner with { Stored = pass.Stored },
             { WasKilled: true } => throw new BackupException(FailureKind.Encryption, $"'{location}' could not be decrypted: {failure.Reason}", "see what ended it (dmesg | tail), then run the command again"),
-            _ when pass.Header is not null && (expected is null ? inner.Stored.Length == 0 : pass.Stored == expected) => throw Other(location, identity, failure.Reason),
+            _ when pass.Header is not null && (expected is null ? inner.Stored.Length == 0 : pass.Stored == expected) && !await IsShownToFitAsync(recipients, cancellationToken) => throw Other(location, identity, failure.Reason),
             _ => new ArtifactReading(pass.Stored, Content: null, $"it does not decrypt: {failure.Reason}"),
         };
     }
@@ -92,7 +125,9 @@ internal sealed class ArtifactKeys(ScratchDirectory scratch, string machineKey, 
     }
 
     /// <summary>Opens such a file.</summary>
-    /// <exception cref="FileNotFoundException">This machine has no key that opens it, or it is damaged: it is as if there were none.</exception>
+    /// <exception cref="FileNotFoundException">This machine has no key that opens it: it is as if there were none.</exception>
+    /// <exception cref="InvalidDataException">It is damaged.</exception>
+    /// <exception cref="BackupException">Something ended the tool, which says nothing of the file.</exception>
     public async Task<Stream> OpenSmallAsync(string location, Stream stored, CancellationToken cancellationToken)
     {
         if (!File.Exists(machineKey))
@@ -102,7 +137,13 @@ internal sealed class ArtifactKeys(ScratchDirectory scratch, string machineKey, 
         {
             var reading = await AgeStream.ReadAsync(BinDirectory, machineKey, ArtifactEncoding.None, stored, opened, progress: null, cancellationToken);
             if (reading.Failure is { } failure)
-                throw new FileNotFoundException($"it does not decrypt: {failure.Reason}", location);
+            {
+                // With another key, as of a machine whose state was lost, nothing comes out; once something did, the key is the right one.
+                throw failure.WasKilled ? new BackupException(FailureKind.Encryption, $"'{location}' could not be decrypted: {failure.Reason}", "see what ended it (dmesg | tail), then run the command again")
+                    : reading.Pass.Header is null || reading.Inner.Stored.Length > 0 ? new InvalidDataException($"it does not decrypt: {failure.Reason}")
+                    : new FileNotFoundException($"it does not decrypt: {failure.Reason}", location);
+            }
+
             opened.Position = 0;
             return opened;
         }
@@ -135,17 +176,27 @@ internal sealed class ArtifactKeys(ScratchDirectory scratch, string machineKey, 
             FailureKind.Encryption, $"'{machineKey}' is no key", "move it away; a new one is made, and the next increment becomes a full backup");
     }
 
-    /// <summary>That a key is another one is told by its public part, before anything is read.</summary>
-    private async Task RequireFitAsync(string location, string identity, IReadOnlyList<string> recipients, CancellationToken cancellationToken)
+    /// <summary>Whose keys are in the file, as it is now: whether one fits is told by its public part, before anything is read.</summary>
+    /// <returns>Empty where there is none, or that can't be told.</returns>
+    private async Task<IReadOnlyList<string>> OwnAsync(CancellationToken cancellationToken)
     {
-        if (!File.Exists(identity))
-            throw new BackupException(FailureKind.KeyMissing, $"'{location}' is encrypted, and there is no key file '{identity}'", "name the file that age-keygen wrote with --identity FILE, or mend encryption.age.identityFile");
-        if (recipients.Count == 0)
-            return;
-        var own = await AgeTool.RecipientsOfAsync(BinDirectory, identity, timeProvider, cancellationToken);
-        if (own.Count > 0 && !own.Intersect(recipients, StringComparer.Ordinal).Any())
-            throw Other(location, identity, $"it is the key of {AgeRecipient.Shown(own)}, and the backup is encrypted to {AgeRecipient.Shown(recipients)}");
+        if (Identity is null || FileStatus.Of(Identity) is not { } file)
+            return [];
+        if (told is { } known && known.File == file)
+            return known.Recipients;
+        var own = await AgeTool.RecipientsOfAsync(BinDirectory, Identity, timeProvider, cancellationToken);
+        told = (file, own);
+        return own;
     }
+
+    /// <summary>Whether the key is the right one and can still be read: then it is the file that does not decrypt.</summary>
+    private async Task<bool> IsShownToFitAsync(IReadOnlyList<string> recipients, CancellationToken cancellationToken)
+    {
+        told = null;
+        return IsOneOf(await OwnAsync(cancellationToken), recipients);
+    }
+
+    private static bool IsOneOf(IReadOnlyList<string> own, IReadOnlyList<string> recipients) => own.Intersect(recipients, StringComparer.Ordinal).Any();
 
     private static BackupException Other(string location, string identity, string reason) => new(
         FailureKind.KeyMissing, $"the key in '{identity}' does not open '{location}': {reason}", "find the key of a recipient that its manifest names (age-keygen -y FILE shows whose a key is), and name it with --identity FILE");

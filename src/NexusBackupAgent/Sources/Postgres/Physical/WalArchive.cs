@@ -119,11 +119,11 @@ internal static class WalEnds
             await using var stored = await link.OpenSidecarAsync(Ending, cancellationToken);
             return await ParseAsync(stored, cancellationToken) is null ? "it does not say where the WAL ends" : null;
         }
-        catch (FileNotFoundException)
+        catch (Exception unknown) when (unknown is FileNotFoundException or BackupException { Kind: FailureKind.Encryption })
         {
-            return null;
+            return null; // what ended the tool says nothing of the file
         }
-        catch (Exception failure) when (failure is BackupException || IoFailure.IsKnown(failure))
+        catch (Exception failure) when (failure is InvalidDataException or BackupException || IoFailure.IsKnown(failure))
         {
             return failure.Message;
         }
@@ -136,7 +136,7 @@ internal static class WalEnds
             await using var stored = await link.OpenSidecarAsync(Ending, cancellationToken);
             return await ParseAsync(stored, cancellationToken);
         }
-        catch (Exception unreadable) when (unreadable is FileNotFoundException or BackupException || IoFailure.IsKnown(unreadable))
+        catch (Exception unreadable) when (unreadable is FileNotFoundException or InvalidDataException or BackupException || IoFailure.IsKnown(unreadable))
         {
             return null;
         }

@@ -122,9 +122,9 @@ internal sealed partial class PageIndexes(ScratchDirectory scratch, ILogger<Page
             using (await OpenStoredAsync(link, cancellationToken))
                 return null;
         }
-        catch (FileNotFoundException)
+        catch (Exception unknown) when (unknown is FileNotFoundException or BackupException { Kind: FailureKind.Encryption })
         {
-            return null;
+            return null; // what ended the tool says nothing of the file
         }
         catch (Exception reason) when (reason is InvalidDataException or BackupException || IoFailure.IsKnown(reason))
         {
