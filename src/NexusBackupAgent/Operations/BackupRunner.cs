@@ -76,12 +76,8 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
     {
         var backups = await source.Catalog.ListAsync(cancellationToken);
         var corrupt = backups.Where(backup => backup.ShowsCorruptSource).MaxBy(backup => backup.CapturedAt);
-        return corrupt is null || backups.Any(backup => backup.CapturedAt > corrupt.CapturedAt && ShowsSoundSource(backup)) ? Proof.Chain : Proof.Whole;
+        return corrupt is null || backups.Any(backup => backup.CapturedAt > corrupt.CapturedAt && backup.IsProvenWhole) ? Proof.Chain : Proof.Whole;
     }
-
-    // Where no key is, only a full one is asked that, before it is encrypted.
-    private static bool ShowsSoundSource(Backup backup) =>
-        backup is { Proof: Proof.Whole } or { Proof: Proof.Captured, Manifest.Type: BackupType.Full };
 
     /// <summary>What retention is about to count on may be the new backup itself, or what that builds on: if the new one is no good when that is expanded, the run failed.</summary>
     private async Task<(Backup Backup, CoverProof Proven)> ExpandCoverAsync(ProtectedSource source, Backup backup, CancellationToken cancellationToken)
