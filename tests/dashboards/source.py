@@ -83,6 +83,7 @@ class Source:
                 break
             failures += 1
         yield "last_success_timestamp_seconds", {}, newest["start"] if newest else 0
+        yield "last_whole_success_timestamp_seconds", {}, newest["start"] if newest else 0
         yield "last_success_age_seconds", {}, now - newest["start"] if newest else math.inf
         yield "stored_bytes", {}, sum(run["size"] for run in stored)
         yield "last_backup_size_bytes", {}, stored[-1]["size"] if stored else 0

@@ -230,6 +230,7 @@ public sealed class CopyCommandTests : IDisposable
         Assert.Empty(Directory.GetFileSystemEntries(place.Store)); // the disk may be missing alone
 
         await Shell.RunAsync("install", "-m", "644", "/dev/null", place.In("state/store-marks/local"));
+        place.Clock.Set(place.Clock.GetUtcNow().AddSeconds(1)); // no disk is lost and replaced in one, and files have the name of theirs
         Assert.Equal(0, (await place.RunAsync("backup")).Code); // the agent goes on at once
         var returned = await place.RunAsync("copy", "--json");
 

@@ -180,8 +180,8 @@ public sealed class EncryptionCommandTests : IDisposable
         var doubted = await place.RunAsync("verify", "--no-replacement");
         Assert.Equal(4, doubted.Code);
         Assert.Contains("only its manifest is damaged, so it is left where it is", doubted.Error, StringComparison.Ordinal);
-        var text = Encoding.UTF8.GetString(committed);
-        await File.WriteAllTextAsync(manifest, text[..text.IndexOf(",\n  \"seal\"", StringComparison.Ordinal)].Replace("\"age1", "\"--age1", StringComparison.Ordinal) + "\n}");
+        await File.WriteAllBytesAsync(manifest, committed);
+        await Sidecar.EditAsync(manifest, text => text.Replace("\"age1", "\"--age1", StringComparison.Ordinal));
         Assert.Contains("one of its recipients is none", Unwrapped((await place.RunAsync("verify", "--no-replacement")).Error), StringComparison.Ordinal);
         await File.WriteAllBytesAsync(manifest, committed);
         Damage.FlipBit(Assert.Single(Artifacts()));
@@ -203,12 +203,11 @@ public sealed class EncryptionCommandTests : IDisposable
         Assert.Contains("no key that opens it is on this machine", newest.GetProperty("fullBecause").GetString(), StringComparison.Ordinal);
 
         // Written wrong, and noted so: only the right key tells.
-        await Shell.BashAsync($"""
-            cd '{place.Store}'; file={newest.GetProperty("file").GetString()}; file=$(basename $file); was=$(sha256sum < $file | cut -c1-64)
-            age -d -i ../key.txt $file | age -r $(age-keygen -y ../other.txt) > ../wrong; cat ../wrong > $file
-            sed -i "s/$was/$(sha256sum < $file | cut -c1-64)/" $file.sha256 $file.manifest.json
-            perl -0pi -e 's/,\n  "seal": "[0-9a-f]+"//' $file.manifest.json
-            """);
+        var stored = newest.GetProperty("file").GetString()!;
+        await Shell.BashAsync($"cd '{place.Store}'; age -d -i ../key.txt '{stored}' | age -r $(age-keygen -y ../other.txt) > ../wrong; cat ../wrong > '{stored}'; sha256sum '{stored}' | cut -c1-64 > ../sum");
+        var (was, sum) = (newest.GetProperty("sha256").GetString()!, (await File.ReadAllTextAsync(place.In("sum"))).Trim());
+        await File.WriteAllTextAsync(stored + ".sha256", (await File.ReadAllTextAsync(stored + ".sha256")).Replace(was, sum, StringComparison.Ordinal));
+        await Sidecar.EditAsync(stored + ".manifest.json", text => text.Replace(was, sum, StringComparison.Ordinal));
         await DoAsync("verify");
         var undecrypted = await place.RunAsync("verify", "--identity", "key.txt", "--no-replacement");
         Assert.Equal(4, undecrypted.Code);
