@@ -24,12 +24,13 @@ internal static class ReplacementBackup
     /// <param name="lastStarts">When its last two runs for a full backup started, newest first, UTC, and whether they succeeded; fewer when there were fewer.</param>
     /// <param name="now">The instant to decide at. What is later was dated by a wrong clock, and nothing follows from it.</param>
     /// <param name="diskCheck">The command that tells whether the store's disk fails; null where there is none.</param>
+    /// <param name="encrypts">Whether a new one would be encrypted. One that was is replaced by no other: nobody asked for that.</param>
     /// <returns>
     /// The backup to replace, of several the one whose schedule keeps longest; none when there is none, or when a new run
     /// would not help or was tried already: then why not, of the one that was found last.
     /// </returns>
     public static ReplacementDecision Decide(
-        string noun, IReadOnlyList<Backup> backups, IReadOnlyDictionary<string, RetentionPeriod> retention, TimeZoneInfo zone, IReadOnlyList<(DateTimeOffset At, bool Succeeded)> lastStarts, DateTimeOffset now, string? diskCheck)
+        string noun, IReadOnlyList<Backup> backups, IReadOnlyDictionary<string, RetentionPeriod> retention, TimeZoneInfo zone, IReadOnlyList<(DateTimeOffset At, bool Succeeded)> lastStarts, DateTimeOffset now, string? diskCheck, bool encrypts)
     {
         var starts = lastStarts.Where(start => start.At <= now).ToList();
         var damaged = backups.Where(backup => IsDamaged(backup, backups) && FoundAt(backup) <= now && !backups.Any(other => other.Id == backup.Id && other.State == BackupState.Good)).OrderByDescending(FoundAt).ToList();
@@ -37,8 +38,10 @@ internal static class ReplacementBackup
             return NothingLost;
         if (newest.ShowsCorruptSource)
             return new ReplacementDecision(Corrupt: null, $"the {noun} was already damaged when {BackupFiles.Original(newest.File)} was captured, and would be captured damaged again");
+        if (newest.IsEncrypted && !encrypts)
+            return new ReplacementDecision(Corrupt: null, $"{BackupFiles.Original(newest.File)} was encrypted, and a new one would not be: write encryption: as it was, or back up in plain on purpose");
         var due = damaged
-            .Where(corrupt => !corrupt.ShowsCorruptSource
+            .Where(corrupt => !corrupt.ShowsCorruptSource && (encrypts || !corrupt.IsEncrypted)
                 && !backups.Any(backup => IsLaterFull(backup, corrupt))
                 && (starts.Count == 0 || (starts[0].At < FoundAt(corrupt) && !IsOwnReplacement(corrupt, damaged, starts))))
             .MaxBy(KeptUntil); // of equals the first, which was found last

@@ -35,7 +35,8 @@ internal sealed partial class ReplacementOperation(BackupOperation backups, Oper
         var stored = await source.Catalog.ListAsync(cancellationToken);
         return stored.Any(backup => backup.IsSetAside)
             ? ReplacementBackup.Decide(
-                source.Source.Noun.English, stored, source.Retention, source.Zone, journal.LastStarts(source.Name, 2, BackupType.Full), timeProvider.GetUtcNow(), source.Catalog.Store.Inspection.CommandFor(StoreQuestion.IsTheDiskSound, ""))
+                source.Source.Noun.English, stored, source.Retention, source.Zone, journal.LastStarts(source.Name, 2, BackupType.Full), timeProvider.GetUtcNow(),
+                source.Catalog.Store.Inspection.CommandFor(StoreQuestion.IsTheDiskSound, ""), encrypts: source.Catalog.Keys?.Encryption is not null)
             : ReplacementBackup.NothingLost;
     }
 

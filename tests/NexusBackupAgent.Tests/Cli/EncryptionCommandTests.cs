@@ -98,8 +98,13 @@ public sealed class EncryptionCommandTests : IDisposable
         Assert.Equal(("good", "chain"), (await ProofsAsync())[0]);
         await DoAsync("drill");
 
-        // Who loses encryption from the configuration hears of it.
+        // Who loses encryption from the configuration hears of it, and nothing is written in plain that nobody asked for.
         place.Configure("itsm", "itsm.db");
+        Damage.FlipBit(Artifacts().MaxBy(File.GetLastWriteTimeUtc)!);
+        var damaged = await place.RunAsync("verify");
+        Assert.Equal(4, damaged.Code);
+        Assert.Contains("was encrypted, and a new one would not be", Unwrapped(damaged.Error), StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFiles(place.Store, "*.db.gz"));
         Assert.Contains("stored backups are encrypted, new ones are not", Unwrapped((await place.RunAsync("check-config")).Output), StringComparison.Ordinal);
         Assert.Contains("this backup is not encrypted; stored ones are", Unwrapped((await place.RunAsync("backup")).Error), StringComparison.Ordinal);
     }

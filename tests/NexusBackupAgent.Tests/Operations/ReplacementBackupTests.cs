@@ -103,7 +103,8 @@ public sealed class ReplacementBackupTests
         TimeZoneInfo.Utc,
         [.. starts.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(start => (At(Numbers(start.TrimEnd('+'))[0]), start.EndsWith('+')))],
         At(10),
-        new LocalStoreInspection("/b").CommandFor(StoreQuestion.IsTheDiskSound, ""));
+        new LocalStoreInspection("/b").CommandFor(StoreQuestion.IsTheDiskSound, ""),
+        encrypts: false);
 
     private static Backup BackupOf(double captured, double? foundCorrupt, VerificationCheck failing = VerificationCheck.Checksum)
     {
