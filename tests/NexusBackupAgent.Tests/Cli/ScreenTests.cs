@@ -1,3 +1,4 @@
+using System.Globalization;
 using NexusBackupAgent.Cli;
 using NexusBackupAgent.Common;
 
@@ -28,7 +29,7 @@ public sealed class ScreenTests : IDisposable
 
             Assert.All(screen.Split('\n'), line => Assert.True(Wrapping.Width(line) <= Columns || !line.Trim().Contains(' ', StringComparison.Ordinal), line));
             foreach (var word in screen.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Where(word => word.All(char.IsAscii)))
-                Assert.Contains(word, piped, StringComparison.Ordinal);
+                Assert.True(piped.Contains(word, StringComparison.Ordinal) || double.TryParse(word, CultureInfo.InvariantCulture, out _), word); // the room on the disk changes between the two
         }
     }
 
