@@ -6,8 +6,10 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Stores;
+using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent.Cli;
 
@@ -28,6 +30,7 @@ internal static class VerifyCommand
     {
         var names = SourceArguments.Several(context, "SOURCE|ID", context.Say("Sources, or identities or file names of backups. Default: all sources", "ソース、またはバックアップのIDかファイル名。既定: 全ソース"));
         var all = new Option<bool>("--all") { Description = context.Say("Every backup of the sources, not only the newest of each", "各ソースの最新だけでなく、すべてのバックアップ") };
+        var storedBytes = new Option<bool>("--stored-bytes") { Description = context.Say("Compare the stored bytes alone with their SHA-256, on all cores: quick, and no proof of what is in them. Only what differs is read back whole", "格納済みバイト列のSHA-256だけを全コアで照合する（高速。内容の証明にはならない）。一致しないものだけを読み戻して検証する") };
         var noReplacement = new Option<bool>("--no-replacement") { Description = context.Say("Start no new backup in place of a corrupt one; a running agent does within a minute", "破損バックアップの代替を取得しない（稼働中のエージェントは1分以内に取得する）") };
         var selfTest = new Option<bool>("--self-test") { Description = context.Say("Damage copies of a sample in scratch space and prove that each check finds what it ought to; no backup is touched", "作業領域のサンプルのコピーを壊し、各検査が検出することを確かめる。バックアップには触れない") };
         var store = SourceArguments.Store(context);
@@ -39,9 +42,10 @@ internal static class VerifyCommand
             new("nexus-backup verify", context.Say("the newest backup of each source", "各ソースの最新")),
             new("nexus-backup verify itsm --all", context.Say("every backup of itsm", "itsm のすべて")),
             new("nexus-backup verify 20260214T020000Z-3f9a2c", context.Say("one backup", "1つのバックアップ")),
+            new("nexus-backup verify --all --stored-bytes", context.Say("what lies in the store, hour by hour between two whole verifications", "格納先の現物照合。通常の検証の合間に毎時など")),
             new("nexus-backup verify --self-test", context.Say("prove that the checks find damage", "検査が破損を検出することを確かめる")))
         {
-            names, all, store, context.Identity, noReplacement, selfTest, textfile, json,
+            names, all, storedBytes, store, context.Identity, noReplacement, selfTest, textfile, json,
         };
         command.Acts = _ => true;
         command.SetAction(async (parsed, cancellationToken) =>
@@ -52,7 +56,7 @@ internal static class VerifyCommand
                 var isAway = await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
                 if (parsed.GetValue(selfTest))
                     return await SelfTestCommand.RunAsync(context.Terminal, session.Agent, parsed.GetValue(json), cancellationToken);
-                var work = new Work(context.Terminal, session.Agent, context.Asker, parsed.GetValue(json), parsed.GetValue(all), !parsed.GetValue(noReplacement), isAway);
+                var work = new Work(context.Terminal, session.Agent, context.Asker, parsed.GetValue(json), parsed.GetValue(all), parsed.GetValue(storedBytes), !parsed.GetValue(noReplacement), isAway);
                 return await work.RunAsync(session.Agent.Roster.Current, parsed.GetValue(store), parsed.GetValue(names)!, cancellationToken);
             });
         });
@@ -60,7 +64,7 @@ internal static class VerifyCommand
     }
 
     /// <param name="isAway">Whether a store is not the one that it was: what is not found there is not lost for good.</param>
-    private sealed class Work(Terminal terminal, Agent agent, Asker asker, bool json, bool all, bool replace, bool isAway)
+    private sealed class Work(Terminal terminal, Agent agent, Asker asker, bool json, bool all, bool storedBytes, bool replace, bool isAway)
     {
         private readonly List<BackupDocument> documents = [];
         private readonly List<ExitCode> codes = isAway ? [ExitCode.BackupFailed] : [];
@@ -69,7 +73,24 @@ internal static class VerifyCommand
         public async Task<ExitCode> RunAsync(IReadOnlyList<ScheduledSource> sources, string? store, string[] names, CancellationToken cancellationToken)
         {
             var choice = new BackupChoice(sources, all, Tell, store);
-            foreach (var (source, backup) in await choice.ChooseAsync(names, cancellationToken))
+            var chosen = await choice.ChooseAsync(names, cancellationToken);
+            if (storedBytes)
+                await ReadStoredAsync(chosen, cancellationToken);
+            else
+                await VerifyAsync(chosen, cancellationToken);
+
+            foreach (var source in all ? choice.Listed.Where(source => source.CopyStore is null) : []) // the journal knows what the first store has
+                await TellLostAsync(source, cancellationToken);
+            foreach (var source in replace ? bereft.Where(source => source.CopyStore is null) : [])
+                await ReplaceAsync(source, cancellationToken);
+            if (json)
+                JsonDocuments.Print(terminal.Output, [.. documents], JsonDocuments.Readably.IReadOnlyListBackupDocument);
+            return ExitCodes.MostSevere(codes);
+        }
+
+        private async Task VerifyAsync(IEnumerable<(ProtectedSource Source, Backup Backup)> chosen, CancellationToken cancellationToken)
+        {
+            foreach (var (source, backup) in chosen)
             {
                 try
                 {
@@ -82,14 +103,41 @@ internal static class VerifyCommand
                     Fail($"cannot verify '{backup.File}' of '{source.Name}': {failure.Message}", failure);
                 }
             }
+        }
 
-            foreach (var source in all ? choice.Listed.Where(source => source.CopyStore is null) : []) // the journal knows what the first store has
-                await TellLostAsync(source, cancellationToken);
-            foreach (var source in replace ? bereft.Where(source => source.CopyStore is null) : [])
-                await ReplaceAsync(source, cancellationToken);
-            if (json)
-                JsonDocuments.Print(terminal.Output, [.. documents], JsonDocuments.Readably.IReadOnlyListBackupDocument);
-            return ExitCodes.MostSevere(codes);
+        /// <summary>Reads the stored bytes of each source's backups together, and verifies what is not as it was stored.</summary>
+        private async Task ReadStoredAsync(IReadOnlyList<(ProtectedSource Source, Backup Backup)> chosen, CancellationToken cancellationToken)
+        {
+            var groups = chosen.GroupBy(one => one.Source.Turn, (_, own) => (own.First().Source, Backups: own.Select(one => one.Backup).ToList())).ToList();
+            var ends = new (IReadOnlyList<StoredReading> Readings, BackupException? Failure)[groups.Count];
+            if (groups is [var (alone, its)])
+                ends[0] = await RunProgressBars.ShowAsync(terminal, alone.Name, !json, progress => TryReadAsync(alone, its, progress, cancellationToken));
+            else
+                await Parallel.ForAsync(0, groups.Count, new ParallelOptions { MaxDegreeOfParallelism = Cores.Used, CancellationToken = cancellationToken }, async (at, token) => ends[at] = await TryReadAsync(groups[at].Source, groups[at].Backups, progress: null, token));
+            foreach (var (source, (readings, failure)) in groups.Zip(ends, (group, end) => (group.Source, end)))
+            {
+                if (failure is not null)
+                    Fail($"cannot read what is stored of '{source.Name}': {failure.Message}", failure);
+                foreach (var (backup, shown) in readings)
+                {
+                    if (shown is null)
+                        await VerifyAsync([(source, backup)], cancellationToken);
+                    else
+                        TellRead(source, backup, shown);
+                }
+            }
+        }
+
+        private async Task<(IReadOnlyList<StoredReading> Readings, BackupException? Failure)> TryReadAsync(ProtectedSource source, List<Backup> backups, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
+        {
+            try
+            {
+                return (await agent.Verifications.ReadStoredAsync(source, backups, LockTimeout, progress, cancellationToken, asker), null);
+            }
+            catch (BackupException failure)
+            {
+                return ([], failure);
+            }
         }
 
         private void Tell(ChoiceTrouble trouble)
@@ -147,10 +195,21 @@ internal static class VerifyCommand
                 terminal.Fail($"'{source.Catalog.Locate(trouble.File)}', beside a backup of '{source.Name}' that is {backup.State.Word()}, is not what it should be: {trouble.Reason}", trouble.Remedy);
             }
 
+            TellChecks(source, backup, backup.HasBrokenChain ? [] : ChecksOf(source, backup), checks);
+        }
+
+        private void TellRead(ProtectedSource source, Backup backup, VerificationResult shown)
+        {
+            documents.Add(BackupDocument.OfRead(source.Catalog, backup, shown));
+            TellChecks(source, backup, ChecksOf(source, backup), shown.Checks);
+        }
+
+        private void TellChecks(ProtectedSource source, Backup backup, (VerificationCheck Check, string Words)[] asked, IReadOnlyList<CheckResult> checks)
+        {
             if (json)
                 return;
             terminal.Line($"[bold]{Readable.Plain(source.Name)}[/] {Readable.Plain(source.Catalog.Locate(backup.File))}  {Readable.Coloured(backup.State)}");
-            foreach (var (check, words) in backup.HasBrokenChain ? [] : ChecksOf(source, backup))
+            foreach (var (check, words) in asked)
                 terminal.Line("  " + Sentence(words, checks.FirstOrDefault(result => result.Check == check)));
         }
 

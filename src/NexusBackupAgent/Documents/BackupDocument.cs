@@ -56,6 +56,10 @@ internal sealed record BackupDocument(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<CheckDocument>? Checks { get; init; }
 
+    /// <summary><c>storedBytes</c> where a command read these alone, whatever was proven before; absent otherwise.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Read { get; init; }
+
     public static BackupDocument Of(BackupCatalog catalog, Backup backup)
     {
         var manifest = backup.Manifest;
@@ -84,6 +88,9 @@ internal sealed record BackupDocument(
 
     /// <summary>The same with what its verification just found. One that can't be restored for what it builds on was not read.</summary>
     public static BackupDocument OfVerified(BackupCatalog catalog, Backup backup) => Of(catalog, backup) with { Checks = CheckDocument.Of(backup.HasBrokenChain ? null : backup.Verification) };
+
+    /// <summary>The same with what a reading of its stored bytes just showed.</summary>
+    public static BackupDocument OfRead(BackupCatalog catalog, Backup backup, VerificationResult shown) => Of(catalog, backup) with { Checks = CheckDocument.Of(shown), Read = shown.Proof?.CamelWord() };
 }
 
 /// <param name="File">Its name in the directory of the backup.</param>

@@ -10,7 +10,7 @@ using NexusBackupAgent.Verification;
 namespace NexusBackupAgent.Operations;
 
 /// <summary>Reads a stored backup back, and sets aside what is corrupt.</summary>
-internal sealed partial class VerifyOperation(OperationRunner runner, BackupExaminer examiner, OperationJournal journal, ILogger<VerifyOperation> logger)
+internal sealed partial class VerifyOperation(OperationRunner runner, BackupExaminer examiner, StoredBytes storedBytes, OperationJournal journal, ILogger<VerifyOperation> logger)
 {
     /// <summary>By source and file: the damage that the hooks were told of. What can't be set aside is read again each hour, and is news once.</summary>
     private readonly ConcurrentDictionary<(string Source, string File), (StoredFile Artifact, FailureKind Kind)> told = [];
@@ -26,6 +26,15 @@ internal sealed partial class VerifyOperation(OperationRunner runner, BackupExam
     public Task<Backup> VerifyAsync(
         ProtectedSource source, Backup backup, TimeSpan patience, IProgress<RunProgress>? progress, CancellationToken cancellationToken, Asker? asker = null) =>
         runner.InTurnAsync(source, patience, () => ReadBackAsync(source, backup, progress, asker, cancellationToken), cancellationToken);
+
+    /// <summary>Reads the stored bytes of a source's backups alone, in its turn. What is not shown to be as it was stored, <see cref="VerifyAsync"/> has to judge.</summary>
+    /// <param name="patience">How long another operation of the source that is under way is waited for.</param>
+    /// <param name="asker">Who asked for it; null: nobody.</param>
+    /// <returns>One for each, in order.</returns>
+    /// <exception cref="BackupException">The source is busy, it took too long, or the journal can't be written.</exception>
+    public Task<IReadOnlyList<StoredReading>> ReadStoredAsync(
+        ProtectedSource source, IReadOnlyList<Backup> backups, TimeSpan patience, IProgress<RunProgress>? progress, CancellationToken cancellationToken, Asker? asker = null) =>
+        runner.InTurnAsync(source, patience, () => ReadStoredAsync(source, backups, progress, asker, cancellationToken), cancellationToken);
 
     /// <summary>Brings the companions of an artifact that was renamed alone after it, under the source's lock.</summary>
     /// <exception cref="BackupException">The source is busy, or the store refuses.</exception>
@@ -89,6 +98,30 @@ internal sealed partial class VerifyOperation(OperationRunner runner, BackupExam
         {
             Problem = kept.Select(read => read.Kept.Unrecorded).FirstOrDefault(refusal => refusal is not null),
         };
+    }
+
+    private async Task<TurnEnd<IReadOnlyList<StoredReading>>> ReadStoredAsync(
+        ProtectedSource source, IReadOnlyList<Backup> backups, IProgress<RunProgress>? progress, Asker? asker, CancellationToken cancellationToken)
+    {
+        var startedAt = runner.Now;
+        var place = source.Catalog.Locate("");
+        var readings = await runner.WithinLimitAsync(
+            source,
+            new OperationWords("the reading of stored bytes", $"read what is stored in '{place}'", $"reading what is stored in '{place}'", "nexus-backup verify", place),
+            async token => await storedBytes.ReadAsync(source.Source, await source.Catalog.OpenAsync(token), backups, RunProgress.In(RunStage.Verify, StoredBytes.LengthOf(backups), progress), token),
+            broke => VerificationBroke(broke, source.Name, place),
+            cancellationToken);
+        ExceptionDispatchInfo? unrecorded = null;
+        foreach (var (backup, result) in readings)
+        {
+            if (result is null)
+                continue;
+            StoredBytesRead(source.Name, backup.File);
+            journal.Count(source.Name, result);
+            unrecorded ??= Record(OperationOf(source, backup, startedAt, $"{backup.File} is in the store as it was stored: {result.Note}", failure: null) with { Asker = asker }).Unrecorded;
+        }
+
+        return new TurnEnd<IReadOnlyList<StoredReading>>(readings) { Problem = unrecorded };
     }
 
     private TurnEnd<Backup> EndOf(ProtectedSource source, Backup verified, IReadOnlyList<(Operation Operation, Backup Subject)> read) =>
@@ -165,6 +198,9 @@ internal sealed partial class VerifyOperation(OperationRunner runner, BackupExam
 
     [LoggerMessage(EventId = 1101, EventName = "verification_succeeded", Level = LogLevel.Information, Message = "verification of {Source} succeeded: {File}")]
     private partial void VerificationSucceeded(string source, string file);
+
+    [LoggerMessage(EventId = 1121, EventName = "stored_bytes_read", Level = LogLevel.Information, Message = "the stored bytes of {File} of {Source} are what was stored; nothing was expanded")]
+    private partial void StoredBytesRead(string source, string file);
 
     [LoggerMessage(EventId = 1102, EventName = "verification_failed", Level = LogLevel.Error, Message = "verification of {Source} failed: {File}: {Reason}")]
     private partial void VerificationFailed(string source, string file, string reason);

@@ -148,7 +148,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         backup = backup with
         {
             DoubtsOnlyManifest = backup.ManifestTrouble is not null && (content is { Finding: null } || proof == Proof.StoredBytes) && reading.Artifact.EncodingFailure is null
-                && noted?.Of(NamesOf(backup.File)).Sha256 == reading.Artifact.Stored.Sha256,
+                && NotedOf(noted, backup) == reading.Artifact.Stored.Sha256,
             Troubles = await TroublesAsync(source, catalog, backup, chain.Tip, unclear, cancellationToken),
         };
         if (backup.State == BackupState.Quarantined || (!result.Passed && !recordsDamage))
@@ -225,7 +225,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
     private static string[] NamesOf(string file) => [file, BackupFiles.Original(file)];
 
     /// <summary>Why the <c>.sha256</c> file tells nothing of the backup, or not the same of a part as the manifest; null when there is none, or it tells what it should.</summary>
-    private static string? UnclearOf(NotedSums? noted, Backup backup)
+    public static string? UnclearOf(NotedSums? noted, Backup backup)
     {
         if (noted is null || (noted.IsEmpty && backup.Manifest.Adopted))
             return null; // sha256sum is still at work on it, or was never let finish: it claims nothing
@@ -237,10 +237,13 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
             .FirstOrDefault(problem => problem is not null);
     }
 
+    /// <summary>The SHA-256 of the artifact that its <c>.sha256</c> file says; null when there is none, or it tells none.</summary>
+    public static string? NotedOf(NotedSums? noted, Backup backup) => noted?.Of(NamesOf(backup.File)).Sha256;
+
     private static string? ChecksumFinding(NotedSums? noted, Backup backup, LinkReading reading, ContentCheck? content)
     {
         var (manifest, stored) = (backup.Manifest, reading.Artifact.Stored);
-        if (noted?.Of(NamesOf(backup.File)).Sha256 is { } written && written != stored.Sha256)
+        if (NotedOf(noted, backup) is { } written && written != stored.Sha256)
             return $"its SHA-256 is {stored.Shown()} and its .sha256 file says {ArtifactDigest.Show(written)}";
         if (!manifest.IsCommitted)
             return manifest.Adopted ? null : backup.ManifestDamage ?? "its manifest can't be read";

@@ -41,6 +41,7 @@ public sealed class EncryptionCommandTests : IDisposable
         // What is said of it.
         Assert.Equal([("good", "captured"), ("good", "captured"), ("good", "captured")], await ProofsAsync());
         await DoAsync("verify", "--all");
+        await DoAsync("verify", "--all", "--stored-bytes");
         Assert.Equal([("good", "captured"), ("good", "captured"), ("good", "captured")], await ProofsAsync());
         var read = Unwrapped((await place.RunAsync("verify")).Output);
         Assert.Contains("no key that opens it is here, so only the stored bytes were read", read, StringComparison.Ordinal);
@@ -70,6 +71,7 @@ public sealed class EncryptionCommandTests : IDisposable
         Assert.DoesNotContain("loses every backup", (await place.RunAsync("check-config")).Output, StringComparison.Ordinal);
         Assert.DoesNotContain("has passed a drill", (await place.RunAsync("status")).Output, StringComparison.Ordinal);
         await DoAsync("verify", "--all", "--identity", Key);
+        await DoAsync("verify", "--all", "--stored-bytes");
         Assert.Equal([("good", "whole"), ("good", "whole"), ("good", "whole")], await ProofsAsync());
         await DoAsync("restore", "itsm", "--to", place.In("restored.db"), "--identity", "key.txt");
         Assert.Equal("second", await TitleAsync("restored.db"));

@@ -5,6 +5,7 @@ using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Tests.Support;
+using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent.Tests.Sources;
 
@@ -218,6 +219,31 @@ public abstract class BackupSourceContract : IDisposable
     }
 
     [SkippableFact]
+    public async Task Its_stored_bytes_tell_whether_the_store_has_what_was_stored_and_nothing_of_what_is_in_them()
+    {
+        await MakeAsync("first");
+        var backup = await BackUpAsync();
+        var sound = Assert.IsType<VerificationResult>(await ReadStoredAsync(backup));
+        Assert.Equal((Proof.StoredBytes, true), (sound.Proof, sound.Passed));
+        Assert.Equal(VerificationCheck.Checksum, Assert.Single(sound.Checks).Check);
+        Assert.Equal(BackupState.Unverified, (await Catalog.FindAgainAsync(backup, CancellationToken.None)).State); // nobody looked inside
+
+        foreach (var file in backup.Manifest.PartNames.Select(part => BackupFiles.Part(backup.File, part)).Prepend(backup.File))
+        {
+            var (path, flipped) = (Path.Combine(Store, file), await File.ReadAllBytesAsync(Path.Combine(Store, file)));
+            var stored = (byte[])flipped.Clone();
+            flipped[^1] ^= 1;
+            await File.WriteAllBytesAsync(path, flipped);
+            Assert.Null(await ReadStoredAsync(backup));
+            File.Delete(path);
+            Assert.Null(await ReadStoredAsync(backup));
+            await File.WriteAllBytesAsync(path, stored);
+        }
+
+        Assert.NotNull(await ReadStoredAsync(backup));
+    }
+
+    [SkippableFact]
     public async Task What_was_restored_for_practice_answers_questions_and_leaves_nothing()
     {
         await MakeAsync("first");
@@ -293,6 +319,9 @@ public abstract class BackupSourceContract : IDisposable
     }
 
     private protected Task<ContentCheck> CheckAsync(Backup backup) => Source.CheckAsync(ChainOf(backup), Scratch, CancellationToken.None);
+
+    private async Task<VerificationResult?> ReadStoredAsync(Backup backup) =>
+        Assert.Single(await new StoredBytes(clock).ReadAsync(Source, Catalog, [backup], progress: null, CancellationToken.None)).Result;
 
     private StoredChain ChainOf(Backup backup, bool isJudged = true) => CatalogLink.ChainOf(Catalog, backup, isJudged, progress: null);
 
