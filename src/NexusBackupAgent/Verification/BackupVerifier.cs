@@ -174,8 +174,16 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         catch (DamagedLinkException damaged)
         {
             var link = (CatalogLink)damaged.Link;
-            if (link.Reading is null) // a part of it is damaged; its own bytes are judged all the same
-                await link.ReadArtifactAsync(cancellationToken);
+            try
+            {
+                if (link.Reading is null) // a part of it is damaged; its own bytes are judged all the same
+                    await link.ReadArtifactAsync(cancellationToken);
+            }
+            catch (DamagedLinkException)
+            {
+                // The reading tells of it, and of the part.
+            }
+
             return (Content: null, Proof.Whole, link);
         }
     }
