@@ -44,7 +44,7 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
     private const int LargestInMemory = 1 << 20;
     private const UnixFileMode Permissions = (UnixFileMode)0xfff;
 
-    private readonly Dictionary<(uint Major, uint Minor, ulong Inode), string> linked = [];
+    private readonly Dictionary<(uint Major, uint Minor, ulong Inode), (string Path, bool IsStored)> linked = [];
     private readonly Dictionary<string, string> realRoots = new(StringComparer.Ordinal);
     private readonly Dictionary<uint, string?> users = [];
     private readonly Dictionary<uint, string?> groups = [];
@@ -59,6 +59,8 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
     public async Task<TreeEntry> AddAsync(FoundFile found, TreeEntry? old, CancellationToken cancellationToken)
     {
         var entry = TreeReadException.Guard(() => Describe(found));
+        if (entry.IsHardLink && linked[Identify(found.Status)].IsStored)
+            old = null; // a further name goes with the content of the first one, which is a new file when it is unpacked
         if (old is not null && entry.LooksLike(old))
             return Remember(old with { IsStored = false }, found.Status);
         entry = entry with { Attributes = TreeReadException.Guard(() => AttributesOf(found.Place)) };
@@ -176,16 +178,18 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
         var status = found.Status;
         if (status.Names < 2)
             return null;
-        return linked.TryGetValue((status.Major, status.Minor, status.Inode), out var first) && first != found.Path ? first : null;
+        return linked.TryGetValue(Identify(status), out var first) && first.Path != found.Path ? first.Path : null;
     }
 
     /// <summary>Only what the backup has can be what another name leads to.</summary>
     private TreeEntry Remember(TreeEntry entry, FileStatus status)
     {
         if (entry is { Type: TreeEntryType.File, IsHardLink: false } && status.Names > 1)
-            linked.TryAdd((status.Major, status.Minor, status.Inode), entry.Path);
+            linked.TryAdd(Identify(status), (entry.Path, entry.IsStored));
         return entry;
     }
+
+    private static (uint Major, uint Minor, ulong Inode) Identify(FileStatus status) => (status.Major, status.Minor, status.Inode);
 
     private static string? NameOf(Dictionary<uint, string?> known, uint id, Func<uint, string> ask)
     {

@@ -86,6 +86,27 @@ public sealed class DirectoryFidelityTests : IDisposable
     }
 
     [Fact]
+    public async Task Every_name_of_a_file_that_was_rewritten_with_its_old_length_and_time_has_the_new_content()
+    {
+        bench.Write("a", "one");
+        FileMetadata.Link(bench["a"], bench["b"]);
+        FileMetadata.SetModified(bench["a"], Odd);
+        await bench.BackUpAsync();
+        File.WriteAllText(bench["a"], "two");
+        FileMetadata.SetModified(bench["a"], Odd);
+        var increment = await bench.BackUpAsync(BackupType.Incremental);
+
+        await bench.RestoreAsync(bench.Beside("agent"));
+        await bench.RestoreByHandAsync(increment, bench.Beside("hand"));
+
+        foreach (var by in (string[])["agent", "hand"])
+        {
+            Assert.Equal("two", await File.ReadAllTextAsync(bench.Beside(by) + bench["b"]));
+            Assert.Equal(FileStatus.Of(bench.Beside(by) + bench["a"])!.Value.Inode, FileStatus.Of(bench.Beside(by) + bench["b"])!.Value.Inode);
+        }
+    }
+
+    [Fact]
     public async Task An_untouched_tree_makes_an_increment_without_entries_even_after_a_restore_gave_it_new_inodes()
     {
         bench.Write("a/b", new string('x', 3000));
