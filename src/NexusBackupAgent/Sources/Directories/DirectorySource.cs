@@ -41,7 +41,7 @@ internal sealed class DirectorySource(IReadOnlyList<string> roots, TreeOptions o
                 throw new BackupException(FileStatus.OfNoLink(root) is null ? FailureKind.SourceMissing : FailureKind.SourceInvalid, $"directory '{root}' {problem}", mend);
         }
 
-        return Task.FromResult<ICapture>(new TreeCapture(roots, options, request.Base, request.Previous, scratch, timeProvider.GetUtcNow()));
+        return Task.FromResult<ICapture>(new TreeCapture(roots, options, request.Base, request.Previous, scratch, timeProvider));
     }
 
     public async Task<ContentCheck> CheckAsync(StoredChain chain, ScratchDirectory scratch, CancellationToken cancellationToken)

@@ -9,7 +9,7 @@ namespace NexusBackupAgent.Sources.Directories;
 /// <summary>Writes what is in directories, or what is new or changed in them since another backup.</summary>
 /// <param name="base">Null: everything.</param>
 /// <param name="previous">The newest good backup: a whole one is compared with it. Null: there is none.</param>
-internal sealed class TreeCapture(IReadOnlyList<string> roots, TreeOptions options, StoredChain? @base, StoredLink? previous, ScratchDirectory scratch, DateTimeOffset capturedAt) : ICapture
+internal sealed class TreeCapture(IReadOnlyList<string> roots, TreeOptions options, StoredChain? @base, StoredLink? previous, ScratchDirectory scratch, TimeProvider timeProvider) : ICapture
 {
     private const int MostListed = 1000;
     private const int ShownInMessage = 5;
@@ -17,7 +17,7 @@ internal sealed class TreeCapture(IReadOnlyList<string> roots, TreeOptions optio
 
     private readonly Dictionary<TreeOddity, List<string>> oddities = Enum.GetValues<TreeOddity>().ToDictionary(oddity => oddity, _ => new List<string>());
 
-    public DateTimeOffset CapturedAt => capturedAt;
+    public DateTimeOffset CapturedAt { get; } = timeProvider.GetUtcNow();
 
     public long? Length => null;
 
@@ -47,7 +47,7 @@ internal sealed class TreeCapture(IReadOnlyList<string> roots, TreeOptions optio
         bool isEmpty;
         await using (var tar = new TarWriter(content, TarEntryFormat.Pax, leaveOpen: true))
         {
-            var files = new TreeFiles(tar, Note);
+            var files = new TreeFiles(tar, timeProvider, Note);
             var walk = new TreeWalk(roots, options.Patterns, Note);
             foreach (var found in walk.Files())
             {

@@ -25,7 +25,7 @@ internal enum TreeEntryType
 /// <param name="Path">From the root of the file system on, without the slash: as it is named in the archive.</param>
 /// <param name="Mode">Permission bits.</param>
 /// <param name="Modified">Nanoseconds since 1970.</param>
-/// <param name="Changed">Likewise, of whatever is known of it; no program can set it.</param>
+/// <param name="Changed">Likewise, of whatever is known of it; no program can set it. 0: so short before it was captured that a later change may bear the same time.</param>
 /// <param name="Size">Bytes of a file; 0 of others.</param>
 /// <param name="Sha256">Of a file's content; null of others, and of a further name of a file that came before.</param>
 /// <param name="Target">Where a symbolic link leads; of a further name of a file, the first one.</param>
@@ -53,7 +53,7 @@ internal sealed record TreeEntry(
     public bool IsHardLink => Type == TreeEntryType.File && Target is not null;
 
     /// <summary>Whether nothing that the system tells of it has changed.</summary>
-    public bool LooksLike(TreeEntry before) => this with { Sha256 = before.Sha256, IsStored = before.IsStored, Attributes = null, UserName = before.UserName, GroupName = before.GroupName } == before with { Attributes = null };
+    public bool LooksLike(TreeEntry before) => before.Changed != 0 && this with { Sha256 = before.Sha256, IsStored = before.IsStored, Attributes = null, UserName = before.UserName, GroupName = before.GroupName } == before with { Attributes = null };
 
     /// <summary>Whether a restore of either gives the same.</summary>
     public bool IsSameAs(TreeEntry before) =>

@@ -38,11 +38,15 @@ internal sealed class TreeReadException(Exception failure) : Exception(failure.M
 
 /// <summary>Puts files into an archive as they are found.</summary>
 /// <param name="note">Told what happened to one while it was read.</param>
-internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
+internal sealed class TreeFiles(TarWriter tar, TimeProvider timeProvider, Action<TreeOddity, string> note)
 {
     private const int Tries = 3;
     private const int LargestInMemory = 1 << 20;
+    private const long Unsettled = 0;
     private const UnixFileMode Permissions = (UnixFileMode)0xfff;
+
+    /// <summary>How exact the times of a file system are at worst. What changed so lately may change again and bear the same time.</summary>
+    private static readonly TimeSpan Exactness = TimeSpan.FromSeconds(2);
 
     private readonly Dictionary<(uint Major, uint Minor, ulong Inode), (string Path, bool IsStored)> linked = [];
     private readonly Dictionary<string, string> realRoots = new(StringComparer.Ordinal);
@@ -163,7 +167,7 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
             NameOf(users, status.User, id => new SystemUser(id).Name),
             NameOf(groups, status.Group, id => new SystemGroup(id).Name),
             status.Modified,
-            status.Changed,
+            (timeProvider.GetUtcNow() - status.ChangedAt).Duration() < Exactness ? Unsettled : status.Changed,
             status.Inode,
             type == TreeEntryType.File ? (long)status.Length : 0,
             Sha256: null,

@@ -25,6 +25,8 @@ internal sealed class DirectoryBench : IDisposable
         Roots = [Live];
     }
 
+    public ManualClock Clock => clock;
+
     public ScratchDirectory Scratch { get; }
 
     public string Store { get; }
