@@ -50,6 +50,12 @@ internal sealed class DirectorySource(IReadOnlyList<string> roots, TreeOptions o
         return await new TreeReading(chain, workspace.Path).RunAsync(sink: null, cancellationToken);
     }
 
+    public async Task<ContentCheck?> ProveAsync(StoredChain chain, ScratchDirectory scratch, CancellationToken cancellationToken)
+    {
+        using var workspace = scratch.NewWorkspace();
+        return await new TreeReading(chain, workspace.Path).ProveAsync(cancellationToken);
+    }
+
     public IReadOnlyList<string> CommandsByHand(IReadOnlyList<string> chain) =>
     [
         Unpack(chain[0]),

@@ -157,23 +157,31 @@ internal sealed class InventoryWriter : IAsyncDisposable
     private static readonly byte[] LineEnd = "\n"u8.ToArray();
 
     private readonly Stream target;
+    private readonly TreeFingerprint fingerprint = new();
     private readonly ArrayBufferWriter<byte> lines = new(2 * Block);
     private readonly Utf8JsonWriter json;
 
     public InventoryWriter(Stream target) => (this.target, json) = (target, new Utf8JsonWriter(lines));
 
-    public Task AddAsync(TreeEntry entry, CancellationToken cancellationToken) => WriteAsync(new TreeLine(entry, End: null), cancellationToken);
+    public Task AddAsync(TreeEntry entry, CancellationToken cancellationToken)
+    {
+        fingerprint.Add(entry);
+        return WriteAsync(new TreeLine(entry, End: null), cancellationToken);
+    }
 
     /// <summary>An inventory without its end is no inventory.</summary>
-    public async Task EndAsync(TreeNotes notes, CancellationToken cancellationToken)
+    /// <returns>The fingerprint of all that was added.</returns>
+    public async Task<string> EndAsync(TreeNotes notes, CancellationToken cancellationToken)
     {
         await WriteAsync(new TreeLine(Entry: null, notes), cancellationToken);
         await target.WriteAsync(lines.WrittenMemory, cancellationToken);
         lines.ResetWrittenCount();
+        return fingerprint.Complete();
     }
 
     public async ValueTask DisposeAsync()
     {
+        fingerprint.Dispose();
         await json.DisposeAsync();
         await target.DisposeAsync();
     }
@@ -192,7 +200,8 @@ internal sealed class InventoryWriter : IAsyncDisposable
 }
 
 /// <summary>Reads an inventory, an entry at a time.</summary>
-internal sealed class InventoryReader(Stream source) : IAsyncDisposable
+/// <param name="fingerprint">Given each entry as it is read; null: nobody wants it.</param>
+internal sealed class InventoryReader(Stream source, TreeFingerprint? fingerprint = null) : IAsyncDisposable
 {
     private const int LongestLine = 1 << 22;
     private const int Block = 1 << 16;
@@ -220,6 +229,8 @@ internal sealed class InventoryReader(Stream source) : IAsyncDisposable
         if (read.Entry is { } entry && last is not null && TreeEntry.Order(last, entry.Path) >= 0)
             throw new InvalidDataException($"its inventory has '{entry.Shown}' behind '{LineText.Of("/" + last)}'");
         (Current, End, last) = (read.Entry, read.End, read.Entry?.Path);
+        if (Current is not null)
+            fingerprint?.Add(Current);
         if (End is not null && (begin < end || await source.ReadAsync(buffer, cancellationToken) > 0))
             throw new InvalidDataException("its inventory goes on behind its end");
     }
