@@ -67,9 +67,9 @@ internal sealed class TreeFiles(TarWriter tar, TimeProvider timeProvider, Action
             old = null; // a further name goes with the content of the first one, which is a new file when it is unpacked
         if (old is not null && entry.LooksLike(old))
             return Remember(old with { IsStored = false }, found.Status);
-        entry = entry with { Attributes = TreeReadException.Guard(() => AttributesOf(found.Place)) };
         if (entry.Type == TreeEntryType.File && !entry.IsHardLink)
             return await AddFileAsync(found, entry, old, cancellationToken);
+        entry = entry with { Attributes = TreeReadException.Guard(() => AttributesOf(FileMetadata.AttributesOf(found.Place))) };
         if (old is not null && entry.IsSameAs(old))
             return entry with { IsStored = false };
         await WriteAsync(TreeTar.Of(entry), cancellationToken);
@@ -94,10 +94,9 @@ internal sealed class TreeFiles(TarWriter tar, TimeProvider timeProvider, Action
     {
         for (var left = Tries - 1; ; left--)
         {
-            using var file = TreeReadException.Guard(() => RegularFile.OpenRead(found.Place));
-            if (FileStatus.Of(file) is not { } opened)
-                throw new TreeReadException(new FileNotFoundException($"'{found.Place}' is gone"));
-            if (FileStatus.OfNoLink(found.Place) is not { } named || !named.IsSameFileAs(opened) || !IsBelowRoot(found, file))
+            var opened = default(FileStatus);
+            using var file = TreeReadException.Guard(() => TryOpen(found, isFirst: left == Tries - 1, out opened));
+            if (file is null)
             {
                 // Something else has its name now, perhaps a link that leads elsewhere: that is not what was meant.
                 if (left > 0)
@@ -105,7 +104,7 @@ internal sealed class TreeFiles(TarWriter tar, TimeProvider timeProvider, Action
                 throw new TreeReadException(new FileNotFoundException($"'{found.Place}' is another file each time"));
             }
 
-            entry = TreeReadException.Guard(() => Describe(found with { Status = opened })) with { Attributes = entry.Attributes, Target = null };
+            entry = TreeReadException.Guard(() => Describe(found with { Status = opened }) with { Attributes = AttributesOf(FileMetadata.AttributesOf(file, found.Place)), Target = null });
             if (old is { Sha256: not null } && old.Size == entry.Size && entry.Size > 0)
             {
                 var same = entry with { Sha256 = await HashAsync(file, entry.Size, cancellationToken), IsStored = false };
@@ -113,10 +112,12 @@ internal sealed class TreeFiles(TarWriter tar, TimeProvider timeProvider, Action
                     return Remember(same, opened);
             }
 
+            bool isStill;
             if (entry.Size <= LargestInMemory)
             {
                 var length = TreeReadException.Guard(() => Read(file, (int)entry.Size));
-                if (left > 0 && !(length == entry.Size && IsStill(file, opened)))
+                isStill = length == entry.Size && IsStill(file, opened);
+                if (left > 0 && !isStill)
                     continue;
                 entry = entry with { Size = length, Sha256 = Convert.ToHexStringLower(SHA256.HashData(small.AsSpan(0, length))) };
                 await WriteAsync(TreeTar.Of(entry, new MemoryStream(small, 0, length, writable: false)), cancellationToken);
@@ -128,24 +129,51 @@ internal sealed class TreeFiles(TarWriter tar, TimeProvider timeProvider, Action
                 await WriteAsync(TreeTar.Of(entry, content, map), cancellationToken);
                 entry = entry with { Sha256 = content.Sha256 };
                 (tries.Written, tries.Opened) = (entry, opened);
-                if (left > 0 && !IsStill(file, opened))
+                isStill = IsStill(file, opened);
+                if (left > 0 && !isStill)
                     continue; // the later of two entries of one name counts, for tar too
             }
 
-            if (!IsStill(file, opened))
+            if (!isStill)
                 note(TreeOddity.Changed, found.Path);
             return Remember(entry, opened);
         }
     }
 
-    /// <summary>A directory on the way may be a link by now, which leads out of the source: what was opened tells where it lies.</summary>
-    private bool IsBelowRoot(FoundFile found, SafeFileHandle file)
+    /// <summary>Opens what was found. A directory on the way may be a link by now, which leads out of the source.</summary>
+    /// <param name="isFirst">Whether it was looked at just now.</param>
+    /// <returns>Null: something else is there, or it can't be reached without a link.</returns>
+    private SafeFileHandle? TryOpen(FoundFile found, bool isFirst, out FileStatus opened)
+    {
+        opened = default;
+        if (!isFirst && FileStatus.OfNoLink(found.Place) is { IsRegular: false } other)
+            throw new NotRegularFileException(found.Place, other.Type);
+        var real = RealPathOf(found);
+        if (real is not null && RegularFile.TryOpenReadWithoutLinks(real, out var file))
+        {
+            opened = FileStatus.Of(file) ?? default;
+            if (opened.IsRegular)
+                return file;
+            file.Dispose();
+            return opened.Type == FileType.Unknown ? null : throw new NotRegularFileException(found.Place, opened.Type);
+        }
+
+        file = RegularFile.OpenRead(found.Place);
+        opened = FileStatus.Of(file) ?? default;
+        if (FileStatus.OfNoLink(found.Place) is { } named && named.IsSameFileAs(opened) && (real is null || new FileInfo(SafeFile.PathOf(file)).LinkTarget == real))
+            return file;
+        file.Dispose();
+        return null;
+    }
+
+    /// <summary>Where it lies without a link on the way; null: nobody walked there.</summary>
+    private string? RealPathOf(FoundFile found)
     {
         if (found.Root is not { } root || Path.GetDirectoryName(root) is not { } above)
-            return true;
+            return null;
         if (!realRoots.TryGetValue(root, out var real))
             realRoots[root] = real = Path.Combine(KernelPath.Resolve(above), Path.GetFileName(root));
-        return new FileInfo(SafeFile.PathOf(file)).LinkTarget == real + found.Place[root.Length..];
+        return real == root ? found.Place : real + found.Place[root.Length..];
     }
 
     private async Task WriteAsync(TarEntry entry, CancellationToken cancellationToken)
@@ -203,11 +231,8 @@ internal sealed class TreeFiles(TarWriter tar, TimeProvider timeProvider, Action
         return known[id] = name == id.ToString(CultureInfo.InvariantCulture) ? null : name;
     }
 
-    private static Dictionary<string, string>? AttributesOf(string place)
-    {
-        var attributes = FileMetadata.AttributesOf(place);
-        return attributes.Count == 0 ? null : attributes.ToDictionary(attribute => attribute.Key, attribute => Convert.ToBase64String(attribute.Value), StringComparer.Ordinal);
-    }
+    private static Dictionary<string, string>? AttributesOf(IReadOnlyList<KeyValuePair<string, byte[]>> attributes) =>
+        attributes.Count == 0 ? null : attributes.ToDictionary(attribute => attribute.Key, attribute => Convert.ToBase64String(attribute.Value), StringComparer.Ordinal);
 
     private static bool IsStill(SafeFileHandle file, FileStatus before) =>
         FileStatus.Of(file) is { } now && (now.Length, now.Modified, now.Changed) == (before.Length, before.Modified, before.Changed);

@@ -23,6 +23,9 @@ internal interface ITreeSink
 internal sealed class TreeReading(StoredChain chain, string work)
 {
     private const int BlockSize = 1 << 17;
+    private const int LargestInMemory = 1 << 20;
+
+    private readonly byte[] small = GC.AllocateUninitializedArray<byte>(LargestInMemory);
 
     private string? finding;
     private string? fingerprint;
@@ -200,7 +203,7 @@ internal sealed class TreeReading(StoredChain chain, string work)
             throw new InvalidDataException($"it has a further name of '{LineText.Of("/" + missing)}', which is no file of it");
     }
 
-    private static async Task<bool> IsAsync(TarEntry found, TreeEntry expected, ITreeSink? sink, CancellationToken cancellationToken)
+    private async Task<bool> IsAsync(TarEntry found, TreeEntry expected, ITreeSink? sink, CancellationToken cancellationToken)
     {
         var type = found.EntryType switch
         {
@@ -220,6 +223,17 @@ internal sealed class TreeReading(StoredChain chain, string work)
         }
 
         var (stored, hasHoles) = TreeTar.ContentOf(found);
+        if (expected.Size <= LargestInMemory && !hasHoles)
+        {
+            if (found.Length != expected.Size)
+                return false;
+            var whole = small.AsMemory(0, (int)expected.Size);
+            await stored.ReadExactlyAsync(whole, cancellationToken);
+            if (sink is not null)
+                await sink.PlaceAsync(expected, new MemoryStream(small, 0, whole.Length, writable: false), hasHoles, cancellationToken);
+            return looks && Convert.ToHexStringLower(SHA256.HashData(whole.Span)) == expected.Sha256;
+        }
+
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         await using var content = new HashedStream(stored, hash);
         if (sink is not null)
