@@ -9,6 +9,7 @@ namespace NexusBackupAgent.Platform;
 /// </summary>
 internal static partial class RegularFile
 {
+    private const long CurrentDirectory = -100; // AT_FDCWD
     private const int ReadWithoutWaiting = 0x800 | 0x100 | 0x80000; // O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC
 
     /// <summary>Opens a file for reading, without waiting and without changing anything but its time of access.</summary>
@@ -37,8 +38,28 @@ internal static partial class RegularFile
         return handle;
     }
 
+    /// <summary>The same, of a file that was looked at just now, and only where no part of the path is a symbolic link by now (openat2, Linux 5.6).</summary>
+    /// <param name="file">Invalid where a link is in the way.</param>
+    /// <returns>False where the system has no such call, or forbids it.</returns>
+    public static bool TryOpenReadWithoutLinks(string path, out SafeFileHandle file)
+    {
+        const long OpenAt2 = 437;
+        const ulong NoSymbolicLinks = 0x04; // RESOLVE_NO_SYMLINKS
+        Span<ulong> how = [ReadWithoutWaiting, 0, NoSymbolicLinks]; // struct open_how
+        file = OpenAt(OpenAt2, CurrentDirectory, path, ref how[0], how.Length * sizeof(ulong));
+        if (!file.IsInvalid || Marshal.GetLastPInvokeError() is not (not Errno.Loop and var error))
+            return true;
+        file.Dispose();
+        if (error is Errno.NoSuchCall or Errno.NotPermitted or Errno.Again)
+            return false;
+        throw Errno.Failure(error == Errno.NoDirectory ? Errno.Missing : error, path);
+    }
+
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial SafeFileHandle Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial SafeFileHandle OpenAt(long call, long directory, string path, ref ulong how, nint size);
 }
 
 /// <summary>Where a file was expected there is a pipe, a socket, a device or a directory.</summary>

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace NexusBackupAgent.Platform;
 
@@ -14,14 +15,25 @@ internal static partial class FileMetadata
     private const int LargestList = 1 << 16; // XATTR_LIST_MAX
     private const long LeaveAlone = (1L << 30) - 2; // UTIME_OMIT
 
+    private static byte nothing;
+
     /// <summary>The extended attributes of a file, directory or link, by name; ACLs among them. Empty where the file system has none.</summary>
     /// <exception cref="IOException">They can't be read.</exception>
     public static IReadOnlyList<KeyValuePair<string, byte[]>> AttributesOf(string path)
     {
-        Span<byte> names = stackalloc byte[0];
-        var size = List(path, ref MemoryMarshal.GetReference(names), 0);
-        if (size == 0)
-            return [];
+        if (List(path, ref nothing, 0) is not 0 and var size)
+            return AttributesOf(path, size);
+        return [];
+    }
+
+    /// <summary>The same of an open file.</summary>
+    /// <param name="path">Where it was opened.</param>
+    /// <exception cref="IOException">They can't be read.</exception>
+    public static IReadOnlyList<KeyValuePair<string, byte[]>> AttributesOf(SafeFileHandle file, string path) =>
+        List(file, ref nothing, 0) == 0 ? [] : AttributesOf(path);
+
+    private static IReadOnlyList<KeyValuePair<string, byte[]>> AttributesOf(string path, nint size)
+    {
         if (size < 0)
             return Marshal.GetLastPInvokeError() is Errno.Unsupported or Errno.NoSuchCall ? [] : throw Failure(path);
         var list = new byte[LargestList];
@@ -87,6 +99,9 @@ internal static partial class FileMetadata
 
     [LibraryImport("libc", EntryPoint = "llistxattr", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial nint List(string path, ref byte list, nint size);
+
+    [LibraryImport("libc", EntryPoint = "flistxattr", SetLastError = true)]
+    private static partial nint List(SafeFileHandle file, ref byte list, nint size);
 
     [LibraryImport("libc", EntryPoint = "lgetxattr", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial nint Get(string path, string name, [Out] byte[] value, nint size);

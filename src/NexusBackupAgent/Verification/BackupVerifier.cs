@@ -130,7 +130,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         var checks = new List<CheckResult>
         {
             Result(VerificationCheck.Checksum, ChecksumFinding(noted, backup, reading, content), unclear is null ? null : $"its .sha256 file tells nothing: {unclear}"),
-            Result(VerificationCheck.Encoding, reading.Artifact.EncodingFailure, NoteOf(proof, backup)),
+            Result(VerificationCheck.Encoding, reading.Artifact.EncodingFailure, NoteOf(proof, backup, isWhole ? null : content?.Note)),
         };
         var isAsCommitted = backup.Manifest.IsCommitted && reading is { Artifact.EncodingFailure: null } && DamageOf(backup.Manifest, reading, content) is null;
         if (isWhole)
@@ -174,8 +174,16 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         catch (DamagedLinkException damaged)
         {
             var link = (CatalogLink)damaged.Link;
-            if (link.Reading is null) // a part of it is damaged; its own bytes are judged all the same
-                await link.ReadArtifactAsync(cancellationToken);
+            try
+            {
+                if (link.Reading is null) // a part of it is damaged; its own bytes are judged all the same
+                    await link.ReadArtifactAsync(cancellationToken);
+            }
+            catch (DamagedLinkException)
+            {
+                // The reading tells of it, and of the part.
+            }
+
             return (Content: null, Proof.Whole, link);
         }
     }
@@ -209,12 +217,17 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
         $"cannot check '{file}': it holds exactly what was captured and has passed this check before, and now the check of its copy in '{expandedIn}' says: {finding}; so the copy's disk, the memory or what checks it is at fault, not the backup",
         $"check that disk and the memory (dmesg | tail; df -h '{expandedIn}') and whether what checks it was updated, set scratch to another disk, then run the command again");
 
-    private static string? NoteOf(Proof proof, Backup backup) => proof switch
+    /// <param name="told">What the kind itself has to say where it read less than the whole; null: nothing.</param>
+    private static string? NoteOf(Proof proof, Backup backup, string? told)
     {
-        Proof.StoredBytes => $"it is encrypted{(backup.Manifest.Encryption is { Recipients: { Count: > 0 } recipients } ? $" to {AgeRecipient.Shown(recipients)}" : "")} and no key that opens it is here, so only the stored bytes were read; the rest proves: nexus-backup verify {backup.Id} --identity FILE",
-        Proof.Captured => "its content was checked before it was encrypted, and the stored bytes are those that age wrote; that a key opens them proves a drill with --identity FILE",
-        _ => null,
-    };
+        var note = proof switch
+        {
+            Proof.StoredBytes => $"it is encrypted{(backup.Manifest.Encryption is { Recipients: { Count: > 0 } recipients } ? $" to {AgeRecipient.Shown(recipients)}" : "")} and no key that opens it is here, so only the stored bytes were read; the rest proves: nexus-backup verify {backup.Id} --identity FILE",
+            Proof.Captured => "its content was checked before it was encrypted, and the stored bytes are those that age wrote; that a key opens them proves a drill with --identity FILE",
+            _ => null,
+        };
+        return note is null || told is null ? note ?? told : $"{note}; {told}";
+    }
 
     private static CheckResult Result(VerificationCheck check, string? finding, string? note = null) => new(check, finding is null, finding ?? note ?? "");
 

@@ -41,13 +41,19 @@ internal sealed class DirectorySource(IReadOnlyList<string> roots, TreeOptions o
                 throw new BackupException(FileStatus.OfNoLink(root) is null ? FailureKind.SourceMissing : FailureKind.SourceInvalid, $"directory '{root}' {problem}", mend);
         }
 
-        return Task.FromResult<ICapture>(new TreeCapture(roots, options, request.Base, request.Previous, scratch, timeProvider.GetUtcNow()));
+        return Task.FromResult<ICapture>(new TreeCapture(roots, options, request.Base, request.Previous, scratch, timeProvider));
     }
 
     public async Task<ContentCheck> CheckAsync(StoredChain chain, ScratchDirectory scratch, CancellationToken cancellationToken)
     {
         using var workspace = scratch.NewWorkspace();
         return await new TreeReading(chain, workspace.Path).RunAsync(sink: null, cancellationToken);
+    }
+
+    public async Task<ContentCheck?> ProveAsync(StoredChain chain, ScratchDirectory scratch, CancellationToken cancellationToken)
+    {
+        using var workspace = scratch.NewWorkspace();
+        return await new TreeReading(chain, workspace.Path).ProveAsync(cancellationToken);
     }
 
     public IReadOnlyList<string> CommandsByHand(IReadOnlyList<string> chain) =>

@@ -9,7 +9,7 @@ namespace NexusBackupAgent.Sources.Directories;
 /// <summary>Writes what is in directories, or what is new or changed in them since another backup.</summary>
 /// <param name="base">Null: everything.</param>
 /// <param name="previous">The newest good backup: a whole one is compared with it. Null: there is none.</param>
-internal sealed class TreeCapture(IReadOnlyList<string> roots, TreeOptions options, StoredChain? @base, StoredLink? previous, ScratchDirectory scratch, DateTimeOffset capturedAt) : ICapture
+internal sealed class TreeCapture(IReadOnlyList<string> roots, TreeOptions options, StoredChain? @base, StoredLink? previous, ScratchDirectory scratch, TimeProvider timeProvider) : ICapture
 {
     private const int MostListed = 1000;
     private const int ShownInMessage = 5;
@@ -17,7 +17,7 @@ internal sealed class TreeCapture(IReadOnlyList<string> roots, TreeOptions optio
 
     private readonly Dictionary<TreeOddity, List<string>> oddities = Enum.GetValues<TreeOddity>().ToDictionary(oddity => oddity, _ => new List<string>());
 
-    public DateTimeOffset CapturedAt => capturedAt;
+    public DateTimeOffset CapturedAt { get; } = timeProvider.GetUtcNow();
 
     public long? Length => null;
 
@@ -27,8 +27,10 @@ internal sealed class TreeCapture(IReadOnlyList<string> roots, TreeOptions optio
     {
         using var workspace = scratch.NewWorkspace();
         var (inventory, deleted) = (Path.Combine(workspace.Path, "inventory"), Path.Combine(workspace.Path, "deleted"));
-        var digests = await sink.WriteAsync((content, token) => WriteAsync(content, workspace.Path, inventory, deleted, token), sink.Progress, cancellationToken);
+        var fingerprint = "";
+        var digests = await sink.WriteAsync(async (content, token) => fingerprint = await WriteAsync(content, workspace.Path, inventory, deleted, token), sink.Progress, cancellationToken);
         RequireReadable();
+        sink.DeclareFingerprint(fingerprint);
         await sink.WritePartAsync(DirectorySource.InventoryPart, ArtifactEncoding.Gzip, (content, token) => CopyAsync(inventory, content, token), cancellationToken);
         if (@base is null)
             return;
@@ -38,7 +40,8 @@ internal sealed class TreeCapture(IReadOnlyList<string> roots, TreeOptions optio
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    private async Task WriteAsync(Stream content, string work, string inventoryFile, string deletedFile, CancellationToken cancellationToken)
+    /// <returns>The fingerprint of the state.</returns>
+    private async Task<string> WriteAsync(Stream content, string work, string inventoryFile, string deletedFile, CancellationToken cancellationToken)
     {
         await using var before = @base is not null ? await PreviousTree.OpenAsync(@base.Tip, work, cancellationToken) : await PreviousTree.TryOpenAsync(previous, work, cancellationToken);
         await using var deleted = new FileStream(deletedFile, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16);
@@ -47,7 +50,7 @@ internal sealed class TreeCapture(IReadOnlyList<string> roots, TreeOptions optio
         bool isEmpty;
         await using (var tar = new TarWriter(content, TarEntryFormat.Pax, leaveOpen: true))
         {
-            var files = new TreeFiles(tar, Note);
+            var files = new TreeFiles(tar, timeProvider, Note);
             var walk = new TreeWalk(roots, options.Patterns, Note);
             foreach (var found in walk.Files())
             {
@@ -78,7 +81,7 @@ internal sealed class TreeCapture(IReadOnlyList<string> roots, TreeOptions optio
         if (isEmpty)
             await content.WriteAsync(new byte[EndOfArchive], cancellationToken); // the library writes none, and no reader takes nothing for an archive
 
-        await inventory.EndAsync(new TreeNotes(oddities[TreeOddity.Special], [.. oddities[TreeOddity.Unreadable], .. oddities[TreeOddity.Misnamed]], oddities[TreeOddity.Changed], oddities[TreeOddity.Vanished]) { Decayed = oddities[TreeOddity.Decayed] }, cancellationToken);
+        return await inventory.EndAsync(new TreeNotes(oddities[TreeOddity.Special], [.. oddities[TreeOddity.Unreadable], .. oddities[TreeOddity.Misnamed]], oddities[TreeOddity.Changed], oddities[TreeOddity.Vanished]) { Decayed = oddities[TreeOddity.Decayed] }, cancellationToken);
 
         async Task GoneAsync(string path)
         {

@@ -25,7 +25,7 @@ internal enum TreeEntryType
 /// <param name="Path">From the root of the file system on, without the slash: as it is named in the archive.</param>
 /// <param name="Mode">Permission bits.</param>
 /// <param name="Modified">Nanoseconds since 1970.</param>
-/// <param name="Changed">Likewise, of whatever is known of it; no program can set it.</param>
+/// <param name="Changed">Likewise, of whatever is known of it; no program can set it. 0: so short before it was captured that a later change may bear the same time.</param>
 /// <param name="Size">Bytes of a file; 0 of others.</param>
 /// <param name="Sha256">Of a file's content; null of others, and of a further name of a file that came before.</param>
 /// <param name="Target">Where a symbolic link leads; of a further name of a file, the first one.</param>
@@ -53,7 +53,7 @@ internal sealed record TreeEntry(
     public bool IsHardLink => Type == TreeEntryType.File && Target is not null;
 
     /// <summary>Whether nothing that the system tells of it has changed.</summary>
-    public bool LooksLike(TreeEntry before) => this with { Sha256 = before.Sha256, IsStored = before.IsStored, Attributes = null, UserName = before.UserName, GroupName = before.GroupName } == before with { Attributes = null };
+    public bool LooksLike(TreeEntry before) => before.Changed != 0 && this with { Sha256 = before.Sha256, IsStored = before.IsStored, Attributes = null, UserName = before.UserName, GroupName = before.GroupName } == before with { Attributes = null };
 
     /// <summary>Whether a restore of either gives the same.</summary>
     public bool IsSameAs(TreeEntry before) =>
@@ -157,23 +157,31 @@ internal sealed class InventoryWriter : IAsyncDisposable
     private static readonly byte[] LineEnd = "\n"u8.ToArray();
 
     private readonly Stream target;
+    private readonly TreeFingerprint fingerprint = new();
     private readonly ArrayBufferWriter<byte> lines = new(2 * Block);
     private readonly Utf8JsonWriter json;
 
     public InventoryWriter(Stream target) => (this.target, json) = (target, new Utf8JsonWriter(lines));
 
-    public Task AddAsync(TreeEntry entry, CancellationToken cancellationToken) => WriteAsync(new TreeLine(entry, End: null), cancellationToken);
+    public Task AddAsync(TreeEntry entry, CancellationToken cancellationToken)
+    {
+        fingerprint.Add(entry);
+        return WriteAsync(new TreeLine(entry, End: null), cancellationToken);
+    }
 
     /// <summary>An inventory without its end is no inventory.</summary>
-    public async Task EndAsync(TreeNotes notes, CancellationToken cancellationToken)
+    /// <returns>The fingerprint of all that was added.</returns>
+    public async Task<string> EndAsync(TreeNotes notes, CancellationToken cancellationToken)
     {
         await WriteAsync(new TreeLine(Entry: null, notes), cancellationToken);
         await target.WriteAsync(lines.WrittenMemory, cancellationToken);
         lines.ResetWrittenCount();
+        return fingerprint.Complete();
     }
 
     public async ValueTask DisposeAsync()
     {
+        fingerprint.Dispose();
         await json.DisposeAsync();
         await target.DisposeAsync();
     }
@@ -192,7 +200,8 @@ internal sealed class InventoryWriter : IAsyncDisposable
 }
 
 /// <summary>Reads an inventory, an entry at a time.</summary>
-internal sealed class InventoryReader(Stream source) : IAsyncDisposable
+/// <param name="fingerprint">Given each entry as it is read; null: nobody wants it.</param>
+internal sealed class InventoryReader(Stream source, TreeFingerprint? fingerprint = null) : IAsyncDisposable
 {
     private const int LongestLine = 1 << 22;
     private const int Block = 1 << 16;
@@ -220,6 +229,8 @@ internal sealed class InventoryReader(Stream source) : IAsyncDisposable
         if (read.Entry is { } entry && last is not null && TreeEntry.Order(last, entry.Path) >= 0)
             throw new InvalidDataException($"its inventory has '{entry.Shown}' behind '{LineText.Of("/" + last)}'");
         (Current, End, last) = (read.Entry, read.End, read.Entry?.Path);
+        if (Current is not null)
+            fingerprint?.Add(Current);
         if (End is not null && (begin < end || await source.ReadAsync(buffer, cancellationToken) > 0))
             throw new InvalidDataException("its inventory goes on behind its end");
     }

@@ -38,13 +38,17 @@ internal sealed class TreeReadException(Exception failure) : Exception(failure.M
 
 /// <summary>Puts files into an archive as they are found.</summary>
 /// <param name="note">Told what happened to one while it was read.</param>
-internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
+internal sealed class TreeFiles(TarWriter tar, TimeProvider timeProvider, Action<TreeOddity, string> note)
 {
     private const int Tries = 3;
     private const int LargestInMemory = 1 << 20;
+    private const long Unsettled = 0;
     private const UnixFileMode Permissions = (UnixFileMode)0xfff;
 
-    private readonly Dictionary<(uint Major, uint Minor, ulong Inode), string> linked = [];
+    /// <summary>How exact the times of a file system are at worst. What changed so lately may change again and bear the same time.</summary>
+    private static readonly TimeSpan Exactness = TimeSpan.FromSeconds(2);
+
+    private readonly Dictionary<(uint Major, uint Minor, ulong Inode), (string Path, bool IsStored)> linked = [];
     private readonly Dictionary<string, string> realRoots = new(StringComparer.Ordinal);
     private readonly Dictionary<uint, string?> users = [];
     private readonly Dictionary<uint, string?> groups = [];
@@ -59,11 +63,13 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
     public async Task<TreeEntry> AddAsync(FoundFile found, TreeEntry? old, CancellationToken cancellationToken)
     {
         var entry = TreeReadException.Guard(() => Describe(found));
+        if (entry.IsHardLink && linked[Identify(found.Status)].IsStored)
+            old = null; // a further name goes with the content of the first one, which is a new file when it is unpacked
         if (old is not null && entry.LooksLike(old))
             return Remember(old with { IsStored = false }, found.Status);
-        entry = entry with { Attributes = TreeReadException.Guard(() => AttributesOf(found.Place)) };
         if (entry.Type == TreeEntryType.File && !entry.IsHardLink)
             return await AddFileAsync(found, entry, old, cancellationToken);
+        entry = entry with { Attributes = TreeReadException.Guard(() => AttributesOf(FileMetadata.AttributesOf(found.Place))) };
         if (old is not null && entry.IsSameAs(old))
             return entry with { IsStored = false };
         await WriteAsync(TreeTar.Of(entry), cancellationToken);
@@ -88,10 +94,9 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
     {
         for (var left = Tries - 1; ; left--)
         {
-            using var file = TreeReadException.Guard(() => RegularFile.OpenRead(found.Place));
-            if (FileStatus.Of(file) is not { } opened)
-                throw new TreeReadException(new FileNotFoundException($"'{found.Place}' is gone"));
-            if (FileStatus.OfNoLink(found.Place) is not { } named || !named.IsSameFileAs(opened) || !IsBelowRoot(found, file))
+            var opened = default(FileStatus);
+            using var file = TreeReadException.Guard(() => TryOpen(found, isFirst: left == Tries - 1, out opened));
+            if (file is null)
             {
                 // Something else has its name now, perhaps a link that leads elsewhere: that is not what was meant.
                 if (left > 0)
@@ -99,7 +104,7 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
                 throw new TreeReadException(new FileNotFoundException($"'{found.Place}' is another file each time"));
             }
 
-            entry = TreeReadException.Guard(() => Describe(found with { Status = opened })) with { Attributes = entry.Attributes, Target = null };
+            entry = TreeReadException.Guard(() => Describe(found with { Status = opened }) with { Attributes = AttributesOf(FileMetadata.AttributesOf(file, found.Place)), Target = null });
             if (old is { Sha256: not null } && old.Size == entry.Size && entry.Size > 0)
             {
                 var same = entry with { Sha256 = await HashAsync(file, entry.Size, cancellationToken), IsStored = false };
@@ -107,10 +112,12 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
                     return Remember(same, opened);
             }
 
+            bool isStill;
             if (entry.Size <= LargestInMemory)
             {
                 var length = TreeReadException.Guard(() => Read(file, (int)entry.Size));
-                if (left > 0 && !(length == entry.Size && IsStill(file, opened)))
+                isStill = length == entry.Size && IsStill(file, opened);
+                if (left > 0 && !isStill)
                     continue;
                 entry = entry with { Size = length, Sha256 = Convert.ToHexStringLower(SHA256.HashData(small.AsSpan(0, length))) };
                 await WriteAsync(TreeTar.Of(entry, new MemoryStream(small, 0, length, writable: false)), cancellationToken);
@@ -122,24 +129,51 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
                 await WriteAsync(TreeTar.Of(entry, content, map), cancellationToken);
                 entry = entry with { Sha256 = content.Sha256 };
                 (tries.Written, tries.Opened) = (entry, opened);
-                if (left > 0 && !IsStill(file, opened))
+                isStill = IsStill(file, opened);
+                if (left > 0 && !isStill)
                     continue; // the later of two entries of one name counts, for tar too
             }
 
-            if (!IsStill(file, opened))
+            if (!isStill)
                 note(TreeOddity.Changed, found.Path);
             return Remember(entry, opened);
         }
     }
 
-    /// <summary>A directory on the way may be a link by now, which leads out of the source: what was opened tells where it lies.</summary>
-    private bool IsBelowRoot(FoundFile found, SafeFileHandle file)
+    /// <summary>Opens what was found. A directory on the way may be a link by now, which leads out of the source.</summary>
+    /// <param name="isFirst">Whether it was looked at just now.</param>
+    /// <returns>Null: something else is there, or it can't be reached without a link.</returns>
+    private SafeFileHandle? TryOpen(FoundFile found, bool isFirst, out FileStatus opened)
+    {
+        opened = default;
+        if (!isFirst && FileStatus.OfNoLink(found.Place) is { IsRegular: false } other)
+            throw new NotRegularFileException(found.Place, other.Type);
+        var real = RealPathOf(found);
+        if (real is not null && RegularFile.TryOpenReadWithoutLinks(real, out var file))
+        {
+            opened = FileStatus.Of(file) ?? default;
+            if (opened.IsRegular)
+                return file;
+            file.Dispose();
+            return opened.Type == FileType.Unknown ? null : throw new NotRegularFileException(found.Place, opened.Type);
+        }
+
+        file = RegularFile.OpenRead(found.Place);
+        opened = FileStatus.Of(file) ?? default;
+        if (FileStatus.OfNoLink(found.Place) is { } named && named.IsSameFileAs(opened) && (real is null || new FileInfo(SafeFile.PathOf(file)).LinkTarget == real))
+            return file;
+        file.Dispose();
+        return null;
+    }
+
+    /// <summary>Where it lies without a link on the way; null: nobody walked there.</summary>
+    private string? RealPathOf(FoundFile found)
     {
         if (found.Root is not { } root || Path.GetDirectoryName(root) is not { } above)
-            return true;
+            return null;
         if (!realRoots.TryGetValue(root, out var real))
             realRoots[root] = real = Path.Combine(KernelPath.Resolve(above), Path.GetFileName(root));
-        return new FileInfo(SafeFile.PathOf(file)).LinkTarget == real + found.Place[root.Length..];
+        return real == root ? found.Place : real + found.Place[root.Length..];
     }
 
     private async Task WriteAsync(TarEntry entry, CancellationToken cancellationToken)
@@ -161,7 +195,7 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
             NameOf(users, status.User, id => new SystemUser(id).Name),
             NameOf(groups, status.Group, id => new SystemGroup(id).Name),
             status.Modified,
-            status.Changed,
+            (timeProvider.GetUtcNow() - status.ChangedAt).Duration() < Exactness ? Unsettled : status.Changed,
             status.Inode,
             type == TreeEntryType.File ? (long)status.Length : 0,
             Sha256: null,
@@ -176,16 +210,18 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
         var status = found.Status;
         if (status.Names < 2)
             return null;
-        return linked.TryGetValue((status.Major, status.Minor, status.Inode), out var first) && first != found.Path ? first : null;
+        return linked.TryGetValue(Identify(status), out var first) && first.Path != found.Path ? first.Path : null;
     }
 
     /// <summary>Only what the backup has can be what another name leads to.</summary>
     private TreeEntry Remember(TreeEntry entry, FileStatus status)
     {
         if (entry is { Type: TreeEntryType.File, IsHardLink: false } && status.Names > 1)
-            linked.TryAdd((status.Major, status.Minor, status.Inode), entry.Path);
+            linked.TryAdd(Identify(status), (entry.Path, entry.IsStored));
         return entry;
     }
+
+    private static (uint Major, uint Minor, ulong Inode) Identify(FileStatus status) => (status.Major, status.Minor, status.Inode);
 
     private static string? NameOf(Dictionary<uint, string?> known, uint id, Func<uint, string> ask)
     {
@@ -195,11 +231,8 @@ internal sealed class TreeFiles(TarWriter tar, Action<TreeOddity, string> note)
         return known[id] = name == id.ToString(CultureInfo.InvariantCulture) ? null : name;
     }
 
-    private static Dictionary<string, string>? AttributesOf(string place)
-    {
-        var attributes = FileMetadata.AttributesOf(place);
-        return attributes.Count == 0 ? null : attributes.ToDictionary(attribute => attribute.Key, attribute => Convert.ToBase64String(attribute.Value), StringComparer.Ordinal);
-    }
+    private static Dictionary<string, string>? AttributesOf(IReadOnlyList<KeyValuePair<string, byte[]>> attributes) =>
+        attributes.Count == 0 ? null : attributes.ToDictionary(attribute => attribute.Key, attribute => Convert.ToBase64String(attribute.Value), StringComparer.Ordinal);
 
     private static bool IsStill(SafeFileHandle file, FileStatus before) =>
         FileStatus.Of(file) is { } now && (now.Length, now.Modified, now.Changed) == (before.Length, before.Modified, before.Changed);

@@ -23,8 +23,12 @@ internal interface ITreeSink
 internal sealed class TreeReading(StoredChain chain, string work)
 {
     private const int BlockSize = 1 << 17;
+    private const int LargestInMemory = 1 << 20;
+
+    private readonly byte[] small = GC.AllocateUninitializedArray<byte>(LargestInMemory);
 
     private string? finding;
+    private string? fingerprint;
     private TreeNotes? notes;
 
     /// <exception cref="DamagedLinkException">One of them is not what was stored, or does not fit.</exception>
@@ -42,9 +46,9 @@ internal sealed class TreeReading(StoredChain chain, string work)
             var (link, before) = (chain.Links[index], index > 0 ? chain.Links[index - 1] : null);
             try
             {
-                await ReadAsync(link, sink, cancellationToken);
-                if (before is not null)
-                    await CompareAsync(link, before, cancellationToken);
+                fingerprint = (await ReadAsync(link, before, sink, cancellationToken)).Tip;
+                if (link != chain.Tip && link.Fingerprint is { } captured && captured != fingerprint)
+                    throw new InvalidDataException("its inventory is not that of what was captured");
             }
             catch (InvalidDataException odd) when (link == chain.Tip)
             {
@@ -58,19 +62,51 @@ internal sealed class TreeReading(StoredChain chain, string work)
 
         if (finding is null && sink is not null)
         {
-            await using var inventory = await InventoryOfAsync(chain.Tip, cancellationToken);
+            await using var inventory = await InventoryOfAsync(chain.Tip, work, cancellationToken);
             await sink.CompleteAsync(inventory, cancellationToken);
         }
 
-        var restored = chain.Links.Count == 1 ? (ArtifactDigest?)null : ArtifactDigest.OfChain([.. chain.Links.Select(link => link.Content!.Value)]);
-        return new ContentCheck(finding, restored, notes?.ToString() is { Length: > 0 } note ? note : null);
+        return Result(finding is null ? fingerprint : chain.Tip.Fingerprint); // where something is wrong, that tells more
     }
+
+    /// <summary>
+    /// Reads the last archive alone. What it holds is compared with its inventory; what it does not hold, with the inventory of the one
+    /// before it, which has to be that of what was captured then, and whose own entries were compared when that one was read.
+    /// </summary>
+    /// <returns>Null when it can't be shown so, or something is wrong: <see cref="RunAsync"/> tells what.</returns>
+    /// <exception cref="DamagedLinkException">It is not what was stored.</exception>
+    public async Task<ContentCheck?> ProveAsync(CancellationToken cancellationToken)
+    {
+        if (chain.Links is not [.., var before, _] || before.Fingerprint is not { } captured)
+            return null;
+        try
+        {
+            var (tip, below) = await ReadAsync(chain.Tip, before, sink: null, cancellationToken);
+            return below == captured ? Result(tip) : null;
+        }
+        catch (InvalidDataException)
+        {
+            return null;
+        }
+        catch (DamagedLinkException damaged) when (damaged.Link == before)
+        {
+            return null;
+        }
+    }
+
+    private ContentCheck Result(string? state) => new(
+        finding,
+        chain.Links.Count == 1 ? null : ArtifactDigest.OfChain([.. chain.Links.Select(link => link.Content!.Value)]),
+        notes?.ToString() is { Length: > 0 } note ? note : null)
+    {
+        Fingerprint = chain.Tip.Fingerprint is null ? null : state,
+    };
 
     /// <summary>The inventory of a backup, at its first entry. It is unpacked, so that it can be read beside something else.</summary>
     /// <exception cref="InvalidDataException">The backup has none, or it is no inventory.</exception>
-    public static async Task<InventoryReader> InventoryOfAsync(StoredLink link, string work, CancellationToken cancellationToken)
+    public static async Task<InventoryReader> InventoryOfAsync(StoredLink link, string work, CancellationToken cancellationToken, TreeFingerprint? fingerprint = null)
     {
-        var inventory = new InventoryReader(await OpenInventoryAsync(link, work, cancellationToken));
+        var inventory = new InventoryReader(await OpenInventoryAsync(link, work, cancellationToken), fingerprint);
         await inventory.MoveAsync(cancellationToken);
         return inventory;
     }
@@ -85,13 +121,16 @@ internal sealed class TreeReading(StoredChain chain, string work)
         return new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.DeleteOnClose | FileOptions.SequentialScan);
     }
 
-    private Task<InventoryReader> InventoryOfAsync(StoredLink link, CancellationToken cancellationToken) => InventoryOfAsync(link, work, cancellationToken);
-
-    private async Task ReadAsync(StoredLink link, ITreeSink? sink, CancellationToken cancellationToken)
+    /// <summary>Reads an archive beside its inventory, and that beside the one before it, which has what the archive does not hold.</summary>
+    /// <param name="before">Null: the archive holds all.</param>
+    /// <returns>The fingerprints of the states that the two inventories tell of.</returns>
+    private async Task<(string Tip, string? Below)> ReadAsync(StoredLink link, StoredLink? before, ITreeSink? sink, CancellationToken cancellationToken)
     {
-        await using var inventory = await InventoryOfAsync(link, cancellationToken);
-        var linked = new HashSet<string>(StringComparer.Ordinal);
-        await SkipUnstoredAsync(cancellationToken);
+        using var state = new TreeFingerprint();
+        using var stateBelow = new TreeFingerprint();
+        await using var inventory = await InventoryOfAsync(link, work, cancellationToken, state);
+        await using var older = before is null ? null : await InventoryOfAsync(before, work, cancellationToken, stateBelow);
+        var further = new Dictionary<string, TreeEntry>(StringComparer.Ordinal); // of a first name, one that the archive does not hold rather than one that it does
         TreeEntry? last = null;
         var isRight = true;
         await PassingTar.ReadAsync(
@@ -102,30 +141,43 @@ internal sealed class TreeReading(StoredChain chain, string work)
                 if (last is null || path != last.Path)
                 {
                     RequireRight();
-                    last = inventory.Current is { } next && next.Path == path ? next : throw new InvalidDataException($"it holds '{LineText.Of("/" + path)}', and its inventory {(inventory.Current is { } other ? $"'{other.Shown}'" : "nothing more")}");
+                    last = await NextStoredAsync(token) is { } next && next.Path == path ? next : throw new InvalidDataException($"it holds '{LineText.Of("/" + path)}', and its inventory {(inventory.Current is { } other ? $"'{other.Shown}'" : "nothing more")}");
                     await inventory.MoveAsync(token);
-                    await SkipUnstoredAsync(token);
                 }
 
                 isRight = await IsAsync(found, last, sink, token); // of several entries of one name the last one counts
             },
             cancellationToken);
         RequireRight();
-        if (inventory.Current is { } missing)
+        if (await NextStoredAsync(cancellationToken) is { } missing)
             throw new InvalidDataException($"it lacks '{missing.Shown}', which its inventory has");
-        await RequireFirstNamesAsync(link, linked, cancellationToken);
+        await RequireFirstNamesAsync(link, further, cancellationToken);
+        while (older?.Current is not null)
+            await older.MoveAsync(cancellationToken);
         if (link == chain.Tip)
             notes = inventory.End;
+        return (state.Complete(), before is null ? null : stateBelow.Complete());
 
-        async Task SkipUnstoredAsync(CancellationToken token)
+        async ValueTask<TreeEntry?> NextStoredAsync(CancellationToken token)
         {
             for (; inventory.Current is { } entry; await inventory.MoveAsync(token))
             {
-                if (entry is { IsHardLink: true, Target: { } first })
-                    linked.Add(first);
+                if (entry is { IsHardLink: true, Target: { } first } && (!entry.IsStored || !further.ContainsKey(first)))
+                    further[first] = entry;
                 if (entry.IsStored)
-                    return;
+                    return entry;
+                await RequireBelowAsync(entry, token);
             }
+
+            return null;
+        }
+
+        async ValueTask RequireBelowAsync(TreeEntry entry, CancellationToken token)
+        {
+            while (older?.Current is { } passed && TreeEntry.Order(passed.Path, entry.Path) < 0)
+                await older.MoveAsync(token);
+            if (older?.Current is not { } same || same.Path != entry.Path || !entry.IsSameAs(same))
+                throw new InvalidDataException($"it does not hold '{entry.Shown}'{(before is null ? "" : $", nor does {before.Name} as it was")}");
         }
 
         void RequireRight()
@@ -135,23 +187,23 @@ internal sealed class TreeReading(StoredChain chain, string work)
         }
     }
 
-    /// <summary>What has a further name has to be a file of the same backup.</summary>
-    private async Task RequireFirstNamesAsync(StoredLink link, HashSet<string> firstNames, CancellationToken cancellationToken)
+    /// <summary>What has a further name has to be a file of the same backup; if the archive holds it, the further name too, or that would keep the content of before.</summary>
+    private async Task RequireFirstNamesAsync(StoredLink link, Dictionary<string, TreeEntry> further, CancellationToken cancellationToken)
     {
-        if (firstNames.Count == 0)
+        if (further.Count == 0)
             return;
-        await using var inventory = await InventoryOfAsync(link, cancellationToken);
+        await using var inventory = await InventoryOfAsync(link, work, cancellationToken);
         for (; inventory.Current is { } entry; await inventory.MoveAsync(cancellationToken))
         {
-            if (entry is { Type: TreeEntryType.File, IsHardLink: false })
-                firstNames.Remove(entry.Path);
+            if (entry is { Type: TreeEntryType.File, IsHardLink: false } && further.Remove(entry.Path, out var name) && entry.IsStored && !name.IsStored)
+                throw new InvalidDataException($"it holds '{entry.Shown}' and not '{name.Shown}', which is a further name of it");
         }
 
-        if (firstNames.FirstOrDefault() is { } missing)
+        if (further.Keys.FirstOrDefault() is { } missing)
             throw new InvalidDataException($"it has a further name of '{LineText.Of("/" + missing)}', which is no file of it");
     }
 
-    private static async Task<bool> IsAsync(TarEntry found, TreeEntry expected, ITreeSink? sink, CancellationToken cancellationToken)
+    private async Task<bool> IsAsync(TarEntry found, TreeEntry expected, ITreeSink? sink, CancellationToken cancellationToken)
     {
         var type = found.EntryType switch
         {
@@ -170,28 +222,23 @@ internal sealed class TreeReading(StoredChain chain, string work)
             return looks;
         }
 
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var (stored, hasHoles) = TreeTar.ContentOf(found);
+        if (expected.Size <= LargestInMemory && !hasHoles)
+        {
+            if (found.Length != expected.Size)
+                return false;
+            var whole = small.AsMemory(0, (int)expected.Size);
+            await stored.ReadExactlyAsync(whole, cancellationToken);
+            if (sink is not null)
+                await sink.PlaceAsync(expected, new MemoryStream(small, 0, whole.Length, writable: false), hasHoles, cancellationToken);
+            return looks && Convert.ToHexStringLower(SHA256.HashData(whole.Span)) == expected.Sha256;
+        }
+
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         await using var content = new HashedStream(stored, hash);
         if (sink is not null)
             await sink.PlaceAsync(expected, content, hasHoles, cancellationToken);
         await content.CopyToAsync(Stream.Null, BlockSize, cancellationToken); // what nobody took
         return looks && content.BytesRead == expected.Size && Convert.ToHexStringLower(hash.GetCurrentHash()) == expected.Sha256;
-    }
-
-    /// <summary>What an increment does not hold has to be in the one before it, as its inventory says.</summary>
-    private async Task CompareAsync(StoredLink link, StoredLink before, CancellationToken cancellationToken)
-    {
-        await using var inventory = await InventoryOfAsync(link, cancellationToken);
-        await using var older = await InventoryOfAsync(before, cancellationToken);
-        for (; inventory.Current is { } entry; await inventory.MoveAsync(cancellationToken))
-        {
-            if (entry.IsStored)
-                continue;
-            while (older.Current is { } passed && TreeEntry.Order(passed.Path, entry.Path) < 0)
-                await older.MoveAsync(cancellationToken);
-            if (older.Current is not { } same || same.Path != entry.Path || !entry.IsSameAs(same))
-                throw new InvalidDataException($"it does not hold '{entry.Shown}', nor does {before.Name} as it was");
-        }
     }
 }

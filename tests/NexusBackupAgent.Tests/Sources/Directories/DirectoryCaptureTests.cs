@@ -134,7 +134,7 @@ public sealed class DirectoryCaptureTests : IDisposable
         var found = new FoundFile(bench["a"], FileStatus.OfNoLink(bench["a"])!.Value);
         File.Delete(bench["a"]);
         await using var tar = new System.Formats.Tar.TarWriter(new MemoryStream());
-        var files = new TreeFiles(tar, (_, _) => { });
+        var files = new TreeFiles(tar, new ManualClock(Some.Instant), (_, _) => { });
 
         Assert.True((await Assert.ThrowsAsync<TreeReadException>(() => files.AddAsync(found, old: null, CancellationToken.None))).IsGone);
         var entries = new List<TreeEntry>();
@@ -206,7 +206,9 @@ public sealed class DirectoryCaptureTests : IDisposable
 
         public Task WriteSidecarAsync(string ending, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-        public void DeclareFingerprint(string sha256) => throw new NotSupportedException();
+        public void DeclareFingerprint(string sha256)
+        {
+        }
 
         public void DeclareRestored(ArtifactDigest restored) => throw new NotSupportedException();
     }

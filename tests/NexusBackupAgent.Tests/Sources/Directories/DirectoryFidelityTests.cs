@@ -1,7 +1,9 @@
 using System.Globalization;
 using NexusBackupAgent.Artifacts;
+using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
+using NexusBackupAgent.Sources.Directories;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Sources.Directories;
@@ -86,6 +88,38 @@ public sealed class DirectoryFidelityTests : IDisposable
     }
 
     [Fact]
+    public async Task A_file_that_changed_just_before_it_was_read_is_read_again_by_the_next_increment()
+    {
+        bench.Write("a", "one");
+        bench.Clock.SetWallClock(FileStatus.OfNoLink(bench["a"])!.Value.ChangedAt - TimeSpan.FromMinutes(59.99)); // it is read an hour after the capture began
+        Assert.Equal(0, (await EntryAsync(await bench.BackUpAsync(), "a")).Changed);
+
+        var again = await EntryAsync(await bench.BackUpAsync(BackupType.Incremental), "a");
+        Assert.Equal((FileStatus.OfNoLink(bench["a"])!.Value.Changed, false), (again.Changed, again.IsStored));
+    }
+
+    [Fact]
+    public async Task Every_name_of_a_file_that_was_rewritten_with_its_old_length_and_time_has_the_new_content()
+    {
+        bench.Write("a", "one");
+        FileMetadata.Link(bench["a"], bench["b"]);
+        FileMetadata.SetModified(bench["a"], Odd);
+        await bench.BackUpAsync();
+        File.WriteAllText(bench["a"], "two");
+        FileMetadata.SetModified(bench["a"], Odd);
+        var increment = await bench.BackUpAsync(BackupType.Incremental);
+
+        await bench.RestoreAsync(bench.Beside("agent"));
+        await bench.RestoreByHandAsync(increment, bench.Beside("hand"));
+
+        foreach (var by in (string[])["agent", "hand"])
+        {
+            Assert.Equal("two", await File.ReadAllTextAsync(bench.Beside(by) + bench["b"]));
+            Assert.Equal(FileStatus.Of(bench.Beside(by) + bench["a"])!.Value.Inode, FileStatus.Of(bench.Beside(by) + bench["b"])!.Value.Inode);
+        }
+    }
+
+    [Fact]
     public async Task An_untouched_tree_makes_an_increment_without_entries_even_after_a_restore_gave_it_new_inodes()
     {
         bench.Write("a/b", new string('x', 3000));
@@ -94,6 +128,15 @@ public sealed class DirectoryFidelityTests : IDisposable
         await bench.RestoreAsync();
         var increment = await bench.BackUpAsync(BackupType.Incremental);
         Assert.Equal(1024, increment.Manifest.Content.Length); // the end of an archive and nothing before it
+    }
+
+    private async Task<TreeEntry> EntryAsync(Backup backup, string name)
+    {
+        using var workspace = bench.Scratch.NewWorkspace();
+        await using var inventory = await TreeReading.InventoryOfAsync(bench.ChainOf(backup).Tip, workspace.Path, CancellationToken.None);
+        while (inventory.Current is { } entry && "/" + entry.Path != bench[name])
+            await inventory.MoveAsync(CancellationToken.None);
+        return inventory.Current!;
     }
 
     private static string WithoutPipe(string listing) => string.Join('\n', listing.Split('\n').Where(line => !line.Contains(" NamedPipe ", StringComparison.Ordinal)));

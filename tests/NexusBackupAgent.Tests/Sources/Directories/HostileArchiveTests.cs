@@ -126,7 +126,7 @@ public sealed class HostileArchiveTests : IDisposable
         var found = new TreeWalk([bench.Live], TreePatterns.All, (_, _) => { }).Files().Single(file => file.Path.EndsWith("sub/file", StringComparison.Ordinal));
         using var archive = new MemoryStream();
         await using var tar = new TarWriter(archive);
-        var files = new TreeFiles(tar, (_, _) => { });
+        var files = new TreeFiles(tar, new ManualClock(Some.Instant), (_, _) => { });
         Assert.Equal(Hash("mine"), (await files.AddAsync(found, old: null, CancellationToken.None)).Sha256);
         Directory.Delete(bench["sub"], recursive: true);
         Directory.CreateSymbolicLink(bench["sub"], Path.GetDirectoryName(Outside)!);
