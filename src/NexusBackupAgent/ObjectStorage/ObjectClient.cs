@@ -363,6 +363,13 @@ internal sealed class ObjectClient : IDisposable
         }
     }
 
+    /// <summary>Deletes all objects whose keys begin with something, page by page.</summary>
+    public async Task DeleteBelowAsync(string prefix, CancellationToken cancellationToken)
+    {
+        await foreach (var page in PagesAsync(prefix, folder: false, cancellationToken))
+            await DeleteAsync(page.Objects.Select(found => found.Key), cancellationToken);
+    }
+
     /// <summary>Locks the newest version of an object for longer; a lock is never shortened.</summary>
     public async Task ExtendLockAsync(string key, ObjectLock wanted, CancellationToken cancellationToken)
     {
