@@ -10,11 +10,14 @@ internal sealed class SilenceWatch : IDisposable
     private readonly CancellationTokenSource over;
     private readonly CancellationTokenSource either;
     private readonly TimeProvider timeProvider;
+    private readonly long began;
     private long moved;
+    private string? ended;
 
     public SilenceWatch(TimeSpan patience, TimeProvider timeProvider, CancellationToken caller)
     {
-        (this.patience, this.timeProvider, this.caller, moved) = (patience, timeProvider, caller, timeProvider.GetTimestamp());
+        (this.patience, this.timeProvider, this.caller, began) = (patience, timeProvider, caller, timeProvider.GetTimestamp());
+        moved = began;
         over = new CancellationTokenSource(patience, timeProvider);
         either = CancellationTokenSource.CreateLinkedTokenSource(over.Token, caller);
     }
@@ -25,7 +28,7 @@ internal sealed class SilenceWatch : IDisposable
     public bool IsOver => over.IsCancellationRequested && !caller.IsCancellationRequested;
 
     /// <summary>For people.</summary>
-    public string Text => $"nothing moved for {patience.TotalSeconds:0} s";
+    public string Text => Volatile.Read(ref ended) ?? $"nothing moved for {patience.TotalSeconds:0} s";
 
     /// <summary>Something moved: the time begins anew.</summary>
     public void Pulse()
@@ -34,6 +37,17 @@ internal sealed class SilenceWatch : IDisposable
         over.CancelAfter(patience);
     }
 
+    /// <summary>Ends the request before its time.</summary>
+    /// <param name="why">As <see cref="Text"/> has it.</param>
+    public void End(string why)
+    {
+        Volatile.Write(ref ended, why);
+        over.Cancel();
+    }
+
+    /// <summary>From the beginning until something moved for the last time.</summary>
+    public TimeSpan Moving => timeProvider.GetElapsedTime(began, Volatile.Read(ref moved));
+
     /// <summary>Since when nothing moved.</summary>
     public TimeSpan Quiet => timeProvider.GetElapsedTime(Volatile.Read(ref moved));
 
@@ -41,6 +55,49 @@ internal sealed class SilenceWatch : IDisposable
     {
         either.Dispose();
         over.Dispose();
+    }
+}
+
+/// <summary>
+/// What all requests to a server know of it together: one that says nothing at all is left after some minutes, whoever asks; one that
+/// answers another request, or that was sent something for a while, only makes one request slow.
+/// </summary>
+/// <param name="patience">For how long it may say nothing.</param>
+internal sealed class ServerSilence(TimeSpan patience, TimeProvider timeProvider)
+{
+    /// <summary>The buffers on the way to a server that takes nothing are full sooner.</summary>
+    private static readonly TimeSpan Moved = TimeSpan.FromSeconds(10);
+
+    private readonly Lock gate = new();
+    private long? since;
+
+    /// <summary>Whether it was silent for so long that nothing is sent again.</summary>
+    public bool IsOver
+    {
+        get
+        {
+            lock (gate)
+                return since is { } began && timeProvider.GetElapsedTime(began) >= patience;
+        }
+    }
+
+    /// <summary>It said something.</summary>
+    public void Heard()
+    {
+        lock (gate)
+            since = null;
+    }
+
+    /// <summary>A request ended because nothing moved.</summary>
+    /// <param name="moving">How long something moved in it before.</param>
+    /// <param name="quiet">How long nothing did after that.</param>
+    public void Noted(TimeSpan moving, TimeSpan quiet)
+    {
+        lock (gate)
+        {
+            if (since is null || moving >= Moved)
+                since = timeProvider.GetTimestamp() - (long)(quiet.TotalSeconds * timeProvider.TimestampFrequency);
+        }
     }
 }
 

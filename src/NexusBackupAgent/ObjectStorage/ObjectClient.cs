@@ -95,9 +95,12 @@ internal sealed class ObjectClient : IDisposable
     /// <summary>How long nothing may move in a request, or while its answer is awaited.</summary>
     internal static readonly TimeSpan UsualPatience = TimeSpan.FromMinutes(1);
 
+    /// <summary>As many times as long as that a server may say nothing to anybody, before nothing is sent to it again.</summary>
+    private const int MostSilences = 3;
+
     private static readonly TimeSpan ConnectTime = TimeSpan.FromSeconds(15);
 
-    /// <summary>A server that copies a large object, or puts one together, answers when it is done.</summary>
+    /// <summary>A server that copies a large object, or puts one together, answers when it is done; whether it is there at all, it is asked meanwhile.</summary>
     private static readonly TimeSpan AnswerTime = TimeSpan.FromMinutes(15);
 
     private readonly AmazonS3Client s3;
@@ -105,6 +108,7 @@ internal sealed class ObjectClient : IDisposable
     private readonly ObjectFailures failures;
     private readonly ResiliencePipeline retries;
     private readonly long mostOfOneCopy;
+    private ServerSilence? silence;
 
     static ObjectClient() => AWSConfigs.CorrectForClockSkew = false; // a clock that is wrong is told, not made up for
 
@@ -132,7 +136,7 @@ internal sealed class ObjectClient : IDisposable
         retries = new ResiliencePipelineBuilder { TimeProvider = timeProvider }
             .AddRetry(new RetryStrategyOptions
             {
-                ShouldHandle = new PredicateBuilder().Handle<ObjectException>(failure => ObjectFailures.IsTransient(failure.Problem)),
+                ShouldHandle = new PredicateBuilder().Handle<ObjectException>(failure => ObjectFailures.IsTransient(failure.Problem) && !(failure.Problem == ObjectProblem.Silent && Silence.IsOver)),
                 MaxRetryAttempts = Attempts - 1,
                 BackoffType = DelayBackoffType.Exponential,
                 UseJitter = true,
@@ -161,6 +165,9 @@ internal sealed class ObjectClient : IDisposable
 
     /// <summary>For tests.</summary>
     internal TimeSpan Patience { get; init; } = UsualPatience;
+
+    /// <summary>What is known of the server's silence.</summary>
+    internal ServerSilence Silence => LazyInitializer.EnsureInitialized(ref silence, () => new ServerSilence(MostSilences * Patience, Time));
 
     public ObjectFailures Failures => failures;
 
@@ -354,6 +361,13 @@ internal sealed class ObjectClient : IDisposable
                 cancellationToken,
                 AnswerTime);
         }
+    }
+
+    /// <summary>Deletes all objects whose keys begin with something, page by page.</summary>
+    public async Task DeleteBelowAsync(string prefix, CancellationToken cancellationToken)
+    {
+        await foreach (var page in PagesAsync(prefix, folder: false, cancellationToken))
+            await DeleteAsync(page.Objects.Select(found => found.Key), cancellationToken);
     }
 
     /// <summary>Locks the newest version of an object for longer; a lock is never shortened.</summary>
@@ -589,10 +603,16 @@ internal sealed class ObjectClient : IDisposable
         using var watch = new SilenceWatch(patience, Time, cancellationToken);
         try
         {
-            return await request(watch, watch.Token);
+            var answering = request(watch, watch.Token);
+            if (patience > Patience)
+                await LookAfterAsync(answering, watch);
+            var answer = await answering;
+            Silence.Heard();
+            return answer;
         }
         catch (Exception cut) when (watch.IsOver)
         {
+            Silence.Noted(watch.Moving, watch.Quiet);
             throw failures.New(ObjectProblem.Silent, action, watch.Text, cut);
         }
         catch (OperationCanceledException stopped) when (cancellationToken.IsCancellationRequested)
@@ -602,12 +622,38 @@ internal sealed class ObjectClient : IDisposable
         catch (Exception failure) when (ObjectFailures.IsKnown(failure) || (failure is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             var translated = failures.Translate(failure, action);
+            if (translated.Problem != ObjectProblem.Unreachable)
+                Silence.Heard();
             wasThrottled = translated.Problem == ObjectProblem.Throttled;
             throw translated;
         }
         finally
         {
             gate.Leave(wasThrottled);
+        }
+    }
+
+    /// <summary>Sees to it that a long answer is not waited for from a server that answers nothing else either.</summary>
+    private async Task LookAfterAsync(Task answering, SilenceWatch watch)
+    {
+        while (true)
+        {
+            await answering.WaitAsync(Patience, Time, watch.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (answering.IsCompleted || watch.Token.IsCancellationRequested)
+                return;
+            using var look = new SilenceWatch(Patience, Time, watch.Token);
+            try
+            {
+                await s3.ListObjectsV2Async(new ListObjectsV2Request { BucketName = Address.Bucket, Prefix = Address.Prefix, MaxKeys = 1 }, look.Token);
+            }
+            catch (Exception) when (look.IsOver)
+            {
+                watch.End($"it says nothing, nor answered anything else for {Patience.TotalSeconds:0} s");
+            }
+            catch (Exception said) when (ObjectFailures.IsKnown(said) || said is OperationCanceledException)
+            {
+                // It is there, or the request itself breaks off.
+            }
         }
     }
 

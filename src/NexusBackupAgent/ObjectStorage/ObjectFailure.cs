@@ -136,7 +136,8 @@ internal sealed class ObjectFailures(ObjectAddress address, ObjectRole role)
         (ObjectRole.Source, ObjectProblem.Unreachable or ObjectProblem.Silent or ObjectProblem.Broken or ObjectProblem.Throttled) => FailureKind.SourceUnreachable,
         (ObjectRole.Source, ObjectProblem.WrongKey or ObjectProblem.AccessDenied or ObjectProblem.ClockSkew or ObjectProblem.Refused) => FailureKind.SourceRefused,
         (ObjectRole.Source, ObjectProblem.BucketMissing or ObjectProblem.NotFound) => FailureKind.SourceMissing,
-        (_, ObjectProblem.Unreachable or ObjectProblem.Silent or ObjectProblem.Broken or ObjectProblem.Throttled) => FailureKind.Network,
+        (_, ObjectProblem.Unreachable or ObjectProblem.Broken or ObjectProblem.Throttled) => FailureKind.Network,
+        (_, ObjectProblem.Silent) => FailureKind.StoreUnavailable, // minutes have passed: the run does not begin anew
         (_, ObjectProblem.WrongKey or ObjectProblem.AccessDenied or ObjectProblem.ClockSkew) => FailureKind.Permission,
         (_, ObjectProblem.BucketMissing or ObjectProblem.Refused) => FailureKind.StoreUnavailable,
         (_, ObjectProblem.NotFound) => FailureKind.NotFound,

@@ -78,7 +78,7 @@ internal sealed class ObjectReadStream(ObjectClient client, string key, string? 
                 if (position == ObjectLength) // all came, and the SDK's digest of it is another one: there is no rest to ask for
                     throw client.Failures.New(ObjectProblem.Damaged, $"read {client.Address.Describe(key)}", "its MD5 is not the one that its ETag says", failure);
                 var problem = client.Failures.New(failure is TimeoutException ? ObjectProblem.Silent : ObjectProblem.Unreachable, $"read {client.Address.Describe(key)}", failure.Message, failure);
-                if (++failed > MostFailures)
+                if (++failed > MostFailures || (problem.Problem == ObjectProblem.Silent && client.Silence.IsOver))
                     throw problem;
                 if (problem.Problem == ObjectProblem.Silent)
                     client.Silent?.Invoke(problem, failed, MostFailures + 1);
@@ -112,10 +112,13 @@ internal sealed class ObjectReadStream(ObjectClient client, string key, string? 
         using var watch = new SilenceWatch(client.Patience, client.Time, cancellationToken);
         try
         {
-            return await body.ReadAsync(client.Pace is { } pace ? buffer[..Math.Min(buffer.Length, pace.Piece)] : buffer, watch.Token);
+            var read = await body.ReadAsync(client.Pace is { } pace ? buffer[..Math.Min(buffer.Length, pace.Piece)] : buffer, watch.Token);
+            client.Silence.Heard();
+            return read;
         }
         catch (OperationCanceledException late) when (watch.IsOver)
         {
+            client.Silence.Noted(TimeSpan.Zero, watch.Quiet);
             throw new TimeoutException($"{watch.Text}, {position} of {ObjectLength} bytes came", late);
         }
     }

@@ -11,6 +11,7 @@ public sealed class ShellScriptTests
     [InlineData("deploy/deb/build")]
     [InlineData("tests/NexusBackupAgent.Benchmarks/compare")]
     [InlineData("tests/NexusBackupAgent.Benchmarks/compare-buckets")]
+    [InlineData("tests/NexusBackupAgent.Benchmarks/compare-offsite")]
     [InlineData("tests/NexusBackupAgent.EndToEndTests/Support/guardian")]
     [InlineData("tests/clock")]
     [InlineData("tests/container/build")]

@@ -229,6 +229,153 @@ public sealed class ObjectClientTests
         Assert.InRange(proxy.Received, content.Length, content.Length + (12 << 20)); // not from the beginning
     }
 
+    /// <summary>Whoever asks: the parts of an upload, and what is asked after it.</summary>
+    [SkippableFact]
+    public async Task A_server_that_says_nothing_at_all_any_more_is_left_after_three_silences()
+    {
+        S3Gateway.Require();
+        var gateway = await S3Gateway.SharedAsync();
+        using var proxy = new CuttingProxy(gateway.Endpoint.Port, after: ObjectUpload.PartSize + (4 << 20), hung => hung.Hang(), isFromClient: true);
+        var told = 0;
+        using var client = new ObjectClient(gateway.Address(await gateway.NewBucketAsync(), port: proxy.Port), ObjectRole.Store, RunningClock.Shared)
+        {
+            Patience = TimeSpan.FromSeconds(2),
+            Silent = (_, attempt, _) => InterlockedMax(ref told, attempt),
+        };
+
+        var left = await Assert.ThrowsAsync<ObjectException>(() => client.WriteAsync("a", async (stream, token) => await stream.WriteAsync(new byte[4 * ObjectUpload.PartSize], token), ObjectAttributes.None, WriteCondition.IfAbsent, CancellationToken.None));
+
+        Assert.True(proxy.WasReached);
+        Assert.Equal((ObjectProblem.Silent, FailureKind.StoreUnavailable), (left.Problem, left.Kind));
+        Assert.False(left.Kind.IsTransient()); // or the run would wait as long once more
+        Assert.InRange(told, 1, 3); // of five
+        told = 0;
+        Assert.Equal(ObjectProblem.Silent, (await Assert.ThrowsAsync<ObjectException>(() => client.HasAnyAsync(CancellationToken.None))).Problem);
+        Assert.Equal(0, told);
+
+        static void InterlockedMax(ref int most, int value)
+        {
+            for (var seen = Volatile.Read(ref most); seen < value; seen = Volatile.Read(ref most))
+                Interlocked.CompareExchange(ref most, value, seen);
+        }
+    }
+
+    [Fact]
+    public void Silence_counts_from_the_last_word_and_not_while_something_moves()
+    {
+        var clock = new ManualClock(Some.Instant);
+        var silence = new ServerSilence(TimeSpan.FromMinutes(3), clock);
+        Fall(TimeSpan.Zero);
+        Fall(TimeSpan.Zero);
+        Assert.False(silence.IsOver);
+        silence.Heard();
+        Fall(TimeSpan.Zero);
+        Fall(TimeSpan.FromSeconds(1)); // buffers that fill are no line that goes on
+        Assert.False(silence.IsOver);
+        Fall(TimeSpan.FromMinutes(9)); // a slow line
+        Fall(TimeSpan.Zero);
+        Assert.False(silence.IsOver);
+        Fall(TimeSpan.Zero);
+        Assert.True(silence.IsOver);
+
+        void Fall(TimeSpan moving)
+        {
+            clock.Advance(moving + TimeSpan.FromMinutes(1));
+            silence.Noted(moving, TimeSpan.FromMinutes(1));
+        }
+    }
+
+    [SkippableFact]
+    public async Task A_line_on_which_each_answer_takes_long_is_waited_for()
+    {
+        S3Gateway.Require();
+        var gateway = await S3Gateway.SharedAsync();
+        var (clock, delays) = (new ManualClock(Some.Instant), 0);
+        using var proxy = new CuttingProxy(gateway.Endpoint.Port, after: 1, _ => { })
+        {
+            Waits = () =>
+            {
+                var delay = Task.Delay(TimeSpan.FromSeconds(25), clock); // a write has two of them: that it may go on, and that it is done
+                Interlocked.Increment(ref delays); // the clock waits for it
+                return delay;
+            },
+        };
+        var told = 0;
+        using var client = new ObjectClient(gateway.Address(await gateway.NewBucketAsync(), port: proxy.Port), ObjectRole.Store, clock) { Silent = (_, _, _) => told++ };
+        var began = clock.GetTimestamp();
+
+        var asking = Task.Run(async () =>
+        {
+            await client.PutAsync("a", "slow"u8.ToArray(), ObjectAttributes.None, WriteCondition.Always, CancellationToken.None);
+            var found = await client.ListAsync("", CancellationToken.None).SingleAsync();
+            await using var content = await client.OpenAsync(found.Key, found.ETag, CancellationToken.None);
+            return await new StreamReader(content).ReadToEndAsync();
+        });
+        for (var passed = 0; !asking.IsCompleted; passed++)
+        {
+            await Eventually.TrueAsync(() => asking.IsCompleted || Volatile.Read(ref delays) > passed, "an answer is held back");
+            clock.Advance(TimeSpan.FromSeconds(25));
+        }
+
+        Assert.Equal("slow", await asking);
+        Assert.Equal(0, told);
+        Assert.True(proxy.WasReached);
+        Assert.InRange(clock.GetElapsedTime(began).TotalSeconds, 75, double.MaxValue);
+    }
+
+    [SkippableFact]
+    public async Task A_long_answer_is_waited_for_while_the_server_answers_something_else()
+    {
+        S3Gateway.Require();
+        var gateway = await S3Gateway.SharedAsync();
+        var (bucket, found) = await NewObjectAsync(gateway);
+        var (answers, isDone) = (0, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        using var proxy = new CuttingProxy(gateway.Endpoint.Port, after: 1, _ => { }) { Waits = () => Interlocked.Increment(ref answers) == 1 ? isDone.Task : Task.CompletedTask };
+        using var client = new ObjectClient(gateway.Address(bucket, port: proxy.Port), ObjectRole.Store, RunningClock.Shared) { Patience = TimeSpan.FromSeconds(5) };
+
+        var copying = client.CopyAsync(client, found, "b", CancellationToken.None);
+        await Eventually.TrueAsync(() => proxy.Gets >= 2 || copying.IsCompleted, "it is asked whether it is there");
+        Assert.False(copying.IsCompleted);
+        isDone.SetResult();
+
+        Assert.Equal(found.ETag, await copying);
+        Assert.True(proxy.WasReached);
+    }
+
+    [SkippableFact]
+    public async Task A_long_answer_is_not_waited_for_where_the_server_answers_nothing_else()
+    {
+        S3Gateway.Require();
+        var gateway = await S3Gateway.SharedAsync();
+        var (bucket, found) = await NewObjectAsync(gateway);
+        var (clock, told) = (new ManualClock(Some.Instant), 0);
+        using var hung = new CuttingProxy(gateway.Endpoint.Port, after: 1, proxy => proxy.Hang());
+        using var client = new ObjectClient(gateway.Address(bucket, port: hung.Port), ObjectRole.Store, clock) { Silent = (_, _, _) => told++ };
+        var began = clock.GetTimestamp();
+
+        var copying = client.CopyAsync(client, found, "b", CancellationToken.None);
+        await Eventually.TrueAsync(() => hung.WasReached, "the server's answer is held back");
+        while (!copying.IsCompleted)
+        {
+            await Eventually.TrueAsync(() => copying.IsCompleted || clock.IsAwaited(TimeSpan.FromMinutes(1)), "the client waits");
+            clock.Advance(TimeSpan.FromSeconds(10));
+        }
+
+        var left = await Assert.ThrowsAsync<ObjectException>(() => copying);
+        Assert.Contains("nor answered anything else for 60 s", left.Message, StringComparison.Ordinal);
+        Assert.Equal(1, told);
+        Assert.InRange(clock.GetElapsedTime(began).TotalMinutes, 4, 6); // of fifteen, six times
+    }
+
+    /// <summary>A bucket with one object.</summary>
+    private static async Task<(string Bucket, ListedObject Found)> NewObjectAsync(S3Gateway gateway)
+    {
+        var bucket = await gateway.NewBucketAsync();
+        using var direct = new ObjectClient(gateway.Address(bucket), ObjectRole.Store, RunningClock.Shared);
+        await direct.PutAsync("a", new byte[1], ObjectAttributes.None, WriteCondition.Always, CancellationToken.None);
+        return (bucket, await direct.ListAsync("", CancellationToken.None).SingleAsync());
+    }
+
     /// <summary>Real bytes, to a real server, on a clock that a test moves: so many in an hour of that clock, and no more.</summary>
     [SkippableFact]
     public async Task What_is_sent_and_read_keeps_to_the_limit_of_the_hour()
@@ -305,6 +452,44 @@ public sealed class ObjectClientTests
         Assert.Contains(server.Requests, request => request.StartsWith("PUT /bucket/one", StringComparison.Ordinal));
         Assert.Contains(server.Requests, request => request.StartsWith("POST /bucket/many?uploads", StringComparison.Ordinal));
         Assert.All(server.Requests, request => Assert.Contains($"x-amz-server-side-encryption: {method}\r\n", request, StringComparison.OrdinalIgnoreCase));
+    }
+
+    [SkippableFact]
+    public async Task A_read_that_ends_too_early_goes_on_and_one_that_comes_spoiled_is_no_object()
+    {
+        S3Gateway.Require();
+        var gateway = await S3Gateway.SharedAsync();
+        var bucket = await gateway.NewBucketAsync();
+        var content = RandomNumberGenerator.GetBytes(3 << 20);
+        using (var direct = new ObjectClient(gateway.Address(bucket), ObjectRole.Store, RunningClock.Shared))
+            await direct.PutAsync("a", content, ObjectAttributes.None, WriteCondition.Always, CancellationToken.None);
+
+        using (var proxy = new CuttingProxy(gateway.Endpoint.Port, after: 1 << 20, cut => cut.Truncate()))
+        {
+            Assert.Equal(content, await ReadAsync(proxy));
+            Assert.True(proxy.WasReached);
+        }
+
+        using (var proxy = new CuttingProxy(gateway.Endpoint.Port, after: 1, spoilt => spoilt.Spoil(), isFromClient: true))
+        {
+            using var client = new ObjectClient(gateway.Address(bucket, port: proxy.Port), ObjectRole.Store, RunningClock.Shared);
+            Assert.Equal("a", (await client.ListAsync("", CancellationToken.None).SingleAsync()).Key); // a list that is no XML is asked for again
+            Assert.True(proxy.WasReached);
+        }
+
+        using (var proxy = new CuttingProxy(gateway.Endpoint.Port, after: 1 << 20, spoilt => spoilt.Spoil()))
+        {
+            var damaged = await Assert.ThrowsAsync<ObjectException>(() => ReadAsync(proxy));
+            Assert.Equal(ObjectProblem.Damaged, damaged.Problem);
+            Assert.True(proxy.WasReached);
+        }
+
+        async Task<byte[]> ReadAsync(CuttingProxy proxy)
+        {
+            using var client = new ObjectClient(gateway.Address(bucket, port: proxy.Port), ObjectRole.Store, RunningClock.Shared);
+            await using var stream = await client.OpenAsync("a", etag: null, CancellationToken.None);
+            return await ReadAllAsync(stream);
+        }
     }
 
     private static async Task<byte[]> ReadAllAsync(Stream stream)

@@ -130,6 +130,14 @@ internal static partial class Child
         return result;
     }
 
+    /// <summary>Runs it while the computer's clock seems to be wrong, whatever becomes of it.</summary>
+    /// <param name="by">As <c>faketime</c> has it: <c>+2h</c>.</param>
+    public static Task<ShellResult> RunWithClockAsync(string by, params string[] arguments)
+    {
+        Need.Tool("faketime");
+        return Shell.TryAsync("env", ["FAKETIME_DONT_FAKE_MONOTONIC=1", "faketime", "-f", by, Host, .. Launch, .. arguments]);
+    }
+
     public static async Task<string> RunAsync(params string[] arguments)
     {
         using var process = Start(arguments);

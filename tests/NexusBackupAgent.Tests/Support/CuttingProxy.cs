@@ -17,10 +17,14 @@ internal sealed class CuttingProxy : IDisposable
     private long sent;
     private long received;
     private int spoils;
+    private int truncates;
     private long left;
     private readonly bool isFromClient;
     private int reached;
     private int requests;
+
+    /// <summary>What is waited for before anything from the server is passed on; null: nothing.</summary>
+    public Func<Task>? Waits { get; init; }
 
     /// <param name="after">Bytes from the server.</param>
     /// <param name="onReached">What happens then, once: <see cref="Cut"/>, <see cref="Hang"/>, <see cref="Spoil"/>, or something to the server.</param>
@@ -77,6 +81,9 @@ internal sealed class CuttingProxy : IDisposable
     /// <summary>Changes one bit of what the server sent, and passes it on.</summary>
     public void Spoil() => Interlocked.Exchange(ref spoils, 1);
 
+    /// <summary>Passes on half of what the server sent, and then tells the client in due form that this was all.</summary>
+    public void Truncate() => Interlocked.Exchange(ref truncates, 1);
+
     public void Dispose()
     {
         Cut();
@@ -131,7 +138,12 @@ internal sealed class CuttingProxy : IDisposable
                     buffer[read - 1] ^= 4;
                 if (Volatile.Read(ref hangs) || number <= Volatile.Read(ref frozen))
                     await hung.Task; // until nobody is there any more
-                await to.SendAsync(buffer.AsMemory(0, read));
+                if (isFromServer && Waits is { } wait)
+                    await wait();
+                var isCut = isFromServer && Interlocked.Exchange(ref truncates, 0) == 1;
+                await to.SendAsync(buffer.AsMemory(0, isCut ? read / 2 : read));
+                if (isCut)
+                    break;
             }
 
             to.Shutdown(SocketShutdown.Send);

@@ -39,15 +39,19 @@ internal static class BucketArchive
     /// The name of each object in an archive: its key, where a directory can have all those files at once. Two objects may be called
     /// <c>a</c> and <c>a/b</c>, and an object <c>../a</c>.
     /// </summary>
-    public static IReadOnlyDictionary<string, string> NamesOf(IReadOnlyCollection<ListedObject> objects)
+    public static Func<ListedObject, string> NamesOf(IEnumerable<ListedObject> objects)
     {
         var directories = new HashSet<string>(StringComparer.Ordinal);
         foreach (var found in objects.Where(found => IsPlain(found.Key, found.Length)))
-            directories.UnionWith(DirectoriesOf(found.Key));
-        return objects.ToDictionary(
-            found => found.Key,
-            found => IsPlain(found.Key, found.Length) && !directories.Contains(found.Key) ? found.Key : OddFolder + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(found.Key)))[..OddNameLength],
-            StringComparer.Ordinal);
+        {
+            foreach (var directory in DirectoriesOf(found.Key))
+            {
+                if (!directories.Add(directory))
+                    break; // those that it lies in are there as well
+            }
+        }
+
+        return found => IsPlain(found.Key, found.Length) && !directories.Contains(found.Key) ? found.Key : OddFolder + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(found.Key)))[..OddNameLength];
     }
 
     /// <summary>The directories that a file of that name lies in, the innermost first; a name with <c>/</c> at its end is one itself.</summary>
@@ -80,7 +84,10 @@ internal sealed class ArchiveCapture(BucketClients clients, BucketPlaces places,
 {
     private const int EndOfArchive = 1024;
 
-    private readonly IReadOnlyDictionary<string, string> names = BucketArchive.NamesOf(objects);
+    /// <summary>Unchanged objects behind one that is read.</summary>
+    private const int MostWaiting = 1000;
+
+    private readonly Func<ListedObject, string> nameOf = BucketArchive.NamesOf(objects);
     private readonly List<string> vanished = [];
 
     public DateTimeOffset CapturedAt => capturedAt;
@@ -99,8 +106,8 @@ internal sealed class ArchiveCapture(BucketClients clients, BucketPlaces places,
         await sink.WritePartAsync(BucketArchive.InventoryPart, ArtifactEncoding.Gzip, new Inventory(head, lines, vanished).WriteAsync, cancellationToken);
         if (chain is null)
             return;
-        var kept = lines.Select(line => line.EntryName).ToHashSet(StringComparer.Ordinal);
-        var deleted = @base!.Objects.Select(line => line.EntryName).Where(name => !name.EndsWith('/') && !kept.Contains(name)); // a directory may have files that stay
+        var kept = new PackedIndex<InventoryLine>(lines, line => line.EntryName);
+        var deleted = @base!.Objects.Select(line => line.EntryName).Where(name => !name.EndsWith('/') && kept.Find(name) is null); // a directory may have files that stay
         await sink.WritePartAsync(BucketArchive.DeletedPart, ArtifactEncoding.Gzip, async (content, token) => await content.WriteAsync(Encoding.UTF8.GetBytes(string.Concat(deleted.Select(name => name + '\0'))), token), cancellationToken);
         sink.DeclareRestored(ArtifactDigest.OfChain([.. chain.Links.Select(link => link.Content!.Value), digests.Content]));
     }
@@ -113,25 +120,28 @@ internal sealed class ArchiveCapture(BucketClients clients, BucketPlaces places,
 
     private async Task<IReadOnlyList<InventoryLine>> WriteAsync(Stream content, IProgress<long>? progress, CancellationToken cancellationToken)
     {
-        var before = @base?.Objects.ToDictionary(line => line.Key!, StringComparer.Ordinal) ?? [];
-        var lines = new List<InventoryLine>();
+        var before = @base?.ByKey();
+        var lines = new LinesInOrder();
         var (done, isEmpty) = (0L, true);
         await using (var tar = new TarWriter(content, TarEntryFormat.Pax, leaveOpen: true))
         {
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            var ahead = new Queue<(ListedObject Found, Task<ReadObject?>? Reading)>();
+            var ahead = new Queue<(int Index, ListedObject Found, string Name, Task<ReadObject?>? Reading)>();
             try
             {
-                foreach (var found in objects)
+                foreach (var (index, found) in objects.Index())
                 {
-                    if (before.GetValueOrDefault(found.Key) is { } known && IsUnchanged(known, found))
+                    var name = nameOf(found);
+                    if (before?.Find(found.Key) is { } known && IsUnchanged(known, found, name))
                     {
-                        lines.Add(known);
+                        lines.Put(index, known);
                         progress?.Report(done += found.Length);
+                        while (lines.Waiting > MostWaiting)
+                            await WriteNextAsync();
                         continue;
                     }
 
-                    ahead.Enqueue((found, found.Length < BucketArchive.Small ? ReadAsync(found, stop.Token) : null));
+                    ahead.Enqueue((index, found, name, found.Length < BucketArchive.Small ? ReadAsync(found, stop.Token) : null));
                     if (ahead.Count >= places.Live.MostRequests)
                         await WriteNextAsync();
                 }
@@ -152,12 +162,11 @@ internal sealed class ArchiveCapture(BucketClients clients, BucketPlaces places,
 
             async Task WriteNextAsync()
             {
-                var (found, reading) = ahead.Dequeue();
+                var (index, found, name, reading) = ahead.Dequeue();
                 await using var read = await (reading ?? ReadAsync(found, cancellationToken));
                 if (read is null)
                     vanished.Add(found.Key);
-                else
-                    lines.Add(await WriteAsync(tar, read, cancellationToken));
+                lines.Put(index, read is null ? null : await WriteAsync(tar, read, name, cancellationToken));
                 isEmpty &= read is null;
                 progress?.Report(done += found.Length);
             }
@@ -165,18 +174,19 @@ internal sealed class ArchiveCapture(BucketClients clients, BucketPlaces places,
 
         if (isEmpty)
             await content.WriteAsync(new byte[EndOfArchive], cancellationToken); // the library writes none, and no reader takes nothing for an archive
-        return [.. lines.OrderBy(line => line.Key, StringComparer.Ordinal)];
+        return lines.Packed;
     }
 
-    private bool IsUnchanged(InventoryLine known, ListedObject found) => (known.Size, known.ETag, known.Modified, known.EntryName) == (found.Length, found.ETag, found.ModifiedAt, names[found.Key]);
+    private static bool IsUnchanged(InventoryLine known, ListedObject found, string name) => (known.Size, known.ETag, known.Modified, known.EntryName) == (found.Length, found.ETag, found.ModifiedAt, name);
 
     /// <returns>Null when it was deleted since it was listed.</returns>
     private Task<ReadObject?> ReadAsync(ListedObject found, CancellationToken cancellationToken) =>
         ChangingObject.ReadAsync(clients.Live, found, now => ReadObject.OpenAsync(clients.Live, now, cancellationToken), cancellationToken);
 
-    private async Task<InventoryLine> WriteAsync(TarWriter tar, ReadObject read, CancellationToken cancellationToken)
+    /// <param name="name">In the archive.</param>
+    private async Task<InventoryLine> WriteAsync(TarWriter tar, ReadObject read, string name, CancellationToken cancellationToken)
     {
-        var (found, name) = (read.Found, names[read.Found.Key]);
+        var found = read.Found;
         var isDirectory = name.EndsWith('/');
         if (isDirectory && found.Length > 0)
             throw Changed(found, cause: null); // it was empty when it was listed, and its name is that of a directory
@@ -304,7 +314,7 @@ internal sealed class ArchiveReading(StoredChain chain)
         }
 
         var whole = await BucketArchive.InventoryOfAsync(chain.Tip, cancellationToken);
-        var missing = whole.Objects.ToDictionary(line => line.Key!, StringComparer.Ordinal);
+        var missing = whole.ByKey();
         var ruined = new List<string>();
         string? finding = null;
         for (var index = 0; index < chain.Links.Count; index++)
@@ -325,7 +335,7 @@ internal sealed class ArchiveReading(StoredChain chain)
             }
         }
 
-        finding ??= missing.Count > 0 ? $"{missing.Count} of its {whole.Objects.Count} objects are in no archive as its inventory has them: {KeyText.Shown(missing.Keys)}"
+        finding ??= missing.Left > 0 ? $"{missing.Left} of its {whole.Objects.Count} objects are in no archive as its inventory has them: {KeyText.Shown([.. missing.Rest().Select(line => line.Key!)])}"
             : ruined.Count > 0 ? $"of {whole.Objects.Count} objects {ruined.Count} not what their uploader says, who noted another MD5: {KeyText.Shown(ruined)}"
             : null;
         var note = whole.Vanished.Count == 0 ? null : $"{whole.Vanished.Count} objects were deleted from the bucket before they could be copied: {KeyText.Shown(whole.Vanished)}";
@@ -334,19 +344,19 @@ internal sealed class ArchiveReading(StoredChain chain)
 
     /// <param name="missing">Of the last backup; what is found is taken out.</param>
     private static async Task ReadAsync(
-        StoredLink link, int index, Inventory own, Dictionary<string, InventoryLine> missing, List<string> ruined, Func<InventoryLine, Stream, CancellationToken, Task>? sink, CancellationToken cancellationToken)
+        StoredLink link, int index, Inventory own, PackedIndex<InventoryLine> missing, List<string> ruined, Func<InventoryLine, Stream, CancellationToken, Task>? sink, CancellationToken cancellationToken)
     {
-        var expected = own.Objects.Where(line => line.Archive == index).ToDictionary(line => line.EntryName.TrimEnd('/'), StringComparer.Ordinal);
+        var expected = new PackedIndex<InventoryLine>(own.Objects, line => line.EntryName.TrimEnd('/'), line => line.Archive == index);
         await PassingTar.ReadAsync(
             link.CopyContentAsync,
             async (found, token) =>
             {
-                if (!expected.Remove(found.Name.TrimEnd('/'), out var line))
-                    throw new InvalidDataException($"it holds '{KeyText.Shown(found.Name)}', which its inventory has not, or not twice");
+                var line = expected.Take(found.Name.TrimEnd('/')) ?? throw new InvalidDataException($"it holds '{KeyText.Shown(found.Name)}', which its inventory has not, or not twice");
                 var isDirectory = line.EntryName.EndsWith('/');
                 if (found.EntryType != (isDirectory ? TarEntryType.Directory : TarEntryType.RegularFile) || found.Length != line.Size)
                     throw new InvalidDataException($"'{KeyText.Shown(line.Key!)}' is something else than its inventory has");
-                var isWanted = missing.TryGetValue(line.Key!, out var wanted) && (wanted.Archive, wanted.EntryName, wanted.Size, wanted.Sha256) == (index, line.EntryName, line.Size, line.Sha256);
+                var wanted = missing.Find(line.Key!);
+                var isWanted = wanted is not null && (wanted.Archive, wanted.EntryName, wanted.Size, wanted.Sha256) == (index, line.EntryName, line.Size, line.Sha256);
                 using var md5 = wanted?.Metadata?.GetValueOrDefault("md5chksum") is null ? null : ETags.NewMd5();
                 await using var content = new HashingStream(md5 is null ? found.DataStream ?? Stream.Null : new Md5Stream(found.DataStream ?? Stream.Null, md5));
                 if (isWanted && sink is not null)
@@ -355,13 +365,13 @@ internal sealed class ArchiveReading(StoredChain chain)
                 if (content.Digest != new ArtifactDigest(line.Size, line.Sha256!))
                     throw new InvalidDataException($"'{KeyText.Shown(line.Key!)}' is not what its inventory has");
                 if (isWanted)
-                    missing.Remove(line.Key!);
+                    missing.Take(line.Key!);
                 if (isWanted && md5 is not null && Convert.ToBase64String(md5.GetCurrentHash()) != wanted!.Metadata!["md5chksum"])
                     ruined.Add(line.Key!);
             },
             cancellationToken);
-        if (expected.Count > 0)
-            throw new InvalidDataException($"it lacks {expected.Count} objects that its inventory has: {KeyText.Shown([.. expected.Values.Select(line => line.Key!)])}");
+        if (expected.Left > 0)
+            throw new InvalidDataException($"it lacks {expected.Left} objects that its inventory has: {KeyText.Shown([.. expected.Rest().Select(line => line.Key!)])}");
     }
 
     private sealed class Md5Stream(Stream inner, IncrementalHash md5) : ForwardReadStream

@@ -62,18 +62,16 @@ internal sealed class BucketCapture(BucketClients clients, BucketPlaces places, 
 
     private async Task<IReadOnlyList<InventoryLine>> CopyAsync(string folder, IProgress<long>? progress, CancellationToken cancellationToken)
     {
-        var before = @base?.Objects.ToDictionary(line => line.Key!, StringComparer.Ordinal) ?? [];
-        var lines = new InventoryLine?[objects.Count];
+        var before = @base?.ByKey();
+        var lines = new LinesInOrder();
         var limits = new ParallelOptions { MaxDegreeOfParallelism = places.Live.MostRequests, CancellationToken = cancellationToken };
         await Parallel.ForEachAsync(objects.Index(), limits, async (entry, token) =>
         {
             var (index, found) = entry;
-            lines[index] = before.GetValueOrDefault(found.Key) is { } known && IsUnchanged(known, found)
-                ? known
-                : await CopyAsync(found, folder, token);
+            lines.Put(index, before?.Find(found.Key) is { } known && IsUnchanged(known, found) ? known : await CopyAsync(found, folder, token));
             progress?.Report(Interlocked.Add(ref done, found.Length));
         });
-        return [.. lines.OfType<InventoryLine>()];
+        return lines.Packed;
     }
 
     private static bool IsUnchanged(InventoryLine known, ListedObject found) => (known.Size, known.ETag, known.Modified) == (found.Length, found.ETag, found.ModifiedAt);
@@ -97,6 +95,40 @@ internal sealed class BucketCapture(BucketClients clients, BucketPlaces places, 
         }
 
         return line;
+    }
+}
+
+/// <summary>Packs lines in the order of their objects, whichever is done first.</summary>
+internal sealed class LinesInOrder
+{
+    private readonly Lock gate = new();
+    private readonly Dictionary<int, InventoryLine?> early = [];
+    private int next;
+
+    public PackedList<InventoryLine> Packed { get; } = Inventory.Pack([]);
+
+    /// <summary>Those that others come before.</summary>
+    public int Waiting
+    {
+        get
+        {
+            lock (gate)
+                return early.Count;
+        }
+    }
+
+    /// <param name="line">Null: there is none of this object.</param>
+    public void Put(int index, InventoryLine? line)
+    {
+        lock (gate)
+        {
+            early.Add(index, line);
+            for (; early.Remove(next, out var ready); next++)
+            {
+                if (ready is not null)
+                    Packed.Add(ready);
+            }
+        }
     }
 }
 

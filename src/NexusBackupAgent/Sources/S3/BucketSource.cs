@@ -146,7 +146,9 @@ internal sealed class BucketSource(BucketPlaces places, BucketOptions options, S
         try
         {
             var capturedAt = places.TimeProvider.GetUtcNow();
-            var objects = await clients.Live.ListAsync("", cancellationToken).Where(found => keys.Has(found.Key)).ToListAsync(cancellationToken);
+            var objects = new PackedList<ListedObject>(InventoryJson.Default.ListedObject);
+            await foreach (var found in clients.Live.ListAsync("", cancellationToken).Where(found => keys.Has(found.Key)))
+                objects.Add(found);
             if (objects.Count == 0)
                 throw places.HoldsNothing();
             if (!places.IsArchived)

@@ -60,13 +60,19 @@ internal sealed record ReplacedObject(InventoryLine Line, ListedObject There);
 /// <param name="Removed">There, and not backed up.</param>
 internal sealed record BucketChanges(IReadOnlyList<InventoryLine> Added, IReadOnlyList<ReplacedObject> Replaced, IReadOnlyList<ListedObject> Removed)
 {
+    /// <summary>What is not there any more, or another one, after it.</summary>
+    public IEnumerable<ListedObject> Going => Replaced.Select(found => found.There).Concat(Removed);
+
+    /// <summary>Of the backup: what is copied.</summary>
+    public IEnumerable<InventoryLine> Coming => Added.Concat(Replaced.Select(found => found.Line));
+
     public static async Task<BucketChanges> FindAsync(ObjectClient live, Inventory inventory, RestoreScope scope, CancellationToken cancellationToken)
     {
-        var (replaced, removed) = (new List<ReplacedObject>(), new List<ListedObject>());
-        var wanted = inventory.Objects.ToDictionary(line => line.Key!, StringComparer.Ordinal);
+        var (replaced, removed) = (new PackedList<ReplacedObject>(InventoryJson.Default.ReplacedObject), new PackedList<ListedObject>(InventoryJson.Default.ListedObject));
+        var wanted = inventory.ByKey();
         await foreach (var there in live.ListAsync("", cancellationToken))
         {
-            if (wanted.Remove(there.Key, out var line))
+            if (wanted.Take(there.Key) is { } line)
             {
                 if (there.Length != line.Size || (there.ETag != line.ETag && there.ETag != line.CopyETag))
                     replaced.Add(new ReplacedObject(line, there));
@@ -77,7 +83,7 @@ internal sealed record BucketChanges(IReadOnlyList<InventoryLine> Added, IReadOn
             }
         }
 
-        return new BucketChanges([.. wanted.Values], replaced, removed);
+        return new BucketChanges(Inventory.Pack(wanted.Rest()), replaced, removed);
     }
 }
 
@@ -195,7 +201,7 @@ internal sealed class BucketTarget(BucketPlaces places, ObjectAddress place, Res
             if (BucketArchive.Has(chain.Tip))
             {
                 var changes = await BucketChanges.FindAsync(clients.Live, scope.Of(await Inventory.ReadAsync(chain, cancellationToken), chain), scope, cancellationToken);
-                wanted = changes.Added.Select(line => line.Key!).Concat(changes.Replaced.Select(found => found.Line.Key!)).ToHashSet(StringComparer.Ordinal);
+                wanted = changes.Coming.Select(line => line.Key!).ToHashSet(StringComparer.Ordinal);
             }
 
             upload = await ArchiveUpload.BeginAsync(clients, places.TimeProvider.GetUtcNow(), cancellationToken);
@@ -229,7 +235,9 @@ internal sealed class BucketTarget(BucketPlaces places, ObjectAddress place, Res
 /// <param name="copies">Where the backup's objects lie.</param>
 internal sealed class PreparedBucket(BucketClients clients, ObjectClient copies, Inventory inventory, ContentCheck check, RestoreScope scope) : IPreparedRestore
 {
+    /// <summary>What was begun to be copied, by its key, with its ETag where the inventory does not have that.</summary>
     private readonly ConcurrentDictionary<string, string> put = new(StringComparer.Ordinal);
+
     private readonly ConcurrentBag<string> removed = [];
 
     /// <summary>What was brought from an archive, for as long as this lasts; null: the snapshot is what is copied from.</summary>
@@ -248,17 +256,17 @@ internal sealed class PreparedBucket(BucketClients clients, ObjectClient copies,
     public async Task SaveAsync(RestoreContext context, CancellationToken cancellationToken)
     {
         changes = await BucketChanges.FindAsync(clients.Live, inventory, scope, cancellationToken);
-        if (changes.Added.Concat(changes.Replaced.Select(found => found.Line)).FirstOrDefault(line => !IsCopied(line)) is { } changed)
+        if (Unpacked is not null && changes.Coming.FirstOrDefault(line => !IsCopied(line)) is { } changed)
             throw Meddled(changed.Key!, "changed");
-        var going = changes.Replaced.Select(found => found.There).Concat(changes.Removed).ToList();
-        if (going.Count == 0)
+        var going = changes.Replaced.Count + changes.Removed.Count;
+        if (going == 0)
             return;
         if (!context.MayReplace)
-            throw new BackupException(FailureKind.Restore, $"{going.Count} objects in '{clients.Live.Address.Shown}' would be replaced: {KeyText.Shown([.. going.Select(found => found.Key)])}", "--force replaces them and keeps them beside the snapshots");
+            throw new BackupException(FailureKind.Restore, $"{going} objects in '{clients.Live.Address.Shown}' would be replaced: {KeyText.Shown([.. changes.Going.Select(found => found.Key)])}", "--force replaces them and keeps them beside the snapshots");
         var folder = BucketTarget.SafetyFolder(context.Now);
-        context.Step(new RestoreStep(RestoreStage.Save, $"keep {going.Count} objects that are replaced or removed in {clients.Snapshots.Address.Describe(folder)}"));
+        context.Step(new RestoreStep(RestoreStage.Save, $"keep {going} objects that are replaced or removed in {clients.Snapshots.Address.Describe(folder)}"));
         safety = folder;
-        await Parallel.ForEachAsync(going, Limits(cancellationToken), async (found, token) => await ObjectCopy.RunAsync(clients.Live, found, clients.Snapshots, folder + found.Key, token));
+        await Parallel.ForEachAsync(changes.Going, Limits(cancellationToken), async (found, token) => await ObjectCopy.RunAsync(clients.Live, found, clients.Snapshots, folder + found.Key, token));
     }
 
     public void Switch(RestoreContext context)
@@ -285,14 +293,14 @@ internal sealed class PreparedBucket(BucketClients clients, ObjectClient copies,
             return Attempt(async () =>
             {
                 if (safety is not null)
-                    await clients.Snapshots.DeleteAsync(await clients.Snapshots.ListAsync(safety, CancellationToken.None).Select(found => found.Key).ToListAsync(), CancellationToken.None);
+                    await clients.Snapshots.DeleteBelowAsync(safety, CancellationToken.None);
                 safety = null;
             });
         }
 
         return Attempt(async () =>
         {
-            var before = changes.Replaced.Select(found => found.There).Concat(changes.Removed).ToDictionary(found => found.Key, StringComparer.Ordinal);
+            var (wanted, before) = (inventory.ByKey(), changes.Going.ToDictionary(found => found.Key, StringComparer.Ordinal));
             var kept = safety is null ? [] : await clients.Snapshots.ListAsync(safety, CancellationToken.None).ToDictionaryAsync(found => found.Key[safety.Length..], StringComparer.Ordinal);
             var others = new ConcurrentBag<string>();
             await Parallel.ForEachAsync(put.Keys.Concat(removed), Limits(CancellationToken.None), async (key, token) =>
@@ -300,7 +308,7 @@ internal sealed class PreparedBucket(BucketClients clients, ObjectClient copies,
                 var now = (await clients.Live.HeadAsync(key, token))?.ETag;
                 if (now == before.GetValueOrDefault(key)?.ETag)
                     return; // it was not reached
-                if (!IsOwn(key, now))
+                if (!IsOwn(key, now, wanted))
                     others.Add(key);
                 else if (kept.TryGetValue(key, out var old))
                     await ObjectCopy.RunAsync(clients.Snapshots, old, clients.Live, key, token);
@@ -315,15 +323,15 @@ internal sealed class PreparedBucket(BucketClients clients, ObjectClient copies,
     /// <summary>A server keeps what it said that it keeps; here it is asked once more what there is.</summary>
     public void MakeDurable() => Wait(async () =>
     {
-        var wrong = inventory.Objects.ToDictionary(line => line.Key!, StringComparer.Ordinal);
+        var wrong = inventory.ByKey();
         await foreach (var there in clients.Live.ListAsync("", CancellationToken.None))
         {
-            if (wrong.TryGetValue(there.Key, out var line) && there.Length == line.Size && (there.ETag == line.ETag || there.ETag == line.CopyETag || there.ETag == put.GetValueOrDefault(there.Key)))
-                wrong.Remove(there.Key);
+            if (wrong.Find(there.Key) is { } line && there.Length == line.Size && (there.ETag == line.ETag || there.ETag == line.CopyETag || there.ETag == put.GetValueOrDefault(there.Key)))
+                wrong.Take(there.Key);
         }
 
-        if (wrong.Count > 0)
-            throw new BackupException(FailureKind.Restore, $"{wrong.Count} objects in {clients.Live.Address.Shown} are not what was restored: {KeyText.Shown(wrong.Keys)}", "see who else writes there, then run the command again");
+        if (wrong.Left > 0)
+            throw new BackupException(FailureKind.Restore, $"{wrong.Left} objects in {clients.Live.Address.Shown} are not what was restored: {KeyText.Shown([.. wrong.Rest().Select(line => line.Key!)])}", "see who else writes there, then run the command again");
     });
 
     public async ValueTask DisposeAsync()
@@ -340,7 +348,9 @@ internal sealed class PreparedBucket(BucketClients clients, ObjectClient copies,
         await RequireAsync(line.Key!, old, cancellationToken);
         put[line.Key!] = "";
         var copy = new ListedObject(line.CopyKey, line.Size, line.CopyETag, line.Modified ?? default, line.Class ?? "STANDARD");
-        put[line.Key!] = await ObjectCopy.RunAsync(copies, copy, clients.Live, line.Key!, cancellationToken);
+        var etag = await ObjectCopy.RunAsync(copies, copy, clients.Live, line.Key!, cancellationToken);
+        if (etag != line.ETag && etag != line.CopyETag)
+            put[line.Key!] = etag;
     }
 
     /// <summary>Nothing is replaced or deleted that was written since it was listed: no copy of it is kept.</summary>
@@ -360,11 +370,11 @@ internal sealed class PreparedBucket(BucketClients clients, ObjectClient copies,
 
     /// <summary>Whether what is there is what this restore made of it.</summary>
     /// <param name="now">Its ETag; null: nothing is there.</param>
-    private bool IsOwn(string key, string? now)
+    private bool IsOwn(string key, string? now, PackedIndex<InventoryLine> wanted)
     {
         if (!put.TryGetValue(key, out var etag))
             return now is null;
-        return now is not null && (etag.Length > 0 ? now == etag : inventory.Objects.Any(line => line.Key == key && (now == line.ETag || now == line.CopyETag)));
+        return now is not null && (etag.Length > 0 ? now == etag : wanted.Find(key) is { } line && (now == line.ETag || now == line.CopyETag));
     }
 
     private BackupException? Attempt(Func<Task> work)
@@ -427,7 +437,7 @@ internal sealed class ArchiveUpload(BucketClients clients, string folder) : IAsy
 
     /// <summary>The same inventory, with the places of what was brought.</summary>
     public Inventory Of(Inventory inventory) =>
-        inventory with { Objects = [.. inventory.Objects.Select(line => etags.TryGetValue(line.Key!, out var etag) ? line with { At = folder, Copy = etag } : line)] };
+        inventory with { Objects = Inventory.Pack(inventory.Objects.Select(line => etags.TryGetValue(line.Key!, out var etag) ? line with { At = folder, Copy = etag } : line)) };
 
     public async ValueTask DisposeAsync()
     {
@@ -497,14 +507,14 @@ internal sealed class PracticeTarget(BucketPlaces places, string workspace, Read
 
     private async Task<ContentCheck> RestoreAsync(StoredChain chain, ObjectClient copies, ObjectClient client, Inventory inventory, string folder, ContentCheck check, CancellationToken cancellationToken)
     {
-        var restored = new ConcurrentBag<InventoryLine>();
+        var restored = Inventory.Pack([]);
         var limits = new ParallelOptions { MaxDegreeOfParallelism = client.Address.MostRequests, CancellationToken = cancellationToken };
         await Parallel.ForEachAsync(inventory.Objects, limits, async (line, token) =>
         {
             var etag = await client.CopyAsync(copies, new ListedObject(line.CopyKey, line.Size, line.CopyETag, line.Modified ?? default, line.Class ?? "STANDARD"), folder + line.Key, token);
             restored.Add(line with { At = folder, Copy = etag });
         });
-        var found = await new SnapshotCheck(client, inventory with { Objects = [.. restored], Vanished = [] }).RunAsync(chain, turn, cancellationToken);
+        var found = await new SnapshotCheck(client, inventory with { Objects = restored, Vanished = [] }).RunAsync(chain, turn, cancellationToken);
         return check with { Finding = found.Finding };
     }
 

@@ -127,8 +127,7 @@ internal sealed class FolderTarget(BucketPlaces places, string directory, KeySel
 
     private async Task<ContentCheck> UnpackAsync(StoredChain chain, Inventory inventory, string made, CancellationToken cancellationToken)
     {
-        var wanted = inventory.Objects.Select(line => line.Key!).ToHashSet(StringComparer.Ordinal);
-        var (check, _) = await new ArchiveReading(chain).RunAsync((line, content, token) => wanted.Contains(line.Key!) ? BringAsync(made, line, file => content.CopyToAsync(file, 1 << 17, token)) : Task.CompletedTask, cancellationToken);
+        var (check, _) = await new ArchiveReading(chain).RunAsync((line, content, token) => selection.Has(line.Key!) ? BringAsync(made, line, file => content.CopyToAsync(file, 1 << 17, token)) : Task.CompletedTask, cancellationToken);
         if (!isDrill || check.Finding is not null)
             return check;
         foreach (var line in inventory.Objects.Where(line => !line.Key!.EndsWith('/')))

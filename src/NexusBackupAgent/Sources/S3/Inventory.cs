@@ -67,6 +67,11 @@ internal sealed record Inventory(InventoryHead Head, IReadOnlyList<InventoryLine
 {
     public long Bytes => Objects.Sum(line => line.Size);
 
+    public static PackedList<InventoryLine> Pack(IEnumerable<InventoryLine> lines) => new(InventoryJson.Default.InventoryLine, lines);
+
+    /// <summary>Finds objects by their keys.</summary>
+    public PackedIndex<InventoryLine> ByKey() => new(Objects, line => line.Key!);
+
     /// <summary>Lines of JSON: what any tool reads.</summary>
     public async Task WriteAsync(Stream destination, CancellationToken cancellationToken)
     {
@@ -113,7 +118,7 @@ internal sealed record Inventory(InventoryHead Head, IReadOnlyList<InventoryLine
     public sealed class Reader : ForwardWriteStream
     {
         private readonly MemoryStream rest = new();
-        private readonly List<InventoryLine> objects = [];
+        private readonly PackedList<InventoryLine> objects = Pack([]);
         private InventoryHead? head;
         private InventoryLine? end;
 
@@ -185,4 +190,6 @@ internal enum SnapshotState
 [JsonSerializable(typeof(InventoryHead))]
 [JsonSerializable(typeof(InventoryLine))]
 [JsonSerializable(typeof(SnapshotMark))]
+[JsonSerializable(typeof(ListedObject))]
+[JsonSerializable(typeof(ReplacedObject))]
 internal sealed partial class InventoryJson : JsonSerializerContext;

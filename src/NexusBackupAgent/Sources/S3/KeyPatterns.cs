@@ -61,7 +61,7 @@ internal sealed class KeySelection(IReadOnlyList<string> wanted)
     /// <exception cref="BackupException">Nothing is.</exception>
     public Inventory Of(Inventory inventory, StoredChain chain)
     {
-        var chosen = inventory with { Objects = [.. inventory.Objects.Where(line => Has(line.Key!))] };
+        var chosen = wanted.Count == 0 ? inventory : inventory with { Objects = Inventory.Pack(inventory.Objects.Where(line => Has(line.Key!))) };
         return chosen.Objects.Count > 0 ? chosen : throw new BackupException(
             FailureKind.Restore,
             $"{chain.Tip.Name} holds nothing that --path names",

@@ -21,7 +21,7 @@ internal sealed class SnapshotCheck(ObjectClient client, Inventory inventory)
     public async Task<ContentCheck> RunAsync(StoredChain chain, ReadingTurn turn, CancellationToken cancellationToken)
     {
         var (missing, changed, extra) = await CompareAsync(cancellationToken);
-        var toRead = inventory.Objects.Where(line => turn.Has(line.Key!)).ToList();
+        var toRead = inventory.Objects.Where(line => turn.Has(line.Key!));
         if (missing.Count + changed.Count == 0)
         {
             var limits = new ParallelOptions { MaxDegreeOfParallelism = client.Address.MostRequests, CancellationToken = cancellationToken };
@@ -48,27 +48,25 @@ internal sealed class SnapshotCheck(ObjectClient client, Inventory inventory)
 
     private async Task<(IReadOnlyList<string> Missing, IReadOnlyList<string> Changed, IReadOnlyList<string> Extra)> CompareAsync(CancellationToken cancellationToken)
     {
-        var (missing, changed, extra) = (new List<string>(), new List<string>(), new List<string>());
-        foreach (var folder in inventory.Objects.GroupBy(line => line.At!, StringComparer.Ordinal))
+        var (changed, extra) = (new List<string>(), new List<string>());
+        var expected = new PackedIndex<InventoryLine>(inventory.Objects, line => line.CopyKey);
+        foreach (var folder in inventory.Objects.Select(line => line.At!).Distinct(StringComparer.Ordinal))
         {
-            var expected = folder.ToDictionary(line => line.CopyKey, StringComparer.Ordinal);
-            await foreach (var copy in client.ListAsync(folder.Key, cancellationToken))
+            await foreach (var copy in client.ListAsync(folder, cancellationToken))
             {
-                if (!expected.Remove(copy.Key, out var line))
+                if (expected.Take(copy.Key) is not { } line)
                 {
-                    if (NamesExtra && folder.Key == inventory.Head.Snapshot)
-                        extra.Add(copy.Key[folder.Key.Length..]);
+                    if (NamesExtra && folder == inventory.Head.Snapshot)
+                        extra.Add(copy.Key[folder.Length..]);
                 }
                 else if ((copy.Length, copy.ETag) != (line.Size, line.CopyETag))
                 {
                     changed.Add(line.Key!);
                 }
             }
-
-            missing.AddRange(expected.Values.Select(line => line.Key!));
         }
 
-        return (missing, changed, extra);
+        return ([.. expected.Rest().Select(line => line.Key!)], changed, extra);
     }
 
     private async Task ReadAsync(InventoryLine line, CancellationToken cancellationToken)

@@ -48,7 +48,7 @@ internal sealed class SnapshotPlace(ObjectClient client, string source) : IRemai
     /// <param name="folder">As <see cref="BeginAsync"/> gave it.</param>
     public async Task RemoveAsync(string folder, CancellationToken cancellationToken)
     {
-        await client.DeleteAsync(await client.ListAsync(folder, cancellationToken).Select(found => found.Key).ToListAsync(cancellationToken), cancellationToken);
+        await client.DeleteBelowAsync(folder, cancellationToken);
         await client.DeleteAsync($"{Marks}{folder[..^1]}{MarkEnding}", cancellationToken);
     }
 

@@ -56,6 +56,33 @@ public sealed class FailingBucketTests
         Assert.All(snapshots, before => Assert.Equal(before.Value, BucketBench.ObjectsAsync(bench.Snapshots, before.Key).GetAwaiter().GetResult().GetValueOrDefault(before.Key)));
     }
 
+    [SkippableFact]
+    public async Task A_gateway_that_stops_in_the_middle_of_a_snapshot_and_comes_back_leaves_nothing_half_done()
+    {
+        using var gateway = await S3Gateway.StartAsync(); // it is stopped here
+        using var bench = await BucketBench.NewAsync(gateway);
+        for (var number = 0; number < 60; number++)
+            await bench.PutAsync($"{number}", new string('x', 3000));
+
+        using var proxy = new CuttingProxy(gateway.Endpoint.Port, after: 25_000, _ => Task.Run(gateway.StopAsync).GetAwaiter().GetResult());
+        bench.Configure(port: proxy.Port);
+        Assert.Contains("can't be reached or broke off", await bench.RefusedAsync(3, "backup"), StringComparison.Ordinal);
+        Assert.True(proxy.WasReached);
+        await gateway.StartAgainAsync();
+
+        Assert.Empty(await bench.ListAsync());
+        Assert.InRange((await BucketBench.ObjectsAsync(bench.Snapshots, "nightly/2")).Count, 1, 59); // the fault came between two copies
+        await bench.DoAsync("backup");
+        bench.Place.Clock.Set(FileSystemClock.Now.AddDays(2)); // what died two days ago is swept by the next run
+        await bench.DoAsync("backup");
+        await bench.DoAsync("verify", "--all");
+
+        Assert.Equal(["good", "good"], (await bench.ListAsync()).Select(backup => backup.State));
+        var (marks, _) = await bench.Snapshots.ListFolderAsync("nightly/.nexus-backup/", CancellationToken.None);
+        Assert.Equal(2, marks.Count);
+        Assert.Equal(120, (await BucketBench.ObjectsAsync(bench.Snapshots, "nightly/2")).Count);
+    }
+
     [SkippableTheory]
     [InlineData(false)]
     [InlineData(true)]

@@ -162,6 +162,57 @@ public sealed class S3StoreCommandsTests : IDisposable
         }
     }
 
+    /// <summary>S3 signs each request with the time, and a server takes none that is a quarter of an hour wrong.</summary>
+    [SkippableFact]
+    public async Task A_clock_that_is_two_hours_wrong_is_told_with_what_to_do_and_counted()
+    {
+        await BeginAsync(S3Gateway.SharedAsync);
+        var place = NewPlace("offsite");
+        place.MakeDatabase("itsm.db");
+        await DoAsync(place, "backup");
+
+        var skewed = await Child.RunWithClockAsync("+2h", "command", $"{Workplace.Now:O}", place.Path, "backup");
+
+        Assert.Contains("this machine's clock differs too much from that of", skewed.Error, StringComparison.Ordinal);
+        Assert.Contains("set the clock (timedatectl; chronyc tracking)", skewed.Error, StringComparison.Ordinal);
+        Assert.EndsWith("exit code 3", skewed.Output.TrimEnd(), StringComparison.Ordinal);
+        Assert.Contains("nexus_backup_store_up{store=\"offsite\"} 0", (await Child.RunWithClockAsync("-2h", "command", $"{Workplace.Now:O}", place.Path, "metrics")).Output, StringComparison.Ordinal);
+        var metrics = (await DoAsync(place, "metrics")).Output; // once the clock is right
+        Assert.Contains("nexus_backup_store_up{store=\"offsite\"} 1", metrics, StringComparison.Ordinal);
+        Assert.Contains("nexus_backup_consecutive_failures{source=\"itsm\"} 1", metrics, StringComparison.Ordinal);
+        await DoAsync(place, "backup");
+        Assert.Contains("nexus_backup_consecutive_failures{source=\"itsm\"} 0", (await DoAsync(place, "metrics")).Output, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task What_comes_back_short_is_asked_for_again_and_what_comes_back_spoiled_once_is_read_twice()
+    {
+        await BeginAsync(S3Gateway.SharedAsync);
+        var place = NewPlace("offsite");
+        place.MakeDatabase("itsm.db");
+        Grow(place, "itsm.db");
+        await DoAsync(place, "backup");
+
+        foreach (var fault in (Action<CuttingProxy>[])[line => line.Truncate(), line => line.Spoil()])
+        {
+            using var proxy = new CuttingProxy(gateway.Endpoint.Port, after: 8 << 20, fault);
+            Configure(place, "offsite", proxy.Port);
+            await DoAsync(place, "verify", "--all");
+            Assert.True(proxy.WasReached);
+        }
+
+        using (var proxy = new CuttingProxy(gateway.Endpoint.Port, after: 8 << 20, line => line.Truncate()))
+        {
+            Configure(place, "offsite", proxy.Port);
+            await DoAsync(place, "restore", "itsm", "--to", place.In("restored.db"));
+            Assert.True(proxy.WasReached);
+        }
+
+        Configure(place, "offsite");
+        Assert.Equal(5000, Count(place, "restored.db"));
+        Assert.Equal("good", Text(Assert.Single((await DoAsync(place, "list", "--json")).Json.EnumerateArray()), "state"));
+    }
+
     private async Task BeginAsync(Func<Task<S3Gateway>> start)
     {
         S3Gateway.Require();
