@@ -138,6 +138,8 @@ internal sealed class ObjectUpload(ObjectClient client, string key, ObjectAttrib
 
         if (used is not null)
             buffer = used;
+        else if (upload is not null)
+            buffer = GC.AllocateUninitializedArray<byte>(partSize); // most parts are whole, and one that grows leaves as much again behind
         else
             Array.Resize(ref buffer, (int)Math.Min(partSize, Math.Max(Math.Max(65536L, 2L * buffer.Length), (long)filled + more)));
     }
