@@ -4,7 +4,6 @@ using System.Security.Cryptography;
 using System.Text;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
-using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Sources.Directories;
