@@ -126,7 +126,7 @@ internal static class StatusCommand
             if (source.LastFailure is { } failure)
                 Tell(mark, StatusText.OfLastRun(failure, source, commands));
             foreach (var copy in source.Copies)
-                Tell(copy.Owed.Count > 0 || copy.Returnable.Count > 0 || copy.Away is not null ? $"[yellow]![/]  {Readable.Plain(source.Name)}: " : mark, StatusText.OfCopies(copy, source.Name, commands, zone));
+                Tell(copy.Owed.Count > 0 || copy.Returnable.Count > 0 || copy.Away is not null ? $"[yellow]![/]  {Readable.Plain(source.Name)}: " : mark, StatusText.OfCopies(copy, source.Store, source.Name, commands, zone));
             if (source.NewestGood is { IsEncrypted: true } encrypted)
                 Tell(mark, StatusText.OfEncrypted(encrypted, source));
             if (source.ThreeTwoOne is { } rule)

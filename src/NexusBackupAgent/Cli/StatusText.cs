@@ -110,7 +110,7 @@ internal static class StatusText
     }
 
     /// <summary>How far a further store is.</summary>
-    public static (Bilingual Text, NextStep? Next) OfCopies(CopyState copy, string source, Commands commands, TimeZoneInfo zone)
+    public static (Bilingual Text, NextStep? Next) OfCopies(CopyState copy, StoreStatus first, string source, Commands commands, TimeZoneInfo zone)
     {
         var newest = copy.NewestGood is { } good ? ValueText.Minute(good.CapturedAt, zone) : null;
         var state = copy switch
@@ -126,6 +126,8 @@ internal static class StatusText
             return (text, NextStep.Hint(now.Hint));
         if (copy.Last?.Failure is { } failure && copy.Owed.Count > 0)
             return (new($"{text.English}; the last copying failed: {failure.Message}", $"{text.Japanese}。前回のコピーが失敗: 「{failure.Message}」"), NextStep.Hint(failure.Hint));
+        if (copy.Returnable.Count > 0 && first.Acceptance is { } acceptance) // until then nothing is written there
+            return (text, NextStep.Command($"{acceptance} && {commands.Copy(source)}") with { Comment = $"# only if what lies there now is to be store {first.Name} from now on" });
         return (text, copy.Owed.Count > 0 || copy.Returnable.Count > 0 ? NextStep.Command(commands.Copy(source)) : null);
     }
 

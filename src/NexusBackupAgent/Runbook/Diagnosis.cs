@@ -21,8 +21,11 @@ internal enum Cause
     /// <summary>DB接続エラー: the source is missing, damaged or locked.</summary>
     Database,
 
-    /// <summary>[E]: the store or the source may not be used.</summary>
+    /// <summary>[E]: a store or the source may not be used.</summary>
     Permission,
+
+    /// <summary>A program or a setting that each backup needs is missing. Shown as [F].</summary>
+    Tool,
 
     /// <summary>[B]: nothing starts the runs.</summary>
     Scheduler,
@@ -79,5 +82,5 @@ internal sealed record Diagnosis(string Source, Bilingual Noun, IReadOnlyList<Es
     /// <summary>What to type, in order: first what hinders a backup is mended.</summary>
     public IReadOnlyList<string> Next => [.. Findings.OrderByDescending(IsObstacle).SelectMany(finding => finding.Next).Concat(Remedies).Distinct(StringComparer.Ordinal)];
 
-    private static bool IsObstacle(Finding finding) => finding.Cause is Cause.Disk or Cause.Database or Cause.Permission;
+    private static bool IsObstacle(Finding finding) => finding.Cause is Cause.Disk or Cause.Database or Cause.Permission or Cause.Tool;
 }

@@ -15,6 +15,8 @@ internal static class DiagnosisTexts
     public static readonly Bilingual IsAnythingScheduled = new("scheduler", "スケジューラ");
     public static readonly Bilingual IsThereRoom = new("disk space", "ディスク容量");
     public static readonly Bilingual IsAccessGiven = new("permissions", "権限");
+    public static readonly Bilingual CanItBeEncrypted = new("encryption", "暗号化");
+    public static readonly Bilingual IsAnyGone = new("backups that were made", "取得済みバックアップ");
     public static readonly Bilingual DidTheLastRunSucceed = new("last run", "前回の実行結果");
 
     public static readonly Bilingual NoAgent = new("none by configuration: cron or a timer starts the schedules", "なし（設定による）。スケジュールはcronまたはタイマーが起動");
@@ -22,6 +24,8 @@ internal static class DiagnosisTexts
     public static readonly Bilingual Next = new("next", "次の対応");
     public static readonly Bilingual Also = new("also", "併発");
     public static readonly Bilingual Runbook = new("runbook", "Runbook");
+
+    public static Bilingual IsTheFurtherStoreThere(string store) => new($"store {store}", $"格納先 {store}");
 
     public static Bilingual DoesItOpen(Bilingual noun) => new(noun.English, $"{noun.Japanese}接続");
 
@@ -47,6 +51,7 @@ internal static class DiagnosisTexts
         Cause.Disk => ("C", new("disk full", "ディスク容量不足"), "cause-c"),
         Cause.Database => ("DB", new("database error", "DB接続エラー"), "cause-database"),
         Cause.Permission => ("E", new("storage or permission error", "ファイル権限・格納先エラー"), "cause-e"),
+        Cause.Tool => ("F", new("a program or a setting that backups need is missing", "バックアップに必要なプログラムまたは設定の不備"), "cause-f"),
         Cause.Mended => ("F", new("the last run failed, its cause is over → back up to prove it", "前回失敗の原因は解消済み → バックアップで確認"), "cause-f"),
         Cause.Unknown => ("F", new("unknown, analyse the log", "不明（ログ詳細分析）"), "cause-f"),
         Cause.None => ("", new("no cause in the flowchart; what follows asks for a look", "フローチャート上の原因なし、以下を要確認"), "escalation"),
@@ -163,6 +168,21 @@ internal static class DiagnosisTexts
     {
         var at = seen.State.Activity?.LastRunAt is { } ended ? ValueText.Minute(ended, seen.Zone) : "-";
         return new($"the last run failed at {at}: {failure.Message}; tried now, that is over", $"前回の実行が {at} に失敗: 「{failure.Message}」（現在の確認では解消済み）");
+    }
+
+    public static Bilingual Encrypts(Observation seen) => seen.EncryptionFailure is { } failure ? Bilingual.Quoted(failure.Message) : new("its program and its recipients are here", "プログラムと受信者を確認");
+
+    public static Bilingual FurtherStore(StoreStatus store) => store.Space is { } space ? OfDisk(store.Path, space) : new($"{store.Path} can be used", $"{store.Path} は使用可");
+
+    /// <summary>By their ids, and where copies of them are.</summary>
+    public static Bilingual Lost(SourceState source)
+    {
+        var (count, ids) = (source.Lost.Count, source.Lost.Select(run => run.Backup!.Value).ToHashSet());
+        var shown = string.Join(", ", source.Lost.TakeLast(MostLost).Select(run => run.Backup)) + (count > MostLost ? ", …" : "");
+        var copies = string.Join(", ", source.Copies.Where(copy => copy.Backups.Any(backup => ids.Contains(backup.Id))).Select(copy => copy.Name));
+        return new(
+            $"{count} {(count == 1 ? "backup that was made is" : "backups that were made are")} gone from the store, and retention removed none of them: {shown}{(copies.Length == 0 ? "" : $"; copies are in store {copies}")}",
+            $"格納先から消えたバックアップ{count}件（保持期間による削除ではない）: {shown}{(copies.Length == 0 ? "" : $"。コピーあり: 格納先 {copies}")}");
     }
 
     private static Bilingual OfDisk(string path, StoreSpace space) => new(

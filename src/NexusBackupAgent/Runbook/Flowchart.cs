@@ -18,16 +18,15 @@ internal static class Flowchart
             return new Diagnosis(seen.Source, seen.Noun, [], [new Step("3E", DiagnosisTexts.IsAccessGiven, Passed: false, refused.Evidence)], [refused]) { IsBlind = true };
         }
 
-        var findings = new List<Finding?>
-        {
-            ChecksumMismatch(seen, commands),
-            FullDisk.Find(seen, commands),
-            SourceTrouble.Find(seen, commands),
-            RefusedAccess.Find(seen, commands),
-            StoppedScheduler.Find(seen, commands),
-            LastFailure.Find(seen, commands),
-        }.OfType<Finding>().OrderBy(finding => finding.IsPast).ToList();
-        if ((FailedReading(seen) ?? (findings.Count == 0 ? Unexplained(seen) : null)) is { } evidence)
+        Finding?[] hindered = [ChecksumMismatch(seen, commands), FullDisk.Find(seen, commands), SourceTrouble.Find(seen, commands), RefusedAccess.Find(seen, commands), MissingTool.Find(seen, commands)];
+        Finding?[] stopped = [StoppedScheduler.Find(seen, commands)];
+        Finding?[] further = [.. FurtherStores.Find(seen, commands)];
+        Finding?[] over = [LastFailure.Find(seen, commands)];
+
+        // Where no agent ever ran, its absence asks for no level, and a store of copies that is lost does.
+        var findings = hindered.Concat(seen.Agent.Reasons.Count > 0 || seen.State.Late is not null ? [.. stopped, .. further] : [.. further, .. stopped])
+            .Concat(over).OfType<Finding>().OrderBy(finding => finding.IsPast).ToList();
+        if ((FailedReading(seen) ?? (hindered.Concat(over).OfType<Finding>().Any() ? null : Unexplained(seen, isExplained: findings.Count > 0))) is { } evidence)
             findings.Add(new Finding(Cause.Unknown, evidence, [Commands.AgentLog, $"{commands.Backup(seen.Source)} --verbose"]));
 
         var reasons = new[] { Unrestorable(seen, findings) }.OfType<EscalationReason>()
@@ -64,7 +63,8 @@ internal static class Flowchart
             .FirstOrDefault(failure => failure?.Kind == FailureKind.Io) is { } refused ? Bilingual.Quoted(refused.Message) : null;
 
     /// <summary>Something is wrong and no other box of the flowchart says what.</summary>
-    private static Bilingual? Unexplained(Observation seen) => seen switch
+    /// <param name="isExplained">Whether it is known why backups are not made: then their age is no news.</param>
+    private static Bilingual? Unexplained(Observation seen, bool isExplained) => seen switch
     {
         { State.LastFailure: { } failure } => DiagnosisTexts.LastRun(failure),
         { ReadBack.Failure: { Kind: not FailureKind.Locked } failure } => Bilingual.Quoted(failure.Message),

@@ -54,6 +54,8 @@ internal sealed class Observer(VerifyOperation verifications, SourceTurns turns,
             ScratchNeeded = scratchNeeded,
             IsRestored = state.Activity?.LastRunAt is { } lastRun && look.Reader.OperationsSince(source.Name, lastRun).Any(operation => operation.IsOverLive && operation.Succeeded),
             IsStoreBare = state.Store.IsBare,
+            IsEncrypting = catalog.Keys?.Encryption is not null,
+            EncryptionFailure = catalog.Keys?.Encryption?.Failures().Select(found => found.Failure).FirstOrDefault(),
         };
     }
 

@@ -25,6 +25,28 @@ internal sealed record Encryption(IReadOnlyList<string> Recipients, string? Reci
             return [];
         }
     }
+
+    /// <summary>What keeps new backups from being encrypted, each with the key of the configuration that it is about: a tool that is not here, recipients that can't be read.</summary>
+    public IEnumerable<(string Key, BackupException Failure)> Failures()
+    {
+        if (FailureOf(() => AgeTool.Find(BinDirectory) + AgeTool.Find(BinDirectory, keys: true)) is { } missing)
+            yield return ("binDirectory", missing);
+        if (FailureOf(ReadRecipients) is { } unread)
+            yield return ("recipientsFile", unread);
+    }
+
+    private static BackupException? FailureOf(Func<object> look)
+    {
+        try
+        {
+            look();
+            return null;
+        }
+        catch (BackupException failure)
+        {
+            return failure;
+        }
+    }
 }
 
 /// <summary>
