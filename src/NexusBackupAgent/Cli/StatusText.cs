@@ -35,6 +35,7 @@ internal static class StatusText
         {
             { IsStuck: true, LastBeat: { } beat } => (new($"running, but its scheduler has stopped since {At(beat)}", $"プロセスは稼働中、スケジューラは {At(beat)} から停止"), NextStep.Command(Commands.RestartService) with { Comment = commands.OrRestart }),
             { IsRunning: true } => (new("running", "稼働中"), null),
+            { RestoresOnly: true } => (DiagnosisTexts.RestoresOnly, null),
             { IsExpected: false } => (DiagnosisTexts.NoAgent, null),
             { LastBeat: null } => (new("not running, and no agent has run here yet: nothing starts the schedules", "停止中（稼働実績なし）。スケジュールは実行されない"), NextStep.Command(Commands.StartService) with { Comment = commands.OrStart }),
             { LastBeat: { } at } => (new($"not running since {At(at)}: nothing starts the schedules", $"{At(at)} から停止中。スケジュールは実行されない"), NextStep.Command(Commands.StartService) with { Comment = commands.OrStart }),

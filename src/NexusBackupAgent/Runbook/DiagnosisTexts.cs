@@ -21,6 +21,8 @@ internal static class DiagnosisTexts
 
     public static readonly Bilingual NoAgent = new("none by configuration: cron or a timer starts the schedules", "なし（設定による）。スケジュールはcronまたはタイマーが起動");
 
+    public static readonly Bilingual RestoresOnly = new("none: this configuration is there to restore with (purpose: restore)", "なし（リストア用の設定: purpose: restore）");
+
     public static readonly Bilingual Next = new("next", "次の対応");
     public static readonly Bilingual Also = new("also", "併発");
     public static readonly Bilingual Runbook = new("runbook", "Runbook");
@@ -88,6 +90,7 @@ internal static class DiagnosisTexts
 
     public static Bilingual Agent(Observation seen) => seen.Agent switch
     {
+        { RestoresOnly: true, IsRunning: false } => RestoresOnly,
         { IsExpected: false, IsRunning: false } => NoAgent,
         { IsRunning: false, LastBeat: null } => new("not running, and none has run here yet", "停止中（稼働実績なし）"),
         { IsRunning: false, LastBeat: { } beat } => new($"not running since {ValueText.Minute(beat, seen.Zone)}", $"停止中（{ValueText.Minute(beat, seen.Zone)} 以降）"),
@@ -100,11 +103,16 @@ internal static class DiagnosisTexts
     public static Bilingual Schedule(Observation seen) => seen.State switch
     {
         { Late: { } late } => Late(late.Schedule.Name, late.Due, seen.Zone),
+        { Source.Schedules.Count: 0 } when seen.Agent.RestoresOnly => RestoresOnly,
         { Source.Schedules.Count: 0 } => new("manual backups only: no schedule is configured", "手動バックアップのみ（スケジュール設定なし）"),
         { NextRun: { } next } when !seen.Agent.StartsSchedules => NothingStarts(next, seen.Zone),
         { NextRun: { } next } => new($"next run {ValueText.Minute(next, seen.Zone)}", $"次回実行予定 {ValueText.Minute(next, seen.Zone)}"),
         _ => new("no schedule will ever run again", "次回実行予定なし"),
     };
+
+    public static Bilingual ProtectAgain(Observation seen) => new(
+        $"the {seen.Noun.English} is there; to back it up again, write its schedules and take purpose: restore out (docs/configuration.md)",
+        $"{seen.Noun.Japanese}あり。バックアップを再開するには、スケジュールを記述して purpose: restore を削除（docs/configuration.md）");
 
     public static Bilingual NothingStarts(DateTimeOffset next, TimeZoneInfo zone) => new(
         $"due next {ValueText.Minute(next, zone)}, and nothing would start it", $"次回予定 {ValueText.Minute(next, zone)} だが、起動するサービスが停止中");

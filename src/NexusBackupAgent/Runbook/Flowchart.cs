@@ -71,7 +71,7 @@ internal static class Flowchart
         { Store.Failure: { } failure } => Bilingual.Quoted(failure.Message),
         { WriteFailure: { } failure } => Bilingual.Quoted(failure.Message),
         { SourceFailure: { } failure } => Bilingual.Quoted(failure.Message),
-        { IsFresh: false, State.Activity: null or { RunStartedAt: null } } => DiagnosisTexts.Age(seen),
+        { IsFresh: false, State.Activity: null or { RunStartedAt: null } } when !isExplained && !seen.Agent.RestoresOnly => DiagnosisTexts.Age(seen),
         _ => null,
     };
 

@@ -161,6 +161,9 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
     /// <summary>Why the last run failed; null when it did not.</summary>
     public RunFailure? LastFailure => Records.History.Value.LastFailure;
 
+    /// <summary>The same, where it counts against the source: one that somebody stopped is told, and is none.</summary>
+    public RunFailure? CountedFailure => LastFailure is { Kind: not FailureKind.Interrupted } failure ? failure : null;
+
     /// <summary>The last restore drill; null when there was none.</summary>
     public LastDrill? LastDrill => LastDrill.Of(Records.LastDrill, Backups);
 

@@ -25,6 +25,9 @@ internal sealed class StateReader(
     /// <summary>Whether an agent is to run on this host.</summary>
     public bool ExpectsAgent { get; init; } = true;
 
+    /// <summary>Whether the configuration is there to restore with alone.</summary>
+    public bool RestoresOnly { get; init; }
+
     /// <summary>Lists a source's backups; a store that does not answer is a failure that says so.</summary>
     /// <param name="mayTake">Whether it may take as long as it takes, as in a command that somebody waits for.</param>
     internal Task<SourceListing> ListAsync(ScheduledSource source, bool withOrphans, bool mayTake, CancellationToken cancellationToken) =>
@@ -49,6 +52,7 @@ internal sealed class StateReader(
         var agent = new AgentState(now, StateAccess.HasAgent(stateDirectory), journal.LastBeat())
         {
             IsExpected = ExpectsAgent,
+            RestoresOnly = RestoresOnly,
             SelfTest = SelfTest(),
             Stores = stores,
             OtherOwner = StateAccess.OtherOwner(stateDirectory),
