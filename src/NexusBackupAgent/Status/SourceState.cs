@@ -27,7 +27,7 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
     private SourceState(SourceState other)
     {
         (Source, Listing, Records, Store, Now) = other;
-        (IsAgentRunning, IsAgentAwaited, Plan, Stream, Copies, Medium) = (other.IsAgentRunning, other.IsAgentAwaited, other.Plan, other.Stream, other.Copies, other.Medium);
+        (IsAgentRunning, IsAgentAwaited, Plan, Stream, Copies, Medium, Locks) = (other.IsAgentRunning, other.IsAgentAwaited, other.Plan, other.Stream, other.Copies, other.Medium, other.Locks);
     }
 
     /// <summary>Whether an agent runs: without one, a run that the journal has under way died with it, or has a person before it.</summary>
@@ -127,10 +127,19 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
         get
         {
             if (!overdue.IsCounted)
-                overdue = (OverdueBackups.Count(Source.Source, Backups, Activity, Now, Copies.SelectMany(copy => copy.Held).Select(backup => backup.Id).Distinct().ToDictionary(id => id, _ => "not yet copied")), true);
+                overdue = (OverdueBackups.Count(Source.Source, Backups, Activity, Now, Held.Concat(Locks.Keys).Distinct().ToDictionary(id => id, _ => "not yet copied, or locked")), true);
             return overdue.Count;
         }
     }
+
+    /// <summary>Those that retention would have removed and a lock of the store keeps, and until when, UTC: that is no neglect, as where a retention was shortened.</summary>
+    public IReadOnlyDictionary<BackupId, DateTimeOffset> Locks { get; init; } = new Dictionary<BackupId, DateTimeOffset>();
+
+    /// <summary>What is kept for the further stores.</summary>
+    private IEnumerable<BackupId> Held => Copies.SelectMany(copy => copy.Held).Select(backup => backup.Id).Distinct();
+
+    /// <summary>Those that would count as overdue if nothing was locked.</summary>
+    internal IReadOnlyList<Backup> OverdueUnlessLocked => OverdueBackups.Find(Source.Source, Backups, Activity, Now, Held.ToDictionary(id => id, _ => "not yet copied"));
 
     public int FromFuture => Backups.Count(backup => backup.IsFromTheFuture(Now));
 
