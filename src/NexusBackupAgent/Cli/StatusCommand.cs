@@ -139,6 +139,10 @@ internal static class StatusCommand
                 Tell($"[red]![/]  {Readable.Plain(source.Name)}: ", restore);
             foreach (var review in source.Reviews.Where(review => review.Missing.Count > 0))
                 terminal.Paragraph(mark, In(StatusText.OfMissing(review, zone)));
+            if (source.Locks.Count > 0)
+                terminal.Paragraph(mark, In(StatusText.OfLocks(source, zone)));
+            if (source.Lost.Count > 0)
+                Tell($"[yellow]![/]  {Readable.Plain(source.Name)}: ", StatusText.OfLost(source, commands));
             foreach (var unknown in source.Backups.Where(backup => backup is { Unreadable: not null, IsSetAside: false }))
                 Tell(mark, StatusText.OfUnknown(unknown));
             foreach (var trouble in source.Backups.SelectMany(backup => backup.AllTroubles))

@@ -163,6 +163,17 @@ internal static class StatusText
             $"復旧可能期間（任意の時点）: {string.Join("、", shown.Select(window => window.Japanese))}{rest}");
     }
 
+    public static Bilingual OfLocks(SourceState source, TimeZoneInfo zone)
+    {
+        var (count, last) = (source.Locks.Count, ValueText.Minute(source.Locks.Values.Max(), zone));
+        return new(
+            $"{count} {(count == 1 ? "backup" : "backups")} past retention, kept by {(count == 1 ? "its lock" : "their locks")} until {last}; removed once {(count == 1 ? "it has" : "they have")} ended",
+            $"保持期間を過ぎたバックアップ{count}件は、オブジェクトロックにより {last} まで保持（解除後に削除）");
+    }
+
+    public static (Bilingual Text, NextStep? Next) OfLost(SourceState source, Commands commands) =>
+        (DiagnosisTexts.Lost(source), NextStep.Command(commands.AcceptLost(source.Name)) with { Comment = "# only if they were deleted on purpose" });
+
     public static Bilingual OfMissing(MissingBackups review, TimeZoneInfo zone)
     {
         var times = string.Join(", ", review.Missing.Take(MostTimes).Select(at => ValueText.Minute(at, zone))) + (review.Missing.Count > MostTimes ? ", …" : "");

@@ -6,6 +6,7 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
+using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Stores;
 
@@ -29,6 +30,7 @@ internal static class VerifyCommand
         var names = SourceArguments.Several(context, "SOURCE|ID", context.Say("Sources, or identities or file names of backups. Default: all sources", "ソース、またはバックアップのIDかファイル名。既定: 全ソース"));
         var all = new Option<bool>("--all") { Description = context.Say("Every backup of the sources, not only the newest of each", "各ソースの最新だけでなく、すべてのバックアップ") };
         var noReplacement = new Option<bool>("--no-replacement") { Description = context.Say("Start no new backup in place of a corrupt one; a running agent does within a minute", "破損バックアップの代替を取得しない（稼働中のエージェントは1分以内に取得する）") };
+        var acceptLost = new Option<bool>("--accept-lost") { Description = context.Say("Read nothing back: the backups that are gone from the store were deleted on purpose, and nothing is to tell of them any more", "読み戻しはしない。格納先から消えたバックアップを意図した削除として受け入れ、以後は表示しない") };
         var selfTest = new Option<bool>("--self-test") { Description = context.Say("Damage copies of a sample in scratch space and prove that each check finds what it ought to; no backup is touched", "作業領域のサンプルのコピーを壊し、各検査が検出することを確かめる。バックアップには触れない") };
         var store = SourceArguments.Store(context);
         var textfile = Textfile.Option(context);
@@ -41,7 +43,7 @@ internal static class VerifyCommand
             new("nexus-backup verify 20260214T020000Z-3f9a2c", context.Say("one backup", "1つのバックアップ")),
             new("nexus-backup verify --self-test", context.Say("prove that the checks find damage", "検査が破損を検出することを確かめる")))
         {
-            names, all, store, context.Identity, noReplacement, selfTest, textfile, json,
+            names, all, store, context.Identity, noReplacement, acceptLost, selfTest, textfile, json,
         };
         command.Acts = _ => true;
         command.SetAction(async (parsed, cancellationToken) =>
@@ -52,7 +54,9 @@ internal static class VerifyCommand
                 var isAway = await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
                 if (parsed.GetValue(selfTest))
                     return await SelfTestCommand.RunAsync(context.Terminal, session.Agent, parsed.GetValue(json), cancellationToken);
-                var work = new Work(context.Terminal, session.Agent, context.Asker, parsed.GetValue(json), parsed.GetValue(all), !parsed.GetValue(noReplacement), isAway);
+                var work = new Work(context.Terminal, session.Agent, context.Asker, context.CommandsOf(parsed), parsed.GetValue(json), parsed.GetValue(all), !parsed.GetValue(noReplacement), isAway);
+                if (parsed.GetValue(acceptLost))
+                    return await work.AcceptLostAsync(SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!), cancellationToken);
                 return await work.RunAsync(session.Agent.Roster.Current, parsed.GetValue(store), parsed.GetValue(names)!, cancellationToken);
             });
         });
@@ -60,7 +64,7 @@ internal static class VerifyCommand
     }
 
     /// <param name="isAway">Whether a store is not the one that it was: what is not found there is not lost for good.</param>
-    private sealed class Work(Terminal terminal, Agent agent, Asker asker, bool json, bool all, bool replace, bool isAway)
+    private sealed class Work(Terminal terminal, Agent agent, Asker asker, Commands commands, bool json, bool all, bool replace, bool isAway)
     {
         private readonly List<BackupDocument> documents = [];
         private readonly List<ExitCode> codes = isAway ? [ExitCode.BackupFailed] : [];
@@ -92,6 +96,19 @@ internal static class VerifyCommand
             return ExitCodes.MostSevere(codes);
         }
 
+        /// <summary>While a store is another one, what is not found there is not lost.</summary>
+        public async Task<ExitCode> AcceptLostAsync(IReadOnlyList<ScheduledSource> sources, CancellationToken cancellationToken)
+        {
+            foreach (var source in isAway ? [] : sources.Select(source => source.Source))
+            {
+                var lost = await agent.Verifications.FindLostAsync(source, cancellationToken, evenTold: true);
+                agent.Verifications.AcceptLost(source, lost, asker);
+                Say(lost.Whole.Count == 0 ? $"'{source.Name}' lacks no backup" : $"'{source.Name}': accepted as deleted: {string.Join(", ", lost.Whole.Select(run => run.Backup))}");
+            }
+
+            return ExitCodes.MostSevere(codes);
+        }
+
         private void Tell(ChoiceTrouble trouble)
         {
             if (trouble.Hint is null)
@@ -104,7 +121,7 @@ internal static class VerifyCommand
             codes.Add(trouble.Code);
         }
 
-        /// <summary>What is gone without a trace is told once; whoever deleted it by hand need not hear of it for ever.</summary>
+        /// <summary>What is gone without a trace is told here once; the looks at a source tell of it until somebody accepts it.</summary>
         private async Task TellLostAsync(ProtectedSource source, CancellationToken cancellationToken)
         {
             try
@@ -121,9 +138,9 @@ internal static class VerifyCommand
                 codes.Add(ExitCode.VerificationFailed);
                 terminal.Fail(
                     $"{(lost.Whole.Count == 1 ? "a backup" : $"{lost.Whole.Count} backups")} of '{source.Name}' that the journal knows {(lost.Whole.Count == 1 ? "is" : "are")} gone, or lost the manifest and counts as made by hand, and retention removed none of them: {string.Join(", ", lost.Whole.Select(run => run.Backup))}",
-                    "if somebody deleted them by hand, nothing is to be done, and this is told only now; if not, find out who did: a copy of the store may have them" + Deleted(source));
+                    $"if somebody deleted them by hand: {commands.AcceptLost(source.Name)}; until then status, diagnose and report tell of them. If not, find out who did: a copy of the store may have them{Deleted(source)}");
                 if (!isAway)
-                    agent.Verifications.AcknowledgeLost(source, lost);
+                    agent.Verifications.NoteLost(source, lost);
             }
             catch (BackupException failure)
             {

@@ -74,10 +74,13 @@ internal sealed record Diagnosis(string Source, Bilingual Noun, IReadOnlyList<Es
     /// <summary>Whether who looked may not see enough to name a level.</summary>
     public bool IsBlind { get; init; }
 
+    /// <summary>Whether backups are gone that nobody accepted as deleted.</summary>
+    public bool HasLost { get; init; }
+
     /// <summary>Commands for the reasons that no cause explains.</summary>
     public IReadOnlyList<string> Remedies { get; init; } = [];
 
-    public Cause Cause => Findings.Count > 0 ? Findings[0].Cause : Level == EscalationLevel.Ok ? Cause.Healthy : Cause.None;
+    public Cause Cause => Findings.Count > 0 ? Findings[0].Cause : Level == EscalationLevel.Ok && !HasLost ? Cause.Healthy : Cause.None;
 
     /// <summary>What to type, in order: first what hinders a backup is mended.</summary>
     public IReadOnlyList<string> Next => [.. Findings.OrderByDescending(IsObstacle).SelectMany(finding => finding.Next).Concat(Remedies).Distinct(StringComparer.Ordinal)];

@@ -9,6 +9,8 @@ namespace NexusBackupAgent.Runbook;
 /// <summary>What a diagnosis says, in both languages side by side. Messages of failures stay in English; the Japanese text quotes them.</summary>
 internal static class DiagnosisTexts
 {
+    private const int MostLost = 5;
+
     public static readonly Bilingual IsThereANewOne = new("newest good backup", "最新の正常バックアップ");
     public static readonly Bilingual IsItSound = new("checksum verification", "チェックサム検証");
     public static readonly Bilingual DoesTheAgentRun = new("agent running", "サービス稼働確認");

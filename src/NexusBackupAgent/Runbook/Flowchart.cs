@@ -34,7 +34,12 @@ internal static class Flowchart
         return new Diagnosis(seen.Source, seen.Noun, reasons, Steps(seen, findings), findings)
         {
             IsNew = seen.State.IsNew,
-            Remedies = findings.Count > 0 ? [] : [.. reasons.Select(reason => NextCommand.For(reason, seen, commands)).OfType<string>().Distinct(StringComparer.Ordinal)],
+            HasLost = seen.State.Lost.Count > 0,
+            Remedies =
+            [
+                .. findings.Count > 0 ? [] : reasons.Select(reason => NextCommand.For(reason, seen, commands)).OfType<string>().Distinct(StringComparer.Ordinal),
+                .. seen.State.Lost.Count > 0 ? [$"{commands.AcceptLost(seen.Source)}   # only if they were deleted on purpose"] : (string[])[],
+            ],
         };
     }
 

@@ -1,6 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Sources;
@@ -22,6 +23,7 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
     private (int Count, bool IsCounted) overdue;
     private (IReadOnlyList<RecoveryWindow>? Windows, bool AreFound) windows;
     private IReadOnlyList<EscalationReason>? reasons;
+    private IReadOnlyList<Operation>? lost;
 
     /// <summary>A changed copy computes everything anew.</summary>
     private SourceState(SourceState other)
@@ -148,6 +150,15 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
 
     /// <summary>Files that belong to no backup; what is being written now is none of them.</summary>
     public IReadOnlyList<Orphan> Orphans => Activity?.RunStartedAt is null ? Listing.Orphans : [.. Listing.Orphans.Where(orphan => orphan.Sweepable.Count == 0)];
+
+    /// <summary>
+    /// The runs that made backups of which nothing is left although retention did not remove them, oldest first, until somebody accepts
+    /// that or retention would have removed them. None where all are gone, or can't be seen: that is told by itself. The journal tells,
+    /// so only a look at this one source asks.
+    /// </summary>
+    public IReadOnlyList<Operation> Lost => lost ??= IsUnreadable || !IsKnown || IsEmptied || Store.IsAnother ? [] : LostBackups.Find(
+        Records.History.Value.Made.Value, Backups, Listing.Orphans, Source.Source.Retention,
+        Records.SchedulesKnownSince.Where(noted => noted.Key.Source == Name).ToDictionary(noted => noted.Key.Schedule, noted => noted.Value, StringComparer.Ordinal), Now, Source.Source.Zone).Whole;
 
     /// <summary>The configured schedules, <c>manual</c>, and those that only old backups still name.</summary>
     public IReadOnlyList<string> Schedules => [.. Source.Schedules.Select(schedule => schedule.Name)

@@ -122,6 +122,7 @@ internal sealed class StateReader(
         return new SourceHistory
         {
             LastFailure = journal.LastFailure(source.Name),
+            Made = new(() => journal.Made(source.Name, evenTold: true)),
             LastGoodRunAt = listing.Failure is not null && restore is { EndedAt: { } ended }
                 ? journal.Since(source.Name, ended).LastOrDefault(done => done is { Kind: OperationKind.Backup, Succeeded: true })?.StartedAt
                 : null,

@@ -117,6 +117,7 @@ const TEXTS = {
     'kind.verification': ['Verification', '検証'],
     'kind.drill': ['Drill', '復元訓練'],
     'kind.restore': ['Restore', '復元'],
+    'kind.acceptance': ['Deletion accepted', '削除を承認'],
     'kind.quarantine': ['Set aside', '隔離'],
     'kind.prune': ['Prune', '世代整理'],
     'kind.copy': ['Copies', 'コピー'],
