@@ -46,7 +46,7 @@ internal static class ChecklistTexts
             return ValueText.Unreadable;
         if (seen.State.FailedRestore is { } restore)
             return FailedRestore.Evidence(seen.Noun, restore, seen.Zone);
-        if (seen.State.LastFailure is { } last)
+        if (seen.State.CountedFailure is { } last)
             return DiagnosisTexts.LastRun(last);
         if (RecoveryChecklist.NotReplaced(seen) is { } aside)
             return aside.HasBrokenChain

@@ -167,7 +167,8 @@ internal static class DiagnosisTexts
 
     public static Bilingual LastRunOf(Observation seen) => seen.State switch
     {
-        { LastFailure: { } failure } => LastRun(failure),
+        { CountedFailure: { } failure } => LastRun(failure),
+        { LastFailure: { } stopped } => new($"somebody stopped it: {stopped.Message}", $"人が中断: 「{stopped.Message}」"),
         { Activity.LastRunAt: { } at } => new($"succeeded, {ValueText.Minute(at, seen.Zone)}", $"成功（{ValueText.Minute(at, seen.Zone)}）"),
         _ => new("none yet", "実行履歴なし"),
     };

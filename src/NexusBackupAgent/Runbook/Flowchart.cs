@@ -71,7 +71,7 @@ internal static class Flowchart
     /// <param name="isExplained">Whether it is known why backups are not made: then their age is no news.</param>
     private static Bilingual? Unexplained(Observation seen, bool isExplained) => seen switch
     {
-        { State.LastFailure: { } failure } => DiagnosisTexts.LastRun(failure),
+        { State.CountedFailure: { } failure } => DiagnosisTexts.LastRun(failure),
         { ReadBack.Failure: { Kind: not FailureKind.Locked } failure } => Bilingual.Quoted(failure.Message),
         { Store.Failure: { } failure } => Bilingual.Quoted(failure.Message),
         { WriteFailure: { } failure } => Bilingual.Quoted(failure.Message),
@@ -94,7 +94,12 @@ internal static class Flowchart
         steps.Add(StepOf("3C", Cause.Disk, DiagnosisTexts.IsThereRoom, seen.Store.Space is not null, DiagnosisTexts.Room(seen)));
         steps.Add(StepOf("3DB", Cause.Database, DiagnosisTexts.DoesItOpen(seen.Noun), seen.SourceFailure is null, DiagnosisTexts.Opens(seen)));
         steps.Add(StepOf("3E", Cause.Permission, DiagnosisTexts.IsAccessGiven, seen.WriteFailure is null, DiagnosisTexts.Access(seen)));
-        steps.Add(new Step("3", DiagnosisTexts.DidTheLastRunSucceed, seen.State.Activity?.LastRunAt is null ? null : seen.State.LastFailure is null, DiagnosisTexts.LastRunOf(seen)));
+        if (seen.IsEncrypting)
+            steps.Add(new Step("3K", DiagnosisTexts.CanItBeEncrypted, seen.EncryptionFailure is null, DiagnosisTexts.Encrypts(seen)));
+        steps.AddRange(FurtherStores.Steps(seen));
+        if (seen.State.Lost.Count > 0)
+            steps.Add(new Step("3L", DiagnosisTexts.IsAnyGone, Passed: false, DiagnosisTexts.Lost(seen.State)));
+        steps.Add(new Step("3", DiagnosisTexts.DidTheLastRunSucceed, seen.State.Activity?.LastRunAt is null ? null : seen.State.CountedFailure is null, DiagnosisTexts.LastRunOf(seen)));
         return steps;
 
         Step StepOf(string number, Cause cause, Bilingual question, bool isKnown, Bilingual evidence) =>
