@@ -91,6 +91,15 @@ internal static class StatusText
         ? (new($"a run is under way since {at}", $"{at} から実行中"), null)
         : (new($"the run that began at {at} ended with its process (killed, or the power was lost)", $"{at} 開始の実行はプロセスとともに終わった（強制終了または停電）"), NextStep.Command(commands.Backup(source)));
 
+    /// <summary>How far a good backup was proven, in a cell of a table.</summary>
+    public static Bilingual WordOf(Proof proof) => proof switch
+    {
+        Proof.Whole => new("whole", "全体"),
+        Proof.Chain => new("chain", "増分のみ"),
+        Proof.Captured => new("captured", "暗号化前"),
+        _ => new("stored bytes", "格納バイト"),
+    };
+
     /// <summary>What is proven of encrypted backups.</summary>
     public static Bilingual OfEncrypted(Proof? proof) => proof switch
     {
