@@ -98,8 +98,7 @@ internal static class ConfigurationFile
                 .. await AskAsync("whether sources are the same", SourcePlaces.CheckShared),
                 .. await AskAsync("who may read the sources", draft => draft.Sources.SelectMany(source => source.Stores.SelectMany(store => CheckReaders(source, draft.Stores.GetValueOrDefault(store))))),
                 .. await AskAsync("the commands of sources", _ => configuration.Sources.SelectMany(source => RestoreBinder.Check(source.Name, source.Restore).Concat(HookBinder.Check(source.Name, source.Hooks)))),
-                .. configuration.Sources.Any(source => source.Encryption is not null) ? await AskAsync("the keys of encrypted backups", CheckKeys) : [],
-                .. await AskAsync("whether stored backups are encrypted", draft => draft.Sources.SelectMany(source => CheckPlain(source, draft.Stores))),
+                .. await AskAsync("whether stored backups are encrypted", CheckEncryption),
             ];
         }
 
@@ -156,16 +155,8 @@ internal static class ConfigurationFile
         from problem in store!.CheckDirectory(source.DirectoryOf(source.Settings.IsGroup ? member.Name : null), source.Settings.IsReadableByGroup(member.Place), BackupFiles.IsLikeOne)
         select problem;
 
-    /// <summary>Encryption that a new configuration forgot is missed aloud.</summary>
-    private static IEnumerable<ConfigurationProblem> CheckPlain(SourceConfiguration source, IReadOnlyDictionary<string, IStoreSettings> stores) => source.Encryption is not null ? [] : EncryptionBinder.CheckPlain(
-        source.Name,
-        from name in source.Stores
-        let store = stores.GetValueOrDefault(name)?.Open()
-        where store is not null
-        from member in source.Settings.Find(before: []).Found
-        select (store!, source.DirectoryOf(source.Settings.IsGroup ? member.Name : null)));
-
-    private static IEnumerable<ConfigurationProblem> CheckKeys(AgentConfiguration configuration)
+    /// <summary>What stands in the way of encryption, and encryption that a new configuration forgot: of all sources whose stores answer.</summary>
+    private static IEnumerable<ConfigurationProblem> CheckEncryption(AgentConfiguration configuration)
     {
         var within = configuration with { Sources = [.. configuration.Sources.Where(source => source.Stores.All(configuration.Stores.ContainsKey))] };
         var found = Agent.Find(within, TimeProvider.System);
