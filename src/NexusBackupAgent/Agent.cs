@@ -110,7 +110,7 @@ internal sealed partial class Agent : IDisposable
         runner, new SelfTest(verifier.VerifyAsync, SelfTestPartsOf(Configuration), scratch, TimeProvider), TimeProvider, loggers.CreateLogger<SelfTestOperation>());
 
     /// <summary>How the agent and its sources are.</summary>
-    public StateReader States => field ??= new StateReader(Journal, RestoreHistory, Stores, marks, Configuration.StateDirectory, TimeProvider) { ExpectsAgent = Configuration.HasAgent };
+    public StateReader States => field ??= new StateReader(Journal, RestoreHistory, Stores, marks, Configuration.StateDirectory, TimeProvider) { ExpectsAgent = Configuration.HasAgent, RestoresOnly = Configuration.RestoresOnly };
 
     /// <summary>Looks at a source as the runbook does.</summary>
     public Observer Observer => field ??= new Observer(Verifications, Turns, Configuration.ScratchDirectory, TimeProvider);

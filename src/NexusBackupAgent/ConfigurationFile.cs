@@ -94,12 +94,11 @@ internal static class ConfigurationFile
                 .. (await state).Answers ? await AskAsync("the marks of the stores", CheckMarks) : [],
                 .. await AskAsync("the directories of the sources in the stores", draft => draft.Sources.SelectMany(source => source.Stores.SelectMany(store => CheckDirectories(source, draft.Stores.GetValueOrDefault(store))))),
                 .. (await state).Problems,
-                .. sources.SelectMany(source => source.Result.Problems),
+                .. sources.SelectMany(source => source.Result.Problems).Select(problem => configuration.RestoresOnly ? problem with { IsError = false } : problem),
                 .. await AskAsync("whether sources are the same", SourcePlaces.CheckShared),
                 .. await AskAsync("who may read the sources", draft => draft.Sources.SelectMany(source => source.Stores.SelectMany(store => CheckReaders(source, draft.Stores.GetValueOrDefault(store))))),
                 .. await AskAsync("the commands of sources", _ => configuration.Sources.SelectMany(source => RestoreBinder.Check(source.Name, source.Restore).Concat(HookBinder.Check(source.Name, source.Hooks)))),
-                .. configuration.Sources.Any(source => source.Encryption is not null) ? await AskAsync("the keys of encrypted backups", CheckKeys) : [],
-                .. await AskAsync("whether stored backups are encrypted", draft => draft.Sources.SelectMany(source => CheckPlain(source, draft.Stores))),
+                .. await AskAsync("whether stored backups are encrypted", CheckEncryption),
             ];
         }
 
@@ -156,19 +155,12 @@ internal static class ConfigurationFile
         from problem in store!.CheckDirectory(source.DirectoryOf(source.Settings.IsGroup ? member.Name : null), source.Settings.IsReadableByGroup(member.Place), BackupFiles.IsLikeOne)
         select problem;
 
-    /// <summary>Encryption that a new configuration forgot is missed aloud.</summary>
-    private static IEnumerable<ConfigurationProblem> CheckPlain(SourceConfiguration source, IReadOnlyDictionary<string, IStoreSettings> stores) => source.Encryption is not null ? [] : EncryptionBinder.CheckPlain(
-        source.Name,
-        from name in source.Stores
-        let store = stores.GetValueOrDefault(name)?.Open()
-        where store is not null
-        from member in source.Settings.Find(before: []).Found
-        select (store!, source.DirectoryOf(source.Settings.IsGroup ? member.Name : null)));
-
-    private static IEnumerable<ConfigurationProblem> CheckKeys(AgentConfiguration configuration)
+    /// <summary>What stands in the way of encryption, and encryption that a new configuration forgot: of all sources whose stores answer.</summary>
+    private static IEnumerable<ConfigurationProblem> CheckEncryption(AgentConfiguration configuration)
     {
-        var found = Agent.Find(configuration, TimeProvider.System);
-        return configuration.Sources.SelectMany(source => EncryptionBinder.Check(
+        var within = configuration with { Sources = [.. configuration.Sources.Where(source => source.Stores.All(configuration.Stores.ContainsKey))] };
+        var found = Agent.Find(within, TimeProvider.System);
+        return within.Sources.SelectMany(source => EncryptionBinder.Check(
             source, [.. found.Where(member => member.Name == source.Name || source.Settings.CanName(member.Name)).SelectMany(member => member.Source.Copies.Select(copy => copy.Catalog).Prepend(member.Source.Catalog))]));
     }
 
@@ -217,7 +209,7 @@ internal static class ConfigurationFile
 /// <summary>Reads the top level of the file.</summary>
 internal sealed class AgentBinder(string file, TimeZoneInfo hostZone, AgentKinds kinds, ProblemList problems)
 {
-    private static readonly LevelKeys RootKeys = new("", "timeZone", "agent", "listen", "certificate", "allowInsecureHttp", "users", "tokens", "metrics", "state", "scratch", "log", "stores", "sources");
+    private static readonly LevelKeys RootKeys = new("", "timeZone", "agent", "listen", "certificate", "allowInsecureHttp", "users", "tokens", "metrics", "state", "scratch", "log", "stores", "sources", "purpose");
 
     private static readonly LevelKeys LogKeys = new("log", "file", "level");
 
@@ -247,17 +239,22 @@ internal sealed class AgentBinder(string file, TimeZoneInfo hostZone, AgentKinds
             BindLog(root))
         {
             HasAgent = root.Find("agent")?.Parse(HasAgent, fallback: true, "none", "write none where cron or a timer starts the backups; leave the key out where nexus-backup run does") ?? true,
+            RestoresOnly = root.Find("purpose")?.Parse(RestoresOnly, fallback: false, "restore", "write restore where the file is there to restore with; leave the key out where the sources are to be backed up") ?? false,
             Certificate = CertificateFiles.Bind(root, baseDirectory),
             AllowInsecureHttp = root.Flag("allowInsecureHttp"),
             Access = AccessBinder.Bind(root),
             Kinds = kinds,
         };
         CheckListen(root, configuration);
+        if (configuration is { RestoresOnly: true } && configuration.Sources.FirstOrDefault(source => source.Schedules.Count > 0) is { } scheduled)
+            root.Find("purpose")!.Error($"is restore, and source {scheduled.Name} has schedules", "take purpose: restore out, now that it is backed up again");
         DirectoryConflicts.Report(root, configuration, problems);
         return configuration;
     }
 
     private static bool HasAgent(string text) => text == "none" ? false : throw new FormatException("is not a word for the agent");
+
+    private static bool RestoresOnly(string text) => text == "restore" ? true : throw new FormatException("is not a purpose");
 
     /// <summary>A password or a token that goes over a network in the clear is nobody's secret any more.</summary>
     private static void CheckListen(Section root, AgentConfiguration configuration)
@@ -334,6 +331,12 @@ internal sealed record AgentConfiguration(
 {
     /// <summary>Whether <c>nexus-backup run</c> is to start the schedules; false (<c>agent: none</c>): cron or a timer does, with <c>backup --schedule</c>.</summary>
     public bool HasAgent { get; init; } = true;
+
+    /// <summary>
+    /// Whether it is there to restore with (<c>purpose: restore</c>, as <c>recover</c> writes it): that a source is not there is why, and
+    /// that nothing is scheduled is meant.
+    /// </summary>
+    public bool RestoresOnly { get; init; }
 
     /// <summary>Of <c>https</c>.</summary>
     public CertificateFiles? Certificate { get; init; }

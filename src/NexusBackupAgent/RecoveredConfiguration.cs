@@ -37,10 +37,11 @@ internal static class RecoveredConfiguration
         var text = new StringBuilder();
         Line($"# Made by nexus-backup recover from {LineText.Of(shown)}, {now.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC.");
         Line("# Who may write to the store may have written what this file says. Look at each place, server and password file before any other");
-        Line("# command: check-config already connects to them, and sends what a password file holds. Take out what is not yours.");
+        Line("# command: check-config already connects to them, and sends what a password file that is a key holds. Take out what is not yours.");
         Line("# No source has schedules: nothing is backed up, and no backup is removed. To protect a source again, write its schedules:");
-        Line("# and take agent: none out, where nexus-backup run shall start them (docs/configuration.md).");
+        Line("# and take purpose: restore out, and agent: none, where nexus-backup run shall start them (docs/configuration.md).");
         Line(found.TimeZone is { } zone ? $"timeZone: {DocumentText.Scalar(zone)}" : "# timeZone: Asia/Tokyo   # that of the lost machine; no manifest says it");
+        Line("purpose: restore");
         Line("agent: none");
         Line("stores:");
         Line($"  {StoreName}:");
@@ -52,7 +53,14 @@ internal static class RecoveredConfiguration
             if (source.Origin is { } origin)
             {
                 Line($"    # on {LineText.Of(origin.Host)} when it was last backed up");
-                Lines(source.Keys, "    ");
+                var secrets = source.Keys.Entries.Where(entry => source.Kind.SecretFileKeys.Contains(entry.Key, StringComparer.Ordinal)).ToList();
+                Lines(source.Keys with { Entries = [.. source.Keys.Entries.Except(secrets)] }, "    ");
+                if (secrets.Count > 0)
+                {
+                    // The file is not in the store, and a restore to a directory needs none.
+                    Line("    # where its server asks for a password: make the file anew, look whether server and file are yours, and make this line a key");
+                    DocumentText.Lines(source.Keys with { Entries = secrets }, "    # ").ToList().ForEach(Line);
+                }
             }
             else
             {

@@ -26,10 +26,10 @@ function backup(source, index, state = 'good') {
     const schedule = index < 7 ? 'daily' : index < 10 ? 'weekly' : 'monthly';
     const at = ago(HOURS[index % HOURS.length] + Math.floor(index / HOURS.length) * 0.500);
     return { id: `${at.replace(/[-:]/g, '')}-${(index * 7919 + 4096).toString(16)}`, source, schedule, type: index % 5 === 1 ? 'incremental' : 'full', base: index % 5 === 1 ? '20261129T170000Z-aa51f2' : null,
-        capturedAt: at, file: `/srv/itsm/backend/backups/${schedule}_${index}.db.gz`, sizeBytes: 42_336_112 - index * 91_111, contentBytes: 128_450_560, sha256: 'c'.repeat(64), state, verifiedAt: at };
+        capturedAt: at, file: `/srv/itsm/backend/backups/${schedule}_${index}.db.gz`, sizeBytes: 42_336_112 - index * 91_111, contentBytes: 128_450_560, sha256: 'c'.repeat(64), state, verifiedAt: at, proof: state === 'good' ? (index % 5 === 1 ? 'chain' : 'whole') : null };
 }
 const source = (name, level = 'OK', more = {}) => ({
-    source: name, kind: 'sqlite', store: 'local', level, reasons: [], newestGood: backup(name, 0), ageSeconds: 3 * 3600 + 240, rpo: { warningSeconds: 86_400, criticalSeconds: 172_800, emergencySeconds: 180_000 },
+    source: name, kind: 'sqlite', store: 'local', level, reasons: [], newestGood: backup(name, 0), provenWholeAt: ago(3), ageSeconds: 3 * 3600 + 240, rpo: { warningSeconds: 86_400, criticalSeconds: 172_800, emergencySeconds: 180_000 },
     backups: 14, recoveryWindows: name === 'itsm' ? [{ first: ago(171), last: ago(3) }, { first: ago(1620), last: ago(507) }] : null, running: null, nextRun: ago(-5), schedules: [
         { schedule: 'daily', cron: '0 2 * * *', type: 'full', retention: '7d', nextRun: ago(-5), lastSuccess: ago(3) },
         { schedule: 'weekly', cron: '0 3 * * 0', type: 'full', retention: '4w', nextRun: ago(-60), lastSuccess: ago(171) },

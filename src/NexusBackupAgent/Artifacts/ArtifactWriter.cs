@@ -59,7 +59,7 @@ internal static class ArtifactWriter
         var storing = StoreAsync(queue.Reader, stored, compression.IsSingleMember ? new SingleMember() : null, blocks, stop);
 
         var content = new ContentStream(
-            GzipMember.ContentSize,
+            FrameEngine.BlockSize,
             () => blocks.Rent().Buffer,
             async (buffer, length, token) =>
             {

@@ -9,6 +9,9 @@ namespace NexusBackupAgent.Artifacts;
 /// </summary>
 internal abstract class FrameEngine
 {
+    /// <summary>Bytes of content in every frame but the last.</summary>
+    public const int BlockSize = 1 << 20;
+
     /// <summary>For people.</summary>
     public abstract string Name { get; }
 
@@ -43,7 +46,7 @@ internal abstract class FrameEngine
 internal abstract class FrameCodec : IDisposable
 {
     /// <summary>Compresses into <paramref name="frame"/>, replacing what it holds.</summary>
-    /// <param name="content">At most <see cref="GzipMember.ContentSize"/> bytes.</param>
+    /// <param name="content">At most <see cref="FrameEngine.BlockSize"/> bytes.</param>
     /// <param name="level">As the encoding's own tool counts.</param>
     public abstract void Compress(ReadOnlySpan<byte> content, Block frame, int level);
 

@@ -9,9 +9,6 @@ namespace NexusBackupAgent.Artifacts;
 /// </summary>
 internal static class GzipMember
 {
-    /// <summary>Bytes of content in every member but the last.</summary>
-    public const int ContentSize = 1 << 20;
-
     /// <summary>Bytes of the header that this agent writes.</summary>
     public const int HeaderSize = 20;
 
@@ -19,7 +16,7 @@ internal static class GzipMember
     public const int PlainHeaderSize = 10;
 
     /// <summary>The longest member a reader accepts: what an incompressible block can grow to, with room.</summary>
-    public const int MaximumSize = ContentSize + ContentSize / 8;
+    public const int MaximumSize = FrameEngine.BlockSize + FrameEngine.BlockSize / 8;
 
     /// <summary>Whether a file that begins so was written by this agent.</summary>
     public static bool IsOurs(ReadOnlySpan<byte> header) =>
@@ -46,7 +43,7 @@ internal static class GzipMember
     public static int ReadContentLength(ReadOnlySpan<byte> member)
     {
         var claimed = BinaryPrimitives.ReadUInt32LittleEndian(member[^sizeof(uint)..]);
-        return claimed <= ContentSize ? (int)claimed : throw new InvalidDataException($"a gzip member claims {claimed} bytes of content");
+        return claimed <= FrameEngine.BlockSize ? (int)claimed : throw new InvalidDataException($"a gzip member claims {claimed} bytes of content");
     }
 
     /// <summary>Puts this agent's header before what a compressor made, over the plain one that is there.</summary>

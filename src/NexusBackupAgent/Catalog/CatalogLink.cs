@@ -130,7 +130,29 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
             await CopyPartAsync(name, isOpen ? Stream.Null : Closed, cancellationToken);
     }
 
-    /// <summary>The same of the artifact alone.</summary>
+    /// <summary>Whether a restore would open it: the key that is here is tried, and the rest is not read.</summary>
+    /// <returns>Why not; null when it would, when nothing is encrypted, or when it can't be read, which the restore tells by itself.</returns>
+    public static async Task<BackupException?> WhyClosedAsync(BackupCatalog catalog, Backup backup, CancellationToken cancellationToken)
+    {
+        if (backup.Manifest.Encryption is not { } encryption)
+            return null;
+        if (catalog.Keys is not { } keys)
+            return await RefusalAsync(catalog, backup.File, encryption.Recipients, cancellationToken);
+        try
+        {
+            return await keys.WhyNotAsync(catalog.Locate(backup.File), encryption.Recipients, () => catalog.OpenReadAsync(backup.File, cancellationToken), cancellationToken);
+        }
+        catch (BackupException failure)
+        {
+            return failure.Kind is FailureKind.Configuration or FailureKind.Encryption ? failure : null;
+        }
+        catch (Exception unread) when (IoFailure.IsKnown(unread))
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Reads the artifact alone.</summary>
     /// <exception cref="DamagedLinkException">It is not what was stored.</exception>
     public async Task ReadArtifactAsync(CancellationToken cancellationToken) => await CopyContentAsync(await IsOpenAsync(cancellationToken) ? Stream.Null : Closed, cancellationToken);
 

@@ -39,7 +39,10 @@ internal sealed class StoreSurvey(IBackupStore store, SourceKinds kinds, TimePro
     private readonly List<string> otherStores = [];
     private bool isMarked;
 
-    /// <exception cref="BackupException">It can't be reached, holds no backup, or is the place of several stores.</exception>
+    /// <summary>The places around it, nearest first: one that bears a store's mark is the store.</summary>
+    public IReadOnlyList<IBackupStore> Around { get; init; } = [];
+
+    /// <exception cref="BackupException">It can't be reached, holds no backup, is the place of several stores, or a part of one.</exception>
     public async Task<SurveyedStore> RunAsync(CancellationToken cancellationToken)
     {
         if ((await store.GetHealthAsync(cancellationToken)).Down is { } down)
@@ -58,7 +61,32 @@ internal sealed class StoreSurvey(IBackupStore store, SourceKinds kinds, TimePro
                 FailureKind.NotFound, $"there is no backup in '{store.Describe("")}': no file ends with {BackupFiles.Manifest("")}", LookThere());
         }
 
+        if (!isMarked && await FindAroundAsync(cancellationToken) is { } whole)
+        {
+            throw new BackupException(
+                FailureKind.NotFound, $"'{store.Describe("")}' is no store: it is the directory of {(found is [var only] ? $"source {only.Name}" : $"{found.Count} sources")} in the store '{whole.Describe("")}'", $"name '{whole.Describe("")}'");
+        }
+
         return new SurveyedStore([.. Distinct(found).OrderBy(source => source.Name, StringComparer.Ordinal)], troubles);
+    }
+
+    /// <returns>Null where none bears a mark, or none may be looked at.</returns>
+    private async Task<IBackupStore?> FindAroundAsync(CancellationToken cancellationToken)
+    {
+        foreach (var place in Around.Take(Deepest))
+        {
+            try
+            {
+                if ((await place.ListAsync("", cancellationToken)).Any(file => file.Name == StoreMarks.FileName))
+                    return place;
+            }
+            catch (Exception closed) when (closed is BackupException || IoFailure.IsKnown(closed))
+            {
+                return null;
+            }
+        }
+
+        return null;
     }
 
     private string LookThere() => store.Inspection.CommandFor(StoreQuestion.WhatIsThere, "") is { } command ? $"look what is there ({command}), and name the store as its configuration did" : "name the store as its configuration did";

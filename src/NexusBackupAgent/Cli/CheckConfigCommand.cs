@@ -33,20 +33,26 @@ internal static class CheckConfigCommand
             if (parsed.GetValue(user) is { } name)
                 SystemUser.ActAs(name, $"sudo -u '{name}' nexus-backup check-config --config '{file}'");
             var problems = await ConfigurationFile.CheckAsync(file, context.TimeProvider.LocalTimeZone, context.Kinds, context.TimeProvider.GetUtcNow()).WaitAsync(cancellationToken);
+            var configuration = context.ReadConfiguration(file).Configuration;
+            var isUsable = !problems.Any(problem => problem.IsError);
+
+            // Which of them are there to restore, only the store knows.
+            var next = isUsable && configuration is { RestoresOnly: true, Sources: [var first, ..] } ? context.CommandsOf(parsed).RestoreDryRun(first.Name) : null;
+            var document = ConfigurationDocument.Of(file, problems, next);
             if (parsed.GetValue(json))
-                JsonDocuments.Print(context.Terminal.Output, ConfigurationDocument.Of(file, problems), JsonDocuments.Readably.ConfigurationDocument);
+                JsonDocuments.Print(context.Terminal.Output, document, JsonDocuments.Readably.ConfigurationDocument);
             else
-                Print(context.Terminal, file, problems, context.ReadConfiguration(file).Configuration?.Methods ?? []);
-            return (int)(problems.Any(problem => problem.IsError) ? ExitCode.Usage : ExitCode.Done);
+                Print(context, document, problems, configuration?.Methods ?? []);
+            return (int)(!isUsable ? ExitCode.Usage : ExitCode.Done);
         });
         return command;
     }
 
-    private static void Print(Terminal terminal, string file, IReadOnlyList<ConfigurationProblem> problems, IReadOnlyList<ArtifactEncoding> methods)
+    private static void Print(CommandContext context, ConfigurationDocument document, IReadOnlyList<ConfigurationProblem> problems, IReadOnlyList<ArtifactEncoding> methods)
     {
+        var (terminal, file) = (context.Terminal, document.File);
         foreach (var problem in problems)
             terminal.Line(Terminal.Coloured(problem.IsError, problem.Text));
-        var document = ConfigurationDocument.Of(file, problems);
         terminal.Line(document switch
         {
             { Errors: 0, Warnings: 0 } => $"[green]✓[/] {Readable.Plain(file)}: no problems",
@@ -55,6 +61,8 @@ internal static class CheckConfigCommand
         });
         foreach (var method in methods)
             terminal.Line($"compression by {Readable.Plain(FrameEngine.Of(method).Description)}");
+        if (document.Next is { } next)
+            terminal.Line($"next: {Readable.Plain(next)}");
     }
 
     private static string Count(int count, string what) => $"{count} {what}{(count == 1 ? "" : "s")}";

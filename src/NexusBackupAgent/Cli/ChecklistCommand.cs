@@ -45,9 +45,10 @@ internal static class ChecklistCommand
                 var seen = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress => agent.Observer.ObserveAsync(look, source, evenStale: true, progress, cancellationToken));
                 var items = RecoveryChecklist.Decide(seen, commands);
                 codes.Add(CodeOf(items, seen.ReadBack));
-                documents.Add(ChecklistDocument.Of(source.Name, items, language));
+                var document = ChecklistDocument.Of(source.Name, items, RecoveryChecklist.Then(seen, commands), language);
+                documents.Add(document);
                 if (!json)
-                    Print(source.Name, items);
+                    Print(source.Name, items, document.Next);
             }
 
             if (json)
@@ -62,7 +63,7 @@ internal static class ChecklistCommand
             _ => ExitCode.BackupFailed,
         };
 
-        private void Print(string source, IReadOnlyList<CheckedItem> items)
+        private void Print(string source, IReadOnlyList<CheckedItem> items, string? then)
         {
             var table = new Table().Border(TableBorder.None);
             foreach (var header in (Bilingual[])[Bilingual.Same("#"), ChecklistTexts.Item, ChecklistTexts.Result, ChecklistTexts.Measured])
@@ -82,6 +83,8 @@ internal static class ChecklistCommand
             terminal.Table(table);
             foreach (var next in items.Where(item => !item.Passed).GroupBy(item => item.Next))
                 terminal.Line($"  {ChecklistTexts.Next.In(language)} ({string.Join(", ", next.Select(item => (int)item.Check))}): {Readable.Plain(next.Key!)}");
+            if (then is not null)
+                terminal.Line($"  {ChecklistTexts.Next.In(language)}: {Readable.Plain(then)}");
             terminal.Output.WriteLine();
         }
     }

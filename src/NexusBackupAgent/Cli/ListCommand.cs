@@ -182,7 +182,12 @@ internal static class ListCommand
                 new("id"), new($"{In(new("captured", "取得日時"))} {times}"), new(In(StatusText.Age), IsRight: true), new(In(new("size", "サイズ")), IsRight: true),
                 new(In(new("state", "状態"))), new(In(new("type", "種別"))), new(In(new("file", "ファイル"))),
             ];
-            var table = new FittedTable(longest: 6, holders is null ? columns : [.. columns, new(In(new("good in", "正常な格納先")))]) { Beside = 1 };
+            var further = new List<(Column Column, Func<Backup, string> Cell)>();
+            if (backups.Any(backup => backup is { State: BackupState.Good, Proof: not null and not Proof.Whole })) // else each is as proven as can be
+                further.Add((new Column(In(new("proof", "検査範囲"))), backup => backup is { State: BackupState.Good, Proof: { } proof } ? In(StatusText.WordOf(proof)) : ""));
+            if (holders is not null)
+                further.Add((new Column(In(new("good in", "正常な格納先"))), backup => string.Join(", ", holders.Of(backup))));
+            var table = new FittedTable(longest: 6, [.. columns, .. further.Select(more => more.Column)]) { Beside = 1 };
             foreach (var backup in backups)
             {
                 Cell[] cells =
@@ -190,7 +195,7 @@ internal static class ListCommand
                     backup.Id.Value, Readable.Time(backup.CapturedAt, zone), In(SpanText.Measured(now - backup.CapturedAt)), Readable.Size(backup.ActualLength),
                     Readable.StateCell(backup, language), backup.Manifest.Type.Word(), backup.File,
                 ];
-                table.Add(holders is null ? cells : [.. cells, string.Join(", ", holders.Of(backup))]);
+                table.Add([.. cells, .. further.Select(more => (Cell)more.Cell(backup))]);
             }
 
             table.Print(terminal);

@@ -1,9 +1,11 @@
 using System.CommandLine;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Runbook;
+using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Cli;
 
@@ -38,9 +40,11 @@ internal static class RecoverCommand
                 throw RecoveredConfiguration.Taken(file); // before anybody waits for a store
             var given = options.Where(option => parsed.GetValue(option) is not null).ToDictionary(option => option.Name, option => parsed.GetValue(option)!, StringComparer.Ordinal);
             var keys = context.Kinds.Stores.Recognise(parsed.GetValue(address)!, given, context.WorkingDirectory);
-            var (store, now) = (RecoveredConfiguration.Bind(context.Kinds, keys).Open(), context.TimeProvider.GetUtcNow());
-            var found = await new StoreSurvey(store, context.Kinds.Sources, context.TimeProvider).RunAsync(cancellationToken);
-            RecoveredConfiguration.Save(file, RecoveredConfiguration.Write(found, keys, store.Describe(""), now));
+            var settings = RecoveredConfiguration.Bind(context.Kinds, keys);
+            var (store, now) = (settings.Open(), context.TimeProvider.GetUtcNow());
+            var found = await new StoreSurvey(store, context.Kinds.Sources, context.TimeProvider) { Around = [.. settings.Around.Select(place => place.Open())] }.RunAsync(cancellationToken);
+            var complete = await CompleteAsync(settings, keys, found, cancellationToken);
+            RecoveredConfiguration.Save(file, RecoveredConfiguration.Write(found, complete, store.Describe(""), now));
             var next = NextOf(found, new Commands(file), now);
             if (parsed.GetValue(json))
                 JsonDocuments.Print(context.Terminal.Output, RecoveryDocument.Of(store.Describe(""), file, found, now, next.Text), JsonDocuments.Readably.RecoveryDocument);
@@ -51,6 +55,19 @@ internal static class RecoverCommand
             return (int)ExitCode.Done;
         });
         return command;
+    }
+
+    /// <summary>What the store itself can't tell now is left out: check-config asks again.</summary>
+    private static async Task<MappingNode> CompleteAsync(IStoreSettings store, MappingNode keys, SurveyedStore found, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await store.CompleteAsync(keys, [.. found.Sources.SelectMany(source => source.Backups.Take(1), (source, backup) => source.Directory.Length == 0 ? backup.File : $"{source.Directory}/{backup.File}")], cancellationToken);
+        }
+        catch (BackupException)
+        {
+            return keys;
+        }
     }
 
     private static NextStep NextOf(SurveyedStore found, Commands commands, DateTimeOffset now) =>

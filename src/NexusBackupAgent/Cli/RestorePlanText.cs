@@ -46,6 +46,8 @@ internal static class RestorePlanText
         }
 
         yield return ("why", preview.Chosen.Reason);
+        if (backup.IsEncrypted)
+            yield return ("key", preview.KeyRefusal?.Message ?? $"{preview.Key} opens it, as its beginning shows");
         yield return preview.Chosen.Instant is { } instant
             ? ("state of", $"{Readable.Time(instant.At, zone)}, {Readable.Duration(preview.Age)} ago; the backup is of {Readable.Time(backup.CapturedAt, zone)}")
             : ("captured", $"{Readable.Time(backup.CapturedAt, zone)}, {Readable.Duration(preview.Age)} ago");

@@ -126,7 +126,7 @@ internal static class StatusCommand
             if (source.LastFailure is { } failure)
                 Tell(mark, StatusText.OfLastRun(failure, source, commands));
             foreach (var copy in source.Copies)
-                Tell(copy.Owed.Count > 0 || copy.Returnable.Count > 0 || copy.Away is not null ? $"[yellow]![/]  {Readable.Plain(source.Name)}: " : mark, StatusText.OfCopies(copy, source.Name, commands, zone));
+                Tell(copy.Owed.Count > 0 || copy.Returnable.Count > 0 || copy.Away is not null ? $"[yellow]![/]  {Readable.Plain(source.Name)}: " : mark, StatusText.OfCopies(copy, source.Store, source.Name, commands, zone));
             if (source.NewestGood is { IsEncrypted: true } encrypted)
                 Tell(mark, StatusText.OfEncrypted(encrypted, source));
             if (source.ThreeTwoOne is { } rule)
@@ -139,6 +139,10 @@ internal static class StatusCommand
                 Tell($"[red]![/]  {Readable.Plain(source.Name)}: ", restore);
             foreach (var review in source.Reviews.Where(review => review.Missing.Count > 0))
                 terminal.Paragraph(mark, In(StatusText.OfMissing(review, zone)));
+            if (source.Locks.Count > 0)
+                terminal.Paragraph(mark, In(StatusText.OfLocks(source, zone)));
+            if (source.Lost.Count > 0)
+                Tell($"[yellow]![/]  {Readable.Plain(source.Name)}: ", StatusText.OfLost(source, commands));
             foreach (var unknown in source.Backups.Where(backup => backup is { Unreadable: not null, IsSetAside: false }))
                 Tell(mark, StatusText.OfUnknown(unknown));
             foreach (var trouble in source.Backups.SelectMany(backup => backup.AllTroubles))

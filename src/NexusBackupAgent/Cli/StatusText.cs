@@ -35,6 +35,7 @@ internal static class StatusText
         {
             { IsStuck: true, LastBeat: { } beat } => (new($"running, but its scheduler has stopped since {At(beat)}", $"プロセスは稼働中、スケジューラは {At(beat)} から停止"), NextStep.Command(Commands.RestartService) with { Comment = commands.OrRestart }),
             { IsRunning: true } => (new("running", "稼働中"), null),
+            { RestoresOnly: true } => (DiagnosisTexts.RestoresOnly, null),
             { IsExpected: false } => (DiagnosisTexts.NoAgent, null),
             { LastBeat: null } => (new("not running, and no agent has run here yet: nothing starts the schedules", "停止中（稼働実績なし）。スケジュールは実行されない"), NextStep.Command(Commands.StartService) with { Comment = commands.OrStart }),
             { LastBeat: { } at } => (new($"not running since {At(at)}: nothing starts the schedules", $"{At(at)} から停止中。スケジュールは実行されない"), NextStep.Command(Commands.StartService) with { Comment = commands.OrStart }),
@@ -90,6 +91,15 @@ internal static class StatusText
         ? (new($"a run is under way since {at}", $"{at} から実行中"), null)
         : (new($"the run that began at {at} ended with its process (killed, or the power was lost)", $"{at} 開始の実行はプロセスとともに終わった（強制終了または停電）"), NextStep.Command(commands.Backup(source)));
 
+    /// <summary>How far a good backup was proven, in a cell of a table.</summary>
+    public static Bilingual WordOf(Proof proof) => proof switch
+    {
+        Proof.Whole => new("whole", "全体"),
+        Proof.Chain => new("chain", "増分のみ"),
+        Proof.Captured => new("captured", "暗号化前"),
+        _ => new("stored bytes", "格納バイト"),
+    };
+
     /// <summary>What is proven of encrypted backups.</summary>
     public static Bilingual OfEncrypted(Proof? proof) => proof switch
     {
@@ -110,7 +120,7 @@ internal static class StatusText
     }
 
     /// <summary>How far a further store is.</summary>
-    public static (Bilingual Text, NextStep? Next) OfCopies(CopyState copy, string source, Commands commands, TimeZoneInfo zone)
+    public static (Bilingual Text, NextStep? Next) OfCopies(CopyState copy, StoreStatus first, string source, Commands commands, TimeZoneInfo zone)
     {
         var newest = copy.NewestGood is { } good ? ValueText.Minute(good.CapturedAt, zone) : null;
         var state = copy switch
@@ -126,6 +136,8 @@ internal static class StatusText
             return (text, NextStep.Hint(now.Hint));
         if (copy.Last?.Failure is { } failure && copy.Owed.Count > 0)
             return (new($"{text.English}; the last copying failed: {failure.Message}", $"{text.Japanese}。前回のコピーが失敗: 「{failure.Message}」"), NextStep.Hint(failure.Hint));
+        if (copy.Returnable.Count > 0 && first.Acceptance is { } acceptance) // until then nothing is written there
+            return (text, NextStep.Command($"{acceptance} && {commands.Copy(source)}") with { Comment = $"# only if what lies there now is to be store {first.Name} from now on" });
         return (text, copy.Owed.Count > 0 || copy.Returnable.Count > 0 ? NextStep.Command(commands.Copy(source)) : null);
     }
 
@@ -159,6 +171,17 @@ internal static class StatusText
             $"recoverable to any instant: {string.Join(", or ", shown.Select(window => window.English))}{rest}",
             $"復旧可能期間（任意の時点）: {string.Join("、", shown.Select(window => window.Japanese))}{rest}");
     }
+
+    public static Bilingual OfLocks(SourceState source, TimeZoneInfo zone)
+    {
+        var (count, last) = (source.Locks.Count, ValueText.Minute(source.Locks.Values.Max(), zone));
+        return new(
+            $"{count} {(count == 1 ? "backup" : "backups")} past retention, kept by {(count == 1 ? "its lock" : "their locks")} until {last}; removed once {(count == 1 ? "it has" : "they have")} ended",
+            $"保持期間を過ぎたバックアップ{count}件は、オブジェクトロックにより {last} まで保持（解除後に削除）");
+    }
+
+    public static (Bilingual Text, NextStep? Next) OfLost(SourceState source, Commands commands) =>
+        (DiagnosisTexts.Lost(source), NextStep.Command(commands.AcceptLost(source.Name)) with { Comment = "# only if they were deleted on purpose" });
 
     public static Bilingual OfMissing(MissingBackups review, TimeZoneInfo zone)
     {

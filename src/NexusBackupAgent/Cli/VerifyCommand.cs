@@ -7,6 +7,7 @@ using NexusBackupAgent.Documents;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Platform;
+using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Stores;
 using NexusBackupAgent.Verification;
@@ -32,6 +33,7 @@ internal static class VerifyCommand
         var all = new Option<bool>("--all") { Description = context.Say("Every backup of the sources, not only the newest of each", "各ソースの最新だけでなく、すべてのバックアップ") };
         var storedBytes = new Option<bool>("--stored-bytes") { Description = context.Say("Compare the stored bytes alone with their SHA-256, on all cores: quick, and no proof of what is in them. Only what differs is read back whole", "格納済みバイト列のSHA-256だけを全コアで照合する（高速。内容の証明にはならない）。一致しないものだけを読み戻して検証する") };
         var noReplacement = new Option<bool>("--no-replacement") { Description = context.Say("Start no new backup in place of a corrupt one; a running agent does within a minute", "破損バックアップの代替を取得しない（稼働中のエージェントは1分以内に取得する）") };
+        var acceptLost = new Option<bool>("--accept-lost") { Description = context.Say("Read nothing back: the backups that are gone from the store were deleted on purpose, and nothing is to tell of them any more", "読み戻しはしない。格納先から消えたバックアップを意図した削除として受け入れ、以後は表示しない") };
         var selfTest = new Option<bool>("--self-test") { Description = context.Say("Damage copies of a sample in scratch space and prove that each check finds what it ought to; no backup is touched", "作業領域のサンプルのコピーを壊し、各検査が検出することを確かめる。バックアップには触れない") };
         var store = SourceArguments.Store(context);
         var textfile = Textfile.Option(context);
@@ -45,7 +47,7 @@ internal static class VerifyCommand
             new("nexus-backup verify --all --stored-bytes", context.Say("what lies in the store, hour by hour between two whole verifications", "格納先の現物照合。通常の検証の合間に毎時など")),
             new("nexus-backup verify --self-test", context.Say("prove that the checks find damage", "検査が破損を検出することを確かめる")))
         {
-            names, all, storedBytes, store, context.Identity, noReplacement, selfTest, textfile, json,
+            names, all, storedBytes, store, context.Identity, noReplacement, acceptLost, selfTest, textfile, json,
         };
         command.Acts = _ => true;
         command.SetAction(async (parsed, cancellationToken) =>
@@ -56,7 +58,9 @@ internal static class VerifyCommand
                 var isAway = await session.WarnOfOtherStoresAsync(context.Terminal, cancellationToken);
                 if (parsed.GetValue(selfTest))
                     return await SelfTestCommand.RunAsync(context.Terminal, session.Agent, parsed.GetValue(json), cancellationToken);
-                var work = new Work(context.Terminal, session.Agent, context.Asker, parsed.GetValue(json), parsed.GetValue(all), parsed.GetValue(storedBytes), !parsed.GetValue(noReplacement), isAway);
+                var work = new Work(context.Terminal, session.Agent, context.Asker, context.CommandsOf(parsed), parsed.GetValue(json), parsed.GetValue(all), parsed.GetValue(storedBytes), !parsed.GetValue(noReplacement), isAway);
+                if (parsed.GetValue(acceptLost))
+                    return await work.AcceptLostAsync(SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!), cancellationToken);
                 return await work.RunAsync(session.Agent.Roster.Current, parsed.GetValue(store), parsed.GetValue(names)!, cancellationToken);
             });
         });
@@ -64,7 +68,7 @@ internal static class VerifyCommand
     }
 
     /// <param name="isAway">Whether a store is not the one that it was: what is not found there is not lost for good.</param>
-    private sealed class Work(Terminal terminal, Agent agent, Asker asker, bool json, bool all, bool storedBytes, bool replace, bool isAway)
+    private sealed class Work(Terminal terminal, Agent agent, Asker asker, Commands commands, bool json, bool all, bool storedBytes, bool replace, bool isAway)
     {
         private readonly List<BackupDocument> documents = [];
         private readonly List<ExitCode> codes = isAway ? [ExitCode.BackupFailed] : [];
@@ -140,6 +144,19 @@ internal static class VerifyCommand
             }
         }
 
+        /// <summary>While a store is another one, what is not found there is not lost.</summary>
+        public async Task<ExitCode> AcceptLostAsync(IReadOnlyList<ScheduledSource> sources, CancellationToken cancellationToken)
+        {
+            foreach (var source in isAway ? [] : sources.Select(source => source.Source))
+            {
+                var lost = await agent.Verifications.FindLostAsync(source, cancellationToken, evenTold: true);
+                agent.Verifications.AcceptLost(source, lost, asker);
+                Say(lost.Whole.Count == 0 ? $"'{source.Name}' lacks no backup" : $"'{source.Name}': accepted as deleted: {string.Join(", ", lost.Whole.Select(run => run.Backup))}");
+            }
+
+            return ExitCodes.MostSevere(codes);
+        }
+
         private void Tell(ChoiceTrouble trouble)
         {
             if (trouble.Hint is null)
@@ -152,7 +169,7 @@ internal static class VerifyCommand
             codes.Add(trouble.Code);
         }
 
-        /// <summary>What is gone without a trace is told once; whoever deleted it by hand need not hear of it for ever.</summary>
+        /// <summary>What is gone without a trace is told here once; the looks at a source tell of it until somebody accepts it.</summary>
         private async Task TellLostAsync(ProtectedSource source, CancellationToken cancellationToken)
         {
             try
@@ -169,9 +186,9 @@ internal static class VerifyCommand
                 codes.Add(ExitCode.VerificationFailed);
                 terminal.Fail(
                     $"{(lost.Whole.Count == 1 ? "a backup" : $"{lost.Whole.Count} backups")} of '{source.Name}' that the journal knows {(lost.Whole.Count == 1 ? "is" : "are")} gone, or lost the manifest and counts as made by hand, and retention removed none of them: {string.Join(", ", lost.Whole.Select(run => run.Backup))}",
-                    "if somebody deleted them by hand, nothing is to be done, and this is told only now; if not, find out who did: a copy of the store may have them" + Deleted(source));
+                    $"if somebody deleted them by hand: {commands.AcceptLost(source.Name)}; until then status, diagnose and report tell of them. If not, find out who did: a copy of the store may have them{Deleted(source)}");
                 if (!isAway)
-                    agent.Verifications.AcknowledgeLost(source, lost);
+                    agent.Verifications.NoteLost(source, lost);
             }
             catch (BackupException failure)
             {

@@ -4,12 +4,14 @@ using NexusBackupAgent.Runbook;
 namespace NexusBackupAgent.Documents;
 
 /// <summary>One source as <c>checklist --json</c> prints it.</summary>
-internal sealed record ChecklistDocument(string Source, bool Passed, IReadOnlyList<ChecklistItemDocument> Checks)
+/// <param name="Next">What follows once all passed; null: nothing.</param>
+internal sealed record ChecklistDocument(string Source, bool Passed, IReadOnlyList<ChecklistItemDocument> Checks, string? Next)
 {
-    public static ChecklistDocument Of(string source, IReadOnlyList<CheckedItem> items, Language language) => new(
+    public static ChecklistDocument Of(string source, IReadOnlyList<CheckedItem> items, Bilingual? then, Language language) => new(
         source,
         items.All(item => item.Passed),
-        [.. items.Select(item => new ChecklistItemDocument((int)item.Check, ChecklistTexts.Name(item.Check).In(language), item.Passed, item.Measured.In(language), item.Next))]);
+        [.. items.Select(item => new ChecklistItemDocument((int)item.Check, ChecklistTexts.Name(item.Check).In(language), item.Passed, item.Measured.In(language), item.Next))],
+        items.All(item => item.Passed) ? then?.In(language) : null);
 }
 
 /// <param name="Number">1 to 7, as the runbook's §6 numbers them.</param>

@@ -3,10 +3,11 @@ using NexusBackupAgent.Configuration;
 namespace NexusBackupAgent.Documents;
 
 /// <summary>What <c>check-config --json</c> prints.</summary>
-internal sealed record ConfigurationDocument(string File, int Errors, int Warnings, IReadOnlyList<ProblemDocument> Problems)
+/// <param name="Next">The command that follows; null: none does.</param>
+internal sealed record ConfigurationDocument(string File, int Errors, int Warnings, IReadOnlyList<ProblemDocument> Problems, string? Next)
 {
-    public static ConfigurationDocument Of(string file, IReadOnlyList<ConfigurationProblem> problems) => new(
-        file, problems.Count(problem => problem.IsError), problems.Count(problem => !problem.IsError), [.. problems.Select(ProblemDocument.Of)]);
+    public static ConfigurationDocument Of(string file, IReadOnlyList<ConfigurationProblem> problems, string? next) => new(
+        file, problems.Count(problem => problem.IsError), problems.Count(problem => !problem.IsError), [.. problems.Select(ProblemDocument.Of)], next);
 }
 
 /// <param name="Severity"><c>error</c> or <c>warning</c>.</param>

@@ -34,6 +34,9 @@ internal sealed record OverviewDocument(
     StoreDocument Disk,
     string? Error)
 {
+    /// <summary>Capture time of the newest good backup that was expanded with all that it builds on; null: there is none.</summary>
+    public string? ProvenWholeAt { get; init; }
+
     /// <summary>Its further stores; absent where it has one.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<CopiesDocument>? Copies { get; init; }
@@ -71,6 +74,7 @@ internal sealed record OverviewDocument(
             StoreDocument.Of(source.Store, forecast, agent.Now),
             source.ListFailure is { } unread ? $"{unread.Message}; next: {unread.Hint}" : null)
         {
+            ProvenWholeAt = source.NewestProvenWhole is { } whole ? JsonTime.Utc(whole.CapturedAt) : null,
             Copies = CopiesDocument.Of(source),
             ThreeTwoOne = ThreeTwoOneDocument.Of(source.ThreeTwoOne),
         };

@@ -138,6 +138,9 @@ internal sealed record RestorePlanDocument(
     /// <summary>Null of a source that is replaced as a whole.</summary>
     public RestoreChangesDocument? Changes { get; init; }
 
+    /// <summary>Of an encrypted backup: the file with the key that opens it; null when none here does.</summary>
+    public string? Key { get; init; }
+
     /// <summary>Of a cluster: where each of the backup's goes; null when nobody can tell before the backup is read.</summary>
     public IReadOnlyList<TablespaceDocument>? Tablespaces { get; init; }
 
@@ -156,6 +159,7 @@ internal sealed record RestorePlanDocument(
             [.. preview.Chosen.Backup.Chain.Reverse().Concat(preview.Chosen.Instant?.Through ?? []).Select(link => link.File)],
             preview.NeedsForce)
         {
+            Key = preview.Key,
             Tablespaces = preview.Parts is { } parts ? [.. parts.Select(part => new TablespaceDocument(part.From, part.To))] : null,
         };
     }

@@ -51,6 +51,10 @@ internal sealed record SourceDocument(
     IReadOnlyList<OrphanDocument> Orphans,
     IReadOnlyList<MissingDocument> Missing)
 {
+    /// <summary>The ids of backups that are gone from the store although retention did not remove them, oldest first, until somebody accepts that; absent: none is.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Lost { get; init; }
+
     /// <summary>Its further stores; absent where it has one.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<CopiesDocument>? Copies { get; init; }
@@ -79,6 +83,7 @@ internal sealed record SourceDocument(
             [.. source.Orphans.Select(orphan => new OrphanDocument(catalog.Locate(orphan.File), orphan.Reason))],
             [.. source.Reviews.Where(review => review.Missing.Count > 0).Select(MissingDocument.Of)])
         {
+            Lost = source.Lost.Count == 0 ? null : [.. source.Lost.Select(run => run.Backup!.Value.Value)],
             Copies = CopiesDocument.Of(source),
             ThreeTwoOne = ThreeTwoOneDocument.Of(source.ThreeTwoOne),
         };

@@ -32,7 +32,11 @@ internal static class ReportsResource
         var (language, documents) = (Caller.LanguageOf(context, lang), new List<ChecklistDocument>());
         var look = await agent.States.ReadAsync(agent.Scheduler, cancellationToken);
         foreach (var source in Some(agent, caller, checklist?.Source))
-            documents.Add(ChecklistDocument.Of(source.Name, RecoveryChecklist.Decide(await agent.Observer.ObserveAsync(look, source, evenStale: true, progress: null, cancellationToken), agent.Commands), language));
+        {
+            var seen = await agent.Observer.ObserveAsync(look, source, evenStale: true, progress: null, cancellationToken);
+            documents.Add(ChecklistDocument.Of(source.Name, RecoveryChecklist.Decide(seen, agent.Commands), RecoveryChecklist.Then(seen, agent.Commands), language));
+        }
+
         return TypedResults.Ok<IReadOnlyList<ChecklistDocument>>(documents);
     }
 
@@ -67,7 +71,7 @@ internal static class ReportsResource
         RequireAll(caller, "the configuration");
         var configuration = agent.Configuration;
         var problems = await ConfigurationFile.CheckAsync(configuration.File, configuration.TimeZone, configuration.Kinds, agent.TimeProvider.GetUtcNow());
-        return TypedResults.Ok(new SettingsDocument(configuration.File, MaskedConfiguration.Read(configuration.File), ConfigurationDocument.Of(configuration.File, problems)));
+        return TypedResults.Ok(new SettingsDocument(configuration.File, MaskedConfiguration.Read(configuration.File), ConfigurationDocument.Of(configuration.File, problems, next: null)));
     }
 
     private static Results<Ok<IReadOnlyList<AuditDocument>>, ProblemHttpResult> Audit(int? limit, long? before, Agent agent, Caller caller)

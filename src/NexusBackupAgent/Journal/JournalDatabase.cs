@@ -89,10 +89,13 @@ internal sealed class JournalDatabase : IDisposable
     /// <summary>Runs <paramref name="work"/>, which only reads, beside whoever writes.</summary>
     public T Read<T>(Func<SqliteTransaction, T> work) => Run(reader, reading, work, deferred: true);
 
+    /// <summary>Waits for whoever is in it: a command that was stopped leaves work behind, and a connection that is closed below it breaks both.</summary>
     public void Dispose() => ActingUser.As(stranger, () =>
     {
-        reader.Dispose();
-        writer.Dispose(); // last, so that it tidies up the -wal file
+        lock (reading)
+            reader.Dispose();
+        lock (writing)
+            writer.Dispose(); // last, so that it tidies up the -wal file
         return true;
     });
 

@@ -34,6 +34,9 @@ internal enum OperationKind
     /// <summary>Somebody was told how an operation ended.</summary>
     Hook,
 
+    /// <summary>A person said that a backup which is gone from the store was deleted on purpose.</summary>
+    Acceptance,
+
     /// <summary>Backups were copied from one store to another, and what is expired there was removed.</summary>
     Copy,
 }

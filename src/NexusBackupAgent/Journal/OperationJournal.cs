@@ -180,7 +180,7 @@ internal sealed class OperationJournal(JournalDatabase database) : IDisposable
     public IReadOnlyList<Operation> Newest(string? source, OperationKind? kind, int most, long before = long.MaxValue) => Find(
         $"""
         SELECT {Columns} FROM operations WHERE id < $before AND source = coalesce($source, source)
-            AND kind = coalesce($kind, kind) AND kind IN ('backup', 'verification', 'restore', 'drill', 'prune', 'quarantine', 'copy') ORDER BY id DESC LIMIT $most
+            AND kind = coalesce($kind, kind) AND kind IN ('backup', 'verification', 'restore', 'drill', 'prune', 'quarantine', 'acceptance', 'copy') ORDER BY id DESC LIMIT $most
         """,
         ("$source", source), ("$kind", kind?.Word()), ("$before", before), ("$most", most));
 
@@ -205,14 +205,15 @@ internal sealed class OperationJournal(JournalDatabase database) : IDisposable
         row => (Instant(row, 0)!.Value, row.GetBoolean(1)),
         ("$source", source), ("$from", Milliseconds(from))));
 
-    /// <summary>The runs that made a backup of the source, oldest first, without those whose backup is known to be set aside or gone.</summary>
-    public IReadOnlyList<Operation> Made(string source) => Find(
+    /// <summary>The runs that made a backup of the source, oldest first, without those whose backup is known to be set aside, or was accepted as deleted.</summary>
+    /// <param name="evenTold">Whether those count that a verification found gone: it told so.</param>
+    public IReadOnlyList<Operation> Made(string source, bool evenTold = false) => Find(
         $"""
         SELECT {Columns} FROM operations WHERE kind = 'backup' AND source = $source AND result = 'success' AND backup_id IS NOT NULL AND backup_id NOT IN (
-            SELECT backup_id FROM operations WHERE source = $source AND backup_id IS NOT NULL
-                AND store IS NULL AND (kind = 'quarantine' AND result = 'success' OR kind = 'verification' AND failure = 'NotFound')) ORDER BY id
+            SELECT backup_id FROM operations WHERE source = $source AND backup_id IS NOT NULL AND store IS NULL
+                AND (kind IN ('quarantine', 'acceptance') AND result = 'success' OR NOT $told AND kind = 'verification' AND failure = 'NotFound')) ORDER BY id
         """,
-        ("$source", source));
+        ("$source", source), ("$told", evenTold));
 
     /// <summary>The newest copying to each store that ended, by source and store. Skips what somebody stopped.</summary>
     public IReadOnlyDictionary<(string Source, string Store), Operation> LastCopies() => Find(LastCopyOfEach).ToDictionary(copy => (copy.Source, copy.Store!));

@@ -23,6 +23,9 @@ internal sealed record ObjectHead(long Length, string ETag, DateTimeOffset Modif
 {
     /// <summary>Until when this version of it can't be deleted; null: it can, or the key may not ask.</summary>
     public DateTimeOffset? LockedUntil { get; init; }
+
+    /// <summary>How it is locked, or was; null: it never was, or the key may not know.</summary>
+    public ObjectLockWord? LockedBy { get; init; }
 }
 
 /// <summary>Who may take a lock away before its end.</summary>
@@ -219,7 +222,7 @@ internal sealed class ObjectClient : IDisposable
         try
         {
             var said = await AskAsync($"look at {Address.Describe(key)}", token => s3.GetObjectMetadataAsync(new GetObjectMetadataRequest { BucketName = Address.Bucket, Key = FullKey(key) }, token), cancellationToken);
-            return new ObjectHead(said.ContentLength, Bare(said.ETag), Utc(said.LastModified), AttributesOf(said.Headers, said.Metadata, said.ExpiresString, said.StorageClass)) { LockedUntil = LockOf(said.ObjectLockRetainUntilDate) };
+            return new ObjectHead(said.ContentLength, Bare(said.ETag), Utc(said.LastModified), AttributesOf(said.Headers, said.Metadata, said.ExpiresString, said.StorageClass)) { LockedUntil = LockOf(said.ObjectLockRetainUntilDate), LockedBy = WordOf(said.ObjectLockMode?.Value) };
         }
         catch (ObjectException failure) when (failure.Problem == ObjectProblem.NotFound)
         {
@@ -380,6 +383,20 @@ internal sealed class ObjectClient : IDisposable
             token => s3.PutObjectRetentionAsync(
                 new PutObjectRetentionRequest { BucketName = Address.Bucket, Key = FullKey(key), Retention = new ObjectLockRetention { Mode = RetentionOf(wanted.Word), RetainUntilDate = wanted.Until.UtcDateTime } }, token),
             cancellationToken);
+    }
+
+    /// <summary>How the bucket locks every object that is written to it; null: it does not, or the key may not ask.</summary>
+    public async Task<ObjectLockWord?> DefaultLockAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var said = await AskAsync($"read the lock of bucket {Address.Bucket}", token => s3.GetObjectLockConfigurationAsync(new GetObjectLockConfigurationRequest { BucketName = Address.Bucket }, token), cancellationToken);
+            return WordOf(said.ObjectLockConfiguration?.Rule?.DefaultRetention?.Mode?.Value);
+        }
+        catch (ObjectException unknown) when (unknown.Problem is ObjectProblem.NotFound or ObjectProblem.AccessDenied or ObjectProblem.Refused)
+        {
+            return null;
+        }
     }
 
     /// <summary>Whether objects of the bucket can be locked.</summary>
@@ -698,6 +715,8 @@ internal sealed class ObjectClient : IDisposable
     private static ObjectLockMode ModeOf(ObjectLockWord word) => word == ObjectLockWord.Governance ? ObjectLockMode.Governance : ObjectLockMode.Compliance;
 
     private static ObjectLockRetentionMode RetentionOf(ObjectLockWord word) => word == ObjectLockWord.Governance ? ObjectLockRetentionMode.Governance : ObjectLockRetentionMode.Compliance;
+
+    private static ObjectLockWord? WordOf(string? mode) => mode == ObjectLockMode.Governance.Value ? ObjectLockWord.Governance : mode == ObjectLockMode.Compliance.Value ? ObjectLockWord.Compliance : null;
 
     private static DateTimeOffset? LockOf(DateTime? until) => until is { Year: > 1970 } known ? Utc(known) : null;
 

@@ -134,7 +134,10 @@ internal sealed partial class BackupOperation(OperationRunner runner, BackupRunn
         }
         catch (Exception failure)
         {
-            var foreseen = OperationRunner.Foreseen(failure, words, broke => AttemptBroke(broke, run.Source, run.Id));
+            // Ctrl-C reaches the tools of a run as well: what they fail by is how it was stopped.
+            var foreseen = cancellationToken.IsCancellationRequested && failure is BackupException { Kind: not FailureKind.Interrupted } cut
+                ? new BackupException(FailureKind.Interrupted, $"{words.Name} was stopped: {cut.Message}", words.AfterStop!, cut)
+                : OperationRunner.Foreseen(failure, words, broke => AttemptBroke(broke, run.Source, run.Id));
             attempts.Add(startedAt, runner.Now, RunFailure.Of(foreseen));
             if (ReferenceEquals(foreseen, failure))
                 throw;

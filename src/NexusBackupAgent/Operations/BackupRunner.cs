@@ -15,7 +15,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
     public static readonly TimeSpan OrphanGrace = TimeSpan.FromHours(24);
 
     /// <summary>Bytes of content from which a pass fills all its buffers.</summary>
-    private const long ManyBuffers = 8L * GzipMember.ContentSize;
+    private const long ManyBuffers = 8L * FrameEngine.BlockSize;
 
     /// <exception cref="BackupException">Nothing good was added; older backups are untouched.</exception>
     public async Task<BackupOutcome> RunAsync(

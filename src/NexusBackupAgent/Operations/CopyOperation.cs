@@ -83,10 +83,10 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
     {
         IReadOnlyList<Backup> good;
         var here = await first.Catalog.ListAsync(cancellationToken);
+        var damaged = DamagedIn(here);
         try
         {
             var there = await from.Catalog.ListAsync(cancellationToken);
-            var damaged = DamagedIn(here);
             good =
             [
                 .. evenLost ? CopyPlan.Returnable(here, await StoreMarks.MadeAtAsync(first.Catalog.Store, cancellationToken), there, first.Retention, runner.Now, first.Zone) : [],
@@ -124,7 +124,13 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
         failure ??= series.Trouble;
         var operation = journal.Record(begun with { EndedAt = runner.Now, Detail = DetailOf(series.Copied.Count, good.Count, 0, store), Failure = failure is null ? null : RunFailure.Of(failure) });
         foreach (var backup in series.Copied)
-            BroughtBack(first.Name, first.Catalog.Locate(backup.File), from.Catalog.Store.Name);
+        {
+            if (damaged.Contains(backup.Id))
+                BroughtBack(first.Name, first.Catalog.Locate(backup.File), from.Catalog.Store.Name);
+            else
+                Returned(first.Name, first.Catalog.Locate(backup.File), from.Catalog.Store.Name);
+        }
+
         if (failure is not null)
             CopyFailed(first.Name, store, failure.Kind, operation.Detail, failure.Message, failure.Hint);
         return new CopyRecord(store, series.Copied, [], failure) { From = from.Store };
@@ -345,8 +351,11 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
     [LoggerMessage(EventId = 1603, EventName = "copy_broke", Level = LogLevel.Error, Message = "copying of {Source}: unexpected error")]
     private partial void CopyBroke(Exception exception, string source);
 
-    [LoggerMessage(EventId = 1604, EventName = "copy_brought_back", Level = LogLevel.Warning, Message = "copying of {Source}: {File} was corrupt or lost and is whole again, from its copy in store {Store}; a corrupt one is kept beside it")]
+    [LoggerMessage(EventId = 1604, EventName = "copy_brought_back", Level = LogLevel.Warning, Message = "copying of {Source}: {File} was corrupt and is whole again, from its copy in store {Store}; the corrupt one is kept beside it")]
     private partial void BroughtBack(string source, string file, string store);
+
+    [LoggerMessage(EventId = 1605, EventName = "copy_returned", Level = LogLevel.Warning, Message = "copying of {Source}: {File} was lost and is there again, from its copy in store {Store}")]
+    private partial void Returned(string source, string file, string store);
 }
 
 /// <summary>A further store of a source, which gets copies.</summary>

@@ -6,7 +6,7 @@ namespace NexusBackupAgent.Operations;
 
 /// <summary>What was stored and is gone, although neither retention nor a person through the agent removed it.</summary>
 /// <param name="Halves">Files whose other half is gone: a manifest without its artifact, an increment without its manifest. They are told until they are explained.</param>
-/// <param name="Whole">Backups of which nothing is left: the journal knows that they were made. They are told once.</param>
+/// <param name="Whole">The runs that made backups of which nothing is left, oldest first.</param>
 internal sealed record LostBackups(IReadOnlyList<Orphan> Halves, IReadOnlyList<Operation> Whole)
 {
     /// <param name="made">The runs that made a backup, as far as nobody knows that it is gone.</param>

@@ -52,17 +52,28 @@ internal sealed partial class VerifyOperation(OperationRunner runner, BackupExam
     }
 
     /// <summary>Looks for what was stored and is gone.</summary>
+    /// <param name="evenTold">Whether those count of which a verification told before.</param>
     /// <exception cref="BackupException">The store or the journal can't be read.</exception>
-    public async Task<LostBackups> FindLostAsync(ProtectedSource source, CancellationToken cancellationToken)
+    public async Task<LostBackups> FindLostAsync(ProtectedSource source, CancellationToken cancellationToken, bool evenTold = false)
     {
-        var made = journal.Made(source.Name); // before the store: a run that ends meanwhile has lost nothing
+        var made = journal.Made(source.Name, evenTold); // before the store: a run that ends meanwhile has lost nothing
         var since = journal.Read().Schedules.Where(noted => noted.Key.Source == source.Name).ToDictionary(noted => noted.Key.Schedule, noted => noted.Value, StringComparer.Ordinal);
         var (backups, orphans) = await source.Catalog.ListWithOrphansAsync(cancellationToken);
         return LostBackups.Find(made, backups, orphans, source.Retention, since, runner.Now, source.Zone);
     }
 
-    /// <summary>Keeps in the journal that somebody was told of backups of which nothing is left, so that they are told once.</summary>
-    public void AcknowledgeLost(ProtectedSource source, LostBackups lost)
+    /// <summary>Keeps in the journal that somebody stands for it that backups of which nothing is left were deleted: nothing tells of them any more.</summary>
+    public void AcceptLost(ProtectedSource source, LostBackups lost, Asker asker)
+    {
+        foreach (var run in lost.Whole)
+        {
+            journal.Record(Operation.Begun(source.Name, OperationKind.Acceptance, runner.Now, $"backup {run.Backup} is gone from the store, and that is accepted") with { EndedAt = runner.Now, Backup = run.Backup, Asker = asker });
+            LossAccepted(source.Name, run.Backup!.Value.Value, asker.User);
+        }
+    }
+
+    /// <summary>Keeps in the journal that a verification told of backups of which nothing is left: it tells once. What looks at the source goes on.</summary>
+    public void NoteLost(ProtectedSource source, LostBackups lost)
     {
         foreach (var run in lost.Whole)
         {
@@ -213,6 +224,9 @@ internal sealed partial class VerifyOperation(OperationRunner runner, BackupExam
 
     [LoggerMessage(EventId = 1120, EventName = "backup_lost", Level = LogLevel.Error, Message = "verification of {Source}: backup {Backup} is gone from the store, and retention did not remove it. Next: find out who deleted it; a copy of the store may have it")]
     private partial void Lost(string source, string backup);
+
+    [LoggerMessage(EventId = 1121, EventName = "loss_accepted", Level = LogLevel.Information, Message = "{Source}: backup {Backup} is gone from the store, and {User} accepted that")]
+    private partial void LossAccepted(string source, string backup, string user);
 
     [LoggerMessage(EventId = 1110, EventName = "result_not_kept", Level = LogLevel.Warning, Message = "verification of {Source}: what reading {File} back showed counts, but can't be kept beside it: {Reason}. Next: {Hint}")]
     private partial void ResultNotKept(string source, string file, string reason, string hint);

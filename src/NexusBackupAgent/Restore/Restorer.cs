@@ -31,7 +31,23 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
             "target",
             () => Task.FromResult(Look(request, plan, now)),
             () => throw new BackupException(FailureKind.Io, $"'{place}', where the restore would go, does not answer, probably because its disk hangs; nothing was touched", "see which disk does not answer (findmnt; dmesg | tail), and mount it again, or restore to another one with --to"));
-        return preview with { Parts = await preview.Target.PartsAsync(CatalogLink.ChainOf(preview.ChosenCatalog, preview.Chosen.Backup, isJudged: false, progress: null), cancellationToken) };
+        return preview with
+        {
+            KeyRefusal = await WhyClosedAsync(preview, cancellationToken),
+            Parts = await preview.Target.PartsAsync(CatalogLink.ChainOf(preview.ChosenCatalog, preview.Chosen.Backup, isJudged: false, progress: null), cancellationToken),
+        };
+    }
+
+    /// <summary>The first of all that would be read which no key here opens: each may be of other recipients.</summary>
+    private static async Task<BackupException?> WhyClosedAsync(RestorePreview preview, CancellationToken cancellationToken)
+    {
+        foreach (var link in preview.Chosen.Backup.Chain.Reverse().Concat(preview.Chosen.Instant?.Through ?? []))
+        {
+            if (await CatalogLink.WhyClosedAsync(preview.ChosenCatalog, link, cancellationToken) is { } refusal)
+                return refusal;
+        }
+
+        return null;
     }
 
     /// <exception cref="BackupException">No store has a backup to restore; what the first one says of that.</exception>

@@ -33,6 +33,7 @@ internal static class ChecklistTexts
 
     public static Bilingual Service(Observation seen) => seen.Agent switch
     {
+        { RestoresOnly: true, IsRunning: false } => DiagnosisTexts.RestoresOnly,
         { IsExpected: false, IsRunning: false } => DiagnosisTexts.NoAgent,
         { IsRunning: false } => new("not running", "停止中"),
         { LastBeat: { } beat } => SpanText.Measured(seen.Now - beat) is var age ? new($"active (running), heartbeat {age.English} ago", $"active (running)、ハートビート {age.Japanese}前") : default,
@@ -45,7 +46,7 @@ internal static class ChecklistTexts
             return ValueText.Unreadable;
         if (seen.State.FailedRestore is { } restore)
             return FailedRestore.Evidence(seen.Noun, restore, seen.Zone);
-        if (seen.State.LastFailure is { } last)
+        if (seen.State.CountedFailure is { } last)
             return DiagnosisTexts.LastRun(last);
         if (RecoveryChecklist.NotReplaced(seen) is { } aside)
             return aside.HasBrokenChain
@@ -54,6 +55,8 @@ internal static class ChecklistTexts
         if (seen.State.NewestGood is not { } good)
             return seen.State.CopiesText is { English.Length: > 0 } copies ? new($"no good backup; {copies.English}", $"正常バックアップなし。{copies.Japanese}") : new("no good backup", "正常バックアップなし");
         var (age, limit) = (SpanText.Measured(seen.Now - good.CapturedAt), SpanText.Limit(seen.State.Source.RpoWarning));
+        if (seen.Agent.RestoresOnly)
+            return new($"{good.File}, {age.English} old", $"{good.File}、{age.Japanese}前");
         return new($"{age.English} old (below {limit.English})", $"{age.Japanese}前（基準 {limit.Japanese}以内）");
     }
 
@@ -84,6 +87,7 @@ internal static class ChecklistTexts
 
     public static Bilingual Scheduler(Observation seen) => seen switch
     {
+        { Agent.RestoresOnly: true } => DiagnosisTexts.RestoresOnly,
         { WouldFail: { } failure } when seen.Agent.StartsSchedules => new($"a run would fail: {failure.Message}", $"実行しても失敗する状態: 「{failure.Message}」"),
         { State.Late: { } late } => DiagnosisTexts.Late(late.Schedule.Name, late.Due, seen.Zone),
         { State.NextRun: { } next } when !seen.Agent.StartsSchedules => DiagnosisTexts.NothingStarts(next, seen.Zone),

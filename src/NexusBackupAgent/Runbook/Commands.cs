@@ -32,6 +32,8 @@ internal sealed class Commands(string? configuration)
 
     public string VerifyAll(string source) => Of("verify", source, "--all");
 
+    public string AcceptLost(string source) => Of("verify", source, "--accept-lost");
+
     public string PruneDryRun(string source) => Of("prune", source, "--dry-run");
 
     /// <summary>The plan says whether it takes <c>--force</c>.</summary>

@@ -21,8 +21,11 @@ internal enum Cause
     /// <summary>DB接続エラー: the source is missing, damaged or locked.</summary>
     Database,
 
-    /// <summary>[E]: the store or the source may not be used.</summary>
+    /// <summary>[E]: a store or the source may not be used.</summary>
     Permission,
+
+    /// <summary>A program or a setting that each backup needs is missing. Shown as [F].</summary>
+    Tool,
 
     /// <summary>[B]: nothing starts the runs.</summary>
     Scheduler,
@@ -71,13 +74,16 @@ internal sealed record Diagnosis(string Source, Bilingual Noun, IReadOnlyList<Es
     /// <summary>Whether who looked may not see enough to name a level.</summary>
     public bool IsBlind { get; init; }
 
+    /// <summary>Whether backups are gone that nobody accepted as deleted.</summary>
+    public bool HasLost { get; init; }
+
     /// <summary>Commands for the reasons that no cause explains.</summary>
     public IReadOnlyList<string> Remedies { get; init; } = [];
 
-    public Cause Cause => Findings.Count > 0 ? Findings[0].Cause : Level == EscalationLevel.Ok ? Cause.Healthy : Cause.None;
+    public Cause Cause => Findings.Count > 0 ? Findings[0].Cause : Level == EscalationLevel.Ok && !HasLost ? Cause.Healthy : Cause.None;
 
     /// <summary>What to type, in order: first what hinders a backup is mended.</summary>
     public IReadOnlyList<string> Next => [.. Findings.OrderByDescending(IsObstacle).SelectMany(finding => finding.Next).Concat(Remedies).Distinct(StringComparer.Ordinal)];
 
-    private static bool IsObstacle(Finding finding) => finding.Cause is Cause.Disk or Cause.Database or Cause.Permission;
+    private static bool IsObstacle(Finding finding) => finding.Cause is Cause.Disk or Cause.Database or Cause.Permission or Cause.Tool;
 }

@@ -9,19 +9,27 @@ namespace NexusBackupAgent.Runbook;
 /// <summary>What a diagnosis says, in both languages side by side. Messages of failures stay in English; the Japanese text quotes them.</summary>
 internal static class DiagnosisTexts
 {
+    private const int MostLost = 5;
+
     public static readonly Bilingual IsThereANewOne = new("newest good backup", "最新の正常バックアップ");
     public static readonly Bilingual IsItSound = new("checksum verification", "チェックサム検証");
     public static readonly Bilingual DoesTheAgentRun = new("agent running", "サービス稼働確認");
     public static readonly Bilingual IsAnythingScheduled = new("scheduler", "スケジューラ");
     public static readonly Bilingual IsThereRoom = new("disk space", "ディスク容量");
     public static readonly Bilingual IsAccessGiven = new("permissions", "権限");
+    public static readonly Bilingual CanItBeEncrypted = new("encryption", "暗号化");
+    public static readonly Bilingual IsAnyGone = new("backups that were made", "取得済みバックアップ");
     public static readonly Bilingual DidTheLastRunSucceed = new("last run", "前回の実行結果");
 
     public static readonly Bilingual NoAgent = new("none by configuration: cron or a timer starts the schedules", "なし（設定による）。スケジュールはcronまたはタイマーが起動");
 
+    public static readonly Bilingual RestoresOnly = new("none: this configuration is there to restore with (purpose: restore)", "なし（リストア用の設定: purpose: restore）");
+
     public static readonly Bilingual Next = new("next", "次の対応");
     public static readonly Bilingual Also = new("also", "併発");
     public static readonly Bilingual Runbook = new("runbook", "Runbook");
+
+    public static Bilingual IsTheFurtherStoreThere(string store) => new($"store {store}", $"格納先 {store}");
 
     public static Bilingual DoesItOpen(Bilingual noun) => new(noun.English, $"{noun.Japanese}接続");
 
@@ -47,6 +55,7 @@ internal static class DiagnosisTexts
         Cause.Disk => ("C", new("disk full", "ディスク容量不足"), "cause-c"),
         Cause.Database => ("DB", new("database error", "DB接続エラー"), "cause-database"),
         Cause.Permission => ("E", new("storage or permission error", "ファイル権限・格納先エラー"), "cause-e"),
+        Cause.Tool => ("F", new("a program or a setting that backups need is missing", "バックアップに必要なプログラムまたは設定の不備"), "cause-f"),
         Cause.Mended => ("F", new("the last run failed, its cause is over → back up to prove it", "前回失敗の原因は解消済み → バックアップで確認"), "cause-f"),
         Cause.Unknown => ("F", new("unknown, analyse the log", "不明（ログ詳細分析）"), "cause-f"),
         Cause.None => ("", new("no cause in the flowchart; what follows asks for a look", "フローチャート上の原因なし、以下を要確認"), "escalation"),
@@ -83,6 +92,7 @@ internal static class DiagnosisTexts
 
     public static Bilingual Agent(Observation seen) => seen.Agent switch
     {
+        { RestoresOnly: true, IsRunning: false } => RestoresOnly,
         { IsExpected: false, IsRunning: false } => NoAgent,
         { IsRunning: false, LastBeat: null } => new("not running, and none has run here yet", "停止中（稼働実績なし）"),
         { IsRunning: false, LastBeat: { } beat } => new($"not running since {ValueText.Minute(beat, seen.Zone)}", $"停止中（{ValueText.Minute(beat, seen.Zone)} 以降）"),
@@ -95,11 +105,16 @@ internal static class DiagnosisTexts
     public static Bilingual Schedule(Observation seen) => seen.State switch
     {
         { Late: { } late } => Late(late.Schedule.Name, late.Due, seen.Zone),
+        { Source.Schedules.Count: 0 } when seen.Agent.RestoresOnly => RestoresOnly,
         { Source.Schedules.Count: 0 } => new("manual backups only: no schedule is configured", "手動バックアップのみ（スケジュール設定なし）"),
         { NextRun: { } next } when !seen.Agent.StartsSchedules => NothingStarts(next, seen.Zone),
         { NextRun: { } next } => new($"next run {ValueText.Minute(next, seen.Zone)}", $"次回実行予定 {ValueText.Minute(next, seen.Zone)}"),
         _ => new("no schedule will ever run again", "次回実行予定なし"),
     };
+
+    public static Bilingual ProtectAgain(Observation seen) => new(
+        $"the {seen.Noun.English} is there; to back it up again, write its schedules and take purpose: restore out (docs/configuration.md)",
+        $"{seen.Noun.Japanese}あり。バックアップを再開するには、スケジュールを記述して purpose: restore を削除（docs/configuration.md）");
 
     public static Bilingual NothingStarts(DateTimeOffset next, TimeZoneInfo zone) => new(
         $"due next {ValueText.Minute(next, zone)}, and nothing would start it", $"次回予定 {ValueText.Minute(next, zone)} だが、起動するサービスが停止中");
@@ -152,7 +167,8 @@ internal static class DiagnosisTexts
 
     public static Bilingual LastRunOf(Observation seen) => seen.State switch
     {
-        { LastFailure: { } failure } => LastRun(failure),
+        { CountedFailure: { } failure } => LastRun(failure),
+        { LastFailure: { } stopped } => new($"somebody stopped it: {stopped.Message}", $"人が中断: 「{stopped.Message}」"),
         { Activity.LastRunAt: { } at } => new($"succeeded, {ValueText.Minute(at, seen.Zone)}", $"成功（{ValueText.Minute(at, seen.Zone)}）"),
         _ => new("none yet", "実行履歴なし"),
     };
@@ -163,6 +179,21 @@ internal static class DiagnosisTexts
     {
         var at = seen.State.Activity?.LastRunAt is { } ended ? ValueText.Minute(ended, seen.Zone) : "-";
         return new($"the last run failed at {at}: {failure.Message}; tried now, that is over", $"前回の実行が {at} に失敗: 「{failure.Message}」（現在の確認では解消済み）");
+    }
+
+    public static Bilingual Encrypts(Observation seen) => seen.EncryptionFailure is { } failure ? Bilingual.Quoted(failure.Message) : new("its program and its recipients are here", "プログラムと受信者を確認");
+
+    public static Bilingual FurtherStore(StoreStatus store) => store.Space is { } space ? OfDisk(store.Path, space) : new($"{store.Path} can be used", $"{store.Path} は使用可");
+
+    /// <summary>By their ids, and where copies of them are.</summary>
+    public static Bilingual Lost(SourceState source)
+    {
+        var (count, ids) = (source.Lost.Count, source.Lost.Select(run => run.Backup!.Value).ToHashSet());
+        var shown = string.Join(", ", source.Lost.TakeLast(MostLost).Select(run => run.Backup)) + (count > MostLost ? ", …" : "");
+        var copies = string.Join(", ", source.Copies.Where(copy => copy.Backups.Any(backup => ids.Contains(backup.Id))).Select(copy => copy.Name));
+        return new(
+            $"{count} {(count == 1 ? "backup that was made is" : "backups that were made are")} gone from the store, and retention removed none of them: {shown}{(copies.Length == 0 ? "" : $"; copies are in store {copies}")}",
+            $"格納先から消えたバックアップ{count}件（保持期間による削除ではない）: {shown}{(copies.Length == 0 ? "" : $"。コピーあり: 格納先 {copies}")}");
     }
 
     private static Bilingual OfDisk(string path, StoreSpace space) => new(

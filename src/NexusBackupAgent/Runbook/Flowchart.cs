@@ -18,16 +18,15 @@ internal static class Flowchart
             return new Diagnosis(seen.Source, seen.Noun, [], [new Step("3E", DiagnosisTexts.IsAccessGiven, Passed: false, refused.Evidence)], [refused]) { IsBlind = true };
         }
 
-        var findings = new List<Finding?>
-        {
-            ChecksumMismatch(seen, commands),
-            FullDisk.Find(seen, commands),
-            SourceTrouble.Find(seen, commands),
-            RefusedAccess.Find(seen, commands),
-            StoppedScheduler.Find(seen, commands),
-            LastFailure.Find(seen, commands),
-        }.OfType<Finding>().OrderBy(finding => finding.IsPast).ToList();
-        if ((FailedReading(seen) ?? (findings.Count == 0 ? Unexplained(seen) : null)) is { } evidence)
+        Finding?[] hindered = [ChecksumMismatch(seen, commands), FullDisk.Find(seen, commands), SourceTrouble.Find(seen, commands), RefusedAccess.Find(seen, commands), MissingTool.Find(seen, commands)];
+        Finding?[] stopped = [StoppedScheduler.Find(seen, commands)];
+        Finding?[] further = [.. FurtherStores.Find(seen, commands)];
+        Finding?[] over = [LastFailure.Find(seen, commands)];
+
+        // Where no agent ever ran, its absence asks for no level, and a store of copies that is lost does.
+        var findings = hindered.Concat(seen.Agent.Reasons.Count > 0 || seen.State.Late is not null ? [.. stopped, .. further] : [.. further, .. stopped])
+            .Concat(over).OfType<Finding>().OrderBy(finding => finding.IsPast).ToList();
+        if ((FailedReading(seen) ?? (hindered.Concat(over).OfType<Finding>().Any() ? null : Unexplained(seen, isExplained: findings.Count > 0))) is { } evidence)
             findings.Add(new Finding(Cause.Unknown, evidence, [Commands.AgentLog, $"{commands.Backup(seen.Source)} --verbose"]));
 
         var reasons = new[] { Unrestorable(seen, findings) }.OfType<EscalationReason>()
@@ -35,7 +34,12 @@ internal static class Flowchart
         return new Diagnosis(seen.Source, seen.Noun, reasons, Steps(seen, findings), findings)
         {
             IsNew = seen.State.IsNew,
-            Remedies = findings.Count > 0 ? [] : [.. reasons.Select(reason => NextCommand.For(reason, seen, commands)).OfType<string>().Distinct(StringComparer.Ordinal)],
+            HasLost = seen.State.Lost.Count > 0,
+            Remedies =
+            [
+                .. findings.Count > 0 ? [] : reasons.Select(reason => NextCommand.For(reason, seen, commands)).OfType<string>().Distinct(StringComparer.Ordinal),
+                .. seen.State.Lost.Count > 0 ? [$"{commands.AcceptLost(seen.Source)}   # only if they were deleted on purpose"] : (string[])[],
+            ],
         };
     }
 
@@ -64,14 +68,15 @@ internal static class Flowchart
             .FirstOrDefault(failure => failure?.Kind == FailureKind.Io) is { } refused ? Bilingual.Quoted(refused.Message) : null;
 
     /// <summary>Something is wrong and no other box of the flowchart says what.</summary>
-    private static Bilingual? Unexplained(Observation seen) => seen switch
+    /// <param name="isExplained">Whether it is known why backups are not made: then their age is no news.</param>
+    private static Bilingual? Unexplained(Observation seen, bool isExplained) => seen switch
     {
-        { State.LastFailure: { } failure } => DiagnosisTexts.LastRun(failure),
+        { State.CountedFailure: { } failure } => DiagnosisTexts.LastRun(failure),
         { ReadBack.Failure: { Kind: not FailureKind.Locked } failure } => Bilingual.Quoted(failure.Message),
         { Store.Failure: { } failure } => Bilingual.Quoted(failure.Message),
         { WriteFailure: { } failure } => Bilingual.Quoted(failure.Message),
         { SourceFailure: { } failure } => Bilingual.Quoted(failure.Message),
-        { IsFresh: false, State.Activity: null or { RunStartedAt: null } } => DiagnosisTexts.Age(seen),
+        { IsFresh: false, State.Activity: null or { RunStartedAt: null } } when !isExplained && !seen.Agent.RestoresOnly => DiagnosisTexts.Age(seen),
         _ => null,
     };
 
@@ -89,7 +94,12 @@ internal static class Flowchart
         steps.Add(StepOf("3C", Cause.Disk, DiagnosisTexts.IsThereRoom, seen.Store.Space is not null, DiagnosisTexts.Room(seen)));
         steps.Add(StepOf("3DB", Cause.Database, DiagnosisTexts.DoesItOpen(seen.Noun), seen.SourceFailure is null, DiagnosisTexts.Opens(seen)));
         steps.Add(StepOf("3E", Cause.Permission, DiagnosisTexts.IsAccessGiven, seen.WriteFailure is null, DiagnosisTexts.Access(seen)));
-        steps.Add(new Step("3", DiagnosisTexts.DidTheLastRunSucceed, seen.State.Activity?.LastRunAt is null ? null : seen.State.LastFailure is null, DiagnosisTexts.LastRunOf(seen)));
+        if (seen.IsEncrypting)
+            steps.Add(new Step("3K", DiagnosisTexts.CanItBeEncrypted, seen.EncryptionFailure is null, DiagnosisTexts.Encrypts(seen)));
+        steps.AddRange(FurtherStores.Steps(seen));
+        if (seen.State.Lost.Count > 0)
+            steps.Add(new Step("3L", DiagnosisTexts.IsAnyGone, Passed: false, DiagnosisTexts.Lost(seen.State)));
+        steps.Add(new Step("3", DiagnosisTexts.DidTheLastRunSucceed, seen.State.Activity?.LastRunAt is null ? null : seen.State.CountedFailure is null, DiagnosisTexts.LastRunOf(seen)));
         return steps;
 
         Step StepOf(string number, Cause cause, Bilingual question, bool isKnown, Bilingual evidence) =>

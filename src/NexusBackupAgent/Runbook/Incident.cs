@@ -27,7 +27,7 @@ internal enum IncidentKind
     /// <summary>その他: nothing was to be restored, and a drill failed.</summary>
     Drill,
 
-    /// <summary>その他: no backup is left of those that were made.</summary>
+    /// <summary>その他: backups that were made are gone, or all of them.</summary>
     Lost,
 
     /// <summary>その他: the store is not the one that the backups were kept in.</summary>

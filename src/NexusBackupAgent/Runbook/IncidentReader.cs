@@ -14,7 +14,7 @@ internal static class IncidentReader
     {
         var incidents = new List<Incident>();
         foreach (var source in sources)
-            incidents.Add(Read(look, await look.OfAsync(source, cancellationToken)));
+            incidents.Add(Read(look, await look.OfAsync(source, cancellationToken, withOrphans: true)));
         return areNamed || incidents.TrueForAll(incident => incident.OccurredAt is null) ? incidents : [.. incidents.Where(incident => incident.OccurredAt is not null)];
     }
 
@@ -27,6 +27,7 @@ internal static class IncidentReader
         [
             .. OfRuns(reader.LastFailures(source.Name), source),
             .. OfBackups(source),
+            .. source.Lost.Count > 0 ? [new Trouble(IncidentKind.Lost, source.Now, IsCurrent: true)] : (Trouble[])[], // nobody noted when they were deleted
             .. OfRestores(restores, source),
             .. reasons.Select(reason => OfReason(reason, look.Agent, source)).OfType<Trouble>(),
         ];

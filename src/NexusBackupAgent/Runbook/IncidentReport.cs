@@ -33,6 +33,8 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
         lines.AddRange(MeasuresOf(incident).Select(measure => "  - " + In(measure)));
         lines.Add(In(new("■ State: ", "■ 現在の状態: ")) + In(StateOf(incident)));
         lines.AddRange(incident.Reasons.Select(reason => $"  - {reason.Level}: {In(reason.Reason)}"));
+        if (incident.State.Lost.Count > 0)
+            lines.Add("  - " + In(DiagnosisTexts.Lost(incident.State)));
         lines.Add(In(new("■ Operator: ", "■ 対応者: ")) + operatorName);
         return string.Join('\n', lines);
     }
@@ -58,6 +60,7 @@ internal sealed class IncidentReport(TimeZoneInfo zone, string operatorName)
         EscalationLevel.Ok when incident is { OccurredAt: null, State.IsNew: true } => new("new, no good backup yet (NEW)", "新規・正常バックアップ未取得（NEW）"),
         EscalationLevel.Ok when incident.OccurredAt is null => new("normal (OK)", "正常（OK）"),
         EscalationLevel.Ok when incident.State.IsNew => new("being handled, no good backup yet (NEW)", "対応中・正常バックアップ未取得（NEW）"),
+        EscalationLevel.Ok when incident.State.Lost.Count > 0 => new("to be looked at (OK)", "要確認（OK）"),
         EscalationLevel.Ok => new("recovered (OK)", "復旧済（OK）"),
         EscalationLevel.L1 => new("being handled (L1)", "対応中（L1）"),
         var level => new($"waiting for escalation ({level})", $"エスカレーション待ち（{level}）"),

@@ -44,6 +44,7 @@ internal static class MeasuresTaken
         OperationKind.Verification => new("verification", "バックアップ検証"),
         OperationKind.VerificationRound => new("scheduled verification", "定期バックアップ検証"),
         OperationKind.Quarantine => new("corrupt backup set aside", "破損バックアップの保全（リネーム）"),
+        OperationKind.Acceptance => new("deletion of backups accepted", "バックアップの削除を承認"),
         OperationKind.Restore => new("restore", "リストア"),
         OperationKind.Drill => new("restore drill", "リストア訓練"),
         OperationKind.Copy => new("copies to further stores", "他の格納先へのコピー"),

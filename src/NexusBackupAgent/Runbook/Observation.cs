@@ -54,6 +54,12 @@ internal sealed record Observation(
     /// <summary>Whether it was restored since the last run ended.</summary>
     public bool IsRestored { get; init; }
 
+    /// <summary>Why no backup can be encrypted that has to be: its program is missing, or its recipients can't be read. Null: nothing keeps it from it.</summary>
+    public BackupException? EncryptionFailure { get; init; }
+
+    /// <summary>Whether backups have to be encrypted.</summary>
+    public bool IsEncrypting { get; init; }
+
     /// <summary>Whether nothing at all lies in the store, as on a mount point without its disk.</summary>
     public bool IsStoreBare { get; init; }
 
@@ -84,7 +90,7 @@ internal sealed record Observation(
     public bool CanReturn => State.Copies.Any(copy => copy.Returnable.Count > 0);
 
     /// <summary>Why a run would fail now; null when the trials succeeded.</summary>
-    public BackupException? WouldFail => WriteFailure ?? SourceFailure;
+    public BackupException? WouldFail => WriteFailure ?? SourceFailure ?? EncryptionFailure;
 
     public bool IsFresh => State.NewestGood is { } good && Now - good.CapturedAt < State.Source.RpoWarning;
 

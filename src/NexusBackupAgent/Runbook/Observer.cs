@@ -33,8 +33,8 @@ internal sealed class Observer(VerifyOperation verifications, SourceTurns turns,
         var before = await look.OfAsync(source, cancellationToken);
         var readBack = (evenStale ? NewestUsable(before) : NewestFresh(before)) is { } newest ? await ReadBackAsync(source.Source, newest, progress, cancellationToken) : null;
         var isBusy = turns.IsUnderWay(source.Name);
-        var state = await look.OfAsync(source, cancellationToken, now: timeProvider.GetUtcNow()); // what was set aside while it was read back is not of the future
-        _ = state.Records.History.Value; // read now: who decides from an observation reads nothing
+        var state = await look.OfAsync(source, cancellationToken, withOrphans: true, now: timeProvider.GetUtcNow()); // what was set aside while it was read back is not of the future
+        _ = state.Lost; // read now, with the history: who decides from an observation reads nothing
         var writeFailure = await TryWriteAsync(catalog, cancellationToken);
         var (sourceFailure, scratchNeeded) = isBusy ? (null, 0) : await TryCaptureAsync(source.Source, cancellationToken); // a run that is under way has opened it
         return new Observation(
@@ -54,6 +54,8 @@ internal sealed class Observer(VerifyOperation verifications, SourceTurns turns,
             ScratchNeeded = scratchNeeded,
             IsRestored = state.Activity?.LastRunAt is { } lastRun && look.Reader.OperationsSince(source.Name, lastRun).Any(operation => operation.IsOverLive && operation.Succeeded),
             IsStoreBare = state.Store.IsBare,
+            IsEncrypting = catalog.Keys?.Encryption is not null,
+            EncryptionFailure = catalog.Keys?.Encryption?.Failures().Select(found => found.Failure).FirstOrDefault(),
         };
     }
 

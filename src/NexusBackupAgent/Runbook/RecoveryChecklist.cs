@@ -35,16 +35,24 @@ internal static class RecoveryChecklist
         return
         [
             Item(RecoveryCheck.Service, isUp, ChecklistTexts.Service(seen), restart),
-            Item(RecoveryCheck.NewestBackup, seen is { IsFresh: true, State: { LastFailure: null, FailedRestore: null } } && NotReplaced(seen) is null, ChecklistTexts.Newest(seen), NextOfNewest(seen, commands)),
+            Item(RecoveryCheck.NewestBackup, (seen.IsFresh || seen is { Agent.RestoresOnly: true, State.NewestGood: not null }) && seen is { State: { CountedFailure: null, FailedRestore: null } } && NotReplaced(seen) is null, ChecklistTexts.Newest(seen), NextOfNewest(seen, commands)),
             OfContent(seen, RecoveryCheck.Gzip, VerificationCheck.Encoding, commands),
             OfContent(seen, RecoveryCheck.Checksum, VerificationCheck.Checksum, commands),
             OfContent(seen, RecoveryCheck.DatabaseIntegrity, VerificationCheck.Integrity, commands),
             hasRoom && further is not null
                 ? Item(RecoveryCheck.Disk, passed: false, further.Reason, NextCommand.For(further, seen, commands)!)
                 : Item(RecoveryCheck.Disk, hasRoom, ChecklistTexts.Disk(seen.Store), seen.Store.Failure is null ? commands.PruneDryRun(source) : MendOfStore(seen, commands)),
-            Item(RecoveryCheck.Scheduler, isUp && seen is { WouldFail: null, State: { NextRun: not null, Late: null } }, ChecklistTexts.Scheduler(seen), NextOfScheduler(seen, isUp, restart, commands)),
+            Item(RecoveryCheck.Scheduler, seen.Agent.RestoresOnly || (isUp && seen is { WouldFail: null, State: { NextRun: not null, Late: null } }), ChecklistTexts.Scheduler(seen), NextOfScheduler(seen, isUp, restart, commands)),
         ];
     }
+
+    /// <summary>What follows once all passed, where the configuration is there to restore with; null where nothing has to.</summary>
+    public static Bilingual? Then(Observation seen, Commands commands) => seen switch
+    {
+        { Agent.RestoresOnly: false } => null,
+        { SourceFailure: null } => DiagnosisTexts.ProtectAgain(seen),
+        _ => Bilingual.Same(seen.State.NewestGood is { IsEncrypted: true } ? commands.RestoreDryRunWithKey(seen.Source) : commands.RestoreDryRun(seen.Source)),
+    };
 
     /// <summary>The newest backup that was set aside, or lost what it builds on, when nothing good is newer.</summary>
     public static Backup? NotReplaced(Observation seen) => seen.State.Backups.FirstOrDefault(
@@ -58,7 +66,7 @@ internal static class RecoveryChecklist
             return MendOfStore(seen, commands);
         if (seen.State.FailedRestore is not null)
             return commands.Of("diagnose", seen.Source); // whether to back up or to restore, nothing here tells
-        var wouldSucceed = seen.WouldFail is null && (seen.State.LastFailure is null || LastFailure.IsOver(seen));
+        var wouldSucceed = seen.WouldFail is null && (seen.State.CountedFailure is null || LastFailure.IsOver(seen));
         return wouldSucceed ? commands.Backup(seen.Source) : OfDiagnosis(seen, commands);
     }
 

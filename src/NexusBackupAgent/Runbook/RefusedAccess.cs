@@ -32,15 +32,15 @@ internal static class RefusedAccess
     private static string[] Next(FailureKind kind, Observation seen, Commands commands)
     {
         if (kind != FailureKind.Permission)
-            return [.. seen.AskStore(StoreQuestion.WhichDisk), .. seen.AskStore(StoreQuestion.WhoseIsIt), commands.Backup(seen.Source)];
+            return [.. seen.AskStore(StoreQuestion.WhichDisk), .. seen.AskStore(StoreQuestion.WhoseIsIt), .. FurtherStores.Accept(seen.Store), commands.Backup(seen.Source)];
         return seen.Store.Failure is null
             ? [.. seen.AskDirectory(StoreQuestion.WhatIsThere), .. seen.StoreInspection.Handover(seen.PathInStore, seen.AgentUser), commands.Backup(seen.Source)]
             : [.. seen.AskStore(StoreQuestion.WhatIsThere), .. seen.StoreInspection.Handover("", seen.AgentUser), commands.Backup(seen.Source)];
     }
 
-    /// <summary>First the operator finds out whether the disk is mounted: what is stored on the bare mount point would lie hidden below it.</summary>
+    /// <summary>First the operator finds out whether the disk is mounted: what is stored on the bare mount point would lie hidden below it. Before another disk is accepted, nothing is written there.</summary>
     private static string[] OfEmptied(Observation seen, Commands commands) =>
-        [.. seen.AskStore(StoreQuestion.WhichDisk), .. seen.AskStore(StoreQuestion.WhatIsThere), commands.Of("list", seen.Source), .. seen.CanReturn ? [commands.Copy(seen.Source)] : (string[])[], commands.Backup(seen.Source)];
+        [.. seen.AskStore(StoreQuestion.WhichDisk), .. seen.AskStore(StoreQuestion.WhatIsThere), commands.Of("list", seen.Source), .. seen.CanReturn ? [.. FurtherStores.Accept(seen.Store), commands.Copy(seen.Source)] : (string[])[], commands.Backup(seen.Source)];
 
     /// <summary>The application decides who owns its data: the operator only looks. What else a capture needs, and does not find, is in the configuration.</summary>
     private static string[] OfSource(FailureKind kind, Observation seen, Commands commands) =>

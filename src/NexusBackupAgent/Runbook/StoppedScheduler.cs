@@ -8,6 +8,7 @@ internal static class StoppedScheduler
         IReadOnlyList<string> then = seen.IsFresh ? [commands.Status()] : [commands.Status(), commands.Backup(seen.Source)];
         return seen switch
         {
+            { Agent.RestoresOnly: true } => null,
             _ when seen.State.Source.Schedules.Count == 0 || seen.State.NextRun is null => NothingScheduled(seen, commands),
             { Agent.IsExpected: false, State.Late: { } late } => new Finding(Cause.Scheduler, DiagnosisTexts.Late(late.Schedule.Name, late.Due, seen.Zone), [Commands.Timers, commands.Of("backup", seen.Source, "--schedule", late.Schedule.Name), commands.Status()]),
             { Agent.IsExpected: false } => null,

@@ -5,7 +5,6 @@ using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Sources;
-using NexusBackupAgent.Stores;
 
 namespace NexusBackupAgent.Scheduling;
 
@@ -54,17 +53,19 @@ internal sealed class EncryptionBinder(string baseDirectory)
         return encryption;
     }
 
-    /// <summary>What would keep it from working: the tool, the recipients, the keys that are here, and whether a key was ever tried.</summary>
-    public static IEnumerable<ConfigurationProblem> Check(SourceConfiguration source, IReadOnlyList<BackupCatalog> catalogs)
+    /// <summary>What would keep it from working: the tool, the recipients, the keys that are here, and whether a key was ever tried. Of a source that is not to be encrypted: whether its backups were.</summary>
+    /// <param name="catalogs">Of its members, in each of their stores.</param>
+    public static IEnumerable<ConfigurationProblem> Check(SourceConfiguration source, IReadOnlyList<BackupCatalog> catalogs) =>
+        source.Encryption is { } encryption ? Check(source.Name, encryption, catalogs) : CheckPlain(source.Name, catalogs);
+
+    private static IEnumerable<ConfigurationProblem> Check(string source, Encryption encryption, IReadOnlyList<BackupCatalog> catalogs)
     {
-        if (source.Encryption is not { } encryption)
-            yield break;
-        var failures = Failures(encryption).ToList();
+        var failures = encryption.Failures().ToList();
         foreach (var (key, failure) in failures)
-            yield return new ConfigurationProblem(KeyPath.Join("sources", source.Name, "encryption", "age", key), Line: 0, Value: null, failure.Message, failure.Hint);
+            yield return new ConfigurationProblem(KeyPath.Join("sources", source, "encryption", "age", key), Line: 0, Value: null, failure.Message, failure.Hint);
         if (encryption.IdentityFile is { } identity)
         {
-            var path = KeyPath.Join("sources", source.Name, "encryption", "age", "identityFile");
+            var path = KeyPath.Join("sources", source, "encryption", "age", "identityFile");
             if (FileStatus.Of(identity) is not { } found)
                 yield return new ConfigurationProblem(path, Line: 0, identity, "there is no such file, so drills and restores fail", "put the file there that age-keygen wrote, or leave the key out: then drills and restores take --identity FILE", IsError: false);
             else if (failures.Count == 0 && KeyObjection(encryption, identity) is var (reason, hint))
@@ -73,20 +74,19 @@ internal sealed class EncryptionBinder(string baseDirectory)
                 yield return new ConfigurationProblem(path, Line: 0, identity, "other users may read or write the key", $"chmod 600 '{identity}'", IsError: false);
         }
 
-        if (!HasPassedDrill(catalogs, encryption.KnownRecipients()))
+        if (!catalogs.Any(catalog => HasPassedDrill(catalog, encryption.KnownRecipients())))
         {
             yield return new ConfigurationProblem(
-                KeyPath.Join("sources", source.Name, "encryption"), Line: 0, Value: null,
+                KeyPath.Join("sources", source, "encryption"), Line: 0, Value: null,
                 "none of its backups has passed a restore drill with the key: whoever loses the key loses every backup, and nobody has seen that it opens one",
-                $"keep the key in two places that are not this machine; after the first backup, where the key is: nexus-backup drill '{source.Name}' --identity FILE",
+                $"keep the key in two places that are not this machine; after the first backup, where the key is: nexus-backup drill '{source}' --identity FILE",
                 IsError: false);
         }
     }
 
-    /// <summary>Of a source that is not to be encrypted: whether its backups were.</summary>
-    public static IEnumerable<ConfigurationProblem> CheckPlain(string source, IEnumerable<(IBackupStore Store, string Directory)> places)
+    private static IEnumerable<ConfigurationProblem> CheckPlain(string source, IReadOnlyList<BackupCatalog> catalogs)
     {
-        if (places.Any(place => HoldsEncrypted(place.Store, place.Directory)))
+        if (catalogs.Any(HoldsEncrypted))
         {
             yield return new ConfigurationProblem(
                 KeyPath.Join("sources", source, "encryption"), Line: 0, Value: null,
@@ -95,11 +95,11 @@ internal sealed class EncryptionBinder(string baseDirectory)
     }
 
     /// <summary>By their names, so that it takes one listing.</summary>
-    private static bool HoldsEncrypted(IBackupStore store, string directory)
+    private static bool HoldsEncrypted(BackupCatalog catalog)
     {
         try
         {
-            return store.ListAsync(directory, CancellationToken.None).GetAwaiter().GetResult().Any(file => BackupFiles.ArtifactOfManifest(file.Name) is { } artifact && EncryptedName.Is(artifact));
+            return catalog.Store.ListAsync(catalog.Directory, CancellationToken.None).GetAwaiter().GetResult().Any(file => BackupFiles.ArtifactOfManifest(file.Name) is { } artifact && EncryptedName.Is(artifact));
         }
         catch (Exception unread) when (IoFailure.IsKnown(unread) || unread is BackupException)
         {
@@ -107,22 +107,16 @@ internal sealed class EncryptionBinder(string baseDirectory)
         }
     }
 
-    private static bool HasPassedDrill(IReadOnlyList<BackupCatalog> catalogs, IReadOnlyList<string> recipients)
+    private static bool HasPassedDrill(BackupCatalog catalog, IReadOnlyList<string> recipients)
     {
-        foreach (var catalog in catalogs)
+        try
         {
-            try
-            {
-                if (catalog.ListAsync(CancellationToken.None).GetAwaiter().GetResult().Any(backup => backup.ProvesKeyOf(recipients)))
-                    return true;
-            }
-            catch (BackupException)
-            {
-                // That the store can't be read its own check tells.
-            }
+            return catalog.ListAsync(CancellationToken.None).GetAwaiter().GetResult().Any(backup => backup.ProvesKeyOf(recipients));
         }
-
-        return false;
+        catch (BackupException)
+        {
+            return false; // that the store can't be read its own check tells
+        }
     }
 
     /// <summary>A key here that opens no backup would be as good as none, and nobody would know it before the restore.</summary>
@@ -138,27 +132,6 @@ internal sealed class EncryptionBinder(string baseDirectory)
         catch (BackupException failure)
         {
             return (failure.Message, failure.Hint);
-        }
-    }
-
-    private static IEnumerable<(string Key, BackupException Failure)> Failures(Encryption encryption)
-    {
-        if (Failure(() => AgeTool.Find(encryption.BinDirectory) + AgeTool.Find(encryption.BinDirectory, keys: true)) is { } missing)
-            yield return ("binDirectory", missing);
-        if (Failure(encryption.ReadRecipients) is { } unread)
-            yield return ("recipientsFile", unread);
-    }
-
-    private static BackupException? Failure(Func<object> look)
-    {
-        try
-        {
-            look();
-            return null;
-        }
-        catch (BackupException failure)
-        {
-            return failure;
         }
     }
 

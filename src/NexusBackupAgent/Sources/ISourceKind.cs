@@ -26,6 +26,9 @@ internal interface ISourceKind
     /// <summary>The levels of the file below its keys.</summary>
     IReadOnlyList<LevelKeys> Levels { get; }
 
+    /// <summary>Those of its keys that name files whose secret goes to a server. Who takes them over from elsewhere has to look first whose file and whose server that is.</summary>
+    IReadOnlyList<string> SecretFileKeys => [];
+
     /// <summary>What one source of it is, for messages: <c>database</c>.</summary>
     string Noun { get; }
 

@@ -16,6 +16,9 @@ internal sealed record AgentState(DateTimeOffset Now, bool IsRunning, DateTimeOf
     /// <summary>Whether there is to be an agent on this host; false (<c>agent: none</c>): cron or a timer starts the schedules.</summary>
     public bool IsExpected { get; init; } = true;
 
+    /// <summary>Whether the configuration is there to restore with: nothing is to be backed up, so nothing misses an agent, a schedule or a young backup.</summary>
+    public bool RestoresOnly { get; init; }
+
     /// <summary>Whether it runs and starts nothing.</summary>
     public bool IsStuck => IsRunning && !(Now - LastBeat <= StuckAfter);
 

@@ -106,6 +106,9 @@ internal sealed record SourceHistory
     /// <summary>When the last run that succeeded since the last restore that failed began, UTC; null when none did. Asked while the backups themselves can't be.</summary>
     public DateTimeOffset? LastGoodRunAt { get; init; }
 
+    /// <summary>The runs that made a backup which should be in the store unless retention removed it, oldest first.</summary>
+    public Lazy<IReadOnlyList<Operation>> Made { get; init; } = new([]);
+
     /// <summary>When a run of each schedule last started, UTC.</summary>
     public IReadOnlyDictionary<string, DateTimeOffset> LastStarts { get; init; } = new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal);
 }

@@ -1,6 +1,7 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Operations;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Sources;
@@ -22,12 +23,13 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
     private (int Count, bool IsCounted) overdue;
     private (IReadOnlyList<RecoveryWindow>? Windows, bool AreFound) windows;
     private IReadOnlyList<EscalationReason>? reasons;
+    private IReadOnlyList<Operation>? lost;
 
     /// <summary>A changed copy computes everything anew.</summary>
     private SourceState(SourceState other)
     {
         (Source, Listing, Records, Store, Now) = other;
-        (IsAgentRunning, IsAgentAwaited, Plan, Stream, Copies, Medium) = (other.IsAgentRunning, other.IsAgentAwaited, other.Plan, other.Stream, other.Copies, other.Medium);
+        (IsAgentRunning, IsAgentAwaited, Plan, Stream, Copies, Medium, Locks) = (other.IsAgentRunning, other.IsAgentAwaited, other.Plan, other.Stream, other.Copies, other.Medium, other.Locks);
     }
 
     /// <summary>Whether an agent runs: without one, a run that the journal has under way died with it, or has a person before it.</summary>
@@ -127,10 +129,19 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
         get
         {
             if (!overdue.IsCounted)
-                overdue = (OverdueBackups.Count(Source.Source, Backups, Activity, Now, Copies.SelectMany(copy => copy.Held).Select(backup => backup.Id).Distinct().ToDictionary(id => id, _ => "not yet copied")), true);
+                overdue = (OverdueBackups.Count(Source.Source, Backups, Activity, Now, Held.Concat(Locks.Keys).Distinct().ToDictionary(id => id, _ => "not yet copied, or locked")), true);
             return overdue.Count;
         }
     }
+
+    /// <summary>Those that retention would have removed and a lock of the store keeps, and until when, UTC: that is no neglect, as where a retention was shortened.</summary>
+    public IReadOnlyDictionary<BackupId, DateTimeOffset> Locks { get; init; } = new Dictionary<BackupId, DateTimeOffset>();
+
+    /// <summary>What is kept for the further stores.</summary>
+    private IEnumerable<BackupId> Held => Copies.SelectMany(copy => copy.Held).Select(backup => backup.Id).Distinct();
+
+    /// <summary>Those that would count as overdue if nothing was locked.</summary>
+    internal IReadOnlyList<Backup> OverdueUnlessLocked => OverdueBackups.Find(Source.Source, Backups, Activity, Now, Held.ToDictionary(id => id, _ => "not yet copied"));
 
     public int FromFuture => Backups.Count(backup => backup.IsFromTheFuture(Now));
 
@@ -139,6 +150,15 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
 
     /// <summary>Files that belong to no backup; what is being written now is none of them.</summary>
     public IReadOnlyList<Orphan> Orphans => Activity?.RunStartedAt is null ? Listing.Orphans : [.. Listing.Orphans.Where(orphan => orphan.Sweepable.Count == 0)];
+
+    /// <summary>
+    /// The runs that made backups of which nothing is left although retention did not remove them, oldest first, until somebody accepts
+    /// that or retention would have removed them. None where all are gone, or can't be seen: that is told by itself. The journal tells,
+    /// so only a look at this one source asks.
+    /// </summary>
+    public IReadOnlyList<Operation> Lost => lost ??= IsUnreadable || !IsKnown || IsEmptied || Store.IsAnother ? [] : LostBackups.Find(
+        Records.History.Value.Made.Value, Backups, Listing.Orphans, Source.Source.Retention,
+        Records.SchedulesKnownSince.Where(noted => noted.Key.Source == Name).ToDictionary(noted => noted.Key.Schedule, noted => noted.Value, StringComparer.Ordinal), Now, Source.Source.Zone).Whole;
 
     /// <summary>The configured schedules, <c>manual</c>, and those that only old backups still name.</summary>
     public IReadOnlyList<string> Schedules => [.. Source.Schedules.Select(schedule => schedule.Name)
@@ -160,6 +180,9 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
 
     /// <summary>Why the last run failed; null when it did not.</summary>
     public RunFailure? LastFailure => Records.History.Value.LastFailure;
+
+    /// <summary>The same, where it counts against the source: one that somebody stopped is told, and is none.</summary>
+    public RunFailure? CountedFailure => LastFailure is { Kind: not FailureKind.Interrupted } failure ? failure : null;
 
     /// <summary>The last restore drill; null when there was none.</summary>
     public LastDrill? LastDrill => LastDrill.Of(Records.LastDrill, Backups);

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
@@ -19,11 +20,15 @@ internal sealed class StateReader(
     private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(9);
 
     private readonly ListingMemory memory = new();
+    private readonly ConcurrentDictionary<(string Source, BackupId Backup), DateTimeOffset> locks = new();
     private readonly PatientLook stored = new(LongestLook, timeProvider);
     private readonly PatientLook listed = new(LongestLook, timeProvider);
 
     /// <summary>Whether an agent is to run on this host.</summary>
     public bool ExpectsAgent { get; init; } = true;
+
+    /// <summary>Whether the configuration is there to restore with alone.</summary>
+    public bool RestoresOnly { get; init; }
 
     /// <summary>Lists a source's backups; a store that does not answer is a failure that says so.</summary>
     /// <param name="mayTake">Whether it may take as long as it takes, as in a command that somebody waits for.</param>
@@ -38,6 +43,38 @@ internal sealed class StateReader(
         ? SourceListing.ReadAsync(catalog, withOrphans, cancellationToken)
         : listed.AskAsync(name, () => SourceListing.ReadAsync(catalog, withOrphans, cancellationToken), () => new SourceListing(Backups: null, catalog.Store.Silent()));
 
+    /// <summary>Until when those are locked that retention would have removed. A lock that can't be asked now is none: who prunes asks again.</summary>
+    internal async Task<IReadOnlyDictionary<BackupId, DateTimeOffset>> LocksOfAsync(SourceState state, bool mayTake, CancellationToken cancellationToken)
+    {
+        var found = new Dictionary<BackupId, DateTimeOffset>();
+        foreach (var backup in state.OverdueUnlessLocked.DistinctBy(backup => backup.Id))
+        {
+            // A lock is made longer and never shorter, so what was told holds until its end.
+            if (!locks.TryGetValue((state.Name, backup.Id), out var until) || until <= state.Now)
+            {
+                if (await LockOfAsync(state.Source.Source.Catalog, backup, mayTake, cancellationToken) is not { } told)
+                    continue;
+                locks[(state.Name, backup.Id)] = until = told;
+            }
+
+            found[backup.Id] = until;
+        }
+
+        return found;
+    }
+
+    private async Task<DateTimeOffset?> LockOfAsync(BackupCatalog catalog, Backup backup, bool mayTake, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return mayTake ? await catalog.LockOfAsync(backup, cancellationToken) : await listed.AskAsync($"lock of {catalog.Locate(backup.File)}", () => catalog.LockOfAsync(backup, cancellationToken), () => null);
+        }
+        catch (BackupException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>What the live source lies on; null where nobody knows, or its disk does not answer.</summary>
     internal Task<string?> MediumOfAsync(ProtectedSource source) => listed.AskAsync($"medium of {source.Name}", () => Task.FromResult(source.Medium()), () => null);
 
@@ -49,6 +86,7 @@ internal sealed class StateReader(
         var agent = new AgentState(now, StateAccess.HasAgent(stateDirectory), journal.LastBeat())
         {
             IsExpected = ExpectsAgent,
+            RestoresOnly = RestoresOnly,
             SelfTest = SelfTest(),
             Stores = stores,
             OtherOwner = StateAccess.OtherOwner(stateDirectory),
@@ -84,6 +122,7 @@ internal sealed class StateReader(
         return new SourceHistory
         {
             LastFailure = journal.LastFailure(source.Name),
+            Made = new(() => journal.Made(source.Name, evenTold: true)),
             LastGoodRunAt = listing.Failure is not null && restore is { EndedAt: { } ended }
                 ? journal.Since(source.Name, ended).LastOrDefault(done => done is { Kind: OperationKind.Backup, Succeeded: true })?.StartedAt
                 : null,
@@ -164,7 +203,7 @@ internal sealed record StateSnapshot(StateReader Reader, AgentState Agent, Journ
         var listing = await Reader.ListAsync(source, withOrphans, mayTake: Memory is null, cancellationToken);
         listing = Memory?.Remember(source.Name, listing) ?? listing;
         var copies = await Task.WhenAll(source.Source.Copies.Select(copy => CopyOfAsync(source.Source, copy, listing, now ?? Agent.Now, cancellationToken)));
-        return new SourceState(source, listing, Records.Of(source.Name, () => Reader.HistoryOf(source, listing, Records)), StoreOf(source), now ?? Agent.Now)
+        var state = new SourceState(source, listing, Records.Of(source.Name, () => Reader.HistoryOf(source, listing, Records)), StoreOf(source), now ?? Agent.Now)
         {
             IsAgentRunning = Agent.IsRunning,
             IsAgentAwaited = Agent is { IsExpected: true, IsRunning: false, LastBeat: null },
@@ -173,6 +212,7 @@ internal sealed record StateSnapshot(StateReader Reader, AgentState Agent, Journ
             Medium = copies.Length == 0 ? null : await Reader.MediumOfAsync(source.Source),
             Stream = Agent.IsRunning ? source.Source.Source.Service?.State : null,
         };
+        return source.Source.Catalog.Store.HasLocks && !state.IsUnreadable ? state with { Locks = await Reader.LocksOfAsync(state, mayTake: Memory is null, cancellationToken) } : state;
     }
 
     private async Task<CopyState> CopyOfAsync(ProtectedSource source, CopyTarget copy, SourceListing first, DateTimeOffset now, CancellationToken cancellationToken)

@@ -16,7 +16,10 @@ internal sealed record StoreStatus(string Name, string Path, StoreSpace? Space, 
     public bool IsBare { get; init; }
 
     /// <summary>It works, and is not the one that its backups were kept in: a mount point without its disk, another disk, or an emptied store.</summary>
-    public bool IsAnother { get; init; }
+    public bool IsAnother => Acceptance is not null;
+
+    /// <summary>The command that makes it the store from now on; null: it is the one that it was, or nobody can tell.</summary>
+    public string? Acceptance { get; init; }
 
     /// <summary>What it lies on: equal for what goes with one disk.</summary>
     public string? Medium { get; init; }
@@ -28,6 +31,6 @@ internal sealed record StoreStatus(string Name, string Path, StoreSpace? Space, 
     {
         var health = await store.GetHealthAsync(cancellationToken);
         var another = health.Failure is null ? await marks.WhyNotAsync(store, cancellationToken) : null;
-        return new StoreStatus(store.Name, store.Describe(""), health.Space, health.Failure ?? another) { IsBare = health.IsBare, IsAnother = another is not null, Medium = health.Medium, MadeAt = health.Failure is null ? await StoreMarks.MadeAtAsync(store, cancellationToken) : null };
+        return new StoreStatus(store.Name, store.Describe(""), health.Space, health.Failure ?? another) { IsBare = health.IsBare, Acceptance = another is null ? null : marks.Acceptance(store), Medium = health.Medium, MadeAt = health.Failure is null ? await StoreMarks.MadeAtAsync(store, cancellationToken) : null };
     }
 }

@@ -26,6 +26,9 @@ internal interface IBackupStore
     /// <summary>The same store for files that nobody is to delete or replace before an instant, where it has locks and its configuration asks for them.</summary>
     IBackupStore LockedUntil(DateTimeOffset until) => this;
 
+    /// <summary>Whether files may be locked there, so that it is worth asking.</summary>
+    bool HasLocks => false;
+
     /// <summary>Until when a file can't be deleted; null: it can.</summary>
     Task<DateTimeOffset?> LockOfAsync(string path, CancellationToken cancellationToken) => Task.FromResult<DateTimeOffset?>(null);
 

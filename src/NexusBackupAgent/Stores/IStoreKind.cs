@@ -75,6 +75,15 @@ internal interface IStoreSettings
     /// <param name="directory">Inside the store, with forward slashes; empty for the store itself.</param>
     string Identify(string directory);
 
+    /// <summary>The places around it, nearest first: it may be a part of a store that lies at one of them.</summary>
+    IReadOnlyList<IStoreSettings> Around => [];
+
+    /// <summary>Its keys with those that its place tells, for whoever knows nothing but the address.</summary>
+    /// <param name="keys">As the configuration has them.</param>
+    /// <param name="files">Some that the agent wrote there, by their paths.</param>
+    /// <exception cref="BackupException">It can't be asked.</exception>
+    Task<MappingNode> CompleteAsync(MappingNode keys, IReadOnlyList<string> files, CancellationToken cancellationToken) => Task.FromResult(keys);
+
     /// <param name="around">Null: nothing is limited, and nobody is told.</param>
     IBackupStore Open(StoreSurroundings? around = null);
 

@@ -110,8 +110,11 @@ internal sealed class StoreMarks(string stateDirectory, TimeProvider timeProvide
         return new BackupException(
             FailureKind.StoreUnavailable,
             $"store '{store.Name}' at '{store.Describe("")}' is not the one that its backups were kept in: {(found is null ? $"its mark {FileName} is missing{(like is null ? "" : $", {like}")}" : "it bears another store's mark")}; nothing is written there",
-            $"{mend}; if this is meant to be the store from now on, accept it: install -m 644 /dev/null '{MemoryOf(store)}'");
+            $"{mend}; if this is meant to be the store from now on, accept it: {Acceptance(store)}");
     }
+
+    /// <summary>The command that makes whatever lies at the store's place the store from now on.</summary>
+    public string Acceptance(IBackupStore store) => $"install -m 644 /dev/null '{MemoryOf(store)}'";
 
     private string MemoryOf(IBackupStore store) => Path.Combine(stateDirectory, "store-marks", store.Name);
 

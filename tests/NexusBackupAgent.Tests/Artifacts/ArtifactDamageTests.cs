@@ -12,7 +12,7 @@ public sealed class ZlibDamageTests() : ArtifactDamageTests(Zlib);
 /// <summary>Damage is a finding, never an exception and never good; the stored bytes are hashed to their end all the same.</summary>
 public abstract class ArtifactDamageTests(string engine) : EngineTests(engine)
 {
-    private const int Member = GzipMember.ContentSize;
+    private const int Member = FrameEngine.BlockSize;
     private static readonly byte[] Content = Some.Text(2 * Member + 3000);
 
     [SkippableFact]

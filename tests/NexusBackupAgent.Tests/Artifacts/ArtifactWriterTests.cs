@@ -10,7 +10,7 @@ public sealed class ZlibWriterTests() : ArtifactWriterTests(Zlib);
 
 public abstract class ArtifactWriterTests(string engine) : EngineTests(engine)
 {
-    private const int Member = GzipMember.ContentSize;
+    private const int Member = FrameEngine.BlockSize;
 
     [SkippableFact]
     public async Task A_destination_that_fails_stops_the_capture_and_tells_its_own_reason()

@@ -19,7 +19,7 @@ public sealed class EngineAgreementTests : IDisposable
     [InlineData(0)]
     [InlineData(5)]
     [InlineData(70_000)]
-    [InlineData(GzipMember.ContentSize + 3)]
+    [InlineData(FrameEngine.BlockSize + 3)]
     public async Task What_one_engine_wrote_the_other_reads(int length)
     {
         foreach (var content in (byte[][])[Some.Text(length), Some.Noise(length)])

@@ -1,5 +1,6 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Artifacts.Deflate;
+using NexusBackupAgent.Artifacts.Zstd;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Artifacts;
@@ -10,8 +11,9 @@ public abstract class EngineTests(string name)
 {
     private protected const string Libdeflate = "libdeflate";
     private protected const string Zlib = ".NET";
+    private protected const string Zstd = "Zstd";
 
-    private protected GzipEngine Engine { get; } = Find(name);
+    private protected FrameEngine Engine { get; } = Find(name);
 
     private protected Task<ArtifactDigests> WriteAsync(
         Stream stored, Func<Stream, CancellationToken, Task> capture, IProgress<long>? progress = null, int level = 6, CancellationToken cancellationToken = default) =>
@@ -27,9 +29,9 @@ public abstract class EngineTests(string name)
     private protected Task<ArtifactReading> ReadAsync(Stream stored, Stream content, IProgress<long>? progress = null, CancellationToken cancellationToken = default) =>
         ArtifactReader.ReadAsync(Engine, stored, content, progress, cancellationToken);
 
-    private static GzipEngine Find(string name)
+    private static FrameEngine Find(string name)
     {
-        var engine = GzipEngine.Available.FirstOrDefault(engine => engine.Name.StartsWith(name, StringComparison.Ordinal));
+        var engine = ((IEnumerable<FrameEngine>)[.. GzipEngine.Available, ZstdEngine.Instance]).FirstOrDefault(engine => engine.Name.StartsWith(name, StringComparison.Ordinal));
         Need.That(engine is not null, $"needs {name} (apt-get install libdeflate0)");
         return engine!;
     }

@@ -19,10 +19,10 @@ public class SingleMemberTests
     [SkippableTheory]
     [InlineData(0)]
     [InlineData(1)]
-    [InlineData(GzipMember.ContentSize - 1)]
-    [InlineData(GzipMember.ContentSize)]
-    [InlineData(GzipMember.ContentSize + 1)]
-    [InlineData((5 * GzipMember.ContentSize) + 12345)]
+    [InlineData(FrameEngine.BlockSize - 1)]
+    [InlineData(FrameEngine.BlockSize)]
+    [InlineData(FrameEngine.BlockSize + 1)]
+    [InlineData((5 * FrameEngine.BlockSize) + 12345)]
     public async Task A_reader_of_one_member_reads_all_of_it(int length)
     {
         Need.Tool("python3");

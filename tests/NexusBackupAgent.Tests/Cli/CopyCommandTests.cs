@@ -1,5 +1,9 @@
 using System.Text.Json;
+using NexusBackupAgent.Cli;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Runbook;
+using NexusBackupAgent.Status;
+using NexusBackupAgent.Stores;
 using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Cli;
@@ -246,6 +250,71 @@ public sealed class CopyCommandTests : IDisposable
         foreach (var file in Directory.GetFiles(place.Store, unwanted + "*"))
             File.Delete(file);
         Assert.DoesNotContain("brought back", (await place.RunAsync("copy")).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Where_another_disk_lies_in_the_place_of_the_first_store_its_acceptance_is_told_before_what_needs_it()
+    {
+        await place.RunAsync("backup");
+        Directory.Move(place.Store, place.In("broken"));
+        Directory.CreateDirectory(place.Store);
+        var accept = $"install -m 644 /dev/null '{place.In("state/store-marks/local")}'";
+
+        var next = Strings((await place.RunAsync("diagnose", "--json", "--lang", "en")).Json[0].GetProperty("next")).ToList();
+        var accepting = next.FindIndex(command => command!.StartsWith(accept, StringComparison.Ordinal));
+        Assert.Contains("# only if what lies there now is to be store local from now on", next[accepting], StringComparison.Ordinal);
+        Assert.Equal(["nexus-backup copy itsm", "nexus-backup backup itsm"], next.Skip(accepting + 1).Take(2));
+        Assert.Contains($"next: {accept} && nexus-backup copy itsm # only if", Unwrapped((await place.RunAsync("status", "--lang", "en")).Output), StringComparison.Ordinal);
+
+        foreach (var command in next.Skip(accepting).Take(2)) // as it is pasted
+            Assert.Equal(0, command!.StartsWith("install", StringComparison.Ordinal) ? (await Shell.BashAsync(command)).Length : (await place.RunAsync(command.Split(' ')[1..])).Code);
+        Assert.Single(Directory.GetFiles(place.Store, "*.db.gz"));
+    }
+
+    [Theory]
+    [InlineData("away")]
+    [InlineData("another")]
+    [InlineData("full")]
+    public async Task A_store_of_copies_that_is_lost_is_a_cause_with_a_step_of_its_own_beside_a_stopped_agent(string what)
+    {
+        await place.RunAsync("backup");
+        if (what != "full")
+            Directory.Move(Offsite, place.In("unmounted"));
+        if (what == "another")
+            Directory.CreateDirectory(Offsite);
+        var seen = await ObserveAsync();
+        if (what == "full")
+            seen = seen with { State = seen.State with { Copies = [.. seen.State.Copies.Select(copy => Full(seen.State, copy))] } };
+        var (cause, next) = what switch
+        {
+            "full" => (Cause.Disk, (string[])[$"df -h {Offsite}", "nexus-backup list itsm --store offsite", "nexus-backup copy itsm"]),
+            "away" => (Cause.Permission, [$"findmnt -T {Offsite}", "nexus-backup copy itsm"]),
+            _ => (Cause.Permission, [$"findmnt -T {Offsite}", $"install -m 644 /dev/null '{place.In("state/store-marks/offsite")}'   # only if what lies there now is to be store offsite from now on", "nexus-backup copy itsm"]),
+        };
+
+        var never = Flowchart.Walk(seen, new Commands(configuration: null));
+        var stopped = Flowchart.Walk(seen with { Agent = seen.Agent with { LastBeat = seen.Now.AddHours(-1) } }, new Commands(configuration: null));
+
+        Assert.Equal([cause, Cause.Scheduler], never.Findings.Select(finding => finding.Cause)); // that no agent ever ran here asks for nobody
+        Assert.Equal([Cause.Scheduler, cause], stopped.Findings.Select(finding => finding.Cause));
+        foreach (var diagnosis in (IEnumerable<Diagnosis>)[never, stopped])
+        {
+            var found = diagnosis.Findings.Single(finding => finding.Cause == cause);
+            Assert.Contains("offsite", found.Evidence.English, StringComparison.Ordinal);
+            Assert.Equal(next, found.Next);
+            Assert.Subset(diagnosis.Next.ToHashSet(StringComparer.Ordinal), next.ToHashSet(StringComparer.Ordinal));
+            Assert.Equal(("store offsite", (bool?)false, found.Evidence), diagnosis.Steps.Where(step => step.Number == "3S").Select(step => (step.Question.English, step.Passed, step.Evidence)).Single());
+        }
+    }
+
+    private static CopyState Full(SourceState source, CopyState copy) =>
+        new(source.Source.Source, source.Source.Source.Copies[0], source.Listing, source.Now) { Store = copy.Store with { Space = new StoreSpace(1000, 50, 50), Medium = "another disk" }, Listing = copy.Listing };
+
+    private async Task<Observation> ObserveAsync()
+    {
+        var (configuration, _) = ConfigurationFile.Load(place.Configuration, TimeZoneInfo.Utc);
+        using var session = await CommandSession.OpenAsync(configuration!, new Terminal(TextWriter.Null, TextWriter.Null, outputIsWatched: false, errorIsWatched: false), place.Clock, false);
+        return await session.Agent.Observer.ObserveAsync(await session.Agent.States.ReadAsync(CancellationToken.None), session.Agent.Roster.Current.Single(), evenStale: false, progress: null, CancellationToken.None);
     }
 
     /// <summary>Backups are made as before, and the copies are as much in danger as anybody who reads any of these has to know.</summary>

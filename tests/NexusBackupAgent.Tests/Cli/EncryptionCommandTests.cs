@@ -40,6 +40,7 @@ public sealed class EncryptionCommandTests : IDisposable
 
         // What is said of it.
         Assert.Equal([("good", "captured"), ("good", "captured"), ("good", "captured")], await ProofsAsync());
+        Assert.Equal(3, (await place.RunAsync("list", "--lang", "en")).Output.Split('\n').Count(row => row.EndsWith(".age  captured", StringComparison.Ordinal))); // each row says it
         await DoAsync("verify", "--all");
         await DoAsync("verify", "--all", "--stored-bytes");
         Assert.Equal([("good", "captured"), ("good", "captured"), ("good", "captured")], await ProofsAsync());
@@ -295,6 +296,73 @@ public sealed class EncryptionCommandTests : IDisposable
         await DoAsync("restore", "config", "--to", place.In("restored"), "--identity", "key.txt"); // from the other store
         Assert.Equal("geheim", await Shell.BashAsync($"cat $(find '{place.In("restored")}' -name 'password-of*')"));
         Assert.Contains("password-of-the-mail-server", (await place.RunAsync("list", "--contents", (await place.RunAsync("list", "--json")).Json[0].GetProperty("id").GetString()!, "--identity", "key.txt")).Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>Who plans a restore at night learns then, and not in the middle of it, that the key is elsewhere.</summary>
+    [SkippableTheory]
+    [InlineData("", "no key that opens it is on this machine")]
+    [InlineData("gone.txt", "there is no key file '")]
+    [InlineData("other.txt", "it is the key of age1")]
+    [InlineData("garbage.txt", "does not open '")]
+    [InlineData("key.txt", null)]
+    public async Task A_plan_says_whether_the_key_opens_the_backup_and_ends_as_the_restore_does(string identity, string? refusal)
+    {
+        await EncryptAsync();
+        await DoAsync("backup", "--type", "full");
+        await ChangeAsync("first");
+        await DoAsync("backup", "--type", "incremental");
+        await File.WriteAllTextAsync(place.In("garbage.txt"), "no key\n");
+        string[] with = identity.Length == 0 ? [] : ["--identity", identity];
+
+        var plan = await place.RunAsync(["restore", "itsm", "--to", place.In("restored.db"), "--dry-run", .. with]);
+        var document = await place.RunAsync(["restore", "itsm", "--to", place.In("restored.db"), "--dry-run", "--json", .. with]);
+        var restore = await place.RunAsync(["restore", "itsm", "--to", place.In("restored.db"), .. with]);
+
+        Assert.Equal((restore.Code, restore.Code), (plan.Code, document.Code));
+        Assert.Equal(refusal is null ? 0 : 5, plan.Code);
+        Assert.Contains(refusal ?? $"key {Key} opens it", Unwrapped(plan.Output), StringComparison.Ordinal);
+        Assert.Equal(refusal is null ? Key : null, document.Json.GetProperty("plan").GetProperty("key").GetString());
+        Assert.Equal(refusal is null ? null : "keyMissing", document.Json.GetProperty("failure").GetString());
+        if (refusal is not null)
+            Assert.Contains("--identity FILE", plan.Error, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task A_plan_reads_no_more_of_an_encrypted_backup_than_shows_whether_the_key_opens_it()
+    {
+        await EncryptAsync();
+        await SqliteSamples.SqlAsync(place.In("itsm.db"), "CREATE TABLE noise AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400) SELECT randomblob(1000) AS bytes FROM n");
+        await DoAsync("backup");
+        var artifact = Assert.Single(Artifacts());
+        Assert.InRange(new FileInfo(artifact).Length, AgeHeader.WithFirstChunk + 1, long.MaxValue);
+        var bytes = await File.ReadAllBytesAsync(artifact);
+        bytes.AsSpan(AgeHeader.WithFirstChunk).Clear();
+        await File.WriteAllBytesAsync(artifact, bytes);
+
+        var plan = await place.RunAsync("restore", "itsm", "--to", place.In("restored.db"), "--dry-run", "--identity", "key.txt");
+
+        Assert.Contains($"key {Key} opens it", Unwrapped(plan.Output), StringComparison.Ordinal);
+        Assert.Equal(5, (await place.RunAsync("restore", "itsm", "--to", place.In("restored.db"), "--identity", "key.txt")).Code);
+    }
+
+    [SkippableFact]
+    public async Task A_program_that_is_missing_is_a_cause_with_a_step_of_its_own_although_no_agent_runs()
+    {
+        await EncryptAsync();
+        await DoAsync("backup");
+        Assert.Contains("✓ [3K] encryption: its program and its recipients are here", (await place.RunAsync("diagnose", "--lang", "en")).Output, StringComparison.Ordinal);
+        await EncryptAsync("binDirectory: nowhere");
+
+        var found = (await place.RunAsync("diagnose", "--json", "--lang", "en")).Json[0];
+
+        Assert.StartsWith("age is not installed in ", found.GetProperty("evidence").GetString(), StringComparison.Ordinal);
+        Assert.Contains("apt-get install age", found.GetProperty("evidence").GetString(), StringComparison.Ordinal);
+        Assert.Equal("F", found.GetProperty("cause").GetString());
+        Assert.Equal("B", found.GetProperty("also")[0].GetString());
+        Assert.Equal(["nexus-backup check-config", "nexus-backup backup itsm"], found.GetProperty("next").EnumerateArray().Select(next => next.GetString()).Take(2));
+        var step = Assert.Single(found.GetProperty("steps").EnumerateArray(), step => step.GetProperty("step").GetString() == "3K");
+        Assert.False(step.GetProperty("passed").GetBoolean());
+        Assert.NotEqual(0, (await place.RunAsync("backup")).Code); // as it says
     }
 
     [SkippableFact]

@@ -67,8 +67,10 @@ public sealed class RecoverCommandTests : IDisposable
             Assert.DoesNotContain(gateway.User.SecretKey, await File.ReadAllTextAsync(place.Configuration), StringComparison.Ordinal);
 
             // it says what is missing here, and nothing else
-            var problems = (await place.RunAsync("check-config", "--json")).Json.GetProperty("problems").EnumerateArray().Where(problem => Text(problem, "severity") == "error").Select(problem => Text(problem, "key")).ToList();
-            Assert.Equal(["sources.\"etc: app\".directory", "sources.itsm.sqlite"], problems);
+            var check = (await DoAsync(place, "check-config", "--json")).Json;
+            Assert.DoesNotContain(check.GetProperty("problems").EnumerateArray(), problem => Text(problem, "severity") == "error"); // that they are gone is why it restores
+            Assert.Equal(["sources.\"etc: app\".directory", "sources.itsm.sqlite"], check.GetProperty("problems").EnumerateArray().Where(problem => Text(problem, "problem")!.Contains("does not exist", StringComparison.Ordinal)).Select(problem => Text(problem, "key")));
+            Assert.StartsWith("nexus-backup restore 'etc: app' --dry-run", Text(check, "next")!.Replace("\"", "'", StringComparison.Ordinal), StringComparison.Ordinal);
             Assert.Equal(3, (await DoAsync(place, "list", "--json")).Json.GetArrayLength());
             Assert.Contains("kept until deleted by hand", (await DoAsync(place, "prune", "--dry-run")).Output, StringComparison.Ordinal);
 
@@ -100,6 +102,87 @@ public sealed class RecoverCommandTests : IDisposable
         Refuses(await other.RunAsync("recover", "ftp://host/backups"), 2, "is no address of a store");
         Refuses(await other.RunAsync("recover", "backups", "--region", "us-east-1"), 2, "--region has no meaning");
         Assert.False(File.Exists(other.Configuration));
+    }
+
+    [Fact]
+    public async Task A_recovered_configuration_is_judged_as_one_to_restore_with_until_its_sources_are_backed_up_again()
+    {
+        var old = NewPlace();
+        old.MakeDatabase("itsm.db");
+        File.WriteAllText(old.Configuration, "timeZone: Asia/Tokyo\nagent: none\nstores: {local: {path: backups}}\nsources: {itsm: {sqlite: itsm.db}}\n");
+        await DoAsync(old, "backup");
+        foreach (var gone in (string[])["itsm.db", "itsm.db-wal", "itsm.db-shm"])
+            File.Delete(old.In(gone));
+        var place = NewPlace();
+        place.Clock.Set(() => Workplace.Now.AddDays(9)); // the machine is gone for a while
+        await DoAsync(place, "recover", old.In("backups"));
+
+        var check = await DoAsync(place, "check-config", "--lang", "en");
+        Assert.Contains("usable, ", check.Output, StringComparison.Ordinal);
+        Assert.EndsWith($"next: nexus-backup restore itsm --dry-run\n", check.Output, StringComparison.Ordinal);
+        Assert.Contains("itsm.db", check.Output, StringComparison.Ordinal); // what is missing is told
+        var checklist = await DoAsync(place, "checklist", "--json", "--lang", "en");
+        Assert.All(checklist.Json[0].GetProperty("checks").EnumerateArray(), item => Assert.True(item.GetProperty("passed").GetBoolean(), item.ToString()));
+        Assert.Equal("nexus-backup restore itsm --dry-run", Text(checklist.Json[0], "next"));
+        Assert.Contains("none: this configuration is there to restore with (purpose: restore)", (await DoAsync(place, "checklist", "--lang", "en")).Output, StringComparison.Ordinal);
+        var diagnosis = (await place.RunAsync("diagnose", "--json", "--lang", "en")).Json[0];
+        Assert.Equal(("DB", 0), (Text(diagnosis, "cause"), diagnosis.GetProperty("also").GetArrayLength()));
+
+        await DoAsync(place, "restore", "itsm");
+        Assert.StartsWith("the database is there; to back it up again, write its schedules and take purpose: restore out", Text((await DoAsync(place, "checklist", "--json", "--lang", "en")).Json[0], "next"), StringComparison.Ordinal);
+
+        // what it is not
+        Damage.FlipBit(Directory.GetFiles(old.In("backups/itsm"), "*.db.gz").Single());
+        Assert.Equal(4, (await place.RunAsync("checklist")).Code);
+        await File.AppendAllTextAsync(place.Configuration, "    schedules: {daily: {cron: \"0 2 * * *\", retention: 7d}}\n");
+        var both = await place.RunAsync("check-config");
+        Assert.Equal(2, both.Code);
+        Assert.Contains("take purpose: restore out", both.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("databases/all")]
+    [InlineData(null)]
+    public async Task The_directory_of_a_source_is_no_store_while_the_store_is_around_it(string? directory)
+    {
+        var old = NewPlace();
+        old.MakeDatabase("itsm.db");
+        File.WriteAllText(old.Configuration, $"timeZone: Asia/Tokyo\nagent: none\nstores: {{local: {{path: backups}}}}\nsources: {{itsm: {{sqlite: itsm.db{(directory is null ? "" : $", directory: {directory}")}}}}}\n");
+        await DoAsync(old, "backup");
+        var part = old.In($"backups/{directory ?? "itsm"}");
+        var place = NewPlace();
+
+        Refuses(await place.RunAsync("recover", part), 6, $"'{part}' is no store: it is the directory of source itsm in the store '{old.In("backups")}'");
+        Assert.False(File.Exists(place.Configuration));
+
+        // what somebody copied out of it, alone
+        Directory.Move(part, place.In("copied"));
+        await DoAsync(place, "recover", place.In("copied"));
+        Assert.Contains("directory: .", await File.ReadAllTextAsync(place.Configuration), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_password_file_of_the_lost_machine_is_a_line_to_look_at_and_no_key()
+    {
+        var old = NewPlace();
+        old.MakeDatabase("itsm.db");
+        File.WriteAllText(old.Configuration, "timeZone: Asia/Tokyo\nagent: none\nstores: {local: {path: backups}}\nsources: {itsm: {sqlite: itsm.db}}\n");
+        await DoAsync(old, "backup");
+        Rewrite(Directory.GetFiles(old.In("backups/itsm"), "*.manifest.json").Single(), json =>
+        {
+            json["kind"] = "postgres";
+            json["origin"] = JsonNode.Parse("""{"host": "db1", "timeZone": "Asia/Tokyo", "configuration": {"postgres": "postgresql://backup@db1/shop", "method": "physical", "passwordFile": "/etc/nexus-backup/shop.password"}}""");
+        });
+        var place = NewPlace();
+
+        await DoAsync(place, "recover", old.In("backups"));
+
+        var text = await File.ReadAllTextAsync(place.Configuration);
+        Assert.Contains("    # passwordFile: /etc/nexus-backup/shop.password\n", text, StringComparison.Ordinal);
+        Assert.Contains("look whether server and file are yours", text, StringComparison.Ordinal);
+        var (configuration, problems) = ConfigurationFile.Load(place.Configuration, TimeZoneInfo.Utc);
+        Assert.DoesNotContain(problems, problem => problem.IsError);
+        Assert.Null(Assert.IsType<NexusBackupAgent.Sources.Postgres.PostgresSettings>(Assert.Single(configuration!.Sources).Settings).Credentials.PasswordFile);
     }
 
     [Fact]

@@ -28,6 +28,9 @@ public sealed class ApiTests(ApiService service) : IClassFixture<ApiService>
         Assert.Equal((id, 1), (told.GetProperty("backup").GetString(), told.GetProperty("attempts").GetArrayLength()));
         var audited = (await service.AskAsync("GET", "api/v1/audit")).EnumerateArray().First(asked => asked.GetProperty("backup").GetString() == id);
         Assert.Equal(("operator", "127.0.0.1", "backup", "itsm", "success"), (audited.GetProperty("user").GetString(), audited.GetProperty("address").GetString(), audited.GetProperty("action").GetString(), audited.GetProperty("source").GetString(), audited.GetProperty("outcome").GetString()));
+        var source = await service.AskAsync("GET", "api/v1/sources/itsm", "viewer");
+        Assert.Equal("whole", source.GetProperty("newestGood").GetProperty("proof").GetString());
+        Assert.Equal(source.GetProperty("newestGood").GetProperty("capturedAt").GetString(), source.GetProperty("provenWholeAt").GetString());
         Assert.Equal("good", (await service.AskAsync("GET", "api/v1/sources/itsm/days?count=1", "viewer"))[0].GetProperty("state").GetString());
     }
 

@@ -150,6 +150,27 @@ public sealed class BackupOperationTests : IDisposable
         Assert.Null(bench.Journal.LastStarted("itsm", "daily")); // so that it is caught up on
     }
 
+    /// <summary>Ctrl-C reaches the tools of a run as it reaches the agent, and one of them may be the first to say so.</summary>
+    [Theory]
+    [InlineData(nameof(FailureKind.SourceUnreachable))]
+    [InlineData(nameof(FailureKind.Encryption))]
+    [InlineData(nameof(FailureKind.Io))]
+    public async Task What_a_tool_fails_by_when_the_run_is_stopped_is_no_failure_in_a_row(string kind)
+    {
+        using var stop = new CancellationTokenSource();
+        var bench = Bench(async _ =>
+        {
+            await stop.CancelAsync();
+            throw new BackupException(Enum.Parse<FailureKind>(kind), "the tool was killed by signal 2", "look");
+        });
+
+        var run = await bench.RunAsync(cancellationToken: stop.Token);
+
+        Assert.Equal((FailureKind.Interrupted, 1), (run.Failure!.Kind, run.Attempts));
+        Assert.Contains("the tool was killed by signal 2", run.Failure.Message, StringComparison.Ordinal);
+        Assert.Equal(0, bench.Journal.Read().Sources["itsm"].ConsecutiveFailures);
+    }
+
     [SkippableFact]
     public async Task A_run_that_is_stopped_between_two_attempts_keeps_the_one_that_it_made()
     {

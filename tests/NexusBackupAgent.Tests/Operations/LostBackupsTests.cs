@@ -52,6 +52,69 @@ public sealed class LostBackupsTests : IDisposable
     }
 
     [Fact]
+    public async Task Who_looks_at_the_source_hears_of_it_until_somebody_accepts_it()
+    {
+        using (var night = new NexusBackupAgent.Tests.Runbook.NightWatch())
+        {
+            var watched = night.Place;
+            Assert.Equal(0, (await watched.RunAsync("backup")).Code);
+            var lost = watched.Artifact();
+            var id = (await watched.RunAsync("list", "--json")).Json[0].GetProperty("id").GetString()!;
+            watched.Clock.Set(Workplace.Now.AddHours(1));
+            night.Agent(beat: watched.Clock.GetUtcNow());
+            Assert.Equal(0, (await watched.RunAsync("backup")).Code);
+            Assert.Equal("healthy", (await night.DiagnoseAsync()).Json.GetProperty("cause").GetString());
+            foreach (var file in Directory.GetFiles(watched.Store, Path.GetFileName(lost) + "*"))
+                File.Delete(file);
+            Assert.Equal(4, (await watched.RunAsync("verify", "itsm", "--all")).Code); // tells it once
+
+            for (var time = 0; time < 2; time++)
+            {
+                Assert.Contains($"1 backup that was made is gone from the store, and retention removed none of them: {id}", await SaidAsync("status"), StringComparison.Ordinal);
+                Assert.Contains("next: nexus-backup verify itsm --accept-lost # only if they were deleted on purpose", await SaidAsync("status"), StringComparison.Ordinal);
+                Assert.Equal(id, (await watched.RunAsync("status", "--json")).Json.GetProperty("sources")[0].GetProperty("lost")[0].GetString());
+                Assert.Contains(id, await SaidAsync("report"), StringComparison.Ordinal);
+                Assert.Contains("other (backups lost)", await SaidAsync("report"), StringComparison.Ordinal);
+                var (found, _) = await night.DiagnoseAsync();
+                Assert.Equal("none", found.GetProperty("cause").GetString());
+                Assert.Contains(id, found.GetProperty("steps").EnumerateArray().Single(step => step.GetProperty("step").GetString() == "3L").GetProperty("evidence").GetString(), StringComparison.Ordinal);
+                Assert.Contains("nexus-backup verify itsm --accept-lost   # only if they were deleted on purpose", found.GetProperty("next").EnumerateArray().Select(next => next.GetString()));
+            }
+
+            Assert.Contains($"accepted as deleted: {id}", await SaidAsync("verify", "itsm", "--accept-lost"), StringComparison.Ordinal);
+            Assert.DoesNotContain(id, await SaidAsync("status"), StringComparison.Ordinal);
+            Assert.Equal("healthy", (await night.DiagnoseAsync()).Json.GetProperty("cause").GetString());
+            Assert.DoesNotContain("gone from the store, and retention", await SaidAsync("report"), StringComparison.Ordinal);
+            Assert.Contains(id, await SaidAsync("audit"), StringComparison.Ordinal);
+            Assert.Contains("'itsm' lacks no backup", await SaidAsync("verify", "--accept-lost"), StringComparison.Ordinal);
+
+            async Task<string> SaidAsync(params string[] command) => string.Join(' ', (await watched.RunAsync([.. command, "--lang", "en"])).Output.Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries));
+        }
+    }
+
+    [Fact]
+    public async Task What_retention_would_have_removed_by_now_is_told_no_more()
+    {
+        using var bench = new Workbench(new ManualClock(Some.Instant));
+        await SqliteSamples.LedgerAsync(bench.Database, "wal");
+        var clock = (ManualClock)bench.Clock;
+        bench.Journal.NoteSchedules("itsm", [new("daily", "0 2 * * *", bench.Source.Retention["daily"], Some.Instant)], Some.Instant, TimeZoneInfo.Utc);
+        Assert.Null((await bench.RunAsync()).Failure);
+        var oldest = (await bench.BackupsAsync())[0];
+        clock.Advance(TimeSpan.FromDays(1));
+        Assert.Null((await bench.RunAsync()).Failure);
+        foreach (var file in Directory.GetFiles(bench.StorePath, oldest.File + "*"))
+            File.Delete(file);
+        var lost = await bench.Verifications.FindLostAsync(bench.Source, CancellationToken.None);
+        bench.Verifications.NoteLost(bench.Source, lost);
+
+        Assert.Empty((await bench.Verifications.FindLostAsync(bench.Source, CancellationToken.None)).Whole);
+        Assert.Equal(oldest.Id, Assert.Single((await bench.Verifications.FindLostAsync(bench.Source, CancellationToken.None, evenTold: true)).Whole).Backup);
+        clock.Advance(TimeSpan.FromDays(7));
+        Assert.Empty((await bench.Verifications.FindLostAsync(bench.Source, CancellationToken.None, evenTold: true)).Whole);
+    }
+
+    [Fact]
     public async Task What_a_person_deletes_after_it_was_set_aside_is_no_loss()
     {
         var corrupt = await TwoAsync();

@@ -203,6 +203,20 @@ public sealed class DiagnosisTests : IDisposable
     }
 
     [Fact]
+    public async Task A_run_that_somebody_stopped_is_told_and_is_no_cause()
+    {
+        await Place.RunAsync("backup");
+        night.FailRun(FailureKind.Interrupted, "the run of source 'itsm' was stopped", Place.Clock.GetUtcNow());
+
+        var (healthy, code) = await night.DiagnoseAsync();
+
+        Assert.Equal((0, "healthy", "OK"), (code, Text(healthy, "cause"), Text(healthy, "level")));
+        Assert.Equal("somebody stopped it: the run of source 'itsm' was stopped", Text(healthy.GetProperty("steps").EnumerateArray().Last(), "evidence"));
+        Assert.True((await Place.RunAsync("checklist", "--json")).Json[0].GetProperty("checks")[1].GetProperty("passed").GetBoolean());
+        Assert.Contains("was stopped", (await Place.RunAsync("status")).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_level_without_a_cause_has_its_reasons()
     {
         night.GoByTheFileSystem();

@@ -1,5 +1,6 @@
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Cli;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
@@ -279,6 +280,19 @@ public sealed class EscalationTests
         var full = source with { Store = SomeState.Store(95) };
 
         Assert.Equal(("L2", EscalationCause.Stale, EscalationCause.StorageFull), (later.Level.Label(later.IsNew), later.Reasons[0].Cause, full.Reasons[0].Cause));
+    }
+
+    [Fact]
+    public void What_a_lock_keeps_is_not_overdue_and_says_until_when()
+    {
+        var source = SomeState.Of([BackupOf(10, passed: true)], Now).With(records => records with { Activity = SomeState.Activity(Now.AddHours(-999), 0) }).WithOverdue(2, age => BackupOf(age, passed: true));
+        Assert.Equal((2, EscalationCause.RetentionOverdue), (source.Overdue, Assert.Single(source.Reasons).Cause));
+
+        var locked = source with { Locks = source.OverdueUnlessLocked.ToDictionary(backup => backup.Id, _ => Now.AddDays(3)) };
+
+        Assert.Equal(0, locked.Overdue);
+        Assert.Empty(locked.Reasons);
+        Assert.StartsWith("2 backups past retention, kept by their locks until ", StatusText.OfLocks(locked, TimeZoneInfo.Utc).English, StringComparison.Ordinal);
     }
 
     /// <summary>Of a source that an agent has known for long.</summary>

@@ -7,6 +7,12 @@ namespace NexusBackupAgent.Artifacts.Age;
 /// <param name="Recipients">How many native ones, whose stanzas are anonymous.</param>
 internal sealed record AgeHeader(int Length, int Recipients)
 {
+    /// <summary>Bytes of a file that hold its header, however long, and the first chunk of its content with the byte that shows that another one follows.</summary>
+    public const int WithFirstChunk = Longest + NonceSize + ChunkSize + TagSize + 1;
+
+    /// <summary>A recipient takes a hundred bytes.</summary>
+    public const int Longest = 1 << 16;
+
     private const int ChunkSize = 64 << 10;
     private const int TagSize = 16;
     private const int NonceSize = 16;
@@ -18,9 +24,6 @@ internal sealed record AgeHeader(int Length, int Recipients)
 /// <summary>Finds the header in the first bytes of a file as they pass.</summary>
 internal sealed class AgeHeaderReader
 {
-    /// <summary>A recipient takes a hundred bytes.</summary>
-    private const int Longest = 1 << 16;
-
     private static readonly byte[] Beginning = "age-encryption.org/v1\n"u8.ToArray();
     private static readonly byte[] LastLine = "\n--- "u8.ToArray();
 
@@ -30,14 +33,13 @@ internal sealed class AgeHeaderReader
     /// <summary>Null as long as there is none.</summary>
     public AgeHeader? Header { get; private set; }
 
-
     public void Take(ReadOnlySpan<byte> bytes)
     {
         if (isOver)
             return;
-        seen.AddRange(bytes[..Math.Min(bytes.Length, Longest - seen.Count)]);
+        seen.AddRange(bytes[..Math.Min(bytes.Length, AgeHeader.Longest - seen.Count)]);
         Header = Parse(seen.ToArray());
-        isOver = Header is not null || seen.Count == Longest;
+        isOver = Header is not null || seen.Count == AgeHeader.Longest;
         if (isOver)
             seen.Clear();
     }

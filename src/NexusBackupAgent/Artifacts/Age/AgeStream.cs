@@ -89,6 +89,16 @@ internal static class AgeStream
         return new AgeReading(pass, inner, await age.FailureAsync(cancellationToken));
     }
 
+    /// <summary>Decrypts the beginning of a file: its header, and no more content than says whether the key is one of it.</summary>
+    /// <returns>With a key of it something came out, or all of a short file; with another one nothing did.</returns>
+    /// <exception cref="IOException">The file could not be read.</exception>
+    public static async Task<AgeReading> ReadBeginningAsync(string? directory, string identity, Stream stored, CancellationToken cancellationToken)
+    {
+        var beginning = new byte[AgeHeader.WithFirstChunk];
+        var length = await stored.ReadAtLeastAsync(beginning, beginning.Length, throwOnEndOfStream: false, cancellationToken);
+        return await ReadAsync(directory, identity, ArtifactEncoding.None, new MemoryStream(beginning, 0, length), Stream.Null, progress: null, cancellationToken);
+    }
+
     /// <summary>Reads every byte of an encrypted file, without a key.</summary>
     public static async Task<AgePass> PassAsync(Stream stored, IProgress<long>? progress, CancellationToken cancellationToken)
     {

@@ -25,6 +25,28 @@ internal sealed record Encryption(IReadOnlyList<string> Recipients, string? Reci
             return [];
         }
     }
+
+    /// <summary>What keeps new backups from being encrypted, each with the key of the configuration that it is about: a tool that is not here, recipients that can't be read.</summary>
+    public IEnumerable<(string Key, BackupException Failure)> Failures()
+    {
+        if (FailureOf(() => AgeTool.Find(BinDirectory) + AgeTool.Find(BinDirectory, keys: true)) is { } missing)
+            yield return ("binDirectory", missing);
+        if (FailureOf(ReadRecipients) is { } unread)
+            yield return ("recipientsFile", unread);
+    }
+
+    private static BackupException? FailureOf(Func<object> look)
+    {
+        try
+        {
+            look();
+            return null;
+        }
+        catch (BackupException failure)
+        {
+            return failure;
+        }
+    }
 }
 
 /// <summary>
@@ -96,9 +118,29 @@ internal sealed class ArtifactKeys(ScratchDirectory scratch, string machineKey, 
         return failure switch
         {
             null => inner with { Stored = pass.Stored },
-            { WasKilled: true } => throw new BackupException(FailureKind.Encryption, $"'{location}' could not be decrypted: {failure.Reason}", "see what ended it (dmesg | tail), then run the command again"),
+            { WasKilled: true } => throw Ended(location, failure),
             _ when pass.Header is not null && (expected is null ? inner.Stored.Length == 0 : pass.Stored == expected) && !await IsShownToFitAsync(recipients, cancellationToken) => throw Other(location, identity, failure.Reason),
             _ => new ArtifactReading(pass.Stored, Content: null, $"it does not decrypt: {failure.Reason}"),
+        };
+    }
+
+    /// <summary>Tries the key on the beginning of an artifact, which tells it from every other one; the rest is not read.</summary>
+    /// <param name="location">Where it lies, for people.</param>
+    /// <param name="recipients">To whom it was encrypted; empty: not known.</param>
+    /// <returns>Why no key here opens it; null when one does, or the beginning is damaged, which says nothing of the key.</returns>
+    /// <exception cref="BackupException">The tool is missing, or was ended.</exception>
+    public async Task<BackupException?> WhyNotAsync(string location, IReadOnlyList<string> recipients, Func<Task<Stream>> open, CancellationToken cancellationToken)
+    {
+        var own = await OwnAsync(cancellationToken);
+        if (Identity is null || !File.Exists(Identity) || (own.Count > 0 && recipients.Count > 0 && !IsOneOf(own, recipients)) || !await OpensAsync(recipients, cancellationToken))
+            return await RefusalAsync(location, recipients, cancellationToken);
+        await using var stored = await open();
+        var (pass, inner, failure) = await AgeStream.ReadBeginningAsync(BinDirectory, Identity, stored, cancellationToken);
+        return failure switch
+        {
+            null => null,
+            { WasKilled: true } => Ended(location, failure),
+            _ => pass.Header is null || inner.Stored.Length > 0 || await IsShownToFitAsync(recipients, cancellationToken) ? null : Other(location, Identity, failure.Reason),
         };
     }
 
@@ -139,7 +181,7 @@ internal sealed class ArtifactKeys(ScratchDirectory scratch, string machineKey, 
             if (reading.Failure is { } failure)
             {
                 // With another key, as of a machine whose state was lost, nothing comes out; once something did, the key is the right one.
-                throw failure.WasKilled ? new BackupException(FailureKind.Encryption, $"'{location}' could not be decrypted: {failure.Reason}", "see what ended it (dmesg | tail), then run the command again")
+                throw failure.WasKilled ? Ended(location, failure)
                     : reading.Pass.Header is null || reading.Inner.Stored.Length > 0 ? new InvalidDataException($"it does not decrypt: {failure.Reason}")
                     : new FileNotFoundException($"it does not decrypt: {failure.Reason}", location);
             }
@@ -200,6 +242,8 @@ internal sealed class ArtifactKeys(ScratchDirectory scratch, string machineKey, 
 
     private static BackupException Other(string location, string identity, string reason) => new(
         FailureKind.KeyMissing, $"the key in '{identity}' does not open '{location}': {reason}", "find the key of a recipient that its manifest names (age-keygen -y FILE shows whose a key is), and name it with --identity FILE");
+
+    private static BackupException Ended(string location, AgeFailure failure) => new(FailureKind.Encryption, $"'{location}' could not be decrypted: {failure.Reason}", "see what ended it (dmesg | tail), then run the command again");
 
     /// <summary>Whose keys a file held as it was.</summary>
     private sealed record Told(FileStatus File, IReadOnlyList<string> Recipients);

@@ -67,7 +67,7 @@ internal sealed class GzipEngine(string name, Func<GzipCodec> newCodec) : FrameE
             throw new InvalidDataException("the file is not in gzip format");
 
         using var gzip = new GZipStream(new SurroundedStream(head, rest, GzipSentinel.Member), CompressionMode.Decompress, leaveOpen: true);
-        var block = GC.AllocateUninitializedArray<byte>(GzipMember.ContentSize);
+        var block = GC.AllocateUninitializedArray<byte>(FrameEngine.BlockSize);
         var held = 0; // what may be the sentinel is held back until more follows
         while (true)
         {

@@ -17,7 +17,7 @@ internal sealed class SingleMember
     public static byte[] Header { get; } = GzipMember.HeaderWithoutLength();
 
     /// <summary>Compresses one block into <paramref name="part"/>: its data and, behind, the CRC-32 and the length of its content.</summary>
-    /// <param name="content">At most <see cref="GzipMember.ContentSize"/> bytes.</param>
+    /// <param name="content">At most <see cref="FrameEngine.BlockSize"/> bytes.</param>
     /// <param name="level">1 to 9.</param>
     public static void Compress(ReadOnlySpan<byte> content, Block part, int level)
     {

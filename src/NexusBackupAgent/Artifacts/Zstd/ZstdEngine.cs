@@ -46,7 +46,7 @@ internal sealed class ZstdEngine : FrameEngine
     {
         try
         {
-            return await content.ReadAtLeastAsync(block.Buffer.AsMemory(0, GzipMember.ContentSize), GzipMember.ContentSize, throwOnEndOfStream: false, cancellationToken);
+            return await content.ReadAtLeastAsync(block.Buffer.AsMemory(0, FrameEngine.BlockSize), FrameEngine.BlockSize, throwOnEndOfStream: false, cancellationToken);
         }
         catch (ZstdException found)
         {
@@ -83,7 +83,7 @@ internal sealed class ZstdCodec : FrameCodec
         try
         {
             var claimed = Decompressor.GetDecompressedSize(data);
-            if (claimed > GzipMember.ContentSize)
+            if (claimed > FrameEngine.BlockSize)
                 throw new InvalidDataException($"a zstd frame claims {claimed} bytes of content");
             content.Length = decompressor.Value.Unwrap(data, content.Buffer.AsSpan(0, (int)claimed));
             if (content.Length != (int)claimed)

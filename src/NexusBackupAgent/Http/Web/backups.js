@@ -87,7 +87,7 @@ export function Backup({ id }) {
             <${StartButton} action="verify" path="verify" body=${{ id }}>${t('verify')}<//></div>`}>${t('backup.of', { source: backup.source })}<//>
         <section class="card"><${Facts} of=${[
             [t('column.captured'), html`<${When} at=${backup.capturedAt}/>`], [t('column.state'), html`<${StateBadge} backup=${backup}/>`],
-            [t('column.proof'), html`<${When} at=${backup.verifiedAt} ahead=${t('proof.none')}/>`], [t('column.type'), t(`type.${backup.type}`)], [t('column.schedule'), backup.schedule],
+            [t('column.proof'), html`<${When} at=${backup.verifiedAt} ahead=${t('proof.none')}/>`], [t('fact.proof'), backup.proof ? t(`proof.${backup.proof}`) : '—'], [t('column.type'), t(`type.${backup.type}`)], [t('column.schedule'), backup.schedule],
             [t('column.size'), bytes(backup.sizeBytes)], [t('column.content'), bytes(backup.contentBytes)],
         ]}/>
             <${Facts} of=${[[t('column.id'), html`<span class="id">${backup.id}</span>`], [t('column.file'), html`<span class="id">${backup.file}</span>`], ['SHA-256', html`<span class="id">${backup.sha256 ?? '—'}</span>`]]}/>

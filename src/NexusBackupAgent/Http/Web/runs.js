@@ -9,7 +9,7 @@ import { duration } from './time.js';
 import { go, route, to } from './state.js';
 import { t } from './texts.js';
 
-const KINDS = ['backup', 'verification', 'drill', 'restore', 'prune', 'copy', 'quarantine'];
+const KINDS = ['backup', 'verification', 'drill', 'restore', 'prune', 'copy', 'quarantine', 'acceptance'];
 
 export const RunTable = ({ rows, single }) => html`<${Table} caption=${t('nav.runs')} keyOf=${row => row.id} rows=${rows} columns=${[
     { name: t('column.started'), wide: true, of: row => html`<a href=${to('runs', row.id)}><${When} at=${row.startedAt} ahead=${t('result.waiting')}/></a>` },

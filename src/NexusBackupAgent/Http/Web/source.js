@@ -30,6 +30,11 @@ const Copies = ({ of }) => html`<${Table} caption=${t('copies')} keyOf=${row => 
     { name: t('column.copyfailure'), wide: true, of: row => (row.lastFailure ? html`<${Trouble} problem=${row.lastFailure}/>` : html`<span class="quiet">${t('copies.fine')}</span>`) },
 ]}/>`;
 
+/** What was proven of its newest good backup; of one that was not expanded whole also which one was, last. */
+const proof = ({ newestGood, provenWholeAt }) => (newestGood?.proof
+    ? html`${t(`proof.${newestGood.proof}`)}${newestGood.proof === 'whole' ? '' : html` <span class="quiet">${t('proof.lastwhole')} <${When} at=${provenWholeAt} ahead=${t('never')}/></span>`}`
+    : '—');
+
 /** Newest first, each in words. */
 const Windows = ({ of }) => of?.some(isStretch) && html`<p class="quiet">${t('window.hint')}</p>
     <ul class="windows">${of.filter(isStretch).map(window => html`<li>${t('window.from', { first: clock(window.first, true), last: clock(window.last, true) })}</li>`)}</ul>`;
@@ -53,7 +58,7 @@ export function Source({ name }) {
             ${source.lastFailure && html`<${Trouble} problem=${source.lastFailure}/>`}
             ${source.hookFailure && html`<${Trouble} problem=${source.hookFailure}/>`}
             <${RpoBar} source=${source}/>
-            <${Facts} of=${[[t('fact.next'), nextRun(source)], [t('fact.recovery'), recovery(source)], [t('fact.disk'), disk(source, true)], [t('fact.kind'), source.kind], [t('fact.store'), source.store], [t('fact.backups'), source.backups ?? '—']]}/>
+            <${Facts} of=${[[t('fact.next'), nextRun(source)], [t('fact.recovery'), recovery(source)], [t('fact.proof'), proof(source)], [t('fact.disk'), disk(source, true)], [t('fact.kind'), source.kind], [t('fact.store'), source.store], [t('fact.backups'), source.backups ?? '—']]}/>
         </section>
         ${running && html`<section class="card" key=${running.id}><${LiveRun} run=${running} onEnd=${ended}/></section>`}
         <div class="columns">

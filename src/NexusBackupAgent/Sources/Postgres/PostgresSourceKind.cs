@@ -25,6 +25,8 @@ internal sealed class PostgresSourceKind : ISourceKind
 
     public IReadOnlyList<LevelKeys> Levels => [];
 
+    public IReadOnlyList<string> SecretFileKeys => ["passwordFile"];
+
     public string Noun => Database.English;
 
     public string Example => $"postgres: {PostgresAddress.Example}";

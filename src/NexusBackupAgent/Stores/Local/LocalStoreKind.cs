@@ -39,6 +39,8 @@ internal sealed class LocalStoreKind : IStoreKind
 
         public IBackupStore Open(StoreSurroundings? around = null) => new LocalDirectoryStore(Name, Path, Readers) { Pace = around?.PaceOf(Bandwidth) };
 
+        public IReadOnlyList<IStoreSettings> Around => System.IO.Path.GetDirectoryName(Path) is { } above && above != Path ? [this with { Path = above }, .. (this with { Path = above }).Around] : [];
+
         public bool IsShared => Group is not null;
 
         public bool IsOffsite { get; init; }

@@ -24,6 +24,8 @@ internal sealed class S3Store(string name, ObjectAddress address, TimeProvider t
     /// <summary>How files that are written to be kept are locked; null: they are not.</summary>
     public ObjectLockWord? Locks { get; init; }
 
+    public bool HasLocks => Locks is not null;
+
     public IStoreInspection Inspection { get; } = new S3StoreInspection(address);
 
     public int ReadsAtOnce => address.MostRequests;

@@ -88,6 +88,31 @@ internal sealed class S3StoreKind : IStoreKind
 
         public IBackupStore Open(StoreSurroundings? around = null) => new S3Store(Name, Address, TimeProvider.System, around, around?.PaceOf(Bandwidth)) { Locks = Word };
 
+        public IReadOnlyList<IStoreSettings> Around =>
+        [
+            .. from end in Address.Prefix.TrimEnd('/').Select((letter, place) => (letter, place)).Where(found => found.letter == '/').Select(found => found.place + 1).Reverse().Append(0)
+               where end < Address.Prefix.Length
+               select this with { Address = Address with { Prefix = Address.Prefix[..end] } },
+        ];
+
+        /// <summary>Locks of objects say that there were to be locks; where theirs ended, what the bucket gives every object.</summary>
+        public async Task<MappingNode> CompleteAsync(MappingNode keys, IReadOnlyList<string> files, CancellationToken cancellationToken)
+        {
+            using var client = new ObjectClient(Address, ObjectRole.Store, TimeProvider.System);
+            foreach (var file in files)
+            {
+                if ((await client.HeadAsync(file, cancellationToken))?.LockedBy is { } word)
+                    return With(keys, word);
+            }
+
+            return await client.DefaultLockAsync(cancellationToken) is { } usual ? With(keys, usual) : keys;
+        }
+
+        private static MappingNode With(MappingNode keys, ObjectLockWord word) => keys with
+        {
+            Entries = [.. keys.Entries.Select(entry => entry is { Key: "s3", Value: MappingNode below } ? entry with { Value = below with { Entries = [.. below.Entries, .. DocumentText.Mapping((LockKey, DocumentText.Value(word.Word()))).Entries] } } : entry)],
+        };
+
         /// <summary>Amazon's own is; where another server stands, only its owner knows.</summary>
         public bool IsOffsite { get; init; }
 

@@ -77,11 +77,18 @@ public sealed class ObjectLockTests : IDisposable
             await gateway.Raw.DeleteObjectAsync(bucket, line.Split('\t')[1], line.Split('\t')[2]);
         await DoAsync("verify", "--all");
 
+        // a new machine goes on locking
+        await DoAsync("recover", $"s3://{bucket}/{Prefix}", "--endpoint", gateway.Endpoint.GetLeftPart(UriPartial.Authority), "--access-key", agent.AccessKey, "--secret-key-file", "secret", "--to", "recovered.yml");
+        Assert.Contains("objectLock: governance", await File.ReadAllTextAsync(place.In("recovered.yml")), StringComparison.Ordinal);
+
         // for the agent's clock their hour is over, and newer ones are there; for the server they are locked
         place.Clock.Set(now.AddHours(3));
         await DoAsync("backup", "--schedule", "daily");
         Change();
         await DoAsync("backup", "--schedule", "sixhourly");
+        var kept = await DoAsync("status", "--lang", "en");
+        Assert.Contains("past retention, kept by", string.Join(' ', kept.Output.Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        Assert.DoesNotContain("not deleted", kept.Output, StringComparison.Ordinal);
         var waiting = await DoAsync("prune");
         Assert.Equal(2, waiting.Output.Split('\n').Count(line => line.Contains("locked in store offsite until", StringComparison.Ordinal)));
         Assert.Equal(5, (await DoAsync("list", "--json")).Json.GetArrayLength());
