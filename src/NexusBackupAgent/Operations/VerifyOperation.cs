@@ -225,7 +225,7 @@ internal sealed partial class VerifyOperation(OperationRunner runner, BackupExam
     [LoggerMessage(EventId = 1120, EventName = "backup_lost", Level = LogLevel.Error, Message = "verification of {Source}: backup {Backup} is gone from the store, and retention did not remove it. Next: find out who deleted it; a copy of the store may have it")]
     private partial void Lost(string source, string backup);
 
-    [LoggerMessage(EventId = 1121, EventName = "loss_accepted", Level = LogLevel.Information, Message = "{Source}: backup {Backup} is gone from the store, and {User} accepted that")]
+    [LoggerMessage(EventId = 1122, EventName = "loss_accepted", Level = LogLevel.Information, Message = "{Source}: backup {Backup} is gone from the store, and {User} accepted that")]
     private partial void LossAccepted(string source, string backup, string user);
 
     [LoggerMessage(EventId = 1110, EventName = "result_not_kept", Level = LogLevel.Warning, Message = "verification of {Source}: what reading {File} back showed counts, but can't be kept beside it: {Reason}. Next: {Hint}")]
