@@ -1,11 +1,17 @@
 using System.Formats.Tar;
 using System.IO.Pipelines;
+using NexusBackupAgent.Artifacts;
 
 namespace NexusBackupAgent.Sources.Files;
 
 /// <summary>Reads a tar stream while somebody writes it: nothing is kept.</summary>
 internal static class PassingTar
 {
+    private const int Block = 512;
+
+    /// <summary>A reader of the library keeps the stream of each entry until its own end: of a million files a hundred bytes each.</summary>
+    private const int EntriesOfAReader = 1 << 12;
+
     /// <param name="write">Writes the archive. What it throws is thrown on, before what speaks against the archive.</param>
     /// <param name="look">Given each entry; what it leaves unread is skipped.</param>
     /// <exception cref="InvalidDataException">It is no archive, or <paramref name="look"/> found something in it.</exception>
@@ -55,13 +61,54 @@ internal static class PassingTar
 
     private static async Task LookAsync(Stream stream, Func<TarEntry, CancellationToken, Task> look, CancellationToken cancellationToken)
     {
-        await using var tar = new TarReader(stream, leaveOpen: true);
-        while (await tar.GetNextEntryAsync(copyData: false, cancellationToken) is { } entry)
+        var counted = new CountedStream(stream);
+        while (await LookAtSomeAsync(counted, look, cancellationToken))
         {
+            // The next reader goes on.
+        }
+
+        await stream.CopyToAsync(Stream.Null, cancellationToken);
+    }
+
+    /// <returns>False at the end of the archive.</returns>
+    private static async Task<bool> LookAtSomeAsync(CountedStream stream, Func<TarEntry, CancellationToken, Task> look, CancellationToken cancellationToken)
+    {
+        await using var tar = new TarReader(stream, leaveOpen: true);
+        var end = 0L;
+        for (var left = EntriesOfAReader; left > 0; left--)
+        {
+            if (await tar.GetNextEntryAsync(copyData: false, cancellationToken) is not { } entry)
+                return false;
+            end = stream.Passed + (entry.DataStream is null ? 0 : entry.Length);
             if (entry.EntryType is not TarEntryType.GlobalExtendedAttributes)
                 await look(entry, cancellationToken);
         }
 
-        await stream.CopyToAsync(Stream.Null, cancellationToken);
+        await stream.PassAsync((end + Block - 1) / Block * Block, cancellationToken);
+        return true;
+    }
+
+    /// <summary>Knows how far it was read.</summary>
+    private sealed class CountedStream(Stream inner) : ForwardReadStream
+    {
+        private readonly byte[] skipped = new byte[Block];
+
+        /// <summary>Bytes.</summary>
+        public long Passed { get; private set; }
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            var read = await inner.ReadAsync(buffer, cancellationToken);
+            Passed += read;
+            return read;
+        }
+
+        /// <summary>Skips what lies before a place.</summary>
+        /// <exception cref="EndOfStreamException">It ends before that.</exception>
+        public async Task PassAsync(long place, CancellationToken cancellationToken)
+        {
+            while (Passed < place)
+                await this.ReadExactlyAsync(skipped.AsMemory(0, (int)Math.Min(Block, place - Passed)), cancellationToken);
+        }
     }
 }
