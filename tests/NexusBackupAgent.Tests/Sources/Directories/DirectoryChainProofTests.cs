@@ -60,6 +60,7 @@ public sealed class DirectoryChainProofTests : IDisposable
         ["another fingerprint in the increment's manifest"] = (Found.ByChain, (bench, chain) => Sidecar.EditAsync(ManifestOf(bench, chain[2]), text => text.Replace(chain[2].Manifest.Fingerprint!, new string('0', 64), StringComparison.Ordinal))),
         ["a file of the base changed, and all its hashes with it"] = (Found.ByChain, (bench, chain) => RewriteAsync(bench, chain[1], files => files[First(files)].Content[0] ^= 1)),
         ["a bit of the base's inventory flipped"] = (Found.InBase, (bench, chain) => Do(() => Damage.FlipBit(PartOf(bench, chain[1])))),
+        ["something else in place of the base's inventory, and all its hashes with it"] = (Found.InBase, (bench, chain) => ReplaceAsync(bench, chain[1], DirectorySource.InventoryPart, "no inventory\n"u8.ToArray())),
         ["the full one's inventory in place of the base's, and all its hashes with it"] = (Found.InBase, (bench, chain) => ReplaceAsync(bench, chain[1], DirectorySource.InventoryPart, Expand(PartOf(bench, chain[0])))),
         ["a file less in the base's inventory, and all its hashes with it"] = (Found.InBase, (bench, chain) => EditInventoryAsync(bench, chain[1], lines => lines.RemoveAll(line => IsOf(line, "gone")))),
         ["the full one cut off"] = (Found.ByListing, (bench, chain) => Do(() => File.WriteAllBytes(bench.PathOf(chain[0]), File.ReadAllBytes(bench.PathOf(chain[0]))[..^1]))),
