@@ -36,6 +36,7 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
 
     private readonly HashSet<string> readParts = new(StringComparer.Ordinal);
     private string? partDamage;
+    private string? refusal;
 
     public Backup Backup => backup;
 
@@ -90,7 +91,7 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
     {
         var accepting = new AcceptingStream(destination);
         var reading = await ReadAsync(backup.File, backup.Manifest.Encoding, accepting, progress, cancellationToken);
-        Reading = new LinkReading(reading, accepting.Refusal) { PartDamage = partDamage };
+        Reading = new LinkReading(reading, accepting.Refusal ?? refusal) { PartDamage = partDamage };
         if (Objection() is { } objection)
             throw new DamagedLinkException(this, objection);
     }
@@ -158,7 +159,13 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
 
     public override DamagedLinkException Refuse(string reason)
     {
-        Reading = Reading! with { Refusal = reason };
+        if (Reading is null)
+        {
+            refusal = reason; // of a part, before the artifact was read: its reading will tell
+            return new DamagedLinkException(this, reason);
+        }
+
+        Reading = Reading with { Refusal = reason };
         return new DamagedLinkException(this, Objection()!);
     }
 

@@ -4,12 +4,13 @@ using Microsoft.Win32.SafeHandles;
 namespace NexusBackupAgent.Platform;
 
 /// <summary>
-/// Opens files where others may have put something else. To open a named pipe means to wait for its writer, and to open a
-/// device may start it; so neither is ever opened here.
+/// Opens files where others may have put something else. To open a named pipe means to wait for its writer, which nothing here
+/// does. To open a device may start it: one that is there is not opened, and one that takes the place of a file between a look
+/// and the opening is closed at once.
 /// </summary>
 internal static partial class RegularFile
 {
-    private const long CurrentDirectory = -100; // AT_FDCWD
+    private const nint CurrentDirectory = -100; // AT_FDCWD
     private const int ReadWithoutWaiting = 0x800 | 0x100 | 0x80000; // O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC
 
     /// <summary>Opens a file for reading, without waiting and without changing anything but its time of access.</summary>
@@ -38,12 +39,12 @@ internal static partial class RegularFile
         return handle;
     }
 
-    /// <summary>The same, of a file that was looked at just now, and only where no part of the path is a symbolic link by now (openat2, Linux 5.6).</summary>
+    /// <summary>The same, of what its caller saw to be a file just now and looks at once it is open, and only where no part of the path is a symbolic link by now (openat2, Linux 5.6).</summary>
     /// <param name="file">Invalid where a link is in the way.</param>
     /// <returns>False where the system has no such call, or forbids it.</returns>
     public static bool TryOpenReadWithoutLinks(string path, out SafeFileHandle file)
     {
-        const long OpenAt2 = 437;
+        const nint OpenAt2 = 437; // on every architecture that .NET runs on
         const ulong NoSymbolicLinks = 0x04; // RESOLVE_NO_SYMLINKS
         Span<ulong> how = [ReadWithoutWaiting, 0, NoSymbolicLinks]; // struct open_how
         file = OpenAt(OpenAt2, CurrentDirectory, path, ref how[0], how.Length * sizeof(ulong));
@@ -59,7 +60,7 @@ internal static partial class RegularFile
     private static partial SafeFileHandle Open(string path, int flags);
 
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial SafeFileHandle OpenAt(long call, long directory, string path, ref ulong how, nint size);
+    private static partial SafeFileHandle OpenAt(nint call, nint directory, string path, ref ulong how, nint size);
 }
 
 /// <summary>Where a file was expected there is a pipe, a socket, a device or a directory.</summary>

@@ -281,7 +281,7 @@ internal sealed class BackupVerifier(ScratchDirectory scratch, TimeProvider time
     {
         _ when reading.DamageOf(manifest) is { } damage => damage,
         { Fingerprint: null } when manifest.Fingerprint is not null => "its check did not tell what it gives with what it builds on",
-        { Fingerprint: { } fingerprint } when fingerprint != manifest.Fingerprint => manifest.Base is null ? "its pieces are not those that were captured" : "with what it builds on it gives other pieces than were captured",
+        { Fingerprint: { } fingerprint } when fingerprint != manifest.Fingerprint => manifest.Base is null ? "it is not of the state that was captured" : "with what it builds on it gives another state than was captured",
         { Fingerprint: not null, Restored: null } => null, // the same of the same state
         { Restored: null } when manifest.Restored is not null => "its check did not tell what it gives with what it builds on",
         { Restored: { } restored } when restored != manifest.Restored =>

@@ -138,7 +138,7 @@ public sealed class ChainProofTests
 
         var read = await bench.VerifyAsync(await bench.FindAsync(chain[0]));
 
-        Assert.Equal("its pieces are not those that were captured", read.Verification!.FirstFailure);
+        Assert.Equal("it is not of the state that was captured", read.Verification!.FirstFailure);
         Assert.True(read.IsSetAside);
     }
 

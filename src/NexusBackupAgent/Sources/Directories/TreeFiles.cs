@@ -9,7 +9,8 @@ namespace NexusBackupAgent.Sources.Directories;
 /// <summary>What is to be backed up can't be read. Failures of where the backup goes are others.</summary>
 internal sealed class TreeReadException(Exception failure) : Exception(failure.Message, failure)
 {
-    public bool IsGone => InnerException is FileNotFoundException or DirectoryNotFoundException;
+    /// <summary>Whether it is not there any more; what has its name may be something else.</summary>
+    public bool IsGone => InnerException is FileNotFoundException or DirectoryNotFoundException or NotRegularFileException;
 
     public static T Guard<T>(Func<T> read)
     {
@@ -56,6 +57,9 @@ internal sealed class TreeFiles(TarWriter tar, TimeProvider timeProvider, Action
 
     /// <summary>Whether the archive has an entry.</summary>
     public bool HasWritten { get; private set; }
+
+    /// <summary>Whether the kernel is asked to open nothing through a link; false as on one that can't (Linux before 5.6), or may not.</summary>
+    public bool AsksKernel { get; init; } = true;
 
     /// <summary>Writes what has changed.</summary>
     /// <param name="old">As the backup has it that this one builds on; null: not.</param>
@@ -149,7 +153,7 @@ internal sealed class TreeFiles(TarWriter tar, TimeProvider timeProvider, Action
         if (!isFirst && FileStatus.OfNoLink(found.Place) is { IsRegular: false } other)
             throw new NotRegularFileException(found.Place, other.Type);
         var real = RealPathOf(found);
-        if (real is not null && RegularFile.TryOpenReadWithoutLinks(real, out var file))
+        if (AsksKernel && real is not null && RegularFile.TryOpenReadWithoutLinks(real, out var file))
         {
             opened = FileStatus.Of(file) ?? default;
             if (opened.IsRegular)

@@ -187,7 +187,10 @@ internal sealed class TreeReading(StoredChain chain, string work)
         }
     }
 
-    /// <summary>What has a further name has to be a file of the same backup; if the archive holds it, the further name too, or that would keep the content of before.</summary>
+    /// <summary>
+    /// What has a further name has to be a file of the same backup; if the archive holds it, the further name too, or that would keep the content
+    /// of before. Earlier builds left it out where time and size were as before, and called that good; of an empty file nothing but the link is lost.
+    /// </summary>
     private async Task RequireFirstNamesAsync(StoredLink link, Dictionary<string, TreeEntry> further, CancellationToken cancellationToken)
     {
         if (further.Count == 0)
@@ -195,8 +198,8 @@ internal sealed class TreeReading(StoredChain chain, string work)
         await using var inventory = await InventoryOfAsync(link, work, cancellationToken);
         for (; inventory.Current is { } entry; await inventory.MoveAsync(cancellationToken))
         {
-            if (entry is { Type: TreeEntryType.File, IsHardLink: false } && further.Remove(entry.Path, out var name) && entry.IsStored && !name.IsStored)
-                throw new InvalidDataException($"it holds '{entry.Shown}' and not '{name.Shown}', which is a further name of it");
+            if (entry is { Type: TreeEntryType.File, IsHardLink: false } && further.Remove(entry.Path, out var name) && entry is { IsStored: true, Size: > 0 } && !name.IsStored)
+                throw link.Refuse($"it holds '{entry.Shown}' and not '{name.Shown}', which is a further name of it and would keep the content of before; make a full backup");
         }
 
         if (further.Keys.FirstOrDefault() is { } missing)

@@ -60,6 +60,7 @@ public sealed class DirectoryChainProofTests : IDisposable
         ["another fingerprint in the increment's manifest"] = (Found.ByChain, (bench, chain) => Sidecar.EditAsync(ManifestOf(bench, chain[2]), text => text.Replace(chain[2].Manifest.Fingerprint!, new string('0', 64), StringComparison.Ordinal))),
         ["a file of the base changed, and all its hashes with it"] = (Found.ByChain, (bench, chain) => RewriteAsync(bench, chain[1], files => files[First(files)].Content[0] ^= 1)),
         ["a bit of the base's inventory flipped"] = (Found.InBase, (bench, chain) => Do(() => Damage.FlipBit(PartOf(bench, chain[1])))),
+        ["something else in place of the base's inventory, and all its hashes with it"] = (Found.InBase, (bench, chain) => ReplaceAsync(bench, chain[1], DirectorySource.InventoryPart, "no inventory\n"u8.ToArray())),
         ["the full one's inventory in place of the base's, and all its hashes with it"] = (Found.InBase, (bench, chain) => ReplaceAsync(bench, chain[1], DirectorySource.InventoryPart, Expand(PartOf(bench, chain[0])))),
         ["a file less in the base's inventory, and all its hashes with it"] = (Found.InBase, (bench, chain) => EditInventoryAsync(bench, chain[1], lines => lines.RemoveAll(line => IsOf(line, "gone")))),
         ["the full one cut off"] = (Found.ByListing, (bench, chain) => Do(() => File.WriteAllBytes(bench.PathOf(chain[0]), File.ReadAllBytes(bench.PathOf(chain[0]))[..^1]))),
@@ -132,7 +133,7 @@ public sealed class DirectoryChainProofTests : IDisposable
         var full = (await ChainAsync())[0];
         await Sidecar.EditAsync(ManifestOf(bench, full), text => text.Replace(full.Manifest.Fingerprint!, new string('0', 64), StringComparison.Ordinal));
 
-        Assert.Equal("its pieces are not those that were captured", (await bench.VerifyAsync(full)).Verification!.FirstFailure);
+        Assert.Equal("it is not of the state that was captured", (await bench.VerifyAsync(full)).Verification!.FirstFailure);
     }
 
     [Fact]
@@ -155,12 +156,47 @@ public sealed class DirectoryChainProofTests : IDisposable
         await bench.BackUpAsync();
         bench.Write("a", "two");
         var increment = await bench.BackUpAsync(BackupType.Incremental, Proof.Chain);
-        await EditInventoryAsync(bench, increment, lines => Edit(lines, "b", _ => Stored(LinesOf(bench, increment.Bases[0]).Single(line => IsOf(line, "b")), isStored: false)));
-        await RewriteAsync(bench, increment, entries => entries.RemoveAll(entry => entry.Entry.Name.EndsWith("/b", StringComparison.Ordinal)));
+        await LeaveOutFurtherNameAsync(increment);
 
         var read = await bench.VerifyAsync(increment);
 
-        Assert.Contains("/b', which is a further name of it", read.Verification!.Checks.Single(check => check.Check == VerificationCheck.Integrity).Detail, StringComparison.Ordinal);
+        Assert.Contains("/b', which is a further name of it", read.Verification!.Checks.Single(check => check.Check == VerificationCheck.Checksum).Detail, StringComparison.Ordinal);
+        Assert.Equal((BackupState.Corrupt, false), (read.State, read.ShowsCorruptSource)); // another capture does not hold the same
+    }
+
+    /// <summary>An earlier build left the further name out and found nothing wrong with that.</summary>
+    [Fact]
+    public async Task A_further_name_that_keeps_the_content_of_before_is_found_although_its_backup_has_passed_before()
+    {
+        bench.Write("a", "one");
+        FileMetadata.Link(bench["a"], bench["b"]);
+        await bench.BackUpAsync();
+        bench.Write("a", "two");
+        var increment = await bench.BackUpAsync(BackupType.Incremental);
+        var next = await bench.BackUpAsync(BackupType.Incremental);
+        await LeaveOutFurtherNameAsync(increment);
+
+        var examined = await new Quarantine(new BackupVerifier(bench.Scratch, bench.Clock), bench.Clock).ExamineAsync(bench.Source, bench.Catalog, next, progress: null, CancellationToken.None);
+
+        Assert.Equal((increment.Id, true), (examined.Base!.Backup.Id, examined.Base.WasSetAside));
+        Assert.Contains("make a full backup", examined.Base.Backup.Objection, StringComparison.Ordinal);
+    }
+
+    /// <summary>The same of an empty file loses a link and no content.</summary>
+    [Fact]
+    public async Task A_further_name_of_an_empty_file_that_an_earlier_build_left_out_is_no_damage()
+    {
+        bench.Write("a", "");
+        FileMetadata.Link(bench["a"], bench["b"]);
+        await bench.BackUpAsync();
+        FileMetadata.SetModified(bench["a"], FileStatus.OfNoLink(bench["a"])!.Value.Modified); // its ctime is another one
+        var increment = await bench.BackUpAsync(BackupType.Incremental);
+        await LeaveOutFurtherNameAsync(increment);
+
+        Assert.Equal(BackupState.Good, (await bench.VerifyAsync(increment)).State);
+        Assert.Equal(BackupState.Good, (await bench.BackUpAsync(BackupType.Incremental)).State);
+        await bench.RestoreAsync(bench.Beside("agent"));
+        Assert.Equal("", await File.ReadAllTextAsync(bench.Beside("agent") + bench["b"]));
     }
 
     [Fact]
@@ -207,6 +243,15 @@ public sealed class DirectoryChainProofTests : IDisposable
         }
 
         return chain;
+    }
+
+    /// <summary>As an earlier build made it, which declared no fingerprint.</summary>
+    private async Task LeaveOutFurtherNameAsync(Backup increment)
+    {
+        await EditInventoryAsync(bench, increment, lines => Edit(lines, "b", _ => Stored(LinesOf(bench, increment.Bases[0]).Single(line => IsOf(line, "b")), isStored: false)));
+        await RewriteAsync(bench, increment, entries => entries.RemoveAll(entry => entry.Entry.Name.EndsWith("/b", StringComparison.Ordinal)));
+        await Sidecar.EditAsync(ManifestOf(bench, increment), text => text.Replace($"  \"fingerprint\": \"{increment.Manifest.Fingerprint}\",\n", "", StringComparison.Ordinal));
+        Assert.Null((await bench.Catalog.FindAgainAsync(increment, CancellationToken.None)).Manifest.Fingerprint);
     }
 
     private static string Noise(string seed) => string.Concat(Enumerable.Range(0, 200).Select(at => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{seed}{at}")))));

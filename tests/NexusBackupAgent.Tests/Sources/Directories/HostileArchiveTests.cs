@@ -119,20 +119,49 @@ public sealed class HostileArchiveTests : IDisposable
     }
 
     /// <summary>Who owns a directory of a source puts a link in its place once it was listed.</summary>
-    [Fact]
-    public async Task A_capture_reads_no_file_through_a_link_that_somebody_put_in_its_way()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_capture_reads_no_file_through_a_link_that_somebody_put_in_its_way(bool asksKernel)
     {
         bench.Write("sub/file", "mine");
         var found = new TreeWalk([bench.Live], TreePatterns.All, (_, _) => { }).Files().Single(file => file.Path.EndsWith("sub/file", StringComparison.Ordinal));
         using var archive = new MemoryStream();
         await using var tar = new TarWriter(archive);
-        var files = new TreeFiles(tar, new ManualClock(Some.Instant), (_, _) => { });
+        var files = new TreeFiles(tar, new ManualClock(Some.Instant), (_, _) => { }) { AsksKernel = asksKernel };
         Assert.Equal(Hash("mine"), (await files.AddAsync(found, old: null, CancellationToken.None)).Sha256);
         Directory.Delete(bench["sub"], recursive: true);
         Directory.CreateSymbolicLink(bench["sub"], Path.GetDirectoryName(Outside)!);
 
         Assert.True((await Assert.ThrowsAsync<TreeReadException>(() => files.AddAsync(found, old: null, CancellationToken.None))).IsGone);
         Assert.DoesNotContain("untouched", Encoding.UTF8.GetString(archive.ToArray()), StringComparison.Ordinal);
+    }
+
+    /// <summary>What was listed as a file is then not there any more, and the run goes on without it.</summary>
+    [Theory]
+    [InlineData("a link", true)]
+    [InlineData("a link", false)]
+    [InlineData("a directory", true)]
+    [InlineData("a directory", false)]
+    [InlineData("a pipe", true)]
+    [InlineData("a pipe", false)]
+    public async Task A_file_whose_place_something_else_has_taken_is_gone(string other, bool asksKernel)
+    {
+        bench.Write("file", "mine");
+        var found = new TreeWalk([bench.Live], TreePatterns.All, (_, _) => { }).Files().Single(file => file.Path.EndsWith("/file", StringComparison.Ordinal));
+        using var archive = new MemoryStream();
+        await using var tar = new TarWriter(archive);
+        var files = new TreeFiles(tar, new ManualClock(Some.Instant), (_, _) => { }) { AsksKernel = asksKernel };
+        File.Delete(bench["file"]);
+        if (other == "a link")
+            File.CreateSymbolicLink(bench["file"], Outside);
+        else if (other == "a directory")
+            Directory.CreateDirectory(bench["file"]);
+        else
+            await Shell.RunAsync("mkfifo", bench["file"]);
+
+        Assert.True((await Assert.ThrowsAsync<TreeReadException>(() => files.AddAsync(found, old: null, CancellationToken.None))).IsGone);
+        Assert.False(files.HasWritten);
     }
 
     private static string WithoutLock(string listing, string before) => string.Join('\n', listing.Split('\n').Where(line => !line.StartsWith("/.app.restore.lock", StringComparison.Ordinal)
