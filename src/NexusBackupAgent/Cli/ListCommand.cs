@@ -57,11 +57,11 @@ internal static class ListCommand
                     var holders = await BackupHolders.FindAsync(source, copy => TryListAsync(context.Terminal, source, copy, cancellationToken));
                     if (parsed.GetValue(json))
                     {
-                        listed.AddRange((await source.Catalog.ListAsync(cancellationToken)).Select(backup => (source.Catalog, backup, fullBecause.GetValueOrDefault(backup.Id), holders)));
+                        listed.AddRange((await source.Catalog.ListOnceAsync(withOrphans: false, cancellationToken)).Backups.Select(backup => (source.Catalog, backup, fullBecause.GetValueOrDefault(backup.Id), holders)));
                         continue;
                     }
 
-                    var (backups, orphans) = await source.Catalog.ListWithOrphansAsync(cancellationToken);
+                    var (backups, orphans) = await source.Catalog.ListOnceAsync(withOrphans: true, cancellationToken);
                     screen.Print(source, backups, orphans.Where(orphan => orphan.Sweepable.Count == 0 || !session.Agent.Turns.IsUnderWay(source.Turn)), fullBecause, holders);
                 }
                 catch (BackupException failure)
@@ -131,7 +131,7 @@ internal static class ListCommand
     {
         try
         {
-            return await copy.Catalog.ListAsync(cancellationToken);
+            return (await copy.Catalog.ListOnceAsync(withOrphans: false, cancellationToken)).Backups;
         }
         catch (BackupException away)
         {
@@ -182,18 +182,18 @@ internal static class ListCommand
                 new("id"), new($"{In(new("captured", "取得日時"))} {times}"), new(In(StatusText.Age), IsRight: true), new(In(new("size", "サイズ")), IsRight: true),
                 new(In(new("state", "状態"))), new(In(new("type", "種別"))), new(In(new("file", "ファイル"))),
             ];
-            var table = new FittedTable(longest: 6, holders is null ? columns : [.. columns, new(In(new("good in", "正常な格納先")))]) { Beside = 1 };
-            foreach (var backup in backups)
+            var table = new FittedTable(longest: 6, holders is null ? columns : [.. columns, new(In(new("good in", "正常な格納先")))]) { Beside = 1, Made = backups.Select(Row) };
+            table.Print(terminal);
+
+            Cell[] Row(Backup backup)
             {
                 Cell[] cells =
                 [
                     backup.Id.Value, Readable.Time(backup.CapturedAt, zone), In(SpanText.Measured(now - backup.CapturedAt)), Readable.Size(backup.ActualLength),
                     Readable.StateCell(backup, language), backup.Manifest.Type.Word(), backup.File,
                 ];
-                table.Add(holders is null ? cells : [.. cells, string.Join(", ", holders.Of(backup))]);
+                return holders is null ? cells : [.. cells, string.Join(", ", holders.Of(backup))];
             }
-
-            table.Print(terminal);
         }
     }
 }

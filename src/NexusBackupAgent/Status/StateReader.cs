@@ -35,7 +35,7 @@ internal sealed class StateReader(
         ListAsync(source.In(copy).Turn, copy.Catalog, withOrphans, mayTake, cancellationToken);
 
     private Task<SourceListing> ListAsync(string name, BackupCatalog catalog, bool withOrphans, bool mayTake, CancellationToken cancellationToken) => mayTake
-        ? SourceListing.ReadAsync(catalog, withOrphans, cancellationToken)
+        ? SourceListing.ReadOnceAsync(catalog, withOrphans, cancellationToken)
         : listed.AskAsync(name, () => SourceListing.ReadAsync(catalog, withOrphans, cancellationToken), () => new SourceListing(Backups: null, catalog.Store.Silent()));
 
     /// <summary>What the live source lies on; null where nobody knows, or its disk does not answer.</summary>
