@@ -1,5 +1,8 @@
+using System.Buffers;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json.Serialization;
 using NexusBackupAgent.Artifacts.Zstd;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
@@ -128,16 +131,52 @@ internal static class SetAsideName
     public static bool Is(string artifact) => artifact.EndsWith(Suffix, StringComparison.Ordinal);
 
     /// <summary>Whether a name is that of an artifact which was set aside, or of what lies beside one.</summary>
-    public static bool IsOfOne(string file) => file.Contains(Suffix, StringComparison.Ordinal);
+    public static bool IsOfOne(ReadOnlySpan<char> file) => file.Contains(Suffix, StringComparison.Ordinal);
 
     /// <summary>The name under which an artifact was stored, whether or not it was set aside since.</summary>
     public static string Original(string artifact) => Is(artifact) ? artifact[..^Suffix.Length] : artifact;
 }
 
-/// <summary>Length in bytes and SHA-256 (64 lower-case hexadecimal digits) of a stream of bytes.</summary>
-internal readonly record struct ArtifactDigest(long Length, string Sha256)
+/// <summary>Length in bytes and SHA-256 (64 lower-case hexadecimal digits) of a stream of bytes. A catalog may hold two hundred thousand of them, so one takes no text of its own.</summary>
+internal readonly record struct ArtifactDigest
 {
     private const int ShownDigits = 12;
+
+    private static readonly object Packed = new();
+
+    private readonly Sha256Bytes hash;
+    private readonly object? text; // Packed: the hash says it; otherwise what stands there, which is no SHA-256
+
+    /// <param name="length">Bytes.</param>
+    /// <param name="sha256">Whatever stands in the place of one; see <see cref="HasSha256"/>.</param>
+    [JsonConstructor]
+    public ArtifactDigest(long length, string sha256) => (Length, Sha256) = (length, sha256);
+
+    /// <summary>Of a hash as it was read, without a text in between.</summary>
+    /// <param name="digits">64 lower-case hexadecimal digits in ASCII.</param>
+    /// <returns>Null where they are something else.</returns>
+    public static ArtifactDigest? TryRead(long length, ReadOnlySpan<byte> digits) =>
+        Sha256Bytes.TryParse(digits, out var hash) ? new ArtifactDigest(length, hash) : null;
+
+    private ArtifactDigest(long length, Sha256Bytes hash) => (Length, this.hash, text) = (length, hash, Packed);
+
+    /// <summary>Bytes.</summary>
+    public long Length { get; init; }
+
+    /// <summary>A new text each time, where it is one (<see cref="HasSha256"/>).</summary>
+    public string Sha256
+    {
+        get => HasSha256 ? hash.ToString() : (string)text!;
+        init => (hash, text) = Sha256Bytes.TryParse(value, out var bytes) ? (bytes, Packed) : (default, value);
+    }
+
+    /// <summary>Whether 64 lower-case hexadecimal digits stand in the place of the SHA-256.</summary>
+    [JsonIgnore]
+    public bool HasSha256 => ReferenceEquals(text, Packed);
+
+    /// <summary>Whether anything stands there: a file that nobody has read has none.</summary>
+    [JsonIgnore]
+    public bool IsKnown => HasSha256 || text is string { Length: > 0 };
 
     /// <summary>What a chain of backups gives together, told by what each of them holds.</summary>
     public static ArtifactDigest OfChain(IReadOnlyList<ArtifactDigest> contents) =>
@@ -148,4 +187,31 @@ internal readonly record struct ArtifactDigest(long Length, string Sha256)
 
     /// <summary>The same, of one that stands alone.</summary>
     public static string Show(string sha256) => sha256.Length <= ShownDigits ? sha256 : $"{sha256[..ShownDigits]}…";
+
+    public override string ToString() => $"{Length} bytes, SHA-256 {Sha256}";
+
+    /// <summary>32 bytes in place.</summary>
+    private readonly record struct Sha256Bytes(ulong First, ulong Second, ulong Third, ulong Fourth)
+    {
+        private const int Digits = 64;
+
+        public static bool TryParse(ReadOnlySpan<char> digits, out Sha256Bytes hash)
+        {
+            Span<byte> ascii = stackalloc byte[Digits];
+            hash = default;
+            return digits.Length == Digits && Ascii.FromUtf16(digits, ascii, out _) == OperationStatus.Done && TryParse(ascii, out hash);
+        }
+
+        public static bool TryParse(ReadOnlySpan<byte> digits, out Sha256Bytes hash)
+        {
+            Span<byte> bytes = stackalloc byte[SHA256.HashSizeInBytes];
+            hash = default;
+            if (digits.Length != Digits || digits.IndexOfAnyInRange((byte)'A', (byte)'F') >= 0 || Convert.FromHexString(digits, bytes, out _, out _) != OperationStatus.Done)
+                return false;
+            hash = MemoryMarshal.Read<Sha256Bytes>(bytes);
+            return true;
+        }
+
+        public override string ToString() => Convert.ToHexStringLower(MemoryMarshal.AsBytes(new ReadOnlySpan<Sha256Bytes>(in this)));
+    }
 }

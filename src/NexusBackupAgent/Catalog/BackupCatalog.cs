@@ -155,6 +155,24 @@ internal class BackupCatalog
         return (backups, await orphans.FindAsync(found, cancellationToken));
     });
 
+    /// <summary>
+    /// The same for who looks once and is gone: where nothing is out of the ordinary, half the questions to the store and a fifth of the memory
+    /// do. Otherwise it is looked at again as <see cref="ListWithOrphansAsync"/> does.
+    /// </summary>
+    /// <param name="withOrphans">Whether files that belong to no backup are looked for as well.</param>
+    public Task<(IReadOnlyList<Backup> Backups, IReadOnlyList<Orphan> Orphans)> ListOnceAsync(bool withOrphans, CancellationToken cancellationToken) => AskAsync(async () =>
+    {
+        using (var glance = await files.GlanceAsync(cancellationToken))
+        {
+            if (glance is not null && await reader.GlanceAsync(glance, cancellationToken) is { } read)
+                return (read, withOrphans ? [.. Orphan.Among(glance.Files, files.Formats)] : []);
+        }
+
+        var found = await files.ListAsync(cancellationToken);
+        var backups = await reader.ReadAsync(found, cancellationToken);
+        return (backups, withOrphans ? await orphans.FindAsync(found, cancellationToken) : (IReadOnlyList<Orphan>)[]);
+    });
+
     /// <summary>The backup as the store tells it now, by its file's name. A session looks at the directory anew for it: where damage is suspected, what was seen before is no witness.</summary>
     /// <exception cref="BackupException">It is gone (<see cref="FailureKind.NotFound"/>), or the store can't be listed.</exception>
     public Task<Backup> FindAgainAsync(Backup backup, CancellationToken cancellationToken)

@@ -47,6 +47,10 @@ internal sealed record BackupManifest(
 
     private const int FirstSealed = 2;
 
+    // What few manifests have takes no room in the others: a catalog may hold a hundred thousand.
+    private readonly RareFacts? rare;
+    private readonly ArtifactDigest fingerprint;
+
     /// <summary>The schedule name of a backup that no schedule made.</summary>
     public const string ManualSchedule = "manual";
 
@@ -55,25 +59,41 @@ internal sealed record BackupManifest(
     /// on; null for a full one, whose content that is.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public ArtifactDigest? Restored { get; init; }
+    public ArtifactDigest? Restored
+    {
+        get => rare?.Restored;
+        init => rare = RareFacts.Of(rare, facts => facts with { Restored = value });
+    }
 
     /// <summary>
     /// What the hashes of the pieces of the captured state give together, as its kind reckons it; null where it does not, or an
     /// earlier agent wrote this. With it an increment is proven without expanding what it builds on.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public string? Fingerprint { get; init; }
+    public string? Fingerprint
+    {
+        get => fingerprint.Sha256;
+        init => fingerprint = new ArtifactDigest(0, value!);
+    }
 
     /// <summary>
     /// The backup since which this one holds all that happened, so that any instant in between can be restored; null: it
     /// holds its own state alone. Of an incremental one that is what it builds on.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public BackupId? Continues { get; init; }
+    public BackupId? Continues
+    {
+        get => rare?.Continues;
+        init => rare = RareFacts.Of(rare, facts => facts with { Continues = value });
+    }
 
     /// <summary>The first instant that it can be restored to, UTC: until then it was still being written. Null: <see cref="CapturedAt"/>.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public DateTimeOffset? RestorableFrom { get; init; }
+    public DateTimeOffset? RestorableFrom
+    {
+        get => rare?.RestorableFrom;
+        init => rare = RareFacts.Of(rare, facts => facts with { RestorableFrom = value });
+    }
 
     /// <summary>Where the source was, for whoever has nothing but the store; null: an earlier agent did not say it, or the kind does not.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -84,7 +104,11 @@ internal sealed record BackupManifest(
 
     /// <summary>To whom the artifact and its parts are encrypted; null: they are not.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public BackupEncryption? Encryption { get; init; }
+    public BackupEncryption? Encryption
+    {
+        get => rare?.Encryption;
+        init => rare = RareFacts.Of(rare, facts => facts with { Encryption = value });
+    }
 
     /// <summary>Further files of the same backup, without which it is none. Whatever is done to the artifact is done to them.</summary>
     // Absent is null here: generated readers know nothing of an initial value.
@@ -108,7 +132,27 @@ internal sealed record BackupManifest(
 
     /// <summary>False for a file made by hand that was not read back yet: its hashes are unknown.</summary>
     [JsonIgnore]
-    public bool IsCommitted => Stored is { Sha256: { Length: > 0 } }; // a damaged manifest may lack both
+    public bool IsCommitted => Stored.IsKnown;
+
+    /// <summary>Whether what stands in the place of the fingerprint can be one.</summary>
+    [JsonIgnore]
+    public bool HasSoundFingerprint => fingerprint.HasSha256 || fingerprint.Sha256 is null;
+
+    private sealed record RareFacts
+    {
+        private static readonly RareFacts None = new();
+
+        public ArtifactDigest? Restored { get; init; }
+
+        public BackupId? Continues { get; init; }
+
+        public DateTimeOffset? RestorableFrom { get; init; }
+
+        public BackupEncryption? Encryption { get; init; }
+
+        /// <returns>Null where nothing of it is known.</returns>
+        public static RareFacts? Of(RareFacts? before, Func<RareFacts, RareFacts> change) => change(before ?? None) is var now && now == None ? null : now;
+    }
 }
 
 /// <summary>Where a source was when it was backed up. Nothing decides by it: it is written for <see cref="StoreSurvey"/>, and whoever may write to the store may have forged it.</summary>
@@ -271,7 +315,6 @@ internal sealed class VerificationCheckConverter : JsonConverter<VerificationChe
 /// </summary>
 internal static partial class ManifestAgreement
 {
-    private const int Digits = 64;
     private const int TimeLength = 15; // yyyyMMdd_HHmmss
 
     /// <summary>Bytes; nothing that exists is larger, and sums of a few hundred such lengths overflow nothing.</summary>
@@ -300,7 +343,7 @@ internal static partial class ManifestAgreement
         _ when manifest.Encryption is not null != EncryptedName.Is(manifest.File) => $"it says that {manifest.File} is {(manifest.Encryption is null ? "not " : "")}encrypted, and its name says otherwise",
         { Encryption.Recipients: { } recipients } when recipients.Any(recipient => recipient is null || !Recipient().IsMatch(recipient)) => "one of its recipients is none",
         { Base: { } id } when !Identity().IsMatch(id.Value) => "the id of what it builds on is none",
-        _ when !IsDigest(manifest.Content) || !IsDigest(manifest.Stored) || manifest.Restored is { } restored && !IsDigest(restored) || manifest.Fingerprint is { } fingerprint && !IsSha256(fingerprint) => "one of its lengths or SHA-256 can't be one",
+        _ when !IsDigest(manifest.Content) || !IsDigest(manifest.Stored) || manifest.Restored is { } restored && !IsDigest(restored) || !manifest.HasSoundFingerprint => "one of its lengths or SHA-256 can't be one",
         _ => PartsObjection(manifest),
     };
 
@@ -327,6 +370,8 @@ internal static partial class ManifestAgreement
 
     private static string? PartsObjection(BackupManifest manifest)
     {
+        if (manifest.Parts.Count == 0)
+            return null;
         if (manifest.Parts.Count > MostParts || manifest.Parts.Any(part => part is null)) // a reader's annotations reach no member of a list
             return $"it names {manifest.Parts.Count} parts, or one that is none";
         if (manifest.Parts.FirstOrDefault(part => !PartName().IsMatch(part.Name) || BackupFiles.CompanionsOf("").Contains("." + part.Name, StringComparer.Ordinal) || BackupFiles.IsSetAside("." + part.Name)) is { } odd)
@@ -337,9 +382,7 @@ internal static partial class ManifestAgreement
     }
 
     private static bool IsDigest(ArtifactDigest digest) =>
-        digest.Length is >= 0 and <= LargestLength && IsSha256(digest.Sha256);
-
-    private static bool IsSha256(string? sha256) => sha256 is { Length: Digits } && sha256.All(char.IsAsciiHexDigitLower);
+        digest is { Length: >= 0 and <= LargestLength, HasSha256: true };
 
     private static DateTime WholeSecond(DateTimeOffset instant) => new(instant.UtcTicks - (instant.UtcTicks % TimeSpan.TicksPerSecond));
 

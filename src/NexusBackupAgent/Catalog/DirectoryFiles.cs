@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Stores;
@@ -9,16 +10,31 @@ namespace NexusBackupAgent.Catalog;
 /// <summary>The files of a source's directory at one instant, with what was changed since by who looked, and which of them belong together.</summary>
 /// <param name="files">By name.</param>
 /// <param name="formats">How artifacts are named before they are set aside.</param>
-internal sealed class DirectoryFiles(Dictionary<string, StoredFile> files, ArtifactFormats formats)
+/// <param name="companions">Of whose files nothing but the names is known; null: there is none.</param>
+internal sealed class DirectoryFiles(Dictionary<string, StoredFile> files, ArtifactFormats formats, CompanionNames? companions = null)
 {
     /// <summary>Whether anything bears the name of an artifact that was set aside; mostly nothing does, and then nothing is looked up under a second name.</summary>
-    private bool hasSetAside = files.Keys.Any(BackupFiles.IsOfSetAside);
+    private bool hasSetAside = files.Keys.Any(name => BackupFiles.IsOfSetAside(name));
 
-    public IReadOnlyDictionary<string, StoredFile> ByName => files;
+    /// <summary>All files but those of which nothing is known but their name.</summary>
+    public IEnumerable<StoredFile> All => files.Values;
+
+    /// <summary>Whether a manifest, of which nothing is known but its name, lies here without its artifact.</summary>
+    public bool HasBereftManifest => companions?.ArtifactsWith(BackupFiles.Manifest("")).Any(artifact => !files.ContainsKey(artifact)) == true;
 
     public IEnumerable<StoredFile> Artifacts => files.Values.Where(file => !file.IsOdd && IsArtifact(file.Name));
 
-    public bool Has(string file) => files.ContainsKey(file);
+    public bool Has(string file) => files.ContainsKey(file) || companions?.Has(file) == true;
+
+    private bool TryGet(string file, out StoredFile found)
+    {
+        if (files.TryGetValue(file, out found))
+            return true;
+        if (companions?.Has(file) != true)
+            return false;
+        found = new StoredFile(file, length: 0, default);
+        return true;
+    }
 
     /// <summary>Whether a name is an artifact's, as it was stored or set aside.</summary>
     public bool IsArtifact(string file) => formats.IsArtifact(BackupFiles.Original(file)) && !file.StartsWith('.') && !IsPart(file);
@@ -61,13 +77,13 @@ internal sealed class DirectoryFiles(Dictionary<string, StoredFile> files, Artif
     {
         if (!hasSetAside)
         {
-            companion = files.TryGetValue(beside(artifact), out var only) ? only : null;
+            companion = TryGet(beside(artifact), out var only) ? only : null;
             return companion is not null;
         }
 
         var other = BackupFiles.OtherName(artifact);
-        companion = files.TryGetValue(beside(artifact), out var own) ? own
-            : !Has(other) && files.TryGetValue(beside(other), out var left) ? left
+        companion = TryGet(beside(artifact), out var own) ? own
+            : !Has(other) && TryGet(beside(other), out var left) ? left
             : null;
         return companion is not null;
     }
@@ -98,6 +114,49 @@ internal sealed class DirectoryFiles(Dictionary<string, StoredFile> files, Artif
 
     /// <summary>Whether the artifact that a manifest speaks of is not here.</summary>
     public bool IsBereft(string artifact) => !Has(artifact) && (!Has(BackupFiles.OtherName(artifact)) || Has(BackupFiles.Manifest(BackupFiles.OtherName(artifact))));
+}
+
+/// <summary>The files beside artifacts of which only the name is asked, without a text for each: a catalog may hold three hundred thousand.</summary>
+/// <param name="endings">What their names end with behind the artifact's, at most eight.</param>
+internal sealed class CompanionNames(IReadOnlyList<string> endings)
+{
+    private readonly Dictionary<string, byte> byArtifact = new(StringComparer.Ordinal); // a bit for each ending
+
+    /// <summary>Keeps the name if it is one of theirs. What was set aside may bear either of two names, and is not.</summary>
+    /// <returns>Null where it does; otherwise the name, in one text with that of the artifact here.</returns>
+    public string? Take(ReadOnlySpan<char> file)
+    {
+        var lookup = byArtifact.GetAlternateLookup<ReadOnlySpan<char>>();
+        if (file is not ['.', ..] && !BackupFiles.IsOfSetAside(file) && EndingOf(file) is >= 0 and var place)
+        {
+            CollectionsMarshal.GetValueRefOrAddDefault(lookup, file[..^endings[place].Length], out _) |= (byte)(1 << place);
+            return null;
+        }
+
+        lookup.TryAdd(file, 0);
+        return lookup.TryGetValue(file, out var text, out _) ? text : file.ToString();
+    }
+
+    public bool Has(ReadOnlySpan<char> file) =>
+        EndingOf(file) is >= 0 and var place && byArtifact.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(file[..^endings[place].Length], out var bits) && (bits & (1 << place)) != 0;
+
+    /// <summary>The artifacts beside which one with that ending lies.</summary>
+    public IEnumerable<string> ArtifactsWith(string ending)
+    {
+        var bit = 1 << EndingOf("-" + ending);
+        return byArtifact.Where(artifact => (artifact.Value & bit) != 0).Select(artifact => artifact.Key);
+    }
+
+    private int EndingOf(ReadOnlySpan<char> file)
+    {
+        for (var place = 0; place < endings.Count; place++)
+        {
+            if (file.EndsWith(endings[place], StringComparison.Ordinal) && file.Length > endings[place].Length)
+                return place;
+        }
+
+        return -1;
+    }
 }
 
 /// <summary>The names of a backup's files: <c>&lt;schedule&gt;_&lt;yyyyMMdd_HHmmss&gt;&lt;ext&gt;</c> and what lies beside it: the artifact's own name with a suffix.</summary>
@@ -148,7 +207,7 @@ internal static partial class BackupFiles
     public static bool IsSetAside(string artifact) => SetAsideName.Is(artifact);
 
     /// <summary>Whether a name is that of an artifact which was set aside, or of what lies beside one.</summary>
-    public static bool IsOfSetAside(string file) => SetAsideName.IsOfOne(file);
+    public static bool IsOfSetAside(ReadOnlySpan<char> file) => SetAsideName.IsOfOne(file);
 
     /// <summary>The name under which an artifact was stored, whether or not it was set aside since.</summary>
     public static string Original(string artifact) => SetAsideName.Original(artifact);

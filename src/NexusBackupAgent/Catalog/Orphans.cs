@@ -102,7 +102,7 @@ internal sealed record Orphan(string File, IReadOnlyList<string> Sweepable, stri
     /// <param name="formats">How artifacts are named; other programs' hidden files are no concern of ours.</param>
     public static IEnumerable<Orphan> Among(DirectoryFiles files, ArtifactFormats formats)
     {
-        foreach (var file in files.ByName.Values.Where(file => !file.IsOdd))
+        foreach (var file in files.All.Where(file => !file.IsOdd))
         {
             if (file.IsUnfinished && formats.Mentions(file.Name))
                 yield return new Orphan(file.Name, [file.Name], "an unfinished temporary file", file.ModifiedAt);

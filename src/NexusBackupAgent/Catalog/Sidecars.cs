@@ -181,8 +181,9 @@ internal static class SealedJson
     /// <param name="lenient">Reads what bears its seal, and may be of a newer agent that knows more words.</param>
     /// <param name="strict">Reads what bears none.</param>
     /// <param name="isSealed">Whether it bears a seal, which then agrees.</param>
+    /// <param name="ordinary">Asked first for what bears its seal.</param>
     /// <exception cref="InvalidDataException">It is not what somebody wrote; the message says why, as it follows a colon.</exception>
-    public static T Read<T>(ReadOnlySpan<byte> text, JsonTypeInfo<T> lenient, JsonTypeInfo<T> strict, out bool isSealed)
+    public static T Read<T>(ReadOnlySpan<byte> text, JsonTypeInfo<T> lenient, JsonTypeInfo<T> strict, out bool isSealed, OrdinaryReader<T>? ordinary = null)
         where T : class
     {
         if (text.StartsWith(Encoding.UTF8.Preamble)) // an editor put it there
@@ -200,7 +201,7 @@ internal static class SealedJson
         Span<byte> json = open.Length + End.Length is var length && length <= MostOnStack ? stackalloc byte[length] : new byte[length];
         open.CopyTo(json);
         End.CopyTo(json[open.Length..]);
-        return Parse<T>(json, lenient);
+        return ordinary?.Invoke(json) ?? Parse<T>(json, lenient);
     }
 
     private static bool IsSealed(ReadOnlySpan<byte> text) =>

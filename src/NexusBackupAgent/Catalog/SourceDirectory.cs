@@ -14,6 +14,8 @@ namespace NexusBackupAgent.Catalog;
 /// <param name="remembers">Whether one look is enough: afterwards it knows what it changes itself.</param>
 internal sealed class SourceDirectory(IBackupStore store, string path, ArtifactFormats formats, bool remembers = false)
 {
+    private const int MostSidecars = 4; // CompanionNames has eight bits; what has none is asked about
+
     private DirectoryFiles? seen;
 
     public IBackupStore Store => store;
@@ -40,6 +42,16 @@ internal sealed class SourceDirectory(IBackupStore store, string path, ArtifactF
         if (remembers)
             seen = listed;
         return listed;
+    }
+
+    /// <summary>The same for one look, of which nothing is remembered: of what lies beside artifacts it knows the names alone.</summary>
+    /// <returns>Null where the store has nothing that is sooner had.</returns>
+    public async Task<DirectoryGlance?> GlanceAsync(CancellationToken cancellationToken)
+    {
+        var companions = new CompanionNames([.. BackupFiles.CompanionsOf(""), .. formats.Sidecars.Take(MostSidecars)]);
+        return await store.GlanceAsync(path, companions.Take, cancellationToken) is { } glance
+            ? new DirectoryGlance(new DirectoryFiles(glance.Files.ToDictionary(file => file.Name, StringComparer.Ordinal), formats, companions), glance)
+            : null;
     }
 
     /// <summary>Makes the next listing read the directory again: another program changed it, or our own change failed half way.</summary>
@@ -116,10 +128,31 @@ internal sealed class SourceDirectory(IBackupStore store, string path, ArtifactF
     }
 }
 
+/// <summary>One look at a directory, which is believed as long as all that is read in it is as it should be.</summary>
+/// <param name="files">Of what lies beside artifacts only the names are known.</param>
+internal sealed class DirectoryGlance(DirectoryFiles files, IStoreGlance glance) : IDisposable
+{
+    private volatile bool isBlurred;
+
+    public DirectoryFiles Files => files;
+
+    /// <summary>Whether anything was read that is not as it should be.</summary>
+    public bool IsBlurred => isBlurred;
+
+    /// <summary>Says that.</summary>
+    public void Blur() => isBlurred = true;
+
+    /// <inheritdoc cref="IStoreGlance.Read"/>
+    public int Read(string file, Span<byte> buffer) => glance.Read(file, buffer);
+
+    public void Dispose() => glance.Dispose();
+}
+
 /// <summary>How a source's artifacts of each type are named and encoded, and which names are theirs.</summary>
 internal sealed class ArtifactFormats
 {
     private readonly Dictionary<BackupType, ArtifactFormat> byType = [];
+    private readonly Dictionary<BackupType, string[]> extensions;
     private readonly ArtifactFormat[] all;
     private readonly string[] sidecars;
     private readonly string[] ofIncrementsAlone;
@@ -135,6 +168,7 @@ internal sealed class ArtifactFormats
                 byType[type] = encrypts ? format.In(method).Encrypted() : format.In(method);
         }
 
+        extensions = byType.ToDictionary(pair => pair.Key, pair => InAllForms(pair.Value).Select(form => form.Extension).Distinct(StringComparer.Ordinal).ToArray());
         sidecars = [.. byType.Values.SelectMany(format => format.Sidecars).Distinct(StringComparer.Ordinal)];
         all = [.. byType.Values.SelectMany(InAllForms).DistinctBy(format => format.Extension).OrderByDescending(format => format.Extension.Length)];
         ofIncrementsAlone = [.. byType.Where(pair => pair.Key != BackupType.Full && pair.Value != byType.GetValueOrDefault(BackupType.Full))
@@ -163,7 +197,7 @@ internal sealed class ArtifactFormats
 
     /// <summary>Whether a name, as it was stored, may be that of a backup of a type: any may, where the source has no such type any more.</summary>
     public bool MayBe(BackupType type, string name) =>
-        !byType.TryGetValue(type, out var format) || InAllForms(format).Any(known => name.EndsWith(known.Extension, StringComparison.Ordinal));
+        !extensions.TryGetValue(type, out var known) || Array.Exists(known, extension => name.EndsWith(extension, StringComparison.Ordinal));
 
     /// <summary>Whether a name, as it was stored, is that of an artifact.</summary>
     public bool IsArtifact(string name) => FormatOf(name) is not null;

@@ -30,20 +30,30 @@ internal sealed class FittedTable(int longest, params IReadOnlyList<Column> colu
 
     public void Add(params Cell[] cells) => rows.Add(cells);
 
+    /// <summary>The rows of a long table, which are made anew each time that they are asked for; null: those that were added.</summary>
+    public IEnumerable<Cell[]>? Made { get; init; }
+
+    private IEnumerable<Cell[]> Rows => Made ?? rows;
+
     public void Print(Terminal terminal)
     {
         if (!terminal.IsWatched)
         {
             var plain = new PlainTable([.. columns.Select(column => (column.Heading, column.IsRight))]);
-            rows.ForEach(row => plain.Add([.. row.Select(cell => cell.Text)]));
-            plain.Print(terminal.Output);
+            plain.Print(terminal.Output, Rows.Select(row => Array.ConvertAll(row, cell => cell.Text)));
             return;
         }
 
-        var widths = columns.Select((column, index) => rows.Select(row => Wrapping.Width(row[index].Text)).Append(Wrapping.Width(column.Heading)).Max()).ToArray();
+        var widths = columns.Select(column => Wrapping.Width(column.Heading)).ToArray();
+        foreach (var row in Rows)
+        {
+            for (var index = 0; index < widths.Length; index++)
+                widths[index] = Math.Max(widths[index], Wrapping.Width(row[index].Text));
+        }
+
         var isWhole = widths.Sum() + (Gap.Length * (columns.Count - 1)) <= terminal.Width;
         terminal.Line(Row([.. columns.Select(column => new Cell(column.Heading, "dim"))], widths, isWhole));
-        foreach (var row in rows)
+        foreach (var row in Rows)
         {
             if (isWhole || longest > 0)
                 terminal.Line(Row(row, widths, isWhole));

@@ -57,11 +57,11 @@ internal static class ListCommand
                     var holders = await BackupHolders.FindAsync(source, copy => TryListAsync(context.Terminal, source, copy, cancellationToken));
                     if (parsed.GetValue(json))
                     {
-                        listed.AddRange((await source.Catalog.ListAsync(cancellationToken)).Select(backup => (source.Catalog, backup, fullBecause.GetValueOrDefault(backup.Id), holders)));
+                        listed.AddRange((await source.Catalog.ListOnceAsync(withOrphans: false, cancellationToken)).Backups.Select(backup => (source.Catalog, backup, fullBecause.GetValueOrDefault(backup.Id), holders)));
                         continue;
                     }
 
-                    var (backups, orphans) = await source.Catalog.ListWithOrphansAsync(cancellationToken);
+                    var (backups, orphans) = await source.Catalog.ListOnceAsync(withOrphans: true, cancellationToken);
                     screen.Print(source, backups, orphans.Where(orphan => orphan.Sweepable.Count == 0 || !session.Agent.Turns.IsUnderWay(source.Turn)), fullBecause, holders);
                 }
                 catch (BackupException failure)
@@ -131,7 +131,7 @@ internal static class ListCommand
     {
         try
         {
-            return await copy.Catalog.ListAsync(cancellationToken);
+            return (await copy.Catalog.ListOnceAsync(withOrphans: false, cancellationToken)).Backups;
         }
         catch (BackupException away)
         {
@@ -187,18 +187,18 @@ internal static class ListCommand
                 further.Add((new Column(In(new("proof", "検査範囲"))), backup => backup is { State: BackupState.Good, Proof: { } proof } ? In(StatusText.WordOf(proof)) : ""));
             if (holders is not null)
                 further.Add((new Column(In(new("good in", "正常な格納先"))), backup => string.Join(", ", holders.Of(backup))));
-            var table = new FittedTable(longest: 6, [.. columns, .. further.Select(more => more.Column)]) { Beside = 1 };
-            foreach (var backup in backups)
+            var table = new FittedTable(longest: 6, [.. columns, .. further.Select(more => more.Column)]) { Beside = 1, Made = backups.Select(Row) };
+            table.Print(terminal);
+
+            Cell[] Row(Backup backup)
             {
                 Cell[] cells =
                 [
                     backup.Id.Value, Readable.Time(backup.CapturedAt, zone), In(SpanText.Measured(now - backup.CapturedAt)), Readable.Size(backup.ActualLength),
                     Readable.StateCell(backup, language), backup.Manifest.Type.Word(), backup.File,
                 ];
-                table.Add([.. cells, .. further.Select(more => (Cell)more.Cell(backup))]);
+                return [.. cells, .. further.Select(more => (Cell)more.Cell(backup))];
             }
-
-            table.Print(terminal);
         }
     }
 }

@@ -1,4 +1,4 @@
-using System.Threading.RateLimiting;
+using System.Globalization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -50,9 +50,6 @@ internal static class Limits
     /// <summary>Attempts at once: each takes a core for a while.</summary>
     public const int LoginsAtOnce = 2;
 
-    /// <summary>Policy of sign-in.</summary>
-    public const string LoginPolicy = "login";
-
     public static void Set(KestrelServerOptions kestrel)
     {
         kestrel.AddServerHeader = false;
@@ -70,15 +67,88 @@ internal static class Limits
         limits.Http2.MaxRequestHeaderFieldSize = Headers / 2;
     }
 
-    public static void AddRates(IServiceCollection services) => services.AddRateLimiter(rates =>
+    public static void AddRates(IServiceCollection services, TimeProvider timeProvider) => services.AddSingleton(new LoginRates(timeProvider));
+
+    /// <summary>Counts each request of the endpoint for its address, whatever it holds, and refuses those that are too many.</summary>
+    public static TBuilder LimitPerAddress<TBuilder>(this TBuilder endpoint)
+        where TBuilder : IEndpointConventionBuilder => endpoint.WithMetadata(LimitedPerAddress.Instance);
+
+    public static Task RefuseTooManyAsync(HttpContext context, RequestDelegate next)
     {
-        rates.RejectionStatusCode = StatusCodes.Status429TooManyRequests;
-        rates.OnRejected = (rejected, _) =>
+        if (context.GetEndpoint()?.Metadata.GetMetadata<LimitedPerAddress>() is null
+            || context.RequestServices.GetRequiredService<LoginRates>().Count(Caller.NetworkOf(context.Connection.RemoteIpAddress)) is not { Ticks: > 0 } wait)
         {
-            rejected.HttpContext.Response.Headers.RetryAfter = rejected.Lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? $"{(int)Math.Ceiling(after.TotalSeconds)}" : "60";
-            return ValueTask.CompletedTask;
-        };
-        rates.AddPolicy(LoginPolicy, context => RateLimitPartition.GetFixedWindowLimiter(
-            Caller.NetworkOf(context.Connection.RemoteIpAddress), _ => new FixedWindowRateLimiterOptions { PermitLimit = LoginsOfAddress, Window = TimeSpan.FromMinutes(1) }));
-    });
+            return next(context);
+        }
+
+        context.Response.StatusCode = StatusCodes.Status429TooManyRequests;
+        context.Response.Headers.RetryAfter = ((int)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+        return Task.CompletedTask;
+    }
+
+    private sealed class LimitedPerAddress
+    {
+        public static readonly LimitedPerAddress Instance = new();
+    }
+
+    private sealed class LoginRates(TimeProvider timeProvider)
+    {
+        private readonly MinuteCounts counts = new(LoginsOfAddress, timeProvider);
+
+        public TimeSpan Count(string address) => counts.Count(address);
+    }
+}
+
+/// <summary>
+/// Counts what each one does in a minute. It has no timer: .NET's own limiters wake ten times a second for each that there is, which was most of
+/// what an idle agent took of the processor.
+/// </summary>
+/// <param name="most">Of each one in a minute, which begins with the first.</param>
+internal sealed class MinuteCounts(int most, TimeProvider timeProvider)
+{
+    private const int FewKnown = 64;
+
+    private static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
+
+    private readonly Lock counting = new();
+    private readonly Dictionary<string, (long Since, int Count)> counts = new(StringComparer.Ordinal);
+    private int roomFor = FewKnown;
+
+    /// <summary>How many are remembered.</summary>
+    internal int Known => counts.Count;
+
+    /// <summary>How long it takes until one may go on; zero when he may now.</summary>
+    public TimeSpan WaitOf(string who)
+    {
+        lock (counting)
+            return WaitNow(who);
+    }
+
+    /// <summary>Counts one more, unless there were too many.</summary>
+    /// <returns>As of <see cref="WaitOf"/>, before it was counted.</returns>
+    public TimeSpan Count(string who)
+    {
+        lock (counting)
+        {
+            if (WaitNow(who) is { Ticks: > 0 } wait)
+                return wait;
+            counts[who] = counts.TryGetValue(who, out var before) && !IsOver(before.Since) ? (before.Since, before.Count + 1) : (timeProvider.GetTimestamp(), 1);
+            if (counts.Count > roomFor)
+                Forget();
+            return TimeSpan.Zero;
+        }
+    }
+
+    private TimeSpan WaitNow(string who) =>
+        counts.TryGetValue(who, out var before) && !IsOver(before.Since) && before.Count >= most ? Window - timeProvider.GetElapsedTime(before.Since) : TimeSpan.Zero;
+
+    /// <summary>As often as their number doubles, so that each costs little.</summary>
+    private void Forget()
+    {
+        foreach (var (who, _) in counts.Where(count => IsOver(count.Value.Since)).ToList())
+            counts.Remove(who);
+        roomFor = Math.Max(FewKnown, counts.Count * 2);
+    }
+
+    private bool IsOver(long since) => timeProvider.GetElapsedTime(since) >= Window;
 }

@@ -60,7 +60,7 @@ internal static class Login
         {
             var tokens = new UserTokens(new SigningKey(agent.Configuration.StateDirectory), access, agent.TimeProvider);
             services.AddSingleton(tokens);
-            services.AddSingleton<LoginAttempts>();
+            services.AddSingleton(provider => new LoginAttempts(access, agent.TimeProvider, provider.GetRequiredService<ILogger<LoginAttempts>>()));
             authentication.AddPolicyScheme(AnyScheme, displayName: null, any => any.ForwardDefaultSelector = context => BearerOf(context)?.StartsWith(TokenHash.Prefix, StringComparison.Ordinal) == true ? TokenScheme : UserScheme);
             authentication.AddJwtBearer(UserScheme, tokens.Configure);
             authentication.AddScheme<AuthenticationSchemeOptions, ProgramLogin>(TokenScheme, configureOptions: null);
@@ -99,7 +99,7 @@ internal static class Login
 
     public static void Map(IEndpointRouteBuilder api)
     {
-        api.MapPost("auth/login", LogInAsync).AllowAnonymous().RequireRateLimiting(Limits.LoginPolicy).Described("Sign in", "Answers a token for Authorization: Bearer. It expires after an hour; session: true also sets the page's cookie.")
+        api.MapPost("auth/login", LogInAsync).AllowAnonymous().LimitPerAddress().Described("Sign in", "Answers a token for Authorization: Bearer. It expires after an hour; session: true also sets the page's cookie.")
             .Problems(400, 401, 413, 415, 429);
         api.MapPost("auth/logout", LogOut).AllowAnonymous().Described("Sign out", "The page's cookie is gone. A token stays valid until it expires.").Problems(403);
         api.MapPost("auth/renew", Renew).Needs(Role.Viewer).Described("Renew a user's token", "A fresh token for one that is still valid, at most 12 hours after signing in.").Problems(401, 403);
@@ -258,10 +258,9 @@ internal sealed class UserTokens(SigningKey key, AccessSettings access, TimeProv
 }
 
 /// <summary>Tries passwords, few at once and few in a minute.</summary>
-internal sealed partial class LoginAttempts(AccessSettings access, ILogger<LoginAttempts> logger) : IDisposable
+internal sealed partial class LoginAttempts(AccessSettings access, TimeProvider timeProvider, ILogger<LoginAttempts> logger) : IDisposable
 {
-    private readonly PartitionedRateLimiter<string> failures = PartitionedRateLimiter.Create<string, string>(user => RateLimitPartition.GetFixedWindowLimiter(
-        user, _ => new FixedWindowRateLimiterOptions { PermitLimit = Limits.FailuresOfUser, Window = TimeSpan.FromMinutes(1) }));
+    private readonly MinuteCounts failures = new(Limits.FailuresOfUser, timeProvider);
 
     private readonly ConcurrencyLimiter atOnce = new(new ConcurrencyLimiterOptions { PermitLimit = Limits.LoginsAtOnce, QueueLimit = 4 * Limits.LoginsAtOnce });
 
@@ -274,13 +273,10 @@ internal sealed partial class LoginAttempts(AccessSettings access, ILogger<Login
         // A name that nobody has is counted, and takes as long, like one that somebody has.
         var user = access.Users.GetValueOrDefault(login.Username);
         var counted = user?.Name ?? "";
-        using (var left = failures.AttemptAcquire(counted, permitCount: 0))
+        if (failures.WaitOf(counted) > TimeSpan.Zero)
         {
-            if (!left.IsAcquired)
-            {
-                LoginsStopped(user?.Name ?? "(unknown)", address);
-                return (null, TooMany: true);
-            }
+            LoginsStopped(user?.Name ?? "(unknown)", address);
+            return (null, TooMany: true);
         }
 
         using var turn = await atOnce.AcquireAsync(permitCount: 1, cancellationToken);
@@ -292,16 +288,12 @@ internal sealed partial class LoginAttempts(AccessSettings access, ILogger<Login
             return (user, TooMany: false);
         }
 
-        failures.AttemptAcquire(counted).Dispose();
+        failures.Count(counted);
         LoginFailed(user?.Name ?? "(unknown)", address); // a name that nobody has may be a password, typed into the wrong field
         return (null, TooMany: false);
     }
 
-    public void Dispose()
-    {
-        failures.Dispose();
-        atOnce.Dispose();
-    }
+    public void Dispose() => atOnce.Dispose();
 
     [LoggerMessage(EventId = 4001, EventName = "logged_in", Level = LogLevel.Information, Message = "{User} ({Role}) signed in from {Address}")]
     private partial void LoggedIn(string user, string role, string address);

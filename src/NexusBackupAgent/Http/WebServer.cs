@@ -64,7 +64,7 @@ internal sealed class WebServer : IDisposable
         app.UseStatusCodePages(page => Problems.OfStatus(page.HttpContext, access).ExecuteAsync(page.HttpContext));
         app.UseResponseCompression();
         app.UseRouting();
-        app.UseRateLimiter();
+        app.Use(Limits.RefuseTooManyAsync);
         app.UseAuthentication();
         app.UseAuthorization();
         app.Use(Login.RefuseForgedAsync);
@@ -102,7 +102,7 @@ internal sealed class WebServer : IDisposable
             options.MaxDepth = 32;
         });
         MetricsEndpoint.AddCompression(services);
-        Limits.AddRates(services);
+        Limits.AddRates(services, agent.TimeProvider);
         Login.AddServices(services, agent);
         OpenApi.AddServices(services);
     }

@@ -12,14 +12,20 @@ internal sealed record SourceListing(IReadOnlyList<Backup>? Backups, BackupExcep
     /// <summary>Files that belong to no backup; none where nobody asked for them.</summary>
     public IReadOnlyList<Orphan> Orphans { get; init; } = [];
 
+    /// <summary>By a process that remembers what it read of files that do not change.</summary>
     /// <param name="withOrphans">Whether files that belong to no backup are looked for as well.</param>
-    public static async Task<SourceListing> ReadAsync(BackupCatalog catalog, bool withOrphans, CancellationToken cancellationToken)
+    public static Task<SourceListing> ReadAsync(BackupCatalog catalog, bool withOrphans, CancellationToken cancellationToken) =>
+        OfAsync(async () => withOrphans ? await catalog.ListWithOrphansAsync(cancellationToken) : (await catalog.ListAsync(cancellationToken), []));
+
+    /// <summary>The same by a process that looks once.</summary>
+    public static Task<SourceListing> ReadOnceAsync(BackupCatalog catalog, bool withOrphans, CancellationToken cancellationToken) =>
+        OfAsync(() => catalog.ListOnceAsync(withOrphans, cancellationToken));
+
+    private static async Task<SourceListing> OfAsync(Func<Task<(IReadOnlyList<Backup> Backups, IReadOnlyList<Orphan> Orphans)>> read)
     {
         try
         {
-            if (!withOrphans)
-                return new SourceListing(await catalog.ListAsync(cancellationToken));
-            var (backups, orphans) = await catalog.ListWithOrphansAsync(cancellationToken);
+            var (backups, orphans) = await read();
             return new SourceListing(backups) { Orphans = orphans };
         }
         catch (BackupException failure)

@@ -40,7 +40,7 @@ internal sealed class StateReader(
         ListAsync(source.In(copy).Turn, copy.Catalog, withOrphans, mayTake, cancellationToken);
 
     private Task<SourceListing> ListAsync(string name, BackupCatalog catalog, bool withOrphans, bool mayTake, CancellationToken cancellationToken) => mayTake
-        ? SourceListing.ReadAsync(catalog, withOrphans, cancellationToken)
+        ? SourceListing.ReadOnceAsync(catalog, withOrphans, cancellationToken)
         : listed.AskAsync(name, () => SourceListing.ReadAsync(catalog, withOrphans, cancellationToken), () => new SourceListing(Backups: null, catalog.Store.Silent()));
 
     /// <summary>Until when those are locked that retention would have removed. A lock that can't be asked now is none: who prunes asks again.</summary>

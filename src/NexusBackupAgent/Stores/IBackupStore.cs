@@ -61,6 +61,14 @@ internal interface IBackupStore
     /// <summary>The files directly in a directory, hidden ones included, and what else bears a name there (<see cref="StoredFile.IsOdd"/>); none when the directory is absent.</summary>
     Task<IReadOnlyList<StoredFile>> ListAsync(string directory, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// The same for who looks once at a directory that may hold half a million files: of those whose name says enough, nothing but the
+    /// name is asked, and small ones are read without a text or a task of their own.
+    /// </summary>
+    /// <param name="take">Told the name of each plain file, by one thread. Null: the caller keeps it himself and wants no more of the file. Otherwise its text, for <see cref="IStoreGlance.Files"/>.</param>
+    /// <returns>Null where <see cref="ListAsync"/> is as good.</returns>
+    Task<IStoreGlance?> GlanceAsync(string directory, Func<ReadOnlySpan<char>, string?> take, CancellationToken cancellationToken) => Task.FromResult<IStoreGlance?>(null);
+
     /// <summary>The names of the directories directly in a directory; none when it is absent.</summary>
     Task<IReadOnlyList<string>> ListDirectoriesAsync(string directory, CancellationToken cancellationToken);
 
@@ -88,6 +96,18 @@ internal interface IBackupStore
 
     /// <summary>How the store is, as far as can be told without writing to it. Never throws for what it finds.</summary>
     Task<StoreHealth> GetHealthAsync(CancellationToken cancellationToken);
+}
+
+/// <summary>One look at a directory.</summary>
+internal interface IStoreGlance : IDisposable
+{
+    /// <summary>What <see cref="IBackupStore.ListAsync"/> tells, but for the files whose name was enough.</summary>
+    IReadOnlyList<StoredFile> Files { get; }
+
+    /// <summary>Reads a small file whole; called by several threads at once.</summary>
+    /// <param name="file">Its name in the directory.</param>
+    /// <returns>How many bytes it has; negative where it can't be read this way, or has no room in the buffer, which says nothing about why.</returns>
+    int Read(string file, Span<byte> buffer);
 }
 
 /// <summary>What of a change a power cut can't take any more once the change returned. A process that dies takes nothing in any case.</summary>

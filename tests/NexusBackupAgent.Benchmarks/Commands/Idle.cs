@@ -9,10 +9,10 @@ internal static class Idle
     private const int Sources = 10;
 
     /// <summary>MB.</summary>
-    private const double MemoryGoal = 60;
+    private const double MemoryGoal = 45;
 
-    /// <summary>Seconds of CPU in a minute: a thousandth of one core, about what can be told from nothing.</summary>
-    private const double CpuGoal = 0.06;
+    /// <summary>Seconds of CPU in a minute, the least that the kernel counts.</summary>
+    private const double CpuGoal = 0.01;
 
     private static readonly TimeSpan Phase = TimeSpan.FromMinutes(1);
 

@@ -14,7 +14,11 @@ internal static class Scale
 
     private static readonly int[] Sources = [100, 300, 1000];
     private static readonly TimeSpan ScrapeGoal = TimeSpan.FromMilliseconds(250);
-    private static readonly TimeSpan ListGoal = TimeSpan.FromSeconds(2);
+    /// <summary>MB.</summary>
+    private const double MemoryGoal = 100;
+
+    // What is asked of a large catalog, and how many seconds it may take.
+    private static readonly (string[] Command, double Goal)[] Looks = [(["list", "--json"], 2), (["list"], 2), (["status"], 1)];
     private static readonly TimeSpan IdlePhase = TimeSpan.FromSeconds(30);
 
     /// <param name="options"><c>sources</c> or <c>list</c> for one of the two.</param>
@@ -77,17 +81,20 @@ internal static class Scale
         using var directory = new BenchmarkDirectory();
         var site = TenantSite.CreateHistory(directory.Path, History, RunningAgent.FreeAddress());
         var isWithinGoal = true;
-        Console.WriteLine($"nexus-backup list of {History} backups, goal {ListGoal.TotalSeconds} s; each of {Listings} runs");
+        Console.WriteLine($"{History} backups; goals {string.Join(", ", Looks.Select(look => $"{string.Join(' ', look.Command)} {look.Goal} s"))}, {MemoryGoal} MB; each of {Listings} runs: s (CPU s, peak MB)");
         foreach (var isCold in (bool[])[true, false])
         {
-            foreach (var format in (string[][])[["--json"], []])
+            var runs = Looks.Select(_ => new List<(double Seconds, double Cpu, double Megabytes)>()).ToArray();
+            for (var run = 0; run < Listings; run++)
             {
-                var runs = new List<(double Seconds, double Cpu)>();
-                for (var run = 0; run < Listings; run++)
-                    runs.Add(await ListAsync(site, isCold, format));
-                isWithinGoal &= Statistics.Median([.. runs.Select(run => run.Seconds)]) <= ListGoal.TotalSeconds;
-                Console.WriteLine(
-                    $"{(isCold ? "cold" : "warm"),6} {(format is [] ? "table" : "json"),6}  {string.Join(", ", runs.Select(run => $"{run.Seconds:0.0} s ({run.Cpu:0.0} CPU s)"))}");
+                for (var look = 0; look < Looks.Length; look++) // in turn
+                    runs[look].Add(await LookAsync(site, isCold, Looks[look].Command));
+            }
+
+            foreach (var (look, took) in Looks.Zip(runs))
+            {
+                isWithinGoal &= Statistics.Median([.. took.Select(run => run.Seconds)]) <= look.Goal && took.Max(run => run.Megabytes) <= MemoryGoal;
+                Console.WriteLine($"{(isCold ? "cold" : "warm"),6} {string.Join(' ', look.Command),-12}  {string.Join(", ", took.Select(run => $"{run.Seconds:0.0} ({run.Cpu:0.0}, {run.Megabytes:0})"))}");
             }
         }
 
@@ -95,7 +102,7 @@ internal static class Scale
     }
 
     /// <param name="isCold">Whether the files' contents are dropped from the page cache first; names and inodes stay, which only root can drop.</param>
-    private static async Task<(double Seconds, double Cpu)> ListAsync(AgentUnderTest site, bool isCold, string[] format)
+    private static async Task<(double Seconds, double Cpu, double Megabytes)> LookAsync(AgentUnderTest site, bool isCold, string[] command)
     {
         foreach (var file in isCold ? Directory.EnumerateFiles(site.Store) : [])
         {
@@ -104,8 +111,9 @@ internal static class Scale
         }
 
         var (started, cpu) = (Stopwatch.GetTimestamp(), EndedChildren.CpuSeconds);
-        using var list = site.StartList(format);
-        await AgentUnderTest.RequireSuccessAsync(list);
-        return (Stopwatch.GetElapsedTime(started).TotalSeconds, EndedChildren.CpuSeconds - cpu);
+        using var look = site.StartCommand(command);
+        var peak = ProcessMemory.PeakOfAsync(look);
+        await AgentUnderTest.RequireSuccessAsync(look);
+        return (Stopwatch.GetElapsedTime(started).TotalSeconds, EndedChildren.CpuSeconds - cpu, await peak / 1e6);
     }
 }

@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.Security.Cryptography;
 using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
+using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Sources;
 
 namespace NexusBackupAgent.Benchmarks.Data;
@@ -47,7 +48,11 @@ internal sealed class PlantedBackups
         var path = Path.Combine(directory, file);
         var manifest = new BackupManifest(
             BackupManifest.CurrentFormatVersion, id, source, "sqlite", Schedule, BackupType.Full, Base: null, capturedAt, file, content, stored, Adopted: false,
-            new Dictionary<string, string>(StringComparer.Ordinal) { ["nexus-backup"] = "0.1.0", ["sqlite"] = "3.40.1" });
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["nexus-backup"] = "0.1.0", ["sqlite"] = "3.40.1" })
+        {
+            Fingerprint = content.Sha256,
+            Origin = new BackupOrigin("benchmark", "UTC", new MappingNode(Line: 0, [new MappingEntry("sqlite", Line: 0, new ScalarNode(Line: 0, $"/srv/{source}/{source}.db", IsNull: false))])),
+        };
         var verification = new VerificationResult(
             id, capturedAt.AddSeconds(1), stored.Length, Passed: true, [.. Enum.GetValues<VerificationCheck>().Select(check => new CheckResult(check, Passed: true, Detail: ""))]) { Proof = Proof.Whole };
         File.WriteAllBytes(path, artifact);

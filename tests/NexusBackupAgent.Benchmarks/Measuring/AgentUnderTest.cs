@@ -51,8 +51,8 @@ internal sealed class AgentUnderTest
     /// <summary>Starts the agent as a service.</summary>
     public Process StartService() => Start(Executable, directory, "run", "--config", "nexus-backup.yml");
 
-    /// <summary>Starts <c>nexus-backup list</c>.</summary>
-    public Process StartList(params string[] options) => Start(Executable, directory, ["list", "--config", "nexus-backup.yml", .. options]);
+    /// <summary>Starts any other command.</summary>
+    public Process StartCommand(params string[] command) => Start(Executable, directory, [.. command, "--config", "nexus-backup.yml"]);
 
     /// <summary>Starts a backup with the priority that the systemd unit gives the agent.</summary>
     public Process StartNiceBackup() => Start("nice", directory, "-n", "10", Executable, "backup", "--config", "nexus-backup.yml");

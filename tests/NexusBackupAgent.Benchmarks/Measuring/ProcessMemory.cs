@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace NexusBackupAgent.Benchmarks.Measuring;
 
 /// <summary>What the kernel says of a process's memory.</summary>
@@ -17,5 +19,18 @@ internal static class ProcessMemory
         {
             return 0; // it has just ended
         }
+    }
+
+    /// <summary>The kernel's high-water mark (VmHWM) as last seen before the process ended, in bytes.</summary>
+    public static async Task<long> PeakOfAsync(Process process)
+    {
+        var peak = 0L;
+        while (!process.HasExited)
+        {
+            peak = Math.Max(peak, Read(process.Id, "VmHWM"));
+            await Pause.ForAsync(TimeSpan.FromMilliseconds(10));
+        }
+
+        return peak;
     }
 }

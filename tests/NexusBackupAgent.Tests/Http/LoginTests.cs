@@ -106,7 +106,7 @@ public sealed class FewLoginsTests : IDisposable
     {
         var log = new CollectedLog<LoginAttempts>();
         var configuration = Load(ApiService.Access + ApiService.Sources);
-        using var attempts = new LoginAttempts(configuration.Access, log);
+        using var attempts = new LoginAttempts(configuration.Access, clock, log);
         for (var failure = 0; failure < Limits.FailuresOfUser; failure++)
             Assert.Equal((null, false), await attempts.TryAsync(new("anna", $"guess {failure}"), "192.0.2.7", CancellationToken.None));
 
@@ -120,6 +120,9 @@ public sealed class FewLoginsTests : IDisposable
         Assert.Contains("sign-in as anna from 192.0.2.7 failed", said, StringComparison.Ordinal);
         Assert.DoesNotContain("guess", said, StringComparison.Ordinal);
         Assert.DoesNotContain("hunter2", said, StringComparison.Ordinal);
+
+        clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal("anna", (await attempts.TryAsync(new("anna", ApiService.Password), "192.0.2.7", CancellationToken.None)).User!.Name);
     }
 
     [Fact]
@@ -137,6 +140,10 @@ public sealed class FewLoginsTests : IDisposable
 
         Assert.Equal(HttpStatusCode.TooManyRequests, answers[^1]);
         Assert.DoesNotContain(HttpStatusCode.TooManyRequests, answers[..^1]);
+
+        clock.Advance(TimeSpan.FromMinutes(1));
+        using var later = await service.Http.PostAsync("api/v1/auth/login", ApiService.Json("{}"));
+        Assert.Equal(HttpStatusCode.BadRequest, later.StatusCode);
     }
 
     [Fact]

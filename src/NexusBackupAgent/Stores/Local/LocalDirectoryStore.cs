@@ -117,6 +117,19 @@ internal sealed class LocalDirectoryStore(string name, string root, SystemGroup?
     public Task<IReadOnlyList<StoredFile>> ListAsync(string directory, CancellationToken cancellationToken) =>
         ListAsync(directory, target => DirectoryListing.ReadAsync(target, cancellationToken));
 
+    public async Task<IStoreGlance?> GlanceAsync(string directory, Func<ReadOnlySpan<char>, string?> take, CancellationToken cancellationToken)
+    {
+        var target = Locate(directory);
+        try
+        {
+            return OperatingSystem.IsLinux() ? await LocalGlance.TryTakeAsync(target, take, cancellationToken) : null;
+        }
+        catch (Exception failure) when (IoFailure.IsKnown(failure))
+        {
+            throw IoFailure.Translate(failure, $"list '{target}' in store '{Name}'", root);
+        }
+    }
+
     public Task<IReadOnlyList<string>> ListDirectoriesAsync(string directory, CancellationToken cancellationToken) =>
         ListAsync<string>(directory, target => Task.FromResult<IReadOnlyList<string>>([.. new DirectoryInfo(target).EnumerateDirectories().Select(child => child.Name)]));
 

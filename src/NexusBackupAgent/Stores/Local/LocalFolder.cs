@@ -23,6 +23,14 @@ internal static partial class DirectoryListing
     public static async Task<IReadOnlyList<StoredFile>> ReadAsync(string directory, CancellationToken cancellationToken)
     {
         string[] names = [.. new FileSystemEnumerable<string>(directory, (ref entry) => entry.FileName.ToString(), Everything)];
+        return await DescribeAsync(directory, names, cancellationToken);
+    }
+
+    /// <summary>Those of some names that are still there.</summary>
+    /// <exception cref="IOException">One can't be asked about.</exception>
+    /// <exception cref="UnauthorizedAccessException">This user may not.</exception>
+    public static async Task<IReadOnlyList<StoredFile>> DescribeAsync(string directory, string[] names, CancellationToken cancellationToken)
+    {
         var files = new StoredFile[names.Length];
         await Sections.DoAsync(names.Length, DescribeSection, cancellationToken);
         return Array.TrueForAll(files, file => file.Name is not null) ? files : [.. files.Where(file => file.Name is not null)];
@@ -71,26 +79,31 @@ internal static partial class DirectoryListing
 internal sealed partial class OpenFolder : IDisposable
 {
     private const int CloseOnExec = 0x80000; // O_CLOEXEC
+    private const int NoWaiting = 0x800; // O_NONBLOCK: for the other end of a pipe that somebody put in the directory's place
 
     private readonly string path;
-    private readonly SafeFileHandle? handle; // null where it can't be opened; paths do as well then
-
     public OpenFolder(string path)
     {
         this.path = path;
         if (!OperatingSystem.IsLinux())
             return;
-        handle = Open(path, CloseOnExec);
-        if (handle.IsInvalid)
-            handle = null;
+        var opened = Open(path, CloseOnExec | NoWaiting);
+        Handle = opened.IsInvalid ? null : opened;
     }
+
+    /// <summary>Null where it can't be opened; paths do as well then.</summary>
+    public SafeFileHandle? Handle { get; }
+
+    /// <summary>Reads a small file in it whole.</summary>
+    /// <returns>Its length; negative where it can't be had this way, or does not fit.</returns>
+    public int Read(string file, Span<byte> buffer) => Handle is null ? -1 : SmallFile.TryRead((int)Handle.DangerousGetHandle(), file, buffer);
 
     /// <summary>What the kernel says of a file in it.</summary>
     /// <returns>Null where there is no file, or it can't be asked.</returns>
     public FileStatus? StatusOf(string file) =>
-        handle is null ? FileStatus.Of(Path.Combine(path, file)) : FileStatus.Of((int)handle.DangerousGetHandle(), file);
+        Handle is null ? FileStatus.Of(Path.Combine(path, file)) : FileStatus.Of((int)Handle.DangerousGetHandle(), file);
 
-    public void Dispose() => handle?.Dispose();
+    public void Dispose() => Handle?.Dispose();
 
     [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]
     private static partial SafeFileHandle Open(string path, int flags);
@@ -105,32 +118,42 @@ internal static unsafe partial class SmallFile
     private const int CloseOnExec = 0x80000; // O_CLOEXEC
     private const int NoWaiting = 0x800; // O_NONBLOCK: for the other end of a pipe that somebody put in the file's place
 
+    private const int CurrentDirectory = -100; // AT_FDCWD
+
     /// <summary>Bytes; a larger file is read as any other.</summary>
     private const int Largest = 16 << 10;
 
     /// <returns>All its bytes; null when it can't be had this way, which says nothing about why.</returns>
     public static byte[]? TryRead(string path)
     {
+        Span<byte> bytes = stackalloc byte[Largest];
+        return TryRead(CurrentDirectory, path, bytes) is >= 0 and var length ? bytes[..length].ToArray() : null;
+    }
+
+    /// <param name="directory">An open directory's number, from which a relative path goes out.</param>
+    /// <returns>Its length; negative when it can't be had this way, or is not shorter than the buffer.</returns>
+    public static int TryRead(int directory, string path, Span<byte> buffer)
+    {
         if (!OperatingSystem.IsLinux())
-            return null;
-        var file = Open(path, CloseOnExec | NoWaiting);
+            return -1;
+        var file = Open(directory, path, CloseOnExec | NoWaiting);
         if (file < 0)
-            return null;
+            return -1;
         try
         {
-            var bytes = stackalloc byte[Largest];
-            nint length = 0;
-            while (length < Largest)
+            fixed (byte* bytes = buffer)
             {
-                var read = ReadSome(file, bytes + length, Largest - length);
-                if (read < 0)
-                    return null;
-                if (read == 0) // its end; a network's file system may give less than it has before that
-                    return new ReadOnlySpan<byte>(bytes, (int)length).ToArray();
-                length += read;
+                var length = 0;
+                while (length < buffer.Length)
+                {
+                    var read = (int)ReadSome(file, bytes + length, buffer.Length - length);
+                    if (read <= 0) // its end; a network's file system may give less than it has before that
+                        return read < 0 ? -1 : length;
+                    length += read;
+                }
             }
 
-            return null;
+            return -1;
         }
         finally
         {
@@ -138,8 +161,8 @@ internal static unsafe partial class SmallFile
         }
     }
 
-    [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Open(string path, int flags);
+    [LibraryImport("libc", EntryPoint = "openat", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(int directory, string path, int flags);
 
     [LibraryImport("libc", EntryPoint = "read")]
     private static partial nint ReadSome(int file, byte* buffer, nint length);
