@@ -124,7 +124,13 @@ internal sealed class StoredBytes(IBackupSource source, string storeOption, IRea
             VerificationCheck.Checksum, Passed: true, $"{TextOf([backup])}{elsewhere}; {ProvenOf(backup)}")]) { Proof = Proof.StoredBytes };
     }
 
-    private string ProvenOf(Backup backup) => backup.Proof is { } proof ? $"what is in them an earlier reading proved ({proof.CamelWord()})" : $"what is in them nobody has proven yet: nexus-backup verify {backup.Id}{storeOption}";
+    private string ProvenOf(Backup backup) => backup.Proof switch
+    {
+        Proof.Whole => "what is in them an earlier reading proved (whole)",
+        Proof.Chain => "what is in them an earlier reading proved (chain)",
+        Proof.Captured => "what is in them was checked before it was encrypted",
+        var proof => $"what is in them nobody has proven yet: nexus-backup verify {backup.Id}{storeOption}{(proof is null ? "" : " --identity FILE")}",
+    };
 
     /// <param name="Name">In the catalog's directory now.</param>
     /// <param name="Stored">As its manifest says.</param>
