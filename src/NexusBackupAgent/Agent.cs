@@ -95,7 +95,7 @@ internal sealed partial class Agent : IDisposable
 
     public CopyOperation Copies => field ??= new CopyOperation(runner, examiner, marks, Journal, TimeProvider, loggers.CreateLogger<CopyOperation>());
 
-    public VerifyOperation Verifications => field ??= new VerifyOperation(runner, examiner, new StoredBytes(TimeProvider), Journal, loggers.CreateLogger<VerifyOperation>());
+    public VerifyOperation Verifications => field ??= new VerifyOperation(runner, examiner, Journal, TimeProvider, loggers.CreateLogger<VerifyOperation>());
 
     public RestoreHistory RestoreHistory => field ??= new RestoreHistory(Journal, Configuration.StateDirectory, TimeProvider, loggers.CreateLogger<RestoreHistory>());
 

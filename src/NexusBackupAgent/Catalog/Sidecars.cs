@@ -22,7 +22,7 @@ internal enum VerificationCheck
 /// <summary>What shows that a backup is good, the least first.</summary>
 internal enum Proof
 {
-    /// <summary>The store holds what was stored. It is encrypted, and inside of it nobody looked.</summary>
+    /// <summary>The store holds what was stored, and inside of it nobody looked: it is encrypted, or only that was asked.</summary>
     StoredBytes,
 
     /// <summary>The increment alone: with the hashes of what it builds on, which were proven when that was read, it gives what was captured.</summary>
@@ -65,7 +65,7 @@ internal sealed record VerificationResult(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool IsAsCommitted { get; init; }
 
-    /// <summary>Whether this reading took the stored bytes alone, whatever others had proven before: no key was here.</summary>
+    /// <summary>Whether this reading of the whole took the stored bytes alone, because no key was here, whatever others had proven before.</summary>
     [JsonIgnore]
     public bool IsOfStoredBytes { get; init; }
 

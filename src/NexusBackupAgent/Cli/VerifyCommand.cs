@@ -10,7 +10,6 @@ using NexusBackupAgent.Platform;
 using NexusBackupAgent.Runbook;
 using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Stores;
-using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent.Cli;
 
@@ -113,15 +112,13 @@ internal static class VerifyCommand
         private async Task ReadStoredAsync(IReadOnlyList<(ProtectedSource Source, Backup Backup)> chosen, CancellationToken cancellationToken)
         {
             var groups = chosen.GroupBy(one => one.Source.Turn, (_, own) => (own.First().Source, Backups: own.Select(one => one.Backup).ToList())).ToList();
-            var ends = new (IReadOnlyList<StoredReading> Readings, BackupException? Failure)[groups.Count];
+            var ends = new StoredReadings[groups.Count];
             if (groups is [var (alone, its)])
-                ends[0] = await RunProgressBars.ShowAsync(terminal, alone.Name, !json, progress => TryReadAsync(alone, its, progress, cancellationToken));
+                ends[0] = await RunProgressBars.ShowAsync(terminal, alone.Name, !json, progress => ReadAsync(alone, its, progress, cancellationToken));
             else
-                await Parallel.ForAsync(0, groups.Count, new ParallelOptions { MaxDegreeOfParallelism = Cores.Used, CancellationToken = cancellationToken }, async (at, token) => ends[at] = await TryReadAsync(groups[at].Source, groups[at].Backups, progress: null, token));
-            foreach (var (source, (readings, failure)) in groups.Zip(ends, (group, end) => (group.Source, end)))
+                await Parallel.ForAsync(0, groups.Count, new ParallelOptions { MaxDegreeOfParallelism = Cores.Used, CancellationToken = cancellationToken }, async (at, token) => ends[at] = await ReadAsync(groups[at].Source, groups[at].Backups, progress: null, token));
+            foreach (var (source, (readings, problem)) in groups.Zip(ends, (group, end) => (group.Source, end)))
             {
-                if (failure is not null)
-                    Fail($"cannot read what is stored of '{source.Name}': {failure.Message}", failure);
                 foreach (var (backup, shown) in readings)
                 {
                     if (shown is null)
@@ -129,20 +126,14 @@ internal static class VerifyCommand
                     else
                         TellRead(source, backup, shown);
                 }
+
+                if (problem is not null)
+                    Fail($"cannot read what is stored of '{source.Name}': {problem.Message}", problem);
             }
         }
 
-        private async Task<(IReadOnlyList<StoredReading> Readings, BackupException? Failure)> TryReadAsync(ProtectedSource source, List<Backup> backups, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
-        {
-            try
-            {
-                return (await agent.Verifications.ReadStoredAsync(source, backups, LockTimeout, progress, cancellationToken, asker), null);
-            }
-            catch (BackupException failure)
-            {
-                return ([], failure);
-            }
-        }
+        private Task<StoredReadings> ReadAsync(ProtectedSource source, List<Backup> backups, IProgress<RunProgress>? progress, CancellationToken cancellationToken) =>
+            agent.Verifications.ReadStoredAsync(source, backups, LockTimeout, progress, cancellationToken, asker);
 
         /// <summary>While a store is another one, what is not found there is not lost.</summary>
         public async Task<ExitCode> AcceptLostAsync(IReadOnlyList<ScheduledSource> sources, CancellationToken cancellationToken)

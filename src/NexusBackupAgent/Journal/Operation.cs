@@ -93,7 +93,7 @@ internal sealed record Operation(
     /// <summary>Why a full backup was made though something else was asked for.</summary>
     public string? FullBecause { get; init; }
 
-    /// <summary>Of the artifact.</summary>
+    /// <summary>Of the artifact; of a verification: those that are as they were stored, when it read nothing else. Null of one that looked inside.</summary>
     public long? StoredBytes { get; init; }
 
     /// <summary>Of the artifact, expanded.</summary>

@@ -4,14 +4,23 @@ using Microsoft.Extensions.Logging;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Stores;
 using NexusBackupAgent.Verification;
 
 namespace NexusBackupAgent.Operations;
 
+/// <summary>What a reading of stored bytes showed.</summary>
+/// <param name="Readings">Of each backup whose reading came to an end, in order.</param>
+/// <param name="Problem">Why the others were not read, or why the journal does not have it; null when all went well.</param>
+internal sealed record StoredReadings(IReadOnlyList<StoredReading> Readings, BackupException? Problem);
+
 /// <summary>Reads a stored backup back, and sets aside what is corrupt.</summary>
-internal sealed partial class VerifyOperation(OperationRunner runner, BackupExaminer examiner, StoredBytes storedBytes, OperationJournal journal, ILogger<VerifyOperation> logger)
+internal sealed partial class VerifyOperation(OperationRunner runner, BackupExaminer examiner, OperationJournal journal, TimeProvider timeProvider, ILogger<VerifyOperation> logger)
 {
+    /// <summary>Whoever waits for a source looks once in that time at least.</summary>
+    private static readonly TimeSpan BetweenTurns = RunLock.Poll * 2;
+
     /// <summary>By source and file: the damage that the hooks were told of. What can't be set aside is read again each hour, and is news once.</summary>
     private readonly ConcurrentDictionary<(string Source, string File), (StoredFile Artifact, FailureKind Kind)> told = [];
 
@@ -27,14 +36,42 @@ internal sealed partial class VerifyOperation(OperationRunner runner, BackupExam
         ProtectedSource source, Backup backup, TimeSpan patience, IProgress<RunProgress>? progress, CancellationToken cancellationToken, Asker? asker = null) =>
         runner.InTurnAsync(source, patience, () => ReadBackAsync(source, backup, progress, asker, cancellationToken), cancellationToken);
 
-    /// <summary>Reads the stored bytes of a source's backups alone, in its turn. What is not shown to be as it was stored, <see cref="VerifyAsync"/> has to judge.</summary>
-    /// <param name="patience">How long another operation of the source that is under way is waited for.</param>
+    /// <summary>
+    /// Reads the stored bytes of a source's backups alone, in many short turns with a time limit each: what else is due waits for none of
+    /// them long. What is not shown to be as it was stored, <see cref="VerifyAsync"/> has to judge.
+    /// </summary>
+    /// <param name="patience">How long another operation of the source that is under way is waited for at first; one that began since is waited for as long as it may take.</param>
     /// <param name="asker">Who asked for it; null: nobody.</param>
-    /// <returns>One for each, in order.</returns>
-    /// <exception cref="BackupException">The source is busy, it took too long, or the journal can't be written.</exception>
-    public Task<IReadOnlyList<StoredReading>> ReadStoredAsync(
-        ProtectedSource source, IReadOnlyList<Backup> backups, TimeSpan patience, IProgress<RunProgress>? progress, CancellationToken cancellationToken, Asker? asker = null) =>
-        runner.InTurnAsync(source, patience, () => ReadStoredAsync(source, backups, progress, asker, cancellationToken), cancellationToken);
+    /// <returns>What was found, whatever else failed: damage is told also when the journal can't be written.</returns>
+    public async Task<StoredReadings> ReadStoredAsync(
+        ProtectedSource source, IReadOnlyList<Backup> backups, TimeSpan patience, IProgress<RunProgress>? progress, CancellationToken cancellationToken, Asker? asker = null)
+    {
+        var startedAt = runner.Now;
+        var reading = new StoredBytes(source.Source, source.StoreOption, backups, RunProgress.In(RunStage.Verify, StoredBytes.LengthOf(backups), progress), timeProvider);
+        BackupException? problem = null;
+        BackupCatalog? catalog = null;
+        while (reading.Left is > 0 and var left)
+        {
+            try
+            {
+                await runner.InTurnAsync(source, patience, () => ReadStintAsync(source, async token => await reading.ReadAsync(catalog ??= await source.Catalog.OpenAsync(token), token), cancellationToken), cancellationToken);
+            }
+            catch (BackupException failure)
+            {
+                problem ??= failure;
+                if (failure.Kind != FailureKind.TimedOut || reading.Left == left)
+                    break; // otherwise one file took too long, and leaves time for the others
+            }
+
+            patience = source.TimeLimit;
+            if (reading.Left > 0)
+                await Task.Delay(BetweenTurns, timeProvider, cancellationToken);
+        }
+
+        var readings = reading.Readings();
+        var unrecorded = KeepRead(source, readings, startedAt, asker, problem);
+        return new StoredReadings(readings, problem ?? unrecorded);
+    }
 
     /// <summary>Brings the companions of an artifact that was renamed alone after it, under the source's lock.</summary>
     /// <exception cref="BackupException">The source is busy, or the store refuses.</exception>
@@ -111,28 +148,43 @@ internal sealed partial class VerifyOperation(OperationRunner runner, BackupExam
         };
     }
 
-    private async Task<TurnEnd<IReadOnlyList<StoredReading>>> ReadStoredAsync(
-        ProtectedSource source, IReadOnlyList<Backup> backups, IProgress<RunProgress>? progress, Asker? asker, CancellationToken cancellationToken)
+    private Task<TurnEnd<bool>> ReadStintAsync(ProtectedSource source, Func<CancellationToken, Task> read, CancellationToken cancellationToken)
     {
-        var startedAt = runner.Now;
         var place = source.Catalog.Locate("");
-        var readings = await runner.WithinLimitAsync(
+        return runner.WithinLimitAsync(
             source,
             new OperationWords("the reading of stored bytes", $"read what is stored in '{place}'", $"reading what is stored in '{place}'", "nexus-backup verify", place),
-            async token => await storedBytes.ReadAsync(source.Source, await source.Catalog.OpenAsync(token), backups, RunProgress.In(RunStage.Verify, StoredBytes.LengthOf(backups), progress), token),
+            async token =>
+            {
+                await read(token);
+                return new TurnEnd<bool>(true);
+            },
             broke => VerificationBroke(broke, source.Name, place),
             cancellationToken);
-        ExceptionDispatchInfo? unrecorded = null;
-        foreach (var (backup, result) in readings)
+    }
+
+    /// <summary>Keeps one entry of all that is as it was stored; what is not gets entries of its own from its verification.</summary>
+    /// <param name="problem">Why others were not read; null: all were.</param>
+    /// <returns>Why the journal does not have it; null when it does, or nothing was read.</returns>
+    private BackupException? KeepRead(ProtectedSource source, IReadOnlyList<StoredReading> readings, DateTimeOffset startedAt, Asker? asker, BackupException? problem)
+    {
+        var sound = readings.Where(read => read.Result is not null).Select(read => read.Backup).ToList();
+        if (sound.Count == 0)
+            return null;
+        foreach (var read in readings)
         {
-            if (result is null)
-                continue;
-            StoredBytesRead(source.Name, backup.File);
-            journal.Count(source.Name, result);
-            unrecorded ??= Record(OperationOf(source, backup, startedAt, $"{backup.File} is in the store as it was stored: {result.Note}", failure: null) with { Asker = asker }).Unrecorded;
+            if (read.Result is { } shown)
+                journal.Count(source.Name, shown);
         }
 
-        return new TurnEnd<IReadOnlyList<StoredReading>>(readings) { Problem = unrecorded };
+        var what = $"{(sound.Count == 1 ? "1 backup is" : $"{sound.Count} backups are")} in the store as stored: {StoredBytes.TextOf(sound)}";
+        StoredBytesRead(source.Name, what);
+        return Record(new Operation(0, source.Name, OperationKind.Verification, startedAt, runner.Now, Backup: null, what, problem is null ? null : RunFailure.Of(problem))
+        {
+            Store = source.CopyStore,
+            StoredBytes = StoredBytes.LengthOf(sound),
+            Asker = asker,
+        }).Unrecorded?.SourceException as BackupException;
     }
 
     private TurnEnd<Backup> EndOf(ProtectedSource source, Backup verified, IReadOnlyList<(Operation Operation, Backup Subject)> read) =>
@@ -210,8 +262,8 @@ internal sealed partial class VerifyOperation(OperationRunner runner, BackupExam
     [LoggerMessage(EventId = 1101, EventName = "verification_succeeded", Level = LogLevel.Information, Message = "verification of {Source} succeeded: {File}")]
     private partial void VerificationSucceeded(string source, string file);
 
-    [LoggerMessage(EventId = 1121, EventName = "stored_bytes_read", Level = LogLevel.Information, Message = "the stored bytes of {File} of {Source} are what was stored; nothing was expanded")]
-    private partial void StoredBytesRead(string source, string file);
+    [LoggerMessage(EventId = 1121, EventName = "stored_bytes_read", Level = LogLevel.Information, Message = "reading of stored bytes of {Source}: {What}")]
+    private partial void StoredBytesRead(string source, string what);
 
     [LoggerMessage(EventId = 1102, EventName = "verification_failed", Level = LogLevel.Error, Message = "verification of {Source} failed: {File}: {Reason}")]
     private partial void VerificationFailed(string source, string file, string reason);

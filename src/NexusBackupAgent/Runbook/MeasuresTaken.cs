@@ -20,11 +20,12 @@ internal static class MeasuresTaken
     private static bool IsMeasure(Operation operation) => operation switch
     {
         { Kind: OperationKind.Hook } or { Kind: OperationKind.Copy, Asker: null } => false,
+        { Kind: OperationKind.Verification, StoredBytes: not null, Succeeded: true } => false, // it looked into none
         { Kind: OperationKind.Backup } => operation.Schedule == BackupManifest.ManualSchedule,
         _ => true,
     };
 
-    private static bool IsGoodReading(Operation operation) => operation is { Kind: OperationKind.Verification, Succeeded: true };
+    private static bool IsGoodReading(Operation operation) => operation is { Kind: OperationKind.Verification, Succeeded: true, StoredBytes: null };
 
     /// <summary>The last one, and how many they were.</summary>
     private static IEnumerable<Measure> GoodReadings(IReadOnlyList<Operation> readings)

@@ -105,6 +105,28 @@ public sealed class CopyCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task The_stored_bytes_of_a_copy_are_read_and_its_next_step_names_its_store()
+    {
+        await place.RunAsync("backup");
+        var (first, copy) = (place.Artifact(), Assert.Single(Directory.GetFiles(Offsite, "*.db.gz")));
+        File.Delete(copy + ".verification.json");
+
+        var sound = await place.RunAsync("verify", "--store", "offsite", "--stored-bytes", "--json");
+
+        var id = sound.Json[0].GetProperty("id").GetString();
+        Assert.EndsWith($"nobody has proven yet: nexus-backup verify {id} --store 'offsite'", sound.Json[0].GetProperty("checks")[0].GetProperty("detail").GetString(), StringComparison.Ordinal);
+        Assert.Equal(0, sound.Code);
+        Damage.FlipBit(copy);
+
+        var damaged = await place.RunAsync("verify", "--store", "offsite", "--all", "--stored-bytes");
+
+        Assert.Equal(4, damaged.Code);
+        Assert.Contains($"it is kept as '{copy}.bad'", Unwrapped(damaged.Error), StringComparison.Ordinal);
+        Assert.True(File.Exists(first));
+        Assert.Equal(0, (await place.RunAsync("verify", "--all", "--stored-bytes")).Code);
+    }
+
+    [Fact]
     public async Task A_source_that_is_named_is_not_left_out_for_another_store()
     {
         Directory.CreateDirectory(place.In("logs"));

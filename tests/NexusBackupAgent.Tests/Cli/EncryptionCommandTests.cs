@@ -223,6 +223,24 @@ public sealed class EncryptionCommandTests : IDisposable
         await DoAsync("restore", "itsm", "--to", place.In("older.db"), "--identity", "key.txt");
     }
 
+    [SkippableFact]
+    public async Task What_only_a_key_can_prove_a_reading_of_stored_bytes_calls_unproven()
+    {
+        await EncryptAsync();
+        await DoAsync("backup", "--type", "full");
+        Assert.Contains("what is in them was checked before it was encrypted", await ReadAsync(), StringComparison.Ordinal);
+        File.Delete(Assert.Single(Artifacts()) + ".verification.json");
+        await DoAsync("verify");
+        Assert.Equal([("good", "storedBytes")], await ProofsAsync());
+
+        var read = await ReadAsync();
+
+        Assert.Matches("what is in them nobody has proven yet: nexus-backup verify [^ ]+ --identity FILE$", read);
+
+        async Task<string> ReadAsync() =>
+            (await place.RunAsync("verify", "--stored-bytes", "--json")).Json[0].GetProperty("checks")[0].GetProperty("detail").GetString()!;
+    }
+
     [SkippableTheory]
     [InlineData("exec 3<&0; exec /usr/bin/age \"$@\" < <(head -c 1000 <&3; kill -9 $$)", "age was killed by signal 9")]
     [InlineData("/usr/bin/age \"$@\" | (head -c 500; cat > /dev/null)", "age wrote 500 bytes, and ")]

@@ -116,6 +116,85 @@ public sealed class StoredBytesCommandTests : IDisposable
         Assert.Equal(counted.Select(count => count.Check == "checksum" ? count with { Times = count.Times + 1 } : count), await CountsAsync());
     }
 
+    [Fact]
+    public async Task One_entry_of_the_journal_tells_of_all_backups_that_are_as_they_were_stored()
+    {
+        await BackUpAsync("full");
+        await BackUpAsync("incremental");
+        await BackUpAsync("full");
+        Damage.FlipBit(place.Artifact());
+
+        await place.RunAsync("verify", "--all", "--stored-bytes", "--no-replacement");
+
+        using var journal = new OperationJournal(JournalDatabase.Open(place.In("state"), Workplace.Now, out _));
+        var entries = journal.Since("itsm", default).Where(operation => operation.Kind == OperationKind.Verification).ToList();
+        var read = Assert.Single(entries, operation => operation.Succeeded);
+        Assert.Equal("2 backups are in the store as stored: only the stored bytes of 2 files were read, and nothing was expanded", read.Detail);
+        Assert.Null(read.Backup);
+        Assert.Equal(Directory.GetFiles(place.Store, "*.gz").Sum(file => new FileInfo(file).Length), read.StoredBytes);
+        Assert.NotNull(Assert.Single(entries, operation => !operation.Succeeded).Backup);
+    }
+
+    [Fact]
+    public async Task Damage_is_verified_and_set_aside_although_the_journal_takes_no_entry()
+    {
+        await BackUpAsync("full");
+        await BackUpAsync("full");
+        var file = place.Artifact();
+        Damage.FlipBit(file);
+        await SqliteSamples.SqlAsync(place.In("state/journal.db"), "CREATE TRIGGER refuse BEFORE INSERT ON operations BEGIN SELECT RAISE(ABORT, 'refused'); END");
+
+        var result = await place.RunAsync("verify", "--all", "--stored-bytes", "--no-replacement");
+
+        Assert.NotEqual(0, result.Code);
+        Assert.True(File.Exists(file + ".bad"));
+        Assert.Contains($"cannot verify '{Path.GetFileName(file)}' of 'itsm': cannot use the run journal", result.Errors[0], StringComparison.Ordinal);
+        Assert.Contains("cannot read what is stored of 'itsm': cannot use the run journal", result.Errors[1], StringComparison.Ordinal);
+        Assert.Contains("only the stored bytes of 1 file were read", result.Output, StringComparison.Ordinal); // of the sound one
+    }
+
+    [Fact]
+    public async Task Of_several_sources_the_damaged_one_is_named()
+    {
+        place.MakeDatabase("crm.db");
+        await File.WriteAllTextAsync(place.Configuration, """
+            timeZone: Asia/Tokyo
+            stores: {local: {path: backups}}
+            sources:
+              crm: {sqlite: crm.db, schedules: {daily: {cron: "0 2 * * *", retention: 7d}}}
+              itsm: {sqlite: itsm.db, schedules: {daily: {cron: "0 2 * * *", retention: 7d}}}
+
+            """);
+        await BackUpAsync("full");
+        var damaged = Assert.Single(Directory.GetFiles(Path.Combine(place.Store, "crm"), "*.db.gz"));
+        Damage.FlipBit(damaged);
+
+        var result = await place.RunAsync("verify", "--all", "--stored-bytes", "--no-replacement");
+
+        Assert.Equal(4, result.Code);
+        Assert.Contains($"it is kept as '{damaged}.bad'", Assert.Single(result.Errors), StringComparison.Ordinal);
+        Assert.Contains("✓ size and SHA-256; only the stored bytes of 1 file were read", result.Output, StringComparison.Ordinal);
+        using var journal = new OperationJournal(JournalDatabase.Open(place.In("state"), Workplace.Now, out _));
+        Assert.False(journal.Last("crm", OperationKind.Verification)!.Succeeded);
+        Assert.True(journal.Last("itsm", OperationKind.Verification)!.Succeeded);
+    }
+
+    [Fact]
+    public async Task What_the_sum_of_a_base_says_is_told_of_the_base_alone()
+    {
+        await BackUpAsync("full");
+        await BackUpAsync("incremental");
+        await File.WriteAllTextAsync(place.Artifact() + ".sha256", "no sum");
+
+        var dependent = await place.RunAsync("verify", "--stored-bytes", "--json");
+
+        Assert.Equal((0, ""), (dependent.Code, dependent.Error));
+        Assert.Equal("storedBytes", Text(Assert.Single(dependent.Json.EnumerateArray()), "read"));
+        var all = await place.RunAsync("verify", "--all", "--stored-bytes", "--json");
+        Assert.Equal(4, all.Code);
+        Assert.Equal([("full", false), ("incremental", true)], all.Json.EnumerateArray().Select(backup => (Text(backup, "type"), backup.TryGetProperty("read", out _))));
+    }
+
     private async Task<IReadOnlyList<CheckCount>> CountsAsync() =>
     [
         .. (await place.RunAsync("metrics")).Output.Split('\n').Where(line => line.StartsWith("nexus_backup_verifications_total{", StringComparison.Ordinal) && line.Contains("success", StringComparison.Ordinal))

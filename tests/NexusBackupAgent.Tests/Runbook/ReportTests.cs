@@ -117,6 +117,19 @@ public sealed class ReportTests : IDisposable
     }
 
     [Fact]
+    public async Task A_reading_of_stored_bytes_is_a_measure_only_when_it_failed()
+    {
+        night.FailRun(FailureKind.SourceBusy, "locked", Now.AddHours(-5));
+        night.InJournal(journal =>
+        {
+            journal.Record(Done(OperationKind.Verification, -4, "2 backups are as stored") with { StoredBytes = 1000 });
+            journal.Record(Done(OperationKind.Verification, -3, "1 backup is as stored") with { StoredBytes = 500, Failure = new RunFailure(FailureKind.TimedOut, "it took too long", "look") });
+        });
+
+        Assert.Equal(["it took too long"], (await ReportAsync()).GetProperty("measures").EnumerateArray().Select(measure => Text(measure, "detail")));
+    }
+
+    [Fact]
     public async Task A_row_of_failures_that_a_success_ended_is_recovered()
     {
         await File.WriteAllTextAsync(Place.Configuration, (await File.ReadAllTextAsync(Place.Configuration)).Replace("0 2 * * *", "0 2 29 2 *", StringComparison.Ordinal)); // nothing is late meanwhile

@@ -320,8 +320,13 @@ public abstract class BackupSourceContract : IDisposable
 
     private protected Task<ContentCheck> CheckAsync(Backup backup) => Source.CheckAsync(ChainOf(backup), Scratch, CancellationToken.None);
 
-    private async Task<VerificationResult?> ReadStoredAsync(Backup backup) =>
-        Assert.Single(await new StoredBytes(clock).ReadAsync(Source, Catalog, [backup], progress: null, CancellationToken.None)).Result;
+    private async Task<VerificationResult?> ReadStoredAsync(Backup backup)
+    {
+        var reading = new StoredBytes(Source, storeOption: "", [backup], progress: null, clock);
+        while (reading.Left > 0)
+            await reading.ReadAsync(Catalog, CancellationToken.None);
+        return Assert.Single(reading.Readings()).Result;
+    }
 
     private StoredChain ChainOf(Backup backup, bool isJudged = true) => CatalogLink.ChainOf(Catalog, backup, isJudged, progress: null);
 

@@ -42,7 +42,7 @@ internal sealed class Workbench : IDisposable
         Hooks = new HookRunner(Journal, clock, NullLogger<HookRunner>.Instance);
         Door = new OperationRunner(Turns, Journal, Hooks, clock);
         Backups = new BackupOperation(Door, new BackupRunner(Capture, Examiner, clock), marks: null, Journal, BackupsLog);
-        Verifications = new VerifyOperation(Door, Examiner, new StoredBytes(Clock), Journal, NullLogger<VerifyOperation>.Instance);
+        Verifications = new VerifyOperation(Door, Examiner, Journal, Clock, NullLogger<VerifyOperation>.Instance);
         Replacements = new ReplacementOperation(Backups, Journal, clock, NullLogger<ReplacementOperation>.Instance);
         Copies = new CopyOperation(Door, Examiner, marks: null, Journal, clock, CopiesLog);
         Restores = new RestoreOperation(Door, new Restorer(Verifier, clock), Journal, History, NullLogger<RestoreOperation>.Instance);
