@@ -39,7 +39,7 @@ internal sealed partial class Agent : IDisposable
         Configuration = configuration;
         TimeProvider = timeProvider;
         marks = new StoreMarks(configuration.StateDirectory, timeProvider);
-        var around = new StoreSurroundings(timeProvider, configuration.TimeZone, silence => StoreSilent(silence.Store, silence.Attempt, silence.Attempts, silence.Failure.Message));
+        var around = new StoreSurroundings(timeProvider, configuration.TimeZone, silence => StoreSilent(silence.Store, silence.Attempt, silence.Failure.Message));
         Stores = configuration.Stores.ToDictionary(entry => entry.Key, entry => entry.Value.Open(around), StringComparer.Ordinal);
         Journal = new OperationJournal(OpenJournal(evenWithoutJournal));
         scratch = new ScratchDirectory(configuration.ScratchDirectory) { Lasting = Path.Combine(configuration.StateDirectory, "streams") };
@@ -185,8 +185,8 @@ internal sealed partial class Agent : IDisposable
         }
     }
 
-    [LoggerMessage(EventId = 3005, EventName = "store_silent", Level = LogLevel.Warning, Message = "store {Store}: attempt {Attempt} of {Attempts} ended, and another one follows: {Reason}")]
-    private partial void StoreSilent(string store, int attempt, int attempts, string reason);
+    [LoggerMessage(EventId = 3005, EventName = "store_silent", Level = LogLevel.Warning, Message = "store {Store}: attempt {Attempt} ended, and another one follows: {Reason}")]
+    private partial void StoreSilent(string store, int attempt, string reason);
 
     [LoggerMessage(EventId = 3004, EventName = "journal_unusable", Level = LogLevel.Warning, Message = "{Reason}; nothing will be recorded, and what is known of the past may be missing. Next: {Hint}")]
     private partial void JournalUnusable(string reason, string hint);

@@ -10,14 +10,14 @@ internal sealed class SilenceWatch : IDisposable
     private readonly CancellationTokenSource over;
     private readonly CancellationTokenSource either;
     private readonly TimeProvider timeProvider;
-    private readonly long began;
     private long moved;
+    private long taken;
     private string? ended;
 
     public SilenceWatch(TimeSpan patience, TimeProvider timeProvider, CancellationToken caller)
     {
-        (this.patience, this.timeProvider, this.caller, began) = (patience, timeProvider, caller, timeProvider.GetTimestamp());
-        moved = began;
+        (this.patience, this.timeProvider, this.caller, Began) = (patience, timeProvider, caller, timeProvider.GetTimestamp());
+        moved = Began;
         over = new CancellationTokenSource(patience, timeProvider);
         either = CancellationTokenSource.CreateLinkedTokenSource(over.Token, caller);
     }
@@ -30,9 +30,23 @@ internal sealed class SilenceWatch : IDisposable
     /// <summary>For people.</summary>
     public string Text => Volatile.Read(ref ended) ?? $"nothing moved for {patience.TotalSeconds:0} s";
 
+    /// <summary>When the request began: a timestamp of the clock.</summary>
+    public long Began { get; }
+
+    /// <summary>When something moved in it for the last time: a timestamp of the clock.</summary>
+    public long Moved => Volatile.Read(ref moved);
+
+    /// <summary>Bytes of its content that the line took.</summary>
+    public long Taken => Volatile.Read(ref taken);
+
+    /// <summary>Since when nothing moved.</summary>
+    public TimeSpan Quiet => timeProvider.GetElapsedTime(Moved);
+
     /// <summary>Something moved: the time begins anew.</summary>
-    public void Pulse()
+    /// <param name="taken">As <see cref="Taken"/> has it.</param>
+    public void Pulse(long taken)
     {
+        Volatile.Write(ref this.taken, taken);
         Volatile.Write(ref moved, timeProvider.GetTimestamp());
         over.CancelAfter(patience);
     }
@@ -45,12 +59,6 @@ internal sealed class SilenceWatch : IDisposable
         over.Cancel();
     }
 
-    /// <summary>From the beginning until something moved for the last time.</summary>
-    public TimeSpan Moving => timeProvider.GetElapsedTime(began, Volatile.Read(ref moved));
-
-    /// <summary>Since when nothing moved.</summary>
-    public TimeSpan Quiet => timeProvider.GetElapsedTime(Volatile.Read(ref moved));
-
     public void Dispose()
     {
         either.Dispose();
@@ -60,16 +68,18 @@ internal sealed class SilenceWatch : IDisposable
 
 /// <summary>
 /// What all requests to a server know of it together: one that says nothing at all is left after some minutes, whoever asks; one that
-/// answers another request, or that was sent something for a while, only makes one request slow.
+/// answers another request, or takes more than the buffers on the way hold, only makes one request slow.
 /// </summary>
-/// <param name="patience">For how long it may say nothing.</param>
+/// <param name="patience">For how long it may say nothing, while it is asked.</param>
 internal sealed class ServerSilence(TimeSpan patience, TimeProvider timeProvider)
 {
-    /// <summary>The buffers on the way to a server that takes nothing are full sooner.</summary>
-    private static readonly TimeSpan Moved = TimeSpan.FromSeconds(10);
+    /// <summary>Bytes that a line takes though nobody reads at its end: the buffers of both sides.</summary>
+    public const long Buffers = 8 << 20;
 
     private readonly Lock gate = new();
     private long? since;
+    private long heard;
+    private long noted;
 
     /// <summary>Whether it was silent for so long that nothing is sent again.</summary>
     public bool IsOver
@@ -81,22 +91,29 @@ internal sealed class ServerSilence(TimeSpan patience, TimeProvider timeProvider
         }
     }
 
+    /// <summary>How long it has said nothing to somebody who asked it.</summary>
+    /// <param name="asked">When: a timestamp of the clock.</param>
+    public TimeSpan QuietSince(long asked)
+    {
+        lock (gate)
+            return timeProvider.GetElapsedTime(Math.Max(heard, asked));
+    }
+
     /// <summary>It said something.</summary>
     public void Heard()
     {
         lock (gate)
-            since = null;
+            (since, heard) = (null, timeProvider.GetTimestamp());
     }
 
-    /// <summary>A request ended because nothing moved.</summary>
-    /// <param name="moving">How long something moved in it before.</param>
-    /// <param name="quiet">How long nothing did after that.</param>
-    public void Noted(TimeSpan moving, TimeSpan quiet)
+    /// <summary>A request ended because nothing moved. Where nobody had asked for long before it began, it is the first one.</summary>
+    public void Noted(SilenceWatch request)
     {
         lock (gate)
         {
-            if (since is null || moving >= Moved)
-                since = timeProvider.GetTimestamp() - (long)(quiet.TotalSeconds * timeProvider.TimestampFrequency);
+            if (since is null || request.Taken > Buffers || timeProvider.GetElapsedTime(noted, request.Began) > patience)
+                since = Math.Max(heard, request.Moved);
+            noted = timeProvider.GetTimestamp();
         }
     }
 }
@@ -118,7 +135,11 @@ internal sealed class ObjectBody(ReadOnlyMemory<byte> content, SilenceWatch watc
     public override long Position
     {
         get => position;
-        set => position = checked((int)value);
+        set
+        {
+            position = checked((int)value);
+            watch.Pulse(position);
+        }
     }
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
@@ -135,7 +156,7 @@ internal sealed class ObjectBody(ReadOnlyMemory<byte> content, SilenceWatch watc
 
     public override int Read(Span<byte> buffer)
     {
-        watch.Pulse();
+        watch.Pulse(position); // what was read before is taken when more is asked for
         var count = Math.Min(buffer.Length, content.Length - position);
         content.Span.Slice(position, count).CopyTo(buffer);
         position += count;

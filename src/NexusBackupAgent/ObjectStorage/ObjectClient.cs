@@ -111,7 +111,9 @@ internal sealed class ObjectClient : IDisposable
     private readonly ObjectFailures failures;
     private readonly ResiliencePipeline retries;
     private readonly long mostOfOneCopy;
+    private readonly Lock looks = new();
     private ServerSilence? silence;
+    private Task<string?>? look;
 
     static ObjectClient() => AWSConfigs.CorrectForClockSkew = false; // a clock that is wrong is told, not made up for
 
@@ -148,7 +150,7 @@ internal sealed class ObjectClient : IDisposable
                 OnRetry = retry =>
                 {
                     if (retry.Outcome.Exception is ObjectException { Problem: ObjectProblem.Silent } failure)
-                        Silent?.Invoke(failure, retry.AttemptNumber + 1, Attempts);
+                        Silent?.Invoke(failure, retry.AttemptNumber + 1);
                     return ValueTask.CompletedTask;
                 },
             })
@@ -160,8 +162,8 @@ internal sealed class ObjectClient : IDisposable
     /// <summary>Of what is sent and read; null: as fast as it goes.</summary>
     public Pace? Pace { get; init; }
 
-    /// <summary>Told of an attempt that ended because nothing moved, and is followed by another one: its number, and how many there are at most.</summary>
-    public Action<ObjectException, int, int>? Silent { get; init; }
+    /// <summary>Told of an attempt that ended because nothing moved, and is followed by another one: its number.</summary>
+    public Action<ObjectException, int>? Silent { get; init; }
 
     /// <summary>Whose objects they are, for people: <c>store 'offsite'</c>; null: the server says enough.</summary>
     public string? Owner { get; init; }
@@ -189,8 +191,10 @@ internal sealed class ObjectClient : IDisposable
     /// <exception cref="ObjectException">The bucket is not there, or can't be listed.</exception>
     public Task<bool> HasAnyAsync(CancellationToken cancellationToken) => AskAsync(
         $"list {Address.Shown}",
-        async token => (await s3.ListObjectsV2Async(new ListObjectsV2Request { BucketName = Address.Bucket, Prefix = Address.Prefix, MaxKeys = 1 }, token)).S3Objects is [_, ..],
+        async token => (await ListOneAsync(token)).S3Objects is [_, ..],
         cancellationToken);
+
+    private Task<ListObjectsV2Response> ListOneAsync(CancellationToken cancellationToken) => s3.ListObjectsV2Async(new ListObjectsV2Request { BucketName = Address.Bucket, Prefix = Address.Prefix, MaxKeys = 1 }, cancellationToken);
 
     /// <summary>All objects whose keys begin with something, in the order of their keys, page by page.</summary>
     public async IAsyncEnumerable<ListedObject> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -627,9 +631,9 @@ internal sealed class ObjectClient : IDisposable
             Silence.Heard();
             return answer;
         }
-        catch (Exception cut) when (watch.IsOver)
+        catch (Exception cut) when (watch.IsOver && !IsAnswer(cut))
         {
-            Silence.Noted(watch.Moving, watch.Quiet);
+            Silence.Noted(watch);
             throw failures.New(ObjectProblem.Silent, action, watch.Text, cut);
         }
         catch (OperationCanceledException stopped) when (cancellationToken.IsCancellationRequested)
@@ -638,9 +642,9 @@ internal sealed class ObjectClient : IDisposable
         }
         catch (Exception failure) when (ObjectFailures.IsKnown(failure) || (failure is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            var translated = failures.Translate(failure, action);
-            if (translated.Problem != ObjectProblem.Unreachable)
+            if (IsAnswer(failure))
                 Silence.Heard();
+            var translated = failures.Translate(failure, action);
             wasThrottled = translated.Problem == ObjectProblem.Throttled;
             throw translated;
         }
@@ -653,26 +657,48 @@ internal sealed class ObjectClient : IDisposable
     /// <summary>Sees to it that a long answer is not waited for from a server that answers nothing else either.</summary>
     private async Task LookAfterAsync(Task answering, SilenceWatch watch)
     {
-        while (true)
+        while (!answering.IsCompleted && !watch.Token.IsCancellationRequested)
         {
-            await answering.WaitAsync(Patience, Time, watch.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (answering.IsCompleted || watch.Token.IsCancellationRequested)
-                return;
-            using var look = new SilenceWatch(Patience, Time, watch.Token);
-            try
+            if (Patience - Silence.QuietSince(watch.Began) is { Ticks: > 0 } left)
             {
-                await s3.ListObjectsV2Async(new ListObjectsV2Request { BucketName = Address.Bucket, Prefix = Address.Prefix, MaxKeys = 1 }, look.Token);
+                await answering.WaitAsync(left, Time, watch.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                continue;
             }
-            catch (Exception) when (look.IsOver)
-            {
-                watch.End($"it says nothing, nor answered anything else for {Patience.TotalSeconds:0} s");
-            }
-            catch (Exception said) when (ObjectFailures.IsKnown(said) || said is OperationCanceledException)
-            {
-                // It is there, or the request itself breaks off.
-            }
+
+            var looking = LookAsync();
+            await Task.WhenAny(answering, looking);
+            if (!answering.IsCompleted && await looking is { } nothing)
+                watch.End($"it says nothing, {nothing}");
         }
     }
+
+    /// <summary>Asks for something small: once for all who want to know whether the server is there.</summary>
+    /// <returns>Null: it answered. Otherwise how it did not, for people.</returns>
+    private Task<string?> LookAsync()
+    {
+        lock (looks)
+            return look is { IsCompleted: false } underWay ? underWay : look = LookOnceAsync();
+    }
+
+    private async Task<string?> LookOnceAsync()
+    {
+        using var watch = new SilenceWatch(Patience, Time, CancellationToken.None); // who asked may go: it ends by itself
+        try
+        {
+            await ListOneAsync(watch.Token);
+        }
+        catch (Exception failure) when (ObjectFailures.IsKnown(failure) || failure is OperationCanceledException)
+        {
+            if (!IsAnswer(failure))
+                return watch.IsOver ? $"nor answered anything else for {Patience.TotalSeconds:0} s" : $"and can't be reached: {(failure.InnerException ?? failure).Message}";
+        }
+
+        Silence.Heard();
+        return null;
+    }
+
+    /// <summary>Whether a failure is something that the server itself said.</summary>
+    private bool IsAnswer(Exception failure) => ObjectFailures.IsKnown(failure) && failures.Translate(failure, "").Problem != ObjectProblem.Unreachable;
 
     private StoppedWaitingException Stopped(string action, Exception cause, CancellationToken stop) => new($"{Owner ?? Address.Server} ({action})", cause, stop);
 

@@ -81,7 +81,7 @@ internal sealed class ObjectReadStream(ObjectClient client, string key, string? 
                 if (++failed > MostFailures || (problem.Problem == ObjectProblem.Silent && client.Silence.IsOver))
                     throw problem;
                 if (problem.Problem == ObjectProblem.Silent)
-                    client.Silent?.Invoke(problem, failed, MostFailures + 1);
+                    client.Silent?.Invoke(problem, failed);
             }
         }
     }
@@ -118,7 +118,7 @@ internal sealed class ObjectReadStream(ObjectClient client, string key, string? 
         }
         catch (OperationCanceledException late) when (watch.IsOver)
         {
-            client.Silence.Noted(TimeSpan.Zero, watch.Quiet);
+            client.Silence.Noted(watch);
             throw new TimeoutException($"{watch.Text}, {position} of {ObjectLength} bytes came", late);
         }
     }

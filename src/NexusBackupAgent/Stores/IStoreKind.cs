@@ -49,7 +49,7 @@ internal sealed record AddressOption(string Name, string Value, Bilingual Help);
 
 /// <summary>What a store works with.</summary>
 /// <param name="Zone">Of the hours in the configuration.</param>
-/// <param name="Told">Hears what is tried again because nothing moved, and how often at most.</param>
+/// <param name="Told">Hears what is tried again because nothing moved.</param>
 internal sealed record StoreSurroundings(TimeProvider TimeProvider, TimeZoneInfo Zone, Action<StoreSilence> Told)
 {
     /// <returns>Null where nothing is limited.</returns>
@@ -59,8 +59,7 @@ internal sealed record StoreSurroundings(TimeProvider TimeProvider, TimeZoneInfo
 /// <summary>A server that did not go on.</summary>
 /// <param name="Store">The store's name.</param>
 /// <param name="Attempt">The one that ended so.</param>
-/// <param name="Attempts">At most.</param>
-internal sealed record StoreSilence(string Store, BackupException Failure, int Attempt, int Attempts);
+internal sealed record StoreSilence(string Store, BackupException Failure, int Attempt);
 
 /// <summary>One configured store.</summary>
 internal interface IStoreSettings

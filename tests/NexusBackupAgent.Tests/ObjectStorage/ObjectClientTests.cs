@@ -191,7 +191,7 @@ public sealed class ObjectClientTests
         using var client = new ObjectClient(gateway.Address(bucket, port: proxy.Port), ObjectRole.Store, RunningClock.Shared)
         {
             Patience = TimeSpan.FromSeconds(3),
-            Silent = (failure, attempt, _) =>
+            Silent = (failure, attempt) =>
             {
                 lock (told)
                     told.Add((failure, attempt));
@@ -219,7 +219,7 @@ public sealed class ObjectClientTests
             await direct.PutAsync("a", content, ObjectAttributes.None, WriteCondition.Always, CancellationToken.None);
         using var proxy = new CuttingProxy(gateway.Endpoint.Port, after: 16 << 20, hung => hung.Freeze());
         var told = 0;
-        using var client = new ObjectClient(gateway.Address(bucket, port: proxy.Port), ObjectRole.Store, RunningClock.Shared) { Patience = TimeSpan.FromSeconds(3), Silent = (_, _, _) => told++ };
+        using var client = new ObjectClient(gateway.Address(bucket, port: proxy.Port), ObjectRole.Store, RunningClock.Shared) { Patience = TimeSpan.FromSeconds(3), Silent = (_, _) => told++ };
 
         await using (var stream = await client.OpenAsync("a", etag: null, CancellationToken.None))
             Assert.Equal(content, await ReadAllAsync(stream));
@@ -236,21 +236,21 @@ public sealed class ObjectClientTests
         S3Gateway.Require();
         var gateway = await S3Gateway.SharedAsync();
         using var proxy = new CuttingProxy(gateway.Endpoint.Port, after: ObjectUpload.PartSize + (4 << 20), hung => hung.Hang(), isFromClient: true);
-        var told = 0;
-        using var client = new ObjectClient(gateway.Address(await gateway.NewBucketAsync(), port: proxy.Port), ObjectRole.Store, RunningClock.Shared)
-        {
-            Patience = TimeSpan.FromSeconds(2),
-            Silent = (_, attempt, _) => InterlockedMax(ref told, attempt),
-        };
+        var (clock, told) = (new ManualClock(Some.Instant), 0);
+        using var client = new ObjectClient(gateway.Address(await gateway.NewBucketAsync(), port: proxy.Port), ObjectRole.Store, clock) { Silent = (_, attempt) => InterlockedMax(ref told, attempt) };
 
-        var left = await Assert.ThrowsAsync<ObjectException>(() => client.WriteAsync("a", async (stream, token) => await stream.WriteAsync(new byte[4 * ObjectUpload.PartSize], token), ObjectAttributes.None, WriteCondition.IfAbsent, CancellationToken.None));
+        var writing = Task.Run(() => client.WriteAsync("a", async (stream, token) => await stream.WriteAsync(new byte[4 * ObjectUpload.PartSize], token), ObjectAttributes.None, WriteCondition.IfAbsent, CancellationToken.None));
+        await Eventually.TrueAsync(() => proxy.WasReached, "the server hangs");
+        await WaitAsync(clock, writing);
 
-        Assert.True(proxy.WasReached);
+        var left = await Assert.ThrowsAsync<ObjectException>(() => writing);
         Assert.Equal((ObjectProblem.Silent, FailureKind.StoreUnavailable), (left.Problem, left.Kind));
         Assert.False(left.Kind.IsTransient()); // or the run would wait as long once more
         Assert.InRange(told, 1, 3); // of five
         told = 0;
-        Assert.Equal(ObjectProblem.Silent, (await Assert.ThrowsAsync<ObjectException>(() => client.HasAnyAsync(CancellationToken.None))).Problem);
+        var asking = client.HasAnyAsync(CancellationToken.None);
+        await WaitAsync(clock, asking);
+        Assert.Equal(ObjectProblem.Silent, (await Assert.ThrowsAsync<ObjectException>(() => asking)).Problem);
         Assert.Equal(0, told);
 
         static void InterlockedMax(ref int most, int value)
@@ -265,24 +265,69 @@ public sealed class ObjectClientTests
     {
         var clock = new ManualClock(Some.Instant);
         var silence = new ServerSilence(TimeSpan.FromMinutes(3), clock);
-        Fall(TimeSpan.Zero);
-        Fall(TimeSpan.Zero);
+        Fall(silence, clock);
+        Fall(silence, clock);
         Assert.False(silence.IsOver);
         silence.Heard();
-        Fall(TimeSpan.Zero);
-        Fall(TimeSpan.FromSeconds(1)); // buffers that fill are no line that goes on
+        Fall(silence, clock);
+        Fall(silence, clock, ServerSilence.Buffers, TimeSpan.FromSeconds(1)); // buffers that fill are no line that goes on
         Assert.False(silence.IsOver);
-        Fall(TimeSpan.FromMinutes(9)); // a slow line
-        Fall(TimeSpan.Zero);
+        Fall(silence, clock, ServerSilence.Buffers + 1, TimeSpan.FromMinutes(9)); // a slow line
+        Fall(silence, clock);
         Assert.False(silence.IsOver);
-        Fall(TimeSpan.Zero);
+        Fall(silence, clock);
         Assert.True(silence.IsOver);
+    }
 
-        void Fall(TimeSpan moving)
-        {
-            clock.Advance(moving + TimeSpan.FromMinutes(1));
-            silence.Noted(moving, TimeSpan.FromMinutes(1));
-        }
+    [Fact]
+    public void Buffers_that_fill_slowly_because_little_may_be_sent_are_no_line_that_goes_on()
+    {
+        var clock = new ManualClock(Some.Instant);
+        var silence = new ServerSilence(TimeSpan.FromMinutes(3), clock);
+        Fall(silence, clock, taken: 1 << 20, moving: TimeSpan.FromMinutes(4));
+        Assert.False(silence.IsOver);
+        Fall(silence, clock, taken: 1 << 20, moving: TimeSpan.FromMinutes(4));
+        Assert.True(silence.IsOver);
+    }
+
+    [Fact]
+    public void A_word_to_somebody_else_ends_the_silence_of_a_request_that_began_before_it()
+    {
+        var clock = new ManualClock(Some.Instant);
+        var silence = new ServerSilence(TimeSpan.FromMinutes(3), clock);
+        using var request = new SilenceWatch(TimeSpan.FromMinutes(15), clock, CancellationToken.None);
+        clock.Advance(TimeSpan.FromMinutes(14));
+        silence.Heard();
+        clock.Advance(TimeSpan.FromMinutes(1));
+        silence.Noted(request);
+        Assert.False(silence.IsOver);
+    }
+
+    /// <summary>The agent has one client for all its life, and a bad minute each night.</summary>
+    [Fact]
+    public void A_silence_after_which_nobody_asked_is_no_part_of_the_next_one()
+    {
+        var clock = new ManualClock(Some.Instant);
+        var silence = new ServerSilence(TimeSpan.FromMinutes(3), clock);
+        Fall(silence, clock);
+        clock.Advance(TimeSpan.FromHours(1));
+        Fall(silence, clock);
+        Fall(silence, clock);
+        Assert.False(silence.IsOver);
+        Fall(silence, clock);
+        Assert.True(silence.IsOver);
+    }
+
+    /// <summary>A request that ends after a silent minute.</summary>
+    /// <param name="taken">Bytes of it before.</param>
+    /// <param name="moving">How long that took.</param>
+    private static void Fall(ServerSilence silence, ManualClock clock, long taken = 0, TimeSpan moving = default)
+    {
+        using var request = new SilenceWatch(TimeSpan.FromMinutes(15), clock, CancellationToken.None);
+        clock.Advance(moving);
+        request.Pulse(taken);
+        clock.Advance(TimeSpan.FromMinutes(1));
+        silence.Noted(request);
     }
 
     [SkippableFact]
@@ -301,7 +346,7 @@ public sealed class ObjectClientTests
             },
         };
         var told = 0;
-        using var client = new ObjectClient(gateway.Address(await gateway.NewBucketAsync(), port: proxy.Port), ObjectRole.Store, clock) { Silent = (_, _, _) => told++ };
+        using var client = new ObjectClient(gateway.Address(await gateway.NewBucketAsync(), port: proxy.Port), ObjectRole.Store, clock) { Silent = (_, _) => told++ };
         var began = clock.GetTimestamp();
 
         var asking = Task.Run(async () =>
@@ -326,45 +371,177 @@ public sealed class ObjectClientTests
     [SkippableFact]
     public async Task A_long_answer_is_waited_for_while_the_server_answers_something_else()
     {
-        S3Gateway.Require();
-        var gateway = await S3Gateway.SharedAsync();
-        var (bucket, found) = await NewObjectAsync(gateway);
-        var (answers, isDone) = (0, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
-        using var proxy = new CuttingProxy(gateway.Endpoint.Port, after: 1, _ => { }) { Waits = () => Interlocked.Increment(ref answers) == 1 ? isDone.Task : Task.CompletedTask };
-        using var client = new ObjectClient(gateway.Address(bucket, port: proxy.Port), ObjectRole.Store, RunningClock.Shared) { Patience = TimeSpan.FromSeconds(5) };
+        await using var bench = await LongAnswers.NewAsync();
+        var held = bench.Hold();
+        var copying = bench.CopyAsync();
+        await bench.HeldAsync(1);
+        bench.Pass();
 
-        var copying = client.CopyAsync(client, found, "b", CancellationToken.None);
-        await Eventually.TrueAsync(() => proxy.Gets >= 2 || copying.IsCompleted, "it is asked whether it is there");
+        await bench.PassMinuteAsync();
+        await bench.PassMinuteAsync();
         Assert.False(copying.IsCompleted);
-        isDone.SetResult();
+        Assert.Equal(2, bench.Proxy.Gets);
+        held.SetResult();
 
-        Assert.Equal(found.ETag, await copying);
-        Assert.True(proxy.WasReached);
+        Assert.Equal(bench.Found.ETag, await copying);
+        Assert.Equal(0, bench.Told);
+    }
+
+    [SkippableFact]
+    public async Task A_long_answer_is_asked_for_again_when_its_time_is_over_and_the_server_answers_something_else()
+    {
+        await using var bench = await LongAnswers.NewAsync();
+        bench.Hold();
+        var copying = bench.CopyAsync();
+        await bench.HeldAsync(1);
+        bench.Pass();
+
+        for (var minute = 1; minute < 15; minute++)
+            await bench.PassMinuteAsync();
+        Assert.Equal(0, bench.Told);
+        bench.Clock.Advance(TimeSpan.FromMinutes(1));
+        await WaitAsync(bench.Clock, copying, within: TimeSpan.FromSeconds(1));
+
+        Assert.Equal(bench.Found.ETag, await copying);
+        Assert.Equal(1, bench.Told);
+    }
+
+    [SkippableFact]
+    public async Task A_long_answer_is_asked_for_again_when_the_server_answered_something_else_and_then_is_silent()
+    {
+        await using var bench = await LongAnswers.NewAsync();
+        bench.Hold();
+        var copying = bench.CopyAsync();
+        await bench.HeldAsync(1);
+        bench.Pass();
+        await bench.PassMinuteAsync();
+
+        bench.Hold();
+        bench.Clock.Advance(TimeSpan.FromMinutes(1));
+        await bench.HeldAsync(2); // the second look
+        bench.Pass();
+        bench.Clock.Advance(TimeSpan.FromMinutes(1));
+        await WaitAsync(bench.Clock, copying, within: TimeSpan.FromSeconds(1));
+
+        Assert.Equal(bench.Found.ETag, await copying);
+        Assert.Equal(1, bench.Told);
+    }
+
+    [SkippableFact]
+    public async Task Those_who_wait_for_long_answers_ask_together_whether_the_server_is_there()
+    {
+        await using var bench = await LongAnswers.NewAsync();
+        var held = bench.Hold();
+        Task<string>[] copying = [.. Enumerable.Range(0, 4).Select(number => bench.CopyAsync($"{number}"))];
+        await bench.HeldAsync(4);
+        bench.Pass();
+
+        await bench.PassMinuteAsync();
+        await bench.PassMinuteAsync();
+        Assert.Equal(2, bench.Proxy.Gets);
+        held.SetResult();
+        await Task.WhenAll(copying);
     }
 
     [SkippableFact]
     public async Task A_long_answer_is_not_waited_for_where_the_server_answers_nothing_else()
     {
-        S3Gateway.Require();
-        var gateway = await S3Gateway.SharedAsync();
-        var (bucket, found) = await NewObjectAsync(gateway);
-        var (clock, told) = (new ManualClock(Some.Instant), 0);
-        using var hung = new CuttingProxy(gateway.Endpoint.Port, after: 1, proxy => proxy.Hang());
-        using var client = new ObjectClient(gateway.Address(bucket, port: hung.Port), ObjectRole.Store, clock) { Silent = (_, _, _) => told++ };
-        var began = clock.GetTimestamp();
+        await using var bench = await LongAnswers.NewAsync();
+        bench.Hold();
+        var began = bench.Clock.GetTimestamp();
 
-        var copying = client.CopyAsync(client, found, "b", CancellationToken.None);
-        await Eventually.TrueAsync(() => hung.WasReached, "the server's answer is held back");
-        while (!copying.IsCompleted)
-        {
-            await Eventually.TrueAsync(() => copying.IsCompleted || clock.IsAwaited(TimeSpan.FromMinutes(1)), "the client waits");
-            clock.Advance(TimeSpan.FromSeconds(10));
-        }
+        var copying = bench.CopyAsync();
+        await bench.HeldAsync(1);
+        await WaitAsync(bench.Clock, copying);
 
         var left = await Assert.ThrowsAsync<ObjectException>(() => copying);
         Assert.Contains("nor answered anything else for 60 s", left.Message, StringComparison.Ordinal);
-        Assert.Equal(1, told);
-        Assert.InRange(clock.GetElapsedTime(began).TotalMinutes, 4, 6); // of fifteen, six times
+        Assert.Equal(1, bench.Told);
+        Assert.InRange(bench.Clock.GetElapsedTime(began).TotalMinutes, 4, 6); // of fifteen, six times
+    }
+
+    /// <summary>Lets time pass while nothing but time ends something.</summary>
+    /// <param name="within">How soon it has to be waited for; null: the usual patience.</param>
+    private static async Task WaitAsync(ManualClock clock, Task awaited, TimeSpan? within = null)
+    {
+        while (!awaited.IsCompleted)
+        {
+            await Eventually.TrueAsync(() => awaited.IsCompleted || clock.IsAwaited(within ?? ObjectClient.UsualPatience), "the client waits");
+            if (!awaited.IsCompleted)
+                clock.Advance(within ?? TimeSpan.FromSeconds(10));
+        }
+    }
+
+    /// <summary>An object that a server copies while a test holds back its answers, on a clock that the test moves.</summary>
+    private sealed class LongAnswers : IAsyncDisposable
+    {
+        private volatile Task holding = Task.CompletedTask;
+        private int held;
+        private int told;
+
+        private LongAnswers(S3Gateway gateway, string bucket, ListedObject found)
+        {
+            Found = found;
+            Proxy = new CuttingProxy(gateway.Endpoint.Port, after: 1, _ => { })
+            {
+                Waits = () =>
+                {
+                    var answer = holding;
+                    if (!answer.IsCompleted)
+                        Interlocked.Increment(ref held);
+                    return answer;
+                },
+            };
+            Client = new ObjectClient(gateway.Address(bucket, port: Proxy.Port), ObjectRole.Store, Clock) { Silent = (_, _) => Interlocked.Increment(ref told) };
+        }
+
+        public ManualClock Clock { get; } = new(Some.Instant);
+
+        public CuttingProxy Proxy { get; }
+
+        public ObjectClient Client { get; }
+
+        public ListedObject Found { get; }
+
+        public int Told => Volatile.Read(ref told);
+
+        public static async Task<LongAnswers> NewAsync()
+        {
+            S3Gateway.Require();
+            var gateway = await S3Gateway.SharedAsync();
+            var (bucket, found) = await NewObjectAsync(gateway);
+            return new LongAnswers(gateway, bucket, found);
+        }
+
+        /// <param name="etag">That it must have; null: its own.</param>
+        public Task<string> CopyAsync(string key = "b", string? etag = null) => Task.Run(() => Client.CopyAsync(Client, Found with { ETag = etag ?? Found.ETag }, key, CancellationToken.None));
+
+        /// <summary>Holds back answers from now on, until the source is set.</summary>
+        public TaskCompletionSource Hold()
+        {
+            var hold = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            holding = hold.Task;
+            return hold;
+        }
+
+        /// <summary>Holds back no further answer.</summary>
+        public void Pass() => holding = Task.CompletedTask;
+
+        public Task HeldAsync(int answers) => Eventually.TrueAsync(() => Volatile.Read(ref held) >= answers, "an answer is held back");
+
+        /// <summary>Lets a minute pass, at whose end the server answers something.</summary>
+        public async Task PassMinuteAsync()
+        {
+            Clock.Advance(TimeSpan.FromMinutes(1));
+            await Eventually.TrueAsync(() => Client.Silence.QuietSince(0) == TimeSpan.Zero, "the server answers something");
+        }
+
+        public ValueTask DisposeAsync()
+        {
+            Client.Dispose();
+            Proxy.Dispose();
+            return ValueTask.CompletedTask;
+        }
     }
 
     /// <summary>A bucket with one object.</summary>

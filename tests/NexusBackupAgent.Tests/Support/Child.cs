@@ -135,7 +135,7 @@ internal static partial class Child
     public static Task<ShellResult> RunWithClockAsync(string by, params string[] arguments)
     {
         Need.Tool("faketime");
-        return Shell.TryAsync("env", ["FAKETIME_DONT_FAKE_MONOTONIC=1", "faketime", "-f", by, Host, .. Launch, .. arguments]);
+        return Shell.TryAsync("env", ["FAKETIME_DONT_FAKE_MONOTONIC=1", "faketime", "-m", "-f", by, Host, .. Launch, .. arguments]);
     }
 
     public static async Task<string> RunAsync(params string[] arguments)

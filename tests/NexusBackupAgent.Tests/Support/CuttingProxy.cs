@@ -55,6 +55,9 @@ internal sealed class CuttingProxy : IDisposable
         }
     }
 
+    /// <summary>Takes no new connection; those that there are stay.</summary>
+    public void Close() => listener.Stop();
+
     /// <summary>Ends every connection, and takes new ones.</summary>
     public void Drop()
     {

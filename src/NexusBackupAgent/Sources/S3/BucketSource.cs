@@ -151,6 +151,9 @@ internal sealed class BucketSource(BucketPlaces places, BucketOptions options, S
                 objects.Add(found);
             if (objects.Count == 0)
                 throw places.HoldsNothing();
+            var distinct = new PackedIndex<ListedObject>(objects, found => found.Key);
+            if (distinct.Left < objects.Count) // a list in pages, of a bucket that changes meanwhile, may name one twice
+                objects = new PackedList<ListedObject>(InventoryJson.Default.ListedObject, distinct.Rest());
             if (!places.IsArchived)
                 await clients.Snapshots.RequireBucketAsync(cancellationToken); // after its own: a server that both share is the source's first
             var @base = request.Base is { } chain ? await BaseAsync(chain, cancellationToken) : null;

@@ -123,7 +123,7 @@ internal sealed class PackedIndex<T>
     private readonly List<Entry> entries;
     private readonly int[] buckets;
 
-    /// <param name="text">By which a thing is found; no two have the same.</param>
+    /// <param name="text">By which a thing is found. Of those that have the same only the first counts.</param>
     /// <param name="where">Which ones count; null: all.</param>
     public PackedIndex(IReadOnlyList<T> list, Func<T, string> text, Func<T, bool>? where = null)
     {
@@ -132,7 +132,10 @@ internal sealed class PackedIndex<T>
         {
             if (where?.Invoke(item) == false)
                 continue;
-            var hash = HashOf(text(item));
+            var own = text(item);
+            if (EntryOf(own, isTaken: null) >= 0)
+                continue;
+            var hash = HashOf(own);
             ref var bucket = ref BucketOf(hash);
             entries.Add(new Entry(hash, position, bucket));
             bucket = entries.Count;

@@ -38,7 +38,7 @@ internal sealed class S3Store(string name, ObjectAddress address, TimeProvider t
             if (unlocked is not null)
                 return unlocked.Client;
             lock (gate)
-                return client ??= new ObjectClient(address, ObjectRole.Store, timeProvider) { Owner = $"store '{Name}'", Pace = pace, Silent = (failure, attempt, attempts) => around?.Told(new StoreSilence(Name, failure, attempt, attempts)) };
+                return client ??= new ObjectClient(address, ObjectRole.Store, timeProvider) { Owner = $"store '{Name}'", Pace = pace, Silent = (failure, attempt) => around?.Told(new StoreSilence(Name, failure, attempt)) };
         }
     }
 

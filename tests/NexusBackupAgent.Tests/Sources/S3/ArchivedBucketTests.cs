@@ -99,6 +99,30 @@ public sealed class ArchivedBucketTests
         Assert.Contains(full.File, damaged.Error, StringComparison.Ordinal);
     }
 
+    /// <summary>A list comes in pages, of a bucket that changes meanwhile.</summary>
+    [SkippableFact]
+    public async Task An_object_that_the_server_lists_twice_is_archived_once()
+    {
+        const string ETag = "9a0364b9e99bb480dd25e1f0284c8555"; // of "content"
+        static string Listed(string key) => $"<Contents><Key>{key}</Key><LastModified>2026-02-14T03:00:00.000Z</LastModified><ETag>&quot;{ETag}&quot;</ETag><Size>7</Size><StorageClass>STANDARD</StorageClass></Contents>";
+        using var server = new ScriptedServer(request =>
+            request.Line.Contains("list-type=2", StringComparison.Ordinal) ? new("200 OK", $"<ListBucketResult><Name>b</Name><KeyCount>3</KeyCount><MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated>{Listed("a")}{Listed("b")}{Listed("a")}</ListBucketResult>", "Content-Type: application/xml")
+            : request.Line.EndsWith("?tagging", StringComparison.Ordinal) ? new("200 OK", "<Tagging><TagSet/></Tagging>", "Content-Type: application/xml")
+            : new("200 OK", "content", $"ETag: \"{ETag}\"", "Last-Modified: Sat, 14 Feb 2026 03:00:00 GMT"));
+        using var bench = await BucketBench.NewAsync();
+        bench.IsArchived = true;
+        bench.Configure(port: server.Address.Port, keys: "requests: 2");
+
+        await bench.DoAsync("backup", "--type", "full");
+
+        var file = Assert.Single(await bench.ListAsync()).File;
+        Assert.Equal(["a", "b"], (await Shell.RunAsync("tar", "-tzf", Path.Combine(bench.Store, file))).Trim().Split('\n'));
+        await bench.DoAsync("verify", "--all");
+        var restored = bench.Place.In("restored");
+        await bench.DoAsync("restore", "files", "--to", restored);
+        Assert.Equal("content", await File.ReadAllTextAsync(Path.Combine(restored, "a")));
+    }
+
     [SkippableFact]
     public async Task What_comes_spoiled_from_the_server_is_no_backup_and_the_one_before_stays_good()
     {

@@ -37,6 +37,67 @@ public sealed class PackedListTests
     }
 
     [Fact]
+    public void All_that_goes_with_an_object_comes_back_from_a_block()
+    {
+        var packed = Inventory.Pack(Enumerable.Range(0, 300).Select(Archived));
+
+        Assert.All([0, 255, 299], number => // of a block, and of those that are in none yet
+        {
+            var (line, expected) = (packed[number], Archived(number));
+            Assert.Equal(expected.Headers, line.Headers);
+            Assert.Equal(expected.Metadata, line.Metadata);
+            Assert.Equal(expected.Tags, line.Tags);
+            Assert.Equal(expected, line with { Headers = expected.Headers, Metadata = expected.Metadata, Tags = expected.Tags });
+        });
+
+        static InventoryLine Archived(int number) => Line(number) with
+        {
+            At = null,
+            Archive = number % 3,
+            Entry = $".keys/{number:x32}",
+            Sha256 = $"{number:x64}",
+            Headers = new Dictionary<string, string> { ["Content-Type"] = "text/x-odd", ["Cache-Control"] = $"max-age={number}" },
+            Metadata = new Dictionary<string, string> { ["owner"] = "some\"body\u65e5" },
+            Tags = new Dictionary<string, string> { ["class"] = "a b/c" },
+        };
+    }
+
+    [Fact]
+    public void Of_things_with_the_same_text_the_first_counts_and_is_taken_once()
+    {
+        var packed = Inventory.Pack(Enumerable.Range(0, 600).Select(number => Line(number % 300) with { Size = number }));
+        var index = new PackedIndex<InventoryLine>(packed, line => line.Key!);
+
+        Assert.Equal(300, index.Left);
+        Assert.Equal(Enumerable.Range(0, 300), index.Rest().Select(line => (int)line.Size));
+        Assert.Equal(7, index.Take("key 7")!.Size);
+        Assert.Null(index.Take("key 7"));
+        Assert.Equal(7, index.Find("key 7")!.Size);
+        Assert.Equal(299, index.Left);
+    }
+
+    [Fact]
+    public async Task Several_threads_add_and_find_at_once()
+    {
+        const int Threads = 4;
+        const int OfEach = 1000;
+        var known = Inventory.Pack(Enumerable.Range(0, OfEach).Select(Line));
+        var index = new PackedIndex<InventoryLine>(known, line => line.Key!);
+        var packed = Inventory.Pack([]);
+
+        await Task.WhenAll(Enumerable.Range(0, Threads).Select(thread => Task.Run(() =>
+        {
+            for (var number = 0; number < OfEach; number++)
+                packed.Add(index.Find($"key {(number * 7 * (thread + 1)) % OfEach}")!);
+        })));
+
+        Assert.Equal(Threads * OfEach, packed.Count);
+        Assert.All(packed, line => Assert.Equal(Line((int)line.Size), line));
+        var expected = Enumerable.Range(0, Threads).SelectMany(thread => Enumerable.Range(0, OfEach).Select(number => (long)(number * 7 * (thread + 1) % OfEach)));
+        Assert.Equal(expected.Order(), packed.Select(line => line.Size).Order());
+    }
+
+    [Fact]
     public void Lines_are_packed_in_the_order_of_their_objects()
     {
         var lines = new LinesInOrder();
