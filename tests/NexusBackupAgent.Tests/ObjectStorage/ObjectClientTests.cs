@@ -428,6 +428,23 @@ public sealed class ObjectClientTests
     }
 
     [SkippableFact]
+    public async Task A_long_answer_counts_when_it_comes_while_the_server_is_asked_something_else()
+    {
+        await using var bench = await LongAnswers.NewAsync();
+        var held = bench.Hold();
+        var copying = bench.CopyAsync(etag: new string('0', 32));
+        await bench.HeldAsync(1);
+        bench.Hold();
+        bench.Clock.Advance(TimeSpan.FromMinutes(1));
+        await bench.HeldAsync(2); // the look
+
+        bench.Pass(); // an answer comes in pieces
+        held.SetResult();
+        await Eventually.TrueAsync(() => copying.IsCompleted, "the answer counts");
+        Assert.Equal(ObjectProblem.PreconditionFailed, (await Assert.ThrowsAsync<ObjectException>(() => copying)).Problem);
+    }
+
+    [SkippableFact]
     public async Task Those_who_wait_for_long_answers_ask_together_whether_the_server_is_there()
     {
         await using var bench = await LongAnswers.NewAsync();
@@ -458,6 +475,25 @@ public sealed class ObjectClientTests
         Assert.Contains("nor answered anything else for 60 s", left.Message, StringComparison.Ordinal);
         Assert.Equal(1, bench.Told);
         Assert.InRange(bench.Clock.GetElapsedTime(began).TotalMinutes, 4, 6); // of fifteen, six times
+    }
+
+    [SkippableFact]
+    public async Task A_long_answer_is_not_waited_for_where_the_server_can_not_be_reached_any_more()
+    {
+        await using var bench = await LongAnswers.NewAsync();
+        bench.Hold();
+        var began = bench.Clock.GetTimestamp();
+
+        var copying = bench.CopyAsync();
+        await bench.HeldAsync(1);
+        bench.Proxy.Close(); // as if the host were switched off: what is open stays so
+        bench.Clock.Advance(TimeSpan.FromMinutes(1));
+        await Eventually.TrueAsync(() => bench.Told > 0, "the copy is given up");
+        await WaitAsync(bench.Clock, copying, within: TimeSpan.FromSeconds(10)); // between its attempts
+
+        Assert.Equal(ObjectProblem.Unreachable, (await Assert.ThrowsAsync<ObjectException>(() => copying)).Problem);
+        Assert.Equal(1, bench.Told);
+        Assert.InRange(bench.Clock.GetElapsedTime(began).TotalMinutes, 1, 6);
     }
 
     /// <summary>Lets time pass while nothing but time ends something.</summary>
