@@ -156,7 +156,7 @@ internal class BackupCatalog
     });
 
     /// <summary>
-    /// The same for who looks once and is gone: where nothing is out of the ordinary, half the questions to the store and a fifth of the memory
+    /// The same for who looks once and is gone: where nothing is out of the ordinary, half the questions to the store and half the memory
     /// do. Otherwise it is looked at again as <see cref="ListWithOrphansAsync"/> does.
     /// </summary>
     /// <param name="withOrphans">Whether files that belong to no backup are looked for as well.</param>

@@ -29,7 +29,7 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
     /// <returns>All backups, newest first, hand-made ones included.</returns>
     public async Task<IReadOnlyList<Backup>> ReadAsync(DirectoryFiles files, CancellationToken cancellationToken)
     {
-        var found = await ReadAllAsync(files, glance: null, cancellationToken);
+        var found = await ReadAllAsync(files, [.. files.Artifacts], glance: null, cancellationToken);
         manifests.KeepOnly(files);
         formats.KeepOnly(files);
         verifications.KeepOnly(files);
@@ -41,17 +41,17 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
     /// <returns>Null when anything there is out of the ordinary: a small file that is not what it should be, or one of another source. Then only a whole reading tells.</returns>
     public async Task<IReadOnlyList<Backup>?> GlanceAsync(DirectoryGlance glance, CancellationToken cancellationToken)
     {
-        if (glance.Files.HasBereftManifest)
-            return null;
-        var found = await ReadAllAsync(glance.Files, glance, cancellationToken);
+        StoredFile[] artifacts = [.. glance.Files.Artifacts];
+        if (glance.Files.HasManifestBeside(artifacts))
+            return null; // whose it is stands in it
+        var found = await ReadAllAsync(glance.Files, artifacts, glance, cancellationToken);
         return glance.IsBlurred || Array.Exists(found, backup => backup is not null && (backup.Source != source || backup is not { Unreadable: null, ManifestTrouble: null, Troubles.Count: 0 }))
             ? null
             : Linked(glance.Files, found);
     }
 
-    private async Task<Backup?[]> ReadAllAsync(DirectoryFiles files, DirectoryGlance? glance, CancellationToken cancellationToken)
+    private async Task<Backup?[]> ReadAllAsync(DirectoryFiles files, StoredFile[] artifacts, DirectoryGlance? glance, CancellationToken cancellationToken)
     {
-        StoredFile[] artifacts = [.. files.Artifacts];
         var found = new Backup?[artifacts.Length];
         if (directory.Store.ReadsAtOnce is > 1 and var many)
             await Parallel.ForAsync(0, artifacts.Length, new ParallelOptions { MaxDegreeOfParallelism = many, CancellationToken = cancellationToken }, (place, token) => ReadSectionAsync(place, place + 1, token));

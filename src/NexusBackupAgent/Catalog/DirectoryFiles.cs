@@ -19,9 +19,6 @@ internal sealed class DirectoryFiles(Dictionary<string, StoredFile> files, Artif
     /// <summary>All files but those of which nothing is known but their name.</summary>
     public IEnumerable<StoredFile> All => files.Values;
 
-    /// <summary>Whether a manifest, of which nothing is known but its name, lies here without its artifact.</summary>
-    public bool HasBereftManifest => companions?.ArtifactsWith(BackupFiles.Manifest("")).Any(artifact => !files.ContainsKey(artifact)) == true;
-
     public IEnumerable<StoredFile> Artifacts => files.Values.Where(file => !file.IsOdd && IsArtifact(file.Name));
 
     public bool Has(string file) => files.ContainsKey(file) || companions?.Has(file) == true;
@@ -42,6 +39,12 @@ internal sealed class DirectoryFiles(Dictionary<string, StoredFile> files, Artif
     /// <summary>Whether a file belongs to a committed backup as a further part, whatever its own name ends with.</summary>
     private bool IsPart(string file) =>
         formats.ArtifactOfPart(file) is { } artifact && BackupFiles.OtherName(artifact) != file && (Has(BackupFiles.Manifest(artifact)) || Has(BackupFiles.Manifest(BackupFiles.SetAside(artifact))));
+
+    /// <summary>Whether a manifest lies here that belongs to none of these artifacts: its own is gone, or is named as another kind of source names them.</summary>
+    /// <param name="artifacts">No two of them share a manifest.</param>
+    public bool HasManifestBeside(IEnumerable<StoredFile> artifacts) =>
+        artifacts.Count(artifact => TryGetCompanion(artifact.Name, BackupFiles.Manifest, out _))
+        < files.Keys.Count(file => BackupFiles.ArtifactOfManifest(file) is not null) + (companions?.CountOf(BackupFiles.Manifest("")) ?? 0);
 
     /// <summary>The further parts of an artifact that are marked as being written.</summary>
     public IReadOnlyList<string> MarkedPartsOf(string artifact) =>
@@ -140,11 +143,11 @@ internal sealed class CompanionNames(IReadOnlyList<string> endings)
     public bool Has(ReadOnlySpan<char> file) =>
         EndingOf(file) is >= 0 and var place && byArtifact.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(file[..^endings[place].Length], out var bits) && (bits & (1 << place)) != 0;
 
-    /// <summary>The artifacts beside which one with that ending lies.</summary>
-    public IEnumerable<string> ArtifactsWith(string ending)
+    /// <summary>How many end so.</summary>
+    public int CountOf(string ending)
     {
         var bit = 1 << EndingOf("-" + ending);
-        return byArtifact.Where(artifact => (artifact.Value & bit) != 0).Select(artifact => artifact.Key);
+        return byArtifact.Values.Count(bits => (bits & bit) != 0);
     }
 
     private int EndingOf(ReadOnlySpan<char> file)

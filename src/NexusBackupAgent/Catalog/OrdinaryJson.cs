@@ -11,7 +11,7 @@ internal delegate T? OrdinaryReader<T>(ReadOnlySpan<byte> json)
     where T : class;
 
 /// <summary>
-/// Reads the small files as agents of this version write them, in a fifth of the time that <see cref="CatalogJson"/> takes: a catalog
+/// Reads the small files as agents of this version write them, sooner than <see cref="CatalogJson"/> does: a catalog
 /// may hold two hundred thousand. It says what that one says or nothing: what is unknown, escaped, missing or there twice is left to it.
 /// </summary>
 internal static class OrdinaryJson

@@ -113,6 +113,7 @@ internal sealed class MinuteCounts(int most, TimeProvider timeProvider)
     private readonly Lock counting = new();
     private readonly Dictionary<string, (long Since, int Count)> counts = new(StringComparer.Ordinal);
     private int roomFor = FewKnown;
+    private long forgotAt = timeProvider.GetTimestamp();
 
     /// <summary>How many are remembered.</summary>
     internal int Known => counts.Count;
@@ -130,11 +131,11 @@ internal sealed class MinuteCounts(int most, TimeProvider timeProvider)
     {
         lock (counting)
         {
+            if (counts.Count > roomFor || IsOver(forgotAt))
+                Forget();
             if (WaitNow(who) is { Ticks: > 0 } wait)
                 return wait;
             counts[who] = counts.TryGetValue(who, out var before) && !IsOver(before.Since) ? (before.Since, before.Count + 1) : (timeProvider.GetTimestamp(), 1);
-            if (counts.Count > roomFor)
-                Forget();
             return TimeSpan.Zero;
         }
     }
@@ -142,12 +143,14 @@ internal sealed class MinuteCounts(int most, TimeProvider timeProvider)
     private TimeSpan WaitNow(string who) =>
         counts.TryGetValue(who, out var before) && !IsOver(before.Since) && before.Count >= most ? Window - timeProvider.GetElapsedTime(before.Since) : TimeSpan.Zero;
 
-    /// <summary>As often as their number doubles, so that each costs little.</summary>
+    /// <summary>Once a minute, and as often as their number doubles, so that each costs little.</summary>
     private void Forget()
     {
         foreach (var (who, _) in counts.Where(count => IsOver(count.Value.Since)).ToList())
             counts.Remove(who);
+        counts.TrimExcess();
         roomFor = Math.Max(FewKnown, counts.Count * 2);
+        forgotAt = timeProvider.GetTimestamp();
     }
 
     private bool IsOver(long since) => timeProvider.GetElapsedTime(since) >= Window;

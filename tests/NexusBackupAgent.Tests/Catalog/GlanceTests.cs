@@ -1,3 +1,4 @@
+using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Documents;
 using NexusBackupAgent.Stores.Local;
@@ -36,10 +37,10 @@ public sealed class GlanceTests : IDisposable
         Assert.Equal(backups.Select(Told), once.Backups.Select(Told));
         Assert.Equal(orphans.Select(orphan => (orphan.File, orphan.Reason, orphan.ModifiedAt)).Order(), once.Orphans.Select(orphan => (orphan.File, orphan.Reason, orphan.ModifiedAt)).Order());
         Assert.Empty((await Catalog.ListOnceAsync(withOrphans: false, CancellationToken.None)).Orphans);
-
-        string Told(Backup backup) => System.Text.Json.JsonSerializer.Serialize(BackupDocument.OfVerified(Catalog, backup), JsonDocuments.Readably.BackupDocument)
-            + backup.Artifact + backup.IsScattered + backup.Unreadable?.Message;
     }
+
+    private string Told(Backup backup) => System.Text.Json.JsonSerializer.Serialize(BackupDocument.OfVerified(Catalog, backup), JsonDocuments.Readably.BackupDocument)
+        + backup.Artifact + backup.IsScattered + backup.Unreadable?.Message;
 
     [Fact]
     public async Task Of_an_ordinary_catalog_no_small_file_is_asked_about_beforehand()
@@ -48,10 +49,14 @@ public sealed class GlanceTests : IDisposable
         await AssertAgreeAsync();
         using var glance = await Store.GlanceAsync("itsm", name => name.EndsWith(".db.gz", StringComparison.Ordinal) ? name.ToString() : null, CancellationToken.None);
         Assert.Equal(3, glance!.Files.Count);
-        using var seen = await new SourceDirectory(Store, "itsm", CatalogUse.Formats).GlanceAsync(CancellationToken.None);
+        var directory = new SourceDirectory(Store, "itsm", CatalogUse.Formats);
+        using var seen = await directory.GlanceAsync(CancellationToken.None);
         Assert.Equal(3, seen!.Files.All.Count());
         Assert.True(seen.Files.Has(BackupFiles.Manifest(Newest)));
         Assert.False(seen.Files.Has(BackupFiles.Drill(Newest)));
+        var read = await new BackupReader(directory, "itsm", "sqlite", TimeZoneInfo.Utc).GlanceAsync(seen, CancellationToken.None);
+        Assert.NotNull(read); // one look was enough
+        Assert.Equal((await Catalog.AllAsync()).Select(Told), read.Select(Told));
     }
 
     [Fact]
@@ -106,6 +111,19 @@ public sealed class GlanceTests : IDisposable
     public async Task Leftovers_strangers_and_files_by_hand_are_told_alike()
     {
         await AddThreeAsync();
+        foreach (var foreign in (string[])["daily_20260214_050000.dump", "daily_20260214_050000.dump.bad", ".hidden.dump"])
+        {
+            await File.WriteAllTextAsync(Path(foreign), "x"); // as a kind of source names them that this one is not
+            await File.WriteAllBytesAsync(Path(BackupFiles.Manifest(foreign)), ManifestOfAnother(BackupFiles.Original(foreign)));
+            await AssertAgreeAsync();
+            Assert.Contains((await Catalog.ListOnceAsync(withOrphans: true, CancellationToken.None)).Orphans, orphan => orphan.Reason.Contains("of source crm", StringComparison.Ordinal));
+            File.Delete(Path(foreign));
+            File.Delete(Path(BackupFiles.Manifest(foreign)));
+        }
+
+        await File.WriteAllBytesAsync(Path(BackupFiles.Manifest(BackupFiles.SetAside(Newest))), ManifestOfAnother(Newest)); // beside the one that is read
+        await AssertAgreeAsync();
+        File.Delete(Path(BackupFiles.Manifest(BackupFiles.SetAside(Newest))));
         await File.WriteAllTextAsync(Path(BackupFiles.Pending("daily_20260214_030000.db.gz")), "");
         await File.WriteAllTextAsync(Path("daily_20260214_030000.db.gz"), "half");
         await File.WriteAllTextAsync(Path(".daily_20260214_040000.db.gz.0123abcd.partial"), "half");
@@ -117,6 +135,12 @@ public sealed class GlanceTests : IDisposable
         File.Move(temp["elsewhere"], Path(Newest));
         await Sidecar.EditAsync(Path(BackupFiles.Manifest(Newest)), text => text.Replace("\"itsm\"", "\"crm\"", StringComparison.Ordinal));
         await AssertAgreeAsync();
+    }
+
+    private static byte[] ManifestOfAnother(string artifact)
+    {
+        var digest = new ArtifactDigest(1, new string('0', 64));
+        return SealedJson.Write(Some.Manifest(artifact, new ArtifactDigests(digest, digest)) with { Source = "crm" }, CatalogJson.Readable.BackupManifest);
     }
 
     [Fact]

@@ -50,6 +50,27 @@ public sealed class LargeCatalogTests : IDisposable
     }
 
     [Fact]
+    public async Task Who_looks_once_sees_the_same_whole_and_damaged()
+    {
+        var directory = new SourceDirectory(Store, "itsm", CatalogUse.Formats);
+        using (var glance = await directory.GlanceAsync(CancellationToken.None))
+            Assert.NotNull(await new BackupReader(directory, "itsm", "sqlite", TimeZoneInfo.Utc).GlanceAsync(glance!, CancellationToken.None));
+        await AssertSeenAlikeAsync(corrupt: []);
+        await File.WriteAllTextAsync(Path.Combine(temp.Sub("itsm"), BackupFiles.Manifest(Name(1234))), "{");
+        await AssertSeenAlikeAsync(corrupt: [Name(1234)]);
+
+        async Task AssertSeenAlikeAsync(string[] corrupt)
+        {
+            var once = (await CatalogUse.CatalogOf(Store).ListOnceAsync(withOrphans: true, CancellationToken.None)).Backups;
+            Assert.Equal((await CatalogUse.CatalogOf(Store).AllAsync()).Select(Told), once.Select(Told));
+            Assert.Equal(Count, once.Count);
+            Assert.Equal(corrupt, once.Where(backup => backup.State == BackupState.Corrupt).Select(backup => backup.File));
+        }
+
+        static (string, BackupId, BackupState, DateTimeOffset) Told(Backup backup) => (backup.File, backup.Id, backup.State, backup.CapturedAt);
+    }
+
+    [Fact]
     public async Task A_manifest_that_vanishes_while_others_are_read_hides_no_backup()
     {
         using var store = new FaultyStore(Store, failing: 0, FaultTime.Before, staysDead: false)

@@ -50,4 +50,16 @@ public sealed class MinuteCountsTests
 
         Assert.InRange(counts.Known, 1, 400);
     }
+
+    [Fact]
+    public void After_a_quiet_minute_the_next_one_finds_nobody_of_before()
+    {
+        var counts = new MinuteCounts(most: 1, clock);
+        for (var address = 0; address < 1000; address++)
+            counts.Count($"{address}");
+        Assert.Equal(1000, counts.Known);
+        clock.Advance(TimeSpan.FromMinutes(1));
+        counts.Count("anna");
+        Assert.Equal(1, counts.Known);
+    }
 }

@@ -9,6 +9,9 @@ internal static class PassingTar
 {
     private const int Block = 512;
 
+    /// <summary>Bytes.</summary>
+    private const int SkippedAtOnce = 16 << 10;
+
     /// <summary>A reader of the library keeps the stream of each entry until its own end: of a million files a hundred bytes each.</summary>
     private const int EntriesOfAReader = 1 << 12;
 
@@ -91,8 +94,6 @@ internal static class PassingTar
     /// <summary>Knows how far it was read.</summary>
     private sealed class CountedStream(Stream inner) : ForwardReadStream
     {
-        private readonly byte[] skipped = new byte[Block];
-
         /// <summary>Bytes.</summary>
         public long Passed { get; private set; }
 
@@ -107,8 +108,9 @@ internal static class PassingTar
         /// <exception cref="EndOfStreamException">It ends before that.</exception>
         public async Task PassAsync(long place, CancellationToken cancellationToken)
         {
+            var skipped = Passed < place ? new byte[Math.Min(SkippedAtOnce, place - Passed)] : [];
             while (Passed < place)
-                await this.ReadExactlyAsync(skipped.AsMemory(0, (int)Math.Min(Block, place - Passed)), cancellationToken);
+                await this.ReadExactlyAsync(skipped.AsMemory(0, (int)Math.Min(skipped.Length, place - Passed)), cancellationToken);
         }
     }
 }

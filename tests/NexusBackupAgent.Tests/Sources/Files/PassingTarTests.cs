@@ -9,7 +9,7 @@ public sealed class PassingTarTests
     [Fact]
     public async Task Each_of_many_entries_is_seen_with_its_content_whether_the_one_before_was_read_or_not()
     {
-        const int count = 10_000; // more than a few readers of the library take
+        const int count = 10_000; // more than two readers of the library take, whose last entries have content: 4095 stays unread here, 8191 is read in part
         var seen = 0;
         await PassingTar.ReadAsync(
             async (stream, token) =>
@@ -23,9 +23,13 @@ public sealed class PassingTarTests
                 Assert.Equal($"file {seen}", entry.Name);
                 if (seen % 3 != 0)
                 {
-                    using var content = new MemoryStream();
-                    await (entry.DataStream ?? Stream.Null).CopyToAsync(content, token);
-                    Assert.Equal(ContentOf(seen), content.ToArray());
+                    var expected = ContentOf(seen);
+                    if (seen % 9 == 1)
+                        expected = expected[..(expected.Length / 2)];
+                    var content = new byte[expected.Length];
+                    await (entry.DataStream ?? Stream.Null).ReadExactlyAsync(content, token);
+                    Assert.Equal(expected, content);
+                    Assert.True(seen % 9 == 1 || entry.DataStream is null || await entry.DataStream.ReadAsync(new byte[1], token) == 0, $"file {seen} ends there");
                 }
 
                 seen++;
@@ -47,5 +51,5 @@ public sealed class PassingTarTests
             CancellationToken.None));
     }
 
-    private static byte[] ContentOf(int number) => [.. Enumerable.Range(0, number % 7 == 0 ? 0 : number % 1100).Select(at => (byte)(at + number))];
+    private static byte[] ContentOf(int number) => [.. Enumerable.Range(0, number % 11 == 0 ? 0 : number % 1100).Select(at => (byte)(at + number))];
 }
