@@ -98,7 +98,7 @@ internal sealed class StoredBytes(IBackupSource source, string storeOption, IRea
             await using var stored = await catalog.OpenReadAsync(file.Name, cancellationToken);
             return (await PlainArtifact.ReadAsync(stored, Stream.Null, meter.OfOne(), cancellationToken)).Stored == file.Stored;
         }
-        catch (Exception unread) when (!cancellationToken.IsCancellationRequested && (unread is BackupException || IoFailure.IsKnown(unread)))
+        catch (Exception closed) when (!cancellationToken.IsCancellationRequested && (closed is BackupException || IoFailure.IsKnown(closed)))
         {
             return false;
         }
