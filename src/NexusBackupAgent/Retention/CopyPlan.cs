@@ -18,7 +18,7 @@ internal static class CopyPlan
         IReadOnlyList<Backup> first, IReadOnlyList<Backup> copies, IReadOnlyDictionary<string, RetentionPeriod> periods, DateTimeOffset now, TimeZoneInfo zone)
     {
         var there = copies.Where(IsThere).Select(backup => backup.Id).ToHashSet();
-        var candidates = first.Where(backup => IsSound(backup) && !there.Contains(backup.Id)).DistinctBy(backup => backup.Id).ToList();
+        var candidates = first.Where(backup => IsSound(backup) && !there.Contains(backup.Id) && !copies.Any(copy => LacksManifestOf(backup, copy))).DistinctBy(backup => backup.Id).ToList();
         if (candidates.Count == 0)
             return [];
         var kept = RetentionPolicy.Decide([.. copies, .. candidates], periods, now, zone).Where(decision => decision.Keep).Select(decision => decision.Backup).ToHashSet(ReferenceEqualityComparer.Instance);
@@ -38,8 +38,9 @@ internal static class CopyPlan
 
     /// <summary>
     /// What the first store lost with its disk and would keep, and another one has: the good copies of what was captured
-    /// before it became the store that it is, or all where nothing is left. What somebody deleted there since stays away. The
-    /// limit is the store's, and not that of what came back already: so an interruption leaves the rest returnable.
+    /// before it became the store that it is, or all where nothing is left. What somebody deleted there since stays away, but
+    /// not what is there and lost its manifest alone. The limit is the store's, and not that of what came back already: so an
+    /// interruption leaves the rest returnable.
     /// </summary>
     /// <param name="firstMadeAt">When the first store got its mark; null: nobody knows.</param>
     /// <param name="periods">How long the first store keeps those of each schedule.</param>
@@ -48,11 +49,19 @@ internal static class CopyPlan
         IReadOnlyList<Backup> first, DateTimeOffset? firstMadeAt, IReadOnlyList<Backup> copies, IReadOnlyDictionary<string, RetentionPeriod> periods, DateTimeOffset now, TimeZoneInfo zone)
     {
         var owed = Owed(copies, first, periods, now, zone);
-        return first.Count == 0 ? owed : [.. owed.Where(backup => backup.CapturedAt < firstMadeAt)];
+        return first.Count == 0 ? owed : [.. owed.Where(backup => backup.CapturedAt < firstMadeAt || first.Any(left => LacksManifestOf(left, backup)))];
     }
 
     /// <summary>Whether it is known to be good with all that it builds on: nothing else is copied.</summary>
     public static bool IsSound(Backup backup) => backup.Manifest.IsCommitted && backup.Chain.All(link => link is { State: BackupState.Good, Manifest.IsCommitted: true });
+
+    /// <summary>
+    /// Whether a file may be what is left of a backup whose manifest is gone. It then counts as made by hand, under an identity of its
+    /// own, and nothing that builds on the backup knows it: where the backup itself is, it must not take its place.
+    /// </summary>
+    private static bool LacksManifestOf(Backup left, Backup whole) =>
+        left is { IsSetAside: false } && whole is { IsSetAside: false, Manifest: { IsCommitted: true, Adopted: false } }
+        && left.File == whole.File && (left.Manifest.Adopted || !left.Manifest.IsCommitted);
 
     /// <summary>
     /// What is not known to be bad there is not written again. One whose base is gone there is whole itself, and gets its base back.

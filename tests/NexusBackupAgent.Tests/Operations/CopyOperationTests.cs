@@ -170,6 +170,31 @@ public sealed class CopyOperationTests : IDisposable
         Assert.Equal("1 of 2 backups copied to store local", bench.Journal.LastCopies()[("itsm", "local")].Detail);
     }
 
+    /// <summary>Without its manifest the file counts as made by hand: under another identity, which no increment builds on.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_lost_its_manifest_in_the_first_store_gets_it_back_and_takes_no_copys_place(bool isTakenIn)
+    {
+        source = source with { Copies = [source.Copies[0]] };
+        var backup = (await DayAsync()).Run.Outcome!.Backup;
+        File.Delete(Path.Combine(bench.StorePath, BackupFiles.Manifest(backup.File)));
+        var left = Assert.Single(await bench.BackupsAsync());
+        Assert.True(left.IsHandMade && left.Id != backup.Id);
+        if (isTakenIn)
+        {
+            await bench.Verifications.VerifyAsync(source, left, TimeSpan.Zero, progress: null, CancellationToken.None);
+            Assert.Equal((left.Id, BackupState.Good, true), Assert.Single(await bench.BackupsAsync()) is var known ? (known.Id, known.State, known.Manifest.IsCommitted) : default);
+        }
+
+        Assert.Empty((await CopyAsync()).SelectMany(copy => copy.Copied));
+        Assert.Equal(backup.Id, Assert.Single(await GoodAsync(0)).Id);
+
+        Assert.Equal(backup.Id, Assert.Single(Assert.Single(await MendAsync()).Copied).Id);
+        Assert.Equal((backup.Id, BackupState.Good, false), Assert.Single(await bench.BackupsAsync()) is var back ? (back.Id, back.State, back.Manifest.Adopted) : default);
+        Assert.Empty(await MendAsync());
+    }
+
     [Fact]
     public async Task A_slow_store_keeps_no_run_waiting_and_nobody_copies_beside_it()
     {
