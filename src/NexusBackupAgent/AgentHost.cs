@@ -29,6 +29,8 @@ internal static partial class AgentHost
     public static async Task RunAsync(
         AgentConfiguration configuration, TimeProvider timeProvider, ILoggerFactory loggers, Action<Uri>? listening, CancellationToken cancellationToken)
     {
+        if (configuration.RestoresOnly)
+            throw new BackupException(FailureKind.Configuration, $"no agent is to run on '{configuration.File}', which is there to restore with (purpose: restore)", "restore (nexus-backup restore SOURCE --dry-run shows the plan); to protect the sources again, write their schedules and take purpose: restore out");
         if (!configuration.HasAgent)
             throw new BackupException(FailureKind.Configuration, $"no agent is to run on '{configuration.File}', which says agent: none", "leave the schedules to cron or a timer (nexus-backup backup --schedule NAME), or take agent: none out of the file");
         var startedAt = timeProvider.GetUtcNow();

@@ -227,6 +227,7 @@ internal sealed class AgentBinder(string file, TimeZoneInfo hostZone, AgentKinds
     {
         RootKeys.ReportOthers(root);
         var state = Directory(root, "state", "state", baseDirectory);
+        var restoresOnly = root.Find("purpose")?.Parse(RestoresOnly, fallback: false, "restore", "write restore where the file is there to restore with; leave the key out where the sources are to be backed up") ?? false;
         var stores = StoreSet.Bind(root, kinds.Stores, baseDirectory);
         var configuration = new AgentConfiguration(
             file,
@@ -238,8 +239,8 @@ internal sealed class AgentBinder(string file, TimeZoneInfo hostZone, AgentKinds
             BindSources(root, stores),
             BindLog(root))
         {
-            HasAgent = root.Find("agent")?.Parse(HasAgent, fallback: true, "none", "write none where cron or a timer starts the backups; leave the key out where nexus-backup run does") ?? true,
-            RestoresOnly = root.Find("purpose")?.Parse(RestoresOnly, fallback: false, "restore", "write restore where the file is there to restore with; leave the key out where the sources are to be backed up") ?? false,
+            HasAgent = (root.Find("agent")?.Parse(HasAgent, fallback: true, "none", "write none where cron or a timer starts the backups; leave the key out where nexus-backup run does") ?? true) && !restoresOnly,
+            RestoresOnly = restoresOnly,
             Certificate = CertificateFiles.Bind(root, baseDirectory),
             AllowInsecureHttp = root.Flag("allowInsecureHttp"),
             Access = AccessBinder.Bind(root),
@@ -329,7 +330,10 @@ internal sealed record AgentConfiguration(
     IReadOnlyList<SourceConfiguration> Sources,
     LogConfiguration Log)
 {
-    /// <summary>Whether <c>nexus-backup run</c> is to start the schedules; false (<c>agent: none</c>): cron or a timer does, with <c>backup --schedule</c>.</summary>
+    /// <summary>
+    /// Whether <c>nexus-backup run</c> is to start the schedules; false (<c>agent: none</c>): cron or a timer does, with
+    /// <c>backup --schedule</c>. False where it is there to restore with.
+    /// </summary>
     public bool HasAgent { get; init; } = true;
 
     /// <summary>

@@ -30,22 +30,27 @@ internal static class RecoveredConfiguration
             FailureKind.Configuration, $"the store can't be used: {string.Join("; ", errors.Select(problem => problem.Text))}", "nexus-backup recover --help has examples");
     }
 
-    /// <param name="store">Its keys.</param>
+    /// <param name="store">Its keys, and what they may be instead, for a person to take over.</param>
     /// <param name="shown">Its address, for people.</param>
-    public static string Write(SurveyedStore found, MappingNode store, string shown, DateTimeOffset now)
+    public static string Write(SurveyedStore found, (MappingNode Keys, MappingNode? Offered) store, string shown, DateTimeOffset now)
     {
         var text = new StringBuilder();
         Line($"# Made by nexus-backup recover from {LineText.Of(shown)}, {now.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC.");
         Line("# Who may write to the store may have written what this file says. Look at each place, server and password file before any other");
         Line("# command: check-config already connects to them, and sends what a password file that is a key holds. Take out what is not yours.");
         Line("# No source has schedules: nothing is backed up, and no backup is removed. To protect a source again, write its schedules:");
-        Line("# and take purpose: restore out, and agent: none, where nexus-backup run shall start them (docs/configuration.md).");
+        Line("# and take purpose: restore out (docs/configuration.md).");
         Line(found.TimeZone is { } zone ? $"timeZone: {DocumentText.Scalar(zone)}" : "# timeZone: Asia/Tokyo   # that of the lost machine; no manifest says it");
         Line("purpose: restore");
-        Line("agent: none");
         Line("stores:");
         Line($"  {StoreName}:");
-        Lines(store, "    ");
+        Lines(store.Keys, "    ");
+        if (store.Offered is { } offered)
+        {
+            Line("    # its bucket, or what lies in it, has locks: if the agent is to lock backups so, write in place of that");
+            Lines(offered, "    # ");
+        }
+
         Line("sources:");
         foreach (var source in found.Sources)
         {
@@ -53,13 +58,13 @@ internal static class RecoveredConfiguration
             if (source.Origin is { } origin)
             {
                 Line($"    # on {LineText.Of(origin.Host)} when it was last backed up");
-                var secrets = source.Keys.Entries.Where(entry => source.Kind.SecretFileKeys.Contains(entry.Key, StringComparer.Ordinal)).ToList();
-                Lines(source.Keys with { Entries = [.. source.Keys.Entries.Except(secrets)] }, "    ");
-                if (secrets.Count > 0)
+                var (open, secret) = source.Kind.WithoutSecretFiles(source.Keys);
+                Lines(open, "    ");
+                if (secret.Entries.Count > 0)
                 {
                     // The file is not in the store, and a restore to a directory needs none.
                     Line("    # where its server asks for a password: make the file anew, look whether server and file are yours, and make this line a key");
-                    DocumentText.Lines(source.Keys with { Entries = secrets }, "    # ").ToList().ForEach(Line);
+                    Lines(secret, "    # ");
                 }
             }
             else

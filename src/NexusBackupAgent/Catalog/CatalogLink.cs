@@ -132,24 +132,29 @@ internal sealed class CatalogLink(BackupCatalog catalog, Backup backup, bool isJ
     }
 
     /// <summary>Whether a restore would open it: the key that is here is tried, and the rest is not read.</summary>
-    /// <returns>Why not; null when it would, when nothing is encrypted, or when it can't be read, which the restore tells by itself.</returns>
-    public static async Task<BackupException?> WhyClosedAsync(BackupCatalog catalog, Backup backup, CancellationToken cancellationToken)
+    /// <returns>Null when nothing is encrypted.</returns>
+    public static async Task<KeyTrial?> TryKeyAsync(BackupCatalog catalog, Backup backup, CancellationToken cancellationToken)
     {
         if (backup.Manifest.Encryption is not { } encryption)
             return null;
         if (catalog.Keys is not { } keys)
-            return await RefusalAsync(catalog, backup.File, encryption.Recipients, cancellationToken);
+            return KeyTrial.Refused(await RefusalAsync(catalog, backup.File, encryption.Recipients, cancellationToken));
+        var location = catalog.Locate(backup.File);
         try
         {
-            return await keys.WhyNotAsync(catalog.Locate(backup.File), encryption.Recipients, () => catalog.OpenReadAsync(backup.File, cancellationToken), cancellationToken);
+            return await keys.TryAsync(location, encryption.Recipients, () => catalog.OpenReadAsync(backup.File, cancellationToken), cancellationToken);
         }
         catch (BackupException failure)
         {
-            return failure.Kind is FailureKind.Configuration or FailureKind.Encryption ? failure : null;
+            return failure.Kind is FailureKind.Configuration or FailureKind.Encryption ? KeyTrial.Refused(failure) : KeyTrial.Untold(failure.Message);
+        }
+        catch (FileNotFoundException)
+        {
+            return KeyTrial.Untold($"'{location}' is gone");
         }
         catch (Exception unread) when (IoFailure.IsKnown(unread))
         {
-            return null;
+            return KeyTrial.Untold(IoFailure.Translate(unread, $"read '{location}'", catalog.Locate("")).Message);
         }
     }
 

@@ -122,7 +122,7 @@ internal sealed record Orphan(string File, IReadOnlyList<string> Sweepable, stri
             return new Orphan(mark.Name, [mark.Name], $"the mark of {marked}, which was committed", mark.ModifiedAt);
         var byHand = files.IsUnsigned(formats.ArtifactOf(marked))
             ? $"; nothing in it tells whether the agent wrote it, so delete it by hand, and {mark.Name} after it"
-            : "; it counts for nothing, and a run removes it a day later: nothing is to be done";
+            : "; it counts for nothing, and the first run after a day removes it";
         return new Orphan(marked, formats.AllOf(marked), "a backup whose writing or deleting was interrupted" + byHand, mark.ModifiedAt);
     }
 }

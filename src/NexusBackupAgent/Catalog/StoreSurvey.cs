@@ -64,7 +64,7 @@ internal sealed class StoreSurvey(IBackupStore store, SourceKinds kinds, TimePro
         if (!isMarked && await FindAroundAsync(cancellationToken) is { } whole)
         {
             throw new BackupException(
-                FailureKind.NotFound, $"'{store.Describe("")}' is no store: it is the directory of {(found is [var only] ? $"source {only.Name}" : $"{found.Count} sources")} in the store '{whole.Describe("")}'", $"name '{whole.Describe("")}'");
+                FailureKind.NotFound, $"no mark of a store is in '{store.Describe("")}', and one is around it, in '{whole.Describe("")}'", $"name '{whole.Describe("")}'");
         }
 
         return new SurveyedStore([.. Distinct(found).OrderBy(source => source.Name, StringComparer.Ordinal)], troubles);

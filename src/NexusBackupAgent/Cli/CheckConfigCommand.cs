@@ -37,7 +37,7 @@ internal static class CheckConfigCommand
             var isUsable = !problems.Any(problem => problem.IsError);
 
             // Which of them are there to restore, only the store knows.
-            var next = isUsable && configuration is { RestoresOnly: true, Sources: [var first, ..] } ? context.CommandsOf(parsed).RestoreDryRun(first.Name) : null;
+            var next = isUsable && configuration is { RestoresOnly: true } ? context.CommandsOf(parsed).Of("checklist") : null;
             var document = ConfigurationDocument.Of(file, problems, next);
             if (parsed.GetValue(json))
                 JsonDocuments.Print(context.Terminal.Output, document, JsonDocuments.Readably.ConfigurationDocument);

@@ -58,7 +58,7 @@ internal static class RecoverCommand
     }
 
     /// <summary>What the store itself can't tell now is left out: check-config asks again.</summary>
-    private static async Task<MappingNode> CompleteAsync(IStoreSettings store, MappingNode keys, SurveyedStore found, CancellationToken cancellationToken)
+    private static async Task<(MappingNode Keys, MappingNode? Offered)> CompleteAsync(IStoreSettings store, MappingNode keys, SurveyedStore found, CancellationToken cancellationToken)
     {
         try
         {
@@ -66,7 +66,7 @@ internal static class RecoverCommand
         }
         catch (BackupException)
         {
-            return keys;
+            return (keys, null);
         }
     }
 

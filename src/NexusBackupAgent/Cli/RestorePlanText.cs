@@ -46,8 +46,8 @@ internal static class RestorePlanText
         }
 
         yield return ("why", preview.Chosen.Reason);
-        if (backup.IsEncrypted)
-            yield return ("key", preview.KeyRefusal?.Message ?? $"{preview.Key} opens it, as its beginning shows");
+        if (preview.Key is { } trial)
+            yield return ("key", trial.Refusal?.Message ?? (trial.Key is { } key ? $"{key} opens it, as its beginning shows" : $"could not be tried: {trial.NotTried}"));
         yield return preview.Chosen.Instant is { } instant
             ? ("state of", $"{Readable.Time(instant.At, zone)}, {Readable.Duration(preview.Age)} ago; the backup is of {Readable.Time(backup.CapturedAt, zone)}")
             : ("captured", $"{Readable.Time(backup.CapturedAt, zone)}, {Readable.Duration(preview.Age)} ago");

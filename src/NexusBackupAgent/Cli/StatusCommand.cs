@@ -40,7 +40,7 @@ internal static class StatusCommand
             var look = await session.Agent.States.ReadAsync(cancellationToken);
             var isCheck = parsed.GetValue(check);
             var chosen = isCheck ? SourceChoice.ChooseSome(session.Agent.Roster.Current, parsed.GetValue(names)!) : SourceChoice.Choose(session.Agent.Roster.Current, parsed.GetValue(names)!);
-            var sources = await look.OfAllAsync(chosen, cancellationToken, withOrphans: !isCheck);
+            var sources = await look.OfAllAsync(chosen, cancellationToken, withOrphans: !isCheck || parsed.GetValue(json)); // what is lost, the document tells
 
             var commands = context.CommandsOf(parsed);
             IReadOnlyDictionary<string, StoreForecast> forecasts = isCheck

@@ -48,6 +48,18 @@ internal static class VerifyCommand
         {
             names, all, storedBytes, store, context.Identity, noReplacement, acceptLost, selfTest, textfile, json,
         };
+        command.Validators.Add(result =>
+        {
+            if (!result.GetValue(acceptLost))
+                return;
+            if (result.GetValue(names) is null or [])
+                result.AddError("--accept-lost needs a SOURCE: what was deleted on purpose is accepted of one source after the other");
+            foreach (var other in (Option[])[all, storedBytes, store, noReplacement, selfTest])
+            {
+                if (result.GetResult(other) is { Implicit: false })
+                    result.AddError($"--accept-lost and {other.Name} exclude each other");
+            }
+        });
         command.Acts = _ => true;
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -138,13 +150,23 @@ internal static class VerifyCommand
         /// <summary>While a store is another one, what is not found there is not lost.</summary>
         public async Task<ExitCode> AcceptLostAsync(IReadOnlyList<ScheduledSource> sources, CancellationToken cancellationToken)
         {
+            var accepted = new List<string>();
             foreach (var source in isAway ? [] : sources.Select(source => source.Source))
             {
-                var lost = await agent.Verifications.FindLostAsync(source, cancellationToken, evenTold: true);
-                agent.Verifications.AcceptLost(source, lost, asker);
-                Say(lost.Whole.Count == 0 ? $"'{source.Name}' lacks no backup" : $"'{source.Name}': accepted as deleted: {string.Join(", ", lost.Whole.Select(run => run.Backup))}");
+                try
+                {
+                    var lost = (await agent.Verifications.AcceptLostAsync(source, asker, cancellationToken)).Select(run => run.Backup!.Value.Value).ToList();
+                    accepted.AddRange(lost);
+                    Say(lost.Count == 0 ? $"'{source.Name}' lacks no backup" : $"'{source.Name}': accepted as deleted: {string.Join(", ", lost)}");
+                }
+                catch (BackupException failure)
+                {
+                    Fail($"cannot accept what '{source.Name}' lost: {failure.Message}", failure);
+                }
             }
 
+            if (json)
+                JsonDocuments.Print(terminal.Output, accepted, JsonDocuments.Readably.IReadOnlyListString);
             return ExitCodes.MostSevere(codes);
         }
 

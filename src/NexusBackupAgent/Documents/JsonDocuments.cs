@@ -47,6 +47,7 @@ namespace NexusBackupAgent.Documents;
 [JsonSerializable(typeof(long))]
 [JsonSerializable(typeof(bool))]
 [JsonSerializable(typeof(string))]
+[JsonSerializable(typeof(IReadOnlyList<string>))]
 [JsonSerializable(typeof(DateTimeOffset))]
 internal sealed partial class JsonDocuments : JsonSerializerContext
 {

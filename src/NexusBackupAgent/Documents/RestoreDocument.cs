@@ -159,7 +159,7 @@ internal sealed record RestorePlanDocument(
             [.. preview.Chosen.Backup.Chain.Reverse().Concat(preview.Chosen.Instant?.Through ?? []).Select(link => link.File)],
             preview.NeedsForce)
         {
-            Key = preview.Key,
+            Key = preview.Key?.Key,
             Tablespaces = preview.Parts is { } parts ? [.. parts.Select(part => new TablespaceDocument(part.From, part.To))] : null,
         };
     }

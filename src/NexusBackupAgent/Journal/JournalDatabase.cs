@@ -14,6 +14,9 @@ internal sealed class JournalDatabase : IDisposable
     /// <summary>Bytes; with less, SQLite has no room for the files beside a journal (32 KiB and up).</summary>
     private const long SmallestRoom = 128 * 1024;
 
+    /// <summary>For whoever is in it when it is closed.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
+
     private readonly Lock writing = new();
     private readonly Lock reading = new();
     private readonly string path;
@@ -89,15 +92,26 @@ internal sealed class JournalDatabase : IDisposable
     /// <summary>Runs <paramref name="work"/>, which only reads, beside whoever writes.</summary>
     public T Read<T>(Func<SqliteTransaction, T> work) => Run(reader, reading, work, deferred: true);
 
-    /// <summary>Waits for whoever is in it: a command that was stopped leaves work behind, and a connection that is closed below it breaks both.</summary>
-    public void Dispose() => ActingUser.As(stranger, () =>
+    /// <summary>
+    /// Waits for whoever is in it: a command that was stopped leaves work behind, and a connection that is closed below it breaks both.
+    /// Work that hangs keeps its connection until the process ends.
+    /// </summary>
+    public void Dispose() => ActingUser.As(stranger, () => Close(reader, reading) & Close(writer, writing)); // the writer last, so that it tidies up the -wal file
+
+    private static bool Close(SqliteConnection connection, Lock use)
     {
-        lock (reading)
-            reader.Dispose();
-        lock (writing)
-            writer.Dispose(); // last, so that it tidies up the -wal file
-        return true;
-    });
+        if (!use.TryEnter(LongestWait))
+            return false;
+        try
+        {
+            connection.Dispose();
+            return true;
+        }
+        finally
+        {
+            use.Exit();
+        }
+    }
 
     /// <summary>One reading is no proof of damage: SQLite takes a read that fails for it.</summary>
     private static JournalDatabase ConnectTwice(string file, (uint User, uint Group)? stranger)

@@ -134,10 +134,11 @@ internal sealed partial class BackupOperation(OperationRunner runner, BackupRunn
         }
         catch (Exception failure)
         {
-            // Ctrl-C reaches the tools of a run as well: what they fail by is how it was stopped.
-            var foreseen = cancellationToken.IsCancellationRequested && failure is BackupException { Kind: not FailureKind.Interrupted } cut
-                ? new BackupException(FailureKind.Interrupted, $"{words.Name} was stopped: {cut.Message}", words.AfterStop!, cut)
-                : OperationRunner.Foreseen(failure, words, broke => AttemptBroke(broke, run.Source, run.Id));
+            var foreseen = OperationRunner.Foreseen(failure, words, broke => AttemptBroke(broke, run.Source, run.Id));
+
+            // Ctrl-C reaches the tools of a run as well: what they fail by is how it was stopped. What was found until then stays found.
+            if (cancellationToken.IsCancellationRequested && foreseen.Kind is not (FailureKind.Interrupted or FailureKind.Verification or FailureKind.SourceCorrupt or FailureKind.StoreFull))
+                foreseen = new BackupException(FailureKind.Interrupted, $"{words.Name} was stopped: {foreseen.Message}", $"{words.AfterStop}; without the stop: {foreseen.Hint}", foreseen);
             attempts.Add(startedAt, runner.Now, RunFailure.Of(foreseen));
             if (ReferenceEquals(foreseen, failure))
                 throw;

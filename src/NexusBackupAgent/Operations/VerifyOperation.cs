@@ -91,22 +91,38 @@ internal sealed partial class VerifyOperation(OperationRunner runner, BackupExam
     /// <summary>Looks for what was stored and is gone.</summary>
     /// <param name="evenTold">Whether those count of which a verification told before.</param>
     /// <exception cref="BackupException">The store or the journal can't be read.</exception>
-    public async Task<LostBackups> FindLostAsync(ProtectedSource source, CancellationToken cancellationToken, bool evenTold = false)
+    public async Task<LostBackups> FindLostAsync(ProtectedSource source, CancellationToken cancellationToken, bool evenTold = false) =>
+        (await LookForLostAsync(source, evenTold, cancellationToken)).Lost;
+
+    private async Task<(LostBackups Lost, bool IsAnyLeft)> LookForLostAsync(ProtectedSource source, bool evenTold, CancellationToken cancellationToken)
     {
         var made = journal.Made(source.Name, evenTold); // before the store: a run that ends meanwhile has lost nothing
         var since = journal.Read().Schedules.Where(noted => noted.Key.Source == source.Name).ToDictionary(noted => noted.Key.Schedule, noted => noted.Value, StringComparer.Ordinal);
         var (backups, orphans) = await source.Catalog.ListWithOrphansAsync(cancellationToken);
-        return LostBackups.Find(made, backups, orphans, source.Retention, since, runner.Now, source.Zone);
+        return (LostBackups.Find(made, backups, orphans, source.Retention, since, runner.Now, source.Zone), backups.Count > 0);
     }
 
     /// <summary>Keeps in the journal that somebody stands for it that backups of which nothing is left were deleted: nothing tells of them any more.</summary>
-    public void AcceptLost(ProtectedSource source, LostBackups lost, Asker asker)
+    /// <returns>The runs that made them.</returns>
+    /// <exception cref="BackupException">No backup is left, as where the store is another one or its disk is not mounted; or the store or the journal can't be used.</exception>
+    public async Task<IReadOnlyList<Operation>> AcceptLostAsync(ProtectedSource source, Asker asker, CancellationToken cancellationToken)
     {
+        var (lost, isAnyLeft) = await LookForLostAsync(source, evenTold: true, cancellationToken);
+        if (lost.Whole.Count > 0 && !isAnyLeft)
+        {
+            throw new BackupException(
+                FailureKind.NotFound,
+                $"no backup of '{source.Name}' is left in '{source.Catalog.Locate("")}', as where the store is another one or its disk is not mounted: nothing is accepted",
+                $"{source.Catalog.Store.Inspection.Emptied.Mend}; if all were deleted on purpose, {source.MakeNew}, and accept the loss of the others then");
+        }
+
         foreach (var run in lost.Whole)
         {
             journal.Record(Operation.Begun(source.Name, OperationKind.Acceptance, runner.Now, $"backup {run.Backup} is gone from the store, and that is accepted") with { EndedAt = runner.Now, Backup = run.Backup, Asker = asker });
             LossAccepted(source.Name, run.Backup!.Value.Value, asker.User);
         }
+
+        return lost.Whole;
     }
 
     /// <summary>Keeps in the journal that a verification told of backups of which nothing is left: it tells once. What looks at the source goes on.</summary>

@@ -1,3 +1,4 @@
+using NexusBackupAgent.Artifacts.Age;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
@@ -27,11 +28,8 @@ internal sealed record RestorePreview(
     /// <summary>What a restore left there that was killed; this one removes it.</summary>
     public IReadOnlyList<string> Leftovers { get; init; } = [];
 
-    /// <summary>Why no key here opens what would be restored, as its beginning shows; null when one does, or nothing is encrypted.</summary>
-    public BackupException? KeyRefusal { get; init; }
-
-    /// <summary>The file with the key that opens it; null: nothing is encrypted, or none does.</summary>
-    public string? Key => KeyRefusal is null && Chosen.Backup.IsEncrypted ? ChosenCatalog.Keys?.Identity : null;
+    /// <summary>Whether a key here opens what would be restored, as its beginning shows; null when nothing is encrypted.</summary>
+    public KeyTrial? Key { get; init; }
 
     /// <summary>Parts that lie in places of their own; null when nobody can tell before the backup is read.</summary>
     public IReadOnlyList<RestoredPart>? Parts { get; init; } = [];
@@ -64,7 +62,7 @@ internal sealed record RestorePreview(
     };
 
     /// <summary>Why it can't be done however it is asked for; null when it can.</summary>
-    public BackupException? Impossible => Obstacle ?? KeyRefusal ?? Parts?.Select(part => part.Obstacle).FirstOrDefault(obstacle => obstacle is not null) ?? (Needed > Available ? NoRoom(Request.Source, Target, Needed, Available.Value) : null);
+    public BackupException? Impossible => Obstacle ?? Key?.Refusal ?? Parts?.Select(part => part.Obstacle).FirstOrDefault(obstacle => obstacle is not null) ?? (Needed > Available ? NoRoom(Request.Source, Target, Needed, Available.Value) : null);
 
     public static BackupException NoRoom(IBackupSource source, IRestoreTarget target, long needed, long available) => new(
         FailureKind.StoreFull,

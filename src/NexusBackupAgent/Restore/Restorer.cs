@@ -1,3 +1,4 @@
+using NexusBackupAgent.Artifacts.Age;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Platform;
@@ -33,21 +34,27 @@ internal sealed class Restorer(BackupVerifier verifier, TimeProvider timeProvide
             () => throw new BackupException(FailureKind.Io, $"'{place}', where the restore would go, does not answer, probably because its disk hangs; nothing was touched", "see which disk does not answer (findmnt; dmesg | tail), and mount it again, or restore to another one with --to"));
         return preview with
         {
-            KeyRefusal = await WhyClosedAsync(preview, cancellationToken),
+            Key = await TryKeyAsync(preview, cancellationToken),
             Parts = await preview.Target.PartsAsync(CatalogLink.ChainOf(preview.ChosenCatalog, preview.Chosen.Backup, isJudged: false, progress: null), cancellationToken),
         };
     }
 
-    /// <summary>The first of all that would be read which no key here opens: each may be of other recipients.</summary>
-    private static async Task<BackupException?> WhyClosedAsync(RestorePreview preview, CancellationToken cancellationToken)
+    /// <summary>
+    /// Of all that would be read the first which no key here opens, else the first of which nobody can tell: each may be of other
+    /// recipients. The key opens where it opens each. Null: nothing is encrypted.
+    /// </summary>
+    private static async Task<KeyTrial?> TryKeyAsync(RestorePreview preview, CancellationToken cancellationToken)
     {
+        KeyTrial? whole = null;
         foreach (var link in preview.Chosen.Backup.Chain.Reverse().Concat(preview.Chosen.Instant?.Through ?? []))
         {
-            if (await CatalogLink.WhyClosedAsync(preview.ChosenCatalog, link, cancellationToken) is { } refusal)
-                return refusal;
+            var trial = await CatalogLink.TryKeyAsync(preview.ChosenCatalog, link, cancellationToken);
+            if (trial?.Refusal is not null)
+                return trial;
+            whole = whole?.NotTried is null ? trial ?? whole : whole;
         }
 
-        return null;
+        return whole;
     }
 
     /// <exception cref="BackupException">No store has a backup to restore; what the first one says of that.</exception>

@@ -34,7 +34,7 @@ internal sealed class Observer(VerifyOperation verifications, SourceTurns turns,
         var readBack = (evenStale ? NewestUsable(before) : NewestFresh(before)) is { } newest ? await ReadBackAsync(source.Source, newest, progress, cancellationToken) : null;
         var isBusy = turns.IsUnderWay(source.Name);
         var state = await look.OfAsync(source, cancellationToken, withOrphans: true, now: timeProvider.GetUtcNow()); // what was set aside while it was read back is not of the future
-        _ = state.Lost; // read now, with the history: who decides from an observation reads nothing
+        _ = (state.Records.History.Value, state.Lost); // read now: who decides from an observation reads nothing
         var writeFailure = await TryWriteAsync(catalog, cancellationToken);
         var (sourceFailure, scratchNeeded) = isBusy ? (null, 0) : await TryCaptureAsync(source.Source, cancellationToken); // a run that is under way has opened it
         return new Observation(

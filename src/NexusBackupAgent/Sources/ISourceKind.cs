@@ -26,8 +26,13 @@ internal interface ISourceKind
     /// <summary>The levels of the file below its keys.</summary>
     IReadOnlyList<LevelKeys> Levels { get; }
 
-    /// <summary>Those of its keys that name files whose secret goes to a server. Who takes them over from elsewhere has to look first whose file and whose server that is.</summary>
-    IReadOnlyList<string> SecretFileKeys => [];
+    /// <summary>
+    /// Sets apart what names files whose secret goes to a server. Who takes a source over from elsewhere has to look first whose file
+    /// and whose server that is.
+    /// </summary>
+    /// <param name="keys">Of a source, as they are written.</param>
+    /// <returns>The keys without them, and those that would be in their place with them.</returns>
+    (MappingNode Open, MappingNode WithSecrets) WithoutSecretFiles(MappingNode keys) => (keys, keys with { Entries = [] });
 
     /// <summary>What one source of it is, for messages: <c>database</c>.</summary>
     string Noun { get; }

@@ -15,15 +15,15 @@ internal static class OverdueBackups
     /// <param name="backups">Its backups.</param>
     /// <param name="activity">From the journal; null when it knows nothing of the source.</param>
     /// <param name="now">The instant to count at.</param>
-    /// <param name="held">What is kept on purpose, and why: until it is copied, or until its lock ends.</param>
-    public static int Count(ProtectedSource source, IReadOnlyList<Backup> backups, SourceActivity? activity, DateTimeOffset now, IReadOnlyDictionary<BackupId, string>? held = null) => Find(source, backups, activity, now, held).Count;
+    /// <param name="held">What is kept on purpose: until it is copied, or until its lock ends.</param>
+    public static int Count(ProtectedSource source, IReadOnlyList<Backup> backups, SourceActivity? activity, DateTimeOffset now, IReadOnlySet<BackupId>? held = null) => Find(source, backups, activity, now, held).Count;
 
     /// <returns>Newest first.</returns>
-    public static IReadOnlyList<Backup> Find(ProtectedSource source, IReadOnlyList<Backup> backups, SourceActivity? activity, DateTimeOffset now, IReadOnlyDictionary<BackupId, string>? held = null)
+    public static IReadOnlyList<Backup> Find(ProtectedSource source, IReadOnlyList<Backup> backups, SourceActivity? activity, DateTimeOffset now, IReadOnlySet<BackupId>? held = null)
     {
         var lastPrune = activity is { LastRunSucceeded: true, LastRunAt: { } at } ? at : DateTimeOffset.MinValue;
         var asOf = lastPrune > now - PruneInterval ? lastPrune : now - PruneInterval;
         var due = backups.Where(backup => backup.CapturedAt <= asOf).ToList();
-        return [.. RetentionPolicy.Decide(due, source.Retention, asOf, source.Zone, held).Where(decision => !decision.Keep).Select(decision => decision.Backup)];
+        return [.. RetentionPolicy.Decide(due, source.Retention, asOf, source.Zone, held?.ToDictionary(id => id, _ => "held")).Where(decision => !decision.Keep).Select(decision => decision.Backup)];
     }
 }

@@ -129,7 +129,7 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
         get
         {
             if (!overdue.IsCounted)
-                overdue = (OverdueBackups.Count(Source.Source, Backups, Activity, Now, Held.Concat(Locks.Keys).Distinct().ToDictionary(id => id, _ => "not yet copied, or locked")), true);
+                overdue = (OverdueBackups.Count(Source.Source, Backups, Activity, Now, Held.Concat(Locks.Keys).ToHashSet()), true);
             return overdue.Count;
         }
     }
@@ -138,10 +138,10 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
     public IReadOnlyDictionary<BackupId, DateTimeOffset> Locks { get; init; } = new Dictionary<BackupId, DateTimeOffset>();
 
     /// <summary>What is kept for the further stores.</summary>
-    private IEnumerable<BackupId> Held => Copies.SelectMany(copy => copy.Held).Select(backup => backup.Id).Distinct();
+    private IEnumerable<BackupId> Held => Copies.SelectMany(copy => copy.Held).Select(backup => backup.Id);
 
     /// <summary>Those that would count as overdue if nothing was locked.</summary>
-    internal IReadOnlyList<Backup> OverdueUnlessLocked => OverdueBackups.Find(Source.Source, Backups, Activity, Now, Held.ToDictionary(id => id, _ => "not yet copied"));
+    internal IReadOnlyList<Backup> OverdueUnlessLocked => OverdueBackups.Find(Source.Source, Backups, Activity, Now, Held.ToHashSet());
 
     public int FromFuture => Backups.Count(backup => backup.IsFromTheFuture(Now));
 
@@ -157,7 +157,7 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
     /// so only a look at this one source asks.
     /// </summary>
     public IReadOnlyList<Operation> Lost => lost ??= IsUnreadable || !IsKnown || IsEmptied || Store.IsAnother ? [] : LostBackups.Find(
-        Records.History.Value.Made.Value, Backups, Listing.Orphans, Source.Source.Retention,
+        [.. Records.History.Value.Made.Value.Where(run => run.EndedAt <= Now)], Backups, Listing.Orphans, Source.Source.Retention,
         Records.SchedulesKnownSince.Where(noted => noted.Key.Source == Name).ToDictionary(noted => noted.Key.Schedule, noted => noted.Value, StringComparer.Ordinal), Now, Source.Source.Zone).Whole;
 
     /// <summary>The configured schedules, <c>manual</c>, and those that only old backups still name.</summary>

@@ -19,8 +19,10 @@ internal sealed class StateReader(
     // A scrape has ten seconds.
     private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(9);
 
+    private static readonly TimeSpan LockMemory = TimeSpan.FromHours(1);
+
     private readonly ListingMemory memory = new();
-    private readonly ConcurrentDictionary<(string Source, BackupId Backup), DateTimeOffset> locks = new();
+    private readonly ConcurrentDictionary<(string Source, BackupId Backup), (DateTimeOffset? Until, DateTimeOffset AskedAt)> locks = new();
     private readonly PatientLook stored = new(LongestLook, timeProvider);
     private readonly PatientLook listed = new(LongestLook, timeProvider);
 
@@ -43,35 +45,51 @@ internal sealed class StateReader(
         ? SourceListing.ReadOnceAsync(catalog, withOrphans, cancellationToken)
         : listed.AskAsync(name, () => SourceListing.ReadAsync(catalog, withOrphans, cancellationToken), () => new SourceListing(Backups: null, catalog.Store.Silent()));
 
-    /// <summary>Until when those are locked that retention would have removed. A lock that can't be asked now is none: who prunes asks again.</summary>
+    /// <summary>
+    /// Until when those are locked that retention would have removed. What was told counts for an hour: a lock may be taken away, and
+    /// many are not to be asked at each scrape. A lock that can't be asked now is none unless one was told before: who prunes asks again.
+    /// </summary>
     internal async Task<IReadOnlyDictionary<BackupId, DateTimeOffset>> LocksOfAsync(SourceState state, bool mayTake, CancellationToken cancellationToken)
     {
-        var found = new Dictionary<BackupId, DateTimeOffset>();
-        foreach (var backup in state.OverdueUnlessLocked.DistinctBy(backup => backup.Id))
+        var overdue = state.OverdueUnlessLocked.DistinctBy(backup => backup.Id).ToList();
+        var ids = overdue.Select(backup => backup.Id).ToHashSet();
+        foreach (var over in locks.Keys.Where(known => known.Source == state.Name && !ids.Contains(known.Backup)))
+            locks.TryRemove(over, out _);
+        var (now, catalog) = (timeProvider.GetUtcNow(), state.Source.Source.Catalog);
+        var unknown = overdue.Where(backup => !locks.TryGetValue((state.Name, backup.Id), out var told) || now - told.AskedAt >= LockMemory || (told.Until > told.AskedAt && told.Until <= now)).ToList();
+        if (mayTake)
+            await AskAsync();
+        else if (unknown.Count > 0)
+            await listed.AskAsync($"locks of {state.Name}", AskAsync, () => false);
+        return overdue
+            .Select(backup => (backup.Id, Until: locks.TryGetValue((state.Name, backup.Id), out var told) ? told.Until : null))
+            .Where(told => told.Until is not null) // by the clock of the store, which keeps them
+            .ToDictionary(told => told.Id, told => told.Until!.Value);
+
+        async Task<bool> AskAsync()
         {
-            // A lock is made longer and never shorter, so what was told holds until its end.
-            if (!locks.TryGetValue((state.Name, backup.Id), out var until) || until <= state.Now)
-            {
-                if (await LockOfAsync(state.Source.Source.Catalog, backup, mayTake, cancellationToken) is not { } told)
-                    continue;
-                locks[(state.Name, backup.Id)] = until = told;
-            }
-
-            found[backup.Id] = until;
+            await Parallel.ForEachAsync(
+                unknown,
+                new ParallelOptions { MaxDegreeOfParallelism = catalog.Store.ReadsAtOnce, CancellationToken = cancellationToken },
+                async (backup, token) =>
+                {
+                    var key = (state.Name, backup.Id);
+                    locks[key] = (await LockOfAsync(catalog, backup, locks.TryGetValue(key, out var before) && before.Until > now ? before.Until : null, token), now);
+                });
+            return true;
         }
-
-        return found;
     }
 
-    private async Task<DateTimeOffset?> LockOfAsync(BackupCatalog catalog, Backup backup, bool mayTake, CancellationToken cancellationToken)
+    /// <param name="before">What counts where it can't be asked.</param>
+    private static async Task<DateTimeOffset?> LockOfAsync(BackupCatalog catalog, Backup backup, DateTimeOffset? before, CancellationToken cancellationToken)
     {
         try
         {
-            return mayTake ? await catalog.LockOfAsync(backup, cancellationToken) : await listed.AskAsync($"lock of {catalog.Locate(backup.File)}", () => catalog.LockOfAsync(backup, cancellationToken), () => null);
+            return await catalog.LockOfAsync(backup, cancellationToken);
         }
         catch (BackupException)
         {
-            return null;
+            return before;
         }
     }
 

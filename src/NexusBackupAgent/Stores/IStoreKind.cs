@@ -77,11 +77,11 @@ internal interface IStoreSettings
     /// <summary>The places around it, nearest first: it may be a part of a store that lies at one of them.</summary>
     IReadOnlyList<IStoreSettings> Around => [];
 
-    /// <summary>Its keys with those that its place tells, for whoever knows nothing but the address.</summary>
+    /// <summary>Its keys with those that its place tells, for whoever knows nothing but the address; and those that a person may take over, if he meant them so.</summary>
     /// <param name="keys">As the configuration has them.</param>
     /// <param name="files">Some that the agent wrote there, by their paths.</param>
     /// <exception cref="BackupException">It can't be asked.</exception>
-    Task<MappingNode> CompleteAsync(MappingNode keys, IReadOnlyList<string> files, CancellationToken cancellationToken) => Task.FromResult(keys);
+    Task<(MappingNode Keys, MappingNode? Offered)> CompleteAsync(MappingNode keys, IReadOnlyList<string> files, CancellationToken cancellationToken) => Task.FromResult((keys, (MappingNode?)null));
 
     /// <param name="around">Null: nothing is limited, and nobody is told.</param>
     IBackupStore Open(StoreSurroundings? around = null);

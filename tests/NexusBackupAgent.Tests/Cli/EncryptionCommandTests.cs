@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using NexusBackupAgent.Artifacts.Age;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Tests.Support;
@@ -343,6 +344,25 @@ public sealed class EncryptionCommandTests : IDisposable
         Assert.Equal(refusal is null ? null : "keyMissing", document.Json.GetProperty("failure").GetString());
         if (refusal is not null)
             Assert.Contains("--identity FILE", plan.Error, StringComparison.Ordinal);
+    }
+
+    [SkippableTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_plan_says_that_a_key_could_not_be_tried_where_the_beginning_is_damaged(bool isHeader)
+    {
+        await EncryptAsync();
+        await DoAsync("backup");
+        var artifact = Assert.Single(Artifacts());
+        var bytes = await File.ReadAllBytesAsync(artifact);
+        bytes[isHeader ? 3 : bytes.AsSpan().IndexOf("\n--- "u8) + 100] ^= 1; // else in the first chunk
+        await File.WriteAllBytesAsync(artifact, bytes);
+
+        var plan = await place.RunAsync("restore", "itsm", "--to", place.In("restored.db"), "--dry-run", "--identity", "key.txt");
+
+        Assert.Contains("key could not be tried: ", Unwrapped(plan.Output), StringComparison.Ordinal);
+        Assert.DoesNotContain("opens it", Unwrapped(plan.Output), StringComparison.Ordinal);
+        Assert.Equal(JsonValueKind.Null, (await place.RunAsync("restore", "itsm", "--to", place.In("restored.db"), "--dry-run", "--json", "--identity", "key.txt")).Json.GetProperty("plan").GetProperty("key").ValueKind);
     }
 
     [SkippableFact]

@@ -70,7 +70,7 @@ public sealed class RecoverCommandTests : IDisposable
             var check = (await DoAsync(place, "check-config", "--json")).Json;
             Assert.DoesNotContain(check.GetProperty("problems").EnumerateArray(), problem => Text(problem, "severity") == "error"); // that they are gone is why it restores
             Assert.Equal(["sources.\"etc: app\".directory", "sources.itsm.sqlite"], check.GetProperty("problems").EnumerateArray().Where(problem => Text(problem, "problem")!.Contains("does not exist", StringComparison.Ordinal)).Select(problem => Text(problem, "key")));
-            Assert.StartsWith("nexus-backup restore 'etc: app' --dry-run", Text(check, "next")!.Replace("\"", "'", StringComparison.Ordinal), StringComparison.Ordinal);
+            Assert.Equal("nexus-backup checklist", Text(check, "next"));
             Assert.Equal(3, (await DoAsync(place, "list", "--json")).Json.GetArrayLength());
             Assert.Contains("kept until deleted by hand", (await DoAsync(place, "prune", "--dry-run")).Output, StringComparison.Ordinal);
 
@@ -119,12 +119,14 @@ public sealed class RecoverCommandTests : IDisposable
 
         var check = await DoAsync(place, "check-config", "--lang", "en");
         Assert.Contains("usable, ", check.Output, StringComparison.Ordinal);
-        Assert.EndsWith($"next: nexus-backup restore itsm --dry-run\n", check.Output, StringComparison.Ordinal);
+        Assert.EndsWith("next: nexus-backup checklist\n", check.Output, StringComparison.Ordinal);
         Assert.Contains("itsm.db", check.Output, StringComparison.Ordinal); // what is missing is told
         var checklist = await DoAsync(place, "checklist", "--json", "--lang", "en");
         Assert.All(checklist.Json[0].GetProperty("checks").EnumerateArray(), item => Assert.True(item.GetProperty("passed").GetBoolean(), item.ToString()));
         Assert.Equal("nexus-backup restore itsm --dry-run", Text(checklist.Json[0], "next"));
         Assert.Contains("none: this configuration is there to restore with (purpose: restore)", (await DoAsync(place, "checklist", "--lang", "en")).Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("agent:", await File.ReadAllTextAsync(place.Configuration), StringComparison.Ordinal); // its purpose says it
+        Refuses(await place.RunAsync("run"), 2, "which is there to restore with (purpose: restore)");
         var diagnosis = (await place.RunAsync("diagnose", "--json", "--lang", "en")).Json[0];
         Assert.Equal(("DB", 0), (Text(diagnosis, "cause"), diagnosis.GetProperty("also").GetArrayLength()));
 
@@ -152,7 +154,7 @@ public sealed class RecoverCommandTests : IDisposable
         var part = old.In($"backups/{directory ?? "itsm"}");
         var place = NewPlace();
 
-        Refuses(await place.RunAsync("recover", part), 6, $"'{part}' is no store: it is the directory of source itsm in the store '{old.In("backups")}'");
+        Refuses(await place.RunAsync("recover", part), 6, $"no mark of a store is in '{part}', and one is around it, in '{old.In("backups")}'");
         Assert.False(File.Exists(place.Configuration));
 
         // what somebody copied out of it, alone
@@ -171,7 +173,7 @@ public sealed class RecoverCommandTests : IDisposable
         Rewrite(Directory.GetFiles(old.In("backups/itsm"), "*.manifest.json").Single(), json =>
         {
             json["kind"] = "postgres";
-            json["origin"] = JsonNode.Parse("""{"host": "db1", "timeZone": "Asia/Tokyo", "configuration": {"postgres": "postgresql://backup@db1/shop", "method": "physical", "passwordFile": "/etc/nexus-backup/shop.password"}}""");
+            json["origin"] = JsonNode.Parse("""{"host": "db1", "timeZone": "Asia/Tokyo", "configuration": {"postgres": "postgresql://backup@db1/shop?service=prod&sslmode=require&sslcert=/etc/pg/shop.crt&sslkey=/etc/pg/shop.key&passfile=/etc/pg/pass", "method": "physical", "passwordFile": "/etc/nexus-backup/shop.password", "serviceFile": "/etc/nexus-backup/services"}}""");
         });
         var place = NewPlace();
 
@@ -182,7 +184,11 @@ public sealed class RecoverCommandTests : IDisposable
         Assert.Contains("look whether server and file are yours", text, StringComparison.Ordinal);
         var (configuration, problems) = ConfigurationFile.Load(place.Configuration, TimeZoneInfo.Utc);
         Assert.DoesNotContain(problems, problem => problem.IsError);
-        Assert.Null(Assert.IsType<NexusBackupAgent.Sources.Postgres.PostgresSettings>(Assert.Single(configuration!.Sources).Settings).Credentials.PasswordFile);
+        var settings = Assert.IsType<NexusBackupAgent.Sources.Postgres.PostgresSettings>(Assert.Single(configuration!.Sources).Settings);
+        Assert.Equal((null, null), (settings.Credentials.PasswordFile, settings.Credentials.ServiceFile));
+        Assert.Equal("postgresql://backup@db1/shop?sslmode=require", settings.Address.Written);
+        Assert.Contains("    # serviceFile: /etc/nexus-backup/services\n", text, StringComparison.Ordinal);
+        Assert.Matches("\n    # postgres: .*sslkey=.*passfile=", text);
     }
 
     [Fact]

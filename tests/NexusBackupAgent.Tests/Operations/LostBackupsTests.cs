@@ -86,10 +86,59 @@ public sealed class LostBackupsTests : IDisposable
             Assert.Equal("healthy", (await night.DiagnoseAsync()).Json.GetProperty("cause").GetString());
             Assert.DoesNotContain("gone from the store, and retention", await SaidAsync("report"), StringComparison.Ordinal);
             Assert.Contains(id, await SaidAsync("audit"), StringComparison.Ordinal);
-            Assert.Contains("'itsm' lacks no backup", await SaidAsync("verify", "--accept-lost"), StringComparison.Ordinal);
+            Assert.Contains("'itsm' lacks no backup", await SaidAsync("verify", "itsm", "--accept-lost"), StringComparison.Ordinal);
 
             async Task<string> SaidAsync(params string[] command) => string.Join(' ', (await watched.RunAsync([.. command, "--lang", "en"])).Output.Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries));
         }
+    }
+
+    [Fact]
+    public async Task What_is_accepted_is_of_a_named_source_of_which_something_is_left()
+    {
+        var lost = await TwoAsync();
+        foreach (var (with, told) in ((string[], string)[])[([], "needs a SOURCE"), (["itsm", "--all"], "exclude each other"), (["itsm", "--store", "local"], "exclude each other"), (["itsm", "--self-test"], "exclude each other")])
+        {
+            var refused = await place.RunAsync(["verify", "--accept-lost", .. with]);
+            Assert.Equal(2, refused.Code);
+            Assert.Contains(told, refused.Error, StringComparison.Ordinal);
+        }
+
+        Directory.Move(place.Store, place.In("unmounted"));
+        Directory.CreateDirectory(place.Store);
+        if (File.Exists(place.In("unmounted/.nexus-backup-store")))
+            File.Copy(place.In("unmounted/.nexus-backup-store"), Path.Combine(place.Store, ".nexus-backup-store"));
+        var emptied = await place.RunAsync("verify", "itsm", "--accept-lost", "--json");
+        Assert.NotEqual(0, emptied.Code);
+        Assert.Contains("no backup of 'itsm' is left in", emptied.Error, StringComparison.Ordinal);
+        Assert.Equal(0, emptied.Json.GetArrayLength());
+
+        Directory.Delete(place.Store, recursive: true);
+        Directory.Move(place.In("unmounted"), place.Store);
+        var id = (await place.RunAsync("list", "--json")).Json.EnumerateArray().Single(backup => backup.GetProperty("file").GetString() == lost).GetProperty("id").GetString()!;
+        foreach (var file in Directory.GetFiles(place.Store, Path.GetFileName(lost) + "*"))
+            File.Delete(file);
+        var check = (await place.RunAsync("status", "--check", "--json")).Json;
+        Assert.Equal(id, check.GetProperty("sources")[0].GetProperty("lost")[0].GetString());
+        Assert.Equal(id, Assert.Single((await place.RunAsync("verify", "itsm", "--accept-lost", "--json")).Json.EnumerateArray()).GetString());
+        Assert.Empty((await place.RunAsync("verify", "itsm", "--accept-lost", "--json")).Json.EnumerateArray());
+    }
+
+    [Fact]
+    public async Task A_backup_that_ends_while_somebody_looks_is_none_that_is_gone()
+    {
+        var clock = new ManualClock(Some.Instant);
+        using var bench = new Workbench(clock);
+        await SqliteSamples.LedgerAsync(bench.Database, "wal");
+        bench.Journal.NoteSchedules("itsm", [new("daily", "0 2 * * *", bench.Source.Retention["daily"], Some.Instant)], Some.Instant, TimeZoneInfo.Utc);
+        Assert.Null((await bench.RunAsync()).Failure);
+        clock.Advance(TimeSpan.FromHours(1));
+
+        var look = await bench.States.ReadAsync(CancellationToken.None);
+        var seen = await look.OfAsync(bench.Scheduled, CancellationToken.None, withOrphans: true);
+        clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.Null((await bench.RunAsync()).Failure);
+
+        Assert.Empty(seen.Lost);
     }
 
     [Fact]

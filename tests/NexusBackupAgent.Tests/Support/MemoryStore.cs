@@ -42,6 +42,20 @@ internal sealed class MemoryStore(string name = "memory") : IBackupStore
         }
     }
 
+    /// <summary>Until when a file is locked; null: the store has no locks.</summary>
+    public Func<string, DateTimeOffset?>? Locking { get; set; }
+
+    /// <summary>Of which files somebody asked whether they are locked.</summary>
+    public System.Collections.Concurrent.ConcurrentQueue<string> LocksAsked { get; } = new();
+
+    public bool HasLocks => Locking is not null;
+
+    public Task<DateTimeOffset?> LockOfAsync(string path, CancellationToken cancellationToken)
+    {
+        LocksAsked.Enqueue(path);
+        return Task.FromResult(Locking?.Invoke(path));
+    }
+
     public string Describe(string path) => $"{name}:/{path}";
 
     public IStoreInspection Inspection => NoStoreInspection.Instance;

@@ -6,9 +6,11 @@ using NexusBackupAgent.Operations;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Restore;
 using NexusBackupAgent.Retention;
+using NexusBackupAgent.Scheduling;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Sources.Sqlite;
 using NexusBackupAgent.Sources.Sqlite.Pages;
+using NexusBackupAgent.Status;
 using NexusBackupAgent.Stores;
 using NexusBackupAgent.Stores.Local;
 using NexusBackupAgent.Verification;
@@ -119,6 +121,11 @@ internal sealed class Workbench : IDisposable
     public ReplacementOperation Replacements { get; }
 
     public ProtectedSource Source { get; init; }
+
+    /// <summary>The source without schedules.</summary>
+    public ScheduledSource Scheduled => new(Source, [], TimeSpan.FromHours(24), TimeSpan.FromHours(48));
+
+    public StateReader States => field ??= new StateReader(Journal, History, new Dictionary<string, IBackupStore>(StringComparer.Ordinal) { [Store.Name] = Store }, new StoreMarks(State, Clock), State, Clock);
 
     public Task<RunRecord> RunAsync(string schedule = "daily", CancellationToken cancellationToken = default) => RunAsync(BackupType.Full, schedule, cancellationToken);
 

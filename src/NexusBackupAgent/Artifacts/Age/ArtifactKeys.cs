@@ -49,6 +49,29 @@ internal sealed record Encryption(IReadOnlyList<string> Recipients, string? Reci
     }
 }
 
+/// <summary>What trying a key on the beginning of an artifact told. Exactly one of the three is there.</summary>
+internal sealed record KeyTrial
+{
+    private KeyTrial()
+    {
+    }
+
+    /// <summary>The file with the key that opens it.</summary>
+    public string? Key { get; private init; }
+
+    /// <summary>Why no key here opens it.</summary>
+    public BackupException? Refusal { get; private init; }
+
+    /// <summary>Why nobody can tell: what would be tried can't be read, or is damaged.</summary>
+    public string? NotTried { get; private init; }
+
+    public static KeyTrial OpenedBy(string key) => new() { Key = key };
+
+    public static KeyTrial Refused(BackupException refusal) => new() { Refusal = refusal };
+
+    public static KeyTrial Untold(string reason) => new() { NotTried = reason };
+}
+
 /// <summary>
 /// What encrypts the artifacts of a source and what opens them. The small files of a kind's own, which the next capture reads,
 /// are encrypted to a key of this machine: it opens no backup, and losing it costs a full backup in place of an increment.
@@ -127,20 +150,22 @@ internal sealed class ArtifactKeys(ScratchDirectory scratch, string machineKey, 
     /// <summary>Tries the key on the beginning of an artifact, which tells it from every other one; the rest is not read.</summary>
     /// <param name="location">Where it lies, for people.</param>
     /// <param name="recipients">To whom it was encrypted; empty: not known.</param>
-    /// <returns>Why no key here opens it; null when one does, or the beginning is damaged, which says nothing of the key.</returns>
-    /// <exception cref="BackupException">The tool is missing, or was ended.</exception>
-    public async Task<BackupException?> WhyNotAsync(string location, IReadOnlyList<string> recipients, Func<Task<Stream>> open, CancellationToken cancellationToken)
+    /// <exception cref="BackupException">The tool is missing.</exception>
+    public async Task<KeyTrial> TryAsync(string location, IReadOnlyList<string> recipients, Func<Task<Stream>> open, CancellationToken cancellationToken)
     {
         var own = await OwnAsync(cancellationToken);
         if (Identity is null || !File.Exists(Identity) || (own.Count > 0 && recipients.Count > 0 && !IsOneOf(own, recipients)) || !await OpensAsync(recipients, cancellationToken))
-            return await RefusalAsync(location, recipients, cancellationToken);
+            return KeyTrial.Refused(await RefusalAsync(location, recipients, cancellationToken));
         await using var stored = await open();
         var (pass, inner, failure) = await AgeStream.ReadBeginningAsync(BinDirectory, Identity, stored, cancellationToken);
         return failure switch
         {
-            null => null,
-            { WasKilled: true } => Ended(location, failure),
-            _ => pass.Header is null || inner.Stored.Length > 0 || await IsShownToFitAsync(recipients, cancellationToken) ? null : Other(location, Identity, failure.Reason),
+            null => KeyTrial.OpenedBy(Identity),
+            { WasKilled: true } => KeyTrial.Refused(Ended(location, failure)),
+            _ when pass.Header is null => KeyTrial.Untold($"the header of '{location}' is damaged"),
+            _ when inner.Stored.Length > 0 => KeyTrial.OpenedBy(Identity),
+            _ when await IsShownToFitAsync(recipients, cancellationToken) => KeyTrial.Untold($"'{location}' was encrypted to the key in '{Identity}', and its beginning does not decrypt: {failure.Reason}"),
+            _ => KeyTrial.Refused(Other(location, Identity, failure.Reason)),
         };
     }
 

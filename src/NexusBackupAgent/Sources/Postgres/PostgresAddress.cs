@@ -107,6 +107,12 @@ internal sealed record PostgresAddress(string? Host, int? Port, string? User, st
         PassFile = PassFile ?? other.PassFile,
     };
 
+    /// <summary>
+    /// The same that names no file with a secret. A service has its password in one, and the host of the address, where there is
+    /// one, would get it.
+    /// </summary>
+    public PostgresAddress WithoutSecretFiles() => this with { PassFile = null, SslCert = null, SslKey = null, Service = Host is null ? Service : null };
+
     /// <summary>The same with one of libpq's parameters.</summary>
     /// <exception cref="FormatException">There is no such one here.</exception>
     public PostgresAddress With(string key, string value, string baseDirectory) => key switch

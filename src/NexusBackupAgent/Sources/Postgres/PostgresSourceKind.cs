@@ -25,7 +25,42 @@ internal sealed class PostgresSourceKind : ISourceKind
 
     public IReadOnlyList<LevelKeys> Levels => [];
 
-    public IReadOnlyList<string> SecretFileKeys => ["passwordFile"];
+    /// <summary>A password file, a service file and the key of a certificate may be named by keys, and in the address as well.</summary>
+    public (MappingNode Open, MappingNode WithSecrets) WithoutSecretFiles(MappingNode keys)
+    {
+        var (open, secret) = (new List<MappingEntry>(), new List<MappingEntry>());
+        foreach (var entry in keys.Entries)
+        {
+            if (entry.Key is "passwordFile" or "serviceFile")
+            {
+                secret.Add(entry);
+            }
+            else if (entry is { Key: Word, Value: ScalarNode { Text: { } text } } && WithoutSecretFiles(text) is { } rest && rest != text)
+            {
+                secret.Add(entry);
+                open.Add(entry with { Value = DocumentText.Value(rest)! });
+            }
+            else
+            {
+                open.Add(entry);
+            }
+        }
+
+        return (keys with { Entries = open }, keys with { Entries = secret });
+    }
+
+    private static string WithoutSecretFiles(string address)
+    {
+        try
+        {
+            var (whole, parsed) = (PostgresAddress.Parse(address, "/").Written, PostgresAddress.Parse(address, "/").WithoutSecretFiles());
+            return parsed.Written == whole ? address : parsed.Written;
+        }
+        catch (FormatException)
+        {
+            return address; // no command takes it
+        }
+    }
 
     public string Noun => Database.English;
 

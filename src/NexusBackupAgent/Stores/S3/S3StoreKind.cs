@@ -95,17 +95,27 @@ internal sealed class S3StoreKind : IStoreKind
                select this with { Address = Address with { Prefix = Address.Prefix[..end] } },
         ];
 
-        /// <summary>Locks of objects say that there were to be locks; where theirs ended, what the bucket gives every object.</summary>
-        public async Task<MappingNode> CompleteAsync(MappingNode keys, IReadOnlyList<string> files, CancellationToken cancellationToken)
+        /// <summary>
+        /// Locks of objects say that there were to be locks. What a bucket gives every object may be what they have, and nobody takes
+        /// away a lock of compliance: so these are for a person to take over.
+        /// </summary>
+        public async Task<(MappingNode Keys, MappingNode? Offered)> CompleteAsync(MappingNode keys, IReadOnlyList<string> files, CancellationToken cancellationToken)
         {
             using var client = new ObjectClient(Address, ObjectRole.Store, TimeProvider.System);
+            ObjectLockWord? locked = null;
             foreach (var file in files)
             {
-                if ((await client.HeadAsync(file, cancellationToken))?.LockedBy is { } word)
-                    return With(keys, word);
+                if ((locked = (await client.HeadAsync(file, cancellationToken))?.LockedBy) is not null)
+                    break;
             }
 
-            return await client.DefaultLockAsync(cancellationToken) is { } usual ? With(keys, usual) : keys;
+            var usual = await client.DefaultLockAsync(cancellationToken);
+            return (locked ?? usual) switch
+            {
+                null => (keys, null),
+                ObjectLockWord.Governance when usual is null => (With(keys, ObjectLockWord.Governance), null),
+                { } word => (keys, With(keys, word)),
+            };
         }
 
         private static MappingNode With(MappingNode keys, ObjectLockWord word) => keys with
