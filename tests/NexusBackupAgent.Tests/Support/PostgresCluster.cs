@@ -8,7 +8,7 @@ namespace NexusBackupAgent.Tests.Support;
 
 /// <summary>
 /// A real cluster of its own, on a Unix socket and a loopback port, run by a user without rights. A test class shares one as its
-/// fixture. Nothing changes in it by itself: what a backup of it holds, a test decides. On the socket everybody is let in; on the port a password is asked for, and TLS is there.
+/// fixture. On the socket everybody is let in; on the port a password is asked for, and TLS is there.
 /// </summary>
 public sealed class PostgresCluster : IDisposable
 {
@@ -48,7 +48,7 @@ public sealed class PostgresCluster : IDisposable
         File.WriteAllText(passwords, Password + "\n");
         File.SetUnixFileMode(passwords, (UnixFileMode)Convert.ToInt32("644", 8));
         RunAsUser("initdb", "-D", Data, "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "-k", "--auth-local=trust", "--auth-host=scram-sha-256", "--pwfile", passwords, "--no-sync");
-        Configure("fsync = off", $"port = {Port}", "listen_addresses = '127.0.0.1'", $"unix_socket_directories = '{Sockets}'", "max_connections = 60", "max_locks_per_transaction = 80", "wal_level = replica", "max_wal_senders = 8", "shared_buffers = 32MB", "autovacuum = off", "timezone = 'UTC'", "log_line_prefix = '%m [%p] '");
+        Configure("fsync = off", $"port = {Port}", "listen_addresses = '127.0.0.1'", $"unix_socket_directories = '{Sockets}'", "max_connections = 60", "max_locks_per_transaction = 80", "wal_level = replica", "max_wal_senders = 8", "shared_buffers = 32MB", "timezone = 'UTC'", "log_line_prefix = '%m [%p] '");
         Configure(settings);
         Start();
     }
