@@ -122,7 +122,7 @@ public sealed class StoredBytesCommandTests : IDisposable
         await BackUpAsync("full");
         await BackUpAsync("incremental");
         await BackUpAsync("full");
-        Damage.FlipBit(Directory.GetFiles(place.Store, "*.db.gz").Order(StringComparer.Ordinal).Last());
+        Damage.FlipBit(Directory.GetFiles(place.Store, "*.db.gz").Order(StringComparer.Ordinal).First());
 
         await place.RunAsync("verify", "--all", "--stored-bytes", "--no-replacement");
 
