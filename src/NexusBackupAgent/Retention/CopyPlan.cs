@@ -18,7 +18,8 @@ internal static class CopyPlan
         IReadOnlyList<Backup> first, IReadOnlyList<Backup> copies, IReadOnlyDictionary<string, RetentionPeriod> periods, DateTimeOffset now, TimeZoneInfo zone)
     {
         var there = copies.Where(IsThere).Select(backup => backup.Id).ToHashSet();
-        var candidates = first.Where(backup => IsSound(backup) && !there.Contains(backup.Id) && !copies.Any(copy => LacksManifestOf(backup, copy))).DistinctBy(backup => backup.Id).ToList();
+        var whole = copies.Where(IsWhole).Select(backup => backup.File).ToHashSet(StringComparer.Ordinal);
+        var candidates = first.Where(backup => IsSound(backup) && !there.Contains(backup.Id) && !(MayBeLeft(backup) && whole.Contains(backup.File))).DistinctBy(backup => backup.Id).ToList();
         if (candidates.Count == 0)
             return [];
         var kept = RetentionPolicy.Decide([.. copies, .. candidates], periods, now, zone).Where(decision => decision.Keep).Select(decision => decision.Backup).ToHashSet(ReferenceEqualityComparer.Instance);
@@ -49,19 +50,22 @@ internal static class CopyPlan
         IReadOnlyList<Backup> first, DateTimeOffset? firstMadeAt, IReadOnlyList<Backup> copies, IReadOnlyDictionary<string, RetentionPeriod> periods, DateTimeOffset now, TimeZoneInfo zone)
     {
         var owed = Owed(copies, first, periods, now, zone);
-        return first.Count == 0 ? owed : [.. owed.Where(backup => backup.CapturedAt < firstMadeAt || first.Any(left => LacksManifestOf(left, backup)))];
+        if (first.Count == 0)
+            return owed;
+        var left = first.Where(MayBeLeft).Select(backup => backup.File).ToHashSet(StringComparer.Ordinal);
+        return [.. owed.Where(backup => backup.CapturedAt < firstMadeAt || (IsWhole(backup) && left.Contains(backup.File)))];
     }
 
     /// <summary>Whether it is known to be good with all that it builds on: nothing else is copied.</summary>
     public static bool IsSound(Backup backup) => backup.Manifest.IsCommitted && backup.Chain.All(link => link is { State: BackupState.Good, Manifest.IsCommitted: true });
 
     /// <summary>
-    /// Whether a file may be what is left of a backup whose manifest is gone. It then counts as made by hand, under an identity of its
+    /// Whether it may be what is left of a backup whose manifest is gone. It then counts as made by hand, under an identity of its
     /// own, and nothing that builds on the backup knows it: where the backup itself is, it must not take its place.
     /// </summary>
-    private static bool LacksManifestOf(Backup left, Backup whole) =>
-        left is { IsSetAside: false } && whole is { IsSetAside: false, Manifest: { IsCommitted: true, Adopted: false } }
-        && left.File == whole.File && (left.Manifest.Adopted || !left.Manifest.IsCommitted);
+    private static bool MayBeLeft(Backup backup) => !backup.IsSetAside && (backup.Manifest.Adopted || !backup.Manifest.IsCommitted);
+
+    private static bool IsWhole(Backup backup) => backup is { IsSetAside: false, Manifest: { IsCommitted: true, Adopted: false } };
 
     /// <summary>
     /// What is not known to be bad there is not written again. One whose base is gone there is whole itself, and gets its base back.
