@@ -82,6 +82,7 @@ internal sealed partial class OpenFolder : IDisposable
     private const int NoWaiting = 0x800; // O_NONBLOCK: for the other end of a pipe that somebody put in the directory's place
 
     private readonly string path;
+
     public OpenFolder(string path)
     {
         this.path = path;
