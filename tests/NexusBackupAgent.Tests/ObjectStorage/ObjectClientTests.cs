@@ -372,10 +372,7 @@ public sealed class ObjectClientTests
     public async Task A_long_answer_is_waited_for_while_the_server_answers_something_else()
     {
         await using var bench = await LongAnswers.NewAsync();
-        var held = bench.Hold();
-        var copying = bench.CopyAsync();
-        await bench.HeldAsync(1);
-        bench.Pass();
+        var (copying, held) = await bench.BeginCopyAsync();
 
         await bench.PassMinuteAsync();
         await bench.PassMinuteAsync();
@@ -391,10 +388,7 @@ public sealed class ObjectClientTests
     public async Task A_long_answer_is_asked_for_again_when_its_time_is_over_and_the_server_answers_something_else()
     {
         await using var bench = await LongAnswers.NewAsync();
-        bench.Hold();
-        var copying = bench.CopyAsync();
-        await bench.HeldAsync(1);
-        bench.Pass();
+        var (copying, _) = await bench.BeginCopyAsync();
 
         for (var minute = 1; minute < 15; minute++)
             await bench.PassMinuteAsync();
@@ -410,10 +404,7 @@ public sealed class ObjectClientTests
     public async Task A_long_answer_is_asked_for_again_when_the_server_answered_something_else_and_then_is_silent()
     {
         await using var bench = await LongAnswers.NewAsync();
-        bench.Hold();
-        var copying = bench.CopyAsync();
-        await bench.HeldAsync(1);
-        bench.Pass();
+        var (copying, _) = await bench.BeginCopyAsync();
         await bench.PassMinuteAsync();
 
         bench.Hold();
@@ -564,6 +555,16 @@ public sealed class ObjectClientTests
         public void Pass() => holding = Task.CompletedTask;
 
         public Task HeldAsync(int answers) => Eventually.TrueAsync(() => Volatile.Read(ref held) >= answers, "an answer is held back");
+
+        /// <summary>Begins a copy and holds back its answer, until the source is set; what is asked after it is answered.</summary>
+        public async Task<(Task<string> Copying, TaskCompletionSource Answer)> BeginCopyAsync()
+        {
+            var answer = Hold();
+            var copying = CopyAsync();
+            await HeldAsync(1);
+            Pass();
+            return (copying, answer);
+        }
 
         /// <summary>Lets a minute pass, at whose end the server answers something.</summary>
         public async Task PassMinuteAsync()
