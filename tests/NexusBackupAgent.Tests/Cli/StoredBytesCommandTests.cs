@@ -122,7 +122,7 @@ public sealed class StoredBytesCommandTests : IDisposable
         await BackUpAsync("full");
         await BackUpAsync("incremental");
         await BackUpAsync("full");
-        Damage.FlipBit(Directory.GetFiles(place.Store, "*.db.gz").Order(StringComparer.Ordinal).First());
+        Damage.FlipBit(Text((await place.RunAsync("list", "--json")).Json[0], "file")); // the newest: no other builds on it
 
         await place.RunAsync("verify", "--all", "--stored-bytes", "--no-replacement");
 
