@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.RegularExpressions;
+using NexusBackupAgent.Tests.Configuration;
 
 namespace NexusBackupAgent.Tests.Support;
 
@@ -131,11 +133,14 @@ internal static partial class Child
     }
 
     /// <summary>Runs it while the computer's clock seems to be wrong, whatever becomes of it.</summary>
-    /// <param name="by">As <c>faketime</c> has it: <c>+2h</c>.</param>
-    public static Task<ShellResult> RunWithClockAsync(string by, params string[] arguments)
+    public static async Task<ShellResult> RunWithClockAsync(TimeSpan by, params string[] arguments)
     {
-        Need.Tool("faketime");
-        return Shell.TryAsync("env", ["FAKETIME_DONT_FAKE_MONOTONIC=1", "faketime", "-m", "-f", by, Host, .. Launch, .. arguments]);
+        Need.Tool("gcc");
+        using var directory = new TempDirectory();
+        var library = directory["clock.so"];
+        await Shell.RunAsync("gcc", "-fvisibility=hidden", "-shared", "-fPIC", "-o", library, RepositoryFile.Find("tests/clock.c"), "-ldl");
+        var offset = int.Parse(Environment.GetEnvironmentVariable("CLOCK_OFFSET") ?? "0", CultureInfo.InvariantCulture) + (int)by.TotalSeconds; // tests/clock shows these tests another time, too
+        return await Shell.TryAsync("env", [$"LD_PRELOAD={library}", $"CLOCK_OFFSET={offset}", Host, .. Launch, .. arguments]);
     }
 
     public static async Task<string> RunAsync(params string[] arguments)

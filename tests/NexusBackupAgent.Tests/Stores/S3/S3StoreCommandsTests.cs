@@ -171,12 +171,12 @@ public sealed class S3StoreCommandsTests : IDisposable
         place.MakeDatabase("itsm.db");
         await DoAsync(place, "backup");
 
-        var skewed = await Child.RunWithClockAsync("+2h", "command", $"{Workplace.Now:O}", place.Path, "backup");
+        var skewed = await Child.RunWithClockAsync(TimeSpan.FromHours(2), "command", $"{Workplace.Now:O}", place.Path, "backup");
 
         Assert.Contains("this machine's clock differs too much from that of", skewed.Error, StringComparison.Ordinal);
         Assert.Contains("set the clock (timedatectl; chronyc tracking)", skewed.Error, StringComparison.Ordinal);
         Assert.EndsWith("exit code 3", skewed.Output.TrimEnd(), StringComparison.Ordinal);
-        Assert.Contains("nexus_backup_store_up{store=\"offsite\"} 0", (await Child.RunWithClockAsync("-2h", "command", $"{Workplace.Now:O}", place.Path, "metrics")).Output, StringComparison.Ordinal);
+        Assert.Contains("nexus_backup_store_up{store=\"offsite\"} 0", (await Child.RunWithClockAsync(TimeSpan.FromHours(-2), "command", $"{Workplace.Now:O}", place.Path, "metrics")).Output, StringComparison.Ordinal);
         var metrics = (await DoAsync(place, "metrics")).Output; // once the clock is right
         Assert.Contains("nexus_backup_store_up{store=\"offsite\"} 1", metrics, StringComparison.Ordinal);
         Assert.Contains("nexus_backup_consecutive_failures{source=\"itsm\"} 1", metrics, StringComparison.Ordinal);
