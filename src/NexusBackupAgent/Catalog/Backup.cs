@@ -140,7 +140,7 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     public bool IsCheckedInside => Proof is Catalog.Proof.Captured or Catalog.Proof.Whole;
 
     /// <summary>Whether each further part is there with the length that it was stored with.</summary>
-    private bool HasPartsAsStored => Manifest.Parts.Select(part => (long?)part.Stored.Length).SequenceEqual(Parts.Select(part => part?.Length));
+    private bool HasPartsAsStored => (Manifest.Parts.Count, Parts.Count) is (0, 0) || Manifest.Parts.Select(part => (long?)part.Stored.Length).SequenceEqual(Parts.Select(part => part?.Length));
 
     /// <summary>
     /// Only what was read back is good. A size that is not the committed one needs no reading to be corrupt, nor has an

@@ -41,10 +41,9 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
     /// <returns>Null when anything there is out of the ordinary: a small file that is not what it should be, or one of another source. Then only a whole reading tells.</returns>
     public async Task<IReadOnlyList<Backup>?> GlanceAsync(DirectoryGlance glance, CancellationToken cancellationToken)
     {
-        StoredFile[] artifacts = [.. glance.Files.Artifacts];
-        if (glance.Files.HasManifestBeside(artifacts))
-            return null; // whose it is stands in it
-        var found = await ReadAllAsync(glance.Files, artifacts, glance, cancellationToken);
+        var found = await ReadAllAsync(glance.Files, [.. glance.Files.Artifacts], glance, cancellationToken);
+        if (found.Count(backup => backup is { Manifest.IsCommitted: true }) < glance.Files.ManifestCount)
+            return null; // one belongs to no artifact here, because that is gone, or is named as another kind of source names them: whose it is stands in it
         return glance.IsBlurred || Array.Exists(found, backup => backup is not null && (backup.Source != source || backup is not { Unreadable: null, ManifestTrouble: null, Troubles.Count: 0 }))
             ? null
             : Linked(glance.Files, found);
@@ -127,7 +126,7 @@ internal sealed class BackupReader(SourceDirectory directory, string source, str
             AwaitsKey = !HasKey && manifest is { Encryption: not null, Adopted: true, IsCommitted: false },
             Parts = manifest.Parts.Count == 0 ? [] : [.. manifest.PartNames.Select(part => files.PartOf(artifact.Name, part))],
         };
-        return backup.IsSetAside ? backup : backup with { Troubles = TroublesOf(files, backup, verification.Damage, drill.Damage ?? drill.Failure?.Message) };
+        return !backup.IsSetAside && TroublesOf(files, backup, verification.Damage, drill.Damage ?? drill.Failure?.Message) is { Count: > 0 } troubles ? backup with { Troubles = troubles } : backup;
     }
 
     /// <summary>What is wrong with the small files beside a backup, as far as they are read with it.</summary>

@@ -40,11 +40,8 @@ internal sealed class DirectoryFiles(Dictionary<string, StoredFile> files, Artif
     private bool IsPart(string file) =>
         formats.ArtifactOfPart(file) is { } artifact && BackupFiles.OtherName(artifact) != file && (Has(BackupFiles.Manifest(artifact)) || Has(BackupFiles.Manifest(BackupFiles.SetAside(artifact))));
 
-    /// <summary>Whether a manifest lies here that belongs to none of these artifacts: its own is gone, or is named as another kind of source names them.</summary>
-    /// <param name="artifacts">No two of them share a manifest.</param>
-    public bool HasManifestBeside(IEnumerable<StoredFile> artifacts) =>
-        artifacts.Count(artifact => TryGetCompanion(artifact.Name, BackupFiles.Manifest, out _))
-        < files.Keys.Count(file => BackupFiles.ArtifactOfManifest(file) is not null) + (companions?.CountOf(BackupFiles.Manifest("")) ?? 0);
+    /// <summary>How many manifests lie here, whatever they belong to.</summary>
+    public int ManifestCount => files.Keys.Count(BackupFiles.IsManifest) + (companions?.CountOf(BackupFiles.Manifest("")) ?? 0);
 
     /// <summary>The further parts of an artifact that are marked as being written.</summary>
     public IReadOnlyList<string> MarkedPartsOf(string artifact) =>
@@ -231,9 +228,11 @@ internal static partial class BackupFiles
     /// <summary>The mark that says: this artifact is being written or deleted by an agent, and without a manifest it is only a leftover.</summary>
     public static string Pending(string artifact) => "." + artifact + PendingSuffix;
 
+    public static bool IsManifest(string file) => file.EndsWith(ManifestSuffix, StringComparison.Ordinal);
+
     /// <summary>The artifact that a manifest is named after, or null when the file is no manifest.</summary>
     public static string? ArtifactOfManifest(string file) =>
-        file.EndsWith(ManifestSuffix, StringComparison.Ordinal) ? file[..^ManifestSuffix.Length] : null;
+        IsManifest(file) ? file[..^ManifestSuffix.Length] : null;
 
     /// <summary>The artifact that a pending mark speaks of, or null when the file is no such mark.</summary>
     public static string? ArtifactOfPending(string file) =>

@@ -154,6 +154,7 @@ internal sealed class ArtifactFormats
     private readonly Dictionary<BackupType, ArtifactFormat> byType = [];
     private readonly Dictionary<BackupType, string[]> extensions;
     private readonly ArtifactFormat[] all;
+    private readonly (ArtifactFormat Format, string BeforePart)[] beforeParts;
     private readonly string[] sidecars;
     private readonly string[] ofIncrementsAlone;
 
@@ -171,6 +172,7 @@ internal sealed class ArtifactFormats
         extensions = byType.ToDictionary(pair => pair.Key, pair => InAllForms(pair.Value).Select(form => form.Extension).Distinct(StringComparer.Ordinal).ToArray());
         sidecars = [.. byType.Values.SelectMany(format => format.Sidecars).Distinct(StringComparer.Ordinal)];
         all = [.. byType.Values.SelectMany(InAllForms).DistinctBy(format => format.Extension).OrderByDescending(format => format.Extension.Length)];
+        beforeParts = Array.ConvertAll(all, format => (format, format.Extension + "."));
         ofIncrementsAlone = [.. byType.Where(pair => pair.Key != BackupType.Full && pair.Value != byType.GetValueOrDefault(BackupType.Full))
             .SelectMany(pair => InAllForms(pair.Value)).Select(format => format.Extension).Distinct(StringComparer.Ordinal)];
     }
@@ -217,9 +219,9 @@ internal sealed class ArtifactFormats
     /// <summary>The artifact, by the name under which it was stored, of which a file would be a further part; null when its name is no part's.</summary>
     public string? ArtifactOfPart(string file)
     {
-        foreach (var format in all)
+        foreach (var (format, beforePart) in beforeParts)
         {
-            var end = file.IndexOf(format.Extension + ".", StringComparison.Ordinal) + format.Extension.Length;
+            var end = file.IndexOf(beforePart, StringComparison.Ordinal) + format.Extension.Length;
             if (end > format.Extension.Length)
                 return !format.IsEncrypted && IsEncryptedTwin(file, end) ? null : file[..end];
         }

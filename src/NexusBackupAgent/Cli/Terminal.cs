@@ -18,6 +18,8 @@ internal sealed class Terminal
     // Wide enough for every column of every table.
     private const int WholeRow = 160;
 
+    private const int OutputBlock = 32 << 10; // characters
+
     private readonly IAnsiConsole errorScreen;
     private readonly Func<Exception?> lost;
 
@@ -54,8 +56,11 @@ internal sealed class Terminal
     public static Terminal OfProcess()
     {
         var isDumb = Environment.GetEnvironmentVariable("TERM") is "dumb";
-        return new Terminal(Console.Out, Console.Error, !Console.IsOutputRedirected && !isDumb, !Console.IsErrorRedirected && !isDumb);
+        return new Terminal(Console.IsOutputRedirected ? InBlocks(Console.Out.Encoding) : Console.Out, Console.Error, !Console.IsOutputRedirected && !isDumb, !Console.IsErrorRedirected && !isDumb);
     }
+
+    /// <summary>The process's own output asks the kernel once for each 256 characters, and a list may have a hundred thousand lines.</summary>
+    private static TextWriter InBlocks(Encoding encoding) => TextWriter.Synchronized(new StreamWriter(Console.OpenStandardOutput(), encoding, OutputBlock) { AutoFlush = true });
 
     /// <summary>One line of what failed, on what, why, and what to do next.</summary>
     public void Fail(string message, string hint) => Tell(isError: true, $"{message} — next: {hint}");

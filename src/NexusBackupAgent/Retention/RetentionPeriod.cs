@@ -174,6 +174,24 @@ internal static class RetentionPolicy
         TimeZoneInfo zone,
         IReadOnlyDictionary<BackupId, string>? held = null)
     {
+        var (newestFirst, rules, reasons) = Weigh(backups, periods, now, zone, held);
+        return [.. newestFirst.Select(backup => reasons.TryGetValue(backup, out var toKeep)
+            ? new RetentionDecision(backup, Keep: true, toKeep)
+            : new RetentionDecision(backup, Keep: false, [rules.ReasonToRemove(backup)]))];
+    }
+
+    /// <summary>What <see cref="Decide"/> would remove, newest first, for who asks no reason: of a hundred thousand each is a text.</summary>
+    public static IReadOnlyList<Backup> Removed(
+        IReadOnlyCollection<Backup> backups, IReadOnlyDictionary<string, RetentionPeriod> periods, DateTimeOffset now, TimeZoneInfo zone, IReadOnlyDictionary<BackupId, string>? held = null)
+    {
+        var (newestFirst, _, reasons) = Weigh(backups, periods, now, zone, held);
+        return Array.FindAll(newestFirst, backup => !reasons.ContainsKey(backup));
+    }
+
+    /// <returns>The backups, and why each that is kept is: at least one reason.</returns>
+    private static (Backup[] NewestFirst, RetentionRules Rules, Dictionary<Backup, List<string>> Reasons) Weigh(
+        IReadOnlyCollection<Backup> backups, IReadOnlyDictionary<string, RetentionPeriod> periods, DateTimeOffset now, TimeZoneInfo zone, IReadOnlyDictionary<BackupId, string>? held)
+    {
         Backup[] newestFirst = [.. backups
             .OrderByDescending(backup => backup.CapturedAt)
             .ThenByDescending(backup => backup.Id.Value, StringComparer.Ordinal)];
@@ -182,12 +200,13 @@ internal static class RetentionPolicy
         // By reference: a backup whose files were copied by hand is here twice under one identity.
         var reasons = new Dictionary<Backup, List<string>>(ReferenceEqualityComparer.Instance);
         foreach (var backup in newestFirst)
-            reasons[backup] = [.. rules.ReasonsToKeep(backup), .. clock.ReasonsToKeep(backup), .. held is not null && held.TryGetValue(backup.Id, out var why) ? (string[])[why] : []];
+        {
+            if ((List<string>)[.. rules.ReasonsToKeep(backup), .. clock.ReasonsToKeep(backup), .. held is not null && held.TryGetValue(backup.Id, out var why) ? (string[])[why] : []] is { Count: > 0 } toKeep)
+                reasons[backup] = toKeep;
+        }
 
         KeepBases(newestFirst, reasons);
-        return [.. newestFirst.Select(backup => reasons[backup] is { Count: > 0 } toKeep
-            ? new RetentionDecision(backup, Keep: true, toKeep)
-            : new RetentionDecision(backup, Keep: false, [rules.ReasonToRemove(backup)]))];
+        return (newestFirst, rules, reasons);
     }
 
     /// <summary>
@@ -200,24 +219,29 @@ internal static class RetentionPolicy
         var unexpanded = backups.Where(backup => backup.Proof == Proof.Chain && backup.Bases.All(link => link.State == BackupState.Good)).ToList();
         if (unexpanded.Count == 0)
             return [];
-        var going = Removed(backups);
-        var supposed = Removed([.. backups.Select(backup => backup.Proof == Proof.Chain ? backup with { Verification = backup.Verification! with { Proof = Proof.Whole } } : backup)]);
+        var going = NamesOfRemoved(backups);
+        var supposed = NamesOfRemoved([.. backups.Select(backup => backup.Proof == Proof.Chain ? backup with { Verification = backup.Verification! with { Proof = Proof.Whole } } : backup)]);
         return [.. supposed.Where(backup => !going.Contains(backup)).Select(backup => backup.Schedule).Distinct(StringComparer.Ordinal)
             .Select(schedule => unexpanded.Where(backup => backup.Schedule == schedule).MaxBy(backup => backup.CapturedAt)).OfType<Backup>()];
 
-        HashSet<(string File, string Schedule)> Removed(IReadOnlyCollection<Backup> of) =>
-            [.. Decide(of, periods, now, zone, held).Where(decision => !decision.Keep).Select(decision => (decision.Backup.File, decision.Backup.Schedule))];
+        HashSet<(string File, string Schedule)> NamesOfRemoved(IReadOnlyCollection<Backup> of) => [.. Removed(of, periods, now, zone, held).Select(backup => (backup.File, backup.Schedule))];
     }
 
     /// <summary>Whatever a kept backup builds on, directly or through others, is kept with it; of two copies both.</summary>
     private static void KeepBases(IReadOnlyList<Backup> newestFirst, Dictionary<Backup, List<string>> reasons)
     {
+        if (newestFirst.All(backup => backup.Bases.Count == 0))
+            return;
         var byId = newestFirst.ToLookup(backup => backup.Id);
         var needed = new HashSet<BackupId>();
-        foreach (var backup in newestFirst.Where(backup => reasons[backup].Count > 0).ToList())
+        foreach (var backup in newestFirst.Where(reasons.ContainsKey).ToList())
         {
             foreach (var @base in backup.Bases.TakeWhile(@base => needed.Add(@base.Id)).SelectMany(@base => byId[@base.Id])) // what is below one that is needed already is, too
-                reasons[@base].Add($"{backup.File}, which is kept, builds on it");
+            {
+                if (!reasons.TryGetValue(@base, out var toKeep))
+                    reasons[@base] = toKeep = [];
+                toKeep.Add($"{backup.File}, which is kept, builds on it");
+            }
         }
     }
 }

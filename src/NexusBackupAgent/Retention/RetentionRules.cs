@@ -16,8 +16,8 @@ internal sealed class RetentionRules
     /// <summary>Of each schedule the newest that can be restored and was not expanded: it may take the place of others once it was.</summary>
     private readonly Dictionary<string, Backup> newestUnexpanded = new(StringComparer.Ordinal);
 
-    /// <summary>How many newer good backups of its schedule each has that can be restored: of those that can be restored themselves.</summary>
-    private readonly Dictionary<Backup, int> newer = new(ReferenceEqualityComparer.Instance);
+    /// <summary>The newest good backups of each schedule that can be restored, as many as its period holds.</summary>
+    private readonly HashSet<Backup> held = new(ReferenceEqualityComparer.Instance);
 
     public RetentionRules(IReadOnlyList<Backup> newestFirst, IReadOnlyDictionary<string, RetentionPeriod> periods, DateTimeOffset now, TimeZoneInfo zone)
     {
@@ -39,8 +39,8 @@ internal sealed class RetentionRules
                 covers.TryAdd(backup.Schedule, backup);
             else
                 newestUnexpanded.TryAdd(backup.Schedule, backup);
-            newer[backup] = counts.GetValueOrDefault(backup.Schedule);
-            counts[backup.Schedule] = newer[backup] + 1;
+            if ((counts[backup.Schedule] = counts.GetValueOrDefault(backup.Schedule) + 1) <= periods.GetValueOrDefault(backup.Schedule).Holds)
+                held.Add(backup);
         }
     }
 
@@ -65,7 +65,7 @@ internal sealed class RetentionRules
             yield return $"retention of {backup.Schedule} is {period}: kept until deleted by hand";
         else if (now < expiresAt)
             yield return $"within its {period} until {Instants.InZone(expiresAt, zone)}";
-        else if (newer.TryGetValue(backup, out var count) && count < period.Holds)
+        else if (held.Contains(backup))
             yield return $"past its {period} since {Instants.InZone(expiresAt, zone)}, but one of the {period.Holds} newest good backups of schedule {backup.Schedule}, as many as {period} holds: kept until new ones have taken their place";
     }
 

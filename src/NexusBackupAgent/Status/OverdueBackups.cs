@@ -24,6 +24,6 @@ internal static class OverdueBackups
         var lastPrune = activity is { LastRunSucceeded: true, LastRunAt: { } at } ? at : DateTimeOffset.MinValue;
         var asOf = lastPrune > now - PruneInterval ? lastPrune : now - PruneInterval;
         var due = backups.Where(backup => backup.CapturedAt <= asOf).ToList();
-        return [.. RetentionPolicy.Decide(due, source.Retention, asOf, source.Zone, held?.ToDictionary(id => id, _ => "held")).Where(decision => !decision.Keep).Select(decision => decision.Backup)];
+        return RetentionPolicy.Removed(due, source.Retention, asOf, source.Zone, held?.ToDictionary(id => id, _ => "held"));
     }
 }

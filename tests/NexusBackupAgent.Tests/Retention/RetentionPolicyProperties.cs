@@ -100,6 +100,10 @@ public class RetentionPolicyProperties
         Removed(RetentionPolicy.Decide([.. backups.Reverse()], Periods, Now, Berlin)).SequenceEqual(Removed(decisions)));
 
     [Fact]
+    public void Who_asks_no_reasons_is_told_the_same_backups() => Check((backups, decisions) =>
+        RetentionPolicy.Removed(backups, Periods, Now, Berlin).SequenceEqual(Removed(decisions), ReferenceEqualityComparer.Instance));
+
+    [Fact]
     public void The_random_sets_do_reach_removals() =>
         Assert.Contains(Sets().Generator.Sample(200), backups => Removed(RetentionPolicy.Decide(backups, Periods, Now, Berlin)).Count > 0);
 
