@@ -49,11 +49,11 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
     }
 
     /// <summary>
-    /// Takes back from the other stores, under its own name, what is damaged in the first one, and what it lost with its disk.
+    /// Takes back from the other stores, under its own name, what is damaged in the first one, and what it lost.
     /// The turn of the source is taken where there is something to take back, and for each backup with what it builds on:
     /// runs go on in between. What was set aside stays as evidence.
     /// </summary>
-    /// <param name="evenLost">Whether what the first store lost with its disk comes back: somebody asked for it.</param>
+    /// <param name="evenLost">Whether what the first store lost comes back: somebody asked for it.</param>
     /// <returns>What was brought back, by the store that it came from.</returns>
     /// <exception cref="BackupException">The source is busy and nothing came back, or the first store or the journal can't be used.</exception>
     public async Task<IReadOnlyList<CopyRecord>> MendFirstAsync(ProtectedSource source, TimeSpan patience, bool evenLost, IProgress<RunProgress>? progress, CancellationToken cancellationToken, Asker? asker = null)
@@ -82,14 +82,16 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
     private async Task<CopyRecord?> BringBackAsync(ProtectedSource first, CopyTarget from, TimeSpan patience, bool evenLost, IProgress<RunProgress>? progress, Asker? asker, CancellationToken cancellationToken)
     {
         IReadOnlyList<Backup> good;
-        var here = await first.Catalog.ListAsync(cancellationToken);
+        var made = evenLost ? journal.Made(first.Name, evenTold: true) : [];
+        var (here, orphans) = await first.Catalog.ListWithOrphansAsync(cancellationToken);
+        var lost = LostBackups.Find(first, journal, made, here, orphans, runner.Now).Whole.Select(run => run.Backup!.Value).ToHashSet();
         var damaged = DamagedIn(here);
         try
         {
             var there = await from.Catalog.ListAsync(cancellationToken);
             good =
             [
-                .. evenLost ? CopyPlan.Returnable(here, await StoreMarks.MadeAtAsync(first.Catalog.Store, cancellationToken), there, first.Retention, runner.Now, first.Zone) : [],
+                .. evenLost ? CopyPlan.Returnable(here, await StoreMarks.MadeAtAsync(first.Catalog.Store, cancellationToken), lost, there, first.Retention, runner.Now, first.Zone) : [],
                 .. there.Where(backup => damaged.Contains(backup.Id) && CopyPlan.IsSound(backup)).OrderBy(backup => backup.CapturedAt),
             ];
         }

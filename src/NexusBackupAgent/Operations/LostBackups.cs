@@ -9,6 +9,13 @@ namespace NexusBackupAgent.Operations;
 /// <param name="Whole">The runs that made backups of which nothing is left, oldest first.</param>
 internal sealed record LostBackups(IReadOnlyList<Orphan> Halves, IReadOnlyList<Operation> Whole)
 {
+    /// <param name="made">As <see cref="OperationJournal.Made"/> told before the store was asked: a run that ends meanwhile has lost nothing.</param>
+    public static LostBackups Find(ProtectedSource source, OperationJournal journal, IReadOnlyList<Operation> made, IReadOnlyList<Backup> backups, IReadOnlyList<Orphan> orphans, DateTimeOffset now)
+    {
+        var since = journal.Read().Schedules.Where(noted => noted.Key.Source == source.Name).ToDictionary(noted => noted.Key.Schedule, noted => noted.Value, StringComparer.Ordinal);
+        return Find(made, backups, orphans, source.Retention, since, now, source.Zone);
+    }
+
     /// <param name="made">The runs that made a backup, as far as nobody knows that it is gone.</param>
     /// <param name="backups">What is in the store.</param>
     /// <param name="retention">By schedule, as it is configured now.</param>

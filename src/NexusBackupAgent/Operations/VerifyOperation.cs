@@ -96,10 +96,9 @@ internal sealed partial class VerifyOperation(OperationRunner runner, BackupExam
 
     private async Task<(LostBackups Lost, bool IsAnyLeft)> LookForLostAsync(ProtectedSource source, bool evenTold, CancellationToken cancellationToken)
     {
-        var made = journal.Made(source.Name, evenTold); // before the store: a run that ends meanwhile has lost nothing
-        var since = journal.Read().Schedules.Where(noted => noted.Key.Source == source.Name).ToDictionary(noted => noted.Key.Schedule, noted => noted.Value, StringComparer.Ordinal);
+        var made = journal.Made(source.Name, evenTold);
         var (backups, orphans) = await source.Catalog.ListWithOrphansAsync(cancellationToken);
-        return (LostBackups.Find(made, backups, orphans, source.Retention, since, runner.Now, source.Zone), backups.Count > 0);
+        return (LostBackups.Find(source, journal, made, backups, orphans, runner.Now), backups.Count > 0);
     }
 
     /// <summary>Keeps in the journal that somebody stands for it that backups of which nothing is left were deleted: nothing tells of them any more.</summary>

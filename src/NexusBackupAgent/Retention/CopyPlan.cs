@@ -38,22 +38,24 @@ internal static class CopyPlan
     }
 
     /// <summary>
-    /// What the first store lost with its disk and would keep, and another one has: the good copies of what was captured
-    /// before it became the store that it is, or all where nothing is left. What somebody deleted there since stays away, but
-    /// not what is there and lost its manifest alone. The limit is the store's, and not that of what came back already: so an
-    /// interruption leaves the rest returnable.
+    /// What the first store lost and would keep, and another one has: the good copies of what was captured before it became the
+    /// store that it is, or all where nothing is left; and what the journal misses there, what lost its manifest alone, and what
+    /// a backup builds on that is there. What else is gone somebody deleted: it stays away. The limit is the store's, and not
+    /// that of what came back already: so an interruption leaves the rest returnable.
     /// </summary>
     /// <param name="firstMadeAt">When the first store got its mark; null: nobody knows.</param>
+    /// <param name="lost">What should be in the first store by the journal, and is not.</param>
     /// <param name="periods">How long the first store keeps those of each schedule.</param>
     /// <returns>In the order of copying.</returns>
     public static IReadOnlyList<Backup> Returnable(
-        IReadOnlyList<Backup> first, DateTimeOffset? firstMadeAt, IReadOnlyList<Backup> copies, IReadOnlyDictionary<string, RetentionPeriod> periods, DateTimeOffset now, TimeZoneInfo zone)
+        IReadOnlyList<Backup> first, DateTimeOffset? firstMadeAt, IReadOnlySet<BackupId> lost, IReadOnlyList<Backup> copies, IReadOnlyDictionary<string, RetentionPeriod> periods, DateTimeOffset now, TimeZoneInfo zone)
     {
         var owed = Owed(copies, first, periods, now, zone);
         if (first.Count == 0)
             return owed;
         var left = first.Where(MayBeLeft).Select(backup => backup.File).ToHashSet(StringComparer.Ordinal);
-        return [.. owed.Where(backup => backup.CapturedAt < firstMadeAt || (IsWhole(backup) && left.Contains(backup.File)))];
+        var missed = first.Where(backup => backup.HasBrokenChain).Select(backup => backup.Manifest.Base).OfType<BackupId>().ToHashSet();
+        return [.. owed.Where(backup => backup.CapturedAt < firstMadeAt || lost.Contains(backup.Id) || missed.Contains(backup.Id) || (IsWhole(backup) && left.Contains(backup.File)))];
     }
 
     /// <summary>Whether it is known to be good with all that it builds on: nothing else is copied.</summary>

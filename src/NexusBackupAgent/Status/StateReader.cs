@@ -220,8 +220,9 @@ internal sealed record StateSnapshot(StateReader Reader, AgentState Agent, Journ
     {
         var listing = await Reader.ListAsync(source, withOrphans, mayTake: Memory is null, cancellationToken);
         listing = Memory?.Remember(source.Name, listing) ?? listing;
-        var copies = await Task.WhenAll(source.Source.Copies.Select(copy => CopyOfAsync(source.Source, copy, listing, now ?? Agent.Now, cancellationToken)));
-        var state = new SourceState(source, listing, Records.Of(source.Name, () => Reader.HistoryOf(source, listing, Records)), StoreOf(source), now ?? Agent.Now)
+        var first = new SourceState(source, listing, Records.Of(source.Name, () => Reader.HistoryOf(source, listing, Records)), StoreOf(source), now ?? Agent.Now);
+        var copies = await Task.WhenAll(source.Source.Copies.Select(copy => CopyOfAsync(first, copy, cancellationToken)));
+        var state = first with
         {
             IsAgentRunning = Agent.IsRunning,
             IsAgentAwaited = Agent is { IsExpected: true, IsRunning: false, LastBeat: null },
@@ -233,13 +234,15 @@ internal sealed record StateSnapshot(StateReader Reader, AgentState Agent, Journ
         return source.Source.Catalog.Store.HasLocks && !state.IsUnreadable ? state with { Locks = await Reader.LocksOfAsync(state, mayTake: Memory is null, cancellationToken) } : state;
     }
 
-    private async Task<CopyState> CopyOfAsync(ProtectedSource source, CopyTarget copy, SourceListing first, DateTimeOffset now, CancellationToken cancellationToken)
+    private async Task<CopyState> CopyOfAsync(SourceState first, CopyTarget copy, CancellationToken cancellationToken)
     {
+        var source = first.Source.Source;
         var listing = await Reader.ListAsync(source, copy, withOrphans: false, mayTake: Memory is null, cancellationToken);
-        return new CopyState(source, copy, first, now)
+        return new CopyState(source, copy, first.Listing, first.Now)
         {
             Store = Agent.Stores[copy.Store],
-            FirstMadeAt = Agent.Stores[source.Catalog.Store.Name].MadeAt,
+            FirstMadeAt = first.Store.MadeAt,
+            FirstLost = new(() => first.Lost.Select(run => run.Backup!.Value).ToHashSet()),
             Listing = Memory?.Remember(source.In(copy).Turn, listing) ?? listing,
             Last = Records.LastCopies.GetValueOrDefault((source.Name, copy.Store)),
         };

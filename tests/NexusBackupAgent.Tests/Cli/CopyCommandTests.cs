@@ -271,7 +271,42 @@ public sealed class CopyCommandTests : IDisposable
         var unwanted = Path.GetFileName((await place.RunAsync("list", "--json")).Json[0].GetProperty("file").GetString()!); // the only one that was made since
         foreach (var file in Directory.GetFiles(place.Store, unwanted + "*"))
             File.Delete(file);
+        Assert.Equal(0, (await place.RunAsync("verify", "itsm", "--accept-lost")).Code); // on purpose
         Assert.DoesNotContain("brought back", (await place.RunAsync("copy")).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_somebody_deleted_from_the_first_store_comes_back_from_the_copy_until_that_is_accepted()
+    {
+        await place.RunAsync("backup", "--type", "full");
+        using (var connection = place.Open("itsm.db"))
+            Workplace.Execute(connection, "UPDATE incidents SET token = hex(randomblob(32)) WHERE id = 7");
+        await place.RunAsync("backup", "--type", "incremental");
+        var full = (await place.RunAsync("list", "--json")).Json[1];
+        DeleteAll(full.GetProperty("file").GetString()!);
+        Assert.Equal(4, (await place.RunAsync("verify", "--all")).Code);
+
+        var status = Unwrapped((await place.RunAsync("status", "--lang", "en")).Output);
+        Assert.Contains("store offsite has 1 good backup that the first store lost", status, StringComparison.Ordinal);
+        Assert.Contains("nexus-backup copy itsm", status, StringComparison.Ordinal);
+        var returned = (await place.RunAsync("copy", "--json")).Json[0];
+
+        Assert.Equal(("local", "offsite", 1), (returned.GetProperty("store").GetString(), returned.GetProperty("from").GetString(), returned.GetProperty("copied").GetArrayLength()));
+        Assert.Equal(["good", "good"], (await place.RunAsync("list", "--json")).Json.EnumerateArray().Select(backup => backup.GetProperty("state").GetString()));
+        Assert.Equal(0, (await place.RunAsync("verify", "--all")).Code);
+        Assert.DoesNotContain("lost", (await place.RunAsync("status", "--lang", "en")).Output, StringComparison.Ordinal);
+
+        await place.RunAsync("backup", "--type", "full");
+        DeleteAll((await place.RunAsync("list", "--json")).Json[0].GetProperty("file").GetString()!);
+        Assert.Equal(0, (await place.RunAsync("verify", "itsm", "--accept-lost")).Code);
+        Assert.Equal(0, (await place.RunAsync("copy")).Code);
+        Assert.Equal(2, (await place.RunAsync("list", "--json")).Json.GetArrayLength());
+
+        static void DeleteAll(string artifact)
+        {
+            foreach (var file in Directory.GetFiles(Path.GetDirectoryName(artifact)!, Path.GetFileName(artifact) + "*"))
+                File.Delete(file);
+        }
     }
 
     [Fact]
