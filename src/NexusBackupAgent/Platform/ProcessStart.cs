@@ -2,13 +2,14 @@ using System.Runtime.InteropServices;
 
 namespace NexusBackupAgent.Platform;
 
-/// <summary>What a process inherits from whoever starts it, and can't work with.</summary>
+/// <summary>What a process is started with, and does not work well with.</summary>
 internal static partial class ProcessStart
 {
     private const int ReadOnly = 0; // O_RDONLY: programs that are started have it too
     private const int GetFlags = 1; // F_GETFD
     private const uint OwnersRights = 0b111_000_000;
     private const int FileTooLarge = 25; // SIGXFSZ
+    private const int MostArenas = -8; // M_ARENA_MAX
     private const nint Ignore = 1; // SIG_IGN: programs that are started ignore it too, and say what failed
 
     public static void Prepare()
@@ -17,6 +18,7 @@ internal static partial class ProcessStart
             return;
         FillClosedStreams();
         LeaveOwnersRights();
+        ShareHeaps();
         _ = Signal(FileTooLarge, Ignore); // otherwise a limit (ulimit -f) kills, and nothing is told or cleaned up
     }
 
@@ -39,6 +41,22 @@ internal static partial class ProcessStart
         var mask = Umask(OwnersRights);
         _ = Umask(mask & ~OwnersRights);
     }
+
+    /// <summary>glibc gives threads up to eight heaps for each core, and what lies free in one is of no use to another: 2 MB of an idle agent.</summary>
+    private static void ShareHeaps()
+    {
+        try
+        {
+            _ = SetHeap(MostArenas, 2);
+        }
+        catch (EntryPointNotFoundException)
+        {
+            // another libc than glibc has one heap
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "mallopt")]
+    private static partial int SetHeap(int setting, int value);
 
     [LibraryImport("libc", EntryPoint = "fcntl")]
     private static partial int Control(int file, int command);
