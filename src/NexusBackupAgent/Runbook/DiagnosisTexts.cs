@@ -132,7 +132,7 @@ internal static class DiagnosisTexts
     public static Bilingual Opens(Observation seen) => seen switch
     {
         { SourceFailure: { } failure } => Bilingual.Quoted(failure.Message),
-        { State.Activity.RunStartedAt: not null } => new("a run is under way and has opened it", "バックアップ実行中（オープン済み）"),
+        { IsUnderWay: true } => new("a run is under way and has opened it", "バックアップ実行中（オープン済み）"),
         _ => new("a snapshot of it opens", "スナップショット取得可"),
     };
 

@@ -7,13 +7,14 @@ internal static class LastFailure
 {
     /// <summary>
     /// Whether the trial disproves it: the source can be captured, there is room. Only a restore disproves damage, because it checks
-    /// what it puts in place. Nothing disproves a refused permission: another user tried than the agent's.
+    /// what it puts in place. Nothing disproves a refused permission, since another user tried than the agent's; nor a full store
+    /// before there is a backup, since nobody knows what the first one takes.
     /// </summary>
     public static bool IsOver(Observation seen) => seen.State.LastFailure?.Kind switch
     {
         FailureKind.SourceMissing or FailureKind.SourceInvalid or FailureKind.SourceBusy or FailureKind.SourceUnreachable or FailureKind.SourceRefused => seen.SourceFailure is null,
         FailureKind.SourceCorrupt => seen is { SourceFailure: null, IsRestored: true },
-        FailureKind.StoreFull => seen.HasRoom,
+        FailureKind.StoreFull => seen is { HasRoom: true, IsSizeKnown: true },
         FailureKind.StoreUnavailable or FailureKind.Network => seen is { Store.Failure: null, State.IsUnreadable: false, WouldFail: null },
         _ => false,
     };

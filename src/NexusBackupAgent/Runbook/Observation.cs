@@ -51,6 +51,9 @@ internal sealed record Observation(
     /// <summary>Bytes of scratch space that the check of a backup needs, as the trial of a capture told; 0 when it streams, or when no trial succeeded.</summary>
     public long ScratchNeeded { get; init; }
 
+    /// <summary>Whether a process works on it. A run that has begun and has none ended with its process.</summary>
+    public bool IsUnderWay { get; init; }
+
     /// <summary>Whether it was restored since the last run ended.</summary>
     public bool IsRestored { get; init; }
 
@@ -82,6 +85,9 @@ internal sealed record Observation(
     public bool HasRoom => WriteFailure is null && ReadBack?.Failure?.Kind != FailureKind.StoreFull && SourceFailure?.Kind != FailureKind.StoreFull
         && Store.Failure is null && (Store.Space is not { } space || space.Available >= SpaceGuard.Estimate(State.Backups, BackupType.Full))
         && (ScratchNeeded == 0 || ScratchSpace?.Available >= ScratchNeeded);
+
+    /// <summary>Whether an earlier backup tells how large the next one is.</summary>
+    public bool IsSizeKnown => State.Backups.Any(backup => backup.Manifest is { IsCommitted: true, Type: BackupType.Full });
 
     /// <summary>Whether a restore would find a backup to try. While the store can't be read, it is assumed that it would.</summary>
     public bool CanRestore => State.IsUnreadable || State.Copies.Select(copy => copy.Backups).Prepend(State.Backups).Any(backups => backups.Any(backup => backup.State is BackupState.Good or BackupState.Unverified));

@@ -190,7 +190,9 @@ public sealed class ProcessTests : IDisposable
         process.Kill();
         await process.WaitForExitAsync(patience.Token);
         var after = (await place.RunAsync("status")).Output;
+        var diagnosed = (await place.RunAsync("diagnose", "--lang", "en")).Output;
 
+        Assert.DoesNotContain("under way", diagnosed, StringComparison.Ordinal);
         Assert.Contains("a run is under way since", during, StringComparison.Ordinal);
         Assert.Matches("the run that began at .* ended with its process .* nexus-backup backup itsm", after.ReplaceLineEndings(" "));
     }

@@ -333,6 +333,16 @@ public sealed class DiagnosisTests : IDisposable
         Assert.DoesNotContain(Next(found), command => command!.StartsWith("df", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task A_store_that_was_too_small_for_the_first_backup_is_full_until_one_fits()
+    {
+        night.FailRun(FailureKind.StoreFull, "no room for it", Place.Clock.GetUtcNow());
+
+        var found = await ExpectAsync("C", 8, "no room for it", $"df -h {Place.Store}");
+
+        Assert.DoesNotContain("that is over", found.ToString(), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(0, true)]
     [InlineData(-1, false)]
