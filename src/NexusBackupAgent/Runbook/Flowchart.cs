@@ -38,7 +38,7 @@ internal static class Flowchart
             Remedies =
             [
                 .. findings.Count > 0 ? [] : reasons.Select(reason => NextCommand.For(reason, seen, commands)).OfType<string>().Distinct(StringComparer.Ordinal),
-                .. seen.State.Lost.Count > 0 ? [$"{commands.AcceptLost(seen.Source)}   # only if they were deleted on purpose"] : (string[])[],
+                .. seen.State.Lost.Count > 0 ? [.. Return(seen, commands), $"{commands.AcceptLost(seen.Source)}   # only if they were deleted on purpose"] : (string[])[],
             ],
         };
     }
@@ -53,8 +53,11 @@ internal static class Flowchart
             return null;
         }
 
-        return new Finding(Cause.Checksum, DiagnosisTexts.Corrupt(newest), [commands.Backup(seen.Source), commands.VerifyAll(seen.Source)]);
+        return new Finding(Cause.Checksum, DiagnosisTexts.Corrupt(newest), [.. Return(seen, commands), commands.Backup(seen.Source), commands.VerifyAll(seen.Source)]);
     }
+
+    /// <summary>What is gone here and lies in a further store needs only to be brought back: what builds on it is whole then.</summary>
+    private static IEnumerable<string> Return(Observation seen, Commands commands) => seen.CanReturn ? [commands.Copy(seen.Source)] : [];
 
     /// <summary>The source is in danger or has lost its last backup, and no backup can be restored (runbook §4: L3).</summary>
     private static EscalationReason? Unrestorable(Observation seen, IReadOnlyList<Finding> findings) =>

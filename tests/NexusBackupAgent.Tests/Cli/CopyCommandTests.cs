@@ -289,6 +289,7 @@ public sealed class CopyCommandTests : IDisposable
         var status = Unwrapped((await place.RunAsync("status", "--lang", "en")).Output);
         Assert.Contains("store offsite has 1 good backup that the first store lost", status, StringComparison.Ordinal);
         Assert.Contains("nexus-backup copy itsm", status, StringComparison.Ordinal);
+        Assert.Equal("nexus-backup copy itsm", Strings((await place.RunAsync("diagnose", "--json")).Json[0].GetProperty("next")).First());
         var returned = (await place.RunAsync("copy", "--json")).Json[0];
 
         Assert.Equal(("local", "offsite", 1), (returned.GetProperty("store").GetString(), returned.GetProperty("from").GetString(), returned.GetProperty("copied").GetArrayLength()));
