@@ -51,6 +51,7 @@ internal static class DiagnosisTexts
     public static (string Letter, Bilingual Title, string Anchor) Of(Cause cause) => cause switch
     {
         Cause.Checksum => ("A", new("checksum mismatch → [D] back up again", "チェックサム不一致 → [D] 再バックアップ"), "cause-a"),
+        Cause.Bereft => ("A", new("what the newest backup builds on is missing → bring it back, or [D] back up again", "最新バックアップの基底が欠落 → 復旧または [D] 再バックアップ"), "cause-a"),
         Cause.Scheduler => ("B", new("scheduler stopped", "スケジューラ停止"), "cause-b"),
         Cause.Disk => ("C", new("disk full", "ディスク容量不足"), "cause-c"),
         Cause.Database => ("DB", new("database error", "DB接続エラー"), "cause-database"),
@@ -85,6 +86,16 @@ internal static class DiagnosisTexts
     public static Bilingual Corrupt(Backup backup) => backup.HasBrokenChain
         ? new($"{backup.File} can't be restored: {backup.Objection}", $"{backup.File} は復元不可: 「{backup.Objection}」")
         : new($"{backup.File} is corrupt: {backup.Objection}", $"{backup.File} が破損: 「{backup.Objection}」");
+
+    /// <param name="gone">What it builds on and is not there.</param>
+    public static Bilingual Bereft(Observation seen, Backup backup, BackupId gone)
+    {
+        var (text, left, copies) = (Corrupt(backup), Left(seen.State, gone), seen.State.HoldersOf(gone));
+        var mend = copies.Count > 0
+            ? new Bilingual($"; a good copy is in store {string.Join(", ", copies)}", $"。正常なコピーあり: 格納先 {string.Join(", ", copies)}")
+            : left.English.Length > 0 ? new("; bring the manifest back from a copy of the store", "。格納先のコピーからマニフェストを戻すこと") : Bilingual.Same("");
+        return new($"{text.English}{left.English}{mend.English}", $"{text.Japanese}{left.Japanese}{mend.Japanese}");
+    }
 
     public static Bilingual CapturedDamage(Observation seen, Backup backup) => new(
         $"the {seen.Noun.English} was already corrupt when {backup.File} was captured: {backup.Verification!.FirstFailure}",
@@ -191,10 +202,16 @@ internal static class DiagnosisTexts
         var (count, ids) = (source.Lost.Count, source.Lost.Select(run => run.Backup!.Value).ToHashSet());
         var shown = string.Join(", ", source.Lost.TakeLast(MostLost).Select(run => run.Backup)) + (count > MostLost ? ", …" : "");
         var copies = string.Join(", ", source.Copies.Where(copy => copy.Backups.Any(backup => ids.Contains(backup.Id))).Select(copy => copy.Name));
+        var left = ids.OrderBy(id => id.Value, StringComparer.Ordinal).TakeLast(MostLost).Select(id => Left(source, id)).ToList();
         return new(
-            $"{count} {(count == 1 ? "backup that was made is" : "backups that were made are")} gone from the store, and retention removed none of them: {shown}{(copies.Length == 0 ? "" : $"; copies are in store {copies}")}",
-            $"格納先から消えたバックアップ{count}件（保持期間による削除ではない）: {shown}{(copies.Length == 0 ? "" : $"。コピーあり: 格納先 {copies}")}");
+            $"{count} {(count == 1 ? "backup that was made is" : "backups that were made are")} gone from the store, and retention removed none of them: {shown}{(copies.Length == 0 ? "" : $"; copies are in store {copies}")}{string.Concat(left.Select(file => file.English))}",
+            $"格納先から消えたバックアップ{count}件（保持期間による削除ではない）: {shown}{(copies.Length == 0 ? "" : $"。コピーあり: 格納先 {copies}")}{string.Concat(left.Select(file => file.Japanese))}");
     }
+
+    /// <summary>That the artifact of a backup is there without its manifest; empty when it is not.</summary>
+    private static Bilingual Left(SourceState source, BackupId id) => source.ArtifactLeftOf(id) is { } file
+        ? new($"; its file {BackupFiles.Original(file)} is there, its manifest {BackupFiles.Manifest(BackupFiles.Original(file))} alone is missing or damaged", $"。ファイル {BackupFiles.Original(file)} は存在し、マニフェスト {BackupFiles.Manifest(BackupFiles.Original(file))} のみ欠落または損傷")
+        : Bilingual.Same("");
 
     private static Bilingual OfDisk(string path, StoreSpace space) => new(
         $"{path}: {ValueText.Percent(space.UsedRatio)} used, {ValueText.Size(space.Available)} available", $"{path}: 使用率 {ValueText.Percent(space.UsedRatio)}、空き {ValueText.Size(space.Available)}");

@@ -37,13 +37,14 @@ internal static class Flowchart
             HasLost = seen.State.Lost.Count > 0,
             Remedies =
             [
+                .. seen is { CanReturn: true, State.IsEmptied: false } ? [commands.Copy(seen.Source)] : (string[])[],
                 .. findings.Count > 0 ? [] : reasons.Select(reason => NextCommand.For(reason, seen, commands)).OfType<string>().Distinct(StringComparer.Ordinal),
                 .. seen.State.Lost.Count > 0 ? [$"{commands.AcceptLost(seen.Source)}   # only if they were deleted on purpose"] : (string[])[],
             ],
         };
     }
 
-    /// <summary>[A]: the newest stored backup is corrupt, and nothing newer is good.</summary>
+    /// <summary>[A]: the newest stored backup is corrupt or lost what it builds on, and nothing newer is good.</summary>
     private static Finding? ChecksumMismatch(Observation seen, Commands commands)
     {
         var newest = seen.ReadBack is { Failure: null } read ? read.Backup : NewestStored(seen);
@@ -53,6 +54,8 @@ internal static class Flowchart
             return null;
         }
 
+        if (newest.MissingBase is { } gone)
+            return new Finding(Cause.Bereft, DiagnosisTexts.Bereft(seen, newest, gone), [seen.State.HoldersOf(gone).Count > 0 ? commands.Copy(seen.Source) : commands.Backup(seen.Source), commands.VerifyAll(seen.Source)]);
         return new Finding(Cause.Checksum, DiagnosisTexts.Corrupt(newest), [commands.Backup(seen.Source), commands.VerifyAll(seen.Source)]);
     }
 
@@ -84,7 +87,9 @@ internal static class Flowchart
     private static List<Step> Steps(Observation seen, IReadOnlyList<Finding> findings)
     {
         var steps = new List<Step> { new("1", DiagnosisTexts.IsThereANewOne, seen.State.IsUnreadable ? null : seen.IsFresh, DiagnosisTexts.Age(seen)) };
-        if (seen.ReadBack is { } read)
+        if (findings.FirstOrDefault(finding => finding.Cause == Cause.Bereft) is { } bereft)
+            steps.Add(new Step("A", DiagnosisTexts.IsItSound, Passed: false, bereft.Evidence));
+        else if (seen.ReadBack is { } read)
             steps.Add(new Step("A", DiagnosisTexts.IsItSound, read.Failure?.Kind == FailureKind.Locked ? null : read.IsGood, DiagnosisTexts.Reading(read)));
         else if (findings.FirstOrDefault(finding => finding.Cause == Cause.Checksum) is { } corrupt)
             steps.Add(new Step("A", DiagnosisTexts.IsItSound, Passed: false, corrupt.Evidence));
