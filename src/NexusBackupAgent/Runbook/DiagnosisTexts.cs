@@ -143,7 +143,7 @@ internal static class DiagnosisTexts
     public static Bilingual Opens(Observation seen) => seen switch
     {
         { SourceFailure: { } failure } => Bilingual.Quoted(failure.Message),
-        { State.Activity.RunStartedAt: not null } => new("a run is under way and has opened it", "バックアップ実行中（オープン済み）"),
+        { DiedRun: null, State.Activity.RunStartedAt: not null } => new("a run is under way and has opened it", "バックアップ実行中（オープン済み）"),
         _ => new("a snapshot of it opens", "スナップショット取得可"),
     };
 
@@ -176,13 +176,17 @@ internal static class DiagnosisTexts
         $"user {user} may not see what the agent of user {agent.OtherOwner!.Value.Name} sees, so nothing is concluded: {refusal.Message}",
         $"ユーザー {user} にはエージェント（ユーザー {agent.OtherOwner!.Value.Name}）の情報を参照する権限がなく、判定不能: 「{refusal.Message}」");
 
-    public static Bilingual LastRunOf(Observation seen) => seen.State switch
+    public static Bilingual LastRunOf(Observation seen) => seen.DiedRun is { } began ? Died(ValueText.Minute(began, seen.Zone)) : seen.State switch
     {
         { CountedFailure: { } failure } => LastRun(failure),
         { LastFailure: { } stopped } => new($"somebody stopped it: {stopped.Message}", $"人が中断: 「{stopped.Message}」"),
         { Activity.LastRunAt: { } at } => new($"succeeded, {ValueText.Minute(at, seen.Zone)}", $"成功（{ValueText.Minute(at, seen.Zone)}）"),
         _ => new("none yet", "実行履歴なし"),
     };
+
+    /// <summary>Of a run that nobody ended.</summary>
+    public static Bilingual Died(string at) =>
+        new($"the run that began at {at} ended with its process (killed, or the power was lost)", $"{at} 開始の実行はプロセスとともに終わった（強制終了または停電）");
 
     public static Bilingual LastRun(RunFailure failure) => new($"the last run failed: {failure.Message}", $"前回の実行が失敗: 「{failure.Message}」");
 

@@ -104,7 +104,7 @@ internal static class Flowchart
         steps.AddRange(FurtherStores.Steps(seen));
         if (seen.State.Lost.Count > 0)
             steps.Add(new Step("3L", DiagnosisTexts.IsAnyGone, Passed: false, DiagnosisTexts.Lost(seen.State)));
-        steps.Add(new Step("3", DiagnosisTexts.DidTheLastRunSucceed, seen.State.Activity?.LastRunAt is null ? null : seen.State.CountedFailure is null, DiagnosisTexts.LastRunOf(seen)));
+        steps.Add(new Step("3", DiagnosisTexts.DidTheLastRunSucceed, seen.DiedRun is not null ? false : seen.State.Activity?.LastRunAt is null ? null : seen.State.CountedFailure is null, DiagnosisTexts.LastRunOf(seen)));
         return steps;
 
         Step StepOf(string number, Cause cause, Bilingual question, bool isKnown, Bilingual evidence) =>

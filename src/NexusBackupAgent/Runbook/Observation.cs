@@ -54,6 +54,9 @@ internal sealed record Observation(
     /// <summary>Whether it was restored since the last run ended.</summary>
     public bool IsRestored { get; init; }
 
+    /// <summary>When the run began that the journal has under way and whose process is gone, UTC; null when there is none.</summary>
+    public DateTimeOffset? DiedRun { get; init; }
+
     /// <summary>Why no backup can be encrypted that has to be: its program is missing, or its recipients can't be read. Null: nothing keeps it from it.</summary>
     public BackupException? EncryptionFailure { get; init; }
 
