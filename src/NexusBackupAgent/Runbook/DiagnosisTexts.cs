@@ -196,7 +196,7 @@ internal static class DiagnosisTexts
         return new($"the last run failed at {at}: {failure.Message}; tried now, that is over", $"前回の実行が {at} に失敗: 「{failure.Message}」（現在の確認では解消済み）");
     }
 
-    public static Bilingual Encrypts(Observation seen) => seen.EncryptionFailure is { } failure ? Bilingual.Quoted(failure.Message) : new("its program and its recipients are here", "プログラムと受信者を確認");
+    public static Bilingual Encrypts(Observation seen) => seen.EncryptionFailure is { } failure ? Bilingual.Quoted($"{failure.Message}; {failure.Hint}") : new("its program and its recipients are here", "プログラムと受信者を確認");
 
     public static Bilingual FurtherStore(StoreStatus store) => store.Space is { } space ? OfDisk(store.Path, space) : new($"{store.Path} can be used", $"{store.Path} は使用可");
 
