@@ -31,6 +31,9 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     /// <summary>Its own file is where it belongs, and it can't be restored all the same.</summary>
     public bool HasBrokenChain => BrokenChain is not null && !IsSetAside;
 
+    /// <summary>What is not there under its identity, so that it can't be restored; null when nothing is, or when what is there breaks the chain.</summary>
+    public BackupId? MissingBase => HasBrokenChain && Bases.All(link => link.HasBrokenChain) && Chain.Last().Manifest is { Type: not BackupType.Full, Base: { } id } ? id : null;
+
     /// <summary>It, and what it builds on: what a restore reads.</summary>
     public IEnumerable<Backup> Chain => Bases.Prepend(this);
 

@@ -62,7 +62,7 @@ internal static class DiagnoseCommand
         {
             Cause.Healthy => ExitCode.Done,
             Cause.None when diagnosis.Level <= EscalationLevel.L1 => ExitCode.Done,
-            Cause.Checksum => ExitCode.VerificationFailed,
+            Cause.Checksum or Cause.Bereft => ExitCode.VerificationFailed,
             Cause.Disk => ExitCode.StoreFull,
             _ => ExitCode.BackupFailed,
         };

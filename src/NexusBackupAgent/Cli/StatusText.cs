@@ -89,7 +89,7 @@ internal static class StatusText
     /// <param name="isUnderWay">Whether a process holds the source's lock.</param>
     public static (Bilingual Text, NextStep? Next) OfBegunRun(string source, string at, bool isUnderWay, Commands commands) => isUnderWay
         ? (new($"a run is under way since {at}", $"{at} から実行中"), null)
-        : (new($"the run that began at {at} ended with its process (killed, or the power was lost)", $"{at} 開始の実行はプロセスとともに終わった（強制終了または停電）"), NextStep.Command(commands.Backup(source)));
+        : (DiagnosisTexts.Died(at), NextStep.Command(commands.Backup(source)));
 
     /// <summary>How far a good backup was proven, in a cell of a table.</summary>
     public static Bilingual WordOf(Proof proof) => proof switch

@@ -84,6 +84,7 @@ internal static class VerifyCommand
         private readonly List<BackupDocument> documents = [];
         private readonly List<ExitCode> codes = isAway ? [ExitCode.BackupFailed] : [];
         private readonly HashSet<ProtectedSource> bereft = [];
+        private readonly Dictionary<ProtectedSource, bool> restorable = [];
 
         public async Task<ExitCode> RunAsync(IReadOnlyList<ScheduledSource> sources, string? store, string[] names, CancellationToken cancellationToken)
         {
@@ -111,7 +112,7 @@ internal static class VerifyCommand
                 {
                     var verified = await RunProgressBars.ShowAsync(terminal, source.Name, !json, progress =>
                         agent.Verifications.VerifyAsync(source, backup, LockTimeout, progress, cancellationToken, asker));
-                    Tell(source, backup, verified);
+                    Tell(source, backup, verified, isAnyLeft: !verified.HasBrokenChain || await IsAnyLeftAsync(source, cancellationToken));
                 }
                 catch (BackupException failure)
                 {
@@ -213,12 +214,18 @@ internal static class VerifyCommand
         private static string Deleted(ProtectedSource source) =>
             source.Catalog.Store.Inspection.CommandFor(StoreQuestion.WhatWasDeleted, source.Catalog.Directory) is { } command ? $"; what was deleted in a bucket that keeps versions: {command}" : "";
 
-        private void Tell(ProtectedSource source, Backup before, Backup backup)
+        /// <summary>Whether a restore would find a backup to try. Asked once: all that build on one base break together.</summary>
+        private async Task<bool> IsAnyLeftAsync(ProtectedSource source, CancellationToken cancellationToken) => restorable.TryGetValue(source, out var known)
+            ? known
+            : restorable[source] = (await source.Catalog.ListAsync(cancellationToken)).Any(backup => backup.State is BackupState.Good or BackupState.Unverified);
+
+        /// <param name="isAnyLeft">Whether the list has one that can be restored.</param>
+        private void Tell(ProtectedSource source, Backup before, Backup backup, bool isAnyLeft)
         {
             var checks = backup.HasBrokenChain ? [] : backup.Verification!.Checks; // it was not read for what it builds on
             documents.Add(BackupDocument.OfVerified(source.Catalog, backup));
             if (backup.State != BackupState.Good)
-                TellUnsound(source, before, backup);
+                TellUnsound(source, before, backup, isAnyLeft);
             foreach (var trouble in backup.Troubles)
             {
                 codes.Add(ExitCode.VerificationFailed);
@@ -243,13 +250,13 @@ internal static class VerifyCommand
                 terminal.Line("  " + Sentence(words, checks.FirstOrDefault(result => result.Check == check)));
         }
 
-        private void TellUnsound(ProtectedSource source, Backup before, Backup backup)
+        private void TellUnsound(ProtectedSource source, Backup before, Backup backup, bool isAnyLeft)
         {
             var (was, now) = (source.Catalog.Locate(before.File), source.Catalog.Locate(backup.File));
             if (backup is { HasBrokenChain: true, BrokenChain: { } reason })
             {
                 codes.Add(ExitCode.VerificationFailed);
-                terminal.Fail($"backup '{now}' of '{source.Name}' cannot be restored: {reason}", $"what can be is in {source.ListCommand}");
+                terminal.Fail($"backup '{now}' of '{source.Name}' cannot be restored: {reason}", isAnyLeft ? $"what can be is in {source.ListCommand}" : $"no other can be either; {source.MakeNew}");
                 if (before.BrokenChain is null)
                     bereft.Add(source);
                 return;

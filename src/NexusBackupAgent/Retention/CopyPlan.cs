@@ -65,7 +65,7 @@ internal static class CopyPlan
     /// Whether it may be what is left of a backup whose manifest is gone. It then counts as made by hand, under an identity of its
     /// own, and nothing that builds on the backup knows it: where the backup itself is, it must not take its place.
     /// </summary>
-    private static bool MayBeLeft(Backup backup) => !backup.IsSetAside && (backup.Manifest.Adopted || !backup.Manifest.IsCommitted);
+    public static bool MayBeLeft(Backup backup) => !backup.IsSetAside && (backup.Manifest.Adopted || !backup.Manifest.IsCommitted);
 
     private static bool IsWhole(Backup backup) => backup is { IsSetAside: false, Manifest: { IsCommitted: true, Adopted: false } };
 

@@ -15,6 +15,9 @@ internal enum Cause
     /// <summary>[A]: the newest backup is not what was stored.</summary>
     Checksum,
 
+    /// <summary>What the newest backup builds on is not there, and its own file is sound. Shown as [A].</summary>
+    Bereft,
+
     /// <summary>[C]: the store or the scratch space is full.</summary>
     Disk,
 

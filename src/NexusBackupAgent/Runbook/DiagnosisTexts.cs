@@ -51,6 +51,7 @@ internal static class DiagnosisTexts
     public static (string Letter, Bilingual Title, string Anchor) Of(Cause cause) => cause switch
     {
         Cause.Checksum => ("A", new("checksum mismatch → [D] back up again", "チェックサム不一致 → [D] 再バックアップ"), "cause-a"),
+        Cause.Bereft => ("A", new("what the newest backup builds on is missing → bring it back, or [D] back up again", "最新バックアップの基底が欠落 → 復旧または [D] 再バックアップ"), "cause-a"),
         Cause.Scheduler => ("B", new("scheduler stopped", "スケジューラ停止"), "cause-b"),
         Cause.Disk => ("C", new("disk full", "ディスク容量不足"), "cause-c"),
         Cause.Database => ("DB", new("database error", "DB接続エラー"), "cause-database"),
@@ -85,6 +86,16 @@ internal static class DiagnosisTexts
     public static Bilingual Corrupt(Backup backup) => backup.HasBrokenChain
         ? new($"{backup.File} can't be restored: {backup.Objection}", $"{backup.File} は復元不可: 「{backup.Objection}」")
         : new($"{backup.File} is corrupt: {backup.Objection}", $"{backup.File} が破損: 「{backup.Objection}」");
+
+    /// <param name="gone">What it builds on and is not there.</param>
+    public static Bilingual Bereft(Observation seen, Backup backup, BackupId gone)
+    {
+        var (text, left, copies) = (Corrupt(backup), Left(seen.State, gone), seen.State.HoldersOf(gone));
+        var mend = copies.Count > 0
+            ? new Bilingual($"; a good copy is in store {string.Join(", ", copies)}", $"。正常なコピーあり: 格納先 {string.Join(", ", copies)}")
+            : left.English.Length > 0 ? new("; bring the manifest back from a copy of the store", "。格納先のコピーからマニフェストを戻すこと") : Bilingual.Same("");
+        return new($"{text.English}{left.English}{mend.English}", $"{text.Japanese}{left.Japanese}{mend.Japanese}");
+    }
 
     public static Bilingual CapturedDamage(Observation seen, Backup backup) => new(
         $"the {seen.Noun.English} was already corrupt when {backup.File} was captured: {backup.Verification!.FirstFailure}",
@@ -132,7 +143,7 @@ internal static class DiagnosisTexts
     public static Bilingual Opens(Observation seen) => seen switch
     {
         { SourceFailure: { } failure } => Bilingual.Quoted(failure.Message),
-        { IsUnderWay: true } => new("a run is under way and has opened it", "バックアップ実行中（オープン済み）"),
+        { DiedRun: null, State.Activity.RunStartedAt: not null } => new("a run is under way and has opened it", "バックアップ実行中（オープン済み）"),
         _ => new("a snapshot of it opens", "スナップショット取得可"),
     };
 
@@ -165,13 +176,17 @@ internal static class DiagnosisTexts
         $"user {user} may not see what the agent of user {agent.OtherOwner!.Value.Name} sees, so nothing is concluded: {refusal.Message}",
         $"ユーザー {user} にはエージェント（ユーザー {agent.OtherOwner!.Value.Name}）の情報を参照する権限がなく、判定不能: 「{refusal.Message}」");
 
-    public static Bilingual LastRunOf(Observation seen) => seen.State switch
+    public static Bilingual LastRunOf(Observation seen) => seen.DiedRun is { } began ? Died(ValueText.Minute(began, seen.Zone)) : seen.State switch
     {
         { CountedFailure: { } failure } => LastRun(failure),
         { LastFailure: { } stopped } => new($"somebody stopped it: {stopped.Message}", $"人が中断: 「{stopped.Message}」"),
         { Activity.LastRunAt: { } at } => new($"succeeded, {ValueText.Minute(at, seen.Zone)}", $"成功（{ValueText.Minute(at, seen.Zone)}）"),
         _ => new("none yet", "実行履歴なし"),
     };
+
+    /// <summary>Of a run that nobody ended.</summary>
+    public static Bilingual Died(string at) =>
+        new($"the run that began at {at} ended with its process (killed, or the power was lost)", $"{at} 開始の実行はプロセスとともに終わった（強制終了または停電）");
 
     public static Bilingual LastRun(RunFailure failure) => new($"the last run failed: {failure.Message}", $"前回の実行が失敗: 「{failure.Message}」");
 
@@ -181,7 +196,7 @@ internal static class DiagnosisTexts
         return new($"the last run failed at {at}: {failure.Message}; tried now, that is over", $"前回の実行が {at} に失敗: 「{failure.Message}」（現在の確認では解消済み）");
     }
 
-    public static Bilingual Encrypts(Observation seen) => seen.EncryptionFailure is { } failure ? Bilingual.Quoted(failure.Message) : new("its program and its recipients are here", "プログラムと受信者を確認");
+    public static Bilingual Encrypts(Observation seen) => seen.EncryptionFailure is { } failure ? Bilingual.Quoted($"{failure.Message}; {failure.Hint}") : new("its program and its recipients are here", "プログラムと受信者を確認");
 
     public static Bilingual FurtherStore(StoreStatus store) => store.Space is { } space ? OfDisk(store.Path, space) : new($"{store.Path} can be used", $"{store.Path} は使用可");
 
@@ -191,10 +206,16 @@ internal static class DiagnosisTexts
         var (count, ids) = (source.Lost.Count, source.Lost.Select(run => run.Backup!.Value).ToHashSet());
         var shown = string.Join(", ", source.Lost.TakeLast(MostLost).Select(run => run.Backup)) + (count > MostLost ? ", …" : "");
         var copies = string.Join(", ", source.Copies.Where(copy => copy.Backups.Any(backup => ids.Contains(backup.Id))).Select(copy => copy.Name));
+        var left = ids.OrderBy(id => id.Value, StringComparer.Ordinal).TakeLast(MostLost).Select(id => Left(source, id)).ToList();
         return new(
-            $"{count} {(count == 1 ? "backup that was made is" : "backups that were made are")} gone from the store, and retention removed none of them: {shown}{(copies.Length == 0 ? "" : $"; copies are in store {copies}")}",
-            $"格納先から消えたバックアップ{count}件（保持期間による削除ではない）: {shown}{(copies.Length == 0 ? "" : $"。コピーあり: 格納先 {copies}")}");
+            $"{count} {(count == 1 ? "backup that was made is" : "backups that were made are")} gone from the store, and retention removed none of them: {shown}{(copies.Length == 0 ? "" : $"; copies are in store {copies}")}{string.Concat(left.Select(file => file.English))}",
+            $"格納先から消えたバックアップ{count}件（保持期間による削除ではない）: {shown}{(copies.Length == 0 ? "" : $"。コピーあり: 格納先 {copies}")}{string.Concat(left.Select(file => file.Japanese))}");
     }
+
+    /// <summary>That the artifact of a backup is there without its manifest; empty when it is not.</summary>
+    private static Bilingual Left(SourceState source, BackupId id) => source.ArtifactLeftOf(id) is { } file
+        ? new($"; its file {BackupFiles.Original(file)} is there, its manifest {BackupFiles.Manifest(BackupFiles.Original(file))} alone is missing or damaged", $"。ファイル {BackupFiles.Original(file)} は存在し、マニフェスト {BackupFiles.Manifest(BackupFiles.Original(file))} のみ欠落または損傷")
+        : Bilingual.Same("");
 
     private static Bilingual OfDisk(string path, StoreSpace space) => new(
         $"{path}: {ValueText.Percent(space.UsedRatio)} used, {ValueText.Size(space.Available)} available", $"{path}: 使用率 {ValueText.Percent(space.UsedRatio)}、空き {ValueText.Size(space.Available)}");

@@ -37,13 +37,14 @@ internal static class Flowchart
             HasLost = seen.State.Lost.Count > 0,
             Remedies =
             [
+                .. seen is { CanReturn: true, State.IsEmptied: false } ? [commands.Copy(seen.Source)] : (string[])[],
                 .. findings.Count > 0 ? [] : reasons.Select(reason => NextCommand.For(reason, seen, commands)).OfType<string>().Distinct(StringComparer.Ordinal),
-                .. seen.State.Lost.Count > 0 ? [.. Return(seen, commands), $"{commands.AcceptLost(seen.Source)}   # only if they were deleted on purpose"] : (string[])[],
+                .. seen.State.Lost.Count > 0 ? [$"{commands.AcceptLost(seen.Source)}   # only if they were deleted on purpose"] : (string[])[],
             ],
         };
     }
 
-    /// <summary>[A]: the newest stored backup is corrupt, and nothing newer is good.</summary>
+    /// <summary>[A]: the newest stored backup is corrupt or lost what it builds on, and nothing newer is good.</summary>
     private static Finding? ChecksumMismatch(Observation seen, Commands commands)
     {
         var newest = seen.ReadBack is { Failure: null } read ? read.Backup : NewestStored(seen);
@@ -53,11 +54,10 @@ internal static class Flowchart
             return null;
         }
 
-        return new Finding(Cause.Checksum, DiagnosisTexts.Corrupt(newest), [.. Return(seen, commands), commands.Backup(seen.Source), commands.VerifyAll(seen.Source)]);
+        if (newest.MissingBase is { } gone)
+            return new Finding(Cause.Bereft, DiagnosisTexts.Bereft(seen, newest, gone), [seen.State.HoldersOf(gone).Count > 0 ? commands.Copy(seen.Source) : commands.Backup(seen.Source), commands.VerifyAll(seen.Source)]);
+        return new Finding(Cause.Checksum, DiagnosisTexts.Corrupt(newest), [commands.Backup(seen.Source), commands.VerifyAll(seen.Source)]);
     }
-
-    /// <summary>What is gone here and lies in a further store needs only to be brought back: what builds on it is whole then.</summary>
-    private static IEnumerable<string> Return(Observation seen, Commands commands) => seen.CanReturn ? [commands.Copy(seen.Source)] : [];
 
     /// <summary>The source is in danger or has lost its last backup, and no backup can be restored (runbook §4: L3).</summary>
     private static EscalationReason? Unrestorable(Observation seen, IReadOnlyList<Finding> findings) =>
@@ -87,7 +87,9 @@ internal static class Flowchart
     private static List<Step> Steps(Observation seen, IReadOnlyList<Finding> findings)
     {
         var steps = new List<Step> { new("1", DiagnosisTexts.IsThereANewOne, seen.State.IsUnreadable ? null : seen.IsFresh, DiagnosisTexts.Age(seen)) };
-        if (seen.ReadBack is { } read)
+        if (findings.FirstOrDefault(finding => finding.Cause == Cause.Bereft) is { } bereft)
+            steps.Add(new Step("A", DiagnosisTexts.IsItSound, Passed: false, bereft.Evidence));
+        else if (seen.ReadBack is { } read)
             steps.Add(new Step("A", DiagnosisTexts.IsItSound, read.Failure?.Kind == FailureKind.Locked ? null : read.IsGood, DiagnosisTexts.Reading(read)));
         else if (findings.FirstOrDefault(finding => finding.Cause == Cause.Checksum) is { } corrupt)
             steps.Add(new Step("A", DiagnosisTexts.IsItSound, Passed: false, corrupt.Evidence));
@@ -102,7 +104,7 @@ internal static class Flowchart
         steps.AddRange(FurtherStores.Steps(seen));
         if (seen.State.Lost.Count > 0)
             steps.Add(new Step("3L", DiagnosisTexts.IsAnyGone, Passed: false, DiagnosisTexts.Lost(seen.State)));
-        steps.Add(new Step("3", DiagnosisTexts.DidTheLastRunSucceed, seen.State.Activity?.LastRunAt is null ? null : seen.State.CountedFailure is null, DiagnosisTexts.LastRunOf(seen)));
+        steps.Add(new Step("3", DiagnosisTexts.DidTheLastRunSucceed, seen.DiedRun is not null ? false : seen.State.Activity?.LastRunAt is null ? null : seen.State.CountedFailure is null, DiagnosisTexts.LastRunOf(seen)));
         return steps;
 
         Step StepOf(string number, Cause cause, Bilingual question, bool isKnown, Bilingual evidence) =>

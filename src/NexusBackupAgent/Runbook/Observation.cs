@@ -51,11 +51,11 @@ internal sealed record Observation(
     /// <summary>Bytes of scratch space that the check of a backup needs, as the trial of a capture told; 0 when it streams, or when no trial succeeded.</summary>
     public long ScratchNeeded { get; init; }
 
-    /// <summary>Whether a process works on it. A run that has begun and has none ended with its process.</summary>
-    public bool IsUnderWay { get; init; }
-
     /// <summary>Whether it was restored since the last run ended.</summary>
     public bool IsRestored { get; init; }
+
+    /// <summary>When the run began that the journal has under way and whose process is gone, UTC; null when there is none.</summary>
+    public DateTimeOffset? DiedRun { get; init; }
 
     /// <summary>Why no backup can be encrypted that has to be: its program is missing, or its recipients can't be read. Null: nothing keeps it from it.</summary>
     public BackupException? EncryptionFailure { get; init; }

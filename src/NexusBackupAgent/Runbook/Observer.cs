@@ -1,5 +1,6 @@
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
+using NexusBackupAgent.Journal;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Platform;
 using NexusBackupAgent.Scheduling;
@@ -30,6 +31,7 @@ internal sealed class Observer(VerifyOperation verifications, SourceTurns turns,
         StateSnapshot look, ScheduledSource source, bool evenStale, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
         var (catalog, inspection) = (source.Source.Catalog, source.Source.Source.Inspection);
+        var wasHeld = turns.IsUnderWay(source.Name); // before the reading back, which may wait until a run ends
         var before = await look.OfAsync(source, cancellationToken);
         var readBack = (evenStale ? NewestUsable(before) : NewestFresh(before)) is { } newest ? await ReadBackAsync(source.Source, newest, progress, cancellationToken) : null;
         var isBusy = turns.IsUnderWay(source.Name);
@@ -52,8 +54,8 @@ internal sealed class Observer(VerifyOperation verifications, SourceTurns turns,
             SafetyCopies = await TryAskAsync(source.Source, () => inspection.SafetyCopies, []),
             HeldDeleted = sourceFailure is { Kind: FailureKind.SourceMissing } ? await TryAskAsync(source.Source, () => inspection.HeldDeleted, null) : null,
             ScratchNeeded = scratchNeeded,
-            IsUnderWay = isBusy,
             IsRestored = state.Activity?.LastRunAt is { } lastRun && look.Reader.OperationsSince(source.Name, lastRun).Any(operation => operation.IsOverLive && operation.Succeeded),
+            DiedRun = !wasHeld && before.Activity?.RunStartedAt is { } began && look.Reader.OperationsSince(source.Name, began).Any(run => run.Kind == OperationKind.Backup && run.StartedAt == began && run.EndedAt is null) ? began : null,
             IsStoreBare = state.Store.IsBare,
             IsEncrypting = catalog.Keys?.Encryption is not null,
             EncryptionFailure = catalog.Keys?.Encryption?.Failures().Select(found => found.Failure).FirstOrDefault(),

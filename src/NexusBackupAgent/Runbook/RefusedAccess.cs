@@ -40,7 +40,7 @@ internal static class RefusedAccess
 
     /// <summary>First the operator finds out whether the disk is mounted: what is stored on the bare mount point would lie hidden below it. Before another disk is accepted, nothing is written there.</summary>
     private static string[] OfEmptied(Observation seen, Commands commands) =>
-        [.. seen.AskStore(StoreQuestion.WhichDisk), .. seen.AskStore(StoreQuestion.WhatIsThere), commands.Of("list", seen.Source), .. seen.CanReturn ? [.. FurtherStores.Accept(seen.Store), commands.Copy(seen.Source)] : (string[])[], commands.Backup(seen.Source)];
+        [.. seen.AskStore(StoreQuestion.WhichDisk), .. seen.AskStore(StoreQuestion.WhatIsThere), commands.Of("list", seen.Source), .. FurtherStores.Accept(seen.Store), .. seen.CanReturn ? [commands.Copy(seen.Source)] : (string[])[], commands.Backup(seen.Source)];
 
     /// <summary>The application decides who owns its data: the operator only looks. What else a capture needs, and does not find, is in the configuration.</summary>
     private static string[] OfSource(FailureKind kind, Observation seen, Commands commands) =>

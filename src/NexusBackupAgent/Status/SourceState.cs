@@ -148,6 +148,18 @@ internal sealed record SourceState(ScheduledSource Source, SourceListing Listing
     /// <summary>What each schedule should have in the store and has not; none while the backups are not known.</summary>
     public IReadOnlyList<MissingBackups> Reviews => IsKnown ? Source.Review(Backups, Records.SchedulesKnownSince, Activity?.RunStartedAt is not null, Now) : [];
 
+    /// <summary>The artifact of a backup whose manifest alone is gone or damaged, as far as names tell; null when there is none.</summary>
+    public string? ArtifactLeftOf(BackupId id)
+    {
+        var name = Copies.SelectMany(copy => copy.Backups).FirstOrDefault(backup => backup.Id == id)?.Manifest.File;
+        return Backups.Where(backup => CopyPlan.MayBeLeft(backup) && id.IsOf(backup.CapturedAt)).Select(backup => backup.File)
+            .Concat(Listing.Orphans.Select(orphan => orphan.File).Where(file => BackupFiles.ArtifactOfManifest(file) is null && BackupFiles.CapturedAt(file, Source.Source.Zone) is { } at && id.IsOf(at)))
+            .FirstOrDefault(file => name is null || file == name);
+    }
+
+    /// <summary>The further stores from which <c>copy</c> brings a backup back.</summary>
+    public IReadOnlyList<string> HoldersOf(BackupId id) => [.. Copies.Where(copy => copy.Returnable.Any(backup => backup.Id == id)).Select(copy => copy.Name)];
+
     /// <summary>Files that belong to no backup; what is being written now is none of them.</summary>
     public IReadOnlyList<Orphan> Orphans => Activity?.RunStartedAt is null ? Listing.Orphans : [.. Listing.Orphans.Where(orphan => orphan.Sweepable.Count == 0)];
 

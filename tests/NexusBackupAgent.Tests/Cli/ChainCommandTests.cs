@@ -43,6 +43,7 @@ public sealed class ChainCommandTests : IDisposable
         Assert.Equal(4, verified.Code);
         Assert.StartsWith($"error: backup '{full}' of 'itsm' is corrupt: its SHA-256 is ", verified.Errors[0], StringComparison.Ordinal);
         Assert.Equal(2, verified.Errors.Count(error => error.Contains($"cannot be restored: {Path.GetFileName(full)}, which it needs, is corrupt", StringComparison.Ordinal)));
+        Assert.Equal(2, verified.Errors.Count(error => error.EndsWith("next: no other can be either; make a new one: nexus-backup backup 'itsm'", StringComparison.Ordinal)));
         Assert.Contains("replaces it", verified.Output, StringComparison.Ordinal);
         Assert.Single(Directory.GetFiles(place.Store, "*.bad"));
 
@@ -54,6 +55,7 @@ public sealed class ChainCommandTests : IDisposable
 
         var one = await place.RunAsync("verify", json[1].GetProperty("id").GetString()!);
         Assert.Equal((4, 1), (one.Code, one.Errors.Count));
+        Assert.EndsWith("next: what can be is in nexus-backup list 'itsm'", one.Errors[0], StringComparison.Ordinal); // the new one
         Assert.Equal(0, (await place.RunAsync("verify")).Code);
 
         var refused = await place.RunAsync("restore", "itsm", "--id", json[1].GetProperty("id").GetString()!, "--to", place.In("restored.db"));

@@ -311,6 +311,42 @@ public sealed class CopyCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task A_base_that_lost_its_manifest_is_no_checksum_mismatch_and_comes_back_from_the_copy()
+    {
+        await place.RunAsync("backup", "--type", "full");
+        using (var connection = place.Open("itsm.db"))
+            Workplace.Execute(connection, "UPDATE incidents SET token = hex(randomblob(32)) WHERE id = 7");
+        await place.RunAsync("backup", "--type", "incremental");
+        var full = Path.GetFileName(Assert.Single(Directory.GetFiles(place.Store, "*.db.gz")));
+        File.Delete(Path.Combine(place.Store, full + ".manifest.json"));
+
+        var (found, steps) = await DiagnoseAsync();
+
+        Assert.Equal("A", found.GetProperty("cause").GetString());
+        Assert.DoesNotContain("mismatch", found.ToString(), StringComparison.Ordinal);
+        Assert.Contains($"its file {full} is there, its manifest {full}.manifest.json alone is missing or damaged; a good copy is in store offsite", steps["A"], StringComparison.Ordinal);
+        Assert.Equal("nexus-backup copy itsm", Strings(found.GetProperty("next")).First());
+
+        await place.RunAsync("verify", "--all"); // takes the file for one that somebody made by hand
+        (found, steps) = await DiagnoseAsync();
+        Assert.Contains($"its file {full} is there", steps["3L"], StringComparison.Ordinal);
+        var next = Strings(found.GetProperty("next")).ToList();
+        Assert.InRange(next.IndexOf("nexus-backup copy itsm"), 0, next.FindIndex(command => command!.Contains("--accept-lost", StringComparison.Ordinal)) - 1);
+
+        Assert.Equal(0, (await place.RunAsync("copy", "itsm")).Code); // as it says
+        (found, steps) = await DiagnoseAsync();
+        Assert.DoesNotContain("nexus-backup copy itsm", Strings(found.GetProperty("next")));
+        Assert.NotEqual("A", found.GetProperty("cause").GetString());
+        Assert.DoesNotContain("3L", steps.Keys);
+
+        async Task<(JsonElement Found, Dictionary<string, string> Steps)> DiagnoseAsync()
+        {
+            var diagnosis = (await place.RunAsync("diagnose", "--json", "--lang", "en")).Json[0];
+            return (diagnosis, diagnosis.GetProperty("steps").EnumerateArray().Where(step => step.GetProperty("step").GetString() != "3S").ToDictionary(step => step.GetProperty("step").GetString()!, step => step.GetProperty("evidence").GetString()!));
+        }
+    }
+
+    [Fact]
     public async Task Where_another_disk_lies_in_the_place_of_the_first_store_its_acceptance_is_told_before_what_needs_it()
     {
         await place.RunAsync("backup");

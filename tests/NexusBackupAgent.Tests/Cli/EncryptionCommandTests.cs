@@ -400,6 +400,7 @@ public sealed class EncryptionCommandTests : IDisposable
         Assert.Equal(["nexus-backup check-config", "nexus-backup backup itsm"], found.GetProperty("next").EnumerateArray().Select(next => next.GetString()).Take(2));
         var step = Assert.Single(found.GetProperty("steps").EnumerateArray(), step => step.GetProperty("step").GetString() == "3K");
         Assert.False(step.GetProperty("passed").GetBoolean());
+        Assert.Contains("apt-get install age", Unwrapped((await place.RunAsync("diagnose", "--lang", "en")).Output), StringComparison.Ordinal); // a terminal shows the steps alone
         Assert.NotEqual(0, (await place.RunAsync("backup")).Code); // as it says
     }
 

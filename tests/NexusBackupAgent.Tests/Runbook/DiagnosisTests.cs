@@ -44,6 +44,20 @@ public sealed class DiagnosisTests : IDisposable
     }
 
     [Fact]
+    public async Task What_the_newest_builds_on_that_lost_its_manifest_is_named_and_asks_for_a_new_one()
+    {
+        await Place.RunAsync("backup", "--type", "full");
+        await Place.RunAsync("backup", "--type", "incremental");
+        var full = Assert.Single(Directory.GetFiles(Place.Store, "*.db.gz"));
+        File.Delete(full + ".manifest.json");
+
+        var found = await ExpectAsync("A", 4, "bring the manifest back from a copy of the store", "nexus-backup backup itsm");
+
+        Assert.Contains($"its manifest {Path.GetFileName(full)}.manifest.json alone is missing or damaged", Text(found, "evidence"), StringComparison.Ordinal);
+        Assert.DoesNotContain("mismatch", found.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task What_the_diagnosis_itself_sets_aside_is_in_its_level()
     {
         await Place.RunAsync("backup");

@@ -1,4 +1,5 @@
 using NexusBackupAgent.Tests.Cli;
+using NexusBackupAgent.Tests.Support;
 
 namespace NexusBackupAgent.Tests.Runbook;
 
@@ -31,8 +32,11 @@ public sealed class EmptiedStoreTests : IAsyncLifetime
         Assert.Equal(("E", "L3", 3), (found.GetProperty("cause").GetString(), found.GetProperty("level").GetString(), code));
         Assert.StartsWith("its store is not the one that its backups were kept in; the store is empty although 2 backups succeeded: is its disk mounted?", found.GetProperty("evidence").GetString(), StringComparison.Ordinal);
         Assert.Equal(
-            [$"findmnt -T {Place.Store}", $"ls -la {Place.Store}", "nexus-backup list itsm", "nexus-backup backup itsm"],
+            [$"findmnt -T {Place.Store}", $"ls -la {Place.Store}", "nexus-backup list itsm", $"install -m 644 /dev/null '{Place.In("state/store-marks/local")}'   # only if what lies there now is to be store local from now on", "nexus-backup backup itsm"],
             found.GetProperty("next").EnumerateArray().Select(command => command.GetString()));
+        Assert.Equal(3, (await Place.RunAsync("backup")).Code); // nothing is written there before
+        foreach (var command in found.GetProperty("next").EnumerateArray().Skip(3).Select(command => command.GetString()!)) // as it is pasted
+            Assert.Equal(0, command.StartsWith("install", StringComparison.Ordinal) ? (await Shell.BashAsync(command)).Length : (await Place.RunAsync(command.Split(' ')[1..])).Code);
     }
 
     [Fact]

@@ -97,6 +97,28 @@ public sealed class NoAgentTests : IDisposable
     }
 
     [Fact]
+    public async Task A_run_that_died_with_its_process_is_not_under_way_for_the_diagnosis_and_a_backup_is_next()
+    {
+        await place.RunAsync("backup");
+        using (var journal = new OperationJournal(JournalDatabase.Open(place.In("state"), Workplace.Now, out _)))
+            journal.Begin(Operation.BegunBackup("itsm", "daily", BackupType.Full, Workplace.Now));
+
+        var died = await DiagnoseAsync();
+
+        Assert.DoesNotContain("under way", died.ToString(), StringComparison.Ordinal);
+        Assert.Contains("ended with its process (killed, or the power was lost)", StepOf(died, "3"), StringComparison.Ordinal);
+        Assert.Contains("nexus-backup backup itsm", died.GetProperty("next").EnumerateArray().Select(next => next.GetString()));
+
+        using (RunLock.TryAcquire(place.In("state"), "itsm"))
+            Assert.Contains("a run is under way", StepOf(await DiagnoseAsync(), "3DB"), StringComparison.Ordinal);
+
+        async Task<JsonElement> DiagnoseAsync() => (await place.RunAsync("diagnose", "--json", "--lang", "en")).Json[0];
+
+        static string StepOf(JsonElement found, string number) =>
+            found.GetProperty("steps").EnumerateArray().Single(step => step.GetProperty("step").GetString() == number).GetProperty("evidence").GetString()!;
+    }
+
+    [Fact]
     public async Task A_backup_that_cron_did_not_make_is_missing_in_the_daily_review()
     {
         await CronAsync(Workplace.Now.AddDays(-3));
