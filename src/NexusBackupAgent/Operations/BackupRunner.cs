@@ -2,6 +2,7 @@ using NexusBackupAgent.Artifacts;
 using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Journal;
+using NexusBackupAgent.Platform;
 using NexusBackupAgent.Retention;
 using NexusBackupAgent.Sources;
 using NexusBackupAgent.Stores;
@@ -47,7 +48,7 @@ internal sealed class BackupRunner(BackupCapture capture, BackupExaminer examine
     private static void GiveBackBuffers(Backup captured)
     {
         if (captured.ExpandedLength > ManyBuffers)
-            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+            SpareMemory.Return();
     }
 
     private async Task<Backup> VerifyAsync(ProtectedSource source, Backup captured, IProgress<RunProgress>? progress, CancellationToken cancellationToken)

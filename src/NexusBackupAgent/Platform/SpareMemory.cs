@@ -13,15 +13,21 @@ internal sealed partial class SpareMemory : IDisposable
     /// <summary>Bytes. Less is worth no collection; and a process that allocates less between two looks is not at work.</summary>
     internal const long Little = 2 << 20;
 
-    /// <summary>How often it looks. A start is work; so the second look gives back what it needed.</summary>
+    /// <summary>How soon it looks again after work. A start is work; so the second look gives back what it needed.</summary>
     internal static readonly TimeSpan Interval = TimeSpan.FromSeconds(15);
+
+    /// <summary>How soon it looks again where nothing is left to give back. Each look wakes three threads of an agent that sleeps.</summary>
+    internal static readonly TimeSpan Rest = TimeSpan.FromMinutes(1);
 
     private readonly ITimer timer;
     private long atLastLook;
     private long atLastReturn;
 
     /// <summary>Looks from now on, until it is disposed of. It is about the whole process, which must be the agent's alone.</summary>
-    public SpareMemory(TimeProvider timeProvider) => timer = timeProvider.CreateTimer(_ => Look(), state: null, Interval, Interval);
+    public SpareMemory(TimeProvider timeProvider) => timer = timeProvider.CreateTimer(_ => Look(), state: null, Interval, Timeout.InfiniteTimeSpan);
+
+    /// <summary>How long after the last look the next one comes.</summary>
+    internal TimeSpan UntilNextLook => atLastLook - atLastReturn < Little ? Rest : Interval;
 
     public void Dispose() => timer.Dispose();
 
@@ -39,10 +45,15 @@ internal sealed partial class SpareMemory : IDisposable
 
     private void Look()
     {
-        if (!IsWorthReturning(GC.GetTotalAllocatedBytes()))
-            return;
+        if (IsWorthReturning(GC.GetTotalAllocatedBytes()))
+            Return();
+        timer.Change(UntilNextLook, Timeout.InfiniteTimeSpan);
+    }
 
-        // Aggressive: the only mode that gives the kernel back what the collector keeps for later. It takes milliseconds: the heap of a calm agent is small.
+    /// <summary>Gives back at once all that is not in use.</summary>
+    public static void Return()
+    {
+        // Aggressive: the only mode that gives the kernel back what the collector keeps for later. It takes milliseconds: the heap of an agent is small.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         try
         {
@@ -53,6 +64,12 @@ internal sealed partial class SpareMemory : IDisposable
             // Not glibc; it alone has this function.
         }
 
+        LetGoOfProgram();
+    }
+
+    /// <summary>Lets go of the parts of the program that are not needed all the time. At the start these are most of its constants: the runtime unpacked its data from them.</summary>
+    public static void LetGoOfProgram()
+    {
         try
         {
             foreach (var (start, length) in Unchanged(File.ReadLines("/proc/self/smaps"), Environment.ProcessPath ?? ""))

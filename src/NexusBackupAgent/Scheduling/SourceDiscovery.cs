@@ -216,9 +216,24 @@ internal sealed partial class SourceDiscovery(
 internal sealed class SourceRoster(Func<IReadOnlyList<ScheduledSource>, Task<IReadOnlyList<ScheduledSource>>> discover)
 {
     private volatile IReadOnlyList<ScheduledSource> current = [];
+    private volatile TaskCompletionSource changed = NewChange();
 
     public IReadOnlyList<ScheduledSource> Current => current;
 
+    /// <summary>Completes when there are other sources. Who asks before reading <see cref="Current"/> misses no change.</summary>
+    public Task Changed => changed.Task;
+
     /// <summary>Looks again.</summary>
-    public async Task RefreshAsync() => current = await discover(current);
+    public async Task RefreshAsync()
+    {
+        var before = current;
+        current = await discover(before);
+        if (current.SequenceEqual(before))
+            return;
+        var past = changed;
+        changed = NewChange();
+        past.SetResult();
+    }
+
+    private static TaskCompletionSource NewChange() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

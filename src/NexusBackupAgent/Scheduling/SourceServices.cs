@@ -12,7 +12,6 @@ namespace NexusBackupAgent.Scheduling;
 /// </summary>
 internal sealed partial class SourceServices(SourceRoster roster, BackupOperation backups, TimeProvider timeProvider, ILogger<SourceServices> logger)
 {
-    private static readonly TimeSpan Look = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan FirstDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestDelay = TimeSpan.FromMinutes(1);
 
@@ -25,8 +24,9 @@ internal sealed partial class SourceServices(SourceRoster roster, BackupOperatio
         {
             while (true)
             {
+                var changed = roster.Changed; // before the look: what changes during it is looked at again
                 await MatchAsync(cancellationToken);
-                await Task.Delay(Look, timeProvider, cancellationToken);
+                await changed.WaitAsync(cancellationToken);
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)

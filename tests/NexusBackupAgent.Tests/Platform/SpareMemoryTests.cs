@@ -33,6 +33,18 @@ public sealed class SpareMemoryTests : IDisposable
     }
 
     [Fact]
+    public void It_looks_once_a_minute_where_nothing_is_left_to_give_back_and_sooner_after_work()
+    {
+        var waits = ((long[])[Much, Much + 1, Much + 2, 3 * Much, 3 * Much]).Select(allocated =>
+        {
+            memory.IsWorthReturning(allocated);
+            return memory.UntilNextLook;
+        });
+
+        Assert.Equal([SpareMemory.Interval, SpareMemory.Rest, SpareMemory.Rest, SpareMemory.Interval, SpareMemory.Rest], waits);
+    }
+
+    [Fact]
     public void Of_the_program_only_what_nobody_changed_is_let_go_of()
     {
         string[] smaps =

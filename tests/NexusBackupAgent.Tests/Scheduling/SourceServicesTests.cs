@@ -75,14 +75,10 @@ public sealed class SourceServicesTests : IAsyncDisposable
         await BegunAsync(1);
         sources = [];
         await roster.RefreshAsync();
-        await AwaitedAsync(15);
-        clock.Advance(TimeSpan.FromSeconds(15));
         await Eventually.TrueAsync(() => service.HasEnded, "it ends with its source");
 
         sources = [new ScheduledSource(bench.Source, [], TimeSpan.FromHours(24), TimeSpan.FromHours(48))];
         await roster.RefreshAsync();
-        await AwaitedAsync(15);
-        clock.Advance(TimeSpan.FromSeconds(15));
         await BegunAsync(2);
         await stop.CancelAsync();
         await running.WaitAsync(TimeSpan.FromMinutes(3));
