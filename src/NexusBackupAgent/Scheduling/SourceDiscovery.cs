@@ -232,7 +232,7 @@ internal sealed class SourceRoster(Func<IReadOnlyList<ScheduledSource>, Task<IRe
             return;
         var past = changed;
         changed = NewChange();
-        past.SetResult();
+        past.TrySetResult(); // two may look at once
     }
 
     private static TaskCompletionSource NewChange() => new(TaskCreationOptions.RunContinuationsAsynchronously);
