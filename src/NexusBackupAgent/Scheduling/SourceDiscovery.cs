@@ -230,9 +230,7 @@ internal sealed class SourceRoster(Func<IReadOnlyList<ScheduledSource>, Task<IRe
         current = await discover(before);
         if (current.SequenceEqual(before))
             return;
-        var past = changed;
-        changed = NewChange();
-        past.TrySetResult(); // two may look at once
+        Interlocked.Exchange(ref changed, NewChange()).TrySetResult();
     }
 
     private static TaskCompletionSource NewChange() => new(TaskCreationOptions.RunContinuationsAsynchronously);
