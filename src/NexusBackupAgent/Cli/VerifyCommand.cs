@@ -84,7 +84,6 @@ internal static class VerifyCommand
         private readonly List<BackupDocument> documents = [];
         private readonly List<ExitCode> codes = isAway ? [ExitCode.BackupFailed] : [];
         private readonly HashSet<ProtectedSource> bereft = [];
-        private readonly Dictionary<ProtectedSource, bool> restorable = [];
 
         public async Task<ExitCode> RunAsync(IReadOnlyList<ScheduledSource> sources, string? store, string[] names, CancellationToken cancellationToken)
         {
@@ -214,10 +213,18 @@ internal static class VerifyCommand
         private static string Deleted(ProtectedSource source) =>
             source.Catalog.Store.Inspection.CommandFor(StoreQuestion.WhatWasDeleted, source.Catalog.Directory) is { } command ? $"; what was deleted in a bucket that keeps versions: {command}" : "";
 
-        /// <summary>Whether a restore would find a backup to try. Asked once: all that build on one base break together.</summary>
-        private async Task<bool> IsAnyLeftAsync(ProtectedSource source, CancellationToken cancellationToken) => restorable.TryGetValue(source, out var known)
-            ? known
-            : restorable[source] = (await source.Catalog.ListAsync(cancellationToken)).Any(backup => backup.State is BackupState.Good or BackupState.Unverified);
+        /// <summary>Whether a restore would find a backup to try in this store. Where it can't be listed, the list says why.</summary>
+        private static async Task<bool> IsAnyLeftAsync(ProtectedSource source, CancellationToken cancellationToken)
+        {
+            try
+            {
+                return (await source.Catalog.ListAsync(cancellationToken)).Any(backup => backup.State is BackupState.Good or BackupState.Unverified);
+            }
+            catch (BackupException)
+            {
+                return true;
+            }
+        }
 
         /// <param name="isAnyLeft">Whether the list has one that can be restored.</param>
         private void Tell(ProtectedSource source, Backup before, Backup backup, bool isAnyLeft)
@@ -256,7 +263,9 @@ internal static class VerifyCommand
             if (backup is { HasBrokenChain: true, BrokenChain: { } reason })
             {
                 codes.Add(ExitCode.VerificationFailed);
-                terminal.Fail($"backup '{now}' of '{source.Name}' cannot be restored: {reason}", isAnyLeft ? $"what can be is in {source.ListCommand}" : $"no other can be either; {source.MakeNew}");
+                terminal.Fail($"backup '{now}' of '{source.Name}' cannot be restored: {reason}", isAnyLeft ? $"what can be is in {source.ListCommand}"
+                    : source.Copies.Count > 0 ? $"no other here can be either; what further stores have comes back with: nexus-backup copy '{source.Name}'"
+                    : $"no other can be either; {source.MakeNew}");
                 if (before.BrokenChain is null)
                     bereft.Add(source);
                 return;
