@@ -83,17 +83,17 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
     {
         IReadOnlyList<Backup> good;
         var made = evenLost ? journal.Made(first.Name, evenTold: true) : [];
-        var (here, orphans) = await first.Catalog.ListWithOrphansAsync(cancellationToken);
-        var lost = LostBackups.Find(first, journal, made, here, orphans, runner.Now).Whole.Select(run => run.Backup!.Value).ToHashSet();
+        var here = await first.Catalog.ListAsync(cancellationToken);
+        var lost = evenLost ? LostBackups.Find(first, journal, made, here, orphans: [], runner.Now).Whole.Select(run => run.Backup!.Value).ToHashSet() : []; // a file that lost its other half gets it back
         var damaged = DamagedIn(here);
         try
         {
             var there = await from.Catalog.ListAsync(cancellationToken);
-            good =
+            good = [.. ((IEnumerable<Backup>)
             [
                 .. evenLost ? CopyPlan.Returnable(here, await StoreMarks.MadeAtAsync(first.Catalog.Store, cancellationToken), lost, there, first.Retention, runner.Now, first.Zone) : [],
                 .. there.Where(backup => damaged.Contains(backup.Id) && CopyPlan.IsSound(backup)).OrderBy(backup => backup.CapturedAt),
-            ];
+            ]).DistinctBy(backup => backup.Id)];
         }
         catch (BackupException)
         {

@@ -54,8 +54,10 @@ internal static class CopyPlan
         if (first.Count == 0)
             return owed;
         var left = first.Where(MayBeLeft).Select(backup => backup.File).ToHashSet(StringComparer.Ordinal);
-        var missed = first.Where(backup => backup.HasBrokenChain).Select(backup => backup.Manifest.Base).OfType<BackupId>().ToHashSet();
-        return [.. owed.Where(backup => backup.CapturedAt < firstMadeAt || lost.Contains(backup.Id) || missed.Contains(backup.Id) || (IsWhole(backup) && left.Contains(backup.File)))];
+        var missed = first.Select(backup => backup.MissingBase).OfType<BackupId>().ToHashSet();
+        var coming = owed.Where(backup => backup.CapturedAt < firstMadeAt || lost.Contains(backup.Id) || missed.Contains(backup.Id) || (IsWhole(backup) && left.Contains(backup.File)))
+            .SelectMany(backup => backup.Chain).Select(link => link.Id).ToHashSet(); // one without what it builds on can't be restored
+        return [.. owed.Where(backup => coming.Contains(backup.Id))];
     }
 
     /// <summary>Whether it is known to be good with all that it builds on: nothing else is copied.</summary>

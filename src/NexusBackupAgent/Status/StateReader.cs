@@ -242,7 +242,7 @@ internal sealed record StateSnapshot(StateReader Reader, AgentState Agent, Journ
         {
             Store = Agent.Stores[copy.Store],
             FirstMadeAt = first.Store.MadeAt,
-            FirstLost = new(() => first.Lost.Select(run => run.Backup!.Value).ToHashSet()),
+            FirstLost = new(() => (first with { Listing = first.Listing with { Orphans = [] } }).Lost.Select(run => run.Backup!.Value).ToHashSet()),
             Listing = Memory?.Remember(source.In(copy).Turn, listing) ?? listing,
             Last = Records.LastCopies.GetValueOrDefault((source.Name, copy.Store)),
         };

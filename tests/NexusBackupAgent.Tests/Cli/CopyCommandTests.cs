@@ -279,9 +279,7 @@ public sealed class CopyCommandTests : IDisposable
     public async Task What_somebody_deleted_from_the_first_store_comes_back_from_the_copy_until_that_is_accepted()
     {
         await place.RunAsync("backup", "--type", "full");
-        using (var connection = place.Open("itsm.db"))
-            Workplace.Execute(connection, "UPDATE incidents SET token = hex(randomblob(32)) WHERE id = 7");
-        await place.RunAsync("backup", "--type", "incremental");
+        await ChangeAsync();
         var full = (await place.RunAsync("list", "--json")).Json[1];
         DeleteAll(full.GetProperty("file").GetString()!);
         Assert.Equal(4, (await place.RunAsync("verify", "--all")).Code);
@@ -297,11 +295,33 @@ public sealed class CopyCommandTests : IDisposable
         Assert.Equal(0, (await place.RunAsync("verify", "--all")).Code);
         Assert.DoesNotContain("lost", (await place.RunAsync("status", "--lang", "en")).Output, StringComparison.Ordinal);
 
+        await ChangeAsync();
+        var files = (await place.RunAsync("list", "--json")).Json.EnumerateArray().Select(backup => backup.GetProperty("file").GetString()!).ToList();
+        File.Delete(files[0] + ".manifest.json"); // the newest increment's alone
+        Assert.Contains("store offsite has 1 good backup that the first store lost", Unwrapped((await place.RunAsync("status", "--lang", "en")).Output), StringComparison.Ordinal);
+        Assert.Equal(1, (await place.RunAsync("copy", "--json")).Json[0].GetProperty("copied").GetArrayLength());
+        Assert.Equal(3, await GoodAsync());
+
+        DeleteAll(files[1]);
+        DeleteAll(files[2]);
+        Assert.Equal(0, (await place.RunAsync("verify", "itsm", "--accept-lost")).Code); // what is left needs them all the same
+        Assert.Equal(2, (await place.RunAsync("copy", "--json")).Json[0].GetProperty("copied").GetArrayLength());
+        Assert.Equal(3, await GoodAsync());
+
         await place.RunAsync("backup", "--type", "full");
         DeleteAll((await place.RunAsync("list", "--json")).Json[0].GetProperty("file").GetString()!);
         Assert.Equal(0, (await place.RunAsync("verify", "itsm", "--accept-lost")).Code);
         Assert.Equal(0, (await place.RunAsync("copy")).Code);
-        Assert.Equal(2, (await place.RunAsync("list", "--json")).Json.GetArrayLength());
+        Assert.Equal(3, (await place.RunAsync("list", "--json")).Json.GetArrayLength());
+
+        async Task ChangeAsync()
+        {
+            using (var connection = place.Open("itsm.db"))
+                Workplace.Execute(connection, "UPDATE incidents SET token = hex(randomblob(32)) WHERE id = 7");
+            Assert.Equal(0, (await place.RunAsync("backup", "--type", "incremental")).Code);
+        }
+
+        async Task<int> GoodAsync() => (await place.RunAsync("list", "--json")).Json.EnumerateArray().Count(backup => backup.GetProperty("state").GetString() == "good");
 
         static void DeleteAll(string artifact)
         {
