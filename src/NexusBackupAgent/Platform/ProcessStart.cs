@@ -42,7 +42,7 @@ internal static partial class ProcessStart
         _ = Umask(mask & ~OwnersRights);
     }
 
-    /// <summary>glibc gives threads up to eight heaps for each core, and what lies free in one is of no use to another: 2 MB of an idle agent.</summary>
+    /// <summary>glibc gives threads up to eight heaps for each core, and what lies free in one is of no use to another.</summary>
     private static void ShareHeaps()
     {
         try
