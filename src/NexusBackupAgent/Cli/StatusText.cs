@@ -122,12 +122,12 @@ internal static class StatusText
     /// <summary>How far a further store is.</summary>
     public static (Bilingual Text, NextStep? Next) OfCopies(CopyState copy, StoreStatus first, string source, Commands commands, TimeZoneInfo zone)
     {
-        var newest = copy.NewestGood is { } good ? ValueText.Minute(good.CapturedAt, zone) : null;
+        var newest = (copy.Returnable.Count > 0 ? copy.Returnable.MaxBy(backup => backup.CapturedAt) : copy.NewestGood) is { } good ? ValueText.Minute(good.CapturedAt, zone) : null;
         var state = copy switch
         {
             { Listing.Failure: { } unread } => new Bilingual($"can't be read: {unread.Message}", $"読み取り不可: 「{unread.Message}」"),
             { Away: { } away } => new Bilingual($"can't be used: {away.Message}", $"使用不可: 「{away.Message}」"),
-            { Returnable.Count: > 0 and var lost } => new($"has {lost} good {(lost == 1 ? "backup" : "backups")} that the first store lost, the newest of {ValueText.Minute(copy.Returnable.Max(backup => backup.CapturedAt), zone)}", $"最初の格納先で失われた正常バックアップ{lost}件あり（最新 {ValueText.Minute(copy.Returnable.Max(backup => backup.CapturedAt), zone)}）"),
+            { Returnable.Count: > 0 and var lost } => new($"has {lost} good {(lost == 1 ? "backup" : "backups")} that the first store lost, the newest of {newest}", $"最初の格納先で失われた正常バックアップ{lost}件あり（最新 {newest}）"),
             { Owed.Count: 0 } => new($"has all backups it keeps{(newest is null ? "" : $", the newest of {newest}")}", $"コピー済み{(newest is null ? "" : $"（最新 {newest}）")}"),
             { Owed.Count: var owed } => new($"lacks {owed} {(owed == 1 ? "backup" : "backups")}; {(newest is null ? "it has no good copy" : $"its newest copy is of {newest}")}", $"未コピー{owed}件（{(newest is null ? "正常なコピーなし" : $"最新のコピー {newest}")}）"),
         };

@@ -89,11 +89,8 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
         try
         {
             var there = await from.Catalog.ListAsync(cancellationToken);
-            good = [.. ((IEnumerable<Backup>)
-            [
-                .. evenLost ? CopyPlan.Returnable(here, await StoreMarks.MadeAtAsync(first.Catalog.Store, cancellationToken), lost, there, first.Retention, runner.Now, first.Zone) : [],
-                .. there.Where(backup => damaged.Contains(backup.Id) && CopyPlan.IsSound(backup)).OrderBy(backup => backup.CapturedAt),
-            ]).DistinctBy(backup => backup.Id)];
+            var returnable = evenLost ? CopyPlan.Returnable(here, await StoreMarks.MadeAtAsync(first.Catalog.Store, cancellationToken), lost, there, first.Retention, runner.Now, first.Zone) : [];
+            good = [.. returnable.Concat(there.Where(backup => damaged.Contains(backup.Id) && CopyPlan.IsSound(backup)).OrderBy(backup => backup.CapturedAt)).DistinctBy(backup => backup.Id)];
         }
         catch (BackupException)
         {

@@ -23,8 +23,8 @@ internal sealed class CopyState(ProtectedSource source, CopyTarget target, Sourc
     /// <summary>When the first store got its mark; null: nobody knows.</summary>
     public DateTimeOffset? FirstMadeAt { get; init; }
 
-    /// <summary>What should be in the first store by the journal, and is not; null: nobody asks.</summary>
-    public Lazy<IReadOnlySet<BackupId>>? FirstLost { get; init; }
+    /// <summary>What should be in the first store by the journal, and is not.</summary>
+    public Lazy<IReadOnlySet<BackupId>> FirstLost { get; init; } = new(ImmutableHashSet<BackupId>.Empty);
 
     /// <summary>The last copying that ended; null when none did.</summary>
     public Operation? Last { get; init; }
@@ -50,7 +50,7 @@ internal sealed class CopyState(ProtectedSource source, CopyTarget target, Sourc
     public IReadOnlyList<Backup> Owed => owed ??= IsKnown ? OwedTo(Backups) : [];
 
     /// <summary>What <c>copy</c> brings back to a first store that lost its backups; none while they are not known.</summary>
-    public IReadOnlyList<Backup> Returnable => returnable ??= IsKnown && Listing.Failure is null ? CopyPlan.Returnable(first.Backups!, FirstMadeAt, FirstLost?.Value ?? ImmutableHashSet<BackupId>.Empty, Backups, source.Retention, now, source.Zone) : [];
+    public IReadOnlyList<Backup> Returnable => returnable ??= IsKnown && Listing.Failure is null ? CopyPlan.Returnable(first.Backups!, FirstMadeAt, FirstLost.Value, Backups, source.Retention, now, source.Zone) : [];
 
     /// <summary>The capture of the oldest one that is newer than all copies; null when none waits. Before the first copying ended nothing is late.</summary>
     public DateTimeOffset? WaitingSince => Last is null ? null : Owed.Where(backup => NewestGood is not { } newest || backup.CapturedAt > newest.CapturedAt).Select(backup => (DateTimeOffset?)backup.CapturedAt).Min();

@@ -221,7 +221,8 @@ internal sealed record StateSnapshot(StateReader Reader, AgentState Agent, Journ
         var listing = await Reader.ListAsync(source, withOrphans, mayTake: Memory is null, cancellationToken);
         listing = Memory?.Remember(source.Name, listing) ?? listing;
         var first = new SourceState(source, listing, Records.Of(source.Name, () => Reader.HistoryOf(source, listing, Records)), StoreOf(source), now ?? Agent.Now);
-        var copies = await Task.WhenAll(source.Source.Copies.Select(copy => CopyOfAsync(first, copy, cancellationToken)));
+        var lost = new Lazy<IReadOnlySet<BackupId>>(() => (first with { Listing = listing with { Orphans = [] } }).Lost.Select(run => run.Backup!.Value).ToHashSet()); // copy gives a file that lost its other half that half back
+        var copies = await Task.WhenAll(source.Source.Copies.Select(copy => CopyOfAsync(first, lost, copy, cancellationToken)));
         var state = first with
         {
             IsAgentRunning = Agent.IsRunning,
@@ -234,7 +235,7 @@ internal sealed record StateSnapshot(StateReader Reader, AgentState Agent, Journ
         return source.Source.Catalog.Store.HasLocks && !state.IsUnreadable ? state with { Locks = await Reader.LocksOfAsync(state, mayTake: Memory is null, cancellationToken) } : state;
     }
 
-    private async Task<CopyState> CopyOfAsync(SourceState first, CopyTarget copy, CancellationToken cancellationToken)
+    private async Task<CopyState> CopyOfAsync(SourceState first, Lazy<IReadOnlySet<BackupId>> lost, CopyTarget copy, CancellationToken cancellationToken)
     {
         var source = first.Source.Source;
         var listing = await Reader.ListAsync(source, copy, withOrphans: false, mayTake: Memory is null, cancellationToken);
@@ -242,7 +243,7 @@ internal sealed record StateSnapshot(StateReader Reader, AgentState Agent, Journ
         {
             Store = Agent.Stores[copy.Store],
             FirstMadeAt = first.Store.MadeAt,
-            FirstLost = new(() => (first with { Listing = first.Listing with { Orphans = [] } }).Lost.Select(run => run.Backup!.Value).ToHashSet()),
+            FirstLost = lost,
             Listing = Memory?.Remember(source.In(copy).Turn, listing) ?? listing,
             Last = Records.LastCopies.GetValueOrDefault((source.Name, copy.Store)),
         };
