@@ -115,6 +115,9 @@ internal sealed class CommandContext(Terminal terminal, TimeProvider timeProvide
 /// <summary>An agent for the duration of one command.</summary>
 internal sealed class CommandSession : IDisposable
 {
+    /// <summary>For directories that answer: a busy machine, and much that a killed run left there, take their time.</summary>
+    private static readonly TimeSpan ToOpen = TimeSpan.FromMinutes(2);
+
     private readonly ILoggerFactory loggers;
 
     private CommandSession(Agent agent, ILoggerFactory loggers)
@@ -131,16 +134,19 @@ internal sealed class CommandSession : IDisposable
         var created = LoggingSetup.ForCommand(terminal, configuration.TimeZone, verbose);
         try
         {
-            var agent = await new PatientLook(Patience.ToAnswer, timeProvider).AskAsync(
-                "state",
+            var (state, scratch) = (($"state directory '{configuration.StateDirectory}'", "state"), ($"scratch space '{configuration.ScratchDirectory}'", "scratch"));
+            var looks = new PatientLook(Patience.ToAnswer, timeProvider);
+            await looks.AskAsync("state", () => Task.FromResult(Directory.Exists(configuration.StateDirectory)), () => throw Silent(state));
+            await looks.AskAsync("scratch", () => Task.FromResult(Directory.Exists(configuration.ScratchDirectory)), () => throw Silent(scratch));
+            var agent = await new PatientLook(ToOpen, timeProvider).AskAsync(
+                "agent",
                 () =>
                 {
                     if (needsState)
                         StateAccess.HasAgent(configuration.StateDirectory);
                     return Task.FromResult(Agent.Open(configuration, timeProvider, created, evenWithoutJournal: true));
                 },
-                () => throw new BackupException(
-                    FailureKind.Io, $"the state directory '{configuration.StateDirectory}' does not answer, probably because its disk hangs", $"see which disk it is (findmnt; dmesg | tail), and mount it again; a copy of the configuration with another state: can restore meanwhile"));
+                () => throw Silent(state));
             await agent.Roster.RefreshAsync();
             agent.Turns.Waiting = (source, most) => terminal.Warn($"{agent.Turns.Busy(source).Message}; waiting for its end, {SpanText.Limit(most).English} at most");
             return new CommandSession(agent, created);
@@ -151,6 +157,9 @@ internal sealed class CommandSession : IDisposable
             throw;
         }
     }
+
+    private static BackupException Silent((string Shown, string Key) place) => new(
+        FailureKind.Io, $"the {place.Shown} does not answer, probably because its disk hangs", $"see which disk it is (findmnt; dmesg | tail), and mount it again; a copy of the configuration with another {place.Key}: can restore meanwhile");
 
     /// <summary>Warns of stores that are not those that they were: what the command does not find there may lie on a disk that is away.</summary>
     /// <returns>Whether there is one.</returns>

@@ -122,6 +122,23 @@ public sealed class HungStateCommandsTests : IDisposable
             Assert.Equal([3, 3, 3, 2], ended.Select(command => command.Code));
         }
     }
+
+    [SkippableFact]
+    public async Task A_scratch_space_that_hangs_is_told_as_that()
+    {
+        Need.Root();
+        place.Directory.Configure("itsm", "itsm.db");
+        await File.AppendAllTextAsync(place.Directory.Configuration, "scratch: dead\n");
+
+        using (HungFileSystem.Mount(place.Directory.In("dead")))
+        {
+            var list = await place.RunAsync("list");
+
+            Assert.Equal(3, list.Code);
+            Assert.Contains($"error: the scratch space '{place.Directory.In("dead")}' does not answer, probably because its disk hangs — next: ", list.Error, StringComparison.Ordinal);
+            Assert.Contains("a copy of the configuration with another scratch: can restore meanwhile", list.Error, StringComparison.Ordinal);
+        }
+    }
 }
 
 /// <summary>A restore whose disk hangs half way.</summary>
@@ -174,8 +191,8 @@ public sealed class HungRestoreCommandTests : IDisposable
 /// <summary>A workplace with two databases and an empty directory, <c>dead</c>, for a file system that hangs; and the built executable in it.</summary>
 internal sealed class HungPlace : IDisposable
 {
-    // Only a failure waits so long; what hangs is given up after some 20 s, what hangs in several places after as many times that.
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
+    // Only a failure waits so long; what hangs is given up after some 20 s, what hangs in several places after as many times that, and ten processes share a busy machine.
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(8);
 
     public HungPlace()
     {
