@@ -18,6 +18,7 @@ internal static class SqliteFailure
     {
         var (kind, hint) = exception.SqliteErrorCode switch
         {
+            SqliteError.Corrupt when IsNoDatabase(path) => (FailureKind.SourceInvalid, $"its first page is damaged, or it is an encrypted database, which can't be backed up page by page: check the path (file '{path}'); the older good backups are kept (nexus-backup list)"), // SQLite finds damage where some encrypted bytes pass for a header
             SqliteError.Busy or SqliteError.Locked or SqliteError.Protocol => (FailureKind.SourceBusy, $"find the process that holds it (fuser -v '{path}') or raise busyTimeout"),
             SqliteError.Corrupt => (FailureKind.SourceCorrupt, $"check it (sqlite3 '{path}' 'PRAGMA integrity_check'); the older good backups are kept (nexus-backup list)"),
             SqliteError.NotADatabase or raw.SQLITE_ERROR => (FailureKind.SourceInvalid, $"check the path (file '{path}'); an encrypted database can't be backed up page by page"),
@@ -27,5 +28,18 @@ internal static class SqliteFailure
             _ => (FailureKind.Unexpected, "run the command again with --verbose and keep its output"),
         };
         return new BackupException(kind, $"cannot read database '{path}': {SqliteError.Reason(exception)}", hint, exception);
+    }
+
+    private static bool IsNoDatabase(string path)
+    {
+        try
+        {
+            using var file = RegularFile.OpenRead(path);
+            return !SqliteFile.LooksLikeOne(file);
+        }
+        catch (Exception unreadable) when (IoFailure.IsKnown(unreadable))
+        {
+            return false;
+        }
     }
 }

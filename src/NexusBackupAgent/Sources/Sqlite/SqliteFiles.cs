@@ -102,6 +102,16 @@ internal sealed record SqliteFile(string Path, long Length, int PageSize, bool I
         return new SqliteFile(resolved, length, WalFormat.PageSizeOf(header), header[18] == 2 && header[19] == 2);
     }
 
+    /// <summary>As much of the first page as every database has alike: an encrypted one may begin with a plain header (SQLite file format, §1.3 and §1.6).</summary>
+    public static bool LooksLikeOne(SafeFileHandle file)
+    {
+        Span<byte> start = stackalloc byte[101];
+        return RandomAccess.Read(file, start, fileOffset: 0) == start.Length
+            && start.StartsWith("SQLite format 3\0"u8)
+            && start[21..24].SequenceEqual(PayloadFractions)
+            && start[100] is 5 or 13; // the schema is a table
+    }
+
     private static BackupException Invalid(string path, string what, string hint) =>
         new(FailureKind.SourceInvalid, $"'{path}' {what}", hint);
 }

@@ -1,6 +1,5 @@
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging;
-using Microsoft.Win32.SafeHandles;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Configuration;
 using NexusBackupAgent.Platform;
@@ -100,22 +99,12 @@ internal sealed record SqliteSettings(ISourceKind Kind, string Name, string Path
 
     private ConfigurationProblem Warning(string value, string problem, string mend) => new(PathKey, Line: 0, value, problem, mend, IsError: false);
 
-    /// <summary>As much of the first page as every database has alike: an encrypted one may begin with a plain header (SQLite file format, §1.3 and §1.6).</summary>
-    private static bool IsDatabase(SafeFileHandle file)
-    {
-        Span<byte> start = stackalloc byte[101];
-        return RandomAccess.Read(file, start, fileOffset: 0) == start.Length
-            && start.StartsWith("SQLite format 3\0"u8)
-            && start[21..24].SequenceEqual((ReadOnlySpan<byte>)[64, 32, 32])
-            && start[100] is 5 or 13; // the schema is a table
-    }
-
     private static (string Problem, string Mend)? FindObstacle(string database)
     {
         try
         {
             using var file = RegularFile.OpenRead(database);
-            return RandomAccess.GetLength(file) == 0 || IsDatabase(file)
+            return RandomAccess.GetLength(file) == 0 || SqliteFile.LooksLikeOne(file)
                 ? null
                 : ("is encrypted, or no SQLite database", $"check the path (file '{database}'); an encrypted database can't be backed up page by page: have its application write a plain copy, and name that");
         }
