@@ -62,6 +62,20 @@ public sealed class DirectoryCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task A_directory_whose_disk_went_is_no_trouble_that_is_over()
+    {
+        Assert.Equal(0, (await place.RunAsync("backup", "config")).Code);
+        Directory.Delete(place.In("etc"), recursive: true);
+        Directory.CreateDirectory(place.In("etc"));
+        Assert.Equal(3, (await place.RunAsync("backup", "config")).Code);
+
+        var diagnosis = (await place.RunAsync("diagnose", "config", "--json", "--lang", "en")).Json[0];
+
+        Assert.Equal(("DB", $"directory '{place.In("etc")}' is empty"), (diagnosis.GetProperty("cause").GetString(), diagnosis.GetProperty("evidence").GetString()));
+        Assert.DoesNotContain("that is over", diagnosis.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Every_mistake_in_its_keys_is_told_at_once()
     {
         await File.WriteAllTextAsync(place.Configuration, """

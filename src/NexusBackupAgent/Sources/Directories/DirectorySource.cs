@@ -41,6 +41,8 @@ internal sealed class DirectorySource(IReadOnlyList<string> roots, TreeOptions o
                 throw new BackupException(FileStatus.OfNoLink(root) is null ? FailureKind.SourceMissing : FailureKind.SourceInvalid, $"directory '{root}' {problem}", mend);
         }
 
+        if (request is { Base: null, Previous: null } && roots.All(TreeWalk.IsBare)) // with a backup before, the capture tells more
+            throw TreeCapture.Empty(roots[0], wasFilled: false);
         return Task.FromResult<ICapture>(new TreeCapture(roots, options, request.Base, request.Previous, scratch, timeProvider));
     }
 

@@ -124,13 +124,15 @@ internal sealed class TreeCapture(IReadOnlyList<string> roots, TreeOptions optio
     /// <param name="emptied">Roots that had something before that is gone.</param>
     private void RequireFilled(IReadOnlyList<string> bare, IReadOnlySet<string> emptied)
     {
-        if (bare.FirstOrDefault(root => bare.Count == roots.Count || emptied.Contains(root)) is not { } root)
-            return;
-        throw new BackupException(
-            FailureKind.SourceMissing,
-            $"directory '{root}' is empty{(emptied.Contains(root) ? ", and was not in the backup before" : "")}",
-            $"mount its disk ({ToolProcess.Line(["findmnt", "-T", root])} shows what is mounted there); if it is meant to be empty, put a file into it, or take it out of the configuration");
+        if (bare.FirstOrDefault(root => bare.Count == roots.Count || emptied.Contains(root)) is { } root)
+            throw Empty(root, wasFilled: emptied.Contains(root));
     }
+
+    /// <param name="wasFilled">Whether the backup before holds something of it.</param>
+    public static BackupException Empty(string root, bool wasFilled) => new(
+        FailureKind.SourceMissing,
+        $"directory '{root}' is empty{(wasFilled ? ", and was not in the backup before" : "")}",
+        $"mount its disk ({ToolProcess.Line(["findmnt", "-T", root])} shows what is mounted there); if it is meant to be empty, put a file into it, or take it out of the configuration");
 
     /// <summary>A backup without what can't be read is not whole. All of it is named, so that it is mended at once.</summary>
     private void RequireReadable()

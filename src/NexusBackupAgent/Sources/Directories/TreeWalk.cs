@@ -45,6 +45,19 @@ internal sealed class TreeWalk(IReadOnlyList<string> roots, TreePatterns pattern
         { Type: var type } => ($"is {type.Name()}, not a directory", "name the directory that it is in, and include: the file"),
     };
 
+    /// <summary>Whether nothing lies in a directory; false where it can't be looked into.</summary>
+    public static bool IsBare(string root)
+    {
+        try
+        {
+            return !Directory.EnumerateFileSystemEntries(root, "*", All).Any();
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
     private IEnumerable<FoundFile> Below(string root, string place)
     {
         if (FileStatus.OfNoLink(place) is not { } status)
