@@ -129,6 +129,9 @@ internal sealed record Backup(BackupManifest Manifest, string Directory, StoredF
     /// <summary>What it keeps elsewhere than in the store is damaged: a copy of what lies in the store mends nothing, and whatever builds on the same is damaged too.</summary>
     public bool IsDamagedElsewhere => Verification is { Passed: false } result && result.Checks.Any(check => check is { Passed: false, IsOfElsewhere: true });
 
+    /// <summary>Nothing is known that speaks against it: it is good, or nobody has read it back yet. A restore may try it.</summary>
+    public bool IsUsable => State is BackupState.Good or BackupState.Unverified;
+
     /// <summary>What shows that it is good; null when it is not.</summary>
     public Proof? Proof => State == BackupState.Good ? Verification!.Proof ?? Catalog.Proof.Whole : null;
 

@@ -400,7 +400,7 @@ internal class BackupCatalog
     public Task<IReadOnlyList<Orphan>> SweepAsync(DateTimeOffset now, TimeSpan grace, CancellationToken cancellationToken) => orphans.SweepAsync(now, grace, cancellationToken);
 
     private async Task<Backup> RequireBaseAsync(BackupId id, string artifact, CancellationToken cancellationToken) =>
-        (await ListAsync(cancellationToken)).FirstOrDefault(backup => backup.Id == id && backup.State is BackupState.Good or BackupState.Unverified) is { } @base
+        (await ListAsync(cancellationToken)).FirstOrDefault(backup => backup.Id == id && backup.IsUsable) is { } @base
         && await IsStillThereAsync(@base, cancellationToken) ? @base : throw new BackupException(
             FailureKind.Io, $"backup {id}, which '{Locate(artifact)}' builds on, was removed or set aside meanwhile", "run the backup again: it chooses another base, or becomes a full one");
 

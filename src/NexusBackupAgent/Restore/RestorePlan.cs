@@ -123,7 +123,7 @@ internal sealed record RestorePlan(IReadOnlyList<RestoreCandidate> Candidates, I
     private static string? Objection(Backup backup, DateTimeOffset now, TimeZoneInfo zone) => backup switch
     {
         _ when backup.IsFromTheFuture(now) => $"captured at {Instants.InZone(backup.CapturedAt, zone)}, which is still to come: a clock was wrong; choose it with --id {backup.Id}",
-        { State: BackupState.Good or BackupState.Unverified } => null,
+        { IsUsable: true } => null,
         { HasBrokenChain: true, BrokenChain: { } reason } => reason,
         _ => $"{backup.State.Word()}: {Finding(backup)}",
     };

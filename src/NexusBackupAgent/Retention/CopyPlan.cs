@@ -75,5 +75,5 @@ internal static class CopyPlan
     /// What is not known to be bad there is not written again. One whose base is gone there is whole itself, and gets its base back.
     /// Where what lies elsewhere is damaged, another copy would be no better.
     /// </summary>
-    private static bool IsThere(Backup copy) => copy.IsDamagedElsewhere || copy is { IsSetAside: false, Manifest.IsCommitted: true } && (copy.HasBrokenChain || copy.State is BackupState.Good or BackupState.Unverified);
+    private static bool IsThere(Backup copy) => copy.IsDamagedElsewhere || copy is { IsSetAside: false, Manifest.IsCommitted: true } && (copy.HasBrokenChain || copy.IsUsable);
 }

@@ -1,4 +1,3 @@
-using NexusBackupAgent.Catalog;
 using NexusBackupAgent.Common;
 using NexusBackupAgent.Operations;
 using NexusBackupAgent.Sources;
@@ -90,7 +89,7 @@ internal sealed record Observation(
     public bool IsSizeKnown => State.Backups.Any(backup => backup.Manifest is { IsCommitted: true, Type: BackupType.Full });
 
     /// <summary>Whether a restore would find a backup to try. While the store can't be read, it is assumed that it would.</summary>
-    public bool CanRestore => State.IsUnreadable || State.Copies.Select(copy => copy.Backups).Prepend(State.Backups).Any(backups => backups.Any(backup => backup.State is BackupState.Good or BackupState.Unverified));
+    public bool CanRestore => State.IsUnreadable || State.Copies.Select(copy => copy.Backups).Prepend(State.Backups).Any(backups => backups.Any(backup => backup.IsUsable));
 
     /// <summary>Whether a further store has good backups that the first one lost.</summary>
     public bool CanReturn => State.Copies.Any(copy => copy.Returnable.Count > 0);

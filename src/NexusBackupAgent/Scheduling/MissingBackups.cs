@@ -30,7 +30,7 @@ internal sealed record MissingBackups(string Schedule, int Expected, IReadOnlyLi
         Schedule schedule, RetentionPeriod retention, IEnumerable<Backup> backups, DateTimeOffset? knownSince, bool isRunning, DateTimeOffset now, TimeZoneInfo zone)
     {
         var captures = backups
-            .Where(backup => backup.Schedule == schedule.Name && backup.State is BackupState.Good or BackupState.Unverified)
+            .Where(backup => backup.Schedule == schedule.Name && backup.IsUsable)
             .Select(backup => backup.CapturedAt)
             .OrderDescending()
             .ToList();

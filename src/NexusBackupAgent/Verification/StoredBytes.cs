@@ -80,7 +80,7 @@ internal sealed class StoredBytes(IBackupSource source, string storeOption, IRea
     }
 
     /// <summary>Whether its bytes alone tell anything: of what was made by hand, is corrupt or can't be restored they don't.</summary>
-    private static bool CanTell(Backup backup) => backup is { Unreadable: null, State: BackupState.Good or BackupState.Unverified } && backup.Chain.All(link => link.Manifest.IsCommitted);
+    private static bool CanTell(Backup backup) => backup is { Unreadable: null, IsUsable: true } && backup.Chain.All(link => link.Manifest.IsCommitted);
 
     private static IEnumerable<Backup> LinksOf(IReadOnlyList<Backup> backups) => backups.Where(CanTell).SelectMany(backup => backup.Chain).DistinctBy(link => link.File);
 
