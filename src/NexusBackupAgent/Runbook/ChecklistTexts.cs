@@ -47,7 +47,7 @@ internal static class ChecklistTexts
         if (seen.State.FailedRestore is { } restore)
             return FailedRestore.Evidence(seen.Noun, restore, seen.Zone);
         if (seen.State.CountedFailure is { } last)
-            return DiagnosisTexts.LastRun(last);
+            return DiagnosisTexts.LastRun(last, seen);
         if (RecoveryChecklist.NotReplaced(seen) is { } aside)
             return aside.HasBrokenChain
                 ? new($"{aside.File} can't be restored and is not replaced: {aside.Objection}", $"{aside.File} は復元不可（代替バックアップ未取得）: 「{aside.Objection}」")

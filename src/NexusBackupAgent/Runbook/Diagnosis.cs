@@ -36,6 +36,9 @@ internal enum Cause
     /// <summary>[F]: something else.</summary>
     Unknown,
 
+    /// <summary>The last run ended with its process. Shown as [F].</summary>
+    Died,
+
     /// <summary>What made the last run fail is over, and no run has proved that yet. Shown as [F].</summary>
     Mended,
 }

@@ -57,6 +57,7 @@ internal static class DiagnosisTexts
         Cause.Database => ("DB", new("database error", "DB接続エラー"), "cause-database"),
         Cause.Permission => ("E", new("storage or permission error", "ファイル権限・格納先エラー"), "cause-e"),
         Cause.Tool => ("F", new("a program or a setting that backups need is missing", "バックアップに必要なプログラムまたは設定の不備"), "cause-f"),
+        Cause.Died => ("F", new("the last run was cut off → back up again", "前回の実行が途中で終了 → 再バックアップ"), "cause-f"),
         Cause.Mended => ("F", new("the last run failed, its cause is over → back up to prove it", "前回失敗の原因は解消済み → バックアップで確認"), "cause-f"),
         Cause.Unknown => ("F", new("unknown, analyse the log", "不明（ログ詳細分析）"), "cause-f"),
         Cause.None => ("", new("no cause in the flowchart; what follows asks for a look", "フローチャート上の原因なし、以下を要確認"), "escalation"),
@@ -178,7 +179,7 @@ internal static class DiagnosisTexts
 
     public static Bilingual LastRunOf(Observation seen) => seen.DiedRun is { } began ? Died(ValueText.Minute(began, seen.Zone)) : seen.State switch
     {
-        { CountedFailure: { } failure } => LastRun(failure),
+        { CountedFailure: { } failure } => LastRun(failure, seen),
         { LastFailure: { } stopped } => new($"somebody stopped it: {stopped.Message}", $"人が中断: 「{stopped.Message}」"),
         { Activity.LastRunAt: { } at } => new($"succeeded, {ValueText.Minute(at, seen.Zone)}", $"成功（{ValueText.Minute(at, seen.Zone)}）"),
         _ => new("none yet", "実行履歴なし"),
@@ -188,13 +189,21 @@ internal static class DiagnosisTexts
     public static Bilingual Died(string at) =>
         new($"the run that began at {at} ended with its process (killed, or the power was lost)", $"{at} 開始の実行はプロセスとともに終わった（強制終了または停電）");
 
-    public static Bilingual LastRun(RunFailure failure) => new($"the last run failed: {failure.Message}", $"前回の実行が失敗: 「{failure.Message}」");
+    public static Bilingual LastRun(RunFailure failure, Observation seen)
+    {
+        var run = LastEnded(seen);
+        return new($"{run.English} failed: {failure.Message}", $"{run.Japanese}が失敗: 「{failure.Message}」");
+    }
 
     public static Bilingual Mended(RunFailure failure, Observation seen)
     {
         var at = seen.State.Activity?.LastRunAt is { } ended ? ValueText.Minute(ended, seen.Zone) : "-";
-        return new($"the last run failed at {at}: {failure.Message}; tried now, that is over", $"前回の実行が {at} に失敗: 「{failure.Message}」（現在の確認では解消済み）");
+        var run = LastEnded(seen);
+        return new($"{run.English} failed at {at}: {failure.Message}; tried now, that is over", $"{run.Japanese}が {at} に失敗: 「{failure.Message}」（現在の確認では解消済み）");
     }
+
+    /// <summary>A run that died did not end.</summary>
+    private static Bilingual LastEnded(Observation seen) => seen.DiedRun is null ? new("the last run", "前回の実行") : new("the run before it", "その前の実行");
 
     public static Bilingual Encrypts(Observation seen) => seen.EncryptionFailure is { } failure ? Bilingual.Quoted($"{failure.Message}; {failure.Hint}") : new("its program and its recipients are here", "プログラムと受信者を確認");
 

@@ -24,10 +24,12 @@ internal static class Flowchart
         Finding?[] over = [LastFailure.Find(seen, commands)];
 
         // Where no agent ever ran, its absence asks for no level, and a store of copies that is lost does.
-        var findings = hindered.Concat(seen.Agent.Reasons.Count > 0 || seen.State.Late is not null ? [.. stopped, .. further] : [.. further, .. stopped])
-            .Concat(over).OfType<Finding>().OrderBy(finding => finding.IsPast).ToList();
-        if ((FailedReading(seen) ?? (hindered.Concat(over).OfType<Finding>().Any() ? null : Unexplained(seen, isExplained: findings.Count > 0))) is { } evidence)
-            findings.Add(new Finding(Cause.Unknown, evidence, [Commands.AgentLog, $"{commands.Backup(seen.Source)} --verbose"]));
+        var known = hindered.Concat(seen.Agent.Reasons.Count > 0 || seen.State.Late is not null ? [.. stopped, .. further] : [.. further, .. stopped])
+            .Append(LastFailure.FindDied(seen, commands)).Concat(over).OfType<Finding>().ToList();
+        var unknown = FailedReading(seen) ?? (hindered.Concat(over).OfType<Finding>().Any() ? null : Unexplained(seen, isExplained: known.Count > 0));
+        if (unknown is not null)
+            known.Add(unknown with { Next = [Commands.AgentLog, $"{commands.Backup(seen.Source)} --verbose"] });
+        var findings = known.OrderBy(finding => finding.IsPast).ToList();
 
         var reasons = new[] { Unrestorable(seen, findings) }.OfType<EscalationReason>()
             .Concat(seen.State.Reasons).Concat(seen.Agent.Reasons).OrderByDescending(reason => reason.Level).ToList();
@@ -66,22 +68,26 @@ internal static class Flowchart
             : null;
 
     /// <summary>A disk that fails now is told whatever else is wrong: what it can't read, nobody can restore.</summary>
-    private static Bilingual? FailedReading(Observation seen) =>
+    private static Finding? FailedReading(Observation seen) =>
         ((BackupException?[])[seen.ReadBack?.Failure, seen.Store.Failure, seen.State.ListFailure, seen.WriteFailure, seen.SourceFailure])
-            .FirstOrDefault(failure => failure?.Kind == FailureKind.Io) is { } refused ? Bilingual.Quoted(refused.Message) : null;
+            .FirstOrDefault(failure => failure?.Kind == FailureKind.Io) is { } refused ? Unknown(refused) : null;
 
     /// <summary>Something is wrong and no other box of the flowchart says what.</summary>
     /// <param name="isExplained">Whether it is known why backups are not made: then their age is no news.</param>
-    private static Bilingual? Unexplained(Observation seen, bool isExplained) => seen switch
+    private static Finding? Unexplained(Observation seen, bool isExplained) => seen switch
     {
-        { State.CountedFailure: { } failure } => DiagnosisTexts.LastRun(failure),
-        { ReadBack.Failure: { Kind: not FailureKind.Locked } failure } => Bilingual.Quoted(failure.Message),
-        { Store.Failure: { } failure } => Bilingual.Quoted(failure.Message),
-        { WriteFailure: { } failure } => Bilingual.Quoted(failure.Message),
-        { SourceFailure: { } failure } => Bilingual.Quoted(failure.Message),
-        { IsFresh: false, State.Activity: null or { RunStartedAt: null } } when !isExplained && !seen.Agent.RestoresOnly => DiagnosisTexts.Age(seen),
+        { State.CountedFailure: { } failure } => Unknown(DiagnosisTexts.LastRun(failure, seen)) with { IsPast = true },
+        { ReadBack.Failure: { Kind: not FailureKind.Locked } failure } => Unknown(failure),
+        { Store.Failure: { } failure } => Unknown(failure),
+        { WriteFailure: { } failure } => Unknown(failure),
+        { SourceFailure: { } failure } => Unknown(failure),
+        { IsFresh: false, State.Activity: null or { RunStartedAt: null } } when !isExplained && !seen.Agent.RestoresOnly => Unknown(DiagnosisTexts.Age(seen)),
         _ => null,
     };
+
+    private static Finding Unknown(BackupException met) => Unknown(Bilingual.Quoted(met.Message));
+
+    private static Finding Unknown(Bilingual evidence) => new(Cause.Unknown, evidence, []);
 
     /// <summary>Each step shows what is measured now, or that it can't be. Only the last one shows what the last run met.</summary>
     private static List<Step> Steps(Observation seen, IReadOnlyList<Finding> findings)

@@ -19,7 +19,7 @@ internal static class FullDisk
             { ScratchSpace: { } space } when space.Available < seen.ScratchNeeded => new Finding(Cause.Disk, DiagnosisTexts.ScratchFull(seen.Scratch, space.Available, seen.ScratchNeeded), inScratch),
             { ReadBack.Failure: { Kind: FailureKind.StoreFull } full } => new Finding(Cause.Disk, Bilingual.Quoted(full.Message), inScratch),
             { SourceFailure: { Kind: FailureKind.StoreFull } full } => new Finding(Cause.Disk, Bilingual.Quoted(full.Message), inScratch),
-            { State.LastFailure: { Kind: FailureKind.StoreFull } full } when !LastFailure.IsOver(seen) => new Finding(Cause.Disk, DiagnosisTexts.LastRun(full), inStore) { IsPast = true },
+            { State.LastFailure: { Kind: FailureKind.StoreFull } full } when !LastFailure.IsOver(seen) => new Finding(Cause.Disk, DiagnosisTexts.LastRun(full, seen), inStore) { IsPast = true },
             _ => null,
         };
     }

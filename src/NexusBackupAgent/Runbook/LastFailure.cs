@@ -20,8 +20,12 @@ internal static class LastFailure
     };
 
     /// <summary>Only a backup proves that it is mended.</summary>
-    public static Finding? Find(Observation seen, Commands commands) =>
-        seen.DiedRun is { } began ? new Finding(Cause.Mended, DiagnosisTexts.Died(ValueText.Minute(began, seen.Zone)), [commands.Backup(seen.Source)]) { IsPast = true }
-        : seen.State.LastFailure is { } last && IsOver(seen) ? new Finding(Cause.Mended, DiagnosisTexts.Mended(last, seen), [commands.Backup(seen.Source)]) { IsPast = true }
+    public static Finding? Find(Observation seen, Commands commands) => seen.State.LastFailure is { } last && IsOver(seen)
+        ? new Finding(Cause.Mended, DiagnosisTexts.Mended(last, seen), [commands.Backup(seen.Source)]) { IsPast = true }
+        : null;
+
+    /// <summary>A run that died says nothing about why the one before it failed.</summary>
+    public static Finding? FindDied(Observation seen, Commands commands) => seen.DiedRun is { } began
+        ? new Finding(Cause.Died, DiagnosisTexts.Died(ValueText.Minute(began, seen.Zone)), [commands.Backup(seen.Source)]) { IsPast = true }
         : null;
 }

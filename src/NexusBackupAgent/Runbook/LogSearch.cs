@@ -18,9 +18,9 @@ internal sealed class LogSearch(StateReader states, string? log, TimeProvider ti
     private static readonly string[] Serious = [" ERR ", " FTL ", " WRN ", "\"level\":\"error\"", "\"level\":\"fatal\"", "\"level\":\"warning\""];
     private static readonly string[] OfKernel = ["out of memory", "oom-kill", "i/o error", "ext4-fs error", "xfs", "remounting filesystem read-only", "no space"];
 
-    /// <summary>Those of a diagnosis whose cause is unknown; of any other there are none.</summary>
+    /// <summary>Those of a diagnosis in which a cause is unknown, or what ended a run; of any other there are none.</summary>
     public async Task<IReadOnlyList<string>> FindAsync(Diagnosis diagnosis, TimeZoneInfo zone, CancellationToken cancellationToken) =>
-        diagnosis.Cause == Cause.Unknown ? await FindAsync(diagnosis.Source, zone, cancellationToken) : [];
+        diagnosis.Findings.Any(finding => finding.Cause is Cause.Unknown or Cause.Died) ? await FindAsync(diagnosis.Source, zone, cancellationToken) : [];
 
     /// <returns>Each line with where it is from; none where nothing is readable.</returns>
     public async Task<IReadOnlyList<string>> FindAsync(string source, TimeZoneInfo zone, CancellationToken cancellationToken) =>

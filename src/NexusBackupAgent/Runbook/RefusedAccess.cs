@@ -18,7 +18,7 @@ internal static class RefusedAccess
         if (seen.SourceFailure is { } refused && IsOfStorage(refused.Kind))
             return new Finding(Cause.Permission, Bilingual.Quoted($"{refused.Message}; {refused.Hint}"), OfSource(refused.Kind, seen, commands));
         return seen.State.LastFailure is { } last && IsOfStorage(last.Kind) && !LastFailure.IsOver(seen)
-            ? new Finding(Cause.Permission, DiagnosisTexts.LastRun(last), [.. seen.AskDirectory(StoreQuestion.WhatIsThere), commands.Backup(seen.Source)]) { IsPast = true }
+            ? new Finding(Cause.Permission, DiagnosisTexts.LastRun(last, seen), [.. seen.AskDirectory(StoreQuestion.WhatIsThere), commands.Backup(seen.Source)]) { IsPast = true }
             : null;
     }
 

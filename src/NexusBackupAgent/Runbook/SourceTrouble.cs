@@ -17,7 +17,7 @@ internal static class SourceTrouble
 
         // It may open now, but its check looks deeper. And no run has met what a restore left since.
         return seen.State.LastFailure is { } last && last.Kind.Class() == FailureClass.Database && !LastFailure.IsOver(seen) && !(failed?.EndedAt > seen.State.Activity?.LastRunAt)
-            ? new Finding(Cause.Database, DiagnosisTexts.LastRun(last), Next(last.Kind, seen, commands)) { IsPast = true }
+            ? new Finding(Cause.Database, DiagnosisTexts.LastRun(last, seen), Next(last.Kind, seen, commands)) { IsPast = true }
             : FailedRestore.Find(seen, commands);
     }
 

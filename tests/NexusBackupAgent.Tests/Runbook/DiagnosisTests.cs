@@ -347,6 +347,37 @@ public sealed class DiagnosisTests : IDisposable
         Assert.DoesNotContain(Next(found), command => command!.StartsWith("df", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("StoreFull", "the last run failed, its cause is over → back up to prove it")]
+    [InlineData("Unexpected", "unknown, analyse the log")]
+    public async Task A_run_that_died_hides_no_failure_before_it(string before, string title)
+    {
+        await Place.RunAsync("backup");
+        night.FailRun(Enum.Parse<FailureKind>(before), "it met this", Place.Clock.GetUtcNow());
+        night.InJournal(journal => journal.Begin(Operation.BegunBackup("itsm", "daily", BackupType.Full, Place.Clock.GetUtcNow())));
+
+        var found = (await Place.RunAsync("diagnose", "--lang", "en")).Output;
+
+        Assert.Contains("the last run was cut off → back up again", found, StringComparison.Ordinal);
+        Assert.Contains(title, found, StringComparison.Ordinal);
+        Assert.Contains("it met this", found, StringComparison.Ordinal);
+        var (json, _) = await night.DiagnoseAsync();
+        Assert.Contains(json.GetProperty("log").EnumerateArray(), line => line.GetString()!.Contains("it met this", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_fails_now_comes_before_a_run_that_died()
+    {
+        await Place.RunAsync("backup");
+        night.InJournal(journal => journal.Begin(Operation.BegunBackup("itsm", "daily", BackupType.Full, Place.Clock.GetUtcNow())));
+        File.Delete(Place.In("itsm.db"));
+
+        var (json, _) = await night.DiagnoseAsync();
+
+        Assert.Equal("DB", Text(json, "cause"));
+        Assert.Equal("F", json.GetProperty("also").EnumerateArray().Last().GetString());
+    }
+
     [Fact]
     public async Task A_store_that_was_too_small_for_the_first_backup_is_full_until_one_fits()
     {

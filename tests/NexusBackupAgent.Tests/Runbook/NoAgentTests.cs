@@ -107,6 +107,7 @@ public sealed class NoAgentTests : IDisposable
 
         Assert.DoesNotContain("under way", died.ToString(), StringComparison.Ordinal);
         Assert.Contains("ended with its process (killed, or the power was lost)", StepOf(died, "3"), StringComparison.Ordinal);
+        Assert.Equal("the last run was cut off → back up again", Word(died, "title"));
         Assert.Contains("nexus-backup backup itsm", died.GetProperty("next").EnumerateArray().Select(next => next.GetString()));
 
         using (RunLock.TryAcquire(place.In("state"), "itsm"))
