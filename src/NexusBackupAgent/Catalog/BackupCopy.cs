@@ -91,7 +91,7 @@ internal sealed class BackupCopy(SourceDirectory from, SourceDirectory to, Backu
         }
 
         if (isThere && !isMarked)
-            throw new BackupException(FailureKind.Verification, $"cannot copy {target} to store '{to.Store.Name}': '{to.Describe(target)}' exists already and is another file", "see whose it is, and move it away; the copy is tried again by itself");
+            throw new BackupException(FailureKind.Verification, $"cannot copy {target} to store '{to.Store.Name}': '{to.Describe(target)}' exists already and is another file", "see whose it is, and move it away; the next copy tries again");
         if (!isMarked)
             await to.MarkAsync(target, cancellationToken);
         await PutAsync(target, replace: isThere, Durability.Now, (file, token) => WriteAsync(source, stored, file, token), cancellationToken);

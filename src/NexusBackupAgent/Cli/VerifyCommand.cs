@@ -199,7 +199,7 @@ internal static class VerifyCommand
                 codes.Add(ExitCode.VerificationFailed);
                 terminal.Fail(
                     $"{(lost.Whole.Count == 1 ? "a backup" : $"{lost.Whole.Count} backups")} of '{source.Name}' that the journal knows {(lost.Whole.Count == 1 ? "is" : "are")} gone, or lost the manifest and counts as made by hand, and retention removed none of them: {string.Join(", ", lost.Whole.Select(run => run.Backup))}",
-                    $"if somebody deleted them by hand: {commands.AcceptLost(source.Name)}; until then status, diagnose and report tell of them. If not, find out who did: a copy of the store may have them{Deleted(source)}");
+                    $"if somebody deleted them by hand: {commands.AcceptLost(source.Name)}; until then status, diagnose and report tell of them. If not, find out who did{(source.Copies.Count > 0 ? $", and {commands.Copy(source.Name)} brings back what a further store has" : ": a copy of the store may have them")}{Deleted(source)}");
                 if (!isAway)
                     agent.Verifications.NoteLost(source, lost);
             }
@@ -218,7 +218,7 @@ internal static class VerifyCommand
         {
             try
             {
-                return (await source.Catalog.ListAsync(cancellationToken)).Any(backup => backup.State is BackupState.Good or BackupState.Unverified);
+                return (await source.Catalog.ListAsync(cancellationToken)).Any(backup => backup.IsUsable);
             }
             catch (BackupException)
             {

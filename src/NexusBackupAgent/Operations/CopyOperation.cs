@@ -82,7 +82,7 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
     private async Task<CopyRecord?> BringBackAsync(ProtectedSource first, CopyTarget from, TimeSpan patience, bool evenLost, IProgress<RunProgress>? progress, Asker? asker, CancellationToken cancellationToken)
     {
         IReadOnlyList<Backup> good;
-        var made = evenLost ? journal.Made(first.Name, evenTold: true) : [];
+        var made = evenLost ? journal.Made(first.Name, evenTold: true) : []; // anew: somebody may have accepted a loss while the store before was read
         var here = await first.Catalog.ListAsync(cancellationToken);
         var lost = evenLost ? LostBackups.Find(first, journal, made, here, orphans: [], runner.Now).Whole.Select(run => run.Backup!.Value).ToHashSet() : []; // a file that lost its other half gets it back
         var damaged = DamagedIn(here);
@@ -285,7 +285,7 @@ internal sealed partial class CopyOperation(OperationRunner runner, BackupExamin
             throw new BackupException(
                 FailureKind.StoreFull,
                 $"store '{catalog.Store.Name}' has {ByteCount.Text(space.Available)} available and the copy of {backup.File} needs {ByteCount.Text(backup.StoredLength)}",
-                $"free space there{howFull}, or keep copies for a shorter time (keep); it is tried again by itself");
+                $"free space there{howFull}, or keep copies for a shorter time (keep); the next copy tries again");
         }
     }
 

@@ -88,11 +88,10 @@ internal sealed partial class VerifyOperation(OperationRunner runner, BackupExam
         }
     }
 
-    /// <summary>Looks for what was stored and is gone.</summary>
-    /// <param name="evenTold">Whether those count of which a verification told before.</param>
+    /// <summary>Looks for what was stored and is gone, as far as no verification told of it before.</summary>
     /// <exception cref="BackupException">The store or the journal can't be read.</exception>
-    public async Task<LostBackups> FindLostAsync(ProtectedSource source, CancellationToken cancellationToken, bool evenTold = false) =>
-        (await LookForLostAsync(source, evenTold, cancellationToken)).Lost;
+    public async Task<LostBackups> FindLostAsync(ProtectedSource source, CancellationToken cancellationToken) =>
+        (await LookForLostAsync(source, evenTold: false, cancellationToken)).Lost;
 
     private async Task<(LostBackups Lost, bool IsAnyLeft)> LookForLostAsync(ProtectedSource source, bool evenTold, CancellationToken cancellationToken)
     {
