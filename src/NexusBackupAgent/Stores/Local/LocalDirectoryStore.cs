@@ -250,10 +250,10 @@ internal sealed class LocalDirectoryStore(string name, string root, SystemGroup?
     }
 }
 
-/// <summary>Writes through to a file, and starts the disk on each few megabytes as they come. The file stays open when this is disposed.</summary>
+/// <summary>Writes through to a file, and starts the disk on each megabyte as it comes. The file stays open when this is disposed.</summary>
 internal sealed class EarlyWriteBack(FileStream file) : ForwardWriteStream
 {
-    private const long Step = 8L << 20;
+    private const long Step = 1L << 20; // little at once: a commit of the database may wait for the same disk
 
     private long started;
 
