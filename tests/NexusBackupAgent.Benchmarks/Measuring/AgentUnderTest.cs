@@ -57,10 +57,11 @@ internal sealed class AgentUnderTest
     /// <summary>Starts a backup with the priority that the systemd unit gives the agent.</summary>
     public Process StartNiceBackup() => Start("nice", directory, "-n", "10", Executable, "backup", "--config", "nexus-backup.yml");
 
-    /// <summary>Removes what backups left, so that the next one finds the disk as this one did.</summary>
+    /// <summary>Removes what backups left, the journal with them, so that the next one finds the disk as this one did.</summary>
     public void Clear()
     {
         Directory.Delete(Store, recursive: true);
+        Directory.Delete(Path.Combine(directory, "state"), recursive: true); // it knows the store by a mark that went with it
         Directory.CreateDirectory(Store);
     }
 
