@@ -16,7 +16,7 @@ internal sealed class LogSearch(StateReader states, string? log, TimeProvider ti
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
     private static readonly string[] Serious = [" ERR ", " FTL ", " WRN ", "\"level\":\"error\"", "\"level\":\"fatal\"", "\"level\":\"warning\""];
-    private static readonly string[] OfKernel = ["out of memory", "oom-kill", "i/o error", "ext4-fs error", "xfs", "remounting filesystem read-only", "no space"];
+    private static readonly string[] OfKernel = ["out of memory", "oom-kill", "i/o error", "ext4-fs error", "xfs (", "remounting filesystem read-only", "no space"];
 
     /// <summary>Those of a diagnosis in which a cause is unknown, or what ended a run; of any other there are none.</summary>
     public async Task<IReadOnlyList<string>> FindAsync(Diagnosis diagnosis, TimeZoneInfo zone, CancellationToken cancellationToken) =>
